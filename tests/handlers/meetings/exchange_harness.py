@@ -1,4 +1,4 @@
-"""What tests of the exchange stand at: the function's logic, a provider that serves its keys, STS as moto plays it."""
+"""Harness for tests of the token exchange: an identity provider with its keys, and STS emulated by moto."""
 
 import json
 from collections.abc import Iterator
@@ -28,21 +28,21 @@ SECONDS, RENEW_BEFORE = 3600, 900
 
 @cache
 def _client() -> Any:
-    """Made once: most of a test's time would be its."""
+    """Cached, because creating a client would take most of a test's time."""
     make: Any = boto3.client
     return make("sts", region_name="us-east-1", config=Config(retries={"total_max_attempts": 1}))
 
 
 @dataclass
 class ExchangeHarness:
-    """The exchange, and both that it talks to."""
+    """The token exchange with its identity provider and STS."""
 
     provider: Provider
     role: ClientRole
     sessions: list[dict[str, Any]]
-    """What STS was asked for."""
+    """Parameters of all AssumeRole calls."""
     clock_seconds: float = 1_000_000.0
-    """What the key set's clock says, where a test has it so."""
+    """Time of the clock that the key cache uses."""
     keys: KeySet = field(init=False)
 
     def __post_init__(self) -> None:
@@ -50,15 +50,15 @@ class ExchangeHarness:
 
     @cached_property
     def log(self) -> EventLog:
-        """Made by the test that first uses it: a logger holds on to the standard output that it finds."""
+        """Created by the test that first uses it, because a logger keeps the standard output that it finds."""
         return EventLog("DEBUG")
 
     def exchange(self, token: str | None = None, name: object = "laptop") -> "ParsedResponse":
-        """What the exchange answers to a token, which is a good one unless given."""
+        """Exchange a token, which is valid by default."""
         return self.send_body(json.dumps({"token": token or self.provider.token(), "sessionName": name}))
 
     def send_body(self, body: str | None) -> "ParsedResponse":
-        """The same with any text as body."""
+        """Send any text as the body of the request."""
         verifier = Verifier(self.provider.issuer, AUDIENCE, self.keys, self.provider.clock)
         exchange = TokenExchange(verifier, self.role.assume, LOCATION, renew_before_seconds=RENEW_BEFORE, log=self.log)
         return ParsedResponse(
@@ -67,13 +67,13 @@ class ExchangeHarness:
 
 
 def api_gateway_event(body: str | None) -> dict[str, Any]:
-    """A request as API Gateway hands it over."""
+    """Return the event that API Gateway sends to the function."""
     context = {"requestId": "r1"}
     return {"resource": "/exchange", "httpMethod": "POST", "body": body, "requestContext": context}
 
 
 class ParsedResponse:
-    """An answer, taken apart."""
+    """Response of the function."""
 
     def __init__(self, response: dict[str, Any]) -> None:
         self.status: int = response["statusCode"]
@@ -94,7 +94,7 @@ class ParsedResponse:
 
 @contextmanager
 def create_exchange_harness() -> Iterator[ExchangeHarness]:
-    """The counter; the environment has credentials by then."""
+    """Create the harness. The environment must contain AWS credentials."""
     client, sessions = _client(), []
 
     def note(params: dict[str, Any], **_: Any) -> None:

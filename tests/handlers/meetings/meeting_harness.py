@@ -1,6 +1,7 @@
-"""What tests of a meeting's way act on: table and bucket as moto plays them, a workflow that is told what becomes of it.
+"""Harness for tests of the meetings functions: table and bucket emulated by moto, and fakes of Step Functions and
+CloudWatch.
 
-S3 says of its objects when they came; here that is the stage's own time.
+Uploaded objects get the harness's own time as their modification time.
 """
 
 import hashlib
@@ -51,32 +52,34 @@ CANARY = "canary"
 
 @cache
 def _clients() -> dict[str, Any]:
-    """Made once: most of a test's time would be theirs."""
+    """Cached, because creating clients would take most of a test's time."""
     return {name: boto3.client(name, config=CONFIG) for name in ("dynamodb", "s3")}
 
 
 @dataclass
 class FakeStepFunctions:
-    """Step Functions: names are taken for good, and executions end when somebody says so."""
+    """Step Functions whose executions end when the test says so. A name can be used only once."""
 
     statuses: dict[str, str] = field(default_factory=dict)
     inputs: dict[str, dict[str, Any]] = field(default_factory=dict)
     next_starts: deque[str] = field(default_factory=deque)
-    """What becomes of the next starts: `refused`, `lost`, `lost after`; then all is well again."""
+    """Results of the next starts: `refused`, `lost` (before the start) or `lost after` (after it). Later starts
+    succeed.
+    """
 
     def start_execution(self, *, stateMachineArn: str, name: str, input: str) -> Mapping[str, Any]:  # noqa: A002, N803
         assert stateMachineArn == STATE_MACHINE
         assert len(name) <= 80
-        fate = self.next_starts.popleft() if self.next_starts else ""
-        if fate == "refused":
+        result = self.next_starts.popleft() if self.next_starts else ""
+        if result == "refused":
             raise _client_error("ExecutionLimitExceeded")
-        if fate == "lost":
+        if result == "lost":
             raise ReadTimeoutError(endpoint_url=CANARY)
         asked = json.loads(input)
         if name in self.statuses and (self.statuses[name] != "RUNNING" or self.inputs[name] != asked):
             raise _client_error("ExecutionAlreadyExists")
         self.statuses[name], self.inputs[name] = "RUNNING", asked
-        if fate == "lost after":
+        if result == "lost after":
             raise ReadTimeoutError(endpoint_url=CANARY)
         return {}
 
@@ -87,7 +90,7 @@ class FakeStepFunctions:
         return {"status": self.statuses[name]}
 
     def end_last(self, status: str) -> None:
-        """The last execution ends."""
+        """End the last execution with a status."""
         self.statuses[list(self.statuses)[-1]] = status
 
 
@@ -98,8 +101,6 @@ def _client_error(code: str) -> ClientError:
 
 @dataclass
 class FakeCloudWatch:
-    """CloudWatch."""
-
     calls: list[dict[str, Any]] = field(default_factory=list)
     error: Exception | None = None
 
@@ -116,7 +117,7 @@ class FakeCloudWatch:
 
 @dataclass
 class MeetingHarness:
-    """A meeting's way, and everything on it."""
+    """The meetings functions and everything that they use."""
 
     dynamodb: Any
     s3: Any
@@ -146,31 +147,31 @@ class MeetingHarness:
 
     @cached_property
     def log(self) -> EventLog:
-        """Made by the test that first uses it: a logger holds on to the standard output that it finds."""
+        """Created by the test that first uses it, because a logger keeps the standard output that it finds."""
         return EventLog("DEBUG")
 
     def advance(self, **time: float) -> None:
         self.now += timedelta(**time)
 
     def put_object(self, key: str, body: bytes, *, came: datetime | None = None) -> None:
-        """An object comes, and nobody is told."""
+        """Store an object without an event."""
         self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
         [found] = s3_backends["123456789012"]["aws"].buckets[BUCKET].keys.getlist(key)
         found.last_modified = came or self.now
 
     def upload_chunks(self, *chunks: bytes, meeting: MeetingId = MEETING) -> None:
-        """Chunks come, named by their places."""
+        """Upload chunks, named by their positions, without events."""
         for number, one in enumerate(chunks):
             self.put_object(meeting.upload_key(f"{number}.webm"), one)
 
     def upload_complete_file(self, *chunks: bytes, meeting: MeetingId = MEETING, **changed: Any) -> CompleteFile:
-        """`complete.json` comes."""
+        """Upload `complete.json` for these chunks without an event."""
         complete = complete_file(*chunks, **changed)
         self.put_object(meeting.upload_key("complete.json"), complete.model_dump_json(by_alias=True).encode())
         return complete
 
     def deliver_events(self, *keys: str) -> list[str]:
-        """One batch of arrivals; the keys whose messages come again."""
+        """Deliver the events of uploads in one batch; return the keys whose events are retried."""
         messages = [{"messageId": key, "body": object_created_event(key)} for key in keys]
         return self.deliver_messages(messages)
 
@@ -179,11 +180,11 @@ class MeetingHarness:
         return [failure["itemIdentifier"] for failure in arrivals.handle(messages)["batchItemFailures"]]
 
     def deliver_event(self, name: str, meeting: MeetingId = MEETING) -> list[str]:
-        """Somebody is told of an upload."""
+        """Deliver the event of one upload."""
         return self.deliver_events(meeting.upload_key(name))
 
     def upload_recording(self, *chunks: bytes, meeting: MeetingId = MEETING, **changed: Any) -> Recording:
-        """A whole recording comes, and is told."""
+        """Upload a complete recording and deliver its event."""
         self.upload_chunks(*chunks, meeting=meeting)
         complete = self.upload_complete_file(*chunks, meeting=meeting, **changed)
         assert self.deliver_event("complete.json", meeting) == []
@@ -192,7 +193,7 @@ class MeetingHarness:
     def write_media_result(
         self, recording: Recording, outcome: MediaOutcome = MediaOutcome.READY, **result: Any
     ) -> None:
-        """The media job's part."""
+        """Write the result of the media job."""
         body = {"schemaVersion": 1, "outcome": outcome, **result}
         if outcome is MediaOutcome.READY:
             part = {"key": recording.audio_key(0), "offsetMs": 0, "durationMs": 60_000}
@@ -201,7 +202,7 @@ class MeetingHarness:
         self.put_object(recording.media_result_key, json.dumps(body).encode())
 
     def run_step(self, step: str, recording: Recording, attempt: int = 1, **more: Any) -> dict[str, Any]:
-        """What a step answers."""
+        """Run a step of the workflow; return its response."""
         about = {"user": recording.meeting.user, "meetingId": recording.meeting.meeting_id}
         return run_step(self.steps, {"step": step, **about, "content": recording.content, "attempt": attempt, **more})
 
@@ -211,7 +212,7 @@ class MeetingHarness:
         return found
 
     def state(self, meeting: MeetingId = MEETING) -> tuple[str, ...]:
-        """Status, and stage and reason where there are any."""
+        """Status of the meeting, with its stage and reason if it has them."""
         found = self.record(meeting)
         return tuple(str(part) for part in (found.status, found.stage, found.reason) if part is not None)
 
@@ -231,17 +232,17 @@ class MeetingHarness:
         return sweep.run()
 
     def all_items(self) -> list[dict[str, Any]]:
-        """Everything in the table."""
+        """All items of the table."""
         items: list[dict[str, Any]] = self.dynamodb.scan(TableName=TABLE)["Items"]
         return items
 
     def due_sort_keys(self) -> list[str]:
-        """Where the sweep looks."""
+        """Sort keys of the due items."""
         return sorted(item[SORT]["S"] for item in self.all_items() if item[PARTITION]["S"] == "#open")
 
     @contextmanager
     def fail_complete_file_reads(self, code: str, times: int = 1000) -> Iterator[None]:
-        """`complete.json` is there and cannot be read, so many times; then another one is."""
+        """Let the next reads of `complete.json` fail with an error code."""
         left = iter(range(times))
 
         def seal(params: dict[str, Any], **_: Any) -> None:
@@ -256,7 +257,7 @@ class MeetingHarness:
 
     @contextmanager
     def record_calls(self) -> Iterator[list[str]]:
-        """The calls that are made meanwhile, by name."""
+        """Record the names of the AWS calls within the block."""
         calls: list[str] = []
 
         def note(model: Any, **_: Any) -> None:
@@ -272,7 +273,7 @@ class MeetingHarness:
 
 
 def complete_file(*chunks: bytes, **changed: Any) -> CompleteFile:
-    """What a client says of its recording."""
+    """Return the `complete.json` of these chunks."""
     listed = tuple(
         Chunk(name=f"{number}.webm", bytes=len(one), sha256=hashlib.sha256(one).hexdigest())
         for number, one in enumerate(chunks)
@@ -282,14 +283,14 @@ def complete_file(*chunks: bytes, **changed: Any) -> CompleteFile:
 
 
 def object_created_event(key: str, bucket: str = BUCKET) -> str:
-    """S3's event of a new object, as a queue has it from the bus."""
+    """Return the EventBridge event of a new S3 object, as an SQS message contains it."""
     detail = {"version": "0", "bucket": {"name": bucket}, "object": {"key": key, "size": 1, "etag": "e"}}
     return json.dumps({"source": "aws.s3", "detail-type": "Object Created", "detail": detail})
 
 
 @contextmanager
 def create_harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[MeetingHarness]:
-    """The stage, empty."""
+    """Create the harness with an empty table and bucket."""
     credentials(monkeypatch)
     with mock_aws():
         clients = _clients()

@@ -1,4 +1,4 @@
-"""What a client says of a recording is taken only if all of it has its form, however much of it there is."""
+"""Tests of `complete.json`: only well-formed files are accepted, whatever their size."""
 
 import json
 from typing import Any

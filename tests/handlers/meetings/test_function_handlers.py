@@ -1,4 +1,4 @@
-"""The functions as Lambda calls them: by their entry points, with nothing but their environments."""
+"""Tests of the functions through their Lambda entry points and environment variables."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""A meeting's place only rises, whatever is heard in whatever order; and the table has it as the logic does."""
+"""Tests of a meeting's progress: the rank only rises, in whatever order reports arrive."""
 
 import json
 from collections.abc import Iterable
@@ -37,7 +37,7 @@ LATER = START + timedelta(minutes=1)
 
 
 def look_at_uploads(complete: CompleteFile | None, mark: str = "1", *, wrong: bool = False, chunks: str = "x") -> Any:
-    """What becomes of a meeting when its bucket is looked at."""
+    """Return the change that the current uploads cause."""
 
     def move(record: MeetingRecord | None) -> MeetingRecord:
         seen = UploadedChunks(WRONG if wrong else (), chunks, START)
@@ -114,7 +114,7 @@ def test_the_rank_never_falls_and_every_change_raises_the_version(moves: list[An
         assert (moved.due is not None) == (moved.status in {MeetingStatus.INCOMPLETE, MeetingStatus.PROCESSING})
         assert (moved.stage is not None) == (moved.status is MeetingStatus.PROCESSING)
         assert moved.status is not MeetingStatus.INCOMPLETE or moved.wrong_count
-        assert move(moved) == moved, "the same again changes nothing"
+        assert move(moved) == moved, "a repetition changes nothing"
         record = moved
 
 
@@ -132,8 +132,8 @@ def test_late_reports_change_nothing_except_that_a_failed_meeting_can_become_rea
     assert (done.status, done.reason) == (MeetingStatus.READY, None)
     lacking, put_together = apply_reports([REPORTS[0]]), apply_reports([REPORTS[1]])
     assert (lacking.status, lacking.attempt) == (MeetingStatus.INCOMPLETE, 2)
-    assert apply_report(lacking, REPORTS[3], LATER) is lacking, "it only lacks something"
-    assert apply_report(put_together, REPORTS[0], LATER) is put_together, "its chunks were good"
+    assert apply_report(lacking, REPORTS[3], LATER) is lacking, "the meeting waits for chunks"
+    assert apply_report(put_together, REPORTS[0], LATER) is put_together, "the chunks were accepted"
 
 
 def test_a_new_attempt_is_due_soon_and_progress_does_not_move_the_due_time() -> None:
@@ -155,13 +155,13 @@ def test_every_status_and_stage_has_a_rank() -> None:
 @pytest.mark.parametrize("name", ["0.webm", COMPLETE_FILE_NAME])
 @pytest.mark.parametrize("problem", ChunkProblem)
 def test_unchanged_uploads_that_the_job_rejected_are_not_processed_again(problem: ChunkProblem, name: str) -> None:
-    """Each beginning is a job that is paid for, and nothing would ever end the next ones."""
+    """Every start costs a job, and each rejection would cause the next start."""
     word = replace(report(MeetingStatus.INCOMPLETE), wrong=(WrongChunk(name=name, problem=problem),))
     lacking = apply_report(STARTED, word, LATER)
     assert look_at_uploads(FIRST)(lacking) == lacking
     assert look_at_uploads(FIRST, chunks="y")(lacking).status is MeetingStatus.PROCESSING
     assert look_at_uploads(FIRST, "2")(lacking).status is MeetingStatus.PROCESSING, (
-        "whoever says it again wants it tried again"
+        "a new complete.json requests a retry"
     )
 
 
@@ -198,7 +198,7 @@ def test_the_largest_possible_item_fits_into_the_table() -> None:
     )
     item = stored(largest.model_dump(mode="json", by_alias=True))
     assert len(largest.wrong) == MAX_LISTED_CHUNKS
-    # With all that JSON puts around it, which is more than DynamoDB counts.
+    # Includes the syntax of JSON, which DynamoDB does not count.
     assert len(json.dumps(item, ensure_ascii=False).encode()) < 400 * 1024
 
 

@@ -1,4 +1,4 @@
-"""Objects are read and written whole, and what is wrong with one names no key."""
+"""Tests of the S3 gateway for small objects."""
 
 import io
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""A meeting is written only as it follows from what is there, together with where the sweep looks for it."""
+"""Tests of the meeting table: conditional writes, and the items that list due meetings."""
 
 from datetime import timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""The exchange's environment: what must be there, and within what."""
+"""Tests of the token exchange's environment variables."""
 
 from typing import Any
 
@@ -40,7 +40,7 @@ def test_a_missing_variable_is_rejected(name: str) -> None:
     "changes",
     [
         {"credential_seconds": 899},
-        {"credential_seconds": 3601},  # a role that is assumed by a role lasts an hour at most
+        {"credential_seconds": 3601},  # STS limits role chaining to an hour
         {"renew_before_seconds": 59},
         {"renew_before_seconds": 1801},
         {"credential_seconds": 900, "renew_before_seconds": 451},

@@ -1,4 +1,4 @@
-"""Tokens for credentials: who may have them, whose they are, and that nothing of either is told to anybody else."""
+"""Tests of the token exchange: who gets credentials, for which user, and that no secret is disclosed."""
 
 import json
 import logging
@@ -90,14 +90,14 @@ REFUSED_TOKENS: dict[str, tuple[Callable[[Provider], str], str]] = {
     "no token at all": (lambda _: "x", "TOKEN_REFUSED"),
     "a surrogate": (lambda _: "\ud800", "TOKEN_REFUSED"),
 }
-"""Which tokens are refused for what, is a matter of `oidc`."""
+"""Some invalid tokens. The tests of `oidc_tokens` contain all of them."""
 
 
 @pytest.mark.parametrize("case", REFUSED_TOKENS)
 def test_an_invalid_token_is_a_401_with_a_code_and_no_details(exchange_harness: ExchangeHarness, case: str) -> None:
     make, code = REFUSED_TOKENS[case]
     answer = exchange_harness.exchange(make(exchange_harness.provider))
-    if case == "a surrogate":  # JSON cannot say it, so there is no token to judge
+    if case == "a surrogate":  # JSON cannot encode it, so the request is malformed
         assert answer.refusal == (400, "MALFORMED", [])
     else:
         assert answer.refusal == (401, code, [])
@@ -120,10 +120,10 @@ def test_an_unavailable_identity_provider_is_a_503(exchange_harness: ExchangeHar
     answer = exchange_harness.exchange()
     assert answer.refusal == (503, "UNAVAILABLE", [])
     assert answer.headers["Retry-After"] == str(RETRY_AFTER_SECONDS)
-    assert answer.headers["Access-Control-Expose-Headers"] == "Retry-After", "or no page could read it"
+    assert answer.headers["Access-Control-Expose-Headers"] == "Retry-After", "otherwise pages could not read the header"
     exchange_harness.provider.status = 200
     exchange_harness.clock_seconds += RETRY_AFTER_SECONDS
-    assert exchange_harness.exchange().status == 200, "the next who asks is not told of the failure before"
+    assert exchange_harness.exchange().status == 200, "the failure must not be cached"
 
 
 # Bodies
@@ -144,7 +144,7 @@ def test_a_malformed_body_is_a_400_with_the_field(
     exchange_harness: ExchangeHarness, body: Any, fields: list[str]
 ) -> None:
     assert exchange_harness.send_body(json.dumps(body)).refusal == (400, "MALFORMED", fields)
-    assert exchange_harness.provider.asked == 0, "nothing is asked of anybody for it"
+    assert exchange_harness.provider.asked == 0, "the identity provider must not be called"
 
 
 @SHARED
@@ -208,7 +208,7 @@ def test_the_body_cannot_choose_the_user(exchange_harness: ExchangeHarness) -> N
 
 
 class UnresponsiveSts:
-    """An STS that does not answer."""
+    """An STS that never responds."""
 
     def assume_role(self, **_: Any) -> Any:
         raise ReadTimeoutError(endpoint_url=CANARY)
@@ -251,7 +251,7 @@ def test_credentials_are_not_in_any_representation() -> None:
     assert CANARY not in "".join(texts)
 
 
-# The function as it is deployed
+# The function with its environment
 
 
 @pytest.fixture

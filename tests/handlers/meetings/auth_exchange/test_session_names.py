@@ -1,4 +1,4 @@
-"""What sessions are called: whatever a client says, AWS takes what is left of it, or the client hears why not."""
+"""Tests of the role session names: the result is always valid for STS, or the client gets an error."""
 
 import re
 from functools import cache
@@ -26,7 +26,7 @@ ANY_TEXT = st.text(st.characters()) | st.text(st.sampled_from(ALLOWED + " /:+ü\
 
 @cache
 def sts_limits() -> Any:
-    """What STS says of a session's name."""
+    """Return the limits of session names from the API model of STS."""
     return botocore.session.get_session().get_service_model("sts").shape_for("roleSessionNameType").metadata
 
 
@@ -34,7 +34,7 @@ def sts_limits() -> Any:
 @example("")
 @example("ann\n")
 @example("x" * 65)
-@example("\u017ftreet \u212a")  # letters that become ASCII where case is folded
+@example("\u017ftreet \u212a")  # letters that case folding turns into ASCII
 def test_forbidden_characters_are_removed_and_long_names_are_cut(name: str) -> None:
     kept = [character for character in name if character in ALLOWED]
     assert sanitise_session_name(name) == "".join(kept)[:MAX_LENGTH]

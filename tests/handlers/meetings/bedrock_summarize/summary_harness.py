@@ -1,4 +1,4 @@
-"""Everything that the summary rests on, in memory, and the summary on top of it."""
+"""Harness for tests of the summary function: a store, models and metrics in memory."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -34,7 +34,7 @@ SPOKEN_MEETING = turns(
 
 Line = dict[str, Any]
 AnswerFunction = Callable[[list[Line]], str]
-"""What is answered to the prompt's lines, of which the last is the task."""
+"""Returns the answer to the lines of a prompt. The last line names the task."""
 
 
 def prompt_lines(asked: Request) -> list[Line]:
@@ -53,7 +53,7 @@ ROOM = action_item("I will book the room", text="Book the room", owner="spk_0", 
 
 
 def answer_with(items: Sequence[object] = (), summary: str = "They met.", **changed: Any) -> AnswerFunction:
-    """Whatever the task is, its answer."""
+    """Return a function that answers every task."""
 
     def answer(given: list[Line]) -> str:
         task = given[-1]
@@ -66,12 +66,12 @@ def answer_with(items: Sequence[object] = (), summary: str = "They met.", **chan
 
 @dataclass
 class MemoryStore(MeetingStore):
-    """The bucket."""
+    """The bucket in memory."""
 
     objects: dict[str, bytes] = field(default_factory=dict)
     written: list[str] = field(default_factory=list)
     failing_prefix: str | None = None
-    """How the key begins that cannot be written."""
+    """Writes of keys with this prefix fail."""
 
     def read(self, key: str, longest: int) -> bytes | None:
         found = self.objects.get(key)
@@ -95,7 +95,7 @@ Scripted = AnswerFunction | Fault | tuple[AnswerFunction, str]
 
 @dataclass
 class ScriptedModel:
-    """A model: answers, faults, or answers with why they stop, one after the other; the last one stays."""
+    """A model that follows a script of answers, faults, and answers with their stop reason. The last entry repeats."""
 
     script: list[Scripted] = field(default_factory=lambda: [answer_with([REPORT, ROOM])])
     requests: list[Request] = field(default_factory=list)
@@ -115,8 +115,6 @@ class ScriptedModel:
 
 @dataclass
 class MetricRecorder(MeetingMetrics):
-    """CloudWatch."""
-
     sent: list[MeetingMetric] = field(default_factory=list)
 
     def put(self, measures: Sequence[MeetingMetric]) -> None:
@@ -125,7 +123,7 @@ class MetricRecorder(MeetingMetrics):
 
 @dataclass
 class SummaryHarness:
-    """The summary, and all that is around it."""
+    """The summary function and everything that it uses."""
 
     store: MemoryStore = field(default_factory=MemoryStore)
     sonnet: ScriptedModel = field(default_factory=ScriptedModel)
@@ -136,7 +134,7 @@ class SummaryHarness:
     at_once: int = 1
 
     def store_part_transcripts(self, *parts: Sequence[Turn]) -> SummaryRequest:
-        """Parts of a recording, as Amazon Transcribe leaves them, and the event that tells of them."""
+        """Store the outputs of Amazon Transcribe for the parts of a recording; return the workflow's event."""
         audio, at = [], 0
         for number, part in enumerate(parts):
             self.store.objects[RECORDING.part_transcript_key(number, "en-US")] = output(part)

@@ -1,4 +1,4 @@
-"""An action item is kept with what was said, and once."""
+"""Tests of the verification and the merge of action items."""
 
 import pytest
 from hypothesis import given

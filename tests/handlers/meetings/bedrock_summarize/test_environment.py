@@ -1,4 +1,4 @@
-"""The summary's settings hold together, and one model serves both tasks unless another is named."""
+"""Tests of the summary function's environment variables."""
 
 from typing import Any
 

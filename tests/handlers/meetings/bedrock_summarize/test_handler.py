@@ -1,4 +1,4 @@
-"""The function: made of its environment, and of real parts but for the model."""
+"""Tests of the summary function with real parts except for the model."""
 
 import json
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ class Context:
 
 @pytest.fixture
 def clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
-    """The clients that the function makes, by service."""
+    """The clients that the function creates, by service."""
     made: dict[str, Any] = {}
     make: Any = boto3.client
 

@@ -1,4 +1,4 @@
-"""An answer about a meeting has the form of its task, or is refused in words that quote nothing of it."""
+"""Tests of the parsers of the model's answers: valid forms are accepted, and problems quote nothing of the answer."""
 
 import json
 from enum import StrEnum
@@ -135,4 +135,4 @@ def test_any_answer_is_parsed_or_refused(text: str) -> None:
             parse_items(text, PART, patient=patient)
             parse_summary(text.replace("actionItems", "summary"), SummaryTask.SUMMARY, PART).encode()
         except BadAnswer as bad:
-            assert isinstance(bad.problem, AnswerProblem | Unread)  # noqa: PT017 - either outcome is right, nothing else is
+            assert isinstance(bad.problem, AnswerProblem | Unread)  # noqa: PT017 - both outcomes are valid

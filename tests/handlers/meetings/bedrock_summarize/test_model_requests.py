@@ -1,4 +1,4 @@
-"""A model is told the fixed part, then what was said line by line, then its task."""
+"""Tests of the requests to the model: the prompts, then the transcript line by line, then the task."""
 
 import json
 from pathlib import Path

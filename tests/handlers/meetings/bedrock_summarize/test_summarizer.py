@@ -1,4 +1,4 @@
-"""A meeting is summarised once, goes on where it broke off, and nothing of it is in a log or an exception."""
+"""Tests of the summariser: it works once, continues after an interruption, and discloses nothing."""
 
 import json
 from typing import Any
@@ -297,7 +297,7 @@ def long_meeting(count: int = 60) -> tuple[Turn, ...]:
 
 
 def answer_promises(given: list[Line]) -> str:
-    """Finds each promise of what it is given, and tells the numbers of the lines in its summary."""
+    """Return every promise in the given lines as an action item, and name the line numbers in the summary."""
     numbers = [line["said"] for line in given if "said" in line]
     items = [action_item(f"Anna will do thing number{at} soon", owner="Anna", said=at) for at in numbers]
     parts = [line["text"] for line in given if "summaryOf" in line]

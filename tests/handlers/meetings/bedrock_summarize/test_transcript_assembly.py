@@ -1,4 +1,4 @@
-"""What was heard in the parts of a recording becomes one transcript: nothing lost, in order, at the right time."""
+"""Tests of the transcript assembly: no word is lost, and all are in order and at the right time."""
 
 import json
 from itertools import groupby, pairwise
@@ -34,7 +34,7 @@ WORDS = st.lists(
 
 @st.composite
 def turn_lists(draw: st.DrawFn) -> tuple[Turn, ...]:
-    """Turns one behind the other; the same speaker may go on, with or without a pause."""
+    """Turns that follow each other. The same speaker may continue with or without a pause."""
     found: list[Turn] = []
     for _ in range(draw(st.integers(0, 6))):
         gap = draw(st.sampled_from([0, 100, PAUSE_MS, PAUSE_MS + 1, 60_000]))
@@ -56,7 +56,7 @@ def _wrapped(items: object) -> bytes:
 
 
 def join_turns(*parts: tuple[Turn, ...], language: str = "en-US") -> tuple[Transcript, list[int]]:
-    """The transcript of parts that follow each other, and where each begins."""
+    """Return the transcript of consecutive parts, and the start of each part."""
     offsets, at, said = [], 0, []
     for number, part in enumerate(parts, 1):
         offsets.append(at)

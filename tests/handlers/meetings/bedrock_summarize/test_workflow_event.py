@@ -1,4 +1,4 @@
-"""An event names one recording and nothing else, and what comes of it is small."""
+"""Tests of the event to the summary function."""
 
 from typing import Any
 

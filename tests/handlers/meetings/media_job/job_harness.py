@@ -1,4 +1,4 @@
-"""A bucket with a recording in it, and jobs that work on it: as moto plays S3, and with every run of ffmpeg counted."""
+"""Harness for tests of the media job: a bucket emulated by moto, and a real ffmpeg whose runs are recorded."""
 
 import hashlib
 import json
@@ -28,7 +28,7 @@ LIMITS = PlanLimits(max_part=600 * SECOND, max_piece=300 * SECOND, max_recording
 
 @dataclass
 class JobHarness:
-    """What tests of the job act on."""
+    """A bucket with one recording, and the jobs that process it."""
 
     s3: Any
     folder: Path
@@ -45,7 +45,7 @@ class JobHarness:
 
     @property
     def counting_ffmpeg(self) -> Path:
-        """An ffmpeg that says what it was started with, in a line of a file."""
+        """Path of an ffmpeg wrapper that writes its arguments to a file."""
         path, log = self.folder / "ffmpeg", self.folder / "ffmpeg.log"
         if not path.exists():
             path.write_text(f'#!/bin/sh\necho "$@" >> {log}\nexec {FFMPEG} "$@"\n')
@@ -54,12 +54,12 @@ class JobHarness:
 
     @property
     def ffmpeg_runs(self) -> list[str]:
-        """How ffmpeg was started, each time."""
+        """Arguments of each ffmpeg run."""
         log = self.folder / "ffmpeg.log"
         return log.read_text().splitlines() if log.exists() else []
 
     def upload(self, *chunks: bytes, promised: Sequence[Chunk] = ()) -> Recording:
-        """Puts chunks and what says that the recording is whole."""
+        """Upload chunks and their `complete.json`. `promised` chunks are listed but not uploaded."""
         listed = []
         for number, chunk in enumerate(chunks):
             name = f"canary-{number:03d}.bin"
@@ -68,7 +68,7 @@ class JobHarness:
         return self.upload_complete_file(*listed, *promised)
 
     def upload_complete_file(self, *chunks: Chunk) -> Recording:
-        """Puts what says that these chunks are the recording."""
+        """Upload a `complete.json` that lists these chunks."""
         self.complete = CompleteFile(
             schema_version=1, title="canary title", started_at="2026-01-02T03:04:05.678Z", chunks=chunks
         )
@@ -76,7 +76,6 @@ class JobHarness:
         return self.recording
 
     def put_upload(self, name: str, body: bytes) -> None:
-        """An upload of the user's."""
         self.s3.put_object(Bucket=BUCKET, Key=MEETING.upload_prefix + name, Body=body)
 
     def delete_upload(self, name: str) -> None:
@@ -95,30 +94,28 @@ class JobHarness:
         )
 
     def run(self) -> MediaResult:
-        """A job's result, which is also what it leaves in the bucket."""
+        """Run a job; return its result, which must equal the stored result."""
         result = self.create_job().run()
         assert MediaResult.model_validate_json(self.read_object(self.recording.media_result_key)) == result
         return result
 
     def read_object(self, key: str) -> bytes:
-        """An object."""
         found: bytes = self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
         return found
 
     def keys(self, prefix: str) -> list[str]:
-        """What there is below a prefix."""
         return [item["Key"] for item in self.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])]
 
     def multipart_uploads(self) -> list[Any]:
-        """Uploads that were begun and neither ended nor given up."""
+        """Multipart uploads that were neither completed nor aborted."""
         return list(self.s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads", []))
 
     def wrong_chunks(self, result: MediaResult) -> dict[str, str]:
-        """What is wrong with which chunk."""
+        """Return the problem of each wrong chunk."""
         return {chunk.name: chunk.problem.value for chunk in result.wrong}
 
 
 def workflow_input(result: MediaResult) -> dict[str, Any]:
-    """As the workflow reads it."""
+    """Return the result as the workflow reads it."""
     found: dict[str, Any] = json.loads(result.model_dump_json(by_alias=True))
     return found

@@ -1,4 +1,4 @@
-"""Chunks of recordings, as recorders make them: real ffmpeg films a test card and a tone. And listens to what was made."""
+"""Sample chunks that ffmpeg creates with a test card and a tone, and functions that analyse the job's output."""
 
 import array
 import subprocess
@@ -12,25 +12,25 @@ import imageio_ffmpeg
 FFMPEG: str = imageio_ffmpeg.get_ffmpeg_exe()
 RATE = 16_000
 LOUD = 8_000
-"""Louder than what an encoder lets be heard before a sudden sound."""
+"""Louder than the noise that an encoder adds before a sudden sound."""
 TEST_CARD = "testsrc2=size=64x48:rate=10"
 BEEP = "aevalsrc='if(lt(mod(t,{every}),0.05),0.8*sin(2*PI*1000*t),0)':s=44100"
-"""A beep of 50 ms every so many seconds."""
+"""A beep of 50 ms every `every` seconds."""
 HALFWAY = BEEP.format(every=1).replace("mod(t,", "mod(t+0.5,")
-"""In the middle of each second: far from where chunks are cut, where an encoder needs some milliseconds to begin."""
+"""Beeps in the middle of each second, far from the chunks' edges, where an encoder needs some milliseconds to start."""
 H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-g", "10")
 AAC = ("-c:a", "aac", "-b:a", "48k")
 
 
 def ffmpeg(*arguments: str) -> bytes:
-    """Runs it; what it gives on its standard output."""
+    """Run ffmpeg; return its standard output."""
     command = [FFMPEG, "-v", "error", "-nostdin", "-y", *arguments]
     return subprocess.run(command, check=True, capture_output=True).stdout  # noqa: S603
 
 
 @cache
 def make_file(suffix: str, *arguments: str) -> bytes:
-    """A file of whatever ffmpeg is told."""
+    """Return a file that ffmpeg creates with these arguments."""
     with TemporaryDirectory() as folder:
         path = Path(folder, f"made.{suffix}")
         ffmpeg(*arguments, str(path))
@@ -40,19 +40,19 @@ def make_file(suffix: str, *arguments: str) -> bytes:
 def video_with_audio(
     seconds: float = 1, *options: str, suffix: str = "mp4", card: str = TEST_CARD, every: float = 9
 ) -> bytes:
-    """Pictures and a beep at the beginning."""
+    """Return a video with a beep at its beginning."""
     sources = ("-f", "lavfi", "-i", card, "-f", "lavfi", "-i", BEEP.format(every=every))
     return make_file(suffix, *sources, *(options or (*H264, *AAC)), "-t", str(seconds))
 
 
 def video_only(seconds: float = 1, *options: str, suffix: str = "mp4", card: str = TEST_CARD) -> bytes:
-    """Pictures alone."""
+    """Return a video without audio."""
     return make_file(suffix, "-f", "lavfi", "-i", card, *(options or H264), "-t", str(seconds))
 
 
 @cache
 def rotated_video(degrees: int, seconds: float = 1) -> bytes:
-    """Pictures whose left half is white, by a phone that is held so."""
+    """Return a video whose left half is white, recorded by a rotated phone."""
     with TemporaryDirectory() as folder:
         path = Path(folder, "held.mp4")
         path.write_bytes(video_with_audio(seconds, card="color=black:s=64x48:r=10,drawbox=w=32:color=white:t=fill"))
@@ -60,7 +60,7 @@ def rotated_video(degrees: int, seconds: float = 1) -> bytes:
 
 
 def audio_only(seconds: float = 1, *options: str, suffix: str = "m4a", every: float = 9) -> bytes:
-    """A beep alone."""
+    """Return a beep without video."""
     return make_file(suffix, "-f", "lavfi", "-i", BEEP.format(every=every), *(options or AAC), "-t", str(seconds))
 
 
@@ -73,7 +73,7 @@ def screen_recording(*moments: float, codec: str = "libvpx", lasts: float = 0, o
     kept, white = ("+".join(f"eq(n,{round(10 * seconds)})" for seconds in some) for some in (shown, shown[1::2]))
     card = f"color=black:s=64x48:r=10:d={shown[-1] + 1},drawbox=color=white:t=fill:enable='{white}'"
     sound = ("-f", "lavfi", "-i", f"{BEEP.format(every=9999)}:d={lasts}", "-c:a", "libopus") if lasts else ()
-    # What is interleaved, if only with nothing, has no rate that a file could name.
+    # An interleaved file, even with an empty stream, declares no frame rate.
     changing = ("-vf", f"select='{kept}',interleave=1", "-fps_mode", "passthrough")
     told = ("-c:v", codec, "-deadline", "realtime", "-output_ts_offset", str(offset))
     return make_file("webm", "-f", "lavfi", "-i", card, *sound, *changing, *told)
@@ -81,7 +81,7 @@ def screen_recording(*moments: float, codec: str = "libvpx", lasts: float = 0, o
 
 @cache
 def chunked_video(count: int) -> tuple[bytes, ...]:
-    """Chunks of a second each, every one a file by itself, as a recorder makes them one after the other."""
+    """Return chunks of one second that are separate files, as a recorder writes them."""
     with TemporaryDirectory() as folder:
         sources = ("-f", "lavfi", "-i", TEST_CARD, "-f", "lavfi", "-i", HALFWAY)
         cut = ("-f", "segment", "-segment_time", "1", "-reset_timestamps", "1", "-t", str(count))
@@ -90,7 +90,7 @@ def chunked_video(count: int) -> tuple[bytes, ...]:
 
 
 def decode_samples(file: bytes, folder: Path) -> "array.array[int]":
-    """What is heard in a file, from its beginning."""
+    """Return the audio samples of a file."""
     path = folder / "heard"
     path.write_bytes(file)
     filled = ("-map", "0:a:0", "-af", f"aresample={RATE}:async=1:first_pts=0", "-ac", "1")
@@ -98,13 +98,13 @@ def decode_samples(file: bytes, folder: Path) -> "array.array[int]":
 
 
 def beep_times(heard: "array.array[int]") -> list[float]:
-    """When beeps begin, in seconds."""
+    """Return the start of each beep in seconds."""
     loud = [place for place, one in enumerate(heard) if not -LOUD < one < LOUD]
     return [place / RATE for before, place in pairwise([-RATE, *loud]) if place - before > RATE // 5 + 1]
 
 
 def flash_times(file: bytes, folder: Path) -> list[float]:
-    """When pictures turn from black to white or back, in seconds."""
+    """Return the times in seconds at which the video changes between black and white."""
     path = folder / "seen"
     path.write_bytes(file)
     frames = ("-map", "0:v:0", "-vf", "fps=50:start_time=0,scale=1:1,format=gray", "-f", "rawvideo", "pipe:1")
@@ -113,7 +113,7 @@ def flash_times(file: bytes, folder: Path) -> list[float]:
 
 
 def white_fields(file: bytes, folder: Path, at: float) -> str:
-    """What is white of a picture of nine fields, row by row."""
+    """Return which of nine fields of a frame are white, row by row."""
     path = folder / "cornered"
     path.write_bytes(file)
     fields = ("-map", "0:v:0", "-frames:v", "1", "-vf", "scale=3:3:flags=area,format=gray", "-f", "rawvideo", "pipe:1")
@@ -122,7 +122,7 @@ def white_fields(file: bytes, folder: Path, at: float) -> str:
 
 
 def describe_file(file: bytes, folder: Path) -> str:
-    """What ffmpeg says of a file, decoded whole."""
+    """Return ffmpeg's messages about a file after decoding it completely."""
     path = folder / "described"
     path.write_bytes(file)
     command = [FFMPEG, "-nostdin", "-hide_banner", "-i", str(path), "-f", "null", "-"]

@@ -1,4 +1,4 @@
-"""What the media job reads: a deployment's part and a job's, each parsed."""
+"""Tests of the media job's environment variables."""
 
 import pytest
 from pydantic import ValidationError

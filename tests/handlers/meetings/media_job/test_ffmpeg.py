@@ -1,4 +1,4 @@
-"""Runs of ffmpeg: what they see, how they end, and that they end when the job does."""
+"""Tests of ffmpeg runs: their environment, their end, and their termination with the job."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from handlers.meetings.media_job.job_termination import JobTerminated, JobTermin
 
 
 def fake_ffmpeg(folder: Path, text: str, stopping: JobTermination | None = None, **more: Any) -> Ffmpeg:
-    """A program in ffmpeg's place."""
+    """Return an Ffmpeg that runs a shell script instead of ffmpeg."""
     path = folder / "program"
     path.write_text(f"#!/bin/sh\n{text}\n")
     path.chmod(0o755)

@@ -1,4 +1,4 @@
-"""The image, as far as it can be judged without building it: what goes in is what the job needs, and who it runs as."""
+"""Tests of the image as far as its Dockerfile shows it: its contents, its user and its entry point."""
 
 import json
 import re
@@ -18,7 +18,9 @@ LINES = re.sub(r"\\\n\s*", "", TEXT).splitlines()
 LOCK = (ROOT / "requirements" / "media.txt").read_text()
 COPIED = [line.split()[1:3] for line in LINES if line.startswith("COPY")]
 OPTIONAL = {"certifi", "setuptools"}
-"""botocore takes the first where it is installed, and brings its own where not; the second hooks itself into every start."""
+"""botocore uses certifi if it is installed, and its own certificates otherwise. setuptools hooks itself into every
+interpreter start.
+"""
 LOADED = """
 import sys
 sys.path.insert(0, sys.argv[1])
@@ -28,7 +30,7 @@ print(*sorted({one.partition(".")[0] for one in sys.modules} - set(sys.stdlib_mo
 
 
 def instruction(name: str) -> str:
-    """The last of its kind."""
+    """Return the arguments of the last instruction of a kind."""
     return [line.removeprefix(f"{name} ") for line in LINES if line.startswith(f"{name} ")][-1]
 
 
@@ -41,7 +43,7 @@ def test_the_image_is_pinned_runs_without_a_shell_and_not_as_root() -> None:
 
 def test_packages_are_installed_from_the_lock_file() -> None:
     assert "--require-hashes --requirement /tmp/media.txt" in TEXT
-    assert "--only-binary :all:" in TEXT, "nothing is compiled from sources that nobody has read"
+    assert "--only-binary :all:" in TEXT, "packages must not be compiled from unreviewed sources"
 
 
 def test_the_image_contains_no_other_files_of_the_project() -> None:
@@ -59,8 +61,8 @@ def test_the_local_platform_runs_the_modules_of_the_image() -> None:
     assert dict(assignment.split("=") for assignment in instruction("ENV").split()) == image.variables
     places = {name.upper(): field.default for name, field in MediaDeployment.model_fields.items()}
     assert set(image.places) == {"FFMPEG", "SCRATCH_FOLDER"}
-    assert f"--mode 0700 {places['SCRATCH_FOLDER']}" in TEXT, "the disk that the job is told of is made"
-    assert places["FFMPEG"] == "/usr/bin/ffmpeg", "where Debian has it"
+    assert f"--mode 0700 {places['SCRATCH_FOLDER']}" in TEXT, "the image creates the scratch folder"
+    assert places["FFMPEG"] == "/usr/bin/ffmpeg", "the path in Debian"
 
 
 def test_the_image_contains_everything_that_the_job_imports(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Objects in ranges that may break off, and uploads in parts that never stay half done."""
+"""Tests of the job's S3 gateway: interrupted downloads are repeated, and interrupted uploads leave nothing."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ def bucket(harness: JobHarness) -> JobBucket:
 
 @contextmanager
 def act_before(s3: Any, call: str, act: Any) -> Iterator[None]:
-    """Acts before each such call."""
+    """Call a function before every call of an operation."""
     event = f"before-call.s3.{call}"
     s3.meta.events.register(event, act, unique_id="act")
     try:
@@ -49,7 +49,7 @@ def test_an_interrupted_download_is_repeated(harness: JobHarness, bucket: JobBuc
 
 
 class BrokenBody:
-    """An answer's body that breaks off at once."""
+    """A response body whose connection breaks."""
 
     def read(self, *_: Any) -> bytes:
         raise ReadTimeoutError(endpoint_url="https://s3")
@@ -84,7 +84,9 @@ def test_small_objects_have_a_size_limit_and_may_be_missing(harness: JobHarness,
 
 
 def test_an_access_denied_error_does_not_count_as_a_missing_object(harness: JobHarness, bucket: JobBucket) -> None:
-    """Without the right to list, S3 answers 403 for what is not there: that must not pass for a chunk that is missing."""
+    """Without permission to list the bucket, S3 answers 403 for missing objects. This must not count as a missing
+    chunk.
+    """
 
     def refuse(**_: Any) -> None:
         raise ClientError({"Error": {"Code": "403", "Message": "Forbidden"}}, "HeadObject")

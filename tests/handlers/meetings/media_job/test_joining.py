@@ -1,4 +1,4 @@
-"""Chunks become a video and sound to be transcribed: with real ffmpeg, on what recorders really make."""
+"""Tests of the job's video and audio output, with a real ffmpeg and typical recordings."""
 
 import hashlib
 import struct
@@ -17,7 +17,7 @@ VP9 = ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-c:a", 
 HEVC = ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none", *sample_videos.AAC)
 H264_IN_TS = (*sample_videos.H264, *sample_videos.AAC, "-f", "mpegts")
 WEBM_DURATION = b"\x44\x89\x88"
-"""Before the milliseconds that a WebM says it has, as a number of eight bytes."""
+"""Precedes the duration of a WebM file, which is a number of eight bytes in milliseconds."""
 LARGER = sample_videos.TEST_CARD.replace("64x48", "100x50")
 
 
@@ -35,19 +35,21 @@ def test_a_single_chunk_is_copied_into_an_mp4(harness: JobHarness) -> None:
     assert (result.outcome, result.copied, result.duration_ms) == (MediaOutcome.READY, True, 3000)
     assert result.video_key == harness.recording.video_key
     assert [part.key for part in result.audio] == [harness.recording.audio_key(0)]
-    assert not [run for run in harness.ffmpeg_runs if "libx264" in run or "aac_coder" in run], "it was encoded"
+    assert not [run for run in harness.ffmpeg_runs if "libx264" in run or "aac_coder" in run], (
+        "the video must be copied"
+    )
     assert beep_times(harness, harness.recording.video_key) == pytest.approx(
         beep_times(harness, harness.recording.audio_key(0)), abs=0.001
     )
     assert "Audio: flac, 16000 Hz, mono" in describe(harness, harness.recording.audio_key(0)), (
-        "as Transcribe hears best"
+        "the recommended format of Amazon Transcribe"
     )
     body = harness.read_object(harness.recording.video_key)
-    assert body.index(b"moov") < body.index(b"mdat"), "it begins with its index"
+    assert body.index(b"moov") < body.index(b"mdat"), "the index must come first"
 
 
 def test_fifty_copied_chunks_stay_synchronous(harness: JobHarness) -> None:
-    """Put together by copying sound as well, the last would be heard more than a second late."""
+    """If the audio were copied too, the last chunk would be heard more than a second late."""
     chunks = sample_videos.chunked_video(50)
     assert len(chunks) == 50
     harness.upload(*chunks)
@@ -59,7 +61,7 @@ def test_fifty_copied_chunks_stay_synchronous(harness: JobHarness) -> None:
     )
     assert len(listened) == 50
     assert listened == pytest.approx(seen, abs=0.002)
-    assert abs(result.duration_ms - 50_000) < 500, "a chunk's sound ends some milliseconds after its pictures"
+    assert abs(result.duration_ms - 50_000) < 500, "a chunk's audio ends some milliseconds after its video"
     assert listened == pytest.approx([number + 0.5 for number in range(50)], abs=0.3)
     assert "frame=  500" in describe(harness, harness.recording.video_key)
 
@@ -82,7 +84,7 @@ def test_chunks_of_different_formats_are_encoded(harness: JobHarness) -> None:
 
 @pytest.mark.parametrize(("suffix", "options"), [("mp4", (*sample_videos.H264, *sample_videos.AAC)), ("webm", WEBM)])
 def test_audio_and_video_are_synchronous(harness: JobHarness, suffix: str, options: tuple[str, ...]) -> None:
-    """Pictures turn white with each other chunk, which begins with a beep; copied from MP4, encoded in one piece from WebM."""
+    """Every other chunk is white and begins with a beep. MP4 chunks are copied, WebM chunks are encoded in one piece."""
     colours = ["black", "white", "black", "white"]
     harness.upload(
         *[
@@ -96,12 +98,12 @@ def test_audio_and_video_are_synchronous(harness: JobHarness, suffix: str, optio
     seen = sample_videos.flash_times(harness.read_object(harness.recording.video_key), harness.folder)
     listened = beep_times(harness, harness.recording.audio_key(0))
     assert len(listened) == 4
-    assert seen == pytest.approx(listened[1:], abs=0.045), "a picture's length, and the camera's own"
+    assert seen == pytest.approx(listened[1:], abs=0.045), "tolerance: one frame, and the recorder's own offset"
     assert beep_times(harness, harness.recording.video_key) == pytest.approx(listened, abs=0.002)
 
 
 def test_chunk_durations_come_from_the_packets_and_not_from_the_headers(harness: JobHarness) -> None:
-    """Here they say five seconds, and the sound ends after the pictures."""
+    """The headers claim five seconds, and the audio ends after the video."""
     chunks = []
     for colour in ("black", "white", "black"):
         card = f"color={colour}:s=64x48:r=25:d=1"
@@ -125,18 +127,18 @@ def test_a_codec_that_mp4_does_not_support_is_encoded_in_pieces(harness: JobHarn
     result = harness.run()
     assert not result.copied
     assert len(harness.keys(f"{harness.recording.media_work_prefix}pieces/")) == 4, (
-        "3.02 s are four times less than one"
+        "3.02 seconds give four pieces of less than one second"
     )
     assert len([run for run in harness.ffmpeg_runs if "libx264" in run]) == 4
     video = describe(harness, harness.recording.video_key)
     assert "Video: h264" in video
-    assert "Audio: opus" in video, "its sound needs no encoding"
+    assert "Audio: opus" in video, "the audio needs no encoding"
     assert abs(result.duration_ms - 3000) < 50
 
 
 @pytest.mark.parametrize("options", [WEBM, VP9])
 def test_a_recording_may_start_at_any_timestamp(harness: JobHarness, options: tuple[str, ...]) -> None:
-    """A recorder may count from when it was started: copied or encoded, its pictures and its sound move alike."""
+    """A recorder may count from its own start. Copied or encoded, video and audio are shifted equally."""
     card = "color=black:s=64x48:r=25,drawbox=color=white:t=fill:enable='gte(t,0.5)'"
     chunk = sample_videos.video_with_audio(1.5, *options, "-output_ts_offset", "7", suffix="webm", card=card, every=0.5)
     harness.upload(chunk)
@@ -151,7 +153,9 @@ def test_a_recording_may_start_at_any_timestamp(harness: JobHarness, options: tu
 
 
 def test_all_encoded_pieces_have_the_same_format(harness: JobHarness) -> None:
-    """An MP4 says once how its pictures are to be read: for full and limited range, other colours, and black ones too."""
+    """An MP4 file declares its colours once, so pieces of full range, limited range, other colours and black must
+    agree.
+    """
     harness.upload(
         sample_videos.video_only(0.5, "-c:v", "mjpeg", "-pix_fmt", "yuvj420p", suffix="mov"),
         sample_videos.video_only(0.5, *sample_videos.H264, "-colorspace", "smpte170m", "-color_range", "pc"),
@@ -188,7 +192,7 @@ def test_codecs_that_mp4_supports_are_copied(
 
 @pytest.mark.parametrize("count", [1, 300])
 def test_chapters_and_titles_do_not_disturb_the_probe(harness: JobHarness, count: int) -> None:
-    """Before and after it says which streams it reads, ffmpeg names them all."""
+    """ffmpeg lists all chapters before and after the lines that the probe reads."""
     title = "title=the end\\\n  Stream #0:7 -> #0:0 (copy)\n"
     chapters = "".join(
         f"[CHAPTER]\nTIMEBASE=1/1000\nSTART={chapter}\nEND={chapter + 1}\n{title}" for chapter in range(count)
@@ -346,4 +350,4 @@ def test_two_jobs_write_the_same(harness: JobHarness) -> None:
         for key in [*keys, harness.recording.media_result_key]:
             harness.s3.delete_object(Bucket="recordings", Key=key)
     assert written[0] == written[1]
-    assert len(written[0]) == 6, "sound, four pieces, and the video that they are"
+    assert len(written[0]) == 6, "audio, four pieces, and the joined video"

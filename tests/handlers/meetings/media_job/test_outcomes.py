@@ -1,4 +1,6 @@
-"""What cannot be worked on is said, with every chunk that is to blame; and nothing that a chunk holds reaches further."""
+"""Tests of the media job's outcomes: unusable recordings list every chunk to blame, and chunks cannot access anything
+else.
+"""
 
 import hashlib
 import json
@@ -122,7 +124,7 @@ def test_a_chunk_that_is_no_media_file_is_listed(harness: JobHarness, chunk: byt
 
 @contextmanager
 def failing_chunk_reads(harness: JobHarness, **codes: str) -> Iterator[None]:
-    """Chunks are answered with errors."""
+    """Let reads of chunks fail with these error codes."""
 
     def seal(model: Any, params: dict[str, Any], **_: Any) -> None:
         if "canary" in params["url_path"] and model.name in codes:
@@ -136,7 +138,7 @@ def failing_chunk_reads(harness: JobHarness, **codes: str) -> Iterator[None]:
 
 
 UNREADABLE_CHUNKS = [{"HeadObject": "400", "GetObject": "InvalidRequest"}, {"GetObject": "InvalidObjectState"}]
-"""With a key of the uploader's own, or in an archive: trying again would change nothing."""
+"""Chunks encrypted with the client's own key, and archived chunks. A retry would fail too."""
 FORBIDDEN_CHUNKS = [{"HeadObject": "400", "GetObject": "ExpiredToken"}, {"GetObject": "AccessDenied"}]
 
 
@@ -164,7 +166,7 @@ def test_all_chunks_that_are_no_media_files_are_listed(harness: JobHarness) -> N
 
 
 def test_a_chunk_whose_audio_cannot_be_decoded_is_listed(harness: JobHarness) -> None:
-    """Seen only when all of it is decoded: its index and its first packets are good."""
+    """Only decoding the whole chunk shows the problem, because its index and first packets are valid."""
     good = sample_videos.audio_only(5, "-c:a", "flac", suffix="mp4", every=0.1)
     begin, end = good.index(b"mdat") + 2000, good.index(b"moov")
     noise = hashlib.shake_256(b"noise").digest(end - begin - 100)
@@ -233,9 +235,9 @@ def test_a_recording_whose_output_does_not_fit_is_not_processed(harness: JobHarn
     harness.scratch_bytes = len(chunk) + 1000
     harness.upload(chunk)
     assert harness.run().outcome is MediaOutcome.TOO_LARGE
-    assert len(harness.ffmpeg_runs) == 1, "it was looked at, and no more"
+    assert len(harness.ffmpeg_runs) == 1, "the chunk was probed, but not processed"
     harness.scratch_bytes = 20_000_000
-    assert harness.run().outcome is MediaOutcome.READY, "a larger disk is another answer"
+    assert harness.run().outcome is MediaOutcome.READY, "a larger disk changes the outcome"
 
 
 @pytest.mark.parametrize("program", ["exit 1", f'exec {sample_videos.FFMPEG} "$@" 2>/dev/null'])
@@ -258,4 +260,4 @@ def test_a_video_that_cannot_be_copied_after_all_is_encoded(harness: JobHarness)
     before = len(harness.ffmpeg_runs)
     harness.s3.delete_object(Bucket=BUCKET, Key=harness.recording.video_key)
     assert not harness.run().copied
-    assert not [run for run in harness.ffmpeg_runs[before:] if "libx264" in run], "its pieces were there"
+    assert not [run for run in harness.ffmpeg_runs[before:] if "libx264" in run], "the pieces must be reused"

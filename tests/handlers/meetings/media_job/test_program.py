@@ -1,4 +1,4 @@
-"""The program itself, as a container runs it: a process with an environment, signals and an exit status, and a real endpoint."""
+"""Tests of the job as a process: its environment, signals, exit status, and a real S3 endpoint."""
 
 import os
 import select
@@ -24,18 +24,18 @@ pytestmark = [pytest.mark.media, pytest.mark.xdist_group("media_job")]
 
 WEBM = ("-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-c:a", "libopus")
 SECONDS = 60
-"""Longer than anything here may take: what takes longer has failed."""
+"""Time limit for every step of these tests."""
 
 
 @dataclass
 class JobProcess:
-    """The job as a process, with a bucket at an address."""
+    """The job as a process that uses an emulated bucket."""
 
     job_harness: JobHarness
     endpoint: str
 
     def environment(self, **others: str) -> dict[str, str]:
-        """As a job's definition and who submits it have it."""
+        """Return the environment variables from the job definition and the submission."""
         deployment = MediaDeployment(
             bucket_name=BUCKET,
             piece_seconds=1,
@@ -67,7 +67,7 @@ class JobProcess:
         )
 
     def run(self, **others: str) -> tuple[int, str, str]:
-        """Exit status, standard output and standard error of a whole run."""
+        """Run the process; return its exit status, standard output and standard error."""
         with self.start(**others) as process:
             out, err = process.communicate(timeout=SECONDS)
         return process.returncode, out, err
@@ -88,7 +88,7 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def job_process(endpoint: str, tmp_path: Path) -> JobProcess:
-    """The bucket is one for all: what a test puts there it removes."""
+    """The process for a test. All tests share the bucket, so each test removes its objects."""
     s3: Any = EmulatorClients(endpoint)("s3")
     for one in s3.list_objects_v2(Bucket=BUCKET).get("Contents", []):
         s3.delete_object(Bucket=BUCKET, Key=one["Key"])
@@ -114,7 +114,7 @@ def test_a_processed_recording_exits_with_0(job_process: JobProcess) -> None:
     )
     runs = len(job_process.job_harness.ffmpeg_runs)
     assert job_process.run()[0] == 0
-    assert len(job_process.job_harness.ffmpeg_runs) == runs, "it was done"
+    assert len(job_process.job_harness.ffmpeg_runs) == runs, "the finished job must not run ffmpeg again"
 
 
 def test_an_unusable_recording_exits_with_0_too(job_process: JobProcess) -> None:
@@ -134,7 +134,7 @@ def test_a_job_ends_at_sigterm_and_the_next_job_continues(job_process: JobProces
     slow = f'case "$*" in *libx264*) [ $pieces = 2 ] && echo $$ > {reached} && set -- -readrate 0.001 "$@";; esac'
     harness.counting_ffmpeg.write_text(text.replace("exec", f"{second}\n{slow}\nexec"))
     with job_process.start() as process:
-        assert select.select([told], [], [], SECONDS)[0], "the second piece was never begun"
+        assert select.select([told], [], [], SECONDS)[0], "the second piece was not started in time"
         ffmpeg = int(os.read(told, 100))
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=SECONDS)
@@ -151,7 +151,7 @@ def test_a_job_ends_at_sigterm_and_the_next_job_continues(job_process: JobProces
     assert job_process.run()[::2] == (0, "")
     again = harness.ffmpeg_runs[before:]
     assert job_process.result().outcome is MediaOutcome.READY
-    assert len([run for run in again if "libx264" in run]) == 3, "the first of four pieces was there"
+    assert len([run for run in again if "libx264" in run]) == 3, "the first of four pieces must be reused"
     assert not [run for run in again if "-c:a flac" in run or ("framecrc" in run and "chunk-" in run)]
 
 

@@ -1,4 +1,4 @@
-"""Whatever chunks there are: parts and pieces cover them without gap, in order, and within what was allowed."""
+"""Tests of the plan: parts and pieces contain all chunks without gaps, in order, and within the limits."""
 
 import pytest
 from hypothesis import given
@@ -62,7 +62,7 @@ def test_parts_contain_every_sample_once_and_begin_at_a_millisecond(plan: Record
         assert (part.number, part.first) == (number, place)
         assert part.offset_ms * SPEECH_RATE == part.first * 1000, "an offset is exact"
         assert part.samples * SECOND <= LIMITS.max_part * SPEECH_RATE
-        assert part.samples >= MIN_SAMPLES, "Amazon Transcribe takes nothing shorter"
+        assert part.samples >= MIN_SAMPLES, "Amazon Transcribe rejects shorter audio"
         assert abs(part.duration_ms - part.samples * 1000 / SPEECH_RATE) <= 0.5
         place += part.samples
     assert place == (max(MIN_SAMPLES, plan.chunk_samples(SPEECH_RATE)[-1]) if plan.has_audio else 0)
@@ -92,7 +92,9 @@ def test_a_piece_has_one_format_and_a_limited_duration(plan: RecordingPlan) -> N
             else:
                 assert seen is not None
                 assert seen.form == piece.form
-        assert len(piece.spans) == 1 or all(span.begin == 0 for span in piece.spans), "several are whole chunks"
+        assert len(piece.spans) == 1 or all(span.begin == 0 for span in piece.spans), (
+            "a piece with several spans contains whole chunks"
+        )
 
 
 @given(plans)
@@ -120,7 +122,7 @@ def test_video_is_copied_only_if_all_formats_are_equal() -> None:
     one = ChunkFacts(duration=SECOND, pictures=pictures(), sound=SOUND)
     assert create_plan(one, one).copies_video
     assert (create_plan(one).copies_audio, create_plan(one, one).copies_audio) == (True, False), (
-        "of several, sound is not"
+        "the audio of several chunks is not copied"
     )
     for other in (
         ChunkFacts(duration=SECOND, sound=SOUND),

@@ -1,4 +1,4 @@
-"""A job that was stopped goes on where it was: whatever was finished is not made again."""
+"""Tests of interrupted jobs: the next job continues and repeats no finished step."""
 
 from collections import Counter
 from typing import Any
@@ -19,7 +19,7 @@ WEBM = ("-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-c:a", "li
 
 @pytest.fixture
 def write_counts(harness: JobHarness) -> Any:
-    """How often each object has been written."""
+    """Number of writes of each object."""
     found: Counter[str] = Counter()
 
     def note(params: dict[str, Any], **_: Any) -> None:
@@ -31,13 +31,13 @@ def write_counts(harness: JobHarness) -> Any:
 
 
 def upload_two_formats(harness: JobHarness) -> None:
-    """Two chunks, which become two parts of sound, and a video of four pieces."""
+    """Upload two chunks of different formats, which give two audio parts and a video of four pieces."""
     harness.limits = PlanLimits(max_part=2 * SECOND, max_piece=SECOND, max_recording=3600 * SECOND)
     harness.upload(sample_videos.video_with_audio(2), sample_videos.video_with_audio(1, *WEBM, suffix="webm"))
 
 
 def run_until_terminated(harness: JobHarness, run: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A job that is told to stop while its nth run of ffmpeg is going on."""
+    """Run a job that is asked to end during its n-th run of ffmpeg."""
     begun = Ffmpeg._start_process
     runs = 0
 
@@ -53,7 +53,7 @@ def run_until_terminated(harness: JobHarness, run: int, monkeypatch: pytest.Monk
         patch.setattr(Ffmpeg, "_start_process", counted)
         with pytest.raises(JobTerminated):
             harness.run()
-    assert runs == run, "nothing was begun afterwards"
+    assert runs == run, "no run may start afterwards"
 
 
 @pytest.mark.parametrize("run", [1, 2, 3, 5, 6, 7, 8, 11, 12, 14])
@@ -68,7 +68,7 @@ def test_a_finished_step_is_not_repeated(
     before = len(harness.ffmpeg_runs)
     harness.termination = JobTermination()
     assert harness.run().outcome is MediaOutcome.READY
-    assert max(write_counts.values()) == 1, "something was written twice"
+    assert max(write_counts.values()) == 1, "no object may be written twice"
     again = harness.ffmpeg_runs[before:]
     assert len([line for line in again if "libx264" in line]) == pieces
     assert len([line for line in again if "-c:a flac" in line]) == parts
@@ -76,7 +76,7 @@ def test_a_finished_step_is_not_repeated(
 
 
 def count_missing_output(harness: JobHarness) -> tuple[int, int, bool]:
-    """Pieces and parts that are still to be made, and whether the chunks have been looked at."""
+    """Return the number of missing pieces and parts, and whether the chunks have been probed."""
     done = harness.keys(f"{harness.recording.media_work_prefix}pieces/")
     return (
         4 - len(done),
@@ -91,7 +91,7 @@ def test_a_finished_job_is_not_repeated(harness: JobHarness) -> None:
     runs = len(harness.ffmpeg_runs)
     for key in harness.keys("raw/"):
         harness.s3.delete_object(Bucket=BUCKET, Key=key)
-    assert harness.run() == result, "even when the chunks have gone"
+    assert harness.run() == result, "even if the chunks were deleted"
     assert len(harness.ffmpeg_runs) == runs
 
 
@@ -106,7 +106,6 @@ def test_deleted_output_is_made_again(harness: JobHarness) -> None:
 
 
 def test_parts_are_made_again_after_a_setting_changed(harness: JobHarness) -> None:
-    """A setting was changed while a job was interrupted."""
     harness.upload(sample_videos.audio_only(3, "-c:a", "pcm_s16le", suffix="wav"))
     harness.limits = PlanLimits(max_part=2 * SECOND, max_piece=SECOND, max_recording=LIMITS.max_recording)
     assert len(harness.run().audio) == 2
@@ -136,7 +135,7 @@ def test_the_ffmpeg_time_includes_earlier_jobs(harness: JobHarness, monkeypatch:
         harness.s3.head_object(Bucket=BUCKET, Key=key)["Metadata"]["ffmpeg-ms"]
         for key in harness.keys(f"{harness.recording.media_work_prefix}pieces/")
     ]
-    assert int(video) > sum(int(piece) for piece in pieces), "the video's has its pieces' in it"
+    assert int(video) > sum(int(piece) for piece in pieces), "the video's time includes that of its pieces"
     assert result.ffmpeg_ms > sum(int(milliseconds) for milliseconds in told) + int(video), (
-        "and what it took to look at the chunks"
+        "and the time for probing the chunks"
     )

@@ -1,4 +1,4 @@
-"""Recordings whose pictures change seldom: each stands until the next one comes, or until the recording ends."""
+"""Tests of recordings with rare changes: a frame is shown until the next one, or until the end of the recording."""
 
 import pytest
 
@@ -10,9 +10,9 @@ from tests.handlers.meetings.media_job.job_harness import SECOND, JobHarness
 pytestmark = pytest.mark.media
 
 RARE_FLASHES = (0.8, 5.3, 9.3, 10.8, 13.4, 15.9, 19.3, 22.6, 24.2, 27.8)
-"""No rate can be guessed from them."""
+"""Times from which no frame rate can be derived."""
 TOLERANCE = 0.55
-"""Half of a second, in which what is encoded has one picture at least; and what it is rounded by."""
+"""Half a second, because an encoded video has at least one frame per second, and a rounding error."""
 
 
 def flash_times(harness: JobHarness) -> list[float]:
@@ -20,7 +20,7 @@ def flash_times(harness: JobHarness) -> list[float]:
 
 
 def video_seconds(harness: JobHarness) -> float:
-    """How long the video's pictures are, in seconds."""
+    """Return the duration of the video track."""
     path = harness.folder / "lasting"
     path.write_bytes(harness.read_object(harness.recording.video_key))
     frames = ("-map", "0:v:0", "-vf", "fps=10:start_time=0,scale=1:1,format=gray", "-f", "rawvideo", "pipe:1")
@@ -34,7 +34,7 @@ def test_a_screen_recording_without_a_last_duration_is_processed(harness: JobHar
     result = harness.run()
     assert (result.outcome, result.copied) == (MediaOutcome.NO_AUDIO, codec == "libvpx-vp9")
     each = result.duration_ms / 1000 / count
-    assert each == pytest.approx(27.8 * 11 / 10, abs=0.1), "the last picture is as long as the others"
+    assert each == pytest.approx(27.8 * 11 / 10, abs=0.1), "the last frame lasts as long as the average"
     expected = [seconds + number * each for number in range(count) for seconds in RARE_FLASHES]
     assert flash_times(harness) == pytest.approx(expected, abs=0.05 if result.copied else TOLERANCE)
     if not result.copied:
@@ -46,7 +46,7 @@ def test_a_screen_recording_without_a_last_duration_is_processed(harness: JobHar
 def test_a_frame_is_shown_until_the_next_one_across_pieces(
     harness: JobHarness, moments: tuple[float, ...], offset: float
 ) -> None:
-    """Most of the pieces have no picture of their own."""
+    """Most of the pieces contain no frame of the recording."""
     harness.limits = PlanLimits(max_part=600 * SECOND, max_piece=5 * SECOND, max_recording=3600 * SECOND)
     harness.upload(sample_videos.screen_recording(*moments, lasts=30, offset=offset))
     result = harness.run()
@@ -70,7 +70,7 @@ def test_the_last_frame_is_shown_while_the_audio_continues(harness: JobHarness, 
 
 @pytest.mark.parametrize(("codec", "suffix"), [("libvpx", "webm"), ("mpeg4", "mp4")])
 def test_a_film_between_slides_keeps_its_frame_rate(harness: JobHarness, codec: str, suffix: str) -> None:
-    """For three seconds of thirty; for the others there is a picture each five seconds."""
+    """The film lasts three of thirty seconds. The rest has one frame every five seconds."""
     kept = ("-vf", "select='between(t,10,13)+not(mod(n,100))'", "-fps_mode", "passthrough")
     source = ("-f", "lavfi", "-i", "testsrc2=size=64x48:rate=20:d=30")
     harness.upload(sample_videos.make_file(suffix, *source, *kept, "-c:v", codec))

@@ -1,4 +1,4 @@
-"""Whatever is uploaded, and under whatever name: it is taken for what it is, and no more is said of it than that."""
+"""Tests of invalid and hostile uploads: they are handled safely, and logs contain nothing from them."""
 
 import json
 from typing import Any
@@ -85,7 +85,7 @@ def test_a_meeting_lists_its_wrong_fields_without_their_values(
 
 
 UNREADABLE_CODES = ["InvalidRequest", "InvalidObjectState"]
-"""With a key of the client's own, and in an archive."""
+"""Error codes of an object encrypted with the client's own key, and of an archived object."""
 
 
 @pytest.mark.parametrize("code", UNREADABLE_CODES)

@@ -1,4 +1,4 @@
-"""A recording that is whole is worked on once; one that is not says what it lacks, and goes on when that arrives."""
+"""Tests of upload events: a complete recording starts once, and an incomplete one continues when its chunks arrive."""
 
 from typing import Any
 
@@ -96,7 +96,7 @@ def test_a_meeting_is_processed_once_per_batch(harness: MeetingHarness) -> None:
 def test_a_chunk_that_arrives_while_it_is_recorded_as_missing_is_not_lost(
     harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is announced before anybody is known to lack it, and never again."""
+    """The chunk's event comes before the record lists the chunk as missing, and only once."""
     harness.upload_chunks(b"a")
     harness.upload_complete_file(b"a", b"b")
     seen = UploadedRecordings.find_chunks
@@ -170,7 +170,7 @@ def test_a_new_description_of_the_same_content_changes_only_the_description(harn
         harness.upload_recording(b"a", title="Better", tags=["new"], language="fr-FR")
     record = harness.record()
     assert (record.title, record.tags) == ("Better", ("new",))
-    assert record.language == "en-US", "it is being transcribed in that"
+    assert record.language == "en-US", "the transcription has started in this language"
     assert (record.since, record.updated_at) == ("2026-01-31T12:00:00.000Z", "2026-01-31T12:01:00.000Z")
     assert len(harness.step_functions.statuses) == 1
     assert "ListObjectsV2" not in calls

@@ -1,4 +1,4 @@
-"""What each user has is counted once a day, and told beside the day before; the number of numbers has a bound."""
+"""Tests of the daily storage count: the growth of users, the limit of metrics, and recordings whose event was lost."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -27,7 +27,7 @@ DAY = date(2026, 1, 31)
 
 @dataclass
 class CountHarness:
-    """Who counts the stage's bucket."""
+    """The storage count of the harness's bucket."""
 
     meetings: MeetingHarness
     max_users: int = 20
@@ -49,7 +49,7 @@ class CountHarness:
         ).run()
 
     def growth_by_user(self) -> dict[str, float]:
-        """The last numbers, by user, and by stack for all of them together."""
+        """Last growth values by user. The key of the total is the stack."""
         return {
             metric["Dimensions"][-1]["Value"]: metric["Value"]
             for metric in self.meetings.cloudwatch.calls[-1]["MetricData"]
@@ -63,7 +63,7 @@ def count(harness: MeetingHarness) -> CountHarness:
 
 
 def put_objects(harness: MeetingHarness, user: str, size: int, number: int = 1) -> None:
-    """A user gets something everywhere."""
+    """Store objects of a user below every prefix."""
     recording = Recording(MeetingId(user, ulid(START, number)), "0" * 32)
     for key in (
         recording.meeting.upload_key("a"),
@@ -203,7 +203,7 @@ def test_a_recording_whose_event_was_lost_is_started_the_next_day(count: CountHa
     harness = count.meetings
     harness.upload_chunks(b"a", b"b")
     harness.upload_complete_file(b"a", b"b")
-    assert count.run().started == 0, "its event may still come"
+    assert count.run().started == 0, "its event may still arrive"
     harness.advance(days=1)
     assert count.run().started == 1
     assert harness.state() == ("processing", "media")
@@ -275,7 +275,7 @@ def test_milliseconds_in_a_listing_do_not_make_another_fingerprint(
     harness.s3.meta.events.register("after-call.s3.ListObjectsV2", exactly, unique_id="exactly")
     count.run()
     harness.s3.meta.events.unregister("after-call.s3.ListObjectsV2", unique_id="exactly")
-    assert "recording_unattended" not in capsys.readouterr().out, "it was told of, so it is not looked at"
+    assert "recording_unattended" not in capsys.readouterr().out, "its event arrived, so it must not be processed"
 
 
 def test_a_malformed_file_for_a_ready_meeting_raises_no_alarm(

@@ -1,4 +1,4 @@
-"""No meeting waits for ever: what was lost is found, started, marked as it ended, or given up."""
+"""Tests of the sweep: no meeting stays unfinished for ever."""
 
 import json
 from typing import Any
@@ -16,7 +16,7 @@ EMPTY_REPORT = dict.fromkeys(("checked", "started", "ended", "timed_out", "never
 
 
 def upload_without_chunk(harness: MeetingHarness, meeting: MeetingId = MEETING) -> None:
-    """A meeting that waits for a chunk."""
+    """Create a meeting that waits for a chunk."""
     harness.upload_complete_file(b"a", meeting=meeting)
     assert harness.deliver_event("complete.json", meeting) == []
     assert harness.state(meeting) == ("incomplete",)
@@ -86,7 +86,7 @@ def test_a_timed_out_execution_fails_its_meeting(harness: MeetingHarness) -> Non
 
 
 def test_a_successful_execution_without_a_report_causes_a_new_attempt(harness: MeetingHarness) -> None:
-    """The job saw another content, which is gone again: nobody has an execution that this is about."""
+    """The job found another content, which was replaced again. So no execution processes the current content."""
     recording = harness.upload_recording(b"a")
     harness.write_media_result(recording, MediaOutcome.SUPERSEDED)
     harness.run_step("media", recording)
@@ -141,7 +141,7 @@ def test_an_incomplete_meeting_waits_until_its_uploads_are_deleted(harness: Meet
     harness.advance(minutes=61)
     assert harness.sweep()["never_complete"] == 1
     assert harness.state() == ("failed", "NEVER_COMPLETE")
-    assert harness.wrong_chunks() == {"0.webm": "missing"}, "it still says what was lacking"
+    assert harness.wrong_chunks() == {"0.webm": "missing"}, "the missing chunks are still listed"
     assert harness.due_sort_keys() == []
 
 
@@ -237,4 +237,6 @@ def test_only_failures_that_are_not_the_clients_are_logged_as_errors(
     given_up = {line["code"]: line["level"] for line in lines if line["message"] == "meeting_given_up"}
     assert given_up == {"NEVER_COMPLETE": "INFO", "MEDIA_FAILED": "ERROR"}
     swept = [line for line in lines if line["message"] == "meeting_sweep"]
-    assert [(report["failed"], report["unfinished"]) for report in swept] == [(0, 0), (0, 0)], "what alarms read"
+    assert [(report["failed"], report["unfinished"]) for report in swept] == [(0, 0), (0, 0)], (
+        "the alarms read these numbers"
+    )

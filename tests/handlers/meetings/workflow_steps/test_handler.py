@@ -1,4 +1,4 @@
-"""What the workflow's steps do to a meeting, tell, and answer: once, however often they are made."""
+"""Tests of the workflow's steps: each changes its meeting once, however often it is repeated."""
 
 import json
 from datetime import timedelta
@@ -121,7 +121,7 @@ def test_an_unusable_recording_fails_with_its_reason(
 def test_a_recording_that_the_job_rejects_is_not_started_again(
     harness: MeetingHarness, recording: Recording, name: str
 ) -> None:
-    """An archived chunk has the promised bytes in each list, and none of them can be read."""
+    """An archived chunk has the announced size in the listing, but cannot be read."""
     harness.write_media_result(recording, MediaOutcome.INCOMPLETE, wrong=[{"name": name, "problem": "unreadable"}])
     for attempt in (1, 1, 2, 3):
         harness.advance(minutes=3)
@@ -148,7 +148,7 @@ def test_a_chunk_that_arrived_during_the_job_starts_a_new_attempt_at_once(
     harness.write_media_result(recording, MediaOutcome.INCOMPLETE, wrong=[{"name": "1.webm", "problem": "hash"}])
     harness.put_object(MEETING.upload_key("1.webm"), b"c")
     assert harness.deliver_event("1.webm") == []
-    assert harness.state() == ("processing", "media"), "nobody lacks it yet"
+    assert harness.state() == ("processing", "media"), "the record does not list it yet"
     for _ in range(2):
         assert harness.run_step("media", recording)["outcome"] == "incomplete"
         assert harness.state() == ("processing", "media")
