@@ -1,4 +1,4 @@
-"""Meetings from outside: the flow, who gets credentials and what for, and what is told to nobody."""
+"""End-to-end tests of meetings: the flow, the token exchange, access to other users' data, and logs."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -23,29 +23,29 @@ from tests.end_to_end.meeting_recorder import Recorder, new_meeting
 pytestmark = [pytest.mark.e2e, pytest.mark.media, pytest.mark.xdist_group("platform")]
 CANARY = "canary"
 SAID = "captions come back again"
-"""Words that nothing else says."""
+"""Words that no other test records."""
 
 
 @pytest.fixture(scope="module")
 def ann(meetings: Meetings, tmp_path_factory: pytest.TempPathFactory) -> Recorder:
-    """Who records here."""
+    """The user who records in these tests."""
     return Recorder(meetings, "ann", tmp_path_factory.mktemp("recordings"))
 
 
 @pytest.fixture
 def allow_refusals(platform: Platform) -> Iterator[None]:
-    """What is refused in this test is meant to be."""
+    """Accept the refused requests of a test."""
     yield
     platform.unexplained_since = platform.mark()
 
 
 def exchange(meetings: Meetings, body: object) -> Answer:
-    """Asks for credentials, as a page of somebody's would."""
+    """Request credentials as a web page would."""
     return ask("POST", f"{meetings.url}/exchange", body, {"Origin": "https://app.example.com"})
 
 
 def error_body(answer: Answer) -> dict[str, Any]:
-    """An error in the one form that there is, which pages may read."""
+    """Return the body of an error, which has one form and can be read by pages."""
     body: dict[str, Any] = answer.body
     assert set(body) == {"code", "message", "fields", "requestId"}
     assert body["requestId"]
@@ -54,7 +54,7 @@ def error_body(answer: Answer) -> dict[str, Any]:
 
 
 def forged_token() -> str:
-    """A token with all that one needs, signed by somebody else under the provider's key's name."""
+    """Return a token with all claims, signed with another key under the provider's key id."""
     now = datetime.now(UTC)
     claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": "ann", "iat": now, "exp": now + timedelta(hours=1)}
     return jwt.encode(claims, ec.generate_private_key(ec.SECP256R1()), "ES256", {"kid": KEY_ID})
@@ -124,7 +124,7 @@ def test_a_cors_preflight_request_is_answered(meetings: Meetings) -> None:
 
 
 def query(bob: Opened, partition: str, **more: Any) -> object:
-    """Asks for a whole partition."""
+    """Query a whole partition."""
     return bob.dynamodb.query(
         TableName=bob.table,
         KeyConditionExpression="#p = :p",
@@ -165,7 +165,7 @@ FOREIGN: dict[str, Callable[[Opened, str, str], object]] = {
 
 @pytest.fixture(scope="module")
 def bob(meetings: Meetings) -> Opened:
-    """Somebody else."""
+    """Another user."""
     return meetings.opened("bob")
 
 
@@ -180,7 +180,7 @@ def test_another_users_credentials_give_no_access(ann: Recorder, bob: Opened, wh
 
 
 def test_without_permission_to_tag_sessions_there_are_no_credentials(platform: Platform, meetings: Meetings) -> None:
-    """Without the tag, a session would be nobody's, so there is none."""
+    """Without the tag, a session would belong to no user."""
     with platform.actions_of("meetings-auth-exchange", without="sts:TagSession"):
         mark = platform.mark()
         assert exchange(meetings, {"token": meetings.token("ann"), "sessionName": "laptop"}).status >= 500
@@ -232,7 +232,7 @@ def test_logs_contain_no_meeting_data(platform: Platform, meetings: Meetings, an
 
 
 def logged(platform: Platform) -> dict[str, list[str]]:
-    """What meetings' functions and its job have written, by log group."""
+    """Return the log messages of the functions and the job by log group."""
     logs = platform.client("logs")
     names = [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]]
     mine = [name for name in names if name.startswith(("/aws/lambda/polyphony-local-meetings-", "/aws/batch/"))]

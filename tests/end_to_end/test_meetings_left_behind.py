@@ -1,4 +1,6 @@
-"""Meetings that something was lost of: their machine, their execution, their chunks, their storage for a while."""
+"""End-to-end tests of interrupted meetings: without capacity, without an execution, without chunks, and with failing
+storage.
+"""
 
 import json
 import re
@@ -33,13 +35,13 @@ SUMMARIZER = "polyphony-local-meetings-bedrock-summarize"
 
 @pytest.fixture(scope="module")
 def ann(meetings: Meetings, tmp_path_factory: pytest.TempPathFactory) -> Recorder:
-    """Who records here."""
+    """The user who records in these tests."""
     return Recorder(meetings, "ann", tmp_path_factory.mktemp("recordings"))
 
 
 @pytest.fixture
 def no_capacity(platform: Platform) -> Iterator[None]:
-    """Every job waits, until the test says otherwise."""
+    """Keep every job waiting until the test ends the fault."""
     tell(platform.emulator.folder, dict.fromkeys((SPOT, ON_DEMAND), Fault(no_capacity=True)))
     yield
     tell(platform.emulator.folder, {})
@@ -47,13 +49,13 @@ def no_capacity(platform: Platform) -> Iterator[None]:
 
 @pytest.fixture
 def allow_refusals(platform: Platform) -> Iterator[None]:
-    """What is refused in this test is meant to be."""
+    """Accept the refused requests of a test."""
     yield
     platform.unexplained_since = platform.mark()
 
 
 def wait_for_job(meetings: Meetings, meeting_id: str) -> dict[str, Any]:
-    """The job of a meeting, as soon as it waits for a machine."""
+    """Wait until the meeting's job waits for capacity; return it."""
     batch = meetings.client("batch")
 
     def found() -> dict[str, Any] | None:
@@ -64,13 +66,13 @@ def wait_for_job(meetings: Meetings, meeting_id: str) -> dict[str, Any]:
 
 
 def executions(meetings: Meetings, meeting_id: str) -> list[str]:
-    """Those of a meeting, by ARN."""
+    """Return the ARNs of a meeting's executions."""
     found = meetings.client("stepfunctions").list_executions(stateMachineArn=meetings.workflow)["executions"]
     return [entry["executionArn"] for entry in found if entry["name"].startswith(meeting_id)]
 
 
 def waits(meetings: Meetings, which: set[str]) -> str | None:
-    """The first of these that has begun to wait for its job."""
+    """Return the first of these executions that waits for its job."""
     states = meetings.client("stepfunctions")
     for arn in which:
         events = states.get_execution_history(executionArn=arn)["events"]
@@ -80,7 +82,7 @@ def waits(meetings: Meetings, which: set[str]) -> str | None:
 
 
 def make_overdue(platform: Platform, meetings: Meetings, user: str, meeting_id: str, **changes: Any) -> MeetingRecord:
-    """A meeting as if it had come to where it is days ago, and was due."""
+    """Change a meeting's times so that it has been in its state for days and is due."""
     table = MeetingTable(platform.client("dynamodb"), meetings.table)
     now = datetime.now(UTC)
     past = {"since": timestamp(now - timedelta(days=20)), "due": timestamp(now - timedelta(minutes=1)), **changes}
@@ -149,11 +151,11 @@ answer = getattr(boto3.client(service.removesuffix("api")), operation.replace("-
 if query != "@":
     print("\\n".join("\\t".join(row) for row in jmespath.search(query, answer)))
 """
-"""As much of AWS' command line as the page uses; this project has none of its own."""
+"""The parts of the AWS CLI that the runbook's command uses. The project does not install the AWS CLI."""
 
 
 def restart_failed_meetings(platform: Platform, folder: Path, since: str) -> None:
-    """What the page has an operator do, once the trouble that began then is over."""
+    """Run the runbook's command for meetings that failed since a time."""
     page = (ROOT / "docs" / "runbooks" / "meetings-late.md").read_text()
     [script] = re.findall(r"^9\. .*?```sh\n(.*?)```", page, re.MULTILINE | re.DOTALL)
     said = script.replace("<stack>", "local").replace("<account>", ACCOUNT)

@@ -1,4 +1,4 @@
-"""What becomes of recordings that are not whole, of services that fail, and of machines that are taken away."""
+"""End-to-end tests of unusable recordings, failing services and interrupted jobs."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -26,7 +26,7 @@ READY, FAILED = MeetingStatus.READY, MeetingStatus.FAILED
 
 @pytest.fixture(scope="module")
 def ann(meetings: Meetings, tmp_path_factory: pytest.TempPathFactory) -> Recorder:
-    """Who records here."""
+    """The user who records in these tests."""
     return Recorder(meetings, "ann", tmp_path_factory.mktemp("recordings"))
 
 
@@ -34,7 +34,7 @@ RECORDINGS: dict[str, Callable[[Recorder], list[Path]]] = {
     "no sound": Recorder.record_video_only,
     "no words": Recorder.record_silence,
     "no media": Recorder.write_invalid_chunk,
-    # Transcribe refuses to start it once, and the model to answer twice.
+    # Transcribe rejects its first job, and the model rejects two requests.
     "throttled": lambda ann: ann.record_speech("throttled again", "send the report"),
     "broken": lambda ann: ann.record_speech("we speak in broken tones"),
     "malformed": lambda ann: ann.record_speech("a malformed report"),
@@ -44,7 +44,7 @@ RECORDINGS: dict[str, Callable[[Recorder], list[Path]]] = {
 
 @pytest.fixture(scope="module")
 def finished_meetings(ann: Recorder) -> dict[str, MeetingRecord]:
-    """What each recording came to. They know nothing of each other, so they are worked on at once."""
+    """Upload every recording; return the finished meetings. They are independent, so they are processed concurrently."""
 
     def end(record: Callable[[Recorder], list[Path]]) -> MeetingRecord:
         return ann.wait_for_status(ann.upload(record(ann)))
@@ -128,14 +128,14 @@ def test_a_chunk_is_listed_while_it_is_missing_or_has_wrong_bytes(ann: Recorder)
 
 @pytest.fixture(scope="module")
 def interrupted_meetings(platform: Platform, ann: Recorder) -> dict[str, MeetingRecord]:
-    """Recordings whose machines were taken away, one after the other: what goes wrong does so with all of a queue."""
+    """Process recordings with faults of the Spot queue, one after the other, because a fault affects the whole queue."""
     faults = {
         "reclaimed once": Fault(reclaimed=1, at='"media_step"'),
         "reclaimed always": Fault(reclaimed=99),
         "no machine": Fault(no_capacity=True),
     }
-    # One without pictures has them encoded anew: more things to do, one after the other, than a job has attempts. What is
-    # always interrupted has many more, for an attempt goes on until it is told.
+    # A chunk without video forces encoding, so that a job has more steps than attempts. The recording that is always
+    # interrupted has many more, because an attempt continues until it receives the signal.
     chunks = [*ann.record_speech("good day"), ann.record_audio("thank you")]
     begun = {}
     try:
@@ -154,7 +154,7 @@ def test_an_interrupted_job_continues_where_it_stopped(
     record = interrupted_meetings["reclaimed once"]
     went = job_history(meetings, record)
     assert (record.status, went.queues, went.attempts) == (READY, (SPOT,), (2,))
-    # Read once, and each thing made once: its sound, two pieces of its pictures, its video.
+    # Probed once, and each output made once: the audio, two pieces of the video, and the video.
     assert [went.lines.count(event) for event in ("media_stopped", "media_probed", "media_step")] == [1, 1, 4]
 
 

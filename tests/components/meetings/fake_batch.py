@@ -1,4 +1,8 @@
-"""A Batch whose jobs go as a test says, and a walk through the workflow's states on it: a clock that only waits move."""
+"""Fake AWS Batch whose jobs follow a scripted life, and an interpreter that walks through the workflow's states with
+it.
+
+Only Wait states advance the clock.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,16 +14,16 @@ ENDED_STATUSES = ("SUCCEEDED", "FAILED")
 WAITING_STATUSES = ("SUBMITTED", "PENDING", "RUNNABLE")
 INTERRUPTED = {"Container": {"ExitCode": 143}, "StatusReason": "Your Spot Task was interrupted."}
 Life = Sequence[tuple[float, str, Mapping[str, Any]]]
-"""From which second on a job is in which state, and what else is said of it then."""
+"""States of a job from a second on, with further fields of its description."""
 
 
 class ServiceError(Exception):
-    """An error that a service answers with, by its name."""
+    """An error of a service, with its name as the message."""
 
 
 @dataclass
 class FakeJob:
-    """A job, from when it was submitted."""
+    """A submitted job."""
 
     id: str
     queue: str
@@ -27,10 +31,10 @@ class FakeJob:
     submitted_at: float
     life: Life
     ended: str | None = None
-    """Why somebody ended it."""
+    """Reason of its termination or cancellation."""
 
     def detail(self, now: float) -> dict[str, Any]:
-        """What is said of it at a time."""
+        """Return the job's description at a time."""
         if self.ended is not None:
             return {"JobId": self.id, "Status": "FAILED", "StatusReason": self.ended, "Container": {}, "Attempts": []}
         status, more = next((s, m) for at, s, m in reversed(self.life) if self.submitted_at + at <= now)
@@ -39,14 +43,14 @@ class FakeJob:
 
 @dataclass
 class FakeBatch:
-    """All jobs. No two of a name ever live at once."""
+    """All jobs. Two jobs with the same name are never active at once."""
 
     lives: Callable[[str], Life]
-    """By queue (`spot` or `on-demand`), for each job that is submitted."""
+    """Returns the life of a new job by its queue, `spot` or `on-demand`."""
     lost_answers: int = 0
-    """So many submissions are done and not answered."""
+    """Number of submissions that succeed but whose response is lost."""
     refusing: str | None = None
-    """The error that each submission is answered with, and not done."""
+    """Error with which every submission is rejected."""
     now: float = 0
     jobs: list[FakeJob] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
@@ -89,20 +93,20 @@ class FakeBatch:
 
 @dataclass
 class WalkResult:
-    """How a walk through the media's states went."""
+    """Result of a walk through the media states."""
 
     to: str
-    """The first state that is none of theirs."""
+    """The first state after the media states."""
     variables: dict[str, Any]
     events: int
-    """Of the execution's history."""
+    """Number of events in the execution's history."""
 
 
 EVENTS = {"Pass": 2, "Choice": 2, "Wait": 2, "Task": 5}
 
 
 def walk_states(states: Mapping[str, Any], batch: FakeBatch, ends: Sequence[str]) -> WalkResult:
-    """From the first state to one of those that it ends with."""
+    """Walk from the first state to one of the given states."""
     at, variables, events = "Media", dict[str, Any](), 0
     while at not in ends:
         state = states[at]
@@ -121,9 +125,9 @@ def walk_states(states: Mapping[str, Any], batch: FakeBatch, ends: Sequence[str]
                 batch.calls.append(operation)
                 try:
                     context["result"] = getattr(batch, operation)(fill_arguments(state["Arguments"], **variables))
-                except ServiceError as refused:
-                    state = find_catch(state, str(refused))
-                    context["errorOutput"] = {"Error": str(refused)}
+                except ServiceError as error:
+                    state = find_catch(state, str(error))
+                    context["errorOutput"] = {"Error": str(error)}
         assigned = {name: fill_arguments(one, context, **variables) for name, one in state.get("Assign", {}).items()}
         assert None not in assigned.values(), f"{at} leaves a variable without a value, which Step Functions refuses"
         variables |= assigned

@@ -1,4 +1,4 @@
-"""What is watched in meetings: the lines that its alarms count are those that its handlers write; what is charted."""
+"""Tests of the meetings alarms and dashboard: they read exactly the log events and metrics that the functions write."""
 
 import json
 import re
@@ -59,7 +59,9 @@ def test_the_dashboard_shows_the_four_metrics_the_bucket_the_table_and_the_funct
 
 
 def test_the_charted_growth_has_the_dimensions_of_a_sent_metric() -> None:
-    """CloudWatch adds nothing up over a dimension: a chart has what was told with just its dimensions."""
+    """CloudWatch does not add values up over a dimension. A chart only finds metrics that were sent with exactly its
+    dimensions.
+    """
     widgets = json.loads(complete().one("cloudwatch.Dashboard").inputs["dashboardBody"])["widgets"]
     charted = [
         (namespace, name, dict(zip(dimensions[::2], dimensions[1::2], strict=True)))

@@ -1,4 +1,4 @@
-"""How clients get in: one operation whose function verifies the token, held by a rate, told what to give."""
+"""Tests of the clients' access: the API, its limits, and the variables of the token exchange."""
 
 import json
 from typing import Any

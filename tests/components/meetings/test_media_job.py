@@ -1,4 +1,4 @@
-"""The job that puts recordings together: its machines, its image, its network, and what it is told."""
+"""Tests of the media job: its queues, image, network and variables."""
 
 import json
 from typing import Any
@@ -12,12 +12,14 @@ IMAGES = f"123456789012.dkr.ecr.us-east-1.amazonaws.com/{PREFIX}-media-images"
 
 
 def on_demand_only() -> Recorded:
-    """On demand alone, as it is when AWS has made everything."""
+    """Return the on-demand engine, deployed completely."""
     return complete(processing={"engine": "fargate"})
 
 
 def remaining_images(recorded: Recorded, images: list[set[str]]) -> list[set[str]]:
-    """What ECR's rules leave of images, each by its tags: what one rule selects, none of lower priority expires."""
+    """Return the images that ECR's lifecycle rules keep. An image selected by one rule cannot expire by a rule of lower
+    priority.
+    """
     policy = json.loads(recorded.one("ecr.LifecyclePolicy").inputs["policy"])
     selected: list[set[str]] = []
     gone: list[set[str]] = []
@@ -52,7 +54,7 @@ def job_variables(recorded: Recorded) -> dict[str, str]:
 
 
 def capacities(recorded: Recorded) -> dict[str, str]:
-    """What each queue's machines are."""
+    """Return the capacity type of each queue."""
     found = recorded.all("batch.ComputeEnvironment")
     return {
         environment.inputs["namePrefix"].removeprefix(f"{PREFIX}-"): environment.inputs["computeResources"]["type"]
@@ -66,7 +68,9 @@ def test_jobs_use_spot_capacity_first_and_then_on_demand() -> None:
     assert names == {f"{PREFIX}-media-spot", f"{PREFIX}-media-on-demand"}
     assert states(complete())["Media"]["Assign"]["to"].endswith(f":job-queue/{PREFIX}-media-spot")
     orders = [queue.inputs["computeEnvironmentOrders"] for queue in complete().all("batch.JobQueue")]
-    assert [len(order) for order in orders] == [1, 1], "Batch would only use the second once the first is full"
+    assert [len(order) for order in orders] == [1, 1], (
+        "Batch would use a second environment only when the first is full"
+    )
 
 
 def test_the_on_demand_engine_has_one_queue_and_twice_the_size() -> None:
@@ -88,7 +92,7 @@ def test_batch_retries_only_after_a_spot_interruption() -> None:
     assert strategy["attempts"] == 3
     again, *_, last = strategy["evaluateOnExits"]
     assert again == {"action": "RETRY", "onStatusReason": "Your Spot Task was interrupted*"}
-    assert last == {"action": "EXIT", "onReason": "*"}, "what matches nothing is tried again"
+    assert last == {"action": "EXIT", "onReason": "*"}, "Batch retries a failure that matches no rule"
 
 
 def test_attempts_have_a_timeout_and_the_number_of_vcpus_is_limited() -> None:

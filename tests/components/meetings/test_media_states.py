@@ -1,4 +1,4 @@
-"""How a recording is put together on two queues: walked through, by the definition's own expressions, on a played Batch."""
+"""Tests of the media states: walks through the deployed definition with a fake Batch."""
 
 from functools import cache
 from typing import Any
@@ -31,12 +31,12 @@ INTERRUPTED_LIFE: Life = [
 
 
 def failed_life(**said: Any) -> Life:
-    """A job that fails when it has run for a while."""
+    """Return the life of a job that fails after some time."""
     return [(0, "RUNNING", {}), (100, "FAILED", {"Attempts": [{}], **said})]
 
 
 def walk_media_states(batch: FakeBatch, **processing: Any) -> WalkResult:
-    """The walk, from the beginning to what comes behind."""
+    """Walk through the media states; return the result."""
     return walk_states(_definition(tuple(processing.items())), batch, ENDS)
 
 
@@ -46,43 +46,43 @@ def _definition(processing: tuple[tuple[str, object], ...]) -> dict[str, Any]:
 
 
 def queues(batch: FakeBatch) -> list[str]:
-    """Where jobs were submitted to."""
+    """Return the queues to which jobs were submitted."""
     return [job.queue.rpartition("media-")[2] for job in batch.jobs]
 
 
 def spot_batch(life: Life, then: Life = FINISHED_LIFE) -> FakeBatch:
-    """A Batch whose spare machines do this, and those on demand something else."""
+    """Return a Batch with one life for Spot jobs and another for on-demand jobs."""
     return FakeBatch(lambda queue: life if queue == "spot" else then)
 
 
-def start_count(walked: WalkResult) -> int:
-    """How often the job was begun, as the next state tells it."""
-    told = fill_arguments(states(complete())["ReadMedia"]["Arguments"]["Payload"]["attempts"], **walked.variables)
+def start_count(walk: WalkResult) -> int:
+    """Return the number of job starts that the next state receives."""
+    told = fill_arguments(states(complete())["ReadMedia"]["Arguments"]["Payload"]["attempts"], **walk.variables)
     assert isinstance(told, int)
     return told
 
 
 def test_a_job_with_spot_capacity_runs_to_its_end() -> None:
     batch = spot_batch(FINISHED_LIFE)
-    walked = walk_media_states(batch)
-    assert (walked.to, queues(batch), start_count(walked)) == ("ReadMedia", ["spot"], 1)
+    walk = walk_media_states(batch)
+    assert (walk.to, queues(batch), start_count(walk)) == ("ReadMedia", ["spot"], 1)
     assert not {"canceljob", "terminatejob"} & set(batch.calls)
-    assert 690 <= batch.now <= 690 + 35, "it is asked often enough"
+    assert 690 <= batch.now <= 690 + 35, "the polling interval is short enough"
 
 
 def test_a_job_without_spot_capacity_is_cancelled_and_runs_on_demand() -> None:
     batch = spot_batch(WAITING_LIFE)
-    walked = walk_media_states(batch, capacityMinutes=10)
-    assert (walked.to, queues(batch), start_count(walked)) == ("ReadMedia", ["spot", "on-demand"], 1)
+    walk = walk_media_states(batch, capacityMinutes=10)
+    assert (walk.to, queues(batch), start_count(walk)) == ("ReadMedia", ["spot", "on-demand"], 1)
     assert batch.jobs[0].ended == NO_CAPACITY_REASON
-    assert 600 <= batch.jobs[1].submitted_at <= 700, "capacityMinutes, and what a look or two takes"
+    assert 600 <= batch.jobs[1].submitted_at <= 700, "capacityMinutes and up to two polling intervals"
     assert batch.calls.count("canceljob") == 1
 
 
 def test_a_job_that_is_interrupted_too_often_runs_on_demand() -> None:
     batch = spot_batch(INTERRUPTED_LIFE)
-    walked = walk_media_states(batch)
-    assert (walked.to, queues(batch), start_count(walked)) == ("ReadMedia", ["spot", "on-demand"], 4)
+    walk = walk_media_states(batch)
+    assert (walk.to, queues(batch), start_count(walk)) == ("ReadMedia", ["spot", "on-demand"], 4)
 
 
 def test_an_interrupted_job_waits_for_capacity_as_long_as_before() -> None:
@@ -142,8 +142,8 @@ def test_a_job_that_is_starting_is_not_cancelled() -> None:
 @pytest.mark.parametrize("code", [0, 1, 2, 139])
 def test_a_container_that_ended_by_itself_is_not_run_on_demand(code: int) -> None:
     batch = spot_batch(failed_life(Container={"ExitCode": code}, StatusReason="Essential container in task exited"))
-    walked = walk_media_states(batch)
-    assert (walked.to, queues(batch), walked.variables["error"]) == ("GiveMediaUp", ["spot"], "MediaFailed")
+    walk = walk_media_states(batch)
+    assert (walk.to, queues(batch), walk.variables["error"]) == ("GiveMediaUp", ["spot"], "MediaFailed")
 
 
 @pytest.mark.parametrize(
@@ -186,8 +186,8 @@ def test_the_on_demand_engine_has_no_spot_states() -> None:
 @pytest.mark.parametrize(("engine", "hours"), [("batch-spot", 3 * 24.5), ("fargate", 2 * 24)])
 def test_a_job_beyond_its_time_limit_is_terminated(engine: str, hours: float) -> None:
     batch = FakeBatch(lambda _: [(0, "STARTING", {})])
-    walked = walk_media_states(batch, engine=engine)
-    assert (walked.to, walked.variables["error"]) == ("GiveMediaUp", "MediaTooLate")
+    walk = walk_media_states(batch, engine=engine)
+    assert (walk.to, walk.variables["error"]) == ("GiveMediaUp", "MediaTooLate")
     assert [job.ended for job in batch.jobs] == [TIME_LIMIT_REASON]
     assert hours * HOUR <= batch.now <= hours * HOUR * 1.06
 
@@ -196,9 +196,9 @@ def test_an_active_job_of_the_same_recording_is_waited_for() -> None:
     for queue in ("spot", "on-demand"):
         batch = FakeBatch(lambda _: FINISHED_LIFE)
         walk_media_states(batch, **({"engine": "fargate"} if queue == "on-demand" else {}))
-        batch.now = 300  # as it was then: it runs
+        batch.now = 300  # the time at which the job runs
         assert walk_media_states(batch).to == "ReadMedia"
-        assert queues(batch) == [queue], "it was not submitted again"
+        assert queues(batch) == [queue], "no second job may be submitted"
 
 
 @pytest.mark.parametrize("lost", [1, 2])
@@ -215,8 +215,8 @@ def test_a_queue_that_rejects_submissions_fails_the_recording() -> None:
         ("Batch.ClientException", 1),
     ):
         batch = FakeBatch(lambda _: FINISHED_LIFE, refusing=error)
-        walked = walk_media_states(batch)
-        assert (walked.to, walked.variables["error"]) == ("GiveMediaUp", error)
+        walk = walk_media_states(batch)
+        assert (walk.to, walk.variables["error"]) == ("GiveMediaUp", error)
         assert batch.calls.count("submitjob") == times
 
 
@@ -259,7 +259,7 @@ ATTEMPT = st.tuples(st.integers(0, 40 * 60), st.integers(0, 5 * HOUR))
 
 @st.composite
 def lives(draw: st.DrawFn) -> Life:
-    """Whatever may become of a job on spare machines."""
+    """Any life of a job on Spot capacity."""
     at, life = 0, list[tuple[float, str, dict[str, Any]]]()
     for number, (waits, runs) in enumerate(draw(st.lists(ATTEMPT, min_size=1, max_size=3))):
         tried: dict[str, Any] = {"Attempts": [{}] * number}
@@ -275,9 +275,9 @@ def lives(draw: st.DrawFn) -> Life:
 def test_any_job_ends_in_a_limited_number_of_steps_without_a_duplicate(life: Life, lost: int) -> None:
     batch = spot_batch(life)
     batch.lost_answers = lost
-    walked = walk_media_states(batch)  # the played Batch sees to it that no two live at once
+    walk = walk_media_states(batch)  # the fake Batch asserts that no two jobs are active at once
     processing = MEETINGS.settings().processing
     spare = sum(rounds(minutes * 60, 30) for minutes in (processing.timeout_minutes, processing.capacity_minutes))
     questions = ATTEMPTS * spare + rounds(processing.on_demand_seconds, 30)
-    assert walked.events <= questions * 9 + 2_500, "a question is a wait, a call and a choice"
+    assert walk.events <= questions * 9 + 2_500, "a status check is a wait, a call and a choice"
     assert batch.now <= 1.06 * (processing.spot_seconds + processing.on_demand_seconds)

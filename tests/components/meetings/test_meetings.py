@@ -1,4 +1,4 @@
-"""The meetings backend's store, its functions, how it hears of uploads, and what a frontend is told."""
+"""Tests of the meetings backend: table, bucket, functions, upload events and frontend outputs."""
 
 import json
 from typing import Any
@@ -24,7 +24,7 @@ WORKFLOW = f"arn:aws:states:{ACCOUNT}:stateMachine:{PREFIX}-workflow"
 
 
 def rules(recorded: Recorded) -> dict[str, dict[str, Any]]:
-    """The bucket's lifecycle by the beginning of keys."""
+    """Return the bucket's lifecycle rules by key prefix."""
     found = recorded.one("s3.BucketLifecycleConfiguration").inputs["rules"]
     assert {rule["status"] for rule in found} == {"Enabled"}
     return {rule["filter"]["prefix"]: rule for rule in found}
@@ -73,7 +73,7 @@ def test_the_partition_key_is_the_user_and_an_index_sorts_by_date() -> None:
 
 
 def test_the_tables_encryption_key_is_a_setting() -> None:
-    assert table(complete())["serverSideEncryption"] == {"enabled": False}, "the key that DynamoDB owns costs nothing"
+    assert table(complete())["serverSideEncryption"] == {"enabled": False}, "the default key of DynamoDB is free"
     assert table(changed())["serverSideEncryption"] == {"enabled": True, "kmsKeyArn": KEY}
 
 

@@ -1,4 +1,4 @@
-"""Who may do what in the meetings backend: one list for each role."""
+"""Tests of the permissions of every role in the meetings backend."""
 
 import json
 from typing import Any
@@ -45,27 +45,27 @@ def below(*kinds: str) -> list[str]:
 
 
 MOVES: set[Permission] = {
-    # An item is read and put on a condition; its place among the open ones goes.
+    # Records are read and written conditionally; due items are deleted.
     *may("dynamodb", "DeleteItem GetItem PutItem", ITEMS),
-    # What a client says of a recording is read; without ListBucket S3 answers 403 for a chunk that is not there yet.
+    # complete.json is read. Without ListBucket, S3 answers 403 instead of 404 for missing objects.
     *may("s3", "GetObject", f"{OBJECTS}/raw/*/complete.json"),
     *may("s3", "ListBucket", OBJECTS),
     *may("states", "StartExecution", WORKFLOW),
 }
-"""What moves a meeting on: whoever hears of an upload, makes a step, or finds one that stays where it is."""
+"""Permissions of all functions that update meetings: for uploads, for steps and for sweeps."""
 METRIC = may("cloudwatch", "PutMetricData", "*", condition=OURS)
 FAILED = may("sqs", "SendMessage", queue("care-failures"))
 MAY_CLIENT: set[Permission] = {
     *may("dynamodb", "GetItem", ITEMS, condition=OWN_KEYS),
     *may("dynamodb", "Query", f"{ITEMS}/index/GSI-1", condition=OWN_KEYS),
     *may("s3", "PutObject", f"{OBJECTS}/raw/{OWN}/*"),
-    # An upload goes on where it was.
+    # Clients list their uploads to resume an interrupted upload.
     *may("s3", "ListBucket", OBJECTS, condition=json.dumps({"StringLike": {"s3:prefix": f"raw/{OWN}/*"}})),
     *may("s3", "GetObject", *below(*(f"{kind}/{OWN}" for kind in ("video", "audio", "transcripts", "summaries")))),
 }
 MAY_JOB: set[Permission] = {
     *may("s3", "GetObject", *below("raw")),
-    # What was made is not made twice, and goes out in parts.
+    # The job finds existing output, and uploads in parts.
     *may("s3", "AbortMultipartUpload GetObject PutObject", *below("video", "audio", "work")),
     *may("s3", "ListBucket", OBJECTS),
 }
@@ -75,7 +75,7 @@ STARTS_JOB: set[Permission] = {
     *may("logs", "CreateLogStream PutLogEvents", f"arn:aws:logs:{ACCOUNT}:log-group:/aws/batch/{PREFIX}-media:*"),
 }
 MAY_WORKFLOW: set[Permission] = {
-    # A job is submitted by name, of which there are revisions, to a queue of ours.
+    # Jobs are submitted by the definition's name, with any revision, to the backend's queues.
     *may("batch", "SubmitJob", *(f"{BATCH}:job-definition/{PREFIX}-media{end}" for end in ("", ":*"))),
     *may("batch", "SubmitJob", *(f"{BATCH}:job-queue/{PREFIX}-media-{capacity}" for capacity in ("spot", "on-demand"))),
     *may("batch", "DescribeJobs ListJobs", "*"),
@@ -83,7 +83,7 @@ MAY_WORKFLOW: set[Permission] = {
     *may("lambda", "InvokeFunction", function("bedrock-summarize"), function("steps")),
     *may("transcribe", "StartTranscriptionJob", "*"),
     *may("transcribe", "GetTranscriptionJob", f"arn:aws:transcribe:{ACCOUNT}:transcription-job/polyphony-test-*"),
-    # Transcribe reads and writes with the rights of who calls it.
+    # Transcribe reads and writes with the permissions of its caller.
     *may("s3", "GetObject", *below("audio")),
     *may("s3", "PutObject", *below("work")),
     *may("logs", "CreateLogDelivery DeleteLogDelivery DescribeLogGroups DescribeResourcePolicies", "*"),
@@ -120,7 +120,7 @@ OF_FUNCTIONS: dict[str, set[Permission]] = {
         *may("dynamodb", "Query", ITEMS),
         *may("states", "DescribeExecution", f"{WORKFLOW.replace(':stateMachine:', ':execution:')}:*"),
     },
-    # Everything is counted and compared with the day before; what nobody was told of is begun.
+    # The count is stored and compared with earlier ones, and recordings whose event was lost are started.
     "storage": {*MOVES, *FAILED, *METRIC, *may("s3", "GetObject PutObject", *below("work/storage"))},
 }
 ROLES: dict[str, set[Permission]] = {
@@ -153,7 +153,9 @@ def test_only_the_exchange_assumes_the_clients_role_for_one_user() -> None:
         "Action": ["sts:AssumeRole", "sts:TagSession"],
         "Condition": ONE_USER,
     }
-    assert len(user_ids.user_id("https://login.example.com/", "ann")) == user_ids.LENGTH, "what the tag is held to"
+    assert len(user_ids.user_id("https://login.example.com/", "ann")) == user_ids.LENGTH, (
+        "the length that the tag's condition requires"
+    )
 
 
 def test_the_clients_role_is_created_after_the_role_that_it_trusts() -> None:

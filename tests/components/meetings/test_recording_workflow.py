@@ -1,4 +1,4 @@
-"""The workflow of one recording: where each state leads, by its own expressions, and that nothing waits for ever."""
+"""Tests of the workflow's states: where each leads, and that all waiting times are limited."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ def test_the_definition_passes_the_linter(engine: str) -> None:
     for scope in (found["States"], found["States"]["Transcribe"]["ItemProcessor"]["States"]):
         for state in scope.values():
             if str(state.get("Seconds", "")).startswith("{%"):
-                state["Seconds"] = 1  # the linter does not know that AWS takes an expression here, as its guide says
+                state["Seconds"] = 1  # AWS accepts an expression here, but the linter does not
     assert Linter.validate(found) == []
     assert found["QueryLanguage"] == "JSONata"
 
@@ -95,7 +95,7 @@ def test_a_busy_model_is_retried_and_a_refusal_is_not() -> None:
     assert not again & {"ModelRefused", "SummaryUnusable", "States.ALL", "States.TaskFailed"}
     for error in ("ModelBusy", "ModelRefused", "SummaryUnusable", "States.Timeout"):
         assert find_catch(state, error)["Next"] == "GiveSummaryUp"
-    assert state["TimeoutSeconds"] > 900, "the function ends first, and says why"
+    assert state["TimeoutSeconds"] > 900, "the function must end before the task's timeout"
 
 
 def test_every_stage_has_its_own_failure_reason() -> None:
@@ -110,7 +110,7 @@ def test_every_stage_has_its_own_failure_reason() -> None:
     found = states(complete())
     assert {name: find_catch(found[name], "Anything")["Next"] for name in to} == to
     assert {found[name]["Next"] for name in GIVEN_UP} == {"Failed"}
-    assert found["Failed"]["Type"] == "Fail", "or the execution would count as done"
+    assert found["Failed"]["Type"] == "Fail", "the execution must count as failed"
 
 
 def test_failures_keep_only_the_name_of_the_error() -> None:
@@ -140,4 +140,4 @@ def test_the_workflow_timeout_exceeds_all_waiting_times(changes: dict[str, Any])
     rounds = -(-settings.audio_parts // settings.speech.at_once)
     waits += rounds * settings.speech.max_minutes * 60 + states(found)["Summarize"]["TimeoutSeconds"]
     assert 1.05 * waits < workflow(found)["TimeoutSeconds"] == recording_workflow.timeout_seconds(settings)
-    assert workflow(found)["TimeoutSeconds"] < 365 * 24 * 3600, "an execution of Step Functions lasts a year at most"
+    assert workflow(found)["TimeoutSeconds"] < 365 * 24 * 3600, "an execution can last at most a year"

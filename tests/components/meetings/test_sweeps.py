@@ -1,4 +1,4 @@
-"""Who looks after meetings comes again and again, knows the limits, and loses no call that failed."""
+"""Tests of the scheduled functions: their schedules, limits and dead-letter queue."""
 
 import json
 from typing import Any
@@ -39,7 +39,7 @@ def test_failed_invocations_go_to_the_dead_letter_queue(what: str) -> None:
 def test_the_sweep_waits_for_chunks_while_uploads_are_kept_and_ends_before_its_timeout(
     days: int, minutes: int, timeout: int, seconds: int
 ) -> None:
-    """While those that came are kept, and two weeks at most."""
+    """The waiting time is at most two weeks."""
     found = meetings(kept={"rawDays": days}, sweep={"timeoutSeconds": timeout})
     read = variables(found, "meetings-sweep-function")
     assert (read["INCOMPLETE_MINUTES"], read["SWEEP_SECONDS"]) == (str(minutes), str(seconds))

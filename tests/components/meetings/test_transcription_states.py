@@ -1,4 +1,4 @@
-"""How the sound of a recording is transcribed: by whom each part is begun, how often it is asked about, and until when."""
+"""Tests of the transcription states: how parts are started, polled and retried."""
 
 from typing import Any
 
@@ -20,13 +20,13 @@ JOB = {"result": {"TranscriptionJob": {"TranscriptionJobStatus": "IN_PROGRESS"}}
 
 
 def parts(recorded: Recorded | None = None) -> dict[str, Any]:
-    """The states for each part of the sound."""
+    """Return the states for one part of the audio."""
     found: dict[str, Any] = states(recorded or complete())["Transcribe"]["ItemProcessor"]["States"]
     return found
 
 
 def attempts(name: str, error: str) -> int:
-    """How often a state is tried again after an error."""
+    """Return the number of retries of a state after an error."""
     found = [retrier for retrier in parts()[name]["Retry"] if error in retrier["ErrorEquals"]]
     return found[0]["MaxAttempts"] if found else 0
 
@@ -55,7 +55,7 @@ def test_every_attempt_has_its_own_transcription_job() -> None:
     for attempt in (1, 1, 2):
         context = {"context": {"Execution": {"Input": {**INPUT, "attempt": attempt}}, "Map": {"Item": {"Index": 0}}}}
         names.append(fill_arguments(parts()["StartPart"]["Arguments"]["TranscriptionJobName"], context))
-    assert names[0] == names[1] != names[2], "or one that has failed would be found failed for months"
+    assert names[0] == names[1] != names[2], "otherwise a failed job's name would block the recording for months"
 
 
 @pytest.mark.parametrize(("there", "to"), [(True, "PartTranscribed"), (False, "StartPart")])
@@ -71,7 +71,7 @@ def test_a_job_whose_start_response_was_lost_is_waited_for() -> None:
     assert (
         (conflict["Next"], conflict["Assign"]) == (start["Next"], start["Assign"]) == ("WaitForPart", start["Assign"])
     )
-    assert len(start["Catch"]) == 1, "any other failure is the map's"
+    assert len(start["Catch"]) == 1, "the Map state catches all other errors"
 
 
 @pytest.mark.parametrize(
@@ -124,12 +124,12 @@ def test_calls_to_a_busy_service_are_retried(name: str, code: str) -> None:
 @pytest.mark.parametrize("name", ["StartPart", "AskForPart"])
 @pytest.mark.parametrize("error", ["Transcribe.SdkClientException", "States.Timeout"])
 def test_interrupted_calls_are_retried(name: str, error: str) -> None:
-    """One whose answer was lost is found begun, by its name."""
+    """If the response of a start was lost, the repeated start finds the job by its name."""
     assert attempts(name, error) >= 5
 
 
 def test_a_denied_start_fails_within_minutes() -> None:
-    """A call that is denied has the name of one that is throttled."""
+    """A denied call has the same error name as a throttled call."""
     [retry] = [
         retrier
         for retrier in parts()["StartPart"]["Retry"]

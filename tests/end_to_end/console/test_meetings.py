@@ -1,4 +1,4 @@
-"""Meetings: uploaded though the connection breaks, summarised, and nobody else's."""
+"""Tests of the meetings panel: resumed uploads, summaries, and separate users."""
 
 import re
 from pathlib import Path
@@ -13,11 +13,11 @@ from tests.end_to_end.console.page_visitor import MARKS, filmed, panel, pictured
 
 pytestmark = MARKS
 TITLE = "Weekly report"
-"""Not the flow's: it records as Ann as well, on the same platform."""
+"""Differs from the flow's title, because the flow records as Ann on the same platform too."""
 
 
 def broken_off(page: Page, at: str) -> list[str]:
-    """Breaks the connection where a chunk would be uploaded, once; gives what is uploaded from now on."""
+    """Break the connection at the upload of one chunk, once; return the list of later uploads."""
     sent: list[str] = []
 
     def noted(request: Request) -> None:
@@ -30,7 +30,7 @@ def broken_off(page: Page, at: str) -> list[str]:
 
 
 def become(page: Page, name: str) -> None:
-    """Signs in under a name."""
+    """Sign in with a user name."""
     page.locator("#who").click()
     page.get_by_label("Name").fill(name)
     page.get_by_label("Name").press("Enter")
@@ -49,11 +49,15 @@ def test_the_page_shows_a_meetings_summary_and_action_items(visitor: Visit, page
     sent = broken_off(page, at="00001.mp4")
     page.get_by_role("button", name="Upload").click()
     expect(here.get_by_role("alert")).to_contain_text("No answer from")
-    assert visitor.complaints.pop() == "Failed to load resource: net::ERR_FAILED", "by the browser, of what was broken"
+    assert visitor.complaints.pop() == "Failed to load resource: net::ERR_FAILED", (
+        "the browser reports the broken connection"
+    )
     page.get_by_role("button", name="Upload").click()
     meeting = page.get_by_role("article", name=TITLE)
     expect(meeting.locator("#meetings-status")).to_have_text("ready", timeout=60_000)
-    assert sent == ["00000.mp4", "00001.mp4", "00001.mp4", "complete.json"], "what had arrived was not sent again"
+    assert sent == ["00000.mp4", "00001.mp4", "00001.mp4", "complete.json"], (
+        "chunks that arrived must not be sent again"
+    )
     expect(meeting).to_contain_text("spk_0, spk_1 spoke 4 times.")
     todo = meeting.locator(".finding")
     expect(todo).to_contain_text("Send the report monday")

@@ -28,7 +28,7 @@ SAID = tuple(
 )
 WHOLE = Window(0, 0, len(SAID), SAID)
 FIRST, SECOND = windows(SAID, Sizes(40, 60_000, 30))[:2]
-"""The first has two pieces and the third as what follows."""
+"""Overlapping windows. The first contains two segments, and the third segment as its overlap."""
 
 
 def model_item(quote: str, at: int | None = None, text: str = "Do it", owner: str | None = None) -> ModelActionItem:

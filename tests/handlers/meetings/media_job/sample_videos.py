@@ -65,9 +65,10 @@ def audio_only(seconds: float = 1, *options: str, suffix: str = "m4a", every: fl
 
 
 def screen_recording(*moments: float, codec: str = "libvpx", lasts: float = 0, offset: float = 0) -> bytes:
-    """A shared screen, as a browser records it: a picture only where it turns white or back, in tenths of a second.
+    """Return a screen recording as a browser writes it, with a frame only where the screen turns white or black.
 
-    It has sound where it says how long it lasts. Else nothing says how long the last picture stands.
+    `moments` are tenths of a second. With `lasts`, the file has audio of that duration. Otherwise, nothing declares the
+    duration of the last frame.
     """
     shown = [0, *moments]
     kept, white = ("+".join(f"eq(n,{round(10 * seconds)})" for seconds in some) for some in (shown, shown[1::2]))
