@@ -210,7 +210,7 @@ def test_the_storage_growth_of_users_is_sent_as_a_metric(platform: Platform, mee
     s3.delete_object(Bucket=meetings.bucket, Key=f"work/storage/{today}.json")
     counted = meetings.call(meetings.storage, "storage")
     assert counted["objects"] >= 5
-    assert counted["told"] >= 1
+    assert counted["metrics"] >= 1
 
 
 def test_logs_contain_no_meeting_data(platform: Platform, meetings: Meetings, ann: Recorder) -> None:
