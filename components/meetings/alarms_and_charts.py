@@ -63,7 +63,7 @@ def create_alarms(args: MeetingAlarmsArgs, opts: pulumi.ResourceOptions) -> None
     steps, summarize, sweep = (args.functions[function_name] for function_name in ("steps", "summarize", "sweep"))
     # NEVER_COMPLETE is excluded: the client did not upload its chunks, so nothing is broken.
     given_up_pattern = f'{{ $.message = "meeting_given_up" && $.code != "{MeetingReason.NEVER_COMPLETE}" }}'
-    for what, function, pattern, description in (
+    for name, function, pattern, description in (
         ("meetings-failed", steps, '{ $.message = "meeting_failed" }', "Meetings could not be processed."),
         (
             "media-failed",
@@ -78,20 +78,20 @@ def create_alarms(args: MeetingAlarmsArgs, opts: pulumi.ResourceOptions) -> None
             "Meetings failed because their executions ended without a report.",
         ),
     ):
-        function.alarm_on_lines(what, pattern, description, RUNBOOK, opts, severity=critical)
+        function.alarm_on_lines(name, pattern, description, RUNBOOK, opts, severity=critical)
     period = sweep_after_sweep(SWEEP_MINUTES)
-    for what, value, description in (
+    for name, value, description in (
         ("meetings-unattended", "$.failed", "Consecutive sweeps fail to check meetings."),
         ("sweep-unfinished", "$.unfinished", "Consecutive sweeps do not finish in time."),
     ):
         failures = sweep.logged(
-            what, SWEEP_REPORT_PATTERN, opts, value=value, statistic="Minimum", period_seconds=period
+            name, SWEEP_REPORT_PATTERN, opts, value=value, statistic="Minimum", period_seconds=period
         )
-        alarm(what, scope, failures, 0, description, RUNBOOK, opts)
+        alarm(name, scope, failures, 0, description, RUNBOOK, opts)
     interruptions = steps.logged(
         "spot-interruptions", '{ $.message = "media_read" }', opts, value="$.interruptions", period_seconds=HOUR
     )
-    for what, metric, threshold, description, runbook in (
+    for name, metric, threshold, description, runbook in (
         (
             "processing-late",
             _meeting_metric(args, PROCESSING_DURATION, "p95"),
@@ -114,10 +114,10 @@ def create_alarms(args: MeetingAlarmsArgs, opts: pulumi.ResourceOptions) -> None
             RUNBOOK,
         ),
     ):
-        alarm(what, scope, metric, threshold, description, runbook, opts)
+        alarm(name, scope, metric, threshold, description, runbook, opts)
     model_error_filter = " || ".join(f'$.error_type = "{error_type}"' for error_type in MODEL_ERRORS)
     missed_recording_filter = " || ".join(f'$.message = "{event}"' for event in MISSED_RECORDING_EVENTS)
-    for what, function, pattern, threshold, description, runbook in (
+    for name, function, pattern, threshold, description, runbook in (
         (
             "model-throttles",
             summarize,
@@ -143,7 +143,7 @@ def create_alarms(args: MeetingAlarmsArgs, opts: pulumi.ResourceOptions) -> None
             RUNBOOK,
         ),
     ):
-        function.alarm_on_lines(what, pattern, description, runbook, opts, threshold=threshold)
+        function.alarm_on_lines(name, pattern, description, runbook, opts, threshold=threshold)
 
 
 def dashboard_charts(args: MeetingAlarmsArgs) -> list[list[Chart]]:

@@ -179,7 +179,7 @@ class _OnDemandFallback:
         self.after_interruption = [(f"{{% {is_spot} and $job.status = 'FAILED' and $job.stopped %}}", "MediaOnDemand")]
         """The job's last Spot capacity was interrupted, or it never got any."""
         self.after_waiting = [(f"{{% {is_spot} and {has_waited} %}}", "LeaveSpare")]
-        """The job has has_waited too long for Spot capacity."""
+        """The job has waited too long for Spot capacity."""
 
     def states(self, retries: Sequence[Retry]) -> dict[str, State]:
         """Return the states that only a workflow with both queues has."""

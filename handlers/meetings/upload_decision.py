@@ -1,6 +1,6 @@
 """Rules by which the uploads in the bucket change a meeting's record. They make no AWS calls.
 
-- A malformed `complete.json` fails a meeting that has no recording in progress or finished. It does not change others.
+- A malformed `complete.json` fails the meeting, unless it is in progress or ready. Such a meeting does not change.
 - Another content starts a new attempt. So does a new `complete.json` for a failed meeting, because the client wants a
   retry.
 - Otherwise, a new `complete.json` with the same content only changes the description.

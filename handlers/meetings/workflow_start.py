@@ -1,4 +1,4 @@
-"""Start of the workflow of a complete recording, and the check that finds missing chunks of an incomplete one.
+"""Processing of a meeting's uploads: records missing chunks, or starts the workflow of a complete recording.
 
 The record is written first, and the execution is started afterwards. An invocation that finds a record which is about
 to start its execution starts it under the same name. So a start whose response was lost can be repeated safely.
@@ -60,7 +60,7 @@ class RecordingStarter:
         Raises NotStarted or TooManyWriters.
         """
         for _ in range(MAX_WRITE_ATTEMPTS):
-            record = self.table.read(meeting)  # before the uploads: see uploaded_recording
+            record = self.table.read(meeting)  # read before the uploads, see `uploaded_recording.py`
             upload = self.uploads.read_complete_file(meeting)
             if upload is None:
                 return UploadOutcome.GONE

@@ -50,8 +50,10 @@ def finished_meetings(ann: Recorder) -> dict[str, MeetingRecord]:
         return ann.wait_for_status(ann.upload(record(ann)))
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        begun: dict[str, Future[MeetingRecord]] = {name: pool.submit(end, one) for name, one in RECORDINGS.items()}
-    return {name: one.result() for name, one in begun.items()}
+        begun: dict[str, Future[MeetingRecord]] = {
+            name: pool.submit(end, record) for name, record in RECORDINGS.items()
+        }
+    return {name: future.result() for name, future in begun.items()}
 
 
 @pytest.mark.parametrize(
@@ -145,7 +147,7 @@ def interrupted_meetings(platform: Platform, ann: Recorder) -> dict[str, Meeting
             ann.wait_for_media_job(begun[name])
     finally:
         tell(platform.emulator.folder, {})
-    return {name: ann.wait_for_status(one) for name, one in begun.items()}
+    return {name: ann.wait_for_status(meeting_id) for name, meeting_id in begun.items()}
 
 
 def test_an_interrupted_job_continues_where_it_stopped(

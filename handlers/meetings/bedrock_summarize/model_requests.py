@@ -129,8 +129,8 @@ def _question(
 
 
 def _transcript_lines(window: Window[TranscriptSegment]) -> Iterator[dict[str, Any]]:
-    for number, one in enumerate(window.passages, window.first):
-        yield {"said": number, "speaker": one.speaker, "text": one.text}
+    for number, segment in enumerate(window.passages, window.first):
+        yield {"said": number, "speaker": segment.speaker, "text": segment.text}
 
 
 def _part_id(material: Block) -> str:

@@ -150,8 +150,8 @@ class WorkflowSteps:
         return MediaStepResult(
             outcome=result.outcome,
             audio=tuple(
-                StepAudioPart(**one.model_dump(), transcribed=transcribed)
-                for one, transcribed in zip(result.audio, has_transcripts, strict=True)
+                StepAudioPart(**part.model_dump(), transcribed=transcribed)
+                for part, transcribed in zip(result.audio, has_transcripts, strict=True)
             ),
             language=language,
             duration_ms=result.duration_ms,

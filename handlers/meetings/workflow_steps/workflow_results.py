@@ -57,7 +57,7 @@ class WorkflowResults:
             self._store.list_modified_times(recording.audio_prefix),
             self._store.list_modified_times(recording.part_transcript_prefix(language)),
         )
-        keys = [(one.key, recording.part_transcript_key(number, language)) for number, one in enumerate(audio)]
+        keys = [(part.key, recording.part_transcript_key(number, language)) for number, part in enumerate(audio)]
         return [
             audio_key in audio_times
             and transcript_key in transcript_times

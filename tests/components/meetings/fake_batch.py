@@ -128,7 +128,9 @@ def walk_states(states: Mapping[str, Any], batch: FakeBatch, ends: Sequence[str]
                 except ServiceError as error:
                     state = find_catch(state, str(error))
                     context["errorOutput"] = {"Error": str(error)}
-        assigned = {name: fill_arguments(one, context, **variables) for name, one in state.get("Assign", {}).items()}
+        assigned = {
+            name: fill_arguments(value, context, **variables) for name, value in state.get("Assign", {}).items()
+        }
         assert None not in assigned.values(), f"{at} leaves a variable without a value, which Step Functions refuses"
         variables |= assigned
         at = state["Next"]

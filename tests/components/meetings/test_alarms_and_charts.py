@@ -69,18 +69,18 @@ def test_the_charted_growth_has_the_dimensions_of_a_sent_metric() -> None:
         for namespace, name, *dimensions, _ in widget["properties"]["metrics"]
         if name == metrics.STORAGE_GROWTH
     ]
-    told = FakeCloudWatch()
-    client: Any = told
+    cloudwatch = FakeCloudWatch()
+    client: Any = cloudwatch
     metrics.MeetingMetrics(client, "polyphony-test").put(growth_metrics({"A" * 32: 5}, 1))
     assert charted
-    for one in charted:
-        assert one in [
+    for metric in charted:
+        assert metric in [
             (
                 call["Namespace"],
                 data["MetricName"],
                 {dimension["Name"]: dimension["Value"] for dimension in data["Dimensions"]},
             )
-            for call in told.calls
+            for call in cloudwatch.calls
             for data in call["MetricData"]
         ]
 

@@ -81,8 +81,8 @@ def test_the_on_demand_engine_has_one_queue_and_twice_the_size() -> None:
 
 def test_a_job_is_small_and_runs_on_arm() -> None:
     assert size(complete()) == {"VCPU": "1", "MEMORY": "2048"}
-    one = container(complete())
-    assert one["runtimePlatform"] == {"operatingSystemFamily": "LINUX", "cpuArchitecture": "ARM64"}
+    job_container = container(complete())
+    assert job_container["runtimePlatform"] == {"operatingSystemFamily": "LINUX", "cpuArchitecture": "ARM64"}
     assert job(complete())["platformCapabilities"] == ["FARGATE"]
     assert size(changed()) == {"VCPU": "0.5", "MEMORY": "1024"}
 
@@ -98,14 +98,14 @@ def test_batch_retries_only_after_a_spot_interruption() -> None:
 def test_attempts_have_a_timeout_and_the_number_of_vcpus_is_limited() -> None:
     assert job(complete())["timeout"] == {"attemptDurationSeconds": 1_440 * 60}
     assert job(changed())["timeout"] == {"attemptDurationSeconds": 490 * 60}
-    for one in changed().all("batch.ComputeEnvironment"):
-        assert one.inputs["computeResources"]["maxVcpus"] == 7
+    for environment in changed().all("batch.ComputeEnvironment"):
+        assert environment.inputs["computeResources"]["maxVcpus"] == 7
 
 
 def test_jobs_have_a_public_address_and_a_log_group() -> None:
-    one = container(complete())
-    assert one["networkConfiguration"] == {"assignPublicIp": "ENABLED"}
-    options = one["logConfiguration"]["options"]
+    job_container = container(complete())
+    assert job_container["networkConfiguration"] == {"assignPublicIp": "ENABLED"}
+    options = job_container["logConfiguration"]["options"]
     group = complete().one("cloudwatch.LogGroup", "meetings-media-logs").inputs
     assert options["awslogs-group"] == group["name"] == f"/aws/batch/{PREFIX}-media"
     assert group["retentionInDays"] == 90
@@ -140,8 +140,8 @@ def test_the_job_runs_the_image_of_the_digest() -> None:
 
 
 def test_images_are_scanned_immutable_and_expire() -> None:
-    one = complete().one("ecr.Repository").inputs
-    assert one["imageScanningConfiguration"] == {"scanOnPush": True}
+    repository = complete().one("ecr.Repository").inputs
+    assert repository["imageScanningConfiguration"] == {"scanOnPush": True}
     reviewed = changed().one("ecr.Repository").inputs
     assert reviewed["imageTagMutability"] == "IMMUTABLE"
     assert "imageTagMutabilityExclusionFilters" not in reviewed
@@ -155,9 +155,9 @@ def test_an_image_in_use_outlives_newer_images() -> None:
 
 
 def test_only_the_tag_latest_is_mutable() -> None:
-    one = complete().one("ecr.Repository").inputs
-    assert one["imageTagMutability"] == "IMMUTABLE_WITH_EXCLUSION"
-    assert one["imageTagMutabilityExclusionFilters"] == [{"filter": "latest", "filterType": "WILDCARD"}]
+    repository = complete().one("ecr.Repository").inputs
+    assert repository["imageTagMutability"] == "IMMUTABLE_WITH_EXCLUSION"
+    assert repository["imageTagMutabilityExclusionFilters"] == [{"filter": "latest", "filterType": "WILDCARD"}]
 
 
 def test_the_jobs_network_allows_no_inbound_traffic() -> None:
@@ -184,8 +184,8 @@ def test_every_subnet_has_a_route_out_and_is_used_by_jobs() -> None:
     assert {subnet.inputs["mapPublicIpOnLaunch"] for subnet in subnets} == {False}
     routed = {association.inputs["subnetId"] for association in complete().all("ec2.RouteTableAssociation")}
     assert routed == {subnet.id for subnet in subnets}
-    for one in complete().all("batch.ComputeEnvironment"):
-        resources = one.inputs["computeResources"]
+    for environment in complete().all("batch.ComputeEnvironment"):
+        resources = environment.inputs["computeResources"]
         assert set(resources["subnets"]) == routed
         assert resources["securityGroupIds"] == [complete().one("ec2.SecurityGroup").id]
 

@@ -57,9 +57,9 @@ def spot_batch(life: Life, then: Life = FINISHED_LIFE) -> FakeBatch:
 
 def start_count(walk: WalkResult) -> int:
     """Return the number of job starts that the next state receives."""
-    told = fill_arguments(states(complete())["ReadMedia"]["Arguments"]["Payload"]["attempts"], **walk.variables)
-    assert isinstance(told, int)
-    return told
+    attempts = fill_arguments(states(complete())["ReadMedia"]["Arguments"]["Payload"]["attempts"], **walk.variables)
+    assert isinstance(attempts, int)
+    return attempts
 
 
 def test_a_job_with_spot_capacity_runs_to_its_end() -> None:

@@ -36,7 +36,7 @@ def table(recorded: Recorded) -> dict[str, Any]:
 
 
 def test_uploads_expire_after_a_week_and_audio_after_a_month() -> None:
-    days = {below: one["expiration"]["days"] for below, one in rules(complete()).items() if "expiration" in one}
+    days = {below: rule["expiration"]["days"] for below, rule in rules(complete()).items() if "expiration" in rule}
     assert days == {"raw/": 7, "audio/": 30, "work/": 8}
     found = rules(changed())
     assert [found[below]["expiration"]["days"] for below in ("raw/", "audio/", "work/")] == [3, 5, 4]
@@ -56,20 +56,20 @@ def test_incomplete_multipart_uploads_expire_after_a_day() -> None:
 
 def test_old_versions_are_kept_for_a_day() -> None:
     assert complete().one("s3.BucketVersioning").inputs["versioningConfiguration"]["status"] == "Enabled"
-    old = {below: one for below, one in rules(complete()).items() if below}
+    old = {below: rule for below, rule in rules(complete()).items() if below}
     assert set(old) == {"raw/", "audio/", "work/", "video/", "transcripts/", "summaries/"}
     assert {rule["noncurrentVersionExpiration"]["noncurrentDays"] for rule in old.values()} == {1}
 
 
 def test_the_partition_key_is_the_user_and_an_index_sorts_by_date() -> None:
-    one = table(complete())
-    assert (one["name"], one["hashKey"], one["rangeKey"]) == (TABLE, "user", "meetingId")
-    assert one["billingMode"] == "PAY_PER_REQUEST"
-    [index] = one["globalSecondaryIndexes"]
+    table_inputs = table(complete())
+    assert (table_inputs["name"], table_inputs["hashKey"], table_inputs["rangeKey"]) == (TABLE, "user", "meetingId")
+    assert table_inputs["billingMode"] == "PAY_PER_REQUEST"
+    [index] = table_inputs["globalSecondaryIndexes"]
     keys = {key["keyType"]: key["attributeName"] for key in index["keySchemas"]}
     assert (index["name"], index["projectionType"]) == ("GSI-1", "ALL")
     assert keys == {"HASH": "user", "RANGE": "startedAt"}
-    assert {attribute["name"] for attribute in one["attributes"]} == {"user", "meetingId", "startedAt"}
+    assert {attribute["name"] for attribute in table_inputs["attributes"]} == {"user", "meetingId", "startedAt"}
 
 
 def test_the_tables_encryption_key_is_a_setting() -> None:
@@ -78,10 +78,10 @@ def test_the_tables_encryption_key_is_a_setting() -> None:
 
 
 def test_the_table_is_backed_up_and_protected_from_deletion() -> None:
-    one = table(complete())
-    assert one["tags"]["Backup"] == "polyphony-test-daily"
-    assert one["pointInTimeRecovery"] == {"enabled": True}
-    assert one["deletionProtectionEnabled"] is True
+    table_inputs = table(complete())
+    assert table_inputs["tags"]["Backup"] == "polyphony-test-daily"
+    assert table_inputs["pointInTimeRecovery"] == {"enabled": True}
+    assert table_inputs["deletionProtectionEnabled"] is True
 
 
 def test_only_events_of_uploads_reach_the_queue() -> None:
@@ -153,9 +153,13 @@ def test_the_models_are_settings() -> None:
     ],
 )
 def test_functions_have_their_size_run_on_arm_and_are_traced(function: str, megabytes: int, seconds: int) -> None:
-    one = complete().one("lambda.Function", f"meetings-{function}-function").inputs
-    assert (one["memorySize"], one["timeout"], one["architectures"]) == (megabytes, seconds, ["arm64"])
-    assert one["tracingConfig"]["mode"] == "Active"
+    function_inputs = complete().one("lambda.Function", f"meetings-{function}-function").inputs
+    assert (function_inputs["memorySize"], function_inputs["timeout"], function_inputs["architectures"]) == (
+        megabytes,
+        seconds,
+        ["arm64"],
+    )
+    assert function_inputs["tracingConfig"]["mode"] == "Active"
 
 
 def test_the_frontend_outputs_name_the_meetings_resources() -> None:
@@ -165,7 +169,7 @@ def test_the_frontend_outputs_name_the_meetings_resources() -> None:
         told.update(MEETINGS.program(kept={"rawDays": 5})().frontend)
 
     Engine().run(program)
-    assert {name: one for name, one in told.items() if name != "api_url"} == {
+    assert {name: value for name, value in told.items() if name != "api_url"} == {
         "bucket": BUCKET,
         "table": TABLE,
         "index": "GSI-1",

@@ -117,8 +117,8 @@ def test_failures_keep_only_the_name_of_the_error() -> None:
     inside = states(complete())["Transcribe"]["ItemProcessor"]["States"]
     for scope in (states(complete()), inside):
         for state in scope.values():
-            for one in state.get("Catch", ()):
-                kept = one.get("Assign", {})
+            for catch in state.get("Catch", ()):
+                kept = catch.get("Assign", {})
                 assert kept.get("error", "{% $states.errorOutput.Error %}") == "{% $states.errorOutput.Error %}"
                 assert "errorOutput" not in str({name: text for name, text in kept.items() if name != "error"})
 

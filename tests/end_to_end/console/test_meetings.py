@@ -41,7 +41,7 @@ def test_the_page_shows_a_meetings_summary_and_action_items(visitor: Visit, page
     visitor.tab("Meetings")
     here = panel(page, "Meetings")
     spoke = [[tone_words.speech([*words.split(), "."], SAMPLE_RATE, pitch) for pitch, words in said] for said in CHUNKS]
-    chunks = [filmed(tmp_path / f"{at}.mp4", "320x180", 0, b"".join(one)) for at, one in enumerate(spoke)]
+    chunks = [filmed(tmp_path / f"{at}.mp4", "320x180", 0, b"".join(words)) for at, words in enumerate(spoke)]
     here.get_by_label("Title").fill(TITLE)
     here.get_by_label("Participants").fill("Ann, Bob")
     here.get_by_label("Tags").fill("team, console")

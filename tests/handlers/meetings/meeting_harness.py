@@ -161,8 +161,8 @@ class MeetingHarness:
 
     def upload_chunks(self, *chunks: bytes, meeting: MeetingId = MEETING) -> None:
         """Upload chunks, named by their positions, without events."""
-        for number, one in enumerate(chunks):
-            self.put_object(meeting.upload_key(f"{number}.webm"), one)
+        for number, chunk in enumerate(chunks):
+            self.put_object(meeting.upload_key(f"{number}.webm"), chunk)
 
     def upload_complete_file(self, *chunks: bytes, meeting: MeetingId = MEETING, **changed: Any) -> CompleteFile:
         """Upload `complete.json` for these chunks without an event."""
@@ -263,20 +263,20 @@ class MeetingHarness:
         def note(model: Any, **_: Any) -> None:
             calls.append(model.name)
 
-        for one in (self.dynamodb, self.s3):
-            one.meta.events.register("before-call.*", note)
+        for client in (self.dynamodb, self.s3):
+            client.meta.events.register("before-call.*", note)
         try:
             yield calls
         finally:
-            for one in (self.dynamodb, self.s3):
-                one.meta.events.unregister("before-call.*", note)
+            for client in (self.dynamodb, self.s3):
+                client.meta.events.unregister("before-call.*", note)
 
 
 def complete_file(*chunks: bytes, **changed: Any) -> CompleteFile:
     """Return the `complete.json` of these chunks."""
     listed = tuple(
-        Chunk(name=f"{number}.webm", bytes=len(one), sha256=hashlib.sha256(one).hexdigest())
-        for number, one in enumerate(chunks)
+        Chunk(name=f"{number}.webm", bytes=len(chunk), sha256=hashlib.sha256(chunk).hexdigest())
+        for number, chunk in enumerate(chunks)
     )
     about = {"schemaVersion": 1, "title": f"{CANARY} title", "startedAt": "2026-01-31T10:00:00.000Z"}
     return CompleteFile.model_validate({**about, "participants": [f"{CANARY} Ann"], "chunks": listed, **changed})

@@ -16,8 +16,8 @@ CHUNK = {"name": "a.webm", "bytes": 1, "sha256": "0" * 64}
 
 
 def encoded_file(**changed: Any) -> bytes:
-    said = {"schemaVersion": 1, "title": "T", "startedAt": "2026-01-31T10:00:00.000Z", "chunks": [CHUNK]}
-    return json.dumps({**said, **changed}).encode()
+    content = {"schemaVersion": 1, "title": "T", "startedAt": "2026-01-31T10:00:00.000Z", "chunks": [CHUNK]}
+    return json.dumps({**content, **changed}).encode()
 
 
 def test_the_order_of_chunks_is_part_of_the_content() -> None:

@@ -70,8 +70,8 @@ def test_the_deployed_functions_process_a_recording_together(harness: MeetingHar
     assert workflow_steps.handler({**execution.input, "step": "transcribed"}, None) == {"outcome": "goes_on"}
     done = {**execution.input, "step": "finish", "outcome": "summarized"}
     assert workflow_steps.handler(done, None) == {"outcome": "ready"}
-    told = boto3.client("cloudwatch").list_metrics(Namespace="Polyphony/Meetings")["Metrics"]
-    assert {metric["MetricName"] for metric in told} == {"FfmpegRatio", "ProcessingDuration"}
+    metrics = boto3.client("cloudwatch").list_metrics(Namespace="Polyphony/Meetings")["Metrics"]
+    assert {metric["MetricName"] for metric in metrics} == {"FfmpegRatio", "ProcessingDuration"}
     assert sweep_handler.handler({"kind": "sweep"}, None)["checked"] == 0
     assert storage_handler.handler({"kind": "storage"}, None) == {"objects": 2, "users": 1, "metrics": 0, "started": 0}
 

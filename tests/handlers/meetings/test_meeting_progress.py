@@ -67,8 +67,8 @@ STARTED: MeetingRecord = look_at_uploads(FIRST)(None)
 
 
 def apply_reports(words: Iterable[ExecutionReport], record: MeetingRecord = STARTED) -> MeetingRecord:
-    for one in words:
-        record = apply_report(record, one, LATER)
+    for each_report in words:
+        record = apply_report(record, each_report, LATER)
     return record
 
 

@@ -153,8 +153,8 @@ def test_due_items_belong_to_no_user_and_are_not_in_the_index(harness: MeetingHa
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=5)
 @given(st.lists(st.sampled_from([*REPORTS, None]), max_size=6))
 def test_exactly_the_unfinished_meetings_have_a_due_item(harness: MeetingHarness, words: list[Any]) -> None:
-    for one in harness.all_items():
-        harness.dynamodb.delete_item(TableName=TABLE, Key={name: one[name] for name in ("user", "meetingId")})
+    for item in harness.all_items():
+        harness.dynamodb.delete_item(TableName=TABLE, Key={name: item[name] for name in ("user", "meetingId")})
     harness.table.write(None, STARTED)
     for number, word in enumerate(words):
         at = START + timedelta(minutes=number)

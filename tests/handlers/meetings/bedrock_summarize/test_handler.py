@@ -85,8 +85,8 @@ def test_the_function_summarises_a_transcribed_meeting(
     assert kept["actionItems"][0]["owner"] == "Anna"
     assert kept["actionItems"][0]["quote"]["startMs"] == SPOKEN_MEETING[1].start_ms
     assert asked[0]["modelId"].startswith("us.anthropic.claude-sonnet-4-5-")
-    told = clients["cloudwatch"].list_metrics(Namespace=NAMESPACE)["Metrics"]
-    assert {metric["MetricName"] for metric in told} == {"SummaryInputTokens", "SummaryOutputTokens"}
+    metrics = clients["cloudwatch"].list_metrics(Namespace=NAMESPACE)["Metrics"]
+    assert {metric["MetricName"] for metric in metrics} == {"SummaryInputTokens", "SummaryOutputTokens"}
     assert handler.handler(event(), Context()) == {**result, "made": False}
     assert len(asked) == 2
 

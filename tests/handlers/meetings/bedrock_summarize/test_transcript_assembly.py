@@ -107,11 +107,11 @@ def test_a_segment_has_one_speaker_and_a_limited_length(said: tuple[Turn, ...]) 
 
 
 def test_a_segment_ends_at_another_speaker_or_a_pause() -> None:
-    said = turns(("spk_0", "Good morning, all."), ("spk_0", "Shall we?"), ("spk_1", "Yes."))
-    later = Turn("spk_1", said[-1].end_ms + PAUSE_MS + 1, "Wait.")
-    assert single_part((*said, later)) == (
-        TranscriptSegment(speaker="spk_0", start_ms=0, end_ms=said[1].end_ms, text="Good morning, all. Shall we?"),
-        TranscriptSegment(speaker="spk_1", start_ms=said[2].start_ms, end_ms=said[2].end_ms, text="Yes."),
+    spoken = turns(("spk_0", "Good morning, all."), ("spk_0", "Shall we?"), ("spk_1", "Yes."))
+    later = Turn("spk_1", spoken[-1].end_ms + PAUSE_MS + 1, "Wait.")
+    assert single_part((*spoken, later)) == (
+        TranscriptSegment(speaker="spk_0", start_ms=0, end_ms=spoken[1].end_ms, text="Good morning, all. Shall we?"),
+        TranscriptSegment(speaker="spk_1", start_ms=spoken[2].start_ms, end_ms=spoken[2].end_ms, text="Yes."),
         TranscriptSegment(speaker="spk_1", start_ms=later.start_ms, end_ms=later.end_ms, text="Wait."),
     )
 
@@ -125,9 +125,9 @@ def test_a_long_speech_is_cut_after_a_sentence_if_possible() -> None:
 
 
 def test_speaker_labels_contain_the_part_if_there_are_several() -> None:
-    said = turns(("spk_0", "Yes."))
-    assert [piece.speaker for piece in join_turns(said)[0].said] == ["spk_0"]
-    assert [piece.speaker for piece in join_turns(said, said)[0].said] == ["1-spk_0", "2-spk_0"]
+    spoken = turns(("spk_0", "Yes."))
+    assert [piece.speaker for piece in join_turns(spoken)[0].said] == ["spk_0"]
+    assert [piece.speaker for piece in join_turns(spoken, spoken)[0].said] == ["1-spk_0", "2-spk_0"]
     nobody = json.dumps({"results": {"items": [_item("Hm")]}}).encode()
     assert [piece.speaker for piece in parse_part(TranscribedPart(0, 2_000, nobody), "en-US")] == [UNKNOWN_SPEAKER]
 

@@ -76,8 +76,8 @@ def screen_recording(*moments: float, codec: str = "libvpx", lasts: float = 0, o
     sound = ("-f", "lavfi", "-i", f"{BEEP.format(every=9999)}:d={lasts}", "-c:a", "libopus") if lasts else ()
     # An interleaved file, even with an empty stream, declares no frame rate.
     changing = ("-vf", f"select='{kept}',interleave=1", "-fps_mode", "passthrough")
-    told = ("-c:v", codec, "-deadline", "realtime", "-output_ts_offset", str(offset))
-    return make_file("webm", "-f", "lavfi", "-i", card, *sound, *changing, *told)
+    codec_options = ("-c:v", codec, "-deadline", "realtime", "-output_ts_offset", str(offset))
+    return make_file("webm", "-f", "lavfi", "-i", card, *sound, *changing, *codec_options)
 
 
 @cache
@@ -100,7 +100,7 @@ def decode_samples(file: bytes, folder: Path) -> "array.array[int]":
 
 def beep_times(heard: "array.array[int]") -> list[float]:
     """Return the start of each beep in seconds."""
-    loud = [place for place, one in enumerate(heard) if not -LOUD < one < LOUD]
+    loud = [place for place, sample in enumerate(heard) if not -LOUD < sample < LOUD]
     return [place / RATE for before, place in pairwise([-RATE, *loud]) if place - before > RATE // 5 + 1]
 
 

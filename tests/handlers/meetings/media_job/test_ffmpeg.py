@@ -48,12 +48,12 @@ def test_a_run_is_killed_if_its_block_raises_an_exception(tmp_path: Path) -> Non
 
 def test_a_termination_request_ends_the_runs(tmp_path: Path) -> None:
     stopping = JobTermination()
-    one = fake_ffmpeg(tmp_path, "exec sleep 60", stopping)
-    with pytest.raises(JobTerminated), one.start() as running:
+    ffmpeg = fake_ffmpeg(tmp_path, "exec sleep 60", stopping)
+    with pytest.raises(JobTerminated), ffmpeg.start() as running:
         stopping.request()
     assert running.process.returncode == -9
     with pytest.raises(JobTerminated):
-        one.run()
+        ffmpeg.run()
 
 
 def test_a_run_that_stops_reading_is_judged_by_its_exit_code(tmp_path: Path) -> None:
@@ -64,10 +64,10 @@ def test_a_run_that_stops_reading_is_judged_by_its_exit_code(tmp_path: Path) -> 
 def test_the_kept_messages_are_limited_in_size(tmp_path: Path) -> None:
     with fake_ffmpeg(tmp_path, "echo first >&2; head -c 3000000 /dev/zero >&2; echo last >&2").start() as running:
         pass
-    told = running.stderr_text()
-    assert len(told) < 50_000
-    assert told.startswith("first")
-    assert told.endswith("last\n")
+    messages = running.stderr_text()
+    assert len(messages) < 50_000
+    assert messages.startswith("first")
+    assert messages.endswith("last\n")
 
 
 def test_matching_lines_are_kept_among_many_others(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_the_number_of_matching_lines_is_limited(tmp_path: Path) -> None:
 
 def test_concurrent_runs_count_once(tmp_path: Path) -> None:
     moments = iter([0.0, 1.0, 3.0, 10.0])
-    one = fake_ffmpeg(tmp_path, "", clock=lambda: next(moments))
-    with one.start(), one.start():
+    ffmpeg = fake_ffmpeg(tmp_path, "", clock=lambda: next(moments))
+    with ffmpeg.start(), ffmpeg.start():
         pass
-    assert one.milliseconds == 10_000
+    assert ffmpeg.milliseconds == 10_000

@@ -109,8 +109,8 @@ def test_chunk_durations_come_from_the_packets_and_not_from_the_headers(harness:
         card = f"color={colour}:s=64x48:r=25:d=1"
         sources = ("-f", "lavfi", "-i", card, "-f", "lavfi", "-i", f"{sample_videos.BEEP.format(every=9)}:d=1.6")
         chunk = sample_videos.make_file("webm", *sources, *VP9)
-        said = chunk.index(WEBM_DURATION) + len(WEBM_DURATION)
-        chunks.append(chunk[:said] + struct.pack(">d", 5000) + chunk[said + 8 :])
+        position = chunk.index(WEBM_DURATION) + len(WEBM_DURATION)
+        chunks.append(chunk[:position] + struct.pack(">d", 5000) + chunk[position + 8 :])
     harness.upload(*chunks)
     result = harness.run()
     assert result.copied
@@ -319,9 +319,13 @@ def test_audio_that_starts_late_and_ends_early_stays_synchronous(harness: JobHar
 
 
 def test_a_video_has_no_metadata_about_its_author(harness: JobHarness) -> None:
-    told = ("title=canary", "location=+48.1+11.5/", "artist=canary")
-    said = ("-metadata:s", "handler_name=canary", *(argument for each in told for argument in ("-metadata", each)))
-    harness.upload(sample_videos.video_with_audio(1, *sample_videos.H264, *sample_videos.AAC, *said))
+    metadata = ("title=canary", "location=+48.1+11.5/", "artist=canary")
+    metadata_options = (
+        "-metadata:s",
+        "handler_name=canary",
+        *(argument for each in metadata for argument in ("-metadata", each)),
+    )
+    harness.upload(sample_videos.video_with_audio(1, *sample_videos.H264, *sample_videos.AAC, *metadata_options))
     harness.run()
     for key in (harness.recording.video_key, harness.recording.audio_key(0)):
         assert b"canary" not in harness.read_object(key)
@@ -330,8 +334,8 @@ def test_a_video_has_no_metadata_about_its_author(harness: JobHarness) -> None:
 
 def test_a_cover_image_is_no_video(harness: JobHarness) -> None:
     cover = ("-f", "lavfi", "-i", "color=s=16x16:d=0.1", "-f", "lavfi", "-i", sample_videos.BEEP.format(every=9))
-    told = ("-c:v", "mjpeg", "-frames:v", "1", "-disposition:v", "attached_pic", "-c:a", "aac", "-t", "1")
-    harness.upload(sample_videos.make_file("m4a", *cover, *told))
+    cover_options = ("-c:v", "mjpeg", "-frames:v", "1", "-disposition:v", "attached_pic", "-c:a", "aac", "-t", "1")
+    harness.upload(sample_videos.make_file("m4a", *cover, *cover_options))
     assert harness.run().video_key is None
 
 

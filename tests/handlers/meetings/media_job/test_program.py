@@ -90,8 +90,8 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def job_process(endpoint: str, tmp_path: Path) -> JobProcess:
     """The process for a test. All tests share the bucket, so each test removes its objects."""
     s3: Any = EmulatorClients(endpoint)("s3")
-    for one in s3.list_objects_v2(Bucket=BUCKET).get("Contents", []):
-        s3.delete_object(Bucket=BUCKET, Key=one["Key"])
+    for item in s3.list_objects_v2(Bucket=BUCKET).get("Contents", []):
+        s3.delete_object(Bucket=BUCKET, Key=item["Key"])
     return JobProcess(JobHarness(s3, tmp_path), endpoint)
 
 
@@ -128,14 +128,14 @@ def test_a_job_ends_at_sigterm_and_the_next_job_continues(job_process: JobProces
     harness.upload(sample_videos.video_with_audio(3, *WEBM, suffix="webm"))
     reached = harness.folder / "reached"
     os.mkfifo(reached)
-    told = os.open(reached, os.O_RDONLY | os.O_NONBLOCK)
+    pipe = os.open(reached, os.O_RDONLY | os.O_NONBLOCK)
     text = harness.counting_ffmpeg.read_text()
     second = "pieces=$(grep -c libx264 $(dirname $0)/ffmpeg.log)"
     slow = f'case "$*" in *libx264*) [ $pieces = 2 ] && echo $$ > {reached} && set -- -readrate 0.001 "$@";; esac'
     harness.counting_ffmpeg.write_text(text.replace("exec", f"{second}\n{slow}\nexec"))
     with job_process.start() as process:
-        assert select.select([told], [], [], SECONDS)[0], "the second piece was not started in time"
-        ffmpeg = int(os.read(told, 100))
+        assert select.select([pipe], [], [], SECONDS)[0], "the second piece was not started in time"
+        ffmpeg = int(os.read(pipe, 100))
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=SECONDS)
     assert (process.returncode, err) == (128 + signal.SIGTERM, "")

@@ -73,10 +73,10 @@ def test_pieces_contain_every_chunk_once_and_in_order(plan: RecordingPlan) -> No
     spans = [span for piece in plan.pieces for span in piece.spans]
     places = [(span.chunk, span.begin, span.end) for span in spans]
     expected = []
-    for number, one in enumerate(plan.chunks):
+    for number, facts in enumerate(plan.chunks):
         ends = [end for chunk, _, end in places if chunk == number]
         begins = [0, *ends[:-1]]
-        assert ends[-1] == one.duration
+        assert ends[-1] == facts.duration
         expected += [(number, begin, end) for begin, end in zip(begins, ends, strict=True)]
     assert places == expected
 
@@ -119,9 +119,9 @@ def test_the_required_disk_space_includes_the_downloads(plan: RecordingPlan, upl
 
 
 def test_video_is_copied_only_if_all_formats_are_equal() -> None:
-    one = ChunkFacts(duration=SECOND, pictures=pictures(), sound=SOUND)
-    assert create_plan(one, one).copies_video
-    assert (create_plan(one).copies_audio, create_plan(one, one).copies_audio) == (True, False), (
+    facts = ChunkFacts(duration=SECOND, pictures=pictures(), sound=SOUND)
+    assert create_plan(facts, facts).copies_video
+    assert (create_plan(facts).copies_audio, create_plan(facts, facts).copies_audio) == (True, False), (
         "the audio of several chunks is not copied"
     )
     for other in (
@@ -132,9 +132,9 @@ def test_video_is_copied_only_if_all_formats_are_equal() -> None:
             pictures=ChunkVideo(form=form("h264", "x"), width=1, height=1, count=1, fastest=1, end=1, bytes=1),
         ),
     ):
-        assert not create_plan(one, other).copies_video
-        assert not create_plan(other, one).copies_video
-    assert not RecordingPlan(RecordingFacts(chunks=(one,), uncopiable=True), LIMITS).copies_video
+        assert not create_plan(facts, other).copies_video
+        assert not create_plan(other, facts).copies_video
+    assert not RecordingPlan(RecordingFacts(chunks=(facts,), uncopiable=True), LIMITS).copies_video
 
 
 @pytest.mark.parametrize(

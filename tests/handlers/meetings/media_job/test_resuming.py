@@ -129,13 +129,15 @@ def test_the_ffmpeg_time_includes_earlier_jobs(harness: JobHarness, monkeypatch:
     run_until_terminated(harness, 8, monkeypatch)
     harness.termination = JobTermination()
     result = harness.run()
-    told = [harness.s3.head_object(Bucket=BUCKET, Key=part.key)["Metadata"]["ffmpeg-ms"] for part in result.audio]
+    part_milliseconds = [
+        harness.s3.head_object(Bucket=BUCKET, Key=part.key)["Metadata"]["ffmpeg-ms"] for part in result.audio
+    ]
     video = harness.s3.head_object(Bucket=BUCKET, Key=harness.recording.video_key)["Metadata"]["ffmpeg-ms"]
     pieces = [
         harness.s3.head_object(Bucket=BUCKET, Key=key)["Metadata"]["ffmpeg-ms"]
         for key in harness.keys(f"{harness.recording.media_work_prefix}pieces/")
     ]
     assert int(video) > sum(int(piece) for piece in pieces), "the video's time includes that of its pieces"
-    assert result.ffmpeg_ms > sum(int(milliseconds) for milliseconds in told) + int(video), (
+    assert result.ffmpeg_ms > sum(int(milliseconds) for milliseconds in part_milliseconds) + int(video), (
         "and the time for probing the chunks"
     )

@@ -79,8 +79,8 @@ def test_a_meeting_lists_its_wrong_fields_without_their_values(
     harness.put_object(MEETING.upload_key("complete.json"), json.dumps(body).encode())
     harness.deliver_event("complete.json")
     [wrong] = harness.record().wrong
-    told = {problem.field: problem.rule for problem in wrong.fields or ()}
-    assert all(rule in told.get(field, "") for field, rule in fields.items()), told
+    rules = {problem.field: problem.rule for problem in wrong.fields or ()}
+    assert all(rule in rules.get(field, "") for field, rule in fields.items()), rules
     assert CANARY not in str(wrong)
 
 

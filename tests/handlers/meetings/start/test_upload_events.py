@@ -135,13 +135,13 @@ def test_a_writer_that_read_an_older_file_does_not_overwrite_a_newer_one(
 ) -> None:
     harness.upload_chunks(b"a")
     harness.upload_complete_file(b"a")
-    said = UploadedRecordings.read_complete_file
+    read_complete_file = UploadedRecordings.read_complete_file
     reads = 0
 
     def then_it_is_replaced(self: UploadedRecordings, *asked: Any) -> Any:
         nonlocal reads
         reads += 1
-        found, first = said(self, *asked), reads == 1
+        found, first = read_complete_file(self, *asked), reads == 1
         if first:
             harness.upload_recording(b"b")
         return found

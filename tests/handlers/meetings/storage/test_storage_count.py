@@ -92,8 +92,8 @@ def test_deleted_objects_give_a_negative_growth(count: CountHarness) -> None:
     harness = count.meetings
     put_objects(harness, ANN, 2)
     count.run()
-    for one in harness.s3.list_objects_v2(Bucket=BUCKET, Prefix="raw/")["Contents"]:
-        harness.s3.delete_object(Bucket=BUCKET, Key=one["Key"])
+    for item in harness.s3.list_objects_v2(Bucket=BUCKET, Prefix="raw/")["Contents"]:
+        harness.s3.delete_object(Bucket=BUCKET, Key=item["Key"])
     harness.advance(days=1)
     count.run()
     assert count.growth_by_user()[ANN] == -2
@@ -241,8 +241,8 @@ def test_an_unreadable_file_whose_event_was_lost_is_processed_once(
             harness.advance(days=1)
             count.run()
     assert harness.state() == ("failed", "MALFORMED")
-    said = capsys.readouterr().out
-    assert (said.count("complete_refused"), said.count("recording_unattended")) == (1, 0)
+    output = capsys.readouterr().out
+    assert (output.count("complete_refused"), output.count("recording_unattended")) == (1, 0)
 
 
 def test_a_recording_whose_event_was_lost_is_started_although_an_older_one_is_in_progress(count: CountHarness) -> None:
@@ -268,8 +268,8 @@ def test_milliseconds_in_a_listing_do_not_make_another_fingerprint(
     harness.advance(days=1)
 
     def exactly(parsed: dict[str, Any], **_: Any) -> None:
-        for one in parsed.get("Contents", ()):
-            one["LastModified"] += timedelta(milliseconds=500)
+        for item in parsed.get("Contents", ()):
+            item["LastModified"] += timedelta(milliseconds=500)
 
     monkeypatch.setattr(UploadedRecordings, "read_complete_file", lambda *_: 1 / 0)
     harness.s3.meta.events.register("after-call.s3.ListObjectsV2", exactly, unique_id="exactly")
@@ -320,8 +320,8 @@ def test_the_metrics_of_all_users_add_up_to_the_total(before: Any, now: Any, mos
     grown = daily_growth(
         StorageTotals(day=DAY - timedelta(days=1), bytes_of=before), StorageTotals(day=DAY, bytes_of=now)
     )
-    told = growth_metrics(grown, most)
-    [whole] = [metric for metric in told if metric.user is None]
-    users = [metric for metric in told if metric.user is not None]
+    metrics = growth_metrics(grown, most)
+    [whole] = [metric for metric in metrics if metric.user is None]
+    users = [metric for metric in metrics if metric.user is not None]
     assert len(users) == len({user.user for user in users}) <= most + 1
     assert whole.value == sum(user.value for user in users) == sum(now.values()) - sum(before.values())

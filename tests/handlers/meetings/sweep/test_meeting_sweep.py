@@ -217,10 +217,10 @@ def test_a_failing_meeting_does_not_stop_the_sweep(
         swept = harness.sweep()
     assert (swept["checked"], swept["started"], swept["failed"]) == (2, 1, 1)
     assert harness.state(other) == ("processing", "media")
-    said = capsys.readouterr().out
-    assert "meeting_unattended" in said
+    output = capsys.readouterr().out
+    assert "meeting_unattended" in output
     for secret in (CANARY, ANN, MEETING.meeting_id):
-        assert secret not in said
+        assert secret not in output
     assert harness.sweep()["started"] == 1
 
 

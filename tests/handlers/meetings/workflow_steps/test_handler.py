@@ -47,8 +47,8 @@ def test_a_part_that_an_earlier_attempt_transcribed_is_not_transcribed_again(
     for at in range(3):
         harness.put_object(recording.audio_key(at), b"sound")
     harness.put_object(recording.part_transcript_key(1, "de-DE"), b"what was said")
-    told = harness.run_step("media", recording)["audio"]
-    assert [part["transcribed"] for part in told] == [False, True, False]
+    parts_ = harness.run_step("media", recording)["audio"]
+    assert [part["transcribed"] for part in parts_] == [False, True, False]
     harness.put_object(recording.transcript_key, b"all that was said")
     assert all(part["transcribed"] for part in harness.run_step("media", recording)["audio"])
 
@@ -63,8 +63,8 @@ def test_a_part_transcribed_in_another_language_is_transcribed_again(
     harness.advance(minutes=1)
     harness.upload_complete_file(b"a", b"b", language="en-GB")
     harness.deliver_event("complete.json")
-    told = harness.run_step("media", recording, 2)
-    assert (told["language"], [part["transcribed"] for part in told["audio"]]) == ("en-GB", [False])
+    response = harness.run_step("media", recording, 2)
+    assert (response["language"], [part["transcribed"] for part in response["audio"]]) == ("en-GB", [False])
     harness.put_object(recording.part_transcript_key(0, "en-GB"), b"what was said")
     assert [part["transcribed"] for part in harness.run_step("media", recording, 2)["audio"]] == [True]
 
@@ -299,9 +299,9 @@ def test_a_lost_metric_does_not_fail_a_meeting(harness: MeetingHarness, capsys: 
     recording = harness.upload_recording(b"a")
     harness.cloudwatch.error = RuntimeError(CANARY)
     assert finish_media_job(harness, recording)["outcome"] == "ready"
-    said = capsys.readouterr().out
-    assert "metrics_lost" in said
-    assert CANARY not in said
+    output = capsys.readouterr().out
+    assert "metrics_lost" in output
+    assert CANARY not in output
 
 
 def test_the_number_of_interruptions_is_logged_once(
@@ -371,8 +371,8 @@ def test_logs_contain_no_meeting_data(harness: MeetingHarness, capsys: pytest.Ca
     recording = harness.upload_recording(b"a")
     finish_media_job(harness, recording)
     harness.run_step("fail", recording, error=f"{CANARY} of {recording.video_key}")
-    said = capsys.readouterr().out
-    assert '"cause":"unnamed"' in said.replace(": ", ":")
-    assert '"code":"TRANSCRIPTION_FAILED"' in said.replace(": ", ":")
+    output = capsys.readouterr().out
+    assert '"cause":"unnamed"' in output.replace(": ", ":")
+    assert '"code":"TRANSCRIPTION_FAILED"' in output.replace(": ", ":")
     for secret in (CANARY, ANN, MEETING.meeting_id, recording.content):
-        assert secret not in said
+        assert secret not in output
