@@ -33,7 +33,7 @@ from handlers.meetings.meeting_record import INDEX, INDEX_SORT, PARTITION, SORT
 from handlers.meetings.metrics import NAMESPACE
 from handlers.meetings.s3_keys import AUDIO, COMPLETE_FILE_NAME, RAW, SUMMARIES, TRANSCRIPTS, VIDEO, WORK
 from handlers.meetings.start.environment import StartEnvironment
-from handlers.meetings.workflow_steps.environment import StepsEnvironment
+from handlers.meetings.workflow_steps.environment import MeetingStepsEnvironment
 
 RULE = "recording-uploaded"
 
@@ -152,7 +152,7 @@ class Meetings(pulumi.ComponentResource):
                 logical_name="MeetingSteps",
                 entry="handlers.meetings.workflow_steps.handler.handler",
                 settings=settings.steps,
-                environment=StepsEnvironment,
+                environment=MeetingStepsEnvironment,
                 values={
                     "table_name": self.table.name,
                     "bucket_name": self.bucket.name,

@@ -25,7 +25,7 @@ from handlers.meetings.bedrock_summarize.summary import Summary, SummaryTokens
 from handlers.meetings.bedrock_summarize.transcript import Transcript, TranscriptSegment
 from handlers.meetings.bedrock_summarize.transcript_assembly import (
     MAX_OUTPUT_BYTES,
-    BadTranscript,
+    InvalidTranscribeOutput,
     TranscribedPart,
     join_parts,
     parse_part,
@@ -219,7 +219,7 @@ def _parse_stored(model: type[M], data: bytes) -> M:
 def _join_readable(join: Callable[[], Transcript]) -> Transcript:
     try:
         return join()
-    except BadTranscript as bad:
+    except InvalidTranscribeOutput as bad:
         cause = str(bad)
     raise TranscriptUnreadable(cause)
 

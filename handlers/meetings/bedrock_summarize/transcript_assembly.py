@@ -37,7 +37,7 @@ _UNSPACED = frozenset(["ja", "th", "zh"])
 """Languages that are written without spaces between words."""
 
 
-class BadTranscript(Exception):
+class InvalidTranscribeOutput(Exception):
     """An output was rejected. The message contains nothing from it."""
 
 
@@ -68,7 +68,7 @@ class _SegmentBuilder:
         self.words[-1] += text
         self.characters += len(text)
         if self.characters > MAX_PUNCTUATED_CHARACTERS:
-            raise BadTranscript("malformed")
+            raise InvalidTranscribeOutput("malformed")
 
     def is_continued_by(self, word: Word, speaker: str, text: str) -> bool:
         """Return True if the word belongs to this segment."""
@@ -80,7 +80,7 @@ class _SegmentBuilder:
 
 
 def parse_part(part: TranscribedPart, language: str, number: int | None = None) -> tuple[TranscriptSegment, ...]:
-    """Return the segments of a part; raise BadTranscript. `number` is the part's number from 1, or None if it is the
+    """Return the segments of a part; raise InvalidTranscribeOutput. `number` is the part's number from 1, or None if it is the
     only part.
     """
     has_spaces = language.partition("-")[0] not in _UNSPACED
@@ -99,17 +99,17 @@ def parse_part(part: TranscribedPart, language: str, number: int | None = None) 
             for piece in segments
         )
     # Raised outside the except block, so that the exception does not refer to the output.
-    raise BadTranscript(problem.value)
+    raise InvalidTranscribeOutput(problem.value)
 
 
 def join_parts(parts: Iterable[Sequence[TranscriptSegment]], language: str, duration_ms: int) -> Transcript:
-    """Return the transcript of all parts; raise BadTranscript."""
+    """Return the transcript of all parts; raise InvalidTranscribeOutput."""
     segments: list[TranscriptSegment] = []
     characters = 0
     for part in parts:
         characters += sum(len(segment.text) for segment in part)
         if characters > MAX_CHARACTERS:
-            raise BadTranscript("too_large")
+            raise InvalidTranscribeOutput("too_large")
         segments += part
     segments.sort(key=lambda segment: (segment.start_ms, segment.end_ms))
     return Transcript(language=language, duration_ms=duration_ms, said=tuple(segments))
@@ -117,12 +117,12 @@ def join_parts(parts: Iterable[Sequence[TranscriptSegment]], language: str, dura
 
 def _decode(part: TranscribedPart) -> str:
     if len(part.output) > MAX_OUTPUT_BYTES:
-        raise BadTranscript("too_large")
+        raise InvalidTranscribeOutput("too_large")
     try:
         return part.output.decode()
     except UnicodeDecodeError:
         pass
-    raise BadTranscript("no_utf8")
+    raise InvalidTranscribeOutput("no_utf8")
 
 
 def _group_words(words: Iterable[Word | Mark]) -> Iterator[_SegmentBuilder]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from handlers.common.aws.parallel_calls import Parallel
 from handlers.common.aws.unreadable_objects import Sealed
 from handlers.meetings.complete_file import ChunkProblem, CompleteFile, WrongChunk
-from handlers.meetings.media_job.job_bucket import JobBucket, ObjectGone
+from handlers.meetings.media_job.job_bucket import JobBucket, JobObjectGone
 from handlers.meetings.media_result import MediaOutcome, MediaResult
 from handlers.meetings.s3_keys import MeetingId
 
@@ -76,7 +76,7 @@ class ChunkFolder:
                 if hashlib.file_digest(file, "sha256").hexdigest() == chunk.sha256:
                     return None
             path.unlink()
-        except ObjectGone:
+        except JobObjectGone:
             problem = ChunkProblem.MISSING
         except Sealed:
             problem = ChunkProblem.UNREADABLE

@@ -1,4 +1,4 @@
-"""Runs ffmpeg on untrusted files, with limits on the formats it opens, the time it takes and the output it keeps.
+"""Runner for ffmpeg on untrusted files, with limits on its formats, its time and the output that is kept.
 
 A chunk can be a playlist or contain one. So ffmpeg may only open media containers, only from local files, and only
 decode formats that recorders write. A run inherits no environment variables and has no input but the given one. Its

@@ -44,7 +44,7 @@ class ObjectTooLong(Exception):
     """An object has more bytes than the reader accepts."""
 
 
-class ObjectGone(Exception):
+class JobObjectGone(Exception):
     """An object does not exist, or was replaced during the download."""
 
 
@@ -112,13 +112,13 @@ class JobBucket:
         )
 
     def download(self, key: str, path: Path) -> None:
-        """Download an object to a file; raise ObjectGone."""
+        """Download an object to a file; raise JobObjectGone."""
         try:
             self._transfer(lambda: self._transfers.download(self._name, key, os.fspath(path)))
         except S3DownloadFailedError:
-            raise ObjectGone from None
+            raise JobObjectGone from None
         except ClientError as error:
-            raise ObjectGone if _error_code(error) in NOT_FOUND_CODES else self._classify(key, error) from None
+            raise JobObjectGone if _error_code(error) in NOT_FOUND_CODES else self._classify(key, error) from None
 
     def write(self, key: str, body: bytes) -> None:
         """Write a small JSON object."""

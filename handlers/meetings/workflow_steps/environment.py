@@ -7,6 +7,6 @@ during the media job is started again.
 from handlers.meetings.environment import MeetingsEnvironment
 
 
-class StepsEnvironment(MeetingsEnvironment):
+class MeetingStepsEnvironment(MeetingsEnvironment):
     stack: str
     """Dimension of the metrics."""

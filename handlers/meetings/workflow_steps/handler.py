@@ -10,7 +10,7 @@ import boto3
 from handlers.common.aws.clients import CONFIG
 from handlers.meetings.gateways import create_gateways
 from handlers.meetings.metrics import MeetingMetrics
-from handlers.meetings.workflow_steps.environment import StepsEnvironment
+from handlers.meetings.workflow_steps.environment import MeetingStepsEnvironment
 from handlers.meetings.workflow_steps.step_operations import StepEvent, WorkflowSteps
 from handlers.meetings.workflow_steps.workflow_results import ResultMalformed, ResultMissing, WorkflowResults
 
@@ -32,7 +32,7 @@ def run_step(steps: WorkflowSteps, event: Mapping[str, Any]) -> dict[str, Any]:
 
 @cache
 def _steps() -> WorkflowSteps:
-    environment = StepsEnvironment.read()
+    environment = MeetingStepsEnvironment.read()
     gateways = create_gateways(environment)
     return WorkflowSteps(
         gateways.table,

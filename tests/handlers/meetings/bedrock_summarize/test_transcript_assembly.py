@@ -17,7 +17,7 @@ from handlers.meetings.bedrock_summarize.transcript_assembly import (
     PAUSE_MS,
     SENTENCE_END_CHARACTERS,
     UNKNOWN_SPEAKER,
-    BadTranscript,
+    InvalidTranscribeOutput,
     TranscribedPart,
     join_parts,
     parse_part,
@@ -157,7 +157,7 @@ def test_a_word_may_end_only_a_little_after_its_part() -> None:
 
 
 def _problem(data: bytes) -> str:
-    with pytest.raises(BadTranscript) as caught:
+    with pytest.raises(InvalidTranscribeOutput) as caught:
         parse_part(TranscribedPart(0, 2_000, data), "en-US")
     assert caught.value.__context__ is None, "what it was raised from may hold the text"
     assert CANARY not in str(caught.value)
@@ -182,7 +182,7 @@ def test_a_malformed_output_is_refused(data: bytes, expected: str) -> None:
 def test_outputs_beyond_the_size_limits_are_refused() -> None:
     much = TranscriptSegment(speaker="spk_0", start_ms=0, end_ms=1, text="a" * (MAX_CHARACTERS // 2))
     assert join_parts([[much], [much]], "en-US", 1).said
-    with pytest.raises(BadTranscript, match="too_large"):
+    with pytest.raises(InvalidTranscribeOutput, match="too_large"):
         join_parts([[much], [much], [much]], "en-US", 1)
 
 
@@ -191,6 +191,6 @@ def test_outputs_beyond_the_size_limits_are_refused() -> None:
 def test_any_output_is_parsed_or_refused(data: bytes) -> None:
     try:
         found = parse_part(TranscribedPart(0, 2_000, data), "en-US")
-    except BadTranscript:
+    except InvalidTranscribeOutput:
         return
     assert all(0 <= said.start_ms <= said.end_ms <= 2_000 for said in found)

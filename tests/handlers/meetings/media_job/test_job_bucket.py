@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from handlers.meetings.media_job.job_bucket import JobBucket, ObjectGone, ObjectTooLong, StoredMedia
+from handlers.meetings.media_job.job_bucket import JobBucket, JobObjectGone, ObjectTooLong, StoredMedia
 from handlers.meetings.media_job.job_termination import JobTerminated
 from tests.handlers.meetings.media_job.job_harness import BUCKET, JobHarness
 
@@ -66,10 +66,10 @@ def test_an_object_replaced_during_the_download_raises_object_gone(
         for body in later:
             harness.s3.put_object(Bucket=BUCKET, Key="k", Body=body)
 
-    with act_before(harness.s3, "GetObject", replace), pytest.raises(ObjectGone):
+    with act_before(harness.s3, "GetObject", replace), pytest.raises(JobObjectGone):
         bucket.download("k", tmp_path / "file")
     harness.s3.delete_object(Bucket=BUCKET, Key="k")
-    with pytest.raises(ObjectGone):
+    with pytest.raises(JobObjectGone):
         bucket.download("k", tmp_path / "file")
     assert list(tmp_path.iterdir()) == []
 
