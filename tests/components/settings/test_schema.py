@@ -101,7 +101,7 @@ def test_an_example_of_what_is_kept_of_a_meeting_is_read_as_it_stands(name: str,
 def test_the_schema_refuses_a_recording_that_the_handler_refuses(changed: dict[str, Any], field: str) -> None:
     schema = json.loads((ROOT / "docs/meetings.schema.json").read_text())
     whole = schema["$defs"]["CompleteFile"]["examples"][0]
-    only = jsonschema.Draft202012Validator({"$defs": schema["$defs"], "$ref": "#/$defs/Complete"})
+    only = jsonschema.Draft202012Validator({"$defs": schema["$defs"], "$ref": "#/$defs/CompleteFile"})
     assert only.is_valid(whole)
     with pytest.raises(ValidationError):
         CompleteFile.model_validate_json(json.dumps({**whole, **changed}))
