@@ -21,8 +21,8 @@ from clients.meetings import MeetingsClient
 from handlers.common.aws.dynamodb_values import serialize_item
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.common.time_and_ids.ulid import ulid
-from handlers.meetings.auth_exchange.api_models import Exchanged
-from handlers.meetings.auth_exchange.token_exchange import prefixes
+from handlers.meetings.auth_exchange.api_models import ExchangeResponse
+from handlers.meetings.auth_exchange.token_exchange import user_prefixes
 from handlers.meetings.meeting_record import MeetingRecord, MeetingStatus
 from handlers.meetings.s3_keys import MeetingId, Recording
 
@@ -53,9 +53,9 @@ def create_meeting(number: int) -> MeetingRecord:
         since=now,
         size=300_000_000,
         duration_ms=1_800_000,
-        video_key=recording.video,
-        transcript_key=recording.transcript,
-        summary_key=recording.summary,
+        video_key=recording.video_key,
+        transcript_key=recording.transcript_key,
+        summary_key=recording.summary_key,
         created_at=now,
         updated_at=now,
     )
@@ -91,7 +91,7 @@ class Table:
 def exchange_token() -> bytes:
     """Return credentials that outlast the measurement."""
     now = datetime.now(UTC)
-    answer = Exchanged(
+    answer = ExchangeResponse(
         access_key_id="x",
         secret_access_key="x",  # noqa: S106 - nothing checks it
         session_token="x",  # noqa: S106
@@ -101,7 +101,7 @@ def exchange_token() -> bytes:
         bucket_name="b",
         table_name="t",
         region="us-east-1",
-        prefixes=prefixes(USER),
+        prefixes=user_prefixes(USER),
     )
     return answer.model_dump_json(by_alias=True).encode()
 

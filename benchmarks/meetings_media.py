@@ -18,8 +18,8 @@ import imageio_ffmpeg
 
 from benchmarks.measurement import MB, WrongResult, print_heading, print_table, run_process, start_emulator
 from handlers.common.time_and_ids.ulid import ulid
-from handlers.meetings.complete_file import Chunk, Complete
-from handlers.meetings.media_job.environment import ABOUT, MediaDeployment
+from handlers.meetings.complete_file import Chunk, CompleteFile
+from handlers.meetings.media_job.environment import RECORDING_VARIABLES, MediaDeployment
 from handlers.meetings.media_result import MediaOutcome, MediaResult
 from handlers.meetings.s3_keys import MeetingId, Recording
 from local.platform import emulator
@@ -73,9 +73,11 @@ def upload(s3: Any, case: MediaCase, file: Path) -> Recording:
         for number in range(case.file_count)
     )
     for chunk in chunks:
-        s3.upload_file(str(file), BUCKET, meeting.chunk(chunk.name))
-    complete = Complete(schema_version=1, title="x", started_at="2026-01-02T03:04:05.678Z", chunks=chunks)
-    s3.put_object(Bucket=BUCKET, Key=f"{meeting.raw}complete.json", Body=complete.model_dump_json(by_alias=True))
+        s3.upload_file(str(file), BUCKET, meeting.upload_key(chunk.name))
+    complete = CompleteFile(schema_version=1, title="x", started_at="2026-01-02T03:04:05.678Z", chunks=chunks)
+    s3.put_object(
+        Bucket=BUCKET, Key=f"{meeting.upload_prefix}complete.json", Body=complete.model_dump_json(by_alias=True)
+    )
     return Recording(meeting, complete.content)
 
 
@@ -91,7 +93,7 @@ def measure(clients: EmulatorClients, case: MediaCase) -> dict[str, float | str]
         about = (recording.meeting.user, recording.meeting.meeting_id, recording.content)
         environment = {
             **deployment.variables(),
-            **dict(zip(ABOUT, about, strict=True)),
+            **dict(zip(RECORDING_VARIABLES, about, strict=True)),
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_ENDPOINT_URL": s3.meta.endpoint_url,
             "AWS_ACCESS_KEY_ID": emulator.KEY,
@@ -99,7 +101,9 @@ def measure(clients: EmulatorClients, case: MediaCase) -> dict[str, float | str]
         }
         use = run_process([sys.executable, "-m", "handlers.meetings.media_job"], environment, scratch)
         uploaded_mb = file.stat().st_size * case.file_count / MB
-    result = MediaResult.model_validate_json(s3.get_object(Bucket=BUCKET, Key=recording.media_result)["Body"].read())
+    result = MediaResult.model_validate_json(
+        s3.get_object(Bucket=BUCKET, Key=recording.media_result_key)["Body"].read()
+    )
     if result.outcome is not MediaOutcome.READY:
         raise WrongResult(f"{case.name}: {result.outcome}")
     return {

@@ -26,11 +26,11 @@ from handlers.common.bedrock.converse import BedrockModel, InferenceOptions, Tok
 from handlers.common.bedrock.model_questions import NoAnswer, ask_model
 from handlers.common.text.text_windows import WindowSizes, split_into_windows
 from handlers.meetings.bedrock_summarize import model_requests
-from handlers.meetings.bedrock_summarize.action_items import Placed, checked, merged
+from handlers.meetings.bedrock_summarize.action_items import LocatedActionItem, merge_items, verify_items
 from handlers.meetings.bedrock_summarize.environment import HAIKU, SONNET, SummaryEnvironment
-from handlers.meetings.bedrock_summarize.model_requests import Place, Style
-from handlers.meetings.bedrock_summarize.stored_answers import total
-from handlers.meetings.bedrock_summarize.summary import Tokens
+from handlers.meetings.bedrock_summarize.model_requests import PartPosition, QuestionStyle
+from handlers.meetings.bedrock_summarize.stored_answers import sum_tokens
+from handlers.meetings.bedrock_summarize.summary import SummaryTokens
 from handlers.meetings.bedrock_summarize.transcript import Transcript
 from operations.aws_gateway import translate_errors
 from operations.command_errors import CommandRefused
@@ -45,7 +45,7 @@ QUESTION_SECONDS = 300.0
 """Maximum time of one question, including retries while the model is throttled."""
 HOSTS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 DEFAULTS = {name: field.default for name, field in SummaryEnvironment.model_fields.items()}
-STYLE = Style(InferenceOptions(DEFAULTS["max_output_tokens"]), transcript_kept=False)
+STYLE = QuestionStyle(InferenceOptions(DEFAULTS["max_output_tokens"]), transcript_cached=False)
 Client = Callable[..., Any]
 PrintLine = Callable[[str], None]
 
@@ -71,25 +71,25 @@ class ActionItemExaminer:
 
     def _find_items(self, model_id: str, transcript: Transcript) -> ModelFindings:
         if not transcript.said:
-            return ModelFindings((), Tokens())
+            return ModelFindings((), SummaryTokens())
         sizes = WindowSizes(DEFAULTS["part_characters"], transcript.said[-1].end_ms + 1, DEFAULTS["overlap_characters"])
         windows = split_into_windows(transcript.said, sizes)
         model = BedrockModel(self.client, model_id)
         usages: list[TokenUsage] = []
-        parts: list[tuple[Placed, ...]] = []
+        parts: list[tuple[LocatedActionItem, ...]] = []
         dropped = 0
         for window in windows:
-            question = model_requests.action_items(
-                window, Place(window.index, len(windows), transcript.language), STYLE
+            question = model_requests.action_items_question(
+                window, PartPosition(window.index, len(windows), transcript.language), STYLE
             ).question
             retrier = Retrier(self.timing, self.timing.now() + QUESTION_SECONDS)
             answer = ask_model(model, question, retrier, DEFAULTS["answer_seconds"], usages.append)
             if isinstance(answer, NoAnswer):
-                return ModelFindings((), total(usages), usable=False)
-            verified = checked(answer.items, window)
-            parts.append(verified.placed)
+                return ModelFindings((), sum_tokens(usages), usable=False)
+            verified = verify_items(answer.items, window)
+            parts.append(verified.items)
             dropped += verified.dropped
-        return ModelFindings(merged(parts), total(usages), dropped=dropped)
+        return ModelFindings(merge_items(parts), sum_tokens(usages), dropped=dropped)
 
 
 def main(

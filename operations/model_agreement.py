@@ -10,9 +10,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from handlers.meetings.bedrock_summarize.action_items import Placed, same_owner
-from handlers.meetings.bedrock_summarize.stored_answers import total
-from handlers.meetings.bedrock_summarize.summary import Tokens
+from handlers.meetings.bedrock_summarize.action_items import LocatedActionItem, is_same_owner
+from handlers.meetings.bedrock_summarize.stored_answers import sum_tokens
+from handlers.meetings.bedrock_summarize.summary import SummaryTokens
 
 _FAMILY = re.compile(r"^(?:(?P<area>[a-z]+)\.)?anthropic\.claude-(?P<family>sonnet|haiku)-4-5-")
 """Models with prices in the price book."""
@@ -26,8 +26,8 @@ HEADINGS = (
 class ModelFindings:
     """Action items that one model found in one transcript."""
 
-    placed: tuple[Placed, ...]
-    tokens: Tokens
+    placed: tuple[LocatedActionItem, ...]
+    tokens: SummaryTokens
     usable: bool = True
     """False if the model gave no usable answer."""
     dropped: int = 0
@@ -76,7 +76,7 @@ def total_agreement(comparisons: Sequence[TranscriptComparison]) -> Agreement:
     return sum((comparison.agreement for comparison in comparisons), Agreement())
 
 
-def compute_cost(model_id: str, tokens: Tokens, prices: Mapping[str, float]) -> float | None:
+def compute_cost(model_id: str, tokens: SummaryTokens, prices: Mapping[str, float]) -> float | None:
     """Return the cost in USD, by the price book's names, or None for a model without prices."""
     match = _FAMILY.match(model_id)
     if match is None:
@@ -96,7 +96,7 @@ def compute_cost(model_id: str, tokens: Tokens, prices: Mapping[str, float]) -> 
         return None
 
 
-def _count_pairs(reference: Sequence[Placed], candidate: Sequence[Placed]) -> int:
+def _count_pairs(reference: Sequence[LocatedActionItem], candidate: Sequence[LocatedActionItem]) -> int:
     """Return the maximum number of pairs of same items. Each item belongs to at most one pair (bipartite matching)."""
     partner: dict[int, int] = {}
 
@@ -113,8 +113,8 @@ def _count_pairs(reference: Sequence[Placed], candidate: Sequence[Placed]) -> in
     return sum(find_partner(index, set()) for index in range(len(reference)))
 
 
-def _is_same(first: Placed, second: Placed) -> bool:
-    return first.overlaps(second) and same_owner(first.item.owner, second.item.owner)
+def _is_same(first: LocatedActionItem, second: LocatedActionItem) -> bool:
+    return first.overlaps(second) and is_same_owner(first.item.owner, second.item.owner)
 
 
 def format_table(
@@ -171,6 +171,6 @@ def _row(
 def _sum_findings(all_findings: Sequence[ModelFindings]) -> ModelFindings:
     return ModelFindings(
         tuple(item for findings in all_findings for item in findings.placed),
-        total([findings.tokens for findings in all_findings]),
+        sum_tokens([findings.tokens for findings in all_findings]),
         dropped=sum(findings.dropped for findings in all_findings),
     )

@@ -17,7 +17,7 @@ from handlers.ingestion.glue.json_records import DataProblem
 from handlers.ingestion.status_transitions import FileStatus
 from handlers.livestream import error_codes as livestream
 from handlers.meetings.auth_exchange import error_codes as meetings
-from handlers.meetings.complete_file import Complete
+from handlers.meetings.complete_file import CompleteFile
 from handlers.transcription import messages as transcription
 from handlers.voice_qa import client_messages as voice_qa
 from local import ROOT
@@ -123,7 +123,7 @@ def test_the_deployment_guide_names_the_outputs_of_the_bootstrap() -> None:
 
 CODES = {
     "livestream": (livestream.LivestreamErrorCode, RestErrorCode, CommonErrorCode, GatewayErrorCode),
-    "meetings": (meetings.Code, CommonErrorCode),
+    "meetings": (meetings.ExchangeErrorCode, CommonErrorCode),
     "transcription": (transcription.TranscriptionErrorCode, WebSocketErrorCode, CommonErrorCode),
     "voice-qa": (voice_qa.VoiceQaErrorCode, WebSocketErrorCode, CommonErrorCode),
 }
@@ -146,7 +146,7 @@ def test_the_ingestion_page_explains_states_reasons_and_columns() -> None:
 
 def test_the_meetings_page_shows_a_valid_complete_file() -> None:
     [example] = re.findall(r"```json\n(.*?)```", (ROOT / "docs" / "meetings.md").read_text(), re.DOTALL)
-    assert Complete.model_validate_json(example) == COMPLETED, "the page and the schema have the same example"
+    assert CompleteFile.model_validate_json(example) == COMPLETED, "the page and the schema have the same example"
 
 
 # Decisions

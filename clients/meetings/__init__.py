@@ -19,9 +19,9 @@ from clients.meetings.client_errors import (
 from clients.meetings.meeting_reader import MeetingList
 from clients.meetings.meetings_client import MeetingsClient
 from clients.meetings.upload_models import NewMeeting, Uploaded
-from handlers.meetings.bedrock_summarize.summary import ActionItem, Quoted, Summary, Tokens
-from handlers.meetings.bedrock_summarize.transcript import Said, Transcript
-from handlers.meetings.media_result import ChunkProblem, WrongChunk
+from handlers.meetings.bedrock_summarize.summary import ActionItem, Summary, SummaryTokens, TranscriptQuote
+from handlers.meetings.bedrock_summarize.transcript import Transcript, TranscriptSegment
+from handlers.meetings.complete_file import ChunkProblem, WrongChunk
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus, Stage
 
 __all__ = [
@@ -43,14 +43,14 @@ __all__ = [
     "NewMeeting",
     "NotMade",
     "NotReadyInTime",
-    "Quoted",
     "RequestRefused",
-    "Said",
     "Stage",
     "Summary",
+    "SummaryTokens",
     "TokenRefused",
-    "Tokens",
     "Transcript",
+    "TranscriptQuote",
+    "TranscriptSegment",
     "UploadInterrupted",
     "Uploaded",
     "UserChanged",

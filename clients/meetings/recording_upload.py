@@ -24,7 +24,7 @@ from clients.meetings.client_errors import ChunkRefused, MeetingsError, UploadIn
 from clients.meetings.upload_models import NewMeeting, Uploaded
 from clients.meetings.user_credentials import UserAccess
 from handlers.meetings.complete_file import MAX_CHUNKS, Chunk
-from handlers.meetings.s3_keys import COMPLETE, MeetingId
+from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId
 
 if TYPE_CHECKING:
     from types_boto3_s3.type_defs import ObjectTypeDef
@@ -86,7 +86,7 @@ class RecordingUpload:
             content = complete.model_dump_json(by_alias=True).encode()
             self._s3.put_object(
                 Bucket=self._bucket,
-                Key=self._meeting_id.chunk(COMPLETE),
+                Key=self._meeting_id.upload_key(COMPLETE_FILE_NAME),
                 Body=content,
                 ContentType="application/json",
                 ChecksumAlgorithm=SHA256,
@@ -101,9 +101,11 @@ class RecordingUpload:
 
     def _list_objects(self) -> dict[str, StoredObject]:
         """Return the existing objects of this meeting by chunk name."""
-        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=self._meeting_id.raw)
+        pages = self._s3.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, Prefix=self._meeting_id.upload_prefix
+        )
         return {
-            item["Key"].removeprefix(self._meeting_id.raw): _to_stored_object(item)
+            item["Key"].removeprefix(self._meeting_id.upload_prefix): _to_stored_object(item)
             for page in pages
             for item in page.get("Contents", ())
         }
@@ -149,7 +151,7 @@ class RecordingUpload:
             with path.open("rb") as content:
                 self._s3.put_object(
                     Bucket=self._bucket,
-                    Key=self._meeting_id.chunk(name),
+                    Key=self._meeting_id.upload_key(name),
                     Body=content,
                     ChecksumAlgorithm=SHA256,
                     ChecksumSHA256=_base64(digest.sha256),

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 
 from clients.meetings.client_errors import ExchangeFailed, ExchangeUnavailable, RequestRefused, TokenRefused
-from handlers.meetings.auth_exchange.api_models import Exchanged
+from handlers.meetings.auth_exchange.api_models import ExchangeResponse
 
 PATH = "/exchange"
 TIMEOUT_SECONDS = 15.0
@@ -51,7 +51,7 @@ class HttpExchange:
             _NoRedirect, *([urllib.request.ProxyHandler({})] if is_local else [])
         )
 
-    def __call__(self) -> Exchanged:
+    def __call__(self) -> ExchangeResponse:
         """Return credentials for the token's user. Raises ExchangeFailed."""
         body = json.dumps({"token": self._token(), "sessionName": self._session_name}).encode()
         headers = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "polyphony-client"}
@@ -65,7 +65,7 @@ class HttpExchange:
         except (OSError, http.client.HTTPException) as error:
             raise ExchangeUnavailable("UNREACHABLE", f"The API did not answer ({type(error).__name__}).") from None
         try:
-            return Exchanged.model_validate_json(content)
+            return ExchangeResponse.model_validate_json(content)
         except ValidationError:
             raise ExchangeFailed(
                 "NOT_UNDERSTOOD", "The API's answer is not valid for this version of the client."

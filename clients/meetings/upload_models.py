@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from handlers.common.name_patterns import Ulid
 from handlers.common.time_and_ids import clock
 from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.meetings.complete_file import Chunk, Complete, Language, Participants, Tags, Title
+from handlers.meetings.complete_file import Chunk, CompleteFile, Language, Participants, Tags, Title
 
 
 class NewMeeting(BaseModel):
@@ -29,9 +29,9 @@ class NewMeeting(BaseModel):
     tags: Tags = ()
     meeting_id: Ulid = Field(default_factory=clock.new_id)
 
-    def to_complete_file(self, chunks: Sequence[Chunk]) -> Complete:
+    def to_complete_file(self, chunks: Sequence[Chunk]) -> CompleteFile:
         """Return the content of `complete.json`, which completes the upload."""
-        return Complete(
+        return CompleteFile(
             schema_version=1,
             title=self.title,
             started_at=timestamp(self.started_at),

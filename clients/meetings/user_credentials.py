@@ -18,7 +18,7 @@ from botocore.credentials import CredentialProvider, CredentialResolver, Refresh
 
 from clients.meetings.client_errors import ExchangeFailed, ExchangeUnavailable, MeetingsError, UserChanged
 from clients.meetings.token_exchange_request import is_local_url
-from handlers.meetings.auth_exchange.api_models import Exchanged
+from handlers.meetings.auth_exchange.api_models import ExchangeResponse
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
@@ -47,7 +47,7 @@ class AccessProvider:
 
     def __init__(
         self,
-        exchange: Callable[[], Exchanged],
+        exchange: Callable[[], ExchangeResponse],
         clock: Callable[[], datetime],
         connections: int,
         endpoint_url: str | None = None,
@@ -73,7 +73,7 @@ class AccessProvider:
                 self._access = self._open(self._exchange())
             return self._access
 
-    def _open(self, first: Exchanged) -> UserAccess:
+    def _open(self, first: ExchangeResponse) -> UserAccess:
         core = botocore.session.get_session()
         provider = _FixedProvider(create_renewable_credentials(first, self._exchange, self._clock))
         core.register_component("credential_provider", CredentialResolver([provider]))
@@ -102,7 +102,7 @@ class _FixedProvider(CredentialProvider):
 
 
 def create_renewable_credentials(
-    first: Exchanged, exchange: Callable[[], Exchanged], clock: Callable[[], datetime]
+    first: ExchangeResponse, exchange: Callable[[], ExchangeResponse], clock: Callable[[], datetime]
 ) -> RefreshableCredentials:
     """Return credentials that botocore renews through the exchange."""
     expires_at, renew_at = _parse_expiry(first, clock()), _parse_time(first.renew_after)
@@ -123,7 +123,7 @@ class _Renewal:
     """Function that returns new credentials in botocore's format. botocore calls it from one thread at a time."""
 
     def __init__(
-        self, exchange: Callable[[], Exchanged], user: str, expires_at: datetime, clock: Callable[[], datetime]
+        self, exchange: Callable[[], ExchangeResponse], user: str, expires_at: datetime, clock: Callable[[], datetime]
     ) -> None:
         self._exchange = exchange
         self._user = user
@@ -157,7 +157,7 @@ class _Renewal:
         }
 
 
-def _parse_expiry(credentials: Exchanged, now: datetime) -> datetime:
+def _parse_expiry(credentials: ExchangeResponse, now: datetime) -> datetime:
     """Return the expiry of new credentials. Raises ExchangeFailed if it is past, because the clock must then be wrong."""
     expires_at = _parse_time(credentials.expiration)
     if expires_at <= now:

@@ -1,4 +1,4 @@
-"""Recordings of meetings: put together, transcribed, summarised, and read by who recorded them."""
+"""Meetings backend: makes a video, a transcript and a summary of every recording, for the user who recorded it."""
 
 from components.meetings.meetings import Meetings, MeetingsArgs
 from components.meetings.usage import monthly_usage

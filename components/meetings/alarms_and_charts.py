@@ -1,4 +1,4 @@
-"""What rings when meetings fail, wait or take long, beside what every block watches of itself; and what is charted."""
+"""Alarms and dashboard of the meetings backend, in addition to those that every block creates for itself."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,25 +28,25 @@ from handlers.meetings.metrics import (
 )
 
 RUNBOOK = "meetings-late"
-SPOT = "spot-interruptions"
-MODELS = "models-refuse"
-REFUSALS = ("ModelRefused", "SummaryUnusable")
-"""What ends a summary for good on the model's side; `ModelBusy` is tried again by the workflow."""
-MISSED = ("recording_unheard", "recording_unattended", "recordings_unchecked")
-"""What the daily look at all recordings writes: of one whose event was lost, that could not be begun, that it did not get to."""
-SWEPT = '{ $.message = "meeting_sweep" }'
+SPOT_RUNBOOK = "spot-interruptions"
+MODEL_RUNBOOK = "models-refuse"
+MODEL_ERRORS = ("ModelRefused", "SummaryUnusable")
+"""Errors of the model that end a summary. The workflow retries `ModelBusy`."""
+MISSED_RECORDING_EVENTS = ("recording_unheard", "recording_unattended", "recordings_unchecked")
+"""Log events of the daily count: a recording whose event was lost, a recording that could not be started, and an
+unfinished check.
+"""
+SWEEP_REPORT_PATTERN = '{ $.message = "meeting_sweep" }'
 HOUR = 3600
-INTERRUPTIONS_AN_HOUR = 5
-LONGEST_WAIT_SECONDS = 1_800
-"""Of a message that announces an upload."""
-BUSY_ANSWERS = 20
-"""Summaries that a busy model may put off in five minutes: the workflow asks again."""
+MAX_INTERRUPTIONS_PER_HOUR = 5
+MAX_QUEUE_SECONDS = 1_800
+"""Maximum age of a message about an upload."""
+MAX_BUSY_ANSWERS = 20
+"""Number of times in five minutes that a busy model may fail an invocation. The workflow retries."""
 
 
 @dataclass(frozen=True)
-class WatchArgs:
-    """What is watched."""
-
+class MeetingAlarmsArgs:
     scope: Scope
     settings: MeetingsSettings
     table: Table
@@ -57,107 +57,124 @@ class WatchArgs:
     functions: Mapping[str, Function]
 
 
-def watch(args: WatchArgs, opts: pulumi.ResourceOptions) -> None:
-    """Register the meetings' own alarms."""
+def create_alarms(args: MeetingAlarmsArgs, opts: pulumi.ResourceOptions) -> None:
+    """Create the alarms of the meetings backend."""
     scope, critical = args.scope, Severity.CRITICAL
-    steps, summarize, sweep = (args.functions[one] for one in ("steps", "summarize", "sweep"))
-    # Chunks that never come are the user's to send, and nothing is broken.
-    given_up = f'{{ $.message = "meeting_given_up" && $.code != "{MeetingReason.NEVER_COMPLETE}" }}'
-    for what, function, pattern, says in (
+    steps, summarize, sweep = (args.functions[function_name] for function_name in ("steps", "summarize", "sweep"))
+    # NEVER_COMPLETE is excluded: the client did not upload its chunks, so nothing is broken.
+    given_up_pattern = f'{{ $.message = "meeting_given_up" && $.code != "{MeetingReason.NEVER_COMPLETE}" }}'
+    for name, function, pattern, description in (
         ("meetings-failed", steps, '{ $.message = "meeting_failed" }', "Meetings could not be processed."),
         (
             "media-failed",
             steps,
             '{ $.message = "meeting_failed" && $.code = "MEDIA_FAILED" }',
-            "The job could not put a recording together.",
+            "The media job could not process a recording.",
         ),
-        ("meetings-given-up", sweep, given_up, "Meetings whose executions ended without a word were given up."),
+        (
+            "meetings-given-up",
+            sweep,
+            given_up_pattern,
+            "Meetings failed because their executions ended without a report.",
+        ),
     ):
-        function.alarm_on_log_lines(what, pattern, says, RUNBOOK, opts, severity=critical)
+        function.alarm_on_log_lines(name, pattern, description, RUNBOOK, opts, severity=critical)
     period = three_sweeps_seconds(SWEEP_MINUTES)
-    for what, value, says in (
-        ("meetings-unattended", "$.failed", "One sweep after the other fails to look after meetings."),
-        ("sweep-unfinished", "$.unfinished", "One sweep after the other does not get through."),
+    for name, value, description in (
+        ("meetings-unattended", "$.failed", "Consecutive sweeps fail to check meetings."),
+        ("sweep-unfinished", "$.unfinished", "Consecutive sweeps do not finish in time."),
     ):
-        swept = sweep.log_metric(what, SWEPT, opts, value=value, statistic="Minimum", period_seconds=period)
-        register_alarm(what, scope, swept, 0, says, RUNBOOK, opts)
-    interrupted = steps.log_metric(
+        failures = sweep.log_metric(
+            name, SWEEP_REPORT_PATTERN, opts, value=value, statistic="Minimum", period_seconds=period
+        )
+        register_alarm(name, scope, failures, 0, description, RUNBOOK, opts)
+    interruptions = steps.log_metric(
         "spot-interruptions", '{ $.message = "media_read" }', opts, value="$.interruptions", period_seconds=HOUR
     )
-    for what, metric, threshold, says, runbook in (
+    for name, metric, threshold, description, runbook in (
         (
             "processing-late",
-            _measure(args, PROCESSING_DURATION, "p95"),
+            _meeting_metric(args, PROCESSING_DURATION, "p95"),
             args.settings.processing.alarm_minutes * 60,
-            "Meetings take longer than they should from recording to summary.",
+            "Meetings take too long from the upload to the summary.",
             RUNBOOK,
         ),
-        ("spot-interruptions", interrupted, INTERRUPTIONS_AN_HOUR, "Spare machines are taken back often.", SPOT),
+        (
+            "spot-interruptions",
+            interruptions,
+            MAX_INTERRUPTIONS_PER_HOUR,
+            "Spot capacity is interrupted often.",
+            SPOT_RUNBOOK,
+        ),
         (
             "uploads-waiting",
             Metric("AWS/SQS", "ApproximateAgeOfOldestMessage", {"QueueName": args.uploads.name}, "Maximum"),
-            LONGEST_WAIT_SECONDS,
-            "News of uploads waits.",
+            MAX_QUEUE_SECONDS,
+            "Events of uploads wait in the queue.",
             RUNBOOK,
         ),
     ):
-        register_alarm(what, scope, metric, threshold, says, runbook, opts)
-    refusals = " || ".join(f'$.error_type = "{one}"' for one in REFUSALS)
-    missed = " || ".join(f'$.message = "{one}"' for one in MISSED)
-    for what, function, pattern, threshold, says, runbook in (
+        register_alarm(name, scope, metric, threshold, description, runbook, opts)
+    model_error_filter = " || ".join(f'$.error_type = "{error_type}"' for error_type in MODEL_ERRORS)
+    missed_recording_filter = " || ".join(f'$.message = "{event}"' for event in MISSED_RECORDING_EVENTS)
+    for name, function, pattern, threshold, description, runbook in (
         (
             "model-throttles",
             summarize,
             '{ $.message = "summary_failed" && $.error_type = "ModelBusy" }',
-            BUSY_ANSWERS,
-            "A model puts summaries off.",
-            MODELS,
+            MAX_BUSY_ANSWERS,
+            "A model is busy, so summaries are delayed.",
+            MODEL_RUNBOOK,
         ),
         (
             "model-errors",
             summarize,
-            f'{{ $.message = "summary_failed" && ({refusals}) }}',
+            f'{{ $.message = "summary_failed" && ({model_error_filter}) }}',
             0,
-            "A model gives no summary.",
-            MODELS,
+            "A model refuses to write a summary.",
+            MODEL_RUNBOOK,
         ),
         (
             "recordings-unheard",
             args.functions["storage"],
-            f"{{ {missed} }}",
+            f"{{ {missed_recording_filter} }}",
             0,
-            "Whole recordings lay there and nobody was told, or nobody looked.",
+            "Events of complete recordings were lost, or the daily check for them did not finish.",
             RUNBOOK,
         ),
     ):
-        function.alarm_on_log_lines(what, pattern, says, runbook, opts, threshold=threshold)
+        function.alarm_on_log_lines(name, pattern, description, runbook, opts, threshold=threshold)
 
 
-def charts(args: WatchArgs) -> list[list[Chart]]:
-    """The four metrics, what storage, table and traces take, and the functions."""
+def dashboard_charts(args: MeetingAlarmsArgs) -> list[list[Chart]]:
+    """Return the charts: the four metrics, latencies of storage and table, durations, and the functions."""
     named: dict[str, pulumi.Input[str]] = {"BucketName": args.bucket.name, "FilterId": ENTIRE_BUCKET}
     return [
         [
             Chart(
-                "from recording to summary, in seconds",
-                [_measure(args, PROCESSING_DURATION, s) for s in ("p50", "p95")],
+                "from upload to summary, in seconds",
+                [_meeting_metric(args, PROCESSING_DURATION, s) for s in ("p50", "p95")],
             ),
-            Chart("tokens of a summary", [_measure(args, name, "Average") for name in (INPUT_TOKENS, OUTPUT_TOKENS)]),
-        ],
-        [
-            Chart("growth of storage, in bytes", [_measure(args, STORAGE_GROWTH, "Sum")]),
             Chart(
-                "ffmpeg's seconds for a second of recording", [_measure(args, FFMPEG_RATIO, s) for s in ("p50", "p95")]
+                "tokens of a summary",
+                [_meeting_metric(args, name, "Average") for name in (INPUT_TOKENS, OUTPUT_TOKENS)],
             ),
         ],
         [
+            Chart("growth of storage, in bytes", [_meeting_metric(args, STORAGE_GROWTH, "Sum")]),
             Chart(
-                "S3's first byte, in milliseconds",
+                "seconds of ffmpeg per second of recording",
+                [_meeting_metric(args, FFMPEG_RATIO, s) for s in ("p50", "p95")],
+            ),
+        ],
+        [
+            Chart(
+                "first byte from S3, in milliseconds",
                 [Metric("AWS/S3", "FirstByteLatency", named, s) for s in ("p50", "p95")],
             ),
             table_chart(args.table),
             Chart(
-                "the table's latency, in milliseconds",
+                "latency of the table, in milliseconds",
                 [
                     Metric(
                         "AWS/DynamoDB",
@@ -169,18 +186,18 @@ def charts(args: WatchArgs) -> list[list[Chart]]:
                 ],
             ),
         ],
-        # X-Ray gives CloudWatch the number of a group's traces, and no metric of how long they take. Whoever begins a trace
-        # measures the same time, and of every request instead of the share that is traced.
+        # X-Ray publishes the number of traces to CloudWatch, but not their duration. The service that starts a trace
+        # measures the same duration for every request, including those that are not traced.
         [
             Chart(
-                "what a trace of an execution takes, in milliseconds, as Step Functions measures it",
+                "duration of a traced execution, in milliseconds, measured by Step Functions",
                 [
                     Metric("AWS/States", "ExecutionTime", {"StateMachineArn": args.workflow.arn}, s)
                     for s in ("p50", "p95")
                 ],
             ),
             Chart(
-                "what a trace of an exchange takes, in milliseconds, as API Gateway measures it",
+                "duration of a traced token exchange, in milliseconds, measured by API Gateway",
                 [Metric("AWS/ApiGateway", "Latency", args.api.dimensions, s) for s in ("p50", "p95")],
             ),
         ],
@@ -194,9 +211,9 @@ def charts(args: WatchArgs) -> list[list[Chart]]:
             ),
             queue_chart(args.uploads),
         ],
-        *([function_chart(one), duration_chart(one)] for one in args.functions.values()),
+        *([function_chart(function), duration_chart(function)] for function in args.functions.values()),
     ]
 
 
-def _measure(args: WatchArgs, name: str, statistic: str) -> Metric:
+def _meeting_metric(args: MeetingAlarmsArgs, name: str, statistic: str) -> Metric:
     return Metric(NAMESPACE, name, {STACK: args.scope.context.stack_label}, statistic)

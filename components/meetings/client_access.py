@@ -1,7 +1,7 @@
-"""How clients get to their meetings: an exchange of their token for credentials that are bound to their name.
+"""Clients' access to their meetings: the token exchange and the role whose credentials it returns.
 
-The credentials are of one role for all clients. Each session carries its user's name as a tag, which only the exchange
-may set; policies compare it with the first part of keys, in the bucket and in the table.
+All clients share one role. Each session carries the user as a session tag, which only the token exchange may set. The
+role's policies compare the tag with the beginning of S3 keys and with the table's partition key.
 """
 
 import json
@@ -27,14 +27,14 @@ from handlers.meetings.meeting_record import INDEX
 from handlers.meetings.s3_keys import AUDIO, RAW, SUMMARIES, TRANSCRIPTS, USER_TAG, VIDEO
 
 CLIENT = "client"
-OWN = f"${{aws:PrincipalTag/{USER_TAG}}}"
-"""Stands for the name of whichever user asks."""
+CALLER_USER = f"${{aws:PrincipalTag/{USER_TAG}}}"
+"""IAM policy variable that contains the user of the calling session."""
 LEADING_KEYS = "dynamodb:LeadingKeys"
 
 
 @dataclass(frozen=True)
-class AccessArgs:
-    """What clients get to."""
+class ClientAccessArgs:
+    """The resources that clients may access."""
 
     scope: Scope
     settings: MeetingsSettings
@@ -42,33 +42,33 @@ class AccessArgs:
     table: Table
 
 
-class Access(pulumi.ComponentResource):
-    """The exchange, and the role of clients."""
+class ClientAccess(pulumi.ComponentResource):
+    """The token exchange with its API, and the clients' role."""
 
-    def __init__(self, name: str, args: AccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: ClientAccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:meetings:Access", name, None, opts)
         self._args = args
         self._child = pulumi.ResourceOptions(parent=self)
         scope = args.scope
         role_arn = scope.context.global_arn("iam", f"role/{scope.name(Kind.ROLE, CLIENT)}")
-        self.function = self._exchange(role_arn)
-        # IAM takes no trust policy that names a role which is not there yet.
+        self.function = self._create_exchange(role_arn)
+        # depends_on: IAM rejects a trust policy whose principal does not exist yet.
         role = Role(
             f"{scope.subsystem}-{CLIENT}",
             RoleArgs(
                 scope,
                 CLIENT,
                 "MeetingsClient",
-                trust(self.function.role_arn),
-                [*grant_own_objects(args.bucket), *own_meetings(args.table)],
+                client_trust_policy(self.function.role_arn),
+                [*own_object_grants(args.bucket), *own_meeting_grants(args.table)],
             ),
             pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=[self.function])),
         )
         self.role_arn = role.arn
-        self.api = self._api()
+        self.api = self._create_api()
         self.register_outputs({"apiUrl": self.api.url})
 
-    def _exchange(self, role_arn: str) -> Function:
+    def _create_exchange(self, role_arn: str) -> Function:
         args, settings = self._args, self._args.settings
         identity = args.scope.foundation.identity
         local = args.scope.context.environment is Environment.LOCAL
@@ -83,19 +83,19 @@ class Access(pulumi.ComponentResource):
                 values={
                     "issuer": str(identity.issuer),
                     "audience": identity.audience,
-                    # The local platform's provider is where its emulator says.
+                    # On the local platform, the emulator sets the URL of its own identity provider.
                     "jwks_url": None if local and identity.jwks_url is None else identity.keys_url,
                     "client_role": role_arn,
                     "bucket_name": args.bucket.name,
                     "table_name": args.table.name,
                     "origin": settings.exchange.cors_origin,
                 },
-                grants=[grant("sts", ["AssumeRole", "TagSession"], role_arn, _TAGGED)],
+                grants=[grant("sts", ["AssumeRole", "TagSession"], role_arn, _USER_TAG_CONDITION)],
             ),
             self._child,
         )
 
-    def _api(self) -> RestApi:
+    def _create_api(self) -> RestApi:
         settings = self._args.settings.exchange
         return RestApi(
             "api",
@@ -115,35 +115,43 @@ class Access(pulumi.ComponentResource):
         )
 
 
-_TAGGED = {
+_USER_TAG_CONDITION = {
     "StringLike": {f"aws:RequestTag/{USER_TAG}": "?" * user_ids.USER_ID_LENGTH},
     "ForAllValues:StringEquals": {"aws:TagKeys": USER_TAG},
     "Null": {f"aws:RequestTag/{USER_TAG}": "false", "aws:TagKeys": "false"},
 }
-"""A session has this tag and no other; `ForAllValues` also holds where there is none, hence `Null`."""
+"""The session must have exactly this tag. `ForAllValues` is also true without any tags, so `Null` requires them."""
 
 
-def trust(role_arn: str) -> str:
-    """Who takes on the clients' role: the exchange alone, and for somebody."""
+def client_trust_policy(role_arn: str) -> str:
+    """Return the trust policy of the clients' role: only the token exchange may assume it, and only for a user."""
     statement = {
         "Effect": "Allow",
         "Principal": {"AWS": role_arn},
         "Action": ["sts:AssumeRole", "sts:TagSession"],
-        "Condition": _TAGGED,
+        "Condition": _USER_TAG_CONDITION,
     }
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]}, sort_keys=True)
 
 
-def grant_own_objects(bucket: Bucket) -> list[Grant]:
-    """Uploads below one's own name, and what became of them."""
+def own_object_grants(bucket: Bucket) -> list[Grant]:
+    """Return the grants for the user's own objects: upload recordings, read the results."""
     return [
-        bucket.grant("PutObject", prefix=f"{RAW}{OWN}/*"),
-        *(bucket.grant("GetObject", prefix=f"{kind}{OWN}/*") for kind in (VIDEO, AUDIO, TRANSCRIPTS, SUMMARIES)),
-        bucket.grant_list(f"{RAW}{OWN}/*"),
+        bucket.grant("PutObject", prefix=f"{RAW}{CALLER_USER}/*"),
+        *(
+            bucket.grant("GetObject", prefix=f"{kind}{CALLER_USER}/*")
+            for kind in (VIDEO, AUDIO, TRANSCRIPTS, SUMMARIES)
+        ),
+        bucket.grant_list(f"{RAW}{CALLER_USER}/*"),
     ]
 
 
-def own_meetings(table: Table) -> list[Grant]:
-    """One's own items. `ForAllValues` also holds for a request that names no key, hence `Null` beside it."""
-    mine = {"ForAllValues:StringEquals": {LEADING_KEYS: OWN}, "Null": {LEADING_KEYS: "false"}}
-    return [table.grant("GetItem").with_conditions(mine), table.grant("Query", index=INDEX).with_conditions(mine)]
+def own_meeting_grants(table: Table) -> list[Grant]:
+    """Return the grants for the user's own records. `ForAllValues` is also true without any keys, so `Null` requires
+    them.
+    """
+    own_partition = {"ForAllValues:StringEquals": {LEADING_KEYS: CALLER_USER}, "Null": {LEADING_KEYS: "false"}}
+    return [
+        table.grant("GetItem").with_conditions(own_partition),
+        table.grant("Query", index=INDEX).with_conditions(own_partition),
+    ]

@@ -1,7 +1,8 @@
-"""The network of the jobs: public subnets, from which the image registry is reached without a gateway that is paid for.
+"""Network of the media jobs: public subnets, so that jobs reach the image registry without a NAT gateway, which costs
+money.
 
-Nothing is let in; a public address serves answers alone. S3 and DynamoDB are reached by gateway endpoints, which are
-free: recordings never leave AWS' own network.
+The security group allows no inbound traffic. S3 and DynamoDB are reached through gateway endpoints, which are free, so
+recordings never leave the AWS network.
 """
 
 from collections.abc import Sequence
@@ -21,14 +22,14 @@ ENDPOINTS = ("s3", "dynamodb")
 
 @dataclass(frozen=True)
 class JobNetworkArgs:
-    """The network of one stack's jobs."""
+    """Scope and settings of the network."""
 
     scope: Scope
     settings: MeetingNetworkSettings
 
 
 class JobNetwork(Block):
-    """Subnets, and a security group that lets nothing in."""
+    """A VPC with public subnets, and a security group without inbound rules."""
 
     def __init__(self, what: str, args: JobNetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("JobNetwork", what, args.scope, opts)
@@ -42,7 +43,7 @@ class JobNetwork(Block):
             tags=self._tags,
             opts=self.part_options(),
         )
-        # The group that every VPC brings is used by nothing here, so it lets nothing through.
+        # No resource uses the VPC's default security group, so it allows no traffic.
         ec2.DefaultSecurityGroup(
             self.part_name("default-group"), vpc_id=network.id, tags=self._tags, opts=self.part_options()
         )
@@ -97,14 +98,14 @@ class JobNetwork(Block):
     def _subnets(
         self, network: ec2.Vpc, routes: ec2.RouteTable, settings: MeetingNetworkSettings
     ) -> Sequence[pulumi.Output[str]]:
-        found = []
+        subnet_ids = []
         for zone in settings.zones:
             subnet = ec2.Subnet(
                 self.part_name(f"public-{zone}"),
                 vpc_id=network.id,
                 cidr_block=settings.subnet_cidr(zone),
                 availability_zone=f"{self.scope.context.region}{zone}",
-                map_public_ip_on_launch=False,  # a job asks for its address itself
+                map_public_ip_on_launch=False,  # each job requests a public address itself
                 tags=self._tags,
                 opts=self.part_options(),
             )
@@ -114,5 +115,5 @@ class JobNetwork(Block):
                 route_table_id=routes.id,
                 opts=self.part_options(),
             )
-            found.append(subnet.id)
-        return found
+            subnet_ids.append(subnet.id)
+        return subnet_ids

@@ -1,4 +1,4 @@
-"""The job that puts recordings together: its image, its queues, and how large it is with which engine."""
+"""The media job with its image repository, its Batch queues, and its size for each engine."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,24 +18,22 @@ from handlers.meetings.media_job.environment import MediaDeployment
 from handlers.meetings.s3_keys import AUDIO, RAW, VIDEO, WORK
 
 DISK_GIGABYTES = 40
-"""Of a job: about twice the largest recording, and the image."""
+"""Disk of a job: about twice the largest recording, and the image."""
 RESERVED_GIGABYTES = 5
-"""Of the disk: the image and what the system needs."""
+"""Part of the disk for the image and the system."""
 
 
 @dataclass(frozen=True)
-class MediaArgs:
-    """What the job needs."""
-
+class MediaProcessingArgs:
     scope: Scope
     settings: MeetingsSettings
     bucket: Bucket
 
 
-class Media(pulumi.ComponentResource):
-    """The job and where it is submitted to."""
+class MediaProcessing(pulumi.ComponentResource):
+    """The media job and the queues to which it is submitted."""
 
-    def __init__(self, name: str, args: MediaArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: MediaProcessingArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:meetings:Media", name, None, opts)
         self._child = pulumi.ResourceOptions(parent=self)
         scope, processing = args.scope, args.settings.processing
@@ -53,7 +51,7 @@ class Media(pulumi.ComponentResource):
 
         on_demand = queue("media-on-demand", Capacity.ON_DEMAND)
         self.queues: Sequence[BatchQueue] = [queue("media-spot", Capacity.SPOT), on_demand] if spot else [on_demand]
-        """The first is submitted to first."""
+        """The workflow submits to the first queue, and to the second if there is no Spot capacity."""
         size = processing.size
         digest = processing.image_digest
         repository = ImageRepository(
@@ -72,30 +70,30 @@ class Media(pulumi.ComponentResource):
                 attempts=ATTEMPTS,
                 timeout_seconds=processing.timeout_minutes * 60,
                 variables=self._variables(args),
-                grants=grants(args.bucket),
+                grants=media_job_grants(args.bucket),
             ),
             self._child,
         )
         self.register_outputs({})
 
     def grant_run(self) -> list[Grant]:
-        """What the workflow needs to have it run."""
-        return self.job.grant_run([one.arn for one in self.queues])
+        """Return the grants with which the workflow runs the job."""
+        return self.job.grant_run([queue.arn for queue in self.queues])
 
-    def _variables(self, args: MediaArgs) -> dict[str, str]:
+    def _variables(self, args: MediaProcessingArgs) -> dict[str, str]:
         deployment = MediaDeployment(
             log_level=args.scope.log_level.value,
             bucket_name=args.bucket.name,
             scratch_mb=(DISK_GIGABYTES - RESERVED_GIGABYTES) * 1000,
             max_hours=args.settings.processing.max_hours,
         )
-        known = {"SCRATCH_FOLDER", "FFMPEG"}
-        variables = {name: one for name, one in deployment.variables().items() if name not in known}
+        image_defaults = {"SCRATCH_FOLDER", "FFMPEG"}
+        variables = {name: value for name, value in deployment.variables().items() if name not in image_defaults}
         return {**variables, "POWERTOOLS_SERVICE_NAME": args.scope.subsystem.value}
 
 
-def grants(bucket: Bucket) -> list[Grant]:
-    """What the job may do: read chunks, write what it makes and look whether that is there already, and keep notes."""
+def media_job_grants(bucket: Bucket) -> list[Grant]:
+    """Return the job's grants: read uploads, read and write its output and its internal files, and list the bucket."""
     return [
         bucket.grant("GetObject", prefix=f"{RAW}*"),
         *(

@@ -1,12 +1,13 @@
-"""How the workflow has a recording put together: on spare machines first, on demand where there are none or none stays.
+"""Workflow states that run the media job: on Spot capacity first, and on demand if there is none or it is interrupted.
 
-Batch tells nobody whether a job runs or waits for a machine, so the job is asked about
-(`components/settings/polling.py` says how often). One that still waits after `processing.capacityMinutes` is cancelled,
-which a job that has just been given a machine is not: that one goes on. The other queue is submitted to only when the
-first job is really over.
+Batch does not report when a job starts or ends, so the workflow polls the job (`components/settings/polling.py` defines
+the intervals). A job that still waits after `processing.capacityMinutes` is cancelled. Cancelling does not end a job
+that has just started; that job continues. The workflow submits to the on-demand queue only after the first job has
+ended.
 
-A job is known by its recording. Whoever is about to submit one looks for one that lives: left by an execution that was
-stopped, or by a submission whose answer was lost. It is waited for, so a recording is not worked on twice at once.
+The job's name identifies the recording. Before a submission, the workflow searches for an active job with that name:
+left by an execution that was stopped, or by a submission whose response was lost. It waits for that job, so two jobs
+never process the same recording at once.
 """
 
 from collections.abc import Sequence
@@ -22,30 +23,34 @@ from components.blocks.workflow.state_definitions import (
     task_state,
     wait_state,
 )
-from components.meetings.workflow_expressions import CALL_SECONDS, KNOWN_AS, RECORDING, caught
+from components.meetings.workflow_expressions import CALL_SECONDS, JOB_NAME_PARTS, RECORDING, catch_failure
 from components.settings.meetings_media import ProcessingSettings
 from components.settings.polling import pause_expression
-from handlers.meetings.media_job.environment import ABOUT
+from handlers.meetings.media_job.environment import RECORDING_VARIABLES
 
-START: Final = "Media"
+FIRST_STATE: Final = "Media"
 SUBMIT: Final = "arn:aws:states:::batch:submitJob"
 BATCH: Final = "arn:aws:states:::aws-sdk:batch"
-JOB_NAME: Final = f"{{% 'media-' & {KNOWN_AS} %}}"
-REFUSED: Final = ("Batch.TooManyRequestsException", "Batch.ThrottlingException")
-"""What was too much, and so not done. `Batch.AWSBatchException`, which is often that too, may have been done as well."""
-BUSY: Final = (
-    *REFUSED,
+JOB_NAME: Final = f"{{% 'media-' & {JOB_NAME_PARTS} %}}"
+THROTTLING_ERRORS: Final = ("Batch.TooManyRequestsException", "Batch.ThrottlingException")
+"""The request was rejected, so it had no effect. `Batch.AWSBatchException` is often throttling too, but the request may
+have had an effect.
+"""
+RETRYABLE_ERRORS: Final = (
+    *THROTTLING_ERRORS,
     "Batch.ServerException",
     "Batch.BatchException",
     "Batch.SdkClientException",
     "States.Timeout",
 )
-"""What may be asked again whatever became of it, since asking does nothing."""
-SUBMISSIONS: Final = 6
-"""How often a job is submitted to a queue whose answers are lost, or do not say whether it was: before each, it is looked for."""
-NO_MACHINE: Final = "No spare machine in processing.capacityMinutes"
-TOO_LATE: Final = "Nobody waits for it any longer"
-SEEN: Final = """(
+"""Errors after which a read or a cancellation can be repeated, because repeating it has no further effect."""
+MAX_SUBMISSIONS: Final = 6
+"""Maximum of submissions to one queue whose responses were lost or unclear. The workflow searches for the job before
+each.
+"""
+NO_CAPACITY_REASON: Final = "No Spot capacity within processing.capacityMinutes"
+TIME_LIMIT_REASON: Final = "The workflow no longer waits for this job"
+DESCRIBED_JOB: Final = """(
   $seen := $states.result.Jobs[0];
   $status := $exists($seen) ? $seen.Status : 'SUBMITTED';
   $on := $status = 'RUNNING';
@@ -65,16 +70,17 @@ SEEN: Final = """(
     'stopped': $code in [-1, 137, 143] and $not($contains($seen.StatusReason & '', 'timeout'))
   }
 )"""
-"""What is known of a job once it was asked about. `phase`: for how many seconds it has waited, or run, as it does now.
+"""JSONata expression for the variable `$job` after a DescribeJobs call. `phase` counts the seconds in which the job has
+waited, or run, without interruption.
 
-Stopped is a container that was killed or told to end, or never was, and not for having taken all of its time: what a
-container ended with by itself it would end with anywhere.
+`stopped` is true if the container was killed, was asked to end or never started, but not if it exceeded its timeout. A
+container that ended by itself would end the same way on other capacity.
 """
-NEW: Final = (
+NEW_JOB: Final = (
     "{'id': %(id)s, 'status': 'SUBMITTED', 'on': false, 'waits': true, 'attempts': 0, 'phase': 0, 'pause': %(pause)s, "
     "'spent': 0, 'left': false, 'stopped': false}"
 )
-FOUND: Final = (
+LISTED_JOB: Final = (
     "($living := $states.result.JobSummaryList[$not(Status in ['SUCCEEDED', 'FAILED'])][0]; "
     "$id := $exists($living) ? $living.JobId : ''; %(new)s)"
 )
@@ -83,18 +89,21 @@ FOUND: Final = (
 def media_states(
     queues: Sequence[str], job: str, settings: ProcessingSettings, *, to: str, failed: str
 ) -> dict[str, State]:
-    """`queues`: ARNs, of spare machines and of those on demand, or of these alone; `job`: the definition's name.
+    """Return the states. `queues` are the ARNs of the Spot and on-demand queues, or of the on-demand queue only; `job`
+    is the name of the job definition.
 
-    Where they lead to, `$before + $job.attempts` is how often the job was begun.
+    In the state `to`, `$before + $job.attempts` is the number of times that Batch started the job.
     """
     first, last = queues[0], queues[-1]
-    asked_again = [retry(BUSY, attempts=10, first_seconds=5)]
-    environment = [{"Name": name, "Value": value} for name, value in zip(ABOUT, RECORDING.values(), strict=True)]
-    late = f"$job.spent >= ($queue = '{last}' ? {settings.on_demand_seconds} : {settings.spot_seconds})"
-    fallback = _Fallback(first, last, settings) if first != last else None
+    retries = [retry(RETRYABLE_ERRORS, attempts=10, first_seconds=5)]
+    environment = [
+        {"Name": name, "Value": value} for name, value in zip(RECORDING_VARIABLES, RECORDING.values(), strict=True)
+    ]
+    is_late = f"$job.spent >= ($queue = '{last}' ? {settings.on_demand_seconds} : {settings.spot_seconds})"
+    fallback = _OnDemandFallback(first, last, settings) if first != last else None
     return {
-        # One on demand may live where nobody would look for it: there first, then where one is submitted.
-        START: set_variables_state(
+        # An active job may be in the on-demand queue, so that queue is searched first.
+        FIRST_STATE: set_variables_state(
             {"queue": last, "to": first, "before": 0, "lost": 0, "error": "MediaNotSubmitted"}, "FindMedia"
         ),
         "FindMedia": task_state(
@@ -102,15 +111,15 @@ def media_states(
             {"JobQueue": "{% $queue %}", "Filters": [{"Name": "JOB_NAME", "Values": [JOB_NAME]}]},
             CALL_SECONDS,
             to="MediaFound",
-            retries=asked_again,
-            catches=[caught(failed)],
-            assign={"job": f"{{% {FOUND % {'new': _new('$id', settings)}} %}}"},
+            retries=retries,
+            catches=[catch_failure(failed)],
+            assign={"job": f"{{% {LISTED_JOB % {'new': _new_job('$id', settings)}} %}}"},
         ),
         "MediaFound": choice_state(
             [
                 ("{% $job.id != '' %}", "WaitForMedia"),
-                *(fallback.elsewhere if fallback else ()),
-                (f"{{% $lost >= {SUBMISSIONS} %}}", failed),
+                *(fallback.after_search if fallback else ()),
+                (f"{{% $lost >= {MAX_SUBMISSIONS} %}}", failed),
             ],
             otherwise="SubmitMedia",
         ),
@@ -124,12 +133,12 @@ def media_states(
             },
             CALL_SECONDS,
             to="WaitForMedia",
-            retries=[retry(REFUSED, attempts=6, first_seconds=5)],
+            retries=[retry(THROTTLING_ERRORS, attempts=6, first_seconds=5)],
             catches=[
-                caught(failed, "Batch.ClientException"),
-                caught("AnswerLost", assign={"lost": "{% $lost + 1 %}"}),
+                catch_failure(failed, "Batch.ClientException"),
+                catch_failure("AnswerLost", assign={"lost": "{% $lost + 1 %}"}),
             ],
-            assign={"job": f"{{% {_new('$states.result.JobId', settings)} %}}"},
+            assign={"job": f"{{% {_new_job('$states.result.JobId', settings)} %}}"},
         ),
         "AnswerLost": wait_state(settings.poll_seconds, "FindMedia"),
         "WaitForMedia": wait_state("{% $job.pause %}", "AskForMedia"),
@@ -138,61 +147,61 @@ def media_states(
             {"Jobs": ["{% $job.id %}"]},
             CALL_SECONDS,
             to="MediaOver",
-            retries=asked_again,
-            catches=[caught("EndMedia")],
+            retries=retries,
+            catches=[catch_failure("EndMedia")],
             assign={
-                "job": f"{{% {SEEN % {'pause': pause_expression('$phase', settings.poll_seconds)}} %}}",
+                "job": f"{{% {DESCRIBED_JOB % {'pause': pause_expression('$phase', settings.poll_seconds)}} %}}",
                 "error": "{% $states.result.Jobs[0].Status = 'FAILED' ? 'MediaFailed' : 'MediaTooLate' %}",
             },
         ),
         "MediaOver": choice_state(
             [
                 ("{% $job.status = 'SUCCEEDED' %}", to),
-                *(fallback.lost if fallback else ()),
+                *(fallback.after_interruption if fallback else ()),
                 ("{% $job.status = 'FAILED' %}", failed),
-                *(fallback.nowhere if fallback else ()),
-                (f"{{% {late} %}}", "EndMedia"),
+                *(fallback.after_waiting if fallback else ()),
+                (f"{{% {is_late} %}}", "EndMedia"),
             ],
             otherwise="WaitForMedia",
         ),
         "EndMedia": task_state(
             f"{BATCH}:terminateJob",
-            {"JobId": "{% $job.id %}", "Reason": TOO_LATE},
+            {"JobId": "{% $job.id %}", "Reason": TIME_LIMIT_REASON},
             CALL_SECONDS,
             to=failed,
-            retries=asked_again,
+            retries=retries,
             catches=[catch(failed)],
         ),
-        **(fallback.states(asked_again) if fallback else {}),
+        **(fallback.states(retries) if fallback else {}),
     }
 
 
-class _Fallback:
-    """From spare machines to those on demand."""
+class _OnDemandFallback:
+    """States and choices that lead from Spot capacity to on-demand capacity."""
 
-    def __init__(self, spare: str, on_demand: str, settings: ProcessingSettings) -> None:
-        waited = f"$job.waits and $job.phase >= {settings.capacity_minutes * 60} and $not($job.left)"
-        spare_one = f"$queue = '{spare}'"
+    def __init__(self, spot: str, on_demand: str, settings: ProcessingSettings) -> None:
+        has_waited = f"$job.waits and $job.phase >= {settings.capacity_minutes * 60} and $not($job.left)"
+        is_spot = f"$queue = '{spot}'"
         self._on_demand = on_demand
-        self.elsewhere = [("{% $queue != $to %}", "MediaOnSpare")]
-        """Where none lives on demand."""
-        self.lost = [(f"{{% {spare_one} and $job.status = 'FAILED' and $job.stopped %}}", "MediaOnDemand")]
-        """Where one has lost its last spare machine, or never had one."""
-        self.nowhere = [(f"{{% {spare_one} and {waited} %}}", "LeaveSpare")]
-        """Where one has waited for a spare machine long enough."""
+        self.after_search = [("{% $queue != $to %}", "MediaOnSpare")]
+        """No active job in the on-demand queue."""
+        self.after_interruption = [(f"{{% {is_spot} and $job.status = 'FAILED' and $job.stopped %}}", "MediaOnDemand")]
+        """The job's last Spot capacity was interrupted, or it never got any."""
+        self.after_waiting = [(f"{{% {is_spot} and {has_waited} %}}", "LeaveSpare")]
+        """The job has waited too long for Spot capacity."""
 
-    def states(self, again: Sequence[Retry]) -> dict[str, State]:
-        """What only a workflow with both has."""
+    def states(self, retries: Sequence[Retry]) -> dict[str, State]:
+        """Return the states that only a workflow with both queues has."""
         return {
             "MediaOnSpare": set_variables_state({"queue": "{% $to %}"}, "FindMedia"),
-            # A cancelled job has failed; one that was given a machine meanwhile runs. Either is seen when it is asked about.
+            # A cancelled job fails; one that has started meanwhile continues. The next DescribeJobs call shows which.
             "LeaveSpare": task_state(
                 f"{BATCH}:cancelJob",
-                {"JobId": "{% $job.id %}", "Reason": NO_MACHINE},
+                {"JobId": "{% $job.id %}", "Reason": NO_CAPACITY_REASON},
                 CALL_SECONDS,
                 to="WaitForMedia",
-                retries=again,
-                catches=[caught("EndMedia")],
+                retries=retries,
+                catches=[catch_failure("EndMedia")],
                 assign={"job": "{% $merge([$job, {'left': true}]) %}"},
             ),
             "MediaOnDemand": set_variables_state(
@@ -207,5 +216,5 @@ class _Fallback:
         }
 
 
-def _new(id_: str, settings: ProcessingSettings) -> str:
-    return NEW % {"id": id_, "pause": settings.poll_seconds}
+def _new_job(id_: str, settings: ProcessingSettings) -> str:
+    return NEW_JOB % {"id": id_, "pause": settings.poll_seconds}

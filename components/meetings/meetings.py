@@ -1,6 +1,8 @@
-"""The meetings backend: recordings → one workflow for each → video, transcript, summary; read by who recorded them.
+"""Meetings backend: one workflow per recording makes a video, a transcript and a summary, which the user reads
+directly.
 
-Wires the parts: who is granted what, and what each function reads. What a meeting is, is in docs/decisions/0060.
+This module connects the parts: the grants and environment variables of each function. docs/decisions/0060 describes how
+a meeting is identified.
 """
 
 from dataclasses import dataclass
@@ -19,51 +21,53 @@ from components.blocks.storage.bucket import Bucket, BucketArgs, CorsRule, Lifec
 from components.blocks.storage.table import SecondaryIndex, Table, TableArgs
 from components.blocks.workflow.workflow import Workflow, WorkflowArgs
 from components.meetings import recording_workflow
-from components.meetings.alarms_and_charts import BUSY_ANSWERS, WatchArgs, charts, watch
-from components.meetings.client_access import Access, AccessArgs
-from components.meetings.media_job import Media, MediaArgs
-from components.meetings.sweeps import Care, CareArgs
+from components.meetings.alarms_and_charts import MAX_BUSY_ANSWERS, MeetingAlarmsArgs, create_alarms, dashboard_charts
+from components.meetings.client_access import ClientAccess, ClientAccessArgs
+from components.meetings.media_job import MediaProcessing, MediaProcessingArgs
+from components.meetings.sweeps import MeetingSweeps, MeetingSweepsArgs
 from components.settings import MeetingsSettings
 from handlers.meetings.auth_exchange.api_operations import OPERATIONS
 from handlers.meetings.auth_exchange.environment import CREDENTIAL_SECONDS
 from handlers.meetings.bedrock_summarize.environment import SummaryEnvironment
 from handlers.meetings.meeting_record import INDEX, INDEX_SORT, PARTITION, SORT
 from handlers.meetings.metrics import NAMESPACE
-from handlers.meetings.s3_keys import AUDIO, COMPLETE, RAW, SUMMARIES, TRANSCRIPTS, VIDEO, WORK
+from handlers.meetings.s3_keys import AUDIO, COMPLETE_FILE_NAME, RAW, SUMMARIES, TRANSCRIPTS, VIDEO, WORK
 from handlers.meetings.start.environment import StartEnvironment
-from handlers.meetings.workflow_steps.environment import StepsEnvironment
+from handlers.meetings.workflow_steps.environment import MeetingStepsEnvironment
 
 RULE = "recording-uploaded"
 
 
 @dataclass(frozen=True)
 class MeetingsArgs:
-    """What the meetings backend needs."""
-
     scope: Scope
     settings: MeetingsSettings
 
 
 class Meetings(pulumi.ComponentResource):
-    """Recordings and what was said in them."""
+    """Bucket, table, workflow and functions of the meetings backend."""
 
     def __init__(self, name: str, args: MeetingsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:meetings:Meetings", name, None, opts)
         self._scope, self._settings = args.scope, args.settings
         self._child = pulumi.ResourceOptions(parent=self)
-        self._store()
-        self.access = Access(
-            "meetings-access", AccessArgs(args.scope, args.settings, self.bucket, self.table), self._child
+        self._create_storage()
+        self.access = ClientAccess(
+            "meetings-access", ClientAccessArgs(args.scope, args.settings, self.bucket, self.table), self._child
         )
-        self.media = Media("meetings-media-processing", MediaArgs(args.scope, args.settings, self.bucket), self._child)
-        self._process()
-        self._take_in()
-        self.care = Care(
+        self.media = MediaProcessing(
+            "meetings-media-processing", MediaProcessingArgs(args.scope, args.settings, self.bucket), self._child
+        )
+        self._create_workflow()
+        self._create_upload_queue()
+        self.care = MeetingSweeps(
             "meetings-care",
-            CareArgs(args.scope, args.settings, self.bucket, self.table, self.workflow, self.moving_grants()),
+            MeetingSweepsArgs(
+                args.scope, args.settings, self.bucket, self.table, self.workflow, self.meeting_update_grants()
+            ),
             self._child,
         )
-        watched = WatchArgs(
+        alarms_args = MeetingAlarmsArgs(
             scope=args.scope,
             settings=args.settings,
             table=self.table,
@@ -73,8 +77,8 @@ class Meetings(pulumi.ComponentResource):
             api=self.access.api,
             functions=self.functions,
         )
-        watch(watched, self._child)
-        Dashboard("overview", DashboardArgs(args.scope, charts(watched)), self._child)
+        create_alarms(alarms_args, self._child)
+        Dashboard("overview", DashboardArgs(args.scope, dashboard_charts(alarms_args)), self._child)
         self.frontend: dict[str, pulumi.Input[object]] = {
             "api_url": self.access.api.url,
             "bucket": self.bucket.name,
@@ -82,13 +86,13 @@ class Meetings(pulumi.ComponentResource):
             "index": INDEX,
             "credential_seconds": CREDENTIAL_SECONDS,
             "raw_days": args.settings.kept.raw_days,
-            "routes": [one.route for one in OPERATIONS],
+            "routes": [operation.route for operation in OPERATIONS],
         }
         self.register_outputs({"apiUrl": self.access.api.url})
 
     @property
     def functions(self) -> dict[str, Function]:
-        """By what they do."""
+        """The functions by their purpose."""
         return {
             "exchange": self.access.function,
             "start": self.start,
@@ -98,7 +102,7 @@ class Meetings(pulumi.ComponentResource):
             "storage": self.care.storage,
         }
 
-    def _store(self) -> None:
+    def _create_storage(self) -> None:
         scope, settings = self._scope, self._settings
         kept = settings.kept
         old = kept.old_version_days
@@ -140,8 +144,8 @@ class Meetings(pulumi.ComponentResource):
             self._child,
         )
 
-    def _process(self) -> None:
-        """The functions behind the workflow's steps, and the workflow."""
+    def _create_workflow(self) -> None:
+        """Create the workflow and the functions behind its steps."""
         scope, settings = self._scope, self._settings
         self.steps = Function(
             "steps",
@@ -150,7 +154,7 @@ class Meetings(pulumi.ComponentResource):
                 logical_name="MeetingSteps",
                 entry="handlers.meetings.workflow_steps.handler.handler",
                 settings=settings.steps,
-                environment=StepsEnvironment,
+                environment=MeetingStepsEnvironment,
                 values={
                     "table_name": self.table.name,
                     "bucket_name": self.bucket.name,
@@ -158,44 +162,48 @@ class Meetings(pulumi.ComponentResource):
                     "stack": scope.context.stack_label,
                 },
                 grants=[
-                    *self.moving_grants(),
+                    *self.meeting_update_grants(),
                     self.bucket.grant("GetObject", prefix=f"{WORK}*"),
-                    _metrics(),
+                    _metrics_grant(),
                 ],
             ),
             self._child,
         )
-        self.summarize = self._summarize()
+        self.summarize = self._create_summarize_function()
         self.workflow = Workflow(
             "workflow",
             WorkflowArgs(
                 scope=scope,
                 logical_name="MeetingWorkflow",
-                comment="One recording: put it together, transcribe it, summarise it, mark what became of it",
-                start=recording_workflow.start(),
-                states=recording_workflow.states(self.media, self.steps, self.summarize, self.bucket.name, settings),
+                comment="Processes one recording: video, transcript, summary, and the status of the meeting",
+                start=recording_workflow.first_state(),
+                states=recording_workflow.workflow_states(
+                    self.media, self.steps, self.summarize, self.bucket.name, settings
+                ),
                 grants=[
                     self.steps.grant_invoke(),
                     self.summarize.grant_invoke(),
                     *self.media.grant_run(),
-                    *self._speech(),
+                    *self._transcription_grants(),
                 ],
-                timeout_seconds=recording_workflow.longest_seconds(settings),
+                timeout_seconds=recording_workflow.timeout_seconds(settings),
             ),
             self._child,
         )
 
-    def moving_grants(self) -> list[Grant]:
-        """What whoever moves meetings on may do: change items, look at uploads, begin the work."""
+    def meeting_update_grants(self) -> list[Grant]:
+        """Return the grants of functions that update meetings: change records, read uploads, start executions."""
         return [
             self.table.grant("GetItem", "PutItem", "DeleteItem"),
-            self.bucket.grant("GetObject", prefix=f"{RAW}*/{COMPLETE}"),
+            self.bucket.grant("GetObject", prefix=f"{RAW}*/{COMPLETE_FILE_NAME}"),
             self.bucket.grant_list(),
             grant("states", ["StartExecution"], workflow_arn(self._scope)),
         ]
 
-    def _speech(self) -> list[Grant]:
-        """Transcribe reads and writes with the rights of who calls it."""
+    def _transcription_grants(self) -> list[Grant]:
+        """Return the workflow's grants for Amazon Transcribe, which reads and writes with the permissions of its
+        caller.
+        """
         return [
             grant("transcribe", ["StartTranscriptionJob"], "*"),
             grant(
@@ -207,7 +215,7 @@ class Meetings(pulumi.ComponentResource):
             self.bucket.grant("PutObject", prefix=f"{WORK}*"),
         ]
 
-    def _summarize(self) -> Function:
+    def _create_summarize_function(self) -> Function:
         scope, models = self._scope, self._settings.models
         return Function(
             "bedrock-summarize",
@@ -235,17 +243,17 @@ class Meetings(pulumi.ComponentResource):
                         for prefix in (WORK, TRANSCRIPTS, SUMMARIES)
                     ),
                     self.bucket.grant_list(),
-                    _metrics(),
+                    _metrics_grant(),
                     *model_grants(scope, {models.summary, models.action_items}, models.regions, models.guardrail_id),
                 ],
-                # A busy model ends an invocation like any fault does, and the workflow asks again. What fails for good ends
-                # its meeting, which rings by itself.
-                errors_above=BUSY_ANSWERS,
+                # A busy model fails an invocation like any other error, and the workflow retries it. A final failure fails
+                # the meeting, which raises the alarm `meetings-failed`.
+                errors_above=MAX_BUSY_ANSWERS,
             ),
             self._child,
         )
 
-    def _take_in(self) -> None:
+    def _create_upload_queue(self) -> None:
         scope, settings = self._scope, self._settings
         self.uploads = Queue(
             "uploads",
@@ -270,7 +278,7 @@ class Meetings(pulumi.ComponentResource):
                     "bucket_name": self.bucket.name,
                     "state_machine_arn": workflow_arn(scope),
                 },
-                grants=self.moving_grants(),
+                grants=self.meeting_update_grants(),
                 queues=[QueueSource(self.uploads, batch_size=10, window_seconds=1, max_concurrency=5)],
             ),
             self._child,
@@ -280,9 +288,9 @@ class Meetings(pulumi.ComponentResource):
 
 
 def workflow_arn(scope: Scope) -> str:
-    """The workflow's, before there is one."""
+    """Return the workflow's ARN, which is known before the workflow is created."""
     return scope.context.arn("states", f"stateMachine:{scope.name(Kind.STATE_MACHINE, 'workflow')}")
 
 
-def _metrics() -> Grant:
+def _metrics_grant() -> Grant:
     return grant("cloudwatch", ["PutMetricData"], "*", {"StringEquals": {"cloudwatch:namespace": NAMESPACE}})

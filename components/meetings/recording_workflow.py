@@ -1,7 +1,7 @@
-"""The workflow of one recording: put it together, transcribe it, summarise it, mark what became of it.
+"""Workflow of one recording: make the video, transcribe, summarise, and update the meeting's status.
 
-Its states as data; who may start it and what it may call is decided in `meetings.py`. What it was started with says
-which recording: every state reads it from there.
+This module defines the states as data; `meetings.py` decides on permissions. The execution's input names the recording,
+and every state reads it from there.
 """
 
 from collections.abc import Mapping
@@ -19,43 +19,47 @@ from components.blocks.workflow.state_definitions import (
     retry,
     task_state,
 )
-from components.meetings.media_job import Media
-from components.meetings.media_states import START, media_states
-from components.meetings.transcription_states import speech_states
-from components.meetings.workflow_expressions import CALL_SECONDS, MEETING, RECORDING, caught
+from components.meetings.media_job import MediaProcessing
+from components.meetings.media_states import FIRST_STATE, media_states
+from components.meetings.transcription_states import transcription_states
+from components.meetings.workflow_expressions import CALL_SECONDS, RECORDING, STEP_INPUT, catch_failure
 from components.settings import MeetingsSettings
 from components.settings.polling import max_detection_seconds
 from handlers.meetings.meeting_record import MeetingReason
 
 STEP_SECONDS = 120
-BESIDE_SECONDS = 3 * 3600
-"""For the steps around what is waited for, and what is asked again."""
+OTHER_STEPS_SECONDS = 3 * 3600
+"""Time for the remaining steps and for retries."""
 FAILED = "Failed"
-STEP_AGAIN = retry(["StepFailed"], attempts=6, first_seconds=5)
+STEP_RETRY = retry(["StepFailed"], attempts=6, first_seconds=5)
 
 
-def start() -> str:
-    """The first state."""
-    return START
+def first_state() -> str:
+    """Return the name of the first state."""
+    return FIRST_STATE
 
 
-def longest_seconds(settings: MeetingsSettings) -> int:
-    """The workflow's own limit: all that it may wait for, one after the other, and the steps around."""
-    job = max_detection_seconds(settings.processing.spot_seconds) + max_detection_seconds(
+def timeout_seconds(settings: MeetingsSettings) -> int:
+    """Return the workflow's timeout: the sum of all waiting times and the time for the other steps."""
+    job_seconds = max_detection_seconds(settings.processing.spot_seconds) + max_detection_seconds(
         settings.processing.on_demand_seconds
     )
-    rounds = -(-settings.audio_parts // settings.speech.at_once)
-    return job + rounds * max_detection_seconds(settings.speech.max_minutes * 60) + BESIDE_SECONDS
+    transcription_rounds = -(-settings.audio_parts // settings.speech.at_once)
+    return (
+        job_seconds
+        + transcription_rounds * max_detection_seconds(settings.speech.max_minutes * 60)
+        + OTHER_STEPS_SECONDS
+    )
 
 
-def states(
-    media: Media, steps: Function, summarize: Function, bucket: str, settings: MeetingsSettings
+def workflow_states(
+    media: MediaProcessing, steps: Function, summarize: Function, bucket: str, settings: MeetingsSettings
 ) -> dict[str, State]:
-    """All states by name."""
-    failed = {reason: f"Give{_word(reason)}Up" for reason in _GIVEN_UP}
+    """Return all states by name."""
+    failed = {reason: f"Give{_stage_name(reason)}Up" for reason in _FAILURE_REASONS}
     return {
         **media_states(
-            [one.arn for one in media.queues],
+            [queue.arn for queue in media.queues],
             media.job.name,
             settings.processing,
             to="ReadMedia",
@@ -69,7 +73,7 @@ def states(
             assign={"media": "{% $states.result.Payload %}"},
         ),
         "AnythingToHear": choice_state([("{% $media.outcome = 'ready' %}", "Transcribe")], otherwise="Done"),
-        "Transcribe": speech_states(
+        "Transcribe": transcription_states(
             bucket,
             media.job.scope.context.stack_label,
             settings,
@@ -97,7 +101,7 @@ def states(
                 retry(["ModelBusy", "StorageFailed"], attempts=8, first_seconds=30, longest_seconds=600),
                 retry([*TRANSIENT, "Sandbox.Timedout"], attempts=3),
             ],
-            catches=[caught(failed[MeetingReason.SUMMARY_FAILED])],
+            catches=[catch_failure(failed[MeetingReason.SUMMARY_FAILED])],
             assign={"outcome": "{% $states.result.Payload.outcome %}"},
         ),
         "Finish": _step(
@@ -106,33 +110,35 @@ def states(
             to="Done",
             failed=failed[MeetingReason.SUMMARY_FAILED],
         ),
-        **{failed[reason]: _marked(steps, reason) for reason in _GIVEN_UP},
-        FAILED: fail_state("MeetingFailed", "A recording could not be processed; its meeting says why."),
+        **{failed[reason]: _fail_step(steps, reason) for reason in _FAILURE_REASONS},
+        FAILED: fail_state(
+            "MeetingFailed", "A recording could not be processed. The meeting's record contains the reason."
+        ),
         "Done": SUCCEED,
     }
 
 
-_GIVEN_UP = (MeetingReason.MEDIA_FAILED, MeetingReason.TRANSCRIPTION_FAILED, MeetingReason.SUMMARY_FAILED)
+_FAILURE_REASONS = (MeetingReason.MEDIA_FAILED, MeetingReason.TRANSCRIPTION_FAILED, MeetingReason.SUMMARY_FAILED)
 
 
-def _word(reason: MeetingReason) -> str:
+def _stage_name(reason: MeetingReason) -> str:
     return reason.removesuffix("_FAILED").capitalize()
 
 
 def _step(
     steps: Function, step: Mapping[str, str], to: str, failed: str, assign: Mapping[str, str] | None = None
 ) -> State:
-    """One of the workflow's own steps; it can be made again."""
+    """Return a state that invokes the step function. It can be repeated."""
     return lambda_state(
         steps.live_arn,
-        {**step, **MEETING},
+        {**step, **STEP_INPUT},
         STEP_SECONDS,
         to=to,
-        retries=[STEP_AGAIN],
-        catches=[caught(failed) if failed != FAILED else catch(FAILED)],
+        retries=[STEP_RETRY],
+        catches=[catch_failure(failed) if failed != FAILED else catch(FAILED)],
         assign=assign or {"step": "{% $states.result.Payload %}"},
     )
 
 
-def _marked(steps: Function, reason: MeetingReason) -> State:
+def _fail_step(steps: Function, reason: MeetingReason) -> State:
     return _step(steps, {"step": "fail", "reason": reason.value, "error": "{% $error %}"}, to=FAILED, failed=FAILED)

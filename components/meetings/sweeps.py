@@ -1,4 +1,4 @@
-"""Who looks after meetings: a sweep for those that stay where they are, and a daily look through the bucket."""
+"""Scheduled functions of the meetings backend: the sweep of meetings without progress, and the daily storage count."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,47 +22,47 @@ from handlers.meetings.storage.environment import StorageEnvironment
 from handlers.meetings.sweep.environment import SweepEnvironment
 
 FINISH_SECONDS = 30
-"""Kept for what is being done when the time ends."""
-LONGEST_WAIT_DAYS = 14
-"""Chunks that are lacking are not waited for any longer, however long those that came are kept."""
+"""Reserved to finish the current item when the time ends."""
+MAX_INCOMPLETE_DAYS = 14
+"""Missing chunks are not expected after this time, even if uploaded chunks are kept longer."""
 
 
 @dataclass(frozen=True)
-class CareArgs:
-    """What looking after meetings needs."""
-
+class MeetingSweepsArgs:
     scope: Scope
     settings: MeetingsSettings
     bucket: Bucket
     table: Table
     workflow: Workflow
-    moving: Sequence[Grant]
-    """What moves meetings on."""
+    update_grants: Sequence[Grant]
+    """Grants of all functions that update meetings."""
 
 
-class Care(pulumi.ComponentResource):
-    """Two functions, each with its schedule."""
+class MeetingSweeps(pulumi.ComponentResource):
+    """The two functions with their schedules and their dead-letter queue."""
 
-    def __init__(self, name: str, args: CareArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: MeetingSweepsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:meetings:Care", name, None, opts)
         self._child = pulumi.ResourceOptions(parent=self)
         self._args = args
         scope = args.scope
-        self._failed = DeadLetterQueue("care-failures", DeadLetterQueueArgs(scope, "MeetingCareDLQ"), self._child)
-        self.sweep = self._sweep()
-        self.storage = self._storage()
-        for what, expression, target in (
+        self._dead_letter_queue = DeadLetterQueue(
+            "care-failures", DeadLetterQueueArgs(scope, "MeetingCareDLQ"), self._child
+        )
+        self.sweep = self._create_sweep()
+        self.storage = self._create_storage_count()
+        for kind, expression, target in (
             ("sweep", f"rate({SWEEP_MINUTES} minutes)", self.sweep),
             ("storage", "cron(0 2 * * ? *)", self.storage),
         ):
             Schedule(
-                f"{what}-schedule",
-                ScheduleArgs(scope, f"Meeting{what.capitalize()}", expression, target, {"kind": what}),
+                f"{kind}-schedule",
+                ScheduleArgs(scope, f"Meeting{kind.capitalize()}", expression, target, {"kind": kind}),
                 self._child,
             )
         self.register_outputs({})
 
-    def _sweep(self) -> Function:
+    def _create_sweep(self) -> Function:
         args, settings = self._args, self._args.settings
         return Function(
             "sweep",
@@ -76,16 +76,16 @@ class Care(pulumi.ComponentResource):
                     "table_name": args.table.name,
                     "bucket_name": args.bucket.name,
                     "state_machine_arn": args.workflow.arn,
-                    "incomplete_minutes": min(settings.kept.raw_days, LONGEST_WAIT_DAYS) * 24 * 60,
+                    "incomplete_minutes": min(settings.kept.raw_days, MAX_INCOMPLETE_DAYS) * 24 * 60,
                     "sweep_seconds": settings.sweep.seconds_to_work(FINISH_SECONDS, MAX_SWEEP_SECONDS),
                 },
-                grants=[*args.moving, args.table.grant("Query"), args.workflow.grant_describe()],
-                asynchronous=AsyncInvocation(on_failure=self._failed),
+                grants=[*args.update_grants, args.table.grant("Query"), args.workflow.grant_describe()],
+                asynchronous=AsyncInvocation(on_failure=self._dead_letter_queue),
             ),
             self._child,
         )
 
-    def _storage(self) -> Function:
+    def _create_storage_count(self) -> Function:
         args = self._args
         return Function(
             "storage",
@@ -104,11 +104,11 @@ class Care(pulumi.ComponentResource):
                     "count_seconds": args.settings.storage.seconds_to_work(FINISH_SECONDS),
                 },
                 grants=[
-                    *args.moving,
+                    *args.update_grants,
                     args.bucket.grant("GetObject", "PutObject", prefix=f"{WORK}storage/*"),
                     grant("cloudwatch", ["PutMetricData"], "*", {"StringEquals": {"cloudwatch:namespace": NAMESPACE}}),
                 ],
-                asynchronous=AsyncInvocation(on_failure=self._failed),
+                asynchronous=AsyncInvocation(on_failure=self._dead_letter_queue),
             ),
             self._child,
         )

@@ -1,8 +1,10 @@
-"""How the workflow has the sound of a recording transcribed: each part by a job of Amazon Transcribe, some at once.
+"""Workflow states that transcribe the audio of a recording: one job of Amazon Transcribe per part, several
+concurrently.
 
-Nobody is told when a job ends, so it is asked about, and not for ever. A part whose transcript an earlier attempt has
-left is not paid for again. The attempt is in a job's name: Transcribe keeps names for months, those of failed jobs too,
-and would never transcribe a recording again that had failed once.
+Transcribe does not notify the workflow when a job ends, so the workflow polls it, for a limited time. A part whose
+transcript exists from an earlier attempt is not transcribed again. The job's name contains the attempt, because
+Transcribe keeps the names of jobs for months, including failed ones. Without the attempt, a failed recording could
+never be transcribed again.
 """
 
 from collections.abc import Mapping
@@ -19,32 +21,36 @@ from components.blocks.workflow.state_definitions import (
     task_state,
     wait_state,
 )
-from components.meetings.workflow_expressions import CALL_SECONDS, INPUT, KNOWN_AS, caught
+from components.meetings.workflow_expressions import CALL_SECONDS, INPUT, JOB_NAME_PARTS, catch_failure
 from components.settings import MeetingsSettings
 from components.settings.polling import pause_expression
 
 MAX_SPEAKERS: Final = 10
 TRANSCRIBE: Final = "arn:aws:states:::aws-sdk:transcribe"
-BUSY: Final = (
+RETRYABLE_ERRORS: Final = (
     "Transcribe.LimitExceededException",
     "Transcribe.InternalFailureException",
     "Transcribe.SdkClientException",
     "States.Timeout",
 )
-"""What may be asked again whatever became of it: a job is known by its name, and asking does nothing."""
-UNNAMED: Final = "Transcribe.TranscribeException"
-"""What Transcribe's API has no name for: a call that was throttled, and one that is denied."""
-PART: Final = "$formatNumber($states.context.Map.Item.Index, '000')"
-"""Of a part, in the digits that its key has."""
+"""Errors after which a call may be repeated. Jobs are identified by their name, so repeating a call has no further
+effect.
+"""
+UNNAMED_ERROR: Final = "Transcribe.TranscribeException"
+"""Error name for responses that are not in the API model of Transcribe: a throttled call, but also a denied one."""
+PART_DIGITS: Final = "$formatNumber($states.context.Map.Item.Index, '000')"
+"""A part's number with the digits that its key has."""
 WORK: Final = f"'work/' & {INPUT}.user & '/' & {INPUT}.meetingId & '/' & {INPUT}.content & '/'"
 
 
-def speech_states(bucket: str, label: str, settings: MeetingsSettings, *, to: str, failed: str) -> State:
-    """Each part of `$media.audio`; `label`: the stack's, with which the jobs' names begin."""
+def transcription_states(bucket: str, label: str, settings: MeetingsSettings, *, to: str, failed: str) -> State:
+    """Return a Map state over the parts in `$media.audio`. `label` is the stack's, with which the names of the jobs
+    begin.
+    """
     first_pause = settings.processing.poll_seconds
-    name = f"'{label}-' & {KNOWN_AS} & '-' & $string({INPUT}.attempt) & '-' & {PART}"
-    begun = {"name": f"{{% {name} %}}", "spent": 0, "pause": first_pause}
-    inside: Mapping[str, State] = {
+    name = f"'{label}-' & {JOB_NAME_PARTS} & '-' & $string({INPUT}.attempt) & '-' & {PART_DIGITS}"
+    started_job = {"name": f"{{% {name} %}}", "spent": 0, "pause": first_pause}
+    part_states: Mapping[str, State] = {
         "PartThere": choice_state([("{% $states.input.transcribed %}", "PartTranscribed")], otherwise="StartPart"),
         "StartPart": task_state(
             f"{TRANSCRIBE}:startTranscriptionJob",
@@ -54,18 +60,18 @@ def speech_states(bucket: str, label: str, settings: MeetingsSettings, *, to: st
                 "MediaFormat": "flac",
                 "Media": {"MediaFileUri": f"{{% 's3://{bucket}/' & $states.input.key %}}"},
                 "OutputBucketName": bucket,
-                "OutputKey": f"{{% {WORK} & 'transcripts/' & $media.language & '/' & {PART} & '.json' %}}",
+                "OutputKey": f"{{% {WORK} & 'transcripts/' & $media.language & '/' & {PART_DIGITS} & '.json' %}}",
                 "Settings": {"ShowSpeakerLabels": True, "MaxSpeakerLabels": MAX_SPEAKERS},
             },
             CALL_SECONDS,
             to="WaitForPart",
             retries=[
-                retry(BUSY, attempts=20, first_seconds=30, longest_seconds=600),
-                retry([UNNAMED], attempts=6, first_seconds=5),
+                retry(RETRYABLE_ERRORS, attempts=20, first_seconds=30, longest_seconds=600),
+                retry([UNNAMED_ERROR], attempts=6, first_seconds=5),
             ],
-            # It was begun already, by a try whose answer was lost.
-            catches=[catch("WaitForPart", errors=["Transcribe.ConflictException"], assign=begun)],
-            assign=begun,
+            # The job exists already, from an earlier call whose response was lost.
+            catches=[catch("WaitForPart", errors=["Transcribe.ConflictException"], assign=started_job)],
+            assign=started_job,
         ),
         "WaitForPart": wait_state("{% $pause %}", "AskForPart"),
         "AskForPart": task_state(
@@ -73,7 +79,7 @@ def speech_states(bucket: str, label: str, settings: MeetingsSettings, *, to: st
             {"TranscriptionJobName": "{% $name %}"},
             CALL_SECONDS,
             to="PartDone",
-            retries=[retry([*BUSY, UNNAMED], attempts=10, first_seconds=5)],
+            retries=[retry([*RETRYABLE_ERRORS, UNNAMED_ERROR], attempts=10, first_seconds=5)],
             assign={
                 "status": "{% $states.result.TranscriptionJob.TranscriptionJobStatus %}",
                 "spent": "{% $spent + $pause %}",
@@ -93,5 +99,5 @@ def speech_states(bucket: str, label: str, settings: MeetingsSettings, *, to: st
         "PartTooLate": fail_state("TranscriptionTooLate", "Amazon Transcribe did not end in time."),
     }
     return map_state(
-        "{% $media.audio %}", "PartThere", inside, settings.speech.at_once, to=to, catches=[caught(failed)]
+        "{% $media.audio %}", "PartThere", part_states, settings.speech.at_once, to=to, catches=[catch_failure(failed)]
     )

@@ -1,7 +1,7 @@
-"""How much the meetings backend is used in a month, from its load settings: what the cost model prices.
+"""Monthly usage of the meetings backend, computed from its load settings for the cost model.
 
-Keys are the Pulumi names of the blocks, measures those that the cost model's rules read. Figures that no document gives
-are constants here, each marked as assumed.
+Keys are the Pulumi names of blocks, and measures are those that the price rules read. Quantities without a source are
+constants of this module, marked as assumed.
 """
 
 from components.settings import MeetingsSettings
@@ -11,48 +11,49 @@ from components.usage_measures import DAYS_PER_MONTH, GB, LOG_BYTES_PER_CALL, Us
 
 SWEEP_MINUTES = 15
 GIGABYTES_PER_HOUR = 0.9
-"""Assumed: of a recording, screen and camera."""
+"""Assumed for a recording of screen and camera."""
 EXCHANGES = 2
-"""Assumed: a recording of an hour outlives its credentials once."""
+"""Assumed: during an hour of recording, the credentials are renewed once."""
 CHUNKS_PER_HOUR = 60
-"""Assumed: a chunk a minute."""
+"""Assumed: one chunk per minute."""
 EXCHANGE_MILLISECONDS = 250
 START_MILLISECONDS = 60
 STEP_MILLISECONDS = 200
 SWEEP_MILLISECONDS = 500
 STORAGE_MILLISECONDS = 10_000
 SUMMARY_MILLISECONDS = 60_000
-"""Assumed, all: what each takes."""
+"""The durations of these six functions are assumed."""
 COPY_HOURS = 0.03
-"""Of the job for an hour of recording that is put together as it is: measured, docs/benchmarks.md."""
+"""Duration of the media job per hour of copied recording, measured in docs/benchmarks.md."""
 ENCODE_HOURS = 1.0
-"""Assumed: an hour of recording that is encoded by one processor."""
+"""Assumed duration of encoding an hour of recording with one processor."""
 STARTING_HOURS = 0.02
-"""Assumed: pulling the image."""
+"""Assumed time for pulling the image."""
 INTERRUPTED_SHARE = 0.05
-"""Assumed: of jobs that end on demand."""
+"""Assumed share of jobs that end on demand."""
 INPUT_TOKENS_PER_HOUR = 7_500
 OUTPUT_TOKENS = 750
-"""Assumed, of each of two questions: an hour of speech is about 9,000 words of which each is asked about twice."""
+"""Assumed tokens per question. An hour of speech has about 9,000 words, and each of two questions contains all of them.
+"""
 TRANSITIONS = 20
-"""Of a recording that gets a spare machine at once and is one part, beside what is asked."""
-TRANSITIONS_A_ROUND = 3
+"""State transitions of a recording with one audio part that gets Spot capacity immediately, without status checks."""
+TRANSITIONS_PER_CHECK = 3
 TRANSCRIBE_HOURS = 1 / 6
-"""Assumed: Transcribe takes ten minutes for an hour."""
+"""Assumed: Transcribe takes ten minutes per hour."""
 AUDIO_GB_PER_HOUR = 0.06
-"""Assumed: 16-kHz mono FLAC."""
+"""Assumed for 16-kHz mono FLAC."""
 METRICS = 5
-"""Of the stack as a whole; each measured user adds one."""
+"""Metrics of the whole stack. Each measured user adds one."""
 KEPT_MONTHS = 12
-"""Assumed: months of videos when the cost is looked at; it keeps growing."""
+"""Assumed age of the stored videos at the time of the estimate. They are never deleted."""
 ITEM_KILOBYTES = 2
 WRITES = 8
 READS = 20
-"""Assumed, all three: a meeting's item, and how often it is written and read."""
+"""Assumed size of a meeting's record, and how often it is written and read."""
 
 
 def monthly_usage(settings: MeetingsSettings) -> Usage:
-    """Pulumi name of a block → measure → amount a month."""
+    """Return the usage per month: Pulumi name of a block → measure → quantity."""
     load, kept = settings.load, settings.kept
     meetings = load.meetings_per_month
     hours = meetings * load.hours_each
@@ -60,10 +61,10 @@ def monthly_usage(settings: MeetingsSettings) -> Usage:
     video_gb = hours * GIGABYTES_PER_HOUR
     copying = hours * COPY_HOURS + meetings * STARTING_HOURS
     encoding = hours * load.encoded_share * ENCODE_HOURS
-    spot = settings.processing.engine is ProcessingEngine.BATCH_SPOT
-    # Twice the processors take half the time of what is encoded, and as long for the rest.
-    on_demand = (copying + encoding) * INTERRUPTED_SHARE if spot else copying + encoding / 2
-    asked = meetings * _rounds(settings)
+    uses_spot = settings.processing.engine is ProcessingEngine.BATCH_SPOT
+    # On demand, the job has twice the processors. This halves the time for encoding only.
+    on_demand = (copying + encoding) * INTERRUPTED_SHARE if uses_spot else copying + encoding / 2
+    status_checks = meetings * _status_checks(settings)
     sweeps = DAYS_PER_MONTH * 24 * 60 / SWEEP_MINUTES
     firewall = {"inspectedRequests": meetings * EXCHANGES} if settings.exchange.waf_requests else {}
     exchanges = float(meetings * EXCHANGES)
@@ -76,18 +77,18 @@ def monthly_usage(settings: MeetingsSettings) -> Usage:
             2 * meetings, STEP_MILLISECONDS, metricRequests=2 * meetings, customMetrics=METRICS
         ),
         "meetings-bedrock-summarize": function_usage(
-            meetings, SUMMARY_MILLISECONDS, **_tokens(settings, hours, meetings)
+            meetings, SUMMARY_MILLISECONDS, **_summary_tokens(settings, hours, meetings)
         ),
         "meetings-sweep": function_usage(sweeps, SWEEP_MILLISECONDS),
         "meetings-storage": function_usage(DAYS_PER_MONTH, STORAGE_MILLISECONDS),
         "meetings-workflow": {
-            "transitions": meetings * TRANSITIONS + asked * TRANSITIONS_A_ROUND,
+            "transitions": meetings * TRANSITIONS + status_checks * TRANSITIONS_PER_CHECK,
             "transcribeMinutes": hours * 60,
             "logGb": 0,
         },
         "meetings-care-failures": {"messages": 0},
         "meetings-media": {
-            "spotHours": copying + encoding if spot else 0,
+            "spotHours": copying + encoding if uses_spot else 0,
             "onDemandHours": on_demand,
             "logGb": meetings * LOG_BYTES_PER_CALL * 10 / GB,
         },
@@ -111,22 +112,24 @@ def monthly_usage(settings: MeetingsSettings) -> Usage:
     }
 
 
-def _rounds(settings: MeetingsSettings) -> float:
-    """How often the job and the transcription of a recording are asked about, one with another."""
+def _status_checks(settings: MeetingsSettings) -> float:
+    """Return the average number of status checks per recording, of the media job and of the transcription."""
     load = settings.load
-    pause = settings.processing.poll_seconds
-    starts = STARTING_HOURS + load.hours_each * COPY_HOURS
-    copied = count_polls(round(starts * 3600), pause)
-    encoded = count_polls(round((starts + load.hours_each * ENCODE_HOURS) * 3600), pause)
+    poll_seconds = settings.processing.poll_seconds
+    copy_hours = STARTING_HOURS + load.hours_each * COPY_HOURS
+    copied = count_polls(round(copy_hours * 3600), poll_seconds)
+    encoded = count_polls(round((copy_hours + load.hours_each * ENCODE_HOURS) * 3600), poll_seconds)
     return (
         copied * (1 - load.encoded_share)
         + encoded * load.encoded_share
-        + count_polls(round(load.hours_each * TRANSCRIBE_HOURS * 3600), pause)
+        + count_polls(round(load.hours_each * TRANSCRIBE_HOURS * 3600), poll_seconds)
     )
 
 
-def _tokens(settings: MeetingsSettings, hours: float, meetings: float) -> dict[str, float]:
-    """Two questions about the same transcript, each of its own model."""
+def _summary_tokens(settings: MeetingsSettings, hours: float, meetings: float) -> dict[str, float]:
+    """Return the tokens of two questions about the same transcript, each for its own model."""
     models = (settings.models.summary, settings.models.action_items)
-    each = [token_usage(one, hours * INPUT_TOKENS_PER_HOUR, meetings * OUTPUT_TOKENS) for one in models]
-    return {measure: sum(one.get(measure, 0) for one in each) for one in each for measure in one}
+    by_model = [token_usage(model, hours * INPUT_TOKENS_PER_HOUR, meetings * OUTPUT_TOKENS) for model in models]
+    return {
+        measure: sum(measures.get(measure, 0) for measures in by_model) for measures in by_model for measure in measures
+    }

@@ -1,4 +1,4 @@
-"""What every state of the workflow knows of the execution that it is of, in JSONata; and how failures are passed on."""
+"""JSONata expressions that read the execution's input, and the Catch block for failures."""
 
 from collections.abc import Mapping
 
@@ -10,16 +10,18 @@ RECORDING = {
     "meetingId": f"{{% {INPUT}.meetingId %}}",
     "content": f"{{% {INPUT}.content %}}",
 }
-"""Which recording it is about."""
-MEETING = {**RECORDING, "attempt": f"{{% {INPUT}.attempt %}}"}
-"""What each step is told of the execution that it is of."""
-KNOWN_AS = f"{INPUT}.user & '-' & {INPUT}.meetingId & '-' & {INPUT}.content"
-"""The recording in the name of a job: no other user's has it, whatever he calls his meeting."""
+"""The recording of the execution."""
+STEP_INPUT = {**RECORDING, "attempt": f"{{% {INPUT}.attempt %}}"}
+"""Input that every step receives: the recording and the attempt."""
+JOB_NAME_PARTS = f"{INPUT}.user & '-' & {INPUT}.meetingId & '-' & {INPUT}.content"
+"""The recording as part of a job's name. It contains the user, because two users may have the same meeting id."""
 CALL_SECONDS = 60
-"""What one call of a service may take."""
+"""Timeout of one service call."""
 
 
-def caught(to: str, *errors: str, assign: Mapping[str, str] | None = None) -> Catch:
-    """These failures, or whatever else fails; the error's name alone is kept, since a cause can repeat data."""
-    kept = {"error": "{% $states.errorOutput.Error %}", **(assign or {})}
-    return catch(to, errors or ("States.ALL",), kept)
+def catch_failure(to: str, *errors: str, assign: Mapping[str, str] | None = None) -> Catch:
+    """Return a Catch block for some errors, or for all. It keeps only the error's name, because the cause may contain
+    customer data.
+    """
+    variables = {"error": "{% $states.errorOutput.Error %}", **(assign or {})}
+    return catch(to, errors or ("States.ALL",), variables)

@@ -1,91 +1,112 @@
-"""What a client says of a recording: `complete.json`, parsed. Pure.
+"""Model of `complete.json`, the file with which a client completes the upload of a recording.
 
-Each chunk is a file that can be decoded by itself, in the order listed. What it says of the meeting is for people; what
-it says of the chunks decides what the recording *is*: the same chunks in the same order are the same content.
+Each chunk is a file that can be decoded without the others. Title, participants and tags only describe the meeting. The
+chunks' hashes, in their order, identify the recording: the same chunks in the same order are the same content.
 """
 
 import hashlib
 import json
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, FailFast, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.common.websocket.messages import Message
-from handlers.meetings.s3_keys import CHUNK_NAME, COMPLETE
-from handlers.meetings.transcribe_languages import LANGUAGES, known
+from handlers.common.websocket.messages import Message, WrongField
+from handlers.meetings.s3_keys import CHUNK_NAME_PATTERN, COMPLETE_FILE_NAME
+from handlers.meetings.transcribe_languages import LANGUAGES, validate_language
 
-MAX_BYTES = 1024 * 1024
-"""Of `complete.json` itself."""
+MAX_COMPLETE_FILE_BYTES = 1024 * 1024
+"""Maximum size of `complete.json` itself."""
 MAX_CHUNKS = 5_000
 CONTENT_DIGITS = 32
 
 
-def _moment(said: str) -> str:
+def _validate_timestamp(text: str) -> str:
     try:
-        return timestamp(datetime.fromisoformat(said))
+        return timestamp(datetime.fromisoformat(text))
     except ValueError:
-        raise PydanticCustomError("moment", "a moment that there is, as in 2026-01-31T10:00:00.000Z") from None
+        raise PydanticCustomError("moment", "an existing date and time, such as 2026-01-31T10:00:00.000Z") from None
 
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-ChunkName = Annotated[str, StringConstraints(pattern=rf"^{CHUNK_NAME}$")]
+ChunkName = Annotated[str, StringConstraints(pattern=rf"^{CHUNK_NAME_PATTERN}$")]
 Title = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 Person = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True)]
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=50, strip_whitespace=True)]
 Participants = Annotated[tuple[Person, ...], FailFast(), Field(max_length=100)]
 Tags = Annotated[tuple[Tag, ...], FailFast(), Field(max_length=50)]
-Moment = Annotated[
+UtcTimestamp = Annotated[
     str,
     StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$"),
-    AfterValidator(_moment),
+    AfterValidator(_validate_timestamp),
 ]
-"""One that there is: meetings are listed by it."""
-Language = Annotated[str, AfterValidator(known), Field(json_schema_extra={"enum": [*sorted(LANGUAGES)]})]
-"""One that Amazon Transcribe has: another is refused before anything is made of the recording."""
+"""An existing date and time in UTC. The table's index sorts meetings by it."""
+Language = Annotated[str, AfterValidator(validate_language), Field(json_schema_extra={"enum": [*sorted(LANGUAGES)]})]
+"""A language that Amazon Transcribe supports. Others are rejected before the recording is processed."""
 
 
 class Chunk(Message):
     """One file of a recording."""
 
     name: ChunkName
-    """What its key ends in; no other of the recording has it."""
+    """Last part of its S3 key; unique within the recording."""
     bytes: Annotated[int, Field(ge=1, le=5 * 1024**3)]
-    """At most what one request may upload."""
+    """Size in bytes. One PutObject request can upload at most 5 GiB."""
     sha256: Sha256
-    """Hexadecimal, in small letters."""
+    """SHA-256 hash in lower-case hexadecimal digits."""
 
 
-class Complete(Message):
-    """Says that a recording is whole."""
+class CompleteFile(Message):
+    """Content of `complete.json`: a recording's chunks in order, and its description."""
 
     schema_version: Literal[1]
     title: Title
-    started_at: Moment
-    """In UTC, with milliseconds and `Z`."""
+    started_at: UtcTimestamp
+    """Start of the meeting in UTC, with milliseconds and `Z`."""
     language: Language = "en-US"
     participants: Participants = ()
     tags: Tags = ()
-    # A megabyte of empty chunks would be nearly a million errors, and half a gigabyte of memory.
+    # FailFast: a megabyte of empty chunks would cause nearly a million errors and take half a gigabyte of memory.
     chunks: Annotated[tuple[Chunk, ...], FailFast(), Field(min_length=1, max_length=MAX_CHUNKS)]
-    """In their order."""
+    """The recording's chunks, in their order."""
 
     @model_validator(mode="after")
-    def _agrees(self) -> Self:
-        names = [one.name for one in self.chunks]
-        if len(set(names)) != len(names) or COMPLETE in names:
-            raise PydanticCustomError("chunk_names", "chunks have names of their own, and none is complete.json")
+    def _check_chunk_names(self) -> Self:
+        names = [chunk.name for chunk in self.chunks]
+        if len(set(names)) != len(names) or COMPLETE_FILE_NAME in names:
+            raise PydanticCustomError("chunk_names", "each chunk has a different name, and none is complete.json")
         return self
 
     @property
     def content(self) -> str:
-        """What tells this recording from others: made of the chunks' hashes in their order."""
-        said = json.dumps([one.sha256 for one in self.chunks]).encode()
-        return hashlib.sha256(said).hexdigest()[:CONTENT_DIGITS]
+        """The recording's identity: the first 32 hexadecimal digits of a hash over the chunks' hashes in their order."""
+        hashes = json.dumps([chunk.sha256 for chunk in self.chunks]).encode()
+        return hashlib.sha256(hashes).hexdigest()[:CONTENT_DIGITS]
 
     @property
     def size(self) -> int:
-        """Bytes of all chunks."""
-        return sum(one.bytes for one in self.chunks)
+        """Total size of all chunks in bytes."""
+        return sum(chunk.bytes for chunk in self.chunks)
+
+
+class ChunkProblem(StrEnum):
+    """Reason why the processing cannot use a chunk."""
+
+    MISSING = "missing"
+    SIZE = "size"
+    HASH = "hash"
+    UNREADABLE = "unreadable"
+
+
+class WrongChunk(Message):
+    """A chunk, or `complete.json` itself, because of which a recording cannot be processed."""
+
+    name: str
+    problem: ChunkProblem
+    fields: tuple[WrongField, ...] | None = None
+    """Wrong fields of a malformed `complete.json`, and the rules that they break. An empty field name means the whole
+    file.
+    """

@@ -1,4 +1,4 @@
-"""What every function that moves meetings on is made of: table, bucket, workflow, log and clock."""
+"""The objects that every function which changes meetings needs: gateways to AWS, the log and the clock."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,26 +13,26 @@ from handlers.common.time_and_ids import clock
 from handlers.meetings.environment import MeetingsEnvironment
 from handlers.meetings.meeting_store import MeetingStore
 from handlers.meetings.meeting_table import MeetingTable
-from handlers.meetings.uploaded_recording import Uploads
-from handlers.meetings.workflow_start import Starting
+from handlers.meetings.uploaded_recording import UploadedRecordings
+from handlers.meetings.workflow_start import RecordingStarter
 
 
 @dataclass(frozen=True)
-class Gateways:
-    """On clients of this container's."""
-
+class MeetingGateways:
     store: MeetingStore
     table: MeetingTable
     executions: WorkflowExecutions
-    starting: Starting
+    starter: RecordingStarter
     log: EventLog
     clock: Callable[[], datetime]
 
 
-def gateways(environment: MeetingsEnvironment) -> Gateways:
-    """Made once a container."""
+def create_gateways(environment: MeetingsEnvironment) -> MeetingGateways:
+    """Create the gateways; a function calls this once per container."""
     s3, log = boto3.client("s3", config=CONFIG), EventLog(environment.log_level)
     table = MeetingTable(boto3.client("dynamodb", config=CONFIG), environment.table_name)
     executions = WorkflowExecutions(boto3.client("stepfunctions", config=CONFIG), environment.state_machine_arn)
-    starting = Starting(table, Uploads(s3, environment.bucket_name), executions, clock=clock.now, log=log)
-    return Gateways(MeetingStore(s3, environment.bucket_name), table, executions, starting, log, clock.now)
+    starter = RecordingStarter(
+        table, UploadedRecordings(s3, environment.bucket_name), executions, clock=clock.now, log=log
+    )
+    return MeetingGateways(MeetingStore(s3, environment.bucket_name), table, executions, starter, log, clock.now)

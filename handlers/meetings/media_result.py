@@ -1,6 +1,6 @@
-"""What the media job says when it ends: the workflow goes on by it. Pure.
+"""Result of the media job. The workflow decides by its outcome how to continue.
 
-A recording that cannot be worked on is an outcome, not a failed job: nobody pays for trying it again.
+A recording that cannot be processed is an outcome and not a failed job, because Batch would retry a failed job.
 """
 
 from enum import StrEnum
@@ -8,66 +8,50 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from handlers.common.websocket.messages import Message, WrongField
+from handlers.common.websocket.messages import Message
+from handlers.meetings.complete_file import WrongChunk
 
 Milliseconds = Annotated[int, Field(ge=0)]
 
 
 class MediaOutcome(StrEnum):
-    """What came of a recording."""
+    """Outcome of the media job for one recording."""
 
     READY = "ready"
     NO_AUDIO = "no_audio"
-    """There is a video, and nothing to be heard in it."""
+    """The recording has video, but no audio track."""
     INCOMPLETE = "incomplete"
-    """Chunks are missing, or are not what their hash says; or `complete.json` itself is gone or says nothing."""
+    """Chunks are missing or do not match their hash, or `complete.json` is missing or malformed."""
     UNREADABLE = "unreadable"
-    """A chunk has the promised bytes, and they are no recording."""
+    """A chunk has the announced bytes, but is not a media file that can be decoded."""
     TOO_LARGE = "too_large"
-    """It does not fit into the space that the job has, or is longer than recordings may be."""
+    """The recording exceeds the job's disk or the maximum duration."""
     SUPERSEDED = "superseded"
-    """`complete.json` says another content by now: that one has an execution of its own, and is what the meeting is."""
-
-
-class ChunkProblem(StrEnum):
-    """What is wrong with a chunk."""
-
-    MISSING = "missing"
-    SIZE = "size"
-    HASH = "hash"
-    UNREADABLE = "unreadable"
-
-
-class WrongChunk(Message):
-    """A chunk, or `complete.json`, that keeps a recording from being worked on."""
-
-    name: str
-    problem: ChunkProblem
-    fields: tuple[WrongField, ...] | None = None
-    """Of a `complete.json` that has not the form: which are wrong, and the rules; an empty name is the whole."""
+    """`complete.json` now describes another content. That content has its own execution and is the meeting's recording.
+    """
 
 
 class AudioPart(Message):
-    """A part of the sound, small and short enough for Amazon Transcribe."""
+    """A part of the audio within the limits of Amazon Transcribe."""
 
     key: str
     offset_ms: Milliseconds
-    """Where it begins in the whole."""
+    """Start of the part within the whole audio."""
     duration_ms: Milliseconds
 
 
 class MediaResult(Message):
-    """What the job leaves below its recording's `work/`."""
+    """The object that the media job writes below `work/` of its recording."""
 
     schema_version: Literal[1] = 1
     outcome: MediaOutcome
     wrong: tuple[WrongChunk, ...] = ()
-    """With `incomplete` and `unreadable`."""
+    """The chunks to blame, with `incomplete` and `unreadable`."""
     video_key: str | None = None
-    """None where there are no pictures."""
+    """None if the recording has no video track."""
     audio: tuple[AudioPart, ...] = ()
     duration_ms: Milliseconds = 0
     copied: bool = False
-    """Whether the video was put together without encoding it anew."""
+    """True if the video was joined without encoding it again."""
     ffmpeg_ms: Milliseconds = 0
-    """How long ffmpeg worked, all steps together: the metric divides it by the duration."""
+    """Time during which at least one ffmpeg process ran. The metric divides it by the duration."""

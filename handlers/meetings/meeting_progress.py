@@ -1,8 +1,9 @@
-"""Where a meeting stands, and how it moves on by what its executions say. Pure.
+"""Progress of a meeting: applies reports of executions to the meeting's record. It makes no AWS calls.
 
-A meeting's place is its attempt and, within that, how far it has come; it only rises. So what is heard again, late, of
-an earlier attempt or of another content changes nothing. A failure is no end: what was given up and is done after all
-counts as done. What cannot be worked on before more of it has arrived waits for its next attempt.
+A meeting's rank is its attempt and, within the attempt, its stage and status. The rank only rises, so repeated reports,
+late reports, and reports of an earlier attempt or of another content change nothing. A failure is not final: a meeting
+that was marked as failed becomes ready if its execution finishes after all. A meeting whose chunks are wrong waits for
+new uploads with its next attempt.
 """
 
 import hashlib
@@ -12,14 +13,14 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.meetings.media_result import WrongChunk
-from handlers.meetings.meeting_record import MAX_WRONG, MeetingReason, MeetingRecord, MeetingStatus, Stage
+from handlers.meetings.complete_file import WrongChunk
+from handlers.meetings.meeting_record import MAX_LISTED_CHUNKS, MeetingReason, MeetingRecord, MeetingStatus, Stage
 from handlers.meetings.s3_keys import Recording
 
 HASH_DIGITS: Final = 32
-FIRST_LOOK: Final = timedelta(minutes=15)
-"""After which somebody looks at what was begun: what is started is running by then."""
-PLACES: Final[Mapping[tuple[MeetingStatus, Stage | None], int]] = {
+FIRST_SWEEP_DELAY: Final = timedelta(minutes=15)
+"""Time until the sweep first checks a changed meeting. Its execution runs by then, if it was started."""
+PROGRESS_RANKS: Final[Mapping[tuple[MeetingStatus, Stage | None], int]] = {
     (MeetingStatus.INCOMPLETE, None): 0,
     (MeetingStatus.PROCESSING, Stage.MEDIA): 1,
     (MeetingStatus.PROCESSING, Stage.TRANSCRIPTION): 2,
@@ -27,43 +28,43 @@ PLACES: Final[Mapping[tuple[MeetingStatus, Stage | None], int]] = {
     (MeetingStatus.FAILED, None): 4,
     (MeetingStatus.READY, None): 5,
 }
-FAILURES: Final[Mapping[Stage, MeetingReason]] = {
+STAGE_FAILURES: Final[Mapping[Stage, MeetingReason]] = {
     Stage.MEDIA: MeetingReason.MEDIA_FAILED,
     Stage.TRANSCRIPTION: MeetingReason.TRANSCRIPTION_FAILED,
     Stage.SUMMARY: MeetingReason.SUMMARY_FAILED,
 }
-"""What it is where a stage fails and says no more."""
-_OPEN = frozenset({MeetingStatus.INCOMPLETE, MeetingStatus.PROCESSING})
+"""Reason for a failed stage, if the report names no other reason."""
+_UNFINISHED = frozenset({MeetingStatus.INCOMPLETE, MeetingStatus.PROCESSING})
 
 
 @dataclass(frozen=True)
-class Execution:
-    """An execution of the workflow: one attempt at one recording.
+class MeetingExecution:
+    """An execution of the workflow: one attempt to process one recording.
 
-    Its name says of which meeting it is, of which content, and which attempt: the name of an execution that has ended
-    is refused for 90 days, so that what is begun anew has a number of its own. The hash has the user in it: two users
-    may call a meeting the same.
+    Its name identifies meeting, content and attempt. Step Functions refuses the name of an ended execution for 90 days,
+    so a new attempt needs a new name. The hash in the name includes the user, because two users may have the same
+    meeting id.
     """
 
     recording: Recording
     attempt: int
 
     @classmethod
-    def of(cls, record: MeetingRecord) -> "Execution":
-        """The one that a meeting's item is about."""
+    def for_record(cls, record: MeetingRecord) -> "MeetingExecution":
+        """Return the execution of a record's current attempt."""
         return cls(Recording(record.meeting, record.content), record.attempt)
 
     @property
     def name(self) -> str:
-        """At most 80 characters, as long as a meeting is begun anew less than 10^20 times."""
+        """Execution name. It has at most 80 characters if the attempt has at most 20 digits."""
         meeting = self.recording.meeting
-        said = f"{meeting.user}/{meeting.meeting_id}/{self.recording.content}"
-        digest = hashlib.sha256(said.encode()).hexdigest()[:HASH_DIGITS]
+        identity = f"{meeting.user}/{meeting.meeting_id}/{self.recording.content}"
+        digest = hashlib.sha256(identity.encode()).hexdigest()[:HASH_DIGITS]
         return f"{meeting.meeting_id}-{digest}-{self.attempt}"
 
     @property
     def input(self) -> dict[str, object]:
-        """What the workflow is given, and gives each of its steps. The same again is the same text."""
+        """Input of the execution, which it also passes to each of its steps. Equal executions have equal inputs."""
         meeting = self.recording.meeting
         return {
             "schemaVersion": 1,
@@ -75,75 +76,80 @@ class Execution:
 
 
 @dataclass(frozen=True)
-class Word:
-    """What an execution says of its recording."""
+class ExecutionReport:
+    """Report of an execution about its recording."""
 
-    execution: Execution
+    execution: MeetingExecution
     status: MeetingStatus
     stage: Stage | None = None
     reason: MeetingReason | None = None
     wrong: tuple[WrongChunk, ...] = ()
-    facts: Mapping[str, object] = field(default_factory=dict)
-    """What else the meeting's item is to say, by the fields' names."""
+    fields: Mapping[str, object] = field(default_factory=dict)
+    """Further fields of the meeting's record to set, by name."""
 
 
-def place(record: MeetingRecord) -> tuple[int, int]:
-    """Where a meeting stands; only ever more."""
-    return record.attempt, PLACES[record.status, record.stage]
+def progress_rank(record: MeetingRecord) -> tuple[int, int]:
+    """Return the rank of a record: its attempt, then the rank of its status and stage."""
+    return record.attempt, PROGRESS_RANKS[record.status, record.stage]
 
 
-def about(record: MeetingRecord, execution: Execution) -> bool:
-    """Whether a meeting's item is about this attempt."""
+def is_current(record: MeetingRecord, execution: MeetingExecution) -> bool:
+    """Return True if the record's current attempt is this execution."""
     return (record.content, record.attempt) == (execution.recording.content, execution.attempt)
 
 
-def heard(record: MeetingRecord, word: Word, at: datetime) -> MeetingRecord:
-    """A meeting once a word is heard; the same where that is old."""
-    if not about(record, word.execution):
+def apply_report(record: MeetingRecord, report: ExecutionReport, at: datetime) -> MeetingRecord:
+    """Apply an execution's report to the meeting's record; ignore stale reports."""
+    if not is_current(record, report.execution):
         return record
-    changed: dict[str, object] = {"status": word.status, "stage": word.stage, "reason": word.reason, **word.facts}
-    if word.status is MeetingStatus.INCOMPLETE:
+    changed: dict[str, object] = {
+        "status": report.status,
+        "stage": report.stage,
+        "reason": report.reason,
+        **report.fields,
+    }
+    if report.status is MeetingStatus.INCOMPLETE:
         if record.stage is not Stage.MEDIA:
-            return record  # somebody else has said what came of the chunks
+            return record  # the chunks were already accepted
         changed["attempt"] = record.attempt + 1
-    after = record.model_copy(update={**changed, **listed(word.wrong)})
-    return stamped(record, after, at) if place(after) > place(record) else record
+    after = record.model_copy(update={**changed, **wrong_chunk_fields(report.wrong)})
+    return stamp_change(record, after, at) if progress_rank(after) > progress_rank(record) else record
 
 
-def failed(record: MeetingRecord, reason: MeetingReason, at: datetime) -> MeetingRecord:
-    """A meeting that is given up by whoever has seen it as it is."""
+def mark_failed(record: MeetingRecord, reason: MeetingReason, at: datetime) -> MeetingRecord:
+    """Return the record as failed. The caller writes it only if the record is unchanged."""
     update = {"status": MeetingStatus.FAILED, "stage": None, "reason": reason}
-    return stamped(record, record.model_copy(update=update), at)
+    return stamp_change(record, record.model_copy(update=update), at)
 
 
-def again(record: MeetingRecord, at: datetime) -> MeetingRecord:
-    """A meeting that is to be looked at as if its chunks had just arrived, since an attempt came to nothing."""
+def restart(record: MeetingRecord, at: datetime) -> MeetingRecord:
+    """Return the record with a new attempt that checks the uploads again, after an attempt ended without a result."""
     update = {"status": MeetingStatus.INCOMPLETE, "stage": None, "attempt": record.attempt + 1, "tried": ""}
-    return stamped(record, record.model_copy(update=update), at)
+    return stamp_change(record, record.model_copy(update=update), at)
 
 
-def postponed(record: MeetingRecord, until: datetime) -> MeetingRecord:
-    """A meeting that nobody need look at before then; to its user it is the same."""
+def postpone(record: MeetingRecord, until: datetime) -> MeetingRecord:
+    """Return the record with a later time for the next sweep. Clients see no change."""
     return record.model_copy(update={"due": timestamp(until), "version": record.version + 1})
 
 
-def listed(wrong: tuple[WrongChunk, ...]) -> dict[str, object]:
-    """What an item says of chunks that are wrong."""
-    return {"wrong": wrong[:MAX_WRONG], "wrong_count": len(wrong)}
+def wrong_chunk_fields(wrong: tuple[WrongChunk, ...]) -> dict[str, object]:
+    """Return the record's fields that list wrong chunks."""
+    return {"wrong": wrong[:MAX_LISTED_CHUNKS], "wrong_count": len(wrong)}
 
 
-def stamped(before: MeetingRecord | None, after: MeetingRecord, at: datetime) -> MeetingRecord:
-    """What is to be written of a meeting as it is to be; the very same where nothing changes."""
+def stamp_change(before: MeetingRecord | None, after: MeetingRecord, at: datetime) -> MeetingRecord:
+    """Return the changed record with its new version, times and due time; return `before` itself if nothing changed."""
     if before is not None and after == before:
         return before
-    now, moved = timestamp(at), before is None or place(before) != place(after)
-    # Whoever goes on with the same is looked at when it was due before.
-    goes_on = before is not None and (before.attempt, before.status) == (after.attempt, after.status)
-    due = before.due if before is not None and goes_on else timestamp(at + FIRST_LOOK)
+    now, has_moved = timestamp(at), before is None or progress_rank(before) != progress_rank(after)
+    # A change within the same attempt and status does not move the next sweep.
+    is_continued = before is not None and (before.attempt, before.status) == (after.attempt, after.status)
+    due = before.due if before is not None and is_continued else timestamp(at + FIRST_SWEEP_DELAY)
     update = {
         "version": 1 if before is None else before.version + 1,
-        "since": now if moved else after.since,
-        "due": due if after.status in _OPEN else None,
+        "since": now if has_moved else after.since,
+        "due": due if after.status in _UNFINISHED else None,
         "updated_at": now,
     }
     return after.model_copy(update=update)

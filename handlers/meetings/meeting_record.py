@@ -1,38 +1,39 @@
-"""A meeting as the table keeps it, and as its user reads it there. Pure.
+"""A meeting as DynamoDB stores it and as its user reads it.
 
-The partition is the user's name, which is what a role bound to him may read; the index lists his meetings by date. An
-item is about the latest content of its meeting: what is heard of an older one changes nothing (`standing.py`).
+The partition key is the user, because a role's policy can restrict access to one partition. The index sorts a user's
+meetings by date. A record describes the latest content of its meeting; `meeting_progress.py` ignores reports about
+earlier ones.
 """
 
 from enum import StrEnum
 
 from handlers.common.websocket.messages import Message
-from handlers.meetings.media_result import WrongChunk
+from handlers.meetings.complete_file import WrongChunk
 from handlers.meetings.s3_keys import MeetingId
 
 PARTITION = "user"
 SORT = "meetingId"
 INDEX = "GSI-1"
 INDEX_SORT = "startedAt"
-"""The index's partition is the user too."""
-OPEN = "#open"
-"""The partition of what somebody is to look at again: no user has this name, so no role bound to one reads it."""
-MAX_WRONG = 1_000
-"""Chunks that an item lists, since it has 400 KB; `wrongCount` says how many there are."""
+"""Sort key of the index. Its partition key is the user too."""
+DUE_PARTITION = "#open"
+"""Partition of the items that list the meetings for the sweep. No user has this name, so no user's role can read it."""
+MAX_LISTED_CHUNKS = 1_000
+"""Maximum of wrong chunks in an item, which may have 400 KB. `wrongCount` has the true number."""
 
 
 class MeetingStatus(StrEnum):
-    """How far a meeting has come."""
+    """Status of a meeting."""
 
     INCOMPLETE = "incomplete"
-    """Chunks are missing or wrong: `wrong` lists them; it goes on when they arrive."""
+    """Chunks are missing or wrong; `wrong` lists them. Processing starts when they arrive."""
     PROCESSING = "processing"
     READY = "ready"
     FAILED = "failed"
 
 
 class Stage(StrEnum):
-    """What is being done with a meeting that is processed."""
+    """Stage of a meeting that is being processed."""
 
     MEDIA = "media"
     TRANSCRIPTION = "transcription"
@@ -40,17 +41,17 @@ class Stage(StrEnum):
 
 
 class MeetingReason(StrEnum):
-    """Why a meeting failed, or lacks something although it is ready."""
+    """Reason for a failure, or for the missing transcript or summary of a ready meeting."""
 
     MALFORMED = "MALFORMED"
-    """`complete.json` says nothing that can be used."""
+    """`complete.json` cannot be used."""
     NEVER_COMPLETE = "NEVER_COMPLETE"
     UNREADABLE = "UNREADABLE"
     TOO_LARGE = "TOO_LARGE"
     NO_AUDIO = "NO_AUDIO"
-    """Ready, without transcript and summary."""
+    """The meeting is ready without transcript and summary."""
     NOTHING_SAID = "NOTHING_SAID"
-    """Ready, without a summary."""
+    """The meeting is ready without a summary."""
     MEDIA_FAILED = "MEDIA_FAILED"
     TRANSCRIPTION_FAILED = "TRANSCRIPTION_FAILED"
     SUMMARY_FAILED = "SUMMARY_FAILED"
@@ -58,13 +59,13 @@ class MeetingReason(StrEnum):
 
 
 class MeetingRecord(Message):
-    """One meeting. Its attributes in the table are the aliases: `meetingId`, `startedAt`."""
+    """One meeting. The attributes in the table are the aliases of the fields, such as `meetingId` and `startedAt`."""
 
     schema_version: int = 1
     user: str
     meeting_id: str
     content: str
-    """Of the recording that this is about; empty where nothing is known but that it was malformed."""
+    """Content of the recording. Empty if only a malformed `complete.json` was uploaded."""
     title: str
     started_at: str
     language: str
@@ -74,12 +75,12 @@ class MeetingRecord(Message):
     stage: Stage | None = None
     reason: MeetingReason | None = None
     since: str
-    """When it came to where it is."""
+    """Time at which the meeting reached its current attempt, stage and status."""
     wrong: tuple[WrongChunk, ...] = ()
-    """The first of them, where there are more than `MAX_WRONG`."""
+    """Wrong chunks; only the first 1,000 of them."""
     wrong_count: int = 0
     size: int
-    """Bytes of all chunks."""
+    """Total size of all chunks in bytes."""
     duration_ms: int | None = None
     video_key: str | None = None
     transcript_key: str | None = None
@@ -87,19 +88,21 @@ class MeetingRecord(Message):
     created_at: str
     updated_at: str
     attempt: int = 1
-    """Which execution this is about, or will be: it counts up whenever work begins anew."""
+    """Number of the processing attempt. A new start raises it."""
     said: str = ""
-    """Which `complete.json` this is by."""
+    """Fingerprint of the `complete.json` from which this record was made."""
     tried: str = ""
-    """What `complete.json` and the chunks were when the last execution was started: just the same come to the same."""
+    """Fingerprints of `complete.json` and of the chunks when the last execution was started. Equal objects would give
+    the same result.
+    """
     whole_at: str | None = None
-    """When the last of what is being worked on had arrived."""
+    """Time at which the last object of the recording in progress was uploaded."""
     due: str | None = None
-    """When somebody is to look at it again; none where nothing is waited for."""
+    """Time of the sweep's next check. None if the meeting is finished."""
     version: int = 1
-    """Counts its changes: who changes it says which one he has seen."""
+    """Number of changes. A writer names the version that it has read."""
 
     @property
     def meeting(self) -> MeetingId:
-        """Whose and which."""
+        """The user and id of the meeting."""
         return MeetingId(self.user, self.meeting_id)

@@ -1,4 +1,4 @@
-"""Objects of the meetings' bucket that are read and written whole, with GetObject, PutObject and ListObjectsV2."""
+"""S3 gateway for the small objects of the meetings bucket, which are read and written as a whole."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -15,21 +15,21 @@ JSON = "application/json"
 
 
 class MeetingStore:
-    """One bucket. Raises StorageFailed, which names no key."""
+    """Reads and writes objects of one bucket. It raises StorageFailed, which contains no key."""
 
     def __init__(self, client: "S3Client", bucket: str) -> None:
         self._client = client
         self._bucket = bucket
 
-    def read(self, key: str, longest: int) -> bytes | None:
-        """What an object holds; none where it is not there. Of one that is longer, one byte more than is taken."""
+    def read(self, key: str, max_bytes: int) -> bytes | None:
+        """Return an object's bytes, or None if it does not exist. Of a longer object, return `max_bytes` + 1 bytes."""
 
-        def whole() -> Mapping[str, Any]:
+        def get_body() -> Mapping[str, Any]:
             with self._client.get_object(Bucket=self._bucket, Key=key)["Body"] as body:
-                return {"data": body.read(longest + 1)}
+                return {"data": body.read(max_bytes + 1)}
 
         try:
-            data: bytes = call_service(whole)["data"]
+            data: bytes = call_service(get_body)["data"]
         except ServiceFailed as error:
             fault = error.fault
         else:
@@ -39,23 +39,23 @@ class MeetingStore:
         raise StorageFailed(fault)
 
     def write(self, key: str, data: str) -> None:
-        """Keeps it, in place of what was there."""
+        """Write an object; replace an existing one."""
         self._put(key, data)
 
     def write_new(self, key: str, data: str) -> bool:
-        """Keeps it unless something is there already; whether it did."""
+        """Write an object unless the key exists; return True if it was written."""
         return self._put(key, data, IfNoneMatch="*")
 
-    def has(self, key: str) -> bool:
+    def exists(self, key: str) -> bool:
         """Return True if the object exists. A listing needs no permission to read the object."""
-        return key in self.times(key)
+        return key in self.list_modified_times(key)
 
-    def times(self, prefix: str) -> dict[str, datetime]:
-        """Return when each of the first thousand objects below a prefix was written."""
-        return {one["Key"]: one["LastModified"] for one in next(self.pages(prefix))}
+    def list_modified_times(self, prefix: str) -> dict[str, datetime]:
+        """Return the modification times of the first thousand objects below a prefix."""
+        return {item["Key"]: item["LastModified"] for item in next(self.list_pages(prefix))}
 
-    def pages(self, prefix: str) -> "Iterator[list[ObjectTypeDef]]":
-        """List the objects below a prefix, a thousand at a time."""
+    def list_pages(self, prefix: str) -> "Iterator[list[ObjectTypeDef]]":
+        """Yield the objects below a prefix in pages of up to a thousand."""
         for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
             yield page.get("Contents", [])
 

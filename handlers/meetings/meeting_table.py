@@ -1,14 +1,15 @@
-"""Meetings in their table: read as they are now, and written if they still are as they were seen.
+"""DynamoDB gateway for meeting records: consistent reads, and writes that fail if the record has changed meanwhile.
 
-What is written follows from what was read (`standing.py`, `deciding.py`), so each write names the version that it
-follows. Where another was quicker it is not written; whoever wanted it reads again and makes his move on top of what is
-there. The client repeats calls whose answers are lost: a write that finds itself done has succeeded.
+A new record is computed from the one that was read (`meeting_progress.py`, `upload_decision.py`), so every write names
+the version that was read. If another writer was faster, the caller reads again and computes its change again. boto3
+repeats a call whose response was lost. So a write that fails its condition still counts as done if the table holds
+exactly the record that was to be written.
 
-A meeting that somebody is to look at again has a second item, in the partition `#open` and sorted by when:
-`<due>#<user># <meetingId>`. So the sweep finds what is due without an index of its own and without reading what is not.
-Both items are written in one transaction. No user is called `#open`, so a role that is bound to a user's name never
-reads that partition; its items have no `startedAt`, so the index does not have them. All of it is one partition, which
-takes a thousand writes a second: a meeting makes two or three.
+A meeting that the sweep has to check has a second item, in the partition `#open` with the sort key
+`<due>#<user>#<meetingId>`. The sweep thus finds due meetings without another index and reads no others. One transaction
+writes both items. No user is called `#open`, so a role that is restricted to its user's partition cannot read these
+items. They have no `startedAt`, so the index does not contain them. All of them are in one partition, which accepts a
+thousand writes per second; a meeting causes two or three.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,117 +20,118 @@ from botocore.exceptions import ClientError
 
 from handlers.common.aws.dynamodb_values import Item, deserialize_item, serialize_item
 from handlers.common.aws.versioned_items import TooManyWriters
-from handlers.meetings.meeting_record import OPEN, PARTITION, SORT, MeetingRecord
+from handlers.meetings.meeting_record import DUE_PARTITION, PARTITION, SORT, MeetingRecord
 from handlers.meetings.s3_keys import MeetingId
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
 
-ATTEMPTS = 8
-"""More than can collide: a few functions write to one meeting, each a few times in hours."""
-BEATEN = frozenset({"ConditionalCheckFailed", "TransactionConflict"})
-"""Why a transaction is cancelled where another was quicker."""
-CONFLICTS = frozenset({"ConditionalCheckFailedException", "TransactionConflictException"})
-"""The same of a single write."""
+MAX_WRITE_ATTEMPTS = 8
+"""A number that collisions cannot reach, because only a few functions write to one meeting, a few times in hours."""
+CONFLICT_REASONS = frozenset({"ConditionalCheckFailed", "TransactionConflict"})
+"""Cancellation reasons of a transaction if another writer was faster."""
+CONFLICT_ERRORS = frozenset({"ConditionalCheckFailedException", "TransactionConflictException"})
+"""Error codes of a single write if another writer was faster."""
 
 
 @dataclass(frozen=True)
-class Change:
-    """A meeting before and after a move; the same where it did not move."""
+class MeetingChange:
+    """A meeting's record before and after an update. Both are equal if nothing changed."""
 
     before: MeetingRecord
     after: MeetingRecord
 
     @property
-    def moved(self) -> bool:
-        """Whether this has moved it, and not another."""
+    def has_changed(self) -> bool:
+        """True if this update changed the record."""
         return self.before != self.after
 
 
 @dataclass(frozen=True)
-class Due:
-    """A meeting that is to be looked at."""
+class DueMeeting:
+    """An item of the due partition."""
 
     meeting: MeetingId
-    due: str
+    due_at: str
 
 
 class MeetingTable:
-    """Reads and writes meetings."""
-
     def __init__(self, client: "DynamoDBClient", name: str) -> None:
         self._client = client
         self._name = name
 
     def read(self, meeting: MeetingId) -> MeetingRecord | None:
-        """A meeting; none where there is none."""
-        answer = self._client.get_item(TableName=self._name, Key=_key(meeting), ConsistentRead=True)
+        """Return a meeting's record, or None if it does not exist."""
+        answer = self._client.get_item(TableName=self._name, Key=_meeting_key(meeting), ConsistentRead=True)
         item = answer.get("Item")
         return None if item is None else MeetingRecord.model_validate(deserialize_item(item))
 
     def write(self, before: MeetingRecord | None, after: MeetingRecord) -> bool:
-        """Writes a meeting that is as it was seen; whether it was."""
-        return self._written(before, after) or self.read(after.meeting) == after
+        """Write a record if its previous version is unchanged; return True if the table now holds it."""
+        return self._write_items(before, after) or self.read(after.meeting) == after
 
-    def change(self, meeting: MeetingId, move: Callable[[MeetingRecord], MeetingRecord]) -> Change | None:
-        """Moves a meeting; none where there is none. The move may be made more than once."""
-        for _ in range(ATTEMPTS):
+    def update(self, meeting: MeetingId, change: Callable[[MeetingRecord], MeetingRecord]) -> MeetingChange | None:
+        """Apply a change to a meeting's record; return None if the meeting does not exist.
+
+        `change` may be called several times. Raises TooManyWriters if every attempt collides with another writer.
+        """
+        for _ in range(MAX_WRITE_ATTEMPTS):
             before = self.read(meeting)
             if before is None:
                 return None
-            after = move(before)
+            after = change(before)
             if after == before or self.write(before, after):
-                return Change(before, after)
+                return MeetingChange(before, after)
         raise TooManyWriters
 
-    def due(self, before: str) -> Iterator[Due]:
-        """Meetings that were to be looked at before then, the most urgent first."""
+    def list_due(self, before: str) -> Iterator[DueMeeting]:
+        """Yield the meetings that were due before a time, the earliest first."""
         pages = self._client.get_paginator("query").paginate(
             TableName=self._name,
             KeyConditionExpression="#partition = :open AND #sort < :before",
             ExpressionAttributeNames={"#partition": PARTITION, "#sort": SORT},
-            ExpressionAttributeValues=serialize_item({":open": OPEN, ":before": before}),
+            ExpressionAttributeValues=serialize_item({":open": DUE_PARTITION, ":before": before}),
             ConsistentRead=True,
         )
         for page in pages:
             for item in page["Items"]:
                 due, user, meeting_id = item[SORT]["S"].split("#")
-                yield Due(MeetingId(user, meeting_id), due)
+                yield DueMeeting(MeetingId(user, meeting_id), due)
 
-    def dismiss(self, due: Due) -> None:
-        """Takes away what says that a meeting is due: it is not, or was put there by nobody."""
-        self._client.delete_item(TableName=self._name, Key=_open(due.meeting, due.due))
+    def delete_due_item(self, due: DueMeeting) -> None:
+        """Delete a due item whose meeting is not due at that time."""
+        self._client.delete_item(TableName=self._name, Key=_due_key(due.meeting, due.due_at))
 
-    def _written(self, before: MeetingRecord | None, after: MeetingRecord) -> bool:
-        meeting, put = after.meeting, self._put(before, after)
+    def _write_items(self, before: MeetingRecord | None, after: MeetingRecord) -> bool:
+        meeting, put = after.meeting, self._put_request(before, after)
         old, new = None if before is None else before.due, after.due
         if old == new:
-            return self._alone(put)
+            return self._put_item(put)
         items: list[Any] = [{"Put": put}]
         if old is not None:
-            items.append({"Delete": {"TableName": self._name, "Key": _open(meeting, old)}})
+            items.append({"Delete": {"TableName": self._name, "Key": _due_key(meeting, old)}})
         if new is not None:
-            items.append({"Put": {"TableName": self._name, "Item": _open(meeting, new)}})
+            items.append({"Put": {"TableName": self._name, "Item": _due_key(meeting, new)}})
         try:
             self._client.transact_write_items(TransactItems=items)
         except self._client.exceptions.TransactionCanceledException as error:
-            reasons = {one.get("Code", "None") for one in error.response["CancellationReasons"]} - {"None"}
-            if reasons <= BEATEN:
+            reasons = {reason.get("Code", "None") for reason in error.response["CancellationReasons"]} - {"None"}
+            if reasons <= CONFLICT_REASONS:
                 return False
             raise
         return True
 
-    def _alone(self, put: dict[str, Any]) -> bool:
+    def _put_item(self, put: dict[str, Any]) -> bool:
         try:
             self._client.put_item(**put)
         except ClientError as error:
-            if error.response["Error"]["Code"] in CONFLICTS:
+            if error.response["Error"]["Code"] in CONFLICT_ERRORS:
                 return False
             raise
         return True
 
-    def _put(self, before: MeetingRecord | None, after: MeetingRecord) -> dict[str, Any]:
-        seen: dict[str, Any] = (
+    def _put_request(self, before: MeetingRecord | None, after: MeetingRecord) -> dict[str, Any]:
+        condition: dict[str, Any] = (
             {"ConditionExpression": "attribute_not_exists(#at)", "ExpressionAttributeNames": {"#at": PARTITION}}
             if before is None
             else {
@@ -138,12 +140,16 @@ class MeetingTable:
                 "ExpressionAttributeValues": {":seen": {"N": str(before.version)}},
             }
         )
-        return {"TableName": self._name, "Item": serialize_item(after.model_dump(mode="json", by_alias=True)), **seen}
+        return {
+            "TableName": self._name,
+            "Item": serialize_item(after.model_dump(mode="json", by_alias=True)),
+            **condition,
+        }
 
 
-def _key(meeting: MeetingId) -> Item:
+def _meeting_key(meeting: MeetingId) -> Item:
     return serialize_item({PARTITION: meeting.user, SORT: meeting.meeting_id})
 
 
-def _open(meeting: MeetingId, due: str) -> Item:
-    return serialize_item({PARTITION: OPEN, SORT: f"{due}#{meeting.user}#{meeting.meeting_id}"})
+def _due_key(meeting: MeetingId, due: str) -> Item:
+    return serialize_item({PARTITION: DUE_PARTITION, SORT: f"{due}#{meeting.user}#{meeting.meeting_id}"})

@@ -1,4 +1,4 @@
-"""The four numbers that meetings tell CloudWatch, all in one namespace, each in one call."""
+"""CloudWatch metrics of the meetings backend, all in one namespace."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,58 +12,58 @@ if TYPE_CHECKING:
 
 NAMESPACE: Final = "Polyphony/Meetings"
 PROCESSING_DURATION: Final = "ProcessingDuration"
-"""Seconds from the whole recording to all that comes of it: a summary, if anything was said."""
+"""Seconds from the last upload of a recording until the meeting is ready."""
 INPUT_TOKENS: Final = "SummaryInputTokens"
 OUTPUT_TOKENS: Final = "SummaryOutputTokens"
-"""Of one meeting's summary, each."""
+"""Tokens that all model requests for one meeting's summary wrote. `SummaryInputTokens` counts those that they read."""
 STORAGE_GROWTH: Final = "StorageGrowth"
-"""Bytes that a user has more than the day before; and all of them together, by stack alone."""
+"""Bytes that a user's objects grew since the day before. The total of all users has only the stack as dimension."""
 FFMPEG_RATIO: Final = "FfmpegRatio"
-"""Seconds that ffmpeg worked for a second of recording."""
+"""Seconds of ffmpeg's work per second of recording."""
 STACK: Final = "Stack"
 USER: Final = "User"
 
 
 @dataclass(frozen=True)
-class Measure:
-    """One number."""
+class MeetingMetric:
+    """One value of a metric."""
 
     name: str
     value: float
     unit: Literal["Seconds", "Count", "Bytes", "None"]
     user: str | None = None
-    """The user whose it is, in the form that nobody can be found by."""
+    """The user as the pseudonym that the keys contain, or None for the whole stack."""
 
 
-class Metrics:
-    """What CloudWatch is told."""
+class MeetingMetrics:
+    """Sends metric values to CloudWatch."""
 
     def __init__(self, client: "CloudWatchClient", stack: str) -> None:
         self._client = client
         self._stack = stack
 
-    def put(self, measures: Sequence[Measure]) -> None:
-        """Sends up to a thousand numbers."""
-        if not measures:
+    def put(self, metrics: Sequence[MeetingMetric]) -> None:
+        """Send up to a thousand values in one call."""
+        if not metrics:
             return
         self._client.put_metric_data(
             Namespace=NAMESPACE,
             MetricData=[
                 {
-                    "MetricName": one.name,
-                    "Value": one.value,
-                    "Unit": one.unit,
-                    "Dimensions": self._dimensions(one.user),
+                    "MetricName": metric.name,
+                    "Value": metric.value,
+                    "Unit": metric.unit,
+                    "Dimensions": self._dimensions(metric.user),
                 }
-                for one in measures
+                for metric in metrics
             ],
         )
 
-    def put_or_log(self, measures: Sequence[Measure], event_log: EventLog) -> None:
-        """Send numbers; log a failure, because the work that the numbers describe is done."""
+    def put_or_log(self, metrics: Sequence[MeetingMetric], event_log: EventLog) -> None:
+        """Send values; log a failure instead of raising it, because the measured work is done."""
         try:
-            self.put(measures)
-        except Exception as error:  # noqa: BLE001 - the caller must not repeat what is done
+            self.put(metrics)
+        except Exception as error:  # noqa: BLE001 - the caller must not repeat work that is done
             event_log.error("metrics_lost", error_type=type(error).__name__)
 
     def _dimensions(self, user: str | None) -> "list[DimensionTypeDef]":

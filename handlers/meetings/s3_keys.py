@@ -1,7 +1,8 @@
-"""Where the bucket has what of a meeting: its keys, made and parsed. Pure.
+"""S3 key layout of a meeting. No other module builds or parses these keys.
 
-Each begins with its kind and then the user, so that a role bound to a user reaches what is below his own name and
-nothing else. What is made of a recording is below the recording's content: made again, it is made in the same place.
+Every key starts with the kind of object and then the user, so a role whose policy names the user reaches only that
+user's objects. Everything that is derived from a recording lies below the recording's content, so a repeated run writes
+the same keys.
 """
 
 import re
@@ -14,124 +15,124 @@ from handlers.common.identity import user_ids
 from handlers.common.time_and_ids import ulid
 
 RAW: Final = "raw/"
-"""What clients upload."""
+"""Prefix of the clients' uploads."""
 VIDEO: Final = "video/"
 AUDIO: Final = "audio/"
 TRANSCRIPTS: Final = "transcripts/"
 SUMMARIES: Final = "summaries/"
 WORK: Final = "work/"
-"""What the media job needs to go on after an interruption, and says when it ends."""
-COMPLETE: Final = "complete.json"
-"""The name of what says that a recording is whole; no chunk may have it."""
+"""Prefix of internal objects: files with which an interrupted job continues, the media job's result, stored answers."""
+COMPLETE_FILE_NAME: Final = "complete.json"
+"""Name of the file that completes an upload. No chunk may have it."""
 USER_TAG: Final = "user"
-"""The tag of a session that has a user's name: what roles compare these keys with, as `${aws:PrincipalTag/user}`."""
-CHUNK_NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"
-CONTENT: Final = r"[0-9a-f]{32}"
-Content = Annotated[str, StringConstraints(pattern=rf"^{CONTENT}$")]
-_RAW_KEY = re.compile(rf"{RAW}({user_ids.USER_ID_PATTERN})/({ulid.ULID_PATTERN})/({CHUNK_NAME})", re.ASCII)
+"""Session tag that holds the user. Role policies compare it with the keys, as `${aws:PrincipalTag/user}`."""
+CHUNK_NAME_PATTERN: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"
+CONTENT_PATTERN: Final = r"[0-9a-f]{32}"
+Content = Annotated[str, StringConstraints(pattern=rf"^{CONTENT_PATTERN}$")]
+_UPLOAD_KEY = re.compile(rf"{RAW}({user_ids.USER_ID_PATTERN})/({ulid.ULID_PATTERN})/({CHUNK_NAME_PATTERN})", re.ASCII)
 
 
 @dataclass(frozen=True)
 class MeetingId:
-    """A user's meeting; the client made the ULID."""
+    """A user and the ULID that the client created for the meeting."""
 
     user: str
     meeting_id: str
 
     def __post_init__(self) -> None:
         if not (re.fullmatch(user_ids.USER_ID_PATTERN, self.user) and re.fullmatch(ulid.ULID_PATTERN, self.meeting_id)):
-            raise ValueError("a meeting has a user's name and a ULID")
+            raise ValueError("a meeting id consists of a valid user and a ULID")
 
     @property
-    def raw(self) -> str:
-        """How the keys of its uploads begin."""
+    def upload_prefix(self) -> str:
+        """Prefix of all uploads of the meeting."""
         return f"{RAW}{self.user}/{self.meeting_id}/"
 
-    def chunk(self, name: str) -> str:
-        """The key of one of its uploads."""
-        if re.fullmatch(CHUNK_NAME, name) is None:
-            raise ValueError("no name of a chunk")
-        return self.raw + name
+    def upload_key(self, name: str) -> str:
+        """Return the key of one upload; raise ValueError for an invalid name."""
+        if re.fullmatch(CHUNK_NAME_PATTERN, name) is None:
+            raise ValueError("invalid name of an uploaded file")
+        return self.upload_prefix + name
 
 
 @dataclass(frozen=True)
 class Recording:
-    """One content of a meeting: another order, chunk or byte is another recording."""
+    """One content of a meeting. Any change of a chunk, or of the order of chunks, makes another recording."""
 
     meeting: MeetingId
     content: str
 
     def __post_init__(self) -> None:
-        if re.fullmatch(CONTENT, self.content) is None:
-            raise ValueError("a content is 32 hexadecimal digits")
+        if re.fullmatch(CONTENT_PATTERN, self.content) is None:
+            raise ValueError("a content must have 32 hexadecimal digits")
 
     @property
-    def video(self) -> str:
-        """The key of its video."""
-        return f"{self._below(VIDEO)[:-1]}.mp4"
+    def video_key(self) -> str:
+        return f"{self._folder(VIDEO)[:-1]}.mp4"
 
     @property
-    def sound(self) -> str:
-        """How the keys of its sound begin."""
-        return self._below(AUDIO)
+    def audio_prefix(self) -> str:
+        return self._folder(AUDIO)
 
-    def audio(self, part: int) -> str:
-        """The key of a part of its sound, from 0."""
-        return f"{self.sound}{part:03d}.flac"
+    def audio_key(self, part: int) -> str:
+        """Return the key of a part of the audio; parts count from 0."""
+        return f"{self.audio_prefix}{part:03d}.flac"
 
-    def parts_heard(self, language: str) -> str:
-        """How the keys of the parts' transcripts begin, heard in a language."""
-        return f"{self._below(WORK)}transcripts/{language}/"
+    def part_transcript_prefix(self, language: str) -> str:
+        """Return the prefix of the parts' transcripts in one language."""
+        return f"{self._folder(WORK)}transcripts/{language}/"
 
-    def part_transcript(self, part: int, language: str) -> str:
-        """The key of what Amazon Transcribe makes of a part: heard in another language it is another transcript."""
-        return f"{self.parts_heard(language)}{part:03d}.json"
+    def part_transcript_key(self, part: int, language: str) -> str:
+        """Return the key to which Amazon Transcribe writes a part's transcript. It depends on the language, so another
+        language does not reuse it.
+        """
+        return f"{self.part_transcript_prefix(language)}{part:03d}.json"
 
-    def answer(self, question: str) -> str:
-        """The key of what a model answered to a question, by the question's hash."""
-        return f"{self._below(WORK)}answers/{question}.json"
-
-    @property
-    def transcript(self) -> str:
-        """The key of all that was said."""
-        return f"{self._below(TRANSCRIPTS)[:-1]}.json"
+    def answer_key(self, question: str) -> str:
+        """Return the key of a stored answer, by the hash of the question."""
+        return f"{self._folder(WORK)}answers/{question}.json"
 
     @property
-    def summary(self) -> str:
-        """The key of its summary and action items."""
-        return f"{self._below(SUMMARIES)[:-1]}.json"
+    def transcript_key(self) -> str:
+        """Key of the whole transcript."""
+        return f"{self._folder(TRANSCRIPTS)[:-1]}.json"
 
     @property
-    def work(self) -> str:
-        """How the keys of the media job's own notes begin."""
-        return f"{self._below(WORK)}media/"
+    def summary_key(self) -> str:
+        """Key of the summary with its action items."""
+        return f"{self._folder(SUMMARIES)[:-1]}.json"
 
     @property
-    def media_result(self) -> str:
-        """The key of what the media job says when it ends."""
-        return f"{self.work}result.json"
+    def media_work_prefix(self) -> str:
+        """Prefix of the media job's internal files."""
+        return f"{self._folder(WORK)}media/"
 
-    def _below(self, prefix: str) -> str:
+    @property
+    def media_result_key(self) -> str:
+        """Key of the media job's result."""
+        return f"{self.media_work_prefix}result.json"
+
+    def _folder(self, prefix: str) -> str:
         return f"{prefix}{self.meeting.user}/{self.meeting.meeting_id}/{self.content}/"
 
 
 @dataclass(frozen=True)
-class RawKey:
-    """What the key of an upload says."""
+class UploadKey:
+    """A parsed key below `raw/`."""
 
     meeting: MeetingId
+
     name: str
 
     @property
-    def completes(self) -> bool:
-        """Whether this says that the recording is whole."""
-        return self.name == COMPLETE
+    def is_complete_file(self) -> bool:
+        return self.name == COMPLETE_FILE_NAME
 
 
-def raw_key(key: str) -> RawKey | None:
-    """What a key below `raw/` says; none where it is not of the form, or climbs out of it."""
-    match = _RAW_KEY.fullmatch(key)
+def parse_upload_key(key: str) -> UploadKey | None:
+    """Parse a key below `raw/`; return None if the key does not have exactly the form of an upload."""
+    match = _UPLOAD_KEY.fullmatch(key)
     if match is None:
         return None
     user, meeting_id, name = match.groups()
-    return RawKey(MeetingId(user, meeting_id), name)
+    return UploadKey(MeetingId(user, meeting_id), name)

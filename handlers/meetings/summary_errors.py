@@ -1,42 +1,42 @@
-"""How the summary fails, by names that the workflow retries or catches. Nothing of a meeting is in what they say.
+"""Exceptions of the summary function. The workflow retries or catches them by class name.
 
-`ModelBusy` and `StorageFailed` pass by themselves: what was answered until then is kept, so a retry goes on from there.
-The others stay as they are until somebody changes a setting, a grant or a recording.
+`ModelBusy` and `StorageFailed` are transient. Answers received before are stored, so a retry continues there. The
+others persist until a setting, a permission or the recording changes. No message contains data of a meeting.
 """
 
 from enum import StrEnum
 
 
 class SummaryFailed(Exception):
-    """There is no summary."""
+    """No summary could be written."""
 
     def __init__(self, cause: StrEnum | str) -> None:
         super().__init__(str(cause))
 
 
 class EventMalformed(SummaryFailed):
-    """The event is not what the workflow is to send."""
+    """The event from the workflow is invalid."""
 
 
 class TranscriptMissing(SummaryFailed):
-    """A part of the sound has no transcript."""
+    """A part of the audio has no transcript."""
 
 
 class TranscriptUnreadable(SummaryFailed):
-    """A part's transcript is none, or not of this part."""
+    """A part's transcript is malformed or belongs to another part."""
 
 
 class ModelBusy(SummaryFailed):
-    """The model is throttled, not there, or too slow for the time that is left: to be retried."""
+    """The model is throttled, unavailable, or too slow for the remaining time. Retry later."""
 
 
 class ModelRefused(SummaryFailed):
-    """The model may not be asked, or will not answer this."""
+    """Access to the model is denied, or the model refuses to answer."""
 
 
 class SummaryUnusable(SummaryFailed):
-    """What the model answers has not the form that was asked for, twice."""
+    """The model's answer was malformed twice."""
 
 
 class StorageFailed(SummaryFailed):
-    """The bucket did not give or take something: to be retried."""
+    """S3 could not read or write an object. Retry later."""

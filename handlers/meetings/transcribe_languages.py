@@ -1,6 +1,6 @@
-"""The languages in which Amazon Transcribe hears a recording, as it names them. Pure.
+"""Language codes that Amazon Transcribe supports for transcription jobs.
 
-They are `LanguageCode` of its API, which a test compares; for streams it has fewer.
+They are the values of `LanguageCode` in the API, which a test compares. Streaming supports fewer.
 """
 
 from typing import Final
@@ -24,8 +24,10 @@ LANGUAGES: Final = frozenset(
 )
 
 
-def known(language: str) -> str:
-    """The language; raises a problem of its own kind where there is no such one."""
+def validate_language(language: str) -> str:
+    """Return the language code; raise PydanticCustomError if Amazon Transcribe does not support it."""
     if language not in LANGUAGES:
-        raise PydanticCustomError("language_unknown", "one that Amazon Transcribe has, by its code: en-US, de-DE")
+        raise PydanticCustomError(
+            "language_unknown", "a language code that Amazon Transcribe supports, such as en-US or de-DE"
+        )
     return language

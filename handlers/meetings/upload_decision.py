@@ -1,137 +1,118 @@
-"""What becomes of a meeting by what its bucket holds: `complete.json`, and the chunks that it lists. Pure.
+"""Rules by which the uploads in the bucket change a meeting's record. They make no AWS calls.
 
-A `complete.json` that says nothing useful fails a meeting that nothing has come of yet, and no other. One that says
-another content begins anew; so does a new one of a meeting that failed or that the media job has refused, since whoever
-puts it there wants it tried again. Otherwise one that says the same content in other words changes the words alone.
+- A malformed `complete.json` fails the meeting, unless it is in progress or ready. Such a meeting does not change.
+- Another content starts a new attempt. So does a new `complete.json` for a failed meeting, because the client wants a
+  retry.
+- Otherwise, a new `complete.json` with the same content only changes the description.
 
-Chunks are looked at by name and size. What is in them, and whether they can be read, only the media job finds out: what
-it has refused, for whatever reason, is not tried again until one of the chunks or `complete.json` is another object.
-Anything else would begin a job after each job.
+These rules compare names and sizes of chunks. Only the media job checks the chunks' hashes and decodes them. If the
+media job rejected a recording, processing starts again only after a chunk or `complete.json` was uploaded again.
+Otherwise each rejection would start the next job.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 
 from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.common.websocket.messages import WrongField
-from handlers.meetings.complete_file import Complete
-from handlers.meetings.media_result import ChunkProblem, WrongChunk
-from handlers.meetings.meeting_progress import listed, stamped
+from handlers.meetings.complete_file import CompleteFile, WrongChunk
+from handlers.meetings.meeting_progress import stamp_change, wrong_chunk_fields
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus, Stage
-from handlers.meetings.s3_keys import COMPLETE, MeetingId
+from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId
+from handlers.meetings.uploaded_recording import UploadedChunks, UploadedCompleteFile
+
+FindChunks = Callable[[CompleteFile], UploadedChunks]
 
 
-@dataclass(frozen=True)
-class Said:
-    """A `complete.json` as it was read."""
+def apply_upload(
+    record: MeetingRecord | None,
+    meeting: MeetingId,
+    upload: UploadedCompleteFile,
+    find_chunks: FindChunks,
+    at: datetime,
+) -> MeetingRecord:
+    """Return the record according to the current uploads; return the same record if nothing changes.
 
-    mark: str
-    """Which one: another object has another mark."""
-    at: datetime
-    """When it was put there."""
-    complete: Complete | None
-    """None where it says nothing useful."""
-    problem: ChunkProblem = ChunkProblem.UNREADABLE
-    cause: str = ""
-    """Then, for a log: why."""
-    fields: tuple[WrongField, ...] | None = None
-    """Then, for its user: which fields break which rules, where it could be read."""
-
-
-@dataclass(frozen=True)
-class Seen:
-    """A recording's chunks as they were found."""
-
-    wrong: tuple[WrongChunk, ...]
-    """Missing, or of another size."""
-    mark: str
-    """Which ones: where one is another object, this is another mark."""
-    at: datetime | None
-    """When the last of them was put there."""
-
-
-See = Callable[[Complete], Seen]
-
-
-def decided(record: MeetingRecord | None, meeting: MeetingId, said: Said, see: See, at: datetime) -> MeetingRecord:
-    """A meeting by what is there now; the same as before where that changes nothing.
-
-    `see`: looks at the chunks; only asked where it matters.
+    `find_chunks` lists the chunks. It is only called if the result depends on them.
     """
-    if said.complete is None:
-        return _refused(record, meeting, said, at)
-    if record is None or record.content != said.complete.content or _wanted_again(record, said):
-        begun = _begun(record, meeting, said, said.complete, at)
+    if upload.file is None:
+        return _apply_malformed(record, meeting, upload, at)
+    if record is None or record.content != upload.file.content or _is_retry(record, upload):
+        updated = _new_attempt(record, meeting, upload, upload.file, at)
     else:
-        begun = record.model_copy(update=_described(record, said, said.complete))
-    if begun.status is not MeetingStatus.INCOMPLETE:
-        return stamped(record, begun, at)
-    return stamped(record, _seen(begun, said, see(said.complete)), at)
+        updated = record.model_copy(update=_description_fields(record, upload, upload.file))
+    if updated.status is not MeetingStatus.INCOMPLETE:
+        return stamp_change(record, updated, at)
+    return stamp_change(record, _apply_chunks(updated, upload, find_chunks(upload.file)), at)
 
 
-def _refused(record: MeetingRecord | None, meeting: MeetingId, said: Said, at: datetime) -> MeetingRecord:
+def _apply_malformed(
+    record: MeetingRecord | None, meeting: MeetingId, upload: UploadedCompleteFile, at: datetime
+) -> MeetingRecord:
     update: dict[str, object] = {
         "status": MeetingStatus.FAILED,
         "reason": MeetingReason.MALFORMED,
-        "said": said.mark,
-        **listed((WrongChunk(name=COMPLETE, problem=said.problem, fields=said.fields),)),
+        "said": upload.fingerprint,
+        **wrong_chunk_fields(
+            (WrongChunk(name=COMPLETE_FILE_NAME, problem=upload.problem, fields=upload.wrong_fields),)
+        ),
     }
     if record is None:
-        return stamped(None, _record(meeting, at).model_copy(update=update), at)
-    if record.status in {MeetingStatus.PROCESSING, MeetingStatus.READY} or record.said == said.mark:
+        return stamp_change(None, _empty_record(meeting, at).model_copy(update=update), at)
+    if record.status in {MeetingStatus.PROCESSING, MeetingStatus.READY} or record.said == upload.fingerprint:
         return record
-    anew = record.attempt + 1 if record.status is MeetingStatus.FAILED else record.attempt
-    return stamped(record, record.model_copy(update={**update, "attempt": anew}), at)
+    attempt = record.attempt + 1 if record.status is MeetingStatus.FAILED else record.attempt
+    return stamp_change(record, record.model_copy(update={**update, "attempt": attempt}), at)
 
 
-def _wanted_again(record: MeetingRecord, said: Said) -> bool:
-    """The same event may come twice, and is about the same object then."""
-    return record.status is MeetingStatus.FAILED and record.said != said.mark
+def _is_retry(record: MeetingRecord, upload: UploadedCompleteFile) -> bool:
+    """Return True if a failed meeting has a new `complete.json`. A repeated event names the same object and is no
+    retry.
+    """
+    return record.status is MeetingStatus.FAILED and record.said != upload.fingerprint
 
 
-def _begun(
-    record: MeetingRecord | None, meeting: MeetingId, said: Said, complete: Complete, at: datetime
+def _new_attempt(
+    record: MeetingRecord | None, meeting: MeetingId, upload: UploadedCompleteFile, file: CompleteFile, at: datetime
 ) -> MeetingRecord:
-    begun = _record(meeting, at)
-    before: dict[str, object] = (
-        {} if record is None else {"attempt": record.attempt + 1, "created_at": record.created_at}
-    )
-    return begun.model_copy(update={**before, "content": complete.content, **_described(begun, said, complete)})
+    new = _empty_record(meeting, at)
+    kept: dict[str, object] = {} if record is None else {"attempt": record.attempt + 1, "created_at": record.created_at}
+    return new.model_copy(update={**kept, "content": file.content, **_description_fields(new, upload, file)})
 
 
-def _described(record: MeetingRecord, said: Said, complete: Complete) -> dict[str, object]:
-    words: dict[str, object] = {
-        "title": complete.title,
-        "started_at": complete.started_at,
-        "participants": complete.participants,
-        "tags": complete.tags,
-        "said": said.mark,
+def _description_fields(record: MeetingRecord, upload: UploadedCompleteFile, file: CompleteFile) -> dict[str, object]:
+    fields: dict[str, object] = {
+        "title": file.title,
+        "started_at": file.started_at,
+        "participants": file.participants,
+        "tags": file.tags,
+        "said": upload.fingerprint,
     }
     if record.status is MeetingStatus.INCOMPLETE:
-        # What is being transcribed, or has been, stays in the language that it was taken for.
-        words |= {"language": complete.language, "size": complete.size}
-    return words
+        # The language is fixed once processing has started.
+        fields |= {"language": file.language, "size": file.size}
+    return fields
 
 
-def _seen(begun: MeetingRecord, said: Said, seen: Seen) -> MeetingRecord:
-    if seen.wrong:
-        return begun.model_copy(update={**listed(seen.wrong), "tried": ""})
-    tried = f"{said.mark} {seen.mark}"
-    if begun.tried == tried:
-        return begun
+def _apply_chunks(record: MeetingRecord, upload: UploadedCompleteFile, chunks: UploadedChunks) -> MeetingRecord:
+    if chunks.wrong:
+        return record.model_copy(update={**wrong_chunk_fields(chunks.wrong), "tried": ""})
+    tried = f"{upload.fingerprint} {chunks.fingerprint}"
+    if record.tried == tried:
+        return record
     update = {
         "status": MeetingStatus.PROCESSING,
         "stage": Stage.MEDIA,
         "tried": tried,
-        "whole_at": timestamp(said.at if seen.at is None else max(said.at, seen.at)),
-        **listed(()),
+        "whole_at": timestamp(
+            upload.uploaded_at if chunks.last_uploaded_at is None else max(upload.uploaded_at, chunks.last_uploaded_at)
+        ),
+        **wrong_chunk_fields(()),
     }
-    return begun.model_copy(update=update)
+    return record.model_copy(update=update)
 
 
-def _record(meeting: MeetingId, at: datetime) -> MeetingRecord:
-    """A meeting of which nothing is known yet."""
+def _empty_record(meeting: MeetingId, at: datetime) -> MeetingRecord:
+    """Return the record of a meeting without any known content."""
     now = timestamp(at)
     return MeetingRecord(
         user=meeting.user,

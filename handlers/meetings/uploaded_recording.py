@@ -1,16 +1,17 @@
-"""What the bucket holds of a meeting's recording: `complete.json` and chunks, as they are at this moment.
+"""Gateway that reads a meeting's uploads from S3: `complete.json` and the list of chunks.
 
-An event may be late, and a bucket need not keep versions: so it is not asked what an event says, but what is there. S3
-answers with what was written last, so whoever reads the meeting's item first, then this, and writes the item only if it
-still is as it was, never goes back to something older.
+An event may arrive late, and the bucket need not keep old versions. So this module reads the current objects instead of
+those that an event describes. S3 reads are consistent. A caller that reads the meeting's record first, then the
+uploads, and writes the record only if its version is unchanged, therefore never overwrites newer state with older.
 
-Chunks are listed, a thousand at once, and not asked for one by one. A client decides how much else lies beside them:
-after some pages, what was not listed counts as missing.
+Chunks are listed in pages of a thousand instead of being checked one by one. The client decides how many other objects
+lie below the same prefix, so listing ends after `MAX_PAGES`. A chunk that was not listed by then counts as missing.
 """
 
 import hashlib
 import json
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -21,106 +22,148 @@ from handlers.common.aws.unreadable_objects import UnreadableObject, classify_re
 from handlers.common.errors import to_field_problems
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.common.websocket.messages import WrongField
-from handlers.meetings.complete_file import MAX_BYTES, MAX_CHUNKS, Complete
-from handlers.meetings.media_result import ChunkProblem, WrongChunk
-from handlers.meetings.s3_keys import COMPLETE, MeetingId
-from handlers.meetings.upload_decision import Said, Seen
+from handlers.meetings.complete_file import MAX_CHUNKS, MAX_COMPLETE_FILE_BYTES, ChunkProblem, CompleteFile, WrongChunk
+from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
     from types_boto3_s3.type_defs import ObjectTypeDef
 
-PAGE: Final = 1_000
-MAX_PAGES: Final = 4 * MAX_CHUNKS // PAGE
-"""A recording that was replaced three times has not more."""
-MARK_DIGITS: Final = 32
+PAGE_SIZE: Final = 1_000
+MAX_PAGES: Final = 4 * MAX_CHUNKS // PAGE_SIZE
+"""Enough for a recording that was replaced three times."""
+FINGERPRINT_DIGITS: Final = 32
 
 
-class Uploads:
-    """Reads what was uploaded, with GetObject and ListObjectsV2."""
+@dataclass(frozen=True)
+class UploadedCompleteFile:
+    """An uploaded `complete.json`, parsed if possible."""
+
+    fingerprint: str
+    """Identifies the object. Another upload has another fingerprint."""
+    uploaded_at: datetime
+    file: CompleteFile | None
+    """The parsed file, or None if it is malformed or cannot be read."""
+    problem: ChunkProblem = ChunkProblem.UNREADABLE
+    cause: str = ""
+    """Reason why the file could not be used, for the log."""
+    wrong_fields: tuple[WrongField, ...] | None = None
+    """The malformed fields and the rules that they break, for the user. None if the file could not be read."""
+
+
+@dataclass(frozen=True)
+class UploadedChunks:
+    """A recording's chunks as S3 lists them."""
+
+    wrong: tuple[WrongChunk, ...]
+    """Chunks that are missing or have another size than announced."""
+    fingerprint: str
+    """Identifies the listed objects. Replacing a chunk changes it."""
+    last_uploaded_at: datetime | None
+    """Upload time of the newest listed chunk. None if no chunk was found."""
+
+
+class UploadedRecordings:
+    """Reads uploads with GetObject and ListObjectsV2."""
 
     def __init__(self, client: "S3Client", bucket: str) -> None:
         self._client = client
         self._bucket = bucket
 
-    def said(self, meeting: MeetingId) -> Said | None:
-        """A meeting's `complete.json`; none where there is none. One that is sealed says nothing useful."""
+    def read_complete_file(self, meeting: MeetingId) -> UploadedCompleteFile | None:
+        """Return a meeting's `complete.json`, or None if it does not exist.
+
+        A file that the client encrypted with its own key, or that is archived, cannot be read. It counts as malformed.
+        """
         try:
             return self._read(meeting)
         except UnreadableObject:
-            there = self._sealed(meeting)
+            listed = self._list_complete_file(meeting)
         try:
-            return self._read(meeting)  # another one may have come before it was listed
+            return self._read(meeting)  # the file may have been replaced between the read and the listing
         except UnreadableObject:
-            return there
+            return listed
 
-    def _read(self, meeting: MeetingId) -> Said | None:
+    def _read(self, meeting: MeetingId) -> UploadedCompleteFile | None:
         try:
-            answer = self._client.get_object(Bucket=self._bucket, Key=meeting.chunk(COMPLETE))
+            answer = self._client.get_object(Bucket=self._bucket, Key=meeting.upload_key(COMPLETE_FILE_NAME))
         except self._client.exceptions.NoSuchKey:
             return None
         except ClientError as error:
             raise classify_read_error(error) from None
-        at = answer["LastModified"]
-        mark = said_mark(answer["ETag"], at)
+        uploaded_at = answer["LastModified"]
+        fingerprint = complete_file_fingerprint(answer["ETag"], uploaded_at)
         with closing(answer["Body"]) as body:
-            if answer["ContentLength"] > MAX_BYTES:
-                return Said(mark, at, None, ChunkProblem.SIZE, cause="too_long")
+            if answer["ContentLength"] > MAX_COMPLETE_FILE_BYTES:
+                return UploadedCompleteFile(fingerprint, uploaded_at, None, ChunkProblem.SIZE, cause="too_long")
             text = body.read()
         try:
-            return Said(mark, at, Complete.model_validate_json(text))
+            return UploadedCompleteFile(fingerprint, uploaded_at, CompleteFile.model_validate_json(text))
         except ValidationError as error:
-            wrong = tuple(WrongField(field=one.field, rule=one.rule) for one in to_field_problems(error))
-            cause = f"{wrong[0].field}: {wrong[0].rule}"
-            return Said(mark, at, None, ChunkProblem.UNREADABLE, cause, wrong)
+            wrong_fields = tuple(
+                WrongField(field=problem.field, rule=problem.rule) for problem in to_field_problems(error)
+            )
+            cause = f"{wrong_fields[0].field}: {wrong_fields[0].rule}"
+            return UploadedCompleteFile(fingerprint, uploaded_at, None, ChunkProblem.UNREADABLE, cause, wrong_fields)
 
-    def _sealed(self, meeting: MeetingId) -> Said | None:
-        """What a list says of it: without the client's key, nothing else does."""
-        key = meeting.chunk(COMPLETE)
+    def _list_complete_file(self, meeting: MeetingId) -> UploadedCompleteFile | None:
+        """Describe an unreadable `complete.json` by its list entry, because a HEAD request would need the client's key
+        too.
+        """
+        key = meeting.upload_key(COMPLETE_FILE_NAME)
         page = self._client.list_objects_v2(Bucket=self._bucket, Prefix=key, MaxKeys=1)
-        found = next((one for one in page.get("Contents", ()) if one["Key"] == key), None)
+        found = next((item for item in page.get("Contents", ()) if item["Key"] == key), None)
         if found is None:
             return None
-        at = found["LastModified"]
-        return Said(said_mark(found["ETag"], at), at, None, ChunkProblem.UNREADABLE, cause="sealed")
+        uploaded_at = found["LastModified"]
+        return UploadedCompleteFile(
+            complete_file_fingerprint(found["ETag"], uploaded_at),
+            uploaded_at,
+            None,
+            ChunkProblem.UNREADABLE,
+            cause="sealed",
+        )
 
-    def seen(self, meeting: MeetingId, complete: Complete) -> Seen:
-        """A recording's chunks."""
-        there = self._listed(meeting, {one.name for one in complete.chunks})
+    def find_chunks(self, meeting: MeetingId, complete: CompleteFile) -> UploadedChunks:
+        """List the chunks of a recording and compare them with `complete.json`."""
+        listed = self._list_chunks(meeting, {chunk.name for chunk in complete.chunks})
         wrong: list[WrongChunk] = []
         for chunk in complete.chunks:
-            found = there.get(chunk.name)
+            found = listed.get(chunk.name)
             if found is None:
                 wrong.append(WrongChunk(name=chunk.name, problem=ChunkProblem.MISSING))
             elif found["Size"] != chunk.bytes:
                 wrong.append(WrongChunk(name=chunk.name, problem=ChunkProblem.SIZE))
-        last = max((one["LastModified"] for one in there.values()), default=None)
-        return Seen(tuple(wrong), _mark(complete, there), last)
+        last = max((item["LastModified"] for item in listed.values()), default=None)
+        return UploadedChunks(tuple(wrong), _chunks_fingerprint(complete, listed), last)
 
-    def _listed(self, meeting: MeetingId, names: set[str]) -> "dict[str, ObjectTypeDef]":
+    def _list_chunks(self, meeting: MeetingId, names: set[str]) -> "dict[str, ObjectTypeDef]":
         pages = self._client.get_paginator("list_objects_v2").paginate(
             Bucket=self._bucket,
-            Prefix=meeting.raw,
-            PaginationConfig={"PageSize": PAGE, "MaxItems": MAX_PAGES * PAGE},
+            Prefix=meeting.upload_prefix,
+            PaginationConfig={"PageSize": PAGE_SIZE, "MaxItems": MAX_PAGES * PAGE_SIZE},
         )
-        begins = len(meeting.raw)
-        found = {one["Key"][begins:]: one for page in pages for one in page.get("Contents", ())}
+        prefix_length = len(meeting.upload_prefix)
+        found = {item["Key"][prefix_length:]: item for page in pages for item in page.get("Contents", ())}
         return {name: found[name] for name in names & found.keys()}
 
 
-def said_mark(etag: str, at: datetime) -> str:
-    """Which `complete.json` it is, whether it was read or listed: reading it tells whole seconds."""
-    return f"{etag}@{timestamp(at.replace(microsecond=0))}"
-
-
-def _mark(complete: Complete, there: "dict[str, ObjectTypeDef]") -> str:
-    """What tells these objects from others: bytes by their ETags, and by when they came what was mended without them.
-
-    The same bytes have the same ETag, whether they lie in an archive or not.
+def complete_file_fingerprint(etag: str, modified_at: datetime) -> str:
+    """Return the fingerprint of a `complete.json`. GetObject reports whole seconds and a listing milliseconds, so
+    milliseconds are dropped.
     """
-    objects = [_object_mark(there.get(one.name)) for one in complete.chunks]
-    return hashlib.sha256(json.dumps(objects).encode()).hexdigest()[:MARK_DIGITS]
+    return f"{etag}@{timestamp(modified_at.replace(microsecond=0))}"
 
 
-def _object_mark(one: "ObjectTypeDef | None") -> str:
-    return "" if one is None else f"{one['ETag']}@{timestamp(one['LastModified'])}"
+def _chunks_fingerprint(complete: CompleteFile, listed: "dict[str, ObjectTypeDef]") -> str:
+    """Hash the ETags and modification times of the chunks.
+
+    A replaced chunk with the same bytes has the same ETag. The time shows that it was uploaded again, for example
+    because the first object was archived and could not be read.
+    """
+    fingerprints = [_object_fingerprint(listed.get(chunk.name)) for chunk in complete.chunks]
+    return hashlib.sha256(json.dumps(fingerprints).encode()).hexdigest()[:FINGERPRINT_DIGITS]
+
+
+def _object_fingerprint(item: "ObjectTypeDef | None") -> str:
+    return "" if item is None else f"{item['ETag']}@{timestamp(item['LastModified'])}"

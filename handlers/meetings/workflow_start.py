@@ -1,10 +1,10 @@
-"""Starts the work on a meeting whose recording is whole, and says of one that is not what it lacks.
+"""Processing of a meeting's uploads: records missing chunks, or starts the workflow of a complete recording.
 
-Its item is written first and the execution started then: whoever finds the item where an execution is about to begin
-starts it, under the same name. So a start whose answer is lost is made again, and is one.
+The record is written first, and the execution is started afterwards. An invocation that finds a record which is about
+to start its execution starts it under the same name. So a start whose response was lost can be repeated safely.
 
-A chunk that arrives while its meeting is being written as incomplete finds nothing that lacks it. So whoever has
-written that a chunk is wrong looks once more.
+A chunk can arrive while its meeting is being written as incomplete. Its event then finds no record that waits for it.
+So the uploads are read once more after new wrong chunks were recorded.
 """
 
 from collections.abc import Callable
@@ -16,84 +16,89 @@ from functools import partial
 from handlers.common.aws.versioned_items import TooManyWriters
 from handlers.common.aws.workflow_executions import StartOutcome, WorkflowExecutions
 from handlers.common.logging import EventLog, hash_for_log
-from handlers.meetings.meeting_progress import Execution
+from handlers.meetings.meeting_progress import MeetingExecution
 from handlers.meetings.meeting_record import MeetingRecord, MeetingStatus, Stage
-from handlers.meetings.meeting_table import ATTEMPTS, MeetingTable
+from handlers.meetings.meeting_table import MAX_WRITE_ATTEMPTS, MeetingTable
 from handlers.meetings.s3_keys import MeetingId
-from handlers.meetings.upload_decision import decided
-from handlers.meetings.uploaded_recording import Uploads
+from handlers.meetings.upload_decision import apply_upload
+from handlers.meetings.uploaded_recording import UploadedRecordings
 
 
-class Outcome(StrEnum):
-    """What an arrival came to."""
+class UploadOutcome(StrEnum):
+    """Result of processing one upload."""
 
     STARTED = "started"
     INCOMPLETE = "incomplete"
     REFUSED = "refused"
-    """`complete.json` says nothing useful."""
+    """`complete.json` is malformed."""
     UNCHANGED = "unchanged"
-    """Nothing waits for it."""
+    """The meeting does not wait for this object."""
     GONE = "gone"
-    """There is no `complete.json` any more."""
+    """`complete.json` does not exist, or no longer exists."""
     IGNORED = "ignored"
-    """The object is none of a meeting's."""
+    """The object's key is not the key of an upload."""
 
 
 class NotStarted(Exception):
-    """It is not known that an execution was started: somebody must ask again."""
+    """Step Functions did not confirm that the execution was started. Start it again."""
 
 
 @dataclass(frozen=True)
-class Starting:
-    """Looks at meetings' recordings."""
+class RecordingStarter:
+    """Processes uploads of meetings."""
 
     table: MeetingTable
-    uploads: Uploads
+    uploads: UploadedRecordings
     executions: WorkflowExecutions
     _: KW_ONLY
     clock: Callable[[], datetime]
     log: EventLog
 
-    def look(self, meeting: MeetingId) -> Outcome:
-        """Looks at what is there of a meeting, and does what follows from it; raises NotStarted or TooManyWriters."""
-        for _ in range(ATTEMPTS):
-            record = self.table.read(meeting)  # before what it is compared with
-            said = self.uploads.said(meeting)
-            if said is None:
-                return Outcome.GONE
-            if said.complete is None:
-                self.log.warning("complete_refused", code=said.problem, cause=said.cause, key_hash=known_as(meeting))
-            after = decided(record, meeting, said, partial(self.uploads.seen, meeting), self.clock())
+    def process_upload(self, meeting: MeetingId) -> UploadOutcome:
+        """Update a meeting according to its uploads, and start its execution if the recording is complete.
+
+        Raises NotStarted or TooManyWriters.
+        """
+        for _ in range(MAX_WRITE_ATTEMPTS):
+            record = self.table.read(meeting)  # read before the uploads, see `uploaded_recording.py`
+            upload = self.uploads.read_complete_file(meeting)
+            if upload is None:
+                return UploadOutcome.GONE
+            if upload.file is None:
+                self.log.warning(
+                    "complete_refused", code=upload.problem, cause=upload.cause, key_hash=meeting_hash(meeting)
+                )
+            after = apply_upload(record, meeting, upload, partial(self.uploads.find_chunks, meeting), self.clock())
             if after != record:
                 if not self.table.write(record, after):
                     continue
                 self.log.info(
-                    "meeting_moved", outcome=after.status, missing=after.wrong_count, key_hash=known_as(meeting)
+                    "meeting_moved", outcome=after.status, missing=after.wrong_count, key_hash=meeting_hash(meeting)
                 )
-            if not _newly_wrong(record, after):
-                return Outcome.REFUSED if said.complete is None else self._done(after)
+            if not _has_new_wrong_chunk(record, after):
+                return UploadOutcome.REFUSED if upload.file is None else self._start_if_complete(after)
         raise TooManyWriters
 
-    def start(self, record: MeetingRecord) -> None:
-        """Starts the execution that a meeting's item is about, if it was not; raises NotStarted."""
-        execution = Execution.of(record)
+    def start_execution(self, record: MeetingRecord) -> None:
+        """Start the execution of the meeting's current attempt, unless it was started before; raise NotStarted."""
+        execution = MeetingExecution.for_record(record)
         started = self.executions.start(execution.name, execution.input)
         if started not in {StartOutcome.STARTED, StartOutcome.ALREADY_EXISTS}:
             raise NotStarted(started)
 
-    def _done(self, record: MeetingRecord) -> Outcome:
+    def _start_if_complete(self, record: MeetingRecord) -> UploadOutcome:
         if record.stage is Stage.MEDIA:
-            self.start(record)
-            return Outcome.STARTED
-        return Outcome.INCOMPLETE if record.status is MeetingStatus.INCOMPLETE else Outcome.UNCHANGED
+            self.start_execution(record)
+            return UploadOutcome.STARTED
+        return UploadOutcome.INCOMPLETE if record.status is MeetingStatus.INCOMPLETE else UploadOutcome.UNCHANGED
 
 
-def known_as(meeting: MeetingId) -> str:
-    """What a log calls a meeting."""
+def meeting_hash(meeting: MeetingId) -> str:
+    """Return the hash that identifies a meeting in logs."""
     return hash_for_log(f"{meeting.user}/{meeting.meeting_id}")
 
 
-def _newly_wrong(before: MeetingRecord | None, after: MeetingRecord) -> bool:
-    """Whether something counts as wrong that did not before."""
-    known = set() if before is None else {one.name for one in before.wrong}
-    return after.status is MeetingStatus.INCOMPLETE and not {one.name for one in after.wrong} <= known
+def _has_new_wrong_chunk(before: MeetingRecord | None, after: MeetingRecord) -> bool:
+    """Return True if an incomplete meeting has a wrong chunk that was not listed before."""
+    listed_before = set() if before is None else {chunk.name for chunk in before.wrong}
+    return after.status is MeetingStatus.INCOMPLETE and not {chunk.name for chunk in after.wrong} <= listed_before

@@ -24,7 +24,7 @@ from handlers.livestream.episodes_api.api_operations import OPERATIONS as LIVEST
 from handlers.meetings.auth_exchange.api_operations import OPERATIONS as MEETINGS
 from handlers.meetings.bedrock_summarize.summary import Summary
 from handlers.meetings.bedrock_summarize.transcript import Transcript
-from handlers.meetings.complete_file import Complete
+from handlers.meetings.complete_file import CompleteFile
 from handlers.meetings.meeting_record import MeetingRecord
 from handlers.transcription import messages
 from handlers.voice_qa import client_messages
@@ -99,7 +99,7 @@ def voice_qa_schema() -> dict[str, Any]:
 
 def meetings_schema() -> dict[str, Any]:
     """Return the schema of the S3 objects and DynamoDB items that a client of meetings writes and reads itself."""
-    models: list[tuple[type[Message], JsonSchemaMode]] = [(Complete, "validation")]
+    models: list[tuple[type[Message], JsonSchemaMode]] = [(CompleteFile, "validation")]
     models += [(model, "serialization") for model in (MeetingRecord, Transcript, Summary)]
     return {
         "$schema": DIALECT,

@@ -8,12 +8,11 @@ import hashlib
 from collections.abc import Mapping, Sequence
 
 from handlers.common.websocket.messages import ClientMessage, ErrorMessage, Message, WrongField
-from handlers.meetings.bedrock_summarize.summary import ActionItem, Quoted, Summary, Tokens
-from handlers.meetings.bedrock_summarize.transcript import Said, Transcript
-from handlers.meetings.complete_file import Chunk, Complete
-from handlers.meetings.media_result import ChunkProblem, WrongChunk
+from handlers.meetings.bedrock_summarize.summary import ActionItem, Summary, SummaryTokens, TranscriptQuote
+from handlers.meetings.bedrock_summarize.transcript import Transcript, TranscriptSegment
+from handlers.meetings.complete_file import Chunk, ChunkProblem, CompleteFile, WrongChunk
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus
-from handlers.meetings.s3_keys import COMPLETE, MeetingId, Recording
+from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId, Recording
 from handlers.transcription import messages
 from handlers.voice_qa import client_messages
 from handlers.voice_qa.client_messages import UploadKind
@@ -119,7 +118,7 @@ VOICE_QA: Sequence[Message] = (
 )
 MEETING = MeetingId("KQ4V6TWLNR2EZXJ7HYFA3D5MBCUOGISP", "01K8PFW0000000000000000000")
 BEGAN, ENDED = "2026-01-31T09:30:00.000Z", "2026-01-31T10:12:00.000Z"
-COMPLETED = Complete(
+COMPLETED = CompleteFile(
     schema_version=1,
     title="Weekly",
     started_at=BEGAN,
@@ -147,9 +146,9 @@ MEETINGS: Sequence[Message] = (
         since=ENDED,
         size=COMPLETED.size,
         duration_ms=1_800_000,
-        video_key=RECORDING.video,
-        transcript_key=RECORDING.transcript,
-        summary_key=RECORDING.summary,
+        video_key=RECORDING.video_key,
+        transcript_key=RECORDING.transcript_key,
+        summary_key=RECORDING.summary_key,
         created_at=ENDED,
         updated_at=ENDED,
     ),
@@ -165,7 +164,7 @@ MEETINGS: Sequence[Message] = (
         since=ENDED,
         wrong=(
             WrongChunk(
-                name=COMPLETE,
+                name=COMPLETE_FILE_NAME,
                 problem=ChunkProblem.UNREADABLE,
                 fields=(WrongField(field="title", rule="Field required"),),
             ),
@@ -178,18 +177,21 @@ MEETINGS: Sequence[Message] = (
     Transcript(
         language="en-US",
         duration_ms=1_800_000,
-        said=(Said(speaker="spk_0", start_ms=61_000, end_ms=64_500, text=f"{PROMISE}."),),
+        said=(TranscriptSegment(speaker="spk_0", start_ms=61_000, end_ms=64_500, text=f"{PROMISE}."),),
     ),
     Summary(
         summary="Ann sends the notes.",
         action_items=(
             ActionItem(
-                text="Send the notes", owner="Ann", due="by Friday", quote=Quoted(text=PROMISE, start_ms=61_000)
+                text="Send the notes",
+                owner="Ann",
+                due="by Friday",
+                quote=TranscriptQuote(text=PROMISE, start_ms=61_000),
             ),
         ),
         summary_model="us.anthropic.claude-sonnet-4-5-20250929-v1:0",
         action_model="us.anthropic.claude-haiku-4-5-20251001-v1:0",
-        tokens=Tokens(input_tokens=5_200, output_tokens=410),
+        tokens=SummaryTokens(input_tokens=5_200, output_tokens=410),
     ),
 )
 

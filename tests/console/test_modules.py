@@ -13,7 +13,7 @@ from botocore.credentials import Credentials
 from pydantic import ValidationError
 
 from handlers.common.time_and_ids import ulid
-from handlers.meetings.complete_file import Complete
+from handlers.meetings.complete_file import CompleteFile
 from handlers.transcription import ogg_length
 from local.emulation.speech.tone_words import Recogniser, Word, silence, speech
 from local.flows.transcription_client import Screen
@@ -352,10 +352,10 @@ def test_a_recording_that_would_be_refused_when_it_is_whole_is_not_begun(
         assert told[0] == "Problem"
         assert told[1].startswith(f"{name}: ")
         with pytest.raises(ValidationError):
-            Complete.model_validate(whole)
+            CompleteFile.model_validate(whole)
     else:
         assert told == []
-        Complete.model_validate(whole)
+        CompleteFile.model_validate(whole)
 
 
 def test_chunks_go_in_the_order_of_their_names(page: Visit) -> None:

@@ -1,4 +1,4 @@
-"""Recordings of meetings as tests make them, whole and otherwise, and what became of them."""
+"""Records and uploads meetings for end-to-end tests, and waits for their results."""
 
 import base64
 import hashlib
@@ -16,22 +16,21 @@ import imageio_ffmpeg
 from clients.meetings import MeetingsClient, MeetingUnknown, NewMeeting
 from clients.meetings.recording_upload import chunk_name
 from clients.meetings.user_credentials import UserAccess
-from handlers.meetings.complete_file import Chunk
-from handlers.meetings.media_result import ChunkProblem
+from handlers.meetings.complete_file import Chunk, ChunkProblem
 from handlers.meetings.meeting_record import MeetingRecord, MeetingStatus, Stage
-from handlers.meetings.s3_keys import COMPLETE, MeetingId
+from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId
 from local.flows import eventually
 from local.flows.meetings_client import Meetings, recorded
 
 VOICE = 150
 PATIENCE_SECONDS = 90
-"""Several are worked on at once, by real processes."""
+"""Several meetings are processed at once by real processes."""
 ENDED = (MeetingStatus.READY, MeetingStatus.FAILED)
 
 
 @dataclass(frozen=True)
 class Recorder:
-    """Somebody who records meetings."""
+    """A user who records meetings."""
 
     meetings: Meetings
     subject: str
@@ -39,131 +38,135 @@ class Recorder:
 
     @cached_property
     def client(self) -> MeetingsClient:
-        """His client."""
         return self.meetings.user(self.subject)
 
     @cached_property
-    def opened(self) -> UserAccess:
-        """AWS' own clients with his credentials."""
+    def credentials(self) -> UserAccess:
+        """AWS clients with the user's credentials."""
         return self.meetings.opened(self.subject)
 
-    def said(self, *chunks: str) -> list[Path]:
-        """Chunks, each with these words."""
-        names = (self._file() for _ in chunks)
+    def record_speech(self, *chunks: str) -> list[Path]:
+        """Record chunks, each with the given words."""
+        names = (self._new_path() for _ in chunks)
         return [recorded(path, [(VOICE, words)]) for path, words in zip(names, chunks, strict=True)]
 
-    def heard(self, words: str) -> Path:
-        """A chunk with these words and no pictures: beside others, those must be encoded anew."""
-        return recorded(self._file(), [(VOICE, words)], pictures=False)
+    def record_audio(self, words: str) -> Path:
+        """Record a chunk without video. Next to other chunks, it forces the video to be encoded."""
+        return recorded(self._new_path(), [(VOICE, words)], pictures=False)
 
-    def silent(self) -> list[Path]:
-        """A chunk of pictures without sound."""
-        return [self._filmed("-f", "lavfi", "-i", "testsrc2=size=320x240:rate=5", "-t", "1", "-pix_fmt", "yuv420p")]
+    def record_video_only(self) -> list[Path]:
+        """Record a chunk without audio."""
+        return [self._run_ffmpeg("-f", "lavfi", "-i", "testsrc2=size=320x240:rate=5", "-t", "1", "-pix_fmt", "yuv420p")]
 
-    def wordless(self) -> list[Path]:
-        """A chunk of sound in which nobody speaks."""
-        return [self._filmed("-f", "lavfi", "-i", "anullsrc=r=16000:cl=mono", "-t", "2", "-c:a", "aac")]
+    def record_silence(self) -> list[Path]:
+        """Record a chunk with audio but without speech."""
+        return [self._run_ffmpeg("-f", "lavfi", "-i", "anullsrc=r=16000:cl=mono", "-t", "2", "-c:a", "aac")]
 
-    def nonsense(self) -> list[Path]:
-        """A chunk that is no media."""
-        path = self._file()
+    def write_invalid_chunk(self) -> list[Path]:
+        """Write a chunk that is no media file."""
+        path = self._new_path()
         path.write_bytes(b"no media at all" * 100)
         return [path]
 
     def upload(self, chunks: Sequence[Path], meeting: NewMeeting | None = None) -> str:
-        """Uploads a recording; its meeting's id."""
+        """Upload a recording; return the meeting's id."""
         return self.client.upload(meeting or new_meeting(), chunks).meeting_id
 
-    def announce(self, meeting: NewMeeting, chunks: Sequence[Path], there: Iterable[bytes | None]) -> None:
-        """Says that a recording is whole, whatever there is of it."""
-        place = MeetingId(self.opened.user, meeting.meeting_id)
+    def upload_partially(self, meeting: NewMeeting, chunks: Sequence[Path], there: Iterable[bytes | None]) -> None:
+        """Upload `complete.json` and only some content of its chunks."""
+        place = MeetingId(self.credentials.user, meeting.meeting_id)
         names = [chunk_name(number, path) for number, path in enumerate(chunks)]
         for name, content in zip(names, there, strict=True):
             if content is not None:
-                self.put(place.chunk(name), content)
+                self.put(place.upload_key(name), content)
         listed = [
             Chunk(name=name, bytes=path.stat().st_size, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
             for name, path in zip(names, chunks, strict=True)
         ]
-        self.put(place.chunk(COMPLETE), meeting.to_complete_file(listed).model_dump_json(by_alias=True).encode())
+        self.put(
+            place.upload_key(COMPLETE_FILE_NAME),
+            meeting.to_complete_file(listed).model_dump_json(by_alias=True).encode(),
+        )
 
     def put(self, key: str, content: bytes) -> None:
-        """An object, with its checksum."""
+        """Put an object with its checksum."""
         checksum = base64.b64encode(hashlib.sha256(content).digest()).decode()
-        self.opened.s3.put_object(Bucket=self.opened.bucket, Key=key, Body=content, ChecksumSHA256=checksum)
+        self.credentials.s3.put_object(Bucket=self.credentials.bucket, Key=key, Body=content, ChecksumSHA256=checksum)
 
-    def became(self, meeting_id: str, *statuses: MeetingStatus) -> MeetingRecord:
-        """The meeting as soon as it is one of these: ready or failed, if none is said."""
-        return eventually(lambda: self._found(meeting_id, statuses or ENDED), "what becomes of it", PATIENCE_SECONDS)
+    def wait_for_status(self, meeting_id: str, *statuses: MeetingStatus) -> MeetingRecord:
+        """Wait until the meeting has one of these statuses, by default ready or failed."""
+        return eventually(
+            lambda: self._read_with_status(meeting_id, statuses or ENDED), "what becomes of it", PATIENCE_SECONDS
+        )
 
-    def lacks(self, meeting_id: str, problem: ChunkProblem) -> list[str]:
-        """The chunks that a meeting waits for, as soon as it does so with this problem."""
+    def wait_for_wrong_chunks(self, meeting_id: str, problem: ChunkProblem) -> list[str]:
+        """Wait until the meeting lists chunks with this problem; return their names."""
 
         def found() -> list[str]:
-            record = self._found(meeting_id, (MeetingStatus.INCOMPLETE,))
-            return [] if record is None else [one.name for one in record.wrong if one.problem is problem]
+            record = self._read_with_status(meeting_id, (MeetingStatus.INCOMPLETE,))
+            return [] if record is None else [chunk.name for chunk in record.wrong if chunk.problem is problem]
 
         return eventually(lambda: found() or None, f"a chunk that is {problem}", PATIENCE_SECONDS)
 
-    def put_together(self, meeting_id: str) -> MeetingRecord:
-        """The meeting as soon as its media job has ended."""
+    def wait_for_media_job(self, meeting_id: str) -> MeetingRecord:
+        """Wait until the meeting's media job has ended."""
 
         def found() -> MeetingRecord | None:
-            one = self._found(meeting_id, tuple(MeetingStatus))
-            waits = one is None or one.status is MeetingStatus.INCOMPLETE or one.stage is Stage.MEDIA
-            return None if waits else one
+            record = self._read_with_status(meeting_id, tuple(MeetingStatus))
+            waits = record is None or record.status is MeetingStatus.INCOMPLETE or record.stage is Stage.MEDIA
+            return None if waits else record
 
         return eventually(found, "the end of the media job", PATIENCE_SECONDS)
 
-    def _found(self, meeting_id: str, statuses: tuple[MeetingStatus, ...]) -> MeetingRecord | None:
+    def _read_with_status(self, meeting_id: str, statuses: tuple[MeetingStatus, ...]) -> MeetingRecord | None:
         try:
             record = self.client.get(meeting_id)
         except MeetingUnknown:
             return None
         return record if record.status in statuses else None
 
-    def _filmed(self, *arguments: str) -> Path:
-        path = self._file()
+    def _run_ffmpeg(self, *arguments: str) -> Path:
+        path = self._new_path()
         ffmpeg = (imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-loglevel", "error", "-y")
-        subprocess.run([*ffmpeg, *arguments, str(path)], capture_output=True, check=True)  # noqa: S603 - ours
+        subprocess.run([*ffmpeg, *arguments, str(path)], capture_output=True, check=True)  # noqa: S603 - the arguments are constants
         return path
 
-    def _file(self) -> Path:
+    def _new_path(self) -> Path:
         return self.folder / f"{new_meeting().meeting_id}.mp4"
 
 
 def new_meeting(title: str = "A meeting", **more: Any) -> NewMeeting:
-    """One that begins now."""
+    """Return a meeting that starts now."""
     return NewMeeting(title=title, started_at=datetime.now(UTC), **more)
 
 
 @dataclass(frozen=True)
-class Worked:
-    """How a meeting's media job went."""
+class JobHistory:
+    """History of a meeting's media jobs."""
 
     queues: tuple[str, ...]
-    """Where it was submitted to, in this order."""
+    """Queues to which the jobs were submitted, in order."""
     lines: tuple[str, ...]
-    """Messages in the logs of all attempts."""
+    """Log messages of all attempts."""
     attempts: tuple[int, ...]
-    """Of each job."""
+    """Number of attempts of each job."""
     reasons: tuple[str, ...]
-    """Why each ended."""
+    """Status reason of each job."""
 
 
-def worked(meetings: Meetings, record: MeetingRecord) -> Worked:
-    """Asks AWS how."""
+def job_history(meetings: Meetings, record: MeetingRecord) -> JobHistory:
+    """Return the history from AWS Batch and CloudWatch Logs."""
     batch, logs = meetings.client("batch"), meetings.client("logs")
     about = {"name": "MEETING_ID", "value": record.meeting_id}
     listed = [
-        one
+        summary
         for queue in batch.describe_job_queues()["jobQueues"]
         for status in ("SUCCEEDED", "FAILED")
-        for one in batch.list_jobs(jobQueue=queue["jobQueueName"], jobStatus=status)["jobSummaryList"]
+        for summary in batch.list_jobs(jobQueue=queue["jobQueueName"], jobStatus=status)["jobSummaryList"]
     ]
-    described = batch.describe_jobs(jobs=[one["jobId"] for one in listed])["jobs"]
-    jobs = [one for one in described if about in one["container"]["environment"]]
-    jobs.sort(key=lambda one: one["createdAt"])
+    described = batch.describe_jobs(jobs=[summary["jobId"] for summary in listed])["jobs"]
+    jobs = [job for job in described if about in job["container"]["environment"]]
+    jobs.sort(key=lambda job: job["createdAt"])
     lines: list[str] = []
     for job in jobs:
         for attempt in job["attempts"]:
@@ -171,10 +174,10 @@ def worked(meetings: Meetings, record: MeetingRecord) -> Worked:
                 logGroupName=job["container"]["logConfiguration"]["options"]["awslogs-group"],
                 logStreamName=attempt["container"]["logStreamName"],
             )
-            lines += [str(json.loads(one["message"]).get("message")) for one in found["events"]]
-    return Worked(
-        queues=tuple(one["jobQueue"].rpartition("/")[2] for one in jobs),
+            lines += [str(json.loads(event["message"]).get("message")) for event in found["events"]]
+    return JobHistory(
+        queues=tuple(job["jobQueue"].rpartition("/")[2] for job in jobs),
         lines=tuple(lines),
-        attempts=tuple(len(one["attempts"]) for one in jobs),
-        reasons=tuple(one["statusReason"] for one in jobs),
+        attempts=tuple(len(job["attempts"]) for job in jobs),
+        reasons=tuple(job["statusReason"] for job in jobs),
     )

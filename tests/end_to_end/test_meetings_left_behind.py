@@ -1,4 +1,6 @@
-"""Meetings that something was lost of: their machine, their execution, their chunks, their storage for a while."""
+"""End-to-end tests of interrupted meetings: without capacity, without an execution, without chunks, and with failing
+storage.
+"""
 
 import json
 import re
@@ -23,7 +25,7 @@ from local.flows.meetings_client import Meetings
 from local.platform.emulator import KEY
 from local.preview.preview_provider import ACCOUNT, REGION
 from tests.end_to_end.conftest import Platform
-from tests.end_to_end.meeting_recorder import Recorder, new_meeting, worked
+from tests.end_to_end.meeting_recorder import Recorder, job_history, new_meeting
 
 pytestmark = [pytest.mark.e2e, pytest.mark.media, pytest.mark.xdist_group("platform")]
 SPOT, ON_DEMAND = "polyphony-local-meetings-media-spot", "polyphony-local-meetings-media-on-demand"
@@ -33,54 +35,54 @@ SUMMARIZER = "polyphony-local-meetings-bedrock-summarize"
 
 @pytest.fixture(scope="module")
 def ann(meetings: Meetings, tmp_path_factory: pytest.TempPathFactory) -> Recorder:
-    """Who records here."""
+    """The user who records in these tests."""
     return Recorder(meetings, "ann", tmp_path_factory.mktemp("recordings"))
 
 
 @pytest.fixture
-def no_machines(platform: Platform) -> Iterator[None]:
-    """Every job waits, until the test says otherwise."""
+def no_capacity(platform: Platform) -> Iterator[None]:
+    """Keep every job waiting until the test ends the fault."""
     tell(platform.emulator.folder, dict.fromkeys((SPOT, ON_DEMAND), Fault(no_capacity=True)))
     yield
     tell(platform.emulator.folder, {})
 
 
 @pytest.fixture
-def refused(platform: Platform) -> Iterator[None]:
-    """What is refused in this test is meant to be."""
+def allow_refusals(platform: Platform) -> Iterator[None]:
+    """Accept the refused requests of a test."""
     yield
     platform.unexplained_since = platform.mark()
 
 
-def waiting(meetings: Meetings, meeting_id: str) -> dict[str, Any]:
-    """The job of a meeting, as soon as it waits for a machine."""
+def wait_for_job(meetings: Meetings, meeting_id: str) -> dict[str, Any]:
+    """Wait until the meeting's job waits for capacity; return it."""
     batch = meetings.client("batch")
 
     def found() -> dict[str, Any] | None:
         listed = batch.list_jobs(jobQueue=SPOT, jobStatus="RUNNABLE")["jobSummaryList"]
-        return next((dict(one) for one in listed if meeting_id in one["jobName"]), None)
+        return next((dict(job) for job in listed if meeting_id in job["jobName"]), None)
 
     return eventually(found, "a job that waits")
 
 
 def executions(meetings: Meetings, meeting_id: str) -> list[str]:
-    """Those of a meeting, by ARN."""
+    """Return the ARNs of a meeting's executions."""
     found = meetings.client("stepfunctions").list_executions(stateMachineArn=meetings.workflow)["executions"]
-    return [one["executionArn"] for one in found if one["name"].startswith(meeting_id)]
+    return [entry["executionArn"] for entry in found if entry["name"].startswith(meeting_id)]
 
 
 def waits(meetings: Meetings, which: set[str]) -> str | None:
-    """The first of these that has begun to wait for its job."""
+    """Return the first of these executions that waits for its job."""
     states = meetings.client("stepfunctions")
     for arn in which:
         events = states.get_execution_history(executionArn=arn)["events"]
-        if any(one.get("stateEnteredEventDetails", {}).get("name") == "WaitForMedia" for one in events):
+        if any(event.get("stateEnteredEventDetails", {}).get("name") == "WaitForMedia" for event in events):
             return arn
     return None
 
 
-def aged(platform: Platform, meetings: Meetings, user: str, meeting_id: str, **changes: Any) -> MeetingRecord:
-    """A meeting as if it had come to where it is days ago, and was due."""
+def make_overdue(platform: Platform, meetings: Meetings, user: str, meeting_id: str, **changes: Any) -> MeetingRecord:
+    """Change a meeting's times so that it has been in its state for days and is due."""
     table = MeetingTable(platform.client("dynamodb"), meetings.table)
     now = datetime.now(UTC)
     past = {"since": timestamp(now - timedelta(days=20)), "due": timestamp(now - timedelta(minutes=1)), **changes}
@@ -88,23 +90,23 @@ def aged(platform: Platform, meetings: Meetings, user: str, meeting_id: str, **c
     def move(record: MeetingRecord) -> MeetingRecord:
         return record.model_copy(update={**past, "version": record.version + 1})
 
-    change = table.change(MeetingId(user, meeting_id), move)
+    change = table.update(MeetingId(user, meeting_id), move)
     assert change is not None
     return change.after
 
 
-@pytest.mark.usefixtures("no_machines")
-def test_a_recording_that_is_replaced_while_its_job_waits_is_let_be(
+@pytest.mark.usefixtures("no_capacity")
+def test_a_recording_that_is_replaced_while_its_job_waits_is_superseded(
     platform: Platform, meetings: Meetings, ann: Recorder
 ) -> None:
     meeting = new_meeting()
-    old = ann.client.upload(meeting, ann.said("good day"))
-    waiting(meetings, meeting.meeting_id)
-    new = ann.client.upload(meeting, ann.said("thank you"))
+    old = ann.client.upload(meeting, ann.record_speech("good day"))
+    wait_for_job(meetings, meeting.meeting_id)
+    new = ann.client.upload(meeting, ann.record_speech("thank you"))
     tell(platform.emulator.folder, {})
     ready = ann.client.wait_until_ready(meeting.meeting_id, content=new.content, timeout_seconds=60)
-    assert [one.text for one in ann.client.transcript(meeting.meeting_id).said] == ["Thank you."]
-    result = Recording(ready.meeting, old.content).media_result
+    assert [segment.text for segment in ann.client.transcript(meeting.meeting_id).said] == ["Thank you."]
+    result = Recording(ready.meeting, old.content).media_result_key
     s3 = platform.client("s3")
 
     def said() -> Any:
@@ -116,16 +118,14 @@ def test_a_recording_that_is_replaced_while_its_job_waits_is_let_be(
     assert ann.client.get(meeting.meeting_id).content == new.content
 
 
-@pytest.mark.usefixtures("no_machines")
-def test_a_job_that_a_stopped_execution_left_is_taken_over_and_not_run_twice(
-    platform: Platform, meetings: Meetings, ann: Recorder
-) -> None:
-    meeting, chunks = new_meeting(), ann.said("good day")
+@pytest.mark.usefixtures("no_capacity")
+def test_a_job_of_a_stopped_execution_is_taken_over(platform: Platform, meetings: Meetings, ann: Recorder) -> None:
+    meeting, chunks = new_meeting(), ann.record_speech("good day")
     ann.client.upload(meeting, chunks)
-    job = waiting(meetings, meeting.meeting_id)
+    job = wait_for_job(meetings, meeting.meeting_id)
     [execution] = executions(meetings, meeting.meeting_id)
     meetings.client("stepfunctions").stop_execution(executionArn=execution)
-    aged(platform, meetings, ann.opened.user, meeting.meeting_id)
+    make_overdue(platform, meetings, ann.credentials.user, meeting.meeting_id)
     meetings.call(meetings.sweep, "sweep")
     failed = ann.client.get(meeting.meeting_id)
     assert (failed.status, failed.reason) == (FAILED, MeetingReason.MEDIA_FAILED)
@@ -134,8 +134,8 @@ def test_a_job_that_a_stopped_execution_left_is_taken_over_and_not_run_twice(
         lambda: waits(meetings, set(executions(meetings, meeting.meeting_id)) - {execution}), "the next execution"
     )
     tell(platform.emulator.folder, {})
-    assert ann.became(meeting.meeting_id, READY).attempt == 2
-    went = worked(meetings, failed)
+    assert ann.wait_for_status(meeting.meeting_id, READY).attempt == 2
+    went = job_history(meetings, failed)
     assert (went.queues, went.attempts) == ((SPOT,), (1,)), f"{job['jobId']} is all that ran"
 
 
@@ -151,11 +151,11 @@ answer = getattr(boto3.client(service.removesuffix("api")), operation.replace("-
 if query != "@":
     print("\\n".join("\\t".join(row) for row in jmespath.search(query, answer)))
 """
-"""As much of AWS' command line as the page uses; this project has none of its own."""
+"""The parts of the AWS CLI that the runbook's command uses. The project does not install the AWS CLI."""
 
 
-def begun_anew(platform: Platform, folder: Path, since: str) -> None:
-    """What the page has an operator do, once the trouble that began then is over."""
+def restart_failed_meetings(platform: Platform, folder: Path, since: str) -> None:
+    """Run the runbook's command for meetings that failed since a time."""
     page = (ROOT / "docs" / "runbooks" / "meetings-late.md").read_text()
     [script] = re.findall(r"^9\. .*?```sh\n(.*?)```", page, re.MULTILINE | re.DOTALL)
     said = script.replace("<stack>", "local").replace("<account>", ACCOUNT)
@@ -172,51 +172,47 @@ def begun_anew(platform: Platform, folder: Path, since: str) -> None:
     subprocess.run(command, env=told, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
 
 
-@pytest.mark.usefixtures("no_machines")
-def test_what_failed_meanwhile_is_begun_anew_by_an_operator_who_has_no_files(
+@pytest.mark.usefixtures("no_capacity")
+def test_the_runbooks_command_restarts_failed_meetings(
     platform: Platform, meetings: Meetings, ann: Recorder, tmp_path: Path
 ) -> None:
     since = timestamp(datetime.now(UTC))
-    meeting_id = ann.upload(ann.said("agree"))
-    waiting(meetings, meeting_id)
+    meeting_id = ann.upload(ann.record_speech("agree"))
+    wait_for_job(meetings, meeting_id)
     [execution] = executions(meetings, meeting_id)
     meetings.client("stepfunctions").stop_execution(executionArn=execution)
-    aged(platform, meetings, ann.opened.user, meeting_id)
+    make_overdue(platform, meetings, ann.credentials.user, meeting_id)
     meetings.call(meetings.sweep, "sweep")
     assert ann.client.get(meeting_id).reason is MeetingReason.MEDIA_FAILED
     tell(platform.emulator.folder, {})
-    begun_anew(platform, tmp_path, since)
-    assert ann.became(meeting_id, READY).attempt == 2
+    restart_failed_meetings(platform, tmp_path, since)
+    assert ann.wait_for_status(meeting_id, READY).attempt == 2
 
 
-def test_chunks_that_never_come_are_waited_for_as_long_as_the_others_are_kept(
-    platform: Platform, meetings: Meetings, ann: Recorder
-) -> None:
+def test_a_meeting_fails_if_its_chunks_never_arrive(platform: Platform, meetings: Meetings, ann: Recorder) -> None:
     meeting = new_meeting()
-    ann.announce(meeting, ann.said("good day"), [None])
-    ann.became(meeting.meeting_id, MeetingStatus.INCOMPLETE)
-    aged(platform, meetings, ann.opened.user, meeting.meeting_id)
+    ann.upload_partially(meeting, ann.record_speech("good day"), [None])
+    ann.wait_for_status(meeting.meeting_id, MeetingStatus.INCOMPLETE)
+    make_overdue(platform, meetings, ann.credentials.user, meeting.meeting_id)
     assert meetings.call(meetings.sweep, "sweep")["never_complete"] == 1
     record = ann.client.get(meeting.meeting_id)
     assert (record.status, record.reason) == (FAILED, MeetingReason.NEVER_COMPLETE)
 
 
-def test_a_meeting_that_nothing_comes_of_is_given_up(platform: Platform, meetings: Meetings, ann: Recorder) -> None:
+def test_a_meeting_whose_executions_never_report_fails(platform: Platform, meetings: Meetings, ann: Recorder) -> None:
     meeting = new_meeting()
-    ann.announce(meeting, ann.said("good day"), [None])
-    ann.became(meeting.meeting_id, MeetingStatus.INCOMPLETE)
+    ann.upload_partially(meeting, ann.record_speech("good day"), [None])
+    ann.wait_for_status(meeting.meeting_id, MeetingStatus.INCOMPLETE)
     long_ago = timestamp(datetime.now(UTC) - timedelta(days=20))
     begun = {"status": MeetingStatus.PROCESSING, "stage": Stage.MEDIA, "attempt": 99, "whole_at": long_ago}
-    aged(platform, meetings, ann.opened.user, meeting.meeting_id, **begun)
+    make_overdue(platform, meetings, ann.credentials.user, meeting.meeting_id, **begun)
     assert meetings.call(meetings.sweep, "sweep")["timed_out"] == 1
     record = ann.client.get(meeting.meeting_id)
     assert (record.status, record.reason) == (FAILED, MeetingReason.TIMED_OUT)
 
 
-@pytest.mark.usefixtures("refused")
-def test_a_summary_that_the_bucket_refuses_for_a_while_is_made_by_the_workflows_next_try(
-    platform: Platform, meetings: Meetings, ann: Recorder
-) -> None:
+@pytest.mark.usefixtures("allow_refusals")
+def test_the_workflow_retries_a_summary_that_s3_refused(platform: Platform, meetings: Meetings, ann: Recorder) -> None:
     s3, logs = platform.client("s3"), platform.client("logs")
     policy = json.loads(s3.get_bucket_policy(Bucket=meetings.bucket)["Policy"])
     closed = {
@@ -231,12 +227,12 @@ def test_a_summary_that_the_bucket_refuses_for_a_while_is_made_by_the_workflows_
 
     def failed() -> str | None:
         found = logs.filter_log_events(logGroupName=group, startTime=since)["events"]
-        return next((one["message"] for one in found if '"StorageFailed"' in one["message"]), None)
+        return next((entry["message"] for entry in found if '"StorageFailed"' in entry["message"]), None)
 
     s3.put_bucket_policy(Bucket=meetings.bucket, Policy=json.dumps(refusing))
     try:
-        meeting_id = ann.upload(ann.said("agree"))
+        meeting_id = ann.upload(ann.record_speech("agree"))
         eventually(failed, "a summary that fails", 60)
     finally:
         s3.put_bucket_policy(Bucket=meetings.bucket, Policy=json.dumps(policy))
-    assert ann.became(meeting_id).status is READY
+    assert ann.wait_for_status(meeting_id).status is READY

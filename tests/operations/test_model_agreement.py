@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.meetings.bedrock_summarize.action_items import Placed
+from handlers.meetings.bedrock_summarize.action_items import LocatedActionItem
 from handlers.meetings.bedrock_summarize.environment import HAIKU, SONNET
-from handlers.meetings.bedrock_summarize.summary import ActionItem, Quoted, Tokens
+from handlers.meetings.bedrock_summarize.summary import ActionItem, SummaryTokens, TranscriptQuote
 from operations.compare_models import PRICES
 from operations.model_agreement import (
     Agreement,
@@ -23,14 +23,16 @@ BOOK = {name: float(entry["usd"]) for name, entry in tomllib.loads(PRICES.read_t
 MILLION = 1_000_000
 
 
-def placed(first: int, last: int, owner: str | None = "Anna", piece: int = 0) -> Placed:
-    item = ActionItem(text="Do it", owner=owner, quote=Quoted(text="canary", start_ms=0))
-    return Placed(item, (piece, first), (piece, last))
+def placed(first: int, last: int, owner: str | None = "Anna", piece: int = 0) -> LocatedActionItem:
+    item = ActionItem(text="Do it", owner=owner, quote=TranscriptQuote(text="canary", start_ms=0))
+    return LocatedActionItem(item, (piece, first), (piece, last))
 
 
-def compared(reference: list[Placed], candidate: list[Placed], name: str = "one") -> TranscriptComparison:
+def compared(
+    reference: list[LocatedActionItem], candidate: list[LocatedActionItem], name: str = "one"
+) -> TranscriptComparison:
     return TranscriptComparison(
-        name, ModelFindings(tuple(reference), Tokens()), ModelFindings(tuple(candidate), Tokens())
+        name, ModelFindings(tuple(reference), SummaryTokens()), ModelFindings(tuple(candidate), SummaryTokens())
     )
 
 
@@ -50,7 +52,7 @@ def compared(reference: list[Placed], candidate: list[Placed], name: str = "one"
     ],
 )
 def test_items_are_the_same_if_their_words_overlap_and_their_owners_match(
-    reference: list[Placed], candidate: list[Placed], expected: Agreement
+    reference: list[LocatedActionItem], candidate: list[LocatedActionItem], expected: Agreement
 ) -> None:
     assert compared(reference, candidate).agreement == expected
 
@@ -82,7 +84,9 @@ def test_agreement_is_symmetric_and_complete_with_itself(
 
 
 def test_cost_uses_the_prices_of_the_price_book() -> None:
-    tokens = Tokens(input_tokens=MILLION, output_tokens=MILLION, cache_read_tokens=MILLION, cache_write_tokens=MILLION)
+    tokens = SummaryTokens(
+        input_tokens=MILLION, output_tokens=MILLION, cache_read_tokens=MILLION, cache_write_tokens=MILLION
+    )
     sonnet = compute_cost(SONNET, tokens, BOOK)
     assert sonnet == pytest.approx(3.30 + 16.50 + 0.33 + 4.125)
     assert compute_cost(HAIKU, tokens, BOOK) == pytest.approx(1.10 + 5.50 + 0.11 + 1.375)
@@ -93,12 +97,12 @@ def test_cost_uses_the_prices_of_the_price_book() -> None:
 
 @pytest.mark.parametrize("model", ["us.anthropic.claude-opus-4-5-x", "us.anthropic.claude-sonnet-5", "amazon.nova"])
 def test_a_model_without_a_price_has_no_cost(model: str) -> None:
-    assert compute_cost(model, Tokens(), BOOK) is None
-    assert compute_cost(SONNET, Tokens(), {}) is None
+    assert compute_cost(model, SummaryTokens(), BOOK) is None
+    assert compute_cost(SONNET, SummaryTokens(), {}) is None
 
 
 def test_the_table_has_a_line_for_each_transcript_and_one_for_all() -> None:
-    paid = Tokens(input_tokens=1_000, output_tokens=100, cache_read_tokens=10)
+    paid = SummaryTokens(input_tokens=1_000, output_tokens=100, cache_read_tokens=10)
     good = TranscriptComparison(
         "good", ModelFindings((placed(0, 1),), paid, dropped=1), ModelFindings((placed(0, 1),), paid)
     )

@@ -1,6 +1,6 @@
-"""What clients say and hear when they exchange a token for credentials. Pure.
+"""Request and response of the API call that exchanges a token for AWS credentials.
 
-Whatever is secret is in no text that is made of a model.
+`repr=False` keeps secrets out of every text that is made from a model.
 """
 
 from typing import Annotated
@@ -10,44 +10,47 @@ from pydantic import Field
 from handlers.common.name_patterns import UserId
 from handlers.common.websocket.messages import Message
 from handlers.meetings.auth_exchange.session_names import SessionName
-from handlers.meetings.complete_file import Moment
+from handlers.meetings.complete_file import UtcTimestamp
 
 Secret = Annotated[str, Field(min_length=1, repr=False)]
 
 
 class ExchangeRequest(Message):
-    """Asks for credentials."""
+    """Request for AWS credentials."""
 
     token: Annotated[str, Field(repr=False)]
-    """Of the identity provider, for this platform's audience. What is wrong with it is a 401, not a 400."""
+    """Token of the identity provider for this platform's audience. An invalid token causes a 401 error, not a 400
+    error.
+    """
     session_name: Annotated[SessionName, Field(repr=False)]
-    """What the session is to be called in AWS' logs: a device, or a name; characters other than `a-zA-Z0-9=,.@_-` are
-    left out, and what is longer than 64 is cut."""
+    """Name of the session in AWS logs, for example a device or a user name. Characters other than `a-zA-Z0-9=,.@_-` are
+    removed. The rest is cut to 64 characters.
+    """
 
 
-class Prefixes(Message):
-    """How the keys of a user's objects begin, by kind."""
+class UserPrefixes(Message):
+    """Key prefixes of a user's objects, by kind."""
 
     raw: str
-    """What he uploads; the others he reads."""
+    """The user writes below this prefix and reads below the others."""
     video: str
     audio: str
     transcripts: str
     summaries: str
 
 
-class Exchanged(Message):
-    """Credentials, and what they are for."""
+class ExchangeResponse(Message):
+    """AWS credentials, and the resources that they give access to."""
 
     access_key_id: Annotated[str, Field(min_length=1, repr=False)]
     secret_access_key: Secret
     session_token: Secret
-    expiration: Moment
-    renew_after: Moment
-    """From then on, exchange again: well before they end."""
+    expiration: UtcTimestamp
+    renew_after: UtcTimestamp
+    """The client should exchange a token again from this time on, well before the credentials expire."""
     user: UserId
-    """The caller's name here: partition of the table, and part of every key."""
+    """The caller's pseudonym: partition key of the table, and part of every S3 key."""
     bucket_name: str
     table_name: str
     region: str
-    prefixes: Prefixes
+    prefixes: UserPrefixes

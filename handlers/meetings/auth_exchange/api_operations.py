@@ -1,18 +1,19 @@
-"""Meetings' REST API: what it offers. Pure.
+"""Operations of the meetings REST API.
 
-One thing: everything else clients do with the credentials that they get here, and with AWS itself.
+The token exchange is the only operation. Clients do everything else by calling AWS with the credentials that it
+returns.
 """
 
 from handlers.common.http.rest_operations import RestOperation
-from handlers.meetings.auth_exchange.api_models import Exchanged, ExchangeRequest
+from handlers.meetings.auth_exchange.api_models import ExchangeRequest, ExchangeResponse
 
 OPERATIONS: tuple[RestOperation, ...] = (
     RestOperation(
         name="exchangeToken",
         method="POST",
         path="/exchange",
-        summary="Exchanges a token of the identity provider for credentials to the caller's own meetings.",
+        summary="Exchange a token of the identity provider for AWS credentials to the caller's own meetings.",
         body=ExchangeRequest,
-        answer=Exchanged,
+        answer=ExchangeResponse,
     ),
 )

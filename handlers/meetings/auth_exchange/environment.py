@@ -1,4 +1,4 @@
-"""What the exchange of tokens for credentials reads from its environment."""
+"""Environment variables of the function that exchanges tokens for AWS credentials."""
 
 from typing import Annotated, Self
 
@@ -8,29 +8,29 @@ from handlers.common.environment import HandlerEnvironment
 
 CREDENTIAL_SECONDS = 3600
 CredentialSeconds = Annotated[int, Field(ge=900, le=3600)]
-"""From the least that STS gives to the most for a role that is assumed by another role: the function's own."""
+"""STS allows at least 15 minutes. An hour is its maximum for a role that another role assumes, as the function's role
+does here.
+"""
 RenewBeforeSeconds = Annotated[int, Field(ge=60, le=1800)]
 
 
 class AuthEnvironment(HandlerEnvironment):
-    """The function behind `POST /exchange`."""
-
     issuer: str
     audience: str
     jwks_url: str | None = None
-    """Where the provider's keys are; a deployment leaves it out on the local platform alone, whose own provider says."""
+    """URL of the identity provider's keys. A deployment omits it only on the local platform, whose emulator sets it."""
     client_role: str
-    """ARN of the role that clients get credentials of."""
+    """ARN of the role whose credentials clients receive."""
     bucket_name: str
     table_name: str
     origin: str = "*"
-    """Whose pages may read the answers."""
+    """Web origin whose pages may read the responses."""
     credential_seconds: CredentialSeconds = CREDENTIAL_SECONDS
     renew_before_seconds: RenewBeforeSeconds = 900
-    """How long before they end clients are told to renew them."""
+    """Time before the expiration at which clients should renew the credentials."""
 
     @model_validator(mode="after")
-    def _renewed_in_time(self) -> Self:
+    def _check_renewal(self) -> Self:
         if self.renew_before_seconds * 2 > self.credential_seconds:
-            raise ValueError("renew_before_seconds is at most half of credential_seconds, or clients would only renew")
+            raise ValueError("renew_before_seconds must be at most half of credential_seconds")
         return self

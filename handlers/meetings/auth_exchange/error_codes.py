@@ -1,15 +1,13 @@
-"""What can be wrong with a request to meetings' API that has the form it should."""
+"""Error codes of the meetings API for requests whose form is valid."""
 
 from enum import StrEnum
 
 
-class Code(StrEnum):
-    """By what clients tell errors apart."""
-
+class ExchangeErrorCode(StrEnum):
     TOKEN_EXPIRED = "TOKEN_EXPIRED"  # noqa: S105 - a code
-    """A newer token helps."""
+    """The client needs a newer token."""
     TOKEN_NOT_YET_VALID = "TOKEN_NOT_YET_VALID"  # noqa: S105 - a code
     TOKEN_REFUSED = "TOKEN_REFUSED"  # noqa: S105 - a code
-    """It is no token of the provider for this platform; which of that, is nobody's business."""
+    """The token is malformed, or not from the identity provider for this platform. The response does not say which."""
     UNAVAILABLE = "UNAVAILABLE"
-    """Nobody can tell now; `Retry-After` says when to ask again."""
+    """The identity provider or STS is unavailable. `Retry-After` names the seconds to wait."""

@@ -1,6 +1,6 @@
-"""The function behind `POST /exchange`: wires tokens and the clients' role to the operation.
+"""Lambda function behind `POST /exchange`, which exchanges an identity provider's token for AWS credentials.
 
-Anybody may call it: the token in the body is what tells who does. So bodies must not be logged by the gateway either.
+The endpoint is public, because the token in the body identifies the caller. So API Gateway must not log bodies either.
 """
 
 import os
@@ -19,7 +19,7 @@ from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
 from handlers.meetings.auth_exchange.api_operations import OPERATIONS
 from handlers.meetings.auth_exchange.environment import AuthEnvironment
-from handlers.meetings.auth_exchange.token_exchange import ClientRole, Exchange, Store
+from handlers.meetings.auth_exchange.token_exchange import ClientRole, MeetingsLocation, TokenExchange
 
 _STS_CONFIG = CONFIG.merge(
     Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2})
@@ -27,33 +27,31 @@ _STS_CONFIG = CONFIG.merge(
 """Both attempts end before a client of the API stops waiting."""
 
 
-def acts(exchange: Exchange) -> dict[str, Callable[[RestRequest], RestAnswer]]:
-    """What does each operation."""
+def operation_functions(exchange: TokenExchange) -> dict[str, Callable[[RestRequest], RestAnswer]]:
+    """Return the functions that implement the operations, by operation name."""
     return {"exchangeToken": exchange.exchange}
 
 
 @cache
-def _rest() -> RestDispatcher:
-    """Made once a container."""
+def _api() -> RestDispatcher:
     environment = AuthEnvironment.read()
     log = EventLog(environment.log_level)
     client = boto3.client("sts", config=_STS_CONFIG)
     if environment.jwks_url is None:
-        raise ValueError("JWKS_URL is missing: where the identity provider publishes its keys")
-    exchange = Exchange(
+        raise ValueError("JWKS_URL is missing: set it to the URL of the identity provider's keys")
+    exchange = TokenExchange(
         TokenVerifier(environment.issuer, environment.audience, SigningKeys(environment.jwks_url), clock.now),
-        ClientRole(client, environment.client_role, environment.credential_seconds).session,
-        Store(environment.bucket_name, environment.table_name, client.meta.region_name),
+        ClientRole(client, environment.client_role, environment.credential_seconds).assume,
+        MeetingsLocation(environment.bucket_name, environment.table_name, client.meta.region_name),
         renew_before_seconds=environment.renew_before_seconds,
         log=log,
     )
-    return RestDispatcher(OPERATIONS, acts(exchange), origin=environment.origin, log=log)
+    return RestDispatcher(OPERATIONS, operation_functions(exchange), origin=environment.origin, log=log)
 
 
 def handler(event: Mapping[str, Any], _context: object) -> ProxyResponse:
-    """The entry point of the function."""
-    return _rest().handle(event)
+    return _api().handle(event)
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:
-    _rest()  # while the container starts, which is faster and comes before anybody waits
+    _api()  # the initialisation phase is faster, and no client waits for it

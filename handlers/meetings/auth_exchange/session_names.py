@@ -1,7 +1,7 @@
-"""What a client's session is called in AWS' logs: of the name that its user gave, what AWS takes. Pure.
+"""Role session names for AWS logs: the name that the client sent, reduced to characters that STS accepts.
 
-It is for whoever reads those logs, and decides nothing: two users may be called alike. What a session may do hangs on
-its tag, which is made of whom the token is about.
+They only help readers of those logs. Two users may have the same session name. The session's permissions depend on its
+tag, which contains the user from the token.
 """
 
 import re
@@ -10,30 +10,31 @@ from typing import Annotated
 from pydantic import AfterValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-SHORTEST, LONGEST = 2, 64
-"""What STS takes."""
-MAX_GIVEN = 1_000
-_FOREIGN = re.compile(r"[^a-zA-Z0-9=,.@_-]")
+MIN_LENGTH, MAX_LENGTH = 2, 64
+"""Limits of STS."""
+MAX_INPUT_LENGTH = 1_000
+_FORBIDDEN_CHARACTER = re.compile(r"[^a-zA-Z0-9=,.@_-]")
 
 
-def sanitised(name: str) -> str:
-    """What is left of a name; the caller says whether that is enough."""
-    return _FOREIGN.sub("", name)[:LONGEST]
+def sanitise_session_name(name: str) -> str:
+    """Remove the characters that STS rejects, and cut the name. The result may be too short."""
+    return _FORBIDDEN_CHARACTER.sub("", name)[:MAX_LENGTH]
 
 
-def _usable(name: str) -> str:
-    left = sanitised(name) if len(name) <= MAX_GIVEN else ""
-    if len(left) < SHORTEST:
-        # A kind of problem whose words may be told: they say the rule, and nothing of the name.
+def _validate_session_name(name: str) -> str:
+    sanitised = sanitise_session_name(name) if len(name) <= MAX_INPUT_LENGTH else ""
+    if len(sanitised) < MIN_LENGTH:
+        # An error type whose message is sent to the client: it names the rule and does not quote the name.
         raise PydanticCustomError(
-            "string_too_short", f"Needs at least {SHORTEST} of a-z, A-Z, 0-9, =,.@_- and at most {MAX_GIVEN} characters"
+            "string_too_short",
+            f"Needs at least {MIN_LENGTH} of a-z, A-Z, 0-9, =,.@_- and at most {MAX_INPUT_LENGTH} characters",
         )
-    return left
+    return sanitised
 
 
 SessionName = Annotated[
     str,
-    AfterValidator(_usable),
-    WithJsonSchema({"type": "string", "minLength": SHORTEST, "maxLength": MAX_GIVEN}),
+    AfterValidator(_validate_session_name),
+    WithJsonSchema({"type": "string", "minLength": MIN_LENGTH, "maxLength": MAX_INPUT_LENGTH}),
 ]
-"""A name that is sanitised by being read: nobody has another one to use."""
+"""A session name. Validation sanitises it, so no other module sees the original."""

@@ -1,7 +1,7 @@
-"""Exchanges a token for credentials: who the token is about, is what the credentials are bound to.
+"""Exchange of a token for AWS credentials that are restricted to the token's user.
 
-A token that is refused is told apart only as far as another token may help. Who asks, what for and with what is in no
-log line; that somebody was refused, and why, is.
+The error for a refused token is only specific if another token may help. Logs contain the fact and reason of a refusal,
+but neither the user nor the token.
 """
 
 from collections.abc import Callable
@@ -16,19 +16,22 @@ from handlers.common.identity.oidc_tokens import InvalidToken, InvalidTokenReaso
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.meetings import s3_keys
-from handlers.meetings.auth_exchange.api_models import Exchanged, ExchangeRequest, Prefixes
-from handlers.meetings.auth_exchange.error_codes import Code
+from handlers.meetings.auth_exchange.api_models import ExchangeRequest, ExchangeResponse, UserPrefixes
+from handlers.meetings.auth_exchange.error_codes import ExchangeErrorCode
 
 if TYPE_CHECKING:
     from types_boto3_sts.client import STSClient
 
-RETRY_SECONDS = 5
-CODES = {InvalidTokenReason.EXPIRED: Code.TOKEN_EXPIRED, InvalidTokenReason.NOT_YET_VALID: Code.TOKEN_NOT_YET_VALID}
+RETRY_AFTER_SECONDS = 5
+ERROR_CODES = {
+    InvalidTokenReason.EXPIRED: ExchangeErrorCode.TOKEN_EXPIRED,
+    InvalidTokenReason.NOT_YET_VALID: ExchangeErrorCode.TOKEN_NOT_YET_VALID,
+}
 
 
 @dataclass(frozen=True)
-class Store:
-    """Where meetings are."""
+class MeetingsLocation:
+    """The resources that hold the meetings."""
 
     bucket_name: str
     table_name: str
@@ -36,8 +39,8 @@ class Store:
 
 
 @dataclass(frozen=True)
-class Credentials:
-    """The credentials of one session of the clients' role."""
+class SessionCredentials:
+    """AWS credentials of one session of the clients' role."""
 
     access_key_id: str = field(repr=False)
     secret_access_key: str = field(repr=False)
@@ -47,17 +50,17 @@ class Credentials:
 
 @dataclass(frozen=True)
 class ClientRole:
-    """The role whose credentials clients get.
+    """The role whose credentials clients receive.
 
-    The role's policies compare object keys and partitions with the session tag. The trust policy requires the tag.
+    Its policies compare object keys and partition keys with the session tag. Its trust policy requires the tag.
     """
 
     client: "STSClient"
     arn: str
     seconds: int
 
-    def session(self, user: str, name: str) -> Credentials:
-        """Assume the role for a user; raises ServiceFailed, which does not quote what STS says."""
+    def assume(self, user: str, name: str) -> SessionCredentials:
+        """Assume the role for a user. Raises ServiceFailed, which does not quote the STS error."""
         answer = call_service(
             self.client.assume_role,
             RoleArn=self.arn,
@@ -65,73 +68,78 @@ class ClientRole:
             DurationSeconds=self.seconds,
             Tags=[{"Key": s3_keys.USER_TAG, "Value": user}],
         )
-        given = answer["Credentials"]
-        return Credentials(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], given["Expiration"])
+        credentials = answer["Credentials"]
+        return SessionCredentials(
+            credentials["AccessKeyId"],
+            credentials["SecretAccessKey"],
+            credentials["SessionToken"],
+            credentials["Expiration"],
+        )
 
 
-class Exchange:
-    """Does what the operation asks."""
-
+class TokenExchange:
     def __init__(
         self,
         verifier: TokenVerifier,
-        session: Callable[[str, str], Credentials],
-        store: Store,
+        session: Callable[[str, str], SessionCredentials],
+        store: MeetingsLocation,
         *,
         renew_before_seconds: int,
         log: EventLog,
     ) -> None:
         """`session` returns credentials for a user and a session name."""
         self._verifier = verifier
-        self._session = session
-        self._store = store
+        self._assume_role = session
+        self._location = store
         self._renew_before = timedelta(seconds=renew_before_seconds)
         self._log = log
 
     def exchange(self, call: RestRequest) -> RestAnswer:
-        """Credentials of whom the token is about."""
-        asked: ExchangeRequest = call.body
-        user = self._user(asked.token)
-        given = self._credentials(user, asked.session_name)
+        """Verify the token; return credentials for its user."""
+        request: ExchangeRequest = call.body
+        user = self._verify_user(request.token)
+        credentials = self._create_credentials(user, request.session_name)
         return RestAnswer(
-            Exchanged(
-                access_key_id=given.access_key_id,
-                secret_access_key=given.secret_access_key,
-                session_token=given.session_token,
-                expiration=timestamp(given.expiration),
-                renew_after=timestamp(given.expiration - self._renew_before),
+            ExchangeResponse(
+                access_key_id=credentials.access_key_id,
+                secret_access_key=credentials.secret_access_key,
+                session_token=credentials.session_token,
+                expiration=timestamp(credentials.expiration),
+                renew_after=timestamp(credentials.expiration - self._renew_before),
                 user=user,
-                bucket_name=self._store.bucket_name,
-                table_name=self._store.table_name,
-                region=self._store.region,
-                prefixes=prefixes(user),
+                bucket_name=self._location.bucket_name,
+                table_name=self._location.table_name,
+                region=self._location.region,
+                prefixes=user_prefixes(user),
             )
         )
 
-    def _user(self, token: str) -> str:
+    def _verify_user(self, token: str) -> str:
         try:
             return self._verifier.verify(token)
         except InvalidToken as error:
             if error.reason is InvalidTokenReason.KEYS_UNAVAILABLE:
                 self._log.error("provider_away")
-                raise _later("The identity provider does not answer. Try again.") from None
+                raise _unavailable("The identity provider does not respond. Try again.") from None
             self._log.info("caller_refused", cause=error.reason)
-            raise HandlerError(CODES.get(error.reason, Code.TOKEN_REFUSED), "The token is not taken.", 401) from None
+            raise HandlerError(
+                ERROR_CODES.get(error.reason, ExchangeErrorCode.TOKEN_REFUSED), "The token is not valid.", 401
+            ) from None
 
-    def _credentials(self, user: str, name: str) -> Credentials:
+    def _create_credentials(self, user: str, name: str) -> SessionCredentials:
         try:
-            return self._session(user, name)
+            return self._assume_role(user, name)
         except ServiceFailed as error:
             if error.is_transient:
                 self._log.warning("role_busy", cause=error.fault)
-                raise _later("Credentials cannot be given at the moment. Try again.") from None
+                raise _unavailable("AWS credentials are not available at the moment. Try again.") from None
             self._log.error("role_refused", cause=error.fault)
             raise
 
 
-def prefixes(user: str) -> Prefixes:
-    """Of a user."""
-    return Prefixes(
+def user_prefixes(user: str) -> UserPrefixes:
+    """Return the key prefixes of a user's objects."""
+    return UserPrefixes(
         raw=f"{s3_keys.RAW}{user}/",
         video=f"{s3_keys.VIDEO}{user}/",
         audio=f"{s3_keys.AUDIO}{user}/",
@@ -140,5 +148,5 @@ def prefixes(user: str) -> Prefixes:
     )
 
 
-def _later(message: str) -> HandlerError:
-    return HandlerError(Code.UNAVAILABLE, message, 503, retry_after_seconds=RETRY_SECONDS)
+def _unavailable(message: str) -> HandlerError:
+    return HandlerError(ExchangeErrorCode.UNAVAILABLE, message, 503, retry_after_seconds=RETRY_AFTER_SECONDS)

@@ -1,7 +1,7 @@
-"""Holds action items to the transcript, and brings those of several parts together. Pure.
+"""Verification of the model's action items against the transcript, and the merge of the items of several parts.
 
-The model decides what is an action item; code decides that somebody said it. A quote that was not said drops its item,
-and what is kept of it is the transcript's own wording with its time.
+The model decides which statements are action items. This code checks that they were said. An item whose quote does not
+occur in the transcript is dropped. The others keep the transcript's own wording and its time.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,96 +10,99 @@ from dataclasses import dataclass, field
 from handlers.common.text.quote_search import QuoteSearch, split_words
 from handlers.common.text.text_cleaning import clean_text
 from handlers.common.text.text_windows import Window
-from handlers.meetings.bedrock_summarize.model_answers import SaidItem
-from handlers.meetings.bedrock_summarize.summary import ActionItem, Quoted
-from handlers.meetings.bedrock_summarize.transcript import Said
+from handlers.meetings.bedrock_summarize.model_answers import ModelActionItem
+from handlers.meetings.bedrock_summarize.summary import ActionItem, TranscriptQuote
+from handlers.meetings.bedrock_summarize.transcript import TranscriptSegment
 
 
 @dataclass(frozen=True)
-class Placed:
-    """An action item, and which words of the transcript make it one."""
+class LocatedActionItem:
+    """An action item with the position of its quote in the transcript."""
 
     item: ActionItem = field(repr=False)
     first: tuple[int, int]
-    """The number of the piece that its quote begins in, and of the word there."""
+    """Number of the segment in which the quote begins, and of the word in that segment."""
     last: tuple[int, int]
-    ahead: bool = False
-    """Whether it begins in what follows its part, and so belongs to the next one."""
+    in_overlap: bool = False
+    """True if the quote begins in the overlap with the next part, and so belongs to the next part."""
 
-    def overlaps(self, other: "Placed") -> bool:
-        """Whether both rest on some same words."""
+    def overlaps(self, other: "LocatedActionItem") -> bool:
+        """Return True if both quotes share words."""
         return self.first <= other.last and other.first <= self.last
 
 
 @dataclass(frozen=True)
-class Checked:
-    """What is left of an answer."""
+class VerifiedItems:
+    """The items of one answer that were verified."""
 
-    placed: tuple[Placed, ...]
+    items: tuple[LocatedActionItem, ...]
     dropped: int
-    """Items whose quote was not said."""
+    """Number of items whose quote was not found."""
 
 
-def checked(items: Iterable[SaidItem], window: Window[Said]) -> Checked:
-    """What can be kept of a window's items."""
-    spoken = QuoteSearch(window.passages)
-    placed: list[Placed] = []
+def verify_items(items: Iterable[ModelActionItem], window: Window[TranscriptSegment]) -> VerifiedItems:
+    """Return the items whose quote occurs in the window."""
+    search = QuoteSearch(window.passages)
+    located: list[LocatedActionItem] = []
     dropped = 0
-    for one in items:
-        found = spoken.find(one.quote, None if one.said is None else one.said - window.first)
+    for model_item in items:
+        found = search.find(model_item.quote, None if model_item.said is None else model_item.said - window.first)
         if found is None:
             dropped += 1
             continue
         item = ActionItem(
-            text=clean_text(one.text),
-            owner=clean_text(one.owner or "") or None,
-            due=clean_text(one.due or "") or None,
-            quote=Quoted(text=found.quote, start_ms=found.start_ms),
+            text=clean_text(model_item.text),
+            owner=clean_text(model_item.owner or "") or None,
+            due=clean_text(model_item.due or "") or None,
+            quote=TranscriptQuote(text=found.quote, start_ms=found.start_ms),
         )
-        placed.append(
-            Placed(
+        located.append(
+            LocatedActionItem(
                 item,
                 first=(window.first + found.first, found.first_word),
                 last=(window.first + found.last, found.last_word),
-                ahead=found.first >= window.core_count,
+                in_overlap=found.first >= window.core_count,
             )
         )
-    return Checked(tuple(placed), dropped)
+    return VerifiedItems(tuple(located), dropped)
 
 
-def merged(parts: Sequence[Sequence[Placed]]) -> tuple[Placed, ...]:
-    """Each action item once, in the order in which they were said.
+def merge_items(parts: Sequence[Sequence[LocatedActionItem]]) -> tuple[LocatedActionItem, ...]:
+    """Return every action item once, in the order of the transcript.
 
-    What a part found in what follows it gives way to what the next one, which has it whole, made of the same words.
+    An item from the overlap is dropped if the next part, which contains the whole context, has an item with the same
+    words.
     """
-    kept: list[Placed] = []
+    kept: list[LocatedActionItem] = []
     for index, part in enumerate(parts):
-        following = parts[index + 1] if index + 1 < len(parts) else ()
-        for one in sorted(part, key=_position):
-            twice = one.ahead and any(_same_words(one, other) for other in following)
-            if not twice and not any(_same(one, other) for other in kept):
-                kept.append(one)
+        next_part = parts[index + 1] if index + 1 < len(parts) else ()
+        for item in sorted(part, key=_position):
+            is_in_next = item.in_overlap and any(_rests_on_same_words(item, candidate) for candidate in next_part)
+            if not is_in_next and not any(_is_same_item(item, kept_item) for kept_item in kept):
+                kept.append(item)
     return tuple(sorted(kept, key=_position))
 
 
-def same_owner(one: str | None, other: str | None) -> bool:
-    """Whether two names are one person's: a first name fits the whole one."""
-    mine, others = _words(one or ""), _words(other or "")
-    return mine == others or bool(mine and others and (mine <= others or others <= mine))
+def is_same_owner(name: str | None, other_name: str | None) -> bool:
+    """Return True if two names can mean the same person. A first name matches the full name."""
+    name_words, other_words = _words(name or ""), _words(other_name or "")
+    return name_words == other_words or bool(
+        name_words and other_words and (name_words <= other_words or other_words <= name_words)
+    )
 
 
-def _position(one: Placed) -> tuple[tuple[int, int], tuple[int, int]]:
-    return one.first, one.last
+def _position(item: LocatedActionItem) -> tuple[tuple[int, int], tuple[int, int]]:
+    return item.first, item.last
 
 
-def _same_words(one: Placed, other: Placed) -> bool:
-    nobody = one.item.owner is None or other.item.owner is None
-    return one.overlaps(other) and (nobody or same_owner(one.item.owner, other.item.owner))
+def _rests_on_same_words(item: LocatedActionItem, other: LocatedActionItem) -> bool:
+    is_unowned = item.item.owner is None or other.item.owner is None
+    return item.overlaps(other) and (is_unowned or is_same_owner(item.item.owner, other.item.owner))
 
 
-def _same(one: Placed, other: Placed) -> bool:
-    """Whether both say the same, word by word, wherever it was agreed."""
-    return _words(one.item.text) == _words(other.item.text) and same_owner(one.item.owner, other.item.owner)
+def _is_same_item(item: LocatedActionItem, other: LocatedActionItem) -> bool:
+    """Return True if text and owner are the same, even if the quotes differ."""
+    return _words(item.item.text) == _words(other.item.text) and is_same_owner(item.item.owner, other.item.owner)
 
 
 def _words(text: str) -> frozenset[str]:

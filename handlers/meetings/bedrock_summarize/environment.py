@@ -1,4 +1,4 @@
-"""What the summary reads from its environment."""
+"""Environment variables of the summary function, and value ranges that the stack's settings share."""
 
 from typing import Annotated, Self
 
@@ -8,9 +8,9 @@ from handlers.common.environment import HandlerEnvironment
 from handlers.common.name_patterns import GuardrailId, GuardrailVersion, ModelId
 
 SONNET = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
-"""Claude Sonnet 4.5 in whichever of the profile's regions has room."""
+"""Claude Sonnet 4.5 through an inference profile, which uses any of its regions with free capacity."""
 HAIKU = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
-"""Claude Haiku 4.5, likewise: for action items, once `compare_models` has passed it."""
+"""Claude Haiku 4.5, likewise. Use it for action items once `compare_models` has approved it."""
 OutputTokens = Annotated[int, Field(ge=256, le=32_000)]
 AnswerSeconds = Annotated[int, Field(ge=10, le=600)]
 PartCharacters = Annotated[int, Field(ge=1_000, le=400_000)]
@@ -20,30 +20,29 @@ AtOnce = Annotated[int, Field(ge=1, le=10)]
 
 
 class SummaryEnvironment(HandlerEnvironment):
-    """The function's."""
-
     bucket_name: str
     stack: str
-    """The dimension of the metrics."""
+    """Dimension of the metrics."""
     summary_model_id: ModelId = SONNET
     action_model_id: ModelId = SONNET
     guardrail_id: GuardrailId | None = None
     guardrail_version: GuardrailVersion | None = None
     max_output_tokens: OutputTokens = 4_000
-    """Of one answer."""
+    """Limit for one answer."""
     answer_seconds: AnswerSeconds = 150
-    """How long one answer may take."""
+    """Timeout for one answer."""
     part_characters: PartCharacters = 100_000
-    """A transcript that has more is summarised in parts of so many: two hours of speech."""
+    """Maximum length of a part. A longer transcript is summarised in parts. The default is about two hours of speech.
+    """
     overlap_characters: OverlapCharacters = OVERLAP_CHARACTERS
-    """How much of what follows a part is told with it: what is agreed at its end may be said in full there."""
+    """Text after a part that the model also receives, because the end of a part may be explained there."""
     at_once: AtOnce = 3
-    """Parts that are worked on at once: the model's quota is an account's."""
+    """Number of parts processed concurrently. The model's quota belongs to the whole account."""
 
     @model_validator(mode="after")
-    def _agrees(self) -> Self:
+    def _check_settings(self) -> Self:
         if (self.guardrail_id is None) != (self.guardrail_version is None):
-            raise ValueError("a guardrail has an id and a version")
+            raise ValueError("guardrail_id and guardrail_version must be set together")
         if self.overlap_characters * 2 > self.part_characters:
-            raise ValueError("parts overlap by half of their characters at most")
+            raise ValueError("overlap_characters must be at most half of part_characters")
         return self

@@ -1,4 +1,4 @@
-"""The function that summarises a meeting, called by the workflow when its sound is transcribed."""
+"""Lambda function that summarises a meeting. The workflow invokes it after the audio was transcribed."""
 
 import os
 from collections.abc import Mapping
@@ -15,37 +15,40 @@ from handlers.common.bedrock.converse import BedrockModel, Guardrail, InferenceO
 from handlers.common.lambda_runtime import LambdaContext
 from handlers.common.logging import EventLog
 from handlers.meetings.bedrock_summarize.environment import SummaryEnvironment
-from handlers.meetings.bedrock_summarize.model_requests import instructions
-from handlers.meetings.bedrock_summarize.stored_answers import Interviewer
-from handlers.meetings.bedrock_summarize.summarizer import Reading, Summarizer
+from handlers.meetings.bedrock_summarize.model_requests import read_instructions
+from handlers.meetings.bedrock_summarize.stored_answers import ModelAccess
+from handlers.meetings.bedrock_summarize.summarizer import Summarizer, SummarySettings
 from handlers.meetings.bedrock_summarize.workflow_event import SummaryRequest
 from handlers.meetings.meeting_store import MeetingStore
-from handlers.meetings.metrics import Metrics
+from handlers.meetings.metrics import MeetingMetrics
 from handlers.meetings.summary_errors import EventMalformed
 
 
-def summarizer(environment: SummaryEnvironment) -> Summarizer:
-    """On clients of this container's."""
-    # boto3 has types for it, but the project does not install them for one call.
+def create_summarizer(environment: SummaryEnvironment) -> Summarizer:
+    """Create a summariser with its clients."""
+    # Any: the project does not install the type stubs of this service for one call.
     bedrock: Any = boto3.client("bedrock-runtime", config=build_client_config(environment.answer_seconds))
     log = EventLog(environment.log_level)
-    models = {one: BedrockModel(bedrock, one) for one in (environment.summary_model_id, environment.action_model_id)}
-    instructions()  # read while the container starts
+    models = {
+        model_id: BedrockModel(bedrock, model_id)
+        for model_id in (environment.summary_model_id, environment.action_model_id)
+    }
+    read_instructions()  # caches the prompts during the initialisation phase
     return Summarizer(
         MeetingStore(boto3.client("s3", config=CONFIG), environment.bucket_name),
-        Metrics(boto3.client("cloudwatch", config=CONFIG), environment.stack),
-        Interviewer(models, environment.answer_seconds, log, RetryTiming()),
-        reading(environment),
+        MeetingMetrics(boto3.client("cloudwatch", config=CONFIG), environment.stack),
+        ModelAccess(models, environment.answer_seconds, log, RetryTiming()),
+        summary_settings(environment),
         ParallelCalls(environment.at_once),
         log,
     )
 
 
-def reading(environment: SummaryEnvironment) -> Reading:
-    """How a transcript is read."""
+def summary_settings(environment: SummaryEnvironment) -> SummarySettings:
+    """Return the settings of the summary."""
     identifier, version = environment.guardrail_id, environment.guardrail_version
     guardrail = None if identifier is None or version is None else Guardrail(identifier, version)
-    return Reading(
+    return SummarySettings(
         summary_model=environment.summary_model_id,
         action_model=environment.action_model_id,
         manner=InferenceOptions(environment.max_output_tokens, guardrail),
@@ -56,24 +59,22 @@ def reading(environment: SummaryEnvironment) -> Reading:
 
 @cache
 def _summarizer() -> Summarizer:
-    """Made once a container."""
-    return summarizer(SummaryEnvironment.read())
+    return create_summarizer(SummaryEnvironment.read())
 
 
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """The entry point of the function."""
-    result = _summarizer().summarize(_asked(event), context.get_remaining_time_in_millis())
+    result = _summarizer().summarize(_parse_request(event), context.get_remaining_time_in_millis())
     return result.model_dump(mode="json", by_alias=True)
 
 
-def _asked(event: Mapping[str, Any]) -> SummaryRequest:
+def _parse_request(event: Mapping[str, Any]) -> SummaryRequest:
     try:
         return SummaryRequest.model_validate(event)
     except ValidationError:
         pass
-    # Out here, so that it does not hold what the event says.
+    # Raised outside the except block, so that the exception does not refer to the event's data.
     raise EventMalformed("event_malformed")
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:
-    _summarizer()  # while the container starts, which is faster and comes before anybody waits
+    _summarizer()  # the initialisation phase is faster, and no execution waits for it

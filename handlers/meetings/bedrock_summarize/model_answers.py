@@ -1,6 +1,6 @@
-"""Reads what a model answers to each task: the form that was asked for, or what is wrong with it. Pure.
+"""Parsers of the model's answers. They raise BadAnswer with a problem that is sent back to the model.
 
-Whether an action item is true to the transcript is left to `action_items`.
+`action_items.py` checks whether an action item agrees with the transcript.
 """
 
 from dataclasses import dataclass, field
@@ -12,21 +12,21 @@ from pydantic import Field
 from handlers.common.bedrock.model_answers import ModelAnswer, UnusableAnswer, parse_json_answer, validate_or_none
 from handlers.common.text.text_cleaning import clean_text
 
-MAX_ANSWER = 200_000
-MAX_SUMMARY = 20_000
+MAX_ANSWER_CHARACTERS = 200_000
+MAX_SUMMARY_CHARACTERS = 20_000
 MAX_ITEMS = 100
 
 
-class Task(StrEnum):
-    """What a model is to do."""
+class SummaryTask(StrEnum):
+    """Task of a model request."""
 
     SUMMARY = "summary"
     ACTION_ITEMS = "actionItems"
     COMBINE = "combine"
 
 
-class Problem(StrEnum):
-    """What is wrong with an answer that is JSON, or would be, as the model is told."""
+class AnswerProblem(StrEnum):
+    """Problem of an answer that is JSON, or was cut off. The model receives the text with the second attempt."""
 
     CUT_OFF = "It was cut off at the limit of its length. Write less."
     NO_OBJECT = "It was JSON, but not an object with the fields that the task asks for."
@@ -36,15 +36,15 @@ class Problem(StrEnum):
     BAD_ITEM = "At least one action item lacked a field, or had one of the wrong type or length."
 
 
-class SaidItem(ModelAnswer):
-    """An action item, as the model has it."""
+class ModelActionItem(ModelAnswer):
+    """An action item as the model wrote it."""
 
     text: Annotated[str, Field(min_length=1, max_length=1_000, repr=False)]
     owner: Annotated[str | None, Field(max_length=200, repr=False)] = None
     due: Annotated[str | None, Field(max_length=200, repr=False)] = None
     quote: Annotated[str, Field(min_length=1, max_length=1_000, repr=False)]
     said: Annotated[int | None, Field(ge=0)] = None
-    """Where the quote begins, as the model thinks."""
+    """Number of the segment in which the quote begins, according to the model."""
 
 
 class _Envelope(ModelAnswer):
@@ -55,43 +55,50 @@ class _Envelope(ModelAnswer):
 
 
 @dataclass(frozen=True)
-class Items:
-    """The action items in an answer."""
+class ModelActionItems:
+    """The action items of one answer."""
 
-    items: tuple[SaidItem, ...] = field(repr=False)
+    items: tuple[ModelActionItem, ...] = field(repr=False)
     malformed: int = 0
-    """Those that were passed over, because they were none."""
+    """Number of malformed items that were skipped."""
 
 
-def summary_of(text: str, task: Task, part: str) -> str:
-    """The summary in an answer, a line a paragraph; raises UnusableAnswer."""
-    summary = _envelope(text, task, part).summary
-    if not isinstance(summary, str) or len(summary) > MAX_SUMMARY:
-        raise UnusableAnswer(Problem.NO_SUMMARY)
+def parse_summary(text: str, task: SummaryTask, part: str) -> str:
+    """Return the summary with one line per paragraph; raise UnusableAnswer."""
+    summary = _parse_envelope(text, task, part).summary
+    if not isinstance(summary, str) or len(summary) > MAX_SUMMARY_CHARACTERS:
+        raise UnusableAnswer(AnswerProblem.NO_SUMMARY)
     paragraphs = [clean for line in summary.splitlines() if (clean := clean_text(line))]
     if not paragraphs:
-        raise UnusableAnswer(Problem.NO_SUMMARY)
+        raise UnusableAnswer(AnswerProblem.NO_SUMMARY)
     return "\n".join(paragraphs)
 
 
-def items_of(text: str, part: str, *, patient: bool) -> Items:
-    """The action items in an answer; raises UnusableAnswer. `patient`: single ones that are none are passed over."""
-    given = _envelope(text, Task.ACTION_ITEMS, part).items
-    if given is None:
-        raise UnusableAnswer(Problem.NO_OBJECT)
-    if len(given) > MAX_ITEMS:
-        raise UnusableAnswer(Problem.TOO_MANY)
-    items = [item for each in given if (item := validate_or_none(SaidItem, each)) is not None and clean_text(item.text)]
-    malformed = len(given) - len(items)
+def parse_items(text: str, part: str, *, patient: bool) -> ModelActionItems:
+    """Return the action items; raise UnusableAnswer.
+
+    With `patient`, single malformed items are skipped, if at least one item is valid.
+    """
+    raw_items = _parse_envelope(text, SummaryTask.ACTION_ITEMS, part).items
+    if raw_items is None:
+        raise UnusableAnswer(AnswerProblem.NO_OBJECT)
+    if len(raw_items) > MAX_ITEMS:
+        raise UnusableAnswer(AnswerProblem.TOO_MANY)
+    items = [
+        item
+        for raw_item in raw_items
+        if (item := validate_or_none(ModelActionItem, raw_item)) is not None and clean_text(item.text)
+    ]
+    malformed = len(raw_items) - len(items)
     if malformed and (not patient or not items):
-        raise UnusableAnswer(Problem.BAD_ITEM)
-    return Items(tuple(items), malformed)
+        raise UnusableAnswer(AnswerProblem.BAD_ITEM)
+    return ModelActionItems(tuple(items), malformed)
 
 
-def _envelope(text: str, task: Task, part: str) -> _Envelope:
-    envelope = validate_or_none(_Envelope, parse_json_answer(text, MAX_ANSWER))
+def _parse_envelope(text: str, task: SummaryTask, part: str) -> _Envelope:
+    envelope = validate_or_none(_Envelope, parse_json_answer(text, MAX_ANSWER_CHARACTERS))
     if envelope is None:
-        raise UnusableAnswer(Problem.NO_OBJECT)
+        raise UnusableAnswer(AnswerProblem.NO_OBJECT)
     if (envelope.task, envelope.part) != (task.value, part):
-        raise UnusableAnswer(Problem.OTHER_TASK)
+        raise UnusableAnswer(AnswerProblem.OTHER_TASK)
     return envelope

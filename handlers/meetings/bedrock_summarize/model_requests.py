@@ -1,8 +1,9 @@
-"""What a model is asked about a meeting. Pure but for reading the prompts, which are files.
+"""Requests to the model about a meeting. The prompts are files in `prompts/`.
 
-The fixed part is all prompts, in the order of their names: so it is the same for each task and meeting, is kept once a
-model, and is long enough to be kept. Then come the lines of what was said, then the line that names the task. Where one
-model does both tasks, a second cache point stands between: the transcript is then read at full price once.
+Every request starts with all prompts, sorted by name. This prefix is the same for each task and meeting, so Bedrock
+caches it once per model; it is long enough to be cached. The transcript's lines follow, then the line that names the
+task. If one model does both tasks, a second cache point follows the transcript, so that only the first request pays its
+full price.
 """
 
 import hashlib
@@ -18,31 +19,37 @@ from handlers.common.bedrock import converse
 from handlers.common.bedrock.converse import CACHE_POINT, ContentBlock, ConverseRequest, InferenceOptions, to_json_lines
 from handlers.common.bedrock.model_questions import ModelQuestion, build_correction
 from handlers.common.text.text_windows import Window
-from handlers.meetings.bedrock_summarize.model_answers import Items, Problem, Task, items_of, summary_of
-from handlers.meetings.bedrock_summarize.transcript import Said
+from handlers.meetings.bedrock_summarize.model_answers import (
+    AnswerProblem,
+    ModelActionItems,
+    SummaryTask,
+    parse_items,
+    parse_summary,
+)
+from handlers.meetings.bedrock_summarize.transcript import TranscriptSegment
 
-PROMPTS = Path(__file__).parent / "prompts"
-PART_DIGITS = 12
+PROMPTS_FOLDER = Path(__file__).parent / "prompts"
+PART_ID_DIGITS = 12
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Asked(Generic[T]):
-    """One task."""
+class TaskQuestion(Generic[T]):
+    """A question with its task."""
 
-    task: Task
+    task: SummaryTask
     question: ModelQuestion[T]
 
     @property
-    def name(self) -> str:
-        """The same for the same question, whenever it is asked; without what the model is called."""
-        whole = json.dumps(self.question.request(None), sort_keys=True)
-        return hashlib.sha256(whole.encode()).hexdigest()
+    def digest(self) -> str:
+        """Hash that is the same for the same question. It does not depend on the model's id."""
+        request = json.dumps(self.question.request(None), sort_keys=True)
+        return hashlib.sha256(request.encode()).hexdigest()
 
 
 @dataclass(frozen=True)
-class Place:
-    """Which part of which meeting."""
+class PartPosition:
+    """Position of a part in its meeting."""
 
     index: int
     count: int
@@ -50,84 +57,90 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Style:
-    """How all questions are asked."""
+class QuestionStyle:
+    """Settings that all questions of a meeting share."""
 
     manner: InferenceOptions
-    transcript_kept: bool
-    """Whether a transcript is asked about again by the same model."""
+    transcript_cached: bool
+    """True if the same model is asked about each transcript part twice."""
 
 
 @cache
-def instructions() -> str:
-    """The fixed part of every question."""
-    return "\n".join(one.read_text(encoding="utf-8") for one in sorted(PROMPTS.glob("*.txt")))
+def read_instructions() -> str:
+    """Return the prompts, with which every request starts."""
+    return "\n".join(prompt.read_text(encoding="utf-8") for prompt in sorted(PROMPTS_FOLDER.glob("*.txt")))
 
 
-def summary(window: Window[Said], place: Place, style: Style) -> Asked[str]:
-    """Asks for the summary of a part."""
-    material = to_json_lines(_said(window))
-    read = partial(_summary, task=Task.SUMMARY, part=_name(material))
-    return _asked(Task.SUMMARY, material, place, style, read)
+def summary_question(window: Window[TranscriptSegment], place: PartPosition, style: QuestionStyle) -> TaskQuestion[str]:
+    """Return the question for the summary of a part."""
+    material = to_json_lines(_transcript_lines(window))
+    read = partial(_read_summary, task=SummaryTask.SUMMARY, part=_part_id(material))
+    return _question(SummaryTask.SUMMARY, material, place, style, read)
 
 
-def action_items(window: Window[Said], place: Place, style: Style) -> Asked[Items]:
-    """Asks for the action items of a part."""
-    material = to_json_lines(_said(window))
-    return _asked(Task.ACTION_ITEMS, material, place, style, partial(_items, part=_name(material)))
+def action_items_question(
+    window: Window[TranscriptSegment], place: PartPosition, style: QuestionStyle
+) -> TaskQuestion[ModelActionItems]:
+    """Return the question for the action items of a part."""
+    material = to_json_lines(_transcript_lines(window))
+    return _question(SummaryTask.ACTION_ITEMS, material, place, style, partial(_read_items, part=_part_id(material)))
 
 
-def combination(summaries: Sequence[str], language: str, style: Style) -> Asked[str]:
-    """Asks for one summary of several."""
+def combination_question(summaries: Sequence[str], language: str, style: QuestionStyle) -> TaskQuestion[str]:
+    """Return the question for one summary of several summaries."""
     material = to_json_lines({"summaryOf": number, "text": text} for number, text in enumerate(summaries))
-    read = partial(_summary, task=Task.COMBINE, part=_name(material))
-    once = Style(style.manner, transcript_kept=False)
-    return _asked(Task.COMBINE, material, Place(0, 1, language), once, read)
+    read = partial(_read_summary, task=SummaryTask.COMBINE, part=_part_id(material))
+    uncached = QuestionStyle(style.manner, transcript_cached=False)
+    return _question(SummaryTask.COMBINE, material, PartPosition(0, 1, language), uncached, read)
 
 
-def groups(texts: Sequence[str], characters: int) -> tuple[tuple[str, ...], ...]:
-    """Texts in groups of so many characters at most, in their order; never one alone but at the end."""
-    found: list[tuple[str, ...]] = []
+def group_texts(texts: Sequence[str], characters: int) -> tuple[tuple[str, ...], ...]:
+    """Group texts in their order, up to a number of characters. A group has at least two texts, except for the last
+    one.
+    """
+    groups: list[tuple[str, ...]] = []
     group: list[str] = []
     for text in texts:
         if len(group) > 1 and sum(map(len, group)) + len(text) > characters:
-            found.append(tuple(group))
+            groups.append(tuple(group))
             group = []
         group.append(text)
-    return (*found, tuple(group)) if group else tuple(found)
+    return (*groups, tuple(group)) if group else tuple(groups)
 
 
-def _asked(task: Task, material: ContentBlock, place: Place, style: Style, read: Callable[[str, bool], T]) -> Asked[T]:
-    head: Mapping[str, Any] = {
+def _question(
+    task: SummaryTask, material: ContentBlock, place: PartPosition, style: QuestionStyle, read: Callable[[str, bool], T]
+) -> TaskQuestion[T]:
+    task_line: Mapping[str, Any] = {
         "task": task.value,
-        "part": _name(material),
+        "part": _part_id(material),
         "index": place.index,
         "count": place.count,
         "language": place.language,
     }
-    content = [material, *([CACHE_POINT] if style.transcript_kept else []), to_json_lines([head])]
+    content = [material, *([CACHE_POINT] if style.transcript_cached else []), to_json_lines([task_line])]
 
     def request(problem: StrEnum | None) -> ConverseRequest:
         return converse.build_request(
-            instructions(), [*content, *([] if problem is None else [build_correction(problem)])], style.manner
+            read_instructions(), [*content, *([] if problem is None else [build_correction(problem)])], style.manner
         )
 
-    return Asked(task, ModelQuestion(request, read, Problem.CUT_OFF))
+    return TaskQuestion(task, ModelQuestion(request, read, AnswerProblem.CUT_OFF))
 
 
-def _said(window: Window[Said]) -> Iterator[dict[str, Any]]:
-    for number, one in enumerate(window.passages, window.first):
-        yield {"said": number, "speaker": one.speaker, "text": one.text}
+def _transcript_lines(window: Window[TranscriptSegment]) -> Iterator[dict[str, Any]]:
+    for number, segment in enumerate(window.passages, window.first):
+        yield {"said": number, "speaker": segment.speaker, "text": segment.text}
 
 
-def _name(material: ContentBlock) -> str:
-    """What the answer must name, so that it is no other material's."""
-    return hashlib.sha256(material["text"].encode()).hexdigest()[:PART_DIGITS]
+def _part_id(material: ContentBlock) -> str:
+    """Return the id that the answer must repeat, so that it cannot belong to other material."""
+    return hashlib.sha256(material["text"].encode()).hexdigest()[:PART_ID_DIGITS]
 
 
-def _summary(text: str, _last: bool, *, task: Task, part: str) -> str:
-    return summary_of(text, task, part)
+def _read_summary(text: str, _last: bool, *, task: SummaryTask, part: str) -> str:
+    return parse_summary(text, task, part)
 
 
-def _items(text: str, last: bool, *, part: str) -> Items:
-    return items_of(text, part, patient=last)
+def _read_items(text: str, last: bool, *, part: str) -> ModelActionItems:
+    return parse_items(text, part, patient=last)

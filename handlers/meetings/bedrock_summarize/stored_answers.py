@@ -1,10 +1,10 @@
-"""Asks the models about one recording: once for each question, whatever breaks off in between.
+"""Questions to the models about one recording, with answers that are stored in S3.
 
-Answers are kept below the recording's `work/`, so that a summary that breaks off goes on where it was, and no question
-is paid for twice. Another prompt, transcript, setting or model is another question.
+Every valid answer is stored below the recording's `work/`. A summary that was interrupted continues there, and no
+question is paid for twice. Another prompt, transcript, setting or model makes another question.
 
-It decides how long a busy model is waited for, and what each fault means to the workflow. Safe to use from several
-threads.
+This module decides how long to wait for a busy model, and which error the workflow receives for each fault. Several
+threads may use one instance.
 """
 
 import hashlib
@@ -21,91 +21,97 @@ from handlers.common.bedrock.model_answers import UnusableAnswer
 from handlers.common.bedrock.model_questions import MAX_ATTEMPTS, ModelQuestion, NoAnswer, ask_model
 from handlers.common.logging import EventLog
 from handlers.common.websocket.messages import Message
-from handlers.meetings.bedrock_summarize.model_requests import Asked
-from handlers.meetings.bedrock_summarize.summary import Tokens
+from handlers.meetings.bedrock_summarize.model_requests import TaskQuestion
+from handlers.meetings.bedrock_summarize.summary import SummaryTokens
 from handlers.meetings.meeting_store import MeetingStore
 from handlers.meetings.s3_keys import Recording
 from handlers.meetings.summary_errors import ModelBusy, ModelRefused, SummaryUnusable
 
-WAITED_SECONDS = 60.0
-"""How long a model that is busy is asked again, beside the time that answers take. After that it is the workflow's turn:
-waiting there costs nothing."""
-MAX_BYTES = 2 * 1024**2
-"""Of an answer that is kept."""
+BUSY_MODEL_SECONDS = 60.0
+"""Time for repeating requests to a busy model, in addition to the time for the answers. After that, the workflow waits,
+which costs nothing.
+"""
+MAX_STORED_BYTES = 2 * 1024**2
+"""Maximum size of a stored answer."""
 T = TypeVar("T")
 
 
-class KeptAnswer(Message):
-    """An answer that could be used."""
+class StoredAnswer(Message):
+    """A valid answer of a model."""
 
     schema_version: Literal[1] = 1
     text: str = Field(repr=False)
-    tokens: Tokens
-    """What it cost, with the one before it that could not be used."""
+    tokens: SummaryTokens
+    """Tokens of this answer and of an invalid answer before it."""
 
 
 @dataclass(frozen=True)
-class Interviewer:
-    """What asks."""
+class ModelAccess:
+    """The models and the settings for asking them."""
 
     models: Mapping[str, LanguageModel]
-    """By id."""
+    """Models by id."""
     answer_seconds: float
     log: EventLog
     timing: RetryTiming
 
 
-class Interview:
-    """The questions about one recording."""
+class StoredAnswers:
+    """Answers to the questions about one recording."""
 
-    def __init__(self, interviewer: Interviewer, store: MeetingStore, recording: Recording, deadline: float) -> None:
-        self._with = interviewer
+    def __init__(self, interviewer: ModelAccess, store: MeetingStore, recording: Recording, deadline: float) -> None:
+        self._models = interviewer
         self._store = store
         self._recording = recording
         self._deadline = deadline
 
-    def answer(self, model_id: str, asked: Asked[T]) -> tuple[T, Tokens]:
-        """The answer and what it cost, now or earlier; raises SummaryFailed."""
-        key = self._recording.answer(hashlib.sha256(f"{model_id}\n{asked.name}".encode()).hexdigest())
-        data = self._store.read(key, MAX_BYTES)
+    def answer(self, model_id: str, task_question: TaskQuestion[T]) -> tuple[T, SummaryTokens]:
+        """Return the stored answer, or ask the model and store its answer; raise SummaryFailed.
+
+        The tokens are those of the request that produced the answer, even if it was sent earlier.
+        """
+        key = self._recording.answer_key(hashlib.sha256(f"{model_id}\n{task_question.digest}".encode()).hexdigest())
+        data = self._store.read(key, MAX_STORED_BYTES)
         if data is not None:
             try:
-                found = KeptAnswer.model_validate_json(data)
-                return asked.question.read(found.text, True), found.tokens
+                stored = StoredAnswer.model_validate_json(data)
+                return task_question.question.read(stored.text, True), stored.tokens
             except (ValidationError, UnusableAnswer):
-                pass  # the rules have changed since
-        answer, kept = self._asked(model_id, asked)
-        self._store.write(key, kept.model_dump_json(by_alias=True))
-        return answer, kept.tokens
+                pass  # the validation rules have changed since it was stored
+        answer, new_answer = self._ask_model(model_id, task_question)
+        self._store.write(key, new_answer.model_dump_json(by_alias=True))
+        return answer, new_answer.tokens
 
-    def _asked(self, model_id: str, asked: Asked[T]) -> tuple[T, KeptAnswer]:
-        spent: list[TokenUsage] = []
+    def _ask_model(self, model_id: str, task_question: TaskQuestion[T]) -> tuple[T, StoredAnswer]:
+        usages: list[TokenUsage] = []
 
         def read(text: str, last: bool) -> tuple[T, str]:
-            return asked.question.read(text, last), text
+            return task_question.question.read(text, last), text
 
         def count(usage: TokenUsage) -> None:
-            spent.append(usage)
-            self._count(asked, usage)
+            usages.append(usage)
+            self._log_usage(task_question, usage)
 
-        question = ModelQuestion(asked.question.request, read, asked.question.cut_off_problem)
-        seconds, now = self._with.answer_seconds, self._with.timing.now()
-        patience = Retrier(self._with.timing, min(self._deadline, now + MAX_ATTEMPTS * seconds + WAITED_SECONDS))
+        question = ModelQuestion(task_question.question.request, read, task_question.question.cut_off_problem)
+        answer_seconds, now = self._models.answer_seconds, self._models.timing.now()
+        patience = Retrier(
+            self._models.timing, min(self._deadline, now + MAX_ATTEMPTS * answer_seconds + BUSY_MODEL_SECONDS)
+        )
         try:
-            found = ask_model(self._with.models[model_id], question, patience, seconds, count)
+            result = ask_model(self._models.models[model_id], question, patience, answer_seconds, count)
         except ServiceFailed as error:
             fault = error.fault
         else:
-            if isinstance(found, NoAnswer):
-                raise SummaryUnusable(found) if found is NoAnswer.UNUSABLE else ModelRefused(found)
-            answer, text = found
-            return answer, KeptAnswer(text=text, tokens=total(spent))
+            if isinstance(result, NoAnswer):
+                raise SummaryUnusable(result) if result is NoAnswer.UNUSABLE else ModelRefused(result)
+            answer, text = result
+            return answer, StoredAnswer(text=text, tokens=sum_tokens(usages))
         raise ModelBusy(fault) if fault in TRANSIENT_FAULTS else ModelRefused(fault)
 
-    def _count(self, asked: Asked[T], usage: TokenUsage) -> None:
-        self._with.log.info(
+    def _log_usage(self, task_question: TaskQuestion[T], usage: TokenUsage) -> None:
+        self._models.log.info(
             "model_answered",
-            task=asked.task.value,
+            task=task_question.task.value,
             input_tokens=usage.input_tokens,
             output_tokens=usage.output_tokens,
             cache_read_tokens=usage.cache_read_tokens,
@@ -113,11 +119,11 @@ class Interview:
         )
 
 
-def total(spent: "list[TokenUsage] | list[Tokens]") -> Tokens:
-    """What several answers cost."""
-    return Tokens(
-        input_tokens=sum(one.input_tokens for one in spent),
-        output_tokens=sum(one.output_tokens for one in spent),
-        cache_read_tokens=sum(one.cache_read_tokens for one in spent),
-        cache_write_tokens=sum(one.cache_write_tokens for one in spent),
+def sum_tokens(usages: "list[TokenUsage] | list[SummaryTokens]") -> SummaryTokens:
+    """Return the sum of the tokens of several answers."""
+    return SummaryTokens(
+        input_tokens=sum(usage.input_tokens for usage in usages),
+        output_tokens=sum(usage.output_tokens for usage in usages),
+        cache_read_tokens=sum(usage.cache_read_tokens for usage in usages),
+        cache_write_tokens=sum(usage.cache_write_tokens for usage in usages),
     )

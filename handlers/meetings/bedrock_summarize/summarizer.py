@@ -1,8 +1,8 @@
-"""Makes a meeting's transcript, its summary and its action items.
+"""Creation of a meeting's transcript, summary and action items.
 
-It decides in which order things are done, and that nothing is done twice: a summary that is there is the summary, a
-transcript that is there is the transcript, and an answer that was kept is not asked for again. A long transcript is
-read in parts, each for its summary and then for its action items, several parts at once; the summaries become one.
+Nothing is done twice: an existing summary or transcript is used as it is, and a stored answer is not requested again. A
+long transcript is processed in parts, several of them concurrently. Each part gets a summary and then its action items.
+The summaries are then combined into one.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,33 +18,33 @@ from handlers.common.logging import EventLog, hash_for_log
 from handlers.common.text.text_windows import Window, WindowSizes, split_into_windows
 from handlers.common.websocket.messages import Message
 from handlers.meetings.bedrock_summarize import model_requests
-from handlers.meetings.bedrock_summarize.action_items import Checked, checked, merged
-from handlers.meetings.bedrock_summarize.model_requests import Place, Style
-from handlers.meetings.bedrock_summarize.stored_answers import Interview, Interviewer, total
-from handlers.meetings.bedrock_summarize.summary import Summary, Tokens
-from handlers.meetings.bedrock_summarize.transcript import Said, Transcript
+from handlers.meetings.bedrock_summarize.action_items import VerifiedItems, merge_items, verify_items
+from handlers.meetings.bedrock_summarize.model_requests import PartPosition, QuestionStyle
+from handlers.meetings.bedrock_summarize.stored_answers import ModelAccess, StoredAnswers, sum_tokens
+from handlers.meetings.bedrock_summarize.summary import Summary, SummaryTokens
+from handlers.meetings.bedrock_summarize.transcript import Transcript, TranscriptSegment
 from handlers.meetings.bedrock_summarize.transcript_assembly import (
     MAX_OUTPUT_BYTES,
-    BadTranscript,
-    HeardPart,
-    joined,
-    said_in,
+    InvalidPartOutput,
+    TranscribedPart,
+    join_parts,
+    parse_part,
 )
 from handlers.meetings.bedrock_summarize.workflow_event import SummaryOutcome, SummaryRequest, SummaryResult
 from handlers.meetings.meeting_store import MeetingStore
-from handlers.meetings.metrics import INPUT_TOKENS, OUTPUT_TOKENS, Measure, Metrics
+from handlers.meetings.metrics import INPUT_TOKENS, OUTPUT_TOKENS, MeetingMetric, MeetingMetrics
 from handlers.meetings.summary_errors import StorageFailed, SummaryFailed, TranscriptMissing, TranscriptUnreadable
 
 FINISH_SECONDS = 10.0
-"""Kept for writing what was found."""
+"""Reserved for writing the results."""
 MAX_TRANSCRIPT_BYTES = 32 * 1024**2
 MAX_SUMMARY_BYTES = 4 * 1024**2
 M = TypeVar("M", bound=Message)
 
 
 @dataclass(frozen=True)
-class Reading:
-    """How a transcript is read, and by whom."""
+class SummarySettings:
+    """Settings of the summary."""
 
     summary_model: str
     action_model: str
@@ -53,19 +53,19 @@ class Reading:
     overlap_characters: int
 
     @property
-    def style(self) -> Style:
-        """How a part is asked about: one model reads it twice, and two models once each."""
-        return Style(self.manner, transcript_kept=self.summary_model == self.action_model)
+    def style(self) -> QuestionStyle:
+        """Style of the questions. If one model does both tasks, it caches the transcript between them."""
+        return QuestionStyle(self.manner, transcript_cached=self.summary_model == self.action_model)
 
 
 @dataclass(frozen=True)
-class _Part:
-    """What came of a part."""
+class _PartResult:
+    """Result of one part."""
 
     summary: str
-    checked: Checked
+    verified: VerifiedItems
     malformed: int
-    tokens: Tokens
+    tokens: SummaryTokens
 
 
 @dataclass(frozen=True)
@@ -73,18 +73,18 @@ class Summarizer:
     """Summarises meetings."""
 
     store: MeetingStore
-    metrics: Metrics
-    interviewer: Interviewer
-    reading: Reading
+    metrics: MeetingMetrics
+    models: ModelAccess
+    settings: SummarySettings
     parallel: ParallelCalls
     log: EventLog
 
-    def summarize(self, asked: SummaryRequest, remaining_ms: int) -> SummaryResult:
-        """What came of a recording; raises SummaryFailed."""
-        key_hash = hash_for_log(asked.recording.summary)
-        begun = self.interviewer.timing.now()
+    def summarize(self, request: SummaryRequest, remaining_ms: int) -> SummaryResult:
+        """Summarise a recording; raise SummaryFailed."""
+        key_hash = hash_for_log(request.recording.summary_key)
+        started_at = self.models.timing.now()
         try:
-            result = self._result(asked, begun + remaining_ms / 1000 - FINISH_SECONDS)
+            result = self._find_or_summarize(request, started_at + remaining_ms / 1000 - FINISH_SECONDS)
         except SummaryFailed as failed:
             self.log.warning("summary_failed", key_hash=key_hash, error_type=type(failed).__name__, cause=str(failed))
             raise
@@ -94,106 +94,121 @@ class Summarizer:
             outcome=result.outcome.value,
             action_items=result.action_items,
             dropped=result.dropped,
-            milliseconds=round((self.interviewer.timing.now() - begun) * 1000),
+            milliseconds=round((self.models.timing.now() - started_at) * 1000),
         )
         return result
 
-    def _result(self, asked: SummaryRequest, deadline: float) -> SummaryResult:
-        found = self._summary(asked)
-        if found is not None:
-            return _told(asked, found, made=False)
-        transcript = self._transcript(asked)
+    def _find_or_summarize(self, request: SummaryRequest, deadline: float) -> SummaryResult:
+        existing = self._read_summary(request)
+        if existing is not None:
+            return _summary_result(request, existing, made=False)
+        transcript = self._read_or_join_transcript(request)
         if not transcript.said:
-            return SummaryResult(outcome=SummaryOutcome.NOTHING_SAID, transcript_key=asked.recording.transcript)
-        interview = Interview(self.interviewer, self.store, asked.recording, deadline)
-        summary = self._made(transcript, interview)
-        if not self.store.write_new(asked.recording.summary, summary.model_dump_json(by_alias=True)):
-            # Another one was quicker: that is the summary, and its tokens are the ones that are counted.
-            return _told(asked, self._summary(asked) or summary, made=False)
-        self._measure(summary.tokens)
-        return _told(asked, summary, made=True)
+            return SummaryResult(outcome=SummaryOutcome.NOTHING_SAID, transcript_key=request.recording.transcript_key)
+        answers = StoredAnswers(self.models, self.store, request.recording, deadline)
+        summary = self._summarize_transcript(transcript, answers)
+        if not self.store.write_new(request.recording.summary_key, summary.model_dump_json(by_alias=True)):
+            # A concurrent invocation wrote its summary first, and has sent the metrics for it.
+            return _summary_result(request, self._read_summary(request) or summary, made=False)
+        self._put_metrics(summary.tokens)
+        return _summary_result(request, summary, made=True)
 
-    def _summary(self, asked: SummaryRequest) -> Summary | None:
-        data = self.store.read(asked.recording.summary, MAX_SUMMARY_BYTES)
-        return None if data is None else _parsed(Summary, data)
+    def _read_summary(self, request: SummaryRequest) -> Summary | None:
+        data = self.store.read(request.recording.summary_key, MAX_SUMMARY_BYTES)
+        return None if data is None else _parse_stored(Summary, data)
 
-    def _transcript(self, asked: SummaryRequest) -> Transcript:
-        """What is there, or else what the parts make."""
-        recording = asked.recording
-        data = self.store.read(recording.transcript, MAX_TRANSCRIPT_BYTES)
+    def _read_or_join_transcript(self, request: SummaryRequest) -> Transcript:
+        """Return the stored transcript, or join the transcripts of the parts and store the result."""
+        recording = request.recording
+        data = self.store.read(recording.transcript_key, MAX_TRANSCRIPT_BYTES)
         if data is not None:
-            return _parsed(Transcript, data)
-        parts = (self._heard(asked, at) for at in range(len(asked.audio)))
-        transcript = _readable(lambda: joined(parts, asked.language, asked.duration_ms))
-        self.store.write(recording.transcript, transcript.model_dump_json(by_alias=True))
+            return _parse_stored(Transcript, data)
+        parts = (self._read_part(request, at) for at in range(len(request.audio)))
+        transcript = _join_readable(lambda: join_parts(parts, request.language, request.duration_ms))
+        self.store.write(recording.transcript_key, transcript.model_dump_json(by_alias=True))
         return transcript
 
-    def _heard(self, asked: SummaryRequest, at: int) -> tuple[Said, ...]:
-        output = self.store.read(asked.recording.part_transcript(at, asked.language), MAX_OUTPUT_BYTES)
+    def _read_part(self, request: SummaryRequest, number: int) -> tuple[TranscriptSegment, ...]:
+        output = self.store.read(request.recording.part_transcript_key(number, request.language), MAX_OUTPUT_BYTES)
         if output is None:
             raise TranscriptMissing("part_missing")
-        part = HeardPart(asked.audio[at].offset_ms, asked.audio[at].duration_ms, output)
-        return said_in(part, asked.language, at + 1 if len(asked.audio) > 1 else None)
+        part = TranscribedPart(request.audio[number].offset_ms, request.audio[number].duration_ms, output)
+        return parse_part(part, request.language, number + 1 if len(request.audio) > 1 else None)
 
-    def _made(self, transcript: Transcript, interview: Interview) -> Summary:
-        reading = self.reading
-        # Only the characters count: what is said in a part may take as long as it likes.
-        sizes = WindowSizes(reading.part_characters, transcript.said[-1].end_ms + 1, reading.overlap_characters)
-        cut = split_into_windows(transcript.said, sizes)
-        place = partial(Place, count=len(cut), language=transcript.language)
-        parts = self.parallel.call_all(lambda one: self._part(one, place(one.index), interview), cut)
-        summary, tokens = self._combined([one.summary for one in parts], transcript.language, interview)
-        items = tuple(one.item for one in merged([one.checked.placed for one in parts]))
+    def _summarize_transcript(self, transcript: Transcript, answers: StoredAnswers) -> Summary:
+        settings = self.settings
+        # Only characters limit a part, so the duration limit is the whole transcript.
+        sizes = WindowSizes(settings.part_characters, transcript.said[-1].end_ms + 1, settings.overlap_characters)
+        transcript_windows = split_into_windows(transcript.said, sizes)
+        position = partial(PartPosition, count=len(transcript_windows), language=transcript.language)
+        parts = self.parallel.call_all(
+            lambda window: self._summarize_part(window, position(window.index), answers), transcript_windows
+        )
+        summary, tokens = self._combine_summaries([part.summary for part in parts], transcript.language, answers)
+        items = tuple(item.item for item in merge_items([part.verified.items for part in parts]))
         self.log.info(
             "meeting_read",
             parts=len(parts),
             action_items=len(items),
-            malformed=sum(one.malformed for one in parts),
-            dropped=sum(one.checked.dropped for one in parts),
+            malformed=sum(part.malformed for part in parts),
+            dropped=sum(part.verified.dropped for part in parts),
         )
         return Summary(
             summary=summary,
             action_items=items,
-            dropped=sum(one.checked.dropped for one in parts),
-            summary_model=reading.summary_model,
-            action_model=reading.action_model,
-            tokens=total([*(one.tokens for one in parts), tokens]),
+            dropped=sum(part.verified.dropped for part in parts),
+            summary_model=settings.summary_model,
+            action_model=settings.action_model,
+            tokens=sum_tokens([*(part.tokens for part in parts), tokens]),
         )
 
-    def _part(self, window: Window[Said], place: Place, interview: Interview) -> _Part:
-        """The summary first: where one model does both, the transcript is kept when it reads it again."""
-        reading = self.reading
-        summary, read = interview.answer(reading.summary_model, model_requests.summary(window, place, reading.style))
-        asked = model_requests.action_items(window, place, reading.style)
-        answer, read_again = interview.answer(reading.action_model, asked)
-        return _Part(summary, checked(answer.items, window), answer.malformed, total([read, read_again]))
+    def _summarize_part(
+        self, window: Window[TranscriptSegment], position: PartPosition, answers: StoredAnswers
+    ) -> _PartResult:
+        """Request the summary first. If one model does both tasks, the transcript is in its cache for the second
+        request.
+        """
+        settings = self.settings
+        summary, summary_tokens = answers.answer(
+            settings.summary_model, model_requests.summary_question(window, position, settings.style)
+        )
+        question = model_requests.action_items_question(window, position, settings.style)
+        answer, item_tokens = answers.answer(settings.action_model, question)
+        return _PartResult(
+            summary, verify_items(answer.items, window), answer.malformed, sum_tokens([summary_tokens, item_tokens])
+        )
 
-    def _combined(self, summaries: Sequence[str], language: str, interview: Interview) -> tuple[str, Tokens]:
-        """One summary of all; of very many, groups become one each until one is left."""
-        reading = self.reading
-        spent: list[Tokens] = []
+    def _combine_summaries(
+        self, summaries: Sequence[str], language: str, answers: StoredAnswers
+    ) -> tuple[str, SummaryTokens]:
+        """Return one summary of all. Many summaries are combined in groups, repeatedly, until a single one is left."""
+        settings = self.settings
+        spent: list[SummaryTokens] = []
         while len(summaries) > 1:
             shorter: list[str] = []
-            for group in model_requests.groups(summaries, reading.part_characters):
+            for group in model_requests.group_texts(summaries, settings.part_characters):
                 if len(group) == 1:
                     shorter += group
                     continue
-                asked = model_requests.combination(group, language, reading.style)
-                text, tokens = interview.answer(reading.summary_model, asked)
+                question = model_requests.combination_question(group, language, settings.style)
+                text, tokens = answers.answer(settings.summary_model, question)
                 shorter.append(text)
                 spent.append(tokens)
             summaries = shorter
-        return summaries[0], total(spent)
+        return summaries[0], sum_tokens(spent)
 
-    def _measure(self, tokens: Tokens) -> None:
-        """Tells what it cost."""
-        read = tokens.input_tokens + tokens.cache_read_tokens + tokens.cache_write_tokens
-        measures = [Measure(INPUT_TOKENS, read, "Count"), Measure(OUTPUT_TOKENS, tokens.output_tokens, "Count")]
+    def _put_metrics(self, tokens: SummaryTokens) -> None:
+        """Send the tokens of the summary as metrics."""
+        input_tokens = tokens.input_tokens + tokens.cache_read_tokens + tokens.cache_write_tokens
+        measures = [
+            MeetingMetric(INPUT_TOKENS, input_tokens, "Count"),
+            MeetingMetric(OUTPUT_TOKENS, tokens.output_tokens, "Count"),
+        ]
         self.metrics.put_or_log(measures, self.log)
 
 
-def _parsed(model: type[M], data: bytes) -> M:
-    """What was kept by this module; anything else in its place is for a person to look at."""
+def _parse_stored(model: type[M], data: bytes) -> M:
+    """Parse an object that this module has written. An operator has to check anything else in its place."""
     try:
         return model.model_validate_json(data)
     except ValidationError:
@@ -201,19 +216,19 @@ def _parsed(model: type[M], data: bytes) -> M:
     raise StorageFailed("unreadable")
 
 
-def _readable(join: Callable[[], Transcript]) -> Transcript:
+def _join_readable(join: Callable[[], Transcript]) -> Transcript:
     try:
         return join()
-    except BadTranscript as bad:
+    except InvalidPartOutput as bad:
         cause = str(bad)
     raise TranscriptUnreadable(cause)
 
 
-def _told(asked: SummaryRequest, summary: Summary, *, made: bool) -> SummaryResult:
+def _summary_result(request: SummaryRequest, summary: Summary, *, made: bool) -> SummaryResult:
     return SummaryResult(
         outcome=SummaryOutcome.SUMMARIZED,
-        transcript_key=asked.recording.transcript,
-        summary_key=asked.recording.summary,
+        transcript_key=request.recording.transcript_key,
+        summary_key=request.recording.summary_key,
         action_items=len(summary.action_items),
         dropped=summary.dropped,
         **summary.tokens.model_dump(),

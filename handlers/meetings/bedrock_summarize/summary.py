@@ -1,4 +1,4 @@
-"""A meeting's summary as it is kept and as clients read it. Pure."""
+"""A meeting's summary as S3 stores it and as clients read it."""
 
 from typing import Literal
 
@@ -6,25 +6,25 @@ from handlers.common.websocket.messages import Message
 from handlers.meetings.media_result import Milliseconds
 
 
-class Quoted(Message):
-    """Words of the transcript, as they stand there."""
+class TranscriptQuote(Message):
+    """A passage of the transcript, word for word."""
 
     text: str
     start_ms: Milliseconds
 
 
 class ActionItem(Message):
-    """Something that somebody is to do."""
+    """A task that a participant promised or accepted in the meeting."""
 
     text: str
     owner: str | None = None
     due: str | None = None
-    """As it was said: `by Friday`, or a date."""
-    quote: Quoted
+    """Due time in the words of the speaker, for example `by Friday` or a date."""
+    quote: TranscriptQuote
 
 
-class Tokens(Message):
-    """What a summary cost, by the kind of token."""
+class SummaryTokens(Message):
+    """Number of tokens that a summary cost, by kind."""
 
     input_tokens: int = 0
     output_tokens: int = 0
@@ -33,13 +33,13 @@ class Tokens(Message):
 
 
 class Summary(Message):
-    """What came of a meeting."""
+    """Summary of a meeting with its action items."""
 
     schema_version: Literal[1] = 1
     summary: str
     action_items: tuple[ActionItem, ...] = ()
     dropped: int = 0
-    """Action items whose quote nobody had said."""
+    """Number of action items that were dropped because their quote does not occur in the transcript."""
     summary_model: str
     action_model: str
-    tokens: Tokens
+    tokens: SummaryTokens

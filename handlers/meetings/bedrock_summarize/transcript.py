@@ -1,4 +1,4 @@
-"""A meeting's transcript as it is kept and summarised: who said what, from when to when. Pure."""
+"""A meeting's transcript as S3 stores it and as the models and clients read it."""
 
 from typing import Literal
 
@@ -6,20 +6,20 @@ from handlers.common.websocket.messages import Message
 from handlers.meetings.media_result import Milliseconds
 
 
-class Said(Message):
-    """What one speaker said in one go."""
+class TranscriptSegment(Message):
+    """Speech of one speaker without a long pause."""
 
     speaker: str
-    """As Amazon Transcribe labels them; of several parts of a recording, with the part before it."""
+    """Label from Amazon Transcribe. If the recording has several parts, the number of the part comes before it."""
     start_ms: Milliseconds
     end_ms: Milliseconds
     text: str
 
 
 class Transcript(Message):
-    """All that was said in a meeting, in its order."""
+    """All segments of a meeting in their order."""
 
     schema_version: Literal[1] = 1
     language: str
     duration_ms: Milliseconds
-    said: tuple[Said, ...] = ()
+    said: tuple[TranscriptSegment, ...] = ()

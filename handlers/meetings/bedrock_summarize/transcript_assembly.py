@@ -1,11 +1,11 @@
-"""One transcript of a meeting, out of what Amazon Transcribe makes of each part of its sound. Pure.
+"""Conversion of the outputs of Amazon Transcribe into one transcript of the meeting.
 
-What one speaker says is one piece until somebody else speaks, there is a pause, or it has become long and a sentence
-ends: so each piece says within seconds when something was said, and none is too long for a model's window. Times are
-moved to where the part begins. Speakers are labelled anew in each part, so labels of several parts name theirs: the
-same voice may have two.
+A segment ends if another speaker begins, after a pause, or at the end of a sentence once it is long. So each segment's
+time is exact within seconds, and no segment is too long for a model request. Times are shifted by the start of the
+part. Amazon Transcribe labels the speakers of each part separately, so labels of several parts include the part's
+number, and one voice may have two labels.
 
-A part's output may be anything: it is parsed, bounded, and refused where its words are later than the part is long.
+Outputs are untrusted: they are parsed, limited in size, and rejected if words end later than the part.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,138 +19,142 @@ from handlers.common.text.transcribe_output import (
     TranscribedWord,
     parse_transcribe_output,
 )
-from handlers.meetings.bedrock_summarize.transcript import Said, Transcript
+from handlers.meetings.bedrock_summarize.transcript import Transcript, TranscriptSegment
 
 MAX_OUTPUT_BYTES = 32 * 1024**2
-"""Of a part's output. Four hours of speech have about 12 MB: each word stands there twice, with its times."""
+"""Maximum size of a part's output. Four hours of speech take about 12 MB, because each word occurs twice with its
+times.
+"""
 MAX_CHARACTERS = 3_000_000
-"""Of all that is said: two days of speech."""
+"""Maximum length of the whole transcript: about two days of speech."""
 MAX_SPEAKER_CHARACTERS = 50
 PAUSE_MS = 1_500
-LONG_CHARACTERS = 300
-"""A piece ends with the sentence that takes it beyond this."""
-LONGEST_CHARACTERS = 1_000
-"""A piece ends here in any case, unless one word is longer."""
-MAX_MARKED_CHARACTERS = 5_000
-"""A piece is no longer, whatever stands behind its last word."""
-LATE_MS = 5_000
-"""How much later than its part is long a word may end: encoders pad, and times are rounded."""
-NOBODY = "unknown"
-"""Who speaks where the output does not say it."""
+SENTENCE_END_CHARACTERS = 300
+"""Once a segment is longer than this, it ends with its sentence."""
+MAX_SEGMENT_CHARACTERS = 1_000
+"""Maximum length of a segment, unless a single word is longer."""
+MAX_PUNCTUATED_CHARACTERS = 5_000
+"""Maximum length of a segment with any punctuation that follows its last word."""
+MAX_OVERRUN_MS = 5_000
+"""Tolerance for words that end after their part, because encoders pad audio and times are rounded."""
+UNKNOWN_SPEAKER = "unknown"
+"""Label for words without a speaker."""
 _UNSPACED = frozenset(["ja", "th", "zh"])
-"""Languages that write no spaces between words."""
+"""Languages that are written without spaces between words."""
 
 
-class BadTranscript(Exception):
-    """Outputs that are not taken. It says nothing of what is in them."""
+class InvalidPartOutput(Exception):
+    """An output was rejected. The message contains nothing from it."""
 
 
 @dataclass(frozen=True)
-class HeardPart:
-    """A part of the sound, and what was heard in it."""
+class TranscribedPart:
+    """A part of the audio with the output of Amazon Transcribe."""
 
     offset_ms: int
-    """Where it begins in the whole."""
+    """Start of the part within the whole audio."""
     duration_ms: int
     output: bytes = field(repr=False)
 
 
 @dataclass
-class _Piece:
+class _SegmentBuilder:
     speaker: str
     start_ms: int
     end_ms: int
     words: list[str] = field(default_factory=list)
     characters: int = 0
 
-    def add(self, text: str, end_ms: int) -> None:
+    def add_word(self, text: str, end_ms: int) -> None:
         self.words.append(text)
         self.characters += len(text) + 1
         self.end_ms = max(self.end_ms, end_ms)
 
-    def mark(self, text: str) -> None:
+    def add_punctuation(self, text: str) -> None:
         self.words[-1] += text
         self.characters += len(text)
-        if self.characters > MAX_MARKED_CHARACTERS:
-            raise BadTranscript("malformed")
+        if self.characters > MAX_PUNCTUATED_CHARACTERS:
+            raise InvalidPartOutput("malformed")
 
-    def goes_on_with(self, word: TranscribedWord, speaker: str, text: str) -> bool:
-        """Whether the word belongs to it."""
+    def is_continued_by(self, word: TranscribedWord, speaker: str, text: str) -> bool:
+        """Return True if the word belongs to this segment."""
         if speaker != self.speaker or word.start_ms - self.end_ms > PAUSE_MS or word.start_ms < self.start_ms:
             return False
-        ends = self.words[-1][-1] in SENTENCE_ENDS
-        longest = LONG_CHARACTERS if ends else LONGEST_CHARACTERS
-        return self.characters + len(text) <= longest
+        ends_sentence = self.words[-1][-1] in SENTENCE_ENDS
+        max_characters = SENTENCE_END_CHARACTERS if ends_sentence else MAX_SEGMENT_CHARACTERS
+        return self.characters + len(text) <= max_characters
 
 
-def said_in(part: HeardPart, language: str, number: int | None = None) -> tuple[Said, ...]:
-    """What was said in a part, of several its number from 1; raises BadTranscript."""
-    spaced = language.partition("-")[0] not in _UNSPACED
+def parse_part(part: TranscribedPart, language: str, number: int | None = None) -> tuple[TranscriptSegment, ...]:
+    """Return the segments of a part; raise InvalidPartOutput. `number` is the part's number from 1, or None if it is the
+    only part.
+    """
+    has_spaces = language.partition("-")[0] not in _UNSPACED
     try:
-        pieces = tuple(_grouped(parse_transcribe_output(_text(part), part.duration_ms + LATE_MS)))
-    except InvalidTranscribeOutput as bad:
-        problem = bad.problem
+        segments = tuple(_group_words(parse_transcribe_output(_decode(part), part.duration_ms + MAX_OVERRUN_MS)))
+    except InvalidTranscribeOutput as error:
+        problem = error.problem
     else:
         return tuple(
-            Said(
-                speaker=one.speaker if number is None else f"{number}-{one.speaker}",
-                start_ms=part.offset_ms + min(one.start_ms, part.duration_ms),
-                end_ms=part.offset_ms + min(one.end_ms, part.duration_ms),
-                text=" ".join(one.words) if spaced else _unspaced(one.words),
+            TranscriptSegment(
+                speaker=piece.speaker if number is None else f"{number}-{piece.speaker}",
+                start_ms=part.offset_ms + min(piece.start_ms, part.duration_ms),
+                end_ms=part.offset_ms + min(piece.end_ms, part.duration_ms),
+                text=" ".join(piece.words) if has_spaces else _join_unspaced(piece.words),
             )
-            for one in pieces
+            for piece in segments
         )
-    # Out here, so that it does not hold what it was raised from.
-    raise BadTranscript(problem.value)
+    # Raised outside the except block, so that the exception does not refer to the output.
+    raise InvalidPartOutput(problem.value)
 
 
-def joined(parts: Iterable[Sequence[Said]], language: str, duration_ms: int) -> Transcript:
-    """The transcript of what was said in all parts; raises BadTranscript."""
-    said: list[Said] = []
+def join_parts(parts: Iterable[Sequence[TranscriptSegment]], language: str, duration_ms: int) -> Transcript:
+    """Return the transcript of all parts; raise InvalidPartOutput."""
+    segments: list[TranscriptSegment] = []
     characters = 0
     for part in parts:
-        characters += sum(len(one.text) for one in part)
+        characters += sum(len(segment.text) for segment in part)
         if characters > MAX_CHARACTERS:
-            raise BadTranscript("too_large")
-        said += part
-    said.sort(key=lambda one: (one.start_ms, one.end_ms))
-    return Transcript(language=language, duration_ms=duration_ms, said=tuple(said))
+            raise InvalidPartOutput("too_large")
+        segments += part
+    segments.sort(key=lambda segment: (segment.start_ms, segment.end_ms))
+    return Transcript(language=language, duration_ms=duration_ms, said=tuple(segments))
 
 
-def _text(part: HeardPart) -> str:
+def _decode(part: TranscribedPart) -> str:
     if len(part.output) > MAX_OUTPUT_BYTES:
-        raise BadTranscript("too_large")
+        raise InvalidPartOutput("too_large")
     try:
         return part.output.decode()
     except UnicodeDecodeError:
         pass
-    raise BadTranscript("no_utf8")
+    raise InvalidPartOutput("no_utf8")
 
 
-def _grouped(words: Iterable[TranscribedWord | PunctuationMark]) -> Iterator[_Piece]:
-    piece: _Piece | None = None
-    for one in words:
-        text = clean_text(one.text)
+def _group_words(words: Iterable[TranscribedWord | PunctuationMark]) -> Iterator[_SegmentBuilder]:
+    segment: _SegmentBuilder | None = None
+    for word in words:
+        text = clean_text(word.text)
         if not text:
             continue
-        if isinstance(one, PunctuationMark):
-            if piece is not None:
-                piece.mark(text)
+        if isinstance(word, PunctuationMark):
+            if segment is not None:
+                segment.add_punctuation(text)
             continue
-        speaker = clean_text(one.speaker or "")[:MAX_SPEAKER_CHARACTERS].strip() or NOBODY
-        if piece is None or not piece.goes_on_with(one, speaker, text):
-            if piece is not None:
-                yield piece
-            piece = _Piece(speaker, one.start_ms, max(one.start_ms, one.end_ms))
-        piece.add(text, one.end_ms)
-    if piece is not None:
-        yield piece
+        speaker = clean_text(word.speaker or "")[:MAX_SPEAKER_CHARACTERS].strip() or UNKNOWN_SPEAKER
+        if segment is None or not segment.is_continued_by(word, speaker, text):
+            if segment is not None:
+                yield segment
+            segment = _SegmentBuilder(speaker, word.start_ms, max(word.start_ms, word.end_ms))
+        segment.add_word(text, word.end_ms)
+    if segment is not None:
+        yield segment
 
 
-def _unspaced(words: Sequence[str]) -> str:
-    """Words of a language without spaces; foreign ones among them keep theirs."""
+def _join_unspaced(words: Sequence[str]) -> str:
+    """Join the words of a language without spaces. Neighbouring words in Latin letters keep a space between them."""
     text = ""
     for word in words:
-        apart = text[-1:].isascii() and text[-1:].isalnum() and word[0].isascii() and word[0].isalnum()
-        text += f" {word}" if apart else word
+        needs_space = text[-1:].isascii() and text[-1:].isalnum() and word[0].isascii() and word[0].isalnum()
+        text += f" {word}" if needs_space else word
     return text

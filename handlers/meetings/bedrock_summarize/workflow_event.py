@@ -1,7 +1,7 @@
-"""What the workflow asks of the summary, and what it is told. Pure.
+"""Event from the workflow to the summary function, and the response.
 
-The event says which recording, and how its sound was divided. Its keys are those that the recording's places have, or
-it is refused: nothing is read from where an event says.
+The event names the recording and the parts of its audio. It is rejected unless all its keys are the recording's own, so
+the function never reads from a location that an event chooses.
 """
 
 import itertools
@@ -17,11 +17,11 @@ from handlers.meetings.media_result import AudioPart, Milliseconds
 from handlers.meetings.s3_keys import Content, MeetingId, Recording
 
 MAX_PARTS = 999
-"""Of the sound: their keys have three digits."""
+"""The number of a part has three digits in its key."""
 
 
 class SummaryRequest(Message):
-    """A recording that is to be summarised. Amazon Transcribe is done with each part of its sound."""
+    """A recording whose audio parts are all transcribed."""
 
     user: UserId
     meeting_id: Ulid
@@ -31,40 +31,40 @@ class SummaryRequest(Message):
     audio: Annotated[tuple[AudioPart, ...], Field(min_length=1, max_length=MAX_PARTS)]
 
     @model_validator(mode="after")
-    def _is_of_one_recording(self) -> Self:
-        if [one.key for one in self.audio] != [self.recording.audio(at) for at in range(len(self.audio))]:
-            raise ValueError("the audio's keys are the recording's own, in their order")
-        offsets = [one.offset_ms for one in self.audio]
+    def _check_parts(self) -> Self:
+        if [part.key for part in self.audio] != [self.recording.audio_key(at) for at in range(len(self.audio))]:
+            raise ValueError("the audio keys must be the recording's own, in order")
+        offsets = [part.offset_ms for part in self.audio]
         if any(later <= before for before, later in itertools.pairwise(offsets)):
-            raise ValueError("each part begins after the one before")
+            raise ValueError("each part must begin after the previous one")
         return self
 
     @property
     def recording(self) -> Recording:
-        """Where everything of it is."""
+        """The recording to summarise."""
         return Recording(MeetingId(self.user, self.meeting_id), self.content)
 
 
 class SummaryOutcome(StrEnum):
-    """What came of it."""
+    """Outcome of the summary function."""
 
     SUMMARIZED = "summarized"
     NOTHING_SAID = "nothing_said"
-    """There is a transcript, and nothing in it."""
+    """The transcript is empty, and there is no summary."""
 
 
 class SummaryResult(Message):
-    """What the workflow goes on with."""
+    """Response with which the workflow continues."""
 
     outcome: SummaryOutcome
     transcript_key: str
     summary_key: str | None = None
     action_items: int = 0
     dropped: int = 0
-    """Action items whose quote nobody had said."""
+    """Number of action items that were dropped because their quote does not occur in the transcript."""
     input_tokens: int = 0
     output_tokens: int = 0
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
     made: bool = False
-    """Whether it was made now: where it was found, its tokens were paid for earlier."""
+    """True if this invocation wrote the summary. Otherwise its tokens were paid for earlier."""

@@ -1,9 +1,14 @@
-"""Runs the media job: `python -m handlers.meetings.media_job`, with what it is about in its environment.
+"""Entry point of the media job: `python -m handlers.meetings.media_job`, configured by environment variables.
 
-Ends with 0 whatever came of the recording: that is said in its `result.json`. Anything else is a failure: 1 ends its
-meeting, and who uploads it again has it gone on with; 2 is an environment that names no recording or deployment; 143 is
-the end that a machine asks for when it is needed elsewhere. Memory that runs short kills ffmpeg, which is a 1 as well.
-Why it failed goes to standard error, in words of ours alone: no key, name or content.
+The exit status is 0 for every outcome of a recording, because `result.json` contains the outcome. Other values are
+failures:
+
+- 1: the job failed, which fails its meeting. After the user has uploaded `complete.json` again, the next job continues.
+  If the memory runs out, the kernel kills ffmpeg, which is a 1 too.
+- 2: the environment variables are invalid.
+- 143: the job received SIGTERM, for example because its Spot capacity was reclaimed.
+
+Standard error names the reason. It contains no key, name or content of a recording.
 """
 
 import os
@@ -26,92 +31,94 @@ from handlers.common.errors import to_field_problems
 from handlers.common.logging import EventLog
 from handlers.meetings.media_job.environment import MediaEnvironment
 from handlers.meetings.media_job.ffmpeg import Ffmpeg, FfmpegFailed
-from handlers.meetings.media_job.job import MediaJob, Settings
-from handlers.meetings.media_job.job_bucket import Bucket
-from handlers.meetings.media_job.job_termination import Stopping
-from handlers.meetings.media_job.recording_plan import Limits
+from handlers.meetings.media_job.job import MediaJob, MediaJobSettings
+from handlers.meetings.media_job.job_bucket import JobBucket
+from handlers.meetings.media_job.job_termination import JobTermination
+from handlers.meetings.media_job.recording_plan import PlanLimits
 
-FAILED, MISTAKEN, STOPPED = 1, 2, 128 + signal.SIGTERM
+FAILED, BAD_ENVIRONMENT, TERMINATED = 1, 2, 128 + signal.SIGTERM
 GRACE_SECONDS: Final = 15
-"""AWS Batch kills after 30. What has not ended by itself then waits for an answer that nobody needs any more."""
-FETCHERS: Final = 8
-"""Chunks that are fetched at once."""
+"""AWS Batch kills a job 30 seconds after SIGTERM. If the job has not ended by itself after this time, it waits for a
+response that is no longer needed.
+"""
+MAX_DOWNLOADS: Final = 8
+"""Number of chunks that are downloaded concurrently."""
 _SECOND: Final = 1_000_000
 
 
 def main() -> int:
-    """The program; gives its exit status."""
-    stopping = Stopping()
+    """Run the job; return the exit status."""
+    termination = JobTermination()
 
-    def stop(*_: object) -> None:
-        timer = threading.Timer(GRACE_SECONDS, os._exit, (STOPPED,))
+    def on_sigterm(*_: object) -> None:
+        timer = threading.Timer(GRACE_SECONDS, os._exit, (TERMINATED,))
         timer.daemon = True
         timer.start()
-        stopping.now()
+        termination.request()
 
-    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGTERM, on_sigterm)
     try:
         environment = MediaEnvironment.read()
     except ValidationError as error:
-        for one in to_field_problems(error):
-            _say(f"{one.field}: {one.rule}")
-        return MISTAKEN
+        for problem in to_field_problems(error):
+            _print_error(f"{problem.field}: {problem.rule}")
+        return BAD_ENVIRONMENT
     log = EventLog(environment.log_level)
     try:
         with tempfile.TemporaryDirectory(dir=environment.scratch_folder, prefix="media-") as folder:
-            _job(environment, Path(folder), stopping, log).run()
-    except Exception as error:  # noqa: BLE001 - the end of the program: why is said, and what it was about is not
-        if stopping.told:
+            _create_job(environment, Path(folder), termination, log).run()
+    except Exception as error:  # noqa: BLE001 - the top level prints the reason without customer data
+        if termination.requested:
             log.info("media_stopped")
-            return STOPPED
-        log.error("media_failed", error_type=type(error).__name__, code=_code(error))  # noqa: TRY400 - a traceback quotes what it was about
-        _say(_reason(error))
+            return TERMINATED
+        log.error("media_failed", error_type=type(error).__name__, code=_aws_error_code(error))  # noqa: TRY400 - a traceback may quote customer data
+        _print_error(_failure_reason(error))
         return FAILED
     return 0
 
 
-def _job(environment: MediaEnvironment, folder: Path, stopping: Stopping, log: EventLog) -> MediaJob:
-    scratch = min(environment.scratch_mb * 1_000_000, shutil.disk_usage(folder).free)
-    # What is reckoned beforehand is held to: no file of this process, or of ffmpeg's, grows beyond it.
-    resource.setrlimit(resource.RLIMIT_FSIZE, (scratch, scratch))
+def _create_job(environment: MediaEnvironment, folder: Path, termination: JobTermination, log: EventLog) -> MediaJob:
+    scratch_bytes = min(environment.scratch_mb * 1_000_000, shutil.disk_usage(folder).free)
+    # The plan's estimate is enforced: no file of this process or of ffmpeg can exceed it.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (scratch_bytes, scratch_bytes))
     return MediaJob(
         environment.recording,
-        Bucket(boto3.client("s3", config=CONFIG), environment.bucket_name, stopping),
-        Ffmpeg(environment.ffmpeg, folder, stopping),
-        Settings(
-            Limits(
-                part=environment.audio_part_seconds * _SECOND,
-                piece=environment.piece_seconds * _SECOND,
-                whole=environment.max_hours * 3600 * _SECOND,
+        JobBucket(boto3.client("s3", config=CONFIG), environment.bucket_name, termination),
+        Ffmpeg(environment.ffmpeg, folder, termination),
+        MediaJobSettings(
+            PlanLimits(
+                max_part=environment.audio_part_seconds * _SECOND,
+                max_piece=environment.piece_seconds * _SECOND,
+                max_recording=environment.max_hours * 3600 * _SECOND,
             ),
-            scratch=scratch,
+            scratch_bytes=scratch_bytes,
             threads=environment.encode_threads,
         ),
-        fetchers=ParallelCalls(FETCHERS),
+        parallel=ParallelCalls(MAX_DOWNLOADS),
         log=log,
     )
 
 
-def _code(error: Exception) -> str:
-    """What AWS calls it, if it was AWS."""
+def _aws_error_code(error: Exception) -> str:
+    """Return the AWS error code, or an empty string for other errors."""
     return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else ""
 
 
-def _reason(error: Exception) -> str:
-    """Our own exceptions say what happened; others may quote what they were about."""
+def _failure_reason(error: Exception) -> str:
+    """Return a reason without customer data: only our own exceptions may be quoted."""
     match error:
         case FfmpegFailed():
             return f"ffmpeg: {error}"
         case ClientError():
-            return f"AWS: {_code(error)}"
+            return f"AWS: {_aws_error_code(error)}"
         case OSError():
             return f"{type(error).__name__} {error.errno}"
         case _:
             return type(error).__name__
 
 
-def _say(text: str) -> None:
-    print(f"media job: {text}", file=sys.stderr, flush=True)  # noqa: T201 - where a job says why it failed
+def _print_error(text: str) -> None:
+    print(f"media job: {text}", file=sys.stderr, flush=True)  # noqa: T201 - reports the failure to AWS Batch's log
 
 
 if __name__ == "__main__":

@@ -1,32 +1,32 @@
-"""Makes the sound: one run of samples from all chunks, each exactly as long as its chunk, and files encoded from it.
+"""Audio output of the media job: parts for the transcription, and the soundtrack of an encoded video.
 
-Each chunk is decoded by itself: what its sound lacks at the beginning, in between or at the end is silence, and what it
-has too much is left out, so that no chunk shifts the next. A chunk without sound is silent. The samples pass through
-this process, which counts them: so parts begin at the very sample that they are said to begin at.
+Every chunk is decoded separately to samples of exactly its duration. Missing audio is filled with silence, and excess
+audio is cut off, so no chunk shifts the next one. A chunk without an audio track is silent. The samples pass through
+this process, which counts them, so that parts begin at exactly the announced sample.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Final
 
-from handlers.meetings.media_job.chunk_facts import Sound
-from handlers.meetings.media_job.ffmpeg import CHUNK, CLEAN, Ffmpeg, FfmpegFailed, Refused
+from handlers.meetings.media_job.chunk_facts import ChunkAudio
+from handlers.meetings.media_job.ffmpeg import CHUNK_OPTIONS, METADATA_FREE_OPTIONS, Ffmpeg, FfmpegFailed, InputRefused
 from handlers.meetings.media_job.recording_plan import (
+    AUDIO_BITS,
     BYTES_PER_SAMPLE,
-    LISTENING_RATE,
-    SOUND_BITS,
+    SOUNDTRACK_RATE,
     SPEECH_RATE,
-    Part,
-    Plan,
+    RecordingPlan,
+    SpeechPart,
 )
 
-BLOCK: Final = 64 * 1024
-DECODING_SECONDS: Final = 3600
+BLOCK_BYTES: Final = 64 * 1024
+MAX_DECODE_SECONDS: Final = 3600
 _SECOND: Final = 1_000_000
 
 
-class Undecodable(Exception):
-    """Chunks that seemed to be readable are not."""
+class UndecodableChunks(Exception):
+    """ffmpeg cannot decode chunks, although it could probe them."""
 
     def __init__(self, *chunks: int) -> None:
         super().__init__(f"{len(chunks)} chunks")
@@ -34,107 +34,113 @@ class Undecodable(Exception):
 
 
 @dataclass(frozen=True)
-class Shape:
-    """How samples are."""
+class SampleFormat:
+    """Format of uncompressed audio."""
 
     rate: int
     channels: int
 
     @property
-    def bytes(self) -> int:
-        """Of one sample of all channels."""
+    def sample_bytes(self) -> int:
+        """Size of one sample of all channels."""
         return BYTES_PER_SAMPLE * self.channels
 
     @property
-    def raw(self) -> tuple[str, ...]:
-        """As ffmpeg is told."""
+    def ffmpeg_options(self) -> tuple[str, ...]:
+        """Options that describe the format to ffmpeg."""
         return "-f", "s16le", "-ar", str(self.rate), "-ac", str(self.channels)
 
 
-SPEECH: Final = Shape(SPEECH_RATE, 1)
+SPEECH: Final = SampleFormat(SPEECH_RATE, 1)
 
 
-class SoundMaker:
-    """Makes files of sound beside the chunks, whose names it is told."""
+class AudioMaker:
+    """Writes audio files to the folder of the chunks, whose names it receives."""
 
-    def __init__(self, ffmpeg: Ffmpeg, plan: Plan, names: tuple[str, ...]) -> None:
+    def __init__(self, ffmpeg: Ffmpeg, plan: RecordingPlan, names: tuple[str, ...]) -> None:
         self._ffmpeg = ffmpeg
         self._plan = plan
         self._names = names
 
-    def part(self, part: Part, name: str) -> None:
-        """A part of what is transcribed, as FLAC."""
-        made = ("-c:a", "flac", "-f", "flac")
-        self._encoded(name, SPEECH, part.first, part.samples, made)
+    def make_part(self, part: SpeechPart, name: str) -> None:
+        """Write a part for the transcription as FLAC."""
+        codec_options = ("-c:a", "flac", "-f", "flac")
+        self._encode(name, SPEECH, part.first, part.samples, codec_options)
 
-    def whole(self, name: str) -> None:
-        """What is heard in the video, as AAC."""
-        shape = Shape(LISTENING_RATE, self._plan.channels)
-        bits = str(SOUND_BITS * shape.channels)
-        made = ("-c:a", "aac", "-aac_coder", "fast", "-b:a", bits, "-f", "mp4")
-        self._encoded(name, shape, 0, self._plan.samples(shape.rate)[-1], made)
+    def make_soundtrack(self, name: str) -> None:
+        """Write the soundtrack of the video as AAC."""
+        sample_format = SampleFormat(SOUNDTRACK_RATE, self._plan.channels)
+        bit_rate = str(AUDIO_BITS * sample_format.channels)
+        codec_options = ("-c:a", "aac", "-aac_coder", "fast", "-b:a", bit_rate, "-f", "mp4")
+        self._encode(name, sample_format, 0, self._plan.chunk_samples(sample_format.rate)[-1], codec_options)
 
-    def _encoded(self, name: str, shape: Shape, first: int, samples: int, made: tuple[str, ...]) -> None:
+    def _encode(
+        self, name: str, sample_format: SampleFormat, first: int, samples: int, codec_options: tuple[str, ...]
+    ) -> None:
         try:
-            self._fed(name, shape, first, samples, made)
-        except Refused:
-            raise FfmpegFailed("it does not encode sound") from None
+            self._feed_encoder(name, sample_format, first, samples, codec_options)
+        except InputRefused:
+            raise FfmpegFailed("cannot encode audio") from None
 
-    def _fed(self, name: str, shape: Shape, first: int, samples: int, made: tuple[str, ...]) -> None:
-        reading = ("-protocol_whitelist", "pipe", *shape.raw, "-i", "pipe:0")
-        with self._ffmpeg.started(*reading, *made, *CLEAN, name, feeds=True) as running:
-            left = samples * shape.bytes
-            for block in self._from(first, shape):
-                running.input.write(block[:left])
-                left -= len(block[:left])
-                if not left:
+    def _feed_encoder(
+        self, name: str, sample_format: SampleFormat, first: int, samples: int, codec_options: tuple[str, ...]
+    ) -> None:
+        input_options = ("-protocol_whitelist", "pipe", *sample_format.ffmpeg_options, "-i", "pipe:0")
+        with self._ffmpeg.start(*input_options, *codec_options, *METADATA_FREE_OPTIONS, name, pipe_input=True) as run:
+            missing_bytes = samples * sample_format.sample_bytes
+            for block in self._read_samples(first, sample_format):
+                run.input.write(block[:missing_bytes])
+                missing_bytes -= len(block[:missing_bytes])
+                if not missing_bytes:
                     break
-            for block in _silence(left):
-                running.input.write(block)
+            for block in _silence(missing_bytes):
+                run.input.write(block)
 
-    def _from(self, first: int, shape: Shape) -> Iterator[bytes]:
-        """Samples of the whole from one of them on."""
-        starts = self._plan.samples(shape.rate)
+    def _read_samples(self, first: int, sample_format: SampleFormat) -> Iterator[bytes]:
+        """Yield the samples of the whole recording, starting with the sample `first`."""
+        starts = self._plan.chunk_samples(sample_format.rate)
         for number, chunk in enumerate(self._plan.chunks):
             if starts[number + 1] <= first:
                 continue
-            skip = max(0, first - starts[number]) * shape.bytes
-            length = (starts[number + 1] - starts[number]) * shape.bytes
-            for block in self._chunk(number, chunk.sound, shape, length):
+            skip = max(0, first - starts[number]) * sample_format.sample_bytes
+            length = (starts[number + 1] - starts[number]) * sample_format.sample_bytes
+            for block in self._decode_chunk(number, chunk.sound, sample_format, length):
                 if skip < len(block):
                     yield block[skip:]
                 skip = max(0, skip - len(block))
 
-    def _chunk(self, number: int, sound: Sound | None, shape: Shape, length: int) -> Iterator[bytes]:
-        """A chunk's samples: exactly so many bytes."""
-        if sound is None:
+    def _decode_chunk(
+        self, number: int, audio: ChunkAudio | None, sample_format: SampleFormat, length: int
+    ) -> Iterator[bytes]:
+        """Yield exactly `length` bytes of a chunk's samples."""
+        if audio is None:
             yield from _silence(length)
             return
         arguments = (
-            *(*CHUNK, "-i", self._names[number], "-map", f"0:{sound.form.stream}"),
-            # What is missing between two moments is filled up, and what is too much taken away; nothing is stretched.
-            *("-af", f"aresample={shape.rate}:async=1:first_pts=0"),
-            *("-t", f"{self._plan.chunks[number].duration / _SECOND + 1:.6f}", *shape.raw, "pipe:1"),
+            *(*CHUNK_OPTIONS, "-i", self._names[number], "-map", f"0:{audio.form.stream}"),
+            # async=1 fills gaps between timestamps and removes excess samples. It does not stretch audio.
+            *("-af", f"aresample={sample_format.rate}:async=1:first_pts=0"),
+            *("-t", f"{self._plan.chunks[number].duration / _SECOND + 1:.6f}", *sample_format.ffmpeg_options, "pipe:1"),
         )
-        left = length
+        missing_bytes = length
         try:
-            with self._ffmpeg.started(*arguments, gives=True, seconds=DECODING_SECONDS) as running:
-                for block in _blocks(running.output):
-                    if left:
-                        yield block[:left]
-                        left -= len(block[:left])
-        except Refused:
-            raise Undecodable(number) from None
-        yield from _silence(left)
+            with self._ffmpeg.start(*arguments, pipe_output=True, seconds=MAX_DECODE_SECONDS) as run:
+                for block in _read_blocks(run.output):
+                    if missing_bytes:
+                        yield block[:missing_bytes]
+                        missing_bytes -= len(block[:missing_bytes])
+        except InputRefused:
+            raise UndecodableChunks(number) from None
+        yield from _silence(missing_bytes)
 
 
-def _blocks(output: IO[bytes]) -> Iterator[bytes]:
-    while block := output.read(BLOCK):
+def _read_blocks(output: IO[bytes]) -> Iterator[bytes]:
+    while block := output.read(BLOCK_BYTES):
         yield block
 
 
 def _silence(length: int) -> Iterator[bytes]:
-    block = bytes(min(length, BLOCK))
+    block = bytes(min(length, BLOCK_BYTES))
     while length:
         yield block[:length]
         length -= len(block[:length])

@@ -1,7 +1,7 @@
-"""What a chunk turns out to be when it is read: its tracks, and how long it is to the microsecond. Pure.
+"""Properties of the chunks of a recording: their tracks, and their durations to the microsecond.
 
-Kept below `work/`, so that a job that goes on need not read again. Each chunk is known by its place in the recording:
-two files that say the same content may name their chunks differently.
+They are stored below `work/`, so that a restarted job need not probe the chunks again. A chunk is identified by its
+position, because two recordings with the same content may name their chunks differently.
 """
 
 from typing import Annotated, Literal
@@ -14,57 +14,57 @@ Microseconds = Annotated[int, Field(ge=0)]
 Count = Annotated[int, Field(ge=0)]
 
 
-class Form(Message):
-    """What two tracks must share to be put one behind the other as they are."""
+class TrackFormat(Message):
+    """Properties that two tracks must share to be joined without encoding."""
 
     stream: Count
-    """Its place in the file: lists of files go by it."""
+    """Stream index in the file. ffmpeg's concat demuxer selects streams by it."""
     codec: str
     time_base: str
     parameters: str
-    """What its decoder must know, as a checksum, and sizes or rates; how pictures are turned to be seen."""
+    """Checksum of the decoder's configuration, sizes or rates, and the rotation of a video."""
 
 
-class Pictures(Message):
-    """The first track of pictures that are no cover."""
+class ChunkVideo(Message):
+    """The first video track of a chunk that is not a cover image."""
 
-    form: Form
+    form: TrackFormat
     width: Count
-    """As they are seen."""
+    """Width after rotation."""
     height: Count
     count: Count
     fastest: Count
-    """How many begin in the second in which most do."""
+    """Number of frames in the second with the most frames."""
     end: Microseconds
-    """When the last one ends."""
+    """End of the last frame."""
     bytes: Count
 
 
-class Sound(Message):
-    """The first track of sound."""
+class ChunkAudio(Message):
+    """The first audio track of a chunk."""
 
-    form: Form
+    form: TrackFormat
     channels: Count
     count: Count
-    """Of its packets."""
+    """Number of packets."""
     bytes: Count
 
 
 class ChunkFacts(Message):
-    """One chunk."""
+    """Properties of one chunk."""
 
     duration: Annotated[int, Field(ge=1)]
-    """In microseconds: the next chunk begins where this one ends."""
-    pictures: Pictures | None = None
-    sound: Sound | None = None
+    """Duration in microseconds. The next chunk begins at its end."""
+    pictures: ChunkVideo | None = None
+    sound: ChunkAudio | None = None
 
 
-class Facts(Message):
-    """All chunks of a recording, in their order."""
+class RecordingFacts(Message):
+    """Properties of all chunks of a recording, in their order."""
 
     schema_version: Literal[1] = 1
     chunks: Annotated[tuple[ChunkFacts, ...], Field(min_length=1)]
     ffmpeg_ms: Count = 0
-    """How long it took to find out."""
+    """Time that ffmpeg took to probe the chunks."""
     uncopiable: bool = False
-    """Its pictures look as if they could be copied, but it has been tried."""
+    """True if joining the videos without encoding was tried and failed, although the formats are equal."""

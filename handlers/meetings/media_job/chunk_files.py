@@ -1,6 +1,7 @@
-"""A recording's chunks on the job's disk: looked at before any is fetched, and each what its hash says or not there at all.
+"""A recording's chunks in the job's folder. They are checked by a HEAD request first and by their hash after the
+download.
 
-Names on the disk are ours: what a client calls a chunk means nothing to a file system or to ffmpeg.
+The files have names of the job, because a client's name could have a special meaning for the file system or ffmpeg.
 """
 
 import hashlib
@@ -9,55 +10,55 @@ from pathlib import Path
 
 from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.aws.unreadable_objects import UnreadableObject
-from handlers.meetings.complete_file import Complete
-from handlers.meetings.media_job.job_bucket import Bucket, Gone
-from handlers.meetings.media_result import ChunkProblem, MediaOutcome, MediaResult, WrongChunk
+from handlers.meetings.complete_file import ChunkProblem, CompleteFile, WrongChunk
+from handlers.meetings.media_job.job_bucket import JobBucket, JobObjectGone
+from handlers.meetings.media_result import MediaOutcome, MediaResult
 from handlers.meetings.s3_keys import MeetingId
 
 
-class Concluded(Exception):
-    """There is nothing to be made of the recording: how, and because of which chunks."""
+class JobConcluded(Exception):
+    """The recording cannot be processed. The exception contains the job's result."""
 
     def __init__(self, outcome: MediaOutcome, wrong: Iterable[WrongChunk] = ()) -> None:
         super().__init__(outcome)
         self.result = MediaResult(outcome=outcome, wrong=tuple(wrong))
 
 
-class Shelf:
-    """Fetches chunks that are not there yet, several at once."""
+class ChunkFolder:
+    """Downloads chunks that are not in the folder yet, several concurrently."""
 
     def __init__(
-        self, bucket: Bucket, meeting: MeetingId, complete: Complete, folder: Path, fetchers: ParallelCalls
+        self, bucket: JobBucket, meeting: MeetingId, complete: CompleteFile, folder: Path, parallel: ParallelCalls
     ) -> None:
         self.names = tuple(f"chunk-{number:04d}" for number in range(len(complete.chunks)))
-        """What the chunks are called in the folder."""
+        """File names of the chunks in the folder."""
         self._bucket = bucket
         self._meeting = meeting
         self._chunks = complete.chunks
         self._folder = folder
-        self._fetchers = fetchers
-        self._here: set[int] = set()
+        self._parallel = parallel
+        self._downloaded: set[int] = set()
 
-    def look(self) -> None:
-        """Asks for every chunk whether it is there and as long as promised; raises Concluded with all that are not."""
-        _raise(self._fetchers.call_all(self._looked, range(len(self._chunks))))
+    def check_uploads(self) -> None:
+        """Check that every chunk exists and has the announced size; raise JobConcluded with all chunks that do not."""
+        _raise_incomplete(self._parallel.call_all(self._check_upload, range(len(self._chunks))))
 
-    def fetch(self, numbers: Iterable[int] | None = None) -> None:
-        """Fetches chunks, or all of them; raises Concluded with all that are not what their hash says."""
-        wanted = sorted(set(range(len(self._chunks)) if numbers is None else numbers) - self._here)
-        _raise(self._fetchers.call_all(self._fetched, wanted))
-        self._here.update(wanted)
+    def download(self, numbers: Iterable[int] | None = None) -> None:
+        """Download some or all chunks; raise JobConcluded with all chunks that do not match their hash."""
+        missing = sorted(set(range(len(self._chunks)) if numbers is None else numbers) - self._downloaded)
+        _raise_incomplete(self._parallel.call_all(self._download_chunk, missing))
+        self._downloaded.update(missing)
 
     def clear(self) -> None:
-        """Gives the room back."""
-        for number in self._here:
+        """Delete the downloaded chunks to free disk space."""
+        for number in self._downloaded:
             (self._folder / self.names[number]).unlink()
-        self._here.clear()
+        self._downloaded.clear()
 
-    def _looked(self, number: int) -> WrongChunk | None:
+    def _check_upload(self, number: int) -> WrongChunk | None:
         chunk = self._chunks[number]
         try:
-            found = self._bucket.find(self._meeting.chunk(chunk.name))
+            found = self._bucket.find(self._meeting.upload_key(chunk.name))
         except UnreadableObject:
             return WrongChunk(name=chunk.name, problem=ChunkProblem.UNREADABLE)
         if found is None:
@@ -66,22 +67,22 @@ class Shelf:
             return WrongChunk(name=chunk.name, problem=ChunkProblem.SIZE)
         return None
 
-    def _fetched(self, number: int) -> WrongChunk | None:
+    def _download_chunk(self, number: int) -> WrongChunk | None:
         chunk, path = self._chunks[number], self._folder / self.names[number]
         problem = ChunkProblem.HASH
         try:
-            self._bucket.download(self._meeting.chunk(chunk.name), path)
+            self._bucket.download(self._meeting.upload_key(chunk.name), path)
             with path.open("rb") as file:
                 if hashlib.file_digest(file, "sha256").hexdigest() == chunk.sha256:
                     return None
             path.unlink()
-        except Gone:
+        except JobObjectGone:
             problem = ChunkProblem.MISSING
         except UnreadableObject:
             problem = ChunkProblem.UNREADABLE
         return WrongChunk(name=chunk.name, problem=problem)
 
 
-def _raise(found: Iterable[WrongChunk | None]) -> None:
-    if wrong := [one for one in found if one is not None]:
-        raise Concluded(MediaOutcome.INCOMPLETE, wrong)
+def _raise_incomplete(found: Iterable[WrongChunk | None]) -> None:
+    if wrong := [wrong_chunk for wrong_chunk in found if wrong_chunk is not None]:
+        raise JobConcluded(MediaOutcome.INCOMPLETE, wrong)

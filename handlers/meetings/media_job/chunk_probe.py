@@ -1,8 +1,8 @@
-"""Reads a chunk whole, before anything is made of it: what is in it, and that it is what it claims to be.
+"""Probe of a chunk: reads the whole file, and returns its tracks and durations.
 
-ffmpeg copies its packets into a list of them (the `framecrc` format), which is made to be read by programs; and decodes
-the first picture and sound, so that nothing passes for a recording by its head alone. Durations are what the packets
-say: headers may have none, or a wrong one. A file that breaks off says so only in words.
+ffmpeg copies all packets into a list in its `framecrc` format, which programs can parse. It also decodes the first
+frame of video and audio, because a valid header alone does not prove a valid file. Durations are computed from the
+packets, because headers may have wrong ones or none. ffmpeg reports a truncated file only by a message.
 """
 
 import re
@@ -11,35 +11,37 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Final
 
-from handlers.meetings.media_job.chunk_facts import ChunkFacts, Form, Pictures, Sound
-from handlers.meetings.media_job.ffmpeg import CHUNK, Ffmpeg, Refused
+from handlers.meetings.media_job.chunk_facts import ChunkAudio, ChunkFacts, ChunkVideo, TrackFormat
+from handlers.meetings.media_job.ffmpeg import CHUNK_OPTIONS, Ffmpeg, InputRefused
 
 TRACKS: Final = ("-map", "0:V:0?", "-map", "0:a:0?")
-"""The first of each; a picture of an album's cover is none."""
-MAX_SECONDS: Final = 1800
-BROKEN_OFF: Final = ("partial file", "File ended prematurely")
-"""As the readers of MP4 and WebM say it. Others (transport streams, Ogg) may end anywhere."""
-LEAST: Final = 40_000
-"""Microseconds of a chunk that is one picture of no length."""
+"""Selects the first video track and the first audio track. `V` excludes cover images."""
+MAX_PROBE_SECONDS: Final = 1800
+TRUNCATION_MESSAGES: Final = ("partial file", "File ended prematurely")
+"""Messages of the MP4 and WebM demuxers. Other formats, such as transport streams and Ogg, may end anywhere."""
+MIN_DURATION: Final = 40_000
+"""Duration in microseconds of a chunk that consists of one frame without a duration."""
 MONO: Final = ("mono", "1 channels")
-_MAPPED = re.compile(rb" *Stream #0:(\d+) -> #0:(\d+) \(copy\)| *displaymatrix: rotation of (-?\d+\.\d+) degrees")
-"""Whole lines: a title that says the same stands behind its name. Chapters by the hundred are said before them and after."""
-_HEADER = re.compile(rb"#(\w+) (\d+): *(.*)")
-_NOWHERE: Final = -(2**62)
-"""Moments before this are none at all."""
+_MAPPING_LINE = re.compile(rb" *Stream #0:(\d+) -> #0:(\d+) \(copy\)| *displaymatrix: rotation of (-?\d+\.\d+) degrees")
+"""Matches whole lines, because a title with the same text appears after its name. Hundreds of chapter lines may precede
+or follow.
+"""
+_HEADER_LINE = re.compile(rb"#(\w+) (\d+): *(.*)")
+_MIN_TIMESTAMP: Final = -(2**62)
+"""ffmpeg writes smaller numbers for packets without a timestamp."""
 _MICROSECOND: Final = 1_000_000
 
 
 @dataclass
-class _Track:
-    """What is gathered of one."""
+class _TrackPackets:
+    """Sums over the packets of one track."""
 
-    said: dict[str, str] = field(default_factory=dict)
-    base: Fraction = Fraction(0)
+    headers: dict[str, str] = field(default_factory=dict)
+    time_base: Fraction = Fraction(0)
     first: int | None = None
     last: int = 0
-    """When the last one begins."""
-    lasts: int = 0
+    """Start of the last packet."""
+    last_duration: int = 0
     end: int = 0
     count: int = 0
     fastest: int = 0
@@ -47,112 +49,116 @@ class _Track:
     _second: int = 0
     _in_second: int = 0
 
-    def packet(self, decoded: int, moment: int, duration: int, size: int) -> None:
+    def add_packet(self, decode_time: int, display_time: int, duration: int, size: int) -> None:
         self.count += 1
         self.bytes += size
-        # They come in the order in which they are decoded, which is as fast as they are seen.
-        second = decoded * self.base.numerator // self.base.denominator
+        # Packets are in decoding order, whose frame rate equals that of the display order.
+        second = decode_time * self.time_base.numerator // self.time_base.denominator
         self._second, self._in_second = second, self._in_second + 1 if second == self._second else 1
         self.fastest = max(self.fastest, self._in_second)
-        if moment < _NOWHERE:
+        if display_time < _MIN_TIMESTAMP:
             return
-        if self.first is None or moment < self.first:
-            self.first = moment
-        if moment >= self.last:
-            self.last, self.lasts = moment, duration
-        self.end = max(self.end, moment + duration)
+        if self.first is None or display_time < self.first:
+            self.first = display_time
+        if display_time >= self.last:
+            self.last, self.last_duration = display_time, duration
+        self.end = max(self.end, display_time + duration)
 
     @property
-    def ends(self) -> int:
-        """In microseconds. Where the last one does not say how long it is, it is as long as the others."""
+    def end_microseconds(self) -> int:
+        """End of the track. If the last packet has no duration, the average of the others is used."""
         end = self.end
-        if not self.lasts and self.first is not None and self.count > 1:
+        if not self.last_duration and self.first is not None and self.count > 1:
             end = max(end, self.last + (self.last - self.first) // (self.count - 1))
-        return max(0, round(end * self.base * _MICROSECOND))
+        return max(0, round(end * self.time_base * _MICROSECOND))
 
 
-def facts_of(ffmpeg: Ffmpeg, name: str) -> ChunkFacts:
-    """What a file is; raises Refused where it is no recording, or not a whole one."""
+def probe_chunk(ffmpeg: Ffmpeg, name: str) -> ChunkFacts:
+    """Return the properties of a file; raise InputRefused if it is not a complete media file."""
     arguments = (
-        *(*CHUNK, "-i", name),
+        *(*CHUNK_OPTIONS, "-i", name),
         *(*TRACKS, "-c", "copy", "-f", "framecrc", "pipe:1"),
         *(*TRACKS, "-frames:v", "1", "-frames:a", "1", "-f", "null", "-"),
     )
-    with ffmpeg.started(*arguments, gives=True, seconds=MAX_SECONDS, awaited=_MAPPED) as running:
-        tracks = _gathered(running.output)
-    told = running.told()
-    if any(one in told for one in BROKEN_OFF):
-        raise Refused
-    return _facts(tracks, *_mapped(running.picked()))
+    with ffmpeg.start(*arguments, pipe_output=True, seconds=MAX_PROBE_SECONDS, line_pattern=_MAPPING_LINE) as run:
+        tracks = _read_packets(run.output)
+    messages = run.stderr_text()
+    if any(message in messages for message in TRUNCATION_MESSAGES):
+        raise InputRefused
+    return _chunk_facts(tracks, *_parse_mappings(run.matched_lines()))
 
 
-def _mapped(lines: Iterable[re.Match[bytes]]) -> tuple[dict[int, int], float]:
-    """Which stream each track is, and by how many degrees its pictures are to be turned to be seen as they were filmed.
+def _parse_mappings(lines: Iterable[re.Match[bytes]]) -> tuple[dict[int, int], float]:
+    """Return which input stream each output track is, and the rotation of the video in degrees.
 
-    That is said of all streams that there are, and once it is said which are read, of those.
+    ffmpeg prints the rotation of all input streams first. Only the rotation that follows the mapping lines belongs to a
+    mapped stream.
     """
     streams: dict[int, int] = {}
-    turned = 0.0
-    for one in lines:
-        if one[3] is None:
-            streams[int(one[2])] = int(one[1])
+    rotation = 0.0
+    for match in lines:
+        if match[3] is None:
+            streams[int(match[2])] = int(match[1])
         elif streams:
-            turned = turned or float(one[3]) or 0.0
-    return streams, turned
+            rotation = rotation or float(match[3]) or 0.0
+    return streams, rotation
 
 
-def _gathered(lines: Iterable[bytes]) -> dict[int, _Track]:
-    tracks: dict[int, _Track] = {}
+def _read_packets(lines: Iterable[bytes]) -> dict[int, _TrackPackets]:
+    tracks: dict[int, _TrackPackets] = {}
     for line in lines:
         if line.startswith(b"#"):
-            if found := _HEADER.match(line):
-                track = tracks.setdefault(int(found[2]), _Track())
-                name, value = found[1].decode(), found[3].decode(errors="replace").strip()
-                track.said[name] = value
+            if match := _HEADER_LINE.match(line):
+                track = tracks.setdefault(int(match[2]), _TrackPackets())
+                name, value = match[1].decode(), match[3].decode(errors="replace").strip()
+                track.headers[name] = value
                 if name == "tb":
-                    track.base = Fraction(value)
+                    track.time_base = Fraction(value)
             continue
         parts = line.split(b",", 5)
-        tracks[int(parts[0])].packet(*(int(one) for one in parts[1:5]))
+        tracks[int(parts[0])].add_packet(*(int(part) for part in parts[1:5]))
     return tracks
 
 
-def _facts(tracks: dict[int, _Track], streams: dict[int, int], turned: float) -> ChunkFacts:
-    pictures: Pictures | None = None
-    sound: Sound | None = None
+def _chunk_facts(tracks: dict[int, _TrackPackets], streams: dict[int, int], rotation: float) -> ChunkFacts:
+    video: ChunkVideo | None = None
+    audio: ChunkAudio | None = None
     for number, track in tracks.items():
         if not track.count:
             continue
-        if number not in streams:  # whether the file is to blame or ffmpeg, the job asks by a file that is good
-            raise Refused
-        said = track.said
+        if number not in streams:  # the job probes a valid file next, to tell a bad chunk from a broken ffmpeg
+            raise InputRefused
+        headers = track.headers
         parameters = [
-            said.get(one, "") for one in ("extradata", "dimensions", "sar", "sample_rate", "channel_layout_name")
+            headers.get(header, "")
+            for header in ("extradata", "dimensions", "sar", "sample_rate", "channel_layout_name")
         ]
-        seen = said["media_type"] == "video"
-        form = Form(
+        is_video = headers["media_type"] == "video"
+        form = TrackFormat(
             stream=streams[number],
-            codec=said["codec_id"],
-            time_base=said["tb"],
-            parameters=" ".join([*parameters, f"{turned:g}"] if seen else parameters),
+            codec=headers["codec_id"],
+            time_base=headers["tb"],
+            parameters=" ".join([*parameters, f"{rotation:g}"] if is_video else parameters),
         )
-        if seen:
-            sides = [int(one) for one in said["dimensions"].split("x")]
-            width, height = reversed(sides) if abs(abs(turned) - 90) < 1 else sides
-            pictures = Pictures(
+        if is_video:
+            sides = [int(side) for side in headers["dimensions"].split("x")]
+            width, height = reversed(sides) if abs(abs(rotation) - 90) < 1 else sides
+            video = ChunkVideo(
                 form=form,
                 width=width,
                 height=height,
                 count=track.count,
                 fastest=track.fastest,
-                end=track.ends,
+                end=track.end_microseconds,
                 bytes=track.bytes,
             )
         else:
-            channels = 1 if said.get("channel_layout_name") in MONO else 2
-            sound = Sound(form=form, channels=channels, count=track.count, bytes=track.bytes)
-    if pictures is None and sound is None:
-        raise Refused
+            channels = 1 if headers.get("channel_layout_name") in MONO else 2
+            audio = ChunkAudio(form=form, channels=channels, count=track.count, bytes=track.bytes)
+    if video is None and audio is None:
+        raise InputRefused
     return ChunkFacts(
-        duration=max(one.ends for one in tracks.values() if one.count) or LEAST, pictures=pictures, sound=sound
+        duration=max(track.end_microseconds for track in tracks.values() if track.count) or MIN_DURATION,
+        pictures=video,
+        sound=audio,
     )

@@ -1,9 +1,9 @@
-"""Runs ffmpeg on what anybody may have sent: what it may open, decode and spend is said here, for every run.
+"""Runner for ffmpeg on untrusted files, with limits on its formats, its time and the output that is kept.
 
-A chunk can be a playlist, or hold one: so only containers of sound and pictures are opened, from files alone, and what
-they hold is decoded only where recorders make such a thing. A run has no environment of ours, no input but what it is
-given, a bounded time, and a memory of what it said that is bounded too. Nothing that it says leaves the job: it quotes
-files.
+A chunk can be a playlist or contain one. So ffmpeg may only open media containers, only from local files, and only
+decode formats that recorders write. A run inherits no environment variables and has no input but the given one. Its
+time is limited, and so is the text that is kept from its standard error. That text never leaves the job, because it
+quotes files.
 """
 
 import os
@@ -16,190 +16,201 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final
 
-from handlers.meetings.media_job.job_termination import Process, Stopping
+from handlers.meetings.media_job.job_termination import JobTermination, Process
 
 CONTAINERS: Final = "mov,matroska,webm,mpegts,ogg,wav,mp3,flac,aac"
-"""`mov` is MP4, M4A and 3GP as well. None of them names other files, as ffmpeg reads them unless told otherwise."""
+"""`mov` includes MP4, M4A and 3GP. None of these formats refers to other files with ffmpeg's default options."""
 DECODERS: Final = (
     "h264,hevc,vp8,vp9,libvpx,libvpx-vp9,av1,libdav1d,libaom-av1,mpeg4,mjpeg,prores,"
     "aac,mp3,mp3float,opus,libopus,vorbis,libvorbis,flac,alac,"
     "pcm_s16le,pcm_s16be,pcm_s24le,pcm_s24be,pcm_s32le,pcm_f32le,pcm_f32be"
 )
 MAX_PIXELS: Final = 16 * 1024 * 1024
-"""Of one picture: a 5K screen has 15 million. A picture takes memory before anybody knows what is in it."""
-_BOUNDS: Final = ("-protocol_whitelist", "file", "-codec_whitelist", DECODERS, "-max_pixels", str(MAX_PIXELS))
-CHUNK: Final = (*_BOUNDS, "-format_whitelist", CONTAINERS)
-"""Before the name of a chunk."""
-LIST: Final = (
-    *(*_BOUNDS, "-format_whitelist", f"concat,{CONTAINERS}"),
+"""Maximum of one frame; a 5K screen has 15 million. ffmpeg allocates the memory before it knows the content."""
+_INPUT_LIMITS: Final = ("-protocol_whitelist", "file", "-codec_whitelist", DECODERS, "-max_pixels", str(MAX_PIXELS))
+CHUNK_OPTIONS: Final = (*_INPUT_LIMITS, "-format_whitelist", CONTAINERS)
+"""Options before the name of a chunk."""
+LIST_OPTIONS: Final = (
+    *(*_INPUT_LIMITS, "-format_whitelist", f"concat,{CONTAINERS}"),
     *("-f", "concat", "-safe", "1", "-auto_convert", "0", "-copyts"),
 )
-"""Before the name of a list of files: one that we have written, of chunks that are no lists. Moments stay as the list has
-them: else all would move to where the sound begins, which an encoder does some milliseconds before anything is heard."""
-CLEAN: Final = ("-map_metadata", "-1", "-map_chapters", "-1", "-fflags", "+bitexact")
-"""What is made says nothing of who made it, when, where or with what; and is the same each time."""
+"""Options before the name of a list that this job has written and whose files are chunks.
+
+`-copyts` keeps the list's timestamps. Otherwise all of them would be shifted to the start of the audio, which encoders
+place some milliseconds before the first sound.
+"""
+METADATA_FREE_OPTIONS: Final = ("-map_metadata", "-1", "-map_chapters", "-1", "-fflags", "+bitexact")
+"""Output options that remove all metadata about author, time, place and software. The same input gives the same file.
+"""
 ENVIRONMENT: Final = {"GCONV_PATH": os.devnull, "LC_ALL": "C"}
-"""All of it: credentials are none of its business. A statically linked ffmpeg dies of a machine's own tables of character
-sets, which it would look for as soon as a transport stream says its name."""
-MAX_SECONDS: Final = 4 * 3600
-_KEPT: Final = 16 * 1024
-"""Of what a run says: its beginning and its end, where it complains. Each so many bytes."""
-_PICKED: Final = 64
-"""So many of the lines that somebody waits for, wherever they are said: two a run are expected."""
+"""The complete environment, so that ffmpeg cannot see AWS credentials.
+
+A statically linked ffmpeg crashes when it loads the machine's character set tables, which it does for named transport
+streams. `GCONV_PATH` prevents that.
+"""
+MAX_RUN_SECONDS: Final = 4 * 3600
+_KEPT_BYTES: Final = 16 * 1024
+"""Number of bytes that are kept from the beginning of a run's messages, and the same number from the end."""
+_MAX_MATCHED_LINES: Final = 64
+"""Maximum number of matched lines that are kept. A run is expected to print two."""
 
 
-class Refused(Exception):
-    """ffmpeg can do nothing with what it was given: nor will it the next time."""
+class InputRefused(Exception):
+    """ffmpeg cannot process this input. A retry would fail too."""
 
 
 class FfmpegFailed(Exception):
-    """ffmpeg is not there, was killed, or is broken."""
+    """ffmpeg is missing, was killed or does not work."""
 
 
-class Running:
-    """A run of ffmpeg."""
+class FfmpegRun:
+    """A running ffmpeg process."""
 
-    def __init__(self, process: Process, awaited: re.Pattern[bytes] | None = None) -> None:
+    def __init__(self, process: Process, line_pattern: re.Pattern[bytes] | None = None) -> None:
         self.process = process
         self._head, self._tail = b"", b""
-        self._awaited = awaited
-        self._picked: list[re.Match[bytes]] = []
-        self._listener = threading.Thread(target=self._listen, daemon=True)
-        self._listener.start()
+        self._pattern = line_pattern
+        self._matches: list[re.Match[bytes]] = []
+        self._reader = threading.Thread(target=self._read_stderr, daemon=True)
+        self._reader.start()
 
     @property
     def input(self) -> IO[bytes]:
-        """Where it reads."""
+        """Pipe to the standard input."""
         if self.process.stdin is None:
-            raise ValueError("it reads nothing")
+            raise ValueError("the process was started without pipe_input")
         return self.process.stdin
 
     @property
     def output(self) -> IO[bytes]:
-        """What it writes."""
+        """Pipe from the standard output."""
         if self.process.stdout is None:
-            raise ValueError("it writes nothing")
+            raise ValueError("the process was started without pipe_output")
         return self.process.stdout
 
-    def told(self) -> str:
-        """What it has said, once it has ended: for us to read, not for a log."""
-        self._listener.join()
+    def stderr_text(self) -> str:
+        """Return the messages after the process has ended. They must not be logged."""
+        self._reader.join()
         return (self._head + b"\n" + self._tail).decode(errors="replace")
 
-    def picked(self) -> list[re.Match[bytes]]:
-        """The whole lines that somebody has waited for, once it has ended."""
-        self._listener.join()
-        return self._picked
+    def matched_lines(self) -> list[re.Match[bytes]]:
+        """Return the lines that match the pattern as a whole, after the process has ended."""
+        self._reader.join()
+        return self._matches
 
-    def _listen(self) -> None:
-        said, line = self.process.stderr, b""
-        while said is not None and (piece := os.read(said.fileno(), 4096)):
-            if len(self._head) < _KEPT:
-                self._head += piece
+    def _read_stderr(self) -> None:
+        stderr, line = self.process.stderr, b""
+        while stderr is not None and (block := os.read(stderr.fileno(), 4096)):
+            if len(self._head) < _KEPT_BYTES:
+                self._head += block
             else:
-                self._tail = (self._tail + piece)[-_KEPT:]
-            if self._awaited is not None:
-                *lines, line = (line + piece).split(b"\n")
-                line = line[:_KEPT]  # its beginning says already that it is none of them
-                self._pick(self._awaited, lines)
+                self._tail = (self._tail + block)[-_KEPT_BYTES:]
+            if self._pattern is not None:
+                *lines, line = (line + block).split(b"\n")
+                line = line[:_KEPT_BYTES]  # a longer line does not match anyway
+                self._match_lines(self._pattern, lines)
 
-    def _pick(self, awaited: re.Pattern[bytes], lines: Sequence[bytes]) -> None:
-        found = (awaited.fullmatch(line) for line in lines)
-        self._picked += [one for one in found if one][: _PICKED - len(self._picked)]
+    def _match_lines(self, line_pattern: re.Pattern[bytes], lines: Sequence[bytes]) -> None:
+        matches = (line_pattern.fullmatch(line) for line in lines)
+        self._matches += [match for match in matches if match][: _MAX_MATCHED_LINES - len(self._matches)]
 
 
 class Ffmpeg:
-    """Starts runs, one or several at once, and knows for how long there was any."""
+    """Starts ffmpeg processes and measures the time during which at least one runs."""
 
     def __init__(
-        self, path: str, folder: Path, stopping: Stopping, clock: Callable[[], float] = time.monotonic
+        self, path: str, folder: Path, termination: JobTermination, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.folder = folder
-        """Where the names of files that runs are given are."""
+        """Working directory, to which the file names in the arguments are relative."""
         self._path = path
-        self._stopping = stopping
+        self._termination = termination
         self._clock = clock
         self._lock = threading.Lock()
-        self._at_once, self._since, self._spent = 0, 0.0, 0.0
+        self._running_count, self._counted_at, self._busy_seconds = 0, 0.0, 0.0
 
     @property
     def milliseconds(self) -> int:
-        """How long ffmpeg has worked."""
-        return round(self._spent * 1000)
+        """Time during which at least one process ran."""
+        return round(self._busy_seconds * 1000)
 
     def run(self, *arguments: str) -> None:
-        """Runs it to its end."""
-        with self.started(*arguments):
+        """Run a process to its end."""
+        with self.start(*arguments):
             pass
 
     @contextmanager
-    def started(
+    def start(
         self,
         *arguments: str,
-        feeds: bool = False,
-        gives: bool = False,
-        seconds: float = MAX_SECONDS,
-        awaited: re.Pattern[bytes] | None = None,
-    ) -> Iterator[Running]:
-        """A run that reads what it is fed, or writes what it gives, through pipes. Lines that are awaited are picked out.
+        pipe_input: bool = False,
+        pipe_output: bool = False,
+        seconds: float = MAX_RUN_SECONDS,
+        line_pattern: re.Pattern[bytes] | None = None,
+    ) -> Iterator[FfmpegRun]:
+        """Start a process, optionally with pipes to its standard input or output, and wait for it at the end of the
+        block.
 
-        It is waited for at the end of the block, and killed where the block is left with an exception. Raises Refused
-        when it says that it cannot, or takes too long for it; FfmpegFailed when it was not itself that ended it.
+        The process is killed if the block raises an exception. Raises InputRefused if ffmpeg reports an error or
+        exceeds `seconds`, and FfmpegFailed if it was killed otherwise. `line_pattern` selects the lines for
+        `FfmpegRun.matched_lines`.
         """
-        process = self._stopping.start(lambda: self._begun(arguments, feeds=feeds, gives=gives))
-        self._counted(1)
-        running = Running(process, awaited)
+        process = self._termination.start(
+            lambda: self._start_process(arguments, pipe_input=pipe_input, pipe_output=pipe_output)
+        )
+        self._count_run(1)
+        run = FfmpegRun(process, line_pattern)
         timer = threading.Timer(seconds, process.kill)
         timer.daemon = True
         timer.start()
         try:
-            with suppress(BrokenPipeError):  # it ended before it had read all: how it ended says why
-                yield running
+            with suppress(BrokenPipeError):  # it ended before it read everything: the return code shows why
+                yield run
             if process.stdin is not None:
-                _closed(process.stdin)
+                _close(process.stdin)
             process.wait()
         finally:
             in_time = timer.is_alive()
             timer.cancel()
             process.kill()
             process.wait()
-            self._stopping.ended(process)
-            self._counted(-1)
-            running.told()
+            self._termination.unregister(process)
+            self._count_run(-1)
+            run.stderr_text()
             for pipe in (process.stdin, process.stdout, process.stderr):
                 if pipe is not None:
-                    _closed(pipe)
-        self._stopping.check()
+                    _close(pipe)
+        self._termination.raise_if_requested()
         if process.returncode > 0 or not in_time:
-            raise Refused
+            raise InputRefused
         if process.returncode < 0:
-            raise FfmpegFailed("it was killed")
+            raise FfmpegFailed("was killed")
 
-    def _begun(self, arguments: Sequence[str], *, feeds: bool, gives: bool) -> Process:
+    def _start_process(self, arguments: Sequence[str], *, pipe_input: bool, pipe_output: bool) -> Process:
         command = [self._path, "-nostdin", "-hide_banner", "-nostats", "-loglevel", "info", "-y", *arguments]
         try:
-            return subprocess.Popen(  # noqa: S603 - a list, of our own words and names
+            return subprocess.Popen(  # noqa: S603 - an argument list without a shell; all names are the job's own
                 command,
                 cwd=self.folder,
                 env=ENVIRONMENT,
-                stdin=subprocess.PIPE if feeds else subprocess.DEVNULL,
-                stdout=subprocess.PIPE if gives else subprocess.DEVNULL,
+                stdin=subprocess.PIPE if pipe_input else subprocess.DEVNULL,
+                stdout=subprocess.PIPE if pipe_output else subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
             )
         except OSError as error:
-            raise FfmpegFailed("it does not start") from error
+            raise FfmpegFailed("does not start") from error
 
-    def _counted(self, more: int) -> None:
-        """Runs at the same time count once."""
+    def _count_run(self, change: int) -> None:
+        """Count a start or an end. Concurrent runs count once."""
         with self._lock:
             now = self._clock()
-            if self._at_once:
-                self._spent += now - self._since
-            self._since = now
-            self._at_once += more
+            if self._running_count:
+                self._busy_seconds += now - self._counted_at
+            self._counted_at = now
+            self._running_count += change
 
 
-def _closed(pipe: IO[bytes]) -> None:
-    """What could not be written any more is not missed: how the run ended has been asked."""
+def _close(pipe: IO[bytes]) -> None:
+    """Close a pipe. Unwritten data does not matter, because the return code has been checked."""
     with suppress(BrokenPipeError):
         pipe.close()

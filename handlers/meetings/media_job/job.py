@@ -1,9 +1,9 @@
-"""One recording, from its chunks to what the workflow goes on with: what is looked at first, and what came of it.
+"""The media job for one recording: checks the chunks, makes video and audio, and writes the result.
 
-What can be known before something is paid for is asked before: whether it is the recording that was meant, whether all
-chunks are there, whether it fits, whether each is what it says and can be read. A recording that cannot be worked on is
-an outcome, said in `result.json` like any other. What is raised here is a failure, of the meeting too; a job that is
-begun for it again goes on.
+Cheap checks run first: whether `complete.json` still describes this recording, whether all chunks exist, whether they
+fit on the disk, and whether their hashes and formats are valid. A recording that cannot be processed is an outcome in
+`result.json`. An exception fails the job and its meeting. A later job for the same recording continues with the output
+that exists.
 """
 
 import time
@@ -17,178 +17,185 @@ from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.aws.unreadable_objects import UnreadableObject
 from handlers.common.logging import EventLog, hash_for_log
 from handlers.common.websocket.messages import Message
-from handlers.meetings.complete_file import MAX_BYTES, Complete
-from handlers.meetings.media_job.audio_maker import Undecodable
-from handlers.meetings.media_job.chunk_facts import ChunkFacts, Facts
-from handlers.meetings.media_job.chunk_files import Concluded, Shelf
-from handlers.meetings.media_job.chunk_probe import facts_of
-from handlers.meetings.media_job.ffmpeg import Ffmpeg, FfmpegFailed, Refused
-from handlers.meetings.media_job.job_bucket import Bucket, TooLong
-from handlers.meetings.media_job.job_steps import Steps
-from handlers.meetings.media_job.recording_plan import Limits, Plan
-from handlers.meetings.media_result import AudioPart, ChunkProblem, MediaOutcome, MediaResult, WrongChunk
-from handlers.meetings.s3_keys import COMPLETE, Recording
+from handlers.meetings.complete_file import MAX_COMPLETE_FILE_BYTES, ChunkProblem, CompleteFile, WrongChunk
+from handlers.meetings.media_job.audio_maker import UndecodableChunks
+from handlers.meetings.media_job.chunk_facts import ChunkFacts, RecordingFacts
+from handlers.meetings.media_job.chunk_files import ChunkFolder, JobConcluded
+from handlers.meetings.media_job.chunk_probe import probe_chunk
+from handlers.meetings.media_job.ffmpeg import Ffmpeg, FfmpegFailed, InputRefused
+from handlers.meetings.media_job.job_bucket import JobBucket, ObjectTooLong
+from handlers.meetings.media_job.job_steps import JobSteps
+from handlers.meetings.media_job.recording_plan import PlanLimits, RecordingPlan
+from handlers.meetings.media_result import AudioPart, MediaOutcome, MediaResult
+from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, Recording
 
-DONE: Final = frozenset({MediaOutcome.READY, MediaOutcome.NO_AUDIO})
-"""What is said once and for all. The others may be something else the next time: a chunk comes, a setting changes."""
-MAX_NOTE: Final = 16 * 1024 * 1024
-"""Bytes of what we keep of up to 5,000 chunks."""
+FINAL_OUTCOMES: Final = frozenset({MediaOutcome.READY, MediaOutcome.NO_AUDIO})
+"""Outcomes that are never computed again. Others may change after a new upload or a changed setting."""
+MAX_NOTE_BYTES: Final = 16 * 1024 * 1024
+"""Maximum size of the job's own JSON files, which describe up to 5,000 chunks."""
 _HALF_A_SECOND: Final = bytes(16_000)
 M = TypeVar("M", bound=Message)
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What there is to work with."""
+class MediaJobSettings:
+    """Limits and resources of the job."""
 
-    limits: Limits
-    scratch: int
-    """Bytes on the disk."""
+    limits: PlanLimits
+    scratch_bytes: int
     threads: int
 
 
 class MediaJob:
-    """Works on one recording."""
+    """Processes one recording."""
 
     def __init__(
         self,
         recording: Recording,
-        bucket: Bucket,
+        bucket: JobBucket,
         ffmpeg: Ffmpeg,
-        settings: Settings,
+        settings: MediaJobSettings,
         *,
-        fetchers: ParallelCalls,
+        parallel: ParallelCalls,
         log: EventLog,
     ) -> None:
         self._recording = recording
         self._bucket = bucket
         self._ffmpeg = ffmpeg
         self._settings = settings
-        self._fetchers = fetchers
+        self._parallel = parallel
         self._log = log
-        self._about = hash_for_log(recording.media_result)
+        self._key_hash = hash_for_log(recording.media_result_key)
 
     def run(self) -> MediaResult:
-        """Makes what is missing, and says what came of it."""
-        begun = time.monotonic()
-        result = self._said()
+        """Make the output that does not exist yet; write and return the result."""
+        started_at = time.monotonic()
+        result = self._read_result()
         if result is None:
             try:
-                result = self._made()
-            except Concluded as concluded:
+                result = self._process()
+            except JobConcluded as concluded:
                 result = concluded.result
-            self._bucket.write(self._recording.media_result, result.model_dump_json(by_alias=True).encode())
+            self._bucket.write(self._recording.media_result_key, result.model_dump_json(by_alias=True).encode())
         self._log.info(
             "media_done",
             outcome=result.outcome,
-            key_hash=self._about,
+            key_hash=self._key_hash,
             failed=len(result.wrong),
-            milliseconds=round((time.monotonic() - begun) * 1000),
+            milliseconds=round((time.monotonic() - started_at) * 1000),
         )
         return result
 
-    def _said(self) -> MediaResult | None:
-        """What an earlier job has made, if all of it is still there."""
-        result = self._read(MediaResult, self._recording.media_result)
-        if result is None or result.outcome not in DONE:
+    def _read_result(self) -> MediaResult | None:
+        """Return the result of an earlier job if it is final and all its output still exists."""
+        result = self._read_note(MediaResult, self._recording.media_result_key)
+        if result is None or result.outcome not in FINAL_OUTCOMES:
             return None
-        keys = [one.key for one in result.audio] + ([result.video_key] if result.video_key else [])
+        keys = [part.key for part in result.audio] + ([result.video_key] if result.video_key else [])
         return result if all(self._bucket.find(key) for key in keys) else None
 
-    def _made(self) -> MediaResult:
-        complete = self._complete()
-        if complete.size > self._settings.scratch:
-            raise Concluded(MediaOutcome.TOO_LARGE)
-        shelf = Shelf(self._bucket, self._recording.meeting, complete, self._ffmpeg.folder, self._fetchers)
-        facts = self._facts(complete, shelf)
+    def _process(self) -> MediaResult:
+        complete = self._read_complete_file()
+        if complete.size > self._settings.scratch_bytes:
+            raise JobConcluded(MediaOutcome.TOO_LARGE)
+        chunks = ChunkFolder(self._bucket, self._recording.meeting, complete, self._ffmpeg.folder, self._parallel)
+        facts = self._find_facts(complete, chunks)
         try:
             try:
-                return self._steps(complete, shelf, facts)
-            except Refused:
-                self._log.warning("media_not_copied", key_hash=self._about)
-                return self._steps(complete, shelf, self._noted(facts.model_copy(update={"uncopiable": True})))
-        except Undecodable as undecodable:
-            raise self._unreadable(complete, undecodable.chunks) from None
+                return self._run_steps(complete, chunks, facts)
+            except InputRefused:
+                self._log.warning("media_not_copied", key_hash=self._key_hash)
+                return self._run_steps(
+                    complete, chunks, self._write_facts(facts.model_copy(update={"uncopiable": True}))
+                )
+        except UndecodableChunks as undecodable:
+            raise self._conclude_unreadable(complete, undecodable.chunks) from None
 
-    def _steps(self, complete: Complete, shelf: Shelf, facts: Facts) -> MediaResult:
-        plan = Plan(facts, self._settings.limits)
-        if plan.too_long or plan.space(complete.size) > self._settings.scratch:
-            raise Concluded(MediaOutcome.TOO_LARGE)
-        steps = Steps(self._recording, self._bucket, self._ffmpeg, plan, shelf, self._settings.threads, self._log)
-        audio_ms = sum(steps.part(one) for one in plan.parts)
-        video_ms = steps.video() if plan.has_pictures else 0
+    def _run_steps(self, complete: CompleteFile, chunk_folder: ChunkFolder, facts: RecordingFacts) -> MediaResult:
+        plan = RecordingPlan(facts, self._settings.limits)
+        if plan.is_too_long or plan.required_bytes(complete.size) > self._settings.scratch_bytes:
+            raise JobConcluded(MediaOutcome.TOO_LARGE)
+        steps = JobSteps(
+            self._recording, self._bucket, self._ffmpeg, plan, chunk_folder, self._settings.threads, self._log
+        )
+        audio_ms = sum(steps.make_audio_part(part) for part in plan.parts)
+        video_ms = steps.make_video() if plan.has_video else 0
         return MediaResult(
-            outcome=MediaOutcome.READY if plan.has_sound else MediaOutcome.NO_AUDIO,
-            video_key=self._recording.video if plan.has_pictures else None,
+            outcome=MediaOutcome.READY if plan.has_audio else MediaOutcome.NO_AUDIO,
+            video_key=self._recording.video_key if plan.has_video else None,
             audio=tuple(
-                AudioPart(key=self._recording.audio(one.number), offset_ms=one.offset_ms, duration_ms=one.duration_ms)
-                for one in plan.parts
+                AudioPart(
+                    key=self._recording.audio_key(part.number), offset_ms=part.offset_ms, duration_ms=part.duration_ms
+                )
+                for part in plan.parts
             ),
             duration_ms=round(plan.duration / 1000),
-            copied=plan.copies_pictures,
+            copied=plan.copies_video,
             ffmpeg_ms=facts.ffmpeg_ms + audio_ms + video_ms,
         )
 
-    def _complete(self) -> Complete:
-        """What the recording is, if it still is what was asked for."""
+    def _read_complete_file(self) -> CompleteFile:
+        """Return `complete.json` if it still describes this recording; otherwise raise JobConcluded."""
         problem = ChunkProblem.MISSING
         try:
-            body = self._bucket.read(f"{self._recording.meeting.raw}{COMPLETE}", MAX_BYTES)
+            body = self._bucket.read(self._recording.meeting.upload_key(COMPLETE_FILE_NAME), MAX_COMPLETE_FILE_BYTES)
             if body is not None:
-                complete = Complete.model_validate_json(body)
+                complete = CompleteFile.model_validate_json(body)
                 if complete.content != self._recording.content:
-                    raise Concluded(MediaOutcome.SUPERSEDED)
+                    raise JobConcluded(MediaOutcome.SUPERSEDED)
                 return complete
-        except TooLong:
+        except ObjectTooLong:
             problem = ChunkProblem.SIZE
         except (ValidationError, UnreadableObject):
             problem = ChunkProblem.UNREADABLE
-        raise Concluded(MediaOutcome.INCOMPLETE, [WrongChunk(name=COMPLETE, problem=problem)])
+        raise JobConcluded(MediaOutcome.INCOMPLETE, [WrongChunk(name=COMPLETE_FILE_NAME, problem=problem)])
 
-    def _facts(self, complete: Complete, shelf: Shelf) -> Facts:
-        """What the chunks are: as it was found out before, or by reading all of them."""
-        known = self._read(Facts, self._note)
+    def _find_facts(self, complete: CompleteFile, chunks: ChunkFolder) -> RecordingFacts:
+        """Return the stored properties of the chunks, or download and probe all chunks."""
+        known = self._read_note(RecordingFacts, self._facts_key)
         if known is not None:
             return known
-        shelf.look()
-        shelf.fetch()
-        found = [self._probed(name) for name in shelf.names]
-        bad = tuple(number for number, one in enumerate(found) if one is None)
-        if bad:
-            raise self._unreadable(complete, bad)
-        self._log.info("media_probed", key_hash=self._about, files=len(found))
-        chunks = tuple(one for one in found if one is not None)
-        return self._noted(Facts(chunks=chunks, ffmpeg_ms=self._ffmpeg.milliseconds))
+        chunks.check_uploads()
+        chunks.download()
+        probes = [self._probe(name) for name in chunks.names]
+        unreadable = tuple(number for number, facts in enumerate(probes) if facts is None)
+        if unreadable:
+            raise self._conclude_unreadable(complete, unreadable)
+        self._log.info("media_probed", key_hash=self._key_hash, files=len(probes))
+        chunk_facts = tuple(facts for facts in probes if facts is not None)
+        return self._write_facts(RecordingFacts(chunks=chunk_facts, ffmpeg_ms=self._ffmpeg.milliseconds))
 
-    def _probed(self, name: str) -> ChunkFacts | None:
+    def _probe(self, name: str) -> ChunkFacts | None:
         try:
-            return facts_of(self._ffmpeg, name)
-        except Refused:
+            return probe_chunk(self._ffmpeg, name)
+        except InputRefused:
             return None
 
-    def _unreadable(self, complete: Complete, numbers: tuple[int, ...]) -> Concluded:
-        """The chunks are at fault, once ffmpeg has shown that it works: a broken one would blame every recording."""
-        name = "working"
+    def _conclude_unreadable(self, complete: CompleteFile, numbers: tuple[int, ...]) -> JobConcluded:
+        """Blame the chunks, but only after ffmpeg could probe a valid file. A broken ffmpeg would otherwise reject
+        every recording.
+        """
+        name = "valid-audio"
         with wave.open(str(self._ffmpeg.folder / name), "wb") as file:
             file.setparams((1, 2, 16_000, 0, "NONE", ""))
             file.writeframes(_HALF_A_SECOND)
-        if self._probed(name) is None:
-            raise FfmpegFailed("it cannot read what it must")
-        wrong = (WrongChunk(name=complete.chunks[one].name, problem=ChunkProblem.UNREADABLE) for one in numbers)
-        return Concluded(MediaOutcome.UNREADABLE, wrong)
+        if self._probe(name) is None:
+            raise FfmpegFailed("cannot read a valid file")
+        wrong = (WrongChunk(name=complete.chunks[number].name, problem=ChunkProblem.UNREADABLE) for number in numbers)
+        return JobConcluded(MediaOutcome.UNREADABLE, wrong)
 
-    def _read(self, kind: type[M], key: str) -> M | None:
-        """A note of ours; none where there is none, or one that another edition of this has left."""
-        body = self._bucket.read(key, MAX_NOTE)
+    def _read_note(self, model: type[M], key: str) -> M | None:
+        """Return one of the job's own files, or None if it does not exist or another version of the code wrote it."""
+        body = self._bucket.read(key, MAX_NOTE_BYTES)
         try:
-            return None if body is None else kind.model_validate_json(body)
+            return None if body is None else model.model_validate_json(body)
         except ValidationError:
             return None
 
-    def _noted(self, facts: Facts) -> Facts:
-        self._bucket.write(self._note, facts.model_dump_json(by_alias=True).encode())
+    def _write_facts(self, facts: RecordingFacts) -> RecordingFacts:
+        self._bucket.write(self._facts_key, facts.model_dump_json(by_alias=True).encode())
         return facts
 
     @property
-    def _note(self) -> str:
-        return f"{self._recording.work}facts.json"
+    def _facts_key(self) -> str:
+        return f"{self._recording.media_work_prefix}facts.json"

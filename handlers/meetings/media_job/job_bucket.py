@@ -1,8 +1,8 @@
-"""The bucket as the job uses it: small objects in memory, and files through boto3's transfer manager.
+"""S3 gateway of the media job: small objects in memory, and files through boto3's transfer manager.
 
-What is finished is an object that says in its metadata what it was made from (`recipe`), and how long ffmpeg took.
-Transfers are cancelled when the job is told to stop. A cancelled upload leaves no parts; if the job is killed, the
-bucket's lifecycle deletes them.
+A finished output is an object whose metadata contain its recipe and the time that ffmpeg took. Transfers are cancelled
+if the job has to end. A cancelled upload leaves no parts behind; if the job is killed, the bucket's lifecycle deletes
+them.
 """
 
 import os
@@ -19,35 +19,38 @@ from s3transfer.futures import TransferFuture
 from s3transfer.manager import TransferConfig, TransferManager
 
 from handlers.common.aws.unreadable_objects import classify_read_error
-from handlers.meetings.media_job.job_termination import Stopping
+from handlers.meetings.media_job.job_termination import JobTermination
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
-PART: Final = 16 * 1024 * 1024
-"""Bytes of one part of a transfer. An upload may have 10,000 parts."""
-TRANSFERS: Final = 8
-"""Requests that send or fetch at once."""
-QUEUED: Final = 100
-"""Received pieces of 256 KB that wait for the disk, for each download."""
-GONE: Final = frozenset({"404", "NoSuchKey"})
-BAD: Final = "400"
-"""What S3 says to a question that has no answer with words: a key of the client's own, but credentials too."""
-RECIPE: Final = "recipe"
-FFMPEG_MS: Final = "ffmpeg-ms"
+PART_BYTES: Final = 16 * 1024 * 1024
+"""Size of one part of a transfer. An upload may have 10,000 parts."""
+MAX_REQUESTS: Final = 8
+"""Concurrent requests of all transfers."""
+MAX_QUEUED_PIECES: Final = 100
+"""Received pieces of 256 KB that wait to be written to the disk, per download."""
+NOT_FOUND_CODES: Final = frozenset({"404", "NoSuchKey"})
+BAD_REQUEST_CODE: Final = "400"
+"""S3 answers a HEAD request without an error message. This code can mean an object encrypted with the client's own key,
+but also invalid credentials.
+"""
+RECIPE_METADATA: Final = "recipe"
+"""Metadata key of the recipe: a text that names how the object was made."""
+FFMPEG_MS_METADATA: Final = "ffmpeg-ms"
 
 
-class TooLong(Exception):
-    """An object has more bytes than are read of one."""
+class ObjectTooLong(Exception):
+    """An object has more bytes than the reader accepts."""
 
 
-class Gone(Exception):
-    """An object is not there, or was replaced while it was read."""
+class JobObjectGone(Exception):
+    """An object does not exist, or was replaced during the download."""
 
 
 @dataclass(frozen=True)
-class Found:
-    """An object that was looked at."""
+class StoredMedia:
+    """Size and metadata of an object."""
 
     size: int
     recipe: str
@@ -56,7 +59,7 @@ class Found:
 
 @dataclass(frozen=True)
 class _Transfer:
-    """A transfer that ends when the job does."""
+    """A transfer that is cancelled when the job ends."""
 
     future: TransferFuture
 
@@ -64,80 +67,87 @@ class _Transfer:
         self.future.cancel()
 
 
-class Bucket:
-    """One bucket."""
-
-    def __init__(self, client: "S3Client", name: str, stopping: Stopping, part: int = PART) -> None:
+class JobBucket:
+    def __init__(self, client: "S3Client", name: str, termination: JobTermination, part: int = PART_BYTES) -> None:
         self._client = client
         self._name = name
-        self._stopping = stopping
+        self._termination = termination
         config = TransferConfig(
             multipart_threshold=part + 1,
             multipart_chunksize=part,
-            max_request_concurrency=TRANSFERS,
-            max_io_queue_size=QUEUED,
+            max_request_concurrency=MAX_REQUESTS,
+            max_io_queue_size=MAX_QUEUED_PIECES,
         )
         self._transfers = TransferManager(client, config)
 
     def read(self, key: str, limit: int) -> bytes | None:
-        """A small object; none where it is not there."""
-        self._stopping.check()
+        """Return a small object, or None if it does not exist; raise ObjectTooLong."""
+        self._termination.raise_if_requested()
         try:
             answer = self._client.get_object(Bucket=self._name, Key=key)
         except ClientError as error:
-            if _code(error) in GONE:
+            if _error_code(error) in NOT_FOUND_CODES:
                 return None
             raise classify_read_error(error) from None
         with closing(answer["Body"]) as body:
             if answer["ContentLength"] > limit:
-                raise TooLong
+                raise ObjectTooLong
             return body.read()
 
-    def find(self, key: str) -> Found | None:
-        """What there is of an object, without reading it."""
-        self._stopping.check()
+    def find(self, key: str) -> StoredMedia | None:
+        """Return size and metadata of an object, or None if it does not exist."""
+        self._termination.raise_if_requested()
         try:
             answer = self._client.head_object(Bucket=self._name, Key=key)
         except ClientError as error:
-            if _code(error) in GONE:
+            if _error_code(error) in NOT_FOUND_CODES:
                 return None
-            raise self._meaning(key, error) from None
+            raise self._classify(key, error) from None
         metadata = answer["Metadata"]
-        took = metadata.get(FFMPEG_MS, "0")
-        return Found(answer["ContentLength"], metadata.get(RECIPE, ""), int(took) if took.isdecimal() else 0)
+        milliseconds = metadata.get(FFMPEG_MS_METADATA, "0")
+        return StoredMedia(
+            answer["ContentLength"],
+            metadata.get(RECIPE_METADATA, ""),
+            int(milliseconds) if milliseconds.isdecimal() else 0,
+        )
 
     def download(self, key: str, path: Path) -> None:
-        """An object as a file; raises Gone."""
+        """Download an object to a file; raise JobObjectGone."""
         try:
             self._transfer(lambda: self._transfers.download(self._name, key, os.fspath(path)))
         except S3DownloadFailedError:
-            raise Gone from None
+            raise JobObjectGone from None
         except ClientError as error:
-            raise Gone if _code(error) in GONE else self._meaning(key, error) from None
+            raise JobObjectGone if _error_code(error) in NOT_FOUND_CODES else self._classify(key, error) from None
 
     def write(self, key: str, body: bytes) -> None:
-        """A small object: JSON."""
-        self._stopping.check()
+        """Write a small JSON object."""
+        self._termination.raise_if_requested()
         self._client.put_object(Bucket=self._name, Key=key, Body=body, ContentType="application/json")
 
-    def upload(self, key: str, path: Path, kind: str, recipe: str, ffmpeg_ms: int) -> None:
-        """A file as an object: whole, or not at all."""
-        more = {"ContentType": kind, "Metadata": {RECIPE: recipe, FFMPEG_MS: str(ffmpeg_ms)}}
-        self._transfer(lambda: self._transfers.upload(os.fspath(path), self._name, key, more))
+    def upload(self, key: str, path: Path, content_type: str, recipe: str, ffmpeg_ms: int) -> None:
+        """Upload a file as an object, completely or not at all."""
+        extra_arguments = {
+            "ContentType": content_type,
+            "Metadata": {RECIPE_METADATA: recipe, FFMPEG_MS_METADATA: str(ffmpeg_ms)},
+        }
+        self._transfer(lambda: self._transfers.upload(os.fspath(path), self._name, key, extra_arguments))
 
-    def _transfer(self, begin: Callable[[], TransferFuture]) -> None:
-        transfer = self._stopping.start(lambda: _Transfer(begin()))
+    def _transfer(self, start: Callable[[], TransferFuture]) -> None:
+        transfer = self._termination.start(lambda: _Transfer(start()))
         try:
             transfer.future.result()
         except CancelledError:
-            self._stopping.check()
+            self._termination.raise_if_requested()
             raise
         finally:
-            self._stopping.ended(transfer)
+            self._termination.unregister(transfer)
 
-    def _meaning(self, key: str, error: ClientError) -> Exception:
-        """What an error says; one without words is asked about again, in a way that is answered with a reason."""
-        if _code(error) != BAD:
+    def _classify(self, key: str, error: ClientError) -> Exception:
+        """Return the exception for an error. If S3 sent no message, repeat the request as a GET, which returns a
+        reason.
+        """
+        if _error_code(error) != BAD_REQUEST_CODE:
             return classify_read_error(error)
         try:
             self._client.get_object(Bucket=self._name, Key=key, Range="bytes=0-0")
@@ -146,5 +156,5 @@ class Bucket:
         return error
 
 
-def _code(error: ClientError) -> str:
+def _error_code(error: ClientError) -> str:
     return str(error.response["Error"]["Code"])

@@ -1,8 +1,8 @@
-"""The steps that make something of a recording's chunks, each done once: its result is an object that says what it is of.
+"""Steps of the media job that each make one object of video or audio, at most once.
 
-An object that says so in its metadata (`recipe`) is not made again, whoever made it; one of another recipe, from before
-a setting was changed, is replaced. So an interruption costs the step that was going on, and two jobs at once write the
-same.
+An object's metadata contain its recipe. An object with the right recipe is not made again, whichever job made it. An
+object with another recipe, from before a setting changed, is replaced. So an interruption only repeats the current
+step, and two concurrent jobs write the same objects.
 """
 
 from collections.abc import Callable
@@ -10,32 +10,34 @@ from dataclasses import replace
 from typing import Final
 
 from handlers.common.logging import EventLog, hash_for_log
-from handlers.meetings.media_job.audio_maker import SoundMaker, Undecodable
-from handlers.meetings.media_job.chunk_files import Shelf
-from handlers.meetings.media_job.ffmpeg import Ffmpeg, FfmpegFailed, Refused
-from handlers.meetings.media_job.job_bucket import Bucket
-from handlers.meetings.media_job.recording_plan import Part, Piece, Plan
+from handlers.meetings.media_job.audio_maker import AudioMaker, UndecodableChunks
+from handlers.meetings.media_job.chunk_files import ChunkFolder
+from handlers.meetings.media_job.ffmpeg import Ffmpeg, FfmpegFailed, InputRefused
+from handlers.meetings.media_job.job_bucket import JobBucket
+from handlers.meetings.media_job.recording_plan import RecordingPlan, SpeechPart, VideoPiece
 from handlers.meetings.media_job.video_maker import VideoMaker
 from handlers.meetings.s3_keys import Recording
 
-EDITION: Final = 2
-"""Of how things are made: raised when that changes, so that nothing is put together of old and new."""
+RECIPE_VERSION: Final = 2
+"""Raise it when the way of making outputs changes, so that old and new pieces are not joined."""
 FLAC, MP4 = "audio/flac", "video/mp4"
-MADE: Final = "made"
-"""What a step's result is called on the disk."""
-SOUND: Final = "sound"
+RESULT_NAME: Final = "made"
+"""File name of a step's result in the job's folder."""
+SOUNDTRACK_NAME: Final = "sound"
 
 
-class Steps:
-    """Does what is not done yet. Each step says how many milliseconds ffmpeg took for it, now or then."""
+class JobSteps:
+    """Makes the objects that do not exist yet. Each step returns the milliseconds that ffmpeg took for its object, now
+    or earlier.
+    """
 
     def __init__(
         self,
         recording: Recording,
-        bucket: Bucket,
+        bucket: JobBucket,
         ffmpeg: Ffmpeg,
-        plan: Plan,
-        shelf: Shelf,
+        plan: RecordingPlan,
+        chunk_folder: ChunkFolder,
         threads: int,
         log: EventLog,
     ) -> None:
@@ -43,102 +45,106 @@ class Steps:
         self._bucket = bucket
         self._ffmpeg = ffmpeg
         self._plan = plan
-        self._shelf = shelf
+        self._chunk_folder = chunk_folder
         self._log = log
-        self._sound = SoundMaker(ffmpeg, plan, shelf.names)
-        self._pictures = VideoMaker(ffmpeg, plan, shelf.names, threads)
-        self._heard = tuple(number for number, one in enumerate(plan.chunks) if one.sound is not None)
+        self._audio_maker = AudioMaker(ffmpeg, plan, chunk_folder.names)
+        self._video_maker = VideoMaker(ffmpeg, plan, chunk_folder.names, threads)
+        self._chunks_with_sound = tuple(number for number, chunk in enumerate(plan.chunks) if chunk.sound is not None)
 
-    def part(self, part: Part) -> int:
-        """A part of what is transcribed."""
+    def make_audio_part(self, part: SpeechPart) -> int:
+        """Make a part of the audio for the transcription."""
 
         def make() -> None:
-            self._shelf.fetch(self._heard)
-            self._sound.part(part, MADE)
+            self._chunk_folder.download(self._chunks_with_sound)
+            self._audio_maker.make_part(part, RESULT_NAME)
 
-        return self._step(self._recording.audio(part.number), f"speech {part.first}+{part.samples}", FLAC, make)
+        return self._run_step(self._recording.audio_key(part.number), f"speech {part.first}+{part.samples}", FLAC, make)
 
-    def video(self) -> int:
-        """The video, with its pieces if it has any. Raises Refused where pictures cannot be copied after all."""
-        key = self._recording.video
-        if self._plan.copies_pictures:
-            return self._step(key, "copied", MP4, self._copy)
-        width, height = self._plan.size
-        recipe = f"encoded {width}x{height} {self._plan.rate}"
-        done = self._done(key, recipe)
-        if done is not None:
-            return done
-        before = sum(self._piece(one, recipe) for one in self._plan.pieces)
-        return self._step(key, recipe, MP4, self._join, before)
+    def make_video(self) -> int:
+        """Make the video, with its encoded pieces if there are any. Raises InputRefused if the chunks' videos cannot be
+        copied.
+        """
+        key = self._recording.video_key
+        if self._plan.copies_video:
+            return self._run_step(key, "copied", MP4, self._make_copied_video)
+        width, height = self._plan.frame_size
+        recipe = f"encoded {width}x{height} {self._plan.frame_rate}"
+        milliseconds = self._find_result(key, recipe)
+        if milliseconds is not None:
+            return milliseconds
+        pieces_milliseconds = sum(self._make_piece(piece, recipe) for piece in self._plan.pieces)
+        return self._run_step(key, recipe, MP4, self._join_pieces, pieces_milliseconds)
 
-    def _copy(self) -> None:
-        sound = self._listened()
-        self._shelf.fetch()
-        self._pictures.joined(MADE, sound)
+    def _make_copied_video(self) -> None:
+        soundtrack = self._make_soundtrack()
+        self._chunk_folder.download()
+        self._video_maker.join(RESULT_NAME, soundtrack)
 
-    def _join(self) -> None:
-        sound = self._listened()
-        if self._plan.copies_sound:
-            self._shelf.fetch()
+    def _join_pieces(self) -> None:
+        soundtrack = self._make_soundtrack()
+        if self._plan.copies_audio:
+            self._chunk_folder.download()
         else:
-            self._shelf.clear()
-        names = [f"piece-{one.number:04d}" for one in self._plan.pieces]
+            self._chunk_folder.clear()
+        names = [f"piece-{piece.number:04d}" for piece in self._plan.pieces]
         for name, piece in zip(names, self._plan.pieces, strict=True):
             self._bucket.download(self._piece_key(piece), self._ffmpeg.folder / name)
         try:
-            self._pictures.joined(MADE, sound, names)
-        except Refused:
-            raise FfmpegFailed("it does not put its own pieces together") from None
+            self._video_maker.join(RESULT_NAME, soundtrack, names)
+        except InputRefused:
+            raise FfmpegFailed("cannot join its own pieces") from None
 
-    def _listened(self) -> str | None:
-        """The video's sound, where it has any that cannot be copied."""
-        if not self._plan.has_sound or self._plan.copies_sound:
+    def _make_soundtrack(self) -> str | None:
+        """Write the video's soundtrack; return its name, or None if there is none or it can be copied."""
+        if not self._plan.has_audio or self._plan.copies_audio:
             return None
-        self._shelf.fetch(self._heard)
-        self._sound.whole(SOUND)
-        return SOUND
+        self._chunk_folder.download(self._chunks_with_sound)
+        self._audio_maker.make_soundtrack(SOUNDTRACK_NAME)
+        return SOUNDTRACK_NAME
 
-    def _piece(self, piece: Piece, look: str) -> int:
-        spans = " ".join(f"{one.chunk}:{one.begin}-{one.end}" for one in piece.spans)
+    def _make_piece(self, piece: VideoPiece, encoding: str) -> int:
+        spans = " ".join(f"{span.chunk}:{span.begin}-{span.end}" for span in piece.spans)
 
         def make() -> None:
-            self._shelf.fetch(one.chunk for one in piece.spans)
+            self._chunk_folder.download(span.chunk for span in piece.spans)
             try:
-                self._pictures.piece(piece, MADE)
-            except Refused:
-                if bad := self._pictures.guilty(piece):
-                    raise Undecodable(*bad) from None
+                self._video_maker.encode_piece(piece, RESULT_NAME)
+            except InputRefused:
+                if bad := self._video_maker.find_undecodable(piece):
+                    raise UndecodableChunks(*bad) from None
                 self._log.warning("media_piece_is_black", key_hash=hash_for_log(self._piece_key(piece)))
-                self._black(piece)
+                self._make_black_piece(piece)
 
-        return self._step(self._piece_key(piece), f"{look} {hash_for_log(spans)}", MP4, make)
+        return self._run_step(self._piece_key(piece), f"{encoding} {hash_for_log(spans)}", MP4, make)
 
-    def _black(self, piece: Piece) -> None:
+    def _make_black_piece(self, piece: VideoPiece) -> None:
         try:
-            self._pictures.piece(replace(piece, form=None), MADE)
-        except Refused:
-            raise FfmpegFailed("it does not encode pictures") from None
+            self._video_maker.encode_piece(replace(piece, form=None), RESULT_NAME)
+        except InputRefused:
+            raise FfmpegFailed("cannot encode video") from None
 
-    def _piece_key(self, piece: Piece) -> str:
-        return f"{self._recording.work}pieces/{piece.number:05d}.mp4"
+    def _piece_key(self, piece: VideoPiece) -> str:
+        return f"{self._recording.media_work_prefix}pieces/{piece.number:05d}.mp4"
 
-    def _step(self, key: str, recipe: str, kind: str, make: Callable[[], None], before: int = 0) -> int:
-        done = self._done(key, recipe)
-        if done is not None:
-            return done
-        begun, made = self._ffmpeg.milliseconds, self._ffmpeg.folder / MADE
+    def _run_step(
+        self, key: str, recipe: str, content_type: str, make: Callable[[], None], extra_milliseconds: int = 0
+    ) -> int:
+        earlier_milliseconds = self._find_result(key, recipe)
+        if earlier_milliseconds is not None:
+            return earlier_milliseconds
+        started_at, path = self._ffmpeg.milliseconds, self._ffmpeg.folder / RESULT_NAME
         make()
-        took = self._ffmpeg.milliseconds - begun + before
-        self._bucket.upload(key, made, kind, _of(recipe), took)
-        size = made.stat().st_size
-        made.unlink()
-        self._log.info("media_step", key_hash=hash_for_log(key), bytes_written=size, milliseconds=took)
-        return took
+        milliseconds = self._ffmpeg.milliseconds - started_at + extra_milliseconds
+        self._bucket.upload(key, path, content_type, _add_version(recipe), milliseconds)
+        size = path.stat().st_size
+        path.unlink()
+        self._log.info("media_step", key_hash=hash_for_log(key), bytes_written=size, milliseconds=milliseconds)
+        return milliseconds
 
-    def _done(self, key: str, recipe: str) -> int | None:
+    def _find_result(self, key: str, recipe: str) -> int | None:
         found = self._bucket.find(key)
-        return found.ffmpeg_ms if found is not None and found.recipe == _of(recipe) else None
+        return found.ffmpeg_ms if found is not None and found.recipe == _add_version(recipe) else None
 
 
-def _of(recipe: str) -> str:
-    return f"{EDITION} {recipe}"
+def _add_version(recipe: str) -> str:
+    return f"{RECIPE_VERSION} {recipe}"

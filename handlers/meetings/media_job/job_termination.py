@@ -1,7 +1,7 @@
-"""How the job ends when it is told to: what runs is killed, and nothing more is begun.
+"""Orderly end of the job after SIGTERM: running processes and transfers are ended, and new ones are refused.
 
-A machine that is reclaimed says so with SIGTERM, and kills 30 seconds later. The signal's handler does as little as
-this: whoever works finds out at his next step, and leaves what he had begun as a later run can use it.
+When Spot capacity is reclaimed, the container receives SIGTERM and is killed 30 seconds later. The signal handler only
+calls `request`. The working threads notice it at their next step, and leave finished objects that a later job can use.
 """
 
 import subprocess
@@ -13,7 +13,7 @@ Process = subprocess.Popen[bytes]
 
 
 class Killable(Protocol):
-    """What runs, and can be ended at once: a process, or a transfer."""
+    """A process or transfer that can be ended immediately."""
 
     def kill(self) -> object: ...
 
@@ -21,47 +21,47 @@ class Killable(Protocol):
 K = TypeVar("K", bound=Killable)
 
 
-class Stopped(Exception):
-    """The job has been told to end."""
+class JobTerminated(Exception):
+    """The job has been asked to end."""
 
 
-class Stopping:
-    """Knows whether to go on, and what runs."""
+class JobTermination:
+    """Keeps the running processes and transfers, and ends them on request."""
 
     def __init__(self) -> None:
-        # The handler runs in the main thread, maybe in the middle of what holds this.
+        # Reentrant: the signal handler runs in the main thread, which may hold the lock.
         self._lock = threading.RLock()
-        self._told = False
+        self._requested = False
         self._running: set[Killable] = set()
 
-    def now(self) -> None:
-        """Ends what runs; everything that asks from now on is told to stop."""
+    def request(self) -> None:
+        """End everything that runs, and refuse new work from now on."""
         with self._lock:
-            self._told = True
-            for one in tuple(self._running):
-                one.kill()
+            self._requested = True
+            for running in tuple(self._running):
+                running.kill()
 
     @property
-    def told(self) -> bool:
-        """Whether the job has been told to end."""
-        return self._told
+    def requested(self) -> bool:
+        """True once the job has been asked to end."""
+        return self._requested
 
-    def check(self) -> None:
-        """Raises Stopped once the job has been told to end."""
-        if self._told:
-            raise Stopped
+    def raise_if_requested(self) -> None:
+        """Raise JobTerminated once the job has been asked to end."""
+        if self._requested:
+            raise JobTerminated
 
-    def start(self, begin: Callable[[], K]) -> K:
-        """Begins what ends when the job does."""
+    def start(self, start: Callable[[], K]) -> K:
+        """Start a process or transfer that ends with the job."""
         with self._lock:
-            self.check()
-            running = begin()
+            self.raise_if_requested()
+            running = start()
             self._running.add(running)
-            if self._told:
+            if self._requested:
                 running.kill()
             return running
 
-    def ended(self, running: Killable) -> None:
-        """It has been waited for."""
+    def unregister(self, running: Killable) -> None:
+        """Forget a process or transfer that has ended."""
         with self._lock:
             self._running.discard(running)

@@ -1,12 +1,12 @@
-"""What is made of a recording, decided from what its chunks are: when each begins, what is copied, the parts and pieces. Pure.
+"""Plan for a recording, computed from its chunks: when each begins, what is copied or encoded, and how it is divided.
 
-Chunks are put one behind the other by their measured durations, for sound and pictures alike; so what is heard at a
-moment of the sound is seen at that moment of the video, however many chunks there are.
+Chunks follow each other by their measured durations, for audio and video alike. So both stay synchronous, however many
+chunks there are.
 
-Pictures are copied where all chunks have the same and MP4 has a form for them. Else they are encoded, in pieces that
-are kept one by one. Sound is copied where there is one chunk: every encoder begins with some milliseconds that nobody
-hears and a file says to leave out, and of files put together only the first can say so. Copied, 300 chunks would be 17
-s too long.
+Video is copied if all chunks have the same format and MP4 supports it. Otherwise it is encoded in pieces that are
+stored separately. Audio is copied only if there is a single chunk. Every encoder starts with some milliseconds of
+padding, which the file declares so that players skip it. Of joined files, only the first can declare its padding. The
+audio of 300 copied chunks would be 17 seconds too long.
 """
 
 from collections.abc import Iterator
@@ -16,64 +16,64 @@ from itertools import pairwise
 from math import ceil
 from typing import Final
 
-from handlers.meetings.media_job.chunk_facts import Facts, Form
+from handlers.meetings.media_job.chunk_facts import RecordingFacts, TrackFormat
 
-COPIED_PICTURES: Final = frozenset({"h264", "hevc", "vp9", "av1"})
-COPIED_SOUND: Final = frozenset({"aac", "mp3", "opus"})
+COPIED_VIDEO_CODECS: Final = frozenset({"h264", "hevc", "vp9", "av1"})
+COPIED_AUDIO_CODECS: Final = frozenset({"aac", "mp3", "opus"})
 SPEECH_RATE: Final = 16_000
-"""Of the sound that is transcribed; mono."""
-LISTENING_RATE: Final = 48_000
-"""Of the sound in a video that could not be copied."""
-LEAST_SAMPLES: Final = SPEECH_RATE // 2
-"""Amazon Transcribe takes nothing shorter than half a second."""
+"""Sample rate of the audio for the transcription, which is mono."""
+SOUNDTRACK_RATE: Final = 48_000
+"""Sample rate of a soundtrack that cannot be copied."""
+MIN_SAMPLES: Final = SPEECH_RATE // 2
+"""Amazon Transcribe rejects audio shorter than half a second."""
 BYTES_PER_SAMPLE: Final = 2
-MAX_RATE: Final = 30
-"""Pictures a second, of what is encoded: meetings are faces and slides."""
-LONG_SIDE, SHORT_SIDE = 1920, 1080
-"""Of what is encoded, at most."""
-MAX_BITS: Final = 2_500_000
-"""A second, of what is encoded."""
-SOUND_BITS: Final = 64_000
-"""A second and channel."""
+MAX_FRAME_RATE: Final = 30
+"""Maximum frame rate of encoded video, which shows faces and slides."""
+MAX_LONG_SIDE, MAX_SHORT_SIDE = 1920, 1080
+"""Maximum size of encoded video."""
+MAX_VIDEO_BITS: Final = 2_500_000
+"""Maximum bit rate of encoded video."""
+AUDIO_BITS: Final = 64_000
+"""Bit rate of encoded audio per channel."""
 _SECOND: Final = 1_000_000
-_SPARE: Final = 4 * 1024 * 1024
-"""Bytes of heads and of what is rounded."""
-_ENTRY: Final = 32
-"""Bytes that a packet takes in an MP4 beside itself."""
+_HEADER_BYTES: Final = 4 * 1024 * 1024
+"""Reserve for file headers and rounding."""
+_INDEX_ENTRY_BYTES: Final = 32
+"""Size of a packet's index entry in an MP4 file."""
 
 
 @dataclass(frozen=True)
-class Limits:
-    """What a deployment says of how long things are. Microseconds."""
+class PlanLimits:
+    """Maximum durations in microseconds."""
 
-    part: int
-    piece: int
-    whole: int
+    max_part: int
+    max_piece: int
+    max_recording: int
 
 
 @dataclass(frozen=True)
-class Part:
-    """A part of the sound that is transcribed."""
+class SpeechPart:
+    """A part of the audio for one transcription job."""
 
     number: int
     first: int
-    """Its first sample in the whole."""
+    """Number of its first sample in the whole audio."""
     samples: int
 
     @property
     def offset_ms(self) -> int:
-        """Exact: parts begin at a millisecond."""
+        """Exact, because parts begin at a full millisecond."""
         return self.first * 1000 // SPEECH_RATE
 
     @property
     def duration_ms(self) -> int:
-        """Rounded, where it is the last."""
+        """Exact, except for the last part, which is rounded."""
         return max(1, round(self.samples * 1000 / SPEECH_RATE))
 
 
 @dataclass(frozen=True)
-class Span:
-    """A part of a chunk, or all of it: from and to in microseconds of its own."""
+class ChunkSpan:
+    """A section of a chunk, or all of it. `begin` and `end` are microseconds within the chunk."""
 
     chunk: int
     begin: int
@@ -81,154 +81,161 @@ class Span:
 
     @property
     def duration(self) -> int:
-        """How long it is."""
         return self.end - self.begin
 
 
 @dataclass(frozen=True)
-class Piece:
-    """What is encoded at once: whole chunks of the same form, or a span of one."""
+class VideoPiece:
+    """A piece of video that is encoded at once: whole chunks of the same format, or a section of one chunk."""
 
     number: int
-    spans: tuple[Span, ...]
-    form: Form | None
-    """None: there are no pictures, so it is black."""
+    spans: tuple[ChunkSpan, ...]
+    form: TrackFormat | None
+    """None for a black piece, because its chunk has no video."""
 
     @property
     def duration(self) -> int:
-        """How long it is."""
-        return sum(one.duration for one in self.spans)
+        return sum(span.duration for span in self.spans)
 
 
-class Plan:
-    """What there is to do for a recording."""
+class RecordingPlan:
+    """Plan for processing a recording."""
 
-    def __init__(self, facts: Facts, limits: Limits) -> None:
+    def __init__(self, facts: RecordingFacts, limits: PlanLimits) -> None:
         self.chunks = facts.chunks
-        self.copies_pictures = not facts.uncopiable and self._copiable()
+        self.copies_video = not facts.uncopiable and self._is_copiable()
         self._limits = limits
 
     @cached_property
     def starts(self) -> tuple[int, ...]:
-        """When each chunk begins, and when the last one ends."""
-        found = [0]
-        for one in self.chunks:
-            found.append(found[-1] + one.duration)
-        return tuple(found)
+        """Start of each chunk, and the end of the last chunk."""
+        starts = [0]
+        for chunk in self.chunks:
+            starts.append(starts[-1] + chunk.duration)
+        return tuple(starts)
 
     @property
     def duration(self) -> int:
-        """How long all of it is."""
         return self.starts[-1]
 
     @property
-    def too_long(self) -> bool:
-        """Whether it is longer than recordings may be."""
-        return self.duration > self._limits.whole
+    def is_too_long(self) -> bool:
+        return self.duration > self._limits.max_recording
 
     @property
-    def has_pictures(self) -> bool:
-        """Whether there will be a video."""
-        return any(one.pictures is not None for one in self.chunks)
+    def has_video(self) -> bool:
+        return any(chunk.pictures is not None for chunk in self.chunks)
 
     @property
-    def has_sound(self) -> bool:
-        """Whether anything can be heard in it."""
-        return any(one.sound is not None for one in self.chunks)
+    def has_audio(self) -> bool:
+        return any(chunk.sound is not None for chunk in self.chunks)
 
     @property
-    def copies_sound(self) -> bool:
-        """Whether the video gets its sound as it is."""
+    def copies_audio(self) -> bool:
+        """True if the video's soundtrack is copied."""
         sound = self.chunks[0].sound
-        return len(self.chunks) == 1 and sound is not None and sound.form.codec in COPIED_SOUND
+        return len(self.chunks) == 1 and sound is not None and sound.form.codec in COPIED_AUDIO_CODECS
 
     @property
     def channels(self) -> int:
-        """Of the sound in a video that could not be copied."""
-        return max((one.sound.channels for one in self.chunks if one.sound is not None), default=1)
+        """Number of channels of an encoded soundtrack."""
+        return max((chunk.sound.channels for chunk in self.chunks if chunk.sound is not None), default=1)
 
-    def samples(self, rate: int) -> tuple[int, ...]:
-        """The sample at which each chunk begins, and the one behind the last: rounded once, so that nothing adds up."""
-        return tuple((one * rate + _SECOND // 2) // _SECOND for one in self.starts)
+    def chunk_samples(self, rate: int) -> tuple[int, ...]:
+        """Return the first sample of each chunk, and the end of the last chunk. Each is rounded separately, so rounding
+        errors do not add up.
+        """
+        return tuple((start * rate + _SECOND // 2) // _SECOND for start in self.starts)
 
     @cached_property
-    def parts(self) -> tuple[Part, ...]:
+    def parts(self) -> tuple[SpeechPart, ...]:
         """Parts of about the same length, so that none is too short to be transcribed."""
-        if not self.has_sound:
+        if not self.has_audio:
             return ()
-        samples = max(LEAST_SAMPLES, self.samples(SPEECH_RATE)[-1])
+        samples = max(MIN_SAMPLES, self.chunk_samples(SPEECH_RATE)[-1])
         milliseconds = ceil(samples * 1000 / SPEECH_RATE)
-        count = ceil(milliseconds * 1000 / self._limits.part)
-        each = ceil(milliseconds / count) * SPEECH_RATE // 1000
+        count = ceil(milliseconds * 1000 / self._limits.max_part)
+        samples_each = ceil(milliseconds / count) * SPEECH_RATE // 1000
         return tuple(
-            Part(number, first, min(each, samples - first)) for number, first in enumerate(range(0, samples, each))
+            SpeechPart(number, first, min(samples_each, samples - first))
+            for number, first in enumerate(range(0, samples, samples_each))
         )
 
     @cached_property
-    def pieces(self) -> tuple[Piece, ...]:
-        """What is encoded, in its order."""
-        found: list[Piece] = []
-        for span, form, whole in self._spans():
-            last = found[-1] if found else None
-            joins = (
+    def pieces(self) -> tuple[VideoPiece, ...]:
+        """Pieces of an encoded video, in their order."""
+        pieces: list[VideoPiece] = []
+        for span, form, is_whole in self._split_chunks():
+            last = pieces[-1] if pieces else None
+            is_joined = (
                 last is not None
-                and whole
+                and is_whole
                 and last.form == form
                 and last.spans[0].begin == 0
-                and last.duration + span.duration <= self._limits.piece
+                and last.duration + span.duration <= self._limits.max_piece
             )
-            if last is not None and joins:
-                found[-1] = Piece(last.number, (*last.spans, span), form)
+            if last is not None and is_joined:
+                pieces[-1] = VideoPiece(last.number, (*last.spans, span), form)
             else:
-                found.append(Piece(len(found), (span,), form))
-        return tuple(found)
+                pieces.append(VideoPiece(len(pieces), (span,), form))
+        return tuple(pieces)
 
     @cached_property
-    def rate(self) -> int:
-        """Pictures a second, of what is encoded: as many as the fastest second has, or the fastest chunk, if that is shorter."""
-        seen = [(one.pictures, one.duration) for one in self.chunks if one.pictures]
-        most = max((max(one.fastest, one.count * _SECOND / duration - 0.05) for one, duration in seen), default=1)
-        return max(1, min(MAX_RATE, ceil(most)))
+    def frame_rate(self) -> int:
+        """Frame rate of an encoded video: that of the fastest second, or of the fastest chunk if that is shorter than a
+        second.
+        """
+        videos = [(chunk.pictures, chunk.duration) for chunk in self.chunks if chunk.pictures]
+        max_rate = max(
+            (max(video.fastest, video.count * _SECOND / duration - 0.05) for video, duration in videos), default=1
+        )
+        return max(1, min(MAX_FRAME_RATE, ceil(max_rate)))
 
     @cached_property
-    def size(self) -> tuple[int, int]:
-        """Width and height of what is encoded: those of the largest chunk, as far as they are allowed, and even."""
-        sizes = [(one.pictures.width, one.pictures.height) for one in self.chunks if one.pictures]
-        width, height = max(sizes, key=lambda one: one[0] * one[1])
-        share = min(1.0, LONG_SIDE / max(width, height), SHORT_SIDE / min(width, height))
-        return max(2, round(width * share / 2) * 2), max(2, round(height * share / 2) * 2)
+    def frame_size(self) -> tuple[int, int]:
+        """Width and height of an encoded video: those of the largest chunk, reduced to the maximum, and even."""
+        sizes = [(chunk.pictures.width, chunk.pictures.height) for chunk in self.chunks if chunk.pictures]
+        width, height = max(sizes, key=lambda size: size[0] * size[1])
+        scale = min(1.0, MAX_LONG_SIDE / max(width, height), MAX_SHORT_SIDE / min(width, height))
+        return max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)
 
-    def space(self, uploaded: int) -> int:
-        """The most bytes that making it takes on the disk at once, `uploaded` being those of all chunks."""
+    def required_bytes(self, uploaded: int) -> int:
+        """Return the maximum disk space that processing needs at once. `uploaded` is the size of all chunks."""
         seconds = self.duration / _SECOND + 1
-        heard = max((one.samples for one in self.parts), default=0) * BYTES_PER_SAMPLE + _SPARE
-        if not self.has_pictures:
-            return uploaded + heard
-        index = sum(one.pictures.count if one.pictures else 0 for one in self.chunks) * _ENTRY
-        index += round(seconds * LISTENING_RATE / 1024) * _ENTRY
-        sound = self._sound_bytes(seconds)
-        if self.copies_pictures:
-            seen = sum(one.pictures.bytes for one in self.chunks if one.pictures)
-            return uploaded + max(heard, sound + seen + index + _SPARE)
-        pieces = round(seconds * MAX_BITS / 8) + len(self.pieces) * _SPARE // 16
-        one = round(max(one.duration for one in self.pieces) / _SECOND * MAX_BITS / 8) + _SPARE
-        kept = uploaded if self.copies_sound else sound
-        return max(uploaded + max(heard, sound, one), kept + 2 * pieces + index + _SPARE)
+        largest_part = max((part.samples for part in self.parts), default=0) * BYTES_PER_SAMPLE + _HEADER_BYTES
+        if not self.has_video:
+            return uploaded + largest_part
+        index = sum(chunk.pictures.count if chunk.pictures else 0 for chunk in self.chunks) * _INDEX_ENTRY_BYTES
+        index += round(seconds * SOUNDTRACK_RATE / 1024) * _INDEX_ENTRY_BYTES
+        soundtrack = self._soundtrack_bytes(seconds)
+        if self.copies_video:
+            video_bytes = sum(chunk.pictures.bytes for chunk in self.chunks if chunk.pictures)
+            return uploaded + max(largest_part, soundtrack + video_bytes + index + _HEADER_BYTES)
+        all_pieces = round(seconds * MAX_VIDEO_BITS / 8) + len(self.pieces) * _HEADER_BYTES // 16
+        largest_piece = (
+            round(max(piece.duration for piece in self.pieces) / _SECOND * MAX_VIDEO_BITS / 8) + _HEADER_BYTES
+        )
+        kept = uploaded if self.copies_audio else soundtrack
+        return max(
+            uploaded + max(largest_part, soundtrack, largest_piece), kept + 2 * all_pieces + index + _HEADER_BYTES
+        )
 
-    def _sound_bytes(self, seconds: float) -> int:
-        if self.copies_sound:
-            return sum(one.sound.bytes for one in self.chunks if one.sound)
-        return round(seconds * SOUND_BITS * self.channels / 8 * 1.25) if self.has_sound else 0
+    def _soundtrack_bytes(self, seconds: float) -> int:
+        if self.copies_audio:
+            return sum(chunk.sound.bytes for chunk in self.chunks if chunk.sound)
+        return round(seconds * AUDIO_BITS * self.channels / 8 * 1.25) if self.has_audio else 0
 
-    def _copiable(self) -> bool:
-        forms = {one.pictures.form if one.pictures else None for one in self.chunks}
-        (form, *others) = forms
-        return form is not None and not others and form.codec in COPIED_PICTURES
+    def _is_copiable(self) -> bool:
+        forms = {chunk.pictures.form if chunk.pictures else None for chunk in self.chunks}
+        (track_format, *others) = forms
+        return track_format is not None and not others and track_format.codec in COPIED_VIDEO_CODECS
 
-    def _spans(self) -> Iterator[tuple[Span, Form | None, bool]]:
-        """Chunks, and spans of those that are too long for a piece; with their form, and whether they are whole."""
-        for number, one in enumerate(self.chunks):
-            count = ceil(one.duration / self._limits.piece)
-            bounds = [one.duration * step // count for step in range(count + 1)]
+    def _split_chunks(self) -> Iterator[tuple[ChunkSpan, TrackFormat | None, bool]]:
+        """Yield the chunks, and sections of chunks that are too long for a piece, with their format and whether they
+        are whole.
+        """
+        for number, chunk in enumerate(self.chunks):
+            count = ceil(chunk.duration / self._limits.max_piece)
+            bounds = [chunk.duration * step // count for step in range(count + 1)]
             for begin, end in pairwise(bounds):
-                yield Span(number, begin, end), one.pictures.form if one.pictures else None, count == 1
+                yield ChunkSpan(number, begin, end), chunk.pictures.form if chunk.pictures else None, count == 1

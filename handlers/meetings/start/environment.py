@@ -1,7 +1,7 @@
-"""What the function that starts the work on recordings reads from its environment."""
+"""Environment variables of the function that starts the processing of recordings."""
 
 from handlers.meetings.environment import MeetingsEnvironment
 
 
 class StartEnvironment(MeetingsEnvironment):
-    """The function's own."""
+    """Currently exactly the shared variables."""

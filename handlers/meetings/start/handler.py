@@ -1,7 +1,7 @@
-"""The function behind the rule for what arrives below `raw/`, fed by a queue.
+"""Lambda function that processes events of new uploads below `raw/` from an SQS queue.
 
-A queue, because an event is then delivered as often as its settings say, without the others of its batch, and what
-still fails is parked where one command sends it back.
+SQS retries each event separately, up to the queue's limit. Events that still fail go to the dead-letter queue, from
+which one command of the AWS CLI returns them.
 """
 
 import os
@@ -10,23 +10,21 @@ from functools import cache
 from typing import Any
 
 from handlers.common.aws.sqs_batches import BatchFailures
-from handlers.meetings.gateways import gateways
+from handlers.meetings.gateways import create_gateways
 from handlers.meetings.start.environment import StartEnvironment
-from handlers.meetings.start.upload_events import Arrivals
+from handlers.meetings.start.upload_events import UploadEvents
 
 
 @cache
-def _arrivals() -> Arrivals:
-    """Made once a container."""
+def _upload_events() -> UploadEvents:
     environment = StartEnvironment.read()
-    made = gateways(environment)
-    return Arrivals(made.table, made.starting, bucket=environment.bucket_name, log=made.log)
+    gateways = create_gateways(environment)
+    return UploadEvents(gateways.table, gateways.starter, bucket=environment.bucket_name, log=gateways.log)
 
 
 def handler(event: Mapping[str, Any], _context: object) -> BatchFailures:
-    """The entry point of the function."""
-    return _arrivals().handle(event["Records"])
+    return _upload_events().handle(event["Records"])
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:
-    _arrivals()  # while the container starts, which is faster and comes before anybody waits
+    _upload_events()  # the initialisation phase is faster, and no event waits for it

@@ -1,7 +1,7 @@
-"""What arrives below `raw/`: `complete.json` has its meeting looked at, and a chunk has if its meeting lacks it.
+"""Events of new uploads: a `complete.json` always updates its meeting, and a chunk only if the meeting waits for it.
 
-Most chunks arrive before anybody waits for them, and cost one look into the table. All that a batch announces was there
-before the batch was: so one look at a meeting answers for all of its objects in the batch.
+Most chunks arrive before their `complete.json` and cost a single read of the table. All objects of a batch existed
+before the batch was delivered. So each meeting is processed at most once per batch.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,38 +13,38 @@ from handlers.common.aws.sqs_batches import BatchFailures, process_batch
 from handlers.common.logging import EventLog, hash_for_log
 from handlers.meetings.meeting_record import MeetingRecord, MeetingStatus
 from handlers.meetings.meeting_table import MeetingTable
-from handlers.meetings.s3_keys import raw_key
-from handlers.meetings.workflow_start import Outcome, Starting
+from handlers.meetings.s3_keys import parse_upload_key
+from handlers.meetings.workflow_start import RecordingStarter, UploadOutcome
 
 
-class Arrivals:
-    """Acts on events of new objects, as queue messages bring them."""
+class UploadEvents:
+    """Processes S3 events of new objects that arrive as SQS messages."""
 
-    def __init__(self, table: MeetingTable, starting: Starting, *, bucket: str, log: EventLog) -> None:
+    def __init__(self, table: MeetingTable, starter: RecordingStarter, *, bucket: str, log: EventLog) -> None:
         self._table = table
-        self._starting = starting
+        self._starter = starter
         self._bucket = bucket
         self._log = log
 
     def handle(self, messages: Sequence[Mapping[str, Any]]) -> BatchFailures:
-        """One batch; the answer names the messages to deliver again."""
-        look, read = cache(self._starting.look), cache(self._table.read)
+        """Process a batch; return the messages that SQS has to deliver again."""
+        process_upload, read = cache(self._starter.process_upload), cache(self._table.read)
 
-        def act(body: str) -> Outcome:
+        def act(body: str) -> UploadOutcome:
             key = parse_object_created_event(body, self._bucket).key
-            arrived = raw_key(key)
-            if arrived is None:
+            upload = parse_upload_key(key)
+            if upload is None:
                 self._log.warning("recording_key_refused", key_hash=hash_for_log(key))
-                return Outcome.IGNORED
-            if arrived.completes or _lacks(read(arrived.meeting), arrived.name):
-                return look(arrived.meeting)
-            return Outcome.UNCHANGED
+                return UploadOutcome.IGNORED
+            if upload.is_complete_file or _is_waiting_for(read(upload.meeting), upload.name):
+                return process_upload(upload.meeting)
+            return UploadOutcome.UNCHANGED
 
         return process_batch(messages, act, self._log, event_kind="recording")
 
 
-def _lacks(record: MeetingRecord | None, name: str) -> bool:
-    """Whether a meeting waits for a chunk of this name, as far as its item lists those that it lacks."""
+def _is_waiting_for(record: MeetingRecord | None, name: str) -> bool:
+    """Return True if a meeting lists this chunk as wrong, or has more wrong chunks than it lists."""
     if record is None or record.status is not MeetingStatus.INCOMPLETE:
         return False
     return record.wrong_count > len(record.wrong) or name in {wrong.name for wrong in record.wrong}

@@ -1,4 +1,4 @@
-"""What the count of storage reads from its environment; a deployment's settings share the ranges."""
+"""Environment variables of the daily storage count, and value ranges that the stack's settings share."""
 
 from typing import Annotated
 
@@ -7,16 +7,14 @@ from pydantic import Field
 from handlers.meetings.environment import MeetingsEnvironment
 
 MaxUsers = Annotated[int, Field(ge=0, le=500)]
-"""Each is a metric that is paid for; CloudWatch takes a thousand at once."""
+"""Number of CloudWatch metrics for users, each of which costs money. CloudWatch accepts a thousand values per call."""
 CountSeconds = Annotated[int, Field(ge=1, le=870)]
 
 
 class StorageEnvironment(MeetingsEnvironment):
-    """The function's own."""
-
     stack: str
-    """The dimension of the metrics."""
+    """Dimension of the metrics."""
     max_users: MaxUsers = 20
-    """Users who have a metric of their own: those that grew most. The others are one together."""
+    """Number of users with a metric of their own: those whose storage grew most. All others share one metric."""
     count_seconds: CountSeconds = 840
-    """After which a count is given up."""
+    """Time after which the count fails."""

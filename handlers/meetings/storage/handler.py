@@ -1,4 +1,6 @@
-"""The function that looks through the bucket once a day: what users have, and what nobody was told of."""
+"""Lambda function that lists the bucket once a day. It measures each user's storage and finds uploads whose event was
+lost.
+"""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -11,37 +13,35 @@ from pydantic import BaseModel
 
 from handlers.common.aws.clients import CONFIG
 from handlers.common.aws.parallel_calls import ParallelCalls
-from handlers.meetings.gateways import gateways
-from handlers.meetings.metrics import Metrics
+from handlers.meetings.gateways import create_gateways
+from handlers.meetings.metrics import MeetingMetrics
 from handlers.meetings.storage.environment import StorageEnvironment
-from handlers.meetings.storage.storage_count import PREFIXES, StorageGrowth
-from handlers.meetings.storage.unannounced_recordings import Unheard
+from handlers.meetings.storage.storage_count import COUNTED_PREFIXES, StorageCounter
+from handlers.meetings.storage.unannounced_recordings import UnannouncedRecordings
 
 
-class Call(BaseModel):
-    """What the schedule sends."""
+class StorageScheduleEvent(BaseModel):
+    """Event from the schedule."""
 
     kind: Literal["storage"]
 
 
 @cache
-def _storage_growth() -> StorageGrowth:
-    """Made once a container."""
+def _storage_counter() -> StorageCounter:
     environment = StorageEnvironment.read()
-    made = gateways(environment)
-    return StorageGrowth(
-        made.store,
-        Metrics(boto3.client("cloudwatch", config=CONFIG), environment.stack),
-        Unheard(made.table, made.starting, clock=made.clock, log=made.log),
+    gateways = create_gateways(environment)
+    return StorageCounter(
+        gateways.store,
+        MeetingMetrics(boto3.client("cloudwatch", config=CONFIG), environment.stack),
+        UnannouncedRecordings(gateways.table, gateways.starter, clock=gateways.clock, log=gateways.log),
         max_users=environment.max_users,
         budget=timedelta(seconds=environment.count_seconds),
-        parallel=ParallelCalls(len(PREFIXES)),
-        clock=made.clock,
-        log=made.log,
+        parallel=ParallelCalls(len(COUNTED_PREFIXES)),
+        clock=gateways.clock,
+        log=gateways.log,
     )
 
 
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, int]:
-    """The entry point of the function."""
-    Call.model_validate(event)
-    return asdict(_storage_growth().run())
+    StorageScheduleEvent.model_validate(event)
+    return asdict(_storage_counter().run())

@@ -1,11 +1,11 @@
-"""Counts once a day what each user has in the bucket, and tells how much that is more than the day before.
+"""Daily count of each user's bytes in the bucket, and the growth since the day before as a CloudWatch metric.
 
-Every object is listed as it is now, without versions that were replaced, a thousand a call: a million take some minutes
-of one function, which is where this ends. A count that does not end in time is given up and raised, since half of one
-would look like a loss; a bucket of more objects is one for S3 Inventory. What is counted is kept as an object of its
-day, so that a day is counted once, and compared with the last one before. Numbers are told before that is written: they
-may be told twice, to the same metric, but never not. Whole recordings that are listed on the way are handed on
-(`unheard.py`).
+The count lists every current object version, a thousand per call. A million objects take some minutes of one function,
+which is the practical limit; a larger bucket needs S3 Inventory. A count that does not finish in time raises an error,
+because an incomplete count would look like deleted data. Each finished count is stored as an object, so a day is
+counted once and can be compared with the last count before. The metrics are sent before that object is written. A
+failure in between sends the same values twice, but never loses them. The count also passes every `complete.json` to
+`unannounced_recordings.py`.
 """
 
 import re
@@ -21,54 +21,54 @@ from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.identity import user_ids
 from handlers.common.logging import EventLog
 from handlers.meetings.meeting_store import MeetingStore
-from handlers.meetings.metrics import Metrics
-from handlers.meetings.s3_keys import AUDIO, RAW, SUMMARIES, TRANSCRIPTS, VIDEO, WORK, raw_key
-from handlers.meetings.storage.storage_totals import OTHERS, Totals, growth, measures
-from handlers.meetings.storage.unannounced_recordings import Announced, Unheard
-from handlers.meetings.uploaded_recording import said_mark
+from handlers.meetings.metrics import MeetingMetrics
+from handlers.meetings.s3_keys import AUDIO, RAW, SUMMARIES, TRANSCRIPTS, VIDEO, WORK, parse_upload_key
+from handlers.meetings.storage.storage_totals import OTHERS, StorageTotals, daily_growth, growth_metrics
+from handlers.meetings.storage.unannounced_recordings import ListedCompleteFile, UnannouncedRecordings
+from handlers.meetings.uploaded_recording import complete_file_fingerprint
 
-PREFIXES: Final = (RAW, VIDEO, AUDIO, TRANSCRIPTS, SUMMARIES)
-"""Where users have something. What is being worked on is ours, and goes by itself."""
-KEPT: Final = f"{WORK}storage/"
-"""Where counts are kept: a day's is `work/storage/2026-01-31.json`."""
+COUNTED_PREFIXES: Final = (RAW, VIDEO, AUDIO, TRANSCRIPTS, SUMMARIES)
+"""Prefixes with users' data. `work/` holds internal objects, which expire."""
+COUNTS_PREFIX: Final = f"{WORK}storage/"
+"""Prefix of the stored counts, for example `work/storage/2026-01-31.json`."""
 LOOK_BACK_DAYS: Final = 7
 MAX_BYTES: Final = 64 * 1024 * 1024
-"""Of a count: about a million users."""
+"""Maximum size of a stored count: about a million users."""
 _USER: Final = re.compile(rf"({user_ids.USER_ID_PATTERN})/", re.ASCII)
 
 
-class OutOfTime(Exception):
-    """There are more objects than can be listed in the time that there is."""
+class CountOutOfTime(Exception):
+    """The bucket has more objects than can be listed in the available time."""
 
 
 @dataclass(frozen=True)
-class Counted:
-    """What one count came to."""
+class StorageCountResult:
+    """Numbers of one count."""
 
     objects: int
     users: int
-    told: int
-    """Numbers; none of a day that has been counted, or the first one."""
-    begun: int = 0
-    """Recordings that nobody had been told of."""
+    metrics: int
+    """Number of metric values sent. None are sent if the day was counted before, or if there is no earlier count."""
+    started: int = 0
+    """Recordings whose processing was started because their event was lost."""
 
 
 @dataclass
-class Listed:
-    """What is below one prefix."""
+class PrefixListing:
+    """Objects below one prefix."""
 
     objects: int = 0
     by_user: Counter[str] = field(default_factory=Counter)
-    announced: list[Announced] = field(default_factory=list)
+    complete_files: list[ListedCompleteFile] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
-class StorageGrowth:
-    """Counts."""
+class StorageCounter:
+    """Counts the bytes of each user."""
 
     store: MeetingStore
-    metrics: Metrics
-    unheard: Unheard
+    metrics: MeetingMetrics
+    unannounced: UnannouncedRecordings
     _: KW_ONLY
     max_users: int
     budget: timedelta
@@ -76,59 +76,65 @@ class StorageGrowth:
     clock: Callable[[], datetime]
     log: EventLog
 
-    def run(self) -> Counted:
-        """Counts this day, if it has not been; raises OutOfTime."""
-        began = self.clock()
-        if self._kept(began.date()) is not None:
-            return Counted(0, 0, 0)
-        ends = began + self.budget
-        found = self.parallel.call_all(lambda prefix: self._list(prefix, ends), PREFIXES)
-        begun = self.unheard.begin((announced for one in found for announced in one.announced), ends)
+    def run(self) -> StorageCountResult:
+        """Count today's bytes unless they were counted before; raise CountOutOfTime."""
+        started_at = self.clock()
+        if self._read_count(started_at.date()) is not None:
+            return StorageCountResult(0, 0, 0)
+        deadline = started_at + self.budget
+        listings = self.parallel.call_all(lambda prefix: self._list_prefix(prefix, deadline), COUNTED_PREFIXES)
+        started = self.unannounced.start(
+            (complete_file for listing in listings for complete_file in listing.complete_files), deadline
+        )
         by_user: Counter[str] = Counter()
-        for one in found:
-            by_user.update(one.by_user)
-        totals = Totals(day=began.date(), bytes_of=by_user)
-        before = next((one for one in self._earlier(began.date()) if one is not None), None)
-        told = [] if before is None else measures(growth(before, totals), self.max_users)
-        self.metrics.put(told)
-        self.store.write(_key(totals.day), totals.model_dump_json(by_alias=True))
-        counted = Counted(sum(one.objects for one in found), len(by_user), len(told), begun)
-        self.log.info("storage_counted", objects=counted.objects, users=counted.users, started=counted.begun)
-        return counted
+        for listing in listings:
+            by_user.update(listing.by_user)
+        totals = StorageTotals(day=started_at.date(), bytes_of=by_user)
+        before = next((totals for totals in self._read_earlier(started_at.date()) if totals is not None), None)
+        metrics = [] if before is None else growth_metrics(daily_growth(before, totals), self.max_users)
+        self.metrics.put(metrics)
+        self.store.write(_count_key(totals.day), totals.model_dump_json(by_alias=True))
+        result = StorageCountResult(sum(listing.objects for listing in listings), len(by_user), len(metrics), started)
+        self.log.info("storage_counted", objects=result.objects, users=result.users, started=result.started)
+        return result
 
-    def _list(self, prefix: str, ends: datetime) -> Listed:
-        listed = Listed()
-        for page in self.store.pages(prefix):
-            if self.clock() > ends:
-                raise OutOfTime
-            for one in page:
-                listed.objects += 1
-                listed.by_user[_owner(one["Key"], prefix)] += one["Size"]
-                upload = raw_key(one["Key"])
-                if upload is not None and upload.completes:
-                    came = one["LastModified"]
-                    listed.announced.append(Announced(upload.meeting, came, said_mark(one["ETag"], came)))
-        return listed
+    def _list_prefix(self, prefix: str, deadline: datetime) -> PrefixListing:
+        listing = PrefixListing()
+        for page in self.store.list_pages(prefix):
+            if self.clock() > deadline:
+                raise CountOutOfTime
+            for item in page:
+                listing.objects += 1
+                listing.by_user[_owner_of(item["Key"], prefix)] += item["Size"]
+                upload = parse_upload_key(item["Key"])
+                if upload is not None and upload.is_complete_file:
+                    uploaded_at = item["LastModified"]
+                    listing.complete_files.append(
+                        ListedCompleteFile(
+                            upload.meeting, uploaded_at, complete_file_fingerprint(item["ETag"], uploaded_at)
+                        )
+                    )
+        return listing
 
-    def _earlier(self, day: date) -> Iterator[Totals | None]:
-        """The days before, the last one first."""
-        return (self._kept(day - timedelta(days=back)) for back in range(1, LOOK_BACK_DAYS + 1))
+    def _read_earlier(self, day: date) -> Iterator[StorageTotals | None]:
+        """Yield the counts of the previous days, the latest first."""
+        return (self._read_count(day - timedelta(days=back)) for back in range(1, LOOK_BACK_DAYS + 1))
 
-    def _kept(self, day: date) -> Totals | None:
-        """A day's count; none where there is none, or one that another edition of this has left."""
-        text = self.store.read(_key(day), MAX_BYTES)
+    def _read_count(self, day: date) -> StorageTotals | None:
+        """Return the count of a day, or None if it does not exist or another version of the code wrote it."""
+        text = self.store.read(_count_key(day), MAX_BYTES)
         try:
-            return None if text is None else Totals.model_validate_json(text)
+            return None if text is None else StorageTotals.model_validate_json(text)
         except ValidationError:
             self.log.warning("storage_count_unreadable")
             return None
 
 
-def _key(day: date) -> str:
-    return f"{KEPT}{day.isoformat()}.json"
+def _count_key(day: date) -> str:
+    return f"{COUNTS_PREFIX}{day.isoformat()}.json"
 
 
-def _owner(key: str, prefix: str) -> str:
-    """Whose an object is, by its key. What is nobody's is counted with the others."""
-    found = _USER.match(key, len(prefix))
-    return OTHERS if found is None else found[1]
+def _owner_of(key: str, prefix: str) -> str:
+    """Return the user in a key. Objects of no user count as those of the other users."""
+    match = _USER.match(key, len(prefix))
+    return OTHERS if match is None else match[1]

@@ -1,38 +1,40 @@
-"""How many bytes each user has, as it was counted on a day; and what that says beside an earlier day. Pure."""
+"""Bytes of each user on one day, and the growth between two days."""
 
 from collections.abc import Mapping
 from datetime import date
 from typing import Final, Literal
 
 from handlers.common.websocket.messages import Message
-from handlers.meetings.metrics import STORAGE_GROWTH, Measure
+from handlers.meetings.metrics import STORAGE_GROWTH, MeetingMetric
 
 OTHERS: Final = "others"
-"""Whoever has no metric of his own, and what is nobody's. No user's name looks like it."""
+"""Key for users without their own metric, and for objects of no user. No user has such a name."""
 
 
-class Totals(Message):
-    """One day's count."""
+class StorageTotals(Message):
+    """Count of one day."""
 
     schema_version: Literal[1] = 1
     day: date
     bytes_of: Mapping[str, int]
-    """By user."""
+    """Bytes by user."""
 
 
-def growth(before: Totals, now: Totals) -> dict[str, int]:
-    """What each user has more than a day before; where days were left out, so many a day. Who has nothing is zero."""
+def daily_growth(before: StorageTotals, now: StorageTotals) -> dict[str, int]:
+    """Return each user's growth per day. If days were not counted, the growth is divided by their number. A user
+    without data has zero bytes.
+    """
     days = max(1, (now.day - before.day).days)
     users = before.bytes_of.keys() | now.bytes_of.keys()
     return {user: (now.bytes_of.get(user, 0) - before.bytes_of.get(user, 0)) // days for user in users}
 
 
-def measures(grown: Mapping[str, int], most: int) -> list[Measure]:
-    """A number for each of those who grew most, one for all others together, and one for the stack."""
-    named = sorted(grown.keys() - {OTHERS}, key=lambda user: (-grown[user], user))[:most]
-    told = {user: grown[user] for user in named}
-    told[OTHERS] = sum(grown.values()) - sum(told.values())
+def growth_metrics(grown: Mapping[str, int], max_users: int) -> list[MeetingMetric]:
+    """Return the metric values: those users who grew most, all other users together, and the stack."""
+    top_users = sorted(grown.keys() - {OTHERS}, key=lambda user: (-grown[user], user))[:max_users]
+    by_user = {user: grown[user] for user in top_users}
+    by_user[OTHERS] = sum(grown.values()) - sum(by_user.values())
     return [
-        Measure(STORAGE_GROWTH, sum(grown.values()), "Bytes"),
-        *(Measure(STORAGE_GROWTH, value, "Bytes", user) for user, value in told.items()),
+        MeetingMetric(STORAGE_GROWTH, sum(grown.values()), "Bytes"),
+        *(MeetingMetric(STORAGE_GROWTH, value, "Bytes", user) for user, value in by_user.items()),
     ]

@@ -1,9 +1,11 @@
-"""Finds recordings that are whole and that nobody was told of: their event was lost before it came to the queue.
+"""Search for complete recordings whose event never reached the queue.
 
-The daily count of storage lists every upload anyway, and hands on each `complete.json` with which one it is. One that
-its meeting's item is not by, or that has no item, is looked at as if it had just been told. When an item was changed
-says nothing of that: work on what was there before changes it too. Of one that came to nothing, since it is nonsense
-beside a meeting that something came of, no alarm is told.
+The daily storage count lists all uploads anyway, and passes every `complete.json` with its fingerprint. A file whose
+meeting has no record, or a record with another fingerprint, is processed like a new upload. The record's modification
+time would not show this, because the processing of older uploads changes it too.
+
+A malformed file for a meeting that is in progress or ready does not change the record, so every count finds it again.
+Malformed files therefore raise no alarm.
 """
 
 from collections.abc import Callable, Iterable
@@ -15,55 +17,58 @@ from handlers.common.logging import EventLog
 from handlers.common.sweep import SweepLoop
 from handlers.meetings.meeting_table import MeetingTable
 from handlers.meetings.s3_keys import MeetingId
-from handlers.meetings.workflow_start import Outcome, Starting, known_as
+from handlers.meetings.workflow_start import RecordingStarter, UploadOutcome, meeting_hash
 
-PATIENCE: Final = timedelta(hours=1)
-"""An event may still be on its way for so long."""
+NOTIFICATION_GRACE_PERIOD: Final = timedelta(hours=1)
+"""Younger uploads are ignored, because their event may still arrive."""
 
-BEGUN: Final = frozenset({Outcome.STARTED, Outcome.INCOMPLETE})
-"""What comes of a recording that is looked at a day late."""
+PROCESSED_LATE: Final = frozenset({UploadOutcome.STARTED, UploadOutcome.INCOMPLETE})
+"""Outcomes that show that an event was lost."""
 
 
 @dataclass(frozen=True)
-class Announced:
-    """A `complete.json` as it was listed."""
+class ListedCompleteFile:
+    """A `complete.json` as the bucket's listing describes it."""
 
     meeting: MeetingId
-    came: datetime
-    mark: str
+    uploaded_at: datetime
+    fingerprint: str
 
 
-class Unheard:
-    """Begins what was never begun."""
+class UnannouncedRecordings:
+    """Processes recordings whose event was lost."""
 
     def __init__(
-        self, table: MeetingTable, starting: Starting, *, clock: Callable[[], datetime], log: EventLog
+        self, table: MeetingTable, starter: RecordingStarter, *, clock: Callable[[], datetime], log: EventLog
     ) -> None:
         self._table = table
-        self._starting = starting
+        self._starter = starter
         self._clock = clock
         self._log = log
 
-    def begin(self, announced: Iterable[Announced], ends: datetime) -> int:
-        """How many were begun; what fails is logged, and found again the next day. Nothing is looked at after `ends`."""
-        count = SweepLoop(self._log, self._clock, ends - self._clock()).run(
-            ([one] for one in announced),
-            lambda one: [self._look(one)] if self._missed(one) else [],
+    def start(self, complete_files: Iterable[ListedCompleteFile], deadline: datetime) -> int:
+        """Process unannounced files until the deadline; return how many executions were started.
+
+        Failures are logged, and the next day's count finds the same files again.
+        """
+        count = SweepLoop(self._log, self._clock, deadline - self._clock()).run(
+            ([complete_file] for complete_file in complete_files),
+            lambda complete_file: [self._process(complete_file)] if self._is_unannounced(complete_file) else [],
             failure_event="recording_unattended",
-            describe=lambda one: {"key_hash": known_as(one.meeting)},
+            describe=lambda complete_file: {"key_hash": meeting_hash(complete_file.meeting)},
         )
         if count["unfinished"]:
             self._log.error("recordings_unchecked", cause="out_of_time")
-        return count[Outcome.STARTED]
+        return count[UploadOutcome.STARTED]
 
-    def _missed(self, one: Announced) -> bool:
-        if self._clock() - one.came < PATIENCE:
+    def _is_unannounced(self, complete_file: ListedCompleteFile) -> bool:
+        if self._clock() - complete_file.uploaded_at < NOTIFICATION_GRACE_PERIOD:
             return False
-        record = self._table.read(one.meeting)
-        return record is None or record.said != one.mark
+        record = self._table.read(complete_file.meeting)
+        return record is None or record.said != complete_file.fingerprint
 
-    def _look(self, one: Announced) -> Outcome:
-        outcome = self._starting.look(one.meeting)
-        if outcome in BEGUN:
-            self._log.warning("recording_unheard", key_hash=known_as(one.meeting))
+    def _process(self, complete_file: ListedCompleteFile) -> UploadOutcome:
+        outcome = self._starter.process_upload(complete_file.meeting)
+        if outcome in PROCESSED_LATE:
+            self._log.warning("recording_unheard", key_hash=meeting_hash(complete_file.meeting))
         return outcome

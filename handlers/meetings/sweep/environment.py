@@ -1,4 +1,4 @@
-"""What the sweep of meetings reads from its environment; a deployment's settings share the ranges."""
+"""Environment variables of the sweep of meetings, and value ranges that the stack's settings share."""
 
 from typing import Annotated, Self
 
@@ -13,19 +13,17 @@ GiveUpMinutes = Annotated[int, Field(ge=60, le=14 * 24 * 60)]
 
 
 class SweepEnvironment(MeetingsEnvironment):
-    """The function's own."""
-
     processing_minutes: ProcessingMinutes = 60
-    """After which the execution of a meeting that stays where it is is asked for, and then again each time."""
+    """Time without progress after which the sweep checks a meeting's execution, and the interval between two checks."""
     incomplete_minutes: IncompleteMinutes = 7 * 24 * 60
-    """After which chunks are not waited for: what was uploaded is deleted by then."""
+    """Time after which missing chunks are no longer expected, because the uploaded chunks are deleted."""
     give_up_minutes: GiveUpMinutes = 2 * 24 * 60
-    """After which a meeting whose executions come to nothing is not begun anew."""
+    """Age of a recording after which it is not restarted again."""
     sweep_seconds: SweepSeconds = 40
-    """After which a sweep begins nothing more."""
+    """Time after which a sweep starts no further work."""
 
     @model_validator(mode="after")
-    def _agrees(self) -> Self:
+    def _check_minutes(self) -> Self:
         if self.give_up_minutes <= self.processing_minutes:
-            raise ValueError("a meeting is given up later than it is asked for")
+            raise ValueError("give_up_minutes must be larger than processing_minutes")
         return self

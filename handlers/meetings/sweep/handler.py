@@ -1,4 +1,4 @@
-"""The function that looks after meetings, called by a schedule."""
+"""Lambda function that a schedule invokes to find meetings that make no progress."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -7,38 +7,36 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from handlers.meetings.gateways import gateways
+from handlers.meetings.gateways import create_gateways
 from handlers.meetings.sweep.environment import SweepEnvironment
-from handlers.meetings.sweep.meeting_sweep import Limits, Sweep
+from handlers.meetings.sweep.meeting_sweep import MeetingSweep, MeetingTimeLimits
 
 
-class Call(BaseModel):
-    """What the schedule sends."""
+class SweepScheduleEvent(BaseModel):
+    """Event from the schedule."""
 
     kind: Literal["sweep"]
 
 
 @cache
-def _sweep() -> Sweep:
-    """Made once a container."""
+def _sweep() -> MeetingSweep:
     environment = SweepEnvironment.read()
-    made = gateways(environment)
-    return Sweep(
-        made.table,
-        made.executions,
-        made.starting,
-        limits=Limits(
+    gateways = create_gateways(environment)
+    return MeetingSweep(
+        gateways.table,
+        gateways.executions,
+        gateways.starter,
+        limits=MeetingTimeLimits(
             processing=timedelta(minutes=environment.processing_minutes),
             incomplete=timedelta(minutes=environment.incomplete_minutes),
             give_up=timedelta(minutes=environment.give_up_minutes),
         ),
         budget=timedelta(seconds=environment.sweep_seconds),
-        clock=made.clock,
-        log=made.log,
+        clock=gateways.clock,
+        log=gateways.log,
     )
 
 
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, int]:
-    """The entry point of the function."""
-    Call.model_validate(event)
+    SweepScheduleEvent.model_validate(event)
     return _sweep().run()

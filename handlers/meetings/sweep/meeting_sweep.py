@@ -1,9 +1,9 @@
-"""Looks after meetings that stay too long where they are: whatever was lost, no meeting waits for it for ever.
+"""Sweep of meetings that stay in one state for too long, so that no lost message leaves a meeting unfinished for ever.
 
-One that is processed has an execution. While that runs there is nothing to do; where it never began it is started, and
-where it has ended without a word the meeting is marked as it ended. One that ended well and left its meeting where it
-was had found another recording there than it was about, which is gone again: the meeting is begun anew. One that is
-incomplete is looked at again, for the arrival that nobody announced, until what it has is deleted.
+A meeting in progress has an execution. The sweep waits while it runs, starts it if it never started, and marks the
+meeting as failed if it ended without a report. An execution that succeeded without a report had found another recording
+than its own, which has disappeared since. The sweep then starts a new attempt. An incomplete meeting is checked again,
+in case an upload's event was lost, until its uploads are deleted.
 """
 
 from collections.abc import Callable
@@ -16,129 +16,134 @@ from handlers.common.aws.workflow_executions import ExecutionStatus, WorkflowExe
 from handlers.common.logging import EventLog
 from handlers.common.sweep import SweepLoop
 from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.meetings.meeting_progress import FAILURES, Execution, again, failed, postponed
+from handlers.meetings.meeting_progress import STAGE_FAILURES, MeetingExecution, mark_failed, postpone, restart
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus, Stage
-from handlers.meetings.meeting_table import Due, MeetingTable
-from handlers.meetings.workflow_start import Outcome, Starting, known_as
+from handlers.meetings.meeting_table import DueMeeting, MeetingTable
+from handlers.meetings.workflow_start import RecordingStarter, UploadOutcome, meeting_hash
 
-LOOK_AGAIN: Final = timedelta(hours=6)
-"""Between two looks at what is incomplete."""
+INCOMPLETE_CHECK_INTERVAL: Final = timedelta(hours=6)
+"""Time between two checks of an incomplete meeting."""
 
 
 @dataclass(frozen=True)
-class Limits:
-    """How long what may take."""
+class MeetingTimeLimits:
+    """Time limits for meetings in one state."""
 
     processing: timedelta
     incomplete: timedelta
     give_up: timedelta
 
 
-class Found(StrEnum):
-    """What was done about a meeting."""
+class MeetingSweepOutcome(StrEnum):
+    """Result of checking one meeting."""
 
     WAITING = "waiting"
-    """It has time, or its execution runs."""
+    """The check is too early, or the meeting's execution runs."""
     STARTED = "started"
     ENDED = "ended"
-    """Its execution had ended without a word."""
+    """The meeting's execution ended without a report."""
     TIMED_OUT = "timed_out"
     NEVER_COMPLETE = "never_complete"
     NOT_DUE = "not_due"
-    """Another was quicker."""
+    """A concurrent invocation changed it."""
 
 
-class Sweep:
-    """Ends or begins anew what nobody else will."""
+class MeetingSweep:
+    """Fails or restarts meetings that make no progress."""
 
     def __init__(
         self,
         table: MeetingTable,
         executions: WorkflowExecutions,
-        starting: Starting,
+        starter: RecordingStarter,
         *,
-        limits: Limits,
+        limits: MeetingTimeLimits,
         budget: timedelta,
         clock: Callable[[], datetime],
         log: EventLog,
     ) -> None:
-        """`budget`: how long a sweep may take."""
+        """`budget` is the maximum duration of a sweep."""
         self._table = table
         self._executions = executions
-        self._starting = starting
+        self._starter = starter
         self._limits = limits
         self._loop = SweepLoop(log, clock, budget)
         self._clock = clock
         self._log = log
 
     def run(self) -> dict[str, int]:
-        """Sweep once; return what was found, by number."""
+        """Sweep once; return the number of meetings by outcome."""
         count = self._loop.run(
-            ([due] for due in self._table.due(timestamp(self._clock()))),
-            lambda due: [self._look(due)],
+            ([due] for due in self._table.list_due(timestamp(self._clock()))),
+            lambda due: [self._sweep_meeting(due)],
             failure_event="meeting_unattended",
-            describe=lambda due: {"key_hash": known_as(due.meeting)},
+            describe=lambda due: {"key_hash": meeting_hash(due.meeting)},
         )
         return self._loop.report(
-            "meeting_sweep", count, Found.STARTED, Found.ENDED, Found.TIMED_OUT, Found.NEVER_COMPLETE
+            "meeting_sweep",
+            count,
+            MeetingSweepOutcome.STARTED,
+            MeetingSweepOutcome.ENDED,
+            MeetingSweepOutcome.TIMED_OUT,
+            MeetingSweepOutcome.NEVER_COMPLETE,
         )
 
-    def _look(self, due: Due) -> Found:
+    def _sweep_meeting(self, due: DueMeeting) -> MeetingSweepOutcome:
         record = self._table.read(due.meeting)
-        if record is None or record.due != due.due:
-            self._table.dismiss(due)
-            return Found.NOT_DUE
+        if record is None or record.due != due.due_at:
+            self._table.delete_due_item(due)
+            return MeetingSweepOutcome.NOT_DUE
         if record.status is MeetingStatus.INCOMPLETE:
-            return self._incomplete(record, due)
-        return self._processing(record, due)
+            return self._sweep_incomplete(record, due)
+        return self._sweep_processing(record, due)
 
-    def _incomplete(self, record: MeetingRecord, due: Due) -> Found:
-        ends = datetime.fromisoformat(record.since) + self._limits.incomplete
-        if self._clock() >= ends:
-            return self._failed(record, MeetingReason.NEVER_COMPLETE, Found.NEVER_COMPLETE)
-        if self._starting.look(due.meeting) is Outcome.STARTED:
-            return Found.STARTED
-        return self._postponed(record, min(ends, self._clock() + LOOK_AGAIN))
+    def _sweep_incomplete(self, record: MeetingRecord, due: DueMeeting) -> MeetingSweepOutcome:
+        deadline = datetime.fromisoformat(record.since) + self._limits.incomplete
+        if self._clock() >= deadline:
+            return self._fail(record, MeetingReason.NEVER_COMPLETE, MeetingSweepOutcome.NEVER_COMPLETE)
+        if self._starter.process_upload(due.meeting) is UploadOutcome.STARTED:
+            return MeetingSweepOutcome.STARTED
+        return self._postpone(record, min(deadline, self._clock() + INCOMPLETE_CHECK_INTERVAL))
 
-    def _processing(self, record: MeetingRecord, due: Due) -> Found:
-        asked_for = datetime.fromisoformat(record.since) + self._limits.processing
-        if self._clock() < asked_for:
-            return self._postponed(record, asked_for)
-        execution = Execution.of(record)
+    def _sweep_processing(self, record: MeetingRecord, due: DueMeeting) -> MeetingSweepOutcome:
+        check_at = datetime.fromisoformat(record.since) + self._limits.processing
+        if self._clock() < check_at:
+            return self._postpone(record, check_at)
+        execution = MeetingExecution.for_record(record)
         match self._executions.status(self._executions.arn(execution.name)):
             case ExecutionStatus.RUNNING:
-                return self._postponed(record, self._clock() + self._limits.processing)
+                return self._postpone(record, self._clock() + self._limits.processing)
             case ExecutionStatus.TIMED_OUT:
-                return self._failed(record, MeetingReason.TIMED_OUT, Found.TIMED_OUT)
+                return self._fail(record, MeetingReason.TIMED_OUT, MeetingSweepOutcome.TIMED_OUT)
             case ExecutionStatus.FAILED | ExecutionStatus.ABORTED:
-                return self._failed(record, FAILURES[record.stage or Stage.MEDIA], Found.ENDED)
-            case ExecutionStatus.SUCCEEDED if not self._given_up(record):
-                return self._anew(record, due)
-            case None if not self._given_up(record):
-                self._starting.start(record)
-                self._postponed(record, self._clock() + self._limits.processing)
-                return Found.STARTED
-        return self._failed(record, MeetingReason.TIMED_OUT, Found.TIMED_OUT)
+                return self._fail(record, STAGE_FAILURES[record.stage or Stage.MEDIA], MeetingSweepOutcome.ENDED)
+            case ExecutionStatus.SUCCEEDED if not self._is_too_old(record):
+                return self._restart(record, due)
+            case None if not self._is_too_old(record):
+                self._starter.start_execution(record)
+                self._postpone(record, self._clock() + self._limits.processing)
+                return MeetingSweepOutcome.STARTED
+        return self._fail(record, MeetingReason.TIMED_OUT, MeetingSweepOutcome.TIMED_OUT)
 
-    def _given_up(self, record: MeetingRecord) -> bool:
-        """By when its recording was whole, which no attempt changes."""
-        whole = datetime.fromisoformat(record.whole_at or record.created_at)
-        return self._clock() - whole > self._limits.give_up
+    def _is_too_old(self, record: MeetingRecord) -> bool:
+        """Compare the recording's upload time with the limit, because no restart changes that time."""
+        uploaded_at = datetime.fromisoformat(record.whole_at or record.created_at)
+        return self._clock() - uploaded_at > self._limits.give_up
 
-    def _anew(self, record: MeetingRecord, due: Due) -> Found:
-        if not self._table.write(record, again(record, self._clock())):
-            return Found.NOT_DUE
-        self._starting.look(due.meeting)
-        return Found.STARTED
+    def _restart(self, record: MeetingRecord, due: DueMeeting) -> MeetingSweepOutcome:
+        if not self._table.write(record, restart(record, self._clock())):
+            return MeetingSweepOutcome.NOT_DUE
+        self._starter.process_upload(due.meeting)
+        return MeetingSweepOutcome.STARTED
 
-    def _failed(self, record: MeetingRecord, reason: MeetingReason, found: Found) -> Found:
-        if not self._table.write(record, failed(record, reason, self._clock())):
-            return Found.NOT_DUE
-        # What never came is the user's; what ended without a word, or came to nothing, is ours.
-        say = self._log.info if found is Found.NEVER_COMPLETE else self._log.error
-        say("meeting_given_up", code=reason, key_hash=known_as(record.meeting))
-        return found
+    def _fail(self, record: MeetingRecord, reason: MeetingReason, outcome: MeetingSweepOutcome) -> MeetingSweepOutcome:
+        if not self._table.write(record, mark_failed(record, reason, self._clock())):
+            return MeetingSweepOutcome.NOT_DUE
+        # Missing chunks are the client's problem. An execution that ended without a report is ours.
+        log = self._log.info if outcome is MeetingSweepOutcome.NEVER_COMPLETE else self._log.error
+        log("meeting_given_up", code=reason, key_hash=meeting_hash(record.meeting))
+        return outcome
 
-    def _postponed(self, record: MeetingRecord, until: datetime) -> Found:
-        self._table.write(record, postponed(record, until))
-        return Found.WAITING
+    def _postpone(self, record: MeetingRecord, until: datetime) -> MeetingSweepOutcome:
+        self._table.write(record, postpone(record, until))
+        return MeetingSweepOutcome.WAITING

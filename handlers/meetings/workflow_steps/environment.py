@@ -1,13 +1,12 @@
-"""What the workflow's own steps read from their environment.
+"""Environment variables of the workflow's own steps.
 
-The workflow is the one that calls them: a recording whose chunks came meanwhile is started anew.
+The workflow calls this function, and the function also starts executions: a recording whose missing chunks arrived
+during the media job is started again.
 """
 
 from handlers.meetings.environment import MeetingsEnvironment
 
 
-class StepsEnvironment(MeetingsEnvironment):
-    """The function's own."""
-
+class MeetingStepsEnvironment(MeetingsEnvironment):
     stack: str
-    """The dimension of the metrics."""
+    """Dimension of the metrics."""

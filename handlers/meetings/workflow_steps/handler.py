@@ -1,4 +1,4 @@
-"""The workflow's own steps: `media` when that job has ended, `transcribed`, `finish`, or `fail`."""
+"""Lambda function for the workflow's own steps, which write the progress of a recording to its meeting's record."""
 
 import os
 from collections.abc import Mapping
@@ -8,47 +8,45 @@ from typing import Any
 import boto3
 
 from handlers.common.aws.clients import CONFIG
-from handlers.meetings.gateways import gateways
-from handlers.meetings.metrics import Metrics
-from handlers.meetings.workflow_steps.environment import StepsEnvironment
-from handlers.meetings.workflow_steps.step_operations import Step, Steps
-from handlers.meetings.workflow_steps.workflow_results import ResultMalformed, ResultMissing, Results
+from handlers.meetings.gateways import create_gateways
+from handlers.meetings.metrics import MeetingMetrics
+from handlers.meetings.workflow_steps.environment import MeetingStepsEnvironment
+from handlers.meetings.workflow_steps.step_operations import StepEvent, WorkflowSteps
+from handlers.meetings.workflow_steps.workflow_results import ResultMalformed, ResultMissing, WorkflowResults
 
 
 class StepFailed(Exception):
-    """A step could not be made, and may be made again. Says what kind of thing it was; AWS' own words quote keys."""
+    """A step failed and may be retried. The message is only the type of the error, because AWS errors quote keys."""
 
 
-def done(steps: Steps, event: Mapping[str, Any]) -> dict[str, Any]:
-    """Makes the step that an event asks for; raises ResultMissing, ResultMalformed or StepFailed."""
+def run_step(steps: WorkflowSteps, event: Mapping[str, Any]) -> dict[str, Any]:
+    """Run the step that an event names; raise ResultMissing, ResultMalformed or StepFailed."""
     try:
-        return steps.done(Step.model_validate(event)).model_dump(mode="json", by_alias=True)
+        return steps.run(StepEvent.model_validate(event)).model_dump(mode="json", by_alias=True)
     except (ResultMissing, ResultMalformed):
         raise
-    except Exception as error:  # noqa: BLE001 - what it says may quote what it was about
-        kind = type(error).__name__
-    raise StepFailed(kind)
+    except Exception as error:  # noqa: BLE001 - the message may quote customer data
+        error_type = type(error).__name__
+    raise StepFailed(error_type)
 
 
 @cache
-def _steps() -> Steps:
-    """Made once a container."""
-    environment = StepsEnvironment.read()
-    made = gateways(environment)
-    return Steps(
-        made.table,
-        Results(made.store),
-        made.starting,
-        Metrics(boto3.client("cloudwatch", config=CONFIG), environment.stack),
-        clock=made.clock,
-        log=made.log,
+def _steps() -> WorkflowSteps:
+    environment = MeetingStepsEnvironment.read()
+    gateways = create_gateways(environment)
+    return WorkflowSteps(
+        gateways.table,
+        WorkflowResults(gateways.store),
+        gateways.starter,
+        MeetingMetrics(boto3.client("cloudwatch", config=CONFIG), environment.stack),
+        clock=gateways.clock,
+        log=gateways.log,
     )
 
 
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-    """The entry point of the function."""
-    return done(_steps(), event)
+    return run_step(_steps(), event)
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:
-    _steps()  # while the container starts, which is faster and comes before anybody waits
+    _steps()  # the initialisation phase is faster, and no execution waits for it

@@ -1,7 +1,7 @@
-"""What the workflow has noted in a meeting's item: what came of its sound and pictures, that it is heard, that it is done.
+"""Steps by which the workflow reports its progress: `media`, `transcribed`, `finish` and `fail`.
 
-Each step may be made twice. The second changes nothing, tells no metric, and is told the same; one of an attempt that
-its meeting is no longer about is told so (`superseded`), and its execution need not go on.
+Every step can be repeated. A repetition changes nothing, sends no metric and returns the same result. A step of an
+outdated attempt returns `superseded`, and its execution can stop.
 """
 
 import re
@@ -17,18 +17,24 @@ from handlers.common.logging import EventLog
 from handlers.common.name_patterns import Ulid, UserId
 from handlers.common.websocket.messages import Message
 from handlers.meetings.media_result import AudioPart, MediaOutcome, MediaResult, Milliseconds
-from handlers.meetings.meeting_progress import FAILURES, Execution, Word, about, heard
+from handlers.meetings.meeting_progress import (
+    STAGE_FAILURES,
+    ExecutionReport,
+    MeetingExecution,
+    apply_report,
+    is_current,
+)
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus, Stage
-from handlers.meetings.meeting_table import Change, MeetingTable
-from handlers.meetings.metrics import FFMPEG_RATIO, PROCESSING_DURATION, Measure, Metrics
+from handlers.meetings.meeting_table import MeetingChange, MeetingTable
+from handlers.meetings.metrics import FFMPEG_RATIO, PROCESSING_DURATION, MeetingMetric, MeetingMetrics
 from handlers.meetings.s3_keys import Content, MeetingId, Recording
-from handlers.meetings.workflow_start import Starting, known_as
-from handlers.meetings.workflow_steps.workflow_results import Results
+from handlers.meetings.workflow_start import RecordingStarter, meeting_hash
+from handlers.meetings.workflow_steps.workflow_results import WorkflowResults
 
-UNNAMED: Final = "unnamed"
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,79}")
-"""An error's, as the workflow knows it."""
-Failure = Literal[
+UNNAMED_ERROR: Final = "unnamed"
+_ERROR_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,79}")
+"""Name of an error in the workflow."""
+FailureReason = Literal[
     MeetingReason.MEDIA_FAILED,
     MeetingReason.TRANSCRIPTION_FAILED,
     MeetingReason.SUMMARY_FAILED,
@@ -36,8 +42,8 @@ Failure = Literal[
 ]
 
 
-class Step(Message):
-    """What the workflow sends: its own input, the step, and what the step needs beside."""
+class StepEvent(Message):
+    """Event from the workflow: the execution's input, the step's name and its parameters."""
 
     step: Literal["media", "transcribed", "finish", "fail"]
     user: UserId
@@ -45,188 +51,206 @@ class Step(Message):
     content: Content
     attempt: Annotated[int, Field(ge=1)]
     attempts: Annotated[int, Field(ge=1)] = 1
-    """With `media`: how often the job was begun, of which all but the last lost their machine."""
+    """Number of times that Batch started the job, for the step `media`. All attempts but the last were interrupted."""
     outcome: Literal["summarized", "nothing_said"] = "summarized"
-    """With `finish`: what came of the summary, in its own words."""
-    reason: Failure | None = None
-    """With `fail`; without, it is the failure of the stage that the meeting is at."""
-    error: str = UNNAMED
-    """With `fail`: the error's name, for the log."""
+    """Outcome of the summary function, for the step `finish`."""
+    reason: FailureReason | None = None
+    """Reason for the failure, for the step `fail`. By default, the failure of the meeting's current stage."""
+    error: str = UNNAMED_ERROR
+    """Name of the error for the log, for the step `fail`."""
 
     @property
-    def execution(self) -> Execution:
-        """Which one says it."""
-        return Execution(Recording(MeetingId(self.user, self.meeting_id), self.content), self.attempt)
+    def execution(self) -> MeetingExecution:
+        """The execution that sent the event."""
+        return MeetingExecution(Recording(MeetingId(self.user, self.meeting_id), self.content), self.attempt)
 
 
 class StepOutcome(StrEnum):
-    """What a step came to, beside what the media job says."""
+    """Result of a step. The step `media` can also return the media job's outcome."""
 
     GOES_ON = "goes_on"
     READY = "ready"
-    """With `fail` too, where the meeting was done before that was said."""
+    """The step `fail` returns it too, if the meeting was ready before."""
     FAILED = "failed"
     SUPERSEDED = "superseded"
-    """The meeting is about something else by now."""
+    """The meeting has a newer attempt or another content."""
 
 
-class Told(Message):
-    """What a step answers."""
+class StepResult(Message):
+    """Response of a step."""
 
     outcome: StepOutcome | MediaOutcome
 
 
-class PartTold(AudioPart):
-    """A part of the sound, as the workflow has it transcribed."""
+class StepAudioPart(AudioPart):
+    """A part of the audio, as the workflow transcribes it."""
 
     transcribed: bool
-    """Whether its transcript is there: left by an earlier attempt, or by this one before the step was made again."""
+    """True if its transcript exists, from an earlier attempt or an earlier call of this step."""
 
 
-class MediaTold(Told):
-    """What the workflow goes on with."""
+class MediaStepResult(StepResult):
+    """Response of the step `media`, with which the workflow continues."""
 
-    audio: tuple[PartTold, ...] = ()
+    audio: tuple[StepAudioPart, ...] = ()
     language: str = ""
     duration_ms: Milliseconds = 0
 
 
 @dataclass(frozen=True)
-class Steps:
-    """Makes steps."""
+class WorkflowSteps:
+    """Runs the steps."""
 
     table: MeetingTable
-    results: Results
-    starting: Starting
-    metrics: Metrics
+    results: WorkflowResults
+    starter: RecordingStarter
+    metrics: MeetingMetrics
     _: KW_ONLY
     clock: Callable[[], datetime]
     log: EventLog
 
-    def done(self, step: Step) -> Told:
-        """Makes one step."""
+    def run(self, step: StepEvent) -> StepResult:
+        """Run one step."""
         match step.step:
             case "media":
-                return self.media(step.execution, step.attempts)
+                return self.record_media_result(step.execution, step.attempts)
             case "transcribed":
-                return self.transcribed(step.execution)
+                return self.mark_transcribed(step.execution)
             case "finish":
-                return self.finish(step.execution, said=step.outcome == "summarized")
+                return self.finish(step.execution, has_summary=step.outcome == "summarized")
             case "fail":
                 return self.fail(step.execution, step.reason, step.error)
 
-    def media(self, execution: Execution, attempts: int = 1) -> MediaTold:
-        """The media job has ended; raises ResultMissing or ResultMalformed where it does not say with what."""
-        result = self.results.media(execution.recording)
-        word = _word(execution, result)
-        change = None if word is None else self._change(execution, lambda record: heard(record, word, self.clock()))
+    def record_media_result(self, execution: MeetingExecution, attempts: int = 1) -> MediaStepResult:
+        """Record the media job's result, and return the parts of the audio to transcribe.
+
+        Raises ResultMissing or ResultMalformed if the job left no valid result.
+        """
+        result = self.results.read_media_result(execution.recording)
+        report = _report_media_result(execution, result)
+        change = (
+            None
+            if report is None
+            else self._update(execution, lambda record: apply_report(record, report, self.clock()))
+        )
         if change is None:
-            return MediaTold(outcome=MediaOutcome.SUPERSEDED)
-        if change.moved:
+            return MediaStepResult(outcome=MediaOutcome.SUPERSEDED)
+        if change.has_changed:
             self.log.info("media_read", interruptions=attempts - 1, key_hash=_hash(execution))
-            self._measure(change.after, result)
+            self._put_metrics(change.after, result)
         if change.after.status is MeetingStatus.INCOMPLETE:
-            # A chunk may have come after the job looked and before the item said that it is lacking.
-            self.starting.look(execution.recording.meeting)
+            # A chunk may have arrived after the job's check and before the record listed it as missing.
+            self.starter.process_upload(execution.recording.meeting)
         if result.outcome is not MediaOutcome.READY:
-            return MediaTold(outcome=result.outcome)
-        if not about(change.after, execution):
-            return MediaTold(outcome=MediaOutcome.SUPERSEDED)
+            return MediaStepResult(outcome=result.outcome)
+        if not is_current(change.after, execution):
+            return MediaStepResult(outcome=MediaOutcome.SUPERSEDED)
         language = change.after.language
-        heard_already = self.results.heard(execution.recording, language, result.audio)
-        return MediaTold(
+        has_transcripts = self.results.find_part_transcripts(execution.recording, language, result.audio)
+        return MediaStepResult(
             outcome=result.outcome,
             audio=tuple(
-                PartTold(**one.model_dump(), transcribed=transcribed)
-                for one, transcribed in zip(result.audio, heard_already, strict=True)
+                StepAudioPart(**part.model_dump(), transcribed=transcribed)
+                for part, transcribed in zip(result.audio, has_transcripts, strict=True)
             ),
             language=language,
             duration_ms=result.duration_ms,
         )
 
-    def transcribed(self, execution: Execution) -> Told:
-        """Every part of the sound has a transcript; the summary is next."""
-        word = Word(execution, MeetingStatus.PROCESSING, Stage.SUMMARY)
-        change = self._change(execution, lambda record: heard(record, word, self.clock()))
-        return _told(change, execution, StepOutcome.GOES_ON)
+    def mark_transcribed(self, execution: MeetingExecution) -> StepResult:
+        """Record that every part has a transcript. The summary is next."""
+        report = ExecutionReport(execution, MeetingStatus.PROCESSING, Stage.SUMMARY)
+        change = self._update(execution, lambda record: apply_report(record, report, self.clock()))
+        return _step_result(change, execution, StepOutcome.GOES_ON)
 
-    def finish(self, execution: Execution, *, said: bool) -> Told:
-        """There is a summary, or nothing was said that could have one."""
+    def finish(self, execution: MeetingExecution, *, has_summary: bool) -> StepResult:
+        """Mark the meeting as ready, with a summary or with `NOTHING_SAID`."""
         recording = execution.recording
-        result = self.results.media(recording)
-        made = {"transcript_key": recording.transcript, "summary_key": recording.summary if said else None}
-        reason = None if said else MeetingReason.NOTHING_SAID
-        word = Word(execution, MeetingStatus.READY, reason=reason, facts={**_facts(result), **made})
-        change = self._change(execution, lambda record: heard(record, word, self.clock()))
-        if change is not None and change.moved:
-            self._measure(change.after)
-        return _told(change, execution, StepOutcome.READY)
+        result = self.results.read_media_result(recording)
+        output_keys = {
+            "transcript_key": recording.transcript_key,
+            "summary_key": recording.summary_key if has_summary else None,
+        }
+        reason = None if has_summary else MeetingReason.NOTHING_SAID
+        report = ExecutionReport(
+            execution, MeetingStatus.READY, reason=reason, fields={**_video_fields(result), **output_keys}
+        )
+        change = self._update(execution, lambda record: apply_report(record, report, self.clock()))
+        if change is not None and change.has_changed:
+            self._put_metrics(change.after)
+        return _step_result(change, execution, StepOutcome.READY)
 
-    def fail(self, execution: Execution, reason: MeetingReason | None, error: str) -> Told:
-        """Something cannot be done; what was made until then is there."""
+    def fail(self, execution: MeetingExecution, reason: MeetingReason | None, error: str) -> StepResult:
+        """Mark the meeting as failed. Output that exists stays available."""
         recording = execution.recording
-        transcript = {"transcript_key": recording.transcript} if self.results.has_transcript(recording) else {}
+        transcript = {"transcript_key": recording.transcript_key} if self.results.has_transcript(recording) else {}
 
-        def move(record: MeetingRecord) -> MeetingRecord:
-            why = reason or FAILURES[record.stage or Stage.MEDIA]
-            return heard(record, Word(execution, MeetingStatus.FAILED, reason=why, facts=transcript), self.clock())
+        def mark_as_failed(record: MeetingRecord) -> MeetingRecord:
+            failure = reason or STAGE_FAILURES[record.stage or Stage.MEDIA]
+            return apply_report(
+                record,
+                ExecutionReport(execution, MeetingStatus.FAILED, reason=failure, fields=transcript),
+                self.clock(),
+            )
 
-        change = self._change(execution, move)
-        if change is not None and change.moved:
-            cause = error if _NAME.fullmatch(error) else UNNAMED
+        change = self._update(execution, mark_as_failed)
+        if change is not None and change.has_changed:
+            cause = error if _ERROR_NAME.fullmatch(error) else UNNAMED_ERROR
             self.log.error("meeting_failed", code=str(change.after.reason), cause=cause, key_hash=_hash(execution))
-        done = change is not None and change.after.status is MeetingStatus.READY
-        return _told(change, execution, StepOutcome.READY if done else StepOutcome.FAILED)
+        is_ready = change is not None and change.after.status is MeetingStatus.READY
+        return _step_result(change, execution, StepOutcome.READY if is_ready else StepOutcome.FAILED)
 
-    def _change(self, execution: Execution, move: Callable[[MeetingRecord], MeetingRecord]) -> Change | None:
-        change = self.table.change(execution.recording.meeting, move)
-        if change is not None and change.moved:
+    def _update(
+        self, execution: MeetingExecution, update: Callable[[MeetingRecord], MeetingRecord]
+    ) -> MeetingChange | None:
+        change = self.table.update(execution.recording.meeting, update)
+        if change is not None and change.has_changed:
             self.log.info("meeting_moved", outcome=change.after.status, key_hash=_hash(execution))
         return change
 
-    def _measure(self, record: MeetingRecord, result: MediaResult | None = None) -> None:
-        """Tells what there is to tell of a meeting that has just moved. A number that is lost is no reason to fail."""
-        self.metrics.put_or_log([*_ratio(result), *self._duration(record)], self.log)
+    def _put_metrics(self, record: MeetingRecord, result: MediaResult | None = None) -> None:
+        """Send the metrics of a meeting that has just changed. A lost value must not fail the step."""
+        self.metrics.put_or_log([*_ffmpeg_ratio(result), *self._processing_duration(record)], self.log)
 
-    def _duration(self, record: MeetingRecord) -> Sequence[Measure]:
+    def _processing_duration(self, record: MeetingRecord) -> Sequence[MeetingMetric]:
         if record.status is not MeetingStatus.READY or record.whole_at is None:
             return []
-        took = self.clock() - datetime.fromisoformat(record.whole_at)
-        return [Measure(PROCESSING_DURATION, max(0.0, took.total_seconds()), "Seconds")]
+        duration = self.clock() - datetime.fromisoformat(record.whole_at)
+        return [MeetingMetric(PROCESSING_DURATION, max(0.0, duration.total_seconds()), "Seconds")]
 
 
-def _word(execution: Execution, result: MediaResult) -> Word | None:
-    """What the media job says of its meeting; none where that is not what it was about."""
-    facts = _facts(result)
+def _report_media_result(execution: MeetingExecution, result: MediaResult) -> ExecutionReport | None:
+    """Return the report for a media job's result, or None if the job found another recording than its own."""
+    fields = _video_fields(result)
     match result.outcome:
         case MediaOutcome.READY:
-            return Word(execution, MeetingStatus.PROCESSING, Stage.TRANSCRIPTION, facts=facts)
+            return ExecutionReport(execution, MeetingStatus.PROCESSING, Stage.TRANSCRIPTION, fields=fields)
         case MediaOutcome.NO_AUDIO:
-            return Word(execution, MeetingStatus.READY, reason=MeetingReason.NO_AUDIO, facts=facts)
+            return ExecutionReport(execution, MeetingStatus.READY, reason=MeetingReason.NO_AUDIO, fields=fields)
         case MediaOutcome.INCOMPLETE:
-            return Word(execution, MeetingStatus.INCOMPLETE, wrong=result.wrong)
+            return ExecutionReport(execution, MeetingStatus.INCOMPLETE, wrong=result.wrong)
         case MediaOutcome.UNREADABLE:
-            return Word(execution, MeetingStatus.FAILED, reason=MeetingReason.UNREADABLE, wrong=result.wrong)
+            return ExecutionReport(execution, MeetingStatus.FAILED, reason=MeetingReason.UNREADABLE, wrong=result.wrong)
         case MediaOutcome.TOO_LARGE:
-            return Word(execution, MeetingStatus.FAILED, reason=MeetingReason.TOO_LARGE)
+            return ExecutionReport(execution, MeetingStatus.FAILED, reason=MeetingReason.TOO_LARGE)
         case MediaOutcome.SUPERSEDED:
             return None
 
 
-def _facts(result: MediaResult) -> dict[str, object]:
+def _video_fields(result: MediaResult) -> dict[str, object]:
     return {"video_key": result.video_key, "duration_ms": result.duration_ms}
 
 
-def _ratio(result: MediaResult | None) -> Sequence[Measure]:
+def _ffmpeg_ratio(result: MediaResult | None) -> Sequence[MeetingMetric]:
     if result is None or not result.duration_ms:
         return []
-    return [Measure(FFMPEG_RATIO, result.ffmpeg_ms / result.duration_ms, "None")]
+    return [MeetingMetric(FFMPEG_RATIO, result.ffmpeg_ms / result.duration_ms, "None")]
 
 
-def _told(change: Change | None, execution: Execution, outcome: StepOutcome) -> Told:
-    superseded = change is None or not about(change.after, execution)
-    return Told(outcome=StepOutcome.SUPERSEDED if superseded else outcome)
+def _step_result(change: MeetingChange | None, execution: MeetingExecution, outcome: StepOutcome) -> StepResult:
+    superseded = change is None or not is_current(change.after, execution)
+    return StepResult(outcome=StepOutcome.SUPERSEDED if superseded else outcome)
 
 
-def _hash(execution: Execution) -> str:
-    return known_as(execution.recording.meeting)
+def _hash(execution: MeetingExecution) -> str:
+    return meeting_hash(execution.recording.meeting)

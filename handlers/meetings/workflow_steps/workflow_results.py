@@ -1,6 +1,6 @@
-"""What the workflow's parts leave in the bucket, as its steps read it: the media job's result, and what else is there.
+"""Objects that the workflow's jobs left in the bucket: the media job's result and the parts' transcripts.
 
-The result is ours, and still parsed: whatever it names must be the recording's own.
+The media job belongs to this project, but its result is validated too: it may only name keys of the same recording.
 """
 
 from collections.abc import Sequence
@@ -12,60 +12,65 @@ from handlers.meetings.media_result import AudioPart, MediaOutcome, MediaResult
 from handlers.meetings.meeting_store import MeetingStore
 from handlers.meetings.s3_keys import Recording
 
-MAX_BYTES: Final = 4 * 1024 * 1024
-"""Of a result: it may name 5,000 chunks."""
+MAX_RESULT_BYTES: Final = 4 * 1024 * 1024
+"""A result may list 5,000 chunks."""
 
 
 class ResultMissing(Exception):
-    """The media job has ended and said nothing."""
+    """The media job ended without writing a result."""
 
 
 class ResultMalformed(Exception):
-    """What the media job said is not what it is to say."""
+    """The media job's result is invalid."""
 
 
-class Results:
-    """Reads results."""
-
+class WorkflowResults:
     def __init__(self, store: MeetingStore) -> None:
         self._store = store
 
-    def media(self, recording: Recording) -> MediaResult:
-        """What the media job said last; raises ResultMissing or ResultMalformed."""
-        text = self._store.read(recording.media_result, MAX_BYTES)
+    def read_media_result(self, recording: Recording) -> MediaResult:
+        """Return the media job's latest result; raise ResultMissing or ResultMalformed."""
+        text = self._store.read(recording.media_result_key, MAX_RESULT_BYTES)
         if text is None:
             raise ResultMissing
         try:
             result = MediaResult.model_validate_json(text)
         except ValidationError:
             raise ResultMalformed from None
-        if not _own(recording, result):
+        if not _names_own_objects(recording, result):
             raise ResultMalformed
         return result
 
     def has_transcript(self, recording: Recording) -> bool:
-        """Whether all that was said is one transcript already."""
-        return self._store.has(recording.transcript)
+        """Return True if the whole transcript exists."""
+        return self._store.exists(recording.transcript_key)
 
-    def heard(self, recording: Recording, language: str, audio: Sequence[AudioPart]) -> list[bool]:
-        """Which parts of a recording's sound have a transcript: of this sound, and not of one that was divided otherwise.
+    def find_part_transcripts(self, recording: Recording, language: str, audio: Sequence[AudioPart]) -> list[bool]:
+        """Return for each part whether a transcript of exactly this audio exists.
 
-        Once all of it is one transcript, that is what is read, and no part is needed.
+        A transcript that is older than its audio belongs to parts that were cut differently. If the whole transcript
+        exists, no part needs a transcript, because the summary reads the whole transcript.
         """
         if self.has_transcript(recording):
             return [True] * len(audio)
-        made, heard = self._store.times(recording.sound), self._store.times(recording.parts_heard(language))
-        keys = [(one.key, recording.part_transcript(number, language)) for number, one in enumerate(audio)]
+        audio_times, transcript_times = (
+            self._store.list_modified_times(recording.audio_prefix),
+            self._store.list_modified_times(recording.part_transcript_prefix(language)),
+        )
+        keys = [(part.key, recording.part_transcript_key(number, language)) for number, part in enumerate(audio)]
         return [
-            sound in made and transcript in heard and made[sound] <= heard[transcript] for sound, transcript in keys
+            audio_key in audio_times
+            and transcript_key in transcript_times
+            and audio_times[audio_key] <= transcript_times[transcript_key]
+            for audio_key, transcript_key in keys
         ]
 
 
-def _own(recording: Recording, result: MediaResult) -> bool:
-    """Whether all that it names is this recording's, and there is something to hear where it says so."""
-    parts = [recording.audio(number) for number in range(len(result.audio))]
+def _names_own_objects(recording: Recording, result: MediaResult) -> bool:
+    """Return True if all named keys are the recording's own, and audio parts exist exactly for `ready`."""
+    parts = [recording.audio_key(number) for number in range(len(result.audio))]
     return (
-        [one.key for one in result.audio] == parts
-        and result.video_key in {None, recording.video}
+        [part.key for part in result.audio] == parts
+        and result.video_key in {None, recording.video_key}
         and bool(result.audio) == (result.outcome is MediaOutcome.READY)
     )

@@ -24,15 +24,15 @@ from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import ulid
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.meetings.auth_exchange.api_operations import OPERATIONS
-from handlers.meetings.auth_exchange.handler import acts
-from handlers.meetings.auth_exchange.token_exchange import Credentials, Exchange, Store
+from handlers.meetings.auth_exchange.handler import operation_functions
+from handlers.meetings.auth_exchange.token_exchange import MeetingsLocation, SessionCredentials, TokenExchange
 from handlers.meetings.meeting_record import INDEX, INDEX_SORT, PARTITION, SORT, MeetingRecord, MeetingStatus
 from handlers.meetings.s3_keys import MeetingId
 from local import LOOPBACK, http_server
 from tests.moto_tables import Index, create_table
 from tests.token_issuer import AUDIENCE, KeysOf, Provider
 
-STORE = Store("recordings", "meetings", "us-east-1")
+STORE = MeetingsLocation("recordings", "meetings", "us-east-1")
 START = datetime(2026, 1, 31, 12, tzinfo=UTC)
 HOUR, RENEW_BEFORE = 3600, 900
 Answer = tuple[int, dict[str, str], bytes]
@@ -69,17 +69,17 @@ class Backend:
     def __post_init__(self) -> None:
         self.provider.clock = lambda: self.now
         verifier = TokenVerifier(self.provider.issuer, AUDIENCE, KeysOf(self.provider), lambda: self.now)
-        self._exchange = Exchange(
+        self._exchange = TokenExchange(
             verifier, self.session, STORE, renew_before_seconds=RENEW_BEFORE, log=EventLog("ERROR")
         )
-        self._rest = RestDispatcher(OPERATIONS, acts(self._exchange), origin="*", log=EventLog("ERROR"))
+        self._rest = RestDispatcher(OPERATIONS, operation_functions(self._exchange), origin="*", log=EventLog("ERROR"))
 
-    def session(self, user: str, name: str) -> Credentials:
+    def session(self, user: str, name: str) -> SessionCredentials:
         """Return credentials like STS, with the number of the session in the key."""
         assert name
         self.exchanges += 1
         number = f"{self.exchanges:04d}"
-        return Credentials(
+        return SessionCredentials(
             f"AKIDEXAMPLE{number}", f"secret-{user}", f"session-{number}", self.now + timedelta(seconds=HOUR)
         )
 
@@ -158,8 +158,8 @@ class Backend:
 
     def names(self, meeting: MeetingId) -> list[str]:
         """Return the names of a meeting's uploaded objects."""
-        listed = self.s3.list_objects_v2(Bucket=STORE.bucket_name, Prefix=meeting.raw).get("Contents", [])
-        return [item["Key"].removeprefix(meeting.raw) for item in listed]
+        listed = self.s3.list_objects_v2(Bucket=STORE.bucket_name, Prefix=meeting.upload_prefix).get("Contents", [])
+        return [item["Key"].removeprefix(meeting.upload_prefix) for item in listed]
 
     def content(self, key: str) -> bytes:
         found: bytes = self.s3.get_object(Bucket=STORE.bucket_name, Key=key)["Body"].read()

@@ -45,8 +45,8 @@ def process_meeting(backend: Backend, uploaded: clients.meetings.Uploaded) -> No
     """Process an uploaded meeting like the workflow."""
     user = derive_user_id(backend.provider.issuer, "ann")
     recording = Recording(MeetingId(user, uploaded.meeting_id), uploaded.content)
-    backend.put_object(recording.summary, SUMMARY.model_dump_json(by_alias=True).encode())
-    backend.put_object(recording.transcript, TRANSCRIPT.model_dump_json(by_alias=True).encode())
+    backend.put_object(recording.summary_key, SUMMARY.model_dump_json(by_alias=True).encode())
+    backend.put_object(recording.transcript_key, TRANSCRIPT.model_dump_json(by_alias=True).encode())
     backend.meeting(
         user,
         meetingId=uploaded.meeting_id,
@@ -54,8 +54,8 @@ def process_meeting(backend: Backend, uploaded: clients.meetings.Uploaded) -> No
         startedAt="2026-01-31T09:30:00.000Z",
         participants=("Ann", "Bob"),
         tags=("team",),
-        summaryKey=recording.summary,
-        transcriptKey=recording.transcript,
+        summaryKey=recording.summary_key,
+        transcriptKey=recording.transcript_key,
     )
 
 

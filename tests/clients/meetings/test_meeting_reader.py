@@ -15,8 +15,8 @@ from clients.meetings.meeting_reader import matches, read_object, to_bounds
 from handlers.common.aws.dynamodb_values import serialize_item
 from handlers.common.identity.user_ids import derive_user_id
 from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.meetings.bedrock_summarize.summary import ActionItem, Quoted, Summary, Tokens
-from handlers.meetings.bedrock_summarize.transcript import Said, Transcript
+from handlers.meetings.bedrock_summarize.summary import ActionItem, Summary, SummaryTokens, TranscriptQuote
+from handlers.meetings.bedrock_summarize.transcript import Transcript, TranscriptSegment
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus
 from tests.clients.meetings.fake_backend import START, Backend
 
@@ -159,13 +159,13 @@ def test_an_unreadable_meeting_is_skipped_and_listed_as_unreadable(backend: Back
 
 SUMMARY = Summary(
     summary="They met.",
-    action_items=(ActionItem(text="Send it", owner="Ann", quote=Quoted(text="I will send it", start_ms=500)),),
+    action_items=(ActionItem(text="Send it", owner="Ann", quote=TranscriptQuote(text="I will send it", start_ms=500)),),
     summary_model="sonnet",
     action_model="haiku",
-    tokens=Tokens(input_tokens=10),
+    tokens=SummaryTokens(input_tokens=10),
 )
 TRANSCRIPT = Transcript(
-    language="en-US", duration_ms=900, said=(Said(speaker="spk_0", start_ms=0, end_ms=900, text="Hi"),)
+    language="en-US", duration_ms=900, said=(TranscriptSegment(speaker="spk_0", start_ms=0, end_ms=900, text="Hi"),)
 )
 
 

@@ -25,7 +25,7 @@ def test_the_package_exports_these_names() -> None:
         ),
         *("NotMade", "NotReadyInTime"),
         *("MeetingRecord", "MeetingStatus", "MeetingReason", "Stage", "WrongChunk", "ChunkProblem"),
-        *("Summary", "ActionItem", "Quoted", "Tokens", "Transcript", "Said"),
+        *("Summary", "ActionItem", "TranscriptQuote", "SummaryTokens", "Transcript", "TranscriptSegment"),
     }
 
 

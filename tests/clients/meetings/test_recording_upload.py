@@ -25,8 +25,8 @@ from clients.meetings import (
 from clients.meetings import recording_upload as module
 from clients.meetings.recording_upload import chunk_name
 from handlers.common.time_and_ids import ulid
-from handlers.meetings.complete_file import Chunk, Complete
-from handlers.meetings.s3_keys import MeetingId, raw_key
+from handlers.meetings.complete_file import Chunk, CompleteFile
+from handlers.meetings.s3_keys import MeetingId, parse_upload_key
 from tests.clients.meetings.fake_backend import STORE, Backend
 
 COUNT = 6
@@ -63,11 +63,11 @@ def test_chunks_are_uploaded_below_the_users_prefix_and_complete_json_last(backe
     client = backend.client()
     uploaded = client.upload(MEETING, files)
     assert names(backend.puts) == [*CHUNKS, "complete.json"]
-    read = [raw_key(put) for put in backend.puts]
+    read = [parse_upload_key(put) for put in backend.puts]
     assert [item and item.meeting for item in read] == [place(client)] * len(read), "the backend understands every key"
     assert (uploaded.meeting_id, uploaded.sent, uploaded.kept) == (MEETING.meeting_id, COUNT, 0)
-    complete = Complete.model_validate_json(backend.content(place(client).chunk("complete.json")), strict=True)
-    assert complete == Complete(
+    complete = CompleteFile.model_validate_json(backend.content(place(client).upload_key("complete.json")), strict=True)
+    assert complete == CompleteFile(
         schema_version=1,
         title="Weekly",
         started_at="2026-01-31T12:30:00.000Z",
@@ -139,7 +139,7 @@ def test_repeating_an_upload_sends_only_complete_json_and_gives_the_same_content
 def test_an_existing_object_that_differs_is_sent_again(backend: Backend, files: list[Path], case: str) -> None:
     client = backend.client()
     client.upload(MEETING, files)
-    key, good = place(client).chunk(CHUNKS[2]), files[2].read_bytes()
+    key, good = place(client).upload_key(CHUNKS[2]), files[2].read_bytes()
     put: dict[str, Any] = {"Bucket": STORE.bucket_name, "Key": key}
     match case:
         case "other bytes":

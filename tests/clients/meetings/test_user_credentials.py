@@ -19,8 +19,8 @@ from clients.meetings.user_credentials import (
     create_renewable_credentials,
 )
 from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.meetings.auth_exchange.api_models import Exchanged
-from handlers.meetings.auth_exchange.token_exchange import prefixes
+from handlers.meetings.auth_exchange.api_models import ExchangeResponse
+from handlers.meetings.auth_exchange.token_exchange import user_prefixes
 from tests.clients.meetings.fake_backend import Backend
 
 START = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -43,13 +43,13 @@ class FakeExchange:
     def __post_init__(self) -> None:
         self.credentials = create_renewable_credentials(self.exchange(), self.exchange, lambda: self.now)
 
-    def exchange(self) -> Exchanged:
+    def exchange(self) -> ExchangeResponse:
         self.asked += 1
         self.meanwhile()
         if self.failing is not None:
             raise self.failing
         self.given += 1
-        return Exchanged(
+        return ExchangeResponse(
             access_key_id=f"key-{self.given}",
             secret_access_key="s",
             session_token="t",
@@ -59,7 +59,7 @@ class FakeExchange:
             bucket_name="b",
             table_name="t",
             region="us-east-1",
-            prefixes=prefixes(self.user),
+            prefixes=user_prefixes(self.user),
         )
 
     def key(self, after_seconds: float = 0) -> str:

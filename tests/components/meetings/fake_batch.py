@@ -1,80 +1,84 @@
-"""A Batch whose jobs go as a test says, and a walk through the workflow's states on it: a clock that only waits move."""
+"""Fake AWS Batch whose jobs follow a scripted life, and an interpreter that walks through the workflow's states with
+it.
+
+Only Wait states advance the clock.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.components.meetings.state_machine_runner import caught, chosen, filled
+from tests.components.meetings.state_machine_runner import evaluate_choice, fill_arguments, find_catch
 
-OVER = ("SUCCEEDED", "FAILED")
-NO_MACHINE = ("SUBMITTED", "PENDING", "RUNNABLE")
-RECLAIMED = {"Container": {"ExitCode": 143}, "StatusReason": "Your Spot Task was interrupted."}
+ENDED_STATUSES = ("SUCCEEDED", "FAILED")
+WAITING_STATUSES = ("SUBMITTED", "PENDING", "RUNNABLE")
+INTERRUPTED = {"Container": {"ExitCode": 143}, "StatusReason": "Your Spot Task was interrupted."}
 Life = Sequence[tuple[float, str, Mapping[str, Any]]]
-"""From which second on a job is in which state, and what else is said of it then."""
+"""States of a job from a second on, with further fields of its description."""
 
 
-class Refused(Exception):
-    """An error that a service answers with, by its name."""
+class ServiceError(Exception):
+    """An error of a service, with its name as the message."""
 
 
 @dataclass
-class Job:
-    """A job, from when it was submitted."""
+class FakeJob:
+    """A submitted job."""
 
     id: str
     queue: str
     name: str
-    began: float
+    submitted_at: float
     life: Life
     ended: str | None = None
-    """Why somebody ended it."""
+    """Reason of its termination or cancellation."""
 
     def detail(self, now: float) -> dict[str, Any]:
-        """What is said of it at a time."""
+        """Return the job's description at a time."""
         if self.ended is not None:
             return {"JobId": self.id, "Status": "FAILED", "StatusReason": self.ended, "Container": {}, "Attempts": []}
-        status, more = next((s, m) for at, s, m in reversed(self.life) if self.began + at <= now)
+        status, more = next((s, m) for at, s, m in reversed(self.life) if self.submitted_at + at <= now)
         return {"JobId": self.id, "JobName": self.name, "Status": status, "Container": {}, "Attempts": [], **more}
 
 
 @dataclass
-class Batch:
-    """All jobs. No two of a name ever live at once."""
+class FakeBatch:
+    """All jobs. Two jobs with the same name are never active at once."""
 
     lives: Callable[[str], Life]
-    """By queue (`spot` or `on-demand`), for each job that is submitted."""
+    """Returns the life of a new job by its queue, `spot` or `on-demand`."""
     lost_answers: int = 0
-    """So many submissions are done and not answered."""
+    """Number of submissions that succeed but whose response is lost."""
     refusing: str | None = None
-    """The error that each submission is answered with, and not done."""
+    """Error with which every submission is rejected."""
     now: float = 0
-    jobs: list[Job] = field(default_factory=list)
+    jobs: list[FakeJob] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
 
     def listjobs(self, given: Mapping[str, Any]) -> Any:
         [name] = given["Filters"][0]["Values"]
-        found = [one for one in self.jobs if one.queue == given["JobQueue"] and one.name.lower() == name.lower()]
-        return {"JobSummaryList": [one.detail(self.now) for one in reversed(found)]}
+        found = [job for job in self.jobs if job.queue == given["JobQueue"] and job.name.lower() == name.lower()]
+        return {"JobSummaryList": [job.detail(self.now) for job in reversed(found)]}
 
     def submitjob(self, given: Mapping[str, Any]) -> Any:
         if self.refusing is not None:
-            raise Refused(self.refusing)
-        living = [one.id for one in self.jobs if one.detail(self.now)["Status"] not in OVER]
+            raise ServiceError(self.refusing)
+        living = [job.id for job in self.jobs if job.detail(self.now)["Status"] not in ENDED_STATUSES]
         assert not living, f"{living} would be run twice"
         where = given["JobQueue"].rpartition("media-")[2]
-        job = Job(f"job-{len(self.jobs)}", given["JobQueue"], given["JobName"], self.now, self.lives(where))
+        job = FakeJob(f"job-{len(self.jobs)}", given["JobQueue"], given["JobName"], self.now, self.lives(where))
         self.jobs.append(job)
         if self.lost_answers:
             self.lost_answers -= 1
-            raise Refused("Batch.ServerException")
+            raise ServiceError("Batch.ServerException")
         return {"JobId": job.id}
 
     def describejobs(self, given: Mapping[str, Any]) -> Any:
-        return {"Jobs": [one.detail(self.now) for one in self.jobs if one.id in given["Jobs"]]}
+        return {"Jobs": [job.detail(self.now) for job in self.jobs if job.id in given["Jobs"]]}
 
     def canceljob(self, given: Mapping[str, Any]) -> Any:
         job = self._job(given)
-        if job.detail(self.now)["Status"] in NO_MACHINE:
+        if job.detail(self.now)["Status"] in WAITING_STATUSES:
             job.ended = given["Reason"]
         return {}
 
@@ -82,27 +86,27 @@ class Batch:
         self._job(given).ended = given["Reason"]
         return {}
 
-    def _job(self, given: Mapping[str, Any]) -> Job:
-        [job] = [one for one in self.jobs if one.id == given["JobId"]]
+    def _job(self, given: Mapping[str, Any]) -> FakeJob:
+        [job] = [job for job in self.jobs if job.id == given["JobId"]]
         return job
 
 
 @dataclass
-class Walked:
-    """How a walk through the media's states went."""
+class WalkResult:
+    """Result of a walk through the media states."""
 
     to: str
-    """The first state that is none of theirs."""
+    """The first state after the media states."""
     variables: dict[str, Any]
     events: int
-    """Of the execution's history."""
+    """Number of events in the execution's history."""
 
 
 EVENTS = {"Pass": 2, "Choice": 2, "Wait": 2, "Task": 5}
 
 
-def walk(states: Mapping[str, Any], batch: Batch, ends: Sequence[str]) -> Walked:
-    """From the first state to one of those that it ends with."""
+def walk_states(states: Mapping[str, Any], batch: FakeBatch, ends: Sequence[str]) -> WalkResult:
+    """Walk from the first state to one of the given states."""
     at, variables, events = "Media", dict[str, Any](), 0
     while at not in ends:
         state = states[at]
@@ -110,22 +114,24 @@ def walk(states: Mapping[str, Any], batch: Batch, ends: Sequence[str]) -> Walked
         context: dict[str, Any] = {}
         match state["Type"]:
             case "Choice":
-                at = chosen(state, **variables)
+                at = evaluate_choice(state, **variables)
                 continue
             case "Wait":
-                seconds = filled(state["Seconds"], **variables)
+                seconds = fill_arguments(state["Seconds"], **variables)
                 assert seconds == int(seconds) > 0
                 batch.now += seconds
             case "Task":
                 operation = state["Resource"].rpartition(":")[2].lower()
                 batch.calls.append(operation)
                 try:
-                    context["result"] = getattr(batch, operation)(filled(state["Arguments"], **variables))
-                except Refused as refused:
-                    state = caught(state, str(refused))
-                    context["errorOutput"] = {"Error": str(refused)}
-        assigned = {name: filled(one, context, **variables) for name, one in state.get("Assign", {}).items()}
+                    context["result"] = getattr(batch, operation)(fill_arguments(state["Arguments"], **variables))
+                except ServiceError as error:
+                    state = find_catch(state, str(error))
+                    context["errorOutput"] = {"Error": str(error)}
+        assigned = {
+            name: fill_arguments(value, context, **variables) for name, value in state.get("Assign", {}).items()
+        }
         assert None not in assigned.values(), f"{at} leaves a variable without a value, which Step Functions refuses"
         variables |= assigned
         at = state["Next"]
-    return Walked(at, variables, events)
+    return WalkResult(at, variables, events)

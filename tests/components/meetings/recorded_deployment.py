@@ -1,4 +1,4 @@
-"""The meetings backend as tests deploy it."""
+"""The meetings backend as component tests deploy it."""
 
 import json
 from typing import Any
@@ -36,7 +36,7 @@ CHANGES: dict[str, Any] = {
     "storage": {"timeoutSeconds": 100},
     "requestsMeasured": True,
 }
-"""Settings that do not meet: no two numbers are the same, so whoever finds one knows where it comes from."""
+"""Settings with distinct values, so that each value in the output shows which setting it comes from."""
 
 MEETINGS = Deployment(
     Subsystem.MEETINGS,
@@ -50,17 +50,17 @@ plain = MEETINGS.preview
 
 
 def changed() -> Recorded:
-    """With all of these changes, as a preview sees it."""
+    """Return the preview with all changed settings."""
     return meetings(**CHANGES)
 
 
 def workflow(recorded: Recorded) -> dict[str, Any]:
-    """The definition of the workflow."""
+    """Return the definition of the workflow."""
     found: dict[str, Any] = json.loads(recorded.one("sfn.StateMachine").inputs["definition"])
     return found
 
 
 def states(recorded: Recorded) -> dict[str, Any]:
-    """Its states by name."""
+    """Return the workflow's states by name."""
     found: dict[str, Any] = workflow(recorded)["States"]
     return found

@@ -1,4 +1,4 @@
-"""A workflow's expressions, evaluated as Step Functions evaluates them, and what its states come to by them."""
+"""Evaluates the JSONata expressions of a workflow like Step Functions."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -18,46 +18,46 @@ INPUT = {
 }
 
 
-def said(expression: str, context: Mapping[str, Any] | None = None, **variables: Any) -> Any:
-    """What an expression comes to, with the variables that Step Functions has."""
+def evaluate(expression: str, context: Mapping[str, Any] | None = None, **variables: Any) -> Any:
+    """Return the value of an expression with the variables of Step Functions."""
     assert expression.startswith("{% ")
-    asked = _parsed(expression.removeprefix("{%").removesuffix("%}"))
-    known = asked.create_frame()
-    known.bind("states", {"context": {"Execution": {"Input": INPUT}}, **(context or {})})
+    parsed = _parsed(expression.removeprefix("{%").removesuffix("%}"))
+    frame = parsed.create_frame()
+    frame.bind("states", {"context": {"Execution": {"Input": INPUT}}, **(context or {})})
     for name, value in variables.items():
-        known.bind(name, value)
-    return asked.evaluate(None, known)
+        frame.bind(name, value)
+    return parsed.evaluate(None, frame)
 
 
 @cache
 def _parsed(expression: str) -> jsonata.Jsonata:
-    """Most of its time."""
+    """Cached, because parsing takes most of the time."""
     return jsonata.Jsonata(expression)
 
 
-def filled(arguments: Any, context: Mapping[str, Any] | None = None, **variables: Any) -> Any:
-    """Arguments with what their expressions come to."""
+def fill_arguments(arguments: Any, context: Mapping[str, Any] | None = None, **variables: Any) -> Any:
+    """Return the arguments with their expressions evaluated."""
     if isinstance(arguments, dict):
-        return {name: filled(one, context, **variables) for name, one in arguments.items()}
+        return {name: fill_arguments(value, context, **variables) for name, value in arguments.items()}
     if isinstance(arguments, list):
-        return [filled(one, context, **variables) for one in arguments]
+        return [fill_arguments(argument, context, **variables) for argument in arguments]
     if isinstance(arguments, str) and arguments.startswith("{%"):
-        return said(arguments, context, **variables)
+        return evaluate(arguments, context, **variables)
     return arguments
 
 
-def caught(state: Mapping[str, Any], error: str) -> Mapping[str, Any]:
-    """Which Catch takes an error."""
-    for one in state["Catch"]:
-        if {error, "States.ALL"} & set(one["ErrorEquals"]):
-            found: Mapping[str, Any] = one
+def find_catch(state: Mapping[str, Any], error: str) -> Mapping[str, Any]:
+    """Return the Catch block for an error."""
+    for catch in state["Catch"]:
+        if {error, "States.ALL"} & set(catch["ErrorEquals"]):
+            found: Mapping[str, Any] = catch
             return found
     raise AssertionError(f"nothing catches {error}")
 
 
-def chosen(state: Mapping[str, Any], context: Mapping[str, Any] | None = None, **variables: Any) -> str:
-    """Where a Choice leads."""
-    for one in state["Choices"]:
-        if said(one["Condition"], context, **variables):
-            return str(one["Next"])
+def evaluate_choice(state: Mapping[str, Any], context: Mapping[str, Any] | None = None, **variables: Any) -> str:
+    """Return the next state of a Choice."""
+    for choice in state["Choices"]:
+        if evaluate(choice["Condition"], context, **variables):
+            return str(choice["Next"])
     return str(state["Default"])

@@ -1,4 +1,4 @@
-"""What is watched in meetings: the lines that its alarms count are those that its handlers write; what is charted."""
+"""Tests of the meetings alarms and dashboard: they read exactly the log events and metrics that the functions write."""
 
 import json
 import re
@@ -6,25 +6,25 @@ from typing import Any
 
 import pytest
 
-from components.meetings.alarms_and_charts import MISSED
+from components.meetings.alarms_and_charts import MISSED_RECORDING_EVENTS
 from handlers.common.aws.service_faults import TRANSIENT_FAULTS, ServiceFault
 from handlers.common.bedrock.model_questions import NoAnswer
 from handlers.common.logging import ALLOWED_LOG_FIELDS
 from handlers.meetings import metrics, summary_errors
-from handlers.meetings.storage.storage_totals import measures
+from handlers.meetings.storage.storage_totals import growth_metrics
 from local import ROOT
 from local.emulation.step_functions.parameter_names import error_name
 from local.platform.drivers.fit import service_model
 from tests.components.meetings.recorded_deployment import PREFIX, changed, complete
-from tests.handlers.meetings.meeting_setup import Told
+from tests.handlers.meetings.meeting_harness import FakeCloudWatch
 
 
-def test_the_lines_of_the_daily_look_are_those_that_it_writes() -> None:
+def test_the_alarm_counts_the_log_events_of_the_daily_check() -> None:
     written = (ROOT / "handlers/meetings/storage/unannounced_recordings.py").read_text(encoding="utf-8")
-    assert set(re.findall(r'"(recordings?_\w+)"', written)) == set(MISSED)
+    assert set(re.findall(r'"(recordings?_\w+)"', written)) == set(MISSED_RECORDING_EVENTS)
 
 
-def test_the_errors_that_are_counted_are_those_that_the_summariser_has() -> None:
+def test_the_counted_model_errors_exist_in_the_summary_function() -> None:
     for name in ("ModelBusy", "ModelRefused", "SummaryUnusable"):
         assert issubclass(getattr(summary_errors, name), summary_errors.SummaryFailed)
     written = (ROOT / "handlers/meetings/bedrock_summarize/summarizer.py").read_text(encoding="utf-8")
@@ -32,15 +32,15 @@ def test_the_errors_that_are_counted_are_those_that_the_summariser_has() -> None
     assert "error_type" in ALLOWED_LOG_FIELDS
 
 
-def test_the_page_explains_each_cause_that_a_models_refusal_has() -> None:
+def test_the_runbook_explains_every_cause_of_a_model_error() -> None:
     page = (ROOT / "docs/runbooks/models-refuse.md").read_text(encoding="utf-8")
     unusable = {NoAnswer.UNUSABLE, ServiceFault.CONFLICT}
     causes = (set(ServiceFault) - TRANSIENT_FAULTS | set(NoAnswer)) - unusable
-    assert {one.value for one in causes if f"`{one.value}`" not in page} == set()
+    assert {cause.value for cause in causes if f"`{cause.value}`" not in page} == set()
 
 
 @pytest.mark.parametrize("action", ["StartTranscriptionJob", "GetTranscriptionJob"])
-def test_the_page_names_a_denied_call_as_the_workflow_does(action: str) -> None:
+def test_the_runbook_names_a_denied_call_as_the_workflow_does(action: str) -> None:
     page = (ROOT / "docs/runbooks/meetings-late.md").read_text(encoding="utf-8")
     operation = service_model("transcribe").operation_model(action)
     for code in ("AccessDeniedException", "BadRequestException"):
@@ -58,8 +58,10 @@ def test_the_dashboard_shows_the_four_metrics_the_bucket_the_table_and_the_funct
         assert f'"{name}"' in shown, name
 
 
-def test_the_growth_that_is_charted_is_one_that_is_told() -> None:
-    """CloudWatch adds nothing up over a dimension: a chart has what was told with just its dimensions."""
+def test_the_charted_growth_has_the_dimensions_of_a_sent_metric() -> None:
+    """CloudWatch does not add values up over a dimension. A chart only finds metrics that were sent with exactly its
+    dimensions.
+    """
     widgets = json.loads(complete().one("cloudwatch.Dashboard").inputs["dashboardBody"])["widgets"]
     charted = [
         (namespace, name, dict(zip(dimensions[::2], dimensions[1::2], strict=True)))
@@ -67,31 +69,35 @@ def test_the_growth_that_is_charted_is_one_that_is_told() -> None:
         for namespace, name, *dimensions, _ in widget["properties"]["metrics"]
         if name == metrics.STORAGE_GROWTH
     ]
-    told = Told()
-    client: Any = told
-    metrics.Metrics(client, "polyphony-test").put(measures({"A" * 32: 5}, 1))
+    cloudwatch = FakeCloudWatch()
+    client: Any = cloudwatch
+    metrics.MeetingMetrics(client, "polyphony-test").put(growth_metrics({"A" * 32: 5}, 1))
     assert charted
-    for one in charted:
-        assert one in [
-            (call["Namespace"], data["MetricName"], {one["Name"]: one["Value"] for one in data["Dimensions"]})
-            for call in told.calls
+    for metric in charted:
+        assert metric in [
+            (
+                call["Namespace"],
+                data["MetricName"],
+                {dimension["Name"]: dimension["Value"] for dimension in data["Dimensions"]},
+            )
+            for call in cloudwatch.calls
             for data in call["MetricData"]
         ]
 
 
-def test_the_dashboard_shows_what_traces_take_by_who_measures_it() -> None:
+def test_the_dashboard_shows_the_duration_of_traces() -> None:
     widgets = json.loads(complete().one("cloudwatch.Dashboard").inputs["dashboardBody"])["widgets"]
-    charts = {one["properties"]["title"]: one["properties"]["metrics"] for one in widgets}
-    for about, namespace, metric in (
+    charts = {widget["properties"]["title"]: widget["properties"]["metrics"] for widget in widgets}
+    for operation, namespace, metric in (
         ("execution", "AWS/States", "ExecutionTime"),
-        ("exchange", "AWS/ApiGateway", "Latency"),
+        ("token exchange", "AWS/ApiGateway", "Latency"),
     ):
         [found] = [
-            metrics for title, metrics in charts.items() if title.startswith(f"what a trace of an {about} takes")
+            metrics for title, metrics in charts.items() if title.startswith(f"duration of a traced {operation}")
         ]
-        assert {(one[0], one[1]) for one in found} == {(namespace, metric)}
+        assert {(metric_key[0], metric_key[1]) for metric_key in found} == {(namespace, metric)}
 
 
-def test_the_buckets_latency_is_measured_where_somebody_pays_for_it() -> None:
+def test_request_metrics_of_the_bucket_are_a_setting() -> None:
     assert complete().all("s3.BucketMetric") == []
     assert len(changed().all("s3.BucketMetric")) == 1

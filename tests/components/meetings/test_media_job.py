@@ -1,4 +1,4 @@
-"""The job that puts recordings together: its machines, its image, its network, and what it is told."""
+"""Tests of the media job: its queues, image, network and variables."""
 
 import json
 from typing import Any
@@ -11,26 +11,28 @@ from tests.fake_engine import Recorded
 IMAGES = f"123456789012.dkr.ecr.us-east-1.amazonaws.com/{PREFIX}-media-images"
 
 
-def rolled_back() -> Recorded:
-    """On demand alone, as it is when AWS has made everything."""
+def on_demand_only() -> Recorded:
+    """Return the on-demand engine, deployed completely."""
     return complete(processing={"engine": "fargate"})
 
 
-def left(recorded: Recorded, images: list[set[str]]) -> list[set[str]]:
-    """What ECR's rules leave of images, each by its tags: what one rule selects, none of lower priority expires."""
+def remaining_images(recorded: Recorded, images: list[set[str]]) -> list[set[str]]:
+    """Return the images that ECR's lifecycle rules keep. An image selected by one rule cannot expire by a rule of lower
+    priority.
+    """
     policy = json.loads(recorded.one("ecr.LifecyclePolicy").inputs["policy"])
     selected: list[set[str]] = []
     gone: list[set[str]] = []
-    for rule in sorted(policy["rules"], key=lambda one: int(one["rulePriority"])):
+    for rule in sorted(policy["rules"], key=lambda rule: int(rule["rulePriority"])):
         wanted = rule["selection"]
         prefixes = tuple(wanted.get("tagPrefixList", [""]))
         if wanted["tagStatus"] == "untagged":
             assert wanted["countType"] == "sinceImagePushed"
             continue  # here every image has a tag
-        matching = [one for one in images if any(tag.startswith(prefixes) for tag in one)]
-        gone += [one for one in matching[wanted["countNumber"] :] if one not in selected]
+        matching = [image for image in images if any(tag.startswith(prefixes) for tag in image)]
+        gone += [image for image in matching[wanted["countNumber"] :] if image not in selected]
         selected += matching
-    return [one for one in images if one not in gone]
+    return [image for image in images if image not in gone]
 
 
 def job(recorded: Recorded) -> dict[str, Any]:
@@ -44,70 +46,73 @@ def container(recorded: Recorded) -> dict[str, Any]:
 
 
 def size(recorded: Recorded) -> dict[str, str]:
-    return {one["type"]: one["value"] for one in container(recorded)["resourceRequirements"]}
+    return {requirement["type"]: requirement["value"] for requirement in container(recorded)["resourceRequirements"]}
 
 
-def told(recorded: Recorded) -> dict[str, str]:
-    return {one["name"]: one["value"] for one in container(recorded)["environment"]}
+def job_variables(recorded: Recorded) -> dict[str, str]:
+    return {variable["name"]: variable["value"] for variable in container(recorded)["environment"]}
 
 
 def capacities(recorded: Recorded) -> dict[str, str]:
-    """What each queue's machines are."""
+    """Return the capacity type of each queue."""
     found = recorded.all("batch.ComputeEnvironment")
     return {
-        one.inputs["namePrefix"].removeprefix(f"{PREFIX}-"): one.inputs["computeResources"]["type"] for one in found
+        environment.inputs["namePrefix"].removeprefix(f"{PREFIX}-"): environment.inputs["computeResources"]["type"]
+        for environment in found
     }
 
 
-def test_spare_machines_first_and_others_on_demand() -> None:
+def test_jobs_use_spot_capacity_first_and_then_on_demand() -> None:
     assert capacities(complete()) == {"media-spot-": "FARGATE_SPOT", "media-on-demand-": "FARGATE"}
-    names = {one.inputs["name"] for one in complete().all("batch.JobQueue")}
+    names = {queue.inputs["name"] for queue in complete().all("batch.JobQueue")}
     assert names == {f"{PREFIX}-media-spot", f"{PREFIX}-media-on-demand"}
     assert states(complete())["Media"]["Assign"]["to"].endswith(f":job-queue/{PREFIX}-media-spot")
-    orders = [one.inputs["computeEnvironmentOrders"] for one in complete().all("batch.JobQueue")]
-    assert [len(one) for one in orders] == [1, 1], "Batch would only use the second once the first is full"
+    orders = [queue.inputs["computeEnvironmentOrders"] for queue in complete().all("batch.JobQueue")]
+    assert [len(order) for order in orders] == [1, 1], (
+        "Batch would use a second environment only when the first is full"
+    )
 
 
-def test_going_back_is_one_setting_one_queue_and_twice_the_machine() -> None:
-    assert capacities(rolled_back()) == {"media-on-demand-": "FARGATE"}
-    assert size(rolled_back()) == {"VCPU": "2", "MEMORY": "4096"}
-    assert len(rolled_back().all("batch.JobQueue")) == 1
+def test_the_on_demand_engine_has_one_queue_and_twice_the_size() -> None:
+    assert capacities(on_demand_only()) == {"media-on-demand-": "FARGATE"}
+    assert size(on_demand_only()) == {"VCPU": "2", "MEMORY": "4096"}
+    assert len(on_demand_only().all("batch.JobQueue")) == 1
 
 
-def test_a_machine_is_small_and_of_arm() -> None:
+def test_a_job_is_small_and_runs_on_arm() -> None:
     assert size(complete()) == {"VCPU": "1", "MEMORY": "2048"}
-    one = container(complete())
-    assert one["runtimePlatform"] == {"operatingSystemFamily": "LINUX", "cpuArchitecture": "ARM64"}
+    job_container = container(complete())
+    assert job_container["runtimePlatform"] == {"operatingSystemFamily": "LINUX", "cpuArchitecture": "ARM64"}
     assert job(complete())["platformCapabilities"] == ["FARGATE"]
     assert size(changed()) == {"VCPU": "0.5", "MEMORY": "1024"}
 
 
-def test_a_lost_machine_is_a_reason_to_try_again_and_nothing_else_is() -> None:
+def test_batch_retries_only_after_a_spot_interruption() -> None:
     strategy = job(complete())["retryStrategy"]
     assert strategy["attempts"] == 3
     again, *_, last = strategy["evaluateOnExits"]
     assert again == {"action": "RETRY", "onStatusReason": "Your Spot Task was interrupted*"}
-    assert last == {"action": "EXIT", "onReason": "*"}, "what matches nothing is tried again"
+    assert last == {"action": "EXIT", "onReason": "*"}, "Batch retries a failure that matches no rule"
 
 
-def test_an_attempt_ends_and_all_machines_together_are_so_many() -> None:
+def test_attempts_have_a_timeout_and_the_number_of_vcpus_is_limited() -> None:
     assert job(complete())["timeout"] == {"attemptDurationSeconds": 1_440 * 60}
     assert job(changed())["timeout"] == {"attemptDurationSeconds": 490 * 60}
-    for one in changed().all("batch.ComputeEnvironment"):
-        assert one.inputs["computeResources"]["maxVcpus"] == 7
+    for environment in changed().all("batch.ComputeEnvironment"):
+        assert environment.inputs["computeResources"]["maxVcpus"] == 7
 
 
-def test_the_image_is_reached_by_a_public_address_and_the_lines_are_kept() -> None:
-    one = container(complete())
-    assert one["networkConfiguration"] == {"assignPublicIp": "ENABLED"}
-    options = one["logConfiguration"]["options"]
+def test_jobs_have_a_public_address_and_a_log_group() -> None:
+    job_container = container(complete())
+    assert job_container["networkConfiguration"] == {"assignPublicIp": "ENABLED"}
+    options = job_container["logConfiguration"]["options"]
     group = complete().one("cloudwatch.LogGroup", "meetings-media-logs").inputs
     assert options["awslogs-group"] == group["name"] == f"/aws/batch/{PREFIX}-media"
     assert group["retentionInDays"] == 90
 
 
-def test_the_job_is_told_of_its_deployment_and_whoever_submits_it_tells_the_rest() -> None:
-    assert told(complete()) == {
+def test_the_job_definition_sets_the_variables_of_the_deployment() -> None:
+    assert job_variables(complete()) == {
         "AUDIO_PART_SECONDS": "13800",
         "BUCKET_NAME": BUCKET,
         "ENCODE_THREADS": "2",
@@ -118,45 +123,45 @@ def test_the_job_is_told_of_its_deployment_and_whoever_submits_it_tells_the_rest
         "SCRATCH_MB": "35000",
     }
     about = states(complete())["SubmitMedia"]["Arguments"]["ContainerOverrides"]["Environment"]
-    given = {**told(complete()), **{one["Name"]: one["Value"] for one in about}}
-    assert told(changed()) == {**told(complete()), "MAX_HOURS": "2"}
+    given = {**job_variables(complete()), **{variable["Name"]: variable["Value"] for variable in about}}
+    assert job_variables(changed()) == {**job_variables(complete()), "MAX_HOURS": "2"}
     of_the_image = {"SCRATCH_FOLDER", "FFMPEG"}
     assert {name.upper() for name in MediaEnvironment.model_fields} - of_the_image <= set(given)
 
 
-def test_the_disk_holds_what_the_job_may_use_and_the_image() -> None:
+def test_the_disk_holds_the_scratch_space_and_the_image() -> None:
     [gigabytes] = container(complete())["ephemeralStorage"].values()
-    assert int(told(complete())["SCRATCH_MB"]) + 5_000 <= gigabytes * 1_000
+    assert int(job_variables(complete())["SCRATCH_MB"]) + 5_000 <= gigabytes * 1_000
 
 
-def test_the_image_that_was_reviewed_is_what_runs() -> None:
+def test_the_job_runs_the_image_of_the_digest() -> None:
     assert container(changed())["image"] == f"{IMAGES}@{DIGEST}"
     assert container(complete())["image"] == f"{IMAGES}:latest"
 
 
-def test_images_are_scanned_are_never_another_and_do_not_pile_up() -> None:
-    one = complete().one("ecr.Repository").inputs
-    assert one["imageScanningConfiguration"] == {"scanOnPush": True}
+def test_images_are_scanned_immutable_and_expire() -> None:
+    repository = complete().one("ecr.Repository").inputs
+    assert repository["imageScanningConfiguration"] == {"scanOnPush": True}
     reviewed = changed().one("ecr.Repository").inputs
     assert reviewed["imageTagMutability"] == "IMMUTABLE"
     assert "imageTagMutabilityExclusionFilters" not in reviewed
     newest_first = [{f"commit-{number}"} for number in range(30)]
-    assert left(complete(), newest_first) == newest_first[:10]
+    assert remaining_images(complete(), newest_first) == newest_first[:10]
 
 
-def test_an_image_that_a_stack_file_names_outlives_those_that_are_built_after_it() -> None:
+def test_an_image_in_use_outlives_newer_images() -> None:
     named = {"commit", f"{PINNED_TAG_PREFIX}{DIGEST[7:19]}"}
-    assert named in left(changed(), [*({f"commit-{number}"} for number in range(30)), named])
+    assert named in remaining_images(changed(), [*({f"commit-{number}"} for number in range(30)), named])
 
 
-def test_where_latest_runs_latest_is_the_one_tag_that_moves() -> None:
-    one = complete().one("ecr.Repository").inputs
-    assert one["imageTagMutability"] == "IMMUTABLE_WITH_EXCLUSION"
-    assert one["imageTagMutabilityExclusionFilters"] == [{"filter": "latest", "filterType": "WILDCARD"}]
+def test_only_the_tag_latest_is_mutable() -> None:
+    repository = complete().one("ecr.Repository").inputs
+    assert repository["imageTagMutability"] == "IMMUTABLE_WITH_EXCLUSION"
+    assert repository["imageTagMutabilityExclusionFilters"] == [{"filter": "latest", "filterType": "WILDCARD"}]
 
 
-def test_nothing_is_let_into_the_jobs_network() -> None:
-    network = {one.kind for one in complete().graph if one.type.startswith(("aws:vpc/", "aws:ec2/"))}
+def test_the_jobs_network_allows_no_inbound_traffic() -> None:
+    network = {resource.kind for resource in complete().graph if resource.type.startswith(("aws:vpc/", "aws:ec2/"))}
     assert not network & {"SecurityGroupIngressRule", "SecurityGroupRule", "NatGateway", "Eip"}
     for kind in ("ec2.SecurityGroup", "ec2.DefaultSecurityGroup"):
         assert "ingress" not in complete().one(kind).inputs
@@ -165,22 +170,22 @@ def test_nothing_is_let_into_the_jobs_network() -> None:
     assert reached == ["0.0.0.0/0", "tcp", 443, 443]
 
 
-def test_recordings_do_not_pass_the_internet() -> None:
+def test_s3_and_dynamodb_are_reached_through_gateway_endpoints() -> None:
     endpoints = complete().all("ec2.VpcEndpoint")
-    assert {one.inputs["serviceName"].rpartition(".")[2] for one in endpoints} == {"s3", "dynamodb"}
-    assert {one.inputs["vpcEndpointType"] for one in endpoints} == {"Gateway"}
+    assert {endpoint.inputs["serviceName"].rpartition(".")[2] for endpoint in endpoints} == {"s3", "dynamodb"}
+    assert {endpoint.inputs["vpcEndpointType"] for endpoint in endpoints} == {"Gateway"}
     routes = complete().one("ec2.RouteTable").id
-    assert {tuple(one.inputs["routeTableIds"]) for one in endpoints} == {(routes,)}
+    assert {tuple(endpoint.inputs["routeTableIds"]) for endpoint in endpoints} == {(routes,)}
 
 
-def test_every_subnet_has_the_way_out_and_jobs_are_in_all_of_them() -> None:
+def test_every_subnet_has_a_route_out_and_is_used_by_jobs() -> None:
     subnets = complete().all("ec2.Subnet")
-    assert [one.inputs["cidrBlock"] for one in subnets] == ["10.65.0.0/24", "10.65.1.0/24"]
-    assert {one.inputs["mapPublicIpOnLaunch"] for one in subnets} == {False}
-    routed = {one.inputs["subnetId"] for one in complete().all("ec2.RouteTableAssociation")}
-    assert routed == {one.id for one in subnets}
-    for one in complete().all("batch.ComputeEnvironment"):
-        resources = one.inputs["computeResources"]
+    assert [subnet.inputs["cidrBlock"] for subnet in subnets] == ["10.65.0.0/24", "10.65.1.0/24"]
+    assert {subnet.inputs["mapPublicIpOnLaunch"] for subnet in subnets} == {False}
+    routed = {association.inputs["subnetId"] for association in complete().all("ec2.RouteTableAssociation")}
+    assert routed == {subnet.id for subnet in subnets}
+    for environment in complete().all("batch.ComputeEnvironment"):
+        resources = environment.inputs["computeResources"]
         assert set(resources["subnets"]) == routed
         assert resources["securityGroupIds"] == [complete().one("ec2.SecurityGroup").id]
 
@@ -190,7 +195,7 @@ def test_zones_and_addresses_are_settings() -> None:
     assert (found["cidrBlock"], found["availabilityZone"]) == ("10.99.2.0/24", "us-east-1c")
 
 
-def test_the_definition_comes_after_its_roles_rights_and_its_log() -> None:
-    before = {one.name for one in complete().ancestors(complete().one("batch.JobDefinition"))}
+def test_the_job_definition_depends_on_its_roles_grants_and_log_group() -> None:
+    before = {ancestor.name for ancestor in complete().ancestors(complete().one("batch.JobDefinition"))}
     assert {"meetings-media-logs", "meetings-media-role", "meetings-media-start-role"} <= before
     assert {"meetings-media-grants", "meetings-media-start-grants"} <= before

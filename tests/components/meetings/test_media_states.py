@@ -1,4 +1,4 @@
-"""How a recording is put together on two queues: walked through, by the definition's own expressions, on a played Batch."""
+"""Tests of the media states: walks through the deployed definition with a fake Batch."""
 
 from functools import cache
 from typing import Any
@@ -7,37 +7,37 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.meetings.media_states import NO_MACHINE, SUBMISSIONS, TOO_LATE
+from components.meetings.media_states import MAX_SUBMISSIONS, NO_CAPACITY_REASON, TIME_LIMIT_REASON
 from components.settings.meetings_media import ATTEMPTS
 from components.settings.polling import count_polls
-from tests.components.meetings.fake_batch import RECLAIMED, Batch, Life, Walked, walk
+from tests.components.meetings.fake_batch import INTERRUPTED, FakeBatch, Life, WalkResult, walk_states
 from tests.components.meetings.recorded_deployment import MEETINGS, PREFIX, complete, meetings, states
-from tests.components.meetings.state_machine_runner import RECORDING, caught, filled
+from tests.components.meetings.state_machine_runner import RECORDING, fill_arguments, find_catch
 
 ENDS = ("ReadMedia", "GiveMediaUp")
 HOUR = 3600
-NEVER: Life = [(0, "RUNNABLE", {})]
-DONE: Life = [
+WAITING_LIFE: Life = [(0, "RUNNABLE", {})]
+FINISHED_LIFE: Life = [
     (0, "RUNNABLE", {}),
     (60, "STARTING", {}),
     (90, "RUNNING", {}),
     (690, "SUCCEEDED", {"Attempts": [{}], "Container": {"ExitCode": 0}}),
 ]
-LOST: Life = [
+INTERRUPTED_LIFE: Life = [
     (0, "RUNNING", {}),
     *((at * 100, "RUNNING", {"Attempts": [{}] * at}) for at in (1, 2)),
-    (300, "FAILED", {"Attempts": [{}] * 3, **RECLAIMED}),
+    (300, "FAILED", {"Attempts": [{}] * 3, **INTERRUPTED}),
 ]
 
 
-def ended(**said: Any) -> Life:
-    """A job that fails when it has run for a while."""
+def failed_life(**said: Any) -> Life:
+    """Return the life of a job that fails after some time."""
     return [(0, "RUNNING", {}), (100, "FAILED", {"Attempts": [{}], **said})]
 
 
-def went(batch: Batch, **processing: Any) -> Walked:
-    """The walk, from the beginning to what comes behind."""
-    return walk(_definition(tuple(processing.items())), batch, ENDS)
+def walk_media_states(batch: FakeBatch, **processing: Any) -> WalkResult:
+    """Walk through the media states; return the result."""
+    return walk_states(_definition(tuple(processing.items())), batch, ENDS)
 
 
 @cache
@@ -45,47 +45,47 @@ def _definition(processing: tuple[tuple[str, object], ...]) -> dict[str, Any]:
     return states(meetings(processing=dict(processing)) if processing else complete())
 
 
-def queues(batch: Batch) -> list[str]:
-    """Where jobs were submitted to."""
-    return [one.queue.rpartition("media-")[2] for one in batch.jobs]
+def queues(batch: FakeBatch) -> list[str]:
+    """Return the queues to which jobs were submitted."""
+    return [job.queue.rpartition("media-")[2] for job in batch.jobs]
 
 
-def on_spare(life: Life, then: Life = DONE) -> Batch:
-    """A Batch whose spare machines do this, and those on demand something else."""
-    return Batch(lambda queue: life if queue == "spot" else then)
+def spot_batch(life: Life, then: Life = FINISHED_LIFE) -> FakeBatch:
+    """Return a Batch with one life for Spot jobs and another for on-demand jobs."""
+    return FakeBatch(lambda queue: life if queue == "spot" else then)
 
 
-def begun(walked: Walked) -> int:
-    """How often the job was begun, as the next state tells it."""
-    told = filled(states(complete())["ReadMedia"]["Arguments"]["Payload"]["attempts"], **walked.variables)
-    assert isinstance(told, int)
-    return told
+def start_count(walk: WalkResult) -> int:
+    """Return the number of job starts that the next state receives."""
+    attempts = fill_arguments(states(complete())["ReadMedia"]["Arguments"]["Payload"]["attempts"], **walk.variables)
+    assert isinstance(attempts, int)
+    return attempts
 
 
-def test_a_job_that_gets_a_machine_is_left_to_run() -> None:
-    batch = on_spare(DONE)
-    walked = went(batch)
-    assert (walked.to, queues(batch), begun(walked)) == ("ReadMedia", ["spot"], 1)
+def test_a_job_with_spot_capacity_runs_to_its_end() -> None:
+    batch = spot_batch(FINISHED_LIFE)
+    walk = walk_media_states(batch)
+    assert (walk.to, queues(batch), start_count(walk)) == ("ReadMedia", ["spot"], 1)
     assert not {"canceljob", "terminatejob"} & set(batch.calls)
-    assert 690 <= batch.now <= 690 + 35, "it is asked often enough"
+    assert 690 <= batch.now <= 690 + 35, "the polling interval is short enough"
 
 
-def test_without_a_machine_it_is_cancelled_in_time_and_goes_on_on_demand() -> None:
-    batch = on_spare(NEVER)
-    walked = went(batch, capacityMinutes=10)
-    assert (walked.to, queues(batch), begun(walked)) == ("ReadMedia", ["spot", "on-demand"], 1)
-    assert batch.jobs[0].ended == NO_MACHINE
-    assert 600 <= batch.jobs[1].began <= 700, "capacityMinutes, and what a look or two takes"
+def test_a_job_without_spot_capacity_is_cancelled_and_runs_on_demand() -> None:
+    batch = spot_batch(WAITING_LIFE)
+    walk = walk_media_states(batch, capacityMinutes=10)
+    assert (walk.to, queues(batch), start_count(walk)) == ("ReadMedia", ["spot", "on-demand"], 1)
+    assert batch.jobs[0].ended == NO_CAPACITY_REASON
+    assert 600 <= batch.jobs[1].submitted_at <= 700, "capacityMinutes and up to two polling intervals"
     assert batch.calls.count("canceljob") == 1
 
 
-def test_whatever_spare_machines_took_away_is_done_on_demand() -> None:
-    batch = on_spare(LOST)
-    walked = went(batch)
-    assert (walked.to, queues(batch), begun(walked)) == ("ReadMedia", ["spot", "on-demand"], 4)
+def test_a_job_that_is_interrupted_too_often_runs_on_demand() -> None:
+    batch = spot_batch(INTERRUPTED_LIFE)
+    walk = walk_media_states(batch)
+    assert (walk.to, queues(batch), start_count(walk)) == ("ReadMedia", ["spot", "on-demand"], 4)
 
 
-def test_an_interrupted_job_waits_for_its_next_machine_as_long_as_for_its_first() -> None:
+def test_an_interrupted_job_waits_for_capacity_as_long_as_before() -> None:
     again: Life = [
         (0, "RUNNABLE", {}),
         (500, "RUNNING", {}),
@@ -93,18 +93,18 @@ def test_an_interrupted_job_waits_for_its_next_machine_as_long_as_for_its_first(
         (1500, "RUNNING", {"Attempts": [{}]}),
         (2000, "SUCCEEDED", {"Attempts": [{}] * 2}),
     ]
-    batch = on_spare(again)
-    assert went(batch, capacityMinutes=10).to == "ReadMedia"
+    batch = spot_batch(again)
+    assert walk_media_states(batch, capacityMinutes=10).to == "ReadMedia"
     assert queues(batch) == ["spot"]
     stays: Life = [*again[:3], (10 * HOUR, "RUNNING", {})]
-    batch = on_spare(stays)
-    assert went(batch, capacityMinutes=10).to == "ReadMedia"
+    batch = spot_batch(stays)
+    assert walk_media_states(batch, capacityMinutes=10).to == "ReadMedia"
     assert queues(batch) == ["spot", "on-demand"]
-    assert 1600 <= batch.jobs[1].began <= 1750
+    assert 1600 <= batch.jobs[1].submitted_at <= 1750
 
 
-def test_a_job_that_gets_its_machine_while_it_is_cancelled_is_let_run() -> None:
-    class Quick(Batch):
+def test_a_job_that_starts_during_its_cancellation_continues() -> None:
+    class Quick(FakeBatch):
         def canceljob(self, given: Any) -> Any:
             self.jobs[0].life = [
                 (0, "RUNNABLE", {}),
@@ -115,126 +115,126 @@ def test_a_job_that_gets_its_machine_while_it_is_cancelled_is_let_run() -> None:
             return super().canceljob(given)
 
     done: Life = [(3 * HOUR, "SUCCEEDED", {"Attempts": [{}]})]
-    batch = Quick(lambda _: NEVER)
-    assert went(batch, capacityMinutes=10).to == "ReadMedia"
+    batch = Quick(lambda _: WAITING_LIFE)
+    assert walk_media_states(batch, capacityMinutes=10).to == "ReadMedia"
     assert (queues(batch), batch.jobs[0].ended) == (["spot"], None)
 
 
-def test_nothing_is_submitted_until_what_was_cancelled_is_over() -> None:
-    class Slow(Batch):
+def test_the_second_job_is_submitted_after_the_cancelled_one_has_ended() -> None:
+    class Slow(FakeBatch):
         def canceljob(self, given: Any) -> Any:
             assert given["JobId"] == self.jobs[0].id
             self.jobs[0].life = [(0, "RUNNABLE", {}), (self.now + 900, "FAILED", {"StatusReason": "cancelled"})]
             return {}
 
-    batch = Slow(lambda queue: NEVER if queue == "spot" else DONE)
-    assert went(batch, capacityMinutes=10).to == "ReadMedia"
-    assert batch.jobs[1].began >= 1500
+    batch = Slow(lambda queue: WAITING_LIFE if queue == "spot" else FINISHED_LIFE)
+    assert walk_media_states(batch, capacityMinutes=10).to == "ReadMedia"
+    assert batch.jobs[1].submitted_at >= 1500
     assert batch.calls.count("canceljob") == 1
 
 
-def test_a_machine_that_is_slow_to_start_is_not_taken_away() -> None:
-    batch = on_spare([(0, "STARTING", {}), (2400, "RUNNING", {}), (2500, "SUCCEEDED", {"Attempts": [{}]})])
-    assert went(batch, capacityMinutes=10).to == "ReadMedia"
+def test_a_job_that_is_starting_is_not_cancelled() -> None:
+    batch = spot_batch([(0, "STARTING", {}), (2400, "RUNNING", {}), (2500, "SUCCEEDED", {"Attempts": [{}]})])
+    assert walk_media_states(batch, capacityMinutes=10).to == "ReadMedia"
     assert "canceljob" not in batch.calls
 
 
 @pytest.mark.parametrize("code", [0, 1, 2, 139])
-def test_what_a_container_ended_with_by_itself_it_would_end_with_anywhere(code: int) -> None:
-    batch = on_spare(ended(Container={"ExitCode": code}, StatusReason="Essential container in task exited"))
-    walked = went(batch)
-    assert (walked.to, queues(batch), walked.variables["error"]) == ("GiveMediaUp", ["spot"], "MediaFailed")
+def test_a_container_that_ended_by_itself_is_not_run_on_demand(code: int) -> None:
+    batch = spot_batch(failed_life(Container={"ExitCode": code}, StatusReason="Essential container in task exited"))
+    walk = walk_media_states(batch)
+    assert (walk.to, queues(batch), walk.variables["error"]) == ("GiveMediaUp", ["spot"], "MediaFailed")
 
 
 @pytest.mark.parametrize(
     "said",
     [
-        RECLAIMED,
+        INTERRUPTED,
         {"Container": {"ExitCode": 137}},
         {"StatusReason": "Canceled by JobStateTimeLimit action"},
         {"StatusReason": "CannotPullContainerError"},
         {},
     ],
 )
-def test_what_lost_its_machine_or_never_had_one_goes_on_on_demand(said: dict[str, Any]) -> None:
-    batch = on_spare(ended(**said))
-    assert went(batch).to == "ReadMedia"
+def test_a_stopped_container_runs_on_demand(said: dict[str, Any]) -> None:
+    batch = spot_batch(failed_life(**said))
+    assert walk_media_states(batch).to == "ReadMedia"
     assert queues(batch) == ["spot", "on-demand"]
 
 
-def test_what_took_all_of_its_time_is_a_failure() -> None:
+def test_a_job_timeout_is_a_failure() -> None:
     said = {"Container": {"ExitCode": 137}, "StatusReason": "Job attempt duration exceeded timeout"}
-    batch = on_spare(ended(**said))
-    assert (went(batch).to, queues(batch)) == ("GiveMediaUp", ["spot"])
+    batch = spot_batch(failed_life(**said))
+    assert (walk_media_states(batch).to, queues(batch)) == ("GiveMediaUp", ["spot"])
 
 
-@pytest.mark.parametrize("said", [RECLAIMED, {"Container": {"ExitCode": 1}}])
-def test_on_demand_there_is_nowhere_else_to_go(said: dict[str, Any]) -> None:
+@pytest.mark.parametrize("said", [INTERRUPTED, {"Container": {"ExitCode": 1}}])
+def test_a_stopped_container_on_demand_is_a_failure(said: dict[str, Any]) -> None:
     for processing in ({}, {"engine": "fargate"}):
-        batch = Batch(lambda queue: LOST if queue == "spot" else ended(**said))
-        assert went(batch, **processing).to == "GiveMediaUp"
+        batch = FakeBatch(lambda queue: INTERRUPTED_LIFE if queue == "spot" else failed_life(**said))
+        assert walk_media_states(batch, **processing).to == "GiveMediaUp"
         assert queues(batch)[-1] == "on-demand"
 
 
-def test_on_demand_alone_no_spare_machine_is_asked_for() -> None:
+def test_the_on_demand_engine_has_no_spot_states() -> None:
     found = states(meetings(processing={"engine": "fargate"}))
     assert not {"LeaveSpare", "MediaOnDemand", "MediaOnSpare"} & set(found)
-    batch = Batch(lambda _: DONE)
-    assert (went(batch, engine="fargate").to, queues(batch)) == ("ReadMedia", ["on-demand"])
+    batch = FakeBatch(lambda _: FINISHED_LIFE)
+    assert (walk_media_states(batch, engine="fargate").to, queues(batch)) == ("ReadMedia", ["on-demand"])
 
 
 @pytest.mark.parametrize(("engine", "hours"), [("batch-spot", 3 * 24.5), ("fargate", 2 * 24)])
-def test_a_job_that_never_ends_is_ended(engine: str, hours: float) -> None:
-    batch = Batch(lambda _: [(0, "STARTING", {})])
-    walked = went(batch, engine=engine)
-    assert (walked.to, walked.variables["error"]) == ("GiveMediaUp", "MediaTooLate")
-    assert [one.ended for one in batch.jobs] == [TOO_LATE]
+def test_a_job_beyond_its_time_limit_is_terminated(engine: str, hours: float) -> None:
+    batch = FakeBatch(lambda _: [(0, "STARTING", {})])
+    walk = walk_media_states(batch, engine=engine)
+    assert (walk.to, walk.variables["error"]) == ("GiveMediaUp", "MediaTooLate")
+    assert [job.ended for job in batch.jobs] == [TIME_LIMIT_REASON]
     assert hours * HOUR <= batch.now <= hours * HOUR * 1.06
 
 
-def test_a_job_of_this_recording_that_lives_already_is_waited_for() -> None:
+def test_an_active_job_of_the_same_recording_is_waited_for() -> None:
     for queue in ("spot", "on-demand"):
-        batch = Batch(lambda _: DONE)
-        went(batch, **({"engine": "fargate"} if queue == "on-demand" else {}))
-        batch.now = 300  # as it was then: it runs
-        assert went(batch).to == "ReadMedia"
-        assert queues(batch) == [queue], "it was not submitted again"
+        batch = FakeBatch(lambda _: FINISHED_LIFE)
+        walk_media_states(batch, **({"engine": "fargate"} if queue == "on-demand" else {}))
+        batch.now = 300  # the time at which the job runs
+        assert walk_media_states(batch).to == "ReadMedia"
+        assert queues(batch) == [queue], "no second job may be submitted"
 
 
 @pytest.mark.parametrize("lost", [1, 2])
-def test_a_submission_whose_answer_is_lost_is_looked_for(lost: int) -> None:
-    batch = on_spare(DONE)
+def test_a_submission_whose_response_was_lost_is_searched(lost: int) -> None:
+    batch = spot_batch(FINISHED_LIFE)
     batch.lost_answers = lost
-    assert (went(batch).to, queues(batch)) == ("ReadMedia", ["spot"])
+    assert (walk_media_states(batch).to, queues(batch)) == ("ReadMedia", ["spot"])
 
 
-def test_a_queue_that_takes_nothing_is_given_up() -> None:
+def test_a_queue_that_rejects_submissions_fails_the_recording() -> None:
     for error, times in (
-        ("Batch.SdkClientException", SUBMISSIONS),
-        ("Batch.AWSBatchException", SUBMISSIONS),
+        ("Batch.SdkClientException", MAX_SUBMISSIONS),
+        ("Batch.AWSBatchException", MAX_SUBMISSIONS),
         ("Batch.ClientException", 1),
     ):
-        batch = Batch(lambda _: DONE, refusing=error)
-        walked = went(batch)
-        assert (walked.to, walked.variables["error"]) == ("GiveMediaUp", error)
+        batch = FakeBatch(lambda _: FINISHED_LIFE, refusing=error)
+        walk = walk_media_states(batch)
+        assert (walk.to, walk.variables["error"]) == ("GiveMediaUp", error)
         assert batch.calls.count("submitjob") == times
 
 
-def test_a_job_whose_news_nobody_can_get_is_ended() -> None:
+def test_a_job_that_cannot_be_described_is_terminated() -> None:
     for name in ("AskForMedia", "LeaveSpare"):
         state = states(complete())[name]
-        assert caught(state, "Batch.AccessDeniedException")["Next"] == "EndMedia"
+        assert find_catch(state, "Batch.AccessDeniedException")["Next"] == "EndMedia"
         [retry] = state["Retry"]
         assert {"Batch.TooManyRequestsException", "Batch.ServerException", "States.Timeout"} <= set(
             retry["ErrorEquals"]
         )
-    assert caught(states(complete())["EndMedia"], "Batch.ClientException")["Next"] == "GiveMediaUp"
-    assert caught(states(complete())["FindMedia"], "Batch.ClientException")["Next"] == "GiveMediaUp"
+    assert find_catch(states(complete())["EndMedia"], "Batch.ClientException")["Next"] == "GiveMediaUp"
+    assert find_catch(states(complete())["FindMedia"], "Batch.ClientException")["Next"] == "GiveMediaUp"
 
 
-def test_a_job_is_told_which_recording_it_is_about_and_known_by_it() -> None:
-    asked = filled(states(complete())["SubmitMedia"]["Arguments"], queue="arn:of:a-queue")
-    environment = {one["Name"]: one["Value"] for one in asked["ContainerOverrides"]["Environment"]}
+def test_a_jobs_name_and_variables_name_its_recording() -> None:
+    asked = fill_arguments(states(complete())["SubmitMedia"]["Arguments"], queue="arn:of:a-queue")
+    environment = {variable["Name"]: variable["Value"] for variable in asked["ContainerOverrides"]["Environment"]}
     meeting = RECORDING.meeting
     assert environment == {
         "MEETING_USER": meeting.user,
@@ -244,11 +244,11 @@ def test_a_job_is_told_which_recording_it_is_about_and_known_by_it() -> None:
     assert (asked["JobDefinition"], asked["JobQueue"]) == (f"{PREFIX}-media", "arn:of:a-queue")
     assert asked["JobName"] == f"media-{meeting.user}-{meeting.meeting_id}-{RECORDING.content}"
     assert len(asked["JobName"]) <= 128
-    looked = filled(states(complete())["FindMedia"]["Arguments"], queue="arn:of:a-queue")
+    looked = fill_arguments(states(complete())["FindMedia"]["Arguments"], queue="arn:of:a-queue")
     assert looked["Filters"] == [{"Name": "JOB_NAME", "Values": [asked["JobName"]]}]
 
 
-def test_only_what_was_refused_for_sure_is_submitted_again_at_once() -> None:
+def test_only_rejected_submissions_are_retried_without_a_search() -> None:
     [retry] = states(complete())["SubmitMedia"]["Retry"]
     assert set(retry["ErrorEquals"]) == {"Batch.TooManyRequestsException", "Batch.ThrottlingException"}
 
@@ -259,7 +259,7 @@ ATTEMPT = st.tuples(st.integers(0, 40 * 60), st.integers(0, 5 * HOUR))
 
 @st.composite
 def lives(draw: st.DrawFn) -> Life:
-    """Whatever may become of a job on spare machines."""
+    """Any life of a job on Spot capacity."""
     at, life = 0, list[tuple[float, str, dict[str, Any]]]()
     for number, (waits, runs) in enumerate(draw(st.lists(ATTEMPT, min_size=1, max_size=3))):
         tried: dict[str, Any] = {"Attempts": [{}] * number}
@@ -267,17 +267,17 @@ def lives(draw: st.DrawFn) -> Life:
         at += waits + runs + 30
     last: dict[str, Any] = {"Attempts": [{}] * (number + 1)}
     status = draw(st.sampled_from(["SUCCEEDED", "FAILED", "RUNNABLE"]))
-    return [*life, (at, status, {**last, **draw(st.sampled_from([{}, RECLAIMED, {"Container": {"ExitCode": 1}}]))})]
+    return [*life, (at, status, {**last, **draw(st.sampled_from([{}, INTERRUPTED, {"Container": {"ExitCode": 1}}]))})]
 
 
 @settings(max_examples=20)
 @given(lives(), st.integers(0, 2))
-def test_whatever_becomes_of_a_job_it_ends_in_bounded_steps_and_never_runs_twice_at_once(life: Life, lost: int) -> None:
-    batch = on_spare(life)
+def test_any_job_ends_in_a_limited_number_of_steps_without_a_duplicate(life: Life, lost: int) -> None:
+    batch = spot_batch(life)
     batch.lost_answers = lost
-    walked = went(batch)  # the played Batch sees to it that no two live at once
+    walk = walk_media_states(batch)  # the fake Batch asserts that no two jobs are active at once
     processing = MEETINGS.settings().processing
-    spare = sum(count_polls(one * 60, 30) for one in (processing.timeout_minutes, processing.capacity_minutes))
+    spare = sum(count_polls(minutes * 60, 30) for minutes in (processing.timeout_minutes, processing.capacity_minutes))
     questions = ATTEMPTS * spare + count_polls(processing.on_demand_seconds, 30)
-    assert walked.events <= questions * 9 + 2_500, "a question is a wait, a call and a choice"
+    assert walk.events <= questions * 9 + 2_500, "a status check is a wait, a call and a choice"
     assert batch.now <= 1.06 * (processing.spot_seconds + processing.on_demand_seconds)

@@ -1,4 +1,4 @@
-"""The meetings backend's store, its functions, how it hears of uploads, and what a frontend is told."""
+"""Tests of the meetings backend: table, bucket, functions, upload events and frontend outputs."""
 
 import json
 from typing import Any
@@ -24,10 +24,10 @@ WORKFLOW = f"arn:aws:states:{ACCOUNT}:stateMachine:{PREFIX}-workflow"
 
 
 def rules(recorded: Recorded) -> dict[str, dict[str, Any]]:
-    """The bucket's lifecycle by the beginning of keys."""
+    """Return the bucket's lifecycle rules by key prefix."""
     found = recorded.one("s3.BucketLifecycleConfiguration").inputs["rules"]
-    assert {one["status"] for one in found} == {"Enabled"}
-    return {one["filter"]["prefix"]: one for one in found}
+    assert {rule["status"] for rule in found} == {"Enabled"}
+    return {rule["filter"]["prefix"]: rule for rule in found}
 
 
 def table(recorded: Recorded) -> dict[str, Any]:
@@ -35,56 +35,56 @@ def table(recorded: Recorded) -> dict[str, Any]:
     return found
 
 
-def test_uploads_go_after_a_week_and_the_sound_after_a_month() -> None:
-    days = {below: one["expiration"]["days"] for below, one in rules(complete()).items() if "expiration" in one}
+def test_uploads_expire_after_a_week_and_audio_after_a_month() -> None:
+    days = {below: rule["expiration"]["days"] for below, rule in rules(complete()).items() if "expiration" in rule}
     assert days == {"raw/": 7, "audio/": 30, "work/": 8}
     found = rules(changed())
     assert [found[below]["expiration"]["days"] for below in ("raw/", "audio/", "work/")] == [3, 5, 4]
     assert found["raw/"]["noncurrentVersionExpiration"]["noncurrentDays"] == 6
 
 
-def test_videos_stay_and_find_their_own_tier_from_the_first_day() -> None:
+def test_videos_use_intelligent_tiering_from_the_first_day() -> None:
     video = rules(complete())["video/"]
     assert video["transitions"] == [{"storageClass": "INTELLIGENT_TIERING", "days": 0}]
     assert "expiration" not in video
     assert "GLACIER" not in json.dumps(rules(complete()))
 
 
-def test_uploads_in_parts_that_nobody_ends_go_after_a_day() -> None:
+def test_incomplete_multipart_uploads_expire_after_a_day() -> None:
     assert rules(complete())[""]["abortIncompleteMultipartUpload"] == {"daysAfterInitiation": 1}
 
 
-def test_what_is_replaced_can_be_had_back_for_a_day_and_no_longer() -> None:
+def test_old_versions_are_kept_for_a_day() -> None:
     assert complete().one("s3.BucketVersioning").inputs["versioningConfiguration"]["status"] == "Enabled"
-    old = {below: one for below, one in rules(complete()).items() if below}
+    old = {below: rule for below, rule in rules(complete()).items() if below}
     assert set(old) == {"raw/", "audio/", "work/", "video/", "transcripts/", "summaries/"}
-    assert {one["noncurrentVersionExpiration"]["noncurrentDays"] for one in old.values()} == {1}
+    assert {rule["noncurrentVersionExpiration"]["noncurrentDays"] for rule in old.values()} == {1}
 
 
-def test_a_meeting_is_its_users_and_one_index_has_them_by_date() -> None:
-    one = table(complete())
-    assert (one["name"], one["hashKey"], one["rangeKey"]) == (TABLE, "user", "meetingId")
-    assert one["billingMode"] == "PAY_PER_REQUEST"
-    [index] = one["globalSecondaryIndexes"]
+def test_the_partition_key_is_the_user_and_an_index_sorts_by_date() -> None:
+    table_inputs = table(complete())
+    assert (table_inputs["name"], table_inputs["hashKey"], table_inputs["rangeKey"]) == (TABLE, "user", "meetingId")
+    assert table_inputs["billingMode"] == "PAY_PER_REQUEST"
+    [index] = table_inputs["globalSecondaryIndexes"]
     keys = {key["keyType"]: key["attributeName"] for key in index["keySchemas"]}
     assert (index["name"], index["projectionType"]) == ("GSI-1", "ALL")
     assert keys == {"HASH": "user", "RANGE": "startedAt"}
-    assert {attribute["name"] for attribute in one["attributes"]} == {"user", "meetingId", "startedAt"}
+    assert {attribute["name"] for attribute in table_inputs["attributes"]} == {"user", "meetingId", "startedAt"}
 
 
-def test_the_table_has_dynamodbs_own_key_and_a_customers_by_a_setting() -> None:
-    assert table(complete())["serverSideEncryption"] == {"enabled": False}, "the key that DynamoDB owns costs nothing"
+def test_the_tables_encryption_key_is_a_setting() -> None:
+    assert table(complete())["serverSideEncryption"] == {"enabled": False}, "the default key of DynamoDB is free"
     assert table(changed())["serverSideEncryption"] == {"enabled": True, "kmsKeyArn": KEY}
 
 
-def test_the_table_is_backed_up_and_nobody_deletes_it() -> None:
-    one = table(complete())
-    assert one["tags"]["Backup"] == "polyphony-test-daily"
-    assert one["pointInTimeRecovery"] == {"enabled": True}
-    assert one["deletionProtectionEnabled"] is True
+def test_the_table_is_backed_up_and_protected_from_deletion() -> None:
+    table_inputs = table(complete())
+    assert table_inputs["tags"]["Backup"] == "polyphony-test-daily"
+    assert table_inputs["pointInTimeRecovery"] == {"enabled": True}
+    assert table_inputs["deletionProtectionEnabled"] is True
 
 
-def test_every_upload_is_heard_by_a_queue_and_nothing_else_is() -> None:
+def test_only_events_of_uploads_reach_the_queue() -> None:
     pattern = json.loads(complete().one("cloudwatch.EventRule", "recording-uploaded").inputs["eventPattern"])
     assert (pattern["source"], pattern["detail-type"]) == (["aws.s3"], ["Object Created"])
     assert pattern["detail"] == {"bucket": {"name": [BUCKET]}, "object": {"key": [{"prefix": RAW}]}}
@@ -93,7 +93,7 @@ def test_every_upload_is_heard_by_a_queue_and_nothing_else_is() -> None:
     assert complete().one("s3.BucketNotification").inputs["eventbridge"] is True
 
 
-def test_news_comes_in_small_batches_that_may_fail_in_part() -> None:
+def test_upload_events_arrive_in_small_batches_with_partial_failures() -> None:
     source = complete().one("lambda.EventSourceMapping").inputs
     assert source["functionName"] == f"arn:aws:lambda:{ACCOUNT}:function:{PREFIX}-start:live"
     assert (source["batchSize"], source["functionResponseTypes"]) == (10, ["ReportBatchItemFailures"])
@@ -124,16 +124,20 @@ ENVIRONMENTS: dict[str, dict[str, str]] = {
 
 
 @pytest.mark.parametrize("function", ENVIRONMENTS)
-def test_a_function_reads_what_is_listed_here(function: str) -> None:
+def test_every_function_has_exactly_these_variables(function: str) -> None:
     for recorded in (complete(), plain()):
         assert variables(recorded, f"meetings-{function}-function") == {**ENVIRONMENTS[function], **EVERYWHERE}
 
 
-def test_models_are_settings() -> None:
+def test_the_models_are_settings() -> None:
     read = variables(changed(), "bedrock-summarize")
     assert (read["SUMMARY_MODEL_ID"], read["ACTION_MODEL_ID"], read["ANSWER_SECONDS"]) == (SONNET, HAIKU, "99")
     assert (read["GUARDRAIL_ID"], read["GUARDRAIL_VERSION"]) == ("abc123", "2")
-    [policy] = [one for one in changed().all("iam.RolePolicy") if one.name == "meetings-bedrock-summarize-grants"]
+    [policy] = [
+        role_policy
+        for role_policy in changed().all("iam.RolePolicy")
+        if role_policy.name == "meetings-bedrock-summarize-grants"
+    ]
     assert f"arn:aws:bedrock:{ACCOUNT}:guardrail/abc123" in policy.inputs["policy"]
 
 
@@ -148,20 +152,24 @@ def test_models_are_settings() -> None:
         ("storage", 512, 300),
     ],
 )
-def test_functions_are_of_their_size_on_arm_and_traced(function: str, megabytes: int, seconds: int) -> None:
-    one = complete().one("lambda.Function", f"meetings-{function}-function").inputs
-    assert (one["memorySize"], one["timeout"], one["architectures"]) == (megabytes, seconds, ["arm64"])
-    assert one["tracingConfig"]["mode"] == "Active"
+def test_functions_have_their_size_run_on_arm_and_are_traced(function: str, megabytes: int, seconds: int) -> None:
+    function_inputs = complete().one("lambda.Function", f"meetings-{function}-function").inputs
+    assert (function_inputs["memorySize"], function_inputs["timeout"], function_inputs["architectures"]) == (
+        megabytes,
+        seconds,
+        ["arm64"],
+    )
+    assert function_inputs["tracingConfig"]["mode"] == "Active"
 
 
-def test_a_frontend_is_told_where_meetings_are() -> None:
+def test_the_frontend_outputs_name_the_meetings_resources() -> None:
     told: dict[str, Any] = {}
 
     def program() -> None:
         told.update(MEETINGS.program(kept={"rawDays": 5})().frontend)
 
     Engine().run(program)
-    assert {name: one for name, one in told.items() if name != "api_url"} == {
+    assert {name: value for name, value in told.items() if name != "api_url"} == {
         "bucket": BUCKET,
         "table": TABLE,
         "index": "GSI-1",

@@ -1,4 +1,4 @@
-"""Who may do what in the meetings backend: one list for each role."""
+"""Tests of the permissions of every role in the meetings backend."""
 
 import json
 from typing import Any
@@ -45,27 +45,27 @@ def below(*kinds: str) -> list[str]:
 
 
 MOVES: set[Permission] = {
-    # An item is read and put on a condition; its place among the open ones goes.
+    # Records are read and written conditionally; due items are deleted.
     *may("dynamodb", "DeleteItem GetItem PutItem", ITEMS),
-    # What a client says of a recording is read; without ListBucket S3 answers 403 for a chunk that is not there yet.
+    # complete.json is read. Without ListBucket, S3 answers 403 instead of 404 for missing objects.
     *may("s3", "GetObject", f"{OBJECTS}/raw/*/complete.json"),
     *may("s3", "ListBucket", OBJECTS),
     *may("states", "StartExecution", WORKFLOW),
 }
-"""What moves a meeting on: whoever hears of an upload, makes a step, or finds one that stays where it is."""
+"""Permissions of all functions that update meetings: for uploads, for steps and for sweeps."""
 METRIC = may("cloudwatch", "PutMetricData", "*", condition=OURS)
 FAILED = may("sqs", "SendMessage", queue("care-failures"))
 MAY_CLIENT: set[Permission] = {
     *may("dynamodb", "GetItem", ITEMS, condition=OWN_KEYS),
     *may("dynamodb", "Query", f"{ITEMS}/index/GSI-1", condition=OWN_KEYS),
     *may("s3", "PutObject", f"{OBJECTS}/raw/{OWN}/*"),
-    # An upload goes on where it was.
+    # Clients list their uploads to resume an interrupted upload.
     *may("s3", "ListBucket", OBJECTS, condition=json.dumps({"StringLike": {"s3:prefix": f"raw/{OWN}/*"}})),
     *may("s3", "GetObject", *below(*(f"{kind}/{OWN}" for kind in ("video", "audio", "transcripts", "summaries")))),
 }
 MAY_JOB: set[Permission] = {
     *may("s3", "GetObject", *below("raw")),
-    # What was made is not made twice, and goes out in parts.
+    # The job finds existing output, and uploads in parts.
     *may("s3", "AbortMultipartUpload GetObject PutObject", *below("video", "audio", "work")),
     *may("s3", "ListBucket", OBJECTS),
 }
@@ -75,15 +75,15 @@ STARTS_JOB: set[Permission] = {
     *may("logs", "CreateLogStream PutLogEvents", f"arn:aws:logs:{ACCOUNT}:log-group:/aws/batch/{PREFIX}-media:*"),
 }
 MAY_WORKFLOW: set[Permission] = {
-    # A job is submitted by name, of which there are revisions, to a queue of ours.
+    # Jobs are submitted by the definition's name, with any revision, to the backend's queues.
     *may("batch", "SubmitJob", *(f"{BATCH}:job-definition/{PREFIX}-media{end}" for end in ("", ":*"))),
-    *may("batch", "SubmitJob", *(f"{BATCH}:job-queue/{PREFIX}-media-{one}" for one in ("spot", "on-demand"))),
+    *may("batch", "SubmitJob", *(f"{BATCH}:job-queue/{PREFIX}-media-{capacity}" for capacity in ("spot", "on-demand"))),
     *may("batch", "DescribeJobs ListJobs", "*"),
     *may("batch", "CancelJob TerminateJob", f"{BATCH}:job/*"),
     *may("lambda", "InvokeFunction", function("bedrock-summarize"), function("steps")),
     *may("transcribe", "StartTranscriptionJob", "*"),
     *may("transcribe", "GetTranscriptionJob", f"arn:aws:transcribe:{ACCOUNT}:transcription-job/polyphony-test-*"),
-    # Transcribe reads and writes with the rights of who calls it.
+    # Transcribe reads and writes with the permissions of its caller.
     *may("s3", "GetObject", *below("audio")),
     *may("s3", "PutObject", *below("work")),
     *may("logs", "CreateLogDelivery DeleteLogDelivery DescribeLogGroups DescribeResourcePolicies", "*"),
@@ -120,7 +120,7 @@ OF_FUNCTIONS: dict[str, set[Permission]] = {
         *may("dynamodb", "Query", ITEMS),
         *may("states", "DescribeExecution", f"{WORKFLOW.replace(':stateMachine:', ':execution:')}:*"),
     },
-    # Everything is counted and compared with the day before; what nobody was told of is begun.
+    # The count is stored and compared with earlier ones, and recordings whose event was lost are started.
     "storage": {*MOVES, *FAILED, *METRIC, *may("s3", "GetObject PutObject", *below("work/storage"))},
 }
 ROLES: dict[str, set[Permission]] = {
@@ -134,19 +134,19 @@ ROLES: dict[str, set[Permission]] = {
 }
 
 
-def test_each_role_may_do_what_is_listed_here_and_nothing_else() -> None:
+def test_every_role_has_exactly_these_permissions() -> None:
     found = {role.removeprefix(f"{PREFIX}-"): permissions(complete(), role) for role in roles(complete())}
     assert found == ROLES
 
 
 def trust(role: str) -> dict[str, Any]:
-    [one] = [one for one in complete().all("iam.Role") if one.inputs["name"] == f"{PREFIX}-{role}"]
+    [one] = [iam_role for iam_role in complete().all("iam.Role") if iam_role.inputs["name"] == f"{PREFIX}-{role}"]
     [statement] = json.loads(one.inputs["assumeRolePolicy"])["Statement"]
     found: dict[str, Any] = statement
     return found
 
 
-def test_the_exchange_alone_takes_on_the_clients_role_and_for_one_user() -> None:
+def test_only_the_exchange_assumes_the_clients_role_for_one_user() -> None:
     assert trust("client") == {
         "Effect": "Allow",
         "Principal": {"AWS": f"arn:aws:iam::123456789012:role/{PREFIX}-auth-exchange"},
@@ -154,17 +154,17 @@ def test_the_exchange_alone_takes_on_the_clients_role_and_for_one_user() -> None
         "Condition": ONE_USER,
     }
     assert len(user_ids.derive_user_id("https://login.example.com/", "ann")) == user_ids.USER_ID_LENGTH, (
-        "what the tag is held to"
+        "the length that the tag's condition requires"
     )
 
 
-def test_the_clients_role_is_made_after_the_role_that_it_trusts() -> None:
+def test_the_clients_role_is_created_after_the_role_that_it_trusts() -> None:
     client = complete().one("iam.Role", "meetings-client")
-    assert "meetings-auth-exchange-role" in [one.name for one in complete().ancestors(client)]
+    assert "meetings-auth-exchange-role" in [ancestor.name for ancestor in complete().ancestors(client)]
 
 
 @pytest.mark.parametrize("role", ["media", "media-start"])
-def test_the_jobs_roles_are_for_tasks_of_this_account(role: str) -> None:
+def test_the_jobs_roles_trust_only_tasks_of_this_account(role: str) -> None:
     assert trust(role) == {
         "Effect": "Allow",
         "Principal": {"Service": "ecs-tasks.amazonaws.com"},
@@ -176,9 +176,9 @@ def test_the_jobs_roles_are_for_tasks_of_this_account(role: str) -> None:
     }
 
 
-def test_all_of_it_is_known_before_anything_exists() -> None:
+def test_all_policies_are_known_in_a_preview() -> None:
     def documents(recorded: Recorded) -> dict[str, Any]:
-        return {one.name: one.inputs["policy"] for one in recorded.all("iam.RolePolicy")}
+        return {policy.name: policy.inputs["policy"] for policy in recorded.all("iam.RolePolicy")}
 
     assert documents(plain()) == documents(complete())
 
@@ -206,17 +206,17 @@ def asked(recorded: Recorded) -> set[str]:
         ),
     ],
 )
-def test_only_the_models_that_are_named_may_be_asked(models: dict[str, Any], expected: set[str]) -> None:
+def test_only_the_configured_models_may_be_invoked(models: dict[str, Any], expected: set[str]) -> None:
     assert asked(meetings(models=models)) == expected
 
 
-def test_on_demand_alone_there_is_one_queue_to_submit_to() -> None:
+def test_the_on_demand_engine_may_submit_to_one_queue() -> None:
     found = permissions(meetings(processing={"engine": "fargate"}), f"{PREFIX}-workflow")
     queues = {resource for action, resource, _ in found if action == "batch:SubmitJob" and ":job-queue/" in resource}
     assert queues == {f"{BATCH}:job-queue/{PREFIX}-media-on-demand"}
 
 
-def test_with_a_customers_key_whoever_reaches_the_table_may_use_it_through_the_table() -> None:
+def test_roles_with_table_access_may_use_the_customers_key_through_dynamodb() -> None:
     through = json.dumps({"StringEquals": {"kms:ViaService": "dynamodb.us-east-1.amazonaws.com"}})
     found = changed()
     for role in roles(found):

@@ -1,4 +1,4 @@
-"""The workflow of one recording: where each state leads, by its own expressions, and that nothing waits for ever."""
+"""Tests of the workflow's states: where each leads, and that all waiting times are limited."""
 
 from typing import Any
 
@@ -9,9 +9,9 @@ from components.meetings import recording_workflow
 from components.settings.meetings_media import ATTEMPTS
 from handlers.meetings.bedrock_summarize.workflow_event import SummaryOutcome, SummaryRequest
 from handlers.meetings.media_result import MediaOutcome
-from handlers.meetings.workflow_steps.step_operations import Step, StepOutcome
+from handlers.meetings.workflow_steps.step_operations import StepEvent, StepOutcome
 from tests.components.meetings.recorded_deployment import MEETINGS, PREFIX, complete, meetings, plain, states, workflow
-from tests.components.meetings.state_machine_runner import RECORDING, caught, chosen, filled
+from tests.components.meetings.state_machine_runner import RECORDING, evaluate_choice, fill_arguments, find_catch
 from tests.components.subsystem_tests import ACCOUNT
 
 STEPS = f"arn:aws:lambda:{ACCOUNT}:function:{PREFIX}-steps:live"
@@ -20,7 +20,7 @@ GIVEN_UP = {
     "GiveTranscriptionUp": "TRANSCRIPTION_FAILED",
     "GiveSummaryUp": "SUMMARY_FAILED",
 }
-AUDIO = {"key": RECORDING.audio(1), "offsetMs": 0, "durationMs": 1}
+AUDIO = {"key": RECORDING.audio_key(1), "offsetMs": 0, "durationMs": 1}
 MEDIA = {"outcome": "ready", "audio": [AUDIO], "language": "en-US", "durationMs": 5}
 
 
@@ -30,28 +30,28 @@ def test_the_definition_passes_the_linter(engine: str) -> None:
     for scope in (found["States"], found["States"]["Transcribe"]["ItemProcessor"]["States"]):
         for state in scope.values():
             if str(state.get("Seconds", "")).startswith("{%"):
-                state["Seconds"] = 1  # the linter does not know that AWS takes an expression here, as its guide says
+                state["Seconds"] = 1  # AWS accepts an expression here, but the linter does not
     assert Linter.validate(found) == []
     assert found["QueryLanguage"] == "JSONata"
 
 
-def test_all_of_it_is_known_before_anything_exists() -> None:
+def test_all_policies_are_known_in_a_preview() -> None:
     assert workflow(plain()) == workflow(complete())
 
 
 @pytest.mark.parametrize("outcome", MediaOutcome)
-def test_only_what_has_sound_is_transcribed(outcome: MediaOutcome) -> None:
-    to = chosen(states(complete())["AnythingToHear"], media={"outcome": outcome.value})
+def test_only_recordings_with_audio_are_transcribed(outcome: MediaOutcome) -> None:
+    to = evaluate_choice(states(complete())["AnythingToHear"], media={"outcome": outcome.value})
     assert to == ("Transcribe" if outcome is MediaOutcome.READY else "Done")
 
 
 @pytest.mark.parametrize("outcome", StepOutcome)
-def test_only_what_is_still_wanted_is_summarised(outcome: StepOutcome) -> None:
-    to = chosen(states(complete())["StillWanted"], step={"outcome": outcome.value})
+def test_only_current_recordings_are_summarised(outcome: StepOutcome) -> None:
+    to = evaluate_choice(states(complete())["StillWanted"], step={"outcome": outcome.value})
     assert to == ("Summarize" if outcome is StepOutcome.GOES_ON else "Done")
 
 
-def test_each_step_is_told_what_it_reads() -> None:
+def test_every_step_receives_its_parameters() -> None:
     variables: dict[str, Any] = {
         "before": 2,
         "job": {"attempts": 1},
@@ -62,7 +62,7 @@ def test_each_step_is_told_what_it_reads() -> None:
     found = {}
     for name, state in states(complete()).items():
         if state.get("Arguments", {}).get("FunctionName") == STEPS:
-            step = Step.model_validate(filled(state["Arguments"]["Payload"], **variables))
+            step = StepEvent.model_validate(fill_arguments(state["Arguments"]["Payload"], **variables))
             assert (step.execution.recording, step.execution.attempt) == (RECORDING, 2)
             found[name] = (step.step, step.reason)
     assert found == {
@@ -73,32 +73,32 @@ def test_each_step_is_told_what_it_reads() -> None:
     }
 
 
-def test_every_outcome_of_a_summary_is_one_that_the_last_step_takes() -> None:
+def test_the_last_step_accepts_every_outcome_of_the_summary() -> None:
     payload = states(complete())["Finish"]["Arguments"]["Payload"]
     for outcome in SummaryOutcome:
-        assert Step.model_validate(filled(payload, outcome=outcome.value)).outcome == outcome.value
+        assert StepEvent.model_validate(fill_arguments(payload, outcome=outcome.value)).outcome == outcome.value
 
 
-def test_whoever_summarises_is_told_what_he_reads() -> None:
-    media = {**MEDIA, "audio": [{**AUDIO, "key": RECORDING.audio(0)}]}
-    payload = filled(states(complete())["Summarize"]["Arguments"]["Payload"], media=media)
+def test_the_summary_function_receives_its_parameters() -> None:
+    media = {**MEDIA, "audio": [{**AUDIO, "key": RECORDING.audio_key(0)}]}
+    payload = fill_arguments(states(complete())["Summarize"]["Arguments"]["Payload"], media=media)
     asked = SummaryRequest.model_validate(payload)
     assert asked.recording == RECORDING
-    assert [part.key for part in asked.audio] == [RECORDING.audio(0)]
+    assert [part.key for part in asked.audio] == [RECORDING.audio_key(0)]
 
 
-def test_a_busy_model_is_asked_again_and_again_and_one_that_refuses_is_not() -> None:
+def test_a_busy_model_is_retried_and_a_refusal_is_not() -> None:
     state = states(complete())["Summarize"]
-    [busy] = [one for one in state["Retry"] if "ModelBusy" in one["ErrorEquals"]]
+    [busy] = [retrier for retrier in state["Retry"] if "ModelBusy" in retrier["ErrorEquals"]]
     assert (busy["MaxAttempts"], busy["MaxDelaySeconds"], busy["JitterStrategy"]) == (8, 600, "FULL")
-    again = {error for one in state["Retry"] for error in one["ErrorEquals"]}
+    again = {error for retrier in state["Retry"] for error in retrier["ErrorEquals"]}
     assert not again & {"ModelRefused", "SummaryUnusable", "States.ALL", "States.TaskFailed"}
     for error in ("ModelBusy", "ModelRefused", "SummaryUnusable", "States.Timeout"):
-        assert caught(state, error)["Next"] == "GiveSummaryUp"
-    assert state["TimeoutSeconds"] > 900, "the function ends first, and says why"
+        assert find_catch(state, error)["Next"] == "GiveSummaryUp"
+    assert state["TimeoutSeconds"] > 900, "the function must end before the task's timeout"
 
 
-def test_the_failure_of_each_part_of_the_way_has_a_reason_of_its_own() -> None:
+def test_every_stage_has_its_own_failure_reason() -> None:
     to = {
         "ReadMedia": "GiveMediaUp",
         "Transcribe": "GiveTranscriptionUp",
@@ -108,17 +108,17 @@ def test_the_failure_of_each_part_of_the_way_has_a_reason_of_its_own() -> None:
         **dict.fromkeys(GIVEN_UP, "Failed"),
     }
     found = states(complete())
-    assert {name: caught(found[name], "Anything")["Next"] for name in to} == to
+    assert {name: find_catch(found[name], "Anything")["Next"] for name in to} == to
     assert {found[name]["Next"] for name in GIVEN_UP} == {"Failed"}
-    assert found["Failed"]["Type"] == "Fail", "or the execution would count as done"
+    assert found["Failed"]["Type"] == "Fail", "the execution must count as failed"
 
 
-def test_no_failure_carries_more_than_the_name_of_its_error() -> None:
+def test_failures_keep_only_the_name_of_the_error() -> None:
     inside = states(complete())["Transcribe"]["ItemProcessor"]["States"]
     for scope in (states(complete()), inside):
         for state in scope.values():
-            for one in state.get("Catch", ()):
-                kept = one.get("Assign", {})
+            for catch in state.get("Catch", ()):
+                kept = catch.get("Assign", {})
                 assert kept.get("error", "{% $states.errorOutput.Error %}") == "{% $states.errorOutput.Error %}"
                 assert "errorOutput" not in str({name: text for name, text in kept.items() if name != "error"})
 
@@ -132,12 +132,12 @@ def test_no_failure_carries_more_than_the_name_of_its_error() -> None:
         {"processing": {"maxHours": 24, "spot": {"vcpus": 2, "memoryMb": 4096}}, "speech": {"atOnce": 1}},
     ],
 )
-def test_the_whole_ends_later_than_all_that_it_waits_for(changes: dict[str, Any]) -> None:
+def test_the_workflow_timeout_exceeds_all_waiting_times(changes: dict[str, Any]) -> None:
     found = meetings(**changes)
     settings = MEETINGS.settings(**changes)
     job = settings.processing
     waits = (ATTEMPTS * (job.timeout_minutes + job.capacity_minutes) + 2 * job.timeout_minutes) * 60
     rounds = -(-settings.audio_parts // settings.speech.at_once)
     waits += rounds * settings.speech.max_minutes * 60 + states(found)["Summarize"]["TimeoutSeconds"]
-    assert 1.05 * waits < workflow(found)["TimeoutSeconds"] == recording_workflow.longest_seconds(settings)
-    assert workflow(found)["TimeoutSeconds"] < 365 * 24 * 3600, "an execution of Step Functions lasts a year at most"
+    assert 1.05 * waits < workflow(found)["TimeoutSeconds"] == recording_workflow.timeout_seconds(settings)
+    assert workflow(found)["TimeoutSeconds"] < 365 * 24 * 3600, "an execution can last at most a year"

@@ -1,4 +1,4 @@
-"""Who looks after meetings comes again and again, knows the limits, and loses no call that failed."""
+"""Tests of the scheduled functions: their schedules, limits and dead-letter queue."""
 
 import json
 from typing import Any
@@ -15,7 +15,7 @@ def schedule(recorded: Recorded, what: str) -> dict[str, Any]:
     return found
 
 
-def test_the_sweep_comes_every_quarter_of_an_hour_and_the_count_once_a_day() -> None:
+def test_the_sweep_runs_every_15_minutes_and_the_count_once_a_day() -> None:
     assert schedule(complete(), "sweep")["scheduleExpression"] == "rate(15 minutes)"
     assert schedule(complete(), "storage")["scheduleExpression"] == "cron(0 2 * * ? *)"
     for what in ("sweep", "storage"):
@@ -26,20 +26,20 @@ def test_the_sweep_comes_every_quarter_of_an_hour_and_the_count_once_a_day() -> 
 
 
 @pytest.mark.parametrize("what", ["sweep", "storage"])
-def test_a_call_that_failed_lands_somewhere(what: str) -> None:
-    one = complete().one("lambda.FunctionEventInvokeConfig", f"meetings-{what}").inputs
-    assert one["qualifier"] == "live"
-    assert one["destinationConfig"]["onFailure"]["destination"].endswith(f"{PREFIX}-care-failures")
+def test_failed_invocations_go_to_the_dead_letter_queue(what: str) -> None:
+    config = complete().one("lambda.FunctionEventInvokeConfig", f"meetings-{what}").inputs
+    assert config["qualifier"] == "live"
+    assert config["destinationConfig"]["onFailure"]["destination"].endswith(f"{PREFIX}-care-failures")
 
 
 @pytest.mark.parametrize(
     ("days", "minutes", "timeout", "seconds"),
     [(1, 1_440, 1, 1), (7, 10_080, 120, 90), (14, 20_160, 870, 840), (3_649, 20_160, 900, 840)],
 )
-def test_chunks_are_waited_for_as_long_as_they_are_kept_and_a_sweep_ends_before_its_function(
+def test_the_sweep_waits_for_chunks_while_uploads_are_kept_and_ends_before_its_timeout(
     days: int, minutes: int, timeout: int, seconds: int
 ) -> None:
-    """While those that came are kept, and two weeks at most."""
+    """The waiting time is at most two weeks."""
     found = meetings(kept={"rawDays": days}, sweep={"timeoutSeconds": timeout})
     read = variables(found, "meetings-sweep-function")
     assert (read["INCOMPLETE_MINUTES"], read["SWEEP_SECONDS"]) == (str(minutes), str(seconds))
@@ -47,6 +47,6 @@ def test_chunks_are_waited_for_as_long_as_they_are_kept_and_a_sweep_ends_before_
     assert (read["TABLE_NAME"], read["BUCKET_NAME"]) == (TABLE, BUCKET)
 
 
-def test_whoever_counts_knows_for_how_many_users_there_is_a_metric() -> None:
+def test_the_number_of_user_metrics_is_a_setting() -> None:
     read = variables(changed(), "meetings-storage-function")
     assert (read["MAX_USERS"], read["COUNT_SECONDS"], read["STACK"]) == ("13", "70", "polyphony-test")

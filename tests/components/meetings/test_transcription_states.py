@@ -1,4 +1,4 @@
-"""How the sound of a recording is transcribed: by whom each part is begun, how often it is asked about, and until when."""
+"""Tests of the transcription states: how parts are started, polled and retried."""
 
 from typing import Any
 
@@ -8,10 +8,10 @@ from components.settings.polling import count_polls
 from local.emulation.step_functions.parameter_names import error_name, pascal
 from local.platform.drivers.fit import service_model
 from tests.components.meetings.recorded_deployment import BUCKET, changed, complete, meetings, states
-from tests.components.meetings.state_machine_runner import INPUT, RECORDING, caught, chosen, filled
+from tests.components.meetings.state_machine_runner import INPUT, RECORDING, evaluate_choice, fill_arguments, find_catch
 from tests.fake_engine import Recorded
 
-AUDIO = {"key": RECORDING.audio(1), "offsetMs": 0, "durationMs": 1}
+AUDIO = {"key": RECORDING.audio_key(1), "offsetMs": 0, "durationMs": 1}
 MEDIA = {"outcome": "ready", "audio": [AUDIO], "language": "en-US", "durationMs": 5}
 
 
@@ -20,58 +20,58 @@ JOB = {"result": {"TranscriptionJob": {"TranscriptionJobStatus": "IN_PROGRESS"}}
 
 
 def parts(recorded: Recorded | None = None) -> dict[str, Any]:
-    """The states for each part of the sound."""
+    """Return the states for one part of the audio."""
     found: dict[str, Any] = states(recorded or complete())["Transcribe"]["ItemProcessor"]["States"]
     return found
 
 
 def attempts(name: str, error: str) -> int:
-    """How often a state is tried again after an error."""
-    found = [one for one in parts()[name]["Retry"] if error in one["ErrorEquals"]]
+    """Return the number of retries of a state after an error."""
+    found = [retrier for retrier in parts()[name]["Retry"] if error in retrier["ErrorEquals"]]
     return found[0]["MaxAttempts"] if found else 0
 
 
-def test_a_part_of_the_sound_is_transcribed_to_where_it_is_read() -> None:
+def test_a_parts_transcript_is_written_to_the_key_that_is_read() -> None:
     context = {"context": {"Execution": {"Input": INPUT}, "Map": {"Item": {"Index": 1}}}, "input": AUDIO}
     user = RECORDING.meeting.user
-    asked = filled(parts()["StartPart"]["Arguments"], context, media=MEDIA)
+    asked = fill_arguments(parts()["StartPart"]["Arguments"], context, media=MEDIA)
     assert asked == {
         "TranscriptionJobName": f"polyphony-test-{user}-{INPUT['meetingId']}-{RECORDING.content}-2-001",
         "LanguageCode": "en-US",
         "MediaFormat": "flac",
-        "Media": {"MediaFileUri": f"s3://{BUCKET}/{RECORDING.audio(1)}"},
+        "Media": {"MediaFileUri": f"s3://{BUCKET}/{RECORDING.audio_key(1)}"},
         "OutputBucketName": BUCKET,
-        "OutputKey": RECORDING.part_transcript(1, "en-US"),
+        "OutputKey": RECORDING.part_transcript_key(1, "en-US"),
         "Settings": {"ShowSpeakerLabels": True, "MaxSpeakerLabels": 10},
     }
     assert len(asked["TranscriptionJobName"]) <= 200
-    remembered = filled(parts()["StartPart"]["Assign"], context)
-    again = filled(parts()["AskForPart"]["Arguments"], **remembered)
+    remembered = fill_arguments(parts()["StartPart"]["Assign"], context)
+    again = fill_arguments(parts()["AskForPart"]["Arguments"], **remembered)
     assert again == {"TranscriptionJobName": asked["TranscriptionJobName"]}
 
 
-def test_each_attempt_at_a_meeting_has_a_job_of_its_own() -> None:
+def test_every_attempt_has_its_own_transcription_job() -> None:
     names = []
     for attempt in (1, 1, 2):
         context = {"context": {"Execution": {"Input": {**INPUT, "attempt": attempt}}, "Map": {"Item": {"Index": 0}}}}
-        names.append(filled(parts()["StartPart"]["Arguments"]["TranscriptionJobName"], context))
-    assert names[0] == names[1] != names[2], "or one that has failed would be found failed for months"
+        names.append(fill_arguments(parts()["StartPart"]["Arguments"]["TranscriptionJobName"], context))
+    assert names[0] == names[1] != names[2], "otherwise a failed job's name would block the recording for months"
 
 
 @pytest.mark.parametrize(("there", "to"), [(True, "PartTranscribed"), (False, "StartPart")])
-def test_a_part_that_has_its_transcript_is_not_begun(there: bool, to: str) -> None:
+def test_a_part_with_a_transcript_starts_no_job(there: bool, to: str) -> None:
     found = states(complete())["Transcribe"]["ItemProcessor"]
     assert found["StartAt"] == "PartThere"
-    assert chosen(found["States"]["PartThere"], {"input": {**AUDIO, "transcribed": there}}) == to
+    assert evaluate_choice(found["States"]["PartThere"], {"input": {**AUDIO, "transcribed": there}}) == to
 
 
-def test_a_job_whose_beginning_was_not_answered_is_waited_for() -> None:
+def test_a_job_whose_start_response_was_lost_is_waited_for() -> None:
     start = parts()["StartPart"]
-    conflict = caught(start, "Transcribe.ConflictException")
+    conflict = find_catch(start, "Transcribe.ConflictException")
     assert (
         (conflict["Next"], conflict["Assign"]) == (start["Next"], start["Assign"]) == ("WaitForPart", start["Assign"])
     )
-    assert len(start["Catch"]) == 1, "any other failure is the map's"
+    assert len(start["Catch"]) == 1, "the Map state catches all other errors"
 
 
 @pytest.mark.parametrize(
@@ -85,20 +85,20 @@ def test_a_job_whose_beginning_was_not_answered_is_waited_for() -> None:
         ("SOMETHING_NEW", 14_400, "PartTooLate"),
     ],
 )
-def test_a_part_is_asked_for_until_it_is_done_and_not_for_ever(status: str, spent: int, to: str) -> None:
-    assert chosen(parts()["PartDone"], status=status, spent=spent) == to
+def test_a_part_is_polled_until_it_is_done_or_too_late(status: str, spent: int, to: str) -> None:
+    assert evaluate_choice(parts()["PartDone"], status=status, spent=spent) == to
     assert {parts()[name]["Type"] for name in ("PartFailed", "PartTooLate")} == {"Fail"}
 
 
 @pytest.mark.parametrize(("poll", "minutes"), [(30, 240), (60, 10), (7, 5), (600, 5), (5, 1_440)])
-def test_how_long_and_how_often_is_a_setting(poll: int, minutes: int) -> None:
+def test_the_polling_interval_and_time_limit_are_settings(poll: int, minutes: int) -> None:
     found = parts(meetings(processing={"pollSeconds": poll}, speech={"maxMinutes": minutes}))
-    variables = filled(found["StartPart"]["Assign"], {"context": {"Execution": {"Input": INPUT}, **ITEM}})
+    variables = fill_arguments(found["StartPart"]["Assign"], {"context": {"Execution": {"Input": INPUT}, **ITEM}})
     pauses, at = [], "WaitForPart"
     while at == "WaitForPart":
-        pauses.append(filled(found["WaitForPart"]["Seconds"], **variables))
-        variables |= filled(found["AskForPart"]["Assign"], JOB, **variables)
-        at = chosen(found["PartDone"], **variables)
+        pauses.append(fill_arguments(found["WaitForPart"]["Seconds"], **variables))
+        variables |= fill_arguments(found["AskForPart"]["Assign"], JOB, **variables)
+        at = evaluate_choice(found["PartDone"], **variables)
     assert at == "PartTooLate"
     assert len(pauses) == count_polls(minutes * 60, poll)
     assert pauses == sorted(pauses)
@@ -106,7 +106,7 @@ def test_how_long_and_how_often_is_a_setting(poll: int, minutes: int) -> None:
     assert sum(pauses[:-1]) < minutes * 60 <= sum(pauses) <= max(1.06 * minutes * 60, minutes * 60 + poll)
 
 
-def test_some_parts_at_once_and_speakers_are_told_apart() -> None:
+def test_parts_are_transcribed_concurrently_with_speaker_labels() -> None:
     found = changed()
     assert states(found)["Transcribe"]["MaxConcurrency"] == 8
     assert states(found)["Transcribe"]["Items"] == "{% $media.audio %}"
@@ -116,21 +116,25 @@ def test_some_parts_at_once_and_speakers_are_told_apart() -> None:
 @pytest.mark.parametrize(
     "code", ["LimitExceededException", "InternalFailureException", "ThrottlingException", "ServiceUnavailable"]
 )
-def test_a_service_that_has_much_to_do_is_asked_again(name: str, code: str) -> None:
+def test_calls_to_a_busy_service_are_retried(name: str, code: str) -> None:
     operation = pascal(parts()[name]["Resource"].rpartition(":")[2])
     assert attempts(name, error_name(service_model("transcribe").operation_model(operation), code)) >= 5
 
 
 @pytest.mark.parametrize("name", ["StartPart", "AskForPart"])
 @pytest.mark.parametrize("error", ["Transcribe.SdkClientException", "States.Timeout"])
-def test_a_question_that_is_interrupted_is_asked_again(name: str, error: str) -> None:
-    """One whose answer was lost is found begun, by its name."""
+def test_interrupted_calls_are_retried(name: str, error: str) -> None:
+    """If the response of a start was lost, the repeated start finds the job by its name."""
     assert attempts(name, error) >= 5
 
 
-def test_what_a_part_may_not_be_begun_for_is_known_within_minutes() -> None:
-    """A call that is denied has the name of one that is throttled."""
-    [retry] = [one for one in parts()["StartPart"]["Retry"] if "Transcribe.TranscribeException" in one["ErrorEquals"]]
+def test_a_denied_start_fails_within_minutes() -> None:
+    """A denied call has the same error name as a throttled call."""
+    [retry] = [
+        retrier
+        for retrier in parts()["StartPart"]["Retry"]
+        if "Transcribe.TranscribeException" in retrier["ErrorEquals"]
+    ]
     pauses = [retry["IntervalSeconds"] * retry["BackoffRate"] ** at for at in range(retry["MaxAttempts"])]
     assert sum(pauses) <= 600
     assert attempts("StartPart", "Transcribe.BadRequestException") == 0

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from handlers.common.websocket.messages import Message
 from handlers.meetings.bedrock_summarize.summary import Summary
 from handlers.meetings.bedrock_summarize.transcript import Transcript
-from handlers.meetings.complete_file import Complete
+from handlers.meetings.complete_file import CompleteFile
 from handlers.meetings.meeting_record import MeetingRecord
 from handlers.transcription import messages
 from handlers.voice_qa import client_messages
@@ -71,7 +71,12 @@ def test_the_handler_accepts_the_example_of_a_request(path: str, requests: Mappi
 
 @pytest.mark.parametrize(
     ("name", "model"),
-    {"Complete": Complete, "MeetingRecord": MeetingRecord, "Transcript": Transcript, "Summary": Summary}.items(),
+    {
+        "CompleteFile": CompleteFile,
+        "MeetingRecord": MeetingRecord,
+        "Transcript": Transcript,
+        "Summary": Summary,
+    }.items(),
 )
 def test_the_example_of_a_stored_meeting_document_is_valid(name: str, model: type[Message]) -> None:
     found = [example for where, item, example in examples() if (where, item) == ("docs/meetings.schema.json", name)]
@@ -93,11 +98,11 @@ def test_the_example_of_a_stored_meeting_document_is_valid(name: str, model: typ
 )
 def test_the_schema_refuses_a_recording_that_the_handler_refuses(changed: dict[str, Any], field: str) -> None:
     schema = json.loads((ROOT / "docs/meetings.schema.json").read_text())
-    whole = schema["$defs"]["Complete"]["examples"][0]
-    only = jsonschema.Draft202012Validator({"$defs": schema["$defs"], "$ref": "#/$defs/Complete"})
+    whole = schema["$defs"]["CompleteFile"]["examples"][0]
+    only = jsonschema.Draft202012Validator({"$defs": schema["$defs"], "$ref": "#/$defs/CompleteFile"})
     assert only.is_valid(whole)
     with pytest.raises(ValidationError):
-        Complete.model_validate_json(json.dumps({**whole, **changed}))
+        CompleteFile.model_validate_json(json.dumps({**whole, **changed}))
     assert [str(error.absolute_path[0]) for error in only.iter_errors({**whole, **changed})] == [field]
 
 

@@ -1,4 +1,4 @@
-"""Meetings: uploaded though the connection breaks, summarised, and nobody else's."""
+"""Tests of the meetings panel: resumed uploads, summaries, and separate users."""
 
 import re
 from pathlib import Path
@@ -13,11 +13,11 @@ from tests.end_to_end.console.page_visitor import MARKS, filmed, panel, pictured
 
 pytestmark = MARKS
 TITLE = "Weekly report"
-"""Not the flow's: it records as Ann as well, on the same platform."""
+"""Differs from the flow's title, because the flow records as Ann on the same platform too."""
 
 
 def broken_off(page: Page, at: str) -> list[str]:
-    """Breaks the connection where a chunk would be uploaded, once; gives what is uploaded from now on."""
+    """Break the connection at the upload of one chunk, once; return the list of later uploads."""
     sent: list[str] = []
 
     def noted(request: Request) -> None:
@@ -30,18 +30,18 @@ def broken_off(page: Page, at: str) -> list[str]:
 
 
 def become(page: Page, name: str) -> None:
-    """Signs in under a name."""
+    """Sign in with a user name."""
     page.locator("#who").click()
     page.get_by_label("Name").fill(name)
     page.get_by_label("Name").press("Enter")
     expect(page.locator("#who")).to_have_text(name)
 
 
-def test_a_meeting_is_summarised_with_what_is_to_be_done(visitor: Visit, page: Page, tmp_path: Path) -> None:
+def test_the_page_shows_a_meetings_summary_and_action_items(visitor: Visit, page: Page, tmp_path: Path) -> None:
     visitor.tab("Meetings")
     here = panel(page, "Meetings")
     spoke = [[tone_words.speech([*words.split(), "."], SAMPLE_RATE, pitch) for pitch, words in said] for said in CHUNKS]
-    chunks = [filmed(tmp_path / f"{at}.mp4", "320x180", 0, b"".join(one)) for at, one in enumerate(spoke)]
+    chunks = [filmed(tmp_path / f"{at}.mp4", "320x180", 0, b"".join(words)) for at, words in enumerate(spoke)]
     here.get_by_label("Title").fill(TITLE)
     here.get_by_label("Participants").fill("Ann, Bob")
     here.get_by_label("Tags").fill("team, console")
@@ -49,11 +49,15 @@ def test_a_meeting_is_summarised_with_what_is_to_be_done(visitor: Visit, page: P
     sent = broken_off(page, at="00001.mp4")
     page.get_by_role("button", name="Upload").click()
     expect(here.get_by_role("alert")).to_contain_text("No answer from")
-    assert visitor.complaints.pop() == "Failed to load resource: net::ERR_FAILED", "by the browser, of what was broken"
+    assert visitor.complaints.pop() == "Failed to load resource: net::ERR_FAILED", (
+        "the browser reports the broken connection"
+    )
     page.get_by_role("button", name="Upload").click()
     meeting = page.get_by_role("article", name=TITLE)
     expect(meeting.locator("#meetings-status")).to_have_text("ready", timeout=60_000)
-    assert sent == ["00000.mp4", "00001.mp4", "00001.mp4", "complete.json"], "what had arrived was not sent again"
+    assert sent == ["00000.mp4", "00001.mp4", "00001.mp4", "complete.json"], (
+        "chunks that arrived must not be sent again"
+    )
     expect(meeting).to_contain_text("spk_0, spk_1 spoke 4 times.")
     todo = meeting.locator(".finding")
     expect(todo).to_contain_text("Send the report monday")
@@ -76,7 +80,7 @@ def test_a_meeting_is_summarised_with_what_is_to_be_done(visitor: Visit, page: P
     pictured(visitor, "meetings", meeting)
 
 
-def test_somebody_else_has_meetings_of_his_own(visitor: Visit, page: Page) -> None:
+def test_another_user_sees_only_their_own_meetings(visitor: Visit, page: Page) -> None:
     visitor.tab("Meetings")
     for name in ("nobody-yet", "ann"):
         become(page, name)

@@ -1,26 +1,26 @@
-"""What tests of meetings share."""
+"""Fixtures for tests of the meetings functions."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from tests.credentials import credentials
-from tests.handlers.meetings.call_counter import Counter, opened
-from tests.handlers.meetings.meeting_setup import Stage, staged
+from tests.handlers.meetings.exchange_harness import ExchangeHarness, create_exchange_harness
+from tests.handlers.meetings.meeting_harness import MeetingHarness, create_harness
 from tests.token_issuer import timed
 
 
 @pytest.fixture
-def counter(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter]:
-    """The exchange, with a provider and STS."""
+def exchange_harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[ExchangeHarness]:
+    """The token exchange with an identity provider and an emulated STS."""
     credentials(monkeypatch)
-    with opened() as one:
-        timed(monkeypatch, lambda: one.seconds)
-        yield one
+    with create_exchange_harness() as harness:
+        timed(monkeypatch, lambda: harness.clock_seconds)
+        yield harness
 
 
 @pytest.fixture
-def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    """A meeting's way, empty."""
-    with staged(monkeypatch) as one:
-        yield one
+def harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[MeetingHarness]:
+    """The meetings functions with an empty table and an empty bucket."""
+    with create_harness(monkeypatch) as meeting_harness:
+        yield meeting_harness

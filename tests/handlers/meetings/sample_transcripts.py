@@ -1,4 +1,4 @@
-"""What is said in a meeting, as Amazon Transcribe writes it down with speaker labels."""
+"""Sample outputs of Amazon Transcribe with speaker labels."""
 
 import json
 import re
@@ -12,12 +12,12 @@ MARKS = ".,?!"
 
 @dataclass(frozen=True)
 class Turn:
-    """Something that one speaker says from some moment on, each word as long as the next."""
+    """Words of one speaker, each of the same duration."""
 
     speaker: str
     start_ms: int
     text: str
-    """Words with single spaces; a mark stands right behind a word."""
+    """Words separated by single spaces. Punctuation follows a word directly."""
 
     @property
     def words(self) -> list[str]:
@@ -29,7 +29,7 @@ class Turn:
 
 
 def turns(*said: tuple[str, str], gap_ms: int = 300) -> tuple[Turn, ...]:
-    """Speakers and what they say, one behind the other."""
+    """Return turns that follow each other."""
     found: list[Turn] = []
     for speaker, text in said:
         found.append(Turn(speaker, found[-1].end_ms + gap_ms if found else 0, text))
@@ -37,14 +37,14 @@ def turns(*said: tuple[str, str], gap_ms: int = 300) -> tuple[Turn, ...]:
 
 
 def output(said: Iterable[Turn]) -> bytes:
-    """A job's output."""
+    """Return the output of a transcription job."""
     items = [item for turn in said for at, word in enumerate(turn.words) for item in _spoken(turn, at, word)]
     results = {"transcripts": [{"transcript": ""}], "items": items}
     return json.dumps({"jobName": "one", "status": "COMPLETED", "results": results}).encode()
 
 
 def length(said: Sequence[Turn]) -> int:
-    """How long the sound is that it was said in."""
+    """Return the duration of the audio in milliseconds."""
     return max((turn.end_ms for turn in said), default=0) + 500
 
 

@@ -1,4 +1,4 @@
-"""What a client says of a recording is taken only if all of it has its form, however much of it there is."""
+"""Tests of `complete.json`: only well-formed files are accepted, whatever their size."""
 
 import json
 from typing import Any
@@ -9,30 +9,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from handlers.meetings.complete_file import MAX_BYTES, MAX_CHUNKS, Complete
+from handlers.meetings.complete_file import MAX_CHUNKS, MAX_COMPLETE_FILE_BYTES, CompleteFile
 from handlers.meetings.transcribe_languages import LANGUAGES
 
 CHUNK = {"name": "a.webm", "bytes": 1, "sha256": "0" * 64}
 
 
-def complete(**changed: Any) -> bytes:
-    said = {"schemaVersion": 1, "title": "T", "startedAt": "2026-01-31T10:00:00.000Z", "chunks": [CHUNK]}
-    return json.dumps({**said, **changed}).encode()
+def encoded_file(**changed: Any) -> bytes:
+    content = {"schemaVersion": 1, "title": "T", "startedAt": "2026-01-31T10:00:00.000Z", "chunks": [CHUNK]}
+    return json.dumps({**content, **changed}).encode()
 
 
-def test_the_same_chunks_in_another_order_are_another_content() -> None:
+def test_the_order_of_chunks_is_part_of_the_content() -> None:
     chunks = [{**CHUNK, "name": f"{number}", "sha256": f"{number:064x}"} for number in range(3)]
-    there, back = (Complete.model_validate_json(complete(chunks=one)) for one in (chunks, chunks[::-1]))
+    there, back = (CompleteFile.model_validate_json(encoded_file(chunks=ordered)) for ordered in (chunks, chunks[::-1]))
     assert there.content != back.content
     assert there.size == back.size == 3
 
 
-def test_what_people_call_it_does_not_change_the_content() -> None:
-    named = complete(title="Other", tags=["x"], participants=["Ann"], language="de-DE")
-    assert Complete.model_validate_json(named).content == Complete.model_validate_json(complete()).content
+def test_the_description_is_not_part_of_the_content() -> None:
+    named = encoded_file(title="Other", tags=["x"], participants=["Ann"], language="de-DE")
+    assert CompleteFile.model_validate_json(named).content == CompleteFile.model_validate_json(encoded_file()).content
 
 
-def test_the_languages_are_those_that_transcribe_has() -> None:
+def test_the_languages_are_those_of_amazon_transcribe() -> None:
     codes: Any = botocore.session.get_session().get_service_model("transcribe").shape_for("LanguageCode")
     assert set(codes.enum) == LANGUAGES
 
@@ -45,45 +45,46 @@ def test_the_languages_are_those_that_transcribe_has() -> None:
         b"null",
         b"[" * 100_000,
         b'{"title":' + b"9" * 100_000,
-        complete(schemaVersion=2),
-        complete(title=" "),
-        complete(language="en-UK"),
-        complete(language="en-us"),
-        complete(language=""),
-        complete(title="\ud800"),
-        complete(startedAt="2026-02-30T10:00:00.000Z"),
-        complete(startedAt="2026-01-31T10:00:00Z"),
-        complete(startedAt="\u0662\u0660\u0662\u0666-01-31T10:00:00.000Z"),
-        complete(startedAt="2026-01-31T10:00:00.000Z\n"),
-        complete(chunks=[]),
-        complete(chunks=[CHUNK, CHUNK]),
-        complete(chunks=[{**CHUNK, "name": "complete.json"}]),
-        complete(chunks=[{**CHUNK, "name": "../a"}]),
-        complete(chunks=[{**CHUNK, "name": "a\0"}]),
-        complete(chunks=[{**CHUNK, "name": "a\n"}]),
-        complete(chunks=[{**CHUNK, "name": "a" * 129}]),
-        complete(chunks=[{**CHUNK, "bytes": 0}]),
-        complete(chunks=[{**CHUNK, "bytes": -1}]),
-        complete(chunks=[{**CHUNK, "sha256": "G" * 64}]),
-        complete(chunks=[{**CHUNK, "name": f"{number}"} for number in range(MAX_CHUNKS + 1)]),
+        encoded_file(schemaVersion=2),
+        encoded_file(title=" "),
+        encoded_file(language="en-UK"),
+        encoded_file(language="en-us"),
+        encoded_file(language=""),
+        encoded_file(title="\ud800"),
+        encoded_file(startedAt="2026-02-30T10:00:00.000Z"),
+        encoded_file(startedAt="2026-01-31T10:00:00Z"),
+        encoded_file(startedAt="\u0662\u0660\u0662\u0666-01-31T10:00:00.000Z"),
+        encoded_file(startedAt="2026-01-31T10:00:00.000Z\n"),
+        encoded_file(chunks=[]),
+        encoded_file(chunks=[CHUNK, CHUNK]),
+        encoded_file(chunks=[{**CHUNK, "name": "complete.json"}]),
+        encoded_file(chunks=[{**CHUNK, "name": "../a"}]),
+        encoded_file(chunks=[{**CHUNK, "name": "a\0"}]),
+        encoded_file(chunks=[{**CHUNK, "name": "a\n"}]),
+        encoded_file(chunks=[{**CHUNK, "name": "a" * 129}]),
+        encoded_file(chunks=[{**CHUNK, "bytes": 0}]),
+        encoded_file(chunks=[{**CHUNK, "bytes": -1}]),
+        encoded_file(chunks=[{**CHUNK, "sha256": "G" * 64}]),
+        encoded_file(chunks=[{**CHUNK, "name": f"{number}"} for number in range(MAX_CHUNKS + 1)]),
     ],
 )
-def test_what_has_not_the_form_is_refused(body: bytes) -> None:
+def test_a_malformed_file_is_rejected(body: bytes) -> None:
     with pytest.raises(ValidationError):
-        Complete.model_validate_json(body)
+        CompleteFile.model_validate_json(body)
 
 
 @pytest.mark.parametrize("one", ["chunks", "participants", "tags"])
-def test_a_megabyte_of_mistakes_is_a_few_errors(one: str) -> None:
-    inside = b'{"schemaVersion":1,"' + one.encode() + b'":[' + b"{}," * (MAX_BYTES // 3 - 20) + b"{}]}"
+def test_a_megabyte_of_invalid_entries_causes_few_errors(one: str) -> None:
+    inside = b'{"schemaVersion":1,"' + one.encode() + b'":[' + b"{}," * (MAX_COMPLETE_FILE_BYTES // 3 - 20) + b"{}]}"
     with pytest.raises(ValidationError) as refused:
-        Complete.model_validate_json(inside)
+        CompleteFile.model_validate_json(inside)
     assert refused.value.error_count() < 10
 
 
 @given(
-    st.binary(max_size=200) | st.recursive(st.none() | st.text(), st.lists).map(lambda one: json.dumps(one).encode())
+    st.binary(max_size=200)
+    | st.recursive(st.none() | st.text(), st.lists).map(lambda value: json.dumps(value).encode())
 )
-def test_whatever_comes_is_refused_in_one_way(body: bytes) -> None:
+def test_any_other_bytes_raise_a_validation_error(body: bytes) -> None:
     with pytest.raises(ValidationError):
-        Complete.model_validate_json(body)
+        CompleteFile.model_validate_json(body)

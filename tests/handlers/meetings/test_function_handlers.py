@@ -1,4 +1,4 @@
-"""The functions as Lambda calls them: by their entry points, with nothing but their environments."""
+"""Tests of the functions through their Lambda entry points and environment variables."""
 
 import json
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from moto import mock_aws
 from pydantic import ValidationError
 
 from handlers.common.environment import HandlerEnvironment
-from handlers.meetings.meeting_progress import Execution
+from handlers.meetings.meeting_progress import MeetingExecution
 from handlers.meetings.start import handler as start_handler
 from handlers.meetings.storage import handler as storage_handler
 from handlers.meetings.storage.environment import StorageEnvironment
@@ -18,14 +18,21 @@ from handlers.meetings.sweep import handler as sweep_handler
 from handlers.meetings.sweep.environment import SweepEnvironment
 from handlers.meetings.workflow_steps import handler as workflow_steps
 from handlers.meetings.workflow_steps.handler import StepFailed
-from tests.handlers.meetings.meeting_setup import BUCKET, MEETING, TABLE, Stage, created, staged
+from tests.handlers.meetings.meeting_harness import (
+    BUCKET,
+    MEETING,
+    TABLE,
+    MeetingHarness,
+    create_harness,
+    object_created_event,
+)
 
 STACK = {"TABLE_NAME": TABLE, "BUCKET_NAME": BUCKET, "STACK": "dev"}
 
 
 @pytest.fixture
-def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    with staged(monkeypatch) as one, mock_aws():
+def harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[MeetingHarness]:
+    with create_harness(monkeypatch) as one, mock_aws():
         client = boto3.client("stepfunctions")
         definition = json.dumps({"StartAt": "End", "States": {"End": {"Type": "Wait", "Seconds": 1, "End": True}}})
         made = client.create_state_machine(
@@ -34,10 +41,10 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
         for name, value in {**STACK, "STATE_MACHINE_ARN": made["stateMachineArn"]}.items():
             monkeypatch.setenv(name, value)
         cached: tuple[Any, ...] = (
-            start_handler._arrivals,
+            start_handler._upload_events,
             workflow_steps._steps,
             sweep_handler._sweep,
-            storage_handler._storage_growth,
+            storage_handler._storage_counter,
         )
         for each in cached:
             each.cache_clear()
@@ -46,30 +53,30 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
             each.cache_clear()
 
 
-def test_a_recording_is_started_and_moved_on_and_looked_after(stage: Stage) -> None:
-    stage.uploads(b"a")
-    stage.says(b"a")
-    message = {"messageId": "m", "body": created(MEETING.chunk("complete.json"))}
+def test_the_deployed_functions_process_a_recording_together(harness: MeetingHarness) -> None:
+    harness.upload_chunks(b"a")
+    harness.upload_complete_file(b"a")
+    message = {"messageId": "m", "body": object_created_event(MEETING.upload_key("complete.json"))}
     assert start_handler.handler({"Records": [message]}, None) == {"batchItemFailures": []}
-    assert stage.stands() == ("processing", "media")
-    execution = Execution.of(stage.record())
+    assert harness.state() == ("processing", "media")
+    execution = MeetingExecution.for_record(harness.record())
     client = boto3.client("stepfunctions")
     machine = client.list_state_machines()["stateMachines"][0]["stateMachineArn"]
     [found] = client.list_executions(stateMachineArn=machine)["executions"]
     assert found["name"] == execution.name
-    stage.makes(execution.recording)
+    harness.write_media_result(execution.recording)
     answer = workflow_steps.handler({**execution.input, "step": "media"}, None)
     assert answer["outcome"] == "ready"
     assert workflow_steps.handler({**execution.input, "step": "transcribed"}, None) == {"outcome": "goes_on"}
     done = {**execution.input, "step": "finish", "outcome": "summarized"}
     assert workflow_steps.handler(done, None) == {"outcome": "ready"}
-    told = boto3.client("cloudwatch").list_metrics(Namespace="Polyphony/Meetings")["Metrics"]
-    assert {one["MetricName"] for one in told} == {"FfmpegRatio", "ProcessingDuration"}
+    metrics = boto3.client("cloudwatch").list_metrics(Namespace="Polyphony/Meetings")["Metrics"]
+    assert {metric["MetricName"] for metric in metrics} == {"FfmpegRatio", "ProcessingDuration"}
     assert sweep_handler.handler({"kind": "sweep"}, None)["checked"] == 0
-    assert storage_handler.handler({"kind": "storage"}, None) == {"objects": 2, "users": 1, "told": 0, "begun": 0}
+    assert storage_handler.handler({"kind": "storage"}, None) == {"objects": 2, "users": 1, "metrics": 0, "started": 0}
 
 
-def test_calls_that_are_none_are_refused(stage: Stage) -> None:
+def test_invalid_events_are_rejected(harness: MeetingHarness) -> None:
     for handler in (sweep_handler.handler, storage_handler.handler):
         with pytest.raises(ValidationError):
             handler({"kind": "other"}, None)
@@ -89,7 +96,7 @@ def test_calls_that_are_none_are_refused(stage: Stage) -> None:
         (StorageEnvironment, {"count_seconds": 871}),
     ],
 )
-def test_a_limit_has_a_range(model: type[HandlerEnvironment], changed: dict[str, int]) -> None:
+def test_limits_outside_their_range_are_rejected(model: type[HandlerEnvironment], changed: dict[str, int]) -> None:
     names = {"table_name": "t", "bucket_name": "b", "state_machine_arn": "a", "stack": "dev"}
     assert model.model_validate(names).variables()
     with pytest.raises(ValidationError):

@@ -1,4 +1,4 @@
-"""A meeting's place only rises, whatever is heard in whatever order; and the table has it as the logic does."""
+"""Tests of a meeting's progress: the rank only rises, in whatever order reports arrive."""
 
 import json
 from collections.abc import Iterable
@@ -12,70 +12,74 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.common.aws.dynamodb_values import serialize_item
-from handlers.meetings.complete_file import MAX_CHUNKS, Complete
-from handlers.meetings.media_result import ChunkProblem, WrongChunk
+from handlers.meetings.complete_file import MAX_CHUNKS, ChunkProblem, CompleteFile, WrongChunk
 from handlers.meetings.meeting_progress import (
-    PLACES,
-    Execution,
-    Word,
-    about,
-    again,
-    failed,
-    heard,
-    listed,
-    place,
-    postponed,
+    PROGRESS_RANKS,
+    ExecutionReport,
+    MeetingExecution,
+    apply_report,
+    is_current,
+    mark_failed,
+    postpone,
+    progress_rank,
+    restart,
+    wrong_chunk_fields,
 )
-from handlers.meetings.meeting_record import MAX_WRONG, MeetingReason, MeetingRecord, MeetingStatus, Stage
-from handlers.meetings.s3_keys import COMPLETE, MeetingId, Recording
-from handlers.meetings.upload_decision import Said, Seen, decided
-from tests.handlers.meetings.meeting_setup import ANN, BOB, MEETING, START, said
+from handlers.meetings.meeting_record import MAX_LISTED_CHUNKS, MeetingReason, MeetingRecord, MeetingStatus, Stage
+from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId, Recording
+from handlers.meetings.upload_decision import apply_upload
+from handlers.meetings.uploaded_recording import UploadedChunks, UploadedCompleteFile
+from tests.handlers.meetings.meeting_harness import ANN, BOB, MEETING, START, complete_file
 
-FIRST, OTHER = said(b"a", b"b"), said(b"c")
+FIRST, OTHER = complete_file(b"a", b"b"), complete_file(b"c")
 WRONG = (WrongChunk(name="0.webm", problem=ChunkProblem.HASH),)
 LATER = START + timedelta(minutes=1)
 
 
-def looked(complete: Complete | None, mark: str = "1", *, wrong: bool = False, chunks: str = "x") -> Any:
-    """What becomes of a meeting when its bucket is looked at."""
+def look_at_uploads(complete: CompleteFile | None, mark: str = "1", *, wrong: bool = False, chunks: str = "x") -> Any:
+    """Return the change that the current uploads cause."""
 
     def move(record: MeetingRecord | None) -> MeetingRecord:
-        seen = Seen(WRONG if wrong else (), chunks, START)
-        return decided(record, MEETING, Said(mark, START, complete), lambda _: seen, LATER)
+        seen = UploadedChunks(WRONG if wrong else (), chunks, START)
+        return apply_upload(record, MEETING, UploadedCompleteFile(mark, START, complete), lambda _: seen, LATER)
 
     return move
 
 
-def told(status: MeetingStatus, stage: Stage | None = None, complete: Complete = FIRST, attempt: int = 1) -> Word:
+def report(
+    status: MeetingStatus, stage: Stage | None = None, complete: CompleteFile = FIRST, attempt: int = 1
+) -> ExecutionReport:
     reason = MeetingReason.MEDIA_FAILED if status is MeetingStatus.FAILED else None
     wrong = WRONG if status is MeetingStatus.INCOMPLETE else ()
-    return Word(Execution(Recording(MEETING, complete.content), attempt), status, stage, reason, wrong)
+    return ExecutionReport(
+        MeetingExecution(Recording(MEETING, complete.content), attempt), status, stage, reason, wrong
+    )
 
 
-WORDS = [
-    told(MeetingStatus.INCOMPLETE),
-    told(MeetingStatus.PROCESSING, Stage.TRANSCRIPTION),
-    told(MeetingStatus.PROCESSING, Stage.SUMMARY),
-    told(MeetingStatus.FAILED),
-    told(MeetingStatus.READY),
+REPORTS = [
+    report(MeetingStatus.INCOMPLETE),
+    report(MeetingStatus.PROCESSING, Stage.TRANSCRIPTION),
+    report(MeetingStatus.PROCESSING, Stage.SUMMARY),
+    report(MeetingStatus.FAILED),
+    report(MeetingStatus.READY),
 ]
-BEGUN: MeetingRecord = looked(FIRST)(None)
+STARTED: MeetingRecord = look_at_uploads(FIRST)(None)
 
 
-def after(words: Iterable[Word], record: MeetingRecord = BEGUN) -> MeetingRecord:
-    for one in words:
-        record = heard(record, one, LATER)
+def apply_reports(words: Iterable[ExecutionReport], record: MeetingRecord = STARTED) -> MeetingRecord:
+    for each_report in words:
+        record = apply_report(record, each_report, LATER)
     return record
 
 
-WORD = st.builds(
-    lambda where, complete, attempt: told(where[0], where[1], complete, attempt),
-    st.sampled_from(sorted(PLACES, key=str)),
+REPORT_CHANGES = st.builds(
+    lambda where, complete, attempt: report(where[0], where[1], complete, attempt),
+    st.sampled_from(sorted(PROGRESS_RANKS, key=str)),
     st.sampled_from([FIRST, OTHER]),
     st.integers(1, 4),
-).map(lambda word: lambda record: record if record is None else heard(record, word, LATER))
-LOOK = st.builds(
-    looked,
+).map(lambda word: lambda record: record if record is None else apply_report(record, word, LATER))
+UPLOAD_CHANGES = st.builds(
+    look_at_uploads,
     st.sampled_from([FIRST, OTHER, None]),
     st.sampled_from("123"),
     wrong=st.booleans(),
@@ -83,20 +87,20 @@ LOOK = st.builds(
 )
 
 
-def test_the_order_of_what_a_good_execution_says_does_not_matter() -> None:
-    good = [word for word in WORDS if word.status in {MeetingStatus.PROCESSING, MeetingStatus.READY}]
+def test_the_order_of_successful_reports_does_not_matter() -> None:
+    good = [word for word in REPORTS if word.status in {MeetingStatus.PROCESSING, MeetingStatus.READY}]
     for order in permutations(good):
-        assert after(order).status is MeetingStatus.READY
+        assert apply_reports(order).status is MeetingStatus.READY
 
 
-@given(st.permutations(WORDS), st.lists(st.sampled_from(WORDS)))
-def test_a_repeat_changes_nothing(words: list[Word], more: list[Word]) -> None:
-    once = after(words)
-    assert after(more, once) is once
+@given(st.permutations(REPORTS), st.lists(st.sampled_from(REPORTS)))
+def test_repeated_reports_change_nothing(words: list[ExecutionReport], more: list[ExecutionReport]) -> None:
+    once = apply_reports(words)
+    assert apply_reports(more, once) is once
 
 
-@given(st.lists(WORD | LOOK, max_size=12))
-def test_a_place_never_falls_and_what_changes_is_counted(moves: list[Any]) -> None:
+@given(st.lists(REPORT_CHANGES | UPLOAD_CHANGES, max_size=12))
+def test_the_rank_never_falls_and_every_change_raises_the_version(moves: list[Any]) -> None:
     record: MeetingRecord | None = None
     for move in moves:
         moved: MeetingRecord | None = move(record)
@@ -104,98 +108,100 @@ def test_a_place_never_falls_and_what_changes_is_counted(moves: list[Any]) -> No
         if moved is None or record is None:
             record = moved
             continue
-        assert place(moved) >= place(record)
+        assert progress_rank(moved) >= progress_rank(record)
         assert moved.version == record.version + (moved != record)
-        assert (moved.since == record.since) or place(moved) > place(record)
+        assert (moved.since == record.since) or progress_rank(moved) > progress_rank(record)
         assert (moved.due is not None) == (moved.status in {MeetingStatus.INCOMPLETE, MeetingStatus.PROCESSING})
         assert (moved.stage is not None) == (moved.status is MeetingStatus.PROCESSING)
         assert moved.status is not MeetingStatus.INCOMPLETE or moved.wrong_count
-        assert move(moved) == moved, "the same again changes nothing"
+        assert move(moved) == moved, "a repetition changes nothing"
         record = moved
 
 
-@given(st.lists(WORD, max_size=6), st.sampled_from([2, 3]))
-def test_what_is_said_of_another_content_or_attempt_changes_nothing(words: list[Any], attempt: int) -> None:
-    elsewhere = BEGUN.model_copy(update={"content": said(b"z").content, "attempt": attempt})
+@given(st.lists(REPORT_CHANGES, max_size=6), st.sampled_from([2, 3]))
+def test_reports_of_another_content_or_attempt_change_nothing(words: list[Any], attempt: int) -> None:
+    elsewhere = STARTED.model_copy(update={"content": complete_file(b"z").content, "attempt": attempt})
     for move in words:
         assert move(elsewhere) is elsewhere
 
 
-def test_what_comes_too_late_changes_nothing_but_what_is_done_after_all_counts_as_done() -> None:
-    given_up = failed(BEGUN, MeetingReason.TIMED_OUT, LATER)
-    assert heard(given_up, WORDS[1], LATER) is given_up
-    done = heard(given_up, WORDS[4], LATER)
+def test_late_reports_change_nothing_except_that_a_failed_meeting_can_become_ready() -> None:
+    given_up = mark_failed(STARTED, MeetingReason.TIMED_OUT, LATER)
+    assert apply_report(given_up, REPORTS[1], LATER) is given_up
+    done = apply_report(given_up, REPORTS[4], LATER)
     assert (done.status, done.reason) == (MeetingStatus.READY, None)
-    lacking, put_together = after([WORDS[0]]), after([WORDS[1]])
+    lacking, put_together = apply_reports([REPORTS[0]]), apply_reports([REPORTS[1]])
     assert (lacking.status, lacking.attempt) == (MeetingStatus.INCOMPLETE, 2)
-    assert heard(lacking, WORDS[3], LATER) is lacking, "it only lacks something"
-    assert heard(put_together, WORDS[0], LATER) is put_together, "its chunks were good"
+    assert apply_report(lacking, REPORTS[3], LATER) is lacking, "the meeting waits for chunks"
+    assert apply_report(put_together, REPORTS[0], LATER) is put_together, "the chunks were accepted"
 
 
-def test_what_is_begun_anew_is_looked_at_soon_and_what_goes_on_when_it_was_due() -> None:
-    assert BEGUN.due == "2026-01-31T12:16:00.000Z"
-    far = postponed(BEGUN, START + timedelta(days=1))
-    assert far.version == BEGUN.version + 1
-    assert after([WORDS[1]], far).due == far.due
-    assert again(far, LATER).due == BEGUN.due
-    assert after([WORDS[4]], far).due is None
+def test_a_new_attempt_is_due_soon_and_progress_does_not_move_the_due_time() -> None:
+    assert STARTED.due == "2026-01-31T12:16:00.000Z"
+    far = postpone(STARTED, START + timedelta(days=1))
+    assert far.version == STARTED.version + 1
+    assert apply_reports([REPORTS[1]], far).due == far.due
+    assert restart(far, LATER).due == STARTED.due
+    assert apply_reports([REPORTS[4]], far).due is None
 
 
-def test_every_place_that_a_record_can_have_is_known() -> None:
+def test_every_status_and_stage_has_a_rank() -> None:
     stages = {status: [None] for status in MeetingStatus if status is not MeetingStatus.PROCESSING}
-    assert set(PLACES) == {(one, None) for one in stages} | {(MeetingStatus.PROCESSING, one) for one in Stage}
+    assert set(PROGRESS_RANKS) == {(stage, None) for stage in stages} | {
+        (MeetingStatus.PROCESSING, stage) for stage in Stage
+    }
 
 
-@pytest.mark.parametrize("name", ["0.webm", COMPLETE])
+@pytest.mark.parametrize("name", ["0.webm", COMPLETE_FILE_NAME])
 @pytest.mark.parametrize("problem", ChunkProblem)
-def test_the_very_same_objects_are_not_tried_again_whatever_the_job_says_of_them(
-    problem: ChunkProblem, name: str
-) -> None:
-    """Each beginning is a job that is paid for, and nothing would ever end the next ones."""
-    word = replace(told(MeetingStatus.INCOMPLETE), wrong=(WrongChunk(name=name, problem=problem),))
-    lacking = heard(BEGUN, word, LATER)
-    assert looked(FIRST)(lacking) == lacking
-    assert looked(FIRST, chunks="y")(lacking).status is MeetingStatus.PROCESSING
-    assert looked(FIRST, "2")(lacking).status is MeetingStatus.PROCESSING, "whoever says it again wants it tried again"
+def test_unchanged_uploads_that_the_job_rejected_are_not_processed_again(problem: ChunkProblem, name: str) -> None:
+    """Every start costs a job, and each rejection would cause the next start."""
+    word = replace(report(MeetingStatus.INCOMPLETE), wrong=(WrongChunk(name=name, problem=problem),))
+    lacking = apply_report(STARTED, word, LATER)
+    assert look_at_uploads(FIRST)(lacking) == lacking
+    assert look_at_uploads(FIRST, chunks="y")(lacking).status is MeetingStatus.PROCESSING
+    assert look_at_uploads(FIRST, "2")(lacking).status is MeetingStatus.PROCESSING, (
+        "a new complete.json requests a retry"
+    )
 
 
-def test_chunks_that_were_away_meanwhile_are_tried_again() -> None:
-    lacking = heard(BEGUN, told(MeetingStatus.INCOMPLETE), LATER)
-    away = looked(FIRST, wrong=True, chunks="y")(lacking)
-    assert looked(FIRST)(away).status is MeetingStatus.PROCESSING
+def test_chunks_that_disappeared_and_returned_are_processed_again() -> None:
+    lacking = apply_report(STARTED, report(MeetingStatus.INCOMPLETE), LATER)
+    away = look_at_uploads(FIRST, wrong=True, chunks="y")(lacking)
+    assert look_at_uploads(FIRST)(away).status is MeetingStatus.PROCESSING
 
 
 @given(st.lists(st.tuples(st.sampled_from([ANN, BOB]), st.sampled_from([FIRST, OTHER]), st.integers(1, 999))))
-def test_names_of_executions_are_short_and_tell_users_contents_and_attempts_apart(those: list[Any]) -> None:
+def test_execution_names_are_short_and_unique_by_user_content_and_attempt(those: list[Any]) -> None:
     made = {
-        Execution(Recording(MeetingId(user, MEETING.meeting_id), complete.content), attempt)
+        MeetingExecution(Recording(MeetingId(user, MEETING.meeting_id), complete.content), attempt)
         for user, complete, attempt in those
     }
-    names = {one.name for one in made}
+    names = {execution.name for execution in made}
     assert len(names) == len(made)
     assert all(len(name) <= 80 and name.startswith(MEETING.meeting_id) and name.isascii() for name in names)
-    assert len({json.dumps(one.input) for one in made}) == len(made)
+    assert len({json.dumps(execution.input) for execution in made}) == len(made)
 
 
-def test_the_largest_item_there_can_be_fits_into_the_table() -> None:
+def test_the_largest_possible_item_fits_into_the_table() -> None:
     wrong = tuple(
         WrongChunk(name=f"{number:05d}".ljust(128, "x"), problem=ChunkProblem.UNREADABLE)
         for number in range(MAX_CHUNKS)
     )
-    largest = BEGUN.model_copy(
+    largest = STARTED.model_copy(
         update={
             "title": "\U0001d11e" * 200,
             "participants": ("\U0001d11e" * 100,) * 100,
             "tags": ("\U0001d11e" * 50,) * 50,
-            **listed(wrong),
+            **wrong_chunk_fields(wrong),
         }
     )
     item = serialize_item(largest.model_dump(mode="json", by_alias=True))
-    assert len(largest.wrong) == MAX_WRONG
-    # With all that JSON puts around it, which is more than DynamoDB counts.
+    assert len(largest.wrong) == MAX_LISTED_CHUNKS
+    # Includes the syntax of JSON, which DynamoDB does not count.
     assert len(json.dumps(item, ensure_ascii=False).encode()) < 400 * 1024
 
 
-def test_an_item_is_about_one_attempt_at_one_content() -> None:
-    assert about(BEGUN, Execution.of(BEGUN))
-    assert not about(BEGUN, Execution(Execution.of(BEGUN).recording, 2))
+def test_a_record_belongs_to_one_attempt_and_content() -> None:
+    assert is_current(STARTED, MeetingExecution.for_record(STARTED))
+    assert not is_current(STARTED, MeetingExecution(MeetingExecution.for_record(STARTED).recording, 2))

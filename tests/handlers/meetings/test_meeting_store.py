@@ -1,4 +1,4 @@
-"""Objects are read and written whole, and what is wrong with one names no key."""
+"""Tests of the S3 gateway for small objects."""
 
 import io
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         yield made
 
 
-def test_an_object_is_read_as_it_was_written(client: Any) -> None:
+def test_an_object_is_read_back(client: Any) -> None:
     store = MeetingStore(client, BUCKET)
     store.write(KEY, "ä")
     assert store.read(KEY, 10) == "ä".encode()
@@ -39,13 +39,13 @@ def test_a_missing_object_is_none(client: Any) -> None:
     assert MeetingStore(client, BUCKET).read(KEY, 10) is None
 
 
-def test_of_an_object_that_is_too_long_there_is_one_byte_more(client: Any) -> None:
+def test_a_too_long_object_is_returned_with_one_extra_byte(client: Any) -> None:
     store = MeetingStore(client, BUCKET)
     store.write(KEY, "0123456789")
     assert store.read(KEY, 5) == b"012345"
 
 
-def test_of_two_that_write_something_new_the_first_is_kept(client: Any) -> None:
+def test_the_second_write_of_a_new_object_is_refused(client: Any) -> None:
     store = MeetingStore(client, BUCKET)
     assert store.write_new(KEY, "first")
     assert not store.write_new(KEY, "second")
@@ -61,7 +61,7 @@ def test_of_two_that_write_something_new_the_first_is_kept(client: Any) -> None:
         ("ConditionalRequestConflict", 409, "unavailable"),
     ],
 )
-def test_what_the_bucket_does_not_give_or_take_is_a_fault(code: str, status: int, cause: str) -> None:
+def test_s3_errors_raise_storage_failed(code: str, status: int, cause: str) -> None:
     for operation in ("get_object", "put_object"):
         with stubbed("s3") as (stub, stubber):
             stubber.add_client_error(operation, code, f"not {KEY}", status)
@@ -71,7 +71,7 @@ def test_what_the_bucket_does_not_give_or_take_is_a_fault(code: str, status: int
         assert caught.value.__context__ is None
 
 
-def test_a_body_that_breaks_off_is_a_fault() -> None:
+def test_an_interrupted_body_raises_storage_failed() -> None:
     class Broken(io.BytesIO):
         def read(self, _size: int | None = -1, /) -> bytes:
             raise ReadTimeoutError(endpoint_url=KEY)

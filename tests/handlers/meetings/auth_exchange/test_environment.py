@@ -1,4 +1,4 @@
-"""The exchange's environment: what must be there, and within what."""
+"""Tests of the token exchange's environment variables."""
 
 from typing import Any
 
@@ -17,36 +17,40 @@ NEEDED = {
 }
 
 
-def made(**changes: Any) -> AuthEnvironment:
+def environment(**changes: Any) -> AuthEnvironment:
     return AuthEnvironment.model_validate({**NEEDED, **changes})
 
 
-def test_an_hour_is_given_and_the_last_quarter_of_it_is_for_renewing() -> None:
-    assert (made().credential_seconds, made().renew_before_seconds, made().origin) == (3600, 900, "*")
+def test_credentials_last_an_hour_and_are_renewed_in_the_last_quarter() -> None:
+    assert (environment().credential_seconds, environment().renew_before_seconds, environment().origin) == (
+        3600,
+        900,
+        "*",
+    )
 
 
 @pytest.mark.parametrize("name", sorted(NEEDED.keys() - {"jwks_url"}))
-def test_an_environment_without_what_is_needed_is_refused(name: str) -> None:
+def test_a_missing_variable_is_rejected(name: str) -> None:
     with pytest.raises(ValidationError) as raised:
         AuthEnvironment.model_validate({key: value for key, value in NEEDED.items() if key != name})
-    assert [one["loc"][0] for one in raised.value.errors()] == [name.upper()]
+    assert [error["loc"][0] for error in raised.value.errors()] == [name.upper()]
 
 
 @pytest.mark.parametrize(
     "changes",
     [
         {"credential_seconds": 899},
-        {"credential_seconds": 3601},  # a role that is assumed by a role lasts an hour at most
+        {"credential_seconds": 3601},  # STS limits role chaining to an hour
         {"renew_before_seconds": 59},
         {"renew_before_seconds": 1801},
         {"credential_seconds": 900, "renew_before_seconds": 451},
     ],
 )
-def test_times_that_aws_or_a_client_could_not_keep_are_refused(changes: dict[str, int]) -> None:
+def test_durations_outside_their_limits_are_rejected(changes: dict[str, int]) -> None:
     with pytest.raises(ValidationError):
-        made(**changes)
+        environment(**changes)
 
 
-def test_where_keys_are_may_be_left_to_the_local_platform() -> None:
+def test_the_url_of_the_keys_is_optional() -> None:
     kept = {key: value for key, value in NEEDED.items() if key != "jwks_url"}
     assert AuthEnvironment.model_validate(kept).jwks_url is None

@@ -1,4 +1,4 @@
-"""Tokens for credentials: who may have them, whose they are, and that nothing of either is told to anybody else."""
+"""Tests of the token exchange: who gets credentials, for which user, and that no secret is disclosed."""
 
 import json
 import logging
@@ -14,12 +14,21 @@ from handlers.common.identity.signing_keys import REFETCH_COOLDOWN_SECONDS
 from handlers.common.identity.user_ids import derive_user_id
 from handlers.common.time_and_ids import clock
 from handlers.meetings.auth_exchange import handler
-from handlers.meetings.auth_exchange.api_models import Exchanged, ExchangeRequest
+from handlers.meetings.auth_exchange.api_models import ExchangeRequest, ExchangeResponse
 from handlers.meetings.auth_exchange.api_operations import OPERATIONS
-from handlers.meetings.auth_exchange.session_names import sanitised
-from handlers.meetings.auth_exchange.token_exchange import RETRY_SECONDS, ClientRole, Credentials
+from handlers.meetings.auth_exchange.session_names import sanitise_session_name
+from handlers.meetings.auth_exchange.token_exchange import RETRY_AFTER_SECONDS, ClientRole, SessionCredentials
 from tests.handlers.livestream.response_schemas import arbitrary_values, valid_values, validator
-from tests.handlers.meetings.call_counter import ORIGIN, RENEW_BEFORE, ROLE, SECONDS, STORE, Counter, Said, asked
+from tests.handlers.meetings.exchange_harness import (
+    LOCATION,
+    ORIGIN,
+    RENEW_BEFORE,
+    ROLE,
+    SECONDS,
+    ExchangeHarness,
+    ParsedResponse,
+    api_gateway_event,
+)
 from tests.handlers.scripted_clients import stubbed
 from tests.token_issuer import AUDIENCE, NOW, Key, Provider, assembled
 
@@ -31,38 +40,40 @@ def epoch(moment: datetime) -> int:
     return int(moment.timestamp())
 
 
-def test_a_good_token_gets_its_users_credentials_and_where_they_serve(counter: Counter) -> None:
-    answer = counter.exchanges(counter.provider.token(sub="ann"), "ann's laptop")
+def test_a_valid_token_returns_the_users_credentials_and_resources(exchange_harness: ExchangeHarness) -> None:
+    answer = exchange_harness.exchange(exchange_harness.provider.token(sub="ann"), "ann's laptop")
     assert (answer.status, answer.headers["Cache-Control"]) == (200, "no-store")
     assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
-    user = derive_user_id(counter.provider.issuer, "ann")
+    user = derive_user_id(exchange_harness.provider.issuer, "ann")
     body = answer.body
     assert all(body[name] for name in ("accessKeyId", "secretAccessKey", "sessionToken"))
     assert (body["user"], body["bucketName"], body["tableName"], body["region"]) == (
         user,
-        STORE.bucket_name,
-        STORE.table_name,
-        STORE.region,
+        LOCATION.bucket_name,
+        LOCATION.table_name,
+        LOCATION.region,
     )
     assert body["prefixes"] == {
         name: f"{name}/{user}/" for name in ("raw", "video", "audio", "transcripts", "summaries")
     }
 
 
-def test_the_role_is_asked_for_with_the_user_as_tag_and_the_name_as_it_was_sanitised(counter: Counter) -> None:
-    counter.exchanges(counter.provider.token(sub="ann"), "ann's läptop / 1")
-    assert counter.sessions == [
+def test_the_role_is_assumed_with_the_user_as_tag_and_the_sanitised_session_name(
+    exchange_harness: ExchangeHarness,
+) -> None:
+    exchange_harness.exchange(exchange_harness.provider.token(sub="ann"), "ann's läptop / 1")
+    assert exchange_harness.sessions == [
         {
             "RoleArn": ROLE,
             "RoleSessionName": "annslptop1",
             "DurationSeconds": SECONDS,
-            "Tags": [{"Key": "user", "Value": derive_user_id(counter.provider.issuer, "ann")}],
+            "Tags": [{"Key": "user", "Value": derive_user_id(exchange_harness.provider.issuer, "ann")}],
         }
     ]
 
 
-def test_credentials_are_to_be_renewed_well_before_they_end(counter: Counter) -> None:
-    body = counter.exchanges().body
+def test_credentials_are_to_be_renewed_well_before_they_expire(exchange_harness: ExchangeHarness) -> None:
+    body = exchange_harness.exchange().body
     expiration, renew_after = (datetime.fromisoformat(body[name]) for name in ("expiration", "renewAfter"))
     assert expiration - renew_after == timedelta(seconds=RENEW_BEFORE)
 
@@ -70,49 +81,49 @@ def test_credentials_are_to_be_renewed_well_before_they_end(counter: Counter) ->
 # Tokens
 
 
-REFUSED: dict[str, tuple[Callable[[Provider], str], str]] = {
-    "a wrong key": (lambda one: one.signed(one.claims(), Key("theirs"), kid="first"), "TOKEN_REFUSED"),
-    "no signature": (lambda one: assembled({"alg": "none", "kid": "first"}, one.claims()), "TOKEN_REFUSED"),
-    "another audience": (lambda one: one.token(aud="others"), "TOKEN_REFUSED"),
-    "expired": (lambda one: one.token(exp=epoch(NOW) - 60), "TOKEN_EXPIRED"),
-    "not yet valid": (lambda one: one.token(nbf=epoch(NOW) + 60), "TOKEN_NOT_YET_VALID"),
+REFUSED_TOKENS: dict[str, tuple[Callable[[Provider], str], str]] = {
+    "a wrong key": (lambda provider: provider.signed(provider.claims(), Key("theirs"), kid="first"), "TOKEN_REFUSED"),
+    "no signature": (lambda provider: assembled({"alg": "none", "kid": "first"}, provider.claims()), "TOKEN_REFUSED"),
+    "another audience": (lambda provider: provider.token(aud="others"), "TOKEN_REFUSED"),
+    "expired": (lambda provider: provider.token(exp=epoch(NOW) - 60), "TOKEN_EXPIRED"),
+    "not yet valid": (lambda provider: provider.token(nbf=epoch(NOW) + 60), "TOKEN_NOT_YET_VALID"),
     "no token at all": (lambda _: "x", "TOKEN_REFUSED"),
     "a surrogate": (lambda _: "\ud800", "TOKEN_REFUSED"),
 }
-"""Which tokens are refused for what, is a matter of `oidc`."""
+"""Some invalid tokens. The tests of `oidc_tokens` contain all of them."""
 
 
-@pytest.mark.parametrize("case", REFUSED)
-def test_a_token_that_is_not_taken_is_a_401_with_a_code_and_no_more(counter: Counter, case: str) -> None:
-    make, code = REFUSED[case]
-    answer = counter.exchanges(make(counter.provider))
-    if case == "a surrogate":  # JSON cannot say it, so there is no token to judge
+@pytest.mark.parametrize("case", REFUSED_TOKENS)
+def test_an_invalid_token_is_a_401_with_a_code_and_no_details(exchange_harness: ExchangeHarness, case: str) -> None:
+    make, code = REFUSED_TOKENS[case]
+    answer = exchange_harness.exchange(make(exchange_harness.provider))
+    if case == "a surrogate":  # JSON cannot encode it, so the request is malformed
         assert answer.refusal == (400, "MALFORMED", [])
     else:
         assert answer.refusal == (401, code, [])
-        assert answer.body["message"] == "The token is not taken."
-    assert counter.sessions == []
+        assert answer.body["message"] == "The token is not valid."
+    assert exchange_harness.sessions == []
 
 
-def test_a_key_that_was_rotated_is_found_and_the_old_one_no_longer(counter: Counter) -> None:
-    provider = counter.provider
+def test_a_rotated_key_is_accepted_and_the_old_one_is_refused(exchange_harness: ExchangeHarness) -> None:
+    provider = exchange_harness.provider
     old = provider.token()
-    assert counter.exchanges(old).status == 200
+    assert exchange_harness.exchange(old).status == 200
     provider.rotate("second")
-    counter.seconds += REFETCH_COOLDOWN_SECONDS
-    assert counter.exchanges(provider.token()).status == 200
-    assert counter.exchanges(old).refusal == (401, "TOKEN_REFUSED", [])
+    exchange_harness.clock_seconds += REFETCH_COOLDOWN_SECONDS
+    assert exchange_harness.exchange(provider.token()).status == 200
+    assert exchange_harness.exchange(old).refusal == (401, "TOKEN_REFUSED", [])
 
 
-def test_a_provider_that_is_away_is_a_503_and_no_judgement(counter: Counter) -> None:
-    counter.provider.status = 500
-    answer = counter.exchanges()
+def test_an_unavailable_identity_provider_is_a_503(exchange_harness: ExchangeHarness) -> None:
+    exchange_harness.provider.status = 500
+    answer = exchange_harness.exchange()
     assert answer.refusal == (503, "UNAVAILABLE", [])
-    assert answer.headers["Retry-After"] == str(RETRY_SECONDS)
-    assert answer.headers["Access-Control-Expose-Headers"] == "Retry-After", "or no page could read it"
-    counter.provider.status = 200
-    counter.seconds += RETRY_SECONDS
-    assert counter.exchanges().status == 200, "the next who asks is not told of the failure before"
+    assert answer.headers["Retry-After"] == str(RETRY_AFTER_SECONDS)
+    assert answer.headers["Access-Control-Expose-Headers"] == "Retry-After", "otherwise pages could not read the header"
+    exchange_harness.provider.status = 200
+    exchange_harness.clock_seconds += RETRY_AFTER_SECONDS
+    assert exchange_harness.exchange().status == 200, "the failure must not be cached"
 
 
 # Bodies
@@ -127,33 +138,37 @@ def test_a_provider_that_is_away_is_a_503_and_no_judgement(counter: Counter) -> 
         ({"token": "x", "sessionName": "日本語a"}, ["sessionName"]),
         ("x", []),
     ],
-    ids=lambda one: json.dumps(one)[:40],
+    ids=lambda body: json.dumps(body)[:40],
 )
-def test_a_malformed_body_is_a_400_with_the_field(counter: Counter, body: Any, fields: list[str]) -> None:
-    assert counter.sends(json.dumps(body)).refusal == (400, "MALFORMED", fields)
-    assert counter.provider.asked == 0, "nothing is asked of anybody for it"
+def test_a_malformed_body_is_a_400_with_the_field(
+    exchange_harness: ExchangeHarness, body: Any, fields: list[str]
+) -> None:
+    assert exchange_harness.send_body(json.dumps(body)).refusal == (400, "MALFORMED", fields)
+    assert exchange_harness.provider.asked == 0, "the identity provider must not be called"
 
 
 @SHARED
 @given(body=valid_values(ExchangeRequest))
-def test_whatever_the_document_allows_is_answered(counter: Counter, body: dict[str, Any]) -> None:
+def test_every_request_that_the_api_document_allows_is_processed(
+    exchange_harness: ExchangeHarness, body: dict[str, Any]
+) -> None:
     validator(ExchangeRequest).validate(body)
-    answer = counter.sends(json.dumps(body))
+    answer = exchange_harness.send_body(json.dumps(body))
     assert answer.refusal[:2] in {(400, "MALFORMED"), (401, "TOKEN_REFUSED")}
-    answer = counter.exchanges(name=body["sessionName"])
-    assert answer.status == (200 if len(sanitised(body["sessionName"])) >= 2 else 400)
+    answer = exchange_harness.exchange(name=body["sessionName"])
+    assert answer.status == (200 if len(sanitise_session_name(body["sessionName"])) >= 2 else 400)
 
 
 @SHARED
 @given(body=arbitrary_values(ExchangeRequest))
-def test_whatever_else_is_sent_is_refused(counter: Counter, body: Any) -> None:
-    assert counter.sends(json.dumps(body)).status in {400, 401}
+def test_every_other_request_is_refused(exchange_harness: ExchangeHarness, body: Any) -> None:
+    assert exchange_harness.send_body(json.dumps(body)).status in {400, 401}
 
 
-def test_what_is_answered_is_what_the_document_says(counter: Counter) -> None:
-    answer = counter.exchanges()
-    validator(Exchanged, answered=True).validate(answer.body)
-    assert [one.name for one in OPERATIONS] == ["exchangeToken"]
+def test_the_response_matches_the_api_document(exchange_harness: ExchangeHarness) -> None:
+    answer = exchange_harness.exchange()
+    validator(ExchangeResponse, answered=True).validate(answer.body)
+    assert [operation.name for operation in OPERATIONS] == ["exchangeToken"]
 
 
 # Two users
@@ -162,82 +177,93 @@ def test_what_is_answered_is_what_the_document_says(counter: Counter) -> None:
 @pytest.mark.parametrize(
     ("anns", "bobs"), [("mac of ann", "mac-of-ann"), ("ann", "ann!"), ("x" * 64, "x" * 70), ("laptop", "laptop")]
 )
-def test_two_users_whose_names_sanitise_alike_are_two_users(counter: Counter, anns: str, bobs: str) -> None:
-    alike = sanitised(anns) == sanitised(bobs)
+def test_two_users_with_equal_session_names_stay_separate(
+    exchange_harness: ExchangeHarness, anns: str, bobs: str
+) -> None:
+    alike = sanitise_session_name(anns) == sanitise_session_name(bobs)
     answers = [
-        counter.exchanges(counter.provider.token(sub=subject), name).body
+        exchange_harness.exchange(exchange_harness.provider.token(sub=subject), name).body
         for subject, name in (("ann", anns), ("bob", bobs))
     ]
-    tags = [one["Tags"][0]["Value"] for one in counter.sessions]
-    names = [one["RoleSessionName"] for one in counter.sessions]
+    tags = [session["Tags"][0]["Value"] for session in exchange_harness.sessions]
+    names = [session["RoleSessionName"] for session in exchange_harness.sessions]
     assert (names[0] == names[1]) == alike
-    assert tags == [derive_user_id(counter.provider.issuer, subject) for subject in ("ann", "bob")]
+    assert tags == [derive_user_id(exchange_harness.provider.issuer, subject) for subject in ("ann", "bob")]
     assert tags[0] != tags[1]
-    assert [one["user"] for one in answers] == tags
+    assert [answer["user"] for answer in answers] == tags
     assert not set(answers[0]["prefixes"].values()) & set(answers[1]["prefixes"].values())
 
 
-def test_a_body_cannot_say_who_asks(counter: Counter) -> None:
-    said = {"token": counter.provider.token(sub="ann"), "sessionName": "laptop", "user": "B" * 32, "tags": ["x"]}
-    assert counter.sends(json.dumps(said)).body["user"] == derive_user_id(counter.provider.issuer, "ann")
+def test_the_body_cannot_choose_the_user(exchange_harness: ExchangeHarness) -> None:
+    said = {
+        "token": exchange_harness.provider.token(sub="ann"),
+        "sessionName": "laptop",
+        "user": "B" * 32,
+        "tags": ["x"],
+    }
+    assert exchange_harness.send_body(json.dumps(said)).body["user"] == derive_user_id(
+        exchange_harness.provider.issuer, "ann"
+    )
 
 
 # STS
 
 
-class Silent:
-    """An STS that does not answer."""
+class UnresponsiveSts:
+    """An STS that never responds."""
 
     def assume_role(self, **_: Any) -> Any:
         raise ReadTimeoutError(endpoint_url=CANARY)
 
 
 @pytest.mark.parametrize("code", ["Throttling", "RequestLimitExceeded", None])
-def test_an_sts_that_has_too_much_to_do_or_is_silent_is_asked_later(counter: Counter, code: str | None) -> None:
+def test_a_throttled_or_unresponsive_sts_is_a_503(exchange_harness: ExchangeHarness, code: str | None) -> None:
     with stubbed("sts") as (client, stubber):
         if code is not None:
             stubber.add_client_error("assume_role", code, CANARY, 400)
-        counter.role = ClientRole(Silent() if code is None else client, ROLE, SECONDS)  # type: ignore[arg-type]
-        answer = counter.exchanges()
+        exchange_harness.role = ClientRole(UnresponsiveSts() if code is None else client, ROLE, SECONDS)  # type: ignore[arg-type]
+        answer = exchange_harness.exchange()
     assert answer.refusal == (503, "UNAVAILABLE", [])
-    assert answer.headers["Retry-After"] == str(RETRY_SECONDS)
+    assert answer.headers["Retry-After"] == str(RETRY_AFTER_SECONDS)
     assert CANARY not in answer.text
 
 
 @pytest.mark.parametrize(("code", "cause"), [("AccessDenied", "refused"), ("RegionDisabledException", "unknown")])
-def test_an_sts_that_refuses_is_our_own_fault_and_tells_nothing(
-    counter: Counter, code: str, cause: str, capsys: pytest.CaptureFixture[str]
+def test_a_refusal_by_sts_is_a_500_without_details(
+    exchange_harness: ExchangeHarness, code: str, cause: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with stubbed("sts") as (client, stubber):
         stubber.add_client_error("assume_role", code, CANARY, 403)
-        counter.role = ClientRole(client, ROLE, SECONDS)
-        answer = counter.exchanges()
+        exchange_harness.role = ClientRole(client, ROLE, SECONDS)
+        answer = exchange_harness.exchange()
     assert answer.refusal == (500, "INTERNAL", [])
     logged = capsys.readouterr().out
     assert CANARY not in answer.text + logged
-    assert [(one["level"], one["cause"]) for one in map(json.loads, logged.splitlines()) if "cause" in one] == [
+    assert [(line["level"], line["cause"]) for line in map(json.loads, logged.splitlines()) if "cause" in line] == [
         ("ERROR", cause)
     ]
 
 
-def test_credentials_are_in_no_text_that_is_made_of_what_holds_them() -> None:
+def test_credentials_are_not_in_any_representation() -> None:
     expiration = datetime(2026, 1, 1, tzinfo=UTC)
     texts = [
-        repr(Credentials(CANARY, CANARY, CANARY, expiration)),
+        repr(SessionCredentials(CANARY, CANARY, CANARY, expiration)),
         repr(ExchangeRequest(token=CANARY, session_name=CANARY)),
     ]
     assert CANARY not in "".join(texts)
 
 
-# The function as it is deployed
+# The function with its environment
 
 
 @pytest.fixture
-def function(counter: Counter, monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter]:
+def configured_function(
+    exchange_harness: ExchangeHarness, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[ExchangeHarness]:
     variables = {
-        "ISSUER": counter.provider.issuer,
+        "ISSUER": exchange_harness.provider.issuer,
         "AUDIENCE": AUDIENCE,
-        "JWKS_URL": counter.provider.keys_url,
+        "JWKS_URL": exchange_harness.provider.keys_url,
         "CLIENT_ROLE": ROLE,
         "BUCKET_NAME": "recordings-of-its-own",
         "TABLE_NAME": "meetings-of-its-own",
@@ -248,19 +274,19 @@ def function(counter: Counter, monkeypatch: pytest.MonkeyPatch) -> Iterator[Coun
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    counter.provider.clock = clock.now
-    handler._rest.cache_clear()
-    yield counter
-    handler._rest.cache_clear()
+    exchange_harness.provider.clock = clock.now
+    handler._api.cache_clear()
+    yield exchange_harness
+    handler._api.cache_clear()
 
 
-def exchanged(token: str, name: str) -> Said:
-    return Said(handler.handler(asked(json.dumps({"token": token, "sessionName": name})), None))
+def call_function(token: str, name: str) -> ParsedResponse:
+    return ParsedResponse(handler.handler(api_gateway_event(json.dumps({"token": token, "sessionName": name})), None))
 
 
-def test_the_function_does_what_its_environment_says(function: Counter) -> None:
+def test_the_function_uses_its_environment(configured_function: ExchangeHarness) -> None:
     before = datetime.now(UTC)
-    answer = exchanged(function.provider.token(sub="ann"), "laptop")
+    answer = call_function(configured_function.provider.token(sub="ann"), "laptop")
     assert answer.headers["Access-Control-Allow-Origin"] == "https://one.example"
     body = answer.body
     assert (body["bucketName"], body["tableName"], body["region"]) == (
@@ -273,22 +299,22 @@ def test_the_function_does_what_its_environment_says(function: Counter) -> None:
     assert timedelta(seconds=1790) < expiration - before < timedelta(seconds=1900)
 
 
-def test_nothing_of_token_credentials_or_name_is_in_a_log_at_any_level(
-    function: Counter, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+def test_no_log_level_shows_tokens_credentials_or_session_names(
+    configured_function: ExchangeHarness, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    provider, name = function.provider, f"{CANARY} name"
-    tokens = [provider.token(sub=CANARY), *(make(provider) for make, _ in REFUSED.values())]
-    answers = [exchanged(token, name) for token in tokens] + [exchanged(tokens[0], "!")]
-    handler.handler(asked(f'{{"token": "{CANARY}", "sessionName": 5}}'), None)
-    handler.handler(asked(CANARY), None)
+    provider, name = configured_function.provider, f"{CANARY} name"
+    tokens = [provider.token(sub=CANARY), *(make(provider) for make, _ in REFUSED_TOKENS.values())]
+    answers = [call_function(token, name) for token in tokens] + [call_function(tokens[0], "!")]
+    handler.handler(api_gateway_event(f'{{"token": "{CANARY}", "sessionName": 5}}'), None)
+    handler.handler(api_gateway_event(CANARY), None)
     provider.rotate("third")
-    answers.append(exchanged(provider.token(sub=CANARY), name))
+    answers.append(call_function(provider.token(sub=CANARY), name))
     assert answers[0].status == 200
-    given = [answers[0].body[one] for one in ("accessKeyId", "secretAccessKey", "sessionToken", "user")]
+    given = [answers[0].body[field] for field in ("accessKeyId", "secretAccessKey", "sessionToken", "user")]
     parts = [part for token in tokens for part in token.split(".") if len(part) > 20]
     logged = capsys.readouterr()
     text = logged.out + logged.err + caplog.text
     assert "caller_refused" in text
-    for secret in [CANARY, sanitised(name), *given, *parts]:
+    for secret in [CANARY, sanitise_session_name(name), *given, *parts]:
         assert secret not in text

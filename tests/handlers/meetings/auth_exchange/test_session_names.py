@@ -1,4 +1,4 @@
-"""What sessions are called: whatever a client says, AWS takes what is left of it, or the client hears why not."""
+"""Tests of the role session names: the result is always valid for STS, or the client gets an error."""
 
 import re
 from functools import cache
@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from handlers.common.errors import to_field_problems
-from handlers.meetings.auth_exchange.session_names import LONGEST, MAX_GIVEN, SHORTEST, SessionName, sanitised
+from handlers.meetings.auth_exchange.session_names import (
+    MAX_INPUT_LENGTH,
+    MAX_LENGTH,
+    MIN_LENGTH,
+    SessionName,
+    sanitise_session_name,
+)
 
 ADAPTER: TypeAdapter[str] = TypeAdapter(SessionName)
 ALLOWED = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789=,.@_-"
@@ -19,8 +25,8 @@ ANY_TEXT = st.text(st.characters()) | st.text(st.sampled_from(ALLOWED + " /:+ü\
 
 
 @cache
-def of_sts() -> Any:
-    """What STS says of a session's name."""
+def sts_limits() -> Any:
+    """Return the limits of session names from the API model of STS."""
     return botocore.session.get_session().get_service_model("sts").shape_for("roleSessionNameType").metadata
 
 
@@ -28,28 +34,28 @@ def of_sts() -> Any:
 @example("")
 @example("ann\n")
 @example("x" * 65)
-@example("\u017ftreet \u212a")  # letters that become ASCII where case is folded
-def test_only_allowed_characters_are_left_in_their_order_and_not_too_many(name: str) -> None:
-    kept = [one for one in name if one in ALLOWED]
-    assert sanitised(name) == "".join(kept)[:LONGEST]
+@example("\u017ftreet \u212a")  # letters that case folding turns into ASCII
+def test_forbidden_characters_are_removed_and_long_names_are_cut(name: str) -> None:
+    kept = [character for character in name if character in ALLOWED]
+    assert sanitise_session_name(name) == "".join(kept)[:MAX_LENGTH]
 
 
-@given(st.text(st.sampled_from(ALLOWED), min_size=SHORTEST, max_size=LONGEST))
-def test_a_name_that_may_be_is_used_as_it_is(name: str) -> None:
+@given(st.text(st.sampled_from(ALLOWED), min_size=MIN_LENGTH, max_size=MAX_LENGTH))
+def test_a_valid_name_is_not_changed(name: str) -> None:
     assert ADAPTER.validate_python(name) == name
 
 
 @given(ANY_TEXT)
 @example("é" * 10)
 @example("a")
-@example("a" * MAX_GIVEN)
-@example("a" * (MAX_GIVEN + 1))
-def test_what_is_read_is_what_sts_takes_or_nothing(name: str) -> None:
-    metadata = of_sts()
+@example("a" * MAX_INPUT_LENGTH)
+@example("a" * (MAX_INPUT_LENGTH + 1))
+def test_every_accepted_name_is_valid_for_sts(name: str) -> None:
+    metadata = sts_limits()
     try:
         used = ADAPTER.validate_python(name)
     except ValidationError as error:
-        assert len(sanitised(name)) < SHORTEST or len(name) > MAX_GIVEN
+        assert len(sanitise_session_name(name)) < MIN_LENGTH or len(name) > MAX_INPUT_LENGTH
         [problem] = to_field_problems(error)
         assert problem.rule == "Needs at least 2 of a-z, A-Z, 0-9, =,.@_- and at most 1000 characters"
     else:
@@ -58,6 +64,6 @@ def test_what_is_read_is_what_sts_takes_or_nothing(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [None, 5, ["ab"], b"ab\xff"])
-def test_what_is_no_text_is_no_name(name: Any) -> None:
+def test_a_name_must_be_a_string(name: Any) -> None:
     with pytest.raises(ValidationError):
         ADAPTER.validate_python(name)

@@ -1,14 +1,20 @@
-"""An action item is kept with what was said, and once."""
+"""Tests of the verification and the merge of action items."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.common.text.text_windows import Window, WindowSizes, split_into_windows
-from handlers.meetings.bedrock_summarize.action_items import Checked, Placed, checked, merged, same_owner
-from handlers.meetings.bedrock_summarize.model_answers import SaidItem
+from handlers.meetings.bedrock_summarize.action_items import (
+    LocatedActionItem,
+    VerifiedItems,
+    is_same_owner,
+    merge_items,
+    verify_items,
+)
+from handlers.meetings.bedrock_summarize.model_answers import ModelActionItem
 from handlers.meetings.bedrock_summarize.summary import ActionItem
-from handlers.meetings.bedrock_summarize.transcript import Said
+from handlers.meetings.bedrock_summarize.transcript import TranscriptSegment
 
 TEXTS = (
     "Good morning.",
@@ -17,83 +23,91 @@ TEXTS = (
     "Anna will send the report, by Friday.",
 )
 SAID = tuple(
-    Said(speaker=f"spk_{at % 2}", start_ms=at * 1_000, end_ms=at * 1_000 + 900, text=text)
+    TranscriptSegment(speaker=f"spk_{at % 2}", start_ms=at * 1_000, end_ms=at * 1_000 + 900, text=text)
     for at, text in enumerate(TEXTS)
 )
 WHOLE = Window(0, 0, len(SAID), SAID)
 FIRST, SECOND = split_into_windows(SAID, WindowSizes(40, 60_000, 30))[:2]
-"""The first has two pieces and the third as what follows."""
+"""Overlapping windows. The first contains two segments, and the third segment as its overlap."""
 
 
-def said(quote: str, at: int | None = None, text: str = "Do it", owner: str | None = None) -> SaidItem:
-    return SaidItem.model_validate({"text": text, "owner": owner, "due": "by\nFriday", "quote": quote, "said": at})
+def model_item(quote: str, at: int | None = None, text: str = "Do it", owner: str | None = None) -> ModelActionItem:
+    return ModelActionItem.model_validate(
+        {"text": text, "owner": owner, "due": "by\nFriday", "quote": quote, "said": at}
+    )
 
 
-def kept(*items: SaidItem, window: Window[Said] = WHOLE) -> list[ActionItem]:
-    return [one.item for one in checked(items, window).placed]
+def verified(*items: ModelActionItem, window: Window[TranscriptSegment] = WHOLE) -> list[ActionItem]:
+    return [item.item for item in verify_items(items, window).items]
 
 
-def test_what_is_kept_are_the_words_that_were_said_and_their_time() -> None:
-    (one,) = kept(said("I WILL book the room", owner="  spk_0\u0007 "))
+def test_a_verified_item_has_the_transcripts_words_and_time() -> None:
+    (one,) = verified(model_item("I WILL book the room", owner="  spk_0\u0007 "))
     assert (one.quote.text, one.quote.start_ms) == ("I will book “the room", 2_000)
     assert (one.owner, one.due) == ("spk_0", "by Friday")
-    (blank,) = kept(said("I will book the room", owner=" \u0000"))
+    (blank,) = verified(model_item("I will book the room", owner=" \u0000"))
     assert blank.owner is None
 
 
 @pytest.mark.parametrize("quote", ["I will book a room", "report room", "room", "...", "spk_0 I will book"])
-def test_a_quote_that_was_not_said_drops_its_item(quote: str) -> None:
-    found = checked([said(quote), said("I will book the room")], WHOLE)
-    assert (len(found.placed), found.dropped) == (1, 1)
+def test_an_item_is_dropped_if_its_quote_was_not_said(quote: str) -> None:
+    found = verify_items([model_item(quote), model_item("I will book the room")], WHOLE)
+    assert (len(found.items), found.dropped) == (1, 1)
 
 
-def test_a_quote_that_was_said_in_another_part_was_not_said_in_this_one() -> None:
-    assert kept(said("I will book the room"), window=Window(0, 0, 2, SAID[:2])) == []
+def test_a_quote_from_another_part_is_not_found() -> None:
+    assert verified(model_item("I will book the room"), window=Window(0, 0, 2, SAID[:2])) == []
 
 
 @pytest.mark.parametrize(("at", "start_ms"), [(None, 1_000), (1, 1_000), (3, 3_000), (99, 3_000)])
-def test_of_two_places_the_one_counts_that_the_model_means(at: int | None, start_ms: int) -> None:
-    assert kept(said("Anna will send the report", at))[0].quote.start_ms == start_ms
+def test_the_models_line_number_selects_one_of_two_occurrences(at: int | None, start_ms: int) -> None:
+    assert verified(model_item("Anna will send the report", at))[0].quote.start_ms == start_ms
     later = Window(1, 1, 3, SAID[1:])
-    assert kept(said("Anna will send the report", at), window=later)[0].quote.start_ms == start_ms
+    assert verified(model_item("Anna will send the report", at), window=later)[0].quote.start_ms == start_ms
 
 
-def placed(window: Window[Said], *items: SaidItem) -> tuple[Placed, ...]:
-    return checked(items, window).placed
+def locate(window: Window[TranscriptSegment], *items: ModelActionItem) -> tuple[LocatedActionItem, ...]:
+    return verify_items(items, window).items
 
 
-def texts(*parts: tuple[Placed, ...]) -> list[str]:
-    return [one.item.text for one in merged(parts)]
+def texts(*parts: tuple[LocatedActionItem, ...]) -> list[str]:
+    return [item.item.text for item in merge_items(parts)]
 
 
-def test_what_two_overlapping_parts_found_is_one() -> None:
+def test_an_item_that_overlapping_parts_found_is_kept_once() -> None:
     assert (FIRST.core_count, len(FIRST.passages), SECOND.first) == (1, 2, 1)
-    here = placed(FIRST, said("send the report", 1, "Send it", "Anna"))
-    there = placed(SECOND, said("Anna will send the report", 1, "Send the report", "Anna Berg"))
-    assert here[0].ahead
-    assert not there[0].ahead
+    here = locate(FIRST, model_item("send the report", 1, "Send it", "Anna"))
+    there = locate(SECOND, model_item("Anna will send the report", 1, "Send the report", "Anna Berg"))
+    assert here[0].in_overlap
+    assert not there[0].in_overlap
     assert texts(here, there) == ["Send the report"], "the later part has it whole"
     assert texts(here, ()) == ["Send it"], "and what it did not find stays"
 
 
-def test_two_owners_of_one_sentence_have_an_item_each() -> None:
-    here = placed(FIRST, said("send the report", 1, "Send it", "Anna"))
-    there = placed(SECOND, said("send the report", 1, "Send it too", "Bob"))
+def test_two_owners_of_the_same_sentence_have_separate_items() -> None:
+    here = locate(FIRST, model_item("send the report", 1, "Send it", "Anna"))
+    there = locate(SECOND, model_item("send the report", 1, "Send it too", "Bob"))
     assert texts(here, there) == ["Send it", "Send it too"]
-    both = placed(WHOLE, said("send the report", 1, "Send it"), said("send the report", 1, "Print it"))
+    both = locate(WHOLE, model_item("send the report", 1, "Send it"), model_item("send the report", 1, "Print it"))
     assert texts(both) == ["Send it", "Print it"], "one part may find two in a sentence"
 
 
-def test_what_is_agreed_twice_is_listed_where_it_was_said_first() -> None:
-    found = merged(
-        [placed(WHOLE, said("send the report", 3, "Send: the report!"), said("send the report", 1, "send the report"))]
+def test_a_repeated_agreement_is_listed_at_its_first_occurrence() -> None:
+    found = merge_items(
+        [
+            locate(
+                WHOLE,
+                model_item("send the report", 3, "Send: the report!"),
+                model_item("send the report", 1, "send the report"),
+            )
+        ]
     )
-    assert [one.item.quote.start_ms for one in found] == [1_000]
+    assert [located.item.quote.start_ms for located in found] == [1_000]
 
 
-def test_items_are_in_the_order_in_which_they_were_said() -> None:
-    room, report = said("book the room", 2, "Book"), said("send the report", 1, "Send")
-    assert texts(placed(WHOLE, room, report)) == ["Send", "Book"]
+def test_items_are_in_the_order_of_the_transcript() -> None:
+    room, report = model_item("book the room", 2, "Book"), model_item("send the report", 1, "Send")
+    assert texts(locate(WHOLE, room, report)) == ["Send", "Book"]
 
 
 @pytest.mark.parametrize(
@@ -110,22 +124,23 @@ def test_items_are_in_the_order_in_which_they_were_said() -> None:
         (None, "Anna", False),
     ],
 )
-def test_a_first_name_fits_the_whole_one(one: str | None, other: str | None, same: bool) -> None:
-    assert same_owner(one, other) is same_owner(other, one) is same
+def test_a_first_name_matches_the_full_name(one: str | None, other: str | None, same: bool) -> None:
+    assert is_same_owner(one, other) is is_same_owner(other, one) is same
 
 
 @given(st.data())
-def test_each_item_of_all_parts_is_kept_once(data: st.DataObject) -> None:
+def test_merging_keeps_every_item_once(data: st.DataObject) -> None:
     count = data.draw(st.integers(1, 12))
     passages = tuple(
-        Said(speaker="spk_0", start_ms=at, end_ms=at, text=f"thing number{at} is mine") for at in range(count)
+        TranscriptSegment(speaker="spk_0", start_ms=at, end_ms=at, text=f"thing number{at} is mine")
+        for at in range(count)
     )
     cut = split_into_windows(
         passages, WindowSizes(data.draw(st.integers(1, 60)), 10_000, data.draw(st.integers(0, 60)))
     )
-    parts: list[Checked] = []
+    parts: list[VerifiedItems] = []
     for window in cut:
         numbers = range(window.first, window.first + len(window.passages))
-        items = [said(f"number{at} is mine", at, f"Do {at}") for at in data.draw(st.permutations(numbers))]
-        parts.append(checked(items, window))
-    assert texts(*(one.placed for one in parts)) == [f"Do {at}" for at in range(count)]
+        items = [model_item(f"number{at} is mine", at, f"Do {at}") for at in data.draw(st.permutations(numbers))]
+        parts.append(verify_items(items, window))
+    assert texts(*(part.items for part in parts)) == [f"Do {at}" for at in range(count)]

@@ -1,4 +1,4 @@
-"""The summary's settings hold together, and one model serves both tasks unless another is named."""
+"""Tests of the summary function's environment variables."""
 
 from typing import Any
 
@@ -7,32 +7,34 @@ from pydantic import ValidationError
 
 from handlers.common.bedrock.converse import Guardrail, InferenceOptions
 from handlers.meetings.bedrock_summarize.environment import HAIKU, SONNET, SummaryEnvironment
-from handlers.meetings.bedrock_summarize.handler import reading
+from handlers.meetings.bedrock_summarize.handler import summary_settings
 
 NEEDED = {"BUCKET_NAME": "recordings", "STACK": "test"}
 
 
-def test_sonnet_serves_both_tasks_until_haiku_is_named() -> None:
+def test_sonnet_is_the_default_for_both_tasks() -> None:
     plain = SummaryEnvironment.model_validate(NEEDED)
     assert (plain.summary_model_id, plain.action_model_id) == (SONNET, SONNET)
-    assert reading(plain).style.transcript_kept
+    assert summary_settings(plain).style.transcript_cached
     named = SummaryEnvironment.model_validate({**NEEDED, "ACTION_MODEL_ID": HAIKU})
-    assert (reading(named).summary_model, reading(named).action_model) == (SONNET, HAIKU)
-    assert not reading(named).style.transcript_kept
+    assert (summary_settings(named).summary_model, summary_settings(named).action_model) == (SONNET, HAIKU)
+    assert not summary_settings(named).style.transcript_cached
 
 
-def test_how_models_are_asked_is_the_environments() -> None:
+def test_the_environment_sets_the_models_and_limits() -> None:
     guarded = {
         **NEEDED,
         "GUARDRAIL_ID": "g",
         "GUARDRAIL_VERSION": "1",
         "MAX_OUTPUT_TOKENS": "500",
     }
-    assert reading(SummaryEnvironment.model_validate(guarded)).manner == InferenceOptions(500, Guardrail("g", "1"))
-    assert reading(SummaryEnvironment.model_validate(NEEDED)).manner == InferenceOptions(4_000)
+    assert summary_settings(SummaryEnvironment.model_validate(guarded)).manner == InferenceOptions(
+        500, Guardrail("g", "1")
+    )
+    assert summary_settings(SummaryEnvironment.model_validate(NEEDED)).manner == InferenceOptions(4_000)
 
 
-def test_what_is_written_is_read_back() -> None:
+def test_the_variables_of_an_environment_can_be_read_back() -> None:
     whole = SummaryEnvironment.model_validate({**NEEDED, "GUARDRAIL_ID": "g", "GUARDRAIL_VERSION": "DRAFT"})
     assert SummaryEnvironment.model_validate(whole.variables()) == whole
 
@@ -52,6 +54,6 @@ def test_what_is_written_is_read_back() -> None:
         {"BUCKET_NAME": None},
     ],
 )
-def test_settings_that_do_not_hold_together_are_refused(changed: dict[str, Any]) -> None:
+def test_contradictory_settings_are_rejected(changed: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         SummaryEnvironment.model_validate({**NEEDED, **changed})

@@ -1,4 +1,4 @@
-"""An answer about a meeting has the form of its task, or is refused in words that quote nothing of it."""
+"""Tests of the parsers of the model's answers: valid forms are accepted, and problems quote nothing of the answer."""
 
 import json
 from enum import StrEnum
@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from handlers.common.bedrock.model_answers import AnswerJsonProblem, UnusableAnswer
 from handlers.meetings.bedrock_summarize.model_answers import (
-    MAX_ANSWER,
+    MAX_ANSWER_CHARACTERS,
     MAX_ITEMS,
-    MAX_SUMMARY,
-    Problem,
-    Task,
-    items_of,
-    summary_of,
+    MAX_SUMMARY_CHARACTERS,
+    AnswerProblem,
+    SummaryTask,
+    parse_items,
+    parse_summary,
 )
 
 CANARY = "canary"
@@ -28,17 +28,17 @@ def answer(task: str = "actionItems", **changed: Any) -> str:
     return json.dumps({"task": task, "part": PART, "items": [ITEM], "summary": "They met.", **changed})
 
 
-def problem(text: str, task: Task = Task.ACTION_ITEMS, *, patient: bool = False) -> StrEnum:
-    items = task is Task.ACTION_ITEMS
+def problem(text: str, task: SummaryTask = SummaryTask.ACTION_ITEMS, *, patient: bool = False) -> StrEnum:
+    items = task is SummaryTask.ACTION_ITEMS
     with pytest.raises(UnusableAnswer) as caught:
-        items_of(text, PART, patient=patient) if items else summary_of(text, task, PART)
+        parse_items(text, PART, patient=patient) if items else parse_summary(text, task, PART)
     assert caught.value.__context__ is None, "what it was raised from may hold the answer"
     assert CANARY not in str(caught.value) + caught.value.problem.value
     return caught.value.problem
 
 
-def test_action_items_are_read() -> None:
-    found = items_of(f"```json\n{answer()}\n```", PART, patient=False)
+def test_action_items_are_parsed() -> None:
+    found = parse_items(f"```json\n{answer()}\n```", PART, patient=False)
     (one,) = found.items
     assert (one.text, one.owner, one.due, one.quote, one.said) == (
         "Call Bob",
@@ -47,42 +47,42 @@ def test_action_items_are_read() -> None:
         "I will call Bob",
         3,
     )
-    assert items_of(answer(items=[]), PART, patient=False).items == ()
+    assert parse_items(answer(items=[]), PART, patient=False).items == ()
     bare = {"text": "Call Bob", "quote": "I will call Bob", "owner": None}
-    assert items_of(answer(items=[bare]), PART, patient=False).items[0].owner is None
+    assert parse_items(answer(items=[bare]), PART, patient=False).items[0].owner is None
 
 
-@pytest.mark.parametrize("task", [Task.SUMMARY, Task.COMBINE])
-def test_a_summary_is_a_line_a_paragraph_without_what_no_store_takes(task: Task) -> None:
+@pytest.mark.parametrize("task", [SummaryTask.SUMMARY, SummaryTask.COMBINE])
+def test_a_summary_has_one_line_per_paragraph_and_no_control_characters(task: SummaryTask) -> None:
     text = "They  met.\r\n\n \u0007It\tended.\ud800\n"
-    assert summary_of(answer(task.value, summary=text), task, PART) == "They met.\nIt ended."
+    assert parse_summary(answer(task.value, summary=text), task, PART) == "They met.\nIt ended."
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("", AnswerJsonProblem.EMPTY),
-        ("x" * (MAX_ANSWER + 1), AnswerJsonProblem.TOO_LONG),
+        ("x" * (MAX_ANSWER_CHARACTERS + 1), AnswerJsonProblem.TOO_LONG),
         (f"Sure! {answer(note=CANARY)}", AnswerJsonProblem.NO_JSON),
-        (f'["{CANARY}"]', Problem.NO_OBJECT),
-        (json.dumps({"task": "actionItems", "items": [CANARY]}), Problem.NO_OBJECT),
-        (answer(items=CANARY), Problem.NO_OBJECT),
-        (answer(items=None), Problem.NO_OBJECT),
-        (answer(part=CANARY), Problem.OTHER_TASK),
-        (answer(part=""), Problem.OTHER_TASK),
-        (answer("summary"), Problem.OTHER_TASK),
-        (answer(items=[ITEM] * (MAX_ITEMS + 1)), Problem.TOO_MANY),
+        (f'["{CANARY}"]', AnswerProblem.NO_OBJECT),
+        (json.dumps({"task": "actionItems", "items": [CANARY]}), AnswerProblem.NO_OBJECT),
+        (answer(items=CANARY), AnswerProblem.NO_OBJECT),
+        (answer(items=None), AnswerProblem.NO_OBJECT),
+        (answer(part=CANARY), AnswerProblem.OTHER_TASK),
+        (answer(part=""), AnswerProblem.OTHER_TASK),
+        (answer("summary"), AnswerProblem.OTHER_TASK),
+        (answer(items=[ITEM] * (MAX_ITEMS + 1)), AnswerProblem.TOO_MANY),
     ],
 )
-def test_what_has_another_form_is_refused_however_patient_one_is(text: str, expected: StrEnum) -> None:
+def test_an_answer_of_another_form_is_always_refused(text: str, expected: StrEnum) -> None:
     assert problem(text) is expected
     assert problem(text, patient=True) is expected
 
 
-@pytest.mark.parametrize("summary", [None, 7, [CANARY], "", " \n\t", "\u0000", CANARY * MAX_SUMMARY])
-def test_what_is_no_summary_is_refused(summary: object) -> None:
-    assert problem(answer("summary", summary=summary), Task.SUMMARY) is Problem.NO_SUMMARY
-    assert problem(answer("combine", summary=summary), Task.SUMMARY) is Problem.OTHER_TASK
+@pytest.mark.parametrize("summary", [None, 7, [CANARY], "", " \n\t", "\u0000", CANARY * MAX_SUMMARY_CHARACTERS])
+def test_an_invalid_summary_is_refused(summary: object) -> None:
+    assert problem(answer("summary", summary=summary), SummaryTask.SUMMARY) is AnswerProblem.NO_SUMMARY
+    assert problem(answer("combine", summary=summary), SummaryTask.SUMMARY) is AnswerProblem.OTHER_TASK
 
 
 BAD_ITEMS: list[object] = [
@@ -106,16 +106,16 @@ BAD_ITEMS: list[object] = [
 
 
 @pytest.mark.parametrize("bad", BAD_ITEMS)
-def test_an_item_that_is_none_is_a_problem_once_and_then_passed_over(bad: object) -> None:
-    assert problem(answer(items=[ITEM, bad])) is Problem.BAD_ITEM
-    found = items_of(answer(items=[bad, ITEM]), PART, patient=True)
+def test_a_malformed_item_is_refused_first_and_skipped_in_the_second_answer(bad: object) -> None:
+    assert problem(answer(items=[ITEM, bad])) is AnswerProblem.BAD_ITEM
+    found = parse_items(answer(items=[bad, ITEM]), PART, patient=True)
     assert (len(found.items), found.malformed) == (1, 1)
-    assert problem(answer(items=[bad]), patient=True) is Problem.BAD_ITEM
+    assert problem(answer(items=[bad]), patient=True) is AnswerProblem.BAD_ITEM
 
 
-def test_nothing_that_the_model_wrote_is_in_a_representation() -> None:
+def test_representations_do_not_contain_model_output() -> None:
     wrote = {"text": CANARY, "owner": CANARY, "due": CANARY, "quote": CANARY}
-    found = items_of(answer(items=[wrote]), PART, patient=False)
+    found = parse_items(answer(items=[wrote]), PART, patient=False)
     assert CANARY not in repr(found)
     assert CANARY not in repr(found.items[0])
 
@@ -129,10 +129,10 @@ VALUES = st.recursive(
 
 @given(st.text(max_size=60) | st.builds(lambda items, summary: answer(items=items, summary=summary), VALUES, VALUES))
 @example('{"task": "actionItems", "part": "77ab01c2d3e4", "items": [{"text": "\\ud800", "quote": "\\ud800"}]}')
-def test_whatever_is_answered_it_is_an_answer_or_is_refused(text: str) -> None:
+def test_any_answer_is_parsed_or_refused(text: str) -> None:
     for patient in (False, True):
         try:
-            items_of(text, PART, patient=patient)
-            summary_of(text.replace("actionItems", "summary"), Task.SUMMARY, PART).encode()
+            parse_items(text, PART, patient=patient)
+            parse_summary(text.replace("actionItems", "summary"), SummaryTask.SUMMARY, PART).encode()
         except UnusableAnswer as bad:
-            assert isinstance(bad.problem, Problem | AnswerJsonProblem)  # noqa: PT017 - either outcome is right, nothing else is
+            assert isinstance(bad.problem, AnswerProblem | AnswerJsonProblem)  # noqa: PT017 - both outcomes are valid

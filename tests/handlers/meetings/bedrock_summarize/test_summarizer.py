@@ -1,4 +1,4 @@
-"""A meeting is summarised once, goes on where it broke off, and nothing of it is in a log or an exception."""
+"""Tests of the summariser: it works once, continues after an interruption, and discloses nothing."""
 
 import json
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from handlers.common.aws.service_faults import ServiceFault
-from handlers.meetings.bedrock_summarize.summary import ActionItem, Quoted, Tokens
+from handlers.meetings.bedrock_summarize.summary import ActionItem, SummaryTokens, TranscriptQuote
 from handlers.meetings.bedrock_summarize.workflow_event import SummaryOutcome, SummaryRequest
 from handlers.meetings.metrics import INPUT_TOKENS, OUTPUT_TOKENS
 from handlers.meetings.summary_errors import (
@@ -18,23 +18,23 @@ from handlers.meetings.summary_errors import (
     TranscriptMissing,
     TranscriptUnreadable,
 )
-from tests.handlers.meetings.bedrock_summarize.summary_setup import (
+from tests.handlers.meetings.bedrock_summarize.summary_harness import (
     ANSWER_SECONDS,
     HAIKU,
-    MEETING,
     RECORDING,
     REMAINING_MS,
     REPORT,
     SONNET,
-    Answering,
-    Drawer,
+    SPOKEN_MEETING,
+    AnswerFunction,
     Line,
-    Oracle,
+    MemoryStore,
     Scripted,
-    Stage,
-    answering,
-    item,
-    lines,
+    ScriptedModel,
+    SummaryHarness,
+    action_item,
+    answer_with,
+    prompt_lines,
 )
 from tests.handlers.meetings.sample_transcripts import Turn, turns
 
@@ -42,120 +42,126 @@ CANARY = "canary"
 
 
 @pytest.fixture
-def stage() -> Stage:
-    return Stage()
+def harness() -> SummaryHarness:
+    return SummaryHarness()
 
 
 @pytest.fixture
-def asked(stage: Stage) -> SummaryRequest:
-    return stage.transcribed(MEETING)
+def asked(harness: SummaryHarness) -> SummaryRequest:
+    return harness.store_part_transcripts(SPOKEN_MEETING)
 
 
-def cause(stage: Stage, asked: SummaryRequest, kind: type[SummaryFailed], **changed: Any) -> str:
+def failure_cause(harness: SummaryHarness, asked: SummaryRequest, kind: type[SummaryFailed], **changed: Any) -> str:
     with pytest.raises(kind) as caught:
-        stage.summarize(asked, **changed)
+        harness.summarize(asked, **changed)
     assert type(caught.value) is kind, "the workflow knows it by this name"
     assert caught.value.__context__ is None, "what it was raised from may hold what was said"
     assert CANARY not in str(caught.value)
-    assert RECORDING.summary not in stage.drawer.objects
+    assert RECORDING.summary_key not in harness.store.objects
     return str(caught.value)
 
 
-def test_a_meeting_has_a_transcript_a_summary_and_action_items(stage: Stage, asked: SummaryRequest) -> None:
-    result = stage.summarize(asked)
+def test_a_meeting_has_a_transcript_a_summary_and_action_items(harness: SummaryHarness, asked: SummaryRequest) -> None:
+    result = harness.summarize(asked)
     assert result.outcome is SummaryOutcome.SUMMARIZED
-    assert (result.transcript_key, result.summary_key) == (RECORDING.transcript, RECORDING.summary)
+    assert (result.transcript_key, result.summary_key) == (RECORDING.transcript_key, RECORDING.summary_key)
     assert (result.action_items, result.dropped, result.made) == (2, 0, True)
-    assert [one.text for one in stage.transcript.said] == [turn.text for turn in MEETING]
-    assert stage.summary.summary == "They met."
-    report, room = stage.summary.action_items
-    quote = Quoted(text="Anna will send the report by Friday", start_ms=MEETING[1].start_ms)
+    assert [segment.text for segment in harness.transcript.said] == [turn.text for turn in SPOKEN_MEETING]
+    assert harness.summary.summary == "They met."
+    report, room = harness.summary.action_items
+    quote = TranscriptQuote(text="Anna will send the report by Friday", start_ms=SPOKEN_MEETING[1].start_ms)
     assert report == ActionItem(text="Send the report", owner="Anna", due="by Friday", quote=quote)
     assert (room.owner, room.due) == ("spk_0", None)
-    assert (stage.summary.summary_model, stage.summary.action_model) == (SONNET, SONNET)
+    assert (harness.summary.summary_model, harness.summary.action_model) == (SONNET, SONNET)
 
 
-def test_a_repeat_finds_the_summary_and_pays_nothing(stage: Stage, asked: SummaryRequest) -> None:
-    first = stage.summarize(asked)
-    before = dict(stage.drawer.objects)
+def test_a_repeated_call_returns_the_stored_summary_without_model_requests(
+    harness: SummaryHarness, asked: SummaryRequest
+) -> None:
+    first = harness.summarize(asked)
+    before = dict(harness.store.objects)
     changes: list[dict[str, Any]] = [{}, {"action_model": HAIKU}]
     for changed in changes:
-        assert stage.summarize(asked, **changed) == first.model_copy(update={"made": False})
-    assert (len(stage.sonnet.asked), len(stage.meter.told), stage.drawer.objects) == (2, 2, before)
-    assert not stage.haiku.asked, "another setting makes no other summary of it"
+        assert harness.summarize(asked, **changed) == first.model_copy(update={"made": False})
+    assert (len(harness.sonnet.requests), len(harness.metrics.sent), harness.store.objects) == (2, 2, before)
+    assert not harness.haiku.requests, "another setting makes no other summary of it"
 
 
-def test_where_nothing_is_said_no_model_is_asked(stage: Stage) -> None:
-    asked = stage.transcribed((), ())
+def test_an_empty_transcript_causes_no_model_request(harness: SummaryHarness) -> None:
+    asked = harness.store_part_transcripts((), ())
     for _ in range(2):
-        result = stage.summarize(asked)
+        result = harness.summarize(asked)
         assert (result.outcome, result.summary_key) == (SummaryOutcome.NOTHING_SAID, None)
-        assert stage.transcript.said == ()
-    assert not stage.sonnet.asked
-    assert not stage.meter.told
+        assert harness.transcript.said == ()
+    assert not harness.sonnet.requests
+    assert not harness.metrics.sent
 
 
-def test_what_it_cost_is_told_once_with_all_that_was_read(stage: Stage, asked: SummaryRequest) -> None:
-    result = stage.summarize(asked)
-    assert [(one.name, one.value, one.user) for one in stage.meter.told] == [
+def test_the_token_metrics_are_sent_once_and_include_cached_tokens(
+    harness: SummaryHarness, asked: SummaryRequest
+) -> None:
+    result = harness.summarize(asked)
+    assert [(metric.name, metric.value, metric.user) for metric in harness.metrics.sent] == [
         (INPUT_TOKENS, 2 * 1_101, None),
         (OUTPUT_TOKENS, 20, None),
     ]
-    cost = Tokens(input_tokens=200, output_tokens=20, cache_read_tokens=2_000, cache_write_tokens=2)
-    assert stage.summary.tokens == cost
-    assert Tokens.model_validate(result.model_dump()) == cost
+    cost = SummaryTokens(input_tokens=200, output_tokens=20, cache_read_tokens=2_000, cache_write_tokens=2)
+    assert harness.summary.tokens == cost
+    assert SummaryTokens.model_validate(result.model_dump()) == cost
 
 
-def test_two_models_do_a_task_each(stage: Stage, asked: SummaryRequest) -> None:
-    stage.summarize(asked, action_model=HAIKU)
-    assert (stage.sonnet.tasks, stage.haiku.tasks) == (["summary"], ["actionItems"])
-    assert stage.summary.action_model == HAIKU
+def test_two_models_each_do_one_task(harness: SummaryHarness, asked: SummaryRequest) -> None:
+    harness.summarize(asked, action_model=HAIKU)
+    assert (harness.sonnet.tasks, harness.haiku.tasks) == (["summary"], ["actionItems"])
+    assert harness.summary.action_model == HAIKU
 
 
-@pytest.mark.parametrize("wrong", [answering([REPORT], part="77ab01c2d3e4"), lambda _: CANARY])
-def test_an_answer_that_is_not_to_the_question_is_asked_for_once_more_and_then_refused(
-    stage: Stage, asked: SummaryRequest, wrong: Answering
+@pytest.mark.parametrize("wrong", [answer_with([REPORT], part="77ab01c2d3e4"), lambda _: CANARY])
+def test_an_invalid_answer_is_requested_once_more_and_then_refused(
+    harness: SummaryHarness, asked: SummaryRequest, wrong: AnswerFunction
 ) -> None:
-    stage.sonnet = Oracle([wrong, answering([REPORT])])
-    assert stage.summarize(asked).action_items == 1
-    assert stage.sonnet.tasks == ["summary", "summary", "actionItems"]
-    assert stage.summary.tokens.output_tokens == 30, "what could not be used was paid for"
+    harness.sonnet = ScriptedModel([wrong, answer_with([REPORT])])
+    assert harness.summarize(asked).action_items == 1
+    assert harness.sonnet.tasks == ["summary", "summary", "actionItems"]
+    assert harness.summary.tokens.output_tokens == 30, "what could not be used was paid for"
 
-    other = Stage(sonnet=Oracle([wrong]))
-    assert cause(other, other.transcribed(MEETING), SummaryUnusable) == "unusable_answer"
-    assert len(other.sonnet.asked) == 2
+    other = SummaryHarness(sonnet=ScriptedModel([wrong]))
+    assert failure_cause(other, other.store_part_transcripts(SPOKEN_MEETING), SummaryUnusable) == "unusable_answer"
+    assert len(other.sonnet.requests) == 2
 
 
-def test_in_the_end_single_items_that_are_none_are_passed_over(stage: Stage, asked: SummaryRequest) -> None:
-    stage.sonnet = Oracle([answering(), answering([{"text": 7}, REPORT])])
-    stage.drawer.broken = "summaries/"
-    cause(stage, asked, StorageFailed)
-    stage.drawer.broken = None
-    assert stage.summarize(asked).action_items == 1
-    assert len(stage.sonnet.asked) == 3, "what was kept is read as patiently as it was"
+def test_single_malformed_items_of_the_second_answer_are_skipped(
+    harness: SummaryHarness, asked: SummaryRequest
+) -> None:
+    harness.sonnet = ScriptedModel([answer_with(), answer_with([{"text": 7}, REPORT])])
+    harness.store.failing_prefix = "summaries/"
+    failure_cause(harness, asked, StorageFailed)
+    harness.store.failing_prefix = None
+    assert harness.summarize(asked).action_items == 1
+    assert len(harness.sonnet.requests) == 3, "what was kept is read as patiently as it was"
 
 
 @pytest.mark.parametrize("fault", [ServiceFault.THROTTLED, ServiceFault.UNAVAILABLE])
-def test_a_busy_model_is_waited_for_and_then_left_to_the_workflow(
-    stage: Stage, asked: SummaryRequest, fault: ServiceFault
+def test_a_busy_model_is_retried_and_then_left_to_the_workflow(
+    harness: SummaryHarness, asked: SummaryRequest, fault: ServiceFault
 ) -> None:
-    stage.sonnet = Oracle([fault, fault, answering([REPORT])])
-    assert stage.summarize(asked).made
-    assert stage.waits == [0.5, 1.0]
+    harness.sonnet = ScriptedModel([fault, fault, answer_with([REPORT])])
+    assert harness.summarize(asked).made
+    assert harness.waits == [0.5, 1.0]
 
-    other = Stage(sonnet=Oracle([fault]))
-    assert cause(other, other.transcribed(MEETING), ModelBusy) == fault.value
+    other = SummaryHarness(sonnet=ScriptedModel([fault]))
+    assert failure_cause(other, other.store_part_transcripts(SPOKEN_MEETING), ModelBusy) == fault.value
     assert 30 < sum(other.waits) < REMAINING_MS / 1000 / 3, "waiting in the workflow costs nothing"
 
 
-def test_an_answer_that_takes_too_long_is_asked_for_once_more_and_then_left_to_the_workflow(
-    stage: Stage, asked: SummaryRequest
+def test_a_timed_out_request_is_repeated_once_and_then_left_to_the_workflow(
+    harness: SummaryHarness, asked: SummaryRequest
 ) -> None:
-    stage.sonnet = Oracle([ServiceFault.TIMED_OUT])
-    assert cause(stage, asked, ModelBusy) == "timed_out"
-    assert len(stage.sonnet.asked) == 2, "each is paid for"
-    stage.sonnet = Oracle([ServiceFault.TIMED_OUT, answering([REPORT])])
-    assert stage.summarize(asked).made
+    harness.sonnet = ScriptedModel([ServiceFault.TIMED_OUT])
+    assert failure_cause(harness, asked, ModelBusy) == "timed_out"
+    assert len(harness.sonnet.requests) == 2, "each is paid for"
+    harness.sonnet = ScriptedModel([ServiceFault.TIMED_OUT, answer_with([REPORT])])
+    assert harness.summarize(asked).made
 
 
 @pytest.mark.parametrize(
@@ -165,113 +171,121 @@ def test_an_answer_that_takes_too_long_is_asked_for_once_more_and_then_left_to_t
         (ServiceFault.MISSING, "missing"),
         (ServiceFault.REJECTED, "rejected"),
         (ServiceFault.UNKNOWN, "unknown"),
-        ((answering(), "guardrail_intervened"), "guardrail"),
-        ((answering(), "content_filtered"), "filtered"),
-        ((answering(), "model_context_window_exceeded"), "too_large"),
+        ((answer_with(), "guardrail_intervened"), "guardrail"),
+        ((answer_with(), "content_filtered"), "filtered"),
+        ((answer_with(), "model_context_window_exceeded"), "too_large"),
     ],
 )
-def test_a_model_that_will_not_answer_is_asked_once(
-    stage: Stage, asked: SummaryRequest, scripted: Scripted, expected: str
+def test_a_refusal_by_the_model_is_not_retried(
+    harness: SummaryHarness, asked: SummaryRequest, scripted: Scripted, expected: str
 ) -> None:
-    stage.sonnet = Oracle([scripted])
-    assert cause(stage, asked, ModelRefused) == expected
-    assert len(stage.sonnet.asked) == 1
+    harness.sonnet = ScriptedModel([scripted])
+    assert failure_cause(harness, asked, ModelRefused) == expected
+    assert len(harness.sonnet.requests) == 1
 
 
-def test_no_question_begins_that_could_not_be_answered_in_time(stage: Stage, asked: SummaryRequest) -> None:
+def test_no_request_is_sent_without_enough_time_for_the_answer(harness: SummaryHarness, asked: SummaryRequest) -> None:
     with pytest.raises(ModelBusy, match="timed_out"):
-        stage.summarize(asked, remaining_ms=(ANSWER_SECONDS + 9) * 1_000)
-    assert not stage.sonnet.asked
-    assert stage.transcript.said, "what was done until then stays"
+        harness.summarize(asked, remaining_ms=(ANSWER_SECONDS + 9) * 1_000)
+    assert not harness.sonnet.requests
+    assert harness.transcript.said, "what was done until then stays"
 
 
-def test_what_was_answered_before_it_broke_off_is_not_asked_for_again(stage: Stage, asked: SummaryRequest) -> None:
-    stage.sonnet = Oracle([answering(summary="First."), ServiceFault.THROTTLED])
-    cause(stage, asked, ModelBusy)
-    stage.sonnet = Oracle([answering([REPORT], summary="Second.")])
-    assert stage.summarize(asked).made
-    assert stage.sonnet.tasks == ["actionItems"]
-    assert stage.summary.summary == "First."
-    assert stage.summary.tokens.output_tokens == 20, "what was paid for earlier counts too"
+def test_answers_from_before_an_interruption_are_not_requested_again(
+    harness: SummaryHarness, asked: SummaryRequest
+) -> None:
+    harness.sonnet = ScriptedModel([answer_with(summary="First."), ServiceFault.THROTTLED])
+    failure_cause(harness, asked, ModelBusy)
+    harness.sonnet = ScriptedModel([answer_with([REPORT], summary="Second.")])
+    assert harness.summarize(asked).made
+    assert harness.sonnet.tasks == ["actionItems"]
+    assert harness.summary.summary == "First."
+    assert harness.summary.tokens.output_tokens == 20, "what was paid for earlier counts too"
 
 
-def test_another_model_or_setting_is_another_question(stage: Stage, asked: SummaryRequest) -> None:
-    stage.drawer.broken = "summaries/"
-    cause(stage, asked, StorageFailed)
-    cause(stage, asked, StorageFailed)
-    assert len(stage.sonnet.asked) == 2
-    cause(stage, asked, StorageFailed, action_model=HAIKU)
-    assert stage.haiku.tasks == ["actionItems"]
-    assert stage.sonnet.tasks == ["summary", "actionItems", "summary"], "without a cache point it is asked anew"
+def test_another_model_or_setting_is_another_question(harness: SummaryHarness, asked: SummaryRequest) -> None:
+    harness.store.failing_prefix = "summaries/"
+    failure_cause(harness, asked, StorageFailed)
+    failure_cause(harness, asked, StorageFailed)
+    assert len(harness.sonnet.requests) == 2
+    failure_cause(harness, asked, StorageFailed, action_model=HAIKU)
+    assert harness.haiku.tasks == ["actionItems"]
+    assert harness.sonnet.tasks == ["summary", "actionItems", "summary"], "without a cache point it is asked anew"
 
 
-def test_an_answer_that_was_kept_and_is_none_any_more_is_asked_for_again(stage: Stage, asked: SummaryRequest) -> None:
-    stage.drawer.broken = "summaries/"
-    cause(stage, asked, StorageFailed)
-    first, second = (key for key in stage.drawer.objects if "/answers/" in key)
-    stage.drawer.objects[first] = b"{"
-    stage.drawer.objects[second] = json.dumps({"schemaVersion": 1, "text": CANARY, "tokens": {}}).encode()
-    stage.drawer.broken = None
-    assert stage.summarize(asked).made
-    assert stage.sonnet.tasks == ["summary", "actionItems"] * 2
+def test_a_stored_answer_that_became_invalid_is_requested_again(harness: SummaryHarness, asked: SummaryRequest) -> None:
+    harness.store.failing_prefix = "summaries/"
+    failure_cause(harness, asked, StorageFailed)
+    first, second = (key for key in harness.store.objects if "/answers/" in key)
+    harness.store.objects[first] = b"{"
+    harness.store.objects[second] = json.dumps({"schemaVersion": 1, "text": CANARY, "tokens": {}}).encode()
+    harness.store.failing_prefix = None
+    assert harness.summarize(asked).made
+    assert harness.sonnet.tasks == ["summary", "actionItems"] * 2
 
 
-def test_whoever_is_second_keeps_the_summary_of_the_first(stage: Stage, asked: SummaryRequest) -> None:
-    quicker = Stage(drawer=stage.drawer, sonnet=Oracle([answering(summary="Quicker.")]))
+def test_the_second_of_two_invocations_returns_the_summary_of_the_first(
+    harness: SummaryHarness, asked: SummaryRequest
+) -> None:
+    quicker = SummaryHarness(store=harness.store, sonnet=ScriptedModel([answer_with(summary="Quicker.")]))
 
     def slow(given: list[Line]) -> str:
         if given[-1]["task"] == "summary":
             quicker.summarize(asked)
-        return answering([REPORT], summary="Slower.")(given)
+        return answer_with([REPORT], summary="Slower.")(given)
 
-    stage.sonnet = Oracle([slow])
-    result = stage.summarize(asked)
-    assert (stage.summary.summary, result.made, result.action_items) == ("Quicker.", False, 0)
-    assert not stage.meter.told
-
-
-def test_a_transcript_that_is_there_is_not_made_again(stage: Stage, asked: SummaryRequest) -> None:
-    stage.sonnet = Oracle([ServiceFault.REFUSED])
-    cause(stage, asked, ModelRefused)
-    del stage.drawer.objects[RECORDING.part_transcript(0, "en-US")]
-    stage.sonnet = Oracle()
-    assert stage.summarize(asked).made
-    assert stage.drawer.written.count(RECORDING.transcript) == 1
+    harness.sonnet = ScriptedModel([slow])
+    result = harness.summarize(asked)
+    assert (harness.summary.summary, result.made, result.action_items) == ("Quicker.", False, 0)
+    assert not harness.metrics.sent
 
 
-def test_a_part_without_transcript_is_missing(stage: Stage) -> None:
-    asked = stage.transcribed(MEETING, MEETING)
-    del stage.drawer.objects[RECORDING.part_transcript(1, "en-US")]
-    assert cause(stage, asked, TranscriptMissing) == "part_missing"
-    assert RECORDING.transcript not in stage.drawer.objects, "half a transcript is none"
+def test_an_existing_transcript_is_not_replaced(harness: SummaryHarness, asked: SummaryRequest) -> None:
+    harness.sonnet = ScriptedModel([ServiceFault.REFUSED])
+    failure_cause(harness, asked, ModelRefused)
+    del harness.store.objects[RECORDING.part_transcript_key(0, "en-US")]
+    harness.sonnet = ScriptedModel()
+    assert harness.summarize(asked).made
+    assert harness.store.written.count(RECORDING.transcript_key) == 1
+
+
+def test_a_missing_part_raises_transcript_missing(harness: SummaryHarness) -> None:
+    asked = harness.store_part_transcripts(SPOKEN_MEETING, SPOKEN_MEETING)
+    del harness.store.objects[RECORDING.part_transcript_key(1, "en-US")]
+    assert failure_cause(harness, asked, TranscriptMissing) == "part_missing"
+    assert RECORDING.transcript_key not in harness.store.objects, "half a transcript is none"
 
 
 @pytest.mark.parametrize("data", [b"", CANARY.encode(), b'{"results": {"items": "canary"}}'])
-def test_a_part_that_is_no_transcript_is_refused(stage: Stage, asked: SummaryRequest, data: bytes) -> None:
-    stage.drawer.objects[RECORDING.part_transcript(0, "en-US")] = data
-    assert cause(stage, asked, TranscriptUnreadable) == "malformed"
+def test_a_malformed_part_raises_transcript_unreadable(
+    harness: SummaryHarness, asked: SummaryRequest, data: bytes
+) -> None:
+    harness.store.objects[RECORDING.part_transcript_key(0, "en-US")] = data
+    assert failure_cause(harness, asked, TranscriptUnreadable) == "malformed"
 
 
-def test_a_transcript_of_another_recording_is_refused(stage: Stage, asked: SummaryRequest) -> None:
-    other = Stage()
-    other.transcribed([*MEETING, Turn("spk_0", 600_000, "Much later.")])
-    stage.drawer.objects[RECORDING.part_transcript(0, "en-US")] = other.drawer.objects[
-        RECORDING.part_transcript(0, "en-US")
+def test_a_transcript_longer_than_its_part_is_refused(harness: SummaryHarness, asked: SummaryRequest) -> None:
+    other = SummaryHarness()
+    other.store_part_transcripts([*SPOKEN_MEETING, Turn("spk_0", 600_000, "Much later.")])
+    harness.store.objects[RECORDING.part_transcript_key(0, "en-US")] = other.store.objects[
+        RECORDING.part_transcript_key(0, "en-US")
     ]
-    assert cause(stage, asked, TranscriptUnreadable) == "bad_times"
+    assert failure_cause(harness, asked, TranscriptUnreadable) == "bad_times"
 
 
-@pytest.mark.parametrize("key", [RECORDING.summary, RECORDING.transcript])
-def test_what_stands_where_ours_should_is_not_read_as_ours(stage: Stage, asked: SummaryRequest, key: str) -> None:
-    stage.drawer.objects[key] = b'{"summary": 7, "said": "canary"}'
+@pytest.mark.parametrize("key", [RECORDING.summary_key, RECORDING.transcript_key])
+def test_an_unknown_object_in_place_of_an_output_is_refused(
+    harness: SummaryHarness, asked: SummaryRequest, key: str
+) -> None:
+    harness.store.objects[key] = b'{"summary": 7, "said": "canary"}'
     with pytest.raises(StorageFailed, match=r"^unreadable$") as caught:
-        stage.summarize(asked)
+        harness.summarize(asked)
     assert caught.value.__context__ is None
 
 
-def test_several_parts_of_the_sound_make_one_transcript(stage: Stage) -> None:
-    stage.summarize(stage.transcribed(MEETING, turns(("spk_0", "Anna will call Bob."))))
-    assert [one.speaker for one in stage.transcript.said] == ["1-spk_0", "1-spk_1", "1-spk_0", "2-spk_0"]
+def test_several_audio_parts_make_one_transcript(harness: SummaryHarness) -> None:
+    harness.summarize(harness.store_part_transcripts(SPOKEN_MEETING, turns(("spk_0", "Anna will call Bob."))))
+    assert [segment.speaker for segment in harness.transcript.said] == ["1-spk_0", "1-spk_1", "1-spk_0", "2-spk_0"]
 
 
 def long_meeting(count: int = 60) -> tuple[Turn, ...]:
@@ -282,74 +296,81 @@ def long_meeting(count: int = 60) -> tuple[Turn, ...]:
     return turns(*said)
 
 
-def promising(given: list[Line]) -> str:
-    """Finds each promise of what it is given, and tells the numbers of the lines in its summary."""
+def answer_promises(given: list[Line]) -> str:
+    """Return every promise in the given lines as an action item, and name the line numbers in the summary."""
     numbers = [line["said"] for line in given if "said" in line]
-    items = [item(f"Anna will do thing number{at} soon", owner="Anna", said=at) for at in numbers]
+    items = [action_item(f"Anna will do thing number{at} soon", owner="Anna", said=at) for at in numbers]
     parts = [line["text"] for line in given if "summaryOf" in line]
     told = " ".join(parts) if parts else f"From {numbers[0]} to {numbers[-1]}."
-    return answering(items, summary=told)(given)
+    return answer_with(items, summary=told)(given)
 
 
-def test_a_long_transcript_is_read_in_parts_that_become_one(stage: Stage) -> None:
-    stage.sonnet = Oracle([promising])
-    result = stage.summarize(stage.transcribed(long_meeting()), part_characters=1_000)
-    heads = [lines(one)[-1] for one in stage.sonnet.asked]
+def test_a_long_transcript_is_summarised_in_parts(harness: SummaryHarness) -> None:
+    harness.sonnet = ScriptedModel([answer_promises])
+    result = harness.summarize(harness.store_part_transcripts(long_meeting()), part_characters=1_000)
+    heads = [prompt_lines(request)[-1] for request in harness.sonnet.requests]
     count = heads[0]["count"]
     assert count > 4
     assert [head["index"] for head in heads if head["task"] == "summary"] == list(range(count))
-    assert stage.sonnet.tasks == ["summary", "actionItems"] * count + ["combine"]
-    assert all(sum(len(line.get("text", "")) for line in lines(one)) < 1_300 for one in stage.sonnet.asked[:-1])
+    assert harness.sonnet.tasks == ["summary", "actionItems"] * count + ["combine"]
+    assert all(
+        sum(len(line.get("text", "")) for line in prompt_lines(request)) < 1_300
+        for request in harness.sonnet.requests[:-1]
+    )
     assert result.action_items == 60, "each promise once, though parts overlap"
-    times = [one.quote.start_ms for one in stage.summary.action_items]
+    times = [action_item.quote.start_ms for action_item in harness.summary.action_items]
     assert times == sorted(times)
-    assert stage.summary.summary.startswith("From 0 to ")
-    assert stage.summary.tokens.output_tokens == 10 * (2 * count + 1)
+    assert harness.summary.summary.startswith("From 0 to ")
+    assert harness.summary.tokens.output_tokens == 10 * (2 * count + 1)
 
 
-def test_very_many_parts_are_combined_in_groups(stage: Stage) -> None:
-    stage.sonnet = Oracle([lambda given: answering(summary=given[-1]["part"] + " word" * 50)(given)])
-    stage.summarize(stage.transcribed(long_meeting(200)), part_characters=1_000)
-    combined = [lines(one)[:-1] for one in stage.sonnet.asked if lines(one)[-1]["task"] == "combine"]
+def test_the_summaries_of_many_parts_are_combined_in_groups(harness: SummaryHarness) -> None:
+    harness.sonnet = ScriptedModel([lambda given: answer_with(summary=given[-1]["part"] + " word" * 50)(given)])
+    harness.summarize(harness.store_part_transcripts(long_meeting(200)), part_characters=1_000)
+    combined = [
+        prompt_lines(request)[:-1]
+        for request in harness.sonnet.requests
+        if prompt_lines(request)[-1]["task"] == "combine"
+    ]
     assert len(combined) > 4
     assert all(len(given) > 1 for given in combined)
     assert all(sum(len(line["text"]) for line in given) <= 1_000 for given in combined)
 
 
-def test_a_long_transcript_goes_on_with_the_part_that_it_broke_off_at(stage: Stage) -> None:
-    asked = stage.transcribed(long_meeting())
-    stage.sonnet = Oracle([*[promising] * 5, ServiceFault.THROTTLED])
+def test_an_interrupted_summary_continues_with_the_next_part(harness: SummaryHarness) -> None:
+    asked = harness.store_part_transcripts(long_meeting())
+    harness.sonnet = ScriptedModel([*[answer_promises] * 5, ServiceFault.THROTTLED])
     with pytest.raises(ModelBusy):
-        stage.summarize(asked, part_characters=1_000)
-    stage.sonnet = Oracle([promising])
-    assert stage.summarize(asked, part_characters=1_000).action_items == 60
-    heads = [lines(one)[-1] for one in stage.sonnet.asked]
+        harness.summarize(asked, part_characters=1_000)
+    harness.sonnet = ScriptedModel([answer_promises])
+    assert harness.summarize(asked, part_characters=1_000).action_items == 60
+    heads = [prompt_lines(request)[-1] for request in harness.sonnet.requests]
     assert (heads[0]["task"], heads[0]["index"]) == ("actionItems", 2)
 
 
-def test_parts_that_are_read_at_once_make_the_same_summary() -> None:
+def test_concurrent_parts_give_the_same_summary() -> None:
     found = []
     for at_once in (1, 4):
-        one = Stage(sonnet=Oracle([promising]), at_once=at_once)
-        one.summarize(one.transcribed(long_meeting()), part_characters=1_000)
-        found.append((one.summary, sorted(one.sonnet.tasks), one.drawer.objects))
+        one = SummaryHarness(sonnet=ScriptedModel([answer_promises]), at_once=at_once)
+        one.summarize(one.store_part_transcripts(long_meeting()), part_characters=1_000)
+        found.append((one.summary, sorted(one.sonnet.tasks), one.store.objects))
     assert found[0] == found[1]
 
 
-def test_what_is_said_is_never_in_a_log(capsys: pytest.CaptureFixture[str], stage: Stage) -> None:
-    asked = stage.transcribed(turns(("spk_canary", "The canary sings. Anna will feed the canary.")))
-    fed = item("Anna will feed the canary", text="Feed the canary", owner="canary", due="canary")
+def test_logs_contain_no_speech(capsys: pytest.CaptureFixture[str], harness: SummaryHarness) -> None:
+    asked = harness.store_part_transcripts(turns(("spk_canary", "The canary sings. Anna will feed the canary.")))
+    fed = action_item("Anna will feed the canary", text="Feed the canary", owner="canary", due="canary")
     scripts: list[list[Scripted]] = [
         [ServiceFault.REFUSED],
         [lambda _: CANARY],
-        [(answering(summary=CANARY), "guardrail_intervened")],
-        [answering([fed, item(CANARY), {"text": CANARY}], summary=CANARY)],
+        [(answer_with(summary=CANARY), "guardrail_intervened")],
+        [answer_with([fed, action_item(CANARY), {"text": CANARY}], summary=CANARY)],
     ]
     for script in scripts[:-1]:
         with pytest.raises(SummaryFailed):
-            Stage(Drawer(dict(stage.drawer.objects)), Oracle(script)).summarize(asked)
-    stage.sonnet = Oracle(scripts[-1])
-    assert stage.summarize(asked).action_items == 1
+            SummaryHarness(MemoryStore(dict(harness.store.objects)), ScriptedModel(script)).summarize(asked)
+    harness.sonnet = ScriptedModel(scripts[-1])
+    assert harness.summarize(asked).action_items == 1
     logged = capsys.readouterr()
     assert "summary_failed" in logged.out
     assert "summary_ready" in logged.out

@@ -1,4 +1,4 @@
-"""What was heard in the parts of a recording becomes one transcript: nothing lost, in order, at the right time."""
+"""Tests of the transcript assembly: no word is lost, and all are in order and at the right time."""
 
 import json
 from itertools import groupby, pairwise
@@ -8,19 +8,19 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from handlers.meetings.bedrock_summarize.transcript import Said, Transcript
+from handlers.meetings.bedrock_summarize.transcript import Transcript, TranscriptSegment
 from handlers.meetings.bedrock_summarize.transcript_assembly import (
-    LATE_MS,
-    LONG_CHARACTERS,
-    LONGEST_CHARACTERS,
     MAX_CHARACTERS,
     MAX_OUTPUT_BYTES,
-    NOBODY,
+    MAX_OVERRUN_MS,
+    MAX_SEGMENT_CHARACTERS,
     PAUSE_MS,
-    BadTranscript,
-    HeardPart,
-    joined,
-    said_in,
+    SENTENCE_END_CHARACTERS,
+    UNKNOWN_SPEAKER,
+    InvalidPartOutput,
+    TranscribedPart,
+    join_parts,
+    parse_part,
 )
 from tests.handlers.meetings.sample_transcripts import Turn, length, output, turns
 
@@ -33,8 +33,8 @@ WORDS = st.lists(
 
 
 @st.composite
-def spoken(draw: st.DrawFn) -> tuple[Turn, ...]:
-    """Turns one behind the other; the same speaker may go on, with or without a pause."""
+def turn_lists(draw: st.DrawFn) -> tuple[Turn, ...]:
+    """Turns that follow each other. The same speaker may continue with or without a pause."""
     found: list[Turn] = []
     for _ in range(draw(st.integers(0, 6))):
         gap = draw(st.sampled_from([0, 100, PAUSE_MS, PAUSE_MS + 1, 60_000]))
@@ -55,30 +55,30 @@ def _wrapped(items: object) -> bytes:
     return json.dumps({"results": {"items": items}}).encode()
 
 
-def whole(*parts: tuple[Turn, ...], language: str = "en-US") -> tuple[Transcript, list[int]]:
-    """The transcript of parts that follow each other, and where each begins."""
+def join_turns(*parts: tuple[Turn, ...], language: str = "en-US") -> tuple[Transcript, list[int]]:
+    """Return the transcript of consecutive parts, and the start of each part."""
     offsets, at, said = [], 0, []
     for number, part in enumerate(parts, 1):
         offsets.append(at)
-        heard = HeardPart(at, length(part), output(part))
-        said.append(said_in(heard, language, number if len(parts) > 1 else None))
+        heard = TranscribedPart(at, length(part), output(part))
+        said.append(parse_part(heard, language, number if len(parts) > 1 else None))
         at += length(part)
-    return joined(said, language, at), offsets
+    return join_parts(said, language, at), offsets
 
 
-def one(said: tuple[Turn, ...], language: str = "en-US") -> tuple[Said, ...]:
-    return whole(said, language=language)[0].said
+def single_part(said: tuple[Turn, ...], language: str = "en-US") -> tuple[TranscriptSegment, ...]:
+    return join_turns(said, language=language)[0].said
 
 
-@given(st.lists(spoken(), min_size=1, max_size=3))
-def test_nothing_is_lost_and_nothing_is_added(parts: list[tuple[Turn, ...]]) -> None:
-    transcript, _ = whole(*parts)
+@given(st.lists(turn_lists(), min_size=1, max_size=3))
+def test_every_word_occurs_exactly_once(parts: list[tuple[Turn, ...]]) -> None:
+    transcript, _ = join_turns(*parts)
     assert " ".join(said.text for said in transcript.said) == " ".join(turn.text for part in parts for turn in part)
 
 
-@given(st.lists(spoken(), min_size=1, max_size=3))
-def test_all_of_it_is_in_order_and_within_the_part_that_it_was_said_in(parts: list[tuple[Turn, ...]]) -> None:
-    transcript, offsets = whole(*parts)
+@given(st.lists(turn_lists(), min_size=1, max_size=3))
+def test_segments_are_in_order_and_within_their_part(parts: list[tuple[Turn, ...]]) -> None:
+    transcript, offsets = join_turns(*parts)
     assert all(before.start_ms <= after.start_ms for before, after in pairwise(transcript.said))
     assert all(said.start_ms <= said.end_ms <= transcript.duration_ms for said in transcript.said)
     starts = {turn.start_ms + offset for part, offset in zip(parts, offsets, strict=True) for turn in part}
@@ -91,72 +91,74 @@ def test_all_of_it_is_in_order_and_within_the_part_that_it_was_said_in(parts: li
             assert all(offset <= said.start_ms <= said.end_ms <= offset + length(part) for said in mine)
 
 
-@given(spoken())
-def test_a_piece_is_one_speakers_and_ends_where_it_must(said: tuple[Turn, ...]) -> None:
-    found = one(said)
-    assert all(len(piece.text) <= LONGEST_CHARACTERS for piece in found)
+@given(turn_lists())
+def test_a_segment_has_one_speaker_and_a_limited_length(said: tuple[Turn, ...]) -> None:
+    found = single_part(said)
+    assert all(len(piece.text) <= MAX_SEGMENT_CHARACTERS for piece in found)
     by_speaker = [(speaker, " ".join(p.text for p in group)) for speaker, group in groupby(found, lambda p: p.speaker)]
     assert by_speaker == [
         (speaker, " ".join(turn.text for turn in group)) for speaker, group in groupby(said, lambda turn: turn.speaker)
     ]
     for before, after in pairwise(found):
         if before.speaker == after.speaker and after.start_ms - before.end_ms <= PAUSE_MS:
-            assert len(before.text) + len(after.text.split()[0]) + 1 > LONG_CHARACTERS, "a piece ended for no reason"
+            assert len(before.text) + len(after.text.split()[0]) + 1 > SENTENCE_END_CHARACTERS, (
+                "a piece ended for no reason"
+            )
 
 
-def test_what_a_speaker_says_is_one_piece_until_somebody_else_speaks_or_there_is_a_pause() -> None:
-    said = turns(("spk_0", "Good morning, all."), ("spk_0", "Shall we?"), ("spk_1", "Yes."))
-    later = Turn("spk_1", said[-1].end_ms + PAUSE_MS + 1, "Wait.")
-    assert one((*said, later)) == (
-        Said(speaker="spk_0", start_ms=0, end_ms=said[1].end_ms, text="Good morning, all. Shall we?"),
-        Said(speaker="spk_1", start_ms=said[2].start_ms, end_ms=said[2].end_ms, text="Yes."),
-        Said(speaker="spk_1", start_ms=later.start_ms, end_ms=later.end_ms, text="Wait."),
+def test_a_segment_ends_at_another_speaker_or_a_pause() -> None:
+    spoken = turns(("spk_0", "Good morning, all."), ("spk_0", "Shall we?"), ("spk_1", "Yes."))
+    later = Turn("spk_1", spoken[-1].end_ms + PAUSE_MS + 1, "Wait.")
+    assert single_part((*spoken, later)) == (
+        TranscriptSegment(speaker="spk_0", start_ms=0, end_ms=spoken[1].end_ms, text="Good morning, all. Shall we?"),
+        TranscriptSegment(speaker="spk_1", start_ms=spoken[2].start_ms, end_ms=spoken[2].end_ms, text="Yes."),
+        TranscriptSegment(speaker="spk_1", start_ms=later.start_ms, end_ms=later.end_ms, text="Wait."),
     )
 
 
-def test_a_long_speech_is_cut_behind_a_sentence_and_one_without_sentences_anywhere() -> None:
+def test_a_long_speech_is_cut_after_a_sentence_if_possible() -> None:
     sentence = "word " * 9 + "end."
-    assert {piece.text[-1] for piece in one(turns(("spk_0", " ".join([sentence] * 40))))} == {"."}
-    endless = one(turns(("spk_0", "word " * 1_000)))
+    assert {piece.text[-1] for piece in single_part(turns(("spk_0", " ".join([sentence] * 40))))} == {"."}
+    endless = single_part(turns(("spk_0", "word " * 1_000)))
     assert 4 < len(endless) < 7
-    assert all(len(piece.text) > LONG_CHARACTERS for piece in endless[:-1])
+    assert all(len(piece.text) > SENTENCE_END_CHARACTERS for piece in endless[:-1])
 
 
-def test_speakers_are_named_by_their_part_where_there_are_several() -> None:
-    said = turns(("spk_0", "Yes."))
-    assert [piece.speaker for piece in whole(said)[0].said] == ["spk_0"]
-    assert [piece.speaker for piece in whole(said, said)[0].said] == ["1-spk_0", "2-spk_0"]
+def test_speaker_labels_contain_the_part_if_there_are_several() -> None:
+    spoken = turns(("spk_0", "Yes."))
+    assert [piece.speaker for piece in join_turns(spoken)[0].said] == ["spk_0"]
+    assert [piece.speaker for piece in join_turns(spoken, spoken)[0].said] == ["1-spk_0", "2-spk_0"]
     nobody = json.dumps({"results": {"items": [_item("Hm")]}}).encode()
-    assert [piece.speaker for piece in said_in(HeardPart(0, 2_000, nobody), "en-US")] == [NOBODY]
+    assert [piece.speaker for piece in parse_part(TranscribedPart(0, 2_000, nobody), "en-US")] == [UNKNOWN_SPEAKER]
 
 
 @pytest.mark.parametrize(
     ("language", "text"), [("ja-JP", "今日はAI tools を見る。"), ("th-TH", "今日はAI tools を見る。")]
 )
-def test_languages_without_spaces_have_none(language: str, text: str) -> None:
+def test_words_of_languages_without_spaces_are_joined(language: str, text: str) -> None:
     items = [_item(word) for word in ["今日", "は", "AI", "tools", " を", "見る"]] + [_mark("。")]
-    part = HeardPart(0, 2_000, json.dumps({"results": {"items": items}}).encode())
-    assert said_in(part, language)[0].text == text.replace(" を", "を")
-    assert said_in(part, "en-US")[0].text == "今日 は AI tools を 見る。"
+    part = TranscribedPart(0, 2_000, json.dumps({"results": {"items": items}}).encode())
+    assert parse_part(part, language)[0].text == text.replace(" を", "を")
+    assert parse_part(part, "en-US")[0].text == "今日 は AI tools を 見る。"
 
 
-def test_where_nothing_is_heard_nothing_is_said() -> None:
-    assert one(()) == ()
+def test_an_empty_output_gives_an_empty_transcript() -> None:
+    assert single_part(()) == ()
     marks = json.dumps({"results": {"items": [_mark("."), _item("\u0007")]}}).encode()
-    assert said_in(HeardPart(0, 2_000, marks), "en-US") == ()
+    assert parse_part(TranscribedPart(0, 2_000, marks), "en-US") == ()
 
 
-def test_a_word_that_ends_a_little_late_is_of_its_part_and_one_that_is_later_is_of_another() -> None:
+def test_a_word_may_end_only_a_little_after_its_part() -> None:
     late = json.dumps({"results": {"items": [_item("Bye", "1.5", "2.9")]}}).encode()
-    (said,) = said_in(HeardPart(60_000, 2_000, late), "en-US")
+    (said,) = parse_part(TranscribedPart(60_000, 2_000, late), "en-US")
     assert (said.start_ms, said.end_ms) == (61_500, 62_000)
-    wrong = json.dumps({"results": {"items": [_item("Bye", "1.5", f"{(2_000 + LATE_MS + 1) / 1000}")]}}).encode()
+    wrong = json.dumps({"results": {"items": [_item("Bye", "1.5", f"{(2_000 + MAX_OVERRUN_MS + 1) / 1000}")]}}).encode()
     assert _problem(wrong) == "bad_times"
 
 
 def _problem(data: bytes) -> str:
-    with pytest.raises(BadTranscript) as caught:
-        said_in(HeardPart(0, 2_000, data), "en-US")
+    with pytest.raises(InvalidPartOutput) as caught:
+        parse_part(TranscribedPart(0, 2_000, data), "en-US")
     assert caught.value.__context__ is None, "what it was raised from may hold the text"
     assert CANARY not in str(caught.value)
     return str(caught.value)
@@ -173,22 +175,22 @@ def _problem(data: bytes) -> str:
         (json.dumps({"results": {"items": [_item("a"), *[_mark("!" * 999)] * 9]}}).encode(), "malformed"),
     ],
 )
-def test_what_is_no_output_of_this_part_is_refused(data: bytes, expected: str) -> None:
+def test_a_malformed_output_is_refused(data: bytes, expected: str) -> None:
     assert _problem(data) == expected
 
 
-def test_no_more_is_taken_than_people_can_say() -> None:
-    much = Said(speaker="spk_0", start_ms=0, end_ms=1, text="a" * (MAX_CHARACTERS // 2))
-    assert joined([[much], [much]], "en-US", 1).said
-    with pytest.raises(BadTranscript, match="too_large"):
-        joined([[much], [much], [much]], "en-US", 1)
+def test_outputs_beyond_the_size_limits_are_refused() -> None:
+    much = TranscriptSegment(speaker="spk_0", start_ms=0, end_ms=1, text="a" * (MAX_CHARACTERS // 2))
+    assert join_parts([[much], [much]], "en-US", 1).said
+    with pytest.raises(InvalidPartOutput, match="too_large"):
+        join_parts([[much], [much], [much]], "en-US", 1)
 
 
 @given(st.binary(max_size=200) | st.recursive(st.none() | st.text(max_size=5), st.lists, max_leaves=8).map(_wrapped))
 @example(b"[" * 100_000)
-def test_whatever_a_part_has_it_is_a_transcript_or_is_refused(data: bytes) -> None:
+def test_any_output_is_parsed_or_refused(data: bytes) -> None:
     try:
-        found = said_in(HeardPart(0, 2_000, data), "en-US")
-    except BadTranscript:
+        found = parse_part(TranscribedPart(0, 2_000, data), "en-US")
+    except InvalidPartOutput:
         return
     assert all(0 <= said.start_ms <= said.end_ms <= 2_000 for said in found)

@@ -1,4 +1,4 @@
-"""An event names one recording and nothing else, and what comes of it is small."""
+"""Tests of the event to the summary function."""
 
 from typing import Any
 
@@ -6,19 +6,19 @@ import pytest
 from pydantic import ValidationError
 
 from handlers.meetings.bedrock_summarize.workflow_event import MAX_PARTS
-from tests.handlers.meetings.bedrock_summarize.summary_setup import RECORDING, request
+from tests.handlers.meetings.bedrock_summarize.summary_harness import RECORDING, summary_request
 
 OTHER = "B" * 32
 
 
 def part(number: int, offset_ms: int | None = None, key: str | None = None) -> dict[str, Any]:
     offset = number * 1_000 if offset_ms is None else offset_ms
-    return {"key": key or RECORDING.audio(number), "offsetMs": offset, "durationMs": 1_000}
+    return {"key": key or RECORDING.audio_key(number), "offsetMs": offset, "durationMs": 1_000}
 
 
-def test_an_event_is_about_one_recording() -> None:
-    assert request().recording == RECORDING
-    assert len(request(audio=[part(0), part(1), part(2)]).audio) == 3
+def test_an_event_names_one_recording() -> None:
+    assert summary_request().recording == RECORDING
+    assert len(summary_request(audio=[part(0), part(1), part(2)]).audio) == 3
 
 
 @pytest.mark.parametrize(
@@ -37,13 +37,13 @@ def test_an_event_is_about_one_recording() -> None:
         {"audio": [part(1), part(0)]},
         {"audio": [part(0), part(1, 0)]},
         {"audio": [part(0), part(0, 1_000)]},
-        {"audio": [part(0, key=RECORDING.audio(0).replace("A" * 32, OTHER))]},
-        {"audio": [part(0, key=RECORDING.transcript)]},
+        {"audio": [part(0, key=RECORDING.audio_key(0).replace("A" * 32, OTHER))]},
+        {"audio": [part(0, key=RECORDING.transcript_key)]},
         {"audio": [part(at) for at in range(MAX_PARTS + 1)]},
         {"user": OTHER},
     ],
 )
-def test_an_event_that_is_not_about_one_recording_is_refused(changed: dict[str, Any]) -> None:
+def test_an_event_with_keys_of_another_recording_is_refused(changed: dict[str, Any]) -> None:
     with pytest.raises(ValidationError) as caught:
-        request(**changed)
+        summary_request(**changed)
     assert "input_value" not in str(caught.value)

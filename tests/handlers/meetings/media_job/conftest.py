@@ -1,4 +1,4 @@
-"""What tests of the media job act on."""
+"""Fixtures for tests of the media job."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -10,20 +10,20 @@ import pytest
 from moto import mock_aws
 
 from tests.credentials import credentials
-from tests.handlers.meetings.media_job.job_setup import BUCKET, Stage
+from tests.handlers.meetings.media_job.job_harness import BUCKET, JobHarness
 
 
 @cache
 def _client() -> Any:
-    """Made once: most of a test's time would be its."""
+    """Cached, because creating a client would take most of a test's time."""
     return boto3.client("s3")
 
 
 @pytest.fixture
-def stage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Stage]:
-    """A bucket, empty."""
+def harness(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[JobHarness]:
+    """The media job with an empty bucket."""
     credentials(monkeypatch)
     with mock_aws():
         s3 = _client()
         s3.create_bucket(Bucket=BUCKET)
-        yield Stage(s3, tmp_path)
+        yield JobHarness(s3, tmp_path)

@@ -1,46 +1,46 @@
-"""What the media job reads: a deployment's part and a job's, each parsed."""
+"""Tests of the media job's environment variables."""
 
 import pytest
 from pydantic import ValidationError
 
-from handlers.meetings.media_job.environment import ABOUT, MediaDeployment, MediaEnvironment
+from handlers.meetings.media_job.environment import RECORDING_VARIABLES, MediaDeployment, MediaEnvironment
 
 USER, MEETING, CONTENT = "A2" * 16, "01ARZ3NDEKTSV4RRFFQ69G5FAV", "0123456789abcdef" * 2
 DEPLOYMENT = MediaDeployment(bucket_name="recordings-123456789012")
 
 
 def read(**others: str) -> MediaEnvironment:
-    job = dict(zip(ABOUT, (USER, MEETING, CONTENT), strict=True))
+    job = dict(zip(RECORDING_VARIABLES, (USER, MEETING, CONTENT), strict=True))
     return MediaEnvironment.model_validate({**DEPLOYMENT.variables(), **job, **others})
 
 
-def test_a_job_is_about_one_recording_of_one_bucket() -> None:
+def test_a_job_processes_one_recording_of_one_bucket() -> None:
     found = read()
     assert found.bucket_name == DEPLOYMENT.bucket_name
-    assert found.recording.video == f"video/{USER}/{MEETING}/{CONTENT}.mp4"
+    assert found.recording.video_key == f"video/{USER}/{MEETING}/{CONTENT}.mp4"
 
 
-def test_a_deployment_says_all_but_what_a_job_is_about() -> None:
+def test_the_job_definition_sets_all_variables_but_those_of_the_recording() -> None:
     needed = {name.upper() for name in MediaEnvironment.model_fields} - {"LOG_LEVEL"}
-    assert needed == {*DEPLOYMENT.variables(), *ABOUT} - {"LOG_LEVEL"}
+    assert needed == {*DEPLOYMENT.variables(), *RECORDING_VARIABLES} - {"LOG_LEVEL"}
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        *[("MEETING_USER", one) for one in ("", "a" * 32, f"{USER}/..", f"{USER}\n", "A" * 31)],
-        *[("MEETING_ID", one) for one in ("", "../../x", MEETING.lower(), f"{MEETING}\n")],
-        *[("CONTENT", one) for one in ("", CONTENT.upper(), f"{CONTENT}0", "../" * 10 + "xx")],
-        *[("BUCKET_NAME", one) for one in ("", "A", "a/b", "arn:aws:s3:::x")],
-        *[("SCRATCH_MB", one) for one in ("0", "-1", "much", "1e9")],
-        *[("AUDIO_PART_SECONDS", one) for one in ("59", "14341")],
+        *[("MEETING_USER", bad_value) for bad_value in ("", "a" * 32, f"{USER}/..", f"{USER}\n", "A" * 31)],
+        *[("MEETING_ID", bad_value) for bad_value in ("", "../../x", MEETING.lower(), f"{MEETING}\n")],
+        *[("CONTENT", bad_value) for bad_value in ("", CONTENT.upper(), f"{CONTENT}0", "../" * 10 + "xx")],
+        *[("BUCKET_NAME", bad_value) for bad_value in ("", "A", "a/b", "arn:aws:s3:::x")],
+        *[("SCRATCH_MB", bad_value) for bad_value in ("0", "-1", "much", "1e9")],
+        *[("AUDIO_PART_SECONDS", bad_value) for bad_value in ("59", "14341")],
         ("MAX_HOURS", "25"),
         ("PIECE_SECONDS", "0"),
         ("ENCODE_THREADS", "0"),
     ],
 )
-def test_anything_else_is_refused_without_being_repeated(name: str, value: str) -> None:
+def test_invalid_variables_are_rejected_without_quoting_them(name: str, value: str) -> None:
     with pytest.raises(ValidationError) as caught:
         read(**{name: value})
-    assert [one["loc"] for one in caught.value.errors()] == [(name,)]
+    assert [error["loc"] for error in caught.value.errors()] == [(name,)]
     assert len(value) < 6 or value not in str(caught.value)

@@ -1,4 +1,4 @@
-"""The image, as far as it can be judged without building it: what goes in is what the job needs, and who it runs as."""
+"""Tests of the image as far as its Dockerfile shows it: its contents, its user and its entry point."""
 
 import json
 import re
@@ -18,7 +18,9 @@ LINES = re.sub(r"\\\n\s*", "", TEXT).splitlines()
 LOCK = (ROOT / "requirements" / "media.txt").read_text()
 COPIED = [line.split()[1:3] for line in LINES if line.startswith("COPY")]
 OPTIONAL = {"certifi", "setuptools"}
-"""botocore takes the first where it is installed, and brings its own where not; the second hooks itself into every start."""
+"""botocore uses certifi if it is installed, and its own certificates otherwise. setuptools hooks itself into every
+interpreter start.
+"""
 LOADED = """
 import sys
 sys.path.insert(0, sys.argv[1])
@@ -28,42 +30,42 @@ print(*sorted({one.partition(".")[0] for one in sys.modules} - set(sys.stdlib_mo
 
 
 def instruction(name: str) -> str:
-    """The last of its kind."""
+    """Return the arguments of the last instruction of a kind."""
     return [line.removeprefix(f"{name} ") for line in LINES if line.startswith(f"{name} ")][-1]
 
 
-def test_its_base_is_pinned_signals_reach_the_program_and_it_is_nobody_with_rights() -> None:
+def test_the_image_is_pinned_runs_without_a_shell_and_not_as_root() -> None:
     assert re.fullmatch(r"python:3\.13\.\d+-slim-[a-z]+", instruction("FROM"))
     assert json.loads(instruction("ENTRYPOINT")) == ["python", "-m", "handlers.meetings.media_job"]
     assert not [line for line in LINES if line.startswith("CMD")]
     assert int(instruction("USER")) >= 1000
 
 
-def test_packages_are_those_of_the_lock() -> None:
+def test_packages_are_installed_from_the_lock_file() -> None:
     assert "--require-hashes --requirement /tmp/media.txt" in TEXT
-    assert "--only-binary :all:" in TEXT, "nothing is compiled from sources that nobody has read"
+    assert "--only-binary :all:" in TEXT, "packages must not be compiled from unreviewed sources"
 
 
-def test_nothing_else_of_the_project_goes_in() -> None:
+def test_the_image_contains_no_other_files_of_the_project() -> None:
     allowed = {"requirements/media.txt", "handlers/__init__.py", "handlers/common", "handlers/meetings"}
     assert {source for source, _ in COPIED} == allowed
     ignored = (FOLDER / "Dockerfile.dockerignore").read_text().splitlines()
     assert "*" in ignored
-    assert {one.removeprefix("!") for one in ignored if one.startswith("!")} == allowed
+    assert {pattern.removeprefix("!") for pattern in ignored if pattern.startswith("!")} == allowed
 
 
-def test_the_local_platform_runs_what_is_in_it() -> None:
+def test_the_local_platform_runs_the_modules_of_the_image() -> None:
     image = IMAGES["meetings-media-images"]
     assert json.loads(instruction("ENTRYPOINT")) == ["python", "-m", image.module]
     assert {source for source, _ in COPIED if source.startswith("handlers")} == set(image.packages)
-    assert dict(one.split("=") for one in instruction("ENV").split()) == image.variables
+    assert dict(assignment.split("=") for assignment in instruction("ENV").split()) == image.variables
     places = {name.upper(): field.default for name, field in MediaDeployment.model_fields.items()}
     assert set(image.places) == {"FFMPEG", "SCRATCH_FOLDER"}
-    assert f"--mode 0700 {places['SCRATCH_FOLDER']}" in TEXT, "the disk that the job is told of is made"
-    assert places["FFMPEG"] == "/usr/bin/ffmpeg", "where Debian has it"
+    assert f"--mode 0700 {places['SCRATCH_FOLDER']}" in TEXT, "the image creates the scratch folder"
+    assert places["FFMPEG"] == "/usr/bin/ffmpeg", "the path in Debian"
 
 
-def test_what_is_copied_and_locked_is_all_that_the_job_imports(tmp_path: Path) -> None:
+def test_the_image_contains_everything_that_the_job_imports(tmp_path: Path) -> None:
     for source, target in COPIED:
         if source.startswith("handlers"):
             place = tmp_path / Path(target).relative_to("/app")
@@ -75,5 +77,5 @@ def test_what_is_copied_and_locked_is_all_that_the_job_imports(tmp_path: Path) -
     locked = set(re.findall(r"^([a-z0-9_.-]+)==", LOCK, re.MULTILINE))
     known = packages_distributions()
     found = {name for module in done.stdout.split() for name in known.get(module, ())}
-    assert {one.lower().replace("_", "-") for one in found} - OPTIONAL <= locked
+    assert {package.lower().replace("_", "-") for package in found} - OPTIONAL <= locked
     assert "boto3" in found

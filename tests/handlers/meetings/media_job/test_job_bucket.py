@@ -1,4 +1,4 @@
-"""Objects in ranges that may break off, and uploads in parts that never stay half done."""
+"""Tests of the job's S3 gateway: interrupted downloads are repeated, and interrupted uploads leave nothing."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,22 +8,22 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from handlers.meetings.media_job.job_bucket import Bucket, Found, Gone, TooLong
-from handlers.meetings.media_job.job_termination import Stopped
-from tests.handlers.meetings.media_job.job_setup import BUCKET, Stage
+from handlers.meetings.media_job.job_bucket import JobBucket, JobObjectGone, ObjectTooLong, StoredMedia
+from handlers.meetings.media_job.job_termination import JobTerminated
+from tests.handlers.meetings.media_job.job_harness import BUCKET, JobHarness
 
 LEAST_PART = 5 * 1024 * 1024
 DATA = bytes(range(256)) * 4000
 
 
 @pytest.fixture
-def bucket(stage: Stage) -> Bucket:
-    return Bucket(stage.s3, BUCKET, stage.stopping, LEAST_PART)
+def bucket(harness: JobHarness) -> JobBucket:
+    return JobBucket(harness.s3, BUCKET, harness.termination, LEAST_PART)
 
 
 @contextmanager
-def before(s3: Any, call: str, act: Any) -> Iterator[None]:
-    """Acts before each such call."""
+def act_before(s3: Any, call: str, act: Any) -> Iterator[None]:
+    """Call a function before every call of an operation."""
     event = f"before-call.s3.{call}"
     s3.meta.events.register(event, act, unique_id="act")
     try:
@@ -32,97 +32,99 @@ def before(s3: Any, call: str, act: Any) -> Iterator[None]:
         s3.meta.events.unregister(event, unique_id="act")
 
 
-def test_an_answer_that_breaks_off_is_asked_for_again(stage: Stage, bucket: Bucket, tmp_path: Path) -> None:
-    stage.s3.put_object(Bucket=BUCKET, Key="k", Body=bytes(2 * LEAST_PART))
+def test_an_interrupted_download_is_repeated(harness: JobHarness, bucket: JobBucket, tmp_path: Path) -> None:
+    harness.s3.put_object(Bucket=BUCKET, Key="k", Body=bytes(2 * LEAST_PART))
     broken: list[str] = []
 
     def break_off(http_response: Any, parsed: dict[str, Any], **_: Any) -> None:
         if len(broken) < 2:
             broken.append(parsed["ContentRange"])
-            parsed["Body"] = Breaking()
+            parsed["Body"] = BrokenBody()
 
-    stage.s3.meta.events.register("after-call.s3.GetObject", break_off, unique_id="break")
+    harness.s3.meta.events.register("after-call.s3.GetObject", break_off, unique_id="break")
     bucket.download("k", tmp_path / "file")
-    stage.s3.meta.events.unregister("after-call.s3.GetObject", unique_id="break")
+    harness.s3.meta.events.unregister("after-call.s3.GetObject", unique_id="break")
     assert (tmp_path / "file").read_bytes() == bytes(2 * LEAST_PART)
     assert len(broken) == 2
 
 
-class Breaking:
-    """An answer's body that breaks off at once."""
+class BrokenBody:
+    """A response body whose connection breaks."""
 
     def read(self, *_: Any) -> bytes:
         raise ReadTimeoutError(endpoint_url="https://s3")
 
 
-def test_an_object_that_is_replaced_meanwhile_is_not_mixed_with_what_it_was(
-    stage: Stage, bucket: Bucket, tmp_path: Path
+def test_an_object_replaced_during_the_download_raises_object_gone(
+    harness: JobHarness, bucket: JobBucket, tmp_path: Path
 ) -> None:
     data = bytes(2 * LEAST_PART)
-    stage.s3.put_object(Bucket=BUCKET, Key="k", Body=data)
+    harness.s3.put_object(Bucket=BUCKET, Key="k", Body=data)
     later = iter([data[:-1] + b"1"])
 
     def replace(**_: Any) -> None:
         for body in later:
-            stage.s3.put_object(Bucket=BUCKET, Key="k", Body=body)
+            harness.s3.put_object(Bucket=BUCKET, Key="k", Body=body)
 
-    with before(stage.s3, "GetObject", replace), pytest.raises(Gone):
+    with act_before(harness.s3, "GetObject", replace), pytest.raises(JobObjectGone):
         bucket.download("k", tmp_path / "file")
-    stage.s3.delete_object(Bucket=BUCKET, Key="k")
-    with pytest.raises(Gone):
+    harness.s3.delete_object(Bucket=BUCKET, Key="k")
+    with pytest.raises(JobObjectGone):
         bucket.download("k", tmp_path / "file")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_small_objects_are_bounded_and_may_be_missing(stage: Stage, bucket: Bucket) -> None:
+def test_small_objects_have_a_size_limit_and_may_be_missing(harness: JobHarness, bucket: JobBucket) -> None:
     assert bucket.read("k", 10) is None
     assert bucket.find("k") is None
-    stage.s3.put_object(Bucket=BUCKET, Key="k", Body=b"0123456789")
+    harness.s3.put_object(Bucket=BUCKET, Key="k", Body=b"0123456789")
     assert bucket.read("k", 10) == b"0123456789"
-    with pytest.raises(TooLong):
+    with pytest.raises(ObjectTooLong):
         bucket.read("k", 9)
 
 
-def test_what_may_not_be_read_is_no_missing_object(stage: Stage, bucket: Bucket) -> None:
-    """Without the right to list, S3 answers 403 for what is not there: that must not pass for a chunk that is missing."""
+def test_an_access_denied_error_does_not_count_as_a_missing_object(harness: JobHarness, bucket: JobBucket) -> None:
+    """Without permission to list the bucket, S3 answers 403 for missing objects. This must not count as a missing
+    chunk.
+    """
 
     def refuse(**_: Any) -> None:
         raise ClientError({"Error": {"Code": "403", "Message": "Forbidden"}}, "HeadObject")
 
-    with before(stage.s3, "HeadObject", refuse), pytest.raises(ClientError):
+    with act_before(harness.s3, "HeadObject", refuse), pytest.raises(ClientError):
         bucket.find("k")
 
 
 @pytest.mark.parametrize("size", [1, LEAST_PART, LEAST_PART + 1, 3 * LEAST_PART])
-def test_a_file_is_uploaded_whole_with_what_it_is_made_from(
-    stage: Stage, bucket: Bucket, tmp_path: Path, size: int
+def test_an_uploaded_file_has_its_recipe_in_the_metadata(
+    harness: JobHarness, bucket: JobBucket, tmp_path: Path, size: int
 ) -> None:
     path = tmp_path / "file"
     path.write_bytes(DATA[:256] * (size // 256) + DATA[: size % 256])
     bucket.upload("k", path, "video/mp4", "1 a recipe", 1234)
-    assert stage.body("k") == path.read_bytes()
-    assert bucket.find("k") == Found(size, "1 a recipe", 1234)
-    assert stage.s3.head_object(Bucket=BUCKET, Key="k")["ContentType"] == "video/mp4"
+    assert harness.read_object("k") == path.read_bytes()
+    assert bucket.find("k") == StoredMedia(size, "1 a recipe", 1234)
+    assert harness.s3.head_object(Bucket=BUCKET, Key="k")["ContentType"] == "video/mp4"
     bucket.download("k", tmp_path / "back")
     assert (tmp_path / "back").read_bytes() == path.read_bytes()
 
 
 @pytest.mark.parametrize("call", ["UploadPart", "CompleteMultipartUpload", "a failure"])
-def test_an_upload_that_is_stopped_or_fails_leaves_nothing(
-    stage: Stage, bucket: Bucket, tmp_path: Path, call: str
+def test_an_interrupted_upload_leaves_no_parts(
+    harness: JobHarness, bucket: JobBucket, tmp_path: Path, call: str
 ) -> None:
     path = tmp_path / "file"
     path.write_bytes(bytes(3 * LEAST_PART))
 
     def stop(params: dict[str, Any], **_: Any) -> None:
         if call != "a failure":
-            stage.stopping.now()
+            harness.termination.request()
         elif params["query_string"].get("partNumber") == 2:
             raise ReadTimeoutError(endpoint_url="https://s3")
         if call == "CompleteMultipartUpload":
-            raise Stopped
+            raise JobTerminated
 
     stopped_at = "UploadPart" if call == "a failure" else call
-    with before(stage.s3, stopped_at, stop), pytest.raises((Stopped, ReadTimeoutError)):
+    with act_before(harness.s3, stopped_at, stop), pytest.raises((JobTerminated, ReadTimeoutError)):
         bucket.upload("k", path, "video/mp4", "1 a recipe", 1)
-    assert (stage.pending(), stage.keys("")) == ([], [])
+    assert (harness.multipart_uploads(), harness.keys("")) == ([], [])

@@ -1,14 +1,14 @@
-"""Chunks become a video and sound to be transcribed: with real ffmpeg, on what recorders really make."""
+"""Tests of the job's video and audio output, with a real ffmpeg and typical recordings."""
 
 import hashlib
 import struct
 
 import pytest
 
-from handlers.meetings.media_job.recording_plan import Limits
+from handlers.meetings.media_job.recording_plan import PlanLimits
 from handlers.meetings.media_result import MediaOutcome
 from tests.handlers.meetings.media_job import sample_videos
-from tests.handlers.meetings.media_job.job_setup import SECOND, Stage
+from tests.handlers.meetings.media_job.job_harness import SECOND, JobHarness
 
 pytestmark = pytest.mark.media
 
@@ -17,140 +17,160 @@ VP9 = ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-c:a", 
 HEVC = ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none", *sample_videos.AAC)
 H264_IN_TS = (*sample_videos.H264, *sample_videos.AAC, "-f", "mpegts")
 WEBM_DURATION = b"\x44\x89\x88"
-"""Before the milliseconds that a WebM says it has, as a number of eight bytes."""
-LARGER = sample_videos.CARD.replace("64x48", "100x50")
+"""Precedes the duration of a WebM file, which is a number of eight bytes in milliseconds."""
+LARGER = sample_videos.TEST_CARD.replace("64x48", "100x50")
 
 
-def heard(stage: Stage, key: str) -> list[float]:
-    return sample_videos.beeps(sample_videos.samples(stage.body(key), stage.folder))
+def beep_times(harness: JobHarness, key: str) -> list[float]:
+    return sample_videos.beep_times(sample_videos.decode_samples(harness.read_object(key), harness.folder))
 
 
-def about(stage: Stage, key: str) -> str:
-    return sample_videos.described(stage.body(key), stage.folder)
+def describe(harness: JobHarness, key: str) -> str:
+    return sample_videos.describe_file(harness.read_object(key), harness.folder)
 
 
-def test_one_chunk_is_put_into_an_mp4_as_it_is(stage: Stage) -> None:
-    stage.upload(sample_videos.filmed(3))
-    result = stage.run()
+def test_a_single_chunk_is_copied_into_an_mp4(harness: JobHarness) -> None:
+    harness.upload(sample_videos.video_with_audio(3))
+    result = harness.run()
     assert (result.outcome, result.copied, result.duration_ms) == (MediaOutcome.READY, True, 3000)
-    assert result.video_key == stage.recording.video
-    assert [one.key for one in result.audio] == [stage.recording.audio(0)]
-    assert not [one for one in stage.runs if "libx264" in one or "aac_coder" in one], "it was encoded"
-    assert heard(stage, stage.recording.video) == pytest.approx(heard(stage, stage.recording.audio(0)), abs=0.001)
-    assert "Audio: flac, 16000 Hz, mono" in about(stage, stage.recording.audio(0)), "as Transcribe hears best"
-    body = stage.body(stage.recording.video)
-    assert body.index(b"moov") < body.index(b"mdat"), "it begins with its index"
+    assert result.video_key == harness.recording.video_key
+    assert [part.key for part in result.audio] == [harness.recording.audio_key(0)]
+    assert not [run for run in harness.ffmpeg_runs if "libx264" in run or "aac_coder" in run], (
+        "the video must be copied"
+    )
+    assert beep_times(harness, harness.recording.video_key) == pytest.approx(
+        beep_times(harness, harness.recording.audio_key(0)), abs=0.001
+    )
+    assert "Audio: flac, 16000 Hz, mono" in describe(harness, harness.recording.audio_key(0)), (
+        "the recommended format of Amazon Transcribe"
+    )
+    body = harness.read_object(harness.recording.video_key)
+    assert body.index(b"moov") < body.index(b"mdat"), "the index must come first"
 
 
-def test_fifty_chunks_stay_where_they_belong(stage: Stage) -> None:
-    """Put together by copying sound as well, the last would be heard more than a second late."""
-    chunks = sample_videos.filmed_in_chunks(50)
+def test_fifty_copied_chunks_stay_synchronous(harness: JobHarness) -> None:
+    """If the audio were copied too, the last chunk would be heard more than a second late."""
+    chunks = sample_videos.chunked_video(50)
     assert len(chunks) == 50
-    stage.upload(*chunks)
-    result = stage.run()
+    harness.upload(*chunks)
+    result = harness.run()
     assert result.copied
-    seen, listened = heard(stage, stage.recording.video), heard(stage, stage.recording.audio(0))
+    seen, listened = (
+        beep_times(harness, harness.recording.video_key),
+        beep_times(harness, harness.recording.audio_key(0)),
+    )
     assert len(listened) == 50
     assert listened == pytest.approx(seen, abs=0.002)
-    assert abs(result.duration_ms - 50_000) < 500, "a chunk's sound ends some milliseconds after its pictures"
+    assert abs(result.duration_ms - 50_000) < 500, "a chunk's audio ends some milliseconds after its video"
     assert listened == pytest.approx([number + 0.5 for number in range(50)], abs=0.3)
-    assert "frame=  500" in about(stage, stage.recording.video)
+    assert "frame=  500" in describe(harness, harness.recording.video_key)
 
 
-def test_chunks_that_differ_are_encoded(stage: Stage) -> None:
-    stage.upload(
-        sample_videos.filmed(2), sample_videos.filmed(2, *WEBM, suffix="webm", card=LARGER), sample_videos.filmed(1)
+def test_chunks_of_different_formats_are_encoded(harness: JobHarness) -> None:
+    harness.upload(
+        sample_videos.video_with_audio(2),
+        sample_videos.video_with_audio(2, *WEBM, suffix="webm", card=LARGER),
+        sample_videos.video_with_audio(1),
     )
-    result = stage.run()
+    result = harness.run()
     assert (result.outcome, result.copied) == (MediaOutcome.READY, False)
-    video = about(stage, stage.recording.video)
+    video = describe(harness, harness.recording.video_key)
     assert "Video: h264" in video
     assert "100x50 [SAR 1:1" in video
     assert "Audio: aac" in video
-    assert heard(stage, stage.recording.video) == pytest.approx([0, 2, 4], abs=0.03)
-    assert heard(stage, stage.recording.audio(0)) == pytest.approx([0, 2, 4], abs=0.03)
+    assert beep_times(harness, harness.recording.video_key) == pytest.approx([0, 2, 4], abs=0.03)
+    assert beep_times(harness, harness.recording.audio_key(0)) == pytest.approx([0, 2, 4], abs=0.03)
 
 
 @pytest.mark.parametrize(("suffix", "options"), [("mp4", (*sample_videos.H264, *sample_videos.AAC)), ("webm", WEBM)])
-def test_what_is_seen_at_a_moment_is_heard_at_that_moment(stage: Stage, suffix: str, options: tuple[str, ...]) -> None:
-    """Pictures turn white with each other chunk, which begins with a beep; copied from MP4, encoded in one piece from WebM."""
+def test_audio_and_video_are_synchronous(harness: JobHarness, suffix: str, options: tuple[str, ...]) -> None:
+    """Every other chunk is white and begins with a beep. MP4 chunks are copied, WebM chunks are encoded in one piece."""
     colours = ["black", "white", "black", "white"]
-    stage.upload(
-        *[sample_videos.filmed(1.2, *options, suffix=suffix, card=f"color={one}:s=64x48:r=25") for one in colours]
+    harness.upload(
+        *[
+            sample_videos.video_with_audio(1.2, *options, suffix=suffix, card=f"color={colour}:s=64x48:r=25")
+            for colour in colours
+        ]
     )
-    result = stage.run()
+    result = harness.run()
     assert result.copied is (suffix == "mp4")
-    assert len(stage.keys(f"{stage.recording.work}pieces/")) == (0 if result.copied else 1)
-    seen = sample_videos.flashes(stage.body(stage.recording.video), stage.folder)
-    listened = heard(stage, stage.recording.audio(0))
+    assert len(harness.keys(f"{harness.recording.media_work_prefix}pieces/")) == (0 if result.copied else 1)
+    seen = sample_videos.flash_times(harness.read_object(harness.recording.video_key), harness.folder)
+    listened = beep_times(harness, harness.recording.audio_key(0))
     assert len(listened) == 4
-    assert seen == pytest.approx(listened[1:], abs=0.045), "a picture's length, and the camera's own"
-    assert heard(stage, stage.recording.video) == pytest.approx(listened, abs=0.002)
+    assert seen == pytest.approx(listened[1:], abs=0.045), "tolerance: one frame, and the recorder's own offset"
+    assert beep_times(harness, harness.recording.video_key) == pytest.approx(listened, abs=0.002)
 
 
-def test_chunks_follow_each_other_by_what_is_in_them_and_not_by_what_their_heads_say(stage: Stage) -> None:
-    """Here they say five seconds, and the sound ends after the pictures."""
+def test_chunk_durations_come_from_the_packets_and_not_from_the_headers(harness: JobHarness) -> None:
+    """The headers claim five seconds, and the audio ends after the video."""
     chunks = []
     for colour in ("black", "white", "black"):
         card = f"color={colour}:s=64x48:r=25:d=1"
         sources = ("-f", "lavfi", "-i", card, "-f", "lavfi", "-i", f"{sample_videos.BEEP.format(every=9)}:d=1.6")
-        chunk = sample_videos.made("webm", *sources, *VP9)
-        said = chunk.index(WEBM_DURATION) + len(WEBM_DURATION)
-        chunks.append(chunk[:said] + struct.pack(">d", 5000) + chunk[said + 8 :])
-    stage.upload(*chunks)
-    result = stage.run()
+        chunk = sample_videos.make_file("webm", *sources, *VP9)
+        position = chunk.index(WEBM_DURATION) + len(WEBM_DURATION)
+        chunks.append(chunk[:position] + struct.pack(">d", 5000) + chunk[position + 8 :])
+    harness.upload(*chunks)
+    result = harness.run()
     assert result.copied
-    seen = sample_videos.flashes(stage.body(stage.recording.video), stage.folder)
-    listened = heard(stage, stage.recording.audio(0))
+    seen = sample_videos.flash_times(harness.read_object(harness.recording.video_key), harness.folder)
+    listened = beep_times(harness, harness.recording.audio_key(0))
     assert listened == pytest.approx([0, 1.6, 3.2], abs=0.1)
     assert seen == pytest.approx(listened[1:], abs=0.045)
     assert 4700 < result.duration_ms < 4900
 
 
-def test_what_mp4_has_no_good_form_for_is_encoded_piece_by_piece(stage: Stage) -> None:
-    stage.limits = Limits(part=600 * SECOND, piece=SECOND, whole=3600 * SECOND)
-    stage.upload(sample_videos.filmed(3, *WEBM, suffix="webm"))
-    result = stage.run()
+def test_a_codec_that_mp4_does_not_support_is_encoded_in_pieces(harness: JobHarness) -> None:
+    harness.limits = PlanLimits(max_part=600 * SECOND, max_piece=SECOND, max_recording=3600 * SECOND)
+    harness.upload(sample_videos.video_with_audio(3, *WEBM, suffix="webm"))
+    result = harness.run()
     assert not result.copied
-    assert len(stage.keys(f"{stage.recording.work}pieces/")) == 4, "3.02 s are four times less than one"
-    assert len([one for one in stage.runs if "libx264" in one]) == 4
-    video = about(stage, stage.recording.video)
+    assert len(harness.keys(f"{harness.recording.media_work_prefix}pieces/")) == 4, (
+        "3.02 seconds give four pieces of less than one second"
+    )
+    assert len([run for run in harness.ffmpeg_runs if "libx264" in run]) == 4
+    video = describe(harness, harness.recording.video_key)
     assert "Video: h264" in video
-    assert "Audio: opus" in video, "its sound needs no encoding"
+    assert "Audio: opus" in video, "the audio needs no encoding"
     assert abs(result.duration_ms - 3000) < 50
 
 
 @pytest.mark.parametrize("options", [WEBM, VP9])
-def test_a_file_that_does_not_begin_at_nought_begins_there(stage: Stage, options: tuple[str, ...]) -> None:
-    """A recorder may count from when it was started: copied or encoded, its pictures and its sound move alike."""
+def test_a_recording_may_start_at_any_timestamp(harness: JobHarness, options: tuple[str, ...]) -> None:
+    """A recorder may count from its own start. Copied or encoded, video and audio are shifted equally."""
     card = "color=black:s=64x48:r=25,drawbox=color=white:t=fill:enable='gte(t,0.5)'"
-    chunk = sample_videos.filmed(1.5, *options, "-output_ts_offset", "7", suffix="webm", card=card, every=0.5)
-    stage.upload(chunk)
-    result = stage.run()
+    chunk = sample_videos.video_with_audio(1.5, *options, "-output_ts_offset", "7", suffix="webm", card=card, every=0.5)
+    harness.upload(chunk)
+    result = harness.run()
     assert result.copied is (options is VP9)
     assert abs(result.duration_ms - 1500) < 60
-    assert sample_videos.flashes(stage.body(stage.recording.video), stage.folder) == pytest.approx([0.5], abs=0.045)
-    for key in (stage.recording.video, stage.recording.audio(0)):
-        assert heard(stage, key) == pytest.approx([0, 0.5, 1], abs=0.03)
-
-
-def test_pieces_of_all_sorts_are_alike(stage: Stage) -> None:
-    """An MP4 says once how its pictures are to be read: for full and limited range, other colours, and black ones too."""
-    stage.upload(
-        sample_videos.silent(0.5, "-c:v", "mjpeg", "-pix_fmt", "yuvj420p", suffix="mov"),
-        sample_videos.silent(0.5, *sample_videos.H264, "-colorspace", "smpte170m", "-color_range", "pc"),
-        sample_videos.spoken(0.5),
-        sample_videos.silent(0.5, "-c:v", "mpeg4", card=LARGER),
+    assert sample_videos.flash_times(harness.read_object(harness.recording.video_key), harness.folder) == pytest.approx(
+        [0.5], abs=0.045
     )
-    stage.run()
-    pieces = stage.keys(f"{stage.recording.work}pieces/")
+    for key in (harness.recording.video_key, harness.recording.audio_key(0)):
+        assert beep_times(harness, key) == pytest.approx([0, 0.5, 1], abs=0.03)
+
+
+def test_all_encoded_pieces_have_the_same_format(harness: JobHarness) -> None:
+    """An MP4 file declares its colours once, so pieces of full range, limited range, other colours and black must
+    agree.
+    """
+    harness.upload(
+        sample_videos.video_only(0.5, "-c:v", "mjpeg", "-pix_fmt", "yuvj420p", suffix="mov"),
+        sample_videos.video_only(0.5, *sample_videos.H264, "-colorspace", "smpte170m", "-color_range", "pc"),
+        sample_videos.audio_only(0.5),
+        sample_videos.video_only(0.5, "-c:v", "mpeg4", card=LARGER),
+    )
+    harness.run()
+    pieces = harness.keys(f"{harness.recording.media_work_prefix}pieces/")
     assert len(pieces) == 4
     forms = set()
     for key in pieces:
-        path = stage.folder / "piece"
-        path.write_bytes(stage.body(key))
+        path = harness.folder / "piece"
+        path.write_bytes(harness.read_object(key))
         lines = sample_videos.ffmpeg("-i", str(path), "-c", "copy", "-f", "framecrc", "-").decode().splitlines()
-        forms.add(tuple(one for one in lines if one.startswith(("#extradata", "#tb", "#dimensions"))))
+        forms.add(tuple(line for line in lines if line.startswith(("#extradata", "#tb", "#dimensions"))))
     assert len(forms) == 1, forms
 
 
@@ -158,119 +178,130 @@ def test_pieces_of_all_sorts_are_alike(stage: Stage) -> None:
     ("options", "suffix", "form"),
     [(VP9, "webm", "Video: vp9"), (HEVC, "mov", "Video: hevc (Main) (hvc1"), (H264_IN_TS, "ts", "Video: h264")],
 )
-def test_whatever_mp4_has_a_form_for_is_copied(stage: Stage, options: tuple[str, ...], suffix: str, form: str) -> None:
-    stage.upload(*[sample_videos.filmed(1, *options, suffix=suffix)] * 3)
-    result = stage.run()
+def test_codecs_that_mp4_supports_are_copied(
+    harness: JobHarness, options: tuple[str, ...], suffix: str, form: str
+) -> None:
+    harness.upload(*[sample_videos.video_with_audio(1, *options, suffix=suffix)] * 3)
+    result = harness.run()
     assert result.copied
-    assert form in about(stage, stage.recording.video)
-    assert heard(stage, stage.recording.video) == pytest.approx(heard(stage, stage.recording.audio(0)), abs=0.002)
+    assert form in describe(harness, harness.recording.video_key)
+    assert beep_times(harness, harness.recording.video_key) == pytest.approx(
+        beep_times(harness, harness.recording.audio_key(0)), abs=0.002
+    )
 
 
 @pytest.mark.parametrize("count", [1, 300])
-def test_a_recording_has_as_many_chapters_as_it_likes_under_any_title(stage: Stage, count: int) -> None:
-    """Before and after it says which streams it reads, ffmpeg names them all."""
+def test_chapters_and_titles_do_not_disturb_the_probe(harness: JobHarness, count: int) -> None:
+    """ffmpeg lists all chapters before and after the lines that the probe reads."""
     title = "title=the end\\\n  Stream #0:7 -> #0:0 (copy)\n"
-    chapters = "".join(f"[CHAPTER]\nTIMEBASE=1/1000\nSTART={one}\nEND={one + 1}\n{title}" for one in range(count))
-    (stage.folder / "chapters").write_text(f";FFMETADATA1\n{chapters}")
-    (stage.folder / "plain.mp4").write_bytes(sample_videos.filmed(2))
-    sources = ("-i", str(stage.folder / "plain.mp4"), "-i", str(stage.folder / "chapters"))
-    stage.upload(sample_videos.made("mp4", *sources, "-map_chapters", "1", "-c", "copy"))
-    result = stage.run()
+    chapters = "".join(
+        f"[CHAPTER]\nTIMEBASE=1/1000\nSTART={chapter}\nEND={chapter + 1}\n{title}" for chapter in range(count)
+    )
+    (harness.folder / "chapters").write_text(f";FFMETADATA1\n{chapters}")
+    (harness.folder / "plain.mp4").write_bytes(sample_videos.video_with_audio(2))
+    sources = ("-i", str(harness.folder / "plain.mp4"), "-i", str(harness.folder / "chapters"))
+    harness.upload(sample_videos.make_file("mp4", *sources, "-map_chapters", "1", "-c", "copy"))
+    result = harness.run()
     assert (result.outcome, result.copied, result.duration_ms) == (MediaOutcome.READY, True, 2000)
 
 
 @pytest.mark.parametrize("degrees", [90, -90, 180])
-def test_a_phone_that_is_turned_between_chunks_is_seen_upright_in_all_of_them(stage: Stage, degrees: int) -> None:
-    stage.upload(
-        sample_videos.turned(degrees),
-        sample_videos.turned(degrees),
-        sample_videos.turned(0),
-        sample_videos.turned(degrees),
+def test_chunks_with_different_rotations_are_all_upright(harness: JobHarness, degrees: int) -> None:
+    harness.upload(
+        sample_videos.rotated_video(degrees),
+        sample_videos.rotated_video(degrees),
+        sample_videos.rotated_video(0),
+        sample_videos.rotated_video(degrees),
     )
-    result = stage.run()
+    result = harness.run()
     assert (result.outcome, result.copied) == (MediaOutcome.READY, False)
-    video = stage.body(stage.recording.video)
-    assert "48x64" in about(stage, stage.recording.video) or degrees == 180
+    video = harness.read_object(harness.recording.video_key)
+    assert "48x64" in describe(harness, harness.recording.video_key) or degrees == 180
     turned = {90: "... ... xxx", -90: "xxx ... ...", 180: "..x ..x ..x"}[degrees]
     level = "x.. x.. x.." if degrees == 180 else "... x.. ..."
-    seen = [sample_videos.corners(video, stage.folder, one + 0.5) for one in range(4)]
+    seen = [sample_videos.white_fields(video, harness.folder, second + 0.5) for second in range(4)]
     assert seen == [turned, turned, level, turned]
 
 
 @pytest.mark.parametrize("degrees", [0, 90])
-def test_a_phone_that_is_held_all_the_time_as_it_was_is_copied(stage: Stage, degrees: int) -> None:
-    stage.upload(*[sample_videos.turned(degrees)] * 2)
-    assert stage.run().copied
-    seen = sample_videos.corners(stage.body(stage.recording.video), stage.folder, 1.5)
+def test_chunks_with_the_same_rotation_are_copied(harness: JobHarness, degrees: int) -> None:
+    harness.upload(*[sample_videos.rotated_video(degrees)] * 2)
+    assert harness.run().copied
+    seen = sample_videos.white_fields(harness.read_object(harness.recording.video_key), harness.folder, 1.5)
     assert seen == ("... ... xxx" if degrees else "x.. x.. x..")
 
 
-def test_a_recording_without_pictures_has_no_video(stage: Stage) -> None:
-    stage.upload(
-        sample_videos.spoken(2, "-c:a", "libopus", suffix="webm"),
-        sample_videos.spoken(1, "-c:a", "libopus", suffix="webm"),
+def test_a_recording_without_a_video_track_has_no_video(harness: JobHarness) -> None:
+    harness.upload(
+        sample_videos.audio_only(2, "-c:a", "libopus", suffix="webm"),
+        sample_videos.audio_only(1, "-c:a", "libopus", suffix="webm"),
     )
-    result = stage.run()
+    result = harness.run()
     assert (result.outcome, result.video_key, result.copied) == (MediaOutcome.READY, None, False)
-    assert heard(stage, stage.recording.audio(0)) == pytest.approx([0, 2], abs=0.05)
-    assert stage.keys("video/") == []
+    assert beep_times(harness, harness.recording.audio_key(0)) == pytest.approx([0, 2], abs=0.05)
+    assert harness.keys("video/") == []
 
 
 @pytest.mark.parametrize(
     ("suffix", "codec"),
     [("wav", "pcm_s16le"), ("mp3", "libmp3lame"), ("ogg", "libvorbis"), ("flac", "flac"), ("aac", "aac")],
 )
-def test_sound_alone_is_taken_in_every_common_form(stage: Stage, suffix: str, codec: str) -> None:
-    stage.upload(sample_videos.spoken(1, "-c:a", codec, suffix=suffix))
-    assert stage.run().outcome is MediaOutcome.READY
-    assert heard(stage, stage.recording.audio(0)) == pytest.approx([0], abs=0.06)
+def test_audio_only_recordings_of_common_formats_are_accepted(harness: JobHarness, suffix: str, codec: str) -> None:
+    harness.upload(sample_videos.audio_only(1, "-c:a", codec, suffix=suffix))
+    assert harness.run().outcome is MediaOutcome.READY
+    assert beep_times(harness, harness.recording.audio_key(0)) == pytest.approx([0], abs=0.06)
 
 
-def test_a_recording_without_sound_is_a_case_and_no_failure(stage: Stage) -> None:
-    stage.upload(sample_videos.silent(1), sample_videos.silent(2))
-    result = stage.run()
+def test_a_recording_without_audio_is_an_outcome_and_no_failure(harness: JobHarness) -> None:
+    harness.upload(sample_videos.video_only(1), sample_videos.video_only(2))
+    result = harness.run()
     assert (result.outcome, result.audio, result.copied) == (MediaOutcome.NO_AUDIO, (), True)
     assert result.duration_ms == 3000
-    assert "Audio" not in about(stage, stage.recording.video)
+    assert "Audio" not in describe(harness, harness.recording.video_key)
 
 
-def test_chunks_without_sound_are_silent_and_shift_nothing(stage: Stage) -> None:
-    stage.upload(sample_videos.silent(1), sample_videos.filmed(1), sample_videos.silent(2), sample_videos.filmed(1))
-    result = stage.run()
+def test_chunks_without_audio_are_silent_and_shift_nothing(harness: JobHarness) -> None:
+    harness.upload(
+        sample_videos.video_only(1),
+        sample_videos.video_with_audio(1),
+        sample_videos.video_only(2),
+        sample_videos.video_with_audio(1),
+    )
+    result = harness.run()
     assert (result.outcome, result.copied) == (MediaOutcome.READY, True)
-    assert heard(stage, stage.recording.audio(0)) == pytest.approx([1, 4], abs=0.005)
-    assert heard(stage, stage.recording.video) == pytest.approx([1, 4], abs=0.005)
+    assert beep_times(harness, harness.recording.audio_key(0)) == pytest.approx([1, 4], abs=0.005)
+    assert beep_times(harness, harness.recording.video_key) == pytest.approx([1, 4], abs=0.005)
 
 
-def test_a_chunk_without_pictures_is_black(stage: Stage) -> None:
-    stage.upload(sample_videos.filmed(1), sample_videos.spoken(1), sample_videos.filmed(1))
-    result = stage.run()
+def test_a_chunk_without_video_is_black(harness: JobHarness) -> None:
+    harness.upload(sample_videos.video_with_audio(1), sample_videos.audio_only(1), sample_videos.video_with_audio(1))
+    result = harness.run()
     assert (result.outcome, result.copied) == (MediaOutcome.READY, False)
-    assert heard(stage, stage.recording.video) == pytest.approx([0, 1, 2], abs=0.005)
+    assert beep_times(harness, harness.recording.video_key) == pytest.approx([0, 1, 2], abs=0.005)
     assert abs(result.duration_ms - 3000) < 50
 
 
-def test_parts_of_the_sound_begin_where_they_are_said_to(stage: Stage) -> None:
-    stage.limits = Limits(part=2 * SECOND, piece=300 * SECOND, whole=3600 * SECOND)
-    stage.upload(*[sample_videos.spoken(1.3, "-c:a", "pcm_s16le", suffix="wav")] * 4)
-    result = stage.run()
-    assert [(one.offset_ms, one.duration_ms) for one in result.audio] == [(0, 1734), (1734, 1734), (3468, 1732)]
+def test_audio_parts_begin_at_their_offsets(harness: JobHarness) -> None:
+    harness.limits = PlanLimits(max_part=2 * SECOND, max_piece=300 * SECOND, max_recording=3600 * SECOND)
+    harness.upload(*[sample_videos.audio_only(1.3, "-c:a", "pcm_s16le", suffix="wav")] * 4)
+    result = harness.run()
+    assert [(part.offset_ms, part.duration_ms) for part in result.audio] == [(0, 1734), (1734, 1734), (3468, 1732)]
     found = []
-    for one in result.audio:
-        samples = sample_videos.samples(stage.body(one.key), stage.folder)
-        assert len(samples) == one.duration_ms * 16
-        found += [at + one.offset_ms / 1000 for at in sample_videos.beeps(samples)]
+    for audio_part in result.audio:
+        samples = sample_videos.decode_samples(harness.read_object(audio_part.key), harness.folder)
+        assert len(samples) == audio_part.duration_ms * 16
+        found += [at + audio_part.offset_ms / 1000 for at in sample_videos.beep_times(samples)]
     assert found == pytest.approx([0, 1.3, 2.6, 3.9], abs=0.001)
 
 
-def test_sound_that_begins_late_and_ends_early_stays_in_its_place(stage: Stage) -> None:
-    late = sample_videos.made(
+def test_audio_that_starts_late_and_ends_early_stays_synchronous(harness: JobHarness) -> None:
+    late = sample_videos.make_file(
         *(
             "mkv",
             "-f",
             "lavfi",
             "-i",
-            sample_videos.CARD,
+            sample_videos.TEST_CARD,
             "-itsoffset",
             "1",
             "-f",
@@ -280,37 +311,47 @@ def test_sound_that_begins_late_and_ends_early_stays_in_its_place(stage: Stage) 
         ),
         *("-map", "0", "-map", "1", *sample_videos.H264, "-c:a", "flac", "-t", "3"),
     )
-    stage.upload(late, sample_videos.filmed(1))
-    result = stage.run()
-    assert heard(stage, stage.recording.audio(0)) == pytest.approx([1, result.duration_ms / 1000 - 1], abs=0.03)
+    harness.upload(late, sample_videos.video_with_audio(1))
+    result = harness.run()
+    assert beep_times(harness, harness.recording.audio_key(0)) == pytest.approx(
+        [1, result.duration_ms / 1000 - 1], abs=0.03
+    )
 
 
-def test_a_video_says_nothing_of_who_made_it(stage: Stage) -> None:
-    told = ("title=canary", "location=+48.1+11.5/", "artist=canary")
-    said = ("-metadata:s", "handler_name=canary", *(one for each in told for one in ("-metadata", each)))
-    stage.upload(sample_videos.filmed(1, *sample_videos.H264, *sample_videos.AAC, *said))
-    stage.run()
-    for key in (stage.recording.video, stage.recording.audio(0)):
-        assert b"canary" not in stage.body(key)
-        assert b"+48.1" not in stage.body(key)
+def test_a_video_has_no_metadata_about_its_author(harness: JobHarness) -> None:
+    metadata = ("title=canary", "location=+48.1+11.5/", "artist=canary")
+    metadata_options = (
+        "-metadata:s",
+        "handler_name=canary",
+        *(argument for each in metadata for argument in ("-metadata", each)),
+    )
+    harness.upload(sample_videos.video_with_audio(1, *sample_videos.H264, *sample_videos.AAC, *metadata_options))
+    harness.run()
+    for key in (harness.recording.video_key, harness.recording.audio_key(0)):
+        assert b"canary" not in harness.read_object(key)
+        assert b"+48.1" not in harness.read_object(key)
 
 
-def test_a_cover_is_no_video(stage: Stage) -> None:
+def test_a_cover_image_is_no_video(harness: JobHarness) -> None:
     cover = ("-f", "lavfi", "-i", "color=s=16x16:d=0.1", "-f", "lavfi", "-i", sample_videos.BEEP.format(every=9))
-    told = ("-c:v", "mjpeg", "-frames:v", "1", "-disposition:v", "attached_pic", "-c:a", "aac", "-t", "1")
-    stage.upload(sample_videos.made("m4a", *cover, *told))
-    assert stage.run().video_key is None
+    cover_options = ("-c:v", "mjpeg", "-frames:v", "1", "-disposition:v", "attached_pic", "-c:a", "aac", "-t", "1")
+    harness.upload(sample_videos.make_file("m4a", *cover, *cover_options))
+    assert harness.run().video_key is None
 
 
-def test_two_jobs_write_the_same(stage: Stage) -> None:
-    stage.limits = Limits(part=600 * SECOND, piece=SECOND, whole=3600 * SECOND)
-    stage.upload(sample_videos.filmed(2), sample_videos.filmed(1, *WEBM, suffix="webm"))
+def test_two_jobs_write_the_same(harness: JobHarness) -> None:
+    harness.limits = PlanLimits(max_part=600 * SECOND, max_piece=SECOND, max_recording=3600 * SECOND)
+    harness.upload(sample_videos.video_with_audio(2), sample_videos.video_with_audio(1, *WEBM, suffix="webm"))
     written = []
     for _ in range(2):
-        stage.run()
-        keys = stage.keys("audio/") + stage.keys("video/") + stage.keys(f"{stage.recording.work}pieces/")
-        written.append({one: hashlib.sha256(stage.body(one)).hexdigest() for one in keys})
-        for key in [*keys, stage.recording.media_result]:
-            stage.s3.delete_object(Bucket="recordings", Key=key)
+        harness.run()
+        keys = (
+            harness.keys("audio/")
+            + harness.keys("video/")
+            + harness.keys(f"{harness.recording.media_work_prefix}pieces/")
+        )
+        written.append({key: hashlib.sha256(harness.read_object(key)).hexdigest() for key in keys})
+        for key in [*keys, harness.recording.media_result_key]:
+            harness.s3.delete_object(Bucket="recordings", Key=key)
     assert written[0] == written[1]
-    assert len(written[0]) == 6, "sound, four pieces, and the video that they are"
+    assert len(written[0]) == 6, "audio, four pieces, and the joined video"

@@ -1,4 +1,4 @@
-"""The program itself, as a container runs it: a process with an environment, signals and an exit status, and a real endpoint."""
+"""Tests of the job as a process: its environment, signals, exit status, and a real S3 endpoint."""
 
 import os
 import select
@@ -12,37 +12,40 @@ from typing import Any
 
 import pytest
 
-from handlers.meetings.media_job.environment import ABOUT, MediaDeployment
+from handlers.meetings.media_job.environment import RECORDING_VARIABLES, MediaDeployment
 from handlers.meetings.media_result import MediaOutcome, MediaResult
 from local import ROOT
 from local.platform import emulator
 from local.platform.emulator_clients import EmulatorClients
 from tests.handlers.meetings.media_job import sample_videos
-from tests.handlers.meetings.media_job.job_setup import BUCKET, MEETING, Stage
+from tests.handlers.meetings.media_job.job_harness import BUCKET, MEETING, JobHarness
 
 pytestmark = [pytest.mark.media, pytest.mark.xdist_group("media_job")]
 
 WEBM = ("-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-c:a", "libopus")
 SECONDS = 60
-"""Longer than anything here may take: what takes longer has failed."""
+"""Time limit for every step of these tests."""
 
 
 @dataclass
-class Program:
-    """The job as a process, with a bucket at an address."""
+class JobProcess:
+    """The job as a process that uses an emulated bucket."""
 
-    stage: Stage
+    job_harness: JobHarness
     endpoint: str
 
     def environment(self, **others: str) -> dict[str, str]:
-        """As a job's definition and who submits it have it."""
+        """Return the environment variables from the job definition and the submission."""
         deployment = MediaDeployment(
-            bucket_name=BUCKET, piece_seconds=1, scratch_folder=str(self.stage.folder), ffmpeg=str(self.stage.counted)
+            bucket_name=BUCKET,
+            piece_seconds=1,
+            scratch_folder=str(self.job_harness.folder),
+            ffmpeg=str(self.job_harness.counting_ffmpeg),
         )
-        about = (MEETING.user, MEETING.meeting_id, self.stage.recording.content)
+        about = (MEETING.user, MEETING.meeting_id, self.job_harness.recording.content)
         return {
             **deployment.variables(),
-            **dict(zip(ABOUT, about, strict=True)),
+            **dict(zip(RECORDING_VARIABLES, about, strict=True)),
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": emulator.KEY,
@@ -64,13 +67,15 @@ class Program:
         )
 
     def run(self, **others: str) -> tuple[int, str, str]:
-        """Exit status, standard output and standard error of a whole run."""
+        """Run the process; return its exit status, standard output and standard error."""
         with self.start(**others) as process:
             out, err = process.communicate(timeout=SECONDS)
         return process.returncode, out, err
 
     def result(self) -> MediaResult:
-        return MediaResult.model_validate_json(self.stage.body(self.stage.recording.media_result))
+        return MediaResult.model_validate_json(
+            self.job_harness.read_object(self.job_harness.recording.media_result_key)
+        )
 
 
 @pytest.fixture(scope="module")
@@ -82,69 +87,77 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def program(endpoint: str, tmp_path: Path) -> Program:
-    """The bucket is one for all: what a test puts there it removes."""
+def job_process(endpoint: str, tmp_path: Path) -> JobProcess:
+    """The process for a test. All tests share the bucket, so each test removes its objects."""
     s3: Any = EmulatorClients(endpoint)("s3")
-    for one in s3.list_objects_v2(Bucket=BUCKET).get("Contents", []):
-        s3.delete_object(Bucket=BUCKET, Key=one["Key"])
-    return Program(Stage(s3, tmp_path), endpoint)
+    for item in s3.list_objects_v2(Bucket=BUCKET).get("Contents", []):
+        s3.delete_object(Bucket=BUCKET, Key=item["Key"])
+    return JobProcess(JobHarness(s3, tmp_path), endpoint)
 
 
-def test_a_recording_is_put_together_and_the_status_is_0(program: Program) -> None:
-    program.stage.upload(*sample_videos.filmed_in_chunks(3))
-    status, out, err = program.run()
+def test_a_processed_recording_exits_with_0(job_process: JobProcess) -> None:
+    job_process.job_harness.upload(*sample_videos.chunked_video(3))
+    status, out, err = job_process.run()
     assert (status, err) == (0, "")
-    assert program.result().outcome is MediaOutcome.READY
+    assert job_process.result().outcome is MediaOutcome.READY
     assert "media_done" in out
-    for secret in ("canary", MEETING.user, MEETING.meeting_id, program.stage.recording.content, emulator.KEY + '"'):
+    for secret in (
+        "canary",
+        MEETING.user,
+        MEETING.meeting_id,
+        job_process.job_harness.recording.content,
+        emulator.KEY + '"',
+    ):
         assert secret not in out
-    assert [one.name for one in program.stage.folder.iterdir() if one.name.startswith("media-")] == [], "it cleans up"
-    runs = len(program.stage.runs)
-    assert program.run()[0] == 0
-    assert len(program.stage.runs) == runs, "it was done"
+    assert [path.name for path in job_process.job_harness.folder.iterdir() if path.name.startswith("media-")] == [], (
+        "it cleans up"
+    )
+    runs = len(job_process.job_harness.ffmpeg_runs)
+    assert job_process.run()[0] == 0
+    assert len(job_process.job_harness.ffmpeg_runs) == runs, "the finished job must not run ffmpeg again"
 
 
-def test_a_recording_that_cannot_be_worked_on_is_0_as_well(program: Program) -> None:
-    program.stage.upload(b"canary")
-    assert program.run()[::2] == (0, "")
-    assert program.result().outcome is MediaOutcome.UNREADABLE
+def test_an_unusable_recording_exits_with_0_too(job_process: JobProcess) -> None:
+    job_process.job_harness.upload(b"canary")
+    assert job_process.run()[::2] == (0, "")
+    assert job_process.result().outcome is MediaOutcome.UNREADABLE
 
 
-def test_a_job_that_a_machine_is_taken_from_ends_at_once_and_goes_on_later(program: Program) -> None:
-    stage = program.stage
-    stage.upload(sample_videos.filmed(3, *WEBM, suffix="webm"))
-    reached = stage.folder / "reached"
+def test_a_job_ends_at_sigterm_and_the_next_job_continues(job_process: JobProcess) -> None:
+    harness = job_process.job_harness
+    harness.upload(sample_videos.video_with_audio(3, *WEBM, suffix="webm"))
+    reached = harness.folder / "reached"
     os.mkfifo(reached)
-    told = os.open(reached, os.O_RDONLY | os.O_NONBLOCK)
-    text = stage.counted.read_text()
+    pipe = os.open(reached, os.O_RDONLY | os.O_NONBLOCK)
+    text = harness.counting_ffmpeg.read_text()
     second = "pieces=$(grep -c libx264 $(dirname $0)/ffmpeg.log)"
     slow = f'case "$*" in *libx264*) [ $pieces = 2 ] && echo $$ > {reached} && set -- -readrate 0.001 "$@";; esac'
-    stage.counted.write_text(text.replace("exec", f"{second}\n{slow}\nexec"))
-    with program.start() as process:
-        assert select.select([told], [], [], SECONDS)[0], "the second piece was never begun"
-        ffmpeg = int(os.read(told, 100))
+    harness.counting_ffmpeg.write_text(text.replace("exec", f"{second}\n{slow}\nexec"))
+    with job_process.start() as process:
+        assert select.select([pipe], [], [], SECONDS)[0], "the second piece was not started in time"
+        ffmpeg = int(os.read(pipe, 100))
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=SECONDS)
     assert (process.returncode, err) == (128 + signal.SIGTERM, "")
     assert "media_stopped" in out
     with pytest.raises(ProcessLookupError):
         os.kill(ffmpeg, 0)
-    assert stage.pending() == []
-    assert stage.keys(stage.recording.media_result) == []
-    assert [one[-9:] for one in stage.keys(f"{stage.recording.work}pieces/")] == ["00000.mp4"]
-    assert [one.name for one in stage.folder.iterdir() if one.name.startswith("media-")] == []
+    assert harness.multipart_uploads() == []
+    assert harness.keys(harness.recording.media_result_key) == []
+    assert [key[-9:] for key in harness.keys(f"{harness.recording.media_work_prefix}pieces/")] == ["00000.mp4"]
+    assert [path.name for path in harness.folder.iterdir() if path.name.startswith("media-")] == []
 
-    before = len(stage.runs)
-    assert program.run()[::2] == (0, "")
-    again = stage.runs[before:]
-    assert program.result().outcome is MediaOutcome.READY
-    assert len([one for one in again if "libx264" in one]) == 3, "the first of four pieces was there"
-    assert not [one for one in again if "-c:a flac" in one or ("framecrc" in one and "chunk-" in one)]
+    before = len(harness.ffmpeg_runs)
+    assert job_process.run()[::2] == (0, "")
+    again = harness.ffmpeg_runs[before:]
+    assert job_process.result().outcome is MediaOutcome.READY
+    assert len([run for run in again if "libx264" in run]) == 3, "the first of four pieces must be reused"
+    assert not [run for run in again if "-c:a flac" in run or ("framecrc" in run and "chunk-" in run)]
 
 
-def test_an_environment_that_names_no_recording_is_2_and_says_what_is_wrong(program: Program) -> None:
-    program.stage.upload(b"x")
-    status, out, err = program.run(CONTENT="../canary", MEETING_USER="canary" * 6, AUDIO_PART_SECONDS="1")
+def test_invalid_variables_exit_with_2_and_name_the_problem(job_process: JobProcess) -> None:
+    job_process.job_harness.upload(b"x")
+    status, out, err = job_process.run(CONTENT="../canary", MEETING_USER="canary" * 6, AUDIO_PART_SECONDS="1")
     assert (status, out) == (2, "")
     assert err.splitlines() == [
         "media job: AUDIO_PART_SECONDS: Input should be greater than or equal to 60",
@@ -157,22 +170,24 @@ def test_an_environment_that_names_no_recording_is_2_and_says_what_is_wrong(prog
     ("others", "reason"),
     [
         ({"BUCKET_NAME": "another-canary"}, "AWS: NoSuchBucket"),
-        ({"FFMPEG": "/not/there/canary"}, "ffmpeg: it does not start"),
+        ({"FFMPEG": "/not/there/canary"}, "ffmpeg: does not start"),
         ({"SCRATCH_FOLDER": "/not/there/canary"}, "FileNotFoundError 2"),
     ],
 )
-def test_a_failure_is_1_and_says_why_in_our_own_words(program: Program, others: dict[str, str], reason: str) -> None:
-    program.stage.upload(sample_videos.spoken(1))
-    status, out, err = program.run(**others)
+def test_a_failure_exits_with_1_and_names_the_reason(
+    job_process: JobProcess, others: dict[str, str], reason: str
+) -> None:
+    job_process.job_harness.upload(sample_videos.audio_only(1))
+    status, out, err = job_process.run(**others)
     assert (status, err) == (1, f"media job: {reason}\n")
-    for secret in ("canary", MEETING.user, MEETING.meeting_id, program.stage.recording.content):
+    for secret in ("canary", MEETING.user, MEETING.meeting_id, job_process.job_harness.recording.content):
         assert secret not in out + err
 
 
-def test_an_ffmpeg_that_dies_is_a_failure_which_the_page_explains(program: Program) -> None:
-    program.stage.upload(sample_videos.spoken(1))
-    program.stage.counted.write_text("#!/bin/sh\nkill -KILL $$\n")
-    assert program.run()[::2] == (1, "media job: ffmpeg: it was killed\n")
+def test_the_runbook_explains_a_killed_ffmpeg(job_process: JobProcess) -> None:
+    job_process.job_harness.upload(sample_videos.audio_only(1))
+    job_process.job_harness.counting_ffmpeg.write_text("#!/bin/sh\nkill -KILL $$\n")
+    assert job_process.run()[::2] == (1, "media job: ffmpeg: was killed\n")
     page = (ROOT / "docs/runbooks/meetings-late.md").read_text(encoding="utf-8")
-    assert "`ffmpeg: it was killed` is memory" in page
-    assert program.stage.keys(program.stage.recording.media_result) == []
+    assert "`ffmpeg: was killed` is memory" in page
+    assert job_process.job_harness.keys(job_process.job_harness.recording.media_result_key) == []

@@ -1,28 +1,34 @@
-"""Whatever chunks there are: parts and pieces cover them without gap, in order, and within what was allowed."""
+"""Tests of the plan: parts and pieces contain all chunks without gaps, in order, and within the limits."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.meetings.media_job.chunk_facts import ChunkFacts, Facts, Form, Pictures, Sound
-from handlers.meetings.media_job.recording_plan import LEAST_SAMPLES, MAX_RATE, SPEECH_RATE, Limits, Plan
+from handlers.meetings.media_job.chunk_facts import ChunkAudio, ChunkFacts, ChunkVideo, RecordingFacts, TrackFormat
+from handlers.meetings.media_job.recording_plan import (
+    MAX_FRAME_RATE,
+    MIN_SAMPLES,
+    SPEECH_RATE,
+    PlanLimits,
+    RecordingPlan,
+)
 
 SECOND = 1_000_000
-LIMITS = Limits(part=60 * SECOND, piece=30 * SECOND, whole=10**12)
+LIMITS = PlanLimits(max_part=60 * SECOND, max_piece=30 * SECOND, max_recording=10**12)
 CODECS = ("h264", "vp8")
 
 
-def form(codec: str, parameters: str = "", stream: int = 0) -> Form:
-    return Form(stream=stream, codec=codec, time_base="1/1000", parameters=parameters)
+def form(codec: str, parameters: str = "", stream: int = 0) -> TrackFormat:
+    return TrackFormat(stream=stream, codec=codec, time_base="1/1000", parameters=parameters)
 
 
 def pictures(
     codec: str = "h264", *, end: int = SECOND, width: int = 640, height: int = 360, count: int = 30, fastest: int = 1
-) -> Pictures:
-    return Pictures(form=form(codec), width=width, height=height, count=count, fastest=fastest, end=end, bytes=10_000)
+) -> ChunkVideo:
+    return ChunkVideo(form=form(codec), width=width, height=height, count=count, fastest=fastest, end=end, bytes=10_000)
 
 
-SOUND = Sound(form=form("aac", stream=1), channels=2, count=43, bytes=8_000)
+SOUND = ChunkAudio(form=form("aac", stream=1), channels=2, count=43, bytes=8_000)
 
 
 @st.composite
@@ -40,43 +46,45 @@ def chunk(draw: st.DrawFn) -> ChunkFacts:
     return ChunkFacts(duration=duration, pictures=seen if shown else None, sound=draw(st.sampled_from([None, SOUND])))
 
 
-plans = st.lists(chunk(), min_size=1, max_size=6).map(lambda some: Plan(Facts(chunks=tuple(some)), LIMITS))
+plans = st.lists(chunk(), min_size=1, max_size=6).map(
+    lambda some: RecordingPlan(RecordingFacts(chunks=tuple(some)), LIMITS)
+)
 
 
-def plan_of(*chunks: ChunkFacts) -> Plan:
-    return Plan(Facts(chunks=chunks), LIMITS)
+def create_plan(*chunks: ChunkFacts) -> RecordingPlan:
+    return RecordingPlan(RecordingFacts(chunks=chunks), LIMITS)
 
 
 @given(plans)
-def test_parts_cover_every_sample_once_and_begin_at_a_millisecond(plan: Plan) -> None:
+def test_parts_contain_every_sample_once_and_begin_at_a_millisecond(plan: RecordingPlan) -> None:
     place = 0
     for number, part in enumerate(plan.parts):
         assert (part.number, part.first) == (number, place)
         assert part.offset_ms * SPEECH_RATE == part.first * 1000, "an offset is exact"
-        assert part.samples * SECOND <= LIMITS.part * SPEECH_RATE
-        assert part.samples >= LEAST_SAMPLES, "Amazon Transcribe takes nothing shorter"
+        assert part.samples * SECOND <= LIMITS.max_part * SPEECH_RATE
+        assert part.samples >= MIN_SAMPLES, "Amazon Transcribe rejects shorter audio"
         assert abs(part.duration_ms - part.samples * 1000 / SPEECH_RATE) <= 0.5
         place += part.samples
-    assert place == (max(LEAST_SAMPLES, plan.samples(SPEECH_RATE)[-1]) if plan.has_sound else 0)
+    assert place == (max(MIN_SAMPLES, plan.chunk_samples(SPEECH_RATE)[-1]) if plan.has_audio else 0)
 
 
 @given(plans)
-def test_pieces_cover_every_chunk_once_and_in_order(plan: Plan) -> None:
+def test_pieces_contain_every_chunk_once_and_in_order(plan: RecordingPlan) -> None:
     spans = [span for piece in plan.pieces for span in piece.spans]
     places = [(span.chunk, span.begin, span.end) for span in spans]
     expected = []
-    for number, one in enumerate(plan.chunks):
+    for number, facts in enumerate(plan.chunks):
         ends = [end for chunk, _, end in places if chunk == number]
         begins = [0, *ends[:-1]]
-        assert ends[-1] == one.duration
+        assert ends[-1] == facts.duration
         expected += [(number, begin, end) for begin, end in zip(begins, ends, strict=True)]
     assert places == expected
 
 
 @given(plans)
-def test_a_piece_is_of_one_form_and_no_longer_than_allowed(plan: Plan) -> None:
+def test_a_piece_has_one_format_and_a_limited_duration(plan: RecordingPlan) -> None:
     for piece in plan.pieces:
-        assert 0 < piece.duration <= LIMITS.piece
+        assert 0 < piece.duration <= LIMITS.max_piece
         for span in piece.spans:
             seen = plan.chunks[span.chunk].pictures
             if piece.form is None:
@@ -84,57 +92,61 @@ def test_a_piece_is_of_one_form_and_no_longer_than_allowed(plan: Plan) -> None:
             else:
                 assert seen is not None
                 assert seen.form == piece.form
-        assert len(piece.spans) == 1 or all(span.begin == 0 for span in piece.spans), "several are whole chunks"
+        assert len(piece.spans) == 1 or all(span.begin == 0 for span in piece.spans), (
+            "a piece with several spans contains whole chunks"
+        )
 
 
 @given(plans)
-def test_rounding_does_not_add_up(plan: Plan) -> None:
-    for start, sample in zip(plan.starts, plan.samples(SPEECH_RATE), strict=True):
+def test_rounding_errors_do_not_add_up(plan: RecordingPlan) -> None:
+    for start, sample in zip(plan.starts, plan.chunk_samples(SPEECH_RATE), strict=True):
         assert abs(sample * SECOND - start * SPEECH_RATE) * 2 <= SECOND
 
 
 @given(plans)
-def test_what_is_encoded_is_bounded_and_even(plan: Plan) -> None:
-    assert 1 <= plan.rate <= MAX_RATE
-    if plan.has_pictures:
-        width, height = plan.size
+def test_encoded_frames_have_limited_and_even_sizes(plan: RecordingPlan) -> None:
+    assert 1 <= plan.frame_rate <= MAX_FRAME_RATE
+    if plan.has_video:
+        width, height = plan.frame_size
         assert (width % 2, height % 2) == (0, 0)
         assert 2 <= min(width, height) <= 1080
         assert max(width, height) <= 1920
 
 
 @given(plans, st.integers(1, 10**12))
-def test_the_space_is_never_less_than_what_is_fetched(plan: Plan, uploaded: int) -> None:
-    assert plan.space(uploaded) > uploaded
+def test_the_required_disk_space_includes_the_downloads(plan: RecordingPlan, uploaded: int) -> None:
+    assert plan.required_bytes(uploaded) > uploaded
 
 
-def test_pictures_are_copied_only_where_all_chunks_have_the_same() -> None:
-    one = ChunkFacts(duration=SECOND, pictures=pictures(), sound=SOUND)
-    assert plan_of(one, one).copies_pictures
-    assert (plan_of(one).copies_sound, plan_of(one, one).copies_sound) == (True, False), "of several, sound is not"
+def test_video_is_copied_only_if_all_formats_are_equal() -> None:
+    facts = ChunkFacts(duration=SECOND, pictures=pictures(), sound=SOUND)
+    assert create_plan(facts, facts).copies_video
+    assert (create_plan(facts).copies_audio, create_plan(facts, facts).copies_audio) == (True, False), (
+        "the audio of several chunks is not copied"
+    )
     for other in (
         ChunkFacts(duration=SECOND, sound=SOUND),
         ChunkFacts(duration=SECOND, pictures=pictures("hevc")),
         ChunkFacts(
             duration=SECOND,
-            pictures=Pictures(form=form("h264", "x"), width=1, height=1, count=1, fastest=1, end=1, bytes=1),
+            pictures=ChunkVideo(form=form("h264", "x"), width=1, height=1, count=1, fastest=1, end=1, bytes=1),
         ),
     ):
-        assert not plan_of(one, other).copies_pictures
-        assert not plan_of(other, one).copies_pictures
-    assert not Plan(Facts(chunks=(one,), uncopiable=True), LIMITS).copies_pictures
+        assert not create_plan(facts, other).copies_video
+        assert not create_plan(other, facts).copies_video
+    assert not RecordingPlan(RecordingFacts(chunks=(facts,), uncopiable=True), LIMITS).copies_video
 
 
 @pytest.mark.parametrize(
     ("seconds", "count", "fastest", "rate"),
     [(600, 90, 15, 15), (600, 90, 60, 30), (10, 250, 25, 25), (0.5, 10, 10, 20), (600, 3, 1, 1)],
 )
-def test_what_is_encoded_is_as_fast_as_its_fastest_second(seconds: float, count: int, fastest: int, rate: int) -> None:
+def test_the_frame_rate_is_that_of_the_fastest_second(seconds: float, count: int, fastest: int, rate: int) -> None:
     slow = ChunkFacts(duration=60 * SECOND, pictures=pictures(count=60))
     seen = pictures(count=count, fastest=fastest)
-    assert plan_of(slow, ChunkFacts(duration=round(seconds * SECOND), pictures=seen)).rate == rate
+    assert create_plan(slow, ChunkFacts(duration=round(seconds * SECOND), pictures=seen)).frame_rate == rate
 
 
-def test_a_recording_a_little_longer_than_a_part_is_cut_in_halves() -> None:
-    parts = plan_of(ChunkFacts(duration=60_100_000, sound=SOUND)).parts
-    assert [(one.offset_ms, one.duration_ms) for one in parts] == [(0, 30_050), (30_050, 30_050)]
+def test_a_recording_slightly_longer_than_a_part_is_halved() -> None:
+    parts = create_plan(ChunkFacts(duration=60_100_000, sound=SOUND)).parts
+    assert [(part.offset_ms, part.duration_ms) for part in parts] == [(0, 30_050), (30_050, 30_050)]

@@ -1,4 +1,4 @@
-"""A job that was stopped goes on where it was: whatever was finished is not made again."""
+"""Tests of interrupted jobs: the next job continues and repeats no finished step."""
 
 from collections import Counter
 from typing import Any
@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from handlers.meetings.media_job.ffmpeg import Ffmpeg
-from handlers.meetings.media_job.job_termination import Process, Stopped, Stopping
-from handlers.meetings.media_job.recording_plan import Limits
+from handlers.meetings.media_job.job_termination import JobTerminated, JobTermination, Process
+from handlers.meetings.media_job.recording_plan import PlanLimits
 from handlers.meetings.media_result import MediaOutcome
 from tests.handlers.meetings.media_job import sample_videos
-from tests.handlers.meetings.media_job.job_setup import BUCKET, LIMITS, SECOND, Stage
+from tests.handlers.meetings.media_job.job_harness import BUCKET, LIMITS, SECOND, JobHarness
 
 pytestmark = pytest.mark.media
 
@@ -18,27 +18,27 @@ WEBM = ("-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-c:a", "li
 
 
 @pytest.fixture
-def written(stage: Stage) -> Any:
-    """How often each object has been written."""
+def write_counts(harness: JobHarness) -> Any:
+    """Number of writes of each object."""
     found: Counter[str] = Counter()
 
     def note(params: dict[str, Any], **_: Any) -> None:
         found[params["url_path"].split("/")[-1] if "pieces" in params["url_path"] else params["url_path"][-8:]] += 1
 
-    stage.s3.meta.events.register("before-call.s3.PutObject", note, unique_id="written")
+    harness.s3.meta.events.register("before-call.s3.PutObject", note, unique_id="written")
     yield found
-    stage.s3.meta.events.unregister("before-call.s3.PutObject", unique_id="written")
+    harness.s3.meta.events.unregister("before-call.s3.PutObject", unique_id="written")
 
 
-def uploaded(stage: Stage) -> None:
-    """Two chunks, which become two parts of sound, and a video of four pieces."""
-    stage.limits = Limits(part=2 * SECOND, piece=SECOND, whole=3600 * SECOND)
-    stage.upload(sample_videos.filmed(2), sample_videos.filmed(1, *WEBM, suffix="webm"))
+def upload_two_formats(harness: JobHarness) -> None:
+    """Upload two chunks of different formats, which give two audio parts and a video of four pieces."""
+    harness.limits = PlanLimits(max_part=2 * SECOND, max_piece=SECOND, max_recording=3600 * SECOND)
+    harness.upload(sample_videos.video_with_audio(2), sample_videos.video_with_audio(1, *WEBM, suffix="webm"))
 
 
-def stopped_at(stage: Stage, run: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A job that is told to stop while its nth run of ffmpeg is going on."""
-    begun = Ffmpeg._begun
+def run_until_terminated(harness: JobHarness, run: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run a job that is asked to end during its n-th run of ffmpeg."""
+    begun = Ffmpeg._start_process
     runs = 0
 
     def counted(self: Ffmpeg, *arguments: Any, **named: Any) -> Process:
@@ -46,91 +46,98 @@ def stopped_at(stage: Stage, run: int, monkeypatch: pytest.MonkeyPatch) -> None:
         runs += 1
         process = begun(self, *arguments, **named)
         if runs == run:
-            stage.stopping.now()
+            harness.termination.request()
         return process
 
     with monkeypatch.context() as patch:
-        patch.setattr(Ffmpeg, "_begun", counted)
-        with pytest.raises(Stopped):
-            stage.run()
-    assert runs == run, "nothing was begun afterwards"
+        patch.setattr(Ffmpeg, "_start_process", counted)
+        with pytest.raises(JobTerminated):
+            harness.run()
+    assert runs == run, "no run may start afterwards"
 
 
 @pytest.mark.parametrize("run", [1, 2, 3, 5, 6, 7, 8, 11, 12, 14])
-def test_a_step_that_was_finished_is_not_made_again(
-    stage: Stage, run: int, monkeypatch: pytest.MonkeyPatch, written: Counter[str]
+def test_a_finished_step_is_not_repeated(
+    harness: JobHarness, run: int, monkeypatch: pytest.MonkeyPatch, write_counts: Counter[str]
 ) -> None:
-    uploaded(stage)
-    written.clear()
-    stopped_at(stage, run, monkeypatch)
-    assert stage.keys(stage.recording.media_result) == []
-    pieces, parts, known = missing(stage)
-    before = len(stage.runs)
-    stage.stopping = Stopping()
-    assert stage.run().outcome is MediaOutcome.READY
-    assert max(written.values()) == 1, "something was written twice"
-    again = stage.runs[before:]
-    assert len([one for one in again if "libx264" in one]) == pieces
-    assert len([one for one in again if "-c:a flac" in one]) == parts
-    assert len([one for one in again if "framecrc" in one and "chunk-" in one]) == (0 if known else 2)
+    upload_two_formats(harness)
+    write_counts.clear()
+    run_until_terminated(harness, run, monkeypatch)
+    assert harness.keys(harness.recording.media_result_key) == []
+    pieces, parts, known = count_missing_output(harness)
+    before = len(harness.ffmpeg_runs)
+    harness.termination = JobTermination()
+    assert harness.run().outcome is MediaOutcome.READY
+    assert max(write_counts.values()) == 1, "no object may be written twice"
+    again = harness.ffmpeg_runs[before:]
+    assert len([line for line in again if "libx264" in line]) == pieces
+    assert len([line for line in again if "-c:a flac" in line]) == parts
+    assert len([line for line in again if "framecrc" in line and "chunk-" in line]) == (0 if known else 2)
 
 
-def missing(stage: Stage) -> tuple[int, int, bool]:
-    """Pieces and parts that are still to be made, and whether the chunks have been looked at."""
-    done = stage.keys(f"{stage.recording.work}pieces/")
-    return 4 - len(done), 2 - len(stage.keys("audio/")), bool(stage.keys(f"{stage.recording.work}facts.json"))
+def count_missing_output(harness: JobHarness) -> tuple[int, int, bool]:
+    """Return the number of missing pieces and parts, and whether the chunks have been probed."""
+    done = harness.keys(f"{harness.recording.media_work_prefix}pieces/")
+    return (
+        4 - len(done),
+        2 - len(harness.keys("audio/")),
+        bool(harness.keys(f"{harness.recording.media_work_prefix}facts.json")),
+    )
 
 
-def test_a_job_that_was_done_is_done(stage: Stage) -> None:
-    uploaded(stage)
-    result = stage.run()
-    runs = len(stage.runs)
-    for key in stage.keys("raw/"):
-        stage.s3.delete_object(Bucket=BUCKET, Key=key)
-    assert stage.run() == result, "even when the chunks have gone"
-    assert len(stage.runs) == runs
+def test_a_finished_job_is_not_repeated(harness: JobHarness) -> None:
+    upload_two_formats(harness)
+    result = harness.run()
+    runs = len(harness.ffmpeg_runs)
+    for key in harness.keys("raw/"):
+        harness.s3.delete_object(Bucket=BUCKET, Key=key)
+    assert harness.run() == result, "even if the chunks were deleted"
+    assert len(harness.ffmpeg_runs) == runs
 
 
-def test_what_was_lost_since_is_made_again(stage: Stage) -> None:
-    uploaded(stage)
-    result = stage.run()
-    runs = len(stage.runs)
-    stage.s3.delete_object(Bucket=BUCKET, Key=result.audio[1].key)
-    assert stage.run().model_copy(update={"ffmpeg_ms": 0}) == result.model_copy(update={"ffmpeg_ms": 0})
-    assert result.audio[1].key in stage.keys("audio/")
-    assert not [one for one in stage.runs[runs:] if "libx264" in one or "framecrc" in one]
+def test_deleted_output_is_made_again(harness: JobHarness) -> None:
+    upload_two_formats(harness)
+    result = harness.run()
+    runs = len(harness.ffmpeg_runs)
+    harness.s3.delete_object(Bucket=BUCKET, Key=result.audio[1].key)
+    assert harness.run().model_copy(update={"ffmpeg_ms": 0}) == result.model_copy(update={"ffmpeg_ms": 0})
+    assert result.audio[1].key in harness.keys("audio/")
+    assert not [run for run in harness.ffmpeg_runs[runs:] if "libx264" in run or "framecrc" in run]
 
 
-def test_parts_of_another_length_are_made_anew(stage: Stage) -> None:
-    """A setting was changed while a job was interrupted."""
-    stage.upload(sample_videos.spoken(3, "-c:a", "pcm_s16le", suffix="wav"))
-    stage.limits = Limits(part=2 * SECOND, piece=SECOND, whole=LIMITS.whole)
-    assert len(stage.run().audio) == 2
-    stage.s3.delete_object(Bucket=BUCKET, Key=stage.recording.media_result)
-    stage.limits = LIMITS
-    (part,) = stage.run().audio
-    assert len(sample_videos.samples(stage.body(part.key), stage.folder)) == 3 * sample_videos.RATE
+def test_parts_are_made_again_after_a_setting_changed(harness: JobHarness) -> None:
+    harness.upload(sample_videos.audio_only(3, "-c:a", "pcm_s16le", suffix="wav"))
+    harness.limits = PlanLimits(max_part=2 * SECOND, max_piece=SECOND, max_recording=LIMITS.max_recording)
+    assert len(harness.run().audio) == 2
+    harness.s3.delete_object(Bucket=BUCKET, Key=harness.recording.media_result_key)
+    harness.limits = LIMITS
+    (part,) = harness.run().audio
+    assert len(sample_videos.decode_samples(harness.read_object(part.key), harness.folder)) == 3 * sample_videos.RATE
 
 
 @pytest.mark.parametrize("note", ["result.json", "facts.json"])
-def test_notes_of_another_edition_are_passed_over(stage: Stage, note: str) -> None:
-    stage.upload(sample_videos.spoken(1))
-    stage.s3.put_object(
-        Bucket=BUCKET, Key=stage.recording.work + note, Body=b'{"schemaVersion": 99, "outcome": "ready"}'
+def test_notes_of_another_schema_version_are_ignored(harness: JobHarness, note: str) -> None:
+    harness.upload(sample_videos.audio_only(1))
+    harness.s3.put_object(
+        Bucket=BUCKET, Key=harness.recording.media_work_prefix + note, Body=b'{"schemaVersion": 99, "outcome": "ready"}'
     )
-    assert stage.run().outcome is MediaOutcome.READY
+    assert harness.run().outcome is MediaOutcome.READY
 
 
-def test_all_that_ffmpeg_took_is_told_though_it_took_two_jobs(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    uploaded(stage)
-    stopped_at(stage, 8, monkeypatch)
-    stage.stopping = Stopping()
-    result = stage.run()
-    told = [stage.s3.head_object(Bucket=BUCKET, Key=one.key)["Metadata"]["ffmpeg-ms"] for one in result.audio]
-    video = stage.s3.head_object(Bucket=BUCKET, Key=stage.recording.video)["Metadata"]["ffmpeg-ms"]
-    pieces = [
-        stage.s3.head_object(Bucket=BUCKET, Key=one)["Metadata"]["ffmpeg-ms"]
-        for one in stage.keys(f"{stage.recording.work}pieces/")
+def test_the_ffmpeg_time_includes_earlier_jobs(harness: JobHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    upload_two_formats(harness)
+    run_until_terminated(harness, 8, monkeypatch)
+    harness.termination = JobTermination()
+    result = harness.run()
+    part_milliseconds = [
+        harness.s3.head_object(Bucket=BUCKET, Key=part.key)["Metadata"]["ffmpeg-ms"] for part in result.audio
     ]
-    assert int(video) > sum(int(one) for one in pieces), "the video's has its pieces' in it"
-    assert result.ffmpeg_ms > sum(int(one) for one in told) + int(video), "and what it took to look at the chunks"
+    video = harness.s3.head_object(Bucket=BUCKET, Key=harness.recording.video_key)["Metadata"]["ffmpeg-ms"]
+    pieces = [
+        harness.s3.head_object(Bucket=BUCKET, Key=key)["Metadata"]["ffmpeg-ms"]
+        for key in harness.keys(f"{harness.recording.media_work_prefix}pieces/")
+    ]
+    assert int(video) > sum(int(piece) for piece in pieces), "the video's time includes that of its pieces"
+    assert result.ffmpeg_ms > sum(int(milliseconds) for milliseconds in part_milliseconds) + int(video), (
+        "and the time for probing the chunks"
+    )

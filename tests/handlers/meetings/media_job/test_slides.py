@@ -1,81 +1,81 @@
-"""Recordings whose pictures change seldom: each stands until the next one comes, or until the recording ends."""
+"""Tests of recordings with rare changes: a frame is shown until the next one, or until the end of the recording."""
 
 import pytest
 
-from handlers.meetings.media_job.recording_plan import Limits
+from handlers.meetings.media_job.recording_plan import PlanLimits
 from handlers.meetings.media_result import MediaOutcome
 from tests.handlers.meetings.media_job import sample_videos
-from tests.handlers.meetings.media_job.job_setup import SECOND, Stage
+from tests.handlers.meetings.media_job.job_harness import SECOND, JobHarness
 
 pytestmark = pytest.mark.media
 
-SELDOM = (0.8, 5.3, 9.3, 10.8, 13.4, 15.9, 19.3, 22.6, 24.2, 27.8)
-"""No rate can be guessed from them."""
-AT_ONCE = 0.55
-"""Half of a second, in which what is encoded has one picture at least; and what it is rounded by."""
+RARE_FLASHES = (0.8, 5.3, 9.3, 10.8, 13.4, 15.9, 19.3, 22.6, 24.2, 27.8)
+"""Times from which no frame rate can be derived."""
+TOLERANCE = 0.55
+"""Half a second, because an encoded video has at least one frame per second, and a rounding error."""
 
 
-def turns(stage: Stage) -> list[float]:
-    return sample_videos.flashes(stage.body(stage.recording.video), stage.folder)
+def flash_times(harness: JobHarness) -> list[float]:
+    return sample_videos.flash_times(harness.read_object(harness.recording.video_key), harness.folder)
 
 
-def lasts(stage: Stage) -> float:
-    """How long the video's pictures are, in seconds."""
-    path = stage.folder / "lasting"
-    path.write_bytes(stage.body(stage.recording.video))
+def video_seconds(harness: JobHarness) -> float:
+    """Return the duration of the video track."""
+    path = harness.folder / "lasting"
+    path.write_bytes(harness.read_object(harness.recording.video_key))
     frames = ("-map", "0:v:0", "-vf", "fps=10:start_time=0,scale=1:1,format=gray", "-f", "rawvideo", "pipe:1")
     return len(sample_videos.ffmpeg("-i", str(path), *frames)) / 10
 
 
 @pytest.mark.parametrize("codec", ["libvpx", "libvpx-vp9"])
 @pytest.mark.parametrize("count", [1, 2])
-def test_a_silent_screen_is_put_together_though_nothing_says_when_it_ends(stage: Stage, codec: str, count: int) -> None:
-    stage.upload(*[sample_videos.slides(*SELDOM, codec=codec)] * count)
-    result = stage.run()
+def test_a_screen_recording_without_a_last_duration_is_processed(harness: JobHarness, codec: str, count: int) -> None:
+    harness.upload(*[sample_videos.screen_recording(*RARE_FLASHES, codec=codec)] * count)
+    result = harness.run()
     assert (result.outcome, result.copied) == (MediaOutcome.NO_AUDIO, codec == "libvpx-vp9")
     each = result.duration_ms / 1000 / count
-    assert each == pytest.approx(27.8 * 11 / 10, abs=0.1), "the last picture is as long as the others"
-    expected = [one + number * each for number in range(count) for one in SELDOM]
-    assert turns(stage) == pytest.approx(expected, abs=0.05 if result.copied else AT_ONCE)
+    assert each == pytest.approx(27.8 * 11 / 10, abs=0.1), "the last frame lasts as long as the average"
+    expected = [seconds + number * each for number in range(count) for seconds in RARE_FLASHES]
+    assert flash_times(harness) == pytest.approx(expected, abs=0.05 if result.copied else TOLERANCE)
     if not result.copied:
-        assert lasts(stage) == pytest.approx(result.duration_ms / 1000, abs=AT_ONCE)
+        assert video_seconds(harness) == pytest.approx(result.duration_ms / 1000, abs=TOLERANCE)
 
 
 @pytest.mark.parametrize("offset", [0, 7])
 @pytest.mark.parametrize("moments", [(1, 17), (1, 17, 18), (3.3,), (16.7, 27.4)])
-def test_a_picture_stands_until_the_next_one_however_many_pieces_there_are(
-    stage: Stage, moments: tuple[float, ...], offset: float
+def test_a_frame_is_shown_until_the_next_one_across_pieces(
+    harness: JobHarness, moments: tuple[float, ...], offset: float
 ) -> None:
-    """Most of the pieces have no picture of their own."""
-    stage.limits = Limits(part=600 * SECOND, piece=5 * SECOND, whole=3600 * SECOND)
-    stage.upload(sample_videos.slides(*moments, lasts=30, offset=offset))
-    result = stage.run()
+    """Most of the pieces contain no frame of the recording."""
+    harness.limits = PlanLimits(max_part=600 * SECOND, max_piece=5 * SECOND, max_recording=3600 * SECOND)
+    harness.upload(sample_videos.screen_recording(*moments, lasts=30, offset=offset))
+    result = harness.run()
     assert (result.outcome, result.copied) == (MediaOutcome.READY, False)
-    assert len(stage.keys(f"{stage.recording.work}pieces/")) == 7
-    assert turns(stage) == pytest.approx(list(moments), abs=AT_ONCE)
-    assert lasts(stage) == pytest.approx(result.duration_ms / 1000, abs=AT_ONCE)
+    assert len(harness.keys(f"{harness.recording.media_work_prefix}pieces/")) == 7
+    assert flash_times(harness) == pytest.approx(list(moments), abs=TOLERANCE)
+    assert video_seconds(harness) == pytest.approx(result.duration_ms / 1000, abs=TOLERANCE)
 
 
 @pytest.mark.parametrize(("suffix", "codec"), [("mp4", "mpeg4"), ("mkv", "mpeg4"), ("webm", "libvpx")])
-def test_the_last_picture_stands_while_sound_goes_on(stage: Stage, suffix: str, codec: str) -> None:
-    stage.limits = Limits(part=600 * SECOND, piece=5 * SECOND, whole=3600 * SECOND)
+def test_the_last_frame_is_shown_while_the_audio_continues(harness: JobHarness, suffix: str, codec: str) -> None:
+    harness.limits = PlanLimits(max_part=600 * SECOND, max_piece=5 * SECOND, max_recording=3600 * SECOND)
     card = "color=black:s=64x48:r=10:d=2,drawbox=color=white:t=fill:enable='gte(t,1)'"
     sources = ("-f", "lavfi", "-i", card, "-f", "lavfi", "-i", f"{sample_videos.BEEP.format(every=9)}:d=12")
     sound = "libopus" if suffix == "webm" else "aac"
-    stage.upload(sample_videos.made(suffix, *sources, "-c:v", codec, "-c:a", sound))
-    assert not stage.run().copied
-    assert turns(stage) == pytest.approx([1], abs=AT_ONCE)
-    assert lasts(stage) == pytest.approx(12, abs=AT_ONCE)
+    harness.upload(sample_videos.make_file(suffix, *sources, "-c:v", codec, "-c:a", sound))
+    assert not harness.run().copied
+    assert flash_times(harness) == pytest.approx([1], abs=TOLERANCE)
+    assert video_seconds(harness) == pytest.approx(12, abs=TOLERANCE)
 
 
 @pytest.mark.parametrize(("codec", "suffix"), [("libvpx", "webm"), ("mpeg4", "mp4")])
-def test_a_film_that_is_shown_among_slides_moves(stage: Stage, codec: str, suffix: str) -> None:
-    """For three seconds of thirty; for the others there is a picture each five seconds."""
+def test_a_film_between_slides_keeps_its_frame_rate(harness: JobHarness, codec: str, suffix: str) -> None:
+    """The film lasts three of thirty seconds. The rest has one frame every five seconds."""
     kept = ("-vf", "select='between(t,10,13)+not(mod(n,100))'", "-fps_mode", "passthrough")
     source = ("-f", "lavfi", "-i", "testsrc2=size=64x48:rate=20:d=30")
-    stage.upload(sample_videos.made(suffix, *source, *kept, "-c:v", codec))
-    assert not stage.run().copied
-    path = stage.folder / "moving"
-    path.write_bytes(stage.body(stage.recording.video))
+    harness.upload(sample_videos.make_file(suffix, *source, *kept, "-c:v", codec))
+    assert not harness.run().copied
+    path = harness.folder / "moving"
+    path.write_bytes(harness.read_object(harness.recording.video_key))
     seen = sample_videos.ffmpeg("-ss", "10", "-t", "3", "-i", str(path), "-f", "framemd5", "-").splitlines()
-    assert len({one.split(b",")[-1] for one in seen if one.startswith(b"0,")}) > 45, "of 60"
+    assert len({line.split(b",")[-1] for line in seen if line.startswith(b"0,")}) > 45, "of 60"

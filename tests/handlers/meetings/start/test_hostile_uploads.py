@@ -1,4 +1,4 @@
-"""Whatever is uploaded, and under whatever name: it is taken for what it is, and no more is said of it than that."""
+"""Tests of invalid and hostile uploads: they are handled safely, and logs contain nothing from them."""
 
 import json
 from typing import Any
@@ -7,10 +7,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handlers.meetings.complete_file import MAX_BYTES
+from handlers.meetings.complete_file import MAX_COMPLETE_FILE_BYTES
 from handlers.meetings.media_result import MediaOutcome
-from handlers.meetings.s3_keys import raw_key
-from tests.handlers.meetings.meeting_setup import ANN, BOB, CANARY, MEETING, Stage, created, said
+from handlers.meetings.s3_keys import parse_upload_key
+from tests.handlers.meetings.meeting_harness import (
+    ANN,
+    BOB,
+    CANARY,
+    MEETING,
+    MeetingHarness,
+    complete_file,
+    object_created_event,
+)
 
 
 @pytest.mark.parametrize(
@@ -22,25 +30,25 @@ from tests.handlers.meetings.meeting_setup import ANN, BOB, CANARY, MEETING, Sta
         (b"[" * 100_000, "unreadable"),
         (b'{"chunks":[' + b"{}," * 300_000 + b"{}]}", "unreadable"),
         (b'{"schemaVersion":1,"title":"canary","startedAt":"2026-01-31T10:00:00.000Z","chunks":[]}', "unreadable"),
-        (b" " * (MAX_BYTES + 1), "size"),
+        (b" " * (MAX_COMPLETE_FILE_BYTES + 1), "size"),
     ],
 )
-def test_a_complete_that_says_nothing_useful_fails_its_meeting_and_does_not_come_back(
-    stage: Stage, body: bytes, problem: str, capsys: pytest.CaptureFixture[str]
+def test_a_malformed_complete_file_fails_its_meeting_and_is_not_retried(
+    harness: MeetingHarness, body: bytes, problem: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stage.put(MEETING.chunk("complete.json"), body)
+    harness.put_object(MEETING.upload_key("complete.json"), body)
     for _ in range(2):
-        assert stage.arrives("complete.json") == []
-    assert stage.stands() == ("failed", "MALFORMED")
-    assert stage.wrong() == {"complete.json": problem}
-    record = stage.record()
+        assert harness.deliver_event("complete.json") == []
+    assert harness.state() == ("failed", "MALFORMED")
+    assert harness.wrong_chunks() == {"complete.json": problem}
+    record = harness.record()
     assert (record.content, record.title, record.version) == ("", "", 1)
-    assert stage.open() == []
-    said = capsys.readouterr().out
-    assert "complete_refused" in said
-    assert CANARY not in said
-    stage.whole(b"a")
-    assert stage.stands() == ("processing", "media")
+    assert harness.due_sort_keys() == []
+    complete_file = capsys.readouterr().out
+    assert "complete_refused" in complete_file
+    assert CANARY not in complete_file
+    harness.upload_recording(b"a")
+    assert harness.state() == ("processing", "media")
 
 
 CHUNK = {"name": "0.webm", "bytes": 1, "sha256": "0" * 64}
@@ -50,112 +58,119 @@ CHUNK = {"name": "0.webm", "bytes": 1, "sha256": "0" * 64}
     ("changed", "fields"),
     [
         ({"startedAt": "canary"}, {"startedAt": "String should match pattern"}),
-        ({"startedAt": "2026-02-30T10:00:00.000Z"}, {"startedAt": "a moment that there is, as in 2026-01-31T"}),
+        ({"startedAt": "2026-02-30T10:00:00.000Z"}, {"startedAt": "an existing date and time, such as 2026-01-31T"}),
         ({"title": "canary" * 100, "tags": ["canary", 1]}, {"title": "at most 200", "tags.1": "valid string"}),
         ({"chunks": [{"name": "canary/0.webm"}]}, {"chunks.0.name": "pattern"}),
         ({"chunks": [{**CHUNK, "bytes": 0}]}, {"chunks.0.bytes": "greater than or equal to 1"}),
         (
             {"chunks": [{**CHUNK, "name": "canary"}] * 2},
-            {"": "chunks have names of their own, and none is complete.json"},
+            {"": "each chunk has a different name, and none is complete.json"},
         ),
-        ({"language": "en-UK"}, {"language": "one that Amazon Transcribe has, by its code: en-US, de-DE"}),
+        (
+            {"language": "en-UK"},
+            {"language": "a language code that Amazon Transcribe supports, such as en-US or de-DE"},
+        ),
     ],
 )
-def test_a_meeting_says_which_fields_are_wrong_and_nothing_of_what_they_say(
-    stage: Stage, changed: dict[str, Any], fields: dict[str, str]
+def test_a_meeting_lists_its_wrong_fields_without_their_values(
+    harness: MeetingHarness, changed: dict[str, Any], fields: dict[str, str]
 ) -> None:
-    body = {**said(b"a").model_dump(mode="json", by_alias=True), **changed}
-    stage.put(MEETING.chunk("complete.json"), json.dumps(body).encode())
-    stage.arrives("complete.json")
-    [wrong] = stage.record().wrong
-    told = {one.field: one.rule for one in wrong.fields or ()}
-    assert all(rule in told.get(field, "") for field, rule in fields.items()), told
+    body = {**complete_file(b"a").model_dump(mode="json", by_alias=True), **changed}
+    harness.put_object(MEETING.upload_key("complete.json"), json.dumps(body).encode())
+    harness.deliver_event("complete.json")
+    [wrong] = harness.record().wrong
+    rules = {problem.field: problem.rule for problem in wrong.fields or ()}
+    assert all(rule in rules.get(field, "") for field, rule in fields.items()), rules
     assert CANARY not in str(wrong)
 
 
-SEALED = ["InvalidRequest", "InvalidObjectState"]
-"""With a key of the client's own, and in an archive."""
+UNREADABLE_CODES = ["InvalidRequest", "InvalidObjectState"]
+"""Error codes of an object encrypted with the client's own key, and of an archived object."""
 
 
-@pytest.mark.parametrize("code", SEALED)
-def test_a_complete_that_its_uploader_has_sealed_fails_its_meeting_and_does_not_come_back(
-    stage: Stage, code: str, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("code", UNREADABLE_CODES)
+def test_an_unreadable_complete_file_fails_its_meeting_and_is_not_retried(
+    harness: MeetingHarness, code: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stage.uploads(b"a")
-    stage.says(b"a")
-    with stage.sealed(code):
+    harness.upload_chunks(b"a")
+    harness.upload_complete_file(b"a")
+    with harness.fail_complete_file_reads(code):
         for _ in range(2):
-            assert stage.arrives("complete.json") == []
-    assert (stage.stands(), stage.wrong()) == (("failed", "MALFORMED"), {"complete.json": "unreadable"})
-    assert stage.record().version == 1
-    said = capsys.readouterr().out
-    assert "sealed" in said
-    assert CANARY not in said
-    stage.passes(minutes=1)
-    stage.whole(b"a")
-    assert stage.stands() == ("processing", "media")
+            assert harness.deliver_event("complete.json") == []
+    assert (harness.state(), harness.wrong_chunks()) == (("failed", "MALFORMED"), {"complete.json": "unreadable"})
+    assert harness.record().version == 1
+    complete_file = capsys.readouterr().out
+    assert "sealed" in complete_file
+    assert CANARY not in complete_file
+    harness.advance(minutes=1)
+    harness.upload_recording(b"a")
+    assert harness.state() == ("processing", "media")
 
 
-@pytest.mark.parametrize("code", SEALED)
-def test_a_sealed_complete_ends_the_wait_for_chunks_when_somebody_looks_again(stage: Stage, code: str) -> None:
-    stage.says(b"a")
-    stage.arrives("complete.json")
-    stage.says(b"a", title="again")
-    stage.passes(hours=1)
-    with stage.sealed(code):
-        assert stage.sweeps()["failed"] == 0
-    assert stage.stands() == ("failed", "MALFORMED")
+@pytest.mark.parametrize("code", UNREADABLE_CODES)
+def test_the_sweep_fails_an_incomplete_meeting_whose_complete_file_became_unreadable(
+    harness: MeetingHarness, code: str
+) -> None:
+    harness.upload_complete_file(b"a")
+    harness.deliver_event("complete.json")
+    harness.upload_complete_file(b"a", title="again")
+    harness.advance(hours=1)
+    with harness.fail_complete_file_reads(code):
+        assert harness.sweep()["failed"] == 0
+    assert harness.state() == ("failed", "MALFORMED")
 
 
-def test_a_complete_that_takes_the_place_of_a_sealed_one_meanwhile_is_not_taken_for_it(stage: Stage) -> None:
-    stage.uploads(b"a")
-    stage.says(b"a")
-    with stage.sealed("InvalidRequest", times=1):
-        assert stage.arrives("complete.json") == []
-    assert stage.stands() == ("processing", "media")
+def test_a_complete_file_that_replaces_an_unreadable_one_during_the_read_is_used(harness: MeetingHarness) -> None:
+    harness.upload_chunks(b"a")
+    harness.upload_complete_file(b"a")
+    with harness.fail_complete_file_reads("InvalidRequest", times=1):
+        assert harness.deliver_event("complete.json") == []
+    assert harness.state() == ("processing", "media")
 
 
-def test_a_sealed_complete_that_is_gone_again_is_nobodys_failure(stage: Stage) -> None:
-    stage.put(MEETING.chunk("complete.json.not"), b"")
-    with stage.sealed("InvalidRequest"):
-        assert stage.arrives("complete.json") == []
-    assert stage.stored() == []
+def test_an_unreadable_complete_file_that_disappears_fails_nothing(harness: MeetingHarness) -> None:
+    harness.put_object(MEETING.upload_key("complete.json.not"), b"")
+    with harness.fail_complete_file_reads("InvalidRequest"):
+        assert harness.deliver_event("complete.json") == []
+    assert harness.all_items() == []
 
 
-def test_a_complete_that_may_not_be_read_is_a_failure_of_ours(stage: Stage) -> None:
-    stage.says(b"a")
-    with stage.sealed("AccessDenied"):
-        assert stage.arrives("complete.json") == [MEETING.chunk("complete.json")]
-    assert stage.stored() == []
+def test_an_access_denied_error_is_retried_and_not_blamed_on_the_client(harness: MeetingHarness) -> None:
+    harness.upload_complete_file(b"a")
+    with harness.fail_complete_file_reads("AccessDenied"):
+        assert harness.deliver_event("complete.json") == [MEETING.upload_key("complete.json")]
+    assert harness.all_items() == []
 
 
 @pytest.mark.parametrize("ready", [True, False])
-def test_nonsense_takes_nothing_from_a_meeting_that_something_came_of(stage: Stage, *, ready: bool) -> None:
-    recording = stage.whole(b"a")
+def test_a_malformed_file_does_not_change_a_meeting_in_progress_or_ready(
+    harness: MeetingHarness, *, ready: bool
+) -> None:
+    recording = harness.upload_recording(b"a")
     if ready:
-        stage.makes(recording, MediaOutcome.NO_AUDIO)
-        stage.does("media", recording)
-    before = stage.record()
-    stage.put(MEETING.chunk("complete.json"), b"nonsense")
-    assert stage.arrives("complete.json") == []
-    assert stage.record() == before
+        harness.write_media_result(recording, MediaOutcome.NO_AUDIO)
+        harness.run_step("media", recording)
+    before = harness.record()
+    harness.put_object(MEETING.upload_key("complete.json"), b"nonsense")
+    assert harness.deliver_event("complete.json") == []
+    assert harness.record() == before
 
 
-def test_nonsense_ends_the_wait_for_chunks_and_keeps_what_the_meeting_is_called(stage: Stage) -> None:
-    stage.says(b"a")
-    stage.arrives("complete.json")
-    stage.put(MEETING.chunk("complete.json"), b"nonsense")
-    stage.arrives("complete.json")
-    assert stage.stands() == ("failed", "MALFORMED")
-    assert stage.record().title == f"{CANARY} title"
-    stage.passes(minutes=1)
-    stage.whole(b"a")
-    assert stage.stands() == ("processing", "media")
+def test_a_malformed_file_fails_an_incomplete_meeting_and_keeps_its_title(harness: MeetingHarness) -> None:
+    harness.upload_complete_file(b"a")
+    harness.deliver_event("complete.json")
+    harness.put_object(MEETING.upload_key("complete.json"), b"nonsense")
+    harness.deliver_event("complete.json")
+    assert harness.state() == ("failed", "MALFORMED")
+    assert harness.record().title == f"{CANARY} title"
+    harness.advance(minutes=1)
+    harness.upload_recording(b"a")
+    assert harness.state() == ("processing", "media")
 
 
-def test_a_complete_that_is_gone_again_is_nobodys_failure(stage: Stage) -> None:
-    assert stage.arrives("complete.json") == []
-    assert stage.stored() == []
+def test_an_event_for_a_deleted_complete_file_changes_nothing(harness: MeetingHarness) -> None:
+    assert harness.deliver_event("complete.json") == []
+    assert harness.all_items() == []
 
 
 @pytest.mark.parametrize(
@@ -179,38 +194,40 @@ def test_a_complete_that_is_gone_again_is_nobodys_failure(stage: Stage) -> None:
         f"x/raw/{ANN}/{MEETING.meeting_id}/complete.json",
     ],
 )
-def test_a_key_of_any_other_form_is_refused_and_counted(
-    stage: Stage, key: str, capsys: pytest.CaptureFixture[str]
+def test_an_invalid_key_is_ignored_and_counted(
+    harness: MeetingHarness, key: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert raw_key(key) is None
-    with stage.counted() as calls:
-        assert stage.hears(key) == []
+    assert parse_upload_key(key) is None
+    with harness.record_calls() as calls:
+        assert harness.deliver_events(key) == []
     assert calls == []
-    said = capsys.readouterr().out
-    assert "recording_key_refused" in said
-    assert '"ignored":1' in said.replace(": ", ":")
-    assert ANN not in said
+    complete_file = capsys.readouterr().out
+    assert "recording_key_refused" in complete_file
+    assert '"ignored":1' in complete_file.replace(": ", ":")
+    assert ANN not in complete_file
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
-@given(st.text(max_size=60).map(lambda one: f"raw/{ANN}/{one}") | st.text(max_size=60))
-def test_whatever_key_comes_nothing_breaks(stage: Stage, key: str) -> None:
-    assert raw_key(key) is None
-    assert stage.hears(key) == []
+@given(st.text(max_size=60).map(lambda name: f"raw/{ANN}/{name}") | st.text(max_size=60))
+def test_any_key_is_handled_without_an_error(harness: MeetingHarness, key: str) -> None:
+    assert parse_upload_key(key) is None
+    assert harness.deliver_events(key) == []
 
 
-@pytest.mark.parametrize("body", ["", "[]", created(MEETING.chunk("complete.json"), bucket="another")])
-def test_what_is_no_event_of_ours_comes_again_until_it_is_parked(stage: Stage, body: str) -> None:
-    assert stage.handles([{"messageId": "m", "body": body}]) == ["m"]
+@pytest.mark.parametrize(
+    "body", ["", "[]", object_created_event(MEETING.upload_key("complete.json"), bucket="another")]
+)
+def test_an_unknown_event_is_retried_until_it_reaches_the_dead_letter_queue(harness: MeetingHarness, body: str) -> None:
+    assert harness.deliver_messages([{"messageId": "m", "body": body}]) == ["m"]
 
 
-def test_nothing_that_a_client_says_is_in_a_log(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
-    stage.says(b"a", b"b", tags=[CANARY])
-    stage.arrives("complete.json")
-    stage.whole(b"a", b"b")
-    stage.put(MEETING.chunk("canary.webm"), b"a")
-    stage.hears(MEETING.chunk("canary.webm"), "canary")
-    said = capsys.readouterr().out
-    assert "meeting_moved" in said
-    for secret in (CANARY, ANN, MEETING.meeting_id, stage.record().content):
-        assert secret not in said
+def test_logs_contain_no_client_data(harness: MeetingHarness, capsys: pytest.CaptureFixture[str]) -> None:
+    harness.upload_complete_file(b"a", b"b", tags=[CANARY])
+    harness.deliver_event("complete.json")
+    harness.upload_recording(b"a", b"b")
+    harness.put_object(MEETING.upload_key("canary.webm"), b"a")
+    harness.deliver_events(MEETING.upload_key("canary.webm"), "canary")
+    complete_file = capsys.readouterr().out
+    assert "meeting_moved" in complete_file
+    for secret in (CANARY, ANN, MEETING.meeting_id, harness.record().content):
+        assert secret not in complete_file

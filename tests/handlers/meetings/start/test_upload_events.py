@@ -1,4 +1,4 @@
-"""A recording that is whole is worked on once; one that is not says what it lacks, and goes on when that arrives."""
+"""Tests of upload events: a complete recording starts once, and an incomplete one continues when its chunks arrive."""
 
 from typing import Any
 
@@ -6,17 +6,17 @@ import pytest
 
 from handlers.common.time_and_ids.ulid import ulid
 from handlers.meetings.s3_keys import MeetingId
-from handlers.meetings.uploaded_recording import Uploads
-from tests.handlers.meetings.meeting_setup import ANN, MEETING, START, Stage
+from handlers.meetings.uploaded_recording import UploadedRecordings
+from tests.handlers.meetings.meeting_harness import ANN, MEETING, START, MeetingHarness
 
 
-def test_a_whole_recording_is_worked_on(stage: Stage) -> None:
-    recording = stage.whole(b"a", b"bc", tags=["x"], language="de-DE")
-    record = stage.record()
-    assert stage.stands() == ("processing", "media")
+def test_a_complete_recording_starts_an_execution(harness: MeetingHarness) -> None:
+    recording = harness.upload_recording(b"a", b"bc", tags=["x"], language="de-DE")
+    record = harness.record()
+    assert harness.state() == ("processing", "media")
     assert (record.content, record.size, record.language, record.tags) == (recording.content, 3, "de-DE", ("x",))
     assert (record.started_at, record.created_at) == ("2026-01-31T10:00:00.000Z", "2026-01-31T12:00:00.000Z")
-    [(name, asked)] = stage.workflows.inputs.items()
+    [(name, asked)] = harness.step_functions.inputs.items()
     assert name.startswith(f"{MEETING.meeting_id}-")
     assert name.endswith("-1")
     assert asked == {
@@ -28,208 +28,223 @@ def test_a_whole_recording_is_worked_on(stage: Stage) -> None:
     }
 
 
-def test_the_same_event_again_changes_nothing_and_starts_nothing_more(stage: Stage) -> None:
-    stage.whole(b"a")
-    before = stage.stored()
+def test_a_repeated_event_changes_nothing_and_starts_no_execution(harness: MeetingHarness) -> None:
+    harness.upload_recording(b"a")
+    before = harness.all_items()
     for status in ("RUNNING", "RUNNING", "SUCCEEDED"):
-        stage.workflows.ends(status)
-        assert stage.arrives("complete.json") == []
-    assert stage.stored() == before
-    assert len(stage.workflows.statuses) == 1
+        harness.step_functions.end_last(status)
+        assert harness.deliver_event("complete.json") == []
+    assert harness.all_items() == before
+    assert len(harness.step_functions.statuses) == 1
 
 
-def test_chunks_that_are_missing_or_of_another_size_are_all_listed(stage: Stage) -> None:
-    stage.uploads(b"a", b"other")
-    stage.says(b"a", b"bc", b"d")
-    assert stage.arrives("complete.json") == []
-    assert stage.stands() == ("incomplete",)
-    assert stage.wrong() == {"1.webm": "size", "2.webm": "missing"}
-    assert stage.record().wrong_count == 2
-    assert not stage.workflows.statuses
+def test_all_missing_chunks_and_wrong_sizes_are_listed(harness: MeetingHarness) -> None:
+    harness.upload_chunks(b"a", b"other")
+    harness.upload_complete_file(b"a", b"bc", b"d")
+    assert harness.deliver_event("complete.json") == []
+    assert harness.state() == ("incomplete",)
+    assert harness.wrong_chunks() == {"1.webm": "size", "2.webm": "missing"}
+    assert harness.record().wrong_count == 2
+    assert not harness.step_functions.statuses
 
 
-def test_it_goes_on_when_the_last_chunk_arrives(stage: Stage) -> None:
-    stage.uploads(b"a")
-    stage.says(b"a", b"b", b"c")
-    stage.arrives("complete.json")
-    stage.uploads(b"a", b"b")
-    stage.arrives("1.webm")
-    assert stage.wrong() == {"2.webm": "missing"}
-    stage.passes(minutes=5)
-    stage.uploads(b"a", b"b", b"c")
-    stage.arrives("2.webm")
-    assert stage.stands() == ("processing", "media")
-    assert stage.wrong() == {}
-    assert stage.record().whole_at == "2026-01-31T12:05:00.000Z"
-    assert len(stage.workflows.statuses) == 1
+def test_processing_starts_when_the_last_chunk_arrives(harness: MeetingHarness) -> None:
+    harness.upload_chunks(b"a")
+    harness.upload_complete_file(b"a", b"b", b"c")
+    harness.deliver_event("complete.json")
+    harness.upload_chunks(b"a", b"b")
+    harness.deliver_event("1.webm")
+    assert harness.wrong_chunks() == {"2.webm": "missing"}
+    harness.advance(minutes=5)
+    harness.upload_chunks(b"a", b"b", b"c")
+    harness.deliver_event("2.webm")
+    assert harness.state() == ("processing", "media")
+    assert harness.wrong_chunks() == {}
+    assert harness.record().whole_at == "2026-01-31T12:05:00.000Z"
+    assert len(harness.step_functions.statuses) == 1
 
 
-def test_chunks_that_come_before_anybody_waits_cost_one_look_a_batch(stage: Stage) -> None:
-    stage.uploads(b"a", b"b", b"c")
-    with stage.counted() as calls:
-        assert stage.hears(*(MEETING.chunk(f"{number}.webm") for number in range(3))) == []
+def test_chunks_before_their_complete_file_cost_one_read_per_batch(harness: MeetingHarness) -> None:
+    harness.upload_chunks(b"a", b"b", b"c")
+    with harness.record_calls() as calls:
+        assert harness.deliver_events(*(MEETING.upload_key(f"{number}.webm") for number in range(3))) == []
     assert calls == ["GetItem"]
-    assert stage.stored() == []
+    assert harness.all_items() == []
 
 
 @pytest.mark.parametrize("lacking", [True, False])
-def test_a_chunk_that_nobody_lacks_is_not_looked_for(stage: Stage, *, lacking: bool) -> None:
-    stage.uploads(b"a")
-    stage.says(b"a", *([b"b"] if lacking else []))
-    stage.arrives("complete.json")
-    with stage.counted() as calls:
-        assert stage.arrives("0.webm") == []
+def test_a_chunk_that_no_meeting_waits_for_causes_no_listing(harness: MeetingHarness, *, lacking: bool) -> None:
+    harness.upload_chunks(b"a")
+    harness.upload_complete_file(b"a", *([b"b"] if lacking else []))
+    harness.deliver_event("complete.json")
+    with harness.record_calls() as calls:
+        assert harness.deliver_event("0.webm") == []
     assert calls == ["GetItem"]
 
 
-def test_one_look_answers_for_all_of_a_meeting_in_a_batch(stage: Stage) -> None:
-    stage.uploads(b"a")
-    stage.says(b"a", b"b", b"c")
-    stage.arrives("complete.json")
-    stage.uploads(b"a", b"b", b"c")
-    with stage.counted() as calls:
-        assert stage.hears(*(MEETING.chunk(f"{number}.webm") for number in (1, 2, 1))) == []
+def test_a_meeting_is_processed_once_per_batch(harness: MeetingHarness) -> None:
+    harness.upload_chunks(b"a")
+    harness.upload_complete_file(b"a", b"b", b"c")
+    harness.deliver_event("complete.json")
+    harness.upload_chunks(b"a", b"b", b"c")
+    with harness.record_calls() as calls:
+        assert harness.deliver_events(*(MEETING.upload_key(f"{number}.webm") for number in (1, 2, 1))) == []
     assert calls.count("ListObjectsV2") == 1
-    assert stage.stands() == ("processing", "media")
+    assert harness.state() == ("processing", "media")
 
 
-def test_a_chunk_that_comes_while_it_is_written_as_missing_is_not_lost(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+def test_a_chunk_that_arrives_while_it_is_recorded_as_missing_is_not_lost(
+    harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is announced before anybody is known to lack it, and never again."""
-    stage.uploads(b"a")
-    stage.says(b"a", b"b")
-    seen = Uploads.seen
+    """The chunk's event comes before the record lists the chunk as missing, and only once."""
+    harness.upload_chunks(b"a")
+    harness.upload_complete_file(b"a", b"b")
+    seen = UploadedRecordings.find_chunks
     looks = 0
 
-    def then_it_comes(self: Uploads, *asked: Any) -> Any:
+    def then_it_comes(self: UploadedRecordings, *asked: Any) -> Any:
         nonlocal looks
         found = seen(self, *asked)
         looks += 1
         if looks == 1:
-            stage.uploads(b"a", b"b")
-            assert stage.arrives("1.webm") == []
+            harness.upload_chunks(b"a", b"b")
+            assert harness.deliver_event("1.webm") == []
         return found
 
-    monkeypatch.setattr(Uploads, "seen", then_it_comes)
-    assert stage.arrives("complete.json") == []
-    assert stage.stands() == ("processing", "media")
+    monkeypatch.setattr(UploadedRecordings, "find_chunks", then_it_comes)
+    assert harness.deliver_event("complete.json") == []
+    assert harness.state() == ("processing", "media")
 
 
-def test_another_content_replaces_the_first_and_is_worked_on_anew(stage: Stage) -> None:
-    first = stage.whole(b"a")
-    stage.passes(minutes=1)
-    second = stage.whole(b"b", title="Other")
+def test_another_content_starts_a_new_attempt(harness: MeetingHarness) -> None:
+    first = harness.upload_recording(b"a")
+    harness.advance(minutes=1)
+    second = harness.upload_recording(b"b", title="Other")
     assert first.content != second.content
-    record = stage.record()
+    record = harness.record()
     assert (record.content, record.title, record.attempt) == (second.content, "Other", 2)
     assert record.created_at == "2026-01-31T12:00:00.000Z"
-    assert [one["content"] for one in stage.workflows.inputs.values()] == [first.content, second.content]
+    assert [execution_input["content"] for execution_input in harness.step_functions.inputs.values()] == [
+        first.content,
+        second.content,
+    ]
 
 
-def test_who_reads_the_older_and_writes_later_is_beaten(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    stage.uploads(b"a")
-    stage.says(b"a")
-    said = Uploads.said
+def test_a_writer_that_read_an_older_file_does_not_overwrite_a_newer_one(
+    harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    harness.upload_chunks(b"a")
+    harness.upload_complete_file(b"a")
+    read_complete_file = UploadedRecordings.read_complete_file
     reads = 0
 
-    def then_it_is_replaced(self: Uploads, *asked: Any) -> Any:
+    def then_it_is_replaced(self: UploadedRecordings, *asked: Any) -> Any:
         nonlocal reads
         reads += 1
-        found, first = said(self, *asked), reads == 1
+        found, first = read_complete_file(self, *asked), reads == 1
         if first:
-            stage.whole(b"b")
+            harness.upload_recording(b"b")
         return found
 
-    monkeypatch.setattr(Uploads, "said", then_it_is_replaced)
-    assert stage.arrives("complete.json") == []
-    record = stage.record()
-    assert [one["content"] for one in stage.workflows.inputs.values()] == [record.content]
+    monkeypatch.setattr(UploadedRecordings, "read_complete_file", then_it_is_replaced)
+    assert harness.deliver_event("complete.json") == []
+    record = harness.record()
+    assert [execution_input["content"] for execution_input in harness.step_functions.inputs.values()] == [
+        record.content
+    ]
 
 
-def test_what_was_replaced_and_is_back_is_worked_on_under_a_new_name(stage: Stage) -> None:
+def test_a_content_that_returns_gets_an_execution_with_a_new_name(harness: MeetingHarness) -> None:
     for chunk in (b"a", b"b", b"a"):
-        stage.whole(chunk)
-        stage.passes(minutes=1)
-    assert [one["attempt"] for one in stage.workflows.inputs.values()] == [1, 2, 3]
-    first, _, third = stage.workflows.inputs
+        harness.upload_recording(chunk)
+        harness.advance(minutes=1)
+    assert [execution_input["attempt"] for execution_input in harness.step_functions.inputs.values()] == [1, 2, 3]
+    first, _, third = harness.step_functions.inputs
     assert first[:-1] == third[:-1]
 
 
-def test_other_words_for_the_same_content_change_the_words_alone(stage: Stage) -> None:
-    stage.whole(b"a")
-    stage.passes(minutes=1)
-    with stage.counted() as calls:
-        stage.whole(b"a", title="Better", tags=["new"], language="fr-FR")
-    record = stage.record()
+def test_a_new_description_of_the_same_content_changes_only_the_description(harness: MeetingHarness) -> None:
+    harness.upload_recording(b"a")
+    harness.advance(minutes=1)
+    with harness.record_calls() as calls:
+        harness.upload_recording(b"a", title="Better", tags=["new"], language="fr-FR")
+    record = harness.record()
     assert (record.title, record.tags) == ("Better", ("new",))
-    assert record.language == "en-US", "it is being transcribed in that"
+    assert record.language == "en-US", "the transcription has started in this language"
     assert (record.since, record.updated_at) == ("2026-01-31T12:00:00.000Z", "2026-01-31T12:01:00.000Z")
-    assert len(stage.workflows.statuses) == 1
+    assert len(harness.step_functions.statuses) == 1
     assert "ListObjectsV2" not in calls
 
 
-def test_a_failed_meeting_is_tried_again_when_it_is_said_again_and_not_by_a_repeated_event(stage: Stage) -> None:
-    recording = stage.whole(b"a")
-    stage.does("fail", recording, reason="MEDIA_FAILED")
-    stage.arrives("complete.json")
-    assert stage.stands() == ("failed", "MEDIA_FAILED")
-    stage.passes(minutes=1)
-    stage.whole(b"a")
-    assert stage.stands() == ("processing", "media")
-    assert [one["attempt"] for one in stage.workflows.inputs.values()] == [1, 2]
+def test_a_new_complete_file_restarts_a_failed_meeting_but_a_repeated_event_does_not(
+    harness: MeetingHarness,
+) -> None:
+    recording = harness.upload_recording(b"a")
+    harness.run_step("fail", recording, reason="MEDIA_FAILED")
+    harness.deliver_event("complete.json")
+    assert harness.state() == ("failed", "MEDIA_FAILED")
+    harness.advance(minutes=1)
+    harness.upload_recording(b"a")
+    assert harness.state() == ("processing", "media")
+    assert [execution_input["attempt"] for execution_input in harness.step_functions.inputs.values()] == [1, 2]
 
 
 @pytest.mark.parametrize("fate", ["refused", "lost", "lost after"])
-def test_a_start_that_may_not_have_happened_is_made_again(stage: Stage, fate: str) -> None:
-    stage.uploads(b"a")
-    stage.says(b"a")
-    stage.workflows.fates.append(fate)
-    assert stage.arrives("complete.json") == [MEETING.chunk("complete.json")]
-    assert stage.arrives("complete.json") == []
-    assert len(stage.workflows.statuses) == 1
-    assert stage.stands() == ("processing", "media")
+def test_an_unconfirmed_start_is_repeated(harness: MeetingHarness, fate: str) -> None:
+    harness.upload_chunks(b"a")
+    harness.upload_complete_file(b"a")
+    harness.step_functions.next_starts.append(fate)
+    assert harness.deliver_event("complete.json") == [MEETING.upload_key("complete.json")]
+    assert harness.deliver_event("complete.json") == []
+    assert len(harness.step_functions.statuses) == 1
+    assert harness.state() == ("processing", "media")
 
 
-def test_more_chunks_than_an_item_lists_are_counted_and_any_of_them_is_looked_for(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+def test_chunks_beyond_the_listed_ones_are_counted_and_processed_when_they_arrive(
+    harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("handlers.meetings.meeting_progress.MAX_WRONG", 3)
+    monkeypatch.setattr("handlers.meetings.meeting_progress.MAX_LISTED_CHUNKS", 3)
     chunks = [b"%d" % number for number in range(5)]
-    stage.says(*chunks)
-    stage.arrives("complete.json")
-    record = stage.record()
+    harness.upload_complete_file(*chunks)
+    harness.deliver_event("complete.json")
+    record = harness.record()
     assert (len(record.wrong), record.wrong_count) == (3, 5)
-    stage.put(MEETING.chunk("4.webm"), chunks[-1])
-    stage.arrives("4.webm")
-    assert stage.record().wrong_count == 4
+    harness.put_object(MEETING.upload_key("4.webm"), chunks[-1])
+    harness.deliver_event("4.webm")
+    assert harness.record().wrong_count == 4
 
 
-def test_what_else_lies_there_is_listed_up_to_a_bound(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("handlers.meetings.uploaded_recording.PAGE", 2)
+def test_other_objects_in_the_folder_are_listed_up_to_a_limit(
+    harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("handlers.meetings.uploaded_recording.PAGE_SIZE", 2)
     monkeypatch.setattr("handlers.meetings.uploaded_recording.MAX_PAGES", 2)
     for number in range(9):
-        stage.put(MEETING.chunk(f"junk-{number}"), b"x")
-    stage.whole(b"a")
-    with stage.counted() as calls:
-        stage.put(MEETING.chunk("a-1"), b"x")
-        stage.whole(b"b")
+        harness.put_object(MEETING.upload_key(f"junk-{number}"), b"x")
+    harness.upload_recording(b"a")
+    with harness.record_calls() as calls:
+        harness.put_object(MEETING.upload_key("a-1"), b"x")
+        harness.upload_recording(b"b")
     assert calls.count("ListObjectsV2") == 2
-    assert stage.stands() == ("processing", "media")
+    assert harness.state() == ("processing", "media")
 
 
-def test_chunks_beyond_that_bound_count_as_missing(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("handlers.meetings.uploaded_recording.PAGE", 2)
+def test_chunks_beyond_the_listing_limit_count_as_missing(
+    harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("handlers.meetings.uploaded_recording.PAGE_SIZE", 2)
     monkeypatch.setattr("handlers.meetings.uploaded_recording.MAX_PAGES", 1)
-    stage.whole(b"a", b"b", b"c")
-    assert stage.wrong() == {"2.webm": "missing"}
+    harness.upload_recording(b"a", b"b", b"c")
+    assert harness.wrong_chunks() == {"2.webm": "missing"}
 
 
-def test_one_messages_trouble_is_its_own(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_message_does_not_affect_the_others(harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     other = MeetingId(ANN, ulid(START, 2))
     for meeting in (MEETING, other):
-        stage.uploads(b"a", meeting=meeting)
-        stage.says(b"a", meeting=meeting)
-    stage.workflows.fates.extend(["lost"])
-    assert stage.hears(MEETING.chunk("complete.json"), other.chunk("complete.json")) == [MEETING.chunk("complete.json")]
-    assert stage.stands(other) == ("processing", "media")
+        harness.upload_chunks(b"a", meeting=meeting)
+        harness.upload_complete_file(b"a", meeting=meeting)
+    harness.step_functions.next_starts.extend(["lost"])
+    assert harness.deliver_events(MEETING.upload_key("complete.json"), other.upload_key("complete.json")) == [
+        MEETING.upload_key("complete.json")
+    ]
+    assert harness.state(other) == ("processing", "media")

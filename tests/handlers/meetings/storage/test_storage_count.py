@@ -1,4 +1,4 @@
-"""What each user has is counted once a day, and told beside the day before; the number of numbers has a bound."""
+"""Tests of the daily storage count: the growth of users, the limit of metrics, and recordings whose event was lost."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -12,13 +12,13 @@ from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.time_and_ids.ulid import ulid
 from handlers.meetings.media_result import MediaOutcome
 from handlers.meetings.meeting_store import MeetingStore
-from handlers.meetings.metrics import STORAGE_GROWTH, Metrics
+from handlers.meetings.metrics import STORAGE_GROWTH, MeetingMetrics
 from handlers.meetings.s3_keys import MeetingId, Recording
-from handlers.meetings.storage.storage_count import Counted, OutOfTime, StorageGrowth
-from handlers.meetings.storage.storage_totals import OTHERS, Totals, growth, measures
-from handlers.meetings.storage.unannounced_recordings import PATIENCE, Unheard
-from handlers.meetings.uploaded_recording import Uploads
-from tests.handlers.meetings.meeting_setup import ANN, BOB, BUCKET, CANARY, MEETING, START, Stage
+from handlers.meetings.storage.storage_count import CountOutOfTime, StorageCounter, StorageCountResult
+from handlers.meetings.storage.storage_totals import OTHERS, StorageTotals, daily_growth, growth_metrics
+from handlers.meetings.storage.unannounced_recordings import NOTIFICATION_GRACE_PERIOD, UnannouncedRecordings
+from handlers.meetings.uploaded_recording import UploadedRecordings
+from tests.handlers.meetings.meeting_harness import ANN, BOB, BUCKET, CANARY, MEETING, START, MeetingHarness
 
 STACK = "dev"
 EVE = "E" * 32
@@ -26,166 +26,168 @@ DAY = date(2026, 1, 31)
 
 
 @dataclass
-class Counting:
-    """Who counts the stage's bucket."""
+class CountHarness:
+    """The storage count of the harness's bucket."""
 
-    stage: Stage
+    meetings: MeetingHarness
     max_users: int = 20
     budget: timedelta = timedelta(minutes=10)
 
-    def run(self) -> Counted:
-        client: Any = self.stage.told
-        return StorageGrowth(
-            MeetingStore(self.stage.s3, BUCKET),
-            Metrics(client, STACK),
-            Unheard(self.stage.table, self.stage.starting, clock=lambda: self.stage.now, log=self.stage.log),
+    def run(self) -> StorageCountResult:
+        client: Any = self.meetings.cloudwatch
+        return StorageCounter(
+            MeetingStore(self.meetings.s3, BUCKET),
+            MeetingMetrics(client, STACK),
+            UnannouncedRecordings(
+                self.meetings.table, self.meetings.starter, clock=lambda: self.meetings.now, log=self.meetings.log
+            ),
             max_users=self.max_users,
             budget=self.budget,
             parallel=ParallelCalls(1),
-            clock=lambda: self.stage.now,
-            log=self.stage.log,
+            clock=lambda: self.meetings.now,
+            log=self.meetings.log,
         ).run()
 
-    def told(self) -> dict[str, float]:
-        """The last numbers, by user, and by stack for all of them together."""
+    def growth_by_user(self) -> dict[str, float]:
+        """Last growth values by user. The key of the total is the stack."""
         return {
-            one["Dimensions"][-1]["Value"]: one["Value"]
-            for one in self.stage.told.calls[-1]["MetricData"]
-            if one["MetricName"] == STORAGE_GROWTH
+            metric["Dimensions"][-1]["Value"]: metric["Value"]
+            for metric in self.meetings.cloudwatch.calls[-1]["MetricData"]
+            if metric["MetricName"] == STORAGE_GROWTH
         }
 
 
 @pytest.fixture
-def counting(stage: Stage) -> Counting:
-    return Counting(stage)
+def count(harness: MeetingHarness) -> CountHarness:
+    return CountHarness(harness)
 
 
-def has(stage: Stage, user: str, size: int, number: int = 1) -> None:
-    """A user gets something everywhere."""
+def put_objects(harness: MeetingHarness, user: str, size: int, number: int = 1) -> None:
+    """Store objects of a user below every prefix."""
     recording = Recording(MeetingId(user, ulid(START, number)), "0" * 32)
     for key in (
-        recording.meeting.chunk("a"),
-        recording.video,
-        recording.audio(0),
-        recording.transcript,
-        recording.summary,
+        recording.meeting.upload_key("a"),
+        recording.video_key,
+        recording.audio_key(0),
+        recording.transcript_key,
+        recording.summary_key,
     ):
-        stage.put(key, b"x" * size)
-    stage.put(recording.media_result, b"x" * 1000)
+        harness.put_object(key, b"x" * size)
+    harness.put_object(recording.media_result_key, b"x" * 1000)
 
 
-def test_a_first_count_tells_nothing_and_the_next_day_what_has_grown(counting: Counting) -> None:
-    stage = counting.stage
-    has(stage, ANN, 2)
-    has(stage, BOB, 1)
-    assert counting.run() == Counted(objects=10, users=2, told=0)
-    assert stage.told.calls == []
-    stage.passes(days=1)
-    has(stage, ANN, 3, number=2)
-    assert counting.run() == Counted(objects=15, users=2, told=4)
-    assert counting.told() == {ANN: 15, BOB: 0, OTHERS: 0, STACK: 15}
+def test_the_first_count_sends_no_metric_and_the_next_one_sends_the_growth(count: CountHarness) -> None:
+    harness = count.meetings
+    put_objects(harness, ANN, 2)
+    put_objects(harness, BOB, 1)
+    assert count.run() == StorageCountResult(objects=10, users=2, metrics=0)
+    assert harness.cloudwatch.calls == []
+    harness.advance(days=1)
+    put_objects(harness, ANN, 3, number=2)
+    assert count.run() == StorageCountResult(objects=15, users=2, metrics=4)
+    assert count.growth_by_user() == {ANN: 15, BOB: 0, OTHERS: 0, STACK: 15}
 
 
-def test_what_was_deleted_is_less(counting: Counting) -> None:
-    stage = counting.stage
-    has(stage, ANN, 2)
-    counting.run()
-    for one in stage.s3.list_objects_v2(Bucket=BUCKET, Prefix="raw/")["Contents"]:
-        stage.s3.delete_object(Bucket=BUCKET, Key=one["Key"])
-    stage.passes(days=1)
-    counting.run()
-    assert counting.told()[ANN] == -2
+def test_deleted_objects_give_a_negative_growth(count: CountHarness) -> None:
+    harness = count.meetings
+    put_objects(harness, ANN, 2)
+    count.run()
+    for item in harness.s3.list_objects_v2(Bucket=BUCKET, Prefix="raw/")["Contents"]:
+        harness.s3.delete_object(Bucket=BUCKET, Key=item["Key"])
+    harness.advance(days=1)
+    count.run()
+    assert count.growth_by_user()[ANN] == -2
 
 
-def test_a_day_is_counted_once(counting: Counting) -> None:
-    stage = counting.stage
-    has(stage, ANN, 2)
-    counting.run()
-    stage.passes(days=1)
-    counting.run()
-    stage.passes(hours=1)
-    has(stage, ANN, 9)
-    assert counting.run() == Counted(0, 0, 0)
-    assert len(stage.told.calls) == 1
+def test_a_day_is_counted_once(count: CountHarness) -> None:
+    harness = count.meetings
+    put_objects(harness, ANN, 2)
+    count.run()
+    harness.advance(days=1)
+    count.run()
+    harness.advance(hours=1)
+    put_objects(harness, ANN, 9)
+    assert count.run() == StorageCountResult(0, 0, 0)
+    assert len(harness.cloudwatch.calls) == 1
 
 
-def test_a_day_that_was_left_out_is_shared_out(counting: Counting) -> None:
-    stage = counting.stage
-    has(stage, ANN, 0)
-    counting.run()
-    stage.passes(days=3)
-    has(stage, ANN, 3)
-    counting.run()
-    assert counting.told()[ANN] == 5
+def test_growth_is_divided_by_the_number_of_days_since_the_last_count(count: CountHarness) -> None:
+    harness = count.meetings
+    put_objects(harness, ANN, 0)
+    count.run()
+    harness.advance(days=3)
+    put_objects(harness, ANN, 3)
+    count.run()
+    assert count.growth_by_user()[ANN] == 5
 
 
-def test_after_a_week_it_begins_anew(counting: Counting) -> None:
-    counting.run()
-    counting.stage.passes(days=8)
-    has(counting.stage, ANN, 3)
-    assert counting.run().told == 0
+def test_a_count_older_than_a_week_is_not_compared(count: CountHarness) -> None:
+    count.run()
+    count.meetings.advance(days=8)
+    put_objects(count.meetings, ANN, 3)
+    assert count.run().metrics == 0
 
 
-def test_numbers_that_could_not_be_told_are_told_by_the_next_attempt(counting: Counting) -> None:
-    stage = counting.stage
-    counting.run()
-    stage.passes(days=1)
-    has(stage, ANN, 1)
-    stage.told.failing = RuntimeError(CANARY)
+def test_metrics_that_failed_are_sent_by_the_next_attempt(count: CountHarness) -> None:
+    harness = count.meetings
+    count.run()
+    harness.advance(days=1)
+    put_objects(harness, ANN, 1)
+    harness.cloudwatch.error = RuntimeError(CANARY)
     with pytest.raises(RuntimeError):
-        counting.run()
-    stage.told.failing = None
-    assert counting.run().told == 3
-    assert counting.told() == {ANN: 5, OTHERS: 0, STACK: 5}
+        count.run()
+    harness.cloudwatch.error = None
+    assert count.run().metrics == 3
+    assert count.growth_by_user() == {ANN: 5, OTHERS: 0, STACK: 5}
 
 
-def test_those_who_grew_most_have_a_number_each_and_the_rest_one(counting: Counting) -> None:
-    stage = counting.stage
-    counting.max_users = 1
-    counting.run()
-    stage.passes(days=1)
+def test_only_the_users_who_grew_most_have_a_metric_of_their_own(count: CountHarness) -> None:
+    harness = count.meetings
+    count.max_users = 1
+    count.run()
+    harness.advance(days=1)
     for user, size in ((ANN, 1), (BOB, 3), (EVE, 2)):
-        has(stage, user, size)
-    counting.run()
-    assert counting.told() == {BOB: 15, OTHERS: 15, STACK: 30}
+        put_objects(harness, user, size)
+    count.run()
+    assert count.growth_by_user() == {BOB: 15, OTHERS: 15, STACK: 30}
 
 
 @pytest.mark.parametrize("key", ["raw/x", f"raw/{ANN}", f"raw/{ANN.lower()}/a", f"video/{ANN}x/a", "audio/../x/a"])
-def test_what_is_nobodys_is_counted_with_the_others(counting: Counting, key: str) -> None:
-    stage = counting.stage
-    counting.run()
-    stage.passes(days=1)
-    stage.put(key, b"12345")
-    counting.run()
-    assert counting.told() == {OTHERS: 5, STACK: 5}
+def test_objects_of_no_user_count_with_the_others(count: CountHarness, key: str) -> None:
+    harness = count.meetings
+    count.run()
+    harness.advance(days=1)
+    harness.put_object(key, b"12345")
+    count.run()
+    assert count.growth_by_user() == {OTHERS: 5, STACK: 5}
 
 
-def test_a_count_that_does_not_end_is_given_up_and_leaves_nothing(counting: Counting) -> None:
-    counting.budget = timedelta(seconds=-1)
-    has(counting.stage, ANN, 1)
-    with pytest.raises(OutOfTime):
-        counting.run()
-    assert counting.stage.told.calls == []
-    assert "Contents" not in counting.stage.s3.list_objects_v2(Bucket=BUCKET, Prefix="work/storage/")
+def test_a_count_that_runs_out_of_time_sends_and_stores_nothing(count: CountHarness) -> None:
+    count.budget = timedelta(seconds=-1)
+    put_objects(count.meetings, ANN, 1)
+    with pytest.raises(CountOutOfTime):
+        count.run()
+    assert count.meetings.cloudwatch.calls == []
+    assert "Contents" not in count.meetings.s3.list_objects_v2(Bucket=BUCKET, Prefix="work/storage/")
 
 
-def test_a_count_of_another_edition_is_no_count(counting: Counting) -> None:
-    stage = counting.stage
-    stage.put("work/storage/2026-01-30.json", b'{"schemaVersion": 2}')
-    stage.put(
+def test_a_count_of_another_schema_version_is_ignored(count: CountHarness) -> None:
+    harness = count.meetings
+    harness.put_object("work/storage/2026-01-30.json", b'{"schemaVersion": 2}')
+    harness.put_object(
         "work/storage/2026-01-29.json",
-        Totals(day=DAY - timedelta(days=2), bytes_of={ANN: 1}).model_dump_json(by_alias=True).encode(),
+        StorageTotals(day=DAY - timedelta(days=2), bytes_of={ANN: 1}).model_dump_json(by_alias=True).encode(),
     )
-    has(stage, ANN, 1)
-    counting.run()
-    assert counting.told()[ANN] == 2
+    put_objects(harness, ANN, 1)
+    count.run()
+    assert count.growth_by_user()[ANN] == 2
 
 
-def test_many_objects_are_all_counted(counting: Counting, monkeypatch: pytest.MonkeyPatch) -> None:
-    stage = counting.stage
+def test_objects_on_all_pages_are_counted(count: CountHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    harness = count.meetings
     for number in range(5):
-        stage.put(MEETING.chunk(f"{number}"), b"1")
-    listed = stage.s3.get_paginator
+        harness.put_object(MEETING.upload_key(f"{number}"), b"1")
+    listed = harness.s3.get_paginator
 
     def small(name: str) -> Any:
         made = listed(name)
@@ -193,131 +195,133 @@ def test_many_objects_are_all_counted(counting: Counting, monkeypatch: pytest.Mo
         made.paginate = lambda **asked: paginate(**asked, PaginationConfig={"PageSize": 2})
         return made
 
-    monkeypatch.setattr(stage.s3, "get_paginator", small)
-    assert counting.run().objects == 5
+    monkeypatch.setattr(harness.s3, "get_paginator", small)
+    assert count.run().objects == 5
 
 
-def test_a_whole_recording_that_nobody_was_told_of_is_begun_the_next_day(counting: Counting) -> None:
-    stage = counting.stage
-    stage.uploads(b"a", b"b")
-    stage.says(b"a", b"b")
-    assert counting.run().begun == 0, "its event may still come"
-    stage.passes(days=1)
-    assert counting.run().begun == 1
-    assert stage.stands() == ("processing", "media")
-    stage.passes(days=1)
-    assert counting.run().begun == 0
-    assert len(stage.workflows.statuses) == 1
+def test_a_recording_whose_event_was_lost_is_started_the_next_day(count: CountHarness) -> None:
+    harness = count.meetings
+    harness.upload_chunks(b"a", b"b")
+    harness.upload_complete_file(b"a", b"b")
+    assert count.run().started == 0, "its event may still arrive"
+    harness.advance(days=1)
+    assert count.run().started == 1
+    assert harness.state() == ("processing", "media")
+    harness.advance(days=1)
+    assert count.run().started == 0
+    assert len(harness.step_functions.statuses) == 1
 
 
-def test_what_was_told_is_left_alone(counting: Counting) -> None:
-    stage = counting.stage
-    recording = stage.whole(b"a")
-    assert stage.does("fail", recording)["outcome"] == "failed"
-    before = stage.stored()
-    stage.passes(days=1)
-    assert counting.run().begun == 0
-    assert stage.stored() == before
+def test_a_recording_whose_event_arrived_is_not_processed_again(count: CountHarness) -> None:
+    harness = count.meetings
+    recording = harness.upload_recording(b"a")
+    assert harness.run_step("fail", recording)["outcome"] == "failed"
+    before = harness.all_items()
+    harness.advance(days=1)
+    assert count.run().started == 0
+    assert harness.all_items() == before
 
 
-def test_a_recording_that_was_announced_again_in_vain_is_begun(counting: Counting) -> None:
-    stage = counting.stage
-    stage.does("fail", stage.whole(b"a"))
-    stage.passes(hours=1)
-    stage.says(b"a")
-    stage.passes(seconds=PATIENCE.total_seconds())
-    assert counting.run().begun == 1
+def test_a_retry_whose_event_was_lost_is_started(count: CountHarness) -> None:
+    harness = count.meetings
+    harness.run_step("fail", harness.upload_recording(b"a"))
+    harness.advance(hours=1)
+    harness.upload_complete_file(b"a")
+    harness.advance(seconds=NOTIFICATION_GRACE_PERIOD.total_seconds())
+    assert count.run().started == 1
 
 
-def test_a_sealed_recording_that_nobody_was_told_of_is_looked_at_once(
-    counting: Counting, capsys: pytest.CaptureFixture[str]
+def test_an_unreadable_file_whose_event_was_lost_is_processed_once(
+    count: CountHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stage = counting.stage
-    stage.says(b"a")
-    with stage.sealed("InvalidObjectState"):
+    harness = count.meetings
+    harness.upload_complete_file(b"a")
+    with harness.fail_complete_file_reads("InvalidObjectState"):
         for _ in range(3):
-            stage.passes(days=1)
-            counting.run()
-    assert stage.stands() == ("failed", "MALFORMED")
-    said = capsys.readouterr().out
-    assert (said.count("complete_refused"), said.count("recording_unattended")) == (1, 0)
+            harness.advance(days=1)
+            count.run()
+    assert harness.state() == ("failed", "MALFORMED")
+    output = capsys.readouterr().out
+    assert (output.count("complete_refused"), output.count("recording_unattended")) == (1, 0)
 
 
-def test_a_recording_whose_event_was_lost_is_begun_though_work_on_the_one_before_goes_on(counting: Counting) -> None:
-    stage = counting.stage
-    first = stage.whole(b"a")
-    stage.passes(minutes=1)
-    stage.uploads(b"b")
-    second = stage.says(b"b")
-    stage.passes(minutes=1)
-    stage.makes(first)
-    stage.does("media", first)
-    assert stage.stands() == ("processing", "transcription")
-    stage.passes(days=1)
-    assert counting.run().begun == 1
-    assert (stage.record().content, stage.stands()) == (second.content, ("processing", "media"))
+def test_a_recording_whose_event_was_lost_is_started_although_an_older_one_is_in_progress(count: CountHarness) -> None:
+    harness = count.meetings
+    first = harness.upload_recording(b"a")
+    harness.advance(minutes=1)
+    harness.upload_chunks(b"b")
+    second = harness.upload_complete_file(b"b")
+    harness.advance(minutes=1)
+    harness.write_media_result(first)
+    harness.run_step("media", first)
+    assert harness.state() == ("processing", "transcription")
+    harness.advance(days=1)
+    assert count.run().started == 1
+    assert (harness.record().content, harness.state()) == (second.content, ("processing", "media"))
 
 
-def test_a_list_that_tells_moments_more_exactly_than_an_object_means_the_same_one(
-    counting: Counting, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_milliseconds_in_a_listing_do_not_make_another_fingerprint(
+    count: CountHarness, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stage = counting.stage
-    stage.whole(b"a")
-    stage.passes(days=1)
+    harness = count.meetings
+    harness.upload_recording(b"a")
+    harness.advance(days=1)
 
     def exactly(parsed: dict[str, Any], **_: Any) -> None:
-        for one in parsed.get("Contents", ()):
-            one["LastModified"] += timedelta(milliseconds=500)
+        for item in parsed.get("Contents", ()):
+            item["LastModified"] += timedelta(milliseconds=500)
 
-    monkeypatch.setattr(Uploads, "said", lambda *_: 1 / 0)
-    stage.s3.meta.events.register("after-call.s3.ListObjectsV2", exactly, unique_id="exactly")
-    counting.run()
-    stage.s3.meta.events.unregister("after-call.s3.ListObjectsV2", unique_id="exactly")
-    assert "recording_unattended" not in capsys.readouterr().out, "it was told of, so it is not looked at"
+    monkeypatch.setattr(UploadedRecordings, "read_complete_file", lambda *_: 1 / 0)
+    harness.s3.meta.events.register("after-call.s3.ListObjectsV2", exactly, unique_id="exactly")
+    count.run()
+    harness.s3.meta.events.unregister("after-call.s3.ListObjectsV2", unique_id="exactly")
+    assert "recording_unattended" not in capsys.readouterr().out, "its event arrived, so it must not be processed"
 
 
-def test_nonsense_beside_what_something_came_of_rings_no_bell(
-    counting: Counting, capsys: pytest.CaptureFixture[str]
+def test_a_malformed_file_for_a_ready_meeting_raises_no_alarm(
+    count: CountHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stage = counting.stage
-    recording = stage.whole(b"a")
-    stage.makes(recording, MediaOutcome.NO_AUDIO)
-    stage.does("media", recording)
-    stage.passes(minutes=1)
-    stage.put(MEETING.chunk("complete.json"), b"nonsense")
+    harness = count.meetings
+    recording = harness.upload_recording(b"a")
+    harness.write_media_result(recording, MediaOutcome.NO_AUDIO)
+    harness.run_step("media", recording)
+    harness.advance(minutes=1)
+    harness.put_object(MEETING.upload_key("complete.json"), b"nonsense")
     for _ in range(2):
-        stage.passes(days=1)
-        assert counting.run().begun == 0
+        harness.advance(days=1)
+        assert count.run().started == 0
     assert "recording_unheard" not in capsys.readouterr().out
-    assert stage.stands() == ("ready", "NO_AUDIO")
+    assert harness.state() == ("ready", "NO_AUDIO")
 
 
-def test_what_cannot_be_begun_hides_nothing_else_and_is_found_again(
-    counting: Counting, capsys: pytest.CaptureFixture[str]
+def test_a_failed_start_does_not_stop_the_others_and_is_repeated(
+    count: CountHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stage = counting.stage
+    harness = count.meetings
     for number in (1, 2):
         meeting = MeetingId(ANN, ulid(START, number))
-        stage.uploads(b"a", meeting=meeting)
-        stage.says(b"a", meeting=meeting)
-    stage.passes(hours=2)
-    stage.workflows.fates.append("refused")
-    assert counting.run().begun == 1
+        harness.upload_chunks(b"a", meeting=meeting)
+        harness.upload_complete_file(b"a", meeting=meeting)
+    harness.advance(hours=2)
+    harness.step_functions.next_starts.append("refused")
+    assert count.run().started == 1
     assert "recording_unattended" in capsys.readouterr().out
-    stage.passes(days=1)
-    stage.sweeps()
-    assert {stage.stands(MeetingId(ANN, ulid(START, number))) for number in (1, 2)} == {("processing", "media")}
-    assert len(stage.workflows.statuses) == 2
+    harness.advance(days=1)
+    harness.sweep()
+    assert {harness.state(MeetingId(ANN, ulid(START, number))) for number in (1, 2)} == {("processing", "media")}
+    assert len(harness.step_functions.statuses) == 2
 
 
 USERS = st.dictionaries(st.sampled_from([ANN, BOB, EVE, OTHERS]), st.integers(0, 10**15))
 
 
 @given(USERS, USERS, st.integers(0, 4))
-def test_no_byte_is_left_out_and_no_number_is_told_twice(before: Any, now: Any, most: int) -> None:
-    grown = growth(Totals(day=DAY - timedelta(days=1), bytes_of=before), Totals(day=DAY, bytes_of=now))
-    told = measures(grown, most)
-    [whole] = [one for one in told if one.user is None]
-    users = [one for one in told if one.user is not None]
-    assert len(users) == len({one.user for one in users}) <= most + 1
-    assert whole.value == sum(one.value for one in users) == sum(now.values()) - sum(before.values())
+def test_the_metrics_of_all_users_add_up_to_the_total(before: Any, now: Any, most: int) -> None:
+    grown = daily_growth(
+        StorageTotals(day=DAY - timedelta(days=1), bytes_of=before), StorageTotals(day=DAY, bytes_of=now)
+    )
+    metrics = growth_metrics(grown, most)
+    [whole] = [metric for metric in metrics if metric.user is None]
+    users = [metric for metric in metrics if metric.user is not None]
+    assert len(users) == len({user.user for user in users}) <= most + 1
+    assert whole.value == sum(user.value for user in users) == sum(now.values()) - sum(before.values())

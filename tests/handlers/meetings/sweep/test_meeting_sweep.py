@@ -1,4 +1,4 @@
-"""No meeting waits for ever: what was lost is found, started, marked as it ended, or given up."""
+"""Tests of the sweep: no meeting stays unfinished for ever."""
 
 import json
 from typing import Any
@@ -9,49 +9,49 @@ from handlers.common.aws.dynamodb_values import serialize_item
 from handlers.common.aws.workflow_executions import WorkflowExecutions
 from handlers.meetings.media_result import MediaOutcome
 from handlers.meetings.s3_keys import MeetingId
-from handlers.meetings.workflow_start import Starting
-from tests.handlers.meetings.meeting_setup import ANN, BOB, CANARY, MEETING, TABLE, Stage
+from handlers.meetings.workflow_start import RecordingStarter
+from tests.handlers.meetings.meeting_harness import ANN, BOB, CANARY, MEETING, TABLE, MeetingHarness
 
-NOTHING = dict.fromkeys(("checked", "started", "ended", "timed_out", "never_complete", "failed", "unfinished"), 0)
-
-
-def lacking(stage: Stage, meeting: MeetingId = MEETING) -> None:
-    """A meeting that waits for a chunk."""
-    stage.says(b"a", meeting=meeting)
-    assert stage.arrives("complete.json", meeting) == []
-    assert stage.stands(meeting) == ("incomplete",)
+EMPTY_REPORT = dict.fromkeys(("checked", "started", "ended", "timed_out", "never_complete", "failed", "unfinished"), 0)
 
 
-def test_what_was_begun_just_now_is_not_even_read(stage: Stage) -> None:
-    stage.whole(b"a")
-    stage.passes(minutes=14)
-    with stage.counted() as calls:
-        assert stage.sweeps() == NOTHING
+def upload_without_chunk(harness: MeetingHarness, meeting: MeetingId = MEETING) -> None:
+    """Create a meeting that waits for a chunk."""
+    harness.upload_complete_file(b"a", meeting=meeting)
+    assert harness.deliver_event("complete.json", meeting) == []
+    assert harness.state(meeting) == ("incomplete",)
+
+
+def test_a_meeting_that_just_started_is_not_read(harness: MeetingHarness) -> None:
+    harness.upload_recording(b"a")
+    harness.advance(minutes=14)
+    with harness.record_calls() as calls:
+        assert harness.sweep() == EMPTY_REPORT
     assert calls == ["Query"]
 
 
-def test_what_runs_is_left_alone_until_it_is_due_again(stage: Stage) -> None:
-    stage.whole(b"a")
-    stage.passes(minutes=16)
-    stage.sweeps()
+def test_a_running_execution_is_only_checked_when_it_is_due(harness: MeetingHarness) -> None:
+    harness.upload_recording(b"a")
+    harness.advance(minutes=16)
+    harness.sweep()
     for _ in range(3):
-        stage.passes(minutes=61)
-        assert stage.sweeps()["checked"] == 1
-        assert stage.sweeps()["checked"] == 0
-    assert stage.stands() == ("processing", "media")
-    assert len(stage.workflows.statuses) == 1
+        harness.advance(minutes=61)
+        assert harness.sweep()["checked"] == 1
+        assert harness.sweep()["checked"] == 0
+    assert harness.state() == ("processing", "media")
+    assert len(harness.step_functions.statuses) == 1
 
 
-def test_what_was_never_started_is_started_by_the_next_sweep_that_can(stage: Stage) -> None:
-    stage.uploads(b"a")
-    stage.says(b"a")
-    stage.workflows.fates.extend(["lost", "refused"])
-    stage.arrives("complete.json")
-    stage.passes(minutes=61)
-    assert stage.sweeps()["failed"] == 1
-    assert stage.sweeps()["started"] == 1
-    assert list(stage.workflows.statuses.values()) == ["RUNNING"]
-    assert stage.record().attempt == 1
+def test_an_execution_that_never_started_is_started(harness: MeetingHarness) -> None:
+    harness.upload_chunks(b"a")
+    harness.upload_complete_file(b"a")
+    harness.step_functions.next_starts.extend(["lost", "refused"])
+    harness.deliver_event("complete.json")
+    harness.advance(minutes=61)
+    assert harness.sweep()["failed"] == 1
+    assert harness.sweep()["started"] == 1
+    assert list(harness.step_functions.statuses.values()) == ["RUNNING"]
+    assert harness.record().attempt == 1
 
 
 @pytest.mark.parametrize(
@@ -62,177 +62,181 @@ def test_what_was_never_started_is_started_by_the_next_sweep_that_can(stage: Sta
         ("FAILED", ("media", "transcribed"), "SUMMARY_FAILED"),
     ],
 )
-def test_what_ended_without_a_word_is_marked_as_it_ended(
-    stage: Stage, status: str, steps: tuple[str, ...], reason: str
+def test_an_execution_that_ended_without_a_report_fails_its_meeting(
+    harness: MeetingHarness, status: str, steps: tuple[str, ...], reason: str
 ) -> None:
-    recording = stage.whole(b"a")
-    stage.makes(recording)
+    recording = harness.upload_recording(b"a")
+    harness.write_media_result(recording)
     for step in steps:
-        stage.does(step, recording)
-    stage.workflows.ends(status)
-    stage.passes(minutes=61)
-    assert stage.sweeps()["ended"] == 1
-    assert stage.stands() == ("failed", reason)
-    assert stage.open() == []
-    assert stage.sweeps() == NOTHING
+        harness.run_step(step, recording)
+    harness.step_functions.end_last(status)
+    harness.advance(minutes=61)
+    assert harness.sweep()["ended"] == 1
+    assert harness.state() == ("failed", reason)
+    assert harness.due_sort_keys() == []
+    assert harness.sweep() == EMPTY_REPORT
 
 
-def test_what_took_too_long_timed_out(stage: Stage) -> None:
-    stage.whole(b"a")
-    stage.workflows.ends("TIMED_OUT")
-    stage.passes(minutes=61)
-    assert stage.sweeps()["timed_out"] == 1
-    assert stage.stands() == ("failed", "TIMED_OUT")
+def test_a_timed_out_execution_fails_its_meeting(harness: MeetingHarness) -> None:
+    harness.upload_recording(b"a")
+    harness.step_functions.end_last("TIMED_OUT")
+    harness.advance(minutes=61)
+    assert harness.sweep()["timed_out"] == 1
+    assert harness.state() == ("failed", "TIMED_OUT")
 
 
-def test_what_ended_well_and_left_its_meeting_where_it_was_is_begun_anew(stage: Stage) -> None:
-    """The job saw another content, which is gone again: nobody has an execution that this is about."""
-    recording = stage.whole(b"a")
-    stage.makes(recording, MediaOutcome.SUPERSEDED)
-    stage.does("media", recording)
-    stage.workflows.ends("SUCCEEDED")
-    stage.passes(minutes=61)
-    assert stage.sweeps()["started"] == 1
-    assert [one["attempt"] for one in stage.workflows.inputs.values()] == [1, 2]
-    assert stage.stands() == ("processing", "media")
+def test_a_successful_execution_without_a_report_causes_a_new_attempt(harness: MeetingHarness) -> None:
+    """The job found another content, which was replaced again. So no execution processes the current content."""
+    recording = harness.upload_recording(b"a")
+    harness.write_media_result(recording, MediaOutcome.SUPERSEDED)
+    harness.run_step("media", recording)
+    harness.step_functions.end_last("SUCCEEDED")
+    harness.advance(minutes=61)
+    assert harness.sweep()["started"] == 1
+    assert [execution_input["attempt"] for execution_input in harness.step_functions.inputs.values()] == [1, 2]
+    assert harness.state() == ("processing", "media")
 
 
 @pytest.mark.parametrize("ended", [True, False])
-def test_what_comes_to_nothing_again_and_again_is_given_up(stage: Stage, *, ended: bool) -> None:
-    stage.uploads(b"a")
-    stage.says(b"a")
+def test_a_meeting_is_not_restarted_for_ever(harness: MeetingHarness, *, ended: bool) -> None:
+    harness.upload_chunks(b"a")
+    harness.upload_complete_file(b"a")
     if not ended:
-        stage.workflows.fates.append("lost")
-    stage.arrives("complete.json")
+        harness.step_functions.next_starts.append("lost")
+    harness.deliver_event("complete.json")
     for _ in range(14):
         if ended:
-            stage.workflows.ends("SUCCEEDED")
+            harness.step_functions.end_last("SUCCEEDED")
         else:
-            stage.workflows.statuses.clear()
-        stage.passes(hours=4)
-        stage.sweeps()
-    assert stage.stands() == ("failed", "TIMED_OUT")
-    assert stage.open() == []
-    assert len(stage.workflows.inputs) <= 13
+            harness.step_functions.statuses.clear()
+        harness.advance(hours=4)
+        harness.sweep()
+    assert harness.state() == ("failed", "TIMED_OUT")
+    assert harness.due_sort_keys() == []
+    assert len(harness.step_functions.inputs) <= 13
 
 
-def test_what_is_done_while_the_sweep_looks_is_done(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    recording = stage.whole(b"a")
-    stage.makes(recording)
+def test_a_meeting_that_finishes_during_the_sweep_stays_ready(
+    harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recording = harness.upload_recording(b"a")
+    harness.write_media_result(recording)
     status = WorkflowExecutions.status
 
     def then_it_ends(self: WorkflowExecutions, arn: str) -> Any:
-        stage.does("finish", recording)
-        stage.workflows.ends("SUCCEEDED")
+        harness.run_step("finish", recording)
+        harness.step_functions.end_last("SUCCEEDED")
         return status(self, arn)
 
     monkeypatch.setattr(WorkflowExecutions, "status", then_it_ends)
-    stage.passes(minutes=61)
-    assert (stage.sweeps()["started"], stage.stands()) == (0, ("ready",))
+    harness.advance(minutes=61)
+    assert (harness.sweep()["started"], harness.state()) == (0, ("ready",))
 
 
-def test_chunks_are_waited_for_until_what_is_there_is_deleted(stage: Stage) -> None:
-    lacking(stage)
-    stage.passes(days=6, hours=23)
-    assert stage.sweeps()["never_complete"] == 0
-    assert stage.stands() == ("incomplete",)
-    stage.passes(minutes=61)
-    assert stage.sweeps()["never_complete"] == 1
-    assert stage.stands() == ("failed", "NEVER_COMPLETE")
-    assert stage.wrong() == {"0.webm": "missing"}, "it still says what was lacking"
-    assert stage.open() == []
+def test_an_incomplete_meeting_waits_until_its_uploads_are_deleted(harness: MeetingHarness) -> None:
+    upload_without_chunk(harness)
+    harness.advance(days=6, hours=23)
+    assert harness.sweep()["never_complete"] == 0
+    assert harness.state() == ("incomplete",)
+    harness.advance(minutes=61)
+    assert harness.sweep()["never_complete"] == 1
+    assert harness.state() == ("failed", "NEVER_COMPLETE")
+    assert harness.wrong_chunks() == {"0.webm": "missing"}, "the missing chunks are still listed"
+    assert harness.due_sort_keys() == []
 
 
-def test_a_chunk_that_nobody_announced_is_found(stage: Stage) -> None:
-    lacking(stage)
-    stage.uploads(b"a")
-    stage.passes(minutes=16)
-    assert stage.sweeps()["started"] == 1
-    assert stage.stands() == ("processing", "media")
+def test_a_chunk_whose_event_was_lost_is_found(harness: MeetingHarness) -> None:
+    upload_without_chunk(harness)
+    harness.upload_chunks(b"a")
+    harness.advance(minutes=16)
+    assert harness.sweep()["started"] == 1
+    assert harness.state() == ("processing", "media")
 
 
-def test_what_still_lacks_something_is_looked_at_a_few_times_a_day(stage: Stage) -> None:
-    lacking(stage)
+def test_an_incomplete_meeting_is_checked_a_few_times_a_day(harness: MeetingHarness) -> None:
+    upload_without_chunk(harness)
     looks = 0
     for _ in range(4 * 24):
-        stage.passes(minutes=15)
-        looks += stage.sweeps()["checked"]
+        harness.advance(minutes=15)
+        looks += harness.sweep()["checked"]
     assert 3 <= looks <= 5
 
 
-def test_waiting_goes_on_from_when_it_began_whatever_arrives(stage: Stage) -> None:
-    stage.says(b"a", b"b")
-    stage.arrives("complete.json")
-    stage.passes(days=6)
-    stage.uploads(b"a")
-    stage.arrives("0.webm")
-    stage.passes(days=1)
-    assert stage.sweeps()["never_complete"] == 1
+def test_another_chunk_does_not_extend_the_waiting_time(harness: MeetingHarness) -> None:
+    harness.upload_complete_file(b"a", b"b")
+    harness.deliver_event("complete.json")
+    harness.advance(days=6)
+    harness.upload_chunks(b"a")
+    harness.deliver_event("0.webm")
+    harness.advance(days=1)
+    assert harness.sweep()["never_complete"] == 1
 
 
-def test_a_meeting_whose_complete_is_gone_too_is_given_up(stage: Stage) -> None:
-    lacking(stage)
-    stage.s3.delete_object(Bucket="recordings", Key=MEETING.chunk("complete.json"))
-    stage.passes(days=1)
-    assert stage.sweeps()["checked"] == 1
-    assert stage.stands() == ("incomplete",)
-    stage.passes(days=7)
-    assert stage.sweeps()["never_complete"] == 1
+def test_a_meeting_whose_complete_file_was_deleted_fails_in_the_end(harness: MeetingHarness) -> None:
+    upload_without_chunk(harness)
+    harness.s3.delete_object(Bucket="recordings", Key=MEETING.upload_key("complete.json"))
+    harness.advance(days=1)
+    assert harness.sweep()["checked"] == 1
+    assert harness.state() == ("incomplete",)
+    harness.advance(days=7)
+    assert harness.sweep()["never_complete"] == 1
 
 
-def test_what_is_found_by_mistake_is_taken_away(stage: Stage) -> None:
-    recording = stage.whole(b"a")
-    stage.makes(recording, MediaOutcome.NO_AUDIO)
-    stage.does("media", recording)
+def test_a_stale_due_item_is_deleted(harness: MeetingHarness) -> None:
+    recording = harness.upload_recording(b"a")
+    harness.write_media_result(recording, MediaOutcome.NO_AUDIO)
+    harness.run_step("media", recording)
     for meeting in (MEETING, MeetingId(BOB, MEETING.meeting_id)):
         key = {"user": "#open", "meetingId": f"2026-01-31T12:00:00.000Z#{meeting.user}#{meeting.meeting_id}"}
-        stage.dynamodb.put_item(TableName=TABLE, Item=serialize_item(key))
-    before = stage.record()
-    assert stage.sweeps()["checked"] == 0
-    stage.passes(minutes=1)
-    assert stage.sweeps()["checked"] == 2
-    assert stage.open() == []
-    assert stage.record() == before
+        harness.dynamodb.put_item(TableName=TABLE, Item=serialize_item(key))
+    before = harness.record()
+    assert harness.sweep()["checked"] == 0
+    harness.advance(minutes=1)
+    assert harness.sweep()["checked"] == 2
+    assert harness.due_sort_keys() == []
+    assert harness.record() == before
 
 
-def test_one_meetings_trouble_does_not_stop_the_others(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_failing_meeting_does_not_stop_the_sweep(
+    harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     other = MeetingId(BOB, MEETING.meeting_id)
     for meeting in (MEETING, other):
-        lacking(stage, meeting)
-        stage.uploads(b"a", meeting=meeting)
-    look = Starting.look
+        upload_without_chunk(harness, meeting)
+        harness.upload_chunks(b"a", meeting=meeting)
+    look = RecordingStarter.process_upload
 
-    def fails(self: Starting, meeting: MeetingId) -> Any:
+    def fails(self: RecordingStarter, meeting: MeetingId) -> Any:
         if meeting == MEETING:
             raise RuntimeError(CANARY)
         return look(self, meeting)
 
-    stage.passes(minutes=16)
+    harness.advance(minutes=16)
     with monkeypatch.context() as broken:
-        broken.setattr(Starting, "look", fails)
-        swept = stage.sweeps()
+        broken.setattr(RecordingStarter, "process_upload", fails)
+        swept = harness.sweep()
     assert (swept["checked"], swept["started"], swept["failed"]) == (2, 1, 1)
-    assert stage.stands(other) == ("processing", "media")
-    said = capsys.readouterr().out
-    assert "meeting_unattended" in said
+    assert harness.state(other) == ("processing", "media")
+    output = capsys.readouterr().out
+    assert "meeting_unattended" in output
     for secret in (CANARY, ANN, MEETING.meeting_id):
-        assert secret not in said
-    assert stage.sweeps()["started"] == 1
+        assert secret not in output
+    assert harness.sweep()["started"] == 1
 
 
-def test_what_is_given_up_is_an_error_where_it_is_not_the_users(
-    stage: Stage, capsys: pytest.CaptureFixture[str]
+def test_only_failures_that_are_not_the_clients_are_logged_as_errors(
+    harness: MeetingHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    lacking(stage)
-    stage.passes(days=7, minutes=1)
-    stage.whole(b"a", meeting=MeetingId(BOB, MEETING.meeting_id))
-    stage.workflows.ends("ABORTED")
-    stage.passes(minutes=61)
-    assert (stage.sweeps()["never_complete"], stage.sweeps()) == (1, NOTHING)
-    lines = [json.loads(one) for one in capsys.readouterr().out.splitlines()]
-    given_up = {one["code"]: one["level"] for one in lines if one["message"] == "meeting_given_up"}
+    upload_without_chunk(harness)
+    harness.advance(days=7, minutes=1)
+    harness.upload_recording(b"a", meeting=MeetingId(BOB, MEETING.meeting_id))
+    harness.step_functions.end_last("ABORTED")
+    harness.advance(minutes=61)
+    assert (harness.sweep()["never_complete"], harness.sweep()) == (1, EMPTY_REPORT)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    given_up = {line["code"]: line["level"] for line in lines if line["message"] == "meeting_given_up"}
     assert given_up == {"NEVER_COMPLETE": "INFO", "MEDIA_FAILED": "ERROR"}
-    swept = [one for one in lines if one["message"] == "meeting_sweep"]
-    assert [(one["failed"], one["unfinished"]) for one in swept] == [(0, 0), (0, 0)], "what alarms read"
+    swept = [line for line in lines if line["message"] == "meeting_sweep"]
+    assert [(report["failed"], report["unfinished"]) for report in swept] == [(0, 0), (0, 0)], (
+        "the alarms read these numbers"
+    )

@@ -1,4 +1,4 @@
-"""What the workflow's steps do to a meeting, tell, and answer: once, however often they are made."""
+"""Tests of the workflow's steps: each changes its meeting once, however often it is repeated."""
 
 import json
 from datetime import timedelta
@@ -10,212 +10,220 @@ from handlers.meetings.media_result import MediaOutcome
 from handlers.meetings.metrics import FFMPEG_RATIO, PROCESSING_DURATION
 from handlers.meetings.s3_keys import Recording
 from handlers.meetings.workflow_steps.handler import StepFailed
-from handlers.meetings.workflow_steps.workflow_results import ResultMalformed, ResultMissing, Results
-from tests.handlers.meetings.meeting_setup import ANN, CANARY, MEETING, Stage
+from handlers.meetings.workflow_steps.workflow_results import ResultMalformed, ResultMissing, WorkflowResults
+from tests.handlers.meetings.meeting_harness import ANN, CANARY, MEETING, MeetingHarness
 
 FAILURES = ("MEDIA_FAILED", "TRANSCRIPTION_FAILED", "SUMMARY_FAILED", "TIMED_OUT")
 
 
 @pytest.fixture
-def recording(stage: Stage) -> Recording:
-    return stage.whole(b"a", b"b", language="de-DE")
+def recording(harness: MeetingHarness) -> Recording:
+    return harness.upload_recording(b"a", b"b", language="de-DE")
 
 
-def made(stage: Stage, recording: Recording) -> dict[str, Any]:
-    stage.makes(recording)
-    return stage.does("media", recording)
+def finish_media_job(harness: MeetingHarness, recording: Recording) -> dict[str, Any]:
+    harness.write_media_result(recording)
+    return harness.run_step("media", recording)
 
 
-def test_a_recording_that_can_be_heard_goes_on_to_transcription(stage: Stage, recording: Recording) -> None:
-    assert made(stage, recording) == {
+def test_a_recording_with_audio_continues_with_the_transcription(harness: MeetingHarness, recording: Recording) -> None:
+    assert finish_media_job(harness, recording) == {
         "outcome": "ready",
-        "audio": [{"key": recording.audio(0), "offsetMs": 0, "durationMs": 60_000, "transcribed": False}],
+        "audio": [{"key": recording.audio_key(0), "offsetMs": 0, "durationMs": 60_000, "transcribed": False}],
         "language": "de-DE",
         "durationMs": 60_000,
     }
-    assert stage.stands() == ("processing", "transcription")
-    assert stage.told.numbers == [(FFMPEG_RATIO, 0.1)]
+    assert harness.state() == ("processing", "transcription")
+    assert harness.cloudwatch.values == [(FFMPEG_RATIO, 0.1)]
 
 
-def test_a_part_that_was_transcribed_by_an_earlier_attempt_is_not_paid_for_again(
-    stage: Stage, recording: Recording
+def test_a_part_that_an_earlier_attempt_transcribed_is_not_transcribed_again(
+    harness: MeetingHarness, recording: Recording
 ) -> None:
-    parts = [{"key": recording.audio(at), "offsetMs": at * 60_000, "durationMs": 60_000} for at in range(3)]
-    stage.makes(recording, audio=parts)
-    stage.put(recording.part_transcript(0, "de-DE"), b"of a sound that was divided otherwise")
-    stage.passes(minutes=1)
+    parts = [{"key": recording.audio_key(at), "offsetMs": at * 60_000, "durationMs": 60_000} for at in range(3)]
+    harness.write_media_result(recording, audio=parts)
+    harness.put_object(recording.part_transcript_key(0, "de-DE"), b"of a sound that was divided otherwise")
+    harness.advance(minutes=1)
     for at in range(3):
-        stage.put(recording.audio(at), b"sound")
-    stage.put(recording.part_transcript(1, "de-DE"), b"what was said")
-    told = stage.does("media", recording)["audio"]
-    assert [one["transcribed"] for one in told] == [False, True, False]
-    stage.put(recording.transcript, b"all that was said")
-    assert all(one["transcribed"] for one in stage.does("media", recording)["audio"])
+        harness.put_object(recording.audio_key(at), b"sound")
+    harness.put_object(recording.part_transcript_key(1, "de-DE"), b"what was said")
+    parts_ = harness.run_step("media", recording)["audio"]
+    assert [part["transcribed"] for part in parts_] == [False, True, False]
+    harness.put_object(recording.transcript_key, b"all that was said")
+    assert all(part["transcribed"] for part in harness.run_step("media", recording)["audio"])
 
 
-def test_a_part_that_was_heard_in_another_language_is_heard_anew(stage: Stage, recording: Recording) -> None:
-    made(stage, recording)
-    stage.put(recording.audio(0), b"sound")
-    stage.put(recording.part_transcript(0, "de-DE"), b"what was said, as German")
-    stage.does("fail", recording, reason="TRANSCRIPTION_FAILED", error="TranscriptionFailed")
-    stage.passes(minutes=1)
-    stage.says(b"a", b"b", language="en-GB")
-    stage.arrives("complete.json")
-    told = stage.does("media", recording, 2)
-    assert (told["language"], [one["transcribed"] for one in told["audio"]]) == ("en-GB", [False])
-    stage.put(recording.part_transcript(0, "en-GB"), b"what was said")
-    assert [one["transcribed"] for one in stage.does("media", recording, 2)["audio"]] == [True]
+def test_a_part_transcribed_in_another_language_is_transcribed_again(
+    harness: MeetingHarness, recording: Recording
+) -> None:
+    finish_media_job(harness, recording)
+    harness.put_object(recording.audio_key(0), b"sound")
+    harness.put_object(recording.part_transcript_key(0, "de-DE"), b"what was said, as German")
+    harness.run_step("fail", recording, reason="TRANSCRIPTION_FAILED", error="TranscriptionFailed")
+    harness.advance(minutes=1)
+    harness.upload_complete_file(b"a", b"b", language="en-GB")
+    harness.deliver_event("complete.json")
+    response = harness.run_step("media", recording, 2)
+    assert (response["language"], [part["transcribed"] for part in response["audio"]]) == ("en-GB", [False])
+    harness.put_object(recording.part_transcript_key(0, "en-GB"), b"what was said")
+    assert [part["transcribed"] for part in harness.run_step("media", recording, 2)["audio"]] == [True]
 
 
-def test_a_meeting_goes_all_its_way(stage: Stage, recording: Recording) -> None:
-    made(stage, recording)
-    assert stage.does("transcribed", recording) == {"outcome": "goes_on"}
-    assert stage.stands() == ("processing", "summary")
-    stage.passes(minutes=10)
-    assert stage.does("finish", recording, outcome="summarized") == {"outcome": "ready"}
-    assert stage.stands() == ("ready",)
-    record = stage.record()
-    assert (record.video_key, record.duration_ms) == (recording.video, 60_000)
-    assert (record.transcript_key, record.summary_key) == (recording.transcript, recording.summary)
-    assert stage.told.numbers == [(FFMPEG_RATIO, 0.1), (PROCESSING_DURATION, 600)]
-    assert stage.open() == []
+def test_all_steps_make_a_meeting_ready(harness: MeetingHarness, recording: Recording) -> None:
+    finish_media_job(harness, recording)
+    assert harness.run_step("transcribed", recording) == {"outcome": "goes_on"}
+    assert harness.state() == ("processing", "summary")
+    harness.advance(minutes=10)
+    assert harness.run_step("finish", recording, outcome="summarized") == {"outcome": "ready"}
+    assert harness.state() == ("ready",)
+    record = harness.record()
+    assert (record.video_key, record.duration_ms) == (recording.video_key, 60_000)
+    assert (record.transcript_key, record.summary_key) == (recording.transcript_key, recording.summary_key)
+    assert harness.cloudwatch.values == [(FFMPEG_RATIO, 0.1), (PROCESSING_DURATION, 600)]
+    assert harness.due_sort_keys() == []
 
 
-def test_a_meeting_in_which_nothing_was_said_is_ready_without_a_summary(stage: Stage, recording: Recording) -> None:
-    made(stage, recording)
-    assert stage.does("finish", recording, outcome="nothing_said") == {"outcome": "ready"}
-    assert stage.stands() == ("ready", "NOTHING_SAID")
-    assert (stage.record().transcript_key, stage.record().summary_key) == (recording.transcript, None)
+def test_a_meeting_without_speech_is_ready_without_a_summary(harness: MeetingHarness, recording: Recording) -> None:
+    finish_media_job(harness, recording)
+    assert harness.run_step("finish", recording, outcome="nothing_said") == {"outcome": "ready"}
+    assert harness.state() == ("ready", "NOTHING_SAID")
+    assert (harness.record().transcript_key, harness.record().summary_key) == (recording.transcript_key, None)
 
 
-def test_a_meeting_without_sound_is_ready_at_once(stage: Stage, recording: Recording) -> None:
-    facts = {"videoKey": recording.video, "durationMs": 60_000, "ffmpegMs": 600}
-    stage.makes(recording, MediaOutcome.NO_AUDIO, **facts)
-    stage.passes(minutes=1)
-    assert stage.does("media", recording)["outcome"] == "no_audio"
-    assert stage.stands() == ("ready", "NO_AUDIO")
-    assert (stage.record().video_key, stage.record().transcript_key) == (recording.video, None)
-    assert stage.told.numbers == [(FFMPEG_RATIO, 0.01), (PROCESSING_DURATION, 60)]
-    [call] = stage.told.calls
+def test_a_meeting_without_audio_is_ready_after_the_media_job(harness: MeetingHarness, recording: Recording) -> None:
+    facts = {"videoKey": recording.video_key, "durationMs": 60_000, "ffmpegMs": 600}
+    harness.write_media_result(recording, MediaOutcome.NO_AUDIO, **facts)
+    harness.advance(minutes=1)
+    assert harness.run_step("media", recording)["outcome"] == "no_audio"
+    assert harness.state() == ("ready", "NO_AUDIO")
+    assert (harness.record().video_key, harness.record().transcript_key) == (recording.video_key, None)
+    assert harness.cloudwatch.values == [(FFMPEG_RATIO, 0.01), (PROCESSING_DURATION, 60)]
+    [call] = harness.cloudwatch.calls
     assert call["Namespace"] == "Polyphony/Meetings"
-    assert [one["Dimensions"] for one in call["MetricData"]] == [[{"Name": "Stack", "Value": "dev"}]] * 2
+    assert [metric["Dimensions"] for metric in call["MetricData"]] == [[{"Name": "Stack", "Value": "dev"}]] * 2
 
 
 @pytest.mark.parametrize(
     ("outcome", "wrong"), [(MediaOutcome.UNREADABLE, {"1.webm": "unreadable"}), (MediaOutcome.TOO_LARGE, {})]
 )
-def test_a_recording_that_cannot_be_worked_on_says_why(
-    stage: Stage, recording: Recording, outcome: MediaOutcome, wrong: dict[str, str]
+def test_an_unusable_recording_fails_with_its_reason(
+    harness: MeetingHarness, recording: Recording, outcome: MediaOutcome, wrong: dict[str, str]
 ) -> None:
     named = [{"name": name, "problem": problem} for name, problem in wrong.items()]
-    stage.makes(recording, outcome, wrong=named)
-    assert stage.does("media", recording) == {"outcome": outcome, "audio": [], "language": "", "durationMs": 0}
-    assert stage.stands() == ("failed", outcome.upper())
-    assert stage.wrong() == wrong
-    assert stage.told.calls == []
+    harness.write_media_result(recording, outcome, wrong=named)
+    assert harness.run_step("media", recording) == {"outcome": outcome, "audio": [], "language": "", "durationMs": 0}
+    assert harness.state() == ("failed", outcome.upper())
+    assert harness.wrong_chunks() == wrong
+    assert harness.cloudwatch.calls == []
 
 
 @pytest.mark.parametrize("name", ["1.webm", "complete.json"])
-def test_what_the_job_refuses_again_and_again_is_begun_once(stage: Stage, recording: Recording, name: str) -> None:
-    """An archived chunk has the promised bytes in each list, and none of them can be read."""
-    stage.makes(recording, MediaOutcome.INCOMPLETE, wrong=[{"name": name, "problem": "unreadable"}])
+def test_a_recording_that_the_job_rejects_is_not_started_again(
+    harness: MeetingHarness, recording: Recording, name: str
+) -> None:
+    """An archived chunk has the announced size in the listing, but cannot be read."""
+    harness.write_media_result(recording, MediaOutcome.INCOMPLETE, wrong=[{"name": name, "problem": "unreadable"}])
     for attempt in (1, 1, 2, 3):
-        stage.passes(minutes=3)
-        assert stage.does("media", recording, attempt)["outcome"] == "incomplete"
-        stage.arrives(name)
-    assert stage.stands() == ("incomplete",)
-    assert (stage.wrong(), stage.record().attempt) == ({name: "unreadable"}, 2)
-    assert len(stage.workflows.statuses) == 1
+        harness.advance(minutes=3)
+        assert harness.run_step("media", recording, attempt)["outcome"] == "incomplete"
+        harness.deliver_event(name)
+    assert harness.state() == ("incomplete",)
+    assert (harness.wrong_chunks(), harness.record().attempt) == ({name: "unreadable"}, 2)
+    assert len(harness.step_functions.statuses) == 1
 
 
-def test_the_same_bytes_uploaded_so_that_they_can_be_read_are_tried_again(stage: Stage, recording: Recording) -> None:
-    stage.makes(recording, MediaOutcome.INCOMPLETE, wrong=[{"name": "1.webm", "problem": "unreadable"}])
-    stage.does("media", recording)
-    stage.passes(minutes=3)
-    stage.put(MEETING.chunk("1.webm"), b"b")
-    stage.arrives("1.webm")
-    assert stage.stands() == ("processing", "media")
-    assert [one["attempt"] for one in stage.workflows.inputs.values()] == [1, 2]
+def test_a_chunk_that_was_uploaded_again_starts_a_new_attempt(harness: MeetingHarness, recording: Recording) -> None:
+    harness.write_media_result(recording, MediaOutcome.INCOMPLETE, wrong=[{"name": "1.webm", "problem": "unreadable"}])
+    harness.run_step("media", recording)
+    harness.advance(minutes=3)
+    harness.put_object(MEETING.upload_key("1.webm"), b"b")
+    harness.deliver_event("1.webm")
+    assert harness.state() == ("processing", "media")
+    assert [execution_input["attempt"] for execution_input in harness.step_functions.inputs.values()] == [1, 2]
 
 
-def test_a_chunk_that_came_while_the_job_worked_is_tried_at_once(stage: Stage, recording: Recording) -> None:
-    stage.makes(recording, MediaOutcome.INCOMPLETE, wrong=[{"name": "1.webm", "problem": "hash"}])
-    stage.put(MEETING.chunk("1.webm"), b"c")
-    assert stage.arrives("1.webm") == []
-    assert stage.stands() == ("processing", "media"), "nobody lacks it yet"
+def test_a_chunk_that_arrived_during_the_job_starts_a_new_attempt_at_once(
+    harness: MeetingHarness, recording: Recording
+) -> None:
+    harness.write_media_result(recording, MediaOutcome.INCOMPLETE, wrong=[{"name": "1.webm", "problem": "hash"}])
+    harness.put_object(MEETING.upload_key("1.webm"), b"c")
+    assert harness.deliver_event("1.webm") == []
+    assert harness.state() == ("processing", "media"), "the record does not list it yet"
     for _ in range(2):
-        assert stage.does("media", recording)["outcome"] == "incomplete"
-        assert stage.stands() == ("processing", "media")
-    assert [one["attempt"] for one in stage.workflows.inputs.values()] == [1, 2]
+        assert harness.run_step("media", recording)["outcome"] == "incomplete"
+        assert harness.state() == ("processing", "media")
+    assert [execution_input["attempt"] for execution_input in harness.step_functions.inputs.values()] == [1, 2]
 
 
-def test_a_start_that_fails_then_is_made_by_the_repeated_step(stage: Stage, recording: Recording) -> None:
-    stage.makes(recording, MediaOutcome.INCOMPLETE, wrong=[{"name": "1.webm", "problem": "hash"}])
-    stage.put(MEETING.chunk("1.webm"), b"c")
-    stage.workflows.fates.append("lost")
+def test_a_failed_start_is_repeated_by_the_next_event(harness: MeetingHarness, recording: Recording) -> None:
+    harness.write_media_result(recording, MediaOutcome.INCOMPLETE, wrong=[{"name": "1.webm", "problem": "hash"}])
+    harness.put_object(MEETING.upload_key("1.webm"), b"c")
+    harness.step_functions.next_starts.append("lost")
     with pytest.raises(StepFailed, match="NotStarted"):
-        stage.does("media", recording)
-    assert len(stage.workflows.statuses) == 1
-    assert stage.does("fail", recording, error="StepFailed") == {"outcome": "superseded"}
-    assert stage.arrives("complete.json") == []
-    assert [one["attempt"] for one in stage.workflows.inputs.values()] == [1, 2]
+        harness.run_step("media", recording)
+    assert len(harness.step_functions.statuses) == 1
+    assert harness.run_step("fail", recording, error="StepFailed") == {"outcome": "superseded"}
+    assert harness.deliver_event("complete.json") == []
+    assert [execution_input["attempt"] for execution_input in harness.step_functions.inputs.values()] == [1, 2]
 
 
-def test_a_job_that_found_another_recording_marks_nothing(stage: Stage, recording: Recording) -> None:
-    before = stage.record()
-    stage.makes(recording, MediaOutcome.SUPERSEDED)
-    assert stage.does("media", recording)["outcome"] == "superseded"
-    assert stage.record() == before
+def test_a_superseded_job_changes_nothing(harness: MeetingHarness, recording: Recording) -> None:
+    before = harness.record()
+    harness.write_media_result(recording, MediaOutcome.SUPERSEDED)
+    assert harness.run_step("media", recording)["outcome"] == "superseded"
+    assert harness.record() == before
 
 
-def test_no_step_is_told_twice_and_each_is_answered_the_same(stage: Stage, recording: Recording) -> None:
-    stage.makes(recording)
+def test_a_repeated_step_changes_nothing_and_returns_the_same_result(
+    harness: MeetingHarness, recording: Recording
+) -> None:
+    harness.write_media_result(recording)
     steps: tuple[tuple[str, dict[str, Any]], ...] = (("media", {}), ("transcribed", {}), ("finish", {}))
     for step, more in steps:
-        first = stage.does(step, recording, **more)
-        before = stage.stored()
-        assert stage.does(step, recording, **more) == first
-        assert stage.stored() == before
-    assert [name for name, _ in stage.told.numbers] == [FFMPEG_RATIO, PROCESSING_DURATION]
+        first = harness.run_step(step, recording, **more)
+        before = harness.all_items()
+        assert harness.run_step(step, recording, **more) == first
+        assert harness.all_items() == before
+    assert [name for name, _ in harness.cloudwatch.values] == [FFMPEG_RATIO, PROCESSING_DURATION]
 
 
-def test_a_repeat_of_an_early_step_does_not_take_a_meeting_back(stage: Stage, recording: Recording) -> None:
-    made(stage, recording)
-    stage.does("finish", recording)
-    before = stage.record()
-    assert stage.does("media", recording)["outcome"] == "ready"
-    assert stage.does("transcribed", recording) == {"outcome": "goes_on"}
-    assert stage.does("fail", recording) == {"outcome": "ready"}
-    assert stage.record() == before
+def test_a_repeated_earlier_step_does_not_set_a_meeting_back(harness: MeetingHarness, recording: Recording) -> None:
+    finish_media_job(harness, recording)
+    harness.run_step("finish", recording)
+    before = harness.record()
+    assert harness.run_step("media", recording)["outcome"] == "ready"
+    assert harness.run_step("transcribed", recording) == {"outcome": "goes_on"}
+    assert harness.run_step("fail", recording) == {"outcome": "ready"}
+    assert harness.record() == before
 
 
 @pytest.mark.parametrize("step", ["media", "transcribed", "finish", "fail"])
 @pytest.mark.parametrize("replaced", ["by another content", "by another attempt", "never there"])
-def test_a_step_that_its_meeting_is_no_longer_about_changes_nothing_and_is_told_so(
-    stage: Stage, step: str, replaced: str
+def test_a_step_of_an_outdated_execution_changes_nothing_and_returns_superseded(
+    harness: MeetingHarness, step: str, replaced: str
 ) -> None:
     recording = Recording(MEETING, "0" * 32)
     if replaced != "never there":
-        recording = stage.whole(b"a")
-    stage.makes(recording)
+        recording = harness.upload_recording(b"a")
+    harness.write_media_result(recording)
     if replaced == "by another content":
-        stage.whole(b"b")
+        harness.upload_recording(b"b")
     if replaced == "by another attempt":
-        stage.does("fail", recording)
-        stage.passes(minutes=1)
-        stage.whole(b"a")
-    before = stage.stored()
-    assert stage.does(step, recording)["outcome"] == "superseded"
-    assert stage.stored() == before
-    assert stage.told.calls == []
+        harness.run_step("fail", recording)
+        harness.advance(minutes=1)
+        harness.upload_recording(b"a")
+    before = harness.all_items()
+    assert harness.run_step(step, recording)["outcome"] == "superseded"
+    assert harness.all_items() == before
+    assert harness.cloudwatch.calls == []
 
 
 @pytest.mark.parametrize("reason", FAILURES)
-def test_a_failure_is_marked_with_its_reason_and_stays(stage: Stage, recording: Recording, reason: str) -> None:
-    assert stage.does("fail", recording, reason=reason, error="Batch.AWSBatchException") == {"outcome": "failed"}
-    assert stage.does("fail", recording, reason="TIMED_OUT") == {"outcome": "failed"}
-    assert stage.stands() == ("failed", reason)
-    assert stage.open() == []
+def test_the_first_reason_of_a_failure_stays(harness: MeetingHarness, recording: Recording, reason: str) -> None:
+    assert harness.run_step("fail", recording, reason=reason, error="Batch.AWSBatchException") == {"outcome": "failed"}
+    assert harness.run_step("fail", recording, reason="TIMED_OUT") == {"outcome": "failed"}
+    assert harness.state() == ("failed", reason)
+    assert harness.due_sort_keys() == []
 
 
 @pytest.mark.parametrize(
@@ -226,40 +234,40 @@ def test_a_failure_is_marked_with_its_reason_and_stays(stage: Stage, recording: 
         (("media", "transcribed"), "SUMMARY_FAILED"),
     ],
 )
-def test_a_failure_without_a_reason_is_its_stages(
-    stage: Stage, recording: Recording, steps: tuple[str, ...], reason: str
+def test_a_failure_without_a_reason_gets_the_reason_of_its_stage(
+    harness: MeetingHarness, recording: Recording, steps: tuple[str, ...], reason: str
 ) -> None:
-    stage.makes(recording)
+    harness.write_media_result(recording)
     for step in steps:
-        stage.does(step, recording)
-    stage.does("fail", recording)
-    assert stage.stands() == ("failed", reason)
+        harness.run_step(step, recording)
+    harness.run_step("fail", recording)
+    assert harness.state() == ("failed", reason)
 
 
 @pytest.mark.parametrize("written", [True, False])
-def test_a_meeting_that_failed_keeps_what_was_made_of_it(stage: Stage, recording: Recording, *, written: bool) -> None:
-    made(stage, recording)
+def test_a_failed_meeting_keeps_its_output(harness: MeetingHarness, recording: Recording, *, written: bool) -> None:
+    finish_media_job(harness, recording)
     if written:
-        stage.put(recording.transcript, b"{}")
-    stage.put(f"{recording.transcript}x", b"{}")
-    stage.does("fail", recording, reason="SUMMARY_FAILED")
-    record = stage.record()
-    assert record.video_key == recording.video
-    assert record.transcript_key == (recording.transcript if written else None)
+        harness.put_object(recording.transcript_key, b"{}")
+    harness.put_object(f"{recording.transcript_key}x", b"{}")
+    harness.run_step("fail", recording, reason="SUMMARY_FAILED")
+    record = harness.record()
+    assert record.video_key == recording.video_key
+    assert record.transcript_key == (recording.transcript_key if written else None)
 
 
-def test_what_failed_and_is_done_after_all_is_ready_with_all_that_is_there(stage: Stage, recording: Recording) -> None:
-    stage.makes(recording)
-    stage.does("fail", recording, reason="TIMED_OUT")
-    assert stage.does("finish", recording) == {"outcome": "ready"}
-    assert stage.stands() == ("ready",)
-    assert stage.record().video_key == recording.video
+def test_a_failed_meeting_that_finishes_after_all_is_ready(harness: MeetingHarness, recording: Recording) -> None:
+    harness.write_media_result(recording)
+    harness.run_step("fail", recording, reason="TIMED_OUT")
+    assert harness.run_step("finish", recording) == {"outcome": "ready"}
+    assert harness.state() == ("ready",)
+    assert harness.record().video_key == recording.video_key
 
 
-def test_a_job_that_said_nothing_is_a_failure_with_a_name(stage: Stage, recording: Recording) -> None:
+def test_a_job_without_a_result_raises_result_missing(harness: MeetingHarness, recording: Recording) -> None:
     with pytest.raises(ResultMissing):
-        stage.does("media", recording)
-    assert stage.stands() == ("processing", "media")
+        harness.run_step("media", recording)
+    assert harness.state() == ("processing", "media")
 
 
 @pytest.mark.parametrize(
@@ -276,44 +284,46 @@ def test_a_job_that_said_nothing_is_a_failure_with_a_name(stage: Stage, recordin
     ],
     ids=lambda changed: str(changed)[:40],
 )
-def test_a_result_that_is_not_the_recordings_own_is_not_believed(
-    stage: Stage, recording: Recording, changed: dict[str, Any]
+def test_an_invalid_result_raises_result_malformed(
+    harness: MeetingHarness, recording: Recording, changed: dict[str, Any]
 ) -> None:
-    stage.makes(recording)
-    body = json.loads(stage.s3.get_object(Bucket="recordings", Key=recording.media_result)["Body"].read())
-    stage.put(recording.media_result, json.dumps({**body, **changed}).encode())
+    harness.write_media_result(recording)
+    body = json.loads(harness.s3.get_object(Bucket="recordings", Key=recording.media_result_key)["Body"].read())
+    harness.put_object(recording.media_result_key, json.dumps({**body, **changed}).encode())
     with pytest.raises(ResultMalformed) as refused:
-        stage.does("media", recording)
+        harness.run_step("media", recording)
     assert CANARY not in str(refused.value)
 
 
-def test_a_number_that_is_lost_does_not_stop_a_meeting(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
-    recording = stage.whole(b"a")
-    stage.told.failing = RuntimeError(CANARY)
-    assert made(stage, recording)["outcome"] == "ready"
-    said = capsys.readouterr().out
-    assert "metrics_lost" in said
-    assert CANARY not in said
+def test_a_lost_metric_does_not_fail_a_meeting(harness: MeetingHarness, capsys: pytest.CaptureFixture[str]) -> None:
+    recording = harness.upload_recording(b"a")
+    harness.cloudwatch.error = RuntimeError(CANARY)
+    assert finish_media_job(harness, recording)["outcome"] == "ready"
+    output = capsys.readouterr().out
+    assert "metrics_lost" in output
+    assert CANARY not in output
 
 
-def test_how_often_the_job_lost_its_machine_is_told_once(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
-    recording = stage.whole(b"a")
-    stage.makes(recording)
+def test_the_number_of_interruptions_is_logged_once(
+    harness: MeetingHarness, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recording = harness.upload_recording(b"a")
+    harness.write_media_result(recording)
     for _ in range(2):
-        stage.does("media", recording, attempts=3)
+        harness.run_step("media", recording, attempts=3)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "media_read" in line]
     assert [line["interruptions"] for line in lines] == [2]
 
 
-def test_a_clock_that_is_behind_the_buckets_makes_no_negative_time(stage: Stage) -> None:
-    ahead = stage.now + timedelta(seconds=3)
-    stage.put(MEETING.chunk("0.webm"), b"a", came=ahead)
-    complete = stage.says(b"a")
-    stage.arrives("complete.json")
+def test_a_slow_clock_causes_no_negative_duration(harness: MeetingHarness) -> None:
+    ahead = harness.now + timedelta(seconds=3)
+    harness.put_object(MEETING.upload_key("0.webm"), b"a", came=ahead)
+    complete = harness.upload_complete_file(b"a")
+    harness.deliver_event("complete.json")
     recording = Recording(MEETING, complete.content)
-    made(stage, recording)
-    stage.does("finish", recording)
-    assert stage.told.numbers[-1] == (PROCESSING_DURATION, 0)
+    finish_media_job(harness, recording)
+    harness.run_step("finish", recording)
+    assert harness.cloudwatch.values[-1] == (PROCESSING_DURATION, 0)
 
 
 @pytest.mark.parametrize(
@@ -332,37 +342,37 @@ def test_a_clock_that_is_behind_the_buckets_makes_no_negative_time(stage: Stage)
         {"step": "finish", "outcome": CANARY},
     ],
 )
-def test_an_event_that_is_no_steps_is_refused_and_not_quoted(
-    stage: Stage, recording: Recording, event: dict[str, Any]
+def test_an_invalid_event_is_rejected_without_quoting_it(
+    harness: MeetingHarness, recording: Recording, event: dict[str, Any]
 ) -> None:
     step = event or {"step": None}
-    before = stage.stored()
+    before = harness.all_items()
     with pytest.raises(StepFailed) as refused:
-        stage.does(**{"step": "media", "recording": recording, **step})
+        harness.run_step(**{"step": "media", "recording": recording, **step})
     assert str(refused.value) == "ValidationError"
     assert refused.value.__context__ is None
-    assert stage.stored() == before
+    assert harness.all_items() == before
 
 
-def test_what_aws_says_of_a_failure_stays_inside(
-    stage: Stage, recording: Recording, monkeypatch: pytest.MonkeyPatch
+def test_the_message_of_an_error_is_not_passed_on(
+    harness: MeetingHarness, recording: Recording, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: Any) -> Any:
-        raise RuntimeError(f"not authorized for {recording.media_result}")
+        raise RuntimeError(f"not authorized for {recording.media_result_key}")
 
-    monkeypatch.setattr(Results, "media", broken)
+    monkeypatch.setattr(WorkflowResults, "read_media_result", broken)
     with pytest.raises(StepFailed) as failed:
-        stage.does("media", recording)
+        harness.run_step("media", recording)
     assert str(failed.value) == "RuntimeError"
     assert failed.value.__context__ is None
 
 
-def test_nothing_of_a_meeting_is_in_a_log(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
-    recording = stage.whole(b"a")
-    made(stage, recording)
-    stage.does("fail", recording, error=f"{CANARY} of {recording.video}")
-    said = capsys.readouterr().out
-    assert '"cause":"unnamed"' in said.replace(": ", ":")
-    assert '"code":"TRANSCRIPTION_FAILED"' in said.replace(": ", ":")
+def test_logs_contain_no_meeting_data(harness: MeetingHarness, capsys: pytest.CaptureFixture[str]) -> None:
+    recording = harness.upload_recording(b"a")
+    finish_media_job(harness, recording)
+    harness.run_step("fail", recording, error=f"{CANARY} of {recording.video_key}")
+    output = capsys.readouterr().out
+    assert '"cause":"unnamed"' in output.replace(": ", ":")
+    assert '"code":"TRANSCRIPTION_FAILED"' in output.replace(": ", ":")
     for secret in (CANARY, ANN, MEETING.meeting_id, recording.content):
-        assert secret not in said
+        assert secret not in output

@@ -1,4 +1,4 @@
-"""What tests of the exchange stand at: the function's logic, a provider that serves its keys, STS as moto plays it."""
+"""Harness for tests of the token exchange: an identity provider with its keys, and STS emulated by moto."""
 
 import json
 from collections.abc import Iterator
@@ -16,33 +16,33 @@ from handlers.common.identity.oidc_tokens import TokenVerifier
 from handlers.common.identity.signing_keys import SigningKeys
 from handlers.common.logging import EventLog
 from handlers.meetings.auth_exchange.api_operations import OPERATIONS
-from handlers.meetings.auth_exchange.handler import acts
-from handlers.meetings.auth_exchange.token_exchange import ClientRole, Exchange, Store
+from handlers.meetings.auth_exchange.handler import operation_functions
+from handlers.meetings.auth_exchange.token_exchange import ClientRole, MeetingsLocation, TokenExchange
 from tests.token_issuer import AUDIENCE, Provider, serving
 
 ROLE = "arn:aws:iam::123456789012:role/polyphony-dev-meetings-client"
-STORE = Store("recordings", "meetings", "us-east-1")
+LOCATION = MeetingsLocation("recordings", "meetings", "us-east-1")
 ORIGIN = "https://example.org"
 SECONDS, RENEW_BEFORE = 3600, 900
 
 
 @cache
 def _client() -> Any:
-    """Made once: most of a test's time would be its."""
+    """Cached, because creating a client would take most of a test's time."""
     make: Any = boto3.client
     return make("sts", region_name="us-east-1", config=Config(retries={"total_max_attempts": 1}))
 
 
 @dataclass
-class Counter:
-    """The exchange, and both that it talks to."""
+class ExchangeHarness:
+    """The token exchange with its identity provider and STS."""
 
     provider: Provider
     role: ClientRole
     sessions: list[dict[str, Any]]
-    """What STS was asked for."""
-    seconds: float = 1_000_000.0
-    """What the key set's clock says, where a test has it so."""
+    """Parameters of all AssumeRole calls."""
+    clock_seconds: float = 1_000_000.0
+    """Time of the clock that the key cache uses."""
     keys: SigningKeys = field(init=False)
 
     def __post_init__(self) -> None:
@@ -50,28 +50,32 @@ class Counter:
 
     @cached_property
     def log(self) -> EventLog:
-        """Made by the test that first uses it: a logger holds on to the standard output that it finds."""
+        """Created by the test that first uses it, because a logger keeps the standard output that it finds."""
         return EventLog("DEBUG")
 
-    def exchanges(self, token: str | None = None, name: object = "laptop") -> "Said":
-        """What the exchange answers to a token, which is a good one unless given."""
-        return self.sends(json.dumps({"token": token or self.provider.token(), "sessionName": name}))
+    def exchange(self, token: str | None = None, name: object = "laptop") -> "ParsedResponse":
+        """Exchange a token, which is valid by default."""
+        return self.send_body(json.dumps({"token": token or self.provider.token(), "sessionName": name}))
 
-    def sends(self, body: str | None) -> "Said":
-        """The same with any text as body."""
+    def send_body(self, body: str | None) -> "ParsedResponse":
+        """Send any text as the body of the request."""
         verifier = TokenVerifier(self.provider.issuer, AUDIENCE, self.keys, self.provider.clock)
-        exchange = Exchange(verifier, self.role.session, STORE, renew_before_seconds=RENEW_BEFORE, log=self.log)
-        return Said(RestDispatcher(OPERATIONS, acts(exchange), origin=ORIGIN, log=self.log).handle(asked(body)))
+        exchange = TokenExchange(verifier, self.role.assume, LOCATION, renew_before_seconds=RENEW_BEFORE, log=self.log)
+        return ParsedResponse(
+            RestDispatcher(OPERATIONS, operation_functions(exchange), origin=ORIGIN, log=self.log).handle(
+                api_gateway_event(body)
+            )
+        )
 
 
-def asked(body: str | None) -> dict[str, Any]:
-    """A request as API Gateway hands it over."""
+def api_gateway_event(body: str | None) -> dict[str, Any]:
+    """Return the event that API Gateway sends to the function."""
     context = {"requestId": "r1"}
     return {"resource": "/exchange", "httpMethod": "POST", "body": body, "requestContext": context}
 
 
-class Said:
-    """An answer, taken apart."""
+class ParsedResponse:
+    """Response of the function."""
 
     def __init__(self, response: dict[str, Any]) -> None:
         self.status: int = response["statusCode"]
@@ -87,12 +91,12 @@ class Said:
     def refusal(self) -> tuple[int, str, list[str]]:
         """Status, code and wrong fields of an error."""
         assert set(self.body) == {"code", "message", "fields", "requestId"}
-        return self.status, self.body["code"], [one["field"] for one in self.body["fields"]]
+        return self.status, self.body["code"], [field["field"] for field in self.body["fields"]]
 
 
 @contextmanager
-def opened() -> Iterator[Counter]:
-    """The counter; the environment has credentials by then."""
+def create_exchange_harness() -> Iterator[ExchangeHarness]:
+    """Create the harness. The environment must contain AWS credentials."""
     client, sessions = _client(), []
 
     def note(params: dict[str, Any], **_: Any) -> None:
@@ -101,6 +105,6 @@ def opened() -> Iterator[Counter]:
     client.meta.events.register("provide-client-params.sts.AssumeRole", note)
     try:
         with mock_aws(), serving(Provider()) as provider:
-            yield Counter(provider, ClientRole(client, ROLE, SECONDS), sessions)
+            yield ExchangeHarness(provider, ClientRole(client, ROLE, SECONDS), sessions)
     finally:
         client.meta.events.unregister("provide-client-params.sts.AssumeRole", note)

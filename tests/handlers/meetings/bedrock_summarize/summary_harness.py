@@ -1,4 +1,4 @@
-"""Everything that the summary rests on, in memory, and the summary on top of it."""
+"""Harness for tests of the summary function: a store, models and metrics in memory."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -10,13 +10,13 @@ from handlers.common.aws.retry import RetryTiming
 from handlers.common.aws.service_faults import ServiceFailed, ServiceFault
 from handlers.common.bedrock.converse import ConverseRequest, InferenceOptions, ModelReply, TokenUsage
 from handlers.common.logging import EventLog
-from handlers.meetings.bedrock_summarize.stored_answers import Interviewer
-from handlers.meetings.bedrock_summarize.summarizer import Reading, Summarizer
+from handlers.meetings.bedrock_summarize.stored_answers import ModelAccess
+from handlers.meetings.bedrock_summarize.summarizer import Summarizer, SummarySettings
 from handlers.meetings.bedrock_summarize.summary import Summary
 from handlers.meetings.bedrock_summarize.transcript import Transcript
 from handlers.meetings.bedrock_summarize.workflow_event import SummaryRequest, SummaryResult
 from handlers.meetings.meeting_store import MeetingStore
-from handlers.meetings.metrics import Measure, Metrics
+from handlers.meetings.metrics import MeetingMetric, MeetingMetrics
 from handlers.meetings.s3_keys import MeetingId, Recording
 from handlers.meetings.summary_errors import StorageFailed
 from tests.handlers.meetings.sample_transcripts import Turn, length, output, turns
@@ -26,32 +26,34 @@ SONNET, HAIKU = "us.sonnet", "us.haiku"
 REMAINING_MS = 900_000
 ANSWER_SECONDS = 100
 USAGE = TokenUsage(100, 10, 1_000, 1)
-MEETING = turns(
+SPOKEN_MEETING = turns(
     ("spk_0", "Good morning. The canary budget is approved."),
     ("spk_1", "Great. Anna will send the report by Friday."),
     ("spk_0", "And I will book the room."),
 )
 
 Line = dict[str, Any]
-Answering = Callable[[list[Line]], str]
-"""What is answered to the prompt's lines, of which the last is the task."""
+AnswerFunction = Callable[[list[Line]], str]
+"""Returns the answer to the lines of a prompt. The last line names the task."""
 
 
-def lines(asked: ConverseRequest) -> list[Line]:
+def prompt_lines(asked: ConverseRequest) -> list[Line]:
     blocks = [block["text"] for block in asked["messages"][0]["content"] if "text" in block]
     return [json.loads(line) for block in blocks for line in block.split("\n") if line.startswith("{")]
 
 
-def item(quote: str, **changed: Any) -> Line:
+def action_item(quote: str, **changed: Any) -> Line:
     return {"text": f"Do as was said: {quote}", "owner": None, "due": None, "quote": quote, **changed}
 
 
-REPORT = item("Anna will send the report by Friday", text="Send the report", owner="Anna", due="by Friday", said=1)
-ROOM = item("I will book the room", text="Book the room", owner="spk_0", said=2)
+REPORT = action_item(
+    "Anna will send the report by Friday", text="Send the report", owner="Anna", due="by Friday", said=1
+)
+ROOM = action_item("I will book the room", text="Book the room", owner="spk_0", said=2)
 
 
-def answering(items: Sequence[object] = (), summary: str = "They met.", **changed: Any) -> Answering:
-    """Whatever the task is, its answer."""
+def answer_with(items: Sequence[object] = (), summary: str = "They met.", **changed: Any) -> AnswerFunction:
+    """Return a function that answers every task."""
 
     def answer(given: list[Line]) -> str:
         task = given[-1]
@@ -63,20 +65,20 @@ def answering(items: Sequence[object] = (), summary: str = "They met.", **change
 
 
 @dataclass
-class Drawer(MeetingStore):
-    """The bucket."""
+class MemoryStore(MeetingStore):
+    """The bucket in memory."""
 
     objects: dict[str, bytes] = field(default_factory=dict)
     written: list[str] = field(default_factory=list)
-    broken: str | None = None
-    """How the key begins that cannot be written."""
+    failing_prefix: str | None = None
+    """Writes of keys with this prefix fail."""
 
     def read(self, key: str, longest: int) -> bytes | None:
         found = self.objects.get(key)
         return None if found is None else found[: longest + 1]
 
     def write(self, key: str, data: str) -> None:
-        if self.broken is not None and key.startswith(self.broken):
+        if self.failing_prefix is not None and key.startswith(self.failing_prefix):
             raise StorageFailed(ServiceFault.UNAVAILABLE)
         self.written.append(key)
         self.objects[key] = data.encode()
@@ -88,63 +90,61 @@ class Drawer(MeetingStore):
         return True
 
 
-Scripted = Answering | ServiceFault | tuple[Answering, str]
+Scripted = AnswerFunction | ServiceFault | tuple[AnswerFunction, str]
 
 
 @dataclass
-class Oracle:
-    """A model: answers, faults, or answers with why they stop, one after the other; the last one stays."""
+class ScriptedModel:
+    """A model that follows a script of answers, faults, and answers with their stop reason. The last entry repeats."""
 
-    script: list[Scripted] = field(default_factory=lambda: [answering([REPORT, ROOM])])
-    asked: list[ConverseRequest] = field(default_factory=list)
+    script: list[Scripted] = field(default_factory=lambda: [answer_with([REPORT, ROOM])])
+    requests: list[ConverseRequest] = field(default_factory=list)
 
-    def converse(self, request: ConverseRequest) -> ModelReply:
-        self.asked.append(request)
+    def converse(self, summary_request: ConverseRequest) -> ModelReply:
+        self.requests.append(summary_request)
         next_one = self.script.pop(0) if len(self.script) > 1 else self.script[0]
         if isinstance(next_one, ServiceFault):
             raise ServiceFailed(next_one)
         answer, stop = next_one if isinstance(next_one, tuple) else (next_one, "end_turn")
-        return ModelReply(answer(lines(request)), USAGE, stop)
+        return ModelReply(answer(prompt_lines(summary_request)), USAGE, stop)
 
     @property
     def tasks(self) -> list[str]:
-        return [lines(one)[-1]["task"] for one in self.asked]
+        return [prompt_lines(summary_request)[-1]["task"] for summary_request in self.requests]
 
 
 @dataclass
-class Meter(Metrics):
-    """CloudWatch."""
+class MetricRecorder(MeetingMetrics):
+    sent: list[MeetingMetric] = field(default_factory=list)
 
-    told: list[Measure] = field(default_factory=list)
-
-    def put(self, measures: Sequence[Measure]) -> None:
-        self.told += measures
+    def put(self, measures: Sequence[MeetingMetric]) -> None:
+        self.sent += measures
 
 
 @dataclass
-class Stage:
-    """The summary, and all that is around it."""
+class SummaryHarness:
+    """The summary function and everything that it uses."""
 
-    drawer: Drawer = field(default_factory=Drawer)
-    sonnet: Oracle = field(default_factory=Oracle)
-    haiku: Oracle = field(default_factory=Oracle)
-    meter: Meter = field(default_factory=Meter)
-    at: float = 1_000.0
+    store: MemoryStore = field(default_factory=MemoryStore)
+    sonnet: ScriptedModel = field(default_factory=ScriptedModel)
+    haiku: ScriptedModel = field(default_factory=ScriptedModel)
+    metrics: MetricRecorder = field(default_factory=MetricRecorder)
+    now: float = 1_000.0
     waits: list[float] = field(default_factory=list)
     at_once: int = 1
 
-    def transcribed(self, *parts: Sequence[Turn]) -> SummaryRequest:
-        """Parts of a recording, as Amazon Transcribe leaves them, and the event that tells of them."""
+    def store_part_transcripts(self, *parts: Sequence[Turn]) -> SummaryRequest:
+        """Store the outputs of Amazon Transcribe for the parts of a recording; return the workflow's event."""
         audio, at = [], 0
         for number, part in enumerate(parts):
-            self.drawer.objects[RECORDING.part_transcript(number, "en-US")] = output(part)
-            audio.append({"key": RECORDING.audio(number), "offsetMs": at, "durationMs": length(part)})
+            self.store.objects[RECORDING.part_transcript_key(number, "en-US")] = output(part)
+            audio.append({"key": RECORDING.audio_key(number), "offsetMs": at, "durationMs": length(part)})
             at += length(part)
-        return request(audio=audio, durationMs=at)
+        return summary_request(audio=audio, durationMs=at)
 
     def summarize(self, asked: SummaryRequest, remaining_ms: int = REMAINING_MS, **changed: Any) -> SummaryResult:
         log = EventLog("DEBUG")
-        timing = RetryTiming(lambda: self.at, self._wait, lambda: 1.0)
+        timing = RetryTiming(lambda: self.now, self._wait, lambda: 1.0)
         settings: dict[str, Any] = {
             "summary_model": SONNET,
             "action_model": SONNET,
@@ -154,24 +154,26 @@ class Stage:
             **changed,
         }
         models = {SONNET: self.sonnet, HAIKU: self.haiku}
-        interviewer = Interviewer(models, ANSWER_SECONDS, log, timing)
-        made = Summarizer(self.drawer, self.meter, interviewer, Reading(**settings), ParallelCalls(self.at_once), log)
+        interviewer = ModelAccess(models, ANSWER_SECONDS, log, timing)
+        made = Summarizer(
+            self.store, self.metrics, interviewer, SummarySettings(**settings), ParallelCalls(self.at_once), log
+        )
         return made.summarize(asked, remaining_ms)
 
     def _wait(self, seconds: float) -> None:
         self.waits.append(seconds)
-        self.at += seconds
+        self.now += seconds
 
     @property
     def transcript(self) -> Transcript:
-        return Transcript.model_validate_json(self.drawer.objects[RECORDING.transcript])
+        return Transcript.model_validate_json(self.store.objects[RECORDING.transcript_key])
 
     @property
     def summary(self) -> Summary:
-        return Summary.model_validate_json(self.drawer.objects[RECORDING.summary])
+        return Summary.model_validate_json(self.store.objects[RECORDING.summary_key])
 
 
-def request(**changed: Any) -> SummaryRequest:
+def summary_request(**changed: Any) -> SummaryRequest:
     meeting = RECORDING.meeting
     whole = {
         "user": meeting.user,
@@ -179,6 +181,6 @@ def request(**changed: Any) -> SummaryRequest:
         "content": RECORDING.content,
         "language": "en-US",
         "durationMs": 60_000,
-        "audio": [{"key": RECORDING.audio(0), "offsetMs": 0, "durationMs": 60_000}],
+        "audio": [{"key": RECORDING.audio_key(0), "offsetMs": 0, "durationMs": 60_000}],
     }
     return SummaryRequest.model_validate({**whole, **changed})

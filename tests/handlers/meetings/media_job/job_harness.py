@@ -1,0 +1,121 @@
+"""Harness for tests of the media job: a bucket emulated by moto, and a real ffmpeg whose runs are recorded."""
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from handlers.common.aws.parallel_calls import ParallelCalls
+from handlers.common.logging import EventLog
+from handlers.meetings.complete_file import Chunk, CompleteFile
+from handlers.meetings.media_job.ffmpeg import Ffmpeg
+from handlers.meetings.media_job.job import MediaJob, MediaJobSettings
+from handlers.meetings.media_job.job_bucket import JobBucket
+from handlers.meetings.media_job.job_termination import JobTermination
+from handlers.meetings.media_job.recording_plan import PlanLimits
+from handlers.meetings.media_result import MediaResult
+from handlers.meetings.s3_keys import MeetingId, Recording
+from tests.handlers.meetings.media_job.sample_videos import FFMPEG
+
+BUCKET = "recordings"
+MEETING = MeetingId("A" * 32, "01ARZ3NDEKTSV4RRFFQ69G5FAV")
+SECOND = 1_000_000
+LIMITS = PlanLimits(max_part=600 * SECOND, max_piece=300 * SECOND, max_recording=3600 * SECOND)
+
+
+@dataclass
+class JobHarness:
+    """A bucket with one recording, and the jobs that process it."""
+
+    s3: Any
+    folder: Path
+    limits: PlanLimits = LIMITS
+    scratch_bytes: int = 100_000_000
+    termination: JobTermination = field(default_factory=JobTermination)
+    part_bytes: int = 5 * 1024 * 1024
+    complete: CompleteFile | None = None
+
+    @property
+    def recording(self) -> Recording:
+        assert self.complete is not None
+        return Recording(MEETING, self.complete.content)
+
+    @property
+    def counting_ffmpeg(self) -> Path:
+        """Path of an ffmpeg wrapper that writes its arguments to a file."""
+        path, log = self.folder / "ffmpeg", self.folder / "ffmpeg.log"
+        if not path.exists():
+            path.write_text(f'#!/bin/sh\necho "$@" >> {log}\nexec {FFMPEG} "$@"\n')
+            path.chmod(0o755)
+        return path
+
+    @property
+    def ffmpeg_runs(self) -> list[str]:
+        """Arguments of each ffmpeg run."""
+        log = self.folder / "ffmpeg.log"
+        return log.read_text().splitlines() if log.exists() else []
+
+    def upload(self, *chunks: bytes, promised: Sequence[Chunk] = ()) -> Recording:
+        """Upload chunks and their `complete.json`. `promised` chunks are listed but not uploaded."""
+        listed = []
+        for number, chunk in enumerate(chunks):
+            name = f"canary-{number:03d}.bin"
+            self.put_upload(name, chunk)
+            listed.append(Chunk(name=name, bytes=len(chunk), sha256=hashlib.sha256(chunk).hexdigest()))
+        return self.upload_complete_file(*listed, *promised)
+
+    def upload_complete_file(self, *chunks: Chunk) -> Recording:
+        """Upload a `complete.json` that lists these chunks."""
+        self.complete = CompleteFile(
+            schema_version=1, title="canary title", started_at="2026-01-02T03:04:05.678Z", chunks=chunks
+        )
+        self.put_upload("complete.json", self.complete.model_dump_json(by_alias=True).encode())
+        return self.recording
+
+    def put_upload(self, name: str, body: bytes) -> None:
+        self.s3.put_object(Bucket=BUCKET, Key=MEETING.upload_prefix + name, Body=body)
+
+    def delete_upload(self, name: str) -> None:
+        self.s3.delete_object(Bucket=BUCKET, Key=MEETING.upload_prefix + name)
+
+    def create_job(self) -> MediaJob:
+        scratch = self.folder / "scratch"
+        scratch.mkdir(exist_ok=True)
+        return MediaJob(
+            self.recording,
+            JobBucket(self.s3, BUCKET, self.termination, self.part_bytes),
+            Ffmpeg(os.fspath(self.counting_ffmpeg), scratch, self.termination),
+            MediaJobSettings(self.limits, self.scratch_bytes, threads=1),
+            parallel=ParallelCalls(1),
+            log=EventLog("DEBUG"),
+        )
+
+    def run(self) -> MediaResult:
+        """Run a job; return its result, which must equal the stored result."""
+        result = self.create_job().run()
+        assert MediaResult.model_validate_json(self.read_object(self.recording.media_result_key)) == result
+        return result
+
+    def read_object(self, key: str) -> bytes:
+        found: bytes = self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+        return found
+
+    def keys(self, prefix: str) -> list[str]:
+        return [item["Key"] for item in self.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])]
+
+    def multipart_uploads(self) -> list[Any]:
+        """Multipart uploads that were neither completed nor aborted."""
+        return list(self.s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads", []))
+
+    def wrong_chunks(self, result: MediaResult) -> dict[str, str]:
+        """Return the problem of each wrong chunk."""
+        return {chunk.name: chunk.problem.value for chunk in result.wrong}
+
+
+def workflow_input(result: MediaResult) -> dict[str, Any]:
+    """Return the result as the workflow reads it."""
+    found: dict[str, Any] = json.loads(result.model_dump_json(by_alias=True))
+    return found

@@ -1,0 +1,299 @@
+"""Harness for tests of the meetings functions: table and bucket emulated by moto, and fakes of Step Functions and
+CloudWatch.
+
+Uploaded objects get the harness's own time as their modification time.
+"""
+
+import hashlib
+import json
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache, cached_property
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
+from moto import mock_aws
+from moto.s3.models import s3_backends
+
+from handlers.common.aws.clients import CONFIG
+from handlers.common.aws.workflow_executions import WorkflowExecutions
+from handlers.common.logging import EventLog
+from handlers.common.time_and_ids.ulid import ulid
+from handlers.meetings.complete_file import Chunk, CompleteFile
+from handlers.meetings.media_result import MediaOutcome
+from handlers.meetings.meeting_record import INDEX, INDEX_SORT, PARTITION, SORT, MeetingRecord
+from handlers.meetings.meeting_store import MeetingStore
+from handlers.meetings.meeting_table import MeetingTable
+from handlers.meetings.metrics import MeetingMetrics
+from handlers.meetings.s3_keys import MeetingId, Recording
+from handlers.meetings.start.upload_events import UploadEvents
+from handlers.meetings.sweep.meeting_sweep import MeetingSweep, MeetingTimeLimits
+from handlers.meetings.uploaded_recording import UploadedRecordings
+from handlers.meetings.workflow_start import RecordingStarter
+from handlers.meetings.workflow_steps.handler import run_step
+from handlers.meetings.workflow_steps.step_operations import WorkflowSteps
+from handlers.meetings.workflow_steps.workflow_results import WorkflowResults
+from tests.credentials import credentials
+from tests.moto_tables import Index, create_table
+
+TABLE, BUCKET = "meetings", "recordings"
+STATE_MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:meetings"
+START = datetime(2026, 1, 31, 12, tzinfo=UTC)
+ANN, BOB = "A" * 32, "B" * 32
+MEETING = MeetingId(ANN, ulid(START, 1))
+LIMITS = MeetingTimeLimits(processing=timedelta(hours=1), incomplete=timedelta(days=7), give_up=timedelta(days=2))
+CANARY = "canary"
+
+
+@cache
+def _clients() -> dict[str, Any]:
+    """Cached, because creating clients would take most of a test's time."""
+    return {name: boto3.client(name, config=CONFIG) for name in ("dynamodb", "s3")}
+
+
+@dataclass
+class FakeStepFunctions:
+    """Step Functions whose executions end when the test says so. A name can be used only once."""
+
+    statuses: dict[str, str] = field(default_factory=dict)
+    inputs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    next_starts: deque[str] = field(default_factory=deque)
+    """Results of the next starts: `refused`, `lost` (before the start) or `lost after` (after it). Later starts
+    succeed.
+    """
+
+    def start_execution(self, *, stateMachineArn: str, name: str, input: str) -> Mapping[str, Any]:  # noqa: A002, N803
+        assert stateMachineArn == STATE_MACHINE
+        assert len(name) <= 80
+        result = self.next_starts.popleft() if self.next_starts else ""
+        if result == "refused":
+            raise _client_error("ExecutionLimitExceeded")
+        if result == "lost":
+            raise ReadTimeoutError(endpoint_url=CANARY)
+        asked = json.loads(input)
+        if name in self.statuses and (self.statuses[name] != "RUNNING" or self.inputs[name] != asked):
+            raise _client_error("ExecutionAlreadyExists")
+        self.statuses[name], self.inputs[name] = "RUNNING", asked
+        if result == "lost after":
+            raise ReadTimeoutError(endpoint_url=CANARY)
+        return {}
+
+    def describe_execution(self, *, executionArn: str) -> Mapping[str, Any]:  # noqa: N803
+        name = executionArn.removeprefix(STATE_MACHINE.replace(":stateMachine:", ":execution:") + ":")
+        if name not in self.statuses:
+            raise _client_error("ExecutionDoesNotExist")
+        return {"status": self.statuses[name]}
+
+    def end_last(self, status: str) -> None:
+        """End the last execution with a status."""
+        self.statuses[list(self.statuses)[-1]] = status
+
+
+def _client_error(code: str) -> ClientError:
+    about: Any = {"HTTPStatusCode": 400, "RetryAttempts": 0}
+    return ClientError({"Error": {"Code": code, "Message": CANARY}, "ResponseMetadata": about}, "Execution")
+
+
+@dataclass
+class FakeCloudWatch:
+    calls: list[dict[str, Any]] = field(default_factory=list)
+    error: Exception | None = None
+
+    def put_metric_data(self, **asked: Any) -> Mapping[str, Any]:
+        if self.error is not None:
+            raise self.error
+        self.calls.append(asked)
+        return {}
+
+    @property
+    def values(self) -> list[tuple[str, float]]:
+        return [(metric["MetricName"], metric["Value"]) for call in self.calls for metric in call["MetricData"]]
+
+
+@dataclass
+class MeetingHarness:
+    """The meetings functions and everything that they use."""
+
+    dynamodb: Any
+    s3: Any
+    now: datetime = START
+    step_functions: FakeStepFunctions = field(default_factory=FakeStepFunctions)
+    cloudwatch: FakeCloudWatch = field(default_factory=FakeCloudWatch)
+
+    @property
+    def table(self) -> MeetingTable:
+        return MeetingTable(self.dynamodb, TABLE)
+
+    @property
+    def executions(self) -> WorkflowExecutions:
+        return WorkflowExecutions(self.step_functions, STATE_MACHINE)
+
+    @property
+    def starter(self) -> RecordingStarter:
+        uploads = UploadedRecordings(self.s3, BUCKET)
+        return RecordingStarter(self.table, uploads, self.executions, clock=lambda: self.now, log=self.log)
+
+    @property
+    def steps(self) -> WorkflowSteps:
+        client: Any = self.cloudwatch
+        metrics = MeetingMetrics(client, "dev")
+        results = WorkflowResults(MeetingStore(self.s3, BUCKET))
+        return WorkflowSteps(self.table, results, self.starter, metrics, clock=lambda: self.now, log=self.log)
+
+    @cached_property
+    def log(self) -> EventLog:
+        """Created by the test that first uses it, because a logger keeps the standard output that it finds."""
+        return EventLog("DEBUG")
+
+    def advance(self, **time: float) -> None:
+        self.now += timedelta(**time)
+
+    def put_object(self, key: str, body: bytes, *, came: datetime | None = None) -> None:
+        """Store an object without an event."""
+        self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+        [found] = s3_backends["123456789012"]["aws"].buckets[BUCKET].keys.getlist(key)
+        found.last_modified = came or self.now
+
+    def upload_chunks(self, *chunks: bytes, meeting: MeetingId = MEETING) -> None:
+        """Upload chunks, named by their positions, without events."""
+        for number, chunk in enumerate(chunks):
+            self.put_object(meeting.upload_key(f"{number}.webm"), chunk)
+
+    def upload_complete_file(self, *chunks: bytes, meeting: MeetingId = MEETING, **changed: Any) -> CompleteFile:
+        """Upload `complete.json` for these chunks without an event."""
+        complete = complete_file(*chunks, **changed)
+        self.put_object(meeting.upload_key("complete.json"), complete.model_dump_json(by_alias=True).encode())
+        return complete
+
+    def deliver_events(self, *keys: str) -> list[str]:
+        """Deliver the events of uploads in one batch; return the keys whose events are retried."""
+        messages = [{"messageId": key, "body": object_created_event(key)} for key in keys]
+        return self.deliver_messages(messages)
+
+    def deliver_messages(self, messages: Sequence[Mapping[str, Any]]) -> list[str]:
+        arrivals = UploadEvents(self.table, self.starter, bucket=BUCKET, log=self.log)
+        return [failure["itemIdentifier"] for failure in arrivals.handle(messages)["batchItemFailures"]]
+
+    def deliver_event(self, name: str, meeting: MeetingId = MEETING) -> list[str]:
+        """Deliver the event of one upload."""
+        return self.deliver_events(meeting.upload_key(name))
+
+    def upload_recording(self, *chunks: bytes, meeting: MeetingId = MEETING, **changed: Any) -> Recording:
+        """Upload a complete recording and deliver its event."""
+        self.upload_chunks(*chunks, meeting=meeting)
+        complete = self.upload_complete_file(*chunks, meeting=meeting, **changed)
+        assert self.deliver_event("complete.json", meeting) == []
+        return Recording(meeting, complete.content)
+
+    def write_media_result(
+        self, recording: Recording, outcome: MediaOutcome = MediaOutcome.READY, **result: Any
+    ) -> None:
+        """Write the result of the media job."""
+        body = {"schemaVersion": 1, "outcome": outcome, **result}
+        if outcome is MediaOutcome.READY:
+            part = {"key": recording.audio_key(0), "offsetMs": 0, "durationMs": 60_000}
+            made = {"videoKey": recording.video_key, "audio": [part], "durationMs": 60_000, "ffmpegMs": 6_000}
+            body = {**body, **made, **result}
+        self.put_object(recording.media_result_key, json.dumps(body).encode())
+
+    def run_step(self, step: str, recording: Recording, attempt: int = 1, **more: Any) -> dict[str, Any]:
+        """Run a step of the workflow; return its response."""
+        about = {"user": recording.meeting.user, "meetingId": recording.meeting.meeting_id}
+        return run_step(self.steps, {"step": step, **about, "content": recording.content, "attempt": attempt, **more})
+
+    def record(self, meeting: MeetingId = MEETING) -> MeetingRecord:
+        found = self.table.read(meeting)
+        assert found is not None
+        return found
+
+    def state(self, meeting: MeetingId = MEETING) -> tuple[str, ...]:
+        """Status of the meeting, with its stage and reason if it has them."""
+        found = self.record(meeting)
+        return tuple(str(part) for part in (found.status, found.stage, found.reason) if part is not None)
+
+    def wrong_chunks(self, meeting: MeetingId = MEETING) -> dict[str, str]:
+        return {chunk.name: str(chunk.problem) for chunk in self.record(meeting).wrong}
+
+    def sweep(self) -> dict[str, int]:
+        sweep = MeetingSweep(
+            self.table,
+            self.executions,
+            self.starter,
+            limits=LIMITS,
+            budget=timedelta(minutes=1),
+            clock=lambda: self.now,
+            log=self.log,
+        )
+        return sweep.run()
+
+    def all_items(self) -> list[dict[str, Any]]:
+        """All items of the table."""
+        items: list[dict[str, Any]] = self.dynamodb.scan(TableName=TABLE)["Items"]
+        return items
+
+    def due_sort_keys(self) -> list[str]:
+        """Sort keys of the due items."""
+        return sorted(item[SORT]["S"] for item in self.all_items() if item[PARTITION]["S"] == "#open")
+
+    @contextmanager
+    def fail_complete_file_reads(self, code: str, times: int = 1000) -> Iterator[None]:
+        """Let the next reads of `complete.json` fail with an error code."""
+        left = iter(range(times))
+
+        def seal(params: dict[str, Any], **_: Any) -> None:
+            if params["url_path"].endswith("/complete.json") and next(left, None) is not None:
+                raise ClientError({"Error": {"Code": code, "Message": CANARY}}, "GetObject")
+
+        self.s3.meta.events.register("before-call.s3.GetObject", seal, unique_id="seal")
+        try:
+            yield
+        finally:
+            self.s3.meta.events.unregister("before-call.s3.GetObject", unique_id="seal")
+
+    @contextmanager
+    def record_calls(self) -> Iterator[list[str]]:
+        """Record the names of the AWS calls within the block."""
+        calls: list[str] = []
+
+        def note(model: Any, **_: Any) -> None:
+            calls.append(model.name)
+
+        for client in (self.dynamodb, self.s3):
+            client.meta.events.register("before-call.*", note)
+        try:
+            yield calls
+        finally:
+            for client in (self.dynamodb, self.s3):
+                client.meta.events.unregister("before-call.*", note)
+
+
+def complete_file(*chunks: bytes, **changed: Any) -> CompleteFile:
+    """Return the `complete.json` of these chunks."""
+    listed = tuple(
+        Chunk(name=f"{number}.webm", bytes=len(chunk), sha256=hashlib.sha256(chunk).hexdigest())
+        for number, chunk in enumerate(chunks)
+    )
+    about = {"schemaVersion": 1, "title": f"{CANARY} title", "startedAt": "2026-01-31T10:00:00.000Z"}
+    return CompleteFile.model_validate({**about, "participants": [f"{CANARY} Ann"], "chunks": listed, **changed})
+
+
+def object_created_event(key: str, bucket: str = BUCKET) -> str:
+    """Return the EventBridge event of a new S3 object, as an SQS message contains it."""
+    detail = {"version": "0", "bucket": {"name": bucket}, "object": {"key": key, "size": 1, "etag": "e"}}
+    return json.dumps({"source": "aws.s3", "detail-type": "Object Created", "detail": detail})
+
+
+@contextmanager
+def create_harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[MeetingHarness]:
+    """Create the harness with an empty table and bucket."""
+    credentials(monkeypatch)
+    with mock_aws():
+        clients = _clients()
+        clients["s3"].create_bucket(Bucket=BUCKET)
+        create_table(clients["dynamodb"], TABLE, PARTITION, SORT, indexes={INDEX: Index((PARTITION, INDEX_SORT))})
+        yield MeetingHarness(clients["dynamodb"], clients["s3"])
