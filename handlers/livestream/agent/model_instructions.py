@@ -85,7 +85,7 @@ again."}
 {"cue": 89, "id": "cue-89", "startMs": 604000, "endMs": 611000, "speaker": "spk_1", "text": "We ran six hundred \
 ferries last spring, and I am proud of it."}
 
-WindowAnswer:
+Answer:
 {"window": "4c1f", "claims": [{"quote": "We ran six hundred ferries last spring", "cue": 89, "statement": "The \
 company ran 600 ferries last spring.", "verdict": "refuted", "confidence": 0.8, "explanation": "The annual report \
 that was read out earlier has 410.", "sources": ["0000001731#ab12"]}], "clips": []}

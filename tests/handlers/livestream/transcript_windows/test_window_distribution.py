@@ -191,7 +191,7 @@ def test_each_claim_of_a_transcript_uploaded_twice_is_listed_once(setup: Distrib
     setup.broadcast.upload_id = setup.broadcast.request_another()
     assert setup.handle(setup.upload(srt(CUES[:3]))) == []
     assert claims(setup) == []
-    store_claim(setup, late, "ApiResponse of what was given up")
+    store_claim(setup, late, "A claim of the earlier upload")
     again, _ = setup.receive_all()
     store_claim(setup, again, "We ran 600 ferries")
     assert claims(setup) == ["We ran 600 ferries"]
