@@ -36,7 +36,7 @@ class ClientConnection(LiveItem):
 
     def add_session(self, session: str) -> Self:
         """Remember one more session."""
-        others = tuple(other for other in self.sessions if other != session)
+        others = tuple(remembered for remembered in self.sessions if remembered != session)
         return self.model_copy(update={"sessions": (*others, session)[-REMEMBERED_SESSIONS:]})
 
 

@@ -45,7 +45,7 @@ class SessionQuota(LiveItem):
 
     def add(self, session: str, connection: str, ends_ms: int, now_ms: int, max_sessions: int) -> tuple[Self, bool]:
         """Add a session or extend it. Return False if the limit is reached."""
-        others = tuple(other for other in self.sessions if other.ends_ms > now_ms and other.session != session)
+        others = tuple(counted for counted in self.sessions if counted.ends_ms > now_ms and counted.session != session)
         if len(others) >= max_sessions:
             return self, False
         opened = OpenSession(session=session, ends_ms=ends_ms, connection=connection, opened_ms=now_ms)

@@ -43,7 +43,7 @@ def test_a_message_that_the_router_fails_to_process_is_counted_at_any_log_level(
 def test_a_failed_invocation_of_the_processor_raises_the_alarm_and_a_clients_mistake_does_not(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The client is told to send the utterance again. But if no invocation succeeds, there are no captions."""
+    """The client must send the utterance again. But if no invocation succeeds, there are no captions."""
     with own_logger(), tables(monkeypatch) as dynamodb:
         router_harness = RouterHarness(dynamodb, level="ERROR")
         session = router_harness.open_session()

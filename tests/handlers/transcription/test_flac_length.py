@@ -1,4 +1,4 @@
-"""Length of FLAC files, and refusal of incomplete ones: real files first, then crafted ones."""
+"""Length of FLAC files, and refusal of incomplete files. Real files come first, then crafted files."""
 
 from contextlib import suppress
 from typing import Any

@@ -1,4 +1,4 @@
-"""Length of Ogg Opus files, and refusal of incomplete ones: real files first, then crafted ones."""
+"""Length of Ogg Opus files, and refusal of incomplete files. Real files come first, then crafted files."""
 
 from contextlib import suppress
 from itertools import accumulate, pairwise

@@ -31,7 +31,7 @@ def test_an_overdue_utterance_is_lost_once_and_can_be_sent_again() -> None:
 
 
 def test_a_replaced_attempt_changes_nothing() -> None:
-    """A processor that hung continues while another one processes the same utterance."""
+    """A processor that hung continues while another processor handles the same utterance."""
     lost, _ = take_slot(SessionSlots(), "a", 100).remove_overdue(100)
     again = take_slot(lost, "a", 300)
     assert again.holds_slot("a", 2)

@@ -194,7 +194,7 @@ def test_pieces_of_a_replaced_invocation_are_never_sent(worker_harness: WorkerHa
 
 
 def test_an_answer_of_a_replaced_invocation_is_not_in_the_conversation(worker_harness: WorkerHarness) -> None:
-    """The replaced invocation ends before the one that replaced it."""
+    """The replaced invocation ends before its successor."""
 
     def overtaken() -> None:
         worker_harness.clock.now_ms += REMAINING_MS

@@ -1,4 +1,4 @@
-"""Intake of questions: what is refused, what is counted, and when a worker is invoked."""
+"""Intake of questions: refusals, counters, and invocations of the worker."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""Waiting results and captions: what they wait for, and for how long at most."""
+"""Conditions and maximum times for which results and captions wait."""
 
 from itertools import pairwise
 

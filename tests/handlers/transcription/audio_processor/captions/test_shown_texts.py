@@ -1,4 +1,4 @@
-"""Comparison of texts, and suppression of repeated ones."""
+"""Comparison of texts, and suppression of repeated texts."""
 
 import pytest
 from hypothesis import given

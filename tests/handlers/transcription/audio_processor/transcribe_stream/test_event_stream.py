@@ -1,4 +1,4 @@
-"""Event-stream frames: botocore decodes the encoded ones, and every malformed frame raises the same exception."""
+"""Event-stream frames: botocore decodes encoded frames, and every malformed frame raises the same exception."""
 
 import struct
 from zlib import crc32

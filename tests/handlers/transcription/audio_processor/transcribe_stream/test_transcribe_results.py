@@ -1,4 +1,4 @@
-"""Parsing of transcript events, and refusal of invalid ones."""
+"""Parsing of transcript events, and refusal of invalid events."""
 
 import json
 import traceback

@@ -71,7 +71,7 @@ class Peer:
 
 @contextlib.contextmanager
 def peer(*scripts: Script, read: Callable[[socket.socket], tuple[str, bytes]] | None = None) -> Iterator[Peer]:
-    """Run a server that follows one script per connection and refuses connections after the last one."""
+    """Run a server that follows one script per connection and refuses connections after the last script."""
     listener = socket.create_server(("127.0.0.1", 0))
     serving = Peer(listener.getsockname()[1])
 
