@@ -376,7 +376,7 @@ def test_the_entry_point_answers_with_what_its_environment_names(desk: Desk, mon
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(handler, "agent_of", lambda *_: desk.agent)
-    monkeypatch.setattr(handler, "Connections", lambda _: desk.clients)
+    monkeypatch.setattr(handler, "WebSocketConnections", lambda _: desk.clients)
     handler._worker.cache_clear()
     desk.speaks()
     desk.answers_with(SOUND)
