@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from local import LOOPBACK, ROOT, CannotRun
 from local.emulation.identity_provider import token_address
 from local.platform import emulator, lifecycle
-from local.platform.frontend_output import DOWN, NoFrontend, frontend
+from local.platform.frontend_output import NOT_RUNNING, FrontendUnavailable, read_frontend
 
 PAGE = ROOT / "console"
 PORT = 8080
@@ -87,7 +87,7 @@ class Console:
 
     def policy(self) -> str:
         """What the page may reach: this stack and nothing else. The page's own policy holds beside it."""
-        there = emulator.running(self.folder)
+        there = emulator.find_running(self.folder)
         if there is None:
             return "connect-src 'self'; frame-ancestors 'none'"
         sockets = there.endpoint.replace("http", "ws", 1)
@@ -96,20 +96,20 @@ class Console:
 
     def _known(self, path: str) -> Answer:
         try:
-            return Answer.document(frontend(self.folder).exported() if path == FRONTEND else _local(self.folder))
+            return Answer.document(read_frontend(self.folder).exported() if path == FRONTEND else _local(self.folder))
         except CannotRun as error:
             return Answer.text(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
 
 
 def _local(folder: Path) -> dict[str, Any]:
-    there = emulator.running(folder)
+    there = emulator.find_running(folder)
     if there is None:
-        raise NoFrontend(DOWN)
+        raise FrontendUnavailable(NOT_RUNNING)
     return {
         "endpoint": there.endpoint,
         "login": _login(there),
         "subject": SUBJECT,
-        "credentials": {"accessKeyId": emulator.KEY, "secretAccessKey": emulator.KEY},
+        "credentials": {"accessKeyId": emulator.ROOT_ACCESS_KEY, "secretAccessKey": emulator.ROOT_ACCESS_KEY},
     }
 
 
@@ -164,8 +164,8 @@ def listening(folder: Path, port: int) -> ThreadingHTTPServer:
 
 def command(folder: Path = emulator.FOLDER) -> int:
     """`make console`: serves until Ctrl-C."""
-    if lifecycle.running(folder) is None:
-        print(DOWN, file=sys.stderr)
+    if lifecycle.find_running_platform(folder) is None:
+        print(NOT_RUNNING, file=sys.stderr)
         return 2
     with listening(folder, PORT) as server:
         print(f"the console is at http://{LOOPBACK}:{server.server_address[1]}/  (Ctrl-C ends it)")

@@ -18,14 +18,14 @@ POLL_SECONDS = 0.02
 
 
 @contextmanager
-def running(handler: Callable[..., BaseHTTPRequestHandler]) -> Iterator[int]:
+def serve_handler(handler: Callable[..., BaseHTTPRequestHandler]) -> Iterator[int]:
     """Serve while the block lasts, and yield the port. Each request has a thread of its own."""
-    with ThreadingHTTPServer((LOOPBACK, 0), handler) as server, beside(server):
+    with ThreadingHTTPServer((LOOPBACK, 0), handler) as server, serve_in_thread(server):
         yield server.server_port
 
 
 @contextmanager
-def beside(server: ThreadingHTTPServer) -> Iterator[None]:
+def serve_in_thread(server: ThreadingHTTPServer) -> Iterator[None]:
     """Run an existing server in a thread while the block lasts."""
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": POLL_SECONDS}, daemon=True)
     thread.start()
@@ -62,7 +62,7 @@ class HttpResponse:
 
 def serve_json(respond: Callable[[HttpRequest], HttpResponse]) -> AbstractContextManager[int]:
     """Serve while the block lasts, and yield the port."""
-    return running(type("Handler", (_JsonHandler,), {"respond": staticmethod(respond)}))
+    return serve_handler(type("Handler", (_JsonHandler,), {"respond": staticmethod(respond)}))
 
 
 class _JsonHandler(BaseHTTPRequestHandler):

@@ -13,8 +13,8 @@ from ministack.core.responses import get_account_id, get_region, set_request_acc
 from ministack.services import eventbridge, sts
 
 from local import LOOPBACK
-from local.emulation import reached
-from local.emulation.iam.role_trust import trusts
+from local.emulation import get_private
+from local.emulation.iam.role_trust import role_trusts
 from local.emulation.iam.service_roles import ServiceRoles
 
 OWNER = "test"
@@ -27,7 +27,7 @@ def endpoint() -> str:
 
 
 @dataclass(frozen=True)
-class Credentials:
+class RoleCredentials:
     """Credentials of a role session."""
 
     key: str
@@ -39,16 +39,16 @@ class Credentials:
         return boto3.Session(self.key, self.secret, self.token, get_region())
 
 
-def open_session(role_arn: str, name: str) -> Credentials:
+def open_session(role_arn: str, name: str) -> RoleCredentials:
     """Create a session of a role, as the emulator does for a function. It is the same session for the same name."""
     digest = hashlib.sha256(f"{role_arn}:{name}".encode()).hexdigest()
-    made = Credentials(
+    made = RoleCredentials(
         f"ASIA{digest[:16].upper()}",
         hashlib.sha256(f"secret:{digest}".encode()).hexdigest(),
         hashlib.sha256(f"token:{digest}".encode()).hexdigest(),
     )
     role = role_arn.rpartition("/")[2]
-    reached(sts, "register_session")(
+    get_private(sts, "register_session")(
         made.key,
         {
             "Arn": f"arn:aws:sts::{get_account_id()}:assumed-role/{role}/{name}",
@@ -60,7 +60,7 @@ def open_session(role_arn: str, name: str) -> Credentials:
     return made
 
 
-class Account:
+class EmulatorAccount:
     """The account, for one service."""
 
     def __init__(self, roles: ServiceRoles, service: str, source: str) -> None:
@@ -71,21 +71,21 @@ class Account:
         self.region = get_region()
         self._source = f"arn:aws:{service.partition('.')[0]}:{self.region}:{self.account}:{source}"
 
-    def denied(self, access_key: str, action: str, resource: str, context: Mapping[str, str]) -> bool:
+    def is_denied(self, access_key: str, action: str, resource: str, context: Mapping[str, str]) -> bool:
         """Return True if a caller may not do something. The account's owner may do everything."""
-        return self._roles.denied(access_key, action, resource, context)
+        return self._roles.is_denied(access_key, action, resource, context)
 
-    def assumable(self, role_arn: str) -> bool:
+    def can_assume(self, role_arn: str) -> bool:
         """Return True if the role exists and trusts the service."""
-        return trusts(role_arn, self._service, {"aws:SourceAccount": self.account, "aws:SourceArn": self._source})
+        return role_trusts(role_arn, self._service, {"aws:SourceAccount": self.account, "aws:SourceArn": self._source})
 
-    def emit(self, source: str, detail_type: str, detail: Mapping[str, Any], resource: str) -> None:
+    def put_event(self, source: str, detail_type: str, detail: Mapping[str, Any], resource: str) -> None:
         """Put an event on the default bus. Its source may be `aws.…`, which the emulator refuses to other callers."""
         set_request_account_id("")
         set_request_region(self.region)
         entry = {"Source": source, "DetailType": detail_type, "Detail": json.dumps(detail)}
         resources = [resource] if resource else []
-        reached(eventbridge, "_put_events")({"Entries": [{**entry, "Resources": resources}]}, allow_aws_source=True)
+        get_private(eventbridge, "_put_events")({"Entries": [{**entry, "Resources": resources}]}, allow_aws_source=True)
 
     def s3(self, role_arn: str, session_name: str) -> Any:
         """Return an S3 client that acts as a role."""
@@ -93,7 +93,7 @@ class Account:
 
     def s3_of_caller(self, access_key: str) -> Any:
         """Return an S3 client with a caller's own credentials, which AWS forwards from service to service."""
-        known = reached(sts, "_sessions").get(access_key)
+        known = get_private(sts, "_sessions").get(access_key)
         if known is None:
             return _s3(boto3.Session(OWNER, OWNER, region_name=self.region))
         return _s3(boto3.Session(access_key, known["SecretAccessKey"], known["SessionToken"], self.region))

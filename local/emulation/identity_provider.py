@@ -53,7 +53,7 @@ def serve() -> AbstractContextManager[int]:
 
 
 def _token(body: bytes, key: ec.EllipticCurvePrivateKey) -> HttpResponse:
-    request = _read(body)
+    request = _parse_request(body)
     if request is None:
         message = f'POST {TOKEN} takes {{"subject": "…"}}: 1 to 64 of A-Za-z0-9._@-'
         return HttpResponse({"message": message}, HTTPStatus.BAD_REQUEST, CROSS_ORIGIN)
@@ -63,7 +63,7 @@ def _token(body: bytes, key: ec.EllipticCurvePrivateKey) -> HttpResponse:
     return HttpResponse({"id_token": jwt.encode(claims, key, "ES256", {"kid": KEY_ID})}, headers=CROSS_ORIGIN)
 
 
-def _read(body: bytes) -> tuple[str, int] | None:
+def _parse_request(body: bytes) -> tuple[str, int] | None:
     """Return the subject and the seconds until the token expires, or None if the request names no valid subject."""
     try:
         request = json.loads(body)

@@ -27,9 +27,9 @@ def main() -> None:
         sys.path.append(str(ROOT))  # this process only: a worker gets a path of its own
         sys.argv = ["ministack"]
 
-        from local.emulation.services_process import started  # noqa: PLC0415 - needs the path
+        from local.emulation.services_process import start_services  # noqa: PLC0415 - needs the path
 
-        found = started()
+        found = start_services()
         (folder / "emulator" / "services.json").write_text(json.dumps(found), encoding="utf-8")
         os.environ.update(found)  # every handler inherits it
 

@@ -10,13 +10,13 @@ from ministack import app
 from ministack.core import iam_evaluator
 
 from local import LOOPBACK
-from local.emulation import reached
+from local.emulation import get_private
 
 
 def install() -> None:
     """Replaces `iam_evaluator._request_origin`'s default and `app.pin_request_origin`."""
-    reached(iam_evaluator, "_request_origin")
-    pin = reached(app, "pin_request_origin")
+    get_private(iam_evaluator, "_request_origin")
+    pin = get_private(app, "pin_request_origin")
     origin = contextvars.ContextVar("request_origin", default=(LOOPBACK, True))
     iam_evaluator._request_origin = origin  # noqa: SLF001
 

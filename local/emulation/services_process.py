@@ -19,7 +19,7 @@ _running: "list[subprocess.Popen[bytes]]" = []
 """Keeps the processes' standard inputs open, because the services end with their standard input."""
 
 
-def started() -> dict[str, str]:
+def start_services() -> dict[str, str]:
     """Start the services, and return the variables that lead to them."""
     process = subprocess.Popen(
         [sys.executable, "-P", str(Path(__file__).resolve())], stdin=subprocess.PIPE, stdout=subprocess.PIPE

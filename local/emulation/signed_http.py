@@ -55,15 +55,15 @@ def _access_key(request: HttpRequest) -> str:
 class Permissions(Protocol):
     """IAM of the account that a service runs in."""
 
-    def denied(self, access_key: str, action: str, resource: str, context: Mapping[str, str]) -> bool:
+    def is_denied(self, access_key: str, action: str, resource: str, context: Mapping[str, str]) -> bool:
         """Return True if a caller may not perform an action on a resource."""
         ...
 
 
-def require(
+def require_permission(
     permissions: Permissions, access_key: str, action: str, resource: str, context: Mapping[str, str] | None = None
 ) -> None:
     """Raise AccessDeniedException unless the caller may perform the action."""
-    if permissions.denied(access_key, action, resource, context or {}):
+    if permissions.is_denied(access_key, action, resource, context or {}):
         message = f"User is not authorized to perform: {action} on resource: {resource}"
         raise AwsError("AccessDeniedException", message, HTTPStatus.FORBIDDEN)

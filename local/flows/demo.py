@@ -15,16 +15,16 @@ from rich.markup import escape
 
 from guardrails.model.subsystem_names import subsystem
 from local import ROOT, CannotRun
-from local.emulation.iam.decision_log import read
-from local.emulation.iam.grants_table import Table, granted_on, reviewed_grants, table
+from local.emulation.iam.decision_log import read_decisions
+from local.emulation.iam.grants_table import GrantsTable, compare_grants, read_reviewed_grants, read_stack_grants
 from local.flows import Deployment, NotInTime
 from local.flows.flow_table import FLOWS, Flow
 from local.platform import emulator
 from local.platform.emulator_clients import EmulatorClients
 from local.platform.engine import ResourceFailed
-from local.platform.folder_lock import Busy, alone
-from local.platform.lifecycle import delete_all, deploy, judged_again
-from local.platform.progress import Silent
+from local.platform.folder_lock import FolderBusy, lock_folder
+from local.platform.lifecycle import delete_all, deploy, judge_deployed
+from local.platform.progress import SilentProgress
 from local.preview import report, stack_files
 from local.preview.preview import preview
 from local.preview.stack_files import StackConfig
@@ -47,9 +47,9 @@ def command(chosen: str = "") -> int:
     out = terminal()
     start = time.monotonic()
     try:
-        with alone(FOLDER, "another `make demo`"):
+        with lock_folder(FOLDER, "another `make demo`"):
             _all(out, config, [chosen] if chosen else list(FLOWS))
-    except Busy as error:
+    except FolderBusy as error:
         print(error, file=sys.stderr)
         return 2
     except (DemoFailed, CannotRun, ResourceFailed, NotInTime) as error:
@@ -70,9 +70,9 @@ def _all(out: Console, config: StackConfig, flows: list[str]) -> None:
     with emulator.start(FOLDER) as started:
         clients = EmulatorClients(started.emulator.endpoint)
         with _part(out, "up, with IAM enforced"):
-            deployed = deploy(config, started.emulator, Silent())
+            deployed = deploy(config, started.emulator, SilentProgress())
             out.print(f"  {len(deployed.graph.customs())} resources at {started.emulator.endpoint}")
-            if left := [one for one in judged_again(config, deployed.graph) if one.level == "mandatory"]:
+            if left := [one for one in judge_deployed(config, deployed.graph) if one.level == "mandatory"]:
                 raise DemoFailed(f"{left[0].policy}: {left[0].message}")
         deployment = Deployment(started.emulator, clients, deployed.ids, deployed.outputs)
         for name in flows:
@@ -83,7 +83,7 @@ def _all(out: Console, config: StackConfig, flows: list[str]) -> None:
         report.values(out, deployed.outputs)
         report.cost(out, found)
         with _part(out, "down"):
-            if remains := delete_all(started.emulator, Silent()):
+            if remains := delete_all(started.emulator, SilentProgress()):
                 raise DemoFailed(f"would not go: {', '.join(remains)}")
             out.print("  every resource deleted, in reverse order")
 
@@ -96,8 +96,8 @@ def _flow(out: Console, name: str, flow: Flow, deployment: Deployment) -> None:
 
 
 def _grants(out: Console, clients: EmulatorClients, *, whole: bool) -> None:
-    decisions = read(FOLDER)
-    found = table(granted_on(clients("iam"), PREFIX), decisions, reviewed_grants(), PREFIX)
+    decisions = read_decisions(FOLDER)
+    found = compare_grants(read_stack_grants(clients("iam"), PREFIX), decisions, read_reviewed_grants(), PREFIX)
     out.print(f"  {len(decisions)} decisions")
     _by_subsystem(out, found)
     problems = found.problems() if whole else [f"used and not granted: {one}" for one in found.not_granted]
@@ -106,7 +106,7 @@ def _grants(out: Console, clients: EmulatorClients, *, whole: bool) -> None:
     out.print(f"  none is missing{', none is granted for nothing' if whole else ''}")
 
 
-def _by_subsystem(out: Console, found: Table) -> None:
+def _by_subsystem(out: Console, found: GrantsTable) -> None:
     used, kept = (
         Counter(subsystem(one.role.removeprefix(PREFIX)) for one in grants)
         for grants in (found.used, (*found.reviewed, *found.never_used))

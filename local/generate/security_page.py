@@ -10,7 +10,7 @@ from typing import Any
 from components.blocks.naming.context import Subsystem
 from components.blocks.naming.scope import CHECKED_BY_TAG
 from guardrails.model.subsystem_names import subsystem
-from local.emulation.iam.policy_evaluator import listed
+from local.emulation.iam.policy_evaluator import as_list
 from local.generate import documented_graph
 from local.generate.diagram_edges import statements
 from local.generate.documented_graph import STACK
@@ -114,7 +114,7 @@ def roles(graph: Graph) -> Iterator[str]:
 def _trusted(trust: Statement) -> str:
     """Whom a trust policy lets in, and when."""
     [(kind, names)] = trust["Principal"].items()
-    who = " or ".join(named(one) if kind == "AWS" else f"`{one}`" for one in listed(names))
+    who = " or ".join(named(one) if kind == "AWS" else f"`{one}`" for one in as_list(names))
     asked = conditions(trust)
     return f"{who}, if {asked}" if asked else who
 
@@ -125,7 +125,7 @@ def _grants(granted: list[Statement]) -> Iterator[str]:
         return
     yield from _head("may", "on", "if")
     for one in granted:
-        on = "<br>".join(named(resource) for resource in listed(one["Resource"]))
+        on = "<br>".join(named(resource) for resource in as_list(one["Resource"]))
         yield f"| {_codes(one['Action'])} | {on} | {conditions(one)} |"
 
 
@@ -146,7 +146,7 @@ def admitted(graph: Graph) -> Iterator[str]:
             for statement in json.loads(one.inputs["policy"])["Statement"]:
                 if statement["Effect"] == "Allow":
                     who, actions = _codes(statement["Principal"]["Service"]), _codes(statement["Action"])
-                    on = named(listed(statement["Resource"])[0])
+                    on = named(as_list(statement["Resource"])[0])
                     rows.add(f"| {on} | {who} | {actions} | {conditions(statement)} |")
         elif one.kind == "Permission":
             source = re.sub(r"^arn:aws:execute-api:[^:]*:[^:]*:([^/]*)-api/.*", r"`\1`", one.inputs["sourceArn"])
@@ -169,14 +169,14 @@ def named(arn: str) -> str:
 def conditions(statement: Statement) -> str:
     """What a statement asks of a request besides."""
     return "; ".join(
-        f"{operator} `{key}` {' or '.join(f'`{_short(str(one))}`' for one in listed(value))}"
+        f"{operator} `{key}` {' or '.join(f'`{_short(str(one))}`' for one in as_list(value))}"
         for operator, keys in sorted((statement.get("Condition") or {}).items())
         for key, value in sorted(keys.items())
     )
 
 
 def _codes(words: str | list[str]) -> str:
-    return ", ".join(f"`{one}`" for one in listed(words))
+    return ", ".join(f"`{one}`" for one in as_list(words))
 
 
 def _short(text: str) -> str:

@@ -34,13 +34,13 @@ PORT = 4566
 PORTS = range(20_000, 32_000)
 """For all others: below those that systems give to the near ends of connections, one of which could be had meanwhile."""
 PORTS_TRIED = 20
-KEY = "test"
+ROOT_ACCESS_KEY = "test"
 """Access key and secret of the emulator's owner, the only ones that it takes without knowing them."""
 START_SECONDS = 30
 STOP_SECONDS = 10
 JOB_LOGS = ("batch.log", "glue.log")
 """Written by jobs, and kept for as long as the emulator's own."""
-KEEP = b"keep\n"
+KEEP_RUNNING = b"keep\n"
 """What tells the launcher to stay when its parent is gone."""
 
 
@@ -64,11 +64,11 @@ class Emulator:
     @property
     def services(self) -> dict[str, str]:
         """Where the services are that the emulator lacks, by the variables that lead handlers to them."""
-        found: dict[str, str] = json.loads((_home(self.folder) / "services.json").read_text(encoding="utf-8"))
+        found: dict[str, str] = json.loads((_home_folder(self.folder) / "services.json").read_text(encoding="utf-8"))
         return found
 
 
-class Started:
+class StartedEmulator:
     """An emulator of this process: it ends with the block, or with this process however that ends, unless kept."""
 
     def __init__(self, emulator: Emulator, process: "subprocess.Popen[bytes]") -> None:
@@ -79,7 +79,7 @@ class Started:
     def keep(self) -> None:
         """Lets it outlive this process."""
         if self._process.stdin is not None:
-            self._process.stdin.write(KEEP)
+            self._process.stdin.write(KEEP_RUNNING)
             self._process.stdin.close()
         self._process.returncode = 0  # not waited for, and nobody warned of it
         self._kept = True
@@ -93,28 +93,28 @@ class Started:
         if not self._kept:
             _kill(self._process.pid)
             self._process.communicate()
-            _clear(self.emulator.folder)
+            _remove_files(self.emulator.folder)
 
 
-def start(folder: Path = FOLDER, port: int | None = None) -> Started:
+def start(folder: Path = FOLDER, port: int | None = None) -> StartedEmulator:
     """Starts an emulator whose files are all below `folder`; on the given port if that is free."""
     if not PYTHON.exists():
         raise EmulatorError("the emulator's environment is missing: run `make up`, which creates it")
-    if found := running(folder):
+    if found := find_running(folder):
         raise EmulatorError(f"an emulator already runs here on port {found.port}: `make down` stops it")
-    _clear(folder)
+    _remove_files(folder)
     for name in JOB_LOGS:
         (folder / name).unlink(missing_ok=True)
-    home = _home(folder)
+    home = _home_folder(folder)
     for name in ("tmp", "state", "s3", "cwd"):
         (home / name).mkdir(parents=True)
-    with _claimed(port) as chosen:
-        return _launched(folder, chosen)
+    with _reserve_port(port) as chosen:
+        return _launch(folder, chosen)
 
 
-def _launched(folder: Path, port: int) -> Started:
-    home = _home(folder)
-    with _log(folder).open("wb") as log:
+def _launch(folder: Path, port: int) -> StartedEmulator:
+    home = _home_folder(folder)
+    with _log_path(folder).open("wb") as log:
         process = subprocess.Popen(
             [str(PYTHON), "-P", "-u", str(LAUNCHER), str(folder)],
             cwd=home / "cwd",
@@ -124,22 +124,22 @@ def _launched(folder: Path, port: int) -> Started:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    started = Started(Emulator(process.pid, port, folder), process)
+    started = StartedEmulator(Emulator(process.pid, port, folder), process)
     try:
         _await_health(started.emulator, process)
-        _write(folder, started.emulator)
+        _write_record(folder, started.emulator)
     except BaseException:
         started.__exit__(None, None, None)
         raise
     return started
 
 
-def running(folder: Path = FOLDER) -> Emulator | None:
+def find_running(folder: Path = FOLDER) -> Emulator | None:
     """The emulator that runs in this folder, if one does."""
-    if not _locked(folder):
+    if not _is_locked(folder):
         return None
     try:
-        known = json.loads(_record(folder).read_text(encoding="utf-8"))
+        known = json.loads(_record_path(folder).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     return Emulator(int(known["pid"]), int(known["port"]), folder)
@@ -147,10 +147,10 @@ def running(folder: Path = FOLDER) -> Emulator | None:
 
 def stop(folder: Path = FOLDER) -> bool:
     """Stops the emulator of this folder and removes its files; false where none ran."""
-    found = running(folder)
+    found = find_running(folder)
     if found is not None:
         _kill(found.pid)
-    _clear(folder)
+    _remove_files(folder)
     return found is not None
 
 
@@ -194,11 +194,11 @@ def _await_health(emulator: Emulator, process: "subprocess.Popen[bytes]") -> Non
         except (urllib.error.URLError, OSError):
             return False
 
-    if not _eventually(answers, START_SECONDS):
+    if not _wait_until(answers, START_SECONDS):
         raise EmulatorError(f"no answer from the emulator in {START_SECONDS} s:\n{_last_lines(emulator.folder)}")
 
 
-def _eventually(holds: Callable[[], bool], seconds: float) -> bool:
+def _wait_until(holds: Callable[[], bool], seconds: float) -> bool:
     deadline = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > deadline:
@@ -214,7 +214,7 @@ def _kill(pid: int) -> None:
 
 
 @contextmanager
-def _claimed(wanted: int | None) -> Iterator[int]:
+def _reserve_port(wanted: int | None) -> Iterator[int]:
     """A free port that no other start takes meanwhile: who has the datagram port of a number may take the other one."""
     others = random.SystemRandom().sample(PORTS, PORTS_TRIED)
     for port in others if wanted is None else (wanted, *others):
@@ -223,13 +223,13 @@ def _claimed(wanted: int | None) -> Iterator[int]:
                 claim.bind((LOOPBACK, port))
             except OSError:
                 continue
-            if _free(port):
+            if _is_free(port):
                 yield port
                 return
     raise EmulatorError("no port is free on this machine")
 
 
-def _free(port: int) -> bool:
+def _is_free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -239,7 +239,7 @@ def _free(port: int) -> bool:
         return True
 
 
-def _locked(folder: Path) -> bool:
+def _is_locked(folder: Path) -> bool:
     try:
         with (folder / "emulator.lock").open("rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -250,34 +250,34 @@ def _locked(folder: Path) -> bool:
     return False
 
 
-def _write(folder: Path, emulator: Emulator) -> None:
-    record = _record(folder)
+def _write_record(folder: Path, emulator: Emulator) -> None:
+    record = _record_path(folder)
     partial = record.with_suffix(".partial")
     partial.write_text(json.dumps({"pid": emulator.pid, "port": emulator.port}), encoding="utf-8")
     partial.replace(record)
 
 
-def _clear(folder: Path) -> None:
+def _remove_files(folder: Path) -> None:
     """Removes what an emulator had, never one that is there; its log stays, for whoever wonders why it ended."""
-    if not _eventually(lambda: not _locked(folder), STOP_SECONDS):
-        raise EmulatorError(f"an emulator that has this folder does not end; its log is {_log(folder)}")
-    shutil.rmtree(_home(folder), ignore_errors=True)
-    for path in (_record(folder), folder / "emulator.lock"):
+    if not _wait_until(lambda: not _is_locked(folder), STOP_SECONDS):
+        raise EmulatorError(f"an emulator that has this folder does not end; its log is {_log_path(folder)}")
+    shutil.rmtree(_home_folder(folder), ignore_errors=True)
+    for path in (_record_path(folder), folder / "emulator.lock"):
         path.unlink(missing_ok=True)
 
 
 def _last_lines(folder: Path) -> str:
-    lines = _log(folder).read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = _log_path(folder).read_text(encoding="utf-8", errors="replace").splitlines()
     return "\n".join(lines[-20:])
 
 
-def _home(folder: Path) -> Path:
+def _home_folder(folder: Path) -> Path:
     return folder / "emulator"
 
 
-def _record(folder: Path) -> Path:
+def _record_path(folder: Path) -> Path:
     return folder / "emulator.json"
 
 
-def _log(folder: Path) -> Path:
+def _log_path(folder: Path) -> Path:
     return folder / "emulator.log"

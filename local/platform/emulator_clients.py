@@ -10,7 +10,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.loaders import Loader
 
-from local.platform.emulator import KEY
+from local.platform.emulator import ROOT_ACCESS_KEY
 from local.preview.preview_provider import REGION
 
 Clients = Callable[[str], Any]
@@ -34,7 +34,9 @@ class EmulatorClients:
     They are the owner's, unless other credentials are given: key, secret and session token.
     """
 
-    def __init__(self, endpoint: str, credentials: tuple[str, str, str | None] = (KEY, KEY, None)) -> None:
+    def __init__(
+        self, endpoint: str, credentials: tuple[str, str, str | None] = (ROOT_ACCESS_KEY, ROOT_ACCESS_KEY, None)
+    ) -> None:
         core = botocore.session.Session()
         core.register_component("data_loader", _LOADER)
         for variable in ("config_file", "credentials_file"):

@@ -15,13 +15,13 @@ from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.platform.drivers import DRIVERS, RECORDED_ONLY, Driver, RecordedOnly
-from local.platform.drivers.fit import Misfit, breaches, input_shape, parameters
-from local.platform.drivers.model import Call, Known, Made, Settled, Source
-from local.platform.drivers.untagging import adds_tags, tags_of, untagging
+from local.platform.drivers.model import AwaitedState, ComputedValue, DriverCall, ResourceValues, Source
+from local.platform.drivers.service_shapes import ShapeMismatch, build_parameters, find_violations, input_shape
+from local.platform.drivers.untagging import adds_tags, make_untag_call, tags_property
 from local.platform.emulator_clients import Clients
 from local.platform.progress import Progress
-from local.platform.resource_changes import Action, Change, change
-from local.platform.state import Deletion, Entry, State, Status
+from local.platform.resource_changes import ResourceAction, ResourceChange, plan_change
+from local.platform.state import DeletionCall, PlatformState, ResourceEntry, ResourceStatus
 from local.preview.preview_provider import REGION
 from local.preview.property_values import UNKNOWN, Props, Unknown, revealed
 from local.preview.resource_graph import Graph, Resource
@@ -47,7 +47,9 @@ class ResourceFailed(Exception):
 class Engine:
     """The provider that `up` runs the program against."""
 
-    def __init__(self, clients: Clients, state: State, progress: Progress, drivers: Drivers = ALL_DRIVERS) -> None:
+    def __init__(
+        self, clients: Clients, state: PlatformState, progress: Progress, drivers: Drivers = ALL_DRIVERS
+    ) -> None:
         self._clients = clients
         self._state = state
         self._progress = progress
@@ -77,21 +79,21 @@ class Engine:
         driver = self._drivers.get(resource.type)
         if driver is None:
             raise self._failure(resource.urn, f"no driver for {resource.type}: add one in local/platform/drivers/")
-        if lost := sorted(_lost(resource)):
+        if lost := sorted(_lost_inputs(resource)):
             raise self._failure(
                 resource.urn,
                 f"{', '.join(lost)} came to nothing: the driver of what it is taken from does not give that output",
             )
-        if isinstance(driver, Driver) and (forgotten := driver.forgotten(resource.inputs)):
+        if isinstance(driver, Driver) and (forgotten := driver.unhandled_inputs(resource.inputs)):
             raise self._failure(resource.urn, f"{', '.join(forgotten)} has no place in the driver of {resource.type}")
         hashes = self._state.hashes(resource.inputs)
         entry = self._state.get(resource.urn)
-        needed = change(driver, resource, entry, hashes)
-        if entry is not None and needed.action is Action.SAME:
-            self._progress.ended(resource.urn, Action.SAME, 0)
+        needed = plan_change(driver, resource, entry, hashes)
+        if entry is not None and needed.action is ResourceAction.SAME:
+            self._progress.on_finish(resource.urn, ResourceAction.SAME, 0)
             return entry.id, entry.outputs
         with self._step(resource.urn, needed.action):
-            if entry is not None and needed.action is Action.REPLACE:
+            if entry is not None and needed.action is ResourceAction.REPLACE:
                 with self._replacing:
                     self._delete_with_what_it_made(resource.urn)
                 entry = None
@@ -105,7 +107,7 @@ class Engine:
         """Deletes resources, each before what it was made after; what fails is kept and the others go on."""
         for urn in self._state.deletion_order(urns):
             try:
-                with self._step(urn, Action.DELETE):
+                with self._step(urn, ResourceAction.DELETE):
                     self._delete(urn)
             except ResourceFailed:
                 continue
@@ -114,11 +116,11 @@ class Engine:
         self,
         driver: Driver | RecordedOnly,
         resource: Resource,
-        entry: Entry | None,
+        entry: ResourceEntry | None,
         hashes: dict[str, str],
-        needed: Change,
+        needed: ResourceChange,
     ) -> tuple[str, Props]:
-        known = Known(resource.inputs, entry.id if entry else "", dict(entry.outputs) if entry else {})
+        known = ResourceValues(resource.inputs, entry.id if entry else "", dict(entry.outputs) if entry else {})
         if isinstance(driver, RecordedOnly):
             known.id = f"recorded-{resource.name}"
             known.outputs = {
@@ -126,66 +128,66 @@ class Engine:
                 for name, source in driver.outputs.items()
                 if (value := _value(source, known)) is not UNKNOWN
             }
-            self._state.put(resource.urn, self._entry(resource, hashes, known, Status.MADE))
+            self._state.put(resource.urn, self._entry(resource, hashes, known, ResourceStatus.MADE))
             return known.id, known.outputs
         if entry is None:
-            self._state.put(resource.urn, self._entry(resource, hashes, known, Status.MAKING))
+            self._state.put(resource.urn, self._entry(resource, hashes, known, ResourceStatus.MAKING))
         calls = needed.calls if entry else driver.create
         made = 0
         try:
             for call in calls:
                 if entry is not None and adds_tags(call):
                     self._untag(driver, call, known, entry)
-                if call.wanted(known):
+                if call.is_needed(known):
                     self._call(driver, call, known)
                     made += 1
                     self._learn(driver, known)
             self._apply(driver, known, needed)
         except Exception:
             if entry is None and made:
-                self._state.put(resource.urn, self._entry(resource, hashes, known, Status.BROKEN, driver))
+                self._state.put(resource.urn, self._entry(resource, hashes, known, ResourceStatus.BROKEN, driver))
             elif entry is None:
                 self._state.drop(resource.urn)
             raise
         self._learn(driver, known)
-        self._state.put(resource.urn, self._entry(resource, hashes, known, Status.MADE, driver))
+        self._state.put(resource.urn, self._entry(resource, hashes, known, ResourceStatus.MADE, driver))
         return known.id, known.outputs
 
-    def _call(self, driver: Driver, call: Call, known: Known) -> None:
+    def _call(self, driver: Driver, call: DriverCall, known: ResourceValues) -> None:
         client = self._clients(driver.service)
-        given = parameters(driver, call, known)
-        for breach in breaches(given, input_shape(driver, call), call.operation):
+        given = build_parameters(driver, call, known)
+        for breach in find_violations(given, input_shape(driver, call), call.operation):
             # The emulator may well take what AWS would refuse.
-            raise Misfit(f"{breach.path} {breach.rule}")
+            raise ShapeMismatch(f"{breach.path} {breach.rule}")
         known.endpoint = getattr(getattr(client, "meta", None), "endpoint_url", "")
-        known.answers[call.operation] = _ask(client, call.operation, given)
+        known.answers[call.operation] = _call_service(client, call.operation, given)
         if call.until is not None:
             self._settle(driver, call.until, known)
 
-    def _apply(self, driver: Driver, known: Known, needed: Change) -> None:
-        applying = driver.applying
+    def _apply(self, driver: Driver, known: ResourceValues, needed: ResourceChange) -> None:
+        applying = driver.property_import
         if applying is None or known[applying.what] is None:
             return
-        if needed.action is not Action.UPDATE or applying.what in needed.changed:
+        if needed.action is not ResourceAction.UPDATE or applying.what in needed.changed:
             applying.by(self._clients(driver.service), known.id, revealed(known[applying.what]))
 
-    def _untag(self, driver: Driver, call: Call, known: Known, entry: Entry) -> None:
-        name = tags_of(call)
-        removing = untagging(driver, call, entry.keys.get(name, ()), list(known[name] or ()))
+    def _untag(self, driver: Driver, call: DriverCall, known: ResourceValues, entry: ResourceEntry) -> None:
+        name = tags_property(call)
+        removing = make_untag_call(driver, call, entry.keys.get(name, ()), list(known[name] or ()))
         if removing is not None:
             self._call(driver, removing, known)
 
-    def _settle(self, driver: Driver, until: Settled, known: Known) -> None:
+    def _settle(self, driver: Driver, until: AwaitedState, known: ResourceValues) -> None:
         client = self._clients(driver.service)
-        given = parameters(driver, Call(until.operation, until.params), known)
+        given = build_parameters(driver, DriverCall(until.operation, until.params), known)
         deadline = time.monotonic() + SETTLE_SECONDS
-        while (found := _at(_ask(client, until.operation, given), until.path)) != until.wanted:
+        while (found := _value_at(_call_service(client, until.operation, given), until.path)) != until.expected:
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{until.path} is still {found} after {SETTLE_SECONDS} s, not {until.wanted}")
+                raise TimeoutError(f"{until.path} is still {found} after {SETTLE_SECONDS} s, not {until.expected}")
             time.sleep(POLL_SECONDS)
 
     @staticmethod
-    def _learn(driver: Driver, known: Known) -> None:
+    def _learn(driver: Driver, known: ResourceValues) -> None:
         """Takes id and outputs from what was answered so far; what no answer says anew stays as it was."""
         for name, source in driver.outputs.items():
             if (value := _value(source, known)) is not UNKNOWN:
@@ -195,9 +197,13 @@ class Engine:
 
     @staticmethod
     def _entry(
-        resource: Resource, hashes: dict[str, str], known: Known, status: Status, driver: Driver | None = None
-    ) -> Entry:
-        return Entry(
+        resource: Resource,
+        hashes: dict[str, str],
+        known: ResourceValues,
+        status: ResourceStatus,
+        driver: Driver | None = None,
+    ) -> ResourceEntry:
+        return ResourceEntry(
             type=resource.type,
             status=status,
             inputs=hashes,
@@ -207,17 +213,17 @@ class Engine:
             depends_on=tuple(sorted(resource.depends_on)),
             made_of=tuple(sorted(resource.made_of)),
             deletion=tuple(
-                Deletion(driver.service, call.operation, parameters(driver, call, known))
+                DeletionCall(driver.service, call.operation, build_parameters(driver, call, known))
                 for call in driver.delete
                 if known.id
             )
             if driver
             else (),
-            emptied=bool(driver and driver.emptying and resource.inputs.get(driver.emptying.when)),
+            emptied=bool(driver and driver.content_deletion and resource.inputs.get(driver.content_deletion.when)),
         )
 
     def _delete_with_what_it_made(self, urn: str) -> None:
-        urns = {urn, *self._state.made_of(urn)}
+        urns = {urn, *self._state.find_dependants(urn)}
         for one in self._state.deletion_order(urns):
             self._delete(one)
 
@@ -229,52 +235,52 @@ class Engine:
             client = self._clients(deletion.service)
             driver = self._drivers.get(entry.type)
             try:
-                if index == 0 and entry.emptied and isinstance(driver, Driver) and driver.emptying is not None:
-                    driver.emptying.by(client, deletion.params)
-                _ask(client, deletion.operation, deletion.params)
+                if index == 0 and entry.emptied and isinstance(driver, Driver) and driver.content_deletion is not None:
+                    driver.content_deletion.by(client, deletion.params)
+                _call_service(client, deletion.operation, deletion.params)
             except ClientError as error:
                 if not _is_gone(error):
                     raise
         self._state.drop(urn)
 
     @contextmanager
-    def _step(self, urn: str, action: Action) -> Iterator[None]:
+    def _step(self, urn: str, action: ResourceAction) -> Iterator[None]:
         """Tells the progress, and turns whatever goes wrong into one error that names the resource."""
-        self._progress.began(urn, action)
+        self._progress.on_start(urn, action)
         start = time.monotonic()
         try:
             yield
         except ClientError as error:
             what = error.response.get("Error", {})
             raise self._failure(urn, f"{error.operation_name}: {what.get('Code')}: {what.get('Message')}") from error
-        except (BotoCoreError, Misfit, TimeoutError, OSError) as error:
+        except (BotoCoreError, ShapeMismatch, TimeoutError, OSError) as error:
             raise self._failure(urn, str(error)) from error
-        self._progress.ended(urn, action, time.monotonic() - start)
+        self._progress.on_finish(urn, action, time.monotonic() - start)
 
     def _failure(self, urn: str, message: str) -> ResourceFailed:
         failure = ResourceFailed(urn, message)
         self.failures.append(failure)
-        self._progress.failed(urn, message)
+        self._progress.on_failure(urn, message)
         return failure
 
 
-def _ask(client: Any, operation: str, given: Props) -> Props:
+def _call_service(client: Any, operation: str, given: Props) -> Props:
     answer: Props = getattr(client, xform_name(operation))(**revealed(given))
     return answer
 
 
-def _value(source: Source, known: Known) -> Any | Unknown:
-    value = source.by(known) if isinstance(source, Made) else known[source]
+def _value(source: Source, known: ResourceValues) -> Any | Unknown:
+    value = source.by(known) if isinstance(source, ComputedValue) else known[source]
     return UNKNOWN if value is None else value
 
 
-def _at(answer: Any, path: str) -> Any:
+def _value_at(answer: Any, path: str) -> Any:
     for part in path.split("."):
         answer = answer.get(part) if isinstance(answer, Mapping) else None
     return answer
 
 
-def _lost(resource: Resource) -> Iterator[str]:
+def _lost_inputs(resource: Resource) -> Iterator[str]:
     """Lists in which something taken from another resource came to nothing. A single value, the SDK leaves out."""
     for name, dependencies in resource.request.propertyDependencies.items():
         value = resource.inputs.get(name)

@@ -15,12 +15,12 @@ from local import CannotRun
 LOCK = "command.lock"
 
 
-class Busy(CannotRun):
+class FolderBusy(CannotRun):
     """Another command has the folder."""
 
 
 @contextmanager
-def alone(folder: Path, others: str) -> Iterator[None]:
+def lock_folder(folder: Path, others: str) -> Iterator[None]:
     """Lock a folder, which is created if need be. Raise Busy, which names `others`, if another process has it."""
     folder.mkdir(parents=True, exist_ok=True)
     # The file stays: if it were removed, two processes could lock two files of this name.
@@ -29,7 +29,7 @@ def alone(folder: Path, others: str) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.seek(0)
-            raise Busy(
+            raise FolderBusy(
                 f"{others} is at work in {folder}, process {lock.read() or 'unknown'}: "
                 "wait until it ends, or end it by Ctrl-C where it runs"
             ) from None

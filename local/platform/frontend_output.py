@@ -13,31 +13,31 @@ from local import ROOT, CannotRun
 from local.platform import emulator, lifecycle
 
 FILE = ROOT / "frontend.json"
-DOWN = "the local platform is not running: `make up` starts it"
+NOT_RUNNING = "the local platform is not running: `make up` starts it"
 
 
-class NoFrontend(CannotRun):
+class FrontendUnavailable(CannotRun):
     """No platform that runs here says what a frontend needs."""
 
 
-def frontend(folder: Path) -> Frontend:
+def read_frontend(folder: Path) -> Frontend:
     """What the platform in a folder says, held against the model."""
-    running = lifecycle.running(folder)
+    running = lifecycle.find_running_platform(folder)
     if running is None:
-        raise NoFrontend(DOWN)
+        raise FrontendUnavailable(NOT_RUNNING)
     if "frontend" not in running["outputs"]:
-        raise NoFrontend("the local platform is not up yet: no `make up` has come to its end")
+        raise FrontendUnavailable("the local platform is not up yet: no `make up` has come to its end")
     try:
         return Frontend.model_validate(running["outputs"]["frontend"])
     except ValidationError as error:
-        raise NoFrontend(
+        raise FrontendUnavailable(
             "the local platform that runs is of another version of this program: `make up` renews it"
         ) from error
 
 
-def command(folder: Path = emulator.FOLDER) -> int:
+def write_frontend_file(folder: Path = emulator.FOLDER) -> int:
     """`make outputs`."""
-    found = frontend(folder)
+    found = read_frontend(folder)
     FILE.write_text(json.dumps(found.exported(), indent=2) + "\n", encoding="utf-8")
     print(f"wrote {FILE.name}")
     return 0

@@ -12,57 +12,57 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from local.platform.resource_changes import Action
+from local.platform.resource_changes import ResourceAction
 
 DONE = {
-    Action.CREATE: "created",
-    Action.UPDATE: "updated",
-    Action.REPLACE: "replaced",
-    Action.DELETE: "deleted",
-    Action.SAME: "unchanged",
+    ResourceAction.CREATE: "created",
+    ResourceAction.UPDATE: "updated",
+    ResourceAction.REPLACE: "replaced",
+    ResourceAction.DELETE: "deleted",
+    ResourceAction.SAME: "unchanged",
 }
 COLOURS = {
-    Action.CREATE: "green",
-    Action.UPDATE: "yellow",
-    Action.REPLACE: "magenta",
-    Action.DELETE: "red",
-    Action.SAME: "dim",
+    ResourceAction.CREATE: "green",
+    ResourceAction.UPDATE: "yellow",
+    ResourceAction.REPLACE: "magenta",
+    ResourceAction.DELETE: "red",
+    ResourceAction.SAME: "dim",
 }
 
 
 class Progress(Protocol):
     """Told of every step, from several threads."""
 
-    def began(self, urn: str, action: Action, /) -> None:
+    def on_start(self, urn: str, action: ResourceAction, /) -> None:
         """Work on a resource begins."""
 
-    def ended(self, urn: str, action: Action, seconds: float, /) -> None:
+    def on_finish(self, urn: str, action: ResourceAction, seconds: float, /) -> None:
         """It is done; what is the same was never begun."""
 
-    def failed(self, urn: str, message: str, /) -> None:
+    def on_failure(self, urn: str, message: str, /) -> None:
         """It went wrong."""
 
 
-class Silent:
+class SilentProgress:
     """Tells nobody."""
 
-    def began(self, urn: str, action: Action, /) -> None:
+    def on_start(self, urn: str, action: ResourceAction, /) -> None:
         """Nothing."""
 
-    def ended(self, urn: str, action: Action, seconds: float, /) -> None:
+    def on_finish(self, urn: str, action: ResourceAction, seconds: float, /) -> None:
         """Nothing."""
 
-    def failed(self, urn: str, message: str, /) -> None:
+    def on_failure(self, urn: str, message: str, /) -> None:
         """Nothing."""
 
 
-class Reporter:
+class ProgressReporter:
     """Prints the steps: what is under way is live on a terminal, what is done stays as a line."""
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(file=sys.stdout, highlight=False, soft_wrap=True)
-        self._under_way: dict[str, tuple[Action, float]] = {}
-        self._counts: Counter[Action] = Counter()
+        self._under_way: dict[str, tuple[ResourceAction, float]] = {}
+        self._counts: Counter[ResourceAction] = Counter()
         self._failures: dict[str, str] = {}
         self._lock = threading.Lock()
         self._start = time.monotonic()
@@ -79,38 +79,44 @@ class Reporter:
         if self._live.is_started:
             self._live.stop()
 
-    def began(self, urn: str, action: Action, /) -> None:
+    def on_start(self, urn: str, action: ResourceAction, /) -> None:
         """Shown while it lasts."""
         with self._lock:
             self._under_way[urn] = (action, time.monotonic())
 
-    def ended(self, urn: str, action: Action, seconds: float, /) -> None:
+    def on_finish(self, urn: str, action: ResourceAction, seconds: float, /) -> None:
         """A line, but for what is the same."""
         with self._lock:
             self._under_way.pop(urn, None)
             self._counts[action] += 1
-        if action is not Action.SAME:
+        if action is not ResourceAction.SAME:
             self._print(
-                Text.assemble((f"  {DONE[action]:<9} ", COLOURS[action]), f"{shown(urn)} ", (_took(seconds), "dim"))
+                Text.assemble(
+                    (f"  {DONE[action]:<9} ", COLOURS[action]),
+                    f"{display_name(urn)} ",
+                    (format_duration(seconds), "dim"),
+                )
             )
 
-    def failed(self, urn: str, message: str, /) -> None:
+    def on_failure(self, urn: str, message: str, /) -> None:
         """A line with the whole URN and AWS' own words."""
         with self._lock:
             self._under_way.pop(urn, None)
             self._failures[urn] = message
         self._print(
-            Text.assemble(("  failed    ", "bold red"), f"{shown(urn)}\n            {urn}\n            {message}")
+            Text.assemble(
+                ("  failed    ", "bold red"), f"{display_name(urn)}\n            {urn}\n            {message}"
+            )
         )
 
     def summary(self) -> str:
         """One line: how many of each, and how long it all took."""
-        parts = [f"{count} {DONE[action]}" for action in Action if (count := self._counts[action])]
+        parts = [f"{count} {DONE[action]}" for action in ResourceAction if (count := self._counts[action])]
         if self._failures:
             parts.append(f"{len(self._failures)} failed")
-        return f"{', '.join(parts) or 'nothing to do'} in {_took(time.monotonic() - self._start)}"
+        return f"{', '.join(parts) or 'nothing to do'} in {format_duration(time.monotonic() - self._start)}"
 
-    def say(self, line: str) -> None:
+    def print_line(self, line: str) -> None:
         """A line of its own."""
         self._print(Text(line))
 
@@ -122,15 +128,17 @@ class Reporter:
         with self._lock:
             under_way = sorted(self._under_way.items(), key=lambda one: one[1][1])
         for urn, (action, since) in under_way[:10]:
-            table.add_row(f"  {action} …", shown(urn), Text(_took(time.monotonic() - since), style="dim"))
+            table.add_row(
+                f"  {action} …", display_name(urn), Text(format_duration(time.monotonic() - since), style="dim")
+            )
         return table
 
 
-def shown(urn: str) -> str:
+def display_name(urn: str) -> str:
     """A resource as people know it: its name, then its kind."""
     _, _, kinds, name = urn.split("::", 3)
     return f"{name} ({kinds.rpartition('$')[2].rpartition(':')[2]})"
 
 
-def _took(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"

@@ -9,13 +9,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from local.platform.drivers.model import Call, Driver, RecordedOnly, Source
-from local.platform.state import Entry, Status
+from local.platform.drivers.model import Driver, DriverCall, RecordedOnly, Source
+from local.platform.state import ResourceEntry, ResourceStatus
 from local.preview.property_values import Props
 from local.preview.resource_graph import Resource
 
 
-class Action(StrEnum):
+class ResourceAction(StrEnum):
     """What is done with a resource."""
 
     CREATE = "create"
@@ -26,36 +26,38 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True)
-class Change:
+class ResourceChange:
     """What one resource needs."""
 
-    action: Action
-    calls: tuple[Call, ...] = ()
+    action: ResourceAction
+    calls: tuple[DriverCall, ...] = ()
     """For an update: the calls, in the driver's order."""
     changed: frozenset[str] = frozenset()
 
 
-def change(driver: Driver | RecordedOnly, resource: Resource, entry: Entry | None, hashes: Mapping[str, str]) -> Change:
+def plan_change(
+    driver: Driver | RecordedOnly, resource: Resource, entry: ResourceEntry | None, hashes: Mapping[str, str]
+) -> ResourceChange:
     """What `resource` needs, its inputs hashed as `hashes`."""
     if entry is None:
-        return Change(Action.CREATE)
-    if entry.status is not Status.MADE or entry.type != resource.type:
-        return Change(Action.REPLACE)
+        return ResourceChange(ResourceAction.CREATE)
+    if entry.status is not ResourceStatus.MADE or entry.type != resource.type:
+        return ResourceChange(ResourceAction.REPLACE)
     ignored = set(resource.request.ignoreChanges)
     changed = {name for name in {*hashes, *entry.inputs} - ignored if hashes.get(name) != entry.inputs.get(name)}
     if not changed:
-        return Change(Action.SAME)
+        return ResourceChange(ResourceAction.SAME)
     if isinstance(driver, RecordedOnly):
-        return Change(Action.UPDATE, changed=frozenset(changed))
+        return ResourceChange(ResourceAction.UPDATE, changed=frozenset(changed))
     return _update(driver, resource.inputs, changed)
 
 
-def _update(driver: Driver, inputs: Props, changed: set[str]) -> Change:
+def _update(driver: Driver, inputs: Props, changed: set[str]) -> ResourceChange:
     whole = {call.operation for call in driver.create}
     taken: set[str] = set(driver.ignored)
-    if driver.applying is not None and inputs.get(driver.applying.what) is not None:
-        taken.add(driver.applying.what)
-    calls: list[Call] = []
+    if driver.property_import is not None and inputs.get(driver.property_import.what) is not None:
+        taken.add(driver.property_import.what)
+    calls: list[DriverCall] = []
     operations: set[str] = set()
     for call in driver.update:
         if call.after:
@@ -71,12 +73,12 @@ def _update(driver: Driver, inputs: Props, changed: set[str]) -> Change:
         if wanted:
             calls.append(call)
             operations.add(call.operation)
-    if changed & identity(driver) or changed - taken:
-        return Change(Action.REPLACE, changed=frozenset(changed))
-    return Change(Action.UPDATE, tuple(calls), frozenset(changed))
+    if changed & identity_properties(driver) or changed - taken:
+        return ResourceChange(ResourceAction.REPLACE, changed=frozenset(changed))
+    return ResourceChange(ResourceAction.UPDATE, tuple(calls), frozenset(changed))
 
 
-def identity(driver: Driver) -> set[str]:
+def identity_properties(driver: Driver) -> set[str]:
     """The properties that a resource is known by: those of its id, and of the calls that delete it."""
     known: Iterable[Source] = (driver.id, *(source for call in driver.delete for source in call.params.values()))
     named = {name for source in known for name in ((source,) if isinstance(source, str) else source.uses)}

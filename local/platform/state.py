@@ -26,7 +26,7 @@ class StateError(CannotRun):
     """The file is there and cannot be used."""
 
 
-class Status(StrEnum):
+class ResourceStatus(StrEnum):
     """How far a resource got."""
 
     MAKING = "making"
@@ -37,7 +37,7 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True)
-class Deletion:
+class DeletionCall:
     """One call that removes a resource."""
 
     service: str
@@ -46,11 +46,11 @@ class Deletion:
 
 
 @dataclass(frozen=True)
-class Entry:
+class ResourceEntry:
     """One resource as it was last made."""
 
     type: str
-    status: Status
+    status: ResourceStatus
     inputs: Mapping[str, str]
     """Property → hash."""
     keys: Mapping[str, list[str]] = field(default_factory=dict)
@@ -61,16 +61,16 @@ class Entry:
     """URNs of everything that it was made after."""
     made_of: tuple[str, ...] = ()
     """URNs of what its properties come from: if one of them is replaced, so is this."""
-    deletion: tuple[Deletion, ...] = ()
+    deletion: tuple[DeletionCall, ...] = ()
     emptied: bool = False
     """Whether its content is deleted with it."""
 
 
-class State:
+class PlatformState:
     """All entries of one emulator. Used from several threads."""
 
     def __init__(
-        self, path: Path, instance: str, salt: str, entries: dict[str, Entry], outputs: Props | None = None
+        self, path: Path, instance: str, salt: str, entries: dict[str, ResourceEntry], outputs: Props | None = None
     ) -> None:
         self._path = path
         self._outputs = outputs or {}
@@ -82,12 +82,12 @@ class State:
         self._lock = threading.Lock()
 
     @classmethod
-    def empty(cls, path: Path, instance: str) -> "State":
+    def empty(cls, path: Path, instance: str) -> "PlatformState":
         """The state of an emulator that has just started; nothing is written yet."""
         return cls(path, instance, secrets.token_hex(16), {})
 
     @classmethod
-    def read(cls, path: Path, instance: str) -> "State":
+    def read(cls, path: Path, instance: str) -> "PlatformState":
         """The state of a running emulator; empty where the file is missing or speaks of another one."""
         try:
             text = path.read_text(encoding="utf-8")
@@ -113,19 +113,19 @@ class State:
     @property
     def interrupted(self) -> bool:
         """Whether a run was killed while it made something."""
-        return any(entry.status is Status.MAKING for entry in self._entries.values())
+        return any(entry.status is ResourceStatus.MAKING for entry in self._entries.values())
 
-    def entries(self) -> dict[str, Entry]:
+    def entries(self) -> dict[str, ResourceEntry]:
         """Every entry by URN, in the order in which they were made."""
         with self._lock:
             return dict(self._entries)
 
-    def get(self, urn: str) -> Entry | None:
+    def get(self, urn: str) -> ResourceEntry | None:
         """What is known of one resource."""
         with self._lock:
             return self._entries.get(urn)
 
-    def put(self, urn: str, entry: Entry) -> None:
+    def put(self, urn: str, entry: ResourceEntry) -> None:
         """Records a resource."""
         with self._lock:
             self._entries[urn], self._texts[urn] = entry, _text(entry)
@@ -174,7 +174,7 @@ class State:
             visit(urn)
         return [urn for urn in reversed(ordered) if urn in urns]
 
-    def made_of(self, urn: str) -> set[str]:
+    def find_dependants(self, urn: str) -> set[str]:
         """What was made of a resource, directly or not."""
         found: set[str] = set()
         entries = self.entries()
@@ -194,18 +194,18 @@ class State:
         partial.replace(self._path)
 
 
-def _text(entry: Entry) -> str:
+def _text(entry: ResourceEntry) -> str:
     return json.dumps(asdict(entry))
 
 
-def _entry(known: Mapping[str, Any]) -> Entry:
-    return Entry(
+def _entry(known: Mapping[str, Any]) -> ResourceEntry:
+    return ResourceEntry(
         **{
             **known,
-            "status": Status(known["status"]),
+            "status": ResourceStatus(known["status"]),
             "depends_on": tuple(known["depends_on"]),
             "made_of": tuple(known["made_of"]),
-            "deletion": tuple(Deletion(**one) for one in known["deletion"]),
+            "deletion": tuple(DeletionCall(**one) for one in known["deletion"]),
         }
     )
 

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from local.emulation.iam.policy_evaluator import Request
+from local.emulation.iam.policy_evaluator import AccessRequest
 from local.preview.preview_provider import ACCOUNT, REGION
 from local.preview.resource_graph import Graph, Resource
 
@@ -26,14 +26,14 @@ def actions() -> set[str]:
     return {word.partition("?")[0] for one in needs().values() for words in one.values() for word in words.split()}
 
 
-def requests(one: Resource, graph: Graph, stack: str, boundary: str) -> Iterator[Request]:
+def requests(one: Resource, graph: Graph, stack: str, boundary: str) -> Iterator[AccessRequest]:
     """What making, changing and removing one resource asks for."""
     known = _known(one, graph, stack)
     for on, words in needs()[one.type].items():
         arn = on.format_map(known)
         for word in words.split():
             action, _, given = word.partition("?")
-            yield Request(action, arn, _context(given, stack, boundary, known))
+            yield AccessRequest(action, arn, _context(given, stack, boundary, known))
 
 
 def _context(given: str, stack: str, boundary: str, known: Mapping[str, str]) -> dict[str, str]:

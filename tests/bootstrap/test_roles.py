@@ -12,8 +12,8 @@ from typing import Any
 import pulumi_aws
 import pytest
 
-from local.emulation.iam.policy_conditions import holds, lowered
-from local.emulation.iam.policy_evaluator import Request, Verdict, judge, listed
+from local.emulation.iam.policy_conditions import lower_case_keys, operator_holds
+from local.emulation.iam.policy_evaluator import AccessRequest, AccessVerdict, as_list, evaluate_policies
 from local.generate import documented_graph
 from local.generate.diagram_edges import statements
 from local.platform.engine import ALL_DRIVERS
@@ -35,12 +35,15 @@ RIGHT = {SUBJECT: f"repo:{REPOSITORY}:environment:prod", AUDIENCE: "sts.amazonaw
 
 def lets_in(trust: dict[str, Any], claims: dict[str, str]) -> bool:
     assert trust["Action"] == "sts:AssumeRoleWithWebIdentity"
-    return all(holds(operator, lowered(keys), lowered(claims)) for operator, keys in trust["Condition"].items())
+    return all(
+        operator_holds(operator, lower_case_keys(keys), lower_case_keys(claims))
+        for operator, keys in trust["Condition"].items()
+    )
 
 
 def allowed(stack: str, action: str, resource: str, role: str = "DeployRole", **context: str) -> bool:
     given = {name.replace("__", ":").replace("_slash_", "/"): value for name, value in context.items()}
-    return judge(deployed(stack).documents(role), Request(action, resource, given)).allowed
+    return evaluate_policies(deployed(stack).documents(role), AccessRequest(action, resource, given)).allowed
 
 
 # Who may take the roles
@@ -110,7 +113,7 @@ def test_every_grant_of_every_role_is_within_the_boundary(stack: str) -> None:
 
 def test_so_is_every_grant_that_only_a_setting_brings() -> None:
     graph = of_all_options()
-    granted = {action for _, statement in statements(graph) for action in listed(statement["Action"])}
+    granted = {action for _, statement in statements(graph) for action in as_list(statement["Action"])}
     assert granted >= {"bedrock:ApplyGuardrail", "glue:GetConnection", "kms:ReEncryptTo"}
     assert beyond_the_boundary("prod", graph) == set()
 
@@ -146,18 +149,18 @@ def beyond_the_boundary(stack: str, graph: Graph) -> set[tuple[str, str, str]]:
     tagged = {"aws:resourcetag/project": "polyphony", "aws:resourcetag/environment": stack}
     refused = set()
     for role, statement in statements(graph):
-        context = dict(tagged) if KEY in listed(statement["Resource"]) else {}
+        context = dict(tagged) if KEY in as_list(statement["Resource"]) else {}
         context |= {
             key.lower(): value if isinstance(value, str) else value[0]
             for operator, keys in (statement.get("Condition") or {}).items()
             if operator != "Null"
             for key, value in keys.items()
         }
-        for action in listed(statement["Action"]):
-            for resource in listed(statement["Resource"]):
+        for action in as_list(statement["Action"]):
+            for resource in as_list(statement["Resource"]):
                 # A variable stands for some name, a pattern for what it matches.
                 concrete = resource.replace("${", "").replace("}", "")
-                if not judge([boundary], Request(action, concrete, context)).allowed:
+                if not evaluate_policies([boundary], AccessRequest(action, concrete, context)).allowed:
                     refused.add((role, action, resource))
     return refused
 
@@ -184,7 +187,7 @@ def beyond_the_boundary(stack: str, graph: Graph) -> set[tuple[str, str, str]]:
     ],
 )
 def test_a_role_of_the_program_that_is_granted_everything_still_may_not(action: str, resource: str) -> None:
-    assert not judge([deployed("prod").boundary], Request(action, resource)).allowed
+    assert not evaluate_policies([deployed("prod").boundary], AccessRequest(action, resource)).allowed
 
 
 # What deploys
@@ -203,7 +206,7 @@ def test_the_deploying_role_can_make_change_and_remove_everything_of_a_stack(sta
     refused = {
         f"{action} on {resource}"
         for action, resource, context in asked
-        if not judge(documents, Request(action, resource, dict(context))).allowed
+        if not evaluate_policies(documents, AccessRequest(action, resource, dict(context))).allowed
     }
     assert refused == set()
 
@@ -234,9 +237,13 @@ def test_what_a_type_needs_is_granted_also_where_no_stack_has_one_now() -> None:
         for document in deployed("prod").documents("DeployRole")
         for statement in document["Statement"]
         if statement["Effect"] == "Allow"
-        for action in listed(statement["Action"])
+        for action in as_list(statement["Action"])
     ]
-    missing = {one for one in actions() if not any(judge([_all(had)], Request(one, "x")).allowed for had in granted)}
+    missing = {
+        one
+        for one in actions()
+        if not any(evaluate_policies([_all(had)], AccessRequest(one, "x")).allowed for had in granted)
+    }
     assert missing == set()
 
 
@@ -314,8 +321,8 @@ def test_a_role_is_handed_to_the_services_that_the_program_uses_and_to_no_other(
 def test_whatever_is_attached_later_the_bounds_stay() -> None:
     admin = _all("*")
     for action, resource in (("iam:CreatePolicyVersion", BOUND), ("iam:DeleteRolePermissionsBoundary", ROLE)):
-        found = judge([admin, *deployed("prod").documents("DeployRole")], Request(action, resource))
-        assert found.verdict is Verdict.DENY
+        found = evaluate_policies([admin, *deployed("prod").documents("DeployRole")], AccessRequest(action, resource))
+        assert found.verdict is AccessVerdict.DENY
 
 
 def test_only_dev_may_empty_its_buckets_and_its_vault() -> None:

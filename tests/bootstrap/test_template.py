@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from guardrails.model import iam_actions
-from local.emulation.iam.policy_evaluator import listed
+from local.emulation.iam.policy_evaluator import as_list
 from tests.bootstrap.required_actions import actions as needed
 from tests.bootstrap.required_actions import needs
 from tests.bootstrap.role_template import PATH, deployed, raw
@@ -36,7 +36,7 @@ def statements(stack: str) -> list[dict[str, Any]]:
     """Every statement of the managed policies and of the previewing role, its actions as a list."""
     one = deployed(stack)
     documents = [document for _, document in one.managed()] + one.documents("PreviewRole")
-    return [{**entry, "Action": listed(entry["Action"])} for document in documents for entry in document["Statement"]]
+    return [{**entry, "Action": as_list(entry["Action"])} for document in documents for entry in document["Statement"]]
 
 
 def named() -> set[str]:
@@ -86,7 +86,9 @@ def test_without_resource_stand_only_actions_that_have_none_or_whose_condition_c
     for document in deployed(stack).documents("DeployRole"):
         for entry in document["Statement"]:
             if entry["Effect"] == "Allow" and entry["Resource"] == "*" and "Condition" not in entry:
-                assert {action for action in listed(entry["Action"]) if iam_actions.has_resource_level(action)} == set()
+                assert {
+                    action for action in as_list(entry["Action"]) if iam_actions.has_resource_level(action)
+                } == set()
 
 
 def test_state_is_kept_encrypted_versioned_private_and_when_the_template_goes() -> None:

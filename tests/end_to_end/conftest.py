@@ -10,9 +10,9 @@ from typing import Any, Generic, TypeVar
 
 import pytest
 
-from local.emulation.iam.decision_log import Decision, end, read
-from local.emulation.iam.grants_table import Table, granted_on, reviewed_grants, table
-from local.emulation.iam.policy_evaluator import Verdict
+from local.emulation.iam.decision_log import Decision, log_size, read_decisions
+from local.emulation.iam.grants_table import GrantsTable, compare_grants, read_reviewed_grants, read_stack_grants
+from local.emulation.iam.policy_evaluator import AccessVerdict
 from local.flows import Deployment, ingestion_flow, livestream_flow, meetings_flow, transcription_flow, voice_qa_flow
 from local.flows.ingestion_client import Intake, Runs
 from local.flows.livestream_client import Livestream
@@ -22,8 +22,8 @@ from local.flows.voice_qa_client import Lectures
 from local.platform import emulator
 from local.platform.emulator import Emulator
 from local.platform.emulator_clients import EmulatorClients
-from local.platform.lifecycle import Deployed, deploy
-from local.platform.progress import Silent
+from local.platform.lifecycle import DeployedPlatform, deploy
+from local.platform.progress import SilentProgress
 from local.preview import stack_files
 from local.preview.property_values import Props
 from local.preview.resource_graph import Graph, Resource
@@ -38,7 +38,7 @@ class Platform:
     """What a test sees of it."""
 
     emulator: Emulator
-    deployed: Deployed
+    deployed: DeployedPlatform
     client: EmulatorClients
     unexplained_since: int = 0
     """Refusals after this mark are nobody's intention."""
@@ -68,19 +68,19 @@ class Platform:
 
     def mark(self) -> int:
         """The end of the record of IAM decisions: what comes later is read with `decisions(mark)`."""
-        return end(self.emulator.folder)
+        return log_size(self.emulator.folder)
 
     def decisions(self, mark: int) -> list[Decision]:
         """Every decision since the mark."""
-        return read(self.emulator.folder, mark)
+        return read_decisions(self.emulator.folder, mark)
 
-    def grants_against_use(self, mark: int) -> Table:
+    def grants_against_use(self, mark: int) -> GrantsTable:
         """The table of grants and their use since the mark."""
         return self.grants_against(self.decisions(mark))
 
-    def grants_against(self, decisions: list[Decision]) -> Table:
+    def grants_against(self, decisions: list[Decision]) -> GrantsTable:
         """The table of grants and of what these decisions used."""
-        return table(granted_on(self.client("iam"), PREFIX), decisions, reviewed_grants(), PREFIX)
+        return compare_grants(read_stack_grants(self.client("iam"), PREFIX), decisions, read_reviewed_grants(), PREFIX)
 
     @contextmanager
     def actions_of(self, role: str, *, without: str = "", more: str = "", policy: str = "grants") -> Iterator[None]:
@@ -111,7 +111,7 @@ def _nothing_refused(platform: Platform) -> Iterator[None]:
     """A missing grant fails the test that needs it, and names action and role."""
     platform.unexplained_since = platform.mark()
     yield
-    refused = [one for one in platform.decisions(platform.unexplained_since) if one.verdict is not Verdict.ALLOW]
+    refused = [one for one in platform.decisions(platform.unexplained_since) if one.verdict is not AccessVerdict.ALLOW]
     assert not refused, "\n".join(f"used and not granted: {one}" for one in dict.fromkeys(refused))
 
 
@@ -215,5 +215,5 @@ def captioning(platform: Platform) -> Captioning:
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     folder: Path = tmp_path_factory.mktemp("platform")
     with emulator.start(folder) as started:
-        deployed = deploy(stack_files.read("local"), started.emulator, Silent())
+        deployed = deploy(stack_files.read("local"), started.emulator, SilentProgress())
         yield Platform(started.emulator, deployed, EmulatorClients(started.emulator.endpoint))

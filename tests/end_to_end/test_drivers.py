@@ -16,9 +16,9 @@ from components.blocks.naming.physical_names import Kind
 from components.blocks.storage.secret import Secret, SecretArgs
 from components.blocks.storage.table import Table, TableArgs
 from local.platform.engine import Engine
-from local.platform.progress import Silent
-from local.platform.resource_changes import Action
-from local.platform.state import State
+from local.platform.progress import SilentProgress
+from local.platform.resource_changes import ResourceAction
+from local.platform.state import PlatformState
 from local.preview import program_run, stack_files
 from local.preview.stack_files import StackConfig
 from tests.end_to_end.conftest import Platform
@@ -171,10 +171,10 @@ class Workshop:
 
     def __init__(self, platform: Platform, folder: Path) -> None:
         self._platform = platform
-        self._state = State.empty(folder / "state.json", "workshop")
+        self._state = PlatformState.empty(folder / "state.json", "workshop")
         self.client = platform.client
 
-    def up(self, body: Callable[[], object]) -> dict[str, Action]:
+    def up(self, body: Callable[[], object]) -> dict[str, ResourceAction]:
         """Brings a program up; what was done, by Pulumi name."""
         heard = Heard()
         engine = Engine(self.client, self._state, heard)
@@ -184,11 +184,11 @@ class Workshop:
         return heard.done
 
 
-class Heard(Silent):
+class Heard(SilentProgress):
     def __init__(self) -> None:
-        self.done: dict[str, Action] = {}
+        self.done: dict[str, ResourceAction] = {}
 
-    def ended(self, urn: str, action: Action, _seconds: float, /) -> None:
+    def on_finish(self, urn: str, action: ResourceAction, _seconds: float, /) -> None:
         self.done[urn.rpartition("::")[2]] = action
 
 
@@ -210,8 +210,8 @@ def test_a_secret_parameter_is_made_changed_and_removed(workshop: Workshop, tmp_
 
     workshop.up(body("canary-one"))
     assert (read()["Value"], read()["Type"]) == ("canary-one", "SecureString")
-    assert workshop.up(body("canary-one")) == {"key": Action.SAME}
-    assert workshop.up(body("canary-two")) == {"key": Action.UPDATE}
+    assert workshop.up(body("canary-one")) == {"key": ResourceAction.SAME}
+    assert workshop.up(body("canary-two")) == {"key": ResourceAction.UPDATE}
     assert read()["Value"] == "canary-two"
     workshop.up(body("canary-two", b="2"))
     tags = workshop.client("ssm").list_tags_for_resource(ResourceType="Parameter", ResourceId="/workshop/key")[
@@ -237,8 +237,8 @@ def test_what_is_given_a_secrets_version_follows_its_value(workshop: Workshop) -
 
     workshop.up(body("canary-one"))
     assert following() == "1"
-    assert set(workshop.up(body("canary-one")).values()) == {Action.SAME}
-    assert set(workshop.up(body("canary-two")).values()) == {Action.UPDATE}
+    assert set(workshop.up(body("canary-one")).values()) == {ResourceAction.SAME}
+    assert set(workshop.up(body("canary-two")).values()) == {ResourceAction.UPDATE}
     assert following() == "2"
     workshop.up(lambda: None)
 
@@ -256,9 +256,9 @@ def test_a_key_rotates(workshop: Workshop) -> None:
     workshop.up(body())
     [key] = keys()
     assert workshop.client("kms").get_key_rotation_status(KeyId=key)["KeyRotationEnabled"]
-    assert workshop.up(body(description="two")) == {"key": Action.UPDATE}
+    assert workshop.up(body(description="two")) == {"key": ResourceAction.UPDATE}
     assert keys() == [key]
-    assert workshop.up(body(description="two", enable_key_rotation=False)) == {"key": Action.REPLACE}
+    assert workshop.up(body(description="two", enable_key_rotation=False)) == {"key": ResourceAction.REPLACE}
     [replaced] = keys()
     assert not workshop.client("kms").get_key_rotation_status(KeyId=replaced)["KeyRotationEnabled"]
     workshop.up(lambda: None)
@@ -280,9 +280,9 @@ def test_a_table_changes_its_key_and_keeps_its_items(workshop: Workshop) -> None
 
     workshop.up(body(None))
     dynamodb.put_item(TableName=name, Item={"pk": {"S": "kept"}})
-    assert workshop.up(body(key))["ingestion-files-table"] is Action.UPDATE
+    assert workshop.up(body(key))["ingestion-files-table"] is ResourceAction.UPDATE
     assert (encrypted()["Status"], encrypted()["KMSMasterKeyArn"]) == ("ENABLED", key)
-    assert workshop.up(body(None))["ingestion-files-table"] is Action.UPDATE
+    assert workshop.up(body(None))["ingestion-files-table"] is ResourceAction.UPDATE
     assert encrypted()["Status"] == "DISABLED"
 
 
@@ -315,7 +315,7 @@ def test_a_schedule_and_a_rule_change_in_place_and_go(workshop: Workshop, platfo
     workshop.up(body("rate(1 hour)"))
     assert rates() == ["rate(1 hour)"] * 2
     done = workshop.up(body("rate(2 hours)"))
-    assert done == {"schedule": Action.UPDATE, "rule": Action.UPDATE, "target": Action.SAME}
+    assert done == {"schedule": ResourceAction.UPDATE, "rule": ResourceAction.UPDATE, "target": ResourceAction.SAME}
     assert rates() == ["rate(2 hours)"] * 2
     [target] = workshop.client("events").list_targets_by_rule(Rule="workshop")["Targets"]
     assert target == {"Id": "topic", "Arn": topic}
@@ -424,9 +424,9 @@ def test_a_changed_job_is_a_new_revision_and_the_old_one_goes(workshop: Workshop
 
     workshop.up(body(60))
     assert timeouts() == {"ACTIVE": 3600}
-    assert workshop.up(body(30)) == {"job": Action.UPDATE}
+    assert workshop.up(body(30)) == {"job": ResourceAction.UPDATE}
     assert timeouts() == {"INACTIVE": 3600, "ACTIVE": 1800}
-    assert workshop.up(body(30)) == {"job": Action.SAME}
+    assert workshop.up(body(30)) == {"job": ResourceAction.SAME}
 
 
 def test_a_memorys_days_and_namespaces_change_in_place_and_a_strategy_comes_and_goes(
@@ -434,7 +434,7 @@ def test_a_memorys_days_and_namespaces_change_in_place_and_a_strategy_comes_and_
 ) -> None:
     memory, semantic = "ingestion-memory-memory", "ingestion-memory-semantic"
 
-    def up(days: int, **namespaces: str) -> dict[str, Action]:
+    def up(days: int, **namespaces: str) -> dict[str, ResourceAction]:
         monkeypatch.setattr(agent_memory, "NAMESPACES", namespaces)
         loose = scope(foundation=foundation_settings(data={"deletionProtection": False}))
         return workshop.up(lambda: AgentMemory("memory", AgentMemoryArgs(loose, "clipAgentMemory", days)))
@@ -448,9 +448,9 @@ def test_a_memorys_days_and_namespaces_change_in_place_and_a_strategy_comes_and_
     up(90, SUMMARIZATION=SUMMARIES, SEMANTIC="/facts/{actorId}/")
     before = made()
     done = up(30, SUMMARIZATION=SUMMARIES, SEMANTIC="/known/{actorId}")
-    assert (done[memory], done[semantic]) == (Action.UPDATE, Action.UPDATE)
+    assert (done[memory], done[semantic]) == (ResourceAction.UPDATE, ResourceAction.UPDATE)
     after = made()
     assert (after["id"], after["eventExpiryDuration"]) == (before["id"], 30)
     assert ["/known/{actorId}"] in [one["namespaceTemplates"] for one in after["strategies"]]
-    assert up(30, SUMMARIZATION=SUMMARIES)[semantic] is Action.DELETE
+    assert up(30, SUMMARIZATION=SUMMARIES)[semantic] is ResourceAction.DELETE
     assert [one["type"] for one in made()["strategies"]] == ["SUMMARIZATION"]

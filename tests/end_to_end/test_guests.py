@@ -15,10 +15,10 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.sync.connection import Connection
 
-from local.emulation.iam.policy_evaluator import Verdict
+from local.emulation.iam.policy_evaluator import AccessVerdict
 from local.flows.guest_client import Guest
-from local.platform.resource_changes import Action
-from local.platform.state import State
+from local.platform.resource_changes import ResourceAction
+from local.platform.state import PlatformState
 from tests.cognito_guests import with_guests
 from tests.end_to_end.small_stack import SmallStack, small_stack
 
@@ -136,7 +136,7 @@ def test_a_guest_of_another_pool_without_the_grant_is_refused(live: Live) -> Non
     [decision] = {
         one for one in live.stack.decisions() if one.role.endswith("others-guest") and "execute-api" in one.action
     }
-    assert decision.verdict is Verdict.IMPLICIT_DENY
+    assert decision.verdict is AccessVerdict.IMPLICIT_DENY
 
 
 def put(guest: Guest, key: str) -> str:
@@ -204,7 +204,7 @@ def test_a_pool_hands_out_no_role_that_does_not_trust_it(live: Live, operator: s
 
 
 def test_a_pool_and_its_roles_change_in_place_and_go(live: Live, tmp_path: Path) -> None:
-    cognito, state = live.stack.clients("cognito-identity"), State.empty(tmp_path / "state.json", "pools")
+    cognito, state = live.stack.clients("cognito-identity"), PlatformState.empty(tmp_path / "state.json", "pools")
 
     def body(role: str, *, guests: bool, **tags: str) -> Callable[[], object]:
         def make() -> None:
@@ -218,10 +218,10 @@ def test_a_pool_and_its_roles_change_in_place_and_go(live: Live, tmp_path: Path)
         return make
 
     outputs, done = live.stack.up(body("one", guests=True, kept="1", gone="1"), state)
-    assert done == {"pool": Action.CREATE, "roles": Action.CREATE}
+    assert done == {"pool": ResourceAction.CREATE, "roles": ResourceAction.CREATE}
     pool = outputs["pool"]
     outputs, done = live.stack.up(body("two", guests=False, kept="2"), state)
-    assert (outputs["pool"], done) == (pool, {"pool": Action.UPDATE, "roles": Action.UPDATE})
+    assert (outputs["pool"], done) == (pool, {"pool": ResourceAction.UPDATE, "roles": ResourceAction.UPDATE})
     made = cognito.describe_identity_pool(IdentityPoolId=pool)
     assert made["AllowUnauthenticatedIdentities"] is False
     arn = cognito.get_identity_pool_roles(IdentityPoolId=pool)["Roles"]["unauthenticated"]

@@ -85,7 +85,7 @@ def _nothing_refused() -> None:
 @pytest.mark.parametrize("when", ["the emulator runs", "resources are being made"])
 def test_an_up_that_is_interrupted_leaves_nothing(machine: Machine, when: str) -> None:
     with machine.running("up") as process:
-        there = eventually(lambda: emulator.running(machine.platform), "the emulator", 60)
+        there = eventually(lambda: emulator.find_running(machine.platform), "the emulator", 60)
         if when == "resources are being made":
             assert process.stdout is not None
             next(line for line in process.stdout if "created" in line)
@@ -96,7 +96,7 @@ def test_an_up_that_is_interrupted_leaves_nothing(machine: Machine, when: str) -
     assert "interrupted; `make up` tries again" in said
     assert "Traceback" not in said
     assert_gone(pids, there.port)
-    assert emulator.running(machine.platform) is None
+    assert emulator.find_running(machine.platform) is None
     assert machine.left() == set()
 
 
@@ -104,12 +104,12 @@ def test_a_platform_comes_up_after_a_kill_whoever_else_tries_and_goes_without_a_
     with machine.running("up") as process:
         assert process.stdout is not None
         next(line for line in process.stdout if "created" in line)
-        killed = emulator.running(machine.platform)
+        killed = emulator.find_running(machine.platform)
         assert killed is not None
         gone = {*tree(process.pid), *tree(killed.pid)}
         os.killpg(process.pid, signal.SIGKILL)
     assert_gone(gone, killed.port)
-    assert emulator.running(machine.platform) is None
+    assert emulator.find_running(machine.platform) is None
     # Nobody was there to tidy up; the next `up` does.
     assert {one.partition("/")[0] for one in machine.left()} <= {"platform", "tmp"}
     with machine.running("up") as process:
@@ -121,7 +121,7 @@ def test_a_platform_comes_up_after_a_kill_whoever_else_tries_and_goes_without_a_
             assert f"process {process.pid}: wait until it ends" in said
         said, _ = process.communicate()
         assert process.returncode == 0, said
-    there = emulator.running(machine.platform)
+    there = emulator.find_running(machine.platform)
     assert there is not None
     pids = tree(there.pid)
     addresses = {address for pid in pids for address in listening(pid)}

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from clients.meetings.user_credentials import Opened
 from handlers.meetings.meeting_record import INDEX, OPEN, PARTITION, SORT, MeetingStatus
 from handlers.meetings.s3_keys import COMPLETE
-from local.emulation.iam.policy_evaluator import Verdict
+from local.emulation.iam.policy_evaluator import AccessVerdict
 from local.emulation.identity_provider import AUDIENCE, ISSUER, KEY_ID
 from local.flows.http_requests import Answer, ask, send
 from local.flows.meetings_client import Meetings
@@ -184,7 +184,7 @@ def test_the_exchange_must_be_allowed_to_tag_a_session(platform: Platform, meeti
     with platform.actions_of("meetings-auth-exchange", without="sts:TagSession"):
         mark = platform.mark()
         assert exchange(meetings, {"token": meetings.token("ann"), "sessionName": "laptop"}).status >= 500
-        refused = [one for one in platform.decisions(mark) if one.verdict is not Verdict.ALLOW]
+        refused = [one for one in platform.decisions(mark) if one.verdict is not AccessVerdict.ALLOW]
     assert {(one.role, one.action) for one in refused} == {("polyphony-local-meetings-auth-exchange", "sts:TagSession")}
 
 

@@ -17,10 +17,10 @@ from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, Meeti
 from handlers.meetings.meeting_table import MeetingTable
 from handlers.meetings.s3_keys import MeetingId, Recording
 from local import ROOT
-from local.emulation.batch.batch_faults import Fault, tell
+from local.emulation.batch.batch_faults import QueueFault, set_faults
 from local.flows import eventually
 from local.flows.meetings_client import Meetings
-from local.platform.emulator import KEY
+from local.platform.emulator import ROOT_ACCESS_KEY
 from local.preview.preview_provider import ACCOUNT, REGION
 from tests.end_to_end.conftest import Platform
 from tests.end_to_end.meeting_recorder import Recorder, new_meeting, worked
@@ -40,9 +40,9 @@ def ann(meetings: Meetings, tmp_path_factory: pytest.TempPathFactory) -> Recorde
 @pytest.fixture
 def no_machines(platform: Platform) -> Iterator[None]:
     """Every job waits, until the test says otherwise."""
-    tell(platform.emulator.folder, dict.fromkeys((SPOT, ON_DEMAND), Fault(no_capacity=True)))
+    set_faults(platform.emulator.folder, dict.fromkeys((SPOT, ON_DEMAND), QueueFault(no_capacity=True)))
     yield
-    tell(platform.emulator.folder, {})
+    set_faults(platform.emulator.folder, {})
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def test_a_recording_that_is_replaced_while_its_job_waits_is_let_be(
     old = ann.client.upload(meeting, ann.said("good day"))
     waiting(meetings, meeting.meeting_id)
     new = ann.client.upload(meeting, ann.said("thank you"))
-    tell(platform.emulator.folder, {})
+    set_faults(platform.emulator.folder, {})
     ready = ann.client.wait_until_ready(meeting.meeting_id, content=new.content, timeout_seconds=60)
     assert [one.text for one in ann.client.transcript(meeting.meeting_id).said] == ["Thank you."]
     result = Recording(ready.meeting, old.content).media_result
@@ -133,7 +133,7 @@ def test_a_job_that_a_stopped_execution_left_is_taken_over_and_not_run_twice(
     eventually(
         lambda: waits(meetings, set(executions(meetings, meeting.meeting_id)) - {execution}), "the next execution"
     )
-    tell(platform.emulator.folder, {})
+    set_faults(platform.emulator.folder, {})
     assert ann.became(meeting.meeting_id, READY).attempt == 2
     went = worked(meetings, failed)
     assert (went.queues, went.attempts) == ((SPOT,), (1,)), f"{job['jobId']} is all that ran"
@@ -164,8 +164,8 @@ def begun_anew(platform: Platform, folder: Path, since: str) -> None:
     told = {
         "PATH": f"{folder}:/usr/bin:/bin",
         "AWS_ENDPOINT_URL": platform.emulator.endpoint,
-        "AWS_ACCESS_KEY_ID": KEY,
-        "AWS_SECRET_ACCESS_KEY": KEY,
+        "AWS_ACCESS_KEY_ID": ROOT_ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": ROOT_ACCESS_KEY,
         "AWS_DEFAULT_REGION": REGION,
     }
     command = ["/bin/bash", "-euo", "pipefail", "-c", re.sub("<2026-.*?>", since, said)]
@@ -184,7 +184,7 @@ def test_what_failed_meanwhile_is_begun_anew_by_an_operator_who_has_no_files(
     aged(platform, meetings, ann.opened.user, meeting_id)
     meetings.call(meetings.sweep, "sweep")
     assert ann.client.get(meeting_id).reason is MeetingReason.MEDIA_FAILED
-    tell(platform.emulator.folder, {})
+    set_faults(platform.emulator.folder, {})
     begun_anew(platform, tmp_path, since)
     assert ann.became(meeting_id, READY).attempt == 2
 

@@ -12,7 +12,7 @@ from components.meetings.media_states import NO_MACHINE
 from handlers.meetings.media_result import ChunkProblem
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus
 from handlers.meetings.s3_keys import MeetingId
-from local.emulation.batch.batch_faults import Fault, tell
+from local.emulation.batch.batch_faults import QueueFault, set_faults
 from local.emulation.batch.job_containers import RECLAIMED
 from local.flows.meetings_client import Meetings
 from tests.end_to_end.conftest import Platform
@@ -128,9 +128,9 @@ def test_a_chunk_is_listed_while_it_is_missing_and_while_its_bytes_are_wrong(ann
 def moved(platform: Platform, ann: Recorder) -> dict[str, MeetingRecord]:
     """Recordings whose machines were taken away, one after the other: what goes wrong does so with all of a queue."""
     faults = {
-        "reclaimed once": Fault(reclaimed=1, at='"media_step"'),
-        "reclaimed always": Fault(reclaimed=99),
-        "no machine": Fault(no_capacity=True),
+        "reclaimed once": QueueFault(reclaimed=1, at='"media_step"'),
+        "reclaimed always": QueueFault(reclaimed=99),
+        "no machine": QueueFault(no_capacity=True),
     }
     # One without pictures has them encoded anew: more things to do, one after the other, than a job has attempts. What is
     # always interrupted has many more, for an attempt goes on until it is told.
@@ -138,11 +138,11 @@ def moved(platform: Platform, ann: Recorder) -> dict[str, MeetingRecord]:
     begun = {}
     try:
         for name, fault in faults.items():
-            tell(platform.emulator.folder, {SPOT: fault})
+            set_faults(platform.emulator.folder, {SPOT: fault})
             begun[name] = ann.upload(chunks * 4 if name == "reclaimed always" else chunks)
             ann.put_together(begun[name])
     finally:
-        tell(platform.emulator.folder, {})
+        set_faults(platform.emulator.folder, {})
     return {name: ann.became(one) for name, one in begun.items()}
 
 

@@ -15,10 +15,10 @@ from local.flows import eventually
 from local.platform import emulator
 from local.platform import lifecycle as whole
 from local.platform.emulator import EmulatorError
-from local.platform.progress import Silent
-from local.platform.resource_changes import Action
-from local.platform.state import State
-from local.platform.update_plan import Plan
+from local.platform.progress import SilentProgress
+from local.platform.resource_changes import ResourceAction
+from local.platform.state import PlatformState
+from local.platform.update_plan import UpdatePlan
 from local.preview import stack_files
 from tests.end_to_end.conftest import Platform
 from tests.process_tree import listening, tree
@@ -36,20 +36,20 @@ def test_only_loopback_is_listened_on(platform: Platform) -> None:
 
 
 def test_a_plan_of_what_runs_has_nothing_to_do(platform: Platform) -> None:
-    steps = Plan(state_of(platform)).of(stack_files.read("local"))
-    assert {step.action for step in steps} == {Action.SAME}
+    steps = UpdatePlan(state_of(platform)).of(stack_files.read("local"))
+    assert {step.action for step in steps} == {ResourceAction.SAME}
     assert len(steps) == len(platform.graph.customs())
 
 
 def test_a_plan_names_what_a_changed_setting_changes(platform: Platform) -> None:
     config = stack_files.read("local")
     values = {**config.values, "polyphony:ingestion": '{"intake": {"batchWindowSeconds": 2}}'}
-    steps = Plan(state_of(platform)).of(replace(config, values=values))
-    changed = {step.urn.rpartition("::")[2]: step.action for step in steps if step.action is not Action.SAME}
-    assert changed["ingestion-intake-source"] is Action.UPDATE, "the window"
-    assert changed["ingestion-manifest-builder-function"] is Action.UPDATE, "the log level is INFO by default"
-    assert changed["ingestion-manifest-builder-live"] is Action.UPDATE, "it follows the version"
-    assert Action.REPLACE not in changed.values()
+    steps = UpdatePlan(state_of(platform)).of(replace(config, values=values))
+    changed = {step.urn.rpartition("::")[2]: step.action for step in steps if step.action is not ResourceAction.SAME}
+    assert changed["ingestion-intake-source"] is ResourceAction.UPDATE, "the window"
+    assert changed["ingestion-manifest-builder-function"] is ResourceAction.UPDATE, "the log level is INFO by default"
+    assert changed["ingestion-manifest-builder-live"] is ResourceAction.UPDATE, "it follows the version"
+    assert ResourceAction.REPLACE not in changed.values()
 
 
 def test_a_second_up_changes_only_the_functions_whose_settings_changed(platform: Platform) -> None:
@@ -64,29 +64,29 @@ def test_a_second_up_changes_only_the_functions_whose_settings_changed(platform:
     try:
         whole.deploy(changed, platform.emulator, heard)
     finally:
-        whole.deploy(config, platform.emulator, Silent())
+        whole.deploy(config, platform.emulator, SilentProgress())
     functions = [
         f"ingestion-{one}-{part}" for one in ("manifest-builder", "steps", "sweeper") for part in ("function", "live")
     ]
-    assert heard.changed == dict.fromkeys(functions, Action.UPDATE), "the log level is each function's own"
+    assert heard.changed == dict.fromkeys(functions, ResourceAction.UPDATE), "the log level is each function's own"
     now = platform.client("lambda").get_alias(FunctionName=alias, Name="live")["FunctionVersion"]
     assert int(now) == int(version) + 2, "once there, once back"
     assert zip_file.read_bytes() == before
 
 
-class Heard(Silent):
+class Heard(SilentProgress):
     def __init__(self) -> None:
-        self.changed: dict[str, Action] = {}
+        self.changed: dict[str, ResourceAction] = {}
 
-    def ended(self, urn: str, action: Action, _seconds: float, /) -> None:
-        if action is not Action.SAME:
+    def on_finish(self, urn: str, action: ResourceAction, _seconds: float, /) -> None:
+        if action is not ResourceAction.SAME:
             self.changed[urn.rpartition("::")[2]] = action
 
 
 def test_an_emulator_ends_with_the_block_that_started_it(tmp_path: Path) -> None:
     with emulator.start(tmp_path) as started:
         pid = started.emulator.pid
-        assert emulator.running(tmp_path) == started.emulator
+        assert emulator.find_running(tmp_path) == started.emulator
         assert started.emulator.port in emulator.PORTS
         with pytest.raises(EmulatorError, match="already runs here"):
             emulator.start(tmp_path)
@@ -117,7 +117,9 @@ def test_an_emulator_ends_when_whoever_started_it_is_killed(tmp_path: Path) -> N
         parent.send_signal(signal.SIGKILL)
         parent.wait()
         eventually(lambda: None if alive(pid) else True, "the emulator's end")
-        eventually(lambda: None if emulator.running(tmp_path) else True, "its lock")  # its last thread lets go of it
+        eventually(
+            lambda: None if emulator.find_running(tmp_path) else True, "its lock"
+        )  # its last thread lets go of it
 
 
 def test_an_emulator_that_was_told_to_stay_is_stopped_by_down(tmp_path: Path) -> None:
@@ -126,10 +128,10 @@ def test_an_emulator_that_was_told_to_stay_is_stopped_by_down(tmp_path: Path) ->
     )
     pid = int(run.stdout)
     assert alive(pid)
-    found = emulator.running(tmp_path)
+    found = emulator.find_running(tmp_path)
     assert found is not None
     assert found.pid == pid
-    assert whole.running(tmp_path) == {"endpoint": found.endpoint, "outputs": {}}
+    assert whole.find_running_platform(tmp_path) == {"endpoint": found.endpoint, "outputs": {}}
     assert whole.down(tmp_path) == 0
     eventually(lambda: None if alive(pid) else True, "the emulator's end")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["command.lock", "decisions.jsonl", "emulator.log"]
@@ -151,9 +153,9 @@ def test_without_the_emulators_environment_the_error_says_what_makes_it(tmp_path
         emulator.start(tmp_path)
 
 
-def state_of(platform: Platform) -> State:
+def state_of(platform: Platform) -> PlatformState:
     there = platform.emulator
-    return State.read(there.folder / "state.json", f"{there.pid}:{there.port}")
+    return PlatformState.read(there.folder / "state.json", f"{there.pid}:{there.port}")
 
 
 def alive(pid: int) -> bool:

@@ -21,7 +21,7 @@ from components.settings import FunctionSettings
 from handlers.common.environment import HandlerEnvironment
 from handlers.common.http.rest_operations import Operation
 from handlers.common.websocket.messages import Message
-from local.platform.resource_changes import Action
+from local.platform.resource_changes import ResourceAction
 from tests.end_to_end.small_stack import SmallStack, small_stack
 from tests.fake_engine import scope
 
@@ -260,20 +260,24 @@ def test_a_function_that_does_not_let_the_gateway_in_is_not_called(
     try:
         assert error_of(live.ask("GET", "/notes/7", headers=unheard, api=api)) == (500, "INTERNAL")
     finally:
-        action = {"Action": "lambda:InvokeFunction", "Principal": "apigateway.amazonaws.com", "SourceArn": source}
+        action = {
+            "ResourceAction": "lambda:InvokeFunction",
+            "Principal": "apigateway.amazonaws.com",
+            "SourceArn": source,
+        }
         functions.add_permission(**given, **action)
     assert live.ask("GET", "/notes/7", headers=unheard, api=api).status == then
 
 
 def test_a_changed_document_is_applied_and_deployed_and_nothing_else_is(live: Shared) -> None:
     _, done = live.stack.up(body)
-    assert set(done.values()) == {Action.SAME}
+    assert set(done.values()) == {ResourceAction.SAME}
     more = Operation("dropNote", "DELETE", "/notes/{noteId}", "Drops a note.", parameters=NotePath, statuses=(204,))
     try:
         before = dict(live.stack.ids)
         _, done = live.stack.up(lambda: body((*OPERATIONS[:2], more)))
-        assert done["ingestion-open-api"] is Action.UPDATE
-        assert done["ingestion-open-deployment"] is Action.REPLACE
+        assert done["ingestion-open-api"] is ResourceAction.UPDATE
+        assert done["ingestion-open-deployment"] is ResourceAction.REPLACE
         assert live.stack.ids["ingestion-open-api"] == before["ingestion-open-api"]
         assert live.ask("DELETE", "/notes/7").status == 200
         assert error_of(live.ask("GET", "/notes/7")) == (405, "METHOD_NOT_ALLOWED")

@@ -19,7 +19,7 @@ from components.foundation.api_logs import ApiLogs
 from components.settings import FunctionSettings
 from handlers.common.environment import HandlerEnvironment
 from local.emulation.api_gateway.websocket_answers import FRAME_BYTES
-from local.emulation.iam.policy_evaluator import Verdict
+from local.emulation.iam.policy_evaluator import AccessVerdict
 from local.flows import eventually
 from tests.end_to_end.small_stack import SmallStack, small_stack
 from tests.fake_engine import scope
@@ -182,8 +182,8 @@ def test_posting_needs_its_grant_and_is_recorded(live: Live) -> None:
     with live.connect(api="muted") as client:
         assert ask(client, action="post", text="x")["error"] is not None
     found = {(one.role, one.verdict) for one in live.stack.decisions() if one.action == "execute-api:ManageConnections"}
-    assert ("polyphony-test-ingestion-echo", Verdict.ALLOW) in found
-    assert ("polyphony-test-ingestion-mute", Verdict.IMPLICIT_DENY) in found
+    assert ("polyphony-test-ingestion-echo", AccessVerdict.ALLOW) in found
+    assert ("polyphony-test-ingestion-mute", AccessVerdict.IMPLICIT_DENY) in found
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ from typing import Any
 import pulumi
 from botocore.exceptions import ClientError
 
-from local.platform.drivers.model import Call, Driver, RecordedOnly, answered, const, first
+from local.platform.drivers.model import Driver, DriverCall, RecordedOnly, constant, first_known, from_response
 from local.platform.engine import Drivers, Engine
-from local.platform.progress import Progress, Silent
-from local.platform.state import State
+from local.platform.progress import Progress, SilentProgress
+from local.platform.state import PlatformState
 from local.preview import program_run
 from local.preview.resource_graph import Graph
 from local.preview.stack_files import StackConfig
@@ -27,44 +27,48 @@ TOPIC = "test:index/topic:Topic"
 CODE = "test:index/code:Code"
 NOTE = "test:index/note:Note"
 
-RETENTION = Call("PutRetentionPolicy", {"logGroupName": "name", "retentionInDays": "days"}, when="days")
+RETENTION = DriverCall("PutRetentionPolicy", {"logGroupName": "name", "retentionInDays": "days"}, when="days")
 
 DRIVERS: Drivers = {
     GROUP: Driver(
         type=GROUP,
         service="logs",
-        create=(Call("CreateLogGroup", {"logGroupName": "name", "tags": "labels", "kmsKeyId": "key"}), RETENTION),
+        create=(DriverCall("CreateLogGroup", {"logGroupName": "name", "tags": "labels", "kmsKeyId": "key"}), RETENTION),
         update=(RETENTION,),
-        delete=(Call("DeleteLogGroup", {"logGroupName": "name"}),),
+        delete=(DriverCall("DeleteLogGroup", {"logGroupName": "name"}),),
         id="name",
     ),
     TOPIC: Driver(
         type=TOPIC,
         service="sns",
-        create=(Call("CreateTopic", {"Name": "name"}),),
-        delete=(Call("DeleteTopic", {"TopicArn": "id"}),),
-        id=answered("CreateTopic", "TopicArn"),
-        outputs={"arn": answered("CreateTopic", "TopicArn")},
+        create=(DriverCall("CreateTopic", {"Name": "name"}),),
+        delete=(DriverCall("DeleteTopic", {"TopicArn": "id"}),),
+        id=from_response("CreateTopic", "TopicArn"),
+        outputs={"arn": from_response("CreateTopic", "TopicArn")},
     ),
     CODE: Driver(
         type=CODE,
         service="lambda",
-        create=(Call("CreateFunction", {"FunctionName": "name", "Role": "role", "Code.ZipFile": "text"}),),
+        create=(DriverCall("CreateFunction", {"FunctionName": "name", "Role": "role", "Code.ZipFile": "text"}),),
         update=(
-            Call("UpdateFunctionCode", {"FunctionName": "name", "ZipFile": "text"}),
-            Call("PublishVersion", {"FunctionName": "name"}, after=("UpdateFunctionCode",)),
+            DriverCall("UpdateFunctionCode", {"FunctionName": "name", "ZipFile": "text"}),
+            DriverCall("PublishVersion", {"FunctionName": "name"}, after=("UpdateFunctionCode",)),
         ),
-        delete=(Call("DeleteFunction", {"FunctionName": "name"}),),
+        delete=(DriverCall("DeleteFunction", {"FunctionName": "name"}),),
         id="name",
-        outputs={"version": first(answered("PublishVersion", "Version"), answered("CreateFunction", "Version"))},
-        renewed=("version",),
+        outputs={
+            "version": first_known(
+                from_response("PublishVersion", "Version"), from_response("CreateFunction", "Version")
+            )
+        },
+        changed_by_update=("version",),
     ),
     NOTE: RecordedOnly(
         type=NOTE,
         service="logs",
         reason="for tests",
-        create=(Call("CreateLogGroup", {"logGroupName": "name"}),),
-        outputs={"arn": const("arn:made-up")},
+        create=(DriverCall("CreateLogGroup", {"logGroupName": "name"}),),
+        outputs={"arn": constant("arn:made-up")},
     ),
 }
 
@@ -156,7 +160,7 @@ class Thing(pulumi.CustomResource):
 def run(body: Callable[[], object], aws: FakeAws, folder: Path, progress: Progress | None = None) -> Graph:
     """One `up`: what the state says, the program, then what is gone."""
     state = opened(aws, folder)
-    engine = Engine(aws, state, progress or Silent(), DRIVERS)
+    engine = Engine(aws, state, progress or SilentProgress(), DRIVERS)
     graph = program_run.record(body, CONFIG, engine, preview=False).graph
     engine.delete_gone(graph)
     if engine.failures:
@@ -164,10 +168,10 @@ def run(body: Callable[[], object], aws: FakeAws, folder: Path, progress: Progre
     return graph
 
 
-def opened(aws: FakeAws, folder: Path) -> State:
+def opened(aws: FakeAws, folder: Path) -> PlatformState:
     """The state as `up` opens it: after an interrupted run, the emulator starts anew."""
-    state = State.read(folder / "state.json", INSTANCE)
+    state = PlatformState.read(folder / "state.json", INSTANCE)
     if state.interrupted:
         aws.things.clear()
-        state = State.empty(folder / "state.json", INSTANCE)
+        state = PlatformState.empty(folder / "state.json", INSTANCE)
     return state

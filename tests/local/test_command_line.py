@@ -17,7 +17,7 @@ pytestmark = pytest.mark.unit
 @pytest.fixture
 def runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A folder in which an emulator is said to run."""
-    monkeypatch.setattr(emulator, "running", lambda folder: Emulator(1, 4566, folder))
+    monkeypatch.setattr(emulator, "find_running", lambda folder: Emulator(1, 4566, folder))
     return tmp_path
 
 
@@ -68,7 +68,7 @@ def test_a_state_that_another_version_wrote_is_named_with_what_to_do(
 def test_outputs_that_are_not_those_of_this_version_are_not_written(
     given: object, says: str, runs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(lifecycle, "running", lambda _: {"outputs": given})
+    monkeypatch.setattr(lifecycle, "find_running_platform", lambda _: {"outputs": given})
     monkeypatch.setattr(frontend_output, "FILE", runs / "frontend.json")
     assert main(["outputs", "--folder", str(runs)]) == 2
     assert says in capsys.readouterr().err

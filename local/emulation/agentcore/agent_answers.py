@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from local.emulation.speech.audio_files import encoded
-from local.emulation.speech.tone_words import WORDS, Pause, Word, speech
+from local.emulation.speech.audio_files import encode_audio
+from local.emulation.speech.tone_words import WORDS, Pause, SpokenWord, speech
 
 CITED = 3
 NOTHING = "The lecture does not say anything of this."
@@ -24,7 +24,7 @@ _WORD = re.compile(r"[a-z]+")
 
 
 @dataclass(frozen=True)
-class Passage:
+class LecturePassage:
     """What is said between two pauses; times in milliseconds."""
 
     words: tuple[str, ...]
@@ -38,60 +38,60 @@ class Passage:
 
 
 @dataclass(frozen=True)
-class Reply:
+class AgentReply:
     """An answer, and the passages it rests on: the best one first."""
 
     text: str
-    passages: tuple[Passage, ...] = ()
+    passages: tuple[LecturePassage, ...] = ()
 
 
-def words_of(text: str) -> tuple[str, ...]:
+def split_words(text: str) -> tuple[str, ...]:
     """The words of a text, as the vocabulary writes them."""
     return tuple(_WORD.findall(text.lower()))
 
 
-def passages(heard: Iterable[Word | Pause]) -> list[Passage]:
+def find_passages(heard: Iterable[SpokenWord | Pause]) -> list[LecturePassage]:
     """A lecture's passages, in their order."""
-    found: list[Passage] = []
-    said: list[Word] = []
+    found: list[LecturePassage] = []
+    said: list[SpokenWord] = []
     for one in (*heard, Pause(math.inf)):
-        if isinstance(one, Word):
+        if isinstance(one, SpokenWord):
             said.append(one)
         elif said:
             words = tuple(word.text for word in said)
-            found.append(Passage(words, round(said[0].start * 1000), round(said[-1].end * 1000)))
+            found.append(LecturePassage(words, round(said[0].start * 1000), round(said[-1].end * 1000)))
             said = []
     return found
 
 
-def best(lecture: Sequence[Passage], asked: Iterable[str]) -> list[Passage]:
+def best_passages(lecture: Sequence[LecturePassage], asked: Iterable[str]) -> list[LecturePassage]:
     """The passages that have to do with the question, the best first, the earlier first among equals."""
     within = Counter(word for passage in lecture for word in set(passage.words))
     wanted = set(asked)
 
-    def weight(passage: Passage) -> float:
+    def weight(passage: LecturePassage) -> float:
         return sum(math.log(1 + len(lecture) / within[word]) for word in wanted.intersection(passage.words))
 
     fitting = [passage for passage in lecture if wanted.intersection(passage.words)]
     return sorted(fitting, key=lambda passage: (-weight(passage), passage.start_ms))[:CITED]
 
 
-def reply(lecture: Sequence[Passage], asked: Sequence[str], before: Sequence[str]) -> Reply:
+def make_reply(lecture: Sequence[LecturePassage], asked: Sequence[str], before: Sequence[str]) -> AgentReply:
     """The answer to a question; one that leads nowhere is taken to go on with the one `before`."""
-    found = best(lecture, asked) or best(lecture, before)
+    found = best_passages(lecture, asked) or best_passages(lecture, before)
     if not found:
-        return Reply(NOTHING)
+        return AgentReply(NOTHING)
     minutes, seconds = divmod(found[0].start_ms // 1000, 60)
-    return Reply(f"At {minutes}:{seconds:02} you hear: {found[0].text}.", tuple(found))
+    return AgentReply(f"At {minutes}:{seconds:02} you hear: {found[0].text}.", tuple(found))
 
 
-def spoken(text: str) -> list[tuple[str, ...]]:
+def group_words(text: str) -> list[tuple[str, ...]]:
     """The words of a text that can be said, as many together as one piece of audio holds."""
-    words = [word for word in words_of(text) if word in WORDS]
+    words = [word for word in split_words(text) if word in WORDS]
     return [tuple(words[start : start + VOICE_WORDS]) for start in range(0, len(words), VOICE_WORDS)]
 
 
 @lru_cache(maxsize=256)
-def voice(words: tuple[str, ...]) -> bytes:
+def speak(words: tuple[str, ...]) -> bytes:
     """These words as an Ogg Opus file."""
-    return encoded(speech(words, VOICE_RATE), VOICE_RATE, "ogg-opus")
+    return encode_audio(speech(words, VOICE_RATE), VOICE_RATE, "ogg-opus")

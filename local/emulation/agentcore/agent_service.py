@@ -19,9 +19,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from local.emulation.agentcore.agent_answers import VOICE_WORDS, Reply, passages, reply, spoken, voice, words_of
-from local.emulation.speech.audio_files import DEMUXERS, UnreadableMedia, heard_in
-from local.emulation.speech.tone_words import Pause, Word
+from local.emulation.agentcore.agent_answers import (
+    VOICE_WORDS,
+    AgentReply,
+    find_passages,
+    group_words,
+    make_reply,
+    speak,
+    split_words,
+)
+from local.emulation.speech.audio_files import DEMUXERS, UnreadableMedia, recognise_file
+from local.emulation.speech.tone_words import Pause, SpokenWord
 from local.http_server import HttpRequest, HttpResponse, serve_json
 
 RETRY_AFTER = 1
@@ -33,7 +41,7 @@ _WORDS = re.compile(r"\S+\s*")
 _NO_JSON = b'{"type": "text", "text": '
 
 
-class Fault(StrEnum):
+class AnswerFault(StrEnum):
     """Words of a question that make the agent fail."""
 
     THROTTLED = "throttled"
@@ -81,28 +89,35 @@ class _Agent:
         """Return the lines of the answer; raise RequestRefused if the agent fails before it answers."""
         query, conversation = question["query"], question["conversation"]
         text = query["text"] if "text" in query else _transcript(query)
-        words = words_of(text)
-        fault = next((Fault(word) for word in words if word in set(Fault)), None)
-        if fault is Fault.THROTTLED and question["queryId"] not in self._throttled:
+        words = split_words(text)
+        fault = next((AnswerFault(word) for word in words if word in set(AnswerFault)), None)
+        if fault is AnswerFault.THROTTLED and question["queryId"] not in self._throttled:
             self._throttled.add(question["queryId"])
             raise RequestRefused(HTTPStatus.TOO_MANY_REQUESTS, **{"Retry-After": str(RETRY_AFTER)})
-        before = words_of(conversation[-1]["question"]) if conversation else ()
-        return self._lines(text, question["lecture"], [word for word in words if word not in set(Fault)], before, fault)
+        before = split_words(conversation[-1]["question"]) if conversation else ()
+        return self._lines(
+            text, question["lecture"], [word for word in words if word not in set(AnswerFault)], before, fault
+        )
 
     def _lines(
-        self, text: str, lecture: Mapping[str, Any], words: list[str], before: tuple[str, ...], fault: Fault | None
+        self,
+        text: str,
+        lecture: Mapping[str, Any],
+        words: list[str],
+        before: tuple[str, ...],
+        fault: AnswerFault | None,
     ) -> Iterator[bytes]:
         yield _line({"type": "transcript", "text": text})
         try:
-            found = reply(passages(_heard(lecture)), words, before)
+            found = make_reply(find_passages(_recognise(lecture)), words, before)
         except UnreadableMedia:
             yield _line({"type": "error", "code": "rejected", "retryable": False})
             return
         lines = _answer_lines(found, lecture["durationMs"])
         for index, line in enumerate(lines):
-            if index == len(lines) // 2 and fault is Fault.DROPPED:
+            if index == len(lines) // 2 and fault is AnswerFault.DROPPED:
                 raise ConnectionAbortedError
-            if index == len(lines) // 2 and fault is Fault.MALFORMED:
+            if index == len(lines) // 2 and fault is AnswerFault.MALFORMED:
                 yield _NO_JSON
             yield _line(line)
             time.sleep(self._word_seconds)
@@ -110,12 +125,12 @@ class _Agent:
 
 def _transcript(query: Mapping[str, Any]) -> str:
     try:
-        return " ".join(one.text for one in _heard(query) if isinstance(one, Word))
+        return " ".join(one.text for one in _recognise(query) if isinstance(one, SpokenWord))
     except UnreadableMedia:
         raise RequestRefused(HTTPStatus.UNPROCESSABLE_ENTITY) from None
 
 
-def _heard(audio: Mapping[str, Any]) -> Iterable[Word | Pause]:
+def _recognise(audio: Mapping[str, Any]) -> Iterable[SpokenWord | Pause]:
     """Return the words and pauses of audio that a presigned URL of this machine leads to."""
     if audio["format"] not in DEMUXERS or urlsplit(audio["url"]).hostname not in HOSTS:
         raise UnreadableMedia
@@ -128,20 +143,20 @@ def _heard(audio: Mapping[str, Any]) -> Iterable[Word | Pause]:
 
 
 @lru_cache(maxsize=16)
-def _words(audio: bytes, audio_format: str) -> tuple[Word | Pause, ...]:
+def _words(audio: bytes, audio_format: str) -> tuple[SpokenWord | Pause, ...]:
     """Return the words of a recording; a lecture is asked about many times."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "audio")
         path.write_bytes(audio)
-        return tuple(heard_in(path, [audio_format]))
+        return tuple(recognise_file(path, [audio_format]))
 
 
-def _answer_lines(found: Reply, duration_ms: int) -> list[dict[str, Any]]:
+def _answer_lines(found: AgentReply, duration_ms: int) -> list[dict[str, Any]]:
     """Return the answer's words with its sound in between, and then what it cites."""
     pieces = [{"type": "text", "text": word} for word in _WORDS.findall(found.text)]
     sounds = [
-        {"type": "audio", "audio": base64.b64encode(voice(words)).decode(), "format": "ogg-opus"}
-        for words in spoken(found.text)
+        {"type": "audio", "audio": base64.b64encode(speak(words)).decode(), "format": "ogg-opus"}
+        for words in group_words(found.text)
     ]
     cited = [
         {"type": "citation", "startMs": one.start_ms, "endMs": min(one.end_ms, duration_ms), "quote": one.text}

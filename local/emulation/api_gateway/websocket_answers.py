@@ -16,7 +16,7 @@ PROTOCOL = "sec-websocket-protocol"
 
 
 @dataclass(frozen=True)
-class Answer:
+class RouteAnswer:
     """The answer of a function, or its failure. A client never learns the reason of a failure."""
 
     status: int
@@ -25,13 +25,13 @@ class Answer:
     failed: bool = False
 
 
-FAILED = Answer(BAD_GATEWAY, failed=True)
+FAILED = RouteAnswer(BAD_GATEWAY, failed=True)
 """The function raised, timed out, does not exist, or returned a malformed answer."""
-NOT_LET_IN = Answer(HTTPStatus.INTERNAL_SERVER_ERROR, failed=True)
+NOT_ADMITTED = RouteAnswer(HTTPStatus.INTERNAL_SERVER_ERROR, failed=True)
 """API Gateway may not call the function."""
 
 
-def answer_of(result: Mapping[str, Any]) -> Answer:
+def parse_answer(result: Mapping[str, Any]) -> RouteAnswer:
     """Read an invocation's result."""
     returned = result.get("body")
     if result.get("error") or result.get("throttle") or not isinstance(returned, Mapping):
@@ -40,7 +40,7 @@ def answer_of(result: Mapping[str, Any]) -> Answer:
     if not isinstance(status, int) or not 200 <= status < 600 or not isinstance(body, str):
         return FAILED
     headers = {str(name).lower(): str(value) for name, value in (returned.get("headers") or {}).items()}
-    return Answer(status, body, headers.get(PROTOCOL))
+    return RouteAnswer(status, body, headers.get(PROTOCOL))
 
 
 def refusal_message(status: int) -> str:

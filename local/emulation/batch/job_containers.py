@@ -27,7 +27,7 @@ FFMPEG, SCRATCH = "bin/ffmpeg", "tmp"
 
 
 @dataclass(frozen=True)
-class Image:
+class ContainerImage:
     """The content of a container image."""
 
     module: str
@@ -41,7 +41,7 @@ class Image:
 
 
 IMAGES = {
-    "meetings-media-images": Image(
+    "meetings-media-images": ContainerImage(
         "handlers.meetings.media_job",
         ("handlers/__init__.py", "handlers/common", "handlers/meetings"),
         {"PYTHONUNBUFFERED": "1"},
@@ -51,7 +51,7 @@ IMAGES = {
 """Images by the end of the repository's name. The beginning of the name contains the stack."""
 
 
-def program_of(image: str) -> Image:
+def find_image(image: str) -> ContainerImage:
     """Return the content of an image."""
     repository = image.partition("/")[2].partition("@")[0].partition(":")[0]
     for ending, found in IMAGES.items():
@@ -60,10 +60,10 @@ def program_of(image: str) -> Image:
     raise ValueError(f"the content of the image {image} is unknown: add it to IMAGES in {__name__}")
 
 
-class Container:
+class JobContainer:
     """One attempt's process. Another thread may stop it."""
 
-    def __init__(self, image: Image, arguments: Sequence[str], variables: Mapping[str, str]) -> None:
+    def __init__(self, image: ContainerImage, arguments: Sequence[str], variables: Mapping[str, str]) -> None:
         self._image = image
         self._arguments = arguments
         self._variables = variables
@@ -135,7 +135,7 @@ def matches(pattern: str, text: str) -> bool:
     return text.startswith(pattern[:-1]) if pattern.endswith("*") else text == pattern
 
 
-def _prepare_folder(folder: Path, image: Image) -> dict[str, str]:
+def _prepare_folder(folder: Path, image: ContainerImage) -> dict[str, str]:
     """Link the image's packages and ffmpeg into a folder, and return the variables that lead there."""
     for path, target in (
         (FFMPEG, Path(imageio_ffmpeg.get_ffmpeg_exe())),

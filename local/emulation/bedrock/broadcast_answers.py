@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-MOST_CLAIMS = 20
+MAX_CLAIMS = 20
 SHARED_WORDS = 3
 """With a remembered line, for it to be about the same."""
 VERDICTS = (
@@ -26,7 +26,7 @@ _WORD = re.compile(r"[^\W_]{3,}")
 
 
 @dataclass(frozen=True)
-class Prompt:
+class BroadcastPrompt:
     """What a request holds of its lines of JSON."""
 
     head: Mapping[str, Any]
@@ -40,28 +40,28 @@ class Prompt:
 
     def answer(self) -> dict[str, Any]:
         """The claims and clips of it."""
-        claims = [_claim(cue, sentence, self) for cue in self.cues for sentence in _claimed(str(cue["text"]))]
-        kept = claims[:MOST_CLAIMS]
+        claims = [_claim(cue, sentence, self) for cue in self.cues for sentence in _find_claims(str(cue["text"]))]
+        kept = claims[:MAX_CLAIMS]
         return {"window": self.head.get("window", ""), "claims": kept, "clips": _clips(self, kept)}
 
 
-def prompt_of(lines: Sequence[Mapping[str, Any]]) -> Prompt:
+def parse_broadcast(lines: Sequence[Mapping[str, Any]]) -> BroadcastPrompt:
     """What the lines say of a broadcast."""
-    return Prompt(
+    return BroadcastPrompt(
         head=next((line for line in lines if "window" in line), {}),
         cues=tuple(line for line in lines if "cue" in line and "text" in line),
         memories=tuple(line for line in lines if "memory" in line and "text" in line),
     )
 
 
-def _claimed(text: str) -> Iterator[str]:
+def _find_claims(text: str) -> Iterator[str]:
     for found in _SENTENCE.finditer(text):
         sentence = found[0].strip()
         if len(sentence.split()) > 1 and (_NUMBER.search(sentence) or _SUPERLATIVE.search(sentence)):
             yield sentence
 
 
-def _claim(cue: Mapping[str, Any], sentence: str, prompt: Prompt) -> dict[str, Any]:
+def _claim(cue: Mapping[str, Any], sentence: str, prompt: BroadcastPrompt) -> dict[str, Any]:
     words = set(_WORD.findall(sentence.lower()))
     told = [
         line
@@ -72,11 +72,13 @@ def _claim(cue: Mapping[str, Any], sentence: str, prompt: Prompt) -> dict[str, A
         within = set(_WORD.findall(str(memory["text"]).lower()))
         for verdict, signs in VERDICTS:
             if within & signs:
-                return _said(cue, sentence, verdict, 0.9, [str(memory["memory"])])
-    return _said(cue, sentence, "unverified", 0.5, [])
+                return _make_claim(cue, sentence, verdict, 0.9, [str(memory["memory"])])
+    return _make_claim(cue, sentence, "unverified", 0.5, [])
 
 
-def _said(cue: Mapping[str, Any], sentence: str, verdict: str, confidence: float, sources: list[str]) -> dict[str, Any]:
+def _make_claim(
+    cue: Mapping[str, Any], sentence: str, verdict: str, confidence: float, sources: list[str]
+) -> dict[str, Any]:
     return {
         "quote": sentence,
         "cue": cue["cue"],
@@ -88,7 +90,7 @@ def _said(cue: Mapping[str, Any], sentence: str, verdict: str, confidence: float
     }
 
 
-def _clips(prompt: Prompt, claims: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _clips(prompt: BroadcastPrompt, claims: list[dict[str, Any]]) -> list[dict[str, Any]]:
     if not claims:
         return []
     first = next(at for at, cue in enumerate(prompt.cues) if cue["cue"] == claims[0]["cue"])

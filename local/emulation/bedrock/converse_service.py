@@ -17,9 +17,9 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from local import LOOPBACK
-from local.emulation.bedrock.broadcast_answers import prompt_of
-from local.emulation.bedrock.meeting_answers import meeting_of
-from local.emulation.bedrock.required_permissions import Guard
+from local.emulation.bedrock.broadcast_answers import parse_broadcast
+from local.emulation.bedrock.meeting_answers import parse_meeting
+from local.emulation.bedrock.required_permissions import ModelPermissions
 from local.emulation.request_validation import InvalidRequest, read_request
 from local.emulation.signed_http import AwsError, SignedRequest, serve_signed
 from local.http_server import HttpResponse
@@ -34,12 +34,12 @@ THROTTLED_TIMES = 2
 _PATH: Final = re.compile(r"/model/(?P<model>.+)/converse")
 
 
-def serve(guard: Guard | None = None) -> AbstractContextManager[int]:
+def serve(guard: ModelPermissions | None = None) -> AbstractContextManager[int]:
     """Serve while the block lasts, and yield the port. Without a guard, every caller may use every model."""
-    return serve_signed(_Service(guard).respond)
+    return serve_signed(_ConverseService(guard).respond)
 
 
-def lines_of(request: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def read_lines(request: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return the JSON objects in the request's last turn, each from a line of its own."""
     return list(_lines(request["messages"][-1]["content"]))
 
@@ -55,8 +55,8 @@ def _lines(content: list[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
                 yield value
 
 
-class _Service:
-    def __init__(self, guard: Guard | None) -> None:
+class _ConverseService:
+    def __init__(self, guard: ModelPermissions | None) -> None:
         self._guard = guard
         self._throttled: Counter[str] = Counter()
         """Number of refusals per transcript."""
@@ -78,8 +78,8 @@ class _Service:
         return HttpResponse(self._answer(model, request))
 
     def _answer(self, model: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        lines = lines_of(request)
-        prompt = meeting_of(lines) or prompt_of(lines)
+        lines = read_lines(request)
+        prompt = parse_meeting(lines) or parse_broadcast(lines)
         words = set(re.findall("[a-z]+", prompt.said.lower()))
         if THROTTLED in words and self._throttled[prompt.said] < THROTTLED_TIMES:
             self._throttled[prompt.said] += 1

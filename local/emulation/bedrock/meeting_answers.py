@@ -26,7 +26,7 @@ _NOT = re.compile(r"^(?:not|never|be)\b")
 
 
 @dataclass(frozen=True)
-class Meeting:
+class MeetingPrompt:
     """What a request holds of a meeting."""
 
     task: Mapping[str, Any]
@@ -46,12 +46,12 @@ class Meeting:
         return {**head, "summary": " ".join(self.summaries) if head["task"] == "combine" else _summary(self.spoken)}
 
 
-def meeting_of(lines: Sequence[Mapping[str, Any]]) -> Meeting | None:
+def parse_meeting(lines: Sequence[Mapping[str, Any]]) -> MeetingPrompt | None:
     """The meeting that the lines are about; none if they name no task."""
     task = next((line for line in reversed(lines) if "task" in line), None)
     if task is None:
         return None
-    return Meeting(
+    return MeetingPrompt(
         task=task,
         spoken=tuple(line for line in lines if "said" in line and "text" in line),
         summaries=tuple(str(line["text"]) for line in lines if "summaryOf" in line and "text" in line),
@@ -63,11 +63,11 @@ def _summary(spoken: Sequence[Mapping[str, Any]]) -> str:
         return "Nothing was said."
     speakers = list(dict.fromkeys(str(line["speaker"]) for line in spoken))
     first, longest = spoken[0], max(spoken, key=lambda line: len(str(line["text"])))
-    told = f"{', '.join(speakers)} spoke {len(spoken)} times. It began with: {_short(first)}"
-    return told if longest is first else f"{told} At most was said here: {_short(longest)}"
+    told = f"{', '.join(speakers)} spoke {len(spoken)} times. It began with: {_shorten(first)}"
+    return told if longest is first else f"{told} At most was said here: {_shorten(longest)}"
 
 
-def _short(line: Mapping[str, Any]) -> str:
+def _shorten(line: Mapping[str, Any]) -> str:
     return str(line["text"])[:QUOTED_CHARACTERS].strip()
 
 

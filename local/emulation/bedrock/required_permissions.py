@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from local.emulation.signed_http import Permissions, require
+from local.emulation.signed_http import Permissions, require_permission
 
 INVOKE = "bedrock:InvokeModel"
 PROFILE_KEY = "bedrock:InferenceProfileArn"
@@ -18,7 +18,7 @@ PROFILES = {"us": ("us-east-1", "us-east-2", "us-west-2")}
 
 
 @dataclass(frozen=True)
-class Guard:
+class ModelPermissions:
     """The account that the model is called in, and its permissions."""
 
     region: str
@@ -28,11 +28,11 @@ class Guard:
     def check(self, access_key: str, model: str, request: Mapping[str, Any]) -> None:
         """Raise AccessDeniedException unless the caller may send the request to the model."""
         for resource, context in self.resources(model):
-            require(self.permissions, access_key, INVOKE, resource, context)
+            require_permission(self.permissions, access_key, INVOKE, resource, context)
         if guardrail := request.get("guardrailConfig", {}).get("guardrailIdentifier"):
             name = str(guardrail).rpartition("/")[2]
             arn = f"arn:aws:bedrock:{self.region}:{self.account}:guardrail/{name}"
-            require(self.permissions, access_key, "bedrock:ApplyGuardrail", arn)
+            require_permission(self.permissions, access_key, "bedrock:ApplyGuardrail", arn)
 
     def resources(self, model: str) -> Iterator[tuple[str, Mapping[str, str]]]:
         """Return what the caller must be allowed to invoke, and in which context.

@@ -12,13 +12,13 @@ from typing import Any
 from ministack.core.responses import get_account_id
 from ministack.services import eventbridge, sns, sqs
 
-from local.emulation import reached, replace
-from local.emulation.iam.decision_log import CLOCK, SERVICE
-from local.emulation.iam.policy_evaluator import Request
-from local.emulation.iam.resource_policies import service_may
-from local.emulation.iam.role_trust import trusts
+from local.emulation import get_private, wrap_function
+from local.emulation.iam.decision_log import BY_SCHEDULE, BY_SERVICE
+from local.emulation.iam.policy_evaluator import AccessRequest
+from local.emulation.iam.resource_policies import policy_admits_service
+from local.emulation.iam.role_trust import role_trusts
 from local.emulation.iam.service_roles import ServiceRoles
-from local.emulation.lambda_.function_permissions import lets_in
+from local.emulation.lambda_.function_permissions import admits_service
 
 EVENTS, SCHEDULER = "events.amazonaws.com", "scheduler.amazonaws.com"
 ACTIONS = {
@@ -30,7 +30,7 @@ ACTIONS = {
 _log = logging.getLogger("targets")
 
 
-class Targets:
+class EventTargets:
     """The permission checks between the event bus and its targets."""
 
     def __init__(self, roles: ServiceRoles) -> None:
@@ -38,15 +38,15 @@ class Targets:
 
     def install(self) -> None:
         """Replace `eventbridge._invoke_target`, which the emulator's scheduler uses too."""
-        replace(eventbridge, "_invoke_target", self._invoke)
+        wrap_function(eventbridge, "_invoke_target", self._invoke)
 
     def _invoke(self, invoke: Any, target: Mapping[str, Any], event: Any, rule: Mapping[str, Any], *rest: Any) -> None:
-        if self._may(target, rule):
+        if self._is_allowed(target, rule):
             invoke(target, event, rule, *rest)
         else:
             _log.warning("%s may not call %s", rule["Arn"], target["Arn"])
 
-    def _may(self, target: Mapping[str, Any], rule: Mapping[str, Any]) -> bool:
+    def _is_allowed(self, target: Mapping[str, Any], rule: Mapping[str, Any]) -> bool:
         arn, source = str(target["Arn"]), str(rule["Arn"])
         service = arn.split(":")[2]
         scheduled = ":schedule/" in source
@@ -56,18 +56,20 @@ class Targets:
         principal = SCHEDULER if scheduled else EVENTS
         keys = {"aws:SourceArn": source, "aws:SourceAccount": get_account_id()}
         if role := target.get("RoleArn"):
-            by = CLOCK if scheduled else SERVICE
-            return trusts(role, principal, keys) and self._roles.may(role, ACTIONS[service], arn, by=by)
+            by = BY_SCHEDULE if scheduled else BY_SERVICE
+            return role_trusts(role, principal, keys) and self._roles.is_allowed(role, ACTIONS[service], arn, by=by)
         if service == "lambda":
-            return lets_in(arn.split(":")[6], arn, principal, keys)
+            return admits_service(arn.split(":")[6], arn, principal, keys)
         if service in {"sqs", "sns"}:
-            request = Request(ACTIONS[service], arn, {**keys, "aws:SecureTransport": "true"})
-            return service_may(_policy(service, arn), principal, request)
+            request = AccessRequest(ACTIONS[service], arn, {**keys, "aws:SecureTransport": "true"})
+            return policy_admits_service(_policy(service, arn), principal, request)
         return False
 
 
 def _policy(service: str, arn: str) -> Mapping[str, Any]:
     """Return the policy of a queue or topic. A target that does not exist admits nobody."""
-    holder = reached(sqs, "_queue_by_arn")(arn) if service == "sqs" else reached(sns, "_topic_by_arn_any_scope")(arn)
+    holder = (
+        get_private(sqs, "_queue_by_arn")(arn) if service == "sqs" else get_private(sns, "_topic_by_arn_any_scope")(arn)
+    )
     found: Mapping[str, Any] = json.loads((holder or {"attributes": {}})["attributes"].get("Policy") or "{}")
     return found

@@ -39,19 +39,19 @@ class SparkMissing(Exception):
     """Spark's environment has not been made."""
 
 
-class SessionEnded(Exception):
+class SparkSessionEnded(Exception):
     """The session's process is gone."""
 
 
 @dataclass(frozen=True)
-class Done:
+class SparkRunResult:
     """How a run ended."""
 
     counts: dict[str, Any]
     error: str = ""
 
 
-def environment(
+def spark_environment(
     scratch: Path,
     *,
     endpoint: str | None = None,
@@ -91,7 +91,7 @@ def environment(
     return given
 
 
-def run(
+def run_job(
     arguments: Sequence[str], variables: Mapping[str, str], script: Path = JOB
 ) -> "subprocess.CompletedProcess[str]":
     """One run, as Glue starts it: a fresh process that gets the script and its arguments."""
@@ -105,13 +105,13 @@ def run(
     )
 
 
-def arguments(manifest_uri: str, lake_uri: str, run_id: str, **others: object) -> list[str]:
+def job_arguments(manifest_uri: str, lake_uri: str, run_id: str, **others: object) -> list[str]:
     """The job's command line."""
     named = {"manifest_uri": manifest_uri, "lake_uri": lake_uri, "run_id": run_id, **others}
     return [part for name, value in named.items() for part in (f"--{name}", str(value))]
 
 
-class Session:
+class SparkChildSession:
     """A Spark session in a child process: answers one line of JSON for each that it is asked."""
 
     def __init__(self, variables: Mapping[str, str]) -> None:
@@ -137,10 +137,10 @@ class Session:
         self._log.seek(0)
         return self._log.read()
 
-    def run(self, argv: Sequence[str]) -> Done:
+    def run(self, argv: Sequence[str]) -> SparkRunResult:
         """One run of the job."""
         answer = self._ask({"do": "run", "argv": list(argv)})
-        return Done(answer.get("counts", {}), answer.get("error", ""))
+        return SparkRunResult(answer.get("counts", {}), answer.get("error", ""))
 
     def rows(self, lake_uri: str, *manifest_ids: str) -> list[dict[str, Any]]:
         """All rows that a reader sees, by way of the pointers: of all manifests or of some."""
@@ -176,11 +176,11 @@ class Session:
 
     def _ask(self, question: Mapping[str, object]) -> dict[str, Any]:
         if self._process.stdin is None or self._process.stdout is None:
-            raise SessionEnded("the session was never started")
+            raise SparkSessionEnded("the session was never started")
         self._process.stdin.write(json.dumps(question) + "\n")
         self._process.stdin.flush()
         line = self._process.stdout.readline()
         if not line:
-            raise SessionEnded(f"Spark's process ended:\n{self.log[-4000:]}")
+            raise SparkSessionEnded(f"Spark's process ended:\n{self.log[-4000:]}")
         answer: dict[str, Any] = json.loads(line)
         return answer

@@ -8,12 +8,12 @@ import threading
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from local.emulation.iam.policy_evaluator import Verdict
+from local.emulation.iam.policy_evaluator import AccessVerdict
 
 _FILE = "decisions.jsonl"
 """In the emulator's folder."""
-SERVICE = "service"
-CLOCK = "clock"
+BY_SERVICE = "service"
+BY_SCHEDULE = "clock"
 """Who decided on what a schedule did: when it does it is nobody's doing, so it proves no flow's need of a grant."""
 
 
@@ -24,7 +24,7 @@ class Decision:
     role: str
     action: str
     resource: str
-    verdict: Verdict
+    verdict: AccessVerdict
     by: str
     """Who decided: the emulator, the role's document (where the emulator is known to be wrong), or for a service."""
 
@@ -32,7 +32,7 @@ class Decision:
         return f"{self.role}: {self.action} on {self.resource}: {self.verdict}"
 
 
-class Recorder:
+class DecisionRecorder:
     """Writes decisions. Used from several threads."""
 
     def __init__(self, folder: Path) -> None:
@@ -47,15 +47,15 @@ class Recorder:
             file.write(line)
 
 
-def end(folder: Path) -> int:
+def log_size(folder: Path) -> int:
     """Where the record in an emulator's folder ends now, in bytes: what comes later is read from there."""
     return len(_whole_lines(folder, 0))
 
 
-def read(folder: Path, offset: int = 0) -> list[Decision]:
+def read_decisions(folder: Path, offset: int = 0) -> list[Decision]:
     """Every decision that was recorded in an emulator's folder after the first `offset` bytes."""
     lines = _whole_lines(folder, offset).splitlines()
-    return [Decision(**{**known, "verdict": Verdict(known["verdict"])}) for known in map(json.loads, lines)]
+    return [Decision(**{**known, "verdict": AccessVerdict(known["verdict"])}) for known in map(json.loads, lines)]
 
 
 def _whole_lines(folder: Path, offset: int) -> bytes:

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local.emulation.iam.decision_log import CLOCK, Decision
-from local.emulation.iam.policy_evaluator import Verdict, listed, matches_action, matches_resource
+from local.emulation.iam.decision_log import BY_SCHEDULE, Decision
+from local.emulation.iam.policy_evaluator import AccessVerdict, as_list, matches_action, matches_resource
 
 REVIEWED = Path(__file__).with_name("reviewed_grants.toml")
 
 
 @dataclass(frozen=True, order=True)
-class Granted:
+class RoleGrant:
     """One action on one resource."""
 
     role: str
@@ -40,14 +40,14 @@ class Granted:
 
 
 @dataclass(frozen=True)
-class Reviewed:
+class ReviewedGrant:
     """Grants that may go unused."""
 
     role: str
     actions: tuple[str, ...]
     reason: str
 
-    def covers(self, granted: Granted, prefix: str) -> bool:
+    def covers(self, granted: RoleGrant, prefix: str) -> bool:
         """Whether it speaks of this grant; `prefix` is what all names of the stack begin with."""
         return fnmatch.fnmatchcase(granted.role.removeprefix(prefix), self.role) and any(
             fnmatch.fnmatchcase(granted.action, action) for action in self.actions
@@ -55,14 +55,14 @@ class Reviewed:
 
 
 @dataclass(frozen=True)
-class Table:
+class GrantsTable:
     """What was found."""
 
-    used: tuple[Granted, ...]
-    reviewed: tuple[Granted, ...]
-    never_used: tuple[Granted, ...]
+    used: tuple[RoleGrant, ...]
+    reviewed: tuple[RoleGrant, ...]
+    never_used: tuple[RoleGrant, ...]
     not_granted: tuple[Decision, ...]
-    stale: tuple[Reviewed, ...]
+    stale: tuple[ReviewedGrant, ...]
     """Reviewed, and yet used or no longer granted."""
 
     def problems(self) -> list[str]:
@@ -80,47 +80,47 @@ class Table:
         ]
 
 
-def table(
-    granted: Iterable[Granted], decisions: Iterable[Decision], reviewed: Iterable[Reviewed], prefix: str
-) -> Table:
+def compare_grants(
+    granted: Iterable[RoleGrant], decisions: Iterable[Decision], reviewed: Iterable[ReviewedGrant], prefix: str
+) -> GrantsTable:
     """Holds grants against decisions."""
     grants, seen, excused = sorted(set(granted)), list(decisions), list(reviewed)
-    allowed = [one for one in seen if one.verdict is Verdict.ALLOW and one.by != CLOCK]
+    allowed = [one for one in seen if one.verdict is AccessVerdict.ALLOW and one.by != BY_SCHEDULE]
     used = [grant for grant in grants if any(grant.covers(one) for one in allowed)]
     rest = [grant for grant in grants if grant not in used]
     known = [grant for grant in rest if any(one.covers(grant, prefix) for one in excused)]
-    return Table(
+    return GrantsTable(
         used=tuple(used),
         reviewed=tuple(known),
         never_used=tuple(grant for grant in rest if grant not in known),
-        not_granted=tuple(dict.fromkeys(one for one in seen if one.verdict is not Verdict.ALLOW)),
+        not_granted=tuple(dict.fromkeys(one for one in seen if one.verdict is not AccessVerdict.ALLOW)),
         stale=tuple(one for one in excused if not any(one.covers(grant, prefix) for grant in known)),
     )
 
 
-def granted_by(role: str, document: Mapping[str, Any]) -> Iterator[Granted]:
+def document_grants(role: str, document: Mapping[str, Any]) -> Iterator[RoleGrant]:
     """Every single grant of one policy document."""
-    for statement in listed(document["Statement"]):
+    for statement in as_list(document["Statement"]):
         if statement["Effect"] == "Allow":
-            for action in listed(statement["Action"]):
-                for resource in listed(statement["Resource"]):
-                    yield Granted(role, action, resource)
+            for action in as_list(statement["Action"]):
+                for resource in as_list(statement["Resource"]):
+                    yield RoleGrant(role, action, resource)
 
 
-def granted_on(iam: Any, prefix: str) -> list[Granted]:
+def read_stack_grants(iam: Any, prefix: str) -> list[RoleGrant]:
     """What the stack's roles are granted, asked of the service itself."""
-    found: list[Granted] = []
+    found: list[RoleGrant] = []
     for page in iam.get_paginator("list_roles").paginate():
         for role in (one["RoleName"] for one in page["Roles"] if one["RoleName"].startswith(prefix)):
             for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
                 document = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
-                found += granted_by(role, document if isinstance(document, Mapping) else json.loads(document))
+                found += document_grants(role, document if isinstance(document, Mapping) else json.loads(document))
     return found
 
 
-def reviewed_grants() -> list[Reviewed]:
+def read_reviewed_grants() -> list[ReviewedGrant]:
     """The reviewed file."""
     return [
-        Reviewed(one["role"], tuple(one["actions"]), one["reason"])
+        ReviewedGrant(one["role"], tuple(one["actions"]), one["reason"])
         for one in tomllib.loads(REVIEWED.read_text(encoding="utf-8"))["unused"]
     ]

@@ -22,16 +22,16 @@ class NotEvaluable(ValueError):
     """A policy says something that is not modelled here: better no verdict than a wrong one."""
 
 
-def holds(operator: str, keys: Context, context: Context) -> bool:
+def operator_holds(operator: str, keys: Context, context: Context) -> bool:
     """Whether one operator's block holds: every key, with any of its values. Keys are in lower case on both sides."""
     quantifier, _, base = operator.rpartition(":")
     return all(
-        _key_holds(quantifier, base, [str(one) for one in _listed(wanted)], key, context)
+        _key_holds(quantifier, base, [str(one) for one in _as_list(wanted)], key, context)
         for key, wanted in keys.items()
     )
 
 
-def substituted(text: str, context: Context) -> str | None:
+def substitute_variables(text: str, context: Context) -> str | None:
     """A text with its policy variables replaced; none where one of them has no value, so that nothing matches."""
     missing = False
 
@@ -48,18 +48,18 @@ def substituted(text: str, context: Context) -> str | None:
 
 
 @lru_cache(PATTERNS_KEPT)
-def pattern(text: str) -> "re.Pattern[str]":
+def compile_pattern(text: str) -> "re.Pattern[str]":
     """A text with `*` and `?` as an expression; what came from a variable stands for itself."""
     parts = re.split(rf"({LITERAL}.|[*?])", text, flags=re.DOTALL)
     return re.compile("".join(WILDCARDS.get(part, re.escape(part.removeprefix(LITERAL))) for part in parts), re.DOTALL)
 
 
-def lowered(keys: Mapping[str, Any]) -> dict[str, Any]:
+def lower_case_keys(keys: Mapping[str, Any]) -> dict[str, Any]:
     """Condition keys are compared without regard to case."""
     return {name.lower(): value for name, value in keys.items()}
 
 
-def _listed(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
@@ -70,7 +70,7 @@ def _key_holds(quantifier: str, operator: str, wanted: list[str], key: str, cont
     compare = OPERATORS.get(operator)
     if compare is None:
         raise NotEvaluable(f"the condition operator {operator} is not known; known are {', '.join(sorted(OPERATORS))}")
-    values = [one for text in wanted if (one := substituted(text, context)) is not None]
+    values = [one for text in wanted if (one := substitute_variables(text, context)) is not None]
 
     def one_holds(value: str) -> bool:
         return any(compare(value, text) for text in values)
@@ -78,9 +78,9 @@ def _key_holds(quantifier: str, operator: str, wanted: list[str], key: str, cont
     match quantifier:
         case "ForAllValues":
             # A key that is not there has no value that could fail: AWS says to ask for `Null` beside it.
-            return all(one_holds(value) for value in _listed(known if known is not None else []))
+            return all(one_holds(value) for value in _as_list(known if known is not None else []))
         case "ForAnyValue":
-            return known is not None and any(one_holds(value) for value in _listed(known))
+            return known is not None and any(one_holds(value) for value in _as_list(known))
         case "":
             if isinstance(known, list):
                 raise NotEvaluable(f"{key} has several values: {operator} needs ForAllValues or ForAnyValue")
@@ -93,7 +93,7 @@ def _equal(value: str, wanted: str) -> bool:
 
 
 def _like(value: str, wanted: str) -> bool:
-    return pattern(wanted).fullmatch(value) is not None
+    return compile_pattern(wanted).fullmatch(value) is not None
 
 
 def _arn(value: str, wanted: str) -> bool:

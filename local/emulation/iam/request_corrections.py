@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
-from local.emulation.iam.policy_conditions import lowered
-from local.emulation.iam.policy_evaluator import Request
+from local.emulation.iam.policy_conditions import lower_case_keys
+from local.emulation.iam.policy_evaluator import AccessRequest
 
 Body = Mapping[str, Any]
 LEADING_KEYS = "dynamodb:leadingkeys"
@@ -20,31 +20,31 @@ AUTHORISED_AS = {
 }
 
 
-def corrected(
+def correct_request(
     action: str, resource: str, body: Body, documents: Sequence[Mapping[str, Any]], hash_keys: Sequence[str]
-) -> Request | None:
+) -> AccessRequest | None:
     """The request as IAM sees it, where the emulator is known to be wrong about it; none where it is not."""
     if action in AUTHORISED_AS:
-        return Request(AUTHORISED_AS[action], resource)
+        return AccessRequest(AUTHORISED_AS[action], resource)
     if action == "cloudwatch:PutMetricData":
         # The emulator does not know the namespace and denies.
-        return Request(action, resource, {"cloudwatch:namespace": str(body.get("Namespace", ""))})
+        return AccessRequest(action, resource, {"cloudwatch:namespace": str(body.get("Namespace", ""))})
     if action == "events:PutEvents":
         # The emulator does not know whose events they are and denies. Entries are judged one by one on AWS; here those
         # of several sources are none's.
         sources = {str(entry.get("Source", "")) for entry in body.get("Entries", ())}
-        return Request(action, resource, {"events:source": "\n".join(sorted(sources))})
-    if action.startswith("dynamodb:") and any(_asks_for(one, LEADING_KEYS) for one in documents):
+        return AccessRequest(action, resource, {"events:source": "\n".join(sorted(sources))})
+    if action.startswith("dynamodb:") and any(_has_condition_key(one, LEADING_KEYS) for one in documents):
         # The emulator ignores the condition and allows.
         keys = leading_keys(body, hash_keys)
-        return Request(action, resource, {LEADING_KEYS: keys} if keys else {})
+        return AccessRequest(action, resource, {LEADING_KEYS: keys} if keys else {})
     if any("${" in text for one in documents for text in _texts(one)):
         # The emulator takes a policy variable for its letters, and denies.
-        return Request(action, resource)
+        return AccessRequest(action, resource)
     return None
 
 
-def tagging(action: str, resource: str, body: Body) -> Request | None:
+def session_tagging(action: str, resource: str, body: Body) -> AccessRequest | None:
     """What whoever assumes a role with session tags must be allowed besides; the emulator asks the role's trust alone."""
     tags = {
         str(value): str(body.get(f"{name.removesuffix('.Key')}.Value", ""))
@@ -54,7 +54,7 @@ def tagging(action: str, resource: str, body: Body) -> Request | None:
     if action != "sts:AssumeRole" or not tags:
         return None
     named = {f"aws:RequestTag/{name}": value for name, value in tags.items()}
-    return Request("sts:TagSession", resource, {**named, "aws:TagKeys": sorted(tags)})
+    return AccessRequest("sts:TagSession", resource, {**named, "aws:TagKeys": sorted(tags)})
 
 
 def memory_resource(path: str, region: str, account: str) -> str | None:
@@ -96,10 +96,10 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(inner)
 
 
-def _asks_for(document: Mapping[str, Any], key: str) -> bool:
+def _has_condition_key(document: Mapping[str, Any], key: str) -> bool:
     statements = document.get("Statement", [])
     return any(
-        key in lowered(keys)
+        key in lower_case_keys(keys)
         for statement in (statements if isinstance(statements, list) else [statements])
         for keys in (statement.get("Condition") or {}).values()
     )

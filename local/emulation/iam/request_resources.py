@@ -5,7 +5,7 @@ from typing import Any
 
 from ministack.core import iam_actions
 
-from local.emulation import reached, replace
+from local.emulation import get_private, wrap_function
 from local.emulation.iam.request_corrections import job_resource, memory_resource
 
 AGENTCORE = "bedrock-agentcore"
@@ -13,8 +13,8 @@ AGENTCORE = "bedrock-agentcore"
 
 def install() -> None:
     """Replace `iam_actions.extract_resource_arn`, and add AgentCore to `iam_actions._BOTOCORE_SERVICE_MAP`."""
-    reached(iam_actions, "_BOTOCORE_SERVICE_MAP")[AGENTCORE] = [AGENTCORE, f"{AGENTCORE}-control"]
-    replace(iam_actions, "extract_resource_arn", _resource)
+    get_private(iam_actions, "_BOTOCORE_SERVICE_MAP")[AGENTCORE] = [AGENTCORE, f"{AGENTCORE}-control"]
+    wrap_function(iam_actions, "extract_resource_arn", _resource)
 
 
 def _resource(extract: Any, service: str, method: str, path: str, headers: Any, body: bytes, *rest: Any) -> str:

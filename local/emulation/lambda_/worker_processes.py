@@ -12,7 +12,7 @@ from ministack.core import lambda_runtime
 from ministack.core.lambda_runtime import Worker
 from ministack.services import lambda_svc
 
-from local.emulation import NotThere, reached, replace
+from local.emulation import PrivateNameMissing, get_private, wrap_function
 
 END = "\x1eend of the call"
 """Written to the log after each call, and when a process dies."""
@@ -31,14 +31,14 @@ PATIENCE_SECONDS = 0.25
 
 def install() -> None:
     """Replace two methods of `lambda_runtime.Worker`, its script, and `lambda_svc._execute_function_warm`."""
-    script = reached(lambda_runtime, "_PYTHON_WORKER_SCRIPT")
+    script = get_private(lambda_runtime, "_PYTHON_WORKER_SCRIPT")
     for before, after in EDITS.items():
         if script.count(before) != 1:
-            raise NotThere(lambda_runtime, "_PYTHON_WORKER_SCRIPT as it was")
+            raise PrivateNameMissing(lambda_runtime, "_PYTHON_WORKER_SCRIPT as it was")
         script = script.replace(before, after)
     lambda_runtime._PYTHON_WORKER_SCRIPT = script  # noqa: SLF001
-    read = reached(Worker, "_read_stderr")
-    reached(Worker, "_drain_stderr_bounded")
+    read = get_private(Worker, "_read_stderr")
+    get_private(Worker, "_drain_stderr_bounded")
 
     def read_to_the_end(self: Any) -> None:
         lines = self._stderr_queue  # this process's own: the next process gets another one
@@ -47,7 +47,7 @@ def install() -> None:
 
     Worker._read_stderr = read_to_the_end  # noqa: SLF001
     Worker._drain_stderr_bounded = _read_log  # noqa: SLF001
-    replace(lambda_svc, "_execute_function_warm", _execute)
+    wrap_function(lambda_svc, "_execute_function_warm", _execute)
 
 
 def _read_log(worker: Any, **_waits: float) -> str:

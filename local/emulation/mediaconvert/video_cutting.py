@@ -22,7 +22,7 @@ _LENGTH = re.compile(r"^#EXTINF:([0-9.]+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
-class Cut:
+class VideoCut:
     """What a job asks for."""
 
     input_bucket: str
@@ -57,7 +57,7 @@ class Cut:
         return int(self.video["CodecSettings"]["H264Settings"]["MaxBitrate"])
 
 
-def cut_of(request: Mapping[str, Any]) -> Cut:
+def parse_job(request: Mapping[str, Any]) -> VideoCut:
     """Read a job; raise ValueError unless it is of the one kind that the local MediaConvert does.
 
     That is one input, and one HLS group of one output with H.264 and AAC in exact segments.
@@ -73,7 +73,7 @@ def cut_of(request: Mapping[str, Any]) -> Cut:
     read, written = (uri.groupdict() for uri in uris if uri)
     prefix, slash, name = written["key"].rpartition("/")
     name = name or Path(read["key"]).stem
-    return Cut(
+    return VideoCut(
         input_bucket=read["bucket"],
         input_key=read["key"],
         output_bucket=written["bucket"],
@@ -98,7 +98,7 @@ def _end_seconds(clips: list[Mapping[str, str]]) -> int | None:
 
 
 @dataclass(frozen=True)
-class Segments:
+class VideoSegments:
     """The files that a cut made."""
 
     playlist: str
@@ -108,7 +108,7 @@ class Segments:
     duration_ms: int
 
 
-def cut_video(source: Path, folder: Path, cut: Cut) -> Segments:
+def cut_video(source: Path, folder: Path, cut: VideoCut) -> VideoSegments:
     """Cut a file into an empty folder; raise UnreadableMedia if it is no video."""
     playlist = folder / "playlist.m3u8"
     scale = (
@@ -129,7 +129,7 @@ def cut_video(source: Path, folder: Path, cut: Cut) -> Segments:
     if not playlist.exists():
         raise UnreadableMedia
     text = playlist.read_text(encoding="utf-8")
-    return Segments(
+    return VideoSegments(
         re.sub(rf"^{STEM}", f"{cut.segment_name}_", text, flags=re.MULTILINE),
         {f"{cut.segment_name}_{file.name.removeprefix(STEM)}": file for file in sorted(folder.glob(f"{STEM}*.ts"))},
         round(sum(float(length) for length in _LENGTH.findall(text)) * 1000),

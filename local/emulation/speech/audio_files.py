@@ -8,7 +8,7 @@ from typing import Final
 
 import imageio_ffmpeg
 
-from local.emulation.speech.tone_words import ANALYSED_RATE, Pause, Recogniser, Word
+from local.emulation.speech.tone_words import ANALYSED_RATE, Pause, Recogniser, SpokenWord
 
 ENVIRONMENT: Final = {"GCONV_PATH": os.devnull}
 """The wheel's ffmpeg is linked statically, and crashes on the machine's own character set tables. It looks for them as
@@ -51,14 +51,14 @@ def pcm_input(sample_rate: int, source: str = "pipe:0") -> tuple[str, ...]:
     return ("-f", "s16le", "-ar", str(sample_rate), "-ac", "1", "-i", source)
 
 
-def encoded(samples: bytes, sample_rate: int, encoding: str) -> bytes:
+def encode_audio(samples: bytes, sample_rate: int, encoding: str) -> bytes:
     """Encode 16-bit samples of one channel; `pcm` leaves them as they are."""
     if encoding == "pcm":
         return samples
     return run_ffmpeg(*pcm_input(sample_rate), *ENCODERS[encoding], "pipe:1", data=samples)
 
 
-def heard_in(path: Path, formats: Iterable[str]) -> list[Word | Pause]:
+def recognise_file(path: Path, formats: Iterable[str]) -> list[SpokenWord | Pause]:
     """Return the words and pauses of a file that must have one of these formats.
 
     Other formats are not opened, because some of them name further files, which would be this machine's.

@@ -60,7 +60,7 @@ _WORD_OF = {pair: word for word, pair in _PAIRS.items()}
 
 
 @dataclass(frozen=True)
-class Word:
+class SpokenWord:
     """A word, and when it was said: seconds since the beginning of the audio."""
 
     text: str
@@ -110,7 +110,7 @@ class Recogniser:
         self._quiet = 0
         self._spoken = False
 
-    def feed(self, pcm: bytes) -> Iterator[Word | Pause]:
+    def feed(self, pcm: bytes) -> Iterator[SpokenWord | Pause]:
         """What this piece completes."""
         data = self._rest + pcm
         size = 2 * self._frame
@@ -119,12 +119,12 @@ class Recogniser:
         for start in range(0, whole, size):
             yield from self._hear(data[start : start + size])
 
-    def finish(self) -> Iterator[Word]:
+    def finish(self) -> Iterator[SpokenWord]:
         """What the end of the audio completes."""
         yield from self._completed()
         self._word, self._run = None, 0
 
-    def _hear(self, frame: bytes) -> Iterator[Word | Pause]:
+    def _hear(self, frame: bytes) -> Iterator[SpokenWord | Pause]:
         samples = array("h", frame)[:: self._step]
         energy = sum(map(mul, samples, samples))
         loud = math.sqrt(energy / len(samples)) > _SILENCE
@@ -143,11 +143,11 @@ class Recogniser:
             self._spoken = False
             yield Pause(self._seconds(self._frames))
 
-    def _completed(self) -> Iterator[Word]:
+    def _completed(self) -> Iterator[SpokenWord]:
         if self._word is not None and self._run >= FRAMES_OF_A_WORD:
             self._spoken = True
             [(pitch, _)] = self._pitches.most_common(1)
-            yield Word(self._word, self._seconds(self._frames - self._run), self._seconds(self._frames), pitch)
+            yield SpokenWord(self._word, self._seconds(self._frames - self._run), self._seconds(self._frames), pitch)
 
     def _seconds(self, frames: int) -> float:
         return round(frames * self._frame / self._rate, 3)

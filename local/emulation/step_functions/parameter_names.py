@@ -20,46 +20,46 @@ class UnknownField(ValueError):
     """A parameter that the API does not have."""
 
 
-def pascal(name: str) -> str:
+def to_pascal_case(name: str) -> str:
     """A member's name: `jobQueue` → `JobQueue`, `DBClusterArn` → `DbClusterArn`."""
     lowered = _ACRONYM.sub(lambda found: found[0].capitalize(), name)
     return lowered[:1].upper() + lowered[1:]
 
 
-def to_api(given: Any, shape: Shape | None, path: str) -> Any:
+def to_api_parameters(given: Any, shape: Shape | None, path: str) -> Any:
     """What a state gives, as the API takes it."""
     if given is None or shape is None:
         return given
     match shape:
         case StructureShape() if isinstance(given, Mapping):
-            members = {pascal(name): name for name in shape.members}
+            members = {to_pascal_case(name): name for name in shape.members}
             found = {}
             for key, value in given.items():
                 if key not in members:
                     raise UnknownField(f"The field '{key}' is not supported by Step Functions at {path}")
-                found[members[key]] = to_api(value, shape.members[members[key]], f"{path}.{key}")
+                found[members[key]] = to_api_parameters(value, shape.members[members[key]], f"{path}.{key}")
             return found
         case ListShape() if isinstance(given, list):
-            return [to_api(one, shape.member, f"{path}[{index}]") for index, one in enumerate(given)]
+            return [to_api_parameters(one, shape.member, f"{path}[{index}]") for index, one in enumerate(given)]
         case MapShape() if isinstance(given, Mapping):
-            return {key: to_api(one, shape.value, f"{path}.{key}") for key, one in given.items()}
+            return {key: to_api_parameters(one, shape.value, f"{path}.{key}") for key, one in given.items()}
     # Step Functions takes numbers for texts, as JSON has them.
     return str(given) if shape.type_name == "string" and isinstance(given, int | float) else given
 
 
-def to_states(answered: Any, shape: Shape | None) -> Any:
+def to_state_result(answered: Any, shape: Shape | None) -> Any:
     """What an API answered, as a state gets it. What nobody answered is left out."""
     match shape:
         case StructureShape() if isinstance(answered, Mapping):
             return {
-                pascal(name): to_states(value, shape.members[name])
+                to_pascal_case(name): to_state_result(value, shape.members[name])
                 for name, value in answered.items()
                 if name in shape.members and value is not None
             }
         case ListShape() if isinstance(answered, list):
-            return [to_states(one, shape.member) for one in answered]
+            return [to_state_result(one, shape.member) for one in answered]
         case MapShape() if isinstance(answered, Mapping):
-            return {key: to_states(one, shape.value) for key, one in answered.items()}
+            return {key: to_state_result(one, shape.value) for key, one in answered.items()}
     if isinstance(answered, datetime):
         return answered.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return answered
@@ -75,4 +75,4 @@ def error_name(operation: OperationModel, code: str) -> str:
     prefix = service_prefix(operation.service_model)
     known = {str(shape.metadata.get("error", {}).get("code", shape.name)) for shape in operation.error_shapes}
     known |= {shape.name for shape in operation.error_shapes}
-    return f"{prefix}.{pascal(code if code in known else prefix).removesuffix(SUFFIX)}{SUFFIX}"
+    return f"{prefix}.{to_pascal_case(code if code in known else prefix).removesuffix(SUFFIX)}{SUFFIX}"

@@ -34,7 +34,7 @@ _OPTIONAL = {
 }
 
 
-class BadRequest(Exception):
+class InvalidStreamRequest(Exception):
     """A stream that opens, and then says no more than this."""
 
 
@@ -47,7 +47,7 @@ class StreamSettings:
     stabilised: bool
 
 
-def refusal_of(address: str, now: datetime) -> HTTPStatus | None:
+def find_refusal(address: str, now: datetime) -> HTTPStatus | None:
     """Return the status that the handshake is refused with, or None if the stream opens."""
     parts = urlsplit(address)
     if parts.path != PATH:
@@ -61,15 +61,15 @@ def refusal_of(address: str, now: datetime) -> HTTPStatus | None:
     return None if is_in_time and expires <= MAX_EXPIRES_SECONDS else HTTPStatus.FORBIDDEN
 
 
-def settings_of(address: str) -> StreamSettings:
+def parse_settings(address: str) -> StreamSettings:
     """Return what the stream is opened for; raise BadRequest if Transcribe would not serve it."""
     query = dict(parse_qsl(urlsplit(address).query))
     known = {**_SIGNATURE, **_REQUIRED, **_OPTIONAL}
     if query.keys() - known.keys() or _REQUIRED.keys() - query.keys():
-        raise BadRequest("A parameter of the request is missing or unknown.")
+        raise InvalidStreamRequest("A parameter of the request is missing or unknown.")
     if not all(re.fullmatch(known[name], value) for name, value in query.items()):
-        raise BadRequest("A parameter of the request is not valid.")
+        raise InvalidStreamRequest("A parameter of the request is not valid.")
     stabilised = query.get("enable-partial-results-stabilization") == "true"
     if "partial-results-stability" in query and not stabilised:
-        raise BadRequest("A stability was given, but stabilisation is not enabled.")
+        raise InvalidStreamRequest("A stability was given, but stabilisation is not enabled.")
     return StreamSettings(query["media-encoding"], int(query["sample-rate"]), stabilised)

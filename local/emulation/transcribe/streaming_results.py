@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator
 from enum import StrEnum
 
 from handlers.transcription.audio_processor.transcribe_stream.event_stream import encode
-from local.emulation.speech.tone_words import Pause, Word
+from local.emulation.speech.tone_words import Pause, SpokenWord
 
 REWORDED = "well,"
 """Beginning of a repeated final result."""
 
 
-class Fault(StrEnum):
+class StreamFault(StrEnum):
     """Words that make a stream fail."""
 
     THROTTLED = "throttled"
@@ -40,14 +40,14 @@ class StreamFailed(Exception):
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
-        self.frame = exception(kind, message)
+        self.frame = exception_frame(kind, message)
 
 
 class ConnectionDropped(Exception):
     """The connection breaks off."""
 
 
-class Captions:
+class StreamResults:
     """The results of one stream."""
 
     def __init__(self, *, stabilised: bool, new_id: Callable[[], str]) -> None:
@@ -56,40 +56,42 @@ class Captions:
         self._new_id = new_id
         self._begin()
 
-    def hear(self, heard: Word | Pause) -> Iterator[bytes]:
+    def add(self, heard: SpokenWord | Pause) -> Iterator[bytes]:
         """Yield the frames to send at once."""
         if isinstance(heard, Pause):
             yield from self.end()
             return
-        fault = next((one for one in Fault if one == heard.text and (self._stabilised or one is Fault.BROKEN)), None)
+        fault = next(
+            (one for one in StreamFault if one == heard.text and (self._stabilised or one is StreamFault.BROKEN)), None
+        )
         self._words.append(heard)
         match fault:
-            case Fault.THROTTLED:
+            case StreamFault.THROTTLED:
                 raise StreamFailed("LimitExceededException", "You have too many streams at once.")
-            case Fault.BROKEN:
+            case StreamFault.BROKEN:
                 raise StreamFailed("InternalFailureException", "A problem occurred while processing the audio.")
-            case Fault.DROPPED:
+            case StreamFault.DROPPED:
                 raise ConnectionDropped
-            case Fault.MALFORMED:
+            case StreamFault.MALFORMED:
                 frame = self._result(self._written(), partial=True)
                 yield frame[:-1] + bytes([frame[-1] ^ 0xFF])
             case _:
                 self._faults.add(fault)
-                self._flagging = self._flagging and fault is not Fault.UNFLAGGED
+                self._flagging = self._flagging and fault is not StreamFault.UNFLAGGED
                 yield self._result(self._written(), partial=True)
 
     def end(self) -> Iterator[bytes]:
         """The final result of what has been said, if anything has."""
-        if self._words and Fault.ENDLESS not in self._faults:
+        if self._words and StreamFault.ENDLESS not in self._faults:
             yield self._result(self._written(), partial=False)
-            if Fault.REPEATING in self._faults:
+            if StreamFault.REPEATING in self._faults:
                 yield self._result([REWORDED.capitalize(), *(word.text for word in self._words)], partial=False)
         self._begin()
 
     def _begin(self) -> None:
         self._id = self._new_id()
-        self._words: list[Word] = []
-        self._faults: set[Fault | None] = set()
+        self._words: list[SpokenWord] = []
+        self._faults: set[StreamFault | None] = set()
 
     def _written(self) -> list[str]:
         first, *rest = (word.text for word in self._words)
@@ -103,7 +105,7 @@ class Captions:
         ]
         if not partial:
             items.append({**self._item(".", heard[-1].end, heard[-1].end, stable=True), "Type": "punctuation"})
-        return event(
+        return event_frame(
             {
                 "Alternatives": [{"Items": items, "Transcript": " ".join(written) + ("" if partial else ".")}],
                 "ChannelId": "ch_0",
@@ -125,12 +127,12 @@ class Captions:
         }
 
 
-def event(*results: dict[str, object]) -> bytes:
+def event_frame(*results: dict[str, object]) -> bytes:
     """A transcript event's frame."""
     return _frame("event", "TranscriptEvent", {"Transcript": {"Results": list(results)}})
 
 
-def exception(kind: str, message: str) -> bytes:
+def exception_frame(kind: str, message: str) -> bytes:
     """An exception's frame."""
     return _frame("exception", kind, {"Message": message})
 

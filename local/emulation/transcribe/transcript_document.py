@@ -8,17 +8,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from local.emulation.speech.tone_words import Pause, Word
+from local.emulation.speech.tone_words import Pause, SpokenWord
 
 CONFIDENCE = "0.998"
 
 
 @dataclass
-class Segment:
+class SpeakerSegment:
     """What one speaker says in one go."""
 
     speaker: str
-    words: list[Word] = field(default_factory=list)
+    words: list[SpokenWord] = field(default_factory=list)
 
     @property
     def text(self) -> str:
@@ -27,9 +27,9 @@ class Segment:
         return f"{' '.join([first.capitalize(), *rest])}."
 
 
-def segments(heard: Iterable[Word | Pause], most: int) -> list[Segment]:
+def make_segments(heard: Iterable[SpokenWord | Pause], most: int) -> list[SpeakerSegment]:
     """What was said, in its order; of more voices than `most`, the last ones count as one."""
-    found: list[Segment] = []
+    found: list[SpeakerSegment] = []
     voices: list[int | None] = []
     begun = False
     for one in heard:
@@ -40,13 +40,13 @@ def segments(heard: Iterable[Word | Pause], most: int) -> list[Segment]:
             voices.append(one.pitch)
         speaker = f"spk_{min(voices.index(one.pitch), max(most, 1) - 1)}"
         if not begun or found[-1].speaker != speaker:
-            found.append(Segment(speaker))
+            found.append(SpeakerSegment(speaker))
             begun = True
         found[-1].words.append(one)
     return found
 
 
-def document(name: str, account: str, said: list[Segment], *, labelled: bool) -> dict[str, Any]:
+def make_document(name: str, account: str, said: list[SpeakerSegment], *, labelled: bool) -> dict[str, Any]:
     """The whole of it; who speaks is in it where somebody asked."""
     items: list[dict[str, Any]] = []
     for segment in said:
@@ -61,7 +61,7 @@ def document(name: str, account: str, said: list[Segment], *, labelled: bool) ->
     return {"jobName": name, "accountId": account, "status": "COMPLETED", "results": results}
 
 
-def _items(segment: Segment, first: int, *, labelled: bool) -> list[dict[str, Any]]:
+def _items(segment: SpeakerSegment, first: int, *, labelled: bool) -> list[dict[str, Any]]:
     label = {"speaker_label": segment.speaker} if labelled else {}
     written = segment.text.removesuffix(".").split()
     spoken = [
@@ -79,7 +79,7 @@ def _items(segment: Segment, first: int, *, labelled: bool) -> list[dict[str, An
     return [*spoken, {"id": first + len(spoken), "type": "punctuation", **stop, **label}]
 
 
-def _labels(segment: Segment) -> dict[str, Any]:
+def _labels(segment: SpeakerSegment) -> dict[str, Any]:
     own = {"speaker_label": segment.speaker}
     return {
         "start_time": _time(segment.words[0].start),

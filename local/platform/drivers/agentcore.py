@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from local.platform.drivers.model import Call, Driver, Known, Made, answered, made
+from local.platform.drivers.model import ComputedValue, Driver, DriverCall, ResourceValues, computed_from, from_response
 from local.preview.property_values import UNKNOWN
 
 MEMBERS = {"SEMANTIC": "semanticMemoryStrategy", "SUMMARIZATION": "summaryMemoryStrategy"}
@@ -10,23 +10,23 @@ MEMBERS = {"SEMANTIC": "semanticMemoryStrategy", "SUMMARIZATION": "summaryMemory
 WAYS = {"eventExpiryDuration": "eventExpiryDuration", "description": "description"}
 
 
-@made("type", "name", "namespaceTemplates", "description")
+@computed_from("type", "name", "namespaceTemplates", "description")
 def added(kind: str, name: str, namespaces: list[str], description: str | None) -> list[Any]:
     """The one strategy that is added."""
     described = {} if description is None else {"description": description}
     return [{MEMBERS[kind]: {"name": name, "namespaceTemplates": namespaces, **described}}]
 
 
-def _modified(known: Known) -> list[Any]:
+def _modified(known: ResourceValues) -> list[Any]:
     parts = {name: known[name] for name in ("namespaceTemplates", "description")}
     return [{"memoryStrategyId": known["id"], **{name: one for name, one in parts.items() if one is not None}}]
 
 
-def _deleted(known: Known) -> list[Any]:
+def _deleted(known: ResourceValues) -> list[Any]:
     return [{"memoryStrategyId": known["id"]}]
 
 
-def _strategy_id(known: Known) -> Any:
+def _strategy_id(known: ResourceValues) -> Any:
     """Of all that the memory has now, the one that has the name."""
     all_of_it = known.answers.get("UpdateMemory", {}).get("memory", {}).get("strategies", [])
     return next((one["strategyId"] for one in all_of_it if one["name"] == known["name"]), UNKNOWN)
@@ -37,29 +37,34 @@ DRIVERS = (
         type="aws:bedrock/agentcoreMemory:AgentcoreMemory",
         service="bedrock-agentcore-control",
         # The emulator cannot change a memory's tags: with others, it is made anew.
-        create=(Call("CreateMemory", {"name": "name", "tags": "tags", **WAYS}),),
-        update=(Call("UpdateMemory", {"memoryId": "id", **WAYS}),),
-        delete=(Call("DeleteMemory", {"memoryId": "id"}),),
-        id=answered("CreateMemory", "memory.id"),
-        outputs={"arn": answered("CreateMemory", "memory.arn")},
+        create=(DriverCall("CreateMemory", {"name": "name", "tags": "tags", **WAYS}),),
+        update=(DriverCall("UpdateMemory", {"memoryId": "id", **WAYS}),),
+        delete=(DriverCall("DeleteMemory", {"memoryId": "id"}),),
+        id=from_response("CreateMemory", "memory.id"),
+        outputs={"arn": from_response("CreateMemory", "memory.arn")},
     ),
     Driver(
         type="aws:bedrock/agentcoreMemoryStrategy:AgentcoreMemoryStrategy",
         service="bedrock-agentcore-control",
-        create=(Call("UpdateMemory", {"memoryId": "memoryId", "memoryStrategies.addMemoryStrategies": added}),),
+        create=(DriverCall("UpdateMemory", {"memoryId": "memoryId", "memoryStrategies.addMemoryStrategies": added}),),
         update=(
-            Call(
+            DriverCall(
                 "UpdateMemory",
                 {
                     "memoryId": "memoryId",
-                    "memoryStrategies.modifyMemoryStrategies": Made(_modified, ("namespaceTemplates", "description")),
+                    "memoryStrategies.modifyMemoryStrategies": ComputedValue(
+                        _modified, ("namespaceTemplates", "description")
+                    ),
                 },
             ),
         ),
         delete=(
-            Call("UpdateMemory", {"memoryId": "memoryId", "memoryStrategies.deleteMemoryStrategies": Made(_deleted)}),
+            DriverCall(
+                "UpdateMemory",
+                {"memoryId": "memoryId", "memoryStrategies.deleteMemoryStrategies": ComputedValue(_deleted)},
+            ),
         ),
-        id=Made(_strategy_id),
-        outputs={"memoryStrategyId": Made(_strategy_id)},
+        id=ComputedValue(_strategy_id),
+        outputs={"memoryStrategyId": ComputedValue(_strategy_id)},
     ),
 )

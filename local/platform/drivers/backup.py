@@ -1,6 +1,6 @@
 """Backup vaults, plans and what they select."""
 
-from local.platform.drivers.model import Call, Driver, Known, Made, RecordedOnly, answered
+from local.platform.drivers.model import ComputedValue, Driver, DriverCall, RecordedOnly, ResourceValues, from_response
 
 PLAN_RENAMES = {
     "schedule": "ScheduleExpression",
@@ -13,7 +13,7 @@ PLAN_RENAMES = {
 SELECTION_RENAMES = {"type": "ConditionType", "key": "ConditionKey", "value": "ConditionValue"}
 
 
-def _selection_id(known: Known) -> str:
+def _selection_id(known: ResourceValues) -> str:
     return str(known["id"])
 
 
@@ -21,38 +21,38 @@ DRIVERS = (
     Driver(
         type="aws:backup/vault:Vault",
         service="backup",
-        create=(Call("CreateBackupVault", {"BackupVaultName": "name", "BackupVaultTags": "tags"}),),
-        delete=(Call("DeleteBackupVault", {"BackupVaultName": "name"}),),
+        create=(DriverCall("CreateBackupVault", {"BackupVaultName": "name", "BackupVaultTags": "tags"}),),
+        delete=(DriverCall("DeleteBackupVault", {"BackupVaultName": "name"}),),
         id="name",
-        outputs={"arn": answered("CreateBackupVault", "BackupVaultArn")},
+        outputs={"arn": from_response("CreateBackupVault", "BackupVaultArn")},
         ignored={"forceDestroy": "not a trait of the vault: it says what a removal may do"},
     ),
     Driver(
         type="aws:backup/plan:Plan",
         service="backup",
         create=(
-            Call(
+            DriverCall(
                 "CreateBackupPlan",
                 {"BackupPlan.BackupPlanName": "name", "BackupPlan.Rules": "rules", "BackupPlanTags": "tags"},
                 renames=PLAN_RENAMES,
             ),
         ),
         update=(
-            Call(
+            DriverCall(
                 "UpdateBackupPlan",
                 {"BackupPlanId": "id", "BackupPlan.BackupPlanName": "name", "BackupPlan.Rules": "rules"},
                 renames=PLAN_RENAMES,
             ),
         ),
-        delete=(Call("DeleteBackupPlan", {"BackupPlanId": "id"}),),
-        id=answered("CreateBackupPlan", "BackupPlanId"),
-        outputs={"arn": answered("CreateBackupPlan", "BackupPlanArn")},
+        delete=(DriverCall("DeleteBackupPlan", {"BackupPlanId": "id"}),),
+        id=from_response("CreateBackupPlan", "BackupPlanId"),
+        outputs={"arn": from_response("CreateBackupPlan", "BackupPlanArn")},
     ),
     Driver(
         type="aws:backup/selection:Selection",
         service="backup",
         create=(
-            Call(
+            DriverCall(
                 "CreateBackupSelection",
                 {
                     "BackupPlanId": "planId",
@@ -63,8 +63,12 @@ DRIVERS = (
                 renames=SELECTION_RENAMES,
             ),
         ),
-        delete=(Call("DeleteBackupSelection", {"BackupPlanId": "planId", "SelectionId": Made(_selection_id)}),),
-        id=answered("CreateBackupSelection", "SelectionId"),
+        delete=(
+            DriverCall(
+                "DeleteBackupSelection", {"BackupPlanId": "planId", "SelectionId": ComputedValue(_selection_id)}
+            ),
+        ),
+        id=from_response("CreateBackupSelection", "SelectionId"),
     ),
 )
 
@@ -74,7 +78,7 @@ RECORDED = (
         service="backup",
         reason="the emulator's Backup knows no settings of a region",
         create=(
-            Call(
+            DriverCall(
                 "UpdateRegionSettings",
                 {
                     "ResourceTypeOptInPreference": "resourceTypeOptInPreference",

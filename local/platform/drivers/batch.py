@@ -3,7 +3,16 @@
 import json
 from typing import Any
 
-from local.platform.drivers.model import Call, Driver, Known, Made, answered, const, made, named
+from local.platform.drivers.model import (
+    ComputedValue,
+    Driver,
+    DriverCall,
+    ResourceValues,
+    computed_from,
+    constant,
+    from_response,
+    name_or_prefixed,
+)
 from local.preview.property_values import UNKNOWN
 
 ENVIRONMENT = {
@@ -20,23 +29,23 @@ QUEUE = {
 }
 
 
-@made("containerProperties")
+@computed_from("containerProperties")
 def container(text: str) -> Any:
     """A container, which the provider takes as a text."""
     return json.loads(text)
 
 
-def _without_revision(known: Known) -> Any:
+def _without_revision(known: ResourceValues) -> Any:
     arn = known.answers.get("RegisterJobDefinition", {}).get("jobDefinitionArn")
     return UNKNOWN if arn is None else arn.rpartition(":")[0]
 
 
-def _one_before(known: Known) -> Any:
+def _one_before(known: ResourceValues) -> Any:
     revision = int(known.answers["RegisterJobDefinition"]["revision"])
     return f"{known['name']}:{revision - 1}"
 
 
-REGISTER = Call(
+REGISTER = DriverCall(
     "RegisterJobDefinition",
     {
         "jobDefinitionName": "name",
@@ -57,34 +66,34 @@ DRIVERS = (
         type="aws:batch/computeEnvironment:ComputeEnvironment",
         service="batch",
         create=(
-            Call(
+            DriverCall(
                 "CreateComputeEnvironment",
-                {"computeEnvironmentName": named, "type": "type", **ENVIRONMENT, "tags": "tags"},
+                {"computeEnvironmentName": name_or_prefixed, "type": "type", **ENVIRONMENT, "tags": "tags"},
             ),
         ),
-        update=(Call("UpdateComputeEnvironment", {"computeEnvironment": "id", **ENVIRONMENT}),),
+        update=(DriverCall("UpdateComputeEnvironment", {"computeEnvironment": "id", **ENVIRONMENT}),),
         # One that takes jobs cannot be deleted.
         delete=(
-            Call("UpdateComputeEnvironment", {"computeEnvironment": "id", "state": const("DISABLED")}),
-            Call("DeleteComputeEnvironment", {"computeEnvironment": "id"}),
+            DriverCall("UpdateComputeEnvironment", {"computeEnvironment": "id", "state": constant("DISABLED")}),
+            DriverCall("DeleteComputeEnvironment", {"computeEnvironment": "id"}),
         ),
-        id=answered("CreateComputeEnvironment", "computeEnvironmentName"),
+        id=from_response("CreateComputeEnvironment", "computeEnvironmentName"),
         outputs={
-            "name": answered("CreateComputeEnvironment", "computeEnvironmentName"),
-            "arn": answered("CreateComputeEnvironment", "computeEnvironmentArn"),
+            "name": from_response("CreateComputeEnvironment", "computeEnvironmentName"),
+            "arn": from_response("CreateComputeEnvironment", "computeEnvironmentArn"),
         },
     ),
     Driver(
         type="aws:batch/jobQueue:JobQueue",
         service="batch",
-        create=(Call("CreateJobQueue", {"jobQueueName": "name", **QUEUE, "tags": "tags"}),),
-        update=(Call("UpdateJobQueue", {"jobQueue": "id", **QUEUE}),),
+        create=(DriverCall("CreateJobQueue", {"jobQueueName": "name", **QUEUE, "tags": "tags"}),),
+        update=(DriverCall("UpdateJobQueue", {"jobQueue": "id", **QUEUE}),),
         delete=(
-            Call("UpdateJobQueue", {"jobQueue": "id", "state": const("DISABLED")}),
-            Call("DeleteJobQueue", {"jobQueue": "id"}),
+            DriverCall("UpdateJobQueue", {"jobQueue": "id", "state": constant("DISABLED")}),
+            DriverCall("DeleteJobQueue", {"jobQueue": "id"}),
         ),
-        id=answered("CreateJobQueue", "jobQueueArn"),
-        outputs={"arn": answered("CreateJobQueue", "jobQueueArn")},
+        id=from_response("CreateJobQueue", "jobQueueArn"),
+        outputs={"arn": from_response("CreateJobQueue", "jobQueueArn")},
     ),
     Driver(
         type="aws:batch/jobDefinition:JobDefinition",
@@ -93,16 +102,20 @@ DRIVERS = (
         # A change is a new revision; the one before is taken out of use then, which is the provider's default.
         update=(
             REGISTER,
-            Call("DeregisterJobDefinition", {"jobDefinition": Made(_one_before)}, after=("RegisterJobDefinition",)),
+            DriverCall(
+                "DeregisterJobDefinition",
+                {"jobDefinition": ComputedValue(_one_before)},
+                after=("RegisterJobDefinition",),
+            ),
         ),
-        delete=(Call("DeregisterJobDefinition", {"jobDefinition": "arn"}),),
-        id=answered("RegisterJobDefinition", "jobDefinitionArn"),
+        delete=(DriverCall("DeregisterJobDefinition", {"jobDefinition": "arn"}),),
+        id=from_response("RegisterJobDefinition", "jobDefinitionArn"),
         outputs={
-            "arn": answered("RegisterJobDefinition", "jobDefinitionArn"),
-            "arnPrefix": Made(_without_revision),
-            "revision": answered("RegisterJobDefinition", "revision"),
+            "arn": from_response("RegisterJobDefinition", "jobDefinitionArn"),
+            "arnPrefix": ComputedValue(_without_revision),
+            "revision": from_response("RegisterJobDefinition", "revision"),
         },
-        renewed=("arn", "revision"),
+        changed_by_update=("arn", "revision"),
         ignored={"deregisterOnNewRevision": "the revision before is always taken out of use here"},
     ),
 )

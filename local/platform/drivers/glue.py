@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from local.platform.drivers.model import Call, Driver, Known, Made, made
+from local.platform.drivers.model import ComputedValue, Driver, DriverCall, ResourceValues, computed_from
 
 JOB = {
     "Description": "description",
@@ -32,7 +32,7 @@ TABLE_INPUT = {
 TABLE_RENAMES = {"serDeInfo": "SerdeInfo"}
 
 
-@made("encryptionConfiguration")
+@computed_from("encryptionConfiguration")
 def encryption(given: dict[str, Any]) -> dict[str, Any]:
     """S3's setting is a list of one."""
     return {
@@ -42,7 +42,7 @@ def encryption(given: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@made("name", "connectionType", "connectionProperties", "physicalConnectionRequirements")
+@computed_from("name", "connectionType", "connectionProperties", "physicalConnectionRequirements")
 def connection(name: str, kind: str, properties: dict[str, str] | None, place: dict[str, Any]) -> dict[str, Any]:
     """A connection, whose groups the service calls by another name."""
     return {
@@ -57,11 +57,11 @@ def connection(name: str, kind: str, properties: dict[str, str] | None, place: d
     }
 
 
-def _table_id(known: Known) -> str:
+def _table_id(known: ResourceValues) -> str:
     return f"{known['databaseName']}:{known['name']}"
 
 
-@made("configuration")
+@computed_from("configuration")
 def work_group(given: dict[str, Any]) -> dict[str, Any]:
     """The configuration, with the service's own names where they differ from the provider's."""
     return {
@@ -76,52 +76,54 @@ DRIVERS = (
     Driver(
         type="aws:glue/job:Job",
         service="glue",
-        create=(Call("CreateJob", {"Name": "name", **JOB, "Tags": "tags"}),),
+        create=(DriverCall("CreateJob", {"Name": "name", **JOB, "Tags": "tags"}),),
         update=(
-            Call("UpdateJob", {"JobName": "name", **{f"JobUpdate.{name}": source for name, source in JOB.items()}}),
+            DriverCall(
+                "UpdateJob", {"JobName": "name", **{f"JobUpdate.{name}": source for name, source in JOB.items()}}
+            ),
         ),
-        delete=(Call("DeleteJob", {"JobName": "name"}),),
+        delete=(DriverCall("DeleteJob", {"JobName": "name"}),),
         id="name",
     ),
     Driver(
         type="aws:glue/connection:Connection",
         service="glue",
-        create=(Call("CreateConnection", {"ConnectionInput": connection, "Tags": "tags"}),),
-        delete=(Call("DeleteConnection", {"ConnectionName": "name"}),),
+        create=(DriverCall("CreateConnection", {"ConnectionInput": connection, "Tags": "tags"}),),
+        delete=(DriverCall("DeleteConnection", {"ConnectionName": "name"}),),
         id="name",
     ),
     Driver(
         type="aws:glue/securityConfiguration:SecurityConfiguration",
         service="glue",
-        create=(Call("CreateSecurityConfiguration", {"Name": "name", "EncryptionConfiguration": encryption}),),
-        delete=(Call("DeleteSecurityConfiguration", {"Name": "name"}),),
+        create=(DriverCall("CreateSecurityConfiguration", {"Name": "name", "EncryptionConfiguration": encryption}),),
+        delete=(DriverCall("DeleteSecurityConfiguration", {"Name": "name"}),),
         id="name",
     ),
     Driver(
         type="aws:glue/catalogDatabase:CatalogDatabase",
         service="glue",
         create=(
-            Call(
+            DriverCall(
                 "CreateDatabase",
                 {"DatabaseInput.Name": "name", "DatabaseInput.Description": "description", "Tags": "tags"},
             ),
         ),
-        delete=(Call("DeleteDatabase", {"Name": "name"}),),
+        delete=(DriverCall("DeleteDatabase", {"Name": "name"}),),
         id="name",
     ),
     Driver(
         type="aws:glue/catalogTable:CatalogTable",
         service="glue",
-        create=(Call("CreateTable", {"DatabaseName": "databaseName", **TABLE_INPUT}, renames=TABLE_RENAMES),),
-        update=(Call("UpdateTable", {"DatabaseName": "databaseName", **TABLE_INPUT}, renames=TABLE_RENAMES),),
-        delete=(Call("DeleteTable", {"DatabaseName": "databaseName", "Name": "name"}),),
-        id=Made(_table_id),
+        create=(DriverCall("CreateTable", {"DatabaseName": "databaseName", **TABLE_INPUT}, renames=TABLE_RENAMES),),
+        update=(DriverCall("UpdateTable", {"DatabaseName": "databaseName", **TABLE_INPUT}, renames=TABLE_RENAMES),),
+        delete=(DriverCall("DeleteTable", {"DatabaseName": "databaseName", "Name": "name"}),),
+        id=ComputedValue(_table_id),
     ),
     Driver(
         type="aws:athena/workgroup:Workgroup",
         service="athena",
-        create=(Call("CreateWorkGroup", {"Name": "name", "Configuration": work_group, "Tags": "tags"}),),
-        delete=(Call("DeleteWorkGroup", {"WorkGroup": "name"}),),
+        create=(DriverCall("CreateWorkGroup", {"Name": "name", "Configuration": work_group, "Tags": "tags"}),),
+        delete=(DriverCall("DeleteWorkGroup", {"WorkGroup": "name"}),),
         id="name",
         ignored={"forceDestroy": "not a trait of the workgroup: it says what a removal may do"},
     ),

@@ -14,7 +14,7 @@ from local.preview.property_values import UNKNOWN, Props
 
 
 @dataclass
-class Known:
+class ResourceValues:
     """What is known of a resource when a call is built: its inputs, and what earlier calls answered."""
 
     inputs: Props
@@ -33,65 +33,65 @@ class Known:
 
 
 @dataclass(frozen=True)
-class Made:
+class ComputedValue:
     """A value made from several properties, or from what a call answered."""
 
-    by: Callable[[Known], Any]
+    by: Callable[[ResourceValues], Any]
     uses: tuple[str, ...] = ()
     """The properties it is made from."""
 
 
-Source = str | Made
+Source = str | ComputedValue
 """Where a value comes from: a property's name, or how it is made."""
 
 
-def const(value: Any) -> Made:
+def constant(value: Any) -> ComputedValue:
     """A fixed value."""
-    return Made(lambda _: value)
+    return ComputedValue(lambda _: value)
 
 
-def answered(operation: str, path: str) -> Made:
+def from_response(operation: str, path: str) -> ComputedValue:
     """A value from what an operation answered, by dotted path."""
 
-    def found(known: Known) -> Any:
+    def found(known: ResourceValues) -> Any:
         value: Any = known.answers.get(operation, {})
         for part in path.split("."):
             value = value.get(part) if isinstance(value, Mapping) else None
         return UNKNOWN if value is None else value
 
-    return Made(found)
+    return ComputedValue(found)
 
 
-def first(*sources: Made) -> Made:
+def first_known(*sources: ComputedValue) -> ComputedValue:
     """The first of several values that is known."""
 
-    def found(known: Known) -> Any:
+    def found(known: ResourceValues) -> Any:
         return next((value for one in sources if (value := one.by(known)) is not UNKNOWN), UNKNOWN)
 
-    return Made(found)
+    return ComputedValue(found)
 
 
-def made(*uses: str) -> Callable[[Callable[..., Any]], Made]:
+def computed_from(*uses: str) -> Callable[[Callable[..., Any]], ComputedValue]:
     """Decorates a function of property values; it is not asked while one of them is unknown."""
 
-    def wrap(function: Callable[..., Any]) -> Made:
-        def value(known: Known) -> Any:
+    def wrap(function: Callable[..., Any]) -> ComputedValue:
+        def value(known: ResourceValues) -> Any:
             values = [known[name] for name in uses]
             return UNKNOWN if any(one is UNKNOWN for one in values) else function(*values)
 
-        return Made(value, uses)
+        return ComputedValue(value, uses)
 
     return wrap
 
 
-@made("name", "namePrefix")
-def named(name: str | None, prefix: str | None) -> Any:
+@computed_from("name", "namePrefix")
+def name_or_prefixed(name: str | None, prefix: str | None) -> Any:
     """A name; after a prefix, with letters of the provider's own, so that two can be there at once."""
     return name or f"{prefix}{uuid.uuid4().hex[:26]}"
 
 
 @dataclass(frozen=True)
-class Call:
+class DriverCall:
     """One service call."""
 
     operation: str
@@ -103,10 +103,10 @@ class Call:
     """Pulumi's names of nested keys, where they are not the service's."""
     after: tuple[str, ...] = ()
     """For an update: operations that this one always follows, whatever changed."""
-    until: "Settled | None" = None
+    until: "AwaitedState | None" = None
     """What to wait for before the next call."""
 
-    def wanted(self, known: Known) -> bool:
+    def is_needed(self, known: ResourceValues) -> bool:
         """Whether the call is to be made, given what is known."""
         return not self.when or known[self.when] not in (None, False, UNKNOWN)
 
@@ -122,17 +122,17 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Settled:
+class AwaitedState:
     """A question to repeat until its answer is the wanted one: some services go on working after they answered."""
 
     operation: str
     params: Mapping[str, Source]
     path: str
-    wanted: str
+    expected: str
 
 
 @dataclass(frozen=True)
-class Emptying:
+class ContentDeletion:
     """How a resource loses its content, which would keep it from being deleted; only where a property asks for it."""
 
     when: str
@@ -141,7 +141,7 @@ class Emptying:
 
 
 @dataclass(frozen=True)
-class Applying:
+class PropertyImport:
     """A property that stands for more calls than can be named beforehand, such as an API's document."""
 
     what: str
@@ -156,23 +156,23 @@ class Driver:
 
     type: str
     service: str
-    create: tuple[Call, ...]
+    create: tuple[DriverCall, ...]
     id: Source
-    delete: tuple[Call, ...] = ()
-    update: tuple[Call, ...] = ()
+    delete: tuple[DriverCall, ...] = ()
+    update: tuple[DriverCall, ...] = ()
     """Each is made when a property that it takes has changed. A changed property that none takes means replacing."""
     outputs: Mapping[str, Source] = field(default_factory=dict)
     ignored: Mapping[str, str] = field(default_factory=dict)
     """Properties without a place in any call, each with the reason."""
-    emptying: Emptying | None = None
-    applying: Applying | None = None
-    renewed: tuple[str, ...] = ()
+    content_deletion: ContentDeletion | None = None
+    property_import: PropertyImport | None = None
+    changed_by_update: tuple[str, ...] = ()
     """Outputs that an update changes."""
 
-    def forgotten(self, inputs: Props) -> list[str]:
+    def unhandled_inputs(self, inputs: Props) -> list[str]:
         """Properties that this driver has no place for."""
         placed = {name for call in (*self.create, *self.update) for name in call.uses()}
-        applied = {self.applying.what} if self.applying else set()
+        applied = {self.property_import.what} if self.property_import else set()
         return sorted(set(inputs) - placed - applied - set(self.ignored))
 
 
@@ -183,7 +183,7 @@ class RecordedOnly:
     type: str
     service: str
     reason: str
-    create: tuple[Call, ...]
+    create: tuple[DriverCall, ...]
     outputs: Mapping[str, Source] = field(default_factory=dict)
     """What the service would answer, as far as others need it."""
     ignored: Mapping[str, str] = field(default_factory=dict)

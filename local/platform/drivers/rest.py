@@ -2,7 +2,15 @@
 
 from typing import Any
 
-from local.platform.drivers.model import Applying, Call, Driver, Known, Made, answered, made
+from local.platform.drivers.model import (
+    ComputedValue,
+    Driver,
+    DriverCall,
+    PropertyImport,
+    ResourceValues,
+    computed_from,
+    from_response,
+)
 from local.platform.drivers.rest_document import overwrite
 from local.preview.preview_provider import ACCOUNT, REGION
 from local.preview.property_values import UNKNOWN
@@ -17,13 +25,13 @@ METHOD_SETTINGS = {
 """Settings of methods → where a patch of the stage has them."""
 
 
-@made("triggers")
+@computed_from("triggers")
 def version(triggers: dict[str, str]) -> str:
     """What a deployment is told apart by: `triggers` are Pulumi's own means to ask for a new one."""
     return " ".join(f"{name}={value}" for name, value in sorted(triggers.items()))
 
 
-@made("accessLogSettings")
+@computed_from("accessLogSettings")
 def access_log(settings: Any) -> list[dict[str, str]]:
     """A stage is made without its access log, and then changed."""
     settings = settings[0] if isinstance(settings, list) else settings
@@ -33,13 +41,13 @@ def access_log(settings: Any) -> list[dict[str, str]]:
     ]
 
 
-@made("xrayTracingEnabled")
+@computed_from("xrayTracingEnabled")
 def traced(enabled: bool) -> list[dict[str, str]]:
     """Whether a stage is traced."""
     return [{"op": "replace", "path": "/tracingEnabled", "value": str(bool(enabled)).lower()}]
 
 
-@made("methodPath", "settings")
+@computed_from("methodPath", "settings")
 def settings_set(path: str, settings: Any) -> list[dict[str, str]]:
     """The settings of methods as changes of their stage."""
     settings = settings[0] if isinstance(settings, list) else settings
@@ -50,7 +58,7 @@ def settings_set(path: str, settings: Any) -> list[dict[str, str]]:
     ]
 
 
-@made("methodPath")
+@computed_from("methodPath")
 def settings_taken(path: str) -> list[dict[str, str]]:
     """The end of such settings."""
     return [{"op": "remove", "path": _settings_at(path)}]
@@ -65,27 +73,27 @@ def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _arn(known: Known) -> Any:
+def _arn(known: ResourceValues) -> Any:
     return f"arn:aws:apigateway:{REGION}::/restapis/{known['id']}" if known.id else UNKNOWN
 
 
-def _execution_arn(known: Known) -> Any:
+def _execution_arn(known: ResourceValues) -> Any:
     return f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{known['id']}" if known.id else UNKNOWN
 
 
-def _stage_arn(known: Known) -> str:
+def _stage_arn(known: ResourceValues) -> str:
     return f"arn:aws:apigateway:{REGION}::/restapis/{known['restApi']}/stages/{known['stageName']}"
 
 
-def _plan_arn(known: Known) -> Any:
+def _plan_arn(known: ResourceValues) -> Any:
     return f"arn:aws:apigateway:{REGION}::/usageplans/{known['id']}" if known.id else UNKNOWN
 
 
-def _key_arn(known: Known) -> Any:
+def _key_arn(known: ResourceValues) -> Any:
     return f"arn:aws:apigateway:{REGION}::/apikeys/{known['id']}" if known.id else UNKNOWN
 
 
-def _url(known: Known) -> Any:
+def _url(known: ResourceValues) -> Any:
     """Where clients reach a stage: at the emulator's own address, by path."""
     if not known.endpoint:
         return UNKNOWN
@@ -93,15 +101,15 @@ def _url(known: Known) -> Any:
 
 
 STAGE = {"restApiId": "restApi", "stageName": "stageName"}
-SETTINGS = Call("UpdateStage", {**STAGE, "patchOperations": settings_set})
-TAG = Call("TagResource", {"resourceArn": "arn", "tags": "tags"})
+SETTINGS = DriverCall("UpdateStage", {**STAGE, "patchOperations": settings_set})
+TAG = DriverCall("TagResource", {"resourceArn": "arn", "tags": "tags"})
 
 DRIVERS = (
     Driver(
         type="aws:apigateway/restApi:RestApi",
         service="apigateway",
         create=(
-            Call(
+            DriverCall(
                 "CreateRestApi",
                 {
                     "name": "name",
@@ -113,59 +121,61 @@ DRIVERS = (
             ),
         ),
         update=(TAG,),
-        delete=(Call("DeleteRestApi", {"restApiId": "id"}),),
-        id=answered("CreateRestApi", "id"),
-        outputs={"arn": Made(_arn), "executionArn": Made(_execution_arn)},
-        applying=Applying("body", overwrite),
+        delete=(DriverCall("DeleteRestApi", {"restApiId": "id"}),),
+        id=from_response("CreateRestApi", "id"),
+        outputs={"arn": ComputedValue(_arn), "executionArn": ComputedValue(_execution_arn)},
+        property_import=PropertyImport("body", overwrite),
     ),
     Driver(
         type="aws:apigateway/deployment:Deployment",
         service="apigateway",
-        create=(Call("CreateDeployment", {"restApiId": "restApi", "description": version}),),
-        delete=(Call("DeleteDeployment", {"restApiId": "restApi", "deploymentId": "id"}),),
-        id=answered("CreateDeployment", "id"),
+        create=(DriverCall("CreateDeployment", {"restApiId": "restApi", "description": version}),),
+        delete=(DriverCall("DeleteDeployment", {"restApiId": "restApi", "deploymentId": "id"}),),
+        id=from_response("CreateDeployment", "id"),
     ),
     Driver(
         type="aws:apigateway/stage:Stage",
         service="apigateway",
         create=(
-            Call("CreateStage", {**STAGE, "deploymentId": "deployment", "tags": "tags"}),
-            Call("UpdateStage", {**STAGE, "patchOperations": access_log}, when="accessLogSettings"),
-            Call("UpdateStage", {**STAGE, "patchOperations": traced}, when="xrayTracingEnabled"),
+            DriverCall("CreateStage", {**STAGE, "deploymentId": "deployment", "tags": "tags"}),
+            DriverCall("UpdateStage", {**STAGE, "patchOperations": access_log}, when="accessLogSettings"),
+            DriverCall("UpdateStage", {**STAGE, "patchOperations": traced}, when="xrayTracingEnabled"),
         ),
         update=(
-            Call("UpdateStage", {**STAGE, "patchOperations": access_log}),
-            Call("UpdateStage", {**STAGE, "patchOperations": traced}),
+            DriverCall("UpdateStage", {**STAGE, "patchOperations": access_log}),
+            DriverCall("UpdateStage", {**STAGE, "patchOperations": traced}),
             TAG,
         ),
-        delete=(Call("DeleteStage", STAGE),),
-        id=Made(lambda known: f"ags-{known['restApi']}-{known['stageName']}"),
-        outputs={"arn": Made(_stage_arn), "invokeUrl": Made(_url)},
+        delete=(DriverCall("DeleteStage", STAGE),),
+        id=ComputedValue(lambda known: f"ags-{known['restApi']}-{known['stageName']}"),
+        outputs={"arn": ComputedValue(_stage_arn), "invokeUrl": ComputedValue(_url)},
     ),
     Driver(
         type="aws:apigateway/methodSettings:MethodSettings",
         service="apigateway",
         create=(SETTINGS,),
         update=(SETTINGS,),
-        delete=(Call("UpdateStage", {**STAGE, "patchOperations": settings_taken}),),
-        id=Made(lambda known: f"{known['restApi']}-{known['stageName']}-{known['methodPath']}"),
+        delete=(DriverCall("UpdateStage", {**STAGE, "patchOperations": settings_taken}),),
+        id=ComputedValue(lambda known: f"{known['restApi']}-{known['stageName']}-{known['methodPath']}"),
     ),
     Driver(
         type="aws:apigateway/apiKey:ApiKey",
         service="apigateway",
         create=(
-            Call("CreateApiKey", {"name": "name", "description": "description", "enabled": "enabled", "tags": "tags"}),
+            DriverCall(
+                "CreateApiKey", {"name": "name", "description": "description", "enabled": "enabled", "tags": "tags"}
+            ),
         ),
         update=(TAG,),
-        delete=(Call("DeleteApiKey", {"apiKey": "id"}),),
-        id=answered("CreateApiKey", "id"),
-        outputs={"arn": Made(_key_arn)},
+        delete=(DriverCall("DeleteApiKey", {"apiKey": "id"}),),
+        id=from_response("CreateApiKey", "id"),
+        outputs={"arn": ComputedValue(_key_arn)},
     ),
     Driver(
         type="aws:apigateway/usagePlan:UsagePlan",
         service="apigateway",
         create=(
-            Call(
+            DriverCall(
                 "CreateUsagePlan",
                 {
                     "name": "name",
@@ -178,15 +188,17 @@ DRIVERS = (
             ),
         ),
         update=(TAG,),
-        delete=(Call("DeleteUsagePlan", {"usagePlanId": "id"}),),
-        id=answered("CreateUsagePlan", "id"),
-        outputs={"arn": Made(_plan_arn)},
+        delete=(DriverCall("DeleteUsagePlan", {"usagePlanId": "id"}),),
+        id=from_response("CreateUsagePlan", "id"),
+        outputs={"arn": ComputedValue(_plan_arn)},
     ),
     Driver(
         type="aws:apigateway/usagePlanKey:UsagePlanKey",
         service="apigateway",
-        create=(Call("CreateUsagePlanKey", {"usagePlanId": "usagePlanId", "keyId": "keyId", "keyType": "keyType"}),),
-        delete=(Call("DeleteUsagePlanKey", {"usagePlanId": "usagePlanId", "keyId": "id"}),),
+        create=(
+            DriverCall("CreateUsagePlanKey", {"usagePlanId": "usagePlanId", "keyId": "keyId", "keyType": "keyType"}),
+        ),
+        delete=(DriverCall("DeleteUsagePlanKey", {"usagePlanId": "usagePlanId", "keyId": "id"}),),
         id="keyId",
     ),
 )

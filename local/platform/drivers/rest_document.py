@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from local.platform.drivers.fit import Misfit
+from local.platform.drivers.service_shapes import ShapeMismatch
 
 Document = Mapping[str, Any]
 
@@ -100,7 +100,7 @@ class _Import:
         authorizer = scheme.get(AUTHORIZER)
         if authorizer is None:
             if (scheme.get("type"), scheme.get("name")) != ("apiKey", "x-api-key"):
-                raise Misfit(f"the security scheme {name} is none that API Gateway knows")
+                raise ShapeMismatch(f"the security scheme {name} is none that API Gateway knows")
             return {"authorizationType": "NONE", "apiKeyRequired": True}
         made = self._client.create_authorizer(
             **self._api,
@@ -158,6 +158,6 @@ class _Import:
 
 def _known(given: Document, keys: frozenset[str], where: str) -> None:
     if unknown := sorted(set(given) - keys):
-        raise Misfit(
+        raise ShapeMismatch(
             f"{where}: {', '.join(unknown)} is not understood: teach it to local/platform/drivers/rest_document.py"
         )

@@ -3,11 +3,20 @@
 from typing import Any
 
 from local import ROOT
-from local.platform.drivers.model import Call, Driver, Emptying, Known, Made, RecordedOnly, const, made
+from local.platform.drivers.model import (
+    ComputedValue,
+    ContentDeletion,
+    Driver,
+    DriverCall,
+    RecordedOnly,
+    ResourceValues,
+    computed_from,
+    constant,
+)
 from local.preview.property_values import Archive, Props
 
 
-@made("queues", "eventbridge")
+@computed_from("queues", "eventbridge")
 def notifications(queues: list[dict[str, Any]] | None, eventbridge: bool | None) -> dict[str, Any]:
     """The one notification configuration of a bucket."""
     configuration: dict[str, Any] = {}
@@ -33,26 +42,26 @@ def notifications(queues: list[dict[str, Any]] | None, eventbridge: bool | None)
     return configuration
 
 
-def _put(kind: str, operation: str, params: dict[str, Any], delete: str | Call) -> Driver:
+def _put(kind: str, operation: str, params: dict[str, Any], delete: str | DriverCall) -> Driver:
     """A trait that is put as a whole, and put again when it changes."""
-    put = Call(operation, {"Bucket": "bucket", **params})
+    put = DriverCall(operation, {"Bucket": "bucket", **params})
     return Driver(
         type=f"aws:s3/{kind[0].lower()}{kind[1:]}:{kind}",
         service="s3",
         create=(put,),
         update=(put,),
-        delete=(Call(delete, {"Bucket": "bucket"}) if isinstance(delete, str) else delete,),
+        delete=(DriverCall(delete, {"Bucket": "bucket"}) if isinstance(delete, str) else delete,),
         id="bucket",
     )
 
 
-def _whole(*uses: str) -> Made:
+def _whole(*uses: str) -> ComputedValue:
     """The named properties as one block."""
 
-    def block(known: Known) -> dict[str, Any]:
+    def block(known: ResourceValues) -> dict[str, Any]:
         return {name: known[name] for name in uses if known[name] is not None}
 
-    return Made(block, uses)
+    return ComputedValue(block, uses)
 
 
 def empty(client: Any, params: Props) -> None:
@@ -62,30 +71,30 @@ def empty(client: Any, params: Props) -> None:
             client.delete_object(Bucket=params["Bucket"], Key=one["Key"], VersionId=one["VersionId"])
 
 
-TAGGING = Call("PutBucketTagging", {"Bucket": "bucket", "Tagging.TagSet": "tags"}, when="tags")
+TAGGING = DriverCall("PutBucketTagging", {"Bucket": "bucket", "Tagging.TagSet": "tags"}, when="tags")
 
 
-@made("source")
+@computed_from("source")
 def content(source: Archive) -> bytes:
     """The bytes of the file that an object is made of."""
     return (ROOT / str(source.path)).read_bytes()
 
 
-OBJECT = Call("PutObject", {"Bucket": "bucket", "Key": "key", "Body": content})
+OBJECT = DriverCall("PutObject", {"Bucket": "bucket", "Key": "key", "Body": content})
 
 DRIVERS = (
     Driver(
         type="aws:s3/bucket:Bucket",
         service="s3",
         create=(
-            Call("CreateBucket", {"Bucket": "bucket"}),
+            DriverCall("CreateBucket", {"Bucket": "bucket"}),
             TAGGING,
         ),
         update=(TAGGING,),
-        delete=(Call("DeleteBucket", {"Bucket": "bucket"}),),
+        delete=(DriverCall("DeleteBucket", {"Bucket": "bucket"}),),
         id="bucket",
         ignored={"forceDestroy": "not a trait of the bucket: it says whether its objects are deleted with it"},
-        emptying=Emptying("forceDestroy", empty),
+        content_deletion=ContentDeletion("forceDestroy", empty),
     ),
     _put(
         "BucketPublicAccessBlock",
@@ -119,15 +128,17 @@ DRIVERS = (
         "BucketVersioning",
         "PutBucketVersioning",
         {"VersioningConfiguration": "versioningConfiguration"},
-        Call("PutBucketVersioning", {"Bucket": "bucket", "VersioningConfiguration.Status": const("Suspended")}),
+        DriverCall(
+            "PutBucketVersioning", {"Bucket": "bucket", "VersioningConfiguration.Status": constant("Suspended")}
+        ),
     ),
     _put(
         "BucketAccelerateConfiguration",
         "PutBucketAccelerateConfiguration",
         {"AccelerateConfiguration.Status": "status"},
-        Call(
+        DriverCall(
             "PutBucketAccelerateConfiguration",
-            {"Bucket": "bucket", "AccelerateConfiguration.Status": const("Suspended")},
+            {"Bucket": "bucket", "AccelerateConfiguration.Status": constant("Suspended")},
         ),
     ),
     _put("BucketPolicy", "PutBucketPolicy", {"Policy": "policy"}, "DeleteBucketPolicy"),
@@ -139,20 +150,22 @@ DRIVERS = (
             "BucketLoggingStatus.LoggingEnabled.TargetBucket": "targetBucket",
             "BucketLoggingStatus.LoggingEnabled.TargetPrefix": "targetPrefix",
         },
-        Call("PutBucketLogging", {"Bucket": "bucket", "BucketLoggingStatus": const({})}),
+        DriverCall("PutBucketLogging", {"Bucket": "bucket", "BucketLoggingStatus": constant({})}),
     ),
     _put(
         "BucketNotification",
         "PutBucketNotificationConfiguration",
         {"NotificationConfiguration": notifications},
-        Call("PutBucketNotificationConfiguration", {"Bucket": "bucket", "NotificationConfiguration": const({})}),
+        DriverCall(
+            "PutBucketNotificationConfiguration", {"Bucket": "bucket", "NotificationConfiguration": constant({})}
+        ),
     ),
     Driver(
         type="aws:s3/bucketObjectv2:BucketObjectv2",
         service="s3",
         create=(OBJECT,),
         update=(OBJECT,),
-        delete=(Call("DeleteObject", {"Bucket": "bucket", "Key": "key"}),),
+        delete=(DriverCall("DeleteObject", {"Bucket": "bucket", "Key": "key"}),),
         id="key",
     ),
 )
@@ -163,7 +176,7 @@ RECORDED = (
         service="s3",
         reason="the emulator takes a bucket's metrics configuration and forgets it",
         create=(
-            Call(
+            DriverCall(
                 "PutBucketMetricsConfiguration",
                 {"Bucket": "bucket", "Id": "name", "MetricsConfiguration.Id": "name"},
             ),
@@ -174,7 +187,7 @@ RECORDED = (
         service="s3",
         reason="the emulator takes a bucket's tiering configuration and forgets it",
         create=(
-            Call(
+            DriverCall(
                 "PutBucketIntelligentTieringConfiguration",
                 {
                     "Bucket": "bucket",

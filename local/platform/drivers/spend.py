@@ -3,17 +3,17 @@
 import json
 from typing import Any
 
-from local.platform.drivers.model import Call, Driver, Known, Made, RecordedOnly, made
+from local.platform.drivers.model import ComputedValue, Driver, DriverCall, RecordedOnly, ResourceValues, computed_from
 from local.preview.preview_provider import ACCOUNT
 
 
-@made("costFilters")
+@computed_from("costFilters")
 def cost_filters(given: list[dict[str, Any]]) -> dict[str, list[str]]:
     """Filters as a map of lists."""
     return {one["name"]: one["values"] for one in given}
 
 
-@made("notifications")
+@computed_from("notifications")
 def notifications(given: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Each notification with its subscribers."""
     return [
@@ -27,25 +27,25 @@ def notifications(given: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-@made("monitorSpecification")
+@computed_from("monitorSpecification")
 def specification(given: str) -> Any:
     """What the monitor looks at."""
     return json.loads(given)
 
 
-@made("thresholdExpression")
+@computed_from("thresholdExpression")
 def threshold(given: dict[str, Any]) -> dict[str, Any]:
     """From which impact an anomaly is told: the service calls the block in the plural."""
     return {"Dimensions": given["dimension"]}
 
 
-def _account(known: Known) -> str:
+def _account(known: ResourceValues) -> str:
     """Budgets belong to an account, which the topic's ARN names."""
     topics = [topic for one in known["notifications"] for topic in one.get("subscriberSnsTopicArns", ())]
     return str(topics[0]).split(":")[4]
 
 
-def _monitor_arn(known: Known) -> str:
+def _monitor_arn(known: ResourceValues) -> str:
     """In the form of the service's own, with a name where it has an identifier."""
     return f"arn:aws:ce::{ACCOUNT}:anomalymonitor/{known['name']}"
 
@@ -55,10 +55,10 @@ DRIVERS = (
         type="aws:budgets/budget:Budget",
         service="budgets",
         create=(
-            Call(
+            DriverCall(
                 "CreateBudget",
                 {
-                    "AccountId": Made(_account, ("notifications",)),
+                    "AccountId": ComputedValue(_account, ("notifications",)),
                     "Budget.BudgetName": "name",
                     "Budget.BudgetType": "budgetType",
                     "Budget.BudgetLimit.Amount": "limitAmount",
@@ -70,7 +70,7 @@ DRIVERS = (
                 },
             ),
         ),
-        delete=(Call("DeleteBudget", {"AccountId": Made(_account), "BudgetName": "name"}),),
+        delete=(DriverCall("DeleteBudget", {"AccountId": ComputedValue(_account), "BudgetName": "name"}),),
         id="name",
     ),
 )
@@ -83,7 +83,7 @@ RECORDED = (
         service="ce",
         reason=NO_COST_EXPLORER,
         create=(
-            Call(
+            DriverCall(
                 "CreateAnomalyMonitor",
                 {
                     "AnomalyMonitor.MonitorName": "name",
@@ -93,14 +93,14 @@ RECORDED = (
                 },
             ),
         ),
-        outputs={"arn": Made(_monitor_arn)},
+        outputs={"arn": ComputedValue(_monitor_arn)},
     ),
     RecordedOnly(
         type="aws:costexplorer/anomalySubscription:AnomalySubscription",
         service="ce",
         reason=NO_COST_EXPLORER,
         create=(
-            Call(
+            DriverCall(
                 "CreateAnomalySubscription",
                 {
                     "AnomalySubscription.SubscriptionName": "name",

@@ -1,17 +1,17 @@
 """State machines."""
 
-from local.platform.drivers.model import Call, Driver, Known, Made, Source, answered
+from local.platform.drivers.model import ComputedValue, Driver, DriverCall, ResourceValues, Source, from_response
 
 
-def _destinations(known: Known) -> list[dict[str, object]]:
+def _destinations(known: ResourceValues) -> list[dict[str, object]]:
     return [{"cloudWatchLogsLogGroup": {"logGroupArn": known["loggingConfiguration"]["logDestination"]}}]
 
 
-def _level(known: Known) -> object:
+def _level(known: ResourceValues) -> object:
     return known["loggingConfiguration"]["level"]
 
 
-def _data(known: Known) -> object:
+def _data(known: ResourceValues) -> object:
     return known["loggingConfiguration"]["includeExecutionData"]
 
 
@@ -19,9 +19,9 @@ USES = ("loggingConfiguration",)
 MACHINE: dict[str, Source] = {
     "definition": "definition",
     "roleArn": "roleArn",
-    "loggingConfiguration.level": Made(_level, USES),
-    "loggingConfiguration.includeExecutionData": Made(_data, USES),
-    "loggingConfiguration.destinations": Made(_destinations, USES),
+    "loggingConfiguration.level": ComputedValue(_level, USES),
+    "loggingConfiguration.includeExecutionData": ComputedValue(_data, USES),
+    "loggingConfiguration.destinations": ComputedValue(_destinations, USES),
     "tracingConfiguration": "tracingConfiguration",
 }
 
@@ -29,10 +29,10 @@ DRIVERS = (
     Driver(
         type="aws:sfn/stateMachine:StateMachine",
         service="stepfunctions",
-        create=(Call("CreateStateMachine", {"name": "name", "type": "type", **MACHINE, "tags": "tags"}),),
-        update=(Call("UpdateStateMachine", {"stateMachineArn": "id", **MACHINE}),),
-        delete=(Call("DeleteStateMachine", {"stateMachineArn": "id"}),),
-        id=answered("CreateStateMachine", "stateMachineArn"),
-        outputs={"arn": answered("CreateStateMachine", "stateMachineArn")},
+        create=(DriverCall("CreateStateMachine", {"name": "name", "type": "type", **MACHINE, "tags": "tags"}),),
+        update=(DriverCall("UpdateStateMachine", {"stateMachineArn": "id", **MACHINE}),),
+        delete=(DriverCall("DeleteStateMachine", {"stateMachineArn": "id"}),),
+        id=from_response("CreateStateMachine", "stateMachineArn"),
+        outputs={"arn": from_response("CreateStateMachine", "stateMachineArn")},
     ),
 )

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.voice_qa.table_records import allowance_key, connection_key, conversation_key, query_key
-from local.emulation.iam.policy_evaluator import Request, judge
+from local.emulation.iam.policy_evaluator import AccessRequest, evaluate_policies
 from tests.components.subsystem_tests import ACCOUNT, POOL, Permission, may, may_consume, may_run, permissions, roles
 from tests.components.voice_qa.recorded_deployment import (
     API,
@@ -155,7 +155,7 @@ def granted() -> list[Any]:
 
 def allowed(who: str, action: str, resource: str, **context: Any) -> bool:
     known = {"cognito-identity.amazonaws.com:sub": who, **context}
-    return judge(granted(), Request(action, resource, known)).allowed
+    return evaluate_policies(granted(), AccessRequest(action, resource, known)).allowed
 
 
 def leading(*keys: str) -> dict[str, list[str]]:

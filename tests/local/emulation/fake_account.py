@@ -25,11 +25,11 @@ class Account:
     account: str = "123456789012"
     region: str = "us-east-1"
 
-    def denied(self, access_key: str, action: str, resource: str, context: Mapping[str, str]) -> bool:
+    def is_denied(self, access_key: str, action: str, resource: str, context: Mapping[str, str]) -> bool:
         self.demanded.append((access_key, action, resource, context))
         return action in self.forbidden
 
-    def assumable(self, _role_arn: str) -> bool:
+    def can_assume(self, _role_arn: str) -> bool:
         return self.trusted
 
     def s3(self, role_arn: str, _job_id: str) -> "MemoryS3":

@@ -13,11 +13,11 @@ import yaml
 from guardrails.pricing.rules import FREE, RULES
 from local import ROOT
 from local.platform.drivers import DRIVERS, RECORDED_ONLY, Driver
-from local.platform.drivers.fit import input_shape, service_model
-from local.platform.drivers.model import Call
-from local.platform.drivers.untagging import adds_tags, tags_of, untagging
+from local.platform.drivers.model import DriverCall
+from local.platform.drivers.service_shapes import input_shape, service_model
+from local.platform.drivers.untagging import adds_tags, make_untag_call, tags_property
 from local.platform.emulator import PORT
-from local.platform.resource_changes import identity
+from local.platform.resource_changes import identity_properties
 from local.preview import stack_files
 from tests.whole_program import ONE_WORKER, STACKS, graph
 
@@ -48,7 +48,7 @@ def test_a_type_is_either_made_or_only_recorded() -> None:
 @pytest.mark.parametrize("driver", DRIVERS.values(), ids=DRIVERS)
 def test_what_names_a_resource_is_never_changed_in_place(driver: Driver) -> None:
     """Where an update call takes a name, it is to say which resource, not to rename it."""
-    named = identity(driver)
+    named = identity_properties(driver)
     created = {name for call in driver.create for name in call.uses()}
     assert named <= created, "a resource is known by properties that it was made with"
 
@@ -57,13 +57,13 @@ TAGGING = [(driver, call) for driver in DRIVERS.values() for call in driver.upda
 
 
 @pytest.mark.parametrize(("driver", "call"), TAGGING, ids=[driver.type for driver, _ in TAGGING])
-def test_every_call_that_adds_tags_has_one_that_takes_them_away(driver: Driver, call: Call) -> None:
-    removing = untagging(driver, call, ["kept", "gone"], ["kept", "new"])
+def test_every_call_that_adds_tags_has_one_that_takes_them_away(driver: Driver, call: DriverCall) -> None:
+    removing = make_untag_call(driver, call, ["kept", "gone"], ["kept", "new"])
     assert removing is not None
     assert removing.operation in service_model(driver.service).operation_names
     assert set(input_shape(driver, removing).required_members) <= set(removing.params)
-    assert untagging(driver, call, ["kept"], ["kept", "new"]) is None
-    assert tags_of(call) == "tags"
+    assert make_untag_call(driver, call, ["kept"], ["kept", "new"]) is None
+    assert tags_property(call) == "tags"
 
 
 def test_the_documented_recorded_only_list_is_the_real_one() -> None:

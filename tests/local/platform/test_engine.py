@@ -11,11 +11,11 @@ from typing import Any
 import pulumi
 import pytest
 
-from local.platform.drivers.model import Applying, Call, Driver
+from local.platform.drivers.model import Driver, DriverCall, PropertyImport
 from local.platform.engine import Engine, ResourceFailed
-from local.platform.progress import Silent
-from local.platform.resource_changes import Action
-from local.platform.state import State, Status
+from local.platform.progress import SilentProgress
+from local.platform.resource_changes import ResourceAction
+from local.platform.state import PlatformState, ResourceStatus
 from local.preview import program_run
 from local.preview.input_checks import NoDriver, refusals
 from local.preview.preview_provider import PreviewProvider
@@ -43,21 +43,21 @@ def _quiet(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.CRITICAL, "asyncio")
 
 
-class Heard(Silent):
+class Heard(SilentProgress):
     """Remembers what it was told."""
 
     def __init__(self) -> None:
-        self.done: list[tuple[str, Action]] = []
+        self.done: list[tuple[str, ResourceAction]] = []
         self.wrong: list[tuple[str, str]] = []
 
-    def ended(self, urn: str, action: Action, _seconds: float, /) -> None:
+    def on_finish(self, urn: str, action: ResourceAction, _seconds: float, /) -> None:
         self.done.append((urn.rpartition("::")[2], action))
 
-    def failed(self, urn: str, message: str, /) -> None:
+    def on_failure(self, urn: str, message: str, /) -> None:
         self.wrong.append((urn, message))
 
 
-def done(body: "object", aws: FakeAws, folder: Path) -> dict[str, Action]:
+def done(body: "object", aws: FakeAws, folder: Path) -> dict[str, ResourceAction]:
     heard = Heard()
     run(body, aws, folder, heard)  # type: ignore[arg-type]
     return dict(heard.done)
@@ -116,7 +116,7 @@ def test_a_second_up_of_the_same_program_calls_nothing(tmp_path: Path) -> None:
     aws = FakeAws()
     run(first_program, aws, tmp_path)
     aws.calls.clear()
-    assert set(done(first_program, aws, tmp_path).values()) == {Action.SAME}
+    assert set(done(first_program, aws, tmp_path).values()) == {ResourceAction.SAME}
     assert aws.calls == []
 
 
@@ -126,14 +126,14 @@ def test_a_second_up_changes_only_what_changed(tmp_path: Path) -> None:
     aws.calls.clear()
     found = done(second_program, aws, tmp_path)
     assert found == {
-        "topic": Action.SAME,
-        "kept": Action.SAME,
-        "code": Action.UPDATE,
-        "changed": Action.UPDATE,
-        "renamed": Action.REPLACE,
-        "new": Action.CREATE,
-        "gone": Action.DELETE,
-        "gone-child": Action.DELETE,
+        "topic": ResourceAction.SAME,
+        "kept": ResourceAction.SAME,
+        "code": ResourceAction.UPDATE,
+        "changed": ResourceAction.UPDATE,
+        "renamed": ResourceAction.REPLACE,
+        "new": ResourceAction.CREATE,
+        "gone": ResourceAction.DELETE,
+        "gone-child": ResourceAction.DELETE,
     }
     assert ("put_retention_policy", "changed") in aws.calls
     assert aws.calls.index(("delete_log_group", "gone-child")) < aws.calls.index(("delete_log_group", "gone"))
@@ -164,7 +164,7 @@ def test_a_property_taken_away_replaces_where_no_call_would_unset_it(tmp_path: P
     aws = FakeAws()
     run(lambda: Thing(GROUP, "group", name="group", days=7), aws, tmp_path)
     found = done(lambda: Thing(GROUP, "group", name="group"), aws, tmp_path)
-    assert found == {"group": Action.REPLACE}
+    assert found == {"group": ResourceAction.REPLACE}
     assert "retentionInDays" not in aws.things["group"]
 
 
@@ -173,7 +173,7 @@ def test_changes_that_the_program_ignores_are_none(tmp_path: Path) -> None:
     aws = FakeAws()
     run(lambda: Thing(GROUP, "group", opts=options, name="group", days=7), aws, tmp_path)
     found = done(lambda: Thing(GROUP, "group", opts=options, name="group", days=30), aws, tmp_path)
-    assert found == {"group": Action.SAME}
+    assert found == {"group": ResourceAction.SAME}
 
 
 def test_a_recorded_only_type_calls_nothing_and_gives_its_outputs(tmp_path: Path) -> None:
@@ -225,7 +225,9 @@ def test_after_a_failure_the_next_up_goes_on_from_there(tmp_path: Path) -> None:
     with pytest.raises(ResourceFailed):
         run(first_program, aws, tmp_path)
     half = [
-        one for one in State.read(tmp_path / "state.json", INSTANCE).entries().values() if one.status is Status.BROKEN
+        one
+        for one in PlatformState.read(tmp_path / "state.json", INSTANCE).entries().values()
+        if one.status is ResourceStatus.BROKEN
     ]
     assert half, "what was made in part is known to be"
     aws.refuses = {}
@@ -239,8 +241,8 @@ def test_a_deletion_that_fails_is_kept_and_the_others_go_on(tmp_path: Path) -> N
     aws = FakeAws()
     run(first_program, aws, tmp_path)
     aws.refuses = {"delete_topic": "InvalidParameter"}
-    state = State.read(tmp_path / "state.json", INSTANCE)
-    Engine(aws, state, Silent(), DRIVERS).delete(set(state.entries()))
+    state = PlatformState.read(tmp_path / "state.json", INSTANCE)
+    Engine(aws, state, SilentProgress(), DRIVERS).delete(set(state.entries()))
     assert list(aws.things) == ["topic"]
     assert [urn.rpartition("::")[2] for urn in state.entries()] == ["topic"]
 
@@ -264,18 +266,18 @@ def _deaths_are_cleaned_up() -> Iterator[None]:
 
 def mortal_writes(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
     """Counts a write of the state as two steps: before it, and after it."""
-    write = State._write
+    write = PlatformState._write
     if getattr(write, "mortal", None):
         write = write.original  # type: ignore[attr-defined]
 
-    def counted(self: State) -> None:
+    def counted(self: PlatformState) -> None:
         aws.step()
         write(self)
         aws.step()
 
     counted.mortal = True  # type: ignore[attr-defined]
     counted.original = write  # type: ignore[attr-defined]
-    monkeypatch.setattr(State, "_write", counted)
+    monkeypatch.setattr(PlatformState, "_write", counted)
 
 
 def die_then_run_again(aws: FakeAws, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -331,16 +333,16 @@ def test_a_document_is_applied_when_it_is_new_and_when_it_changed(
     driver = Driver(
         type=DOCUMENT,
         service="logs",
-        create=(Call("CreateLogGroup", {"logGroupName": "name"}), RETENTION),
+        create=(DriverCall("CreateLogGroup", {"logGroupName": "name"}), RETENTION),
         update=(RETENTION,),
-        delete=(Call("DeleteLogGroup", {"logGroupName": "name"}),),
+        delete=(DriverCall("DeleteLogGroup", {"logGroupName": "name"}),),
         id="name",
-        applying=Applying("text", lambda _client, name, text: applied.append((name, text))),
+        property_import=PropertyImport("text", lambda _client, name, text: applied.append((name, text))),
     )
     monkeypatch.setitem(DRIVERS, DOCUMENT, driver)
     aws = FakeAws()
 
-    def up(text: str | None, days: int) -> dict[str, Action]:
+    def up(text: str | None, days: int) -> dict[str, ResourceAction]:
         applied.clear()
 
         def body() -> None:
@@ -351,9 +353,9 @@ def test_a_document_is_applied_when_it_is_new_and_when_it_changed(
 
     up(text="first", days=1)
     assert applied == [("one", "first")]
-    assert up(text="first", days=2) == {"one": Action.UPDATE}
+    assert up(text="first", days=2) == {"one": ResourceAction.UPDATE}
     assert applied == []
-    assert up(text="second", days=2) == {"one": Action.UPDATE}
+    assert up(text="second", days=2) == {"one": ResourceAction.UPDATE}
     assert applied == [("one", "second")]
-    assert up(None, days=2) == {"one": Action.REPLACE}, "nothing else would take away what it said"
+    assert up(None, days=2) == {"one": ResourceAction.REPLACE}, "nothing else would take away what it said"
     assert applied == []

@@ -14,7 +14,7 @@ from local import ROOT
 from local.__main__ import main
 from local.flows import demo
 from local.platform import lifecycle
-from local.platform.folder_lock import Busy, alone
+from local.platform.folder_lock import FolderBusy, lock_folder
 
 pytestmark = pytest.mark.unit
 OTHER = """
@@ -49,11 +49,15 @@ def other(folder: Path, *more: str) -> Iterator["subprocess.Popen[str]"]:
 def test_whoever_comes_second_is_told_who_has_the_folder(tmp_path: Path) -> None:
     with (
         other(tmp_path) as first,
-        pytest.raises(Busy, match=rf"another `make up` is .* process {first.pid}: wait"),
-        alone(tmp_path, "another `make up`"),
+        pytest.raises(FolderBusy, match=rf"another `make up` is .* process {first.pid}: wait"),
+        lock_folder(tmp_path, "another `make up`"),
     ):
         pytest.fail("two have it")
-    with alone(tmp_path, "another"), pytest.raises(Busy, match=rf"process {os.getpid()}:"), alone(tmp_path, "another"):
+    with (
+        lock_folder(tmp_path, "another"),
+        pytest.raises(FolderBusy, match=rf"process {os.getpid()}:"),
+        lock_folder(tmp_path, "another"),
+    ):
         pytest.fail("two have it")
 
 
@@ -66,14 +70,14 @@ def test_a_killed_process_leaves_the_folder_to_the_next(tmp_path: Path) -> None:
     with other(tmp_path) as first:
         first.send_signal(signal.SIGKILL)
         first.wait()
-    with alone(tmp_path, "another"):
+    with lock_folder(tmp_path, "another"):
         pass
 
 
 def test_what_a_process_started_and_left_behind_does_not_have_the_folder(tmp_path: Path) -> None:
     with other(tmp_path, "child") as first:
         first.wait()
-        with alone(tmp_path, "another"):
+        with lock_folder(tmp_path, "another"):
             pass
 
 

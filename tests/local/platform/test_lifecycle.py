@@ -29,7 +29,7 @@ def test_what_would_not_go_is_named_and_the_emulator_is_stopped_all_the_same(
         stopped.append(folder)
         return True
 
-    monkeypatch.setattr(emulator, "running", lambda folder: Emulator(1, 2, folder))
+    monkeypatch.setattr(emulator, "find_running", lambda folder: Emulator(1, 2, folder))
     monkeypatch.setattr(emulator, "stop", stop)
     monkeypatch.setattr(lifecycle, "delete_all", deleted)
     assert lifecycle.down(tmp_path) == status

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler
 from urllib.parse import urlsplit
 
 from local import LOOPBACK
-from local.http_server import running
+from local.http_server import serve_handler
 
 WRITES = frozenset({"PUT", "POST", "DELETE"})
 
@@ -98,6 +98,6 @@ def _handler(gate: Gate) -> type[BaseHTTPRequestHandler]:
 def gate(target: str) -> Iterator[Gate]:
     """A gate before an endpoint."""
     one = Gate(target)
-    with running(_handler(one)) as port:
+    with serve_handler(_handler(one)) as port:
         one.endpoint = f"http://{LOOPBACK}:{port}"
         yield one

@@ -45,8 +45,8 @@ class Program:
             **dict(zip(ABOUT, about, strict=True)),
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_ENDPOINT_URL": self.endpoint,
-            "AWS_ACCESS_KEY_ID": emulator.KEY,
-            "AWS_SECRET_ACCESS_KEY": emulator.KEY,
+            "AWS_ACCESS_KEY_ID": emulator.ROOT_ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": emulator.ROOT_ACCESS_KEY,
             "POWERTOOLS_SERVICE_NAME": "media",
             "PYTHONDONTWRITEBYTECODE": "1",
             **others,
@@ -96,7 +96,13 @@ def test_a_recording_is_put_together_and_the_status_is_0(program: Program) -> No
     assert (status, err) == (0, "")
     assert program.result().outcome is MediaOutcome.READY
     assert "media_done" in out
-    for secret in ("canary", MEETING.user, MEETING.meeting_id, program.stage.recording.content, emulator.KEY + '"'):
+    for secret in (
+        "canary",
+        MEETING.user,
+        MEETING.meeting_id,
+        program.stage.recording.content,
+        emulator.ROOT_ACCESS_KEY + '"',
+    ):
         assert secret not in out
     assert [one.name for one in program.stage.folder.iterdir() if one.name.startswith("media-")] == [], "it cleans up"
     runs = len(program.stage.runs)

@@ -11,7 +11,7 @@ from typing import Any
 from handlers.voice_qa.query_worker.agent.agent_types import Lecture, Question, SpokenQuery, Turn, WrittenQuery, opaque
 from local.emulation.speech.audio_files import pcm_input, run_ffmpeg
 from local.emulation.speech.tone_words import speech
-from local.http_server import running
+from local.http_server import serve_handler
 
 RATE = 16000
 ENCODINGS = {
@@ -56,7 +56,7 @@ class Shelf:
 @contextlib.contextmanager
 def shelf(folder: Path) -> Iterator[Shelf]:
     """Serve a folder."""
-    with running(partial(_Silent, directory=str(folder))) as port:
+    with serve_handler(partial(_Silent, directory=str(folder))) as port:
         yield Shelf(folder, port)
 
 

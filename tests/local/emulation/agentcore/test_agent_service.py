@@ -23,10 +23,18 @@ from handlers.voice_qa.query_worker.agent.agent_types import (
 )
 from handlers.voice_qa.query_worker.agent.http_client import HttpAgent
 from handlers.voice_qa.query_worker.agent.streamed_answer import Limits
-from local.emulation.agentcore.agent_answers import NOTHING, Passage, best, passages, reply, spoken, words_of
-from local.emulation.agentcore.agent_service import Fault, serve
-from local.emulation.speech.audio_files import heard_in
-from local.emulation.speech.tone_words import Pause, Word
+from local.emulation.agentcore.agent_answers import (
+    NOTHING,
+    LecturePassage,
+    best_passages,
+    find_passages,
+    group_words,
+    make_reply,
+    split_words,
+)
+from local.emulation.agentcore.agent_service import AnswerFault, serve
+from local.emulation.speech.audio_files import recognise_file
+from local.emulation.speech.tone_words import Pause, SpokenWord
 from tests.local.emulation.agentcore.served_agent import ENCODINGS, LECTURE, Shelf, question, recorded, shelf
 from tests.local.emulation.server_threads import PATIENCE
 
@@ -111,7 +119,7 @@ def test_the_answer_can_be_heard_piece_by_piece_and_as_a_whole(endpoint: str, le
     def heard(audio: bytes) -> list[str]:
         path = tmp_path / "answer"
         path.write_bytes(audio)
-        return [one.text for one in heard_in(path, ["ogg"]) if isinstance(one, Word)]
+        return [one.text for one in recognise_file(path, ["ogg"]) if isinstance(one, SpokenWord)]
 
     sounds = [piece.audio for piece in pieces if isinstance(piece, AudioPiece)]
     words = ["you", "captions", "come", "back", "again"]
@@ -165,9 +173,11 @@ def test_a_query_is_throttled_once(endpoint: str, lecture: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "code"), [(Fault.DROPPED, AgentCode.BROKEN_OFF), (Fault.MALFORMED, AgentCode.MALFORMED)]
+    ("fault", "code"), [(AnswerFault.DROPPED, AgentCode.BROKEN_OFF), (AnswerFault.MALFORMED, AgentCode.MALFORMED)]
 )
-def test_a_fault_comes_in_the_middle(endpoint: str, lecture: str, files: Shelf, fault: Fault, code: AgentCode) -> None:
+def test_a_fault_comes_in_the_middle(
+    endpoint: str, lecture: str, files: Shelf, fault: AnswerFault, code: AgentCode
+) -> None:
     url = files.put("query-fault", recorded(("captions", fault.value)))
     for query in (WrittenQuery(f"captions {fault}"), SpokenQuery(url, "ogg")):
         text, failed = failure(endpoint, question(lecture, query))
@@ -204,27 +214,34 @@ def test_it_answers_many_at_once_though_a_caller_vanishes(endpoint: str, lecture
 
 
 def test_passages_are_between_pauses() -> None:
-    heard: list[Word | Pause] = [Pause(0), Word("a", 1, 2), Word("b", 2, 3), Pause(4), Pause(5), Word("c", 6, 7)]
-    assert passages(heard) == [Passage(("a", "b"), 1000, 3000), Passage(("c",), 6000, 7000)]
-    assert passages([]) == []
+    heard: list[SpokenWord | Pause] = [
+        Pause(0),
+        SpokenWord("a", 1, 2),
+        SpokenWord("b", 2, 3),
+        Pause(4),
+        Pause(5),
+        SpokenWord("c", 6, 7),
+    ]
+    assert find_passages(heard) == [LecturePassage(("a", "b"), 1000, 3000), LecturePassage(("c",), 6000, 7000)]
+    assert find_passages([]) == []
 
 
 def test_a_rare_word_weighs_more_than_a_common_one_and_the_earlier_wins() -> None:
     lecture = [
-        Passage(words, at * 1000, at * 1000 + 500)
+        LecturePassage(words, at * 1000, at * 1000 + 500)
         for at, words in enumerate([("the", "is"), ("the", "is", "a"), ("the", "stream"), ("the", "is", "a")])
     ]
-    assert best(lecture, ["the", "stream", "is"])[0].words == ("the", "stream")
-    assert [one.start_ms for one in best(lecture, ["a"])] == [1000, 3000]
-    assert len(best(lecture, ["the"])) == 3
-    assert best(lecture, ["good"]) == best([], ["the"]) == []
-    assert reply([Passage(("good",), 61_000, 62_000)], ["good"], []).text == "At 1:01 you hear: good."
+    assert best_passages(lecture, ["the", "stream", "is"])[0].words == ("the", "stream")
+    assert [one.start_ms for one in best_passages(lecture, ["a"])] == [1000, 3000]
+    assert len(best_passages(lecture, ["the"])) == 3
+    assert best_passages(lecture, ["good"]) == best_passages([], ["the"]) == []
+    assert make_reply([LecturePassage(("good",), 61_000, 62_000)], ["good"], []).text == "At 1:01 you hear: good."
 
 
 def test_only_words_of_the_vocabulary_are_spoken() -> None:
-    assert spoken("At 0:12 you hear: hello world, photosynthesis is a live test.") == [
+    assert group_words("At 0:12 you hear: hello world, photosynthesis is a live test.") == [
         ("you", "hello", "world", "is"),
         ("a", "live", "test"),
     ]
-    assert spoken("At noon.") == []
-    assert words_of("What's THIS?") == ("what", "s", "this")
+    assert group_words("At noon.") == []
+    assert split_words("What's THIS?") == ("what", "s", "this")

@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 
 from local.emulation.batch import job_containers
-from local.emulation.batch.batch_faults import Fault, tell, told
+from local.emulation.batch.batch_faults import QueueFault, read_fault, set_faults
 from local.emulation.batch.job_containers import (
     EXITED,
     RECLAIMED,
     TIMED_OUT,
-    Container,
-    Image,
+    ContainerImage,
+    JobContainer,
+    find_image,
     matches,
-    program_of,
     should_retry,
 )
 
@@ -60,8 +60,8 @@ class Running:
 
     def run(self, *arguments: str, stop_at: str | None = None, **how: Any) -> tuple[int, str]:
         """Run the program; return its exit code and why it ended."""
-        image = Image("program", ("program.py",), {"GIVEN": "by the image", "OF_THE_IMAGE": "1"})
-        container = Container(image, arguments, {"GIVEN": "by the definition"})
+        image = ContainerImage("program", ("program.py",), {"GIVEN": "by the image", "OF_THE_IMAGE": "1"})
+        container = JobContainer(image, arguments, {"GIVEN": "by the definition"})
 
         def log(line: str) -> None:
             self.said.append(line)
@@ -138,16 +138,16 @@ def test_a_pattern_matches_the_whole_text_or_its_beginning() -> None:
 def test_an_image_whose_content_is_unknown_is_named() -> None:
     account = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
     assert (
-        program_of(f"{account}/polyphony-local-meetings-media-images@sha256:0").module == "handlers.meetings.media_job"
+        find_image(f"{account}/polyphony-local-meetings-media-images@sha256:0").module == "handlers.meetings.media_job"
     )
     with pytest.raises(ValueError, match=r"the content of the image .*/others:1 is unknown"):
-        program_of(f"{account}/others:1")
+        find_image(f"{account}/others:1")
 
 
 def test_a_fault_is_that_of_its_queue_until_another_is_told(tmp_path: Path) -> None:
     (tmp_path / "emulator").mkdir()
-    assert told(tmp_path, "spot") == Fault()
-    tell(tmp_path, {"spot": Fault(reclaimed=2)})
-    assert (told(tmp_path, "spot"), told(tmp_path, "on-demand")) == (Fault(reclaimed=2), Fault())
-    tell(tmp_path, {})
-    assert told(tmp_path, "spot") == Fault()
+    assert read_fault(tmp_path, "spot") == QueueFault()
+    set_faults(tmp_path, {"spot": QueueFault(reclaimed=2)})
+    assert (read_fault(tmp_path, "spot"), read_fault(tmp_path, "on-demand")) == (QueueFault(reclaimed=2), QueueFault())
+    set_faults(tmp_path, {})
+    assert read_fault(tmp_path, "spot") == QueueFault()

@@ -14,8 +14,8 @@ from handlers.common.text.text_windows import Window
 from handlers.livestream.agent.model_request import Asking, MemoryEvent, request
 from handlers.livestream.transcript.cues import Cue
 from local.emulation.bedrock.converse_service import serve
-from local.emulation.bedrock.meeting_answers import meeting_of
-from local.emulation.bedrock.required_permissions import Guard
+from local.emulation.bedrock.meeting_answers import parse_meeting
+from local.emulation.bedrock.required_permissions import ModelPermissions
 from tests.local.emulation.fake_account import Account, client_of
 from tests.local.emulation.server_threads import PATIENCE
 
@@ -86,7 +86,7 @@ def said(*lines: tuple[str, str], task: str = "summary", summaries: tuple[str, .
     spoken: list[Mapping[str, Any]] = [
         {"said": at, "speaker": who, "text": text} for at, (who, text) in enumerate(lines)
     ]
-    meeting = meeting_of([*spoken, *({"summaryOf": "1", "text": one} for one in summaries), {"task": task}])
+    meeting = parse_meeting([*spoken, *({"summaryOf": "1", "text": one} for one in summaries), {"task": task}])
     assert meeting is not None
     return meeting.answer()
 
@@ -165,12 +165,12 @@ def test_a_request_that_does_not_fit_the_model_is_refused(client: Any) -> None:
 class OtherRegion(Account):
     """Callers may use models everywhere but in one region."""
 
-    def denied(self, access_key: str, action: str, resource: str, context: Mapping[str, str]) -> bool:
-        return super().denied(access_key, action, resource, context) or "us-west-2" in resource
+    def is_denied(self, access_key: str, action: str, resource: str, context: Mapping[str, str]) -> bool:
+        return super().is_denied(access_key, action, resource, context) or "us-west-2" in resource
 
 
 def test_a_profile_demands_itself_and_its_models_in_each_region() -> None:
-    guard = Guard("us-east-1", "123456789012", OtherRegion())
+    guard = ModelPermissions("us-east-1", "123456789012", OtherRegion())
 
     def demanded(model: str) -> list[tuple[str, str | None]]:
         return [(arn, context.get("bedrock:InferenceProfileArn")) for arn, context in guard.resources(model)]
@@ -190,7 +190,7 @@ def test_a_profile_demands_itself_and_its_models_in_each_region() -> None:
 
 def test_one_missing_grant_and_a_request_without_signature_are_refused() -> None:
     account = OtherRegion()
-    with serve(Guard("us-east-1", "123456789012", account)) as port:
+    with serve(ModelPermissions("us-east-1", "123456789012", account)) as port:
         client = client_of("bedrock-runtime", port)
         with pytest.raises(ServiceFailed) as refused:
             asked(client, "One.")

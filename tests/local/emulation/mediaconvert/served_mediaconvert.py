@@ -78,7 +78,7 @@ class MediaAccount(Account):
 
     events: "queue.SimpleQueue[dict[str, Any]]" = field(default_factory=queue.SimpleQueue)
 
-    def emit(self, _source: str, _detail_type: str, detail: Mapping[str, Any], _resource: str) -> None:
+    def put_event(self, _source: str, _detail_type: str, detail: Mapping[str, Any], _resource: str) -> None:
         self.events.put(dict(detail))
 
     def until_done(self) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from local.emulation.speech.audio_files import encoded
+from local.emulation.speech.audio_files import encode_audio
 from local.emulation.speech.tone_words import SENTENCE_END, silence, speech
 from local.emulation.transcribe import batch_service
 from tests.local.emulation.fake_account import Account, client_of
@@ -18,7 +18,7 @@ BUCKET = "meetings"
 def recording(*said: tuple[int | None, str], encoding: str = "flac") -> bytes:
     """Return a file of what voices say one after the other."""
     parts = [speech([*text.split(), SENTENCE_END], RATE, pitch) for pitch, text in said]
-    return encoded(b"".join([silence(0.5, RATE), *parts]), RATE, encoding)
+    return encode_audio(b"".join([silence(0.5, RATE), *parts]), RATE, encoding)
 
 
 @dataclass

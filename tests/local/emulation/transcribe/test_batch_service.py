@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.emulation.speech.tone_words import PITCHES, WORDS
-from local.emulation.transcribe.batch_service import CHECK_FILE, Fault
+from local.emulation.transcribe.batch_service import CHECK_FILE, JobFault
 from tests.local.emulation.transcribe.served_transcribe import BUCKET, Served, recording, served
 
 pytestmark = pytest.mark.media
@@ -152,7 +152,7 @@ def test_a_caller_without_the_grant_is_denied(service: Served, action: str, reso
 
 
 def test_words_make_a_job_fail(service: Served) -> None:
-    assert set(Fault) <= set(WORDS)
+    assert set(JobFault) <= set(WORDS)
     assert refusal(service, media=recording((LOW, "hello throttled")))[0] == "LimitExceededException"
     assert service.start()["TranscriptionJobStatus"] == "IN_PROGRESS", "the second try starts it"
     with served() as other:

@@ -7,9 +7,9 @@ import pytest
 from handlers.transcription.audio_processor.transcribe_stream.event_stream import encode
 from handlers.transcription.audio_processor.transcribe_stream.stream_client import FailureCode, Stream, StreamFailed
 from handlers.transcription.stream_signing import Encoding
-from local.emulation.speech.audio_files import encoded
+from local.emulation.speech.audio_files import encode_audio
 from local.emulation.speech.tone_words import SENTENCE_END, silence, speech
-from local.emulation.transcribe.streaming_results import Fault
+from local.emulation.transcribe.streaming_results import StreamFault
 from local.emulation.transcribe.streaming_service import MAX_CHUNK
 from tests.local.emulation.server_threads import PATIENCE
 from tests.local.emulation.transcribe.stream_listener import RATE, Result, address, finals, listening, rest, results
@@ -97,7 +97,7 @@ def test_silence_says_nothing(endpoint: str) -> None:
 @pytest.mark.parametrize("encoding", ["pcm", "flac", "ogg-opus"])
 @pytest.mark.parametrize("piece", [317, 8000])
 def test_every_encoding_is_heard(endpoint: str, encoding: Encoding, piece: int) -> None:
-    audio = encoded(speech([*SENTENCE, SENTENCE_END, "captions", "come", "back"], RATE), RATE, encoding)
+    audio = encode_audio(speech([*SENTENCE, SENTENCE_END, "captions", "come", "back"], RATE), RATE, encoding)
     with Stream.open(address(endpoint, encoding), PATIENCE) as stream:
         for start in range(0, len(audio), piece):
             stream.send(audio[start : start + piece])
@@ -108,7 +108,7 @@ def test_every_encoding_is_heard(endpoint: str, encoding: Encoding, piece: int) 
 @pytest.mark.media
 @pytest.mark.parametrize("encoding", ["flac", "ogg-opus"])
 def test_compressed_audio_is_heard_before_its_end(endpoint: str, encoding: Encoding) -> None:
-    audio = encoded(speech([*SENTENCE, *SENTENCE, *SENTENCE], RATE), RATE, encoding)
+    audio = encode_audio(speech([*SENTENCE, *SENTENCE, *SENTENCE], RATE), RATE, encoding)
     with Stream.open(address(endpoint, encoding), PATIENCE) as stream:
         stream.send(audio[: len(audio) // 2])
         assert [one.text for one in results(stream.receive(PATIENCE) or b"")] == ["Hello"]
@@ -128,22 +128,22 @@ def test_audio_of_another_encoding_is_rejected(endpoint: str, encoding: Encoding
 @pytest.mark.parametrize(
     ("fault", "code"),
     [
-        (Fault.THROTTLED, FailureCode.THROTTLED),
-        (Fault.DROPPED, FailureCode.DROPPED),
-        (Fault.MALFORMED, FailureCode.MALFORMED),
-        (Fault.BROKEN, FailureCode.INTERNAL),
+        (StreamFault.THROTTLED, FailureCode.THROTTLED),
+        (StreamFault.DROPPED, FailureCode.DROPPED),
+        (StreamFault.MALFORMED, FailureCode.MALFORMED),
+        (StreamFault.BROKEN, FailureCode.INTERNAL),
     ],
 )
-def test_a_fault_ends_the_stream_at_its_word(endpoint: str, fault: Fault, code: FailureCode) -> None:
+def test_a_fault_ends_the_stream_at_its_word(endpoint: str, fault: StreamFault, code: FailureCode) -> None:
     found, failed = failure(endpoint, "hello", "world", fault, "again", "again")
     assert [one.text for one in found] == ["Hello", "Hello world"]
     assert failed == code
-    if fault is Fault.BROKEN:
+    if fault is StreamFault.BROKEN:
         assert failure(endpoint, "hello", fault, stabilised=False)[1] == code
 
 
-@pytest.mark.parametrize("fault", sorted(set(Fault) - {Fault.BROKEN}))
-def test_without_stabilisation_a_fault_is_a_word_like_any_other(endpoint: str, fault: Fault) -> None:
+@pytest.mark.parametrize("fault", sorted(set(StreamFault) - {StreamFault.BROKEN}))
+def test_without_stabilisation_a_fault_is_a_word_like_any_other(endpoint: str, fault: StreamFault) -> None:
     assert finals(heard(endpoint, "hello", fault, "world", stabilised=False)) == [f"Hello {fault} world."]
 
 

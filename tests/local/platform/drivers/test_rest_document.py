@@ -11,10 +11,10 @@ from components.blocks.api.gateway_document import Gateway, gateway_document
 from components.blocks.api.openapi_document import document
 from handlers.common.http.rest_operations import Operation
 from handlers.common.websocket.messages import Message
-from local.platform.drivers.fit import Misfit, breaches, service_model
-from local.platform.drivers.model import Known
+from local.platform.drivers.model import ResourceValues
 from local.platform.drivers.rest import settings_set, settings_taken
 from local.platform.drivers.rest_document import overwrite
+from local.platform.drivers.service_shapes import ShapeMismatch, find_violations, service_model
 
 pytestmark = pytest.mark.unit
 
@@ -53,7 +53,7 @@ class Client:
             assert shape is not None
             assert given["restApiId"] == API
             assert set(given) <= set(shape.members), method
-            assert list(breaches(given, shape, method)) == []
+            assert list(find_violations(given, shape, method)) == []
             self.calls.append((method, given))
             if method.startswith("get_"):
                 return {"items": self._there.get(method, [])}
@@ -121,16 +121,16 @@ def test_what_was_there_is_taken_away_the_deepest_first() -> None:
 def test_what_is_not_understood_is_refused(change: Callable[[dict[str, Any]], None], says: str) -> None:
     given = copy.deepcopy(made())
     change(given)
-    with pytest.raises(Misfit, match=says):
+    with pytest.raises(ShapeMismatch, match=says):
         told(given)
 
 
 def test_settings_of_methods_are_changes_of_their_stage_in_words() -> None:
-    known = Known(
+    known = ResourceValues(
         {"methodPath": "*/*", "settings": {"dataTraceEnabled": False, "throttlingRateLimit": 0.5, "loggingLevel": None}}
     )
     assert settings_set.by(known) == [
         {"op": "replace", "path": "/*/*/logging/dataTrace", "value": "false"},
         {"op": "replace", "path": "/*/*/throttling/rateLimit", "value": "0.5"},
     ]
-    assert settings_taken.by(Known({"methodPath": "a/{b}/GET"})) == [{"op": "remove", "path": "/a~1{b}/GET"}]
+    assert settings_taken.by(ResourceValues({"methodPath": "a/{b}/GET"})) == [{"op": "remove", "path": "/a~1{b}/GET"}]

@@ -5,8 +5,22 @@ from typing import Any
 import pytest
 from botocore.model import StructureShape
 
-from local.platform.drivers.fit import Misfit, breaches, fit, parameters, service_model
-from local.platform.drivers.model import Call, Driver, Known, answered, const, first, made
+from local.platform.drivers.model import (
+    Driver,
+    DriverCall,
+    ResourceValues,
+    computed_from,
+    constant,
+    first_known,
+    from_response,
+)
+from local.platform.drivers.service_shapes import (
+    ShapeMismatch,
+    build_parameters,
+    find_violations,
+    fit_to_shape,
+    service_model,
+)
 from local.preview.property_values import UNKNOWN, Secret
 
 pytestmark = pytest.mark.unit
@@ -19,7 +33,7 @@ def shape(service: str, operation: str) -> StructureShape:
 
 
 def fitted(service: str, operation: str, value: dict[str, Any], **renames: str) -> Any:
-    return fit(value, shape(service, operation), renames, operation)
+    return fit_to_shape(value, shape(service, operation), renames, operation)
 
 
 def test_names_are_found_in_whatever_case_and_number() -> None:
@@ -39,12 +53,12 @@ def test_a_rename_is_followed_at_any_depth() -> None:
 def test_a_list_of_one_block_becomes_the_block() -> None:
     given = {"functionName": "f", "deadLetterConfig": [{"targetArn": "arn"}]}
     assert fitted("lambda", "UpdateFunctionConfiguration", given)["DeadLetterConfig"] == {"TargetArn": "arn"}
-    with pytest.raises(Misfit, match="takes one block, 2 are given"):
+    with pytest.raises(ShapeMismatch, match="takes one block, 2 are given"):
         fitted("lambda", "UpdateFunctionConfiguration", {"deadLetterConfig": [{}, {}]})
 
 
 def test_a_name_that_the_service_does_not_know_is_refused() -> None:
-    with pytest.raises(Misfit, match="CreateQueue has no colour"):
+    with pytest.raises(ShapeMismatch, match="CreateQueue has no colour"):
         fitted("sqs", "CreateQueue", {"colour": "blue"})
 
 
@@ -83,7 +97,7 @@ def test_secrets_are_given_to_the_service_and_unknown_values_stay_unknown() -> N
 def test_each_rule_of_a_service_is_noticed_when_broken(
     service: str, operation: str, value: dict[str, Any], rule: str
 ) -> None:
-    found = [breach.rule for breach in breaches(value, shape(service, operation), operation)]
+    found = [breach.rule for breach in find_violations(value, shape(service, operation), operation)]
     assert any(one.startswith(rule) for one in found), found
 
 
@@ -98,15 +112,15 @@ def test_each_rule_of_a_service_is_noticed_when_broken(
     ],
 )
 def test_what_keeps_the_rules_breaks_none(service: str, operation: str, value: dict[str, Any]) -> None:
-    assert list(breaches(value, shape(service, operation), operation)) == []
+    assert list(find_violations(value, shape(service, operation), operation)) == []
 
 
 DRIVER = Driver(type="t", service="sqs", create=(), id="name", ignored={"colour": "nobody sees it"})
 
 
 def test_parameters_are_nested_by_their_paths_and_empty_ones_left_out() -> None:
-    call = Call("CreateQueue", {"QueueName": "name", "Attributes.DelaySeconds": "delay", "tags": "tags"})
-    assert parameters(DRIVER, call, Known({"name": "q", "delay": 3})) == {
+    call = DriverCall("CreateQueue", {"QueueName": "name", "Attributes.DelaySeconds": "delay", "tags": "tags"})
+    assert build_parameters(DRIVER, call, ResourceValues({"name": "q", "delay": 3})) == {
         "QueueName": "q",
         "Attributes": {"DelaySeconds": "3"},
     }
@@ -114,21 +128,25 @@ def test_parameters_are_nested_by_their_paths_and_empty_ones_left_out() -> None:
 
 def test_a_property_without_a_place_is_noticed() -> None:
     driver = Driver(
-        type="t", service="sqs", create=(Call("CreateQueue", {"QueueName": "name"}),), id="name", ignored=DRIVER.ignored
+        type="t",
+        service="sqs",
+        create=(DriverCall("CreateQueue", {"QueueName": "name"}),),
+        id="name",
+        ignored=DRIVER.ignored,
     )
-    assert driver.forgotten({"name": "q", "colour": "blue", "size": 1}) == ["size"]
+    assert driver.unhandled_inputs({"name": "q", "colour": "blue", "size": 1}) == ["size"]
 
 
 def test_made_values_wait_for_what_is_unknown() -> None:
-    doubled = made("size")(lambda size: size * 2)
-    assert doubled.by(Known({"size": 2})) == 4
-    assert doubled.by(Known({"size": UNKNOWN})) is UNKNOWN
+    doubled = computed_from("size")(lambda size: size * 2)
+    assert doubled.by(ResourceValues({"size": 2})) == 4
+    assert doubled.by(ResourceValues({"size": UNKNOWN})) is UNKNOWN
 
 
 def test_an_answer_is_found_by_its_path_and_the_first_known_one_counts() -> None:
-    known = Known({}, answers={"CreateRole": {"Role": {"Arn": "arn"}}})
-    assert answered("CreateRole", "Role.Arn").by(known) == "arn"
-    assert answered("CreateRole", "Role.Name").by(known) is UNKNOWN
-    assert first(answered("GetRole", "Arn"), answered("CreateRole", "Role.Arn")).by(known) == "arn"
-    assert first(answered("GetRole", "Arn")).by(known) is UNKNOWN
-    assert const(False).by(known) is False
+    known = ResourceValues({}, answers={"CreateRole": {"Role": {"Arn": "arn"}}})
+    assert from_response("CreateRole", "Role.Arn").by(known) == "arn"
+    assert from_response("CreateRole", "Role.Name").by(known) is UNKNOWN
+    assert first_known(from_response("GetRole", "Arn"), from_response("CreateRole", "Role.Arn")).by(known) == "arn"
+    assert first_known(from_response("GetRole", "Arn")).by(known) is UNKNOWN
+    assert constant(False).by(known) is False
