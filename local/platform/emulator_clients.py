@@ -1,4 +1,4 @@
-"""boto3 clients of the emulator. Nothing of the user's AWS configuration, credentials or proxies reaches them."""
+"""boto3 clients of the emulator. The user's AWS configuration, credentials and proxies do not affect them."""
 
 import os
 import threading
@@ -14,7 +14,7 @@ from local.platform.emulator import ROOT_ACCESS_KEY
 from local.preview.preview_provider import REGION
 
 Clients = Callable[[str], Any]
-"""A client by service."""
+"""Function that returns the client of a service by its boto3 name."""
 
 CONFIG = Config(
     proxies={},
@@ -25,13 +25,15 @@ CONFIG = Config(
     max_pool_connections=32,
 )
 _LOADER = Loader()
-"""Of service models, for all sessions: each guest has one of his own, and would read them again."""
+"""Loader of botocore's service models. All sessions share it, because reading the models again for each guest is slow.
+"""
 
 
 class EmulatorClients:
-    """One client a service, made when first asked for. Making one is not thread-safe, using it is.
+    """Clients of the emulator, one per service, created on first use.
 
-    They are the owner's, unless other credentials are given: key, secret and session token.
+    The lock is needed because creating a client is not thread-safe; using it is. The clients have the credentials of
+    the account's root user, unless other credentials (key, secret, session token) are given.
     """
 
     def __init__(
@@ -44,7 +46,7 @@ class EmulatorClients:
         core.set_config_variable("profile", None)
         core.set_config_variable("ignore_configured_endpoint_urls", value=True)
         core.set_credentials(*credentials)
-        # boto3's types know services only by literal names.
+        # boto3's types accept only literal service names.
         self._session: Any = boto3.Session(botocore_session=core, region_name=REGION)
         self._endpoint = endpoint
         self._clients: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""What a run of the engine tells its user: live on a terminal, plain lines in a pipe, a summary at the end."""
+"""Output of an engine run: a live display on a terminal, plain lines in a pipe, and a summary at the end."""
 
 import sys
 import threading
@@ -31,33 +31,33 @@ COLOURS = {
 
 
 class Progress(Protocol):
-    """Told of every step, from several threads."""
+    """Receiver of the engine's steps. Several threads call it."""
 
     def on_start(self, urn: str, action: ResourceAction, /) -> None:
-        """Work on a resource begins."""
+        """Handle the start of work on a resource."""
 
     def on_finish(self, urn: str, action: ResourceAction, seconds: float, /) -> None:
-        """It is done; what is the same was never begun."""
+        """Handle the end of work on a resource. An unchanged resource is reported here only, never to `on_start`."""
 
     def on_failure(self, urn: str, message: str, /) -> None:
-        """It went wrong."""
+        """Handle the failure of a resource."""
 
 
 class SilentProgress:
-    """Tells nobody."""
+    """Receiver that prints nothing."""
 
     def on_start(self, urn: str, action: ResourceAction, /) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def on_finish(self, urn: str, action: ResourceAction, seconds: float, /) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def on_failure(self, urn: str, message: str, /) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 class ProgressReporter:
-    """Prints the steps: what is under way is live on a terminal, what is done stays as a line."""
+    """Printer of the steps. On a terminal, current steps are shown live; finished steps stay as lines."""
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(file=sys.stdout, highlight=False, soft_wrap=True)
@@ -85,7 +85,7 @@ class ProgressReporter:
             self._under_way[urn] = (action, time.monotonic())
 
     def on_finish(self, urn: str, action: ResourceAction, seconds: float, /) -> None:
-        """A line, but for what is the same."""
+        """Print a line, unless the resource is unchanged."""
         with self._lock:
             self._under_way.pop(urn, None)
             self._counts[action] += 1
@@ -99,7 +99,7 @@ class ProgressReporter:
             )
 
     def on_failure(self, urn: str, message: str, /) -> None:
-        """A line with the whole URN and AWS' own words."""
+        """Print the complete URN and the error message of AWS."""
         with self._lock:
             self._under_way.pop(urn, None)
             self._failures[urn] = message
@@ -110,14 +110,14 @@ class ProgressReporter:
         )
 
     def summary(self) -> str:
-        """One line: how many of each, and how long it all took."""
+        """Return one line with the number of resources per action, and the duration."""
         parts = [f"{count} {DONE[action]}" for action in ResourceAction if (count := self._counts[action])]
         if self._failures:
             parts.append(f"{len(self._failures)} failed")
         return f"{', '.join(parts) or 'nothing to do'} in {format_duration(time.monotonic() - self._start)}"
 
     def print_line(self, line: str) -> None:
-        """A line of its own."""
+        """Print a line of text."""
         self._print(Text(line))
 
     def _print(self, line: Text) -> None:
@@ -126,7 +126,7 @@ class ProgressReporter:
     def _running(self) -> Table:
         table = Table.grid(padding=(0, 1))
         with self._lock:
-            under_way = sorted(self._under_way.items(), key=lambda one: one[1][1])
+            under_way = sorted(self._under_way.items(), key=lambda item: item[1][1])
         for urn, (action, since) in under_way[:10]:
             table.add_row(
                 f"  {action} …", display_name(urn), Text(format_duration(time.monotonic() - since), style="dim")
@@ -135,7 +135,7 @@ class ProgressReporter:
 
 
 def display_name(urn: str) -> str:
-    """A resource as people know it: its name, then its kind."""
+    """Return the name and the kind of a resource, as people call it."""
     _, _, kinds, name = urn.split("::", 3)
     return f"{name} ({kinds.rpartition('$')[2].rpartition(':')[2]})"
 

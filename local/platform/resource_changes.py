@@ -1,8 +1,8 @@
-"""What a resource needs, given how it was last made: nothing, an update, a replacement, or to be made. Pure.
+"""Decides what a resource needs: creation, an update, a replacement, or nothing.
 
-A driver's update calls say what can be changed in place. What none of them takes, or what a resource is known by,
-means replacing; and so does a property taken away that no call sets as a whole, because leaving it out of a partial
-update would leave the old value.
+A driver's update calls define what can be changed in place. A resource is replaced if one of its identifying properties
+changes, or a property that no update call takes. It is also replaced if a property is removed and no call sets the
+resource as a whole, because a partial update without the property would keep the old value.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,7 +16,7 @@ from local.preview.resource_graph import Resource
 
 
 class ResourceAction(StrEnum):
-    """What is done with a resource."""
+    """The action that the engine takes on a resource."""
 
     CREATE = "create"
     UPDATE = "update"
@@ -27,18 +27,18 @@ class ResourceAction(StrEnum):
 
 @dataclass(frozen=True)
 class ResourceChange:
-    """What one resource needs."""
+    """The action that one resource needs."""
 
     action: ResourceAction
     calls: tuple[DriverCall, ...] = ()
-    """For an update: the calls, in the driver's order."""
+    """Calls of an update, in the driver's order."""
     changed: frozenset[str] = frozenset()
 
 
 def plan_change(
     driver: Driver | RecordedOnly, resource: Resource, entry: ResourceEntry | None, hashes: Mapping[str, str]
 ) -> ResourceChange:
-    """What `resource` needs, its inputs hashed as `hashes`."""
+    """Return what a resource needs. `hashes` are the hashes of its inputs."""
     if entry is None:
         return ResourceChange(ResourceAction.CREATE)
     if entry.status is not ResourceStatus.MADE or entry.type != resource.type:
@@ -55,8 +55,8 @@ def plan_change(
 def _update(driver: Driver, inputs: Props, changed: set[str]) -> ResourceChange:
     whole = {call.operation for call in driver.create}
     taken: set[str] = set(driver.ignored)
-    if driver.property_import is not None and inputs.get(driver.property_import.what) is not None:
-        taken.add(driver.property_import.what)
+    if driver.property_import is not None and inputs.get(driver.property_import.property) is not None:
+        taken.add(driver.property_import.property)
     calls: list[DriverCall] = []
     operations: set[str] = set()
     for call in driver.update:
@@ -79,7 +79,7 @@ def _update(driver: Driver, inputs: Props, changed: set[str]) -> ResourceChange:
 
 
 def identity_properties(driver: Driver) -> set[str]:
-    """The properties that a resource is known by: those of its id, and of the calls that delete it."""
-    known: Iterable[Source] = (driver.id, *(source for call in driver.delete for source in call.params.values()))
-    named = {name for source in known for name in ((source,) if isinstance(source, str) else source.uses)}
+    """Return the properties that identify a resource: those of its id and of the calls that delete it."""
+    sources: Iterable[Source] = (driver.id, *(source for call in driver.delete for source in call.params.values()))
+    named = {name for source in sources for name in ((source,) if isinstance(source, str) else source.uses)}
     return named - {"id"} - set(driver.outputs) - set(driver.ignored)

@@ -1,4 +1,6 @@
-"""What an `up` would change, without changing it: the program runs as in a preview, held against the state."""
+"""Lists what `up` would change, without changing it. The program runs as in a preview, and the result is compared with
+the state file.
+"""
 
 from dataclasses import dataclass
 
@@ -15,14 +17,16 @@ from local.preview.stack_files import StackConfig
 
 @dataclass(frozen=True)
 class PlannedStep:
-    """What would be done with one resource."""
+    """The action that `up` would take on one resource."""
 
     urn: str
     action: ResourceAction
 
 
 class UpdatePlan:
-    """The provider of such a run. What would be made anew is unknown to what comes after it, as in a real preview."""
+    """Provider of the preview run. Outputs of a resource that would be created are unknown to its dependants, as in a
+    real preview.
+    """
 
     def __init__(self, state: PlatformState, drivers: Drivers = ALL_DRIVERS) -> None:
         self._state = state
@@ -31,16 +35,16 @@ class UpdatePlan:
         self.call = PreviewProvider().call
 
     def of(self, config: StackConfig) -> list[PlannedStep]:
-        """All steps: those of the program in its order, then deletions."""
+        """Return all steps: those of the program in its order, then the deletions."""
         graph = run(config, self, preview=True).graph
-        gone = self._state.deletion_order(self._state.entries().keys() - {one.urn for one in graph})
+        gone = self._state.deletion_order(self._state.entries().keys() - {resource.urn for resource in graph})
         return [
-            *(PlannedStep(one.urn, self._actions[one.urn]) for one in graph.customs()),
+            *(PlannedStep(resource.urn, self._actions[resource.urn]) for resource in graph.customs()),
             *(PlannedStep(urn, ResourceAction.DELETE) for urn in gone),
         ]
 
     def make(self, resource: Resource) -> tuple[str, Props]:
-        """Decides, and gives what would still be true of the resource afterwards."""
+        """Record the action for a resource. Return its id and the outputs that would still be valid afterwards."""
         entry = self._state.get(resource.urn)
         hashes = self._state.hashes(resource.inputs)
         needed = plan_change(self._drivers[resource.type], resource, entry, hashes)

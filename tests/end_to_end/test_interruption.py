@@ -93,7 +93,7 @@ def test_an_up_that_is_interrupted_leaves_nothing(machine: Machine, when: str) -
         os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does: to all that the terminal has in front
         said, _ = process.communicate()
         assert process.returncode == 130, said
-    assert "interrupted; `make up` tries again" in said
+    assert "interrupted; run `make up` to try again" in said
     assert "Traceback" not in said
     assert_gone(pids, there.port)
     assert emulator.find_running(machine.platform) is None

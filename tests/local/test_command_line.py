@@ -55,14 +55,14 @@ def test_a_state_that_another_version_wrote_is_named_with_what_to_do(
 ) -> None:
     (runs / "state.json").write_text(json.dumps({"schemaVersion": 99}))
     assert main([command, "--folder", str(runs)]) == 2
-    assert "schema version 99, this program writes 1: `make down`" in capsys.readouterr().err
+    assert "schema version 99, but this program needs 1: `make down`" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ({}, "is not up yet"),
-        ({"frontend": {"schemaVersion": 1}}, "of another version of this program: `make up` renews"),
+        ({}, "is not complete"),
+        ({"frontend": {"schemaVersion": 1}}, "from another version of this program: update it with `make up`"),
     ],
 )
 def test_outputs_that_are_not_those_of_this_version_are_not_written(
@@ -78,7 +78,7 @@ def test_outputs_that_are_not_those_of_this_version_are_not_written(
 def test_outputs_are_written_of_the_platform_that_is_named(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said = {"schemaVersion": 1, "environment": "local", "region": "us-east-1"}
     monkeypatch.setattr(
-        lifecycle, "running", lambda folder: {"outputs": {"frontend": said}} if folder == runs else None
+        lifecycle, "find_running_platform", lambda folder: {"outputs": {"frontend": said}} if folder == runs else None
     )
     monkeypatch.setattr(frontend_output, "FILE", runs / "frontend.json")
     assert main(["outputs", "--folder", str(runs)]) == 0

@@ -1,4 +1,4 @@
-"""WebSocket APIs with their routes and stages, and the role that API Gateway writes logs with."""
+"""Drivers of WebSocket APIs with their routes and stages, and of the role with which API Gateway writes logs."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,35 +20,37 @@ ROLE = "/cloudwatchRoleArn"
 
 @computed_from("cloudwatchRoleArn")
 def log_role(arn: str) -> list[dict[str, str]]:
-    """The account's one setting that is changed."""
+    """Return the patch of the account's log role."""
     return [{"op": "replace", "path": ROLE, "value": arn}]
 
 
 @computed_from("triggers")
-def version(triggers: dict[str, str]) -> str:
-    """What a deployment is told apart by: `triggers` are Pulumi's own means to ask for a new one."""
+def deployment_description(triggers: dict[str, str]) -> str:
+    """Return a description that differs for different `triggers`, with which Pulumi requests a new deployment."""
     return " ".join(f"{name}={value}" for name, value in sorted(triggers.items()))
 
 
-def _endpoint(known: ResourceValues) -> Any:
-    """Where clients reach the API: the emulator's own answer is a host name, which not every machine finds."""
-    answer = known.answers.get("CreateApi", {})
+def _endpoint(values: ResourceValues) -> Any:
+    """Return the URL for clients: a path below the emulator's address. The emulator returns a host name that not every
+    machine can resolve.
+    """
+    answer = values.responses.get("CreateApi", {})
     if "ApiEndpoint" not in answer:
         return UNKNOWN
     host = urlsplit(answer["ApiEndpoint"]).netloc.partition(".execute-api.")[2]
     return f"ws://{host}/_aws/execute-api/{answer['ApiId']}"
 
 
-def _arn(known: ResourceValues) -> Any:
-    return f"arn:aws:apigateway:{REGION}::/apis/{known['id']}" if known.id else UNKNOWN
+def _arn(values: ResourceValues) -> Any:
+    return f"arn:aws:apigateway:{REGION}::/apis/{values['id']}" if values.id else UNKNOWN
 
 
-def _execution_arn(known: ResourceValues) -> Any:
-    return f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{known['id']}" if known.id else UNKNOWN
+def _execution_arn(values: ResourceValues) -> Any:
+    return f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{values['id']}" if values.id else UNKNOWN
 
 
-def _stage_arn(known: ResourceValues) -> str:
-    return f"arn:aws:apigateway:{REGION}::/apis/{known['apiId']}/stages/{known['name']}"
+def _stage_arn(values: ResourceValues) -> str:
+    return f"arn:aws:apigateway:{REGION}::/apis/{values['apiId']}/stages/{values['name']}"
 
 
 API = {"Name": "name", "Description": "description", "RouteSelectionExpression": "routeSelectionExpression"}
@@ -126,7 +128,7 @@ DRIVERS = (
     Driver(
         type="aws:apigatewayv2/deployment:Deployment",
         service="apigatewayv2",
-        create=(DriverCall("CreateDeployment", {"ApiId": "apiId", "Description": version}),),
+        create=(DriverCall("CreateDeployment", {"ApiId": "apiId", "Description": deployment_description}),),
         delete=(DriverCall("DeleteDeployment", {"ApiId": "apiId", "DeploymentId": "id"}),),
         id=from_response("CreateDeployment", "DeploymentId"),
     ),

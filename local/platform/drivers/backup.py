@@ -1,4 +1,4 @@
-"""Backup vaults, plans and what they select."""
+"""Drivers of AWS Backup vaults, plans and selections."""
 
 from local.platform.drivers.model import ComputedValue, Driver, DriverCall, RecordedOnly, ResourceValues, from_response
 
@@ -13,8 +13,8 @@ PLAN_RENAMES = {
 SELECTION_RENAMES = {"type": "ConditionType", "key": "ConditionKey", "value": "ConditionValue"}
 
 
-def _selection_id(known: ResourceValues) -> str:
-    return str(known["id"])
+def _selection_id(values: ResourceValues) -> str:
+    return str(values["id"])
 
 
 DRIVERS = (
@@ -25,7 +25,7 @@ DRIVERS = (
         delete=(DriverCall("DeleteBackupVault", {"BackupVaultName": "name"}),),
         id="name",
         outputs={"arn": from_response("CreateBackupVault", "BackupVaultArn")},
-        ignored={"forceDestroy": "not a trait of the vault: it says what a removal may do"},
+        ignored={"forceDestroy": "affects the deletion only, not the vault"},
     ),
     Driver(
         type="aws:backup/plan:Plan",
@@ -76,7 +76,7 @@ RECORDED = (
     RecordedOnly(
         type="aws:backup/regionSettings:RegionSettings",
         service="backup",
-        reason="the emulator's Backup knows no settings of a region",
+        reason="the emulator's Backup service has no region settings",
         create=(
             DriverCall(
                 "UpdateRegionSettings",

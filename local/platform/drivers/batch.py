@@ -1,4 +1,4 @@
-"""Where jobs run, the queues that they wait in, and what they are."""
+"""Drivers of AWS Batch compute environments, job queues and job definitions."""
 
 import json
 from typing import Any
@@ -30,19 +30,19 @@ QUEUE = {
 
 
 @computed_from("containerProperties")
-def container(text: str) -> Any:
-    """A container, which the provider takes as a text."""
+def container_properties(text: str) -> Any:
+    """Return the container properties, which the provider takes as JSON text."""
     return json.loads(text)
 
 
-def _without_revision(known: ResourceValues) -> Any:
-    arn = known.answers.get("RegisterJobDefinition", {}).get("jobDefinitionArn")
+def _arn_prefix(values: ResourceValues) -> Any:
+    arn = values.responses.get("RegisterJobDefinition", {}).get("jobDefinitionArn")
     return UNKNOWN if arn is None else arn.rpartition(":")[0]
 
 
-def _one_before(known: ResourceValues) -> Any:
-    revision = int(known.answers["RegisterJobDefinition"]["revision"])
-    return f"{known['name']}:{revision - 1}"
+def _previous_revision(values: ResourceValues) -> Any:
+    revision = int(values.responses["RegisterJobDefinition"]["revision"])
+    return f"{values['name']}:{revision - 1}"
 
 
 REGISTER = DriverCall(
@@ -51,7 +51,7 @@ REGISTER = DriverCall(
         "jobDefinitionName": "name",
         "type": "type",
         "platformCapabilities": "platformCapabilities",
-        "containerProperties": container,
+        "containerProperties": container_properties,
         "parameters": "parameters",
         "retryStrategy": "retryStrategy",
         "timeout": "timeout",
@@ -72,7 +72,7 @@ DRIVERS = (
             ),
         ),
         update=(DriverCall("UpdateComputeEnvironment", {"computeEnvironment": "id", **ENVIRONMENT}),),
-        # One that takes jobs cannot be deleted.
+        # An enabled compute environment cannot be deleted.
         delete=(
             DriverCall("UpdateComputeEnvironment", {"computeEnvironment": "id", "state": constant("DISABLED")}),
             DriverCall("DeleteComputeEnvironment", {"computeEnvironment": "id"}),
@@ -99,12 +99,12 @@ DRIVERS = (
         type="aws:batch/jobDefinition:JobDefinition",
         service="batch",
         create=(REGISTER,),
-        # A change is a new revision; the one before is taken out of use then, which is the provider's default.
+        # A change registers a new revision and deregisters the previous one, as the provider does by default.
         update=(
             REGISTER,
             DriverCall(
                 "DeregisterJobDefinition",
-                {"jobDefinition": ComputedValue(_one_before)},
+                {"jobDefinition": ComputedValue(_previous_revision)},
                 after=("RegisterJobDefinition",),
             ),
         ),
@@ -112,10 +112,10 @@ DRIVERS = (
         id=from_response("RegisterJobDefinition", "jobDefinitionArn"),
         outputs={
             "arn": from_response("RegisterJobDefinition", "jobDefinitionArn"),
-            "arnPrefix": ComputedValue(_without_revision),
+            "arnPrefix": ComputedValue(_arn_prefix),
             "revision": from_response("RegisterJobDefinition", "revision"),
         },
         changed_by_update=("arn", "revision"),
-        ignored={"deregisterOnNewRevision": "the revision before is always taken out of use here"},
+        ignored={"deregisterOnNewRevision": "this driver always deregisters the previous revision"},
     ),
 )

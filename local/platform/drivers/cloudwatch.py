@@ -1,14 +1,14 @@
-"""Alarms and dashboards."""
+"""Drivers of CloudWatch alarms and dashboards."""
 
 from local.platform.drivers.model import ComputedValue, Driver, DriverCall, ResourceValues
 
 
-def _dimensions(known: ResourceValues) -> list[dict[str, object]]:
-    return [{"name": name, "value": value} for name, value in sorted((known["dimensions"] or {}).items())]
+def _dimensions(values: ResourceValues) -> list[dict[str, object]]:
+    return [{"name": name, "value": value} for name, value in sorted((values["dimensions"] or {}).items())]
 
 
-def _name_list(known: ResourceValues) -> list[str]:
-    return [known["name"]]
+def _name_list(values: ResourceValues) -> list[str]:
+    return [values["name"]]
 
 
 ALARM = DriverCall(
@@ -35,8 +35,8 @@ ALARM = DriverCall(
 DASHBOARD = DriverCall("PutDashboard", {"DashboardName": "dashboardName", "DashboardBody": "dashboardBody"})
 
 
-def _dashboards(known: ResourceValues) -> list[str]:
-    return [known["dashboardName"]]
+def _dashboards(values: ResourceValues) -> list[str]:
+    return [values["dashboardName"]]
 
 
 DRIVERS = (

@@ -1,4 +1,4 @@
-"""Identity pools and the roles of their identities."""
+"""Drivers of Cognito identity pools and of their roles."""
 
 from local.platform.drivers.model import ComputedValue, Driver, DriverCall, ResourceValues, constant, from_response
 from local.preview.preview_provider import ACCOUNT, REGION
@@ -12,8 +12,8 @@ POOL = {
 ROLES = DriverCall("SetIdentityPoolRoles", {"IdentityPoolId": "identityPoolId", "Roles": "roles"})
 
 
-def _arn(known: ResourceValues) -> object:
-    return f"arn:aws:cognito-identity:{REGION}:{ACCOUNT}:identitypool/{known['id']}" if known.id else UNKNOWN
+def _arn(values: ResourceValues) -> object:
+    return f"arn:aws:cognito-identity:{REGION}:{ACCOUNT}:identitypool/{values['id']}" if values.id else UNKNOWN
 
 
 DRIVERS = (
@@ -34,7 +34,7 @@ DRIVERS = (
         service="cognito-identity",
         create=(ROLES,),
         update=(ROLES,),
-        # A pool always has its roles' setting; taking it away is setting none.
+        # A pool always has this setting, so deleting it means to set no roles.
         delete=(DriverCall("SetIdentityPoolRoles", {"IdentityPoolId": "identityPoolId", "Roles": constant({})}),),
         id="identityPoolId",
     ),

@@ -1,4 +1,4 @@
-"""Tables."""
+"""Driver of DynamoDB tables."""
 
 from typing import Any
 
@@ -7,30 +7,30 @@ from local.platform.drivers.model import ComputedValue, Driver, DriverCall, Reso
 
 @computed_from("hashKey", "rangeKey")
 def key_schema(hash_key: str, range_key: str | None) -> list[dict[str, str]]:
-    """The primary key."""
+    """Return the primary key."""
     keys = [{"attributeName": hash_key, "keyType": "HASH"}]
     return keys + ([{"attributeName": range_key, "keyType": "RANGE"}] if range_key else [])
 
 
 @computed_from("globalSecondaryIndexes")
 def indexes(given: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
-    """The indexes, with their projections in a block of their own."""
+    """Return the global secondary indexes, each with its projection in a block."""
     return [
         {
-            "indexName": one["name"],
-            "keySchema": one["keySchemas"],
+            "indexName": index["name"],
+            "keySchema": index["keySchemas"],
             "projection": {
-                "projectionType": one["projectionType"],
-                **({"nonKeyAttributes": one["nonKeyAttributes"]} if one.get("nonKeyAttributes") else {}),
+                "projectionType": index["projectionType"],
+                **({"nonKeyAttributes": index["nonKeyAttributes"]} if index.get("nonKeyAttributes") else {}),
             },
         }
-        for one in given or ()
+        for index in given or ()
     ] or None
 
 
 @computed_from("serverSideEncryption")
-def encryption(given: dict[str, Any] | None) -> dict[str, Any] | None:
-    """A customer key, or the one that DynamoDB owns."""
+def encryption_specification(given: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return the encryption with a customer-managed key, or with the key that DynamoDB owns."""
     if not given:
         return None
     if not given["enabled"]:
@@ -38,8 +38,8 @@ def encryption(given: dict[str, Any] | None) -> dict[str, Any] | None:
     return {"enabled": True, "sseType": "KMS", "kmsMasterKeyId": given["kmsKeyArn"]}
 
 
-def _recovery(known: ResourceValues) -> Any:
-    return known["pointInTimeRecovery"]["enabled"]
+def _is_recovery_enabled(values: ResourceValues) -> Any:
+    return values["pointInTimeRecovery"]["enabled"]
 
 
 TTL = DriverCall("UpdateTimeToLive", {"TableName": "name", "TimeToLiveSpecification": "ttl"}, when="ttl")
@@ -48,7 +48,7 @@ RECOVERY = DriverCall(
     {
         "TableName": "name",
         "PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled": ComputedValue(
-            _recovery, ("pointInTimeRecovery",)
+            _is_recovery_enabled, ("pointInTimeRecovery",)
         ),
     },
     when="pointInTimeRecovery",
@@ -67,7 +67,7 @@ DRIVERS = (
                     "AttributeDefinitions": "attributes",
                     "BillingMode": "billingMode",
                     "GlobalSecondaryIndexes": indexes,
-                    "SSESpecification": encryption,
+                    "SSESpecification": encryption_specification,
                     "DeletionProtectionEnabled": "deletionProtectionEnabled",
                     "Tags": "tags",
                 },
@@ -78,7 +78,7 @@ DRIVERS = (
         ),
         update=(
             DriverCall("UpdateTable", {"TableName": "name", "DeletionProtectionEnabled": "deletionProtectionEnabled"}),
-            DriverCall("UpdateTable", {"TableName": "name", "SSESpecification": encryption}),
+            DriverCall("UpdateTable", {"TableName": "name", "SSESpecification": encryption_specification}),
             DriverCall("TagResource", {"ResourceArn": "arn", "Tags": "tags"}),
             TTL,
             RECOVERY,

@@ -1,4 +1,4 @@
-"""Networks: what attached functions and jobs stand in."""
+"""Drivers of VPCs and their parts, which attached functions and jobs use."""
 
 from typing import Any
 
@@ -14,8 +14,8 @@ from local.platform.drivers.model import (
 from local.preview.property_values import UNKNOWN
 
 
-def _tagged(kind: str) -> ComputedValue:
-    """Tags as EC2 takes them when something is created."""
+def _tag_specifications(kind: str) -> ComputedValue:
+    """Return tags in the form that EC2's create operations require."""
 
     @computed_from("tags")
     def specification(tags: dict[str, str] | None) -> list[dict[str, Any]]:
@@ -26,8 +26,10 @@ def _tagged(kind: str) -> ComputedValue:
 
 
 @computed_from("fromPort", "toPort", "ipProtocol", "cidrIpv4", "referencedSecurityGroupId")
-def permission(low: int | None, high: int | None, protocol: str, cidr: str | None, group: str | None) -> list[Any]:
-    """One rule of a security group."""
+def rule_permissions(
+    low: int | None, high: int | None, protocol: str, cidr: str | None, group: str | None
+) -> list[Any]:
+    """Return one rule of a security group."""
     rule: dict[str, Any] = {"IpProtocol": protocol}
     if low is not None:
         rule |= {"FromPort": low, "ToPort": high}
@@ -38,7 +40,7 @@ def permission(low: int | None, high: int | None, protocol: str, cidr: str | Non
     return [rule]
 
 
-def _rule(direction: str) -> Driver:
+def _rule_driver(direction: str) -> Driver:
     add, revoke = f"AuthorizeSecurityGroup{direction}", f"RevokeSecurityGroup{direction}"
     return Driver(
         type=f"aws:vpc/securityGroup{direction}Rule:SecurityGroup{direction}Rule",
@@ -48,37 +50,37 @@ def _rule(direction: str) -> Driver:
                 add,
                 {
                     "GroupId": "securityGroupId",
-                    "IpPermissions": permission,
-                    "TagSpecifications": _tagged("security-group-rule"),
+                    "IpPermissions": rule_permissions,
+                    "TagSpecifications": _tag_specifications("security-group-rule"),
                 },
             ),
         ),
-        delete=(DriverCall(revoke, {"GroupId": "securityGroupId", "IpPermissions": permission}),),
+        delete=(DriverCall(revoke, {"GroupId": "securityGroupId", "IpPermissions": rule_permissions}),),
         id=ComputedValue(_rule_id),
     )
 
 
-def _rule_id(known: ResourceValues) -> str:
-    answers = list(known.answers.values())
+def _rule_id(values: ResourceValues) -> str:
+    answers = list(values.responses.values())
     rules = answers[0].get("SecurityGroupRules") if answers else None
-    return str(rules[0]["SecurityGroupRuleId"]) if rules else f"{known['securityGroupId']}:{known['ipProtocol']}"
+    return str(rules[0]["SecurityGroupRuleId"]) if rules else f"{values['securityGroupId']}:{values['ipProtocol']}"
 
 
-def _default_group(known: ResourceValues) -> list[dict[str, Any]]:
-    return [{"Name": "vpc-id", "Values": [known["vpcId"]]}, {"Name": "group-name", "Values": ["default"]}]
+def _default_group_filters(values: ResourceValues) -> list[dict[str, Any]]:
+    return [{"Name": "vpc-id", "Values": [values["vpcId"]]}, {"Name": "group-name", "Values": ["default"]}]
 
 
-def _found_group(known: ResourceValues) -> Any:
-    groups = known.answers.get("DescribeSecurityGroups", {}).get("SecurityGroups")
+def _default_group_id(values: ResourceValues) -> Any:
+    groups = values.responses.get("DescribeSecurityGroups", {}).get("SecurityGroups")
     return groups[0]["GroupId"] if groups else UNKNOWN
 
 
-def _route_id(known: ResourceValues) -> str:
-    return f"{known['routeTableId']}_{known['destinationCidrBlock']}"
+def _route_id(values: ResourceValues) -> str:
+    return f"{values['routeTableId']}_{values['destinationCidrBlock']}"
 
 
-def _id_list(known: ResourceValues) -> list[str]:
-    return [known["id"]]
+def _id_list(values: ResourceValues) -> list[str]:
+    return [values["id"]]
 
 
 PUBLIC = {"MapPublicIpOnLaunch.Value": "mapPublicIpOnLaunch"}
@@ -89,7 +91,7 @@ DRIVERS = (
         type="aws:ec2/vpc:Vpc",
         service="ec2",
         create=(
-            DriverCall("CreateVpc", {"CidrBlock": "cidrBlock", "TagSpecifications": _tagged("vpc")}),
+            DriverCall("CreateVpc", {"CidrBlock": "cidrBlock", "TagSpecifications": _tag_specifications("vpc")}),
             DriverCall(
                 "ModifyVpcAttribute",
                 {"VpcId": from_response("CreateVpc", "Vpc.VpcId"), "EnableDnsSupport.Value": "enableDnsSupport"},
@@ -107,10 +109,10 @@ DRIVERS = (
     Driver(
         type="aws:ec2/defaultSecurityGroup:DefaultSecurityGroup",
         service="ec2",
-        # Taken over rather than made: the provider finds the network's own group and removes its rules.
-        create=(DriverCall("DescribeSecurityGroups", {"Filters": ComputedValue(_default_group, ("vpcId",))}),),
-        id=ComputedValue(_found_group),
-        ignored={"tags": "set by the provider when it takes the group over"},
+        # The group is not created: the provider adopts the VPC's default group and removes its rules.
+        create=(DriverCall("DescribeSecurityGroups", {"Filters": ComputedValue(_default_group_filters, ("vpcId",))}),),
+        id=ComputedValue(_default_group_id),
+        ignored={"tags": "the provider sets them when it adopts the group"},
     ),
     Driver(
         type="aws:ec2/subnet:Subnet",
@@ -122,7 +124,7 @@ DRIVERS = (
                     "VpcId": "vpcId",
                     "CidrBlock": "cidrBlock",
                     "AvailabilityZone": "availabilityZone",
-                    "TagSpecifications": _tagged("subnet"),
+                    "TagSpecifications": _tag_specifications("subnet"),
                 },
             ),
             DriverCall(
@@ -139,7 +141,7 @@ DRIVERS = (
         type="aws:ec2/internetGateway:InternetGateway",
         service="ec2",
         create=(
-            DriverCall("CreateInternetGateway", {"TagSpecifications": _tagged("internet-gateway")}),
+            DriverCall("CreateInternetGateway", {"TagSpecifications": _tag_specifications("internet-gateway")}),
             DriverCall("AttachInternetGateway", {"InternetGatewayId": GATEWAY, "VpcId": "vpcId"}, when="vpcId"),
         ),
         delete=(
@@ -151,7 +153,9 @@ DRIVERS = (
     Driver(
         type="aws:ec2/routeTable:RouteTable",
         service="ec2",
-        create=(DriverCall("CreateRouteTable", {"VpcId": "vpcId", "TagSpecifications": _tagged("route-table")}),),
+        create=(
+            DriverCall("CreateRouteTable", {"VpcId": "vpcId", "TagSpecifications": _tag_specifications("route-table")}),
+        ),
         delete=(DriverCall("DeleteRouteTable", {"RouteTableId": "id"}),),
         id=from_response("CreateRouteTable", "RouteTable.RouteTableId"),
     ),
@@ -165,7 +169,9 @@ DRIVERS = (
     Driver(
         type="aws:ec2/eip:Eip",
         service="ec2",
-        create=(DriverCall("AllocateAddress", {"Domain": "domain", "TagSpecifications": _tagged("elastic-ip")}),),
+        create=(
+            DriverCall("AllocateAddress", {"Domain": "domain", "TagSpecifications": _tag_specifications("elastic-ip")}),
+        ),
         delete=(DriverCall("ReleaseAddress", {"AllocationId": "id"}),),
         id=from_response("AllocateAddress", "AllocationId"),
         outputs={
@@ -183,7 +189,7 @@ DRIVERS = (
                     "AllocationId": "allocationId",
                     "SubnetId": "subnetId",
                     "ConnectivityType": "connectivityType",
-                    "TagSpecifications": _tagged("natgateway"),
+                    "TagSpecifications": _tag_specifications("natgateway"),
                 },
             ),
         ),
@@ -224,7 +230,7 @@ DRIVERS = (
                     "SubnetIds": "subnetIds",
                     "SecurityGroupIds": "securityGroupIds",
                     "PrivateDnsEnabled": "privateDnsEnabled",
-                    "TagSpecifications": _tagged("vpc-endpoint"),
+                    "TagSpecifications": _tag_specifications("vpc-endpoint"),
                 },
             ),
         ),
@@ -241,14 +247,14 @@ DRIVERS = (
                     "GroupName": name_or_prefixed,
                     "Description": "description",
                     "VpcId": "vpcId",
-                    "TagSpecifications": _tagged("security-group"),
+                    "TagSpecifications": _tag_specifications("security-group"),
                 },
             ),
         ),
         delete=(DriverCall("DeleteSecurityGroup", {"GroupId": "id"}),),
         id=from_response("CreateSecurityGroup", "GroupId"),
-        ignored={"revokeRulesOnDelete": "not a trait of the group: it says what a removal does"},
+        ignored={"revokeRulesOnDelete": "affects the deletion only, not the group"},
     ),
-    _rule("Ingress"),
-    _rule("Egress"),
+    _rule_driver("Ingress"),
+    _rule_driver("Egress"),
 )

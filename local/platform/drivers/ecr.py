@@ -1,4 +1,6 @@
-"""Registries of images. No image is ever pushed to them here: which program one holds, a table says."""
+"""Drivers of ECR repositories. No image is pushed to them: `IMAGES` in `local/emulation/batch` maps an image to its
+program.
+"""
 
 from local.platform.drivers.model import ComputedValue, Driver, DriverCall, ResourceValues, from_response
 from local.preview.preview_provider import ACCOUNT, REGION
@@ -7,9 +9,11 @@ TAGGED = DriverCall("TagResource", {"resourceArn": "arn", "tags": "tags"})
 POLICY = DriverCall("PutLifecyclePolicy", {"repositoryName": "repository", "lifecyclePolicyText": "policy"})
 
 
-def _url(known: ResourceValues) -> str:
-    """As AWS has it: the emulator's own names this machine, and job definitions hold it."""
-    return f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{known['name']}"
+def _repository_url(values: ResourceValues) -> str:
+    """Return the URL as on AWS, because job definitions contain it. The emulator's URL would contain this machine's
+    address.
+    """
+    return f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{values['name']}"
 
 
 DRIVERS = (
@@ -49,9 +53,9 @@ DRIVERS = (
         outputs={
             "arn": from_response("CreateRepository", "repository.repositoryArn"),
             "registryId": from_response("CreateRepository", "repository.registryId"),
-            "repositoryUrl": ComputedValue(_url),
+            "repositoryUrl": ComputedValue(_repository_url),
         },
-        ignored={"forceDelete": "not a trait of the repository: it says what a removal may do"},
+        ignored={"forceDelete": "affects the deletion only, not the repository"},
     ),
     Driver(
         type="aws:ecr/lifecyclePolicy:LifecyclePolicy",

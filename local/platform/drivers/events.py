@@ -1,4 +1,4 @@
-"""Rules on the event bus, their targets, and schedules."""
+"""Drivers of EventBridge rules, targets and archives, and of EventBridge Scheduler schedules."""
 
 from typing import Any
 
@@ -18,22 +18,22 @@ RULE = DriverCall(
 
 
 @computed_from("targetId", "arn", "input", "retryPolicy", "deadLetterConfig", "roleArn")
-def target(identifier: str, arn: str, text: str | None, retry: Any, dead_letters: Any, role: str | None) -> list[Any]:
-    """The one target of a rule."""
+def targets(identifier: str, arn: str, text: str | None, retry: Any, dead_letters: Any, role: str | None) -> list[Any]:
+    """Return the list with the one target of a rule."""
     parts = {"Id": identifier, "Arn": arn, "Input": text, "RoleArn": role}
     blocks = {"RetryPolicy": retry, "DeadLetterConfig": dead_letters}
     return [{name: value for name, value in {**parts, **blocks}.items() if value is not None}]
 
 
-def _target_ids(known: ResourceValues) -> list[str]:
-    return [known["targetId"]]
+def _target_ids(values: ResourceValues) -> list[str]:
+    return [values["targetId"]]
 
 
-def _target_id(known: ResourceValues) -> str:
-    return f"{known['rule']}-{known['targetId']}"
+def _target_id(values: ResourceValues) -> str:
+    return f"{values['rule']}-{values['targetId']}"
 
 
-TARGET = DriverCall("PutTargets", {"Rule": "rule", "Targets": target})
+TARGET = DriverCall("PutTargets", {"Rule": "rule", "Targets": targets})
 
 ARCHIVE = {
     "ArchiveName": "name",
@@ -74,7 +74,9 @@ DRIVERS = (
         type="aws:cloudwatch/eventArchive:EventArchive",
         service="events",
         create=(DriverCall("CreateArchive", ARCHIVE),),
-        update=(DriverCall("UpdateArchive", {name: one for name, one in ARCHIVE.items() if name != "EventSourceArn"}),),
+        update=(
+            DriverCall("UpdateArchive", {name: source for name, source in ARCHIVE.items() if name != "EventSourceArn"}),
+        ),
         delete=(DriverCall("DeleteArchive", {"ArchiveName": "name"}),),
         id="name",
         outputs={"arn": from_response("CreateArchive", "ArchiveArn")},

@@ -1,4 +1,4 @@
-"""Spark jobs, the catalogue, and Athena's workgroups."""
+"""Drivers of Glue jobs, connections and catalog, and of Athena workgroups."""
 
 from typing import Any
 
@@ -33,8 +33,8 @@ TABLE_RENAMES = {"serDeInfo": "SerdeInfo"}
 
 
 @computed_from("encryptionConfiguration")
-def encryption(given: dict[str, Any]) -> dict[str, Any]:
-    """S3's setting is a list of one."""
+def encryption_configuration(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the encryption configuration, in which the S3 setting is a list with one item."""
     return {
         "S3Encryption": [given["s3Encryption"]],
         "CloudWatchEncryption": given["cloudwatchEncryption"],
@@ -43,27 +43,29 @@ def encryption(given: dict[str, Any]) -> dict[str, Any]:
 
 
 @computed_from("name", "connectionType", "connectionProperties", "physicalConnectionRequirements")
-def connection(name: str, kind: str, properties: dict[str, str] | None, place: dict[str, Any]) -> dict[str, Any]:
-    """A connection, whose groups the service calls by another name."""
+def connection_input(
+    name: str, kind: str, properties: dict[str, str] | None, network: dict[str, Any]
+) -> dict[str, Any]:
+    """Return a connection with the service's names of its blocks."""
     return {
         "Name": name,
         "ConnectionType": kind,
         "ConnectionProperties": properties or {},
         "PhysicalConnectionRequirements": {
-            "SubnetId": place["subnetId"],
-            "AvailabilityZone": place["availabilityZone"],
-            "SecurityGroupIdList": place["securityGroupIdLists"],
+            "SubnetId": network["subnetId"],
+            "AvailabilityZone": network["availabilityZone"],
+            "SecurityGroupIdList": network["securityGroupIdLists"],
         },
     }
 
 
-def _table_id(known: ResourceValues) -> str:
-    return f"{known['databaseName']}:{known['name']}"
+def _table_id(values: ResourceValues) -> str:
+    return f"{values['databaseName']}:{values['name']}"
 
 
 @computed_from("configuration")
-def work_group(given: dict[str, Any]) -> dict[str, Any]:
-    """The configuration, with the service's own names where they differ from the provider's."""
+def work_group_configuration(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the configuration with the service's names, which differ from the provider's in capitalisation."""
     return {
         "EnforceWorkGroupConfiguration": given["enforceWorkgroupConfiguration"],
         "PublishCloudWatchMetricsEnabled": given["publishCloudwatchMetricsEnabled"],
@@ -88,14 +90,18 @@ DRIVERS = (
     Driver(
         type="aws:glue/connection:Connection",
         service="glue",
-        create=(DriverCall("CreateConnection", {"ConnectionInput": connection, "Tags": "tags"}),),
+        create=(DriverCall("CreateConnection", {"ConnectionInput": connection_input, "Tags": "tags"}),),
         delete=(DriverCall("DeleteConnection", {"ConnectionName": "name"}),),
         id="name",
     ),
     Driver(
         type="aws:glue/securityConfiguration:SecurityConfiguration",
         service="glue",
-        create=(DriverCall("CreateSecurityConfiguration", {"Name": "name", "EncryptionConfiguration": encryption}),),
+        create=(
+            DriverCall(
+                "CreateSecurityConfiguration", {"Name": "name", "EncryptionConfiguration": encryption_configuration}
+            ),
+        ),
         delete=(DriverCall("DeleteSecurityConfiguration", {"Name": "name"}),),
         id="name",
     ),
@@ -122,9 +128,11 @@ DRIVERS = (
     Driver(
         type="aws:athena/workgroup:Workgroup",
         service="athena",
-        create=(DriverCall("CreateWorkGroup", {"Name": "name", "Configuration": work_group, "Tags": "tags"}),),
+        create=(
+            DriverCall("CreateWorkGroup", {"Name": "name", "Configuration": work_group_configuration, "Tags": "tags"}),
+        ),
         delete=(DriverCall("DeleteWorkGroup", {"WorkGroup": "name"}),),
         id="name",
-        ignored={"forceDestroy": "not a trait of the workgroup: it says what a removal may do"},
+        ignored={"forceDestroy": "affects the deletion only, not the workgroup"},
     ),
 )

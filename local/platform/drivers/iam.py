@@ -1,12 +1,12 @@
-"""Roles and their own policies."""
+"""Drivers of IAM roles and their inline policies."""
 
 from local.platform.drivers.model import ComputedValue, Driver, DriverCall, ResourceValues, from_response
 
 POLICY = DriverCall("PutRolePolicy", {"RoleName": "role", "PolicyName": "name", "PolicyDocument": "policy"})
 
 
-def _policy_id(known: ResourceValues) -> str:
-    return f"{known['role']}:{known['name']}"
+def _policy_id(values: ResourceValues) -> str:
+    return f"{values['role']}:{values['name']}"
 
 
 DRIVERS = (

@@ -1,4 +1,4 @@
-"""Customer keys."""
+"""Driver of customer-managed KMS keys."""
 
 from local.platform.drivers.model import Driver, DriverCall, constant, from_response
 
@@ -21,13 +21,13 @@ DRIVERS = (
             DriverCall("TagResource", {"KeyId": "id", "Tags": "tags"}),
             ROTATION,
         ),
-        # The window is part of what deletes a key: a longer one concerns no key that is in use.
+        # The waiting period is a parameter of the deletion. A change of it does not affect a key in use.
         delete=(DriverCall("ScheduleKeyDeletion", {"KeyId": "id", "PendingWindowInDays": "deletionWindowInDays"}),),
         id=from_response("CreateKey", "KeyMetadata.KeyId"),
         outputs={
             "arn": from_response("CreateKey", "KeyMetadata.Arn"),
             "keyId": from_response("CreateKey", "KeyMetadata.KeyId"),
         },
-        ignored={"deletionWindowInDays": "taken by the call that deletes"},
+        ignored={"deletionWindowInDays": "a parameter of the deletion call"},
     ),
 )

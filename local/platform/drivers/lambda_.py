@@ -1,4 +1,4 @@
-"""Functions, aliases and what calls them."""
+"""Drivers of Lambda functions, aliases, permissions, event sources and layers."""
 
 import io
 import zipfile
@@ -19,8 +19,8 @@ from local.platform.drivers.model import (
 from local.preview.property_values import UNKNOWN, Archive
 
 
-def archive_bytes_of(code: Archive) -> bytes:
-    """The bytes of an archive: the file itself, or one made of its entries."""
+def read_archive(code: Archive) -> bytes:
+    """Return the bytes of an archive: those of its file, or of a zip made of its entries."""
     if code.path is not None:
         return (ROOT / code.path).read_bytes()
     buffer = io.BytesIO()
@@ -30,37 +30,37 @@ def archive_bytes_of(code: Archive) -> bytes:
     return buffer.getvalue()
 
 
-archive_bytes = computed_from("code")(archive_bytes_of)
+archive_bytes = computed_from("code")(read_archive)
 
 
 @computed_from("code")
-def no_libraries(_code: Archive) -> bytes:
-    """A layer without content: its wheels are for arm64, and the emulator's environment has the same versions."""
-    return archive_bytes_of(
-        Archive(None, (("python/README", "the same packages are installed beside the emulator\n"),))
-    )
+def empty_layer(_code: Archive) -> bytes:
+    """Return a layer without packages. The real layer's wheels are for arm64, and the emulator's environment has the
+    packages.
+    """
+    return read_archive(Archive(None, (("python/README", "the emulator's environment has the same packages\n"),)))
 
 
-def _unqualified(known: ResourceValues) -> Any:
-    """A published function answers with its version's ARN; the function's own has seven parts."""
-    arn = known.answers.get("CreateFunction", {}).get("FunctionArn")
+def _function_arn(values: ResourceValues) -> Any:
+    """Return the function's ARN without a version: CreateFunction returns the version's ARN if it publishes one."""
+    arn = values.responses.get("CreateFunction", {}).get("FunctionArn")
     return UNKNOWN if arn is None else ":".join(arn.split(":")[:7])
 
 
-def _layer_arn(known: ResourceValues) -> Any:
-    return known.answers.get("PublishLayerVersion", {}).get("LayerVersionArn", UNKNOWN)
+def _layer_arn(values: ResourceValues) -> Any:
+    return values.responses.get("PublishLayerVersion", {}).get("LayerVersionArn", UNKNOWN)
 
 
-def _layer_version(known: ResourceValues) -> int:
-    return int(str(known["id"]).rpartition(":")[2])
+def _layer_version(values: ResourceValues) -> int:
+    return int(str(values["id"]).rpartition(":")[2])
 
 
-def _alias_id(known: ResourceValues) -> str:
-    return f"{known['functionName']}:{known['name']}"
+def _alias_id(values: ResourceValues) -> str:
+    return f"{values['functionName']}:{values['name']}"
 
 
-def _provisioned_id(known: ResourceValues) -> str:
-    return f"{known['functionName']},{known['qualifier']}"
+def _provisioned_id(values: ResourceValues) -> str:
+    return f"{values['functionName']},{values['qualifier']}"
 
 
 CONFIGURATION = {
@@ -144,7 +144,7 @@ DRIVERS = (
                 until=UPDATED,
             ),
             DriverCall("UpdateFunctionConfiguration", CONFIGURATION, until=UPDATED),
-            # Callers use an alias, and an alias points to a version: without one, nothing that changed would run.
+            # Callers use an alias, and the alias needs a new version. Otherwise the old code would continue to run.
             DriverCall(
                 "PublishVersion",
                 {"FunctionName": "name"},
@@ -157,7 +157,7 @@ DRIVERS = (
         delete=(DriverCall("DeleteFunction", {"FunctionName": "name"}),),
         id="name",
         outputs={
-            "arn": ComputedValue(_unqualified),
+            "arn": ComputedValue(_function_arn),
             "version": first_known(
                 from_response("PublishVersion", "Version"), from_response("CreateFunction", "Version")
             ),
@@ -244,7 +244,7 @@ DRIVERS = (
                     "Description": "description",
                     "CompatibleRuntimes": "compatibleRuntimes",
                     "CompatibleArchitectures": "compatibleArchitectures",
-                    "Content.ZipFile": no_libraries,
+                    "Content.ZipFile": empty_layer,
                 },
             ),
         ),
@@ -255,6 +255,6 @@ DRIVERS = (
         ),
         id=ComputedValue(_layer_arn),
         outputs={"arn": ComputedValue(_layer_arn)},
-        ignored={"sourceCodeHash": "Pulumi's own means to see a change of the archive"},
+        ignored={"sourceCodeHash": "Pulumi uses it to detect a change of the archive"},
     ),
 )

@@ -1,4 +1,4 @@
-"""Log groups, and metrics made of log lines."""
+"""Drivers of CloudWatch log groups and metric filters."""
 
 from local.platform.drivers.model import Driver, DriverCall
 

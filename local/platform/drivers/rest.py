@@ -1,4 +1,4 @@
-"""REST APIs with their deployments, stages, keys and usage plans."""
+"""Drivers of API Gateway REST APIs with their deployments, stages, API keys and usage plans."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from local.platform.drivers.model import (
     computed_from,
     from_response,
 )
-from local.platform.drivers.rest_document import overwrite
+from local.platform.drivers.rest_document import replace_api_content
 from local.preview.preview_provider import ACCOUNT, REGION
 from local.preview.property_values import UNKNOWN
 
@@ -22,18 +22,18 @@ METHOD_SETTINGS = {
     "throttlingRateLimit": "throttling/rateLimit",
     "throttlingBurstLimit": "throttling/burstLimit",
 }
-"""Settings of methods → where a patch of the stage has them."""
+"""Path of each method setting in a patch of the stage."""
 
 
 @computed_from("triggers")
-def version(triggers: dict[str, str]) -> str:
-    """What a deployment is told apart by: `triggers` are Pulumi's own means to ask for a new one."""
+def deployment_description(triggers: dict[str, str]) -> str:
+    """Return a description that differs for different `triggers`, with which Pulumi requests a new deployment."""
     return " ".join(f"{name}={value}" for name, value in sorted(triggers.items()))
 
 
 @computed_from("accessLogSettings")
 def access_log(settings: Any) -> list[dict[str, str]]:
-    """A stage is made without its access log, and then changed."""
+    """Return the patch that sets the access log, because CreateStage does not take it."""
     settings = settings[0] if isinstance(settings, list) else settings
     return [
         {"op": "replace", "path": f"/accessLogSettings/{name}", "value": settings[name]}
@@ -42,29 +42,29 @@ def access_log(settings: Any) -> list[dict[str, str]]:
 
 
 @computed_from("xrayTracingEnabled")
-def traced(enabled: bool) -> list[dict[str, str]]:
-    """Whether a stage is traced."""
+def tracing(enabled: bool) -> list[dict[str, str]]:
+    """Return the patch that sets X-Ray tracing."""
     return [{"op": "replace", "path": "/tracingEnabled", "value": str(bool(enabled)).lower()}]
 
 
 @computed_from("methodPath", "settings")
-def settings_set(path: str, settings: Any) -> list[dict[str, str]]:
-    """The settings of methods as changes of their stage."""
+def put_method_settings(path: str, settings: Any) -> list[dict[str, str]]:
+    """Return the patch of the stage that sets the method settings."""
     settings = settings[0] if isinstance(settings, list) else settings
     return [
-        {"op": "replace", "path": f"{_settings_at(path)}/{METHOD_SETTINGS[name]}", "value": _text(value)}
+        {"op": "replace", "path": f"{_settings_path(path)}/{METHOD_SETTINGS[name]}", "value": _text(value)}
         for name, value in settings.items()
         if value is not None
     ]
 
 
 @computed_from("methodPath")
-def settings_taken(path: str) -> list[dict[str, str]]:
-    """The end of such settings."""
-    return [{"op": "remove", "path": _settings_at(path)}]
+def remove_method_settings(path: str) -> list[dict[str, str]]:
+    """Return the patch of the stage that removes the method settings."""
+    return [{"op": "remove", "path": _settings_path(path)}]
 
 
-def _settings_at(path: str) -> str:
+def _settings_path(path: str) -> str:
     resource, _, method = path.rpartition("/")
     return f"/{resource.replace('~', '~0').replace('/', '~1')}/{method}"
 
@@ -73,35 +73,35 @@ def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _arn(known: ResourceValues) -> Any:
-    return f"arn:aws:apigateway:{REGION}::/restapis/{known['id']}" if known.id else UNKNOWN
+def _arn(values: ResourceValues) -> Any:
+    return f"arn:aws:apigateway:{REGION}::/restapis/{values['id']}" if values.id else UNKNOWN
 
 
-def _execution_arn(known: ResourceValues) -> Any:
-    return f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{known['id']}" if known.id else UNKNOWN
+def _execution_arn(values: ResourceValues) -> Any:
+    return f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{values['id']}" if values.id else UNKNOWN
 
 
-def _stage_arn(known: ResourceValues) -> str:
-    return f"arn:aws:apigateway:{REGION}::/restapis/{known['restApi']}/stages/{known['stageName']}"
+def _stage_arn(values: ResourceValues) -> str:
+    return f"arn:aws:apigateway:{REGION}::/restapis/{values['restApi']}/stages/{values['stageName']}"
 
 
-def _plan_arn(known: ResourceValues) -> Any:
-    return f"arn:aws:apigateway:{REGION}::/usageplans/{known['id']}" if known.id else UNKNOWN
+def _plan_arn(values: ResourceValues) -> Any:
+    return f"arn:aws:apigateway:{REGION}::/usageplans/{values['id']}" if values.id else UNKNOWN
 
 
-def _key_arn(known: ResourceValues) -> Any:
-    return f"arn:aws:apigateway:{REGION}::/apikeys/{known['id']}" if known.id else UNKNOWN
+def _key_arn(values: ResourceValues) -> Any:
+    return f"arn:aws:apigateway:{REGION}::/apikeys/{values['id']}" if values.id else UNKNOWN
 
 
-def _url(known: ResourceValues) -> Any:
-    """Where clients reach a stage: at the emulator's own address, by path."""
-    if not known.endpoint:
+def _url(values: ResourceValues) -> Any:
+    """Return the URL of a stage: a path below the emulator's address."""
+    if not values.endpoint:
         return UNKNOWN
-    return f"{known.endpoint}/_aws/execute-api/{known['restApi']}/{known['stageName']}"
+    return f"{values.endpoint}/_aws/execute-api/{values['restApi']}/{values['stageName']}"
 
 
 STAGE = {"restApiId": "restApi", "stageName": "stageName"}
-SETTINGS = DriverCall("UpdateStage", {**STAGE, "patchOperations": settings_set})
+SETTINGS = DriverCall("UpdateStage", {**STAGE, "patchOperations": put_method_settings})
 TAG = DriverCall("TagResource", {"resourceArn": "arn", "tags": "tags"})
 
 DRIVERS = (
@@ -124,12 +124,12 @@ DRIVERS = (
         delete=(DriverCall("DeleteRestApi", {"restApiId": "id"}),),
         id=from_response("CreateRestApi", "id"),
         outputs={"arn": ComputedValue(_arn), "executionArn": ComputedValue(_execution_arn)},
-        property_import=PropertyImport("body", overwrite),
+        property_import=PropertyImport("body", replace_api_content),
     ),
     Driver(
         type="aws:apigateway/deployment:Deployment",
         service="apigateway",
-        create=(DriverCall("CreateDeployment", {"restApiId": "restApi", "description": version}),),
+        create=(DriverCall("CreateDeployment", {"restApiId": "restApi", "description": deployment_description}),),
         delete=(DriverCall("DeleteDeployment", {"restApiId": "restApi", "deploymentId": "id"}),),
         id=from_response("CreateDeployment", "id"),
     ),
@@ -139,15 +139,15 @@ DRIVERS = (
         create=(
             DriverCall("CreateStage", {**STAGE, "deploymentId": "deployment", "tags": "tags"}),
             DriverCall("UpdateStage", {**STAGE, "patchOperations": access_log}, when="accessLogSettings"),
-            DriverCall("UpdateStage", {**STAGE, "patchOperations": traced}, when="xrayTracingEnabled"),
+            DriverCall("UpdateStage", {**STAGE, "patchOperations": tracing}, when="xrayTracingEnabled"),
         ),
         update=(
             DriverCall("UpdateStage", {**STAGE, "patchOperations": access_log}),
-            DriverCall("UpdateStage", {**STAGE, "patchOperations": traced}),
+            DriverCall("UpdateStage", {**STAGE, "patchOperations": tracing}),
             TAG,
         ),
         delete=(DriverCall("DeleteStage", STAGE),),
-        id=ComputedValue(lambda known: f"ags-{known['restApi']}-{known['stageName']}"),
+        id=ComputedValue(lambda values: f"ags-{values['restApi']}-{values['stageName']}"),
         outputs={"arn": ComputedValue(_stage_arn), "invokeUrl": ComputedValue(_url)},
     ),
     Driver(
@@ -155,8 +155,8 @@ DRIVERS = (
         service="apigateway",
         create=(SETTINGS,),
         update=(SETTINGS,),
-        delete=(DriverCall("UpdateStage", {**STAGE, "patchOperations": settings_taken}),),
-        id=ComputedValue(lambda known: f"{known['restApi']}-{known['stageName']}-{known['methodPath']}"),
+        delete=(DriverCall("UpdateStage", {**STAGE, "patchOperations": remove_method_settings}),),
+        id=ComputedValue(lambda values: f"{values['restApi']}-{values['stageName']}-{values['methodPath']}"),
     ),
     Driver(
         type="aws:apigateway/apiKey:ApiKey",

@@ -1,7 +1,7 @@
-"""Values fitted into a service's own shapes, and checked against the service's own rules. Pure.
+"""Fits values into the shapes of a service's API, and checks them against its rules.
 
-botocore carries each service's model: names, types, what is required, enumerations, patterns, lengths and ranges.
-Fitting renames and nests, checking says which value breaks which rule. Unknown values pass both.
+botocore has a model of each service: names, types, required members, enumerations, patterns, lengths and ranges.
+Fitting renames and nests values; the check reports each broken rule. Unknown values pass both.
 """
 
 import functools
@@ -19,7 +19,7 @@ _LOADER = Loader()
 
 
 class ShapeMismatch(ValueError):
-    """A value that has no place in a service's shape."""
+    """A value does not fit into the service's shape."""
 
 
 class RuleViolation(NamedTuple):
@@ -32,15 +32,15 @@ class RuleViolation(NamedTuple):
 
 @functools.cache
 def service_model(service: str) -> ServiceModel:
-    """A service as botocore knows it; nothing is contacted."""
+    """Return botocore's model of a service, without any request."""
     return ServiceModel(_LOADER.load_service_model(service, "service-2"), service)
 
 
-def build_parameters(driver: Driver | RecordedOnly, call: DriverCall, known: ResourceValues) -> Props:
-    """The parameters of one call, fitted into the operation's input shape."""
+def build_parameters(driver: Driver | RecordedOnly, call: DriverCall, values: ResourceValues) -> Props:
+    """Return the parameters of one call, fitted into the operation's input shape."""
     tree: Props = {}
     for path, source in call.params.items():
-        value = source.by(known) if isinstance(source, ComputedValue) else known[source]
+        value = source.compute(values) if isinstance(source, ComputedValue) else values[source]
         if value is None:
             continue
         _put(tree, path.split("."), value)
@@ -49,7 +49,7 @@ def build_parameters(driver: Driver | RecordedOnly, call: DriverCall, known: Res
 
 
 def input_shape(driver: Driver | RecordedOnly, call: DriverCall) -> StructureShape:
-    """What an operation takes."""
+    """Return the input shape of an operation."""
     shape = service_model(driver.service).operation_model(call.operation).input_shape
     if shape is None:
         raise ShapeMismatch(f"{call.operation} takes no parameters")
@@ -57,7 +57,7 @@ def input_shape(driver: Driver | RecordedOnly, call: DriverCall) -> StructureSha
 
 
 def fit_to_shape(value: Any, shape: Shape, renames: Mapping[str, str], path: str) -> Any:
-    """One value in the form that its shape asks for."""
+    """Return a value in the form that its shape requires."""
     value = revealed(value)
     if value is UNKNOWN or value is None or isinstance(value, Archive):
         return value
@@ -90,7 +90,7 @@ def _fit_scalar(value: Any, shape: Shape) -> Any:
 
 
 def find_violations(value: Any, shape: Shape, path: str) -> Iterator[RuleViolation]:
-    """Every rule of the service's model that a fitted value breaks."""
+    """Yield every rule of the service's model that a fitted value violates."""
     if value is UNKNOWN or value is None or isinstance(value, Archive):
         return
     match shape:
@@ -124,17 +124,19 @@ def _put(tree: Props, path: list[str], value: Any) -> None:
 def _fit_structure(value: Any, shape: StructureShape, renames: Mapping[str, str], path: str) -> Any:
     if isinstance(value, list):
         if len(value) != 1:
-            raise ShapeMismatch(f"{path} takes one block, {len(value)} are given")
+            raise ShapeMismatch(f"{path} takes one block, but {len(value)} are given")
         value = value[0]
     if not isinstance(value, Mapping):
-        raise ShapeMismatch(f"{path} must be a group of settings, it is {value!r}")
+        raise ShapeMismatch(f"{path} must be a block of settings, not {value!r}")
     members = {name.lower(): name for name in shape.members}
     fitted: Props = {}
     for key, inner in value.items():
         name = renames.get(key, key).lower()
         member = members.get(name) or members.get(f"{name}s") or members.get(name.removesuffix("s"))
         if member is None:
-            raise ShapeMismatch(f"{path} has no {key}: name it in the driver's renames, or say why it is left out")
+            raise ShapeMismatch(
+                f"{path} has no member {key}: add its service name to the driver's renames, or list it as ignored"
+            )
         if inner is not None:
             fitted[member] = fit_to_shape(inner, shape.members[member], renames, f"{path}.{member}")
     return fitted
@@ -151,12 +153,12 @@ def _fit_list(value: Any, shape: ListShape, renames: Mapping[str, str], path: st
     return [fit_to_shape(inner, member, renames, f"{path}[{index}]") for index, inner in enumerate(listed)]
 
 
-def _count(value: Any, shape: Shape, path: str, what: str) -> Iterator[RuleViolation]:
+def _count(value: Any, shape: Shape, path: str, unit: str) -> Iterator[RuleViolation]:
     low, high = shape.metadata.get("min"), shape.metadata.get("max")
     if low is not None and len(value) < low:
-        yield RuleViolation(path, value, f"needs at least {low} {what}")
+        yield RuleViolation(path, value, f"needs at least {low} {unit}")
     if high is not None and len(value) > high:
-        yield RuleViolation(path, value, f"takes at most {high} {what}")
+        yield RuleViolation(path, value, f"takes at most {high} {unit}")
 
 
 def _string(value: str, shape: Shape, path: str) -> Iterator[RuleViolation]:
@@ -179,7 +181,7 @@ def _number(value: float, shape: Shape, path: str) -> Iterator[RuleViolation]:
 
 @functools.cache
 def _compiled(pattern: str | None) -> re.Pattern[str] | None:
-    """A model's pattern; one in a dialect that Python lacks cannot be held against anything."""
+    """Return the compiled pattern, or None if Python does not support its dialect."""
     if not pattern:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Topics."""
+"""Drivers of SNS topics, topic policies and subscriptions."""
 
 from local.platform.drivers.model import Driver, DriverCall, constant, from_response
 

@@ -1,4 +1,4 @@
-"""Queues."""
+"""Drivers of SQS queues and their policies."""
 
 from local.platform.drivers.model import Driver, DriverCall, constant, from_response
 
@@ -13,7 +13,9 @@ ATTRIBUTES = {
 
 
 def _attribute(kind: str, attribute: str, source: str) -> Driver:
-    """An attribute of a queue that is a resource of its own; the service takes an empty one as none."""
+    """Return the driver of a queue attribute that is a resource of its own. SQS deletes an attribute that is set to an
+    empty text.
+    """
     put = DriverCall("SetQueueAttributes", {"QueueUrl": "queueUrl", f"Attributes.{attribute}": source})
     return Driver(
         type=kind,

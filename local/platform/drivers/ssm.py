@@ -1,11 +1,11 @@
-"""Parameters; a secret one is a SecureString, and its value is in no file."""
+"""Driver of SSM parameters. A secret parameter is a SecureString, and no file contains its value."""
 
 from local.platform.drivers.model import ComputedValue, Driver, DriverCall, ResourceValues, constant, from_response
 from local.preview.preview_provider import ACCOUNT, REGION
 
 
-def _arn(known: ResourceValues) -> str:
-    return f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/{known['name'].removeprefix('/')}"
+def _arn(values: ResourceValues) -> str:
+    return f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/{values['name'].removeprefix('/')}"
 
 
 PARAMETER = {

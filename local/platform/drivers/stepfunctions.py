@@ -1,18 +1,18 @@
-"""State machines."""
+"""Driver of Step Functions state machines."""
 
 from local.platform.drivers.model import ComputedValue, Driver, DriverCall, ResourceValues, Source, from_response
 
 
-def _destinations(known: ResourceValues) -> list[dict[str, object]]:
-    return [{"cloudWatchLogsLogGroup": {"logGroupArn": known["loggingConfiguration"]["logDestination"]}}]
+def _destinations(values: ResourceValues) -> list[dict[str, object]]:
+    return [{"cloudWatchLogsLogGroup": {"logGroupArn": values["loggingConfiguration"]["logDestination"]}}]
 
 
-def _level(known: ResourceValues) -> object:
-    return known["loggingConfiguration"]["level"]
+def _level(values: ResourceValues) -> object:
+    return values["loggingConfiguration"]["level"]
 
 
-def _data(known: ResourceValues) -> object:
-    return known["loggingConfiguration"]["includeExecutionData"]
+def _includes_data(values: ResourceValues) -> object:
+    return values["loggingConfiguration"]["includeExecutionData"]
 
 
 USES = ("loggingConfiguration",)
@@ -20,7 +20,7 @@ MACHINE: dict[str, Source] = {
     "definition": "definition",
     "roleArn": "roleArn",
     "loggingConfiguration.level": ComputedValue(_level, USES),
-    "loggingConfiguration.includeExecutionData": ComputedValue(_data, USES),
+    "loggingConfiguration.includeExecutionData": ComputedValue(_includes_data, USES),
     "loggingConfiguration.destinations": ComputedValue(_destinations, USES),
     "tracingConfiguration": "tracingConfiguration",
 }

@@ -1,4 +1,4 @@
-"""Web firewalls. The emulator keeps them and asks them nothing: it lets every request through."""
+"""Drivers of WAF web ACLs. The emulator stores them but does not apply them: every request passes."""
 
 from local.platform.drivers.model import Driver, DriverCall, from_response
 

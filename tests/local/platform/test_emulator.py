@@ -25,7 +25,7 @@ def begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 @pytest.mark.parametrize("command", [emulator.start, emulator.stop])
 def test_an_emulator_that_is_being_started_keeps_what_it_has(begun: Path, command: object) -> None:
     assert callable(command)
-    with pytest.raises(EmulatorError, match="an emulator that has this folder does not end"):
+    with pytest.raises(EmulatorError, match="the emulator in this folder does not stop"):
         command(begun)
     assert {path.name for path in begun.iterdir()} == {"emulator", "emulator.lock"}
 

@@ -193,12 +193,12 @@ def test_an_output_in_a_list_that_no_driver_gives_is_an_error_and_not_nothing(tm
         group = Thing(GROUP, "group", name="group")
         Thing(GROUP, "other", name="other", keys=[group.arn])
 
-    with pytest.raises(ResourceFailed, match="other: keys came to nothing"):
+    with pytest.raises(ResourceFailed, match="other: keys has no value"):
         run(body, FakeAws(), tmp_path)
 
 
 def test_a_property_that_the_driver_forgot_is_an_error_and_not_left_out(tmp_path: Path) -> None:
-    with pytest.raises(ResourceFailed, match="colour has no place in the driver of test:index/group:Group"):
+    with pytest.raises(ResourceFailed, match="the driver of test:index/group:Group does not use colour"):
         run(lambda: Thing(GROUP, "group", name="group", colour="blue"), FakeAws(), tmp_path)
 
 

@@ -20,10 +20,10 @@ pytestmark = pytest.mark.unit
 OTHER = """
 import subprocess, sys
 from pathlib import Path
-from local.platform.folder_lock import alone
-with alone(Path(sys.argv[1]), "another"):
+from local.platform.folder_lock import lock_folder
+with lock_folder(Path(sys.argv[1]), "another"):
     child = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"]) if "child" in sys.argv else None
-    print("alone", flush=True)
+    print("locked", flush=True)
     if child is None:
         sys.stdin.read()
 """
@@ -40,7 +40,7 @@ def other(folder: Path, *more: str) -> Iterator["subprocess.Popen[str]"]:
         text=True,
     ) as process:
         assert process.stdout is not None
-        assert process.stdout.readline() == "alone\n"
+        assert process.stdout.readline() == "locked\n"
         yield process
         if process.stdin is not None:
             process.stdin.close()
@@ -90,7 +90,7 @@ def test_a_command_leaves_a_platform_alone_that_another_works_on(
     with other(tmp_path) as first:
         assert main([command, *([] if command == "demo" else ["--folder", str(tmp_path)])]) == 2
         said = capsys.readouterr()
-        assert f" is at work in {tmp_path}, process {first.pid}: wait until" in said.err
+        assert f" is using {tmp_path}, process {first.pid}: wait until" in said.err
         assert said.out == ""
 
 

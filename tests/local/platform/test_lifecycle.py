@@ -35,4 +35,4 @@ def test_what_would_not_go_is_named_and_the_emulator_is_stopped_all_the_same(
     assert lifecycle.down(tmp_path) == status
     assert stopped == [tmp_path]
     said = capsys.readouterr()
-    assert (f"would not go: {KEPT}" in said.out + said.err) is bool(remains)
+    assert (f"could not be deleted: {KEPT}" in said.out + said.err) is bool(remains)

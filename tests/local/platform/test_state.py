@@ -105,7 +105,7 @@ def test_another_schema_version_is_refused_and_says_what_to_do(tmp_path: Path) -
     path = tmp_path / "state.json"
     PlatformState.empty(path, INSTANCE).put("a", entry())
     path.write_text(json.dumps({**json.loads(path.read_text()), "schemaVersion": 99}))
-    with pytest.raises(StateError, match="schema version 99, this program writes 1: `make down`"):
+    with pytest.raises(StateError, match="schema version 99, but this program needs 1: `make down`"):
         PlatformState.read(path, INSTANCE)
 
 

@@ -145,7 +145,7 @@ def test_the_local_stack_shows_what_up_would_do(
         PlannedStep("urn:a::b::c::one", ResourceAction.UPDATE),
         PlannedStep("urn:a::b::c::two", ResourceAction.SAME),
     ]
-    monkeypatch.setattr("local.platform.lifecycle.plan", lambda _: steps)
+    monkeypatch.setattr("local.platform.lifecycle.plan_update", lambda _: steps)
     assert main(["preview", "--stack", "local"]) == 0
     text = capsys.readouterr().out
     assert "on this machine: 1 same, 1 update" in text

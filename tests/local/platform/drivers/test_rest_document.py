@@ -12,8 +12,8 @@ from components.blocks.api.openapi_document import document
 from handlers.common.http.rest_operations import Operation
 from handlers.common.websocket.messages import Message
 from local.platform.drivers.model import ResourceValues
-from local.platform.drivers.rest import settings_set, settings_taken
-from local.platform.drivers.rest_document import overwrite
+from local.platform.drivers.rest import put_method_settings, remove_method_settings
+from local.platform.drivers.rest_document import replace_api_content
 from local.platform.drivers.service_shapes import ShapeMismatch, find_violations, service_model
 
 pytestmark = pytest.mark.unit
@@ -71,7 +71,7 @@ def made(**changes: Any) -> dict[str, Any]:
 
 def told(given: dict[str, Any], **there: list[dict[str, Any]]) -> Client:
     client = Client(**there)
-    overwrite(client, API, json.dumps(given))
+    replace_api_content(client, API, json.dumps(given))
     return client
 
 
@@ -129,8 +129,10 @@ def test_settings_of_methods_are_changes_of_their_stage_in_words() -> None:
     known = ResourceValues(
         {"methodPath": "*/*", "settings": {"dataTraceEnabled": False, "throttlingRateLimit": 0.5, "loggingLevel": None}}
     )
-    assert settings_set.by(known) == [
+    assert put_method_settings.compute(known) == [
         {"op": "replace", "path": "/*/*/logging/dataTrace", "value": "false"},
         {"op": "replace", "path": "/*/*/throttling/rateLimit", "value": "0.5"},
     ]
-    assert settings_taken.by(ResourceValues({"methodPath": "a/{b}/GET"})) == [{"op": "remove", "path": "/a~1{b}/GET"}]
+    assert remove_method_settings.compute(ResourceValues({"methodPath": "a/{b}/GET"})) == [
+        {"op": "remove", "path": "/a~1{b}/GET"}
+    ]

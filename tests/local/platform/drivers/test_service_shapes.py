@@ -53,12 +53,12 @@ def test_a_rename_is_followed_at_any_depth() -> None:
 def test_a_list_of_one_block_becomes_the_block() -> None:
     given = {"functionName": "f", "deadLetterConfig": [{"targetArn": "arn"}]}
     assert fitted("lambda", "UpdateFunctionConfiguration", given)["DeadLetterConfig"] == {"TargetArn": "arn"}
-    with pytest.raises(ShapeMismatch, match="takes one block, 2 are given"):
+    with pytest.raises(ShapeMismatch, match="takes one block, but 2 are given"):
         fitted("lambda", "UpdateFunctionConfiguration", {"deadLetterConfig": [{}, {}]})
 
 
 def test_a_name_that_the_service_does_not_know_is_refused() -> None:
-    with pytest.raises(ShapeMismatch, match="CreateQueue has no colour"):
+    with pytest.raises(ShapeMismatch, match="CreateQueue has no member colour"):
         fitted("sqs", "CreateQueue", {"colour": "blue"})
 
 
@@ -139,14 +139,14 @@ def test_a_property_without_a_place_is_noticed() -> None:
 
 def test_made_values_wait_for_what_is_unknown() -> None:
     doubled = computed_from("size")(lambda size: size * 2)
-    assert doubled.by(ResourceValues({"size": 2})) == 4
-    assert doubled.by(ResourceValues({"size": UNKNOWN})) is UNKNOWN
+    assert doubled.compute(ResourceValues({"size": 2})) == 4
+    assert doubled.compute(ResourceValues({"size": UNKNOWN})) is UNKNOWN
 
 
 def test_an_answer_is_found_by_its_path_and_the_first_known_one_counts() -> None:
-    known = ResourceValues({}, answers={"CreateRole": {"Role": {"Arn": "arn"}}})
-    assert from_response("CreateRole", "Role.Arn").by(known) == "arn"
-    assert from_response("CreateRole", "Role.Name").by(known) is UNKNOWN
-    assert first_known(from_response("GetRole", "Arn"), from_response("CreateRole", "Role.Arn")).by(known) == "arn"
-    assert first_known(from_response("GetRole", "Arn")).by(known) is UNKNOWN
-    assert constant(False).by(known) is False
+    known = ResourceValues({}, responses={"CreateRole": {"Role": {"Arn": "arn"}}})
+    assert from_response("CreateRole", "Role.Arn").compute(known) == "arn"
+    assert from_response("CreateRole", "Role.Name").compute(known) is UNKNOWN
+    assert first_known(from_response("GetRole", "Arn"), from_response("CreateRole", "Role.Arn")).compute(known) == "arn"
+    assert first_known(from_response("GetRole", "Arn")).compute(known) is UNKNOWN
+    assert constant(False).compute(known) is False
