@@ -1,7 +1,8 @@
-"""The launcher's changes to the emulator. Each module corrects one area and names the private attributes that it uses.
+"""Extensions and corrections of the AWS emulator, which the launcher installs. Each module covers one area and names
+the private attributes of the emulator that it uses.
 
-The emulator's version is pinned exactly, because private names may change with any version. If one is missing, the
-launch stops with an error that names it.
+The emulator's version is pinned exactly, because any version may change private names. If a name is missing, the launch
+stops with an error that says which one.
 """
 
 import functools
@@ -9,11 +10,11 @@ from collections.abc import Callable
 from typing import Any
 
 SUPPORTED_VERSION = "1.5.33"
-"""The version whose private names are used."""
+"""The version of the emulator whose private names are used."""
 
 
 class PrivateNameMissing(Exception):
-    """A private name of the emulator has changed."""
+    """A private name of the emulator does not exist in the installed version."""
 
     def __init__(self, owner: object, name: str) -> None:
         where = getattr(owner, "__name__", repr(owner))

@@ -1,4 +1,4 @@
-"""Installs all changes, then serves."""
+"""Installs all extensions in the emulator, then serves."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from local.emulation.step_functions.state_machines import StateMachines
 
 
 def serve(folder: Path) -> None:
-    """Serve until the process is killed. The record of IAM decisions and the logs of jobs are written to `folder`."""
+    """Serve until the process is killed. The log of IAM decisions and the logs of jobs are written to `folder`."""
     recorder = DecisionRecorder(folder)
     roles = ServiceRoles(recorder)
     jobs = BatchService(folder)

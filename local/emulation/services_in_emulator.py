@@ -1,7 +1,7 @@
-"""The local MediaConvert, Transcribe (batch API) and Bedrock, in the emulator's process.
+"""Starts the local MediaConvert, Transcribe (batch API) and Bedrock in the emulator's process.
 
-They run here because their callers are judged by their roles, and because only the emulator itself may send events
-whose source is `aws.…`. Handlers find them by `AWS_ENDPOINT_URL_<SERVICE>`.
+They run there because their callers' roles must be checked, and because only the emulator itself may send events whose
+source is `aws.…`. Handlers find the services through `AWS_ENDPOINT_URL_<SERVICE>`.
 """
 
 import contextlib
@@ -18,11 +18,11 @@ from local.emulation.mediaconvert import mediaconvert_service
 from local.emulation.transcribe import batch_service
 
 _running = contextlib.ExitStack()
-"""Open until the process ends."""
+"""Context of the running services. It stays open until the process ends."""
 
 
 def install(roles: ServiceRoles) -> None:
-    """Start the services, and set the variables that lead to them."""
+    """Start the services, and set the variables with their URLs."""
     set_request_account_id("")
     media_convert = EmulatorAccount(roles, mediaconvert_service.SERVICE, "queues/Default")
     transcribe = EmulatorAccount(roles, "transcribe.amazonaws.com", "transcription-job/any")

@@ -1,7 +1,8 @@
-"""An agent for this machine: it listens to the lecture and to the question, and answers from what it heard.
+"""The agent of voice Q&A for this machine. It recognises the words of the lecture and of the question, and answers from
+them.
 
-It speaks the protocol of decision 0051, with none of the handlers' code, so that the handlers are checked against
-another implementation. It knows nothing that is not in the lecture.
+It implements the protocol of decision 0051 without the handlers' code, so the handlers are checked against another
+implementation. Every answer comes from the lecture only.
 """
 
 import base64
@@ -47,13 +48,13 @@ class AnswerFault(StrEnum):
     THROTTLED = "throttled"
     """Status 429 with a Retry-After, once per query id."""
     DROPPED = "dropped"
-    """The connection breaks off in the middle of the answer."""
+    """The connection is closed in the middle of the answer."""
     MALFORMED = "malformed"
-    """A line in the middle of the answer is no JSON."""
+    """A line in the middle of the answer is not valid JSON."""
 
 
 class RequestRefused(Exception):
-    """A request that is answered with a status and nothing else."""
+    """The agent answers the request with an HTTP error status only."""
 
     def __init__(self, status: HTTPStatus, **headers: str) -> None:
         super().__init__(status.phrase)
@@ -61,7 +62,7 @@ class RequestRefused(Exception):
 
 
 def serve(word_seconds: float = WORD_SECONDS) -> AbstractContextManager[int]:
-    """Serve while the block lasts, and yield the port."""
+    """Serve while the block runs, and yield the port."""
     agent = _Agent(word_seconds)
 
     def respond(request: HttpRequest) -> HttpResponse:
@@ -83,7 +84,7 @@ class _Agent:
     def __init__(self, word_seconds: float) -> None:
         self._word_seconds = word_seconds
         self._throttled: set[str] = set()
-        """Ids of the queries that were told to come back."""
+        """Ids of the queries that were refused once."""
 
     def answer(self, question: Mapping[str, Any]) -> Iterator[bytes]:
         """Return the lines of the answer; raise RequestRefused if the agent fails before it answers."""
@@ -125,13 +126,13 @@ class _Agent:
 
 def _transcript(query: Mapping[str, Any]) -> str:
     try:
-        return " ".join(one.text for one in _recognise(query) if isinstance(one, SpokenWord))
+        return " ".join(item.text for item in _recognise(query) if isinstance(item, SpokenWord))
     except UnreadableMedia:
         raise RequestRefused(HTTPStatus.UNPROCESSABLE_ENTITY) from None
 
 
 def _recognise(audio: Mapping[str, Any]) -> Iterable[SpokenWord | Pause]:
-    """Return the words and pauses of audio that a presigned URL of this machine leads to."""
+    """Return the words and pauses of the audio behind a presigned URL of this machine."""
     if audio["format"] not in DEMUXERS or urlsplit(audio["url"]).hostname not in HOSTS:
         raise UnreadableMedia
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -144,7 +145,9 @@ def _recognise(audio: Mapping[str, Any]) -> Iterable[SpokenWord | Pause]:
 
 @lru_cache(maxsize=16)
 def _words(audio: bytes, audio_format: str) -> tuple[SpokenWord | Pause, ...]:
-    """Return the words of a recording; a lecture is asked about many times."""
+    """Return the words and pauses of a recording. The result is cached, because many questions are about the same
+    lecture.
+    """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "audio")
         path.write_bytes(audio)
@@ -152,20 +155,27 @@ def _words(audio: bytes, audio_format: str) -> tuple[SpokenWord | Pause, ...]:
 
 
 def _answer_lines(found: AgentReply, duration_ms: int) -> list[dict[str, Any]]:
-    """Return the answer's words with its sound in between, and then what it cites."""
+    """Return the lines of the answer: words with audio in between, then the citations."""
     pieces = [{"type": "text", "text": word} for word in _WORDS.findall(found.text)]
     sounds = [
         {"type": "audio", "audio": base64.b64encode(speak(words)).decode(), "format": "ogg-opus"}
         for words in group_words(found.text)
     ]
     cited = [
-        {"type": "citation", "startMs": one.start_ms, "endMs": min(one.end_ms, duration_ms), "quote": one.text}
-        for one in found.passages
+        {
+            "type": "citation",
+            "startMs": passage.start_ms,
+            "endMs": min(passage.end_ms, duration_ms),
+            "quote": passage.text,
+        }
+        for passage in found.passages
     ]
     groups = [pieces[start : start + VOICE_WORDS] for start in range(0, len(pieces), VOICE_WORDS)]
     mixed = [
         line
-        for index, group in enumerate(groups)  # there are at least as many as sounds, because a sound has as many words
+        for index, group in enumerate(
+            groups
+        )  # there are at least as many groups as sounds, because both have the same number of words
         for line in (*group, *sounds[index : index + 1])
     ]
     return [*mixed, *cited, {"type": "done"}]

@@ -1,7 +1,7 @@
-"""REST APIs call a function only if it admits API Gateway, and hide from clients why it failed.
+"""Corrects REST APIs: they call a function only if its policy admits API Gateway, and hide the cause of its failure.
 
 The emulator checks no permission. It sends a function's traceback to the client, without the body and headers that the
-API's document defines for errors, and leaves `$context.requestId` in the answers of mock integrations as it is.
+API's document defines for errors. It does not replace `$context.requestId` in the responses of mock integrations.
 """
 
 import uuid
@@ -35,8 +35,8 @@ def _answer_mock(answer: Any, integration: Mapping[str, Any]) -> Any:
 
 
 async def _call(call: Any, function: str, event: Mapping[str, Any], *, account_id: str, region: str) -> Any:
-    asked = event["requestContext"]
-    method = f"{asked['apiId']}/{asked['stage']}/{asked['httpMethod']}{asked['resourcePath']}"
+    context = event["requestContext"]
+    method = f"{context['apiId']}/{context['stage']}/{context['httpMethod']}{context['resourcePath']}"
     if not _may_call(function, account_id, region, method):
         return None, "API Gateway may not call the function"
     result, error = await call(function, event, account_id=account_id, region=region)
@@ -70,7 +70,7 @@ async def _authorize(
 
 
 def _may_call(function: str, account_id: str, region: str, resource: str) -> bool:
-    """Return True if the function's policy admits API Gateway, or if there is no such function."""
+    """Return True if the function's policy admits API Gateway, or if the function does not exist."""
     find = get_private(lambda_svc, "_get_func_record_for_ref_in_scope")
     _, config, name = find(function, account_id=account_id, region=region)
     return config is None or admits_api_gateway(name, function, f"arn:aws:execute-api:{region}:{account_id}:{resource}")

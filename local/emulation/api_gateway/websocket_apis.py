@@ -1,8 +1,8 @@
-"""WebSocket APIs as clients and functions meet them on AWS.
+"""Corrects WebSocket APIs, so that clients and functions see the behaviour of AWS.
 
-The emulator forgets the subprotocol that `$connect` returned, so browsers close the socket. It hides the status of a
-refused `$connect`, and does not say who signed the handshake. It calls functions without their logs, concurrency and
-the permission to be called, sends tracebacks to clients, answers from routes that have no response, and takes messages
+The emulator drops the subprotocol that `$connect` returned, so browsers close the socket. It hides the status of a
+refused `$connect`, and the signer of the handshake. It calls functions without logs, reserved concurrency and
+permission check, sends tracebacks to clients, returns answers on routes without a route response, and accepts messages
 of any size.
 """
 
@@ -42,7 +42,7 @@ IDENTITY = (
     "user",
     "userArn",
 )
-"""On AWS these fields are in every `$connect` event. They are null unless API Gateway has checked a signature."""
+"""On AWS, every `$connect` event has these fields. They are null unless API Gateway has verified a signature."""
 
 
 @dataclass
@@ -50,13 +50,13 @@ class ServedConnection:
     """The connection that is being served."""
 
     offered: tuple[str, ...]
-    """Subprotocols."""
+    """Subprotocols that the client offered."""
     since: int
-    """Milliseconds."""
+    """Start of the connection, in milliseconds."""
     id: str = ""
     request_id: str = ""
     answer: RouteAnswer | None = None
-    """The answer of `$connect`."""
+    """The answer to `$connect`."""
     open: bool = False
 
 
@@ -64,7 +64,7 @@ _connection: contextvars.ContextVar[ServedConnection] = contextvars.ContextVar("
 
 
 def install() -> None:
-    """Replace two functions of `apigateway`, and the server's own `ws_stream.WebsocketBuffer`."""
+    """Replace two functions of `apigateway`, and the server's `ws_stream.WebsocketBuffer`."""
     wrap_function(apigateway, "handle_websocket", _handle)
     wrap_function(apigateway, "_invoke_ws_lambda", _invoke)
     _limit_sizes()
@@ -97,7 +97,7 @@ async def _handle(
     async def received() -> Message:
         message = await receive()
         while message["type"] == "websocket.receive" and message.get("bytes") is message.get("text") is None:
-            message = await receive()  # the rest of a message that was too long
+            message = await receive()  # skip the rest of a message that was too long
         return message
 
     await handle(scope, received, sent, *rest, **named)
@@ -108,7 +108,10 @@ def _limit_sizes() -> None:
     too_large = get_private(ws_stream, "FrameTooLargeError")
 
     class Limited(buffer):  # type: ignore[misc, valid-type]
-        """The server closes with 1009 if this raises. By itself it limits messages only, and counts letters."""
+        """Buffer that limits frames and messages in bytes. The server's own buffer limits only messages, in characters.
+
+        The server closes the connection with code 1009 if `extend` raises.
+        """
 
         def __init__(self, max_length: int) -> None:
             super().__init__(max_length)
@@ -117,7 +120,7 @@ def _limit_sizes() -> None:
 
         def extend(self, event: Any) -> None:
             if self._over:
-                return  # raised again, the error would keep the server from noticing that the client closes too
+                return  # a second error would prevent the server from handling the client's close frame
             size = len(event.data.encode() if isinstance(event.data, str) else event.data)
             self._over = not self._count.fits(size, frame_ends=event.frame_finished)
             if self._over:
@@ -170,12 +173,12 @@ async def _invoke(  # noqa: PLR0917 - the emulator's signature
         answer = parse_answer(result)
     if event_type == "CONNECT":
         if answer.subprotocol and answer.subprotocol not in connection.offered:
-            answer = FAILED  # a client closes if it is given a protocol that it did not ask for
+            answer = FAILED  # a client closes a connection with a subprotocol that it did not offer
         connection.id, connection.request_id, connection.answer = connection_id, request_id, answer
         return {"statusCode": answer.status}
     if answer.failed:
-        told = {"message": refusal_message(answer.status), "connectionId": connection_id, "requestId": request_id}
-        return {"statusCode": answer.status, "body": json.dumps(told)}
+        failure = {"message": refusal_message(answer.status), "connectionId": connection_id, "requestId": request_id}
+        return {"statusCode": answer.status, "body": json.dumps(failure)}
     return {"statusCode": answer.status, "body": answer.body if _has_response(api_id, route) else ""}
 
 
@@ -192,7 +195,7 @@ def _event(
         query = named.get("query_params")
         signed: Mapping[str, Any] = {}
         if route.get("authorizationType") == "AWS_IAM":
-            # The emulator has checked the signature before it calls a function.
+            # The emulator verifies the signature before it calls a function.
             signed = get_private(apigateway_v1, "_iam_caller_identity")(headers, query) or {}
         context["identity"] |= {name: signed.get(name) for name in IDENTITY}
         known = {header_name(name): value for name, value in headers.items()}
@@ -207,7 +210,7 @@ def _event(
 
 
 def _has_response(api_id: str, route: Mapping[str, Any]) -> bool:
-    """Return True if a route's answer reaches the client: it selects a response, and has one."""
+    """Return True if the route has a route response and selects it, so that the client gets the function's answer."""
     responses = get_private(apigateway, "_route_responses").get(api_id, {}).get(route["routeId"], {})
     return bool(route.get("routeResponseSelectionExpression")) and any(
         response["routeResponseKey"] == "$default" for response in responses.values()

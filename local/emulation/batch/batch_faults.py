@@ -1,6 +1,6 @@
 """Faults of the local AWS Batch: a file in the platform's folder names the queues that fail and how they fail.
 
-The file is read whenever an attempt is about to start, so a test can set and clear faults while the platform is up.
+The file is read before each attempt, so a test can set and clear faults while the platform is running.
 """
 
 import json
@@ -21,7 +21,7 @@ class QueueFault:
     at: str = ""
     """The interruption happens at the first log line that contains this text. The empty text is in every line."""
     no_capacity: bool = False
-    """Jobs stay RUNNABLE."""
+    """If true, jobs stay RUNNABLE."""
 
 
 def set_faults(folder: Path, faults: Mapping[str, QueueFault]) -> None:

@@ -1,7 +1,7 @@
 """AWS Batch: the operations that the emulator lacks, and jobs that are real processes.
 
-The emulator's own jobs succeed at once. Here a job has the rights of its job role, its attempts follow its retry
-strategy, and its output goes to its log group and to `batch.log`.
+The emulator's own jobs succeed immediately. Here, a job has the permissions of its job role, its attempts follow its
+retry strategy, and its output goes to its log group and to `batch.log`.
 https://docs.aws.amazon.com/batch/latest/userguide/job_states.html
 """
 
@@ -35,25 +35,25 @@ from local.emulation.emulator_account import endpoint, open_session
 
 Parameters = Mapping[str, Any]
 LOG = "batch.log"
-"""In the platform's folder: the output of all jobs."""
+"""File in the platform's folder with the output of all jobs."""
 POLL_SECONDS = 0.05
 _log = logging.getLogger("batch")
 
 
 class BatchClientError(Exception):
-    """A request that Batch refuses with a ClientException."""
+    """Batch refuses the request with a ClientException."""
 
 
 @dataclass
 class BatchJob:
-    """One job: the answer of `DescribeJobs`, and what else the service knows of it."""
+    """One job: the response of `DescribeJobs`, and the service's own data."""
 
     detail: dict[str, Any]
     queue: Mapping[str, Any]
     spot: bool
     container: JobContainer | None = None
     stopped: str | None = None
-    """The reason of whoever terminated or cancelled the job."""
+    """The reason that the caller gave when it terminated or cancelled the job."""
     placed: bool = False
     """The job has a machine, so it cannot be cancelled."""
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -84,7 +84,7 @@ class BatchService:
         known.update({f"/v1/{name}": _respond_with(operation) for name, operation in added.items()})
 
     def submit(self, request: Parameters) -> dict[str, Any]:
-        """Accept a job and run it in a thread of its own."""
+        """Accept a job and run it in a new thread."""
         definition, queue = definition_of(request["jobDefinition"]), _queue(request["jobQueue"])
         environment = _find_record(_environments(), queue["computeEnvironmentOrder"][0]["computeEnvironment"])
         job = BatchJob(
@@ -111,7 +111,7 @@ class BatchService:
         return {}
 
     def _cancel(self, given: Parameters) -> Parameters:
-        """End a job that has no machine. A job that has one goes on, and the caller is not told."""
+        """End a job that has no machine. A job that has one continues, and the caller gets no error."""
         job = self._job(given)
         with job.lock:
             if not job.placed:
@@ -135,10 +135,10 @@ class BatchService:
             if job.stopped is not None:
                 return "FAILED", job.stopped
             reason, exit_code = self._run_attempt(job, len(attempts) + 1)
-            # A job that ends with 0 when it is reclaimed has succeeded, as was observed on AWS.
+            # On AWS, a job whose Spot capacity is reclaimed succeeds if its exit code is 0.
             if exit_code == 0 and reason in {EXITED, RECLAIMED}:
                 return "SUCCEEDED", reason
-            # Batch does not retry what timed out or was terminated.
+            # Batch does not retry a job that timed out or was terminated.
             if reason in {TIMED_OUT, job.stopped} or not should_retry(
                 job.detail["retryStrategy"], len(attempts), reason, exit_code
             ):
@@ -153,7 +153,7 @@ class BatchService:
             time.sleep(POLL_SECONDS)
 
     def _run_attempt(self, job: BatchJob, number: int) -> tuple[str, int]:
-        """Run one attempt; return why it ended, and its exit code."""
+        """Run one attempt. Return the reason of its end, and its exit code."""
         detail, fault = job.detail, self._fault(job)
         options = detail["container"]["logConfiguration"]["options"]
         group, stream = options["awslogs-group"], f"{options['awslogs-stream-prefix']}/default/{uuid.uuid4().hex}"
@@ -186,7 +186,7 @@ class BatchService:
     def _write(self, group: str, stream: str, line: str) -> None:
         with (self._folder / LOG).open("a", encoding="utf-8") as file:
             file.write(f"{stream} {line}\n")
-        if line:  # CloudWatch takes no empty message
+        if line:  # CloudWatch Logs refuses an empty message
             event = {"timestamp": _now(), "message": line}
             get_private(cloudwatch_logs, "_put_log_events")(
                 {"logGroupName": group, "logStreamName": stream, "logEvents": [event]}
@@ -198,16 +198,19 @@ def definition_of(reference: str) -> dict[str, Any]:
     name, _, revision = reference.rpartition("/")[2].partition(":")
     for definition in reversed(get_private(batch, "_job_definitions").get(name) or []):
         if definition["status"] == "ACTIVE" and revision in {"", str(definition["revision"])}:
-            found: dict[str, Any] = definition
-            return found
+            matching: dict[str, Any] = definition
+            return matching
     raise BatchClientError(f"JobDefinition not found: {reference}")
 
 
 def _detail(request: Parameters, definition: Parameters, queue: Parameters) -> dict[str, Any]:
-    """Return a job as `DescribeJobs` shows it."""
+    """Return a job in the format of `DescribeJobs`."""
     job_id = str(uuid.uuid4())
     properties, overrides = definition["containerProperties"], request.get("containerOverrides") or {}
-    environment = {one["name"]: one for one in (*properties.get("environment", ()), *overrides.get("environment", ()))}
+    environment = {
+        variable["name"]: variable
+        for variable in (*properties.get("environment", ()), *overrides.get("environment", ()))
+    }
     return {
         "jobArn": f"arn:aws:batch:{get_region()}:{get_account_id()}:job/{job_id}",
         "jobName": request["jobName"],
@@ -224,10 +227,10 @@ def _detail(request: Parameters, definition: Parameters, queue: Parameters) -> d
 
 
 def _variables(container: Parameters, job_id: str) -> dict[str, str]:
-    """Return the variables of the job, credentials of its role, and the services' endpoints."""
+    """Return the environment variables of the job: its own, the credentials of its role, and the services' URLs."""
     session = open_session(container["jobRoleArn"], job_id)
     return {
-        **{one["name"]: one["value"] for one in container["environment"]},
+        **{variable["name"]: variable["value"] for variable in container["environment"]},
         **{name: value for name, value in os.environ.items() if name.startswith("AWS_ENDPOINT_URL_")},
         "AWS_ENDPOINT_URL": endpoint(),
         "AWS_ACCESS_KEY_ID": session.key,
@@ -239,8 +242,8 @@ def _variables(container: Parameters, job_id: str) -> dict[str, str]:
 
 
 def _list_by_name(given: Parameters) -> Parameters:
-    """List the jobs of a queue by the filter JOB_NAME, in whatever state, the latest first."""
-    [value] = next(one["values"] for one in given["filters"] if one["name"] == "JOB_NAME")
+    """Return the jobs of a queue that match the filter JOB_NAME, in any state, the latest first."""
+    [value] = next(item["values"] for item in given["filters"] if item["name"] == "JOB_NAME")
     queue = _queue(given["jobQueue"])["jobQueueArn"]
     jobs = [job for job in list(get_private(batch, "_jobs").values()) if job["jobQueue"] == queue]
     jobs = [job for job in jobs if matches(value.lower(), job["jobName"].lower())]
@@ -255,7 +258,7 @@ def _list_by_name(given: Parameters) -> Parameters:
 
 def _change_status(job: BatchJob, status: str, **more: Any) -> None:
     job.detail.update(status=status, **more)
-    # A copy, so that a caller never sees a job change while it is being answered.
+    # A copy, so that the job cannot change while a response is being created.
     get_private(batch, "_jobs")[job.detail["jobId"]] = copy.deepcopy(job.detail)
 
 
@@ -277,7 +280,7 @@ def _delete_environment(given: Parameters) -> Parameters:
 
 
 def _register(given: Parameters, register: Callable[[Parameters], Any]) -> Any:
-    """Register a job definition and keep all of it. The emulator forgets retries and timeouts."""
+    """Register a job definition and keep all of it. The emulator would drop retries and timeouts."""
     answer = register(given)
     get_private(batch, "_job_definitions")[given["jobDefinitionName"]][-1].update(given)
     return answer
@@ -313,10 +316,10 @@ def _queue(reference: str) -> dict[str, Any]:
 
 def _find_record(records: Any, reference: str) -> dict[str, Any]:
     """Return a record by ARN or name."""
-    found: dict[str, Any] | None = records.get(reference.rpartition("/")[2])
-    if found is None:
+    record: dict[str, Any] | None = records.get(reference.rpartition("/")[2])
+    if record is None:
         raise BatchClientError(f"Object does not exist: {reference}")
-    return found
+    return record
 
 
 def _now() -> int:

@@ -1,7 +1,7 @@
-"""Cognito guests, as IAM knows them.
+"""Corrects the credentials of Cognito identities.
 
-The emulator hands out credentials of any role that a pool names, also to identities that it does not know. On AWS the
-role's trust policy decides. The emulator's credentials also do not say whose they are, so policy variables are empty.
+The emulator returns credentials of any role that a pool names, even for unknown identities. On AWS, the role's trust
+policy decides. The emulator's credentials also lack the identity, so policy variables would be empty.
 """
 
 from collections.abc import Mapping
@@ -34,14 +34,14 @@ def _credentials(hand_out: Any, data: Mapping[str, Any]) -> Any:
     refused = get_private(responses, "error_response_json")
     identity = data.get("IdentityId", "")
     pools = get_private(cognito, "_identity_pools").values()
-    pool = next((one for one in pools if identity in one["_identities"]), None)
+    pool = next((candidate for candidate in pools if identity in candidate["_identities"]), None)
     if pool is None:
         return refused("ResourceNotFoundException", f"Identity '{identity}' not found.", 400)
     kind = "authenticated" if data.get("Logins") else "unauthenticated"
     keys = _identity_keys(identity, pool["IdentityPoolId"], [kind])
     if not role_trusts(pool["_roles"].get(kind, ""), COGNITO, keys, "Federated"):
-        told = "Invalid identity pool configuration. Check assigned IAM roles for this pool."
-        return refused("InvalidIdentityPoolConfigurationException", told, 400)
+        message = "Invalid identity pool configuration. Check assigned IAM roles for this pool."
+        return refused("InvalidIdentityPoolConfigurationException", message, 400)
     return hand_out(data)
 
 

@@ -1,7 +1,7 @@
-"""Targets of EventBridge rules and schedules are called only if they admit the caller, as on AWS.
+"""Calls the targets of EventBridge rules and schedules only if they admit the caller, as on AWS.
 
-A rule's target admits EventBridge by its own resource policy, or by the target's role. A schedule's target admits it by
-the schedule's role. The emulator checks neither. A call that is not permitted is logged and dropped here.
+The target of a rule admits EventBridge by its own resource policy or by the target's role. The target of a schedule
+admits it by the schedule's role. The emulator checks neither. Here, a call without permission is logged and dropped.
 """
 
 import json
@@ -31,13 +31,13 @@ _log = logging.getLogger("targets")
 
 
 class EventTargets:
-    """The permission checks between the event bus and its targets."""
+    """Permission checks between the event bus and its targets."""
 
     def __init__(self, roles: ServiceRoles) -> None:
         self._roles = roles
 
     def install(self) -> None:
-        """Replace `eventbridge._invoke_target`, which the emulator's scheduler uses too."""
+        """Replace `eventbridge._invoke_target`, which the emulator's scheduler also uses."""
         wrap_function(eventbridge, "_invoke_target", self._invoke)
 
     def _invoke(self, invoke: Any, target: Mapping[str, Any], event: Any, rule: Mapping[str, Any], *rest: Any) -> None:
@@ -51,7 +51,7 @@ class EventTargets:
         service = arn.split(":")[2]
         scheduled = ":schedule/" in source
         if scheduled:
-            # A schedule sends its group's ARN, never its own.
+            # A schedule sends the ARN of its group, not its own ARN.
             source = f"{source.partition(':schedule/')[0]}:schedule-group/{rule['GroupName']}"
         principal = SCHEDULER if scheduled else EVENTS
         keys = {"aws:SourceArn": source, "aws:SourceAccount": get_account_id()}
@@ -67,9 +67,9 @@ class EventTargets:
 
 
 def _policy(service: str, arn: str) -> Mapping[str, Any]:
-    """Return the policy of a queue or topic. A target that does not exist admits nobody."""
+    """Return the policy of a queue or topic, or an empty one if the target does not exist."""
     holder = (
         get_private(sqs, "_queue_by_arn")(arn) if service == "sqs" else get_private(sns, "_topic_by_arn_any_scope")(arn)
     )
-    found: Mapping[str, Any] = json.loads((holder or {"attributes": {}})["attributes"].get("Policy") or "{}")
-    return found
+    policy: Mapping[str, Any] = json.loads((holder or {"attributes": {}})["attributes"].get("Policy") or "{}")
+    return policy

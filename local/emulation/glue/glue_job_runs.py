@@ -1,7 +1,7 @@
-"""Runs Glue jobs: script and library from the bucket, credentials of the job's role, and real Spark.
+"""Runs Glue jobs with real Spark: script and library come from the bucket, credentials from the job's role.
 
-This is Step Functions' `glue:startJobRun.sync`, which the emulator lacks. The emulator's own `StartJobRun` would run
-the script without Spark and with the emulator's keys.
+This implements `glue:startJobRun.sync` for Step Functions, which the emulator lacks. The emulator's own `StartJobRun`
+would run the script without Spark and with the emulator's keys.
 """
 
 import secrets
@@ -19,11 +19,11 @@ from local.emulation.glue import spark_process
 from local.emulation.step_functions.state_machines import task_error
 
 LIBRARY = "--extra-py-files"
-"""An option that Glue itself acts on. It is not passed to the script."""
+"""An option for Glue itself. It is not passed to the script."""
 
 
 class GlueJobRuns:
-    """Starts runs and waits for them."""
+    """Job runs, one at a time."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -31,7 +31,7 @@ class GlueJobRuns:
         self._turn = threading.Lock()
 
     def run(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Run a job to its end, and answer as the service does."""
+        """Run a job to its end, and return the finished job run."""
         name = str(given["JobName"])
         job = get_private(glue, "_jobs").get(name)
         if job is None:
@@ -60,7 +60,7 @@ class GlueJobRuns:
 
 
 def _fetch(s3: Any, uri: str, folder: Path) -> Path:
-    """Copy an object of the bucket into a file, with the rights of the job's role."""
+    """Copy an object of the bucket into a file, with the permissions of the job's role."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     target = folder / key.rpartition("/")[2]
     target.write_bytes(s3.get_object(Bucket=bucket, Key=key)["Body"].read())

@@ -1,6 +1,7 @@
-"""Every IAM decision on a role is recorded; those that the emulator is known to get wrong are judged again.
+"""Records every IAM decision about a role, and corrects the decisions that the emulator is known to get wrong.
 
-`enforce` is the emulator's one decision function. Its callers look it up each time, so replacing it reaches them all.
+`enforce` is the emulator's only decision function. Its callers look it up for each request, so replacing it affects all
+of them.
 """
 
 import contextvars
@@ -24,7 +25,7 @@ _body: contextvars.ContextVar[bytes] = contextvars.ContextVar("request_body", de
 
 
 def install(recorder: DecisionRecorder) -> None:
-    """Replaces `iam_evaluator.enforce` and `app.pin_signed_body`."""
+    """Replace `iam_evaluator.enforce` and `app.pin_signed_body`."""
     enforce = get_private(iam_evaluator, "enforce")
     resolve = get_private(iam_evaluator, "resolve_principal")
     identity = get_private(iam_evaluator, "resolve_caller_identity")
@@ -45,7 +46,7 @@ def install(recorder: DecisionRecorder) -> None:
             return result
         role = caller["userArn"].split("/")[1]
         keys = resolve(access_key, get_account_id()).keys
-        # What a bucket's policy forbids, for instance, no policy of a role allows.
+        # An explicit denial, for example by a bucket's policy, overrides every policy of the role.
         forbidden = result is not None and result.decision == "Deny"
         request = None if forbidden else _correct(role, action, resource_arn, {**keys, **(service_context or {})})
         if request is None:
@@ -63,7 +64,7 @@ def install(recorder: DecisionRecorder) -> None:
         return denied(
             "Deny" if verdict is AccessVerdict.DENY else "ImplicitDeny",
             principal_arn=caller["userArn"],
-            reason="judged from the role's own policies",
+            reason="decided from the role's inline policies",
         )
 
     app.pin_signed_body = pin_body
@@ -85,21 +86,24 @@ def _verdict(result: Any) -> AccessVerdict:
 
 
 def _hash_keys(table: str) -> list[str]:
-    """The partition keys of a table and of its indexes."""
-    known = get_private(dynamodb, "_tables").get(table) or {}
-    schemas = [known.get("KeySchema") or [], *(one["KeySchema"] for one in known.get("GlobalSecondaryIndexes") or [])]
+    """Return the partition keys of a table and of its indexes."""
+    record = get_private(dynamodb, "_tables").get(table) or {}
+    schemas = [
+        record.get("KeySchema") or [],
+        *(index["KeySchema"] for index in record.get("GlobalSecondaryIndexes") or []),
+    ]
     return sorted({key["AttributeName"] for schema in schemas for key in schema if key["KeyType"] == "HASH"})
 
 
 def _parse_body(body: bytes) -> dict[str, Any]:
-    """A request's body in whichever of AWS' protocols it came; nothing where it is none of them."""
+    """Return a request's body as a dictionary, from any protocol of AWS. Return an empty one for an unknown protocol."""
     try:
         if body.startswith(b"{"):
-            found: dict[str, Any] = json.loads(body)
-            return found
+            content: dict[str, Any] = json.loads(body)
+            return content
         if b"Action=" in body:
             return dict(parse_qsl(body.decode()))
-        import cbor2  # type: ignore[import-not-found] # noqa: PLC0415 - the emulator's own, for the newest protocol
+        import cbor2  # type: ignore[import-not-found] # noqa: PLC0415 - a dependency of the emulator, for the newest protocol
 
         decoded = cbor2.loads(body) if body else {}
     except (ValueError, ImportError):

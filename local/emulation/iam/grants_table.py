@@ -1,7 +1,7 @@
-"""Grants against use: what each role was granted, and what the flows were seen to use. Pure but for reading.
+"""Compares the grants of the roles with the permissions that the flows used.
 
-Granted and used: as it should be. Granted and never used: an error, unless a person reviewed it. Used and not granted:
-always an error, and it names action and role.
+A grant that was never used is an error, unless `reviewed_grants.toml` gives a reason. The use of a permission that was
+not granted is always an error that names the action and the role.
 """
 
 import fnmatch
@@ -21,7 +21,7 @@ REVIEWED = Path(__file__).with_name("reviewed_grants.toml")
 
 @dataclass(frozen=True, order=True)
 class RoleGrant:
-    """One action on one resource."""
+    """Permission of a role for one action on one resource."""
 
     role: str
     action: str
@@ -31,7 +31,7 @@ class RoleGrant:
         return f"{self.role} may {self.action} on {self.resource}"
 
     def covers(self, decision: Decision) -> bool:
-        """Whether this is what allowed it; a policy variable stands for whatever it was."""
+        """Return True if this grant allowed the decision. A policy variable in the grant matches any text."""
         return (
             decision.role == self.role
             and matches_action(decision.action, self.action)
@@ -41,14 +41,14 @@ class RoleGrant:
 
 @dataclass(frozen=True)
 class ReviewedGrant:
-    """Grants that may go unused."""
+    """Grants of a role that may stay unused, with the reason."""
 
     role: str
     actions: tuple[str, ...]
     reason: str
 
     def covers(self, granted: RoleGrant, prefix: str) -> bool:
-        """Whether it speaks of this grant; `prefix` is what all names of the stack begin with."""
+        """Return True if this entry is about the grant. `prefix` is the prefix of all names of the stack."""
         return fnmatch.fnmatchcase(granted.role.removeprefix(prefix), self.role) and any(
             fnmatch.fnmatchcase(granted.action, action) for action in self.actions
         )
@@ -56,26 +56,26 @@ class ReviewedGrant:
 
 @dataclass(frozen=True)
 class GrantsTable:
-    """What was found."""
+    """Result of the comparison."""
 
     used: tuple[RoleGrant, ...]
     reviewed: tuple[RoleGrant, ...]
     never_used: tuple[RoleGrant, ...]
     not_granted: tuple[Decision, ...]
     stale: tuple[ReviewedGrant, ...]
-    """Reviewed, and yet used or no longer granted."""
+    """Entries of the file whose grants are used or do not exist any more."""
 
     def problems(self) -> list[str]:
-        """Everything that somebody has to mend, and where."""
+        """Return a text for each problem that must be fixed."""
         return [
-            *(f"used and not granted: {one}" for one in self.not_granted),
+            *(f"used and not granted: {decision}" for decision in self.not_granted),
             *(
-                f"granted and never used: {one}; take it away, or give the reason in {REVIEWED.name}"
-                for one in self.never_used
+                f"granted and never used: {grant}; remove the grant, or give the reason in {REVIEWED.name}"
+                for grant in self.never_used
             ),
             *(
-                f"{REVIEWED.name} lists {', '.join(one.actions)} of {one.role}, which is used or not granted: remove it"
-                for one in self.stale
+                f"{REVIEWED.name} lists {', '.join(entry.actions)} of {entry.role}, which is used or not granted: remove it"
+                for entry in self.stale
             ),
         ]
 
@@ -83,23 +83,23 @@ class GrantsTable:
 def compare_grants(
     granted: Iterable[RoleGrant], decisions: Iterable[Decision], reviewed: Iterable[ReviewedGrant], prefix: str
 ) -> GrantsTable:
-    """Holds grants against decisions."""
+    """Compare grants with decisions."""
     grants, seen, excused = sorted(set(granted)), list(decisions), list(reviewed)
-    allowed = [one for one in seen if one.verdict is AccessVerdict.ALLOW and one.by != BY_SCHEDULE]
-    used = [grant for grant in grants if any(grant.covers(one) for one in allowed)]
+    allowed = [decision for decision in seen if decision.verdict is AccessVerdict.ALLOW and decision.by != BY_SCHEDULE]
+    used = [grant for grant in grants if any(grant.covers(decision) for decision in allowed)]
     rest = [grant for grant in grants if grant not in used]
-    known = [grant for grant in rest if any(one.covers(grant, prefix) for one in excused)]
+    known = [grant for grant in rest if any(entry.covers(grant, prefix) for entry in excused)]
     return GrantsTable(
         used=tuple(used),
         reviewed=tuple(known),
         never_used=tuple(grant for grant in rest if grant not in known),
-        not_granted=tuple(dict.fromkeys(one for one in seen if one.verdict is not AccessVerdict.ALLOW)),
-        stale=tuple(one for one in excused if not any(one.covers(grant, prefix) for grant in known)),
+        not_granted=tuple(dict.fromkeys(decision for decision in seen if decision.verdict is not AccessVerdict.ALLOW)),
+        stale=tuple(entry for entry in excused if not any(entry.covers(grant, prefix) for grant in known)),
     )
 
 
 def document_grants(role: str, document: Mapping[str, Any]) -> Iterator[RoleGrant]:
-    """Every single grant of one policy document."""
+    """Yield every grant of one policy document."""
     for statement in as_list(document["Statement"]):
         if statement["Effect"] == "Allow":
             for action in as_list(statement["Action"]):
@@ -108,19 +108,19 @@ def document_grants(role: str, document: Mapping[str, Any]) -> Iterator[RoleGran
 
 
 def read_stack_grants(iam: Any, prefix: str) -> list[RoleGrant]:
-    """What the stack's roles are granted, asked of the service itself."""
-    found: list[RoleGrant] = []
+    """Return the grants of the stack's roles, read from IAM."""
+    grants: list[RoleGrant] = []
     for page in iam.get_paginator("list_roles").paginate():
-        for role in (one["RoleName"] for one in page["Roles"] if one["RoleName"].startswith(prefix)):
+        for role in (entry["RoleName"] for entry in page["Roles"] if entry["RoleName"].startswith(prefix)):
             for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
                 document = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
-                found += document_grants(role, document if isinstance(document, Mapping) else json.loads(document))
-    return found
+                grants += document_grants(role, document if isinstance(document, Mapping) else json.loads(document))
+    return grants
 
 
 def read_reviewed_grants() -> list[ReviewedGrant]:
-    """The reviewed file."""
+    """Return the entries of `reviewed_grants.toml`."""
     return [
-        ReviewedGrant(one["role"], tuple(one["actions"]), one["reason"])
-        for one in tomllib.loads(REVIEWED.read_text(encoding="utf-8"))["unused"]
+        ReviewedGrant(entry["role"], tuple(entry["actions"]), entry["reason"])
+        for entry in tomllib.loads(REVIEWED.read_text(encoding="utf-8"))["unused"]
     ]

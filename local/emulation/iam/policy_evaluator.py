@@ -1,7 +1,7 @@
-"""IAM's documented evaluation of a role's own policies: explicit deny, then allow, else implicit deny. Pure.
+"""Evaluates the policies of a role as IAM documents it: explicit deny, then allow, otherwise implicit deny.
 
-Small on purpose, and strict: an operator or an element that it does not know stops it, because guessing would make a
-verdict of it. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
+An unsupported operator or element raises an error, because a guess would produce a wrong verdict.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,18 +20,18 @@ from local.emulation.iam.policy_conditions import (
 
 
 class AccessVerdict(StrEnum):
-    """What the policies say."""
+    """Result of an evaluation."""
 
     ALLOW = "allow"
     DENY = "deny"
-    """By a statement that says so."""
+    """A statement denies the request."""
     IMPLICIT_DENY = "implicit-deny"
-    """Because no statement allows it."""
+    """No statement allows the request."""
 
 
 @dataclass(frozen=True)
 class AccessRequest:
-    """What somebody wants to do."""
+    """An action on a resource, for which permission is needed."""
 
     action: str
     resource: str
@@ -40,42 +40,42 @@ class AccessRequest:
 
 @dataclass(frozen=True)
 class PolicyEvaluation:
-    """A verdict, and the statement behind it."""
+    """A verdict, and the statement that caused it."""
 
     verdict: AccessVerdict
     statement: Mapping[str, Any] | None = None
 
     @property
     def allowed(self) -> bool:
-        """Whether it may be done."""
+        """True if the request is allowed."""
         return self.verdict is AccessVerdict.ALLOW
 
 
 def evaluate_policies(documents: Iterable[Mapping[str, Any]], request: AccessRequest) -> PolicyEvaluation:
-    """What the policies of a principal say of a request."""
-    found = PolicyEvaluation(AccessVerdict.IMPLICIT_DENY)
+    """Return the verdict of a principal's policies on a request."""
+    evaluation = PolicyEvaluation(AccessVerdict.IMPLICIT_DENY)
     for document in documents:
         for statement in _statements(document):
             if not _statement_applies(statement, request):
                 continue
             if statement["Effect"] == "Deny":
                 return PolicyEvaluation(AccessVerdict.DENY, statement)
-            found = PolicyEvaluation(AccessVerdict.ALLOW, statement)
-    return found
+            evaluation = PolicyEvaluation(AccessVerdict.ALLOW, statement)
+    return evaluation
 
 
 def matches_action(action: str, named: str) -> bool:
-    """Whether an action is named, in whatever case, `*` and `?` standing for any text and any one character."""
+    """Return True if the pattern matches the action, in any case. `*` matches any text, `?` any character."""
     return compile_pattern(named.lower()).fullmatch(action.lower()) is not None
 
 
 def matches_resource(resource: str, named: str) -> bool:
-    """Whether a resource is named, to the letter."""
+    """Return True if the pattern matches the resource. The case matters."""
     return compile_pattern(named).fullmatch(resource) is not None
 
 
 def as_list(value: Any) -> list[Any]:
-    """IAM writes a list of one without its brackets."""
+    """Return a list, because IAM documents may contain a single item without brackets."""
     return value if isinstance(value, list) else [value]
 
 
@@ -101,5 +101,5 @@ def _statement_applies(statement: Mapping[str, Any], request: AccessRequest) -> 
 
 
 def _resource_matches(named: Any, resource: str, context: Context) -> bool:
-    resolved = (substitute_variables(one, context) for one in as_list(named))
-    return any(one is not None and matches_resource(resource, one) for one in resolved)
+    resolved = (substitute_variables(pattern, context) for pattern in as_list(named))
+    return any(pattern is not None and matches_resource(resource, pattern) for pattern in resolved)

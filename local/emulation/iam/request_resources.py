@@ -1,4 +1,4 @@
-"""The resources of requests to AgentCore memory and Batch, for which the emulator asks `*` or asks nothing at all."""
+"""Corrects the resource of requests to AgentCore memory and Batch. The emulator evaluates them for `*` or not at all."""
 
 import json
 from typing import Any
@@ -19,9 +19,9 @@ def install() -> None:
 
 def _resource(extract: Any, service: str, method: str, path: str, headers: Any, body: bytes, *rest: Any) -> str:
     region, account = rest[-2:]
-    found: str | None = None
+    resource: str | None = None
     if service == AGENTCORE:
-        found = memory_resource(path, region, account)
+        resource = memory_resource(path, region, account)
     elif service == "batch":
-        found = job_resource(path, json.loads(body or b"{}"), region, account)
-    return found or extract(service, method, path, headers, body, *rest)
+        resource = job_resource(path, json.loads(body or b"{}"), region, account)
+    return resource or extract(service, method, path, headers, body, *rest)

@@ -1,4 +1,4 @@
-"""Trust policies of roles. The emulator itself does not check them for services and for Cognito."""
+"""Evaluates the trust policies of roles, which the emulator does not check for services and for Cognito."""
 
 import json
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from local.emulation import get_private
 from local.emulation.iam.policy_evaluator import AccessRequest, as_list, evaluate_policies
 
 ACTIONS = {"Service": "sts:AssumeRole", "Federated": "sts:AssumeRoleWithWebIdentity"}
-"""How each kind of principal assumes a role."""
+"""Action with which each kind of principal assumes a role."""
 
 
 def role_trusts(role_arn: str, principal: str, keys: Mapping[str, Any], kind: str = "Service") -> bool:

@@ -1,4 +1,4 @@
-"""The resource policies of functions, which the emulator does not check."""
+"""Evaluates the resource policies of functions, which the emulator does not check."""
 
 from collections.abc import Mapping
 
@@ -17,6 +17,8 @@ def admits_api_gateway(name: str, function: str, source_arn: str) -> bool:
 
 
 def admits_service(name: str, function: str, service: str, keys: Mapping[str, str]) -> bool:
-    """Return True if a service that sends these condition keys may call a function. `function` is the ARN it calls."""
-    known = get_private(lambda_svc, "_functions").get(name) or {"policy": {}}
-    return policy_admits_service(known["policy"], service, AccessRequest("lambda:InvokeFunction", function, keys))
+    """Return True if a service that sends these condition keys may call a function. `function` is the ARN that it
+    calls.
+    """
+    record = get_private(lambda_svc, "_functions").get(name) or {"policy": {}}
+    return policy_admits_service(record["policy"], service, AccessRequest("lambda:InvokeFunction", function, keys))

@@ -1,6 +1,6 @@
-"""SQS event sources, polled as Lambda does: with the function's role, in batches of any size, and with the window.
+"""Polls SQS event sources as Lambda does: with the function's role, batches of any size, and the batching window.
 
-The emulator takes at most ten messages, invokes at once, and checks no permission.
+The emulator takes at most ten messages, invokes the function immediately, and checks no permission.
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
 """
 
@@ -18,7 +18,7 @@ POLLING = ("sqs:ReceiveMessage", "sqs:GetQueueAttributes")
 
 
 class SqsEventSources:
-    """The polling of queues for functions."""
+    """Polling of queues for functions."""
 
     def __init__(self, roles: ServiceRoles) -> None:
         self._roles = roles
@@ -61,7 +61,7 @@ class SqsEventSources:
 
 
 def _batch_size(messages: Sequence[Mapping[str, Any]], size: int, window: float, now: float) -> int:
-    """Return how many messages to deliver now: a full batch at once, fewer when the window has passed."""
+    """Return the number of messages to deliver now: a full batch immediately, a smaller one when the window has passed."""
     visible = [message for message in messages if message.get("visible_at", 0) <= now][:size]
     if not visible or len(visible) == size:
         return len(visible)
@@ -70,7 +70,7 @@ def _batch_size(messages: Sequence[Mapping[str, Any]], size: int, window: float,
 
 
 def _poll_after(seconds: float, queue: Mapping[str, Any]) -> None:
-    """Wake the poller at the end of a window. By itself it polls once a second."""
+    """Wake the poller at the end of a window. Otherwise it polls once a second."""
     if seconds and queue["messages"]:
         timer = threading.Timer(seconds, get_private(lambda_svc, "_esm_wake").set)
         timer.daemon = True
@@ -78,10 +78,10 @@ def _poll_after(seconds: float, queue: Mapping[str, Any]) -> None:
 
 
 def _mapping(queue: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return the event source mapping that polls a queue."""
+    """Return the enabled event source mapping that polls a queue, or None."""
     arn = queue["attributes"].get("QueueArn")
     for _account, _region, mapping in get_private(lambda_svc, "_iter_all_esms")():
         if mapping.get("EventSourceArn") == arn and mapping.get("Enabled", True):
-            found: Mapping[str, Any] = mapping
-            return found
+            matching: Mapping[str, Any] = mapping
+            return matching
     return None

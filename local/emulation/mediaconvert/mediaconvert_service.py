@@ -1,7 +1,7 @@
-"""AWS Elemental MediaConvert for this machine: `CreateJob` of its REST API, and jobs that ffmpeg really does.
+"""AWS Elemental MediaConvert for this machine: `CreateJob` of its REST API, and jobs that ffmpeg executes.
 
-Jobs are done one after the other in a thread. A job reads and writes S3 in the name of its role, so a missing grant of
-the role fails here too.
+A thread executes the jobs one after the other. A job reads and writes S3 with its role, so a missing grant of the role
+fails here too.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ JOBS = "/2017-08-29/jobs"
 SERVICE = "mediaconvert.amazonaws.com"
 SOURCE, DETAIL_TYPE = "aws.mediaconvert", "MediaConvert Job State Change"
 TOKEN_SECONDS = 60.0
-"""A request with the token of a job that is younger than this makes no new job."""
+"""A request with the token of a job that is younger than this creates no new job."""
 CANNOT_OPEN, NO_ACCESS, NOT_FOUND, UNKNOWN = 1010, 1401, 1404, 1999
 """https://docs.aws.amazon.com/mediaconvert/latest/ug/mediaconvert_error_codes.html"""
 _S3_ERRORS = {"AccessDenied": NO_ACCESS, "403": NO_ACCESS, "NoSuchKey": NOT_FOUND, "NoSuchBucket": NOT_FOUND}
@@ -46,7 +46,7 @@ class MediaConvertAccount(Permissions, Protocol):
         ...
 
     def s3(self, role_arn: str, job_id: str) -> Any:
-        """Return a client with the role's permissions."""
+        """Return an S3 client with the role's permissions."""
         ...
 
     def put_event(self, source: str, detail_type: str, detail: Mapping[str, Any], resource: str) -> None:
@@ -66,7 +66,7 @@ class _MediaConvertJob:
 
 @contextlib.contextmanager
 def serve(cloud: MediaConvertAccount, *, now: Callable[[], float] = time.time) -> Iterator[int]:
-    """Serve while the block lasts, and yield the port. Jobs that were submitted are done before the block ends."""
+    """Serve while the block runs, and yield the port. Submitted jobs are completed before the block ends."""
     service = _MediaConvertService(cloud, now)
     worker = threading.Thread(target=service.work, name="mediaconvert", daemon=True)
     worker.start()
@@ -88,12 +88,14 @@ class _MediaConvertService:
 
     def respond(self, signed: SignedRequest) -> HttpResponse:
         if (signed.http.method, signed.http.path) != ("POST", JOBS):
-            raise AwsError("NotFoundException", "The local MediaConvert has CreateJob only.", HTTPStatus.NOT_FOUND)
+            raise AwsError("NotFoundException", "The local MediaConvert supports only CreateJob.", HTTPStatus.NOT_FOUND)
         try:
             request = read_request("mediaconvert", "CreateJob", json.loads(signed.http.body))
             cut = parse_job(request)
         except (ValueError, LookupError) as error:
-            raise AwsError("BadRequestException", f"The local MediaConvert cannot do this job: {error}") from None
+            raise AwsError(
+                "BadRequestException", f"The local MediaConvert does not support this job: {error}"
+            ) from None
         queue_arn, role = request.get("Queue", f"{self._arn}:queues/Default"), request["Role"]
         require_permission(self._cloud, signed.access_key, "mediaconvert:CreateJob", queue_arn)
         require_permission(self._cloud, signed.access_key, "iam:PassRole", role, {"iam:PassedToService": SERVICE})
@@ -116,14 +118,14 @@ class _MediaConvertService:
         return job
 
     def work(self) -> None:
-        """Do the jobs in the order in which they were submitted, until None follows."""
+        """Execute the jobs in the order of their submission, until None is queued."""
         while (job := self.waiting.get()) is not None:
             self._tell(job, "PROGRESSING")
             try:
                 self._tell(job, "COMPLETE", outputGroupDetails=[self._do(job)])
             except ClientError as error:
                 code = error.response["Error"]["Code"]
-                self._fail(job, _S3_ERRORS.get(code, UNKNOWN), f"S3 answered {code} to {error.operation_name}")
+                self._fail(job, _S3_ERRORS.get(code, UNKNOWN), f"S3 returned {code} for {error.operation_name}")
             except UnreadableMedia:
                 self._fail(job, CANNOT_OPEN, f"Unable to open input file [{job.cut.input_uri}]")
             except Exception as error:  # noqa: BLE001 - one job's failure must not end the service
@@ -154,7 +156,7 @@ class _MediaConvertService:
 
 
 def _upload(s3: Any, cut: VideoCut, segments: VideoSegments) -> dict[str, Any]:
-    """Write each file before the playlist that names it; return the output group as the job's event has it."""
+    """Upload each file before the playlist that names it. Return the output group as in the job's event."""
     name, top = f"{cut.segment_name}.m3u8", f"{cut.name}.m3u8"
 
     def put(name: str, data: bytes, content_type: str) -> None:

@@ -1,6 +1,6 @@
-"""Object versions in S3, which the emulator ignores in two places.
+"""Adds S3 object versions, which the emulator ignores in two cases.
 
-On AWS, an event on the bus names the version, and a range of a version is only that range.
+On AWS, an event on the bus contains the version, and a range request for a version returns only the range.
 """
 
 import contextvars

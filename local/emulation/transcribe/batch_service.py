@@ -1,7 +1,8 @@
 """Amazon Transcribe's batch jobs for this machine: `StartTranscriptionJob` and `GetTranscriptionJob`.
 
-A job reads and writes S3 in its caller's name, so a missing grant of the caller fails here too. It ends when it is asked
-for the second time, so nothing has to wait. The words of a recording are tones, and a few of them make its job fail.
+A job reads and writes S3 with the caller's credentials, so a missing grant of the caller fails here too. A job ends at
+the second `GetTranscriptionJob`, so no test has to wait. The words of a recording are tones, and some words make the
+job fail.
 """
 
 import json
@@ -27,7 +28,7 @@ from local.http_server import HttpResponse
 
 TARGET = "Transcribe."
 CHECK_FILE = ".write_access_check_file.temp"
-"""Transcribe writes it beside the output to see whether the caller may write there, and leaves it."""
+"""Transcribe writes this object beside the output to check the caller's write permission, and does not delete it."""
 NOT_FOUND = "The requested job couldn't be found. Check the job name and try your request again."
 TAKEN = "The requested job name already exists. Use a different job name."
 UNSUPPORTED = "Unsupported media format. Check the media format of your media file and try your request again."
@@ -42,7 +43,7 @@ class JobFault(StrEnum):
     BROKEN = "broken"
     """The job fails."""
     MALFORMED = "malformed"
-    """The transcript breaks off in its middle."""
+    """The transcript is truncated in the middle."""
 
 
 class TranscribeAccount(Permissions, Protocol):
@@ -52,7 +53,7 @@ class TranscribeAccount(Permissions, Protocol):
     region: str
 
     def s3_of_caller(self, access_key: str) -> Any:
-        """Return a client with the caller's permissions."""
+        """Return an S3 client with the caller's permissions."""
         ...
 
 
@@ -62,7 +63,7 @@ class _TranscriptionJob:
     output_key: str
     s3: Any
     heard: list[SpokenWord | Pause] | None
-    """None if the recording cannot be read."""
+    """Recognised words and pauses, or None if the recording cannot be read."""
     created_at: float
     status: str = "IN_PROGRESS"
     completed_at: float | None = None
@@ -71,7 +72,7 @@ class _TranscriptionJob:
 
 
 def serve(cloud: TranscribeAccount, *, now: Callable[[], float] = time.time) -> AbstractContextManager[int]:
-    """Serve while the block lasts, and yield the port."""
+    """Serve while the block runs, and yield the port."""
     return serve_signed(_TranscribeService(cloud, now).respond)
 
 
@@ -81,14 +82,14 @@ class _TranscribeService:
         self._now = now
         self._jobs: dict[str, _TranscriptionJob] = {}
         self._throttled: set[str] = set()
-        """Names of the jobs that were refused once."""
+        """Names of the jobs that were already refused once."""
         self._lock = threading.Lock()
 
     def respond(self, signed: SignedRequest) -> HttpResponse:
         operation = signed.http.headers.get("x-amz-target", "").removeprefix(TARGET)
         operations = {"StartTranscriptionJob": self._start, "GetTranscriptionJob": self._get}
         if operation not in operations:
-            raise AwsError("UnknownOperationException", f"The local Transcribe has no {operation}.")
+            raise AwsError("UnknownOperationException", f"The local Transcribe does not support {operation}.")
         try:
             request = read_request("transcribe", operation, json.loads(signed.http.body))
         except ValueError as error:
@@ -167,7 +168,7 @@ class _TranscribeService:
 
 
 def _recognise(s3: Any, uri: str, media_format: str | None) -> list[SpokenWord | Pause] | None:
-    """Return the words and pauses of a recording, or None if it has not the format that it should have."""
+    """Return the words and pauses of a recording, or None if it does not have the given format."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     with tempfile.TemporaryDirectory(prefix="transcribe-") as folder:
         path = Path(folder, "media")
@@ -179,4 +180,4 @@ def _recognise(s3: Any, uri: str, media_format: str | None) -> list[SpokenWord |
 
 
 def _words(heard: list[SpokenWord | Pause] | None) -> set[str]:
-    return {one.text for one in heard or [] if isinstance(one, SpokenWord)}
+    return {item.text for item in heard or [] if isinstance(item, SpokenWord)}

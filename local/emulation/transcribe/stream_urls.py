@@ -1,7 +1,7 @@
-"""The presigned URL that a stream of Amazon Transcribe is opened with. Pure; the caller passes the time.
+"""Checks the presigned URL that opens a stream of Amazon Transcribe.
 
-The signature itself is not verified, because the service does not know the key. The tests of the code that signs do
-that. Unknown parameters are refused, so that a misspelt one is noticed.
+The signature is not verified, because the service does not have the key; the tests of the signing code verify it.
+Unknown parameters are refused, so that a misspelt parameter is noticed.
 """
 
 import re
@@ -35,12 +35,12 @@ _OPTIONAL = {
 
 
 class InvalidStreamRequest(Exception):
-    """A stream that opens, and then says no more than this."""
+    """The stream is opened, and ends with a BadRequestException that contains this message."""
 
 
 @dataclass(frozen=True)
 class StreamSettings:
-    """What a stream was opened for."""
+    """Settings of a stream from its URL."""
 
     encoding: str
     sample_rate: int
@@ -48,7 +48,7 @@ class StreamSettings:
 
 
 def find_refusal(address: str, now: datetime) -> HTTPStatus | None:
-    """Return the status that the handshake is refused with, or None if the stream opens."""
+    """Return the HTTP status with which the handshake is refused, or None if the stream opens."""
     parts = urlsplit(address)
     if parts.path != PATH:
         return HTTPStatus.NOT_FOUND
@@ -62,7 +62,7 @@ def find_refusal(address: str, now: datetime) -> HTTPStatus | None:
 
 
 def parse_settings(address: str) -> StreamSettings:
-    """Return what the stream is opened for; raise BadRequest if Transcribe would not serve it."""
+    """Return the settings of the stream. Raise InvalidStreamRequest if Transcribe would not serve it."""
     query = dict(parse_qsl(urlsplit(address).query))
     known = {**_SIGNATURE, **_REQUIRED, **_OPTIONAL}
     if query.keys() - known.keys() or _REQUIRED.keys() - query.keys():

@@ -1,8 +1,9 @@
-"""The results that the local Transcribe gives for the words that it hears. They grow, become final, or fail. Pure.
+"""Creates the results that the local Transcribe returns for the words that it recognises, and its failures.
 
-A stable word never changes: it is written the same in every result, the final one included. Words make a stream fail,
-so that audio alone drives every failure. All but `broken` do so only if partial results are stabilised. So a client
-that sends the same audio again and asks for final results only is understood.
+A result grows with each word, and then becomes final. A stable word never changes: it is the same in every later
+result. Some words make a stream fail, so tests control every failure through the audio. All of them except `broken`
+have this effect only if partial results are stabilised. So a client that sends the same audio again and requests final
+results only gets its transcript.
 """
 
 import json
@@ -13,7 +14,7 @@ from handlers.transcription.audio_processor.transcribe_stream.event_stream impor
 from local.emulation.speech.tone_words import Pause, SpokenWord
 
 REWORDED = "well,"
-"""Beginning of a repeated final result."""
+"""First word of a repeated final result."""
 
 
 class StreamFault(StrEnum):
@@ -22,21 +23,21 @@ class StreamFault(StrEnum):
     THROTTLED = "throttled"
     """LimitExceededException, and the stream ends."""
     DROPPED = "dropped"
-    """The connection breaks off."""
+    """The connection is closed without a message."""
     MALFORMED = "malformed"
-    """The partial result comes in a frame whose checksum is wrong."""
+    """The partial result is sent in a frame with a wrong checksum."""
     UNFLAGGED = "unflagged"
-    """From here on, no item says whether it is stable."""
+    """From here on, no item has the `Stable` flag."""
     REPEATING = "repeating"
-    """The final result of this sentence comes twice. The second one has other words, and the same id and times."""
+    """The final result of this sentence is sent twice, with the same id and times. The second one has one more word."""
     ENDLESS = "endless"
-    """The final result of this sentence never comes."""
+    """The final result of this sentence is never sent."""
     BROKEN = "broken"
     """InternalFailureException, and the stream ends."""
 
 
 class StreamFailed(Exception):
-    """The stream ends with an exception's frame."""
+    """The stream ends with an exception frame."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
@@ -44,7 +45,7 @@ class StreamFailed(Exception):
 
 
 class ConnectionDropped(Exception):
-    """The connection breaks off."""
+    """The connection must be closed without a message."""
 
 
 class StreamResults:
@@ -57,12 +58,13 @@ class StreamResults:
         self._begin()
 
     def add(self, heard: SpokenWord | Pause) -> Iterator[bytes]:
-        """Yield the frames to send at once."""
+        """Yield the frames that a recognised word or pause causes."""
         if isinstance(heard, Pause):
             yield from self.end()
             return
         fault = next(
-            (one for one in StreamFault if one == heard.text and (self._stabilised or one is StreamFault.BROKEN)), None
+            (word for word in StreamFault if word == heard.text and (self._stabilised or word is StreamFault.BROKEN)),
+            None,
         )
         self._words.append(heard)
         match fault:
@@ -81,7 +83,7 @@ class StreamResults:
                 yield self._result(self._written(), partial=True)
 
     def end(self) -> Iterator[bytes]:
-        """The final result of what has been said, if anything has."""
+        """Yield the final result of the current sentence, if it has any words."""
         if self._words and StreamFault.ENDLESS not in self._faults:
             yield self._result(self._written(), partial=False)
             if StreamFault.REPEATING in self._faults:
@@ -128,12 +130,12 @@ class StreamResults:
 
 
 def event_frame(*results: dict[str, object]) -> bytes:
-    """A transcript event's frame."""
+    """Return the frame of a transcript event."""
     return _frame("event", "TranscriptEvent", {"Transcript": {"Results": list(results)}})
 
 
 def exception_frame(kind: str, message: str) -> bytes:
-    """An exception's frame."""
+    """Return the frame of an exception."""
     return _frame("exception", kind, {"Message": message})
 
 

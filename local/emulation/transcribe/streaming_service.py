@@ -1,8 +1,8 @@
-"""Amazon Transcribe's streaming service for this machine: the real protocol, and ears for words that are tones.
+"""Amazon Transcribe's streaming service for this machine, with the real protocol. It recognises words that are tones.
 
-It answers as the audio comes, never ahead of it. Incoming frames are read by botocore's decoder, so that the handlers'
-encoder is checked against another implementation. PCM is samples already; FLAC and Ogg Opus go through ffmpeg, which
-gives samples as soon as it can.
+It sends results as the audio arrives, never earlier. botocore decodes the incoming frames, so the encoder of the
+handlers is checked against another implementation. PCM needs no decoding. ffmpeg decodes FLAC and Ogg Opus without
+delay.
 """
 
 import asyncio
@@ -37,14 +37,14 @@ CLOSE_SECONDS = 1
 async def serve(
     *, silence_seconds: float = SILENCE_SECONDS, now: Callable[[], datetime] = clock.now
 ) -> AsyncIterator[int]:
-    """Serve while the block lasts, and yield the port."""
+    """Serve while the block runs, and yield the port."""
 
     def checked(connection: ServerConnection, request: Request) -> Response | None:
         status = find_refusal(request.path, now())
         return None if status is None else connection.respond(status, "")
 
     async def converse(connection: ServerConnection) -> None:
-        # The server closes the connection normally after this.
+        # When this function returns, the server closes the connection normally.
         with contextlib.suppress(ConnectionClosed):
             try:
                 settings = parse_settings(connection.request.path if connection.request else "")
@@ -88,7 +88,7 @@ async def _transcribe(connection: ServerConnection, settings: StreamSettings, si
 
 
 async def _receive_audio(connection: ServerConnection, silence_seconds: float) -> AsyncGenerator[bytes]:
-    """Yield the audio of each event, until an empty one ends the stream."""
+    """Yield the audio of each event, until an empty event ends the stream."""
     while True:
         try:
             async with asyncio.timeout(silence_seconds):
@@ -104,10 +104,10 @@ async def _receive_audio(connection: ServerConnection, silence_seconds: float) -
 
 
 async def _decode_audio(chunks: AsyncIterator[bytes], settings: StreamSettings) -> AsyncGenerator[bytes]:
-    """Yield the samples of encoded audio while it comes."""
+    """Yield the samples of encoded audio as it arrives."""
     process = await asyncio.create_subprocess_exec(
         *(imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-loglevel", "quiet"),
-        # One thread, because several keep several frames back.
+        # More threads would delay more frames.
         *("-threads", "1", "-f", DEMUXERS[settings.encoding], "-i", "pipe:0"),
         *("-f", "s16le", "-ac", "1", "-ar", str(settings.sample_rate), "-flush_packets", "1", "pipe:1"),
         stdin=PIPE,
@@ -119,7 +119,7 @@ async def _decode_audio(chunks: AsyncIterator[bytes], settings: StreamSettings) 
         if process.stdin is None:
             return
         try:
-            # ffmpeg ends early if it cannot read the audio. Its exit status says so.
+            # ffmpeg ends early if it cannot read the audio. Its exit status is checked below.
             with contextlib.suppress(ConnectionError):
                 async for chunk in chunks:
                     process.stdin.write(chunk)
@@ -134,7 +134,7 @@ async def _decode_audio(chunks: AsyncIterator[bytes], settings: StreamSettings) 
         if feeding.done():
             feeding.result()
         if await process.wait():
-            raise InvalidStreamRequest("The audio is not of the encoding that was asked for.")
+            raise InvalidStreamRequest("The audio does not have the requested encoding.")
     finally:
         feeding.cancel()
         await asyncio.gather(feeding, return_exceptions=True)
@@ -151,11 +151,11 @@ def _parse_audio_event(message: str | bytes) -> bytes:
         buffer = EventStreamBuffer()
         buffer.add_data(message)
         [event] = list(buffer)
-    except Exception:  # noqa: BLE001 - botocore's decoder raises what its parts raise
-        raise InvalidStreamRequest("The message is no event-stream frame.") from None
+    except Exception:  # noqa: BLE001 - botocore's decoder raises exceptions of many types
+        raise InvalidStreamRequest("The message is not an event-stream frame.") from None
     headers = event.to_response_dict()["headers"]
     if (headers.get(":message-type"), headers.get(":event-type")) != ("event", "AudioEvent"):
-        raise InvalidStreamRequest("The message is no audio event.")
+        raise InvalidStreamRequest("The message is not an audio event.")
     if len(event.payload) > MAX_CHUNK:
         raise InvalidStreamRequest("The audio event is too long.")
     return event.payload

@@ -95,7 +95,7 @@ def test_a_summary_tells_who_spoke_and_what_was_said() -> None:
     lines = (("spk_0", "Good morning."), ("spk_1", "The ferry to the island is too expensive for us."))
     assert said(*lines)["summary"] == (
         "spk_0, spk_1 spoke 2 times. It began with: Good morning. "
-        "At most was said here: The ferry to the island is too expensive for us."
+        "The longest line: The ferry to the island is too expensive for us."
     )
     assert said(("spk_0", "Something else."))["summary"] == "spk_0 spoke 1 times. It began with: Something else."
     assert said()["summary"] == "Nothing was said."

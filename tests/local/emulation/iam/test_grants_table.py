@@ -52,7 +52,7 @@ def test_what_the_clock_did_proves_no_need_of_a_grant() -> None:
 def test_what_is_granted_and_never_used_is_a_problem() -> None:
     found = compare_grants([PUT, GET], [decided("dynamodb:PutItem")], [], PREFIX)
     [problem] = found.problems()
-    assert problem.startswith(f"granted and never used: {ROLE} may dynamodb:GetItem on {TABLE}; take it away, or")
+    assert problem.startswith(f"granted and never used: {ROLE} may dynamodb:GetItem on {TABLE}; remove the grant, or")
 
 
 def test_whoever_gives_a_session_tags_is_asked_for_that_too() -> None:

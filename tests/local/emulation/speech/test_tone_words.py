@@ -50,7 +50,7 @@ def test_every_voice_is_told_from_every_other_at_every_rate(rate: int, pitch: in
 
 
 def test_there_are_no_other_voices_and_no_other_words() -> None:
-    with pytest.raises(ValueError, match="not a voice's pitch"):
+    with pytest.raises(ValueError, match="not the pitch of a voice"):
         speech(["hello"], RATE, 100)
     with pytest.raises(ValueError, match="vocabulary"):
         speech(["supercalifragilistic"], RATE)

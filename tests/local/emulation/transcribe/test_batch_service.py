@@ -165,5 +165,5 @@ def test_words_make_a_job_fail(service: Served) -> None:
 
 
 def test_other_operations_are_unknown(service: Served) -> None:
-    with pytest.raises(ClientError, match="has no ListVocabularies"):
+    with pytest.raises(ClientError, match="does not support ListVocabularies"):
         service.client.list_vocabularies()
