@@ -1,6 +1,6 @@
-"""AWS in memory, and a driver table small enough to see what the engine does with it. No sockets.
+"""A fake AWS in memory, and a small table of drivers for tests of the engine. It uses no sockets.
 
-The operations are real ones, so that parameters are fitted and checked as ever; what they do is a dictionary.
+The operations are real ones, so parameters are fitted and checked as usual. Their effect is a change of a dictionary.
 """
 
 import threading
@@ -74,11 +74,11 @@ DRIVERS: Drivers = {
 
 
 class Killed(Exception):
-    """The process is gone: nothing after it happens."""
+    """The simulated process was killed, so nothing may happen after it."""
 
 
 class FakeAws:
-    """All services. Steps are counted, and at one of them the process may die."""
+    """All services. They count steps, and the simulated process may be killed at one of them."""
 
     def __init__(self, dies_at: int | None = None) -> None:
         self.things: dict[str, dict[str, Any]] = {}
@@ -86,21 +86,21 @@ class FakeAws:
         self.steps = 0
         self.dies_at = dies_at
         self.refuses: dict[str, str] = {}
-        """Operation → error code."""
+        """Error codes by operation."""
         self._lock = threading.RLock()
 
     def __call__(self, _service: str) -> "FakeClient":
         return FakeClient(self)
 
     def step(self) -> None:
-        """One more step of the process; nothing happens after its death."""
+        """Count one step of the process. Raise Killed from the step of its death on."""
         with self._lock:
             self.steps += 1
             if self.dies_at is not None and self.steps >= self.dies_at:
                 raise Killed
 
     def answer(self, method: str, given: dict[str, Any]) -> dict[str, Any]:
-        """Does what an operation does."""
+        """Execute an operation and return its response."""
         with self._lock:
             self.step()
             name = str(given.get("logGroupName") or given.get("Name") or given.get("FunctionName") or given["TopicArn"])
@@ -133,7 +133,7 @@ class FakeAws:
 
 
 class FakeClient:
-    """One service's client."""
+    """Client of one service."""
 
     def __init__(self, aws: FakeAws) -> None:
         self._aws = aws
@@ -158,7 +158,7 @@ class Thing(pulumi.CustomResource):
 
 
 def run(body: Callable[[], object], aws: FakeAws, folder: Path, progress: Progress | None = None) -> Graph:
-    """One `up`: what the state says, the program, then what is gone."""
+    """Run one `up`: read the state, run the program, delete what it no longer contains."""
     state = opened(aws, folder)
     engine = Engine(aws, state, progress or SilentProgress(), DRIVERS)
     graph = program_run.record(body, CONFIG, engine, preview=False).graph
@@ -169,7 +169,7 @@ def run(body: Callable[[], object], aws: FakeAws, folder: Path, progress: Progre
 
 
 def opened(aws: FakeAws, folder: Path) -> PlatformState:
-    """The state as `up` opens it: after an interrupted run, the emulator starts anew."""
+    """Return the state as `up` opens it: empty after an interrupted run, because a new emulator is started."""
     state = PlatformState.read(folder / "state.json", INSTANCE)
     if state.interrupted:
         aws.things.clear()

@@ -1,4 +1,4 @@
-"""The launcher's changes to the emulator: the private names that they use, and the parts that need no emulator."""
+"""Tests of the launcher's changes to the emulator: the private names, and the parts that need no emulator."""
 
 import ast
 import json
@@ -67,7 +67,7 @@ def test_every_private_name_is_there_in_the_version_that_is_pinned() -> None:
     assert f"ministack=={SUPPORTED_VERSION} " in lock
 
 
-def test_a_name_that_is_gone_stops_the_launch_and_says_what_to_do() -> None:
+def test_a_missing_private_name_stops_the_launch_with_instructions() -> None:
     with pytest.raises(
         PrivateNameMissing, match=f"ministack has no ast.gone: .* ministack {SUPPORTED_VERSION}; pin that version"
     ):
@@ -92,16 +92,16 @@ def test_an_answer_is_an_object_with_a_status_and_a_text(returned: Any, answer: 
 
 
 @pytest.mark.parametrize("flaw", [{"error": True}, {"throttle": True}])
-def test_a_function_that_failed_has_not_answered(flaw: dict[str, Any]) -> None:
+def test_a_failed_function_gives_a_failed_answer(flaw: dict[str, Any]) -> None:
     assert parse_answer({"body": {"statusCode": 200, "body": "x"}, **flaw}) == FAILED
 
 
 @pytest.mark.parametrize(("status", "text"), [(401, "Unauthorized"), (500, "Internal server error")])
-def test_a_refusal_says_no_more_than_its_status(status: int, text: str) -> None:
+def test_a_refusal_contains_only_the_text_of_its_status(status: int, text: str) -> None:
     assert refusal_message(status) == text
 
 
-def test_functions_see_headers_as_clients_write_them() -> None:
+def test_functions_get_headers_in_their_usual_capitalisation() -> None:
     assert header_name("sec-websocket-protocol") == "Sec-WebSocket-Protocol"
 
 

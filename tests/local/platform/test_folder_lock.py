@@ -1,4 +1,4 @@
-"""Two commands never work on one platform, and what ended in whatever way is in nobody's way."""
+"""Tests of the folder lock: no two commands use one platform, and a process that has ended never blocks the next one."""
 
 import os
 import signal
@@ -31,7 +31,7 @@ with lock_folder(Path(sys.argv[1]), "another"):
 
 @contextmanager
 def other(folder: Path, *more: str) -> Iterator["subprocess.Popen[str]"]:
-    """A process that has the folder, until its standard input ends."""
+    """Run a process that holds the folder's lock until its standard input is closed."""
     with subprocess.Popen(  # noqa: S603 - this project's own code
         [sys.executable, "-c", OTHER, str(folder), *more],
         cwd=ROOT,
@@ -46,7 +46,7 @@ def other(folder: Path, *more: str) -> Iterator["subprocess.Popen[str]"]:
             process.stdin.close()
 
 
-def test_whoever_comes_second_is_told_who_has_the_folder(tmp_path: Path) -> None:
+def test_a_second_command_is_refused_with_the_process_that_holds_the_lock(tmp_path: Path) -> None:
     with (
         other(tmp_path) as first,
         pytest.raises(FolderBusy, match=rf"another `make up` is .* process {first.pid}: wait"),
@@ -61,12 +61,12 @@ def test_whoever_comes_second_is_told_who_has_the_folder(tmp_path: Path) -> None
         pytest.fail("two have it")
 
 
-def test_up_makes_the_folders_above_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_up_creates_the_parent_folders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert lifecycle.up("nowhere", tmp_path / "a" / "b") == 2
     assert "there is no stack 'nowhere'" in capsys.readouterr().out
 
 
-def test_a_killed_process_leaves_the_folder_to_the_next(tmp_path: Path) -> None:
+def test_a_killed_process_releases_the_lock(tmp_path: Path) -> None:
     with other(tmp_path) as first:
         first.send_signal(signal.SIGKILL)
         first.wait()
@@ -74,7 +74,7 @@ def test_a_killed_process_leaves_the_folder_to_the_next(tmp_path: Path) -> None:
         pass
 
 
-def test_what_a_process_started_and_left_behind_does_not_have_the_folder(tmp_path: Path) -> None:
+def test_a_child_process_does_not_hold_the_lock(tmp_path: Path) -> None:
     with other(tmp_path, "child") as first:
         first.wait()
         with lock_folder(tmp_path, "another"):
@@ -82,7 +82,7 @@ def test_what_a_process_started_and_left_behind_does_not_have_the_folder(tmp_pat
 
 
 @pytest.mark.parametrize("command", ["up", "down", "demo"])
-def test_a_command_leaves_a_platform_alone_that_another_works_on(
+def test_a_command_is_refused_while_another_one_uses_the_platform(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     monkeypatch.setattr(lifecycle, "emulator", None)
@@ -94,7 +94,7 @@ def test_a_command_leaves_a_platform_alone_that_another_works_on(
         assert said.out == ""
 
 
-def test_down_makes_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_down_creates_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["down", "--folder", str(tmp_path / "misspelt")]) == 0
     assert capsys.readouterr().out == "the local platform is not running\n"
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""What a run tells its user, in a pipe."""
+"""Tests of the progress output in a pipe."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""Files that the local agent can fetch, and questions about them."""
+"""Files that the local agent can download, and questions about them."""
 
 import contextlib
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ class _Silent(SimpleHTTPRequestHandler):
 
 @dataclass(frozen=True)
 class Shelf:
-    """Files over HTTP, as presigned URLs lead to them."""
+    """HTTP server of files, in place of presigned S3 URLs."""
 
     folder: Path
     port: int
@@ -49,19 +49,19 @@ class Shelf:
         return self.url(name)
 
     def url(self, name: str) -> str:
-        """Return the URL of a file, whether there is one or not."""
+        """Return the URL of a file, which need not exist."""
         return f"http://127.0.0.1:{self.port}/{name}?X-Amz-Signature=canary"
 
 
 @contextlib.contextmanager
 def shelf(folder: Path) -> Iterator[Shelf]:
-    """Serve a folder."""
+    """Serve a folder while the block runs."""
     with serve_handler(partial(_Silent, directory=str(folder))) as port:
         yield Shelf(folder, port)
 
 
 def recorded(words: tuple[str, ...], audio_format: str = "ogg") -> bytes:
-    """Return words as a file of a format."""
+    """Return words as an audio file of a format."""
     return run_ffmpeg(*pcm_input(RATE), *ENCODINGS[audio_format], "pipe:1", data=speech(words, RATE))
 
 
@@ -73,6 +73,6 @@ def question(
     query_id: str = "query",
     before: tuple[Turn, ...] = (),
 ) -> Question:
-    """Return a question about a lecture of a minute."""
+    """Return a question about a lecture that lasts one minute."""
     lecture = Lecture("lecture", lecture_url, lecture_format, 60_000)
     return Question(query_id, opaque("session"), lecture, query, before)

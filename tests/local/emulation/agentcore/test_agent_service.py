@@ -1,4 +1,6 @@
-"""The local agent and our client: it answers from what the lecture says, and fails as a question's words tell it."""
+"""Tests of the local agent with the handlers' client: answers from the lecture, and failures that the question
+requests.
+"""
 
 import http.client
 import threading
@@ -102,7 +104,7 @@ def test_a_question_may_be_spoken(endpoint: str, lecture: str, files: Shelf) -> 
     url = files.put("query-one", recorded(("speak", "of", "captions"), "webm"))
     pieces = asked(endpoint, question(lecture, SpokenQuery(url, "webm")))
     assert pieces[0] == TranscriptPiece("speak of captions")
-    assert [one.quote for one in cited(pieces)] == ["we speak of the stream", "captions come back again"]
+    assert [item.quote for item in cited(pieces)] == ["we speak of the stream", "captions come back again"]
 
 
 def test_another_lecture_gives_another_answer(endpoint: str, files: Shelf) -> None:
@@ -113,13 +115,13 @@ def test_another_lecture_gives_another_answer(endpoint: str, files: Shelf) -> No
     assert said(asked(endpoint, question(other, wanted))) == "At 0:00 you hear: captions please."
 
 
-def test_the_answer_can_be_heard_piece_by_piece_and_as_a_whole(endpoint: str, lecture: str, tmp_path: Path) -> None:
+def test_the_answer_can_be_played_piece_by_piece_and_as_a_whole(endpoint: str, lecture: str, tmp_path: Path) -> None:
     pieces = asked(endpoint, question(lecture, WrittenQuery("When do captions come?")))
 
     def heard(audio: bytes) -> list[str]:
         path = tmp_path / "answer"
         path.write_bytes(audio)
-        return [one.text for one in recognise_file(path, ["ogg"]) if isinstance(one, SpokenWord)]
+        return [item.text for item in recognise_file(path, ["ogg"]) if isinstance(item, SpokenWord)]
 
     sounds = [piece.audio for piece in pieces if isinstance(piece, AudioPiece)]
     words = ["you", "captions", "come", "back", "again"]
@@ -129,27 +131,27 @@ def test_the_answer_can_be_heard_piece_by_piece_and_as_a_whole(endpoint: str, le
     assert kinds.index(AudioPiece) < max(at for at, kind in enumerate(kinds) if kind is TextPiece)
 
 
-def test_what_the_lecture_does_not_say_is_not_cited(endpoint: str, lecture: str) -> None:
+def test_a_question_without_a_matching_passage_gets_no_citation(endpoint: str, lecture: str) -> None:
     for text in ("please", "Why photosynthesis?", ""):
         pieces = asked(endpoint, question(lecture, WrittenQuery(text)))
         assert said(pieces) == NOTHING
         assert cited(pieces) == []
 
 
-def test_a_question_that_leads_nowhere_goes_on_with_the_one_before(endpoint: str, lecture: str) -> None:
+def test_a_question_without_a_match_uses_the_previous_question(endpoint: str, lecture: str) -> None:
     before = (Turn("hello", "…"), Turn("captions", "…"))
     assert said(asked(endpoint, question(lecture, WrittenQuery("more"), before=before))) == CAPTIONS
 
 
 @pytest.mark.parametrize("audio_format", sorted(ENCODINGS))
-def test_every_format_is_heard(endpoint: str, files: Shelf, audio_format: str) -> None:
+def test_every_format_is_recognised(endpoint: str, files: Shelf, audio_format: str) -> None:
     url = files.put(f"lecture-{audio_format}", recorded(LECTURE, audio_format))
     about = question(url, WrittenQuery("captions"), lecture_format=audio_format)
     assert said(asked(endpoint, about)) == CAPTIONS
 
 
 @pytest.mark.parametrize(("lecture_format", "content"), [("mp3", None), ("ogg", b"no audio"), ("wma", None)])
-def test_a_lecture_that_cannot_be_heard_is_rejected(
+def test_a_lecture_that_cannot_be_decoded_is_rejected(
     endpoint: str, files: Shelf, lecture_format: str, content: bytes | None
 ) -> None:
     url = files.put("lecture-bad", recorded(LECTURE) if content is None else content)
@@ -157,7 +159,7 @@ def test_a_lecture_that_cannot_be_heard_is_rejected(
     assert (failed.code, failed.retryable) == (AgentCode.REJECTED, False)
 
 
-def test_an_address_that_has_expired_or_is_elsewhere_is_rejected(endpoint: str, lecture: str, files: Shelf) -> None:
+def test_a_url_that_has_expired_or_is_on_another_host_is_rejected(endpoint: str, lecture: str, files: Shelf) -> None:
     for url in (files.url("expired"), "http://192.0.2.1/x", "file:///etc/hostname"):
         assert failure(endpoint, question(url, WrittenQuery("captions")))[1].code is AgentCode.REJECTED
         assert failure(endpoint, question(lecture, SpokenQuery(url, "ogg")))[1].code is AgentCode.REJECTED
@@ -175,7 +177,7 @@ def test_a_query_is_throttled_once(endpoint: str, lecture: str) -> None:
 @pytest.mark.parametrize(
     ("fault", "code"), [(AnswerFault.DROPPED, AgentCode.BROKEN_OFF), (AnswerFault.MALFORMED, AgentCode.MALFORMED)]
 )
-def test_a_fault_comes_in_the_middle(
+def test_a_fault_happens_in_the_middle_of_the_answer(
     endpoint: str, lecture: str, files: Shelf, fault: AnswerFault, code: AgentCode
 ) -> None:
     url = files.put("query-fault", recorded(("captions", fault.value)))
@@ -189,14 +191,14 @@ def test_a_fault_comes_in_the_middle(
 @pytest.mark.parametrize(
     ("method", "path", "status"), [("GET", "/ping?x", 200), ("GET", "/answer", 404), ("POST", "/other", 404)]
 )
-def test_it_answers_where_it_should(endpoint: str, method: str, path: str, status: int) -> None:
+def test_only_the_documented_paths_are_served(endpoint: str, method: str, path: str, status: int) -> None:
     connection = http.client.HTTPConnection(endpoint.removeprefix("http://"), timeout=PATIENCE)
     connection.request(method, path)
     assert connection.getresponse().status == status
     connection.close()
 
 
-def test_it_answers_many_at_once_though_a_caller_vanishes(endpoint: str, lecture: str) -> None:
+def test_the_agent_answers_concurrent_requests_after_a_client_has_disconnected(endpoint: str, lecture: str) -> None:
     wanted = {"captions": CAPTIONS, "hello": "At 0:00 you hear: hello world this is a test."}
     found: list[tuple[str, str]] = []
     with agent(endpoint).answer(question(lecture, WrittenQuery("captions"))) as left:
@@ -213,7 +215,7 @@ def test_it_answers_many_at_once_though_a_caller_vanishes(endpoint: str, lecture
     assert sorted(found) == sorted([*wanted.items()] * 4)
 
 
-def test_passages_are_between_pauses() -> None:
+def test_passages_are_separated_by_pauses() -> None:
     heard: list[SpokenWord | Pause] = [
         Pause(0),
         SpokenWord("a", 1, 2),
@@ -226,13 +228,13 @@ def test_passages_are_between_pauses() -> None:
     assert find_passages([]) == []
 
 
-def test_a_rare_word_weighs_more_than_a_common_one_and_the_earlier_wins() -> None:
+def test_rare_words_weigh_more_and_the_earlier_passage_wins() -> None:
     lecture = [
         LecturePassage(words, at * 1000, at * 1000 + 500)
         for at, words in enumerate([("the", "is"), ("the", "is", "a"), ("the", "stream"), ("the", "is", "a")])
     ]
     assert best_passages(lecture, ["the", "stream", "is"])[0].words == ("the", "stream")
-    assert [one.start_ms for one in best_passages(lecture, ["a"])] == [1000, 3000]
+    assert [item.start_ms for item in best_passages(lecture, ["a"])] == [1000, 3000]
     assert len(best_passages(lecture, ["the"])) == 3
     assert best_passages(lecture, ["good"]) == best_passages([], ["the"]) == []
     assert make_reply([LecturePassage(("good",), 61_000, 62_000)], ["good"], []).text == "At 1:01 you hear: good."

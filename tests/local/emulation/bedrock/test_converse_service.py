@@ -1,4 +1,4 @@
-"""The local Bedrock and boto3: it takes what Bedrock takes, answers from the prompt, and fails at two words."""
+"""Tests of the local Bedrock with boto3: valid requests, answers from the prompt, and failures at two words."""
 
 import http.client
 import json
@@ -31,7 +31,7 @@ def client() -> Iterator[Any]:
 
 
 def prompt(*texts: str, memories: tuple[str, ...] = (), asking: Asking = ASKING) -> dict[str, Any]:
-    """A livestream's request, with one cue for each text."""
+    """Return a request about a broadcast with one cue for each text."""
     cues = tuple(Cue(at * 6_000, at * 6_000 + 6_000, text) for at, text in enumerate(texts))
     events = [MemoryEvent(f"000{at}#ab", text) for at, text in enumerate(memories)]
     return request(asking, Window(0, 0, len(cues), cues), "4c1f", 1, events)
@@ -46,7 +46,7 @@ def answered(client: Any, *texts: str, **how: Any) -> dict[str, Any]:
     return found
 
 
-def test_another_transcript_has_another_answer(client: Any) -> None:
+def test_different_transcripts_get_different_answers(client: Any) -> None:
     found = answered(client, "Good evening.", FERRIES, "It is the largest fleet. Is it?")
     assert [claim["quote"] for claim in found["claims"]] == [
         "We ran 600 ferries last spring.",
@@ -59,7 +59,7 @@ def test_another_transcript_has_another_answer(client: Any) -> None:
 
 
 @pytest.mark.parametrize(("count", "clips"), [(2, []), (3, [(0, 18_000)]), (4, [(0, 18_000)])])
-def test_a_clip_is_as_long_as_a_clip_has_to_be(client: Any, count: int, clips: list[tuple[int, int]]) -> None:
+def test_the_length_of_a_clip_is_within_its_limits(client: Any, count: int, clips: list[tuple[int, int]]) -> None:
     longer = Asking(max_tokens=3_000, clip_min_ms=13_000, clip_max_ms=20_000)
     found = answered(client, FERRIES, *["And so on."] * (count - 1), asking=longer)
     assert [(clip["startMs"], clip["endMs"]) for clip in found["clips"]] == clips
@@ -75,23 +75,23 @@ def test_a_clip_is_as_long_as_a_clip_has_to_be(client: Any, count: int, clips: l
         ("That ferries ran is refuted.", "unverified"),
     ],
 )
-def test_a_verdict_depends_on_what_is_remembered(client: Any, memory: str, verdict: str) -> None:
+def test_a_verdict_depends_on_the_memories(client: Any, memory: str, verdict: str) -> None:
     (claim,) = answered(client, FERRIES, memories=("unrelated", memory))["claims"]
     assert claim["verdict"] == verdict
     assert claim["sources"] == ([] if verdict == "unverified" else ["0001#ab"])
 
 
 def said(*lines: tuple[str, str], task: str = "summary", summaries: tuple[str, ...] = ()) -> dict[str, Any]:
-    """What is answered to a task about a meeting."""
+    """Return the answer to a task about a meeting."""
     spoken: list[Mapping[str, Any]] = [
         {"said": at, "speaker": who, "text": text} for at, (who, text) in enumerate(lines)
     ]
-    meeting = parse_meeting([*spoken, *({"summaryOf": "1", "text": one} for one in summaries), {"task": task}])
+    meeting = parse_meeting([*spoken, *({"summaryOf": "1", "text": item} for item in summaries), {"task": task}])
     assert meeting is not None
     return meeting.answer()
 
 
-def test_a_summary_tells_who_spoke_and_what_was_said() -> None:
+def test_a_summary_contains_speakers_and_quotes() -> None:
     lines = (("spk_0", "Good morning."), ("spk_1", "The ferry to the island is too expensive for us."))
     assert said(*lines)["summary"] == (
         "spk_0, spk_1 spoke 2 times. It began with: Good morning. "
@@ -123,8 +123,8 @@ def test_a_summary_tells_who_spoke_and_what_was_said() -> None:
 )
 def test_a_promise_is_an_action_item(text: str, item: tuple[str, str | None, str | None] | None) -> None:
     found = said(("spk_0", text), task="actionItems")["items"]
-    assert [(one["text"], one["owner"], one["due"]) for one in found] == ([] if item is None else [item])
-    assert all(one["quote"] in text for one in found)
+    assert [(item["text"], item["owner"], item["due"]) for item in found] == ([] if item is None else [item])
+    assert all(item["quote"] in text for item in found)
 
 
 def test_the_fixed_part_of_a_prompt_is_written_to_the_cache_once_and_then_read() -> None:
@@ -140,7 +140,7 @@ def test_the_fixed_part_of_a_prompt_is_written_to_the_cache_once_and_then_read()
         assert BedrockModel(client, MODEL).converse(short).usage.cache_write_tokens == 0
 
 
-def test_an_answer_is_cut_off_at_the_tokens_that_it_may_have(client: Any) -> None:
+def test_an_answer_is_truncated_at_the_token_limit(client: Any) -> None:
     reply = BedrockModel(client, MODEL).converse({**prompt(FERRIES), "inferenceConfig": {"maxTokens": 5}})
     assert (reply.stop_reason, reply.usage.output_tokens, len(reply.text)) == ("max_tokens", 5, 20)
     assert asked(client, FERRIES).stop_reason == "end_turn"
@@ -163,13 +163,13 @@ def test_a_request_that_does_not_fit_the_model_is_refused(client: Any) -> None:
 
 @dataclass
 class OtherRegion(Account):
-    """Callers may use models everywhere but in one region."""
+    """Permissions that allow the models in all regions except one."""
 
     def is_denied(self, access_key: str, action: str, resource: str, context: Mapping[str, str]) -> bool:
         return super().is_denied(access_key, action, resource, context) or "us-west-2" in resource
 
 
-def test_a_profile_demands_itself_and_its_models_in_each_region() -> None:
+def test_a_profile_requires_itself_and_its_model_in_each_region() -> None:
     guard = ModelPermissions("us-east-1", "123456789012", OtherRegion())
 
     def demanded(model: str) -> list[tuple[str, str | None]]:
@@ -188,7 +188,7 @@ def test_a_profile_demands_itself_and_its_models_in_each_region() -> None:
     ]
 
 
-def test_one_missing_grant_and_a_request_without_signature_are_refused() -> None:
+def test_a_missing_grant_or_signature_is_refused() -> None:
     account = OtherRegion()
     with serve(ModelPermissions("us-east-1", "123456789012", account)) as port:
         client = client_of("bedrock-runtime", port)
@@ -198,7 +198,7 @@ def test_one_missing_grant_and_a_request_without_signature_are_refused() -> None
         guarded = {"guardrailConfig": {"guardrailIdentifier": "abc", "guardrailVersion": "1"}}
         single = MODEL.removeprefix("us.")
         assert BedrockModel(client, single).converse({**prompt("One."), **guarded}).text
-        assert {one[:2] for one in account.demanded} == {
+        assert {item[:2] for item in account.demanded} == {
             ("KEY", "bedrock:InvokeModel"),
             ("KEY", "bedrock:ApplyGuardrail"),
         }

@@ -1,4 +1,4 @@
-"""IAM's documented logic, as a table: statements, a request, the verdict."""
+"""Tests of IAM's documented logic as a table of statements, a request and the verdict."""
 
 from typing import Any
 
@@ -102,14 +102,14 @@ CASES: list[tuple[str, list[dict[str, Any]], dict[str, Any], AccessVerdict]] = [
 @pytest.mark.parametrize(
     ("statements", "context", "verdict"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
 )
-def test_a_request_is_judged_as_iam_documents_it(
+def test_a_request_is_evaluated_as_iam_documents_it(
     statements: list[dict[str, Any]], context: dict[str, Any], verdict: AccessVerdict
 ) -> None:
     document = {"Version": "2012-10-17", "Statement": statements}
     assert evaluate_policies([document], AccessRequest("dynamodb:PutItem", TABLE, context)).verdict is verdict
 
 
-def test_all_documents_of_a_role_count_and_a_deny_in_any_wins() -> None:
+def test_all_policies_of_a_role_count_and_a_deny_in_any_of_them_wins() -> None:
     documents = [{"Statement": allow()}, {"Statement": deny()}]
     assert evaluate_policies(documents, AccessRequest("dynamodb:PutItem", TABLE)).verdict is DENY
     assert evaluate_policies(documents[:1], AccessRequest("dynamodb:PutItem", TABLE)).allowed
@@ -127,7 +127,7 @@ def test_all_documents_of_a_role_count_and_a_deny_in_any_wins() -> None:
     ],
     ids=["NotAction", "NotResource", "effect", "operator", "quantifier", "several values"],
 )
-def test_what_is_not_modelled_gets_no_verdict(statement: dict[str, Any]) -> None:
+def test_an_unsupported_element_gets_no_verdict(statement: dict[str, Any]) -> None:
     context: dict[str, str | list[str]] = {"aws:CurrentTime": "x", KEYS: ["a", "b"]}
     with pytest.raises(NotEvaluable):
         evaluate_policies([{"Statement": [statement]}], AccessRequest("dynamodb:PutItem", TABLE, context))

@@ -1,4 +1,4 @@
-"""Logs and error types of Lambda calls, with the emulator's own worker process."""
+"""Tests of the logs and error types of Lambda invocations, with the emulator's worker process."""
 
 import json
 import subprocess
@@ -52,8 +52,8 @@ def called(*events: dict[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-def test_a_calls_log_is_all_that_it_wrote_and_nothing_else() -> None:
+def test_the_log_of_an_invocation_is_complete_and_separate() -> None:
     calls = called({}, {"lines": LINES}, {}, {"lines": 2, "fails": True}, {"lines": 1}, {"lines": 3, "dies": True})
     expected = ("", "\n".join(map(str, range(LINES))), "", "0\n1", "0", "0\n1\n2")
-    assert tuple(one["log"] for one in calls) == expected
-    assert [one["status"] for one in calls] == ["ok", "ok", "ok", "error", "ok", "error"]
+    assert tuple(call["log"] for call in calls) == expected
+    assert [call["status"] for call in calls] == ["ok", "ok", "ok", "error", "ok", "error"]

@@ -1,4 +1,4 @@
-"""A REST API's document as calls: what is told, in which order, and that nothing of it is passed over."""
+"""Tests of the import of a REST API's document: the calls, their order, and that no element is ignored."""
 
 import copy
 import json
@@ -40,7 +40,7 @@ OPERATIONS = (
 
 
 class Client:
-    """API Gateway as far as it is asked; every call is held against AWS' own model of it."""
+    """Fake API Gateway that checks every call against the service's model."""
 
     def __init__(self, **there: list[dict[str, Any]]) -> None:
         self.calls: list[tuple[str, dict[str, Any]]] = []
@@ -75,14 +75,14 @@ def told(given: dict[str, Any], **there: list[dict[str, Any]]) -> Client:
     return client
 
 
-def test_a_model_refers_to_others_by_their_addresses() -> None:
-    models = {one["name"]: json.loads(one["schema"]) for one in told(made()).of("create_model")}
+def test_a_model_refers_to_other_models_by_url() -> None:
+    models = {call["name"]: json.loads(call["schema"]) for call in told(made()).of("create_model")}
     address = f"https://apigateway.amazonaws.com/restapis/{API}/models/Word"
     assert models["NewNote"]["properties"]["words"]["items"] == {"$ref": address}
     assert set(models) == {"NewNote", "Word"}
 
 
-def test_what_was_there_is_taken_away_the_deepest_first() -> None:
+def test_existing_items_are_deleted_deepest_first() -> None:
     client = told(
         made(),
         get_resources=[
@@ -98,34 +98,34 @@ def test_what_was_there_is_taken_away_the_deepest_first() -> None:
             {"responseType": "UNAUTHORIZED", "defaultResponse": True},
         ],
     )
-    assert [one["resourceId"] for one in client.of("delete_resource")] == ["b", "a"]
-    assert [(one["resourceId"], one["httpMethod"]) for one in client.of("delete_method")] == [
+    assert [call["resourceId"] for call in client.of("delete_resource")] == ["b", "a"]
+    assert [(call["resourceId"], call["httpMethod"]) for call in client.of("delete_method")] == [
         ("b", "GET"),
         ("root", "ANY"),
     ]
-    assert [one["modelName"] for one in client.of("delete_model")] == ["Old"]
-    assert [one["authorizerId"] for one in client.of("delete_authorizer")] == ["judge"]
-    assert [one["requestValidatorId"] for one in client.of("delete_request_validator")] == ["rules"]
-    assert [one["responseType"] for one in client.of("delete_gateway_response")] == ["THROTTLED"]
+    assert [call["modelName"] for call in client.of("delete_model")] == ["Old"]
+    assert [call["authorizerId"] for call in client.of("delete_authorizer")] == ["judge"]
+    assert [call["requestValidatorId"] for call in client.of("delete_request_validator")] == ["rules"]
+    assert [call["responseType"] for call in client.of("delete_gateway_response")] == ["THROTTLED"]
 
 
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda one: one.update({"x-amazon-apigateway-policy": {}}), "the document: x-amazon-apigateway-policy"),
-        (lambda one: one["paths"]["/notes"]["post"].update({"servers": []}), "post /notes: servers"),
-        (lambda one: one["components"]["securitySchemes"].update({"x": {"type": "http"}}), "scheme x"),
+        (lambda call: call.update({"x-amazon-apigateway-policy": {}}), "the document: x-amazon-apigateway-policy"),
+        (lambda call: call["paths"]["/notes"]["post"].update({"servers": []}), "post /notes: servers"),
+        (lambda call: call["components"]["securitySchemes"].update({"x": {"type": "http"}}), "scheme x"),
     ],
     ids=["document", "operation", "scheme"],
 )
-def test_what_is_not_understood_is_refused(change: Callable[[dict[str, Any]], None], says: str) -> None:
+def test_an_unsupported_element_is_refused(change: Callable[[dict[str, Any]], None], says: str) -> None:
     given = copy.deepcopy(made())
     change(given)
     with pytest.raises(ShapeMismatch, match=says):
         told(given)
 
 
-def test_settings_of_methods_are_changes_of_their_stage_in_words() -> None:
+def test_method_settings_become_patches_of_the_stage() -> None:
     known = ResourceValues(
         {"methodPath": "*/*", "settings": {"dataTraceEnabled": False, "throttlingRateLimit": 0.5, "loggingLevel": None}}
     )
