@@ -88,7 +88,7 @@ def test_an_emulator_ends_with_the_block_that_started_it(tmp_path: Path) -> None
         pid = started.emulator.pid
         assert emulator.find_running(tmp_path) == started.emulator
         assert started.emulator.port in emulator.PORTS
-        with pytest.raises(EmulatorError, match="already runs here"):
+        with pytest.raises(EmulatorError, match="already runs in this folder"):
             emulator.start(tmp_path)
     assert not alive(pid)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["decisions.jsonl", "emulator.log"]

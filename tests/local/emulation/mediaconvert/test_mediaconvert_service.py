@@ -55,9 +55,9 @@ def test_a_video_is_cut_into_segments_of_the_requested_length(service: Served) -
     files = service.account.files()
     assert list(files) == sorted([f"{UPLOAD}.m3u8", f"{UPLOAD}_chunk.m3u8", *names])
     shown = [times(segment) for segment in service.segments()]
-    assert [len(segment) for segment in shown] == [10, 10, 10, 5], "5 pictures a second, for 2, 2, 2 and 1 seconds"
-    for place, segment in enumerate(shown):
-        assert segment[0] - shown[0][0] == pytest.approx(2 * place, abs=0.01)
+    assert [len(frames) for frames in shown] == [10, 10, 10, 5], "5 pictures a second, for 2, 2, 2 and 1 seconds"
+    for index, frames in enumerate(shown):
+        assert frames[0] - shown[0][0] == pytest.approx(2 * index, abs=0.01)
     for segment in service.segments():
         assert streams(segment) == ["Audio", "Video"]
         assert is_key_frame_first(segment)
