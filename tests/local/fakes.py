@@ -159,7 +159,7 @@ class Thing(pulumi.CustomResource):
 
 def run(body: Callable[[], object], aws: FakeAws, folder: Path, progress: Progress | None = None) -> Graph:
     """Run one `up`: read the state, run the program, delete what it no longer contains."""
-    state = opened(aws, folder)
+    state = open_state(aws, folder)
     engine = Engine(aws, state, progress or SilentProgress(), DRIVERS)
     graph = program_run.record(body, CONFIG, engine, preview=False).graph
     engine.delete_gone(graph)
@@ -168,7 +168,7 @@ def run(body: Callable[[], object], aws: FakeAws, folder: Path, progress: Progre
     return graph
 
 
-def opened(aws: FakeAws, folder: Path) -> PlatformState:
+def open_state(aws: FakeAws, folder: Path) -> PlatformState:
     """Return the state as `up` opens it: empty after an interrupted run, because a new emulator is started."""
     state = PlatformState.read(folder / "state.json", INSTANCE)
     if state.interrupted:

@@ -34,7 +34,7 @@ class BroadcastPrompt:
     memories: tuple[Mapping[str, Any], ...]
 
     @property
-    def said(self) -> str:
+    def text(self) -> str:
         """Text of all cues."""
         return "\n".join(str(cue["text"]) for cue in self.cues)
 

@@ -82,9 +82,9 @@ class _ConverseService:
     def _answer(self, model: str, request: Mapping[str, Any]) -> dict[str, Any]:
         lines = read_lines(request)
         prompt = parse_meeting(lines) or parse_broadcast(lines)
-        words = set(re.findall("[a-z]+", prompt.said.lower()))
-        if THROTTLED in words and self._throttled[prompt.said] < THROTTLED_TIMES:
-            self._throttled[prompt.said] += 1
+        words = set(re.findall("[a-z]+", prompt.text.lower()))
+        if THROTTLED in words and self._throttled[prompt.text] < THROTTLED_TIMES:
+            self._throttled[prompt.text] += 1
             raise AwsError("ThrottlingException", "Too many requests", HTTPStatus.TOO_MANY_REQUESTS)
         text = json.dumps(prompt.answer())
         max_characters = request.get("inferenceConfig", {}).get("maxTokens", MAX_TOKENS) * CHARACTERS_PER_TOKEN

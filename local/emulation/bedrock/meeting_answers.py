@@ -34,7 +34,7 @@ class MeetingPrompt:
     summaries: tuple[str, ...]
 
     @property
-    def said(self) -> str:
+    def text(self) -> str:
         """Text of all lines and summaries."""
         return "\n".join([*(str(line["text"]) for line in self.spoken), *self.summaries])
 

@@ -11,7 +11,7 @@ PATIENCE = 20.0
 
 
 @contextlib.contextmanager
-def served(service: AbstractAsyncContextManager[int], name: str) -> Iterator[int]:
+def serve_in_thread(service: AbstractAsyncContextManager[int], name: str) -> Iterator[int]:
     """Serve while the block runs, and yield the port."""
     loop = asyncio.new_event_loop()
     ready, stop = threading.Event(), asyncio.Event()

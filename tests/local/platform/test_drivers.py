@@ -73,7 +73,7 @@ def test_the_documented_recorded_only_list_is_the_real_one() -> None:
     assert rows == {kind: resource.reason for kind, resource in RECORDED_ONLY.items()}
 
 
-def accepted(arguments: type) -> set[str]:
+def accepted_names(arguments: type) -> set[str]:
     """Return the names of a type's arguments in the provider's schema."""
     return {pulumi_name(name) for name in inspect.signature(arguments).parameters}
 
@@ -87,9 +87,9 @@ def test_the_settings_for_the_cli_are_keys_of_the_providers_schema() -> None:
     given = yaml.safe_load((ROOT / "Pulumi.local.yaml").read_text(encoding="utf-8"))["config"]
     keys = {key.removeprefix("aws:") for key in given if key.startswith("aws:")}
     assert keys
-    assert keys <= accepted(pulumi_aws.ProviderArgs)
+    assert keys <= accepted_names(pulumi_aws.ProviderArgs)
     [endpoints] = given["aws:endpoints"]
-    assert endpoints.keys() <= accepted(pulumi_aws.ProviderEndpointArgs)
+    assert endpoints.keys() <= accepted_names(pulumi_aws.ProviderEndpointArgs)
     assert set(endpoints.values()) == {f"http://127.0.0.1:{PORT}"}
 
 

@@ -77,23 +77,23 @@ def failure(endpoint: str, about: Question) -> tuple[str, AgentFailed]:
         with agent(endpoint).answer(about) as pieces:
             found.extend(pieces)
     except AgentFailed as failed:
-        return said(found), failed
+        return answer_text(found), failed
     pytest.fail("the answer did not fail")
 
 
-def said(pieces: list[Piece]) -> str:
+def answer_text(pieces: list[Piece]) -> str:
     return "".join(piece.text for piece in pieces if isinstance(piece, TextPiece))
 
 
-def cited(pieces: list[Piece]) -> list[CitationPiece]:
+def citations(pieces: list[Piece]) -> list[CitationPiece]:
     return [piece for piece in pieces if isinstance(piece, CitationPiece)]
 
 
 def test_the_best_passage_is_the_answer(endpoint: str, lecture: str) -> None:
     pieces = asked(endpoint, question(lecture, WrittenQuery("When do captions come?")))
     assert pieces[0] == TranscriptPiece("When do captions come?")
-    assert said(pieces) == CAPTIONS
-    [citation] = cited(pieces)
+    assert answer_text(pieces) == CAPTIONS
+    [citation] = citations(pieces)
     assert citation.quote == "captions come back again"
     assert citation.start_ms == pytest.approx(3880, abs=60)
     assert citation.end_ms == pytest.approx(4920, abs=60)
@@ -104,15 +104,15 @@ def test_a_question_may_be_spoken(endpoint: str, lecture: str, files: Shelf) -> 
     url = files.put("query-one", recorded(("speak", "of", "captions"), "webm"))
     pieces = asked(endpoint, question(lecture, SpokenQuery(url, "webm")))
     assert pieces[0] == TranscriptPiece("speak of captions")
-    assert [item.quote for item in cited(pieces)] == ["we speak of the stream", "captions come back again"]
+    assert [item.quote for item in citations(pieces)] == ["we speak of the stream", "captions come back again"]
 
 
 def test_another_lecture_gives_another_answer(endpoint: str, files: Shelf) -> None:
     other = files.put("lecture-two", recorded(("good", "day", ".", "thank", "you", "captions")))
     wanted = WrittenQuery("captions")
-    assert said(asked(endpoint, question(other, wanted))) == "At 0:00 you hear: thank you captions."
+    assert answer_text(asked(endpoint, question(other, wanted))) == "At 0:00 you hear: thank you captions."
     files.put("lecture-two", recorded(("captions", "please")))
-    assert said(asked(endpoint, question(other, wanted))) == "At 0:00 you hear: captions please."
+    assert answer_text(asked(endpoint, question(other, wanted))) == "At 0:00 you hear: captions please."
 
 
 def test_the_answer_can_be_played_piece_by_piece_and_as_a_whole(endpoint: str, lecture: str, tmp_path: Path) -> None:
@@ -134,20 +134,20 @@ def test_the_answer_can_be_played_piece_by_piece_and_as_a_whole(endpoint: str, l
 def test_a_question_without_a_matching_passage_gets_no_citation(endpoint: str, lecture: str) -> None:
     for text in ("please", "Why photosynthesis?", ""):
         pieces = asked(endpoint, question(lecture, WrittenQuery(text)))
-        assert said(pieces) == NOTHING
-        assert cited(pieces) == []
+        assert answer_text(pieces) == NOTHING
+        assert citations(pieces) == []
 
 
 def test_a_question_without_a_match_uses_the_previous_question(endpoint: str, lecture: str) -> None:
     before = (Turn("hello", "…"), Turn("captions", "…"))
-    assert said(asked(endpoint, question(lecture, WrittenQuery("more"), before=before))) == CAPTIONS
+    assert answer_text(asked(endpoint, question(lecture, WrittenQuery("more"), before=before))) == CAPTIONS
 
 
 @pytest.mark.parametrize("audio_format", sorted(ENCODINGS))
 def test_every_format_is_recognised(endpoint: str, files: Shelf, audio_format: str) -> None:
     url = files.put(f"lecture-{audio_format}", recorded(LECTURE, audio_format))
     about = question(url, WrittenQuery("captions"), lecture_format=audio_format)
-    assert said(asked(endpoint, about)) == CAPTIONS
+    assert answer_text(asked(endpoint, about)) == CAPTIONS
 
 
 @pytest.mark.parametrize(("lecture_format", "content"), [("mp3", None), ("ogg", b"no audio"), ("wma", None)])
@@ -169,7 +169,7 @@ def test_a_query_is_throttled_once(endpoint: str, lecture: str) -> None:
     waits: list[float] = []
     for query_id, times in (("first", 1), ("first", 1), ("second", 2)):
         about = question(lecture, WrittenQuery("throttled captions"), query_id=query_id)
-        assert said(asked(endpoint, about, waits)) == CAPTIONS
+        assert answer_text(asked(endpoint, about, waits)) == CAPTIONS
         assert len(waits) == times
     assert waits[0] >= 1
 
@@ -205,7 +205,7 @@ def test_the_agent_answers_concurrent_requests_after_a_client_has_disconnected(e
         assert isinstance(next(iter(left)), TranscriptPiece)
 
     def ask(word: str) -> None:
-        found.append((word, said(asked(endpoint, question(lecture, WrittenQuery(word))))))
+        found.append((word, answer_text(asked(endpoint, question(lecture, WrittenQuery(word))))))
 
     threads = [threading.Thread(target=ask, args=(word,)) for word in [*wanted] * 4]
     for thread in threads:

@@ -41,13 +41,13 @@ def asked(client: Any, *texts: str, model: str = MODEL, **how: Any) -> Reply:
     return BedrockModel(client, model).converse(prompt(*texts, **how))
 
 
-def answered(client: Any, *texts: str, **how: Any) -> dict[str, Any]:
+def ask_about_broadcast(client: Any, *texts: str, **how: Any) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(asked(client, *texts, **how).text)
     return found
 
 
 def test_different_transcripts_get_different_answers(client: Any) -> None:
-    found = answered(client, "Good evening.", FERRIES, "It is the largest fleet. Is it?")
+    found = ask_about_broadcast(client, "Good evening.", FERRIES, "It is the largest fleet. Is it?")
     assert [claim["quote"] for claim in found["claims"]] == [
         "We ran 600 ferries last spring.",
         "It is the largest fleet.",
@@ -55,13 +55,13 @@ def test_different_transcripts_get_different_answers(client: Any) -> None:
     assert {claim["verdict"] for claim in found["claims"]} == {"unverified"}
     assert found["window"] == "4c1f"
     assert [(clip["startMs"], clip["endMs"]) for clip in found["clips"]] == [(6_000, 12_000)]
-    assert answered(client, "Good evening.") == {"window": "4c1f", "claims": [], "clips": []}
+    assert ask_about_broadcast(client, "Good evening.") == {"window": "4c1f", "claims": [], "clips": []}
 
 
 @pytest.mark.parametrize(("count", "clips"), [(2, []), (3, [(0, 18_000)]), (4, [(0, 18_000)])])
 def test_the_length_of_a_clip_is_within_its_limits(client: Any, count: int, clips: list[tuple[int, int]]) -> None:
     longer = Asking(max_tokens=3_000, clip_min_ms=13_000, clip_max_ms=20_000)
-    found = answered(client, FERRIES, *["And so on."] * (count - 1), asking=longer)
+    found = ask_about_broadcast(client, FERRIES, *["And so on."] * (count - 1), asking=longer)
     assert [(clip["startMs"], clip["endMs"]) for clip in found["clips"]] == clips
 
 
@@ -76,12 +76,14 @@ def test_the_length_of_a_clip_is_within_its_limits(client: Any, count: int, clip
     ],
 )
 def test_a_verdict_depends_on_the_memories(client: Any, memory: str, verdict: str) -> None:
-    (claim,) = answered(client, FERRIES, memories=("unrelated", memory))["claims"]
+    (claim,) = ask_about_broadcast(client, FERRIES, memories=("unrelated", memory))["claims"]
     assert claim["verdict"] == verdict
     assert claim["sources"] == ([] if verdict == "unverified" else ["0001#ab"])
 
 
-def said(*lines: tuple[str, str], task: str = "summary", summaries: tuple[str, ...] = ()) -> dict[str, Any]:
+def ask_about_meeting(
+    *lines: tuple[str, str], task: str = "summary", summaries: tuple[str, ...] = ()
+) -> dict[str, Any]:
     """Return the answer to a task about a meeting."""
     spoken: list[Mapping[str, Any]] = [
         {"said": at, "speaker": who, "text": text} for at, (who, text) in enumerate(lines)
@@ -93,13 +95,16 @@ def said(*lines: tuple[str, str], task: str = "summary", summaries: tuple[str, .
 
 def test_a_summary_contains_speakers_and_quotes() -> None:
     lines = (("spk_0", "Good morning."), ("spk_1", "The ferry to the island is too expensive for us."))
-    assert said(*lines)["summary"] == (
+    assert ask_about_meeting(*lines)["summary"] == (
         "spk_0, spk_1 spoke 2 times. It began with: Good morning. "
         "The longest line: The ferry to the island is too expensive for us."
     )
-    assert said(("spk_0", "Something else."))["summary"] == "spk_0 spoke 1 times. It began with: Something else."
-    assert said()["summary"] == "Nothing was said."
-    assert said(task="combine", summaries=("One.", "Two."))["summary"] == "One. Two."
+    assert (
+        ask_about_meeting(("spk_0", "Something else."))["summary"]
+        == "spk_0 spoke 1 times. It began with: Something else."
+    )
+    assert ask_about_meeting()["summary"] == "Nothing was said."
+    assert ask_about_meeting(task="combine", summaries=("One.", "Two."))["summary"] == "One. Two."
 
 
 @pytest.mark.parametrize(
@@ -122,7 +127,7 @@ def test_a_summary_contains_speakers_and_quotes() -> None:
     ],
 )
 def test_a_promise_is_an_action_item(text: str, item: tuple[str, str | None, str | None] | None) -> None:
-    found = said(("spk_0", text), task="actionItems")["items"]
+    found = ask_about_meeting(("spk_0", text), task="actionItems")["items"]
     assert [(item["text"], item["owner"], item["due"]) for item in found] == ([] if item is None else [item])
     assert all(item["quote"] in text for item in found)
 

@@ -94,7 +94,7 @@ class MediaAccount(Account):
 
 
 @dataclass
-class Served:
+class ServedMediaConvert:
     """The service and its client."""
 
     account: MediaAccount
@@ -125,8 +125,8 @@ def job(video: Video, seconds: int = 2, **how: Any) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def served() -> Iterator[Served]:
+def serve_mediaconvert() -> Iterator[ServedMediaConvert]:
     """Serve while the block runs."""
     account, now = MediaAccount(), [1_800_000_000.0]
     with mediaconvert_service.serve(account, now=lambda: now[0]) as port:
-        yield Served(account, client_of("mediaconvert", port), now)
+        yield ServedMediaConvert(account, client_of("mediaconvert", port), now)

@@ -12,11 +12,11 @@ from tests.local.emulation.mediaconvert.served_mediaconvert import (
     ROLE,
     SOUND,
     UPLOAD,
-    Served,
+    ServedMediaConvert,
     is_key_frame_first,
     job,
     recorded,
-    served,
+    serve_mediaconvert,
     size_of,
     streams,
     times,
@@ -26,19 +26,19 @@ pytestmark = pytest.mark.media
 
 
 @pytest.fixture
-def service() -> Iterator[Served]:
-    with served() as mediaconvert:
+def service() -> Iterator[ServedMediaConvert]:
+    with serve_mediaconvert() as mediaconvert:
         yield mediaconvert
 
 
-def refusal(service: Served, request: dict[str, Any]) -> tuple[str, int]:
+def refusal(service: ServedMediaConvert, request: dict[str, Any]) -> tuple[str, int]:
     with pytest.raises(ClientError) as refused:
         service.client.create_job(**request)
     response = refused.value.response
     return response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"]
 
 
-def test_a_video_is_cut_into_segments_of_the_requested_length(service: Served) -> None:
+def test_a_video_is_cut_into_segments_of_the_requested_length(service: ServedMediaConvert) -> None:
     request = job(service.upload(recorded("mp4", 7, PICTURES, SOUND)))
     service.client.create_job(**request)
     began, ended = service.account.until_done()
@@ -68,7 +68,7 @@ def test_a_video_is_cut_into_segments_of_the_requested_length(service: Served) -
     assert f"{UPLOAD}_chunk.m3u8" in files[f"{UPLOAD}.m3u8"].decode().splitlines()
 
 
-def test_a_segment_of_two_minutes_has_exactly_that_length(service: Served) -> None:
+def test_a_segment_of_two_minutes_has_exactly_that_length(service: ServedMediaConvert) -> None:
     """Use the project's own segment length with a video that is encoded quickly."""
     service.cut(recorded("mp4", 250, "testsrc=size=64x48:rate=1"), seconds=120)
     assert [len(times(segment)) for segment in service.segments()] == [120, 120, 10]
@@ -76,7 +76,7 @@ def test_a_segment_of_two_minutes_has_exactly_that_length(service: Served) -> No
 
 @pytest.mark.parametrize(("end", "pictures"), [("00:00:03:00", [10, 6]), ("11:30:00:00", [10, 10, 10, 5])])
 def test_a_clip_ends_with_the_frame_at_its_end_or_with_the_input(
-    service: Served, end: str, pictures: list[int]
+    service: ServedMediaConvert, end: str, pictures: list[int]
 ) -> None:
     request = job(service.upload(recorded("mp4", 7, PICTURES, SOUND)))
     request["Settings"]["Inputs"][0]["InputClippings"] = [{"EndTimecode": end}]
@@ -86,13 +86,13 @@ def test_a_clip_ends_with_the_frame_at_its_end_or_with_the_input(
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv", "webm", "ts", "flv"])
-def test_every_video_container_is_read_in_any_case_of_its_extension(service: Served, suffix: str) -> None:
+def test_every_video_container_is_read_in_any_case_of_its_extension(service: ServedMediaConvert, suffix: str) -> None:
     video = recorded(suffix, 3, PICTURES, "sine=frequency=440:sample_rate=44100")
     assert service.cut(video, suffix=f".{suffix.upper()}")[-1]["status"] == "COMPLETE"
     assert len(service.segments()) == 2
 
 
-def test_a_large_video_without_sound_is_scaled_down_with_its_aspect_ratio(service: Served) -> None:
+def test_a_large_video_without_sound_is_scaled_down_with_its_aspect_ratio(service: ServedMediaConvert) -> None:
     assert service.cut(recorded("mp4", 3, "testsrc=size=1080x1920:rate=2"))[-1]["status"] == "COMPLETE"
     segments = service.segments()
     assert [streams(segment) for segment in segments] == [["Video"], ["Video"]]
@@ -112,7 +112,7 @@ def test_a_large_video_without_sound_is_scaled_down_with_its_aspect_ratio(servic
     ids=["text", "no pictures", "half a video", "another container", "playlist of a file", "list of a file"],
 )
 def test_a_file_that_is_not_a_video_fails_and_no_other_file_is_read(
-    service: Served, tmp_path: Path, data: Callable[[Path], bytes]
+    service: ServedMediaConvert, tmp_path: Path, data: Callable[[Path], bytes]
 ) -> None:
     other = tmp_path / "other.ts"
     other.write_bytes(recorded("ts", 3, PICTURES))  # what the lists name could be cut
@@ -122,7 +122,7 @@ def test_a_file_that_is_not_a_video_fails_and_no_other_file_is_read(
     assert service.account.files() == {}
 
 
-def test_a_job_reads_and_writes_with_the_permissions_of_its_role(service: Served) -> None:
+def test_a_job_reads_and_writes_with_the_permissions_of_its_role(service: ServedMediaConvert) -> None:
     for action in ("s3:GetObject", "s3:PutObject"):
         service.account.forbidden = {f"{action} {ROLE}"}
         last = service.cut(recorded("mp4", 3, PICTURES))[-1]
@@ -135,7 +135,7 @@ def test_a_job_reads_and_writes_with_the_permissions_of_its_role(service: Served
     assert service.account.until_done()[-1]["errorCode"] == 1404
 
 
-def test_the_same_token_returns_the_same_job_for_a_minute(service: Served) -> None:
+def test_the_same_token_returns_the_same_job_for_a_minute(service: ServedMediaConvert) -> None:
     request = job(service.upload(recorded("mp4", 3, PICTURES)))
     first = service.client.create_job(**request)["Job"]
     assert (first["Status"], first["Role"]) == ("SUBMITTED", ROLE)
@@ -155,7 +155,7 @@ def test_the_same_token_returns_the_same_job_for_a_minute(service: Served) -> No
         ("Destination", "https://example.com/"),
     ],
 )
-def test_a_job_of_another_kind_is_a_bad_request(service: Served, setting: str, value: Any) -> None:
+def test_a_job_of_another_kind_is_a_bad_request(service: ServedMediaConvert, setting: str, value: Any) -> None:
     request = job(service.upload(b""))
     request["Settings"]["OutputGroups"][0]["OutputGroupSettings"]["HlsGroupSettings"][setting] = value
     assert refusal(service, request) == ("BadRequestException", 400)
@@ -165,7 +165,9 @@ def test_a_job_of_another_kind_is_a_bad_request(service: Served, setting: str, v
     assert service.account.events.empty()
 
 
-def test_a_caller_needs_create_job_and_pass_role_and_the_role_must_trust_the_service(service: Served) -> None:
+def test_a_caller_needs_create_job_and_pass_role_and_the_role_must_trust_the_service(
+    service: ServedMediaConvert,
+) -> None:
     request = job(service.upload(b""))
     for action in ("mediaconvert:CreateJob", "iam:PassRole"):
         service.account.forbidden = {action}

@@ -27,7 +27,7 @@ RATES = (8000, 11025, 16000, 22050, 24000, 44100, 48000)
 SAID = st.lists(st.sampled_from([*WORDS, SENTENCE_END]), max_size=8)
 
 
-def heard(pcm: bytes, rate: int = RATE) -> list[SpokenWord | Pause]:
+def recognise(pcm: bytes, rate: int = RATE) -> list[SpokenWord | Pause]:
     recogniser = Recogniser(rate)
     return [*recogniser.feed(pcm), *recogniser.finish()]
 
@@ -44,7 +44,7 @@ def test_the_vocabulary_has_each_word_once_and_all_faults() -> None:
 @pytest.mark.parametrize("rate", RATES)
 @pytest.mark.parametrize("pitch", [None, *PITCHES])
 def test_every_voice_is_distinguished_from_all_others_at_every_sample_rate(rate: int, pitch: int | None) -> None:
-    found = heard(speech(WORDS, rate, pitch), rate)
+    found = recognise(speech(WORDS, rate, pitch), rate)
     assert words(found) == list(WORDS)
     assert {item.pitch for item in found if isinstance(item, SpokenWord)} == {pitch}
 
@@ -58,7 +58,9 @@ def test_an_unknown_pitch_or_word_is_refused() -> None:
 
 @given(SAID, st.integers(0, 700))
 def test_words_are_recognised_at_any_offset(said: list[str], offset: int) -> None:
-    assert words(heard(bytes(2 * offset) + speech(said, 8000), 8000)) == [item for item in said if item != SENTENCE_END]
+    assert words(recognise(bytes(2 * offset) + speech(said, 8000), 8000)) == [
+        item for item in said if item != SENTENCE_END
+    ]
 
 
 @given(SAID, st.integers(1, 5000))
@@ -66,18 +68,18 @@ def test_the_size_of_the_pieces_does_not_matter(said: list[str], piece: int) -> 
     audio = speech(said, 8000)
     recogniser = Recogniser(8000)
     found = [item for at in range(0, len(audio), piece) for item in recogniser.feed(audio[at : at + piece])]
-    assert [*found, *recogniser.finish()] == heard(audio, 8000)
+    assert [*found, *recogniser.finish()] == recognise(audio, 8000)
 
 
 def test_a_word_has_its_start_and_end() -> None:
-    _, word = heard(silence(1, RATE) + speech(["hello", "world"], RATE))
+    _, word = recognise(silence(1, RATE) + speech(["hello", "world"], RATE))
     assert isinstance(word, SpokenWord)
     assert word.start == pytest.approx(1.28, abs=0.021)
     assert word.end - word.start == pytest.approx(WORD_SECONDS, abs=0.021)
 
 
 def test_a_pause_is_reported_once_and_only_after_a_word() -> None:
-    found = heard(silence(2, RATE) + speech(["hello"], RATE) + silence(2, RATE) + speech(["world"], RATE))
+    found = recognise(silence(2, RATE) + speech(["hello"], RATE) + silence(2, RATE) + speech(["world"], RATE))
     assert [type(item) for item in found] == [SpokenWord, Pause, SpokenWord]
     pause = found[1]
     assert isinstance(pause, Pause)
@@ -85,8 +87,8 @@ def test_a_pause_is_reported_once_and_only_after_a_word() -> None:
 
 
 def test_a_full_stop_is_a_pause_and_a_gap_between_words_is_not() -> None:
-    assert not [item for item in heard(speech(WORDS, RATE)) if isinstance(item, Pause)]
-    assert [type(item) for item in heard(speech(["hello", SENTENCE_END, "world"], RATE))] == [
+    assert not [item for item in recognise(speech(WORDS, RATE)) if isinstance(item, Pause)]
+    assert [type(item) for item in recognise(speech(["hello", SENTENCE_END, "world"], RATE))] == [
         SpokenWord,
         Pause,
         SpokenWord,
@@ -96,13 +98,13 @@ def test_a_full_stop_is_a_pause_and_a_gap_between_words_is_not() -> None:
 @given(st.integers(0, 3200))
 def test_a_word_that_is_cut_in_two_is_recognised_at_most_once(cut: int) -> None:
     audio = speech(["hello"], RATE)
-    assert len(words(heard(audio[: 2 * cut])) + words(heard(audio[2 * cut :]))) <= 1
+    assert len(words(recognise(audio[: 2 * cut])) + words(recognise(audio[2 * cut :]))) <= 1
 
 
 def test_noise_is_neither_a_word_nor_a_pause() -> None:
     noise = random.Random(1).randbytes(2 * RATE)  # noqa: S311 - noise
-    assert words(heard(noise)) == []
-    assert [type(item) for item in heard(speech(["hello"], RATE) + noise)] == [SpokenWord]
+    assert words(recognise(noise)) == []
+    assert [type(item) for item in recognise(speech(["hello"], RATE) + noise)] == [SpokenWord]
 
 
 @pytest.mark.media
@@ -110,7 +112,7 @@ def test_a_single_tone_is_not_a_word() -> None:
     source = ("-f", "lavfi", "-i", "sine=450:duration=1")
     tone = run_ffmpeg(*source, "-f", "s16le", "-ar", str(RATE), "-ac", "1", "pipe:1")
     assert tone
-    assert words(heard(tone)) == []
+    assert words(recognise(tone)) == []
 
 
 VOICES = [None, *PITCHES]
@@ -130,7 +132,7 @@ def in_opus(rate: int, offset: int) -> bytes:
 @pytest.mark.parametrize("out", [16000, 44100, 48000])
 def test_words_and_voices_survive_opus_at_24_kbit_and_resampling(rate: int, offset: int, out: int) -> None:
     output = ("-f", "s16le", "-ar", str(out), "-ac", "1", "pipe:1")
-    found = heard(run_ffmpeg("-f", "ogg", "-i", "pipe:0", *output, data=in_opus(rate, offset)), out)
+    found = recognise(run_ffmpeg("-f", "ogg", "-i", "pipe:0", *output, data=in_opus(rate, offset)), out)
     assert words(found) == SAID_IN_OPUS
     pitches = [item.pitch for item in found if isinstance(item, SpokenWord)]
     assert pitches == [VOICES[at % len(VOICES)] for at in range(len(SAID_IN_OPUS))]

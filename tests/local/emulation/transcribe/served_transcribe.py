@@ -22,7 +22,7 @@ def recording(*said: tuple[int | None, str], encoding: str = "flac") -> bytes:
 
 
 @dataclass
-class Served:
+class ServedTranscribe:
     """The service and its client."""
 
     account: Account
@@ -63,8 +63,8 @@ class Served:
 
 
 @contextlib.contextmanager
-def served() -> Iterator[Served]:
+def serve_transcribe() -> Iterator[ServedTranscribe]:
     """Serve while the block runs."""
     account, now = Account(), [1_800_000_000.0]
     with batch_service.serve(account, now=lambda: now[0]) as port:
-        yield Served(account, client_of("transcribe", port), now)
+        yield ServedTranscribe(account, client_of("transcribe", port), now)

@@ -11,7 +11,7 @@ from botocore.credentials import Credentials
 from handlers.transcription.audio_processor.transcribe_stream.stream_client import Stream
 from handlers.transcription.stream_signing import Encoding, StreamRequest, presigned_url
 from local.emulation.transcribe.streaming_service import SILENCE_SECONDS, serve
-from tests.local.emulation.server_threads import PATIENCE, served
+from tests.local.emulation.server_threads import PATIENCE, serve_in_thread
 
 RATE = 16000
 
@@ -19,7 +19,7 @@ RATE = 16000
 @contextlib.contextmanager
 def listening(silence_seconds: float = SILENCE_SECONDS) -> Iterator[str]:
     """Run a local Transcribe and yield its endpoint."""
-    with served(serve(silence_seconds=silence_seconds), "transcribe") as port:
+    with serve_in_thread(serve(silence_seconds=silence_seconds), "transcribe") as port:
         yield f"ws://127.0.0.1:{port}"
 
 

@@ -23,7 +23,7 @@ def endpoint() -> Iterator[str]:
         yield found
 
 
-def heard(endpoint: str, *words: str, stabilised: bool = True) -> list[Result]:
+def recognise(endpoint: str, *words: str, stabilised: bool = True) -> list[Result]:
     with Stream.open(address(endpoint, stabilised=stabilised), PATIENCE) as stream:
         stream.send(speech(words, RATE))
         stream.end()
@@ -43,7 +43,7 @@ def failure(endpoint: str, *words: str, stabilised: bool = True) -> tuple[list[R
 
 
 def test_a_result_grows_and_becomes_final(endpoint: str) -> None:
-    found = heard(endpoint, "we", "speak", "in", "tones", SENTENCE_END, "good", "day")
+    found = recognise(endpoint, "we", "speak", "in", "tones", SENTENCE_END, "good", "day")
     assert [result.text for result in found] == [
         "We",
         "We speak",
@@ -63,13 +63,13 @@ def test_a_result_grows_and_becomes_final(endpoint: str) -> None:
 
 
 def test_older_words_are_stable_and_the_newest_is_not(endpoint: str) -> None:
-    *growing, final = heard(endpoint, *SENTENCE)
+    *growing, final = recognise(endpoint, *SENTENCE)
     assert [result.stable for result in growing] == [(True,) * at + (False,) for at in range(len(SENTENCE))]
     assert final.stable == (True,) * (len(SENTENCE) + 1)
 
 
 def test_without_stabilisation_no_item_has_a_stable_flag(endpoint: str) -> None:
-    found = heard(endpoint, "hello", "world", stabilised=False)
+    found = recognise(endpoint, "hello", "world", stabilised=False)
     assert finals(found) == ["Hello world."]
     assert {flag for result in found for flag in result.stable} == {None}
 
@@ -144,18 +144,18 @@ def test_a_fault_ends_the_stream_at_its_word(endpoint: str, fault: StreamFault, 
 
 @pytest.mark.parametrize("fault", sorted(set(StreamFault) - {StreamFault.BROKEN}))
 def test_without_stabilisation_a_fault_is_a_word_like_any_other(endpoint: str, fault: StreamFault) -> None:
-    assert finals(heard(endpoint, "hello", fault, "world", stabilised=False)) == [f"Hello {fault} world."]
+    assert finals(recognise(endpoint, "hello", fault, "world", stabilised=False)) == [f"Hello {fault} world."]
 
 
 def test_stable_flags_are_missing_after_the_fault_word(endpoint: str) -> None:
-    found = heard(endpoint, "hello", "world", "unflagged", "again", SENTENCE_END, "good", "day")
+    found = recognise(endpoint, "hello", "world", "unflagged", "again", SENTENCE_END, "good", "day")
     assert [result.stable for result in found[:2]] == [(False,), (True, False)]
     assert {flag for result in found[2:] for flag in result.stable} == {None}
     assert finals(found) == ["Hello world unflagged again.", "Good day."]
 
 
 def test_a_final_result_is_sent_twice_with_different_words(endpoint: str) -> None:
-    found = heard(endpoint, "hello", "repeating", "world", SENTENCE_END, "good", "day")
+    found = recognise(endpoint, "hello", "repeating", "world", SENTENCE_END, "good", "day")
     assert finals(found) == ["Hello repeating world.", "Well, hello repeating world.", "Good day."]
     first, second, other = (result for result in found if not result.partial)
     assert (first.id, first.start, first.end) == (second.id, second.start, second.end)
@@ -163,10 +163,10 @@ def test_a_final_result_is_sent_twice_with_different_words(endpoint: str) -> Non
 
 
 def test_one_sentence_has_no_final_result_and_the_next_has_one(endpoint: str) -> None:
-    found = heard(endpoint, "hello", "endless", "world", SENTENCE_END, "good", "day")
+    found = recognise(endpoint, "hello", "endless", "world", SENTENCE_END, "good", "day")
     assert "Hello endless world" in [result.text for result in found if result.partial]
     assert finals(found) == ["Good day."]
-    assert finals(heard(endpoint, "hello", "endless")) == []
+    assert finals(recognise(endpoint, "hello", "endless")) == []
 
 
 def test_too_long_without_audio_is_a_timeout() -> None:
@@ -228,4 +228,4 @@ def test_the_service_continues_after_a_client_has_disconnected(endpoint: str) ->
     stream.send(speech(["hello"], RATE))
     stream._connection._socket.close()
     stream.close()
-    assert finals(heard(endpoint, "hello")) == ["Hello."]
+    assert finals(recognise(endpoint, "hello")) == ["Hello."]

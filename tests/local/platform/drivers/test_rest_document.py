@@ -65,26 +65,26 @@ class Client:
         return [given for name, given in self.calls if name == method]
 
 
-def made(**changes: Any) -> dict[str, Any]:
+def make_document(**changes: Any) -> dict[str, Any]:
     return gateway_document(document("notes", "1", OPERATIONS), Gateway("uri", "*", **changes))
 
 
-def told(given: dict[str, Any], **there: list[dict[str, Any]]) -> Client:
+def import_document(given: dict[str, Any], **there: list[dict[str, Any]]) -> Client:
     client = Client(**there)
     replace_api_content(client, API, json.dumps(given))
     return client
 
 
 def test_a_model_refers_to_other_models_by_url() -> None:
-    models = {call["name"]: json.loads(call["schema"]) for call in told(made()).of("create_model")}
+    models = {call["name"]: json.loads(call["schema"]) for call in import_document(make_document()).of("create_model")}
     address = f"https://apigateway.amazonaws.com/restapis/{API}/models/Word"
     assert models["NewNote"]["properties"]["words"]["items"] == {"$ref": address}
     assert set(models) == {"NewNote", "Word"}
 
 
 def test_existing_items_are_deleted_deepest_first() -> None:
-    client = told(
-        made(),
+    client = import_document(
+        make_document(),
         get_resources=[
             {"id": "root", "path": "/", "resourceMethods": {"ANY": {}}},
             {"id": "a", "path": "/a"},
@@ -119,10 +119,10 @@ def test_existing_items_are_deleted_deepest_first() -> None:
     ids=["document", "operation", "scheme"],
 )
 def test_an_unsupported_element_is_refused(change: Callable[[dict[str, Any]], None], says: str) -> None:
-    given = copy.deepcopy(made())
+    given = copy.deepcopy(make_document())
     change(given)
     with pytest.raises(ShapeMismatch, match=says):
-        told(given)
+        import_document(given)
 
 
 def test_method_settings_become_patches_of_the_stage() -> None:
