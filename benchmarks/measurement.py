@@ -16,7 +16,7 @@ from local.flows import Deployment
 from local.platform import emulator
 from local.platform.emulator_clients import EmulatorClients
 from local.platform.lifecycle import deploy
-from local.platform.progress import Silent
+from local.platform.progress import SilentProgress
 from local.preview import stack_files
 from tests.process_tree import tree
 
@@ -73,7 +73,7 @@ def to_milliseconds(seconds: Sequence[float]) -> dict[str, float | str]:
 def deploy_local_stack() -> Iterator[Deployment]:
     """Deploy the local stack to a new emulator."""
     with tempfile.TemporaryDirectory() as folder, emulator.start(Path(folder)) as started:
-        deployed = deploy(stack_files.read("local"), started.emulator, Silent())
+        deployed = deploy(stack_files.read("local"), started.emulator, SilentProgress())
         clients = EmulatorClients(started.emulator.endpoint)
         yield Deployment(started.emulator, clients, deployed.ids, deployed.outputs)
 

@@ -96,8 +96,8 @@ def measure(clients: EmulatorClients, case: MediaCase) -> dict[str, float | str]
             **dict(zip(RECORDING_VARIABLES, about, strict=True)),
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_ENDPOINT_URL": s3.meta.endpoint_url,
-            "AWS_ACCESS_KEY_ID": emulator.KEY,
-            "AWS_SECRET_ACCESS_KEY": emulator.KEY,
+            "AWS_ACCESS_KEY_ID": emulator.ROOT_ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": emulator.ROOT_ACCESS_KEY,
         }
         use = run_process([sys.executable, "-m", "handlers.meetings.media_job"], environment, scratch)
         uploaded_mb = file.stat().st_size * case.file_count / MB

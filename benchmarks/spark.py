@@ -78,8 +78,8 @@ def run_job(folder: Path, manifest_id: str, run_id: str) -> ProcessUse:
     scratch = folder / "scratch"
     scratch.mkdir(exist_ok=True)
     settings = {**JAVA, "spark.master": f"local[{CORES}]"}
-    variables = spark_process.environment(scratch, objects=folder / "objects", settings=settings)
-    arguments = spark_process.arguments(f"s3://lake/manifests/{manifest_id}.confirmed.json", "s3://lake/", run_id)
+    variables = spark_process.spark_environment(scratch, objects=folder / "objects", settings=settings)
+    arguments = spark_process.job_arguments(f"s3://lake/manifests/{manifest_id}.confirmed.json", "s3://lake/", run_id)
     return run_process([str(spark_process.PYTHON), "-P", str(spark_process.JOB), *arguments], variables, scratch)
 
 

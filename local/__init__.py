@@ -1,16 +1,16 @@
-"""The platform on this machine: previews of any stack without an account, and the whole of it against an emulator."""
+"""Commands for one machine: previews of any stack without an AWS account, and a complete platform on an AWS emulator."""
 
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 LOOPBACK = "127.0.0.1"
-"""Where everything listens, and nowhere else."""
+"""Every server of the local platform listens on this address only."""
 
-# The policy pack is self-contained, so its folder is an import root of its own. The cost report reads its pricing.
+# The policy pack is imported from its own folder, and the cost report uses its price model.
 if str(ROOT / "policies") not in sys.path:
     sys.path.append(str(ROOT / "policies"))
 
 
 class CannotRun(Exception):
-    """A command cannot do what it is for; the message says why, and what to mend."""
+    """A command cannot run. The message says why, and how to fix it."""

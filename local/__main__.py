@@ -139,7 +139,7 @@ def _layers(_options: argparse.Namespace) -> int:
 def _outputs(options: argparse.Namespace) -> int:
     from local.platform import emulator, frontend_output  # noqa: PLC0415
 
-    return frontend_output.command(options.folder or emulator.FOLDER)
+    return frontend_output.write_frontend_file(options.folder or emulator.FOLDER)
 
 
 def _console(options: argparse.Namespace) -> int:

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from local import LOOPBACK, ROOT, CannotRun
 from local.emulation.identity_provider import token_address
 from local.platform import emulator, lifecycle
-from local.platform.frontend_output import DOWN, NoFrontend, frontend
+from local.platform.frontend_output import NOT_RUNNING, FrontendUnavailable, read_frontend
 
 PAGE = ROOT / "console"
 PORT = 8080
@@ -90,7 +90,7 @@ class Console:
 
         The policy in the page's HTML applies in addition.
         """
-        running = emulator.running(self.folder)
+        running = emulator.find_running(self.folder)
         if running is None:
             return "connect-src 'self'; frame-ancestors 'none'"
         websockets = running.endpoint.replace("http", "ws", 1)
@@ -99,22 +99,22 @@ class Console:
 
     def _platform_data(self, path: str) -> ConsoleResponse:
         try:
-            content = frontend(self.folder).to_output() if path == FRONTEND else _local(self.folder)
+            content = read_frontend(self.folder).to_output() if path == FRONTEND else _local(self.folder)
         except CannotRun as error:
             return ConsoleResponse.text(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
         return ConsoleResponse.document(content)
 
 
 def _local(folder: Path) -> dict[str, Any]:
-    """Return the content of `local.json`. Raise NoFrontend if the platform does not run."""
-    running = emulator.running(folder)
+    """Return the content of `local.json`. Raise FrontendUnavailable if the platform does not run."""
+    running = emulator.find_running(folder)
     if running is None:
-        raise NoFrontend(DOWN)
+        raise FrontendUnavailable(NOT_RUNNING)
     return {
         "endpoint": running.endpoint,
         "login": _login(running),
         "subject": SUBJECT,
-        "credentials": {"accessKeyId": emulator.KEY, "secretAccessKey": emulator.KEY},
+        "credentials": {"accessKeyId": emulator.ROOT_ACCESS_KEY, "secretAccessKey": emulator.ROOT_ACCESS_KEY},
     }
 
 
@@ -168,8 +168,8 @@ def listening(folder: Path, port: int) -> ThreadingHTTPServer:
 
 def command(folder: Path = emulator.FOLDER) -> int:
     """Serve the console for `make console` until Ctrl-C; return the exit status."""
-    if lifecycle.running(folder) is None:
-        print(DOWN, file=sys.stderr)
+    if lifecycle.find_running_platform(folder) is None:
+        print(NOT_RUNNING, file=sys.stderr)
         return 2
     with listening(folder, PORT) as server:
         print(f"The console is at http://{LOOPBACK}:{server.server_address[1]}/ (Ctrl-C stops it).")

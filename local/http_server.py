@@ -1,4 +1,6 @@
-"""HTTP servers on the loopback interface that run in threads: local services, the console, and servers of tests."""
+"""HTTP servers that run in threads and listen on the loopback interface only. The local services, the console and tests
+use them.
+"""
 
 import contextlib
 import json
@@ -14,19 +16,19 @@ from urllib.parse import unquote
 from local import LOOPBACK
 
 POLL_SECONDS = 0.02
-"""Interval at which a server checks whether it was told to stop."""
+"""Interval at which a server checks whether it should stop."""
 
 
 @contextmanager
-def running(handler: Callable[..., BaseHTTPRequestHandler]) -> Iterator[int]:
-    """Serve while the block lasts, and yield the port. Each request has a thread of its own."""
-    with ThreadingHTTPServer((LOOPBACK, 0), handler) as server, beside(server):
+def serve_handler(handler: Callable[..., BaseHTTPRequestHandler]) -> Iterator[int]:
+    """Serve while the block runs, and yield the port. Each request has its own thread."""
+    with ThreadingHTTPServer((LOOPBACK, 0), handler) as server, serve_in_thread(server):
         yield server.server_port
 
 
 @contextmanager
-def beside(server: ThreadingHTTPServer) -> Iterator[None]:
-    """Run an existing server in a thread while the block lasts."""
+def serve_in_thread(server: ThreadingHTTPServer) -> Iterator[None]:
+    """Run an existing server in a thread while the block runs."""
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": POLL_SECONDS}, daemon=True)
     thread.start()
     try:
@@ -42,9 +44,9 @@ class HttpRequest:
 
     method: str
     path: str
-    """Without the query, percent-decoded."""
+    """Percent-decoded path without the query."""
     headers: Mapping[str, str]
-    """By names in lower case."""
+    """Headers by lower-case name."""
     body: bytes
 
 
@@ -52,7 +54,7 @@ class HttpRequest:
 class HttpResponse:
     """A JSON document, or JSON lines that are sent as soon as the iterator yields them.
 
-    If the iterator raises a ConnectionError, the connection breaks off in the middle of the response.
+    If the iterator raises a ConnectionError, the connection is closed in the middle of the response.
     """
 
     content: Mapping[str, Any] | Iterator[bytes]
@@ -61,12 +63,12 @@ class HttpResponse:
 
 
 def serve_json(respond: Callable[[HttpRequest], HttpResponse]) -> AbstractContextManager[int]:
-    """Serve while the block lasts, and yield the port."""
-    return running(type("Handler", (_JsonHandler,), {"respond": staticmethod(respond)}))
+    """Serve while the block runs, and yield the port."""
+    return serve_handler(type("Handler", (_JsonHandler,), {"respond": staticmethod(respond)}))
 
 
 class _JsonHandler(BaseHTTPRequestHandler):
-    """Answers one request per connection, with GET or POST."""
+    """Handler of one GET or POST request per connection."""
 
     protocol_version = "HTTP/1.1"
     respond: Callable[[HttpRequest], HttpResponse]

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from handlers.common.identity.signing_keys import SigningKeys
 from local import LOOPBACK
-from local.http_server import running
+from local.http_server import serve_handler
 
 AUDIENCE = "polyphony"
 KEYS_PATH = "/.well-known/jwks.json"
@@ -198,6 +198,6 @@ def _handler(provider: Provider) -> type[BaseHTTPRequestHandler]:
 @contextmanager
 def serving(provider: Provider) -> Iterator[Provider]:
     """Serve the provider on a free local port. Its URL becomes the issuer."""
-    with running(_handler(provider)) as port:
+    with serve_handler(_handler(provider)) as port:
         provider.issuer = f"http://{LOOPBACK}:{port}"
         yield provider

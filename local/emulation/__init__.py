@@ -1,36 +1,37 @@
-"""The launcher's changes to the emulator. Each module corrects one area and names the private attributes that it uses.
+"""Extensions and corrections of the AWS emulator, which the launcher installs. Each module covers one area and names
+the private attributes of the emulator that it uses.
 
-The emulator's version is pinned exactly, because private names may change with any version. If one is missing, the
-launch stops with an error that names it.
+The emulator's version is pinned exactly, because any version may change private names. If a name is missing, the launch
+stops with an error that says which one.
 """
 
 import functools
 from collections.abc import Callable
 from typing import Any
 
-MADE_FOR = "1.5.33"
-"""The version whose private names are used."""
+SUPPORTED_VERSION = "1.5.33"
+"""The version of the emulator whose private names are used."""
 
 
-class NotThere(Exception):
-    """A private name of the emulator has changed."""
+class PrivateNameMissing(Exception):
+    """A private name of the emulator does not exist in the installed version."""
 
     def __init__(self, owner: object, name: str) -> None:
         where = getattr(owner, "__name__", repr(owner))
         super().__init__(
-            f"ministack has no {where}.{name}: local/emulation was made for ministack {MADE_FOR}; "
+            f"ministack has no {where}.{name}: local/emulation was made for ministack {SUPPORTED_VERSION}; "
             "pin that version in requirements/emulator.in, or adapt the module in local/emulation that names it"
         )
 
 
-def reached(owner: object, name: str) -> Any:
+def get_private(owner: object, name: str) -> Any:
     """Return a private attribute of the emulator."""
     try:
         return getattr(owner, name)
     except AttributeError:
-        raise NotThere(owner, name) from None
+        raise PrivateNameMissing(owner, name) from None
 
 
-def replace(owner: object, name: str, wrapper: Callable[..., Any]) -> None:
+def wrap_function(owner: object, name: str, wrapper: Callable[..., Any]) -> None:
     """Replace a private function by `wrapper`, which gets the original function as its first argument."""
-    setattr(owner, name, functools.partial(wrapper, reached(owner, name)))
+    setattr(owner, name, functools.partial(wrapper, get_private(owner, name)))

@@ -1,4 +1,4 @@
-"""The emulator's account, for services of ours that run in the emulator's process."""
+"""The emulator's account, as our services in the emulator's process use it."""
 
 import hashlib
 import json
@@ -13,12 +13,12 @@ from ministack.core.responses import get_account_id, get_region, set_request_acc
 from ministack.services import eventbridge, sts
 
 from local import LOOPBACK
-from local.emulation import reached
-from local.emulation.iam.role_trust import trusts
+from local.emulation import get_private
+from local.emulation.iam.role_trust import role_trusts
 from local.emulation.iam.service_roles import ServiceRoles
 
 OWNER = "test"
-"""Access key and secret of the account's owner, who has no session."""
+"""Access key and secret of the account's root user, who has no session."""
 
 
 def endpoint() -> str:
@@ -27,7 +27,7 @@ def endpoint() -> str:
 
 
 @dataclass(frozen=True)
-class Credentials:
+class RoleCredentials:
     """Credentials of a role session."""
 
     key: str
@@ -39,64 +39,64 @@ class Credentials:
         return boto3.Session(self.key, self.secret, self.token, get_region())
 
 
-def open_session(role_arn: str, name: str) -> Credentials:
-    """Create a session of a role, as the emulator does for a function. It is the same session for the same name."""
+def open_session(role_arn: str, name: str) -> RoleCredentials:
+    """Create a session of a role, as the emulator does for a function. The same role and name give the same session."""
     digest = hashlib.sha256(f"{role_arn}:{name}".encode()).hexdigest()
-    made = Credentials(
+    credentials = RoleCredentials(
         f"ASIA{digest[:16].upper()}",
         hashlib.sha256(f"secret:{digest}".encode()).hexdigest(),
         hashlib.sha256(f"token:{digest}".encode()).hexdigest(),
     )
     role = role_arn.rpartition("/")[2]
-    reached(sts, "register_session")(
-        made.key,
+    get_private(sts, "register_session")(
+        credentials.key,
         {
             "Arn": f"arn:aws:sts::{get_account_id()}:assumed-role/{role}/{name}",
             "UserId": f"{role}:{name}",
-            "SecretAccessKey": made.secret,
-            "SessionToken": made.token,
+            "SecretAccessKey": credentials.secret,
+            "SessionToken": credentials.token,
         },
     )
-    return made
+    return credentials
 
 
-class Account:
-    """The account, for one service."""
+class EmulatorAccount:
+    """The account, as one service uses it."""
 
     def __init__(self, roles: ServiceRoles, service: str, source: str) -> None:
-        """`source` is the resource that the service works for. A role's trust policy may ask for its ARN."""
+        """`source` is the resource that the service works for. A role's trust policy may require its ARN."""
         self._roles = roles
         self._service = service
         self.account = get_account_id()
         self.region = get_region()
         self._source = f"arn:aws:{service.partition('.')[0]}:{self.region}:{self.account}:{source}"
 
-    def denied(self, access_key: str, action: str, resource: str, context: Mapping[str, str]) -> bool:
-        """Return True if a caller may not do something. The account's owner may do everything."""
-        return self._roles.denied(access_key, action, resource, context)
+    def is_denied(self, access_key: str, action: str, resource: str, context: Mapping[str, str]) -> bool:
+        """Return True if a caller may not perform an action. The root user may do everything."""
+        return self._roles.is_denied(access_key, action, resource, context)
 
-    def assumable(self, role_arn: str) -> bool:
+    def can_assume(self, role_arn: str) -> bool:
         """Return True if the role exists and trusts the service."""
-        return trusts(role_arn, self._service, {"aws:SourceAccount": self.account, "aws:SourceArn": self._source})
+        return role_trusts(role_arn, self._service, {"aws:SourceAccount": self.account, "aws:SourceArn": self._source})
 
-    def emit(self, source: str, detail_type: str, detail: Mapping[str, Any], resource: str) -> None:
-        """Put an event on the default bus. Its source may be `aws.…`, which the emulator refuses to other callers."""
+    def put_event(self, source: str, detail_type: str, detail: Mapping[str, Any], resource: str) -> None:
+        """Put an event on the default bus. The source may be `aws.…`, which the emulator refuses to other callers."""
         set_request_account_id("")
         set_request_region(self.region)
         entry = {"Source": source, "DetailType": detail_type, "Detail": json.dumps(detail)}
         resources = [resource] if resource else []
-        reached(eventbridge, "_put_events")({"Entries": [{**entry, "Resources": resources}]}, allow_aws_source=True)
+        get_private(eventbridge, "_put_events")({"Entries": [{**entry, "Resources": resources}]}, allow_aws_source=True)
 
     def s3(self, role_arn: str, session_name: str) -> Any:
         """Return an S3 client that acts as a role."""
         return _s3(open_session(role_arn, session_name).boto3())
 
     def s3_of_caller(self, access_key: str) -> Any:
-        """Return an S3 client with a caller's own credentials, which AWS forwards from service to service."""
-        known = reached(sts, "_sessions").get(access_key)
-        if known is None:
+        """Return an S3 client with the caller's own credentials, as AWS forwards them from service to service."""
+        session = get_private(sts, "_sessions").get(access_key)
+        if session is None:
             return _s3(boto3.Session(OWNER, OWNER, region_name=self.region))
-        return _s3(boto3.Session(access_key, known["SecretAccessKey"], known["SessionToken"], self.region))
+        return _s3(boto3.Session(access_key, session["SecretAccessKey"], session["SessionToken"], self.region))
 
 
 def _s3(session: boto3.Session) -> Any:

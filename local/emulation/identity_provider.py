@@ -1,8 +1,8 @@
-"""An OpenID Connect provider for this machine: it publishes its keys, and gives a token to anyone, as any user.
+"""An OpenID Connect provider for this machine. It publishes its keys, and returns a token for any user without a login.
 
-The tokens are really signed, with a key that is generated at the start. Only the login is missing.
-`POST /token` takes `{"subject": "ann"}` and answers `{"id_token": …}`. The token is valid for an hour, or for
-`"seconds"`; a negative value gives an expired token.
+The tokens are signed with a key that is generated at the start. `POST /token` takes `{"subject": "ann"}` and returns
+`{"id_token": …}`. The token is valid for an hour, or for the number of `"seconds"` in the request. A negative number
+gives an expired token.
 """
 
 import json
@@ -20,23 +20,24 @@ from local.http_server import HttpRequest, HttpResponse, serve_json
 
 ISSUER: Final = "https://login.local.example.com/"
 AUDIENCE: Final = "polyphony-local"
-"""Both as in Pulumi.local.yaml. Nobody resolves the issuer's name: the emulator's environment says where the keys are."""
+"""Issuer and audience are the same as in Pulumi.local.yaml. No client resolves the issuer's host name, because the
+emulator's environment contains the URL of the keys."""
 KEYS: Final = "/.well-known/jwks.json"
 TOKEN: Final = "/token"  # noqa: S105 - a path
 SECONDS: Final = 3600
 KEY_ID: Final = "local"
 CROSS_ORIGIN: Final = {"Access-Control-Allow-Origin": "*"}
-"""The console's page asks it too."""
+"""The console's page requests tokens too, from another origin."""
 _SUBJECT = re.compile(r"[A-Za-z0-9._@-]{1,64}")
 
 
 def token_address(keys: str) -> str:
-    """Return the address that gives tokens, by the address of the keys."""
+    """Return the URL that returns tokens, from the URL of the keys."""
     return f"{keys.removesuffix(KEYS)}{TOKEN}"
 
 
 def serve() -> AbstractContextManager[int]:
-    """Serve while the block lasts, and yield the port."""
+    """Serve while the block runs, and yield the port."""
     key = ec.generate_private_key(ec.SECP256R1())
 
     def respond(request: HttpRequest) -> HttpResponse:
@@ -53,7 +54,7 @@ def serve() -> AbstractContextManager[int]:
 
 
 def _token(body: bytes, key: ec.EllipticCurvePrivateKey) -> HttpResponse:
-    request = _read(body)
+    request = _parse_request(body)
     if request is None:
         message = f'POST {TOKEN} takes {{"subject": "…"}}: 1 to 64 of A-Za-z0-9._@-'
         return HttpResponse({"message": message}, HTTPStatus.BAD_REQUEST, CROSS_ORIGIN)
@@ -63,8 +64,8 @@ def _token(body: bytes, key: ec.EllipticCurvePrivateKey) -> HttpResponse:
     return HttpResponse({"id_token": jwt.encode(claims, key, "ES256", {"kid": KEY_ID})}, headers=CROSS_ORIGIN)
 
 
-def _read(body: bytes) -> tuple[str, int] | None:
-    """Return the subject and the seconds until the token expires, or None if the request names no valid subject."""
+def _parse_request(body: bytes) -> tuple[str, int] | None:
+    """Return the subject and the seconds until the token expires, or None if the request contains no valid subject."""
     try:
         request = json.loads(body)
         return (

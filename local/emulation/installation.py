@@ -1,4 +1,4 @@
-"""Installs all changes, then serves."""
+"""Installs all extensions in the emulator, then serves."""
 
 from pathlib import Path
 
@@ -6,24 +6,24 @@ from ministack import app
 
 from local.emulation import loopback_transport, services_in_emulator
 from local.emulation.api_gateway import rest_apis, websocket_apis
-from local.emulation.batch.batch_service import Batch
+from local.emulation.batch.batch_service import BatchService
 from local.emulation.cognito import guest_sessions
-from local.emulation.event_bridge.event_targets import Targets
-from local.emulation.glue.glue_job_runs import GlueRuns
+from local.emulation.event_bridge.event_targets import EventTargets
+from local.emulation.glue.glue_job_runs import GlueJobRuns
 from local.emulation.iam import decision_recording, request_resources
-from local.emulation.iam.decision_log import Recorder
+from local.emulation.iam.decision_log import DecisionRecorder
 from local.emulation.iam.service_roles import ServiceRoles
 from local.emulation.lambda_ import async_invocations, worker_processes
-from local.emulation.lambda_.sqs_event_sources import EventSources
+from local.emulation.lambda_.sqs_event_sources import SqsEventSources
 from local.emulation.s3 import object_versions
 from local.emulation.step_functions.state_machines import StateMachines
 
 
 def serve(folder: Path) -> None:
-    """Serve until the process is killed. The record of IAM decisions and the logs of jobs are written to `folder`."""
-    recorder = Recorder(folder)
+    """Serve until the process is killed. The log of IAM decisions and the logs of jobs are written to `folder`."""
+    recorder = DecisionRecorder(folder)
     roles = ServiceRoles(recorder)
-    jobs = Batch(folder)
+    jobs = BatchService(folder)
     loopback_transport.install()
     decision_recording.install(recorder)
     guest_sessions.install()
@@ -31,10 +31,10 @@ def serve(folder: Path) -> None:
     roles.install()
     worker_processes.install()
     async_invocations.install()
-    EventSources(roles).install()
-    Targets(roles).install()
+    SqsEventSources(roles).install()
+    EventTargets(roles).install()
     jobs.install()
-    StateMachines(roles, jobs, GlueRuns(folder).run).install()
+    StateMachines(roles, jobs, GlueJobRuns(folder).run).install()
     rest_apis.install()
     websocket_apis.install()
     object_versions.install()

@@ -1,8 +1,9 @@
-"""Starts the emulator, in its own environment: `python -P launcher.py <folder>`. Only `local/platform/emulator.py` runs it.
+"""Starts the emulator in its own virtual environment: `python -P launcher.py <folder>`. Only
+`local/platform/emulator.py` runs this file.
 
-It ends, and all its Lambda workers with it, as soon as whoever started it is gone or lets go of its standard input,
-unless told to stay. `-P` and a working folder of its own keep handlers from being imported out of the checkout: they
-must come from the zip that was deployed.
+The launcher and its Lambda workers end as soon as its parent process ends or closes the launcher's standard input,
+unless the parent has sent `keep`. The option `-P` and a separate working folder prevent handlers from importing code
+from the checkout, because they must use the code of the deployed zip.
 """
 
 import fcntl
@@ -19,24 +20,24 @@ KEEP = b"keep\n"
 
 
 def main() -> None:
-    """Serves until killed."""
+    """Serve until the process is killed."""
     folder = Path(sys.argv[1])
     with (folder / "emulator.lock").open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         threading.Thread(target=_end_with_the_parent, name="parent", daemon=True).start()
-        sys.path.append(str(ROOT))  # this process only: a worker gets a path of its own
+        sys.path.append(str(ROOT))  # for this process only: each worker has its own path
         sys.argv = ["ministack"]
 
-        from local.emulation.services_process import started  # noqa: PLC0415 - needs the path
+        from local.emulation.services_process import start_services  # noqa: PLC0415 - needs the path
 
-        found = started()
-        (folder / "emulator" / "services.json").write_text(json.dumps(found), encoding="utf-8")
-        os.environ.update(found)  # every handler inherits it
+        variables = start_services()
+        (folder / "emulator" / "services.json").write_text(json.dumps(variables), encoding="utf-8")
+        os.environ.update(variables)  # every handler inherits them
 
-        from local.emulation.installation import serve  # noqa: PLC0415 - reads the environment that was just settled
+        from local.emulation.installation import serve  # noqa: PLC0415 - reads the environment that was just set
 
-        # What is loaded by now stays. Requests make so many objects that going through all of it again each time was a
-        # twelfth of the emulator's time.
+        # The modules loaded by now are never freed. Without the freeze, garbage collection of them took a
+        # twelfth of the emulator's time, because requests create many objects.
         gc.freeze()
         gc.set_threshold(50_000)
         serve(folder)

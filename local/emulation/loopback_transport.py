@@ -1,7 +1,8 @@
-"""Loopback counts as TLS.
+"""Makes requests over the loopback interface count as TLS.
 
-Every bucket and queue refuses plain HTTP, and the emulator takes `aws:SecureTransport` from the connection: without
-this, each policy would refuse what TLS carries on AWS. What the statements say is tested on the documents instead.
+Every bucket and queue refuses plain HTTP, and the emulator derives `aws:SecureTransport` from the connection, which is
+plain HTTP here. Without this module, these policies would refuse requests that use TLS on AWS. Tests of the policy
+documents check the statements instead.
 """
 
 import contextvars
@@ -10,13 +11,13 @@ from ministack import app
 from ministack.core import iam_evaluator
 
 from local import LOOPBACK
-from local.emulation import reached
+from local.emulation import get_private
 
 
 def install() -> None:
-    """Replaces `iam_evaluator._request_origin`'s default and `app.pin_request_origin`."""
-    reached(iam_evaluator, "_request_origin")
-    pin = reached(app, "pin_request_origin")
+    """Replace the default of `iam_evaluator._request_origin`, and `app.pin_request_origin`."""
+    get_private(iam_evaluator, "_request_origin")
+    pin = get_private(app, "pin_request_origin")
     origin = contextvars.ContextVar("request_origin", default=(LOOPBACK, True))
     iam_evaluator._request_origin = origin  # noqa: SLF001
 

@@ -1,7 +1,7 @@
-"""Requests checked against botocore's model of a service.
+"""Checks requests against botocore's model of a service.
 
-The SDK itself checks names, types and required members only, and Step Functions' SDK integrations not even those. The
-services also refuse values outside the model's enums, patterns and ranges.
+The SDK checks only names, types and required members, and the SDK integrations of Step Functions not even those. The
+services also refuse values that violate the model's enumerations, patterns and ranges.
 """
 
 import re
@@ -13,7 +13,7 @@ import botocore.session
 
 
 class InvalidRequest(ValueError):
-    """A request that does not fit the model; the message names the member."""
+    """A request violates the model. The message names the member."""
 
 
 @cache
@@ -22,7 +22,9 @@ def _input_shape(service: str, operation: str) -> Any:
 
 
 def read_request(service: str, operation: str, content: object) -> dict[str, Any]:
-    """Return a request by the model's names, which differ from those on the wire for some services."""
+    """Return a request with the model's member names, which differ from the names in the HTTP message for some
+    services.
+    """
     request: dict[str, Any] = _read(_input_shape(service, operation), content, "")
     return request
 
@@ -66,7 +68,7 @@ def _check_text(shape: Any, value: str, path: str) -> None:
     if shape.enum and value not in shape.enum:
         raise InvalidRequest(f"{path} must be one of {', '.join(shape.enum)}")
     pattern = shape.metadata.get("pattern")
-    # Some of MediaConvert's patterns describe the beginning of a URI only.
+    # Some of MediaConvert's patterns describe only the beginning of a URI.
     if pattern and not re.fullmatch(f"{pattern}.*" if pattern.endswith("/") else pattern, value):
         raise InvalidRequest(f"{path} must match {pattern}")
 

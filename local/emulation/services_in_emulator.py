@@ -1,7 +1,7 @@
-"""The local MediaConvert, Transcribe (batch API) and Bedrock, in the emulator's process.
+"""Starts the local MediaConvert, Transcribe (batch API) and Bedrock in the emulator's process.
 
-They run here because their callers are judged by their roles, and because only the emulator itself may send events
-whose source is `aws.…`. Handlers find them by `AWS_ENDPOINT_URL_<SERVICE>`.
+They run there because their callers' roles must be checked, and because only the emulator itself may send events whose
+source is `aws.…`. Handlers find the services through `AWS_ENDPOINT_URL_<SERVICE>`.
 """
 
 import contextlib
@@ -11,25 +11,25 @@ from ministack.core.responses import get_account_id, get_region, set_request_acc
 
 from local import LOOPBACK
 from local.emulation.bedrock import converse_service
-from local.emulation.bedrock.required_permissions import Guard
-from local.emulation.emulator_account import Account
+from local.emulation.bedrock.required_permissions import ModelPermissions
+from local.emulation.emulator_account import EmulatorAccount
 from local.emulation.iam.service_roles import ServiceRoles
 from local.emulation.mediaconvert import mediaconvert_service
 from local.emulation.transcribe import batch_service
 
 _running = contextlib.ExitStack()
-"""Open until the process ends."""
+"""Context of the running services. It stays open until the process ends."""
 
 
 def install(roles: ServiceRoles) -> None:
-    """Start the services, and set the variables that lead to them."""
+    """Start the services, and set the variables with their URLs."""
     set_request_account_id("")
-    media_convert = Account(roles, mediaconvert_service.SERVICE, "queues/Default")
-    transcribe = Account(roles, "transcribe.amazonaws.com", "transcription-job/any")
+    media_convert = EmulatorAccount(roles, mediaconvert_service.SERVICE, "queues/Default")
+    transcribe = EmulatorAccount(roles, "transcribe.amazonaws.com", "transcription-job/any")
     services = {
         "MEDIACONVERT": mediaconvert_service.serve(media_convert),
         "TRANSCRIBE": batch_service.serve(transcribe),
-        "BEDROCK_RUNTIME": converse_service.serve(Guard(get_region(), get_account_id(), roles)),
+        "BEDROCK_RUNTIME": converse_service.serve(ModelPermissions(get_region(), get_account_id(), roles)),
     }
     for name, service in services.items():
         os.environ[f"AWS_ENDPOINT_URL_{name}"] = f"http://{LOOPBACK}:{_running.enter_context(service)}"

@@ -1,6 +1,7 @@
-"""The services that the emulator lacks, in a process beside it, which ends with it.
+"""Starts the other services that the emulator lacks, in a process beside the emulator: Transcribe streaming, the agent
+and the identity provider.
 
-The emulator's environment tells every handler where they are, by the variables that the AWS SDKs read.
+The process ends with the emulator. Handlers get the services' URLs through environment variables.
 """
 
 import asyncio
@@ -14,26 +15,26 @@ ROOT = Path(__file__).resolve().parents[2]
 STREAMING = "AWS_ENDPOINT_URL_TRANSCRIBE_STREAMING"
 AGENT = "AGENTCORE_ENDPOINT"
 KEYS = "JWKS_URL"
-"""Tells handlers where the identity provider's keys are, unless the deployment says so."""
+"""URL of the identity provider's keys, for handlers whose deployment does not set it."""
 _running: "list[subprocess.Popen[bytes]]" = []
-"""Keeps the processes' standard inputs open, because the services end with their standard input."""
+"""The processes, kept so that their standard inputs stay open. The services end when their standard input is closed."""
 
 
-def started() -> dict[str, str]:
-    """Start the services, and return the variables that lead to them."""
+def start_services() -> dict[str, str]:
+    """Start the services, and return the variables with their URLs."""
     process = subprocess.Popen(
         [sys.executable, "-P", str(Path(__file__).resolve())], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     _running.append(process)
     line = process.stdout.readline() if process.stdout else b""
     if not line:
-        raise RuntimeError("the local services did not start; their output is in the emulator's log")
+        raise RuntimeError("the local services did not start: see their output in the emulator's log")
     variables: dict[str, str] = json.loads(line)
     return variables
 
 
 async def _serve() -> None:
-    # Importable only since the project is on the path.
+    # These modules can be imported only after the project was added to the path.
     from local import LOOPBACK  # noqa: PLC0415
     from local.emulation import identity_provider  # noqa: PLC0415
     from local.emulation.agentcore import agent_service  # noqa: PLC0415
@@ -47,7 +48,7 @@ async def _serve() -> None:
                 KEYS: f"http://{LOOPBACK}:{login_port}{identity_provider.KEYS}",
             }
             print(json.dumps(variables), flush=True)
-            # The process that started the services holds the other end of this pipe, and closes it when it ends.
+            # The parent process holds the other end of this pipe, which is closed when the parent ends.
             await asyncio.get_running_loop().run_in_executor(None, os.read, sys.stdin.fileno(), 1)
 
 

@@ -1,6 +1,6 @@
-"""HTTP services of AWS: signed requests in, JSON documents out, errors as the SDKs read them.
+"""HTTP protocol of AWS services: signed requests, JSON responses, and errors in the SDKs' format.
 
-The signature itself is not verified. All sockets listen on loopback only, so every caller is the machine's owner.
+The signature is not verified. All servers listen on loopback only, so every caller is a user of this machine.
 """
 
 import re
@@ -16,7 +16,7 @@ _ACCESS_KEY = re.compile(r"Credential=([A-Za-z0-9]+)/")
 
 
 class AwsError(Exception):
-    """An error response of a service."""
+    """The service refuses a request with an error response."""
 
     def __init__(self, code: str, message: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> None:
         super().__init__(message)
@@ -25,20 +25,20 @@ class AwsError(Exception):
 
 @dataclass(frozen=True)
 class SignedRequest:
-    """A request, and the access key that signed it."""
+    """A request with the access key that signed it."""
 
     http: HttpRequest
     access_key: str
 
 
 def serve_signed(respond: Callable[[SignedRequest], HttpResponse]) -> AbstractContextManager[int]:
-    """Serve while the block lasts, and yield the port."""
+    """Serve while the block runs, and yield the port."""
 
     def respond_or_refuse(request: HttpRequest) -> HttpResponse:
         try:
             return respond(SignedRequest(request, _access_key(request)))
         except AwsError as error:
-            # AWS has two protocols with JSON. One reads the error's code from the body, the other from the header.
+            # AWS has two JSON protocols. One has the error's code in the body, the other in the header.
             content = {"__type": error.code, "message": str(error)}
             return HttpResponse(content, error.status, {"x-amzn-ErrorType": error.code})
 
@@ -53,17 +53,17 @@ def _access_key(request: HttpRequest) -> str:
 
 
 class Permissions(Protocol):
-    """IAM of the account that a service runs in."""
+    """The IAM permissions of the account that a service runs in."""
 
-    def denied(self, access_key: str, action: str, resource: str, context: Mapping[str, str]) -> bool:
+    def is_denied(self, access_key: str, action: str, resource: str, context: Mapping[str, str]) -> bool:
         """Return True if a caller may not perform an action on a resource."""
         ...
 
 
-def require(
+def require_permission(
     permissions: Permissions, access_key: str, action: str, resource: str, context: Mapping[str, str] | None = None
 ) -> None:
     """Raise AccessDeniedException unless the caller may perform the action."""
-    if permissions.denied(access_key, action, resource, context or {}):
+    if permissions.is_denied(access_key, action, resource, context or {}):
         message = f"User is not authorized to perform: {action} on resource: {resource}"
         raise AwsError("AccessDeniedException", message, HTTPStatus.FORBIDDEN)

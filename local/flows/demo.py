@@ -15,16 +15,16 @@ from rich.markup import escape
 
 from guardrails.model.subsystem_names import parse_subsystem
 from local import ROOT, CannotRun
-from local.emulation.iam.decision_log import read
-from local.emulation.iam.grants_table import Table, granted_on, reviewed_grants, table
+from local.emulation.iam.decision_log import read_decisions
+from local.emulation.iam.grants_table import GrantsTable, compare_grants, read_reviewed_grants, read_stack_grants
 from local.flows import Deployment, NotInTime
 from local.flows.flow_table import FLOWS, Flow
 from local.platform import emulator
 from local.platform.emulator_clients import EmulatorClients
 from local.platform.engine import ResourceFailed
-from local.platform.folder_lock import Busy, alone
-from local.platform.lifecycle import delete_all, deploy, judged_again
-from local.platform.progress import Silent
+from local.platform.folder_lock import FolderBusy, lock_folder
+from local.platform.lifecycle import delete_all, deploy, judge_deployed
+from local.platform.progress import SilentProgress
 from local.preview import report, stack_files
 from local.preview.preview import preview
 from local.preview.stack_files import StackConfig
@@ -50,9 +50,9 @@ def command(chosen: str = "") -> int:
     out = terminal()
     start = time.monotonic()
     try:
-        with alone(FOLDER, "another `make demo`"):
+        with lock_folder(FOLDER, "another `make demo`"):
             _all(out, config, [chosen] if chosen else list(FLOWS))
-    except Busy as error:
+    except FolderBusy as error:
         print(error, file=sys.stderr)
         return 2
     except (DemoFailed, CannotRun, ResourceFailed, NotInTime) as error:
@@ -75,10 +75,10 @@ def _all(out: Console, config: StackConfig, flows: list[str]) -> None:
     with emulator.start(FOLDER) as started:
         clients = EmulatorClients(started.emulator.endpoint)
         with _part(out, "up, with IAM enforced"):
-            deployed = deploy(config, started.emulator, Silent())
+            deployed = deploy(config, started.emulator, SilentProgress())
             out.print(f"  {len(deployed.graph.customs())} resources at {started.emulator.endpoint}")
             if findings := [
-                finding for finding in judged_again(config, deployed.graph) if finding.level == "mandatory"
+                finding for finding in judge_deployed(config, deployed.graph) if finding.level == "mandatory"
             ]:
                 raise DemoFailed(f"{findings[0].policy}: {findings[0].message}")
         deployment = Deployment(started.emulator, clients, deployed.ids, deployed.outputs)
@@ -90,7 +90,7 @@ def _all(out: Console, config: StackConfig, flows: list[str]) -> None:
         report.values(out, deployed.outputs)
         report.cost(out, result)
         with _part(out, "down"):
-            if remains := delete_all(started.emulator, Silent()):
+            if remains := delete_all(started.emulator, SilentProgress()):
                 raise DemoFailed(f"these resources could not be deleted: {', '.join(remains)}")
             out.print("  every resource deleted, in reverse order")
 
@@ -103,8 +103,8 @@ def _run_flow(out: Console, name: str, flow: Flow, deployment: Deployment) -> No
 
 
 def _check_grants(out: Console, clients: EmulatorClients, *, whole: bool) -> None:
-    decisions = read(FOLDER)
-    grants_table = table(granted_on(clients("iam"), PREFIX), decisions, reviewed_grants(), PREFIX)
+    decisions = read_decisions(FOLDER)
+    grants_table = compare_grants(read_stack_grants(clients("iam"), PREFIX), decisions, read_reviewed_grants(), PREFIX)
     out.print(f"  {len(decisions)} IAM decisions")
     _print_by_subsystem(out, grants_table)
     problems = (
@@ -115,7 +115,7 @@ def _check_grants(out: Console, clients: EmulatorClients, *, whole: bool) -> Non
     out.print(f"  no permission is missing{', and none is superfluous' if whole else ''}")
 
 
-def _print_by_subsystem(out: Console, grants_table: Table) -> None:
+def _print_by_subsystem(out: Console, grants_table: GrantsTable) -> None:
     used, kept = (
         Counter(parse_subsystem(grant.role.removeprefix(PREFIX)) for grant in grants)
         for grants in (grants_table.used, (*grants_table.reviewed, *grants_table.never_used))

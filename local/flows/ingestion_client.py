@@ -132,6 +132,6 @@ class Runs:
     def rows(self) -> list[dict[str, Any]]:
         """Return all rows that a reader of the lake sees through the pointers."""
         with tempfile.TemporaryDirectory() as scratch:
-            variables = spark_process.environment(Path(scratch), endpoint=self.endpoint)
-            with spark_process.Session(variables) as session:
+            variables = spark_process.spark_environment(Path(scratch), endpoint=self.endpoint)
+            with spark_process.SparkChildSession(variables) as session:
                 return session.rows(f"s3://{self.lake}/")

@@ -14,7 +14,7 @@ from websockets.typing import Subprotocol
 
 from handlers.transcription.environment import FALLBACK_METRIC, METRICS_NAMESPACE, PROTOCOL
 from handlers.transcription.messages import USER_PREFIX
-from local.emulation.speech.audio_files import encoded
+from local.emulation.speech.audio_files import encode_audio
 from local.emulation.speech.tone_words import speech
 from local.flows import Deployment, invoke
 from local.flows.websocket_dialogue import Dialogue, Message
@@ -134,7 +134,7 @@ class Speaker(Dialogue):
 
     def say(self, utterance: str, words: str, *, sequence: int = 0) -> Message:
         """Send words as one utterance; return the router's response. The captions follow later."""
-        audio = encoded(speech(words.split(), SAMPLE_RATE), SAMPLE_RATE, self.encoding)
+        audio = encode_audio(speech(words.split(), SAMPLE_RATE), SAMPLE_RATE, self.encoding)
         return self.send_audio(utterance, audio, sequence=sequence)
 
     def send_audio(self, utterance: str, audio: bytes, *, sequence: int = 0) -> Message:

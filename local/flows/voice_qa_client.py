@@ -11,7 +11,7 @@ from typing import Any
 
 from handlers.common.aws.dynamodb_values import serialize_item
 from handlers.voice_qa.table_records import lecture_key
-from local.emulation.speech.audio_files import encoded
+from local.emulation.speech.audio_files import encode_audio
 from local.emulation.speech.tone_words import speech
 from local.flows import Deployment, eventually, invoke
 from local.flows.guest_client import Guest
@@ -103,14 +103,14 @@ class Listener(Dialogue):
 
     def upload_lecture(self, words: str, encoding: str = "ogg-opus", content_type: str = "audio/ogg") -> str:
         """Upload a spoken lecture; return its id."""
-        audio = encoded(speech(words.split(), SAMPLE_RATE), SAMPLE_RATE, encoding)
+        audio = encode_audio(speech(words.split(), SAMPLE_RATE), SAMPLE_RATE, encoding)
         ready = self.ask("upload", kind="lecture", contentType=content_type)
         post(ready, audio)
         return str(ready["lectureId"])
 
     def upload_question(self, words: str) -> str:
         """Upload a spoken question; return its S3 key."""
-        audio = encoded(speech(words.split(), SAMPLE_RATE), SAMPLE_RATE, "ogg-opus")
+        audio = encode_audio(speech(words.split(), SAMPLE_RATE), SAMPLE_RATE, "ogg-opus")
         ready = self.ask("upload", kind="query", contentType="audio/ogg")
         post(ready, audio)
         return str(ready["key"])

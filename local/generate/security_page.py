@@ -10,7 +10,7 @@ from typing import Any
 from components.blocks.naming.context import Subsystem
 from components.blocks.naming.scope import CHECKED_BY_TAG
 from guardrails.model.subsystem_names import parse_subsystem
-from local.emulation.iam.policy_evaluator import listed
+from local.emulation.iam.policy_evaluator import as_list
 from local.generate import documented_graph
 from local.generate.diagram_edges import statements
 from local.generate.documented_graph import STACK
@@ -115,7 +115,7 @@ def roles(graph: Graph) -> Iterator[str]:
 def _trusted(trust: Statement) -> str:
     """Return the principals of a trust policy, with its conditions."""
     [(kind, names)] = trust["Principal"].items()
-    principals = " or ".join(named(name) if kind == "AWS" else f"`{name}`" for name in listed(names))
+    principals = " or ".join(named(name) if kind == "AWS" else f"`{name}`" for name in as_list(names))
     condition = conditions(trust)
     return f"{principals}, if {condition}" if condition else principals
 
@@ -126,7 +126,7 @@ def _grants(granted: list[Statement]) -> Iterator[str]:
         return
     yield from _head("actions", "resources", "conditions")
     for statement in granted:
-        resources = "<br>".join(named(resource) for resource in listed(statement["Resource"]))
+        resources = "<br>".join(named(resource) for resource in as_list(statement["Resource"]))
         yield f"| {_codes(statement['Action'])} | {resources} | {conditions(statement)} |"
 
 
@@ -148,7 +148,7 @@ def admitted(graph: Graph) -> Iterator[str]:
             for statement in json.loads(inputs["policy"])["Statement"]:
                 if statement["Effect"] == "Allow":
                     principal, actions = _codes(statement["Principal"]["Service"]), _codes(statement["Action"])
-                    target = named(listed(statement["Resource"])[0])
+                    target = named(as_list(statement["Resource"])[0])
                     rows.add(f"| {target} | {principal} | {actions} | {conditions(statement)} |")
         elif resource.kind == "Permission":
             api = re.sub(r"^arn:aws:execute-api:[^:]*:[^:]*:([^/]*)-api/.*", r"`\1`", inputs["sourceArn"])
@@ -170,14 +170,14 @@ def named(arn: str) -> str:
 def conditions(statement: Statement) -> str:
     """Return the conditions of a statement as text."""
     return "; ".join(
-        f"{operator} `{key}` {' or '.join(f'`{_short(str(text))}`' for text in listed(value))}"
+        f"{operator} `{key}` {' or '.join(f'`{_short(str(text))}`' for text in as_list(value))}"
         for operator, keys in sorted((statement.get("Condition") or {}).items())
         for key, value in sorted(keys.items())
     )
 
 
 def _codes(names: str | list[str]) -> str:
-    return ", ".join(f"`{name}`" for name in listed(names))
+    return ", ".join(f"`{name}`" for name in as_list(names))
 
 
 def _short(text: str) -> str:

@@ -1,7 +1,7 @@
-"""The AWS emulator as a process: started, found again, stopped. What it does with a request is the launcher's business.
+"""The AWS emulator as a process: start it, find a running one, and stop it. `local/emulation/` changes its behaviour.
 
-It keeps nothing that must survive, so it is killed rather than asked to stop. A file lock that the launcher holds for
-as long as it lives says whether it runs: a process id alone may have become somebody else's.
+The emulator has no data that must survive, so it is killed, not shut down. The launcher holds a file lock while it
+lives. The lock shows whether the emulator runs, because the system may give a dead process's id to another process.
 """
 
 import contextlib
@@ -30,22 +30,24 @@ FOLDER = ROOT / ".local"
 PYTHON = ROOT / ".venv-emulator" / "bin" / "python"
 LAUNCHER = ROOT / "local" / "emulation" / "launcher.py"
 PORT = 4566
-"""Where `make up` serves, if nothing else does: the address that Pulumi.local.yaml names for the CLI."""
+"""Port that `make up` tries first. Pulumi.local.yaml names this address for the Pulumi CLI."""
 PORTS = range(20_000, 32_000)
-"""For all others: below those that systems give to the near ends of connections, one of which could be had meanwhile."""
+"""Ports of all other emulators. They are below the range from which systems choose the local ports of connections, so
+no connection can take the chosen port before the emulator listens on it."""
 PORTS_TRIED = 20
-KEY = "test"
-"""Access key and secret of the emulator's owner, the only ones that it takes without knowing them."""
+ROOT_ACCESS_KEY = "test"
+"""Access key and secret of the account's root user, the only credentials that the emulator accepts without
+registration."""
 START_SECONDS = 30
 STOP_SECONDS = 10
 JOB_LOGS = ("batch.log", "glue.log")
-"""Written by jobs, and kept for as long as the emulator's own."""
-KEEP = b"keep\n"
-"""What tells the launcher to stay when its parent is gone."""
+"""Logs that jobs write. They are kept as long as the emulator's own log."""
+KEEP_RUNNING = b"keep\n"
+"""Line on standard input that tells the launcher to continue when its parent process ends."""
 
 
 class EmulatorError(CannotRun):
-    """The emulator did not come up, or did not go."""
+    """The emulator did not start or did not stop."""
 
 
 @dataclass(frozen=True)
@@ -58,18 +60,18 @@ class Emulator:
 
     @property
     def endpoint(self) -> str:
-        """Where all of its services answer."""
+        """URL of all services of the emulator."""
         return f"http://{LOOPBACK}:{self.port}"
 
     @property
     def services(self) -> dict[str, str]:
-        """Where the services are that the emulator lacks, by the variables that lead handlers to them."""
-        found: dict[str, str] = json.loads((_home(self.folder) / "services.json").read_text(encoding="utf-8"))
-        return found
+        """URLs of the services that the emulator lacks, by the environment variables from which handlers read them."""
+        services: dict[str, str] = json.loads((_home_folder(self.folder) / "services.json").read_text(encoding="utf-8"))
+        return services
 
 
-class Started:
-    """An emulator of this process: it ends with the block, or with this process however that ends, unless kept."""
+class StartedEmulator:
+    """An emulator that this process started. It ends with the block or with this process, unless `keep` is called."""
 
     def __init__(self, emulator: Emulator, process: "subprocess.Popen[bytes]") -> None:
         self.emulator = emulator
@@ -77,11 +79,11 @@ class Started:
         self._kept = False
 
     def keep(self) -> None:
-        """Lets it outlive this process."""
+        """Let the emulator outlive this process."""
         if self._process.stdin is not None:
-            self._process.stdin.write(KEEP)
+            self._process.stdin.write(KEEP_RUNNING)
             self._process.stdin.close()
-        self._process.returncode = 0  # not waited for, and nobody warned of it
+        self._process.returncode = 0  # avoids Popen's warning about a process that is still running
         self._kept = True
 
     def __enter__(self) -> Self:
@@ -93,28 +95,30 @@ class Started:
         if not self._kept:
             _kill(self._process.pid)
             self._process.communicate()
-            _clear(self.emulator.folder)
+            _remove_files(self.emulator.folder)
 
 
-def start(folder: Path = FOLDER, port: int | None = None) -> Started:
-    """Starts an emulator whose files are all below `folder`; on the given port if that is free."""
+def start(folder: Path = FOLDER, port: int | None = None) -> StartedEmulator:
+    """Start an emulator with all its files below `folder`, on the given port if that port is free."""
     if not PYTHON.exists():
-        raise EmulatorError("the emulator's environment is missing: run `make up`, which creates it")
-    if found := running(folder):
-        raise EmulatorError(f"an emulator already runs here on port {found.port}: `make down` stops it")
-    _clear(folder)
+        raise EmulatorError("the emulator's virtual environment is missing: run `make up`, which creates it")
+    if emulator := find_running(folder):
+        raise EmulatorError(
+            f"an emulator already runs in this folder on port {emulator.port}: stop it with `make down`"
+        )
+    _remove_files(folder)
     for name in JOB_LOGS:
         (folder / name).unlink(missing_ok=True)
-    home = _home(folder)
+    home = _home_folder(folder)
     for name in ("tmp", "state", "s3", "cwd"):
         (home / name).mkdir(parents=True)
-    with _claimed(port) as chosen:
-        return _launched(folder, chosen)
+    with _reserve_port(port) as chosen:
+        return _launch(folder, chosen)
 
 
-def _launched(folder: Path, port: int) -> Started:
-    home = _home(folder)
-    with _log(folder).open("wb") as log:
+def _launch(folder: Path, port: int) -> StartedEmulator:
+    home = _home_folder(folder)
+    with _log_path(folder).open("wb") as log:
         process = subprocess.Popen(
             [str(PYTHON), "-P", "-u", str(LAUNCHER), str(folder)],
             cwd=home / "cwd",
@@ -124,38 +128,40 @@ def _launched(folder: Path, port: int) -> Started:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    started = Started(Emulator(process.pid, port, folder), process)
+    started = StartedEmulator(Emulator(process.pid, port, folder), process)
     try:
         _await_health(started.emulator, process)
-        _write(folder, started.emulator)
+        _write_record(folder, started.emulator)
     except BaseException:
         started.__exit__(None, None, None)
         raise
     return started
 
 
-def running(folder: Path = FOLDER) -> Emulator | None:
-    """The emulator that runs in this folder, if one does."""
-    if not _locked(folder):
+def find_running(folder: Path = FOLDER) -> Emulator | None:
+    """Return the emulator that runs in this folder, or None."""
+    if not _is_locked(folder):
         return None
     try:
-        known = json.loads(_record(folder).read_text(encoding="utf-8"))
+        record = json.loads(_record_path(folder).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return Emulator(int(known["pid"]), int(known["port"]), folder)
+    return Emulator(int(record["pid"]), int(record["port"]), folder)
 
 
 def stop(folder: Path = FOLDER) -> bool:
-    """Stops the emulator of this folder and removes its files; false where none ran."""
-    found = running(folder)
-    if found is not None:
-        _kill(found.pid)
-    _clear(folder)
-    return found is not None
+    """Stop the emulator of this folder and remove its files. Return False if no emulator was running."""
+    emulator = find_running(folder)
+    if emulator is not None:
+        _kill(emulator.pid)
+    _remove_files(folder)
+    return emulator is not None
 
 
 def _environment(home: Path, port: int) -> dict[str, str]:
-    """All that the emulator, and every handler in it, sees: nothing of the user's AWS configuration or proxies."""
+    """Return all variables of the emulator and of every handler in it, without the user's AWS configuration and
+    proxies.
+    """
     return {
         **{key: os.environ[key] for key in ("LANG", "LC_ALL", "TZ") if key in os.environ},
         "PATH": f"{PYTHON.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
@@ -172,35 +178,35 @@ def _environment(home: Path, port: int) -> dict[str, str]:
         "AUTH": "true",
         "LOG_LEVEL": "INFO",
         "LAMBDA_EXECUTOR": "local",
-        # A workflow's waits and its pauses before another try take a fiftieth of their time; timeouts stay as they are.
+        # Wait states and retry intervals of workflows take 2 % of their time; timeouts are unchanged.
         "SFN_WAIT_SCALE": "0.02",
-        # Listeners that nothing here uses; the first would serve on every address.
+        # This project does not use these listeners, and the first one would listen on every address.
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
-        # No socket is there, so containers of the user's are never touched.
+        # This socket does not exist, so the user's containers are never touched.
         "DOCKER_HOST": f"unix://{home / 'no-docker'}",
     }
 
 
 def _await_health(emulator: Emulator, process: "subprocess.Popen[bytes]") -> None:
-    def answers() -> bool:
+    def is_healthy() -> bool:
         if process.poll() is not None:
-            raise EmulatorError(f"the emulator stopped at once:\n{_last_lines(emulator.folder)}")
+            raise EmulatorError(f"the emulator stopped while it was starting:\n{_last_lines(emulator.folder)}")
         try:
             with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
                 f"{emulator.endpoint}/_ministack/health", timeout=1
-            ) as answer:
-                return bool(answer.status == 200)
+            ) as response:
+                return bool(response.status == 200)
         except (urllib.error.URLError, OSError):
             return False
 
-    if not _eventually(answers, START_SECONDS):
-        raise EmulatorError(f"no answer from the emulator in {START_SECONDS} s:\n{_last_lines(emulator.folder)}")
+    if not _wait_until(is_healthy, START_SECONDS):
+        raise EmulatorError(f"the emulator did not answer within {START_SECONDS} s:\n{_last_lines(emulator.folder)}")
 
 
-def _eventually(holds: Callable[[], bool], seconds: float) -> bool:
+def _wait_until(condition: Callable[[], bool], seconds: float) -> bool:
     deadline = time.monotonic() + seconds
-    while not holds():
+    while not condition():
         if time.monotonic() > deadline:
             return False
         time.sleep(0.02)
@@ -208,28 +214,28 @@ def _eventually(holds: Callable[[], bool], seconds: float) -> bool:
 
 
 def _kill(pid: int) -> None:
-    """The launcher leads a group of its own, so that its Lambda workers go with it."""
+    """Kill the launcher and its Lambda worker processes, which are in the launcher's process group."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)
 
 
 @contextmanager
-def _claimed(wanted: int | None) -> Iterator[int]:
-    """A free port that no other start takes meanwhile: who has the datagram port of a number may take the other one."""
-    others = random.SystemRandom().sample(PORTS, PORTS_TRIED)
-    for port in others if wanted is None else (wanted, *others):
-        with socket.socket(type=socket.SOCK_DGRAM) as claim:
+def _reserve_port(preferred: int | None) -> Iterator[int]:
+    """Yield a free TCP port. Binding the UDP port of the same number reserves it against other starts of an emulator."""
+    candidates = random.SystemRandom().sample(PORTS, PORTS_TRIED)
+    for port in candidates if preferred is None else (preferred, *candidates):
+        with socket.socket(type=socket.SOCK_DGRAM) as reservation:
             try:
-                claim.bind((LOOPBACK, port))
+                reservation.bind((LOOPBACK, port))
             except OSError:
                 continue
-            if _free(port):
+            if _is_free(port):
                 yield port
                 return
-    raise EmulatorError("no port is free on this machine")
+    raise EmulatorError(f"no free port was found in {PORTS_TRIED} attempts from {PORTS.start} to {PORTS.stop - 1}")
 
 
-def _free(port: int) -> bool:
+def _is_free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -239,7 +245,7 @@ def _free(port: int) -> bool:
         return True
 
 
-def _locked(folder: Path) -> bool:
+def _is_locked(folder: Path) -> bool:
     try:
         with (folder / "emulator.lock").open("rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -250,34 +256,37 @@ def _locked(folder: Path) -> bool:
     return False
 
 
-def _write(folder: Path, emulator: Emulator) -> None:
-    record = _record(folder)
+def _write_record(folder: Path, emulator: Emulator) -> None:
+    record = _record_path(folder)
     partial = record.with_suffix(".partial")
     partial.write_text(json.dumps({"pid": emulator.pid, "port": emulator.port}), encoding="utf-8")
     partial.replace(record)
 
 
-def _clear(folder: Path) -> None:
-    """Removes what an emulator had, never one that is there; its log stays, for whoever wonders why it ended."""
-    if not _eventually(lambda: not _locked(folder), STOP_SECONDS):
-        raise EmulatorError(f"an emulator that has this folder does not end; its log is {_log(folder)}")
-    shutil.rmtree(_home(folder), ignore_errors=True)
-    for path in (_record(folder), folder / "emulator.lock"):
+def _remove_files(folder: Path) -> None:
+    """Remove the files of an emulator that has ended. Its log stays, because it may say why the emulator ended.
+
+    Raise EmulatorError if an emulator still runs in the folder.
+    """
+    if not _wait_until(lambda: not _is_locked(folder), STOP_SECONDS):
+        raise EmulatorError(f"the emulator in this folder does not stop; its log is {_log_path(folder)}")
+    shutil.rmtree(_home_folder(folder), ignore_errors=True)
+    for path in (_record_path(folder), folder / "emulator.lock"):
         path.unlink(missing_ok=True)
 
 
 def _last_lines(folder: Path) -> str:
-    lines = _log(folder).read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = _log_path(folder).read_text(encoding="utf-8", errors="replace").splitlines()
     return "\n".join(lines[-20:])
 
 
-def _home(folder: Path) -> Path:
+def _home_folder(folder: Path) -> Path:
     return folder / "emulator"
 
 
-def _record(folder: Path) -> Path:
+def _record_path(folder: Path) -> Path:
     return folder / "emulator.json"
 
 
-def _log(folder: Path) -> Path:
+def _log_path(folder: Path) -> Path:
     return folder / "emulator.log"

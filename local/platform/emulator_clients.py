@@ -1,4 +1,4 @@
-"""boto3 clients of the emulator. Nothing of the user's AWS configuration, credentials or proxies reaches them."""
+"""boto3 clients of the emulator. The user's AWS configuration, credentials and proxies do not affect them."""
 
 import os
 import threading
@@ -10,11 +10,11 @@ import botocore.session
 from botocore.config import Config
 from botocore.loaders import Loader
 
-from local.platform.emulator import KEY
+from local.platform.emulator import ROOT_ACCESS_KEY
 from local.preview.preview_provider import REGION
 
 Clients = Callable[[str], Any]
-"""A client by service."""
+"""Function that returns the client of a service by its boto3 name."""
 
 CONFIG = Config(
     proxies={},
@@ -25,16 +25,20 @@ CONFIG = Config(
     max_pool_connections=32,
 )
 _LOADER = Loader()
-"""Of service models, for all sessions: each guest has one of his own, and would read them again."""
+"""Loader of botocore's service models. All sessions share it, because reading the models again for each guest is slow.
+"""
 
 
 class EmulatorClients:
-    """One client a service, made when first asked for. Making one is not thread-safe, using it is.
+    """Clients of the emulator, one per service, created on first use.
 
-    They are the owner's, unless other credentials are given: key, secret and session token.
+    The lock is needed because creating a client is not thread-safe; using it is. The clients have the credentials of
+    the account's root user, unless other credentials (key, secret, session token) are given.
     """
 
-    def __init__(self, endpoint: str, credentials: tuple[str, str, str | None] = (KEY, KEY, None)) -> None:
+    def __init__(
+        self, endpoint: str, credentials: tuple[str, str, str | None] = (ROOT_ACCESS_KEY, ROOT_ACCESS_KEY, None)
+    ) -> None:
         core = botocore.session.Session()
         core.register_component("data_loader", _LOADER)
         for variable in ("config_file", "credentials_file"):
@@ -42,7 +46,7 @@ class EmulatorClients:
         core.set_config_variable("profile", None)
         core.set_config_variable("ignore_configured_endpoint_urls", value=True)
         core.set_credentials(*credentials)
-        # boto3's types know services only by literal names.
+        # boto3's types accept only literal service names.
         self._session: Any = boto3.Session(botocore_session=core, region_name=REGION)
         self._endpoint = endpoint
         self._clients: dict[str, Any] = {}

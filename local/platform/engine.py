@@ -1,8 +1,8 @@
-"""Makes the program's resources on the emulator, and changes only what changed.
+"""Creates, changes and deletes the program's resources on the emulator.
 
-The SDK asks for each resource once all that it comes from is made, in threads, so order and concurrency are its. For
-each this decides what is needed, makes the calls of the type's driver, and writes down what is known before the next
-step, so that a run may end at any point.
+The Pulumi SDK determines order and concurrency: it registers a resource, in a thread, when everything that the resource
+depends on exists. For each resource, the engine decides what is needed and makes the calls of the type's driver. It
+saves the known state before the next step, so a run may end at any point.
 """
 
 import threading
@@ -15,13 +15,13 @@ from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.platform.drivers import DRIVERS, RECORDED_ONLY, Driver, RecordedOnly
-from local.platform.drivers.fit import Misfit, breaches, input_shape, parameters
-from local.platform.drivers.model import Call, Known, Made, Settled, Source
-from local.platform.drivers.untagging import adds_tags, tags_of, untagging
+from local.platform.drivers.model import AwaitedState, ComputedValue, DriverCall, ResourceValues, Source
+from local.platform.drivers.service_shapes import ShapeMismatch, build_parameters, find_violations, input_shape
+from local.platform.drivers.untagging import adds_tags, make_untag_call, tags_property
 from local.platform.emulator_clients import Clients
 from local.platform.progress import Progress
-from local.platform.resource_changes import Action, Change, change
-from local.platform.state import Deletion, Entry, State, Status
+from local.platform.resource_changes import ResourceAction, ResourceChange, plan_change
+from local.platform.state import DeletionCall, PlatformState, ResourceEntry, ResourceStatus
 from local.preview.preview_provider import REGION
 from local.preview.property_values import UNKNOWN, Props, Unknown, revealed
 from local.preview.resource_graph import Graph, Resource
@@ -29,14 +29,14 @@ from local.preview.resource_graph import Graph, Resource
 SETTLE_SECONDS = 30
 POLL_SECONDS = 0.05
 GONE = ("NotFound", "NoSuch", "NonExistent", "DoesNotExist")
-"""How services say that something is not there (any more)."""
+"""Parts of the error codes with which services say that something does not exist."""
 
 Drivers = Mapping[str, Driver | RecordedOnly]
 ALL_DRIVERS: Drivers = {**DRIVERS, **RECORDED_ONLY}
 
 
 class ResourceFailed(Exception):
-    """A resource could not be made, changed or deleted."""
+    """A resource could not be created, changed or deleted."""
 
     def __init__(self, urn: str, message: str) -> None:
         super().__init__(f"{urn}: {message}")
@@ -47,7 +47,9 @@ class ResourceFailed(Exception):
 class Engine:
     """The provider that `up` runs the program against."""
 
-    def __init__(self, clients: Clients, state: State, progress: Progress, drivers: Drivers = ALL_DRIVERS) -> None:
+    def __init__(
+        self, clients: Clients, state: PlatformState, progress: Progress, drivers: Drivers = ALL_DRIVERS
+    ) -> None:
         self._clients = clients
         self._state = state
         self._progress = progress
@@ -57,55 +59,62 @@ class Engine:
         self.failures: list[ResourceFailed] = []
 
     def stop(self) -> None:
-        """Begins nothing more; what is under way is finished, so that the state knows it."""
+        """Start no further resource. Steps in progress are finished, so that the state file contains their results."""
         self._stopped.set()
 
     def call(self, token: str, arguments: Props) -> Props:
-        """Answers the program's questions from the emulator itself."""
+        """Return the result of one of the program's provider functions, from the emulator."""
         match token:
             case "aws:index/getCallerIdentity:getCallerIdentity":
-                who = self._clients("sts").get_caller_identity()
-                return {"accountId": who["Account"], "arn": who["Arn"], "id": who["Account"], "userId": who["UserId"]}
+                caller = self._clients("sts").get_caller_identity()
+                return {
+                    "accountId": caller["Account"],
+                    "arn": caller["Arn"],
+                    "id": caller["Account"],
+                    "userId": caller["UserId"],
+                }
             case "aws:index/getRegion:getRegion":
                 return {"id": REGION, "region": REGION, "name": REGION, "description": REGION}
-        raise NotImplementedError(f"the local platform has no answer to {token}({', '.join(arguments)})")
+        raise NotImplementedError(f"the local platform does not implement the function {token}({', '.join(arguments)})")
 
     def make(self, resource: Resource) -> tuple[str, Props]:
-        """Makes or changes a resource, or leaves it as it is."""
+        """Create or change a resource, or leave it as it is. Return its id and outputs."""
         if self._stopped.is_set():
-            raise InterruptedError(f"not begun: {resource.urn}")
+            raise InterruptedError(f"not started, because the run was interrupted: {resource.urn}")
         driver = self._drivers.get(resource.type)
         if driver is None:
             raise self._failure(resource.urn, f"no driver for {resource.type}: add one in local/platform/drivers/")
-        if lost := sorted(_lost(resource)):
+        if missing := sorted(_lost_inputs(resource)):
             raise self._failure(
                 resource.urn,
-                f"{', '.join(lost)} came to nothing: the driver of what it is taken from does not give that output",
+                f"{', '.join(missing)} has no value: the driver of the resource that it refers to does not return this output",
             )
-        if isinstance(driver, Driver) and (forgotten := driver.forgotten(resource.inputs)):
-            raise self._failure(resource.urn, f"{', '.join(forgotten)} has no place in the driver of {resource.type}")
+        if isinstance(driver, Driver) and (unhandled := driver.unhandled_inputs(resource.inputs)):
+            raise self._failure(resource.urn, f"the driver of {resource.type} does not use {', '.join(unhandled)}")
         hashes = self._state.hashes(resource.inputs)
         entry = self._state.get(resource.urn)
-        needed = change(driver, resource, entry, hashes)
-        if entry is not None and needed.action is Action.SAME:
-            self._progress.ended(resource.urn, Action.SAME, 0)
+        needed = plan_change(driver, resource, entry, hashes)
+        if entry is not None and needed.action is ResourceAction.SAME:
+            self._progress.on_finish(resource.urn, ResourceAction.SAME, 0)
             return entry.id, entry.outputs
         with self._step(resource.urn, needed.action):
-            if entry is not None and needed.action is Action.REPLACE:
+            if entry is not None and needed.action is ResourceAction.REPLACE:
                 with self._replacing:
-                    self._delete_with_what_it_made(resource.urn)
+                    self._delete_with_dependants(resource.urn)
                 entry = None
             return self._made(driver, resource, entry, hashes, needed)
 
     def delete_gone(self, graph: Graph) -> None:
-        """Deletes what the program no longer has."""
-        self.delete({urn for urn in self._state.entries() if urn not in {one.urn for one in graph}})
+        """Delete the resources that are no longer part of the program."""
+        self.delete({urn for urn in self._state.entries() if urn not in {resource.urn for resource in graph}})
 
     def delete(self, urns: set[str]) -> None:
-        """Deletes resources, each before what it was made after; what fails is kept and the others go on."""
+        """Delete resources, dependants first. A resource that cannot be deleted is kept in the state, and the others
+        follow.
+        """
         for urn in self._state.deletion_order(urns):
             try:
-                with self._step(urn, Action.DELETE):
+                with self._step(urn, ResourceAction.DELETE):
                     self._delete(urn)
             except ResourceFailed:
                 continue
@@ -114,112 +123,116 @@ class Engine:
         self,
         driver: Driver | RecordedOnly,
         resource: Resource,
-        entry: Entry | None,
+        entry: ResourceEntry | None,
         hashes: dict[str, str],
-        needed: Change,
+        needed: ResourceChange,
     ) -> tuple[str, Props]:
-        known = Known(resource.inputs, entry.id if entry else "", dict(entry.outputs) if entry else {})
+        values = ResourceValues(resource.inputs, entry.id if entry else "", dict(entry.outputs) if entry else {})
         if isinstance(driver, RecordedOnly):
-            known.id = f"recorded-{resource.name}"
-            known.outputs = {
+            values.id = f"recorded-{resource.name}"
+            values.outputs = {
                 name: value
                 for name, source in driver.outputs.items()
-                if (value := _value(source, known)) is not UNKNOWN
+                if (value := _value(source, values)) is not UNKNOWN
             }
-            self._state.put(resource.urn, self._entry(resource, hashes, known, Status.MADE))
-            return known.id, known.outputs
+            self._state.put(resource.urn, self._entry(resource, hashes, values, ResourceStatus.MADE))
+            return values.id, values.outputs
         if entry is None:
-            self._state.put(resource.urn, self._entry(resource, hashes, known, Status.MAKING))
+            self._state.put(resource.urn, self._entry(resource, hashes, values, ResourceStatus.MAKING))
         calls = needed.calls if entry else driver.create
         made = 0
         try:
             for call in calls:
                 if entry is not None and adds_tags(call):
-                    self._untag(driver, call, known, entry)
-                if call.wanted(known):
-                    self._call(driver, call, known)
+                    self._untag(driver, call, values, entry)
+                if call.is_needed(values):
+                    self._call(driver, call, values)
                     made += 1
-                    self._learn(driver, known)
-            self._apply(driver, known, needed)
+                    self._learn(driver, values)
+            self._apply(driver, values, needed)
         except Exception:
             if entry is None and made:
-                self._state.put(resource.urn, self._entry(resource, hashes, known, Status.BROKEN, driver))
+                self._state.put(resource.urn, self._entry(resource, hashes, values, ResourceStatus.BROKEN, driver))
             elif entry is None:
                 self._state.drop(resource.urn)
             raise
-        self._learn(driver, known)
-        self._state.put(resource.urn, self._entry(resource, hashes, known, Status.MADE, driver))
-        return known.id, known.outputs
+        self._learn(driver, values)
+        self._state.put(resource.urn, self._entry(resource, hashes, values, ResourceStatus.MADE, driver))
+        return values.id, values.outputs
 
-    def _call(self, driver: Driver, call: Call, known: Known) -> None:
+    def _call(self, driver: Driver, call: DriverCall, values: ResourceValues) -> None:
         client = self._clients(driver.service)
-        given = parameters(driver, call, known)
-        for breach in breaches(given, input_shape(driver, call), call.operation):
-            # The emulator may well take what AWS would refuse.
-            raise Misfit(f"{breach.path} {breach.rule}")
-        known.endpoint = getattr(getattr(client, "meta", None), "endpoint_url", "")
-        known.answers[call.operation] = _ask(client, call.operation, given)
+        given = build_parameters(driver, call, values)
+        for violation in find_violations(given, input_shape(driver, call), call.operation):
+            # The emulator may accept a request that AWS would refuse.
+            raise ShapeMismatch(f"{violation.path} {violation.rule}")
+        values.endpoint = getattr(getattr(client, "meta", None), "endpoint_url", "")
+        values.responses[call.operation] = _call_service(client, call.operation, given)
         if call.until is not None:
-            self._settle(driver, call.until, known)
+            self._settle(driver, call.until, values)
 
-    def _apply(self, driver: Driver, known: Known, needed: Change) -> None:
-        applying = driver.applying
-        if applying is None or known[applying.what] is None:
+    def _apply(self, driver: Driver, values: ResourceValues, needed: ResourceChange) -> None:
+        importer = driver.property_import
+        if importer is None or values[importer.property] is None:
             return
-        if needed.action is not Action.UPDATE or applying.what in needed.changed:
-            applying.by(self._clients(driver.service), known.id, revealed(known[applying.what]))
+        if needed.action is not ResourceAction.UPDATE or importer.property in needed.changed:
+            importer.apply(self._clients(driver.service), values.id, revealed(values[importer.property]))
 
-    def _untag(self, driver: Driver, call: Call, known: Known, entry: Entry) -> None:
-        name = tags_of(call)
-        removing = untagging(driver, call, entry.keys.get(name, ()), list(known[name] or ()))
+    def _untag(self, driver: Driver, call: DriverCall, values: ResourceValues, entry: ResourceEntry) -> None:
+        name = tags_property(call)
+        removing = make_untag_call(driver, call, entry.keys.get(name, ()), list(values[name] or ()))
         if removing is not None:
-            self._call(driver, removing, known)
+            self._call(driver, removing, values)
 
-    def _settle(self, driver: Driver, until: Settled, known: Known) -> None:
+    def _settle(self, driver: Driver, until: AwaitedState, values: ResourceValues) -> None:
         client = self._clients(driver.service)
-        given = parameters(driver, Call(until.operation, until.params), known)
+        given = build_parameters(driver, DriverCall(until.operation, until.params), values)
         deadline = time.monotonic() + SETTLE_SECONDS
-        while (found := _at(_ask(client, until.operation, given), until.path)) != until.wanted:
+        while (value := _value_at(_call_service(client, until.operation, given), until.path)) != until.expected:
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{until.path} is still {found} after {SETTLE_SECONDS} s, not {until.wanted}")
+                raise TimeoutError(f"{until.path} is still {value} after {SETTLE_SECONDS} s, not {until.expected}")
             time.sleep(POLL_SECONDS)
 
     @staticmethod
-    def _learn(driver: Driver, known: Known) -> None:
-        """Takes id and outputs from what was answered so far; what no answer says anew stays as it was."""
+    def _learn(driver: Driver, values: ResourceValues) -> None:
+        """Take the id and the outputs from the responses so far. Values that no response contains stay as they were."""
         for name, source in driver.outputs.items():
-            if (value := _value(source, known)) is not UNKNOWN:
-                known.outputs[name] = value
-        if not known.id and (found := _value(driver.id, known)) is not UNKNOWN:
-            known.id = str(found)
+            if (value := _value(source, values)) is not UNKNOWN:
+                values.outputs[name] = value
+        if not values.id and (value := _value(driver.id, values)) is not UNKNOWN:
+            values.id = str(value)
 
     @staticmethod
     def _entry(
-        resource: Resource, hashes: dict[str, str], known: Known, status: Status, driver: Driver | None = None
-    ) -> Entry:
-        return Entry(
+        resource: Resource,
+        hashes: dict[str, str],
+        values: ResourceValues,
+        status: ResourceStatus,
+        driver: Driver | None = None,
+    ) -> ResourceEntry:
+        return ResourceEntry(
             type=resource.type,
             status=status,
             inputs=hashes,
             keys={name: sorted(value) for name, value in resource.inputs.items() if isinstance(value, Mapping)},
-            id=known.id,
-            outputs=known.outputs,
+            id=values.id,
+            outputs=values.outputs,
             depends_on=tuple(sorted(resource.depends_on)),
             made_of=tuple(sorted(resource.made_of)),
             deletion=tuple(
-                Deletion(driver.service, call.operation, parameters(driver, call, known))
+                DeletionCall(driver.service, call.operation, build_parameters(driver, call, values))
                 for call in driver.delete
-                if known.id
+                if values.id
             )
             if driver
             else (),
-            emptied=bool(driver and driver.emptying and resource.inputs.get(driver.emptying.when)),
+            emptied=bool(driver and driver.content_deletion and resource.inputs.get(driver.content_deletion.when)),
         )
 
-    def _delete_with_what_it_made(self, urn: str) -> None:
-        urns = {urn, *self._state.made_of(urn)}
-        for one in self._state.deletion_order(urns):
-            self._delete(one)
+    def _delete_with_dependants(self, urn: str) -> None:
+        urns = {urn, *self._state.find_dependants(urn)}
+        for dependant in self._state.deletion_order(urns):
+            self._delete(dependant)
 
     def _delete(self, urn: str) -> None:
         entry = self._state.get(urn)
@@ -229,53 +242,57 @@ class Engine:
             client = self._clients(deletion.service)
             driver = self._drivers.get(entry.type)
             try:
-                if index == 0 and entry.emptied and isinstance(driver, Driver) and driver.emptying is not None:
-                    driver.emptying.by(client, deletion.params)
-                _ask(client, deletion.operation, deletion.params)
+                if index == 0 and entry.emptied and isinstance(driver, Driver) and driver.content_deletion is not None:
+                    driver.content_deletion.delete(client, deletion.params)
+                _call_service(client, deletion.operation, deletion.params)
             except ClientError as error:
                 if not _is_gone(error):
                     raise
         self._state.drop(urn)
 
     @contextmanager
-    def _step(self, urn: str, action: Action) -> Iterator[None]:
-        """Tells the progress, and turns whatever goes wrong into one error that names the resource."""
-        self._progress.began(urn, action)
+    def _step(self, urn: str, action: ResourceAction) -> Iterator[None]:
+        """Report the step's progress, and turn every expected exception into one error that names the resource."""
+        self._progress.on_start(urn, action)
         start = time.monotonic()
         try:
             yield
         except ClientError as error:
-            what = error.response.get("Error", {})
-            raise self._failure(urn, f"{error.operation_name}: {what.get('Code')}: {what.get('Message')}") from error
-        except (BotoCoreError, Misfit, TimeoutError, OSError) as error:
+            details = error.response.get("Error", {})
+            raise self._failure(
+                urn, f"{error.operation_name}: {details.get('Code')}: {details.get('Message')}"
+            ) from error
+        except (BotoCoreError, ShapeMismatch, TimeoutError, OSError) as error:
             raise self._failure(urn, str(error)) from error
-        self._progress.ended(urn, action, time.monotonic() - start)
+        self._progress.on_finish(urn, action, time.monotonic() - start)
 
     def _failure(self, urn: str, message: str) -> ResourceFailed:
         failure = ResourceFailed(urn, message)
         self.failures.append(failure)
-        self._progress.failed(urn, message)
+        self._progress.on_failure(urn, message)
         return failure
 
 
-def _ask(client: Any, operation: str, given: Props) -> Props:
+def _call_service(client: Any, operation: str, given: Props) -> Props:
     answer: Props = getattr(client, xform_name(operation))(**revealed(given))
     return answer
 
 
-def _value(source: Source, known: Known) -> Any | Unknown:
-    value = source.by(known) if isinstance(source, Made) else known[source]
+def _value(source: Source, values: ResourceValues) -> Any | Unknown:
+    value = source.compute(values) if isinstance(source, ComputedValue) else values[source]
     return UNKNOWN if value is None else value
 
 
-def _at(answer: Any, path: str) -> Any:
+def _value_at(answer: Any, path: str) -> Any:
     for part in path.split("."):
         answer = answer.get(part) if isinstance(answer, Mapping) else None
     return answer
 
 
-def _lost(resource: Resource) -> Iterator[str]:
-    """Lists in which something taken from another resource came to nothing. A single value, the SDK leaves out."""
+def _lost_inputs(resource: Resource) -> Iterator[str]:
+    """Yield the list inputs in which a value from another resource is missing. The SDK itself omits a missing single
+    value.
+    """
     for name, dependencies in resource.request.propertyDependencies.items():
         value = resource.inputs.get(name)
         if dependencies.urns and isinstance(value, list) and None in value:
@@ -284,4 +301,4 @@ def _lost(resource: Resource) -> Iterator[str]:
 
 def _is_gone(error: ClientError) -> bool:
     code = str(error.response.get("Error", {}).get("Code", ""))
-    return any(sign in code for sign in GONE)
+    return any(part in code for part in GONE)

@@ -1,7 +1,7 @@
-"""A lock on a platform's folder: only one command at a time works on a platform.
+"""A lock on a platform's folder, so that only one command at a time works on a platform.
 
-It is a file lock, because the system releases it however the process ends. Processes that the command starts do not
-inherit it, so an emulator that stays up leaves the folder to the next command.
+It is a file lock, because the system releases a file lock however the process ends. Child processes do not inherit it,
+so an emulator that keeps running does not block the next command.
 """
 
 import fcntl
@@ -15,23 +15,25 @@ from local import CannotRun
 LOCK = "command.lock"
 
 
-class Busy(CannotRun):
-    """Another command has the folder."""
+class FolderBusy(CannotRun):
+    """Another command holds the lock of the folder."""
 
 
 @contextmanager
-def alone(folder: Path, others: str) -> Iterator[None]:
-    """Lock a folder, which is created if need be. Raise Busy, which names `others`, if another process has it."""
+def lock_folder(folder: Path, others: str) -> Iterator[None]:
+    """Lock a folder, and create it if necessary. Raise FolderBusy, which names `others`, if another process holds the
+    lock.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    # The file stays: if it were removed, two processes could lock two files of this name.
+    # The file is never removed, because two processes could then lock two different files of this name.
     with (folder / LOCK).open("a+", encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.seek(0)
-            raise Busy(
-                f"{others} is at work in {folder}, process {lock.read() or 'unknown'}: "
-                "wait until it ends, or end it by Ctrl-C where it runs"
+            raise FolderBusy(
+                f"{others} is using {folder}, process {lock.read() or 'unknown'}: "
+                "wait until it ends, or stop it with Ctrl-C in its terminal"
             ) from None
         lock.truncate(0)
         lock.write(str(os.getpid()))

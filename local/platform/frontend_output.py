@@ -1,6 +1,6 @@
-"""Writes the running local platform's output `frontend` where a page can read it.
+"""Writes the stack output `frontend` of the running local platform to `frontend.json`, where a web page can read it.
 
-Of a deployed stack the CLI gives the same: `pulumi stack output frontend > frontend.json`.
+For a deployed stack, use the CLI: `pulumi stack output frontend > frontend.json`.
 """
 
 import json
@@ -13,31 +13,31 @@ from local import ROOT, CannotRun
 from local.platform import emulator, lifecycle
 
 FILE = ROOT / "frontend.json"
-DOWN = "the local platform is not running: `make up` starts it"
+NOT_RUNNING = "the local platform is not running: start it with `make up`"
 
 
-class NoFrontend(CannotRun):
-    """No platform that runs here says what a frontend needs."""
+class FrontendUnavailable(CannotRun):
+    """No running platform has the output `frontend`, or this version cannot read it."""
 
 
-def frontend(folder: Path) -> Frontend:
-    """What the platform in a folder says, held against the model."""
-    running = lifecycle.running(folder)
+def read_frontend(folder: Path) -> Frontend:
+    """Return the validated output `frontend` of the platform in a folder."""
+    running = lifecycle.find_running_platform(folder)
     if running is None:
-        raise NoFrontend(DOWN)
+        raise FrontendUnavailable(NOT_RUNNING)
     if "frontend" not in running["outputs"]:
-        raise NoFrontend("the local platform is not up yet: no `make up` has come to its end")
+        raise FrontendUnavailable("the local platform is not complete: wait for `make up` to finish, or run it again")
     try:
         return Frontend.model_validate(running["outputs"]["frontend"])
     except ValidationError as error:
-        raise NoFrontend(
-            "the local platform that runs is of another version of this program: `make up` renews it"
+        raise FrontendUnavailable(
+            "the running local platform comes from another version of this program: update it with `make up`"
         ) from error
 
 
-def command(folder: Path = emulator.FOLDER) -> int:
-    """`make outputs`."""
-    found = frontend(folder)
-    FILE.write_text(json.dumps(found.to_output(), indent=2) + "\n", encoding="utf-8")
+def write_frontend_file(folder: Path = emulator.FOLDER) -> int:
+    """Write the file for `make outputs`. Return the exit status."""
+    frontend = read_frontend(folder)
+    FILE.write_text(json.dumps(frontend.to_output(), indent=2) + "\n", encoding="utf-8")
     print(f"wrote {FILE.name}")
     return 0

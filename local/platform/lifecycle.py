@@ -1,4 +1,4 @@
-"""The platform on this machine as a whole: up, down, what runs, and what an `up` would change."""
+"""The whole local platform: start it, stop it, find a running one, and list what `up` would change."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -14,10 +14,10 @@ from local.platform.drivers import RECORDED_ONLY
 from local.platform.emulator import Emulator
 from local.platform.emulator_clients import EmulatorClients
 from local.platform.engine import Engine, ResourceFailed
-from local.platform.folder_lock import alone
-from local.platform.progress import Progress, Reporter
-from local.platform.state import State, StateError
-from local.platform.update_plan import Plan, Step
+from local.platform.folder_lock import lock_folder
+from local.platform.progress import Progress, ProgressReporter
+from local.platform.state import PlatformState, StateError
+from local.platform.update_plan import PlannedStep, UpdatePlan
 from local.preview import stack_files
 from local.preview.policy_pack_process import Judgement, Pack
 from local.preview.program_run import Run, run
@@ -25,136 +25,146 @@ from local.preview.property_values import Props, shown
 from local.preview.resource_graph import Graph
 from local.preview.stack_files import StackConfig
 
-OTHERS = "another `make up` or `make down`"
+OTHER_COMMANDS = "another `make up` or `make down`"
 NOT_RUNNING = "the local platform is not running"
 
 
 @dataclass(frozen=True)
-class Deployed:
-    """What `up` left."""
+class DeployedPlatform:
+    """The result of a deployment to the emulator."""
 
     graph: Graph
     outputs: Props
-    state: State
+    state: PlatformState
 
     @property
     def ids(self) -> dict[str, Any]:
-        """What AWS calls each resource, by its Pulumi name."""
-        return {one.name: one.id for one in self.graph.customs()}
+        """Physical ids of the resources, by Pulumi name."""
+        return {resource.name: resource.id for resource in self.graph.customs()}
 
 
 def up(stack: str = "local", folder: Path = emulator.FOLDER) -> int:
-    """Brings the stack up and leaves it running; the exit status."""
-    with alone(folder, OTHERS), Reporter() as report:
+    """Bring the stack up and leave it running. Return the exit status."""
+    with lock_folder(folder, OTHER_COMMANDS), ProgressReporter() as report:
         try:
             config = stack_files.read(stack)
             with _emulator(folder, report) as there:
                 deployed = deploy(config, there, report)
-                if recorded := sorted({one.type for one in deployed.graph.customs()} & RECORDED_ONLY.keys()):
-                    report.say("recorded only, because the emulator lacks the service:")
+                if recorded := sorted({resource.type for resource in deployed.graph.customs()} & RECORDED_ONLY.keys()):
+                    report.print_line("recorded only, because the emulator lacks the service:")
                     for kind in recorded:
-                        report.say(f"  {kind}: {RECORDED_ONLY[kind].reason}")
-                findings = judged_again(config, deployed.graph)
-                for one in findings:
-                    report.say(f"  {one.level} {one.policy} · {one.urn.rpartition('::')[2]}: {one.message}")
-                report.say(f"{report.summary()}; the local platform is up")
+                        report.print_line(f"  {kind}: {RECORDED_ONLY[kind].reason}")
+                findings = judge_deployed(config, deployed.graph)
+                for finding in findings:
+                    report.print_line(
+                        f"  {finding.level} {finding.policy} · {finding.urn.rpartition('::')[2]}: {finding.message}"
+                    )
+                report.print_line(f"{report.summary()}; the local platform is up")
                 _say_how_to_reach(there, deployed.outputs, report)
         except KeyboardInterrupt:
-            report.say("interrupted; `make up` tries again")
+            report.print_line("interrupted; run `make up` to try again")
             return 130
         except ResourceFailed:
-            report.say(f"{report.summary()}; after mending what failed, `make up` goes on from here")
+            report.print_line(f"{report.summary()}; fix the failed resources, then run `make up` to continue")
             return 1
         except CannotRun as error:
-            report.say(f"cannot bring the platform up: {error}")
+            report.print_line(f"cannot bring the platform up: {error}")
             return 2
-    return 1 if any(one.level == "mandatory" for one in findings) else 0
+    return 1 if any(finding.level == "mandatory" for finding in findings) else 0
 
 
 def down(folder: Path = emulator.FOLDER) -> int:
-    """Deletes everything in reverse order, says what would not go, stops the emulator; the exit status."""
+    """Delete all resources in reverse order, report those that could not be deleted, and stop the emulator.
+
+    Return the exit status.
+    """
     if not folder.exists():
         print(NOT_RUNNING)
         return 0
     remains: list[str] = []
-    with alone(folder, OTHERS), Reporter() as report:
-        there = emulator.running(folder)
+    with lock_folder(folder, OTHER_COMMANDS), ProgressReporter() as report:
+        there = emulator.find_running(folder)
         try:
             if there is not None:
                 remains = delete_all(there, report)
         except StateError as error:
-            report.say(f"resources are not deleted one by one: {error}")
+            report.print_line(f"the emulator is stopped without deleting its resources first: {error}")
         finally:
             emulator.stop(folder)
             _state_file(folder).unlink(missing_ok=True)
         if there is None:
-            report.say(NOT_RUNNING)
+            report.print_line(NOT_RUNNING)
             return 0
         for urn in remains:
-            report.say(f"  would not go: {urn}")
-        report.say(f"{report.summary()}; the local platform is down")
+            report.print_line(f"  could not be deleted: {urn}")
+        report.print_line(f"{report.summary()}; the local platform is down")
     return 1 if remains else 0
 
 
-def running(folder: Path = emulator.FOLDER) -> dict[str, Any] | None:
-    """Endpoint and stack outputs of the platform that runs here; none where it does not."""
-    there = emulator.running(folder)
+def find_running_platform(folder: Path = emulator.FOLDER) -> dict[str, Any] | None:
+    """Return the endpoint and the stack outputs of the running platform, or None if no platform is running."""
+    there = emulator.find_running(folder)
     if there is None:
         return None
     outputs = _state(there).outputs
     return {"endpoint": there.endpoint, "outputs": outputs}
 
 
-def plan(config: StackConfig, folder: Path = emulator.FOLDER) -> list[Step]:
-    """What an `up` would do, resource by resource; everything is to be created where no emulator runs."""
-    there = emulator.running(folder)
-    return Plan(_state(there) if there else State.empty(_state_file(folder), "")).of(config)
+def plan_update(config: StackConfig, folder: Path = emulator.FOLDER) -> list[PlannedStep]:
+    """Return what `up` would do with each resource. Without a running emulator, that is to create all of them."""
+    there = emulator.find_running(folder)
+    return UpdatePlan(_state(there) if there else PlatformState.empty(_state_file(folder), "")).of(config)
 
 
-def judged_again(config: StackConfig, graph: Graph) -> list[Judgement]:
-    """What the policies say now that everything is known: no id is left that a preview could not tell."""
+def judge_deployed(config: StackConfig, graph: Graph) -> list[Judgement]:
+    """Return the policy findings that are mandatory or undecided after the deployment.
+
+    The ids that AWS generates are known now, so the policies that a preview could not decide are evaluated here.
+    """
     with Pack(config, dry_run=False) as pack:
         pack.rules()
         judgements, _ = pack.judge(graph)
-    return [one for one in judgements if one.level in {"mandatory", "unknown"}]
+    return [judgement for judgement in judgements if judgement.level in {"mandatory", "unknown"}]
 
 
-def deploy(config: StackConfig, there: Emulator, progress: Progress) -> Deployed:
-    """Runs the program against an emulator."""
+def deploy(config: StackConfig, there: Emulator, progress: Progress) -> DeployedPlatform:
+    """Run the program against an emulator."""
     state = _state(there)
     engine = Engine(EmulatorClients(there.endpoint), state, progress)
-    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # it reports what a failure cut short, at length
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # it logs every task that a failure cancelled
     try:
-        ran = _apart(lambda: run(config, engine, preview=False), engine.stop)
+        result = _run_in_thread(lambda: run(config, engine, preview=False), engine.stop)
     except Exception:
         if engine.failures:
-            raise engine.failures[0] from None  # the SDK wraps it in its own words
+            raise engine.failures[0] from None  # the SDK wraps the error in messages of its own
         raise
-    engine.delete_gone(ran.graph)
+    engine.delete_gone(result.graph)
     if engine.failures:
         raise engine.failures[0]
-    state.keep_outputs(shown(ran.outputs))
-    return Deployed(ran.graph, ran.outputs, state)
+    state.keep_outputs(shown(result.outputs))
+    return DeployedPlatform(result.graph, result.outputs, state)
 
 
-def _apart(work: Callable[[], Run], stop: Callable[[], None]) -> Run:
-    """Runs the program in a thread of its own: Ctrl-C is raised in the main one, and an event loop or a module's import
-    that it breaks into may hang, or drop it. It stops the run at once, which would go on until everything is made.
+def _run_in_thread(work: Callable[[], Run], stop: Callable[[], None]) -> Run:
+    """Run the program in a thread, and call `stop` on Ctrl-C.
+
+    Ctrl-C is raised in the main thread. An event loop or an import that it interrupts there may hang or ignore it.
+    Without `stop`, the run would continue until all resources exist.
     """
-    with ThreadPoolExecutor(1, "program") as alone:
+    with ThreadPoolExecutor(1, "program") as executor:
         try:
-            return alone.submit(work).result()
+            return executor.submit(work).result()
         except KeyboardInterrupt:
             stop()
             raise
 
 
 @contextmanager
-def _emulator(folder: Path, report: Reporter) -> Iterator[Emulator]:
-    """The emulator that runs, or a new one, which stays only if the block ends well."""
-    there = emulator.running(folder)
+def _emulator(folder: Path, report: ProgressReporter) -> Iterator[Emulator]:
+    """Yield the running emulator, or a new one. A new emulator stays only if the block succeeds."""
+    there = emulator.find_running(folder)
     if there is not None and _state(there).interrupted:
-        report.say("the last run was killed while it made something: starting anew")
+        report.print_line("the last run was killed while it created a resource: starting a new platform")
         emulator.stop(folder)
         there = None
     if there is not None:
@@ -166,27 +176,29 @@ def _emulator(folder: Path, report: Reporter) -> Iterator[Emulator]:
             yield started.emulator
             started.keep()
     except BaseException:
-        emulator.stop(folder)  # whatever of it is there: an interrupt may come between any two lines
-        _state_file(folder).unlink(missing_ok=True)  # what it speaks of went with the emulator
+        emulator.stop(folder)  # an interrupt may have come at any point of the start
+        _state_file(folder).unlink(missing_ok=True)  # its resources ended with the emulator
         raise
 
 
 def delete_all(there: Emulator, report: Progress) -> list[str]:
-    """Deletes everything in reverse order; what would not go."""
+    """Delete all resources in reverse order. Return the URNs of those that could not be deleted."""
     state = _state(there)
     Engine(EmulatorClients(there.endpoint), state, report).delete(set(state.entries()))
     return sorted(state.entries())
 
 
-def _say_how_to_reach(there: Emulator, outputs: Props, report: Reporter) -> None:
-    report.say(f"  AWS endpoint  {there.endpoint}  (access key and secret: {emulator.KEY}, region us-east-1)")
+def _say_how_to_reach(there: Emulator, outputs: Props, report: ProgressReporter) -> None:
+    report.print_line(
+        f"  AWS endpoint  {there.endpoint}  (access key and secret: {emulator.ROOT_ACCESS_KEY}, region us-east-1)"
+    )
     for name, value in outputs.items():
-        report.say(f"  {name}  {shown(value)}")
-    report.say("  `make down` stops it")
+        report.print_line(f"  {name}  {shown(value)}")
+    report.print_line("  `make down` stops the platform")
 
 
-def _state(there: Emulator) -> State:
-    return State.read(_state_file(there.folder), f"{there.pid}:{there.port}")
+def _state(there: Emulator) -> PlatformState:
+    return PlatformState.read(_state_file(there.folder), f"{there.pid}:{there.port}")
 
 
 def _state_file(folder: Path) -> Path:

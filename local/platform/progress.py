@@ -1,4 +1,4 @@
-"""What a run of the engine tells its user: live on a terminal, plain lines in a pipe, a summary at the end."""
+"""Output of an engine run: a live display on a terminal, plain lines in a pipe, and a summary at the end."""
 
 import sys
 import threading
@@ -12,57 +12,57 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from local.platform.resource_changes import Action
+from local.platform.resource_changes import ResourceAction
 
 DONE = {
-    Action.CREATE: "created",
-    Action.UPDATE: "updated",
-    Action.REPLACE: "replaced",
-    Action.DELETE: "deleted",
-    Action.SAME: "unchanged",
+    ResourceAction.CREATE: "created",
+    ResourceAction.UPDATE: "updated",
+    ResourceAction.REPLACE: "replaced",
+    ResourceAction.DELETE: "deleted",
+    ResourceAction.SAME: "unchanged",
 }
 COLOURS = {
-    Action.CREATE: "green",
-    Action.UPDATE: "yellow",
-    Action.REPLACE: "magenta",
-    Action.DELETE: "red",
-    Action.SAME: "dim",
+    ResourceAction.CREATE: "green",
+    ResourceAction.UPDATE: "yellow",
+    ResourceAction.REPLACE: "magenta",
+    ResourceAction.DELETE: "red",
+    ResourceAction.SAME: "dim",
 }
 
 
 class Progress(Protocol):
-    """Told of every step, from several threads."""
+    """Receiver of the engine's steps. Several threads call it."""
 
-    def began(self, urn: str, action: Action, /) -> None:
-        """Work on a resource begins."""
+    def on_start(self, urn: str, action: ResourceAction, /) -> None:
+        """Handle the start of work on a resource."""
 
-    def ended(self, urn: str, action: Action, seconds: float, /) -> None:
-        """It is done; what is the same was never begun."""
+    def on_finish(self, urn: str, action: ResourceAction, seconds: float, /) -> None:
+        """Handle the end of work on a resource. An unchanged resource is reported here only, never to `on_start`."""
 
-    def failed(self, urn: str, message: str, /) -> None:
-        """It went wrong."""
-
-
-class Silent:
-    """Tells nobody."""
-
-    def began(self, urn: str, action: Action, /) -> None:
-        """Nothing."""
-
-    def ended(self, urn: str, action: Action, seconds: float, /) -> None:
-        """Nothing."""
-
-    def failed(self, urn: str, message: str, /) -> None:
-        """Nothing."""
+    def on_failure(self, urn: str, message: str, /) -> None:
+        """Handle the failure of a resource."""
 
 
-class Reporter:
-    """Prints the steps: what is under way is live on a terminal, what is done stays as a line."""
+class SilentProgress:
+    """Receiver that prints nothing."""
+
+    def on_start(self, urn: str, action: ResourceAction, /) -> None:
+        """Do nothing."""
+
+    def on_finish(self, urn: str, action: ResourceAction, seconds: float, /) -> None:
+        """Do nothing."""
+
+    def on_failure(self, urn: str, message: str, /) -> None:
+        """Do nothing."""
+
+
+class ProgressReporter:
+    """Printer of the steps. On a terminal, current steps are shown live; finished steps stay as lines."""
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(file=sys.stdout, highlight=False, soft_wrap=True)
-        self._under_way: dict[str, tuple[Action, float]] = {}
-        self._counts: Counter[Action] = Counter()
+        self._under_way: dict[str, tuple[ResourceAction, float]] = {}
+        self._counts: Counter[ResourceAction] = Counter()
         self._failures: dict[str, str] = {}
         self._lock = threading.Lock()
         self._start = time.monotonic()
@@ -79,39 +79,45 @@ class Reporter:
         if self._live.is_started:
             self._live.stop()
 
-    def began(self, urn: str, action: Action, /) -> None:
+    def on_start(self, urn: str, action: ResourceAction, /) -> None:
         """Shown while it lasts."""
         with self._lock:
             self._under_way[urn] = (action, time.monotonic())
 
-    def ended(self, urn: str, action: Action, seconds: float, /) -> None:
-        """A line, but for what is the same."""
+    def on_finish(self, urn: str, action: ResourceAction, seconds: float, /) -> None:
+        """Print a line, unless the resource is unchanged."""
         with self._lock:
             self._under_way.pop(urn, None)
             self._counts[action] += 1
-        if action is not Action.SAME:
+        if action is not ResourceAction.SAME:
             self._print(
-                Text.assemble((f"  {DONE[action]:<9} ", COLOURS[action]), f"{shown(urn)} ", (_took(seconds), "dim"))
+                Text.assemble(
+                    (f"  {DONE[action]:<9} ", COLOURS[action]),
+                    f"{display_name(urn)} ",
+                    (format_duration(seconds), "dim"),
+                )
             )
 
-    def failed(self, urn: str, message: str, /) -> None:
-        """A line with the whole URN and AWS' own words."""
+    def on_failure(self, urn: str, message: str, /) -> None:
+        """Print the complete URN and the error message of AWS."""
         with self._lock:
             self._under_way.pop(urn, None)
             self._failures[urn] = message
         self._print(
-            Text.assemble(("  failed    ", "bold red"), f"{shown(urn)}\n            {urn}\n            {message}")
+            Text.assemble(
+                ("  failed    ", "bold red"), f"{display_name(urn)}\n            {urn}\n            {message}"
+            )
         )
 
     def summary(self) -> str:
-        """One line: how many of each, and how long it all took."""
-        parts = [f"{count} {DONE[action]}" for action in Action if (count := self._counts[action])]
+        """Return one line with the number of resources per action, and the duration."""
+        parts = [f"{count} {DONE[action]}" for action in ResourceAction if (count := self._counts[action])]
         if self._failures:
             parts.append(f"{len(self._failures)} failed")
-        return f"{', '.join(parts) or 'nothing to do'} in {_took(time.monotonic() - self._start)}"
+        return f"{', '.join(parts) or 'nothing to do'} in {format_duration(time.monotonic() - self._start)}"
 
-    def say(self, line: str) -> None:
-        """A line of its own."""
+    def print_line(self, line: str) -> None:
+        """Print a line of text."""
         self._print(Text(line))
 
     def _print(self, line: Text) -> None:
@@ -120,17 +126,19 @@ class Reporter:
     def _running(self) -> Table:
         table = Table.grid(padding=(0, 1))
         with self._lock:
-            under_way = sorted(self._under_way.items(), key=lambda one: one[1][1])
+            under_way = sorted(self._under_way.items(), key=lambda item: item[1][1])
         for urn, (action, since) in under_way[:10]:
-            table.add_row(f"  {action} …", shown(urn), Text(_took(time.monotonic() - since), style="dim"))
+            table.add_row(
+                f"  {action} …", display_name(urn), Text(format_duration(time.monotonic() - since), style="dim")
+            )
         return table
 
 
-def shown(urn: str) -> str:
-    """A resource as people know it: its name, then its kind."""
+def display_name(urn: str) -> str:
+    """Return the name and the kind of a resource, as people call it."""
     _, _, kinds, name = urn.split("::", 3)
     return f"{name} ({kinds.rpartition('$')[2].rpartition(':')[2]})"
 
 
-def _took(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"

@@ -1,22 +1,22 @@
-"""What a resource needs, given how it was last made: nothing, an update, a replacement, or to be made. Pure.
+"""Decides what a resource needs: creation, an update, a replacement, or nothing.
 
-A driver's update calls say what can be changed in place. What none of them takes, or what a resource is known by,
-means replacing; and so does a property taken away that no call sets as a whole, because leaving it out of a partial
-update would leave the old value.
+A driver's update calls define what can be changed in place. A resource is replaced if one of its identifying properties
+changes, or a property that no update call takes. It is also replaced if a property is removed and no call sets the
+resource as a whole, because a partial update without the property would keep the old value.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from local.platform.drivers.model import Call, Driver, RecordedOnly, Source
-from local.platform.state import Entry, Status
+from local.platform.drivers.model import Driver, DriverCall, RecordedOnly, Source
+from local.platform.state import ResourceEntry, ResourceStatus
 from local.preview.property_values import Props
 from local.preview.resource_graph import Resource
 
 
-class Action(StrEnum):
-    """What is done with a resource."""
+class ResourceAction(StrEnum):
+    """The action that the engine takes on a resource."""
 
     CREATE = "create"
     UPDATE = "update"
@@ -26,36 +26,38 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True)
-class Change:
-    """What one resource needs."""
+class ResourceChange:
+    """The action that one resource needs."""
 
-    action: Action
-    calls: tuple[Call, ...] = ()
-    """For an update: the calls, in the driver's order."""
+    action: ResourceAction
+    calls: tuple[DriverCall, ...] = ()
+    """Calls of an update, in the driver's order."""
     changed: frozenset[str] = frozenset()
 
 
-def change(driver: Driver | RecordedOnly, resource: Resource, entry: Entry | None, hashes: Mapping[str, str]) -> Change:
-    """What `resource` needs, its inputs hashed as `hashes`."""
+def plan_change(
+    driver: Driver | RecordedOnly, resource: Resource, entry: ResourceEntry | None, hashes: Mapping[str, str]
+) -> ResourceChange:
+    """Return what a resource needs. `hashes` are the hashes of its inputs."""
     if entry is None:
-        return Change(Action.CREATE)
-    if entry.status is not Status.MADE or entry.type != resource.type:
-        return Change(Action.REPLACE)
+        return ResourceChange(ResourceAction.CREATE)
+    if entry.status is not ResourceStatus.MADE or entry.type != resource.type:
+        return ResourceChange(ResourceAction.REPLACE)
     ignored = set(resource.request.ignoreChanges)
     changed = {name for name in {*hashes, *entry.inputs} - ignored if hashes.get(name) != entry.inputs.get(name)}
     if not changed:
-        return Change(Action.SAME)
+        return ResourceChange(ResourceAction.SAME)
     if isinstance(driver, RecordedOnly):
-        return Change(Action.UPDATE, changed=frozenset(changed))
+        return ResourceChange(ResourceAction.UPDATE, changed=frozenset(changed))
     return _update(driver, resource.inputs, changed)
 
 
-def _update(driver: Driver, inputs: Props, changed: set[str]) -> Change:
+def _update(driver: Driver, inputs: Props, changed: set[str]) -> ResourceChange:
     whole = {call.operation for call in driver.create}
     taken: set[str] = set(driver.ignored)
-    if driver.applying is not None and inputs.get(driver.applying.what) is not None:
-        taken.add(driver.applying.what)
-    calls: list[Call] = []
+    if driver.property_import is not None and inputs.get(driver.property_import.property) is not None:
+        taken.add(driver.property_import.property)
+    calls: list[DriverCall] = []
     operations: set[str] = set()
     for call in driver.update:
         if call.after:
@@ -71,13 +73,13 @@ def _update(driver: Driver, inputs: Props, changed: set[str]) -> Change:
         if wanted:
             calls.append(call)
             operations.add(call.operation)
-    if changed & identity(driver) or changed - taken:
-        return Change(Action.REPLACE, changed=frozenset(changed))
-    return Change(Action.UPDATE, tuple(calls), frozenset(changed))
+    if changed & identity_properties(driver) or changed - taken:
+        return ResourceChange(ResourceAction.REPLACE, changed=frozenset(changed))
+    return ResourceChange(ResourceAction.UPDATE, tuple(calls), frozenset(changed))
 
 
-def identity(driver: Driver) -> set[str]:
-    """The properties that a resource is known by: those of its id, and of the calls that delete it."""
-    known: Iterable[Source] = (driver.id, *(source for call in driver.delete for source in call.params.values()))
-    named = {name for source in known for name in ((source,) if isinstance(source, str) else source.uses)}
+def identity_properties(driver: Driver) -> set[str]:
+    """Return the properties that identify a resource: those of its id and of the calls that delete it."""
+    sources: Iterable[Source] = (driver.id, *(source for call in driver.delete for source in call.params.values()))
+    named = {name for source in sources for name in ((source,) if isinstance(source, str) else source.uses)}
     return named - {"id"} - set(driver.outputs) - set(driver.ignored)

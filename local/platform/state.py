@@ -1,8 +1,8 @@
-"""What is deployed to the running emulator: one entry a resource, in `.local/state.json`.
+"""The resources that are deployed to the running emulator, one entry per resource, in `.local/state.json`.
 
-Inputs are kept as salted hashes only, so that no secret is in it, archives as hashes of their content. What it takes
-to remove a resource is kept in full, because the program may no longer know it. The file is written anew, atomically,
-after every change, so a run may be killed at any point.
+The file contains salted hashes of the inputs instead of their values, so it holds no secret input. An archive is hashed
+by its content. The calls that delete a resource are kept in full, because the program may no longer contain the
+resource. The file is replaced atomically after every change, so a run may be killed at any point.
 """
 
 import hashlib
@@ -23,22 +23,23 @@ SCHEMA = 1
 
 
 class StateError(CannotRun):
-    """The file is there and cannot be used."""
+    """The state file exists and cannot be used."""
 
 
-class Status(StrEnum):
-    """How far a resource got."""
+class ResourceStatus(StrEnum):
+    """Stage that the creation of a resource reached."""
 
     MAKING = "making"
-    """Its creation was begun. Found in a file, it means that the run was killed: nobody knows what exists."""
+    """The creation was started. If this status is in a file, the run was killed, and it is unknown which parts exist.
+    """
     MADE = "made"
     BROKEN = "broken"
-    """A part of its creation failed: it is deleted and made again."""
+    """A part of the creation failed. The resource will be deleted and created again."""
 
 
 @dataclass(frozen=True)
-class Deletion:
-    """One call that removes a resource."""
+class DeletionCall:
+    """One service call that deletes a resource."""
 
     service: str
     operation: str
@@ -46,31 +47,33 @@ class Deletion:
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One resource as it was last made."""
+class ResourceEntry:
+    """The last known state of one resource."""
 
     type: str
-    status: Status
+    status: ResourceStatus
     inputs: Mapping[str, str]
-    """Property → hash."""
+    """Hash of each input property."""
     keys: Mapping[str, list[str]] = field(default_factory=dict)
-    """Property that is a map → its keys, without their values: what was removed must be told to services that add."""
+    """Keys of each input property that is a map. Some services add entries only, so removed keys need a call of their
+    own."""
     id: str = ""
     outputs: Props = field(default_factory=dict)
     depends_on: tuple[str, ...] = ()
-    """URNs of everything that it was made after."""
+    """URNs of all resources that had to exist before this one."""
     made_of: tuple[str, ...] = ()
-    """URNs of what its properties come from: if one of them is replaced, so is this."""
-    deletion: tuple[Deletion, ...] = ()
+    """URNs of the resources whose outputs are inputs of this one. If one of them is replaced, this one is replaced too.
+    """
+    deletion: tuple[DeletionCall, ...] = ()
     emptied: bool = False
-    """Whether its content is deleted with it."""
+    """True if the resource's content is deleted with it."""
 
 
-class State:
-    """All entries of one emulator. Used from several threads."""
+class PlatformState:
+    """All entries of one emulator. Several threads use it."""
 
     def __init__(
-        self, path: Path, instance: str, salt: str, entries: dict[str, Entry], outputs: Props | None = None
+        self, path: Path, instance: str, salt: str, entries: dict[str, ResourceEntry], outputs: Props | None = None
     ) -> None:
         self._path = path
         self._outputs = outputs or {}
@@ -78,61 +81,61 @@ class State:
         self._salt = salt
         self._entries = entries
         self._texts = {urn: _text(entry) for urn, entry in entries.items()}
-        """The same as they are written: made once each, since all are written whenever one changes."""
+        """The entries as JSON, each rendered once, because every change writes all of them."""
         self._lock = threading.Lock()
 
     @classmethod
-    def empty(cls, path: Path, instance: str) -> "State":
-        """The state of an emulator that has just started; nothing is written yet."""
+    def empty(cls, path: Path, instance: str) -> "PlatformState":
+        """Return the state of an emulator that has just started. Nothing is written yet."""
         return cls(path, instance, secrets.token_hex(16), {})
 
     @classmethod
-    def read(cls, path: Path, instance: str) -> "State":
-        """The state of a running emulator; empty where the file is missing or speaks of another one."""
+    def read(cls, path: Path, instance: str) -> "PlatformState":
+        """Return the state of a running emulator. It is empty if the file is missing or belongs to another emulator."""
         try:
             text = path.read_text(encoding="utf-8")
         except FileNotFoundError:
             return cls.empty(path, instance)
         try:
-            known = json.loads(text)
-            schema = known["schemaVersion"]
+            content = json.loads(text)
+            schema = content["schemaVersion"]
             if schema != SCHEMA:
                 raise StateError(
-                    f"{path.name} has schema version {schema}, this program writes {SCHEMA}: "
-                    "`make down` stops the emulator and removes the file, then `make up` starts anew"
+                    f"{path.name} has schema version {schema}, but this program needs {SCHEMA}: "
+                    "`make down` stops the emulator and removes the file, then `make up` starts a new platform"
                 )
-            if known["instance"] != instance:
+            if content["instance"] != instance:
                 return cls.empty(path, instance)
-            entries = {urn: _entry(one) for urn, one in known["resources"].items()}
-            return cls(path, instance, known["salt"], entries, known["outputs"])
+            entries = {urn: _entry(fields) for urn, fields in content["resources"].items()}
+            return cls(path, instance, content["salt"], entries, content["outputs"])
         except (ValueError, KeyError, TypeError) as error:
             raise StateError(
-                f"{path.name} cannot be read ({type(error).__name__}: {error}): `make down`, then `make up`, starts anew"
+                f"{path.name} cannot be read ({type(error).__name__}: {error}): run `make down`, then `make up`"
             ) from error
 
     @property
     def interrupted(self) -> bool:
-        """Whether a run was killed while it made something."""
-        return any(entry.status is Status.MAKING for entry in self._entries.values())
+        """True if a run was killed while it created a resource."""
+        return any(entry.status is ResourceStatus.MAKING for entry in self._entries.values())
 
-    def entries(self) -> dict[str, Entry]:
-        """Every entry by URN, in the order in which they were made."""
+    def entries(self) -> dict[str, ResourceEntry]:
+        """Return all entries by URN, in the order of their creation."""
         with self._lock:
             return dict(self._entries)
 
-    def get(self, urn: str) -> Entry | None:
-        """What is known of one resource."""
+    def get(self, urn: str) -> ResourceEntry | None:
+        """Return the entry of a resource, or None."""
         with self._lock:
             return self._entries.get(urn)
 
-    def put(self, urn: str, entry: Entry) -> None:
-        """Records a resource."""
+    def put(self, urn: str, entry: ResourceEntry) -> None:
+        """Save the entry of a resource."""
         with self._lock:
             self._entries[urn], self._texts[urn] = entry, _text(entry)
             self._write()
 
     def drop(self, urn: str) -> None:
-        """Forgets a resource that is gone."""
+        """Remove the entry of a deleted resource."""
         with self._lock:
             if self._entries.pop(urn, None) is not None:
                 del self._texts[urn]
@@ -140,24 +143,26 @@ class State:
 
     @property
     def outputs(self) -> Props:
-        """The stack's outputs after the last run that came to its end."""
+        """The stack's outputs after the last complete run."""
         return self._outputs
 
     def keep_outputs(self, outputs: Props) -> None:
-        """Keeps the stack's outputs, which hold no secret."""
+        """Save the stack's outputs, which contain no secret."""
         with self._lock:
             self._outputs = outputs
             self._write()
 
     def hashes(self, inputs: Props) -> dict[str, str]:
-        """Each property as a salted hash. An unknown value equals nothing, not even itself."""
+        """Return each property as a salted hash. The hash of an unknown value differs each time, so it never equals
+        another.
+        """
         return {
             name: hashlib.sha256(f"{self._salt}{json.dumps(_hashable(value), sort_keys=True)}".encode()).hexdigest()
             for name, value in inputs.items()
         }
 
     def deletion_order(self, urns: set[str]) -> list[str]:
-        """The given resources, each before everything that it was made after."""
+        """Return the given resources in the order of deletion: each before the resources that it depends on."""
         entries = self.entries()
         ordered: list[str] = []
         seen: set[str] = set()
@@ -174,15 +179,17 @@ class State:
             visit(urn)
         return [urn for urn in reversed(ordered) if urn in urns]
 
-    def made_of(self, urn: str) -> set[str]:
-        """What was made of a resource, directly or not."""
-        found: set[str] = set()
+    def find_dependants(self, urn: str) -> set[str]:
+        """Return the resources whose inputs come from a resource, directly or through others."""
+        dependants: set[str] = set()
         entries = self.entries()
         while more := {
-            other for other, entry in entries.items() if other not in found and {urn, *found} & set(entry.made_of)
+            other
+            for other, entry in entries.items()
+            if other not in dependants and {urn, *dependants} & set(entry.made_of)
         }:
-            found |= more
-        return found
+            dependants |= more
+        return dependants
 
     def _write(self) -> None:
         about = {"schemaVersion": SCHEMA, "instance": self._instance, "salt": self._salt, "outputs": self._outputs}
@@ -194,18 +201,18 @@ class State:
         partial.replace(self._path)
 
 
-def _text(entry: Entry) -> str:
+def _text(entry: ResourceEntry) -> str:
     return json.dumps(asdict(entry))
 
 
-def _entry(known: Mapping[str, Any]) -> Entry:
-    return Entry(
+def _entry(fields: Mapping[str, Any]) -> ResourceEntry:
+    return ResourceEntry(
         **{
-            **known,
-            "status": Status(known["status"]),
-            "depends_on": tuple(known["depends_on"]),
-            "made_of": tuple(known["made_of"]),
-            "deletion": tuple(Deletion(**one) for one in known["deletion"]),
+            **fields,
+            "status": ResourceStatus(fields["status"]),
+            "depends_on": tuple(fields["depends_on"]),
+            "made_of": tuple(fields["made_of"]),
+            "deletion": tuple(DeletionCall(**call) for call in fields["deletion"]),
         }
     )
 

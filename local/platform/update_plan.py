@@ -1,11 +1,13 @@
-"""What an `up` would change, without changing it: the program runs as in a preview, held against the state."""
+"""Lists what `up` would change, without changing it. The program runs as in a preview, and the result is compared with
+the state file.
+"""
 
 from dataclasses import dataclass
 
 from local.platform.drivers.model import Driver
 from local.platform.engine import ALL_DRIVERS, Drivers
-from local.platform.resource_changes import Action, change
-from local.platform.state import State
+from local.platform.resource_changes import ResourceAction, plan_change
+from local.platform.state import PlatformState
 from local.preview.preview_provider import PreviewProvider
 from local.preview.program_run import run
 from local.preview.property_values import Props
@@ -14,39 +16,41 @@ from local.preview.stack_files import StackConfig
 
 
 @dataclass(frozen=True)
-class Step:
-    """What would be done with one resource."""
+class PlannedStep:
+    """The action that `up` would take on one resource."""
 
     urn: str
-    action: Action
+    action: ResourceAction
 
 
-class Plan:
-    """The provider of such a run. What would be made anew is unknown to what comes after it, as in a real preview."""
+class UpdatePlan:
+    """Provider of the preview run. Outputs of a resource that would be created are unknown to its dependants, as in a
+    real preview.
+    """
 
-    def __init__(self, state: State, drivers: Drivers = ALL_DRIVERS) -> None:
+    def __init__(self, state: PlatformState, drivers: Drivers = ALL_DRIVERS) -> None:
         self._state = state
         self._drivers = drivers
-        self._actions: dict[str, Action] = {}
+        self._actions: dict[str, ResourceAction] = {}
         self.call = PreviewProvider().call
 
-    def of(self, config: StackConfig) -> list[Step]:
-        """All steps: those of the program in its order, then deletions."""
+    def of(self, config: StackConfig) -> list[PlannedStep]:
+        """Return all steps: those of the program in its order, then the deletions."""
         graph = run(config, self, preview=True).graph
-        gone = self._state.deletion_order(self._state.entries().keys() - {one.urn for one in graph})
+        gone = self._state.deletion_order(self._state.entries().keys() - {resource.urn for resource in graph})
         return [
-            *(Step(one.urn, self._actions[one.urn]) for one in graph.customs()),
-            *(Step(urn, Action.DELETE) for urn in gone),
+            *(PlannedStep(resource.urn, self._actions[resource.urn]) for resource in graph.customs()),
+            *(PlannedStep(urn, ResourceAction.DELETE) for urn in gone),
         ]
 
     def make(self, resource: Resource) -> tuple[str, Props]:
-        """Decides, and gives what would still be true of the resource afterwards."""
+        """Record the action for a resource. Return its id and the outputs that would still be valid afterwards."""
         entry = self._state.get(resource.urn)
         hashes = self._state.hashes(resource.inputs)
-        needed = change(self._drivers[resource.type], resource, entry, hashes)
+        needed = plan_change(self._drivers[resource.type], resource, entry, hashes)
         self._actions[resource.urn] = needed.action
-        if entry is None or needed.action in {Action.CREATE, Action.REPLACE}:
+        if entry is None or needed.action in {ResourceAction.CREATE, ResourceAction.REPLACE}:
             return "", {}
         driver = self._drivers[resource.type]
-        renewed = driver.renewed if isinstance(driver, Driver) and needed.calls else ()
+        renewed = driver.changed_by_update if isinstance(driver, Driver) and needed.calls else ()
         return entry.id, {name: value for name, value in entry.outputs.items() if name not in renewed}

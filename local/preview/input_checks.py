@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from local import CannotRun
 from local.platform.drivers import DRIVERS, RECORDED_ONLY, Driver, RecordedOnly
-from local.platform.drivers.fit import Misfit, breaches, input_shape, parameters
-from local.platform.drivers.model import Known
+from local.platform.drivers.model import ResourceValues
+from local.platform.drivers.service_shapes import ShapeMismatch, build_parameters, find_violations, input_shape
 from local.preview.property_values import UNKNOWN, shown
 from local.preview.resource_graph import Graph, Resource
 
@@ -50,21 +50,21 @@ def refusals(graph: Graph) -> list[Refusal]:
 
 def _check_resource(resource: Resource) -> Iterator[Refusal]:
     driver = DRIVERS.get(resource.type) or RECORDED_ONLY[resource.type]
-    if isinstance(driver, Driver) and (unused := driver.forgotten(resource.inputs)):
+    if isinstance(driver, Driver) and (unused := driver.unhandled_inputs(resource.inputs)):
         yield Refusal(resource.urn, ", ".join(unused), "", UNUSED_BY_DRIVER)
     yield from _check_calls(driver, resource)
 
 
 def _check_calls(driver: Driver | RecordedOnly, resource: Resource) -> Iterator[Refusal]:
-    known = Known(resource.inputs)
+    known = ResourceValues(resource.inputs)
     for call in driver.create:
         if call.when and known[call.when] in (None, UNKNOWN):
             continue
         try:
-            given = parameters(driver, call, known)
-        except Misfit as error:
+            given = build_parameters(driver, call, known)
+        except ShapeMismatch as error:
             yield Refusal(resource.urn, call.operation, "", str(error))
             continue
-        for breach in breaches(given, input_shape(driver, call), call.operation):
+        for breach in find_violations(given, input_shape(driver, call), call.operation):
             value = "" if breach.value is None else repr(shown(breach.value))
             yield Refusal(resource.urn, breach.path, value if len(value) <= 80 else f"{value[:77]}…", breach.rule)

@@ -147,7 +147,7 @@ def _changes(config: StackConfig) -> tuple[tuple[str, str], ...]:
     """Return what `make up` would change on the running local platform."""
     from local.platform import lifecycle  # noqa: PLC0415
 
-    return tuple((step.action.value, step.urn) for step in lifecycle.plan(config))
+    return tuple((step.action.value, step.urn) for step in lifecycle.plan_update(config))
 
 
 def write_sarif(found: Preview, path: Path) -> None:

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from local.emulation.iam.policy_evaluator import Request
+from local.emulation.iam.policy_evaluator import AccessRequest
 from local.preview.preview_provider import ACCOUNT, REGION
 from local.preview.resource_graph import Graph, Resource
 
@@ -31,14 +31,14 @@ def required_actions() -> set[str]:
     }
 
 
-def list_requests(resource: Resource, graph: Graph, stack: str, boundary: str) -> Iterator[Request]:
+def list_requests(resource: Resource, graph: Graph, stack: str, boundary: str) -> Iterator[AccessRequest]:
     """Yield the requests that creating, changing and deleting one resource needs."""
     placeholders = _placeholders(resource, graph, stack)
     for arn_pattern, actions_text in needs()[resource.type].items():
         arn = arn_pattern.format_map(placeholders)
         for action_text in actions_text.split():
             action, _, condition = action_text.partition("?")
-            yield Request(action, arn, _context(condition, stack, boundary, placeholders))
+            yield AccessRequest(action, arn, _context(condition, stack, boundary, placeholders))
 
 
 def _context(condition: str, stack: str, boundary: str, placeholders: Mapping[str, str]) -> dict[str, str]:

@@ -13,8 +13,8 @@ from typing import Any
 import pulumi_aws
 import pytest
 
-from local.emulation.iam.policy_conditions import holds, lowered
-from local.emulation.iam.policy_evaluator import Request, Verdict, judge, listed
+from local.emulation.iam.policy_conditions import lower_case_keys, operator_holds
+from local.emulation.iam.policy_evaluator import AccessRequest, AccessVerdict, as_list, evaluate_policies
 from local.generate import documented_graph
 from local.generate.diagram_edges import statements
 from local.platform.engine import ALL_DRIVERS
@@ -36,12 +36,17 @@ VALID_CLAIMS = {SUBJECT: f"repo:{REPOSITORY}:environment:prod", AUDIENCE: "sts.a
 
 def is_trusted(trust: dict[str, Any], claims: dict[str, str]) -> bool:
     assert trust["Action"] == "sts:AssumeRoleWithWebIdentity"
-    return all(holds(operator, lowered(keys), lowered(claims)) for operator, keys in trust["Condition"].items())
+    return all(
+        operator_holds(operator, lower_case_keys(keys), lower_case_keys(claims))
+        for operator, keys in trust["Condition"].items()
+    )
 
 
 def is_allowed(stack: str, action: str, resource: str, role: str = "DeployRole", **context: str) -> bool:
     condition_values = {name.replace("__", ":").replace("_slash_", "/"): value for name, value in context.items()}
-    return judge(resolve_template(stack).documents(role), Request(action, resource, condition_values)).allowed
+    return evaluate_policies(
+        resolve_template(stack).documents(role), AccessRequest(action, resource, condition_values)
+    ).allowed
 
 
 # Trust policies
@@ -113,7 +118,7 @@ def test_every_grant_of_every_role_is_within_the_boundary(stack: str) -> None:
 
 def test_every_grant_of_an_optional_setting_is_within_the_boundary() -> None:
     graph = graph_with_all_options()
-    granted = {action for _, statement in statements(graph) for action in listed(statement["Action"])}
+    granted = {action for _, statement in statements(graph) for action in as_list(statement["Action"])}
     assert granted >= {"bedrock:ApplyGuardrail", "glue:GetConnection", "kms:ReEncryptTo"}
     assert grants_beyond_the_boundary("prod", graph) == set()
 
@@ -152,18 +157,18 @@ def grants_beyond_the_boundary(stack: str, graph: Graph) -> set[tuple[str, str, 
     tagged = {"aws:resourcetag/project": "polyphony", "aws:resourcetag/environment": stack}
     refused = set()
     for role, statement in statements(graph):
-        context = dict(tagged) if STATE_KEY_ARN in listed(statement["Resource"]) else {}
+        context = dict(tagged) if STATE_KEY_ARN in as_list(statement["Resource"]) else {}
         context |= {
             key.lower(): value if isinstance(value, str) else value[0]
             for operator, keys in (statement.get("Condition") or {}).items()
             if operator != "Null"
             for key, value in keys.items()
         }
-        for action in listed(statement["Action"]):
-            for resource in listed(statement["Resource"]):
+        for action in as_list(statement["Action"]):
+            for resource in as_list(statement["Resource"]):
                 # Treat a policy variable as one name, and a pattern as a name that it matches.
                 concrete = resource.replace("${", "").replace("}", "")
-                if not judge([boundary], Request(action, concrete, context)).allowed:
+                if not evaluate_policies([boundary], AccessRequest(action, concrete, context)).allowed:
                     refused.add((role, action, resource))
     return refused
 
@@ -190,7 +195,7 @@ def grants_beyond_the_boundary(stack: str, graph: Graph) -> set[tuple[str, str, 
     ],
 )
 def test_the_boundary_limits_a_role_that_is_granted_everything(action: str, resource: str) -> None:
-    assert not judge([resolve_template("prod").boundary], Request(action, resource)).allowed
+    assert not evaluate_policies([resolve_template("prod").boundary], AccessRequest(action, resource)).allowed
 
 
 # Permissions of the deploy role
@@ -209,7 +214,7 @@ def test_the_deploy_role_can_create_change_and_delete_every_resource_of_a_stack(
     refused = {
         f"{action} on {resource}"
         for action, resource, context in iam_requests
-        if not judge(documents, Request(action, resource, dict(context))).allowed
+        if not evaluate_policies(documents, AccessRequest(action, resource, dict(context))).allowed
     }
     assert refused == set()
 
@@ -244,12 +249,12 @@ def test_the_deploy_role_covers_resource_types_that_no_stack_has_yet() -> None:
         for document in resolve_template("prod").documents("DeployRole")
         for statement in document["Statement"]
         if statement["Effect"] == "Allow"
-        for action in listed(statement["Action"])
+        for action in as_list(statement["Action"])
     ]
     missing = {
         action
         for action in required_actions()
-        if not any(judge([allow_everywhere(had)], Request(action, "x")).allowed for had in granted)
+        if not any(evaluate_policies([allow_everywhere(had)], AccessRequest(action, "x")).allowed for had in granted)
     }
     assert missing == set()
 
@@ -333,8 +338,10 @@ def test_the_boundary_stays_even_if_an_admin_policy_is_attached_later() -> None:
         ("iam:CreatePolicyVersion", BOUNDARY_ARN),
         ("iam:DeleteRolePermissionsBoundary", PROGRAM_ROLE),
     ):
-        decision = judge([admin, *resolve_template("prod").documents("DeployRole")], Request(action, resource))
-        assert decision.verdict is Verdict.DENY
+        decision = evaluate_policies(
+            [admin, *resolve_template("prod").documents("DeployRole")], AccessRequest(action, resource)
+        )
+        assert decision.verdict is AccessVerdict.DENY
 
 
 def test_only_dev_may_delete_object_versions_and_backups() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from guardrails.model import iam_actions
-from local.emulation.iam.policy_evaluator import listed
+from local.emulation.iam.policy_evaluator import as_list
 from tests.bootstrap.required_actions import needs, required_actions
 from tests.bootstrap.role_template import PATH, resolve_template, template
 
@@ -38,7 +38,7 @@ def statements(stack: str) -> list[dict[str, Any]]:
     """Return every statement of the managed policies and of the preview role, with its actions as a list."""
     template_of_stack = resolve_template(stack)
     documents = [document for _, document in template_of_stack.managed()] + template_of_stack.documents("PreviewRole")
-    return [{**entry, "Action": listed(entry["Action"])} for document in documents for entry in document["Statement"]]
+    return [{**entry, "Action": as_list(entry["Action"])} for document in documents for entry in document["Statement"]]
 
 
 def granted_actions() -> set[str]:
@@ -96,7 +96,9 @@ def test_grants_on_all_resources_have_a_condition_or_no_resource_level(stack: st
     for document in resolve_template(stack).documents("DeployRole"):
         for entry in document["Statement"]:
             if entry["Effect"] == "Allow" and entry["Resource"] == "*" and "Condition" not in entry:
-                assert {action for action in listed(entry["Action"]) if iam_actions.has_resource_level(action)} == set()
+                assert {
+                    action for action in as_list(entry["Action"]) if iam_actions.has_resource_level(action)
+                } == set()
 
 
 def test_the_state_bucket_is_encrypted_versioned_private_and_retained() -> None:

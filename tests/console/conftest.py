@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from local import LOOPBACK, console
-from local.http_server import beside
+from local.http_server import serve_in_thread
 from tests.browser import PATIENCE_MS, Visit, browser, spoken, visit
 
 expect.set_options(timeout=PATIENCE_MS)
@@ -22,7 +22,7 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 @pytest.fixture(scope="package")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A console without a platform."""
-    with console.listening(tmp_path_factory.mktemp("nothing"), 0) as server, beside(server):
+    with console.listening(tmp_path_factory.mktemp("nothing"), 0) as server, serve_in_thread(server):
         yield f"http://{LOOPBACK}:{server.server_port}/"
 
 

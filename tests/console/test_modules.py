@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from handlers.common.time_and_ids import ulid
 from handlers.meetings.complete_file import CompleteFile
 from handlers.transcription import ogg_length
-from local.emulation.speech.tone_words import Recogniser, Word, silence, speech
+from local.emulation.speech.tone_words import Recogniser, SpokenWord, silence, speech
 from local.flows.transcription_client import Screen
 from tests.browser import Visit
 from tests.console.javascript_modules import run
@@ -78,7 +78,7 @@ def heard(samples: list[float]) -> list[str]:
     recogniser = Recogniser(RATE)
     pcm = b"".join(round(one * 32767).to_bytes(2, "little", signed=True) for one in samples)
     found = [*recogniser.feed(pcm), *recogniser.finish()]
-    return [one.text for one in found if isinstance(one, Word)]
+    return [one.text for one in found if isinstance(one, SpokenWord)]
 
 
 @pytest.mark.parametrize("piece", [100, 640, 5_000])

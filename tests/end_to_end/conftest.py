@@ -13,9 +13,9 @@ from typing import Any, Generic, TypeVar
 
 import pytest
 
-from local.emulation.iam.decision_log import Decision, end, read
-from local.emulation.iam.grants_table import Table, granted_on, reviewed_grants, table
-from local.emulation.iam.policy_evaluator import Verdict
+from local.emulation.iam.decision_log import Decision, log_size, read_decisions
+from local.emulation.iam.grants_table import GrantsTable, compare_grants, read_reviewed_grants, read_stack_grants
+from local.emulation.iam.policy_evaluator import AccessVerdict
 from local.flows import Deployment, ingestion_flow, livestream_flow, meetings_flow, transcription_flow, voice_qa_flow
 from local.flows.ingestion_client import Intake, Runs
 from local.flows.livestream_client import LivestreamClient
@@ -25,8 +25,8 @@ from local.flows.voice_qa_client import Lectures
 from local.platform import emulator
 from local.platform.emulator import Emulator
 from local.platform.emulator_clients import EmulatorClients
-from local.platform.lifecycle import Deployed, deploy
-from local.platform.progress import Silent
+from local.platform.lifecycle import DeployedPlatform, deploy
+from local.platform.progress import SilentProgress
 from local.preview import stack_files
 from local.preview.property_values import Props
 from local.preview.resource_graph import Graph, Resource
@@ -41,7 +41,7 @@ class Platform:
     """Deployed platform with its clients and its log of IAM decisions."""
 
     emulator: Emulator
-    deployed: Deployed
+    deployed: DeployedPlatform
     client: EmulatorClients
     unexplained_since: int = 0
     """Position in the log of IAM decisions. The test must explain every refusal after it."""
@@ -71,19 +71,19 @@ class Platform:
 
     def mark(self) -> int:
         """Return the end of the log of IAM decisions; `decisions(mark)` reads later ones."""
-        return end(self.emulator.folder)
+        return log_size(self.emulator.folder)
 
     def decisions(self, mark: int) -> list[Decision]:
         """Return all decisions since the mark."""
-        return read(self.emulator.folder, mark)
+        return read_decisions(self.emulator.folder, mark)
 
-    def grants_against_use(self, mark: int) -> Table:
+    def grants_against_use(self, mark: int) -> GrantsTable:
         """Return the table of grants and their use since the mark."""
         return self.grants_against(self.decisions(mark))
 
-    def grants_against(self, decisions: list[Decision]) -> Table:
+    def grants_against(self, decisions: list[Decision]) -> GrantsTable:
         """Return the table of grants and their use in the given decisions."""
-        return table(granted_on(self.client("iam"), PREFIX), decisions, reviewed_grants(), PREFIX)
+        return compare_grants(read_stack_grants(self.client("iam"), PREFIX), decisions, read_reviewed_grants(), PREFIX)
 
     @contextmanager
     def actions_of(self, role: str, *, without: str = "", more: str = "", policy: str = "grants") -> Iterator[None]:
@@ -115,7 +115,9 @@ def _nothing_refused(platform: Platform) -> Iterator[None]:
     platform.unexplained_since = platform.mark()
     yield
     refusals = [
-        decision for decision in platform.decisions(platform.unexplained_since) if decision.verdict is not Verdict.ALLOW
+        decision
+        for decision in platform.decisions(platform.unexplained_since)
+        if decision.verdict is not AccessVerdict.ALLOW
     ]
     assert not refusals, "\n".join(f"used and not granted: {refusal}" for refusal in dict.fromkeys(refusals))
 
@@ -220,5 +222,5 @@ def captioning(platform: Platform) -> Captioning:
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     folder: Path = tmp_path_factory.mktemp("platform")
     with emulator.start(folder) as running_emulator:
-        deployed = deploy(stack_files.read("local"), running_emulator.emulator, Silent())
+        deployed = deploy(stack_files.read("local"), running_emulator.emulator, SilentProgress())
         yield Platform(running_emulator.emulator, deployed, EmulatorClients(running_emulator.emulator.endpoint))

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from components.blocks.compute import handler_archive
-from local.emulation.iam.decision_log import Decision, read
+from local.emulation.iam.decision_log import Decision, read_decisions
 from local.platform import emulator
 from local.platform.emulator import Emulator
 from local.platform.emulator_clients import EmulatorClients
 from local.platform.engine import Engine
-from local.platform.progress import Silent
-from local.platform.resource_changes import Action
-from local.platform.state import State
+from local.platform.progress import SilentProgress
+from local.platform.resource_changes import ResourceAction
+from local.platform.state import PlatformState
 from local.preview import program_run
 from local.preview.preview_provider import ACCOUNT
 from local.preview.property_values import shown
@@ -32,16 +32,16 @@ class SmallStack:
 
     emulator: Emulator
     clients: EmulatorClients
-    state: State
+    state: PlatformState
     outputs: dict[str, Any] = field(default_factory=dict)
 
-    def up(self, body: Body, state: State | None = None) -> tuple[dict[str, Any], dict[str, Action]]:
+    def up(self, body: Body, state: PlatformState | None = None) -> tuple[dict[str, Any], dict[str, ResourceAction]]:
         """Deploy a program and delete the resources that it no longer has. Return its outputs and the action on each
         resource."""
-        actions: dict[str, Action] = {}
+        actions: dict[str, ResourceAction] = {}
 
-        class ActionRecorder(Silent):
-            def ended(self, urn: str, action: Action, _seconds: float, /) -> None:
+        class ActionRecorder(SilentProgress):
+            def on_finish(self, urn: str, action: ResourceAction, _seconds: float, /) -> None:
                 actions[urn.rpartition("::")[2]] = action
 
         engine = Engine(self.clients, state or self.state, ActionRecorder())
@@ -57,7 +57,7 @@ class SmallStack:
 
     def decisions(self) -> list[Decision]:
         """Return all IAM decisions."""
-        return read(self.emulator.folder)
+        return read_decisions(self.emulator.folder)
 
 
 @contextmanager
@@ -70,5 +70,5 @@ def small_stack(folder: Path, code: str = "") -> Iterator[SmallStack]:
     with emulator.start(folder / "emulator") as running_emulator, patch.context():
         clients = EmulatorClients(running_emulator.emulator.endpoint)
         clients("s3").create_bucket(Bucket=f"polyphony-test-foundation-audit-logs-{ACCOUNT}")
-        yield SmallStack(running_emulator.emulator, clients, State.empty(folder / "state.json", "test"))
+        yield SmallStack(running_emulator.emulator, clients, PlatformState.empty(folder / "state.json", "test"))
     patch.undo()

@@ -16,9 +16,9 @@ from components.blocks.naming.physical_names import Kind
 from components.blocks.storage.secret import Secret, SecretArgs
 from components.blocks.storage.table import Table, TableArgs
 from local.platform.engine import Engine
-from local.platform.progress import Silent
-from local.platform.resource_changes import Action
-from local.platform.state import State
+from local.platform.progress import SilentProgress
+from local.platform.resource_changes import ResourceAction
+from local.platform.state import PlatformState
 from local.preview import program_run, stack_files
 from local.preview.stack_files import StackConfig
 from tests.end_to_end.conftest import Platform
@@ -181,10 +181,10 @@ class SeparateProgram:
 
     def __init__(self, platform: Platform, folder: Path) -> None:
         self._platform = platform
-        self._state = State.empty(folder / "state.json", "workshop")
+        self._state = PlatformState.empty(folder / "state.json", "workshop")
         self.client = platform.client
 
-    def up(self, body: Callable[[], object]) -> dict[str, Action]:
+    def up(self, body: Callable[[], object]) -> dict[str, ResourceAction]:
         """Deploy a program and return the action on each resource by its Pulumi name."""
         recorder = ActionRecorder()
         engine = Engine(self.client, self._state, recorder)
@@ -194,11 +194,11 @@ class SeparateProgram:
         return recorder.done
 
 
-class ActionRecorder(Silent):
+class ActionRecorder(SilentProgress):
     def __init__(self) -> None:
-        self.done: dict[str, Action] = {}
+        self.done: dict[str, ResourceAction] = {}
 
-    def ended(self, urn: str, action: Action, _seconds: float, /) -> None:
+    def on_finish(self, urn: str, action: ResourceAction, _seconds: float, /) -> None:
         self.done[urn.rpartition("::")[2]] = action
 
 
@@ -220,8 +220,8 @@ def test_a_secret_parameter_is_created_changed_and_deleted(workshop: SeparatePro
 
     workshop.up(body("canary-one"))
     assert (read()["Value"], read()["Type"]) == ("canary-one", "SecureString")
-    assert workshop.up(body("canary-one")) == {"key": Action.SAME}
-    assert workshop.up(body("canary-two")) == {"key": Action.UPDATE}
+    assert workshop.up(body("canary-one")) == {"key": ResourceAction.SAME}
+    assert workshop.up(body("canary-two")) == {"key": ResourceAction.UPDATE}
     assert read()["Value"] == "canary-two"
     workshop.up(body("canary-two", b="2"))
     tags = workshop.client("ssm").list_tags_for_resource(ResourceType="Parameter", ResourceId="/workshop/key")[
@@ -247,8 +247,8 @@ def test_a_resource_with_a_secrets_version_changes_with_the_secret(workshop: Sep
 
     workshop.up(body("canary-one"))
     assert followed_version() == "1"
-    assert set(workshop.up(body("canary-one")).values()) == {Action.SAME}
-    assert set(workshop.up(body("canary-two")).values()) == {Action.UPDATE}
+    assert set(workshop.up(body("canary-one")).values()) == {ResourceAction.SAME}
+    assert set(workshop.up(body("canary-two")).values()) == {ResourceAction.UPDATE}
     assert followed_version() == "2"
     workshop.up(lambda: None)
 
@@ -268,9 +268,9 @@ def test_a_kms_key_rotates(workshop: SeparateProgram) -> None:
     workshop.up(body())
     [key] = keys()
     assert workshop.client("kms").get_key_rotation_status(KeyId=key)["KeyRotationEnabled"]
-    assert workshop.up(body(description="two")) == {"key": Action.UPDATE}
+    assert workshop.up(body(description="two")) == {"key": ResourceAction.UPDATE}
     assert keys() == [key]
-    assert workshop.up(body(description="two", enable_key_rotation=False)) == {"key": Action.REPLACE}
+    assert workshop.up(body(description="two", enable_key_rotation=False)) == {"key": ResourceAction.REPLACE}
     [replaced] = keys()
     assert not workshop.client("kms").get_key_rotation_status(KeyId=replaced)["KeyRotationEnabled"]
     workshop.up(lambda: None)
@@ -292,9 +292,9 @@ def test_a_table_changes_its_key_and_keeps_its_items(workshop: SeparateProgram) 
 
     workshop.up(body(None))
     dynamodb.put_item(TableName=name, Item={"pk": {"S": "kept"}})
-    assert workshop.up(body(key))["ingestion-files-table"] is Action.UPDATE
+    assert workshop.up(body(key))["ingestion-files-table"] is ResourceAction.UPDATE
     assert (encryption()["Status"], encryption()["KMSMasterKeyArn"]) == ("ENABLED", key)
-    assert workshop.up(body(None))["ingestion-files-table"] is Action.UPDATE
+    assert workshop.up(body(None))["ingestion-files-table"] is ResourceAction.UPDATE
     assert encryption()["Status"] == "DISABLED"
 
 
@@ -327,7 +327,7 @@ def test_a_schedule_and_a_rule_are_updated_in_place_and_deleted(workshop: Separa
     workshop.up(body("rate(1 hour)"))
     assert rates() == ["rate(1 hour)"] * 2
     actions = workshop.up(body("rate(2 hours)"))
-    assert actions == {"schedule": Action.UPDATE, "rule": Action.UPDATE, "target": Action.SAME}
+    assert actions == {"schedule": ResourceAction.UPDATE, "rule": ResourceAction.UPDATE, "target": ResourceAction.SAME}
     assert rates() == ["rate(2 hours)"] * 2
     [target] = workshop.client("events").list_targets_by_rule(Rule="workshop")["Targets"]
     assert target == {"Id": "topic", "Arn": topic}
@@ -436,9 +436,9 @@ def test_a_changed_job_definition_replaces_its_old_revision(workshop: SeparatePr
 
     workshop.up(body(60))
     assert timeouts() == {"ACTIVE": 3600}
-    assert workshop.up(body(30)) == {"job": Action.UPDATE}
+    assert workshop.up(body(30)) == {"job": ResourceAction.UPDATE}
     assert timeouts() == {"INACTIVE": 3600, "ACTIVE": 1800}
-    assert workshop.up(body(30)) == {"job": Action.SAME}
+    assert workshop.up(body(30)) == {"job": ResourceAction.SAME}
 
 
 def test_a_memory_is_updated_in_place_and_strategies_are_added_and_deleted(
@@ -446,7 +446,7 @@ def test_a_memory_is_updated_in_place_and_strategies_are_added_and_deleted(
 ) -> None:
     memory, semantic = "ingestion-memory-memory", "ingestion-memory-semantic"
 
-    def up(days: int, **namespaces: str) -> dict[str, Action]:
+    def up(days: int, **namespaces: str) -> dict[str, ResourceAction]:
         monkeypatch.setattr(agent_memory, "NAMESPACES", namespaces)
         unprotected = scope(foundation=foundation_settings(data={"deletionProtection": False}))
         return workshop.up(lambda: AgentMemory("memory", AgentMemoryArgs(unprotected, "clipAgentMemory", days)))
@@ -460,9 +460,9 @@ def test_a_memory_is_updated_in_place_and_strategies_are_added_and_deleted(
     up(90, SUMMARIZATION=SUMMARIES, SEMANTIC="/facts/{actorId}/")
     memory_before = memory_details()
     actions = up(30, SUMMARIZATION=SUMMARIES, SEMANTIC="/known/{actorId}")
-    assert (actions[memory], actions[semantic]) == (Action.UPDATE, Action.UPDATE)
+    assert (actions[memory], actions[semantic]) == (ResourceAction.UPDATE, ResourceAction.UPDATE)
     memory_after = memory_details()
     assert (memory_after["id"], memory_after["eventExpiryDuration"]) == (memory_before["id"], 30)
     assert ["/known/{actorId}"] in [strategy["namespaceTemplates"] for strategy in memory_after["strategies"]]
-    assert up(30, SUMMARIZATION=SUMMARIES)[semantic] is Action.DELETE
+    assert up(30, SUMMARIZATION=SUMMARIES)[semantic] is ResourceAction.DELETE
     assert [strategy["type"] for strategy in memory_details()["strategies"]] == ["SUMMARIZATION"]

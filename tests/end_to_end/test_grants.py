@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from local.emulation.iam.policy_evaluator import Verdict
+from local.emulation.iam.policy_evaluator import AccessVerdict
 from local.flows import eventually
 from local.flows.ingestion_client import Intake
 from local.flows.transcription_client import Speaker
@@ -68,7 +68,7 @@ def test_a_removed_grant_is_reported_with_its_role(platform: Platform, intake: I
             ),
             f"a refused {action}",
         )
-    assert problem.endswith(Verdict.IMPLICIT_DENY)
+    assert problem.endswith(AccessVerdict.IMPLICIT_DENY)
 
 
 def test_an_added_grant_is_reported_as_never_used(platform: Platform, intake: Intake) -> None:

@@ -15,10 +15,10 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.sync.connection import Connection
 
-from local.emulation.iam.policy_evaluator import Verdict
+from local.emulation.iam.policy_evaluator import AccessVerdict
 from local.flows.guest_client import Guest
-from local.platform.resource_changes import Action
-from local.platform.state import State
+from local.platform.resource_changes import ResourceAction
+from local.platform.state import PlatformState
 from tests.cognito_guests import with_guests
 from tests.end_to_end.small_stack import SmallStack, small_stack
 
@@ -138,7 +138,7 @@ def test_a_guest_of_another_pool_without_the_grant_is_refused(live: GuestStack) 
         for decision in live.stack.decisions()
         if decision.role.endswith("others-guest") and "execute-api" in decision.action
     }
-    assert decision.verdict is Verdict.IMPLICIT_DENY
+    assert decision.verdict is AccessVerdict.IMPLICIT_DENY
 
 
 def upload_error(guest: Guest, key: str) -> str:
@@ -211,7 +211,7 @@ def test_a_pool_gives_no_credentials_of_a_role_that_does_not_trust_it(
 
 
 def test_a_pool_and_its_roles_are_updated_in_place_and_deleted(live: GuestStack, tmp_path: Path) -> None:
-    cognito, state = live.stack.clients("cognito-identity"), State.empty(tmp_path / "state.json", "pools")
+    cognito, state = live.stack.clients("cognito-identity"), PlatformState.empty(tmp_path / "state.json", "pools")
 
     def body(role: str, *, guests: bool, **tags: str) -> Callable[[], object]:
         def make() -> None:
@@ -225,10 +225,10 @@ def test_a_pool_and_its_roles_are_updated_in_place_and_deleted(live: GuestStack,
         return make
 
     outputs, done = live.stack.up(body("one", guests=True, kept="1", gone="1"), state)
-    assert done == {"pool": Action.CREATE, "roles": Action.CREATE}
+    assert done == {"pool": ResourceAction.CREATE, "roles": ResourceAction.CREATE}
     pool = outputs["pool"]
     outputs, done = live.stack.up(body("two", guests=False, kept="2"), state)
-    assert (outputs["pool"], done) == (pool, {"pool": Action.UPDATE, "roles": Action.UPDATE})
+    assert (outputs["pool"], done) == (pool, {"pool": ResourceAction.UPDATE, "roles": ResourceAction.UPDATE})
     pool_details = cognito.describe_identity_pool(IdentityPoolId=pool)
     assert pool_details["AllowUnauthenticatedIdentities"] is False
     arn = cognito.get_identity_pool_roles(IdentityPoolId=pool)["Roles"]["unauthenticated"]

@@ -88,7 +88,7 @@ def _nothing_refused() -> None:
 @pytest.mark.parametrize("when", ["the emulator runs", "resources are being made"])
 def test_an_interrupted_up_leaves_no_processes_or_files(machine: IsolatedMachine, when: str) -> None:
     with machine.running("up") as process:
-        running_emulator = eventually(lambda: emulator.running(machine.platform), "the emulator", 60)
+        running_emulator = eventually(lambda: emulator.find_running(machine.platform), "the emulator", 60)
         if when == "resources are being made":
             assert process.stdout is not None
             next(line for line in process.stdout if "created" in line)
@@ -96,10 +96,10 @@ def test_an_interrupted_up_leaves_no_processes_or_files(machine: IsolatedMachine
         os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does for all processes in the terminal's foreground
         output, _ = process.communicate()
         assert process.returncode == 130, output
-    assert "interrupted; `make up` tries again" in output
+    assert "interrupted; run `make up` to try again" in output
     assert "Traceback" not in output
     wait_until_gone(pids, running_emulator.port)
-    assert emulator.running(machine.platform) is None
+    assert emulator.find_running(machine.platform) is None
     assert machine.remaining_files() == set()
 
 
@@ -107,12 +107,12 @@ def test_up_works_after_a_kill_and_down_leaves_no_processes_or_files(machine: Is
     with machine.running("up") as process:
         assert process.stdout is not None
         next(line for line in process.stdout if "created" in line)
-        killed_emulator = emulator.running(machine.platform)
+        killed_emulator = emulator.find_running(machine.platform)
         assert killed_emulator is not None
         killed_pids = {*tree(process.pid), *tree(killed_emulator.pid)}
         os.killpg(process.pid, signal.SIGKILL)
     wait_until_gone(killed_pids, killed_emulator.port)
-    assert emulator.running(machine.platform) is None
+    assert emulator.find_running(machine.platform) is None
     # The killed process could not clean up; the next `up` does.
     assert {remaining_file.partition("/")[0] for remaining_file in machine.remaining_files()} <= {"platform", "tmp"}
     with machine.running("up") as process:
@@ -124,7 +124,7 @@ def test_up_works_after_a_kill_and_down_leaves_no_processes_or_files(machine: Is
             assert f"process {process.pid}: wait until it ends" in output
         output, _ = process.communicate()
         assert process.returncode == 0, output
-    running_emulator = emulator.running(machine.platform)
+    running_emulator = emulator.find_running(machine.platform)
     assert running_emulator is not None
     pids = tree(running_emulator.pid)
     addresses = {address for pid in pids for address in listening(pid)}

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from clients.meetings.user_credentials import UserAccess
 from handlers.meetings.meeting_record import DUE_PARTITION, INDEX, PARTITION, SORT, MeetingStatus
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME
-from local.emulation.iam.policy_evaluator import Verdict
+from local.emulation.iam.policy_evaluator import AccessVerdict
 from local.emulation.identity_provider import AUDIENCE, ISSUER, KEY_ID
 from local.flows.http_requests import Answer, ask, send
 from local.flows.meetings_client import Meetings
@@ -184,7 +184,7 @@ def test_without_permission_to_tag_sessions_there_are_no_credentials(platform: P
     with platform.actions_of("meetings-auth-exchange", without="sts:TagSession"):
         mark = platform.mark()
         assert exchange(meetings, {"token": meetings.token("ann"), "sessionName": "laptop"}).status >= 500
-        refusals = [decision for decision in platform.decisions(mark) if decision.verdict is not Verdict.ALLOW]
+        refusals = [decision for decision in platform.decisions(mark) if decision.verdict is not AccessVerdict.ALLOW]
     assert {(decision.role, decision.action) for decision in refusals} == {
         ("polyphony-local-meetings-auth-exchange", "sts:TagSession")
     }

@@ -19,10 +19,10 @@ from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, Meeti
 from handlers.meetings.meeting_table import MeetingTable
 from handlers.meetings.s3_keys import MeetingId, Recording
 from local import ROOT
-from local.emulation.batch.batch_faults import Fault, tell
+from local.emulation.batch.batch_faults import QueueFault, set_faults
 from local.flows import eventually
 from local.flows.meetings_client import Meetings
-from local.platform.emulator import KEY
+from local.platform.emulator import ROOT_ACCESS_KEY
 from local.preview.preview_provider import ACCOUNT, REGION
 from tests.end_to_end.conftest import Platform
 from tests.end_to_end.meeting_recorder import Recorder, job_history, new_meeting
@@ -42,9 +42,9 @@ def ann(meetings: Meetings, tmp_path_factory: pytest.TempPathFactory) -> Recorde
 @pytest.fixture
 def no_capacity(platform: Platform) -> Iterator[None]:
     """Keep every job waiting until the test ends the fault."""
-    tell(platform.emulator.folder, dict.fromkeys((SPOT, ON_DEMAND), Fault(no_capacity=True)))
+    set_faults(platform.emulator.folder, dict.fromkeys((SPOT, ON_DEMAND), QueueFault(no_capacity=True)))
     yield
-    tell(platform.emulator.folder, {})
+    set_faults(platform.emulator.folder, {})
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_a_recording_that_is_replaced_while_its_job_waits_is_superseded(
     old = ann.client.upload(meeting, ann.record_speech("good day"))
     wait_for_job(meetings, meeting.meeting_id)
     new = ann.client.upload(meeting, ann.record_speech("thank you"))
-    tell(platform.emulator.folder, {})
+    set_faults(platform.emulator.folder, {})
     ready = ann.client.wait_until_ready(meeting.meeting_id, content=new.content, timeout_seconds=60)
     assert [segment.text for segment in ann.client.transcript(meeting.meeting_id).said] == ["Thank you."]
     result = Recording(ready.meeting, old.content).media_result_key
@@ -133,7 +133,7 @@ def test_a_job_of_a_stopped_execution_is_taken_over(platform: Platform, meetings
     eventually(
         lambda: waits(meetings, set(executions(meetings, meeting.meeting_id)) - {execution}), "the next execution"
     )
-    tell(platform.emulator.folder, {})
+    set_faults(platform.emulator.folder, {})
     assert ann.wait_for_status(meeting.meeting_id, READY).attempt == 2
     went = job_history(meetings, failed)
     assert (went.queues, went.attempts) == ((SPOT,), (1,)), f"{job['jobId']} is all that ran"
@@ -164,8 +164,8 @@ def restart_failed_meetings(platform: Platform, folder: Path, since: str) -> Non
     told = {
         "PATH": f"{folder}:/usr/bin:/bin",
         "AWS_ENDPOINT_URL": platform.emulator.endpoint,
-        "AWS_ACCESS_KEY_ID": KEY,
-        "AWS_SECRET_ACCESS_KEY": KEY,
+        "AWS_ACCESS_KEY_ID": ROOT_ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": ROOT_ACCESS_KEY,
         "AWS_DEFAULT_REGION": REGION,
     }
     command = ["/bin/bash", "-euo", "pipefail", "-c", re.sub("<2026-.*?>", since, said)]
@@ -184,7 +184,7 @@ def test_the_runbooks_command_restarts_failed_meetings(
     make_overdue(platform, meetings, ann.credentials.user, meeting_id)
     meetings.call(meetings.sweep, "sweep")
     assert ann.client.get(meeting_id).reason is MeetingReason.MEDIA_FAILED
-    tell(platform.emulator.folder, {})
+    set_faults(platform.emulator.folder, {})
     restart_failed_meetings(platform, tmp_path, since)
     assert ann.wait_for_status(meeting_id, READY).attempt == 2
 

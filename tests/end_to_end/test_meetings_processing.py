@@ -12,7 +12,7 @@ from components.meetings.media_states import NO_CAPACITY_REASON
 from handlers.meetings.complete_file import ChunkProblem
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus
 from handlers.meetings.s3_keys import MeetingId
-from local.emulation.batch.batch_faults import Fault, tell
+from local.emulation.batch.batch_faults import QueueFault, set_faults
 from local.emulation.batch.job_containers import RECLAIMED
 from local.flows.meetings_client import Meetings
 from tests.end_to_end.conftest import Platform
@@ -132,9 +132,9 @@ def test_a_chunk_is_listed_while_it_is_missing_or_has_wrong_bytes(ann: Recorder)
 def interrupted_meetings(platform: Platform, ann: Recorder) -> dict[str, MeetingRecord]:
     """Process recordings with faults of the Spot queue, one after the other, because a fault affects the whole queue."""
     faults = {
-        "reclaimed once": Fault(reclaimed=1, at='"media_step"'),
-        "reclaimed always": Fault(reclaimed=99),
-        "no machine": Fault(no_capacity=True),
+        "reclaimed once": QueueFault(reclaimed=1, at='"media_step"'),
+        "reclaimed always": QueueFault(reclaimed=99),
+        "no machine": QueueFault(no_capacity=True),
     }
     # A chunk without video forces encoding, so that a job has more steps than attempts. The recording that is always
     # interrupted has many more, because an attempt continues until it receives the signal.
@@ -142,11 +142,11 @@ def interrupted_meetings(platform: Platform, ann: Recorder) -> dict[str, Meeting
     begun = {}
     try:
         for name, fault in faults.items():
-            tell(platform.emulator.folder, {SPOT: fault})
+            set_faults(platform.emulator.folder, {SPOT: fault})
             begun[name] = ann.upload(chunks * 4 if name == "reclaimed always" else chunks)
             ann.wait_for_media_job(begun[name])
     finally:
-        tell(platform.emulator.folder, {})
+        set_faults(platform.emulator.folder, {})
     return {name: ann.wait_for_status(meeting_id) for name, meeting_id in begun.items()}
 
 

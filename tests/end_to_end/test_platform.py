@@ -14,10 +14,10 @@ from local import ROOT
 from local.flows import eventually
 from local.platform import emulator, lifecycle
 from local.platform.emulator import EmulatorError
-from local.platform.progress import Silent
-from local.platform.resource_changes import Action
-from local.platform.state import State
-from local.platform.update_plan import Plan
+from local.platform.progress import SilentProgress
+from local.platform.resource_changes import ResourceAction
+from local.platform.state import PlatformState
+from local.platform.update_plan import UpdatePlan
 from local.preview import stack_files
 from tests.end_to_end.conftest import Platform
 from tests.process_tree import listening, tree
@@ -37,22 +37,22 @@ def test_the_platform_listens_on_loopback_only(platform: Platform) -> None:
 
 
 def test_a_plan_without_changes_has_no_steps(platform: Platform) -> None:
-    steps = Plan(state_of(platform)).of(stack_files.read("local"))
-    assert {step.action for step in steps} == {Action.SAME}
+    steps = UpdatePlan(state_of(platform)).of(stack_files.read("local"))
+    assert {step.action for step in steps} == {ResourceAction.SAME}
     assert len(steps) == len(platform.graph.customs())
 
 
 def test_a_plan_lists_the_resources_that_a_changed_setting_affects(platform: Platform) -> None:
     config = stack_files.read("local")
     values = {**config.values, "polyphony:ingestion": '{"intake": {"batchWindowSeconds": 2}}'}
-    steps = Plan(state_of(platform)).of(replace(config, values=values))
-    changed = {step.urn.rpartition("::")[2]: step.action for step in steps if step.action is not Action.SAME}
-    assert changed["ingestion-intake-source"] is Action.UPDATE, "the batching window changed"
-    assert changed["ingestion-manifest-builder-function"] is Action.UPDATE, (
+    steps = UpdatePlan(state_of(platform)).of(replace(config, values=values))
+    changed = {step.urn.rpartition("::")[2]: step.action for step in steps if step.action is not ResourceAction.SAME}
+    assert changed["ingestion-intake-source"] is ResourceAction.UPDATE, "the batching window changed"
+    assert changed["ingestion-manifest-builder-function"] is ResourceAction.UPDATE, (
         "without the stack file, the log level is INFO"
     )
-    assert changed["ingestion-manifest-builder-live"] is Action.UPDATE, "the alias follows the version"
-    assert Action.REPLACE not in changed.values()
+    assert changed["ingestion-manifest-builder-live"] is ResourceAction.UPDATE, "the alias follows the version"
+    assert ResourceAction.REPLACE not in changed.values()
 
 
 def test_a_second_up_updates_only_functions_with_changed_settings(platform: Platform) -> None:
@@ -67,13 +67,13 @@ def test_a_second_up_updates_only_functions_with_changed_settings(platform: Plat
     try:
         lifecycle.deploy(changed, platform.emulator, recorder)
     finally:
-        lifecycle.deploy(config, platform.emulator, Silent())
+        lifecycle.deploy(config, platform.emulator, SilentProgress())
     functions = [
         f"ingestion-{function}-{part}"
         for function in ("manifest-builder", "steps", "sweeper")
         for part in ("function", "live")
     ]
-    assert recorder.changed == dict.fromkeys(functions, Action.UPDATE), (
+    assert recorder.changed == dict.fromkeys(functions, ResourceAction.UPDATE), (
         "the log level changes the functions and their aliases only"
     )
     new_version = platform.client("lambda").get_alias(FunctionName=alias, Name="live")["FunctionVersion"]
@@ -81,21 +81,21 @@ def test_a_second_up_updates_only_functions_with_changed_settings(platform: Plat
     assert zip_file.read_bytes() == zip_before
 
 
-class ChangeRecorder(Silent):
+class ChangeRecorder(SilentProgress):
     def __init__(self) -> None:
-        self.changed: dict[str, Action] = {}
+        self.changed: dict[str, ResourceAction] = {}
 
-    def ended(self, urn: str, action: Action, _seconds: float, /) -> None:
-        if action is not Action.SAME:
+    def on_finish(self, urn: str, action: ResourceAction, _seconds: float, /) -> None:
+        if action is not ResourceAction.SAME:
             self.changed[urn.rpartition("::")[2]] = action
 
 
 def test_an_emulator_stops_at_the_end_of_its_with_block(tmp_path: Path) -> None:
     with emulator.start(tmp_path) as running_emulator:
         pid = running_emulator.emulator.pid
-        assert emulator.running(tmp_path) == running_emulator.emulator
+        assert emulator.find_running(tmp_path) == running_emulator.emulator
         assert running_emulator.emulator.port in emulator.PORTS
-        with pytest.raises(EmulatorError, match="already runs here"):
+        with pytest.raises(EmulatorError, match="already runs in this folder"):
             emulator.start(tmp_path)
     assert not alive(pid)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["decisions.jsonl", "emulator.log"]
@@ -129,7 +129,7 @@ def test_an_emulator_stops_when_its_parent_process_is_killed(tmp_path: Path) -> 
         parent.wait()
         eventually(lambda: None if alive(pid) else True, "the emulator's end")
         eventually(
-            lambda: None if emulator.running(tmp_path) else True, "its lock"
+            lambda: None if emulator.find_running(tmp_path) else True, "its lock"
         )  # its last thread releases the lock a little later
 
 
@@ -143,10 +143,10 @@ def test_a_kept_emulator_is_stopped_by_down(tmp_path: Path) -> None:
     )
     pid = int(run.stdout)
     assert alive(pid)
-    running = emulator.running(tmp_path)
+    running = emulator.find_running(tmp_path)
     assert running is not None
     assert running.pid == pid
-    assert lifecycle.running(tmp_path) == {"endpoint": running.endpoint, "outputs": {}}
+    assert lifecycle.find_running_platform(tmp_path) == {"endpoint": running.endpoint, "outputs": {}}
     assert lifecycle.down(tmp_path) == 0
     eventually(lambda: None if alive(pid) else True, "the emulator's end")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["command.lock", "decisions.jsonl", "emulator.log"]
@@ -168,9 +168,9 @@ def test_a_missing_emulator_environment_is_reported_with_the_command_that_create
         emulator.start(tmp_path)
 
 
-def state_of(platform: Platform) -> State:
+def state_of(platform: Platform) -> PlatformState:
     there = platform.emulator
-    return State.read(there.folder / "state.json", f"{there.pid}:{there.port}")
+    return PlatformState.read(there.folder / "state.json", f"{there.pid}:{there.port}")
 
 
 def alive(pid: int) -> bool:

@@ -21,7 +21,7 @@ from components.settings import FunctionSettings
 from handlers.common.environment import HandlerEnvironment
 from handlers.common.http.rest_operations import RestOperation
 from handlers.common.websocket.messages import Message
-from local.platform.resource_changes import Action
+from local.platform.resource_changes import ResourceAction
 from tests.end_to_end.small_stack import SmallStack, small_stack
 from tests.fake_engine import scope
 
@@ -278,22 +278,26 @@ def test_a_function_without_the_gateways_permission_is_not_called(
     try:
         assert error_status_and_code(notes.ask("GET", "/notes/7", headers=other_token, api=api)) == (500, "INTERNAL")
     finally:
-        action = {"Action": "lambda:InvokeFunction", "Principal": "apigateway.amazonaws.com", "SourceArn": source}
+        action = {
+            "ResourceAction": "lambda:InvokeFunction",
+            "Principal": "apigateway.amazonaws.com",
+            "SourceArn": source,
+        }
         functions.add_permission(**arguments, **action)
     assert notes.ask("GET", "/notes/7", headers=other_token, api=api).status == expected_status
 
 
 def test_only_a_changed_document_is_deployed(notes: NotesClient) -> None:
     _, done = notes.stack.up(register_apis)
-    assert set(done.values()) == {Action.SAME}
+    assert set(done.values()) == {ResourceAction.SAME}
     dropped_operation = RestOperation(
         "dropNote", "DELETE", "/notes/{noteId}", "Deletes a note.", parameters=NotePath, statuses=(204,)
     )
     try:
         before = dict(notes.stack.ids)
         _, done = notes.stack.up(lambda: register_apis((*OPERATIONS[:2], dropped_operation)))
-        assert done["ingestion-open-api"] is Action.UPDATE
-        assert done["ingestion-open-deployment"] is Action.REPLACE
+        assert done["ingestion-open-api"] is ResourceAction.UPDATE
+        assert done["ingestion-open-deployment"] is ResourceAction.REPLACE
         assert notes.stack.ids["ingestion-open-api"] == before["ingestion-open-api"]
         assert notes.ask("DELETE", "/notes/7").status == 200
         assert error_status_and_code(notes.ask("GET", "/notes/7")) == (405, "METHOD_NOT_ALLOWED")

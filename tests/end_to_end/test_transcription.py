@@ -10,7 +10,7 @@ from handlers.common.identity.user_ids import derive_user_id
 from handlers.common.time_and_ids import clock
 from handlers.transcription.audio_processor.transcribe_stream.stream_client import TranscribeStream
 from handlers.transcription.live_table import session_slots_key
-from local.emulation.speech.audio_files import encoded
+from local.emulation.speech.audio_files import encode_audio
 from local.emulation.speech.tone_words import silence, speech
 from local.flows import PATIENCE_SECONDS
 from local.flows.transcription_client import SAMPLE_RATE, Captioning, Speaker
@@ -186,7 +186,7 @@ def test_an_invalid_message_gets_an_answer_and_the_connection_stays_open(speaker
 
 
 def test_audio_of_the_wrong_format_is_refused_with_a_reason(speaker: Speaker) -> None:
-    flac = encoded(speech(["hello"], SAMPLE_RATE), SAMPLE_RATE, "flac")
+    flac = encode_audio(speech(["hello"], SAMPLE_RATE), SAMPLE_RATE, "flac")
     refused = speaker.send_audio("u1", flac)
     assert refused["code"] == "BAD_AUDIO"
     assert "FLAC" in refused["message"]

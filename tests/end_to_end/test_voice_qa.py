@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from local.emulation.speech.audio_files import encoded
+from local.emulation.speech.audio_files import encode_audio
 from local.emulation.speech.tone_words import speech
 from local.flows.voice_qa_client import SAMPLE_RATE, Lectures, Listener, post
 from tests.end_to_end.conftest import Platform, Played
@@ -223,7 +223,7 @@ def test_a_question_that_is_too_large_cannot_be_uploaded(listener: Listener, pla
 
 
 def test_no_text_key_or_identity_is_in_any_log(platform: Platform, listener: Listener, lecture_id: str) -> None:
-    audio = encoded(speech(["captions"], SAMPLE_RATE), SAMPLE_RATE, "ogg-opus")
+    audio = encode_audio(speech(["captions"], SAMPLE_RATE), SAMPLE_RATE, "ogg-opus")
     assert audio
     listener.question(lecture_id, audioKey=listener.upload_question("captions please"))
     logs = platform.client("logs")

@@ -19,7 +19,7 @@ from components.foundation.api_logs import ApiLogs
 from components.settings import FunctionSettings
 from handlers.common.environment import HandlerEnvironment
 from local.emulation.api_gateway.websocket_answers import FRAME_BYTES
-from local.emulation.iam.policy_evaluator import Verdict
+from local.emulation.iam.policy_evaluator import AccessVerdict
 from local.flows import eventually
 from tests.end_to_end.small_stack import SmallStack, small_stack
 from tests.fake_engine import scope
@@ -186,8 +186,8 @@ def test_posting_needs_a_grant_and_is_recorded(live: EchoClient) -> None:
         for decision in live.stack.decisions()
         if decision.action == "execute-api:ManageConnections"
     }
-    assert ("polyphony-test-ingestion-echo", Verdict.ALLOW) in decisions
-    assert ("polyphony-test-ingestion-mute", Verdict.IMPLICIT_DENY) in decisions
+    assert ("polyphony-test-ingestion-echo", AccessVerdict.ALLOW) in decisions
+    assert ("polyphony-test-ingestion-mute", AccessVerdict.IMPLICIT_DENY) in decisions
 
 
 @pytest.mark.parametrize(

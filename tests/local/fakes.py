@@ -1,6 +1,6 @@
-"""AWS in memory, and a driver table small enough to see what the engine does with it. No sockets.
+"""A fake AWS in memory, and a small table of drivers for tests of the engine. It uses no sockets.
 
-The operations are real ones, so that parameters are fitted and checked as ever; what they do is a dictionary.
+The operations are real ones, so parameters are fitted and checked as usual. Their effect is a change of a dictionary.
 """
 
 import threading
@@ -11,10 +11,10 @@ from typing import Any
 import pulumi
 from botocore.exceptions import ClientError
 
-from local.platform.drivers.model import Call, Driver, RecordedOnly, answered, const, first
+from local.platform.drivers.model import Driver, DriverCall, RecordedOnly, constant, first_known, from_response
 from local.platform.engine import Drivers, Engine
-from local.platform.progress import Progress, Silent
-from local.platform.state import State
+from local.platform.progress import Progress, SilentProgress
+from local.platform.state import PlatformState
 from local.preview import program_run
 from local.preview.resource_graph import Graph
 from local.preview.stack_files import StackConfig
@@ -27,54 +27,58 @@ TOPIC = "test:index/topic:Topic"
 CODE = "test:index/code:Code"
 NOTE = "test:index/note:Note"
 
-RETENTION = Call("PutRetentionPolicy", {"logGroupName": "name", "retentionInDays": "days"}, when="days")
+RETENTION = DriverCall("PutRetentionPolicy", {"logGroupName": "name", "retentionInDays": "days"}, when="days")
 
 DRIVERS: Drivers = {
     GROUP: Driver(
         type=GROUP,
         service="logs",
-        create=(Call("CreateLogGroup", {"logGroupName": "name", "tags": "labels", "kmsKeyId": "key"}), RETENTION),
+        create=(DriverCall("CreateLogGroup", {"logGroupName": "name", "tags": "labels", "kmsKeyId": "key"}), RETENTION),
         update=(RETENTION,),
-        delete=(Call("DeleteLogGroup", {"logGroupName": "name"}),),
+        delete=(DriverCall("DeleteLogGroup", {"logGroupName": "name"}),),
         id="name",
     ),
     TOPIC: Driver(
         type=TOPIC,
         service="sns",
-        create=(Call("CreateTopic", {"Name": "name"}),),
-        delete=(Call("DeleteTopic", {"TopicArn": "id"}),),
-        id=answered("CreateTopic", "TopicArn"),
-        outputs={"arn": answered("CreateTopic", "TopicArn")},
+        create=(DriverCall("CreateTopic", {"Name": "name"}),),
+        delete=(DriverCall("DeleteTopic", {"TopicArn": "id"}),),
+        id=from_response("CreateTopic", "TopicArn"),
+        outputs={"arn": from_response("CreateTopic", "TopicArn")},
     ),
     CODE: Driver(
         type=CODE,
         service="lambda",
-        create=(Call("CreateFunction", {"FunctionName": "name", "Role": "role", "Code.ZipFile": "text"}),),
+        create=(DriverCall("CreateFunction", {"FunctionName": "name", "Role": "role", "Code.ZipFile": "text"}),),
         update=(
-            Call("UpdateFunctionCode", {"FunctionName": "name", "ZipFile": "text"}),
-            Call("PublishVersion", {"FunctionName": "name"}, after=("UpdateFunctionCode",)),
+            DriverCall("UpdateFunctionCode", {"FunctionName": "name", "ZipFile": "text"}),
+            DriverCall("PublishVersion", {"FunctionName": "name"}, after=("UpdateFunctionCode",)),
         ),
-        delete=(Call("DeleteFunction", {"FunctionName": "name"}),),
+        delete=(DriverCall("DeleteFunction", {"FunctionName": "name"}),),
         id="name",
-        outputs={"version": first(answered("PublishVersion", "Version"), answered("CreateFunction", "Version"))},
-        renewed=("version",),
+        outputs={
+            "version": first_known(
+                from_response("PublishVersion", "Version"), from_response("CreateFunction", "Version")
+            )
+        },
+        changed_by_update=("version",),
     ),
     NOTE: RecordedOnly(
         type=NOTE,
         service="logs",
         reason="for tests",
-        create=(Call("CreateLogGroup", {"logGroupName": "name"}),),
-        outputs={"arn": const("arn:made-up")},
+        create=(DriverCall("CreateLogGroup", {"logGroupName": "name"}),),
+        outputs={"arn": constant("arn:made-up")},
     ),
 }
 
 
 class Killed(Exception):
-    """The process is gone: nothing after it happens."""
+    """The simulated process was killed, so nothing may happen after it."""
 
 
 class FakeAws:
-    """All services. Steps are counted, and at one of them the process may die."""
+    """All services. They count steps, and the simulated process may be killed at one of them."""
 
     def __init__(self, dies_at: int | None = None) -> None:
         self.things: dict[str, dict[str, Any]] = {}
@@ -82,21 +86,21 @@ class FakeAws:
         self.steps = 0
         self.dies_at = dies_at
         self.refuses: dict[str, str] = {}
-        """Operation → error code."""
+        """Error codes by operation."""
         self._lock = threading.RLock()
 
     def __call__(self, _service: str) -> "FakeClient":
         return FakeClient(self)
 
     def step(self) -> None:
-        """One more step of the process; nothing happens after its death."""
+        """Count one step of the process. Raise Killed from the step of its death on."""
         with self._lock:
             self.steps += 1
             if self.dies_at is not None and self.steps >= self.dies_at:
                 raise Killed
 
     def answer(self, method: str, given: dict[str, Any]) -> dict[str, Any]:
-        """Does what an operation does."""
+        """Execute an operation and return its response."""
         with self._lock:
             self.step()
             name = str(given.get("logGroupName") or given.get("Name") or given.get("FunctionName") or given["TopicArn"])
@@ -129,7 +133,7 @@ class FakeAws:
 
 
 class FakeClient:
-    """One service's client."""
+    """Client of one service."""
 
     def __init__(self, aws: FakeAws) -> None:
         self._aws = aws
@@ -154,9 +158,9 @@ class Thing(pulumi.CustomResource):
 
 
 def run(body: Callable[[], object], aws: FakeAws, folder: Path, progress: Progress | None = None) -> Graph:
-    """One `up`: what the state says, the program, then what is gone."""
-    state = opened(aws, folder)
-    engine = Engine(aws, state, progress or Silent(), DRIVERS)
+    """Run one `up`: read the state, run the program, delete what it no longer contains."""
+    state = open_state(aws, folder)
+    engine = Engine(aws, state, progress or SilentProgress(), DRIVERS)
     graph = program_run.record(body, CONFIG, engine, preview=False).graph
     engine.delete_gone(graph)
     if engine.failures:
@@ -164,10 +168,10 @@ def run(body: Callable[[], object], aws: FakeAws, folder: Path, progress: Progre
     return graph
 
 
-def opened(aws: FakeAws, folder: Path) -> State:
-    """The state as `up` opens it: after an interrupted run, the emulator starts anew."""
-    state = State.read(folder / "state.json", INSTANCE)
+def open_state(aws: FakeAws, folder: Path) -> PlatformState:
+    """Return the state as `up` opens it: empty after an interrupted run, because a new emulator is started."""
+    state = PlatformState.read(folder / "state.json", INSTANCE)
     if state.interrupted:
         aws.things.clear()
-        state = State.empty(folder / "state.json", INSTANCE)
+        state = PlatformState.empty(folder / "state.json", INSTANCE)
     return state

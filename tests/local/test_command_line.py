@@ -17,7 +17,7 @@ pytestmark = pytest.mark.unit
 @pytest.fixture
 def runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Return a folder in which an emulator seems to run."""
-    monkeypatch.setattr(emulator, "running", lambda folder: Emulator(1, 4566, folder))
+    monkeypatch.setattr(emulator, "find_running", lambda folder: Emulator(1, 4566, folder))
     return tmp_path
 
 
@@ -55,20 +55,20 @@ def test_a_state_file_of_another_version_is_reported_with_advice(
 ) -> None:
     (runs / "state.json").write_text(json.dumps({"schemaVersion": 99}))
     assert main([command, "--folder", str(runs)]) == 2
-    assert "schema version 99, this program writes 1: `make down`" in capsys.readouterr().err
+    assert "schema version 99, but this program needs 1: `make down`" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ({}, "is not up yet"),
-        ({"frontend": {"schemaVersion": 1}}, "of another version of this program: `make up` renews"),
+        ({}, "is not complete"),
+        ({"frontend": {"schemaVersion": 1}}, "from another version of this program: update it with `make up`"),
     ],
 )
 def test_outputs_of_another_version_are_not_written(
     given: object, says: str, runs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(lifecycle, "running", lambda _: {"outputs": given})
+    monkeypatch.setattr(lifecycle, "find_running_platform", lambda _: {"outputs": given})
     monkeypatch.setattr(frontend_output, "FILE", runs / "frontend.json")
     assert main(["outputs", "--folder", str(runs)]) == 2
     assert says in capsys.readouterr().err
@@ -78,7 +78,7 @@ def test_outputs_of_another_version_are_not_written(
 def test_outputs_are_written_for_the_given_platform_folder(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said = {"schemaVersion": 1, "environment": "local", "region": "us-east-1"}
     monkeypatch.setattr(
-        lifecycle, "running", lambda folder: {"outputs": {"frontend": said}} if folder == runs else None
+        lifecycle, "find_running_platform", lambda folder: {"outputs": {"frontend": said}} if folder == runs else None
     )
     monkeypatch.setattr(frontend_output, "FILE", runs / "frontend.json")
     assert main(["outputs", "--folder", str(runs)]) == 0

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from local import console
-from local.http_server import beside
+from local.http_server import serve_in_thread
 from local.platform import emulator, lifecycle
 from local.platform.emulator import Emulator
 
@@ -32,7 +32,7 @@ FRONTEND = {
 @pytest.fixture
 def port(tmp_path: Path) -> Iterator[int]:
     """Serve the console and return the port. The platform does not run, unless the test uses `runs`."""
-    with console.listening(tmp_path, 0) as server, beside(server):
+    with console.listening(tmp_path, 0) as server, serve_in_thread(server):
         yield server.server_port
 
 
@@ -41,8 +41,8 @@ def runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Make the platform appear to run."""
     there = Emulator(1, 4566, tmp_path)
     monkeypatch.setattr(Emulator, "services", property(lambda _: {"JWKS_URL": KEYS}))
-    monkeypatch.setattr(emulator, "running", lambda _: there)
-    monkeypatch.setattr(lifecycle, "running", lambda _: {"outputs": {"frontend": FRONTEND}})
+    monkeypatch.setattr(emulator, "find_running", lambda _: there)
+    monkeypatch.setattr(lifecycle, "find_running_platform", lambda _: {"outputs": {"frontend": FRONTEND}})
 
 
 def asked(

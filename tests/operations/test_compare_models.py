@@ -12,8 +12,8 @@ from botocore.exceptions import ClientError
 from handlers.common.aws.retry import RetryTiming
 from handlers.meetings.bedrock_summarize.environment import HAIKU, SONNET
 from handlers.meetings.bedrock_summarize.transcript import Transcript
-from local.emulation.bedrock.converse_service import REPEATING, THROTTLED, lines_of, serve
-from local.emulation.bedrock.meeting_answers import meeting_of
+from local.emulation.bedrock.converse_service import REPEATING, THROTTLED, read_lines, serve
+from local.emulation.bedrock.meeting_answers import parse_meeting
 from operations.compare_models import COUNT, TRANSCRIPTS, main
 from tests.credentials import credentials
 
@@ -44,7 +44,7 @@ class Models:
         self.asked.append(modelId)
         if modelId in ERRORS:
             raise ClientError({"Error": {"Code": ERRORS[modelId], "Message": ""}}, "Converse")
-        meeting = meeting_of(lines_of(request))
+        meeting = parse_meeting(read_lines(request))
         assert meeting is not None
         answer = meeting.answer()
         if modelId == "forgetful":

@@ -1,8 +1,7 @@
-"""What the local agent says: the passage of a lecture that has most of the question's words, and where it is.
+"""Makes the local agent's answers: the passages of a lecture that share words with the question, and their times.
 
-It decides what a passage is (what is said between two pauses), which ones are best, and how the answer reads and
-sounds. A word that is said everywhere tells little, so rare ones weigh more. The same lecture and question give the
-same answer; another lecture gives another.
+A passage is what is said between two pauses. Rare words have a higher weight, because a word that occurs everywhere
+does not identify a passage. The same lecture and question always give the same answer.
 """
 
 import math
@@ -12,20 +11,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from local.emulation.speech.audio_files import encoded
-from local.emulation.speech.tone_words import WORDS, Pause, Word, speech
+from local.emulation.speech.audio_files import encode_audio
+from local.emulation.speech.tone_words import WORDS, Pause, SpokenWord, speech
 
 CITED = 3
 NOTHING = "The lecture does not say anything of this."
 VOICE_RATE = 16000
 VOICE_WORDS = 4
-"""In one piece of audio."""
+"""Number of words in one audio piece."""
 _WORD = re.compile(r"[a-z]+")
 
 
 @dataclass(frozen=True)
-class Passage:
-    """What is said between two pauses; times in milliseconds."""
+class LecturePassage:
+    """Words between two pauses, with times in milliseconds."""
 
     words: tuple[str, ...]
     start_ms: int
@@ -33,65 +32,65 @@ class Passage:
 
     @property
     def text(self) -> str:
-        """The passage as it is quoted."""
+        """The passage as a quote."""
         return " ".join(self.words)
 
 
 @dataclass(frozen=True)
-class Reply:
-    """An answer, and the passages it rests on: the best one first."""
+class AgentReply:
+    """An answer with the passages that it cites, the best one first."""
 
     text: str
-    passages: tuple[Passage, ...] = ()
+    passages: tuple[LecturePassage, ...] = ()
 
 
-def words_of(text: str) -> tuple[str, ...]:
-    """The words of a text, as the vocabulary writes them."""
+def split_words(text: str) -> tuple[str, ...]:
+    """Return the words of a text, as the vocabulary spells them."""
     return tuple(_WORD.findall(text.lower()))
 
 
-def passages(heard: Iterable[Word | Pause]) -> list[Passage]:
-    """A lecture's passages, in their order."""
-    found: list[Passage] = []
-    said: list[Word] = []
-    for one in (*heard, Pause(math.inf)):
-        if isinstance(one, Word):
-            said.append(one)
+def find_passages(heard: Iterable[SpokenWord | Pause]) -> list[LecturePassage]:
+    """Return a lecture's passages in order."""
+    passages: list[LecturePassage] = []
+    said: list[SpokenWord] = []
+    for item in (*heard, Pause(math.inf)):
+        if isinstance(item, SpokenWord):
+            said.append(item)
         elif said:
             words = tuple(word.text for word in said)
-            found.append(Passage(words, round(said[0].start * 1000), round(said[-1].end * 1000)))
+            passages.append(LecturePassage(words, round(said[0].start * 1000), round(said[-1].end * 1000)))
             said = []
-    return found
+    return passages
 
 
-def best(lecture: Sequence[Passage], asked: Iterable[str]) -> list[Passage]:
-    """The passages that have to do with the question, the best first, the earlier first among equals."""
+def best_passages(lecture: Sequence[LecturePassage], asked: Iterable[str]) -> list[LecturePassage]:
+    """Return the passages that share words with the question: the best first, the earlier first if equal."""
     within = Counter(word for passage in lecture for word in set(passage.words))
     wanted = set(asked)
 
-    def weight(passage: Passage) -> float:
+    def weight(passage: LecturePassage) -> float:
         return sum(math.log(1 + len(lecture) / within[word]) for word in wanted.intersection(passage.words))
 
     fitting = [passage for passage in lecture if wanted.intersection(passage.words)]
     return sorted(fitting, key=lambda passage: (-weight(passage), passage.start_ms))[:CITED]
 
 
-def reply(lecture: Sequence[Passage], asked: Sequence[str], before: Sequence[str]) -> Reply:
-    """The answer to a question; one that leads nowhere is taken to go on with the one `before`."""
-    found = best(lecture, asked) or best(lecture, before)
-    if not found:
-        return Reply(NOTHING)
-    minutes, seconds = divmod(found[0].start_ms // 1000, 60)
-    return Reply(f"At {minutes}:{seconds:02} you hear: {found[0].text}.", tuple(found))
+def make_reply(lecture: Sequence[LecturePassage], asked: Sequence[str], before: Sequence[str]) -> AgentReply:
+    """Return the answer to a question. If no passage matches the question, the previous question (`before`) is used."""
+    passages = best_passages(lecture, asked) or best_passages(lecture, before)
+    if not passages:
+        return AgentReply(NOTHING)
+    minutes, seconds = divmod(passages[0].start_ms // 1000, 60)
+    return AgentReply(f"At {minutes}:{seconds:02} you hear: {passages[0].text}.", tuple(passages))
 
 
-def spoken(text: str) -> list[tuple[str, ...]]:
-    """The words of a text that can be said, as many together as one piece of audio holds."""
-    words = [word for word in words_of(text) if word in WORDS]
+def group_words(text: str) -> list[tuple[str, ...]]:
+    """Return the words of a text that can be spoken, in groups of the size of one audio piece."""
+    words = [word for word in split_words(text) if word in WORDS]
     return [tuple(words[start : start + VOICE_WORDS]) for start in range(0, len(words), VOICE_WORDS)]
 
 
 @lru_cache(maxsize=256)
-def voice(words: tuple[str, ...]) -> bytes:
-    """These words as an Ogg Opus file."""
-    return encoded(speech(words, VOICE_RATE), VOICE_RATE, "ogg-opus")
+def speak(words: tuple[str, ...]) -> bytes:
+    """Return these words as an Ogg Opus file."""
+    return encode_audio(speech(words, VOICE_RATE), VOICE_RATE, "ogg-opus")

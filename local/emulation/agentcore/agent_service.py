@@ -1,7 +1,8 @@
-"""An agent for this machine: it listens to the lecture and to the question, and answers from what it heard.
+"""The agent of voice Q&A for this machine. It recognises the words of the lecture and of the question, and answers from
+them.
 
-It speaks the protocol of decision 0051, with none of the handlers' code, so that the handlers are checked against
-another implementation. It knows nothing that is not in the lecture.
+It implements the protocol of decision 0051 without the handlers' code, so the handlers are checked against another
+implementation. Every answer comes from the lecture only.
 """
 
 import base64
@@ -19,9 +20,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from local.emulation.agentcore.agent_answers import VOICE_WORDS, Reply, passages, reply, spoken, voice, words_of
-from local.emulation.speech.audio_files import DEMUXERS, UnreadableMedia, heard_in
-from local.emulation.speech.tone_words import Pause, Word
+from local.emulation.agentcore.agent_answers import (
+    VOICE_WORDS,
+    AgentReply,
+    find_passages,
+    group_words,
+    make_reply,
+    speak,
+    split_words,
+)
+from local.emulation.speech.audio_files import DEMUXERS, UnreadableMedia, recognise_file
+from local.emulation.speech.tone_words import Pause, SpokenWord
 from local.http_server import HttpRequest, HttpResponse, serve_json
 
 RETRY_AFTER = 1
@@ -33,19 +42,19 @@ _WORDS = re.compile(r"\S+\s*")
 _NO_JSON = b'{"type": "text", "text": '
 
 
-class Fault(StrEnum):
+class AnswerFault(StrEnum):
     """Words of a question that make the agent fail."""
 
     THROTTLED = "throttled"
     """Status 429 with a Retry-After, once per query id."""
     DROPPED = "dropped"
-    """The connection breaks off in the middle of the answer."""
+    """The connection is closed in the middle of the answer."""
     MALFORMED = "malformed"
-    """A line in the middle of the answer is no JSON."""
+    """A line in the middle of the answer is not valid JSON."""
 
 
 class RequestRefused(Exception):
-    """A request that is answered with a status and nothing else."""
+    """The agent answers the request with an HTTP error status only."""
 
     def __init__(self, status: HTTPStatus, **headers: str) -> None:
         super().__init__(status.phrase)
@@ -53,7 +62,7 @@ class RequestRefused(Exception):
 
 
 def serve(word_seconds: float = WORD_SECONDS) -> AbstractContextManager[int]:
-    """Serve while the block lasts, and yield the port."""
+    """Serve while the block runs, and yield the port."""
     agent = _Agent(word_seconds)
 
     def respond(request: HttpRequest) -> HttpResponse:
@@ -75,34 +84,41 @@ class _Agent:
     def __init__(self, word_seconds: float) -> None:
         self._word_seconds = word_seconds
         self._throttled: set[str] = set()
-        """Ids of the queries that were told to come back."""
+        """Ids of the queries that were refused once."""
 
     def answer(self, question: Mapping[str, Any]) -> Iterator[bytes]:
         """Return the lines of the answer; raise RequestRefused if the agent fails before it answers."""
         query, conversation = question["query"], question["conversation"]
         text = query["text"] if "text" in query else _transcript(query)
-        words = words_of(text)
-        fault = next((Fault(word) for word in words if word in set(Fault)), None)
-        if fault is Fault.THROTTLED and question["queryId"] not in self._throttled:
+        words = split_words(text)
+        fault = next((AnswerFault(word) for word in words if word in set(AnswerFault)), None)
+        if fault is AnswerFault.THROTTLED and question["queryId"] not in self._throttled:
             self._throttled.add(question["queryId"])
             raise RequestRefused(HTTPStatus.TOO_MANY_REQUESTS, **{"Retry-After": str(RETRY_AFTER)})
-        before = words_of(conversation[-1]["question"]) if conversation else ()
-        return self._lines(text, question["lecture"], [word for word in words if word not in set(Fault)], before, fault)
+        before = split_words(conversation[-1]["question"]) if conversation else ()
+        return self._lines(
+            text, question["lecture"], [word for word in words if word not in set(AnswerFault)], before, fault
+        )
 
     def _lines(
-        self, text: str, lecture: Mapping[str, Any], words: list[str], before: tuple[str, ...], fault: Fault | None
+        self,
+        text: str,
+        lecture: Mapping[str, Any],
+        words: list[str],
+        before: tuple[str, ...],
+        fault: AnswerFault | None,
     ) -> Iterator[bytes]:
         yield _line({"type": "transcript", "text": text})
         try:
-            found = reply(passages(_heard(lecture)), words, before)
+            found = make_reply(find_passages(_recognise(lecture)), words, before)
         except UnreadableMedia:
             yield _line({"type": "error", "code": "rejected", "retryable": False})
             return
         lines = _answer_lines(found, lecture["durationMs"])
         for index, line in enumerate(lines):
-            if index == len(lines) // 2 and fault is Fault.DROPPED:
+            if index == len(lines) // 2 and fault is AnswerFault.DROPPED:
                 raise ConnectionAbortedError
-            if index == len(lines) // 2 and fault is Fault.MALFORMED:
+            if index == len(lines) // 2 and fault is AnswerFault.MALFORMED:
                 yield _NO_JSON
             yield _line(line)
             time.sleep(self._word_seconds)
@@ -110,13 +126,13 @@ class _Agent:
 
 def _transcript(query: Mapping[str, Any]) -> str:
     try:
-        return " ".join(one.text for one in _heard(query) if isinstance(one, Word))
+        return " ".join(item.text for item in _recognise(query) if isinstance(item, SpokenWord))
     except UnreadableMedia:
         raise RequestRefused(HTTPStatus.UNPROCESSABLE_ENTITY) from None
 
 
-def _heard(audio: Mapping[str, Any]) -> Iterable[Word | Pause]:
-    """Return the words and pauses of audio that a presigned URL of this machine leads to."""
+def _recognise(audio: Mapping[str, Any]) -> Iterable[SpokenWord | Pause]:
+    """Return the words and pauses of the audio behind a presigned URL of this machine."""
     if audio["format"] not in DEMUXERS or urlsplit(audio["url"]).hostname not in HOSTS:
         raise UnreadableMedia
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -128,29 +144,38 @@ def _heard(audio: Mapping[str, Any]) -> Iterable[Word | Pause]:
 
 
 @lru_cache(maxsize=16)
-def _words(audio: bytes, audio_format: str) -> tuple[Word | Pause, ...]:
-    """Return the words of a recording; a lecture is asked about many times."""
+def _words(audio: bytes, audio_format: str) -> tuple[SpokenWord | Pause, ...]:
+    """Return the words and pauses of a recording. The result is cached, because many questions are about the same
+    lecture.
+    """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "audio")
         path.write_bytes(audio)
-        return tuple(heard_in(path, [audio_format]))
+        return tuple(recognise_file(path, [audio_format]))
 
 
-def _answer_lines(found: Reply, duration_ms: int) -> list[dict[str, Any]]:
-    """Return the answer's words with its sound in between, and then what it cites."""
+def _answer_lines(found: AgentReply, duration_ms: int) -> list[dict[str, Any]]:
+    """Return the lines of the answer: words with audio in between, then the citations."""
     pieces = [{"type": "text", "text": word} for word in _WORDS.findall(found.text)]
     sounds = [
-        {"type": "audio", "audio": base64.b64encode(voice(words)).decode(), "format": "ogg-opus"}
-        for words in spoken(found.text)
+        {"type": "audio", "audio": base64.b64encode(speak(words)).decode(), "format": "ogg-opus"}
+        for words in group_words(found.text)
     ]
     cited = [
-        {"type": "citation", "startMs": one.start_ms, "endMs": min(one.end_ms, duration_ms), "quote": one.text}
-        for one in found.passages
+        {
+            "type": "citation",
+            "startMs": passage.start_ms,
+            "endMs": min(passage.end_ms, duration_ms),
+            "quote": passage.text,
+        }
+        for passage in found.passages
     ]
     groups = [pieces[start : start + VOICE_WORDS] for start in range(0, len(pieces), VOICE_WORDS)]
     mixed = [
         line
-        for index, group in enumerate(groups)  # there are at least as many as sounds, because a sound has as many words
+        for index, group in enumerate(
+            groups
+        )  # there are at least as many groups as sounds, because both have the same number of words
         for line in (*group, *sounds[index : index + 1])
     ]
     return [*mixed, *cited, {"type": "done"}]

@@ -1,7 +1,7 @@
-"""REST APIs call a function only if it admits API Gateway, and hide from clients why it failed.
+"""Corrects REST APIs: they call a function only if its policy admits API Gateway, and hide the cause of its failure.
 
 The emulator checks no permission. It sends a function's traceback to the client, without the body and headers that the
-API's document defines for errors, and leaves `$context.requestId` in the answers of mock integrations as it is.
+API's document defines for errors. It does not replace `$context.requestId` in the responses of mock integrations.
 """
 
 import uuid
@@ -10,8 +10,8 @@ from typing import Any
 
 from ministack.services import apigateway_v1, lambda_svc
 
-from local.emulation import reached, replace
-from local.emulation.lambda_.function_permissions import let_in
+from local.emulation import get_private, wrap_function
+from local.emulation.lambda_.function_permissions import admits_api_gateway
 
 BAD_GATEWAY = 502
 
@@ -22,11 +22,11 @@ class FunctionFailed(Exception):
 
 def install() -> None:
     """Replace five functions of `apigateway_v1`."""
-    replace(apigateway_v1, "_invoke_mock_v1", _answer_mock)
-    replace(apigateway_v1, "_call_lambda_raw", _call)
-    replace(apigateway_v1, "_invoke_lambda_proxy_v1", _invoke)
-    replace(apigateway_v1, "_gateway_error_response", _render)
-    replace(apigateway_v1, "_invoke_authorizer_lambda", _authorize)
+    wrap_function(apigateway_v1, "_invoke_mock_v1", _answer_mock)
+    wrap_function(apigateway_v1, "_call_lambda_raw", _call)
+    wrap_function(apigateway_v1, "_invoke_lambda_proxy_v1", _invoke)
+    wrap_function(apigateway_v1, "_gateway_error_response", _render)
+    wrap_function(apigateway_v1, "_invoke_authorizer_lambda", _authorize)
 
 
 def _answer_mock(answer: Any, integration: Mapping[str, Any]) -> Any:
@@ -35,8 +35,8 @@ def _answer_mock(answer: Any, integration: Mapping[str, Any]) -> Any:
 
 
 async def _call(call: Any, function: str, event: Mapping[str, Any], *, account_id: str, region: str) -> Any:
-    asked = event["requestContext"]
-    method = f"{asked['apiId']}/{asked['stage']}/{asked['httpMethod']}{asked['resourcePath']}"
+    context = event["requestContext"]
+    method = f"{context['apiId']}/{context['stage']}/{context['httpMethod']}{context['resourcePath']}"
     if not _may_call(function, account_id, region, method):
         return None, "API Gateway may not call the function"
     result, error = await call(function, event, account_id=account_id, region=region)
@@ -49,7 +49,7 @@ async def _invoke(invoke: Any, *given: Any, **named: Any) -> Any:
     try:
         return await invoke(*given, **named)
     except FunctionFailed:
-        error = reached(apigateway_v1, "_gw_error")("DEFAULT_5XX", "Internal server error")
+        error = get_private(apigateway_v1, "_gw_error")("DEFAULT_5XX", "Internal server error")
         error.status = BAD_GATEWAY
         return error
 
@@ -62,7 +62,7 @@ def _render(render: Any, error: Any, request: Mapping[str, Any]) -> Any:
 async def _authorize(
     authorize: Any, authorizer: Mapping[str, Any], event: Mapping[str, Any], account_id: str, region: str
 ) -> Any:
-    function = reached(apigateway_v1, "_extract_lambda_ref_from_integration_uri")(authorizer["authorizerUri"])
+    function = get_private(apigateway_v1, "_extract_lambda_ref_from_integration_uri")(authorizer["authorizerUri"])
     api_id = event["methodArn"].split(":")[5].partition("/")[0]
     if not _may_call(function, account_id, region, f"{api_id}/authorizers/{authorizer['id']}"):
         return None
@@ -70,7 +70,7 @@ async def _authorize(
 
 
 def _may_call(function: str, account_id: str, region: str, resource: str) -> bool:
-    """Return True if the function's policy admits API Gateway, or if there is no such function."""
-    find = reached(lambda_svc, "_get_func_record_for_ref_in_scope")
+    """Return True if the function's policy admits API Gateway, or if the function does not exist."""
+    find = get_private(lambda_svc, "_get_func_record_for_ref_in_scope")
     _, config, name = find(function, account_id=account_id, region=region)
-    return config is None or let_in(name, function, f"arn:aws:execute-api:{region}:{account_id}:{resource}")
+    return config is None or admits_api_gateway(name, function, f"arn:aws:execute-api:{region}:{account_id}:{resource}")

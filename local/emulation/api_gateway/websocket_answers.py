@@ -1,7 +1,7 @@
-"""API Gateway's limits and its reading of what a WebSocket route's function returned. Pure.
+"""API Gateway's limits for WebSocket messages, and its interpretation of what a route's function returns.
 
-https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api.html. The page does not define a
-malformed answer. Here it is everything but an object with a whole `statusCode` and a text as `body`.
+https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api.html does not define a malformed
+answer. Here, an answer is valid if it is an object with an integer `statusCode` and a text as `body`.
 """
 
 from collections.abc import Mapping
@@ -16,8 +16,8 @@ PROTOCOL = "sec-websocket-protocol"
 
 
 @dataclass(frozen=True)
-class Answer:
-    """The answer of a function, or its failure. A client never learns the reason of a failure."""
+class RouteAnswer:
+    """The answer of a function, or its failure. A client never gets the cause of a failure."""
 
     status: int
     body: str = ""
@@ -25,14 +25,14 @@ class Answer:
     failed: bool = False
 
 
-FAILED = Answer(BAD_GATEWAY, failed=True)
-"""The function raised, timed out, does not exist, or returned a malformed answer."""
-NOT_LET_IN = Answer(HTTPStatus.INTERNAL_SERVER_ERROR, failed=True)
+FAILED = RouteAnswer(BAD_GATEWAY, failed=True)
+"""The function raised an exception, timed out, does not exist, or returned a malformed answer."""
+NOT_ADMITTED = RouteAnswer(HTTPStatus.INTERNAL_SERVER_ERROR, failed=True)
 """API Gateway may not call the function."""
 
 
-def answer_of(result: Mapping[str, Any]) -> Answer:
-    """Read an invocation's result."""
+def parse_answer(result: Mapping[str, Any]) -> RouteAnswer:
+    """Return the answer in an invocation's result."""
     returned = result.get("body")
     if result.get("error") or result.get("throttle") or not isinstance(returned, Mapping):
         return FAILED
@@ -40,22 +40,22 @@ def answer_of(result: Mapping[str, Any]) -> Answer:
     if not isinstance(status, int) or not 200 <= status < 600 or not isinstance(body, str):
         return FAILED
     headers = {str(name).lower(): str(value) for name, value in (returned.get("headers") or {}).items()}
-    return Answer(status, body, headers.get(PROTOCOL))
+    return RouteAnswer(status, body, headers.get(PROTOCOL))
 
 
 def refusal_message(status: int) -> str:
-    """Return the text that a client gets whose connection is refused."""
+    """Return the text for a client whose connection is refused."""
     return "Internal server error" if status >= 500 else HTTPStatus(status).phrase
 
 
 def header_name(name: str) -> str:
-    """Return a header's name as clients write it and functions see it: `Sec-WebSocket-Protocol`."""
+    """Return a header's name in the capitalisation that functions get: `Sec-WebSocket-Protocol`."""
     return "-".join("WebSocket" if part == "websocket" else part.capitalize() for part in name.split("-"))
 
 
 @dataclass
 class FrameCount:
-    """The bytes of one client's messages, counted frame by frame as they arrive."""
+    """Bytes of one client's frame and message, counted as they arrive."""
 
     frame: int = 0
     message: int = 0

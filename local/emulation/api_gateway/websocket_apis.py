@@ -1,8 +1,8 @@
-"""WebSocket APIs as clients and functions meet them on AWS.
+"""Corrects WebSocket APIs, so that clients and functions see the behaviour of AWS.
 
-The emulator forgets the subprotocol that `$connect` returned, so browsers close the socket. It hides the status of a
-refused `$connect`, and does not say who signed the handshake. It calls functions without their logs, concurrency and
-the permission to be called, sends tracebacks to clients, answers from routes that have no response, and takes messages
+The emulator drops the subprotocol that `$connect` returned, so browsers close the socket. It hides the status of a
+refused `$connect`, and the signer of the handshake. It calls functions without logs, reserved concurrency and
+permission check, sends tracebacks to clients, returns answers on routes without a route response, and accepts messages
 of any size.
 """
 
@@ -17,17 +17,17 @@ from hypercorn.protocol import ws_stream  # type: ignore[import-not-found] # the
 from ministack.core import concurrency
 from ministack.services import apigateway, apigateway_v1, lambda_svc
 
-from local.emulation import reached, replace
+from local.emulation import get_private, wrap_function
 from local.emulation.api_gateway.websocket_answers import (
     FAILED,
-    NOT_LET_IN,
-    Answer,
+    NOT_ADMITTED,
     FrameCount,
-    answer_of,
+    RouteAnswer,
     header_name,
+    parse_answer,
     refusal_message,
 )
-from local.emulation.lambda_.function_permissions import let_in
+from local.emulation.lambda_.function_permissions import admits_api_gateway
 
 Message = dict[str, Any]
 IDENTITY = (
@@ -42,31 +42,31 @@ IDENTITY = (
     "user",
     "userArn",
 )
-"""On AWS these fields are in every `$connect` event. They are null unless API Gateway has checked a signature."""
+"""On AWS, every `$connect` event has these fields. They are null unless API Gateway has verified a signature."""
 
 
 @dataclass
-class Connection:
+class ServedConnection:
     """The connection that is being served."""
 
     offered: tuple[str, ...]
-    """Subprotocols."""
+    """Subprotocols that the client offered."""
     since: int
-    """Milliseconds."""
+    """Start of the connection, in milliseconds."""
     id: str = ""
     request_id: str = ""
-    answer: Answer | None = None
-    """The answer of `$connect`."""
+    answer: RouteAnswer | None = None
+    """The answer to `$connect`."""
     open: bool = False
 
 
-_connection: contextvars.ContextVar[Connection] = contextvars.ContextVar("websocket_connection")
+_connection: contextvars.ContextVar[ServedConnection] = contextvars.ContextVar("websocket_connection")
 
 
 def install() -> None:
-    """Replace two functions of `apigateway`, and the server's own `ws_stream.WebsocketBuffer`."""
-    replace(apigateway, "handle_websocket", _handle)
-    replace(apigateway, "_invoke_ws_lambda", _invoke)
+    """Replace two functions of `apigateway`, and the server's `ws_stream.WebsocketBuffer`."""
+    wrap_function(apigateway, "handle_websocket", _handle)
+    wrap_function(apigateway, "_invoke_ws_lambda", _invoke)
     _limit_sizes()
 
 
@@ -78,7 +78,7 @@ async def _handle(
     *rest: Any,
     **named: Any,
 ) -> None:
-    connection = Connection(tuple(scope.get("subprotocols") or ()), int(time.time() * 1000))
+    connection = ServedConnection(tuple(scope.get("subprotocols") or ()), int(time.time() * 1000))
     _connection.set(connection)
 
     async def sent(message: Message) -> None:
@@ -89,7 +89,7 @@ async def _handle(
                 message = {**message, "subprotocol": answer.subprotocol}
         elif message["type"] == "websocket.close" and not connection.open and answer is not None:
             text = refusal_message(answer.status)
-            refuse = reached(apigateway, "_refuse_ws_handshake")
+            refuse = get_private(apigateway, "_refuse_ws_handshake")
             await refuse(scope, send, answer.status, text, connection.id, connection.request_id)
             return
         await send(message)
@@ -97,18 +97,21 @@ async def _handle(
     async def received() -> Message:
         message = await receive()
         while message["type"] == "websocket.receive" and message.get("bytes") is message.get("text") is None:
-            message = await receive()  # the rest of a message that was too long
+            message = await receive()  # skip the rest of a message that was too long
         return message
 
     await handle(scope, received, sent, *rest, **named)
 
 
 def _limit_sizes() -> None:
-    buffer = reached(ws_stream, "WebsocketBuffer")
-    too_large = reached(ws_stream, "FrameTooLargeError")
+    buffer = get_private(ws_stream, "WebsocketBuffer")
+    too_large = get_private(ws_stream, "FrameTooLargeError")
 
     class Limited(buffer):  # type: ignore[misc, valid-type]
-        """The server closes with 1009 if this raises. By itself it limits messages only, and counts letters."""
+        """Buffer that limits frames and messages in bytes. The server's own buffer limits only messages, in characters.
+
+        The server closes the connection with code 1009 if `extend` raises.
+        """
 
         def __init__(self, max_length: int) -> None:
             super().__init__(max_length)
@@ -117,7 +120,7 @@ def _limit_sizes() -> None:
 
         def extend(self, event: Any) -> None:
             if self._over:
-                return  # raised again, the error would keep the server from noticing that the client closes too
+                return  # a second error would prevent the server from handling the client's close frame
             size = len(event.data.encode() if isinstance(event.data, str) else event.data)
             self._over = not self._count.fits(size, frame_ends=event.frame_finished)
             if self._over:
@@ -149,33 +152,33 @@ async def _invoke(  # noqa: PLR0917 - the emulator's signature
 ) -> Message:
     """Call a route's function as any other caller does. All routes of this project have a Lambda proxy integration."""
     connection = _connection.get()
-    integration = reached(apigateway, "_integrations")[api_id][route["target"].rpartition("/")[2]]
-    function = reached(apigateway, "_extract_lambda_ref_from_integration_uri")(integration["integrationUri"])
-    find = reached(lambda_svc, "_get_func_record_for_ref_in_scope")
+    integration = get_private(apigateway, "_integrations")[api_id][route["target"].rpartition("/")[2]]
+    function = get_private(apigateway, "_extract_lambda_ref_from_integration_uri")(integration["integrationUri"])
+    find = get_private(lambda_svc, "_get_func_record_for_ref_in_scope")
     record, config, name = find(function, account_id=account, region=region)
-    source = reached(apigateway, "execute_api_route_arn")(region, account, api_id, stage, route["routeKey"])
-    if config is None or not let_in(name, function, source):
-        answer = NOT_LET_IN
+    source = get_private(apigateway, "execute_api_route_arn")(region, account, api_id, stage, route["routeKey"])
+    if config is None or not admits_api_gateway(name, function, source):
+        answer = NOT_ADMITTED
     else:
-        context = reached(apigateway, "_ws_request_context")(
+        context = get_private(apigateway, "_ws_request_context")(
             api_id, route["routeKey"], stage, connection_id, event_type, request_id, source_ip, headers
         )
         context |= {"connectedAt": connection.since, "messageDirection": "IN"}
-        result = await reached(concurrency, "run_reentrant")(
-            reached(lambda_svc, "_execute_function_with_config_scope"),
-            reached(lambda_svc, "_execution_record_for_config")(record, config),
+        result = await get_private(concurrency, "run_reentrant")(
+            get_private(lambda_svc, "_execute_function_with_config_scope"),
+            get_private(lambda_svc, "_execution_record_for_config")(record, config),
             _event(event_type, context, route, body, headers, named),
             thread_name="websocket-invoke",
         )
-        answer = answer_of(result)
+        answer = parse_answer(result)
     if event_type == "CONNECT":
         if answer.subprotocol and answer.subprotocol not in connection.offered:
-            answer = FAILED  # a client closes if it is given a protocol that it did not ask for
+            answer = FAILED  # a client closes a connection with a subprotocol that it did not offer
         connection.id, connection.request_id, connection.answer = connection_id, request_id, answer
         return {"statusCode": answer.status}
     if answer.failed:
-        told = {"message": refusal_message(answer.status), "connectionId": connection_id, "requestId": request_id}
-        return {"statusCode": answer.status, "body": json.dumps(told)}
+        failure = {"message": refusal_message(answer.status), "connectionId": connection_id, "requestId": request_id}
+        return {"statusCode": answer.status, "body": json.dumps(failure)}
     return {"statusCode": answer.status, "body": answer.body if _has_response(api_id, route) else ""}
 
 
@@ -192,11 +195,11 @@ def _event(
         query = named.get("query_params")
         signed: Mapping[str, Any] = {}
         if route.get("authorizationType") == "AWS_IAM":
-            # The emulator has checked the signature before it calls a function.
-            signed = reached(apigateway_v1, "_iam_caller_identity")(headers, query) or {}
+            # The emulator verifies the signature before it calls a function.
+            signed = get_private(apigateway_v1, "_iam_caller_identity")(headers, query) or {}
         context["identity"] |= {name: signed.get(name) for name in IDENTITY}
         known = {header_name(name): value for name, value in headers.items()}
-        fields: Message = reached(apigateway, "_ws_connect_fields")(known, query)
+        fields: Message = get_private(apigateway, "_ws_connect_fields")(known, query)
         return event | fields
     if event_type == "DISCONNECT":
         context["disconnectStatusCode"] = int(named.get("disconnect_code", 1005))
@@ -207,8 +210,8 @@ def _event(
 
 
 def _has_response(api_id: str, route: Mapping[str, Any]) -> bool:
-    """Return True if a route's answer reaches the client: it selects a response, and has one."""
-    responses = reached(apigateway, "_route_responses").get(api_id, {}).get(route["routeId"], {})
+    """Return True if the route has a route response and selects it, so that the client gets the function's answer."""
+    responses = get_private(apigateway, "_route_responses").get(api_id, {}).get(route["routeId"], {})
     return bool(route.get("routeResponseSelectionExpression")) and any(
         response["routeResponseKey"] == "$default" for response in responses.values()
     )

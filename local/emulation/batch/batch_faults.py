@@ -1,6 +1,6 @@
 """Faults of the local AWS Batch: a file in the platform's folder names the queues that fail and how they fail.
 
-The file is read whenever an attempt is about to start, so a test can set and clear faults while the platform is up.
+The file is read before each attempt, so a test can set and clear faults while the platform is running.
 """
 
 import json
@@ -13,7 +13,7 @@ NAME = "emulator/batch-faults.json"
 
 
 @dataclass(frozen=True)
-class Fault:
+class QueueFault:
     """The fault of one queue."""
 
     reclaimed: int = 0
@@ -21,20 +21,20 @@ class Fault:
     at: str = ""
     """The interruption happens at the first log line that contains this text. The empty text is in every line."""
     no_capacity: bool = False
-    """Jobs stay RUNNABLE."""
+    """If true, jobs stay RUNNABLE."""
 
 
-def tell(folder: Path, faults: Mapping[str, Fault]) -> None:
+def set_faults(folder: Path, faults: Mapping[str, QueueFault]) -> None:
     """Set the faults by queue name. All other queues have none."""
     partial = folder / f"{NAME}.partial"
     partial.write_text(json.dumps({queue: asdict(fault) for queue, fault in faults.items()}), encoding="utf-8")
     partial.replace(folder / NAME)
 
 
-def told(folder: Path, queue: str) -> Fault:
+def read_fault(folder: Path, queue: str) -> QueueFault:
     """Return the fault of a queue."""
     try:
         faults = json.loads((folder / NAME).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return Fault()
-    return Fault(**faults.get(queue, {}))
+        return QueueFault()
+    return QueueFault(**faults.get(queue, {}))

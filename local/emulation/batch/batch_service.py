@@ -1,7 +1,7 @@
 """AWS Batch: the operations that the emulator lacks, and jobs that are real processes.
 
-The emulator's own jobs succeed at once. Here a job has the rights of its job role, its attempts follow its retry
-strategy, and its output goes to its log group and to `batch.log`.
+The emulator's own jobs succeed immediately. Here, a job has the permissions of its job role, its attempts follow its
+retry strategy, and its output goes to its log group and to `batch.log`.
 https://docs.aws.amazon.com/batch/latest/userguide/job_states.html
 """
 
@@ -20,57 +20,57 @@ from typing import Any
 from ministack.core.responses import error_response_json, get_account_id, get_region
 from ministack.services import batch, cloudwatch_logs
 
-from local.emulation import reached
+from local.emulation import get_private
 from local.emulation.batch import batch_faults
 from local.emulation.batch.job_containers import (
     EXITED,
     RECLAIMED,
     TIMED_OUT,
-    Container,
+    JobContainer,
+    find_image,
     matches,
-    program_of,
     should_retry,
 )
 from local.emulation.emulator_account import endpoint, open_session
 
-Given = Mapping[str, Any]
+Parameters = Mapping[str, Any]
 LOG = "batch.log"
-"""In the platform's folder: the output of all jobs."""
+"""File in the platform's folder with the output of all jobs."""
 POLL_SECONDS = 0.05
 _log = logging.getLogger("batch")
 
 
-class ClientError(Exception):
-    """A request that Batch refuses with a ClientException."""
+class BatchClientError(Exception):
+    """Batch refuses the request with a ClientException."""
 
 
 @dataclass
-class Job:
-    """One job: the answer of `DescribeJobs`, and what else the service knows of it."""
+class BatchJob:
+    """One job: the response of `DescribeJobs`, and the service's own data."""
 
     detail: dict[str, Any]
     queue: Mapping[str, Any]
     spot: bool
-    container: Container | None = None
+    container: JobContainer | None = None
     stopped: str | None = None
-    """The reason of whoever terminated or cancelled the job."""
+    """The reason that the caller gave when it terminated or cancelled the job."""
     placed: bool = False
     """The job has a machine, so it cannot be cancelled."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
-class Batch:
+class BatchService:
     """The jobs of the account, and the operations on them."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._jobs: dict[str, Job] = {}
+        self._jobs: dict[str, BatchJob] = {}
 
     def install(self) -> None:
         """Extend `batch._DISPATCH`."""
-        known = reached(batch, "_DISPATCH")
+        known = get_private(batch, "_DISPATCH")
         register, list_jobs = known["/v1/registerjobdefinition"], known["/v1/listjobs"]
-        added: dict[str, Callable[[Given], Any]] = {
+        added: dict[str, Callable[[Parameters], Any]] = {
             "updatejobqueue": _update_queue,
             "deletejobqueue": _delete_queue,
             "deletecomputeenvironment": _delete_environment,
@@ -81,26 +81,28 @@ class Batch:
             "canceljob": self._cancel,
             "listjobs": lambda given: _list_by_name(given) if given.get("filters") else list_jobs(given),
         }
-        known.update({f"/v1/{name}": _answering(operation) for name, operation in added.items()})
+        known.update({f"/v1/{name}": _respond_with(operation) for name, operation in added.items()})
 
-    def submit(self, request: Given) -> dict[str, Any]:
-        """Accept a job and run it in a thread of its own."""
+    def submit(self, request: Parameters) -> dict[str, Any]:
+        """Accept a job and run it in a new thread."""
         definition, queue = definition_of(request["jobDefinition"]), _queue(request["jobQueue"])
-        environment = _named(_environments(), queue["computeEnvironmentOrder"][0]["computeEnvironment"])
-        job = Job(_detail(request, definition, queue), queue, environment["computeResources"]["type"] == "FARGATE_SPOT")
+        environment = _find_record(_environments(), queue["computeEnvironmentOrder"][0]["computeEnvironment"])
+        job = BatchJob(
+            _detail(request, definition, queue), queue, environment["computeResources"]["type"] == "FARGATE_SPOT"
+        )
         self._jobs[job.detail["jobId"]] = job
-        _change(job, "SUBMITTED")
+        _change_status(job, "SUBMITTED")
         context = contextvars.copy_context()
         threading.Thread(target=context.run, args=(self._run, job), name=job.detail["jobId"], daemon=True).start()
         return {name: job.detail[name] for name in ("jobArn", "jobName", "jobId")}
 
-    def _job(self, given: Given) -> Job:
+    def _job(self, given: Parameters) -> BatchJob:
         try:
             return self._jobs[given["jobId"]]
         except KeyError:
-            raise ClientError(f"Job not found: {given['jobId']}") from None
+            raise BatchClientError(f"BatchJob not found: {given['jobId']}") from None
 
-    def _terminate(self, given: Given) -> Given:
+    def _terminate(self, given: Parameters) -> Parameters:
         job = self._job(given)
         with job.lock:
             job.stopped = given["reason"]
@@ -108,41 +110,41 @@ class Batch:
                 job.container.stop(given["reason"])
         return {}
 
-    def _cancel(self, given: Given) -> Given:
-        """End a job that has no machine. A job that has one goes on, and the caller is not told."""
+    def _cancel(self, given: Parameters) -> Parameters:
+        """End a job that has no machine. A job that has one continues, and the caller gets no error."""
         job = self._job(given)
         with job.lock:
             if not job.placed:
                 job.stopped = given["reason"]
         return {}
 
-    def _run(self, job: Job) -> None:
+    def _run(self, job: BatchJob) -> None:
         try:
             status, reason = self._run_attempts(job)
         except Exception:  # noqa: BLE001 - the failure of one job must not end the service
             _log.exception("job %s", job.detail["jobId"])
             status, reason = "FAILED", "The local Batch failed: see the emulator's log"
-        _change(job, status, statusReason=reason, stoppedAt=_now())
+        _change_status(job, status, statusReason=reason, stoppedAt=_now())
 
-    def _run_attempts(self, job: Job) -> tuple[str, str]:
+    def _run_attempts(self, job: BatchJob) -> tuple[str, str]:
         """Run attempts until the job ends; return its final status and the reason."""
         attempts = job.detail["attempts"]
         while True:
-            _change(job, "RUNNABLE")
+            _change_status(job, "RUNNABLE")
             self._wait_for_machine(job)
             if job.stopped is not None:
                 return "FAILED", job.stopped
             reason, exit_code = self._run_attempt(job, len(attempts) + 1)
-            # A job that ends with 0 when it is reclaimed has succeeded, as was observed on AWS.
+            # On AWS, a job whose Spot capacity is reclaimed succeeds if its exit code is 0.
             if exit_code == 0 and reason in {EXITED, RECLAIMED}:
                 return "SUCCEEDED", reason
-            # Batch does not retry what timed out or was terminated.
+            # Batch does not retry a job that timed out or was terminated.
             if reason in {TIMED_OUT, job.stopped} or not should_retry(
                 job.detail["retryStrategy"], len(attempts), reason, exit_code
             ):
                 return "FAILED", reason
 
-    def _wait_for_machine(self, job: Job) -> None:
+    def _wait_for_machine(self, job: BatchJob) -> None:
         while True:
             with job.lock:
                 job.placed = job.stopped is None and not self._fault(job).no_capacity
@@ -150,17 +152,17 @@ class Batch:
                     return
             time.sleep(POLL_SECONDS)
 
-    def _run_attempt(self, job: Job, number: int) -> tuple[str, int]:
-        """Run one attempt; return why it ended, and its exit code."""
+    def _run_attempt(self, job: BatchJob, number: int) -> tuple[str, int]:
+        """Run one attempt. Return the reason of its end, and its exit code."""
         detail, fault = job.detail, self._fault(job)
         options = detail["container"]["logConfiguration"]["options"]
         group, stream = options["awslogs-group"], f"{options['awslogs-stream-prefix']}/default/{uuid.uuid4().hex}"
-        reached(cloudwatch_logs, "_create_log_stream")({"logGroupName": group, "logStreamName": stream})
+        get_private(cloudwatch_logs, "_create_log_stream")({"logGroupName": group, "logStreamName": stream})
         attempt: dict[str, Any] = {"container": {"logStreamName": stream}, "startedAt": _now()}
         detail["container"]["logStreamName"] = stream
-        _change(job, "RUNNING", startedAt=attempt["startedAt"])
-        container = Container(
-            program_of(detail["container"]["image"]),
+        _change_status(job, "RUNNING", startedAt=attempt["startedAt"])
+        container = JobContainer(
+            find_image(detail["container"]["image"]),
             detail["container"].get("command") or [],
             _variables(detail["container"], detail["jobId"]),
         )
@@ -178,15 +180,15 @@ class Batch:
         detail["attempts"].append({**attempt, "stoppedAt": _now(), "statusReason": container.reason})
         return container.reason, exit_code
 
-    def _fault(self, job: Job) -> batch_faults.Fault:
-        return batch_faults.told(self._folder, job.queue["jobQueueName"])
+    def _fault(self, job: BatchJob) -> batch_faults.QueueFault:
+        return batch_faults.read_fault(self._folder, job.queue["jobQueueName"])
 
     def _write(self, group: str, stream: str, line: str) -> None:
         with (self._folder / LOG).open("a", encoding="utf-8") as file:
             file.write(f"{stream} {line}\n")
-        if line:  # CloudWatch takes no empty message
+        if line:  # CloudWatch Logs refuses an empty message
             event = {"timestamp": _now(), "message": line}
-            reached(cloudwatch_logs, "_put_log_events")(
+            get_private(cloudwatch_logs, "_put_log_events")(
                 {"logGroupName": group, "logStreamName": stream, "logEvents": [event]}
             )
 
@@ -194,18 +196,21 @@ class Batch:
 def definition_of(reference: str) -> dict[str, Any]:
     """Return a job definition by ARN or name. Without a revision, return the newest active one."""
     name, _, revision = reference.rpartition("/")[2].partition(":")
-    for definition in reversed(reached(batch, "_job_definitions").get(name) or []):
+    for definition in reversed(get_private(batch, "_job_definitions").get(name) or []):
         if definition["status"] == "ACTIVE" and revision in {"", str(definition["revision"])}:
-            found: dict[str, Any] = definition
-            return found
-    raise ClientError(f"JobDefinition not found: {reference}")
+            matching: dict[str, Any] = definition
+            return matching
+    raise BatchClientError(f"JobDefinition not found: {reference}")
 
 
-def _detail(request: Given, definition: Given, queue: Given) -> dict[str, Any]:
-    """Return a job as `DescribeJobs` shows it."""
+def _detail(request: Parameters, definition: Parameters, queue: Parameters) -> dict[str, Any]:
+    """Return a job in the format of `DescribeJobs`."""
     job_id = str(uuid.uuid4())
     properties, overrides = definition["containerProperties"], request.get("containerOverrides") or {}
-    environment = {one["name"]: one for one in (*properties.get("environment", ()), *overrides.get("environment", ()))}
+    environment = {
+        variable["name"]: variable
+        for variable in (*properties.get("environment", ()), *overrides.get("environment", ()))
+    }
     return {
         "jobArn": f"arn:aws:batch:{get_region()}:{get_account_id()}:job/{job_id}",
         "jobName": request["jobName"],
@@ -221,11 +226,11 @@ def _detail(request: Given, definition: Given, queue: Given) -> dict[str, Any]:
     }
 
 
-def _variables(container: Given, job_id: str) -> dict[str, str]:
-    """Return the variables of the job, credentials of its role, and the services' endpoints."""
+def _variables(container: Parameters, job_id: str) -> dict[str, str]:
+    """Return the environment variables of the job: its own, the credentials of its role, and the services' URLs."""
     session = open_session(container["jobRoleArn"], job_id)
     return {
-        **{one["name"]: one["value"] for one in container["environment"]},
+        **{variable["name"]: variable["value"] for variable in container["environment"]},
         **{name: value for name, value in os.environ.items() if name.startswith("AWS_ENDPOINT_URL_")},
         "AWS_ENDPOINT_URL": endpoint(),
         "AWS_ACCESS_KEY_ID": session.key,
@@ -236,11 +241,11 @@ def _variables(container: Given, job_id: str) -> dict[str, str]:
     }
 
 
-def _list_by_name(given: Given) -> Given:
-    """List the jobs of a queue by the filter JOB_NAME, in whatever state, the latest first."""
-    [value] = next(one["values"] for one in given["filters"] if one["name"] == "JOB_NAME")
+def _list_by_name(given: Parameters) -> Parameters:
+    """Return the jobs of a queue that match the filter JOB_NAME, in any state, the latest first."""
+    [value] = next(item["values"] for item in given["filters"] if item["name"] == "JOB_NAME")
     queue = _queue(given["jobQueue"])["jobQueueArn"]
-    jobs = [job for job in list(reached(batch, "_jobs").values()) if job["jobQueue"] == queue]
+    jobs = [job for job in list(get_private(batch, "_jobs").values()) if job["jobQueue"] == queue]
     jobs = [job for job in jobs if matches(value.lower(), job["jobName"].lower())]
     shown = ("jobArn", "jobId", "jobName", "createdAt", "status", "statusReason", "startedAt", "stoppedAt")
     return {
@@ -251,70 +256,70 @@ def _list_by_name(given: Given) -> Given:
     }
 
 
-def _change(job: Job, status: str, **more: Any) -> None:
+def _change_status(job: BatchJob, status: str, **more: Any) -> None:
     job.detail.update(status=status, **more)
-    # A copy, so that a caller never sees a job change while it is being answered.
-    reached(batch, "_jobs")[job.detail["jobId"]] = copy.deepcopy(job.detail)
+    # A copy, so that the job cannot change while a response is being created.
+    get_private(batch, "_jobs")[job.detail["jobId"]] = copy.deepcopy(job.detail)
 
 
-def _update_queue(given: Given) -> Given:
+def _update_queue(given: Parameters) -> Parameters:
     queue = _queue(given["jobQueue"])
     queue.update({name: value for name, value in given.items() if name != "jobQueue"})
     return {"jobQueueName": queue["jobQueueName"], "jobQueueArn": queue["jobQueueArn"]}
 
 
-def _delete_queue(given: Given) -> Given:
+def _delete_queue(given: Parameters) -> Parameters:
     del _queues()[_queue(given["jobQueue"])["jobQueueName"]]
     return {}
 
 
-def _delete_environment(given: Given) -> Given:
-    environment = _named(_environments(), given["computeEnvironment"])
+def _delete_environment(given: Parameters) -> Parameters:
+    environment = _find_record(_environments(), given["computeEnvironment"])
     del _environments()[environment["computeEnvironmentName"]]
     return {}
 
 
-def _register(given: Given, register: Callable[[Given], Any]) -> Any:
-    """Register a job definition and keep all of it. The emulator forgets retries and timeouts."""
+def _register(given: Parameters, register: Callable[[Parameters], Any]) -> Any:
+    """Register a job definition and keep all of it. The emulator would drop retries and timeouts."""
     answer = register(given)
-    reached(batch, "_job_definitions")[given["jobDefinitionName"]][-1].update(given)
+    get_private(batch, "_job_definitions")[given["jobDefinitionName"]][-1].update(given)
     return answer
 
 
-def _deregister(given: Given) -> Given:
+def _deregister(given: Parameters) -> Parameters:
     definition_of(given["jobDefinition"])["status"] = "INACTIVE"
     return {}
 
 
-def _answering(operation: Callable[[Given], Any]) -> Callable[[Given], Any]:
-    def answered(given: Given) -> Any:
+def _respond_with(operation: Callable[[Parameters], Any]) -> Callable[[Parameters], Any]:
+    def answered(given: Parameters) -> Any:
         try:
             answer = operation(given)
-        except ClientError as error:
+        except BatchClientError as error:
             return error_response_json("ClientException", str(error), 400)
-        return answer if isinstance(answer, tuple) else reached(batch, "_json")(200, answer)
+        return answer if isinstance(answer, tuple) else get_private(batch, "_json")(200, answer)
 
     return answered
 
 
 def _environments() -> Any:
-    return reached(batch, "_compute_envs")
+    return get_private(batch, "_compute_envs")
 
 
 def _queues() -> Any:
-    return reached(batch, "_job_queues")
+    return get_private(batch, "_job_queues")
 
 
 def _queue(reference: str) -> dict[str, Any]:
-    return _named(_queues(), reference)
+    return _find_record(_queues(), reference)
 
 
-def _named(records: Any, reference: str) -> dict[str, Any]:
+def _find_record(records: Any, reference: str) -> dict[str, Any]:
     """Return a record by ARN or name."""
-    found: dict[str, Any] | None = records.get(reference.rpartition("/")[2])
-    if found is None:
-        raise ClientError(f"Object does not exist: {reference}")
-    return found
+    record: dict[str, Any] | None = records.get(reference.rpartition("/")[2])
+    if record is None:
+        raise BatchClientError(f"Object does not exist: {reference}")
+    return record
 
 
 def _now() -> int:

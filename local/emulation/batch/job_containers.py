@@ -1,7 +1,8 @@
-"""The container of one Batch attempt: a process that sees nothing but its own folder and variables. Knows no AWS.
+"""The container of one Batch attempt: a process that sees only its own folder and variables. This module calls no AWS
+service.
 
 A container image is built for arm64 and cannot run here. `IMAGES` names the module that is an image's entry point, and
-the packages that are copied into the image. The process can import those packages and no others.
+the packages that are copied into the image. The process can import these packages and no others.
 """
 
 import os
@@ -19,7 +20,7 @@ import imageio_ffmpeg
 from local import ROOT
 
 GRACE_SECONDS = 30.0
-"""From SIGTERM to SIGKILL: https://docs.aws.amazon.com/batch/latest/userguide/job_timeouts.html."""
+"""Time from SIGTERM to SIGKILL: https://docs.aws.amazon.com/batch/latest/userguide/job_timeouts.html."""
 EXITED = "Essential container in task exited"
 RECLAIMED = "Your Spot Task was interrupted."
 TIMED_OUT = "Job attempt duration exceeded timeout"
@@ -27,7 +28,7 @@ FFMPEG, SCRATCH = "bin/ffmpeg", "tmp"
 
 
 @dataclass(frozen=True)
-class Image:
+class ContainerImage:
     """The content of a container image."""
 
     module: str
@@ -37,11 +38,12 @@ class Image:
     variables: Mapping[str, str] = field(default_factory=dict)
     """The environment variables that the Dockerfile sets."""
     places: Mapping[str, str] = field(default_factory=dict)
-    """Environment variables that hold a path in the image, each with the path below the attempt's folder here."""
+    """Environment variables that contain a path in the image, each with the corresponding path below the attempt's
+    folder."""
 
 
 IMAGES = {
-    "meetings-media-images": Image(
+    "meetings-media-images": ContainerImage(
         "handlers.meetings.media_job",
         ("handlers/__init__.py", "handlers/common", "handlers/meetings"),
         {"PYTHONUNBUFFERED": "1"},
@@ -51,26 +53,26 @@ IMAGES = {
 """Images by the end of the repository's name. The beginning of the name contains the stack."""
 
 
-def program_of(image: str) -> Image:
+def find_image(image: str) -> ContainerImage:
     """Return the content of an image."""
     repository = image.partition("/")[2].partition("@")[0].partition(":")[0]
-    for ending, found in IMAGES.items():
+    for ending, content in IMAGES.items():
         if repository.endswith(f"-{ending}"):
-            return found
+            return content
     raise ValueError(f"the content of the image {image} is unknown: add it to IMAGES in {__name__}")
 
 
-class Container:
-    """One attempt's process. Another thread may stop it."""
+class JobContainer:
+    """The process of one attempt. Another thread may stop it."""
 
-    def __init__(self, image: Image, arguments: Sequence[str], variables: Mapping[str, str]) -> None:
+    def __init__(self, image: ContainerImage, arguments: Sequence[str], variables: Mapping[str, str]) -> None:
         self._image = image
         self._arguments = arguments
         self._variables = variables
         self._process: subprocess.Popen[str] | None = None
         self._lock = threading.Lock()
         self.reason = EXITED
-        """Why the process ended. It is final when `run` has returned."""
+        """Reason of the process's end. It is final when `run` has returned."""
 
     def stop(self, reason: str) -> None:
         """Stop the process by SIGTERM, and by SIGKILL after the grace period. Only the first reason counts."""
@@ -84,7 +86,9 @@ class Container:
             _start_timer(GRACE_SECONDS, process.kill)
 
     def run(self, log: Callable[[str], None], *, timeout: float | None = None, reclaim_at: str | None = None) -> int:
-        """Run the process to its end and return its exit code. `reclaim_at` is the log text that interrupts it."""
+        """Run the process to its end and return its exit code. `reclaim_at` is the log text at which Spot interrupts
+        it.
+        """
         with tempfile.TemporaryDirectory(prefix="batch-") as scratch:
             own = _prepare_folder(Path(scratch), self._image)
             with self._lock:
@@ -106,7 +110,7 @@ class Container:
             timer = _start_timer(timeout, self.stop, TIMED_OUT) if timeout else None
             with process:
                 for line in process.stdout or ():
-                    # Before the line is logged: logging takes time, in which the program goes on.
+                    # The process is stopped before the line is logged, because logging takes time and the process continues.
                     if reclaim_at is not None and reclaim_at in line:
                         self.stop(RECLAIMED)
                     log(line.rstrip("\n"))
@@ -116,9 +120,9 @@ class Container:
 
 
 def should_retry(strategy: Mapping[str, Any], attempts: int, reason: str, exit_code: int) -> bool:
-    """Return True if a job is tried again after its last attempt failed.
+    """Return True if a job gets another attempt after a failed one.
 
-    The first matching entry of `evaluateOnExit` decides. Without a matching entry, the job is tried again:
+    The first matching entry of `evaluateOnExit` decides. Without a matching entry, the job is retried:
     https://docs.aws.amazon.com/batch/latest/APIReference/API_EvaluateOnExit.html.
     """
     if attempts >= int(strategy.get("attempts", 1)):
@@ -131,15 +135,15 @@ def should_retry(strategy: Mapping[str, Any], attempts: int, reason: str, exit_c
 
 
 def matches(pattern: str, text: str) -> bool:
-    """Compare a text with a pattern that may end in an asterisk."""
+    """Return True if a text matches a pattern, which may end in an asterisk."""
     return text.startswith(pattern[:-1]) if pattern.endswith("*") else text == pattern
 
 
-def _prepare_folder(folder: Path, image: Image) -> dict[str, str]:
-    """Link the image's packages and ffmpeg into a folder, and return the variables that lead there."""
+def _prepare_folder(folder: Path, image: ContainerImage) -> dict[str, str]:
+    """Link the image's packages and ffmpeg into a folder. Return the environment variables with their paths."""
     for path, target in (
         (FFMPEG, Path(imageio_ffmpeg.get_ffmpeg_exe())),
-        *((f"code/{one}", ROOT / one) for one in image.packages),
+        *((f"code/{package}", ROOT / package) for package in image.packages),
     ):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).symlink_to(target)

@@ -1,8 +1,8 @@
-"""What the local model says of a broadcast: the sentences that hold a number or a superlative are claims.
+"""Makes the local model's answers about a broadcast: each sentence with a number or a superlative is a claim.
 
-It knows nothing of the world, only the prompt: a remembered line that shares words with a claim decides its verdict by
-what it says of it, and without one the claim is unverified. A clip goes from the first claim on, for as long as a clip
-has to be. The same prompt gives the same answer; another transcript, or another memory, gives another.
+The answer depends only on the prompt. A memory line that shares words with a claim decides the verdict. Without such a
+line, the claim is unverified. A clip starts with the first claim and has a length within the given limits. The same
+prompt always gives the same answer.
 """
 
 import re
@@ -10,15 +10,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-MOST_CLAIMS = 20
+MAX_CLAIMS = 20
 SHARED_WORDS = 3
-"""With a remembered line, for it to be about the same."""
+"""Number of words that a memory line must share with a claim to be about it."""
 VERDICTS = (
     ("refuted", frozenset(["refuted", "false", "wrong", "untrue"])),
     ("misleading", frozenset(["misleading", "context"])),
     ("supported", frozenset(["supported", "confirmed", "true", "correct"])),
 )
-"""Which words in a remembered line make which verdict; the first that fits counts."""
+"""Words in a memory line that decide the verdict. The first matching entry counts."""
 _SENTENCE = re.compile(r"[^.!?]+[.!?]?(?=\s|$)|\S+")
 _NUMBER = re.compile(r"\d")
 _SUPERLATIVE = re.compile(r"\b(?:most|least|best|worst|first|never|always|[a-z]{3,}est)\b", re.IGNORECASE)
@@ -26,77 +26,81 @@ _WORD = re.compile(r"[^\W_]{3,}")
 
 
 @dataclass(frozen=True)
-class Prompt:
-    """What a request holds of its lines of JSON."""
+class BroadcastPrompt:
+    """Content of the JSON lines of a request."""
 
     head: Mapping[str, Any]
     cues: tuple[Mapping[str, Any], ...]
     memories: tuple[Mapping[str, Any], ...]
 
     @property
-    def said(self) -> str:
-        """All that is said in the cues."""
+    def text(self) -> str:
+        """Text of all cues."""
         return "\n".join(str(cue["text"]) for cue in self.cues)
 
     def answer(self) -> dict[str, Any]:
-        """The claims and clips of it."""
-        claims = [_claim(cue, sentence, self) for cue in self.cues for sentence in _claimed(str(cue["text"]))]
-        kept = claims[:MOST_CLAIMS]
+        """Return the claims and clips."""
+        claims = [_claim(cue, sentence, self) for cue in self.cues for sentence in _find_claims(str(cue["text"]))]
+        kept = claims[:MAX_CLAIMS]
         return {"window": self.head.get("window", ""), "claims": kept, "clips": _clips(self, kept)}
 
 
-def prompt_of(lines: Sequence[Mapping[str, Any]]) -> Prompt:
-    """What the lines say of a broadcast."""
-    return Prompt(
+def parse_broadcast(lines: Sequence[Mapping[str, Any]]) -> BroadcastPrompt:
+    """Return the prompt that the JSON lines contain."""
+    return BroadcastPrompt(
         head=next((line for line in lines if "window" in line), {}),
         cues=tuple(line for line in lines if "cue" in line and "text" in line),
         memories=tuple(line for line in lines if "memory" in line and "text" in line),
     )
 
 
-def _claimed(text: str) -> Iterator[str]:
+def _find_claims(text: str) -> Iterator[str]:
     for found in _SENTENCE.finditer(text):
         sentence = found[0].strip()
         if len(sentence.split()) > 1 and (_NUMBER.search(sentence) or _SUPERLATIVE.search(sentence)):
             yield sentence
 
 
-def _claim(cue: Mapping[str, Any], sentence: str, prompt: Prompt) -> dict[str, Any]:
+def _claim(cue: Mapping[str, Any], sentence: str, prompt: BroadcastPrompt) -> dict[str, Any]:
     words = set(_WORD.findall(sentence.lower()))
-    told = [
+    related = [
         line
         for line in prompt.memories
         if len(words.intersection(_WORD.findall(str(line["text"]).lower()))) >= SHARED_WORDS
     ]
-    for memory in told:
+    for memory in related:
         within = set(_WORD.findall(str(memory["text"]).lower()))
         for verdict, signs in VERDICTS:
             if within & signs:
-                return _said(cue, sentence, verdict, 0.9, [str(memory["memory"])])
-    return _said(cue, sentence, "unverified", 0.5, [])
+                return _make_claim(cue, sentence, verdict, 0.9, [str(memory["memory"])])
+    return _make_claim(cue, sentence, "unverified", 0.5, [])
 
 
-def _said(cue: Mapping[str, Any], sentence: str, verdict: str, confidence: float, sources: list[str]) -> dict[str, Any]:
+def _make_claim(
+    cue: Mapping[str, Any], sentence: str, verdict: str, confidence: float, sources: list[str]
+) -> dict[str, Any]:
     return {
         "quote": sentence,
         "cue": cue["cue"],
         "statement": sentence,
         "verdict": verdict,
         "confidence": confidence,
-        "explanation": "Remembered from earlier." if sources else "Nothing that was given says anything of it.",
+        "explanation": "Remembered from an earlier window."
+        if sources
+        else "The prompt contains nothing about this claim.",
         "sources": sources,
     }
 
 
-def _clips(prompt: Prompt, claims: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _clips(prompt: BroadcastPrompt, claims: list[dict[str, Any]]) -> list[dict[str, Any]]:
     if not claims:
         return []
     first = next(at for at, cue in enumerate(prompt.cues) if cue["cue"] == claims[0]["cue"])
     start = int(prompt.cues[first]["startMs"])
-    least, most = int(prompt.head.get("clipMinMs", 0)), int(prompt.head.get("clipMaxMs", 0))
+    min_ms, max_ms = int(prompt.head.get("clipMinMs", 0)), int(prompt.head.get("clipMaxMs", 0))
     for cue in prompt.cues[first:]:
         length = int(cue["endMs"]) - start
-        if least <= length <= most:
+        if min_ms <= length <= max_ms:
             title = " ".join(str(claims[0]["statement"]).split()[:8])
             return [{"startMs": start, "endMs": int(cue["endMs"]), "title": title, "reason": "A claim is made."}]
     return []

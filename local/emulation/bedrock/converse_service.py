@@ -1,8 +1,8 @@
-"""Amazon Bedrock's Converse for this machine. It answers from the JSON lines of the prompt's last turn.
+"""Amazon Bedrock's Converse for this machine. It answers from the JSON lines in the prompt's last turn.
 
-The lines are about a broadcast (`bedrock_answers`) or about a meeting (`bedrock_meetings`). It shares no code with the
-handlers. Words in the transcript make it fail: a transcript with `throttled` is refused twice and then answered, and
-the answer to one with `repeating` reaches the token limit.
+The lines are about a broadcast (`broadcast_answers`) or a meeting (`meeting_answers`). The module shares no code with
+the handlers. Words in the transcript make it fail: a request whose transcript contains `throttled` is refused twice,
+and the answer to `repeating` reaches the token limit.
 """
 
 import contextlib
@@ -17,30 +17,30 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from local import LOOPBACK
-from local.emulation.bedrock.broadcast_answers import prompt_of
-from local.emulation.bedrock.meeting_answers import meeting_of
-from local.emulation.bedrock.required_permissions import Guard
+from local.emulation.bedrock.broadcast_answers import parse_broadcast
+from local.emulation.bedrock.meeting_answers import parse_meeting
+from local.emulation.bedrock.required_permissions import ModelPermissions
 from local.emulation.request_validation import InvalidRequest, read_request
 from local.emulation.signed_http import AwsError, SignedRequest, serve_signed
 from local.http_server import HttpResponse
 
 MAX_TOKENS = 4096
-"""Limit of an answer if the request gives none."""
+"""Limit of an answer if the request contains none."""
 CHARACTERS_PER_TOKEN = 4
 MIN_CACHED_TOKENS = 1024
-"""Bedrock does not cache shorter prefixes, and does not say so."""
+"""Bedrock does not cache shorter prefixes, and does not report that."""
 THROTTLED, REPEATING = "throttled", "repeating"
 THROTTLED_TIMES = 2
 _PATH: Final = re.compile(r"/model/(?P<model>.+)/converse")
 
 
-def serve(guard: Guard | None = None) -> AbstractContextManager[int]:
-    """Serve while the block lasts, and yield the port. Without a guard, every caller may use every model."""
-    return serve_signed(_Service(guard).respond)
+def serve(guard: ModelPermissions | None = None) -> AbstractContextManager[int]:
+    """Serve while the block runs, and yield the port. Without `guard`, every caller may use every model."""
+    return serve_signed(_ConverseService(guard).respond)
 
 
-def lines_of(request: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the JSON objects in the request's last turn, each from a line of its own."""
+def read_lines(request: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the JSON objects in the request's last turn. Each is on a line of its own."""
     return list(_lines(request["messages"][-1]["content"]))
 
 
@@ -55,18 +55,20 @@ def _lines(content: list[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
                 yield value
 
 
-class _Service:
-    def __init__(self, guard: Guard | None) -> None:
+class _ConverseService:
+    def __init__(self, guard: ModelPermissions | None) -> None:
         self._guard = guard
         self._throttled: Counter[str] = Counter()
         """Number of refusals per transcript."""
         self._cached: set[tuple[str, str]] = set()
-        """Prefixes by model; none of them expires."""
+        """Cached prefixes by model. They never expire."""
 
     def respond(self, signed: SignedRequest) -> HttpResponse:
         path = _PATH.fullmatch(signed.http.path)
         if path is None:
-            raise AwsError("UnknownOperationException", "The local Bedrock has Converse only.", HTTPStatus.NOT_FOUND)
+            raise AwsError(
+                "UnknownOperationException", "The local Bedrock supports only Converse.", HTTPStatus.NOT_FOUND
+            )
         model = path["model"]
         try:
             content = {"modelId": model, **json.loads(signed.http.body)}
@@ -78,11 +80,11 @@ class _Service:
         return HttpResponse(self._answer(model, request))
 
     def _answer(self, model: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        lines = lines_of(request)
-        prompt = meeting_of(lines) or prompt_of(lines)
-        words = set(re.findall("[a-z]+", prompt.said.lower()))
-        if THROTTLED in words and self._throttled[prompt.said] < THROTTLED_TIMES:
-            self._throttled[prompt.said] += 1
+        lines = read_lines(request)
+        prompt = parse_meeting(lines) or parse_broadcast(lines)
+        words = set(re.findall("[a-z]+", prompt.text.lower()))
+        if THROTTLED in words and self._throttled[prompt.text] < THROTTLED_TIMES:
+            self._throttled[prompt.text] += 1
             raise AwsError("ThrottlingException", "Too many requests", HTTPStatus.TOO_MANY_REQUESTS)
         text = json.dumps(prompt.answer())
         max_characters = request.get("inferenceConfig", {}).get("maxTokens", MAX_TOKENS) * CHARACTERS_PER_TOKEN
@@ -96,10 +98,13 @@ class _Service:
         }
 
     def _usage(self, model: str, request: Mapping[str, Any], text: str) -> dict[str, int]:
-        """Count tokens. The prefix before the last cache point is written the first time, and read from then on."""
+        """Return token counts. The prefix before the last cache point is written the first time, and read after that."""
         before: list[str] = []
         after: list[str] = []
-        for block in (*request.get("system", []), *(one for turn in request["messages"] for one in turn["content"])):
+        for block in (
+            *request.get("system", []),
+            *(block for turn in request["messages"] for block in turn["content"]),
+        ):
             if "cachePoint" in block:
                 before, after = [*before, *after], []
             else:
@@ -121,7 +126,7 @@ class _Service:
 
 
 def _tokens(text: str) -> int:
-    """Return about as many tokens as a model would count."""
+    """Return about the number of tokens that a model would count."""
     return math.ceil(len(text) / CHARACTERS_PER_TOKEN)
 
 

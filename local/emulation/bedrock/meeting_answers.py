@@ -1,9 +1,9 @@
-"""What the local model says of a meeting: who spoke, how it began, and who will do what.
+"""Makes the local model's answers about a meeting: a summary with the speakers and the beginning, and the action items.
 
-It knows a promise by its form. `Anna will send the report by Friday.` is Anna's, due `by Friday`; so are `has to`,
-`must` and `is going to`. `I will …` and `I'll …` are the speaker's own, `Anna, could you send …?` is asked of Anna, and
-`Please send …` of nobody by name. What is refused (`will not`), and what `it`, `we` or `they` will do, is nobody's. The
-same lines give the same answer, other lines another.
+An action item is recognised by its form. `Anna will send the report by Friday.` is Anna's, due `by Friday`; so are `has
+to`, `must` and `is going to`. `I will …` and `I'll …` are the speaker's. `Anna, could you send …?` is Anna's. `Please
+send …` has no owner. A refusal (`will not`) and what `it`, `we` or `they` will do is no action item. The same lines
+always give the same answer.
 """
 
 import re
@@ -26,32 +26,32 @@ _NOT = re.compile(r"^(?:not|never|be)\b")
 
 
 @dataclass(frozen=True)
-class Meeting:
-    """What a request holds of a meeting."""
+class MeetingPrompt:
+    """Content of the JSON lines of a request about a meeting."""
 
     task: Mapping[str, Any]
     spoken: tuple[Mapping[str, Any], ...]
     summaries: tuple[str, ...]
 
     @property
-    def said(self) -> str:
-        """All that is said, or was summarised."""
+    def text(self) -> str:
+        """Text of all lines and summaries."""
         return "\n".join([*(str(line["text"]) for line in self.spoken), *self.summaries])
 
     def answer(self) -> dict[str, Any]:
-        """The answer to its task."""
+        """Return the answer to the request's task."""
         head = {"task": self.task["task"], "part": self.task.get("part", "")}
         if head["task"] == "actionItems":
             return {**head, "items": [item for line in self.spoken for item in _items(line)]}
         return {**head, "summary": " ".join(self.summaries) if head["task"] == "combine" else _summary(self.spoken)}
 
 
-def meeting_of(lines: Sequence[Mapping[str, Any]]) -> Meeting | None:
-    """The meeting that the lines are about; none if they name no task."""
+def parse_meeting(lines: Sequence[Mapping[str, Any]]) -> MeetingPrompt | None:
+    """Return the meeting that the lines are about, or None if they contain no task."""
     task = next((line for line in reversed(lines) if "task" in line), None)
     if task is None:
         return None
-    return Meeting(
+    return MeetingPrompt(
         task=task,
         spoken=tuple(line for line in lines if "said" in line and "text" in line),
         summaries=tuple(str(line["text"]) for line in lines if "summaryOf" in line and "text" in line),
@@ -63,11 +63,11 @@ def _summary(spoken: Sequence[Mapping[str, Any]]) -> str:
         return "Nothing was said."
     speakers = list(dict.fromkeys(str(line["speaker"]) for line in spoken))
     first, longest = spoken[0], max(spoken, key=lambda line: len(str(line["text"])))
-    told = f"{', '.join(speakers)} spoke {len(spoken)} times. It began with: {_short(first)}"
-    return told if longest is first else f"{told} At most was said here: {_short(longest)}"
+    summary = f"{', '.join(speakers)} spoke {len(spoken)} times. It began with: {_shorten(first)}"
+    return summary if longest is first else f"{summary} The longest line: {_shorten(longest)}"
 
 
-def _short(line: Mapping[str, Any]) -> str:
+def _shorten(line: Mapping[str, Any]) -> str:
     return str(line["text"])[:QUOTED_CHARACTERS].strip()
 
 

@@ -1,7 +1,7 @@
-"""The permissions that Bedrock demands of a caller of Converse. Pure.
+"""Checks the permissions that Bedrock requires of a caller of Converse.
 
-A model is one resource. An inference profile demands the profile and, in each of its regions, the model, with the
-profile as a condition key.
+A model is one resource. An inference profile requires a permission for the profile and, in each of its regions, for the
+model with the profile as a condition key.
 https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-prereq.html
 """
 
@@ -9,17 +9,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from local.emulation.signed_http import Permissions, require
+from local.emulation.signed_http import Permissions, require_permission
 
 INVOKE = "bedrock:InvokeModel"
 PROFILE_KEY = "bedrock:InferenceProfileArn"
 PROFILES = {"us": ("us-east-1", "us-east-2", "us-west-2")}
-"""Regions by the first part of a profile's id, for calls from a region of the United States. `global` has no regions."""
+"""Regions by the prefix of a profile's id, for calls from a region of the United States. `global` has no list of
+regions."""
 
 
 @dataclass(frozen=True)
-class Guard:
-    """The account that the model is called in, and its permissions."""
+class ModelPermissions:
+    """The account in which the model is called, and its permissions."""
 
     region: str
     account: str
@@ -28,20 +29,20 @@ class Guard:
     def check(self, access_key: str, model: str, request: Mapping[str, Any]) -> None:
         """Raise AccessDeniedException unless the caller may send the request to the model."""
         for resource, context in self.resources(model):
-            require(self.permissions, access_key, INVOKE, resource, context)
+            require_permission(self.permissions, access_key, INVOKE, resource, context)
         if guardrail := request.get("guardrailConfig", {}).get("guardrailIdentifier"):
             name = str(guardrail).rpartition("/")[2]
             arn = f"arn:aws:bedrock:{self.region}:{self.account}:guardrail/{name}"
-            require(self.permissions, access_key, "bedrock:ApplyGuardrail", arn)
+            require_permission(self.permissions, access_key, "bedrock:ApplyGuardrail", arn)
 
     def resources(self, model: str) -> Iterator[tuple[str, Mapping[str, str]]]:
-        """Return what the caller must be allowed to invoke, and in which context.
+        """Yield each resource that the caller must be allowed to invoke, with the condition keys.
 
-        `model` is the id of a model or of a profile, or the ARN of one.
+        `model` is the id or ARN of a model or of an inference profile.
         """
         name = model.rpartition("/")[2]
         area, _, rest = name.partition(".")
-        # A global profile demands the model in the region of the call, and the model without a region.
+        # A global profile requires the model in the region of the call, and the model without a region.
         regions = (self.region, "") if area == "global" else PROFILES.get(area)
         if regions is None:
             yield _model(self.region, name), {}

@@ -1,7 +1,7 @@
-"""Cognito guests, as IAM knows them.
+"""Corrects the credentials of Cognito identities.
 
-The emulator hands out credentials of any role that a pool names, also to identities that it does not know. On AWS the
-role's trust policy decides. The emulator's credentials also do not say whose they are, so policy variables are empty.
+The emulator returns credentials of any role that a pool names, even for unknown identities. On AWS, the role's trust
+policy decides. The emulator's credentials also lack the identity, so policy variables would be empty.
 """
 
 from collections.abc import Mapping
@@ -10,20 +10,20 @@ from typing import Any
 from ministack.core import iam_evaluator, responses
 from ministack.services import cognito, sts
 
-from local.emulation import reached, replace
-from local.emulation.iam.role_trust import trusts
+from local.emulation import get_private, wrap_function
+from local.emulation.iam.role_trust import role_trusts
 
 COGNITO = "cognito-identity.amazonaws.com"
 
 
 def install() -> None:
     """Replace `iam_evaluator._principal_keys` and `cognito._get_credentials_for_identity`."""
-    replace(iam_evaluator, "_principal_keys", _principal_keys)
-    replace(cognito, "_get_credentials_for_identity", _credentials)
+    wrap_function(iam_evaluator, "_principal_keys", _principal_keys)
+    wrap_function(cognito, "_get_credentials_for_identity", _credentials)
 
 
 def _principal_keys(keys_of: Any, credential: Any) -> dict[str, Any]:
-    session = reached(sts, "_sessions").get(credential.access_key_id) or {}
+    session = get_private(sts, "_sessions").get(credential.access_key_id) or {}
     keys: dict[str, Any] = keys_of(credential)
     if not session.get("_identity_id"):
         return keys
@@ -31,17 +31,17 @@ def _principal_keys(keys_of: Any, credential: Any) -> dict[str, Any]:
 
 
 def _credentials(hand_out: Any, data: Mapping[str, Any]) -> Any:
-    refused = reached(responses, "error_response_json")
+    refused = get_private(responses, "error_response_json")
     identity = data.get("IdentityId", "")
-    pools = reached(cognito, "_identity_pools").values()
-    pool = next((one for one in pools if identity in one["_identities"]), None)
+    pools = get_private(cognito, "_identity_pools").values()
+    pool = next((candidate for candidate in pools if identity in candidate["_identities"]), None)
     if pool is None:
         return refused("ResourceNotFoundException", f"Identity '{identity}' not found.", 400)
     kind = "authenticated" if data.get("Logins") else "unauthenticated"
     keys = _identity_keys(identity, pool["IdentityPoolId"], [kind])
-    if not trusts(pool["_roles"].get(kind, ""), COGNITO, keys, "Federated"):
-        told = "Invalid identity pool configuration. Check assigned IAM roles for this pool."
-        return refused("InvalidIdentityPoolConfigurationException", told, 400)
+    if not role_trusts(pool["_roles"].get(kind, ""), COGNITO, keys, "Federated"):
+        message = "Invalid identity pool configuration. Check assigned IAM roles for this pool."
+        return refused("InvalidIdentityPoolConfigurationException", message, 400)
     return hand_out(data)
 
 

@@ -1,7 +1,7 @@
-"""Targets of EventBridge rules and schedules are called only if they admit the caller, as on AWS.
+"""Calls the targets of EventBridge rules and schedules only if they admit the caller, as on AWS.
 
-A rule's target admits EventBridge by its own resource policy, or by the target's role. A schedule's target admits it by
-the schedule's role. The emulator checks neither. A call that is not permitted is logged and dropped here.
+The target of a rule admits EventBridge by its own resource policy or by the target's role. The target of a schedule
+admits it by the schedule's role. The emulator checks neither. Here, a call without permission is logged and dropped.
 """
 
 import json
@@ -12,13 +12,13 @@ from typing import Any
 from ministack.core.responses import get_account_id
 from ministack.services import eventbridge, sns, sqs
 
-from local.emulation import reached, replace
-from local.emulation.iam.decision_log import CLOCK, SERVICE
-from local.emulation.iam.policy_evaluator import Request
-from local.emulation.iam.resource_policies import service_may
-from local.emulation.iam.role_trust import trusts
+from local.emulation import get_private, wrap_function
+from local.emulation.iam.decision_log import BY_SCHEDULE, BY_SERVICE
+from local.emulation.iam.policy_evaluator import AccessRequest
+from local.emulation.iam.resource_policies import policy_admits_service
+from local.emulation.iam.role_trust import role_trusts
 from local.emulation.iam.service_roles import ServiceRoles
-from local.emulation.lambda_.function_permissions import lets_in
+from local.emulation.lambda_.function_permissions import admits_service
 
 EVENTS, SCHEDULER = "events.amazonaws.com", "scheduler.amazonaws.com"
 ACTIONS = {
@@ -30,44 +30,46 @@ ACTIONS = {
 _log = logging.getLogger("targets")
 
 
-class Targets:
-    """The permission checks between the event bus and its targets."""
+class EventTargets:
+    """Permission checks between the event bus and its targets."""
 
     def __init__(self, roles: ServiceRoles) -> None:
         self._roles = roles
 
     def install(self) -> None:
-        """Replace `eventbridge._invoke_target`, which the emulator's scheduler uses too."""
-        replace(eventbridge, "_invoke_target", self._invoke)
+        """Replace `eventbridge._invoke_target`, which the emulator's scheduler also uses."""
+        wrap_function(eventbridge, "_invoke_target", self._invoke)
 
     def _invoke(self, invoke: Any, target: Mapping[str, Any], event: Any, rule: Mapping[str, Any], *rest: Any) -> None:
-        if self._may(target, rule):
+        if self._is_allowed(target, rule):
             invoke(target, event, rule, *rest)
         else:
             _log.warning("%s may not call %s", rule["Arn"], target["Arn"])
 
-    def _may(self, target: Mapping[str, Any], rule: Mapping[str, Any]) -> bool:
+    def _is_allowed(self, target: Mapping[str, Any], rule: Mapping[str, Any]) -> bool:
         arn, source = str(target["Arn"]), str(rule["Arn"])
         service = arn.split(":")[2]
         scheduled = ":schedule/" in source
         if scheduled:
-            # A schedule sends its group's ARN, never its own.
+            # A schedule sends the ARN of its group, not its own ARN.
             source = f"{source.partition(':schedule/')[0]}:schedule-group/{rule['GroupName']}"
         principal = SCHEDULER if scheduled else EVENTS
         keys = {"aws:SourceArn": source, "aws:SourceAccount": get_account_id()}
         if role := target.get("RoleArn"):
-            by = CLOCK if scheduled else SERVICE
-            return trusts(role, principal, keys) and self._roles.may(role, ACTIONS[service], arn, by=by)
+            by = BY_SCHEDULE if scheduled else BY_SERVICE
+            return role_trusts(role, principal, keys) and self._roles.is_allowed(role, ACTIONS[service], arn, by=by)
         if service == "lambda":
-            return lets_in(arn.split(":")[6], arn, principal, keys)
+            return admits_service(arn.split(":")[6], arn, principal, keys)
         if service in {"sqs", "sns"}:
-            request = Request(ACTIONS[service], arn, {**keys, "aws:SecureTransport": "true"})
-            return service_may(_policy(service, arn), principal, request)
+            request = AccessRequest(ACTIONS[service], arn, {**keys, "aws:SecureTransport": "true"})
+            return policy_admits_service(_policy(service, arn), principal, request)
         return False
 
 
 def _policy(service: str, arn: str) -> Mapping[str, Any]:
-    """Return the policy of a queue or topic. A target that does not exist admits nobody."""
-    holder = reached(sqs, "_queue_by_arn")(arn) if service == "sqs" else reached(sns, "_topic_by_arn_any_scope")(arn)
-    found: Mapping[str, Any] = json.loads((holder or {"attributes": {}})["attributes"].get("Policy") or "{}")
-    return found
+    """Return the policy of a queue or topic, or an empty one if the target does not exist."""
+    holder = (
+        get_private(sqs, "_queue_by_arn")(arn) if service == "sqs" else get_private(sns, "_topic_by_arn_any_scope")(arn)
+    )
+    policy: Mapping[str, Any] = json.loads((holder or {"attributes": {}})["attributes"].get("Policy") or "{}")
+    return policy

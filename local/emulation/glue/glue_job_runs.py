@@ -1,7 +1,7 @@
-"""Runs Glue jobs: script and library from the bucket, credentials of the job's role, and real Spark.
+"""Runs Glue jobs with real Spark: script and library come from the bucket, credentials from the job's role.
 
-This is Step Functions' `glue:startJobRun.sync`, which the emulator lacks. The emulator's own `StartJobRun` would run
-the script without Spark and with the emulator's keys.
+This implements `glue:startJobRun.sync` for Step Functions, which the emulator lacks. The emulator's own `StartJobRun`
+would run the script without Spark and with the emulator's keys.
 """
 
 import secrets
@@ -13,17 +13,17 @@ from typing import Any
 
 from ministack.services import glue
 
-from local.emulation import reached
+from local.emulation import get_private
 from local.emulation.emulator_account import endpoint, open_session
 from local.emulation.glue import spark_process
-from local.emulation.step_functions.state_machines import failed
+from local.emulation.step_functions.state_machines import task_error
 
 LIBRARY = "--extra-py-files"
-"""An option that Glue itself acts on. It is not passed to the script."""
+"""An option for Glue itself. It is not passed to the script."""
 
 
-class GlueRuns:
-    """Starts runs and waits for them."""
+class GlueJobRuns:
+    """Job runs, one at a time."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -31,11 +31,11 @@ class GlueRuns:
         self._turn = threading.Lock()
 
     def run(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Run a job to its end, and answer as the service does."""
+        """Run a job to its end, and return the finished job run."""
         name = str(given["JobName"])
-        job = reached(glue, "_jobs").get(name)
+        job = get_private(glue, "_jobs").get(name)
         if job is None:
-            raise failed("Glue.EntityNotFoundException", f"Job {name} not found")
+            raise task_error("Glue.EntityNotFoundException", f"Job {name} not found")
         run_id = f"jr_{secrets.token_hex(16)}"
         own = {"--JOB_NAME": name, "--JOB_RUN_ID": run_id}
         arguments = {**(job.get("DefaultArguments") or {}), **(given.get("Arguments") or {}), **own}
@@ -45,22 +45,22 @@ class GlueRuns:
             s3 = session.boto3().client("s3", endpoint_url=endpoint())
             script = _fetch(s3, str(job["Command"]["ScriptLocation"]), folder)
             library = _fetch(s3, str(arguments.pop(LIBRARY)), folder)
-            variables = spark_process.environment(
+            variables = spark_process.spark_environment(
                 folder, endpoint=endpoint(), credentials=(session.key, session.secret), import_path=library
             )
             variables["AWS_SESSION_TOKEN"] = session.token
             options = [part for key, value in arguments.items() for part in (key, str(value))]
             with self._turn:
-                done = spark_process.run(options, variables, script)
+                done = spark_process.run_job(options, variables, script)
         with (self._folder / "glue.log").open("a", encoding="utf-8") as log:
             log.write(f"{run_id} ended with {done.returncode}\n{done.stdout}{done.stderr}\n")
         if done.returncode != 0:
-            raise failed("States.TaskFailed", f"Job run {run_id} failed: {done.stderr.strip().splitlines()[-1:]}")
+            raise task_error("States.TaskFailed", f"Job run {run_id} failed: {done.stderr.strip().splitlines()[-1:]}")
         return {"Id": run_id, "JobName": name, "JobRunState": "SUCCEEDED"}
 
 
 def _fetch(s3: Any, uri: str, folder: Path) -> Path:
-    """Copy an object of the bucket into a file, with the rights of the job's role."""
+    """Copy an object of the bucket into a file, with the permissions of the job's role."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     target = folder / key.rpartition("/")[2]
     target.write_bytes(s3.get_object(Bucket=bucket, Key=key)["Body"].read())

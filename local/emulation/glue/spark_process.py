@@ -1,7 +1,7 @@
-"""The Glue job on this machine: as a process of its own, as Glue starts it, or many runs in one Spark session.
+"""Runs the Glue job on this machine: each run in a new process, as Glue does it, or many runs in one Spark session.
 
-Spark has an environment of its own (`.venv-spark`), so both are child processes, and what a run has written is read
-there too. A session saves the seconds that starting Spark takes; it runs the very same `main`.
+Spark has its own virtual environment (`.venv-spark`), so both are child processes, and the output of a run is read
+there too. A session saves the seconds that the start of Spark takes. It calls the same `main` as a separate process.
 """
 
 import json
@@ -27,31 +27,31 @@ SETTINGS = {
     "spark.driver.host": LOOPBACK,
     "spark.driver.bindAddress": LOOPBACK,
     "spark.ui.showConsoleProgress": "false",
-    # No file in the system's temporary folder that outlives a killed process. The simple compiler and collector: runs
-    # here last seconds, of which Java's own best would take half for itself (28 s became 8 on a busy machine). Nor does it
-    # prove the classes of the locked packages anew each time, a seventh of a start.
+    # UsePerfData would leave a file in the system's temporary folder after a kill. The simple compiler and garbage
+    # collector suit runs of a few seconds: on a busy machine, a run took 8 s instead of 28 s. Skipping the verification of
+    # the locked packages' classes saves a seventh of the start.
     "spark.driver.extraJavaOptions": "-XX:-UsePerfData -XX:TieredStopAtLevel=1 -XX:+UseSerialGC "
     "-XX:+UnlockDiagnosticVMOptions -XX:-BytecodeVerificationRemote",
 }
 
 
 class SparkMissing(Exception):
-    """Spark's environment has not been made."""
+    """The virtual environment of Spark does not exist."""
 
 
-class SessionEnded(Exception):
-    """The session's process is gone."""
+class SparkSessionEnded(Exception):
+    """The process of the Spark session has ended."""
 
 
 @dataclass(frozen=True)
-class Done:
-    """How a run ended."""
+class SparkRunResult:
+    """The counts of a run, or its error."""
 
     counts: dict[str, Any]
     error: str = ""
 
 
-def environment(
+def spark_environment(
     scratch: Path,
     *,
     endpoint: str | None = None,
@@ -60,7 +60,7 @@ def environment(
     import_path: Path = ROOT,
     settings: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
-    """All that a Spark process sees. Objects are behind an S3 endpoint, or in a folder."""
+    """Return all environment variables of a Spark process. Objects are read from an S3 endpoint or from a folder."""
     if not PYTHON.exists():
         raise SparkMissing("Spark's environment is missing: `make .venv-spark/.locked` creates it")
     chosen = {**SETTINGS, **(settings or {})}
@@ -91,10 +91,10 @@ def environment(
     return given
 
 
-def run(
+def run_job(
     arguments: Sequence[str], variables: Mapping[str, str], script: Path = JOB
 ) -> "subprocess.CompletedProcess[str]":
-    """One run, as Glue starts it: a fresh process that gets the script and its arguments."""
+    """Run the job once as Glue does: in a new process that gets the script and its arguments."""
     return subprocess.run(
         [str(PYTHON), "-P", str(script), *arguments],
         env=dict(variables),
@@ -105,14 +105,14 @@ def run(
     )
 
 
-def arguments(manifest_uri: str, lake_uri: str, run_id: str, **others: object) -> list[str]:
-    """The job's command line."""
+def job_arguments(manifest_uri: str, lake_uri: str, run_id: str, **others: object) -> list[str]:
+    """Return the job's command line."""
     named = {"manifest_uri": manifest_uri, "lake_uri": lake_uri, "run_id": run_id, **others}
     return [part for name, value in named.items() for part in (f"--{name}", str(value))]
 
 
-class Session:
-    """A Spark session in a child process: answers one line of JSON for each that it is asked."""
+class SparkChildSession:
+    """A Spark session in a child process. It returns one line of JSON for each request line."""
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         self._log = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 # closed with the session
@@ -133,32 +133,32 @@ class Session:
 
     @property
     def log(self) -> str:
-        """All that Spark and the job have logged."""
+        """All log output of Spark and the job."""
         self._log.seek(0)
         return self._log.read()
 
-    def run(self, argv: Sequence[str]) -> Done:
-        """One run of the job."""
+    def run(self, argv: Sequence[str]) -> SparkRunResult:
+        """Run the job once."""
         answer = self._ask({"do": "run", "argv": list(argv)})
-        return Done(answer.get("counts", {}), answer.get("error", ""))
+        return SparkRunResult(answer.get("counts", {}), answer.get("error", ""))
 
     def rows(self, lake_uri: str, *manifest_ids: str) -> list[dict[str, Any]]:
-        """All rows that a reader sees, by way of the pointers: of all manifests or of some."""
-        found: list[dict[str, Any]] = self._ask({"do": "rows", "lake": lake_uri, "manifests": manifest_ids})["rows"]
-        return found
+        """Return all rows that a reader of the lake sees through the pointers, of all manifests or of some."""
+        rows: list[dict[str, Any]] = self._ask({"do": "rows", "lake": lake_uri, "manifests": manifest_ids})["rows"]
+        return rows
 
     def query(self, lake_uri: str, sql: str) -> list[dict[str, Any]]:
-        """The rows of a query over the table `lake`, which has all that a reader sees."""
-        found: list[dict[str, Any]] = self._ask({"do": "query", "lake": lake_uri, "sql": sql})["rows"]
-        return found
+        """Return the rows of a query over the table `lake`, which contains all rows that a reader sees."""
+        rows: list[dict[str, Any]] = self._ask({"do": "query", "lake": lake_uri, "sql": sql})["rows"]
+        return rows
 
     def files(self, lake_uri: str) -> list[dict[str, Any]]:
-        """Each Parquet file that readers see: its path, rows, codec and schema."""
-        found: list[dict[str, Any]] = self._ask({"do": "files", "lake": lake_uri})["files"]
-        return found
+        """Return path, rows, size, codec and schema of each Parquet file that readers see."""
+        files: list[dict[str, Any]] = self._ask({"do": "files", "lake": lake_uri})["files"]
+        return files
 
     def close(self) -> None:
-        """Ends the session."""
+        """End the session."""
         if self._process.stdin is not None:
             self._process.stdin.close()
         self._process.wait()
@@ -176,11 +176,11 @@ class Session:
 
     def _ask(self, question: Mapping[str, object]) -> dict[str, Any]:
         if self._process.stdin is None or self._process.stdout is None:
-            raise SessionEnded("the session was never started")
+            raise SparkSessionEnded("the session was never started")
         self._process.stdin.write(json.dumps(question) + "\n")
         self._process.stdin.flush()
         line = self._process.stdout.readline()
         if not line:
-            raise SessionEnded(f"Spark's process ended:\n{self.log[-4000:]}")
+            raise SparkSessionEnded(f"Spark's process ended:\n{self.log[-4000:]}")
         answer: dict[str, Any] = json.loads(line)
         return answer

@@ -1,6 +1,7 @@
-"""The child that `local.emulation.glue.spark_process.Session` talks to; runs in `.venv-spark`, imports nothing of the local platform.
+"""The child process of `spark_process.SparkChildSession`. It runs in `.venv-spark` and imports no module of `local`.
 
-One line of JSON in, one out: runs of the job, and what readers see, which is what the pointers name and nothing else.
+It reads one request per line as JSON and writes one line of JSON as the answer. It runs the job, and reads the lake as
+readers do: only the files that the pointers name.
 """
 
 import json
@@ -23,8 +24,8 @@ from handlers.ingestion.glue.object_storage import open_storage
 
 
 def main() -> None:
-    """Answers until nobody asks any more."""
-    # Spark, and whatever it starts, may print: only answers go where answers are expected.
+    """Answer requests until the standard input is closed."""
+    # Spark and its child processes may print. Their output goes to standard error, so only answers go to the parent.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     for line in sys.stdin:
@@ -37,14 +38,14 @@ def main() -> None:
 
 
 def _spark() -> SparkSession:
-    """The one session. Who only reads what was written needs none."""
+    """Return the session, and start it on first use. Reading the lake's files needs no session."""
     return SparkSession.builder.getOrCreate()
 
 
 def _run(question: dict[str, Any]) -> dict[str, Any]:
     try:
         return {"counts": job.main(question["argv"], _spark())}
-    except Exception as error:  # noqa: BLE001 # a failed run is an answer
+    except Exception as error:  # noqa: BLE001 # a failed run is a result, too
         traceback.print_exc()
         return {"error": f"{type(error).__name__}: {error}"}
 
@@ -73,7 +74,7 @@ def _files(question: dict[str, Any]) -> dict[str, Any]:
                 "rows": file.metadata.num_rows,
                 "bytes": len(raw),
                 "codec": file.metadata.row_group(0).column(0).compression,
-                "schema": {one.name: str(one.type) for one in file.schema_arrow},
+                "schema": {column.name: str(column.type) for column in file.schema_arrow},
             }
         )
     return {"files": found}
@@ -84,7 +85,7 @@ def _tables(lake: str, manifests: Sequence[str] = ()) -> list[tuple[str, Any]]:
 
 
 def _objects(lake: str, manifests: Sequence[str] = ()) -> list[tuple[str, bytes]]:
-    """What the pointers of some manifests name, or of all where none is named."""
+    """Return the files that the pointers of the given manifests name, or those of all manifests."""
     storage = open_storage(lake)
     pointers = [
         storage.read(uri).decode()

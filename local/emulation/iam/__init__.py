@@ -1,1 +1,1 @@
-"""Who may do what on the local platform: judged, recorded, and held against what the roles were granted."""
+"""IAM on the local platform: evaluates and records permissions, and compares their use with the grants of the roles."""

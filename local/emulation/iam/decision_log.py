@@ -1,6 +1,7 @@
-"""The record of IAM decisions on roles: one JSON line each, written by the launcher, read by whoever judges grants.
+"""The log of IAM decisions about roles, one JSON line per decision. The launcher writes it, and the check of the grants
+reads it.
 
-It begins anew with each emulator.
+Each start of an emulator clears the log.
 """
 
 import json
@@ -8,32 +9,34 @@ import threading
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from local.emulation.iam.policy_evaluator import Verdict
+from local.emulation.iam.policy_evaluator import AccessVerdict
 
 _FILE = "decisions.jsonl"
-"""In the emulator's folder."""
-SERVICE = "service"
-CLOCK = "clock"
-"""Who decided on what a schedule did: when it does it is nobody's doing, so it proves no flow's need of a grant."""
+"""File in the emulator's folder."""
+BY_SERVICE = "service"
+BY_SCHEDULE = "clock"
+"""Value of `Decision.by` for calls of a schedule. The time of such a call does not depend on a flow, so the call does
+not prove that a flow needs the grant."""
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What one role wanted to do, and whether it might."""
+    """A decision whether a role may perform an action."""
 
     role: str
     action: str
     resource: str
-    verdict: Verdict
+    verdict: AccessVerdict
     by: str
-    """Who decided: the emulator, the role's document (where the emulator is known to be wrong), or for a service."""
+    """Origin of the decision: the emulator, the role's policy document (if the emulator is known to be wrong), or the
+    check for an AWS service or a schedule."""
 
     def __str__(self) -> str:
         return f"{self.role}: {self.action} on {self.resource}: {self.verdict}"
 
 
-class Recorder:
-    """Writes decisions. Used from several threads."""
+class DecisionRecorder:
+    """Writer of decisions. Several threads use it."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / _FILE
@@ -41,25 +44,25 @@ class Recorder:
         self._lock = threading.Lock()
 
     def record(self, decision: Decision) -> None:
-        """Writes a decision down."""
+        """Append a decision to the log."""
         line = f"{json.dumps(asdict(decision))}\n"
         with self._lock, self._path.open("a", encoding="utf-8") as file:
             file.write(line)
 
 
-def end(folder: Path) -> int:
-    """Where the record in an emulator's folder ends now, in bytes: what comes later is read from there."""
+def log_size(folder: Path) -> int:
+    """Return the size of the log in an emulator's folder, in bytes. Later decisions can be read from that offset."""
     return len(_whole_lines(folder, 0))
 
 
-def read(folder: Path, offset: int = 0) -> list[Decision]:
-    """Every decision that was recorded in an emulator's folder after the first `offset` bytes."""
+def read_decisions(folder: Path, offset: int = 0) -> list[Decision]:
+    """Return the decisions that were logged in an emulator's folder after the first `offset` bytes."""
     lines = _whole_lines(folder, offset).splitlines()
-    return [Decision(**{**known, "verdict": Verdict(known["verdict"])}) for known in map(json.loads, lines)]
+    return [Decision(**{**fields, "verdict": AccessVerdict(fields["verdict"])}) for fields in map(json.loads, lines)]
 
 
 def _whole_lines(folder: Path, offset: int) -> bytes:
-    """Without the line that the emulator may be writing: a reader sees a line that crosses a page in two parts."""
+    """Return the complete lines. A reader may see only the first part of a line that the emulator is writing."""
     with (folder / _FILE).open("rb") as file:
         file.seek(offset)
         written = file.read()

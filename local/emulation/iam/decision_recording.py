@@ -1,6 +1,7 @@
-"""Every IAM decision on a role is recorded; those that the emulator is known to get wrong are judged again.
+"""Records every IAM decision about a role, and corrects the decisions that the emulator is known to get wrong.
 
-`enforce` is the emulator's one decision function. Its callers look it up each time, so replacing it reaches them all.
+`enforce` is the emulator's only decision function. Its callers look it up for each request, so replacing it affects all
+of them.
 """
 
 import contextvars
@@ -14,23 +15,23 @@ from ministack.core import iam_evaluator
 from ministack.core.responses import get_account_id
 from ministack.services import dynamodb
 
-from local.emulation import reached
-from local.emulation.iam.decision_log import Decision, Recorder
-from local.emulation.iam.policy_evaluator import Request, Verdict, judge
-from local.emulation.iam.request_corrections import corrected, tagging
-from local.emulation.iam.service_roles import documents
+from local.emulation import get_private
+from local.emulation.iam.decision_log import Decision, DecisionRecorder
+from local.emulation.iam.policy_evaluator import AccessRequest, AccessVerdict, evaluate_policies
+from local.emulation.iam.request_corrections import correct_request, session_tagging
+from local.emulation.iam.service_roles import inline_policies
 
 _body: contextvars.ContextVar[bytes] = contextvars.ContextVar("request_body", default=b"")
 
 
-def install(recorder: Recorder) -> None:
-    """Replaces `iam_evaluator.enforce` and `app.pin_signed_body`."""
-    enforce = reached(iam_evaluator, "enforce")
-    resolve = reached(iam_evaluator, "resolve_principal")
-    identity = reached(iam_evaluator, "resolve_caller_identity")
-    denied = reached(iam_evaluator, "EvalResult")
-    failed = reached(iam_evaluator, "AuthError")
-    pin = reached(app, "pin_signed_body")
+def install(recorder: DecisionRecorder) -> None:
+    """Replace `iam_evaluator.enforce` and `app.pin_signed_body`."""
+    enforce = get_private(iam_evaluator, "enforce")
+    resolve = get_private(iam_evaluator, "resolve_principal")
+    identity = get_private(iam_evaluator, "resolve_caller_identity")
+    denied = get_private(iam_evaluator, "EvalResult")
+    failed = get_private(iam_evaluator, "AuthError")
+    pin = get_private(app, "pin_signed_body")
 
     def pin_body(body: bytes) -> None:
         _body.set(body)
@@ -45,59 +46,64 @@ def install(recorder: Recorder) -> None:
             return result
         role = caller["userArn"].split("/")[1]
         keys = resolve(access_key, get_account_id()).keys
-        # What a bucket's policy forbids, for instance, no policy of a role allows.
+        # An explicit denial, for example by a bucket's policy, overrides every policy of the role.
         forbidden = result is not None and result.decision == "Deny"
-        request = None if forbidden else _corrected(role, action, resource_arn, {**keys, **(service_context or {})})
+        request = None if forbidden else _correct(role, action, resource_arn, {**keys, **(service_context or {})})
         if request is None:
-            verdict = Verdict.ALLOW if result is None else _verdict(result)
+            verdict = AccessVerdict.ALLOW if result is None else _verdict(result)
             recorder.record(Decision(role, action, resource_arn, verdict, "emulator"))
-            request = None if result is not None else tagging(action, resource_arn, _parsed(_body.get()))
+            request = None if result is not None else session_tagging(action, resource_arn, _parse_body(_body.get()))
             if request is None:
                 return result
-        verdict = judge(documents(role), Request(request.action, request.resource, {**keys, **request.context})).verdict
+        verdict = evaluate_policies(
+            inline_policies(role), AccessRequest(request.action, request.resource, {**keys, **request.context})
+        ).verdict
         recorder.record(Decision(role, request.action, request.resource, verdict, "document"))
-        if verdict is Verdict.ALLOW:
+        if verdict is AccessVerdict.ALLOW:
             return None
         return denied(
-            "Deny" if verdict is Verdict.DENY else "ImplicitDeny",
+            "Deny" if verdict is AccessVerdict.DENY else "ImplicitDeny",
             principal_arn=caller["userArn"],
-            reason="judged from the role's own policies",
+            reason="decided from the role's inline policies",
         )
 
     app.pin_signed_body = pin_body
     iam_evaluator.enforce = enforce_and_record
 
 
-def _corrected(role: str, action: str, resource: str, context: Mapping[str, Any]) -> Request | None:
-    own = documents(role)
+def _correct(role: str, action: str, resource: str, context: Mapping[str, Any]) -> AccessRequest | None:
+    own = inline_policies(role)
     table = resource.partition(":table/")[2].partition("/")[0]
-    request = corrected(action, resource, _parsed(_body.get()), own, _hash_keys(table))
+    request = correct_request(action, resource, _parse_body(_body.get()), own, _hash_keys(table))
     if request is None:
         return None
     known = {key: value for key, value in context.items() if value is not None}
-    return Request(request.action, request.resource, {**known, **request.context})
+    return AccessRequest(request.action, request.resource, {**known, **request.context})
 
 
-def _verdict(result: Any) -> Verdict:
-    return Verdict.DENY if result.decision == "Deny" else Verdict.IMPLICIT_DENY
+def _verdict(result: Any) -> AccessVerdict:
+    return AccessVerdict.DENY if result.decision == "Deny" else AccessVerdict.IMPLICIT_DENY
 
 
 def _hash_keys(table: str) -> list[str]:
-    """The partition keys of a table and of its indexes."""
-    known = reached(dynamodb, "_tables").get(table) or {}
-    schemas = [known.get("KeySchema") or [], *(one["KeySchema"] for one in known.get("GlobalSecondaryIndexes") or [])]
+    """Return the partition keys of a table and of its indexes."""
+    record = get_private(dynamodb, "_tables").get(table) or {}
+    schemas = [
+        record.get("KeySchema") or [],
+        *(index["KeySchema"] for index in record.get("GlobalSecondaryIndexes") or []),
+    ]
     return sorted({key["AttributeName"] for schema in schemas for key in schema if key["KeyType"] == "HASH"})
 
 
-def _parsed(body: bytes) -> dict[str, Any]:
-    """A request's body in whichever of AWS' protocols it came; nothing where it is none of them."""
+def _parse_body(body: bytes) -> dict[str, Any]:
+    """Return a request's body as a dictionary, from any protocol of AWS. Return an empty one for an unknown protocol."""
     try:
         if body.startswith(b"{"):
-            found: dict[str, Any] = json.loads(body)
-            return found
+            content: dict[str, Any] = json.loads(body)
+            return content
         if b"Action=" in body:
             return dict(parse_qsl(body.decode()))
-        import cbor2  # type: ignore[import-not-found] # noqa: PLC0415 - the emulator's own, for the newest protocol
+        import cbor2  # type: ignore[import-not-found] # noqa: PLC0415 - a dependency of the emulator, for the newest protocol
 
         decoded = cbor2.loads(body) if body else {}
     except (ValueError, ImportError):

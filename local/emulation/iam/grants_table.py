@@ -1,7 +1,7 @@
-"""Grants against use: what each role was granted, and what the flows were seen to use. Pure but for reading.
+"""Compares the grants of the roles with the permissions that the flows used.
 
-Granted and used: as it should be. Granted and never used: an error, unless a person reviewed it. Used and not granted:
-always an error, and it names action and role.
+A grant that was never used is an error, unless `reviewed_grants.toml` gives a reason. The use of a permission that was
+not granted is always an error that names the action and the role.
 """
 
 import fnmatch
@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local.emulation.iam.decision_log import CLOCK, Decision
-from local.emulation.iam.policy_evaluator import Verdict, listed, matches_action, matches_resource
+from local.emulation.iam.decision_log import BY_SCHEDULE, Decision
+from local.emulation.iam.policy_evaluator import AccessVerdict, as_list, matches_action, matches_resource
 
 REVIEWED = Path(__file__).with_name("reviewed_grants.toml")
 
 
 @dataclass(frozen=True, order=True)
-class Granted:
-    """One action on one resource."""
+class RoleGrant:
+    """Permission of a role for one action on one resource."""
 
     role: str
     action: str
@@ -31,7 +31,7 @@ class Granted:
         return f"{self.role} may {self.action} on {self.resource}"
 
     def covers(self, decision: Decision) -> bool:
-        """Whether this is what allowed it; a policy variable stands for whatever it was."""
+        """Return True if this grant allowed the decision. A policy variable in the grant matches any text."""
         return (
             decision.role == self.role
             and matches_action(decision.action, self.action)
@@ -40,87 +40,87 @@ class Granted:
 
 
 @dataclass(frozen=True)
-class Reviewed:
-    """Grants that may go unused."""
+class ReviewedGrant:
+    """Grants of a role that may stay unused, with the reason."""
 
     role: str
     actions: tuple[str, ...]
     reason: str
 
-    def covers(self, granted: Granted, prefix: str) -> bool:
-        """Whether it speaks of this grant; `prefix` is what all names of the stack begin with."""
+    def covers(self, granted: RoleGrant, prefix: str) -> bool:
+        """Return True if this entry is about the grant. `prefix` is the prefix of all names of the stack."""
         return fnmatch.fnmatchcase(granted.role.removeprefix(prefix), self.role) and any(
             fnmatch.fnmatchcase(granted.action, action) for action in self.actions
         )
 
 
 @dataclass(frozen=True)
-class Table:
-    """What was found."""
+class GrantsTable:
+    """Result of the comparison."""
 
-    used: tuple[Granted, ...]
-    reviewed: tuple[Granted, ...]
-    never_used: tuple[Granted, ...]
+    used: tuple[RoleGrant, ...]
+    reviewed: tuple[RoleGrant, ...]
+    never_used: tuple[RoleGrant, ...]
     not_granted: tuple[Decision, ...]
-    stale: tuple[Reviewed, ...]
-    """Reviewed, and yet used or no longer granted."""
+    stale: tuple[ReviewedGrant, ...]
+    """Entries of the file whose grants are used or do not exist any more."""
 
     def problems(self) -> list[str]:
-        """Everything that somebody has to mend, and where."""
+        """Return a text for each problem that must be fixed."""
         return [
-            *(f"used and not granted: {one}" for one in self.not_granted),
+            *(f"used and not granted: {decision}" for decision in self.not_granted),
             *(
-                f"granted and never used: {one}; take it away, or give the reason in {REVIEWED.name}"
-                for one in self.never_used
+                f"granted and never used: {grant}; remove the grant, or give the reason in {REVIEWED.name}"
+                for grant in self.never_used
             ),
             *(
-                f"{REVIEWED.name} lists {', '.join(one.actions)} of {one.role}, which is used or not granted: remove it"
-                for one in self.stale
+                f"{REVIEWED.name} lists {', '.join(entry.actions)} of {entry.role}, which is used or not granted: remove it"
+                for entry in self.stale
             ),
         ]
 
 
-def table(
-    granted: Iterable[Granted], decisions: Iterable[Decision], reviewed: Iterable[Reviewed], prefix: str
-) -> Table:
-    """Holds grants against decisions."""
+def compare_grants(
+    granted: Iterable[RoleGrant], decisions: Iterable[Decision], reviewed: Iterable[ReviewedGrant], prefix: str
+) -> GrantsTable:
+    """Compare grants with decisions."""
     grants, seen, excused = sorted(set(granted)), list(decisions), list(reviewed)
-    allowed = [one for one in seen if one.verdict is Verdict.ALLOW and one.by != CLOCK]
-    used = [grant for grant in grants if any(grant.covers(one) for one in allowed)]
+    allowed = [decision for decision in seen if decision.verdict is AccessVerdict.ALLOW and decision.by != BY_SCHEDULE]
+    used = [grant for grant in grants if any(grant.covers(decision) for decision in allowed)]
     rest = [grant for grant in grants if grant not in used]
-    known = [grant for grant in rest if any(one.covers(grant, prefix) for one in excused)]
-    return Table(
+    known = [grant for grant in rest if any(entry.covers(grant, prefix) for entry in excused)]
+    return GrantsTable(
         used=tuple(used),
         reviewed=tuple(known),
         never_used=tuple(grant for grant in rest if grant not in known),
-        not_granted=tuple(dict.fromkeys(one for one in seen if one.verdict is not Verdict.ALLOW)),
-        stale=tuple(one for one in excused if not any(one.covers(grant, prefix) for grant in known)),
+        not_granted=tuple(dict.fromkeys(decision for decision in seen if decision.verdict is not AccessVerdict.ALLOW)),
+        stale=tuple(entry for entry in excused if not any(entry.covers(grant, prefix) for grant in known)),
     )
 
 
-def granted_by(role: str, document: Mapping[str, Any]) -> Iterator[Granted]:
-    """Every single grant of one policy document."""
-    for statement in listed(document["Statement"]):
+def document_grants(role: str, document: Mapping[str, Any]) -> Iterator[RoleGrant]:
+    """Yield every grant of one policy document."""
+    for statement in as_list(document["Statement"]):
         if statement["Effect"] == "Allow":
-            for action in listed(statement["Action"]):
-                for resource in listed(statement["Resource"]):
-                    yield Granted(role, action, resource)
+            for action in as_list(statement["Action"]):
+                for resource in as_list(statement["Resource"]):
+                    yield RoleGrant(role, action, resource)
 
 
-def granted_on(iam: Any, prefix: str) -> list[Granted]:
-    """What the stack's roles are granted, asked of the service itself."""
-    found: list[Granted] = []
+def read_stack_grants(iam: Any, prefix: str) -> list[RoleGrant]:
+    """Return the grants of the stack's roles, read from IAM."""
+    grants: list[RoleGrant] = []
     for page in iam.get_paginator("list_roles").paginate():
-        for role in (one["RoleName"] for one in page["Roles"] if one["RoleName"].startswith(prefix)):
+        for role in (entry["RoleName"] for entry in page["Roles"] if entry["RoleName"].startswith(prefix)):
             for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
                 document = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
-                found += granted_by(role, document if isinstance(document, Mapping) else json.loads(document))
-    return found
+                grants += document_grants(role, document if isinstance(document, Mapping) else json.loads(document))
+    return grants
 
 
-def reviewed_grants() -> list[Reviewed]:
-    """The reviewed file."""
+def read_reviewed_grants() -> list[ReviewedGrant]:
+    """Return the entries of `reviewed_grants.toml`."""
     return [
-        Reviewed(one["role"], tuple(one["actions"]), one["reason"])
-        for one in tomllib.loads(REVIEWED.read_text(encoding="utf-8"))["unused"]
+        ReviewedGrant(entry["role"], tuple(entry["actions"]), entry["reason"])
+        for entry in tomllib.loads(REVIEWED.read_text(encoding="utf-8"))["unused"]
     ]

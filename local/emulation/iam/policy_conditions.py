@@ -1,4 +1,4 @@
-"""Conditions of IAM policies: operators, set operators, policy variables. Pure.
+"""Evaluates the conditions of IAM policies: operators, set operators and policy variables.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
 """
@@ -9,30 +9,34 @@ from functools import lru_cache
 from typing import Any
 
 Context = Mapping[str, str | list[str]]
-"""What is known of a request, by condition key. A list is a multivalued key, even when it holds one value."""
+"""Values of a request by condition key. A list is a multivalued key, even if it contains only one value."""
 
 WILDCARDS = {"*": ".*", "?": "."}
 PATTERNS_KEPT = 8192
-"""More than the policies of all stacks have: each is asked again and again."""
+"""Size of the cache, which is larger than the number of patterns in the policies of all stacks."""
 LITERAL = "\ue000"
-"""Marks a character that came from a policy variable: it stands for itself, not for any text."""
+"""Marks a character that came from a policy variable. Such a `*` or `?` matches only itself."""
 
 
 class NotEvaluable(ValueError):
-    """A policy says something that is not modelled here: better no verdict than a wrong one."""
+    """A policy contains an element that this module does not support. No verdict is better than a wrong one."""
 
 
-def holds(operator: str, keys: Context, context: Context) -> bool:
-    """Whether one operator's block holds: every key, with any of its values. Keys are in lower case on both sides."""
+def operator_holds(operator: str, keys: Context, context: Context) -> bool:
+    """Return True if one operator's block holds: every key must match one of its values. Keys are in lower case on both
+    sides.
+    """
     quantifier, _, base = operator.rpartition(":")
     return all(
-        _key_holds(quantifier, base, [str(one) for one in _listed(wanted)], key, context)
+        _key_holds(quantifier, base, [str(value) for value in _as_list(wanted)], key, context)
         for key, wanted in keys.items()
     )
 
 
-def substituted(text: str, context: Context) -> str | None:
-    """A text with its policy variables replaced; none where one of them has no value, so that nothing matches."""
+def substitute_variables(text: str, context: Context) -> str | None:
+    """Return a text with its policy variables replaced, or None if a variable has no value, so that the text matches
+    nothing.
+    """
     missing = False
 
     def value(found: re.Match[str]) -> str:
@@ -48,18 +52,20 @@ def substituted(text: str, context: Context) -> str | None:
 
 
 @lru_cache(PATTERNS_KEPT)
-def pattern(text: str) -> "re.Pattern[str]":
-    """A text with `*` and `?` as an expression; what came from a variable stands for itself."""
+def compile_pattern(text: str) -> "re.Pattern[str]":
+    """Return a text with `*` and `?` as a regular expression. Characters that came from a variable match only
+    themselves.
+    """
     parts = re.split(rf"({LITERAL}.|[*?])", text, flags=re.DOTALL)
     return re.compile("".join(WILDCARDS.get(part, re.escape(part.removeprefix(LITERAL))) for part in parts), re.DOTALL)
 
 
-def lowered(keys: Mapping[str, Any]) -> dict[str, Any]:
-    """Condition keys are compared without regard to case."""
+def lower_case_keys(keys: Mapping[str, Any]) -> dict[str, Any]:
+    """Return condition keys in lower case, because they are compared without regard to case."""
     return {name.lower(): value for name, value in keys.items()}
 
 
-def _listed(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
@@ -69,23 +75,25 @@ def _key_holds(quantifier: str, operator: str, wanted: list[str], key: str, cont
         return (known is None or known == []) == (wanted[0].lower() == "true")
     compare = OPERATORS.get(operator)
     if compare is None:
-        raise NotEvaluable(f"the condition operator {operator} is not known; known are {', '.join(sorted(OPERATORS))}")
-    values = [one for text in wanted if (one := substituted(text, context)) is not None]
+        raise NotEvaluable(
+            f"the condition operator {operator} is not supported; supported are {', '.join(sorted(OPERATORS))}"
+        )
+    values = [value for text in wanted if (value := substitute_variables(text, context)) is not None]
 
-    def one_holds(value: str) -> bool:
+    def matches_any(value: str) -> bool:
         return any(compare(value, text) for text in values)
 
     match quantifier:
         case "ForAllValues":
-            # A key that is not there has no value that could fail: AWS says to ask for `Null` beside it.
-            return all(one_holds(value) for value in _listed(known if known is not None else []))
+            # A missing key has no value that could fail. AWS recommends an additional `Null` condition.
+            return all(matches_any(value) for value in _as_list(known if known is not None else []))
         case "ForAnyValue":
-            return known is not None and any(one_holds(value) for value in _listed(known))
+            return known is not None and any(matches_any(value) for value in _as_list(known))
         case "":
             if isinstance(known, list):
                 raise NotEvaluable(f"{key} has several values: {operator} needs ForAllValues or ForAnyValue")
-            return known is not None and one_holds(known)
-    raise NotEvaluable(f"the set operator {quantifier} is not known")
+            return known is not None and matches_any(known)
+    raise NotEvaluable(f"the set operator {quantifier} is not supported")
 
 
 def _equal(value: str, wanted: str) -> bool:
@@ -93,11 +101,11 @@ def _equal(value: str, wanted: str) -> bool:
 
 
 def _like(value: str, wanted: str) -> bool:
-    return pattern(wanted).fullmatch(value) is not None
+    return compile_pattern(wanted).fullmatch(value) is not None
 
 
 def _arn(value: str, wanted: str) -> bool:
-    """Each of the six parts is matched by itself, so that a `*` does not reach over a colon."""
+    """Compare each of the six parts separately, so that a `*` does not match a colon."""
     ours, theirs = value.split(":", 5), wanted.split(":", 5)
     return len(ours) == len(theirs) == 6 and all(_like(own, part) for own, part in zip(ours, theirs, strict=True))
 
@@ -109,4 +117,4 @@ OPERATORS: dict[str, Callable[[str, str], bool]] = {
     "ArnLike": _arn,
     "Bool": lambda value, wanted: _equal(value.lower(), wanted.lower()),
 }
-"""What the policies of this project use."""
+"""The operators that the policies of this project use."""

@@ -1,7 +1,7 @@
-"""IAM's documented evaluation of a role's own policies: explicit deny, then allow, else implicit deny. Pure.
+"""Evaluates the policies of a role as IAM documents it: explicit deny, then allow, otherwise implicit deny.
 
-Small on purpose, and strict: an operator or an element that it does not know stops it, because guessing would make a
-verdict of it. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
+An unsupported operator or element raises an error, because a guess would produce a wrong verdict.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,22 +9,29 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from local.emulation.iam.policy_conditions import Context, NotEvaluable, holds, lowered, pattern, substituted
+from local.emulation.iam.policy_conditions import (
+    Context,
+    NotEvaluable,
+    compile_pattern,
+    lower_case_keys,
+    operator_holds,
+    substitute_variables,
+)
 
 
-class Verdict(StrEnum):
-    """What the policies say."""
+class AccessVerdict(StrEnum):
+    """Result of an evaluation."""
 
     ALLOW = "allow"
     DENY = "deny"
-    """By a statement that says so."""
+    """A statement denies the request."""
     IMPLICIT_DENY = "implicit-deny"
-    """Because no statement allows it."""
+    """No statement allows the request."""
 
 
 @dataclass(frozen=True)
-class Request:
-    """What somebody wants to do."""
+class AccessRequest:
+    """An action on a resource, for which permission is needed."""
 
     action: str
     resource: str
@@ -32,66 +39,67 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Judgement:
-    """A verdict, and the statement behind it."""
+class PolicyEvaluation:
+    """A verdict, and the statement that caused it."""
 
-    verdict: Verdict
+    verdict: AccessVerdict
     statement: Mapping[str, Any] | None = None
 
     @property
     def allowed(self) -> bool:
-        """Whether it may be done."""
-        return self.verdict is Verdict.ALLOW
+        """True if the request is allowed."""
+        return self.verdict is AccessVerdict.ALLOW
 
 
-def judge(documents: Iterable[Mapping[str, Any]], request: Request) -> Judgement:
-    """What the policies of a principal say of a request."""
-    found = Judgement(Verdict.IMPLICIT_DENY)
+def evaluate_policies(documents: Iterable[Mapping[str, Any]], request: AccessRequest) -> PolicyEvaluation:
+    """Return the verdict of a principal's policies on a request."""
+    evaluation = PolicyEvaluation(AccessVerdict.IMPLICIT_DENY)
     for document in documents:
         for statement in _statements(document):
-            if not _speaks_of(statement, request):
+            if not _statement_applies(statement, request):
                 continue
             if statement["Effect"] == "Deny":
-                return Judgement(Verdict.DENY, statement)
-            found = Judgement(Verdict.ALLOW, statement)
-    return found
+                return PolicyEvaluation(AccessVerdict.DENY, statement)
+            evaluation = PolicyEvaluation(AccessVerdict.ALLOW, statement)
+    return evaluation
 
 
 def matches_action(action: str, named: str) -> bool:
-    """Whether an action is named, in whatever case, `*` and `?` standing for any text and any one character."""
-    return pattern(named.lower()).fullmatch(action.lower()) is not None
+    """Return True if the pattern matches the action, in any case. `*` matches any text, `?` any character."""
+    return compile_pattern(named.lower()).fullmatch(action.lower()) is not None
 
 
 def matches_resource(resource: str, named: str) -> bool:
-    """Whether a resource is named, to the letter."""
-    return pattern(named).fullmatch(resource) is not None
+    """Return True if the pattern matches the resource. The case matters."""
+    return compile_pattern(named).fullmatch(resource) is not None
 
 
-def listed(value: Any) -> list[Any]:
-    """IAM writes a list of one without its brackets."""
+def as_list(value: Any) -> list[Any]:
+    """Return a list, because IAM documents may contain a single item without brackets."""
     return value if isinstance(value, list) else [value]
 
 
 def _statements(document: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    return listed(document.get("Statement", []))
+    return as_list(document.get("Statement", []))
 
 
-def _speaks_of(statement: Mapping[str, Any], request: Request) -> bool:
+def _statement_applies(statement: Mapping[str, Any], request: AccessRequest) -> bool:
     for element in ("NotAction", "NotResource", "Principal", "NotPrincipal"):
         if element in statement:
             raise NotEvaluable(f"{element} is not used in this project's role policies: {statement}")
     if statement.get("Effect") not in {"Allow", "Deny"}:
         raise NotEvaluable(f"Effect must be Allow or Deny: {statement}")
-    context = lowered(request.context)
+    context = lower_case_keys(request.context)
     return (
-        any(matches_action(request.action, named) for named in listed(statement["Action"]))
-        and _names(statement["Resource"], request.resource, context)
+        any(matches_action(request.action, named) for named in as_list(statement["Action"]))
+        and _resource_matches(statement["Resource"], request.resource, context)
         and all(
-            holds(operator, lowered(keys), context) for operator, keys in (statement.get("Condition") or {}).items()
+            operator_holds(operator, lower_case_keys(keys), context)
+            for operator, keys in (statement.get("Condition") or {}).items()
         )
     )
 
 
-def _names(named: Any, resource: str, context: Context) -> bool:
-    resolved = (substituted(one, context) for one in listed(named))
-    return any(one is not None and matches_resource(resource, one) for one in resolved)
+def _resource_matches(named: Any, resource: str, context: Context) -> bool:
+    resolved = (substitute_variables(pattern, context) for pattern in as_list(named))
+    return any(pattern is not None and matches_resource(resource, pattern) for pattern in resolved)

@@ -1,6 +1,6 @@
-"""Requests that the emulator is known to misjudge, as IAM would be asked about them. Pure.
+"""Corrects requests that the emulator is known to misjudge, so that they are evaluated as IAM would do it.
 
-Each entry says what is wrong. Whatever is not listed is left to the emulator.
+Comments describe the emulator's fault in each case. All other requests are left to the emulator.
 """
 
 import re
@@ -8,44 +8,46 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
-from local.emulation.iam.policy_conditions import lowered
-from local.emulation.iam.policy_evaluator import Request
+from local.emulation.iam.policy_conditions import lower_case_keys
+from local.emulation.iam.policy_evaluator import AccessRequest
 
 Body = Mapping[str, Any]
 LEADING_KEYS = "dynamodb:leadingkeys"
 
 AUTHORISED_AS = {
-    # A batch is authorised as what it is a batch of.
+    # IAM authorises a batch as the single operation.
     "sqs:SendMessageBatch": "sqs:SendMessage",
 }
 
 
-def corrected(
+def correct_request(
     action: str, resource: str, body: Body, documents: Sequence[Mapping[str, Any]], hash_keys: Sequence[str]
-) -> Request | None:
-    """The request as IAM sees it, where the emulator is known to be wrong about it; none where it is not."""
+) -> AccessRequest | None:
+    """Return the request as IAM would evaluate it, or None if the emulator evaluates it correctly."""
     if action in AUTHORISED_AS:
-        return Request(AUTHORISED_AS[action], resource)
+        return AccessRequest(AUTHORISED_AS[action], resource)
     if action == "cloudwatch:PutMetricData":
-        # The emulator does not know the namespace and denies.
-        return Request(action, resource, {"cloudwatch:namespace": str(body.get("Namespace", ""))})
+        # The emulator lacks the namespace and denies the request.
+        return AccessRequest(action, resource, {"cloudwatch:namespace": str(body.get("Namespace", ""))})
     if action == "events:PutEvents":
-        # The emulator does not know whose events they are and denies. Entries are judged one by one on AWS; here those
-        # of several sources are none's.
+        # The emulator lacks the source and denies the request. AWS evaluates each entry separately. Here, entries of
+        # several sources match no condition.
         sources = {str(entry.get("Source", "")) for entry in body.get("Entries", ())}
-        return Request(action, resource, {"events:source": "\n".join(sorted(sources))})
-    if action.startswith("dynamodb:") and any(_asks_for(one, LEADING_KEYS) for one in documents):
-        # The emulator ignores the condition and allows.
+        return AccessRequest(action, resource, {"events:source": "\n".join(sorted(sources))})
+    if action.startswith("dynamodb:") and any(_has_condition_key(document, LEADING_KEYS) for document in documents):
+        # The emulator ignores the condition and allows the request.
         keys = leading_keys(body, hash_keys)
-        return Request(action, resource, {LEADING_KEYS: keys} if keys else {})
-    if any("${" in text for one in documents for text in _texts(one)):
-        # The emulator takes a policy variable for its letters, and denies.
-        return Request(action, resource)
+        return AccessRequest(action, resource, {LEADING_KEYS: keys} if keys else {})
+    if any("${" in text for document in documents for text in _texts(document)):
+        # The emulator does not replace policy variables and denies the request.
+        return AccessRequest(action, resource)
     return None
 
 
-def tagging(action: str, resource: str, body: Body) -> Request | None:
-    """What whoever assumes a role with session tags must be allowed besides; the emulator asks the role's trust alone."""
+def session_tagging(action: str, resource: str, body: Body) -> AccessRequest | None:
+    """Return the second request that AssumeRole with session tags needs, or None. The emulator checks only the role's
+    trust.
+    """
     tags = {
         str(value): str(body.get(f"{name.removesuffix('.Key')}.Value", ""))
         for name, value in body.items()
@@ -54,26 +56,28 @@ def tagging(action: str, resource: str, body: Body) -> Request | None:
     if action != "sts:AssumeRole" or not tags:
         return None
     named = {f"aws:RequestTag/{name}": value for name, value in tags.items()}
-    return Request("sts:TagSession", resource, {**named, "aws:TagKeys": sorted(tags)})
+    return AccessRequest("sts:TagSession", resource, {**named, "aws:TagKeys": sorted(tags)})
 
 
 def memory_resource(path: str, region: str, account: str) -> str | None:
-    """The agent's memory that a request's path names, by id or by ARN: the emulator asks for `*`."""
+    """Return the ARN of the AgentCore memory in a request's path, which names it by id or ARN. The emulator would use
+    `*`.
+    """
     found = re.match(r"/memories/(?:arn:[^/]+:memory/)?([a-zA-Z][a-zA-Z0-9_-]{0,99}-[a-zA-Z0-9]{10})/", unquote(path))
     return f"arn:aws:bedrock-agentcore:{region}:{account}:memory/{found[1]}" if found else None
 
 
 def job_resource(path: str, body: Body, region: str, account: str) -> str | None:
-    """The job of AWS Batch that a request ends, by its id: the emulator asks for `*`."""
+    """Return the ARN of the Batch job that a request cancels or terminates. The emulator would use `*`."""
     job = body.get("jobId")
     ends = path in {"/v1/canceljob", "/v1/terminatejob"}
     return f"arn:aws:batch:{region}:{account}:job/{job}" if ends and job else None
 
 
 def leading_keys(body: Body, hash_keys: Sequence[str]) -> list[str]:
-    """The partition keys that a DynamoDB request names; `hash_keys` are those of its table and indexes.
+    """Return the partition keys in a DynamoDB request. `hash_keys` are those of its table and indexes.
 
-    Nobody whose policy asks for them may send batches and transactions, so those are not looked into.
+    Batches and transactions are not examined, because no role with a condition on leading keys may send them.
     """
     item = body.get("Key") or body.get("Item") or {}
     found = [value for key in hash_keys if key in item for value in item[key].values()]
@@ -85,7 +89,7 @@ def leading_keys(body: Body, hash_keys: Sequence[str]) -> list[str]:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Every text within a document."""
+    """Yield every text in a document."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
@@ -96,10 +100,10 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(inner)
 
 
-def _asks_for(document: Mapping[str, Any], key: str) -> bool:
+def _has_condition_key(document: Mapping[str, Any], key: str) -> bool:
     statements = document.get("Statement", [])
     return any(
-        key in lowered(keys)
+        key in lower_case_keys(keys)
         for statement in (statements if isinstance(statements, list) else [statements])
         for keys in (statement.get("Condition") or {}).values()
     )

@@ -1,11 +1,11 @@
-"""The resources of requests to AgentCore memory and Batch, for which the emulator asks `*` or asks nothing at all."""
+"""Corrects the resource of requests to AgentCore memory and Batch. The emulator evaluates them for `*` or not at all."""
 
 import json
 from typing import Any
 
 from ministack.core import iam_actions
 
-from local.emulation import reached, replace
+from local.emulation import get_private, wrap_function
 from local.emulation.iam.request_corrections import job_resource, memory_resource
 
 AGENTCORE = "bedrock-agentcore"
@@ -13,15 +13,15 @@ AGENTCORE = "bedrock-agentcore"
 
 def install() -> None:
     """Replace `iam_actions.extract_resource_arn`, and add AgentCore to `iam_actions._BOTOCORE_SERVICE_MAP`."""
-    reached(iam_actions, "_BOTOCORE_SERVICE_MAP")[AGENTCORE] = [AGENTCORE, f"{AGENTCORE}-control"]
-    replace(iam_actions, "extract_resource_arn", _resource)
+    get_private(iam_actions, "_BOTOCORE_SERVICE_MAP")[AGENTCORE] = [AGENTCORE, f"{AGENTCORE}-control"]
+    wrap_function(iam_actions, "extract_resource_arn", _resource)
 
 
 def _resource(extract: Any, service: str, method: str, path: str, headers: Any, body: bytes, *rest: Any) -> str:
     region, account = rest[-2:]
-    found: str | None = None
+    resource: str | None = None
     if service == AGENTCORE:
-        found = memory_resource(path, region, account)
+        resource = memory_resource(path, region, account)
     elif service == "batch":
-        found = job_resource(path, json.loads(body or b"{}"), region, account)
-    return found or extract(service, method, path, headers, body, *rest)
+        resource = job_resource(path, json.loads(body or b"{}"), region, account)
+    return resource or extract(service, method, path, headers, body, *rest)

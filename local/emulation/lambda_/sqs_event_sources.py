@@ -1,6 +1,6 @@
-"""SQS event sources, polled as Lambda does: with the function's role, in batches of any size, and with the window.
+"""Polls SQS event sources as Lambda does: with the function's role, batches of any size, and the batching window.
 
-The emulator takes at most ten messages, invokes at once, and checks no permission.
+The emulator takes at most ten messages, invokes the function immediately, and checks no permission.
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
 """
 
@@ -11,57 +11,57 @@ from typing import Any
 
 from ministack.services import lambda_svc, sqs
 
-from local.emulation import reached, replace
+from local.emulation import get_private, wrap_function
 from local.emulation.iam.service_roles import ServiceRoles
 
 POLLING = ("sqs:ReceiveMessage", "sqs:GetQueueAttributes")
 
 
-class EventSources:
-    """The polling of queues for functions."""
+class SqsEventSources:
+    """Polling of queues for functions."""
 
     def __init__(self, roles: ServiceRoles) -> None:
         self._roles = roles
 
     def install(self) -> None:
         """Replace `sqs._receive_messages_for_esm` and `sqs._delete_messages_for_esm`."""
-        replace(sqs, "_receive_messages_for_esm", self._receive)
-        replace(sqs, "_delete_messages_for_esm", self._delete)
+        wrap_function(sqs, "_receive_messages_for_esm", self._receive)
+        wrap_function(sqs, "_delete_messages_for_esm", self._delete)
 
     def _receive(self, _receive: Any, url: str, size: int) -> list[dict[str, Any]]:
-        lock = reached(sqs, "_queues_lock")
+        lock = get_private(sqs, "_queues_lock")
         with lock:
-            queue = reached(sqs, "_get_q")(url)
-            reached(sqs, "_expire_retained")(queue)
-            reached(sqs, "_dlq_sweep")(queue)
+            queue = get_private(sqs, "_get_q")(url)
+            get_private(sqs, "_expire_retained")(queue)
+            get_private(sqs, "_dlq_sweep")(queue)
             mapping = _mapping(queue)
             window = int((mapping or {}).get("MaximumBatchingWindowInSeconds") or 0)
             count = _batch_size(queue["messages"], int(size), window, time.time())
         if count == 0:
             _poll_after(window, queue)
             return []
-        if not all(self._may(action, queue, mapping) for action in POLLING):
+        if not all(self._is_allowed(action, queue, mapping) for action in POLLING):
             return []
         visibility = int(queue["attributes"].get("VisibilityTimeout", "30"))
         with lock:
-            found: list[dict[str, Any]] = reached(sqs, "_collect_msgs")(queue, count, visibility)
+            found: list[dict[str, Any]] = get_private(sqs, "_collect_msgs")(queue, count, visibility)
         return found
 
     def _delete(self, delete: Any, url: str, handles: set[str]) -> None:
-        queue = reached(sqs, "_get_q")(url)
-        if self._may("sqs:DeleteMessage", queue, _mapping(queue)):
+        queue = get_private(sqs, "_get_q")(url)
+        if self._is_allowed("sqs:DeleteMessage", queue, _mapping(queue)):
             delete(url, handles)
 
-    def _may(self, action: str, queue: Mapping[str, Any], mapping: Mapping[str, Any] | None) -> bool:
+    def _is_allowed(self, action: str, queue: Mapping[str, Any], mapping: Mapping[str, Any] | None) -> bool:
         if mapping is None:
             return True
         function, qualifier = mapping["FunctionName"], mapping.get("Qualifier")
-        _, config = reached(lambda_svc, "_get_func_record_for_qualifier")(function, qualifier)
-        return config is None or self._roles.may(config["Role"], action, queue["attributes"]["QueueArn"])
+        _, config = get_private(lambda_svc, "_get_func_record_for_qualifier")(function, qualifier)
+        return config is None or self._roles.is_allowed(config["Role"], action, queue["attributes"]["QueueArn"])
 
 
 def _batch_size(messages: Sequence[Mapping[str, Any]], size: int, window: float, now: float) -> int:
-    """Return how many messages to deliver now: a full batch at once, fewer when the window has passed."""
+    """Return the number of messages to deliver now: a full batch immediately, a smaller one when the window has passed."""
     visible = [message for message in messages if message.get("visible_at", 0) <= now][:size]
     if not visible or len(visible) == size:
         return len(visible)
@@ -70,18 +70,18 @@ def _batch_size(messages: Sequence[Mapping[str, Any]], size: int, window: float,
 
 
 def _poll_after(seconds: float, queue: Mapping[str, Any]) -> None:
-    """Wake the poller at the end of a window. By itself it polls once a second."""
+    """Wake the poller at the end of a window. Otherwise it polls once a second."""
     if seconds and queue["messages"]:
-        timer = threading.Timer(seconds, reached(lambda_svc, "_esm_wake").set)
+        timer = threading.Timer(seconds, get_private(lambda_svc, "_esm_wake").set)
         timer.daemon = True
         timer.start()
 
 
 def _mapping(queue: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return the event source mapping that polls a queue."""
+    """Return the enabled event source mapping that polls a queue, or None."""
     arn = queue["attributes"].get("QueueArn")
-    for _account, _region, mapping in reached(lambda_svc, "_iter_all_esms")():
+    for _account, _region, mapping in get_private(lambda_svc, "_iter_all_esms")():
         if mapping.get("EventSourceArn") == arn and mapping.get("Enabled", True):
-            found: Mapping[str, Any] = mapping
-            return found
+            matching: Mapping[str, Any] = mapping
+            return matching
     return None

@@ -1,8 +1,8 @@
-"""Lambda's Python processes: where a call's log ends, and the class of the exception that it raised.
+"""Corrects Lambda's Python worker processes: the end of an invocation's log, and the class of a raised exception.
 
-The emulator waits 50 ms for a first log line and stops when no line has come for 5 ms, so on a busy machine the last
-lines end up in the next call's log. It also gives every failure the error type `Runtime.HandlerError`, so a workflow
-that catches an exception by its class never would. Both are corrected in the script that the processes run.
+The emulator waits 50 ms for the first log line and stops if no line comes for 5 ms. So on a busy machine, the last
+lines appear in the next invocation's log. It also gives every failure the error type `Runtime.HandlerError`, so a
+workflow could never catch an exception by its class. Both are corrected in the script that the processes run.
 """
 
 import queue
@@ -12,42 +12,42 @@ from ministack.core import lambda_runtime
 from ministack.core.lambda_runtime import Worker
 from ministack.services import lambda_svc
 
-from local.emulation import NotThere, reached, replace
+from local.emulation import PrivateNameMissing, get_private, wrap_function
 
 END = "\x1eend of the call"
-"""Written to the log after each call, and when a process dies."""
+"""Line that is written to the log after each invocation, and when a process ends."""
 CLASS = "\x1eclass "
-"""Written after a traceback, before the class of its exception."""
+"""Text that is written after a traceback, before the exception's class name."""
 EDITS = {
     "        _real_stdout.flush()\n\nrun()\n": (
         f"        print({END!r}, file=sys.__stderr__, flush=True)\n        _real_stdout.flush()\n\nrun()\n"
     ),
     "traceback.format_exc()}": f"traceback.format_exc() + {CLASS!r} + type(e).__name__}}",
 }
-"""Changes of the emulator's script for Python functions."""
+"""Replacements in the emulator's script for Python functions."""
 PATIENCE_SECONDS = 0.25
-"""For the next line of a dead process whose children keep its log open, as in the emulator."""
+"""Time to wait for the next line of a dead process whose children keep its log open, as in the emulator."""
 
 
 def install() -> None:
     """Replace two methods of `lambda_runtime.Worker`, its script, and `lambda_svc._execute_function_warm`."""
-    script = reached(lambda_runtime, "_PYTHON_WORKER_SCRIPT")
+    script = get_private(lambda_runtime, "_PYTHON_WORKER_SCRIPT")
     for before, after in EDITS.items():
         if script.count(before) != 1:
-            raise NotThere(lambda_runtime, "_PYTHON_WORKER_SCRIPT as it was")
+            raise PrivateNameMissing(lambda_runtime, "_PYTHON_WORKER_SCRIPT as it was")
         script = script.replace(before, after)
     lambda_runtime._PYTHON_WORKER_SCRIPT = script  # noqa: SLF001
-    read = reached(Worker, "_read_stderr")
-    reached(Worker, "_drain_stderr_bounded")
+    read = get_private(Worker, "_read_stderr")
+    get_private(Worker, "_drain_stderr_bounded")
 
     def read_to_the_end(self: Any) -> None:
-        lines = self._stderr_queue  # this process's own: the next process gets another one
+        lines = self._stderr_queue  # the next process gets another queue
         read(self)
         lines.put(END)
 
     Worker._read_stderr = read_to_the_end  # noqa: SLF001
     Worker._drain_stderr_bounded = _read_log  # noqa: SLF001
-    replace(lambda_svc, "_execute_function_warm", _execute)
+    wrap_function(lambda_svc, "_execute_function_warm", _execute)
 
 
 def _read_log(worker: Any, **_waits: float) -> str:

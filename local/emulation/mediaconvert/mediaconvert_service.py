@@ -1,7 +1,7 @@
-"""AWS Elemental MediaConvert for this machine: `CreateJob` of its REST API, and jobs that ffmpeg really does.
+"""AWS Elemental MediaConvert for this machine: `CreateJob` of its REST API, and jobs that ffmpeg executes.
 
-Jobs are done one after the other in a thread. A job reads and writes S3 in the name of its role, so a missing grant of
-the role fails here too.
+A thread executes the jobs one after the other. A job reads and writes S3 with its role, so a missing grant of the role
+fails here too.
 """
 
 import contextlib
@@ -19,9 +19,9 @@ from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
-from local.emulation.mediaconvert.video_cutting import Cut, Segments, cut_of, cut_video
+from local.emulation.mediaconvert.video_cutting import VideoCut, VideoSegments, cut_video, parse_job
 from local.emulation.request_validation import read_request
-from local.emulation.signed_http import AwsError, Permissions, SignedRequest, require, serve_signed
+from local.emulation.signed_http import AwsError, Permissions, SignedRequest, require_permission, serve_signed
 from local.emulation.speech.audio_files import UnreadableMedia
 from local.http_server import HttpResponse
 
@@ -29,45 +29,45 @@ JOBS = "/2017-08-29/jobs"
 SERVICE = "mediaconvert.amazonaws.com"
 SOURCE, DETAIL_TYPE = "aws.mediaconvert", "MediaConvert Job State Change"
 TOKEN_SECONDS = 60.0
-"""A request with the token of a job that is younger than this makes no new job."""
+"""A request with the token of a job that is younger than this creates no new job."""
 CANNOT_OPEN, NO_ACCESS, NOT_FOUND, UNKNOWN = 1010, 1401, 1404, 1999
 """https://docs.aws.amazon.com/mediaconvert/latest/ug/mediaconvert_error_codes.html"""
 _S3_ERRORS = {"AccessDenied": NO_ACCESS, "403": NO_ACCESS, "NoSuchKey": NOT_FOUND, "NoSuchBucket": NOT_FOUND}
 
 
-class Cloud(Permissions, Protocol):
+class MediaConvertAccount(Permissions, Protocol):
     """The account that the service runs in."""
 
     account: str
     region: str
 
-    def assumable(self, role_arn: str) -> bool:
+    def can_assume(self, role_arn: str) -> bool:
         """Return True if the role exists and trusts MediaConvert."""
         ...
 
     def s3(self, role_arn: str, job_id: str) -> Any:
-        """Return a client with the role's permissions."""
+        """Return an S3 client with the role's permissions."""
         ...
 
-    def emit(self, source: str, detail_type: str, detail: Mapping[str, Any], resource: str) -> None:
+    def put_event(self, source: str, detail_type: str, detail: Mapping[str, Any], resource: str) -> None:
         """Put an event on the default bus."""
         ...
 
 
 @dataclass(frozen=True)
-class _Job:
+class _MediaConvertJob:
     id: str
     arn: str
     queue_arn: str
     request: Mapping[str, Any]
-    cut: Cut
+    cut: VideoCut
     submitted_at: float
 
 
 @contextlib.contextmanager
-def serve(cloud: Cloud, *, now: Callable[[], float] = time.time) -> Iterator[int]:
-    """Serve while the block lasts, and yield the port. Jobs that were submitted are done before the block ends."""
-    service = _Service(cloud, now)
+def serve(cloud: MediaConvertAccount, *, now: Callable[[], float] = time.time) -> Iterator[int]:
+    """Serve while the block runs, and yield the port. Submitted jobs are completed before the block ends."""
+    service = _MediaConvertService(cloud, now)
     worker = threading.Thread(target=service.work, name="mediaconvert", daemon=True)
     worker.start()
     with serve_signed(service.respond) as port:
@@ -76,60 +76,62 @@ def serve(cloud: Cloud, *, now: Callable[[], float] = time.time) -> Iterator[int
     worker.join()
 
 
-class _Service:
-    def __init__(self, cloud: Cloud, now: Callable[[], float]) -> None:
+class _MediaConvertService:
+    def __init__(self, cloud: MediaConvertAccount, now: Callable[[], float]) -> None:
         self._cloud = cloud
         self._now = now
         self._arn = f"arn:aws:mediaconvert:{cloud.region}:{cloud.account}"
-        self._jobs: dict[str, _Job] = {}
+        self._jobs: dict[str, _MediaConvertJob] = {}
         """The newest job of each token."""
         self._lock = threading.Lock()
-        self.waiting: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self.waiting: queue.SimpleQueue[_MediaConvertJob | None] = queue.SimpleQueue()
 
     def respond(self, signed: SignedRequest) -> HttpResponse:
         if (signed.http.method, signed.http.path) != ("POST", JOBS):
-            raise AwsError("NotFoundException", "The local MediaConvert has CreateJob only.", HTTPStatus.NOT_FOUND)
+            raise AwsError("NotFoundException", "The local MediaConvert supports only CreateJob.", HTTPStatus.NOT_FOUND)
         try:
             request = read_request("mediaconvert", "CreateJob", json.loads(signed.http.body))
-            cut = cut_of(request)
+            cut = parse_job(request)
         except (ValueError, LookupError) as error:
-            raise AwsError("BadRequestException", f"The local MediaConvert cannot do this job: {error}") from None
+            raise AwsError(
+                "BadRequestException", f"The local MediaConvert does not support this job: {error}"
+            ) from None
         queue_arn, role = request.get("Queue", f"{self._arn}:queues/Default"), request["Role"]
-        require(self._cloud, signed.access_key, "mediaconvert:CreateJob", queue_arn)
-        require(self._cloud, signed.access_key, "iam:PassRole", role, {"iam:PassedToService": SERVICE})
-        if not self._cloud.assumable(role):
+        require_permission(self._cloud, signed.access_key, "mediaconvert:CreateJob", queue_arn)
+        require_permission(self._cloud, signed.access_key, "iam:PassRole", role, {"iam:PassedToService": SERVICE})
+        if not self._cloud.can_assume(role):
             raise AwsError("BadRequestException", "The role does not exist, or does not trust MediaConvert.")
         job = self._submit(request, cut, queue_arn)
         content = {"id": job.id, "arn": job.arn, "queue": queue_arn, "role": role, "status": "SUBMITTED"}
         return HttpResponse({"job": {**content, "createdAt": int(job.submitted_at)}}, HTTPStatus.CREATED)
 
-    def _submit(self, request: Mapping[str, Any], cut: Cut, queue_arn: str) -> _Job:
+    def _submit(self, request: Mapping[str, Any], cut: VideoCut, queue_arn: str) -> _MediaConvertJob:
         job_id = f"{int(self._now() * 1000)}-{secrets.token_hex(3)}"
         token = request.get("ClientRequestToken", job_id)
         with self._lock:
             known = self._jobs.get(token)
             if known is not None and self._now() - known.submitted_at < TOKEN_SECONDS:
                 return known
-            job = _Job(job_id, f"{self._arn}:jobs/{job_id}", queue_arn, request, cut, self._now())
+            job = _MediaConvertJob(job_id, f"{self._arn}:jobs/{job_id}", queue_arn, request, cut, self._now())
             self._jobs[token] = job
         self.waiting.put(job)
         return job
 
     def work(self) -> None:
-        """Do the jobs in the order in which they were submitted, until None follows."""
+        """Execute the jobs in the order of their submission, until None is queued."""
         while (job := self.waiting.get()) is not None:
             self._tell(job, "PROGRESSING")
             try:
                 self._tell(job, "COMPLETE", outputGroupDetails=[self._do(job)])
             except ClientError as error:
                 code = error.response["Error"]["Code"]
-                self._fail(job, _S3_ERRORS.get(code, UNKNOWN), f"S3 answered {code} to {error.operation_name}")
+                self._fail(job, _S3_ERRORS.get(code, UNKNOWN), f"S3 returned {code} for {error.operation_name}")
             except UnreadableMedia:
                 self._fail(job, CANNOT_OPEN, f"Unable to open input file [{job.cut.input_uri}]")
             except Exception as error:  # noqa: BLE001 - one job's failure must not end the service
                 self._fail(job, UNKNOWN, f"Unexpected error: {type(error).__name__}")
 
-    def _do(self, job: _Job) -> dict[str, Any]:
+    def _do(self, job: _MediaConvertJob) -> dict[str, Any]:
         s3, cut = self._cloud.s3(job.request["Role"], job.id), job.cut
         with tempfile.TemporaryDirectory(prefix="mediaconvert-") as scratch:
             source, folder = Path(scratch, "input"), Path(scratch, "outputs")
@@ -137,10 +139,10 @@ class _Service:
             source.write_bytes(s3.get_object(Bucket=cut.input_bucket, Key=cut.input_key)["Body"].read())
             return _upload(s3, cut, cut_video(source, folder, cut))
 
-    def _fail(self, job: _Job, code: int, message: str) -> None:
+    def _fail(self, job: _MediaConvertJob, code: int, message: str) -> None:
         self._tell(job, "ERROR", errorCode=code, errorMessage=message)
 
-    def _tell(self, job: _Job, status: str, **more: Any) -> None:
+    def _tell(self, job: _MediaConvertJob, status: str, **more: Any) -> None:
         detail = {
             "timestamp": int(self._now() * 1000),
             "accountId": self._cloud.account,
@@ -150,11 +152,11 @@ class _Service:
             "userMetadata": dict(job.request.get("UserMetadata", {})),
             **more,
         }
-        self._cloud.emit(SOURCE, DETAIL_TYPE, detail, job.arn)
+        self._cloud.put_event(SOURCE, DETAIL_TYPE, detail, job.arn)
 
 
-def _upload(s3: Any, cut: Cut, segments: Segments) -> dict[str, Any]:
-    """Write each file before the playlist that names it; return the output group as the job's event has it."""
+def _upload(s3: Any, cut: VideoCut, segments: VideoSegments) -> dict[str, Any]:
+    """Upload each file before the playlist that names it. Return the output group as in the job's event."""
     name, top = f"{cut.segment_name}.m3u8", f"{cut.name}.m3u8"
 
     def put(name: str, data: bytes, content_type: str) -> None:

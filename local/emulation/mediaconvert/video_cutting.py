@@ -1,7 +1,7 @@
-"""Cuts a video with ffmpeg into segments of an exact length, each of which begins with a key frame, and their playlist.
+"""Cuts a video with ffmpeg into segments of an exact length, each starting with a key frame, and makes their playlist.
 
-The video was uploaded by anybody. So ffmpeg opens containers of videos only, because others name further files, which
-would be this machine's.
+Any user may have uploaded the video. So ffmpeg opens only video containers, because other formats can refer to further
+files, which would be files of this machine.
 """
 
 import re
@@ -14,29 +14,30 @@ from local.emulation.speech.audio_files import UnreadableMedia, run_ffmpeg
 
 CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,flv,avi"
 PICTURES, SOUND = "0:V:0", "0:a:0?"
-"""The first of each. An album's cover is no picture, and a video may have no sound."""
+"""The first video and audio stream. `V` excludes album covers, and `?` allows a video without sound."""
 STEM = "segment_"
-"""How ffmpeg names the segments: the name that a job gives could mean something to ffmpeg or to the file system."""
+"""Prefix of the segments' file names on disk. The name from the job could have a meaning for ffmpeg or the file system.
+"""
 _URI = re.compile(r"s3://(?P<bucket>[^/]+)/(?P<key>.*)")
 _LENGTH = re.compile(r"^#EXTINF:([0-9.]+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
-class Cut:
-    """What a job asks for."""
+class VideoCut:
+    """Parameters of a job."""
 
     input_bucket: str
     input_key: str
     output_bucket: str
     output_prefix: str
-    """Of the keys of all files."""
+    """Prefix of the keys of all files."""
     name: str
-    """Of the playlist that names the other playlist."""
+    """Name of the main playlist, which names the other one."""
     segment_name: str
-    """Beginning of the names of the segments and of their playlist."""
+    """Prefix of the names of the segments and of their playlist."""
     seconds: int
     end_seconds: int | None
-    """End of the clip, counted from the first frame; None if the whole video is cut."""
+    """End of the clip after the first frame, or None to cut the whole video."""
     video: Mapping[str, Any]
     """The job's `VideoDescription`."""
     audio: Mapping[str, Any]
@@ -48,17 +49,17 @@ class Cut:
         return f"s3://{self.input_bucket}/{self.input_key}"
 
     def output_uri(self, name: str) -> str:
-        """Return the URI of a file of the output."""
+        """Return the URI of an output file."""
         return f"s3://{self.output_bucket}/{self.output_prefix}{name}"
 
     @property
     def max_bitrate(self) -> int:
-        """The bit rate of the pictures."""
+        """Maximum bit rate of the video stream."""
         return int(self.video["CodecSettings"]["H264Settings"]["MaxBitrate"])
 
 
-def cut_of(request: Mapping[str, Any]) -> Cut:
-    """Read a job; raise ValueError unless it is of the one kind that the local MediaConvert does.
+def parse_job(request: Mapping[str, Any]) -> VideoCut:
+    """Read a job. Raise ValueError unless it is of the one kind that the local MediaConvert supports.
 
     That is one input, and one HLS group of one output with H.264 and AAC in exact segments.
     """
@@ -66,14 +67,14 @@ def cut_of(request: Mapping[str, Any]) -> Cut:
     [output], hls = group["Outputs"], group["OutputGroupSettings"]["HlsGroupSettings"]
     [sound] = output["AudioDescriptions"]
     if hls["SegmentControl"] != "SEGMENTED_FILES" or hls["SegmentLengthControl"] != "EXACT":
-        raise ValueError("segments are files of an exact length")
+        raise ValueError("SegmentControl must be SEGMENTED_FILES and SegmentLengthControl must be EXACT")
     uris = (_URI.fullmatch(source["FileInput"]), _URI.fullmatch(hls["Destination"]))
     if None in uris:
         raise ValueError("the input and the destination must be s3://bucket/key")
     read, written = (uri.groupdict() for uri in uris if uri)
     prefix, slash, name = written["key"].rpartition("/")
     name = name or Path(read["key"]).stem
-    return Cut(
+    return VideoCut(
         input_bucket=read["bucket"],
         input_key=read["key"],
         output_bucket=written["bucket"],
@@ -93,29 +94,29 @@ def _end_seconds(clips: list[Mapping[str, str]]) -> int | None:
     [clip] = clips
     hours, minutes, seconds, frame = (int(part) for part in clip["EndTimecode"].split(":"))
     if frame or "StartTimecode" in clip:
-        raise ValueError("a clip begins with the input, and ends with a whole second")
+        raise ValueError("a clip must start with the input and end at a whole second")
     return hours * 3600 + minutes * 60 + seconds
 
 
 @dataclass(frozen=True)
-class Segments:
-    """The files that a cut made."""
+class VideoSegments:
+    """The files that a cut created."""
 
     playlist: str
-    """Its text."""
+    """Text of the playlist."""
     files: Mapping[str, Path]
-    """By the names in the playlist."""
+    """Files by their names in the playlist."""
     duration_ms: int
 
 
-def cut_video(source: Path, folder: Path, cut: Cut) -> Segments:
-    """Cut a file into an empty folder; raise UnreadableMedia if it is no video."""
+def cut_video(source: Path, folder: Path, cut: VideoCut) -> VideoSegments:
+    """Cut a file into an empty folder. Raise UnreadableMedia if it is not a video."""
     playlist = folder / "playlist.m3u8"
     scale = (
         f"scale=w='min({cut.video['Width']},iw)':h='min({cut.video['Height']},ih)'"
         ":force_original_aspect_ratio=decrease:force_divisible_by=2"
     )
-    # The frame at a clip's end is part of it.
+    # The frame at the end of a clip belongs to the clip.
     clip = () if cut.end_seconds is None else ("-t", f"{cut.end_seconds}.001")
     run_ffmpeg(
         *("-threads", "1", "-protocol_whitelist", "file", "-format_whitelist", CONTAINERS, *clip, "-i", str(source)),
@@ -129,7 +130,7 @@ def cut_video(source: Path, folder: Path, cut: Cut) -> Segments:
     if not playlist.exists():
         raise UnreadableMedia
     text = playlist.read_text(encoding="utf-8")
-    return Segments(
+    return VideoSegments(
         re.sub(rf"^{STEM}", f"{cut.segment_name}_", text, flags=re.MULTILINE),
         {f"{cut.segment_name}_{file.name.removeprefix(STEM)}": file for file in sorted(folder.glob(f"{STEM}*.ts"))},
         round(sum(float(length) for length in _LENGTH.findall(text)) * 1000),

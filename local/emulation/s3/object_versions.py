@@ -1,6 +1,6 @@
-"""Object versions in S3, which the emulator ignores in two places.
+"""Adds S3 object versions, which the emulator ignores in two cases.
 
-On AWS, an event on the bus names the version, and a range of a version is only that range.
+On AWS, an event on the bus contains the version, and a range request for a version returns only the range.
 """
 
 import contextvars
@@ -9,7 +9,7 @@ from typing import Any
 
 from ministack.services import eventbridge, s3
 
-from local.emulation import reached, replace
+from local.emulation import get_private, wrap_function
 
 Answer = tuple[int, dict[str, str], Any]
 _version: contextvars.ContextVar[str | None] = contextvars.ContextVar("object_version", default=None)
@@ -17,9 +17,9 @@ _version: contextvars.ContextVar[str | None] = contextvars.ContextVar("object_ve
 
 def install() -> None:
     """Replace `s3._fire_s3_event`, `eventbridge._dispatch_event` and `s3._get_object`."""
-    replace(s3, "_fire_s3_event", _fire)
-    replace(eventbridge, "_dispatch_event", _dispatch)
-    replace(s3, "_get_object", _get_range)
+    wrap_function(s3, "_fire_s3_event", _fire)
+    wrap_function(eventbridge, "_dispatch_event", _dispatch)
+    wrap_function(s3, "_get_object", _get_range)
 
 
 def _fire(fire: Any, *given: Any, **named: Any) -> None:
@@ -45,7 +45,7 @@ def _get_range(get: Any, bucket: str, key: str, headers: dict[str, str], query: 
     asked = headers.get("range", "")
     if status != 200 or not asked or "versionId" not in (query or {}) or not isinstance(body, bytes):
         return answer
-    part = reached(s3, "_parse_range")(asked, len(body))
+    part = get_private(s3, "_parse_range")(asked, len(body))
     if part is None:
         return answer
     start, end = part

@@ -1,4 +1,4 @@
-"""Audio through ffmpeg: samples become files, and files become the words that are said in them."""
+"""Converts audio with ffmpeg: encodes samples as files, and recognises the words in files."""
 
 import os
 import subprocess
@@ -8,11 +8,11 @@ from typing import Final
 
 import imageio_ffmpeg
 
-from local.emulation.speech.tone_words import ANALYSED_RATE, Pause, Recogniser, Word
+from local.emulation.speech.tone_words import ANALYSED_RATE, Pause, Recogniser, SpokenWord
 
 ENVIRONMENT: Final = {"GCONV_PATH": os.devnull}
-"""The wheel's ffmpeg is linked statically, and crashes on the machine's own character set tables. It looks for them as
-soon as it reads the name of a transport stream. Without the tables, it leaves the name as it is."""
+"""ffmpeg from the wheel is linked statically, and crashes when it loads the machine's character set tables. It looks
+for them when it reads the name of a transport stream. Without the tables, it leaves the name unchanged."""
 ENCODERS: Final = {
     "flac": ("-c:a", "flac", "-f", "flac"),
     "ogg-opus": ("-c:a", "libopus", "-b:a", "24k", "-f", "ogg"),
@@ -28,16 +28,16 @@ DEMUXERS: Final = {
     "wav": "wav",
     "webm": "matroska",
 }
-"""ffmpeg's names of the formats."""
+"""ffmpeg's demuxer by format."""
 MAX_SECONDS = 1800
 
 
 class UnreadableMedia(Exception):
-    """A file that ffmpeg cannot decode as one of the formats that it may have."""
+    """ffmpeg cannot decode the file as one of the allowed formats."""
 
 
 def run_ffmpeg(*arguments: str, data: bytes = b"") -> bytes:
-    """Return what ffmpeg writes to its standard output; raise UnreadableMedia if it fails."""
+    """Return ffmpeg's standard output. Raise UnreadableMedia if ffmpeg fails."""
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-loglevel", "error", "-y", *arguments]
     environment = {**os.environ, **ENVIRONMENT}
     done = subprocess.run(command, input=data, env=environment, capture_output=True, check=False, timeout=MAX_SECONDS)
@@ -47,21 +47,21 @@ def run_ffmpeg(*arguments: str, data: bytes = b"") -> bytes:
 
 
 def pcm_input(sample_rate: int, source: str = "pipe:0") -> tuple[str, ...]:
-    """Return the arguments for an input of 16-bit samples in one channel."""
+    """Return ffmpeg's arguments for an input of 16-bit samples in one channel."""
     return ("-f", "s16le", "-ar", str(sample_rate), "-ac", "1", "-i", source)
 
 
-def encoded(samples: bytes, sample_rate: int, encoding: str) -> bytes:
-    """Encode 16-bit samples of one channel; `pcm` leaves them as they are."""
+def encode_audio(samples: bytes, sample_rate: int, encoding: str) -> bytes:
+    """Encode 16-bit samples of one channel. The encoding `pcm` returns them unchanged."""
     if encoding == "pcm":
         return samples
     return run_ffmpeg(*pcm_input(sample_rate), *ENCODERS[encoding], "pipe:1", data=samples)
 
 
-def heard_in(path: Path, formats: Iterable[str]) -> list[Word | Pause]:
-    """Return the words and pauses of a file that must have one of these formats.
+def recognise_file(path: Path, formats: Iterable[str]) -> list[SpokenWord | Pause]:
+    """Return the words and pauses of a file, which must have one of the given formats.
 
-    Other formats are not opened, because some of them name further files, which would be this machine's.
+    Other formats are not opened, because some of them can refer to further files, which would be files of this machine.
     """
     demuxers = ",".join(sorted({DEMUXERS[name] for name in formats}))
     allowed = ("-protocol_whitelist", "file", "-format_whitelist", demuxers)

@@ -1,8 +1,8 @@
-"""Speech that a machine can tell apart without a model: each word is a pair of tones, as on a telephone's keypad.
+"""Speech that can be recognised without a model: each word is a pair of tones, as on a telephone keypad.
 
-It decides the vocabulary, how a word sounds, and when a word or a pause has been heard. A voice is a third, lower tone:
-who speaks is told by its pitch. The tones are far enough apart to survive Opus at 24 kbit/s and any sample rate from 8
-kHz on. What words mean, sentences among them, is left to the service that listens.
+The module defines the vocabulary and the sound of each word, and recognises words and pauses. A voice is a third, lower
+tone, whose pitch identifies the speaker. The tones are far enough apart for Opus at 24 kbit/s and any sample rate from
+8 kHz. The meaning of words, such as the end of a sentence, is left to the services.
 """
 
 import math
@@ -17,9 +17,10 @@ from operator import add, mul
 
 LOW = (450, 600, 750, 900, 1050, 1200)
 HIGH = (1450, 1650, 1850, 2050, 2250, 2450)
-"""Multiples of 50 Hz, because a frame of 20 ms tells those apart; none is another's second harmonic but 900 and 1200."""
+"""Multiples of 50 Hz, because a frame of 20 ms can distinguish them. Except 900 and 1200, which are the second
+harmonics of 450 and 600, no tone is the second harmonic of another."""
 PITCHES = (150, 200, 250, 300, 350)
-"""Of voices; words may also be said without one."""
+"""Pitches of voices. Words may also have no voice."""
 WORDS = (
     *("hello", "world", "this", "is", "a", "live", "test", "of", "the", "stream", "we", "speak"),
     *("in", "tones", "and", "captions", "come", "back", "good", "day", "please", "thank", "you", "again"),
@@ -34,53 +35,55 @@ SENTENCE_GAP_SECONDS = 0.4
 PAUSE_SECONDS = 0.3
 FRAME_SECONDS = 0.02
 FRAMES_OF_A_WORD = 6
-"""More than half of one: a word that was cut in two is heard at most once."""
+"""More than half of a word's frames, so that a word that is cut in two is recognised at most once."""
 ANALYSED_RATE = 8000
 
 _AMPLITUDE = 0.3 * 32767
 _RAMP_SECONDS = 0.01
 _SILENCE = 150.0
-"""Root mean square below which nothing is heard."""
+"""Root mean square below which a frame is silent."""
 _SHARE = 0.6
-"""Of a frame's energy, that of its two tones together; each alone has a fifth of it."""
+"""Minimum share of a frame's energy in its two tones together. Each of them needs at least a quarter of this value."""
 _VOICE = 0.4
-"""A voice's amplitude, of a word's tones'."""
+"""Amplitude of the voice relative to a tone of a word."""
 _VOICE_SHARE = 0.03
-"""Of a frame's energy, that of a voice: it gives itself twice as much."""
+"""Minimum share of a frame's energy in the voice. A generated voice has twice as much."""
 
 _FREQUENCIES = (*LOW, *HIGH, *PITCHES)
 _UNIT = 1 << 30
-"""What stands for 1 where waves are whole numbers."""
+"""Integer that represents 1 in the waves."""
 _FIELD_BITS = 64
 _BIASES = sum((1 << 62) << _FIELD_BITS * at for at in range(2 * len(_FREQUENCIES)))
-"""Makes every field positive: a frame of 16-bit samples stays below 2 ** 55 in each."""
+"""Offset that makes every field positive. A frame of 16-bit samples stays below 2 ** 55 in each field."""
 
 _PAIRS = dict(zip(WORDS, ((low, high) for low in LOW for high in HIGH), strict=False))
 _WORD_OF = {pair: word for word, pair in _PAIRS.items()}
 
 
 @dataclass(frozen=True)
-class Word:
-    """A word, and when it was said: seconds since the beginning of the audio."""
+class SpokenWord:
+    """A word with its start and end, in seconds since the beginning of the audio."""
 
     text: str
     start: float
     end: float
     pitch: int | None = None
-    """Of the voice that said it, if it had one."""
+    """Pitch of the speaker's voice, or None for a word without a voice."""
 
 
 @dataclass(frozen=True)
 class Pause:
-    """Nothing has been said for `PAUSE_SECONDS`; said once."""
+    """Silence of `PAUSE_SECONDS` after a word. A longer silence is still one pause."""
 
     at: float
 
 
 def speech(words: Iterable[str], sample_rate: int, pitch: int | None = None) -> bytes:
-    """Words as audio: one channel of 16-bit little-endian samples. A full stop is silence that ends a sentence."""
+    """Return words as audio: one channel of 16-bit little-endian samples. A full stop becomes the silence between
+    sentences.
+    """
     if pitch is not None and pitch not in PITCHES:
-        raise ValueError("not a voice's pitch")
+        raise ValueError(f"{pitch} is not the pitch of a voice; allowed are {PITCHES}")
     return b"".join(
         silence(SENTENCE_GAP_SECONDS, sample_rate)
         if word == SENTENCE_END
@@ -90,12 +93,12 @@ def speech(words: Iterable[str], sample_rate: int, pitch: int | None = None) -> 
 
 
 def silence(seconds: float, sample_rate: int) -> bytes:
-    """Nothing, as audio."""
+    """Return silent audio."""
     return bytes(2 * round(seconds * sample_rate))
 
 
 class Recogniser:
-    """Hears words and pauses in audio that comes in pieces of any length."""
+    """Recogniser of words and pauses in audio that arrives in pieces of any length."""
 
     def __init__(self, sample_rate: int) -> None:
         self._frame = round(sample_rate * FRAME_SECONDS)
@@ -110,8 +113,8 @@ class Recogniser:
         self._quiet = 0
         self._spoken = False
 
-    def feed(self, pcm: bytes) -> Iterator[Word | Pause]:
-        """What this piece completes."""
+    def feed(self, pcm: bytes) -> Iterator[SpokenWord | Pause]:
+        """Yield the words and pauses that this piece completes."""
         data = self._rest + pcm
         size = 2 * self._frame
         whole = len(data) // size * size
@@ -119,12 +122,12 @@ class Recogniser:
         for start in range(0, whole, size):
             yield from self._hear(data[start : start + size])
 
-    def finish(self) -> Iterator[Word]:
-        """What the end of the audio completes."""
+    def finish(self) -> Iterator[SpokenWord]:
+        """Yield the word that the end of the audio completes."""
         yield from self._completed()
         self._word, self._run = None, 0
 
-    def _hear(self, frame: bytes) -> Iterator[Word | Pause]:
+    def _hear(self, frame: bytes) -> Iterator[SpokenWord | Pause]:
         samples = array("h", frame)[:: self._step]
         energy = sum(map(mul, samples, samples))
         loud = math.sqrt(energy / len(samples)) > _SILENCE
@@ -143,11 +146,11 @@ class Recogniser:
             self._spoken = False
             yield Pause(self._seconds(self._frames))
 
-    def _completed(self) -> Iterator[Word]:
+    def _completed(self) -> Iterator[SpokenWord]:
         if self._word is not None and self._run >= FRAMES_OF_A_WORD:
             self._spoken = True
             [(pitch, _)] = self._pitches.most_common(1)
-            yield Word(self._word, self._seconds(self._frames - self._run), self._seconds(self._frames), pitch)
+            yield SpokenWord(self._word, self._seconds(self._frames - self._run), self._seconds(self._frames), pitch)
 
     def _seconds(self, frames: int) -> float:
         return round(frames * self._frame / self._rate, 3)
@@ -167,7 +170,7 @@ def _pitch_in(shares: Sequence[float]) -> int | None:
 
 
 def _shares(samples: "array[int]", energy: int, waves: Sequence[int]) -> list[float]:
-    """How much of a frame's energy each frequency has."""
+    """Return the share of a frame's energy at each frequency."""
     whole = energy * len(samples) / 2
     fields = array("Q", (sum(map(mul, samples, waves)) + _BIASES).to_bytes(16 * len(_FREQUENCIES), sys.byteorder))
     if sys.byteorder == "big":
@@ -178,10 +181,10 @@ def _shares(samples: "array[int]", energy: int, waves: Sequence[int]) -> list[fl
 
 @lru_cache(maxsize=16)
 def _waves(frame: int, step: int, sample_rate: int) -> tuple[int, ...]:
-    """What a frame's samples are multiplied with: at each, the cosine and the sine of every frequency.
+    """Return the factors of a frame's samples: for each sample, the cosine and sine of every frequency.
 
-    They stand side by side in one large number. A sum of products over all frequencies is then one multiplication and
-    one addition a sample, which takes a quarter of the time of a loop a frequency.
+    They are fields of one large integer. The sum of products over all frequencies is then one multiplication and one
+    addition per sample, which takes a quarter of the time of a loop over the frequencies.
     """
     return tuple(
         sum(
@@ -195,7 +198,7 @@ def _waves(frame: int, step: int, sample_rate: int) -> tuple[int, ...]:
 
 def _pair(word: str) -> tuple[int, int]:
     if word not in _PAIRS:
-        raise ValueError("not a word of the vocabulary")
+        raise ValueError(f"{word} is not a word of the vocabulary")
     return _PAIRS[word]
 
 
@@ -209,14 +212,14 @@ def _tones(low: int, high: int, pitch: int | None, sample_rate: int) -> bytes:
 
 @lru_cache(maxsize=16)
 def _slopes(sample_rate: int) -> list[float]:
-    """A word's loudness. Without its slopes, a word's edges would click at all frequencies."""
+    """Return the amplitude of a word over time. Without slopes, the edges of a word would click at all frequencies."""
     count, ramp = round(WORD_SECONDS * sample_rate), round(_RAMP_SECONDS * sample_rate)
     return [_AMPLITUDE * min(1.0, (at + 1) / ramp, (count - at) / ramp) for at in range(count)]
 
 
 @lru_cache(maxsize=256)
 def _sine(frequency: int, phase: int, sample_rate: int) -> list[float]:
-    """Kept: words share their tones, and sines are most of the work."""
+    """Return a sine wave. The results are cached, because words share tones and sines take most of the time."""
     return [
         math.sin(math.tau * at / sample_rate * frequency + phase) for at in range(round(WORD_SECONDS * sample_rate))
     ]

@@ -1,7 +1,7 @@
-"""Parameters and results of integrations as Step Functions writes them. Pure.
+"""Converts parameters, results and error names between an API and Step Functions.
 
-Every member of an API in Pascal case, acronyms too, as the AWS SDK for Java names them; keys of maps are data and stay.
-https://docs.aws.amazon.com/step-functions/latest/dg/supported-services-awssdk.html
+Step Functions writes every member of an API in Pascal case, also acronyms, as the AWS SDK for Java does. The keys of
+maps are data and stay unchanged. https://docs.aws.amazon.com/step-functions/latest/dg/supported-services-awssdk.html
 """
 
 import re
@@ -17,62 +17,64 @@ SUFFIX = "Exception"
 
 
 class UnknownField(ValueError):
-    """A parameter that the API does not have."""
+    """The API has no such parameter."""
 
 
-def pascal(name: str) -> str:
-    """A member's name: `jobQueue` → `JobQueue`, `DBClusterArn` → `DbClusterArn`."""
+def to_pascal_case(name: str) -> str:
+    """Return a member's name in Pascal case: `jobQueue` → `JobQueue`, `DBClusterArn` → `DbClusterArn`."""
     lowered = _ACRONYM.sub(lambda found: found[0].capitalize(), name)
     return lowered[:1].upper() + lowered[1:]
 
 
-def to_api(given: Any, shape: Shape | None, path: str) -> Any:
-    """What a state gives, as the API takes it."""
+def to_api_parameters(given: Any, shape: Shape | None, path: str) -> Any:
+    """Return a state's arguments as the API's parameters."""
     if given is None or shape is None:
         return given
     match shape:
         case StructureShape() if isinstance(given, Mapping):
-            members = {pascal(name): name for name in shape.members}
+            members = {to_pascal_case(name): name for name in shape.members}
             found = {}
             for key, value in given.items():
                 if key not in members:
                     raise UnknownField(f"The field '{key}' is not supported by Step Functions at {path}")
-                found[members[key]] = to_api(value, shape.members[members[key]], f"{path}.{key}")
+                found[members[key]] = to_api_parameters(value, shape.members[members[key]], f"{path}.{key}")
             return found
         case ListShape() if isinstance(given, list):
-            return [to_api(one, shape.member, f"{path}[{index}]") for index, one in enumerate(given)]
+            return [to_api_parameters(item, shape.member, f"{path}[{index}]") for index, item in enumerate(given)]
         case MapShape() if isinstance(given, Mapping):
-            return {key: to_api(one, shape.value, f"{path}.{key}") for key, one in given.items()}
-    # Step Functions takes numbers for texts, as JSON has them.
+            return {key: to_api_parameters(value, shape.value, f"{path}.{key}") for key, value in given.items()}
+    # Step Functions accepts a JSON number for a string parameter.
     return str(given) if shape.type_name == "string" and isinstance(given, int | float) else given
 
 
-def to_states(answered: Any, shape: Shape | None) -> Any:
-    """What an API answered, as a state gets it. What nobody answered is left out."""
+def to_state_result(answered: Any, shape: Shape | None) -> Any:
+    """Return an API's response as the result of a state. Members without a value are omitted."""
     match shape:
         case StructureShape() if isinstance(answered, Mapping):
             return {
-                pascal(name): to_states(value, shape.members[name])
+                to_pascal_case(name): to_state_result(value, shape.members[name])
                 for name, value in answered.items()
                 if name in shape.members and value is not None
             }
         case ListShape() if isinstance(answered, list):
-            return [to_states(one, shape.member) for one in answered]
+            return [to_state_result(item, shape.member) for item in answered]
         case MapShape() if isinstance(answered, Mapping):
-            return {key: to_states(one, shape.value) for key, one in answered.items()}
+            return {key: to_state_result(value, shape.value) for key, value in answered.items()}
     if isinstance(answered, datetime):
         return answered.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return answered
 
 
 def service_prefix(model: ServiceModel) -> str:
-    """What the errors of a service begin with: `DynamoDB` → `DynamoDb`, `CloudWatch Logs` → `CloudWatchLogs`."""
+    """Return the prefix of a service's error names: `DynamoDB` → `DynamoDb`, `CloudWatch Logs` → `CloudWatchLogs`."""
     return "".join(word.capitalize() for word in _WORD.findall(str(model.metadata["serviceId"])))
 
 
 def error_name(operation: OperationModel, code: str) -> str:
-    """The name of an error that a workflow can catch: one that the operation is known to have, else the service's."""
+    """Return the error name that a workflow can catch: the operation's own error if it has this one, otherwise the
+    service's.
+    """
     prefix = service_prefix(operation.service_model)
     known = {str(shape.metadata.get("error", {}).get("code", shape.name)) for shape in operation.error_shapes}
     known |= {shape.name for shape in operation.error_shapes}
-    return f"{prefix}.{pascal(code if code in known else prefix).removesuffix(SUFFIX)}{SUFFIX}"
+    return f"{prefix}.{to_pascal_case(code if code in known else prefix).removesuffix(SUFFIX)}{SUFFIX}"

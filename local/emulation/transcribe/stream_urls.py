@@ -1,7 +1,7 @@
-"""The presigned URL that a stream of Amazon Transcribe is opened with. Pure; the caller passes the time.
+"""Checks the presigned URL that opens a stream of Amazon Transcribe.
 
-The signature itself is not verified, because the service does not know the key. The tests of the code that signs do
-that. Unknown parameters are refused, so that a misspelt one is noticed.
+The signature is not verified, because the service does not have the key; the tests of the signing code verify it.
+Unknown parameters are refused, so that a misspelt parameter is noticed.
 """
 
 import re
@@ -34,21 +34,21 @@ _OPTIONAL = {
 }
 
 
-class BadRequest(Exception):
-    """A stream that opens, and then says no more than this."""
+class InvalidStreamRequest(Exception):
+    """The stream is opened, and ends with a BadRequestException that contains this message."""
 
 
 @dataclass(frozen=True)
 class StreamSettings:
-    """What a stream was opened for."""
+    """Settings of a stream from its URL."""
 
     encoding: str
     sample_rate: int
     stabilised: bool
 
 
-def refusal_of(address: str, now: datetime) -> HTTPStatus | None:
-    """Return the status that the handshake is refused with, or None if the stream opens."""
+def find_refusal(address: str, now: datetime) -> HTTPStatus | None:
+    """Return the HTTP status with which the handshake is refused, or None if the stream opens."""
     parts = urlsplit(address)
     if parts.path != PATH:
         return HTTPStatus.NOT_FOUND
@@ -61,15 +61,15 @@ def refusal_of(address: str, now: datetime) -> HTTPStatus | None:
     return None if is_in_time and expires <= MAX_EXPIRES_SECONDS else HTTPStatus.FORBIDDEN
 
 
-def settings_of(address: str) -> StreamSettings:
-    """Return what the stream is opened for; raise BadRequest if Transcribe would not serve it."""
+def parse_settings(address: str) -> StreamSettings:
+    """Return the settings of the stream. Raise InvalidStreamRequest if Transcribe would not serve it."""
     query = dict(parse_qsl(urlsplit(address).query))
     known = {**_SIGNATURE, **_REQUIRED, **_OPTIONAL}
     if query.keys() - known.keys() or _REQUIRED.keys() - query.keys():
-        raise BadRequest("A parameter of the request is missing or unknown.")
+        raise InvalidStreamRequest("A parameter of the request is missing or unknown.")
     if not all(re.fullmatch(known[name], value) for name, value in query.items()):
-        raise BadRequest("A parameter of the request is not valid.")
+        raise InvalidStreamRequest("A parameter of the request is not valid.")
     stabilised = query.get("enable-partial-results-stabilization") == "true"
     if "partial-results-stability" in query and not stabilised:
-        raise BadRequest("A stability was given, but stabilisation is not enabled.")
+        raise InvalidStreamRequest("A stability was given, but stabilisation is not enabled.")
     return StreamSettings(query["media-encoding"], int(query["sample-rate"]), stabilised)

@@ -1,8 +1,9 @@
-"""The results that the local Transcribe gives for the words that it hears. They grow, become final, or fail. Pure.
+"""Creates the results that the local Transcribe returns for the words that it recognises, and its failures.
 
-A stable word never changes: it is written the same in every result, the final one included. Words make a stream fail,
-so that audio alone drives every failure. All but `broken` do so only if partial results are stabilised. So a client
-that sends the same audio again and asks for final results only is understood.
+A result grows with each word, and then becomes final. A stable word never changes: it is the same in every later
+result. Some words make a stream fail, so tests control every failure through the audio. All of them except `broken`
+have this effect only if partial results are stabilised. So a client that sends the same audio again and requests final
+results only gets its transcript.
 """
 
 import json
@@ -10,44 +11,44 @@ from collections.abc import Callable, Iterator
 from enum import StrEnum
 
 from handlers.transcription.audio_processor.transcribe_stream.event_stream import encode_frame
-from local.emulation.speech.tone_words import Pause, Word
+from local.emulation.speech.tone_words import Pause, SpokenWord
 
 REWORDED = "well,"
-"""Beginning of a repeated final result."""
+"""First word of a repeated final result."""
 
 
-class Fault(StrEnum):
+class StreamFault(StrEnum):
     """Words that make a stream fail."""
 
     THROTTLED = "throttled"
     """LimitExceededException, and the stream ends."""
     DROPPED = "dropped"
-    """The connection breaks off."""
+    """The connection is closed without a message."""
     MALFORMED = "malformed"
-    """The partial result comes in a frame whose checksum is wrong."""
+    """The partial result is sent in a frame with a wrong checksum."""
     UNFLAGGED = "unflagged"
-    """From here on, no item says whether it is stable."""
+    """From here on, no item has the `Stable` flag."""
     REPEATING = "repeating"
-    """The final result of this sentence comes twice. The second one has other words, and the same id and times."""
+    """The final result of this sentence is sent twice, with the same id and times. The second one has one more word."""
     ENDLESS = "endless"
-    """The final result of this sentence never comes."""
+    """The final result of this sentence is never sent."""
     BROKEN = "broken"
     """InternalFailureException, and the stream ends."""
 
 
 class StreamFailed(Exception):
-    """The stream ends with an exception's frame."""
+    """The stream ends with an exception frame."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
-        self.frame = exception(kind, message)
+        self.frame = exception_frame(kind, message)
 
 
 class ConnectionDropped(Exception):
-    """The connection breaks off."""
+    """The connection must be closed without a message."""
 
 
-class Captions:
+class StreamResults:
     """The results of one stream."""
 
     def __init__(self, *, stabilised: bool, new_id: Callable[[], str]) -> None:
@@ -56,40 +57,43 @@ class Captions:
         self._new_id = new_id
         self._begin()
 
-    def hear(self, heard: Word | Pause) -> Iterator[bytes]:
-        """Yield the frames to send at once."""
+    def add(self, heard: SpokenWord | Pause) -> Iterator[bytes]:
+        """Yield the frames that a recognised word or pause causes."""
         if isinstance(heard, Pause):
             yield from self.end()
             return
-        fault = next((one for one in Fault if one == heard.text and (self._stabilised or one is Fault.BROKEN)), None)
+        fault = next(
+            (word for word in StreamFault if word == heard.text and (self._stabilised or word is StreamFault.BROKEN)),
+            None,
+        )
         self._words.append(heard)
         match fault:
-            case Fault.THROTTLED:
+            case StreamFault.THROTTLED:
                 raise StreamFailed("LimitExceededException", "You have too many streams at once.")
-            case Fault.BROKEN:
+            case StreamFault.BROKEN:
                 raise StreamFailed("InternalFailureException", "A problem occurred while processing the audio.")
-            case Fault.DROPPED:
+            case StreamFault.DROPPED:
                 raise ConnectionDropped
-            case Fault.MALFORMED:
+            case StreamFault.MALFORMED:
                 frame = self._result(self._written(), partial=True)
                 yield frame[:-1] + bytes([frame[-1] ^ 0xFF])
             case _:
                 self._faults.add(fault)
-                self._flagging = self._flagging and fault is not Fault.UNFLAGGED
+                self._flagging = self._flagging and fault is not StreamFault.UNFLAGGED
                 yield self._result(self._written(), partial=True)
 
     def end(self) -> Iterator[bytes]:
-        """The final result of what has been said, if anything has."""
-        if self._words and Fault.ENDLESS not in self._faults:
+        """Yield the final result of the current sentence, if it has any words."""
+        if self._words and StreamFault.ENDLESS not in self._faults:
             yield self._result(self._written(), partial=False)
-            if Fault.REPEATING in self._faults:
+            if StreamFault.REPEATING in self._faults:
                 yield self._result([REWORDED.capitalize(), *(word.text for word in self._words)], partial=False)
         self._begin()
 
     def _begin(self) -> None:
         self._id = self._new_id()
-        self._words: list[Word] = []
-        self._faults: set[Fault | None] = set()
+        self._words: list[SpokenWord] = []
+        self._faults: set[StreamFault | None] = set()
 
     def _written(self) -> list[str]:
         first, *rest = (word.text for word in self._words)
@@ -103,7 +107,7 @@ class Captions:
         ]
         if not partial:
             items.append({**self._item(".", heard[-1].end, heard[-1].end, stable=True), "Type": "punctuation"})
-        return event(
+        return event_frame(
             {
                 "Alternatives": [{"Items": items, "Transcript": " ".join(written) + ("" if partial else ".")}],
                 "ChannelId": "ch_0",
@@ -125,13 +129,13 @@ class Captions:
         }
 
 
-def event(*results: dict[str, object]) -> bytes:
-    """A transcript event's frame."""
+def event_frame(*results: dict[str, object]) -> bytes:
+    """Return the frame of a transcript event."""
     return _frame("event", "TranscriptEvent", {"Transcript": {"Results": list(results)}})
 
 
-def exception(kind: str, message: str) -> bytes:
-    """An exception's frame."""
+def exception_frame(kind: str, message: str) -> bytes:
+    """Return the frame of an exception."""
     return _frame("exception", kind, {"Message": message})
 
 

@@ -1,8 +1,8 @@
-"""Amazon Transcribe's streaming service for this machine: the real protocol, and ears for words that are tones.
+"""Amazon Transcribe's streaming service for this machine, with the real protocol. It recognises words that are tones.
 
-It answers as the audio comes, never ahead of it. Incoming frames are read by botocore's decoder, so that the handlers'
-encoder is checked against another implementation. PCM is samples already; FLAC and Ogg Opus go through ffmpeg, which
-gives samples as soon as it can.
+It sends results as the audio arrives, never earlier. botocore decodes the incoming frames, so the encoder of the
+handlers is checked against another implementation. PCM needs no decoding. ffmpeg decodes FLAC and Ogg Opus without
+delay.
 """
 
 import asyncio
@@ -23,8 +23,8 @@ from handlers.common.time_and_ids import clock
 from local import LOOPBACK
 from local.emulation.speech.audio_files import DEMUXERS
 from local.emulation.speech.tone_words import Recogniser
-from local.emulation.transcribe.stream_urls import BadRequest, StreamSettings, refusal_of, settings_of
-from local.emulation.transcribe.streaming_results import Captions, ConnectionDropped, StreamFailed, exception
+from local.emulation.transcribe.stream_urls import InvalidStreamRequest, StreamSettings, find_refusal, parse_settings
+from local.emulation.transcribe.streaming_results import ConnectionDropped, StreamFailed, StreamResults, exception_frame
 
 SILENCE_SECONDS = 15.0
 MAX_CHUNK = 32 * 1024
@@ -37,20 +37,20 @@ CLOSE_SECONDS = 1
 async def serve(
     *, silence_seconds: float = SILENCE_SECONDS, now: Callable[[], datetime] = clock.now
 ) -> AsyncIterator[int]:
-    """Serve while the block lasts, and yield the port."""
+    """Serve while the block runs, and yield the port."""
 
     def checked(connection: ServerConnection, request: Request) -> Response | None:
-        status = refusal_of(request.path, now())
+        status = find_refusal(request.path, now())
         return None if status is None else connection.respond(status, "")
 
     async def converse(connection: ServerConnection) -> None:
-        # The server closes the connection normally after this.
+        # When this function returns, the server closes the connection normally.
         with contextlib.suppress(ConnectionClosed):
             try:
-                settings = settings_of(connection.request.path if connection.request else "")
+                settings = parse_settings(connection.request.path if connection.request else "")
                 await _transcribe(connection, settings, silence_seconds)
-            except BadRequest as bad:
-                await connection.send(exception("BadRequestException", str(bad)))
+            except InvalidStreamRequest as bad:
+                await connection.send(exception_frame("BadRequestException", str(bad)))
             except StreamFailed as failed:
                 await connection.send(failed.frame)
             except ConnectionDropped:
@@ -71,41 +71,43 @@ async def serve(
 
 async def _transcribe(connection: ServerConnection, settings: StreamSettings, silence_seconds: float) -> None:
     recogniser = Recogniser(settings.sample_rate)
-    captions = Captions(stabilised=settings.stabilised, new_id=lambda: str(uuid.uuid4()))
-    chunks = _received(connection, silence_seconds)
-    async with contextlib.aclosing(chunks if settings.encoding == "pcm" else _decoded(chunks, settings)) as samples:
+    captions = StreamResults(stabilised=settings.stabilised, new_id=lambda: str(uuid.uuid4()))
+    chunks = _receive_audio(connection, silence_seconds)
+    async with contextlib.aclosing(
+        chunks if settings.encoding == "pcm" else _decode_audio(chunks, settings)
+    ) as samples:
         async for piece in samples:
             for heard in recogniser.feed(piece):
-                for frame in captions.hear(heard):
+                for frame in captions.add(heard):
                     await connection.send(frame)
     for heard in recogniser.finish():
-        for frame in captions.hear(heard):
+        for frame in captions.add(heard):
             await connection.send(frame)
     for frame in captions.end():
         await connection.send(frame)
 
 
-async def _received(connection: ServerConnection, silence_seconds: float) -> AsyncGenerator[bytes]:
-    """Yield the audio of each event, until an empty one ends the stream."""
+async def _receive_audio(connection: ServerConnection, silence_seconds: float) -> AsyncGenerator[bytes]:
+    """Yield the audio of each event, until an empty event ends the stream."""
     while True:
         try:
             async with asyncio.timeout(silence_seconds):
                 message = await connection.recv()
         except TimeoutError:
-            raise BadRequest(
+            raise InvalidStreamRequest(
                 f"Your request timed out because no new audio was received for {silence_seconds:g} seconds."
             ) from None
-        chunk = _audio(message)
+        chunk = _parse_audio_event(message)
         if not chunk:
             return
         yield chunk
 
 
-async def _decoded(chunks: AsyncIterator[bytes], settings: StreamSettings) -> AsyncGenerator[bytes]:
-    """Yield the samples of encoded audio while it comes."""
+async def _decode_audio(chunks: AsyncIterator[bytes], settings: StreamSettings) -> AsyncGenerator[bytes]:
+    """Yield the samples of encoded audio as it arrives."""
     process = await asyncio.create_subprocess_exec(
         *(imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-loglevel", "quiet"),
-        # One thread, because several keep several frames back.
+        # More threads would delay more frames.
         *("-threads", "1", "-f", DEMUXERS[settings.encoding], "-i", "pipe:0"),
         *("-f", "s16le", "-ac", "1", "-ar", str(settings.sample_rate), "-flush_packets", "1", "pipe:1"),
         stdin=PIPE,
@@ -117,7 +119,7 @@ async def _decoded(chunks: AsyncIterator[bytes], settings: StreamSettings) -> As
         if process.stdin is None:
             return
         try:
-            # ffmpeg ends early if it cannot read the audio. Its exit status says so.
+            # ffmpeg ends early if it cannot read the audio. Its exit status is checked below.
             with contextlib.suppress(ConnectionError):
                 async for chunk in chunks:
                     process.stdin.write(chunk)
@@ -132,7 +134,7 @@ async def _decoded(chunks: AsyncIterator[bytes], settings: StreamSettings) -> As
         if feeding.done():
             feeding.result()
         if await process.wait():
-            raise BadRequest("The audio is not of the encoding that was asked for.")
+            raise InvalidStreamRequest("The audio does not have the requested encoding.")
     finally:
         feeding.cancel()
         await asyncio.gather(feeding, return_exceptions=True)
@@ -141,19 +143,19 @@ async def _decoded(chunks: AsyncIterator[bytes], settings: StreamSettings) -> As
         await process.communicate()
 
 
-def _audio(message: str | bytes) -> bytes:
+def _parse_audio_event(message: str | bytes) -> bytes:
     """Return the audio of one event."""
     if isinstance(message, str):
-        raise BadRequest("The message is text.")
+        raise InvalidStreamRequest("The message is text.")
     try:
         buffer = EventStreamBuffer()
         buffer.add_data(message)
         [event] = list(buffer)
-    except Exception:  # noqa: BLE001 - botocore's decoder raises what its parts raise
-        raise BadRequest("The message is no event-stream frame.") from None
+    except Exception:  # noqa: BLE001 - botocore's decoder raises exceptions of many types
+        raise InvalidStreamRequest("The message is not an event-stream frame.") from None
     headers = event.to_response_dict()["headers"]
     if (headers.get(":message-type"), headers.get(":event-type")) != ("event", "AudioEvent"):
-        raise BadRequest("The message is no audio event.")
+        raise InvalidStreamRequest("The message is not an audio event.")
     if len(event.payload) > MAX_CHUNK:
-        raise BadRequest("The audio event is too long.")
+        raise InvalidStreamRequest("The audio event is too long.")
     return event.payload

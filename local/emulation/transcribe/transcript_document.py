@@ -1,67 +1,70 @@
-"""What Amazon Transcribe writes of a recording: text, items with their times, and who said what. Pure.
+"""Makes the JSON document that Amazon Transcribe writes for a recording: text, items with times, and speakers.
 
-https://docs.aws.amazon.com/transcribe/latest/dg/diarization-output-batch.html. A voice is a speaker, numbered as they
-come; a pause or another voice ends a segment.
+https://docs.aws.amazon.com/transcribe/latest/dg/diarization-output-batch.html. Each pitch is a speaker, numbered in the
+order of appearance. A pause or another speaker ends a segment.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from local.emulation.speech.tone_words import Pause, Word
+from local.emulation.speech.tone_words import Pause, SpokenWord
 
 CONFIDENCE = "0.998"
 
 
 @dataclass
-class Segment:
-    """What one speaker says in one go."""
+class SpeakerSegment:
+    """Consecutive words of one speaker."""
 
     speaker: str
-    words: list[Word] = field(default_factory=list)
+    words: list[SpokenWord] = field(default_factory=list)
 
     @property
     def text(self) -> str:
-        """As it is written."""
+        """The words as a written sentence."""
         first, *rest = (word.text for word in self.words)
         return f"{' '.join([first.capitalize(), *rest])}."
 
 
-def segments(heard: Iterable[Word | Pause], most: int) -> list[Segment]:
-    """What was said, in its order; of more voices than `most`, the last ones count as one."""
-    found: list[Segment] = []
+def make_segments(heard: Iterable[SpokenWord | Pause], max_speakers: int) -> list[SpeakerSegment]:
+    """Return the segments in order. All speakers beyond the limit count as the last one."""
+    segments: list[SpeakerSegment] = []
     voices: list[int | None] = []
-    begun = False
-    for one in heard:
-        if isinstance(one, Pause):
-            begun = False
+    continues = False
+    for item in heard:
+        if isinstance(item, Pause):
+            continues = False
             continue
-        if one.pitch not in voices:
-            voices.append(one.pitch)
-        speaker = f"spk_{min(voices.index(one.pitch), max(most, 1) - 1)}"
-        if not begun or found[-1].speaker != speaker:
-            found.append(Segment(speaker))
-            begun = True
-        found[-1].words.append(one)
-    return found
+        if item.pitch not in voices:
+            voices.append(item.pitch)
+        speaker = f"spk_{min(voices.index(item.pitch), max(max_speakers, 1) - 1)}"
+        if not continues or segments[-1].speaker != speaker:
+            segments.append(SpeakerSegment(speaker))
+            continues = True
+        segments[-1].words.append(item)
+    return segments
 
 
-def document(name: str, account: str, said: list[Segment], *, labelled: bool) -> dict[str, Any]:
-    """The whole of it; who speaks is in it where somebody asked."""
+def make_document(name: str, account: str, said: list[SpeakerSegment], *, labelled: bool) -> dict[str, Any]:
+    """Return the whole document. It contains speaker labels if the job requested them."""
     items: list[dict[str, Any]] = []
     for segment in said:
         items += _items(segment, len(items), labelled=labelled)
-    results: dict[str, Any] = {"transcripts": [{"transcript": " ".join(one.text for one in said)}], "items": items}
+    results: dict[str, Any] = {
+        "transcripts": [{"transcript": " ".join(segment.text for segment in said)}],
+        "items": items,
+    }
     if labelled:
         results["speaker_labels"] = {
-            "segments": [_labels(one) for one in said],
+            "segments": [_labels(segment) for segment in said],
             "channel_label": "ch_0",
-            "speakers": len({one.speaker for one in said}),
+            "speakers": len({segment.speaker for segment in said}),
         }
     return {"jobName": name, "accountId": account, "status": "COMPLETED", "results": results}
 
 
-def _items(segment: Segment, first: int, *, labelled: bool) -> list[dict[str, Any]]:
+def _items(segment: SpeakerSegment, first: int, *, labelled: bool) -> list[dict[str, Any]]:
     label = {"speaker_label": segment.speaker} if labelled else {}
     written = segment.text.removesuffix(".").split()
     spoken = [
@@ -79,7 +82,7 @@ def _items(segment: Segment, first: int, *, labelled: bool) -> list[dict[str, An
     return [*spoken, {"id": first + len(spoken), "type": "punctuation", **stop, **label}]
 
 
-def _labels(segment: Segment) -> dict[str, Any]:
+def _labels(segment: SpeakerSegment) -> dict[str, Any]:
     own = {"speaker_label": segment.speaker}
     return {
         "start_time": _time(segment.words[0].start),

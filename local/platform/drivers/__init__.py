@@ -1,4 +1,4 @@
-"""How each type of resource is made on the emulator, one file a service."""
+"""Drivers of all resource types, one module per AWS service."""
 
 from local.platform.drivers import (
     agentcore,
@@ -57,6 +57,6 @@ DRIVERS: dict[str, Driver] = {driver.type: driver for drivers in ALL for driver 
 RECORDED_ONLY: dict[str, RecordedOnly] = {
     recorded.type: recorded for module in (backup, s3, spend) for recorded in module.RECORDED
 }
-"""Types whose service the emulator lacks."""
+"""Types that are checked and recorded, but not created, because the emulator lacks their service."""
 
 __all__ = ["DRIVERS", "RECORDED_ONLY", "Driver", "RecordedOnly"]

@@ -1,65 +1,74 @@
-"""Agents' memories, and what is drawn from them."""
+"""Drivers of AgentCore memories and their strategies."""
 
 from typing import Any
 
-from local.platform.drivers.model import Call, Driver, Known, Made, answered, made
+from local.platform.drivers.model import ComputedValue, Driver, DriverCall, ResourceValues, computed_from, from_response
 from local.preview.property_values import UNKNOWN
 
-MEMBERS = {"SEMANTIC": "semanticMemoryStrategy", "SUMMARIZATION": "summaryMemoryStrategy"}
-"""What the service calls a strategy of a type, in a request that adds one."""
-WAYS = {"eventExpiryDuration": "eventExpiryDuration", "description": "description"}
+REQUEST_MEMBERS = {"SEMANTIC": "semanticMemoryStrategy", "SUMMARIZATION": "summaryMemoryStrategy"}
+"""Member of the request that adds a strategy, by the type of the strategy."""
+MEMORY = {"eventExpiryDuration": "eventExpiryDuration", "description": "description"}
 
 
-@made("type", "name", "namespaceTemplates", "description")
-def added(kind: str, name: str, namespaces: list[str], description: str | None) -> list[Any]:
-    """The one strategy that is added."""
+@computed_from("type", "name", "namespaceTemplates", "description")
+def added_strategies(kind: str, name: str, namespaces: list[str], description: str | None) -> list[Any]:
+    """Return the list with the one strategy to add."""
     described = {} if description is None else {"description": description}
-    return [{MEMBERS[kind]: {"name": name, "namespaceTemplates": namespaces, **described}}]
+    return [{REQUEST_MEMBERS[kind]: {"name": name, "namespaceTemplates": namespaces, **described}}]
 
 
-def _modified(known: Known) -> list[Any]:
-    parts = {name: known[name] for name in ("namespaceTemplates", "description")}
-    return [{"memoryStrategyId": known["id"], **{name: one for name, one in parts.items() if one is not None}}]
+def _modified_strategies(values: ResourceValues) -> list[Any]:
+    parts = {name: values[name] for name in ("namespaceTemplates", "description")}
+    return [{"memoryStrategyId": values["id"], **{name: value for name, value in parts.items() if value is not None}}]
 
 
-def _deleted(known: Known) -> list[Any]:
-    return [{"memoryStrategyId": known["id"]}]
+def _deleted_strategies(values: ResourceValues) -> list[Any]:
+    return [{"memoryStrategyId": values["id"]}]
 
 
-def _strategy_id(known: Known) -> Any:
-    """Of all that the memory has now, the one that has the name."""
-    all_of_it = known.answers.get("UpdateMemory", {}).get("memory", {}).get("strategies", [])
-    return next((one["strategyId"] for one in all_of_it if one["name"] == known["name"]), UNKNOWN)
+def _strategy_id(values: ResourceValues) -> Any:
+    """Return the id of the strategy with this name, from all strategies of the memory."""
+    strategies = values.responses.get("UpdateMemory", {}).get("memory", {}).get("strategies", [])
+    return next((strategy["strategyId"] for strategy in strategies if strategy["name"] == values["name"]), UNKNOWN)
 
 
 DRIVERS = (
     Driver(
         type="aws:bedrock/agentcoreMemory:AgentcoreMemory",
         service="bedrock-agentcore-control",
-        # The emulator cannot change a memory's tags: with others, it is made anew.
-        create=(Call("CreateMemory", {"name": "name", "tags": "tags", **WAYS}),),
-        update=(Call("UpdateMemory", {"memoryId": "id", **WAYS}),),
-        delete=(Call("DeleteMemory", {"memoryId": "id"}),),
-        id=answered("CreateMemory", "memory.id"),
-        outputs={"arn": answered("CreateMemory", "memory.arn")},
+        # The emulator cannot change the tags of a memory, so a change of tags replaces the memory.
+        create=(DriverCall("CreateMemory", {"name": "name", "tags": "tags", **MEMORY}),),
+        update=(DriverCall("UpdateMemory", {"memoryId": "id", **MEMORY}),),
+        delete=(DriverCall("DeleteMemory", {"memoryId": "id"}),),
+        id=from_response("CreateMemory", "memory.id"),
+        outputs={"arn": from_response("CreateMemory", "memory.arn")},
     ),
     Driver(
         type="aws:bedrock/agentcoreMemoryStrategy:AgentcoreMemoryStrategy",
         service="bedrock-agentcore-control",
-        create=(Call("UpdateMemory", {"memoryId": "memoryId", "memoryStrategies.addMemoryStrategies": added}),),
+        create=(
+            DriverCall(
+                "UpdateMemory", {"memoryId": "memoryId", "memoryStrategies.addMemoryStrategies": added_strategies}
+            ),
+        ),
         update=(
-            Call(
+            DriverCall(
                 "UpdateMemory",
                 {
                     "memoryId": "memoryId",
-                    "memoryStrategies.modifyMemoryStrategies": Made(_modified, ("namespaceTemplates", "description")),
+                    "memoryStrategies.modifyMemoryStrategies": ComputedValue(
+                        _modified_strategies, ("namespaceTemplates", "description")
+                    ),
                 },
             ),
         ),
         delete=(
-            Call("UpdateMemory", {"memoryId": "memoryId", "memoryStrategies.deleteMemoryStrategies": Made(_deleted)}),
+            DriverCall(
+                "UpdateMemory",
+                {"memoryId": "memoryId", "memoryStrategies.deleteMemoryStrategies": ComputedValue(_deleted_strategies)},
+            ),
         ),
-        id=Made(_strategy_id),
-        outputs={"memoryStrategyId": Made(_strategy_id)},
+        id=ComputedValue(_strategy_id),
+        outputs={"memoryStrategyId": ComputedValue(_strategy_id)},
     ),
 )

@@ -1,46 +1,56 @@
-"""WebSocket APIs with their routes and stages, and the role that API Gateway writes logs with."""
+"""Drivers of WebSocket APIs with their routes and stages, and of the role with which API Gateway writes logs."""
 
 from typing import Any
 from urllib.parse import urlsplit
 
-from local.platform.drivers.model import Call, Driver, Known, Made, answered, const, made
+from local.platform.drivers.model import (
+    ComputedValue,
+    Driver,
+    DriverCall,
+    ResourceValues,
+    computed_from,
+    constant,
+    from_response,
+)
 from local.preview.preview_provider import ACCOUNT, REGION
 from local.preview.property_values import UNKNOWN
 
 ROLE = "/cloudwatchRoleArn"
 
 
-@made("cloudwatchRoleArn")
+@computed_from("cloudwatchRoleArn")
 def log_role(arn: str) -> list[dict[str, str]]:
-    """The account's one setting that is changed."""
+    """Return the patch of the account's log role."""
     return [{"op": "replace", "path": ROLE, "value": arn}]
 
 
-@made("triggers")
-def version(triggers: dict[str, str]) -> str:
-    """What a deployment is told apart by: `triggers` are Pulumi's own means to ask for a new one."""
+@computed_from("triggers")
+def deployment_description(triggers: dict[str, str]) -> str:
+    """Return a description that differs for different `triggers`, with which Pulumi requests a new deployment."""
     return " ".join(f"{name}={value}" for name, value in sorted(triggers.items()))
 
 
-def _endpoint(known: Known) -> Any:
-    """Where clients reach the API: the emulator's own answer is a host name, which not every machine finds."""
-    answer = known.answers.get("CreateApi", {})
+def _endpoint(values: ResourceValues) -> Any:
+    """Return the URL for clients: a path below the emulator's address. The emulator returns a host name that not every
+    machine can resolve.
+    """
+    answer = values.responses.get("CreateApi", {})
     if "ApiEndpoint" not in answer:
         return UNKNOWN
     host = urlsplit(answer["ApiEndpoint"]).netloc.partition(".execute-api.")[2]
     return f"ws://{host}/_aws/execute-api/{answer['ApiId']}"
 
 
-def _arn(known: Known) -> Any:
-    return f"arn:aws:apigateway:{REGION}::/apis/{known['id']}" if known.id else UNKNOWN
+def _arn(values: ResourceValues) -> Any:
+    return f"arn:aws:apigateway:{REGION}::/apis/{values['id']}" if values.id else UNKNOWN
 
 
-def _execution_arn(known: Known) -> Any:
-    return f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{known['id']}" if known.id else UNKNOWN
+def _execution_arn(values: ResourceValues) -> Any:
+    return f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{values['id']}" if values.id else UNKNOWN
 
 
-def _stage_arn(known: Known) -> str:
-    return f"arn:aws:apigateway:{REGION}::/apis/{known['apiId']}/stages/{known['name']}"
+def _stage_arn(values: ResourceValues) -> str:
+    return f"arn:aws:apigateway:{REGION}::/apis/{values['apiId']}/stages/{values['name']}"
 
 
 API = {"Name": "name", "Description": "description", "RouteSelectionExpression": "routeSelectionExpression"}
@@ -64,67 +74,71 @@ STAGE = {
     "AccessLogSettings": "accessLogSettings",
     "DefaultRouteSettings": "defaultRouteSettings",
 }
-TAG = Call("TagResource", {"ResourceArn": "arn", "Tags": "tags"})
+TAG = DriverCall("TagResource", {"ResourceArn": "arn", "Tags": "tags"})
 
 DRIVERS = (
     Driver(
         type="aws:apigateway/account:Account",
         service="apigateway",
-        create=(Call("UpdateAccount", {"patchOperations": log_role}),),
-        update=(Call("UpdateAccount", {"patchOperations": log_role}),),
-        delete=(Call("UpdateAccount", {"patchOperations": const([{"op": "remove", "path": ROLE}])}),),
-        id=const("api-gateway-account"),
+        create=(DriverCall("UpdateAccount", {"patchOperations": log_role}),),
+        update=(DriverCall("UpdateAccount", {"patchOperations": log_role}),),
+        delete=(DriverCall("UpdateAccount", {"patchOperations": constant([{"op": "remove", "path": ROLE}])}),),
+        id=constant("api-gateway-account"),
     ),
     Driver(
         type="aws:apigatewayv2/api:Api",
         service="apigatewayv2",
-        create=(Call("CreateApi", {**API, "ProtocolType": "protocolType", "Tags": "tags"}),),
-        update=(Call("UpdateApi", {**API, "ApiId": "id"}), TAG),
-        delete=(Call("DeleteApi", {"ApiId": "id"}),),
-        id=answered("CreateApi", "ApiId"),
-        outputs={"apiEndpoint": Made(_endpoint), "arn": Made(_arn), "executionArn": Made(_execution_arn)},
+        create=(DriverCall("CreateApi", {**API, "ProtocolType": "protocolType", "Tags": "tags"}),),
+        update=(DriverCall("UpdateApi", {**API, "ApiId": "id"}), TAG),
+        delete=(DriverCall("DeleteApi", {"ApiId": "id"}),),
+        id=from_response("CreateApi", "ApiId"),
+        outputs={
+            "apiEndpoint": ComputedValue(_endpoint),
+            "arn": ComputedValue(_arn),
+            "executionArn": ComputedValue(_execution_arn),
+        },
     ),
     Driver(
         type="aws:apigatewayv2/integration:Integration",
         service="apigatewayv2",
-        create=(Call("CreateIntegration", INTEGRATION),),
-        update=(Call("UpdateIntegration", {**INTEGRATION, "IntegrationId": "id"}),),
-        delete=(Call("DeleteIntegration", {"ApiId": "apiId", "IntegrationId": "id"}),),
-        id=answered("CreateIntegration", "IntegrationId"),
+        create=(DriverCall("CreateIntegration", INTEGRATION),),
+        update=(DriverCall("UpdateIntegration", {**INTEGRATION, "IntegrationId": "id"}),),
+        delete=(DriverCall("DeleteIntegration", {"ApiId": "apiId", "IntegrationId": "id"}),),
+        id=from_response("CreateIntegration", "IntegrationId"),
     ),
     Driver(
         type="aws:apigatewayv2/route:Route",
         service="apigatewayv2",
-        create=(Call("CreateRoute", ROUTE),),
-        update=(Call("UpdateRoute", {**ROUTE, "RouteId": "id"}),),
-        delete=(Call("DeleteRoute", {"ApiId": "apiId", "RouteId": "id"}),),
-        id=answered("CreateRoute", "RouteId"),
+        create=(DriverCall("CreateRoute", ROUTE),),
+        update=(DriverCall("UpdateRoute", {**ROUTE, "RouteId": "id"}),),
+        delete=(DriverCall("DeleteRoute", {"ApiId": "apiId", "RouteId": "id"}),),
+        id=from_response("CreateRoute", "RouteId"),
     ),
     Driver(
         type="aws:apigatewayv2/routeResponse:RouteResponse",
         service="apigatewayv2",
         create=(
-            Call(
+            DriverCall(
                 "CreateRouteResponse", {"ApiId": "apiId", "RouteId": "routeId", "RouteResponseKey": "routeResponseKey"}
             ),
         ),
-        delete=(Call("DeleteRouteResponse", {"ApiId": "apiId", "RouteId": "routeId", "RouteResponseId": "id"}),),
-        id=answered("CreateRouteResponse", "RouteResponseId"),
+        delete=(DriverCall("DeleteRouteResponse", {"ApiId": "apiId", "RouteId": "routeId", "RouteResponseId": "id"}),),
+        id=from_response("CreateRouteResponse", "RouteResponseId"),
     ),
     Driver(
         type="aws:apigatewayv2/deployment:Deployment",
         service="apigatewayv2",
-        create=(Call("CreateDeployment", {"ApiId": "apiId", "Description": version}),),
-        delete=(Call("DeleteDeployment", {"ApiId": "apiId", "DeploymentId": "id"}),),
-        id=answered("CreateDeployment", "DeploymentId"),
+        create=(DriverCall("CreateDeployment", {"ApiId": "apiId", "Description": deployment_description}),),
+        delete=(DriverCall("DeleteDeployment", {"ApiId": "apiId", "DeploymentId": "id"}),),
+        id=from_response("CreateDeployment", "DeploymentId"),
     ),
     Driver(
         type="aws:apigatewayv2/stage:Stage",
         service="apigatewayv2",
-        create=(Call("CreateStage", {**STAGE, "Tags": "tags"}),),
-        update=(Call("UpdateStage", STAGE), TAG),
-        delete=(Call("DeleteStage", {"ApiId": "apiId", "StageName": "name"}),),
+        create=(DriverCall("CreateStage", {**STAGE, "Tags": "tags"}),),
+        update=(DriverCall("UpdateStage", STAGE), TAG),
+        delete=(DriverCall("DeleteStage", {"ApiId": "apiId", "StageName": "name"}),),
         id="name",
-        outputs={"arn": Made(_stage_arn)},
+        outputs={"arn": ComputedValue(_stage_arn)},
     ),
 )

@@ -1,6 +1,6 @@
-"""Backup vaults, plans and what they select."""
+"""Drivers of AWS Backup vaults, plans and selections."""
 
-from local.platform.drivers.model import Call, Driver, Known, Made, RecordedOnly, answered
+from local.platform.drivers.model import ComputedValue, Driver, DriverCall, RecordedOnly, ResourceValues, from_response
 
 PLAN_RENAMES = {
     "schedule": "ScheduleExpression",
@@ -13,46 +13,46 @@ PLAN_RENAMES = {
 SELECTION_RENAMES = {"type": "ConditionType", "key": "ConditionKey", "value": "ConditionValue"}
 
 
-def _selection_id(known: Known) -> str:
-    return str(known["id"])
+def _selection_id(values: ResourceValues) -> str:
+    return str(values["id"])
 
 
 DRIVERS = (
     Driver(
         type="aws:backup/vault:Vault",
         service="backup",
-        create=(Call("CreateBackupVault", {"BackupVaultName": "name", "BackupVaultTags": "tags"}),),
-        delete=(Call("DeleteBackupVault", {"BackupVaultName": "name"}),),
+        create=(DriverCall("CreateBackupVault", {"BackupVaultName": "name", "BackupVaultTags": "tags"}),),
+        delete=(DriverCall("DeleteBackupVault", {"BackupVaultName": "name"}),),
         id="name",
-        outputs={"arn": answered("CreateBackupVault", "BackupVaultArn")},
-        ignored={"forceDestroy": "not a trait of the vault: it says what a removal may do"},
+        outputs={"arn": from_response("CreateBackupVault", "BackupVaultArn")},
+        ignored={"forceDestroy": "affects the deletion only, not the vault"},
     ),
     Driver(
         type="aws:backup/plan:Plan",
         service="backup",
         create=(
-            Call(
+            DriverCall(
                 "CreateBackupPlan",
                 {"BackupPlan.BackupPlanName": "name", "BackupPlan.Rules": "rules", "BackupPlanTags": "tags"},
                 renames=PLAN_RENAMES,
             ),
         ),
         update=(
-            Call(
+            DriverCall(
                 "UpdateBackupPlan",
                 {"BackupPlanId": "id", "BackupPlan.BackupPlanName": "name", "BackupPlan.Rules": "rules"},
                 renames=PLAN_RENAMES,
             ),
         ),
-        delete=(Call("DeleteBackupPlan", {"BackupPlanId": "id"}),),
-        id=answered("CreateBackupPlan", "BackupPlanId"),
-        outputs={"arn": answered("CreateBackupPlan", "BackupPlanArn")},
+        delete=(DriverCall("DeleteBackupPlan", {"BackupPlanId": "id"}),),
+        id=from_response("CreateBackupPlan", "BackupPlanId"),
+        outputs={"arn": from_response("CreateBackupPlan", "BackupPlanArn")},
     ),
     Driver(
         type="aws:backup/selection:Selection",
         service="backup",
         create=(
-            Call(
+            DriverCall(
                 "CreateBackupSelection",
                 {
                     "BackupPlanId": "planId",
@@ -63,8 +63,12 @@ DRIVERS = (
                 renames=SELECTION_RENAMES,
             ),
         ),
-        delete=(Call("DeleteBackupSelection", {"BackupPlanId": "planId", "SelectionId": Made(_selection_id)}),),
-        id=answered("CreateBackupSelection", "SelectionId"),
+        delete=(
+            DriverCall(
+                "DeleteBackupSelection", {"BackupPlanId": "planId", "SelectionId": ComputedValue(_selection_id)}
+            ),
+        ),
+        id=from_response("CreateBackupSelection", "SelectionId"),
     ),
 )
 
@@ -72,9 +76,9 @@ RECORDED = (
     RecordedOnly(
         type="aws:backup/regionSettings:RegionSettings",
         service="backup",
-        reason="the emulator's Backup knows no settings of a region",
+        reason="the emulator's Backup service has no region settings",
         create=(
-            Call(
+            DriverCall(
                 "UpdateRegionSettings",
                 {
                     "ResourceTypeOptInPreference": "resourceTypeOptInPreference",

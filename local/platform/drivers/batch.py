@@ -1,9 +1,18 @@
-"""Where jobs run, the queues that they wait in, and what they are."""
+"""Drivers of AWS Batch compute environments, job queues and job definitions."""
 
 import json
 from typing import Any
 
-from local.platform.drivers.model import Call, Driver, Known, Made, answered, const, made, named
+from local.platform.drivers.model import (
+    ComputedValue,
+    Driver,
+    DriverCall,
+    ResourceValues,
+    computed_from,
+    constant,
+    from_response,
+    name_or_prefixed,
+)
 from local.preview.property_values import UNKNOWN
 
 ENVIRONMENT = {
@@ -20,29 +29,29 @@ QUEUE = {
 }
 
 
-@made("containerProperties")
-def container(text: str) -> Any:
-    """A container, which the provider takes as a text."""
+@computed_from("containerProperties")
+def container_properties(text: str) -> Any:
+    """Return the container properties, which the provider takes as JSON text."""
     return json.loads(text)
 
 
-def _without_revision(known: Known) -> Any:
-    arn = known.answers.get("RegisterJobDefinition", {}).get("jobDefinitionArn")
+def _arn_prefix(values: ResourceValues) -> Any:
+    arn = values.responses.get("RegisterJobDefinition", {}).get("jobDefinitionArn")
     return UNKNOWN if arn is None else arn.rpartition(":")[0]
 
 
-def _one_before(known: Known) -> Any:
-    revision = int(known.answers["RegisterJobDefinition"]["revision"])
-    return f"{known['name']}:{revision - 1}"
+def _previous_revision(values: ResourceValues) -> Any:
+    revision = int(values.responses["RegisterJobDefinition"]["revision"])
+    return f"{values['name']}:{revision - 1}"
 
 
-REGISTER = Call(
+REGISTER = DriverCall(
     "RegisterJobDefinition",
     {
         "jobDefinitionName": "name",
         "type": "type",
         "platformCapabilities": "platformCapabilities",
-        "containerProperties": container,
+        "containerProperties": container_properties,
         "parameters": "parameters",
         "retryStrategy": "retryStrategy",
         "timeout": "timeout",
@@ -57,52 +66,56 @@ DRIVERS = (
         type="aws:batch/computeEnvironment:ComputeEnvironment",
         service="batch",
         create=(
-            Call(
+            DriverCall(
                 "CreateComputeEnvironment",
-                {"computeEnvironmentName": named, "type": "type", **ENVIRONMENT, "tags": "tags"},
+                {"computeEnvironmentName": name_or_prefixed, "type": "type", **ENVIRONMENT, "tags": "tags"},
             ),
         ),
-        update=(Call("UpdateComputeEnvironment", {"computeEnvironment": "id", **ENVIRONMENT}),),
-        # One that takes jobs cannot be deleted.
+        update=(DriverCall("UpdateComputeEnvironment", {"computeEnvironment": "id", **ENVIRONMENT}),),
+        # An enabled compute environment cannot be deleted.
         delete=(
-            Call("UpdateComputeEnvironment", {"computeEnvironment": "id", "state": const("DISABLED")}),
-            Call("DeleteComputeEnvironment", {"computeEnvironment": "id"}),
+            DriverCall("UpdateComputeEnvironment", {"computeEnvironment": "id", "state": constant("DISABLED")}),
+            DriverCall("DeleteComputeEnvironment", {"computeEnvironment": "id"}),
         ),
-        id=answered("CreateComputeEnvironment", "computeEnvironmentName"),
+        id=from_response("CreateComputeEnvironment", "computeEnvironmentName"),
         outputs={
-            "name": answered("CreateComputeEnvironment", "computeEnvironmentName"),
-            "arn": answered("CreateComputeEnvironment", "computeEnvironmentArn"),
+            "name": from_response("CreateComputeEnvironment", "computeEnvironmentName"),
+            "arn": from_response("CreateComputeEnvironment", "computeEnvironmentArn"),
         },
     ),
     Driver(
         type="aws:batch/jobQueue:JobQueue",
         service="batch",
-        create=(Call("CreateJobQueue", {"jobQueueName": "name", **QUEUE, "tags": "tags"}),),
-        update=(Call("UpdateJobQueue", {"jobQueue": "id", **QUEUE}),),
+        create=(DriverCall("CreateJobQueue", {"jobQueueName": "name", **QUEUE, "tags": "tags"}),),
+        update=(DriverCall("UpdateJobQueue", {"jobQueue": "id", **QUEUE}),),
         delete=(
-            Call("UpdateJobQueue", {"jobQueue": "id", "state": const("DISABLED")}),
-            Call("DeleteJobQueue", {"jobQueue": "id"}),
+            DriverCall("UpdateJobQueue", {"jobQueue": "id", "state": constant("DISABLED")}),
+            DriverCall("DeleteJobQueue", {"jobQueue": "id"}),
         ),
-        id=answered("CreateJobQueue", "jobQueueArn"),
-        outputs={"arn": answered("CreateJobQueue", "jobQueueArn")},
+        id=from_response("CreateJobQueue", "jobQueueArn"),
+        outputs={"arn": from_response("CreateJobQueue", "jobQueueArn")},
     ),
     Driver(
         type="aws:batch/jobDefinition:JobDefinition",
         service="batch",
         create=(REGISTER,),
-        # A change is a new revision; the one before is taken out of use then, which is the provider's default.
+        # A change registers a new revision and deregisters the previous one, as the provider does by default.
         update=(
             REGISTER,
-            Call("DeregisterJobDefinition", {"jobDefinition": Made(_one_before)}, after=("RegisterJobDefinition",)),
+            DriverCall(
+                "DeregisterJobDefinition",
+                {"jobDefinition": ComputedValue(_previous_revision)},
+                after=("RegisterJobDefinition",),
+            ),
         ),
-        delete=(Call("DeregisterJobDefinition", {"jobDefinition": "arn"}),),
-        id=answered("RegisterJobDefinition", "jobDefinitionArn"),
+        delete=(DriverCall("DeregisterJobDefinition", {"jobDefinition": "arn"}),),
+        id=from_response("RegisterJobDefinition", "jobDefinitionArn"),
         outputs={
-            "arn": answered("RegisterJobDefinition", "jobDefinitionArn"),
-            "arnPrefix": Made(_without_revision),
-            "revision": answered("RegisterJobDefinition", "revision"),
+            "arn": from_response("RegisterJobDefinition", "jobDefinitionArn"),
+            "arnPrefix": ComputedValue(_arn_prefix),
+            "revision": from_response("RegisterJobDefinition", "revision"),
         },
-        renewed=("arn", "revision"),
-        ignored={"deregisterOnNewRevision": "the revision before is always taken out of use here"},
+        changed_by_update=("arn", "revision"),
+        ignored={"deregisterOnNewRevision": "this driver always deregisters the previous revision"},
     ),
 )

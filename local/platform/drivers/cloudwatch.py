@@ -1,24 +1,24 @@
-"""Alarms and dashboards."""
+"""Drivers of CloudWatch alarms and dashboards."""
 
-from local.platform.drivers.model import Call, Driver, Known, Made
-
-
-def _dimensions(known: Known) -> list[dict[str, object]]:
-    return [{"name": name, "value": value} for name, value in sorted((known["dimensions"] or {}).items())]
+from local.platform.drivers.model import ComputedValue, Driver, DriverCall, ResourceValues
 
 
-def _name_list(known: Known) -> list[str]:
-    return [known["name"]]
+def _dimensions(values: ResourceValues) -> list[dict[str, object]]:
+    return [{"name": name, "value": value} for name, value in sorted((values["dimensions"] or {}).items())]
 
 
-ALARM = Call(
+def _name_list(values: ResourceValues) -> list[str]:
+    return [values["name"]]
+
+
+ALARM = DriverCall(
     "PutMetricAlarm",
     {
         "AlarmName": "name",
         "AlarmDescription": "alarmDescription",
         "Namespace": "namespace",
         "MetricName": "metricName",
-        "Dimensions": Made(_dimensions, ("dimensions",)),
+        "Dimensions": ComputedValue(_dimensions, ("dimensions",)),
         "Statistic": "statistic",
         "ExtendedStatistic": "extendedStatistic",
         "Period": "period",
@@ -32,11 +32,11 @@ ALARM = Call(
     },
 )
 
-DASHBOARD = Call("PutDashboard", {"DashboardName": "dashboardName", "DashboardBody": "dashboardBody"})
+DASHBOARD = DriverCall("PutDashboard", {"DashboardName": "dashboardName", "DashboardBody": "dashboardBody"})
 
 
-def _dashboards(known: Known) -> list[str]:
-    return [known["dashboardName"]]
+def _dashboards(values: ResourceValues) -> list[str]:
+    return [values["dashboardName"]]
 
 
 DRIVERS = (
@@ -45,7 +45,7 @@ DRIVERS = (
         service="cloudwatch",
         create=(ALARM,),
         update=(ALARM,),
-        delete=(Call("DeleteAlarms", {"AlarmNames": Made(_name_list)}),),
+        delete=(DriverCall("DeleteAlarms", {"AlarmNames": ComputedValue(_name_list)}),),
         id="name",
     ),
     Driver(
@@ -53,7 +53,7 @@ DRIVERS = (
         service="cloudwatch",
         create=(DASHBOARD,),
         update=(DASHBOARD,),
-        delete=(Call("DeleteDashboards", {"DashboardNames": Made(_dashboards)}),),
+        delete=(DriverCall("DeleteDashboards", {"DashboardNames": ComputedValue(_dashboards)}),),
         id="dashboardName",
     ),
 )

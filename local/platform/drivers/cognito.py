@@ -1,6 +1,6 @@
-"""Identity pools and the roles of their identities."""
+"""Drivers of Cognito identity pools and of their roles."""
 
-from local.platform.drivers.model import Call, Driver, Known, Made, answered, const
+from local.platform.drivers.model import ComputedValue, Driver, DriverCall, ResourceValues, constant, from_response
 from local.preview.preview_provider import ACCOUNT, REGION
 from local.preview.property_values import UNKNOWN
 
@@ -9,33 +9,33 @@ POOL = {
     "AllowUnauthenticatedIdentities": "allowUnauthenticatedIdentities",
     "AllowClassicFlow": "allowClassicFlow",
 }
-ROLES = Call("SetIdentityPoolRoles", {"IdentityPoolId": "identityPoolId", "Roles": "roles"})
+ROLES = DriverCall("SetIdentityPoolRoles", {"IdentityPoolId": "identityPoolId", "Roles": "roles"})
 
 
-def _arn(known: Known) -> object:
-    return f"arn:aws:cognito-identity:{REGION}:{ACCOUNT}:identitypool/{known['id']}" if known.id else UNKNOWN
+def _arn(values: ResourceValues) -> object:
+    return f"arn:aws:cognito-identity:{REGION}:{ACCOUNT}:identitypool/{values['id']}" if values.id else UNKNOWN
 
 
 DRIVERS = (
     Driver(
         type="aws:cognito/identityPool:IdentityPool",
         service="cognito-identity",
-        create=(Call("CreateIdentityPool", {**POOL, "IdentityPoolTags": "tags"}),),
+        create=(DriverCall("CreateIdentityPool", {**POOL, "IdentityPoolTags": "tags"}),),
         update=(
-            Call("UpdateIdentityPool", {**POOL, "IdentityPoolId": "id"}),
-            Call("TagResource", {"ResourceArn": "arn", "Tags": "tags"}),
+            DriverCall("UpdateIdentityPool", {**POOL, "IdentityPoolId": "id"}),
+            DriverCall("TagResource", {"ResourceArn": "arn", "Tags": "tags"}),
         ),
-        delete=(Call("DeleteIdentityPool", {"IdentityPoolId": "id"}),),
-        id=answered("CreateIdentityPool", "IdentityPoolId"),
-        outputs={"arn": Made(_arn)},
+        delete=(DriverCall("DeleteIdentityPool", {"IdentityPoolId": "id"}),),
+        id=from_response("CreateIdentityPool", "IdentityPoolId"),
+        outputs={"arn": ComputedValue(_arn)},
     ),
     Driver(
         type="aws:cognito/identityPoolRoleAttachment:IdentityPoolRoleAttachment",
         service="cognito-identity",
         create=(ROLES,),
         update=(ROLES,),
-        # A pool always has its roles' setting; taking it away is setting none.
-        delete=(Call("SetIdentityPoolRoles", {"IdentityPoolId": "identityPoolId", "Roles": const({})}),),
+        # A pool always has this setting, so deleting it means to set no roles.
+        delete=(DriverCall("SetIdentityPoolRoles", {"IdentityPoolId": "identityPoolId", "Roles": constant({})}),),
         id="identityPoolId",
     ),
 )

@@ -1,36 +1,36 @@
-"""Tables."""
+"""Driver of DynamoDB tables."""
 
 from typing import Any
 
-from local.platform.drivers.model import Call, Driver, Known, Made, answered, made
+from local.platform.drivers.model import ComputedValue, Driver, DriverCall, ResourceValues, computed_from, from_response
 
 
-@made("hashKey", "rangeKey")
+@computed_from("hashKey", "rangeKey")
 def key_schema(hash_key: str, range_key: str | None) -> list[dict[str, str]]:
-    """The primary key."""
+    """Return the primary key."""
     keys = [{"attributeName": hash_key, "keyType": "HASH"}]
     return keys + ([{"attributeName": range_key, "keyType": "RANGE"}] if range_key else [])
 
 
-@made("globalSecondaryIndexes")
+@computed_from("globalSecondaryIndexes")
 def indexes(given: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
-    """The indexes, with their projections in a block of their own."""
+    """Return the global secondary indexes, each with its projection in a block."""
     return [
         {
-            "indexName": one["name"],
-            "keySchema": one["keySchemas"],
+            "indexName": index["name"],
+            "keySchema": index["keySchemas"],
             "projection": {
-                "projectionType": one["projectionType"],
-                **({"nonKeyAttributes": one["nonKeyAttributes"]} if one.get("nonKeyAttributes") else {}),
+                "projectionType": index["projectionType"],
+                **({"nonKeyAttributes": index["nonKeyAttributes"]} if index.get("nonKeyAttributes") else {}),
             },
         }
-        for one in given or ()
+        for index in given or ()
     ] or None
 
 
-@made("serverSideEncryption")
-def encryption(given: dict[str, Any] | None) -> dict[str, Any] | None:
-    """A customer key, or the one that DynamoDB owns."""
+@computed_from("serverSideEncryption")
+def encryption_specification(given: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return the encryption with a customer-managed key, or with the key that DynamoDB owns."""
     if not given:
         return None
     if not given["enabled"]:
@@ -38,16 +38,18 @@ def encryption(given: dict[str, Any] | None) -> dict[str, Any] | None:
     return {"enabled": True, "sseType": "KMS", "kmsMasterKeyId": given["kmsKeyArn"]}
 
 
-def _recovery(known: Known) -> Any:
-    return known["pointInTimeRecovery"]["enabled"]
+def _is_recovery_enabled(values: ResourceValues) -> Any:
+    return values["pointInTimeRecovery"]["enabled"]
 
 
-TTL = Call("UpdateTimeToLive", {"TableName": "name", "TimeToLiveSpecification": "ttl"}, when="ttl")
-RECOVERY = Call(
+TTL = DriverCall("UpdateTimeToLive", {"TableName": "name", "TimeToLiveSpecification": "ttl"}, when="ttl")
+RECOVERY = DriverCall(
     "UpdateContinuousBackups",
     {
         "TableName": "name",
-        "PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled": Made(_recovery, ("pointInTimeRecovery",)),
+        "PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled": ComputedValue(
+            _is_recovery_enabled, ("pointInTimeRecovery",)
+        ),
     },
     when="pointInTimeRecovery",
 )
@@ -57,7 +59,7 @@ DRIVERS = (
         type="aws:dynamodb/table:Table",
         service="dynamodb",
         create=(
-            Call(
+            DriverCall(
                 "CreateTable",
                 {
                     "TableName": "name",
@@ -65,7 +67,7 @@ DRIVERS = (
                     "AttributeDefinitions": "attributes",
                     "BillingMode": "billingMode",
                     "GlobalSecondaryIndexes": indexes,
-                    "SSESpecification": encryption,
+                    "SSESpecification": encryption_specification,
                     "DeletionProtectionEnabled": "deletionProtectionEnabled",
                     "Tags": "tags",
                 },
@@ -75,14 +77,14 @@ DRIVERS = (
             RECOVERY,
         ),
         update=(
-            Call("UpdateTable", {"TableName": "name", "DeletionProtectionEnabled": "deletionProtectionEnabled"}),
-            Call("UpdateTable", {"TableName": "name", "SSESpecification": encryption}),
-            Call("TagResource", {"ResourceArn": "arn", "Tags": "tags"}),
+            DriverCall("UpdateTable", {"TableName": "name", "DeletionProtectionEnabled": "deletionProtectionEnabled"}),
+            DriverCall("UpdateTable", {"TableName": "name", "SSESpecification": encryption_specification}),
+            DriverCall("TagResource", {"ResourceArn": "arn", "Tags": "tags"}),
             TTL,
             RECOVERY,
         ),
-        delete=(Call("DeleteTable", {"TableName": "name"}),),
+        delete=(DriverCall("DeleteTable", {"TableName": "name"}),),
         id="name",
-        outputs={"arn": answered("CreateTable", "TableDescription.TableArn")},
+        outputs={"arn": from_response("CreateTable", "TableDescription.TableArn")},
     ),
 )

@@ -1,15 +1,23 @@
-"""Networks: what attached functions and jobs stand in."""
+"""Drivers of VPCs and their parts, which attached functions and jobs use."""
 
 from typing import Any
 
-from local.platform.drivers.model import Call, Driver, Known, Made, answered, made, named
+from local.platform.drivers.model import (
+    ComputedValue,
+    Driver,
+    DriverCall,
+    ResourceValues,
+    computed_from,
+    from_response,
+    name_or_prefixed,
+)
 from local.preview.property_values import UNKNOWN
 
 
-def _tagged(kind: str) -> Made:
-    """Tags as EC2 takes them when something is created."""
+def _tag_specifications(kind: str) -> ComputedValue:
+    """Return tags in the form that EC2's create operations require."""
 
-    @made("tags")
+    @computed_from("tags")
     def specification(tags: dict[str, str] | None) -> list[dict[str, Any]]:
         listed = [{"Key": key, "Value": value} for key, value in sorted((tags or {}).items())]
         return [{"ResourceType": kind, "Tags": listed}]
@@ -17,9 +25,11 @@ def _tagged(kind: str) -> Made:
     return specification
 
 
-@made("fromPort", "toPort", "ipProtocol", "cidrIpv4", "referencedSecurityGroupId")
-def permission(low: int | None, high: int | None, protocol: str, cidr: str | None, group: str | None) -> list[Any]:
-    """One rule of a security group."""
+@computed_from("fromPort", "toPort", "ipProtocol", "cidrIpv4", "referencedSecurityGroupId")
+def rule_permissions(
+    low: int | None, high: int | None, protocol: str, cidr: str | None, group: str | None
+) -> list[Any]:
+    """Return one rule of a security group."""
     rule: dict[str, Any] = {"IpProtocol": protocol}
     if low is not None:
         rule |= {"FromPort": low, "ToPort": high}
@@ -30,163 +40,167 @@ def permission(low: int | None, high: int | None, protocol: str, cidr: str | Non
     return [rule]
 
 
-def _rule(direction: str) -> Driver:
+def _rule_driver(direction: str) -> Driver:
     add, revoke = f"AuthorizeSecurityGroup{direction}", f"RevokeSecurityGroup{direction}"
     return Driver(
         type=f"aws:vpc/securityGroup{direction}Rule:SecurityGroup{direction}Rule",
         service="ec2",
         create=(
-            Call(
+            DriverCall(
                 add,
                 {
                     "GroupId": "securityGroupId",
-                    "IpPermissions": permission,
-                    "TagSpecifications": _tagged("security-group-rule"),
+                    "IpPermissions": rule_permissions,
+                    "TagSpecifications": _tag_specifications("security-group-rule"),
                 },
             ),
         ),
-        delete=(Call(revoke, {"GroupId": "securityGroupId", "IpPermissions": permission}),),
-        id=Made(_rule_id),
+        delete=(DriverCall(revoke, {"GroupId": "securityGroupId", "IpPermissions": rule_permissions}),),
+        id=ComputedValue(_rule_id),
     )
 
 
-def _rule_id(known: Known) -> str:
-    answers = list(known.answers.values())
+def _rule_id(values: ResourceValues) -> str:
+    answers = list(values.responses.values())
     rules = answers[0].get("SecurityGroupRules") if answers else None
-    return str(rules[0]["SecurityGroupRuleId"]) if rules else f"{known['securityGroupId']}:{known['ipProtocol']}"
+    return str(rules[0]["SecurityGroupRuleId"]) if rules else f"{values['securityGroupId']}:{values['ipProtocol']}"
 
 
-def _default_group(known: Known) -> list[dict[str, Any]]:
-    return [{"Name": "vpc-id", "Values": [known["vpcId"]]}, {"Name": "group-name", "Values": ["default"]}]
+def _default_group_filters(values: ResourceValues) -> list[dict[str, Any]]:
+    return [{"Name": "vpc-id", "Values": [values["vpcId"]]}, {"Name": "group-name", "Values": ["default"]}]
 
 
-def _found_group(known: Known) -> Any:
-    groups = known.answers.get("DescribeSecurityGroups", {}).get("SecurityGroups")
+def _default_group_id(values: ResourceValues) -> Any:
+    groups = values.responses.get("DescribeSecurityGroups", {}).get("SecurityGroups")
     return groups[0]["GroupId"] if groups else UNKNOWN
 
 
-def _route_id(known: Known) -> str:
-    return f"{known['routeTableId']}_{known['destinationCidrBlock']}"
+def _route_id(values: ResourceValues) -> str:
+    return f"{values['routeTableId']}_{values['destinationCidrBlock']}"
 
 
-def _id_list(known: Known) -> list[str]:
-    return [known["id"]]
+def _id_list(values: ResourceValues) -> list[str]:
+    return [values["id"]]
 
 
 PUBLIC = {"MapPublicIpOnLaunch.Value": "mapPublicIpOnLaunch"}
-GATEWAY = answered("CreateInternetGateway", "InternetGateway.InternetGatewayId")
+GATEWAY = from_response("CreateInternetGateway", "InternetGateway.InternetGatewayId")
 
 DRIVERS = (
     Driver(
         type="aws:ec2/vpc:Vpc",
         service="ec2",
         create=(
-            Call("CreateVpc", {"CidrBlock": "cidrBlock", "TagSpecifications": _tagged("vpc")}),
-            Call(
+            DriverCall("CreateVpc", {"CidrBlock": "cidrBlock", "TagSpecifications": _tag_specifications("vpc")}),
+            DriverCall(
                 "ModifyVpcAttribute",
-                {"VpcId": answered("CreateVpc", "Vpc.VpcId"), "EnableDnsSupport.Value": "enableDnsSupport"},
+                {"VpcId": from_response("CreateVpc", "Vpc.VpcId"), "EnableDnsSupport.Value": "enableDnsSupport"},
                 when="enableDnsSupport",
             ),
-            Call(
+            DriverCall(
                 "ModifyVpcAttribute",
-                {"VpcId": answered("CreateVpc", "Vpc.VpcId"), "EnableDnsHostnames.Value": "enableDnsHostnames"},
+                {"VpcId": from_response("CreateVpc", "Vpc.VpcId"), "EnableDnsHostnames.Value": "enableDnsHostnames"},
                 when="enableDnsHostnames",
             ),
         ),
-        delete=(Call("DeleteVpc", {"VpcId": "id"}),),
-        id=answered("CreateVpc", "Vpc.VpcId"),
+        delete=(DriverCall("DeleteVpc", {"VpcId": "id"}),),
+        id=from_response("CreateVpc", "Vpc.VpcId"),
     ),
     Driver(
         type="aws:ec2/defaultSecurityGroup:DefaultSecurityGroup",
         service="ec2",
-        # Taken over rather than made: the provider finds the network's own group and removes its rules.
-        create=(Call("DescribeSecurityGroups", {"Filters": Made(_default_group, ("vpcId",))}),),
-        id=Made(_found_group),
-        ignored={"tags": "set by the provider when it takes the group over"},
+        # The group is not created: the provider adopts the VPC's default group and removes its rules.
+        create=(DriverCall("DescribeSecurityGroups", {"Filters": ComputedValue(_default_group_filters, ("vpcId",))}),),
+        id=ComputedValue(_default_group_id),
+        ignored={"tags": "the provider sets them when it adopts the group"},
     ),
     Driver(
         type="aws:ec2/subnet:Subnet",
         service="ec2",
         create=(
-            Call(
+            DriverCall(
                 "CreateSubnet",
                 {
                     "VpcId": "vpcId",
                     "CidrBlock": "cidrBlock",
                     "AvailabilityZone": "availabilityZone",
-                    "TagSpecifications": _tagged("subnet"),
+                    "TagSpecifications": _tag_specifications("subnet"),
                 },
             ),
-            Call(
+            DriverCall(
                 "ModifySubnetAttribute",
-                {"SubnetId": answered("CreateSubnet", "Subnet.SubnetId"), **PUBLIC},
+                {"SubnetId": from_response("CreateSubnet", "Subnet.SubnetId"), **PUBLIC},
                 when="mapPublicIpOnLaunch",
             ),
         ),
-        update=(Call("ModifySubnetAttribute", {"SubnetId": "id", **PUBLIC}),),
-        delete=(Call("DeleteSubnet", {"SubnetId": "id"}),),
-        id=answered("CreateSubnet", "Subnet.SubnetId"),
+        update=(DriverCall("ModifySubnetAttribute", {"SubnetId": "id", **PUBLIC}),),
+        delete=(DriverCall("DeleteSubnet", {"SubnetId": "id"}),),
+        id=from_response("CreateSubnet", "Subnet.SubnetId"),
     ),
     Driver(
         type="aws:ec2/internetGateway:InternetGateway",
         service="ec2",
         create=(
-            Call("CreateInternetGateway", {"TagSpecifications": _tagged("internet-gateway")}),
-            Call("AttachInternetGateway", {"InternetGatewayId": GATEWAY, "VpcId": "vpcId"}, when="vpcId"),
+            DriverCall("CreateInternetGateway", {"TagSpecifications": _tag_specifications("internet-gateway")}),
+            DriverCall("AttachInternetGateway", {"InternetGatewayId": GATEWAY, "VpcId": "vpcId"}, when="vpcId"),
         ),
         delete=(
-            Call("DetachInternetGateway", {"InternetGatewayId": "id", "VpcId": "vpcId"}),
-            Call("DeleteInternetGateway", {"InternetGatewayId": "id"}),
+            DriverCall("DetachInternetGateway", {"InternetGatewayId": "id", "VpcId": "vpcId"}),
+            DriverCall("DeleteInternetGateway", {"InternetGatewayId": "id"}),
         ),
         id=GATEWAY,
     ),
     Driver(
         type="aws:ec2/routeTable:RouteTable",
         service="ec2",
-        create=(Call("CreateRouteTable", {"VpcId": "vpcId", "TagSpecifications": _tagged("route-table")}),),
-        delete=(Call("DeleteRouteTable", {"RouteTableId": "id"}),),
-        id=answered("CreateRouteTable", "RouteTable.RouteTableId"),
+        create=(
+            DriverCall("CreateRouteTable", {"VpcId": "vpcId", "TagSpecifications": _tag_specifications("route-table")}),
+        ),
+        delete=(DriverCall("DeleteRouteTable", {"RouteTableId": "id"}),),
+        id=from_response("CreateRouteTable", "RouteTable.RouteTableId"),
     ),
     Driver(
         type="aws:ec2/routeTableAssociation:RouteTableAssociation",
         service="ec2",
-        create=(Call("AssociateRouteTable", {"SubnetId": "subnetId", "RouteTableId": "routeTableId"}),),
-        delete=(Call("DisassociateRouteTable", {"AssociationId": "id"}),),
-        id=answered("AssociateRouteTable", "AssociationId"),
+        create=(DriverCall("AssociateRouteTable", {"SubnetId": "subnetId", "RouteTableId": "routeTableId"}),),
+        delete=(DriverCall("DisassociateRouteTable", {"AssociationId": "id"}),),
+        id=from_response("AssociateRouteTable", "AssociationId"),
     ),
     Driver(
         type="aws:ec2/eip:Eip",
         service="ec2",
-        create=(Call("AllocateAddress", {"Domain": "domain", "TagSpecifications": _tagged("elastic-ip")}),),
-        delete=(Call("ReleaseAddress", {"AllocationId": "id"}),),
-        id=answered("AllocateAddress", "AllocationId"),
+        create=(
+            DriverCall("AllocateAddress", {"Domain": "domain", "TagSpecifications": _tag_specifications("elastic-ip")}),
+        ),
+        delete=(DriverCall("ReleaseAddress", {"AllocationId": "id"}),),
+        id=from_response("AllocateAddress", "AllocationId"),
         outputs={
-            "allocationId": answered("AllocateAddress", "AllocationId"),
-            "publicIp": answered("AllocateAddress", "PublicIp"),
+            "allocationId": from_response("AllocateAddress", "AllocationId"),
+            "publicIp": from_response("AllocateAddress", "PublicIp"),
         },
     ),
     Driver(
         type="aws:ec2/natGateway:NatGateway",
         service="ec2",
         create=(
-            Call(
+            DriverCall(
                 "CreateNatGateway",
                 {
                     "AllocationId": "allocationId",
                     "SubnetId": "subnetId",
                     "ConnectivityType": "connectivityType",
-                    "TagSpecifications": _tagged("natgateway"),
+                    "TagSpecifications": _tag_specifications("natgateway"),
                 },
             ),
         ),
-        delete=(Call("DeleteNatGateway", {"NatGatewayId": "id"}),),
-        id=answered("CreateNatGateway", "NatGateway.NatGatewayId"),
+        delete=(DriverCall("DeleteNatGateway", {"NatGatewayId": "id"}),),
+        id=from_response("CreateNatGateway", "NatGateway.NatGatewayId"),
     ),
     Driver(
         type="aws:ec2/route:Route",
         service="ec2",
         create=(
-            Call(
+            DriverCall(
                 "CreateRoute",
                 {
                     "RouteTableId": "routeTableId",
@@ -196,14 +210,16 @@ DRIVERS = (
                 },
             ),
         ),
-        delete=(Call("DeleteRoute", {"RouteTableId": "routeTableId", "DestinationCidrBlock": "destinationCidrBlock"}),),
-        id=Made(_route_id, ("routeTableId", "destinationCidrBlock")),
+        delete=(
+            DriverCall("DeleteRoute", {"RouteTableId": "routeTableId", "DestinationCidrBlock": "destinationCidrBlock"}),
+        ),
+        id=ComputedValue(_route_id, ("routeTableId", "destinationCidrBlock")),
     ),
     Driver(
         type="aws:ec2/vpcEndpoint:VpcEndpoint",
         service="ec2",
         create=(
-            Call(
+            DriverCall(
                 "CreateVpcEndpoint",
                 {
                     "VpcId": "vpcId",
@@ -214,31 +230,31 @@ DRIVERS = (
                     "SubnetIds": "subnetIds",
                     "SecurityGroupIds": "securityGroupIds",
                     "PrivateDnsEnabled": "privateDnsEnabled",
-                    "TagSpecifications": _tagged("vpc-endpoint"),
+                    "TagSpecifications": _tag_specifications("vpc-endpoint"),
                 },
             ),
         ),
-        delete=(Call("DeleteVpcEndpoints", {"VpcEndpointIds": Made(_id_list)}),),
-        id=answered("CreateVpcEndpoint", "VpcEndpoint.VpcEndpointId"),
+        delete=(DriverCall("DeleteVpcEndpoints", {"VpcEndpointIds": ComputedValue(_id_list)}),),
+        id=from_response("CreateVpcEndpoint", "VpcEndpoint.VpcEndpointId"),
     ),
     Driver(
         type="aws:ec2/securityGroup:SecurityGroup",
         service="ec2",
         create=(
-            Call(
+            DriverCall(
                 "CreateSecurityGroup",
                 {
-                    "GroupName": named,
+                    "GroupName": name_or_prefixed,
                     "Description": "description",
                     "VpcId": "vpcId",
-                    "TagSpecifications": _tagged("security-group"),
+                    "TagSpecifications": _tag_specifications("security-group"),
                 },
             ),
         ),
-        delete=(Call("DeleteSecurityGroup", {"GroupId": "id"}),),
-        id=answered("CreateSecurityGroup", "GroupId"),
-        ignored={"revokeRulesOnDelete": "not a trait of the group: it says what a removal does"},
+        delete=(DriverCall("DeleteSecurityGroup", {"GroupId": "id"}),),
+        id=from_response("CreateSecurityGroup", "GroupId"),
+        ignored={"revokeRulesOnDelete": "affects the deletion only, not the group"},
     ),
-    _rule("Ingress"),
-    _rule("Egress"),
+    _rule_driver("Ingress"),
+    _rule_driver("Egress"),
 )

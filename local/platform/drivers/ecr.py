@@ -1,15 +1,19 @@
-"""Registries of images. No image is ever pushed to them here: which program one holds, a table says."""
+"""Drivers of ECR repositories. No image is pushed to them: `IMAGES` in `local/emulation/batch` maps an image to its
+program.
+"""
 
-from local.platform.drivers.model import Call, Driver, Known, Made, answered
+from local.platform.drivers.model import ComputedValue, Driver, DriverCall, ResourceValues, from_response
 from local.preview.preview_provider import ACCOUNT, REGION
 
-TAGGED = Call("TagResource", {"resourceArn": "arn", "tags": "tags"})
-POLICY = Call("PutLifecyclePolicy", {"repositoryName": "repository", "lifecyclePolicyText": "policy"})
+TAGGED = DriverCall("TagResource", {"resourceArn": "arn", "tags": "tags"})
+POLICY = DriverCall("PutLifecyclePolicy", {"repositoryName": "repository", "lifecyclePolicyText": "policy"})
 
 
-def _url(known: Known) -> str:
-    """As AWS has it: the emulator's own names this machine, and job definitions hold it."""
-    return f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{known['name']}"
+def _repository_url(values: ResourceValues) -> str:
+    """Return the URL as on AWS, because job definitions contain it. The emulator's URL would contain this machine's
+    address.
+    """
+    return f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{values['name']}"
 
 
 DRIVERS = (
@@ -17,7 +21,7 @@ DRIVERS = (
         type="aws:ecr/repository:Repository",
         service="ecr",
         create=(
-            Call(
+            DriverCall(
                 "CreateRepository",
                 {
                     "repositoryName": "name",
@@ -30,7 +34,7 @@ DRIVERS = (
             ),
         ),
         update=(
-            Call(
+            DriverCall(
                 "PutImageTagMutability",
                 {
                     "repositoryName": "name",
@@ -38,27 +42,27 @@ DRIVERS = (
                     "imageTagMutabilityExclusionFilters": "imageTagMutabilityExclusionFilters",
                 },
             ),
-            Call(
+            DriverCall(
                 "PutImageScanningConfiguration",
                 {"repositoryName": "name", "imageScanningConfiguration": "imageScanningConfiguration"},
             ),
             TAGGED,
         ),
-        delete=(Call("DeleteRepository", {"repositoryName": "name"}),),
+        delete=(DriverCall("DeleteRepository", {"repositoryName": "name"}),),
         id="name",
         outputs={
-            "arn": answered("CreateRepository", "repository.repositoryArn"),
-            "registryId": answered("CreateRepository", "repository.registryId"),
-            "repositoryUrl": Made(_url),
+            "arn": from_response("CreateRepository", "repository.repositoryArn"),
+            "registryId": from_response("CreateRepository", "repository.registryId"),
+            "repositoryUrl": ComputedValue(_repository_url),
         },
-        ignored={"forceDelete": "not a trait of the repository: it says what a removal may do"},
+        ignored={"forceDelete": "affects the deletion only, not the repository"},
     ),
     Driver(
         type="aws:ecr/lifecyclePolicy:LifecyclePolicy",
         service="ecr",
         create=(POLICY,),
         update=(POLICY,),
-        delete=(Call("DeleteLifecyclePolicy", {"repositoryName": "repository"}),),
+        delete=(DriverCall("DeleteLifecyclePolicy", {"repositoryName": "repository"}),),
         id="repository",
     ),
 )

@@ -1,10 +1,10 @@
-"""Rules on the event bus, their targets, and schedules."""
+"""Drivers of EventBridge rules, targets and archives, and of EventBridge Scheduler schedules."""
 
 from typing import Any
 
-from local.platform.drivers.model import Call, Driver, Known, Made, answered, made
+from local.platform.drivers.model import ComputedValue, Driver, DriverCall, ResourceValues, computed_from, from_response
 
-RULE = Call(
+RULE = DriverCall(
     "PutRule",
     {
         "Name": "name",
@@ -17,23 +17,23 @@ RULE = Call(
 )
 
 
-@made("targetId", "arn", "input", "retryPolicy", "deadLetterConfig", "roleArn")
-def target(identifier: str, arn: str, text: str | None, retry: Any, dead_letters: Any, role: str | None) -> list[Any]:
-    """The one target of a rule."""
+@computed_from("targetId", "arn", "input", "retryPolicy", "deadLetterConfig", "roleArn")
+def targets(identifier: str, arn: str, text: str | None, retry: Any, dead_letters: Any, role: str | None) -> list[Any]:
+    """Return the list with the one target of a rule."""
     parts = {"Id": identifier, "Arn": arn, "Input": text, "RoleArn": role}
     blocks = {"RetryPolicy": retry, "DeadLetterConfig": dead_letters}
     return [{name: value for name, value in {**parts, **blocks}.items() if value is not None}]
 
 
-def _target_ids(known: Known) -> list[str]:
-    return [known["targetId"]]
+def _target_ids(values: ResourceValues) -> list[str]:
+    return [values["targetId"]]
 
 
-def _target_id(known: Known) -> str:
-    return f"{known['rule']}-{known['targetId']}"
+def _target_id(values: ResourceValues) -> str:
+    return f"{values['rule']}-{values['targetId']}"
 
 
-TARGET = Call("PutTargets", {"Rule": "rule", "Targets": target})
+TARGET = DriverCall("PutTargets", {"Rule": "rule", "Targets": targets})
 
 ARCHIVE = {
     "ArchiveName": "name",
@@ -58,34 +58,36 @@ DRIVERS = (
         service="events",
         create=(RULE,),
         update=(RULE,),
-        delete=(Call("DeleteRule", {"Name": "name"}),),
+        delete=(DriverCall("DeleteRule", {"Name": "name"}),),
         id="name",
-        outputs={"arn": answered("PutRule", "RuleArn")},
+        outputs={"arn": from_response("PutRule", "RuleArn")},
     ),
     Driver(
         type="aws:cloudwatch/eventTarget:EventTarget",
         service="events",
         create=(TARGET,),
         update=(TARGET,),
-        delete=(Call("RemoveTargets", {"Rule": "rule", "Ids": Made(_target_ids, ("targetId",))}),),
-        id=Made(_target_id, ("rule", "targetId")),
+        delete=(DriverCall("RemoveTargets", {"Rule": "rule", "Ids": ComputedValue(_target_ids, ("targetId",))}),),
+        id=ComputedValue(_target_id, ("rule", "targetId")),
     ),
     Driver(
         type="aws:cloudwatch/eventArchive:EventArchive",
         service="events",
-        create=(Call("CreateArchive", ARCHIVE),),
-        update=(Call("UpdateArchive", {name: one for name, one in ARCHIVE.items() if name != "EventSourceArn"}),),
-        delete=(Call("DeleteArchive", {"ArchiveName": "name"}),),
+        create=(DriverCall("CreateArchive", ARCHIVE),),
+        update=(
+            DriverCall("UpdateArchive", {name: source for name, source in ARCHIVE.items() if name != "EventSourceArn"}),
+        ),
+        delete=(DriverCall("DeleteArchive", {"ArchiveName": "name"}),),
         id="name",
-        outputs={"arn": answered("CreateArchive", "ArchiveArn")},
+        outputs={"arn": from_response("CreateArchive", "ArchiveArn")},
     ),
     Driver(
         type="aws:scheduler/schedule:Schedule",
         service="scheduler",
-        create=(Call("CreateSchedule", SCHEDULE),),
-        update=(Call("UpdateSchedule", SCHEDULE),),
-        delete=(Call("DeleteSchedule", {"Name": "name", "GroupName": "groupName"}),),
+        create=(DriverCall("CreateSchedule", SCHEDULE),),
+        update=(DriverCall("UpdateSchedule", SCHEDULE),),
+        delete=(DriverCall("DeleteSchedule", {"Name": "name", "GroupName": "groupName"}),),
         id="name",
-        outputs={"arn": answered("CreateSchedule", "ScheduleArn")},
+        outputs={"arn": from_response("CreateSchedule", "ScheduleArn")},
     ),
 )

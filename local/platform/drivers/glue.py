@@ -1,8 +1,8 @@
-"""Spark jobs, the catalogue, and Athena's workgroups."""
+"""Drivers of Glue jobs, connections and catalog, and of Athena workgroups."""
 
 from typing import Any
 
-from local.platform.drivers.model import Call, Driver, Known, Made, made
+from local.platform.drivers.model import ComputedValue, Driver, DriverCall, ResourceValues, computed_from
 
 JOB = {
     "Description": "description",
@@ -32,9 +32,9 @@ TABLE_INPUT = {
 TABLE_RENAMES = {"serDeInfo": "SerdeInfo"}
 
 
-@made("encryptionConfiguration")
-def encryption(given: dict[str, Any]) -> dict[str, Any]:
-    """S3's setting is a list of one."""
+@computed_from("encryptionConfiguration")
+def encryption_configuration(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the encryption configuration, in which the S3 setting is a list with one item."""
     return {
         "S3Encryption": [given["s3Encryption"]],
         "CloudWatchEncryption": given["cloudwatchEncryption"],
@@ -42,28 +42,30 @@ def encryption(given: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@made("name", "connectionType", "connectionProperties", "physicalConnectionRequirements")
-def connection(name: str, kind: str, properties: dict[str, str] | None, place: dict[str, Any]) -> dict[str, Any]:
-    """A connection, whose groups the service calls by another name."""
+@computed_from("name", "connectionType", "connectionProperties", "physicalConnectionRequirements")
+def connection_input(
+    name: str, kind: str, properties: dict[str, str] | None, network: dict[str, Any]
+) -> dict[str, Any]:
+    """Return a connection with the service's names of its blocks."""
     return {
         "Name": name,
         "ConnectionType": kind,
         "ConnectionProperties": properties or {},
         "PhysicalConnectionRequirements": {
-            "SubnetId": place["subnetId"],
-            "AvailabilityZone": place["availabilityZone"],
-            "SecurityGroupIdList": place["securityGroupIdLists"],
+            "SubnetId": network["subnetId"],
+            "AvailabilityZone": network["availabilityZone"],
+            "SecurityGroupIdList": network["securityGroupIdLists"],
         },
     }
 
 
-def _table_id(known: Known) -> str:
-    return f"{known['databaseName']}:{known['name']}"
+def _table_id(values: ResourceValues) -> str:
+    return f"{values['databaseName']}:{values['name']}"
 
 
-@made("configuration")
-def work_group(given: dict[str, Any]) -> dict[str, Any]:
-    """The configuration, with the service's own names where they differ from the provider's."""
+@computed_from("configuration")
+def work_group_configuration(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the configuration with the service's names, which differ from the provider's in capitalisation."""
     return {
         "EnforceWorkGroupConfiguration": given["enforceWorkgroupConfiguration"],
         "PublishCloudWatchMetricsEnabled": given["publishCloudwatchMetricsEnabled"],
@@ -76,53 +78,61 @@ DRIVERS = (
     Driver(
         type="aws:glue/job:Job",
         service="glue",
-        create=(Call("CreateJob", {"Name": "name", **JOB, "Tags": "tags"}),),
+        create=(DriverCall("CreateJob", {"Name": "name", **JOB, "Tags": "tags"}),),
         update=(
-            Call("UpdateJob", {"JobName": "name", **{f"JobUpdate.{name}": source for name, source in JOB.items()}}),
+            DriverCall(
+                "UpdateJob", {"JobName": "name", **{f"JobUpdate.{name}": source for name, source in JOB.items()}}
+            ),
         ),
-        delete=(Call("DeleteJob", {"JobName": "name"}),),
+        delete=(DriverCall("DeleteJob", {"JobName": "name"}),),
         id="name",
     ),
     Driver(
         type="aws:glue/connection:Connection",
         service="glue",
-        create=(Call("CreateConnection", {"ConnectionInput": connection, "Tags": "tags"}),),
-        delete=(Call("DeleteConnection", {"ConnectionName": "name"}),),
+        create=(DriverCall("CreateConnection", {"ConnectionInput": connection_input, "Tags": "tags"}),),
+        delete=(DriverCall("DeleteConnection", {"ConnectionName": "name"}),),
         id="name",
     ),
     Driver(
         type="aws:glue/securityConfiguration:SecurityConfiguration",
         service="glue",
-        create=(Call("CreateSecurityConfiguration", {"Name": "name", "EncryptionConfiguration": encryption}),),
-        delete=(Call("DeleteSecurityConfiguration", {"Name": "name"}),),
+        create=(
+            DriverCall(
+                "CreateSecurityConfiguration", {"Name": "name", "EncryptionConfiguration": encryption_configuration}
+            ),
+        ),
+        delete=(DriverCall("DeleteSecurityConfiguration", {"Name": "name"}),),
         id="name",
     ),
     Driver(
         type="aws:glue/catalogDatabase:CatalogDatabase",
         service="glue",
         create=(
-            Call(
+            DriverCall(
                 "CreateDatabase",
                 {"DatabaseInput.Name": "name", "DatabaseInput.Description": "description", "Tags": "tags"},
             ),
         ),
-        delete=(Call("DeleteDatabase", {"Name": "name"}),),
+        delete=(DriverCall("DeleteDatabase", {"Name": "name"}),),
         id="name",
     ),
     Driver(
         type="aws:glue/catalogTable:CatalogTable",
         service="glue",
-        create=(Call("CreateTable", {"DatabaseName": "databaseName", **TABLE_INPUT}, renames=TABLE_RENAMES),),
-        update=(Call("UpdateTable", {"DatabaseName": "databaseName", **TABLE_INPUT}, renames=TABLE_RENAMES),),
-        delete=(Call("DeleteTable", {"DatabaseName": "databaseName", "Name": "name"}),),
-        id=Made(_table_id),
+        create=(DriverCall("CreateTable", {"DatabaseName": "databaseName", **TABLE_INPUT}, renames=TABLE_RENAMES),),
+        update=(DriverCall("UpdateTable", {"DatabaseName": "databaseName", **TABLE_INPUT}, renames=TABLE_RENAMES),),
+        delete=(DriverCall("DeleteTable", {"DatabaseName": "databaseName", "Name": "name"}),),
+        id=ComputedValue(_table_id),
     ),
     Driver(
         type="aws:athena/workgroup:Workgroup",
         service="athena",
-        create=(Call("CreateWorkGroup", {"Name": "name", "Configuration": work_group, "Tags": "tags"}),),
-        delete=(Call("DeleteWorkGroup", {"WorkGroup": "name"}),),
+        create=(
+            DriverCall("CreateWorkGroup", {"Name": "name", "Configuration": work_group_configuration, "Tags": "tags"}),
+        ),
+        delete=(DriverCall("DeleteWorkGroup", {"WorkGroup": "name"}),),
         id="name",
-        ignored={"forceDestroy": "not a trait of the workgroup: it says what a removal may do"},
+        ignored={"forceDestroy": "affects the deletion only, not the workgroup"},
     ),
 )

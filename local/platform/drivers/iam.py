@@ -1,12 +1,12 @@
-"""Roles and their own policies."""
+"""Drivers of IAM roles and their inline policies."""
 
-from local.platform.drivers.model import Call, Driver, Known, Made, answered
+from local.platform.drivers.model import ComputedValue, Driver, DriverCall, ResourceValues, from_response
 
-POLICY = Call("PutRolePolicy", {"RoleName": "role", "PolicyName": "name", "PolicyDocument": "policy"})
+POLICY = DriverCall("PutRolePolicy", {"RoleName": "role", "PolicyName": "name", "PolicyDocument": "policy"})
 
 
-def _policy_id(known: Known) -> str:
-    return f"{known['role']}:{known['name']}"
+def _policy_id(values: ResourceValues) -> str:
+    return f"{values['role']}:{values['name']}"
 
 
 DRIVERS = (
@@ -14,7 +14,7 @@ DRIVERS = (
         type="aws:iam/role:Role",
         service="iam",
         create=(
-            Call(
+            DriverCall(
                 "CreateRole",
                 {
                     "RoleName": "name",
@@ -25,24 +25,24 @@ DRIVERS = (
             ),
         ),
         update=(
-            Call("UpdateAssumeRolePolicy", {"RoleName": "name", "PolicyDocument": "assumeRolePolicy"}),
-            Call("TagRole", {"RoleName": "name", "Tags": "tags"}),
-            Call(
+            DriverCall("UpdateAssumeRolePolicy", {"RoleName": "name", "PolicyDocument": "assumeRolePolicy"}),
+            DriverCall("TagRole", {"RoleName": "name", "Tags": "tags"}),
+            DriverCall(
                 "PutRolePermissionsBoundary",
                 {"RoleName": "name", "PermissionsBoundary": "permissionsBoundary"},
                 when="permissionsBoundary",
             ),
         ),
-        delete=(Call("DeleteRole", {"RoleName": "name"}),),
+        delete=(DriverCall("DeleteRole", {"RoleName": "name"}),),
         id="name",
-        outputs={"arn": answered("CreateRole", "Role.Arn")},
+        outputs={"arn": from_response("CreateRole", "Role.Arn")},
     ),
     Driver(
         type="aws:iam/rolePolicy:RolePolicy",
         service="iam",
         create=(POLICY,),
         update=(POLICY,),
-        delete=(Call("DeleteRolePolicy", {"RoleName": "role", "PolicyName": "name"}),),
-        id=Made(_policy_id),
+        delete=(DriverCall("DeleteRolePolicy", {"RoleName": "role", "PolicyName": "name"}),),
+        id=ComputedValue(_policy_id),
     ),
 )

@@ -1,33 +1,33 @@
-"""Customer keys."""
+"""Driver of customer-managed KMS keys."""
 
-from local.platform.drivers.model import Call, Driver, answered, const
+from local.platform.drivers.model import Driver, DriverCall, constant, from_response
 
-ROTATION = Call("EnableKeyRotation", {"KeyId": "id"}, when="enableKeyRotation")
+ROTATION = DriverCall("EnableKeyRotation", {"KeyId": "id"}, when="enableKeyRotation")
 
 DRIVERS = (
     Driver(
         type="aws:kms/key:Key",
         service="kms",
         create=(
-            Call(
+            DriverCall(
                 "CreateKey",
                 {"Description": "description", "KeyUsage": "keyUsage", "Policy": "policy", "Tags": "tags"},
             ),
             ROTATION,
         ),
         update=(
-            Call("UpdateKeyDescription", {"KeyId": "id", "Description": "description"}),
-            Call("PutKeyPolicy", {"KeyId": "id", "PolicyName": const("default"), "Policy": "policy"}),
-            Call("TagResource", {"KeyId": "id", "Tags": "tags"}),
+            DriverCall("UpdateKeyDescription", {"KeyId": "id", "Description": "description"}),
+            DriverCall("PutKeyPolicy", {"KeyId": "id", "PolicyName": constant("default"), "Policy": "policy"}),
+            DriverCall("TagResource", {"KeyId": "id", "Tags": "tags"}),
             ROTATION,
         ),
-        # The window is part of what deletes a key: a longer one concerns no key that is in use.
-        delete=(Call("ScheduleKeyDeletion", {"KeyId": "id", "PendingWindowInDays": "deletionWindowInDays"}),),
-        id=answered("CreateKey", "KeyMetadata.KeyId"),
+        # The waiting period is a parameter of the deletion. A change of it does not affect a key in use.
+        delete=(DriverCall("ScheduleKeyDeletion", {"KeyId": "id", "PendingWindowInDays": "deletionWindowInDays"}),),
+        id=from_response("CreateKey", "KeyMetadata.KeyId"),
         outputs={
-            "arn": answered("CreateKey", "KeyMetadata.Arn"),
-            "keyId": answered("CreateKey", "KeyMetadata.KeyId"),
+            "arn": from_response("CreateKey", "KeyMetadata.Arn"),
+            "keyId": from_response("CreateKey", "KeyMetadata.KeyId"),
         },
-        ignored={"deletionWindowInDays": "taken by the call that deletes"},
+        ignored={"deletionWindowInDays": "a parameter of the deletion call"},
     ),
 )

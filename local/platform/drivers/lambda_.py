@@ -1,16 +1,26 @@
-"""Functions, aliases and what calls them."""
+"""Drivers of Lambda functions, aliases, permissions, event sources and layers."""
 
 import io
 import zipfile
 from typing import Any
 
 from local import ROOT
-from local.platform.drivers.model import Call, Driver, Known, Made, Settled, answered, const, first, made
+from local.platform.drivers.model import (
+    AwaitedState,
+    ComputedValue,
+    Driver,
+    DriverCall,
+    ResourceValues,
+    computed_from,
+    constant,
+    first_known,
+    from_response,
+)
 from local.preview.property_values import UNKNOWN, Archive
 
 
-def archive_bytes_of(code: Archive) -> bytes:
-    """The bytes of an archive: the file itself, or one made of its entries."""
+def read_archive(code: Archive) -> bytes:
+    """Return the bytes of an archive: those of its file, or of a zip made of its entries."""
     if code.path is not None:
         return (ROOT / code.path).read_bytes()
     buffer = io.BytesIO()
@@ -20,37 +30,37 @@ def archive_bytes_of(code: Archive) -> bytes:
     return buffer.getvalue()
 
 
-archive_bytes = made("code")(archive_bytes_of)
+archive_bytes = computed_from("code")(read_archive)
 
 
-@made("code")
-def no_libraries(_code: Archive) -> bytes:
-    """A layer without content: its wheels are for arm64, and the emulator's environment has the same versions."""
-    return archive_bytes_of(
-        Archive(None, (("python/README", "the same packages are installed beside the emulator\n"),))
-    )
+@computed_from("code")
+def empty_layer(_code: Archive) -> bytes:
+    """Return a layer without packages. The real layer's wheels are for arm64, and the emulator's environment has the
+    packages.
+    """
+    return read_archive(Archive(None, (("python/README", "the emulator's environment has the same packages\n"),)))
 
 
-def _unqualified(known: Known) -> Any:
-    """A published function answers with its version's ARN; the function's own has seven parts."""
-    arn = known.answers.get("CreateFunction", {}).get("FunctionArn")
+def _function_arn(values: ResourceValues) -> Any:
+    """Return the function's ARN without a version: CreateFunction returns the version's ARN if it publishes one."""
+    arn = values.responses.get("CreateFunction", {}).get("FunctionArn")
     return UNKNOWN if arn is None else ":".join(arn.split(":")[:7])
 
 
-def _layer_arn(known: Known) -> Any:
-    return known.answers.get("PublishLayerVersion", {}).get("LayerVersionArn", UNKNOWN)
+def _layer_arn(values: ResourceValues) -> Any:
+    return values.responses.get("PublishLayerVersion", {}).get("LayerVersionArn", UNKNOWN)
 
 
-def _layer_version(known: Known) -> int:
-    return int(str(known["id"]).rpartition(":")[2])
+def _layer_version(values: ResourceValues) -> int:
+    return int(str(values["id"]).rpartition(":")[2])
 
 
-def _alias_id(known: Known) -> str:
-    return f"{known['functionName']}:{known['name']}"
+def _alias_id(values: ResourceValues) -> str:
+    return f"{values['functionName']}:{values['name']}"
 
 
-def _provisioned_id(known: Known) -> str:
-    return f"{known['functionName']},{known['qualifier']}"
+def _provisioned_id(values: ResourceValues) -> str:
+    return f"{values['functionName']},{values['qualifier']}"
 
 
 CONFIGURATION = {
@@ -69,9 +79,9 @@ CONFIGURATION = {
     "LoggingConfig": "loggingConfig",
     "SnapStart": "snapStart",
 }
-ACTIVE = Settled("GetFunctionConfiguration", {"FunctionName": "name"}, "State", "Active")
-UPDATED = Settled("GetFunctionConfiguration", {"FunctionName": "name"}, "LastUpdateStatus", "Successful")
-CONCURRENCY = Call(
+ACTIVE = AwaitedState("GetFunctionConfiguration", {"FunctionName": "name"}, "State", "Active")
+UPDATED = AwaitedState("GetFunctionConfiguration", {"FunctionName": "name"}, "LastUpdateStatus", "Successful")
+CONCURRENCY = DriverCall(
     "PutFunctionConcurrency",
     {"FunctionName": "name", "ReservedConcurrentExecutions": "reservedConcurrentExecutions"},
     when="reservedConcurrentExecutions",
@@ -83,7 +93,7 @@ MAPPING = {
     "FunctionResponseTypes": "functionResponseTypes",
     "ScalingConfig": "scalingConfig",
 }
-ASYNCHRONOUS = Call(
+ASYNCHRONOUS = DriverCall(
     "PutFunctionEventInvokeConfig",
     {
         "FunctionName": "functionName",
@@ -94,7 +104,7 @@ ASYNCHRONOUS = Call(
     },
 )
 
-PROVISIONED = Call(
+PROVISIONED = DriverCall(
     "PutProvisionedConcurrencyConfig",
     {
         "FunctionName": "functionName",
@@ -108,7 +118,7 @@ DRIVERS = (
         type="aws:lambda/function:Function",
         service="lambda",
         create=(
-            Call(
+            DriverCall(
                 "CreateFunction",
                 {
                     **CONFIGURATION,
@@ -123,62 +133,64 @@ DRIVERS = (
             CONCURRENCY,
         ),
         update=(
-            Call(
+            DriverCall(
                 "UpdateFunctionCode",
                 {
                     "FunctionName": "name",
                     "ZipFile": archive_bytes,
                     "Architectures": "architectures",
-                    "Publish": const(False),
+                    "Publish": constant(False),
                 },
                 until=UPDATED,
             ),
-            Call("UpdateFunctionConfiguration", CONFIGURATION, until=UPDATED),
-            # Callers use an alias, and an alias points to a version: without one, nothing that changed would run.
-            Call(
+            DriverCall("UpdateFunctionConfiguration", CONFIGURATION, until=UPDATED),
+            # Callers use an alias, and the alias needs a new version. Otherwise the old code would continue to run.
+            DriverCall(
                 "PublishVersion",
                 {"FunctionName": "name"},
                 when="publish",
                 after=("UpdateFunctionCode", "UpdateFunctionConfiguration"),
             ),
             CONCURRENCY,
-            Call("TagResource", {"Resource": "arn", "Tags": "tags"}),
+            DriverCall("TagResource", {"Resource": "arn", "Tags": "tags"}),
         ),
-        delete=(Call("DeleteFunction", {"FunctionName": "name"}),),
+        delete=(DriverCall("DeleteFunction", {"FunctionName": "name"}),),
         id="name",
         outputs={
-            "arn": Made(_unqualified),
-            "version": first(answered("PublishVersion", "Version"), answered("CreateFunction", "Version")),
+            "arn": ComputedValue(_function_arn),
+            "version": first_known(
+                from_response("PublishVersion", "Version"), from_response("CreateFunction", "Version")
+            ),
         },
-        renewed=("version",),
+        changed_by_update=("version",),
     ),
     Driver(
         type="aws:lambda/alias:Alias",
         service="lambda",
-        create=(Call("CreateAlias", ALIAS),),
-        update=(Call("UpdateAlias", ALIAS),),
-        delete=(Call("DeleteAlias", {"FunctionName": "functionName", "Name": "name"}),),
-        id=Made(_alias_id),
-        outputs={"arn": answered("CreateAlias", "AliasArn")},
+        create=(DriverCall("CreateAlias", ALIAS),),
+        update=(DriverCall("UpdateAlias", ALIAS),),
+        delete=(DriverCall("DeleteAlias", {"FunctionName": "functionName", "Name": "name"}),),
+        id=ComputedValue(_alias_id),
+        outputs={"arn": from_response("CreateAlias", "AliasArn")},
     ),
     Driver(
         type="aws:lambda/eventSourceMapping:EventSourceMapping",
         service="lambda",
         create=(
-            Call(
+            DriverCall(
                 "CreateEventSourceMapping",
                 {"FunctionName": "functionName", "EventSourceArn": "eventSourceArn", **MAPPING, "Tags": "tags"},
             ),
         ),
-        update=(Call("UpdateEventSourceMapping", {"UUID": "id", "FunctionName": "functionName", **MAPPING}),),
-        delete=(Call("DeleteEventSourceMapping", {"UUID": "id"}),),
-        id=answered("CreateEventSourceMapping", "UUID"),
+        update=(DriverCall("UpdateEventSourceMapping", {"UUID": "id", "FunctionName": "functionName", **MAPPING}),),
+        delete=(DriverCall("DeleteEventSourceMapping", {"UUID": "id"}),),
+        id=from_response("CreateEventSourceMapping", "UUID"),
     ),
     Driver(
         type="aws:lambda/permission:Permission",
         service="lambda",
         create=(
-            Call(
+            DriverCall(
                 "AddPermission",
                 {
                     "FunctionName": "function",
@@ -192,7 +204,7 @@ DRIVERS = (
             ),
         ),
         delete=(
-            Call(
+            DriverCall(
                 "RemovePermission",
                 {"FunctionName": "function", "StatementId": "statementId", "Qualifier": "qualifier"},
             ),
@@ -204,7 +216,9 @@ DRIVERS = (
         service="lambda",
         create=(ASYNCHRONOUS,),
         update=(ASYNCHRONOUS,),
-        delete=(Call("DeleteFunctionEventInvokeConfig", {"FunctionName": "functionName", "Qualifier": "qualifier"}),),
+        delete=(
+            DriverCall("DeleteFunctionEventInvokeConfig", {"FunctionName": "functionName", "Qualifier": "qualifier"}),
+        ),
         id="functionName",
     ),
     Driver(
@@ -213,28 +227,34 @@ DRIVERS = (
         create=(PROVISIONED,),
         update=(PROVISIONED,),
         delete=(
-            Call("DeleteProvisionedConcurrencyConfig", {"FunctionName": "functionName", "Qualifier": "qualifier"}),
+            DriverCall(
+                "DeleteProvisionedConcurrencyConfig", {"FunctionName": "functionName", "Qualifier": "qualifier"}
+            ),
         ),
-        id=Made(_provisioned_id, ("functionName", "qualifier")),
+        id=ComputedValue(_provisioned_id, ("functionName", "qualifier")),
     ),
     Driver(
         type="aws:lambda/layerVersion:LayerVersion",
         service="lambda",
         create=(
-            Call(
+            DriverCall(
                 "PublishLayerVersion",
                 {
                     "LayerName": "layerName",
                     "Description": "description",
                     "CompatibleRuntimes": "compatibleRuntimes",
                     "CompatibleArchitectures": "compatibleArchitectures",
-                    "Content.ZipFile": no_libraries,
+                    "Content.ZipFile": empty_layer,
                 },
             ),
         ),
-        delete=(Call("DeleteLayerVersion", {"LayerName": "layerName", "VersionNumber": Made(_layer_version)}),),
-        id=Made(_layer_arn),
-        outputs={"arn": Made(_layer_arn)},
-        ignored={"sourceCodeHash": "Pulumi's own means to see a change of the archive"},
+        delete=(
+            DriverCall(
+                "DeleteLayerVersion", {"LayerName": "layerName", "VersionNumber": ComputedValue(_layer_version)}
+            ),
+        ),
+        id=ComputedValue(_layer_arn),
+        outputs={"arn": ComputedValue(_layer_arn)},
+        ignored={"sourceCodeHash": "Pulumi uses it to detect a change of the archive"},
     ),
 )

@@ -1,14 +1,14 @@
-"""Log groups, and metrics made of log lines."""
+"""Drivers of CloudWatch log groups and metric filters."""
 
-from local.platform.drivers.model import Call, Driver
+from local.platform.drivers.model import Driver, DriverCall
 
-RETENTION = Call(
+RETENTION = DriverCall(
     "PutRetentionPolicy",
     {"logGroupName": "name", "retentionInDays": "retentionInDays"},
     when="retentionInDays",
 )
 
-FILTER = Call(
+FILTER = DriverCall(
     "PutMetricFilter",
     {
         "logGroupName": "logGroupName",
@@ -23,9 +23,12 @@ DRIVERS = (
     Driver(
         type="aws:cloudwatch/logGroup:LogGroup",
         service="logs",
-        create=(Call("CreateLogGroup", {"logGroupName": "name", "kmsKeyId": "kmsKeyId", "tags": "tags"}), RETENTION),
-        update=(RETENTION, Call("TagResource", {"resourceArn": "arn", "tags": "tags"})),
-        delete=(Call("DeleteLogGroup", {"logGroupName": "name"}),),
+        create=(
+            DriverCall("CreateLogGroup", {"logGroupName": "name", "kmsKeyId": "kmsKeyId", "tags": "tags"}),
+            RETENTION,
+        ),
+        update=(RETENTION, DriverCall("TagResource", {"resourceArn": "arn", "tags": "tags"})),
+        delete=(DriverCall("DeleteLogGroup", {"logGroupName": "name"}),),
         id="name",
     ),
     Driver(
@@ -33,7 +36,7 @@ DRIVERS = (
         service="logs",
         create=(FILTER,),
         update=(FILTER,),
-        delete=(Call("DeleteMetricFilter", {"logGroupName": "logGroupName", "filterName": "name"}),),
+        delete=(DriverCall("DeleteMetricFilter", {"logGroupName": "logGroupName", "filterName": "name"}),),
         id="name",
     ),
 )

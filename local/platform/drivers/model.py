@@ -1,8 +1,8 @@
-"""What a driver is: data that says which service calls make, change and remove one type of resource.
+"""The model of a driver: data that says which service calls create, change and delete a resource of one type.
 
-A call's parameters name the Pulumi property that each is taken from. Nested values are fitted into the service's own
-shapes, as botocore knows them, so a driver says only what differs. Every property must have a place in some call, or
-a reason why it has none: a driver that forgets one is an error, not a silently different resource.
+Each parameter of a call names the Pulumi property that it is taken from. Nested values are fitted into the service's
+own shapes from botocore, so a driver states only the differences. Every property must be used by a call or be listed as
+ignored with a reason, so a forgotten property is an error instead of a silently different resource.
 """
 
 import uuid
@@ -14,104 +14,106 @@ from local.preview.property_values import UNKNOWN, Props
 
 
 @dataclass
-class Known:
-    """What is known of a resource when a call is built: its inputs, and what earlier calls answered."""
+class ResourceValues:
+    """The values that are known when a call is built: the resource's inputs, and the responses of earlier calls."""
 
     inputs: Props
     id: str = ""
     outputs: Props = field(default_factory=dict)
-    answers: dict[str, Props] = field(default_factory=dict)
-    """By operation."""
+    responses: dict[str, Props] = field(default_factory=dict)
+    """Responses by operation."""
     endpoint: str = ""
-    """Where the service is."""
+    """URL of the service."""
 
     def __getitem__(self, name: str) -> Any:
-        """A property by name; `id` is the resource's id. None where it is not there."""
+        """Return an input or output by name, or None. `id` is the resource's id."""
         if name == "id":
             return self.id or UNKNOWN
         return self.inputs.get(name, self.outputs.get(name))
 
 
 @dataclass(frozen=True)
-class Made:
-    """A value made from several properties, or from what a call answered."""
+class ComputedValue:
+    """A value that is computed from several properties or from a response."""
 
-    by: Callable[[Known], Any]
+    compute: Callable[[ResourceValues], Any]
     uses: tuple[str, ...] = ()
-    """The properties it is made from."""
+    """The properties that the value is computed from."""
 
 
-Source = str | Made
-"""Where a value comes from: a property's name, or how it is made."""
+Source = str | ComputedValue
+"""Origin of a value: the name of a property, or a computation."""
 
 
-def const(value: Any) -> Made:
-    """A fixed value."""
-    return Made(lambda _: value)
+def constant(value: Any) -> ComputedValue:
+    """Return a fixed value."""
+    return ComputedValue(lambda _: value)
 
 
-def answered(operation: str, path: str) -> Made:
-    """A value from what an operation answered, by dotted path."""
+def from_response(operation: str, path: str) -> ComputedValue:
+    """Return the value at a dotted path in the response of an operation."""
 
-    def found(known: Known) -> Any:
-        value: Any = known.answers.get(operation, {})
+    def found(values: ResourceValues) -> Any:
+        value: Any = values.responses.get(operation, {})
         for part in path.split("."):
             value = value.get(part) if isinstance(value, Mapping) else None
         return UNKNOWN if value is None else value
 
-    return Made(found)
+    return ComputedValue(found)
 
 
-def first(*sources: Made) -> Made:
-    """The first of several values that is known."""
+def first_known(*sources: ComputedValue) -> ComputedValue:
+    """Return the first of several values that is known."""
 
-    def found(known: Known) -> Any:
-        return next((value for one in sources if (value := one.by(known)) is not UNKNOWN), UNKNOWN)
+    def found(values: ResourceValues) -> Any:
+        return next((value for source in sources if (value := source.compute(values)) is not UNKNOWN), UNKNOWN)
 
-    return Made(found)
+    return ComputedValue(found)
 
 
-def made(*uses: str) -> Callable[[Callable[..., Any]], Made]:
-    """Decorates a function of property values; it is not asked while one of them is unknown."""
+def computed_from(*uses: str) -> Callable[[Callable[..., Any]], ComputedValue]:
+    """Decorate a function of property values. The function is not called while one of the values is unknown."""
 
-    def wrap(function: Callable[..., Any]) -> Made:
-        def value(known: Known) -> Any:
-            values = [known[name] for name in uses]
-            return UNKNOWN if any(one is UNKNOWN for one in values) else function(*values)
+    def wrap(function: Callable[..., Any]) -> ComputedValue:
+        def value(values: ResourceValues) -> Any:
+            arguments = [values[name] for name in uses]
+            return UNKNOWN if any(argument is UNKNOWN for argument in arguments) else function(*arguments)
 
-        return Made(value, uses)
+        return ComputedValue(value, uses)
 
     return wrap
 
 
-@made("name", "namePrefix")
-def named(name: str | None, prefix: str | None) -> Any:
-    """A name; after a prefix, with letters of the provider's own, so that two can be there at once."""
+@computed_from("name", "namePrefix")
+def name_or_prefixed(name: str | None, prefix: str | None) -> Any:
+    """Return the name, or the prefix with random letters, so that the old and the new resource can exist at the same
+    time.
+    """
     return name or f"{prefix}{uuid.uuid4().hex[:26]}"
 
 
 @dataclass(frozen=True)
-class Call:
-    """One service call."""
+class DriverCall:
+    """One service call of a driver."""
 
     operation: str
     params: Mapping[str, Source]
-    """Parameter, or dotted path below one, → where its value comes from. What comes to nothing is left out."""
+    """Origin of each parameter, by its name or dotted path. A parameter without a value is omitted."""
     when: str = ""
-    """A property without which the call is not made."""
+    """Property without which the call is not made."""
     renames: Mapping[str, str] = field(default_factory=dict)
-    """Pulumi's names of nested keys, where they are not the service's."""
+    """Service names of nested keys, by the Pulumi names that differ from them."""
     after: tuple[str, ...] = ()
-    """For an update: operations that this one always follows, whatever changed."""
-    until: "Settled | None" = None
-    """What to wait for before the next call."""
+    """Operations of an update that this call always follows, whichever property changed."""
+    until: "AwaitedState | None" = None
+    """State to wait for before the next call."""
 
-    def wanted(self, known: Known) -> bool:
-        """Whether the call is to be made, given what is known."""
-        return not self.when or known[self.when] not in (None, False, UNKNOWN)
+    def is_needed(self, values: ResourceValues) -> bool:
+        """Return True if the property that the call requires has a value."""
+        return not self.when or values[self.when] not in (None, False, UNKNOWN)
 
     def uses(self) -> Iterator[str]:
-        """The properties that this call takes."""
+        """Yield the properties that the call uses."""
         for source in self.params.values():
             if isinstance(source, str):
                 yield source
@@ -122,68 +124,73 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Settled:
-    """A question to repeat until its answer is the wanted one: some services go on working after they answered."""
+class AwaitedState:
+    """A call that is repeated until its response has the expected value. Some services continue to work after they
+    respond.
+    """
 
     operation: str
     params: Mapping[str, Source]
     path: str
-    wanted: str
+    expected: str
 
 
 @dataclass(frozen=True)
-class Emptying:
-    """How a resource loses its content, which would keep it from being deleted; only where a property asks for it."""
+class ContentDeletion:
+    """The deletion of a resource's content, which would prevent the resource's deletion. A property must request it."""
 
     when: str
-    by: Callable[[Any, Props], None]
-    """Given the service's client and the parameters of the first deleting call."""
+    delete: Callable[[Any, Props], None]
+    """Function of the service's client and the parameters of the first deletion call."""
 
 
 @dataclass(frozen=True)
-class Applying:
-    """A property that stands for more calls than can be named beforehand, such as an API's document."""
+class PropertyImport:
+    """A property that stands for a variable number of calls, such as an API's document."""
 
-    what: str
-    by: Callable[[Any, str, Any], None]
-    """Given the service's client, the resource's id and the property: makes the resource what it says, whatever it was
-    before."""
+    property: str
+    apply: Callable[[Any, str, Any], None]
+    """Function of the service's client, the resource's id and the property. It brings the resource from any previous
+    state to the state that the property describes."""
 
 
 @dataclass(frozen=True)
 class Driver:
-    """How one type of resource is made, changed and removed."""
+    """The calls that create, change and delete one type of resource."""
 
     type: str
     service: str
-    create: tuple[Call, ...]
+    create: tuple[DriverCall, ...]
     id: Source
-    delete: tuple[Call, ...] = ()
-    update: tuple[Call, ...] = ()
-    """Each is made when a property that it takes has changed. A changed property that none takes means replacing."""
+    delete: tuple[DriverCall, ...] = ()
+    update: tuple[DriverCall, ...] = ()
+    """Each call is made if a property that it uses has changed. A changed property that no call uses causes a
+    replacement."""
     outputs: Mapping[str, Source] = field(default_factory=dict)
     ignored: Mapping[str, str] = field(default_factory=dict)
-    """Properties without a place in any call, each with the reason."""
-    emptying: Emptying | None = None
-    applying: Applying | None = None
-    renewed: tuple[str, ...] = ()
+    """Properties that no call uses, each with the reason."""
+    content_deletion: ContentDeletion | None = None
+    property_import: PropertyImport | None = None
+    changed_by_update: tuple[str, ...] = ()
     """Outputs that an update changes."""
 
-    def forgotten(self, inputs: Props) -> list[str]:
-        """Properties that this driver has no place for."""
+    def unhandled_inputs(self, inputs: Props) -> list[str]:
+        """Return the input properties that the driver neither uses nor ignores."""
         placed = {name for call in (*self.create, *self.update) for name in call.uses()}
-        applied = {self.applying.what} if self.applying else set()
+        applied = {self.property_import.property} if self.property_import else set()
         return sorted(set(inputs) - placed - applied - set(self.ignored))
 
 
 @dataclass(frozen=True)
 class RecordedOnly:
-    """A type whose service the emulator lacks: checked against the service's model, never made."""
+    """A type whose service the emulator lacks. Its inputs are checked against the service's model, and it is never
+    created.
+    """
 
     type: str
     service: str
     reason: str
-    create: tuple[Call, ...]
+    create: tuple[DriverCall, ...]
     outputs: Mapping[str, Source] = field(default_factory=dict)
-    """What the service would answer, as far as others need it."""
+    """Values that the service would return, as far as other resources need them."""
     ignored: Mapping[str, str] = field(default_factory=dict)

@@ -1,9 +1,17 @@
-"""REST APIs with their deployments, stages, keys and usage plans."""
+"""Drivers of API Gateway REST APIs with their deployments, stages, API keys and usage plans."""
 
 from typing import Any
 
-from local.platform.drivers.model import Applying, Call, Driver, Known, Made, answered, made
-from local.platform.drivers.rest_document import overwrite
+from local.platform.drivers.model import (
+    ComputedValue,
+    Driver,
+    DriverCall,
+    PropertyImport,
+    ResourceValues,
+    computed_from,
+    from_response,
+)
+from local.platform.drivers.rest_document import replace_api_content
 from local.preview.preview_provider import ACCOUNT, REGION
 from local.preview.property_values import UNKNOWN
 
@@ -14,18 +22,18 @@ METHOD_SETTINGS = {
     "throttlingRateLimit": "throttling/rateLimit",
     "throttlingBurstLimit": "throttling/burstLimit",
 }
-"""Settings of methods → where a patch of the stage has them."""
+"""Path of each method setting in a patch of the stage."""
 
 
-@made("triggers")
-def version(triggers: dict[str, str]) -> str:
-    """What a deployment is told apart by: `triggers` are Pulumi's own means to ask for a new one."""
+@computed_from("triggers")
+def deployment_description(triggers: dict[str, str]) -> str:
+    """Return a description that differs for different `triggers`, with which Pulumi requests a new deployment."""
     return " ".join(f"{name}={value}" for name, value in sorted(triggers.items()))
 
 
-@made("accessLogSettings")
+@computed_from("accessLogSettings")
 def access_log(settings: Any) -> list[dict[str, str]]:
-    """A stage is made without its access log, and then changed."""
+    """Return the patch that sets the access log, because CreateStage does not take it."""
     settings = settings[0] if isinstance(settings, list) else settings
     return [
         {"op": "replace", "path": f"/accessLogSettings/{name}", "value": settings[name]}
@@ -33,30 +41,30 @@ def access_log(settings: Any) -> list[dict[str, str]]:
     ]
 
 
-@made("xrayTracingEnabled")
-def traced(enabled: bool) -> list[dict[str, str]]:
-    """Whether a stage is traced."""
+@computed_from("xrayTracingEnabled")
+def tracing(enabled: bool) -> list[dict[str, str]]:
+    """Return the patch that sets X-Ray tracing."""
     return [{"op": "replace", "path": "/tracingEnabled", "value": str(bool(enabled)).lower()}]
 
 
-@made("methodPath", "settings")
-def settings_set(path: str, settings: Any) -> list[dict[str, str]]:
-    """The settings of methods as changes of their stage."""
+@computed_from("methodPath", "settings")
+def put_method_settings(path: str, settings: Any) -> list[dict[str, str]]:
+    """Return the patch of the stage that sets the method settings."""
     settings = settings[0] if isinstance(settings, list) else settings
     return [
-        {"op": "replace", "path": f"{_settings_at(path)}/{METHOD_SETTINGS[name]}", "value": _text(value)}
+        {"op": "replace", "path": f"{_settings_path(path)}/{METHOD_SETTINGS[name]}", "value": _text(value)}
         for name, value in settings.items()
         if value is not None
     ]
 
 
-@made("methodPath")
-def settings_taken(path: str) -> list[dict[str, str]]:
-    """The end of such settings."""
-    return [{"op": "remove", "path": _settings_at(path)}]
+@computed_from("methodPath")
+def remove_method_settings(path: str) -> list[dict[str, str]]:
+    """Return the patch of the stage that removes the method settings."""
+    return [{"op": "remove", "path": _settings_path(path)}]
 
 
-def _settings_at(path: str) -> str:
+def _settings_path(path: str) -> str:
     resource, _, method = path.rpartition("/")
     return f"/{resource.replace('~', '~0').replace('/', '~1')}/{method}"
 
@@ -65,43 +73,43 @@ def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _arn(known: Known) -> Any:
-    return f"arn:aws:apigateway:{REGION}::/restapis/{known['id']}" if known.id else UNKNOWN
+def _arn(values: ResourceValues) -> Any:
+    return f"arn:aws:apigateway:{REGION}::/restapis/{values['id']}" if values.id else UNKNOWN
 
 
-def _execution_arn(known: Known) -> Any:
-    return f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{known['id']}" if known.id else UNKNOWN
+def _execution_arn(values: ResourceValues) -> Any:
+    return f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{values['id']}" if values.id else UNKNOWN
 
 
-def _stage_arn(known: Known) -> str:
-    return f"arn:aws:apigateway:{REGION}::/restapis/{known['restApi']}/stages/{known['stageName']}"
+def _stage_arn(values: ResourceValues) -> str:
+    return f"arn:aws:apigateway:{REGION}::/restapis/{values['restApi']}/stages/{values['stageName']}"
 
 
-def _plan_arn(known: Known) -> Any:
-    return f"arn:aws:apigateway:{REGION}::/usageplans/{known['id']}" if known.id else UNKNOWN
+def _plan_arn(values: ResourceValues) -> Any:
+    return f"arn:aws:apigateway:{REGION}::/usageplans/{values['id']}" if values.id else UNKNOWN
 
 
-def _key_arn(known: Known) -> Any:
-    return f"arn:aws:apigateway:{REGION}::/apikeys/{known['id']}" if known.id else UNKNOWN
+def _key_arn(values: ResourceValues) -> Any:
+    return f"arn:aws:apigateway:{REGION}::/apikeys/{values['id']}" if values.id else UNKNOWN
 
 
-def _url(known: Known) -> Any:
-    """Where clients reach a stage: at the emulator's own address, by path."""
-    if not known.endpoint:
+def _url(values: ResourceValues) -> Any:
+    """Return the URL of a stage: a path below the emulator's address."""
+    if not values.endpoint:
         return UNKNOWN
-    return f"{known.endpoint}/_aws/execute-api/{known['restApi']}/{known['stageName']}"
+    return f"{values.endpoint}/_aws/execute-api/{values['restApi']}/{values['stageName']}"
 
 
 STAGE = {"restApiId": "restApi", "stageName": "stageName"}
-SETTINGS = Call("UpdateStage", {**STAGE, "patchOperations": settings_set})
-TAG = Call("TagResource", {"resourceArn": "arn", "tags": "tags"})
+SETTINGS = DriverCall("UpdateStage", {**STAGE, "patchOperations": put_method_settings})
+TAG = DriverCall("TagResource", {"resourceArn": "arn", "tags": "tags"})
 
 DRIVERS = (
     Driver(
         type="aws:apigateway/restApi:RestApi",
         service="apigateway",
         create=(
-            Call(
+            DriverCall(
                 "CreateRestApi",
                 {
                     "name": "name",
@@ -113,59 +121,61 @@ DRIVERS = (
             ),
         ),
         update=(TAG,),
-        delete=(Call("DeleteRestApi", {"restApiId": "id"}),),
-        id=answered("CreateRestApi", "id"),
-        outputs={"arn": Made(_arn), "executionArn": Made(_execution_arn)},
-        applying=Applying("body", overwrite),
+        delete=(DriverCall("DeleteRestApi", {"restApiId": "id"}),),
+        id=from_response("CreateRestApi", "id"),
+        outputs={"arn": ComputedValue(_arn), "executionArn": ComputedValue(_execution_arn)},
+        property_import=PropertyImport("body", replace_api_content),
     ),
     Driver(
         type="aws:apigateway/deployment:Deployment",
         service="apigateway",
-        create=(Call("CreateDeployment", {"restApiId": "restApi", "description": version}),),
-        delete=(Call("DeleteDeployment", {"restApiId": "restApi", "deploymentId": "id"}),),
-        id=answered("CreateDeployment", "id"),
+        create=(DriverCall("CreateDeployment", {"restApiId": "restApi", "description": deployment_description}),),
+        delete=(DriverCall("DeleteDeployment", {"restApiId": "restApi", "deploymentId": "id"}),),
+        id=from_response("CreateDeployment", "id"),
     ),
     Driver(
         type="aws:apigateway/stage:Stage",
         service="apigateway",
         create=(
-            Call("CreateStage", {**STAGE, "deploymentId": "deployment", "tags": "tags"}),
-            Call("UpdateStage", {**STAGE, "patchOperations": access_log}, when="accessLogSettings"),
-            Call("UpdateStage", {**STAGE, "patchOperations": traced}, when="xrayTracingEnabled"),
+            DriverCall("CreateStage", {**STAGE, "deploymentId": "deployment", "tags": "tags"}),
+            DriverCall("UpdateStage", {**STAGE, "patchOperations": access_log}, when="accessLogSettings"),
+            DriverCall("UpdateStage", {**STAGE, "patchOperations": tracing}, when="xrayTracingEnabled"),
         ),
         update=(
-            Call("UpdateStage", {**STAGE, "patchOperations": access_log}),
-            Call("UpdateStage", {**STAGE, "patchOperations": traced}),
+            DriverCall("UpdateStage", {**STAGE, "patchOperations": access_log}),
+            DriverCall("UpdateStage", {**STAGE, "patchOperations": tracing}),
             TAG,
         ),
-        delete=(Call("DeleteStage", STAGE),),
-        id=Made(lambda known: f"ags-{known['restApi']}-{known['stageName']}"),
-        outputs={"arn": Made(_stage_arn), "invokeUrl": Made(_url)},
+        delete=(DriverCall("DeleteStage", STAGE),),
+        id=ComputedValue(lambda values: f"ags-{values['restApi']}-{values['stageName']}"),
+        outputs={"arn": ComputedValue(_stage_arn), "invokeUrl": ComputedValue(_url)},
     ),
     Driver(
         type="aws:apigateway/methodSettings:MethodSettings",
         service="apigateway",
         create=(SETTINGS,),
         update=(SETTINGS,),
-        delete=(Call("UpdateStage", {**STAGE, "patchOperations": settings_taken}),),
-        id=Made(lambda known: f"{known['restApi']}-{known['stageName']}-{known['methodPath']}"),
+        delete=(DriverCall("UpdateStage", {**STAGE, "patchOperations": remove_method_settings}),),
+        id=ComputedValue(lambda values: f"{values['restApi']}-{values['stageName']}-{values['methodPath']}"),
     ),
     Driver(
         type="aws:apigateway/apiKey:ApiKey",
         service="apigateway",
         create=(
-            Call("CreateApiKey", {"name": "name", "description": "description", "enabled": "enabled", "tags": "tags"}),
+            DriverCall(
+                "CreateApiKey", {"name": "name", "description": "description", "enabled": "enabled", "tags": "tags"}
+            ),
         ),
         update=(TAG,),
-        delete=(Call("DeleteApiKey", {"apiKey": "id"}),),
-        id=answered("CreateApiKey", "id"),
-        outputs={"arn": Made(_key_arn)},
+        delete=(DriverCall("DeleteApiKey", {"apiKey": "id"}),),
+        id=from_response("CreateApiKey", "id"),
+        outputs={"arn": ComputedValue(_key_arn)},
     ),
     Driver(
         type="aws:apigateway/usagePlan:UsagePlan",
         service="apigateway",
         create=(
-            Call(
+            DriverCall(
                 "CreateUsagePlan",
                 {
                     "name": "name",
@@ -178,15 +188,17 @@ DRIVERS = (
             ),
         ),
         update=(TAG,),
-        delete=(Call("DeleteUsagePlan", {"usagePlanId": "id"}),),
-        id=answered("CreateUsagePlan", "id"),
-        outputs={"arn": Made(_plan_arn)},
+        delete=(DriverCall("DeleteUsagePlan", {"usagePlanId": "id"}),),
+        id=from_response("CreateUsagePlan", "id"),
+        outputs={"arn": ComputedValue(_plan_arn)},
     ),
     Driver(
         type="aws:apigateway/usagePlanKey:UsagePlanKey",
         service="apigateway",
-        create=(Call("CreateUsagePlanKey", {"usagePlanId": "usagePlanId", "keyId": "keyId", "keyType": "keyType"}),),
-        delete=(Call("DeleteUsagePlanKey", {"usagePlanId": "usagePlanId", "keyId": "id"}),),
+        create=(
+            DriverCall("CreateUsagePlanKey", {"usagePlanId": "usagePlanId", "keyId": "keyId", "keyType": "keyType"}),
+        ),
+        delete=(DriverCall("DeleteUsagePlanKey", {"usagePlanId": "usagePlanId", "keyId": "id"}),),
         id="keyId",
     ),
 )

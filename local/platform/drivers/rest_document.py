@@ -1,64 +1,67 @@
-"""A REST API's document, told to the emulator piece by piece: it takes a document and forgets what is in it.
+"""Imports the OpenAPI document of a REST API into the emulator, item by item.
 
-As AWS does with a document that overwrites, everything of before is taken away first. Only what our own documents have
-is understood; whatever else one has is an error, not a silently different API.
+The emulator's own import accepts a document but ignores its content. As on AWS with mode `overwrite`, all existing
+items are deleted first. Only the elements that this project's documents use are supported; any other element is an
+error, so that no API silently differs from its document.
 """
 
 import json
 from collections.abc import Mapping
 from typing import Any
 
-from local.platform.drivers.fit import Misfit
+from local.platform.drivers.service_shapes import ShapeMismatch
 
 Document = Mapping[str, Any]
 
-MOST = 500
+MAX_ITEMS = 500
 JSON = "application/json"
 SCHEMAS = "#/components/schemas/"
 ANY = "x-amazon-apigateway-any-method"
 METHODS = {**{name: name.upper() for name in ("get", "post", "put", "patch", "delete", "head", "options")}, ANY: "ANY"}
 INTEGRATION = "x-amazon-apigateway-integration"
 VALIDATORS, VALIDATOR = "x-amazon-apigateway-request-validators", "x-amazon-apigateway-request-validator"
-ANSWERS = "x-amazon-apigateway-gateway-responses"
+GATEWAY_RESPONSES = "x-amazon-apigateway-gateway-responses"
 AUTHORIZER = "x-amazon-apigateway-authorizer"
-OF_A_DOCUMENT = frozenset({"openapi", "info", "paths", "components", VALIDATORS, ANSWERS})
-OF_AN_OPERATION = frozenset(
+DOCUMENT_KEYS = frozenset({"openapi", "info", "paths", "components", VALIDATORS, GATEWAY_RESPONSES})
+OPERATION_KEYS = frozenset(
     {"operationId", "parameters", "requestBody", "responses", "security", VALIDATOR, INTEGRATION}
 )
-PLACES = {"path": "path", "query": "querystring", "header": "header"}
+PARAMETER_LOCATIONS = {"path": "path", "query": "querystring", "header": "header"}
 
 
-def overwrite(client: Any, api_id: str, body: str) -> None:
-    """Makes an API what its document says."""
+def replace_api_content(client: Any, api_id: str, body: str) -> None:
+    """Replace the content of an API by the content of its document."""
     document: Document = json.loads(body)
-    _known(document, OF_A_DOCUMENT, "the document")
-    root = _cleared(client, api_id)
-    _Import(client, api_id, document).run(root)
+    _check_keys(document, DOCUMENT_KEYS, "the document")
+    root = _clear_api(client, api_id)
+    _DocumentImport(client, api_id, document).run(root)
 
 
-def _cleared(client: Any, api_id: str) -> str:
-    """Takes everything away but the root, and answers which that is."""
+def _clear_api(client: Any, api_id: str) -> str:
+    """Delete all items of an API except its root resource. Return the id of the root resource."""
     api = {"restApiId": api_id}
-    resources = sorted(client.get_resources(**api, limit=MOST)["items"], key=lambda one: -len(one["path"]))
-    for one in resources:
-        for method in one.get("resourceMethods") or {}:
-            client.delete_method(**api, resourceId=one["id"], httpMethod=method)
-        if one["path"] != "/":
-            client.delete_resource(**api, resourceId=one["id"])
-    for one in client.get_authorizers(**api, limit=MOST)["items"]:
-        client.delete_authorizer(**api, authorizerId=one["id"])
-    for one in client.get_request_validators(**api, limit=MOST)["items"]:
-        client.delete_request_validator(**api, requestValidatorId=one["id"])
-    for one in client.get_models(**api, limit=MOST)["items"]:
-        client.delete_model(**api, modelName=one["name"])
-    for one in client.get_gateway_responses(**api)["items"]:
-        if not one["defaultResponse"]:
-            client.delete_gateway_response(**api, responseType=one["responseType"])
+    resources = sorted(
+        client.get_resources(**api, limit=MAX_ITEMS)["items"], key=lambda resource: -len(resource["path"])
+    )
+    for resource in resources:
+        for method in resource.get("resourceMethods") or {}:
+            client.delete_method(**api, resourceId=resource["id"], httpMethod=method)
+        if resource["path"] != "/":
+            client.delete_resource(**api, resourceId=resource["id"])
+    for authorizer in client.get_authorizers(**api, limit=MAX_ITEMS)["items"]:
+        client.delete_authorizer(**api, authorizerId=authorizer["id"])
+    for validator in client.get_request_validators(**api, limit=MAX_ITEMS)["items"]:
+        client.delete_request_validator(**api, requestValidatorId=validator["id"])
+    for model in client.get_models(**api, limit=MAX_ITEMS)["items"]:
+        client.delete_model(**api, modelName=model["name"])
+    for response in client.get_gateway_responses(**api)["items"]:
+        if not response["defaultResponse"]:
+            client.delete_gateway_response(**api, responseType=response["responseType"])
     return str(resources[-1]["id"])
 
 
-class _Import:
-    """One document on its way into one API."""
+class _DocumentImport:
+    """The import of one document into one API."""
 
     def __init__(self, client: Any, api_id: str, document: Document) -> None:
         self._client = client
@@ -68,7 +71,7 @@ class _Import:
         self._security: dict[str, dict[str, Any]] = {}
 
     def run(self, root: str) -> None:
-        """Makes everything, each after what it names."""
+        """Create all items, each after those that it refers to."""
         components = self._document.get("components", {})
         for name, schema in components.get("schemas", {}).items():
             self._client.create_model(
@@ -83,11 +86,13 @@ class _Import:
             resource = self._resource(path.rstrip("/"), resources)
             for verb, operation in operations.items():
                 self._method(resource, METHODS[verb], operation, f"{verb} {path}")
-        for kind, answer in self._document.get(ANSWERS, {}).items():
+        for kind, answer in self._document.get(GATEWAY_RESPONSES, {}).items():
             self._client.put_gateway_response(**self._api, responseType=kind, **answer)
 
     def _absolute(self, value: Any) -> Any:
-        """A schema whose references are addresses: the document's own are told apart on import only."""
+        """Return a schema with references to the API's models, because references within the document work in an import
+        only.
+        """
         if isinstance(value, Mapping):
             if "$ref" in value:
                 name = str(value["$ref"]).removeprefix(SCHEMAS)
@@ -96,22 +101,24 @@ class _Import:
         return [self._absolute(inner) for inner in value] if isinstance(value, list) else value
 
     def _scheme(self, name: str, scheme: Document) -> dict[str, Any]:
-        """What a method must say to ask for a scheme."""
+        """Return the parameters of a method that requires a security scheme."""
         authorizer = scheme.get(AUTHORIZER)
         if authorizer is None:
             if (scheme.get("type"), scheme.get("name")) != ("apiKey", "x-api-key"):
-                raise Misfit(f"the security scheme {name} is none that API Gateway knows")
+                raise ShapeMismatch(
+                    f"the security scheme {name} is neither an authorizer nor the API key in the header x-api-key"
+                )
             return {"authorizationType": "NONE", "apiKeyRequired": True}
-        made = self._client.create_authorizer(
+        created = self._client.create_authorizer(
             **self._api,
             **{key: value for key, value in authorizer.items() if key != "type"},
             name=name,
             type=authorizer["type"].upper(),
         )
-        return {"authorizationType": "CUSTOM", "authorizerId": made["id"]}
+        return {"authorizationType": "CUSTOM", "authorizerId": created["id"]}
 
     def _resource(self, path: str, resources: dict[str, str]) -> str:
-        """The resource of a path, made with all before it."""
+        """Return the id of the resource at a path. Create it and its parents if necessary."""
         if path not in resources:
             parent, _, part = path.rpartition("/")
             parent_id = self._resource(parent, resources)
@@ -119,45 +126,45 @@ class _Import:
         return resources[path]
 
     def _method(self, resource: str, method: str, operation: Document, where: str) -> None:
-        _known(operation, OF_AN_OPERATION, where)
-        one = {**self._api, "resourceId": resource, "httpMethod": method}
-        asked: dict[str, Any] = {"authorizationType": "NONE"}
+        _check_keys(operation, OPERATION_KEYS, where)
+        target = {**self._api, "resourceId": resource, "httpMethod": method}
+        options: dict[str, Any] = {"authorizationType": "NONE"}
         for scheme in operation.get("security", ()):
             for name in scheme:
-                asked |= self._security[name]
+                options |= self._security[name]
         if VALIDATOR in operation:
-            asked["requestValidatorId"] = self._validators[operation[VALIDATOR]]
+            options["requestValidatorId"] = self._validators[operation[VALIDATOR]]
         if "requestBody" in operation:
             schema = operation["requestBody"]["content"][JSON]["schema"]
-            asked["requestModels"] = {JSON: schema["$ref"].removeprefix(SCHEMAS)}
+            options["requestModels"] = {JSON: schema["$ref"].removeprefix(SCHEMAS)}
         self._client.put_method(
-            **one,
-            **asked,
+            **target,
+            **options,
             operationName=operation.get("operationId", ""),
             requestParameters={
-                f"method.request.{PLACES[given['in']]}.{given['name']}": bool(given.get("required"))
+                f"method.request.{PARAMETER_LOCATIONS[given['in']]}.{given['name']}": bool(given.get("required"))
                 for given in operation.get("parameters", ())
             },
         )
         for status, answer in operation["responses"].items():
             headers = {f"method.response.header.{name}": False for name in answer.get("headers", {})}
-            self._client.put_method_response(**one, statusCode=status, responseParameters=headers)
-        self._integration(one, operation[INTEGRATION])
+            self._client.put_method_response(**target, statusCode=status, responseParameters=headers)
+        self._integration(target, operation[INTEGRATION])
 
-    def _integration(self, one: Mapping[str, Any], integration: Document) -> None:
+    def _integration(self, target: Mapping[str, Any], integration: Document) -> None:
         given = {key: value for key, value in integration.items() if key not in {"type", "httpMethod", "responses"}}
         if "passthroughBehavior" in given:
             given["passthroughBehavior"] = given["passthroughBehavior"].upper()
         if "httpMethod" in integration:
             given["integrationHttpMethod"] = integration["httpMethod"]
-        self._client.put_integration(**one, type=integration["type"].upper(), **given)
+        self._client.put_integration(**target, type=integration["type"].upper(), **given)
         for pattern, answer in integration.get("responses", {}).items():
             selects = {} if pattern == "default" else {"selectionPattern": pattern}
-            self._client.put_integration_response(**one, **selects, **answer)
+            self._client.put_integration_response(**target, **selects, **answer)
 
 
-def _known(given: Document, keys: frozenset[str], where: str) -> None:
+def _check_keys(given: Document, keys: frozenset[str], where: str) -> None:
     if unknown := sorted(set(given) - keys):
-        raise Misfit(
-            f"{where}: {', '.join(unknown)} is not understood: teach it to local/platform/drivers/rest_document.py"
+        raise ShapeMismatch(
+            f"{where}: {', '.join(unknown)} is not supported: add it to local/platform/drivers/rest_document.py"
         )

@@ -1,158 +1,173 @@
-"""Buckets, each of whose traits is a resource of its own."""
+"""Drivers of S3 buckets, and of bucket settings, which are resources of their own."""
 
 from typing import Any
 
 from local import ROOT
-from local.platform.drivers.model import Call, Driver, Emptying, Known, Made, RecordedOnly, const, made
+from local.platform.drivers.model import (
+    ComputedValue,
+    ContentDeletion,
+    Driver,
+    DriverCall,
+    RecordedOnly,
+    ResourceValues,
+    computed_from,
+    constant,
+)
 from local.preview.property_values import Archive, Props
 
 
-@made("queues", "eventbridge")
+@computed_from("queues", "eventbridge")
 def notifications(queues: list[dict[str, Any]] | None, eventbridge: bool | None) -> dict[str, Any]:
-    """The one notification configuration of a bucket."""
+    """Return the notification configuration of a bucket. A bucket has only one."""
     configuration: dict[str, Any] = {}
     if queues:
         configuration["QueueConfigurations"] = [
             {
-                "QueueArn": one["queueArn"],
-                "Events": one["events"],
+                "QueueArn": queue["queueArn"],
+                "Events": queue["events"],
                 "Filter": {
                     "Key": {
                         "FilterRules": [
-                            {"Name": name, "Value": one[key]}
+                            {"Name": name, "Value": queue[key]}
                             for name, key in (("prefix", "filterPrefix"), ("suffix", "filterSuffix"))
-                            if one.get(key)
+                            if queue.get(key)
                         ]
                     }
                 },
             }
-            for one in queues
+            for queue in queues
         ]
     if eventbridge:
         configuration["EventBridgeConfiguration"] = {}
     return configuration
 
 
-def _put(kind: str, operation: str, params: dict[str, Any], delete: str | Call) -> Driver:
-    """A trait that is put as a whole, and put again when it changes."""
-    put = Call(operation, {"Bucket": "bucket", **params})
+def _put_driver(kind: str, operation: str, params: dict[str, Any], delete: str | DriverCall) -> Driver:
+    """Return the driver of a setting that each call sets as a whole."""
+    put = DriverCall(operation, {"Bucket": "bucket", **params})
     return Driver(
         type=f"aws:s3/{kind[0].lower()}{kind[1:]}:{kind}",
         service="s3",
         create=(put,),
         update=(put,),
-        delete=(Call(delete, {"Bucket": "bucket"}) if isinstance(delete, str) else delete,),
+        delete=(DriverCall(delete, {"Bucket": "bucket"}) if isinstance(delete, str) else delete,),
         id="bucket",
     )
 
 
-def _whole(*uses: str) -> Made:
-    """The named properties as one block."""
+def _block_of(*uses: str) -> ComputedValue:
+    """Return the named properties as one block."""
 
-    def block(known: Known) -> dict[str, Any]:
-        return {name: known[name] for name in uses if known[name] is not None}
+    def block(values: ResourceValues) -> dict[str, Any]:
+        return {name: values[name] for name in uses if values[name] is not None}
 
-    return Made(block, uses)
+    return ComputedValue(block, uses)
 
 
-def empty(client: Any, params: Props) -> None:
-    """Deletes every version of every object."""
+def delete_all_versions(client: Any, params: Props) -> None:
+    """Delete every version of every object of a bucket."""
     for page in client.get_paginator("list_object_versions").paginate(Bucket=params["Bucket"]):
-        for one in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
-            client.delete_object(Bucket=params["Bucket"], Key=one["Key"], VersionId=one["VersionId"])
+        for version in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
+            client.delete_object(Bucket=params["Bucket"], Key=version["Key"], VersionId=version["VersionId"])
 
 
-TAGGING = Call("PutBucketTagging", {"Bucket": "bucket", "Tagging.TagSet": "tags"}, when="tags")
+TAGGING = DriverCall("PutBucketTagging", {"Bucket": "bucket", "Tagging.TagSet": "tags"}, when="tags")
 
 
-@made("source")
-def content(source: Archive) -> bytes:
-    """The bytes of the file that an object is made of."""
+@computed_from("source")
+def file_content(source: Archive) -> bytes:
+    """Return the bytes of an object's source file."""
     return (ROOT / str(source.path)).read_bytes()
 
 
-OBJECT = Call("PutObject", {"Bucket": "bucket", "Key": "key", "Body": content})
+OBJECT = DriverCall("PutObject", {"Bucket": "bucket", "Key": "key", "Body": file_content})
 
 DRIVERS = (
     Driver(
         type="aws:s3/bucket:Bucket",
         service="s3",
         create=(
-            Call("CreateBucket", {"Bucket": "bucket"}),
+            DriverCall("CreateBucket", {"Bucket": "bucket"}),
             TAGGING,
         ),
         update=(TAGGING,),
-        delete=(Call("DeleteBucket", {"Bucket": "bucket"}),),
+        delete=(DriverCall("DeleteBucket", {"Bucket": "bucket"}),),
         id="bucket",
-        ignored={"forceDestroy": "not a trait of the bucket: it says whether its objects are deleted with it"},
-        emptying=Emptying("forceDestroy", empty),
+        ignored={"forceDestroy": "affects the deletion only, not the bucket"},
+        content_deletion=ContentDeletion("forceDestroy", delete_all_versions),
     ),
-    _put(
+    _put_driver(
         "BucketPublicAccessBlock",
         "PutPublicAccessBlock",
         {
-            "PublicAccessBlockConfiguration": _whole(
+            "PublicAccessBlockConfiguration": _block_of(
                 "blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets"
             )
         },
         "DeletePublicAccessBlock",
     ),
-    _put(
+    _put_driver(
         "BucketOwnershipControls",
         "PutBucketOwnershipControls",
         {"OwnershipControls.Rules": "rule"},
         "DeleteBucketOwnershipControls",
     ),
-    _put(
+    _put_driver(
         "BucketServerSideEncryptionConfiguration",
         "PutBucketEncryption",
         {"ServerSideEncryptionConfiguration.Rules": "rules"},
         "DeleteBucketEncryption",
     ),
-    _put(
+    _put_driver(
         "BucketLifecycleConfiguration",
         "PutBucketLifecycleConfiguration",
         {"LifecycleConfiguration.Rules": "rules"},
         "DeleteBucketLifecycle",
     ),
-    _put(
+    _put_driver(
         "BucketVersioning",
         "PutBucketVersioning",
         {"VersioningConfiguration": "versioningConfiguration"},
-        Call("PutBucketVersioning", {"Bucket": "bucket", "VersioningConfiguration.Status": const("Suspended")}),
+        DriverCall(
+            "PutBucketVersioning", {"Bucket": "bucket", "VersioningConfiguration.Status": constant("Suspended")}
+        ),
     ),
-    _put(
+    _put_driver(
         "BucketAccelerateConfiguration",
         "PutBucketAccelerateConfiguration",
         {"AccelerateConfiguration.Status": "status"},
-        Call(
+        DriverCall(
             "PutBucketAccelerateConfiguration",
-            {"Bucket": "bucket", "AccelerateConfiguration.Status": const("Suspended")},
+            {"Bucket": "bucket", "AccelerateConfiguration.Status": constant("Suspended")},
         ),
     ),
-    _put("BucketPolicy", "PutBucketPolicy", {"Policy": "policy"}, "DeleteBucketPolicy"),
-    _put("BucketCorsConfiguration", "PutBucketCors", {"CORSConfiguration.CORSRules": "corsRules"}, "DeleteBucketCors"),
-    _put(
+    _put_driver("BucketPolicy", "PutBucketPolicy", {"Policy": "policy"}, "DeleteBucketPolicy"),
+    _put_driver(
+        "BucketCorsConfiguration", "PutBucketCors", {"CORSConfiguration.CORSRules": "corsRules"}, "DeleteBucketCors"
+    ),
+    _put_driver(
         "BucketLogging",
         "PutBucketLogging",
         {
             "BucketLoggingStatus.LoggingEnabled.TargetBucket": "targetBucket",
             "BucketLoggingStatus.LoggingEnabled.TargetPrefix": "targetPrefix",
         },
-        Call("PutBucketLogging", {"Bucket": "bucket", "BucketLoggingStatus": const({})}),
+        DriverCall("PutBucketLogging", {"Bucket": "bucket", "BucketLoggingStatus": constant({})}),
     ),
-    _put(
+    _put_driver(
         "BucketNotification",
         "PutBucketNotificationConfiguration",
         {"NotificationConfiguration": notifications},
-        Call("PutBucketNotificationConfiguration", {"Bucket": "bucket", "NotificationConfiguration": const({})}),
+        DriverCall(
+            "PutBucketNotificationConfiguration", {"Bucket": "bucket", "NotificationConfiguration": constant({})}
+        ),
     ),
     Driver(
         type="aws:s3/bucketObjectv2:BucketObjectv2",
         service="s3",
         create=(OBJECT,),
         update=(OBJECT,),
-        delete=(Call("DeleteObject", {"Bucket": "bucket", "Key": "key"}),),
+        delete=(DriverCall("DeleteObject", {"Bucket": "bucket", "Key": "key"}),),
         id="key",
     ),
 )
@@ -161,9 +176,9 @@ RECORDED = (
     RecordedOnly(
         type="aws:s3/bucketMetric:BucketMetric",
         service="s3",
-        reason="the emulator takes a bucket's metrics configuration and forgets it",
+        reason="the emulator accepts a bucket's metrics configuration but does not store it",
         create=(
-            Call(
+            DriverCall(
                 "PutBucketMetricsConfiguration",
                 {"Bucket": "bucket", "Id": "name", "MetricsConfiguration.Id": "name"},
             ),
@@ -172,9 +187,9 @@ RECORDED = (
     RecordedOnly(
         type="aws:s3/bucketIntelligentTieringConfiguration:BucketIntelligentTieringConfiguration",
         service="s3",
-        reason="the emulator takes a bucket's tiering configuration and forgets it",
+        reason="the emulator accepts a bucket's tiering configuration but does not store it",
         create=(
-            Call(
+            DriverCall(
                 "PutBucketIntelligentTieringConfiguration",
                 {
                     "Bucket": "bucket",

@@ -1,18 +1,20 @@
-"""Topics."""
+"""Drivers of SNS topics, topic policies and subscriptions."""
 
-from local.platform.drivers.model import Call, Driver, answered, const
+from local.platform.drivers.model import Driver, DriverCall, constant, from_response
 
-POLICY = Call("SetTopicAttributes", {"TopicArn": "arn", "AttributeName": const("Policy"), "AttributeValue": "policy"})
+POLICY = DriverCall(
+    "SetTopicAttributes", {"TopicArn": "arn", "AttributeName": constant("Policy"), "AttributeValue": "policy"}
+)
 
 DRIVERS = (
     Driver(
         type="aws:sns/topic:Topic",
         service="sns",
-        create=(Call("CreateTopic", {"Name": "name", "Tags": "tags"}),),
-        update=(Call("TagResource", {"ResourceArn": "id", "Tags": "tags"}),),
-        delete=(Call("DeleteTopic", {"TopicArn": "id"}),),
-        id=answered("CreateTopic", "TopicArn"),
-        outputs={"arn": answered("CreateTopic", "TopicArn")},
+        create=(DriverCall("CreateTopic", {"Name": "name", "Tags": "tags"}),),
+        update=(DriverCall("TagResource", {"ResourceArn": "id", "Tags": "tags"}),),
+        delete=(DriverCall("DeleteTopic", {"TopicArn": "id"}),),
+        id=from_response("CreateTopic", "TopicArn"),
+        outputs={"arn": from_response("CreateTopic", "TopicArn")},
     ),
     Driver(
         type="aws:sns/topicPolicy:TopicPolicy",
@@ -25,17 +27,17 @@ DRIVERS = (
         type="aws:sns/topicSubscription:TopicSubscription",
         service="sns",
         create=(
-            Call(
+            DriverCall(
                 "Subscribe",
                 {
                     "TopicArn": "topic",
                     "Protocol": "protocol",
                     "Endpoint": "endpoint",
-                    "ReturnSubscriptionArn": const(True),
+                    "ReturnSubscriptionArn": constant(True),
                 },
             ),
         ),
-        delete=(Call("Unsubscribe", {"SubscriptionArn": "id"}),),
-        id=answered("Subscribe", "SubscriptionArn"),
+        delete=(DriverCall("Unsubscribe", {"SubscriptionArn": "id"}),),
+        id=from_response("Subscribe", "SubscriptionArn"),
     ),
 )

@@ -1,53 +1,56 @@
-"""Budgets and cost anomalies."""
+"""Drivers of budgets and cost anomaly detection."""
 
 import json
 from typing import Any
 
-from local.platform.drivers.model import Call, Driver, Known, Made, RecordedOnly, made
+from local.platform.drivers.model import ComputedValue, Driver, DriverCall, RecordedOnly, ResourceValues, computed_from
 from local.preview.preview_provider import ACCOUNT
 
 
-@made("costFilters")
+@computed_from("costFilters")
 def cost_filters(given: list[dict[str, Any]]) -> dict[str, list[str]]:
-    """Filters as a map of lists."""
-    return {one["name"]: one["values"] for one in given}
+    """Return the filters as a map of lists."""
+    return {cost_filter["name"]: cost_filter["values"] for cost_filter in given}
 
 
-@made("notifications")
+@computed_from("notifications")
 def notifications(given: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Each notification with its subscribers."""
+    """Return each notification with its subscribers."""
     return [
         {
-            "Notification": {key: value for key, value in one.items() if not key.startswith("subscriber")},
+            "Notification": {key: value for key, value in notification.items() if not key.startswith("subscriber")},
             "Subscribers": [
-                {"SubscriptionType": "SNS", "Address": topic} for topic in one.get("subscriberSnsTopicArns", ())
+                {"SubscriptionType": "SNS", "Address": topic}
+                for topic in notification.get("subscriberSnsTopicArns", ())
             ],
         }
-        for one in given
+        for notification in given
     ]
 
 
-@made("monitorSpecification")
-def specification(given: str) -> Any:
-    """What the monitor looks at."""
+@computed_from("monitorSpecification")
+def monitor_specification(given: str) -> Any:
+    """Return the filter of the costs that the monitor watches."""
     return json.loads(given)
 
 
-@made("thresholdExpression")
-def threshold(given: dict[str, Any]) -> dict[str, Any]:
-    """From which impact an anomaly is told: the service calls the block in the plural."""
+@computed_from("thresholdExpression")
+def threshold_expression(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the impact from which an anomaly is reported. The service's name of the block is in the plural."""
     return {"Dimensions": given["dimension"]}
 
 
-def _account(known: Known) -> str:
-    """Budgets belong to an account, which the topic's ARN names."""
-    topics = [topic for one in known["notifications"] for topic in one.get("subscriberSnsTopicArns", ())]
+def _account_of_topic(values: ResourceValues) -> str:
+    """Return the account id from the ARN of the notification's topic, because a budget belongs to an account."""
+    topics = [
+        topic for notification in values["notifications"] for topic in notification.get("subscriberSnsTopicArns", ())
+    ]
     return str(topics[0]).split(":")[4]
 
 
-def _monitor_arn(known: Known) -> str:
-    """In the form of the service's own, with a name where it has an identifier."""
-    return f"arn:aws:ce::{ACCOUNT}:anomalymonitor/{known['name']}"
+def _monitor_arn(values: ResourceValues) -> str:
+    """Return an ARN in the service's format, with the name in place of the generated id."""
+    return f"arn:aws:ce::{ACCOUNT}:anomalymonitor/{values['name']}"
 
 
 DRIVERS = (
@@ -55,10 +58,10 @@ DRIVERS = (
         type="aws:budgets/budget:Budget",
         service="budgets",
         create=(
-            Call(
+            DriverCall(
                 "CreateBudget",
                 {
-                    "AccountId": Made(_account, ("notifications",)),
+                    "AccountId": ComputedValue(_account_of_topic, ("notifications",)),
                     "Budget.BudgetName": "name",
                     "Budget.BudgetType": "budgetType",
                     "Budget.BudgetLimit.Amount": "limitAmount",
@@ -70,7 +73,7 @@ DRIVERS = (
                 },
             ),
         ),
-        delete=(Call("DeleteBudget", {"AccountId": Made(_account), "BudgetName": "name"}),),
+        delete=(DriverCall("DeleteBudget", {"AccountId": ComputedValue(_account_of_topic), "BudgetName": "name"}),),
         id="name",
     ),
 )
@@ -83,31 +86,31 @@ RECORDED = (
         service="ce",
         reason=NO_COST_EXPLORER,
         create=(
-            Call(
+            DriverCall(
                 "CreateAnomalyMonitor",
                 {
                     "AnomalyMonitor.MonitorName": "name",
                     "AnomalyMonitor.MonitorType": "monitorType",
-                    "AnomalyMonitor.MonitorSpecification": specification,
+                    "AnomalyMonitor.MonitorSpecification": monitor_specification,
                     "ResourceTags": "tags",
                 },
             ),
         ),
-        outputs={"arn": Made(_monitor_arn)},
+        outputs={"arn": ComputedValue(_monitor_arn)},
     ),
     RecordedOnly(
         type="aws:costexplorer/anomalySubscription:AnomalySubscription",
         service="ce",
         reason=NO_COST_EXPLORER,
         create=(
-            Call(
+            DriverCall(
                 "CreateAnomalySubscription",
                 {
                     "AnomalySubscription.SubscriptionName": "name",
                     "AnomalySubscription.Frequency": "frequency",
                     "AnomalySubscription.MonitorArnList": "monitorArnLists",
                     "AnomalySubscription.Subscribers": "subscribers",
-                    "AnomalySubscription.ThresholdExpression": threshold,
+                    "AnomalySubscription.ThresholdExpression": threshold_expression,
                     "ResourceTags": "tags",
                 },
             ),

@@ -1,6 +1,6 @@
-"""Queues."""
+"""Drivers of SQS queues and their policies."""
 
-from local.platform.drivers.model import Call, Driver, answered, const
+from local.platform.drivers.model import Driver, DriverCall, constant, from_response
 
 ATTRIBUTES = {
     "Attributes.VisibilityTimeout": "visibilityTimeoutSeconds",
@@ -13,14 +13,16 @@ ATTRIBUTES = {
 
 
 def _attribute(kind: str, attribute: str, source: str) -> Driver:
-    """An attribute of a queue that is a resource of its own; the service takes an empty one as none."""
-    put = Call("SetQueueAttributes", {"QueueUrl": "queueUrl", f"Attributes.{attribute}": source})
+    """Return the driver of a queue attribute that is a resource of its own. SQS deletes an attribute that is set to an
+    empty text.
+    """
+    put = DriverCall("SetQueueAttributes", {"QueueUrl": "queueUrl", f"Attributes.{attribute}": source})
     return Driver(
         type=kind,
         service="sqs",
         create=(put,),
         update=(put,),
-        delete=(Call("SetQueueAttributes", {"QueueUrl": "queueUrl", f"Attributes.{attribute}": const("")}),),
+        delete=(DriverCall("SetQueueAttributes", {"QueueUrl": "queueUrl", f"Attributes.{attribute}": constant("")}),),
         id="queueUrl",
     )
 
@@ -29,14 +31,14 @@ DRIVERS = (
     Driver(
         type="aws:sqs/queue:Queue",
         service="sqs",
-        create=(Call("CreateQueue", {"QueueName": "name", "tags": "tags", **ATTRIBUTES}),),
+        create=(DriverCall("CreateQueue", {"QueueName": "name", "tags": "tags", **ATTRIBUTES}),),
         update=(
-            Call("SetQueueAttributes", {"QueueUrl": "id", **ATTRIBUTES}),
-            Call("TagQueue", {"QueueUrl": "id", "Tags": "tags"}),
+            DriverCall("SetQueueAttributes", {"QueueUrl": "id", **ATTRIBUTES}),
+            DriverCall("TagQueue", {"QueueUrl": "id", "Tags": "tags"}),
         ),
-        delete=(Call("DeleteQueue", {"QueueUrl": "id"}),),
-        id=answered("CreateQueue", "QueueUrl"),
-        outputs={"url": answered("CreateQueue", "QueueUrl")},
+        delete=(DriverCall("DeleteQueue", {"QueueUrl": "id"}),),
+        id=from_response("CreateQueue", "QueueUrl"),
+        outputs={"url": from_response("CreateQueue", "QueueUrl")},
     ),
     _attribute("aws:sqs/queuePolicy:QueuePolicy", "Policy", "policy"),
     _attribute("aws:sqs/redriveAllowPolicy:RedriveAllowPolicy", "RedriveAllowPolicy", "redriveAllowPolicy"),

@@ -1,11 +1,11 @@
-"""Parameters; a secret one is a SecureString, and its value is in no file."""
+"""Driver of SSM parameters. A secret parameter is a SecureString, and no file contains its value."""
 
-from local.platform.drivers.model import Call, Driver, Known, Made, answered, const
+from local.platform.drivers.model import ComputedValue, Driver, DriverCall, ResourceValues, constant, from_response
 from local.preview.preview_provider import ACCOUNT, REGION
 
 
-def _arn(known: Known) -> str:
-    return f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/{known['name'].removeprefix('/')}"
+def _arn(values: ResourceValues) -> str:
+    return f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/{values['name'].removeprefix('/')}"
 
 
 PARAMETER = {
@@ -21,14 +21,16 @@ DRIVERS = (
     Driver(
         type="aws:ssm/parameter:Parameter",
         service="ssm",
-        create=(Call("PutParameter", {**PARAMETER, "Tags": "tags"}),),
+        create=(DriverCall("PutParameter", {**PARAMETER, "Tags": "tags"}),),
         update=(
-            Call("PutParameter", {**PARAMETER, "Overwrite": const(True)}),
-            Call("AddTagsToResource", {"ResourceType": const("Parameter"), "ResourceId": "name", "Tags": "tags"}),
+            DriverCall("PutParameter", {**PARAMETER, "Overwrite": constant(True)}),
+            DriverCall(
+                "AddTagsToResource", {"ResourceType": constant("Parameter"), "ResourceId": "name", "Tags": "tags"}
+            ),
         ),
-        delete=(Call("DeleteParameter", {"Name": "name"}),),
+        delete=(DriverCall("DeleteParameter", {"Name": "name"}),),
         id="name",
-        outputs={"arn": Made(_arn, ("name",)), "version": answered("PutParameter", "Version")},
-        renewed=("version",),
+        outputs={"arn": ComputedValue(_arn, ("name",)), "version": from_response("PutParameter", "Version")},
+        changed_by_update=("version",),
     ),
 )

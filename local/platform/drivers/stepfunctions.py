@@ -1,27 +1,27 @@
-"""State machines."""
+"""Driver of Step Functions state machines."""
 
-from local.platform.drivers.model import Call, Driver, Known, Made, Source, answered
-
-
-def _destinations(known: Known) -> list[dict[str, object]]:
-    return [{"cloudWatchLogsLogGroup": {"logGroupArn": known["loggingConfiguration"]["logDestination"]}}]
+from local.platform.drivers.model import ComputedValue, Driver, DriverCall, ResourceValues, Source, from_response
 
 
-def _level(known: Known) -> object:
-    return known["loggingConfiguration"]["level"]
+def _destinations(values: ResourceValues) -> list[dict[str, object]]:
+    return [{"cloudWatchLogsLogGroup": {"logGroupArn": values["loggingConfiguration"]["logDestination"]}}]
 
 
-def _data(known: Known) -> object:
-    return known["loggingConfiguration"]["includeExecutionData"]
+def _level(values: ResourceValues) -> object:
+    return values["loggingConfiguration"]["level"]
+
+
+def _includes_data(values: ResourceValues) -> object:
+    return values["loggingConfiguration"]["includeExecutionData"]
 
 
 USES = ("loggingConfiguration",)
 MACHINE: dict[str, Source] = {
     "definition": "definition",
     "roleArn": "roleArn",
-    "loggingConfiguration.level": Made(_level, USES),
-    "loggingConfiguration.includeExecutionData": Made(_data, USES),
-    "loggingConfiguration.destinations": Made(_destinations, USES),
+    "loggingConfiguration.level": ComputedValue(_level, USES),
+    "loggingConfiguration.includeExecutionData": ComputedValue(_includes_data, USES),
+    "loggingConfiguration.destinations": ComputedValue(_destinations, USES),
     "tracingConfiguration": "tracingConfiguration",
 }
 
@@ -29,10 +29,10 @@ DRIVERS = (
     Driver(
         type="aws:sfn/stateMachine:StateMachine",
         service="stepfunctions",
-        create=(Call("CreateStateMachine", {"name": "name", "type": "type", **MACHINE, "tags": "tags"}),),
-        update=(Call("UpdateStateMachine", {"stateMachineArn": "id", **MACHINE}),),
-        delete=(Call("DeleteStateMachine", {"stateMachineArn": "id"}),),
-        id=answered("CreateStateMachine", "stateMachineArn"),
-        outputs={"arn": answered("CreateStateMachine", "stateMachineArn")},
+        create=(DriverCall("CreateStateMachine", {"name": "name", "type": "type", **MACHINE, "tags": "tags"}),),
+        update=(DriverCall("UpdateStateMachine", {"stateMachineArn": "id", **MACHINE}),),
+        delete=(DriverCall("DeleteStateMachine", {"stateMachineArn": "id"}),),
+        id=from_response("CreateStateMachine", "stateMachineArn"),
+        outputs={"arn": from_response("CreateStateMachine", "stateMachineArn")},
     ),
 )

@@ -1,32 +1,34 @@
-"""Services add tags to those that are there. So a tag that the program no longer has must be taken away by a call of
-its own, made from the one that adds: `TagResource` → `UntagResource`. Pure.
+"""Makes the call that removes tags.
+
+Tagging calls add to the existing tags. A tag that the program no longer contains needs a call of its own, which is
+derived from the tagging call: `TagResource` → `UntagResource`.
 """
 
 from collections.abc import Sequence
 
-from local.platform.drivers.fit import input_shape
-from local.platform.drivers.model import Call, Driver, const
+from local.platform.drivers.model import Driver, DriverCall, constant
+from local.platform.drivers.service_shapes import input_shape
 
 OPPOSITES = {"AddTagsToResource": "RemoveTagsFromResource"}
-"""Where the name does not follow from the other."""
+"""Untagging operations whose name does not follow from the tagging operation."""
 
 
-def untagging(driver: Driver, call: Call, before: Sequence[str], now: Sequence[str]) -> Call | None:
-    """The call that takes away the tags that were there before and are not now; none where there are none."""
+def make_untag_call(driver: Driver, call: DriverCall, before: Sequence[str], now: Sequence[str]) -> DriverCall | None:
+    """Return the call that removes the tags in `before` that are not in `now`, or None if there are none."""
     removed = sorted(set(before) - set(now))
     if not removed or not adds_tags(call):
         return None
     operation = OPPOSITES.get(call.operation, f"Un{call.operation[0].lower()}{call.operation[1:]}")
-    members = {name.lower(): name for name in input_shape(driver, Call(operation, {})).members}
+    members = {name.lower(): name for name in input_shape(driver, DriverCall(operation, {})).members}
     kept = {name: source for name, source in call.params.items() if name.lower() != "tags"}
-    return Call(operation, {**kept, members["tagkeys"]: const(removed)})
+    return DriverCall(operation, {**kept, members["tagkeys"]: constant(removed)})
 
 
-def adds_tags(call: Call) -> bool:
-    """Whether a call adds tags, rather than setting all of them."""
+def adds_tags(call: DriverCall) -> bool:
+    """Return True if a call adds tags to the existing ones."""
     return call.operation in OPPOSITES or call.operation.startswith("Tag")
 
 
-def tags_of(call: Call) -> str:
-    """The property that a tagging call takes its tags from."""
+def tags_property(call: DriverCall) -> str:
+    """Return the property that a tagging call takes its tags from."""
     return next(source for name, source in call.params.items() if name.lower() == "tags" and isinstance(source, str))

@@ -1,6 +1,6 @@
-"""Web firewalls. The emulator keeps them and asks them nothing: it lets every request through."""
+"""Drivers of WAF web ACLs. The emulator stores them but does not apply them: every request passes."""
 
-from local.platform.drivers.model import Call, Driver, answered
+from local.platform.drivers.model import Driver, DriverCall, from_response
 
 SUMMARY = "Summary"
 
@@ -9,7 +9,7 @@ DRIVERS = (
         type="aws:wafv2/webAcl:WebAcl",
         service="wafv2",
         create=(
-            Call(
+            DriverCall(
                 "CreateWebACL",
                 {
                     "Name": "name",
@@ -22,19 +22,19 @@ DRIVERS = (
                 },
             ),
         ),
-        update=(Call("TagResource", {"ResourceARN": "arn", "Tags": "tags"}),),
-        delete=(Call("DeleteWebACL", {"Name": "name", "Scope": "scope", "Id": "id", "LockToken": "lockToken"}),),
-        id=answered("CreateWebACL", f"{SUMMARY}.Id"),
+        update=(DriverCall("TagResource", {"ResourceARN": "arn", "Tags": "tags"}),),
+        delete=(DriverCall("DeleteWebACL", {"Name": "name", "Scope": "scope", "Id": "id", "LockToken": "lockToken"}),),
+        id=from_response("CreateWebACL", f"{SUMMARY}.Id"),
         outputs={
-            "arn": answered("CreateWebACL", f"{SUMMARY}.ARN"),
-            "lockToken": answered("CreateWebACL", f"{SUMMARY}.LockToken"),
+            "arn": from_response("CreateWebACL", f"{SUMMARY}.ARN"),
+            "lockToken": from_response("CreateWebACL", f"{SUMMARY}.LockToken"),
         },
     ),
     Driver(
         type="aws:wafv2/webAclAssociation:WebAclAssociation",
         service="wafv2",
-        create=(Call("AssociateWebACL", {"ResourceArn": "resourceArn", "WebACLArn": "webAclArn"}),),
-        delete=(Call("DisassociateWebACL", {"ResourceArn": "resourceArn"}),),
+        create=(DriverCall("AssociateWebACL", {"ResourceArn": "resourceArn", "WebACLArn": "webAclArn"}),),
+        delete=(DriverCall("DisassociateWebACL", {"ResourceArn": "resourceArn"}),),
         id="resourceArn",
     ),
 )

@@ -237,6 +237,6 @@ def running() -> Iterator[Backend]:
         s3.create_bucket(Bucket=STORE.bucket_name)
         create_table(dynamodb, STORE.table_name, PARTITION, SORT, indexes={INDEX: Index((PARTITION, INDEX_SORT))})
         backend = Backend(s3, dynamodb)
-        with http_server.running(_handler(backend)) as port:
+        with http_server.serve_handler(_handler(backend)) as port:
             backend.url = f"http://{LOOPBACK}:{port}"
             yield backend

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from components.settings.polling import count_polls
-from local.emulation.step_functions.parameter_names import error_name, pascal
-from local.platform.drivers.fit import service_model
+from local.emulation.step_functions.parameter_names import error_name, to_pascal_case
+from local.platform.drivers.service_shapes import service_model
 from tests.components.meetings.recorded_deployment import BUCKET, changed, complete, meetings, states
 from tests.components.meetings.state_machine_runner import INPUT, RECORDING, evaluate_choice, fill_arguments, find_catch
 from tests.fake_engine import Recorded
@@ -117,7 +117,7 @@ def test_parts_are_transcribed_concurrently_with_speaker_labels() -> None:
     "code", ["LimitExceededException", "InternalFailureException", "ThrottlingException", "ServiceUnavailable"]
 )
 def test_calls_to_a_busy_service_are_retried(name: str, code: str) -> None:
-    operation = pascal(parts()[name]["Resource"].rpartition(":")[2])
+    operation = to_pascal_case(parts()[name]["Resource"].rpartition(":")[2])
     assert attempts(name, error_name(service_model("transcribe").operation_model(operation), code)) >= 5
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.voice_qa.table_records import allowance_key, connection_key, conversation_key, query_key
-from local.emulation.iam.policy_evaluator import Request, judge
+from local.emulation.iam.policy_evaluator import AccessRequest, evaluate_policies
 from tests.components.subsystem_tests import ACCOUNT, POOL, Permission, may, may_consume, may_run, permissions, roles
 from tests.components.voice_qa.recorded_deployment import (
     API,
@@ -160,7 +160,7 @@ def guest_statements() -> list[Any]:
 
 def is_allowed(who: str, action: str, resource: str, **context: Any) -> bool:
     known = {"cognito-identity.amazonaws.com:sub": who, **context}
-    return judge(guest_statements(), Request(action, resource, known)).allowed
+    return evaluate_policies(guest_statements(), AccessRequest(action, resource, known)).allowed
 
 
 def leading(*keys: str) -> dict[str, list[str]]:

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from local import LOOPBACK, console
-from local.http_server import beside
+from local.http_server import serve_in_thread
 from tests.browser import PATIENCE_MS, Visit, browser, spoken, visit
 from tests.end_to_end.conftest import Platform
 
@@ -26,7 +26,7 @@ def started(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 @pytest.fixture(scope="package")
 def url(platform: Platform) -> Iterator[str]:
-    with console.listening(platform.emulator.folder, 0) as server, beside(server):
+    with console.listening(platform.emulator.folder, 0) as server, serve_in_thread(server):
         yield f"http://{LOOPBACK}:{server.server_port}/"
 
 

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from local.emulation.speech import tone_words
-from local.emulation.speech.audio_files import encoded
+from local.emulation.speech.audio_files import encode_audio
 from local.flows import eventually
 from local.flows.voice_qa_flow import LECTURE
 from tests.browser import SAMPLE_RATE, Visit
@@ -22,7 +22,7 @@ ANSWER = "At 0:02 you hear: we speak in tones and captions."
 @pytest.fixture(scope="module")
 def lecture(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("lecture") / "lecture.ogg"
-    path.write_bytes(encoded(tone_words.speech(LECTURE.split(), SAMPLE_RATE), SAMPLE_RATE, "ogg-opus"))
+    path.write_bytes(encode_audio(tone_words.speech(LECTURE.split(), SAMPLE_RATE), SAMPLE_RATE, "ogg-opus"))
     return path
 
 

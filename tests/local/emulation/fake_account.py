@@ -1,4 +1,4 @@
-"""An account in memory, and boto3's clients of the local services."""
+"""An AWS account in memory, and boto3 clients of the local services."""
 
 import io
 from collections.abc import Mapping
@@ -14,22 +14,22 @@ from tests.local.emulation.server_threads import PATIENCE
 
 @dataclass
 class Account:
-    """Objects and permissions. Only roles whose names `trusted` holds trust the service."""
+    """Objects and permissions. Only the roles in `trusted` trust the service."""
 
     objects: dict[tuple[str, str], bytes] = field(default_factory=dict)
     forbidden: set[str] = field(default_factory=set)
-    """Actions, or actions of one caller, as in `s3:GetObject KEY`."""
+    """Denied actions, or denied actions of one caller, for example `s3:GetObject KEY`."""
     trusted: bool = True
     demanded: list[tuple[str, str, str, Mapping[str, str]]] = field(default_factory=list)
     """Access key, action, resource and context of each permission check."""
     account: str = "123456789012"
     region: str = "us-east-1"
 
-    def denied(self, access_key: str, action: str, resource: str, context: Mapping[str, str]) -> bool:
+    def is_denied(self, access_key: str, action: str, resource: str, context: Mapping[str, str]) -> bool:
         self.demanded.append((access_key, action, resource, context))
         return action in self.forbidden
 
-    def assumable(self, _role_arn: str) -> bool:
+    def can_assume(self, _role_arn: str) -> bool:
         return self.trusted
 
     def s3(self, role_arn: str, _job_id: str) -> "MemoryS3":
@@ -41,7 +41,7 @@ class Account:
 
 @dataclass
 class MemoryS3:
-    """The operations of boto3's client that the services use, with the permissions of a caller or of a role."""
+    """S3 client with the operations that the services use, and the permissions of a caller or a role."""
 
     account: Account
     caller: str
@@ -63,7 +63,7 @@ class MemoryS3:
 
 
 def client_of(service: str, port: int) -> Any:
-    """Return boto3's client of a local service, which sends requests that break the service's model too."""
+    """Return a boto3 client of a local service that also sends requests that violate the service's model."""
     make: Any = boto3.client
     return make(
         service,

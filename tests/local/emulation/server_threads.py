@@ -1,4 +1,4 @@
-"""A local service in a thread and a loop of its own."""
+"""A local service in a thread with its own event loop."""
 
 import asyncio
 import contextlib
@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
 
 PATIENCE = 20.0
-"""Seconds until a test gives up; nothing waits for as long."""
+"""Timeout of tests in seconds. A successful test never waits so long."""
 
 
 @contextlib.contextmanager
-def served(service: AbstractAsyncContextManager[int], name: str) -> Iterator[int]:
-    """Serves until the end of the block; the port."""
+def serve_in_thread(service: AbstractAsyncContextManager[int], name: str) -> Iterator[int]:
+    """Serve while the block runs, and yield the port."""
     loop = asyncio.new_event_loop()
     ready, stop = threading.Event(), asyncio.Event()
     ports: list[int] = []

@@ -1,4 +1,4 @@
-"""The local identity provider: real tokens for whoever asks, by keys that it publishes, and nothing to a bad question."""
+"""Tests of the local identity provider: signed tokens for any user, published keys, and errors for invalid requests."""
 
 import http.client
 import json
@@ -60,10 +60,10 @@ def test_a_token_may_have_expired_already(port: int) -> None:
 
 
 @pytest.mark.parametrize("body", ["", "no JSON", "[]", "{}", '{"subject": 1}', '{"subject": ""}', '{"subject": "a b"}'])
-def test_a_bad_question_gets_no_token_and_is_told_what_is_taken(port: int, body: str) -> None:
+def test_an_invalid_request_gets_an_error_that_states_the_format(port: int, body: str) -> None:
     status, answer = asked(port, "POST", identity_provider.TOKEN, body)
     assert (status, set(answer)) == (400, {"message"})
 
 
-def test_there_is_nothing_else(port: int) -> None:
+def test_other_paths_are_not_found(port: int) -> None:
     assert asked(port, "GET", "/") == asked(port, "POST", "/elsewhere", "{}") == (404, {})

@@ -1,4 +1,4 @@
-"""The launcher's changes to the emulator: the private names that they use, and the parts that need no emulator."""
+"""Tests of the launcher's changes to the emulator: the private names, and the parts that need no emulator."""
 
 import ast
 import json
@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from local import ROOT
-from local.emulation import MADE_FOR, NotThere, reached
+from local.emulation import SUPPORTED_VERSION, PrivateNameMissing, get_private
 from local.emulation.api_gateway.websocket_answers import (
     FAILED,
     FRAME_BYTES,
     MESSAGE_BYTES,
-    Answer,
     FrameCount,
-    answer_of,
+    RouteAnswer,
     header_name,
+    parse_answer,
     refusal_message,
 )
 from local.platform.emulator import PYTHON
@@ -38,7 +38,7 @@ print(json.dumps({"missing": missing, "version": version("ministack")}))
 
 
 def private_names() -> Iterator[str]:
-    """Return every name that a module gives to `reached` or `replace`, in full."""
+    """Return every name that a module passes to `get_private` or `wrap_function`, in full."""
     for path in (ROOT / "local" / "emulation").rglob("*.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         imported = {
@@ -50,7 +50,7 @@ def private_names() -> Iterator[str]:
         for node in ast.walk(tree):
             match node:
                 case ast.Call(
-                    func=ast.Name(id="reached" | "replace"),
+                    func=ast.Name(id="get_private" | "wrap_function"),
                     args=[ast.Name(id=owner), ast.Constant(value=str(name)), *_],
                 ):
                     yield f"{imported[owner]}.{name}"
@@ -62,22 +62,24 @@ def test_every_private_name_is_there_in_the_version_that_is_pinned() -> None:
     run = subprocess.run(  # noqa: S603 - the emulator's own environment
         [str(PYTHON), "-P", "-c", FIND], input=json.dumps(names), capture_output=True, text=True, check=True
     )
-    assert json.loads(run.stdout) == {"missing": [], "version": MADE_FOR}
+    assert json.loads(run.stdout) == {"missing": [], "version": SUPPORTED_VERSION}
     lock = (ROOT / "requirements" / "emulator.txt").read_text(encoding="utf-8")
-    assert f"ministack=={MADE_FOR} " in lock
+    assert f"ministack=={SUPPORTED_VERSION} " in lock
 
 
-def test_a_name_that_is_gone_stops_the_launch_and_says_what_to_do() -> None:
-    with pytest.raises(NotThere, match=f"ministack has no ast.gone: .* ministack {MADE_FOR}; pin that version"):
-        reached(ast, "gone")
+def test_a_missing_private_name_stops_the_launch_with_instructions() -> None:
+    with pytest.raises(
+        PrivateNameMissing, match=f"ministack has no ast.gone: .* ministack {SUPPORTED_VERSION}; pin that version"
+    ):
+        get_private(ast, "gone")
 
 
 @pytest.mark.parametrize(
     ("returned", "answer"),
     [
-        ({"statusCode": 200, "body": "x"}, Answer(200, "x")),
-        ({"statusCode": 200, "body": None, "headers": None}, Answer(200)),
-        ({"statusCode": 200, "headers": {"SEC-WebSocket-Protocol": "a"}}, Answer(200, subprotocol="a")),
+        ({"statusCode": 200, "body": "x"}, RouteAnswer(200, "x")),
+        ({"statusCode": 200, "body": None, "headers": None}, RouteAnswer(200)),
+        ({"statusCode": 200, "headers": {"SEC-WebSocket-Protocol": "a"}}, RouteAnswer(200, subprotocol="a")),
         (None, FAILED),
         ({"statusCode": "200"}, FAILED),
         ({"statusCode": 101}, FAILED),
@@ -85,21 +87,21 @@ def test_a_name_that_is_gone_stops_the_launch_and_says_what_to_do() -> None:
         ({"statusCode": 200, "body": {"x": 1}}, FAILED),
     ],
 )
-def test_an_answer_is_an_object_with_a_status_and_a_text(returned: Any, answer: Answer) -> None:
-    assert answer_of({"body": returned}) == answer
+def test_an_answer_is_an_object_with_a_status_and_a_text(returned: Any, answer: RouteAnswer) -> None:
+    assert parse_answer({"body": returned}) == answer
 
 
 @pytest.mark.parametrize("flaw", [{"error": True}, {"throttle": True}])
-def test_a_function_that_failed_has_not_answered(flaw: dict[str, Any]) -> None:
-    assert answer_of({"body": {"statusCode": 200, "body": "x"}, **flaw}) == FAILED
+def test_a_failed_function_gives_a_failed_answer(flaw: dict[str, Any]) -> None:
+    assert parse_answer({"body": {"statusCode": 200, "body": "x"}, **flaw}) == FAILED
 
 
 @pytest.mark.parametrize(("status", "text"), [(401, "Unauthorized"), (500, "Internal server error")])
-def test_a_refusal_says_no_more_than_its_status(status: int, text: str) -> None:
+def test_a_refusal_contains_only_the_text_of_its_status(status: int, text: str) -> None:
     assert refusal_message(status) == text
 
 
-def test_functions_see_headers_as_clients_write_them() -> None:
+def test_functions_get_headers_in_their_usual_capitalisation() -> None:
     assert header_name("sec-websocket-protocol") == "Sec-WebSocket-Protocol"
 
 

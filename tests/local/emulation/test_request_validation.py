@@ -1,4 +1,4 @@
-"""Requests against botocore's models: names as on the wire, and every kind of value that a service refuses."""
+"""Tests of the validation against botocore's models: names of the HTTP message, and each kind of invalid value."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ CONVERSE: dict[str, Any] = {"modelId": "anthropic.claude-3-haiku", "messages": [
 JOB = {"TranscriptionJobName": "one", "Media": {"MediaFileUri": "s3://b/k"}, "MediaSampleRateHertz": 16_000}
 
 
-def test_a_request_has_the_models_names_and_nothing_that_is_null() -> None:
+def test_a_request_gets_the_models_names_without_null_members() -> None:
     wire = {"role": "r", "settings": {"inputs": [{"fileInput": "s3://b/k", "inputClippings": None}]}}
     assert read_request("mediaconvert", "CreateJob", wire) == {
         "Role": "r",
@@ -36,7 +36,7 @@ def test_a_request_has_the_models_names_and_nothing_that_is_null() -> None:
         ({"requestMetadata": {"key": 1}}, r"^\.requestMetadata\.key must be of type string"),
     ],
 )
-def test_a_value_that_the_model_does_not_allow_is_named(changed: dict[str, Any], message: str) -> None:
+def test_the_error_names_the_member_that_violates_the_model(changed: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidRequest, match=message):
         read_request("bedrock-runtime", "Converse", {**CONVERSE, **changed})
 

@@ -9,7 +9,7 @@ import pytest
 
 from components.blocks.iam.trust_policy import SOURCE_SENDING_SERVICES, Service
 from local import ROOT
-from local.emulation.iam.policy_evaluator import listed
+from local.emulation.iam.policy_evaluator import as_list
 from local.generate import documented_graph, security_page
 from local.generate.diagram_edges import statements
 from local.preview import stack_files
@@ -104,7 +104,7 @@ def test_an_exception_is_listed_with_its_expiry_date(monkeypatch: pytest.MonkeyP
 
 def allowed(stack: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
     for role, statement in statements(documented_graph.graph(stack)):
-        for action in listed(statement["Action"]):
+        for action in as_list(statement["Action"]):
             yield role, action, dict(statement)
 
 

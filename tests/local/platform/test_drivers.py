@@ -1,4 +1,4 @@
-"""The driver table as a whole: each entry can do what it says, whatever the emulator makes of it."""
+"""Tests of all drivers together: each one is complete and valid, independently of the emulator."""
 
 import ast
 import inspect
@@ -13,11 +13,11 @@ import yaml
 from guardrails.pricing.rules import FREE_TYPES, PRICE_RULES
 from local import ROOT
 from local.platform.drivers import DRIVERS, RECORDED_ONLY, Driver
-from local.platform.drivers.fit import input_shape, service_model
-from local.platform.drivers.model import Call
-from local.platform.drivers.untagging import adds_tags, tags_of, untagging
+from local.platform.drivers.model import DriverCall
+from local.platform.drivers.service_shapes import input_shape, service_model
+from local.platform.drivers.untagging import adds_tags, make_untag_call, tags_property
 from local.platform.emulator import PORT
-from local.platform.resource_changes import identity
+from local.platform.resource_changes import identity_properties
 from local.preview import stack_files
 from tests.whole_program import ONE_WORKER, STACKS, graph
 
@@ -30,25 +30,25 @@ NEVER_DELETED = {
 
 
 @pytest.mark.parametrize("driver", DRIVERS.values(), ids=DRIVERS)
-def test_every_call_gives_what_its_operation_requires_and_nothing_that_it_does_not_know(driver: Driver) -> None:
+def test_every_call_has_the_required_parameters_and_no_unknown_ones(driver: Driver) -> None:
     for call in (*driver.create, *driver.update, *driver.delete):
         shape = input_shape(driver, call)
         given = {name.partition(".")[0] for name in call.params}
         assert set(shape.required_members) <= given <= set(shape.members), call.operation
 
 
-def test_every_type_can_be_deleted_or_says_why_not() -> None:
+def test_every_type_can_be_deleted_or_has_a_reason_why_not() -> None:
     assert {kind for kind, driver in DRIVERS.items() if not driver.delete} == set(NEVER_DELETED)
 
 
-def test_a_type_is_either_made_or_only_recorded() -> None:
+def test_a_type_is_either_created_or_recorded_only() -> None:
     assert DRIVERS.keys() & RECORDED_ONLY.keys() == set()
 
 
 @pytest.mark.parametrize("driver", DRIVERS.values(), ids=DRIVERS)
-def test_what_names_a_resource_is_never_changed_in_place(driver: Driver) -> None:
-    """Where an update call takes a name, it is to say which resource, not to rename it."""
-    named = identity(driver)
+def test_identifying_properties_are_never_updated_in_place(driver: Driver) -> None:
+    """A name in an update call identifies the resource. It never renames the resource."""
+    named = identity_properties(driver)
     created = {name for call in driver.create for name in call.uses()}
     assert named <= created, "a resource is known by properties that it was made with"
 
@@ -57,24 +57,24 @@ TAGGING = [(driver, call) for driver in DRIVERS.values() for call in driver.upda
 
 
 @pytest.mark.parametrize(("driver", "call"), TAGGING, ids=[driver.type for driver, _ in TAGGING])
-def test_every_call_that_adds_tags_has_one_that_takes_them_away(driver: Driver, call: Call) -> None:
-    removing = untagging(driver, call, ["kept", "gone"], ["kept", "new"])
+def test_every_tagging_call_has_an_untagging_call(driver: Driver, call: DriverCall) -> None:
+    removing = make_untag_call(driver, call, ["kept", "gone"], ["kept", "new"])
     assert removing is not None
     assert removing.operation in service_model(driver.service).operation_names
     assert set(input_shape(driver, removing).required_members) <= set(removing.params)
-    assert untagging(driver, call, ["kept"], ["kept", "new"]) is None
-    assert tags_of(call) == "tags"
+    assert make_untag_call(driver, call, ["kept"], ["kept", "new"]) is None
+    assert tags_property(call) == "tags"
 
 
 def test_the_documented_recorded_only_list_is_the_real_one() -> None:
     page = (ROOT / "docs" / "local-platform.md").read_text(encoding="utf-8")
-    section = page.partition("## What is only recorded")[2].partition("\n## ")[0]
+    section = page.partition("## Recorded-only types")[2].partition("\n## ")[0]
     rows = dict(re.findall(r"^\| `([^`]+)` \| (.+) \|$", section, re.MULTILINE))
-    assert rows == {kind: one.reason for kind, one in RECORDED_ONLY.items()}
+    assert rows == {kind: resource.reason for kind, resource in RECORDED_ONLY.items()}
 
 
-def accepted(arguments: type) -> set[str]:
-    """The names of a type's arguments as the provider takes them."""
+def accepted_names(arguments: type) -> set[str]:
+    """Return the names of a type's arguments in the provider's schema."""
     return {pulumi_name(name) for name in inspect.signature(arguments).parameters}
 
 
@@ -87,23 +87,27 @@ def test_the_settings_for_the_cli_are_keys_of_the_providers_schema() -> None:
     given = yaml.safe_load((ROOT / "Pulumi.local.yaml").read_text(encoding="utf-8"))["config"]
     keys = {key.removeprefix("aws:") for key in given if key.startswith("aws:")}
     assert keys
-    assert keys <= accepted(pulumi_aws.ProviderArgs)
+    assert keys <= accepted_names(pulumi_aws.ProviderArgs)
     [endpoints] = given["aws:endpoints"]
-    assert endpoints.keys() <= accepted(pulumi_aws.ProviderEndpointArgs)
+    assert endpoints.keys() <= accepted_names(pulumi_aws.ProviderEndpointArgs)
     assert set(endpoints.values()) == {f"http://127.0.0.1:{PORT}"}
 
 
 @ONE_WORKER
 def test_no_service_of_the_program_is_left_at_its_real_endpoint() -> None:
     config = stack_files.read("local")
-    modules = {one.type.split(":")[1].split("/")[0] for one in graph("local").customs() if one.type.startswith("aws:")}
+    modules = {
+        resource.type.split(":")[1].split("/")[0]
+        for resource in graph("local").customs()
+        if resource.type.startswith("aws:")
+    }
     used = {{"cognito": "cognitoidentity", "vpc": "ec2"}.get(module, module) for module in modules}
     assert used
     assert used <= json.loads(config.values["aws:endpoints"])[0].keys()
 
 
 def can_be_made() -> set[str]:
-    """Every type of the AWS package that the program's sources make, in whatever stack."""
+    """Return every type of the AWS package that the program's source creates in any stack."""
     found = set()
     for path in (ROOT / "components").rglob("*.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -117,8 +121,10 @@ def can_be_made() -> set[str]:
 
 
 @ONE_WORKER
-def test_every_type_that_some_setting_makes_has_a_driver_and_a_price() -> None:
+def test_every_type_that_the_program_can_create_has_a_driver_and_a_price() -> None:
     made = can_be_made()
-    assert made >= {one.type for stack in STACKS for one in graph(stack).customs() if one.type.startswith("aws:")}
+    assert made >= {
+        resource.type for stack in STACKS for resource in graph(stack).customs() if resource.type.startswith("aws:")
+    }
     assert made <= DRIVERS.keys() | RECORDED_ONLY.keys()
     assert made <= PRICE_RULES.keys() | FREE_TYPES

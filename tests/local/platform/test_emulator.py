@@ -1,4 +1,4 @@
-"""The files of an emulator are its own for as long as it is there, whoever asks for them to go."""
+"""Tests of the removal of an emulator's files: never while the emulator runs."""
 
 import fcntl
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.unit
 
 @pytest.fixture
 def begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The folder of an emulator that somebody else has begun to start, and that has not said yet which process it is."""
+    """Return the folder of an emulator that another process is starting, before its process id is written."""
     monkeypatch.setattr(emulator, "STOP_SECONDS", 0)
     (tmp_path / "emulator").mkdir()
     with (tmp_path / "emulator.lock").open("wb") as lock:
@@ -23,14 +23,14 @@ def begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("command", [emulator.start, emulator.stop])
-def test_an_emulator_that_is_being_started_keeps_what_it_has(begun: Path, command: object) -> None:
+def test_the_files_of_a_starting_emulator_are_kept(begun: Path, command: object) -> None:
     assert callable(command)
-    with pytest.raises(EmulatorError, match="an emulator that has this folder does not end"):
+    with pytest.raises(EmulatorError, match="the emulator in this folder does not stop"):
         command(begun)
     assert {path.name for path in begun.iterdir()} == {"emulator", "emulator.lock"}
 
 
-def test_what_a_killed_emulator_left_is_removed(tmp_path: Path) -> None:
+def test_the_files_of_a_killed_emulator_are_removed(tmp_path: Path) -> None:
     (tmp_path / "emulator" / "tmp").mkdir(parents=True)
     for name in ("emulator.lock", "emulator.json", "emulator.log"):
         (tmp_path / name).touch()

@@ -1,4 +1,4 @@
-"""The engine: order, what a second run changes, failures, and death at any step."""
+"""Tests of the engine: order, the changes of a second run, failures, and a killed process at any step."""
 
 import copy
 import gc
@@ -11,11 +11,11 @@ from typing import Any
 import pulumi
 import pytest
 
-from local.platform.drivers.model import Applying, Call, Driver
+from local.platform.drivers.model import Driver, DriverCall, PropertyImport
 from local.platform.engine import Engine, ResourceFailed
-from local.platform.progress import Silent
-from local.platform.resource_changes import Action
-from local.platform.state import State, Status
+from local.platform.progress import SilentProgress
+from local.platform.resource_changes import ResourceAction
+from local.platform.state import PlatformState, ResourceStatus
 from local.preview import program_run
 from local.preview.input_checks import NoDriver, refusals
 from local.preview.preview_provider import PreviewProvider
@@ -39,25 +39,25 @@ pytestmark = pytest.mark.unit
 
 @pytest.fixture(autouse=True)
 def _quiet(caplog: pytest.LogCaptureFixture) -> None:
-    """asyncio reports every task that a death cut short."""
+    """Silence asyncio, which logs every task that a kill interrupts."""
     caplog.set_level(logging.CRITICAL, "asyncio")
 
 
-class Heard(Silent):
-    """Remembers what it was told."""
+class Heard(SilentProgress):
+    """Progress receiver that stores the reports."""
 
     def __init__(self) -> None:
-        self.done: list[tuple[str, Action]] = []
+        self.done: list[tuple[str, ResourceAction]] = []
         self.wrong: list[tuple[str, str]] = []
 
-    def ended(self, urn: str, action: Action, _seconds: float, /) -> None:
+    def on_finish(self, urn: str, action: ResourceAction, _seconds: float, /) -> None:
         self.done.append((urn.rpartition("::")[2], action))
 
-    def failed(self, urn: str, message: str, /) -> None:
+    def on_failure(self, urn: str, message: str, /) -> None:
         self.wrong.append((urn, message))
 
 
-def done(body: "object", aws: FakeAws, folder: Path) -> dict[str, Action]:
+def done(body: "object", aws: FakeAws, folder: Path) -> dict[str, ResourceAction]:
     heard = Heard()
     run(body, aws, folder, heard)  # type: ignore[arg-type]
     return dict(heard.done)
@@ -86,7 +86,7 @@ def second_program() -> None:
     Thing(GROUP, "new", name="new")
 
 
-def test_what_comes_from_another_resource_is_made_after_it(tmp_path: Path) -> None:
+def test_a_resource_is_created_after_those_it_depends_on(tmp_path: Path) -> None:
     aws = FakeAws()
     run(first_program, aws, tmp_path)
     made = [name for method, name in aws.calls if method.startswith("create")]
@@ -95,7 +95,7 @@ def test_what_comes_from_another_resource_is_made_after_it(tmp_path: Path) -> No
     assert aws.things["kept"]["kmsKeyId"] == "arn:aws:sns:us-east-1:1:topic"
 
 
-def test_a_type_without_a_driver_stops_the_run_and_says_how_to_add_one(tmp_path: Path) -> None:
+def test_a_type_without_a_driver_stops_the_run_with_instructions(tmp_path: Path) -> None:
     aws = FakeAws()
     with pytest.raises(ResourceFailed, match=r"no driver for test:index/what:What: add one in local/platform/drivers/"):
         run(lambda: Thing("test:index/what:What", "what", name="what"), aws, tmp_path)
@@ -116,7 +116,7 @@ def test_a_second_up_of_the_same_program_calls_nothing(tmp_path: Path) -> None:
     aws = FakeAws()
     run(first_program, aws, tmp_path)
     aws.calls.clear()
-    assert set(done(first_program, aws, tmp_path).values()) == {Action.SAME}
+    assert set(done(first_program, aws, tmp_path).values()) == {ResourceAction.SAME}
     assert aws.calls == []
 
 
@@ -126,14 +126,14 @@ def test_a_second_up_changes_only_what_changed(tmp_path: Path) -> None:
     aws.calls.clear()
     found = done(second_program, aws, tmp_path)
     assert found == {
-        "topic": Action.SAME,
-        "kept": Action.SAME,
-        "code": Action.UPDATE,
-        "changed": Action.UPDATE,
-        "renamed": Action.REPLACE,
-        "new": Action.CREATE,
-        "gone": Action.DELETE,
-        "gone-child": Action.DELETE,
+        "topic": ResourceAction.SAME,
+        "kept": ResourceAction.SAME,
+        "code": ResourceAction.UPDATE,
+        "changed": ResourceAction.UPDATE,
+        "renamed": ResourceAction.REPLACE,
+        "new": ResourceAction.CREATE,
+        "gone": ResourceAction.DELETE,
+        "gone-child": ResourceAction.DELETE,
     }
     assert ("put_retention_policy", "changed") in aws.calls
     assert aws.calls.index(("delete_log_group", "gone-child")) < aws.calls.index(("delete_log_group", "gone"))
@@ -142,7 +142,7 @@ def test_a_second_up_changes_only_what_changed(tmp_path: Path) -> None:
     assert aws.things["new-name"]["kmsKeyId"] == "2", "what follows the version moves"
 
 
-def test_a_replaced_resource_takes_what_was_made_of_it_along(tmp_path: Path) -> None:
+def test_the_dependants_of_a_replaced_resource_are_replaced_too(tmp_path: Path) -> None:
     def program_of(name: str) -> None:
         topic = Thing(TOPIC, "topic", name=name)
         Thing(GROUP, "of-topic", name="of-topic", key=topic.arn)
@@ -160,23 +160,23 @@ def test_a_replaced_resource_takes_what_was_made_of_it_along(tmp_path: Path) -> 
     ]
 
 
-def test_a_property_taken_away_replaces_where_no_call_would_unset_it(tmp_path: Path) -> None:
+def test_a_removed_property_that_no_call_unsets_causes_a_replacement(tmp_path: Path) -> None:
     aws = FakeAws()
     run(lambda: Thing(GROUP, "group", name="group", days=7), aws, tmp_path)
     found = done(lambda: Thing(GROUP, "group", name="group"), aws, tmp_path)
-    assert found == {"group": Action.REPLACE}
+    assert found == {"group": ResourceAction.REPLACE}
     assert "retentionInDays" not in aws.things["group"]
 
 
-def test_changes_that_the_program_ignores_are_none(tmp_path: Path) -> None:
+def test_changes_of_ignored_properties_are_ignored(tmp_path: Path) -> None:
     options = pulumi.ResourceOptions(ignore_changes=["days"])
     aws = FakeAws()
     run(lambda: Thing(GROUP, "group", opts=options, name="group", days=7), aws, tmp_path)
     found = done(lambda: Thing(GROUP, "group", opts=options, name="group", days=30), aws, tmp_path)
-    assert found == {"group": Action.SAME}
+    assert found == {"group": ResourceAction.SAME}
 
 
-def test_a_recorded_only_type_calls_nothing_and_gives_its_outputs(tmp_path: Path) -> None:
+def test_a_recorded_only_type_makes_no_call_and_returns_its_outputs(tmp_path: Path) -> None:
     aws = FakeAws()
 
     def body() -> None:
@@ -188,28 +188,28 @@ def test_a_recorded_only_type_calls_nothing_and_gives_its_outputs(tmp_path: Path
     assert aws.things["group"]["kmsKeyId"] == "arn:made-up"
 
 
-def test_an_output_in_a_list_that_no_driver_gives_is_an_error_and_not_nothing(tmp_path: Path) -> None:
+def test_a_missing_output_in_a_list_is_an_error(tmp_path: Path) -> None:
     def body() -> None:
         group = Thing(GROUP, "group", name="group")
         Thing(GROUP, "other", name="other", keys=[group.arn])
 
-    with pytest.raises(ResourceFailed, match="other: keys came to nothing"):
+    with pytest.raises(ResourceFailed, match="other: keys has no value"):
         run(body, FakeAws(), tmp_path)
 
 
-def test_a_property_that_the_driver_forgot_is_an_error_and_not_left_out(tmp_path: Path) -> None:
-    with pytest.raises(ResourceFailed, match="colour has no place in the driver of test:index/group:Group"):
+def test_a_property_that_the_driver_does_not_use_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ResourceFailed, match="the driver of test:index/group:Group does not use colour"):
         run(lambda: Thing(GROUP, "group", name="group", colour="blue"), FakeAws(), tmp_path)
 
 
-def test_what_aws_would_refuse_is_refused_even_if_the_emulator_took_it(tmp_path: Path) -> None:
+def test_a_value_that_aws_would_refuse_is_refused_before_the_emulator_gets_it(tmp_path: Path) -> None:
     aws = FakeAws()
     with pytest.raises(ResourceFailed, match=r"CreateLogGroup\.logGroupName takes at most 512 characters"):
         run(lambda: Thing(GROUP, "group", name="g" * 513), aws, tmp_path)
     assert aws.calls == []
 
 
-def test_a_failure_names_the_resource_and_says_it_in_aws_words(tmp_path: Path) -> None:
+def test_a_failure_names_the_resource_and_the_message_of_aws(tmp_path: Path) -> None:
     aws, heard = FakeAws(), Heard()
     aws.refuses = {"create_topic": "InvalidParameter"}
     with pytest.raises(ResourceFailed):
@@ -219,13 +219,15 @@ def test_a_failure_names_the_resource_and_says_it_in_aws_words(tmp_path: Path) -
     assert message == "CreateTopic: InvalidParameter: as AWS puts it"
 
 
-def test_after_a_failure_the_next_up_goes_on_from_there(tmp_path: Path) -> None:
+def test_after_a_failure_the_next_up_continues(tmp_path: Path) -> None:
     aws, clean = FakeAws(), FakeAws()
     aws.refuses = {"put_retention_policy": "LimitExceededException"}
     with pytest.raises(ResourceFailed):
         run(first_program, aws, tmp_path)
     half = [
-        one for one in State.read(tmp_path / "state.json", INSTANCE).entries().values() if one.status is Status.BROKEN
+        entry
+        for entry in PlatformState.read(tmp_path / "state.json", INSTANCE).entries().values()
+        if entry.status is ResourceStatus.BROKEN
     ]
     assert half, "what was made in part is known to be"
     aws.refuses = {}
@@ -235,18 +237,18 @@ def test_after_a_failure_the_next_up_goes_on_from_there(tmp_path: Path) -> None:
     assert aws.things == clean.things
 
 
-def test_a_deletion_that_fails_is_kept_and_the_others_go_on(tmp_path: Path) -> None:
+def test_a_resource_that_cannot_be_deleted_is_kept_and_the_others_are_deleted(tmp_path: Path) -> None:
     aws = FakeAws()
     run(first_program, aws, tmp_path)
     aws.refuses = {"delete_topic": "InvalidParameter"}
-    state = State.read(tmp_path / "state.json", INSTANCE)
-    Engine(aws, state, Silent(), DRIVERS).delete(set(state.entries()))
+    state = PlatformState.read(tmp_path / "state.json", INSTANCE)
+    Engine(aws, state, SilentProgress(), DRIVERS).delete(set(state.entries()))
     assert list(aws.things) == ["topic"]
     assert [urn.rpartition("::")[2] for urn in state.entries()] == ["topic"]
 
 
 def steps_of_a_clean_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[int, int, FakeAws]:
-    """Steps of a first up, of a second with changes, and the world after both."""
+    """Return the number of steps of a first `up`, those of a second one with changes, and the resources after both."""
     aws = FakeAws()
     mortal_writes(aws, monkeypatch)
     run(first_program, aws, folder)
@@ -257,25 +259,25 @@ def steps_of_a_clean_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple
 
 @pytest.fixture
 def _deaths_are_cleaned_up() -> Iterator[None]:
-    """While asyncio is quiet: later, it would write out each of hundreds of deaths."""
+    """Collect garbage while asyncio's log is silenced. Later, it would log hundreds of interrupted tasks."""
     yield
     gc.collect()
 
 
 def mortal_writes(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Counts a write of the state as two steps: before it, and after it."""
-    write = State._write
+    """State file whose writes count as two steps, before and after the write."""
+    write = PlatformState._write
     if getattr(write, "mortal", None):
         write = write.original  # type: ignore[attr-defined]
 
-    def counted(self: State) -> None:
+    def counted(self: PlatformState) -> None:
         aws.step()
         write(self)
         aws.step()
 
     counted.mortal = True  # type: ignore[attr-defined]
     counted.original = write  # type: ignore[attr-defined]
-    monkeypatch.setattr(State, "_write", counted)
+    monkeypatch.setattr(PlatformState, "_write", counted)
 
 
 def die_then_run_again(aws: FakeAws, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -288,7 +290,9 @@ def die_then_run_again(aws: FakeAws, folder: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.usefixtures("_deaths_are_cleaned_up")
-def test_killed_at_any_step_of_a_first_up_the_next_one_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_a_kill_at_any_step_of_a_first_up_the_next_one_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     steps, _, _ = steps_of_a_clean_run(tmp_path, monkeypatch)
     (tmp_path / "clean").mkdir()
     clean = FakeAws()
@@ -302,7 +306,9 @@ def test_killed_at_any_step_of_a_first_up_the_next_one_works(tmp_path: Path, mon
 
 
 @pytest.mark.usefixtures("_deaths_are_cleaned_up")
-def test_killed_at_any_step_of_a_second_up_the_next_one_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_a_kill_at_any_step_of_a_second_up_the_next_one_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first, both, clean = steps_of_a_clean_run(tmp_path, monkeypatch)
     wanted = {name: {**thing, "version": None} for name, thing in clean.things.items()}
     wanted["new-name"].pop("kmsKeyId")
@@ -316,7 +322,7 @@ def test_killed_at_any_step_of_a_second_up_the_next_one_works(tmp_path: Path, mo
         aws.things = copy.deepcopy(before.things)
         die_then_run_again(aws, folder, monkeypatch)
         found = {name: {**thing, "version": None} for name, thing in aws.things.items()}
-        # Code that was published twice has one version more, and what follows it follows that.
+        # A function that was published twice has one more version, and so do the resources that use the version.
         assert found["new-name"].pop("kmsKeyId") == str(aws.things["code"]["version"])
         assert found == wanted, f"killed at step {step}"
 
@@ -324,23 +330,21 @@ def test_killed_at_any_step_of_a_second_up_the_next_one_works(tmp_path: Path, mo
 DOCUMENT = "test:index/document:Document"
 
 
-def test_a_document_is_applied_when_it_is_new_and_when_it_changed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_document_is_imported_when_it_is_new_or_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     applied: list[tuple[str, str]] = []
     driver = Driver(
         type=DOCUMENT,
         service="logs",
-        create=(Call("CreateLogGroup", {"logGroupName": "name"}), RETENTION),
+        create=(DriverCall("CreateLogGroup", {"logGroupName": "name"}), RETENTION),
         update=(RETENTION,),
-        delete=(Call("DeleteLogGroup", {"logGroupName": "name"}),),
+        delete=(DriverCall("DeleteLogGroup", {"logGroupName": "name"}),),
         id="name",
-        applying=Applying("text", lambda _client, name, text: applied.append((name, text))),
+        property_import=PropertyImport("text", lambda _client, name, text: applied.append((name, text))),
     )
     monkeypatch.setitem(DRIVERS, DOCUMENT, driver)
     aws = FakeAws()
 
-    def up(text: str | None, days: int) -> dict[str, Action]:
+    def up(text: str | None, days: int) -> dict[str, ResourceAction]:
         applied.clear()
 
         def body() -> None:
@@ -351,9 +355,9 @@ def test_a_document_is_applied_when_it_is_new_and_when_it_changed(
 
     up(text="first", days=1)
     assert applied == [("one", "first")]
-    assert up(text="first", days=2) == {"one": Action.UPDATE}
+    assert up(text="first", days=2) == {"one": ResourceAction.UPDATE}
     assert applied == []
-    assert up(text="second", days=2) == {"one": Action.UPDATE}
+    assert up(text="second", days=2) == {"one": ResourceAction.UPDATE}
     assert applied == [("one", "second")]
-    assert up(None, days=2) == {"one": Action.REPLACE}, "nothing else would take away what it said"
+    assert up(None, days=2) == {"one": ResourceAction.REPLACE}, "nothing else would take away what it said"
     assert applied == []

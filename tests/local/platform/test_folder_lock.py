@@ -1,4 +1,4 @@
-"""Two commands never work on one platform, and what ended in whatever way is in nobody's way."""
+"""Tests of the folder lock: no two commands use one platform, and a process that has ended never blocks the next one."""
 
 import os
 import signal
@@ -14,16 +14,16 @@ from local import ROOT
 from local.__main__ import main
 from local.flows import demo
 from local.platform import lifecycle
-from local.platform.folder_lock import Busy, alone
+from local.platform.folder_lock import FolderBusy, lock_folder
 
 pytestmark = pytest.mark.unit
 OTHER = """
 import subprocess, sys
 from pathlib import Path
-from local.platform.folder_lock import alone
-with alone(Path(sys.argv[1]), "another"):
+from local.platform.folder_lock import lock_folder
+with lock_folder(Path(sys.argv[1]), "another"):
     child = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"]) if "child" in sys.argv else None
-    print("alone", flush=True)
+    print("locked", flush=True)
     if child is None:
         sys.stdin.read()
 """
@@ -31,7 +31,7 @@ with alone(Path(sys.argv[1]), "another"):
 
 @contextmanager
 def other(folder: Path, *more: str) -> Iterator["subprocess.Popen[str]"]:
-    """A process that has the folder, until its standard input ends."""
+    """Run a process that holds the folder's lock until its standard input is closed."""
     with subprocess.Popen(  # noqa: S603 - this project's own code
         [sys.executable, "-c", OTHER, str(folder), *more],
         cwd=ROOT,
@@ -40,45 +40,49 @@ def other(folder: Path, *more: str) -> Iterator["subprocess.Popen[str]"]:
         text=True,
     ) as process:
         assert process.stdout is not None
-        assert process.stdout.readline() == "alone\n"
+        assert process.stdout.readline() == "locked\n"
         yield process
         if process.stdin is not None:
             process.stdin.close()
 
 
-def test_whoever_comes_second_is_told_who_has_the_folder(tmp_path: Path) -> None:
+def test_a_second_command_is_refused_with_the_process_that_holds_the_lock(tmp_path: Path) -> None:
     with (
         other(tmp_path) as first,
-        pytest.raises(Busy, match=rf"another `make up` is .* process {first.pid}: wait"),
-        alone(tmp_path, "another `make up`"),
+        pytest.raises(FolderBusy, match=rf"another `make up` is .* process {first.pid}: wait"),
+        lock_folder(tmp_path, "another `make up`"),
     ):
         pytest.fail("two have it")
-    with alone(tmp_path, "another"), pytest.raises(Busy, match=rf"process {os.getpid()}:"), alone(tmp_path, "another"):
+    with (
+        lock_folder(tmp_path, "another"),
+        pytest.raises(FolderBusy, match=rf"process {os.getpid()}:"),
+        lock_folder(tmp_path, "another"),
+    ):
         pytest.fail("two have it")
 
 
-def test_up_makes_the_folders_above_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_up_creates_the_parent_folders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert lifecycle.up("nowhere", tmp_path / "a" / "b") == 2
     assert "There is no stack 'nowhere'" in capsys.readouterr().out
 
 
-def test_a_killed_process_leaves_the_folder_to_the_next(tmp_path: Path) -> None:
+def test_a_killed_process_releases_the_lock(tmp_path: Path) -> None:
     with other(tmp_path) as first:
         first.send_signal(signal.SIGKILL)
         first.wait()
-    with alone(tmp_path, "another"):
+    with lock_folder(tmp_path, "another"):
         pass
 
 
-def test_what_a_process_started_and_left_behind_does_not_have_the_folder(tmp_path: Path) -> None:
+def test_a_child_process_does_not_hold_the_lock(tmp_path: Path) -> None:
     with other(tmp_path, "child") as first:
         first.wait()
-        with alone(tmp_path, "another"):
+        with lock_folder(tmp_path, "another"):
             pass
 
 
 @pytest.mark.parametrize("command", ["up", "down", "demo"])
-def test_a_command_leaves_a_platform_alone_that_another_works_on(
+def test_a_command_is_refused_while_another_one_uses_the_platform(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     monkeypatch.setattr(lifecycle, "emulator", None)
@@ -86,11 +90,11 @@ def test_a_command_leaves_a_platform_alone_that_another_works_on(
     with other(tmp_path) as first:
         assert main([command, *([] if command == "demo" else ["--folder", str(tmp_path)])]) == 2
         said = capsys.readouterr()
-        assert f" is at work in {tmp_path}, process {first.pid}: wait until" in said.err
+        assert f" is using {tmp_path}, process {first.pid}: wait until" in said.err
         assert said.out == ""
 
 
-def test_down_makes_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_down_creates_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["down", "--folder", str(tmp_path / "misspelt")]) == 0
     assert capsys.readouterr().out == "the local platform is not running\n"
     assert list(tmp_path.iterdir()) == []

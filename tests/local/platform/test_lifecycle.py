@@ -1,4 +1,4 @@
-"""What `down` says when something will not go."""
+"""Tests of `down` with resources that cannot be deleted."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ KEPT = "urn:pulumi:local::polyphony::aws:s3/bucket:Bucket::kept"
 
 
 @pytest.mark.parametrize(("remains", "status"), [([KEPT], 1), ([], 0)])
-def test_what_would_not_go_is_named_and_the_emulator_is_stopped_all_the_same(
+def test_down_reports_undeleted_resources_and_stops_the_emulator(
     remains: list[str],
     status: int,
     tmp_path: Path,
@@ -29,10 +29,10 @@ def test_what_would_not_go_is_named_and_the_emulator_is_stopped_all_the_same(
         stopped.append(folder)
         return True
 
-    monkeypatch.setattr(emulator, "running", lambda folder: Emulator(1, 2, folder))
+    monkeypatch.setattr(emulator, "find_running", lambda folder: Emulator(1, 2, folder))
     monkeypatch.setattr(emulator, "stop", stop)
     monkeypatch.setattr(lifecycle, "delete_all", deleted)
     assert lifecycle.down(tmp_path) == status
     assert stopped == [tmp_path]
     said = capsys.readouterr()
-    assert (f"would not go: {KEPT}" in said.out + said.err) is bool(remains)
+    assert (f"could not be deleted: {KEPT}" in said.out + said.err) is bool(remains)

@@ -1,12 +1,12 @@
-"""What a run tells its user, in a pipe."""
+"""Tests of the progress output in a pipe."""
 
 import io
 
 import pytest
 from rich.console import Console
 
-from local.platform.progress import Reporter
-from local.platform.resource_changes import Action
+from local.platform.progress import ProgressReporter
+from local.platform.resource_changes import ResourceAction
 
 pytestmark = pytest.mark.unit
 
@@ -18,13 +18,13 @@ TOPIC = "urn:pulumi:local::polyphony::aws:sns/topic:Topic::alerts"
 
 def told() -> str:
     out = io.StringIO()
-    with Reporter(Console(file=out, width=200)) as report:
-        report.began(QUEUE, Action.CREATE)
-        report.ended(QUEUE, Action.CREATE, 0.034)
-        report.ended(TOPIC, Action.SAME, 0)
-        report.began(TOPIC, Action.UPDATE)
-        report.failed(TOPIC, "SetTopicAttributes: InvalidParameter: [red]no[/red]")
-        report.say(report.summary())
+    with ProgressReporter(Console(file=out, width=200)) as report:
+        report.on_start(QUEUE, ResourceAction.CREATE)
+        report.on_finish(QUEUE, ResourceAction.CREATE, 0.034)
+        report.on_finish(TOPIC, ResourceAction.SAME, 0)
+        report.on_start(TOPIC, ResourceAction.UPDATE)
+        report.on_failure(TOPIC, "SetTopicAttributes: InvalidParameter: [red]no[/red]")
+        report.print_line(report.summary())
     return out.getvalue()
 
 

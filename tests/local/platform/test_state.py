@@ -1,4 +1,4 @@
-"""The state file: what is in it, what never is, and what becomes of one that cannot be used."""
+"""Tests of the state file: its content, its protection, and errors for an unusable file."""
 
 import json
 import os
@@ -8,54 +8,54 @@ from typing import Any, Self
 
 import pytest
 
-from local.platform.state import Deletion, Entry, State, StateError, Status
+from local.platform.state import DeletionCall, PlatformState, ResourceEntry, ResourceStatus, StateError
 from local.preview.property_values import UNKNOWN, Archive, Secret
 
 pytestmark = pytest.mark.unit
 INSTANCE = "1:4566"
 
 
-def entry(*after: str, made_of: tuple[str, ...] = (), **changes: Any) -> Entry:
+def entry(*after: str, made_of: tuple[str, ...] = (), **changes: Any) -> ResourceEntry:
     given: dict[str, Any] = {
         "type": "aws:sqs/queue:Queue",
-        "status": Status.MADE,
+        "status": ResourceStatus.MADE,
         "inputs": {"name": "hash"},
         "id": "http://127.0.0.1/queue",
         "outputs": {"url": "http://127.0.0.1/queue"},
         "depends_on": after,
         "made_of": made_of,
-        "deletion": (Deletion("sqs", "DeleteQueue", {"QueueUrl": "http://127.0.0.1/queue"}),),
+        "deletion": (DeletionCall("sqs", "DeleteQueue", {"QueueUrl": "http://127.0.0.1/queue"}),),
     }
-    return Entry(**{**given, **changes})
+    return ResourceEntry(**{**given, **changes})
 
 
-def test_what_was_put_is_read_back(tmp_path: Path) -> None:
+def test_a_saved_entry_is_read_back(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
-    state = State.empty(path, INSTANCE)
+    state = PlatformState.empty(path, INSTANCE)
     state.put("a", entry())
     state.put("b", entry("a", made_of=("a",)))
     state.keep_outputs({"frontend": {"region": "us-east-1"}})
-    again = State.read(path, INSTANCE)
+    again = PlatformState.read(path, INSTANCE)
     assert again.entries() == state.entries()
     assert again.outputs == {"frontend": {"region": "us-east-1"}}
     assert again.hashes({"a": 1}) == state.hashes({"a": 1}), "the salt is kept, or everything would look changed"
 
 
-def test_only_its_owner_may_read_it(tmp_path: Path) -> None:
-    State.empty(tmp_path / "state.json", INSTANCE).put("a", entry())
+def test_only_the_owner_can_read_the_state_file(tmp_path: Path) -> None:
+    PlatformState.empty(tmp_path / "state.json", INSTANCE).put("a", entry())
     assert stat.S_IMODE((tmp_path / "state.json").stat().st_mode) == 0o600
 
 
 def test_a_write_that_fails_leaves_the_file_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "state.json"
-    state = State.empty(path, INSTANCE)
+    state = PlatformState.empty(path, INSTANCE)
     state.put("a", entry())
     before = path.read_bytes()
 
     opened = os.fdopen
 
     class Full:
-        """A file that takes the first letters."""
+        """A file on a full disk, which accepts only the first characters."""
 
         def __init__(self, descriptor: int, *how: Any, **more: Any) -> None:
             self._file = opened(descriptor, *how, **more)
@@ -76,9 +76,9 @@ def test_a_write_that_fails_leaves_the_file_as_it_was(tmp_path: Path, monkeypatc
     assert path.read_bytes() == before
 
 
-def test_a_secret_is_neither_in_the_file_nor_its_plain_hash(tmp_path: Path) -> None:
+def test_the_file_contains_neither_a_secret_nor_its_unsalted_hash(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
-    one, other = State.empty(path, INSTANCE), State.empty(path, INSTANCE)
+    one, other = PlatformState.empty(path, INSTANCE), PlatformState.empty(path, INSTANCE)
     given = {"value": Secret("canary-5f1c")}
     one.put("a", entry(inputs=one.hashes(given)))
     assert "canary-5f1c" not in path.read_text()
@@ -86,8 +86,8 @@ def test_a_secret_is_neither_in_the_file_nor_its_plain_hash(tmp_path: Path) -> N
     assert one.hashes(given) != one.hashes({"value": "canary-5f1c"}), "becoming a secret is a change"
 
 
-def test_an_archive_counts_by_its_content(tmp_path: Path) -> None:
-    state = State.empty(tmp_path / "state.json", INSTANCE)
+def test_the_hash_of_an_archive_depends_on_its_content(tmp_path: Path) -> None:
+    state = PlatformState.empty(tmp_path / "state.json", INSTANCE)
     one, same, other = tmp_path / "one.zip", tmp_path / "same.zip", tmp_path / "other.zip"
     one.write_bytes(b"code")
     same.write_bytes(b"code")
@@ -97,36 +97,36 @@ def test_an_archive_counts_by_its_content(tmp_path: Path) -> None:
 
 
 def test_an_unknown_value_equals_nothing(tmp_path: Path) -> None:
-    state = State.empty(tmp_path / "state.json", INSTANCE)
+    state = PlatformState.empty(tmp_path / "state.json", INSTANCE)
     assert state.hashes({"arn": UNKNOWN}) != state.hashes({"arn": UNKNOWN})
 
 
-def test_another_schema_version_is_refused_and_says_what_to_do(tmp_path: Path) -> None:
+def test_another_schema_version_is_refused_with_instructions(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
-    State.empty(path, INSTANCE).put("a", entry())
+    PlatformState.empty(path, INSTANCE).put("a", entry())
     path.write_text(json.dumps({**json.loads(path.read_text()), "schemaVersion": 99}))
-    with pytest.raises(StateError, match="schema version 99, this program writes 1: `make down`"):
-        State.read(path, INSTANCE)
+    with pytest.raises(StateError, match="schema version 99, but this program needs 1: `make down`"):
+        PlatformState.read(path, INSTANCE)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"schemaVersion": 1}', '{"schemaVersion": 1, "instance": "1:4566"}'])
-def test_a_file_that_is_no_state_is_refused_and_says_what_to_do(tmp_path: Path, text: str) -> None:
+def test_an_invalid_state_file_is_refused_with_instructions(tmp_path: Path, text: str) -> None:
     (tmp_path / "state.json").write_text(text)
     with pytest.raises(StateError, match=r"cannot be read .*`make down`"):
-        State.read(tmp_path / "state.json", INSTANCE)
+        PlatformState.read(tmp_path / "state.json", INSTANCE)
 
 
 def test_an_unfinished_creation_means_that_the_run_was_killed(tmp_path: Path) -> None:
-    state = State.empty(tmp_path / "state.json", INSTANCE)
+    state = PlatformState.empty(tmp_path / "state.json", INSTANCE)
     state.put("a", entry())
-    assert not State.read(tmp_path / "state.json", INSTANCE).interrupted
-    state.put("b", entry(status=Status.MAKING))
-    assert State.read(tmp_path / "state.json", INSTANCE).interrupted
+    assert not PlatformState.read(tmp_path / "state.json", INSTANCE).interrupted
+    state.put("b", entry(status=ResourceStatus.MAKING))
+    assert PlatformState.read(tmp_path / "state.json", INSTANCE).interrupted
 
 
-def test_what_was_made_last_is_deleted_first(tmp_path: Path) -> None:
-    state = State.empty(tmp_path / "state.json", INSTANCE)
-    # The order of entries is that of their writing, and an update writes anew: only dependencies count.
+def test_resources_are_deleted_in_reverse_order_of_their_dependencies(tmp_path: Path) -> None:
+    state = PlatformState.empty(tmp_path / "state.json", INSTANCE)
+    # The entries are in the order of their writing, which an update changes. Only dependencies determine the order.
     state.put("alias", entry("function"))
     state.put("function", entry("role", "logs"))
     state.put("role", entry())
@@ -136,10 +136,10 @@ def test_what_was_made_last_is_deleted_first(tmp_path: Path) -> None:
     assert "logs" not in order
 
 
-def test_what_was_made_of_something_is_found_through_any_number_of_steps(tmp_path: Path) -> None:
-    state = State.empty(tmp_path / "state.json", INSTANCE)
+def test_dependants_are_found_directly_and_through_others(tmp_path: Path) -> None:
+    state = PlatformState.empty(tmp_path / "state.json", INSTANCE)
     state.put("role", entry())
     state.put("function", entry("role", made_of=("role",)))
     state.put("alias", entry("function", made_of=("function",)))
     state.put("beside", entry("role"))
-    assert state.made_of("role") == {"function", "alias"}
+    assert state.find_dependants("role") == {"function", "alias"}

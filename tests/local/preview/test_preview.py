@@ -13,9 +13,9 @@ from rich.console import Console
 
 from local.__main__ import main
 from local.platform import lifecycle
-from local.platform.resource_changes import Action
+from local.platform.resource_changes import ResourceAction
 from local.platform.state import StateError
-from local.platform.update_plan import Step
+from local.platform.update_plan import PlannedStep
 from local.preview import preview as previewing
 from local.preview import report, stack_files
 from local.preview.preview import CannotPreview, preview
@@ -77,7 +77,7 @@ def test_an_unreadable_state_file_is_reported(
     def unreadable(_config: StackConfig) -> None:
         raise StateError("state.json has schema version 99")
 
-    monkeypatch.setattr(lifecycle, "plan", unreadable)
+    monkeypatch.setattr(lifecycle, "plan_update", unreadable)
     assert main(["preview", "--stack", "local"]) == 2
     assert capsys.readouterr().err.strip().endswith("state.json has schema version 99")
 
@@ -141,8 +141,11 @@ def test_five_invalid_settings_give_one_message_and_status_two(
 def test_the_preview_of_the_local_stack_lists_changes_of_make_up(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    steps = [Step("urn:a::b::c::one", Action.UPDATE), Step("urn:a::b::c::two", Action.SAME)]
-    monkeypatch.setattr("local.platform.lifecycle.plan", lambda _: steps)
+    steps = [
+        PlannedStep("urn:a::b::c::one", ResourceAction.UPDATE),
+        PlannedStep("urn:a::b::c::two", ResourceAction.SAME),
+    ]
+    monkeypatch.setattr("local.platform.lifecycle.plan_update", lambda _: steps)
     assert main(["preview", "--stack", "local"]) == 0
     text = capsys.readouterr().out
     assert "changes on the local platform: 1 same, 1 update" in text

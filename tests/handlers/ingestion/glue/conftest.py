@@ -23,7 +23,7 @@ class SparkHarness:
     """Landing bucket, lake bucket, and the Spark session that runs the job between them."""
 
     s3: Any
-    session: spark_process.Session
+    session: spark_process.SparkChildSession
     gate: Gate
     scratch: Path
     variables: dict[str, str]
@@ -49,9 +49,9 @@ class SparkHarness:
 
     def arguments(self, manifest_id: str, run_id: str, **others: object) -> list[str]:
         """The command line of a run."""
-        return spark_process.arguments(f"{LAKE}manifests/{manifest_id}.confirmed.json", LAKE, run_id, **others)
+        return spark_process.job_arguments(f"{LAKE}manifests/{manifest_id}.confirmed.json", LAKE, run_id, **others)
 
-    def run(self, manifest_id: str, run_id: str, **others: object) -> spark_process.Done:
+    def run(self, manifest_id: str, run_id: str, **others: object) -> spark_process.SparkRunResult:
         """A run in the session."""
         return self.session.run(self.arguments(manifest_id, run_id, **others))
 
@@ -85,8 +85,8 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkHarness]:
         s3.put_bucket_versioning(Bucket=LANDING, VersioningConfiguration={"Status": "Enabled"})
         s3.create_bucket(Bucket=LAKE_BUCKET)
         with gate(started.emulator.endpoint) as before:
-            variables = spark_process.environment(
-                scratch, endpoint=before.endpoint, credentials=(emulator.KEY, emulator.KEY)
+            variables = spark_process.spark_environment(
+                scratch, endpoint=before.endpoint, credentials=(emulator.ROOT_ACCESS_KEY, emulator.ROOT_ACCESS_KEY)
             )
-            with spark_process.Session(variables) as session:
+            with spark_process.SparkChildSession(variables) as session:
                 yield SparkHarness(s3, session, before, scratch, variables)

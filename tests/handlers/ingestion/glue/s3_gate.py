@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler
 from urllib.parse import urlsplit
 
 from local import LOOPBACK
-from local.http_server import running
+from local.http_server import serve_handler
 
 WRITES = frozenset({"PUT", "POST", "DELETE"})
 
@@ -98,6 +98,6 @@ def _handler(gate: Gate) -> type[BaseHTTPRequestHandler]:
 def gate(target: str) -> Iterator[Gate]:
     """Start a gate in front of an endpoint."""
     s3_gate = Gate(target)
-    with running(_handler(s3_gate)) as port:
+    with serve_handler(_handler(s3_gate)) as port:
         s3_gate.endpoint = f"http://{LOOPBACK}:{port}"
         yield s3_gate

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.livestream.video_chunks import chunk_job
-from local.emulation.mediaconvert.video_cutting import cut_of
+from local.emulation.mediaconvert.video_cutting import parse_job
 from local.emulation.request_validation import read_request
 from tests.handlers.livestream.video_chunks.video_harness import BUCKET, EPISODE, NEWER, OWNER, ROLE, UPLOAD, key, video
 
@@ -50,7 +50,7 @@ def test_chunks_have_exact_length_with_audio_and_video() -> None:
 @pytest.mark.parametrize("suffix", [".mp4", ".MP4"])
 def test_the_job_reads_the_upload_and_writes_where_no_rule_matches(suffix: str) -> None:
     job = chunk_job.job_request(BUCKET, video(suffix=suffix), seconds=120, role_arn=ROLE)
-    wanted, token = cut_of(job), job["ClientRequestToken"]
+    wanted, token = parse_job(job), job["ClientRequestToken"]
     assert wanted.input_uri == f"s3://{BUCKET}/videos/{OWNER}/{EPISODE}/{UPLOAD}{suffix}"
     assert (wanted.output_bucket, wanted.output_prefix) == (BUCKET, f"chunks/{OWNER}/{EPISODE}/{token[:16]}/")
     assert (wanted.name, wanted.segment_name) == (UPLOAD, f"{UPLOAD}_chunk")
@@ -59,11 +59,11 @@ def test_the_job_reads_the_upload_and_writes_where_no_rule_matches(suffix: str) 
 @pytest.mark.parametrize("hours", [1, 7, 11])
 def test_the_clip_ends_a_margin_after_the_longest_permitted_video(hours: int) -> None:
     """A longer duration identifies a video that was clipped. MediaConvert accepts no clip of 12 hours."""
-    end = cut_of(request(max_hours=hours)).end_seconds
+    end = parse_job(request(max_hours=hours)).end_seconds
     assert end is not None
     assert hours * 3600 < end < 12 * 3600
     for whole in (request(), request(max_hours=hours, to_its_end=True)):
-        assert cut_of(whole).end_seconds is None
+        assert parse_job(whole).end_seconds is None
         assert "InputClippings" not in whole["Settings"]["Inputs"][0]
 
 

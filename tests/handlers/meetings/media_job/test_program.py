@@ -48,8 +48,8 @@ class JobProcess:
             **dict(zip(RECORDING_VARIABLES, about, strict=True)),
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_ENDPOINT_URL": self.endpoint,
-            "AWS_ACCESS_KEY_ID": emulator.KEY,
-            "AWS_SECRET_ACCESS_KEY": emulator.KEY,
+            "AWS_ACCESS_KEY_ID": emulator.ROOT_ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": emulator.ROOT_ACCESS_KEY,
             "POWERTOOLS_SERVICE_NAME": "media",
             "PYTHONDONTWRITEBYTECODE": "1",
             **others,
@@ -106,7 +106,7 @@ def test_a_processed_recording_exits_with_0(job_process: JobProcess) -> None:
         MEETING.user,
         MEETING.meeting_id,
         job_process.job_harness.recording.content,
-        emulator.KEY + '"',
+        emulator.ROOT_ACCESS_KEY + '"',
     ):
         assert secret not in out
     assert [path.name for path in job_process.job_harness.folder.iterdir() if path.name.startswith("media-")] == [], (

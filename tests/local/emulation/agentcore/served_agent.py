@@ -1,4 +1,4 @@
-"""Files that the local agent can fetch, and questions about them."""
+"""Files that the local agent can download, and questions about them."""
 
 import contextlib
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from handlers.voice_qa.query_worker.agent.agent_types import (
 )
 from local.emulation.speech.audio_files import pcm_input, run_ffmpeg
 from local.emulation.speech.tone_words import speech
-from local.http_server import running
+from local.http_server import serve_handler
 
 RATE = 16000
 ENCODINGS = {
@@ -45,7 +45,7 @@ class _Silent(SimpleHTTPRequestHandler):
 
 @dataclass(frozen=True)
 class Shelf:
-    """Files over HTTP, as presigned URLs lead to them."""
+    """HTTP server of files, in place of presigned S3 URLs."""
 
     folder: Path
     port: int
@@ -56,19 +56,19 @@ class Shelf:
         return self.url(name)
 
     def url(self, name: str) -> str:
-        """Return the URL of a file, whether there is one or not."""
+        """Return the URL of a file, which need not exist."""
         return f"http://127.0.0.1:{self.port}/{name}?X-Amz-Signature=canary"
 
 
 @contextlib.contextmanager
 def shelf(folder: Path) -> Iterator[Shelf]:
-    """Serve a folder."""
-    with running(partial(_Silent, directory=str(folder))) as port:
+    """Serve a folder while the block runs."""
+    with serve_handler(partial(_Silent, directory=str(folder))) as port:
         yield Shelf(folder, port)
 
 
 def recorded(words: tuple[str, ...], audio_format: str = "ogg") -> bytes:
-    """Return words as a file of a format."""
+    """Return words as an audio file of a format."""
     return run_ffmpeg(*pcm_input(RATE), *ENCODINGS[audio_format], "pipe:1", data=speech(words, RATE))
 
 
@@ -80,6 +80,6 @@ def question(
     query_id: str = "query",
     before: tuple[Turn, ...] = (),
 ) -> AgentQuestion:
-    """Return a question about a lecture of a minute."""
+    """Return a question about a lecture that lasts one minute."""
     lecture = Lecture("lecture", lecture_url, lecture_format, 60_000)
     return AgentQuestion(query_id, opaque_session_id("session"), lecture, query, before)

@@ -1,4 +1,6 @@
-"""The local agent and our client: it answers from what the lecture says, and fails as a question's words tell it."""
+"""Tests of the local agent with the handlers' client: answers from the lecture, and failures that the question
+requests.
+"""
 
 import http.client
 import threading
@@ -23,10 +25,18 @@ from handlers.voice_qa.query_worker.agent.agent_types import (
 )
 from handlers.voice_qa.query_worker.agent.http_client import HttpAgent
 from handlers.voice_qa.query_worker.agent.streamed_answer import AnswerLimits
-from local.emulation.agentcore.agent_answers import NOTHING, Passage, best, passages, reply, spoken, words_of
-from local.emulation.agentcore.agent_service import Fault, serve
-from local.emulation.speech.audio_files import heard_in
-from local.emulation.speech.tone_words import Pause, Word
+from local.emulation.agentcore.agent_answers import (
+    NOTHING,
+    LecturePassage,
+    best_passages,
+    find_passages,
+    group_words,
+    make_reply,
+    split_words,
+)
+from local.emulation.agentcore.agent_service import AnswerFault, serve
+from local.emulation.speech.audio_files import recognise_file
+from local.emulation.speech.tone_words import Pause, SpokenWord
 from tests.local.emulation.agentcore.served_agent import ENCODINGS, LECTURE, Shelf, question, recorded, shelf
 from tests.local.emulation.server_threads import PATIENCE
 
@@ -67,23 +77,23 @@ def failure(endpoint: str, about: AgentQuestion) -> tuple[str, AgentFailed]:
         with agent(endpoint).answer(about) as pieces:
             found.extend(pieces)
     except AgentFailed as failed:
-        return said(found), failed
+        return answer_text(found), failed
     pytest.fail("the answer did not fail")
 
 
-def said(pieces: list[AgentPiece]) -> str:
+def answer_text(pieces: list[AgentPiece]) -> str:
     return "".join(piece.text for piece in pieces if isinstance(piece, AgentTextPiece))
 
 
-def cited(pieces: list[AgentPiece]) -> list[AgentCitationPiece]:
+def citations(pieces: list[AgentPiece]) -> list[AgentCitationPiece]:
     return [piece for piece in pieces if isinstance(piece, AgentCitationPiece)]
 
 
 def test_the_best_passage_is_the_answer(endpoint: str, lecture: str) -> None:
     pieces = asked(endpoint, question(lecture, WrittenQuery("When do captions come?")))
     assert pieces[0] == AgentTranscriptPiece("When do captions come?")
-    assert said(pieces) == CAPTIONS
-    [citation] = cited(pieces)
+    assert answer_text(pieces) == CAPTIONS
+    [citation] = citations(pieces)
     assert citation.quote == "captions come back again"
     assert citation.start_ms == pytest.approx(3880, abs=60)
     assert citation.end_ms == pytest.approx(4920, abs=60)
@@ -94,24 +104,24 @@ def test_a_question_may_be_spoken(endpoint: str, lecture: str, files: Shelf) -> 
     url = files.put("query-one", recorded(("speak", "of", "captions"), "webm"))
     pieces = asked(endpoint, question(lecture, SpokenQuery(url, "webm")))
     assert pieces[0] == AgentTranscriptPiece("speak of captions")
-    assert [one.quote for one in cited(pieces)] == ["we speak of the stream", "captions come back again"]
+    assert [item.quote for item in citations(pieces)] == ["we speak of the stream", "captions come back again"]
 
 
 def test_another_lecture_gives_another_answer(endpoint: str, files: Shelf) -> None:
     other = files.put("lecture-two", recorded(("good", "day", ".", "thank", "you", "captions")))
     wanted = WrittenQuery("captions")
-    assert said(asked(endpoint, question(other, wanted))) == "At 0:00 you hear: thank you captions."
+    assert answer_text(asked(endpoint, question(other, wanted))) == "At 0:00 you hear: thank you captions."
     files.put("lecture-two", recorded(("captions", "please")))
-    assert said(asked(endpoint, question(other, wanted))) == "At 0:00 you hear: captions please."
+    assert answer_text(asked(endpoint, question(other, wanted))) == "At 0:00 you hear: captions please."
 
 
-def test_the_answer_can_be_heard_piece_by_piece_and_as_a_whole(endpoint: str, lecture: str, tmp_path: Path) -> None:
+def test_the_answer_can_be_played_piece_by_piece_and_as_a_whole(endpoint: str, lecture: str, tmp_path: Path) -> None:
     pieces = asked(endpoint, question(lecture, WrittenQuery("When do captions come?")))
 
     def heard(audio: bytes) -> list[str]:
         path = tmp_path / "answer"
         path.write_bytes(audio)
-        return [one.text for one in heard_in(path, ["ogg"]) if isinstance(one, Word)]
+        return [item.text for item in recognise_file(path, ["ogg"]) if isinstance(item, SpokenWord)]
 
     sounds = [piece.audio for piece in pieces if isinstance(piece, AgentAudioPiece)]
     words = ["you", "captions", "come", "back", "again"]
@@ -121,27 +131,27 @@ def test_the_answer_can_be_heard_piece_by_piece_and_as_a_whole(endpoint: str, le
     assert kinds.index(AgentAudioPiece) < max(at for at, kind in enumerate(kinds) if kind is AgentTextPiece)
 
 
-def test_what_the_lecture_does_not_say_is_not_cited(endpoint: str, lecture: str) -> None:
+def test_a_question_without_a_matching_passage_gets_no_citation(endpoint: str, lecture: str) -> None:
     for text in ("please", "Why photosynthesis?", ""):
         pieces = asked(endpoint, question(lecture, WrittenQuery(text)))
-        assert said(pieces) == NOTHING
-        assert cited(pieces) == []
+        assert answer_text(pieces) == NOTHING
+        assert citations(pieces) == []
 
 
-def test_a_question_that_leads_nowhere_goes_on_with_the_one_before(endpoint: str, lecture: str) -> None:
+def test_a_question_without_a_match_uses_the_previous_question(endpoint: str, lecture: str) -> None:
     before = (Turn("hello", "…"), Turn("captions", "…"))
-    assert said(asked(endpoint, question(lecture, WrittenQuery("more"), before=before))) == CAPTIONS
+    assert answer_text(asked(endpoint, question(lecture, WrittenQuery("more"), before=before))) == CAPTIONS
 
 
 @pytest.mark.parametrize("audio_format", sorted(ENCODINGS))
-def test_every_format_is_heard(endpoint: str, files: Shelf, audio_format: str) -> None:
+def test_every_format_is_recognised(endpoint: str, files: Shelf, audio_format: str) -> None:
     url = files.put(f"lecture-{audio_format}", recorded(LECTURE, audio_format))
     about = question(url, WrittenQuery("captions"), lecture_format=audio_format)
-    assert said(asked(endpoint, about)) == CAPTIONS
+    assert answer_text(asked(endpoint, about)) == CAPTIONS
 
 
 @pytest.mark.parametrize(("lecture_format", "content"), [("mp3", None), ("ogg", b"no audio"), ("wma", None)])
-def test_a_lecture_that_cannot_be_heard_is_rejected(
+def test_a_lecture_that_cannot_be_decoded_is_rejected(
     endpoint: str, files: Shelf, lecture_format: str, content: bytes | None
 ) -> None:
     url = files.put("lecture-bad", recorded(LECTURE) if content is None else content)
@@ -149,7 +159,7 @@ def test_a_lecture_that_cannot_be_heard_is_rejected(
     assert (failed.code, failed.retryable) == (AgentCode.REJECTED, False)
 
 
-def test_an_address_that_has_expired_or_is_elsewhere_is_rejected(endpoint: str, lecture: str, files: Shelf) -> None:
+def test_a_url_that_has_expired_or_is_on_another_host_is_rejected(endpoint: str, lecture: str, files: Shelf) -> None:
     for url in (files.url("expired"), "http://192.0.2.1/x", "file:///etc/hostname"):
         assert failure(endpoint, question(url, WrittenQuery("captions")))[1].code is AgentCode.REJECTED
         assert failure(endpoint, question(lecture, SpokenQuery(url, "ogg")))[1].code is AgentCode.REJECTED
@@ -159,15 +169,17 @@ def test_a_query_is_throttled_once(endpoint: str, lecture: str) -> None:
     waits: list[float] = []
     for query_id, times in (("first", 1), ("first", 1), ("second", 2)):
         about = question(lecture, WrittenQuery("throttled captions"), query_id=query_id)
-        assert said(asked(endpoint, about, waits)) == CAPTIONS
+        assert answer_text(asked(endpoint, about, waits)) == CAPTIONS
         assert len(waits) == times
     assert waits[0] >= 1
 
 
 @pytest.mark.parametrize(
-    ("fault", "code"), [(Fault.DROPPED, AgentCode.BROKEN_OFF), (Fault.MALFORMED, AgentCode.MALFORMED)]
+    ("fault", "code"), [(AnswerFault.DROPPED, AgentCode.BROKEN_OFF), (AnswerFault.MALFORMED, AgentCode.MALFORMED)]
 )
-def test_a_fault_comes_in_the_middle(endpoint: str, lecture: str, files: Shelf, fault: Fault, code: AgentCode) -> None:
+def test_a_fault_happens_in_the_middle_of_the_answer(
+    endpoint: str, lecture: str, files: Shelf, fault: AnswerFault, code: AgentCode
+) -> None:
     url = files.put("query-fault", recorded(("captions", fault.value)))
     for query in (WrittenQuery(f"captions {fault}"), SpokenQuery(url, "ogg")):
         text, failed = failure(endpoint, question(lecture, query))
@@ -179,21 +191,21 @@ def test_a_fault_comes_in_the_middle(endpoint: str, lecture: str, files: Shelf, 
 @pytest.mark.parametrize(
     ("method", "path", "status"), [("GET", "/ping?x", 200), ("GET", "/answer", 404), ("POST", "/other", 404)]
 )
-def test_it_answers_where_it_should(endpoint: str, method: str, path: str, status: int) -> None:
+def test_only_the_documented_paths_are_served(endpoint: str, method: str, path: str, status: int) -> None:
     connection = http.client.HTTPConnection(endpoint.removeprefix("http://"), timeout=PATIENCE)
     connection.request(method, path)
     assert connection.getresponse().status == status
     connection.close()
 
 
-def test_it_answers_many_at_once_though_a_caller_vanishes(endpoint: str, lecture: str) -> None:
+def test_the_agent_answers_concurrent_requests_after_a_client_has_disconnected(endpoint: str, lecture: str) -> None:
     wanted = {"captions": CAPTIONS, "hello": "At 0:00 you hear: hello world this is a test."}
     found: list[tuple[str, str]] = []
     with agent(endpoint).answer(question(lecture, WrittenQuery("captions"))) as left:
         assert isinstance(next(iter(left)), AgentTranscriptPiece)
 
     def ask(word: str) -> None:
-        found.append((word, said(asked(endpoint, question(lecture, WrittenQuery(word))))))
+        found.append((word, answer_text(asked(endpoint, question(lecture, WrittenQuery(word))))))
 
     threads = [threading.Thread(target=ask, args=(word,)) for word in [*wanted] * 4]
     for thread in threads:
@@ -203,28 +215,35 @@ def test_it_answers_many_at_once_though_a_caller_vanishes(endpoint: str, lecture
     assert sorted(found) == sorted([*wanted.items()] * 4)
 
 
-def test_passages_are_between_pauses() -> None:
-    heard: list[Word | Pause] = [Pause(0), Word("a", 1, 2), Word("b", 2, 3), Pause(4), Pause(5), Word("c", 6, 7)]
-    assert passages(heard) == [Passage(("a", "b"), 1000, 3000), Passage(("c",), 6000, 7000)]
-    assert passages([]) == []
+def test_passages_are_separated_by_pauses() -> None:
+    heard: list[SpokenWord | Pause] = [
+        Pause(0),
+        SpokenWord("a", 1, 2),
+        SpokenWord("b", 2, 3),
+        Pause(4),
+        Pause(5),
+        SpokenWord("c", 6, 7),
+    ]
+    assert find_passages(heard) == [LecturePassage(("a", "b"), 1000, 3000), LecturePassage(("c",), 6000, 7000)]
+    assert find_passages([]) == []
 
 
-def test_a_rare_word_weighs_more_than_a_common_one_and_the_earlier_wins() -> None:
+def test_rare_words_weigh_more_and_the_earlier_passage_wins() -> None:
     lecture = [
-        Passage(words, at * 1000, at * 1000 + 500)
+        LecturePassage(words, at * 1000, at * 1000 + 500)
         for at, words in enumerate([("the", "is"), ("the", "is", "a"), ("the", "stream"), ("the", "is", "a")])
     ]
-    assert best(lecture, ["the", "stream", "is"])[0].words == ("the", "stream")
-    assert [one.start_ms for one in best(lecture, ["a"])] == [1000, 3000]
-    assert len(best(lecture, ["the"])) == 3
-    assert best(lecture, ["good"]) == best([], ["the"]) == []
-    assert reply([Passage(("good",), 61_000, 62_000)], ["good"], []).text == "At 1:01 you hear: good."
+    assert best_passages(lecture, ["the", "stream", "is"])[0].words == ("the", "stream")
+    assert [item.start_ms for item in best_passages(lecture, ["a"])] == [1000, 3000]
+    assert len(best_passages(lecture, ["the"])) == 3
+    assert best_passages(lecture, ["good"]) == best_passages([], ["the"]) == []
+    assert make_reply([LecturePassage(("good",), 61_000, 62_000)], ["good"], []).text == "At 1:01 you hear: good."
 
 
 def test_only_words_of_the_vocabulary_are_spoken() -> None:
-    assert spoken("At 0:12 you hear: hello world, photosynthesis is a live test.") == [
+    assert group_words("At 0:12 you hear: hello world, photosynthesis is a live test.") == [
         ("you", "hello", "world", "is"),
         ("a", "live", "test"),
     ]
-    assert spoken("At noon.") == []
-    assert words_of("What's THIS?") == ("what", "s", "this")
+    assert group_words("At noon.") == []
+    assert split_words("What's THIS?") == ("what", "s", "this")

@@ -1,4 +1,4 @@
-"""The container of a Batch attempt, as a real process, and the decision to try a job again."""
+"""Tests of the container of a Batch attempt as a real process, and of the retry decision."""
 
 import json
 from pathlib import Path
@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 
 from local.emulation.batch import job_containers
-from local.emulation.batch.batch_faults import Fault, tell, told
+from local.emulation.batch.batch_faults import QueueFault, read_fault, set_faults
 from local.emulation.batch.job_containers import (
     EXITED,
     RECLAIMED,
     TIMED_OUT,
-    Container,
-    Image,
+    ContainerImage,
+    JobContainer,
+    find_image,
     matches,
-    program_of,
     should_retry,
 )
 
@@ -53,15 +53,15 @@ RECLAIMED_ONLY = {
 
 
 class Running:
-    """A program, and what it says."""
+    """A program and its output."""
 
     def __init__(self) -> None:
         self.said: list[str] = []
 
     def run(self, *arguments: str, stop_at: str | None = None, **how: Any) -> tuple[int, str]:
-        """Run the program; return its exit code and why it ended."""
-        image = Image("program", ("program.py",), {"GIVEN": "by the image", "OF_THE_IMAGE": "1"})
-        container = Container(image, arguments, {"GIVEN": "by the definition"})
+        """Run the program. Return its exit code and the reason of its end."""
+        image = ContainerImage("program", ("program.py",), {"GIVEN": "by the image", "OF_THE_IMAGE": "1"})
+        container = JobContainer(image, arguments, {"GIVEN": "by the definition"})
 
         def log(line: str) -> None:
             self.said.append(line)
@@ -79,11 +79,11 @@ def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Running:
 
 
 @pytest.mark.parametrize("status", [0, 3])
-def test_a_program_that_ends_ends_its_attempt(running: Running, status: int) -> None:
+def test_an_attempt_ends_with_its_program(running: Running, status: int) -> None:
     assert running.run("exit", str(status)) == (status, EXITED)
 
 
-def test_a_program_sees_its_own_folder_and_variables_and_its_packages_alone(running: Running) -> None:
+def test_a_program_sees_only_its_folder_variables_and_packages(running: Running) -> None:
     assert running.run("look", "") == (0, EXITED)
     seen = json.loads(running.said[0])
     own = {"HOME", "PATH", "PYTHONPATH", "TMPDIR", "PYTHONDONTWRITEBYTECODE"}
@@ -104,12 +104,12 @@ def test_a_program_that_ignores_the_signal_is_killed(running: Running, monkeypat
     assert running.run("deaf", "", reclaim_at="ready") == (137, RECLAIMED)
 
 
-def test_a_program_that_takes_too_long_is_stopped(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_program_that_exceeds_its_timeout_is_stopped(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(job_containers, "GRACE_SECONDS", 0.05)
     assert running.run("deaf", "", timeout=0.5)[1] == TIMED_OUT
 
 
-def test_an_attempt_that_somebody_stops_keeps_the_reason(running: Running) -> None:
+def test_a_stopped_attempt_keeps_the_first_reason(running: Running) -> None:
     assert running.run("listen", "0", stop_at="ready") == (0, "enough")
 
 
@@ -118,11 +118,11 @@ def test_an_attempt_that_somebody_stops_keeps_the_reason(running: Running) -> No
     [(1, RECLAIMED, True), (3, RECLAIMED, False), (1, EXITED, False)],
     ids=["reclaimed", "no attempts left", "failed by itself"],
 )
-def test_a_job_is_tried_again_only_if_it_was_reclaimed(attempts: int, reason: str, again: bool) -> None:
+def test_a_job_is_retried_only_if_it_was_reclaimed(attempts: int, reason: str, again: bool) -> None:
     assert should_retry(RECLAIMED_ONLY, attempts, reason, 143) is again
 
 
-def test_without_a_matching_entry_a_job_is_tried_again() -> None:
+def test_a_job_without_a_matching_entry_is_retried() -> None:
     code = {"attempts": 2, "evaluateOnExit": [{"onExitCode": "75", "action": "EXIT"}]}
     assert should_retry(code, 1, EXITED, 1)
     assert not should_retry(code, 1, EXITED, 75)
@@ -135,19 +135,19 @@ def test_a_pattern_matches_the_whole_text_or_its_beginning() -> None:
     assert not matches("one", "one and more")
 
 
-def test_an_image_whose_content_is_unknown_is_named() -> None:
+def test_an_unknown_image_is_named_in_the_error() -> None:
     account = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
     assert (
-        program_of(f"{account}/polyphony-local-meetings-media-images@sha256:0").module == "handlers.meetings.media_job"
+        find_image(f"{account}/polyphony-local-meetings-media-images@sha256:0").module == "handlers.meetings.media_job"
     )
     with pytest.raises(ValueError, match=r"the content of the image .*/others:1 is unknown"):
-        program_of(f"{account}/others:1")
+        find_image(f"{account}/others:1")
 
 
-def test_a_fault_is_that_of_its_queue_until_another_is_told(tmp_path: Path) -> None:
+def test_a_queue_keeps_its_fault_until_another_is_set(tmp_path: Path) -> None:
     (tmp_path / "emulator").mkdir()
-    assert told(tmp_path, "spot") == Fault()
-    tell(tmp_path, {"spot": Fault(reclaimed=2)})
-    assert (told(tmp_path, "spot"), told(tmp_path, "on-demand")) == (Fault(reclaimed=2), Fault())
-    tell(tmp_path, {})
-    assert told(tmp_path, "spot") == Fault()
+    assert read_fault(tmp_path, "spot") == QueueFault()
+    set_faults(tmp_path, {"spot": QueueFault(reclaimed=2)})
+    assert (read_fault(tmp_path, "spot"), read_fault(tmp_path, "on-demand")) == (QueueFault(reclaimed=2), QueueFault())
+    set_faults(tmp_path, {})
+    assert read_fault(tmp_path, "spot") == QueueFault()

@@ -1,4 +1,4 @@
-"""The local Bedrock and boto3: it takes what Bedrock takes, answers from the prompt, and fails at two words."""
+"""Tests of the local Bedrock with boto3: valid requests, answers from the prompt, and failures at two words."""
 
 import http.client
 import json
@@ -14,8 +14,8 @@ from handlers.common.text.text_windows import Window
 from handlers.livestream.agent.model_request import MemoryEvent, RequestSettings, window_request
 from handlers.livestream.transcript.cues import Cue
 from local.emulation.bedrock.converse_service import serve
-from local.emulation.bedrock.meeting_answers import meeting_of
-from local.emulation.bedrock.required_permissions import Guard
+from local.emulation.bedrock.meeting_answers import parse_meeting
+from local.emulation.bedrock.required_permissions import ModelPermissions
 from tests.local.emulation.fake_account import Account, client_of
 from tests.local.emulation.server_threads import PATIENCE
 
@@ -31,7 +31,7 @@ def client() -> Iterator[Any]:
 
 
 def prompt(*texts: str, memories: tuple[str, ...] = (), asking: RequestSettings = ASKING) -> dict[str, Any]:
-    """A livestream's request, with one cue for each text."""
+    """Return a request about a broadcast with one cue for each text."""
     cues = tuple(Cue(at * 6_000, at * 6_000 + 6_000, text) for at, text in enumerate(texts))
     events = [MemoryEvent(f"000{at}#ab", text) for at, text in enumerate(memories)]
     return window_request(asking, Window(0, 0, len(cues), cues), "4c1f", 1, events)
@@ -41,13 +41,13 @@ def asked(client: Any, *texts: str, model: str = MODEL, **how: Any) -> ModelRepl
     return BedrockModel(client, model).converse(prompt(*texts, **how))
 
 
-def answered(client: Any, *texts: str, **how: Any) -> dict[str, Any]:
+def ask_about_broadcast(client: Any, *texts: str, **how: Any) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(asked(client, *texts, **how).text)
     return found
 
 
-def test_another_transcript_has_another_answer(client: Any) -> None:
-    found = answered(client, "Good evening.", FERRIES, "It is the largest fleet. Is it?")
+def test_different_transcripts_get_different_answers(client: Any) -> None:
+    found = ask_about_broadcast(client, "Good evening.", FERRIES, "It is the largest fleet. Is it?")
     assert [claim["quote"] for claim in found["claims"]] == [
         "We ran 600 ferries last spring.",
         "It is the largest fleet.",
@@ -55,13 +55,13 @@ def test_another_transcript_has_another_answer(client: Any) -> None:
     assert {claim["verdict"] for claim in found["claims"]} == {"unverified"}
     assert found["window"] == "4c1f"
     assert [(clip["startMs"], clip["endMs"]) for clip in found["clips"]] == [(6_000, 12_000)]
-    assert answered(client, "Good evening.") == {"window": "4c1f", "claims": [], "clips": []}
+    assert ask_about_broadcast(client, "Good evening.") == {"window": "4c1f", "claims": [], "clips": []}
 
 
 @pytest.mark.parametrize(("count", "clips"), [(2, []), (3, [(0, 18_000)]), (4, [(0, 18_000)])])
-def test_a_clip_is_as_long_as_a_clip_has_to_be(client: Any, count: int, clips: list[tuple[int, int]]) -> None:
+def test_the_length_of_a_clip_is_within_its_limits(client: Any, count: int, clips: list[tuple[int, int]]) -> None:
     longer = RequestSettings(max_tokens=3_000, clip_min_ms=13_000, clip_max_ms=20_000)
-    found = answered(client, FERRIES, *["And so on."] * (count - 1), asking=longer)
+    found = ask_about_broadcast(client, FERRIES, *["And so on."] * (count - 1), asking=longer)
     assert [(clip["startMs"], clip["endMs"]) for clip in found["clips"]] == clips
 
 
@@ -75,31 +75,36 @@ def test_a_clip_is_as_long_as_a_clip_has_to_be(client: Any, count: int, clips: l
         ("That ferries ran is refuted.", "unverified"),
     ],
 )
-def test_a_verdict_depends_on_what_is_remembered(client: Any, memory: str, verdict: str) -> None:
-    (claim,) = answered(client, FERRIES, memories=("unrelated", memory))["claims"]
+def test_a_verdict_depends_on_the_memories(client: Any, memory: str, verdict: str) -> None:
+    (claim,) = ask_about_broadcast(client, FERRIES, memories=("unrelated", memory))["claims"]
     assert claim["verdict"] == verdict
     assert claim["sources"] == ([] if verdict == "unverified" else ["0001#ab"])
 
 
-def said(*lines: tuple[str, str], task: str = "summary", summaries: tuple[str, ...] = ()) -> dict[str, Any]:
-    """What is answered to a task about a meeting."""
+def ask_about_meeting(
+    *lines: tuple[str, str], task: str = "summary", summaries: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """Return the answer to a task about a meeting."""
     spoken: list[Mapping[str, Any]] = [
         {"said": at, "speaker": who, "text": text} for at, (who, text) in enumerate(lines)
     ]
-    meeting = meeting_of([*spoken, *({"summaryOf": "1", "text": one} for one in summaries), {"task": task}])
+    meeting = parse_meeting([*spoken, *({"summaryOf": "1", "text": item} for item in summaries), {"task": task}])
     assert meeting is not None
     return meeting.answer()
 
 
-def test_a_summary_tells_who_spoke_and_what_was_said() -> None:
+def test_a_summary_contains_speakers_and_quotes() -> None:
     lines = (("spk_0", "Good morning."), ("spk_1", "The ferry to the island is too expensive for us."))
-    assert said(*lines)["summary"] == (
+    assert ask_about_meeting(*lines)["summary"] == (
         "spk_0, spk_1 spoke 2 times. It began with: Good morning. "
-        "At most was said here: The ferry to the island is too expensive for us."
+        "The longest line: The ferry to the island is too expensive for us."
     )
-    assert said(("spk_0", "Something else."))["summary"] == "spk_0 spoke 1 times. It began with: Something else."
-    assert said()["summary"] == "Nothing was said."
-    assert said(task="combine", summaries=("One.", "Two."))["summary"] == "One. Two."
+    assert (
+        ask_about_meeting(("spk_0", "Something else."))["summary"]
+        == "spk_0 spoke 1 times. It began with: Something else."
+    )
+    assert ask_about_meeting()["summary"] == "Nothing was said."
+    assert ask_about_meeting(task="combine", summaries=("One.", "Two."))["summary"] == "One. Two."
 
 
 @pytest.mark.parametrize(
@@ -122,9 +127,9 @@ def test_a_summary_tells_who_spoke_and_what_was_said() -> None:
     ],
 )
 def test_a_promise_is_an_action_item(text: str, item: tuple[str, str | None, str | None] | None) -> None:
-    found = said(("spk_0", text), task="actionItems")["items"]
-    assert [(one["text"], one["owner"], one["due"]) for one in found] == ([] if item is None else [item])
-    assert all(one["quote"] in text for one in found)
+    found = ask_about_meeting(("spk_0", text), task="actionItems")["items"]
+    assert [(item["text"], item["owner"], item["due"]) for item in found] == ([] if item is None else [item])
+    assert all(item["quote"] in text for item in found)
 
 
 def test_the_fixed_part_of_a_prompt_is_written_to_the_cache_once_and_then_read() -> None:
@@ -140,7 +145,7 @@ def test_the_fixed_part_of_a_prompt_is_written_to_the_cache_once_and_then_read()
         assert BedrockModel(client, MODEL).converse(short).usage.cache_write_tokens == 0
 
 
-def test_an_answer_is_cut_off_at_the_tokens_that_it_may_have(client: Any) -> None:
+def test_an_answer_is_truncated_at_the_token_limit(client: Any) -> None:
     reply = BedrockModel(client, MODEL).converse({**prompt(FERRIES), "inferenceConfig": {"maxTokens": 5}})
     assert (reply.stop_reason, reply.usage.output_tokens, len(reply.text)) == ("max_tokens", 5, 20)
     assert asked(client, FERRIES).stop_reason == "end_turn"
@@ -163,14 +168,14 @@ def test_a_request_that_does_not_fit_the_model_is_refused(client: Any) -> None:
 
 @dataclass
 class OtherRegion(Account):
-    """Callers may use models everywhere but in one region."""
+    """Permissions that allow the models in all regions except one."""
 
-    def denied(self, access_key: str, action: str, resource: str, context: Mapping[str, str]) -> bool:
-        return super().denied(access_key, action, resource, context) or "us-west-2" in resource
+    def is_denied(self, access_key: str, action: str, resource: str, context: Mapping[str, str]) -> bool:
+        return super().is_denied(access_key, action, resource, context) or "us-west-2" in resource
 
 
-def test_a_profile_demands_itself_and_its_models_in_each_region() -> None:
-    guard = Guard("us-east-1", "123456789012", OtherRegion())
+def test_a_profile_requires_itself_and_its_model_in_each_region() -> None:
+    guard = ModelPermissions("us-east-1", "123456789012", OtherRegion())
 
     def demanded(model: str) -> list[tuple[str, str | None]]:
         return [(arn, context.get("bedrock:InferenceProfileArn")) for arn, context in guard.resources(model)]
@@ -188,9 +193,9 @@ def test_a_profile_demands_itself_and_its_models_in_each_region() -> None:
     ]
 
 
-def test_one_missing_grant_and_a_request_without_signature_are_refused() -> None:
+def test_a_missing_grant_or_signature_is_refused() -> None:
     account = OtherRegion()
-    with serve(Guard("us-east-1", "123456789012", account)) as port:
+    with serve(ModelPermissions("us-east-1", "123456789012", account)) as port:
         client = client_of("bedrock-runtime", port)
         with pytest.raises(ServiceFailed) as refused:
             asked(client, "One.")
@@ -198,7 +203,7 @@ def test_one_missing_grant_and_a_request_without_signature_are_refused() -> None
         guarded = {"guardrailConfig": {"guardrailIdentifier": "abc", "guardrailVersion": "1"}}
         single = MODEL.removeprefix("us.")
         assert BedrockModel(client, single).converse({**prompt("One."), **guarded}).text
-        assert {one[:2] for one in account.demanded} == {
+        assert {item[:2] for item in account.demanded} == {
             ("KEY", "bedrock:InvokeModel"),
             ("KEY", "bedrock:ApplyGuardrail"),
         }

@@ -1,15 +1,15 @@
-"""IAM's documented logic, as a table: statements, a request, the verdict."""
+"""Tests of IAM's documented logic as a table of statements, a request and the verdict."""
 
 from typing import Any
 
 import pytest
 
 from local.emulation.iam.policy_conditions import NotEvaluable
-from local.emulation.iam.policy_evaluator import Request, Verdict, judge
+from local.emulation.iam.policy_evaluator import AccessRequest, AccessVerdict, evaluate_policies
 
 pytestmark = pytest.mark.unit
 
-ALLOW, DENY, IMPLICIT = Verdict.ALLOW, Verdict.DENY, Verdict.IMPLICIT_DENY
+ALLOW, DENY, IMPLICIT = AccessVerdict.ALLOW, AccessVerdict.DENY, AccessVerdict.IMPLICIT_DENY
 TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/sessions"
 SUB = "cognito-identity.amazonaws.com:sub"
 KEYS = "dynamodb:LeadingKeys"
@@ -35,7 +35,7 @@ OWN = allow(
     }
 )
 
-CASES: list[tuple[str, list[dict[str, Any]], dict[str, Any], Verdict]] = [
+CASES: list[tuple[str, list[dict[str, Any]], dict[str, Any], AccessVerdict]] = [
     ("nothing is said", [], {}, IMPLICIT),
     ("a list names it", [allow(["dynamodb:GetItem", "dynamodb:PutItem"], ["arn:other", TABLE])], {}, ALLOW),
     ("actions by one character", [allow("dynamodb:PutIte?")], {}, ALLOW),
@@ -102,17 +102,17 @@ CASES: list[tuple[str, list[dict[str, Any]], dict[str, Any], Verdict]] = [
 @pytest.mark.parametrize(
     ("statements", "context", "verdict"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
 )
-def test_a_request_is_judged_as_iam_documents_it(
-    statements: list[dict[str, Any]], context: dict[str, Any], verdict: Verdict
+def test_a_request_is_evaluated_as_iam_documents_it(
+    statements: list[dict[str, Any]], context: dict[str, Any], verdict: AccessVerdict
 ) -> None:
     document = {"Version": "2012-10-17", "Statement": statements}
-    assert judge([document], Request("dynamodb:PutItem", TABLE, context)).verdict is verdict
+    assert evaluate_policies([document], AccessRequest("dynamodb:PutItem", TABLE, context)).verdict is verdict
 
 
-def test_all_documents_of_a_role_count_and_a_deny_in_any_wins() -> None:
+def test_all_policies_of_a_role_count_and_a_deny_in_any_of_them_wins() -> None:
     documents = [{"Statement": allow()}, {"Statement": deny()}]
-    assert judge(documents, Request("dynamodb:PutItem", TABLE)).verdict is DENY
-    assert judge(documents[:1], Request("dynamodb:PutItem", TABLE)).allowed
+    assert evaluate_policies(documents, AccessRequest("dynamodb:PutItem", TABLE)).verdict is DENY
+    assert evaluate_policies(documents[:1], AccessRequest("dynamodb:PutItem", TABLE)).allowed
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_all_documents_of_a_role_count_and_a_deny_in_any_wins() -> None:
     ],
     ids=["NotAction", "NotResource", "effect", "operator", "quantifier", "several values"],
 )
-def test_what_is_not_modelled_gets_no_verdict(statement: dict[str, Any]) -> None:
+def test_an_unsupported_element_gets_no_verdict(statement: dict[str, Any]) -> None:
     context: dict[str, str | list[str]] = {"aws:CurrentTime": "x", KEYS: ["a", "b"]}
     with pytest.raises(NotEvaluable):
-        judge([{"Statement": [statement]}], Request("dynamodb:PutItem", TABLE, context))
+        evaluate_policies([{"Statement": [statement]}], AccessRequest("dynamodb:PutItem", TABLE, context))

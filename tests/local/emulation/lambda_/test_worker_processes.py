@@ -1,4 +1,4 @@
-"""Logs and error types of Lambda calls, with the emulator's own worker process."""
+"""Tests of the logs and error types of Lambda invocations, with the emulator's worker process."""
 
 import json
 import subprocess
@@ -44,7 +44,7 @@ worker.kill()
 """
 
 
-def called(*events: dict[str, Any]) -> list[dict[str, Any]]:
+def invoke_functions(*events: dict[str, Any]) -> list[dict[str, Any]]:
     asked = json.dumps({"code": CODE, "events": events})
     command = [str(PYTHON), "-P", "-c", CALLS, str(ROOT)]
     run = subprocess.run(command, input=asked, capture_output=True, text=True, check=True, timeout=60)  # noqa: S603
@@ -52,8 +52,10 @@ def called(*events: dict[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-def test_a_calls_log_is_all_that_it_wrote_and_nothing_else() -> None:
-    calls = called({}, {"lines": LINES}, {}, {"lines": 2, "fails": True}, {"lines": 1}, {"lines": 3, "dies": True})
+def test_the_log_of_an_invocation_is_complete_and_separate() -> None:
+    calls = invoke_functions(
+        {}, {"lines": LINES}, {}, {"lines": 2, "fails": True}, {"lines": 1}, {"lines": 3, "dies": True}
+    )
     expected = ("", "\n".join(map(str, range(LINES))), "", "0\n1", "0", "0\n1\n2")
-    assert tuple(one["log"] for one in calls) == expected
-    assert [one["status"] for one in calls] == ["ok", "ok", "ok", "error", "ok", "error"]
+    assert tuple(call["log"] for call in calls) == expected
+    assert [call["status"] for call in calls] == ["ok", "ok", "ok", "error", "ok", "error"]

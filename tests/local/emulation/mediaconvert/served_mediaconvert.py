@@ -1,4 +1,4 @@
-"""The local MediaConvert in an account in memory, real videos, and a real client."""
+"""The local MediaConvert with an account in memory, real videos and a real client."""
 
 import contextlib
 import queue
@@ -32,10 +32,10 @@ _SIZE = re.compile(r"Video: .*?, (\d{2,5})x(\d{2,5})")
 
 @cache
 def recorded(suffix: str, seconds: float, *sources: str) -> bytes:
-    """Return a video with these pictures and sounds of ffmpeg's."""
+    """Return a video with pictures and sound from these ffmpeg sources."""
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder, f"made.{suffix}")
-        run_ffmpeg(*(part for one in sources for part in ("-f", "lavfi", "-t", str(seconds), "-i", one)), str(made))
+        run_ffmpeg(*(part for item in sources for part in ("-f", "lavfi", "-t", str(seconds), "-i", item)), str(made))
         return made.read_bytes()
 
 
@@ -45,19 +45,19 @@ def streams(data: bytes) -> list[str]:
 
 
 def size_of(data: bytes) -> tuple[int, int]:
-    """Return width and height of the pictures."""
+    """Return the width and height of the video."""
     found = _SIZE.search(_told(data, "-frames:v", "1"))
     assert found is not None
     return int(found[1]), int(found[2])
 
 
 def times(data: bytes) -> list[float]:
-    """Return when each picture is shown."""
-    return [float(one) for one in _TIMES.findall(_told(data, "-map", "0:v", "-vf", "showinfo"))]
+    """Return the presentation time of each picture."""
+    return [float(item) for item in _TIMES.findall(_told(data, "-map", "0:v", "-vf", "showinfo"))]
 
 
 def is_key_frame_first(data: bytes) -> bool:
-    """Return True if the first picture can be shown without any before it."""
+    """Return True if the first picture is a key frame."""
     return "iskey:1" in _told(data, "-map", "0:v", "-vf", "showinfo", "-frames:v", "1")
 
 
@@ -74,11 +74,11 @@ def _told(data: bytes, *arguments: str) -> str:
 
 @dataclass
 class MediaAccount(Account):
-    """An account whose bus keeps the details of the events."""
+    """An account whose event bus stores the details of the events."""
 
     events: "queue.SimpleQueue[dict[str, Any]]" = field(default_factory=queue.SimpleQueue)
 
-    def emit(self, _source: str, _detail_type: str, detail: Mapping[str, Any], _resource: str) -> None:
+    def put_event(self, _source: str, _detail_type: str, detail: Mapping[str, Any], _resource: str) -> None:
         self.events.put(dict(detail))
 
     def until_done(self) -> list[dict[str, Any]]:
@@ -89,20 +89,20 @@ class MediaAccount(Account):
         return found
 
     def files(self) -> dict[str, bytes]:
-        """Return what jobs have written, by file name, sorted."""
+        """Return the output of jobs by file name, sorted."""
         return {key.rpartition("/")[2]: data for (_, key), data in sorted(self.objects.items()) if "chunks/" in key}
 
 
 @dataclass
-class Served:
-    """The service, and its only client."""
+class ServedMediaConvert:
+    """The service and its client."""
 
     account: MediaAccount
     client: Any
     now: list[float]
 
     def upload(self, data: bytes, suffix: str = ".mp4") -> UploadedVideo:
-        """Put a video into the bucket."""
+        """Upload a video to the bucket."""
         key = f"videos/everybody/{EPISODE}/{UPLOAD}{suffix}"
         self.account.objects[BUCKET, key] = data
         named = parse_upload_key(VIDEOS, key)
@@ -110,7 +110,7 @@ class Served:
         return UploadedVideo(key, "v1", named, len(data))
 
     def cut(self, data: bytes, seconds: int = 2, suffix: str = ".mp4", **how: Any) -> list[dict[str, Any]]:
-        """Upload a video and cut it; return the details of the events."""
+        """Upload a video and cut it. Return the details of the events."""
         self.client.create_job(**job(self.upload(data, suffix), seconds, **how))
         return self.account.until_done()
 
@@ -120,13 +120,13 @@ class Served:
 
 
 def job(video: UploadedVideo, seconds: int = 2, **how: Any) -> dict[str, Any]:
-    """Return the request of the project's own code."""
+    """Return the request that the handlers' code creates."""
     return chunk_job.job_request(BUCKET, video, seconds=seconds, role_arn=ROLE, **how)
 
 
 @contextlib.contextmanager
-def served() -> Iterator[Served]:
-    """Serve while the block lasts."""
+def serve_mediaconvert() -> Iterator[ServedMediaConvert]:
+    """Serve while the block runs."""
     account, now = MediaAccount(), [1_800_000_000.0]
     with mediaconvert_service.serve(account, now=lambda: now[0]) as port:
-        yield Served(account, client_of("mediaconvert", port), now)
+        yield ServedMediaConvert(account, client_of("mediaconvert", port), now)

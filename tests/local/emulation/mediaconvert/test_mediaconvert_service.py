@@ -1,4 +1,4 @@
-"""The local MediaConvert, through a real client and with real videos."""
+"""Tests of the local MediaConvert with a real client and real videos."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,11 +12,11 @@ from tests.local.emulation.mediaconvert.served_mediaconvert import (
     ROLE,
     SOUND,
     UPLOAD,
-    Served,
+    ServedMediaConvert,
     is_key_frame_first,
     job,
     recorded,
-    served,
+    serve_mediaconvert,
     size_of,
     streams,
     times,
@@ -26,19 +26,19 @@ pytestmark = pytest.mark.media
 
 
 @pytest.fixture
-def service() -> Iterator[Served]:
-    with served() as one:
-        yield one
+def service() -> Iterator[ServedMediaConvert]:
+    with serve_mediaconvert() as mediaconvert:
+        yield mediaconvert
 
 
-def refusal(service: Served, request: dict[str, Any]) -> tuple[str, int]:
+def refusal(service: ServedMediaConvert, request: dict[str, Any]) -> tuple[str, int]:
     with pytest.raises(ClientError) as refused:
         service.client.create_job(**request)
     response = refused.value.response
     return response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"]
 
 
-def test_a_video_is_cut_into_segments_of_the_length_asked_for(service: Served) -> None:
+def test_a_video_is_cut_into_segments_of_the_requested_length(service: ServedMediaConvert) -> None:
     request = job(service.upload(recorded("mp4", 7, PICTURES, SOUND)))
     service.client.create_job(**request)
     began, ended = service.account.until_done()
@@ -54,10 +54,10 @@ def test_a_video_is_cut_into_segments_of_the_length_asked_for(service: Served) -
     names = [f"{UPLOAD}_chunk_{number:05d}.ts" for number in range(1, 5)]
     files = service.account.files()
     assert list(files) == sorted([f"{UPLOAD}.m3u8", f"{UPLOAD}_chunk.m3u8", *names])
-    shown = [times(one) for one in service.segments()]
-    assert [len(one) for one in shown] == [10, 10, 10, 5], "5 pictures a second, for 2, 2, 2 and 1 seconds"
-    for place, one in enumerate(shown):
-        assert one[0] - shown[0][0] == pytest.approx(2 * place, abs=0.01)
+    shown = [times(segment) for segment in service.segments()]
+    assert [len(frames) for frames in shown] == [10, 10, 10, 5], "5 pictures a second, for 2, 2, 2 and 1 seconds"
+    for index, frames in enumerate(shown):
+        assert frames[0] - shown[0][0] == pytest.approx(2 * index, abs=0.01)
     for segment in service.segments():
         assert streams(segment) == ["Audio", "Video"]
         assert is_key_frame_first(segment)
@@ -68,35 +68,35 @@ def test_a_video_is_cut_into_segments_of_the_length_asked_for(service: Served) -
     assert f"{UPLOAD}_chunk.m3u8" in files[f"{UPLOAD}.m3u8"].decode().splitlines()
 
 
-def test_two_minutes_are_two_minutes(service: Served) -> None:
-    """The length that the project asks for, of a video that is quickly made."""
+def test_a_segment_of_two_minutes_has_exactly_that_length(service: ServedMediaConvert) -> None:
+    """Use the project's own segment length with a video that is encoded quickly."""
     service.cut(recorded("mp4", 250, "testsrc=size=64x48:rate=1"), seconds=120)
-    assert [len(times(one)) for one in service.segments()] == [120, 120, 10]
+    assert [len(times(segment)) for segment in service.segments()] == [120, 120, 10]
 
 
 @pytest.mark.parametrize(("end", "pictures"), [("00:00:03:00", [10, 6]), ("11:30:00:00", [10, 10, 10, 5])])
-def test_a_clip_ends_with_the_frame_at_its_end_or_with_its_input(
-    service: Served, end: str, pictures: list[int]
+def test_a_clip_ends_with_the_frame_at_its_end_or_with_the_input(
+    service: ServedMediaConvert, end: str, pictures: list[int]
 ) -> None:
     request = job(service.upload(recorded("mp4", 7, PICTURES, SOUND)))
     request["Settings"]["Inputs"][0]["InputClippings"] = [{"EndTimecode": end}]
     service.client.create_job(**request)
     assert service.account.until_done()[-1]["status"] == "COMPLETE"
-    assert [len(times(one)) for one in service.segments()] == pictures
+    assert [len(times(segment)) for segment in service.segments()] == pictures
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv", "webm", "ts", "flv"])
-def test_every_kind_of_video_is_read_whatever_the_case_of_its_name(service: Served, suffix: str) -> None:
+def test_every_video_container_is_read_in_any_case_of_its_extension(service: ServedMediaConvert, suffix: str) -> None:
     video = recorded(suffix, 3, PICTURES, "sine=frequency=440:sample_rate=44100")
     assert service.cut(video, suffix=f".{suffix.upper()}")[-1]["status"] == "COMPLETE"
     assert len(service.segments()) == 2
 
 
-def test_a_large_video_without_sound_becomes_smaller_and_keeps_its_form(service: Served) -> None:
+def test_a_large_video_without_sound_is_scaled_down_with_its_aspect_ratio(service: ServedMediaConvert) -> None:
     assert service.cut(recorded("mp4", 3, "testsrc=size=1080x1920:rate=2"))[-1]["status"] == "COMPLETE"
     segments = service.segments()
-    assert [streams(one) for one in segments] == [["Video"], ["Video"]]
-    assert {size_of(one) for one in segments} <= {(404, 720), (406, 720)}
+    assert [streams(segment) for segment in segments] == [["Video"], ["Video"]]
+    assert {size_of(segment) for segment in segments} <= {(404, 720), (406, 720)}
 
 
 @pytest.mark.parametrize(
@@ -111,8 +111,8 @@ def test_a_large_video_without_sound_becomes_smaller_and_keeps_its_form(service:
     ],
     ids=["text", "no pictures", "half a video", "another container", "playlist of a file", "list of a file"],
 )
-def test_what_is_no_video_is_an_error_and_no_other_file_is_read(
-    service: Served, tmp_path: Path, data: Callable[[Path], bytes]
+def test_a_file_that_is_not_a_video_fails_and_no_other_file_is_read(
+    service: ServedMediaConvert, tmp_path: Path, data: Callable[[Path], bytes]
 ) -> None:
     other = tmp_path / "other.ts"
     other.write_bytes(recorded("ts", 3, PICTURES))  # what the lists name could be cut
@@ -122,7 +122,7 @@ def test_what_is_no_video_is_an_error_and_no_other_file_is_read(
     assert service.account.files() == {}
 
 
-def test_a_job_reads_and_writes_as_its_role_may(service: Served) -> None:
+def test_a_job_reads_and_writes_with_the_permissions_of_its_role(service: ServedMediaConvert) -> None:
     for action in ("s3:GetObject", "s3:PutObject"):
         service.account.forbidden = {f"{action} {ROLE}"}
         last = service.cut(recorded("mp4", 3, PICTURES))[-1]
@@ -135,7 +135,7 @@ def test_a_job_reads_and_writes_as_its_role_may(service: Served) -> None:
     assert service.account.until_done()[-1]["errorCode"] == 1404
 
 
-def test_the_same_token_is_the_same_job_for_a_minute(service: Served) -> None:
+def test_the_same_token_returns_the_same_job_for_a_minute(service: ServedMediaConvert) -> None:
     request = job(service.upload(recorded("mp4", 3, PICTURES)))
     first = service.client.create_job(**request)["Job"]
     assert (first["Status"], first["Role"]) == ("SUBMITTED", ROLE)
@@ -155,7 +155,7 @@ def test_the_same_token_is_the_same_job_for_a_minute(service: Served) -> None:
         ("Destination", "https://example.com/"),
     ],
 )
-def test_a_job_of_another_kind_is_a_bad_request(service: Served, setting: str, value: Any) -> None:
+def test_a_job_of_another_kind_is_a_bad_request(service: ServedMediaConvert, setting: str, value: Any) -> None:
     request = job(service.upload(b""))
     request["Settings"]["OutputGroups"][0]["OutputGroupSettings"]["HlsGroupSettings"][setting] = value
     assert refusal(service, request) == ("BadRequestException", 400)
@@ -165,7 +165,9 @@ def test_a_job_of_another_kind_is_a_bad_request(service: Served, setting: str, v
     assert service.account.events.empty()
 
 
-def test_a_caller_needs_to_create_and_to_pass_a_role_that_trusts_the_service(service: Served) -> None:
+def test_a_caller_needs_create_job_and_pass_role_and_the_role_must_trust_the_service(
+    service: ServedMediaConvert,
+) -> None:
     request = job(service.upload(b""))
     for action in ("mediaconvert:CreateJob", "iam:PassRole"):
         service.account.forbidden = {action}

@@ -1,4 +1,4 @@
-"""Tones: every word is told from every other, at any rate, in pieces of any size, and after Opus."""
+"""Tests of tone words: recognition of each word at any sample rate, in pieces of any size, and after Opus encoding."""
 
 import random
 from functools import cache
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.emulation.speech.audio_files import encoded, run_ffmpeg
+from local.emulation.speech.audio_files import encode_audio, run_ffmpeg
 from local.emulation.speech.tone_words import (
     PAUSE_SECONDS,
     PITCHES,
@@ -16,97 +16,103 @@ from local.emulation.speech.tone_words import (
     WORDS,
     Pause,
     Recogniser,
-    Word,
+    SpokenWord,
     silence,
     speech,
 )
-from local.emulation.transcribe.streaming_results import Fault
+from local.emulation.transcribe.streaming_results import StreamFault
 from tests.local.emulation.transcribe.stream_listener import RATE
 
 RATES = (8000, 11025, 16000, 22050, 24000, 44100, 48000)
 SAID = st.lists(st.sampled_from([*WORDS, SENTENCE_END]), max_size=8)
 
 
-def heard(pcm: bytes, rate: int = RATE) -> list[Word | Pause]:
+def recognise(pcm: bytes, rate: int = RATE) -> list[SpokenWord | Pause]:
     recogniser = Recogniser(rate)
     return [*recogniser.feed(pcm), *recogniser.finish()]
 
 
-def words(found: list[Word | Pause]) -> list[str]:
-    return [one.text for one in found if isinstance(one, Word)]
+def words(found: list[SpokenWord | Pause]) -> list[str]:
+    return [item.text for item in found if isinstance(item, SpokenWord)]
 
 
 def test_the_vocabulary_has_each_word_once_and_all_faults() -> None:
     assert 16 <= len(WORDS) == len(set(WORDS)) <= 36
-    assert set(Fault) <= set(WORDS)
+    assert set(StreamFault) <= set(WORDS)
 
 
 @pytest.mark.parametrize("rate", RATES)
 @pytest.mark.parametrize("pitch", [None, *PITCHES])
-def test_every_voice_is_told_from_every_other_at_every_rate(rate: int, pitch: int | None) -> None:
-    found = heard(speech(WORDS, rate, pitch), rate)
+def test_every_voice_is_distinguished_from_all_others_at_every_sample_rate(rate: int, pitch: int | None) -> None:
+    found = recognise(speech(WORDS, rate, pitch), rate)
     assert words(found) == list(WORDS)
-    assert {one.pitch for one in found if isinstance(one, Word)} == {pitch}
+    assert {item.pitch for item in found if isinstance(item, SpokenWord)} == {pitch}
 
 
-def test_there_are_no_other_voices_and_no_other_words() -> None:
-    with pytest.raises(ValueError, match="not a voice's pitch"):
+def test_an_unknown_pitch_or_word_is_refused() -> None:
+    with pytest.raises(ValueError, match="not the pitch of a voice"):
         speech(["hello"], RATE, 100)
     with pytest.raises(ValueError, match="vocabulary"):
         speech(["supercalifragilistic"], RATE)
 
 
 @given(SAID, st.integers(0, 700))
-def test_what_is_said_is_heard_wherever_it_begins(said: list[str], offset: int) -> None:
-    assert words(heard(bytes(2 * offset) + speech(said, 8000), 8000)) == [one for one in said if one != SENTENCE_END]
+def test_words_are_recognised_at_any_offset(said: list[str], offset: int) -> None:
+    assert words(recognise(bytes(2 * offset) + speech(said, 8000), 8000)) == [
+        item for item in said if item != SENTENCE_END
+    ]
 
 
 @given(SAID, st.integers(1, 5000))
-def test_pieces_make_no_difference(said: list[str], piece: int) -> None:
+def test_the_size_of_the_pieces_does_not_matter(said: list[str], piece: int) -> None:
     audio = speech(said, 8000)
     recogniser = Recogniser(8000)
-    found = [one for at in range(0, len(audio), piece) for one in recogniser.feed(audio[at : at + piece])]
-    assert [*found, *recogniser.finish()] == heard(audio, 8000)
+    found = [item for at in range(0, len(audio), piece) for item in recogniser.feed(audio[at : at + piece])]
+    assert [*found, *recogniser.finish()] == recognise(audio, 8000)
 
 
-def test_a_word_has_its_time() -> None:
-    _, word = heard(silence(1, RATE) + speech(["hello", "world"], RATE))
-    assert isinstance(word, Word)
+def test_a_word_has_its_start_and_end() -> None:
+    _, word = recognise(silence(1, RATE) + speech(["hello", "world"], RATE))
+    assert isinstance(word, SpokenWord)
     assert word.start == pytest.approx(1.28, abs=0.021)
     assert word.end - word.start == pytest.approx(WORD_SECONDS, abs=0.021)
 
 
-def test_a_pause_is_said_once_and_only_after_a_word() -> None:
-    found = heard(silence(2, RATE) + speech(["hello"], RATE) + silence(2, RATE) + speech(["world"], RATE))
-    assert [type(one) for one in found] == [Word, Pause, Word]
+def test_a_pause_is_reported_once_and_only_after_a_word() -> None:
+    found = recognise(silence(2, RATE) + speech(["hello"], RATE) + silence(2, RATE) + speech(["world"], RATE))
+    assert [type(item) for item in found] == [SpokenWord, Pause, SpokenWord]
     pause = found[1]
     assert isinstance(pause, Pause)
     assert pause.at == pytest.approx(2 + WORD_SECONDS + PAUSE_SECONDS, abs=0.041)
 
 
-def test_a_full_stop_is_a_pause_and_the_gap_between_words_is_none() -> None:
-    assert not [one for one in heard(speech(WORDS, RATE)) if isinstance(one, Pause)]
-    assert [type(one) for one in heard(speech(["hello", SENTENCE_END, "world"], RATE))] == [Word, Pause, Word]
+def test_a_full_stop_is_a_pause_and_a_gap_between_words_is_not() -> None:
+    assert not [item for item in recognise(speech(WORDS, RATE)) if isinstance(item, Pause)]
+    assert [type(item) for item in recognise(speech(["hello", SENTENCE_END, "world"], RATE))] == [
+        SpokenWord,
+        Pause,
+        SpokenWord,
+    ]
 
 
 @given(st.integers(0, 3200))
-def test_a_word_that_is_cut_in_two_is_heard_once_at_most(cut: int) -> None:
+def test_a_word_that_is_cut_in_two_is_recognised_at_most_once(cut: int) -> None:
     audio = speech(["hello"], RATE)
-    assert len(words(heard(audio[: 2 * cut])) + words(heard(audio[2 * cut :]))) <= 1
+    assert len(words(recognise(audio[: 2 * cut])) + words(recognise(audio[2 * cut :]))) <= 1
 
 
 def test_noise_is_neither_a_word_nor_a_pause() -> None:
     noise = random.Random(1).randbytes(2 * RATE)  # noqa: S311 - noise
-    assert words(heard(noise)) == []
-    assert [type(one) for one in heard(speech(["hello"], RATE) + noise)] == [Word]
+    assert words(recognise(noise)) == []
+    assert [type(item) for item in recognise(speech(["hello"], RATE) + noise)] == [SpokenWord]
 
 
 @pytest.mark.media
-def test_one_tone_alone_is_no_word() -> None:
+def test_a_single_tone_is_not_a_word() -> None:
     source = ("-f", "lavfi", "-i", "sine=450:duration=1")
     tone = run_ffmpeg(*source, "-f", "s16le", "-ar", str(RATE), "-ac", "1", "pipe:1")
     assert tone
-    assert words(heard(tone)) == []
+    assert words(recognise(tone)) == []
 
 
 VOICES = [None, *PITCHES]
@@ -115,9 +121,9 @@ SAID_IN_OPUS = [word for word in WORDS for _ in range(1 + (word == "hello"))]
 
 @cache
 def in_opus(rate: int, offset: int) -> bytes:
-    """All words in all voices; encoded once for all rates that they are heard at."""
+    """Return all words in all voices, encoded once for all sample rates."""
     audio = b"".join(speech([word], rate, VOICES[at % len(VOICES)]) for at, word in enumerate(SAID_IN_OPUS))
-    return encoded(bytes(2 * offset) + audio, rate, "ogg-opus")
+    return encode_audio(bytes(2 * offset) + audio, rate, "ogg-opus")
 
 
 @pytest.mark.media
@@ -126,7 +132,7 @@ def in_opus(rate: int, offset: int) -> bytes:
 @pytest.mark.parametrize("out", [16000, 44100, 48000])
 def test_words_and_voices_survive_opus_at_24_kbit_and_resampling(rate: int, offset: int, out: int) -> None:
     output = ("-f", "s16le", "-ar", str(out), "-ac", "1", "pipe:1")
-    found = heard(run_ffmpeg("-f", "ogg", "-i", "pipe:0", *output, data=in_opus(rate, offset)), out)
+    found = recognise(run_ffmpeg("-f", "ogg", "-i", "pipe:0", *output, data=in_opus(rate, offset)), out)
     assert words(found) == SAID_IN_OPUS
-    pitches = [one.pitch for one in found if isinstance(one, Word)]
+    pitches = [item.pitch for item in found if isinstance(item, SpokenWord)]
     assert pitches == [VOICES[at % len(VOICES)] for at in range(len(SAID_IN_OPUS))]

@@ -1,4 +1,4 @@
-"""Names as Step Functions has them, held against its guide and the services' own models."""
+"""Tests of Step Functions' parameter and error names, compared with its guide and the services' models."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -8,12 +8,12 @@ import pytest
 from local.emulation.step_functions.parameter_names import (
     UnknownField,
     error_name,
-    pascal,
     service_prefix,
-    to_api,
-    to_states,
+    to_api_parameters,
+    to_pascal_case,
+    to_state_result,
 )
-from local.platform.drivers.fit import service_model
+from local.platform.drivers.service_shapes import service_model
 
 pytestmark = pytest.mark.unit
 
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.unit
     ],
 )
 def test_members_are_written_in_pascal_case(name: str, written: str) -> None:
-    assert pascal(name) == written
+    assert to_pascal_case(name) == written
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_members_are_written_in_pascal_case(name: str, written: str) -> None:
         ("logs", "CloudWatchLogs"),
     ],
 )
-def test_errors_begin_with_the_service(service: str, prefix: str) -> None:
+def test_error_names_start_with_the_service(service: str, prefix: str) -> None:
     assert service_prefix(service_model(service)) == prefix
 
 
@@ -55,7 +55,7 @@ def test_an_error_is_named_as_a_workflow_catches_it(service: str, operation: str
     assert error_name(service_model(service).operation_model(operation), code) == name
 
 
-def test_what_a_state_gives_reaches_the_api_in_the_apis_own_names() -> None:
+def test_the_arguments_of_a_state_are_converted_to_api_names() -> None:
     shape = service_model("batch").operation_model("SubmitJob").input_shape
     given = {
         "JobName": "one",
@@ -63,7 +63,7 @@ def test_what_a_state_gives_reaches_the_api_in_the_apis_own_names() -> None:
         "Parameters": {"Not-A-Member": "2"},
         "Timeout": {"AttemptDurationSeconds": 60},
     }
-    assert to_api(given, shape, "Arguments") == {
+    assert to_api_parameters(given, shape, "Arguments") == {
         "jobName": "one",
         "containerOverrides": {"environment": [{"name": "A", "value": "1"}]},
         "parameters": {"Not-A-Member": "2"},
@@ -72,22 +72,22 @@ def test_what_a_state_gives_reaches_the_api_in_the_apis_own_names() -> None:
 
 
 @pytest.mark.parametrize("given", [{"jobName": "x"}, {"Nothing": 1}, {"Timeout": {"Seconds": 1}}])
-def test_a_field_that_the_api_lacks_is_named(given: dict[str, Any]) -> None:
+def test_an_unknown_field_is_named_in_the_error(given: dict[str, Any]) -> None:
     shape = service_model("batch").operation_model("SubmitJob").input_shape
     with pytest.raises(UnknownField, match="is not supported by Step Functions"):
-        to_api(given, shape, "Arguments")
+        to_api_parameters(given, shape, "Arguments")
 
 
-def test_a_map_that_an_api_answers_keeps_its_keys() -> None:
+def test_a_map_in_a_response_keeps_its_keys() -> None:
     shape = service_model("batch").operation_model("DescribeJobs").output_shape
     answer = {"jobs": [{"jobName": "one", "tags": {"not-a-member": "1"}}]}
-    assert to_states(answer, shape) == {"Jobs": [{"JobName": "one", "Tags": {"not-a-member": "1"}}]}
+    assert to_state_result(answer, shape) == {"Jobs": [{"JobName": "one", "Tags": {"not-a-member": "1"}}]}
 
 
-def test_what_an_api_answers_reaches_a_state_as_json() -> None:
+def test_a_response_is_converted_to_json_for_the_state() -> None:
     shape = service_model("transcribe").operation_model("GetTranscriptionJob").output_shape
     answer = {
         "TranscriptionJob": {"CreationTime": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), "FailureReason": None},
         "ResponseMetadata": {"HTTPStatusCode": 200},
     }
-    assert to_states(answer, shape) == {"TranscriptionJob": {"CreationTime": "2026-01-02T03:04:05.000Z"}}
+    assert to_state_result(answer, shape) == {"TranscriptionJob": {"CreationTime": "2026-01-02T03:04:05.000Z"}}

@@ -1,4 +1,4 @@
-"""The local Transcribe's batch API in an account in memory, and a real client."""
+"""The local Transcribe's batch API with an account in memory and a real client."""
 
 import contextlib
 import json
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from local.emulation.speech.audio_files import encoded
+from local.emulation.speech.audio_files import encode_audio
 from local.emulation.speech.tone_words import SENTENCE_END, silence, speech
 from local.emulation.transcribe import batch_service
 from tests.local.emulation.fake_account import Account, client_of
@@ -16,21 +16,21 @@ BUCKET = "meetings"
 
 
 def recording(*said: tuple[int | None, str], encoding: str = "flac") -> bytes:
-    """Return a file of what voices say one after the other."""
+    """Return an audio file in which several voices speak one after the other."""
     parts = [speech([*text.split(), SENTENCE_END], RATE, pitch) for pitch, text in said]
-    return encoded(b"".join([silence(0.5, RATE), *parts]), RATE, encoding)
+    return encode_audio(b"".join([silence(0.5, RATE), *parts]), RATE, encoding)
 
 
 @dataclass
-class Served:
-    """The service, and its only client."""
+class ServedTranscribe:
+    """The service and its client."""
 
     account: Account
     client: Any
     now: list[float]
 
     def start(self, name: str = "one", media: bytes | None = None, **more: Any) -> dict[str, Any]:
-        """Start a job as the workflow does; a parameter that is None is left out."""
+        """Start a job as the workflow does. A parameter that is None is omitted."""
         if media is not None:
             self.account.objects[BUCKET, "audio/one.flac"] = media
         request = {
@@ -47,24 +47,24 @@ class Served:
         return dict(self.client.start_transcription_job(**given)["TranscriptionJob"])
 
     def get(self, name: str = "one") -> dict[str, Any]:
-        """Ask for a job."""
+        """Return the description of a job."""
         return dict(self.client.get_transcription_job(TranscriptionJobName=name)["TranscriptionJob"])
 
     def done(self, media: bytes, **more: Any) -> dict[str, Any]:
-        """Start a job, and ask until it has ended."""
+        """Start a job, and request its description until it has ended."""
         self.start(media=media, **more)
         assert self.get()["TranscriptionJobStatus"] == "IN_PROGRESS"
         return self.get()
 
     def transcript(self) -> dict[str, Any]:
-        """Return what a job has written."""
+        """Return the transcript that a job has written."""
         found: dict[str, Any] = json.loads(self.account.objects[BUCKET, "transcripts/one.json"])
         return found
 
 
 @contextlib.contextmanager
-def served() -> Iterator[Served]:
-    """Serve while the block lasts."""
+def serve_transcribe() -> Iterator[ServedTranscribe]:
+    """Serve while the block runs."""
     account, now = Account(), [1_800_000_000.0]
     with batch_service.serve(account, now=lambda: now[0]) as port:
-        yield Served(account, client_of("transcribe", port), now)
+        yield ServedTranscribe(account, client_of("transcribe", port), now)

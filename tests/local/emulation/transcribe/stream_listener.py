@@ -1,4 +1,4 @@
-"""The local Transcribe in a thread of its own, and what tests of it and of its client share."""
+"""The local Transcribe in a thread, and helpers for the tests of it and of its client."""
 
 import contextlib
 import json
@@ -11,27 +11,27 @@ from botocore.credentials import Credentials
 from handlers.transcription.audio_processor.transcribe_stream.stream_client import TranscribeStream
 from handlers.transcription.stream_signing import Encoding, StreamRequest, presign_stream_url
 from local.emulation.transcribe.streaming_service import SILENCE_SECONDS, serve
-from tests.local.emulation.server_threads import PATIENCE, served
+from tests.local.emulation.server_threads import PATIENCE, serve_in_thread
 
 RATE = 16000
 
 
 @contextlib.contextmanager
 def listening(silence_seconds: float = SILENCE_SECONDS) -> Iterator[str]:
-    """A local Transcribe, and its endpoint."""
-    with served(serve(silence_seconds=silence_seconds), "transcribe") as port:
+    """Run a local Transcribe and yield its endpoint."""
+    with serve_in_thread(serve(silence_seconds=silence_seconds), "transcribe") as port:
         yield f"ws://127.0.0.1:{port}"
 
 
 def address(endpoint: str, encoding: Encoding = "pcm", *, stabilised: bool = True, language: str = "en-US") -> str:
-    """A signed address of a stream there."""
+    """Return a presigned URL of a stream."""
     request = StreamRequest(language, RATE, encoding, stabilised=stabilised)
     return presign_stream_url(Credentials("key", "secret"), "eu-west-1", request, expires_seconds=60, endpoint=endpoint)
 
 
 @dataclass(frozen=True)
 class Result:
-    """One result, as a test looks at it."""
+    """The parts of a result that tests check."""
 
     text: str
     partial: bool
@@ -42,21 +42,21 @@ class Result:
 
 
 def results(payload: bytes) -> list[Result]:
-    """The results of an event's payload."""
-    return [result(one) for one in json.loads(payload)["Transcript"]["Results"]]
+    """Return the results in an event's payload."""
+    return [result(item) for item in json.loads(payload)["Transcript"]["Results"]]
 
 
-def result(one: dict[str, Any]) -> Result:
-    """A result of an event."""
-    [alternative] = one["Alternatives"]
+def result(item: dict[str, Any]) -> Result:
+    """Return one result of an event."""
+    [alternative] = item["Alternatives"]
     stable = tuple(item.get("Stable") for item in alternative["Items"])
     return Result(
-        alternative["Transcript"], one["IsPartial"], one["ResultId"], stable, one["StartTime"], one["EndTime"]
+        alternative["Transcript"], item["IsPartial"], item["ResultId"], stable, item["StartTime"], item["EndTime"]
     )
 
 
 def rest(stream: TranscribeStream) -> list[Result]:
-    """All results until the stream has ended."""
+    """Return all results until the stream ends."""
     found: list[Result] = []
     while (payload := stream.receive(PATIENCE)) is not None:
         found += results(payload)
@@ -65,5 +65,5 @@ def rest(stream: TranscribeStream) -> list[Result]:
 
 
 def finals(found: list[Result]) -> list[str]:
-    """What is final of it."""
-    return [one.text for one in found if not one.partial]
+    """Return the texts of the final results."""
+    return [item.text for item in found if not item.partial]

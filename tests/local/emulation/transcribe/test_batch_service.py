@@ -1,4 +1,4 @@
-"""The local Transcribe's batch jobs, through a real client: what they take, when they end, and what they write."""
+"""Tests of the local Transcribe's batch jobs with a real client: valid requests, the end of a job, and its output."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,8 +7,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.emulation.speech.tone_words import PITCHES, WORDS
-from local.emulation.transcribe.batch_service import CHECK_FILE, Fault
-from tests.local.emulation.transcribe.served_transcribe import BUCKET, Served, recording, served
+from local.emulation.transcribe.batch_service import CHECK_FILE, JobFault
+from tests.local.emulation.transcribe.served_transcribe import BUCKET, ServedTranscribe, recording, serve_transcribe
 
 pytestmark = pytest.mark.media
 
@@ -16,19 +16,19 @@ LOW, HIGH = PITCHES[0], PITCHES[3]
 
 
 @pytest.fixture
-def service() -> Iterator[Served]:
-    with served() as found:
+def service() -> Iterator[ServedTranscribe]:
+    with serve_transcribe() as found:
         yield found
 
 
-def refusal(service: Served, **given: Any) -> tuple[str, str]:
+def refusal(service: ServedTranscribe, **given: Any) -> tuple[str, str]:
     with pytest.raises(ClientError) as refused:
         service.start(**given)
     error = refused.value.response["Error"]
     return str(error["Code"]), str(error["Message"])
 
 
-def test_a_recording_becomes_text_items_and_who_said_them(service: Served) -> None:
+def test_a_transcript_has_text_items_and_speakers(service: ServedTranscribe) -> None:
     ended = service.done(recording((LOW, "hello world"), (HIGH, "good day"), (LOW, "thank you")))
     assert ended["TranscriptionJobStatus"] == "COMPLETED"
     assert ended["Transcript"]["TranscriptFileUri"] == (
@@ -40,46 +40,46 @@ def test_a_recording_becomes_text_items_and_who_said_them(service: Served) -> No
     assert results["transcripts"] == [{"transcript": "Hello world. Good day. Thank you."}]
     labels = results["speaker_labels"]
     assert labels["speakers"] == 2
-    assert [one["speaker_label"] for one in labels["segments"]] == ["spk_0", "spk_1", "spk_0"]
-    assert [one["alternatives"][0]["content"] for one in results["items"]] == [
+    assert [item["speaker_label"] for item in labels["segments"]] == ["spk_0", "spk_1", "spk_0"]
+    assert [item["alternatives"][0]["content"] for item in results["items"]] == [
         *("Hello", "world", "."),
         *("Good", "day", "."),
         *("Thank", "you", "."),
     ]
-    assert [one["id"] for one in results["items"]] == list(range(9))
+    assert [item["id"] for item in results["items"]] == list(range(9))
     assert "start_time" not in results["items"][2], "a full stop has no time"
-    spoken = [one for one in results["items"] if one["type"] == "pronunciation"]
+    spoken = [item for item in results["items"] if item["type"] == "pronunciation"]
     assert float(spoken[0]["start_time"]) == pytest.approx(0.5, abs=0.05)
-    times = [float(one[name]) for one in spoken for name in ("start_time", "end_time")]
+    times = [float(item[name]) for item in spoken for name in ("start_time", "end_time")]
     assert times == sorted(times)
     first = labels["segments"][0]
     assert (first["start_time"], first["end_time"]) == (spoken[0]["start_time"], spoken[1]["end_time"])
-    assert [one["start_time"] for one in first["items"]] == [one["start_time"] for one in spoken[:2]]
+    assert [item["start_time"] for item in first["items"]] == [item["start_time"] for item in spoken[:2]]
 
 
-def test_voices_beyond_the_number_that_was_asked_for_count_as_the_last(service: Served) -> None:
+def test_speakers_beyond_the_maximum_count_as_the_last_one(service: ServedTranscribe) -> None:
     said = [(pitch, "hello") for pitch in PITCHES[:4]]
     service.done(recording(*said), Settings={"ShowSpeakerLabels": True, "MaxSpeakerLabels": 2})
     labels = service.transcript()["results"]["speaker_labels"]
     assert labels["speakers"] == 2
-    assert [one["speaker_label"] for one in labels["segments"]] == ["spk_0", "spk_1", "spk_1", "spk_1"]
+    assert [item["speaker_label"] for item in labels["segments"]] == ["spk_0", "spk_1", "spk_1", "spk_1"]
 
 
-def test_without_labels_speakers_are_not_told_apart(service: Served) -> None:
+def test_without_speaker_labels_the_transcript_has_no_speakers(service: ServedTranscribe) -> None:
     service.done(recording((LOW, "hello"), (HIGH, "world")), Settings=None)
     results = service.transcript()["results"]
     assert "speaker_labels" not in results
-    assert all("speaker_label" not in one for one in results["items"])
+    assert all("speaker_label" not in item for item in results["items"])
 
 
-def test_silence_is_a_transcript_without_words(service: Served) -> None:
+def test_silence_gives_a_transcript_without_words(service: ServedTranscribe) -> None:
     assert service.done(recording((LOW, "")))["TranscriptionJobStatus"] == "COMPLETED"
     results = service.transcript()["results"]
     assert (results["transcripts"], results["items"]) == ([{"transcript": ""}], [])
     assert results["speaker_labels"] == {"segments": [], "channel_label": "ch_0", "speakers": 0}
 
 
-def test_a_job_ends_when_it_is_asked_for_the_second_time(service: Served) -> None:
+def test_a_job_completes_at_the_second_get_request(service: ServedTranscribe) -> None:
     started = service.start(media=recording((LOW, "hello")))
     assert (started["TranscriptionJobStatus"], "StartTime" in started) == ("IN_PROGRESS", True)
     service.now[0] += 60
@@ -90,7 +90,7 @@ def test_a_job_ends_when_it_is_asked_for_the_second_time(service: Served) -> Non
     assert service.get() == ended
 
 
-def test_a_name_is_taken_once_and_an_unknown_one_is_not_found(service: Served) -> None:
+def test_a_job_name_can_be_used_once_and_an_unknown_name_is_not_found(service: ServedTranscribe) -> None:
     service.start(media=recording((LOW, "hello")))
     assert refusal(service)[0] == "ConflictException"
     with pytest.raises(ClientError, match="couldn't be found") as refused:
@@ -98,7 +98,7 @@ def test_a_name_is_taken_once_and_an_unknown_one_is_not_found(service: Served) -
     assert refused.value.response["Error"]["Code"] == "BadRequestException", "as seen on AWS, whatever the model says"
 
 
-def test_a_job_needs_to_read_the_recording_and_to_write_beside_the_output(service: Served) -> None:
+def test_a_job_needs_read_access_to_the_recording_and_write_access_beside_the_output(service: ServedTranscribe) -> None:
     for action in ("s3:GetObject KEY", "s3:PutObject KEY"):
         service.account.forbidden = {action}
         assert refusal(service, media=recording((LOW, "hello")))[0] == "BadRequestException"
@@ -112,7 +112,7 @@ def test_a_job_needs_to_read_the_recording_and_to_write_beside_the_output(servic
     [b"no sound at all", b"#EXTM3U\n/etc/hostname\n", recording((LOW, "hello"), encoding="ogg-opus")],
     ids=["no sound", "a list of files", "another format"],
 )
-def test_a_file_that_is_no_such_recording_fails_its_job(service: Served, media: bytes) -> None:
+def test_a_file_of_another_format_fails_its_job(service: ServedTranscribe, media: bytes) -> None:
     ended = service.done(media)
     assert (ended["TranscriptionJobStatus"], "Unsupported" in ended["FailureReason"]) == ("FAILED", True)
     assert (BUCKET, "transcripts/one.json") not in service.account.objects
@@ -130,7 +130,9 @@ def test_a_file_that_is_no_such_recording_fails_its_job(service: Served, media: 
         {"Settings": {"ShowSpeakerLabels": True, "MaxSpeakerLabels": 31}},
     ],
 )
-def test_what_transcribe_does_not_take_is_a_bad_request(service: Served, given: dict[str, Any]) -> None:
+def test_a_request_that_transcribe_would_refuse_is_a_bad_request(
+    service: ServedTranscribe, given: dict[str, Any]
+) -> None:
     assert refusal(service, media=recording((LOW, "hello")), **given)[0] == "BadRequestException"
 
 
@@ -141,7 +143,7 @@ def test_what_transcribe_does_not_take_is_a_bad_request(service: Served, given: 
         ("transcribe:GetTranscriptionJob", "arn:aws:transcribe:us-east-1:123456789012:transcription-job/one"),
     ],
 )
-def test_a_caller_without_the_grant_is_denied(service: Served, action: str, resource: str) -> None:
+def test_a_caller_without_the_grant_is_denied(service: ServedTranscribe, action: str, resource: str) -> None:
     service.account.objects[BUCKET, "audio/one.flac"] = recording((LOW, "hello"))
     service.account.forbidden = {action}
     with pytest.raises(ClientError, match="AccessDenied"):
@@ -151,19 +153,19 @@ def test_a_caller_without_the_grant_is_denied(service: Served, action: str, reso
         assert service.account.demanded[-1][3]["transcribe:OutputKey"] == "transcripts/one.json"
 
 
-def test_words_make_a_job_fail(service: Served) -> None:
-    assert set(Fault) <= set(WORDS)
+def test_fault_words_make_a_job_fail(service: ServedTranscribe) -> None:
+    assert set(JobFault) <= set(WORDS)
     assert refusal(service, media=recording((LOW, "hello throttled")))[0] == "LimitExceededException"
     assert service.start()["TranscriptionJobStatus"] == "IN_PROGRESS", "the second try starts it"
-    with served() as other:
+    with serve_transcribe() as other:
         ended = other.done(recording((LOW, "hello broken")))
         assert (ended["TranscriptionJobStatus"], ended["FailureReason"][:8]) == ("FAILED", "Internal")
-    with served() as other:
+    with serve_transcribe() as other:
         other.done(recording((LOW, "hello malformed")))
         with pytest.raises(ValueError, match=r"Unterminated|Expecting"):
             other.transcript()
 
 
-def test_other_operations_are_unknown(service: Served) -> None:
-    with pytest.raises(ClientError, match="has no ListVocabularies"):
+def test_other_operations_are_unknown(service: ServedTranscribe) -> None:
+    with pytest.raises(ClientError, match="does not support ListVocabularies"):
         service.client.list_vocabularies()

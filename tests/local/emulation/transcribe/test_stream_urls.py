@@ -1,4 +1,4 @@
-"""Presigned URLs: the local Transcribe takes ours, and refuses or rejects what Amazon Transcribe would not serve."""
+"""Tests of presigned URLs: the local Transcribe accepts those of the handlers and refuses those that AWS would refuse."""
 
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -7,7 +7,7 @@ import pytest
 from botocore.credentials import Credentials
 
 from handlers.transcription.stream_signing import Encoding, StreamRequest, presign_stream_url
-from local.emulation.transcribe.stream_urls import BadRequest, StreamSettings, refusal_of, settings_of
+from local.emulation.transcribe.stream_urls import InvalidStreamRequest, StreamSettings, find_refusal, parse_settings
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 
@@ -26,18 +26,18 @@ def address(*, token: str | None = None, stabilised: bool = True, encoding: Enco
 @pytest.mark.parametrize("token", [None, "to/ken+=="])
 @pytest.mark.parametrize("stabilised", [True, False])
 @pytest.mark.parametrize("encoding", ["pcm", "flac", "ogg-opus"])
-def test_our_addresses_are_taken(token: str | None, stabilised: bool, encoding: Encoding) -> None:
+def test_a_presigned_url_is_accepted(token: str | None, stabilised: bool, encoding: Encoding) -> None:
     ours = address(token=token, stabilised=stabilised, encoding=encoding)
-    assert refusal_of(ours, NOW) is None
-    assert settings_of(ours) == StreamSettings(encoding, 16000, stabilised)
+    assert find_refusal(ours, NOW) is None
+    assert parse_settings(ours) == StreamSettings(encoding, 16000, stabilised)
 
 
 @pytest.mark.parametrize(
     ("seconds", "status"),
     [(0, None), (60, None), (61, HTTPStatus.FORBIDDEN), (-300, None), (-301, HTTPStatus.FORBIDDEN)],
 )
-def test_an_address_is_good_for_its_time(seconds: int, status: HTTPStatus | None) -> None:
-    assert refusal_of(address(), NOW + timedelta(seconds=seconds)) == status
+def test_a_url_is_valid_until_it_expires(seconds: int, status: HTTPStatus | None) -> None:
+    assert find_refusal(address(), NOW + timedelta(seconds=seconds)) == status
 
 
 @pytest.mark.parametrize(
@@ -50,11 +50,11 @@ def test_an_address_is_good_for_its_time(seconds: int, status: HTTPStatus | None
         ("X-Amz-Signature=", "X-Amz-Other="),
     ],
 )
-def test_a_signature_for_something_else_is_refused(old: str, new: str) -> None:
+def test_a_signature_for_another_service_is_refused(old: str, new: str) -> None:
     changed = address().replace(old, new)
     assert changed != address()
-    assert refusal_of(changed, NOW) is HTTPStatus.FORBIDDEN
-    assert refusal_of(changed.replace("-websocket?", "?"), NOW) is HTTPStatus.NOT_FOUND
+    assert find_refusal(changed, NOW) is HTTPStatus.FORBIDDEN
+    assert find_refusal(changed.replace("-websocket?", "?"), NOW) is HTTPStatus.NOT_FOUND
 
 
 @pytest.mark.parametrize(
@@ -69,8 +69,8 @@ def test_a_signature_for_something_else_is_refused(old: str, new: str) -> None:
         ("language-code=en-US", "language-code=en-US&languagecode=en-US"),
     ],
 )
-def test_a_request_for_something_else_is_bad(old: str, new: str) -> None:
+def test_an_invalid_parameter_is_a_bad_request(old: str, new: str) -> None:
     changed = address().replace(old, new)
     assert changed != address()
-    with pytest.raises(BadRequest):
-        settings_of(changed)
+    with pytest.raises(InvalidStreamRequest):
+        parse_settings(changed)

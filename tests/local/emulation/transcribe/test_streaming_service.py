@@ -1,4 +1,4 @@
-"""The local Transcribe and our client: what is said comes back, whatever the encoding, and every fault as its kind."""
+"""Tests of the local Transcribe with the handlers' client: results in every encoding, and every fault."""
 
 from collections.abc import Iterator
 
@@ -11,9 +11,9 @@ from handlers.transcription.audio_processor.transcribe_stream.stream_client impo
     TranscribeStreamFailed,
 )
 from handlers.transcription.stream_signing import Encoding
-from local.emulation.speech.audio_files import encoded
+from local.emulation.speech.audio_files import encode_audio
 from local.emulation.speech.tone_words import SENTENCE_END, silence, speech
-from local.emulation.transcribe.streaming_results import Fault
+from local.emulation.transcribe.streaming_results import StreamFault
 from local.emulation.transcribe.streaming_service import MAX_CHUNK
 from tests.local.emulation.server_threads import PATIENCE
 from tests.local.emulation.transcribe.stream_listener import RATE, Result, address, finals, listening, rest, results
@@ -27,7 +27,7 @@ def endpoint() -> Iterator[str]:
         yield found
 
 
-def heard(endpoint: str, *words: str, stabilised: bool = True) -> list[Result]:
+def recognise(endpoint: str, *words: str, stabilised: bool = True) -> list[Result]:
     with TranscribeStream.open(address(endpoint, stabilised=stabilised), PATIENCE) as stream:
         stream.send(speech(words, RATE))
         stream.end()
@@ -46,9 +46,9 @@ def failure(endpoint: str, *words: str, stabilised: bool = True) -> tuple[list[R
     pytest.fail("the stream did not fail")
 
 
-def test_what_is_said_grows_and_becomes_final(endpoint: str) -> None:
-    found = heard(endpoint, "we", "speak", "in", "tones", SENTENCE_END, "good", "day")
-    assert [one.text for one in found] == [
+def test_a_result_grows_and_becomes_final(endpoint: str) -> None:
+    found = recognise(endpoint, "we", "speak", "in", "tones", SENTENCE_END, "good", "day")
+    assert [result.text for result in found] == [
         "We",
         "We speak",
         "We speak in",
@@ -58,8 +58,8 @@ def test_what_is_said_grows_and_becomes_final(endpoint: str) -> None:
         "Good day",
         "Good day.",
     ]
-    assert [one.partial for one in found] == [True] * 4 + [False] + [True] * 2 + [False]
-    assert len({one.id for one in found[:5]}) == len({one.id for one in found[5:]}) == 1
+    assert [result.partial for result in found] == [True] * 4 + [False] + [True] * 2 + [False]
+    assert len({result.id for result in found[:5]}) == len({result.id for result in found[5:]}) == 1
     assert found[0].id != found[5].id
     assert found[4].start < 0.05
     assert found[4].end == pytest.approx(1.04, abs=0.05)
@@ -67,22 +67,22 @@ def test_what_is_said_grows_and_becomes_final(endpoint: str) -> None:
 
 
 def test_older_words_are_stable_and_the_newest_is_not(endpoint: str) -> None:
-    *growing, final = heard(endpoint, *SENTENCE)
-    assert [one.stable for one in growing] == [(True,) * at + (False,) for at in range(len(SENTENCE))]
+    *growing, final = recognise(endpoint, *SENTENCE)
+    assert [result.stable for result in growing] == [(True,) * at + (False,) for at in range(len(SENTENCE))]
     assert final.stable == (True,) * (len(SENTENCE) + 1)
 
 
-def test_nothing_is_flagged_where_stabilisation_was_not_asked_for(endpoint: str) -> None:
-    found = heard(endpoint, "hello", "world", stabilised=False)
+def test_without_stabilisation_no_item_has_a_stable_flag(endpoint: str) -> None:
+    found = recognise(endpoint, "hello", "world", stabilised=False)
     assert finals(found) == ["Hello world."]
-    assert {flag for one in found for flag in one.stable} == {None}
+    assert {flag for result in found for flag in result.stable} == {None}
 
 
-def test_results_come_while_audio_is_still_being_sent(endpoint: str) -> None:
+def test_results_arrive_while_audio_is_still_being_sent(endpoint: str) -> None:
     with TranscribeStream.open(address(endpoint), PATIENCE) as stream:
         stream.send(speech(["hello", "world", SENTENCE_END], RATE))
-        found = [one for _ in range(3) for one in results(stream.receive(PATIENCE) or b"")]
-        assert [one.text for one in found] == ["Hello", "Hello world", "Hello world."]
+        found = [result for _ in range(3) for result in results(stream.receive(PATIENCE) or b"")]
+        assert [result.text for result in found] == ["Hello", "Hello world", "Hello world."]
         assert stream.receive(0) is None
         assert not stream.ended
         stream.send(speech(["again"], RATE))
@@ -90,7 +90,7 @@ def test_results_come_while_audio_is_still_being_sent(endpoint: str) -> None:
         assert finals(rest(stream)) == ["Again."]
 
 
-def test_silence_says_nothing(endpoint: str) -> None:
+def test_silence_gives_no_result(endpoint: str) -> None:
     with TranscribeStream.open(address(endpoint), PATIENCE) as stream:
         stream.send(silence(2, RATE))
         stream.end()
@@ -100,8 +100,8 @@ def test_silence_says_nothing(endpoint: str) -> None:
 @pytest.mark.media
 @pytest.mark.parametrize("encoding", ["pcm", "flac", "ogg-opus"])
 @pytest.mark.parametrize("piece", [317, 8000])
-def test_every_encoding_is_heard(endpoint: str, encoding: Encoding, piece: int) -> None:
-    audio = encoded(speech([*SENTENCE, SENTENCE_END, "captions", "come", "back"], RATE), RATE, encoding)
+def test_every_encoding_is_recognised(endpoint: str, encoding: Encoding, piece: int) -> None:
+    audio = encode_audio(speech([*SENTENCE, SENTENCE_END, "captions", "come", "back"], RATE), RATE, encoding)
     with TranscribeStream.open(address(endpoint, encoding), PATIENCE) as stream:
         for start in range(0, len(audio), piece):
             stream.send(audio[start : start + piece])
@@ -111,11 +111,11 @@ def test_every_encoding_is_heard(endpoint: str, encoding: Encoding, piece: int) 
 
 @pytest.mark.media
 @pytest.mark.parametrize("encoding", ["flac", "ogg-opus"])
-def test_compressed_audio_is_heard_before_its_end(endpoint: str, encoding: Encoding) -> None:
-    audio = encoded(speech([*SENTENCE, *SENTENCE, *SENTENCE], RATE), RATE, encoding)
+def test_compressed_audio_is_recognised_before_it_ends(endpoint: str, encoding: Encoding) -> None:
+    audio = encode_audio(speech([*SENTENCE, *SENTENCE, *SENTENCE], RATE), RATE, encoding)
     with TranscribeStream.open(address(endpoint, encoding), PATIENCE) as stream:
         stream.send(audio[: len(audio) // 2])
-        assert [one.text for one in results(stream.receive(PATIENCE) or b"")] == ["Hello"]
+        assert [result.text for result in results(stream.receive(PATIENCE) or b"")] == ["Hello"]
 
 
 @pytest.mark.media
@@ -132,48 +132,48 @@ def test_audio_of_another_encoding_is_rejected(endpoint: str, encoding: Encoding
 @pytest.mark.parametrize(
     ("fault", "code"),
     [
-        (Fault.THROTTLED, StreamFailureCode.THROTTLED),
-        (Fault.DROPPED, StreamFailureCode.DROPPED),
-        (Fault.MALFORMED, StreamFailureCode.MALFORMED),
-        (Fault.BROKEN, StreamFailureCode.INTERNAL),
+        (StreamFault.THROTTLED, StreamFailureCode.THROTTLED),
+        (StreamFault.DROPPED, StreamFailureCode.DROPPED),
+        (StreamFault.MALFORMED, StreamFailureCode.MALFORMED),
+        (StreamFault.BROKEN, StreamFailureCode.INTERNAL),
     ],
 )
-def test_a_fault_ends_the_stream_at_its_word(endpoint: str, fault: Fault, code: StreamFailureCode) -> None:
+def test_a_fault_ends_the_stream_at_its_word(endpoint: str, fault: StreamFault, code: StreamFailureCode) -> None:
     found, failed = failure(endpoint, "hello", "world", fault, "again", "again")
-    assert [one.text for one in found] == ["Hello", "Hello world"]
+    assert [result.text for result in found] == ["Hello", "Hello world"]
     assert failed == code
-    if fault is Fault.BROKEN:
+    if fault is StreamFault.BROKEN:
         assert failure(endpoint, "hello", fault, stabilised=False)[1] == code
 
 
-@pytest.mark.parametrize("fault", sorted(set(Fault) - {Fault.BROKEN}))
-def test_without_stabilisation_a_fault_is_a_word_like_any_other(endpoint: str, fault: Fault) -> None:
-    assert finals(heard(endpoint, "hello", fault, "world", stabilised=False)) == [f"Hello {fault} world."]
+@pytest.mark.parametrize("fault", sorted(set(StreamFault) - {StreamFault.BROKEN}))
+def test_without_stabilisation_a_fault_is_a_word_like_any_other(endpoint: str, fault: StreamFault) -> None:
+    assert finals(recognise(endpoint, "hello", fault, "world", stabilised=False)) == [f"Hello {fault} world."]
 
 
-def test_flags_are_missing_from_a_word_on(endpoint: str) -> None:
-    found = heard(endpoint, "hello", "world", "unflagged", "again", SENTENCE_END, "good", "day")
-    assert [one.stable for one in found[:2]] == [(False,), (True, False)]
-    assert {flag for one in found[2:] for flag in one.stable} == {None}
+def test_stable_flags_are_missing_after_the_fault_word(endpoint: str) -> None:
+    found = recognise(endpoint, "hello", "world", "unflagged", "again", SENTENCE_END, "good", "day")
+    assert [result.stable for result in found[:2]] == [(False,), (True, False)]
+    assert {flag for result in found[2:] for flag in result.stable} == {None}
     assert finals(found) == ["Hello world unflagged again.", "Good day."]
 
 
-def test_a_final_comes_twice_and_is_worded_differently(endpoint: str) -> None:
-    found = heard(endpoint, "hello", "repeating", "world", SENTENCE_END, "good", "day")
+def test_a_final_result_is_sent_twice_with_different_words(endpoint: str) -> None:
+    found = recognise(endpoint, "hello", "repeating", "world", SENTENCE_END, "good", "day")
     assert finals(found) == ["Hello repeating world.", "Well, hello repeating world.", "Good day."]
-    first, second, other = (one for one in found if not one.partial)
+    first, second, other = (result for result in found if not result.partial)
     assert (first.id, first.start, first.end) == (second.id, second.start, second.end)
     assert other.id != first.id
 
 
-def test_a_sentence_stays_without_its_final_and_the_next_has_one(endpoint: str) -> None:
-    found = heard(endpoint, "hello", "endless", "world", SENTENCE_END, "good", "day")
-    assert "Hello endless world" in [one.text for one in found if one.partial]
+def test_one_sentence_has_no_final_result_and_the_next_has_one(endpoint: str) -> None:
+    found = recognise(endpoint, "hello", "endless", "world", SENTENCE_END, "good", "day")
+    assert "Hello endless world" in [result.text for result in found if result.partial]
     assert finals(found) == ["Good day."]
-    assert finals(heard(endpoint, "hello", "endless")) == []
+    assert finals(recognise(endpoint, "hello", "endless")) == []
 
 
-def test_no_audio_for_too_long_is_a_silence() -> None:
+def test_too_long_without_audio_is_a_timeout() -> None:
     with listening(silence_seconds=0.05) as endpoint, TranscribeStream.open(address(endpoint), PATIENCE) as stream:
         with pytest.raises(TranscribeStreamFailed) as failed:
             stream.receive(PATIENCE)
@@ -201,7 +201,7 @@ def test_a_request_that_cannot_be_served_is_rejected_and_an_unsigned_one_is_refu
     ],
     ids=["text", "noise", "two", "other", "long"],
 )
-def test_what_is_no_audio_event_is_rejected(endpoint: str, message: str | bytes) -> None:
+def test_a_message_that_is_not_an_audio_event_is_rejected(endpoint: str, message: str | bytes) -> None:
     with TranscribeStream.open(address(endpoint), PATIENCE) as stream:
         _say(stream, message)
         with pytest.raises(TranscribeStreamFailed) as failed:
@@ -210,29 +210,29 @@ def test_what_is_no_audio_event_is_rejected(endpoint: str, message: str | bytes)
 
 
 def _say(stream: TranscribeStream, message: str | bytes) -> None:
-    """What our client never would."""
+    """Send messages that the handlers' client never sends."""
     if isinstance(message, str):
         stream._connection._protocol.send_text(message.encode())
     else:
         stream._connection.send(message)
 
 
-def test_streams_at_the_same_time_do_not_hear_each_other(endpoint: str) -> None:
+def test_concurrent_streams_are_independent(endpoint: str) -> None:
     with (
-        TranscribeStream.open(address(endpoint), PATIENCE) as one,
-        TranscribeStream.open(address(endpoint), PATIENCE) as other,
+        TranscribeStream.open(address(endpoint), PATIENCE) as first,
+        TranscribeStream.open(address(endpoint), PATIENCE) as second,
     ):
-        one.send(speech(["hello"], RATE))
-        other.send(speech(["good"], RATE))
-        one.send(speech(["world"], RATE))
-        for stream in (one, other):
+        first.send(speech(["hello"], RATE))
+        second.send(speech(["good"], RATE))
+        first.send(speech(["world"], RATE))
+        for stream in (first, second):
             stream.end()
-        assert (finals(rest(one)), finals(rest(other))) == (["Hello world."], ["Good."])
+        assert (finals(rest(first)), finals(rest(second))) == (["Hello world."], ["Good."])
 
 
-def test_it_serves_on_after_a_caller_has_vanished(endpoint: str) -> None:
+def test_the_service_continues_after_a_client_has_disconnected(endpoint: str) -> None:
     stream = TranscribeStream.open(address(endpoint), PATIENCE)
     stream.send(speech(["hello"], RATE))
     stream._connection._socket.close()
     stream.close()
-    assert finals(heard(endpoint, "hello")) == ["Hello."]
+    assert finals(recognise(endpoint, "hello")) == ["Hello."]

@@ -1,4 +1,4 @@
-"""A REST API's document as calls: what is told, in which order, and that nothing of it is passed over."""
+"""Tests of the import of a REST API's document: the calls, their order, and that no element is ignored."""
 
 import copy
 import json
@@ -11,10 +11,10 @@ from components.blocks.api.gateway_document import GatewayOptions, gateway_docum
 from components.blocks.api.openapi_document import build_document
 from handlers.common.http.rest_operations import RestOperation
 from handlers.common.websocket.messages import Message
-from local.platform.drivers.fit import Misfit, breaches, service_model
-from local.platform.drivers.model import Known
-from local.platform.drivers.rest import settings_set, settings_taken
-from local.platform.drivers.rest_document import overwrite
+from local.platform.drivers.model import ResourceValues
+from local.platform.drivers.rest import put_method_settings, remove_method_settings
+from local.platform.drivers.rest_document import replace_api_content
+from local.platform.drivers.service_shapes import ShapeMismatch, find_violations, service_model
 
 pytestmark = pytest.mark.unit
 
@@ -40,7 +40,7 @@ OPERATIONS = (
 
 
 class Client:
-    """API Gateway as far as it is asked; every call is held against AWS' own model of it."""
+    """Fake API Gateway that checks every call against the service's model."""
 
     def __init__(self, **there: list[dict[str, Any]]) -> None:
         self.calls: list[tuple[str, dict[str, Any]]] = []
@@ -53,7 +53,7 @@ class Client:
             assert shape is not None
             assert given["restApiId"] == API
             assert set(given) <= set(shape.members), method
-            assert list(breaches(given, shape, method)) == []
+            assert list(find_violations(given, shape, method)) == []
             self.calls.append((method, given))
             if method.startswith("get_"):
                 return {"items": self._there.get(method, [])}
@@ -65,26 +65,26 @@ class Client:
         return [given for name, given in self.calls if name == method]
 
 
-def made(**changes: Any) -> dict[str, Any]:
+def make_document(**changes: Any) -> dict[str, Any]:
     return gateway_document(build_document("notes", "1", OPERATIONS), GatewayOptions("uri", "*", **changes))
 
 
-def told(given: dict[str, Any], **there: list[dict[str, Any]]) -> Client:
+def import_document(given: dict[str, Any], **there: list[dict[str, Any]]) -> Client:
     client = Client(**there)
-    overwrite(client, API, json.dumps(given))
+    replace_api_content(client, API, json.dumps(given))
     return client
 
 
-def test_a_model_refers_to_others_by_their_addresses() -> None:
-    models = {one["name"]: json.loads(one["schema"]) for one in told(made()).of("create_model")}
+def test_a_model_refers_to_other_models_by_url() -> None:
+    models = {call["name"]: json.loads(call["schema"]) for call in import_document(make_document()).of("create_model")}
     address = f"https://apigateway.amazonaws.com/restapis/{API}/models/Word"
     assert models["NewNote"]["properties"]["words"]["items"] == {"$ref": address}
     assert set(models) == {"NewNote", "Word"}
 
 
-def test_what_was_there_is_taken_away_the_deepest_first() -> None:
-    client = told(
-        made(),
+def test_existing_items_are_deleted_deepest_first() -> None:
+    client = import_document(
+        make_document(),
         get_resources=[
             {"id": "root", "path": "/", "resourceMethods": {"ANY": {}}},
             {"id": "a", "path": "/a"},
@@ -98,39 +98,41 @@ def test_what_was_there_is_taken_away_the_deepest_first() -> None:
             {"responseType": "UNAUTHORIZED", "defaultResponse": True},
         ],
     )
-    assert [one["resourceId"] for one in client.of("delete_resource")] == ["b", "a"]
-    assert [(one["resourceId"], one["httpMethod"]) for one in client.of("delete_method")] == [
+    assert [call["resourceId"] for call in client.of("delete_resource")] == ["b", "a"]
+    assert [(call["resourceId"], call["httpMethod"]) for call in client.of("delete_method")] == [
         ("b", "GET"),
         ("root", "ANY"),
     ]
-    assert [one["modelName"] for one in client.of("delete_model")] == ["Old"]
-    assert [one["authorizerId"] for one in client.of("delete_authorizer")] == ["judge"]
-    assert [one["requestValidatorId"] for one in client.of("delete_request_validator")] == ["rules"]
-    assert [one["responseType"] for one in client.of("delete_gateway_response")] == ["THROTTLED"]
+    assert [call["modelName"] for call in client.of("delete_model")] == ["Old"]
+    assert [call["authorizerId"] for call in client.of("delete_authorizer")] == ["judge"]
+    assert [call["requestValidatorId"] for call in client.of("delete_request_validator")] == ["rules"]
+    assert [call["responseType"] for call in client.of("delete_gateway_response")] == ["THROTTLED"]
 
 
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda one: one.update({"x-amazon-apigateway-policy": {}}), "the document: x-amazon-apigateway-policy"),
-        (lambda one: one["paths"]["/notes"]["post"].update({"servers": []}), "post /notes: servers"),
-        (lambda one: one["components"]["securitySchemes"].update({"x": {"type": "http"}}), "scheme x"),
+        (lambda call: call.update({"x-amazon-apigateway-policy": {}}), "the document: x-amazon-apigateway-policy"),
+        (lambda call: call["paths"]["/notes"]["post"].update({"servers": []}), "post /notes: servers"),
+        (lambda call: call["components"]["securitySchemes"].update({"x": {"type": "http"}}), "scheme x"),
     ],
     ids=["document", "operation", "scheme"],
 )
-def test_what_is_not_understood_is_refused(change: Callable[[dict[str, Any]], None], says: str) -> None:
-    given = copy.deepcopy(made())
+def test_an_unsupported_element_is_refused(change: Callable[[dict[str, Any]], None], says: str) -> None:
+    given = copy.deepcopy(make_document())
     change(given)
-    with pytest.raises(Misfit, match=says):
-        told(given)
+    with pytest.raises(ShapeMismatch, match=says):
+        import_document(given)
 
 
-def test_settings_of_methods_are_changes_of_their_stage_in_words() -> None:
-    known = Known(
+def test_method_settings_become_patches_of_the_stage() -> None:
+    known = ResourceValues(
         {"methodPath": "*/*", "settings": {"dataTraceEnabled": False, "throttlingRateLimit": 0.5, "loggingLevel": None}}
     )
-    assert settings_set.by(known) == [
+    assert put_method_settings.compute(known) == [
         {"op": "replace", "path": "/*/*/logging/dataTrace", "value": "false"},
         {"op": "replace", "path": "/*/*/throttling/rateLimit", "value": "0.5"},
     ]
-    assert settings_taken.by(Known({"methodPath": "a/{b}/GET"})) == [{"op": "remove", "path": "/a~1{b}/GET"}]
+    assert remove_method_settings.compute(ResourceValues({"methodPath": "a/{b}/GET"})) == [
+        {"op": "remove", "path": "/a~1{b}/GET"}
+    ]

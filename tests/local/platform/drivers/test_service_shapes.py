@@ -1,12 +1,26 @@
-"""Fitting Pulumi's values into a service's shapes, and the service's own rules: each once kept, once broken."""
+"""Tests of fitting Pulumi's values into a service's shapes, and of each rule, followed and violated."""
 
 from typing import Any
 
 import pytest
 from botocore.model import StructureShape
 
-from local.platform.drivers.fit import Misfit, breaches, fit, parameters, service_model
-from local.platform.drivers.model import Call, Driver, Known, answered, const, first, made
+from local.platform.drivers.model import (
+    Driver,
+    DriverCall,
+    ResourceValues,
+    computed_from,
+    constant,
+    first_known,
+    from_response,
+)
+from local.platform.drivers.service_shapes import (
+    ShapeMismatch,
+    build_parameters,
+    find_violations,
+    fit_to_shape,
+    service_model,
+)
 from local.preview.property_values import UNKNOWN, Secret
 
 pytestmark = pytest.mark.unit
@@ -19,16 +33,16 @@ def shape(service: str, operation: str) -> StructureShape:
 
 
 def fitted(service: str, operation: str, value: dict[str, Any], **renames: str) -> Any:
-    return fit(value, shape(service, operation), renames, operation)
+    return fit_to_shape(value, shape(service, operation), renames, operation)
 
 
-def test_names_are_found_in_whatever_case_and_number() -> None:
+def test_names_match_in_any_case_in_singular_and_plural() -> None:
     given = {"bucket": "b", "lifecycleConfiguration": {"rule": [{"status": "Enabled", "transition": [{"days": 1}]}]}}
     rules = fitted("s3", "PutBucketLifecycleConfiguration", given)["LifecycleConfiguration"]["Rules"]
     assert rules == [{"Status": "Enabled", "Transitions": [{"Days": 1}]}]
 
 
-def test_a_rename_is_followed_at_any_depth() -> None:
+def test_a_rename_applies_at_any_depth() -> None:
     given = {"tableName": "t", "attributeDefinitions": [{"name": "pk", "type": "S"}]}
     assert fitted("dynamodb", "CreateTable", given, name="attributeName", type="attributeType") == {
         "TableName": "t",
@@ -39,21 +53,21 @@ def test_a_rename_is_followed_at_any_depth() -> None:
 def test_a_list_of_one_block_becomes_the_block() -> None:
     given = {"functionName": "f", "deadLetterConfig": [{"targetArn": "arn"}]}
     assert fitted("lambda", "UpdateFunctionConfiguration", given)["DeadLetterConfig"] == {"TargetArn": "arn"}
-    with pytest.raises(Misfit, match="takes one block, 2 are given"):
+    with pytest.raises(ShapeMismatch, match="takes one block, but 2 are given"):
         fitted("lambda", "UpdateFunctionConfiguration", {"deadLetterConfig": [{}, {}]})
 
 
-def test_a_name_that_the_service_does_not_know_is_refused() -> None:
-    with pytest.raises(Misfit, match="CreateQueue has no colour"):
+def test_an_unknown_member_is_refused() -> None:
+    with pytest.raises(ShapeMismatch, match="CreateQueue has no member colour"):
         fitted("sqs", "CreateQueue", {"colour": "blue"})
 
 
-def test_a_map_of_tags_becomes_the_services_own_list() -> None:
+def test_a_map_of_tags_becomes_a_list() -> None:
     given = {"roleName": "r", "tags": {"b": "2", "a": "1"}}
     assert fitted("iam", "TagRole", given)["Tags"] == [{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "2"}]
 
 
-def test_scalars_take_the_type_that_the_service_wants() -> None:
+def test_scalars_are_converted_to_the_services_type() -> None:
     attributes = {"VisibilityTimeout": 30, "SqsManagedSseEnabled": True}
     assert fitted("sqs", "CreateQueue", {"attributes": attributes})["Attributes"] == {
         "VisibilityTimeout": "30",
@@ -62,7 +76,7 @@ def test_scalars_take_the_type_that_the_service_wants() -> None:
     assert fitted("lambda", "CreateFunction", {"timeout": "30", "publish": "true"}) == {"Timeout": 30, "Publish": True}
 
 
-def test_secrets_are_given_to_the_service_and_unknown_values_stay_unknown() -> None:
+def test_secrets_are_revealed_to_the_service_and_unknown_values_stay_unknown() -> None:
     given = {"name": "/p", "value": Secret("s3cret"), "description": UNKNOWN}
     assert fitted("ssm", "PutParameter", given) == {"Name": "/p", "Value": "s3cret", "Description": UNKNOWN}
 
@@ -80,11 +94,9 @@ def test_secrets_are_given_to_the_service_and_unknown_values_stay_unknown() -> N
     ],
     ids=["required", "count", "length", "pattern", "enumeration", "maximum", "minimum"],
 )  # fmt: skip
-def test_each_rule_of_a_service_is_noticed_when_broken(
-    service: str, operation: str, value: dict[str, Any], rule: str
-) -> None:
-    found = [breach.rule for breach in breaches(value, shape(service, operation), operation)]
-    assert any(one.startswith(rule) for one in found), found
+def test_each_violated_rule_is_reported(service: str, operation: str, value: dict[str, Any], rule: str) -> None:
+    found = [breach.rule for breach in find_violations(value, shape(service, operation), operation)]
+    assert any(violation.startswith(rule) for violation in found), found
 
 
 @pytest.mark.parametrize(
@@ -97,38 +109,42 @@ def test_each_rule_of_a_service_is_noticed_when_broken(
         ("iam", "CreateRole", {"RoleName": UNKNOWN, "AssumeRolePolicyDocument": UNKNOWN}),
     ],
 )
-def test_what_keeps_the_rules_breaks_none(service: str, operation: str, value: dict[str, Any]) -> None:
-    assert list(breaches(value, shape(service, operation), operation)) == []
+def test_valid_values_violate_no_rule(service: str, operation: str, value: dict[str, Any]) -> None:
+    assert list(find_violations(value, shape(service, operation), operation)) == []
 
 
 DRIVER = Driver(type="t", service="sqs", create=(), id="name", ignored={"colour": "nobody sees it"})
 
 
-def test_parameters_are_nested_by_their_paths_and_empty_ones_left_out() -> None:
-    call = Call("CreateQueue", {"QueueName": "name", "Attributes.DelaySeconds": "delay", "tags": "tags"})
-    assert parameters(DRIVER, call, Known({"name": "q", "delay": 3})) == {
+def test_parameters_are_nested_by_their_paths_and_empty_ones_are_omitted() -> None:
+    call = DriverCall("CreateQueue", {"QueueName": "name", "Attributes.DelaySeconds": "delay", "tags": "tags"})
+    assert build_parameters(DRIVER, call, ResourceValues({"name": "q", "delay": 3})) == {
         "QueueName": "q",
         "Attributes": {"DelaySeconds": "3"},
     }
 
 
-def test_a_property_without_a_place_is_noticed() -> None:
+def test_an_unused_property_is_reported() -> None:
     driver = Driver(
-        type="t", service="sqs", create=(Call("CreateQueue", {"QueueName": "name"}),), id="name", ignored=DRIVER.ignored
+        type="t",
+        service="sqs",
+        create=(DriverCall("CreateQueue", {"QueueName": "name"}),),
+        id="name",
+        ignored=DRIVER.ignored,
     )
-    assert driver.forgotten({"name": "q", "colour": "blue", "size": 1}) == ["size"]
+    assert driver.unhandled_inputs({"name": "q", "colour": "blue", "size": 1}) == ["size"]
 
 
-def test_made_values_wait_for_what_is_unknown() -> None:
-    doubled = made("size")(lambda size: size * 2)
-    assert doubled.by(Known({"size": 2})) == 4
-    assert doubled.by(Known({"size": UNKNOWN})) is UNKNOWN
+def test_computed_values_are_unknown_while_a_source_is_unknown() -> None:
+    doubled = computed_from("size")(lambda size: size * 2)
+    assert doubled.compute(ResourceValues({"size": 2})) == 4
+    assert doubled.compute(ResourceValues({"size": UNKNOWN})) is UNKNOWN
 
 
-def test_an_answer_is_found_by_its_path_and_the_first_known_one_counts() -> None:
-    known = Known({}, answers={"CreateRole": {"Role": {"Arn": "arn"}}})
-    assert answered("CreateRole", "Role.Arn").by(known) == "arn"
-    assert answered("CreateRole", "Role.Name").by(known) is UNKNOWN
-    assert first(answered("GetRole", "Arn"), answered("CreateRole", "Role.Arn")).by(known) == "arn"
-    assert first(answered("GetRole", "Arn")).by(known) is UNKNOWN
-    assert const(False).by(known) is False
+def test_a_response_value_is_found_by_its_path_and_the_first_known_value_counts() -> None:
+    known = ResourceValues({}, responses={"CreateRole": {"Role": {"Arn": "arn"}}})
+    assert from_response("CreateRole", "Role.Arn").compute(known) == "arn"
+    assert from_response("CreateRole", "Role.Name").compute(known) is UNKNOWN
+    assert first_known(from_response("GetRole", "Arn"), from_response("CreateRole", "Role.Arn")).compute(known) == "arn"
+    assert first_known(from_response("GetRole", "Arn")).compute(known) is UNKNOWN
+    assert constant(False).compute(known) is False

@@ -1,7 +1,7 @@
-"""Values fitted into a service's own shapes, and checked against the service's own rules. Pure.
+"""Fits values into the shapes of a service's API, and checks them against its rules.
 
-botocore carries each service's model: names, types, what is required, enumerations, patterns, lengths and ranges.
-Fitting renames and nests, checking says which value breaks which rule. Unknown values pass both.
+botocore has a model of each service: names, types, required members, enumerations, patterns, lengths and ranges.
+Fitting renames and nests values; the check reports each broken rule. Unknown values pass both.
 """
 
 import functools
@@ -12,17 +12,17 @@ from typing import Any, NamedTuple
 from botocore.loaders import Loader
 from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
 
-from local.platform.drivers.model import Call, Driver, Known, Made, RecordedOnly
+from local.platform.drivers.model import ComputedValue, Driver, DriverCall, RecordedOnly, ResourceValues
 from local.preview.property_values import UNKNOWN, Archive, Props, revealed
 
 _LOADER = Loader()
 
 
-class Misfit(ValueError):
-    """A value that has no place in a service's shape."""
+class ShapeMismatch(ValueError):
+    """A value does not fit into the service's shape."""
 
 
-class Breach(NamedTuple):
+class RuleViolation(NamedTuple):
     """A value that the service would refuse."""
 
     path: str
@@ -32,32 +32,32 @@ class Breach(NamedTuple):
 
 @functools.cache
 def service_model(service: str) -> ServiceModel:
-    """A service as botocore knows it; nothing is contacted."""
+    """Return botocore's model of a service, without any request."""
     return ServiceModel(_LOADER.load_service_model(service, "service-2"), service)
 
 
-def parameters(driver: Driver | RecordedOnly, call: Call, known: Known) -> Props:
-    """The parameters of one call, fitted into the operation's input shape."""
+def build_parameters(driver: Driver | RecordedOnly, call: DriverCall, values: ResourceValues) -> Props:
+    """Return the parameters of one call, fitted into the operation's input shape."""
     tree: Props = {}
     for path, source in call.params.items():
-        value = source.by(known) if isinstance(source, Made) else known[source]
+        value = source.compute(values) if isinstance(source, ComputedValue) else values[source]
         if value is None:
             continue
         _put(tree, path.split("."), value)
-    fitted: Props = fit(tree, input_shape(driver, call), call.renames, call.operation)
+    fitted: Props = fit_to_shape(tree, input_shape(driver, call), call.renames, call.operation)
     return fitted
 
 
-def input_shape(driver: Driver | RecordedOnly, call: Call) -> StructureShape:
-    """What an operation takes."""
+def input_shape(driver: Driver | RecordedOnly, call: DriverCall) -> StructureShape:
+    """Return the input shape of an operation."""
     shape = service_model(driver.service).operation_model(call.operation).input_shape
     if shape is None:
-        raise Misfit(f"{call.operation} takes no parameters")
+        raise ShapeMismatch(f"{call.operation} takes no parameters")
     return shape
 
 
-def fit(value: Any, shape: Shape, renames: Mapping[str, str], path: str) -> Any:
-    """One value in the form that its shape asks for."""
+def fit_to_shape(value: Any, shape: Shape, renames: Mapping[str, str], path: str) -> Any:
+    """Return a value in the form that its shape requires."""
     value = revealed(value)
     if value is UNKNOWN or value is None or isinstance(value, Archive):
         return value
@@ -68,8 +68,10 @@ def fit(value: Any, shape: Shape, renames: Mapping[str, str], path: str) -> Any:
             return _fit_list(value, shape, renames, path)
         case MapShape():
             if not isinstance(value, Mapping):
-                raise Misfit(f"{path} must be a map")
-            return {str(key): fit(inner, shape.value, renames, f"{path}.{key}") for key, inner in value.items()}
+                raise ShapeMismatch(f"{path} must be a map")
+            return {
+                str(key): fit_to_shape(inner, shape.value, renames, f"{path}.{key}") for key, inner in value.items()
+            }
     return _fit_scalar(value, shape)
 
 
@@ -87,26 +89,26 @@ def _fit_scalar(value: Any, shape: Shape) -> Any:
             return value
 
 
-def breaches(value: Any, shape: Shape, path: str) -> Iterator[Breach]:
-    """Every rule of the service's model that a fitted value breaks."""
+def find_violations(value: Any, shape: Shape, path: str) -> Iterator[RuleViolation]:
+    """Yield every rule of the service's model that a fitted value violates."""
     if value is UNKNOWN or value is None or isinstance(value, Archive):
         return
     match shape:
         case StructureShape():
             for name in shape.required_members:
                 if value.get(name) is None:
-                    yield Breach(f"{path}.{name}", None, "is required")
+                    yield RuleViolation(f"{path}.{name}", None, "is required")
             for name, inner in value.items():
-                yield from breaches(inner, shape.members[name], f"{path}.{name}")
+                yield from find_violations(inner, shape.members[name], f"{path}.{name}")
         case ListShape():
             yield from _count(value, shape, path, "items")
             for index, inner in enumerate(value):
-                yield from breaches(inner, shape.member, f"{path}[{index}]")
+                yield from find_violations(inner, shape.member, f"{path}[{index}]")
         case MapShape():
             yield from _count(value, shape, path, "entries")
             for key, inner in value.items():
-                yield from breaches(key, shape.key, f"{path} key")
-                yield from breaches(inner, shape.value, f"{path}.{key}")
+                yield from find_violations(key, shape.key, f"{path} key")
+                yield from find_violations(inner, shape.value, f"{path}.{key}")
         case _ if shape.type_name == "string":
             yield from _string(value, shape, path)
         case _ if shape.type_name in {"integer", "long", "float", "double"}:
@@ -122,19 +124,21 @@ def _put(tree: Props, path: list[str], value: Any) -> None:
 def _fit_structure(value: Any, shape: StructureShape, renames: Mapping[str, str], path: str) -> Any:
     if isinstance(value, list):
         if len(value) != 1:
-            raise Misfit(f"{path} takes one block, {len(value)} are given")
+            raise ShapeMismatch(f"{path} takes one block, but {len(value)} are given")
         value = value[0]
     if not isinstance(value, Mapping):
-        raise Misfit(f"{path} must be a group of settings, it is {value!r}")
+        raise ShapeMismatch(f"{path} must be a block of settings, not {value!r}")
     members = {name.lower(): name for name in shape.members}
     fitted: Props = {}
     for key, inner in value.items():
         name = renames.get(key, key).lower()
         member = members.get(name) or members.get(f"{name}s") or members.get(name.removesuffix("s"))
         if member is None:
-            raise Misfit(f"{path} has no {key}: name it in the driver's renames, or say why it is left out")
+            raise ShapeMismatch(
+                f"{path} has no member {key}: add its service name to the driver's renames, or list it as ignored"
+            )
         if inner is not None:
-            fitted[member] = fit(inner, shape.members[member], renames, f"{path}.{member}")
+            fitted[member] = fit_to_shape(inner, shape.members[member], renames, f"{path}.{member}")
     return fitted
 
 
@@ -146,38 +150,38 @@ def _fit_list(value: Any, shape: ListShape, renames: Mapping[str, str], path: st
         if key and content and set(map(str.lower, value)) != {"key", "value"}:
             return [{key: str(name), content: inner} for name, inner in sorted(value.items())]
     listed = value if isinstance(value, list) else [value]
-    return [fit(inner, member, renames, f"{path}[{index}]") for index, inner in enumerate(listed)]
+    return [fit_to_shape(inner, member, renames, f"{path}[{index}]") for index, inner in enumerate(listed)]
 
 
-def _count(value: Any, shape: Shape, path: str, what: str) -> Iterator[Breach]:
+def _count(value: Any, shape: Shape, path: str, unit: str) -> Iterator[RuleViolation]:
     low, high = shape.metadata.get("min"), shape.metadata.get("max")
     if low is not None and len(value) < low:
-        yield Breach(path, value, f"needs at least {low} {what}")
+        yield RuleViolation(path, value, f"needs at least {low} {unit}")
     if high is not None and len(value) > high:
-        yield Breach(path, value, f"takes at most {high} {what}")
+        yield RuleViolation(path, value, f"takes at most {high} {unit}")
 
 
-def _string(value: str, shape: Shape, path: str) -> Iterator[Breach]:
+def _string(value: str, shape: Shape, path: str) -> Iterator[RuleViolation]:
     enum = shape.metadata.get("enum")
     if enum and value not in enum:
-        yield Breach(path, value, f"must be one of {', '.join(enum)}")
+        yield RuleViolation(path, value, f"must be one of {', '.join(enum)}")
     yield from _count(value, shape, path, "characters")
     pattern = _compiled(shape.metadata.get("pattern"))
     if pattern is not None and not pattern.fullmatch(value):
-        yield Breach(path, value, f"must match {pattern.pattern}")
+        yield RuleViolation(path, value, f"must match {pattern.pattern}")
 
 
-def _number(value: float, shape: Shape, path: str) -> Iterator[Breach]:
+def _number(value: float, shape: Shape, path: str) -> Iterator[RuleViolation]:
     low, high = shape.metadata.get("min"), shape.metadata.get("max")
     if low is not None and value < float(low):
-        yield Breach(path, value, f"must be at least {low}")
+        yield RuleViolation(path, value, f"must be at least {low}")
     if high is not None and value > float(high):
-        yield Breach(path, value, f"must be at most {high}")
+        yield RuleViolation(path, value, f"must be at most {high}")
 
 
 @functools.cache
 def _compiled(pattern: str | None) -> re.Pattern[str] | None:
-    """A model's pattern; one in a dialect that Python lacks cannot be held against anything."""
+    """Return the compiled pattern, or None if Python does not support its dialect."""
     if not pattern:
         return None
     try:
