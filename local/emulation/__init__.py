@@ -2,7 +2,7 @@
 the private attributes of the emulator that it uses.
 
 The emulator's version is pinned exactly, because any version may change private names. If a name is missing, the launch
-stops with an error that says which one.
+stops with an error that contains the name.
 """
 
 import functools

@@ -1,9 +1,8 @@
-"""Starts the emulator in its own virtual environment: `python -P launcher.py <folder>`. Only
-`local/platform/emulator.py` runs this file.
+"""Starts the emulator in its own virtual environment: `python -P launcher.py <folder>`.
 
-The launcher and its Lambda workers end as soon as its parent process ends or closes the launcher's standard input,
-unless the parent has sent `keep`. The option `-P` and a separate working folder prevent handlers from importing code
-from the checkout, because they must use the code of the deployed zip.
+Only `local/platform/emulator.py` runs this file. The launcher and its Lambda workers end as soon as the parent process
+ends or closes the launcher's standard input, unless the parent has sent `keep`. The option `-P` and a separate working
+folder prevent handlers from importing code from the checkout, because they must use the code of the deployed zip.
 """
 
 import fcntl
@@ -16,7 +15,7 @@ import threading
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-KEEP = b"keep\n"
+KEEP_RUNNING = b"keep\n"
 
 
 def main() -> None:
@@ -44,7 +43,7 @@ def main() -> None:
 
 
 def _end_with_the_parent() -> None:
-    if sys.stdin.buffer.readline() != KEEP:
+    if sys.stdin.buffer.readline() != KEEP_RUNNING:
         os.killpg(0, signal.SIGKILL)
 
 

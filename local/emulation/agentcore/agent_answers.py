@@ -15,7 +15,7 @@ from local.emulation.speech.audio_files import encode_audio
 from local.emulation.speech.tone_words import WORDS, Pause, SpokenWord, speech
 
 CITED = 3
-NOTHING = "The lecture does not say anything of this."
+NOTHING = "The lecture does not say anything about this."
 VOICE_RATE = 16000
 VOICE_WORDS = 4
 """Number of words in one audio piece."""

@@ -40,7 +40,7 @@ def serve(guard: ModelPermissions | None = None) -> AbstractContextManager[int]:
 
 
 def read_lines(request: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the JSON objects in the request's last turn. Each is on a line of its own."""
+    """Return the JSON objects in the request's last turn, one from each line that contains one."""
     return list(_lines(request["messages"][-1]["content"]))
 
 
