@@ -199,9 +199,9 @@ MEETINGS: Sequence[Message] = (
 def by_model(examples: Sequence[Message]) -> Mapping[str, list[object]]:
     """Examples as they are sent, by the names of their models."""
     found: dict[str, list[object]] = {}
-    for one in examples:
-        sent = one.model_dump(
-            mode="json", by_alias=True, exclude_none=True, exclude_unset=isinstance(one, ClientMessage)
+    for example in examples:
+        sent = example.model_dump(
+            mode="json", by_alias=True, exclude_none=True, exclude_unset=isinstance(example, ClientMessage)
         )
-        found.setdefault(type(one).__name__, []).append(sent)
+        found.setdefault(type(example).__name__, []).append(sent)
     return found

@@ -171,8 +171,8 @@ class PlatformState:
             if urn in seen or urn not in entries:
                 return
             seen.add(urn)
-            for other in entries[urn].depends_on:
-                visit(other)
+            for item in entries[urn].depends_on:
+                visit(item)
             ordered.append(urn)
 
         for urn in entries:

@@ -67,7 +67,7 @@ def _context(condition: str, stack: str, boundary: str, placeholders: Mapping[st
 def _placeholders(resource: Resource, graph: Graph, stack: str) -> dict[str, str]:
     """Return the values of the table's placeholders, from the resource or from its block."""
     inputs = resource.inputs
-    siblings = {other.kind: other for other in graph.children(resource.parent) if other.custom}
+    siblings = {item.kind: item for item in graph.children(resource.parent) if item.custom}
 
     def name(value: Any) -> str:
         return str(value).rpartition(":function:")[2].partition(":")[0] if ":function:" in str(value) else str(value)

@@ -120,7 +120,7 @@ def test_the_state_key_is_retained_and_rotated() -> None:
 def test_the_state_buckets_name_differs_from_the_programs_buckets() -> None:
     for stack in STACKS:
         name = resolve_template(stack).resources["State"]["Properties"]["BucketName"]
-        assert not any(name.startswith(f"polyphony-{other}-") for other in STACKS)
+        assert not any(name.startswith(f"polyphony-{item}-") for item in STACKS)
 
 
 def test_the_template_contains_no_account_secret_or_thumbprint() -> None:

@@ -18,11 +18,11 @@ def schedule(recorded: Recorded, what: str) -> dict[str, Any]:
 def test_the_sweep_runs_every_15_minutes_and_the_count_once_a_day() -> None:
     assert schedule(complete(), "sweep")["scheduleExpression"] == "rate(15 minutes)"
     assert schedule(complete(), "storage")["scheduleExpression"] == "cron(0 2 * * ? *)"
-    for what in ("sweep", "storage"):
-        target = schedule(complete(), what)["target"]
-        assert target["arn"] == f"arn:aws:lambda:{ACCOUNT}:function:{PREFIX}-{what}:live"
-        assert json.loads(target["input"]) == {"kind": what}
-        assert target["deadLetterConfig"]["arn"].endswith(f"{PREFIX}-{what}-schedule-dlq")
+    for name in ("sweep", "storage"):
+        target = schedule(complete(), name)["target"]
+        assert target["arn"] == f"arn:aws:lambda:{ACCOUNT}:function:{PREFIX}-{name}:live"
+        assert json.loads(target["input"]) == {"kind": name}
+        assert target["deadLetterConfig"]["arn"].endswith(f"{PREFIX}-{name}-schedule-dlq")
 
 
 @pytest.mark.parametrize("what", ["sweep", "storage"])

@@ -263,10 +263,10 @@ def test_opus_accepts_48_khz_and_the_encoders_input_rate(rate: int) -> None:
         assert check_utterance(opus(50, rate=stated), OGG_OPUS, 48000).sample_rate == 48000
     taken = check_utterance(opus(50, rate=rate), OGG_OPUS, rate)
     assert (taken.sample_rate, taken.duration_ms) == (rate, 1000)
-    for other in {0, 8000, 16000, 24000, 44100, 48000} - {rate}:
-        error = refusal_of(opus(50, rate=other), OGG_OPUS, rate)
+    for number in {0, 8000, 16000, 24000, 44100, 48000} - {rate}:
+        error = refusal_of(opus(50, rate=number), OGG_OPUS, rate)
         assert error.code is AudioProblem.WRONG_SAMPLE_RATE
-        assert f"encoded from {other or 'an unknown rate'}: open the session with 48000" in error.message
+        assert f"encoded from {number or 'an unknown rate'}: open the session with 48000" in error.message
 
 
 @pytest.mark.parametrize(

@@ -228,8 +228,8 @@ def flac_of(*frames: bytes, samples: int = 40_000) -> bytes:
 def test_the_last_flac_frame_contains_the_last_sample(number: int, varying: bool) -> None:
     last = frame(number, 3136, varying=varying)
     assert duration_ms(flac_of(last)) == 5000
-    for other in (frame(number - 1, 3136, varying=varying), frame(number, 3135, varying=varying)):
-        assert rejection(flac_of(other)) is RejectionReason.TRUNCATED
+    for item in (frame(number - 1, 3136, varying=varying), frame(number, 3135, varying=varying)):
+        assert rejection(flac_of(item)) is RejectionReason.TRUNCATED
     damaged = last[:7] + bytes([last[7] ^ 1]) + last[8:]
     assert rejection(flac_of(damaged, b"\xff\xf8" + b"\xff" * 14)) is RejectionReason.TRUNCATED
 

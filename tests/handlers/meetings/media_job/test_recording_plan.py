@@ -124,7 +124,7 @@ def test_video_is_copied_only_if_all_formats_are_equal() -> None:
     assert (create_plan(facts).copies_audio, create_plan(facts, facts).copies_audio) == (True, False), (
         "the audio of several chunks is not copied"
     )
-    for other in (
+    for item in (
         ChunkFacts(duration=SECOND, sound=SOUND),
         ChunkFacts(duration=SECOND, pictures=pictures("hevc")),
         ChunkFacts(
@@ -132,8 +132,8 @@ def test_video_is_copied_only_if_all_formats_are_equal() -> None:
             pictures=ChunkVideo(form=form("h264", "x"), width=1, height=1, count=1, fastest=1, end=1, bytes=1),
         ),
     ):
-        assert not create_plan(facts, other).copies_video
-        assert not create_plan(other, facts).copies_video
+        assert not create_plan(facts, item).copies_video
+        assert not create_plan(item, facts).copies_video
     assert not RecordingPlan(RecordingFacts(chunks=(facts,), uncopiable=True), LIMITS).copies_video
 
 

@@ -230,13 +230,13 @@ def _check_no_text_twice(trace: Trace) -> None:
     for at_ms, caption in trace.shown:
         reader.show([caption])
         since[caption.result_id] = at_ms
-        for other in reader.display.values():
+        for item in reader.display.values():
             if (
                 caption.final
-                and other.result_id != caption.result_id
-                and normalize_text(other.text) == normalize_text(caption.text)
+                and item.result_id != caption.result_id
+                and normalize_text(item.text) == normalize_text(caption.text)
             ):
-                assert at_ms - since[other.result_id] >= trace.limits.dedup_ms, "two lines show the same text"
+                assert at_ms - since[item.result_id] >= trace.limits.dedup_ms, "two lines show the same text"
 
 
 def _check_reader(trace: Trace) -> None:
