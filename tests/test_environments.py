@@ -16,7 +16,7 @@ pytestmark = ONE_WORKER
 DIFFERENT_IN_PRODUCTION = {
     # Settings with a different value in production, and the reason.
     ("RouterEnvironment", "languages"): "a deployment lists all languages; the default is one language",
-    ("ApiEnvironment", "origin"): "the stack file names the allowed origins",
+    ("EpisodesApiEnvironment", "origin"): "the stack file names the allowed origins",
     ("AuthEnvironment", "origin"): "the stack file names the allowed origins",
     ("SweepEnvironment", "sweep_seconds"): "it depends on the function's timeout in the settings",
     ("StorageEnvironment", "count_seconds"): "it depends on the function's timeout in the settings",

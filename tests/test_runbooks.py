@@ -52,10 +52,19 @@ def every_alarm() -> dict[str, str]:
     return {name: page for stack in stack_files.stacks() for name, page in alarms(stack).items()}
 
 
+def quoted_names(page: Path) -> set[str]:
+    """Return all names in backticks on a page, without the placeholder or severity of an alarm name."""
+    named = re.findall(r"`([^`]+)`", page.read_text())
+    return {re.sub(r"^(…|<\w+>)-|-(critical|warning)$", "", re.sub(r"^(…|<\w+>)-", "", name)) for name in named}
+
+
 def alarm_suffixes(page: Path) -> set[str]:
     """Return the suffixes of alarm names that a page covers, without their severity."""
-    match = re.search(r"^\*\*Alarms?\*\*: (.*?)(?=\*\*Means|\n\n)", page.read_text(), re.MULTILINE | re.DOTALL)
+    text = page.read_text()
+    match = re.search(r"^\*\*Alarms?\*\*: (.*?)(?=\*\*Mean|\n\n)", text, re.MULTILINE | re.DOTALL)
+    table = re.search(r"^\| alarms? \|.*?(?=\n\n)", text, re.MULTILINE | re.DOTALL)
     named = re.findall(r"`([^`]+)`", match[1]) if match else []
+    named += re.findall(r"^\| `([^`]+)`", table[0], re.MULTILINE) if table else []
     return {
         re.sub(r"^(…|<\w+>)-|-(critical|warning)$", "", re.sub(r"^(…|<\w+>)-", "", alarm_name)) for alarm_name in named
     }
@@ -68,7 +77,7 @@ def test_every_alarm_has_a_runbook_that_names_it(stack: str) -> None:
     for name, named in alarms(stack).items():
         page, plain = ROOT / named, re.sub(r"-(critical|warning)$", "", name)
         assert page in PAGES, f"{name} names {named}"
-        if not any(plain.endswith(f"-{end}") for end in alarm_suffixes(page)):
+        if not any(plain.endswith(f"-{end}") for end in quoted_names(page)):
             missing.append(f"{page.name} does not name {name}")
     assert missing == []
 

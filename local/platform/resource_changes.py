@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from local.platform.drivers.model import Driver, DriverCall, RecordedOnly, Source
+from local.platform.driver_model.driver import Driver, DriverCall, RecordedOnly, Source
 from local.platform.state import ResourceEntry, ResourceStatus
 from local.preview.property_values import Props
 from local.preview.resource_graph import Resource

@@ -4,7 +4,7 @@ the state file.
 
 from dataclasses import dataclass
 
-from local.platform.drivers.model import Driver
+from local.platform.driver_model.driver import Driver
 from local.platform.engine import ALL_DRIVERS, Drivers
 from local.platform.resource_changes import ResourceAction, plan_change
 from local.platform.state import PlatformState

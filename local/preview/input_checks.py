@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from local import CannotRun
+from local.platform.driver_model.driver import ResourceValues
+from local.platform.driver_model.service_shapes import ShapeMismatch, build_parameters, find_violations, input_shape
 from local.platform.drivers import DRIVERS, RECORDED_ONLY, Driver, RecordedOnly
-from local.platform.drivers.model import ResourceValues
-from local.platform.drivers.service_shapes import ShapeMismatch, build_parameters, find_violations, input_shape
 from local.preview.property_values import UNKNOWN, shown
 from local.preview.resource_graph import Graph, Resource
 

@@ -11,7 +11,7 @@ from typing import Any
 import pulumi
 from botocore.exceptions import ClientError
 
-from local.platform.drivers.model import Driver, DriverCall, RecordedOnly, constant, first_known, from_response
+from local.platform.driver_model.driver import Driver, DriverCall, RecordedOnly, constant, first_known, from_response
 from local.platform.engine import Drivers, Engine
 from local.platform.progress import Progress, SilentProgress
 from local.platform.state import PlatformState

@@ -1,8 +1,8 @@
 """Drivers of all resource types, one module per AWS service."""
 
+from local.platform.driver_model.driver import Driver, RecordedOnly
 from local.platform.drivers import (
     agentcore,
-    apigateway,
     backup,
     batch,
     cloudwatch,
@@ -15,8 +15,6 @@ from local.platform.drivers import (
     iam,
     kms,
     lambda_,
-    logs,
-    rest,
     s3,
     sns,
     spend,
@@ -25,11 +23,11 @@ from local.platform.drivers import (
     stepfunctions,
     wafv2,
 )
-from local.platform.drivers.model import Driver, RecordedOnly
+from local.platform.drivers.api_gateway import rest_apis, websocket_apis
 
 ALL: tuple[tuple[Driver, ...], ...] = (
     agentcore.DRIVERS,
-    apigateway.DRIVERS,
+    websocket_apis.DRIVERS,
     backup.DRIVERS,
     batch.DRIVERS,
     cloudwatch.DRIVERS,
@@ -42,8 +40,7 @@ ALL: tuple[tuple[Driver, ...], ...] = (
     iam.DRIVERS,
     kms.DRIVERS,
     lambda_.DRIVERS,
-    logs.DRIVERS,
-    rest.DRIVERS,
+    rest_apis.DRIVERS,
     s3.DRIVERS,
     sns.DRIVERS,
     spend.DRIVERS,

@@ -1,6 +1,13 @@
 """Drivers of AWS Backup vaults, plans and selections."""
 
-from local.platform.drivers.model import ComputedValue, Driver, DriverCall, RecordedOnly, ResourceValues, from_response
+from local.platform.driver_model.driver import (
+    ComputedValue,
+    Driver,
+    DriverCall,
+    RecordedOnly,
+    ResourceValues,
+    from_response,
+)
 
 PLAN_RENAMES = {
     "schedule": "ScheduleExpression",

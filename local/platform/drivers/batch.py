@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from local.platform.drivers.model import (
+from local.platform.driver_model.driver import (
     ComputedValue,
     Driver,
     DriverCall,

@@ -1,6 +1,6 @@
-"""Drivers of CloudWatch alarms and dashboards."""
+"""Drivers of CloudWatch alarms, dashboards, log groups and metric filters."""
 
-from local.platform.drivers.model import ComputedValue, Driver, DriverCall, ResourceValues
+from local.platform.driver_model.driver import ComputedValue, Driver, DriverCall, ResourceValues
 
 
 def _dimensions(values: ResourceValues) -> list[dict[str, object]]:
@@ -39,6 +39,23 @@ def _dashboards(values: ResourceValues) -> list[str]:
     return [values["dashboardName"]]
 
 
+RETENTION = DriverCall(
+    "PutRetentionPolicy",
+    {"logGroupName": "name", "retentionInDays": "retentionInDays"},
+    when="retentionInDays",
+)
+
+FILTER = DriverCall(
+    "PutMetricFilter",
+    {
+        "logGroupName": "logGroupName",
+        "filterName": "name",
+        "filterPattern": "pattern",
+        "metricTransformations": "metricTransformation",
+    },
+    renames={"name": "metricName", "namespace": "metricNamespace", "value": "metricValue"},
+)
+
 DRIVERS = (
     Driver(
         type="aws:cloudwatch/metricAlarm:MetricAlarm",
@@ -55,5 +72,24 @@ DRIVERS = (
         update=(DASHBOARD,),
         delete=(DriverCall("DeleteDashboards", {"DashboardNames": ComputedValue(_dashboards)}),),
         id="dashboardName",
+    ),
+    Driver(
+        type="aws:cloudwatch/logGroup:LogGroup",
+        service="logs",
+        create=(
+            DriverCall("CreateLogGroup", {"logGroupName": "name", "kmsKeyId": "kmsKeyId", "tags": "tags"}),
+            RETENTION,
+        ),
+        update=(RETENTION, DriverCall("TagResource", {"resourceArn": "arn", "tags": "tags"})),
+        delete=(DriverCall("DeleteLogGroup", {"logGroupName": "name"}),),
+        id="name",
+    ),
+    Driver(
+        type="aws:cloudwatch/logMetricFilter:LogMetricFilter",
+        service="logs",
+        create=(FILTER,),
+        update=(FILTER,),
+        delete=(DriverCall("DeleteMetricFilter", {"logGroupName": "logGroupName", "filterName": "name"}),),
+        id="name",
     ),
 )

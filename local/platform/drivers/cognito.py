@@ -1,6 +1,13 @@
 """Drivers of Cognito identity pools and of their roles."""
 
-from local.platform.drivers.model import ComputedValue, Driver, DriverCall, ResourceValues, constant, from_response
+from local.platform.driver_model.driver import (
+    ComputedValue,
+    Driver,
+    DriverCall,
+    ResourceValues,
+    constant,
+    from_response,
+)
 from local.preview.preview_provider import ACCOUNT, REGION
 from local.preview.property_values import UNKNOWN
 

@@ -2,7 +2,14 @@
 
 from typing import Any
 
-from local.platform.drivers.model import ComputedValue, Driver, DriverCall, ResourceValues, computed_from, from_response
+from local.platform.driver_model.driver import (
+    ComputedValue,
+    Driver,
+    DriverCall,
+    ResourceValues,
+    computed_from,
+    from_response,
+)
 
 
 @computed_from("hashKey", "rangeKey")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from local.platform.drivers.model import (
+from local.platform.driver_model.driver import (
     ComputedValue,
     Driver,
     DriverCall,

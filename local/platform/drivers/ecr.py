@@ -2,7 +2,7 @@
 program.
 """
 
-from local.platform.drivers.model import ComputedValue, Driver, DriverCall, ResourceValues, from_response
+from local.platform.driver_model.driver import ComputedValue, Driver, DriverCall, ResourceValues, from_response
 from local.preview.preview_provider import ACCOUNT, REGION
 
 TAGGED = DriverCall("TagResource", {"resourceArn": "arn", "tags": "tags"})

@@ -1,6 +1,6 @@
 """Drivers of IAM roles and their inline policies."""
 
-from local.platform.drivers.model import ComputedValue, Driver, DriverCall, ResourceValues, from_response
+from local.platform.driver_model.driver import ComputedValue, Driver, DriverCall, ResourceValues, from_response
 
 POLICY = DriverCall("PutRolePolicy", {"RoleName": "role", "PolicyName": "name", "PolicyDocument": "policy"})
 

@@ -1,6 +1,6 @@
 """Driver of customer-managed KMS keys."""
 
-from local.platform.drivers.model import Driver, DriverCall, constant, from_response
+from local.platform.driver_model.driver import Driver, DriverCall, constant, from_response
 
 ROTATION = DriverCall("EnableKeyRotation", {"KeyId": "id"}, when="enableKeyRotation")
 

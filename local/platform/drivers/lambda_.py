@@ -5,7 +5,7 @@ import zipfile
 from typing import Any
 
 from local import ROOT
-from local.platform.drivers.model import (
+from local.platform.driver_model.driver import (
     AwaitedState,
     ComputedValue,
     Driver,

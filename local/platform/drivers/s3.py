@@ -3,7 +3,7 @@
 from typing import Any
 
 from local import ROOT
-from local.platform.drivers.model import (
+from local.platform.driver_model.driver import (
     ComputedValue,
     ContentDeletion,
     Driver,

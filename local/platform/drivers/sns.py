@@ -1,6 +1,6 @@
 """Drivers of SNS topics, topic policies and subscriptions."""
 
-from local.platform.drivers.model import Driver, DriverCall, constant, from_response
+from local.platform.driver_model.driver import Driver, DriverCall, constant, from_response
 
 POLICY = DriverCall(
     "SetTopicAttributes", {"TopicArn": "arn", "AttributeName": constant("Policy"), "AttributeValue": "policy"}

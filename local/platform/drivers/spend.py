@@ -3,7 +3,14 @@
 import json
 from typing import Any
 
-from local.platform.drivers.model import ComputedValue, Driver, DriverCall, RecordedOnly, ResourceValues, computed_from
+from local.platform.driver_model.driver import (
+    ComputedValue,
+    Driver,
+    DriverCall,
+    RecordedOnly,
+    ResourceValues,
+    computed_from,
+)
 from local.preview.preview_provider import ACCOUNT
 
 

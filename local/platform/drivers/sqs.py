@@ -1,6 +1,6 @@
 """Drivers of SQS queues and their policies."""
 
-from local.platform.drivers.model import Driver, DriverCall, constant, from_response
+from local.platform.driver_model.driver import Driver, DriverCall, constant, from_response
 
 ATTRIBUTES = {
     "Attributes.VisibilityTimeout": "visibilityTimeoutSeconds",

@@ -1,6 +1,13 @@
 """Driver of SSM parameters. A secret parameter is a SecureString, and no file contains its value."""
 
-from local.platform.drivers.model import ComputedValue, Driver, DriverCall, ResourceValues, constant, from_response
+from local.platform.driver_model.driver import (
+    ComputedValue,
+    Driver,
+    DriverCall,
+    ResourceValues,
+    constant,
+    from_response,
+)
 from local.preview.preview_provider import ACCOUNT, REGION
 
 

@@ -1,6 +1,6 @@
 """Driver of Step Functions state machines."""
 
-from local.platform.drivers.model import ComputedValue, Driver, DriverCall, ResourceValues, Source, from_response
+from local.platform.driver_model.driver import ComputedValue, Driver, DriverCall, ResourceValues, Source, from_response
 
 
 def _destinations(values: ResourceValues) -> list[dict[str, object]]:

@@ -1,6 +1,6 @@
 """Drivers of WAF web ACLs. The emulator stores them but does not apply them: every request passes."""
 
-from local.platform.drivers.model import Driver, DriverCall, from_response
+from local.platform.driver_model.driver import Driver, DriverCall, from_response
 
 SUMMARY = "Summary"
 

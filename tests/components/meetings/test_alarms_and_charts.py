@@ -14,7 +14,7 @@ from handlers.meetings import metrics, summary_errors
 from handlers.meetings.storage.storage_totals import growth_metrics
 from local import ROOT
 from local.emulation.step_functions.parameter_names import error_name
-from local.platform.drivers.service_shapes import service_model
+from local.platform.driver_model.service_shapes import service_model
 from tests.components.meetings.recorded_deployment import PREFIX, changed, complete
 from tests.handlers.meetings.meeting_harness import FakeCloudWatch
 

@@ -6,7 +6,7 @@ import pytest
 
 from components.settings.polling import count_polls
 from local.emulation.step_functions.parameter_names import error_name, to_pascal_case
-from local.platform.drivers.service_shapes import service_model
+from local.platform.driver_model.service_shapes import service_model
 from tests.components.meetings.recorded_deployment import BUCKET, changed, complete, meetings, states
 from tests.components.meetings.state_machine_runner import INPUT, RECORDING, evaluate_choice, fill_arguments, find_catch
 from tests.fake_engine import Recorded

@@ -11,7 +11,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from local.platform.drivers.model import Driver, DriverCall, PropertyImport
+from local.platform.driver_model.driver import Driver, DriverCall, PropertyImport
 from local.platform.engine import Engine, ResourceFailed
 from local.platform.progress import SilentProgress
 from local.platform.resource_changes import ResourceAction
@@ -108,7 +108,7 @@ def test_a_preview_names_all_types_without_a_driver() -> None:
             Thing(kind, kind[-4:], name="x")
 
     graph = program_run.record(body, CONFIG, PreviewProvider(), preview=True).graph
-    with pytest.raises(NoDriver, match=r"no driver for test:index/else:Else, test:index/what:What: add one in"):
+    with pytest.raises(NoDriver, match=r"no driver for test:index/else:Else, test:index/what:What\. Add one in"):
         refusals(graph)
 
 

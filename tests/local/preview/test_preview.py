@@ -109,8 +109,8 @@ def test_a_budget_of_one_dollar_blocks_and_names_the_three_most_expensive_blocks
     assert main(["preview"]) == 1
     text = capsys.readouterr().out
     assert "spend-within-budget" in text
-    assert "above the budget of $1.00" in " ".join(text.split())
-    blocks = re.search(r"dearest are (.+?)\. ", " ".join(text.split()))
+    assert "exceeds the budget of $1.00" in " ".join(text.split())
+    blocks = re.search(r"Largest blocks: (.+?)\. ", " ".join(text.split()))
     assert blocks is not None
     assert len(re.findall(r"(ingestion|foundation)-\S+ \$", blocks[1])) == 3
     assert "stack dev cannot be deployed" in text
@@ -190,7 +190,11 @@ def test_a_valid_exception_is_shown_and_an_expired_or_unmatched_exception_blocks
     assert {item.policy for item in found.mandatory} == {"exceptions-in-order"}
     messages = sorted(entry.message for entry in found.mandatory)
     assert len(messages) == 3
-    for text in ("expired on 2026-01-01", "names no policy", "names no resource"):
+    for text in (
+        "expired on 2026-01-01",
+        "names a policy that this pack does not have",
+        "names a resource that this stack does not have",
+    ):
         assert any(text in message for message in messages)
 
 

@@ -27,7 +27,7 @@ from components.blocks.api.openapi_document import Error, build_document
 from handlers.common.errors import CommonErrorCode, HandlerError, to_http_response
 from handlers.common.http.rest_operations import RestOperation
 from handlers.common.websocket.messages import Message
-from local.platform.drivers.service_shapes import service_model
+from local.platform.driver_model.service_shapes import service_model
 
 pytestmark = pytest.mark.unit
 

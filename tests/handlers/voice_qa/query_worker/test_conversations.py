@@ -104,9 +104,9 @@ def item(lecture_harness: LectureHarness) -> dict[str, Any]:
     return found
 
 
-def test_an_item_has_the_form_that_guests_read(kept: Conversations, lecture_harness: LectureHarness) -> None:
-    kept.append(KEY, "query-0001", "Q", "A")
-    kept.append(KEY, "query-0001", "Q", "a turn that is there is not written again")
+def test_an_item_has_the_form_that_guests_read(stored_turns: Conversations, lecture_harness: LectureHarness) -> None:
+    stored_turns.append(KEY, "query-0001", "Q", "A")
+    stored_turns.append(KEY, "query-0001", "Q", "a turn that is there is not written again")
     now = "2025-10-09T08:53:20.000Z"
     values = {"queryId": "query-0001", "question": "Q", "answer": "A", "at": now}
     assert item(lecture_harness) == TYPED | {
@@ -152,24 +152,24 @@ LATEST = START_MS // 1000 + 7 * 86_400
     ],
 )
 def test_a_guest_cannot_extend_a_conversations_lifetime(
-    kept: Conversations, lecture_harness: LectureHarness, theirs: dict[str, Any], expected: int
+    stored_turns: Conversations, lecture_harness: LectureHarness, theirs: dict[str, Any], expected: int
 ) -> None:
     written = {"conversation": {"L": [GOOD]}, "totalTurns": {"N": "1"}, "expiresAt": theirs}
     lecture_harness.dynamodb.put_item(TableName=TABLE, Item=TYPED | written)
-    kept.append(KEY, "query-0002", "Q", "A")
+    stored_turns.append(KEY, "query-0002", "Q", "A")
     assert item(lecture_harness)["expiresAt"] == {"N": str(expected)}
-    assert ids(kept.turns(KEY)) == ["query-0001", "query-0002"]
+    assert ids(stored_turns.turns(KEY)) == ["query-0001", "query-0002"]
 
 
-def test_the_count_includes_dropped_turns(kept: Conversations, lecture_harness: LectureHarness) -> None:
+def test_the_count_includes_dropped_turns(stored_turns: Conversations, lecture_harness: LectureHarness) -> None:
     for number in range(5):
-        kept.append(KEY, f"query-{number:04}", "Q", "a" * 200_000)
+        stored_turns.append(KEY, f"query-{number:04}", "Q", "a" * 200_000)
     assert item(lecture_harness)["totalTurns"] == {"N": "5"}
-    assert ids(kept.turns(KEY)) == ["query-0004"]
+    assert ids(stored_turns.turns(KEY)) == ["query-0004"]
 
 
 def test_an_item_of_400_kb_accepts_the_turn(
-    kept: Conversations, lecture_harness: LectureHarness, monkeypatch: pytest.MonkeyPatch
+    stored_turns: Conversations, lecture_harness: LectureHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # moto adds the size of the new value to that of the replaced one.
     monkeypatch.delattr(LimitedSizeDict, "__setitem__")
@@ -177,8 +177,8 @@ def test_an_item_of_400_kb_accepts_the_turn(
     lecture_harness.dynamodb.put_item(
         TableName=TABLE, Item=TYPED | {"conversation": {"L": turns}, "totalTurns": {"N": "95"}}
     )
-    kept.append(KEY, "query-9999", "Q", "b" * 2 * MAX_ANSWER)
-    after = kept.turns(KEY)
+    stored_turns.append(KEY, "query-9999", "Q", "b" * 2 * MAX_ANSWER)
+    after = stored_turns.turns(KEY)
     assert ids(after)[-1] == "query-9999"
     assert len(after[-1].answer) == MAX_ANSWER
     assert sum(map(stored_size, after)) < MAX_ITEM
@@ -192,21 +192,26 @@ def test_an_item_of_400_kb_accepts_the_turn(
     ],
 )
 def test_any_count_that_a_guest_wrote_does_no_harm(
-    kept: Conversations, lecture_harness: LectureHarness, total: dict[str, Any] | None, expected: int
+    stored_turns: Conversations, lecture_harness: LectureHarness, total: dict[str, Any] | None, expected: int
 ) -> None:
     theirs = {"conversation": {"L": [GOOD, {"S": "x"}]}, **({} if total is None else {"totalTurns": total})}
     lecture_harness.dynamodb.put_item(TableName=TABLE, Item=TYPED | theirs | {"createdAt": {"N": "1"}})
-    kept.append(KEY, "query-0002", "Q", "A")
+    stored_turns.append(KEY, "query-0002", "Q", "A")
     assert item(lecture_harness)["totalTurns"] == {"N": str(expected)}
-    assert ids(kept.turns(KEY)) == ["query-0001", "query-0002"]
+    assert ids(stored_turns.turns(KEY)) == ["query-0001", "query-0002"]
 
 
 @pytest.mark.parametrize(("there", "over"), [(True, False), (True, True), (False, False)])
 def test_the_turns_of_two_concurrent_writers_are_both_stored(
-    kept: Conversations, lecture_harness: LectureHarness, monkeypatch: pytest.MonkeyPatch, *, there: bool, over: bool
+    stored_turns: Conversations,
+    lecture_harness: LectureHarness,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    there: bool,
+    over: bool,
 ) -> None:
     if there:
-        kept.append(KEY, "query-0000", "Q", "A")
+        stored_turns.append(KEY, "query-0000", "Q", "A")
     if over:
         lecture_harness.dynamodb.put_item(
             TableName=TABLE, Item=item(lecture_harness) | {"expiresAt": {"N": str(START_MS // 1000)}}
@@ -216,20 +221,20 @@ def test_the_turns_of_two_concurrent_writers_are_both_stored(
 
     def meanwhile(turns: tuple[StoredTurn, ...], new: StoredTurn) -> tuple[StoredTurn, ...]:
         if cut_in:
-            kept.append(KEY, f"query-{cut_in.pop():04}", "Q", "A")
+            stored_turns.append(KEY, f"query-{cut_in.pop():04}", "Q", "A")
         return grown(turns, new)
 
     monkeypatch.setattr(conversations, "append_turn", meanwhile)
-    kept.append(KEY, "query-0003", "Q", "A")
+    stored_turns.append(KEY, "query-0003", "Q", "A")
     expected = {"query-0001", "query-0002", "query-0003"} | ({"query-0000"} if there and not over else set())
-    assert set(ids(kept.turns(KEY))) == expected
+    assert set(ids(stored_turns.turns(KEY))) == expected
     assert item(lecture_harness)["totalTurns"] == {"N": str(3 + there)}, (
         "each write changes the count, which the condition compares"
     )
 
 
 def test_an_item_that_changes_all_the_time_raises_an_error(
-    kept: Conversations, lecture_harness: LectureHarness, monkeypatch: pytest.MonkeyPatch
+    stored_turns: Conversations, lecture_harness: LectureHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     grown = conversations.append_turn
     count = iter(range(1, 100))
@@ -240,7 +245,7 @@ def test_an_item_that_changes_all_the_time_raises_an_error(
 
     monkeypatch.setattr(conversations, "append_turn", meanwhile)
     with pytest.raises(TooManyWriters):
-        kept.append(KEY, "query-0003", "Q", "A")
+        stored_turns.append(KEY, "query-0003", "Q", "A")
 
 
 def test_no_text_is_in_a_turns_representation() -> None:

@@ -13,7 +13,7 @@ from local.emulation.step_functions.parameter_names import (
     to_pascal_case,
     to_state_result,
 )
-from local.platform.drivers.service_shapes import service_model
+from local.platform.driver_model.service_shapes import service_model
 
 pytestmark = pytest.mark.unit
 

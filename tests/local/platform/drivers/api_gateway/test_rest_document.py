@@ -11,10 +11,10 @@ from components.blocks.api.gateway_document import GatewayOptions, gateway_docum
 from components.blocks.api.openapi_document import build_document
 from handlers.common.http.rest_operations import RestOperation
 from handlers.common.websocket.messages import Message
-from local.platform.drivers.model import ResourceValues
-from local.platform.drivers.rest import put_method_settings, remove_method_settings
-from local.platform.drivers.rest_document import replace_api_content
-from local.platform.drivers.service_shapes import ShapeMismatch, find_violations, service_model
+from local.platform.driver_model.driver import ResourceValues
+from local.platform.driver_model.service_shapes import ShapeMismatch, find_violations, service_model
+from local.platform.drivers.api_gateway.rest_apis import put_method_settings, remove_method_settings
+from local.platform.drivers.api_gateway.rest_document import replace_api_content
 
 pytestmark = pytest.mark.unit
 

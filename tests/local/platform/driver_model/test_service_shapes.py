@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from botocore.model import StructureShape
 
-from local.platform.drivers.model import (
+from local.platform.driver_model.driver import (
     Driver,
     DriverCall,
     ResourceValues,
@@ -14,7 +14,7 @@ from local.platform.drivers.model import (
     first_known,
     from_response,
 )
-from local.platform.drivers.service_shapes import (
+from local.platform.driver_model.service_shapes import (
     ShapeMismatch,
     build_parameters,
     find_violations,

@@ -6,8 +6,8 @@ derived from the tagging call: `TagResource` → `UntagResource`.
 
 from collections.abc import Sequence
 
-from local.platform.drivers.model import Driver, DriverCall, constant
-from local.platform.drivers.service_shapes import input_shape
+from local.platform.driver_model.driver import Driver, DriverCall, constant
+from local.platform.driver_model.service_shapes import input_shape
 
 OPPOSITES = {"AddTagsToResource": "RemoveTagsFromResource"}
 """Untagging operations whose name does not follow from the tagging operation."""

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from botocore.loaders import Loader
 from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
 
-from local.platform.drivers.model import ComputedValue, Driver, DriverCall, RecordedOnly, ResourceValues
+from local.platform.driver_model.driver import ComputedValue, Driver, DriverCall, RecordedOnly, ResourceValues
 from local.preview.property_values import UNKNOWN, Archive, Props, revealed
 
 _LOADER = Loader()

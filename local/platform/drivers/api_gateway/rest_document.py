@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from local.platform.drivers.service_shapes import ShapeMismatch
+from local.platform.driver_model.service_shapes import ShapeMismatch
 
 Document = Mapping[str, Any]
 
@@ -166,5 +166,5 @@ class _DocumentImport:
 def _check_keys(given: Document, keys: frozenset[str], where: str) -> None:
     if unknown := sorted(set(given) - keys):
         raise ShapeMismatch(
-            f"{where}: {', '.join(unknown)} is not supported: add it to local/platform/drivers/rest_document.py"
+            f"{where}: {', '.join(unknown)} is not supported: add it to local/platform/drivers/api_gateway/rest_document.py"
         )
