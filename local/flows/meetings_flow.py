@@ -27,7 +27,7 @@ SAID = [
 ]
 SUMMARY = (
     "spk_0, spk_1 spoke 4 times. It began with: Hello world this is a test. "
-    "At most was said here: Please send the report monday."
+    "The longest line: Please send the report monday."
 )
 TITLE = "Weekly"
 
