@@ -18,7 +18,7 @@ from benchmarks.headroom_quotas import (
 from benchmarks.measurement import print_table
 from components.settings import IngestionSettings
 from local.preview import program_run, stack_files
-from local.preview.cost import StackCost, of_graph
+from local.preview.cost import StackCost, price_graph
 from local.preview.preview_provider import PreviewProvider
 from local.preview.stack_files import StackConfig
 
@@ -72,7 +72,7 @@ def price_load(config: StackConfig, factor: float) -> StackCost:
     settings = read_settings(config)
     section = scale_load(raise_limits(settings, factor).apply(settings), factor).model_dump_json(by_alias=True)
     changed = StackConfig(config.project, config.stack, {**config.values, KEY: section})
-    return of_graph(f"{factor:g}x", program_run.run(changed, PreviewProvider(), preview=True).graph)
+    return price_graph(f"{factor:g}x", program_run.run_program(changed, PreviewProvider(), preview=True).graph)
 
 
 def describe_load(config: StackConfig, factor: int) -> dict[str, float | str]:
@@ -113,8 +113,8 @@ def describe_quotas(settings: IngestionSettings) -> dict[str, dict[str, float | 
 def main() -> None:
     """Print two tables: loads and quotas."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--stack", default="prod", choices=stack_files.stacks())
-    config = stack_files.read(parser.parse_args().stack)
+    parser.add_argument("--stack", default="prod", choices=stack_files.list_stacks())
+    config = stack_files.read_stack(parser.parse_args().stack)
     print_table({f"{factor}x": describe_load(config, factor) for factor in FACTORS})
     print()
     print_table(describe_quotas(read_settings(config)))

@@ -73,7 +73,7 @@ def to_milliseconds(seconds: Sequence[float]) -> dict[str, float | str]:
 def deploy_local_stack() -> Iterator[Deployment]:
     """Deploy the local stack to a new emulator."""
     with tempfile.TemporaryDirectory() as folder, emulator.start(Path(folder)) as started:
-        deployed = deploy(stack_files.read("local"), started.emulator, SilentProgress())
+        deployed = deploy(stack_files.read_stack("local"), started.emulator, SilentProgress())
         clients = EmulatorClients(started.emulator.endpoint)
         yield Deployment(started.emulator, clients, deployed.ids, deployed.outputs)
 

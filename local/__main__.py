@@ -102,7 +102,7 @@ def _cost(options: argparse.Namespace) -> int:
 def _cost_diff(options: argparse.Namespace) -> int:
     from local.preview import cost  # noqa: PLC0415
 
-    return cost.diff_command(options.before, options.after, stack=options.stack, as_json=options.json)
+    return cost.cost_difference_command(options.before, options.after, stack=options.stack, as_json=options.json)
 
 
 def _generate(options: argparse.Namespace) -> int:

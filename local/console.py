@@ -157,7 +157,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Log no requests."""
 
 
-def listening(folder: Path, port: int) -> ThreadingHTTPServer:
+def create_server(folder: Path, port: int) -> ThreadingHTTPServer:
     """Return a bound server that does not serve yet. It uses a free port if the given port is 0 or in use."""
     handler = partial(_Handler, Console.of(folder))
     try:
@@ -171,7 +171,7 @@ def command(folder: Path = emulator.FOLDER) -> int:
     if lifecycle.find_running_platform(folder) is None:
         print(NOT_RUNNING, file=sys.stderr)
         return 2
-    with listening(folder, PORT) as server:
+    with create_server(folder, PORT) as server:
         print(f"The console is at http://{LOOPBACK}:{server.server_address[1]}/ (Ctrl-C stops it).")
         try:
             server.serve_forever()

@@ -7,6 +7,6 @@ from rich.console import Console
 PIPE_WIDTH = 160
 
 
-def terminal() -> Console:
+def create_console() -> Console:
     """Return standard output as a rich console, with the terminal's width or, in a pipe, `PIPE_WIDTH`."""
     return Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)

@@ -65,7 +65,7 @@ class Engine:
     def run(self, body: Callable[[], object]) -> "Recorded":
         """Run `body` as a Pulumi program."""
         config = StackConfig(project="polyphony", stack="test", values={})
-        return Recorded(program_run.record(body, config, PreviewProvider(), preview=True).graph)
+        return Recorded(program_run.run_function(body, config, PreviewProvider(), preview=True).graph)
 
 
 class Recorded:

@@ -35,7 +35,7 @@ def deployed_values(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, str,
         return original(model, values, added)
 
     monkeypatch.setattr(function, "environment_variables", recorded)
-    program_run.run(stack_files.read("prod"), PreviewProvider(), preview=True)
+    program_run.run_program(stack_files.read_stack("prod"), PreviewProvider(), preview=True)
     for model, values in calls:
         for name, value in values.items():
             default = model.model_fields[name].default

@@ -13,7 +13,7 @@ pytestmark = ONE_WORKER
 
 
 def test_the_readme_shows_the_output_of_a_preview_of_prod(capsys: pytest.CaptureFixture[str]) -> None:
-    report.show(previewed("prod"))
+    report.print_preview(previewed("prod"))
     output_sample = sample("README.md", "`make preview STACK=prod` prints all resources")
     assert len(output_sample) > 8
     assert set(output_sample) <= lines(capsys.readouterr().out)
@@ -30,7 +30,7 @@ def test_the_readme_shows_plan_and_cost_of_the_demos_stack() -> None:
 @pytest.mark.parametrize("stack", ["dev", "staging", "prod"])
 def test_the_readme_shows_the_cost_of_each_stack(stack: str) -> None:
     preview = previewed(stack)
-    priced = cost.of_graph(stack, preview.graph)
+    priced = cost.price_graph(stack, preview.graph)
     assert priced.report.total == preview.cost.total
     row = f"| {stack} | {priced.report.total:.0f} | {priced.guardrails:.0f} |"
     assert row in (ROOT / "README.md").read_text(encoding="utf-8")

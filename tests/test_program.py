@@ -351,7 +351,7 @@ def test_invalid_settings_stop_the_program_before_any_registration() -> None:
             return super().call(token, arguments)
 
     with pytest.raises(program_run.ProgramError, match=r"ingestion\.enabld: is not a setting; did you mean enabled\?"):
-        program_run.run(changed("dev", "ingestion", enabld=True), Provider(), preview=True)
+        program_run.run_program(changed("dev", "ingestion", enabld=True), Provider(), preview=True)
     assert registered == []
 
 
@@ -362,7 +362,7 @@ def test_the_program_reports_invalid_settings_without_a_traceback() -> None:
 def test_a_deployment_without_a_layer_archive_names_the_command_that_builds_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("components.foundation.layer.ARCHIVE", Path("build/layers/absent.zip"))
     with pytest.raises(program_run.ProgramError, match="run `make layers`"):
-        program_run.run(stack_files.read("dev"), PreviewProvider(), preview=False)
+        program_run.run_program(stack_files.read_stack("dev"), PreviewProvider(), preview=False)
 
 
 def test_the_platform_publishes_the_values_that_policies_need() -> None:

@@ -41,7 +41,7 @@ def test_declared_keys_have_types_that_every_cli_supports() -> None:
             assert set(declared) <= {"type", "items", "description", "default", "secret"}, key
 
 
-@pytest.mark.parametrize("stack", stack_files.stacks())
+@pytest.mark.parametrize("stack", stack_files.list_stacks())
 def test_a_declared_key_without_default_is_set_in_every_stack(stack: str) -> None:
     stack_config = load_yaml(f"Pulumi.{stack}.yaml")["config"]
     for key, declared in load_yaml("Pulumi.yaml")["config"].items():

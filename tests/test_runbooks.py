@@ -40,7 +40,9 @@ START = f"polyphony-{documented_graph.STACK}-"
 @cache
 def alarms(stack: str) -> dict[str, str]:
     """Return the runbook of every alarm, by the alarm's name without the stack's prefix."""
-    alarm_inputs = [resource.inputs for resource in documented_graph.graph(stack) if resource.kind == "MetricAlarm"]
+    alarm_inputs = [
+        resource.inputs for resource in documented_graph.build_stack_graph(stack) if resource.kind == "MetricAlarm"
+    ]
     return {
         alarm["name"].removeprefix(f"polyphony-{stack}-"): alarm["alarmDescription"].rpartition("Runbook: ")[2]
         for alarm in alarm_inputs
@@ -49,7 +51,7 @@ def alarms(stack: str) -> dict[str, str]:
 
 @cache
 def every_alarm() -> dict[str, str]:
-    return {name: page for stack in stack_files.stacks() for name, page in alarms(stack).items()}
+    return {name: page for stack in stack_files.list_stacks() for name, page in alarms(stack).items()}
 
 
 def quoted_names(page: Path) -> set[str]:
@@ -70,7 +72,7 @@ def alarm_suffixes(page: Path) -> set[str]:
     }
 
 
-@pytest.mark.parametrize("stack", stack_files.stacks())
+@pytest.mark.parametrize("stack", stack_files.list_stacks())
 def test_every_alarm_has_a_runbook_that_names_it(stack: str) -> None:
     assert len(alarms(stack)) > 50
     missing = []
@@ -115,7 +117,7 @@ def queues(*, with_source: bool) -> set[str]:
     """Return the dead-letter queues with an alarm: those of other queues, or those of failed calls and deliveries."""
     redrive_targets = {
         json.loads(resource.inputs["redrivePolicy"])["deadLetterTargetArn"].rpartition(":")[2]
-        for resource in documented_graph.graph()
+        for resource in documented_graph.build_stack_graph()
         if resource.kind == "Queue" and resource.inputs.get("redrivePolicy")
     }
     alarm_queues = {
@@ -134,7 +136,7 @@ def function_table(header: str) -> dict[str, list[str]]:
 
 
 def test_the_runbook_maps_dead_letter_queues_to_the_logs_of_their_consumers() -> None:
-    graph = documented_graph.graph()
+    graph = documented_graph.build_stack_graph()
     dead_letter_queues = {
         resource.inputs["name"]: json.loads(resource.inputs["redrivePolicy"])["deadLetterTargetArn"].rpartition(":")[2]
         for resource in graph
@@ -153,7 +155,7 @@ def test_the_runbook_maps_dead_letter_queues_to_the_logs_of_their_consumers() ->
 
 def test_the_runbook_maps_failed_calls_to_the_logs_of_their_functions() -> None:
     failed = defaultdict[str, list[str]](list)
-    for resource in documented_graph.graph():
+    for resource in documented_graph.build_stack_graph():
         if resource.kind == "FunctionEventInvokeConfig" and resource.inputs.get("destinationConfig"):
             destination = resource.inputs["destinationConfig"]["onFailure"]["destination"]
             failed[destination.rpartition(":")[2]].append(resource.inputs["functionName"])

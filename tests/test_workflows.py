@@ -121,7 +121,9 @@ def test_every_selectable_stack_has_a_stack_file(name: str) -> None:
 
 
 def test_every_stack_is_previewed() -> None:
-    assert sorted(load_workflow("ci.yml")["jobs"]["preview"]["strategy"]["matrix"]["stack"]) == stack_files.stacks()
+    assert (
+        sorted(load_workflow("ci.yml")["jobs"]["preview"]["strategy"]["matrix"]["stack"]) == stack_files.list_stacks()
+    )
 
 
 def test_the_check_of_all_previews_fails_if_one_preview_failed() -> None:

@@ -18,13 +18,13 @@ from local.preview.stack_files import StackConfig
 ONE_WORKER = pytest.mark.xdist_group("whole")
 DOCUMENTED = pytest.mark.xdist_group("graphs")
 """Marker for tests of the graphs of the generated documents (`local/generate/documented_graph.py`)."""
-STACKS = stack_files.stacks()
+STACKS = stack_files.list_stacks()
 
 
 @cache
 def previewed(stack: str) -> preview.Preview:
     """Return the preview of a stack. It is shared, so tests must copy what they change."""
-    return preview.preview(stack_files.read(stack))
+    return preview.preview(stack_files.read_stack(stack))
 
 
 def graph(stack: str) -> Graph:
@@ -32,9 +32,9 @@ def graph(stack: str) -> Graph:
     return previewed(stack).graph
 
 
-def recorded(config: StackConfig) -> program_run.Run:
+def recorded(config: StackConfig) -> program_run.ProgramRun:
     """Run the program with other settings, without policies."""
-    return program_run.run(config, PreviewProvider(), preview=True)
+    return program_run.run_program(config, PreviewProvider(), preview=True)
 
 
 def changed(stack: str, section: str, **changes: Any) -> StackConfig:
@@ -44,7 +44,7 @@ def changed(stack: str, section: str, **changes: Any) -> StackConfig:
 
 def changed_in(stack: str, sections: Mapping[str, Mapping[str, Any]]) -> StackConfig:
     """Return a stack's configuration with changes in several sections."""
-    config = stack_files.read(stack)
+    config = stack_files.read_stack(stack)
     values = dict(config.values)
     for section, changes in sections.items():
         key = f"polyphony:{section}"

@@ -28,7 +28,7 @@ from local.platform.progress import SilentProgress
 from local.preview import report, stack_files
 from local.preview.preview import preview
 from local.preview.stack_files import StackConfig
-from local.terminal_output import terminal
+from local.terminal_output import create_console
 
 FOLDER = ROOT / ".local" / "demo"
 PREFIX = "polyphony-local-"
@@ -46,8 +46,8 @@ def command(chosen: str = "") -> int:
             file=sys.stderr,
         )
         return 2
-    config = stack_files.read("local")
-    out = terminal()
+    config = stack_files.read_stack("local")
+    out = create_console()
     start = time.monotonic()
     try:
         with lock_folder(FOLDER, "another `make demo`"):
@@ -87,8 +87,8 @@ def _all(out: Console, config: StackConfig, flows: list[str]) -> None:
         with _part(out, "granted and used permissions"):
             _check_grants(out, clients, whole=flows == list(FLOWS))
         out.print("\n[bold]outputs[/]")
-        report.values(out, deployed.outputs)
-        report.cost(out, result)
+        report.print_outputs(out, deployed.outputs)
+        report.print_monthly_cost(out, result)
         with _part(out, "down"):
             if remains := delete_all(started.emulator, SilentProgress()):
                 raise DemoFailed(f"these resources could not be deleted: {', '.join(remains)}")

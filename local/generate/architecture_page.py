@@ -10,8 +10,8 @@ from pathlib import Path
 
 from components.blocks.naming.context import Subsystem
 from local.generate import documented_graph
-from local.generate.diagram_edges import CALLERS, Edge, Undrawn, edges
-from local.generate.diagram_nodes import Key, Node, Shape, key, nodes
+from local.generate.diagram_edges import CALLERS, Edge, MissingFromDiagram, list_edges
+from local.generate.diagram_nodes import Key, Node, Shape, list_nodes, to_node_key
 from local.preview.resource_graph import Graph
 
 TEXT = Path(__file__).with_suffix(".md")
@@ -37,18 +37,20 @@ ALERT_SOURCES = {
 
 def text() -> str:
     """Return the page."""
-    graph = documented_graph.graph()
+    graph = documented_graph.build_stack_graph()
     page = TEXT.read_text(encoding="utf-8").replace("{overview}", overview(graph))
     for subsystem in Subsystem:
         if f"{{{subsystem}}}" not in page:
-            raise Undrawn(f"{TEXT.name} lacks {{{subsystem}}}. Add a chapter with this placeholder for the diagram.")
-        page = page.replace(f"{{{subsystem}}}", flowchart(around(graph, subsystem)))
+            raise MissingFromDiagram(
+                f"{TEXT.name} lacks {{{subsystem}}}. Add a chapter with this placeholder for the diagram."
+            )
+        page = page.replace(f"{{{subsystem}}}", flowchart(select_edges(graph, subsystem)))
     return page
 
 
-def around(graph: Graph, subsystem: Subsystem) -> list[Edge]:
+def select_edges(graph: Graph, subsystem: Subsystem) -> list[Edge]:
     """Return the arrows of one subsystem, both within it and to nodes outside."""
-    found = [edge for edge in edges(graph) if subsystem in {edge.tail.subsystem, edge.head.subsystem}]
+    found = [edge for edge in list_edges(graph) if subsystem in {edge.tail.subsystem, edge.head.subsystem}]
     return sorted([*found, *_foundation_arrows(graph)]) if subsystem is Subsystem.FOUNDATION else found
 
 
@@ -63,8 +65,8 @@ def flowchart(arrows: Sequence[Edge]) -> str:
 
 def overview(graph: Graph) -> str:
     """Return the diagram of the whole platform: callers, subsystems, AWS services that they call, and the foundation."""
-    arrows = edges(graph)
-    members = sorted({*nodes(graph).values(), *_ends(arrows)})
+    arrows = list_edges(graph)
+    members = sorted({*list_nodes(graph).values(), *_ends(arrows)})
     called = {edge.head for edge in arrows if edge.tail.subsystem not in {"", Subsystem.FOUNDATION}}
     lines = [f"  {_node(CALLERS)}"]
     for subsystem in sorted({node.subsystem for node in members if node.subsystem}):
@@ -115,7 +117,7 @@ def _foundation_users(graph: Graph) -> Iterator[str]:
 
 def _foundation_arrows(graph: Graph) -> Iterator[Edge]:
     """Return the arrows of the foundation's diagram: access logs, backups, and sources of alerts."""
-    known = nodes(graph)
+    known = list_nodes(graph)
     for resource in graph.customs():
         match resource.kind:
             case "BucketLogging":
@@ -136,7 +138,7 @@ def _alert_arrows(policy: str, known: Mapping[Key, Node]) -> Iterator[Edge]:
         if statement["Effect"] == "Allow":
             for service in statement["Principal"]["Service"]:
                 source = Node("", ALERT_SOURCES[service], Shape.SERVICE)
-                yield Edge(source, known[key(statement["Resource"])], "publish")
+                yield Edge(source, known[to_node_key(statement["Resource"])], "publish")
 
 
 def _fenced(lines: Iterable[str]) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from local import CannotRun
-from local.generate.diagram_nodes import Key, Node, Shape, key, nodes, roles
+from local.generate.diagram_nodes import Key, Node, Shape, list_nodes, list_role_nodes, to_node_key
 from local.preview.resource_graph import Graph, Resource
 
 Known = Mapping[Key, Node]
@@ -55,7 +55,7 @@ IMPLIED = {
 }  # fmt: skip
 
 
-class Undrawn(CannotRun):
+class MissingFromDiagram(CannotRun):
     """A diagram lacks something that the program contains. The message says what to add."""
 
 
@@ -68,9 +68,9 @@ class Edge:
     label: str
 
 
-def edges(graph: Graph) -> list[Edge]:
+def list_edges(graph: Graph) -> list[Edge]:
     """Return all arrows of the platform, with one arrow for each pair of nodes."""
-    known, held = nodes(graph), roles(graph)
+    known, held = list_nodes(graph), list_role_nodes(graph)
     labels_by_ends: dict[tuple[Node, Node], set[str]] = defaultdict(set)
     for edge in (*_events(graph, known, held), *_outside(graph, known, held), *_grants(graph, known, held)):
         labels_by_ends[edge.tail, edge.head].add(edge.label)
@@ -91,13 +91,15 @@ def _events(graph: Graph, known: Known, held: Held) -> Iterator[Edge]:
         inputs = resource.inputs
         match resource.kind:
             case "EventSourceMapping":
-                yield Edge(known[key(inputs["eventSourceArn"])], known[key(inputs["functionName"])], "triggers")
+                yield Edge(
+                    known[to_node_key(inputs["eventSourceArn"])], known[to_node_key(inputs["functionName"])], "triggers"
+                )
             case "BucketNotification":
                 for queue in inputs["queues"]:
-                    head = known[key(queue["queueArn"])]
+                    head = known[to_node_key(queue["queueArn"])]
                     yield Edge(known["s3", inputs["bucket"]], head, f"new in {queue['filterPrefix']}")
             case "Schedule":
-                head = known[key(inputs["target"]["arn"])]
+                head = known[to_node_key(inputs["target"]["arn"])]
                 yield Edge(CLOCK, head, re.sub(r"^rate\((.*)\)$", r"every \1", inputs["scheduleExpression"]))
             case "EventTarget":
                 yield from _rule(resource, graph, known, held)
@@ -107,7 +109,7 @@ def _rule(target: Resource, graph: Graph, known: Known, held: Held) -> Iterator[
     rules = [resource for resource in graph.customs() if resource.kind == "EventRule"]
     [rule] = [rule for rule in rules if rule.inputs["name"] == target.inputs["rule"]]
     pattern = json.loads(rule.inputs["eventPattern"])
-    head = known[key(target.inputs["arn"])]
+    head = known[to_node_key(target.inputs["arn"])]
     [source], [detail_type] = pattern["source"], pattern["detail-type"]
     detail = pattern.get("detail", {})
     if source == "aws.s3":
@@ -121,7 +123,7 @@ def _rule(target: Resource, graph: Graph, known: Known, held: Held) -> Iterator[
         yield Edge(Node("", name, Shape.SERVICE), head, detail_type.lower())
     else:
         # The source is one of our own, so the arrow starts at each role that may publish its events.
-        for role, statement in statements(graph):
+        for role, statement in list_role_statements(graph):
             if "events:PutEvents" in statement["Action"] and source in json.dumps(statement.get("Condition", {})):
                 yield Edge(held[role], head, f"event {detail_type}")
 
@@ -132,7 +134,7 @@ def _outside(graph: Graph, known: Known, held: Held) -> Iterator[Edge]:
         inputs = resource.inputs
         match resource.kind:
             case "Permission" if inputs["principal"] == "apigateway.amazonaws.com":
-                api = known[key(inputs["sourceArn"])]
+                api = known[to_node_key(inputs["sourceArn"])]
                 yield Edge(CALLERS, api, "call")
                 verb = "authorizes with" if "/authorizers/" in inputs["sourceArn"] else "calls"
                 yield Edge(api, known["lambda", inputs["function"]], verb)
@@ -148,7 +150,7 @@ def _outside(graph: Graph, known: Known, held: Held) -> Iterator[Edge]:
                         yield Edge(known["lambda", inputs["name"]], ADDRESSES[name], "calls")
 
 
-def statements(graph: Graph) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def list_role_statements(graph: Graph) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Return every statement of every role policy, with the role's name."""
     for resource in sorted(graph.customs(), key=lambda resource: resource.urn):
         if resource.kind == "RolePolicy":
@@ -157,7 +159,7 @@ def statements(graph: Graph) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def _grants(graph: Graph, known: Known, held: Held) -> Iterator[Edge]:
-    for role, statement in statements(graph):
+    for role, statement in list_role_statements(graph):
         # Roles of schedules, backups and log writers have no node. Their arrows come from the resources themselves.
         if role not in held:
             continue
@@ -174,12 +176,14 @@ def _target(action: str, resource: str, known: Known, held: Held) -> Node | None
     if service in SERVICES:
         return Node("", SERVICES[service], Shape.SERVICE)
     if action == "sts:AssumeRole":
-        return held[key(resource)[1]]
-    if "*" in key(resource)[1]:  # The backup role reaches all tables of a stack. The foundation's diagram shows it.
+        return held[to_node_key(resource)[1]]
+    if (
+        "*" in to_node_key(resource)[1]
+    ):  # The backup role reaches all tables of a stack. The foundation's diagram shows it.
         return None
-    target = known.get(key(resource))
+    target = known.get(to_node_key(resource))
     if target is None and not (service == "sqs" or (service == "batch" and ":job-queue/" in resource)):
-        raise Undrawn(
+        raise MissingFromDiagram(
             f"{action} on {resource} has no node in the diagrams. Add its type to SHOWN in "
             "local/generate/diagram_nodes.py, or its service to LEFT_OUT in local/generate/diagram_edges.py."
         )
@@ -194,4 +198,4 @@ def _verb(action: str, head: Node) -> str:
         return "reads" if READS.match(name) else "writes"
     if head.shape is Shape.SERVICE:
         return "calls"
-    raise Undrawn(f"{action} has no verb. Add it to VERBS or IMPLIED in local/generate/diagram_edges.py.")
+    raise MissingFromDiagram(f"{action} has no verb. Add it to VERBS or IMPLIED in local/generate/diagram_edges.py.")

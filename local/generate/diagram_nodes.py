@@ -70,7 +70,7 @@ KNOWN_BY_ID = {"execute-api", "bedrock-agentcore"}
 """Services whose ARNs contain an id that AWS assigns, not the name."""
 
 
-def nodes(graph: Graph) -> dict[Key, Node]:
+def list_nodes(graph: Graph) -> dict[Key, Node]:
     """Return the nodes of all resources in the diagrams."""
     return {_key_of(resource): node for resource, node in _shown(graph)}
 
@@ -89,7 +89,7 @@ def _key_of(resource: Resource) -> Key:
     return service, str(resource.inputs["bucket" if service == "s3" else "name"]).removeprefix("/")
 
 
-def key(arn: str) -> Key:
+def to_node_key(arn: str) -> Key:
     """Return the key for an ARN: a function without its alias, a table without its index, a bucket without its prefix."""
     service, resource = arn.split(":", 5)[2], arn.split(":", 5)[5]
     match service:
@@ -102,7 +102,7 @@ def key(arn: str) -> Key:
     return service, name
 
 
-def roles(graph: Graph) -> dict[str, Node]:
+def list_role_nodes(graph: Graph) -> dict[str, Node]:
     """Return the node that uses each role, by role name: a resource of the program, or else a service or a caller."""
     node_by_role = {role: node for resource, node in _shown(graph) for role in _roles_of(resource)}
     for resource in graph.customs():

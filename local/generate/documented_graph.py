@@ -14,7 +14,7 @@ from local.preview.stack_files import StackConfig
 STACK = "prod"
 
 
-class Documented(PreviewProvider):
+class NamedIdProvider(PreviewProvider):
     """Preview provider that uses each resource's name as its id."""
 
     def make(self, resource: Resource) -> tuple[str, Props]:
@@ -25,11 +25,11 @@ class Documented(PreviewProvider):
 
 
 @cache
-def graph(stack: str = STACK) -> Graph:
+def build_stack_graph(stack: str = STACK) -> Graph:
     """Return the resources that a stack registers, without unknown documents."""
-    return graph_of(stack_files.read(stack))
+    return build_graph(stack_files.read_stack(stack))
 
 
-def graph_of(config: StackConfig) -> Graph:
+def build_graph(config: StackConfig) -> Graph:
     """Return the resources that a configuration registers, without unknown documents."""
-    return program_run.run(config, Documented(), preview=True).graph
+    return program_run.run_program(config, NamedIdProvider(), preview=True).graph

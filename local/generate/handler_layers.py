@@ -35,7 +35,7 @@ def command() -> int:
         installed = _install(Path(folder))
         if installed != 0:
             return installed
-        with_bytecode = compiled(Path(folder))
+        with_bytecode = add_bytecode(Path(folder))
         files = [path for path in sorted(Path(folder).rglob("*")) if path.is_file() and _belongs(path)]
         size = sum(path.stat().st_size for path in files)
         if size > UNZIPPED_LIMIT:
@@ -52,7 +52,7 @@ def command() -> int:
     return 0
 
 
-def compiled(folder: Path) -> bool:
+def add_bytecode(folder: Path) -> bool:
     """Add bytecode to all modules, if a Python of the runtime's version is installed. Return True if it was added.
 
     The bytecode is marked as `unchecked-hash`, so Lambda does not compare it with the source.

@@ -196,7 +196,7 @@ MEETINGS: Sequence[Message] = (
 )
 
 
-def by_model(examples: Sequence[Message]) -> Mapping[str, list[object]]:
+def group_by_model(examples: Sequence[Message]) -> Mapping[str, list[object]]:
     """Examples as they are sent, by the names of their models."""
     found: dict[str, list[object]] = {}
     for example in examples:

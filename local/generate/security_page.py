@@ -12,7 +12,7 @@ from components.blocks.naming.scope import CHECKED_BY_TAG
 from guardrails.model.subsystem_names import parse_subsystem
 from local.emulation.iam.policy_evaluator import as_list
 from local.generate import documented_graph
-from local.generate.diagram_edges import statements
+from local.generate.diagram_edges import list_role_statements
 from local.generate.documented_graph import STACK
 from local.preview import stack_files
 from local.preview.preview_provider import ACCOUNT, REGION
@@ -27,15 +27,20 @@ POLICIES = {"QueuePolicy", "BucketPolicy", "TopicPolicy"}
 
 def text() -> str:
     """Return the page."""
-    graph = documented_graph.graph()
+    graph = documented_graph.build_stack_graph()
     page = TEXT.read_text(encoding="utf-8")
-    parts = {"entries": entries(graph), "roles": roles(graph), "admitted": admitted(graph), "exceptions": exceptions()}
+    parts = {
+        "entries": list_entries(graph),
+        "roles": list_roles(graph),
+        "admitted": list_resource_policies(graph),
+        "exceptions": list_exceptions(),
+    }
     for name, lines in parts.items():
         page = page.replace(f"{{{name}}}", "\n".join(lines).strip("\n"))
     return page
 
 
-def entries(graph: Graph) -> Iterator[str]:
+def list_entries(graph: Graph) -> Iterator[str]:
     """Return the table of entries from outside: routes, identity pools and buckets, each with the check of callers."""
     yield from _head("entry", "route", "check of the caller")
     for resource in sorted(graph.customs(), key=lambda resource: resource.urn):
@@ -79,9 +84,9 @@ def _checked_by(api: Resource) -> str:
     return str(api.inputs["tags"].get(CHECKED_BY_TAG, "**none**"))
 
 
-def exceptions() -> Iterator[str]:
+def list_exceptions() -> Iterator[str]:
     """Return the table of policy exceptions in the stack files."""
-    rows = [(stack, exception) for stack in stack_files.stacks() for exception in _excused(stack)]
+    rows = [(stack, exception) for stack in stack_files.list_stacks() for exception in _excused(stack)]
     if not rows:
         yield "No stack has an exception."
         return
@@ -92,15 +97,15 @@ def exceptions() -> Iterator[str]:
 
 
 def _excused(stack: str) -> list[dict[str, Any]]:
-    loaded: list[dict[str, Any]] = json.loads(stack_files.read(stack).values["polyphony:exceptions"])
+    loaded: list[dict[str, Any]] = json.loads(stack_files.read_stack(stack).values["polyphony:exceptions"])
     return loaded
 
 
-def roles(graph: Graph) -> Iterator[str]:
+def list_roles(graph: Graph) -> Iterator[str]:
     """Return one chapter for each role, by subsystem: its trust policy, and its permissions except logs and traces."""
     granted: dict[str, list[Statement]] = defaultdict(list)
-    for role, statement in statements(graph):
-        if not telemetry(statement, role):
+    for role, statement in list_role_statements(graph):
+        if not is_telemetry(statement, role):
             granted[role].append(statement)
     roles_by_name = {resource.inputs["name"]: resource for resource in graph.customs() if resource.kind == "Role"}
     for part in Subsystem:
@@ -115,8 +120,8 @@ def roles(graph: Graph) -> Iterator[str]:
 def _trusted(trust: Statement) -> str:
     """Return the principals of a trust policy, with its conditions."""
     [(kind, names)] = trust["Principal"].items()
-    principals = " or ".join(named(name) if kind == "AWS" else f"`{name}`" for name in as_list(names))
-    condition = conditions(trust)
+    principals = " or ".join(to_resource_label(name) if kind == "AWS" else f"`{name}`" for name in as_list(names))
+    condition = format_conditions(trust)
     return f"{principals}, if {condition}" if condition else principals
 
 
@@ -126,11 +131,11 @@ def _grants(granted: list[Statement]) -> Iterator[str]:
         return
     yield from _head("actions", "resources", "conditions")
     for statement in granted:
-        resources = "<br>".join(named(resource) for resource in as_list(statement["Resource"]))
-        yield f"| {_codes(statement['Action'])} | {resources} | {conditions(statement)} |"
+        resources = "<br>".join(to_resource_label(resource) for resource in as_list(statement["Resource"]))
+        yield f"| {_codes(statement['Action'])} | {resources} | {format_conditions(statement)} |"
 
 
-def telemetry(statement: Statement, role: str) -> bool:
+def is_telemetry(statement: Statement, role: str) -> bool:
     """Return True if a statement only allows what every function may do: write its own log group, and send traces."""
     actions = set(statement["Action"])
     if actions == TRACES:
@@ -138,7 +143,7 @@ def telemetry(statement: Statement, role: str) -> bool:
     return actions == OWN_LOGS and all(arn.endswith(f":/aws/lambda/{role}:*") for arn in statement["Resource"])
 
 
-def admitted(graph: Graph) -> Iterator[str]:
+def list_resource_policies(graph: Graph) -> Iterator[str]:
     """Return the table of resource policies, without the statements that deny requests without TLS."""
     yield from _head("resource", "principal", "actions", "conditions")
     rows: set[str] = set()
@@ -148,8 +153,8 @@ def admitted(graph: Graph) -> Iterator[str]:
             for statement in json.loads(inputs["policy"])["Statement"]:
                 if statement["Effect"] == "Allow":
                     principal, actions = _codes(statement["Principal"]["Service"]), _codes(statement["Action"])
-                    target = named(as_list(statement["Resource"])[0])
-                    rows.add(f"| {target} | {principal} | {actions} | {conditions(statement)} |")
+                    target = to_resource_label(as_list(statement["Resource"])[0])
+                    rows.add(f"| {target} | {principal} | {actions} | {format_conditions(statement)} |")
         elif resource.kind == "Permission":
             api = re.sub(r"^arn:aws:execute-api:[^:]*:[^:]*:([^/]*)-api/.*", r"`\1`", inputs["sourceArn"])
             function = f"`{_short(inputs['function'])}:{inputs['qualifier']}`"
@@ -157,7 +162,7 @@ def admitted(graph: Graph) -> Iterator[str]:
     yield from sorted(rows)
 
 
-def named(arn: str) -> str:
+def to_resource_label(arn: str) -> str:
     """Return service and name of a resource, without the prefix that all names of a stack share."""
     parts = arn.split(":", 5)
     if len(parts) < 6:
@@ -167,7 +172,7 @@ def named(arn: str) -> str:
     return f"{service} `{_short(resource)}`{elsewhere}"
 
 
-def conditions(statement: Statement) -> str:
+def format_conditions(statement: Statement) -> str:
     """Return the conditions of a statement as text."""
     return "; ".join(
         f"{operator} `{key}` {' or '.join(f'`{_short(str(text))}`' for text in as_list(value))}"

@@ -7,7 +7,7 @@ from typing import Any
 TYPES = {"string": "string", "integer": "number", "number": "number", "boolean": "boolean", "null": "null"}
 
 
-def declarations(schema: Mapping[str, Any]) -> str:
+def to_declarations(schema: Mapping[str, Any]) -> str:
     """Return an interface for each definition, and the interface for the schema itself at the end.
 
     Raise ValueError for a construct that has no conversion.

@@ -23,7 +23,7 @@ from local.platform.progress import Progress
 from local.platform.resource_changes import ResourceAction, ResourceChange, plan_change
 from local.platform.state import DeletionCall, PlatformState, ResourceEntry, ResourceStatus
 from local.preview.preview_provider import REGION
-from local.preview.property_values import UNKNOWN, Props, Unknown, revealed
+from local.preview.property_values import UNKNOWN, Props, Unknown, reveal_secrets
 from local.preview.resource_graph import Graph, Resource
 
 SETTLE_SECONDS = 30
@@ -176,7 +176,7 @@ class Engine:
         if importer is None or values[importer.property] is None:
             return
         if needed.action is not ResourceAction.UPDATE or importer.property in needed.changed:
-            importer.apply(self._clients(driver.service), values.id, revealed(values[importer.property]))
+            importer.apply(self._clients(driver.service), values.id, reveal_secrets(values[importer.property]))
 
     def _untag(self, driver: Driver, call: DriverCall, values: ResourceValues, entry: ResourceEntry) -> None:
         name = tags_property(call)
@@ -274,7 +274,7 @@ class Engine:
 
 
 def _call_service(client: Any, operation: str, given: Props) -> Props:
-    answer: Props = getattr(client, xform_name(operation))(**revealed(given))
+    answer: Props = getattr(client, xform_name(operation))(**reveal_secrets(given))
     return answer
 
 

@@ -19,9 +19,9 @@ from local.platform.progress import Progress, ProgressReporter
 from local.platform.state import PlatformState, StateError
 from local.platform.update_plan import PlannedStep, UpdatePlan
 from local.preview import stack_files
-from local.preview.policy_pack_process import Judgement, Pack
-from local.preview.program_run import Run, run
-from local.preview.property_values import Props, shown
+from local.preview.policy_pack_process import PolicyFinding, PolicyPackProcess
+from local.preview.program_run import ProgramRun, run_program
+from local.preview.property_values import Props, to_display_value
 from local.preview.resource_graph import Graph
 from local.preview.stack_files import StackConfig
 
@@ -47,7 +47,7 @@ def up(stack: str = "local", folder: Path = emulator.FOLDER) -> int:
     """Bring the stack up and leave it running. Return the exit status."""
     with lock_folder(folder, OTHER_COMMANDS), ProgressReporter() as report:
         try:
-            config = stack_files.read(stack)
+            config = stack_files.read_stack(stack)
             with _emulator(folder, report) as there:
                 deployed = deploy(config, there, report)
                 if recorded := sorted({resource.type for resource in deployed.graph.customs()} & RECORDED_ONLY.keys()):
@@ -116,12 +116,12 @@ def plan_update(config: StackConfig, folder: Path = emulator.FOLDER) -> list[Pla
     return UpdatePlan(_state(there) if there else PlatformState.empty(_state_file(folder), "")).of(config)
 
 
-def judge_deployed(config: StackConfig, graph: Graph) -> list[Judgement]:
+def judge_deployed(config: StackConfig, graph: Graph) -> list[PolicyFinding]:
     """Return the policy findings that are mandatory or undecided after the deployment.
 
     The ids that AWS generates are known now, so the policies that a preview could not decide are evaluated here.
     """
-    with Pack(config, dry_run=False) as pack:
+    with PolicyPackProcess(config, dry_run=False) as pack:
         pack.rules()
         judgements, _ = pack.judge(graph)
     return [judgement for judgement in judgements if judgement.level in {"mandatory", "unknown"}]
@@ -133,7 +133,7 @@ def deploy(config: StackConfig, there: Emulator, progress: Progress) -> Deployed
     engine = Engine(EmulatorClients(there.endpoint), state, progress)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # it logs every task that a failure cancelled
     try:
-        result = _run_in_thread(lambda: run(config, engine, preview=False), engine.stop)
+        result = _run_in_thread(lambda: run_program(config, engine, preview=False), engine.stop)
     except Exception:
         if engine.failures:
             raise engine.failures[0] from None  # the SDK wraps the error in messages of its own
@@ -141,11 +141,11 @@ def deploy(config: StackConfig, there: Emulator, progress: Progress) -> Deployed
     engine.delete_gone(result.graph)
     if engine.failures:
         raise engine.failures[0]
-    state.keep_outputs(shown(result.outputs))
+    state.keep_outputs(to_display_value(result.outputs))
     return DeployedPlatform(result.graph, result.outputs, state)
 
 
-def _run_in_thread(work: Callable[[], Run], stop: Callable[[], None]) -> Run:
+def _run_in_thread(work: Callable[[], ProgramRun], stop: Callable[[], None]) -> ProgramRun:
     """Run the program in a thread, and call `stop` on Ctrl-C.
 
     Ctrl-C is raised in the main thread. An event loop or an import that it interrupts there may hang or ignore it.
@@ -193,7 +193,7 @@ def _say_how_to_reach(there: Emulator, outputs: Props, report: ProgressReporter)
         f"  AWS endpoint  {there.endpoint}  (access key and secret: {emulator.ROOT_ACCESS_KEY}, region us-east-1)"
     )
     for name, value in outputs.items():
-        report.print_line(f"  {name}  {shown(value)}")
+        report.print_line(f"  {name}  {to_display_value(value)}")
     report.print_line("  `make down` stops the platform")
 
 

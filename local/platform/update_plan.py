@@ -9,7 +9,7 @@ from local.platform.engine import ALL_DRIVERS, Drivers
 from local.platform.resource_changes import ResourceAction, plan_change
 from local.platform.state import PlatformState
 from local.preview.preview_provider import PreviewProvider
-from local.preview.program_run import run
+from local.preview.program_run import run_program
 from local.preview.property_values import Props
 from local.preview.resource_graph import Resource
 from local.preview.stack_files import StackConfig
@@ -36,7 +36,7 @@ class UpdatePlan:
 
     def of(self, config: StackConfig) -> list[PlannedStep]:
         """Return all steps: those of the program in its order, then the deletions."""
-        graph = run(config, self, preview=True).graph
+        graph = run_program(config, self, preview=True).graph
         gone = self._state.deletion_order(self._state.entries().keys() - {resource.urn for resource in graph})
         return [
             *(PlannedStep(resource.urn, self._actions[resource.urn]) for resource in graph.customs()),

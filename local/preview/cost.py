@@ -26,10 +26,10 @@ from guardrails.pricing.price_book import load_prices
 from local import ROOT, CannotRun
 from local.preview import program_run, stack_files
 from local.preview.preview_provider import PreviewProvider
-from local.preview.property_values import UNKNOWN, Secret, revealed
+from local.preview.property_values import UNKNOWN, Secret, reveal_secrets
 from local.preview.resource_graph import Graph, Resource
 from local.preview.stack_files import StackFileError
-from local.terminal_output import terminal
+from local.terminal_output import create_console
 
 WORKTREES = ROOT / ".local" / "worktrees"
 WORKING_TREE = "."
@@ -102,24 +102,24 @@ def cost_report(stack: str, *, free_tiers: bool = False) -> StackCost:
     With `free_tiers`, the AWS free tiers are subtracted, as if the account contained nothing else.
     """
     try:
-        run = program_run.run(stack_files.read(stack), PreviewProvider(), preview=True)
+        run = program_run.run_program(stack_files.read_stack(stack), PreviewProvider(), preview=True)
     except (SettingsError, StackFileError, program_run.ProgramError) as error:
         raise CannotPrice(str(error)) from error
-    return of_graph(stack, run.graph, free_tiers=free_tiers)
+    return price_graph(stack, run.graph, free_tiers=free_tiers)
 
 
-def of_graph(label: str, graph: Graph, *, free_tiers: bool = False) -> StackCost:
+def price_graph(label: str, graph: Graph, *, free_tiers: bool = False) -> StackCost:
     """Return the cost of the resources in a graph. Raise CannotPrice if it lacks the platform's usage figures."""
     platform = next((resource for resource in graph if resource.type == PLATFORM), None)
     if platform is None:
         raise CannotPrice(f"{label} has no resource of type {PLATFORM}, which publishes the usage figures.")
     report = estimate_cost(
-        (priced(resource, graph) for resource in graph), platform.inputs["usage"], free_tiers=free_tiers
+        (to_priced_resource(resource, graph) for resource in graph), platform.inputs["usage"], free_tiers=free_tiers
     )
     return StackCost(label, report, float(platform.inputs["budget"]))
 
 
-def priced(resource: Resource, graph: Graph) -> PricedResource:
+def to_priced_resource(resource: Resource, graph: Graph) -> PricedResource:
     """Return a resource in the form that the cost model takes, without properties that are still unknown."""
     block = graph[resource.parent].name if resource.parent else resource.name
     return PricedResource(
@@ -132,7 +132,7 @@ def _without_unknowns(value: Any) -> Any:
         return {key: _without_unknowns(inner) for key, inner in value.items() if inner is not UNKNOWN}
     if isinstance(value, list):
         return [None if inner is UNKNOWN else _without_unknowns(inner) for inner in value]
-    return revealed(value) if isinstance(value, Secret) else value
+    return reveal_secrets(value) if isinstance(value, Secret) else value
 
 
 def cost_diff(before: str, after: str, stack: str = "prod") -> tuple[StackCost, StackCost, list[Difference]]:
@@ -153,15 +153,15 @@ def cost_diff(before: str, after: str, stack: str = "prod") -> tuple[StackCost, 
 def _cost_of(name: str, stack: str) -> StackCost:
     if name == WORKING_TREE:
         return cost_report(stack)
-    return cost_report(name) if name in stack_files.stacks() else at_revision(name, stack)
+    return cost_report(name) if name in stack_files.list_stacks() else price_revision(name, stack)
 
 
-def at_revision(revision: str, stack: str) -> StackCost:
+def price_revision(revision: str, stack: str) -> StackCost:
     """Return the cost of a stack at a git revision, with the price book of that revision."""
     commit = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}").strip()
     if not commit:
         raise CannotPrice(
-            f"{revision!r} is neither a stack ({', '.join(stack_files.stacks())}) nor a git revision of this repository."
+            f"{revision!r} is neither a stack ({', '.join(stack_files.list_stacks())}) nor a git revision of this repository."
         )
     WORKTREES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=WORKTREES) as folder:
@@ -189,9 +189,9 @@ def _git(*arguments: str) -> str:
     return subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=False).stdout  # noqa: S607
 
 
-def show(cost: StackCost, console: Console | None = None) -> None:
+def print_cost(cost: StackCost, console: Console | None = None) -> None:
     """Print the cost of one stack: by subsystem, by service, its most expensive lines, and what has no price."""
-    out = console or terminal()
+    out = console or create_console()
     report = cost.report
     out.print(f"[bold]{escape(cost.label)}[/]: ${report.total:,.2f} a month, budget ${cost.budget:,.2f}\n")
     for dimension in ("subsystem", "service"):
@@ -207,11 +207,11 @@ def show(cost: StackCost, console: Console | None = None) -> None:
     _remarks(out, report)
 
 
-def show_diff(
+def print_cost_difference(
     before: StackCost, after: StackCost, differences: Iterable[Difference], console: Console | None = None
 ) -> None:
     """Print the blocks whose cost changes."""
-    out = console or terminal()
+    out = console or create_console()
     change = after.report.total - before.report.total
     out.print(
         f"[bold]{escape(before.label)}[/] ${before.report.total:,.2f} → [bold]{escape(after.label)}[/] "
@@ -230,7 +230,7 @@ def show_diff(
     _remarks(out, after.report)
 
 
-def diff_as_json(before: StackCost, after: StackCost, differences: Iterable[Difference]) -> dict[str, Any]:
+def difference_to_json(before: StackCost, after: StackCost, differences: Iterable[Difference]) -> dict[str, Any]:
     """Return the comparison as JSON."""
     return {
         "schemaVersion": 1,
@@ -251,17 +251,17 @@ def cost_command(stack: str, *, as_json: bool, free_tiers: bool = False) -> int:
     if as_json:
         print(json.dumps(cost.as_json(), indent=2))
     else:
-        show(cost)
+        print_cost(cost)
     return 1 if cost.report.total > cost.budget or cost.report.problems else 0
 
 
-def diff_command(before: str, after: str, *, stack: str, as_json: bool) -> int:
+def cost_difference_command(before: str, after: str, *, stack: str, as_json: bool) -> int:
     """Print the difference for `make cost-diff` and return 0. Raise CannotPrice if one side cannot be priced."""
     comparison = cost_diff(before, after, stack)
     if as_json:
-        print(json.dumps(diff_as_json(*comparison), indent=2))
+        print(json.dumps(difference_to_json(*comparison), indent=2))
     else:
-        show_diff(*comparison)
+        print_cost_difference(*comparison)
     return 0
 
 

@@ -11,13 +11,13 @@ from local import CannotRun
 from local.platform.driver_model.driver import ResourceValues
 from local.platform.driver_model.service_shapes import ShapeMismatch, build_parameters, find_violations, input_shape
 from local.platform.drivers import DRIVERS, RECORDED_ONLY, Driver, RecordedOnly
-from local.preview.property_values import UNKNOWN, shown
+from local.preview.property_values import UNKNOWN, to_display_value
 from local.preview.resource_graph import Graph, Resource
 
 UNUSED_BY_DRIVER = "is not used by the resource type's driver: add it to the driver in local/platform/drivers/"
 
 
-class Refusal(NamedTuple):
+class InvalidInput(NamedTuple):
     """Input that AWS would reject."""
 
     urn: str
@@ -30,7 +30,7 @@ class Refusal(NamedTuple):
         return f"{name}: {self.property} {f'= {self.value} ' if self.value else ''}{self.rule}"
 
 
-class NoDriver(CannotRun):
+class MissingDriver(CannotRun):
     """The graph contains resource types without a driver."""
 
     def __init__(self, types: set[str]) -> None:
@@ -40,22 +40,22 @@ class NoDriver(CannotRun):
         )
 
 
-def refusals(graph: Graph) -> list[Refusal]:
+def find_invalid_inputs(graph: Graph) -> list[InvalidInput]:
     """Return every input in the graph that AWS would reject. Raise NoDriver for an unknown resource type."""
     known_types = DRIVERS.keys() | RECORDED_ONLY.keys()
     if missing_types := {resource.type for resource in graph.customs()} - known_types:
-        raise NoDriver(missing_types)
+        raise MissingDriver(missing_types)
     return [refusal for resource in graph.customs() for refusal in _check_resource(resource)]
 
 
-def _check_resource(resource: Resource) -> Iterator[Refusal]:
+def _check_resource(resource: Resource) -> Iterator[InvalidInput]:
     driver = DRIVERS.get(resource.type) or RECORDED_ONLY[resource.type]
     if isinstance(driver, Driver) and (unused := driver.unhandled_inputs(resource.inputs)):
-        yield Refusal(resource.urn, ", ".join(unused), "", UNUSED_BY_DRIVER)
+        yield InvalidInput(resource.urn, ", ".join(unused), "", UNUSED_BY_DRIVER)
     yield from _check_calls(driver, resource)
 
 
-def _check_calls(driver: Driver | RecordedOnly, resource: Resource) -> Iterator[Refusal]:
+def _check_calls(driver: Driver | RecordedOnly, resource: Resource) -> Iterator[InvalidInput]:
     known = ResourceValues(resource.inputs)
     for call in driver.create:
         if call.when and known[call.when] in (None, UNKNOWN):
@@ -63,8 +63,8 @@ def _check_calls(driver: Driver | RecordedOnly, resource: Resource) -> Iterator[
         try:
             given = build_parameters(driver, call, known)
         except ShapeMismatch as error:
-            yield Refusal(resource.urn, call.operation, "", str(error))
+            yield InvalidInput(resource.urn, call.operation, "", str(error))
             continue
         for breach in find_violations(given, input_shape(driver, call), call.operation):
-            value = "" if breach.value is None else repr(shown(breach.value))
-            yield Refusal(resource.urn, breach.path, value if len(value) <= 80 else f"{value[:77]}…", breach.rule)
+            value = "" if breach.value is None else repr(to_display_value(breach.value))
+            yield InvalidInput(resource.urn, breach.path, value if len(value) <= 80 else f"{value[:77]}…", breach.rule)

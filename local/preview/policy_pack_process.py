@@ -17,7 +17,7 @@ from google.protobuf import empty_pb2
 from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 
 from local import LOOPBACK, ROOT, CannotRun
-from local.preview.property_values import Props, properties
+from local.preview.property_values import Props, to_python_properties
 from local.preview.resource_graph import Graph, Resource
 from local.preview.stack_files import StackConfig
 
@@ -35,7 +35,7 @@ class PackError(CannotRun):
 
 
 @dataclass(frozen=True)
-class Judgement:
+class PolicyFinding:
     """One finding of a policy."""
 
     policy: str
@@ -61,7 +61,7 @@ REMEDIATES: Final = "remediate"
 
 
 @dataclass(frozen=True)
-class Rule:
+class PolicyDescription:
     """Policy as the pack describes it to the engine."""
 
     name: str
@@ -69,12 +69,12 @@ class Rule:
     level: str
 
 
-Found = tuple[list[Judgement], list[Remediation]]
+ResourceResult = tuple[list[PolicyFinding], list[Remediation]]
 
 
-def together(found: Iterable[Found]) -> Found:
+def merge_results(found: Iterable[ResourceResult]) -> ResourceResult:
     """Return the findings and remediations of several resources as one pair, in the order of the resources."""
-    judgements: list[Judgement] = []
+    judgements: list[PolicyFinding] = []
     remediations: list[Remediation] = []
     for resource_judgements, resource_remediations in found:
         judgements += resource_judgements
@@ -82,7 +82,7 @@ def together(found: Iterable[Found]) -> Found:
     return judgements, remediations
 
 
-class Pack:
+class PolicyPackProcess:
     """Running policy pack. The constructor only starts the process, so the pack can load while the program runs."""
 
     def __init__(self, config: StackConfig, *, dry_run: bool) -> None:
@@ -107,7 +107,7 @@ class Pack:
         )
         self._stub: analyzer_pb2_grpc.AnalyzerStub | None = None
         self._channel: grpc.Channel | None = None
-        self._rules: list[Rule] = []
+        self._rules: list[PolicyDescription] = []
 
     def __enter__(self) -> Self:
         return self
@@ -120,22 +120,23 @@ class Pack:
         self._process.kill()
         self._process.communicate()
 
-    def rules(self) -> list[Rule]:
+    def rules(self) -> list[PolicyDescription]:
         """Return the pack's policies with their enforcement levels."""
         if not self._rules:
             info = self._analyzer().GetAnalyzerInfo(empty_pb2.Empty())
             self._analyzer().Configure(analyzer_pb2.ConfigureAnalyzerRequest(policyConfig=info.initialConfig))
             self._rules = [
-                Rule(policy.name, policy.description, _level(policy.enforcementLevel)) for policy in info.policies
+                PolicyDescription(policy.name, policy.description, _level(policy.enforcementLevel))
+                for policy in info.policies
             ]
         return self._rules
 
-    def judge(self, graph: Graph) -> Found:
+    def judge(self, graph: Graph) -> ResourceResult:
         """Return all findings: those on each resource's inputs, then those on the stack with its outputs."""
-        judgements, remediations = together(map(self.judge_resource, graph))
+        judgements, remediations = merge_results(map(self.judge_resource, graph))
         return [*judgements, *self.judge_stack(graph)], remediations
 
-    def judge_resource(self, resource: Resource) -> Found:
+    def judge_resource(self, resource: Resource) -> ResourceResult:
         """Return the findings on one resource's inputs, after remediations.
 
         The CLI calls `Remediate` for each resource before `Analyze`. The pack's policies remediate only what they find.
@@ -149,22 +150,22 @@ class Pack:
         undecided, remediations = self._remediate(request, resource)
         return [*undecided, *_judgements(self._analyzer().Analyze(request).diagnostics, resource.urn)], remediations
 
-    def _remediate(self, request: analyzer_pb2.AnalyzeRequest, resource: Resource) -> Found:
+    def _remediate(self, request: analyzer_pb2.AnalyzeRequest, resource: Resource) -> ResourceResult:
         """Apply remediations to the request; return them, and an `unknown` finding for each undecided policy."""
-        judgements: list[Judgement] = []
+        judgements: list[PolicyFinding] = []
         remediations: list[Remediation] = []
         for answer in self._analyzer().Remediate(request).remediations:
             if answer.diagnostic:  # The policy is undecided, so the answer has no properties.
                 judgements.append(
-                    Judgement(answer.policyName, "unknown", "unspecified", resource.urn, answer.diagnostic)
+                    PolicyFinding(answer.policyName, "unknown", "unspecified", resource.urn, answer.diagnostic)
                 )
                 continue
-            after = properties(answer.properties)
+            after = to_python_properties(answer.properties)
             remediations.append(Remediation(answer.policyName, resource.urn, resource.inputs, after))
             request.properties.CopyFrom(answer.properties)
         return judgements, remediations
 
-    def judge_stack(self, graph: Graph) -> list[Judgement]:
+    def judge_stack(self, graph: Graph) -> list[PolicyFinding]:
         """Return the findings on the stack as a whole, with its outputs.
 
         The CLI sends resources in no defined order. Here the order is reversed, so a policy that relies on the order of
@@ -219,9 +220,9 @@ def _options(resource: Resource) -> analyzer_pb2.AnalyzerResourceOptions:
     )
 
 
-def _judgements(diagnostics: Iterable[analyzer_pb2.AnalyzeDiagnostic], urn: str) -> list[Judgement]:
+def _judgements(diagnostics: Iterable[analyzer_pb2.AnalyzeDiagnostic], urn: str) -> list[PolicyFinding]:
     return [
-        Judgement(
+        PolicyFinding(
             policy=diagnostic.policyName,
             level="unknown" if diagnostic.message.startswith(UNDECIDED) else _level(diagnostic.enforcementLevel),
             severity=analyzer_pb2.PolicySeverity.Name(diagnostic.severity).removeprefix("POLICY_SEVERITY_").lower(),

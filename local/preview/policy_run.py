@@ -10,14 +10,21 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from local.preview.policy_pack_process import Found, Judgement, Pack, Remediation, Rule, together
+from local.preview.policy_pack_process import (
+    PolicyDescription,
+    PolicyFinding,
+    PolicyPackProcess,
+    Remediation,
+    ResourceResult,
+    merge_results,
+)
 from local.preview.property_values import Props
 from local.preview.resource_graph import Graph, Resource
 from local.preview.resource_monitor import Provider
 
 
 @dataclass(frozen=True)
-class Watched:
+class ReportingProvider:
     """Provider that reports each resource to a callback before another provider creates it."""
 
     provider: Provider
@@ -39,14 +46,14 @@ SWITCH_INTERVAL_SECONDS = 0.00005
 """Time after which the program's thread must release the interpreter to a thread that waits to call the pack."""
 
 
-class Judging:
+class PolicyRun:
     """Thread pool that sends resources to the pack as soon as the pack has described its policies."""
 
-    def __init__(self, pack: Pack) -> None:
+    def __init__(self, pack: PolicyPackProcess) -> None:
         self._pack = pack
         self._threads = ThreadPoolExecutor(MAX_CONCURRENT_CALLS, "judging")
-        self._rules: Future[list[Rule]] = self._threads.submit(pack.rules)
-        self._results: dict[str, Future[Found]] = {}
+        self._rules: Future[list[PolicyDescription]] = self._threads.submit(pack.rules)
+        self._results: dict[str, Future[ResourceResult]] = {}
         """Results by URN."""
         self._previous_interval = sys.getswitchinterval()
 
@@ -64,19 +71,19 @@ class Judging:
         """Submit a resource for analysis."""
         self._results[resource.urn] = self._threads.submit(self._judge, resource)
 
-    def ended(self, graph: Graph) -> Future[tuple[list[Rule], list[Judgement], list[Remediation]]]:
+    def ended(self, graph: Graph) -> Future[tuple[list[PolicyDescription], list[PolicyFinding], list[Remediation]]]:
         """Analyze the remaining resources and the stack; return a future with all policies, findings, remediations."""
         return self._threads.submit(self._judge_all, graph)
 
-    def _judge_all(self, graph: Graph) -> tuple[list[Rule], list[Judgement], list[Remediation]]:
+    def _judge_all(self, graph: Graph) -> tuple[list[PolicyDescription], list[PolicyFinding], list[Remediation]]:
         rules = self._rules.result()
-        judgements, remediations = together(map(self._result_of, graph))
+        judgements, remediations = merge_results(map(self._result_of, graph))
         return rules, [*judgements, *self._pack.judge_stack(graph)], remediations
 
-    def _judge(self, resource: Resource) -> Found:
+    def _judge(self, resource: Resource) -> ResourceResult:
         self._rules.result()
         return self._pack.judge_resource(resource)
 
-    def _result_of(self, resource: Resource) -> Found:
+    def _result_of(self, resource: Resource) -> ResourceResult:
         result = self._results.get(resource.urn)
         return self._judge(resource) if result is None else result.result()

@@ -14,11 +14,17 @@ from components.settings import SettingsError
 from guardrails.pricing.estimate import CostReport
 from local import CannotRun
 from local.preview import cost, program_run, report, sarif, stack_files
-from local.preview.input_checks import NoDriver, Refusal, refusals
-from local.preview.policy_pack_process import Judgement, Pack, PackError, Remediation, Rule
-from local.preview.policy_run import Judging, Watched
+from local.preview.input_checks import InvalidInput, MissingDriver, find_invalid_inputs
+from local.preview.policy_pack_process import (
+    PackError,
+    PolicyDescription,
+    PolicyFinding,
+    PolicyPackProcess,
+    Remediation,
+)
+from local.preview.policy_run import PolicyRun, ReportingProvider
 from local.preview.preview_provider import PreviewProvider
-from local.preview.property_values import Props, shown
+from local.preview.property_values import Props, to_display_value
 from local.preview.resource_graph import Graph
 from local.preview.stack_files import StackConfig
 
@@ -38,9 +44,9 @@ class Preview:
     graph: Graph
     outputs: Props
     messages: tuple[str, ...]
-    refusals: tuple[Refusal, ...]
-    rules: tuple[Rule, ...]
-    judgements: tuple[Judgement, ...]
+    refusals: tuple[InvalidInput, ...]
+    rules: tuple[PolicyDescription, ...]
+    judgements: tuple[PolicyFinding, ...]
     remediations: tuple[Remediation, ...]
     cost: CostReport
     budget: float
@@ -48,7 +54,7 @@ class Preview:
     """Action and URN of each resource that `make up` would change; None for a stack other than the local one."""
 
     @property
-    def mandatory(self) -> list[Judgement]:
+    def mandatory(self) -> list[PolicyFinding]:
         """Findings that stop a deployment."""
         return [judgement for judgement in self.judgements if judgement.level == "mandatory"]
 
@@ -70,7 +76,7 @@ class Preview:
                     "name": resource.name,
                     "parent": resource.parent,
                     "custom": resource.custom,
-                    "inputs": shown(resource.inputs),
+                    "inputs": to_display_value(resource.inputs),
                     "dependsOn": sorted(resource.depends_on),
                 }
                 for resource in sorted(self.graph, key=lambda resource: resource.urn)
@@ -84,8 +90,8 @@ class Preview:
                 {
                     "policy": remediation.policy,
                     "urn": remediation.urn,
-                    "before": shown(remediation.before),
-                    "after": shown(remediation.after),
+                    "before": to_display_value(remediation.before),
+                    "after": to_display_value(remediation.after),
                 }
                 for remediation in self.remediations
             ],
@@ -98,7 +104,7 @@ class Preview:
             "changes": None
             if self.changes is None
             else [{"action": action, "urn": urn} for action, urn in self.changes],
-            "outputs": shown(self.outputs),
+            "outputs": to_display_value(self.outputs),
             "warnings": [*self.config.warnings, *self.messages],
         }
 
@@ -106,14 +112,14 @@ class Preview:
 def preview(config: StackConfig) -> Preview:
     """Preview a stack. Raise CannotPreview if its settings, the program or the policy pack fail."""
     try:
-        with Pack(config, dry_run=True) as pack, Judging(pack) as judging:
-            run = program_run.run(config, Watched(PreviewProvider(), judging.saw), preview=True)
+        with PolicyPackProcess(config, dry_run=True) as pack, PolicyRun(pack) as judging:
+            run = program_run.run_program(config, ReportingProvider(PreviewProvider(), judging.saw), preview=True)
             rest = judging.ended(run.graph)
-            refused = refusals(run.graph)
+            refused = find_invalid_inputs(run.graph)
             rules, judgements, remediations = rest.result()
-    except (SettingsError, program_run.ProgramError, PackError, NoDriver) as error:
+    except (SettingsError, program_run.ProgramError, PackError, MissingDriver) as error:
         raise CannotPreview(str(error)) from error
-    priced = cost.of_graph(config.stack, run.graph)
+    priced = cost.price_graph(config.stack, run.graph)
     return Preview(
         config=config,
         graph=run.graph,
@@ -130,14 +136,14 @@ def preview(config: StackConfig) -> Preview:
 
 def command(stack: str, *, as_json: bool, sarif_file: Path | None) -> int:
     """Print the preview for `make preview`; return the exit status."""
-    with report.working(f"previewing {stack}", quiet=as_json):
-        found = preview(stack_files.read(stack))
+    with report.show_spinner(f"previewing {stack}", quiet=as_json):
+        found = preview(stack_files.read_stack(stack))
         if stack == LOCAL:
             found = replace(found, changes=_changes(found.config))
     if as_json:
         print(json.dumps(found.as_json(), indent=2))
     else:
-        report.show(found)
+        report.print_preview(found)
     if sarif_file is not None:
         write_sarif(found, sarif_file)  # last, so that the preview is shown even if the file cannot be written
     return 0 if found.deployable else 1
@@ -152,4 +158,4 @@ def _changes(config: StackConfig) -> tuple[tuple[str, str], ...]:
 
 def write_sarif(found: Preview, path: Path) -> None:
     """Write the findings as SARIF, for code scanning."""
-    path.write_text(json.dumps(sarif.document(found.rules, found.judgements, found.refusals, found.config), indent=2))
+    path.write_text(json.dumps(sarif.to_sarif(found.rules, found.judgements, found.refusals, found.config), indent=2))

@@ -22,10 +22,10 @@ from pulumi.runtime.settings import SETTINGS, _get_rpc_manager, set_root_resourc
 from pulumi.runtime.stack import run_in_stack
 
 from local import ROOT, CannotRun
-from local.preview.property_values import Props, properties
+from local.preview.property_values import Props, to_python_properties
 from local.preview.resource_graph import Graph
 from local.preview.resource_monitor import Monitor, Provider
-from local.preview.sdk_shortcuts import quicker_sdk
+from local.preview.sdk_shortcuts import use_faster_sdk
 from local.preview.stack_files import StackConfig
 
 MAX_CONCURRENT_REGISTRATIONS = 32
@@ -38,7 +38,7 @@ class ProgramError(CannotRun):
 
 
 @dataclass(frozen=True)
-class Run:
+class ProgramRun:
     """Result of one run of the program."""
 
     graph: Graph
@@ -47,19 +47,19 @@ class Run:
     """Warnings and errors that the program logged."""
 
 
-def run(config: StackConfig, provider: Provider, *, preview: bool) -> Run:
+def run_program(config: StackConfig, provider: Provider, *, preview: bool) -> ProgramRun:
     """Run the project's `__main__.py` for one stack."""
-    return record(
+    return run_function(
         lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"), config, provider, preview=preview
     )
 
 
-def record(body: Callable[[], object], config: StackConfig, provider: Provider, *, preview: bool) -> Run:
+def run_function(body: Callable[[], object], config: StackConfig, provider: Provider, *, preview: bool) -> ProgramRun:
     """Run a function as the program of a stack."""
     return contextvars.Context().run(_record, body, config, provider, preview)
 
 
-def _record(body: Callable[[], object], config: StackConfig, provider: Provider, preview: bool) -> Run:
+def _record(body: Callable[[], object], config: StackConfig, provider: Provider, preview: bool) -> ProgramRun:
     monitor = Monitor(provider)
     log = _MessageCollector()
 
@@ -90,12 +90,12 @@ def _record(body: Callable[[], object], config: StackConfig, provider: Provider,
 
         await run_in_stack(entry)
 
-    with _cli_environment(config), quicker_sdk():
+    with _cli_environment(config), use_faster_sdk():
         try:
             asyncio.run(program())
         except pulumi.RunError as error:
             raise ProgramError(str(error)) from error
-    return Run(monitor.graph, properties(monitor.graph.stack.outputs), tuple(log.messages))
+    return ProgramRun(monitor.graph, to_python_properties(monitor.graph.stack.outputs), tuple(log.messages))
 
 
 class _SynchronousExecutor(ThreadPoolExecutor):
@@ -154,5 +154,5 @@ class _MessageCollector(logging.Handler):
         self.logger = logging.Logger("program", logging.WARNING)  # noqa: LOG001 - belongs to this run only
         self.logger.addHandler(self)
 
-    def emit(self, record: logging.LogRecord) -> None:
-        self.messages.append(record.getMessage())
+    def emit(self, run_function: logging.LogRecord) -> None:
+        self.messages.append(run_function.getMessage())

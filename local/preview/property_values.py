@@ -51,23 +51,23 @@ class Archive:
     entries: tuple[tuple[str, str], ...] = ()
 
 
-def properties(struct: Struct) -> Props:
+def to_python_properties(struct: Struct) -> Props:
     """Convert a wire structure to Python values. Secrets stay wrapped in `Secret`."""
     return {key: _to_python(value) for key, value in MessageToDict(struct).items()}
 
 
-def revealed(value: Any) -> Any:
+def reveal_secrets(value: Any) -> Any:
     """Return the value with its secrets unwrapped, for a request to the service."""
     if isinstance(value, Secret):
-        return revealed(value.value)
+        return reveal_secrets(value.value)
     if isinstance(value, Mapping):
-        return {key: revealed(inner) for key, inner in value.items()}
+        return {key: reveal_secrets(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return [revealed(inner) for inner in value]
+        return [reveal_secrets(inner) for inner in value]
     return value
 
 
-def shown(value: Any) -> Any:
+def to_display_value(value: Any) -> Any:
     """Return the value in a form that is safe to print: secrets and unknown values as markers, archives as paths."""
     if isinstance(value, Secret):
         return "[secret]"
@@ -76,9 +76,9 @@ def shown(value: Any) -> Any:
     if isinstance(value, Archive):
         return f"archive {value.path or 'of ' + ', '.join(name for name, _ in value.entries)}"
     if isinstance(value, Mapping):
-        return {key: shown(inner) for key, inner in value.items()}
+        return {key: to_display_value(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return [shown(inner) for inner in value]
+        return [to_display_value(inner) for inner in value]
     return value
 
 

@@ -13,10 +13,10 @@ from rich.markup import escape
 from rich.table import Table
 from rich.tree import Tree
 
-from local.preview.policy_pack_process import Judgement
-from local.preview.property_values import Props, shown
+from local.preview.policy_pack_process import PolicyFinding
+from local.preview.property_values import Props, to_display_value
 from local.preview.resource_graph import Graph, Resource
-from local.terminal_output import terminal
+from local.terminal_output import create_console
 
 if TYPE_CHECKING:
     from local.preview.preview import Preview
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 STYLES = {"mandatory": "bold red", "advisory": "yellow", "remediate": "cyan", "unknown": "dim"}
 
 
-def show(found: "Preview", console: Console | None = None) -> None:
+def print_preview(found: "Preview", console: Console | None = None) -> None:
     """Print a preview."""
-    out = console or terminal()
+    out = console or create_console()
     out.print(_plan(found.graph, found.config.stack))
     out.print(_counts(found.graph))
     _changes(out, found)
     _warnings(out, found)
     _refusals(out, found)
     _findings(out, found)
-    cost(out, found)
+    print_monthly_cost(out, found)
     _outputs(out, found)
     verdict = (
         "[green]can be deployed[/]" if found.deployable else "[bold red]cannot be deployed[/]: fix the errors above"
@@ -42,7 +42,7 @@ def show(found: "Preview", console: Console | None = None) -> None:
 
 
 @contextmanager
-def working(what: str, *, quiet: bool) -> Iterator[None]:
+def show_spinner(what: str, *, quiet: bool) -> Iterator[None]:
     """Show a spinner with a text while the block runs. Without a terminal, show nothing."""
     console = Console(stderr=True)
     if quiet or not console.is_terminal:
@@ -120,16 +120,16 @@ def _findings(out: Console, found: "Preview") -> None:
         changed = {key: value for key, value in change.after.items() if change.before.get(key) != value}
         out.print(
             f"  [{STYLES['remediate']}]corrected[/] {change.policy} · {escape(change.urn.rpartition('::')[2])}: "
-            f"{escape(', '.join(f'{key} → {shown(value)}' for key, value in changed.items()))}",
+            f"{escape(', '.join(f'{key} → {to_display_value(value)}' for key, value in changed.items()))}",
             soft_wrap=True,
         )
 
 
-def _sort_key(judgement: Judgement) -> tuple[int, str, str]:
+def _sort_key(judgement: PolicyFinding) -> tuple[int, str, str]:
     return (list(STYLES).index(judgement.level), judgement.policy, judgement.urn)
 
 
-def cost(out: Console, found: "Preview") -> None:
+def print_monthly_cost(out: Console, found: "Preview") -> None:
     """Print the monthly cost by subsystem."""
     out.print()
     table = Table(title=None, box=None, pad_edge=False, header_style="bold")
@@ -138,11 +138,13 @@ def cost(out: Console, found: "Preview") -> None:
     table.add_column("most expensive", style="dim")
     for subsystem, usd in found.cost.sum_by("subsystem").items():
         blocks = [
-            (block, cost)
-            for block, cost in found.cost.sum_by("block").items()
+            (block, usd_of_block)
+            for block, usd_of_block in found.cost.sum_by("block").items()
             if any(line.block == block and line.subsystem == subsystem for line in found.cost.lines)
         ]
-        table.add_row(subsystem, f"{usd:,.2f}", ", ".join(f"{block} {cost:,.2f}" for block, cost in blocks[:3]))
+        table.add_row(
+            subsystem, f"{usd:,.2f}", ", ".join(f"{block} {usd_of_block:,.2f}" for block, usd_of_block in blocks[:3])
+        )
     table.add_row("[bold]total[/]", f"[bold]{found.cost.total:,.2f}[/]", f"budget {found.budget:,.2f}")
     out.print(table)
     for resource_type in found.cost.unpriced:
@@ -151,14 +153,14 @@ def cost(out: Console, found: "Preview") -> None:
 
 def _outputs(out: Console, found: "Preview") -> None:
     out.print("\n[bold]outputs[/]")
-    values(out, found.outputs)
+    print_outputs(out, found.outputs)
 
 
-def values(out: Console, outputs: Props) -> None:
+def print_outputs(out: Console, outputs: Props) -> None:
     """Print stack outputs. Secrets are replaced by a marker."""
     for name, value in outputs.items():
         out.print(f"  {escape(name)}:")
-        _values(out, shown(value), 4)
+        _values(out, to_display_value(value), 4)
 
 
 def _values(out: Console, value: object, indent: int) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import resource_pb2
 
-from local.preview.property_values import Props, properties
+from local.preview.property_values import Props, to_python_properties
 
 STACK_TYPE = "pulumi:pulumi:Stack"
 
@@ -58,7 +58,7 @@ class Graph:
             parent=request.parent,
             custom=request.custom,
             request=request,
-            inputs=properties(request.object),
+            inputs=to_python_properties(request.object),
         )
         with self._lock:
             if urn in self._resources:

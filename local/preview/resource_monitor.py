@@ -12,7 +12,7 @@ from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mocks
 from pulumi.runtime.proto import resource_pb2
 
-from local.preview.property_values import Props, properties
+from local.preview.property_values import Props, to_python_properties
 from local.preview.resource_graph import STACK_TYPE, Graph, Resource
 
 
@@ -50,7 +50,7 @@ class Monitor(MockMonitor):
         """Call a provider function. The inherited method would leave an event loop open in this thread."""
         response = resource_pb2.ResourceInvokeResponse()
         answer: Struct = getattr(response, "return")  # The protocol's field name is a Python keyword.
-        answer.update(self._provider.call(request.tok, properties(request.args)))
+        answer.update(self._provider.call(request.tok, to_python_properties(request.args)))
         return response
 
     def RegisterResource(  # noqa: N802 - the protocol's name

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-from local.preview.input_checks import Refusal
-from local.preview.policy_pack_process import Judgement, Rule
+from local.preview.input_checks import InvalidInput
+from local.preview.policy_pack_process import PolicyDescription, PolicyFinding
 from local.preview.stack_files import StackConfig
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -12,8 +12,11 @@ LEVELS = {"mandatory": "error", "advisory": "warning", "remediate": "warning", "
 REFUSED = "service-refuses-value"
 
 
-def document(
-    rules: Iterable[Rule], judgements: Iterable[Judgement], refusals: Iterable[Refusal], config: StackConfig
+def to_sarif(
+    rules: Iterable[PolicyDescription],
+    judgements: Iterable[PolicyFinding],
+    refusals: Iterable[InvalidInput],
+    config: StackConfig,
 ) -> dict[str, Any]:
     """Return a SARIF document with all findings of a stack."""
     file = f"Pulumi.{config.stack}.yaml"

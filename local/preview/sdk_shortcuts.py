@@ -41,7 +41,7 @@ REPLACED: tuple[tuple[Any, str, Callable[..., Any]], ...] = (
 
 
 @contextmanager
-def quicker_sdk() -> Iterator[None]:
+def use_faster_sdk() -> Iterator[None]:
     """Replace the functions while the block runs."""
     originals = [getattr(module, name) for module, name, _ in REPLACED]
     try:

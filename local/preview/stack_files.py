@@ -90,19 +90,19 @@ class _TextYamlLoader(yaml.SafeLoader):
 _TextYamlLoader.yaml_implicit_resolvers = {"<": yaml.SafeLoader.yaml_implicit_resolvers["<"]}
 
 
-def stacks(root: Path = ROOT) -> list[str]:
+def list_stacks(root: Path = ROOT) -> list[str]:
     """Return the names of the stacks that have a file."""
     return sorted(path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in root.glob("Pulumi.*.yaml"))
 
 
-def read(stack: str, root: Path = ROOT) -> StackConfig:
+def read_stack(stack: str, root: Path = ROOT) -> StackConfig:
     """Return the configuration of one stack. Raise StackFileError if its file is missing or invalid."""
     project = _load_yaml(root / "Pulumi.yaml")
     name = str(project["name"])
     path = root / f"Pulumi.{stack}.yaml"
     if not path.exists():
         raise StackFileError(
-            f"There is no stack {stack!r}, because {path.name} does not exist. Known stacks: {', '.join(stacks(root))}."
+            f"There is no stack {stack!r}, because {path.name} does not exist. Known stacks: {', '.join(list_stacks(root))}."
         )
     config_section = _load_yaml(path).get("config") or {}
     if not isinstance(config_section, dict):

@@ -130,7 +130,7 @@ def test_the_page_shows_the_order_in_which_quotas_are_used_up(
     costs: dict[float, StackCost] = {}
 
     def keep_cost(config: StackConfig, factor: float) -> StackCost:
-        assert config == stack_files.read("prod")
+        assert config == stack_files.read_stack("prod")
         return costs.setdefault(factor, price_load(config, factor))
 
     monkeypatch.setattr("benchmarks.headroom.price_load", keep_cost)

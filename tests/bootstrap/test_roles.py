@@ -16,9 +16,9 @@ import pytest
 from local.emulation.iam.policy_conditions import lower_case_keys, operator_holds
 from local.emulation.iam.policy_evaluator import AccessRequest, AccessVerdict, as_list, evaluate_policies
 from local.generate import documented_graph
-from local.generate.diagram_edges import statements
+from local.generate.diagram_edges import list_role_statements
 from local.platform.engine import ALL_DRIVERS
-from local.preview.input_checks import UNUSED_BY_DRIVER, refusals
+from local.preview.input_checks import UNUSED_BY_DRIVER, find_invalid_inputs
 from local.preview.resource_graph import Graph
 from local.preview.stack_files import StackConfig
 from tests.bootstrap.required_actions import list_requests, needs, required_actions
@@ -113,12 +113,12 @@ def test_a_pattern_is_not_accepted_as_a_repository(value: str) -> None:
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_every_grant_of_every_role_is_within_the_boundary(stack: str) -> None:
-    assert grants_beyond_the_boundary(stack, documented_graph.graph(stack)) == set()
+    assert grants_beyond_the_boundary(stack, documented_graph.build_stack_graph(stack)) == set()
 
 
 def test_every_grant_of_an_optional_setting_is_within_the_boundary() -> None:
     graph = graph_with_all_options()
-    granted = {action for _, statement in statements(graph) for action in as_list(statement["Action"])}
+    granted = {action for _, statement in list_role_statements(graph) for action in as_list(statement["Action"])}
     assert granted >= {"bedrock:ApplyGuardrail", "glue:GetConnection", "kms:ReEncryptTo"}
     assert grants_beyond_the_boundary("prod", graph) == set()
 
@@ -129,12 +129,12 @@ def test_the_drivers_support_every_optional_setting() -> None:
         None,
         STATE_KEY_ARN,
     }
-    assert [str(refusal) for refusal in refusals(graph) if refusal.rule == UNUSED_BY_DRIVER] == []
+    assert [str(refusal) for refusal in find_invalid_inputs(graph) if refusal.rule == UNUSED_BY_DRIVER] == []
 
 
 @cache
 def graph_with_all_options() -> Graph:
-    return documented_graph.graph_of(with_all_options("prod"))
+    return documented_graph.build_graph(with_all_options("prod"))
 
 
 def with_all_options(stack: str) -> StackConfig:
@@ -156,7 +156,7 @@ def grants_beyond_the_boundary(stack: str, graph: Graph) -> set[tuple[str, str, 
     # A customer managed key must have these tags.
     tagged = {"aws:resourcetag/project": "polyphony", "aws:resourcetag/environment": stack}
     refused = set()
-    for role, statement in statements(graph):
+    for role, statement in list_role_statements(graph):
         context = dict(tagged) if STATE_KEY_ARN in as_list(statement["Resource"]) else {}
         context |= {
             key.lower(): value if isinstance(value, str) else value[0]
@@ -203,7 +203,7 @@ def test_the_boundary_limits_a_role_that_is_granted_everything(action: str, reso
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_the_deploy_role_can_create_change_and_delete_every_resource_of_a_stack(stack: str) -> None:
-    template_of_stack, graph = resolve_template(stack), documented_graph.graph(stack)
+    template_of_stack, graph = resolve_template(stack), documented_graph.build_stack_graph(stack)
     documents = template_of_stack.documents("DeployRole")
     iam_requests = {
         (request.action, request.resource, tuple(request.context.items()))
@@ -381,7 +381,7 @@ def test_the_stack_file_names_the_boundary_that_the_bootstrap_creates() -> None:
         template_of_stack = resolve_template(stack)
         [bounds] = {
             resource.inputs["permissionsBoundary"]
-            for resource in documented_graph.graph(stack)
+            for resource in documented_graph.build_stack_graph(stack)
             if resource.kind == "Role"
         }
         assert bounds == template_of_stack.boundary_arn

@@ -15,7 +15,7 @@ from components.usage_measures import DAYS_PER_MONTH, Usage
 from components.voice_qa import monthly_usage as voice_qa_usage
 from guardrails.pricing.estimate import CostReport, estimate_cost
 from guardrails.pricing.requirement_costs.transcription import STREAMING_QUANTITIES
-from local.preview.cost import priced
+from local.preview.cost import to_priced_resource
 from tests.components.ingestion.recorded_deployment import INGESTION
 from tests.components.livestream.recorded_deployment import LIVESTREAM
 from tests.components.meetings.recorded_deployment import MEETINGS
@@ -40,7 +40,9 @@ def usage(name: str, **sections: Any) -> Usage:
 
 def cost(name: str, load: dict[str, Any] | None = None, **sections: Any) -> CostReport:
     graph = SUBSYSTEMS[name][0].preview(**sections).graph
-    return estimate_cost([priced(resource, graph) for resource in graph], usage(name, load=load or {}, **sections))
+    return estimate_cost(
+        [to_priced_resource(resource, graph) for resource in graph], usage(name, load=load or {}, **sections)
+    )
 
 
 @pytest.mark.parametrize(("name", "sections"), [*((name, {}) for name in SUBSYSTEMS), ("meetings", FARGATE)], ids=str)

@@ -22,7 +22,7 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 @pytest.fixture(scope="package")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A console without a platform."""
-    with console.listening(tmp_path_factory.mktemp("nothing"), 0) as server, serve_in_thread(server):
+    with console.create_server(tmp_path_factory.mktemp("nothing"), 0) as server, serve_in_thread(server):
         yield f"http://{LOOPBACK}:{server.server_port}/"
 
 

@@ -222,5 +222,5 @@ def captioning(platform: Platform) -> Captioning:
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     folder: Path = tmp_path_factory.mktemp("platform")
     with emulator.start(folder) as running_emulator:
-        deployed = deploy(stack_files.read("local"), running_emulator.emulator, SilentProgress())
+        deployed = deploy(stack_files.read_stack("local"), running_emulator.emulator, SilentProgress())
         yield Platform(running_emulator.emulator, deployed, EmulatorClients(running_emulator.emulator.endpoint))

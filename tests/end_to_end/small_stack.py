@@ -20,7 +20,7 @@ from local.platform.resource_changes import ResourceAction
 from local.platform.state import PlatformState
 from local.preview import program_run
 from local.preview.preview_provider import ACCOUNT
-from local.preview.property_values import shown
+from local.preview.property_values import to_display_value
 from local.preview.stack_files import StackConfig
 
 Body = Callable[[], object]
@@ -45,10 +45,10 @@ class SmallStack:
                 actions[urn.rpartition("::")[2]] = action
 
         engine = Engine(self.clients, state or self.state, ActionRecorder())
-        run = program_run.record(body, StackConfig("polyphony", "test", {}), engine, preview=False)
+        run = program_run.run_function(body, StackConfig("polyphony", "test", {}), engine, preview=False)
         engine.delete_gone(run.graph)
         assert engine.failures == []
-        return {name: shown(value) for name, value in run.outputs.items()}, actions
+        return {name: to_display_value(value) for name, value in run.outputs.items()}, actions
 
     @property
     def ids(self) -> dict[str, str]:

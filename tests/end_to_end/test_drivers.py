@@ -170,7 +170,7 @@ def test_every_input_of_the_preview_exists_after_deployment(platform: Platform) 
     """A missing output of a driver would silently omit the inputs that use it."""
     missing_inputs = [
         f"{resource.name}.{name}"
-        for resource in recorded(stack_files.read("local")).graph.customs()
+        for resource in recorded(stack_files.read_stack("local")).graph.customs()
         for name in set(resource.inputs) - set(platform.graph[resource.urn].inputs)
     ]
     assert missing_inputs == []
@@ -188,7 +188,7 @@ class SeparateProgram:
         """Deploy a program and return the action on each resource by its Pulumi name."""
         recorder = ActionRecorder()
         engine = Engine(self.client, self._state, recorder)
-        graph = program_run.record(body, StackConfig("polyphony", "workshop", {}), engine, preview=False).graph
+        graph = program_run.run_function(body, StackConfig("polyphony", "workshop", {}), engine, preview=False).graph
         engine.delete_gone(graph)
         assert engine.failures == []
         return recorder.done

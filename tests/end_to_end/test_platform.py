@@ -37,13 +37,13 @@ def test_the_platform_listens_on_loopback_only(platform: Platform) -> None:
 
 
 def test_a_plan_without_changes_has_no_steps(platform: Platform) -> None:
-    steps = UpdatePlan(state_of(platform)).of(stack_files.read("local"))
+    steps = UpdatePlan(state_of(platform)).of(stack_files.read_stack("local"))
     assert {step.action for step in steps} == {ResourceAction.SAME}
     assert len(steps) == len(platform.graph.customs())
 
 
 def test_a_plan_lists_the_resources_that_a_changed_setting_affects(platform: Platform) -> None:
-    config = stack_files.read("local")
+    config = stack_files.read_stack("local")
     values = {**config.values, "polyphony:ingestion": '{"intake": {"batchWindowSeconds": 2}}'}
     steps = UpdatePlan(state_of(platform)).of(replace(config, values=values))
     changed = {step.urn.rpartition("::")[2]: step.action for step in steps if step.action is not ResourceAction.SAME}
@@ -61,7 +61,7 @@ def test_a_second_up_updates_only_functions_with_changed_settings(platform: Plat
     alias = platform.id("ingestion-manifest-builder-function")
     version = platform.client("lambda").get_alias(FunctionName=alias, Name="live")["FunctionVersion"]
     recorder = ChangeRecorder()
-    config = stack_files.read("local")
+    config = stack_files.read_stack("local")
     settings = {**json.loads(config.values["polyphony:ingestion"]), "logLevel": "INFO"}
     changed = replace(config, values={**config.values, "polyphony:ingestion": json.dumps(settings)})
     try:

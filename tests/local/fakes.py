@@ -161,7 +161,7 @@ def run(body: Callable[[], object], aws: FakeAws, folder: Path, progress: Progre
     """Run one `up`: read the state, run the program, delete what it no longer contains."""
     state = open_state(aws, folder)
     engine = Engine(aws, state, progress or SilentProgress(), DRIVERS)
-    graph = program_run.record(body, CONFIG, engine, preview=False).graph
+    graph = program_run.run_function(body, CONFIG, engine, preview=False).graph
     engine.delete_gone(graph)
     if engine.failures:
         raise engine.failures[0]

@@ -41,7 +41,7 @@ def test_a_command_that_cannot_run_prints_one_line_and_returns_two(
     def fails(_stack: str) -> None:
         raise error
 
-    monkeypatch.setattr(stack_files, "read", fails)
+    monkeypatch.setattr(stack_files, "read_stack", fails)
     for command in ("preview", "cost", "demo"):
         assert main([command]) == 2
         said = capsys.readouterr().err

@@ -32,7 +32,7 @@ FRONTEND = {
 @pytest.fixture
 def port(tmp_path: Path) -> Iterator[int]:
     """Serve the console and return the port. The platform does not run, unless the test uses `runs`."""
-    with console.listening(tmp_path, 0) as server, serve_in_thread(server):
+    with console.create_server(tmp_path, 0) as server, serve_in_thread(server):
         yield server.server_port
 
 
@@ -131,7 +131,7 @@ def test_without_a_running_platform_the_response_names_the_command_to_start_one(
 
 
 def test_another_port_is_used_if_the_port_is_taken(tmp_path: Path, port: int) -> None:
-    with console.listening(tmp_path, port) as other:
+    with console.create_server(tmp_path, port) as other:
         assert other.server_address[1] != port
         assert other.server_address[0] == "127.0.0.1"
 

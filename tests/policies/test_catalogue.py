@@ -144,4 +144,4 @@ def test_a_pulumi_name_starts_with_its_subsystem(name: str, part: str, key: str)
 def test_no_document_has_a_fault_or_is_undecided_when_all_ids_are_known() -> None:
     context = build_context()
     asked = [policy for policy in POLICIES if policy.group is PolicyGroup.LEAST_PRIVILEGE]
-    assert run_policies(asked, messages_from_graph(documented_graph.graph()), context) == []
+    assert run_policies(asked, messages_from_graph(documented_graph.build_stack_graph()), context) == []

@@ -13,7 +13,7 @@ from rich.console import Console
 from local import ROOT
 from local.__main__ import main
 from local.preview import cost, program_run, stack_files
-from local.preview.cost import CannotPrice, StackCost, at_revision, cost_diff, of_graph
+from local.preview.cost import CannotPrice, StackCost, cost_diff, price_graph, price_revision
 from local.preview.preview_provider import PreviewProvider
 from local.preview.stack_files import StackConfig
 from tests.policies import policy_harness
@@ -24,7 +24,7 @@ pytestmark = ONE_WORKER
 
 @pytest.fixture
 def prod_cost() -> StackCost:
-    return of_graph("prod", graph("prod"))
+    return price_graph("prod", graph("prod"))
 
 
 @pytest.fixture
@@ -33,18 +33,18 @@ def shared_runs(monkeypatch: pytest.MonkeyPatch) -> None:
 
     runs = {stack: previewed(stack) for stack in ("dev", "prod")}
 
-    def return_shared_run(config: StackConfig, _provider: PreviewProvider, *, preview: bool) -> program_run.Run:
+    def return_shared_run(config: StackConfig, _provider: PreviewProvider, *, preview: bool) -> program_run.ProgramRun:
         assert preview
-        assert config == stack_files.read(config.stack)
+        assert config == stack_files.read_stack(config.stack)
         found = runs[config.stack]
-        return program_run.Run(found.graph, found.outputs, found.messages)
+        return program_run.ProgramRun(found.graph, found.outputs, found.messages)
 
-    monkeypatch.setattr(program_run, "run", return_shared_run)
+    monkeypatch.setattr(program_run, "run_program", return_shared_run)
 
 
 def render_cost(stack_cost: StackCost) -> str:
     stream = io.StringIO()
-    cost.show(stack_cost, Console(file=stream, width=140, highlight=False))
+    cost.print_cost(stack_cost, Console(file=stream, width=140, highlight=False))
     return stream.getvalue()
 
 
@@ -88,15 +88,15 @@ def test_two_stacks_differ_by_block_and_the_differences_add_up() -> None:
         after.report.total - before.report.total, abs=0.05
     )
     stream = io.StringIO()
-    cost.show_diff(before, after, differences, Console(file=stream, width=140, highlight=False))
+    cost.print_cost_difference(before, after, differences, Console(file=stream, width=140, highlight=False))
     assert f"{after.report.total - before.report.total:+,.2f} a month" in stream.getvalue()
-    assert cost.diff_as_json(before, after, differences)["blocks"][0]["block"] == differences[0].block
+    assert cost.difference_to_json(before, after, differences)["blocks"][0]["block"] == differences[0].block
     assert main(["cost-diff", "dev", "prod", "--json"]) == 0
     assert cost_diff(".", "prod")[2] == [], "a stack does not differ from itself"
 
 
 def test_free_tiers_are_left_out_by_default(prod_cost: StackCost) -> None:
-    free = of_graph("prod", graph("prod"), free_tiers=True)
+    free = price_graph("prod", graph("prod"), free_tiers=True)
     assert free.report.total < prod_cost.report.total
     assert free.report.sum_by("price").get("lambda_request") is None
     assert free.report.sum_by("price")["s3_storage"] == prod_cost.report.sum_by("price")["s3_storage"]
@@ -137,7 +137,7 @@ def test_make_passes_its_variables_to_the_command(typed: list[str], runs: str) -
 
 def test_a_name_that_is_neither_a_stack_nor_a_revision_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(CannotPrice, match=r"'nothing' is neither a stack .* nor a git revision"):
-        at_revision("nothing", "prod")
+        price_revision("nothing", "prod")
     assert main(["cost", "--stack", "nowhere"]) == 2
     assert main(["cost-diff", "--", "--output=x", "prod"]) == 2
     assert "nowhere" in capsys.readouterr().err
@@ -147,7 +147,7 @@ def test_a_revision_is_priced_from_its_own_files_and_its_worktree_is_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cost, "WORKTREES", tmp_path)
-    found = at_revision("HEAD", "dev")
+    found = price_revision("HEAD", "dev")
     assert found.label == "dev at HEAD"
     assert found.report.total > 0
     assert found.budget > 0

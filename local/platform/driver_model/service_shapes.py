@@ -13,7 +13,7 @@ from botocore.loaders import Loader
 from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
 
 from local.platform.driver_model.driver import ComputedValue, Driver, DriverCall, RecordedOnly, ResourceValues
-from local.preview.property_values import UNKNOWN, Archive, Props, revealed
+from local.preview.property_values import UNKNOWN, Archive, Props, reveal_secrets
 
 _LOADER = Loader()
 
@@ -58,7 +58,7 @@ def input_shape(driver: Driver | RecordedOnly, call: DriverCall) -> StructureSha
 
 def fit_to_shape(value: Any, shape: Shape, renames: Mapping[str, str], path: str) -> Any:
     """Return a value in the form that its shape requires."""
-    value = revealed(value)
+    value = reveal_secrets(value)
     if value is UNKNOWN or value is None or isinstance(value, Archive):
         return value
     match shape:

@@ -22,7 +22,9 @@ from local.preview import stack_files
 
 
 def test_the_committed_schemas_are_fresh() -> None:
-    assert generated_files.stale(generated_files.INTERFACES) == [], "run `make schema` and commit what it writes"
+    assert generated_files.find_stale_files(generated_files.INTERFACES) == [], (
+        "run `make schema` and commit what it writes"
+    )
 
 
 @pytest.mark.parametrize("path", sorted(generated_files.SCHEMAS))
@@ -106,7 +108,7 @@ def test_the_schema_refuses_a_recording_that_the_handler_refuses(changed: dict[s
     assert [str(error.absolute_path[0]) for error in only.iter_errors({**whole, **changed})] == [field]
 
 
-@pytest.mark.parametrize("stack", stack_files.stacks())
+@pytest.mark.parametrize("stack", stack_files.list_stacks())
 def test_every_stack_file_obeys_the_schema_and_names_it(stack: str) -> None:
     text = (ROOT / f"Pulumi.{stack}.yaml").read_text()
     assert text.startswith("# yaml-language-server: $schema=docs/stack.schema.json\n")

@@ -6,7 +6,7 @@ import pytest
 
 from components.voice_qa import monthly_usage
 from guardrails.pricing.estimate import estimate_cost
-from local.preview.cost import priced
+from local.preview.cost import to_priced_resource
 from tests.components.voice_qa.recorded_deployment import PREFIX, VOICE_QA, complete, plain, voice_qa
 from tests.fake_engine import Recorded
 
@@ -83,7 +83,7 @@ def test_audio_and_conversations_bypass_the_nat_gateway() -> None:
 def test_the_nat_gateway_is_priced_by_hour_and_traffic() -> None:
     def cost(recorded: Recorded, **changes: Any) -> float:
         usage = monthly_usage(VOICE_QA.settings(agentcore=agent(**changes)))
-        return estimate_cost([priced(resource, recorded.graph) for resource in recorded.graph], usage).total
+        return estimate_cost([to_priced_resource(resource, recorded.graph) for resource in recorded.graph], usage).total
 
     theirs = monthly_usage(VOICE_QA.settings(agentcore=agent(subnetIds=SUBNETS)))
     assert "voice-qa-agent-network" not in theirs, "an existing route costs nothing here"

@@ -357,7 +357,7 @@ def frontend_output(**changes: Any) -> dict[str, Any]:
         subsystem = VOICE_QA.program(**changes)()
         pulumi.export("frontend", build_frontend("prod", "us-east-1", {"voice_qa": subsystem.frontend}))
 
-    recorded = program_run.record(body, StackConfig("polyphony", "test", {}), PreviewProvider(), preview=True)
+    recorded = program_run.run_function(body, StackConfig("polyphony", "test", {}), PreviewProvider(), preview=True)
     found: dict[str, Any] = recorded.outputs["frontend"]["voiceQa"]
     return found
 

@@ -26,7 +26,7 @@ def started(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 @pytest.fixture(scope="package")
 def url(platform: Platform) -> Iterator[str]:
-    with console.listening(platform.emulator.folder, 0) as server, serve_in_thread(server):
+    with console.create_server(platform.emulator.folder, 0) as server, serve_in_thread(server):
         yield f"http://{LOOPBACK}:{server.server_port}/"
 
 

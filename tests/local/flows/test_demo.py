@@ -58,6 +58,6 @@ def test_an_invalid_stack_file_gives_a_one_line_error(
     def unreadable(_stack: str) -> None:
         raise StackFileError("Pulumi.local.yaml is not valid YAML: line 3")
 
-    monkeypatch.setattr(stack_files, "read", unreadable)
+    monkeypatch.setattr(stack_files, "read_stack", unreadable)
     assert main(["demo"]) == 2
     assert capsys.readouterr().err == "Pulumi.local.yaml is not valid YAML: line 3\n"

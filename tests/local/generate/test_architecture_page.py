@@ -8,9 +8,9 @@ from components.blocks.naming.context import Subsystem
 from local import ROOT
 from local.__main__ import main
 from local.generate import documented_graph, generated_files
-from local.generate.architecture_page import around, flowchart, overview
-from local.generate.diagram_edges import Edge, Undrawn, edges, statements
-from local.generate.diagram_nodes import Node, Shape, key, nodes
+from local.generate.architecture_page import flowchart, overview, select_edges
+from local.generate.diagram_edges import Edge, MissingFromDiagram, list_edges, list_role_statements
+from local.generate.diagram_nodes import Node, Shape, list_nodes, to_node_key
 from local.preview.resource_graph import Graph
 from tests.local.generate.mermaid_grammar import blocks, parsed
 from tests.whole_program import DOCUMENTED
@@ -23,16 +23,16 @@ MAX_NODES = 20
 
 @pytest.fixture(scope="module")
 def graph() -> Graph:
-    return documented_graph.graph()
+    return documented_graph.build_stack_graph()
 
 
 @pytest.fixture(scope="module")
 def arrows(graph: Graph) -> list[Edge]:
-    return edges(graph)
+    return list_edges(graph)
 
 
 def test_the_generated_pages_are_fresh() -> None:
-    assert generated_files.stale(generated_files.PAGES) == [], "run `make docs` and commit what it writes"
+    assert generated_files.find_stale_files(generated_files.PAGES) == [], "run `make docs` and commit what it writes"
 
 
 def test_every_diagram_is_valid_mermaid_with_at_most_twenty_nodes() -> None:
@@ -51,7 +51,7 @@ def test_a_quote_in_a_label_is_escaped() -> None:
 
 def test_every_function_queue_store_and_workflow_has_an_arrow(graph: Graph, arrows: list[Edge]) -> None:
     joined = {end for arrow in arrows for end in (arrow.tail, arrow.head)}
-    alone = {node.name for node in nodes(graph).values() if node not in joined}
+    alone = {node.name for node in list_nodes(graph).values() if node not in joined}
     assert alone == {"foundation-audit-logs"}, "a node without arrows may be unused"
 
 
@@ -66,26 +66,30 @@ def test_no_arrow_connects_two_subsystems(arrows: list[Edge]) -> None:
 
 
 def test_every_grant_of_a_function_on_a_table_or_bucket_is_an_arrow(graph: Graph, arrows: list[Edge]) -> None:
-    known, drawn = nodes(graph), {(arrow.tail.name, arrow.head.name) for arrow in arrows}
+    known, drawn = list_nodes(graph), {(arrow.tail.name, arrow.head.name) for arrow in arrows}
     functions = {
         item.inputs["role"].rpartition("/")[2]: known["lambda", item.inputs["name"]].name
         for item in graph.customs()
         if item.kind == "Function"
     }
     checked = 0
-    for role, statement in statements(graph):
+    for role, statement in list_role_statements(graph):
         for resource in statement["Resource"] if role in functions else ():
             if resource.split(":")[2:3] in (["s3"], ["dynamodb"]):
-                assert (functions[role], known[key(resource)].name) in drawn
+                assert (functions[role], known[to_node_key(resource)].name) in drawn
                 checked += 1
     assert checked > 40
 
 
 def test_every_event_source_is_an_arrow(graph: Graph, arrows: list[Edge]) -> None:
-    known, woken = nodes(graph), {(arrow.tail.name, arrow.head.name) for arrow in arrows if "triggers" in arrow.label}
+    known, woken = (
+        list_nodes(graph),
+        {(arrow.tail.name, arrow.head.name) for arrow in arrows if "triggers" in arrow.label},
+    )
     mappings = [resource.inputs for resource in graph.customs() if resource.kind == "EventSourceMapping"]
     assert woken == {
-        (known[key(mapping["eventSourceArn"])].name, known[key(mapping["functionName"])].name) for mapping in mappings
+        (known[to_node_key(mapping["eventSourceArn"])].name, known[to_node_key(mapping["functionName"])].name)
+        for mapping in mappings
     }
 
 
@@ -95,7 +99,9 @@ def test_an_event_has_an_arrow_from_its_publisher_to_its_consumer(arrows: list[E
 
 
 def test_dead_letter_queues_and_alarms_are_omitted(graph: Graph) -> None:
-    assert not [node.name for node in nodes(graph).values() if node.name.endswith(("-dlq", "-failed", "-failures"))]
+    assert not [
+        node.name for node in list_nodes(graph).values() if node.name.endswith(("-dlq", "-failed", "-failures"))
+    ]
 
 
 def test_a_permission_without_a_node_stops_the_generation(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,15 +111,15 @@ def test_a_permission_without_a_node_stops_the_generation(graph: Graph, monkeypa
         {"Effect": "Allow", "Action": ["kinesis:PutRecord"], "Resource": ["arn:aws:kinesis:us-east-1:1:stream/x"]}
     )
     monkeypatch.setitem(policy.inputs, "policy", json.dumps(document))
-    with pytest.raises(Undrawn, match="kinesis:PutRecord"):
-        edges(graph)
+    with pytest.raises(MissingFromDiagram, match="kinesis:PutRecord"):
+        list_edges(graph)
 
 
 def test_a_missing_chapter_is_reported_by_the_command(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def lacks() -> str:
-        raise Undrawn("write its chapter")
+        raise MissingFromDiagram("write its chapter")
 
     monkeypatch.setattr(generated_files, "PAGES", {"docs/architecture.md": lacks})
     assert main(["generate", "pages"]) == 2
@@ -125,5 +131,5 @@ def test_every_subsystem_uses_the_foundation(graph: Graph) -> None:
     for subsystem in Subsystem:
         if subsystem is not Subsystem.FOUNDATION:
             assert f"inside_{subsystem.package} -.->" in said
-    copied = {item.tail.name for item in around(graph, Subsystem.FOUNDATION) if item.label == "daily backup"}
+    copied = {item.tail.name for item in select_edges(graph, Subsystem.FOUNDATION) if item.label == "daily backup"}
     assert copied == {"ingestion-files", "livestream-null-check", "meetings-meetings", "voice-qa-sessions"}

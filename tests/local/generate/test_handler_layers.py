@@ -30,7 +30,7 @@ def bytecode(folder: Path) -> list[Path]:
 def test_modules_get_unchecked_bytecode_with_the_layers_paths(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The layer's files have other dates, so bytecode that is checked against its source would be compiled again."""
     monkeypatch.setattr(handler_layers, "RUNTIME", sys.version_info[:2])
-    assert handler_layers.compiled(folder)
+    assert handler_layers.add_bytecode(folder)
     [made] = bytecode(folder)
     content = made.read_bytes()
     assert (content[MAGIC], content[FLAGS]) == (importlib.util.MAGIC_NUMBER, UNCHECKED)
@@ -43,7 +43,7 @@ def test_without_the_runtimes_python_version_no_bytecode_is_added(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(handler_layers, "RUNTIME", (3, 99))
-    assert not handler_layers.compiled(folder)
+    assert not handler_layers.add_bytecode(folder)
     assert bytecode(folder) == []
 
 

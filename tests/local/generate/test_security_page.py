@@ -11,7 +11,7 @@ from components.blocks.iam.trust_policy import SOURCE_SENDING_SERVICES, Service
 from local import ROOT
 from local.emulation.iam.policy_evaluator import as_list
 from local.generate import documented_graph, security_page
-from local.generate.diagram_edges import statements
+from local.generate.diagram_edges import list_role_statements
 from local.preview import stack_files
 from local.preview.resource_graph import Graph
 from tests.whole_program import DOCUMENTED
@@ -19,12 +19,12 @@ from tests.whole_program import DOCUMENTED
 pytestmark = DOCUMENTED
 
 PAGE = ROOT / "docs" / "security.md"
-STACKS = stack_files.stacks()
+STACKS = stack_files.list_stacks()
 
 
 @pytest.fixture(scope="module")
 def graph() -> Graph:
-    return documented_graph.graph()
+    return documented_graph.build_stack_graph()
 
 
 def rows(lines: Iterator[str]) -> list[str]:
@@ -43,9 +43,9 @@ def test_every_role_has_a_chapter(graph: Graph) -> None:
 
 def test_every_granted_action_is_named_in_its_roles_chapter(graph: Graph) -> None:
     chapters = dict(re.findall(r"^#### (.+?)\n(.*?)(?=^#|\Z)", PAGE.read_text(), re.MULTILINE | re.DOTALL))
-    for role, statement in statements(graph):
+    for role, statement in list_role_statements(graph):
         name = role.removeprefix("polyphony-prod-")
-        if security_page.telemetry(statement, role):
+        if security_page.is_telemetry(statement, role):
             continue
         for action in statement["Action"]:
             assert f"`{action}`" in chapters[name], f"{name}: {action}"
@@ -53,23 +53,26 @@ def test_every_granted_action_is_named_in_its_roles_chapter(graph: Graph) -> Non
 
 def test_only_own_logs_and_traces_are_omitted() -> None:
     own = {"Action": ["logs:CreateLogStream", "logs:PutLogEvents"], "Resource": ["arn:x:/aws/lambda/role:*"]}
-    assert security_page.telemetry(own, "role")
-    assert not security_page.telemetry(own, "another")
-    assert not security_page.telemetry({**own, "Action": [*own["Action"], "logs:DeleteLogStream"]}, "role")
+    assert security_page.is_telemetry(own, "role")
+    assert not security_page.is_telemetry(own, "another")
+    assert not security_page.is_telemetry({**own, "Action": [*own["Action"], "logs:DeleteLogStream"]}, "role")
 
 
 def test_a_condition_is_shown_with_operator_key_and_values() -> None:
     statement = {"Condition": {"StringLike": {"s3:prefix": ["a/*", "b/*"]}, "Null": {"aws:TagKeys": "false"}}}
-    assert security_page.conditions(statement) == "Null `aws:TagKeys` `false`; StringLike `s3:prefix` `a/*` or `b/*`"
+    assert (
+        security_page.format_conditions(statement)
+        == "Null `aws:TagKeys` `false`; StringLike `s3:prefix` `a/*` or `b/*`"
+    )
 
 
 def test_a_resource_of_another_region_is_shown_with_its_region() -> None:
     assert (
-        security_page.named("arn:aws:bedrock:us-west-2::foundation-model/x")
+        security_page.to_resource_label("arn:aws:bedrock:us-west-2::foundation-model/x")
         == "bedrock `foundation-model/x` in us-west-2"
     )
     assert (
-        security_page.named("arn:aws:s3:::polyphony-prod-ingestion-lake-123456789012/data/*")
+        security_page.to_resource_label("arn:aws:s3:::polyphony-prod-ingestion-lake-123456789012/data/*")
         == "s3 `ingestion-lake/data/*`"
     )
 
@@ -79,7 +82,7 @@ def test_the_page_names_no_account() -> None:
 
 
 def test_every_entry_but_the_guests_identity_pool_has_a_check(graph: Graph) -> None:
-    entries = rows(security_page.entries(graph))
+    entries = rows(security_page.list_entries(graph))
     assert len(entries) > 10
     assert not [row for row in entries if "**none**" in row]
     [unchecked] = [row for row in entries if "none" in row]
@@ -87,7 +90,7 @@ def test_every_entry_but_the_guests_identity_pool_has_a_check(graph: Graph) -> N
 
 
 def test_every_method_with_a_function_is_an_entry(graph: Graph) -> None:
-    told = "\n".join(security_page.entries(graph))
+    told = "\n".join(security_page.list_entries(graph))
     for resource in graph.customs():
         if resource.kind == "RestApi":
             for path, methods in json.loads(resource.inputs["body"])["paths"].items():
@@ -99,11 +102,13 @@ def test_every_method_with_a_function_is_an_entry(graph: Graph) -> None:
 def test_an_exception_is_listed_with_its_expiry_date(monkeypatch: pytest.MonkeyPatch) -> None:
     excused = {"policy": "waf-is-there", "resource": "api", "expires": "2030-01-01", "reason": "it is being built"}
     monkeypatch.setattr(security_page, "_excused", lambda stack: [excused] if stack == "dev" else [])
-    assert list(security_page.exceptions())[-1] == "| dev | `waf-is-there` | `api` | 2030-01-01 | it is being built |"
+    assert (
+        list(security_page.list_exceptions())[-1] == "| dev | `waf-is-there` | `api` | 2030-01-01 | it is being built |"
+    )
 
 
 def allowed(stack: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    for role, statement in statements(documented_graph.graph(stack)):
+    for role, statement in list_role_statements(documented_graph.build_stack_graph(stack)):
         for action in as_list(statement["Action"]):
             yield role, action, dict(statement)
 

@@ -8,12 +8,12 @@ from pydantic import BaseModel
 
 from components.frontend_output import Frontend, TranscriptionOutput
 from local.generate.generated_files import frontend_schema, frontend_types
-from local.generate.typescript import declarations
+from local.generate.typescript import to_declarations
 from tests.media_samples import sample
 
 
 def of(**fields: dict[str, Any]) -> str:
-    return declarations(
+    return to_declarations(
         {"title": "Given", "type": "object", "additionalProperties": False, "properties": fields, "required": ["must"]}
     )
 
@@ -47,7 +47,7 @@ def test_an_unsupported_schema_is_rejected_with_the_fields_name(shape: dict[str,
 
 def test_an_object_with_unknown_fields_is_rejected() -> None:
     with pytest.raises(ValueError, match="Open"):
-        declarations({"title": "Open", "type": "object", "properties": {}})
+        to_declarations({"title": "Open", "type": "object", "properties": {}})
 
 
 def test_a_description_cannot_end_its_comment() -> None:

@@ -95,7 +95,7 @@ def test_the_settings_for_the_cli_are_keys_of_the_providers_schema() -> None:
 
 @ONE_WORKER
 def test_no_service_of_the_program_is_left_at_its_real_endpoint() -> None:
-    config = stack_files.read("local")
+    config = stack_files.read_stack("local")
     modules = {
         resource.type.split(":")[1].split("/")[0]
         for resource in graph("local").customs()

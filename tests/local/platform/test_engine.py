@@ -17,7 +17,7 @@ from local.platform.progress import SilentProgress
 from local.platform.resource_changes import ResourceAction
 from local.platform.state import PlatformState, ResourceStatus
 from local.preview import program_run
-from local.preview.input_checks import NoDriver, refusals
+from local.preview.input_checks import MissingDriver, find_invalid_inputs
 from local.preview.preview_provider import PreviewProvider
 from tests.local.fakes import (
     CODE,
@@ -107,9 +107,9 @@ def test_a_preview_names_all_types_without_a_driver() -> None:
         for kind in ("test:index/what:What", "test:index/else:Else"):
             Thing(kind, kind[-4:], name="x")
 
-    graph = program_run.record(body, CONFIG, PreviewProvider(), preview=True).graph
-    with pytest.raises(NoDriver, match=r"no driver for test:index/else:Else, test:index/what:What\. Add one in"):
-        refusals(graph)
+    graph = program_run.run_function(body, CONFIG, PreviewProvider(), preview=True).graph
+    with pytest.raises(MissingDriver, match=r"no driver for test:index/else:Else, test:index/what:What\. Add one in"):
+        find_invalid_inputs(graph)
 
 
 def test_a_second_up_of_the_same_program_calls_nothing(tmp_path: Path) -> None:

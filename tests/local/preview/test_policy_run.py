@@ -5,8 +5,8 @@ from typing import Any, cast
 
 import pytest
 
-from local.preview.policy_pack_process import Judgement, Pack, PackError, Rule
-from local.preview.policy_run import Judging, Watched
+from local.preview.policy_pack_process import PackError, PolicyDescription, PolicyFinding, PolicyPackProcess
+from local.preview.policy_run import PolicyRun, ReportingProvider
 from local.preview.preview_provider import PreviewProvider
 from local.preview.resource_graph import Graph, Resource
 from tests.whole_program import ONE_WORKER, graph
@@ -21,21 +21,21 @@ class DelayedPack:
         self.may_begin = threading.Event()
         self.asked: list[str] = []
 
-    def rules(self) -> list[Rule]:
+    def rules(self) -> list[PolicyDescription]:
         assert self.may_begin.wait(20)
-        return [Rule("named", "has a name", "advisory")]
+        return [PolicyDescription("named", "has a name", "advisory")]
 
-    def judge_resource(self, resource: Resource) -> tuple[list[Judgement], list[Any]]:
+    def judge_resource(self, resource: Resource) -> tuple[list[PolicyFinding], list[Any]]:
         self.asked.append(resource.name)
-        return [Judgement("named", "advisory", "low", resource.urn, resource.name)], []
+        return [PolicyFinding("named", "advisory", "low", resource.urn, resource.name)], []
 
-    def judge_stack(self, whole: Graph) -> list[Judgement]:
-        return [Judgement("whole", "advisory", "low", whole.stack.urn, "")]
+    def judge_stack(self, whole: Graph) -> list[PolicyFinding]:
+        return [PolicyFinding("whole", "advisory", "low", whole.stack.urn, "")]
 
 
 def test_every_resource_is_analyzed_once_and_findings_keep_the_order_of_registration() -> None:
     pack, made = DelayedPack(), graph("dev")
-    with Judging(cast("Pack", pack)) as judging:
+    with PolicyRun(cast("PolicyPackProcess", pack)) as judging:
         for resource in reversed(made.customs()):
             judging.saw(resource)
         rest = judging.ended(made)
@@ -49,16 +49,19 @@ def test_every_resource_is_analyzed_once_and_findings_keep_the_order_of_registra
 
 def test_a_failing_pack_fails_the_policy_run() -> None:
     class BrokenPack(DelayedPack):
-        def rules(self) -> list[Rule]:
+        def rules(self) -> list[PolicyDescription]:
             raise PackError("no pack is here")
 
-    with Judging(cast("Pack", BrokenPack())) as judging, pytest.raises(PackError, match="no pack is here"):
+    with (
+        PolicyRun(cast("PolicyPackProcess", BrokenPack())) as judging,
+        pytest.raises(PackError, match="no pack is here"),
+    ):
         judging.ended(graph("dev")).result(20)
 
 
 def test_a_watched_provider_reports_each_resource_before_it_is_created() -> None:
     seen: list[Resource] = []
-    provider = Watched(PreviewProvider(), seen.append)
+    provider = ReportingProvider(PreviewProvider(), seen.append)
     [one, *_] = graph("dev").customs()
     assert provider.make(one) == ("", {})
     assert seen == [one]

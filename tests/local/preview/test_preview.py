@@ -19,7 +19,7 @@ from local.platform.update_plan import PlannedStep
 from local.preview import preview as previewing
 from local.preview import report, stack_files
 from local.preview.preview import CannotPreview, preview
-from local.preview.sarif import document
+from local.preview.sarif import to_sarif
 from local.preview.stack_files import StackConfig
 from tests.whole_program import ONE_WORKER, changed, ingestion_alone, previewed
 
@@ -33,10 +33,10 @@ def as_committed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def given(monkeypatch: pytest.MonkeyPatch, config: StackConfig) -> None:
-    monkeypatch.setattr(stack_files, "read", lambda _: config)
+    monkeypatch.setattr(stack_files, "read_stack", lambda _: config)
 
 
-@pytest.mark.parametrize("stack", stack_files.stacks())
+@pytest.mark.parametrize("stack", stack_files.list_stacks())
 def test_every_committed_stack_can_be_deployed(stack: str) -> None:
     found = previewed(stack)
     assert found.refusals == ()
@@ -104,7 +104,7 @@ def test_the_preview_can_be_printed_as_json(capsys: pytest.CaptureFixture[str]) 
 def test_a_budget_of_one_dollar_blocks_and_names_the_three_most_expensive_blocks(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    spend = {**json.loads(stack_files.read("dev").values["polyphony:foundation"])["spend"], "monthlyBudget": 1}
+    spend = {**json.loads(stack_files.read_stack("dev").values["polyphony:foundation"])["spend"], "monthlyBudget": 1}
     given(monkeypatch, ingestion_alone(spend=spend))
     assert main(["preview"]) == 1
     text = capsys.readouterr().out
@@ -167,7 +167,7 @@ def test_an_invalid_resource_input_is_found_and_an_error_in_sarif(monkeypatch: p
     assert (refusal.property, refusal.value) == ("CreateFunction.Runtime", "'python3.31'")
     assert refusal.rule.startswith("must be one of ")
     assert not found.deployable
-    (run,) = document(found.rules, found.judgements, found.refusals, found.config)["runs"]
+    (run,) = to_sarif(found.rules, found.judgements, found.refusals, found.config)["runs"]
     assert {result["ruleId"] for result in run["results"] if result["level"] == "error"} == {"service-refuses-value"}
 
 
@@ -199,7 +199,7 @@ def test_a_valid_exception_is_shown_and_an_expired_or_unmatched_exception_blocks
 
 
 def test_a_pack_that_cannot_start_reports_the_reason() -> None:
-    config = stack_files.read("dev")
+    config = stack_files.read_stack("dev")
     values = {key: value for key, value in config.values.items() if key != "polyphony:exceptions"}
     with pytest.raises(CannotPreview, match="exceptions"):
         preview(StackConfig(config.project, "dev", values))
@@ -228,6 +228,6 @@ def test_a_secret_input_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(previewing, "refusals", lambda _: [])
     found = preview(ingestion_alone())
     out = io.StringIO()
-    report.show(found, Console(file=out, width=200))
+    report.print_preview(found, Console(file=out, width=200))
     assert "canary" not in out.getvalue() + json.dumps(found.as_json())
     assert "[secret]" in json.dumps(found.as_json())

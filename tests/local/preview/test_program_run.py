@@ -29,7 +29,7 @@ def test_a_preview_registers_resources_in_one_thread_and_in_a_stable_order() -> 
             threads.add(threading.get_ident())
             return super().make(resource)
 
-    runs = [program_run.record(queues, CONFIG, Provider(), preview=True) for _ in range(2)]
+    runs = [program_run.run_function(queues, CONFIG, Provider(), preview=True) for _ in range(2)]
     assert threads == {threading.get_ident()}
     orders = [[item.name for item in run.graph.customs()] for run in runs]
     assert len(orders[0]) == 40

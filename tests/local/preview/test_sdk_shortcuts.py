@@ -11,7 +11,7 @@ from pulumi.runtime import rpc
 
 from local.preview import program_run
 from local.preview.resource_graph import Graph
-from local.preview.sdk_shortcuts import contains_unknowns, quicker_sdk
+from local.preview.sdk_shortcuts import contains_unknowns, use_faster_sdk
 from tests.whole_program import ONE_WORKER, changed, recorded
 
 UNKNOWN: Any = Unknown
@@ -70,7 +70,7 @@ def test_the_sdks_functions_are_restored_also_after_a_failure() -> None:
     before = rpc.contains_unknowns
 
     def fail() -> None:
-        with quicker_sdk():
+        with use_faster_sdk():
             assert rpc.contains_unknowns is not before
             raise ZeroDivisionError
 

@@ -28,7 +28,7 @@ def root(tmp_path: Path) -> Path:
 
 def stack(root: Path, text: str) -> stack_files.StackConfig:
     (root / "Pulumi.x.yaml").write_text(text)
-    return stack_files.read("x", root)
+    return stack_files.read_stack("x", root)
 
 
 def test_structures_become_json_and_scalars_stay_text(root: Path) -> None:
@@ -104,7 +104,7 @@ def test_a_duplicate_key_is_rejected_with_its_line(root: Path) -> None:
 def test_an_unknown_stack_is_rejected_with_a_list_of_known_stacks(root: Path) -> None:
     (root / "Pulumi.dev.yaml").write_text("config: {}\n")
     with pytest.raises(StackFileError, match=r"There is no stack 'nope', .* Known stacks: dev"):
-        stack_files.read("nope", root)
+        stack_files.read_stack("nope", root)
 
 
 @pytest.mark.parametrize(
@@ -129,4 +129,4 @@ def test_a_stack_file_may_be_empty(root: Path, nothing: str) -> None:
 def test_a_stack_file_with_invalid_encoding_is_named(root: Path) -> None:
     (root / "Pulumi.x.yaml").write_bytes("config: {a: grün}".encode("latin-1"))
     with pytest.raises(StackFileError, match=r"Pulumi\.x\.yaml is not valid YAML: .*can't decode byte 0xfc"):
-        stack_files.read("x", root)
+        stack_files.read_stack("x", root)

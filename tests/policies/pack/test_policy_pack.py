@@ -15,7 +15,7 @@ from guardrails.model import resource_types as t
 from guardrails.pack import stack_context
 from guardrails.pack.policy_kinds import PolicyGroup
 from local.preview import stack_files
-from local.preview.policy_pack_process import Pack
+from local.preview.policy_pack_process import PolicyPackProcess
 from local.preview.resource_graph import Graph
 from local.preview.stack_files import StackConfig
 from tests.policies import policy_harness
@@ -61,7 +61,7 @@ def test_the_program_passes_in_every_stack_and_only_documents_with_ids_are_undec
 def test_findings_and_estimate_do_not_depend_on_the_order_of_resources() -> None:
     """The CLI's engine keeps the resources in an unordered map."""
     recorded_graph = graph("prod")
-    with Pack(stack_files.read("prod"), dry_run=True) as pack:
+    with PolicyPackProcess(stack_files.read_stack("prod"), dry_run=True) as pack:
         pack.rules()
         found = pack.judge_stack(recorded_graph)
         assert [answer.policy for answer in found] == ["cost-estimate"]
@@ -76,7 +76,7 @@ def test_the_network_of_a_private_agent_passes() -> None:
     nat = {"publicSubnetId": "subnet-0e3f", "subnetCidr": "172.31.200.0/24", "zone": "b"}
     network = {"vpcId": "vpc-0a1b2c3d", "cidr": "172.31.0.0/16", "nat": nat}
     config = changed("prod", "voiceQa", agentcore={"endpoint": "https://agent.example.com:5000", "network": network})
-    with Pack(config, dry_run=True) as pack:
+    with PolicyPackProcess(config, dry_run=True) as pack:
         judgements, _ = pack.judge(recorded(config).graph)
     assert [judgement for judgement in judgements if judgement.level == "mandatory"] == []
 
@@ -95,7 +95,7 @@ def test_a_remediation_shows_the_properties_before_and_after(
     inputs = Struct()
     inputs.update(given)
     request = RegisterResourceRequest(type=kind, name="ingestion-thing", object=inputs)
-    with Pack(stack_files.read("staging"), dry_run=True) as pack:
+    with PolicyPackProcess(stack_files.read_stack("staging"), dry_run=True) as pack:
         judgements, remediations = pack.judge_resource(Graph().add(f"urn:x::y::{kind}::ingestion-thing", request))
     by_policy = {remediation.policy: remediation for remediation in remediations}
     assert set(by_policy) == {"required-tags", *remedied}
@@ -121,10 +121,10 @@ def test_a_remediation_shows_the_properties_before_and_after(
 def test_the_pack_does_not_start_without_required_configuration(
     change: Mapping[str, str | None], message_part: str
 ) -> None:
-    config = stack_files.read("prod")
+    config = stack_files.read_stack("prod")
     values = {key: value for key, value in {**config.values, **change}.items() if value is not None}
     with (
-        Pack(StackConfig(config.project, "prod", values), dry_run=True) as pack,
+        PolicyPackProcess(StackConfig(config.project, "prod", values), dry_run=True) as pack,
         pytest.raises(Exception, match=message_part),
     ):
         pack.rules()

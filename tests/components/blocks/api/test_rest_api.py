@@ -91,7 +91,7 @@ def deploy(body: Callable[[], object]) -> Recorded:
     def program_body() -> None:
         body()
 
-    return Recorded(program_run.record(program_body, config, DeployedProvider(), preview=False).graph)
+    return Recorded(program_run.run_function(program_body, config, DeployedProvider(), preview=False).graph)
 
 
 def body_of(recorded: Recorded) -> dict[str, Any]:
@@ -237,7 +237,7 @@ def policy_findings(body: Callable[[], object], *, undecided: bool = False) -> s
 
     where = build_context("prod")
     config = StackConfig(project="polyphony", stack="test", values={})
-    graph = program_run.record(exported, config, PreviewProvider(), preview=True).graph
+    graph = program_run.run_function(exported, config, PreviewProvider(), preview=True).graph
     policies_to_run = [policy for name, policy in BY_NAME.items() if name not in STACK_WIDE]
     return {
         (resource.policy, resource.name)

@@ -77,7 +77,7 @@ def socket_program(routes: Sequence[str] = ROUTES, function_name: str = "router"
 def deploy(body: Callable[[], object], provider: DeployedProvider | None = None) -> Recorded:
     """Return the resources that a program registers if every id is known."""
     config = StackConfig(project="polyphony", stack="test", values={})
-    return Recorded(program_run.record(body, config, provider or DeployedProvider(), preview=False).graph)
+    return Recorded(program_run.run_function(body, config, provider or DeployedProvider(), preview=False).graph)
 
 
 def routes_of(recorded: Recorded) -> dict[str, Mapping[str, Any]]:
@@ -191,5 +191,5 @@ def test_the_urls_do_not_depend_on_the_stage(endpoint: str, url: str, callback: 
         api.url.apply(lambda value: urls.update(url=value))
         api.callback_url.apply(lambda value: urls.update(callback=value))
 
-    program_run.record(body, StackConfig("polyphony", "test", {}), Endpoint(), preview=False)
+    program_run.run_function(body, StackConfig("polyphony", "test", {}), Endpoint(), preview=False)
     assert urls == {"url": url, "callback": callback}

@@ -29,11 +29,11 @@ def test_a_role_has_the_configured_permissions_boundary(engine: Engine) -> None:
 
 
 @DOCUMENTED
-@pytest.mark.parametrize("stack", sorted(set(stack_files.stacks()) - {"local"}))
+@pytest.mark.parametrize("stack", sorted(set(stack_files.list_stacks()) - {"local"}))
 def test_every_role_of_a_deployed_stack_has_the_boundary_of_its_stack(stack: str) -> None:
     boundaries = {
         resource.inputs.get("permissionsBoundary")
-        for resource in documented_graph.graph(stack)
+        for resource in documented_graph.build_stack_graph(stack)
         if resource.kind == "Role"
     }
     assert boundaries == {f"arn:aws:iam::123456789012:policy/polyphony-bootstrap/boundary-{stack}"}
