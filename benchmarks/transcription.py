@@ -59,7 +59,7 @@ def speak(speaker: Speaker, numbers: range) -> list[Latency]:
         sent_at = time.perf_counter()
         speaker.send_audio(f"u{number}", samples + silence(SECONDS, SAMPLE_RATE)[len(samples) :], sequence=number)
         accepted_at = time.perf_counter()
-        end = speaker.ended(f"u{number}")
+        end = speaker.wait_for_end(f"u{number}")
         text = f"{' '.join(words)}.".capitalize()
         if end["type"] != "done" or screen.text() != [text] or screen.first_at is None or screen.last_final_at is None:
             raise WrongResult(f"{text} became {end['type']}, {screen.text()}")

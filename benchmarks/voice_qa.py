@@ -84,10 +84,10 @@ def measure_guest(lectures: Lectures) -> Rows:
             time_calls(lambda: table.get_item(TableName=lectures.table, Key=key)), "< 10"
         )
         uploads = (listener.upload_lecture(LECTURE) for _ in range(5))
-        validations = [time_calls(partial(lectures.validated, upload), 1)[0] for upload in uploads]
+        validations = [time_calls(partial(lectures.wait_until_validated, upload), 1)[0] for upload in uploads]
         rows["validation of an uploaded lecture"] = to_row(validations, "< 2,000")
         lecture_id = listener.upload_lecture(LECTURE)
-        lectures.validated(lecture_id)
+        lectures.wait_until_validated(lecture_id)
         answers = [listener.time_answer(lecture_id) for _ in range(ROUNDS)]
     rows["question to first piece"] = to_row([first for first, _ in answers])
     rows["question to whole answer"] = to_row([whole for _, whole in answers], "< 10,000")
@@ -99,7 +99,7 @@ def measure_guests(lectures: Lectures) -> Rows:
     with ExitStack() as stack, ThreadPoolExecutor(GUESTS) as pool:
         guests = [stack.enter_context(TimedListener(lectures)) for _ in range(GUESTS)]
         lecture_id = guests[0].upload_lecture(LECTURE)
-        lectures.validated(lecture_id)
+        lectures.wait_until_validated(lecture_id)
         for _ in range(2):
             answers = list(pool.map(lambda guest: guest.time_answer(lecture_id), guests))
     return {f"{GUESTS} guests at once, whole answer": to_row([whole for _, whole in answers], "< 10,000")}

@@ -137,9 +137,9 @@ def _layers(_options: argparse.Namespace) -> int:
 
 
 def _outputs(options: argparse.Namespace) -> int:
-    from local.platform import emulator, frontend_output  # noqa: PLC0415
+    from local.platform import emulator, frontend_file  # noqa: PLC0415
 
-    return frontend_output.write_frontend_file(options.folder or emulator.FOLDER)
+    return frontend_file.write_frontend_file(options.folder or emulator.FOLDER)
 
 
 def _console(options: argparse.Namespace) -> int:

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from local import LOOPBACK, ROOT, CannotRun
 from local.emulation.identity_provider import token_address
 from local.platform import emulator, lifecycle
-from local.platform.frontend_output import NOT_RUNNING, FrontendUnavailable, read_frontend
+from local.platform.frontend_file import NOT_RUNNING, FrontendUnavailable, read_frontend
 
 PAGE = ROOT / "console"
 PORT = 8080

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.blocks.bedrock.agent_memory import AgentMemory, AgentMemoryArgs
+from components.blocks.bedrock.agentcore_memory import AgentMemory, AgentMemoryArgs
 from components.blocks.bedrock.model_grants import model_grants
 from components.blocks.compute.function import Function, FunctionArgs, QueueSource
 from components.blocks.messaging.event_rule import EventRule, EventRuleArgs, object_created_pattern, rule_sender

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.blocks.bedrock.agent_memory import SUMMARIES, AgentMemory
+from components.blocks.bedrock.agentcore_memory import SUMMARIES, AgentMemory
 from components.blocks.compute.function import AsyncInvocation, Function, FunctionArgs, QueueSource
 from components.blocks.compute.schedule import Schedule, ScheduleArgs
 from components.blocks.messaging.event_rule import EventRule, EventRuleArgs, rule_sender

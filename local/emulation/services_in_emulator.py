@@ -15,7 +15,7 @@ from local.emulation.bedrock.required_permissions import ModelPermissions
 from local.emulation.emulator_account import EmulatorAccount
 from local.emulation.iam.service_roles import ServiceRoles
 from local.emulation.mediaconvert import mediaconvert_service
-from local.emulation.transcribe import batch_service
+from local.emulation.transcribe import transcription_jobs
 
 _running = contextlib.ExitStack()
 """Context of the running services. It stays open until the process ends."""
@@ -28,7 +28,7 @@ def install(roles: ServiceRoles) -> None:
     transcribe = EmulatorAccount(roles, "transcribe.amazonaws.com", "transcription-job/any")
     services = {
         "MEDIACONVERT": mediaconvert_service.serve(media_convert),
-        "TRANSCRIBE": batch_service.serve(transcribe),
+        "TRANSCRIBE": transcription_jobs.serve(transcribe),
         "BEDROCK_RUNTIME": converse_service.serve(ModelPermissions(get_region(), get_account_id(), roles)),
     }
     for name, service in services.items():

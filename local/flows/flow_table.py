@@ -38,7 +38,7 @@ class Flow:
 def _ingestion(deployment: Deployment, tell: Tell) -> list[str]:
     outcome, expected = (
         ingestion_flow.play(Runs(deployment), "incoming/demo", FILES, tell),
-        ingestion_flow.expected(FILES),
+        ingestion_flow.list_expected_rows(FILES),
     )
     checks = Checks()
     checks.equal("files per manifest", outcome.sizes, [200, FILES - 200])

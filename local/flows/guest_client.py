@@ -32,10 +32,10 @@ class Guest:
     def of(cls, endpoint: str, pool_id: str) -> Self:
         """Create a guest with a new identity of the pool."""
         identities = EmulatorClients(endpoint)("cognito-identity")
-        return cls.again(endpoint, identities.get_id(IdentityPoolId=pool_id)["IdentityId"])
+        return cls.from_identity(endpoint, identities.get_id(IdentityPoolId=pool_id)["IdentityId"])
 
     @classmethod
-    def again(cls, endpoint: str, identity_id: str) -> Self:
+    def from_identity(cls, endpoint: str, identity_id: str) -> Self:
         """Return a guest with an existing identity and new credentials."""
         identities = EmulatorClients(endpoint)("cognito-identity")
         issued = identities.get_credentials_for_identity(IdentityId=identity_id)["Credentials"]

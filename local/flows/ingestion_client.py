@@ -41,7 +41,7 @@ class Intake:
         pages = self.client("dynamodb").get_paginator("scan").paginate(TableName=self.table)
         return [item for page in pages for item in page["Items"] if "object_key" in item]
 
-    def tracked(self, key: str) -> list[Item]:
+    def wait_until_tracked(self, key: str) -> list[Item]:
         """Wait for the file records of a key; return them."""
         return eventually(lambda: self.records(key) or None, f"the record of {key}")
 
@@ -71,7 +71,7 @@ class Intake:
         attributes = self.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
         return int(attributes[names[0]]), int(attributes[names[1]])
 
-    def emptied(self) -> None:
+    def wait_until_empty(self) -> None:
         """Wait until the queue of notifications is empty."""
         eventually(lambda: True if self.waiting(self.queue_url) == (0, 0) else None, "an empty queue")
 

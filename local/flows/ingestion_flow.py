@@ -39,7 +39,7 @@ class IngestionOutcome:
     """Rows that a reader of the lake sees, sorted."""
 
 
-def expected(files: int) -> list[tuple[Any, ...]]:
+def list_expected_rows(files: int) -> list[tuple[Any, ...]]:
     """Return the rows that the files contain, sorted."""
     return sorted(tuple(line.values()) for number in range(files) for line in _lines(number))
 
@@ -54,8 +54,8 @@ def play(runs: Runs, prefix: str, files: int, tell: Tell) -> IngestionOutcome:
     )
     runs.wait_until_tracked(prefix, files + 2)
     for number in range(0, files, REPEATED_EVERY):
-        runs.intake.announce_again(runs.intake.tracked(_key(prefix, number))[0])
-    runs.intake.emptied()
+        runs.intake.announce_again(runs.intake.wait_until_tracked(_key(prefix, number))[0])
+    runs.intake.wait_until_empty()
     tell(f"each file tracked once, although every {REPEATED_EVERY}th was announced twice")
     runs.sweep()
     runs.sweep("flush")

@@ -43,7 +43,7 @@ class Meetings:
             self.url, lambda: self.token(subject), f"{subject}'s laptop", endpoint_url=self.endpoint, workers=2
         )
 
-    def opened(self, subject: str) -> UserAccess:
+    def open_access(self, subject: str) -> UserAccess:
         """Return AWS clients with the credentials of a user."""
         exchange = HttpExchange(self.url, lambda: self.token(subject), subject)
         return AccessProvider(exchange, clock.now, 1, self.endpoint).get()
@@ -58,7 +58,7 @@ class Meetings:
         return invoke(self.client, function, kind=kind)
 
 
-def recorded(path: Path, sentences: Iterable[tuple[int, str]], *, pictures: bool = True) -> Path:
+def write_recording(path: Path, sentences: Iterable[tuple[int, str]], *, pictures: bool = True) -> Path:
     """Write a chunk of a recording with these voices and sentences, and with a video picture; return its path."""
     samples = b"".join(tone_words.speech([*words.split(), "."], SAMPLE_RATE, pitch) for pitch, words in sentences)
     # The duration is set explicitly, because `-shortest` sometimes makes the video seconds longer than the audio.

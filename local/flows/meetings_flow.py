@@ -11,7 +11,7 @@ from pathlib import Path
 
 from clients.meetings import MeetingUnknown, NewMeeting
 from local.flows import Checks, Tell
-from local.flows.meetings_client import Meetings, recorded
+from local.flows.meetings_client import Meetings, write_recording
 
 ANN, BOB = 150, 300
 """Pitches of the two voices, in hertz."""
@@ -39,7 +39,7 @@ def play(meetings: Meetings, tell: Tell) -> list[str]:
     before = set(meetings.executions())
     meeting = NewMeeting(title=TITLE, started_at=datetime.now(UTC), participants=("Ann", "Bob"), tags=("team",))
     with tempfile.TemporaryDirectory() as folder:
-        chunks = [recorded(Path(folder, f"{at:02d}.mp4"), said) for at, said in enumerate(CHUNKS)]
+        chunks = [write_recording(Path(folder, f"{at:02d}.mp4"), said) for at, said in enumerate(CHUNKS)]
         uploaded = ann.upload(meeting, chunks)
         tell(f"a token exchanged for credentials of one hour; {uploaded.sent} chunks uploaded with them")
         record = ann.wait_until_ready(meeting.meeting_id, content=uploaded.content, timeout_seconds=60)

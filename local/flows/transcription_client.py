@@ -147,7 +147,7 @@ class Speaker(Dialogue):
             audio=base64.b64encode(audio).decode(),
         )
 
-    def ended(self, utterance: str) -> Message:
+    def wait_for_end(self, utterance: str) -> Message:
         """Wait until an utterance is done or must be sent again; return that message."""
 
         def is_end(message: Message) -> bool:
@@ -162,7 +162,7 @@ class Speaker(Dialogue):
 
         Send it again if the service asks for that, as on a busy machine.
         """
-        while (end := self.ended(utterance))["type"] == "resend":
+        while (end := self.wait_for_end(utterance))["type"] == "resend":
             self.say(utterance, words, sequence=sequence)
         return end
 

@@ -41,7 +41,7 @@ def play(captioning: Captioning, tell: Tell) -> list[str]:
     with Speaker(url) as speaker:
         speaker.open(encoding="pcm")
         speaker.say("dropped", DROPPED)
-        done = speaker.ended("dropped")
+        done = speaker.wait_for_end("dropped")
         final_captions = speaker.screen.text()
     after = eventually(
         lambda: now if (now := captioning.fallbacks()) > before else None,

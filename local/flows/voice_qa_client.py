@@ -43,7 +43,7 @@ class Lectures:
         item = self.client("dynamodb").get_item(TableName=self.table, Key=key, ConsistentRead=True).get("Item", {})
         return {name: next(iter(value.values())) for name, value in item.items()} if "status" in item else None
 
-    def validated(self, lecture_id: str) -> Message:
+    def wait_until_validated(self, lecture_id: str) -> Message:
         """Wait until a lecture is validated; return its record."""
         return eventually(lambda: self.record(lecture_id), "a validated lecture")
 

@@ -26,7 +26,7 @@ def play(lectures: Lectures, tell: Tell) -> list[str]:
     checks = Checks()
     with Listener(lectures) as listener:
         lecture_id = listener.upload_lecture(LECTURE)
-        record = lectures.validated(lecture_id)
+        record = lectures.wait_until_validated(lecture_id)
         checks.equal("status of the lecture", record["status"], "ready")
         tell(
             f"a lecture of {int(record['duration_ms']) / 1000:.0f} s uploaded by a guest; its validation status is {record['status']}"

@@ -67,11 +67,11 @@ class PolicyRun:
         self._threads.shutdown(cancel_futures=True)
         sys.setswitchinterval(self._previous_interval)
 
-    def saw(self, resource: Resource) -> None:
+    def submit(self, resource: Resource) -> None:
         """Submit a resource for analysis."""
         self._results[resource.urn] = self._threads.submit(self._judge, resource)
 
-    def ended(self, graph: Graph) -> Future[tuple[list[PolicyDescription], list[PolicyFinding], list[Remediation]]]:
+    def finish(self, graph: Graph) -> Future[tuple[list[PolicyDescription], list[PolicyFinding], list[Remediation]]]:
         """Analyze the remaining resources and the stack; return a future with all policies, findings, remediations."""
         return self._threads.submit(self._judge_all, graph)
 

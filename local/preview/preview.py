@@ -113,8 +113,8 @@ def preview(config: StackConfig) -> Preview:
     """Preview a stack. Raise CannotPreview if its settings, the program or the policy pack fail."""
     try:
         with PolicyPackProcess(config, dry_run=True) as pack, PolicyRun(pack) as judging:
-            run = program_run.run_program(config, ReportingProvider(PreviewProvider(), judging.saw), preview=True)
-            rest = judging.ended(run.graph)
+            run = program_run.run_program(config, ReportingProvider(PreviewProvider(), judging.submit), preview=True)
+            rest = judging.finish(run.graph)
             refused = find_invalid_inputs(run.graph)
             rules, judgements, remediations = rest.result()
     except (SettingsError, program_run.ProgramError, PackError, MissingDriver) as error:

@@ -20,7 +20,7 @@ from handlers.meetings.complete_file import Chunk, ChunkProblem
 from handlers.meetings.meeting_record import MeetingRecord, MeetingStatus, Stage
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId
 from local.flows import eventually
-from local.flows.meetings_client import Meetings, recorded
+from local.flows.meetings_client import Meetings, write_recording
 
 VOICE = 150
 PATIENCE_SECONDS = 90
@@ -43,16 +43,16 @@ class Recorder:
     @cached_property
     def credentials(self) -> UserAccess:
         """AWS clients with the user's credentials."""
-        return self.meetings.opened(self.subject)
+        return self.meetings.open_access(self.subject)
 
     def record_speech(self, *chunks: str) -> list[Path]:
         """Record chunks, each with the given words."""
         names = (self._new_path() for _ in chunks)
-        return [recorded(path, [(VOICE, words)]) for path, words in zip(names, chunks, strict=True)]
+        return [write_recording(path, [(VOICE, words)]) for path, words in zip(names, chunks, strict=True)]
 
     def record_audio(self, words: str) -> Path:
         """Record a chunk without video. Next to other chunks, it forces the video to be encoded."""
-        return recorded(self._new_path(), [(VOICE, words)], pictures=False)
+        return write_recording(self._new_path(), [(VOICE, words)], pictures=False)
 
     def record_video_only(self) -> list[Path]:
         """Record a chunk without audio."""

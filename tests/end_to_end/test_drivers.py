@@ -10,8 +10,8 @@ import pulumi_aws as aws
 import pytest
 from botocore.exceptions import ClientError
 
-from components.blocks.bedrock import agent_memory
-from components.blocks.bedrock.agent_memory import SUMMARIES, AgentMemory, AgentMemoryArgs
+from components.blocks.bedrock import agentcore_memory
+from components.blocks.bedrock.agentcore_memory import SUMMARIES, AgentMemory, AgentMemoryArgs
 from components.blocks.naming.physical_names import Kind
 from components.blocks.storage.secret import Secret, SecretArgs
 from components.blocks.storage.table import Table, TableArgs
@@ -447,7 +447,7 @@ def test_a_memory_is_updated_in_place_and_strategies_are_added_and_deleted(
     memory, semantic = "ingestion-memory-memory", "ingestion-memory-semantic"
 
     def up(days: int, **namespaces: str) -> dict[str, ResourceAction]:
-        monkeypatch.setattr(agent_memory, "NAMESPACES", namespaces)
+        monkeypatch.setattr(agentcore_memory, "NAMESPACES", namespaces)
         unprotected = scope(foundation=foundation_settings(data={"deletionProtection": False}))
         return workshop.up(lambda: AgentMemory("memory", AgentMemoryArgs(unprotected, "clipAgentMemory", days)))
 

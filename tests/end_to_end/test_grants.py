@@ -75,7 +75,7 @@ def test_an_added_grant_is_reported_as_never_used(platform: Platform, intake: In
     with platform.actions_of(BUILDER, more="dynamodb:DeleteTable"):
         mark = platform.mark()
         intake.drop("incoming/added.ndjson")
-        intake.tracked("incoming/added.ndjson")
+        intake.wait_until_tracked("incoming/added.ndjson")
         problems = platform.grants_against_use(mark).problems()
     unused = f"granted and never used: polyphony-local-{BUILDER} may dynamodb:DeleteTable on *"
     assert [problem for problem in problems if problem.startswith(unused)]

@@ -187,7 +187,7 @@ def test_a_guest_reads_and_writes_only_the_guests_items(first_guest: Guest, seco
 
 def test_only_identities_of_the_pool_get_credentials(live: GuestStack) -> None:
     unknown = "us-east-1:00000000-0000-4000-8000-000000000000"
-    assert error_code(lambda: Guest.again(live.stack.emulator.endpoint, unknown)) == "ResourceNotFoundException"
+    assert error_code(lambda: Guest.from_identity(live.stack.emulator.endpoint, unknown)) == "ResourceNotFoundException"
 
 
 @pytest.mark.parametrize(
@@ -203,11 +203,11 @@ def test_a_pool_gives_no_credentials_of_a_role_that_does_not_trust_it(
     document["Statement"][0]["Condition"][operator][f"cognito-identity.amazonaws.com:{key}"] = value
     iam.update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps(document))
     try:
-        error = error_code(lambda: Guest.again(live.stack.emulator.endpoint, guest.identity_id))
+        error = error_code(lambda: Guest.from_identity(live.stack.emulator.endpoint, guest.identity_id))
     finally:
         iam.update_assume_role_policy(RoleName=role, PolicyDocument=original_trust)
     assert error == "InvalidIdentityPoolConfigurationException"
-    assert Guest.again(live.stack.emulator.endpoint, guest.identity_id).identity_id == guest.identity_id
+    assert Guest.from_identity(live.stack.emulator.endpoint, guest.identity_id).identity_id == guest.identity_id
 
 
 def test_a_pool_and_its_roles_are_updated_in_place_and_deleted(live: GuestStack, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
 
 def test_a_dropped_file_is_tracked_once_as_pending(intake: Intake) -> None:
     version = intake.drop("incoming/one file+ü.ndjson")
-    [record] = intake.tracked("incoming/one file+ü.ndjson")
+    [record] = intake.wait_until_tracked("incoming/one file+ü.ndjson")
     assert record["status"] == {"S": "pending"}
     assert record["version_id"] == {"S": version}
     assert record["size"] == {"N": "9"}
@@ -23,23 +23,23 @@ def test_a_dropped_file_is_tracked_once_as_pending(intake: Intake) -> None:
 def test_a_file_outside_the_prefix_is_ignored(intake: Intake) -> None:
     intake.drop("elsewhere/two.ndjson")
     intake.drop("incoming/after-two.ndjson")
-    intake.tracked("incoming/after-two.ndjson")
-    intake.emptied()
+    intake.wait_until_tracked("incoming/after-two.ndjson")
+    intake.wait_until_empty()
     assert intake.records("elsewhere/two.ndjson") == []
 
 
 def test_a_repeated_delivery_tracks_the_file_once(intake: Intake) -> None:
     intake.drop("incoming/three.ndjson")
-    [first] = intake.tracked("incoming/three.ndjson")
+    [first] = intake.wait_until_tracked("incoming/three.ndjson")
     intake.announce_again(first)
-    intake.emptied()
+    intake.wait_until_empty()
     assert intake.records("incoming/three.ndjson") == [first], "nothing was added, and nothing was written over"
 
 
 def test_only_an_invalid_message_returns_to_the_queue(intake: Intake) -> None:
     intake.send("not JSON at all")
     intake.drop("incoming/in-the-same-batch.ndjson")
-    intake.tracked("incoming/in-the-same-batch.ndjson")
+    intake.wait_until_tracked("incoming/in-the-same-batch.ndjson")
     eventually(
         lambda: True if intake.waiting(intake.queue_url) == (0, 1) else None, "the bad message, hidden until a retry"
     )

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from local.flows.ingestion_flow import BAD_EVERY, expected
+from local.flows.ingestion_flow import BAD_EVERY, list_expected_rows
 from tests.end_to_end.conftest import INGESTED_FILES, Ingested, Platform
 
 pytestmark = [pytest.mark.e2e, pytest.mark.spark, pytest.mark.xdist_group("platform")]
@@ -18,7 +18,7 @@ def test_450_files_become_two_full_manifests_a_flushed_one_and_exactly_their_row
     assert outcome.ended == Counter(SUCCEEDED=3)
     assert outcome.sizes == [200, 200, 50 + waiting]
     assert outcome.statuses == {"processed": INGESTED_FILES, "rejected": 2}
-    assert outcome.rows == expected(INGESTED_FILES)
+    assert outcome.rows == list_expected_rows(INGESTED_FILES)
 
 
 def test_a_run_logs_counts_and_no_content_of_a_file(platform: Platform, ingestion_played: Ingested) -> None:

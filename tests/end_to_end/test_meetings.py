@@ -166,7 +166,7 @@ FOREIGN: dict[str, Callable[[UserAccess, str, str], object]] = {
 @pytest.fixture(scope="module")
 def bob(meetings: Meetings) -> UserAccess:
     """Another user."""
-    return meetings.opened("bob")
+    return meetings.open_access("bob")
 
 
 @pytest.mark.usefixtures("meetings_played", "allow_refusals")

@@ -45,7 +45,7 @@ def test_spoken_words_are_shown_as_captions(transcription_played: Played[list[st
 def test_other_words_give_other_captions(speaker: Speaker, encoding: str) -> None:
     speaker.open(encoding=encoding)
     speaker.say("u1", "thank you . good day")
-    assert speaker.ended("u1")["finals"] == 2
+    assert speaker.wait_for_end("u1")["finals"] == 2
     assert speaker.screen.text() == ["Thank you.", "Good day."]
     assert [caption["text"] for caption in speaker.screen.shown if caption["final"]] == ["Thank you.", "Good day."], (
         "in the order of speech"
@@ -94,7 +94,7 @@ def test_the_token_in_the_subprotocol_determines_the_user(provider: Provider, pl
         session = ann.open()["sessionId"]
         assert bob.ask("ping", sessionId=session)["code"] == "SESSION_UNKNOWN"
         ann.say("u1", "good day")
-        ann.ended("u1")
+        ann.wait_for_end("u1")
         assert ann.screen.text() == ["Good day."]
     refused = [(PROTOCOL,), (PROTOCOL, "user.ann"), (PROTOCOL, f"bearer.{provider.token(aud='others')}")]
     for offered in refused:
@@ -118,7 +118,7 @@ def test_the_token_in_the_subprotocol_determines_the_user(provider: Provider, pl
 )
 def test_a_failing_stream_gives_each_caption_once(speaker: Speaker, fault: str, text: str) -> None:
     speaker.say("u1", f"{fault} test")
-    assert speaker.ended("u1")["type"] == "done"
+    assert speaker.wait_for_end("u1")["type"] == "done"
     assert [line.removesuffix(".") for line in speaker.screen.text()] == [text.removesuffix(".")]
     finals = [caption["text"] for caption in speaker.screen.shown if caption["final"]]
     assert len(finals) == 1
@@ -126,10 +126,10 @@ def test_a_failing_stream_gives_each_caption_once(speaker: Speaker, fault: str, 
 
 def test_the_client_retries_if_no_stream_is_free(speaker: Speaker) -> None:
     speaker.say("u1", "broken again")
-    assert speaker.ended("u1")["type"] == "resend"
+    assert speaker.wait_for_end("u1")["type"] == "resend"
     assert speaker.screen.text() == [], "its lines were retracted"
     speaker.say("u1", "good day")
-    assert speaker.ended("u1")["type"] == "done"
+    assert speaker.wait_for_end("u1")["type"] == "done"
     assert speaker.screen.text() == ["Good day."]
 
 
@@ -137,15 +137,15 @@ def test_more_utterances_than_allowed_are_refused_for_now(speaker: Speaker) -> N
     answers = [speaker.say(f"u{number}", UNENDED, sequence=number) for number in range(4)]
     assert [answer.get("code", answer["type"]) for answer in answers] == ["accepted"] * 3 + ["BUSY"]
     for number in range(3):
-        speaker.ended(f"u{number}")
+        speaker.wait_for_end(f"u{number}")
     assert speaker.say("u3", "hello world", sequence=3)["type"] == "accepted"
-    speaker.ended("u3")
+    speaker.wait_for_end("u3")
 
 
 def test_a_repeated_utterance_is_transcribed_once(speaker: Speaker) -> None:
     speaker.say("u1", "hello world")
     assert speaker.say("u1", "hello world")["repeated"]
-    speaker.ended("u1")
+    speaker.wait_for_end("u1")
     assert speaker.say("u1", "hello world")["repeated"], "also after its end"
     assert speaker.screen.text() == ["Hello world."]
 
@@ -160,7 +160,7 @@ def test_a_session_continues_after_its_connection_closed(url: str) -> None:
         if again:  # it was not done before the connection closed
             after.say("u1", "hello world")
         after.say("u2", "good day", sequence=2)
-        assert after.ended("u2")["type"] == "done"
+        assert after.wait_for_end("u2")["type"] == "done"
         assert after.screen.text()[-1] == "Good day."
 
 
@@ -172,7 +172,7 @@ def test_another_user_cannot_use_a_session(speaker: Speaker, url: str) -> None:
         for action in ("open", "close", "ping"):
             assert mallory.ask(action, sessionId=speaker.session)["code"] == "SESSION_UNKNOWN"
     speaker.say("u1", "good day")
-    speaker.ended("u1")
+    speaker.wait_for_end("u1")
     assert speaker.screen.text() == ["Good day."]
 
 
@@ -197,18 +197,18 @@ def test_one_clients_flood_does_not_affect_another_client(speaker: Speaker, url:
         flood.open()
         answers = [flood.say(f"u{number}", UNENDED, sequence=number) for number in range(12)]
         speaker.say("calm", "good day")
-        assert speaker.ended("calm")["type"] == "done"
+        assert speaker.wait_for_end("calm")["type"] == "done"
         assert speaker.screen.text() == ["Good day."]
         taken = [f"u{number}" for number, answer in enumerate(answers) if answer["type"] == "accepted"]
         assert {answer.get("code", "accepted") for answer in answers} == {"accepted", "BUSY"}
         for utterance in taken:
-            assert flood.ended(utterance)["type"] == "done"
+            assert flood.wait_for_end(utterance)["type"] == "done"
 
 
 def test_an_utterance_that_transcribe_rejects_fails_once_and_for_all(speaker: Speaker) -> None:
     for _ in range(2):
         speaker.say("u1", "broken again")
-        assert speaker.ended("u1")["type"] == "resend"
+        assert speaker.wait_for_end("u1")["type"] == "resend"
     speaker.say("u1", "broken again")
     failed = speaker.next()
     assert (failed["type"], failed["code"], failed["utterance"]) == ("error", "NOT_TRANSCRIBED", "u1")
@@ -217,7 +217,7 @@ def test_an_utterance_that_transcribe_rejects_fails_once_and_for_all(speaker: Sp
 
 def test_silence_is_an_utterance_without_captions(speaker: Speaker) -> None:
     speaker.send_audio("u1", silence(0.5, SAMPLE_RATE))
-    assert speaker.ended("u1")["finals"] == 0
+    assert speaker.wait_for_end("u1")["finals"] == 0
 
 
 def test_a_direct_url_streams_without_the_caption_rules(speaker: Speaker) -> None:
@@ -252,11 +252,11 @@ def test_a_lost_utterance_is_reported_and_can_be_sent_again(captioning: Captioni
             ExpressionAttributeValues={":state": {"S": json.dumps(state)}, ":due": {"N": "1"}},
         )
         assert captioning.operate(kind="sweep")["lost"] <= 1, "the schedule may have run first"
-        assert speaker.ended("u1")["utterances"] == [{"utterance": "u1", "fromMs": 0}]
+        assert speaker.wait_for_end("u1")["utterances"] == [{"utterance": "u1", "fromMs": 0}]
     finally:
         functions.delete_function_concurrency(FunctionName=captioning.processor)
     assert speaker.say("u1", "good day")["repeated"] is False
-    assert speaker.ended("u1")["type"] == "done"
+    assert speaker.wait_for_end("u1")["type"] == "done"
     assert speaker.screen.text() == ["Good day."]
 
 
@@ -266,7 +266,7 @@ def test_a_user_speaks_in_a_session_that_an_operator_opened(captioning: Captioni
     with Speaker(url, user="operated") as speaker:
         speaker.open(sessionId=session, encoding="flac")
         speaker.say("u1", "good day")
-        assert speaker.ended("u1")["type"] == "done"
+        assert speaker.wait_for_end("u1")["type"] == "done"
         assert speaker.screen.text() == ["Good day."]
 
 
@@ -274,7 +274,7 @@ def test_no_text_and_no_token_is_in_any_log_or_table(platform: Platform, url: st
     with Speaker(url, user="canary-user") as speaker:
         speaker.open()
         speaker.say("u1", "captions please")
-        speaker.ended("u1")
+        speaker.wait_for_end("u1")
     logs = platform.client("logs")
     groups = [f"/aws/lambda/polyphony-local-transcription-{function}" for function in ("router", "audio-processor")]
     lines = [event["message"] for group in groups for event in logs.filter_log_events(logGroupName=group)["events"]]

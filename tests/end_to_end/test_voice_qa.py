@@ -38,7 +38,7 @@ def lecture_id(platform: Platform) -> str:
     lectures = Lectures(platform.deployment)
     with Listener(lectures) as made:
         uploaded = made.upload_lecture(LECTURE)
-    assert lectures.validated(uploaded)["status"] == "ready"
+    assert lectures.wait_until_validated(uploaded)["status"] == "ready"
     return uploaded
 
 
@@ -66,7 +66,7 @@ def test_3_lecture_upload_and_validation(
     listener: Listener, lectures: Lectures, encoding: str, content_type: str, status: str
 ) -> None:
     uploaded = listener.upload_lecture(LECTURE, encoding, content_type)
-    record = lectures.validated(uploaded)
+    record = lectures.wait_until_validated(uploaded)
     assert record["status"] == status, (
         "the content decides: samples without a header are not WAV, whatever the file is called"
     )
@@ -98,7 +98,7 @@ def test_5_cognito_credentials(lectures: Lectures) -> None:
 
 def test_e2e_lecture_upload_flow(listener: Listener, lectures: Lectures) -> None:
     uploaded = listener.upload_lecture(LECTURE)
-    assert lectures.validated(uploaded)["status"] == "ready"
+    assert lectures.wait_until_validated(uploaded)["status"] == "ready"
 
 
 def test_e2e_websocket_query_flow(listener: Listener, lecture_id: str) -> None:

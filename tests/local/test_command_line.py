@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from local.__main__ import main
-from local.platform import emulator, frontend_output, lifecycle
+from local.platform import emulator, frontend_file, lifecycle
 from local.platform.emulator import Emulator
 from local.preview import stack_files
 from local.preview.stack_files import StackFileError
@@ -69,10 +69,10 @@ def test_outputs_of_another_version_are_not_written(
     given: object, says: str, runs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(lifecycle, "find_running_platform", lambda _: {"outputs": given})
-    monkeypatch.setattr(frontend_output, "FILE", runs / "frontend.json")
+    monkeypatch.setattr(frontend_file, "FILE", runs / "frontend.json")
     assert main(["outputs", "--folder", str(runs)]) == 2
     assert says in capsys.readouterr().err
-    assert not frontend_output.FILE.exists()
+    assert not frontend_file.FILE.exists()
 
 
 def test_outputs_are_written_for_the_given_platform_folder(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,6 +80,6 @@ def test_outputs_are_written_for_the_given_platform_folder(runs: Path, monkeypat
     monkeypatch.setattr(
         lifecycle, "find_running_platform", lambda folder: {"outputs": {"frontend": said}} if folder == runs else None
     )
-    monkeypatch.setattr(frontend_output, "FILE", runs / "frontend.json")
+    monkeypatch.setattr(frontend_file, "FILE", runs / "frontend.json")
     assert main(["outputs", "--folder", str(runs)]) == 0
-    assert json.loads(frontend_output.FILE.read_text())["region"] == "us-east-1"
+    assert json.loads(frontend_file.FILE.read_text())["region"] == "us-east-1"

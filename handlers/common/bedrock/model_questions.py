@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 from handlers.common.aws.retry import Retrier
 from handlers.common.bedrock.converse import ContentBlock, ConverseRequest, LanguageModel, ModelReply, TokenUsage
-from handlers.common.bedrock.model_answers import UnusableAnswer
+from handlers.common.bedrock.json_answers import UnusableAnswer
 
 MAX_ATTEMPTS = 2
 T = TypeVar("T")

@@ -12,9 +12,9 @@ from handlers.common.aws.clients import CONFIG
 from handlers.common.aws.sqs_batches import BatchFailures
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
+from handlers.livestream.episode_cleanup.cleanup import EpisodeCleaner
 from handlers.livestream.episode_cleanup.cleanup_table import CleanupTable
 from handlers.livestream.episode_cleanup.environment import EpisodeCleanupEnvironment
-from handlers.livestream.episode_cleanup.episode_cleanup import EpisodeCleaner
 from handlers.livestream.episode_cleanup.memory_deletion import SessionMemory
 from handlers.livestream.episode_cleanup.object_deletion import EpisodeObjects
 from handlers.livestream.episode_cleanup.overdue_tracks import TrackLimits

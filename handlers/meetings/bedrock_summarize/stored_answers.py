@@ -17,7 +17,7 @@ from pydantic import Field, ValidationError
 from handlers.common.aws.retry import Retrier, RetryTiming
 from handlers.common.aws.service_faults import TRANSIENT_FAULTS, ServiceFailed
 from handlers.common.bedrock.converse import LanguageModel, TokenUsage
-from handlers.common.bedrock.model_answers import UnusableAnswer
+from handlers.common.bedrock.json_answers import UnusableAnswer
 from handlers.common.bedrock.model_questions import MAX_ATTEMPTS, ModelQuestion, NoAnswer, ask_model
 from handlers.common.logging import EventLog
 from handlers.common.websocket.messages import Message

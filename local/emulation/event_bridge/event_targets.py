@@ -15,7 +15,7 @@ from ministack.services import eventbridge, sns, sqs
 from local.emulation import get_private, wrap_function
 from local.emulation.iam.decision_log import BY_SCHEDULE, BY_SERVICE
 from local.emulation.iam.policy_evaluator import AccessRequest
-from local.emulation.iam.resource_policies import policy_admits_service
+from local.emulation.iam.resource_policy_check import policy_admits_service
 from local.emulation.iam.role_trust import role_trusts
 from local.emulation.iam.service_roles import ServiceRoles
 from local.emulation.lambda_.function_permissions import admits_service

@@ -6,7 +6,7 @@ from ministack.services import lambda_svc
 
 from local.emulation import get_private
 from local.emulation.iam.policy_evaluator import AccessRequest
-from local.emulation.iam.resource_policies import policy_admits_service
+from local.emulation.iam.resource_policy_check import policy_admits_service
 
 GATEWAY = "apigateway.amazonaws.com"
 

@@ -23,11 +23,11 @@ from local.platform.drivers import (
     stepfunctions,
     wafv2,
 )
-from local.platform.drivers.api_gateway import rest_apis, websocket_apis
+from local.platform.drivers.api_gateway import rest_api_drivers, websocket_api_drivers
 
 ALL: tuple[tuple[Driver, ...], ...] = (
     agentcore.DRIVERS,
-    websocket_apis.DRIVERS,
+    websocket_api_drivers.DRIVERS,
     backup.DRIVERS,
     batch.DRIVERS,
     cloudwatch.DRIVERS,
@@ -40,7 +40,7 @@ ALL: tuple[tuple[Driver, ...], ...] = (
     iam.DRIVERS,
     kms.DRIVERS,
     lambda_.DRIVERS,
-    rest_apis.DRIVERS,
+    rest_api_drivers.DRIVERS,
     s3.DRIVERS,
     sns.DRIVERS,
     spend.DRIVERS,

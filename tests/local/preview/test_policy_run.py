@@ -37,8 +37,8 @@ def test_every_resource_is_analyzed_once_and_findings_keep_the_order_of_registra
     pack, made = DelayedPack(), graph("dev")
     with PolicyRun(cast("PolicyPackProcess", pack)) as judging:
         for resource in reversed(made.customs()):
-            judging.saw(resource)
-        rest = judging.ended(made)
+            judging.submit(resource)
+        rest = judging.finish(made)
         pack.may_begin.set()
         rules, judgements, remediations = rest.result(20)
     assert [rule.name for rule in rules] == ["named"]
@@ -56,7 +56,7 @@ def test_a_failing_pack_fails_the_policy_run() -> None:
         PolicyRun(cast("PolicyPackProcess", BrokenPack())) as judging,
         pytest.raises(PackError, match="no pack is here"),
     ):
-        judging.ended(graph("dev")).result(20)
+        judging.finish(graph("dev")).result(20)
 
 
 def test_a_watched_provider_reports_each_resource_before_it_is_created() -> None:

@@ -15,7 +15,7 @@ from handlers.common.bedrock.converse import (
     TokenUsage,
     build_request,
 )
-from handlers.common.bedrock.model_answers import UnusableAnswer
+from handlers.common.bedrock.json_answers import UnusableAnswer
 from handlers.common.bedrock.model_questions import ModelQuestion, NoAnswer, ask_model, build_correction
 
 CANARY = "canary"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from handlers.common.bedrock.model_answers import AnswerJsonProblem, UnusableAnswer
+from handlers.common.bedrock.json_answers import AnswerJsonProblem, UnusableAnswer
 from handlers.livestream.agent.model_answer import MAX_ANSWER, MAX_CLAIMS, AnswerProblem, parse_answer
 from handlers.livestream.findings import Verdict
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from handlers.common.aws.service_faults import ServiceFailed, ServiceFault
-from handlers.common.bedrock.model_answers import AnswerJsonProblem
+from handlers.common.bedrock.json_answers import AnswerJsonProblem
 from handlers.common.text.text_windows import WindowSizes
 from handlers.livestream.agent.model_answer import AnswerProblem
 from handlers.livestream.agent.model_request import MemoryEvent

@@ -8,7 +8,7 @@ from typing import Any
 
 from local.emulation.speech.audio_files import encode_audio
 from local.emulation.speech.tone_words import SENTENCE_END, silence, speech
-from local.emulation.transcribe import batch_service
+from local.emulation.transcribe import transcription_jobs
 from tests.local.emulation.fake_account import Account, client_of
 
 RATE = 16000
@@ -66,5 +66,5 @@ class ServedTranscribe:
 def serve_transcribe() -> Iterator[ServedTranscribe]:
     """Serve while the block runs."""
     account, now = Account(), [1_800_000_000.0]
-    with batch_service.serve(account, now=lambda: now[0]) as port:
+    with transcription_jobs.serve(account, now=lambda: now[0]) as port:
         yield ServedTranscribe(account, client_of("transcribe", port), now)

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import Field
 
-from handlers.common.bedrock.model_answers import (
+from handlers.common.bedrock.json_answers import (
     AnswerJsonProblem,
     ModelAnswer,
     UnusableAnswer,

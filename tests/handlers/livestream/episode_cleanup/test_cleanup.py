@@ -10,8 +10,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from handlers.livestream.batch_deletes import ItemsNotDeleted
+from handlers.livestream.episode_cleanup.cleanup import SWEEP_GRACE_PERIOD, EpisodeCleaner
 from handlers.livestream.episode_cleanup.cleanup_table import CleanupTable, DueEpisode
-from handlers.livestream.episode_cleanup.episode_cleanup import SWEEP_GRACE_PERIOD, EpisodeCleaner
 from handlers.livestream.episode_cleanup.memory_deletion import SessionMemory
 from handlers.livestream.episode_cleanup.object_deletion import EpisodeObjects, ObjectsNotDeleted
 from handlers.livestream.episode_cleanup.overdue_tracks import TrackLimits

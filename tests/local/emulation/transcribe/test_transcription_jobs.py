@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.emulation.speech.tone_words import PITCHES, WORDS
-from local.emulation.transcribe.batch_service import CHECK_FILE, JobFault
+from local.emulation.transcribe.transcription_jobs import CHECK_FILE, JobFault
 from tests.local.emulation.transcribe.served_transcribe import BUCKET, ServedTranscribe, recording, serve_transcribe
 
 pytestmark = pytest.mark.media
