@@ -161,3 +161,18 @@ def test_the_index_of_decisions_lists_every_title() -> None:
     listed = re.findall(r"^\| \[(\d{4})\]\((.*?)\) \| (.*) \|$", (folder / "README.md").read_text(), re.MULTILINE)
     assert [(name, title) for _, name, title in listed] == list(titles.items())
     assert all(name.startswith(f"{number}-") for number, name, _ in listed)
+
+
+def test_every_type_in_the_glossary_exists() -> None:
+    """The last column of each table names a class, a module or a path of the project."""
+    modules = [path for path in ROOT.glob("*/**/*.py") if not path.relative_to(ROOT).parts[0].startswith(".")]
+    definitions = {
+        name
+        for path in modules
+        for name in re.findall(r"^ *(?:async )?(?:class|def) (\w+)", path.read_text(), re.MULTILINE)
+    } | {"UnknownValueError"}
+    rows = re.findall(r"^\|[^|]+\|[^|]+\| (.*) \|$", (ROOT / "docs" / "glossary.md").read_text(), re.MULTILINE)
+    terms = [term for row in rows for term in re.findall(r"`([^`]+)`", row)]
+    assert len(terms) > 50
+    for term in terms:
+        assert (ROOT / term).exists() if "/" in term else set(term.split(".")) <= definitions, term

@@ -279,7 +279,7 @@ def test_a_function_without_the_gateways_permission_is_not_called(
         assert error_status_and_code(notes.ask("GET", "/notes/7", headers=other_token, api=api)) == (500, "INTERNAL")
     finally:
         action = {
-            "ResourceAction": "lambda:InvokeFunction",
+            "Action": "lambda:InvokeFunction",
             "Principal": "apigateway.amazonaws.com",
             "SourceArn": source,
         }
