@@ -1,6 +1,6 @@
-"""A real Chromium, if there is one: found by its usual names, never downloaded, and speaking with this machine alone.
+"""Chromium for tests of the console. It is found by its usual names, never downloaded, and uses loopback only.
 
-Its microphone hears a file, over and over. What a page complains of, and whom it asks, is kept: tests look at the end.
+Its microphone plays a file in a loop. Console messages and requested hosts are recorded, so that tests can check them.
 """
 
 import os
@@ -21,7 +21,8 @@ NAMES: Final = (
     *("chromium-headless-shell", "chrome-headless-shell"),
     *("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge"),
 )
-"""The shell first: the same engine without a desktop's windows, for half of the processor time."""
+"""Names of browsers in order of preference. The headless shell is first, because it takes half of the processor time.
+"""
 FLAGS: Final = (
     *("--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--no-proxy-server"),
     *("--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--disable-extensions"),
@@ -29,36 +30,36 @@ FLAGS: Final = (
     "--autoplay-policy=no-user-gesture-required",
 )
 SAMPLE_RATE: Final = 16_000
-PATIENCE_MS: Final = 20_000
+TIMEOUT_MS: Final = 20_000
 DESKTOP: Final = (1280, 860)
 PHONE: Final = (360, 740)
 
 
-def found() -> str:
-    """Where a browser is; skips the test where there is none."""
+def find_browser() -> str:
+    """Return the path of a browser. Skip the test if there is none."""
     path = next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
-        pytest.skip(f"no browser is found as any of {', '.join(NAMES)}: the console is not tried in one")
+        pytest.skip(f"no browser found with a name of {', '.join(NAMES)}, so the console is not tested in a browser")
     return path
 
 
 @contextmanager
-def browser(heard: Path | None = None) -> Iterator[Browser]:
-    """A browser; its microphone hears the file."""
-    path = found()
+def launch_browser(microphone_file: Path | None = None) -> Iterator[Browser]:
+    """Start a browser. Its microphone plays the file in a loop, or a test tone if there is no file."""
+    path = find_browser()
     flags = [*FLAGS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
-    if heard is not None:
-        flags.append(f"--use-file-for-fake-audio-capture={heard}")
+    if microphone_file is not None:
+        flags.append(f"--use-file-for-fake-audio-capture={microphone_file}")
     with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=path, args=flags)
+        launched = playwright.chromium.launch(executable_path=path, args=flags)
         try:
-            yield made
+            yield launched
         finally:
-            made.close()
+            launched.close()
 
 
-def spoken(path: Path, words: str) -> Path:
-    """A recording of words, which are tones."""
+def write_speech(path: Path, words: str) -> Path:
+    """Write a recording of words in the tone language of the local speech services."""
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
@@ -68,58 +69,60 @@ def spoken(path: Path, words: str) -> Path:
 
 
 @dataclass
-class Visit:
-    """A page that somebody looks at."""
+class ConsoleWindow:
+    """Browser window that shows the console."""
 
     page: Page
     url: str
-    complaints: list[str] = field(default_factory=list)
-    """Errors and warnings of the browser's console, and exceptions that nobody caught."""
-    asked: set[str] = field(default_factory=set)
-    """Whom it asked: scheme and host."""
+    browser_messages: list[str] = field(default_factory=list)
+    """Errors and warnings of the browser's console, and uncaught exceptions."""
+    requested_hosts: set[str] = field(default_factory=set)
+    """Scheme and host of all requests."""
 
     def open(self, panel: str = "files") -> None:
-        """Opens the page at a panel, and waits until it knows its stack."""
+        """Open the page at a panel, and wait until it has loaded the stack's outputs."""
         self.page.goto(f"{self.url}#{panel}")
         self.page.locator("html[data-ready]").wait_for()
 
-    def tab(self, name: str) -> None:
-        """Goes to a panel by a click."""
+    def select_tab(self, name: str) -> None:
+        """Click on the tab of a panel."""
         self.page.get_by_role("tab", name=name).click()
 
     def resize(self, size: tuple[int, int]) -> None:
-        """Gives the window another size."""
+        """Resize the window."""
         self.page.set_viewport_size({"width": size[0], "height": size[1]})
 
     def evaluate(self, script: str, argument: Any = None) -> Any:
-        """What a script in the page gives."""
+        """Return the result of a script in the page."""
         return self.page.evaluate(script, argument)
 
 
 @contextmanager
-def visit(browser: Browser, url: str, size: tuple[int, int] = DESKTOP, **how: Any) -> Iterator[Visit]:
-    """A visitor with a window of its own, who lets the page use the microphone."""
+def open_window(
+    browser: Browser, url: str, size: tuple[int, int] = DESKTOP, **context_options: Any
+) -> Iterator[ConsoleWindow]:
+    """Open a new window that permits the use of the microphone."""
     context = browser.new_context(
         viewport={"width": size[0], "height": size[1]},
         locale="en-GB",
         timezone_id="UTC",
         permissions=["microphone"],
-        **how,
+        **context_options,
     )
     page = context.new_page()
-    page.set_default_timeout(PATIENCE_MS)
-    made = Visit(page, url)
+    page.set_default_timeout(TIMEOUT_MS)
+    opened = ConsoleWindow(page, url)
 
-    def complains(message: ConsoleMessage) -> None:
+    def record_message(message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:
-            made.complaints.append(message.text)
+            opened.browser_messages.append(message.text)
 
-    page.on("console", complains)
-    page.on("pageerror", lambda error: made.complaints.append(str(error)))
-    page.on("request", lambda request: made.asked.add(_host(request.url)))
-    page.on("websocket", lambda socket: made.asked.add(_host(socket.url)))
+    page.on("console", record_message)
+    page.on("pageerror", lambda error: opened.browser_messages.append(str(error)))
+    page.on("request", lambda request: opened.requested_hosts.add(_host(request.url)))
+    page.on("websocket", lambda socket: opened.requested_hosts.add(_host(socket.url)))
     try:
-        yield made
+        yield opened
     finally:
         context.close()
 
@@ -128,6 +131,6 @@ def _host(url: str) -> str:
     return "/".join(url.split("/", 3)[:3])
 
 
-def foreign(asked: Iterable[str], own: Iterable[str]) -> list[str]:
-    """Those who were asked and are not one's own; what is made in the page itself is nobody's."""
-    return sorted(one for one in asked if not one.startswith(("blob:", "data:")) and one not in set(own))
+def find_foreign_hosts(hosts: Iterable[str], own_hosts: Iterable[str]) -> list[str]:
+    """Return the hosts that are not in `own_hosts`. URLs that the page itself creates are ignored."""
+    return sorted(host for host in hosts if not host.startswith(("blob:", "data:")) and host not in set(own_hosts))

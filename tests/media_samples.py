@@ -1,4 +1,4 @@
-"""What documents show of a command's output, and what the command prints."""
+"""Access to command output in documents, to the printed output, and to the targets of the Makefile."""
 
 import re
 
@@ -6,13 +6,13 @@ from local import ROOT
 
 
 def sample(page: str, after: str) -> list[str]:
-    """The lines of the first block after some words."""
-    found = (ROOT / page).read_text(encoding="utf-8").split(after, 1)[1].split("```")[1]
-    return [line for line in found.splitlines()[1:] if line]
+    """Return the lines of the first code block after a text."""
+    block = (ROOT / page).read_text(encoding="utf-8").split(after, 1)[1].split("```")[1]
+    return [line for line in block.splitlines()[1:] if line]
 
 
 def lines(printed: str) -> set[str]:
-    """As a page has them: tables are printed with blanks up to their width."""
+    """Return printed lines without trailing spaces, like in the documents."""
     return {line.rstrip() for line in printed.splitlines()}
 
 
