@@ -252,7 +252,7 @@ def test_polling_waits_for_a_sign_in_after_a_permanent_error(window: ConsoleWind
     let isWanted = true;
     const signIn = () => { visitor.signInCount += 1; visitor.dispatchEvent(new Event("signin")); };
     const counts = [];
-    const ended = module.poll(window, node, () => isWanted, async () => {
+    const ended = module.poll(visitor, node, () => isWanted, async () => {
       checks += 1;
       if (checks === 2) signIn(); // during a check
       throw new Problem("No.");
