@@ -18,7 +18,7 @@ from components.blocks.compute.image_repository import PINNED
 from components.blocks.naming.physical_names import Kind, physical_name
 from local import ROOT
 from local.preview import stack_files
-from tests.media_samples import make_targets
+from tests.document_samples import list_make_targets
 
 FOLDER = ROOT / ".github" / "workflows"
 NAMES = sorted(path.name for path in FOLDER.glob("*.yml"))
@@ -94,7 +94,7 @@ def test_every_target_of_make_that_is_called_exists() -> None:
         if "=" not in word and not word.startswith("-")
     ]
     assert len(called) >= 4
-    assert set(called) <= make_targets()
+    assert set(called) <= list_make_targets()
 
 
 def test_a_workflow_that_is_called_is_there_and_takes_what_it_is_given() -> None:

@@ -210,7 +210,7 @@ DELAYED_RESEND = """
 
 
 def test_an_utterance_without_a_free_stream_waits_while_others_are_sent(window: ConsoleWindow) -> None:
-    """It waits for one to two times `waitMs`, even if another message asks for it meanwhile."""
+    """The utterance waits for one to two times `waitMs`, even if a second `resend` without `waitMs` arrives meanwhile."""
     assert run_script(window, "dictation", FAKE_PLATFORM % DELAYED_RESEND) == [["u1", "u2", "u3"], "u1"]
 
 
@@ -255,7 +255,7 @@ def test_a_new_session_takes_later_utterances_while_the_ended_one_finishes(windo
 
 
 def test_unfinished_utterances_of_an_ended_session_are_sent_to_the_next_one(window: ConsoleWindow) -> None:
-    """They start from their beginning, so captions of the ended session for them are removed and ignored."""
+    """The new session starts each utterance from its beginning. So its captions from the ended session are removed, and later ones ignored."""
     script = """
     dictation.addUtterance(new Uint8Array(1));
     await waitFor("the utterance is sent again", () => requestsOf("audio").length === 5);

@@ -430,6 +430,6 @@ def test_an_expired_url_is_replaced_before_use(window: ConsoleWindow) -> None:
 
 
 def test_the_page_contacted_no_other_host(window: ConsoleWindow) -> None:
-    """This test is the last one, because it checks the requests of all tests above."""
+    """Must be the last test, because it checks the requests of all tests above."""
     assert window.requested_hosts == {window.url.rstrip("/")}
     assert [message for message in window.browser_messages if "503" not in message] == []

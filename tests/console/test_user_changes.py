@@ -1,4 +1,7 @@
-"""Tests of changes of the signed-in user: no action of one user is completed for another, however late a response comes."""
+"""Tests of changes of the signed-in user.
+
+An action of one user is never completed for another, even if a response arrives after the change.
+"""
 
 from typing import Any
 
@@ -47,12 +50,12 @@ const upload = () => meetings.upload({ title: "weekly" }, files, () => {}).then(
 const meetings = module.Meetings ? new module.Meetings(stack, visitor) : null;
 try {
 """
-RESTORED = "} finally { Object.assign(globalThis, originals); }"
+RESTORE_NETWORK = "} finally { Object.assign(globalThis, originals); }"
 
 
 def run_signed_in(window: ConsoleWindow, module: str, script: str) -> Any:
     """Run a script in which ann is signed in. The script can delay the responses of `/login` and `/exchange`."""
-    return run_script(window, module, f"{FAKE_NETWORK}{script}{RESTORED}")
+    return run_script(window, module, f"{FAKE_NETWORK}{script}{RESTORE_NETWORK}")
 
 
 def test_an_upload_stops_for_another_user_and_continues_for_its_own(window: ConsoleWindow) -> None:

@@ -19,9 +19,9 @@ PICTURES = os.environ.get("CONSOLE_PICTURES")
 
 
 def take_screenshots(window: ConsoleWindow, name: str, on_phone: Locator | None = None) -> None:
-    """Save a screenshot of the desktop layout, if screenshots are wanted.
+    """Save a screenshot of the desktop layout if `CONSOLE_PICTURES` is set.
 
-    For `on_phone`, also save one in phone size and dark mode that starts at this element.
+    If `on_phone` is given, also save a screenshot in phone size and dark mode, scrolled to this element.
     """
     if PICTURES is None:
         return

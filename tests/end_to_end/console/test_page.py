@@ -1,6 +1,6 @@
 """Tests of the page as a whole: keyboard control, accessible names, sizes, and contacted hosts.
 
-The shared window still shows what the tests of the panels left in it.
+Tests with the shared window check the content that the tests of the panels added to it.
 """
 
 from playwright.sync_api import Browser, Page, Route, expect

@@ -6,7 +6,7 @@ import pytest
 
 from local import ROOT
 from local.preview import cost, report
-from tests.media_samples import lines, sample
+from tests.document_samples import read_code_block, strip_lines
 from tests.whole_program import ONE_WORKER, previewed
 
 pytestmark = ONE_WORKER
@@ -14,14 +14,14 @@ pytestmark = ONE_WORKER
 
 def test_the_readme_shows_what_a_preview_of_production_says(capsys: pytest.CaptureFixture[str]) -> None:
     report.show(previewed("prod"))
-    shown = sample("README.md", "`make preview STACK=prod` prints the plan as a tree")
+    shown = read_code_block("README.md", "`make preview STACK=prod` prints the plan as a tree")
     assert len(shown) > 15
-    assert set(shown) <= lines(capsys.readouterr().out)
+    assert set(shown) <= strip_lines(capsys.readouterr().out)
 
 
 def test_the_readme_shows_the_plan_and_price_of_the_stack_that_a_demo_brings_up() -> None:
     found = previewed("local")
-    shown = "\n".join(sample("README.md", "What `make demo` printed"))
+    shown = "\n".join(read_code_block("README.md", "What `make demo` printed"))
     assert f"{len(found.graph.customs())} resources, {len(found.rules)} policies asked" in shown
     assert f"{len(found.mandatory)} mandatory findings; about ${found.cost.total:,.2f} a month" in shown
     assert re.findall(r"(\d+) resources at", shown) == [str(len(found.graph.customs()))]
