@@ -14,7 +14,7 @@ const MAX_UNCHANGED_MS = 120000; // time without any change after which `finish`
 const POLL_MS = 100;
 const MAX_TRIES = 5; // attempts to send an utterance that fails with a transient error
 const MAX_UNFINISHED = 64; // unfinished utterances that an `open` message may name
-const MAX_CONNECTION_ATTEMPTS = 5; // in a row
+const MAX_RECONNECTION_ATTEMPTS = 5; // in a row
 const MAX_FRUITLESS_SESSIONS = 5; // sessions in a row that end before they accept an utterance
 
 export class Dictation {
@@ -186,7 +186,7 @@ export class Dictation {
         this.#sendWaiting();
         return;
       } catch (problem) {
-        if (attempt >= MAX_CONNECTION_ATTEMPTS) this.#giveUp(problem);
+        if (attempt >= MAX_RECONNECTION_ATTEMPTS) this.#giveUp(problem);
       }
     }
   }

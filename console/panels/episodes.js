@@ -29,9 +29,9 @@ export function episodes({ visitor, settings }) {
     drawList(listed.map((episode) => (episode.episodeId === updated?.episodeId ? updated : episode)));
   }
 
-  function drawList(found) {
-    byId("episodes-none").hidden = found.length > 0;
-    setChildren(byId("episodes-list"), ...found.map((episode) => el("li", {}, el("button", { type: "button", class: "choice", "aria-current": episode.episodeId === shown?.episodeId ? "true" : null, onclick: () => runAction(problem, () => open(episode.episodeId)) },
+  function drawList(listed) {
+    byId("episodes-none").hidden = listed.length > 0;
+    setChildren(byId("episodes-list"), ...listed.map((episode) => el("li", {}, el("button", { type: "button", class: "choice", "aria-current": episode.episodeId === shown?.episodeId ? "true" : null, onclick: () => runAction(problem, () => open(episode.episodeId)) },
       el("span", { class: "name", text: episode.title }), el("span", { class: "hint", text: formatDate(episode.createdAt) }), badge(episode.status, STATUSES[episode.status])))));
   }
 

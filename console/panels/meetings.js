@@ -41,11 +41,11 @@ export function meetings({ stack, visitor }) {
 
   function drawList() {
     const wanted = { participant: byId("meetings-by").value, tag: byId("meetings-tagged").value };
-    const found = records.filter((record) => matchesFilter(record, wanted));
+    const matching = records.filter((record) => matchesFilter(record, wanted));
     byId("meetings-more").hidden = !after;
-    byId("meetings-none").hidden = found.length > 0;
+    byId("meetings-none").hidden = matching.length > 0;
     byId("meetings-none").textContent = records.length ? "No meeting matches." : "None yet.";
-    setChildren(byId("meetings-list"), ...found.map((record) => el("li", {}, el("button", { type: "button", class: "choice", "aria-current": record.meetingId === shown?.meetingId ? "true" : null, onclick: () => runAction(problem, () => open(record.meetingId)) },
+    setChildren(byId("meetings-list"), ...matching.map((record) => el("li", {}, el("button", { type: "button", class: "choice", "aria-current": record.meetingId === shown?.meetingId ? "true" : null, onclick: () => runAction(problem, () => open(record.meetingId)) },
       el("span", { class: "name", text: record.title }), el("span", { class: "hint", text: [formatDate(record.startedAt), ...record.participants].join(" · ") }), badge(record.status, STATUSES[record.status])))));
   }
 
