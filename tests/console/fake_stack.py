@@ -146,7 +146,7 @@ class FakeTranscription:
 
 
 def make_token(name: str, number: int = 0) -> str:
-    """Return an unsigned token of the identity provider. Each number gives another token of the same user."""
+    """Return a token of the identity provider with a fake signature. Each number gives another token of the same user."""
     claims = {"iss": "https://login.example.com", "sub": name, "name": name, "jti": number}
     return f"e30.{base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip('=')}.c2lnbmF0dXJl"
 
