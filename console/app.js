@@ -1,10 +1,10 @@
 // Entry point of the page: loads the stack's outputs, sets up sign-in, and starts one panel for each backend.
 
-import { byId, clear, el } from "./lib/dom.js";
-import { show } from "./lib/problems.js";
-import { load } from "./lib/stack.js";
-import { signIn } from "./lib/sign-in.js";
-import { tabs } from "./lib/tabs.js";
+import { byId, el, setChildren } from "./lib/dom.js";
+import { showProblem } from "./lib/problems.js";
+import { loadStack } from "./lib/stack.js";
+import { setUpSignIn } from "./lib/sign-in.js";
+import { setUpTabs } from "./lib/tabs.js";
 import { Visitor } from "./lib/visitor.js";
 import { captions } from "./panels/captions.js";
 import { episodes } from "./panels/episodes.js";
@@ -22,29 +22,29 @@ const PANELS = {
 };
 
 async function start() {
-  const stack = await load();
+  const stack = await loadStack();
   const visitor = new Visitor(stack);
   byId("stack").append(stack.frontend.environment, el("span", { class: "region", text: ` · ${stack.region}` }));
-  signIn(stack, visitor);
-  visitor.addEventListener("another", () => clear(byId("spoken")));
-  const shown = {};
-  for (const [subsystem, [panel, run, title]] of Object.entries(PANELS)) {
+  setUpSignIn(stack, visitor);
+  visitor.addEventListener("userchange", () => setChildren(byId("spoken")));
+  const loaders = {};
+  for (const [subsystem, [panel, setUpPanel, title]] of Object.entries(PANELS)) {
     const settings = stack.frontend[subsystem];
     const section = byId(`panel-${panel}`);
     section.querySelector(".on").hidden = !settings;
     section.querySelector(".off").hidden = Boolean(settings);
     section.querySelector(".off").textContent = `${title} is disabled in this stack.`;
     byId(`tab-${panel}`).classList.toggle("absent", !settings);
-    if (settings) shown[panel] = run({ stack, visitor, settings });
+    if (settings) loaders[panel] = setUpPanel({ stack, visitor, settings });
   }
   // A panel loads its data when it is shown.
-  tabs(Object.values(PANELS).map(([panel]) => panel), (panel) => shown[panel]?.());
+  setUpTabs(Object.values(PANELS).map(([panel]) => panel), (panel) => loaders[panel]?.());
 }
 
 start().then(
   () => { document.documentElement.dataset.ready = "yes"; },
   (problem) => {
-    show(byId("fatal"), problem);
+    showProblem(byId("fatal"), problem);
     document.documentElement.dataset.ready = "no";
   },
 );

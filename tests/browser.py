@@ -30,12 +30,12 @@ FLAGS: Final = (
     "--autoplay-policy=no-user-gesture-required",
 )
 SAMPLE_RATE: Final = 16_000
-PATIENCE_MS: Final = 20_000
+TIMEOUT_MS: Final = 20_000
 DESKTOP: Final = (1280, 860)
 PHONE: Final = (360, 740)
 
 
-def found() -> str:
+def find_browser() -> str:
     """Return the path of a browser. Skip the test if there is none."""
     path = next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
@@ -44,12 +44,12 @@ def found() -> str:
 
 
 @contextmanager
-def browser(heard: Path | None = None) -> Iterator[Browser]:
-    """Start a browser. Its microphone plays the file `heard`."""
-    path = found()
+def launch_browser(microphone_file: Path | None = None) -> Iterator[Browser]:
+    """Start a browser. Its microphone plays the file in a loop, or a test tone if there is no file."""
+    path = find_browser()
     flags = [*FLAGS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
-    if heard is not None:
-        flags.append(f"--use-file-for-fake-audio-capture={heard}")
+    if microphone_file is not None:
+        flags.append(f"--use-file-for-fake-audio-capture={microphone_file}")
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=path, args=flags)
         try:
@@ -58,7 +58,7 @@ def browser(heard: Path | None = None) -> Iterator[Browser]:
             launched.close()
 
 
-def spoken(path: Path, words: str) -> Path:
+def write_speech(path: Path, words: str) -> Path:
     """Write a recording of words in the tone language of the local speech services."""
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
@@ -69,14 +69,14 @@ def spoken(path: Path, words: str) -> Path:
 
 
 @dataclass
-class Visit:
-    """An open page of the console."""
+class ConsoleWindow:
+    """Browser window page shows the console."""
 
     page: Page
     url: str
-    complaints: list[str] = field(default_factory=list)
+    browser_messages: list[str] = field(default_factory=list)
     """Errors and warnings of the browser's console, and uncaught exceptions."""
-    asked: set[str] = field(default_factory=set)
+    requested_hosts: set[str] = field(default_factory=set)
     """Scheme and host of all requests."""
 
     def open(self, panel: str = "files") -> None:
@@ -84,7 +84,7 @@ class Visit:
         self.page.goto(f"{self.url}#{panel}")
         self.page.locator("html[data-ready]").wait_for()
 
-    def tab(self, name: str) -> None:
+    def select_tab(self, name: str) -> None:
         """Click on the tab of a panel."""
         self.page.get_by_role("tab", name=name).click()
 
@@ -98,27 +98,29 @@ class Visit:
 
 
 @contextmanager
-def visit(browser: Browser, url: str, size: tuple[int, int] = DESKTOP, **how: Any) -> Iterator[Visit]:
-    """Open a window that permits the use of the microphone."""
+def open_window(
+    browser: Browser, url: str, size: tuple[int, int] = DESKTOP, **context_options: Any
+) -> Iterator[ConsoleWindow]:
+    """Open a new window that permits the use of the microphone."""
     context = browser.new_context(
         viewport={"width": size[0], "height": size[1]},
         locale="en-GB",
         timezone_id="UTC",
         permissions=["microphone"],
-        **how,
+        **context_options,
     )
     page = context.new_page()
-    page.set_default_timeout(PATIENCE_MS)
-    opened = Visit(page, url)
+    page.set_default_timeout(TIMEOUT_MS)
+    opened = ConsoleWindow(page, url)
 
     def record_message(message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:
-            opened.complaints.append(message.text)
+            opened.browser_messages.append(message.text)
 
     page.on("console", record_message)
-    page.on("pageerror", lambda error: opened.complaints.append(str(error)))
-    page.on("request", lambda request: opened.asked.add(_host(request.url)))
-    page.on("websocket", lambda socket: opened.asked.add(_host(socket.url)))
+    page.on("pageerror", lambda error: opened.browser_messages.append(str(error)))
+    page.on("request", lambda request: opened.requested_hosts.add(_host(request.url)))
+    page.on("websocket", lambda socket: opened.requested_hosts.add(_host(socket.url)))
     try:
         yield opened
     finally:
@@ -129,6 +131,6 @@ def _host(url: str) -> str:
     return "/".join(url.split("/", 3)[:3])
 
 
-def foreign(asked: Iterable[str], own: Iterable[str]) -> list[str]:
-    """Return the requested hosts that are not in `own`. URLs that the page itself creates are ignored."""
-    return sorted(host for host in asked if not host.startswith(("blob:", "data:")) and host not in set(own))
+def find_foreign_hosts(hosts: Iterable[str], own_hosts: Iterable[str]) -> list[str]:
+    """Return the hosts that are not in `own_hosts`. URLs that the page itself creates are ignored."""
+    return sorted(host for host in hosts if not host.startswith(("blob:", "data:")) and host not in set(own_hosts))

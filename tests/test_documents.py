@@ -22,7 +22,7 @@ from handlers.transcription import messages as transcription
 from handlers.voice_qa import client_messages as voice_qa
 from local import ROOT
 from local.generate.message_examples import COMPLETED
-from tests.media_samples import make_targets
+from tests.document_samples import list_make_targets
 
 PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")})
 FOLDERS = "benchmarks|bootstrap|clients|components|console|docs|handlers|local|operations|policies|requirements|tests"
@@ -69,7 +69,7 @@ def test_every_command_in_a_page_exists(page: Path) -> None:
     code = re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     make_calls = [line for block in code for line in re.findall(r"^(?:\$ )?make (\S+)", block, re.MULTILINE)]
     make_calls += re.findall(r"`make ([^\s`]+)", text)
-    assert set(make_calls) <= make_targets()
+    assert set(make_calls) <= list_make_targets()
     for python, module in re.findall(r"([\w./-]*python3?) -m\s+((?:local|operations|handlers)[\w.]*)", text):
         assert python == ".venv/bin/python", f"{python} -m {module}"
         path = ROOT / module.replace(".", "/")

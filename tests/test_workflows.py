@@ -18,7 +18,7 @@ from components.blocks.compute.image_repository import PINNED_TAG_PREFIX
 from components.blocks.naming.physical_names import Kind, physical_name
 from local import ROOT
 from local.preview import stack_files
-from tests.media_samples import make_targets
+from tests.document_samples import list_make_targets
 
 FOLDER = ROOT / ".github" / "workflows"
 NAMES = sorted(path.name for path in FOLDER.glob("*.yml"))
@@ -94,7 +94,7 @@ def test_every_make_target_in_a_workflow_exists() -> None:
         if "=" not in word and not word.startswith("-")
     ]
     assert len(called_names) >= 4
-    assert set(called_names) <= make_targets()
+    assert set(called_names) <= list_make_targets()
 
 
 def test_a_called_workflow_exists_and_accepts_its_inputs() -> None:

@@ -1,53 +1,53 @@
 // Requests to AWS, signed with Signature Version 4 by aws4fetch. The caller passes the credentials.
 
 import { AwsClient, AwsV4Signer } from "../vendor/aws4fetch.js";
-import { send } from "./http.js";
-import { Problem, refusal, unreached } from "./problems.js";
+import { sendBody } from "./http.js";
+import { Problem, problemFromResponse, unreachableProblem } from "./problems.js";
 
-const RETRIES = 3;
+const MAX_RETRIES = 3;
 
 // Call an operation of a service with a JSON protocol (DynamoDB, Cognito). Without credentials the request is not signed.
-export async function operation(stack, service, target, body, { credentials = null, version = "1.0" } = {}) {
+export async function callOperation(stack, service, target, body, { credentials = null, version = "1.0" } = {}) {
   const url = `${stack.endpoint(service)}/`;
   const request = {
     method: "POST",
     headers: { "Content-Type": `application/x-amz-json-${version}`, "X-Amz-Target": target },
     body: JSON.stringify(body),
   };
-  let answer;
+  let response;
   try {
-    answer = await (credentials ? client(stack, service, credentials).fetch(url, request) : fetch(url, request));
+    response = await (credentials ? createClient(stack, service, credentials).fetch(url, request) : fetch(url, request));
   } catch {
-    throw unreached(url);
+    throw unreachableProblem(url);
   }
-  const text = await answer.text();
-  if (!answer.ok) throw refusal(answer.status, text, answer.headers);
+  const text = await response.text();
+  if (!response.ok) throw problemFromResponse(response.status, text, response.headers);
   return JSON.parse(text);
 }
 
 // Upload an object. Return a function that reads a response header.
 export async function putObject(stack, credentials, bucket, key, body, { headers = {}, onProgress } = {}) {
-  const url = stack.object(bucket, key);
-  const signed = await client(stack, "s3", credentials).sign(url, { method: "PUT", headers });
-  return send("PUT", url, body, { headers: Object.fromEntries(signed.headers), onProgress });
+  const url = stack.objectUrl(bucket, key);
+  const signed = await createClient(stack, "s3", credentials).sign(url, { method: "PUT", headers });
+  return sendBody("PUT", url, body, { headers: Object.fromEntries(signed.headers), onProgress });
 }
 
 // Return the response with an object's content, or null if the object does not exist.
 export async function getObject(stack, credentials, bucket, key) {
-  const url = stack.object(bucket, key);
-  let answer;
+  const url = stack.objectUrl(bucket, key);
+  let response;
   try {
-    answer = await client(stack, "s3", credentials).fetch(url, {});
+    response = await createClient(stack, "s3", credentials).fetch(url, {});
   } catch {
-    throw unreached(url);
+    throw unreachableProblem(url);
   }
-  if (answer.status === 404) return null;
-  if (!answer.ok) throw refusal(answer.status, await answer.text(), answer.headers);
-  return answer;
+  if (response.status === 404) return null;
+  if (!response.ok) throw problemFromResponse(response.status, await response.text(), response.headers);
+  return response;
 }
 
 // Return a presigned URL that is valid for some seconds: of an object for a player, or of a WebSocket API for a handshake.
-export async function signedUrl(stack, service, credentials, url, seconds) {
+export async function presignUrl(stack, service, credentials, url, seconds) {
   const address = new URL(url);
   // The signer only accepts http URLs. The scheme is not part of the signature, so it can be changed back afterwards.
   const scheme = address.protocol;
@@ -59,15 +59,15 @@ export async function signedUrl(stack, service, credentials, url, seconds) {
 }
 
 // Parse credentials in the form that the AWS console and CLI print: `export` lines, or lines of a profile.
-export function pasted(text) {
-  const found = (name) => new RegExp(`${name}["']?\\s*[=:]\\s*["']?([A-Za-z0-9/+=]+)`, "i").exec(text)?.[1];
-  const [accessKeyId, secretAccessKey] = [found("aws_access_key_id"), found("aws_secret_access_key")];
+export function parseCredentials(text) {
+  const readValue = (name) => new RegExp(`${name}["']?\\s*[=:]\\s*["']?([A-Za-z0-9/+=]+)`, "i").exec(text)?.[1];
+  const [accessKeyId, secretAccessKey] = [readValue("aws_access_key_id"), readValue("aws_secret_access_key")];
   if (!accessKeyId || !secretAccessKey) {
     throw new Problem("The text does not contain AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.", {
       todo: "Paste the output of: aws configure export-credentials --format env",
     });
   }
-  return { accessKeyId, secretAccessKey, sessionToken: found("aws_session_token") };
+  return { accessKeyId, secretAccessKey, sessionToken: readValue("aws_session_token") };
 }
 
-const client = (stack, service, credentials) => new AwsClient({ ...credentials, service, region: stack.region, retries: RETRIES });
+const createClient = (stack, service, credentials) => new AwsClient({ ...credentials, service, region: stack.region, retries: MAX_RETRIES });

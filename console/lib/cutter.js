@@ -3,87 +3,87 @@
 const FRAME_SECONDS = 0.02;
 const PAUSE_FRAMES = 18; // longer than the gap between two words
 const EDGE_FRAMES = 10; // silence that is kept before and after an utterance
-const LONGEST_FRAMES = 230; // 4.6 seconds; the server accepts utterances of up to 5 seconds
+const MAX_FRAMES = 230; // 4.6 seconds; the server accepts utterances of up to 5 seconds
 const SEARCH_FRAMES = 75; // final part of long speech in which the quietest moment is searched
-const FEWEST_LOUD = 5; // minimum of loud frames, so that a click is not sent as speech
-const [QUIETEST, LOUDEST] = [0.008, 0.03]; // limits of the loudness threshold, which adapts to background noise
+const MIN_LOUD_FRAMES = 5; // so that a click is not sent as speech
+const [MIN_THRESHOLD, MAX_THRESHOLD] = [0.008, 0.03]; // limits of the loudness threshold, which adapts to background noise
 
 export class Cutter {
-  #size;
-  #rest = new Float32Array(0);
+  #frameSize;
+  #incompleteFrame = new Float32Array(0);
   #frames = [];
   #levels = [];
-  #speaking = false;
-  #quiet = 0;
-  #floor = QUIETEST / 3;
+  #isSpeaking = false;
+  #quietFrames = 0;
+  #noiseLevel = MIN_THRESHOLD / 3;
 
   constructor(sampleRate) {
-    this.#size = Math.round(sampleRate * FRAME_SECONDS);
+    this.#frameSize = Math.round(sampleRate * FRAME_SECONDS);
   }
 
   // Add samples. Return the utterances that they complete.
   feed(samples) {
     const utterances = [];
-    const all = new Float32Array(this.#rest.length + samples.length);
-    all.set(this.#rest);
-    all.set(samples, this.#rest.length);
+    const all = new Float32Array(this.#incompleteFrame.length + samples.length);
+    all.set(this.#incompleteFrame);
+    all.set(samples, this.#incompleteFrame.length);
     let start = 0;
-    for (; start + this.#size <= all.length; start += this.#size) {
-      const utterance = this.#addFrame(all.slice(start, start + this.#size));
+    for (; start + this.#frameSize <= all.length; start += this.#frameSize) {
+      const utterance = this.#addFrame(all.slice(start, start + this.#frameSize));
       if (utterance) utterances.push(utterance);
     }
-    this.#rest = all.slice(start);
+    this.#incompleteFrame = all.slice(start);
     return utterances;
   }
 
   // End the speech. Return the last utterance, if there is one.
   finish() {
-    const utterance = this.#speaking ? this.#cut(this.#frames.length) : null;
-    [this.#frames, this.#levels, this.#speaking, this.#quiet] = [[], [], false, 0];
+    const utterance = this.#isSpeaking ? this.#cut(this.#frames.length) : null;
+    [this.#frames, this.#levels, this.#isSpeaking, this.#quietFrames] = [[], [], false, 0];
     return utterance ? [utterance] : [];
   }
 
   #addFrame(frame) {
     const level = Math.sqrt(frame.reduce((sum, sample) => sum + sample * sample, 0) / frame.length);
-    this.#floor = level < this.#floor ? level : Math.min(this.#floor * 1.005 + 1e-6, LOUDEST / 3);
-    const loud = level > this.#threshold;
+    this.#noiseLevel = level < this.#noiseLevel ? level : Math.min(this.#noiseLevel * 1.005 + 1e-6, MAX_THRESHOLD / 3);
+    const isLoud = level > this.#threshold;
     this.#frames.push(frame);
     this.#levels.push(level);
-    this.#quiet = loud ? 0 : this.#quiet + 1;
-    if (!this.#speaking) {
-      this.#speaking = loud;
-      if (!loud) this.#keep(this.#frames.length - EDGE_FRAMES);
+    this.#quietFrames = isLoud ? 0 : this.#quietFrames + 1;
+    if (!this.#isSpeaking) {
+      this.#isSpeaking = isLoud;
+      if (!isLoud) this.#dropFrames(this.#frames.length - EDGE_FRAMES);
       return null;
     }
-    if (this.#quiet >= PAUSE_FRAMES) {
-      this.#speaking = false;
+    if (this.#quietFrames >= PAUSE_FRAMES) {
+      this.#isSpeaking = false;
       return this.#cut(this.#frames.length - PAUSE_FRAMES + EDGE_FRAMES);
     }
-    return this.#frames.length >= LONGEST_FRAMES ? this.#cut(this.#quietest()) : null;
+    return this.#frames.length >= MAX_FRAMES ? this.#cut(this.#findCutPosition()) : null;
   }
 
   get #threshold() {
-    return Math.min(LOUDEST, Math.max(QUIETEST, this.#floor * 3));
+    return Math.min(MAX_THRESHOLD, Math.max(MIN_THRESHOLD, this.#noiseLevel * 3));
   }
 
-  #quietest() {
+  #findCutPosition() {
     const from = this.#levels.length - SEARCH_FRAMES;
-    return from + this.#levels.slice(from).reduce((best, level, at, all) => (level <= all[best] ? at : best), 0) + 1;
+    return from + this.#levels.slice(from).reduce((best, level, index, all) => (level <= all[best] ? index : best), 0) + 1;
   }
 
   // Remove the first frames. Return them as an utterance if enough of them are loud.
   #cut(count) {
     const [frames, levels] = [this.#frames.slice(0, count), this.#levels.slice(0, count)];
-    this.#keep(count);
-    if (levels.filter((level) => level > this.#threshold).length < FEWEST_LOUD) return null;
-    const samples = new Float32Array(frames.length * this.#size);
-    frames.forEach((frame, at) => samples.set(frame, at * this.#size));
+    this.#dropFrames(count);
+    if (levels.filter((level) => level > this.#threshold).length < MIN_LOUD_FRAMES) return null;
+    const samples = new Float32Array(frames.length * this.#frameSize);
+    frames.forEach((frame, index) => samples.set(frame, index * this.#frameSize));
     return samples;
   }
 
-  #keep(from) {
-    if (from <= 0) return;
-    this.#frames = this.#frames.slice(from);
-    this.#levels = this.#levels.slice(from);
+  #dropFrames(count) {
+    if (count <= 0) return;
+    this.#frames = this.#frames.slice(count);
+    this.#levels = this.#levels.slice(count);
   }
 }

@@ -4,29 +4,29 @@ export const byId = (id) => document.getElementById(id);
 
 // Create an element with properties (`class`, `text`, `onclick`, `aria-…`, any attribute) and children.
 export function el(tag, properties = {}, ...children) {
-  const made = document.createElement(tag);
+  const element = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
     if (value === undefined || value === null || value === false) continue;
-    if (name === "text") made.textContent = value;
-    else if (name === "class") made.className = value;
-    else if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
-    else made.setAttribute(name, value === true ? "" : value);
+    if (name === "text") element.textContent = value;
+    else if (name === "class") element.className = value;
+    else if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else element.setAttribute(name, value === true ? "" : value);
   }
-  made.append(...children.filter((child) => child !== null && child !== undefined));
-  return made;
+  element.append(...children.filter((child) => child !== null && child !== undefined));
+  return element;
 }
 
-export const clear = (node, ...children) => node.replaceChildren(...children.filter(Boolean));
+export const setChildren = (node, ...children) => node.replaceChildren(...children.filter(Boolean));
 
 // Move the keyboard focus to an element and scroll to it if it is not in the upper half of the window.
-export function bring(node) {
+export function focusAndScroll(node) {
   node.focus({ preventScroll: true });
   const { top } = node.getBoundingClientRect();
   if (top < 0 || top > innerHeight / 2) node.scrollIntoView({ block: "start" });
 }
 
 // Hide a player and unload its media.
-export function silence(player) {
+export function unloadPlayer(player) {
   player.hidden = true;
   player.removeAttribute("src");
   player.load();
@@ -35,17 +35,17 @@ export function silence(player) {
 // Create a coloured badge. The colour only decorates: the text alone carries the meaning.
 export const badge = (text, kind = "plain") => el("span", { class: `badge ${kind}`, text });
 
-// Create a progress bar. `to` sets its share from 0 to 1.
+// Create a progress bar. `setShare` sets its share from 0 to 1.
 export function progress(label) {
   const bar = el("progress", { max: "1", value: "0", "aria-label": label });
-  return { bar, to: (share) => { bar.value = share; } };
+  return { bar, setShare: (share) => { bar.value = share; } };
 }
 
-// Create a list of steps. `at` is the index of the current step, and `failed` marks it as failed.
-export function steps(names, at, failed = false) {
+// Create a list of steps. `current` is the index of the current step, and `failed` marks it as failed.
+export function steps(names, current, failed = false) {
   const list = el("ol", { class: "steps" });
-  names.forEach((name, place) => {
-    const state = place < at ? "done" : place === at ? (failed ? "failed" : "now") : "";
+  names.forEach((name, index) => {
+    const state = index < current ? "done" : index === current ? (failed ? "failed" : "now") : "";
     const spokenState = { done: ", done", now: ", now", failed: ", failed" }[state] ?? "";
     list.append(el("li", { class: state }, name, el("span", { class: "unseen", text: spokenState })));
   });
@@ -53,7 +53,7 @@ export function steps(names, at, failed = false) {
 }
 
 // Announce a text to screen readers. The whole page shares one live region, so no text is announced twice.
-export function say(text) {
+export function announce(text) {
   const region = byId("spoken");
   region.append(el("p", { text }));
   while (region.childElementCount > 20) region.firstElementChild.remove();

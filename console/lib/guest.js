@@ -1,32 +1,32 @@
 // Guest of a Cognito identity pool: keeps one identity while the page is open, and renews its credentials every hour.
 
-import { operation } from "./aws.js";
+import { callOperation } from "./aws.js";
 
 const TARGET = "AWSCognitoIdentityService";
-const EARLY_MS = 5 * 60 * 1000;
+const RENEWAL_MARGIN_MS = 5 * 60 * 1000;
 
 export class Guest {
   #stack;
-  #pool;
-  #identity = "";
+  #poolId;
+  #identityId = "";
   #credentials = null;
-  #ends = 0;
+  #expiresAt = 0;
 
-  constructor(stack, pool) {
+  constructor(stack, poolId) {
     this.#stack = stack;
-    this.#pool = pool;
+    this.#poolId = poolId;
   }
 
   async credentials() {
-    if (this.#credentials && Date.now() < this.#ends - EARLY_MS) return this.#credentials;
-    this.#identity ||= (await this.#ask("GetId", { IdentityPoolId: this.#pool })).IdentityId;
-    const response = (await this.#ask("GetCredentialsForIdentity", { IdentityId: this.#identity })).Credentials;
-    this.#ends = response.Expiration * 1000;
+    if (this.#credentials && Date.now() < this.#expiresAt - RENEWAL_MARGIN_MS) return this.#credentials;
+    this.#identityId ||= (await this.#request("GetId", { IdentityPoolId: this.#poolId })).IdentityId;
+    const response = (await this.#request("GetCredentialsForIdentity", { IdentityId: this.#identityId })).Credentials;
+    this.#expiresAt = response.Expiration * 1000;
     this.#credentials = { accessKeyId: response.AccessKeyId, secretAccessKey: response.SecretKey, sessionToken: response.SessionToken };
     return this.#credentials;
   }
 
-  #ask(name, body) {
-    return operation(this.#stack, "cognito-identity", `${TARGET}.${name}`, body, { version: "1.1" });
+  #request(name, body) {
+    return callOperation(this.#stack, "cognito-identity", `${TARGET}.${name}`, body, { version: "1.1" });
   }
 }

@@ -1,19 +1,19 @@
 // HTTP requests. Uploads use XMLHttpRequest, because `fetch` does not report progress.
 
-import { Problem, refusal, unreached } from "./problems.js";
+import { Problem, problemFromResponse, unreachableProblem } from "./problems.js";
 
 // Send a JSON request and return the JSON response. Throw a Problem for a failed request.
-export async function ask(url, { method = "GET", body, headers = {} } = {}) {
+export async function requestJson(url, { method = "GET", body, headers = {} } = {}) {
   const allHeaders = body === undefined ? headers : { "Content-Type": "application/json", ...headers };
-  let answer;
+  let response;
   let text;
   try {
-    answer = await fetch(url, { method, headers: allHeaders, body: body === undefined ? undefined : JSON.stringify(body) });
-    text = await answer.text();
+    response = await fetch(url, { method, headers: allHeaders, body: body === undefined ? undefined : JSON.stringify(body) });
+    text = await response.text();
   } catch {
-    throw unreached(url);
+    throw unreachableProblem(url);
   }
-  if (!answer.ok) throw refusal(answer.status, text, answer.headers);
+  if (!response.ok) throw problemFromResponse(response.status, text, response.headers);
   if (!text) return null;
   try {
     return JSON.parse(text);
@@ -23,15 +23,15 @@ export async function ask(url, { method = "GET", body, headers = {} } = {}) {
 }
 
 // Send a body. Return a function that reads a response header.
-export function send(method, url, body, { headers = {}, onProgress = () => {} } = {}) {
+export function sendBody(method, url, body, { headers = {}, onProgress = () => {} } = {}) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open(method, url);
     for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     request.upload.addEventListener("progress", (event) => event.lengthComputable && onProgress(event.loaded / event.total));
-    request.addEventListener("error", () => reject(unreached(url)));
+    request.addEventListener("error", () => reject(unreachableProblem(url)));
     request.addEventListener("load", () => {
-      if (request.status < 200 || request.status > 299) return reject(refusal(request.status, request.responseText));
+      if (request.status < 200 || request.status > 299) return reject(problemFromResponse(request.status, request.responseText));
       onProgress(1);
       return resolve((name) => request.getResponseHeader(name));
     });
@@ -44,5 +44,5 @@ export function postForm({ url, fields }, file, onProgress) {
   const form = new FormData();
   for (const [name, value] of Object.entries(fields)) form.append(name, value);
   form.append("file", file);
-  return send("POST", url, form, { onProgress });
+  return sendBody("POST", url, form, { onProgress });
 }

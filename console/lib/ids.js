@@ -10,14 +10,14 @@ export function ulid(now = Date.now()) {
   return time + Array.from(random, (byte) => ALPHABET[byte % 32]).join("");
 }
 
-export function base64(bytes) {
+export function toBase64(bytes) {
   let text = "";
   for (let start = 0; start < bytes.length; start += 0x8000) text += String.fromCharCode(...bytes.subarray(start, start + 0x8000));
   return btoa(text);
 }
 
-export const bytesOf = (text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+export const fromBase64 = (text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 
-export const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+export const toHex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 
 export const sha256 = async (data) => new Uint8Array(await crypto.subtle.digest("SHA-256", data));

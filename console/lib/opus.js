@@ -1,6 +1,6 @@
 // Encoder from samples to Ogg Opus, based on the browser's WebCodecs.
 
-import { oggOf } from "./ogg.js";
+import { createOggFile } from "./ogg.js";
 import { Problem } from "./problems.js";
 
 const BITS_PER_SECOND = 24000;
@@ -8,7 +8,7 @@ const BITS_PER_SECOND = 24000;
 export const canEncode = () => "AudioEncoder" in globalThis;
 
 // Return one utterance, with one channel, as an Ogg file.
-export async function encoded(samples, sampleRate) {
+export async function encodeOpus(samples, sampleRate) {
   const packets = [];
   let failure = null;
   const encoder = new AudioEncoder({
@@ -37,5 +37,5 @@ export async function encoded(samples, sampleRate) {
       todo: "Use a current Chrome, Edge, Firefox or Safari.",
     });
   }
-  return oggOf(packets);
+  return createOggFile(packets);
 }

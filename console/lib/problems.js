@@ -10,7 +10,7 @@ export class Problem extends Error {
   }
 }
 
-const TODO = {
+const ADVICE = {
   TOKEN_EXPIRED: "Your token has expired. Sign in again at the top.",
   TOKEN_NOT_YET_VALID: "The token is not valid yet. Check this machine's clock.",
   TOKEN_REFUSED: "Sign in at the top with a token of this stack's identity provider.",
@@ -37,32 +37,32 @@ const TODO = {
 };
 
 // Error codes for throttling, which AWS returns with status 400.
-const THROTTLED = new Set(["ThrottlingException", "ProvisionedThroughputExceededException", "TooManyRequestsException"]);
+const THROTTLING_CODES = new Set(["ThrottlingException", "ProvisionedThroughputExceededException", "TooManyRequestsException"]);
 
 // Create a Problem from an error response of a backend or of AWS.
-export function refusal(status, text, headers = undefined) {
-  const body = parsed(text);
+export function problemFromResponse(status, text, headers = undefined) {
+  const body = parseBody(text);
   const code = String(body.code ?? body.Code ?? body.__type ?? `HTTP ${status}`).split("#").pop();
   const fields = Array.isArray(body.fields) ? body.fields : [];
   const details = fields.map((field) => `${field.field}: ${field.rule}`).join("; ");
   const message = body.message ?? body.Message ?? "no reason was given";
   const request = body.requestId ?? headers?.get("x-amzn-requestid") ?? "";
-  const todo = TODO[code] ?? (status === 401 || status === 403 ? TODO.UNAUTHORIZED : status >= 500 ? TODO.UNAVAILABLE : "");
-  const full = `${message}${details ? ` (${details})` : ""}`;
-  const retryable = status >= 500 || status === 429 || THROTTLED.has(code);
-  return new Problem(`${code}: ${full}`, { code, todo: request ? `${todo} Request ${request}.`.trim() : todo, retryable });
+  const todo = ADVICE[code] ?? (status === 401 || status === 403 ? ADVICE.UNAUTHORIZED : status >= 500 ? ADVICE.UNAVAILABLE : "");
+  const fullMessage = `${message}${details ? ` (${details})` : ""}`;
+  const retryable = status >= 500 || status === 429 || THROTTLING_CODES.has(code);
+  return new Problem(`${code}: ${fullMessage}`, { code, todo: request ? `${todo} Request ${request}.`.trim() : todo, retryable });
 }
 
 // Transient error codes of the backends. A request may be repeated under the same id without a second effect.
-const PASSING = new Set(["UNAVAILABLE", "INTERNAL"]);
+const TRANSIENT_CODES = new Set(["UNAVAILABLE", "INTERNAL"]);
 
-export const answered = (message) =>
+export const problemFromMessage = (message) =>
   new Problem(`${message.code}: ${message.message}${(message.fields ?? []).map((field) => ` (${field.field}: ${field.rule})`).join("")}`, {
-    code: message.code, todo: TODO[message.code] ?? "", retryable: message.retryable ?? PASSING.has(message.code),
+    code: message.code, todo: ADVICE[message.code] ?? "", retryable: message.retryable ?? TRANSIENT_CODES.has(message.code),
   });
 
 // Create a Problem for a request without a response. A browser does not report whether the host or CORS was the cause.
-export const unreached = (url) =>
+export const unreachableProblem = (url) =>
   new Problem(`No answer from ${new URL(url, location.href).host}.`, {
     code: "UNREACHABLE",
     todo: "Check that the stack runs and that its settings contain this page's origin (corsOrigin, origins). Then try again.",
@@ -70,29 +70,29 @@ export const unreached = (url) =>
   });
 
 // Show a problem in an element until it is replaced. For an unexpected error show its name only, because its message may contain a secret.
-export function show(node, problem) {
+export function showProblem(node, problem) {
   node.hidden = !problem;
   node.replaceChildren();
   if (!problem) return;
-  const known = problem instanceof Problem;
-  if (!known) console.error(problem.name);
+  const isProblem = problem instanceof Problem;
+  if (!isProblem) console.error(problem.name);
   const first = document.createElement("strong");
-  first.textContent = known ? problem.message : `An error occurred in this page (${problem.name}).`;
+  first.textContent = isProblem ? problem.message : `An error occurred in this page (${problem.name}).`;
   const second = document.createElement("span");
-  second.textContent = known ? problem.todo : "Reload the page. If it happens again, report it with the steps that lead to it.";
+  second.textContent = isProblem ? problem.todo : "Reload the page. If it happens again, report it with the steps that lead to it.";
   node.append(first, " ", second);
 }
 
 // Run an action of the visitor and show its error in `node`, in place of the last one. The button is disabled while the action runs,
 // which removes its focus. It gets the focus back, unless the visitor has focused another element.
-export async function attempt(node, work, button = null) {
-  show(node, null);
+export async function runAction(node, work, button = null) {
+  showProblem(node, null);
   const focused = button !== null && document.activeElement === button;
   if (button) button.disabled = true;
   try {
     return await work();
   } catch (problem) {
-    show(node, problem);
+    showProblem(node, problem);
     return undefined;
   } finally {
     if (button) button.disabled = false;
@@ -100,14 +100,14 @@ export async function attempt(node, work, button = null) {
   }
 }
 
-function parsed(text) {
+function parseBody(text) {
   try {
     const body = JSON.parse(text);
     return body !== null && typeof body === "object" ? body : {};
   } catch {
     // S3 returns errors as XML.
-    const found = (name) => new RegExp(`<${name}>([^<]*)</${name}>`).exec(text)?.[1];
-    const code = found("Code");
-    return code ? { code, message: found("Message"), requestId: found("RequestId") } : {};
+    const readTag = (name) => new RegExp(`<${name}>([^<]*)</${name}>`).exec(text)?.[1];
+    const code = readTag("Code");
+    return code ? { code, message: readTag("Message"), requestId: readTag("RequestId") } : {};
   }
 }

@@ -1,11 +1,11 @@
 // Sign-in dialog. Its fields are emptied when it closes, because they contain secrets.
 
-import { pasted } from "./aws.js";
+import { parseCredentials } from "./aws.js";
 import { byId } from "./dom.js";
-import { show } from "./problems.js";
-import { tokenOf } from "./visitor.js";
+import { showProblem } from "./problems.js";
+import { parseToken } from "./visitor.js";
 
-export function signIn(stack, visitor) {
+export function setUpSignIn(stack, visitor) {
   const dialog = byId("sign-in");
   const [token, key, credentials, name] = ["token", "key", "credentials", "name"].map((field) => byId(`sign-in-${field}`));
   const { transcription, livestream, meetings, ingestion } = stack.frontend;
@@ -15,30 +15,30 @@ export function signIn(stack, visitor) {
   byId("sign-in-key-part").hidden = livestream?.authorizer !== "apiKey";
   byId("sign-in-credentials-part").hidden = !ingestion;
 
-  const header = () => {
-    byId("who-name").textContent = visitor.shown || "Sign in";
-    byId("who").title = visitor.shown ? "Sign in as another user" : "";
+  const showName = () => {
+    byId("who-name").textContent = visitor.displayName || "Sign in";
+    byId("who").title = visitor.displayName ? "Sign in as another user" : "";
   };
-  const empty = () => [token, key, credentials].forEach((field) => { field.value = ""; });
+  const clearSecrets = () => [token, key, credentials].forEach((field) => { field.value = ""; });
   byId("who").addEventListener("click", () => {
     name.value = visitor.name;
-    show(byId("sign-in-problem"), null);
+    showProblem(byId("sign-in-problem"), null);
     dialog.showModal();
   });
   byId("sign-in-cancel").addEventListener("click", () => dialog.close());
-  dialog.addEventListener("close", empty);
+  dialog.addEventListener("close", clearSecrets);
   byId("sign-in-form").addEventListener("submit", (event) => {
     event.preventDefault();
     try {
-      const given = stack.local
+      const values = stack.local
         ? { name: name.value.trim() }
-        : { token: tokenOf(token.value), apiKey: key.value.trim(), credentials: credentials.value.trim() && pasted(credentials.value) };
-      visitor.become(given);
+        : { token: parseToken(token.value), apiKey: key.value.trim(), credentials: credentials.value.trim() && parseCredentials(credentials.value) };
+      visitor.signIn(values);
       dialog.close();
     } catch (problem) {
-      show(byId("sign-in-problem"), problem);
+      showProblem(byId("sign-in-problem"), problem);
     }
   });
-  visitor.addEventListener("change", header);
-  header();
+  visitor.addEventListener("signin", showName);
+  showName();
 }

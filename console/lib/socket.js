@@ -1,28 +1,28 @@
 // WebSocket with JSON messages. A response has the `id` of its request; all other messages are notifications.
 
-import { Problem, answered } from "./problems.js";
+import { Problem, problemFromMessage } from "./problems.js";
 
-const ANSWER_MS = 20000;
-const CONNECT_MS = 10000;
+const RESPONSE_TIMEOUT_MS = 20000;
+const CONNECT_TIMEOUT_MS = 10000;
 
 export class Socket {
   #socket;
-  #asked = new Map();
+  #pending = new Map();
   #count = 0;
-  #pinging = null;
-  #over = false;
+  #pingTimer = null;
+  #isClosed = false;
 
   // `onMessage` receives notifications. `onClose` is called when the connection ends.
   constructor(socket, { onMessage, onClose = () => {} }) {
     this.#socket = socket;
     this.onMessage = onMessage;
-    socket.addEventListener("message", (event) => this.#take(JSON.parse(event.data)));
+    socket.addEventListener("message", (event) => this.#handleMessage(JSON.parse(event.data)));
     this.onClose = onClose;
-    socket.addEventListener("close", () => this.#end());
+    socket.addEventListener("close", () => this.#handleClose());
   }
 
   // Browsers do not report why a handshake failed, so `refused` is the advice for every failure.
-  static open(url, { protocols = [], refused, ...heard }) {
+  static open(url, { protocols = [], refused, ...handlers }) {
     return new Promise((resolve, reject) => {
       let socket;
       try {
@@ -31,79 +31,79 @@ export class Socket {
         reject(new Problem("This browser cannot open the connection.", { todo: refused }));
         return;
       }
-      const late = setTimeout(() => socket.close(), CONNECT_MS);
+      const timer = setTimeout(() => socket.close(), CONNECT_TIMEOUT_MS);
       const fail = () => {
-        clearTimeout(late);
+        clearTimeout(timer);
         reject(new Problem(`${new URL(url).host} did not accept the connection.`, { code: "REFUSED", todo: refused }));
       };
       // Chromium sends no `close` event for a connection that the page's policy blocks, only `error`.
-      const ends = ["close", "error"];
-      for (const name of ends) socket.addEventListener(name, fail);
+      const failures = ["close", "error"];
+      for (const name of failures) socket.addEventListener(name, fail);
       socket.addEventListener("open", () => {
-        clearTimeout(late);
-        for (const name of ends) socket.removeEventListener(name, fail);
-        resolve(new Socket(socket, heard));
+        clearTimeout(timer);
+        for (const name of failures) socket.removeEventListener(name, fail);
+        resolve(new Socket(socket, handlers));
       }, { once: true });
     });
   }
 
   get isOpen() {
-    return !this.#over && this.#socket.readyState === WebSocket.OPEN;
+    return !this.#isClosed && this.#socket.readyState === WebSocket.OPEN;
   }
 
   // Send a request and return its response. Throw a Problem for an error response.
-  ask(action, content = {}) {
+  request(action, content = {}) {
     const id = `m${(this.#count += 1)}`;
     return new Promise((resolve, reject) => {
-      const late = setTimeout(() => {
-        this.#asked.delete(id);
-        reject(new Problem(`No answer to ${action} in ${ANSWER_MS / 1000} s.`, { code: "LATE", todo: "Try again in a moment.", retryable: true }));
-      }, ANSWER_MS);
-      const ends = (how) => (value) => {
-        clearTimeout(late);
-        how(value);
+      const timer = setTimeout(() => {
+        this.#pending.delete(id);
+        reject(new Problem(`No answer to ${action} in ${RESPONSE_TIMEOUT_MS / 1000} s.`, { code: "LATE", todo: "Try again in a moment.", retryable: true }));
+      }, RESPONSE_TIMEOUT_MS);
+      const settle = (callback) => (value) => {
+        clearTimeout(timer);
+        callback(value);
       };
-      this.#asked.set(id, { resolve: ends(resolve), reject: ends(reject) });
+      this.#pending.set(id, { resolve: settle(resolve), reject: settle(reject) });
       if (!this.isOpen) {
-        this.#asked.delete(id);
-        ends(reject)(new Problem("The connection broke.", { code: "BROKEN", todo: "Try again in a moment.", retryable: true }));
+        this.#pending.delete(id);
+        settle(reject)(new Problem("The connection broke.", { code: "BROKEN", todo: "Try again in a moment.", retryable: true }));
         return;
       }
       this.#socket.send(JSON.stringify({ action, id, ...content }));
     });
   }
 
-  // Send pings with the given content and pass their responses to `heard`. Close the connection if a ping gets no response.
-  keepAlive(seconds, content, heard = () => {}) {
-    const failed = (problem) => { if (problem.code === "LATE") this.close(); };
-    this.#pinging = setInterval(() => this.ask("ping", content()).then(heard, failed), seconds * 1000);
+  // Send pings with the given content and pass their responses to `onPong`. Close the connection if a ping gets no response.
+  keepAlive(seconds, content, onPong = () => {}) {
+    const onFailure = (problem) => { if (problem.code === "LATE") this.close(); };
+    this.#pingTimer = setInterval(() => this.request("ping", content()).then(onPong, onFailure), seconds * 1000);
   }
 
   // Close the connection. `onClose` is called at once, although the browser may still wait for the server's close frame.
   close() {
     this.#socket.close();
-    this.#end();
+    this.#handleClose();
   }
 
-  #end() {
-    if (this.#over) return;
-    this.#over = true;
-    clearInterval(this.#pinging);
-    const lost = new Problem("The connection broke.", { code: "BROKEN", todo: "Try again in a moment.", retryable: true });
-    for (const waiting of this.#asked.values()) waiting.reject(lost);
-    this.#asked.clear();
+  #handleClose() {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    clearInterval(this.#pingTimer);
+    const problem = new Problem("The connection broke.", { code: "BROKEN", todo: "Try again in a moment.", retryable: true });
+    for (const request of this.#pending.values()) request.reject(problem);
+    this.#pending.clear();
     this.onClose();
   }
 
-  #take(message) {
-    if (this.#over) return;
-    const waiting = message.id ? this.#asked.get(message.id) : undefined;
-    if (!waiting) {
+  #handleMessage(message) {
+    if (this.#isClosed) return;
+    const request = message.id ? this.#pending.get(message.id) : undefined;
+    if (!request) {
       this.onMessage(message);
       return;
     }
-    this.#asked.delete(message.id);
-    if (message.type === "error") waiting.reject(answered(message));
-    else waiting.resolve(message);
+    this.#pending.delete(message.id);
+    if (message.type === "error") request.reject(problemFromMessage(message));
+    else request.resolve(message);
   }
 }

@@ -1,8 +1,8 @@
 // Stack of this page, and its AWS endpoints. Read from `frontend.json`, and for a local platform also from `local.json`.
 
-import { Problem, unreached } from "./problems.js";
+import { Problem, unreachableProblem } from "./problems.js";
 
-const VERSION = 1;
+const SCHEMA_VERSION = 1;
 
 export class Stack {
   constructor(frontend, local) {
@@ -18,7 +18,7 @@ export class Stack {
   }
 
   // Return the URL of an object. The bucket is part of the host name on AWS, and of the path on the emulator.
-  object(bucket, key, query = "") {
+  objectUrl(bucket, key, query = "") {
     const path = key.split("/").map(encodeURIComponent).join("/");
     const host = this.endpoint("s3");
     const root = this.local ? `${host}/${bucket}` : host.replace("https://", `https://${bucket}.`);
@@ -26,36 +26,36 @@ export class Stack {
   }
 }
 
-export async function load() {
-  const frontend = await json("frontend.json");
+export async function loadStack() {
+  const frontend = await readJson("frontend.json");
   if (!frontend) {
     throw new Problem("The file frontend.json is missing next to this page.", {
       todo: "Run pulumi stack output frontend > frontend.json, or run make up and then make console.",
     });
   }
-  if (frontend.schemaVersion !== VERSION) {
-    throw new Problem(`frontend.json has schemaVersion ${frontend.schemaVersion}, but this page reads version ${VERSION}.`, {
+  if (frontend.schemaVersion !== SCHEMA_VERSION) {
+    throw new Problem(`frontend.json has schemaVersion ${frontend.schemaVersion}, but this page reads version ${SCHEMA_VERSION}.`, {
       todo: "Use the page and the output of the same version.",
     });
   }
-  return new Stack(frontend, frontend.environment === "local" ? await json("local.json") : null);
+  return new Stack(frontend, frontend.environment === "local" ? await readJson("local.json") : null);
 }
 
-async function json(name) {
-  let answer;
+async function readJson(name) {
+  let response;
   try {
-    answer = await fetch(name, { cache: "no-store" });
+    response = await fetch(name, { cache: "no-store" });
   } catch {
-    throw unreached(name);
+    throw unreachableProblem(name);
   }
-  if (answer.status === 404) return null;
-  const text = await answer.text();
+  if (response.status === 404) return null;
+  const text = await response.text();
   try {
-    if (answer.ok) return JSON.parse(text);
+    if (response.ok) return JSON.parse(text);
   } catch {
     // The error is thrown below.
   }
-  throw new Problem(`${name} cannot be read: ${answer.ok ? "it is not JSON" : text || answer.status}.`, {
+  throw new Problem(`${name} cannot be read: ${response.ok ? "it is not JSON" : text || response.status}.`, {
     todo: "Run make up and then make console, or write the file again.",
   });
 }

@@ -4,31 +4,31 @@ import { byId } from "./dom.js";
 
 const STEPS = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
 
-export function tabs(names, shown) {
+export function setUpTabs(names, onSelect) {
   const select = (name, { focus = false } = {}) => {
-    for (const other of names) {
-      const [tab, panel] = [byId(`tab-${other}`), byId(`panel-${other}`)];
-      const here = other === name;
-      tab.setAttribute("aria-selected", String(here));
-      tab.tabIndex = here ? 0 : -1;
-      panel.hidden = !here;
-      if (here && focus) tab.focus();
+    for (const tabName of names) {
+      const [tab, panel] = [byId(`tab-${tabName}`), byId(`panel-${tabName}`)];
+      const isSelected = tabName === name;
+      tab.setAttribute("aria-selected", String(isSelected));
+      tab.tabIndex = isSelected ? 0 : -1;
+      panel.hidden = !isSelected;
+      if (isSelected && focus) tab.focus();
     }
     history.replaceState(null, "", `#${name}`);
-    shown(name);
+    onSelect(name);
   };
-  names.forEach((name, place) => {
+  names.forEach((name, index) => {
     const tab = byId(`tab-${name}`);
     tab.addEventListener("click", () => select(name));
     tab.addEventListener("keydown", (event) => {
       const last = names.length - 1;
-      const to = { Home: 0, End: last }[event.key] ?? (STEPS[event.key] ? (place + STEPS[event.key] + names.length) % names.length : null);
-      if (to === null) return;
+      const target = { Home: 0, End: last }[event.key] ?? (STEPS[event.key] ? (index + STEPS[event.key] + names.length) % names.length : null);
+      if (target === null) return;
       event.preventDefault();
-      select(names[to], { focus: true });
+      select(names[target], { focus: true });
     });
   });
-  const named = () => names.find((name) => `#${name}` === location.hash);
-  addEventListener("hashchange", () => named() && select(named()));
-  select(named() ?? names[0]);
+  const findNamedTab = () => names.find((name) => `#${name}` === location.hash);
+  addEventListener("hashchange", () => findNamedTab() && select(findNamedTab()));
+  select(findNamedTab() ?? names[0]);
 }

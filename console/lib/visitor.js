@@ -1,24 +1,24 @@
 // Signed-in visitor. Only this object holds tokens, keys and credentials; they are never stored, shown or logged.
 
-import { Problem, unreached } from "./problems.js";
+import { Problem, unreachableProblem } from "./problems.js";
 
-const EARLY_MS = 5 * 60 * 1000;
+const RENEWAL_MARGIN_MS = 5 * 60 * 1000;
 
 export class Visitor extends EventTarget {
   #stack;
   #token = "";
-  #ends = 0;
-  #keys = null;
+  #expiresAt = 0;
+  #credentials = null;
   #apiKey = "";
   #user = ""; // issuer and subject of the token
-  visits = 0; // number of sign-ins; credentials that were exchanged in one sign-in are not used in another
-  users = 0; // number of changes of the user; results and uploads of one user never continue under another
+  signInCount = 0; // number of sign-ins; credentials that were exchanged in one sign-in are not used in another
+  userChangeCount = 0; // number of changes of the user; results and uploads of one user never continue under another
 
   constructor(stack) {
     super();
     this.#stack = stack;
     this.name = stack.local?.subject ?? "";
-    this.#keys = stack.local?.credentials ?? null;
+    this.#credentials = stack.local?.credentials ?? null;
   }
 
   // Return a token of the identity provider. The local provider signs a token for any name.
@@ -27,19 +27,19 @@ export class Visitor extends EventTarget {
       if (this.#token) return this.#token;
       throw new Problem("A token is required.", { code: "TOKEN_REFUSED", todo: "Sign in at the top." });
     }
-    if (this.#token && Date.now() < this.#ends - EARLY_MS) return this.#token;
+    if (this.#token && Date.now() < this.#expiresAt - RENEWAL_MARGIN_MS) return this.#token;
     const [url, name] = [this.#stack.local.login, this.name];
     let answer;
     try {
       // Sent as plain text, because the provider does not answer the preflight request that JSON would need.
       answer = await fetch(url, { method: "POST", body: JSON.stringify({ subject: name }) });
     } catch {
-      throw unreached(url);
+      throw unreachableProblem(url);
     }
     const body = await answer.json();
     if (name !== this.name) return this.token(); // Another user has signed in meanwhile.
     if (!answer.ok) throw new Problem(body.message, { todo: "Sign in at the top under another name." });
-    this.#take(body.id_token);
+    this.#setToken(body.id_token);
     return this.#token;
   }
 
@@ -55,50 +55,50 @@ export class Visitor extends EventTarget {
 
   // AWS credentials that the visitor entered.
   get credentials() {
-    if (this.#keys) return this.#keys;
+    if (this.#credentials) return this.#credentials;
     throw new Problem("AWS credentials are required.", { todo: "Sign in at the top." });
   }
 
-  // Sign in. Values that are not given stay as they are. The event `change` follows every sign-in. The event `another` precedes it if
+  // Sign in. Values that are not given stay as they are. The event `signin` follows every sign-in. The event `userchange` precedes it if
   // the user changes, but not for the first sign-in.
-  become({ name, token, apiKey, credentials }) {
-    let another = Boolean(apiKey && this.#apiKey && apiKey !== this.#apiKey);
+  signIn({ name, token, apiKey, credentials }) {
+    let isOtherUser = Boolean(apiKey && this.#apiKey && apiKey !== this.#apiKey);
     if (name !== undefined && name !== this.name) {
       [this.name, this.#token] = [name, ""];
-      another = true;
+      isOtherUser = true;
     }
     if (token) {
       const before = this.#user;
-      this.#take(token);
-      another ||= Boolean(before && before !== this.#user);
+      this.#setToken(token);
+      isOtherUser ||= Boolean(before && before !== this.#user);
     }
     if (apiKey) this.#apiKey = apiKey;
-    if (credentials) this.#keys = credentials;
-    this.visits += 1;
-    if (another) {
-      this.users += 1;
-      this.dispatchEvent(new Event("another"));
+    if (credentials) this.#credentials = credentials;
+    this.signInCount += 1;
+    if (isOtherUser) {
+      this.userChangeCount += 1;
+      this.dispatchEvent(new Event("userchange"));
     }
-    this.dispatchEvent(new Event("change"));
+    this.dispatchEvent(new Event("signin"));
   }
 
   // Return a check that throws a Problem once another user has signed in. A new token of the same user is allowed.
-  staying(before, todo) {
-    const { users } = this;
+  createUserCheck(before, todo) {
+    const { userChangeCount } = this;
     return () => {
-      if (users !== this.users) throw left(before, todo);
+      if (userChangeCount !== this.userChangeCount) throw userChangedProblem(before, todo);
     };
   }
 
   // Text in the page's header.
-  get shown() {
-    return this.name || (this.#token || this.#keys || this.#apiKey ? "Signed in" : "");
+  get displayName() {
+    return this.name || (this.#token || this.#credentials || this.#apiKey ? "Signed in" : "");
   }
 
-  #take(token) {
+  #setToken(token) {
     this.#token = token;
-    const claims = claimsOf(token);
-    this.#ends = (claims.exp ?? 0) * 1000;
+    const claims = parseClaims(token);
+    this.#expiresAt = (claims.exp ?? 0) * 1000;
     if (this.#stack.local) return;
     this.name = String(claims.name ?? claims.email ?? claims.sub ?? "");
     this.#user = claims.sub === undefined ? token : JSON.stringify([claims.iss, claims.sub]);
@@ -106,18 +106,18 @@ export class Visitor extends EventTarget {
 }
 
 // Problem of an action that ends because another user has signed in.
-export const left = (before, todo) => new Problem(`Another user has signed in before ${before}.`, { todo });
+export const userChangedProblem = (before, todo) => new Problem(`Another user has signed in before ${before}.`, { todo });
 
 // Parse a pasted token, with or without `Bearer`. It is sent as a subprotocol, which only allows these characters. For other characters
 // a browser would print the whole token in its error.
-export function tokenOf(text) {
+export function parseToken(text) {
   const token = text.trim().replace(/^Bearer\s+/i, "");
   if (/^[A-Za-z0-9._~-]*$/.test(token)) return token;
   throw new Problem("This is not a token. A token only contains letters, digits and . _ ~ -", { todo: "Paste only the token of the identity provider." });
 }
 
 // Read a token's claims without verifying it, to show a name and to notice a change of the user. The backend verifies the token.
-function claimsOf(token) {
+function parseClaims(token) {
   try {
     const part = token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
     return JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(part), (character) => character.charCodeAt(0))));

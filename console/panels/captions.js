@@ -2,10 +2,10 @@
 
 import { Cutter } from "../lib/cutter.js";
 import { Dictation } from "../lib/dictation.js";
-import { byId, clear, el, say } from "../lib/dom.js";
-import { listen, samplesOf } from "../lib/microphone.js";
-import { canEncode, encoded } from "../lib/opus.js";
-import { Problem, attempt, show } from "../lib/problems.js";
+import { announce, byId, el, setChildren } from "../lib/dom.js";
+import { decodeFile, listen } from "../lib/microphone.js";
+import { canEncode, encodeOpus } from "../lib/opus.js";
+import { Problem, runAction, showProblem } from "../lib/problems.js";
 import { Socket } from "../lib/socket.js";
 
 const RATE = 48000;
@@ -13,82 +13,82 @@ const RATE = 48000;
 export function captions({ stack, visitor, settings }) {
   const [speak, file, level, problem, screen] = ["speak", "file", "level", "problem", "screen"].map((part) => byId(`captions-${part}`));
   const language = byId("captions-language");
-  for (const code of settings.languages) language.append(el("option", { value: code, text: nameOf(code) }));
+  for (const code of settings.languages) language.append(el("option", { value: code, text: languageName(code) }));
   let session = null;
   let microphone = null;
   let shown = null; // the dictation whose captions are on the screen
 
-  async function connect(stays, onMessage, onClose) {
+  async function connect(checkUser, onMessage, onClose) {
     const token = await visitor.tokenIfAny();
-    stays();
+    checkUser();
     const protocols = [settings.protocol, ...(token ? [`bearer.${token}`] : []), ...(stack.local ? [`user.${visitor.name}`] : [])];
     const refused = token ? "Check that the token comes from this stack's identity provider and has not expired. Sign in at the top." : "Sign in at the top.";
     return Socket.open(settings.url, { protocols, refused, onMessage, onClose });
   }
 
-  async function begin() {
+  async function openDictation() {
     if (!canEncode()) {
       throw new Problem("This browser cannot encode speech (WebCodecs is missing).", { todo: "Use a current Chrome, Edge or Safari, or Firefox on a computer." });
     }
-    clear(screen, el("p", { class: "hint", text: "Connecting." }));
+    setChildren(screen, el("p", { class: "hint", text: "Connecting." }));
     byId("captions-state").textContent = "";
     const announced = new Set();
-    const stays = visitor.staying("the session was open", "Start again.");
-    const made = new Dictation({
-      connect: (...heard) => connect(stays, ...heard),
-      spoken: { language: language.value, encoding: "ogg-opus", sampleRate: RATE },
+    const checkUser = visitor.createUserCheck("the session was open", "Start again.");
+    const dictation = new Dictation({
+      connect: (...handlers) => connect(checkUser, ...handlers),
+      speechSettings: { language: language.value, encoding: "ogg-opus", sampleRate: RATE },
       inFlight: settings.inFlight,
       pingSeconds: settings.pingSeconds,
-      changed: () => { if (shown === made) draw(made, announced); },
-      failed: (failure) => { if (shown === made) show(problem, failure); },
-      over: () => { if (session === made && microphone) stop().catch((failure) => show(problem, failure)); },
+      onChange: () => { if (shown === dictation) draw(dictation, announced); },
+      onFailure: (failure) => { if (shown === dictation) showProblem(problem, failure); },
+      onOver: () => { if (session === dictation && microphone) stop().catch((failure) => showProblem(problem, failure)); },
     });
-    shown = made;
-    await made.open();
-    stays();
-    clear(screen, el("p", { class: "hint", text: "Listening." }));
-    return made;
+    shown = dictation;
+    await dictation.open();
+    checkUser();
+    setChildren(screen, el("p", { class: "hint", text: "Listening." }));
+    return dictation;
   }
 
-  function draw(made, announced) {
-    const { waiting, sent, done, failed } = made.counts;
+  function draw(dictation, announced) {
+    const { waiting, sent, done, failed } = dictation.counts;
     const parts = [[sent, "sent"], [waiting, "waiting"], [done, "done"], [failed, "lost"]].filter(([count]) => count).map(([count, state]) => `${count} ${state}`);
     byId("captions-state").textContent = parts.length ? `Utterances: ${parts.join(", ")}` : "";
-    const lines = made.captions.lines;
+    const lines = dictation.captions.lines;
     if (!lines.length) return;
-    clear(screen, ...lines.map((line) => el("p", { class: line.final ? "final" : "growing", text: line.text })));
+    setChildren(screen, ...lines.map((line) => el("p", { class: line.final ? "final" : "growing", text: line.text })));
     screen.scrollTop = screen.scrollHeight;
     for (const line of lines.filter((candidate) => candidate.final && !announced.has(`${candidate.utterance} ${candidate.resultId}`))) {
       announced.add(`${line.utterance} ${line.resultId}`);
-      say(line.text);
+      announce(line.text);
     }
   }
 
   // Encode the cutter's utterances in order and add them to the dictation.
-  function spoken(cutter, sampleRate, made) {
-    let chain = Promise.resolve();
+  function createSpeechEncoder(cutter, sampleRate, dictation) {
+    let queue = Promise.resolve();
     const add = (utterances) => {
       for (const utterance of utterances) {
-        chain = chain.then(async () => made.say(await encoded(utterance, sampleRate))).catch((failure) => show(problem, failure));
+        queue = queue.then(async () => dictation.addUtterance(await encodeOpus(utterance, sampleRate))).catch((failure) => showProblem(problem, failure));
       }
     };
     return {
       feed: (samples) => add(cutter.feed(samples)),
       finish: () => {
         add(cutter.finish());
-        return chain;
+        return queue;
       },
     };
   }
 
   async function start() {
-    session = await begin();
-    let hearing = null;
+    session = await openDictation();
+    let encoder = null;
     let cutter = null;
     try {
       microphone = await listen((samples) => {
-        if (!hearing) return;
-        hearing.feed(samples);
+        if (!encoder) return;
+        encoder.feed(samples);
         level.value = Math.min(1, 3 * Math.sqrt(samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length));
       });
     } catch (failure) {
@@ -102,61 +102,61 @@ export function captions({ stack, visitor, settings }) {
       return;
     }
     cutter = new Cutter(microphone.sampleRate);
-    hearing = spoken(cutter, microphone.sampleRate, session);
-    microphone.finish = () => hearing.finish();
-    running(true);
+    encoder = createSpeechEncoder(cutter, microphone.sampleRate, session);
+    microphone.finish = () => encoder.finish();
+    setRecording(true);
   }
 
   async function stop() {
-    const [was, heard] = [session, microphone];
+    const [endedSession, releasedMicrophone] = [session, microphone];
     [session, microphone] = [null, null];
-    running(false);
-    await heard.stop();
-    await heard.finish();
-    await was.finish();
+    setRecording(false);
+    await releasedMicrophone.stop();
+    await releasedMicrophone.finish();
+    await endedSession.finish();
   }
 
-  function running(now) {
-    speak.setAttribute("aria-pressed", String(now));
-    speak.textContent = now ? "Stop" : "Start speaking";
-    speak.classList.toggle("live", now);
-    level.hidden = !now;
-    file.disabled = now;
-    language.disabled = now;
+  function setRecording(isRecording) {
+    speak.setAttribute("aria-pressed", String(isRecording));
+    speak.textContent = isRecording ? "Stop" : "Start speaking";
+    speak.classList.toggle("live", isRecording);
+    level.hidden = !isRecording;
+    file.disabled = isRecording;
+    language.disabled = isRecording;
   }
 
   // Another user must not see these captions, so the session ends and the screen is cleared.
-  visitor.addEventListener("another", () => {
-    const was = shown;
+  visitor.addEventListener("userchange", () => {
+    const previous = shown;
     shown = null;
-    was?.end();
-    if (microphone?.finish) stop().catch((failure) => show(problem, failure));
+    previous?.end();
+    if (microphone?.finish) stop().catch((failure) => showProblem(problem, failure));
     byId("captions-state").textContent = "";
-    show(problem, null);
-    clear(screen, el("p", { class: "hint", text: "Captions appear here." }));
+    showProblem(problem, null);
+    setChildren(screen, el("p", { class: "hint", text: "Captions appear here." }));
   });
-  speak.addEventListener("click", () => attempt(problem, () => (session ? stop() : start()), speak));
+  speak.addEventListener("click", () => runAction(problem, () => (session ? stop() : start()), speak));
   file.addEventListener("change", async () => {
     const [chosen] = file.files;
     if (!chosen) return;
     speak.disabled = true;
-    const stays = visitor.staying("the recording was decoded", "Choose it again.");
-    await attempt(problem, async () => {
-      const { samples, sampleRate } = await samplesOf(chosen);
-      stays();
-      const made = await begin();
-      const hearing = spoken(new Cutter(sampleRate), sampleRate, made);
-      hearing.feed(samples);
-      await hearing.finish();
-      await made.finish();
-      if (shown === made && !made.captions.lines.length) clear(screen, el("p", { class: "hint", text: "No speech was recognised in the file." }));
+    const checkUser = visitor.createUserCheck("the recording was decoded", "Choose it again.");
+    await runAction(problem, async () => {
+      const { samples, sampleRate } = await decodeFile(chosen);
+      checkUser();
+      const dictation = await openDictation();
+      const encoder = createSpeechEncoder(new Cutter(sampleRate), sampleRate, dictation);
+      encoder.feed(samples);
+      await encoder.finish();
+      await dictation.finish();
+      if (shown === dictation && !dictation.captions.lines.length) setChildren(screen, el("p", { class: "hint", text: "No speech was recognised in the file." }));
     }, file);
     speak.disabled = false;
     file.value = "";
   });
 }
 
-function nameOf(code) {
+function languageName(code) {
   try {
     return new Intl.DisplayNames(["en"], { type: "language" }).of(code);
   } catch {

@@ -1,12 +1,12 @@
 // Panel of the livestream backend: uploads an episode's transcript and video, and shows its claims on a timeline.
 
-import { badge, bring, byId, clear, el, progress, say, silence, steps } from "../lib/dom.js";
+import { announce, badge, byId, el, focusAndScroll, progress, setChildren, steps, unloadPlayer } from "../lib/dom.js";
 import { Episodes, contentType } from "../lib/episodes.js";
+import { formatDate, formatSize, formatTime, parseList } from "../lib/format.js";
 import { ulid } from "../lib/ids.js";
-import { attempt, show } from "../lib/problems.js";
+import { poll } from "../lib/poll.js";
+import { runAction, showProblem } from "../lib/problems.js";
 import { timeline } from "../lib/timeline.js";
-import { watch } from "../lib/watch.js";
-import { clock, day, list, size } from "../lib/words.js";
 
 const STATES = { transcript: ["requested", "uploaded", "analyzing", "analyzed"], video: ["requested", "uploaded", "chunking", "chunked"] };
 const VERDICTS = { supported: "good", refuted: "bad", misleading: "warn", unverified: "plain" };
@@ -19,78 +19,78 @@ export function episodes({ visitor, settings }) {
   const video = new Map();
   let shown = null;
   let drawn = "";
-  byId("episodes-video-hint").textContent = `MP4, MOV, WebM or MKV, up to ${size(settings.maxVideoGigabytes * 1e9)}.`;
+  byId("episodes-video-hint").textContent = `MP4, MOV, WebM or MKV, up to ${formatSize(settings.maxVideoGigabytes * 1e9)}.`;
 
   // The list may be older than the episode that was just read.
-  async function refresh(read) {
-    const { users } = visitor;
+  async function refresh(updated) {
+    const { userChangeCount } = visitor;
     const listed = await api.list();
-    if (users !== visitor.users) return; // The list belongs to the previous visitor.
-    choices(listed.map((episode) => (episode.episodeId === read?.episodeId ? read : episode)));
+    if (userChangeCount !== visitor.userChangeCount) return; // The list belongs to the previous visitor.
+    drawList(listed.map((episode) => (episode.episodeId === updated?.episodeId ? updated : episode)));
   }
 
-  function choices(found) {
-    byId("episodes-none").hidden = found.length > 0;
-    clear(byId("episodes-list"), ...found.map((episode) => el("li", {}, el("button", { type: "button", class: "choice", "aria-current": episode.episodeId === shown?.episodeId ? "true" : null, onclick: () => attempt(problem, () => open(episode.episodeId)) },
-      el("span", { class: "name", text: episode.title }), el("span", { class: "hint", text: day(episode.createdAt) }), badge(episode.status, STATUSES[episode.status])))));
+  function drawList(listed) {
+    byId("episodes-none").hidden = listed.length > 0;
+    setChildren(byId("episodes-list"), ...listed.map((episode) => el("li", {}, el("button", { type: "button", class: "choice", "aria-current": episode.episodeId === shown?.episodeId ? "true" : null, onclick: () => runAction(problem, () => open(episode.episodeId)) },
+      el("span", { class: "name", text: episode.title }), el("span", { class: "hint", text: formatDate(episode.createdAt) }), badge(episode.status, STATUSES[episode.status])))));
   }
 
   // Show an episode and update it while the backend processes it.
   async function open(id) {
-    const mine = { episodeId: id };
-    shown = mine;
+    const current = { episodeId: id };
+    shown = current;
     let before = "";
-    let looked = false;
-    await watch(visitor, problem, () => shown === mine, async () => {
+    let hasFocused = false;
+    await poll(visitor, problem, () => shown === current, async () => {
       const episode = await api.get(id);
-      if (shown !== mine) return true;
+      if (shown !== current) return true;
       const status = [episode.status, episode.transcript.state, episode.video.state].join(" ");
       if (status !== before) {
-        await draw(episode, mine);
-        if (shown !== mine) return true;
-        if (before) say(`${episode.title}: transcript ${episode.transcript.state}, video ${episode.video.state}`);
+        await draw(episode, current);
+        if (shown !== current) return true;
+        if (before) announce(`${episode.title}: transcript ${episode.transcript.state}, video ${episode.video.state}`);
         before = status;
-        if (!looked) bring(byId("episodes-one"));
-        looked = true;
+        if (!hasFocused) focusAndScroll(byId("episodes-one"));
+        hasFocused = true;
         refresh(episode).catch(() => {});
       }
       return !["uploading", "processing"].includes(episode.status);
     });
   }
 
-  async function draw(episode, mine) {
+  async function draw(episode, current) {
     byId("episodes-empty").hidden = true;
     byId("episodes-new").open = false;
     byId("episodes-one").hidden = false;
     byId("episodes-name").textContent = episode.title;
-    clear(byId("episodes-status"), badge(episode.status, STATUSES[episode.status]));
+    setChildren(byId("episodes-status"), badge(episode.status, STATUSES[episode.status]));
     for (const kind of ["transcript", "video"]) {
       const { state, reason } = episode[kind];
       const names = STATES[kind];
-      const place = names.indexOf(state);
-      const done = place === names.length - 1;
+      const step = names.indexOf(state);
+      const done = step === names.length - 1;
       // A track that is being processed or is done cannot be uploaded again.
       byId(`episodes-${kind}-choice`).hidden = !["none", "requested", "failed"].includes(state);
-      clear(byId(`episodes-${kind}`),
-        state === "none" ? el("p", { class: "hint", text: "None yet." }) : state === "failed" ? badge(`failed: ${reason ?? "unknown"}`, "bad") : steps(names, done ? names.length : place));
+      setChildren(byId(`episodes-${kind}`),
+        state === "none" ? el("p", { class: "hint", text: "None yet." }) : state === "failed" ? badge(`failed: ${reason ?? "unknown"}`, "bad") : steps(names, done ? names.length : step));
     }
-    const own = video.get(episode.episodeId);
-    player.hidden = !own;
-    if (own && player.dataset.of !== episode.episodeId) {
-      player.src = own;
+    const videoUrl = video.get(episode.episodeId);
+    player.hidden = !videoUrl;
+    if (videoUrl && player.dataset.of !== episode.episodeId) {
+      player.src = videoUrl;
       player.dataset.of = episode.episodeId;
     }
     const ready = episode.transcript.state === "analyzed";
-    const [claims, clips] = ready ? await Promise.all(["claims", "clips"].map((kind) => api.findings(episode.episodeId, kind))) : [[], []];
-    if (shown !== mine) return;
+    const [claims, clips] = ready ? await Promise.all(["claims", "clips"].map((kind) => api.listFindings(episode.episodeId, kind))) : [[], []];
+    if (shown !== current) return;
     // Redrawing an unchanged list would take the keyboard focus from its controls.
-    const found = JSON.stringify([episode.episodeId, ready, claims, clips]);
-    if (found === drawn) return;
-    drawn = found;
-    clear(byId("episodes-findings"), ...(ready ? findings(claims, clips) : []));
+    const content = JSON.stringify([episode.episodeId, ready, claims, clips]);
+    if (content === drawn) return;
+    drawn = content;
+    setChildren(byId("episodes-findings"), ...(ready ? createFindings(claims, clips) : []));
   }
 
-  function findings(claims, clips) {
+  function createFindings(claims, clips) {
     const jump = (ms) => {
       if (player.hidden) return;
       player.currentTime = ms / 1000;
@@ -98,41 +98,41 @@ export function episodes({ visitor, settings }) {
     };
     if (!claims.length && !clips.length) return [el("p", { class: "hint", text: "The transcript contains no claims." })];
     // The times of a transcript without timestamps are estimated.
-    const when = (one) => `${one.timed ? "" : "about "}${clock(one.startMs)}`;
-    const rows = claims.map((one) => el("li", { id: `claim-${one.claimId}`, class: "finding", tabindex: "-1" },
-      el("div", { class: "bar" }, el("button", { type: "button", class: "time", onclick: () => jump(one.startMs), text: when(one), "aria-label": `At ${when(one)}` }), badge(one.verdict, VERDICTS[one.verdict]),
-        el("span", { class: "hint", text: `${Math.round(one.confidence * 100)} % confidence${one.speaker ? ` · ${one.speaker}` : ""}` })),
-      el("q", { text: one.quote }),
-      one.explanation ? el("p", { text: one.explanation }) : null,
-      one.sources?.length ? el("p", { class: "hint", text: `Sources: ${one.sources.join("; ")}` }) : null));
-    const cut = clips.map((one) => el("li", { id: `clip-${one.clipId}`, class: "finding", tabindex: "-1" },
-      el("div", { class: "bar" }, el("button", { type: "button", class: "time", onclick: () => jump(one.startMs), text: `${clock(one.startMs)}–${clock(one.endMs)}` }), el("strong", { text: one.title })),
-      one.reason ? el("p", { text: one.reason }) : null));
+    const timeOf = (claim) => `${claim.timed ? "" : "about "}${formatTime(claim.startMs)}`;
+    const claimItems = claims.map((claim) => el("li", { id: `claim-${claim.claimId}`, class: "finding", tabindex: "-1" },
+      el("div", { class: "bar" }, el("button", { type: "button", class: "time", onclick: () => jump(claim.startMs), text: timeOf(claim), "aria-label": `At ${timeOf(claim)}` }), badge(claim.verdict, VERDICTS[claim.verdict]),
+        el("span", { class: "hint", text: `${Math.round(claim.confidence * 100)} % confidence${claim.speaker ? ` · ${claim.speaker}` : ""}` })),
+      el("q", { text: claim.quote }),
+      claim.explanation ? el("p", { text: claim.explanation }) : null,
+      claim.sources?.length ? el("p", { class: "hint", text: `Sources: ${claim.sources.join("; ")}` }) : null));
+    const clipItems = clips.map((clip) => el("li", { id: `clip-${clip.clipId}`, class: "finding", tabindex: "-1" },
+      el("div", { class: "bar" }, el("button", { type: "button", class: "time", onclick: () => jump(clip.startMs), text: `${formatTime(clip.startMs)}–${formatTime(clip.endMs)}` }), el("strong", { text: clip.title })),
+      clip.reason ? el("p", { text: clip.reason }) : null));
     const marks = [
-      ...claims.map((one) => ({ ...one, row: 0, kind: VERDICTS[one.verdict], label: `Claim at ${when(one)}, ${one.verdict}: ${one.quote}`, to: `claim-${one.claimId}` })),
-      ...clips.map((one) => ({ ...one, row: 1, kind: "clip", label: `Clip from ${clock(one.startMs)} to ${clock(one.endMs)}: ${one.title}`, to: `clip-${one.clipId}` })),
+      ...claims.map((claim) => ({ ...claim, row: 0, kind: VERDICTS[claim.verdict], label: `Claim at ${timeOf(claim)}, ${claim.verdict}: ${claim.quote}`, to: `claim-${claim.claimId}` })),
+      ...clips.map((clip) => ({ ...clip, row: 1, kind: "clip", label: `Clip from ${formatTime(clip.startMs)} to ${formatTime(clip.endMs)}: ${clip.title}`, to: `clip-${clip.clipId}` })),
     ];
-    const chosen = (mark) => {
+    const select = (mark) => {
       byId(mark.to).focus();
       jump(mark.startMs);
     };
     return [
-      el("h3", { text: "Timeline" }), timeline(marks, ["Claims", "Clips"], chosen),
-      el("h3", { text: claims.length === 1 ? "1 claim" : `${claims.length} claims` }), el("ol", { class: "findings" }, ...rows),
-      el("h3", { text: clips.length === 1 ? "1 suggested clip" : `${clips.length} suggested clips` }), el("ol", { class: "findings" }, ...cut),
+      el("h3", { text: "Timeline" }), timeline(marks, ["Claims", "Clips"], select),
+      el("h3", { text: claims.length === 1 ? "1 claim" : `${claims.length} claims` }), el("ol", { class: "findings" }, ...claimItems),
+      el("h3", { text: clips.length === 1 ? "1 suggested clip" : `${clips.length} suggested clips` }), el("ol", { class: "findings" }, ...clipItems),
     ];
   }
 
   byId("episodes-form").addEventListener("submit", (event) => {
     event.preventDefault();
     const [title, speakers, language] = ["title", "speakers", "language"].map((field) => byId(`episodes-${field}`).value.trim());
-    const { users } = visitor;
-    attempt(problem, async () => {
-      const made = await api.create({ title, language, speakers: list(speakers), clientToken: ulid() });
-      if (users !== visitor.users) return null;
+    const { userChangeCount } = visitor;
+    runAction(problem, async () => {
+      const episode = await api.create({ title, language, speakers: parseList(speakers), clientToken: ulid() });
+      if (userChangeCount !== visitor.userChangeCount) return null;
       byId("episodes-title").value = byId("episodes-speakers").value = "";
-      return made.episodeId;
-    }, event.submitter).then((episodeId) => episodeId && attempt(problem, () => open(episodeId)));
+      return episode.episodeId;
+    }, event.submitter).then((episodeId) => episodeId && runAction(problem, () => open(episodeId)));
   });
   for (const kind of ["transcript", "video"]) {
     const input = byId(`episodes-${kind}-file`);
@@ -140,39 +140,39 @@ export function episodes({ visitor, settings }) {
       const [file] = input.files;
       if (!file || !shown) return;
       const { episodeId } = shown;
-      const { users } = visitor;
-      const { bar, to } = progress(`${file.name}, uploaded`);
-      const place = byId(`episodes-${kind}-progress`);
-      clear(place, bar);
-      attempt(problem, async () => {
-        await api.upload(episodeId, kind, file, contentType(file), to);
-        if (users !== visitor.users) return false;
+      const { userChangeCount } = visitor;
+      const { bar, setShare } = progress(`${file.name}, uploaded`);
+      const progressNode = byId(`episodes-${kind}-progress`);
+      setChildren(progressNode, bar);
+      runAction(problem, async () => {
+        await api.upload(episodeId, kind, file, contentType(file), setShare);
+        if (userChangeCount !== visitor.userChangeCount) return false;
         if (kind === "video") video.set(episodeId, URL.createObjectURL(file));
         return shown?.episodeId === episodeId;
       }, input).then((isShown) => {
-        clear(place);
+        setChildren(progressNode);
         input.value = "";
-        if (isShown) attempt(problem, () => open(episodeId));
+        if (isShown) runAction(problem, () => open(episodeId));
       });
     });
   }
-  byId("episodes-again").addEventListener("click", (event) => attempt(problem, () => refresh(), event.target));
+  byId("episodes-again").addEventListener("click", (event) => runAction(problem, () => refresh(), event.target));
   // Another user must not see these episodes. After a new sign-in of the same user they stay.
-  visitor.addEventListener("another", () => {
+  visitor.addEventListener("userchange", () => {
     [shown, drawn] = [null, ""];
     for (const url of video.values()) URL.revokeObjectURL(url);
     video.clear();
-    silence(player);
+    unloadPlayer(player);
     delete player.dataset.of;
     byId("episodes-name").textContent = "";
     byId("episodes-one").hidden = true;
     byId("episodes-empty").hidden = false;
-    clear(byId("episodes-findings"));
-    show(problem, null);
-    choices([]);
+    setChildren(byId("episodes-findings"));
+    showProblem(problem, null);
+    drawList([]);
   });
-  visitor.addEventListener("change", () => {
-    if (!byId("panel-episodes").hidden) attempt(problem, () => refresh());
+  visitor.addEventListener("signin", () => {
+    if (!byId("panel-episodes").hidden) runAction(problem, () => refresh());
   });
-  return () => attempt(problem, () => refresh());
+  return () => runAction(problem, () => refresh());
 }

@@ -1,15 +1,15 @@
 // Panel of ingestion: uploads files to the landing bucket, and shows the state of each file from its record in the table.
 
 import { putObject } from "../lib/aws.js";
-import { badge, byId, clear, el, progress, say, steps } from "../lib/dom.js";
+import { announce, badge, byId, el, progress, setChildren, steps } from "../lib/dom.js";
+import { formatSize } from "../lib/format.js";
 import { getItem } from "../lib/items.js";
-import { Problem, attempt } from "../lib/problems.js";
-import { watch } from "../lib/watch.js";
-import { size } from "../lib/words.js";
+import { poll } from "../lib/poll.js";
+import { Problem, runAction } from "../lib/problems.js";
 
 const STATES = ["pending", "claimed", "manifested", "processed"];
-const ENDS = new Set(["processed", "rejected", "superseded", "failed"]);
-const WORDS = {
+const FINAL_STATES = new Set(["processed", "rejected", "superseded", "failed"]);
+const EXPLANATIONS = {
   pending: "Waits for more files, which are processed together.",
   claimed: "Is being added to a manifest.",
   manifested: "In a manifest. A Spark run converts it to rows.",
@@ -30,8 +30,8 @@ const REMARKS = {
   empty: "It contained no rows.",
   damaged_gzip: "The file is damaged. Rows after the damage are missing.",
 };
-const AT_ONCE = 4;
-const UNNOTICED_MS = 60000;
+const MAX_CONCURRENT_UPLOADS = 4;
+const NOTIFICATION_TIMEOUT_MS = 60000;
 const DAY_MS = 86400000;
 
 export function files({ stack, visitor, settings }) {
@@ -39,35 +39,35 @@ export function files({ stack, visitor, settings }) {
   const problem = byId("files-problem");
   const folder = `${prefix}console/`;
   byId("files-hint").textContent =
-    `${suffixes.length ? suffixes.join(", ") : "Any name"}, up to ${size(maxFileBytes)} each. They are stored below ${folder}`;
+    `${suffixes.length ? suffixes.join(", ") : "Any name"}, up to ${formatSize(maxFileBytes)} each. They are stored below ${folder}`;
 
-  async function take(chosen) {
+  async function uploadFiles(chosen) {
     const waiting = [...chosen];
     if (!waiting.length) return;
-    const { users } = visitor;
-    await attempt(problem, async () => {
+    const { userChangeCount } = visitor;
+    await runAction(problem, async () => {
       visitor.credentials; // Missing credentials are reported once, not for each file.
       byId("files-note").hidden = false;
-      await Promise.all(Array.from({ length: AT_ONCE }, async () => {
-        for (let file = waiting.shift(); file && users === visitor.users; file = waiting.shift()) await follow(file);
+      await Promise.all(Array.from({ length: MAX_CONCURRENT_UPLOADS }, async () => {
+        for (let file = waiting.shift(); file && userChangeCount === visitor.userChangeCount; file = waiting.shift()) await uploadAndTrack(file);
       }));
     });
   }
 
-  async function follow(file) {
-    const { bar, to } = progress(`${file.name}, uploaded`);
+  async function uploadAndTrack(file) {
+    const { bar, setShare } = progress(`${file.name}, uploaded`);
     const state = el("div", { class: "about" }, bar);
-    const trouble = el("p", { class: "problem", role: "alert", hidden: true });
+    const fileProblem = el("p", { class: "problem", role: "alert", hidden: true });
     byId("files-list").prepend(
-      el("li", { class: "card" }, el("div", { class: "bar" }, el("strong", { class: "name", text: file.name }), el("span", { class: "hint", text: size(file.size) })), state, trouble),
+      el("li", { class: "card" }, el("div", { class: "bar" }, el("strong", { class: "name", text: file.name }), el("span", { class: "hint", text: formatSize(file.size) })), state, fileProblem),
     );
-    const version = await attempt(trouble, () => upload(file, to));
-    if (version) attempt(trouble, () => lookAfter(file, version, state, trouble));
+    const version = await runAction(fileProblem, () => upload(file, setShare));
+    if (version) runAction(fileProblem, () => pollState(file, version, state, fileProblem));
     else state.remove();
   }
 
   async function upload(file, onProgress) {
-    const begun = Date.now();
+    const startedAt = Date.now();
     const key = `${folder}${file.name}`;
     const header = await putObject(stack, visitor.credentials, bucket, key, file, { onProgress });
     const version = header("x-amz-version-id");
@@ -76,32 +76,32 @@ export function files({ stack, visitor, settings }) {
         todo: "Set ingestion.intake.corsOrigin to this page's origin, so that the bucket exposes x-amz-version-id.",
       });
     }
-    return { begun, fileKey: `${key}#${version}` };
+    return { startedAt, fileKey: `${key}#${version}` };
   }
 
   // Poll until the file reaches a final state. Other files are uploaded meanwhile.
-  async function lookAfter(file, version, state, trouble) {
-    clear(state, el("p", { class: "hint", text: "Uploaded. Waiting for the notification." }));
-    const { users } = visitor;
+  async function pollState(file, version, state, fileProblem) {
+    setChildren(state, el("p", { class: "hint", text: "Uploaded. Waiting for the notification." }));
+    const { userChangeCount } = visitor;
     let last = "";
-    await watch(visitor, trouble, () => users === visitor.users, async () => {
-      const record = await found(version);
+    await poll(visitor, fileProblem, () => userChangeCount === visitor.userChangeCount, async () => {
+      const record = await findRecord(version);
       if (!record) {
-        if (Date.now() - version.begun <= UNNOTICED_MS) return false;
+        if (Date.now() - version.startedAt <= NOTIFICATION_TIMEOUT_MS) return false;
         throw new Problem("The file is uploaded, but it is not in the table after a minute.", { todo: "It is not lost. A nightly sweep finds it, and an operator can look for the cause.", retryable: true });
       }
       if (record.status !== last) {
         last = record.status;
         draw(state, record);
-        say(`${file.name}: ${record.status}`);
+        announce(`${file.name}: ${record.status}`);
       }
-      return ENDS.has(record.status);
+      return FINAL_STATES.has(record.status);
     });
   }
 
   // The table's partition key is the day of arrival, which may be the next day around midnight.
-  async function found({ begun, fileKey }) {
-    const days = new Set([begun - 60000, Date.now(), begun + DAY_MS].filter((time) => time <= Date.now() + 60000).map((time) => new Date(time).toISOString().slice(0, 10)));
+  async function findRecord({ startedAt, fileKey }) {
+    const days = new Set([startedAt - 60000, Date.now(), startedAt + DAY_MS].filter((time) => time <= Date.now() + 60000).map((time) => new Date(time).toISOString().slice(0, 10)));
     for (const date of days) {
       const record = await getItem(stack, visitor.credentials, table, { date_prefix: date, file_key: fileKey });
       if (record) return record;
@@ -110,7 +110,7 @@ export function files({ stack, visitor, settings }) {
   }
 
   byId("files-input").addEventListener("change", (event) => {
-    take(event.target.files);
+    uploadFiles(event.target.files);
     event.target.value = "";
   });
   const drop = byId("files-drop");
@@ -120,19 +120,19 @@ export function files({ stack, visitor, settings }) {
       drop.classList.toggle("over", over);
     });
   }
-  drop.addEventListener("drop", (event) => take(event.dataTransfer.files));
+  drop.addEventListener("drop", (event) => uploadFiles(event.dataTransfer.files));
   // Another user must not see these files.
-  visitor.addEventListener("another", () => clear(byId("files-list")));
+  visitor.addEventListener("userchange", () => setChildren(byId("files-list")));
   byId("files-note").textContent = "A run starts when enough files are waiting, or after an hour.";
 }
 
 function draw(state, { status, reason = "" }) {
-  const place = STATES.indexOf(status);
+  const step = STATES.indexOf(status);
   // The text after a colon is a detail of the reason.
-  const words = status === "rejected" ? `${WORDS.rejected}: ${REASONS[reason.split(":")[0]] ?? reason}` : [WORDS[status], REMARKS[reason]].filter(Boolean).join(" ");
-  clear(
+  const text = status === "rejected" ? `${EXPLANATIONS.rejected}: ${REASONS[reason.split(":")[0]] ?? reason}` : [EXPLANATIONS[status], REMARKS[reason]].filter(Boolean).join(" ");
+  setChildren(
     state,
-    place < 0 ? badge(status, status === "superseded" ? "plain" : "bad") : steps(STATES, place === STATES.length - 1 ? STATES.length : place),
-    el("p", { class: "hint", text: words }),
+    step < 0 ? badge(status, status === "superseded" ? "plain" : "bad") : steps(STATES, step === STATES.length - 1 ? STATES.length : step),
+    el("p", { class: "hint", text }),
   );
 }

@@ -1,4 +1,4 @@
-"""What tests of the console's modules and panels act on: made once for all of them."""
+"""Fixtures for tests of the console's modules and panels. The whole package shares one browser."""
 
 from collections.abc import Iterator
 
@@ -7,28 +7,29 @@ from playwright.sync_api import Browser, expect
 
 from local import LOOPBACK, console
 from local.http_server import serve_in_thread
-from tests.browser import PATIENCE_MS, Visit, browser, spoken, visit
+from tests.browser import TIMEOUT_MS, ConsoleWindow, launch_browser, open_window, write_speech
 
-expect.set_options(timeout=PATIENCE_MS)
-
-
-@pytest.fixture(scope="package")
-def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """Its microphone hears words."""
-    with browser(spoken(tmp_path_factory.mktemp("microphone") / "heard.wav", "tones and captions .")) as made:
-        yield made
+expect.set_options(timeout=TIMEOUT_MS)
 
 
 @pytest.fixture(scope="package")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A console without a platform."""
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """Return a browser whose microphone plays speech."""
+    speech = write_speech(tmp_path_factory.mktemp("microphone") / "heard.wav", "tones and captions .")
+    with launch_browser(speech) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="package")
+def console_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Serve the console without a local platform and return its URL."""
     with console.create_server(tmp_path_factory.mktemp("nothing"), 0) as server, serve_in_thread(server):
         yield f"http://{LOOPBACK}:{server.server_port}/"
 
 
 @pytest.fixture(scope="package")
-def page(started: Browser, url: str) -> Iterator[Visit]:
-    """Its page: the modules are there all the same."""
-    with visit(started, url) as made:
-        made.open()
-        yield made
+def window(chromium: Browser, console_url: str) -> Iterator[ConsoleWindow]:
+    """Open the console. It shows an error, because it has no stack, but its modules can be imported."""
+    with open_window(chromium, console_url) as opened:
+        opened.open()
+        yield opened

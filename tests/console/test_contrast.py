@@ -1,4 +1,4 @@
-"""Contrast as WCAG 2.2 computes it, of the colours that the style sheet puts upon each other, in light and dark."""
+"""Contrast of the style sheet's colours by the formula of WCAG 2.2, in light and dark mode."""
 
 import re
 from itertools import product
@@ -8,64 +8,68 @@ import pytest
 from local import ROOT
 
 STYLE = (ROOT / "console" / "style.css").read_text()
-TEXT, PART = 4.5, 3.0
-"""What AA asks of text, and of parts that have to be seen to use something."""
-ON_GROUNDS = [(ink, ground) for ink, ground in product(("ink", "soft"), ("paper", "card", "sunk"))]
+TEXT_CONTRAST, CONTROL_CONTRAST = 4.5, 3.0
+"""Minimum contrast at level AA for text, and for the parts of controls."""
+TEXT_ON_GROUNDS = [(ink, ground) for ink, ground in product(("ink", "soft"), ("paper", "card", "sunk"))]
 PAIRS = [
-    *((ink, ground, TEXT) for ink, ground in ON_GROUNDS),
-    *(("ink", f"{kind}-ground", TEXT) for kind in ("accent", "bad")),
-    *((kind, f"{kind}-ground", TEXT) for kind in ("accent", "good", "warn", "bad")),
-    ("on-accent", "accent", TEXT),
-    ("card", "bad", TEXT),
-    ("accent", "card", TEXT),
-    ("accent", "sunk", TEXT),
-    ("on-stage", "stage", TEXT),
-    ("stage-soft", "stage", TEXT),
-    *((kind, ground, PART) for kind, ground in product(("edge", "focus"), ("paper", "card"))),
-    *((kind, "card", PART) for kind in ("good", "accent", "bad")),
-    *((kind, "sunk", PART) for kind in ("good", "warn", "bad", "edge", "v4")),
-    *((f"v{voice}", ground, PART) for voice, ground in product(range(1, 6), ("paper", "card", "sunk"))),
+    *((ink, ground, TEXT_CONTRAST) for ink, ground in TEXT_ON_GROUNDS),
+    *(("ink", f"{kind}-ground", TEXT_CONTRAST) for kind in ("accent", "bad")),
+    *((kind, f"{kind}-ground", TEXT_CONTRAST) for kind in ("accent", "good", "warn", "bad")),
+    ("on-accent", "accent", TEXT_CONTRAST),
+    ("card", "bad", TEXT_CONTRAST),
+    ("accent", "card", TEXT_CONTRAST),
+    ("accent", "sunk", TEXT_CONTRAST),
+    ("on-stage", "stage", TEXT_CONTRAST),
+    ("stage-soft", "stage", TEXT_CONTRAST),
+    *((kind, ground, CONTROL_CONTRAST) for kind, ground in product(("edge", "focus"), ("paper", "card"))),
+    *((kind, "card", CONTROL_CONTRAST) for kind in ("good", "accent", "bad")),
+    *((kind, "sunk", CONTROL_CONTRAST) for kind in ("good", "warn", "bad", "edge", "v4")),
+    *((f"v{voice}", ground, CONTROL_CONTRAST) for voice, ground in product(range(1, 6), ("paper", "card", "sunk"))),
 ]
 
 
-def colours(block: str) -> dict[str, str]:
-    """The style sheet's variables that are colours."""
+def parse_colours(block: str) -> dict[str, str]:
+    """Return the colour variables of a part of the style sheet."""
     return dict(re.findall(r"--([a-z0-9-]+): (#[0-9a-f]{6});", block))
 
 
-LIGHT = colours(STYLE[: STYLE.index("prefers-color-scheme: dark")])
-DARK = LIGHT | colours(STYLE[STYLE.index("prefers-color-scheme: dark") :])
+LIGHT = parse_colours(STYLE[: STYLE.index("prefers-color-scheme: dark")])
+DARK = LIGHT | parse_colours(STYLE[STYLE.index("prefers-color-scheme: dark") :])
 
 
 def luminance(colour: str) -> float:
-    """Relative, between 0 and 1."""
-    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-    red, green, blue = (one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in parts)
+    """Return the relative luminance of a colour, from 0 to 1."""
+    channels = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+    red, green, blue = (
+        channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4 for channel in channels
+    )
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def contrast(one: str, other: str) -> float:
-    """Between 1 and 21."""
-    darker, lighter = sorted((luminance(one), luminance(other)))
+def contrast(first: str, second: str) -> float:
+    """Return the contrast ratio of two colours, from 1 to 21."""
+    darker, lighter = sorted((luminance(first), luminance(second)))
     return (lighter + 0.05) / (darker + 0.05)
 
 
-def test_the_formula_is_the_standards() -> None:
+def test_the_formula_gives_known_contrasts() -> None:
     assert contrast("#000000", "#ffffff") == pytest.approx(21)
     assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.01)
 
 
 @pytest.mark.parametrize("scheme", [LIGHT, DARK], ids=["light", "dark"])
-def test_what_is_to_be_read_can_be(scheme: dict[str, str]) -> None:
-    found = {(ink, ground): contrast(scheme[ink], scheme[ground]) for ink, ground, _ in PAIRS}
-    assert {one: found[one[:2]] for one in PAIRS if found[one[:2]] < one[2]} == {}
+def test_all_colour_pairs_have_enough_contrast(scheme: dict[str, str]) -> None:
+    contrasts = {(ink, ground): contrast(scheme[ink], scheme[ground]) for ink, ground, _ in PAIRS}
+    assert {pair: contrasts[pair[:2]] for pair in PAIRS if contrasts[pair[:2]] < pair[2]} == {}
 
 
-def test_dark_changes_every_colour_of_text_and_ground() -> None:
-    same = {name for name in LIGHT if LIGHT[name] == DARK[name]}
-    assert same <= {"on-stage"}
+def test_dark_mode_changes_every_colour() -> None:
+    unchanged = {name for name in LIGHT if LIGHT[name] == DARK[name]}
+    assert unchanged <= {"on-stage"}
 
 
-def test_colours_stand_in_variables_alone() -> None:
+def test_colours_are_only_defined_in_variables() -> None:
     rules = STYLE[STYLE.index("* { box-sizing") :]
-    assert re.findall(r"#[0-9a-f]{3,8}\b", rules) == ["#000", "#0008"], "behind a video, and behind a dialog"
+    assert re.findall(r"#[0-9a-f]{3,8}\b", rules) == ["#000", "#0008"], (
+        "the only exceptions are the backgrounds of a video and of a dialog"
+    )

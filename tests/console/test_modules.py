@@ -1,4 +1,4 @@
-"""The console's pure modules, in the browser that runs them, held against what the backends themselves use."""
+"""Tests of the console's modules in a browser. Their results are compared with the backends' own code and with botocore."""
 
 import base64
 import math
@@ -17,96 +17,97 @@ from handlers.meetings.complete_file import CompleteFile
 from handlers.transcription import ogg_length
 from local.emulation.speech.tone_words import Recogniser, SpokenWord, silence, speech
 from local.flows.transcription_client import Screen
-from tests.browser import Visit
-from tests.console.javascript_modules import run
+from tests.browser import ConsoleWindow
+from tests.console.javascript_modules import run_script
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
 KEY, SECRET, TOKEN = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "session/token+with=signs"
 KEYS = {"accessKeyId": KEY, "secretAccessKey": SECRET, "sessionToken": TOKEN}
-MOMENT = datetime(2026, 1, 31, 12, tzinfo=UTC)
+SIGNING_TIME = datetime(2026, 1, 31, 12, tzinfo=UTC)
 RATE = 16_000
 
 
 def samples_of(words: str, rate: int = RATE, after: float = 0) -> list[float]:
-    """Speech as a browser has it."""
+    """Return speech as samples from -1 to 1, followed by silence of `after` seconds."""
     pcm = memoryview(speech(words.split(), rate) + silence(after, rate)).cast("h")
-    return [one / 32768 for one in pcm]
+    return [sample / 32768 for sample in pcm]
 
 
-def test_a_page_without_a_platform_says_what_to_do(page: Visit) -> None:
-    told = page.page.locator("#fatal")
-    assert "make up" in told.inner_text()
-    assert told.get_attribute("role") == "alert"
+def test_a_page_without_a_platform_shows_how_to_start_one(window: ConsoleWindow) -> None:
+    error = window.page.locator("#fatal")
+    assert "make up" in error.inner_text()
+    assert error.get_attribute("role") == "alert"
 
 
-def test_packets_become_what_transcription_takes(page: Visit) -> None:
-    packets = [[0b01111000, *range(size % 250)] for size in range(130)]  # each of 20 ms
-    script = "const made = it.oggOf(given.map((one) => Uint8Array.from(one)), 7); return Array.from(made);"
-    read = ogg_length.read_ogg(bytes(run(page, "ogg", script, packets)))
+def test_opus_packets_become_a_valid_ogg_file(window: ConsoleWindow) -> None:
+    packets = [[0b01111000, *range(size % 250)] for size in range(130)]  # Each packet has 20 ms.
+    script = "const packets = input.map((bytes) => Uint8Array.from(bytes)); return Array.from(module.createOggFile(packets, 7));"
+    read = ogg_length.read_ogg(bytes(run_script(window, "ogg", script, packets)))
     assert (read.channels, read.input_rate) == (1, ogg_length.OPUS_RATE)
     assert read.samples == 130 * 960 - 312
 
 
 @pytest.mark.parametrize("rate", [16_000, 44_100, 48_000])
-def test_the_browsers_own_encoder_makes_a_whole_utterance(page: Visit, rate: int) -> None:
+def test_the_browsers_encoder_encodes_a_complete_utterance(window: ConsoleWindow, rate: int) -> None:
     samples = samples_of("hello world", rate)
-    script = "return Array.from(await it.encoded(Float32Array.from(given[0]), given[1]));"
-    audio = bytes(run(page, "opus", script, [samples, rate]))
+    script = "return Array.from(await module.encodeOpus(Float32Array.from(input[0]), input[1]));"
+    audio = bytes(run_script(window, "opus", script, [samples, rate]))
     assert ogg_length.read_ogg(audio).samples / ogg_length.OPUS_RATE == pytest.approx(len(samples) / rate, abs=0.05)
-    assert len(audio) < 24_000, "a message is one frame of 32 KB, in base64"
+    assert len(audio) < 24_000, "a base64 message must fit into one WebSocket frame of 32 KB"
 
 
-CUT = """
-const cutter = new it.Cutter(given.rate);
-const found = [];
-for (let at = 0; at < given.samples.length; at += given.piece) {
-  found.push(...cutter.feed(Float32Array.from(given.samples.slice(at, at + given.piece))));
+CUT_SPEECH = """
+const cutter = new module.Cutter(input.rate);
+const utterances = [];
+for (let start = 0; start < input.samples.length; start += input.pieceLength) {
+  utterances.push(...cutter.feed(Float32Array.from(input.samples.slice(start, start + input.pieceLength))));
 }
-found.push(...cutter.finish());
-return found.map((one) => Array.from(one));
+utterances.push(...cutter.finish());
+return utterances.map((utterance) => Array.from(utterance));
 """
 
 
-def cut(page: Visit, samples: list[float], piece: int = 640) -> list[list[float]]:
-    """The utterances that are cut out of speech which comes in pieces."""
-    found: list[list[float]] = run(page, "cutter", CUT, {"rate": RATE, "samples": samples, "piece": piece})
-    return found
+def cut_speech(window: ConsoleWindow, samples: list[float], piece_length: int = 640) -> list[list[float]]:
+    """Return the utterances that the cutter finds in samples, which it gets in pieces."""
+    speech = {"rate": RATE, "samples": samples, "pieceLength": piece_length}
+    utterances: list[list[float]] = run_script(window, "cutter", CUT_SPEECH, speech)
+    return utterances
 
 
-def heard(samples: list[float]) -> list[str]:
-    """The words in what was cut out."""
+def recognise(samples: list[float]) -> list[str]:
+    """Return the words in samples."""
     recogniser = Recogniser(RATE)
-    pcm = b"".join(round(one * 32767).to_bytes(2, "little", signed=True) for one in samples)
-    found = [*recogniser.feed(pcm), *recogniser.finish()]
-    return [one.text for one in found if isinstance(one, SpokenWord)]
+    pcm = b"".join(round(sample * 32767).to_bytes(2, "little", signed=True) for sample in samples)
+    recognised = [*recogniser.feed(pcm), *recogniser.finish()]
+    return [item.text for item in recognised if isinstance(item, SpokenWord)]
 
 
-@pytest.mark.parametrize("piece", [100, 640, 5_000])
-def test_speech_is_cut_where_somebody_pauses(page: Visit, piece: int) -> None:
-    found = cut(page, samples_of("hello world . good day . thank you", after=0.5), piece)
-    assert [heard(one) for one in found] == [["hello", "world"], ["good", "day"], ["thank", "you"]]
+@pytest.mark.parametrize("piece_length", [100, 640, 5_000])
+def test_speech_is_cut_at_pauses(window: ConsoleWindow, piece_length: int) -> None:
+    utterances = cut_speech(window, samples_of("hello world . good day . thank you", after=0.5), piece_length)
+    assert [recognise(utterance) for utterance in utterances] == [["hello", "world"], ["good", "day"], ["thank", "you"]]
 
 
-def test_long_speech_is_cut_between_words_and_no_word_is_lost(page: Visit) -> None:
+def test_long_speech_is_cut_between_words_without_loss(window: ConsoleWindow) -> None:
     words = ["hello", "world", "good", "day", "thank", "you"] * 6
-    found = cut(page, samples_of(" ".join(words)))
-    assert len(found) > 1
-    assert max(len(one) for one in found) <= 5 * RATE
-    assert [word for one in found for word in heard(one)] == words
+    utterances = cut_speech(window, samples_of(" ".join(words)))
+    assert len(utterances) > 1
+    assert max(len(utterance) for utterance in utterances) <= 5 * RATE
+    assert [word for utterance in utterances for word in recognise(utterance)] == words
 
 
-def test_nothing_is_cut_out_of_silence_or_a_click(page: Visit) -> None:
+def test_neither_silence_nor_a_click_is_an_utterance(window: ConsoleWindow) -> None:
     click = [0.0] * RATE + [0.5] * 200 + [0.0] * RATE
-    hum = [0.004 * math.sin(at / 3) for at in range(2 * RATE)]
-    assert cut(page, click + hum) == []
+    hum = [0.004 * math.sin(index / 3) for index in range(2 * RATE)]
+    assert cut_speech(window, click + hum) == []
 
 
-def caption(utterance: str, result: str, text: str, **more: Any) -> dict[str, Any]:
-    usual = {"sequence": int(utterance[1:]), "startMs": 0, "endMs": 100, "revision": 1, "final": False}
-    return {"type": "caption", "utterance": utterance, "resultId": result, "text": text, **usual, **more}
+def caption(utterance: str, result: str, text: str, **fields: Any) -> dict[str, Any]:
+    defaults = {"sequence": int(utterance[1:]), "startMs": 0, "endMs": 100, "revision": 1, "final": False}
+    return {"type": "caption", "utterance": utterance, "resultId": result, "text": text, **defaults, **fields}
 
 
-def test_a_page_shows_the_lines_that_the_flows_reader_sees(page: Visit) -> None:
+def test_the_page_shows_the_same_lines_as_the_flow(window: ConsoleWindow) -> None:
     messages: list[dict[str, Any]] = [
         caption("u2", "a", "second"),
         caption("u1", "a", "fir"),
@@ -117,37 +118,38 @@ def test_a_page_shows_the_lines_that_the_flows_reader_sees(page: Visit) -> None:
         caption("u2", "a", "second, later", revision=3),
         {"type": "retract", "utterance": "u2", "resultId": "a", "revision": 2},
     ]
-    again = {"type": "resend", "utterances": [{"utterance": "u1", "fromMs": 100}]}
+    resend = {"type": "resend", "utterances": [{"utterance": "u1", "fromMs": 100}]}
     screen = Screen()
-    for one in [*messages, again]:
-        screen.take(one)
+    for message in [*messages, resend]:
+        screen.take(message)
     script = """
-    const made = new it.Captions();
-    for (const one of given.messages) made.take(one);
-    given.again.utterances.forEach((one) => made.cut(one));
-    return made.lines.map((one) => one.text);
+    const captions = new module.Captions();
+    for (const message of input.messages) captions.apply(message);
+    input.resend.utterances.forEach((entry) => captions.removeForResend(entry));
+    return captions.lines.map((line) => line.text);
     """
-    assert run(page, "captions", script, {"messages": messages, "again": again}) == screen.text()
+    assert run_script(window, "captions", script, {"messages": messages, "resend": resend}) == screen.text()
     assert screen.text() == ["first", "second, later"]
 
 
-def piece(number: int, kind: str, attempt: int = 1, **more: Any) -> dict[str, Any]:
-    return {"queryId": "q", "type": kind, "number": number, "attempt": attempt, **more}
+def piece(number: int, kind: str, attempt: int = 1, **fields: Any) -> dict[str, Any]:
+    return {"queryId": "q", "type": kind, "number": number, "attempt": attempt, **fields}
 
 
-ANSWER = """
-const made = new it.Answer();
-const anew = given.map((one) => made.hear(one));
-return { anew: anew.some(Boolean), next: made.next, whole: made.isWhole, text: made.text, question: made.question,
-         cited: made.citations.length, files: made.files.map((one) => new TextDecoder().decode(one)) };
+ASSEMBLE_ANSWER = """
+const answer = new module.Answer();
+const restarts = input.map((message) => answer.add(message));
+return { isRestarted: restarts.some(Boolean), firstMissing: answer.firstMissing, isComplete: answer.isComplete, text: answer.text,
+         question: answer.question, citations: answer.citations.length,
+         files: answer.audioFiles.map((bytes) => new TextDecoder().decode(bytes)) };
 """
 
 
-def audio(number: int, said: str, **more: Any) -> dict[str, Any]:
-    return piece(number, "audio", audio=base64.b64encode(said.encode()).decode(), format="ogg-opus", **more)
+def audio(number: int, content: str, **fields: Any) -> dict[str, Any]:
+    return piece(number, "audio", audio=base64.b64encode(content.encode()).decode(), format="ogg-opus", **fields)
 
 
-def test_pieces_of_an_answer_are_put_in_order_however_they_come(page: Visit) -> None:
+def test_an_answer_is_assembled_from_pieces_in_any_order(window: ConsoleWindow) -> None:
     pieces = [
         audio(3, "two", more=False),
         piece(0, "transcript", text="what?"),
@@ -157,55 +159,55 @@ def test_pieces_of_an_answer_are_put_in_order_however_they_come(page: Visit) -> 
         piece(1, "text", text="A lecture"),
         {"type": "answered", "queryId": "q", "attempt": 1, "pieces": 6},
     ]
-    found = run(page, "answer", ANSWER, pieces)
-    assert found == {
-        "anew": False,
-        "next": 4,
-        "whole": False,
+    answer = run_script(window, "answer", ASSEMBLE_ANSWER, pieces)
+    assert answer == {
+        "isRestarted": False,
+        "firstMissing": 4,
+        "isComplete": False,
         "text": "A lecture!",
         "question": "what?",
-        "cited": 0,
+        "citations": 0,
         "files": ["onetwo"],
     }
     missing = piece(4, "citation", startMs=1, endMs=2, quote="it")
-    assert run(page, "answer", ANSWER, [*pieces, missing])["whole"]
+    assert run_script(window, "answer", ASSEMBLE_ANSWER, [*pieces, missing])["isComplete"]
 
 
-def test_an_answer_that_begins_anew_takes_the_place_of_what_was_heard(page: Visit) -> None:
+def test_a_new_attempt_replaces_the_pieces_of_the_last_one(window: ConsoleWindow) -> None:
     pieces = [piece(0, "text", text="Wrong"), piece(0, "text", 2, text="Right"), piece(1, "text", 1, text=" again")]
-    found = run(page, "answer", ANSWER, pieces)
-    assert (found["anew"], found["text"]) == (True, "Right")
+    answer = run_script(window, "answer", ASSEMBLE_ANSWER, pieces)
+    assert (answer["isRestarted"], answer["text"]) == (True, "Right")
 
 
 @pytest.fixture
-def _moment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """botocore signs at that moment."""
-    monkeypatch.setattr("botocore.auth.get_current_datetime", lambda **_: MOMENT.replace(tzinfo=None))
+def _fixed_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let botocore sign with a fixed time."""
+    monkeypatch.setattr("botocore.auth.get_current_datetime", lambda **_: SIGNING_TIME.replace(tzinfo=None))
 
 
-@pytest.mark.usefixtures("_moment")
-def test_a_handshake_is_signed_as_botocore_signs_it(page: Visit) -> None:
+@pytest.mark.usefixtures("_fixed_time")
+def test_a_handshake_has_the_same_signature_as_with_botocore(window: ConsoleWindow) -> None:
     url = "wss://abc.execute-api.eu-west-1.amazonaws.com/Prod"
     script = """
-    const real = Date.prototype.toISOString;
+    const realToISOString = Date.prototype.toISOString;
     Date.prototype.toISOString = () => "2026-01-31T12:00:00.000Z";
     try {
-      return await it.signedUrl({ region: "eu-west-1" }, "execute-api", given.credentials, given.url, 60);
-    } finally { Date.prototype.toISOString = real; }
+      return await module.presignUrl({ region: "eu-west-1" }, "execute-api", input.credentials, input.url, 60);
+    } finally { Date.prototype.toISOString = realToISOString; }
     """
-    made = run(page, "aws", script, {"credentials": KEYS, "url": url})
+    signed_url = run_script(window, "aws", script, {"credentials": KEYS, "url": url})
     request = AWSRequest("GET", url.replace("wss", "https"))
     SigV4QueryAuth(Credentials(KEY, SECRET, TOKEN), "execute-api", "eu-west-1", expires=60).add_auth(request)
-    assert made.startswith(f"{url}?")
-    signatures = [str(one).partition("X-Amz-Signature=")[2][:64] for one in (made, request.url)]
+    assert signed_url.startswith(f"{url}?")
+    signatures = [str(url).partition("X-Amz-Signature=")[2][:64] for url in (signed_url, request.url)]
     assert signatures[0] == signatures[1] != ""
 
 
-@pytest.mark.usefixtures("_moment")
-def test_a_request_is_signed_as_botocore_signs_it(page: Visit) -> None:
+@pytest.mark.usefixtures("_fixed_time")
+def test_a_request_has_the_same_signature_as_with_botocore(window: ConsoleWindow) -> None:
     script = """
     const { AwsV4Signer } = await import('/vendor/aws4fetch.js');
-    const { headers } = await new AwsV4Signer({ ...given, method: "POST", service: "dynamodb", region: "eu-west-1",
+    const { headers } = await new AwsV4Signer({ ...input, method: "POST", service: "dynamodb", region: "eu-west-1",
       datetime: "20260131T120000Z", url: "https://dynamodb.eu-west-1.amazonaws.com/", body: "{}",
       headers: { "X-Amz-Target": "DynamoDB_20120810.GetItem" } }).sign();
     return headers.get("Authorization");
@@ -213,31 +215,34 @@ def test_a_request_is_signed_as_botocore_signs_it(page: Visit) -> None:
     target = {"X-Amz-Target": "DynamoDB_20120810.GetItem"}
     request = AWSRequest("POST", "https://dynamodb.eu-west-1.amazonaws.com/", data=b"{}", headers=target)
     SigV4Auth(Credentials(KEY, SECRET, TOKEN), "dynamodb", "eu-west-1").add_auth(request)
-    assert run(page, "aws", script, KEYS) == request.headers["Authorization"]
+    assert run_script(window, "aws", script, KEYS) == request.headers["Authorization"]
 
 
-STACK = "new it.Stack({ region: given.region }, given.local ?? null)"
+STACK = "new module.Stack({ region: input.region }, input.local ?? null)"
 
 
 @pytest.mark.parametrize(
-    ("region", "address"),
+    ("region", "url"),
     [
         ("eu-west-1", "https://landing.s3.eu-west-1.amazonaws.com/incoming/a%20b%2B%C3%BC.ndjson"),
         ("cn-north-1", "https://landing.s3.cn-north-1.amazonaws.com.cn/incoming/a%20b%2B%C3%BC.ndjson"),
     ],
 )
-def test_addresses_of_aws_follow_from_the_region(page: Visit, region: str, address: str) -> None:
-    script = f"return {STACK}.object('landing', 'incoming/a b+ü.ndjson');"
-    assert run(page, "stack", script, {"region": region}) == address
+def test_urls_of_aws_follow_from_the_region(window: ConsoleWindow, region: str, url: str) -> None:
+    script = f"return {STACK}.objectUrl('landing', 'incoming/a b+ü.ndjson');"
+    assert run_script(window, "stack", script, {"region": region}) == url
 
 
-def test_a_local_stack_has_one_address(page: Visit) -> None:
-    given = {"region": "us-east-1", "local": {"endpoint": "http://127.0.0.1:4566"}}
-    assert run(page, "stack", f"return {STACK}.object('landing', 'a');", given) == "http://127.0.0.1:4566/landing/a"
+def test_a_local_stack_has_one_endpoint(window: ConsoleWindow) -> None:
+    stack = {"region": "us-east-1", "local": {"endpoint": "http://127.0.0.1:4566"}}
+    assert (
+        run_script(window, "stack", f"return {STACK}.objectUrl('landing', 'a');", stack)
+        == "http://127.0.0.1:4566/landing/a"
+    )
 
 
 @pytest.mark.parametrize(
-    ("said", "retryable"),
+    ("fields", "retryable"),
     [
         ({"code": "UNAVAILABLE"}, True),
         ({"code": "INTERNAL"}, True),
@@ -248,11 +253,11 @@ def test_a_local_stack_has_one_address(page: Visit) -> None:
         ({"code": "UNAVAILABLE", "retryable": False}, False),
     ],
 )
-def test_a_message_that_failed_says_whether_to_ask_again_or_its_code_does(
-    page: Visit, said: dict[str, Any], *, retryable: bool
+def test_an_error_message_is_retryable_by_its_own_field_or_its_code(
+    window: ConsoleWindow, fields: dict[str, Any], *, retryable: bool
 ) -> None:
-    given = {"type": "error", "message": "No.", "requestId": "r1", **said}
-    assert run(page, "problems", "return it.answered(given).retryable;", given) is retryable
+    message = {"type": "error", "message": "No.", "requestId": "r1", **fields}
+    assert run_script(window, "problems", "return module.problemFromMessage(input).retryable;", message) is retryable
 
 
 @pytest.mark.parametrize(
@@ -269,14 +274,14 @@ def test_a_message_that_failed_says_whether_to_ask_again_or_its_code_does(
         (400, '{"__type": "com.amazonaws.dynamodb#ValidationException"}', "ValidationException", "", False),
     ],
 )
-def test_a_refusal_says_what_happened_what_to_do_and_whether_it_passes(
-    page: Visit, status: int, text: str, code: str, todo: str, *, retryable: bool
+def test_an_error_response_gives_code_advice_and_retryability(
+    window: ConsoleWindow, status: int, text: str, code: str, todo: str, *, retryable: bool
 ) -> None:
-    script = "const one = it.refusal(...given); return [one.code, one.message, one.todo, one.retryable];"
-    found = run(page, "problems", script, [status, text])
-    assert (found[0], found[3]) == (code, retryable)
-    assert found[1].startswith(f"{code}: ")
-    assert todo in (found[2] or "")
+    script = "const problem = module.problemFromResponse(...input); return [problem.code, problem.message, problem.todo, problem.retryable];"
+    problem = run_script(window, "problems", script, [status, text])
+    assert (problem[0], problem[3]) == (code, retryable)
+    assert problem[1].startswith(f"{code}: ")
+    assert todo in (problem[2] or "")
 
 
 @pytest.mark.parametrize(
@@ -286,31 +291,31 @@ def test_a_refusal_says_what_happened_what_to_do_and_whether_it_passes(
         f'[default]\naws_access_key_id = "{KEY}"\naws_secret_access_key = {SECRET}\naws_session_token={TOKEN}\n',
     ],
 )
-def test_credentials_are_taken_as_aws_shows_them(page: Visit, text: str) -> None:
-    found = run(page, "aws", "return it.pasted(given);", text)
-    assert (found["accessKeyId"], found["secretAccessKey"]) == (KEY, SECRET)
-    assert found["sessionToken"].startswith("session/token+with=")
+def test_credentials_are_parsed_as_the_aws_console_and_cli_print_them(window: ConsoleWindow, text: str) -> None:
+    credentials = run_script(window, "aws", "return module.parseCredentials(input);", text)
+    assert (credentials["accessKeyId"], credentials["secretAccessKey"]) == (KEY, SECRET)
+    assert credentials["sessionToken"].startswith("session/token+with=")
 
 
-def test_what_is_no_credentials_is_refused_without_repeating_it(page: Visit) -> None:
-    script = "try { it.pasted(given); } catch (one) { return one.message + one.todo; }"
-    told = run(page, "aws", script, f"my key is {SECRET}")
-    assert "AWS_ACCESS_KEY_ID" in told
-    assert SECRET not in told
+def test_invalid_credentials_are_refused_without_showing_them(window: ConsoleWindow) -> None:
+    script = "try { module.parseCredentials(input); } catch (problem) { return problem.message + problem.todo; }"
+    error = run_script(window, "aws", script, f"my key is {SECRET}")
+    assert "AWS_ACCESS_KEY_ID" in error
+    assert SECRET not in error
 
 
-def test_ids_are_ulids_that_sort_by_time(page: Visit) -> None:
-    first, second = run(page, "ids", "return [it.ulid(given), it.ulid(given + 1)];", 1_790_000_000_000)
+def test_ids_are_ulids_that_sort_by_time(window: ConsoleWindow) -> None:
+    first, second = run_script(window, "ids", "return [module.ulid(input), module.ulid(input + 1)];", 1_790_000_000_000)
     assert first < second
     assert first[:10] == ulid.ulid(datetime.fromtimestamp(1_790_000_000, UTC), 0)[:10]
 
 
-@pytest.mark.parametrize(("ms", "said"), [(0, "0:00"), (61_999, "1:01"), (3_723_000, "1:02:03"), (-5, "0:00")])
-def test_times_are_said_as_people_say_them(page: Visit, ms: int, said: str) -> None:
-    assert run(page, "words", "return it.clock(given);", ms) == said
+@pytest.mark.parametrize(("ms", "text"), [(0, "0:00"), (61_999, "1:01"), (3_723_000, "1:02:03"), (-5, "0:00")])
+def test_times_are_formatted_as_hours_minutes_and_seconds(window: ConsoleWindow, ms: int, text: str) -> None:
+    assert run_script(window, "format", "return module.formatTime(input);", ms) == text
 
 
-def test_items_of_the_table_become_plain_values(page: Visit) -> None:
+def test_dynamodb_items_become_javascript_values(window: ConsoleWindow) -> None:
     item = {
         "a": {"S": "text"},
         "b": {"N": "12.5"},
@@ -320,60 +325,60 @@ def test_items_of_the_table_become_plain_values(page: Visit) -> None:
         "f": {"SS": ["p", "q"]},
     }
     plain = {"a": "text", "b": 12.5, "c": True, "d": None, "e": ["x", {"y": 1}], "f": ["p", "q"]}
-    assert run(page, "items", "return it.plainItem(given);", item) == plain
+    assert run_script(window, "items", "return module.fromItem(input);", item) == plain
 
 
-SAID = {"title": "Weekly", "participants": ["Ann"], "tags": ["team"]}
+DETAILS = {"title": "Weekly", "participants": ["Ann"], "tags": ["team"]}
 
 
-@pytest.mark.parametrize("over", [0, 1])
+@pytest.mark.parametrize("excess", [0, 1])
 @pytest.mark.parametrize(
-    ("name", "given"),
+    ("name", "make_value"),
     [
-        ("title", lambda over: "t" * (200 + over)),
-        ("title", lambda over: " " if over else " t "),
-        ("participants", lambda over: ["\N{MUSICAL SYMBOL G CLEF}" * (100 + over)]),
-        ("participants", lambda over: ["p"] * (100 + over)),
-        ("tags", lambda over: ["t" * (50 + over)]),
-        ("tags", lambda over: ["t"] * (50 + over)),
+        ("title", lambda excess: "t" * (200 + excess)),
+        ("title", lambda excess: " " if excess else " t "),
+        ("participants", lambda excess: ["\N{MUSICAL SYMBOL G CLEF}" * (100 + excess)]),
+        ("participants", lambda excess: ["p"] * (100 + excess)),
+        ("tags", lambda excess: ["t" * (50 + excess)]),
+        ("tags", lambda excess: ["t"] * (50 + excess)),
     ],
 )
-def test_a_recording_that_would_be_refused_when_it_is_whole_is_not_begun(
-    page: Visit, name: str, given: Callable[[int], Any], over: int
+def test_invalid_details_are_refused_before_the_upload_as_the_backend_would_refuse_them(
+    window: ConsoleWindow, name: str, make_value: Callable[[int], Any], excess: int
 ) -> None:
-    said = {**SAID, name: given(over)}
+    details = {**DETAILS, name: make_value(excess)}
     chunks = [{"name": "00000.webm", "bytes": 1, "sha256": "0" * 64}]
-    whole = {"schemaVersion": 1, "startedAt": "2026-01-31T12:00:00.000Z", "chunks": chunks, **said}
-    script = (
-        "try { it.checked(given); return []; } catch (problem) { return [problem.constructor.name, problem.message]; }"
-    )
-    told = run(page, "meetings", script, said)
-    if over:
-        assert told[0] == "Problem"
-        assert told[1].startswith(f"{name}: ")
+    complete = {"schemaVersion": 1, "startedAt": "2026-01-31T12:00:00.000Z", "chunks": chunks, **details}
+    script = "try { module.validateDetails(input); return []; } catch (problem) { return [problem.constructor.name, problem.message]; }"
+    error = run_script(window, "meetings", script, details)
+    if excess:
+        assert error[0] == "Problem"
+        assert error[1].startswith(f"{name}: ")
         with pytest.raises(ValidationError):
-            CompleteFile.model_validate(whole)
+            CompleteFile.model_validate(complete)
     else:
-        assert told == []
-        CompleteFile.model_validate(whole)
+        assert error == []
+        CompleteFile.model_validate(complete)
 
 
-def test_chunks_go_in_the_order_of_their_names(page: Visit) -> None:
-    script = "return it.ordered(given.map((name) => new File(['a'], name))).map((one) => one.name);"
+def test_chunks_are_sorted_by_name_with_numbers_in_order(window: ConsoleWindow) -> None:
+    script = "return module.sortChunks(input.map((name) => new File(['a'], name))).map((file) => file.name);"
     names = ["part 10.webm", "part 2.webm", "part 1.webm"]
-    assert run(page, "meetings", script, names) == names[::-1]
+    assert run_script(window, "meetings", script, names) == names[::-1]
 
 
-UPLOADING = """
-const [[asks, Sends], [puts, asked]] = [[window.fetch, window.XMLHttpRequest], [[], []]];
-const told = (signing) => ({
+UPLOAD_VIDEO = """
+const [realFetch, RealXMLHttpRequest] = [window.fetch, window.XMLHttpRequest];
+const [puts, apiCalls] = [[], []];
+// The URL of a part contains the number of the request that signed it.
+const respond = (requestNumber) => ({
   uploadId: "u",
-  expiresSeconds: given.expires,
-  multipart: { multipartId: "m", partBytes: 2, parts: [1, 2, 3].map((partNumber) => ({ partNumber, url: `${signing}/${partNumber}` })) },
+  expiresSeconds: input.expires,
+  multipart: { multipartId: "m", partBytes: 2, parts: [1, 2, 3].map((partNumber) => ({ partNumber, url: `${requestNumber}/${partNumber}` })) },
 });
 window.fetch = async (url, { body }) => {
-  asked.push(new URL(url).pathname);
-  return new Response(JSON.stringify(told(asked.length)), { status: 200 });
+  apiCalls.push(new URL(url).pathname);
+  return new Response(JSON.stringify(respond(apiCalls.length)), { status: 200 });
 };
 window.XMLHttpRequest = class extends EventTarget {
   upload = new EventTarget();
@@ -381,46 +386,50 @@ window.XMLHttpRequest = class extends EventTarget {
   getResponseHeader() { return this.url; }
   send() {
     puts.push(this.url);
-    this.status = given.refused.includes(this.url) ? 403 : 200;
-    this.responseText = this.status === 403 ? `<Error><Code>${given.code}</Code></Error>` : "";
+    this.status = input.refused.includes(this.url) ? 403 : 200;
+    this.responseText = this.status === 403 ? `<Error><Code>${input.code}</Code></Error>` : "";
     this.dispatchEvent(new Event("load"));
   }
 };
 try {
   const { Visitor } = await import("/lib/visitor.js");
-  const api = new it.Episodes({ apiUrl: "http://127.0.0.1/api", authorizer: "none" }, new Visitor({ local: null }));
-  await api.upload("e", "video", new File(["12345"], "a.mp4"), "video/mp4", () => {}).catch((problem) => asked.push(problem.code));
+  const api = new module.Episodes({ apiUrl: "http://127.0.0.1/api", authorizer: "none" }, new Visitor({ local: null }));
+  await api.upload("e", "video", new File(["12345"], "a.mp4"), "video/mp4", () => {}).catch((problem) => apiCalls.push(problem.code));
 } finally {
-  [window.fetch, window.XMLHttpRequest] = [asks, Sends];
+  [window.fetch, window.XMLHttpRequest] = [realFetch, RealXMLHttpRequest];
 }
-return [puts, asked.map((one) => one.replace("/api/episodes/e/uploads", ""))];
+return [puts, apiCalls.map((call) => call.replace("/api/episodes/e/uploads", ""))];
 """
 
 
-def uploaded(page: Visit, code: str = "AccessDenied", expires: int = 3600, refused: tuple[str, ...] = ()) -> Any:
-    """Where the parts of a video went, and what the API was asked; an address is told by when it was signed."""
-    return run(page, "episodes", UPLOADING, {"code": code, "expires": expires, "refused": refused})
+def upload_video(
+    window: ConsoleWindow, code: str = "AccessDenied", expires: int = 3600, refused: tuple[str, ...] = ()
+) -> Any:
+    """Return the URLs of the uploaded parts as `<signing request>/<part>`, and the paths of the API calls or the error code."""
+    return run_script(window, "episodes", UPLOAD_VIDEO, {"code": code, "expires": expires, "refused": refused})
 
 
-def test_a_video_goes_in_parts(page: Visit) -> None:
-    assert uploaded(page) == [["1/1", "1/2", "1/3"], ["", "/u"]]
+def test_a_video_is_uploaded_in_parts(window: ConsoleWindow) -> None:
+    assert upload_video(window) == [["1/1", "1/2", "1/3"], ["", "/u"]]
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "ExpiredToken"])
-def test_a_part_that_is_refused_goes_to_an_address_that_is_signed_anew(page: Visit, code: str) -> None:
-    assert uploaded(page, code, refused=("1/2",)) == [["1/1", "1/2", "2/2", "2/3"], ["", "/u/parts", "/u"]]
-    assert uploaded(page, code, refused=("1/1", "2/1")) == [["1/1", "2/1"], ["", "/u/parts", code]], "but not for ever"
+def test_a_refused_part_is_uploaded_again_to_a_new_url(window: ConsoleWindow, code: str) -> None:
+    assert upload_video(window, code, refused=("1/2",)) == [["1/1", "1/2", "2/2", "2/3"], ["", "/u/parts", "/u"]]
+    assert upload_video(window, code, refused=("1/1", "2/1")) == [["1/1", "2/1"], ["", "/u/parts", code]], (
+        "only one new URL is tried"
+    )
 
 
-def test_what_else_is_wrong_with_a_part_is_told(page: Visit) -> None:
-    assert uploaded(page, "NoSuchUpload", refused=("1/1",)) == [["1/1"], ["", "NoSuchUpload"]]
+def test_other_errors_of_a_part_end_the_upload(window: ConsoleWindow) -> None:
+    assert upload_video(window, "NoSuchUpload", refused=("1/1",)) == [["1/1"], ["", "NoSuchUpload"]]
 
 
-def test_an_address_that_is_old_is_not_used(page: Visit) -> None:
-    assert uploaded(page, expires=-1) == [["2/1", "3/2", "4/3"], ["", "/u/parts", "/u/parts", "/u/parts", "/u"]]
+def test_an_expired_url_is_replaced_before_use(window: ConsoleWindow) -> None:
+    assert upload_video(window, expires=-1) == [["2/1", "3/2", "4/3"], ["", "/u/parts", "/u/parts", "/u/parts", "/u"]]
 
 
-def test_nothing_was_asked_of_anybody_else(page: Visit) -> None:
-    """Last, because it is about all of them."""
-    assert page.asked == {page.url.rstrip("/")}
-    assert [one for one in page.complaints if "503" not in one] == []
+def test_the_page_contacted_no_other_host(window: ConsoleWindow) -> None:
+    """Must be the last test, because it checks the requests of all tests above."""
+    assert window.requested_hosts == {window.url.rstrip("/")}
+    assert [message for message in window.browser_messages if "503" not in message] == []

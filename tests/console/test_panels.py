@@ -1,4 +1,4 @@
-"""The panels, of a stack that is played: whom they show what, and what they do when something is lost. In a browser."""
+"""Tests of the episodes and meetings panels against a fake stack: changes of the user, uploads, and polling after errors."""
 
 import base64
 import json
@@ -10,18 +10,18 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, Request, Route, expect
 
-from tests.browser import Visit
-from tests.console.fake_page import Answer, answers, becomes, played, token
-from tests.console.javascript_modules import run
+from tests.browser import ConsoleWindow
+from tests.console.fake_stack import FakeResponse, fake_host, make_token, open_panel, sign_in
+from tests.console.javascript_modules import run_script
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
 MOMENT = "2026-11-01T10:00:00.000Z"
 
 
-def user(request: Request) -> str:
-    """Whose token a request carries."""
-    part = request.headers["authorization"].split(".")[1]
-    name: str = json.loads(base64.urlsafe_b64decode(part + "=="))["name"]
+def token_user(request: Request) -> str:
+    """Return the user of a request's token."""
+    payload = request.headers["authorization"].split(".")[1]
+    name: str = json.loads(base64.urlsafe_b64decode(payload + "=="))["name"]
     return name
 
 
@@ -30,38 +30,46 @@ def episode(title: str, status: str = "ready") -> dict[str, Any]:
     return {"episodeId": "e1", "title": title, "status": status, "createdAt": MOMENT, **tracks}
 
 
-def anns(request: Request) -> Answer:
-    """Ann has an episode, and nobody else."""
-    name, path = user(request), request.url.partition("/live/")[2].partition("?")[0]
+def respond_with_anns_episode(request: Request) -> FakeResponse:
+    """Answer a request of the livestream API. Only ann has an episode."""
+    name, path = token_user(request), request.url.partition("/live/")[2].partition("?")[0]
     if path == "episodes":
         return {"episodes": [episode("Ann's plan")] if name == "ann" else []}
     claim = {"claimId": "c", "startMs": 0, "endMs": 9, "timed": True, "verdict": "refuted", "confidence": 1}
-    found: dict[str, Answer] = {"claims": {"claims": [{**claim, "quote": "words of ann"}]}, "clips": {"clips": []}}
-    return found.get(path.rpartition("/")[2], episode("Ann's plan"))
+    findings: dict[str, FakeResponse] = {
+        "claims": {"claims": [{**claim, "quote": "words of ann"}]},
+        "clips": {"clips": []},
+    }
+    return findings.get(path.rpartition("/")[2], episode("Ann's plan"))
 
 
-def opened(page: Page, title: str) -> None:
+def open_episode(page: Page, title: str) -> None:
     page.get_by_role("button", name=title).click()
     expect(page.get_by_role("article", name=title)).to_be_visible()
 
 
-def test_an_episode_is_not_shown_to_somebody_else(started: Browser, url: str) -> None:
-    with played(started, url, "episodes", plays=lambda page: answers(page, "livestream.example.com", anns)) as other:
-        page = other.page
-        becomes(page, token("ann"), "ann")
-        opened(page, "Ann's plan")
+def test_an_episode_of_one_user_is_not_shown_to_another(chromium: Browser, console_url: str) -> None:
+    with open_panel(
+        chromium,
+        console_url,
+        "episodes",
+        set_up=lambda page: fake_host(page, "livestream.example.com", respond_with_anns_episode),
+    ) as window:
+        page = window.page
+        sign_in(page, make_token("ann"), "ann")
+        open_episode(page, "Ann's plan")
         expect(page.get_by_text("words of ann").first).to_be_visible()
-        becomes(page, token("ann", 2), "ann")
+        sign_in(page, make_token("ann", 2), "ann")
         expect(page.get_by_role("article", name="Ann's plan")).to_be_visible()
-        becomes(page, token("bob"), "bob")
+        sign_in(page, make_token("bob"), "bob")
         expect(page.get_by_text("None yet.").locator("visible=true")).to_be_visible()
         assert re.search("plan|words of ann", page.locator("body").inner_html()) is None
 
 
-def exchanged(request: Request) -> Answer:
-    """Credentials to whosever token it is."""
-    part = json.loads(request.post_data or "")["token"].split(".")[1]
-    name = json.loads(base64.urlsafe_b64decode(part + "=="))["name"]
+def exchange_token(request: Request) -> FakeResponse:
+    """Return credentials for the user of the token."""
+    payload = json.loads(request.post_data or "")["token"].split(".")[1]
+    name = json.loads(base64.urlsafe_b64decode(payload + "=="))["name"]
     keys = {
         "accessKeyId": "AKIA",
         "secretAccessKey": "s",
@@ -72,180 +80,189 @@ def exchanged(request: Request) -> Answer:
 
 
 def item(title: str, status: str = "processing") -> dict[str, Any]:
-    texts = {"meetingId": "m", "title": title, "startedAt": MOMENT, "status": status, "stage": "transcription"}
-    return {**{name: {"S": one} for name, one in texts.items()}, "participants": {"L": []}, "tags": {"L": []}}
+    strings = {"meetingId": "m", "title": title, "startedAt": MOMENT, "status": status, "stage": "transcription"}
+    return {**{name: {"S": value} for name, value in strings.items()}, "participants": {"L": []}, "tags": {"L": []}}
 
 
-class Recordings:
-    """The meetings backend."""
+class FakeMeetings:
+    """Meetings backend: token exchange, bucket and table."""
 
     def __init__(self) -> None:
-        self.puts: list[str] = []
-        self.looked: Answer = {"Item": item("Weekly")}
-        """What a look at a meeting gives."""
-        self.listed: Callable[[str], list[Any]] = lambda _: []
-        """A user's meetings."""
+        self.uploads: list[str] = []
+        self.get_item_response: FakeResponse = {"Item": item("Weekly")}
+        """Response to `GetItem`."""
+        self.list_items: Callable[[str], list[Any]] = lambda _: []
+        """Returns the items of a user."""
 
-    def plays(self, page: Page) -> None:
-        answers(page, "meetings.example.com", exchanged)
-        answers(page, "dynamodb.eu-west-1.amazonaws.com", self._table)
-        answers(page, "recordings.s3.eu-west-1.amazonaws.com", self._bucket)
+    def install(self, page: Page) -> None:
+        fake_host(page, "meetings.example.com", exchange_token)
+        fake_host(page, "dynamodb.eu-west-1.amazonaws.com", self._answer_table)
+        fake_host(page, "recordings.s3.eu-west-1.amazonaws.com", self._answer_bucket)
 
-    def _bucket(self, request: Request) -> Answer:
-        self.puts.append(request.url.rpartition("/")[2])
+    def _answer_bucket(self, request: Request) -> FakeResponse:
+        self.uploads.append(request.url.rpartition("/")[2])
         return 200
 
-    def _table(self, request: Request) -> Answer:
+    def _answer_table(self, request: Request) -> FakeResponse:
         if request.headers["x-amz-target"].endswith("GetItem"):
-            return self.looked
-        return {"Items": self.listed(asked_by(request))}
+            return self.get_item_response
+        return {"Items": self.list_items(list_requester(request))}
 
 
-def asked_by(request: Request) -> str:
-    """Who asks for a list; nobody if it is another request."""
+def list_requester(request: Request) -> str:
+    """Return the user who requests a list, or an empty string for other requests."""
     if request.headers.get("x-amz-target", "").endswith(".Query"):
         return "bob" if "bob" in (request.post_data or "") else "ann"
     is_list = request.method == "GET" and "/episodes?" in request.url
-    return user(request) if is_list else ""
+    return token_user(request) if is_list else ""
 
 
 @pytest.mark.parametrize("panel", ["episodes", "meetings"])
-def test_a_list_that_comes_late_is_not_shown_to_somebody_else(started: Browser, url: str, panel: str) -> None:
-    held: list[Route] = []
-    recordings = Recordings()
-    recordings.listed = lambda name: [item("Ann's plan")] if name == "ann" else []
+def test_a_late_list_of_one_user_is_not_shown_to_another(chromium: Browser, console_url: str, panel: str) -> None:
+    delayed: list[Route] = []
+    meetings = FakeMeetings()
+    meetings.list_items = lambda name: [item("Ann's plan")] if name == "ann" else []
 
-    def plays(page: Page) -> None:
-        answers(page, "livestream.example.com", anns)
-        recordings.plays(page)
-        page.route(re.compile("^https:"), lambda one: held.append(one) if is_first(one.request) else one.fallback())
+    def set_up(page: Page) -> None:
+        fake_host(page, "livestream.example.com", respond_with_anns_episode)
+        meetings.install(page)
+        page.route(
+            re.compile("^https:"), lambda route: delayed.append(route) if is_first(route.request) else route.fallback()
+        )
 
     def is_first(request: Request) -> bool:
-        return not held and asked_by(request) == "ann"
+        return not delayed and list_requester(request) == "ann"
 
-    with played(started, url, panel, plays=plays) as other:
-        page = other.page
-        with page.expect_request(lambda request: asked_by(request) == "ann"):
-            becomes(page, token("ann"), "ann")
-        with page.expect_response(lambda response: asked_by(response.request) == "bob"):
-            becomes(page, token("bob"), "bob")
-        with page.expect_response(lambda response: response.request == held[0].request) as late:
-            held[0].fallback()
+    with open_panel(chromium, console_url, panel, set_up=set_up) as window:
+        page = window.page
+        with page.expect_request(lambda request: list_requester(request) == "ann"):
+            sign_in(page, make_token("ann"), "ann")
+        with page.expect_response(lambda response: list_requester(response.request) == "bob"):
+            sign_in(page, make_token("bob"), "bob")
+        with page.expect_response(lambda response: response.request == delayed[0].request) as late:
+            delayed[0].fallback()
         late.value.finished()
         expect(page.locator(f"#{panel}-again")).to_be_enabled()
         assert page.locator(f"#{panel}-list li").count() == 0
-        becomes(page, token("ann", 2), "ann")
+        sign_in(page, make_token("ann", 2), "ann")
         expect(page.locator(f"#{panel}-list li")).to_have_count(1)
 
 
-def uploading(visitor: Visit, title: str) -> None:
-    page = visitor.page
+def upload_recording(window: ConsoleWindow, title: str) -> None:
+    page = window.page
     page.get_by_label("Title").locator("visible=true").fill(title)
     page.get_by_label("Recording: one file").set_input_files({"name": "a.webm", "mimeType": "", "buffer": b"a"})
     page.get_by_role("button", name="Upload").press("Enter")
 
 
-def test_an_upload_goes_on_and_is_shown_under_a_new_token_of_the_same_visitor(started: Browser, url: str) -> None:
-    recordings = Recordings()
-    held: list[Route] = []
-    with played(started, url, "meetings", plays=recordings.plays) as other:
-        page = other.page
-        is_first = re.compile(r"/00000\.webm$")
-        page.route(is_first, lambda one: one.fallback() if one.request.method == "OPTIONS" else held.append(one))
-        becomes(page, token("ann"), "ann")
+def test_an_upload_continues_with_a_new_token_of_the_same_user(chromium: Browser, console_url: str) -> None:
+    meetings = FakeMeetings()
+    delayed: list[Route] = []
+    with open_panel(chromium, console_url, "meetings", set_up=meetings.install) as window:
+        page = window.page
+        first_chunk = re.compile(r"/00000\.webm$")
+        page.route(
+            first_chunk,
+            lambda route: route.fallback() if route.request.method == "OPTIONS" else delayed.append(route),
+        )
+        sign_in(page, make_token("ann"), "ann")
         with page.expect_request(lambda request: request.method == "PUT"):
-            uploading(other, "Weekly")
-        becomes(page, token("ann", 2), "ann")
-        held[0].fallback()
+            upload_recording(window, "Weekly")
+        sign_in(page, make_token("ann", 2), "ann")
+        delayed[0].fallback()
         expect(page.get_by_role("article", name="Weekly")).to_be_visible()
         expect(page.locator("#meetings-status")).to_have_text("processing")
-        becomes(page, token("ann", 3), "ann")
+        sign_in(page, make_token("ann", 3), "ann")
         expect(page.get_by_role("article", name="Weekly")).to_be_visible()
         assert page.locator("#meetings-title").input_value() == ""
-        assert recordings.puts == ["00000.webm", "complete.json"]
+        assert meetings.uploads == ["00000.webm", "complete.json"]
 
 
-def test_another_recording_can_be_uploaded_while_one_is_looked_after(started: Browser, url: str) -> None:
-    recordings = Recordings()
-    with played(started, url, "meetings", plays=recordings.plays) as other:
-        becomes(other.page, token("ann"), "ann")
+def test_a_recording_can_be_uploaded_while_another_is_processed(chromium: Browser, console_url: str) -> None:
+    meetings = FakeMeetings()
+    with open_panel(chromium, console_url, "meetings", set_up=meetings.install) as window:
+        sign_in(window.page, make_token("ann"), "ann")
         for number in (1, 2):
-            uploading(other, f"Weekly {number}")
-            expect(other.page.locator("#meetings-status")).to_have_text("processing")
-            expect(other.page.locator("#meetings-title")).to_have_value("")
-            expect(other.page.locator("#meetings-one")).to_be_focused()
-            other.page.locator("#meetings-new > summary").click()
-        assert recordings.puts == ["00000.webm", "complete.json"] * 2
+            upload_recording(window, f"Weekly {number}")
+            expect(window.page.locator("#meetings-status")).to_have_text("processing")
+            expect(window.page.locator("#meetings-title")).to_have_value("")
+            expect(window.page.locator("#meetings-one")).to_be_focused()
+            window.page.locator("#meetings-new > summary").click()
+        assert meetings.uploads == ["00000.webm", "complete.json"] * 2
 
 
-def test_a_meeting_is_looked_after_though_a_look_fails(started: Browser, url: str) -> None:
-    recordings = Recordings()
-    recordings.looked = 503
-    with played(started, url, "meetings", plays=recordings.plays) as other:
-        becomes(other.page, token("ann"), "ann")
-        uploading(other, "Weekly")
-        expect(other.page.locator("#meetings-problem")).to_contain_text("HTTP 503")
-        recordings.looked = {"Item": item("Weekly", "failed")}
-        expect(other.page.locator("#meetings-status")).to_have_text("failed")
-        expect(other.page.locator("#meetings-problem")).to_be_hidden()
+def test_polling_of_a_meeting_continues_after_an_error(chromium: Browser, console_url: str) -> None:
+    meetings = FakeMeetings()
+    meetings.get_item_response = 503
+    with open_panel(chromium, console_url, "meetings", set_up=meetings.install) as window:
+        sign_in(window.page, make_token("ann"), "ann")
+        upload_recording(window, "Weekly")
+        expect(window.page.locator("#meetings-problem")).to_contain_text("HTTP 503")
+        meetings.get_item_response = {"Item": item("Weekly", "failed")}
+        expect(window.page.locator("#meetings-status")).to_have_text("failed")
+        expect(window.page.locator("#meetings-problem")).to_be_hidden()
 
 
 @contextmanager
-def looking_after(started: Browser, url: str) -> Iterator[tuple[Visit, list[Answer]]]:
-    """A visitor who looks at an episode that is worked on; and what a look at it gives: the last of these."""
-    looked: list[Answer] = [episode("Plan", "processing")]
+def open_processing_episode(chromium: Browser, console_url: str) -> Iterator[tuple[ConsoleWindow, list[FakeResponse]]]:
+    """Open an episode that is being processed. Return the window and a list, whose last element answers reads of the episode."""
+    responses: list[FakeResponse] = [episode("Plan", "processing")]
 
-    def answer(request: Request) -> Answer:
+    def respond(request: Request) -> FakeResponse:
         if request.url.endswith("/episodes/e1"):
-            return looked[-1]
+            return responses[-1]
         return {"episodes": [episode("Plan")], "claims": [], "clips": []}
 
-    with played(started, url, "episodes", plays=lambda page: answers(page, "livestream.example.com", answer)) as other:
-        becomes(other.page, token("ann"), "ann")
-        opened(other.page, "Plan")
-        yield other, looked
+    with open_panel(
+        chromium, console_url, "episodes", set_up=lambda page: fake_host(page, "livestream.example.com", respond)
+    ) as window:
+        sign_in(window.page, make_token("ann"), "ann")
+        open_episode(window.page, "Plan")
+        yield window, responses
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_an_episode_is_looked_after_though_a_look_fails(started: Browser, url: str, status: int) -> None:
-    with looking_after(started, url) as (other, looked):
-        looked.append(status)
-        expect(other.page.locator("#episodes-problem")).to_contain_text(f"HTTP {status}")
-        looked.append(episode("Plan"))
-        expect(other.page.locator("#episodes-status")).to_have_text("ready")
-        expect(other.page.locator("#episodes-problem")).to_be_hidden()
+def test_polling_of_an_episode_continues_after_an_error(chromium: Browser, console_url: str, status: int) -> None:
+    with open_processing_episode(chromium, console_url) as (window, responses):
+        responses.append(status)
+        expect(window.page.locator("#episodes-problem")).to_contain_text(f"HTTP {status}")
+        responses.append(episode("Plan"))
+        expect(window.page.locator("#episodes-status")).to_have_text("ready")
+        expect(window.page.locator("#episodes-problem")).to_be_hidden()
 
 
-def test_an_episode_is_looked_after_under_a_new_token_where_one_has_ended(started: Browser, url: str) -> None:
-    with looking_after(started, url) as (other, looked):
-        looked.append(401)
-        expect(other.page.locator("#episodes-problem")).to_contain_text("Sign in at the top")
-        looked.append(episode("Plan"))
-        becomes(other.page, token("ann", 2), "ann")
-        expect(other.page.locator("#episodes-status")).to_have_text("ready")
-        expect(other.page.locator("#episodes-problem")).to_be_hidden()
+def test_polling_of_an_episode_continues_with_a_new_token_after_the_old_one_expired(
+    chromium: Browser, console_url: str
+) -> None:
+    with open_processing_episode(chromium, console_url) as (window, responses):
+        responses.append(401)
+        expect(window.page.locator("#episodes-problem")).to_contain_text("Sign in at the top")
+        responses.append(episode("Plan"))
+        sign_in(window.page, make_token("ann", 2), "ann")
+        expect(window.page.locator("#episodes-status")).to_have_text("ready")
+        expect(window.page.locator("#episodes-problem")).to_be_hidden()
 
 
-def test_what_may_not_be_looked_at_is_not_asked_for_again_by_itself(page: Visit) -> None:
+def test_polling_waits_for_a_sign_in_after_a_permanent_error(window: ConsoleWindow) -> None:
     script = """
     const { Problem } = await import("/lib/problems.js");
-    const [visitor, node] = [Object.assign(new EventTarget(), { visits: 0 }), document.createElement("p")];
-    const moments = async () => { for (let one = 0; one < 20; one += 1) await null; };
-    let looks = 0;
-    let wanted = true;
-    const changes = () => { visitor.visits += 1; visitor.dispatchEvent(new Event("change")); };
-    const told = [];
-    const ended = it.watch(visitor, node, () => wanted, async () => {
-      looks += 1;
-      if (looks === 2) changes(); // while it looks
+    const [visitor, node] = [Object.assign(new EventTarget(), { signInCount: 0 }), document.createElement("p")];
+    const settle = async () => { for (let turn = 0; turn < 20; turn += 1) await null; };
+    let checks = 0;
+    let isWanted = true;
+    const signIn = () => { visitor.signInCount += 1; visitor.dispatchEvent(new Event("signin")); };
+    const counts = [];
+    const ended = module.poll(visitor, node, () => isWanted, async () => {
+      checks += 1;
+      if (checks === 2) signIn(); // during a check
       throw new Problem("No.");
     });
-    for (const change of [() => {}, changes, () => { wanted = false; changes(); }]) {
-      change();
-      await moments();
-      told.push(looks);
+    for (const act of [() => {}, signIn, () => { isWanted = false; signIn(); }]) {
+      act();
+      await settle();
+      counts.push(checks);
     }
     await ended;
-    return told;
+    return counts;
     """
-    assert run(page, "watch", script) == [1, 3, 3]
+    assert run_script(window, "poll", script) == [1, 3, 3]

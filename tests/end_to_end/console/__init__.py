@@ -1,1 +1,4 @@
-"""A package, so that browser and visitor live as long as its tests: beside a browser no other event loop runs."""
+"""Tests of the console in a browser.
+
+They are a package, because browser and window have package scope: they end before tests that need another event loop.
+"""

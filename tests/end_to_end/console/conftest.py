@@ -1,4 +1,4 @@
-"""A browser before the local platform, and one visitor for all panels."""
+"""Fixtures for tests of the console against the local platform. All panels share one window."""
 
 from collections.abc import Iterator
 
@@ -7,40 +7,42 @@ from playwright.sync_api import Browser, Page, expect
 
 from local import LOOPBACK, console
 from local.http_server import serve_in_thread
-from tests.browser import PATIENCE_MS, Visit, browser, spoken, visit
+from tests.browser import TIMEOUT_MS, ConsoleWindow, launch_browser, open_window, write_speech
 from tests.end_to_end.conftest import Platform
 
-HEARD = "tones and captions ."
-"""What the microphone hears, over and over."""
+MICROPHONE_WORDS = "tones and captions ."
+"""Words that the microphone plays in a loop."""
 
 
-expect.set_options(timeout=PATIENCE_MS)
-
-
-@pytest.fixture(scope="package")
-def started(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """A browser, when the platform is up: while one is there, no other event loop runs in this thread."""
-    with browser(spoken(tmp_path_factory.mktemp("microphone") / "heard.wav", HEARD)) as made:
-        yield made
+expect.set_options(timeout=TIMEOUT_MS)
 
 
 @pytest.fixture(scope="package")
-def url(platform: Platform) -> Iterator[str]:
+def chromium(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """Return a browser. The platform starts first, because no other event loop can run in this thread beside a browser."""
+    speech = write_speech(tmp_path_factory.mktemp("microphone") / "heard.wav", MICROPHONE_WORDS)
+    with launch_browser(speech) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="package")
+def console_url(platform: Platform) -> Iterator[str]:
+    """Serve the console for the running platform and return its URL."""
     with console.create_server(platform.emulator.folder, 0) as server, serve_in_thread(server):
         yield f"http://{LOOPBACK}:{server.server_port}/"
 
 
 @pytest.fixture(scope="package")
-def visitor(started: Browser, url: str) -> Iterator[Visit]:
-    """One visitor for all panels: what they did before is still there."""
-    with visit(started, url) as made:
-        made.open()
-        yield made
+def window(chromium: Browser, console_url: str) -> Iterator[ConsoleWindow]:
+    """Open the console once for all panels, so a test sees what earlier tests left on the page."""
+    with open_window(chromium, console_url) as opened:
+        opened.open()
+        yield opened
 
 
 @pytest.fixture
-def page(visitor: Visit) -> Iterator[Page]:
-    """The visitor's page; nothing may be complained of in the end."""
-    del visitor.complaints[:]
-    yield visitor.page
-    assert visitor.complaints == []
+def page(window: ConsoleWindow) -> Iterator[Page]:
+    """Return the page of the shared window. The test fails if the browser reported an error or warning."""
+    del window.browser_messages[:]
+    yield window.page
+    assert window.browser_messages == []

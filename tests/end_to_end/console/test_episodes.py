@@ -1,4 +1,4 @@
-"""Episodes: uploaded, checked, and their claims on a timeline."""
+"""Tests of the episodes panel: uploads, processing, and the timeline of claims."""
 
 from pathlib import Path
 
@@ -6,8 +6,8 @@ from playwright.sync_api import Page, expect
 
 from local.emulation.speech import tone_words
 from local.flows.livestream_flow import TRANSCRIPT
-from tests.browser import SAMPLE_RATE, Visit
-from tests.end_to_end.console.page_visitor import MARKS, filmed, panel, pictured
+from tests.browser import SAMPLE_RATE, ConsoleWindow
+from tests.end_to_end.console.harness import MARKS, find_panel, take_screenshots, write_video
 
 pytestmark = MARKS
 
@@ -15,16 +15,16 @@ pytestmark = MARKS
 FILM_SECONDS = 3
 
 
-def test_an_episode_gets_its_claims_on_a_timeline(visitor: Visit, page: Page, tmp_path: Path) -> None:
-    visitor.tab("Episodes")
-    here = panel(page, "Episodes")
-    here.get_by_label("Title").fill("Harbour news")
-    here.get_by_label("Speakers").fill("Ann, Bob")
+def test_the_claims_of_an_episode_appear_on_the_timeline(window: ConsoleWindow, page: Page, tmp_path: Path) -> None:
+    window.select_tab("Episodes")
+    panel = find_panel(page, "Episodes")
+    panel.get_by_label("Title").fill("Harbour news")
+    panel.get_by_label("Speakers").fill("Ann, Bob")
     page.get_by_role("button", name="Create").click()
     episode = page.get_by_role("article", name="Harbour news")
     expect(episode).to_be_visible()
-    video = filmed(tmp_path / "film.mp4", "1280x720", 14, tone_words.silence(FILM_SECONDS, SAMPLE_RATE))
-    assert video.stat().st_size > 10_000_000, "so it goes in parts"
+    video = write_video(tmp_path / "film.mp4", "1280x720", 14, tone_words.silence(FILM_SECONDS, SAMPLE_RATE))
+    assert video.stat().st_size > 10_000_000, "the video must be large enough for an upload in parts"
     page.get_by_label("Choose a transcript").set_input_files(
         {"name": "harbour.srt", "mimeType": "", "buffer": TRANSCRIPT}
     )
@@ -38,5 +38,5 @@ def test_an_episode_gets_its_claims_on_a_timeline(visitor: Visit, page: Page, tm
     marks.nth(1).press("Enter")
     expect(episode.locator(".finding", has_text="It is the largest harbour").first).to_be_focused()
     expect(page.get_by_role("list", name="Episodes, newest first").get_by_role("button").first).to_contain_text("ready")
-    page.locator("#episodes-player").evaluate("(one) => { one.pause(); one.currentTime = 0.5; }")
-    pictured(visitor, "episodes")
+    page.locator("#episodes-player").evaluate("(player) => { player.pause(); player.currentTime = 0.5; }")
+    take_screenshots(window, "episodes")

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from components.frontend_output import Frontend, TranscriptionOutput
 from local.generate.generated_files import frontend_schema, frontend_types
 from local.generate.typescript import to_declarations
-from tests.media_samples import sample
+from tests.document_samples import read_code_block
 
 
 def of(**fields: dict[str, Any]) -> str:
@@ -64,7 +64,7 @@ def test_every_field_of_the_output_is_declared_and_none_is_ever_null() -> None:
 
 def test_the_guides_sample_reads_existing_fields() -> None:
     """The test compares field names only, because no TypeScript compiler is available."""
-    text = "\n".join(sample("docs/frontend.md", "look at the version first:"))
+    text = "\n".join(read_code_block("docs/frontend.md", "look at the version first:"))
     read: dict[type[BaseModel], list[str]] = {
         Frontend: re.findall(r"\bfound\.(\w+)", text) + re.findall(r"const \{ (\w+) \} = await stack", text),
         TranscriptionOutput: re.findall(r"\btranscription\.(\w+)", text),

@@ -2,49 +2,49 @@
 
 import { Problem } from "./problems.js";
 
-export class Voice {
+export class AnswerPlayer {
   #context = null;
-  #end = 0;
+  #endTime = 0;
   #playing = new Set();
-  #chain = Promise.resolve();
-  #round = 0;
+  #queue = Promise.resolve();
+  #stopCount = 0;
 
-  // `failed` is called with a Problem if a file cannot be played.
-  constructor(failed) {
-    this.failed = failed;
+  // `onFailure` is called with a Problem if a file cannot be played.
+  constructor(onFailure) {
+    this.onFailure = onFailure;
   }
 
   // Enable playback. Call this while a click is handled, because browsers block audio otherwise.
-  ready() {
+  enable() {
     this.#context ??= new AudioContext();
     return this.#context.resume();
   }
 
   add(file) {
-    const round = this.#round;
-    this.#chain = this.#chain.then(() => this.#schedule(file, round)).catch(() => {
-      this.failed(new Problem("This browser cannot play the spoken answer.", { todo: "Read the answer, or use a current Chrome, Edge, Firefox or Safari." }));
+    const stopCount = this.#stopCount;
+    this.#queue = this.#queue.then(() => this.#schedule(file, stopCount)).catch(() => {
+      this.onFailure(new Problem("This browser cannot play the spoken answer.", { todo: "Read the answer, or use a current Chrome, Edge, Firefox or Safari." }));
     });
   }
 
   stop() {
-    this.#round += 1;
+    this.#stopCount += 1;
     for (const source of this.#playing) source.stop();
     this.#playing.clear();
-    this.#end = 0;
+    this.#endTime = 0;
   }
 
-  async #schedule(file, round) {
+  async #schedule(file, stopCount) {
     this.#context ??= new AudioContext();
     const buffer = await this.#context.decodeAudioData(file.slice().buffer);
-    if (round !== this.#round) return;
+    if (stopCount !== this.#stopCount) return;
     const source = this.#context.createBufferSource();
     source.buffer = buffer;
     source.connect(this.#context.destination);
     source.addEventListener("ended", () => this.#playing.delete(source));
-    const start = Math.max(this.#context.currentTime, this.#end);
+    const start = Math.max(this.#context.currentTime, this.#endTime);
     source.start(start);
-    this.#end = start + buffer.duration;
+    this.#endTime = start + buffer.duration;
     this.#playing.add(source);
   }
 }

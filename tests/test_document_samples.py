@@ -6,7 +6,7 @@ import pytest
 
 from local import ROOT
 from local.preview import cost, report
-from tests.media_samples import lines, sample
+from tests.document_samples import read_code_block, strip_lines
 from tests.whole_program import ONE_WORKER, previewed
 
 pytestmark = ONE_WORKER
@@ -14,14 +14,14 @@ pytestmark = ONE_WORKER
 
 def test_the_readme_shows_the_output_of_a_preview_of_prod(capsys: pytest.CaptureFixture[str]) -> None:
     report.print_preview(previewed("prod"))
-    output_sample = sample("README.md", "`make preview STACK=prod` prints all resources")
+    output_sample = read_code_block("README.md", "`make preview STACK=prod` prints all resources")
     assert len(output_sample) > 8
-    assert set(output_sample) <= lines(capsys.readouterr().out)
+    assert set(output_sample) <= strip_lines(capsys.readouterr().out)
 
 
 def test_the_readme_shows_plan_and_cost_of_the_demos_stack() -> None:
     preview = previewed("local")
-    output_sample = "\n".join(sample("README.md", "Excerpt of its output"))
+    output_sample = "\n".join(read_code_block("README.md", "Excerpt of its output"))
     assert f"{len(preview.graph.customs())} resources, {len(preview.rules)} policies evaluated" in output_sample
     assert f"{len(preview.mandatory)} mandatory findings; about ${preview.cost.total:,.2f} a month" in output_sample
     assert re.findall(r"(\d+) resources at", output_sample) == [str(len(preview.graph.customs()))]

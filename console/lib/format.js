@@ -1,0 +1,28 @@
+// Formatting of times, sizes and lists for the visitor.
+
+// Format milliseconds as 1:02 or 1:01:02.
+export function formatTime(ms) {
+  const total = Math.max(0, Math.floor(ms / 1000));
+  const [hours, minutes, seconds] = [Math.floor(total / 3600), Math.floor(total / 60) % 60, total % 60];
+  const twoDigits = (number) => String(number).padStart(2, "0");
+  return hours ? `${hours}:${twoDigits(minutes)}:${twoDigits(seconds)}` : `${minutes}:${twoDigits(seconds)}`;
+}
+
+export function formatSize(bytes) {
+  const units = ["bytes", "kB", "MB", "GB"];
+  let [number, unit] = [bytes, 0];
+  while (number >= 1000 && unit < units.length - 1) [number, unit] = [number / 1000, unit + 1];
+  return `${unit && number < 10 ? number.toFixed(1) : Math.round(number)} ${units[unit]}`;
+}
+
+export const formatDate = (iso) => new Date(iso).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+
+// Split a comma-separated text.
+export const parseList = (text) => text.split(",").map((part) => part.trim()).filter(Boolean);
+
+// Yield growing pauses in milliseconds.
+export function* pauses(first = 600, max = 15000, growth = 1.2) {
+  for (let pause = first; ; pause = Math.min(pause * growth, max)) yield pause;
+}
+
+export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));

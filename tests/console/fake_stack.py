@@ -1,0 +1,159 @@
+"""Fake AWS stack for the console: its output `frontend`, and fake responses of its hosts."""
+
+import base64
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from playwright.sync_api import Browser, Page, Request, Route, WebSocketRoute, expect
+
+from components.frontend_output import Frontend
+from tests.browser import ConsoleWindow, open_window
+
+FRONTEND: Final = Frontend.model_validate(
+    {
+        "schemaVersion": 1,
+        "environment": "dev",
+        "region": "eu-west-1",
+        "ingestion": {
+            "bucket": "landing",
+            "prefix": "incoming/",
+            "table": "files",
+            "suffixes": [".ndjson"],
+            "maxFileBytes": 1_000_000,
+        },
+        "transcription": {
+            "url": "wss://transcription.example.com/live",
+            "protocol": "polyphony.transcription.v1",
+            "pingSeconds": 60,
+            "inFlight": 2,
+            "sessionHours": 4,
+            "languages": ["en-US"],
+            "routes": [],
+        },
+        "voiceQa": {
+            "url": "wss://voice-qa.example.com/live",
+            "identityPoolId": "eu-west-1:pool",
+            "pingSeconds": 60,
+            "lectureUploads": "guests",
+            "maxQueryBytes": 1_000_000,
+            "lectureFormats": ["wav"],
+            "routes": [],
+        },
+        "livestream": {
+            "apiUrl": "https://livestream.example.com/live",
+            "authorizer": "jwt",
+            "maxVideoGigabytes": 5,
+            "maxTranscriptMegabytes": 5,
+            "routes": [],
+        },
+        "meetings": {
+            "apiUrl": "https://meetings.example.com/live",
+            "bucket": "recordings",
+            "table": "meetings",
+            "index": "by-date",
+            "credentialSeconds": 3600,
+            "rawDays": 7,
+            "routes": [],
+        },
+    }
+)
+CORS: Final = {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers": "*"} | {
+    "Access-Control-Allow-Methods": "*",
+    "Access-Control-Expose-Headers": "ETag",
+}
+FakeResponse = dict[str, Any] | int
+"""Response of a fake host: a JSON document, or a status without a body."""
+
+
+@contextmanager
+def open_panel(
+    chromium: Browser,
+    console_url: str,
+    panel: str,
+    *,
+    set_up: Callable[[Page], object] = lambda _: None,
+    script: str = "",
+) -> Iterator[ConsoleWindow]:
+    """Open a panel of this stack in a new window. `set_up` installs the fake hosts, and `script` runs before the page's own.
+
+    The window ignores the page's content security policy, because the server's policy does not name the fake hosts.
+    """
+    with open_window(chromium, console_url, bypass_csp=True) as window:
+        window.page.add_init_script(script)
+        window.page.route("**/frontend.json", lambda route: route.fulfill(json=FRONTEND.to_output()))
+        set_up(window.page)
+        window.open(panel)
+        yield window
+
+
+def fake_host(page: Page, host: str, respond: Callable[[Request], FakeResponse]) -> None:
+    """Answer all requests of a page to a host. The responses allow every origin."""
+
+    def fulfil(route: Route) -> None:
+        response = {} if route.request.method == "OPTIONS" else respond(route.request)
+        if isinstance(response, int):
+            route.fulfill(status=response, headers=CORS)
+        else:
+            route.fulfill(json=response, headers=CORS)
+
+    page.route(f"https://{host}/**", fulfil)
+
+
+SESSION: Final = {"sessionId": "01ARZ3NDEKTSV4RRFFQ69G5FAV"}
+
+
+@dataclass
+class FakeTranscription:
+    """WebSocket API of transcription. It accepts every utterance, and sends captions only if the test calls `send`."""
+
+    in_flight: int = 2
+    close_after_action: str = ""
+    """The action after which the first connection closes. Later connections close without a response."""
+    on_accepted: Callable[[dict[str, Any]], object] = lambda _: None
+    """Called with the message of every accepted utterance."""
+    actions: list[str] = field(default_factory=list)
+    """Actions of all received messages."""
+    sockets: list[WebSocketRoute] = field(default_factory=list)
+
+    def install(self, page: Page) -> None:
+        page.route_web_socket(re.compile("^wss://transcription"), self._on_connection)
+
+    def send(self, **message: object) -> None:
+        """Send a message over the first connection."""
+        self.sockets[0].send(json.dumps({**SESSION, **message}))
+
+    def _on_connection(self, socket: WebSocketRoute) -> None:
+        self.sockets.append(socket)
+        is_refused = bool(self.close_after_action) and len(self.sockets) > 1
+
+        def on_message(message: str | bytes) -> None:
+            request = json.loads(message)
+            self.actions.append(request["action"])
+            kind = {"open": "opened", "audio": "accepted", "close": "closed", "ping": "pong"}[request["action"]]
+            if not is_refused:
+                session = {"expiresAt": "", "inFlight": self.in_flight, **SESSION}
+                socket.send(json.dumps({"type": kind, "id": request["id"], **session}))
+            if is_refused or request["action"] == self.close_after_action:
+                socket.close(code=1001)
+            elif kind == "accepted":
+                self.on_accepted(request)
+
+        socket.on_message(on_message)
+
+
+def make_token(name: str, number: int = 0) -> str:
+    """Return a token of the identity provider with a fake signature. Each number gives another token of the same user."""
+    claims = {"iss": "https://login.example.com", "sub": name, "name": name, "jti": number}
+    return f"e30.{base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip('=')}.c2lnbmF0dXJl"
+
+
+def sign_in(page: Page, secret: str, name: str, *, field: str = "Token of the identity provider") -> None:
+    """Sign in with a token, or with the secret that another field of the form takes. Expect the name in the header."""
+    page.locator("#who").click()
+    page.get_by_label(field).fill(secret)
+    page.get_by_role("dialog").get_by_role("button", name="Sign in").click()
+    expect(page.locator("#who")).to_have_text(name)

@@ -1,0 +1,144 @@
+"""Tests of the captions panel against a fake stack: growing captions, lost connections, and changes of the user."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from local.flows import eventually
+from tests.browser import write_speech
+from tests.console.fake_stack import FakeTranscription, make_token, open_panel, sign_in
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
+SPOKEN_WORDS = "hello world this is a live test . good day . thank you again ."
+CAPTION = {
+    "type": "caption",
+    "utterance": "u1",
+    "sequence": 1,
+    "resultId": "r1",
+    "startMs": 0,
+    "endMs": 9,
+    "revision": 1,
+}
+MICROPHONE = """
+const realSetTimeout = window.setTimeout;
+window.setTimeout = (callback, ms, ...args) => realSetTimeout(callback, ms >= 1000 && ms <= 4000 ? ms / 20 : ms, ...args);
+const realGetUserMedia = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+window.permission = new Promise((resolve) => { window.allow = resolve; });
+navigator.mediaDevices.getUserMedia = async (constraints) => {
+  await window.permission;
+  return (window.stream = await realGetUserMedia(constraints));
+};
+"""
+"""Shorten the pauses between connections. Permit the microphone when the test calls `allow`, and keep its stream."""
+IS_RELEASED = "window.stream?.getTracks().every((track) => track.readyState === 'ended') || null"
+
+
+def test_partial_captions_and_errors_are_shown(chromium: Browser, console_url: str, tmp_path: Path) -> None:
+    def send_partial(message: dict[str, Any]) -> None:
+        if message["utterance"] == "u1":
+            transcription.send(**CAPTION, text="Hello wor", final=False)
+
+    transcription = FakeTranscription(in_flight=1, on_accepted=send_partial)
+    with open_panel(chromium, console_url, "captions", set_up=transcription.install) as window:
+        screen, state = window.page.locator("#captions-screen"), window.page.locator("#captions-state")
+        window.page.get_by_label("Choose a file").set_input_files(write_speech(tmp_path / "said.wav", SPOKEN_WORDS))
+        expect(screen.locator(".growing")).to_have_text("Hello wor")
+        expect(state).to_have_text("Utterances: 1 sent, 2 waiting")
+        transcription.send(**{**CAPTION, "revision": 2}, text="Hello world.", final=True)
+        transcription.send(type="done", utterance="u1", sequence=1, finals=1)
+        expect(screen.locator(".final")).to_have_text("Hello world.")
+        expect(screen.locator(".growing")).to_have_count(0)
+        expect(state).to_have_text("Utterances: 1 sent, 1 waiting, 1 done")
+        transcription.send(type="error", code="NOT_TRANSCRIBED", message="It failed three times.", utterance="u2")
+        expect(window.page.locator("#captions-problem")).to_contain_text("NOT_TRANSCRIBED: It failed three times.")
+        expect(state).to_have_text("Utterances: 1 sent, 1 done, 1 lost")
+        transcription.send(type="resend", utterances=[{"utterance": "u3", "fromMs": 0}])
+        transcription.send(type="done", utterance="u3", sequence=3, finals=0)
+        expect(state).to_have_text("Utterances: 2 done, 1 lost")
+        assert window.browser_messages == []
+
+
+def test_the_microphone_is_released_if_reconnection_fails(chromium: Browser, console_url: str) -> None:
+    transcription = FakeTranscription(close_after_action="audio")
+    with open_panel(chromium, console_url, "captions", set_up=transcription.install, script=MICROPHONE) as window:
+        window.evaluate("window.allow()")
+        speak = window.page.locator("#captions-speak")
+        speak.click()
+        expect(speak).to_have_attribute("aria-pressed", "true")
+        expect(speak).to_have_text("Start speaking")
+        expect(window.page.locator("#captions-problem")).to_contain_text("The connection broke.")
+        expect(window.page.locator("#captions-state")).to_have_text(re.compile(r"^Utterances: \d+ lost$"))
+        assert len(transcription.sockets) == 6, "the first connection and five attempts to reconnect"
+        eventually(lambda: window.evaluate(IS_RELEASED), "the microphone is released")
+
+
+def test_a_microphone_that_is_permitted_too_late_is_released(chromium: Browser, console_url: str) -> None:
+    transcription = FakeTranscription(close_after_action="open")
+    with open_panel(chromium, console_url, "captions", set_up=transcription.install, script=MICROPHONE) as window:
+        window.page.locator("#captions-speak").click()
+        expect(window.page.locator("#captions-problem")).to_contain_text("The connection broke.")
+        window.evaluate("window.allow()")
+        eventually(lambda: window.evaluate(IS_RELEASED), "the microphone is released")
+        expect(window.page.locator("#captions-speak")).to_have_attribute("aria-pressed", "false")
+        expect(window.page.locator("#captions-problem")).to_contain_text("The connection broke.")
+
+
+def test_captions_end_when_another_user_signs_in(chromium: Browser, console_url: str) -> None:
+    transcription = FakeTranscription(
+        on_accepted=lambda message: transcription.send(
+            **{**CAPTION, "utterance": message["utterance"]}, text="words of ann", final=True
+        )
+    )
+    with open_panel(chromium, console_url, "captions", set_up=transcription.install, script=MICROPHONE) as window:
+        page, speak = window.page, window.page.locator("#captions-speak")
+        window.evaluate("window.allow()")
+        sign_in(page, make_token("ann"), "ann")
+        speak.click()
+        expect(page.locator("#captions-screen").get_by_text("words of ann").first).to_be_visible()
+        sign_in(page, make_token("ann", 2), "ann")
+        expect(speak).to_have_attribute("aria-pressed", "true")
+        assert "close" not in transcription.actions
+        sign_in(page, make_token("bob"), "bob")
+        expect(speak).to_have_attribute("aria-pressed", "false")
+        eventually(lambda: window.evaluate(IS_RELEASED), "the microphone is released")
+        assert "close" in transcription.actions
+        assert "words of ann" not in page.locator("body").inner_html()
+
+
+DELAY_DECODING = """
+const realDecode = OfflineAudioContext.prototype.decodeAudioData;
+const permission = new Promise((resolve) => { window.allow = resolve; });
+OfflineAudioContext.prototype.decodeAudioData = async function (data) {
+  await permission;
+  return realDecode.call(this, data);
+};
+"""
+
+
+def test_a_users_file_is_not_captioned_for_another_user(chromium: Browser, console_url: str, tmp_path: Path) -> None:
+    transcription = FakeTranscription()
+    with open_panel(chromium, console_url, "captions", set_up=transcription.install, script=DELAY_DECODING) as window:
+        sign_in(window.page, make_token("ann"), "ann")
+        window.page.get_by_label("Choose a file").set_input_files(write_speech(tmp_path / "said.wav", "hello ."))
+        sign_in(window.page, make_token("bob"), "bob")
+        window.page.evaluate("window.allow()")
+        expect(window.page.locator("#captions-problem")).to_contain_text("Another user has signed in")
+        assert transcription.actions == []
+
+
+def test_a_button_gets_its_focus_back_after_its_action(chromium: Browser, console_url: str) -> None:
+    # All utterances are reported as done, because the second press waits for them.
+    transcription = FakeTranscription(
+        on_accepted=lambda message: transcription.send(type="done", utterance=message["utterance"], finals=0)
+    )
+    with open_panel(chromium, console_url, "captions", set_up=transcription.install) as window:
+        speak = window.page.locator("#captions-speak")
+        speak.focus()
+        for pressed in ("true", "false"):
+            window.page.keyboard.press("Enter")
+            expect(speak).to_have_attribute("aria-pressed", pressed)
+            expect(speak).to_be_enabled()
+            expect(speak).to_be_focused()

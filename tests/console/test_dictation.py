@@ -1,0 +1,334 @@
+"""Tests of the microphone and of transcription sessions: errors, lost connections, and sessions that end."""
+
+import pytest
+
+from tests.browser import ConsoleWindow
+from tests.console.javascript_modules import run_script
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
+
+BREAK_MICROPHONE = """
+const devices = navigator.mediaDevices;
+const originals = [devices.getUserMedia, globalThis.MediaRecorder, AudioWorklet.prototype.addModule, AudioContext.prototype.close];
+let [track, closedContexts] = [null, 0];
+devices.getUserMedia = async (constraints) => {
+  const stream = await originals[0].call(devices, constraints);
+  [track] = stream.getTracks();
+  return stream;
+};
+globalThis.MediaRecorder = class { static isTypeSupported() { return false; } constructor() { throw new Error("no recorder"); } };
+AudioWorklet.prototype.addModule = async () => { throw new Error("no module"); };
+AudioContext.prototype.close = function () { closedContexts += 1; return originals[3].call(this); };
+try {
+  const error = await module[input](() => {}).then(() => "no error", (problem) => problem.message);
+  return [error, track.readyState, closedContexts];
+} finally {
+  [devices.getUserMedia, globalThis.MediaRecorder, AudioWorklet.prototype.addModule, AudioContext.prototype.close] = originals;
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("function", "error", "closed_contexts"), [("listen", "no module", 1), ("record", "no recorder", 0)]
+)
+def test_the_microphone_is_released_if_it_cannot_be_used(
+    window: ConsoleWindow, function: str, error: str, closed_contexts: int
+) -> None:
+    assert run_script(window, "microphone", BREAK_MICROPHONE, function) == [error, "ended", closed_contexts]
+
+
+FAKE_PLATFORM = """
+const { Problem } = await import("/lib/problems.js");
+const [realSetTimeout, realSetInterval] = [globalThis.setTimeout, globalThis.setInterval];
+globalThis.setTimeout = (callback, ms, ...args) => realSetTimeout(callback, ms / 100, ...args);
+globalThis.setInterval = (callback, ms, ...args) => realSetInterval(callback, ms / 100, ...args);
+const errors = [];
+const requests = []; // all requests, with the number of their connection
+const deliver = []; // by connection: delivers a message of the platform
+const breakConnection = []; // by connection: closes it
+const sockets = [];
+async function waitFor(description, isTrue) {
+  for (let tries = 0; !isTrue() && tries < 500; tries += 1) await new Promise((resolve) => realSetTimeout(resolve, 10));
+  if (!isTrue()) throw new Error(`timed out: ${description}, ${JSON.stringify({ errors, requests })}`);
+}
+// Return a fake connect function. `responses` has a function for each action, which returns the response or throws.
+function fakeConnect(responses) {
+  return async (onMessage, onClose) => {
+    const number = deliver.push(onMessage);
+    const request = async (action, content) => {
+      requests.push({ action, number, ...content });
+      if (action === "open") return { sessionId: "s", inFlight: 2, ...responses.open?.(number, content) };
+      return responses[action]?.(content) ?? {};
+    };
+    const socket = { isOpen: true, keepAlive() {}, request, close() { this.isOpen = false; onClose(); } };
+    sockets.push(socket);
+    breakConnection.push(() => socket.close());
+    return socket;
+  };
+}
+let overCount = 0;
+const createDictation = (connect) => new module.Dictation({
+  connect, speechSettings: {}, inFlight: 2, pingSeconds: 60,
+  onChange() {}, onFailure: (problem) => errors.push(problem.message), onOver() { overCount += 1; },
+});
+const requestsOf = (action) => requests.filter((request) => request.action === action);
+function addUtterances(dictation, count) {
+  for (let number = 1; number <= count; number += 1) dictation.addUtterance(new Uint8Array(1));
+}
+// Open a session with this number of utterances, of which two are sent and not done.
+async function openWithUtterances(count, responses) {
+  const dictation = createDictation(fakeConnect(responses));
+  await dictation.open();
+  addUtterances(dictation, count);
+  await waitFor("two utterances are sent", () => requestsOf("audio").length === 2);
+  return dictation;
+}
+try {
+  %s
+} finally {
+  [globalThis.setTimeout, globalThis.setInterval] = [realSetTimeout, realSetInterval];
+}
+"""
+"""A fake platform for a test script, with timers that are a hundred times faster."""
+
+
+RESUME_SESSION = """
+  const resend = [{ utterance: "u2", fromMs: 0 }];
+  const dictation = await openWithUtterances(4, { open: (number) => (number > 1 ? { resend } : {}) });
+  deliver[0]({ type: "done", utterance: "u1", sessionId: "s" });
+  await waitFor("a third utterance is sent", () => requestsOf("audio").length === 3);
+  breakConnection[0]();
+  await waitFor("an utterance is sent again", () => requestsOf("audio").some((request) => request.number === 2));
+  await dictation.end();
+  return [requestsOf("open").map((request) => request.unfinished ?? null), requestsOf("audio").map((request) => [request.number, request.utterance])];
+"""
+
+
+def test_a_resumed_session_names_its_unfinished_utterances(window: ConsoleWindow) -> None:
+    """The platform may have sent their captions to the broken connection, where they were lost."""
+    opened, utterances = run_script(window, "dictation", FAKE_PLATFORM % RESUME_SESSION)
+    assert opened == [None, ["u2", "u3", "u4"]]
+    assert utterances == [[1, "u1"], [1, "u2"], [1, "u3"], [2, "u2"]]
+
+
+RESEND_FAILED = """
+  let refusalsLeft = 5;
+  const refuse = () => { if (refusalsLeft-- > 0) throw new Problem("not now", { code: "UNAVAILABLE" }); };
+  const dictation = createDictation(fakeConnect({ audio: refuse }));
+  await dictation.open();
+  dictation.addUtterance(new Uint8Array(9));
+  await waitFor("the utterance has failed", () => dictation.counts.failed === 1);
+  deliver[0]({ type: "resend", sessionId: "s", utterances: [{ utterance: "u1", fromMs: 0 }] });
+  await waitFor("the utterance is sent again", () => requestsOf("audio").length === 6);
+  deliver[0]({ type: "done", utterance: "u1", sessionId: "s" });
+  await dictation.end();
+  return [errors, new Set(requestsOf("audio").map((request) => request.audio)).size, dictation.counts.done];
+"""
+
+
+def test_a_failed_utterance_is_sent_again_when_the_platform_asks_for_it(window: ConsoleWindow) -> None:
+    assert run_script(window, "dictation", FAKE_PLATFORM % RESEND_FAILED) == [["not now"], 1, 1]
+
+
+SILENT_CONNECTION = """
+  const { Socket } = await import("/lib/socket.js");
+  const responses = { open: { type: "opened", sessionId: "s", inFlight: 2 }, audio: { type: "accepted" }, ping: { type: "pong" } };
+  const connect = async (onMessage, onClose) => {
+    const number = deliver.push(onMessage);
+    const listeners = {};
+    return new Socket({
+      readyState: WebSocket.OPEN,
+      addEventListener(type, listener) { listeners[type] = listener; },
+      close() { this.readyState = WebSocket.CLOSING; }, // The close event never comes.
+      send(text) {
+        const { id, action, ...content } = JSON.parse(text);
+        requests.push({ action, number, ...content });
+        if (number === 1 && action === input) return;
+        realSetTimeout(() => listeners.message({ data: JSON.stringify({ id, ...responses[action] }) }), 1);
+      },
+    }, { onMessage, onClose });
+  };
+  const dictation = createDictation(connect);
+  await dictation.open();
+  dictation.addUtterance(new Uint8Array(1));
+  await waitFor("the session is opened again", () => requestsOf("open").length === 2);
+  if (input === "audio") await waitFor("the utterance is sent again", () => requestsOf("audio").length === 2);
+  await dictation.end();
+  const opened = requestsOf("open").map((request) => [request.number, request.sessionId ?? "", request.unfinished ?? []]);
+  return [opened, requestsOf("audio").map((request) => request.number), dictation.counts.failed];
+"""
+
+
+@pytest.mark.parametrize(("silent_action", "connections"), [("audio", [1, 2]), ("ping", [1])])
+def test_a_connection_without_responses_is_replaced(
+    window: ConsoleWindow, silent_action: str, connections: list[int]
+) -> None:
+    """A browser may need minutes to notice that a connection is dead, and to close it."""
+    opened, audio, failed = run_script(window, "dictation", FAKE_PLATFORM % SILENT_CONNECTION, silent_action)
+    assert opened == [[1, "", []], [2, "s", ["u1"]]]
+    assert (audio, failed) == (connections, 0)
+
+
+FAILED_MEANWHILE = """
+  const dictation = await openWithUtterances(2, { open: (number) => (number > 1 ? { done: ["u1", "u2"], failed: ["u1"] } : {}) });
+  breakConnection[0]();
+  await waitFor("all utterances are done", () => !dictation.isBusy);
+  await dictation.end();
+  return dictation.counts;
+"""
+
+
+def test_utterances_that_the_platform_failed_do_not_count_as_done(window: ConsoleWindow) -> None:
+    assert run_script(window, "dictation", FAKE_PLATFORM % FAILED_MEANWHILE) == {
+        "waiting": 0,
+        "sent": 0,
+        "done": 1,
+        "failed": 1,
+    }
+
+
+DELAYED_RESEND = """
+  const dictation = await openWithUtterances(3, {});
+  const [random, setTimeoutBefore] = [Math.random, globalThis.setTimeout];
+  const timers = [];
+  Math.random = () => 0.5;
+  globalThis.setTimeout = (callback, ms) => { timers.push([ms, callback]); };
+  const resend = (fields) => deliver[0]({ type: "resend", sessionId: "s", utterances: [{ utterance: "u1", fromMs: 0, ...fields }] });
+  try {
+    resend({ waitMs: 3000 });
+    resend({});
+    const sentMeanwhile = requestsOf("audio").map((request) => request.utterance);
+    timers.find(([ms]) => ms === 4500)[1]();
+    deliver[0]({ type: "done", utterance: "u2", sessionId: "s" });
+    await waitFor("the utterance is sent again", () => requestsOf("audio").length === 4);
+    return [sentMeanwhile, requestsOf("audio").at(-1).utterance];
+  } finally {
+    [Math.random, globalThis.setTimeout] = [random, setTimeoutBefore];
+    await dictation.end();
+  }
+"""
+
+
+def test_an_utterance_without_a_free_stream_waits_while_others_are_sent(window: ConsoleWindow) -> None:
+    """The utterance waits for one to two times `waitMs`, even if a second `resend` without `waitMs` arrives meanwhile."""
+    assert run_script(window, "dictation", FAKE_PLATFORM % DELAYED_RESEND) == [["u1", "u2", "u3"], "u1"]
+
+
+RENEW_SESSION = """
+  const failAsOver = () => { throw new Problem("over", { code: input.code }); };
+  let isFirstOver = false;
+  const open = (number, { sessionId }) => (sessionId ? failAsOver() : { sessionId: `s${requestsOf("open").length}` });
+  const dictation = createDictation(fakeConnect({ open, audio: ({ sessionId }) => (isFirstOver && sessionId === "s1" ? failAsOver() : {}) }));
+  const caption = (sessionId, text) => deliver[0]({ type: "caption", utterance: "u2", sequence: 2, resultId: sessionId, startMs: 0, endMs: 9, final: true, sessionId, text });
+  await dictation.open();
+  addUtterances(dictation, 2);
+  await waitFor("two utterances are sent", () => requestsOf("audio").length === 2);
+  isFirstOver = true;
+  deliver[0]({ type: "done", utterance: "u1", sessionId: "s1" });
+  caption("s1", "first");
+  %s
+  await dictation.end();
+  return {
+    opened: requestsOf("open").map((request) => [request.number, request.sessionId ?? ""]),
+    sent: requestsOf("audio").map((request) => `${request.sessionId} ${request.utterance}`),
+    lines: dictation.captions.lines.map((line) => line.text), counts: dictation.counts, errors,
+  };
+"""
+CODES = pytest.mark.parametrize("code", ["SESSION_CLOSED", "SESSION_UNKNOWN"])
+
+
+@CODES
+def test_a_new_session_takes_later_utterances_while_the_ended_one_finishes(window: ConsoleWindow, code: str) -> None:
+    script = """
+    dictation.addUtterance(new Uint8Array(1));
+    await waitFor("the new session has the utterance", () => requestsOf("audio").length === 4);
+    caption("s1", "last");
+    deliver[0]({ type: "done", utterance: "u2", sessionId: "s1" });
+    deliver[0]({ type: "done", utterance: "u3", sessionId: "s2" });
+    """
+    result = run_script(window, "dictation", FAKE_PLATFORM % (RENEW_SESSION % script), {"code": code})
+    assert result["opened"] == [[1, ""], [1, ""]]
+    assert result["sent"] == ["s1 u1", "s1 u2", "s1 u3", "s2 u3"]
+    assert result["lines"] == ["last"]
+    assert result["counts"] == {"waiting": 0, "sent": 0, "done": 3, "failed": 0}
+    assert result["errors"] == []
+
+
+def test_unfinished_utterances_of_an_ended_session_are_sent_to_the_next_one(window: ConsoleWindow) -> None:
+    """The new session starts each utterance from its beginning. So its captions from the ended session are removed, and later ones ignored."""
+    script = """
+    dictation.addUtterance(new Uint8Array(1));
+    await waitFor("the utterance is sent again", () => requestsOf("audio").length === 5);
+    caption("s1", "late");
+    deliver[0]({ type: "done", utterance: "u2", sessionId: "s1" });
+    caption("s2", "again");
+    """
+    result = run_script(window, "dictation", FAKE_PLATFORM % (RENEW_SESSION % script), {"code": "SESSION_CLOSED"})
+    assert result["sent"] == ["s1 u1", "s1 u2", "s1 u3", "s2 u3", "s2 u2"]
+    assert result["lines"] == ["again"]
+    assert result["counts"] == {"waiting": 0, "sent": 2, "done": 1, "failed": 0}
+
+
+@CODES
+def test_a_session_that_ended_while_its_connection_was_broken_is_replaced(window: ConsoleWindow, code: str) -> None:
+    script = """
+    breakConnection[0]();
+    dictation.addUtterance(new Uint8Array(1));
+    await waitFor("all utterances are sent again", () => requestsOf("audio").length === 4);
+    """
+    result = run_script(window, "dictation", FAKE_PLATFORM % (RENEW_SESSION % script), {"code": code})
+    assert result["opened"] == [[1, ""], [2, "s1"], [2, ""]]
+    assert result["sent"] == ["s1 u1", "s1 u2", "s3 u2", "s3 u3"]
+    assert result["lines"] == []
+
+
+OVER_AT_ONCE = """
+  const failAsOver = () => { throw new Problem("over", { code: "SESSION_CLOSED" }); };
+  const dictation = createDictation(fakeConnect({ open: () => ({ sessionId: `s${requestsOf("open").length}` }), audio: failAsOver }));
+  await dictation.open();
+  dictation.addUtterance(new Uint8Array(1));
+  await waitFor("the utterance has failed", () => dictation.isOver);
+  return [requestsOf("open").length, dictation.counts.failed, errors, sockets.map((socket) => socket.isOpen)];
+"""
+
+
+def test_the_dictation_ends_after_six_sessions_without_an_utterance(window: ConsoleWindow) -> None:
+    assert run_script(window, "dictation", FAKE_PLATFORM % OVER_AT_ONCE) == [6, 1, ["over"], [False]]
+
+
+NO_RECONNECTION = """
+  const connect = fakeConnect({});
+  let connections = 0;
+  const dictation = createDictation(async (...handlers) => {
+    connections += 1;
+    if (connections > 1) throw new Problem("no connection");
+    return connect(...handlers);
+  });
+  await dictation.open();
+  addUtterances(dictation, 2);
+  breakConnection[0]();
+  await waitFor("the dictation is over", () => dictation.isOver);
+  dictation.addUtterance(new Uint8Array(1));
+  await dictation.finish();
+  return [errors, overCount, connections, dictation.counts];
+"""
+
+
+def test_utterances_fail_with_one_error_if_reconnection_fails(window: ConsoleWindow) -> None:
+    errors, over_count, connections, counts = run_script(window, "dictation", FAKE_PLATFORM % NO_RECONNECTION)
+    assert (errors, over_count) == (["no connection"], 1)
+    assert connections == 6, "the first connection and five attempts to reconnect"
+    assert counts == {"waiting": 0, "sent": 0, "done": 0, "failed": 3}
+
+
+END_WHILE_RECONNECTING = """
+  const dictation = createDictation(fakeConnect({ open: (number) => { if (number === 2) void dictation.end(); return {}; } }));
+  await dictation.open();
+  breakConnection[0]();
+  await waitFor("the session is ended over the second connection", () => requestsOf("close").some((request) => request.number === 2));
+  return sockets.map((socket) => socket.isOpen);
+"""
+
+
+def test_a_session_that_ends_during_reconnection_closes_all_connections(window: ConsoleWindow) -> None:
+    assert run_script(window, "dictation", FAKE_PLATFORM % END_WHILE_RECONNECTING) == [False, False]

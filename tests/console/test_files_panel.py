@@ -1,0 +1,136 @@
+"""Tests of the files panel against a fake stack: credentials, states of a file, and changes of the user."""
+
+import json
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, Route, expect
+
+from tests.console.fake_stack import CORS, fake_host, make_token, open_panel, sign_in
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
+KEYS = "AWS_ACCESS_KEY_ID=AKIA{} AWS_SECRET_ACCESS_KEY=secret"
+
+
+class FakeIngestion:
+    """Landing bucket and file table. All files have the same status."""
+
+    def __init__(self) -> None:
+        self.status = ""
+        """Empty if the table has no record yet."""
+        self.reason = ""
+        self.read_keys: set[str] = set()
+        self.uploads: list[tuple[str, dict[str, str]]] = []
+        self.expired_keys: set[str] = set()
+        """Access keys whose session token has expired."""
+
+    def install(self, page: Page) -> None:
+        page.route("https://landing.s3.eu-west-1.amazonaws.com/**", self._put)
+        page.route("https://dynamodb.eu-west-1.amazonaws.com/**", self._get_item)
+        fake_host(page, "livestream.example.com", lambda _: {"episodes": []})
+
+    def _put(self, route: Route) -> None:
+        if route.request.method == "PUT":
+            self.uploads.append((route.request.url, route.request.headers))
+        exposed = {"x-amz-version-id": "v1", "Access-Control-Expose-Headers": "x-amz-version-id"}
+        route.fulfill(status=200, headers={**CORS, "Access-Control-Allow-Headers": "*, authorization", **exposed})
+
+    def _get_item(self, route: Route) -> None:
+        headers = {**CORS, "Access-Control-Allow-Headers": "*, authorization"}
+        if route.request.method == "OPTIONS":
+            route.fulfill(status=200, headers=headers)
+            return
+        key = route.request.headers["authorization"].partition("Credential=")[2].partition("/")[0]
+        self.read_keys.add(key)
+        assert json.loads(route.request.post_data or "")["TableName"] == "files"
+        if key in self.expired_keys:
+            error = {"__type": "com.amazon.coral.service#ExpiredTokenException", "message": "The token has ended."}
+            route.fulfill(status=400, headers=headers, json=error)
+        else:
+            item = {"status": {"S": self.status}} | ({"reason": {"S": self.reason}} if self.reason else {})
+            route.fulfill(headers=headers, json={"Item": item} if self.status else {})
+
+
+def choose_file(page: Page, name: str = "a.ndjson") -> Locator:
+    """Choose a file and return its card."""
+    page.get_by_label("Choose files").set_input_files({"name": name, "mimeType": "", "buffer": b"{}\n"})
+    return page.get_by_role("list", name="Files of this visit").locator(".card", has_text=name)
+
+
+def test_entered_credentials_are_only_sent_to_aws(chromium: Browser, console_url: str) -> None:
+    ingestion = FakeIngestion()
+    ingestion.status, ingestion.reason = "rejected", "EMPTY"
+    with open_panel(chromium, console_url, "files", set_up=ingestion.install) as window:
+        choose_file(window.page)
+        expect(window.page.locator("#files-problem")).to_contain_text("Sign in at the top.")
+        keys = f"{KEYS.format(1)} AWS_SESSION_TOKEN=session"
+        sign_in(window.page, keys, "Signed in", field="AWS credentials")
+        expect(window.page.get_by_label("AWS credentials")).to_have_value("")
+        expect(choose_file(window.page).first).to_contain_text("Rejected: it is empty.")
+        assert not window.page.evaluate("localStorage.length + sessionStorage.length + document.cookie.length")
+    [(address, headers)] = ingestion.uploads
+    assert address == "https://landing.s3.eu-west-1.amazonaws.com/incoming/console/a.ndjson"
+    assert headers["authorization"].startswith("AWS4-HMAC-SHA256 Credential=AKIA1/")
+    assert headers["x-amz-security-token"] == "session"
+    assert "secret" not in str(headers).replace("x-amz-security", "")
+
+
+def test_the_state_of_a_file_is_shown_until_it_is_processed(chromium: Browser, console_url: str) -> None:
+    ingestion = FakeIngestion()
+    with open_panel(chromium, console_url, "files", set_up=ingestion.install) as window:
+        sign_in(window.page, KEYS.format(1), "Signed in", field="AWS credentials")
+        card = choose_file(window.page)
+        expect(card).to_contain_text("Waiting for the notification.")
+        for state in ("pending", "claimed", "manifested"):
+            ingestion.status = state
+            expect(card.locator(".now")).to_contain_text(state)
+        ingestion.status = "processed"
+        expect(card).to_contain_text("Its rows are in the data lake.")
+        expect(card.locator(".now")).to_have_count(0)
+        expect(card.locator(".done")).to_have_count(4)
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "text"),
+    [
+        ("processed", "damaged_gzip", "Its rows are in the data lake. The file is damaged"),
+        ("superseded", "version_gone", "This version was deleted or replaced before it was read."),
+        ("rejected", "sealed", "Rejected: the run cannot read it"),
+        ("rejected", "no_good_line:not_json", "Rejected: none of its lines is a JSON record."),
+        ("rejected", "OF_ANOTHER_VERSION", "Rejected: OF_ANOTHER_VERSION"),
+    ],
+)
+def test_final_states_are_explained(chromium: Browser, console_url: str, status: str, reason: str, text: str) -> None:
+    ingestion = FakeIngestion()
+    ingestion.status, ingestion.reason = status, reason
+    with open_panel(chromium, console_url, "files", set_up=ingestion.install) as window:
+        sign_in(window.page, KEYS.format(1), "Signed in", field="AWS credentials")
+        expect(choose_file(window.page)).to_contain_text(text)
+
+
+def test_polling_continues_with_new_credentials_after_the_old_ones_expired(chromium: Browser, console_url: str) -> None:
+    ingestion = FakeIngestion()
+    with open_panel(chromium, console_url, "files", set_up=ingestion.install) as window:
+        sign_in(window.page, KEYS.format(1), "Signed in", field="AWS credentials")
+        ingestion.expired_keys = {"AKIA1"}
+        card = choose_file(window.page)
+        expect(card.get_by_role("alert")).to_contain_text("Sign in again at the top.")
+        ingestion.status = "processed"
+        sign_in(window.page, KEYS.format(2), "Signed in", field="AWS credentials")
+        expect(card).to_contain_text("Its rows are in the data lake.")
+        expect(card.get_by_role("alert")).to_be_hidden()
+    assert ingestion.read_keys == {"AKIA1", "AKIA2"}
+
+
+def test_files_of_one_user_are_not_shown_to_another(chromium: Browser, console_url: str) -> None:
+    ingestion = FakeIngestion()
+    with open_panel(chromium, console_url, "files", set_up=ingestion.install) as window:
+        sign_in(window.page, KEYS.format(1), "Signed in", field="AWS credentials")
+        sign_in(window.page, make_token("ann"), "ann")
+        ingestion.status = "pending"
+        card = choose_file(window.page, "of ann.ndjson")
+        expect(card.locator(".now")).to_contain_text("pending")
+        sign_in(window.page, make_token("ann", 2), "ann")
+        expect(card).to_be_visible()
+        sign_in(window.page, make_token("bob"), "bob")
+        expect(card).to_have_count(0)
+        assert "of ann" not in window.page.locator("body").inner_html()

@@ -1,0 +1,154 @@
+"""Tests of the lectures panel against a fake stack: reconnection, retries, and citations of several lectures."""
+
+import io
+import json
+import re
+import wave
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, FilePayload, Page, Request, WebSocketRoute, expect
+
+from tests.console.fake_stack import FakeResponse, fake_host, open_panel
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
+FIRST, SECOND = "01ARZ3NDEKTSV4RRFFQ69G5FA1", "01ARZ3NDEKTSV4RRFFQ69G5FA2"
+
+
+class FakeVoiceQa:
+    """Voice Q&A backend: guest credentials, lecture uploads, and answers in two pieces."""
+
+    def __init__(self, *, closes_once: bool = False, unavailable: bool = False) -> None:
+        self.queries: list[dict[str, Any]] = []
+        self.connections = 0
+        self._uploads = [FIRST, SECOND]
+        self._closes_once = closes_once
+        """True if the first connection closes after the first piece of an answer."""
+        self._unavailable = unavailable
+        """True if the first question fails with `UNAVAILABLE`."""
+
+    def install(self, page: Page) -> None:
+        fake_host(page, "cognito-identity.eu-west-1.amazonaws.com", self._get_credentials)
+        fake_host(page, "audio.example.com", lambda _: 204)
+        page.route_web_socket(re.compile("^wss://voice-qa"), self._on_connection)
+
+    def _get_credentials(self, _: Request) -> FakeResponse:
+        keys = {"AccessKeyId": "AKIA", "SecretKey": "s", "SessionToken": "t", "Expiration": 4e9}
+        return {"IdentityId": "eu-west-1:guest", "Credentials": keys}
+
+    def _on_connection(self, socket: WebSocketRoute) -> None:
+        self.connections += 1
+        is_first = self.connections == 1
+
+        def on_message(message: str | bytes) -> None:
+            request = json.loads(message)
+            if request["action"] == "upload":
+                form = {"url": "https://audio.example.com/", "fields": {}, "maxBytes": 1_000_000, "key": "k"}
+                send(type="uploadReady", id=request["id"], lectureId=self._uploads.pop(0), **form)
+                return
+            self.queries.append(request)
+            if self._unavailable and len(self.queries) == 1:
+                send(type="error", id=request["id"], requestId="r1", code="UNAVAILABLE", message="Ask it again.")
+                return
+            attempt = {"queryId": request["queryId"], "attempt": 1}
+            send(type="queryAccepted", id=request["id"], sessionId="01ARZ3NDEKTSV4RRFFQ69G5FAV", **attempt)
+            quote = f"words of {request['lectureId'][-1]}"
+            send(type="citation", number=0, startMs=2000, endMs=3000, quote=quote, **attempt)
+            if is_first and self._closes_once:
+                socket.close(code=1001)
+                return
+            send(type="text", number=1, text="An answer.", **attempt)
+            send(type="answered", pieces=2, **attempt)
+
+        def send(**message: object) -> None:
+            socket.send(json.dumps(message))
+
+        socket.on_message(on_message)
+
+
+REFUSE_RECONNECTIONS = """
+const RealWebSocket = WebSocket;
+let count = 0;
+globalThis.WebSocket = function (url, protocols) {
+  count += 1;
+  return new RealWebSocket(count === 2 || count === 3 ? "ws://127.0.0.1:9/" : url, protocols);
+};
+Object.assign(globalThis.WebSocket, { OPEN: RealWebSocket.OPEN, prototype: RealWebSocket.prototype });
+"""
+"""Send the second and third connection to a closed port."""
+
+
+def silent_lecture(seconds: int) -> FilePayload:
+    """Return a silent WAV file of this length."""
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16_000)
+        file.writeframes(bytes(32_000 * seconds))
+    return {"name": f"{seconds}.wav", "mimeType": "audio/wav", "buffer": buffer.getvalue()}
+
+
+def select_existing_lecture(page: Page) -> None:
+    page.get_by_text("Use an existing lecture").click()
+    page.get_by_label("Lecture id").fill(FIRST)
+
+
+def ask_question(page: Page) -> None:
+    page.get_by_label("Or write a question").fill("why?")
+    page.get_by_label("Or write a question").press("Enter")
+    expect(page.locator("#lectures-answers article").first.get_by_text("Answered", exact=True)).to_be_visible()
+
+
+def test_an_answer_is_resumed_after_failed_reconnections(chromium: Browser, console_url: str) -> None:
+    backend = FakeVoiceQa(closes_once=True)
+    with open_panel(chromium, console_url, "lectures", set_up=backend.install, script=REFUSE_RECONNECTIONS) as window:
+        select_existing_lecture(window.page)
+        ask_question(window.page)
+        assert [query.get("resumeFrom") for query in backend.queries] == [0, 1]
+        assert len({query["queryId"] for query in backend.queries}) == 1
+        assert all("127.0.0.1:9" in message for message in window.browser_messages), (
+            "only refused connections are reported"
+        )
+
+
+def test_an_unavailable_question_is_retried_with_the_same_id(chromium: Browser, console_url: str) -> None:
+    backend = FakeVoiceQa(unavailable=True)
+    with open_panel(chromium, console_url, "lectures", set_up=backend.install) as window:
+        select_existing_lecture(window.page)
+        ask_question(window.page)
+    assert len(backend.queries) == 2
+    assert len({query["queryId"] for query in backend.queries}) == 1
+
+
+def test_concurrent_questions_share_one_connection(chromium: Browser, console_url: str) -> None:
+    backend = FakeVoiceQa()
+    with open_panel(chromium, console_url, "lectures", set_up=backend.install) as window:
+        select_existing_lecture(window.page)
+        window.page.get_by_label("Or write a question").fill("why?")
+        window.page.evaluate("""() => {
+          const form = document.getElementById("lectures-form");
+          form.requestSubmit();
+          document.getElementById("lectures-text").value = "and how?";
+          form.requestSubmit();
+        }""")
+        expect(window.page.locator("#lectures-answers").get_by_text("Answered", exact=True)).to_have_count(2)
+        assert backend.connections == 1
+
+
+def test_a_citation_plays_its_own_lecture(chromium: Browser, console_url: str) -> None:
+    with open_panel(chromium, console_url, "lectures", set_up=FakeVoiceQa().install) as window:
+        page, player = window.page, window.page.locator("#lectures-player")
+        for seconds in (5, 9):
+            page.get_by_label("Choose a lecture").set_input_files(silent_lecture(seconds))
+            expect(page.locator("#lectures-state")).to_contain_text(f"{seconds}.wav is uploaded")
+            ask_question(page)
+        for quote, seconds in (("words of 1", 5), ("words of 2", 9)):
+            page.get_by_role("button", name=quote).click()
+            page.wait_for_function(f"document.getElementById('lectures-player').duration === {seconds}")
+            page.wait_for_function("document.getElementById('lectures-player').currentTime >= 2")
+        player.evaluate("(player) => player.pause()")
+        page.get_by_label("Lecture id").evaluate("(field) => { field.value = '01ARZ3NDEKTSV4RRFFQ69G5FA3'; }")
+        ask_question(page)
+        expect(page.get_by_text("words of 3")).to_be_visible()
+        expect(page.get_by_role("button", name="words of 3")).to_have_count(0)

@@ -1,0 +1,71 @@
+"""Tests of signing in: accepted forms of a token, and errors that never contain it."""
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser import ConsoleWindow
+from tests.console.fake_stack import make_token, open_panel, sign_in
+from tests.console.javascript_modules import run_script
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
+SECRET = "secret-of-ann"
+
+
+@pytest.mark.parametrize("prefix", ["", "Bearer ", "bearer  ", " \n"])
+def test_a_token_is_accepted_with_prefix_and_spaces(window: ConsoleWindow, prefix: str) -> None:
+    assert run_script(
+        window, "visitor", "return module.parseToken(input);", f"{prefix}{make_token('ann')}\n"
+    ) == make_token("ann")
+
+
+@pytest.mark.parametrize("text", [f"token: {SECRET}", f'"{SECRET}"', f"{SECRET} {SECRET}", f"{SECRET}/="])
+def test_an_invalid_token_is_refused_without_showing_it(chromium: Browser, console_url: str, text: str) -> None:
+    with open_panel(chromium, console_url, "captions") as window:
+        window.page.locator("#who").click()
+        window.page.get_by_label("Token of the identity provider").evaluate(
+            "(field, text) => { field.value = text; }", text
+        )
+        window.page.get_by_role("dialog").get_by_role("button", name="Sign in").click()
+        problem = window.page.locator("#sign-in-problem")
+        expect(problem).to_contain_text("This is not a token")
+        assert SECRET not in problem.inner_text()
+        assert window.browser_messages == []
+
+
+def test_a_token_with_bearer_prefix_signs_in(chromium: Browser, console_url: str) -> None:
+    with open_panel(chromium, console_url, "captions") as window:
+        sign_in(window.page, f"Bearer {make_token('ann')}", "ann")
+
+
+def test_a_connection_error_does_not_contain_the_token(window: ConsoleWindow) -> None:
+    script = """
+    const url = location.href.replace("http", "ws").replace(/#.*/, "");
+    const open = module.Socket.open(url, { protocols: [`bearer.${input}`], refused: "Sign in.", onMessage() {} });
+    return open.then(() => "open", (problem) => [problem.constructor.name, problem.message, problem.todo]);
+    """
+    kind, message, todo = run_script(window, "socket", script, f"{SECRET} {SECRET}")
+    assert (kind, todo) == ("Problem", "Sign in.")
+    assert SECRET not in message
+
+
+def test_a_connection_that_the_page_policy_blocks_fails_with_an_error(window: ConsoleWindow) -> None:
+    script = """
+    const open = module.Socket.open("wss://elsewhere.example.com/", { refused: "Try again.", onMessage() {} });
+    const timeout = new Promise((resolve) => { setTimeout(resolve, 5000, "no error"); });
+    return Promise.race([timeout, open.then(() => "open", (problem) => problem.code)]);
+    """
+    assert run_script(window, "socket", script) == "REFUSED"
+
+
+def test_only_the_name_of_an_unexpected_error_is_shown_and_logged(chromium: Browser, console_url: str) -> None:
+    script = """
+    const node = document.createElement("p");
+    module.showProblem(node, new TypeError(input));
+    return node.textContent;
+    """
+    with open_panel(chromium, console_url, "captions") as window:
+        text = run_script(window, "problems", script, SECRET)
+        assert "TypeError" in text
+        assert "Reload the page." in text
+        assert SECRET not in text
+        assert window.browser_messages == ["TypeError"]

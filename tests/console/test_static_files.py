@@ -1,0 +1,98 @@
+"""Checks of the console's static files: forbidden constructs, loaded files, and the content security policy."""
+
+import hashlib
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from local import ROOT
+
+CONSOLE = ROOT / "console"
+AWS4FETCH = "3049cd99d00a2fb83ce0e77f0e6b3fb22c17d8e708b740821f906145a8f978e9"
+"""SHA-256 hash of `dist/aws4fetch.esm.js` in the npm package aws4fetch 1.0.20."""
+OWN_MODULES = sorted(path for path in CONSOLE.rglob("*.js") if path.parent.name != "vendor")
+FORBIDDEN = (
+    *("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"),
+    *("localStorage", "sessionStorage", "indexedDB", "document.cookie"),
+    *("console.log", "console.info", "console.debug"),
+)
+
+
+class ElementReader(HTMLParser):
+    """HTML parser that collects the elements of a page with their attributes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, {name: value or "" for name, value in attrs}))
+
+
+@pytest.fixture(scope="module")
+def html() -> ElementReader:
+    reader = ElementReader()
+    reader.feed((CONSOLE / "index.html").read_text())
+    return reader
+
+
+def test_the_vendored_signer_equals_the_published_one() -> None:
+    digest = hashlib.sha256((CONSOLE / "vendor" / "aws4fetch.js").read_bytes()).hexdigest()
+    assert digest == AWS4FETCH
+    assert "Copyright 2018 Michael Hart" in (CONSOLE / "vendor" / "aws4fetch.LICENSE").read_text()
+
+
+@pytest.mark.parametrize("path", OWN_MODULES, ids=lambda path: path.name)
+def test_modules_neither_parse_markup_nor_store_or_log_data(path: Path) -> None:
+    text = path.read_text()
+    assert not [word for word in FORBIDDEN if word in text]
+
+
+@pytest.mark.parametrize("path", OWN_MODULES, ids=lambda path: path.name)
+def test_elements_that_a_module_reads_exist(path: Path, html: ElementReader) -> None:
+    ids = {attributes["id"] for _, attributes in html.elements if "id" in attributes}
+    used_ids = set(re.findall(r'byId\("([^"]+)"\)', path.read_text()))
+    assert used_ids <= ids
+
+
+def test_the_page_loads_only_its_own_files(html: ElementReader) -> None:
+    for tag, attributes in html.elements:
+        for name in ("src", "href"):
+            assert ":" not in attributes.get(name, ""), (tag, attributes)
+        assert not [name for name in attributes if name == "style" or name.startswith("on")], (tag, attributes)
+    assert [attributes for tag, attributes in html.elements if tag == "script"] == [{"type": "module", "src": "app.js"}]
+
+
+def test_the_content_security_policy_only_allows_own_scripts(html: ElementReader) -> None:
+    [policy] = [
+        attributes["content"]
+        for _, attributes in html.elements
+        if attributes.get("http-equiv") == "Content-Security-Policy"
+    ]
+    rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
+    assert rules["default-src"] == rules["base-uri"] == rules["form-action"] == "'none'"
+    assert rules["script-src"] == rules["style-src"] == "'self'"
+    assert rules["require-trusted-types-for"] == "'script'"
+    assert rules["trusted-types"] == "'none'"
+    assert "unsafe" not in policy
+
+
+def test_ids_are_unique_and_references_to_them_exist(html: ElementReader) -> None:
+    ids = [attributes["id"] for _, attributes in html.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    for _, attributes in html.elements:
+        for name in ("for", "aria-controls", "aria-labelledby"):
+            assert attributes.get(name, ids[0]) in ids, attributes
+
+
+def test_problems_and_announcements_are_read_by_screen_readers(html: ElementReader) -> None:
+    roles = [
+        attributes.get("role") for _, attributes in html.elements if attributes.get("class", "").startswith("problem")
+    ]
+    assert roles
+    assert set(roles) == {"alert"}
+    assert [attributes["aria-live"] for _, attributes in html.elements if attributes.get("id") == "spoken"] == [
+        "polite"
+    ]

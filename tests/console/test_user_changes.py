@@ -1,0 +1,156 @@
+"""Tests of changes of the signed-in user.
+
+An action of one user is never completed for another, even if a response arrives after the change.
+"""
+
+from typing import Any
+
+import pytest
+
+from tests.browser import ConsoleWindow
+from tests.console.fake_stack import make_token
+from tests.console.javascript_modules import run_script
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
+FAKE_NETWORK = """
+const originals = { fetch: globalThis.fetch, XMLHttpRequest: globalThis.XMLHttpRequest };
+const [{ Stack }, { Visitor }] = [await import("/lib/stack.js"), await import("/lib/visitor.js")];
+const puts = []; // user and name of each uploaded object
+const delays = new Map(); // promises of delayed responses, by path and user
+let afterPut = () => {};
+const token = (name) => `e30.${btoa(JSON.stringify({ name, exp: Date.now() / 1000 + 3600 })).replaceAll("=", "")}.s`;
+globalThis.fetch = async (url, { body }) => {
+  const request = JSON.parse(body);
+  const [path, user] = [new URL(url).pathname, request.subject ?? JSON.parse(atob(request.token.split(".")[1])).name];
+  await delays.get(`${path} ${user}`)?.promise;
+  const credentials = { accessKeyId: "AKIA", secretAccessKey: "s", sessionToken: "t", renewAfter: "2100-01-01T00:00:00.000Z" };
+  const exchange = { user, ...credentials, bucketName: "b", tableName: "t", prefixes: { raw: `raw/${user}/` } };
+  return new Response(JSON.stringify(path === "/login" ? { id_token: token(user) } : exchange));
+};
+globalThis.XMLHttpRequest = class extends EventTarget {
+  upload = new EventTarget();
+  status = 200;
+  open(_, url) { this.url = url; }
+  setRequestHeader() {}
+  getResponseHeader() { return null; }
+  send() {
+    puts.push(/raw\\/(\\w+)\\/\\w+\\/(\\d+|c)/.exec(this.url).slice(1).join(" "));
+    afterPut(puts.length);
+    setTimeout(() => this.dispatchEvent(new Event("load")));
+  }
+};
+const host = "http://127.0.0.1:1";
+const stack = new Stack({ region: "eu-central-1", meetings: { apiUrl: host } }, { endpoint: host, login: `${host}/login`, subject: "ann" });
+const visitor = new Visitor(stack);
+const delay = (response) => delays.set(response, Promise.withResolvers());
+const arrive = (response) => delays.get(response).resolve();
+const shortPause = () => new Promise((resolve) => setTimeout(resolve, 5));
+const files = [1, 2, 3].map((number) => new File([new Uint8Array([number])], `${number}.webm`, { lastModified: 1 }));
+const upload = () => meetings.upload({ title: "weekly" }, files, () => {}).then(() => "whole", (problem) => problem.message);
+const meetings = module.Meetings ? new module.Meetings(stack, visitor) : null;
+try {
+"""
+RESTORE_NETWORK = "} finally { Object.assign(globalThis, originals); }"
+
+
+def run_signed_in(window: ConsoleWindow, module: str, script: str) -> Any:
+    """Run a script in which ann is signed in. The script can delay the responses of `/login` and `/exchange`."""
+    return run_script(window, module, f"{FAKE_NETWORK}{script}{RESTORE_NETWORK}")
+
+
+def test_an_upload_stops_for_another_user_and_continues_for_its_own(window: ConsoleWindow) -> None:
+    script = """
+    afterPut = (count) => count === 2 && visitor.signIn({ name: "bob" });
+    const results = [await upload()];
+    visitor.signIn({ name: "ann" });
+    return [...results, await upload(), puts];
+    """
+    stopped, whole, puts = run_signed_in(window, "meetings", script)
+    assert stopped.startswith("Another user has signed in")
+    assert (whole, puts) == ("whole", ["ann 00000", "ann 00001", "ann 00002", "ann c"]), "nothing is uploaded for bob"
+
+
+def test_the_same_files_become_a_new_meeting_of_another_user(window: ConsoleWindow) -> None:
+    script = """
+    afterPut = (count) => count === 2 && visitor.signIn({ name: "bob" });
+    await upload();
+    puts.length = 0;
+    return [await upload(), puts];
+    """
+    assert run_signed_in(window, "meetings", script) == ["whole", ["bob 00000", "bob 00001", "bob 00002", "bob c"]]
+
+
+@pytest.mark.parametrize("answer", ["/login ann", "/exchange ann"])
+def test_an_upload_does_not_start_if_another_user_signs_in_meanwhile(window: ConsoleWindow, answer: str) -> None:
+    script = f"""
+    delay("{answer}");
+    const result = upload();
+    await shortPause();
+    visitor.signIn({{ name: "bob" }});
+    arrive("{answer}");
+    return [await result, puts];
+    """
+    stopped, puts = run_signed_in(window, "meetings", script)
+    assert stopped.startswith("Another user has signed in")
+    assert puts == []
+
+
+@pytest.mark.parametrize("answer", ["/login ann", "/exchange ann"])
+def test_a_late_response_for_the_previous_user_is_not_used(window: ConsoleWindow, answer: str) -> None:
+    script = f"""
+    delay("{answer}");
+    const before = meetings.access();
+    await shortPause();
+    visitor.signIn({{ name: "bob" }});
+    const first = (await meetings.access()).user;
+    arrive("{answer}");
+    return [first, (await before).user, (await meetings.access()).user, visitor.name];
+    """
+    assert run_signed_in(window, "meetings", script) == ["bob"] * 4
+
+
+COUNT_USER_CHANGES = """
+const visitor = new module.Visitor({ local: null });
+let changes = 0;
+visitor.addEventListener("userchange", () => { changes += 1; });
+return input.map((values) => {
+  visitor.signIn(values);
+  return changes;
+});
+"""
+
+
+def test_a_token_of_another_user_or_another_api_key_is_a_change_of_the_user(window: ConsoleWindow) -> None:
+    """The first sign-in is no change, and neither is a new token of the same user."""
+    sign_ins: list[dict[str, str]] = [
+        {"token": make_token("ann")},
+        {"apiKey": "k1"},
+        {"token": make_token("ann", 2)},
+        {"token": make_token("bob")},
+        {"apiKey": "k1"},
+        {"apiKey": "k2"},
+        {"token": "opaque-1"},
+        {"token": "opaque-2"},
+    ]
+    assert run_script(window, "visitor", COUNT_USER_CHANGES, sign_ins) == [0, 0, 0, 1, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("name", "puts", "end"),
+    [("bob", 2, "Another user has signed in before the upload was complete."), ("ann", 3, "whole")],
+)
+def test_a_video_upload_continues_with_a_new_token_and_stops_for_another_user(
+    window: ConsoleWindow, name: str, puts: int, end: str
+) -> None:
+    script = f"""
+    const parts = [1, 2, 3].map((partNumber) => ({{ partNumber, url: `${{host}}/raw/ann/v/${{partNumber}}` }}));
+    const ready = {{ uploadId: "u", expiresSeconds: 3600, multipart: {{ multipartId: "m", partBytes: 2, parts }} }};
+    const fakeFetch = globalThis.fetch;
+    globalThis.fetch = async (url, options) => (url.includes("/episodes") ? new Response(JSON.stringify(ready)) : fakeFetch(url, options));
+    afterPut = (count) => count === 2 && visitor.signIn({{ name: "{name}" }});
+    const api = new module.Episodes({{ apiUrl: host, authorizer: "jwt" }}, visitor);
+    const video = new File(["12345"], "a.mp4");
+    const result = await api.upload("e", "video", video, "video/mp4", () => {{}}).then(() => "whole", (problem) => problem.message);
+    return [puts.length, result];
+    """
+    assert run_signed_in(window, "episodes", script) == [puts, end]

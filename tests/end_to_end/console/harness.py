@@ -1,0 +1,95 @@
+"""Helpers for tests of the console's panels: screenshots, sample videos and broken connections.
+
+With `CONSOLE_PICTURES=docs/console` in the environment, the tests also renew the screenshots of the documents.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, WebSocketRoute
+
+from local.emulation.speech.audio_files import pcm_input, run_ffmpeg
+from tests.browser import DESKTOP, PHONE, SAMPLE_RATE, ConsoleWindow
+
+MARKS = [pytest.mark.e2e, pytest.mark.browser, pytest.mark.xdist_group("platform")]
+
+
+PICTURES = os.environ.get("CONSOLE_PICTURES")
+
+
+def take_screenshots(window: ConsoleWindow, name: str, on_phone: Locator | None = None) -> None:
+    """Save a screenshot of the desktop layout if `CONSOLE_PICTURES` is set.
+
+    If `on_phone` is given, also save a screenshot in phone size and dark mode, scrolled to this element.
+    """
+    if PICTURES is None:
+        return
+    window.page.evaluate("document.activeElement.blur(); window.scrollTo(0, 0)")
+    window.page.mouse.move(0, 0)
+    window.page.screenshot(path=f"{PICTURES}/{name}.png")
+    if on_phone is not None:
+        window.resize(PHONE)
+        window.page.emulate_media(color_scheme="dark", reduced_motion="reduce")
+        on_phone.evaluate("(element) => element.scrollIntoView()")
+        window.page.screenshot(path=f"{PICTURES}/{name}-phone.png")
+        window.page.emulate_media(color_scheme="light", reduced_motion="no-preference")
+        window.resize(DESKTOP)
+
+
+def find_panel(page: Page, name: str) -> Locator:
+    """Return the panel of a backend."""
+    return page.get_by_role("tabpanel", name=name)
+
+
+COLOURS = "c0=0x14233f:c1=0x0b7f81:c2=0xf2a35a:c3=0x5348d8:nb_colors=4:seed=7"
+
+
+def write_video(path: Path, size: str, grain: int, pcm: bytes) -> Path:
+    """Write an MP4 video with moving colours and this sound. Grain makes the file large."""
+    seconds = len(pcm) / 2 / SAMPLE_RATE
+    pictures = f"gradients=size={size}:rate=8:duration={seconds}:{COLOURS},format=yuv420p,noise=alls={grain}:allf=t:enable='gt(t,1)'"
+    encoders = (
+        "-c:v",
+        "libx264",
+        "-preset",
+        "ultrafast",
+        "-qp",
+        "8",
+        "-pix_fmt",
+        "yuv420p",
+        "-c:a",
+        "aac",
+        "-b:a",
+        "96k",
+    )
+    run_ffmpeg(*pcm_input(SAMPLE_RATE), "-f", "lavfi", "-i", pictures, *encoders, str(path), data=pcm)
+    return path
+
+
+def break_first_connection(page: Page, url: str, after: str) -> list[str]:
+    """Break the first connection when its server sends a message that contains `after`. Return the messages of each connection."""
+    sent: list[str] = []
+
+    def on_connection(socket: WebSocketRoute) -> None:
+        is_first = not sent
+        sent.append("")
+        server = socket.connect_to_server()
+        index = len(sent) - 1
+
+        def from_page(message: str | bytes) -> None:
+            sent[index] += f"{message!r}\n"
+            server.send(message)
+
+        def from_server(message: str | bytes) -> None:
+            if is_first and after in str(message):
+                socket.close(code=1001)
+                server.close()
+                return
+            socket.send(message)
+
+        socket.on_message(from_page)
+        server.on_message(from_server)
+
+    page.route_web_socket(f"{url}**", on_connection)
+    return sent
