@@ -225,7 +225,7 @@ def test_a_secret_input_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 
     original = sns.Topic
     monkeypatch.setattr(sns, "Topic", with_secret)
-    monkeypatch.setattr(previewing, "refusals", lambda _: [])
+    monkeypatch.setattr(previewing, "find_invalid_inputs", lambda _: [])
     found = preview(ingestion_alone())
     out = io.StringIO()
     report.print_preview(found, Console(file=out, width=200))
