@@ -37,7 +37,7 @@ class QueuedWindowSizes(Message):
 
     @property
     def sizes(self) -> WindowSizes:
-        """Return the sizes in the form that `windows` accepts."""
+        """Window sizes in the form that `split_into_windows` accepts."""
         return WindowSizes(self.characters, self.milliseconds, self.overlap_characters)
 
 

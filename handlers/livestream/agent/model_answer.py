@@ -67,7 +67,7 @@ class WindowAnswer:
 
 
 def parse_answer(text: str, window_id: str, *, skip_malformed: bool) -> WindowAnswer:
-    """Parse the answer about a window; raise BadAnswer if it has a problem.
+    """Parse the answer about a window; raise UnusableAnswer if it has a problem.
 
     With `skip_malformed`, malformed claims and clips are skipped, unless all of them are malformed.
     """

@@ -1,7 +1,7 @@
 """Distribution of an uploaded transcript: one message on the agent's queue for each window.
 
-The transcript track decides whether an event needs work. It accepts a repeated event until all windows are queued, so
-an interrupted distribution is repeated as a whole. Findings of an earlier, failed upload are deleted first. A window
+The episode's transcript track, a state machine in `tracks`, decides whether an event needs work. The track accepts a
+repeated event until all windows are queued, so an interrupted distribution is repeated as a whole. Findings of an earlier, failed upload are deleted first. A window
 that is queued twice is analyzed once, because the agent's worker checks its outcome first.
 """
 
@@ -39,7 +39,7 @@ class DistributionOutcome(StrEnum):
 
     QUEUED = "queued"
     INVALID = "bad"
-    """The object is not a valid transcript."""
+    """The object is not a valid transcript. Logs and alarms use the value `bad`."""
     UNCHANGED = "unchanged"
     """The track has advanced further, has another upload or version, or does not exist."""
     GONE = "gone"
@@ -118,7 +118,7 @@ class WindowDistributor:
 def parse_transcript_event(body: str, bucket: str) -> UploadedObject | None:
     """Return the uploaded transcript that an event announces, or None if it announces another object of the bucket.
 
-    Accept any suffix, because the content decides the format. Raise NotAnEvent if the event is malformed.
+    Accept any suffix, because the content decides the format. Raise InvalidEvent if the event is malformed.
     """
     created_object = parse_object_created_event(body, bucket)
     key_parts = parse_upload_key(TRANSCRIPTS, created_object.key)

@@ -3,7 +3,8 @@
 The events come from the default bus, to which every principal of the account may be allowed to write. So nothing is
 used without validation. There are three kinds of events. S3 reports an object that any operation created below
 `videos/`, livestream announces a complete upload, and MediaConvert reports the state of a job. A job belongs to this
-stack if its user metadata does. Jobs of other programs are on the same bus and are ignored without an error.
+stack if its user metadata names this stack's bucket. Jobs of other programs are on the same bus and are ignored
+without an error.
 """
 
 import re
@@ -99,7 +100,11 @@ class JobChanged:
 
     @property
     def is_too_long(self) -> bool:
-        """True if the video is longer than permitted. The job's clip has a margin, so its duration shows that."""
+        """True if the video is longer than permitted.
+
+        The job cuts up to `CLIP_MARGIN_MINUTES` more than `max_hours`, so the output of a video that is too long is
+        longer than `max_hours`.
+        """
         max_hours = self.job.max_hours
         return max_hours is not None and self.output is not None and self.output.duration_ms > max_hours * HOUR_MS
 
@@ -219,7 +224,7 @@ def _parse_job_change(detail: dict[str, Any], bucket: str) -> JobChanged | None:
 
 
 def _output(change: _JobChangeDetail, job: JobMetadata) -> ChunkOutput:
-    """Return the output of a complete job. Raise NotAnEvent if it is not below the episode's own prefix."""
+    """Return the output of a complete job. Raise InvalidEvent if it is not below the episode's own prefix."""
     if len(change.groups) != 1 or len(change.groups[0].outputs) != 1:
         raise InvalidEvent("the job must have one output group with one output")
     [output] = change.groups[0].outputs
