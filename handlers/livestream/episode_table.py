@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from handlers.common.aws.dynamodb_values import Item, deserialize_item, serialize_item, serialize_value
-from handlers.common.errors import HandlerError
+from handlers.common.error_responses import HandlerError
 from handlers.livestream.error_codes import LivestreamErrorCode
 from handlers.livestream.table_records import (
     OWNER_INDEX,
@@ -27,7 +27,7 @@ from handlers.livestream.table_records import (
     partition_key,
     sweep_index_key,
 )
-from handlers.livestream.tracks import (
+from handlers.livestream.track_state_machine import (
     PROCESSING_STATES,
     RANKS,
     REPLACEABLE_STATES,

@@ -21,11 +21,11 @@ from handlers.common.aws.service_faults import ServiceFailed, ServiceFault
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.common.websocket.messages import Message
 from handlers.livestream.agent.answer_verification import VerifiedAnswer
-from handlers.livestream.batch_deletes import delete_items
 from handlers.livestream.episode_table import EpisodeNotFound, EpisodeTable
-from handlers.livestream.findings import WindowFailure
+from handlers.livestream.table_item_deletion import delete_items
 from handlers.livestream.table_records import SCHEMA_VERSION, FindingKind, Key, finding_key, partition_key, window_key
-from handlers.livestream.tracks import TrackKind, TrackReason, TrackState, TrackUpdate
+from handlers.livestream.track_state_machine import TrackKind, TrackReason, TrackState, TrackUpdate
+from handlers.livestream.verdicts_and_failures import WindowFailure
 from handlers.livestream.window_queue import WindowMessage
 
 if TYPE_CHECKING:

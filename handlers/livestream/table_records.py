@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from handlers.common.websocket.messages import Message
 from handlers.livestream.api_models import Episode, TrackView
-from handlers.livestream.tracks import Track, TrackKind, episode_status
+from handlers.livestream.track_state_machine import Track, TrackKind, episode_status
 
 Key = dict[str, str]
 SCHEMA_VERSION = 1

@@ -15,7 +15,7 @@ lists are ignored, because they only hide the first milliseconds of an encoder.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from handlers.common.audio.audio_file import AudioFile, AudioFormat, RejectedAudio, RejectionReason
+from handlers.common.audio.probe_result import AudioFile, AudioFormat, RejectedAudio, RejectionReason
 from handlers.common.audio.ranged_file import RangedFile, ReadLimitExceeded
 
 CODECS = {b"mp4a": "aac", b"Opus": "opus", b"fLaC": "flac", b"alac": "alac"}

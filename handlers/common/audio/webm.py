@@ -14,7 +14,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from handlers.common.audio.audio_file import AudioFile, AudioFormat, RejectedAudio, RejectionReason
+from handlers.common.audio.probe_result import AudioFile, AudioFormat, RejectedAudio, RejectionReason
 from handlers.common.audio.ranged_file import RangedFile
 
 MAX_ID, MAX_SIZE = 4, 8

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from handlers.common.bedrock.json_answers import ModelAnswer, UnusableAnswer, parse_json_answer, validate_or_none
-from handlers.livestream.findings import Verdict
+from handlers.livestream.verdicts_and_failures import Verdict
 
 MAX_ANSWER = 200_000
 MAX_CLAIMS = 50

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from handlers.common.aws.dynamodb_values import deserialize_item, serialize_item
-from handlers.livestream.batch_deletes import delete_items
+from handlers.livestream.table_item_deletion import delete_items
 from handlers.livestream.table_records import (
     EPISODE_SORT_KEY,
     SWEEP_INDEX,
@@ -18,7 +18,7 @@ from handlers.livestream.table_records import (
     episode_key,
     partition_key,
 )
-from handlers.livestream.tracks import TrackKind, TrackReason, fail_track
+from handlers.livestream.track_state_machine import TrackKind, TrackReason, fail_track
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient

@@ -1,6 +1,6 @@
 """Distribution of an uploaded transcript: one message on the agent's queue for each window.
 
-The episode's transcript track, a state machine in `tracks`, decides whether an event needs work. The track accepts a
+The episode's transcript track, a state machine in `track_state_machine`, decides whether an event needs work. The track accepts a
 repeated event until all windows are queued, so an interrupted distribution is repeated as a whole. Findings of an earlier, failed upload are deleted first. A window
 that is queued twice is analyzed once, because the agent's worker checks its outcome first.
 """
@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from handlers.common.aws.event_bus import parse_object_created_event
+from handlers.common.aws.eventbridge_events import parse_object_created_event
 from handlers.common.aws.sqs_batches import BatchFailures, process_batch
 from handlers.common.logging import EventLog, hash_for_log
 from handlers.common.text.text_windows import WindowSizes, split_into_windows
@@ -20,7 +20,7 @@ from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.findings_table import FindingsTable
 from handlers.livestream.object_reader import ObjectReader
 from handlers.livestream.s3_prefixes import TRANSCRIPTS
-from handlers.livestream.tracks import TrackKind, TrackReason, TrackState, TrackUpdate
+from handlers.livestream.track_state_machine import TrackKind, TrackReason, TrackState, TrackUpdate
 from handlers.livestream.transcript.cues import BadTranscript, TranscriptProblem
 from handlers.livestream.transcript.transcript_reader import read_transcript
 from handlers.livestream.upload_keys import UploadedObject, parse_upload_key

@@ -14,7 +14,7 @@ from typing import Any
 
 import boto3
 
-from handlers.common.aws.clients import CONFIG
+from handlers.common.aws.client_config import CONFIG
 from handlers.common.aws.sqs_batches import BatchFailures
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock

@@ -13,8 +13,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
-from handlers.common.aws import event_bus
-from handlers.common.aws.event_bus import (
+from handlers.common.aws import eventbridge_events
+from handlers.common.aws.eventbridge_events import (
     VERSION_ID_PATTERN,
     EventModel,
     parse_bus_event,
@@ -22,7 +22,7 @@ from handlers.common.aws.event_bus import (
     to_invalid_event,
 )
 from handlers.common.aws.s3_notifications import InvalidEvent
-from handlers.common.name_patterns import Ulid
+from handlers.common.identifier_types import Ulid
 from handlers.common.websocket.messages import Message
 from handlers.livestream import event_names
 from handlers.livestream.s3_prefixes import CHUNKS, VIDEOS
@@ -170,7 +170,7 @@ def parse_video_event(body: str, bucket: str) -> ObjectCreated | VideoUploadComp
     event = parse_bus_event(body)
     try:
         match event.source, event.detail_type:
-            case event_bus.S3_SOURCE, event_bus.OBJECT_CREATED:
+            case eventbridge_events.S3_SOURCE, eventbridge_events.OBJECT_CREATED:
                 return _parse_created(event.detail, bucket)
             case source, event_names.UPLOAD_COMPLETED if event_names.is_livestream_source(source):
                 return _parse_completed(event.detail, replayed=event.replay_name is not None)

@@ -22,7 +22,7 @@ from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.event_names import UPLOAD_COMPLETED
 from handlers.livestream.event_publisher import PublishEvent
 from handlers.livestream.object_reader import ObjectReader
-from handlers.livestream.tracks import TrackKind, TrackReason, TrackState, TrackUpdate
+from handlers.livestream.track_state_machine import TrackKind, TrackReason, TrackState, TrackUpdate
 from handlers.livestream.upload_keys import UploadedObject
 from handlers.livestream.video_chunks import chunk_job
 from handlers.livestream.video_chunks.video_events import (

@@ -12,7 +12,7 @@ import boto3
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from handlers.common.aws.clients import LIVE_CONFIG, build_presigning_config
+from handlers.common.aws.client_config import LIVE_CONFIG, build_presigning_config
 from handlers.common.aws.dynamodb_values import serialize_item
 from handlers.common.http.rest_dispatch import RestDispatcher
 from handlers.common.logging import EventLog
