@@ -143,8 +143,8 @@ class PartUrl(Message):
 class MultipartUpload(Message):
     """Presigned URLs for a multipart upload.
 
-    Send the file with PUT in parts of `partBytes`; the last part may be smaller. Each response has an ETag header. Finally POST `multipartId` and the numbers and ETags of the parts to the upload
-    itself. If the URLs expire before that, POST `multipartId` to the upload's `parts` for new ones; parts that were
+    Send the file with PUT in parts of `partBytes`; the last part may be smaller. Each response has an ETag header.
+    Finally POST `multipartId` and the numbers and ETags of the parts to the upload itself. If the URLs expire before that, POST `multipartId` to the upload's `parts` for new ones; parts that were
     sent stay valid.
     """
 

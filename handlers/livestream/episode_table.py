@@ -233,15 +233,16 @@ class EpisodeTable:
         answer = self._client.query(TableName=self._name, Limit=limit + 1, **query, **start_argument)
         items = tuple(deserialize_item(item) for item in answer["Items"])
         more = len(items) > limit or "LastEvaluatedKey" in answer
-        kept = items[:limit]
-        return ItemPage(kept, str(kept[-1][sort]) if more and kept else None)
+        page_items = items[:limit]
+        return ItemPage(page_items, str(page_items[-1][sort]) if more and page_items else None)
 
     def _update(
         self, key: Key, values: Mapping[str, object], condition: str, condition_values: Mapping[str, object]
     ) -> EpisodeRecord:
         """Set values if the episode exists and the condition holds.
 
-        The name of a value may be a path such as `video.state`. A value of None removes the attribute. Raise EpisodeNotFound or EpisodeConflict if the condition fails.
+        The name of a value may be a path such as `video.state`. A value of None removes the attribute. Raise
+        EpisodeNotFound or EpisodeConflict if the condition fails.
         """
         condition = _EXISTS + (f" AND {condition}" if condition else "")
         parts = {part for name in values for part in name.split(".")} | set(_NAME_PLACEHOLDER.findall(condition))

@@ -4,12 +4,12 @@ Existing items are never overwritten, so a repeated message stores its findings 
 outcome are written in one transaction, because a model that is asked again answers differently, and only one answer may
 count.
 
-The transcript is finished when all its windows have an outcome. The writer of the last outcome then moves the track. A
-worker that receives a finished window tries to move the track too, because the earlier worker may have stopped between
-the two writes.
+The transcript is finished when all its windows have an outcome. The worker that writes the last outcome then moves the
+transcript's track to its final state. A worker that receives a finished window again tries to move the track too,
+because the earlier worker may have stopped between the two writes.
 
-Each finding names the upload that it comes from. A transcript that failed may have left findings. A later upload finds
-them again under other ids, or no longer contains them, so the earlier findings are deleted when a new upload arrives.
+Each finding names the upload that it comes from. A transcript that failed may have left findings. The analysis of a
+later upload stores its own findings under other ids, so the earlier findings are deleted when the new upload arrives.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -105,7 +105,7 @@ class FindingsTable:
     def _is_current_upload(self, window: WindowMessage) -> bool:
         """Return True if the episode exists and its transcript track still has the window's upload.
 
-        A newer upload replaces it.
+        A newer upload replaces the upload of the track.
         """
         try:
             upload = self._episodes.get(window.owner, window.episode_id).transcript.upload

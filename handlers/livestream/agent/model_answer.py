@@ -1,6 +1,6 @@
 """Parser for the model's answer about a window: one JSON object, possibly in a code fence.
 
-It checks the form of the answer and describes a problem without quoting the answer. `answer_verification` checks the
+This module checks the form of the answer, and its exceptions never quote the answer. `answer_verification` checks the
 content against the transcript.
 """
 
@@ -14,6 +14,7 @@ from handlers.common.bedrock.json_answers import ModelAnswer, UnusableAnswer, pa
 from handlers.livestream.verdicts_and_failures import Verdict
 
 MAX_ANSWER = 200_000
+"""Maximum length of an answer in characters."""
 MAX_CLAIMS = 50
 MAX_CLIPS = 20
 
@@ -39,6 +40,7 @@ class AnsweredClaim(ModelAnswer):
     confidence: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
     explanation: Annotated[str, Field(max_length=2_000, repr=False)] = ""
     sources: Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=20)] = []
+    """Ids of the cues and memories on which the verdict rests, according to the model."""
 
 
 class AnsweredClip(ModelAnswer):

@@ -1,8 +1,8 @@
-"""Cleanup of deleted episodes, and the sweep that fails tracks which exceeded their time limit.
+"""Cleanup of deleted episodes, and the sweep that marks overdue tracks as failed.
 
 The API publishes an event for each deletion, and the cleanup then starts at once. The sweep finds deletions whose event
-was lost. It also cleans up each deleted episode a second time, after all work on it must have ended. The agent or a
-MediaConvert job may have written something after the first cleanup.
+was lost. The sweep also cleans up each deleted episode a second time, after all work on it must have ended, because the
+agent or a MediaConvert job may have written something after the first cleanup.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -45,6 +45,7 @@ class CleanupOutcome(StrEnum):
     """Outcome of a deletion event or of a sweep's check."""
 
     CLEANED_UP = "tidied"
+    """The objects, memory and findings of a deleted episode were deleted."""
     IGNORED = "ignored"
     """The episode is not deleted, so the event is wrong."""
 

@@ -40,9 +40,9 @@ class CursorSecretUnavailable(Exception):
 
 
 class CursorSecret:
-    """Secret in an SSM SecureString parameter. It is read at first use and then kept.
+    """Secret in an SSM SecureString parameter, read once per container at its first use.
 
-    Only a new container reads it again. A deployment that changes the secret starts new containers.
+    A deployment that changes the secret starts new containers, which read the new value.
     """
 
     def __init__(self, client: "SSMClient", name: str) -> None:

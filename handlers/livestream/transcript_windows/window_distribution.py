@@ -38,6 +38,7 @@ class DistributionOutcome(StrEnum):
     """Outcome of one event."""
 
     QUEUED = "queued"
+    """All windows are on the agent's queue."""
     INVALID = "bad"
     """The object is not a valid transcript. Logs and alarms use the value `bad`."""
     UNCHANGED = "unchanged"

@@ -43,9 +43,13 @@ class VideoEventOutcome(StrEnum):
     """Outcome of one event."""
 
     ANNOUNCED = "announced"
+    """The event `Video Upload Completed` was published."""
     UNSUPPORTED = "unsupported"
+    """The track failed, because MediaConvert does not read files with this suffix."""
     SUBMITTED = "submitted"
+    """A MediaConvert job was submitted."""
     MOVED = "moved"
+    """A job's event advanced the track."""
     UNCHANGED = "unchanged"
     """The track has advanced further, has a newer upload, or does not exist."""
     GONE = "gone"
