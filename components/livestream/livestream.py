@@ -1,6 +1,6 @@
 """Livestream backend: a REST API for episodes in one table, and one bucket for videos, chunks and transcripts.
 
-This module connects the parts: it grants permissions and passes settings to each function. Decision 0052 in
+This module creates the storage and the API, and passes them to the components of videos, agent and cleanup. Decision 0052 in
 `docs/decisions/` explains the storage of episodes.
 """
 

@@ -1,10 +1,11 @@
 """DynamoDB gateway for episode records. Each method makes one DynamoDB call.
 
 Writes are conditional. If a condition fails, DynamoDB returns the current item, and the raised exception contains it.
-A deleted episode remains as a tombstone for some days. All methods treat it as absent.
+A deleted episode remains as a tombstone for some days. All methods treat a tombstone as absent.
 
-The AWS client retries a call whose response is lost. So a write whose condition fails still counts as successful if the
-item already has the values that it would write.
+The AWS client retries a call whose response is lost. The condition of the second attempt then fails, because the first
+attempt has changed the item. So a write whose condition fails still counts as successful if the item already has the
+new values.
 """
 
 import re
@@ -139,14 +140,14 @@ class EpisodeTable:
         )
 
     def advance_track(self, owner: str, episode_id: str, kind: TrackKind, update: TrackUpdate) -> bool:
-        """Apply an update to a track, unless the track has already reached that rank.
+        """Apply an update to a track, unless the track has already reached the rank of the new state.
 
         Return True if the track now has the updated state, so that a repeated update gets the same answer as the first.
         Return False if the update may not change the state of the track, or if it concerns another upload or version.
         Return False also if the episode does not exist.
         """
         track = kind.value
-        # After a timeout the sweep no longer checks the episode. An update that resumes work adds it to the index again.
+        # After a timeout the sweep no longer checks the episode. An update that resumes work adds the episode to the index again.
         sweep_keys = sweep_index_key(update.at) if update.state in PROCESSING_STATES else {}
         details = {f"{track}.{name}": value for name, value in update.details.items()}
         is_forward = f"#{track}.#rank < :reached"

@@ -1,4 +1,7 @@
-"""Lambda function `care`: cleans up episodes whose deletion events a queue delivers, and sweeps on a schedule."""
+"""Lambda function `care`: cleans up deleted episodes, and marks overdue tracks as failed.
+
+Deletion events arrive through a queue. A schedule starts a sweep, which finds lost deletion events and overdue tracks.
+"""
 
 from collections.abc import Mapping
 from datetime import timedelta

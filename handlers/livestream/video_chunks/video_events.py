@@ -66,8 +66,9 @@ class ChunkOutput:
     """Output of a complete job."""
 
     playlist: str
-    """The key of the playlist that names the chunks."""
+    """Key of the HLS playlist that names the chunks."""
     prefix: str
+    """Key prefix of the chunks."""
     duration_ms: int
 
 
