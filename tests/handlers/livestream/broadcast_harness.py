@@ -50,9 +50,9 @@ class Broadcast:
 
     @classmethod
     def requested(cls, harness: ApiHarness) -> "Broadcast":
-        one = cls(harness, harness.create_episode(), harness.new_id())
-        one.request(one.upload_id)
-        return one
+        broadcast = cls(harness, harness.create_episode(), harness.new_id())
+        broadcast.request(broadcast.upload_id)
+        return broadcast
 
     def request(self, upload_id: str) -> None:
         upload = ExpectedUpload(upload_id=upload_id, content_type=ContentType.SUBRIP, size=1)
@@ -68,9 +68,9 @@ class Broadcast:
     def time_out(self) -> None:
         """Fail the transcript track as the sweep does after a timeout."""
         table = CleanupTable(self.harness.dynamodb, TABLE)
-        seen = table.get(ANN, self.episode_id)
-        assert seen is not None
-        assert table.fail_track(seen, TrackKind.TRANSCRIPT, TrackReason.TIMED_OUT, self.now)
+        episode = table.get(ANN, self.episode_id)
+        assert episode is not None
+        assert table.fail_track(episode, TrackKind.TRANSCRIPT, TrackReason.TIMED_OUT, self.now)
 
     def advance(self, state: TrackState, reason: TrackReason | None = None) -> bool:
         step = TrackUpdate(self.upload_id, state, self.now, reason)

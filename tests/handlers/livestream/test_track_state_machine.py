@@ -28,7 +28,7 @@ from handlers.livestream.track_state_machine import (
     is_applied,
 )
 from tests.handlers.livestream.api_harness import ANN, BOB, TABLE, ApiHarness
-from tests.handlers.livestream.track_model import apply_update, request_upload
+from tests.handlers.livestream.track_reference_model import apply_update, request_upload
 
 NONE = Track(state=TrackState.NONE, since="0")
 OLD, NEW = (ExpectedUpload(upload_id=f"{number:026d}", content_type=ContentType.MP4, size=number) for number in (1, 2))

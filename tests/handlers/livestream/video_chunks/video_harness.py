@@ -23,7 +23,7 @@ from handlers.livestream.upload_keys import parse_upload_key
 from handlers.livestream.video_chunks import chunk_job
 from handlers.livestream.video_chunks.video_events import UploadedVideo, VideoUploadDetail
 from handlers.livestream.video_chunks.video_processing import VideoProcessing
-from tests.handlers.livestream.track_model import apply_update, request_upload
+from tests.handlers.livestream.track_reference_model import apply_update, request_upload
 
 BUCKET, ROLE = "episodes", "arn:aws:iam::123456789012:role/media"
 SECONDS, HOURS = 120, 11
