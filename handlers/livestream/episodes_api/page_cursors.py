@@ -36,7 +36,7 @@ _PURPOSE = b"polyphony.livestream.cursor"
 
 
 class CursorSecretUnavailable(Exception):
-    """The secret could not be read from SSM. Contains no part of it."""
+    """The secret could not be read from SSM. The exception contains no part of it."""
 
 
 class CursorSecret:

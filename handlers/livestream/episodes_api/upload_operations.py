@@ -1,7 +1,7 @@
 """API operations on uploads: a presigned form for small files, a multipart upload for large ones.
 
-A track expects the upload before the client gets a URL, so no object arrives that no track expects. S3's event advances
-the track. Completing a multipart upload changes nothing in the table.
+The table records the expected upload before the client gets a URL, so every object that arrives is expected. S3's event
+advances the track. Completing a multipart upload changes nothing in the table.
 """
 
 from collections.abc import Callable
