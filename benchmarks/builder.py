@@ -21,7 +21,7 @@ from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
 
 from benchmarks.measurement import WrongResult, print_heading, print_table
-from handlers.common.aws.clients import CONFIG, MAX_WORKERS
+from handlers.common.aws.client_config import CONFIG, MAX_WORKERS
 from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock

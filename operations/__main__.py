@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import boto3
 
-from handlers.common.aws.clients import CONFIG
+from handlers.common.aws.client_config import CONFIG
 from operations import (
     alias_command,
     change_checklist,

@@ -9,7 +9,7 @@ import re
 from enum import StrEnum
 
 from components.blocks.naming.physical_names import Kind
-from handlers.common.aws.clients import MAX_WORKERS
+from handlers.common.aws.client_config import MAX_WORKERS
 from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.aws.workflow_executions import ExecutionStatus, StartOutcome
 from handlers.common.logging import EventLog

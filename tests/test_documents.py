@@ -9,7 +9,7 @@ import pytest
 
 from components.blocks.api.gateway_responses import GatewayErrorCode
 from components.settings.column_types import SYSTEM_COLUMNS
-from handlers.common.errors import CommonErrorCode
+from handlers.common.error_responses import CommonErrorCode
 from handlers.common.http.rest_dispatch import RestErrorCode
 from handlers.common.websocket.message_dispatch import WebSocketErrorCode
 from handlers.ingestion.arrived_files import FileRejection

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from handlers.common.name_patterns import Ulid
+from handlers.common.identifier_types import Ulid
 from handlers.common.time_and_ids import clock
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.meetings.complete_file import Chunk, CompleteFile, Language, Participants, Tags, Title

@@ -1,8 +1,8 @@
 """Resources of the clip agent: a function that cuts transcripts into windows, and the agent that analyzes them.
 
 There are two queues, because the two kinds of work take different times and fail for different reasons. The queue
-`TranscriptEvents` contains S3 events of uploaded transcripts. The queue `AgentWindows` contains windows, each of which
-costs one model request.
+`TranscriptEvents` contains S3 events of uploaded transcripts. Each message of the queue `AgentWindows` names one window
+of a transcript, which costs one model request.
 """
 
 from dataclasses import dataclass

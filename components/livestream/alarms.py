@@ -1,7 +1,7 @@
 """Alarms of the livestream backend that are derived from log lines.
 
-They cover stuck or failed episodes, MediaConvert, the agent and the sweep. The alarms that every function, queue and
-API has are registered by their blocks.
+They cover stuck or failed episodes, MediaConvert, the agent and the cleanup's sweep, which log lines call `care_sweep`
+by the cleanup's former name `care`. The alarms that every function, queue and API has are registered by their blocks.
 """
 
 import pulumi
@@ -14,7 +14,7 @@ STUCK_RUNBOOK = "episodes-stuck"
 
 
 def register_alarms(
-    episodes: Function, videos: Function, agent: Function, care: Function, opts: pulumi.ResourceOptions
+    episodes: Function, videos: Function, agent: Function, cleanup: Function, opts: pulumi.ResourceOptions
 ) -> None:
     """Register livestream's own alarms."""
     # The API never sends a response that violates its own model. Such a response is always a programming error.
@@ -38,15 +38,15 @@ def register_alarms(
         ("windows-failed", agent, "window_failed", "1", "The agent could not analyze windows of a transcript."),
         (
             "tracks-timed-out",
-            care,
+            cleanup,
             "care_sweep",
             "$.timed_out",
-            "The sweep failed videos or transcripts that stayed in one state for too long.",
+            "The sweep marked videos or transcripts as failed, because they stayed in one state for too long.",
         ),
-        ("episodes-unattended", care, "care_sweep", "$.failed", "The sweep could not process some episodes."),
+        ("episodes-unattended", cleanup, "care_sweep", "$.failed", "The sweep could not process some episodes."),
         (
             "sweep-unfinished",
-            care,
+            cleanup,
             "care_sweep",
             "$.unfinished",
             "The sweep used up its time before it had checked all due episodes.",

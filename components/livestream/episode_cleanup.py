@@ -42,7 +42,7 @@ class EpisodeCleanupArgs:
 
 
 class EpisodeCleanup(pulumi.ComponentResource):
-    """Function, queue and schedule that clean up deleted episodes and fail overdue tracks."""
+    """Function, queue and schedule that clean up deleted episodes and mark overdue tracks as failed."""
 
     def __init__(self, name: str, args: EpisodeCleanupArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:livestream:Care", name, None, opts)

@@ -1,7 +1,7 @@
 """Livestream backend: a REST API for episodes in one table, and one bucket for videos, chunks and transcripts.
 
-This module connects the parts: it grants permissions and passes settings to each function. Decision 0052 in
-`docs/decisions/` explains the storage of episodes.
+This module creates the storage, the API, the alarms and the dashboard, and passes the storage to the components of
+videos, agent and cleanup. Decision 0052 in `docs/decisions/` explains the storage of episodes.
 """
 
 from dataclasses import dataclass

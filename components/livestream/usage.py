@@ -1,7 +1,7 @@
 """Monthly usage of the livestream backend, derived from its load settings, for the cost model.
 
-The keys are Pulumi names of blocks, and the measures are those that the price rules read. Figures that no document
-states are constants here and marked as assumed.
+The result maps the Pulumi name of each block to amounts, named as the price rules read them. Figures that no document
+states are constants here, and their docstrings mark them as assumed.
 """
 
 import math
@@ -15,6 +15,7 @@ EVENT_DAYS = 14
 OLD_VERSION_DAYS = 1
 """Time for which the bucket keeps a version that was overwritten, deleted or expired."""
 SWEEP_MINUTES = 15
+"""Interval of the cleanup's sweep."""
 REQUESTS_PER_EPISODE = 300
 """Assumed: API requests for one episode, most of them reads."""
 VIDEO_GIGABYTES = 1
@@ -29,7 +30,7 @@ ITEM_KILOBYTES = 4
 EPISODE_MONTHS = 12
 """Assumed: the number of months whose episodes are in the table. The table grows without limit."""
 EVENTS_PER_VIDEO = 4
-"""Object created, upload completed, first progress, end of the job."""
+"""Events of every video: object created, upload completed, first progress of the job, end of the job."""
 MINUTES_PER_UPDATE = 2
 """Assumed: minutes of video that MediaConvert processes between two status updates. It sends one update a minute."""
 EVENT_MILLISECONDS = 150

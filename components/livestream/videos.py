@@ -1,7 +1,7 @@
 """Resources that turn uploaded videos into chunks: three event rules, one queue, one function, and MediaConvert's role.
 
 The rules send to a queue, because MediaConvert may throttle job requests for longer than Lambda retries an asynchronous
-invocation; the function's module explains this. MediaConvert writes below a prefix that no rule matches, so its output
+invocation (see `handlers/livestream/video_chunks/handler.py`). MediaConvert writes below a prefix that no rule matches, so its output
 is never taken for an upload.
 """
 

@@ -14,7 +14,7 @@ from components.settings.settings_base import (
     SettingsModel,
     SubsystemSettings,
 )
-from handlers.common.name_patterns import GuardrailId, GuardrailVersion, ModelId
+from handlers.common.identifier_types import GuardrailId, GuardrailVersion, ModelId
 from handlers.livestream.agent.environment import MAX_OUTPUT_TOKENS
 from handlers.livestream.episode_cleanup.environment import LimitMinutes
 from handlers.livestream.episodes_api.environment import (

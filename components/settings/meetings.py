@@ -13,7 +13,7 @@ from components.settings.settings_base import (
     SettingsModel,
     SubsystemSettings,
 )
-from handlers.common.name_patterns import GuardrailId, GuardrailVersion, ModelId
+from handlers.common.identifier_types import GuardrailId, GuardrailVersion, ModelId
 from handlers.meetings.bedrock_summarize.environment import (
     OVERLAP_CHARACTERS,
     SONNET,

@@ -12,7 +12,7 @@ from components.settings.settings_base import (
     SettingsModel,
     SubsystemSettings,
 )
-from handlers.common.name_patterns import LanguageCode
+from handlers.common.identifier_types import LanguageCode
 from handlers.transcription.environment import (
     BufferSeconds,
     DedupSeconds,

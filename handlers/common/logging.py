@@ -125,7 +125,9 @@ def hash_for_log(text: str) -> str:
 
 
 def _allowed_fields(fields: LogFields) -> dict[str, object]:
-    """Return the allowed fields. The type checker rejects others; at run time they are dropped, because a log line must
-    not make a handler fail.
+    """Return the allowed fields.
+
+    The type checker rejects all other fields. At run time they are dropped, because a log line must not make a handler
+    fail.
     """
     return {name: value for name, value in fields.items() if name in ALLOWED_LOG_FIELDS}

@@ -26,8 +26,8 @@ class SweepLoop:
         *,
         parallel: ParallelCalls | None = None,
     ) -> None:
-        """No batch starts after `budget` is spent. `parallel` handles the items of a batch; the default handles them
-        one after the other.
+        """No batch starts after the time `budget` is spent. `parallel` runs the calls for the items of a batch; by default
+        they run one after the other.
         """
         self._log = log
         self._clock = clock
@@ -48,22 +48,24 @@ class SweepLoop:
         the log fields that `describe` returns for it. `unfinished` is 1 if the budget was spent before the last batch.
         """
         started = self._clock()
-        count: Counter[str] = Counter()
+        counts: Counter[str] = Counter()
         for batch in batches:
             if self._clock() - started > self._budget:
-                count["unfinished"] = 1
+                counts["unfinished"] = 1
                 break
             for item, result in zip(batch, self._parallel.call_each(handle, batch), strict=True):
-                count["checked"] += 1
+                counts["checked"] += 1
                 if isinstance(result, Exception):
                     self._log.error(failure_event, error_type=type(result).__name__, **describe(item))
-                    count["failed"] += 1
+                    counts["failed"] += 1
                 else:
-                    count.update(result)
-        return count
+                    counts.update(result)
+        return counts
 
-    def report(self, event: str, count: Mapping[str, int], *outcomes: str) -> dict[str, int]:
+    def report(self, event: str, counts: Mapping[str, int], *outcomes: str) -> dict[str, int]:
         """Log and return the named outcomes, with `checked` before and `failed` and `unfinished` after them."""
-        reported: dict[str, Any] = {name: count.get(name, 0) for name in ("checked", *outcomes, "failed", "unfinished")}
+        reported: dict[str, Any] = {
+            name: counts.get(name, 0) for name in ("checked", *outcomes, "failed", "unfinished")
+        }
         self._log.info(event, **reported)
         return reported

@@ -5,10 +5,10 @@ from typing import Annotated, Self
 from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from handlers.common.name_patterns import LanguageCode, Ulid
+from handlers.common.identifier_types import LanguageCode, Ulid
 from handlers.common.websocket.messages import Message
-from handlers.livestream.findings import Verdict
-from handlers.livestream.tracks import ContentType, EpisodeStatus, TrackKind, TrackReason, TrackState
+from handlers.livestream.track_state_machine import ContentType, EpisodeStatus, TrackKind, TrackReason, TrackState
+from handlers.livestream.verdicts_and_failures import Verdict
 
 MAX_PARTS = 100
 _LINE = r"^[^\u0000-\u001f\u007f-\u009f]*$"
@@ -143,8 +143,8 @@ class PartUrl(Message):
 class MultipartUpload(Message):
     """Presigned URLs for a multipart upload.
 
-    Send the file with PUT in parts of `partBytes`; the last part may be smaller. Each response has an ETag header. Finally POST `multipartId` and the numbers and ETags of the parts to the upload
-    itself. If the URLs expire before that, POST `multipartId` to the upload's `parts` for new ones; parts that were
+    Send the file with PUT in parts of `partBytes`; the last part may be smaller. Each response has an ETag header.
+    Finally POST `multipartId` and the numbers and ETags of the parts to the upload itself. If the URLs expire before that, POST `multipartId` to the upload's `parts` for new ones; parts that were
     sent stay valid.
     """
 

@@ -1,10 +1,11 @@
 """DynamoDB gateway for episode records. Each method makes one DynamoDB call.
 
 Writes are conditional. If a condition fails, DynamoDB returns the current item, and the raised exception contains it.
-A deleted episode remains as a tombstone for some days. All methods treat it as absent.
+A deleted episode remains as a tombstone for some days. All methods treat a tombstone as absent.
 
-The AWS client retries a call whose response is lost. So a write whose condition fails still counts as successful if the
-item already has the values that it would write.
+The AWS client retries a call whose response is lost. The condition of the second attempt then fails, because the first
+attempt has changed the item. So a write whose condition fails still counts as successful if the item already has the
+new values.
 """
 
 import re
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from handlers.common.aws.dynamodb_values import Item, deserialize_item, serialize_item, serialize_value
-from handlers.common.errors import HandlerError
+from handlers.common.error_responses import HandlerError
 from handlers.livestream.error_codes import LivestreamErrorCode
 from handlers.livestream.table_records import (
     OWNER_INDEX,
@@ -27,7 +28,7 @@ from handlers.livestream.table_records import (
     partition_key,
     sweep_index_key,
 )
-from handlers.livestream.tracks import (
+from handlers.livestream.track_state_machine import (
     PROCESSING_STATES,
     RANKS,
     REPLACEABLE_STATES,
@@ -139,14 +140,14 @@ class EpisodeTable:
         )
 
     def advance_track(self, owner: str, episode_id: str, kind: TrackKind, update: TrackUpdate) -> bool:
-        """Apply an update to a track, unless the track has already reached that rank.
+        """Apply an update to a track, unless the track has already reached the rank of the new state.
 
         Return True if the track now has the updated state, so that a repeated update gets the same answer as the first.
         Return False if the update may not change the state of the track, or if it concerns another upload or version.
         Return False also if the episode does not exist.
         """
         track = kind.value
-        # After a timeout the sweep no longer checks the episode. An update that resumes work adds it to the index again.
+        # After a timeout the sweep no longer checks the episode. An update that resumes work adds the episode to the index again.
         sweep_keys = sweep_index_key(update.at) if update.state in PROCESSING_STATES else {}
         details = {f"{track}.{name}": value for name, value in update.details.items()}
         is_forward = f"#{track}.#rank < :reached"
@@ -233,15 +234,16 @@ class EpisodeTable:
         answer = self._client.query(TableName=self._name, Limit=limit + 1, **query, **start_argument)
         items = tuple(deserialize_item(item) for item in answer["Items"])
         more = len(items) > limit or "LastEvaluatedKey" in answer
-        kept = items[:limit]
-        return ItemPage(kept, str(kept[-1][sort]) if more and kept else None)
+        page_items = items[:limit]
+        return ItemPage(page_items, str(page_items[-1][sort]) if more and page_items else None)
 
     def _update(
         self, key: Key, values: Mapping[str, object], condition: str, condition_values: Mapping[str, object]
     ) -> EpisodeRecord:
         """Set values if the episode exists and the condition holds.
 
-        The name of a value may be a path such as `video.state`. A value of None removes the attribute. Raise EpisodeNotFound or EpisodeConflict if the condition fails.
+        The name of a value may be a path such as `video.state`. A value of None removes the attribute. Raise
+        EpisodeNotFound or EpisodeConflict if the condition fails.
         """
         condition = _EXISTS + (f" AND {condition}" if condition else "")
         parts = {part for name in values for part in name.split(".")} | set(_NAME_PLACEHOLDER.findall(condition))

@@ -14,6 +14,8 @@ class LivestreamErrorCode(StrEnum):
     UPLOAD_INCOMPLETE = "UPLOAD_INCOMPLETE"
     """The uploaded parts do not form an object of the announced size."""
     UPLOAD_NOT_EXPECTED = "UPLOAD_NOT_EXPECTED"
+    """The state of the track does not allow this request, or the upload has no parts."""
     UPLOAD_TOO_LARGE = "UPLOAD_TOO_LARGE"
     UPLOAD_UNKNOWN = "UPLOAD_UNKNOWN"
     VERSION_CONFLICT = "VERSION_CONFLICT"
+    """The episode has changed since the client read it."""

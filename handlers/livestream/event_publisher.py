@@ -15,7 +15,10 @@ PublishEvent = Callable[[str, Mapping[str, object]], None]
 
 
 class EventNotPublished(Exception):
-    """EventBridge rejected an event, or the call failed and the result is unknown. Contains no part of the event."""
+    """EventBridge rejected an event, or the call failed and the result is unknown.
+
+    The exception contains no part of the event.
+    """
 
 
 class EventPublisher:

@@ -4,12 +4,12 @@ Existing items are never overwritten, so a repeated message stores its findings 
 outcome are written in one transaction, because a model that is asked again answers differently, and only one answer may
 count.
 
-The transcript is finished when all its windows have an outcome. The writer of the last outcome then moves the track. A
-worker that receives a finished window tries to move the track too, because the earlier worker may have stopped between
-the two writes.
+The transcript is finished when all its windows have an outcome. The worker that writes the last outcome then moves the
+transcript's track to its final state. A worker that receives a finished window again tries to move the track too,
+because the earlier worker may have stopped between the two writes.
 
-Each finding names the upload that it comes from. A transcript that failed may have left findings. A later upload finds
-them again under other ids, or no longer contains them, so the earlier findings are deleted when a new upload arrives.
+Each finding names the upload that it comes from. A transcript that failed may have left findings. The analysis of a
+later upload stores its own findings under other ids, so the earlier findings are deleted when the new upload arrives.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -21,11 +21,11 @@ from handlers.common.aws.service_faults import ServiceFailed, ServiceFault
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.common.websocket.messages import Message
 from handlers.livestream.agent.answer_verification import VerifiedAnswer
-from handlers.livestream.batch_deletes import delete_items
 from handlers.livestream.episode_table import EpisodeNotFound, EpisodeTable
-from handlers.livestream.findings import WindowFailure
+from handlers.livestream.table_item_deletion import delete_items
 from handlers.livestream.table_records import SCHEMA_VERSION, FindingKind, Key, finding_key, partition_key, window_key
-from handlers.livestream.tracks import TrackKind, TrackReason, TrackState, TrackUpdate
+from handlers.livestream.track_state_machine import TrackKind, TrackReason, TrackState, TrackUpdate
+from handlers.livestream.verdicts_and_failures import WindowFailure
 from handlers.livestream.window_queue import WindowMessage
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class FindingsTable:
     def _is_current_upload(self, window: WindowMessage) -> bool:
         """Return True if the episode exists and its transcript track still has the window's upload.
 
-        A newer upload replaces it.
+        A newer upload replaces the upload of the track.
         """
         try:
             upload = self._episodes.get(window.owner, window.episode_id).transcript.upload

@@ -1,4 +1,4 @@
-"""Reader of uploaded transcripts and chunk playlists in livestream's bucket."""
+"""Reader of small objects in livestream's bucket: uploaded transcripts, and the playlists of video chunks."""
 
 from typing import TYPE_CHECKING, Any
 

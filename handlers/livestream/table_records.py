@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from handlers.common.websocket.messages import Message
 from handlers.livestream.api_models import Episode, TrackView
-from handlers.livestream.tracks import Track, TrackKind, episode_status
+from handlers.livestream.track_state_machine import Track, TrackKind, episode_status
 
 Key = dict[str, str]
 SCHEMA_VERSION = 1
@@ -73,7 +73,7 @@ def episode_id_from_token(owner: str, token: str) -> str:
 
 
 class EpisodeRecord(Message):
-    """Stored form of an episode."""
+    """Stored form of an episode, without its keys."""
 
     schema_version: int = SCHEMA_VERSION
     owner: str
@@ -87,9 +87,11 @@ class EpisodeRecord(Message):
     created_at: str
     updated_at: str
     version: int = 1
+    """Version of the fields that a client may change. Changes of the tracks do not increase it."""
     creation: str | None = None
     """Fingerprint of the creation request; None if the client gave no token."""
     deleted_at: str | None = None
+    """Time of the deletion; None if the episode exists. A deleted episode remains as a tombstone for some days."""
 
     @property
     def key(self) -> Key:

@@ -37,7 +37,7 @@ class QueuedWindowSizes(Message):
 
     @property
     def sizes(self) -> WindowSizes:
-        """Return the sizes in the form that `windows` accepts."""
+        """Window sizes in the form that `split_into_windows` accepts."""
         return WindowSizes(self.characters, self.milliseconds, self.overlap_characters)
 
 
@@ -50,8 +50,11 @@ class WindowMessage(Message):
     transcript_key: Annotated[str, Field(min_length=1, max_length=1024, repr=False)]
     transcript_version: Annotated[str, Field(min_length=1, max_length=1024)]
     index: Annotated[int, Field(ge=0, lt=MAX_WINDOWS)]
+    """Position of the window in the transcript, from 0."""
     count: Annotated[int, Field(ge=1, le=MAX_WINDOWS)]
+    """Number of windows of the transcript."""
     cut: QueuedWindowSizes
+    """Sizes with which the worker must cut the transcript again."""
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
@@ -108,7 +111,7 @@ def window_messages(
 
 
 class WindowsNotQueued(Exception):
-    """SQS rejected some of the messages. Contains no part of them."""
+    """SQS rejected some of the messages. The exception contains no part of them."""
 
 
 class WindowQueue:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import boto3
 
-from handlers.common.aws.clients import CONFIG
+from handlers.common.aws.client_config import CONFIG
 from handlers.common.aws.workflow_executions import WorkflowExecutions
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from handlers.common.aws.dynamodb_values import Item, deserialize_item, serialize_item
-from handlers.common.aws.versioned_items import TooManyWriters
+from handlers.common.aws.dynamodb_versioned_items import TooManyWriters
 from handlers.meetings.meeting_record import DUE_PARTITION, PARTITION, SORT, MeetingRecord
 from handlers.meetings.s3_keys import MeetingId
 

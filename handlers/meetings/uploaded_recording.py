@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 from pydantic import ValidationError
 
 from handlers.common.aws.unreadable_objects import UnreadableObject, classify_read_error
-from handlers.common.errors import to_field_problems
+from handlers.common.error_responses import to_field_problems
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.common.websocket.messages import WrongField
 from handlers.meetings.complete_file import MAX_CHUNKS, MAX_COMPLETE_FILE_BYTES, ChunkProblem, CompleteFile, WrongChunk

@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from functools import partial
 
-from handlers.common.aws.versioned_items import TooManyWriters
+from handlers.common.aws.dynamodb_versioned_items import TooManyWriters
 from handlers.common.aws.workflow_executions import StartOutcome, WorkflowExecutions
 from handlers.common.logging import EventLog, hash_for_log
 from handlers.meetings.meeting_progress import MeetingExecution

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from handlers.common.aws.versioned_items import VersionedItems
+from handlers.common.aws.dynamodb_versioned_items import VersionedItems
 from handlers.transcription.environment import DUE_INDEX
 from handlers.transcription.utterance_slots import LiveItem
 

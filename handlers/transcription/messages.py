@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from handlers.common.name_patterns import LanguageCode
+from handlers.common.identifier_types import LanguageCode
 from handlers.common.websocket.messages import ClientMessage, ErrorMessage, Message, MessageId, ReplyMessage
 from handlers.transcription.caption_thresholds import SessionSettings
 from handlers.transcription.utterance_audio import SAMPLE_RATES, Encoding

@@ -12,7 +12,7 @@ from typing import Self
 
 from pydantic import ConfigDict, Field
 
-from handlers.common.aws.versioned_items import VersionedState
+from handlers.common.aws.dynamodb_versioned_items import VersionedState
 
 REMEMBERED = 64
 """Number of ended utterances that a session remembers, so that a repeated message is not transcribed again. This is some

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from handlers.common.name_patterns import LanguageCode, Ulid
+from handlers.common.identifier_types import LanguageCode, Ulid
 from handlers.common.websocket.messages import ClientMessage, ErrorMessage, Message, ReplyMessage
 
 QueryId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{8,64}$")]

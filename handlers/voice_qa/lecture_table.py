@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from handlers.common.audio.audio_file import RejectionReason
+from handlers.common.audio.probe_result import RejectionReason
 from handlers.common.aws.dynamodb_values import serialize_item, serialize_value
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.voice_qa.client_messages import UnanswerableQuestion, VoiceQaErrorCode

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from handlers.common.audio.audio_file import AudioFile, AudioFormat, RejectedAudio, RejectionReason
+from handlers.common.audio.probe_result import AudioFile, AudioFormat, RejectedAudio, RejectionReason
 from handlers.common.aws.s3_notifications import NULL_VERSION_ID, NewObject
 from handlers.common.time_and_ids import ulid
 from handlers.common.time_and_ids.timestamps import timestamp

@@ -14,7 +14,7 @@ from pulumi_aws import cloudwatch
 from components.blocks.messaging.queue import DeadLetterQueue, DeadLetterQueueArgs, Queue, Sender
 from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.scope import Block, Scope
-from handlers.common.aws.event_bus import OBJECT_CREATED, S3_SOURCE
+from handlers.common.aws.eventbridge_events import OBJECT_CREATED, S3_SOURCE
 
 SERVICE = "events.amazonaws.com"
 

@@ -1,19 +1,22 @@
-"""Headers of FLAC frames (RFC 9639). Nothing is decoded."""
+"""Parser for the headers of FLAC frames (RFC 9639). The prober uses it to check that a file is complete.
+
+No audio is decoded.
+"""
 
 from dataclasses import dataclass
 
 FRAME_STARTS = FIXED, VARYING = (b"\xff\xf8", b"\xff\xf9")
 """First bytes of a frame, by whether the block size is fixed or varies."""
 MIN_HEADER, MAX_HEADER = 6, 16
-"""Bytes."""
+"""Shortest and longest header in bytes."""
 
 # Meanings of the codes in a header. The sample rate 0 and the sample size 0 refer to STREAMINFO.
 BLOCK_SIZES = {1: 192} | {code: 576 << code - 2 for code in range(2, 6)} | {code: 1 << code for code in range(8, 16)}
 SIZE_BYTES = {6: 1, 7: 2}
-"""Length of the block size, minus one, at the end of the header."""
+"""Number of bytes at the end of the header that contain the block size minus one, by block size code."""
 RATES = dict(enumerate((88200, 176400, 192000, 8000, 16000, 22050, 24000, 32000, 44100, 48000, 96000), 1))
 RATE_BYTES = {12: (1, 1000), 13: (2, 1), 14: (2, 10)}
-"""Length and unit of the sample rate at the end of the header."""
+"""Number of bytes at the end of the header that contain the sample rate, and its unit in Hz, by sample rate code."""
 CHANNELS = {code: code + 1 for code in range(8)} | {8: 2, 9: 2, 10: 2}
 SAMPLE_BITS = {2: 8, 4: 12, 8: 16, 10: 20, 12: 24, 14: 32}
 """Sample sizes by code. The codes include the reserved bit behind the size, which is never set."""
@@ -47,7 +50,10 @@ CRC8 = crc_table(0x07, 8)
 
 
 def frame_header(head: bytes, sample_rate: int, channels: int, sample_bits: int) -> FrameHeader | None:
-    """Return the header at the start of up to MAX_HEADER bytes, or None without one. The numbers are the file's."""
+    """Return the frame header at the start of `head`, or None if there is none.
+
+    `head` has up to MAX_HEADER bytes. The other arguments are the properties that STREAMINFO states for the file.
+    """
     if len(head) < MIN_HEADER or not head.startswith(FRAME_STARTS):
         return None
     size_code, rate_code, channels_code, bits_code = head[2] >> 4, head[2] & 15, head[3] >> 4, head[3] & 15

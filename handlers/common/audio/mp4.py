@@ -1,21 +1,22 @@
 """Duration of the first audio track of an MP4 file.
 
-Mutagen is not used here. It descends into all boxes of a file, so it needs a read for each fragment of a browser's
-recording. It also expects iTunes' form of metadata and fails for some QuickTime files. This reader only visits the
-boxes that lead to the first audio track.
+This reader only visits the boxes that lead to the first audio track. Mutagen is not used, because it descends into all
+boxes of a file and so needs a read for each fragment of a browser's recording. Mutagen also expects iTunes' form of
+metadata and fails for some QuickTime files.
 
 A fragmented file often states no duration, or only the duration of its first fragment. So the last fragment is searched
 from the end of the file, and the longer duration counts. If the last fragment is longer than the searched part, all
 fragments are visited from the start, as far as the read limits allow.
 
-A file is truncated if a box ends beyond the file, unless fragments follow: then the recording was stopped there. Edit
+A file is truncated if a box ends beyond the end of the file. A fragmented file is accepted in this case, because its
+recording was stopped there. Edit
 lists are ignored, because they only hide the first milliseconds of an encoder.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from handlers.common.audio.audio_file import AudioFile, AudioFormat, RejectedAudio, RejectionReason
+from handlers.common.audio.probe_result import AudioFile, AudioFormat, RejectedAudio, RejectionReason
 from handlers.common.audio.ranged_file import RangedFile, ReadLimitExceeded
 
 CODECS = {b"mp4a": "aac", b"Opus": "opus", b"fLaC": "flac", b"alac": "alac"}

@@ -1,7 +1,7 @@
-"""Prober of audio files: format, codec and duration, from headers only.
+"""Prober of audio files: reads format, codec and duration from the headers only.
 
-Mutagen reads MP3, WAV, FLAC and Ogg, from single structures of it: its file classes would also load all tags and
-pictures. Parsers may raise any exception for crafted bytes, and all of them become `UNREADABLE`. Storage errors are
+For MP3, WAV, FLAC and Ogg, the prober uses mutagen's parsers of single structures, because mutagen's file classes would
+also load all tags and pictures. MP4 and WebM have readers of their own. Parsers may raise any exception for crafted bytes, and all of them become `UNREADABLE`. Storage errors are
 passed on.
 """
 
@@ -16,9 +16,9 @@ from mutagen.mp3 import HeaderNotFoundError, MPEGInfo, skip_id3
 from mutagen.mp3._util import XingHeader, XingHeaderError
 from mutagen.ogg import OggPage
 
-from handlers.common.audio.audio_file import AudioFile, AudioFormat, RejectedAudio, RejectionReason
 from handlers.common.audio.flac_frames import FRAME_STARTS, MAX_HEADER, frame_header
 from handlers.common.audio.mp4 import read_mp4
+from handlers.common.audio.probe_result import AudioFile, AudioFormat, RejectedAudio, RejectionReason
 from handlers.common.audio.ranged_file import RangedFile
 from handlers.common.audio.webm import read_webm
 
@@ -30,12 +30,12 @@ MIN_SHARE = 0.98
 WAV_FORMAT = struct.Struct("<HHIIHH")
 WAV_CODECS = {1: "pcm", 3: "float", 6: "alaw", 7: "mulaw"}
 EXTENSIBLE = 0xFFFE
-"""The codec is in the first two bytes of the format's sub-format id."""
+"""WAV format code of WAVE_FORMAT_EXTENSIBLE, whose codec is in the first two bytes of the sub-format id."""
 UNKNOWN_SIZES = (range(1), range(0x7FFF0000, 0x80000000), range(0xFFFF0000, 0x100000000))
 """Sizes of the data chunk that programs write into a pipe, where they cannot know it."""
 STREAMINFO_BYTES = 34
 OPUS_RATE = 48000
-"""Unit of Opus positions, whatever the recorded rate was."""
+"""Samples per second in which Opus positions count, whatever the recorded rate was."""
 NO_POSITION = -1
 """Position of an Ogg page on which no packet ends."""
 

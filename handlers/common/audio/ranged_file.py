@@ -1,10 +1,11 @@
-"""A read-only file over ranged reads of a stored object, with an upper limit for the cost of one file.
+"""Read-only file object that fetches ranges of a stored object, with an upper limit for the cost of one file.
 
 The headers of an uploaded recording decide where a parser reads next, and an attacker may have written them. So the
 number of requests, the fetched bytes and the bytes handed to the parser are limited. A read beyond a limit raises
 ReadLimitExceeded before it fetches or copies anything.
 
-Reads are rounded to blocks, and blocks are kept, because a request for one byte takes about as long as one for a block.
+Reads are rounded to blocks, and fetched blocks stay in memory. A request for one byte takes about as long as a request
+for a block.
 """
 
 import io

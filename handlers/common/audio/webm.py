@@ -1,9 +1,9 @@
 """Duration of the first audio track of a WebM file. Mutagen does not read WebM.
 
-A file states its duration, unless a live recorder wrote it. Recorders of browsers write a file while it grows, without
-a duration and without sizes of the segment and its clusters. For such a file, the last cluster with audio is searched
-from the end of the file. The start time of its last block counts as the duration, which omits the length of that block.
-Such a file may end anywhere. A file that states the size of its segment and is shorter is truncated.
+A file states its duration, unless a live recorder wrote it. Browsers write a recording while it grows, without a
+duration and without sizes of the segment and its clusters. In such a file, the last cluster with audio is searched from
+the end of the file. The start time of its last block counts as the duration, so the length of that block is missing.
+A live recording may end anywhere. A file that is shorter than its stated segment size is truncated.
 
 WebM consists of EBML elements: an id, a size, and a value or further elements. Elements are read in place. Matroska
 files with another document type are rejected, because they may contain almost any codec.
@@ -14,7 +14,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from handlers.common.audio.audio_file import AudioFile, AudioFormat, RejectedAudio, RejectionReason
+from handlers.common.audio.probe_result import AudioFile, AudioFormat, RejectedAudio, RejectionReason
 from handlers.common.audio.ranged_file import RangedFile
 
 MAX_ID, MAX_SIZE = 4, 8
@@ -27,7 +27,8 @@ TRACK, TRACK_NUMBER, TRACK_TYPE, CODEC = 0xAE, 0xD7, 0x83, 0x86
 TIMESTAMP, SIMPLE_BLOCK, BLOCK_GROUP, BLOCK = 0xE7, 0xA3, 0xA0, 0xA1
 POSITION, PREVIOUS_SIZE, VOID, CHECKSUM = 0xA7, 0xAB, 0xEC, 0xBF
 IN_CLUSTER = {TIMESTAMP, SIMPLE_BLOCK, BLOCK_GROUP, POSITION, PREVIOUS_SIZE, VOID, CHECKSUM}
-"""Any other element ends a cluster of unknown size, or shows that the bytes are not a cluster."""
+"""Elements that a cluster may contain. Any other element ends a cluster of unknown size, or shows that the bytes are not
+a cluster."""
 AUDIO = 2
 CODECS = {b"A_OPUS": "opus", b"A_VORBIS": "vorbis"}
 MILLISECOND = 1_000_000

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 Item = dict[str, Any]
+"""Attribute values by name, each with its DynamoDB type, for example `{"count": {"N": "1"}}`."""
 
 
 def serialize_item(values: Mapping[str, Any]) -> Item:
@@ -17,7 +18,7 @@ def deserialize_item(item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def serialize_value(value: object) -> Item:
-    """Return one typed attribute value. Raises TypeError for types that DynamoDB items do not have here."""
+    """Return one typed attribute value. Raises TypeError for all types without a case below."""
     match value:
         case bool():
             return {"BOOL": value}

@@ -9,7 +9,7 @@ R = TypeVar("R")
 
 
 class ParallelCalls:
-    """A fixed number of threads that call a function for many items.
+    """A fixed number of worker threads that call a function for many items.
 
     With one worker, the calls run one after the other in the caller's thread. Tests use this to control the order.
     """

@@ -1,7 +1,8 @@
-"""Retries of AWS calls that failed with a transient fault, until a deadline. Clock, pauses and randomness are injected.
+"""Retries of AWS calls that failed with a transient fault, until a deadline.
 
-Pauses double with each attempt and have a random part, so that callers which were throttled together do not return
-together. An attempt only starts if it can end before the deadline.
+Pauses double with each attempt up to a maximum. They have a random part, so that callers which were throttled at the same
+time do not retry at the same time. An attempt only starts if it can end before the deadline. Tests replace clock,
+pauses and randomness through `RetryTiming`.
 
 A call with a known maximum duration is retried at most once after a timeout, even if time is left. The service may have
 completed and billed each timed-out call.
@@ -19,7 +20,7 @@ from handlers.common.aws.service_faults import ServiceFailed, ServiceFault
 FIRST_PAUSE_SECONDS = 0.5
 MAX_PAUSE_SECONDS = 8.0
 MAX_TIMEOUTS = 2
-"""Timeouts of calls with a known duration after which the operation fails."""
+"""Number of timeouts after which an operation with a known maximum duration fails."""
 T = TypeVar("T")
 
 

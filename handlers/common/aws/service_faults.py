@@ -1,6 +1,6 @@
 """Classification of failed AWS calls into a few faults, which decide whether another attempt can help.
 
-A service's error message may quote the request. So only the name of the fault is passed on.
+A service's error message may quote the request. So `ServiceFailed` contains only the fault.
 """
 
 from collections.abc import Callable, Mapping
@@ -29,6 +29,7 @@ class ServiceFault(StrEnum):
     CONFLICT = "conflict"
     """A precondition failed, because the object already exists or has changed."""
     UNKNOWN = "unknown"
+    """The error code is not in the table below, and the status is below 500. Another attempt is not made."""
 
 
 TRANSIENT_FAULTS = frozenset([ServiceFault.THROTTLED, ServiceFault.UNAVAILABLE, ServiceFault.TIMED_OUT])

@@ -10,7 +10,7 @@ from handlers.common.logging import EventLog
 BatchFailures = dict[str, list[dict[str, str]]]
 """Lambda's partial batch response."""
 IGNORED = "ignored"
-"""Outcome of an event that the function does not act on, for example because the object is not ours."""
+"""Outcome of an event that the function does not act on, for example because the object is not an upload."""
 
 
 def process_batch(

@@ -1,7 +1,7 @@
 """Starts and status of Step Functions executions, which are identified by names that the caller chooses.
 
-Starting the same name twice with the same input is one execution. A start whose response was lost may have happened,
-so its outcome is reported as unknown.
+Step Functions starts one execution if the same name is started twice with the same input. If the response to a start is
+lost, the execution may exist, so the outcome is `UNKNOWN`.
 """
 
 import json
@@ -22,9 +22,9 @@ class StartOutcome(StrEnum):
     ALREADY_EXISTS = "already"
     """An execution of this name exists, and has ended or has another input."""
     REFUSED = "refused"
-    """Refusal: this request did not start an execution."""
+    """Step Functions refused the request, so it did not start an execution."""
     UNKNOWN = "unknown"
-    """Lost or unclear response: this request may have started an execution."""
+    """The response was lost or is unclear, so this request may have started an execution."""
 
 
 class ExecutionStatus(StrEnum):

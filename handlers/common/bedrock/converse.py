@@ -33,7 +33,7 @@ https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html#prompt-
 
 
 def build_client_config(answer_seconds: int) -> Config:
-    """Return the configuration of a client whose answers arrive as a whole, after at most so many seconds."""
+    """Return the configuration of a client that waits at most so many seconds for each answer, which arrives as a whole."""
     return Config(
         connect_timeout=2,
         read_timeout=answer_seconds,

@@ -1,6 +1,6 @@
 """Questions to a model, repeated once if the answer cannot be used.
 
-This module decides after which answers a second question is pointless.
+A second question is not asked if it would fail like the first one, for example because a guardrail blocked it.
 """
 
 from collections.abc import Callable
@@ -18,9 +18,10 @@ T = TypeVar("T")
 
 
 class NoAnswer(StrEnum):
-    """Reasons why a model gave no answer, and would give none if it was asked again."""
+    """Reasons why a question has no usable answer."""
 
     UNUSABLE = "unusable_answer"
+    """Both answers were unusable."""
     GUARDRAIL = "guardrail"
     """The guardrail blocked the question or the answer."""
     FILTERED = "filtered"
@@ -34,7 +35,7 @@ _FINAL_STOP_REASONS = {
     "content_filtered": NoAnswer.FILTERED,
     "model_context_window_exceeded": NoAnswer.TOO_LARGE,
 }
-"""Stop reasons that a second question would meet again."""
+"""Stop reasons that a second question would have too, so it is not asked."""
 _CUT_OFF = "max_tokens"
 
 

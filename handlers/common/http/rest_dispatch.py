@@ -1,8 +1,8 @@
 """Dispatch of REST requests from API Gateway to the functions that perform the operations.
 
-Requests and answers are validated with the models of their operation. An answer that violates its model is an internal
-error and is not sent. Every request gets an answer, also if an exception is raised. The subsystem defines the
-operations.
+Requests and answers are validated with the models of their operation. An answer that violates its model is not sent.
+The client gets an internal error instead. Every request gets an answer, even if an exception is raised. The subsystem
+defines the operations.
 """
 
 import base64
@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from handlers.common.errors import CommonErrorCode, HandlerError, to_http_response, to_malformed_error
+from handlers.common.error_responses import CommonErrorCode, HandlerError, to_http_response, to_malformed_error
 from handlers.common.http.rest_operations import RestOperation
 from handlers.common.identity import user_ids
 from handlers.common.logging import EventLog
@@ -26,6 +26,7 @@ ProxyResponse = dict[str, Any]
 """Lambda proxy response for API Gateway."""
 MAX_BODY_BYTES = 256 * 1024
 NOT_JSON = frozenset({"json_invalid", "model_type", "model_attributes_type"})
+"""Pydantic error types of a body that is not a JSON object."""
 _JSON = {"Content-Type": "application/json"}
 
 M = TypeVar("M", bound=Message)
@@ -43,6 +44,7 @@ class RestRequest:
     """A valid request. Parameters, query and body are instances of the operation's models, or None without a model."""
 
     owner: str
+    """User id of the caller, or the default owner if the API has no authorizer."""
     parameters: Any = None
     query: Any = None
     body: Any = None
@@ -57,7 +59,7 @@ class RestAnswer:
 
 
 class InvalidRestAnswer(Exception):
-    """The function of an operation returned an answer that the operation does not define."""
+    """An operation's function returned a status or content that the operation does not define."""
 
 
 class RestDispatcher:

@@ -1,13 +1,13 @@
 """Verification of OpenID Connect tokens, which returns the caller's user id.
 
 A token must be signed by a key of the provider, with the algorithm that the key states or that its type implies. The
-claims `iss`, `aud`, `sub` and `exp` are required. So access tokens without `aud` are rejected. Amazon Cognito's access
-tokens, which have `client_id` instead, are the known case; its ID tokens are accepted. Issuers must be equal, including
+claims `iss`, `aud`, `sub` and `exp` are required. So Amazon Cognito's ID tokens are accepted. Its access tokens are
+rejected, because they have `client_id` instead of `aud`. The token's issuer must equal the configured issuer, including
 a trailing slash.
 
 PyJWT checks signature, issuer and audience. Times are checked here with the injected clock, because PyJWT reads the
-system clock. A rejection has a reason from a closed list. Except for the user id, nothing from the token leaves this
-module. `InvalidTokenReason.KEYS_UNAVAILABLE` means that the token could not be checked. Callers answer it with 503,
+system clock. `InvalidTokenReason` lists the reasons for a rejection. Except for the user id, nothing from the token leaves
+this module. `InvalidTokenReason.KEYS_UNAVAILABLE` means that the token could not be checked. Callers answer it with 503,
 and all other reasons with 401.
 
 This module loads cryptography, so only functions that verify tokens import it.
@@ -24,7 +24,7 @@ from handlers.common.identity.signing_keys import SigningKeys, SigningKeysUnavai
 from handlers.common.identity.user_ids import derive_user_id
 
 ALGORITHMS = frozenset({"RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"})
-"""Accepted algorithms. They all have public keys: neither HMAC nor `none` is accepted."""
+"""Accepted algorithms. All of them verify with a public key, so HMAC and `none` are rejected."""
 MAX_TOKEN_LENGTH = 8 * 1024
 MAX_SUBJECT_LENGTH = 255
 """Limit of the OpenID Connect specification."""
@@ -36,14 +36,18 @@ class InvalidTokenReason(StrEnum):
 
     MALFORMED = "malformed"
     UNKNOWN_KEY = "unknown_key"
+    """The provider has no key with the id that the token names."""
     BAD_SIGNATURE = "bad_signature"
     EXPIRED = "expired"
     NOT_YET_VALID = "not_yet_valid"
+    """The time in `nbf` or `iat` is in the future."""
     WRONG_ISSUER = "wrong_issuer"
     WRONG_AUDIENCE = "wrong_audience"
     MISSING_CLAIM = "missing_claim"
     ALGORITHM_REFUSED = "algorithm_refused"
+    """The token's algorithm is not in `ALGORITHMS`, or is not the algorithm of the key."""
     KEYS_UNAVAILABLE = "keys_unavailable"
+    """The provider did not answer with keys, so the token could not be checked."""
 
 
 class InvalidToken(Exception):

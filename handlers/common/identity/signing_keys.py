@@ -1,9 +1,9 @@
 """Public keys of an identity provider, fetched from its JWKS URL and cached.
 
-PyJWT's client caches the keys and refetches them for an unknown key id at most once per cooldown period. Clients choose
-the key ids in their tokens, so without this limit they would control how often the provider is called. The client
-follows no redirects. While the provider is unavailable, the latest fetched keys stay in use, and the result for an
-unknown key id is "unavailable" instead of "unknown".
+PyJWT's client caches the keys and refetches them for an unknown key id at most once per cooldown period. Callers choose
+the key ids in their tokens, so without this limit they would control how often the provider is called. Redirects are
+not followed. While the provider is unavailable, the latest fetched keys stay in use, and an unknown key id raises
+SigningKeysUnavailable instead of UnknownSigningKey.
 
 Tokens are verified in `oidc_tokens`. This module loads cryptography, so only functions that verify tokens import it.
 """
@@ -51,7 +51,7 @@ class SigningKeys(PyJWKClient):
             headers=HEADERS,
         )
         self._latest: PyJWKSet | None = None
-        self._failed = False
+        self._last_fetch_failed = False
 
     def key(self, kid: str | None) -> PyJWK:
         """Return the key with this id, or the only key if the id is None.
@@ -64,16 +64,16 @@ class SigningKeys(PyJWKClient):
             key = None
         if key is not None and _is_verification_key(key.key):
             return key
-        raise SigningKeysUnavailable if self._failed else UnknownSigningKey
+        raise SigningKeysUnavailable if self._last_fetch_failed else UnknownSigningKey
 
     def fetch_data(self) -> PyJWKSet:
         """Fetch the keys. If the provider does not answer with keys, return the keys that were fetched last."""
         try:
-            self._latest, self._failed = PyJWKSet.from_dict(self._fetch_jwks()), False
+            self._latest, self._last_fetch_failed = PyJWKSet.from_dict(self._fetch_jwks()), False
         except Exception as error:
             if self._latest is None:
                 raise SigningKeysUnavailable(type(error).__name__) from error
-            self._failed = True
+            self._last_fetch_failed = True
         return self._latest
 
     def _fetch_jwks(self) -> dict[str, Any]:

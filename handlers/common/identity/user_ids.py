@@ -1,7 +1,7 @@
 """User ids: a hash of an identity provider's issuer and subject.
 
-A user id fits into tags, object keys and table keys, which limit characters and length, unlike a subject. The subject
-cannot be computed from it, but a known subject can be recognised.
+A user id fits into tags, object keys and table keys, whose characters and length are limited. A subject may not fit.
+The subject cannot be computed from the user id. But anyone who knows a subject can compute its user id.
 """
 
 import base64

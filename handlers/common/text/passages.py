@@ -1,4 +1,4 @@
-"""Common interface of transcript passages, which the subsystems store in their own types."""
+"""Interface of a transcript passage, so that windows and quote search work with the passage type of each subsystem."""
 
 from typing import Protocol
 

@@ -3,7 +3,7 @@
 Case, spaces and punctuation are ignored. All words of the quote must occur, complete, in order, and without gaps.
 Scripts without spaces between words are compared character by character.
 
-A match is returned as the transcript has it, so text that a model wrote is never shown as a speaker's words. Signs at
+A match contains the transcript's own text, so text that a model wrote is never shown as a speaker's words. Signs at
 the ends of a match are included, because $5 and -40 are not 5 and 40. The comparison ignores signs: a model that writes
 "4%" for "4 percent" has invented nothing.
 """
@@ -54,7 +54,7 @@ class QuoteMatch:
     last_word: int
     """Index of the quote's last word in its passage."""
     speaker: str | None = field(repr=False)
-    """Speaker of all these passages, or None if there are several."""
+    """Speaker of all passages of the match; None if they have several speakers or an unknown one."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,9 @@ class _PassageWord:
     text: str
     """Compared form of the word."""
     passage: int
+    """Index of its passage among the searched passages."""
     number: int
+    """Index of the word in its passage."""
     start: int
     end: int
 
@@ -87,32 +89,32 @@ class QuoteSearch:
 
         A quote of fewer than `MIN_WORDS` words has no match.
         """
-        wanted = [text for text, _, _ in split_words(quote)]
-        if len(wanted) < MIN_WORDS:
+        quote_words = [text for text, _, _ in split_words(quote)]
+        if len(quote_words) < MIN_WORDS:
             return None
-        starts = self._find_words(wanted)
+        starts = self._find_words(quote_words)
         if not starts:
             return None
         start = starts[0] if near is None else min(starts, key=lambda at: abs(self._words[at].passage - near))
-        return self._match(start, start + len(wanted) - 1)
+        return self._match(start, start + len(quote_words) - 1)
 
     def find_passages(self, quote: str) -> frozenset[int]:
         """Return the indexes of passages that belong to any match of the quote or consist of a part of the quote."""
-        wanted = [text for text, _, _ in split_words(quote)]
-        passages = {index for index, texts in self._texts_by_passage() if _contains(wanted, texts)}
-        for start in self._find_words(wanted) if wanted else ():
-            passages.update(range(self._words[start].passage, self._words[start + len(wanted) - 1].passage + 1))
+        quote_words = [text for text, _, _ in split_words(quote)]
+        passages = {index for index, texts in self._texts_by_passage() if _contains(quote_words, texts)}
+        for start in self._find_words(quote_words) if quote_words else ():
+            passages.update(range(self._words[start].passage, self._words[start + len(quote_words) - 1].passage + 1))
         return frozenset(passages)
 
     def _texts_by_passage(self) -> Iterator[tuple[int, list[str]]]:
         for index, words in groupby(self._words, key=lambda word: word.passage):
             yield index, [word.text for word in words]
 
-    def _find_words(self, wanted: list[str]) -> list[int]:
+    def _find_words(self, quote_words: list[str]) -> list[int]:
         """Return the positions at which these words follow each other. The rarest word is looked up."""
-        rarest = min(range(len(wanted)), key=lambda index: len(self._positions.get(wanted[index], ())))
-        starts = [position - rarest for position in self._positions.get(wanted[rarest], ()) if position >= rarest]
-        return [start for start in starts if self._texts[start : start + len(wanted)] == wanted]
+        rarest = min(range(len(quote_words)), key=lambda index: len(self._positions.get(quote_words[index], ())))
+        starts = [position - rarest for position in self._positions.get(quote_words[rarest], ()) if position >= rarest]
+        return [start for start in starts if self._texts[start : start + len(quote_words)] == quote_words]
 
     def _match(self, first: int, last: int) -> QuoteMatch:
         begin, end = self._words[first], self._words[last]

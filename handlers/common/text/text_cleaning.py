@@ -15,20 +15,20 @@ _MARKS = re.compile(rf"\w?[^\w\x00-\u02ff]{{{MAX_MARKS // 3},}}")
 
 def clean_text(text: str) -> str:
     """Return the text as one line in NFC, without control characters, lone surrogates and excess combining marks."""
-    wanted = _MARKS.sub(_limit_marks, _UNWANTED.sub("", _SPACE.sub(" ", text)))
+    limited = _MARKS.sub(_limit_marks, _UNWANTED.sub("", _SPACE.sub(" ", text)))
     # Removing a character can leave two adjacent spaces.
-    return _SPACE.sub(" ", unicodedata.normalize("NFC", wanted)).strip()
+    return _SPACE.sub(" ", unicodedata.normalize("NFC", limited)).strip()
 
 
 def _limit_marks(match: re.Match[str]) -> str:
-    """Return the matched text without excess marks. Removed marks count too, so none behind the limit is kept."""
-    kept: list[str] = []
+    """Return the matched text without the marks behind the first `MAX_MARKS` consecutive ones."""
+    characters: list[str] = []
     marks = 0
     for character in match[0]:
         # Some characters become marks only when they are decomposed, and some letters decompose to a letter and marks.
         decomposed = unicodedata.normalize("NFD", character)
-        own = sum(unicodedata.combining(part) > 0 for part in decomposed)
-        marks = marks + own if unicodedata.combining(decomposed[0]) else own
+        mark_count = sum(unicodedata.combining(part) > 0 for part in decomposed)
+        marks = marks + mark_count if unicodedata.combining(decomposed[0]) else mark_count
         if marks <= MAX_MARKS:
-            kept.append(character)
-    return "".join(kept)
+            characters.append(character)
+    return "".join(characters)

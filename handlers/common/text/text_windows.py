@@ -1,9 +1,9 @@
 """Division of a transcript into overlapping windows, each small enough for one model request.
 
 Each window has a core and an overlap. The cores divide the transcript without gaps. The overlap repeats the passages
-that follow the core, up to a length. So anything that begins in a core and is not longer than the overlap is complete
-in that core's window, and only that window is responsible for it. The first window that reaches the end of the
-transcript is the last window, and consists of core only.
+that follow the core, up to a length. So a statement that begins in a core and is not longer than the overlap is
+complete in that core's window, and only that window is responsible for it. The first window that reaches the end of the
+transcript is the last window, and has no overlap.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,6 +25,7 @@ class WindowSizes:
     """Maximum time between the starts of a core's first and last passage. End times do not count,
     because passages that claim to last a day would then become one window each."""
     overlap_characters: int
+    """Length of the overlap. Its last passage may exceed this length."""
 
 
 @dataclass(frozen=True)

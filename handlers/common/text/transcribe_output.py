@@ -2,8 +2,8 @@
 
 The file is not trusted: its form and size are checked, and exceptions contain nothing from it. Only the items and their
 speakers are read, because not every version of this file has the job's own paragraphs. If the job transcribed several
-channels separately, each channel is read as one speaker, channel after channel. People speak at the same time, so
-sorting all words by time would mix their sentences. Callers join words to sentences and passages.
+channels separately, each channel is read as one speaker, channel after channel. Words of different channels are not
+sorted by time, because people who speak at the same time would then interrupt each other's sentences. Callers join words to sentences and passages.
 """
 
 import json

@@ -1,5 +1,6 @@
-"""System clock and new random ids. Entry points pass these functions as arguments to the logic, so that tests can
-replace them.
+"""System clock and new random ids.
+
+Entry points pass these functions as arguments to the logic, so that tests can replace them.
 """
 
 import secrets

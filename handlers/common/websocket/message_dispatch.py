@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from handlers.common.errors import HandlerError, to_malformed_error, to_websocket_error
+from handlers.common.error_responses import HandlerError, to_malformed_error, to_websocket_error
 from handlers.common.logging import EventLog
 from handlers.common.websocket.messages import ClientMessage, ReplyMessage
 

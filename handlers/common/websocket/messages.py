@@ -1,4 +1,4 @@
-"""Base models of API messages, used for WebSocket messages and for REST bodies and parameters.
+"""Base models of all API messages: WebSocket messages, and the bodies and parameters of REST requests.
 
 Field names are camelCase in JSON, and unknown fields are ignored. A WebSocket answer repeats the id of the client's
 message.

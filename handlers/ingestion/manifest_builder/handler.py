@@ -6,7 +6,7 @@ from typing import Any
 
 import boto3
 
-from handlers.common.aws.clients import CONFIG, MAX_WORKERS
+from handlers.common.aws.client_config import CONFIG, MAX_WORKERS
 from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.aws.sqs_batches import BatchFailures
 from handlers.common.logging import EventLog

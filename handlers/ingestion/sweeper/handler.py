@@ -9,7 +9,7 @@ from typing import Any, Literal
 import boto3
 from pydantic import BaseModel
 
-from handlers.common.aws.clients import CONFIG, MAX_WORKERS
+from handlers.common.aws.client_config import CONFIG, MAX_WORKERS
 from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock

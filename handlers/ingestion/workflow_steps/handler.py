@@ -6,10 +6,10 @@ from typing import Any, Literal
 
 import boto3
 
-from handlers.common.aws.clients import CONFIG, MAX_WORKERS
+from handlers.common.aws.client_config import CONFIG, MAX_WORKERS
 from handlers.common.aws.parallel_calls import ParallelCalls
+from handlers.common.identifier_types import Ulid
 from handlers.common.logging import EventLog
-from handlers.common.name_patterns import Ulid
 from handlers.common.time_and_ids import clock
 from handlers.common.websocket.messages import Message
 from handlers.ingestion.file_table import FileTable

@@ -1,8 +1,8 @@
 """Gateway for AgentCore memory: the events of earlier windows, by actor (the owner) and session (the episode).
 
-This module defines how a model exchange is stored as an event, and how many past events are read. New events are
-available at once. The records that the service derives from them take a minute or two. The deployment defines the
-namespaces of those records.
+One event contains the text of one window and the findings of its analysis. New events are available at once. AgentCore
+also derives records from the events, which takes a minute or two. The deployment defines the namespaces of those
+records.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -3,8 +3,8 @@
 The model decides which statements matter. This module decides what may be stored:
 - A claim whose quote does not occur in the window is dropped. Text and times of a stored quote come from the
   transcript.
-- A claim that begins after the window's core is left to the next window, which contains it completely. So no claim is
-  found twice in different words.
+- A claim that begins after the window's core is dropped here, because the next window contains it completely. So no
+  claim is stored twice in different words.
 - A verdict needs a source that the request contained. A cue or memory that repeats the claim's words is no source for
   it: rolling captions contain each line twice, and memories contain claims. A verdict without a source becomes
   `unverified` with confidence 0.
@@ -24,8 +24,8 @@ from handlers.common.text.text_windows import Window
 from handlers.livestream.agent.model_answer import AnsweredClaim, AnsweredClip, WindowAnswer
 from handlers.livestream.agent.model_request import MemoryEvent, RequestSettings, cue_id
 from handlers.livestream.api_models import MAX_FINDING_CHARACTERS, Claim, Clip
-from handlers.livestream.findings import Verdict
 from handlers.livestream.transcript.cues import Cue
+from handlers.livestream.verdicts_and_failures import Verdict
 from handlers.livestream.window_queue import WindowMessage
 
 CONFIDENCE_DIGITS = 4
@@ -62,17 +62,17 @@ def verify_answer(
 ) -> VerifiedAnswer:
     """Return the findings of an answer that may be stored.
 
-    `memories` are those that the request contained. `timed` is that of the transcript; without measured times all clips
-    are dropped.
+    `memories` are those that the request contained. `timed` is True if the transcript has measured times. All clips are
+    dropped if it has none.
     """
     spoken = QuoteSearch(window.passages)
     remembered = {memory.event_id: QuoteSearch([Cue(0, 0, memory.text)]) for memory in memories}
-    located = [(claim, spoken.find(claim.quote, _expected_passage(claim, window))) for claim in answer.claims]
-    found = [(claim, place) for claim, place in located if place is not None]
-    own = [(claim, place) for claim, place in found if place.first < window.core_count]
+    searched = [(claim, spoken.find(claim.quote, _expected_passage(claim, window))) for claim in answer.claims]
+    quoted = [(claim, match) for claim, match in searched if match is not None]
+    own = [(claim, match) for claim, match in quoted if match.first < window.core_count]
     claims = [
-        _claim(claim, place, message, _valid_sources(claim, spoken, window, remembered), timed=timed)
-        for claim, place in own
+        _claim(claim, match, message, _valid_sources(claim, spoken, window, remembered), timed=timed)
+        for claim, match in own
     ]
     checked_clips = [_clip(clip, window, message, settings) for clip in answer.clips] if timed else []
     clips = _each_once([clip for clip in checked_clips if clip is not None], lambda clip: clip.clip_id)
@@ -80,9 +80,9 @@ def verify_answer(
     return VerifiedAnswer(
         claims=_each_once(claims, lambda claim: claim.claim_id),
         clips=own_clips,
-        invented=len(located) - len(found),
+        invented=len(searched) - len(quoted),
         unfounded=sum(claim.verdict is not answered.verdict for claim, (answered, _) in zip(claims, own, strict=True)),
-        elsewhere=len(found) - len(own) + len(clips) - len(own_clips),
+        elsewhere=len(quoted) - len(own) + len(clips) - len(own_clips),
         bad_clips=len(answer.clips) - len(clips),
         malformed=answer.malformed,
     )
@@ -103,19 +103,19 @@ def _valid_sources(
 
 
 def _claim(
-    claim: AnsweredClaim, place: QuoteMatch, message: WindowMessage, sources: tuple[str, ...], *, timed: bool
+    claim: AnsweredClaim, match: QuoteMatch, message: WindowMessage, sources: tuple[str, ...], *, timed: bool
 ) -> Claim:
     unfounded = not sources and claim.verdict is not Verdict.UNVERIFIED
-    quote = place.quote[:MAX_FINDING_CHARACTERS]
+    quote = match.quote[:MAX_FINDING_CHARACTERS]
     return Claim(
-        claim_id=message.finding_id("claim", str(place.start_ms), place.words),
-        start_ms=place.start_ms,
-        end_ms=place.end_ms,
+        claim_id=message.finding_id("claim", str(match.start_ms), match.words),
+        start_ms=match.start_ms,
+        end_ms=match.end_ms,
         timed=timed,
         quote=quote,
         # A statement that consists of control characters only is empty after cleaning.
         text=_text(claim.statement) or quote,
-        speaker=place.speaker,
+        speaker=match.speaker,
         verdict=Verdict.UNVERIFIED if unfounded else claim.verdict,
         confidence=0.0 if unfounded else round(claim.confidence, CONFIDENCE_DIGITS),
         explanation=_text(claim.explanation) or None,

@@ -5,7 +5,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from handlers.common.environment import HandlerEnvironment
-from handlers.common.name_patterns import GuardrailId, GuardrailVersion, ModelId
+from handlers.common.identifier_types import GuardrailId, GuardrailVersion, ModelId
 
 MAX_OUTPUT_TOKENS = 3_000
 OutputTokens = Annotated[int, Field(ge=256, le=32_000)]

@@ -8,9 +8,9 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from handlers.common.aws.clients import CONFIG
+from handlers.common.aws.client_config import CONFIG
 from handlers.common.bedrock.converse import BedrockModel, Guardrail, build_client_config
-from handlers.common.lambda_runtime import LambdaContext
+from handlers.common.lambda_context import LambdaContext
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
 from handlers.livestream.agent.agent_memory import AgentMemory

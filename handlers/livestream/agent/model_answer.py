@@ -1,6 +1,6 @@
 """Parser for the model's answer about a window: one JSON object, possibly in a code fence.
 
-It checks the form of the answer and describes a problem without quoting the answer. `answer_verification` checks the
+This module checks the form of the answer, and its exceptions never quote the answer. `answer_verification` checks the
 content against the transcript.
 """
 
@@ -11,9 +11,10 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from handlers.common.bedrock.json_answers import ModelAnswer, UnusableAnswer, parse_json_answer, validate_or_none
-from handlers.livestream.findings import Verdict
+from handlers.livestream.verdicts_and_failures import Verdict
 
 MAX_ANSWER = 200_000
+"""Maximum length of an answer in characters."""
 MAX_CLAIMS = 50
 MAX_CLIPS = 20
 
@@ -39,6 +40,7 @@ class AnsweredClaim(ModelAnswer):
     confidence: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
     explanation: Annotated[str, Field(max_length=2_000, repr=False)] = ""
     sources: Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=20)] = []
+    """Ids of the cues and memories on which the verdict rests, according to the model."""
 
 
 class AnsweredClip(ModelAnswer):
@@ -67,7 +69,7 @@ class WindowAnswer:
 
 
 def parse_answer(text: str, window_id: str, *, skip_malformed: bool) -> WindowAnswer:
-    """Parse the answer about a window; raise BadAnswer if it has a problem.
+    """Parse the answer about a window; raise UnusableAnswer if it has a problem.
 
     With `skip_malformed`, malformed claims and clips are skipped, unless all of them are malformed.
     """

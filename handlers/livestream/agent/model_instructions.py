@@ -1,7 +1,8 @@
 """Instructions for the model: the fixed part of each request, which Bedrock caches at a lower price.
 
-Bedrock only caches a prefix of a minimum length, about a thousand tokens for most models. A test checks that length.
-The prefix must be identical in all requests, so nothing that differs between windows or episodes may be added.
+Bedrock only caches a prefix of a minimum length, about a thousand tokens for most models. A test checks that the
+instructions have this length. The prefix must be identical in all requests, so nothing that differs between windows or
+episodes may be added.
 """
 
 INSTRUCTIONS = """\

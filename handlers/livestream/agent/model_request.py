@@ -3,7 +3,7 @@
 The request contains the fixed instructions, a cache point, the memories, and the window's cues, in this order. Each
 memory and cue is a JSON object on a line of its own, so no text of the transcript can end its line. The answer is
 requested as JSON text and not as a tool call, because not every model that may be configured can be forced to call a
-tool. The form of the answer is checked in either case, and a malformed answer is requested again.
+tool. `model_answer` checks the form of the answer, and the worker asks once more after a malformed answer.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -47,10 +47,10 @@ class RequestSettings:
 
 
 def select_memories(events: Sequence[MemoryEvent], other_window_ids: Collection[str]) -> tuple[MemoryEvent, ...]:
-    """Return the latest events for the model, truncated. Of window events, only those of `other_window_ids` are used.
+    """Return the latest memories for the request, truncated.
 
-    Events of the same window or of an earlier upload are left out. They may contain the same words, which cannot be a
-    source for themselves.
+    An event of a window is used only if `other_window_ids` contains the window. So events of the same window or of an
+    earlier upload are left out: they may repeat the claim's own words, which cannot be a source for the claim.
     """
     memories = [
         MemoryEvent(event.event_id, clean_text(event.text[:MAX_MEMORY_CHARACTERS]), event.window_id)

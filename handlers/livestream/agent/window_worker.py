@@ -1,14 +1,14 @@
 """Worker of the agent: analyzes one window of a transcript for each queue message.
 
-It controls the order of the steps and the handling of failures:
+The worker controls the order of the steps and the handling of failures:
 - A window that already has an outcome is skipped.
 - Transient errors are retried while there is time. Then the message returns to the queue, and finally it moves to the
   dead-letter queue.
 - An unusable answer is requested once more. If the second answer is unusable too, the window is stored as failed.
 
-The exchange with the model is stored in the memory before the findings are. The findings and the window's outcome are
-one write. So no finding is missing in the memory, and if a window is analyzed again, all its findings come from one
-answer. Log lines and exceptions contain no text of the transcript, the request or the answer.
+The window's text and findings are stored in the agent's memory first, and in the table afterwards. So the memory
+has an event for every analyzed window. The table stores the findings and the window's outcome in one transaction. So all
+findings of a window come from one answer, even if the window is analyzed twice. Log lines and exceptions contain no text of the transcript, the request or the answer.
 """
 
 import json
@@ -30,11 +30,11 @@ from handlers.livestream.agent.agent_memory import AgentMemory
 from handlers.livestream.agent.answer_verification import VerifiedAnswer, verify_answer
 from handlers.livestream.agent.model_answer import AnswerProblem, WindowAnswer, parse_answer
 from handlers.livestream.agent.model_request import MemoryEvent, RequestSettings, select_memories, window_request
-from handlers.livestream.findings import WindowFailure
 from handlers.livestream.findings_table import FindingsTable
 from handlers.livestream.object_reader import ObjectReader
 from handlers.livestream.transcript.cues import BadTranscript, Cue
 from handlers.livestream.transcript.transcript_reader import ParsedTranscript, read_transcript
+from handlers.livestream.verdicts_and_failures import WindowFailure
 from handlers.livestream.window_queue import WindowMessage
 
 FINISH_SECONDS = 8.0
@@ -45,12 +45,15 @@ class WindowOutcome(StrEnum):
     """Outcome of a message."""
 
     CHECKED = "checked"
+    """The findings of the window were stored."""
     FAILED = "failed"
+    """The window was stored as failed. SQS does not deliver the message again."""
     ALREADY_DONE = "already_done"
+    """The window already had an outcome, or its episode or upload no longer exists."""
 
 
 class InvalidWindowMessage(Exception):
-    """The message names no window. SQS moves it to the dead-letter queue after its retries."""
+    """The message does not match `WindowMessage`. SQS moves it to the dead-letter queue after its retries."""
 
 
 class WindowCountMismatch(Exception):
@@ -98,16 +101,17 @@ class WindowWorker:
         """Analyze the window that a message names. Raise an exception if SQS must deliver the message again."""
         message = _parse_message(body)
         deadline = self._timing.now() + remaining_ms / 1000
-        patience, finishing = Retrier(self._timing, deadline - FINISH_SECONDS), Retrier(self._timing, deadline)
+        analysis_retrier = Retrier(self._timing, deadline - FINISH_SECONDS)
+        storage_retrier = Retrier(self._timing, deadline)
         if self._services.findings.is_done(message):
             self._log.info("window_already_done", session_hash=hash_for_log(message.episode_id))
             return WindowOutcome.ALREADY_DONE
-        result = self._analyze(message, patience)
+        result = self._analyze(message, analysis_retrier)
         if isinstance(result, WindowFailure):
-            finishing.call(partial(self._services.findings.save_failure, message, result))
+            storage_retrier.call(partial(self._services.findings.save_failure, message, result))
             self._log.warning("window_failed", session_hash=hash_for_log(message.episode_id), cause=result.value)
             return WindowOutcome.FAILED
-        finishing.call(partial(self._services.findings.save_findings, message, result))
+        storage_retrier.call(partial(self._services.findings.save_findings, message, result))
         self._log.info(
             "window_checked",
             session_hash=hash_for_log(message.episode_id),
@@ -121,24 +125,24 @@ class WindowWorker:
         )
         return WindowOutcome.CHECKED
 
-    def _analyze(self, message: WindowMessage, patience: Retrier) -> VerifiedAnswer | WindowFailure:
+    def _analyze(self, message: WindowMessage, retrier: Retrier) -> VerifiedAnswer | WindowFailure:
         """Return the verified findings of a window after storing the exchange in the memory."""
-        located = self._read_window(message)
-        if isinstance(located, WindowFailure):
-            return located
-        transcript, window = located
+        transcript_and_window = self._read_window(message)
+        if isinstance(transcript_and_window, WindowFailure):
+            return transcript_and_window
+        transcript, window = transcript_and_window
         memory, session = self._services.memory, (message.owner, message.episode_id)
-        memories = select_memories(patience.call(lambda: memory.recall(*session)), message.other_window_ids)
-        answer = self._ask_model(message, window, memories, patience)
+        memories = select_memories(retrier.call(lambda: memory.recall(*session)), message.other_window_ids)
+        answer = self._ask_model(message, window, memories, retrier)
         if isinstance(answer, NoAnswer):
             return WindowFailure(answer.value)
         findings = verify_answer(answer, window, message, self._settings, memories, timed=transcript.timed)
         exchange = (_transcript_text(message, window), _findings_text(findings))
-        patience.call(lambda: memory.record(*session, message.window_id, *exchange))
+        retrier.call(lambda: memory.record(*session, message.window_id, *exchange))
         return findings
 
     def _ask_model(
-        self, message: WindowMessage, window: Window[Cue], memories: Sequence[MemoryEvent], patience: Retrier
+        self, message: WindowMessage, window: Window[Cue], memories: Sequence[MemoryEvent], retrier: Retrier
     ) -> WindowAnswer | NoAnswer:
         def build_request(problem: StrEnum | None) -> ConverseRequest:
             return window_request(self._settings, window, message.window_id, message.count, memories, problem)
@@ -148,7 +152,7 @@ class WindowWorker:
 
         question = ModelQuestion(build_request, read_answer, AnswerProblem.CUT_OFF)
         return ask_model(
-            self._services.model, question, patience, self._settings.answer_seconds, partial(self._log_usage, message)
+            self._services.model, question, retrier, self._settings.answer_seconds, partial(self._log_usage, message)
         )
 
     def _read_window(self, message: WindowMessage) -> tuple[ParsedTranscript, Window[Cue]] | WindowFailure:
@@ -159,10 +163,10 @@ class WindowWorker:
             transcript = read_transcript(data)
         except BadTranscript:
             return WindowFailure.TRANSCRIPT_UNREADABLE
-        cut_windows = split_into_windows(transcript.cues, message.cut.sizes)
-        if len(cut_windows) != message.count:
+        windows = split_into_windows(transcript.cues, message.cut.sizes)
+        if len(windows) != message.count:
             raise WindowCountMismatch
-        return transcript, cut_windows[message.index]
+        return transcript, windows[message.index]
 
     def _log_usage(self, message: WindowMessage, usage: TokenUsage) -> None:
         """Log the tokens of an answer, usable or not. The token metrics are derived from this log line."""

@@ -1,6 +1,7 @@
 """Lambda authorizer of livestream's REST API for tokens of an external identity provider.
 
-A REST API can only validate Cognito tokens without such a function. API Gateway caches the result for each token.
+API Gateway's REST APIs can validate Cognito tokens themselves, but tokens of other providers need such a function. API
+Gateway caches the result for each token.
 
 A caller without a valid token gets a policy that denies access. It does not cause an exception, because then any caller
 could trigger the function's error alarm by sending an invalid token. An exception means that the token could not be

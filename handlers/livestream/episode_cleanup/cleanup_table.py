@@ -1,7 +1,7 @@
 """DynamoDB gateway of the cleanup function. Unlike `EpisodeTable`, it also returns deleted episodes.
 
 Each write is conditional on the state that was read, because an event, a new upload or another sweep may have changed
-the episode in between. Their change then wins.
+the episode in between. Then this write does nothing.
 """
 
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from handlers.common.aws.dynamodb_values import deserialize_item, serialize_item
-from handlers.livestream.batch_deletes import delete_items
+from handlers.livestream.table_item_deletion import delete_items
 from handlers.livestream.table_records import (
     EPISODE_SORT_KEY,
     SWEEP_INDEX,
@@ -18,7 +18,7 @@ from handlers.livestream.table_records import (
     episode_key,
     partition_key,
 )
-from handlers.livestream.tracks import TrackKind, TrackReason, fail_track
+from handlers.livestream.track_state_machine import TrackKind, TrackReason, fail_track
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
@@ -60,14 +60,14 @@ class CleanupTable:
         item = self._client.get_item(TableName=self._name, Key=key, ConsistentRead=True).get("Item")
         return None if item is None else EpisodeRecord.model_validate(deserialize_item(item))
 
-    def fail_track(self, seen: EpisodeRecord, kind: TrackKind, reason: TrackReason, at: str) -> bool:
-        """Fail a track if it is still in the state that was read; return True if it was failed."""
-        track = seen.track(kind)
+    def fail_track(self, episode: EpisodeRecord, kind: TrackKind, reason: TrackReason, at: str) -> bool:
+        """Mark a track as failed if it is still in the state that was read; return True if it was marked."""
+        track = episode.track(kind)
         failed = fail_track(track, reason, at)
         names = ("state", "rank", "since", "reason", "updatedAt", "deletedAt", kind.value)
         return self._update(
-            seen.owner,
-            seen.episode_id,
+            episode.owner,
+            episode.episode_id,
             f"SET #{kind}.#state = :failed, #{kind}.#rank = :rank, #{kind}.#since = :at, #{kind}.#reason = :reason, "
             "#updatedAt = :at",
             f"attribute_not_exists(#deletedAt) AND #{kind}.#state = :seen AND #{kind}.#since = :since",

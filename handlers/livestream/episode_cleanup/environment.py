@@ -1,4 +1,4 @@
-"""Environment of the function `care`, which cleans up deleted episodes and fails overdue tracks.
+"""Environment of the function `care`, which cleans up deleted episodes and marks overdue tracks as failed.
 
 The stack settings use the same range.
 """
@@ -23,6 +23,7 @@ class EpisodeCleanupEnvironment(HandlerEnvironment):
     summary_namespace: str
     """Namespace in which AgentCore stores summaries. Contains `{actorId}` and `{sessionId}`."""
     requested_minutes: LimitMinutes = 720
+    """Time limit of the track state `requested`. The next three fields limit the states of the same name."""
     uploaded_minutes: LimitMinutes = 120
     chunking_minutes: LimitMinutes = 720
     analyzing_minutes: LimitMinutes = 360

@@ -1,4 +1,7 @@
-"""Lambda function `care`: cleans up episodes whose deletion events a queue delivers, and sweeps on a schedule."""
+"""Lambda function `care`: cleans up deleted episodes, and marks overdue tracks as failed.
+
+Deletion events arrive through a queue. A schedule starts a sweep, which finds lost deletion events and overdue tracks.
+"""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -8,17 +11,17 @@ from typing import Any, Literal
 import boto3
 from pydantic import BaseModel
 
-from handlers.common.aws.clients import CONFIG
+from handlers.common.aws.client_config import CONFIG
 from handlers.common.aws.sqs_batches import BatchFailures
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
-from handlers.livestream.episode_cleanup.cleanup import EpisodeCleaner
+from handlers.livestream.episode_cleanup.agent_memory_deletion import SessionMemory
+from handlers.livestream.episode_cleanup.cleanup_and_sweep import EpisodeCleaner
 from handlers.livestream.episode_cleanup.cleanup_table import CleanupTable
 from handlers.livestream.episode_cleanup.environment import EpisodeCleanupEnvironment
-from handlers.livestream.episode_cleanup.memory_deletion import SessionMemory
 from handlers.livestream.episode_cleanup.object_deletion import EpisodeObjects
-from handlers.livestream.episode_cleanup.overdue_tracks import TrackLimits
-from handlers.livestream.tracks import TrackState
+from handlers.livestream.episode_cleanup.track_time_limits import TrackLimits
+from handlers.livestream.track_state_machine import TrackState
 
 
 class CleanupSweepEvent(BaseModel):

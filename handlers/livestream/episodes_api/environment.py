@@ -1,5 +1,6 @@
-"""Environment of the function `episodes`, which serves livestream's REST API. The stack settings use the same
-ranges.
+"""Environment of the function `episodes`, which serves livestream's REST API.
+
+The stack settings use the same ranges.
 """
 
 from typing import Annotated
@@ -22,8 +23,8 @@ MIN_SECRET_CHARACTERS = 16
 def parse_secrets(secret: str) -> list[str]:
     """Return the secrets of a text, one per line, the newest first.
 
-    Raise ValueError if one is too short or none exists. The stack settings use this function too. Otherwise only the first list with a second page would reveal a short
-    secret.
+    Raise ValueError if one is too short or none exists. The stack settings use this function too, so a secret that is
+    too short stops the deployment. Otherwise the error would first appear when a client lists a second page.
     """
     lines = [line.strip() for line in secret.splitlines() if line.strip()]
     if not lines or any(len(line) < MIN_SECRET_CHARACTERS for line in lines):

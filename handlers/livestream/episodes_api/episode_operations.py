@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from datetime import datetime, timedelta
 
-from handlers.common.errors import HandlerError
+from handlers.common.error_responses import HandlerError
 from handlers.common.http.rest_dispatch import RestAnswer, RestRequest
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.timestamps import timestamp
@@ -28,7 +28,7 @@ from handlers.livestream.error_codes import LivestreamErrorCode
 from handlers.livestream.event_names import EPISODE_DELETED
 from handlers.livestream.event_publisher import EventNotPublished, PublishEvent
 from handlers.livestream.table_records import EpisodeRecord, FindingKind, episode_id_from_token
-from handlers.livestream.tracks import Track, TrackState
+from handlers.livestream.track_state_machine import Track, TrackState
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from handlers.common.aws.clients import CONFIG, LIVE_CONFIG, build_presigning_config
+from handlers.common.aws.client_config import CONFIG, LIVE_CONFIG, build_presigning_config
 from handlers.common.http.rest_dispatch import ProxyResponse, RestAnswer, RestDispatcher, RestRequest
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from handlers.common.errors import HandlerError
+from handlers.common.error_responses import HandlerError
 from handlers.livestream.episodes_api.environment import parse_secrets
 from handlers.livestream.error_codes import LivestreamErrorCode
 
@@ -36,13 +36,13 @@ _PURPOSE = b"polyphony.livestream.cursor"
 
 
 class CursorSecretUnavailable(Exception):
-    """The secret could not be read from SSM. Contains no part of it."""
+    """The secret could not be read from SSM. The exception contains no part of it."""
 
 
 class CursorSecret:
-    """Secret in an SSM SecureString parameter. It is read at first use and then kept.
+    """Secret in an SSM SecureString parameter, read once per container at its first use.
 
-    Only a new container reads it again. A deployment that changes the secret starts new containers.
+    A deployment that changes the secret starts new containers, which read the new value.
     """
 
     def __init__(self, client: "SSMClient", name: str) -> None:

@@ -51,7 +51,7 @@ class UploadBucket:
     """Presigns and completes uploads to one bucket."""
 
     def __init__(self, client: "S3Client", name: str, url_seconds: int) -> None:
-        """`client`: created with `signing()`. `url_seconds`: validity of presigned forms and URLs."""
+        """`client`: created with `build_presigning_config()`. `url_seconds`: validity of presigned forms and URLs."""
         self._client = client
         self._name = name
         self.url_seconds = url_seconds

@@ -1,14 +1,14 @@
 """API operations on uploads: a presigned form for small files, a multipart upload for large ones.
 
-A track expects the upload before the client gets a URL, so no object arrives that no track expects. S3's event advances
-the track. Completing a multipart upload changes nothing in the table.
+The table records the expected upload before the client gets a URL, so every object that arrives is expected. S3's event
+advances the track. Completing a multipart upload changes nothing in the table.
 """
 
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
 
-from handlers.common.errors import FieldProblem, HandlerError
+from handlers.common.error_responses import FieldProblem, HandlerError
 from handlers.common.http.rest_dispatch import RestAnswer, RestRequest
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.livestream.api_models import (
@@ -25,7 +25,7 @@ from handlers.livestream.episode_table import EpisodeConflict, EpisodeTable
 from handlers.livestream.episodes_api.upload_bucket import CompletionResult, UploadBucket, UploadTarget
 from handlers.livestream.error_codes import LivestreamErrorCode
 from handlers.livestream.s3_prefixes import TRANSCRIPTS, VIDEOS
-from handlers.livestream.tracks import ContentType, ExpectedUpload, TrackKind, TrackState
+from handlers.livestream.track_state_machine import ContentType, ExpectedUpload, TrackKind, TrackState
 
 MEBIBYTE = 1024**2
 MIN_PART_BYTES = 8 * MEBIBYTE

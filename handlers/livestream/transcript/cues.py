@@ -1,8 +1,8 @@
 """Cues, the timed lines of a transcript, and the limits that apply to every transcript format.
 
-A transcript is an upload by an untrusted client. So the readers of all formats pass their cues through `prepare_cues`,
-which cleans and bounds the text and checks the times. A transcript that is refused gets one of a few problems, from
-which the failure reason of its track follows. No exception contains any text of the transcript.
+A transcript is an upload by an untrusted client. So the cues of every format pass through `prepare_cues`, which cleans
+and bounds the text and checks the times. `TranscriptProblem` lists the reasons to refuse a transcript. The failure
+reason of its track follows from them. No exception contains any text of the transcript.
 """
 
 from collections.abc import Iterable
@@ -66,7 +66,7 @@ def prepare_cues(cues: Iterable[Cue]) -> tuple[Cue, ...]:
 
     Overlapping cues are allowed, because speakers interrupt each other. Raise BadTranscript if a limit is exceeded.
     """
-    kept: list[Cue] = []
+    prepared: list[Cue] = []
     characters = 0
     for cue in cues:
         cleaned_cue = _clean_cue(cue)
@@ -75,12 +75,12 @@ def prepare_cues(cues: Iterable[Cue]) -> tuple[Cue, ...]:
         characters += len(cleaned_cue.text)
         if characters > MAX_CHARACTERS:
             raise BadTranscript(TranscriptProblem.TOO_LARGE)
-        if len(kept) == MAX_CUES:
+        if len(prepared) == MAX_CUES:
             raise BadTranscript(TranscriptProblem.TOO_MANY_CUES)
-        kept.append(cleaned_cue)
-    if not kept:
+        prepared.append(cleaned_cue)
+    if not prepared:
         raise BadTranscript(TranscriptProblem.EMPTY)
-    return tuple(sorted(kept, key=lambda cue: (cue.start_ms, cue.end_ms)))
+    return tuple(sorted(prepared, key=lambda cue: (cue.start_ms, cue.end_ms)))
 
 
 def strip_bounded(written: str) -> str:

@@ -1,7 +1,7 @@
 """Reader for plain text without times: one cue for each sentence, with estimated times.
 
-A fact claim needs a position in the broadcast, and a list needs an order. So each sentence starts where the previous
-one ends, at the pace of an average speaker. Findings from such cues are marked as estimated, see
+Fact claims are stored with a time and listed by time, so every sentence needs one. Each sentence starts where the
+previous sentence ends, and lasts as long as an average speaker needs for it. Findings from such cues are marked as estimated, see
 `ParsedTranscript.timed`.
 """
 

@@ -6,9 +6,9 @@ empty lines. But a line that starts like a line of times must be valid, so that 
 speech.
 
 WebVTT consists of a header and blocks: cues, comments, styles and regions. A block ends at an empty line, as the
-specification requires. A line of white space ends no block, because some programs write such lines within a cue. A line
-of times also starts a new cue, even directly below the header. A number alone on the line before those times belongs to
-them, as in SRT. Times within a comment start nothing.
+specification requires. A line that contains only white space does not end a block, because some programs write such
+lines within a cue. A line of times also starts a new cue, even directly below the header. A line above it that contains
+only a number belongs to the new cue, as in SRT. A line of times within a comment does not start a cue.
 
 A WebVTT cue with several voices becomes one cue for each voice, all with the same times. Karaoke times, classes and
 ruby tags are removed as style. Other blocks are skipped, as the specification requires.
@@ -24,6 +24,7 @@ _TIME = re.compile(r"(?:([0-9]{1,3}):)?([0-9]{1,2}):([0-9]{1,2})[.,]([0-9]{1,3})
 _TIMES = re.compile(r"[ \t]*([0-9:.,]+)[ \t]*-->[ \t]*([0-9:.,]+)(?:[ \t].*)?")
 """Line of times; the rest of the line positions the cue on the screen."""
 _LIKE_TIMES = re.compile(r"[ \t]*[-+]?[0-9]+[:.,][-+0-9:.,]*[ \t]*-->")
+"""Start of a line that looks like a line of times, whether or not its times are valid."""
 _NUMBER = re.compile(r"[ \t]*[0-9]+[ \t]*")
 _SRT_TAG = re.compile(r"</?(?:b|i|u|s|font)(?:\s[^<>]*)?>|\{\\[^{}]*\}|\{/?[biu]\}", re.IGNORECASE)
 """Tags that players interpret as style. Any other angle bracket may be part of the text."""

@@ -17,7 +17,9 @@ from handlers.common.text.transcribe_output import (
 from handlers.livestream.transcript.cues import MAX_CUE_CHARACTERS, MAX_MS, BadTranscript, Cue, TranscriptProblem
 
 PAUSE_MS = 1_500
+"""Pause between two words after which a new cue begins."""
 SENTENCE_CHARACTERS = 300
+"""Length after which a new cue begins within a sentence."""
 _PROBLEMS = {
     TranscribeOutputProblem.MALFORMED: TranscriptProblem.MALFORMED,
     TranscribeOutputProblem.BAD_TIMES: TranscriptProblem.BAD_TIMES,

@@ -37,5 +37,5 @@ class TranscriptWindowsEnvironment(HandlerEnvironment):
 
     @property
     def sizes(self) -> WindowSizes:
-        """Window sizes in the form that `windows` accepts."""
+        """Window sizes in the form that `split_into_windows` accepts."""
         return WindowSizes(self.window_characters, self.window_seconds * 1000, self.overlap_characters)

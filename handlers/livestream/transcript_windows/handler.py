@@ -1,8 +1,7 @@
-"""Lambda function that turns an uploaded transcript into window messages. It receives S3 events through a queue.
+"""Lambda function `transcript-windows`: turns an uploaded transcript into window messages for the agent.
 
-The events pass through a queue for the same reasons as those of videos. The queue's settings limit the number of
-deliveries, and each event is retried independently of the others. An event that still fails moves to the dead-letter
-queue. A redrive command sends it back.
+The S3 event of the upload arrives through a queue. The queue retries each event independently of the others, as often as
+its settings permit. An event that still fails moves to the dead-letter queue, and a redrive command sends it back.
 """
 
 import os
@@ -12,7 +11,7 @@ from typing import Any
 
 import boto3
 
-from handlers.common.aws.clients import CONFIG
+from handlers.common.aws.client_config import CONFIG
 from handlers.common.aws.sqs_batches import BatchFailures
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock

@@ -1,7 +1,7 @@
 """Distribution of an uploaded transcript: one message on the agent's queue for each window.
 
-The transcript track decides whether an event needs work. It accepts a repeated event until all windows are queued, so
-an interrupted distribution is repeated as a whole. Findings of an earlier, failed upload are deleted first. A window
+The episode's transcript track, a state machine in `track_state_machine`, decides whether an event needs work. The track accepts a
+repeated event until all windows are queued, so an interrupted distribution is repeated as a whole. Findings of an earlier, failed upload are deleted first. A window
 that is queued twice is analyzed once, because the agent's worker checks its outcome first.
 """
 
@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from handlers.common.aws.event_bus import parse_object_created_event
+from handlers.common.aws.eventbridge_events import parse_object_created_event
 from handlers.common.aws.sqs_batches import BatchFailures, process_batch
 from handlers.common.logging import EventLog, hash_for_log
 from handlers.common.text.text_windows import WindowSizes, split_into_windows
@@ -20,7 +20,7 @@ from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.findings_table import FindingsTable
 from handlers.livestream.object_reader import ObjectReader
 from handlers.livestream.s3_prefixes import TRANSCRIPTS
-from handlers.livestream.tracks import TrackKind, TrackReason, TrackState, TrackUpdate
+from handlers.livestream.track_state_machine import TrackKind, TrackReason, TrackState, TrackUpdate
 from handlers.livestream.transcript.cues import BadTranscript, TranscriptProblem
 from handlers.livestream.transcript.transcript_reader import read_transcript
 from handlers.livestream.upload_keys import UploadedObject, parse_upload_key
@@ -38,8 +38,9 @@ class DistributionOutcome(StrEnum):
     """Outcome of one event."""
 
     QUEUED = "queued"
+    """All windows are on the agent's queue."""
     INVALID = "bad"
-    """The object is not a valid transcript."""
+    """The object is not a valid transcript. Logs and alarms use the value `bad`."""
     UNCHANGED = "unchanged"
     """The track has advanced further, has another upload or version, or does not exist."""
     GONE = "gone"
@@ -118,7 +119,7 @@ class WindowDistributor:
 def parse_transcript_event(body: str, bucket: str) -> UploadedObject | None:
     """Return the uploaded transcript that an event announces, or None if it announces another object of the bucket.
 
-    Accept any suffix, because the content decides the format. Raise NotAnEvent if the event is malformed.
+    Accept any suffix, because the content decides the format. Raise InvalidEvent if the event is malformed.
     """
     created_object = parse_object_created_event(body, bucket)
     key_parts = parse_upload_key(TRANSCRIPTS, created_object.key)

@@ -8,9 +8,10 @@ The same object version, cut to the same chunk length and end, always gives the 
 prefix. MediaConvert treats requests with the same token as one job if they arrive within a minute. A later repetition
 writes the same chunks again.
 
-MediaConvert is billed by the minute, and a still image of one or two megabytes can play for a day. So the job clips the
-input at a time counted from the first frame, and ignores the duration that the file's container declares. A video is
-cut to its own end only if MediaConvert reports that it contains no such time.
+A small file can play for a day, because it may show one still image, and MediaConvert bills every minute. So the job
+ends its input at a fixed time, which is the longest permitted length plus a margin. MediaConvert counts this time from
+the first frame, so the duration that the file's container declares has no effect. If the video is shorter, MediaConvert
+rejects the clip, because the video contains no such time. Then a second job without a clip end follows (`to_its_end`).
 """
 
 import hashlib
@@ -46,9 +47,9 @@ def job_token(bucket: str, video: UploadedObject, seconds: int, clip_hours: int 
     return hashlib.sha256("\n".join(identity).encode()).hexdigest()
 
 
-def chunk_prefix(video: UploadedObject, job: str) -> str:
-    """Return the key prefix of a job's chunks."""
-    return f"{CHUNKS}{video.key_parts.owner}/{video.key_parts.episode_id}/{job[:JOB_FOLDER_CHARACTERS]}/"
+def chunk_prefix(video: UploadedObject, token: str) -> str:
+    """Return the key prefix of the chunks of the job with this request token."""
+    return f"{CHUNKS}{video.key_parts.owner}/{video.key_parts.episode_id}/{token[:JOB_FOLDER_CHARACTERS]}/"
 
 
 def job_request(
@@ -62,7 +63,7 @@ def job_request(
 ) -> dict[str, Any]:
     """Return the parameters of CreateJob. Without `max_hours`, or with `to_its_end`, the input has no clip end."""
     clip_hours = None if to_its_end else max_hours
-    job = job_token(bucket, video, seconds, clip_hours)
+    token = job_token(bucket, video, seconds, clip_hours)
     upload = video.key_parts
     metadata = JobMetadata(
         bucket=bucket,
@@ -77,14 +78,14 @@ def job_request(
     )
     values = metadata.model_dump(by_alias=True, exclude_none=True)
     return {
-        "ClientRequestToken": job,
+        "ClientRequestToken": token,
         "Role": role_arn,
         "StatusUpdateInterval": STATUS_UPDATES,
         "UserMetadata": {name: str(value) for name, value in values.items()},
         "Settings": {
             "TimecodeConfig": {"Source": "ZEROBASED"},
             "Inputs": [_input(f"s3://{bucket}/{video.key}", clip_hours)],
-            "OutputGroups": [_output_group(f"s3://{bucket}/{chunk_prefix(video, job)}", seconds)],
+            "OutputGroups": [_output_group(f"s3://{bucket}/{chunk_prefix(video, token)}", seconds)],
         },
     }
 

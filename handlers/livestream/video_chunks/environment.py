@@ -1,4 +1,4 @@
-"""Environment of the function `video-chunks`, which has uploaded videos cut by MediaConvert.
+"""Environment of the function `video-chunks`, which submits MediaConvert jobs that cut uploaded videos.
 
 The stack settings use the same ranges.
 """

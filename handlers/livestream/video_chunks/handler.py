@@ -1,8 +1,8 @@
-"""Lambda function that has uploaded videos cut into chunks. One queue feeds it with the events of all video rules.
+"""Lambda function `video-chunks`: submits MediaConvert jobs that cut uploaded videos into chunks, and tracks the jobs.
 
-The rules send to a queue instead of invoking the function directly. Lambda retries an asynchronous invocation only
-twice, within about three minutes, and MediaConvert may throttle job requests for longer. The queue's settings limit the
-number of deliveries. Each invocation handles one event, which then has the full timeout. An event that still fails
+The event rules send to a queue instead of invoking the function directly, because MediaConvert may throttle job
+requests for longer than the three minutes in which Lambda retries an asynchronous invocation. The queue's settings limit
+the number of deliveries. Each invocation handles one event, which then has the full timeout. An event that still fails
 moves to the dead-letter queue, and a redrive command sends it back. The concurrency of the queue limits how many jobs
 are requested at the same time.
 """
@@ -14,7 +14,7 @@ from typing import Any
 
 import boto3
 
-from handlers.common.aws.clients import CONFIG
+from handlers.common.aws.client_config import CONFIG
 from handlers.common.aws.sqs_batches import BatchFailures
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
@@ -29,10 +29,10 @@ from handlers.livestream.video_chunks.video_processing import VideoProcessing
 def _processing() -> VideoProcessing:
     """Create the event processor once per container.
 
-    The MediaConvert client is untyped, because the project does not install type stubs for a single operation. boto3
-    knows MediaConvert's endpoint in the Region. The client retries throttling and server errors. A rejected job request
-    raises an exception too. MediaConvert has not read the video at that point, so the fault lies in the deployment, and
-    SQS delivers the event again.
+    The MediaConvert client is untyped, because the project does not install type stubs for a single operation. The
+    client retries throttling and server errors. If MediaConvert rejects a job request, the client raises an exception,
+    and SQS delivers the event again. MediaConvert has not read the video at that point, so the fault lies in the
+    deployment.
     """
     environment = VideoEnvironment.read()
     mediaconvert: Any = boto3.client("mediaconvert", config=CONFIG)

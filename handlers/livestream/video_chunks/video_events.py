@@ -3,7 +3,8 @@
 The events come from the default bus, to which every principal of the account may be allowed to write. So nothing is
 used without validation. There are three kinds of events. S3 reports an object that any operation created below
 `videos/`, livestream announces a complete upload, and MediaConvert reports the state of a job. A job belongs to this
-stack if its user metadata does. Jobs of other programs are on the same bus and are ignored without an error.
+stack if its user metadata names this stack's bucket. Jobs of other programs are on the same bus and are ignored
+without an error.
 """
 
 import re
@@ -12,8 +13,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
-from handlers.common.aws import event_bus
-from handlers.common.aws.event_bus import (
+from handlers.common.aws import eventbridge_events
+from handlers.common.aws.eventbridge_events import (
     VERSION_ID_PATTERN,
     EventModel,
     parse_bus_event,
@@ -21,7 +22,7 @@ from handlers.common.aws.event_bus import (
     to_invalid_event,
 )
 from handlers.common.aws.s3_notifications import InvalidEvent
-from handlers.common.name_patterns import Ulid
+from handlers.common.identifier_types import Ulid
 from handlers.common.websocket.messages import Message
 from handlers.livestream import event_names
 from handlers.livestream.s3_prefixes import CHUNKS, VIDEOS
@@ -65,8 +66,9 @@ class ChunkOutput:
     """Output of a complete job."""
 
     playlist: str
-    """The key of the playlist that names the chunks."""
+    """Key of the HLS playlist that names the chunks."""
     prefix: str
+    """Key prefix of the chunks."""
     duration_ms: int
 
 
@@ -99,7 +101,11 @@ class JobChanged:
 
     @property
     def is_too_long(self) -> bool:
-        """True if the video is longer than permitted. The job's clip has a margin, so its duration shows that."""
+        """True if the video is longer than permitted.
+
+        The job cuts up to `CLIP_MARGIN_MINUTES` more than `max_hours`, so the output of a video that is too long is
+        longer than `max_hours`.
+        """
         max_hours = self.job.max_hours
         return max_hours is not None and self.output is not None and self.output.duration_ms > max_hours * HOUR_MS
 
@@ -165,7 +171,7 @@ def parse_video_event(body: str, bucket: str) -> ObjectCreated | VideoUploadComp
     event = parse_bus_event(body)
     try:
         match event.source, event.detail_type:
-            case event_bus.S3_SOURCE, event_bus.OBJECT_CREATED:
+            case eventbridge_events.S3_SOURCE, eventbridge_events.OBJECT_CREATED:
                 return _parse_created(event.detail, bucket)
             case source, event_names.UPLOAD_COMPLETED if event_names.is_livestream_source(source):
                 return _parse_completed(event.detail, replayed=event.replay_name is not None)
@@ -219,7 +225,7 @@ def _parse_job_change(detail: dict[str, Any], bucket: str) -> JobChanged | None:
 
 
 def _output(change: _JobChangeDetail, job: JobMetadata) -> ChunkOutput:
-    """Return the output of a complete job. Raise NotAnEvent if it is not below the episode's own prefix."""
+    """Return the output of a complete job. Raise InvalidEvent if it is not below the episode's own prefix."""
     if len(change.groups) != 1 or len(change.groups[0].outputs) != 1:
         raise InvalidEvent("the job must have one output group with one output")
     [output] = change.groups[0].outputs

@@ -1,9 +1,9 @@
 """Processing of the events of a video, from its upload to its chunks. Events may arrive twice or late.
 
-Each event either does its work before it advances the track, or first checks with the track whether the work is still
-needed. The track accepts a repeated event until a later event has advanced it. So interrupted work is repeated, and
-finished work is not. There is one exception, which costs money but changes nothing: if the track cannot be advanced
-after a job was submitted, the same job may be submitted again.
+The video's track (see `track_state_machine`) decides whether the work for an event is still needed. The track accepts a
+repeated event until a later event has advanced it. So interrupted work is repeated, and finished work is not. There is
+one exception: if the track cannot be advanced after a job was submitted, the same job may be submitted again. The second
+job is billed too, but writes the same chunks.
 
 A job may fail because of the deployment, and MediaConvert's error code does not always show that. So an operator can
 replay the archived event `Video Upload Completed`, which restarts a video whose job failed.
@@ -22,7 +22,7 @@ from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.event_names import UPLOAD_COMPLETED
 from handlers.livestream.event_publisher import PublishEvent
 from handlers.livestream.object_reader import ObjectReader
-from handlers.livestream.tracks import TrackKind, TrackReason, TrackState, TrackUpdate
+from handlers.livestream.track_state_machine import TrackKind, TrackReason, TrackState, TrackUpdate
 from handlers.livestream.upload_keys import UploadedObject
 from handlers.livestream.video_chunks import chunk_job
 from handlers.livestream.video_chunks.video_events import (
@@ -43,9 +43,13 @@ class VideoEventOutcome(StrEnum):
     """Outcome of one event."""
 
     ANNOUNCED = "announced"
+    """The event `Video Upload Completed` was published."""
     UNSUPPORTED = "unsupported"
+    """The track failed, because MediaConvert does not read files with this suffix."""
     SUBMITTED = "submitted"
+    """A MediaConvert job was submitted."""
     MOVED = "moved"
+    """A job's event advanced the track."""
     UNCHANGED = "unchanged"
     """The track has advanced further, has a newer upload, or does not exist."""
     GONE = "gone"
@@ -67,6 +71,7 @@ class VideoProcessing:
     bucket: str
     role_arn: str
     chunk_seconds: int
+    """Length of a chunk."""
     max_hours: int | None
     """Longest permitted video; None for no limit."""
     clock: Callable[[], datetime]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from handlers.common.name_patterns import UserId
+from handlers.common.identifier_types import UserId
 from handlers.common.websocket.messages import Message
 from handlers.meetings.auth_exchange.session_names import SessionName
 from handlers.meetings.complete_file import UtcTimestamp

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from handlers.common.aws.service_faults import ServiceFailed, call_service
-from handlers.common.errors import HandlerError
+from handlers.common.error_responses import HandlerError
 from handlers.common.http.rest_dispatch import RestAnswer, RestRequest
 from handlers.common.identity.oidc_tokens import InvalidToken, InvalidTokenReason, TokenVerifier
 from handlers.common.logging import EventLog

@@ -5,7 +5,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from handlers.common.environment import HandlerEnvironment
-from handlers.common.name_patterns import GuardrailId, GuardrailVersion, ModelId
+from handlers.common.identifier_types import GuardrailId, GuardrailVersion, ModelId
 
 SONNET = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 """Claude Sonnet 4.5 through an inference profile, which uses any of its regions with free capacity."""

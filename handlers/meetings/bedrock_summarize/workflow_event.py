@@ -10,7 +10,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from handlers.common.name_patterns import Ulid, UserId
+from handlers.common.identifier_types import Ulid, UserId
 from handlers.common.websocket.messages import Message
 from handlers.meetings.complete_file import Language
 from handlers.meetings.media_result import AudioPart, Milliseconds

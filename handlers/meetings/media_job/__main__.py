@@ -25,9 +25,9 @@ import boto3
 from botocore.exceptions import ClientError
 from pydantic import ValidationError
 
-from handlers.common.aws.clients import CONFIG
+from handlers.common.aws.client_config import CONFIG
 from handlers.common.aws.parallel_calls import ParallelCalls
-from handlers.common.errors import to_field_problems
+from handlers.common.error_responses import to_field_problems
 from handlers.common.logging import EventLog
 from handlers.meetings.media_job.environment import MediaEnvironment
 from handlers.meetings.media_job.ffmpeg import Ffmpeg, FfmpegFailed

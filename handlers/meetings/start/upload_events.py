@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from handlers.common.aws.event_bus import parse_object_created_event
+from handlers.common.aws.eventbridge_events import parse_object_created_event
 from handlers.common.aws.sqs_batches import BatchFailures, process_batch
 from handlers.common.logging import EventLog, hash_for_log
 from handlers.meetings.meeting_record import MeetingRecord, MeetingStatus

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import boto3
 from pydantic import BaseModel
 
-from handlers.common.aws.clients import CONFIG
+from handlers.common.aws.client_config import CONFIG
 from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.meetings.gateways import create_gateways
 from handlers.meetings.metrics import MeetingMetrics

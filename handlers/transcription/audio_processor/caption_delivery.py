@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from botocore.exceptions import BotoCoreError, ClientError
 
 from handlers.common.logging import EventLog
-from handlers.common.websocket.connections import WebSocketConnections
+from handlers.common.websocket.message_sender import WebSocketConnections
 from handlers.common.websocket.messages import Message
 from handlers.transcription.audio_processor.captions.caption_rules import Caption, CaptionKind
 from handlers.transcription.audio_processor.captions.shown_texts import normalize_text

@@ -10,11 +10,11 @@ from typing import Any
 
 import boto3
 
-from handlers.common.aws.clients import LIVE_CONFIG
-from handlers.common.lambda_runtime import LambdaContext
+from handlers.common.aws.client_config import LIVE_CONFIG
+from handlers.common.lambda_context import LambdaContext
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
-from handlers.common.websocket.connections import WebSocketConnections
+from handlers.common.websocket.message_sender import WebSocketConnections
 from handlers.transcription.audio_processor.metrics import UtteranceMetrics
 from handlers.transcription.audio_processor.transcribe_stream.stream_client import TranscribeStream
 from handlers.transcription.audio_processor.utterance_processor import UtteranceProcessor

@@ -13,7 +13,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from handlers.common.logging import EventLog, hash_for_log
-from handlers.common.websocket.connections import WebSocketConnections
+from handlers.common.websocket.message_sender import WebSocketConnections
 from handlers.common.websocket.messages import Message
 from handlers.transcription.audio_processor.caption_delivery import CaptionDelivery, ClientGone
 from handlers.transcription.audio_processor.captions.caption_rules import CaptionCounts, Captions

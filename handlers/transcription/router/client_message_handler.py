@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from handlers.common.errors import FieldProblem, HandlerError
+from handlers.common.error_responses import FieldProblem, HandlerError
 from handlers.common.logging import EventLog, hash_for_log
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.common.websocket.messages import ReplyMessage

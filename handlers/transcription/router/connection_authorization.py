@@ -6,7 +6,7 @@ A browser cannot set headers on a WebSocket, so the client offers its token as a
 from collections.abc import Mapping
 from typing import Any
 
-from handlers.common.errors import HandlerError
+from handlers.common.error_responses import HandlerError
 from handlers.common.identity.oidc_tokens import InvalidToken, InvalidTokenReason, TokenVerifier
 from handlers.common.identity.user_ids import derive_user_id
 from handlers.common.websocket.message_dispatch import WebSocketErrorCode

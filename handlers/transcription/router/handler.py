@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
-from handlers.common.aws.clients import LIVE_CONFIG
-from handlers.common.errors import HandlerError, to_http_response
+from handlers.common.aws.client_config import LIVE_CONFIG
+from handlers.common.error_responses import HandlerError, to_http_response
 from handlers.common.identity import user_ids
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
-from handlers.common.websocket.connections import WebSocketConnections
 from handlers.common.websocket.message_dispatch import MessageDispatcher, ProxyResponse
+from handlers.common.websocket.message_sender import WebSocketConnections
 from handlers.common.websocket.messages import ClientMessage, ReplyMessage
 from handlers.transcription.environment import PROTOCOL
 from handlers.transcription.live_table import ClientConnection, LiveTable, connection_key

@@ -3,7 +3,7 @@
 from botocore.exceptions import BotoCoreError, ClientError
 
 from handlers.common.logging import EventLog, hash_for_log
-from handlers.common.websocket.connections import WebSocketConnections
+from handlers.common.websocket.message_sender import WebSocketConnections
 from handlers.transcription.live_table import LiveTable
 from handlers.transcription.messages import Again, Resend
 from handlers.transcription.utterance_slots import SessionSlots

@@ -9,7 +9,7 @@ opens the session in between, that is not undone.
 from collections.abc import Callable
 from typing import Self
 
-from handlers.common.errors import HandlerError
+from handlers.common.error_responses import HandlerError
 from handlers.transcription.live_table import (
     ClientConnection,
     LiveTable,

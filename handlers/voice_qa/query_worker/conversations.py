@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field, StringConstraints, ValidationError
 
 from handlers.common.aws.dynamodb_values import serialize_item
-from handlers.common.aws.versioned_items import MAX_ATTEMPTS, TooManyWriters
+from handlers.common.aws.dynamodb_versioned_items import MAX_ATTEMPTS, TooManyWriters
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.common.websocket.messages import Message
 from handlers.voice_qa.client_messages import QueryId

@@ -13,12 +13,12 @@ from typing import Any, Protocol
 
 import boto3
 
-from handlers.common.aws.clients import CONFIG, LIVE_CONFIG, build_presigning_config
-from handlers.common.aws.versioned_items import VersionedItems
-from handlers.common.lambda_runtime import LambdaContext
+from handlers.common.aws.client_config import CONFIG, LIVE_CONFIG, build_presigning_config
+from handlers.common.aws.dynamodb_versioned_items import VersionedItems
+from handlers.common.lambda_context import LambdaContext
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
-from handlers.common.websocket.connections import WebSocketConnections
+from handlers.common.websocket.message_sender import WebSocketConnections
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.query_worker.agent.agent_types import Agent
 from handlers.voice_qa.query_worker.agent.agentcore_client import BedrockAgent

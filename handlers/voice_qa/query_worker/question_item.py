@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from handlers.common.aws.versioned_items import TooManyWriters, VersionedItems
+from handlers.common.aws.dynamodb_versioned_items import TooManyWriters, VersionedItems
 from handlers.common.logging import EventLog
 from handlers.voice_qa.table_records import (
     Allowance,

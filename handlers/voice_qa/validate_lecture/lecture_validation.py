@@ -10,12 +10,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from handlers.common.audio.audio_file import RejectedAudio
 from handlers.common.audio.probe import probe
+from handlers.common.audio.probe_result import RejectedAudio
+from handlers.common.aws.dynamodb_versioned_items import MAX_ATTEMPTS, TooManyWriters
 from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.aws.s3_notifications import InvalidEvent, parse_new_objects
 from handlers.common.aws.sqs_batches import BatchFailures
-from handlers.common.aws.versioned_items import MAX_ATTEMPTS, TooManyWriters
 from handlers.common.logging import EventLog, hash_for_log
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.lectures import (

@@ -12,9 +12,9 @@ from typing import Any
 
 import boto3
 
-from handlers.common.aws.clients import LIVE_CONFIG, build_presigning_config
-from handlers.common.aws.versioned_items import VersionedItems
-from handlers.common.errors import HandlerError, to_http_response
+from handlers.common.aws.client_config import LIVE_CONFIG, build_presigning_config
+from handlers.common.aws.dynamodb_versioned_items import VersionedItems
+from handlers.common.error_responses import HandlerError, to_http_response
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
 from handlers.common.websocket.message_dispatch import MessageDispatcher, ProxyResponse

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from handlers.common.aws.versioned_items import VersionedItems
-from handlers.common.errors import CommonErrorCode, FieldProblem, HandlerError
+from handlers.common.aws.dynamodb_versioned_items import VersionedItems
+from handlers.common.error_responses import CommonErrorCode, FieldProblem, HandlerError
 from handlers.common.logging import EventLog
 from handlers.voice_qa.client_messages import Query, QueryAccepted, UnanswerableQuestion, VoiceQaErrorCode
 from handlers.voice_qa.lecture_table import LectureTable

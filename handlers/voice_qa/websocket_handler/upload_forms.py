@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from handlers.common.aws.versioned_items import VersionedItems
-from handlers.common.errors import HandlerError
+from handlers.common.aws.dynamodb_versioned_items import VersionedItems
+from handlers.common.error_responses import HandlerError
 from handlers.common.time_and_ids import ulid
 from handlers.voice_qa.client_messages import Upload, UploadKind, UploadReady, VoiceQaErrorCode
 from handlers.voice_qa.environment import LECTURES_PREFIX, QUERIES_PREFIX

@@ -50,18 +50,18 @@ def test_the_table_has_the_required_keys_indexes_and_ttl() -> None:
     assert (table["name"], table["tags"]["Name"]) == (TABLE, "NullCheckTable")
     assert (table["hashKey"], table["rangeKey"], table["billingMode"]) == ("pk", "sk", "PAY_PER_REQUEST")
     assert table["ttl"] == {"attributeName": "ttl", "enabled": True}
-    listed, cared_for = table["globalSecondaryIndexes"]
+    listed, sweep_index = table["globalSecondaryIndexes"]
     keys = {key_schema["keyType"]: key_schema["attributeName"] for key_schema in listed["keySchemas"]}
     assert (listed["name"], keys) == ("GSI1", {"HASH": "GSI1PK", "RANGE": "GSI1SK"})
-    assert (cared_for["name"], cared_for["projectionType"]) == ("GSI2", "KEYS_ONLY")
+    assert (sweep_index["name"], sweep_index["projectionType"]) == ("GSI2", "KEYS_ONLY")
     assert table["tags"]["Backup"] != "none"
 
 
 def test_objects_expire_after_seven_days_and_old_versions_a_day_later() -> None:
     rules = complete().one("s3.BucketLifecycleConfiguration").inputs["rules"]
-    kept = next(rule for rule in rules if rule["id"] == "expire-all")
-    assert kept["expiration"] == {"days": 7}
-    assert kept["noncurrentVersionExpiration"] == {"noncurrentDays": 1}
+    expiry_rule = next(rule for rule in rules if rule["id"] == "expire-all")
+    assert expiry_rule["expiration"] == {"days": 7}
+    assert expiry_rule["noncurrentVersionExpiration"] == {"noncurrentDays": 1}
     assert complete().one("s3.BucketVersioning").inputs["versioningConfiguration"]["status"] == "Enabled"
     rules = changed().one("s3.BucketLifecycleConfiguration").inputs["rules"]
     assert {"days": 3} in [rule.get("expiration") for rule in rules]

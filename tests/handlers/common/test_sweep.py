@@ -64,8 +64,8 @@ def test_a_failure_is_logged_without_its_text_and_stops_no_other_item(
         "failed": 1,
         "unfinished": 0,
     }
-    said = capsys.readouterr().out
-    assert "canary" not in said
-    failure, summary = (json.loads(line) for line in said.splitlines())
+    output = capsys.readouterr().out
+    assert "canary" not in output
+    failure, summary = (json.loads(line) for line in output.splitlines())
     assert (failure["message"], failure["error_type"], failure["records"]) == ("broken", "RuntimeError", 6)
     assert (summary["message"], summary["checked"], summary["failed"], summary["unfinished"]) == ("swept", 3, 1, 0)

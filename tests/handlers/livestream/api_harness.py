@@ -12,7 +12,7 @@ import boto3
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from handlers.common.aws.clients import LIVE_CONFIG, build_presigning_config
+from handlers.common.aws.client_config import LIVE_CONFIG, build_presigning_config
 from handlers.common.aws.dynamodb_values import serialize_item
 from handlers.common.http.rest_dispatch import RestDispatcher
 from handlers.common.logging import EventLog
@@ -119,16 +119,16 @@ class ApiHarness:
 
     def send(self, operation: str, body: str | None, *, owner: str | None = ANN, **parameters: Any) -> "ApiResponse":
         """Call an operation with any text as body."""
-        known = OPERATION[operation]
-        names = set(known.parameters.model_fields) if known.parameters else set()
+        definition = OPERATION[operation]
+        names = set(definition.parameters.model_fields) if definition.parameters else set()
         path = {_camel(name): value for name, value in parameters.items() if name in names}
         query = {
             _camel(name): str(value) for name, value in parameters.items() if name not in names and value is not None
         }
         context = {"requestId": "r1", **({} if owner is None else {"authorizer": {"user": owner, "principalId": "x"}})}
         event = {
-            "resource": known.path,
-            "httpMethod": known.method,
+            "resource": definition.path,
+            "httpMethod": definition.method,
             "pathParameters": path or None,
             "queryStringParameters": query or None,
             "body": body,

@@ -9,9 +9,16 @@ from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.livestream.agent.answer_verification import VerifiedAnswer
 from handlers.livestream.api_models import Claim, Clip
 from handlers.livestream.episode_cleanup.cleanup_table import CleanupTable
-from handlers.livestream.findings import Verdict
 from handlers.livestream.findings_table import FindingsTable
-from handlers.livestream.tracks import ContentType, ExpectedUpload, TrackKind, TrackReason, TrackState, TrackUpdate
+from handlers.livestream.track_state_machine import (
+    ContentType,
+    ExpectedUpload,
+    TrackKind,
+    TrackReason,
+    TrackState,
+    TrackUpdate,
+)
+from handlers.livestream.verdicts_and_failures import Verdict
 from handlers.livestream.window_queue import WindowMessage, window_messages
 from tests.handlers.livestream.api_harness import ANN, TABLE, ApiHarness
 
@@ -43,9 +50,9 @@ class Broadcast:
 
     @classmethod
     def requested(cls, harness: ApiHarness) -> "Broadcast":
-        one = cls(harness, harness.create_episode(), harness.new_id())
-        one.request(one.upload_id)
-        return one
+        broadcast = cls(harness, harness.create_episode(), harness.new_id())
+        broadcast.request(broadcast.upload_id)
+        return broadcast
 
     def request(self, upload_id: str) -> None:
         upload = ExpectedUpload(upload_id=upload_id, content_type=ContentType.SUBRIP, size=1)
@@ -61,9 +68,9 @@ class Broadcast:
     def time_out(self) -> None:
         """Fail the transcript track as the sweep does after a timeout."""
         table = CleanupTable(self.harness.dynamodb, TABLE)
-        seen = table.get(ANN, self.episode_id)
-        assert seen is not None
-        assert table.fail_track(seen, TrackKind.TRANSCRIPT, TrackReason.TIMED_OUT, self.now)
+        episode = table.get(ANN, self.episode_id)
+        assert episode is not None
+        assert table.fail_track(episode, TrackKind.TRANSCRIPT, TrackReason.TIMED_OUT, self.now)
 
     def advance(self, state: TrackState, reason: TrackReason | None = None) -> bool:
         step = TrackUpdate(self.upload_id, state, self.now, reason)

@@ -24,8 +24,8 @@ def webvtt(cues: Sequence[Cue], end: str = "\n") -> str:
     blocks = ["WEBVTT - a broadcast\n"]
     for cue in cues:
         text = cue.text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-        said = text if cue.speaker is None else f"<v {cue.speaker}>{text}</v>"
-        blocks.append(f"{stamp(cue.start_ms, '.')} --> {stamp(cue.end_ms, '.')} align:start\n{said}\n")
+        voice = text if cue.speaker is None else f"<v {cue.speaker}>{text}</v>"
+        blocks.append(f"{stamp(cue.start_ms, '.')} --> {stamp(cue.end_ms, '.')} align:start\n{voice}\n")
     return "\n".join(blocks).replace("\n", end)
 
 

@@ -20,7 +20,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from moto import mock_aws
 from moto.s3.models import s3_backends
 
-from handlers.common.aws.clients import CONFIG
+from handlers.common.aws.client_config import CONFIG
 from handlers.common.aws.workflow_executions import WorkflowExecutions
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.ulid import ulid

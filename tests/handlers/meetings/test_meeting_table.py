@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from handlers.common.aws.dynamodb_values import deserialize_item
-from handlers.common.aws.versioned_items import TooManyWriters
+from handlers.common.aws.dynamodb_versioned_items import TooManyWriters
 from handlers.common.identity import user_ids
 from handlers.common.time_and_ids.ulid import ulid
 from handlers.meetings.complete_file import ChunkProblem, WrongChunk

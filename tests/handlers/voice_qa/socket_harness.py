@@ -11,8 +11,8 @@ from typing import Any
 import boto3
 import pytest
 
-from handlers.common.aws.clients import LIVE_CONFIG, build_presigning_config
-from handlers.common.aws.versioned_items import VersionedItems
+from handlers.common.aws.client_config import LIVE_CONFIG, build_presigning_config
+from handlers.common.aws.dynamodb_versioned_items import VersionedItems
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.ulid import ulid
 from handlers.voice_qa.lecture_table import LectureTable

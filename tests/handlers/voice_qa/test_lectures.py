@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.common.audio.audio_file import AudioFile, AudioFormat, RejectedAudio, RejectionReason
+from handlers.common.audio.probe_result import AudioFile, AudioFormat, RejectedAudio, RejectionReason
 from handlers.common.aws.s3_notifications import NewObject
 from handlers.voice_qa.lectures import (
     KnownUpload,

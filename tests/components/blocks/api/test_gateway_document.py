@@ -24,7 +24,7 @@ from components.blocks.api.gateway_document import (
 from components.blocks.api.gateway_responses import REFUSALS
 from components.blocks.api.gateway_schema import SCHEMAS, to_gateway_schemas
 from components.blocks.api.openapi_document import Error, build_document
-from handlers.common.errors import CommonErrorCode, HandlerError, to_http_response
+from handlers.common.error_responses import CommonErrorCode, HandlerError, to_http_response
 from handlers.common.http.rest_operations import RestOperation
 from handlers.common.websocket.messages import Message
 from local.platform.driver_model.service_shapes import service_model

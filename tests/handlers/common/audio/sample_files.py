@@ -8,8 +8,8 @@ from tempfile import TemporaryDirectory
 import imageio_ffmpeg
 import pytest
 
-from handlers.common.audio.audio_file import RejectedAudio, RejectionReason
 from handlers.common.audio.probe import probe
+from handlers.common.audio.probe_result import RejectedAudio, RejectionReason
 from handlers.common.audio.ranged_file import RangedFile
 from tests.handlers.transcription.recordings import recording
 

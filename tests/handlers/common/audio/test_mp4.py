@@ -2,7 +2,7 @@
 
 import pytest
 
-from handlers.common.audio.audio_file import RejectionReason
+from handlers.common.audio.probe_result import RejectionReason
 from handlers.common.audio.ranged_file import BLOCK, MAX_REQUESTS, MAX_TAIL
 from tests.handlers.common.audio.sample_files import duration_ms, ranged, rejection
 from tests.handlers.common.audio.test_probe import checked

@@ -9,8 +9,8 @@ from botocore.exceptions import ReadTimeoutError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.common.audio.audio_file import AudioFile, AudioFormat, RejectedAudio, RejectionReason
 from handlers.common.audio.probe import probe
+from handlers.common.audio.probe_result import AudioFile, AudioFormat, RejectedAudio, RejectionReason
 from handlers.common.audio.ranged_file import BLOCK, MAX_FETCHED, MAX_TAIL, RangedFile
 from tests.handlers.common.audio.sample_files import (
     FIRST_IN_FRONT,

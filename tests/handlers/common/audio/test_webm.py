@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from handlers.common.audio.audio_file import RejectionReason
+from handlers.common.audio.probe_result import RejectionReason
 from tests.handlers.common.audio.sample_files import LIVE, duration_ms, rejection, spoken
 
 pytestmark = pytest.mark.media

@@ -42,9 +42,9 @@ def test_an_empty_batch_is_processed() -> None:
 
 def test_the_log_contains_counts_and_error_types_but_no_message(capsys: pytest.CaptureFixture[str]) -> None:
     process("no event", "trouble", "not ours", "fine")
-    said = capsys.readouterr().out
-    assert '"message":"upload_batch"' in said
-    assert '"records":4,"ignored":1,"failed":2' in said.replace(": ", ":")
-    assert "NOT_A_UPLOAD_EVENT" in said
-    assert "RuntimeError" in said
-    assert "canary" not in said
+    output = capsys.readouterr().out
+    assert '"message":"upload_batch"' in output
+    assert '"records":4,"ignored":1,"failed":2' in output.replace(": ", ":")
+    assert "NOT_A_UPLOAD_EVENT" in output
+    assert "RuntimeError" in output
+    assert "canary" not in output

@@ -11,13 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import Field, StringConstraints
 
-from handlers.common.errors import CommonErrorCode, HandlerError
+from handlers.common.error_responses import CommonErrorCode, HandlerError
 from handlers.common.http.rest_dispatch import MAX_BODY_BYTES, RestAnswer, RestDispatcher, RestRequest
 from handlers.common.http.rest_operations import RestOperation
 from handlers.common.identity.user_ids import DEFAULT_OWNER
 from handlers.common.logging import EventLog
 from handlers.common.websocket.messages import Message
-from tests.handlers.common.test_errors import JSON
+from tests.handlers.common.test_error_responses import JSON
 
 ORIGIN = "https://example.org"
 ANN = "A" * 32

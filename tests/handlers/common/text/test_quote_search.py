@@ -104,24 +104,24 @@ def test_a_quote_may_have_a_sign_that_was_not_spoken() -> None:
 
 
 def test_the_match_nearest_to_the_hint_is_returned() -> None:
-    said = QuoteSearch(CUES)
-    near = [said.find("six hundred", near) for near in (None, 0, 3, 99)]
+    search = QuoteSearch(CUES)
+    near = [search.find("six hundred", near) for near in (None, 0, 3, 99)]
     assert [place.start_ms if place else None for place in near] == [1_000, 1_000, 5_000, 5_000]
 
 
 def test_scripts_without_spaces_are_compared_by_character() -> None:
-    said = QuoteSearch([Cue(0, 1, "去年の春、六百隻のフェリーを運航しました。")])
-    place = said.find("六百隻のフェリー")
+    search = QuoteSearch([Cue(0, 1, "去年の春、六百隻のフェリーを運航しました。")])
+    place = search.find("六百隻のフェリー")
     assert place is not None
     assert place.quote == "六百隻のフェリー"
-    assert said.find("六百台のフェリー") is None
+    assert search.find("六百台のフェリー") is None
 
 
 def test_vowel_signs_and_accents_count() -> None:
-    said = QuoteSearch([Cue(0, 1, "किताब और जॊब cote caf\u00e9")])
-    assert said.find("कताब और") is None
-    assert said.find("cote cafe") is None
-    assert said.find("COTE CAFE\u0301") is not None
+    search = QuoteSearch([Cue(0, 1, "किताब और जॊब cote caf\u00e9")])
+    assert search.find("कताब और") is None
+    assert search.find("cote cafe") is None
+    assert search.find("COTE CAFE\u0301") is not None
 
 
 @pytest.mark.parametrize(
@@ -163,6 +163,6 @@ def test_any_section_of_a_transcript_is_found_unchanged(texts: list[str], data: 
 
 
 def test_a_crafted_quote_is_searched_quickly() -> None:
-    said = QuoteSearch([Cue(0, 1, "a " * 4_000)])
-    assert said.find("a " * 300 + "b") is None
-    assert said.find("a " * 4_001) is None
+    search = QuoteSearch([Cue(0, 1, "a " * 4_000)])
+    assert search.find("a " * 300 + "b") is None
+    assert search.find("a " * 4_001) is None

@@ -14,8 +14,8 @@ from handlers.livestream.agent.answer_verification import VerifiedAnswer
 from handlers.livestream.agent.model_request import MemoryEvent, RequestSettings
 from handlers.livestream.agent.window_worker import AgentServices, WindowWorker
 from handlers.livestream.api_models import Claim, Clip
-from handlers.livestream.findings import WindowFailure
 from handlers.livestream.transcript.cues import Cue
+from handlers.livestream.verdicts_and_failures import WindowFailure
 from handlers.livestream.window_queue import WindowMessage, window_messages
 from tests.handlers.livestream.transcript_writers import srt
 

@@ -10,8 +10,8 @@ from handlers.common.text.text_windows import Window
 from handlers.livestream.agent.answer_verification import VerifiedAnswer, verify_answer
 from handlers.livestream.agent.model_answer import AnsweredClaim, AnsweredClip, WindowAnswer
 from handlers.livestream.agent.model_request import MemoryEvent
-from handlers.livestream.findings import Verdict
 from handlers.livestream.transcript.cues import Cue
+from handlers.livestream.verdicts_and_failures import Verdict
 from handlers.livestream.window_queue import WindowMessage
 from tests.handlers.livestream.sample_windows import CUES, FIRST, MEMORY, MESSAGE, SETTINGS, WINDOW, answer, claim, clip
 

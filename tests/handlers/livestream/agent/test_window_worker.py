@@ -13,10 +13,10 @@ from handlers.common.text.text_windows import WindowSizes
 from handlers.livestream.agent.model_answer import AnswerProblem
 from handlers.livestream.agent.model_request import MemoryEvent
 from handlers.livestream.agent.window_worker import InvalidWindowMessage, WindowCountMismatch, WindowOutcome
-from handlers.livestream.findings import Verdict, WindowFailure
 from handlers.livestream.findings_table import FindingsTable
 from handlers.livestream.table_records import EpisodeRecord
-from handlers.livestream.tracks import ContentType, ExpectedUpload, Track, TrackState
+from handlers.livestream.track_state_machine import ContentType, ExpectedUpload, Track, TrackState
+from handlers.livestream.verdicts_and_failures import Verdict, WindowFailure
 from handlers.livestream.window_queue import WindowMessage, window_messages
 from tests.handlers.livestream.agent.fake_agent_services import (
     EPISODE,

@@ -12,7 +12,7 @@ from handlers.common.http.rest_operations import RestOperation
 from handlers.livestream.episodes_api.api_operations import OPERATIONS
 from handlers.livestream.error_codes import LivestreamErrorCode
 from tests.handlers.livestream.api_harness import ANN, OPERATION, ApiHarness, ApiResponse
-from tests.handlers.livestream.response_schemas import arbitrary_values, schema_of, valid_values, validator
+from tests.handlers.livestream.schema_strategies import arbitrary_values, schema_of, valid_values, validator
 
 REFUSALS = {400, 404, 409}
 FIELDS = {

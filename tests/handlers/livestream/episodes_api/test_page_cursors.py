@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.common.errors import HandlerError
+from handlers.common.error_responses import HandlerError
 from handlers.livestream.episodes_api.page_cursors import Cursors, CursorSecret, CursorSecretUnavailable, ListIdentity
 from tests.handlers.livestream.api_harness import ANN, BOB, PARAMETER, SECRET, START, ApiHarness
 

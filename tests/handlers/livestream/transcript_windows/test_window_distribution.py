@@ -13,12 +13,12 @@ from handlers.common.aws.s3_notifications import InvalidEvent
 from handlers.common.logging import EventLog
 from handlers.common.text.text_windows import WindowSizes
 from handlers.livestream.agent.answer_verification import VerifiedAnswer
-from handlers.livestream.findings import WindowFailure
 from handlers.livestream.object_reader import ObjectReader
 from handlers.livestream.transcript.cues import MAX_CUES, MAX_TRANSCRIPT_BYTES, Cue
 from handlers.livestream.transcript_windows import handler
 from handlers.livestream.transcript_windows.environment import TranscriptWindowsEnvironment
 from handlers.livestream.transcript_windows.window_distribution import WindowDistributor, parse_transcript_event
+from handlers.livestream.verdicts_and_failures import WindowFailure
 from handlers.livestream.window_queue import WindowMessage, WindowQueue, WindowsNotQueued
 from tests.handlers.livestream.api_harness import ANN, BUCKET, TABLE, ApiHarness
 from tests.handlers.livestream.broadcast_harness import CLAIM, SIZES, Broadcast

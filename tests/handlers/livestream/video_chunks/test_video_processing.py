@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.livestream.tracks import Track, TrackKind, TrackReason, TrackState
+from handlers.livestream.track_state_machine import Track, TrackKind, TrackReason, TrackState
 from handlers.livestream.video_chunks import handler
 from handlers.livestream.video_chunks.environment import VideoEnvironment
 from handlers.livestream.video_chunks.video_events import VideoUploadDetail
 from tests.handlers.livestream import api_harness as rest
-from tests.handlers.livestream.track_model import request_upload
+from tests.handlers.livestream.track_reference_model import request_upload
 from tests.handlers.livestream.video_chunks.video_harness import (
     BUCKET,
     EPISODE,
@@ -98,8 +98,8 @@ def completed_job(duration_ms: int, **metadata: str | None) -> str:
     detail = json.loads(job(video(), "COMPLETE"))["detail"]
     detail["outputGroupDetails"][0]["outputDetails"][0]["durationInMs"] = duration_ms
     job_metadata = {**detail["userMetadata"], **metadata}
-    known = {name: value for name, value in job_metadata.items() if value is not None}
-    return job(video(), "COMPLETE", outputGroupDetails=detail["outputGroupDetails"], userMetadata=known)
+    user_metadata = {name: value for name, value in job_metadata.items() if value is not None}
+    return job(video(), "COMPLETE", outputGroupDetails=detail["outputGroupDetails"], userMetadata=user_metadata)
 
 
 def test_the_stored_chunk_length_is_that_of_the_job(videos: VideoHarness) -> None:

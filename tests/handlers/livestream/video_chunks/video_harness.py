@@ -9,7 +9,7 @@ from typing import Any
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.ulid import ulid
 from handlers.livestream.s3_prefixes import VIDEOS
-from handlers.livestream.tracks import (
+from handlers.livestream.track_state_machine import (
     ContentType,
     ExpectedUpload,
     Track,
@@ -23,7 +23,7 @@ from handlers.livestream.upload_keys import parse_upload_key
 from handlers.livestream.video_chunks import chunk_job
 from handlers.livestream.video_chunks.video_events import UploadedVideo, VideoUploadDetail
 from handlers.livestream.video_chunks.video_processing import VideoProcessing
-from tests.handlers.livestream.track_model import apply_update, request_upload
+from tests.handlers.livestream.track_reference_model import apply_update, request_upload
 
 BUCKET, ROLE = "episodes", "arn:aws:iam::123456789012:role/media"
 SECONDS, HOURS = 120, 11

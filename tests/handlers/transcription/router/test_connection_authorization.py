@@ -1,6 +1,6 @@
 import pytest
 
-from handlers.common.errors import HandlerError
+from handlers.common.error_responses import HandlerError
 from handlers.common.identity.oidc_tokens import TokenVerifier
 from handlers.common.identity.user_ids import derive_user_id
 from handlers.common.time_and_ids import clock

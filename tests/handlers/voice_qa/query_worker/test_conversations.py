@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moto.dynamodb.models.dynamo_type import LimitedSizeDict
 
-from handlers.common.aws.versioned_items import TooManyWriters
+from handlers.common.aws.dynamodb_versioned_items import TooManyWriters
 from handlers.voice_qa.query_worker import conversations
 from handlers.voice_qa.query_worker.conversations import (
     CONTEXT_CHARACTERS,

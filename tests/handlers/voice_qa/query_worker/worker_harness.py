@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from handlers.common.aws.versioned_items import VersionedItems
+from handlers.common.aws.dynamodb_versioned_items import VersionedItems
 from handlers.common.logging import EventLog
 from handlers.common.websocket.messages import Message
 from handlers.voice_qa.lecture_table import LectureTable

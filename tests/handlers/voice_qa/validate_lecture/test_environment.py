@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from handlers.common.audio.audio_file import AudioFormat
+from handlers.common.audio.probe_result import AudioFormat
 from handlers.voice_qa.validate_lecture.environment import FORMATS, ValidatorEnvironment
 
 NEEDED = {"S3_BUCKET": "audio", "DYNAMODB_TABLE": "sessions"}

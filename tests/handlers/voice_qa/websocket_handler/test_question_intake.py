@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from handlers.common.audio.audio_file import RejectionReason
+from handlers.common.audio.probe_result import RejectionReason
 from handlers.common.aws.s3_notifications import NewObject
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.lectures import LectureStatus, LectureUpload, LectureVerdict

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from handlers.common.audio.audio_file import AudioFile, AudioFormat
-from handlers.common.aws.clients import build_presigning_config
+from handlers.common.audio.probe_result import AudioFile, AudioFormat
+from handlers.common.aws.client_config import build_presigning_config
 from handlers.common.aws.s3_notifications import NewObject
 from handlers.common.time_and_ids.ulid import ALPHABET
 from handlers.voice_qa.lecture_table import LectureTable

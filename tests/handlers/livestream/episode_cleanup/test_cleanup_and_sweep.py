@@ -9,15 +9,22 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from handlers.livestream.batch_deletes import ItemsNotDeleted
-from handlers.livestream.episode_cleanup.cleanup import SWEEP_GRACE_PERIOD, EpisodeCleaner
+from handlers.livestream.episode_cleanup.agent_memory_deletion import SessionMemory
+from handlers.livestream.episode_cleanup.cleanup_and_sweep import SWEEP_GRACE_PERIOD, EpisodeCleaner
 from handlers.livestream.episode_cleanup.cleanup_table import CleanupTable, DueEpisode
-from handlers.livestream.episode_cleanup.memory_deletion import SessionMemory
 from handlers.livestream.episode_cleanup.object_deletion import EpisodeObjects, ObjectsNotDeleted
-from handlers.livestream.episode_cleanup.overdue_tracks import TrackLimits
+from handlers.livestream.episode_cleanup.track_time_limits import TrackLimits
 from handlers.livestream.s3_prefixes import VIDEOS
+from handlers.livestream.table_item_deletion import ItemsNotDeleted
 from handlers.livestream.table_records import window_key
-from handlers.livestream.tracks import ContentType, ExpectedUpload, TrackKind, TrackReason, TrackState, TrackUpdate
+from handlers.livestream.track_state_machine import (
+    ContentType,
+    ExpectedUpload,
+    TrackKind,
+    TrackReason,
+    TrackState,
+    TrackUpdate,
+)
 from handlers.livestream.upload_keys import parse_upload_key
 from handlers.livestream.video_chunks.video_events import UploadedVideo
 from tests.handlers.livestream.api_harness import ANN, BOB, BUCKET, TABLE, ApiHarness

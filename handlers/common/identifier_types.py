@@ -1,4 +1,4 @@
-"""Pydantic types for identifiers in requests and settings: ULIDs, user ids, languages, models and guardrails."""
+"""Pydantic types of identifiers in requests and settings: ULIDs, user ids, language codes, models and guardrails."""
 
 from typing import Annotated
 

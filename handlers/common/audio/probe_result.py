@@ -17,7 +17,7 @@ class AudioFormat(StrEnum):
 
 
 class RejectionReason(StrEnum):
-    """Reasons to reject a recording."""
+    """Reasons to reject a recording. The prober raises some of them, and its callers add their own."""
 
     MISPLACED = "MISPLACED"
     EMPTY = "EMPTY"
@@ -39,6 +39,7 @@ class AudioFile:
 
     format: AudioFormat
     codec: str
+    """Name of the codec, for example `aac` or `opus`."""
     duration_ms: int
 
 

@@ -8,7 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.common.aws.event_bus import OBJECT_CREATED, S3_SOURCE, ObjectCreatedDetail, parse_object_created_event
+from handlers.common.aws.eventbridge_events import (
+    OBJECT_CREATED,
+    S3_SOURCE,
+    ObjectCreatedDetail,
+    parse_object_created_event,
+)
 from handlers.common.aws.s3_notifications import InvalidEvent
 
 

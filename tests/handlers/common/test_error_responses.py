@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from handlers.common.errors import (
+from handlers.common.error_responses import (
     MAX_PATH_PART_LENGTH,
     MAX_PATH_PARTS,
     MAX_PROBLEMS,

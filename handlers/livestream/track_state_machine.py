@@ -6,7 +6,8 @@ versions, only the first one counts.
 
 A failed track can still succeed:
 - A success that arrives after a failure counts.
-- If the sweep failed the track because it heard nothing for too long, any later update of the same upload counts.
+- If the sweep marked the track as failed because no event arrived for too long, any later update of the same upload
+  counts.
 - If the MediaConvert job failed, an operator can restart it (see `RESTARTABLE_REASON`).
 - In all other cases the client must request a new upload.
 
@@ -33,13 +34,19 @@ class TrackState(StrEnum):
     """Processing state of a track."""
 
     NONE = "none"
+    """The client has never requested an upload."""
     REQUESTED = "requested"
     """The client requested an upload, and no object has arrived yet."""
     UPLOADED = "uploaded"
+    """The object has arrived, and its processing has not started yet."""
     CHUNKING = "chunking"
+    """MediaConvert is cutting the video into chunks."""
     CHUNKED = "chunked"
+    """Final state of a video that was cut."""
     ANALYZING = "analyzing"
+    """The agent is analyzing the windows of the transcript."""
     ANALYZED = "analyzed"
+    """Final state of a transcript of which at least one window was analyzed."""
     FAILED = "failed"
 
 
@@ -47,23 +54,31 @@ class TrackReason(StrEnum):
     """Reason why a track failed."""
 
     NEVER_UPLOADED = "NEVER_UPLOADED"
+    """The object did not arrive within the time limit."""
     UNSUPPORTED_TYPE = "UNSUPPORTED_TYPE"
     TOO_LARGE = "TOO_LARGE"
     EMPTY = "EMPTY"
+    """The transcript contains no text."""
     UNREADABLE = "UNREADABLE"
+    """The transcript is malformed or has an unsupported format."""
     CHUNKING_FAILED = "CHUNKING_FAILED"
     ANALYSIS_FAILED = "ANALYSIS_FAILED"
+    """The agent could not analyze any window of the transcript."""
     TIMED_OUT = "TIMED_OUT"
+    """The processing of the upload did not end within the time limit."""
 
 
 class EpisodeStatus(StrEnum):
     """Status of an episode, derived from its two tracks."""
 
     DRAFT = "draft"
+    """No upload was requested."""
     UPLOADING = "uploading"
     PROCESSING = "processing"
     READY = "ready"
+    """At least one track has succeeded, and the other has succeeded too or has no upload."""
     FAILED = "failed"
+    """At least one track has failed."""
 
 
 RANKS: dict[TrackState, int] = {
@@ -82,7 +97,7 @@ REPLACEABLE_STATES = frozenset({TrackState.NONE, TrackState.REQUESTED, TrackStat
 PROCESSING_STATES = frozenset({TrackState.UPLOADED, TrackState.CHUNKING, TrackState.ANALYZING})
 """States in which a function, a MediaConvert job or the agent should be working on the upload."""
 TIMEOUT_REASONS = frozenset({TrackReason.NEVER_UPLOADED, TrackReason.TIMED_OUT})
-"""Reasons with which the sweep fails a track. They mean that no event arrived for too long, not that the upload is
+"""Reasons with which the sweep marks a track as failed. They mean that no event arrived for too long, not that the upload is
 bad."""
 RESTARTABLE_REASON = TrackReason.CHUNKING_FAILED
 """Failure after which an operator may have the same upload processed again. MediaConvert uses one error code for an
@@ -128,7 +143,7 @@ class Track(Message):
     def rank(self) -> int:
         """Rank that the table's write condition compares.
 
-        A track that the sweep failed has a low rank, so that every later update of its upload still counts.
+        A track that the sweep marked as failed has a low rank, so that every later update of its upload still counts.
         """
         return RANKS[TrackState.REQUESTED if self.reason in TIMEOUT_REASONS else self.state]
 
@@ -150,7 +165,7 @@ class TrackUpdate:
 
 
 def fail_track(track: Track, reason: TrackReason, at: str) -> Track:
-    """Return the track after the sweep failed it."""
+    """Return the track as failed with this reason; its upload stays the same."""
     return Track(state=TrackState.FAILED, since=at, reason=reason, upload=track.upload, version_id=track.version_id)
 
 

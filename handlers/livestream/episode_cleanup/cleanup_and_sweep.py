@@ -1,8 +1,8 @@
-"""Cleanup of deleted episodes, and the sweep that fails tracks which exceeded their time limit.
+"""Cleanup of deleted episodes, and the sweep that marks overdue tracks as failed.
 
 The API publishes an event for each deletion, and the cleanup then starts at once. The sweep finds deletions whose event
-was lost. It also cleans up each deleted episode a second time, after all work on it must have ended. The agent or a
-MediaConvert job may have written something after the first cleanup.
+was lost. The sweep also cleans up each deleted episode a second time, after all work on it must have ended, because the
+agent or a MediaConvert job may have written something after the first cleanup.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
-from handlers.common.aws.event_bus import parse_bus_event, to_invalid_event
+from handlers.common.aws.eventbridge_events import parse_bus_event, to_invalid_event
 from handlers.common.aws.s3_notifications import InvalidEvent
 from handlers.common.aws.sqs_batches import BatchFailures, process_batch
 from handlers.common.logging import EventLog
@@ -20,13 +20,13 @@ from handlers.common.sweep import SweepLoop
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.common.websocket.messages import Message
 from handlers.livestream.api_models import EpisodeId
+from handlers.livestream.episode_cleanup.agent_memory_deletion import SessionMemory
 from handlers.livestream.episode_cleanup.cleanup_table import CleanupTable, DueEpisode
-from handlers.livestream.episode_cleanup.memory_deletion import SessionMemory
 from handlers.livestream.episode_cleanup.object_deletion import EpisodeObjects
-from handlers.livestream.episode_cleanup.overdue_tracks import TrackLimits, is_idle, timeout_reason
+from handlers.livestream.episode_cleanup.track_time_limits import TrackLimits, is_idle, timeout_reason
 from handlers.livestream.event_names import EPISODE_DELETED, is_livestream_source
 from handlers.livestream.table_records import EpisodeRecord
-from handlers.livestream.tracks import TrackKind
+from handlers.livestream.track_state_machine import TrackKind
 from handlers.livestream.upload_keys import OWNER_PATTERN
 
 SWEEP_GRACE_PERIOD = timedelta(minutes=15)
@@ -45,6 +45,7 @@ class CleanupOutcome(StrEnum):
     """Outcome of a deletion event or of a sweep's check."""
 
     CLEANED_UP = "tidied"
+    """The objects, memory and findings of a deleted episode were deleted."""
     IGNORED = "ignored"
     """The episode is not deleted, so the event is wrong."""
 

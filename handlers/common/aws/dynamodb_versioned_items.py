@@ -1,7 +1,7 @@
 """DynamoDB items that several functions change concurrently: a state as JSON text, with a version number.
 
 A change is written on condition that the version is unchanged (optimistic locking). If a concurrent function changed
-the item first, the state is read again and the change is applied to the new state.
+the item first, its new state is read, and the change is applied to that state.
 
 Each write has a random id, and the item keeps the ids of its latest writes. If the response to a write is lost, boto3
 sends the write again, and its condition fails. The id then shows that the item contains this write.
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
 
 MAX_ATTEMPTS = 12
-"""Maximum number of writes, which exceeds the possible collisions: few functions write to an item, each a few times
-within seconds."""
+"""Maximum number of attempts to write a change. Only a few functions write to an item, each a few times within seconds,
+so they collide less often than this."""
 MAX_WRITE_IDS = 8
 """Number of write ids that an item keeps. A repeated write is recognised if fewer writes than this came after it."""
 

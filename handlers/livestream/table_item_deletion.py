@@ -20,9 +20,9 @@ class ItemsNotDeleted(Exception):
 def delete_items(client: "DynamoDBClient", table: str, keys: Sequence[Item]) -> None:
     """Delete the items with these keys. Raise ItemsNotDeleted if some are left; the caller's retry deletes them."""
     for start in range(0, len(keys), BATCH_SIZE):
-        wanted: list[WriteRequestTypeDef] = [
+        deletions: list[WriteRequestTypeDef] = [
             {"DeleteRequest": {"Key": key}} for key in keys[start : start + BATCH_SIZE]
         ]
-        answer = client.batch_write_item(RequestItems={table: wanted})
+        answer = client.batch_write_item(RequestItems={table: deletions})
         if answer.get("UnprocessedItems"):
             raise ItemsNotDeleted

@@ -9,7 +9,7 @@ for name in ("boto3", "botocore", "s3transfer", "urllib3"):
     logging.getLogger(name).setLevel(logging.INFO)
 
 MAX_WORKERS = 16
-"""Maximum number of parallel calls. The calls for one file take some milliseconds each, and most of that is waiting."""
+"""Maximum number of parallel calls. Each call takes some milliseconds, most of which is waiting for the response."""
 
 CONFIG = Config(
     connect_timeout=2,
@@ -17,7 +17,7 @@ CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 4},
     max_pool_connections=MAX_WORKERS,
 )
-"""Default configuration. Throttled calls are retried, and a call without a response fails soon."""
+"""Default configuration. Throttled calls are retried, and an attempt without a response ends after ten seconds."""
 
 LIVE_CONFIG = Config(
     connect_timeout=0.5,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from handlers.common.aws.dynamodb_values import deserialize_item
 from handlers.livestream.episode_cleanup.cleanup_table import CleanupTable
 from handlers.livestream.episode_table import EpisodeConflict
-from handlers.livestream.tracks import (
+from handlers.livestream.track_state_machine import (
     PROCESSING_STATES,
     REPLACEABLE_STATES,
     TIMEOUT_REASONS,
@@ -28,7 +28,7 @@ from handlers.livestream.tracks import (
     is_applied,
 )
 from tests.handlers.livestream.api_harness import ANN, BOB, TABLE, ApiHarness
-from tests.handlers.livestream.track_model import apply_update, request_upload
+from tests.handlers.livestream.track_reference_model import apply_update, request_upload
 
 NONE = Track(state=TrackState.NONE, since="0")
 OLD, NEW = (ExpectedUpload(upload_id=f"{number:026d}", content_type=ContentType.MP4, size=number) for number in (1, 2))

@@ -6,7 +6,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from handlers.common.aws import clients
+from handlers.common.aws import client_config
 
 CANARY = "canary-caption"
 
@@ -18,11 +18,11 @@ def test_the_sdk_logs_no_content_even_at_level_debug(
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
     with caplog.at_level(logging.DEBUG), mock_aws():
-        sqs = boto3.client("sqs", region_name="us-east-1", config=clients.CONFIG)
+        sqs = boto3.client("sqs", region_name="us-east-1", config=client_config.CONFIG)
         url = sqs.create_queue(QueueName="q")["QueueUrl"]
         sqs.send_message(QueueUrl=url, MessageBody=CANARY)
     assert CANARY not in caplog.text
 
 
 def test_live_calls_fail_within_three_seconds() -> None:
-    assert (clients.LIVE_CONFIG.connect_timeout + clients.LIVE_CONFIG.read_timeout) * 2 < 3  # type: ignore[attr-defined]
+    assert (client_config.LIVE_CONFIG.connect_timeout + client_config.LIVE_CONFIG.read_timeout) * 2 < 3  # type: ignore[attr-defined]

@@ -1,6 +1,6 @@
-"""Model of a track in plain Python, with which tests compare the table's conditions."""
+"""Reference model of a track in plain Python. Tests compare the conditions of the table with it."""
 
-from handlers.livestream.tracks import (
+from handlers.livestream.track_state_machine import (
     RANKS,
     REPLACEABLE_STATES,
     RESTARTABLE_REASON,

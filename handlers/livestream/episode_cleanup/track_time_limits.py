@@ -1,14 +1,14 @@
 """Time limits of track states, and the check whether a track has exceeded its limit.
 
 Every state in which a track waits for an event has a limit. The limit is well above the normal duration including all
-automatic retries, so nothing is working on a track that exceeds it.
+automatic retries. So no function or job is still working on a track that exceeds its limit.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from handlers.livestream.tracks import Track, TrackReason, TrackState
+from handlers.livestream.track_state_machine import Track, TrackReason, TrackState
 
 _IDLE_STATES = frozenset({TrackState.NONE, TrackState.CHUNKED, TrackState.ANALYZED, TrackState.FAILED})
 

@@ -1,4 +1,4 @@
-"""Messages to connected WebSocket clients, sent through API Gateway's management API.
+"""Sender of messages to connected WebSocket clients, through API Gateway's management API.
 
 The boto3 client takes its endpoint from `AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI`, which the deployment sets. An
 event never determines the endpoint.

@@ -1,7 +1,7 @@
 """Models and parsers for events of the default EventBridge bus, including S3's "Object Created" events.
 
-Every principal of the account may put events on this bus, so events are validated before use. In these events S3 does
-not URL-encode keys, unlike in its own notifications.
+Every principal of the account may put events on this bus, so events are validated before use. S3 does not URL-encode
+the keys in these events. In its own notifications (see `s3_notifications`) it does.
 """
 
 from typing import Annotated, Any, Final
@@ -32,7 +32,7 @@ class BusEvent(EventModel):
 
 
 class ObjectCreatedDetail(EventModel):
-    """Detail of S3's event. The kind of upload is not read, because it makes no difference."""
+    """Detail of S3's "Object Created" event. The kind of upload is not read, because it makes no difference."""
 
     bucket: Annotated[str, Field(validation_alias=AliasPath("bucket", "name"))]
     key: Annotated[str, Field(validation_alias=AliasPath("object", "key"))]

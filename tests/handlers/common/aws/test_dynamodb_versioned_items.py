@@ -7,7 +7,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from handlers.common.aws.versioned_items import (
+from handlers.common.aws.dynamodb_versioned_items import (
     MAX_ATTEMPTS,
     MAX_WRITE_IDS,
     TooManyWriters,

@@ -1,8 +1,8 @@
-"""Error responses of all backends. HTTP responses and WebSocket messages have the same fields.
+"""Error responses of all backends, as HTTP responses and WebSocket messages with the same fields.
 
 A handler raises `HandlerError` with an error code of its subsystem. Every other exception becomes an internal error
-that tells the client nothing more. Values that a client sent are never returned; field names are returned with only
-harmless characters. A ValidationError is reported as the client's error only if the handler passes it to
+without details. A response never contains values that a client sent. It may contain the names of the client's fields,
+in which harmful characters are replaced. A ValidationError is reported as the client's error only if the handler passes it to
 `to_malformed_error`, because the same exception may come from one of our own records.
 
 This module does not log. The handlers do.
@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 MAX_PROBLEMS = 20
 MAX_PATH_PARTS = 8
+"""Maximum number of names in the path of a nested field."""
 MAX_PATH_PART_LENGTH = 64
 RULE_ONLY_PROBLEM_TYPES = frozenset(
     {
@@ -39,6 +40,7 @@ class CommonErrorCode(StrEnum):
 
     INTERNAL = "INTERNAL"
     MALFORMED = "MALFORMED"
+    """The request violates its model."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,8 @@ def _rule(kind: str, message: str) -> str:
 
 
 def _field_path(parts: tuple[int | str, ...]) -> str:
-    """Return a field's path with dots. The client chooses the names of unknown fields, so names are limited and
-    contain no dots.
+    """Return a field's path with dots.
+
+    The client chooses the names of unknown fields, so names are truncated and contain no dots of their own.
     """
     return ".".join(_HARMFUL.sub("?", str(part)[:MAX_PATH_PART_LENGTH]) for part in parts[:MAX_PATH_PARTS])
