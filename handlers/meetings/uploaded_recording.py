@@ -22,7 +22,7 @@ from handlers.common.aws.unreadable_objects import UnreadableObject, classify_re
 from handlers.common.errors import to_field_problems
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.common.websocket.messages import WrongField
-from handlers.meetings.complete_file import MAX_CHUNKS, MAX_COMPLETE_FILE_BYTES, ChunkProblem, CompleteFile, WrongChunk
+from handlers.meetings.complete_json import MAX_CHUNKS, MAX_COMPLETE_FILE_BYTES, ChunkProblem, CompleteFile, WrongChunk
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
-"""Parsers of the model's answers. They raise BadAnswer with a problem that is sent back to the model.
+"""Parsers of the model's answers. They raise UnusableAnswer with a problem that is sent back to the model.
 
-`action_items.py` checks whether an action item agrees with the transcript.
+`action_item_verification.py` checks whether an action item agrees with the transcript.
 """
 
 from dataclasses import dataclass, field
@@ -43,7 +43,7 @@ class ModelActionItem(ModelAnswer):
     owner: Annotated[str | None, Field(max_length=200, repr=False)] = None
     due: Annotated[str | None, Field(max_length=200, repr=False)] = None
     quote: Annotated[str, Field(min_length=1, max_length=1_000, repr=False)]
-    said: Annotated[int | None, Field(ge=0)] = None
+    segment: Annotated[int | None, Field(ge=0, alias="said")] = None
     """Number of the segment in which the quote begins, according to the model."""
 
 

@@ -17,10 +17,10 @@ from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.aws.unreadable_objects import UnreadableObject
 from handlers.common.logging import EventLog, hash_for_log
 from handlers.common.websocket.messages import Message
-from handlers.meetings.complete_file import MAX_COMPLETE_FILE_BYTES, ChunkProblem, CompleteFile, WrongChunk
+from handlers.meetings.complete_json import MAX_COMPLETE_FILE_BYTES, ChunkProblem, CompleteFile, WrongChunk
 from handlers.meetings.media_job.audio_maker import UndecodableChunks
+from handlers.meetings.media_job.chunk_downloads import ChunkFolder, JobConcluded
 from handlers.meetings.media_job.chunk_facts import ChunkFacts, RecordingFacts
-from handlers.meetings.media_job.chunk_files import ChunkFolder, JobConcluded
 from handlers.meetings.media_job.chunk_probe import probe_chunk
 from handlers.meetings.media_job.ffmpeg import Ffmpeg, FfmpegFailed, InputRefused
 from handlers.meetings.media_job.job_bucket import JobBucket, ObjectTooLong

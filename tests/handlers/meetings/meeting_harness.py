@@ -24,7 +24,7 @@ from handlers.common.aws.clients import CONFIG
 from handlers.common.aws.workflow_executions import WorkflowExecutions
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.ulid import ulid
-from handlers.meetings.complete_file import Chunk, CompleteFile
+from handlers.meetings.complete_json import Chunk, CompleteFile
 from handlers.meetings.media_result import MediaOutcome
 from handlers.meetings.meeting_record import INDEX, INDEX_SORT, PARTITION, SORT, MeetingRecord
 from handlers.meetings.meeting_store import MeetingStore
@@ -33,11 +33,11 @@ from handlers.meetings.metrics import MeetingMetrics
 from handlers.meetings.s3_keys import MeetingId, Recording
 from handlers.meetings.start.upload_events import UploadEvents
 from handlers.meetings.sweep.meeting_sweep import MeetingSweep, MeetingTimeLimits
+from handlers.meetings.upload_processing import RecordingStarter
 from handlers.meetings.uploaded_recording import UploadedRecordings
-from handlers.meetings.workflow_start import RecordingStarter
 from handlers.meetings.workflow_steps.handler import run_step
+from handlers.meetings.workflow_steps.job_results import JobResults
 from handlers.meetings.workflow_steps.step_operations import WorkflowSteps
-from handlers.meetings.workflow_steps.workflow_results import WorkflowResults
 from tests.credentials import credentials
 from tests.moto_tables import Index, create_table
 
@@ -142,7 +142,7 @@ class MeetingHarness:
     def steps(self) -> WorkflowSteps:
         client: Any = self.cloudwatch
         metrics = MeetingMetrics(client, "dev")
-        results = WorkflowResults(MeetingStore(self.s3, BUCKET))
+        results = JobResults(MeetingStore(self.s3, BUCKET))
         return WorkflowSteps(self.table, results, self.starter, metrics, clock=lambda: self.now, log=self.log)
 
     @cached_property

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.common.aws.dynamodb_values import serialize_item
-from handlers.meetings.complete_file import MAX_CHUNKS, ChunkProblem, CompleteFile, WrongChunk
+from handlers.meetings.complete_json import MAX_CHUNKS, ChunkProblem, CompleteFile, WrongChunk
 from handlers.meetings.meeting_progress import (
     PROGRESS_RANKS,
     ExecutionReport,

@@ -40,7 +40,7 @@ def problem(text: str, task: SummaryTask = SummaryTask.ACTION_ITEMS, *, patient:
 def test_action_items_are_parsed() -> None:
     found = parse_items(f"```json\n{answer()}\n```", PART, patient=False)
     (one,) = found.items
-    assert (one.text, one.owner, one.due, one.quote, one.said) == (
+    assert (one.text, one.owner, one.due, one.quote, one.segment) == (
         "Call Bob",
         "Ann",
         "by Friday",

@@ -10,7 +10,7 @@ from typing import Any
 
 from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.logging import EventLog
-from handlers.meetings.complete_file import Chunk, CompleteFile
+from handlers.meetings.complete_json import Chunk, CompleteFile
 from handlers.meetings.media_job.ffmpeg import Ffmpeg
 from handlers.meetings.media_job.job import MediaJob, MediaJobSettings
 from handlers.meetings.media_job.job_bucket import JobBucket

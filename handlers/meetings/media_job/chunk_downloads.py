@@ -10,7 +10,7 @@ from pathlib import Path
 
 from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.aws.unreadable_objects import UnreadableObject
-from handlers.meetings.complete_file import ChunkProblem, CompleteFile, WrongChunk
+from handlers.meetings.complete_json import ChunkProblem, CompleteFile, WrongChunk
 from handlers.meetings.media_job.job_bucket import JobBucket, JobObjectGone
 from handlers.meetings.media_result import MediaOutcome, MediaResult
 from handlers.meetings.s3_keys import MeetingId
