@@ -29,7 +29,7 @@ from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId
 if TYPE_CHECKING:
     from types_boto3_s3.type_defs import ObjectTypeDef
 
-BLOCK = 1024 * 1024
+BLOCK_BYTES = 1024 * 1024
 SHA256: Final = "SHA256"
 STANDARD: Final = "STANDARD"
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}", re.ASCII)
@@ -177,7 +177,7 @@ def _to_stored_object(listed: "ObjectTypeDef") -> StoredObject:
 def _hash_file(path: Path) -> _FileDigest:
     sha256, md5, size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
     with path.open("rb") as content:
-        while block := content.read(BLOCK):
+        while block := content.read(BLOCK_BYTES):
             sha256.update(block)
             md5.update(block)
             size += len(block)

@@ -112,12 +112,12 @@ class UploadedRecordings:
         """
         key = meeting.upload_key(COMPLETE_FILE_NAME)
         page = self._client.list_objects_v2(Bucket=self._bucket, Prefix=key, MaxKeys=1)
-        found = next((item for item in page.get("Contents", ()) if item["Key"] == key), None)
-        if found is None:
+        listed = next((item for item in page.get("Contents", ()) if item["Key"] == key), None)
+        if listed is None:
             return None
-        uploaded_at = found["LastModified"]
+        uploaded_at = listed["LastModified"]
         return UploadedCompleteFile(
-            complete_file_fingerprint(found["ETag"], uploaded_at),
+            complete_file_fingerprint(listed["ETag"], uploaded_at),
             uploaded_at,
             None,
             ChunkProblem.UNREADABLE,
@@ -129,10 +129,10 @@ class UploadedRecordings:
         listed = self._list_chunks(meeting, {chunk.name for chunk in complete.chunks})
         wrong: list[WrongChunk] = []
         for chunk in complete.chunks:
-            found = listed.get(chunk.name)
-            if found is None:
+            item = listed.get(chunk.name)
+            if item is None:
                 wrong.append(WrongChunk(name=chunk.name, problem=ChunkProblem.MISSING))
-            elif found["Size"] != chunk.bytes:
+            elif item["Size"] != chunk.bytes:
                 wrong.append(WrongChunk(name=chunk.name, problem=ChunkProblem.SIZE))
         last = max((item["LastModified"] for item in listed.values()), default=None)
         return UploadedChunks(tuple(wrong), _chunks_fingerprint(complete, listed), last)
@@ -144,8 +144,8 @@ class UploadedRecordings:
             PaginationConfig={"PageSize": PAGE_SIZE, "MaxItems": MAX_PAGES * PAGE_SIZE},
         )
         prefix_length = len(meeting.upload_prefix)
-        found = {item["Key"][prefix_length:]: item for page in pages for item in page.get("Contents", ())}
-        return {name: found[name] for name in names & found.keys()}
+        items = {item["Key"][prefix_length:]: item for page in pages for item in page.get("Contents", ())}
+        return {name: items[name] for name in names & items.keys()}
 
 
 def complete_file_fingerprint(etag: str, modified_at: datetime) -> str:

@@ -74,10 +74,10 @@ def parse_summary(text: str, task: SummaryTask, part: str) -> str:
     return "\n".join(paragraphs)
 
 
-def parse_items(text: str, part: str, *, patient: bool) -> ModelActionItems:
+def parse_items(text: str, part: str, *, skip_malformed: bool) -> ModelActionItems:
     """Return the action items; raise UnusableAnswer.
 
-    With `patient`, single malformed items are skipped, if at least one item is valid.
+    With `skip_malformed`, malformed items are skipped if at least one item is valid.
     """
     raw_items = _parse_envelope(text, SummaryTask.ACTION_ITEMS, part).items
     if raw_items is None:
@@ -90,7 +90,7 @@ def parse_items(text: str, part: str, *, patient: bool) -> ModelActionItems:
         if (item := validate_or_none(ModelActionItem, raw_item)) is not None and clean_text(item.text)
     ]
     malformed = len(raw_items) - len(items)
-    if malformed and (not patient or not items):
+    if malformed and (not skip_malformed or not items):
         raise UnusableAnswer(AnswerProblem.BAD_ITEM)
     return ModelActionItems(tuple(items), malformed)
 

@@ -48,14 +48,14 @@ class SummarySettings:
 
     summary_model: str
     action_model: str
-    manner: InferenceOptions
+    inference_options: InferenceOptions
     part_characters: int
     overlap_characters: int
 
     @property
     def style(self) -> QuestionStyle:
         """Style of the questions. If one model does both tasks, it caches the transcript between them."""
-        return QuestionStyle(self.manner, transcript_cached=self.summary_model == self.action_model)
+        return QuestionStyle(self.inference_options, transcript_cached=self.summary_model == self.action_model)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The meetings backend as a client meets it: the real exchange over HTTP, bucket and table as moto plays them, a clock.
+"""Backend for client tests: the real token exchange over HTTP, bucket and table emulated by moto, and a fake clock.
 
 Credentials are made up and last an hour by the same clock as everything else; what signs a request is noted.
 """

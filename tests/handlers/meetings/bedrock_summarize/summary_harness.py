@@ -148,7 +148,7 @@ class SummaryHarness:
         settings: dict[str, Any] = {
             "summary_model": SONNET,
             "action_model": SONNET,
-            "manner": InferenceOptions(4_000),
+            "inference_options": InferenceOptions(4_000),
             "part_characters": 100_000,
             "overlap_characters": 200,
             **changed,

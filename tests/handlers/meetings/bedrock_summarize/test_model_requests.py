@@ -107,15 +107,15 @@ def test_a_repeated_question_contains_the_problem_of_the_first_answer() -> None:
 
 
 def test_every_question_has_its_own_stable_digest() -> None:
-    def name(text: str = "Hi.", style: QuestionStyle = ONCE, place: PartPosition = PLACE) -> str:
-        return model_requests.summary_question(window(text), place, style).digest
+    def name(text: str = "Hi.", style: QuestionStyle = ONCE, position: PartPosition = PLACE) -> str:
+        return model_requests.summary_question(window(text), position, style).digest
 
     assert name() == name()
     others = [
         name("Ho."),
         name(style=TWICE),
         name(style=QuestionStyle(InferenceOptions(9), transcript_cached=False)),
-        name(place=PartPosition(0, 5, "en-US")),
+        name(position=PartPosition(0, 5, "en-US")),
         model_requests.action_items_question(window("Hi."), PLACE, ONCE).digest,
     ]
     assert len({name(), *others}) == 6
