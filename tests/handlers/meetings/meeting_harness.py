@@ -153,11 +153,11 @@ class MeetingHarness:
     def advance(self, **time: float) -> None:
         self.now += timedelta(**time)
 
-    def put_object(self, key: str, body: bytes, *, came: datetime | None = None) -> None:
+    def put_object(self, key: str, body: bytes, *, uploaded_at: datetime | None = None) -> None:
         """Store an object without an event."""
         self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
-        [found] = s3_backends["123456789012"]["aws"].buckets[BUCKET].keys.getlist(key)
-        found.last_modified = came or self.now
+        [stored] = s3_backends["123456789012"]["aws"].buckets[BUCKET].keys.getlist(key)
+        stored.last_modified = uploaded_at or self.now
 
     def upload_chunks(self, *chunks: bytes, meeting: MeetingId = MEETING) -> None:
         """Upload chunks, named by their positions, without events."""
@@ -207,14 +207,14 @@ class MeetingHarness:
         return run_step(self.steps, {"step": step, **about, "content": recording.content, "attempt": attempt, **more})
 
     def record(self, meeting: MeetingId = MEETING) -> MeetingRecord:
-        found = self.table.read(meeting)
-        assert found is not None
-        return found
+        record = self.table.read(meeting)
+        assert record is not None
+        return record
 
     def state(self, meeting: MeetingId = MEETING) -> tuple[str, ...]:
         """Status of the meeting, with its stage and reason if it has them."""
-        found = self.record(meeting)
-        return tuple(str(part) for part in (found.status, found.stage, found.reason) if part is not None)
+        record = self.record(meeting)
+        return tuple(str(part) for part in (record.status, record.stage, record.reason) if part is not None)
 
     def wrong_chunks(self, meeting: MeetingId = MEETING) -> dict[str, str]:
         return {chunk.name: str(chunk.problem) for chunk in self.record(meeting).wrong}

@@ -32,15 +32,15 @@ def problem(text: str, task: SummaryTask = SummaryTask.ACTION_ITEMS, *, skip_mal
     items = task is SummaryTask.ACTION_ITEMS
     with pytest.raises(UnusableAnswer) as caught:
         parse_items(text, PART, skip_malformed=skip_malformed) if items else parse_summary(text, task, PART)
-    assert caught.value.__context__ is None, "what it was raised from may hold the answer"
+    assert caught.value.__context__ is None, "the context could contain the answer"
     assert CANARY not in str(caught.value) + caught.value.problem.value
     return caught.value.problem
 
 
 def test_action_items_are_parsed() -> None:
     found = parse_items(f"```json\n{answer()}\n```", PART, skip_malformed=False)
-    (one,) = found.items
-    assert (one.text, one.owner, one.due, one.quote, one.segment) == (
+    (item,) = found.items
+    assert (item.text, item.owner, item.due, item.quote, item.segment) == (
         "Call Bob",
         "Ann",
         "by Friday",

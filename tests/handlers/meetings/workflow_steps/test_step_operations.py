@@ -317,7 +317,7 @@ def test_the_number_of_interruptions_is_logged_once(
 
 def test_a_slow_clock_causes_no_negative_duration(harness: MeetingHarness) -> None:
     ahead = harness.now + timedelta(seconds=3)
-    harness.put_object(MEETING.upload_key("0.webm"), b"a", came=ahead)
+    harness.put_object(MEETING.upload_key("0.webm"), b"a", uploaded_at=ahead)
     complete = harness.upload_complete_file(b"a")
     harness.deliver_event("complete.json")
     recording = Recording(MEETING, complete.content)
