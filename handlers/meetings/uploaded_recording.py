@@ -1,7 +1,7 @@
 """Gateway that reads a meeting's uploads from S3: `complete.json` and the list of chunks.
 
-An event may arrive late, and the bucket need not keep old versions. So this module reads the current objects instead of
-those that an event describes. S3 reads are consistent. A caller that reads the meeting's record first, then the
+An event may arrive late, and the bucket need not keep old versions. So this module reads the current objects, which may
+be newer than those that an event describes. S3 reads are consistent. A caller that reads the meeting's record first, then the
 uploads, and writes the record only if its version is unchanged, therefore never overwrites newer state with older.
 
 Chunks are listed in pages of a thousand instead of being checked one by one. The client decides how many other objects

@@ -30,16 +30,16 @@ PLACE = PartPosition(2, 5, "en-US")
 
 
 def window(*texts: str, first: int = 0, speaker: str = "spk_0") -> Window[TranscriptSegment]:
-    said = tuple(
+    segments = tuple(
         TranscriptSegment(speaker=speaker, start_ms=at, end_ms=at + 1, text=text) for at, text in enumerate(texts)
     )
-    return Window(2, first, len(said), said)
+    return Window(2, first, len(segments), segments)
 
 
 def content(asked: dict[str, Any]) -> list[dict[str, Any]]:
     (turn,) = asked["messages"]
-    found: list[dict[str, Any]] = turn["content"]
-    return found
+    blocks: list[dict[str, Any]] = turn["content"]
+    return blocks
 
 
 def test_the_prompts_are_in_the_functions_zip() -> None:
