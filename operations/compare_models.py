@@ -26,7 +26,7 @@ from handlers.common.bedrock.converse import BedrockModel, InferenceOptions, Tok
 from handlers.common.bedrock.model_questions import NoAnswer, ask_model
 from handlers.common.text.text_windows import WindowSizes, split_into_windows
 from handlers.meetings.bedrock_summarize import model_requests
-from handlers.meetings.bedrock_summarize.action_items import LocatedActionItem, merge_items, verify_items
+from handlers.meetings.bedrock_summarize.action_item_verification import LocatedActionItem, merge_items, verify_items
 from handlers.meetings.bedrock_summarize.environment import HAIKU, SONNET, SummaryEnvironment
 from handlers.meetings.bedrock_summarize.model_requests import PartPosition, QuestionStyle
 from handlers.meetings.bedrock_summarize.stored_answers import sum_tokens

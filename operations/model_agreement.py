@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from handlers.meetings.bedrock_summarize.action_items import LocatedActionItem, is_same_owner
+from handlers.meetings.bedrock_summarize.action_item_verification import LocatedActionItem, is_same_owner
 from handlers.meetings.bedrock_summarize.stored_answers import sum_tokens
 from handlers.meetings.bedrock_summarize.summary import SummaryTokens
 

@@ -21,7 +21,7 @@ from clients.meetings.meetings_client import MeetingsClient
 from clients.meetings.upload_models import NewMeeting, Uploaded
 from handlers.meetings.bedrock_summarize.summary import ActionItem, Summary, SummaryTokens, TranscriptQuote
 from handlers.meetings.bedrock_summarize.transcript import Transcript, TranscriptSegment
-from handlers.meetings.complete_file import ChunkProblem, WrongChunk
+from handlers.meetings.complete_json import ChunkProblem, WrongChunk
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus, Stage
 
 __all__ = [

@@ -4,7 +4,7 @@ Errors of S3 and DynamoDB are raised as botocore's own exceptions. During an upl
 `UploadInterrupted`. No message contains a token or credentials.
 """
 
-from handlers.meetings.complete_file import WrongChunk
+from handlers.meetings.complete_json import WrongChunk
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord
 
 

@@ -1,4 +1,4 @@
-"""Reader of a user's meetings: by date from the table's index, by id, and their output from the bucket.
+"""Functions that read a user's meetings: the list by date, single records by id, and output objects from the bucket.
 
 The table has one index, by date. Participants and tags are filtered in the client, because a user has thousands of
 meetings, not millions (docs/benchmarks.md shows how long that takes).

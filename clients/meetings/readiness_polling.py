@@ -10,8 +10,8 @@ from handlers.meetings.meeting_record import MeetingRecord, MeetingStatus
 FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 2.0, 60.0
 GROWTH = 1.5
 NOTICED_SECONDS = 60.0
-"""Maximum time until the backend notices an upload. Before, the meeting may still show the state without this upload:
-chunks are missing, or it has failed."""
+"""Maximum time until the backend notices an upload. Until then, the meeting may still show its older state, incomplete or
+failed, so this state is not raised as an error."""
 
 
 def pauses() -> Iterator[float]:

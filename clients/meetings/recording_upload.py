@@ -2,8 +2,8 @@
 
 Each chunk is one PutObject request with a SHA-256 checksum, which S3 verifies. A chunk that the bucket already has is
 not sent again. It is recognised by its size and its ETag, which is the MD5 of the file. In a bucket with a KMS key the
-ETag is not the MD5, so all chunks are sent again. Objects without a SHA-256 checksum, or in an archive storage class,
-do not come from this client and are sent again too.
+ETag is not the MD5, so all chunks are sent again. Objects without a SHA-256 checksum, or in a storage class other
+than STANDARD, do not come from this client and are sent again too.
 """
 
 import base64
@@ -23,13 +23,13 @@ from pydantic import ValidationError
 from clients.meetings.client_errors import ChunkRefused, MeetingsError, UploadInterrupted
 from clients.meetings.upload_models import NewMeeting, Uploaded
 from clients.meetings.user_credentials import UserAccess
-from handlers.meetings.complete_file import MAX_CHUNKS, Chunk
+from handlers.meetings.complete_json import MAX_CHUNKS, Chunk
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId
 
 if TYPE_CHECKING:
     from types_boto3_s3.type_defs import ObjectTypeDef
 
-BLOCK = 1024 * 1024
+BLOCK_BYTES = 1024 * 1024
 SHA256: Final = "SHA256"
 STANDARD: Final = "STANDARD"
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}", re.ASCII)
@@ -42,7 +42,7 @@ class StoredObject:
     size: int
     etag: str
     is_usable: bool
-    """True if the object is readable and was not uploaded without a SHA-256 checksum."""
+    """True unless the listing names a storage class other than STANDARD, or checksum algorithms without SHA256."""
 
 
 class _UploadStopped(Exception):
@@ -177,7 +177,7 @@ def _to_stored_object(listed: "ObjectTypeDef") -> StoredObject:
 def _hash_file(path: Path) -> _FileDigest:
     sha256, md5, size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
     with path.open("rb") as content:
-        while block := content.read(BLOCK):
+        while block := content.read(BLOCK_BYTES):
             sha256.update(block)
             md5.update(block)
             size += len(block)

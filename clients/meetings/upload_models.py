@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from handlers.common.identifier_types import Ulid
 from handlers.common.time_and_ids import clock
 from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.meetings.complete_file import Chunk, CompleteFile, Language, Participants, Tags, Title
+from handlers.meetings.complete_json import Chunk, CompleteFile, Language, Participants, Tags, Title
 
 
 class NewMeeting(BaseModel):

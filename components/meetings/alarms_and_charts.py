@@ -37,7 +37,7 @@ MISSED_RECORDING_EVENTS = ("recording_unheard", "recording_unattended", "recordi
 unfinished check.
 """
 SWEEP_REPORT_PATTERN = '{ $.message = "meeting_sweep" }'
-HOUR = 3600
+HOUR_SECONDS = 3600
 MAX_INTERRUPTIONS_PER_HOUR = 5
 MAX_QUEUE_SECONDS = 1_800
 """Maximum age of a message about an upload."""
@@ -89,7 +89,7 @@ def create_alarms(args: MeetingAlarmsArgs, opts: pulumi.ResourceOptions) -> None
         )
         register_alarm(name, scope, failures, 0, description, RUNBOOK, opts)
     interruptions = steps.log_metric(
-        "spot-interruptions", '{ $.message = "media_read" }', opts, value="$.interruptions", period_seconds=HOUR
+        "spot-interruptions", '{ $.message = "media_read" }', opts, value="$.interruptions", period_seconds=HOUR_SECONDS
     )
     for name, metric, threshold, description, runbook in (
         (
@@ -147,8 +147,8 @@ def create_alarms(args: MeetingAlarmsArgs, opts: pulumi.ResourceOptions) -> None
 
 
 def dashboard_charts(args: MeetingAlarmsArgs) -> list[list[Chart]]:
-    """Return the charts: the four metrics, latencies of storage and table, durations, and the functions."""
-    named: dict[str, pulumi.Input[str]] = {"BucketName": args.bucket.name, "FilterId": ENTIRE_BUCKET}
+    """Return the rows of charts: the backend's own metrics, latencies of bucket and table, durations, and the functions."""
+    bucket_dimensions: dict[str, pulumi.Input[str]] = {"BucketName": args.bucket.name, "FilterId": ENTIRE_BUCKET}
     return [
         [
             Chart(
@@ -170,7 +170,7 @@ def dashboard_charts(args: MeetingAlarmsArgs) -> list[list[Chart]]:
         [
             Chart(
                 "first byte from S3, in milliseconds",
-                [Metric("AWS/S3", "FirstByteLatency", named, s) for s in ("p50", "p95")],
+                [Metric("AWS/S3", "FirstByteLatency", bucket_dimensions, s) for s in ("p50", "p95")],
             ),
             table_chart(args.table),
             Chart(

@@ -1,4 +1,4 @@
-"""The media job with its image repository, its Batch queues, and its size for each engine."""
+"""The AWS Batch job that makes a recording's video and audio, with its image repository, queues and network."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,10 +37,10 @@ class MediaProcessing(pulumi.ComponentResource):
         super().__init__("polyphony:meetings:Media", name, None, opts)
         self._child = pulumi.ResourceOptions(parent=self)
         scope, processing = args.scope, args.settings.processing
-        spot = processing.engine is ProcessingEngine.BATCH_SPOT
+        uses_spot = processing.engine is ProcessingEngine.BATCH_SPOT
         network = JobNetwork("jobs", JobNetworkArgs(scope, args.settings.network), self._child)
 
-        def queue(what: str, capacity: Capacity) -> BatchQueue:
+        def create_queue(what: str, capacity: Capacity) -> BatchQueue:
             return BatchQueue(
                 what,
                 BatchQueueArgs(
@@ -49,8 +49,10 @@ class MediaProcessing(pulumi.ComponentResource):
                 self._child,
             )
 
-        on_demand = queue("media-on-demand", Capacity.ON_DEMAND)
-        self.queues: Sequence[BatchQueue] = [queue("media-spot", Capacity.SPOT), on_demand] if spot else [on_demand]
+        on_demand = create_queue("media-on-demand", Capacity.ON_DEMAND)
+        self.queues: Sequence[BatchQueue] = (
+            [create_queue("media-spot", Capacity.SPOT), on_demand] if uses_spot else [on_demand]
+        )
         """The workflow submits to the first queue, and to the second if there is no Spot capacity."""
         size = processing.size
         digest = processing.image_digest

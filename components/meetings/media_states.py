@@ -5,9 +5,9 @@ the intervals). A job that still waits after `processing.capacityMinutes` is can
 that has just started; that job continues. The workflow submits to the on-demand queue only after the first job has
 ended.
 
-The job's name identifies the recording. Before a submission, the workflow searches for an active job with that name:
-left by an execution that was stopped, or by a submission whose response was lost. It waits for that job, so two jobs
-never process the same recording at once.
+The job's name identifies the recording. Before a submission, the workflow searches for an active job with that name.
+Such a job was left by an execution that was stopped, or by a submission whose response was lost. The workflow waits for
+that job, so two jobs never process the same recording at once.
 """
 
 from collections.abc import Sequence
@@ -43,7 +43,7 @@ RETRYABLE_ERRORS: Final = (
     "Batch.SdkClientException",
     "States.Timeout",
 )
-"""Errors after which a read or a cancellation can be repeated, because repeating it has no further effect."""
+"""Errors after which a read, a cancellation or a termination is repeated. Repeating them has no further effect."""
 MAX_SUBMISSIONS: Final = 6
 """Maximum of submissions to one queue whose responses were lost or unclear. The workflow searches for the job before
 each.
@@ -80,19 +80,21 @@ NEW_JOB: Final = (
     "{'id': %(id)s, 'status': 'SUBMITTED', 'on': false, 'waits': true, 'attempts': 0, 'phase': 0, 'pause': %(pause)s, "
     "'spent': 0, 'left': false, 'stopped': false}"
 )
+"""JSONata expression for the variable `$job` before the first DescribeJobs call."""
 LISTED_JOB: Final = (
     "($living := $states.result.JobSummaryList[$not(Status in ['SUCCEEDED', 'FAILED'])][0]; "
     "$id := $exists($living) ? $living.JobId : ''; %(new)s)"
 )
+"""JSONata expression for the variable `$job` after a ListJobs call: the active job, or a job without an id."""
 
 
 def media_states(
-    queues: Sequence[str], job: str, settings: ProcessingSettings, *, to: str, failed: str
+    queues: Sequence[str], job: str, settings: ProcessingSettings, *, to: str, on_failure: str
 ) -> dict[str, State]:
-    """Return the states. `queues` are the ARNs of the Spot and on-demand queues, or of the on-demand queue only; `job`
-    is the name of the job definition.
+    """Return the states. After a success, the workflow continues with the state `to`, otherwise with `on_failure`.
 
-    In the state `to`, `$before + $job.attempts` is the number of times that Batch started the job.
+    `queues` are the ARNs of the Spot and on-demand queues, or of the on-demand queue only. `job` is the name of the job
+    definition. In the state `to`, `$before + $job.attempts` is the number of times that Batch started the job.
     """
     first, last = queues[0], queues[-1]
     retries = [retry(RETRYABLE_ERRORS, attempts=10, first_seconds=5)]
@@ -112,14 +114,14 @@ def media_states(
             CALL_SECONDS,
             to="MediaFound",
             retries=retries,
-            catches=[catch_failure(failed)],
+            catches=[catch_failure(on_failure)],
             assign={"job": f"{{% {LISTED_JOB % {'new': _new_job('$id', settings)}} %}}"},
         ),
         "MediaFound": choice_state(
             [
                 ("{% $job.id != '' %}", "WaitForMedia"),
                 *(fallback.after_search if fallback else ()),
-                (f"{{% $lost >= {MAX_SUBMISSIONS} %}}", failed),
+                (f"{{% $lost >= {MAX_SUBMISSIONS} %}}", on_failure),
             ],
             otherwise="SubmitMedia",
         ),
@@ -135,7 +137,7 @@ def media_states(
             to="WaitForMedia",
             retries=[retry(THROTTLING_ERRORS, attempts=6, first_seconds=5)],
             catches=[
-                catch_failure(failed, "Batch.ClientException"),
+                catch_failure(on_failure, "Batch.ClientException"),
                 catch_failure("AnswerLost", assign={"lost": "{% $lost + 1 %}"}),
             ],
             assign={"job": f"{{% {_new_job('$states.result.JobId', settings)} %}}"},
@@ -158,7 +160,7 @@ def media_states(
             [
                 ("{% $job.status = 'SUCCEEDED' %}", to),
                 *(fallback.after_interruption if fallback else ()),
-                ("{% $job.status = 'FAILED' %}", failed),
+                ("{% $job.status = 'FAILED' %}", on_failure),
                 *(fallback.after_waiting if fallback else ()),
                 (f"{{% {is_late} %}}", "EndMedia"),
             ],
@@ -168,9 +170,9 @@ def media_states(
             f"{BATCH}:terminateJob",
             {"JobId": "{% $job.id %}", "Reason": TIME_LIMIT_REASON},
             CALL_SECONDS,
-            to=failed,
+            to=on_failure,
             retries=retries,
-            catches=[catch(failed)],
+            catches=[catch(on_failure)],
         ),
         **(fallback.states(retries) if fallback else {}),
     }

@@ -1,8 +1,8 @@
 """Meetings backend: one workflow per recording makes a video, a transcript and a summary, which the user reads
 directly.
 
-This module connects the parts: the grants and environment variables of each function. docs/decisions/0060 describes how
-a meeting is identified.
+This module creates the bucket, the table, the workflow and the functions, and gives each function its grants and
+environment variables. docs/decisions/0060 describes how a meeting is identified.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from components.meetings import recording_workflow
 from components.meetings.alarms_and_charts import MAX_BUSY_ANSWERS, MeetingAlarmsArgs, create_alarms, dashboard_charts
 from components.meetings.client_access import ClientAccess, ClientAccessArgs
 from components.meetings.media_job import MediaProcessing, MediaProcessingArgs
-from components.meetings.sweeps import MeetingSweeps, MeetingSweepsArgs
+from components.meetings.scheduled_functions import ScheduledFunctions, ScheduledFunctionsArgs
 from components.settings import MeetingsSettings
 from handlers.meetings.auth_exchange.api_operations import OPERATIONS
 from handlers.meetings.auth_exchange.environment import CREDENTIAL_SECONDS
@@ -60,9 +60,9 @@ class Meetings(pulumi.ComponentResource):
         )
         self._create_workflow()
         self._create_upload_queue()
-        self.care = MeetingSweeps(
+        self.scheduled = ScheduledFunctions(
             "meetings-care",
-            MeetingSweepsArgs(
+            ScheduledFunctionsArgs(
                 args.scope, args.settings, self.bucket, self.table, self.workflow, self.meeting_update_grants()
             ),
             self._child,
@@ -98,8 +98,8 @@ class Meetings(pulumi.ComponentResource):
             "start": self.start,
             "steps": self.steps,
             "summarize": self.summarize,
-            "sweep": self.care.sweep,
-            "storage": self.care.storage,
+            "sweep": self.scheduled.sweep,
+            "storage": self.scheduled.storage,
         }
 
     def _create_storage(self) -> None:

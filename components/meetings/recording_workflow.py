@@ -1,7 +1,7 @@
 """Workflow of one recording: make the video, transcribe, summarise, and update the meeting's status.
 
-This module defines the states as data; `meetings.py` decides on permissions. The execution's input names the recording,
-and every state reads it from there.
+This module defines the states as data. `meetings.py` creates the workflow and grants its permissions. The execution's
+input names the recording, and every state reads it from there.
 """
 
 from collections.abc import Mapping
@@ -28,9 +28,11 @@ from components.settings.polling import max_detection_seconds
 from handlers.meetings.meeting_record import MeetingReason
 
 STEP_SECONDS = 120
+"""Timeout of one call of the function `steps`."""
 OTHER_STEPS_SECONDS = 3 * 3600
 """Time for the remaining steps and for retries."""
 FAILED = "Failed"
+"""Name of the state that fails the execution."""
 STEP_RETRY = retry(["StepFailed"], attempts=6, first_seconds=5)
 
 
@@ -56,20 +58,20 @@ def workflow_states(
     media: MediaProcessing, steps: Function, summarize: Function, bucket: str, settings: MeetingsSettings
 ) -> dict[str, State]:
     """Return all states by name."""
-    failed = {reason: f"Give{_stage_name(reason)}Up" for reason in _FAILURE_REASONS}
+    give_up_states = {reason: f"Give{_stage_name(reason)}Up" for reason in _FAILURE_REASONS}
     return {
         **media_states(
             [queue.arn for queue in media.queues],
             media.job.name,
             settings.processing,
             to="ReadMedia",
-            failed=failed[MeetingReason.MEDIA_FAILED],
+            on_failure=give_up_states[MeetingReason.MEDIA_FAILED],
         ),
         "ReadMedia": _step(
             steps,
             {"step": "media", "attempts": "{% $before + $job.attempts %}"},
             to="AnythingToHear",
-            failed=failed[MeetingReason.MEDIA_FAILED],
+            on_failure=give_up_states[MeetingReason.MEDIA_FAILED],
             assign={"media": "{% $states.result.Payload %}"},
         ),
         "AnythingToHear": choice_state([("{% $media.outcome = 'ready' %}", "Transcribe")], otherwise="Done"),
@@ -78,10 +80,13 @@ def workflow_states(
             media.job.scope.context.stack_label,
             settings,
             to="MarkTranscribed",
-            failed=failed[MeetingReason.TRANSCRIPTION_FAILED],
+            on_failure=give_up_states[MeetingReason.TRANSCRIPTION_FAILED],
         ),
         "MarkTranscribed": _step(
-            steps, {"step": "transcribed"}, to="StillWanted", failed=failed[MeetingReason.TRANSCRIPTION_FAILED]
+            steps,
+            {"step": "transcribed"},
+            to="StillWanted",
+            on_failure=give_up_states[MeetingReason.TRANSCRIPTION_FAILED],
         ),
         "StillWanted": choice_state([("{% $step.outcome = 'goes_on' %}", "Summarize")], otherwise="Done"),
         "Summarize": task_state(
@@ -101,16 +106,16 @@ def workflow_states(
                 retry(["ModelBusy", "StorageFailed"], attempts=8, first_seconds=30, longest_seconds=600),
                 retry([*TRANSIENT, "Sandbox.Timedout"], attempts=3),
             ],
-            catches=[catch_failure(failed[MeetingReason.SUMMARY_FAILED])],
+            catches=[catch_failure(give_up_states[MeetingReason.SUMMARY_FAILED])],
             assign={"outcome": "{% $states.result.Payload.outcome %}"},
         ),
         "Finish": _step(
             steps,
             {"step": "finish", "outcome": "{% $outcome %}"},
             to="Done",
-            failed=failed[MeetingReason.SUMMARY_FAILED],
+            on_failure=give_up_states[MeetingReason.SUMMARY_FAILED],
         ),
-        **{failed[reason]: _fail_step(steps, reason) for reason in _FAILURE_REASONS},
+        **{give_up_states[reason]: _fail_step(steps, reason) for reason in _FAILURE_REASONS},
         FAILED: fail_state(
             "MeetingFailed", "A recording could not be processed. The meeting's record contains the reason."
         ),
@@ -126,19 +131,19 @@ def _stage_name(reason: MeetingReason) -> str:
 
 
 def _step(
-    steps: Function, step: Mapping[str, str], to: str, failed: str, assign: Mapping[str, str] | None = None
+    steps: Function, step: Mapping[str, str], to: str, on_failure: str, assign: Mapping[str, str] | None = None
 ) -> State:
-    """Return a state that invokes the step function. It can be repeated."""
+    """Return a state that invokes the function `steps`. It is retried, because every step can be repeated."""
     return lambda_state(
         steps.live_arn,
         {**step, **STEP_INPUT},
         STEP_SECONDS,
         to=to,
         retries=[STEP_RETRY],
-        catches=[catch_failure(failed) if failed != FAILED else catch(FAILED)],
+        catches=[catch_failure(on_failure) if on_failure != FAILED else catch(FAILED)],
         assign=assign or {"step": "{% $states.result.Payload %}"},
     )
 
 
 def _fail_step(steps: Function, reason: MeetingReason) -> State:
-    return _step(steps, {"step": "fail", "reason": reason.value, "error": "{% $error %}"}, to=FAILED, failed=FAILED)
+    return _step(steps, {"step": "fail", "reason": reason.value, "error": "{% $error %}"}, to=FAILED, on_failure=FAILED)

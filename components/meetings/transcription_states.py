@@ -26,6 +26,7 @@ from components.settings import MeetingsSettings
 from components.settings.polling import pause_expression
 
 MAX_SPEAKERS: Final = 10
+"""Number of voices that Transcribe tells apart in one part."""
 TRANSCRIBE: Final = "arn:aws:states:::aws-sdk:transcribe"
 RETRYABLE_ERRORS: Final = (
     "Transcribe.LimitExceededException",
@@ -40,12 +41,13 @@ UNNAMED_ERROR: Final = "Transcribe.TranscribeException"
 """Error name for responses that are not in the API model of Transcribe: a throttled call, but also a denied one."""
 PART_DIGITS: Final = "$formatNumber($states.context.Map.Item.Index, '000')"
 """A part's number with the digits that its key has."""
-WORK: Final = f"'work/' & {INPUT}.user & '/' & {INPUT}.meetingId & '/' & {INPUT}.content & '/'"
+WORK_PREFIX: Final = f"'work/' & {INPUT}.user & '/' & {INPUT}.meetingId & '/' & {INPUT}.content & '/'"
+"""JSONata expression for the key prefix of the recording's internal objects."""
 
 
-def transcription_states(bucket: str, label: str, settings: MeetingsSettings, *, to: str, failed: str) -> State:
-    """Return a Map state over the parts in `$media.audio`. `label` is the stack's, with which the names of the jobs
-    begin.
+def transcription_states(bucket: str, label: str, settings: MeetingsSettings, *, to: str, on_failure: str) -> State:
+    """Return a Map state over the parts in `$media.audio`. `label` is the stack's label. The names of the jobs begin
+    with it.
     """
     first_pause = settings.processing.poll_seconds
     name = f"'{label}-' & {JOB_NAME_PARTS} & '-' & $string({INPUT}.attempt) & '-' & {PART_DIGITS}"
@@ -60,7 +62,7 @@ def transcription_states(bucket: str, label: str, settings: MeetingsSettings, *,
                 "MediaFormat": "flac",
                 "Media": {"MediaFileUri": f"{{% 's3://{bucket}/' & $states.input.key %}}"},
                 "OutputBucketName": bucket,
-                "OutputKey": f"{{% {WORK} & 'transcripts/' & $media.language & '/' & {PART_DIGITS} & '.json' %}}",
+                "OutputKey": f"{{% {WORK_PREFIX} & 'transcripts/' & $media.language & '/' & {PART_DIGITS} & '.json' %}}",
                 "Settings": {"ShowSpeakerLabels": True, "MaxSpeakerLabels": MAX_SPEAKERS},
             },
             CALL_SECONDS,
@@ -99,5 +101,10 @@ def transcription_states(bucket: str, label: str, settings: MeetingsSettings, *,
         "PartTooLate": fail_state("TranscriptionTooLate", "Amazon Transcribe did not end in time."),
     }
     return map_state(
-        "{% $media.audio %}", "PartThere", part_states, settings.speech.at_once, to=to, catches=[catch_failure(failed)]
+        "{% $media.audio %}",
+        "PartThere",
+        part_states,
+        settings.speech.at_once,
+        to=to,
+        catches=[catch_failure(on_failure)],
     )

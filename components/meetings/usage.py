@@ -22,7 +22,7 @@ STEP_MILLISECONDS = 200
 SWEEP_MILLISECONDS = 500
 STORAGE_MILLISECONDS = 10_000
 SUMMARY_MILLISECONDS = 60_000
-"""The durations of these six functions are assumed."""
+"""Assumed durations of one call of these six functions."""
 COPY_HOURS = 0.03
 """Duration of the media job per hour of copied recording, measured in docs/benchmarks.md."""
 ENCODE_HOURS = 1.0
@@ -30,7 +30,7 @@ ENCODE_HOURS = 1.0
 STARTING_HOURS = 0.02
 """Assumed time for pulling the image."""
 INTERRUPTED_SHARE = 0.05
-"""Assumed share of jobs that end on demand."""
+"""Assumed share of jobs that lose their Spot capacity and end on demand."""
 INPUT_TOKENS_PER_HOUR = 7_500
 OUTPUT_TOKENS = 750
 """Assumed tokens per question. An hour of speech has about 9,000 words, and each of two questions contains all of them.

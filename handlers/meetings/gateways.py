@@ -13,8 +13,8 @@ from handlers.common.time_and_ids import clock
 from handlers.meetings.environment import MeetingsEnvironment
 from handlers.meetings.meeting_store import MeetingStore
 from handlers.meetings.meeting_table import MeetingTable
+from handlers.meetings.upload_processing import RecordingStarter
 from handlers.meetings.uploaded_recording import UploadedRecordings
-from handlers.meetings.workflow_start import RecordingStarter
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.meetings.complete_file import WrongChunk
+from handlers.meetings.complete_json import WrongChunk
 from handlers.meetings.meeting_record import MAX_LISTED_CHUNKS, MeetingReason, MeetingRecord, MeetingStatus, Stage
 from handlers.meetings.s3_keys import Recording
 

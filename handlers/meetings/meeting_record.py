@@ -7,8 +7,10 @@ earlier ones.
 
 from enum import StrEnum
 
+from pydantic import Field
+
 from handlers.common.websocket.messages import Message
-from handlers.meetings.complete_file import WrongChunk
+from handlers.meetings.complete_json import WrongChunk
 from handlers.meetings.s3_keys import MeetingId
 
 PARTITION = "user"
@@ -29,6 +31,7 @@ class MeetingStatus(StrEnum):
     """Chunks are missing or wrong; `wrong` lists them. Processing starts when they arrive."""
     PROCESSING = "processing"
     READY = "ready"
+    """The output exists. `reason` says why a transcript or summary is missing."""
     FAILED = "failed"
 
 
@@ -36,6 +39,7 @@ class Stage(StrEnum):
     """Stage of a meeting that is being processed."""
 
     MEDIA = "media"
+    """The media job checks the chunks and makes video and audio."""
     TRANSCRIPTION = "transcription"
     SUMMARY = "summary"
 
@@ -46,8 +50,11 @@ class MeetingReason(StrEnum):
     MALFORMED = "MALFORMED"
     """`complete.json` cannot be used."""
     NEVER_COMPLETE = "NEVER_COMPLETE"
+    """Chunks were missing for so long that the sweep ended the meeting."""
     UNREADABLE = "UNREADABLE"
+    """Chunks cannot be decoded; `wrong` lists them."""
     TOO_LARGE = "TOO_LARGE"
+    """The recording exceeds the maximum duration or the media job's disk."""
     NO_AUDIO = "NO_AUDIO"
     """The meeting is ready without transcript and summary."""
     NOTHING_SAID = "NOTHING_SAID"
@@ -56,6 +63,7 @@ class MeetingReason(StrEnum):
     TRANSCRIPTION_FAILED = "TRANSCRIPTION_FAILED"
     SUMMARY_FAILED = "SUMMARY_FAILED"
     TIMED_OUT = "TIMED_OUT"
+    """The execution took too long, or the recording is too old to be restarted."""
 
 
 class MeetingRecord(Message):
@@ -89,18 +97,18 @@ class MeetingRecord(Message):
     updated_at: str
     attempt: int = 1
     """Number of the processing attempt. A new start raises it."""
-    said: str = ""
+    complete_fingerprint: str = Field(default="", alias="said")
     """Fingerprint of the `complete.json` from which this record was made."""
     tried: str = ""
-    """Fingerprints of `complete.json` and of the chunks when the last execution was started. Equal objects would give
-    the same result.
+    """Fingerprints of `complete.json` and of the chunks for which the last execution was started. While they are the
+    same, no execution is started, because it would give the same result.
     """
     whole_at: str | None = None
     """Time at which the last object of the recording in progress was uploaded."""
     due: str | None = None
     """Time of the sweep's next check. None if the meeting is finished."""
     version: int = 1
-    """Number of changes. A writer names the version that it has read."""
+    """Number of changes. A write names the version that was read, and fails if the record has another one."""
 
     @property
     def meeting(self) -> MeetingId:

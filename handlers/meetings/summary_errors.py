@@ -1,7 +1,7 @@
 """Exceptions of the summary function. The workflow retries or catches them by class name.
 
-`ModelBusy` and `StorageFailed` are transient. Answers received before are stored, so a retry continues there. The
-others persist until a setting, a permission or the recording changes. No message contains data of a meeting.
+`ModelBusy` and `StorageFailed` are transient. Answers of models are stored, so a retry does not request them again. The
+other errors persist until a setting, a permission or the recording changes. No message contains data of a meeting.
 """
 
 from enum import StrEnum

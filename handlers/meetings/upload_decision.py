@@ -14,7 +14,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.meetings.complete_file import CompleteFile, WrongChunk
+from handlers.meetings.complete_json import CompleteFile, WrongChunk
 from handlers.meetings.meeting_progress import stamp_change, wrong_chunk_fields
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus, Stage
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId
@@ -51,14 +51,17 @@ def _apply_malformed(
     update: dict[str, object] = {
         "status": MeetingStatus.FAILED,
         "reason": MeetingReason.MALFORMED,
-        "said": upload.fingerprint,
+        "complete_fingerprint": upload.fingerprint,
         **wrong_chunk_fields(
             (WrongChunk(name=COMPLETE_FILE_NAME, problem=upload.problem, fields=upload.wrong_fields),)
         ),
     }
     if record is None:
         return stamp_change(None, _empty_record(meeting, at).model_copy(update=update), at)
-    if record.status in {MeetingStatus.PROCESSING, MeetingStatus.READY} or record.said == upload.fingerprint:
+    if (
+        record.status in {MeetingStatus.PROCESSING, MeetingStatus.READY}
+        or record.complete_fingerprint == upload.fingerprint
+    ):
         return record
     attempt = record.attempt + 1 if record.status is MeetingStatus.FAILED else record.attempt
     return stamp_change(record, record.model_copy(update={**update, "attempt": attempt}), at)
@@ -68,15 +71,17 @@ def _is_retry(record: MeetingRecord, upload: UploadedCompleteFile) -> bool:
     """Return True if a failed meeting has a new `complete.json`. A repeated event names the same object and is no
     retry.
     """
-    return record.status is MeetingStatus.FAILED and record.said != upload.fingerprint
+    return record.status is MeetingStatus.FAILED and record.complete_fingerprint != upload.fingerprint
 
 
 def _new_attempt(
     record: MeetingRecord | None, meeting: MeetingId, upload: UploadedCompleteFile, file: CompleteFile, at: datetime
 ) -> MeetingRecord:
     new = _empty_record(meeting, at)
-    kept: dict[str, object] = {} if record is None else {"attempt": record.attempt + 1, "created_at": record.created_at}
-    return new.model_copy(update={**kept, "content": file.content, **_description_fields(new, upload, file)})
+    continued: dict[str, object] = (
+        {} if record is None else {"attempt": record.attempt + 1, "created_at": record.created_at}
+    )
+    return new.model_copy(update={**continued, "content": file.content, **_description_fields(new, upload, file)})
 
 
 def _description_fields(record: MeetingRecord, upload: UploadedCompleteFile, file: CompleteFile) -> dict[str, object]:
@@ -85,7 +90,7 @@ def _description_fields(record: MeetingRecord, upload: UploadedCompleteFile, fil
         "started_at": file.started_at,
         "participants": file.participants,
         "tags": file.tags,
-        "said": upload.fingerprint,
+        "complete_fingerprint": upload.fingerprint,
     }
     if record.status is MeetingStatus.INCOMPLETE:
         # The language is fixed once processing has started.

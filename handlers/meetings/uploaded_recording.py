@@ -1,7 +1,7 @@
 """Gateway that reads a meeting's uploads from S3: `complete.json` and the list of chunks.
 
-An event may arrive late, and the bucket need not keep old versions. So this module reads the current objects instead of
-those that an event describes. S3 reads are consistent. A caller that reads the meeting's record first, then the
+An event may arrive late, and the bucket need not keep old versions. So this module reads the current objects, which may
+be newer than those that an event describes. S3 reads are consistent. A caller that reads the meeting's record first, then the
 uploads, and writes the record only if its version is unchanged, therefore never overwrites newer state with older.
 
 Chunks are listed in pages of a thousand instead of being checked one by one. The client decides how many other objects
@@ -22,7 +22,7 @@ from handlers.common.aws.unreadable_objects import UnreadableObject, classify_re
 from handlers.common.error_responses import to_field_problems
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.common.websocket.messages import WrongField
-from handlers.meetings.complete_file import MAX_CHUNKS, MAX_COMPLETE_FILE_BYTES, ChunkProblem, CompleteFile, WrongChunk
+from handlers.meetings.complete_json import MAX_CHUNKS, MAX_COMPLETE_FILE_BYTES, ChunkProblem, CompleteFile, WrongChunk
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId
 
 if TYPE_CHECKING:
@@ -112,12 +112,12 @@ class UploadedRecordings:
         """
         key = meeting.upload_key(COMPLETE_FILE_NAME)
         page = self._client.list_objects_v2(Bucket=self._bucket, Prefix=key, MaxKeys=1)
-        found = next((item for item in page.get("Contents", ()) if item["Key"] == key), None)
-        if found is None:
+        listed = next((item for item in page.get("Contents", ()) if item["Key"] == key), None)
+        if listed is None:
             return None
-        uploaded_at = found["LastModified"]
+        uploaded_at = listed["LastModified"]
         return UploadedCompleteFile(
-            complete_file_fingerprint(found["ETag"], uploaded_at),
+            complete_file_fingerprint(listed["ETag"], uploaded_at),
             uploaded_at,
             None,
             ChunkProblem.UNREADABLE,
@@ -129,10 +129,10 @@ class UploadedRecordings:
         listed = self._list_chunks(meeting, {chunk.name for chunk in complete.chunks})
         wrong: list[WrongChunk] = []
         for chunk in complete.chunks:
-            found = listed.get(chunk.name)
-            if found is None:
+            item = listed.get(chunk.name)
+            if item is None:
                 wrong.append(WrongChunk(name=chunk.name, problem=ChunkProblem.MISSING))
-            elif found["Size"] != chunk.bytes:
+            elif item["Size"] != chunk.bytes:
                 wrong.append(WrongChunk(name=chunk.name, problem=ChunkProblem.SIZE))
         last = max((item["LastModified"] for item in listed.values()), default=None)
         return UploadedChunks(tuple(wrong), _chunks_fingerprint(complete, listed), last)
@@ -144,8 +144,8 @@ class UploadedRecordings:
             PaginationConfig={"PageSize": PAGE_SIZE, "MaxItems": MAX_PAGES * PAGE_SIZE},
         )
         prefix_length = len(meeting.upload_prefix)
-        found = {item["Key"][prefix_length:]: item for page in pages for item in page.get("Contents", ())}
-        return {name: found[name] for name in names & found.keys()}
+        items = {item["Key"][prefix_length:]: item for page in pages for item in page.get("Contents", ())}
+        return {name: items[name] for name in names & items.keys()}
 
 
 def complete_file_fingerprint(etag: str, modified_at: datetime) -> str:

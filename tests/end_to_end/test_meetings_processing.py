@@ -9,7 +9,7 @@ import pytest
 
 from clients.meetings import NotMade
 from components.meetings.media_states import NO_CAPACITY_REASON
-from handlers.meetings.complete_file import ChunkProblem
+from handlers.meetings.complete_json import ChunkProblem
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus
 from handlers.meetings.s3_keys import MeetingId
 from local.emulation.batch.batch_faults import QueueFault, set_faults

@@ -10,7 +10,7 @@ from pydantic import Field
 from handlers.common.identifier_types import UserId
 from handlers.common.websocket.messages import Message
 from handlers.meetings.auth_exchange.session_names import SessionName
-from handlers.meetings.complete_file import UtcTimestamp
+from handlers.meetings.complete_json import UtcTimestamp
 
 Secret = Annotated[str, Field(min_length=1, repr=False)]
 

@@ -1,7 +1,7 @@
 """Exchange of a token for AWS credentials that are restricted to the token's user.
 
-The error for a refused token is only specific if another token may help. Logs contain the fact and reason of a refusal,
-but neither the user nor the token.
+The error for a refused token names the reason only if it is the token's time, because the client can then send another
+token. Logs contain the reason of every refusal, but neither the user nor the token.
 """
 
 from collections.abc import Callable
@@ -58,6 +58,7 @@ class ClientRole:
     client: "STSClient"
     arn: str
     seconds: int
+    """Validity of the credentials."""
 
     def assume(self, user: str, name: str) -> SessionCredentials:
         """Assume the role for a user. Raises ServiceFailed, which does not quote the STS error."""
@@ -81,16 +82,16 @@ class TokenExchange:
     def __init__(
         self,
         verifier: TokenVerifier,
-        session: Callable[[str, str], SessionCredentials],
-        store: MeetingsLocation,
+        assume_role: Callable[[str, str], SessionCredentials],
+        location: MeetingsLocation,
         *,
         renew_before_seconds: int,
         log: EventLog,
     ) -> None:
-        """`session` returns credentials for a user and a session name."""
+        """`assume_role` returns credentials for a user and a session name."""
         self._verifier = verifier
-        self._assume_role = session
-        self._location = store
+        self._assume_role = assume_role
+        self._location = location
         self._renew_before = timedelta(seconds=renew_before_seconds)
         self._log = log
 

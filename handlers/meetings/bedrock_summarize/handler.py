@@ -51,7 +51,7 @@ def summary_settings(environment: SummaryEnvironment) -> SummarySettings:
     return SummarySettings(
         summary_model=environment.summary_model_id,
         action_model=environment.action_model_id,
-        manner=InferenceOptions(environment.max_output_tokens, guardrail),
+        inference_options=InferenceOptions(environment.max_output_tokens, guardrail),
         part_characters=environment.part_characters,
         overlap_characters=environment.overlap_characters,
     )

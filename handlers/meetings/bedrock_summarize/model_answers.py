@@ -1,6 +1,6 @@
-"""Parsers of the model's answers. They raise BadAnswer with a problem that is sent back to the model.
+"""Parsers of the model's answers. They raise UnusableAnswer with a problem that is sent back to the model.
 
-`action_items.py` checks whether an action item agrees with the transcript.
+`action_item_verification.py` checks whether an action item agrees with the transcript.
 """
 
 from dataclasses import dataclass, field
@@ -43,7 +43,7 @@ class ModelActionItem(ModelAnswer):
     owner: Annotated[str | None, Field(max_length=200, repr=False)] = None
     due: Annotated[str | None, Field(max_length=200, repr=False)] = None
     quote: Annotated[str, Field(min_length=1, max_length=1_000, repr=False)]
-    said: Annotated[int | None, Field(ge=0)] = None
+    segment: Annotated[int | None, Field(ge=0, alias="said")] = None
     """Number of the segment in which the quote begins, according to the model."""
 
 
@@ -74,10 +74,10 @@ def parse_summary(text: str, task: SummaryTask, part: str) -> str:
     return "\n".join(paragraphs)
 
 
-def parse_items(text: str, part: str, *, patient: bool) -> ModelActionItems:
+def parse_items(text: str, part: str, *, skip_malformed: bool) -> ModelActionItems:
     """Return the action items; raise UnusableAnswer.
 
-    With `patient`, single malformed items are skipped, if at least one item is valid.
+    With `skip_malformed`, malformed items are skipped if at least one item is valid.
     """
     raw_items = _parse_envelope(text, SummaryTask.ACTION_ITEMS, part).items
     if raw_items is None:
@@ -90,7 +90,7 @@ def parse_items(text: str, part: str, *, patient: bool) -> ModelActionItems:
         if (item := validate_or_none(ModelActionItem, raw_item)) is not None and clean_text(item.text)
     ]
     malformed = len(raw_items) - len(items)
-    if malformed and (not patient or not items):
+    if malformed and (not skip_malformed or not items):
         raise UnusableAnswer(AnswerProblem.BAD_ITEM)
     return ModelActionItems(tuple(items), malformed)
 

@@ -60,7 +60,7 @@ class PartPosition:
 class QuestionStyle:
     """Settings that all questions of a meeting share."""
 
-    manner: InferenceOptions
+    inference_options: InferenceOptions
     transcript_cached: bool
     """True if the same model is asked about each transcript part twice."""
 
@@ -71,26 +71,28 @@ def read_instructions() -> str:
     return "\n".join(prompt.read_text(encoding="utf-8") for prompt in sorted(PROMPTS_FOLDER.glob("*.txt")))
 
 
-def summary_question(window: Window[TranscriptSegment], place: PartPosition, style: QuestionStyle) -> TaskQuestion[str]:
+def summary_question(
+    window: Window[TranscriptSegment], position: PartPosition, style: QuestionStyle
+) -> TaskQuestion[str]:
     """Return the question for the summary of a part."""
     material = to_json_lines(_transcript_lines(window))
     read = partial(_read_summary, task=SummaryTask.SUMMARY, part=_part_id(material))
-    return _question(SummaryTask.SUMMARY, material, place, style, read)
+    return _question(SummaryTask.SUMMARY, material, position, style, read)
 
 
 def action_items_question(
-    window: Window[TranscriptSegment], place: PartPosition, style: QuestionStyle
+    window: Window[TranscriptSegment], position: PartPosition, style: QuestionStyle
 ) -> TaskQuestion[ModelActionItems]:
     """Return the question for the action items of a part."""
     material = to_json_lines(_transcript_lines(window))
-    return _question(SummaryTask.ACTION_ITEMS, material, place, style, partial(_read_items, part=_part_id(material)))
+    return _question(SummaryTask.ACTION_ITEMS, material, position, style, partial(_read_items, part=_part_id(material)))
 
 
 def combination_question(summaries: Sequence[str], language: str, style: QuestionStyle) -> TaskQuestion[str]:
     """Return the question for one summary of several summaries."""
     material = to_json_lines({"summaryOf": number, "text": text} for number, text in enumerate(summaries))
     read = partial(_read_summary, task=SummaryTask.COMBINE, part=_part_id(material))
-    uncached = QuestionStyle(style.manner, transcript_cached=False)
+    uncached = QuestionStyle(style.inference_options, transcript_cached=False)
     return _question(SummaryTask.COMBINE, material, PartPosition(0, 1, language), uncached, read)
 
 
@@ -109,20 +111,26 @@ def group_texts(texts: Sequence[str], characters: int) -> tuple[tuple[str, ...],
 
 
 def _question(
-    task: SummaryTask, material: ContentBlock, place: PartPosition, style: QuestionStyle, read: Callable[[str, bool], T]
+    task: SummaryTask,
+    material: ContentBlock,
+    position: PartPosition,
+    style: QuestionStyle,
+    read: Callable[[str, bool], T],
 ) -> TaskQuestion[T]:
     task_line: Mapping[str, Any] = {
         "task": task.value,
         "part": _part_id(material),
-        "index": place.index,
-        "count": place.count,
-        "language": place.language,
+        "index": position.index,
+        "count": position.count,
+        "language": position.language,
     }
     content = [material, *([CACHE_POINT] if style.transcript_cached else []), to_json_lines([task_line])]
 
     def request(problem: StrEnum | None) -> ConverseRequest:
         return converse.build_request(
-            read_instructions(), [*content, *([] if problem is None else [build_correction(problem)])], style.manner
+            read_instructions(),
+            [*content, *([] if problem is None else [build_correction(problem)])],
+            style.inference_options,
         )
 
     return TaskQuestion(task, ModelQuestion(request, read, AnswerProblem.CUT_OFF))
@@ -143,4 +151,4 @@ def _read_summary(text: str, _last: bool, *, task: SummaryTask, part: str) -> st
 
 
 def _read_items(text: str, last: bool, *, part: str) -> ModelActionItems:
-    return parse_items(text, part, patient=last)
+    return parse_items(text, part, skip_malformed=last)

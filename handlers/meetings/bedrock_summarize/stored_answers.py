@@ -1,7 +1,7 @@
 """Questions to the models about one recording, with answers that are stored in S3.
 
-Every valid answer is stored below the recording's `work/`. A summary that was interrupted continues there, and no
-question is paid for twice. Another prompt, transcript, setting or model makes another question.
+Every valid answer is stored below `work/`. A summary that was interrupted reuses the stored answers, so no question is
+paid for twice. If the prompt, the transcript, a setting or the model changes, the question is a new one.
 
 This module decides how long to wait for a busy model, and which error the workflow receives for each fault. Several
 threads may use one instance.
@@ -52,6 +52,7 @@ class ModelAccess:
     models: Mapping[str, LanguageModel]
     """Models by id."""
     answer_seconds: float
+    """Timeout for one answer."""
     log: EventLog
     timing: RetryTiming
 
@@ -59,8 +60,8 @@ class ModelAccess:
 class StoredAnswers:
     """Answers to the questions about one recording."""
 
-    def __init__(self, interviewer: ModelAccess, store: MeetingStore, recording: Recording, deadline: float) -> None:
-        self._models = interviewer
+    def __init__(self, models: ModelAccess, store: MeetingStore, recording: Recording, deadline: float) -> None:
+        self._models = models
         self._store = store
         self._recording = recording
         self._deadline = deadline
@@ -94,11 +95,11 @@ class StoredAnswers:
 
         question = ModelQuestion(task_question.question.request, read, task_question.question.cut_off_problem)
         answer_seconds, now = self._models.answer_seconds, self._models.timing.now()
-        patience = Retrier(
+        retrier = Retrier(
             self._models.timing, min(self._deadline, now + MAX_ATTEMPTS * answer_seconds + BUSY_MODEL_SECONDS)
         )
         try:
-            result = ask_model(self._models.models[model_id], question, patience, answer_seconds, count)
+            result = ask_model(self._models.models[model_id], question, retrier, answer_seconds, count)
         except ServiceFailed as error:
             fault = error.fault
         else:

@@ -18,7 +18,7 @@ from handlers.common.logging import EventLog, hash_for_log
 from handlers.common.text.text_windows import Window, WindowSizes, split_into_windows
 from handlers.common.websocket.messages import Message
 from handlers.meetings.bedrock_summarize import model_requests
-from handlers.meetings.bedrock_summarize.action_items import VerifiedItems, merge_items, verify_items
+from handlers.meetings.bedrock_summarize.action_item_verification import VerifiedItems, merge_items, verify_items
 from handlers.meetings.bedrock_summarize.model_requests import PartPosition, QuestionStyle
 from handlers.meetings.bedrock_summarize.stored_answers import ModelAccess, StoredAnswers, sum_tokens
 from handlers.meetings.bedrock_summarize.summary import Summary, SummaryTokens
@@ -48,14 +48,14 @@ class SummarySettings:
 
     summary_model: str
     action_model: str
-    manner: InferenceOptions
+    inference_options: InferenceOptions
     part_characters: int
     overlap_characters: int
 
     @property
     def style(self) -> QuestionStyle:
         """Style of the questions. If one model does both tasks, it caches the transcript between them."""
-        return QuestionStyle(self.manner, transcript_cached=self.summary_model == self.action_model)
+        return QuestionStyle(self.inference_options, transcript_cached=self.summary_model == self.action_model)
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,11 @@
 """Conversion of the outputs of Amazon Transcribe into one transcript of the meeting.
 
-A segment ends if another speaker begins, after a pause, or at the end of a sentence once it is long. So each segment's
-time is exact within seconds, and no segment is too long for a model request. Times are shifted by the start of the
-part. Amazon Transcribe labels the speakers of each part separately, so labels of several parts include the part's
+A transcript consists of segments. A segment ends when another speaker begins, after a pause, or at the end of a sentence
+once the segment is long. So each segment's time is exact within seconds, and no segment is too long for a model request.
+The start of the part is added to all times. Amazon Transcribe labels the speakers of each part separately, so labels of several parts include the part's
 number, and one voice may have two labels.
 
-Outputs are untrusted: they are parsed, limited in size, and rejected if words end later than the part.
+Outputs are untrusted. They are limited in size and validated, and rejected if words end later than the part.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

@@ -4,7 +4,7 @@ The exit status is 0 for every outcome of a recording, because `result.json` con
 failures:
 
 - 1: the job failed, which fails its meeting. After the user has uploaded `complete.json` again, the next job continues.
-  If the memory runs out, the kernel kills ffmpeg, which is a 1 too.
+  The status is also 1 if the memory runs out, because the kernel then kills ffmpeg.
 - 2: the environment variables are invalid.
 - 143: the job received SIGTERM, for example because its Spot capacity was reclaimed.
 
@@ -38,8 +38,8 @@ from handlers.meetings.media_job.recording_plan import PlanLimits
 
 FAILED, BAD_ENVIRONMENT, TERMINATED = 1, 2, 128 + signal.SIGTERM
 GRACE_SECONDS: Final = 15
-"""AWS Batch kills a job 30 seconds after SIGTERM. If the job has not ended by itself after this time, it waits for a
-response that is no longer needed.
+"""AWS Batch kills a job 30 seconds after SIGTERM. A job that has not ended by itself after `GRACE_SECONDS` only waits
+for a response that is no longer needed, so it exits.
 """
 MAX_DOWNLOADS: Final = 8
 """Number of chunks that are downloaded concurrently."""

@@ -1,6 +1,6 @@
-"""Properties of the chunks of a recording: their tracks, and their durations to the microsecond.
+"""Properties of a recording's chunks: their tracks, and their durations in microseconds.
 
-They are stored below `work/`, so that a restarted job need not probe the chunks again. A chunk is identified by its
+The job stores them below `work/`, so that a restarted job need not probe the chunks again. A chunk is identified by its
 position, because two recordings with the same content may name their chunks differently.
 """
 
@@ -29,25 +29,30 @@ class ChunkVideo(Message):
     """The first video track of a chunk that is not a cover image."""
 
     form: TrackFormat
+    """Format of the track."""
     width: Count
     """Width after rotation."""
     height: Count
     count: Count
+    """Number of frames."""
     fastest: Count
     """Number of frames in the second with the most frames."""
     end: Microseconds
     """End of the last frame."""
     bytes: Count
+    """Size of all packets."""
 
 
 class ChunkAudio(Message):
     """The first audio track of a chunk."""
 
     form: TrackFormat
+    """Format of the track."""
     channels: Count
     count: Count
     """Number of packets."""
     bytes: Count
+    """Size of all packets."""
 
 
 class ChunkFacts(Message):
@@ -56,7 +61,9 @@ class ChunkFacts(Message):
     duration: Annotated[int, Field(ge=1)]
     """Duration in microseconds. The next chunk begins at its end."""
     pictures: ChunkVideo | None = None
+    """The video track, or None if the chunk has none."""
     sound: ChunkAudio | None = None
+    """The audio track, or None if the chunk has none."""
 
 
 class RecordingFacts(Message):

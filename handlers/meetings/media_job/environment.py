@@ -40,8 +40,11 @@ class MediaDeployment(HandlerEnvironment):
     max_hours: MaxHours = 12
     """Maximum duration of a recording."""
     encode_threads: EncodeThreads = ENCODE_THREADS
+    """Number of threads with which ffmpeg encodes video."""
     scratch_folder: str = "/scratch"
+    """Folder for the chunks and the output. The job deletes its files at its end."""
     ffmpeg: str = "/usr/bin/ffmpeg"
+    """Path of the ffmpeg program."""
 
 
 class MediaEnvironment(MediaDeployment):

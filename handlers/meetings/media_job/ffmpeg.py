@@ -2,8 +2,8 @@
 
 A chunk can be a playlist or contain one. So ffmpeg may only open media containers, only from local files, and only
 decode formats that recorders write. A run inherits no environment variables and has no input but the given one. Its
-time is limited, and so is the text that is kept from its standard error. That text never leaves the job, because it
-quotes files.
+time is limited, and so is the text that is kept from its standard error. This text may quote a file, so it never leaves
+the job.
 """
 
 import os

@@ -1,8 +1,8 @@
 """The media job for one recording: checks the chunks, makes video and audio, and writes the result.
 
-Cheap checks run first: whether `complete.json` still describes this recording, whether all chunks exist, whether they
-fit on the disk, and whether their hashes and formats are valid. A recording that cannot be processed is an outcome in
-`result.json`. An exception fails the job and its meeting. A later job for the same recording continues with the output
+Cheap checks run first. `complete.json` must still describe this recording, and the chunks must fit on the disk, exist,
+have the right hashes and be media files. If a recording cannot be processed, `result.json` contains the reason
+as its outcome. An exception fails the job and its meeting. A later job for the same recording continues with the output
 that exists.
 """
 
@@ -17,10 +17,10 @@ from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.aws.unreadable_objects import UnreadableObject
 from handlers.common.logging import EventLog, hash_for_log
 from handlers.common.websocket.messages import Message
-from handlers.meetings.complete_file import MAX_COMPLETE_FILE_BYTES, ChunkProblem, CompleteFile, WrongChunk
+from handlers.meetings.complete_json import MAX_COMPLETE_FILE_BYTES, ChunkProblem, CompleteFile, WrongChunk
 from handlers.meetings.media_job.audio_maker import UndecodableChunks
+from handlers.meetings.media_job.chunk_downloads import ChunkFolder, JobConcluded
 from handlers.meetings.media_job.chunk_facts import ChunkFacts, RecordingFacts
-from handlers.meetings.media_job.chunk_files import ChunkFolder, JobConcluded
 from handlers.meetings.media_job.chunk_probe import probe_chunk
 from handlers.meetings.media_job.ffmpeg import Ffmpeg, FfmpegFailed, InputRefused
 from handlers.meetings.media_job.job_bucket import JobBucket, ObjectTooLong
@@ -31,7 +31,7 @@ from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, Recording
 
 FINAL_OUTCOMES: Final = frozenset({MediaOutcome.READY, MediaOutcome.NO_AUDIO})
 """Outcomes that are never computed again. Others may change after a new upload or a changed setting."""
-MAX_NOTE_BYTES: Final = 16 * 1024 * 1024
+MAX_JOB_FILE_BYTES: Final = 16 * 1024 * 1024
 """Maximum size of the job's own JSON files, which describe up to 5,000 chunks."""
 _HALF_A_SECOND: Final = bytes(16_000)
 M = TypeVar("M", bound=Message)
@@ -88,7 +88,7 @@ class MediaJob:
 
     def _read_result(self) -> MediaResult | None:
         """Return the result of an earlier job if it is final and all its output still exists."""
-        result = self._read_note(MediaResult, self._recording.media_result_key)
+        result = self._read_job_file(MediaResult, self._recording.media_result_key)
         if result is None or result.outcome not in FINAL_OUTCOMES:
             return None
         keys = [part.key for part in result.audio] + ([result.video_key] if result.video_key else [])
@@ -152,9 +152,9 @@ class MediaJob:
 
     def _find_facts(self, complete: CompleteFile, chunks: ChunkFolder) -> RecordingFacts:
         """Return the stored properties of the chunks, or download and probe all chunks."""
-        known = self._read_note(RecordingFacts, self._facts_key)
-        if known is not None:
-            return known
+        stored_facts = self._read_job_file(RecordingFacts, self._facts_key)
+        if stored_facts is not None:
+            return stored_facts
         chunks.check_uploads()
         chunks.download()
         probes = [self._probe(name) for name in chunks.names]
@@ -184,9 +184,9 @@ class MediaJob:
         wrong = (WrongChunk(name=complete.chunks[number].name, problem=ChunkProblem.UNREADABLE) for number in numbers)
         return JobConcluded(MediaOutcome.UNREADABLE, wrong)
 
-    def _read_note(self, model: type[M], key: str) -> M | None:
+    def _read_job_file(self, model: type[M], key: str) -> M | None:
         """Return one of the job's own files, or None if it does not exist or another version of the code wrote it."""
-        body = self._bucket.read(key, MAX_NOTE_BYTES)
+        body = self._bucket.read(key, MAX_JOB_FILE_BYTES)
         try:
             return None if body is None else model.model_validate_json(body)
         except ValidationError:

@@ -1,7 +1,8 @@
 """Steps of the media job that each make one object of video or audio, at most once.
 
-An object's metadata contain its recipe. An object with the right recipe is not made again, whichever job made it. An
-object with another recipe, from before a setting changed, is replaced. So an interruption only repeats the current
+An object's metadata contain its recipe, which is a text that names how the object was made. An object with the right
+recipe is not made again, even if another job made it. An object with another recipe, from before a setting changed, is
+replaced. So an interruption only repeats the current
 step, and two concurrent jobs write the same objects.
 """
 
@@ -11,7 +12,7 @@ from typing import Final
 
 from handlers.common.logging import EventLog, hash_for_log
 from handlers.meetings.media_job.audio_maker import AudioMaker, UndecodableChunks
-from handlers.meetings.media_job.chunk_files import ChunkFolder
+from handlers.meetings.media_job.chunk_downloads import ChunkFolder
 from handlers.meetings.media_job.ffmpeg import Ffmpeg, FfmpegFailed, InputRefused
 from handlers.meetings.media_job.job_bucket import JobBucket
 from handlers.meetings.media_job.recording_plan import RecordingPlan, SpeechPart, VideoPiece
@@ -110,8 +111,8 @@ class JobSteps:
             try:
                 self._video_maker.encode_piece(piece, RESULT_NAME)
             except InputRefused:
-                if bad := self._video_maker.find_undecodable(piece):
-                    raise UndecodableChunks(*bad) from None
+                if undecodable := self._video_maker.find_undecodable(piece):
+                    raise UndecodableChunks(*undecodable) from None
                 self._log.warning("media_piece_is_black", key_hash=hash_for_log(self._piece_key(piece)))
                 self._make_black_piece(piece)
 
@@ -142,8 +143,8 @@ class JobSteps:
         return milliseconds
 
     def _find_result(self, key: str, recipe: str) -> int | None:
-        found = self._bucket.find(key)
-        return found.ffmpeg_ms if found is not None and found.recipe == _add_version(recipe) else None
+        stored = self._bucket.find(key)
+        return stored.ffmpeg_ms if stored is not None and stored.recipe == _add_version(recipe) else None
 
 
 def _add_version(recipe: str) -> str:

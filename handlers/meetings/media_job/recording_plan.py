@@ -1,12 +1,13 @@
-"""Plan for a recording, computed from its chunks: when each begins, what is copied or encoded, and how it is divided.
+"""Plan by which the media job makes video and audio: the start of each chunk, what is copied or encoded, and the division
+into parts and pieces.
 
-Chunks follow each other by their measured durations, for audio and video alike. So both stay synchronous, however many
+The measured durations decide where each chunk begins, for audio and video alike. So both stay synchronous, however many
 chunks there are.
 
 Video is copied if all chunks have the same format and MP4 supports it. Otherwise it is encoded in pieces that are
 stored separately. Audio is copied only if there is a single chunk. Every encoder starts with some milliseconds of
-padding, which the file declares so that players skip it. Of joined files, only the first can declare its padding. The
-audio of 300 copied chunks would be 17 seconds too long.
+padding, which the file declares so that players skip it. If files are joined, only the padding of the first can be
+declared. So the audio of 300 copied chunks would be 17 seconds too long.
 """
 
 from collections.abc import Iterator
@@ -30,7 +31,7 @@ BYTES_PER_SAMPLE: Final = 2
 MAX_FRAME_RATE: Final = 30
 """Maximum frame rate of encoded video, which shows faces and slides."""
 MAX_LONG_SIDE, MAX_SHORT_SIDE = 1920, 1080
-"""Maximum size of encoded video."""
+"""Maximum frame size of encoded video, in pixels."""
 MAX_VIDEO_BITS: Final = 2_500_000
 """Maximum bit rate of encoded video."""
 AUDIO_BITS: Final = 64_000
@@ -47,7 +48,9 @@ class PlanLimits:
     """Maximum durations in microseconds."""
 
     max_part: int
+    """Limit for a part of the audio."""
     max_piece: int
+    """Limit for a piece of encoded video."""
     max_recording: int
 
 
@@ -215,9 +218,10 @@ class RecordingPlan:
         largest_piece = (
             round(max(piece.duration for piece in self.pieces) / _SECOND * MAX_VIDEO_BITS / 8) + _HEADER_BYTES
         )
-        kept = uploaded if self.copies_audio else soundtrack
+        remaining_bytes = uploaded if self.copies_audio else soundtrack
         return max(
-            uploaded + max(largest_part, soundtrack, largest_piece), kept + 2 * all_pieces + index + _HEADER_BYTES
+            uploaded + max(largest_part, soundtrack, largest_piece),
+            remaining_bytes + 2 * all_pieces + index + _HEADER_BYTES,
         )
 
     def _soundtrack_bytes(self, seconds: float) -> int:

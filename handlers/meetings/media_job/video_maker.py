@@ -1,7 +1,7 @@
 """Video output of the media job: chunks joined by ffmpeg's concat demuxer, or the pieces into which they were encoded.
 
-Lists name files by the job's own names and with the durations of the plan. Otherwise ffmpeg would use the durations in
-the files' headers. The output has its index at the beginning, so that players need not fetch its end first.
+The input of the concat demuxer is a list file. It contains the job's own file names and the plan's durations, because
+ffmpeg would otherwise use the durations in the files' headers. The output has its index at the beginning, so that players need not fetch its end first.
 """
 
 from collections.abc import Sequence
@@ -74,7 +74,10 @@ class VideoMaker:
         if soundtrack is not None:
             inputs, maps = (*inputs, *CHUNK_OPTIONS, "-i", soundtrack), (*maps, "-map", "1:0")
         elif self._plan.copies_audio and copied_audio is not None:
-            inputs, maps = (*inputs, *self._all_chunks_input("heard")), (*maps, "-map", f"1:{copied_audio.form.stream}")
+            inputs, maps = (
+                (*inputs, *self._all_chunks_input("audio-list")),
+                (*maps, "-map", f"1:{copied_audio.form.stream}"),
+            )
         self._ffmpeg.run(
             *inputs,
             *maps,
@@ -95,12 +98,12 @@ class VideoMaker:
     def _video_input(self, pieces: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the options that read the video, and those that select its stream."""
         if pieces:
-            listed = self._write_list("seen", pieces, [piece.duration for piece in self._plan.pieces])
+            listed = self._write_list("video-list", pieces, [piece.duration for piece in self._plan.pieces])
             return (*LIST_OPTIONS, "-i", listed), ("-map", "0:0")
         pictures = self._plan.chunks[0].pictures
         if pictures is None:
             raise ValueError("the recording has no video to copy")
-        return self._all_chunks_input("seen"), ("-map", f"0:{pictures.form.stream}")
+        return self._all_chunks_input("video-list"), ("-map", f"0:{pictures.form.stream}")
 
     def _all_chunks_input(self, name: str) -> tuple[str, ...]:
         """Return the options that read all chunks. A single chunk is read through a list too, so that its timestamps
@@ -129,7 +132,7 @@ class VideoMaker:
                 *threads,
                 *LIST_OPTIONS,
                 "-i",
-                self._write_list("seen", names, [span.duration for span in piece.spans]),
+                self._write_list("video-list", names, [span.duration for span in piece.spans]),
                 *output_options,
             )
         seek_options = ("-noaccurate_seek", "-ss", f"{first.begin / _SECOND:.6f}")
@@ -143,7 +146,8 @@ class VideoMaker:
 
     @property
     def _constant_rate_filter(self) -> str:
-        """Filter that shows each frame until the next one: the last without limit, and the first from the beginning.
+        """Filter for a constant frame rate. Each frame is shown until the next one, the first from the start of the section.
+        The last frame is shown without limit, until the option `-t` ends the piece.
 
         Reading a section of a chunk starts with a key frame before it. The filter finds the frame that is visible at
         the section's start and drops earlier ones. Transport streams have no index; there, ffmpeg starts with the next

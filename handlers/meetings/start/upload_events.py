@@ -14,7 +14,7 @@ from handlers.common.logging import EventLog, hash_for_log
 from handlers.meetings.meeting_record import MeetingRecord, MeetingStatus
 from handlers.meetings.meeting_table import MeetingTable
 from handlers.meetings.s3_keys import parse_upload_key
-from handlers.meetings.workflow_start import RecordingStarter, UploadOutcome
+from handlers.meetings.upload_processing import RecordingStarter, UploadOutcome
 
 
 class UploadEvents:

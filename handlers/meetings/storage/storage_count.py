@@ -4,8 +4,8 @@ The count lists every current object version, a thousand per call. A million obj
 which is the practical limit; a larger bucket needs S3 Inventory. A count that does not finish in time raises an error,
 because an incomplete count would look like deleted data. Each finished count is stored as an object, so a day is
 counted once and can be compared with the last count before. The metrics are sent before that object is written. A
-failure in between sends the same values twice, but never loses them. The count also passes every `complete.json` to
-`unannounced_recordings.py`.
+failure in between sends the same values twice, but never loses them. The listing also contains every `complete.json`,
+so `unannounced_recordings.py` searches it for recordings whose event was lost.
 """
 
 import re
@@ -32,6 +32,7 @@ COUNTED_PREFIXES: Final = (RAW, VIDEO, AUDIO, TRANSCRIPTS, SUMMARIES)
 COUNTS_PREFIX: Final = f"{WORK}storage/"
 """Prefix of the stored counts, for example `work/storage/2026-01-31.json`."""
 LOOK_BACK_DAYS: Final = 7
+"""Number of previous days among which the last count is searched."""
 MAX_BYTES: Final = 64 * 1024 * 1024
 """Maximum size of a stored count: about a million users."""
 _USER: Final = re.compile(rf"({user_ids.USER_ID_PATTERN})/", re.ASCII)
@@ -135,6 +136,6 @@ def _count_key(day: date) -> str:
 
 
 def _owner_of(key: str, prefix: str) -> str:
-    """Return the user in a key. Objects of no user count as those of the other users."""
+    """Return the user in a key. Objects without a user in their key count as `others`."""
     match = _USER.match(key, len(prefix))
     return OTHERS if match is None else match[1]

@@ -12,7 +12,7 @@ OTHERS: Final = "others"
 
 
 class StorageTotals(Message):
-    """Count of one day."""
+    """The bytes of each user on one day, as they are stored."""
 
     schema_version: Literal[1] = 1
     day: date
@@ -21,8 +21,8 @@ class StorageTotals(Message):
 
 
 def daily_growth(before: StorageTotals, now: StorageTotals) -> dict[str, int]:
-    """Return each user's growth per day. If days were not counted, the growth is divided by their number. A user
-    without data has zero bytes.
+    """Return each user's growth per day. If the last count is several days old, the growth is divided by this number of
+    days. A user without data has zero bytes.
     """
     days = max(1, (now.day - before.day).days)
     users = before.bytes_of.keys() | now.bytes_of.keys()

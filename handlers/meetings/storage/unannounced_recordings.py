@@ -4,8 +4,8 @@ The daily storage count lists all uploads anyway, and passes every `complete.jso
 meeting has no record, or a record with another fingerprint, is processed like a new upload. The record's modification
 time would not show this, because the processing of older uploads changes it too.
 
-A malformed file for a meeting that is in progress or ready does not change the record, so every count finds it again.
-Malformed files therefore raise no alarm.
+A malformed file for a meeting that is in progress or ready does not change the record, so this search finds it again every
+day. Malformed files therefore raise no alarm.
 """
 
 from collections.abc import Callable, Iterable
@@ -17,13 +17,16 @@ from handlers.common.logging import EventLog
 from handlers.common.sweep import SweepLoop
 from handlers.meetings.meeting_table import MeetingTable
 from handlers.meetings.s3_keys import MeetingId
-from handlers.meetings.workflow_start import RecordingStarter, UploadOutcome, meeting_hash
+from handlers.meetings.upload_processing import RecordingStarter, UploadOutcome, meeting_hash
 
 NOTIFICATION_GRACE_PERIOD: Final = timedelta(hours=1)
 """Younger uploads are ignored, because their event may still arrive."""
 
 PROCESSED_LATE: Final = frozenset({UploadOutcome.STARTED, UploadOutcome.INCOMPLETE})
-"""Outcomes that show that an event was lost."""
+"""Outcomes that show that an event was lost. Such a recording is logged as `recording_unheard`. In the log,
+`recording_unattended` means that the processing of a file failed, and `recordings_unchecked` that time ran out before
+all files were checked.
+"""
 
 
 @dataclass(frozen=True)
@@ -49,23 +52,23 @@ class UnannouncedRecordings:
     def start(self, complete_files: Iterable[ListedCompleteFile], deadline: datetime) -> int:
         """Process unannounced files until the deadline; return how many executions were started.
 
-        Failures are logged, and the next day's count finds the same files again.
+        Failures are logged, and the next day's search finds the same files again.
         """
-        count = SweepLoop(self._log, self._clock, deadline - self._clock()).run(
+        counts = SweepLoop(self._log, self._clock, deadline - self._clock()).run(
             ([complete_file] for complete_file in complete_files),
             lambda complete_file: [self._process(complete_file)] if self._is_unannounced(complete_file) else [],
             failure_event="recording_unattended",
             describe=lambda complete_file: {"key_hash": meeting_hash(complete_file.meeting)},
         )
-        if count["unfinished"]:
+        if counts["unfinished"]:
             self._log.error("recordings_unchecked", cause="out_of_time")
-        return count[UploadOutcome.STARTED]
+        return counts[UploadOutcome.STARTED]
 
     def _is_unannounced(self, complete_file: ListedCompleteFile) -> bool:
         if self._clock() - complete_file.uploaded_at < NOTIFICATION_GRACE_PERIOD:
             return False
         record = self._table.read(complete_file.meeting)
-        return record is None or record.said != complete_file.fingerprint
+        return record is None or record.complete_fingerprint != complete_file.fingerprint
 
     def _process(self, complete_file: ListedCompleteFile) -> UploadOutcome:
         outcome = self._starter.process_upload(complete_file.meeting)

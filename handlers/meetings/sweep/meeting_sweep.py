@@ -1,8 +1,8 @@
 """Sweep of meetings that stay in one state for too long, so that no lost message leaves a meeting unfinished for ever.
 
 A meeting in progress has an execution. The sweep waits while it runs, starts it if it never started, and marks the
-meeting as failed if it ended without a report. An execution that succeeded without a report had found another recording
-than its own, which has disappeared since. The sweep then starts a new attempt. An incomplete meeting is checked again,
+meeting as failed if it ended without a report. An execution that succeeded without a report found a `complete.json` of
+another recording, which was replaced or deleted since. The sweep then starts a new attempt. An incomplete meeting is checked again,
 in case an upload's event was lost, until its uploads are deleted.
 """
 
@@ -19,7 +19,7 @@ from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.meetings.meeting_progress import STAGE_FAILURES, MeetingExecution, mark_failed, postpone, restart
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus, Stage
 from handlers.meetings.meeting_table import DueMeeting, MeetingTable
-from handlers.meetings.workflow_start import RecordingStarter, UploadOutcome, meeting_hash
+from handlers.meetings.upload_processing import RecordingStarter, UploadOutcome, meeting_hash
 
 INCOMPLETE_CHECK_INTERVAL: Final = timedelta(hours=6)
 """Time between two checks of an incomplete meeting."""
@@ -30,8 +30,11 @@ class MeetingTimeLimits:
     """Time limits for meetings in one state."""
 
     processing: timedelta
+    """Time without progress after which a meeting's execution is checked, and the interval between two checks."""
     incomplete: timedelta
+    """Time after which missing chunks are no longer expected."""
     give_up: timedelta
+    """Age of a recording after which it is not restarted."""
 
 
 class MeetingSweepOutcome(StrEnum):
@@ -43,9 +46,10 @@ class MeetingSweepOutcome(StrEnum):
     ENDED = "ended"
     """The meeting's execution ended without a report."""
     TIMED_OUT = "timed_out"
+    """The meeting's execution timed out, or the recording is too old to be restarted."""
     NEVER_COMPLETE = "never_complete"
     NOT_DUE = "not_due"
-    """A concurrent invocation changed it."""
+    """A concurrent invocation changed the meeting."""
 
 
 class MeetingSweep:
@@ -73,7 +77,7 @@ class MeetingSweep:
 
     def run(self) -> dict[str, int]:
         """Sweep once; return the number of meetings by outcome."""
-        count = self._loop.run(
+        counts = self._loop.run(
             ([due] for due in self._table.list_due(timestamp(self._clock()))),
             lambda due: [self._sweep_meeting(due)],
             failure_event="meeting_unattended",
@@ -81,7 +85,7 @@ class MeetingSweep:
         )
         return self._loop.report(
             "meeting_sweep",
-            count,
+            counts,
             MeetingSweepOutcome.STARTED,
             MeetingSweepOutcome.ENDED,
             MeetingSweepOutcome.TIMED_OUT,

@@ -11,8 +11,8 @@ from handlers.common.aws.client_config import CONFIG
 from handlers.meetings.gateways import create_gateways
 from handlers.meetings.metrics import MeetingMetrics
 from handlers.meetings.workflow_steps.environment import MeetingStepsEnvironment
+from handlers.meetings.workflow_steps.job_results import JobResults, ResultMalformed, ResultMissing
 from handlers.meetings.workflow_steps.step_operations import StepEvent, WorkflowSteps
-from handlers.meetings.workflow_steps.workflow_results import ResultMalformed, ResultMissing, WorkflowResults
 
 
 class StepFailed(Exception):
@@ -36,7 +36,7 @@ def _steps() -> WorkflowSteps:
     gateways = create_gateways(environment)
     return WorkflowSteps(
         gateways.table,
-        WorkflowResults(gateways.store),
+        JobResults(gateways.store),
         gateways.starter,
         MeetingMetrics(boto3.client("cloudwatch", config=CONFIG), environment.stack),
         clock=gateways.clock,

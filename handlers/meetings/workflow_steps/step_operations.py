@@ -28,8 +28,8 @@ from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, Meeti
 from handlers.meetings.meeting_table import MeetingChange, MeetingTable
 from handlers.meetings.metrics import FFMPEG_RATIO, PROCESSING_DURATION, MeetingMetric, MeetingMetrics
 from handlers.meetings.s3_keys import Content, MeetingId, Recording
-from handlers.meetings.workflow_start import RecordingStarter, meeting_hash
-from handlers.meetings.workflow_steps.workflow_results import WorkflowResults
+from handlers.meetings.upload_processing import RecordingStarter, meeting_hash
+from handlers.meetings.workflow_steps.job_results import JobResults
 
 UNNAMED_ERROR: Final = "unnamed"
 _ERROR_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,79}")
@@ -102,7 +102,7 @@ class WorkflowSteps:
     """Runs the steps."""
 
     table: MeetingTable
-    results: WorkflowResults
+    results: JobResults
     starter: RecordingStarter
     metrics: MeetingMetrics
     _: KW_ONLY

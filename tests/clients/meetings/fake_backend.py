@@ -1,6 +1,6 @@
-"""The meetings backend as a client meets it: the real exchange over HTTP, bucket and table as moto plays them, a clock.
+"""Backend for client tests: the real token exchange over HTTP, bucket and table emulated by moto, and a fake clock.
 
-Credentials are made up and last an hour by the same clock as everything else; what signs a request is noted.
+Credentials are invented. They are valid for one hour of the fake clock. The access key of each request is recorded.
 """
 
 import threading
@@ -94,14 +94,14 @@ class Backend:
             "body": body.decode(),
             "requestContext": {"requestId": "r1"},
         }
-        said = self._rest.handle(event)
-        return said["statusCode"], said["headers"], said["body"].encode()
+        response = self._rest.handle(event)
+        return response["statusCode"], response["headers"], response["body"].encode()
 
     def token(self) -> str:
         """Return a token of the current user; the callback of clients."""
-        made = self.provider.token(sub=self.subject)
-        self.tokens.append(made)
-        return made
+        token = self.provider.token(sub=self.subject)
+        self.tokens.append(token)
+        return token
 
     def client(self, **more: Any) -> MeetingsClient:
         """Return a client of the current user, and record its AWS requests."""
@@ -130,7 +130,7 @@ class Backend:
         """Write a meeting to the table, one hour after the previous one."""
         self.advance(hours=1)
         now = timestamp(self.now)
-        said = {
+        plain = {
             "user": user,
             "meetingId": ulid.ulid(self.now, 1),
             "content": "0" * 32,
@@ -143,7 +143,7 @@ class Backend:
             "createdAt": now,
             "updatedAt": now,
         }
-        record = MeetingRecord.model_validate({**said, **changes})
+        record = MeetingRecord.model_validate({**plain, **changes})
         self.write_record(record)
         return record
 
@@ -162,11 +162,11 @@ class Backend:
         return [item["Key"].removeprefix(meeting.upload_prefix) for item in listed]
 
     def content(self, key: str) -> bytes:
-        found: bytes = self.s3.get_object(Bucket=STORE.bucket_name, Key=key)["Body"].read()
-        return found
+        content: bytes = self.s3.get_object(Bucket=STORE.bucket_name, Key=key)["Body"].read()
+        return content
 
     def _put(self, params: dict[str, Any], **_: Any) -> None:
-        assert params["ChecksumSHA256"], "every object goes with its hash"
+        assert params["ChecksumSHA256"], "every object is uploaded with its hash"
         self.before_put(params["Key"])
         self.puts.append(params["Key"])
 
@@ -195,7 +195,7 @@ def _handler(backend: Backend) -> type[BaseHTTPRequestHandler]:
                 self.end_headers()
                 self.wfile.write(content)
             except ConnectionError:
-                self.close_connection = True  # the client had enough
+                self.close_connection = True  # the client closed the connection
 
         def do_GET(self) -> None:
             """Answer a request that a followed redirect would send."""

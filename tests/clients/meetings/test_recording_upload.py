@@ -25,7 +25,7 @@ from clients.meetings import (
 from clients.meetings import recording_upload as module
 from clients.meetings.recording_upload import chunk_name
 from handlers.common.time_and_ids import ulid
-from handlers.meetings.complete_file import Chunk, CompleteFile
+from handlers.meetings.complete_json import Chunk, CompleteFile
 from handlers.meetings.s3_keys import MeetingId, parse_upload_key
 from tests.clients.meetings.fake_backend import STORE, Backend
 

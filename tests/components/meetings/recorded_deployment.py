@@ -1,4 +1,4 @@
-"""The meetings backend as component tests deploy it."""
+"""Deployment of the meetings backend for component tests."""
 
 import json
 from typing import Any

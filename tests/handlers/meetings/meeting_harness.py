@@ -24,7 +24,7 @@ from handlers.common.aws.client_config import CONFIG
 from handlers.common.aws.workflow_executions import WorkflowExecutions
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.ulid import ulid
-from handlers.meetings.complete_file import Chunk, CompleteFile
+from handlers.meetings.complete_json import Chunk, CompleteFile
 from handlers.meetings.media_result import MediaOutcome
 from handlers.meetings.meeting_record import INDEX, INDEX_SORT, PARTITION, SORT, MeetingRecord
 from handlers.meetings.meeting_store import MeetingStore
@@ -33,11 +33,11 @@ from handlers.meetings.metrics import MeetingMetrics
 from handlers.meetings.s3_keys import MeetingId, Recording
 from handlers.meetings.start.upload_events import UploadEvents
 from handlers.meetings.sweep.meeting_sweep import MeetingSweep, MeetingTimeLimits
+from handlers.meetings.upload_processing import RecordingStarter
 from handlers.meetings.uploaded_recording import UploadedRecordings
-from handlers.meetings.workflow_start import RecordingStarter
 from handlers.meetings.workflow_steps.handler import run_step
+from handlers.meetings.workflow_steps.job_results import JobResults
 from handlers.meetings.workflow_steps.step_operations import WorkflowSteps
-from handlers.meetings.workflow_steps.workflow_results import WorkflowResults
 from tests.credentials import credentials
 from tests.moto_tables import Index, create_table
 
@@ -142,7 +142,7 @@ class MeetingHarness:
     def steps(self) -> WorkflowSteps:
         client: Any = self.cloudwatch
         metrics = MeetingMetrics(client, "dev")
-        results = WorkflowResults(MeetingStore(self.s3, BUCKET))
+        results = JobResults(MeetingStore(self.s3, BUCKET))
         return WorkflowSteps(self.table, results, self.starter, metrics, clock=lambda: self.now, log=self.log)
 
     @cached_property
@@ -153,11 +153,11 @@ class MeetingHarness:
     def advance(self, **time: float) -> None:
         self.now += timedelta(**time)
 
-    def put_object(self, key: str, body: bytes, *, came: datetime | None = None) -> None:
+    def put_object(self, key: str, body: bytes, *, uploaded_at: datetime | None = None) -> None:
         """Store an object without an event."""
         self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
-        [found] = s3_backends["123456789012"]["aws"].buckets[BUCKET].keys.getlist(key)
-        found.last_modified = came or self.now
+        [stored] = s3_backends["123456789012"]["aws"].buckets[BUCKET].keys.getlist(key)
+        stored.last_modified = uploaded_at or self.now
 
     def upload_chunks(self, *chunks: bytes, meeting: MeetingId = MEETING) -> None:
         """Upload chunks, named by their positions, without events."""
@@ -207,14 +207,14 @@ class MeetingHarness:
         return run_step(self.steps, {"step": step, **about, "content": recording.content, "attempt": attempt, **more})
 
     def record(self, meeting: MeetingId = MEETING) -> MeetingRecord:
-        found = self.table.read(meeting)
-        assert found is not None
-        return found
+        record = self.table.read(meeting)
+        assert record is not None
+        return record
 
     def state(self, meeting: MeetingId = MEETING) -> tuple[str, ...]:
         """Status of the meeting, with its stage and reason if it has them."""
-        found = self.record(meeting)
-        return tuple(str(part) for part in (found.status, found.stage, found.reason) if part is not None)
+        record = self.record(meeting)
+        return tuple(str(part) for part in (record.status, record.stage, record.reason) if part is not None)
 
     def wrong_chunks(self, meeting: MeetingId = MEETING) -> dict[str, str]:
         return {chunk.name: str(chunk.problem) for chunk in self.record(meeting).wrong}

@@ -28,24 +28,25 @@ class Turn:
         return self.start_ms + len(self.words) * WORD_MS
 
 
-def turns(*said: tuple[str, str], gap_ms: int = 300) -> tuple[Turn, ...]:
+def turns(*spoken: tuple[str, str], gap_ms: int = 300) -> tuple[Turn, ...]:
     """Return turns that follow each other."""
-    found: list[Turn] = []
-    for speaker, text in said:
-        found.append(Turn(speaker, found[-1].end_ms + gap_ms if found else 0, text))
-    return tuple(found)
+    turns_so_far: list[Turn] = []
+    for speaker, text in spoken:
+        start_ms = turns_so_far[-1].end_ms + gap_ms if turns_so_far else 0
+        turns_so_far.append(Turn(speaker, start_ms, text))
+    return tuple(turns_so_far)
 
 
-def output(said: Iterable[Turn]) -> bytes:
+def output(spoken_turns: Iterable[Turn]) -> bytes:
     """Return the output of a transcription job."""
-    items = [item for turn in said for at, word in enumerate(turn.words) for item in _spoken(turn, at, word)]
+    items = [item for turn in spoken_turns for at, word in enumerate(turn.words) for item in _spoken(turn, at, word)]
     results = {"transcripts": [{"transcript": ""}], "items": items}
     return json.dumps({"jobName": "one", "status": "COMPLETED", "results": results}).encode()
 
 
-def length(said: Sequence[Turn]) -> int:
+def length(spoken_turns: Sequence[Turn]) -> int:
     """Return the duration of the audio in milliseconds."""
-    return max((turn.end_ms for turn in said), default=0) + 500
+    return max((turn.end_ms for turn in spoken_turns), default=0) + 500
 
 
 def _spoken(turn: Turn, at: int, word: str) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.common.aws.dynamodb_values import serialize_item
-from handlers.meetings.complete_file import MAX_CHUNKS, ChunkProblem, CompleteFile, WrongChunk
+from handlers.meetings.complete_json import MAX_CHUNKS, ChunkProblem, CompleteFile, WrongChunk
 from handlers.meetings.meeting_progress import (
     PROGRESS_RANKS,
     ExecutionReport,
@@ -40,8 +40,10 @@ def look_at_uploads(complete: CompleteFile | None, mark: str = "1", *, wrong: bo
     """Return the change that the current uploads cause."""
 
     def move(record: MeetingRecord | None) -> MeetingRecord:
-        seen = UploadedChunks(WRONG if wrong else (), chunks, START)
-        return apply_upload(record, MEETING, UploadedCompleteFile(mark, START, complete), lambda _: seen, LATER)
+        uploaded_chunks = UploadedChunks(WRONG if wrong else (), chunks, START)
+        return apply_upload(
+            record, MEETING, UploadedCompleteFile(mark, START, complete), lambda _: uploaded_chunks, LATER
+        )
 
     return move
 

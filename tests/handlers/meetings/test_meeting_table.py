@@ -12,7 +12,7 @@ from handlers.common.aws.dynamodb_values import deserialize_item
 from handlers.common.aws.dynamodb_versioned_items import TooManyWriters
 from handlers.common.identity import user_ids
 from handlers.common.time_and_ids.ulid import ulid
-from handlers.meetings.complete_file import ChunkProblem, WrongChunk
+from handlers.meetings.complete_json import ChunkProblem, WrongChunk
 from handlers.meetings.meeting_progress import apply_report, mark_failed, postpone
 from handlers.meetings.meeting_record import DUE_PARTITION, INDEX, MeetingReason, MeetingRecord, MeetingStatus
 from handlers.meetings.meeting_table import DueMeeting, MeetingTable

@@ -195,13 +195,13 @@ def test_two_users_with_equal_session_names_stay_separate(
 
 
 def test_the_body_cannot_choose_the_user(exchange_harness: ExchangeHarness) -> None:
-    said = {
+    body = {
         "token": exchange_harness.provider.token(sub="ann"),
         "sessionName": "laptop",
         "user": "B" * 32,
         "tags": ["x"],
     }
-    assert exchange_harness.send_body(json.dumps(said)).body["user"] == derive_user_id(
+    assert exchange_harness.send_body(json.dumps(body)).body["user"] == derive_user_id(
         exchange_harness.provider.issuer, "ann"
     )
 

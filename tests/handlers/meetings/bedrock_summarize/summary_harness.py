@@ -73,9 +73,9 @@ class MemoryStore(MeetingStore):
     failing_prefix: str | None = None
     """Writes of keys with this prefix fail."""
 
-    def read(self, key: str, longest: int) -> bytes | None:
-        found = self.objects.get(key)
-        return None if found is None else found[: longest + 1]
+    def read(self, key: str, max_bytes: int) -> bytes | None:
+        data = self.objects.get(key)
+        return None if data is None else data[: max_bytes + 1]
 
     def write(self, key: str, data: str) -> None:
         if self.failing_prefix is not None and key.startswith(self.failing_prefix):
@@ -100,17 +100,17 @@ class ScriptedModel:
     script: list[Scripted] = field(default_factory=lambda: [answer_with([REPORT, ROOM])])
     requests: list[ConverseRequest] = field(default_factory=list)
 
-    def converse(self, summary_request: ConverseRequest) -> ModelReply:
-        self.requests.append(summary_request)
-        next_one = self.script.pop(0) if len(self.script) > 1 else self.script[0]
-        if isinstance(next_one, ServiceFault):
-            raise ServiceFailed(next_one)
-        answer, stop = next_one if isinstance(next_one, tuple) else (next_one, "end_turn")
-        return ModelReply(answer(prompt_lines(summary_request)), USAGE, stop)
+    def converse(self, request: ConverseRequest) -> ModelReply:
+        self.requests.append(request)
+        entry = self.script.pop(0) if len(self.script) > 1 else self.script[0]
+        if isinstance(entry, ServiceFault):
+            raise ServiceFailed(entry)
+        answer, stop = entry if isinstance(entry, tuple) else (entry, "end_turn")
+        return ModelReply(answer(prompt_lines(request)), USAGE, stop)
 
     @property
     def tasks(self) -> list[str]:
-        return [prompt_lines(summary_request)[-1]["task"] for summary_request in self.requests]
+        return [prompt_lines(request)[-1]["task"] for request in self.requests]
 
 
 @dataclass
@@ -148,17 +148,17 @@ class SummaryHarness:
         settings: dict[str, Any] = {
             "summary_model": SONNET,
             "action_model": SONNET,
-            "manner": InferenceOptions(4_000),
+            "inference_options": InferenceOptions(4_000),
             "part_characters": 100_000,
             "overlap_characters": 200,
             **changed,
         }
         models = {SONNET: self.sonnet, HAIKU: self.haiku}
-        interviewer = ModelAccess(models, ANSWER_SECONDS, log, timing)
-        made = Summarizer(
-            self.store, self.metrics, interviewer, SummarySettings(**settings), ParallelCalls(self.at_once), log
+        model_access = ModelAccess(models, ANSWER_SECONDS, log, timing)
+        summarizer = Summarizer(
+            self.store, self.metrics, model_access, SummarySettings(**settings), ParallelCalls(self.at_once), log
         )
-        return made.summarize(asked, remaining_ms)
+        return summarizer.summarize(asked, remaining_ms)
 
     def _wait(self, seconds: float) -> None:
         self.waits.append(seconds)

@@ -28,10 +28,10 @@ def test_the_environment_sets_the_models_and_limits() -> None:
         "GUARDRAIL_VERSION": "1",
         "MAX_OUTPUT_TOKENS": "500",
     }
-    assert summary_settings(SummaryEnvironment.model_validate(guarded)).manner == InferenceOptions(
+    assert summary_settings(SummaryEnvironment.model_validate(guarded)).inference_options == InferenceOptions(
         500, Guardrail("g", "1")
     )
-    assert summary_settings(SummaryEnvironment.model_validate(NEEDED)).manner == InferenceOptions(4_000)
+    assert summary_settings(SummaryEnvironment.model_validate(NEEDED)).inference_options == InferenceOptions(4_000)
 
 
 def test_the_variables_of_an_environment_can_be_read_back() -> None:

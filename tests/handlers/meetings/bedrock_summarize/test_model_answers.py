@@ -28,28 +28,28 @@ def answer(task: str = "actionItems", **changed: Any) -> str:
     return json.dumps({"task": task, "part": PART, "items": [ITEM], "summary": "They met.", **changed})
 
 
-def problem(text: str, task: SummaryTask = SummaryTask.ACTION_ITEMS, *, patient: bool = False) -> StrEnum:
+def problem(text: str, task: SummaryTask = SummaryTask.ACTION_ITEMS, *, skip_malformed: bool = False) -> StrEnum:
     items = task is SummaryTask.ACTION_ITEMS
     with pytest.raises(UnusableAnswer) as caught:
-        parse_items(text, PART, patient=patient) if items else parse_summary(text, task, PART)
-    assert caught.value.__context__ is None, "what it was raised from may hold the answer"
+        parse_items(text, PART, skip_malformed=skip_malformed) if items else parse_summary(text, task, PART)
+    assert caught.value.__context__ is None, "the context could contain the answer"
     assert CANARY not in str(caught.value) + caught.value.problem.value
     return caught.value.problem
 
 
 def test_action_items_are_parsed() -> None:
-    found = parse_items(f"```json\n{answer()}\n```", PART, patient=False)
-    (one,) = found.items
-    assert (one.text, one.owner, one.due, one.quote, one.said) == (
+    found = parse_items(f"```json\n{answer()}\n```", PART, skip_malformed=False)
+    (item,) = found.items
+    assert (item.text, item.owner, item.due, item.quote, item.segment) == (
         "Call Bob",
         "Ann",
         "by Friday",
         "I will call Bob",
         3,
     )
-    assert parse_items(answer(items=[]), PART, patient=False).items == ()
+    assert parse_items(answer(items=[]), PART, skip_malformed=False).items == ()
     bare = {"text": "Call Bob", "quote": "I will call Bob", "owner": None}
-    assert parse_items(answer(items=[bare]), PART, patient=False).items[0].owner is None
+    assert parse_items(answer(items=[bare]), PART, skip_malformed=False).items[0].owner is None
 
 
 @pytest.mark.parametrize("task", [SummaryTask.SUMMARY, SummaryTask.COMBINE])
@@ -76,7 +76,7 @@ def test_a_summary_has_one_line_per_paragraph_and_no_control_characters(task: Su
 )
 def test_an_answer_of_another_form_is_always_refused(text: str, expected: StrEnum) -> None:
     assert problem(text) is expected
-    assert problem(text, patient=True) is expected
+    assert problem(text, skip_malformed=True) is expected
 
 
 @pytest.mark.parametrize("summary", [None, 7, [CANARY], "", " \n\t", "\u0000", CANARY * MAX_SUMMARY_CHARACTERS])
@@ -108,14 +108,14 @@ BAD_ITEMS: list[object] = [
 @pytest.mark.parametrize("bad", BAD_ITEMS)
 def test_a_malformed_item_is_refused_first_and_skipped_in_the_second_answer(bad: object) -> None:
     assert problem(answer(items=[ITEM, bad])) is AnswerProblem.BAD_ITEM
-    found = parse_items(answer(items=[bad, ITEM]), PART, patient=True)
+    found = parse_items(answer(items=[bad, ITEM]), PART, skip_malformed=True)
     assert (len(found.items), found.malformed) == (1, 1)
-    assert problem(answer(items=[bad]), patient=True) is AnswerProblem.BAD_ITEM
+    assert problem(answer(items=[bad]), skip_malformed=True) is AnswerProblem.BAD_ITEM
 
 
 def test_representations_do_not_contain_model_output() -> None:
     wrote = {"text": CANARY, "owner": CANARY, "due": CANARY, "quote": CANARY}
-    found = parse_items(answer(items=[wrote]), PART, patient=False)
+    found = parse_items(answer(items=[wrote]), PART, skip_malformed=False)
     assert CANARY not in repr(found)
     assert CANARY not in repr(found.items[0])
 
@@ -130,9 +130,9 @@ VALUES = st.recursive(
 @given(st.text(max_size=60) | st.builds(lambda items, summary: answer(items=items, summary=summary), VALUES, VALUES))
 @example('{"task": "actionItems", "part": "77ab01c2d3e4", "items": [{"text": "\\ud800", "quote": "\\ud800"}]}')
 def test_any_answer_is_parsed_or_refused(text: str) -> None:
-    for patient in (False, True):
+    for skip_malformed in (False, True):
         try:
-            parse_items(text, PART, patient=patient)
+            parse_items(text, PART, skip_malformed=skip_malformed)
             parse_summary(text.replace("actionItems", "summary"), SummaryTask.SUMMARY, PART).encode()
         except UnusableAnswer as bad:
             assert isinstance(bad.problem, AnswerProblem | AnswerJsonProblem)  # noqa: PT017 - both outcomes are valid

@@ -30,16 +30,16 @@ PLACE = PartPosition(2, 5, "en-US")
 
 
 def window(*texts: str, first: int = 0, speaker: str = "spk_0") -> Window[TranscriptSegment]:
-    said = tuple(
+    segments = tuple(
         TranscriptSegment(speaker=speaker, start_ms=at, end_ms=at + 1, text=text) for at, text in enumerate(texts)
     )
-    return Window(2, first, len(said), said)
+    return Window(2, first, len(segments), segments)
 
 
 def content(asked: dict[str, Any]) -> list[dict[str, Any]]:
     (turn,) = asked["messages"]
-    found: list[dict[str, Any]] = turn["content"]
-    return found
+    blocks: list[dict[str, Any]] = turn["content"]
+    return blocks
 
 
 def test_the_prompts_are_in_the_functions_zip() -> None:
@@ -107,15 +107,15 @@ def test_a_repeated_question_contains_the_problem_of_the_first_answer() -> None:
 
 
 def test_every_question_has_its_own_stable_digest() -> None:
-    def name(text: str = "Hi.", style: QuestionStyle = ONCE, place: PartPosition = PLACE) -> str:
-        return model_requests.summary_question(window(text), place, style).digest
+    def name(text: str = "Hi.", style: QuestionStyle = ONCE, position: PartPosition = PLACE) -> str:
+        return model_requests.summary_question(window(text), position, style).digest
 
     assert name() == name()
     others = [
         name("Ho."),
         name(style=TWICE),
         name(style=QuestionStyle(InferenceOptions(9), transcript_cached=False)),
-        name(place=PartPosition(0, 5, "en-US")),
+        name(position=PartPosition(0, 5, "en-US")),
         model_requests.action_items_question(window("Hi."), PLACE, ONCE).digest,
     ]
     assert len({name(), *others}) == 6

@@ -35,12 +35,12 @@ WORDS = st.lists(
 @st.composite
 def turn_lists(draw: st.DrawFn) -> tuple[Turn, ...]:
     """Turns that follow each other. The same speaker may continue with or without a pause."""
-    found: list[Turn] = []
+    turn_list: list[Turn] = []
     for _ in range(draw(st.integers(0, 6))):
         gap = draw(st.sampled_from([0, 100, PAUSE_MS, PAUSE_MS + 1, 60_000]))
-        start = found[-1].end_ms + gap if found else gap
-        found.append(Turn(draw(st.sampled_from(["spk_0", "spk_1"])), start, " ".join(draw(WORDS))))
-    return tuple(found)
+        start = turn_list[-1].end_ms + gap if turn_list else gap
+        turn_list.append(Turn(draw(st.sampled_from(["spk_0", "spk_1"])), start, " ".join(draw(WORDS))))
+    return tuple(turn_list)
 
 
 def _item(content: str, start: str = "0.1", end: str = "0.2") -> dict[str, Any]:
@@ -57,38 +57,42 @@ def _wrapped(items: object) -> bytes:
 
 def join_turns(*parts: tuple[Turn, ...], language: str = "en-US") -> tuple[Transcript, list[int]]:
     """Return the transcript of consecutive parts, and the start of each part."""
-    offsets, at, said = [], 0, []
+    offsets, at, segments = [], 0, []
     for number, part in enumerate(parts, 1):
         offsets.append(at)
-        heard = TranscribedPart(at, length(part), output(part))
-        said.append(parse_part(heard, language, number if len(parts) > 1 else None))
+        transcribed_part = TranscribedPart(at, length(part), output(part))
+        segments.append(parse_part(transcribed_part, language, number if len(parts) > 1 else None))
         at += length(part)
-    return join_parts(said, language, at), offsets
+    return join_parts(segments, language, at), offsets
 
 
-def single_part(said: tuple[Turn, ...], language: str = "en-US") -> tuple[TranscriptSegment, ...]:
-    return join_turns(said, language=language)[0].said
+def single_part(spoken_turns: tuple[Turn, ...], language: str = "en-US") -> tuple[TranscriptSegment, ...]:
+    return join_turns(spoken_turns, language=language)[0].said
 
 
 @given(st.lists(turn_lists(), min_size=1, max_size=3))
 def test_every_word_occurs_exactly_once(parts: list[tuple[Turn, ...]]) -> None:
     transcript, _ = join_turns(*parts)
-    assert " ".join(said.text for said in transcript.said) == " ".join(turn.text for part in parts for turn in part)
+    assert " ".join(segment.text for segment in transcript.said) == " ".join(
+        turn.text for part in parts for turn in part
+    )
 
 
 @given(st.lists(turn_lists(), min_size=1, max_size=3))
 def test_segments_are_in_order_and_within_their_part(parts: list[tuple[Turn, ...]]) -> None:
     transcript, offsets = join_turns(*parts)
     assert all(before.start_ms <= after.start_ms for before, after in pairwise(transcript.said))
-    assert all(said.start_ms <= said.end_ms <= transcript.duration_ms for said in transcript.said)
+    assert all(segment.start_ms <= segment.end_ms <= transcript.duration_ms for segment in transcript.said)
     starts = {turn.start_ms + offset for part, offset in zip(parts, offsets, strict=True) for turn in part}
-    begun = {said.start_ms for said in transcript.said}
-    assert {min(starts)} <= begun if starts else not begun
+    segment_starts = {segment.start_ms for segment in transcript.said}
+    assert {min(starts)} <= segment_starts if starts else not segment_starts
     if len(parts) > 1:
         for number, (part, offset) in enumerate(zip(parts, offsets, strict=True), 1):
-            mine = [said for said in transcript.said if said.speaker.startswith(f"{number}-")]
-            assert " ".join(said.text for said in mine) == " ".join(turn.text for turn in part)
-            assert all(offset <= said.start_ms <= said.end_ms <= offset + length(part) for said in mine)
+            part_segments = [segment for segment in transcript.said if segment.speaker.startswith(f"{number}-")]
+            assert " ".join(segment.text for segment in part_segments) == " ".join(turn.text for turn in part)
+            assert all(
+                offset <= segment.start_ms <= segment.end_ms <= offset + length(part) for segment in part_segments
+            )
 
 
 @given(turn_lists())

@@ -10,7 +10,7 @@ from typing import Any
 
 from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.logging import EventLog
-from handlers.meetings.complete_file import Chunk, CompleteFile
+from handlers.meetings.complete_json import Chunk, CompleteFile
 from handlers.meetings.media_job.ffmpeg import Ffmpeg
 from handlers.meetings.media_job.job import MediaJob, MediaJobSettings
 from handlers.meetings.media_job.job_bucket import JobBucket
@@ -100,8 +100,8 @@ class JobHarness:
         return result
 
     def read_object(self, key: str) -> bytes:
-        found: bytes = self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
-        return found
+        body: bytes = self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+        return body
 
     def keys(self, prefix: str) -> list[str]:
         return [item["Key"] for item in self.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])]
@@ -117,5 +117,5 @@ class JobHarness:
 
 def workflow_input(result: MediaResult) -> dict[str, Any]:
     """Return the result as the workflow reads it."""
-    found: dict[str, Any] = json.loads(result.model_dump_json(by_alias=True))
-    return found
+    fields: dict[str, Any] = json.loads(result.model_dump_json(by_alias=True))
+    return fields

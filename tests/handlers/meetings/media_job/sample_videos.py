@@ -92,25 +92,25 @@ def chunked_video(count: int) -> tuple[bytes, ...]:
 
 def decode_samples(file: bytes, folder: Path) -> "array.array[int]":
     """Return the audio samples of a file."""
-    path = folder / "heard"
+    path = folder / "audio-file"
     path.write_bytes(file)
     filled = ("-map", "0:a:0", "-af", f"aresample={RATE}:async=1:first_pts=0", "-ac", "1")
     return array.array("h", ffmpeg("-i", str(path), *filled, "-f", "s16le", "pipe:1"))
 
 
-def beep_times(heard: "array.array[int]") -> list[float]:
+def beep_times(samples: "array.array[int]") -> list[float]:
     """Return the start of each beep in seconds."""
-    loud = [place for place, sample in enumerate(heard) if not -LOUD < sample < LOUD]
-    return [place / RATE for before, place in pairwise([-RATE, *loud]) if place - before > RATE // 5 + 1]
+    loud = [position for position, sample in enumerate(samples) if not -LOUD < sample < LOUD]
+    return [position / RATE for before, position in pairwise([-RATE, *loud]) if position - before > RATE // 5 + 1]
 
 
 def flash_times(file: bytes, folder: Path) -> list[float]:
     """Return the times in seconds at which the video changes between black and white."""
-    path = folder / "seen"
+    path = folder / "video-file"
     path.write_bytes(file)
     frames = ("-map", "0:v:0", "-vf", "fps=50:start_time=0,scale=1:1,format=gray", "-f", "rawvideo", "pipe:1")
-    seen = [pixel > 127 for pixel in ffmpeg("-i", str(path), *frames)]
-    return [place / 50 for place in range(1, len(seen)) if seen[place] != seen[place - 1]]
+    is_white = [pixel > 127 for pixel in ffmpeg("-i", str(path), *frames)]
+    return [number / 50 for number in range(1, len(is_white)) if is_white[number] != is_white[number - 1]]
 
 
 def white_fields(file: bytes, folder: Path, at: float) -> str:
@@ -118,8 +118,8 @@ def white_fields(file: bytes, folder: Path, at: float) -> str:
     path = folder / "cornered"
     path.write_bytes(file)
     fields = ("-map", "0:v:0", "-frames:v", "1", "-vf", "scale=3:3:flags=area,format=gray", "-f", "rawvideo", "pipe:1")
-    seen = "".join("x" if pixel > 140 else "." for pixel in ffmpeg("-ss", str(at), "-i", str(path), *fields))
-    return " ".join(seen[row : row + 3] for row in (0, 3, 6))
+    marks = "".join("x" if pixel > 140 else "." for pixel in ffmpeg("-ss", str(at), "-i", str(path), *fields))
+    return " ".join(marks[row : row + 3] for row in (0, 3, 6))
 
 
 def describe_file(file: bytes, folder: Path) -> str:

@@ -35,7 +35,7 @@ SOUND = ChunkAudio(form=form("aac", stream=1), channels=2, count=43, bytes=8_000
 def chunk(draw: st.DrawFn) -> ChunkFacts:
     duration = draw(st.integers(1, 200 * SECOND))
     shown = draw(st.booleans())
-    seen = pictures(
+    video = pictures(
         draw(st.sampled_from(CODECS)),
         end=draw(st.integers(0, duration)),
         width=draw(st.integers(1, 9000)),
@@ -43,7 +43,7 @@ def chunk(draw: st.DrawFn) -> ChunkFacts:
         count=draw(st.integers(1, 10**6)),
         fastest=draw(st.integers(1, 10**6)),
     )
-    return ChunkFacts(duration=duration, pictures=seen if shown else None, sound=draw(st.sampled_from([None, SOUND])))
+    return ChunkFacts(duration=duration, pictures=video if shown else None, sound=draw(st.sampled_from([None, SOUND])))
 
 
 plans = st.lists(chunk(), min_size=1, max_size=6).map(
@@ -57,15 +57,15 @@ def create_plan(*chunks: ChunkFacts) -> RecordingPlan:
 
 @given(plans)
 def test_parts_contain_every_sample_once_and_begin_at_a_millisecond(plan: RecordingPlan) -> None:
-    place = 0
+    next_sample = 0
     for number, part in enumerate(plan.parts):
-        assert (part.number, part.first) == (number, place)
+        assert (part.number, part.first) == (number, next_sample)
         assert part.offset_ms * SPEECH_RATE == part.first * 1000, "an offset is exact"
         assert part.samples * SECOND <= LIMITS.max_part * SPEECH_RATE
         assert part.samples >= MIN_SAMPLES, "Amazon Transcribe rejects shorter audio"
         assert abs(part.duration_ms - part.samples * 1000 / SPEECH_RATE) <= 0.5
-        place += part.samples
-    assert place == (max(MIN_SAMPLES, plan.chunk_samples(SPEECH_RATE)[-1]) if plan.has_audio else 0)
+        next_sample += part.samples
+    assert next_sample == (max(MIN_SAMPLES, plan.chunk_samples(SPEECH_RATE)[-1]) if plan.has_audio else 0)
 
 
 @given(plans)
@@ -86,12 +86,12 @@ def test_a_piece_has_one_format_and_a_limited_duration(plan: RecordingPlan) -> N
     for piece in plan.pieces:
         assert 0 < piece.duration <= LIMITS.max_piece
         for span in piece.spans:
-            seen = plan.chunks[span.chunk].pictures
+            video = plan.chunks[span.chunk].pictures
             if piece.form is None:
-                assert seen is None
+                assert video is None
             else:
-                assert seen is not None
-                assert seen.form == piece.form
+                assert video is not None
+                assert video.form == piece.form
         assert len(piece.spans) == 1 or all(span.begin == 0 for span in piece.spans), (
             "a piece with several spans contains whole chunks"
         )
@@ -143,8 +143,8 @@ def test_video_is_copied_only_if_all_formats_are_equal() -> None:
 )
 def test_the_frame_rate_is_that_of_the_fastest_second(seconds: float, count: int, fastest: int, rate: int) -> None:
     slow = ChunkFacts(duration=60 * SECOND, pictures=pictures(count=60))
-    seen = pictures(count=count, fastest=fastest)
-    assert create_plan(slow, ChunkFacts(duration=round(seconds * SECOND), pictures=seen)).frame_rate == rate
+    video = pictures(count=count, fastest=fastest)
+    assert create_plan(slow, ChunkFacts(duration=round(seconds * SECOND), pictures=video)).frame_rate == rate
 
 
 def test_a_recording_slightly_longer_than_a_part_is_halved() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handlers.meetings.complete_file import MAX_COMPLETE_FILE_BYTES
+from handlers.meetings.complete_json import MAX_COMPLETE_FILE_BYTES
 from handlers.meetings.media_result import MediaOutcome
 from handlers.meetings.s3_keys import parse_upload_key
 from tests.handlers.meetings.meeting_harness import (

@@ -99,19 +99,19 @@ def test_a_chunk_that_arrives_while_it_is_recorded_as_missing_is_not_lost(
     """The chunk's event comes before the record lists the chunk as missing, and only once."""
     harness.upload_chunks(b"a")
     harness.upload_complete_file(b"a", b"b")
-    seen = UploadedRecordings.find_chunks
-    looks = 0
+    find_chunks = UploadedRecordings.find_chunks
+    calls = 0
 
-    def then_it_comes(self: UploadedRecordings, *asked: Any) -> Any:
-        nonlocal looks
-        found = seen(self, *asked)
-        looks += 1
-        if looks == 1:
+    def upload_after_first_listing(self: UploadedRecordings, *asked: Any) -> Any:
+        nonlocal calls
+        chunks = find_chunks(self, *asked)
+        calls += 1
+        if calls == 1:
             harness.upload_chunks(b"a", b"b")
             assert harness.deliver_event("1.webm") == []
-        return found
+        return chunks
 
-    monkeypatch.setattr(UploadedRecordings, "find_chunks", then_it_comes)
+    monkeypatch.setattr(UploadedRecordings, "find_chunks", upload_after_first_listing)
     assert harness.deliver_event("complete.json") == []
     assert harness.state() == ("processing", "media")
 
@@ -138,15 +138,15 @@ def test_a_writer_that_read_an_older_file_does_not_overwrite_a_newer_one(
     read_complete_file = UploadedRecordings.read_complete_file
     reads = 0
 
-    def then_it_is_replaced(self: UploadedRecordings, *asked: Any) -> Any:
+    def replace_after_first_read(self: UploadedRecordings, *asked: Any) -> Any:
         nonlocal reads
         reads += 1
-        found, first = read_complete_file(self, *asked), reads == 1
-        if first:
+        complete = read_complete_file(self, *asked)
+        if reads == 1:
             harness.upload_recording(b"b")
-        return found
+        return complete
 
-    monkeypatch.setattr(UploadedRecordings, "read_complete_file", then_it_is_replaced)
+    monkeypatch.setattr(UploadedRecordings, "read_complete_file", replace_after_first_read)
     assert harness.deliver_event("complete.json") == []
     record = harness.record()
     assert [execution_input["content"] for execution_input in harness.step_functions.inputs.values()] == [

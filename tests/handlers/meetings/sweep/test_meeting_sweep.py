@@ -9,7 +9,7 @@ from handlers.common.aws.dynamodb_values import serialize_item
 from handlers.common.aws.workflow_executions import WorkflowExecutions
 from handlers.meetings.media_result import MediaOutcome
 from handlers.meetings.s3_keys import MeetingId
-from handlers.meetings.workflow_start import RecordingStarter
+from handlers.meetings.upload_processing import RecordingStarter
 from tests.handlers.meetings.meeting_harness import ANN, BOB, CANARY, MEETING, TABLE, MeetingHarness
 
 EMPTY_REPORT = dict.fromkeys(("checked", "started", "ended", "timed_out", "never_complete", "failed", "unfinished"), 0)

@@ -25,7 +25,7 @@ LOADED = """
 import sys
 sys.path.insert(0, sys.argv[1])
 import handlers.meetings.media_job.__main__
-print(*sorted({one.partition(".")[0] for one in sys.modules} - set(sys.stdlib_module_names)))
+print(*sorted({name.partition(".")[0] for name in sys.modules} - set(sys.stdlib_module_names)))
 """
 
 

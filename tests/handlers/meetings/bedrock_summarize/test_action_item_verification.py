@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.common.text.text_windows import Window, WindowSizes, split_into_windows
-from handlers.meetings.bedrock_summarize.action_items import (
+from handlers.meetings.bedrock_summarize.action_item_verification import (
     LocatedActionItem,
     VerifiedItems,
     is_same_owner,

@@ -10,7 +10,7 @@ from handlers.meetings.media_result import MediaOutcome
 from handlers.meetings.metrics import FFMPEG_RATIO, PROCESSING_DURATION
 from handlers.meetings.s3_keys import Recording
 from handlers.meetings.workflow_steps.handler import StepFailed
-from handlers.meetings.workflow_steps.workflow_results import ResultMalformed, ResultMissing, WorkflowResults
+from handlers.meetings.workflow_steps.job_results import JobResults, ResultMalformed, ResultMissing
 from tests.handlers.meetings.meeting_harness import ANN, CANARY, MEETING, MeetingHarness
 
 FAILURES = ("MEDIA_FAILED", "TRANSCRIPTION_FAILED", "SUMMARY_FAILED", "TIMED_OUT")
@@ -317,7 +317,7 @@ def test_the_number_of_interruptions_is_logged_once(
 
 def test_a_slow_clock_causes_no_negative_duration(harness: MeetingHarness) -> None:
     ahead = harness.now + timedelta(seconds=3)
-    harness.put_object(MEETING.upload_key("0.webm"), b"a", came=ahead)
+    harness.put_object(MEETING.upload_key("0.webm"), b"a", uploaded_at=ahead)
     complete = harness.upload_complete_file(b"a")
     harness.deliver_event("complete.json")
     recording = Recording(MEETING, complete.content)
@@ -360,7 +360,7 @@ def test_the_message_of_an_error_is_not_passed_on(
     def broken(*_: Any) -> Any:
         raise RuntimeError(f"not authorized for {recording.media_result_key}")
 
-    monkeypatch.setattr(WorkflowResults, "read_media_result", broken)
+    monkeypatch.setattr(JobResults, "read_media_result", broken)
     with pytest.raises(StepFailed) as failed:
         harness.run_step("media", recording)
     assert str(failed.value) == "RuntimeError"

@@ -1,7 +1,7 @@
 """Processing of a meeting's uploads: records missing chunks, or starts the workflow of a complete recording.
 
-The record is written first, and the execution is started afterwards. An invocation that finds a record which is about
-to start its execution starts it under the same name. So a start whose response was lost can be repeated safely.
+The record is written first, and the execution is started afterwards. If an invocation finds a record in the stage
+`media`, it starts the execution again under the same name. So a start whose response was lost can be repeated safely.
 
 A chunk can arrive while its meeting is being written as incomplete. Its event then finds no record that waits for it.
 So the uploads are read once more after new wrong chunks were recorded.
@@ -29,6 +29,7 @@ class UploadOutcome(StrEnum):
 
     STARTED = "started"
     INCOMPLETE = "incomplete"
+    """Chunks are missing or wrong."""
     REFUSED = "refused"
     """`complete.json` is malformed."""
     UNCHANGED = "unchanged"

@@ -24,11 +24,11 @@ from handlers.meetings.sweep.environment import SweepEnvironment
 FINISH_SECONDS = 30
 """Reserved to finish the current item when the time ends."""
 MAX_INCOMPLETE_DAYS = 14
-"""Missing chunks are not expected after this time, even if uploaded chunks are kept longer."""
+"""Maximum time that a meeting waits for missing chunks, even if uploaded chunks are kept longer."""
 
 
 @dataclass(frozen=True)
-class MeetingSweepsArgs:
+class ScheduledFunctionsArgs:
     scope: Scope
     settings: MeetingsSettings
     bucket: Bucket
@@ -38,10 +38,10 @@ class MeetingSweepsArgs:
     """Grants of all functions that update meetings."""
 
 
-class MeetingSweeps(pulumi.ComponentResource):
-    """The two functions with their schedules and their dead-letter queue."""
+class ScheduledFunctions(pulumi.ComponentResource):
+    """The functions `sweep` and `storage` with their schedules and their dead-letter queue."""
 
-    def __init__(self, name: str, args: MeetingSweepsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: ScheduledFunctionsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:meetings:Care", name, None, opts)
         self._child = pulumi.ResourceOptions(parent=self)
         self._args = args

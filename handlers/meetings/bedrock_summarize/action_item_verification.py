@@ -46,7 +46,7 @@ def verify_items(items: Iterable[ModelActionItem], window: Window[TranscriptSegm
     located: list[LocatedActionItem] = []
     dropped = 0
     for model_item in items:
-        found = search.find(model_item.quote, None if model_item.said is None else model_item.said - window.first)
+        found = search.find(model_item.quote, None if model_item.segment is None else model_item.segment - window.first)
         if found is None:
             dropped += 1
             continue
@@ -70,14 +70,14 @@ def verify_items(items: Iterable[ModelActionItem], window: Window[TranscriptSegm
 def merge_items(parts: Sequence[Sequence[LocatedActionItem]]) -> tuple[LocatedActionItem, ...]:
     """Return every action item once, in the order of the transcript.
 
-    An item from the overlap is dropped if the next part, which contains the whole context, has an item with the same
-    words.
+    An item from the overlap is dropped if the next part, which contains the whole context, has an item whose quote
+    shares words with it and whose owner can be the same. An unnamed owner can be anybody.
     """
     kept: list[LocatedActionItem] = []
     for index, part in enumerate(parts):
         next_part = parts[index + 1] if index + 1 < len(parts) else ()
         for item in sorted(part, key=_position):
-            is_in_next = item.in_overlap and any(_rests_on_same_words(item, candidate) for candidate in next_part)
+            is_in_next = item.in_overlap and any(_is_same_statement(item, candidate) for candidate in next_part)
             if not is_in_next and not any(_is_same_item(item, kept_item) for kept_item in kept):
                 kept.append(item)
     return tuple(sorted(kept, key=_position))
@@ -95,7 +95,7 @@ def _position(item: LocatedActionItem) -> tuple[tuple[int, int], tuple[int, int]
     return item.first, item.last
 
 
-def _rests_on_same_words(item: LocatedActionItem, other: LocatedActionItem) -> bool:
+def _is_same_statement(item: LocatedActionItem, other: LocatedActionItem) -> bool:
     is_unowned = item.item.owner is None or other.item.owner is None
     return item.overlaps(other) and (is_unowned or is_same_owner(item.item.owner, other.item.owner))
 

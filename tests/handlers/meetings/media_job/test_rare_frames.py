@@ -1,4 +1,4 @@
-"""Tests of recordings with rare changes: a frame is shown until the next one, or until the end of the recording."""
+"""Tests of recordings with few frames: a frame is shown until the next one, or until the end of the recording."""
 
 import pytest
 
@@ -71,11 +71,11 @@ def test_the_last_frame_is_shown_while_the_audio_continues(harness: JobHarness, 
 @pytest.mark.parametrize(("codec", "suffix"), [("libvpx", "webm"), ("mpeg4", "mp4")])
 def test_a_film_between_slides_keeps_its_frame_rate(harness: JobHarness, codec: str, suffix: str) -> None:
     """The film lasts three of thirty seconds. The rest has one frame every five seconds."""
-    kept = ("-vf", "select='between(t,10,13)+not(mod(n,100))'", "-fps_mode", "passthrough")
+    frame_selection = ("-vf", "select='between(t,10,13)+not(mod(n,100))'", "-fps_mode", "passthrough")
     source = ("-f", "lavfi", "-i", "testsrc2=size=64x48:rate=20:d=30")
-    harness.upload(sample_videos.make_file(suffix, *source, *kept, "-c:v", codec))
+    harness.upload(sample_videos.make_file(suffix, *source, *frame_selection, "-c:v", codec))
     assert not harness.run().copied
     path = harness.folder / "moving"
     path.write_bytes(harness.read_object(harness.recording.video_key))
-    seen = sample_videos.ffmpeg("-ss", "10", "-t", "3", "-i", str(path), "-f", "framemd5", "-").splitlines()
-    assert len({line.split(b",")[-1] for line in seen if line.startswith(b"0,")}) > 45, "of 60"
+    hashes = sample_videos.ffmpeg("-ss", "10", "-t", "3", "-i", str(path), "-f", "framemd5", "-").splitlines()
+    assert len({line.split(b",")[-1] for line in hashes if line.startswith(b"0,")}) > 45, "of 60"

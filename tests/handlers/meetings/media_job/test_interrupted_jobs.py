@@ -20,13 +20,13 @@ WEBM = ("-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-c:a", "li
 @pytest.fixture
 def write_counts(harness: JobHarness) -> Any:
     """Number of writes of each object."""
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
 
     def note(params: dict[str, Any], **_: Any) -> None:
-        found[params["url_path"].split("/")[-1] if "pieces" in params["url_path"] else params["url_path"][-8:]] += 1
+        counts[params["url_path"].split("/")[-1] if "pieces" in params["url_path"] else params["url_path"][-8:]] += 1
 
     harness.s3.meta.events.register("before-call.s3.PutObject", note, unique_id="written")
-    yield found
+    yield counts
     harness.s3.meta.events.unregister("before-call.s3.PutObject", unique_id="written")
 
 
@@ -38,13 +38,13 @@ def upload_two_formats(harness: JobHarness) -> None:
 
 def run_until_terminated(harness: JobHarness, run: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run a job that is asked to end during its n-th run of ffmpeg."""
-    begun = Ffmpeg._start_process
+    start_process = Ffmpeg._start_process
     runs = 0
 
     def counted(self: Ffmpeg, *arguments: Any, **named: Any) -> Process:
         nonlocal runs
         runs += 1
-        process = begun(self, *arguments, **named)
+        process = start_process(self, *arguments, **named)
         if runs == run:
             harness.termination.request()
         return process
@@ -64,7 +64,7 @@ def test_a_finished_step_is_not_repeated(
     write_counts.clear()
     run_until_terminated(harness, run, monkeypatch)
     assert harness.keys(harness.recording.media_result_key) == []
-    pieces, parts, known = count_missing_output(harness)
+    pieces, parts, is_probed = count_missing_output(harness)
     before = len(harness.ffmpeg_runs)
     harness.termination = JobTermination()
     assert harness.run().outcome is MediaOutcome.READY
@@ -72,7 +72,7 @@ def test_a_finished_step_is_not_repeated(
     again = harness.ffmpeg_runs[before:]
     assert len([line for line in again if "libx264" in line]) == pieces
     assert len([line for line in again if "-c:a flac" in line]) == parts
-    assert len([line for line in again if "framecrc" in line and "chunk-" in line]) == (0 if known else 2)
+    assert len([line for line in again if "framecrc" in line and "chunk-" in line]) == (0 if is_probed else 2)
 
 
 def count_missing_output(harness: JobHarness) -> tuple[int, int, bool]:
@@ -115,11 +115,11 @@ def test_parts_are_made_again_after_a_setting_changed(harness: JobHarness) -> No
     assert len(sample_videos.decode_samples(harness.read_object(part.key), harness.folder)) == 3 * sample_videos.RATE
 
 
-@pytest.mark.parametrize("note", ["result.json", "facts.json"])
-def test_notes_of_another_schema_version_are_ignored(harness: JobHarness, note: str) -> None:
+@pytest.mark.parametrize("name", ["result.json", "facts.json"])
+def test_job_files_of_another_schema_version_are_ignored(harness: JobHarness, name: str) -> None:
     harness.upload(sample_videos.audio_only(1))
     harness.s3.put_object(
-        Bucket=BUCKET, Key=harness.recording.media_work_prefix + note, Body=b'{"schemaVersion": 99, "outcome": "ready"}'
+        Bucket=BUCKET, Key=harness.recording.media_work_prefix + name, Body=b'{"schemaVersion": 99, "outcome": "ready"}'
     )
     assert harness.run().outcome is MediaOutcome.READY
 

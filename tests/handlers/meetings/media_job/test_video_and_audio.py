@@ -55,14 +55,14 @@ def test_fifty_copied_chunks_stay_synchronous(harness: JobHarness) -> None:
     harness.upload(*chunks)
     result = harness.run()
     assert result.copied
-    seen, listened = (
+    video_beeps, beeps = (
         beep_times(harness, harness.recording.video_key),
         beep_times(harness, harness.recording.audio_key(0)),
     )
-    assert len(listened) == 50
-    assert listened == pytest.approx(seen, abs=0.002)
+    assert len(beeps) == 50
+    assert beeps == pytest.approx(video_beeps, abs=0.002)
     assert abs(result.duration_ms - 50_000) < 500, "a chunk's audio ends some milliseconds after its video"
-    assert listened == pytest.approx([number + 0.5 for number in range(50)], abs=0.3)
+    assert beeps == pytest.approx([number + 0.5 for number in range(50)], abs=0.3)
     assert "frame=  500" in describe(harness, harness.recording.video_key)
 
 
@@ -95,11 +95,11 @@ def test_audio_and_video_are_synchronous(harness: JobHarness, suffix: str, optio
     result = harness.run()
     assert result.copied is (suffix == "mp4")
     assert len(harness.keys(f"{harness.recording.media_work_prefix}pieces/")) == (0 if result.copied else 1)
-    seen = sample_videos.flash_times(harness.read_object(harness.recording.video_key), harness.folder)
-    listened = beep_times(harness, harness.recording.audio_key(0))
-    assert len(listened) == 4
-    assert seen == pytest.approx(listened[1:], abs=0.045), "tolerance: one frame, and the recorder's own offset"
-    assert beep_times(harness, harness.recording.video_key) == pytest.approx(listened, abs=0.002)
+    flashes = sample_videos.flash_times(harness.read_object(harness.recording.video_key), harness.folder)
+    beeps = beep_times(harness, harness.recording.audio_key(0))
+    assert len(beeps) == 4
+    assert flashes == pytest.approx(beeps[1:], abs=0.045), "tolerance: one frame, and the recorder's own offset"
+    assert beep_times(harness, harness.recording.video_key) == pytest.approx(beeps, abs=0.002)
 
 
 def test_chunk_durations_come_from_the_packets_and_not_from_the_headers(harness: JobHarness) -> None:
@@ -114,10 +114,10 @@ def test_chunk_durations_come_from_the_packets_and_not_from_the_headers(harness:
     harness.upload(*chunks)
     result = harness.run()
     assert result.copied
-    seen = sample_videos.flash_times(harness.read_object(harness.recording.video_key), harness.folder)
-    listened = beep_times(harness, harness.recording.audio_key(0))
-    assert listened == pytest.approx([0, 1.6, 3.2], abs=0.1)
-    assert seen == pytest.approx(listened[1:], abs=0.045)
+    flashes = sample_videos.flash_times(harness.read_object(harness.recording.video_key), harness.folder)
+    beeps = beep_times(harness, harness.recording.audio_key(0))
+    assert beeps == pytest.approx([0, 1.6, 3.2], abs=0.1)
+    assert flashes == pytest.approx(beeps[1:], abs=0.045)
     assert 4700 < result.duration_ms < 4900
 
 
@@ -219,16 +219,16 @@ def test_chunks_with_different_rotations_are_all_upright(harness: JobHarness, de
     assert "48x64" in describe(harness, harness.recording.video_key) or degrees == 180
     turned = {90: "... ... xxx", -90: "xxx ... ...", 180: "..x ..x ..x"}[degrees]
     level = "x.. x.. x.." if degrees == 180 else "... x.. ..."
-    seen = [sample_videos.white_fields(video, harness.folder, second + 0.5) for second in range(4)]
-    assert seen == [turned, turned, level, turned]
+    fields = [sample_videos.white_fields(video, harness.folder, second + 0.5) for second in range(4)]
+    assert fields == [turned, turned, level, turned]
 
 
 @pytest.mark.parametrize("degrees", [0, 90])
 def test_chunks_with_the_same_rotation_are_copied(harness: JobHarness, degrees: int) -> None:
     harness.upload(*[sample_videos.rotated_video(degrees)] * 2)
     assert harness.run().copied
-    seen = sample_videos.white_fields(harness.read_object(harness.recording.video_key), harness.folder, 1.5)
-    assert seen == ("... ... xxx" if degrees else "x.. x.. x..")
+    fields = sample_videos.white_fields(harness.read_object(harness.recording.video_key), harness.folder, 1.5)
+    assert fields == ("... ... xxx" if degrees else "x.. x.. x..")
 
 
 def test_a_recording_without_a_video_track_has_no_video(harness: JobHarness) -> None:
@@ -286,12 +286,12 @@ def test_audio_parts_begin_at_their_offsets(harness: JobHarness) -> None:
     harness.upload(*[sample_videos.audio_only(1.3, "-c:a", "pcm_s16le", suffix="wav")] * 4)
     result = harness.run()
     assert [(part.offset_ms, part.duration_ms) for part in result.audio] == [(0, 1734), (1734, 1734), (3468, 1732)]
-    found = []
+    beeps = []
     for audio_part in result.audio:
         samples = sample_videos.decode_samples(harness.read_object(audio_part.key), harness.folder)
         assert len(samples) == audio_part.duration_ms * 16
-        found += [at + audio_part.offset_ms / 1000 for at in sample_videos.beep_times(samples)]
-    assert found == pytest.approx([0, 1.3, 2.6, 3.9], abs=0.001)
+        beeps += [at + audio_part.offset_ms / 1000 for at in sample_videos.beep_times(samples)]
+    assert beeps == pytest.approx([0, 1.3, 2.6, 3.9], abs=0.001)
 
 
 def test_audio_that_starts_late_and_ends_early_stays_synchronous(harness: JobHarness) -> None:

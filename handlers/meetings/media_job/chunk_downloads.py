@@ -1,7 +1,7 @@
-"""A recording's chunks in the job's folder. They are checked by a HEAD request first and by their hash after the
-download.
+"""Checks and downloads of a recording's chunks. A HEAD request checks a chunk's size before the download, and its hash is
+checked afterwards.
 
-The files have names of the job, because a client's name could have a special meaning for the file system or ffmpeg.
+The job chooses the names of the downloaded files, because a client's name could have a special meaning for the file system or ffmpeg.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.aws.unreadable_objects import UnreadableObject
-from handlers.meetings.complete_file import ChunkProblem, CompleteFile, WrongChunk
+from handlers.meetings.complete_json import ChunkProblem, CompleteFile, WrongChunk
 from handlers.meetings.media_job.job_bucket import JobBucket, JobObjectGone
 from handlers.meetings.media_result import MediaOutcome, MediaResult
 from handlers.meetings.s3_keys import MeetingId
@@ -58,12 +58,12 @@ class ChunkFolder:
     def _check_upload(self, number: int) -> WrongChunk | None:
         chunk = self._chunks[number]
         try:
-            found = self._bucket.find(self._meeting.upload_key(chunk.name))
+            stored = self._bucket.find(self._meeting.upload_key(chunk.name))
         except UnreadableObject:
             return WrongChunk(name=chunk.name, problem=ChunkProblem.UNREADABLE)
-        if found is None:
+        if stored is None:
             return WrongChunk(name=chunk.name, problem=ChunkProblem.MISSING)
-        if found.size != chunk.bytes:
+        if stored.size != chunk.bytes:
             return WrongChunk(name=chunk.name, problem=ChunkProblem.SIZE)
         return None
 
@@ -83,6 +83,7 @@ class ChunkFolder:
         return WrongChunk(name=chunk.name, problem=problem)
 
 
-def _raise_incomplete(found: Iterable[WrongChunk | None]) -> None:
-    if wrong := [wrong_chunk for wrong_chunk in found if wrong_chunk is not None]:
+def _raise_incomplete(checked: Iterable[WrongChunk | None]) -> None:
+    """Raise JobConcluded if any check found a wrong chunk."""
+    if wrong := [wrong_chunk for wrong_chunk in checked if wrong_chunk is not None]:
         raise JobConcluded(MediaOutcome.INCOMPLETE, wrong)

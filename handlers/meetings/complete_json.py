@@ -22,6 +22,7 @@ MAX_COMPLETE_FILE_BYTES = 1024 * 1024
 """Maximum size of `complete.json` itself."""
 MAX_CHUNKS = 5_000
 CONTENT_DIGITS = 32
+"""Length of `CompleteFile.content`."""
 
 
 def _validate_timestamp(text: str) -> str:
@@ -97,8 +98,11 @@ class ChunkProblem(StrEnum):
 
     MISSING = "missing"
     SIZE = "size"
+    """The object's size is not the announced one, or `complete.json` is too large."""
     HASH = "hash"
+    """The object's SHA-256 hash is not the announced one."""
     UNREADABLE = "unreadable"
+    """S3 cannot return the object, or its content is invalid."""
 
 
 class WrongChunk(Message):

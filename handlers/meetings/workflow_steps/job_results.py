@@ -24,7 +24,7 @@ class ResultMalformed(Exception):
     """The media job's result is invalid."""
 
 
-class WorkflowResults:
+class JobResults:
     def __init__(self, store: MeetingStore) -> None:
         self._store = store
 

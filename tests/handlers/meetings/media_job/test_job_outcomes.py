@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from handlers.meetings.complete_file import MAX_COMPLETE_FILE_BYTES, Chunk
+from handlers.meetings.complete_json import MAX_COMPLETE_FILE_BYTES, Chunk
 from handlers.meetings.media_job.ffmpeg import FfmpegFailed
 from handlers.meetings.media_result import MediaOutcome
 from tests.handlers.meetings.media_job import sample_videos
