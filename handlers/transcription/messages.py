@@ -13,8 +13,8 @@ from pydantic_core import PydanticCustomError
 from handlers.common.name_patterns import LanguageCode
 from handlers.common.websocket.messages import ClientMessage, ErrorMessage, Message, MessageId, ReplyMessage
 from handlers.transcription.caption_thresholds import SessionSettings
+from handlers.transcription.session_utterances import REMEMBERED
 from handlers.transcription.utterance_audio import SAMPLE_RATES, Encoding
-from handlers.transcription.utterance_slots import REMEMBERED
 
 TOKEN_PREFIX = "bearer."  # noqa: S105 - a prefix, not a token
 USER_PREFIX = "user."
@@ -238,7 +238,14 @@ class Resend(Message):
 class ProcessorEvent(BaseModel):
     """Event of the audio processor: one utterance to transcribe. No other event or item contains audio."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="ignore",
+        validate_by_name=True,
+        validate_by_alias=True,
+        serialize_by_alias=True,
+        hide_input_in_errors=True,
+    )
 
     schema_version: Literal[1] = 1
     session_id: SessionId
@@ -248,8 +255,9 @@ class ProcessorEvent(BaseModel):
     sequence: int
     from_ms: Annotated[int, Field(ge=0)] = 0
     """Position up to which the captions of earlier attempts remain valid."""
-    attempts: Annotated[int, Field(ge=1)] = 1
-    """Number of this attempt at this utterance. Attempts after the first show only final captions."""
+    utterance_attempt: Annotated[int, Field(ge=1)] = Field(default=1, alias="attempts")
+    """Number of this attempt at this utterance, without attempts that had no free stream. Attempts after the first show
+    only final captions."""
     accepted_ms: int | None = None
     """Time at which the router accepted this attempt. Caption latency is measured from it. None from an older
     router."""

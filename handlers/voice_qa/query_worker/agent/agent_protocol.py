@@ -17,7 +17,7 @@ are accepted too: `data: ` before the object, and all other lines that such even
 a type that has a text as `error`: the AgentCore runtime's own server ends an answer with it if the agent raised an
 exception.
 
-This module interprets lines and limits the size of an answer. `streamed_answer` enforces the time limits. No exception
+This module interprets lines and limits the size of an answer. `agent_call` enforces the time limits. No exception
 contains anything that the agent sent.
 """
 

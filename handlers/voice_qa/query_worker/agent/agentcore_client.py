@@ -17,16 +17,16 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from handlers.common.aws.retry import RetryTiming
-from handlers.voice_qa.query_worker.agent.agent_protocol import ACCEPTED, CONTENT_TYPE, request_body
-from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentQuestion
-from handlers.voice_qa.query_worker.agent.http_client import AgentAddress
-from handlers.voice_qa.query_worker.agent.http_connection import HttpRequest
-from handlers.voice_qa.query_worker.agent.streamed_answer import (
+from handlers.voice_qa.query_worker.agent.agent_call import (
     AnswerLimits,
     ResponseVerdict,
     StreamedAnswer,
     start_answer,
 )
+from handlers.voice_qa.query_worker.agent.agent_protocol import ACCEPTED, CONTENT_TYPE, request_body
+from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentQuestion
+from handlers.voice_qa.query_worker.agent.http_agent_client import AgentAddress
+from handlers.voice_qa.query_worker.agent.http_connection import HttpRequest
 
 SERVICE = "bedrock-agentcore"
 SESSION_HEADER = "X-Amzn-Bedrock-AgentCore-Runtime-Session-Id"
