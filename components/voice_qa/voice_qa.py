@@ -2,8 +2,9 @@
 validated first.
 
 This module connects the parts: it grants permissions and sets the environment of each function. There are two paths:
-WebSocket API → WebSocket handler → query worker → agent → pieces over the connection; and audio bucket → queue →
-lecture validator → lecture items.
+
+- questions: WebSocket API → WebSocket handler → query worker → agent → pieces over the connection
+- lectures: audio bucket → queue → lecture validator → lecture items
 """
 
 from dataclasses import dataclass
@@ -51,6 +52,7 @@ GIGABYTE = 1_000_000_000
 MAX_QUESTION_AGE_SECONDS = 300
 """Age at which an unstarted question is moved to the dead-letter queue. Its client has gone or has asked again."""
 OLD_LECTURE_DAYS = 7
+"""Days for which old versions of lectures are kept."""
 OLD_VERSION_DAYS = 1
 """Days for which old versions of questions and answers are kept. An expired object of a versioned bucket becomes an old
 version, and expired audio must not remain available."""

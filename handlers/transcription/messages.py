@@ -65,8 +65,8 @@ class Open(SpeechRequest):
     settings: SessionSettings = SessionSettings()
     """Caption thresholds of this session, each within its range."""
     unfinished: Annotated[tuple[MessageId, ...], Field(max_length=REMEMBERED)] = ()
-    """Utterances of the session of which the client has received no end. After another connection closed, `resend`
-    in the answer lists those that may have lost captions with it."""
+    """Utterances of the session whose end the client has not received. If the session moves from another connection,
+    `resend` in the answer lists those whose captions may be lost."""
 
 
 class Audio(ClientMessage):
@@ -113,7 +113,8 @@ class Again(Message):
     from_ms: int
     """Final captions up to this position remain valid. The client removes all other lines of the utterance."""
     wait_ms: int | None = None
-    """Minimum time to wait before that. Wait up to twice as long, so that clients do not all send at the same time."""
+    """Minimum time to wait before the utterance is sent again. The client waits up to twice as long, so that clients do
+    not all send at the same time."""
 
 
 class Opened(ReplyMessage):
@@ -126,7 +127,7 @@ class Opened(ReplyMessage):
     """Maximum number of utterances in progress at the same time."""
     resend: tuple[Again, ...] = ()
     done: tuple[MessageId, ...] = ()
-    """Utterances that have ended, because the message about it may be lost."""
+    """The session's most recent utterances that have ended. The messages about their ends may be lost."""
     failed: tuple[MessageId, ...] = ()
     """Utterances in `done` that were given up."""
 

@@ -109,9 +109,10 @@ class SessionUtterances(LiveItem):
     def move_to(self, connection: str, unfinished: Collection[str]) -> Self:
         """Bind the session to a connection. `unfinished` are the utterances whose end the client has not received.
 
-        Messages that were sent over another connection may be lost. So ended utterances that the client lists as
-        unfinished, and all pending resends, are repeated from their beginning. A slot is returned if its attempt
-        continues in the middle of an utterance and has not started. Nothing changes if the connection is the same.
+        Nothing changes if the connection is the same. Otherwise, messages that were sent over the old connection may be
+        lost. So ended utterances that the client lists as unfinished, and all pending resends, are repeated from their
+        beginning. The slot of an attempt that has not started is returned if the attempt would continue in the middle
+        of its utterance.
         """
         if connection == self.connection:
             return self
@@ -129,7 +130,7 @@ class SessionUtterances(LiveItem):
         return self.model_copy(update={"slots": slots, "done": done, "failed": failed, "resends": resends})
 
     def is_silent(self, since_ms: int, now_ms: int) -> bool:
-        """Return True if the client has sent nothing since then and no utterance is in progress."""
+        """Return True if the client has sent nothing since `since_ms` and no utterance is in progress."""
         return self.seen_ms < since_ms and all(slot.overdue_ms <= now_ms for slot in self.slots)
 
     def remove_overdue(self, now_ms: int) -> tuple[Self, tuple[str, ...]]:

@@ -71,8 +71,8 @@ class CaptionDelivery:
         # An attempt does not stream audio again whose captions remain valid.
         self._streamed_from_ms = accepted_ms - event.from_ms
         self.latencies_ms: list[int] = []
-        """Delays of the captions: the time between the earliest moment at which Amazon Transcribe could have received
-        the words, if streamed at the pace of speech at once, and their delivery."""
+        """Delay of each caption: the time from the earliest moment at which Amazon Transcribe could have received the
+        words until the delivery. That moment assumes that streaming starts when the router accepts the attempt."""
         self.duplicate_count = 0
         """Number of captions that another utterance has shown."""
 
@@ -145,7 +145,10 @@ class CaptionDelivery:
             self._used_connections.add(self._connection)
 
     def follow_client(self, connection: str) -> None:
-        """Send to this connection from now on, unless it is empty. The old one may accept messages that are lost."""
+        """Send to this connection from now on, unless it is empty.
+
+        A post to the client's old connection may succeed although the client does not receive it.
+        """
         self._connection = connection or self._connection
 
     def was_sent_elsewhere(self, connection: str) -> bool:

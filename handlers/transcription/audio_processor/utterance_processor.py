@@ -35,8 +35,7 @@ from handlers.transcription.stream_signing import StreamRequest
 from handlers.transcription.utterance_audio import Utterance, check_utterance
 
 OVERDUE_MS = 8_000
-"""Time beyond the utterance's own length after which a started attempt counts as lost. It is far more than an attempt may
-take."""
+"""Time beyond the utterance's own length after which a started attempt counts as lost. No attempt takes so long."""
 RESERVE_MS = 3_000
 """Part of the invocation's time that is reserved for telling the client how the utterance ended."""
 

@@ -1,3 +1,5 @@
+"""Items of the live table: changes, deadlines and text reservations."""
+
 from typing import Any
 
 import pytest

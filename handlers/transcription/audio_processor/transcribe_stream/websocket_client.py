@@ -21,6 +21,7 @@ from websockets.protocol import State
 from websockets.uri import WebSocketURI, parse_uri
 
 MAX_MESSAGE = 256 * 1024
+"""Maximum size of a received message."""
 MAX_WAITING = 16
 """Maximum number of received messages that wait while something is sent."""
 MAX_FRAMES = 1_000

@@ -5,8 +5,8 @@ attempts and the pauses between them share one time limit. The maximum pause gro
 pause is a random share of it, so that callers that failed together do not return together. A `Retry-After` of the agent
 is added to the pause. If the pause would end after the time limit, the call fails at once.
 
-After the first byte, the pause between two lines and the whole answer have time limits. The time that the caller takes
-for a piece counts only for the whole answer. An answer is complete when the agent sends `done`, never because the connection
+After the first byte, the pause between two lines and the whole answer have time limits. The time that the caller needs
+to process a piece counts only towards the limit of the whole answer. An answer is complete when the agent sends `done`, never because the connection
 has ended.
 """
 
@@ -42,6 +42,7 @@ class AnswerLimits:
     """Time limits of an answer."""
 
     connect_seconds: float = 2.0
+    """Time for connecting to the agent, in each attempt."""
     first_byte_seconds: float = 10.0
     """Time from the question to the first byte of the answer, including all attempts and the pauses between them."""
     silence_seconds: float = 20.0
@@ -52,7 +53,7 @@ class AnswerLimits:
 
 @dataclass(frozen=True)
 class ResponseVerdict:
-    """Meaning of a response that is not an answer."""
+    """Meaning of a response or failure that is not an answer."""
 
     code: AgentCode
     retryable: bool = False

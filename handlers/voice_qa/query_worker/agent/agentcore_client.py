@@ -1,9 +1,9 @@
-"""Client of an agent in Bedrock AgentCore Runtime. It sends the same question and reads the same lines, with
-`InvokeAgentRuntime`.
+"""Client of an agent in Bedrock AgentCore Runtime, which it calls with `InvokeAgentRuntime`.
 
-This module signs the request and maps the errors of the operation. A test compares the request with boto3's. boto3
-itself is not used, because its body reader fills a buffer of one kilobyte before it returns a line, which would delay
-words, and its timeouts start again with each byte.
+The question and the lines of the answer are those of `agent_protocol`. This module signs the request and maps the
+errors of the operation. A test compares the request with boto3's. This module does not use boto3 itself for two
+reasons. boto3's body reader fills a buffer of one kilobyte before it returns a line, which would delay words. Its
+timeouts start again with each byte.
 """
 
 import logging

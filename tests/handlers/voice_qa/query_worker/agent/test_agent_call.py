@@ -1,4 +1,4 @@
-"""Time limits of an answer, with a scripted body."""
+"""Time limits of an answer, with a scripted response."""
 
 from collections.abc import Iterable, Iterator
 from itertools import repeat
