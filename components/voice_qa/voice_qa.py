@@ -34,7 +34,7 @@ from components.settings import VoiceQaSettings
 from components.settings.voice_qa import LectureUploads
 from components.settings.voice_qa_agent import AgentMode
 from components.voice_qa.agent_network import AgentNetwork, AgentNetworkArgs
-from components.voice_qa.alarms_and_charts import register_alarms
+from components.voice_qa.alarms import register_alarms
 from handlers.voice_qa.environment import (
     LECTURES_PREFIX,
     MAX_QUERY_BYTES,

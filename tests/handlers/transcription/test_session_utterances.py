@@ -1,3 +1,5 @@
+"""Slots, ended utterances and pending resends of a session after any sequence of changes."""
+
 from hypothesis import given
 from hypothesis import strategies as st
 
