@@ -23,6 +23,8 @@ MESSAGES_PER_UTTERANCE = 3
 ROUTER_READS = 3
 """Connection, session and slots, each read consistently with one unit."""
 PROCESSOR_READS = 3
+"""Assumed: reads of a session's utterances by the processor: to start the attempt, before a final caption, and to end
+the attempt."""
 SLOT_WRITES = 3
 """A slot is taken, started and returned. Each write also changes the index."""
 SLOT_WRITE_UNITS = 2
@@ -38,7 +40,7 @@ METRICS = 4
 
 
 NOT_BACKED_UP = frozenset({"transcription-live", "transcription-sessions"})
-"""Tables without backup."""
+"""Tables without backup, because their items live only for hours. They cause no backup costs."""
 
 
 def monthly_usage(settings: TranscriptionSettings) -> Usage:

@@ -36,6 +36,7 @@ WRITES_PER_QUESTION = 12
 LECTURE_MONTHS = 12
 """Assumed: months of lectures in the bucket when its cost is estimated. It keeps growing."""
 REQUESTS_PER_VALIDATION = 10
+"""Assumed: requests to S3 for one lecture's validation."""
 
 
 def monthly_usage(settings: VoiceQaSettings) -> Usage:

@@ -2,8 +2,9 @@
 validated first.
 
 This module connects the parts: it grants permissions and sets the environment of each function. There are two paths:
-WebSocket API → WebSocket handler → query worker → agent → pieces over the connection; and audio bucket → queue →
-lecture validator → lecture items.
+
+- questions: WebSocket API → WebSocket handler → query worker → agent → pieces over the connection
+- lectures: audio bucket → queue → lecture validator → lecture items
 """
 
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ from components.settings import VoiceQaSettings
 from components.settings.voice_qa import LectureUploads
 from components.settings.voice_qa_agent import AgentMode
 from components.voice_qa.agent_network import AgentNetwork, AgentNetworkArgs
-from components.voice_qa.alarms_and_charts import register_alarms
+from components.voice_qa.alarms import register_alarms
 from handlers.voice_qa.environment import (
     LECTURES_PREFIX,
     MAX_QUERY_BYTES,
@@ -51,6 +52,7 @@ GIGABYTE = 1_000_000_000
 MAX_QUESTION_AGE_SECONDS = 300
 """Age at which an unstarted question is moved to the dead-letter queue. Its client has gone or has asked again."""
 OLD_LECTURE_DAYS = 7
+"""Days for which old versions of lectures are kept."""
 OLD_VERSION_DAYS = 1
 """Days for which old versions of questions and answers are kept. An expired object of a versioned bucket becomes an old
 version, and expired audio must not remain available."""

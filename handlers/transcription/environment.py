@@ -26,10 +26,15 @@ DUE_INDEX = "due"
 Stability = Annotated[float, Field(ge=0, le=1)]
 """Share of a result's items that Amazon Transcribe marks as stable."""
 BufferSeconds = Annotated[float, Field(ge=0.5, le=10)]
+"""Maximum time that a partial is held back, and that a final waits for earlier results."""
 PauseSeconds = Annotated[float, Field(ge=0.2, le=5)]
+"""Time without a change of the text after which a partial is shown even if it is not stable."""
 OrphanSeconds = Annotated[float, Field(ge=5, le=60)]
+"""Time after a result's last version when its final is no longer expected."""
 RatePerSecond = Annotated[int, Field(ge=1, le=20)]
+"""Maximum number of partials that are shown in one second."""
 DedupSeconds = Annotated[int, Field(ge=0, le=60)]
+"""Time for which another result must not show the same text; 0 if it may do so at once."""
 InFlight = Annotated[int, Field(ge=1, le=8)]
 """Maximum number of concurrent utterances of one session. Each uses one stream of the Amazon Transcribe quota."""
 

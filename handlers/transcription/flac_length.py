@@ -1,10 +1,9 @@
-"""Length of a FLAC file (RFC 9639), found by reading the headers of its frames. The length in the file's header is only
-compared.
+"""Length of a FLAC file (RFC 9639) in samples: the sum over its frame headers, which must match the file's header.
 
-A frame does not state its size in bytes. It ends where the file ends or where the next frame's header begins, if its
-checksum is right there. So lost, damaged and truncated frames are noticed, and bytes inside a frame that look like a
-header are not taken for one. Frames must be numbered from 0 without a gap. Zeros after the last frame are not noticed,
-because they do not change its checksum, and no decoder plays them.
+A frame does not state its size in bytes. It ends where the next frame's header begins or where the file ends, and its
+checksum must be right at that position. So lost, damaged and truncated frames are detected, and bytes inside a frame
+that look like a header are ignored. Frames must be numbered from 0 without a gap. Zeros after the last frame are
+accepted, because they do not change its checksum, and no decoder plays them.
 
 `utterance_audio` decides which sample rates, channels and sample sizes are allowed. Nothing is decoded.
 """

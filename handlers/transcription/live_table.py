@@ -1,4 +1,5 @@
-"""DynamoDB gateway for the live table: connections, slots, session counts and text reservations.
+"""DynamoDB gateway for the live table: connections, utterances of sessions, open sessions of users, and text
+reservations.
 
 Only this module reads and writes the table. It uses GetItem, UpdateItem and one Query on the index of due items. Of a
 caption's text, the table contains only a keyed hash.
@@ -11,19 +12,20 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from handlers.common.aws.dynamodb_versioned_items import VersionedItems
 from handlers.transcription.environment import DUE_INDEX
-from handlers.transcription.utterance_slots import LiveItem
+from handlers.transcription.session_utterances import LiveItem
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
 
 WATCHED = "yes"
+"""Value of the partition key in the index of due items."""
 KEPT_SECONDS = 12 * 3600
 """Lifetime of an item after its last change; longer than a session."""
 
 Item = TypeVar("Item", bound=LiveItem)
 T = TypeVar("T")
 REMEMBERED_SESSIONS = 16
-"""Number of sessions that a connection remembers. It exceeds the default number of open sessions per user."""
+"""Number of sessions that a connection's item names. This number exceeds the default number of open sessions per user."""
 
 
 class ClientConnection(LiveItem):
@@ -131,8 +133,8 @@ class LiveTable:
             )
 
 
-def session_slots_key(session_id: str) -> str:
-    """Return the key of a session's slots."""
+def session_utterances_key(session_id: str) -> str:
+    """Return the key of a session's utterances."""
     return f"flight#{session_id}"
 
 

@@ -13,8 +13,8 @@ from pydantic_core import PydanticCustomError
 from handlers.common.identifier_types import LanguageCode
 from handlers.common.websocket.messages import ClientMessage, ErrorMessage, Message, MessageId, ReplyMessage
 from handlers.transcription.caption_thresholds import SessionSettings
+from handlers.transcription.session_utterances import REMEMBERED
 from handlers.transcription.utterance_audio import SAMPLE_RATES, Encoding
-from handlers.transcription.utterance_slots import REMEMBERED
 
 TOKEN_PREFIX = "bearer."  # noqa: S105 - a prefix, not a token
 USER_PREFIX = "user."
@@ -65,8 +65,8 @@ class Open(SpeechRequest):
     settings: SessionSettings = SessionSettings()
     """Caption thresholds of this session, each within its range."""
     unfinished: Annotated[tuple[MessageId, ...], Field(max_length=REMEMBERED)] = ()
-    """Utterances of the session of which the client has received no end. After another connection closed, `resend`
-    in the answer lists those that may have lost captions with it."""
+    """Utterances of the session whose end the client has not received. If the session moves from another connection,
+    `resend` in the answer lists those whose captions may be lost."""
 
 
 class Audio(ClientMessage):
@@ -113,7 +113,8 @@ class Again(Message):
     from_ms: int
     """Final captions up to this position remain valid. The client removes all other lines of the utterance."""
     wait_ms: int | None = None
-    """Minimum time to wait before that. Wait up to twice as long, so that clients do not all send at the same time."""
+    """Minimum time to wait before the utterance is sent again. The client waits up to twice as long, so that clients do
+    not all send at the same time."""
 
 
 class Opened(ReplyMessage):
@@ -126,7 +127,7 @@ class Opened(ReplyMessage):
     """Maximum number of utterances in progress at the same time."""
     resend: tuple[Again, ...] = ()
     done: tuple[MessageId, ...] = ()
-    """Utterances that have ended, because the message about it may be lost."""
+    """The session's most recent utterances that have ended. The messages about their ends may be lost."""
     failed: tuple[MessageId, ...] = ()
     """Utterances in `done` that were given up."""
 
@@ -238,7 +239,14 @@ class Resend(Message):
 class ProcessorEvent(BaseModel):
     """Event of the audio processor: one utterance to transcribe. No other event or item contains audio."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="ignore",
+        validate_by_name=True,
+        validate_by_alias=True,
+        serialize_by_alias=True,
+        hide_input_in_errors=True,
+    )
 
     schema_version: Literal[1] = 1
     session_id: SessionId
@@ -248,8 +256,9 @@ class ProcessorEvent(BaseModel):
     sequence: int
     from_ms: Annotated[int, Field(ge=0)] = 0
     """Position up to which the captions of earlier attempts remain valid."""
-    attempts: Annotated[int, Field(ge=1)] = 1
-    """Number of this attempt at this utterance. Attempts after the first show only final captions."""
+    utterance_attempt: Annotated[int, Field(ge=1)] = Field(default=1, alias="attempts")
+    """Number of this attempt at this utterance, without attempts that had no free stream. Attempts after the first show
+    only final captions."""
     accepted_ms: int | None = None
     """Time at which the router accepted this attempt. Caption latency is measured from it. None from an older
     router."""

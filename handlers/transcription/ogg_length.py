@@ -1,14 +1,16 @@
-"""Length of an Ogg Opus file: RFC 3533 for the pages, RFC 7845 for Opus in them, RFC 6716 for the length of a packet.
+"""Length of an Ogg Opus file in samples, and validation of the file.
+
+RFC 3533 defines the pages, RFC 7845 Opus in the pages, and RFC 6716 the length of a packet.
 
 Each file is one complete utterance, so the rules are strict: one stream, pages numbered from 0 without a gap, right
 checksums, nothing truncated, and nothing after the end. `OpusHead` is the only packet on the first page, `OpusTags`
 ends the next page, then audio follows.
 
-The granule positions (samples at 48 kHz) must match the lengths of the packets, within one packet of the longest kind.
-That leaves room for trimming at the end and for muxers that take positions from a clock. So positions that do not begin
-at 0, as in a part of a longer recording, are refused. The position of a page on which no packet ends is not read. An
-end-of-stream flag is not required, because muxers for live streams omit it. So complete pages that are missing at the
-end are not noticed; they only make the file shorter.
+The granule position of a page (in samples at 48 kHz) must match the sum of the packet lengths. A difference of up to one
+packet of the longest kind is allowed, because encoders trim the end and some muxers take positions from a clock. So
+positions that do not begin at 0, as in a part of a longer recording, are refused. The position of a page on which no
+packet ends is ignored. An end-of-stream flag is not required, because muxers for live streams omit it. So pages that are
+missing at the end are not detected; the file is only shorter.
 
 `utterance_audio` decides which channels and rates are allowed. Nothing is decoded.
 """
@@ -105,16 +107,16 @@ def _head(packet: bytes) -> tuple[int, int, int]:
 
 def _end(pages: list[OggPage]) -> int:
     """Return the position after the last sample."""
-    held = granule = 0
+    packet_samples = granule = 0
     for page in pages:
-        held += sum(map(_samples, page.packets))
-        if page.position < granule or abs(page.position - held) > MAX_PACKET_SAMPLES:
+        packet_samples += sum(map(_samples, page.packets))
+        if page.position < granule or abs(page.position - packet_samples) > MAX_PACKET_SAMPLES:
             raise MalformedOgg(
-                f"has the granule position {page.position} where its packets hold {held} samples:"
+                f"has the granule position {page.position} where its packets hold {packet_samples} samples:"
                 " count from 0 in each utterance"
             )
         granule = page.position
-    return min(granule, held)
+    return min(granule, packet_samples)
 
 
 def _samples(packet: bytes) -> int:

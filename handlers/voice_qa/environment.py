@@ -12,6 +12,7 @@ QUERIES_PREFIX, RESPONSES_PREFIX, LECTURES_PREFIX = "queries/", "responses/", "l
 """Key prefixes of the audio bucket. Questions and answers expire after some days; lectures do not expire."""
 
 MAX_QUERY_BYTES = 10_000_000
+"""Default for the maximum size of a spoken question."""
 SessionDays = Annotated[int, Field(ge=1, le=365)]
 UrlSeconds = Annotated[int, Field(ge=60, le=3600)]
 LecturesPerDay = Annotated[int, Field(ge=1, le=1000)]
@@ -19,7 +20,9 @@ QueriesAtOnce = Annotated[int, Field(ge=1, le=10)]
 QueriesPerHour = Annotated[int, Field(ge=1, le=1000)]
 ConnectSeconds = Annotated[float, Field(ge=0.5, le=5)]
 FirstByteSeconds = Annotated[float, Field(ge=1, le=60)]
+"""Maximum time from a question to the first byte of its answer, including retries."""
 SilenceSeconds = Annotated[float, Field(ge=2, le=120)]
+"""Maximum time between two lines of an answer."""
 AnswerSeconds = Annotated[float, Field(ge=10, le=840)]
 
 

@@ -15,7 +15,7 @@ from handlers.common.audio.probe_result import RejectionReason
 from handlers.common.aws.dynamodb_values import serialize_item, serialize_value
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.voice_qa.client_messages import UnanswerableQuestion, VoiceQaErrorCode
-from handlers.voice_qa.lectures import KnownUpload, LectureStatus, LectureUpload, LectureVerdict
+from handlers.voice_qa.lecture_upload_rules import LectureStatus, LectureUpload, LectureVerdict, StoredUpload
 from handlers.voice_qa.table_records import lecture_key
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class LectureTable:
         self._client = client
         self._name = name
 
-    def find_upload(self, lecture_id: str) -> KnownUpload | None:
+    def find_upload(self, lecture_id: str) -> StoredUpload | None:
         """Return the upload that a lecture's item describes; None if it describes none yet."""
         answer = self._client.get_item(
             TableName=self._name, Key=serialize_item(lecture_key(lecture_id)), ConsistentRead=True
@@ -52,7 +52,7 @@ class LectureTable:
         item: Mapping[str, Any] = answer.get("Item", {})
         if "object_key" not in item:
             return None
-        return KnownUpload(
+        return StoredUpload(
             object_key=item["object_key"]["S"],
             version_id=item["version_id"]["S"],
             etag=item["etag"]["S"],
@@ -61,19 +61,19 @@ class LectureTable:
         )
 
     def write_verdict(
-        self, upload: LectureUpload, verdict: LectureVerdict, known: KnownUpload | None, now: datetime
+        self, upload: LectureUpload, verdict: LectureVerdict, stored: StoredUpload | None, now: datetime
     ) -> bool:
-        """Write an upload's verdict. Return False if the item no longer describes the known upload."""
+        """Write an upload's verdict. Return False if the item no longer describes the stored upload."""
         values = _values(upload, verdict, now)
         sets = [f"#{name} = :{name}" for name, value in values.items() if value is not None]
         removed = [f"#{name}" for name, value in values.items() if value is None]
         condition, known_values = "attribute_not_exists(#object_key)", {}
-        if known is not None:
+        if stored is not None:
             condition = "#object_key = :known_key AND #version_id = :known_version AND #etag = :known_etag"
             known_values = {
-                ":known_key": known.object_key,
-                ":known_version": known.version_id,
-                ":known_etag": known.etag,
+                ":known_key": stored.object_key,
+                ":known_version": stored.version_id,
+                ":known_etag": stored.etag,
             }
         try:
             self._client.update_item(

@@ -71,8 +71,11 @@ class QuestionStatus(StrEnum):
     """Status of a question."""
 
     NEW = "new"
+    """The question has not been accepted yet."""
     ACCEPTED = "accepted"
+    """The question waits for a worker."""
     RUNNING = "running"
+    """A worker is answering the question."""
     ANSWERED = "answered"
     FAILED = "failed"
 
@@ -87,7 +90,8 @@ class Listener(VersionedState):
     """The answer attempt to which `resume_from` refers."""
     resume_from: int = 0
     request_count: int = Field(default=0, alias="times")
-    """Number of requests so far. It makes a repeated request a different value."""
+    """Number of requests for the answer so far. It distinguishes the listener of a repeated request from the earlier
+    one, so that the pieces are sent again."""
 
     def first_piece(self, attempt: int) -> int:
         """Return the number of the first piece of an attempt that the client needs. It needs all pieces of another
@@ -104,8 +108,11 @@ class QuestionRecord(VersionedState):
     status: QuestionStatus = QuestionStatus.NEW
     lecture_id: str = ""
     session: str = ""
+    """Id of the conversation."""
     audio_key: str | None = None
+    """Key of a spoken question's audio."""
     text: str | None = None
+    """Text of a written question."""
     language: str = "en-US"
     listener: Listener = Field(default=Listener(), alias="place")
     attempt: int = 0
@@ -116,8 +123,11 @@ class QuestionRecord(VersionedState):
     begun_by: str = ""
     """Request id of the invocation that began the current attempt."""
     code: str = ""
+    """Error code, if the question failed."""
     retryable: bool = False
+    """True if a failed question can be asked again."""
     asked_ms: int = 0
+    """Time at which the current attempt was requested."""
     calls: int = 0
     """Number of worker invocations for the question."""
 
@@ -132,8 +142,8 @@ class QuestionRecord(VersionedState):
         }
         if not (again and called):
             return self.model_copy(update=listening), called
-        kept = {"status": QuestionStatus.ACCEPTED, "session": self.session or new.session, "attempt": self.attempt}
-        return self.model_copy(update=dict(new) | kept | listening), True
+        unchanged = {"status": QuestionStatus.ACCEPTED, "session": self.session or new.session, "attempt": self.attempt}
+        return self.model_copy(update=dict(new) | unchanged | listening), True
 
     def begin(self, now_ms: int, until_ms: int, request_id: str) -> tuple[Self, bool]:
         """Begin an answer attempt. Return False if another one is running or there is nothing to do.
@@ -177,6 +187,7 @@ class Allowance(VersionedState):
     running: tuple[tuple[str, int], ...] = ()
     """Ids of questions that are being answered, each with the time until which it counts."""
     asked_ms: tuple[int, ...] = ()
+    """Times of questions in the last hour."""
     uploads_ms: tuple[int, ...] = ()
     """Times of lecture uploads in the last day."""
 

@@ -280,7 +280,7 @@ FILTERS: dict[str, dict[str, tuple[str, str, str]]] = {
     },
 }  # fmt: skip
 """Subsystem → filter → function whose lines it reads, pattern, value. A test of voice Q&A checks its filters against
-lines that its handlers write (tests/components/voice_qa/test_alarms_and_charts.py)."""
+lines that its handlers write (tests/components/voice_qa/test_alarms.py)."""
 
 every_subsystem = pytest.mark.parametrize("subsystem", DEPLOYMENTS)
 

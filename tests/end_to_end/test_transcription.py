@@ -9,7 +9,7 @@ from websockets.exceptions import InvalidStatus
 from handlers.common.identity.user_ids import derive_user_id
 from handlers.common.time_and_ids import clock
 from handlers.transcription.audio_processor.transcribe_stream.stream_client import TranscribeStream
-from handlers.transcription.live_table import session_slots_key
+from handlers.transcription.live_table import session_utterances_key
 from local.emulation.speech.audio_files import encode_audio
 from local.emulation.speech.tone_words import silence, speech
 from local.flows import PATIENCE_SECONDS
@@ -240,7 +240,7 @@ def test_a_lost_utterance_is_reported_and_can_be_sent_again(captioning: Captioni
     functions.put_function_concurrency(FunctionName=captioning.processor, ReservedConcurrentExecutions=0)
     try:
         assert speaker.say("u1", "good day")["type"] == "accepted"
-        key = {"pk": {"S": session_slots_key(speaker.session)}}
+        key = {"pk": {"S": session_utterances_key(speaker.session)}}
         state = json.loads(dynamodb.get_item(TableName=captioning.live_table, Key=key)["Item"]["state"]["S"])
         [place] = state["places"]
         place["overdue_ms"] = 1  # as if the start deadline had passed

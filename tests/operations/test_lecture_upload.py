@@ -10,7 +10,7 @@ import pytest
 from moto import mock_aws
 
 from handlers.common.aws.s3_notifications import NewObject
-from handlers.voice_qa.lectures import parse_upload
+from handlers.voice_qa.lecture_upload_rules import parse_upload
 from operations.__main__ import main
 from tests.credentials import credentials
 from tests.moto_tables import create_table

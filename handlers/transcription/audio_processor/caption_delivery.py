@@ -16,10 +16,10 @@ from handlers.common.websocket.message_sender import WebSocketConnections
 from handlers.common.websocket.messages import Message
 from handlers.transcription.audio_processor.captions.caption_rules import Caption, CaptionKind
 from handlers.transcription.audio_processor.captions.shown_texts import normalize_text
-from handlers.transcription.live_table import LiveTable, TextReservation, session_slots_key, text_reservation_key
+from handlers.transcription.live_table import LiveTable, TextReservation, session_utterances_key, text_reservation_key
 from handlers.transcription.messages import CaptionMessage, ProcessorEvent, Retract
-from handlers.transcription.sessions import Session
-from handlers.transcription.utterance_slots import SessionSlots
+from handlers.transcription.session_table import Session
+from handlers.transcription.session_utterances import SessionUtterances
 
 
 class ClientGone(Exception):
@@ -71,8 +71,8 @@ class CaptionDelivery:
         # An attempt does not stream audio again whose captions remain valid.
         self._streamed_from_ms = accepted_ms - event.from_ms
         self.latencies_ms: list[int] = []
-        """Delays of the captions: the time between the earliest moment at which Amazon Transcribe could have received
-        the words, if streamed at the pace of speech at once, and their delivery."""
+        """Delay of each caption: the time from the earliest moment at which Amazon Transcribe could have received the
+        words until the delivery. That moment assumes that streaming starts when the router accepts the attempt."""
         self.duplicate_count = 0
         """Number of captions that another utterance has shown."""
 
@@ -116,9 +116,9 @@ class CaptionDelivery:
         # The router's clock may be a little ahead of this one.
         self.latencies_ms.append(max(0, self._clock_ms() - self._streamed_from_ms - message.end_ms))
 
-    def lines(self, *, finals: bool) -> list[str]:
-        """Return the result ids of the lines that the client shows: all of them, or only those that are not final."""
-        return sorted(result_id for result_id, line in self._lines.items() if finals or not line.final)
+    def lines(self, *, include_finals: bool) -> list[str]:
+        """Return the result ids of the lines that the client shows, with or without final lines."""
+        return sorted(result_id for result_id, line in self._lines.items() if include_finals or not line.final)
 
     @property
     def final_count(self) -> int:
@@ -137,7 +137,7 @@ class CaptionDelivery:
     def send(self, message: Message) -> None:
         """Send a message to the session's current connection. Raises ClientGone if there is none."""
         if not self._connections.post(self._connection, message):
-            moved_to = self._live.read(SessionSlots, session_slots_key(self._event.session_id)).connection
+            moved_to = self._live.read(SessionUtterances, session_utterances_key(self._event.session_id)).connection
             if moved_to == self._connection or not moved_to or not self._connections.post(moved_to, message):
                 raise ClientGone
             self._connection = moved_to
@@ -145,7 +145,10 @@ class CaptionDelivery:
             self._used_connections.add(self._connection)
 
     def follow_client(self, connection: str) -> None:
-        """Send to this connection from now on, unless it is empty. The old one may accept messages that are lost."""
+        """Send to this connection from now on, unless it is empty.
+
+        A post to the client's old connection may succeed although the client does not receive it.
+        """
         self._connection = connection or self._connection
 
     def was_sent_elsewhere(self, connection: str) -> bool:
@@ -153,10 +156,10 @@ class CaptionDelivery:
         return bool(self._used_connections - {connection})
 
     def _check_attempt(self) -> None:
-        slots = self._live.read(SessionSlots, session_slots_key(self._event.session_id))
-        if not slots.holds_slot(self._event.utterance, self._event.attempt):
+        utterances = self._live.read(SessionUtterances, session_utterances_key(self._event.session_id))
+        if not utterances.holds_slot(self._event.utterance, self._event.attempt):
             raise NewerAttemptStarted
-        self.follow_client(slots.connection)
+        self.follow_client(utterances.connection)
 
     def _send_retraction(self, utterance: str, result_id: str, revision: int) -> None:
         self.send(

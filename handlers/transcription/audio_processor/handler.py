@@ -20,7 +20,7 @@ from handlers.transcription.audio_processor.transcribe_stream.stream_client impo
 from handlers.transcription.audio_processor.utterance_processor import UtteranceProcessor
 from handlers.transcription.caption_thresholds import CaptionThresholds
 from handlers.transcription.live_table import LiveTable
-from handlers.transcription.sessions import SessionTable
+from handlers.transcription.session_table import SessionTable
 from handlers.transcription.stream_signing import stream_url_signer
 
 URL_SECONDS = 60
@@ -29,7 +29,7 @@ URL_SECONDS = 60
 @cache
 def _processor() -> UtteranceProcessor:
     """Create the processor, once per container."""
-    environment = CaptionThresholds.read()
+    environment = CaptionThresholds.read()  # the function's environment, which contains the thresholds
     session = boto3.Session()
     dynamodb = session.client("dynamodb", config=LIVE_CONFIG)
     sign = stream_url_signer(session, environment.aws_endpoint_url_transcribe_streaming)

@@ -1,6 +1,6 @@
 """Processing of one utterance: start its attempt, transcribe it, then report its end to the client and to CloudWatch.
 
-An attempt that cannot be started was given up already or is being processed by another invocation, so it is ignored.
+An attempt that cannot be started is ignored, because it has lost its slot or another invocation has started it.
 Audio and text are kept only in memory.
 """
 
@@ -27,16 +27,15 @@ from handlers.transcription.audio_processor.utterance_transcription import (
 )
 from handlers.transcription.caption_thresholds import CaptionThresholds
 from handlers.transcription.environment import GIVEN_UP_EVENT
-from handlers.transcription.live_table import LiveTable, session_slots_key
+from handlers.transcription.live_table import LiveTable, session_utterances_key
 from handlers.transcription.messages import Again, Done, Failed, ProcessorEvent, Resend, TranscriptionErrorCode
-from handlers.transcription.sessions import Session, SessionTable
+from handlers.transcription.session_table import Session, SessionTable
+from handlers.transcription.session_utterances import SessionUtterances
 from handlers.transcription.stream_signing import StreamRequest
 from handlers.transcription.utterance_audio import Utterance, check_utterance
-from handlers.transcription.utterance_slots import SessionSlots
 
 OVERDUE_MS = 8_000
-"""Time beyond the utterance's own length after which a started attempt counts as lost. It is far more than an attempt may
-take."""
+"""Time beyond the utterance's own length after which a started attempt counts as lost. No attempt takes so long."""
 RESERVE_MS = 3_000
 """Part of the invocation's time that is reserved for telling the client how the utterance ended."""
 
@@ -45,6 +44,7 @@ MAX_ATTEMPTS = 3
 WAIT_MS = 3_000
 """Time after which the client sends an utterance again for which no stream was free. Most streams have ended by then."""
 RETRIED = "retried"
+"""Reason for showing only final captions: an earlier attempt failed."""
 
 OpenStream = Callable[[StreamRequest, float], AbstractContextManager[TranscribeStream]]
 
@@ -56,6 +56,7 @@ class ProcessorInvocation:
     event: ProcessorEvent
     audio: Utterance
     entered_ms: int
+    """Time at which the invocation started."""
     max_ms: int
     """Maximum time for the transcription."""
 
@@ -103,13 +104,13 @@ class UtteranceProcessor:
     def _start_attempt(self, event: ProcessorEvent, audio: Utterance) -> str | None:
         """Return the session's connection; None if the attempt cannot be started."""
 
-        def start(slots: SessionSlots) -> tuple[SessionSlots, str | None]:
+        def start(utterances: SessionUtterances) -> tuple[SessionUtterances, str | None]:
             now_ms = self._clock_ms()
             overdue_ms = now_ms + audio.duration_ms + OVERDUE_MS
-            changed, started = slots.start(event.utterance, event.attempt, now_ms, overdue_ms)
-            return changed, slots.connection if started else None
+            changed, started = utterances.start(event.utterance, event.attempt, now_ms, overdue_ms)
+            return changed, utterances.connection if started else None
 
-        return self._live.change(SessionSlots, session_slots_key(event.session_id), start)
+        return self._live.change(SessionUtterances, session_utterances_key(event.session_id), start)
 
     def _transcribe(self, invocation: ProcessorInvocation, session: Session, connection: str) -> UtteranceEnd:
         event = invocation.event
@@ -132,7 +133,7 @@ class UtteranceProcessor:
             delivery=delivery,
             clock_ms=self._clock_ms,
         )
-        finals_only = event.attempts > 1 or not thresholds.partial_results_enabled
+        finals_only = event.utterance_attempt > 1 or not thresholds.partial_results_enabled
         try:
             outcome = transcription.run(
                 invocation.entered_ms, event.from_ms, invocation.max_ms, finals_only=finals_only
@@ -152,32 +153,32 @@ class UtteranceProcessor:
         outcome: UtteranceOutcome,
     ) -> None:
         """Return the slot, notify the client, log, and put the metrics, in this order."""
-        event, all_counts = invocation.event, [captions.counts for captions in transcription.streams]
+        event, all_counts = invocation.event, [captions.counts for captions in transcription.captions_by_stream]
         give_up_reason = _give_up_reason(event, outcome)
         must_repeat = outcome.end in {UtteranceEnd.BROKEN, UtteranceEnd.GONE} and not give_up_reason
 
-        def end(slots: SessionSlots) -> tuple[SessionSlots, tuple[str, Again | None] | None]:
-            if not slots.holds_slot(event.utterance, event.attempt):
-                return slots, None
-            sent_elsewhere = delivery.was_sent_elsewhere(slots.connection)
-            if not (must_repeat or (sent_elsewhere and not give_up_reason and event.attempts < MAX_ATTEMPTS)):
-                finished = slots.finish(event.utterance, event.attempt, failed=give_up_reason is not None)
-                return finished, (slots.connection, None)
+        def end(utterances: SessionUtterances) -> tuple[SessionUtterances, tuple[str, Again | None] | None]:
+            if not utterances.holds_slot(event.utterance, event.attempt):
+                return utterances, None
+            sent_elsewhere = delivery.was_sent_elsewhere(utterances.connection)
+            if not (must_repeat or (sent_elsewhere and not give_up_reason and event.utterance_attempt < MAX_ATTEMPTS)):
+                finished = utterances.finish(event.utterance, event.attempt, failed=give_up_reason is not None)
+                return finished, (utterances.connection, None)
             again = Again(
                 utterance=event.utterance,
                 from_ms=0 if sent_elsewhere else outcome.from_ms,
                 wait_ms=WAIT_MS if outcome.throttled else None,
             )
             wait_until_ms = self._clock_ms() + WAIT_MS if outcome.throttled else 0
-            planned = slots.plan_resend(event.utterance, event.attempt, again.from_ms, wait_until_ms)
-            return planned, (slots.connection, again)
+            planned = utterances.plan_resend(event.utterance, event.attempt, again.from_ms, wait_until_ms)
+            return planned, (utterances.connection, again)
 
         # A replaced attempt changes no slot and sends nothing. An attempt that lost its slot without noticing gets None
         # from `end`.
         ended = (
             None
             if outcome.end is UtteranceEnd.OVERTAKEN
-            else self._live.change(SessionSlots, session_slots_key(event.session_id), end)
+            else self._live.change(SessionUtterances, session_utterances_key(event.session_id), end)
         )
         if ended and outcome.end is not UtteranceEnd.GONE:
             connection, again = ended
@@ -224,7 +225,7 @@ def _give_up_reason(event: ProcessorEvent, outcome: UtteranceOutcome) -> str | N
     """Return the reason for giving the utterance up, for the client; None if it is not given up."""
     if outcome.end is UtteranceEnd.REJECTED:
         return "Amazon Transcribe refuses this utterance. Sending it again would not help."
-    if outcome.end is UtteranceEnd.BROKEN and event.attempts >= MAX_ATTEMPTS and not outcome.throttled:
+    if outcome.end is UtteranceEnd.BROKEN and event.utterance_attempt >= MAX_ATTEMPTS and not outcome.throttled:
         return "This utterance failed three times and is given up."
     return None
 
@@ -256,4 +257,6 @@ def _last_message(
 
 def _fallback(event: ProcessorEvent, all_counts: Sequence[CaptionCounts]) -> str | None:
     """Return the reason for showing only finals; None if partials were shown or are disabled."""
-    return next((counts.fallback for counts in all_counts if counts.fallback), RETRIED if event.attempts > 1 else None)
+    return next(
+        (counts.fallback for counts in all_counts if counts.fallback), RETRIED if event.utterance_attempt > 1 else None
+    )

@@ -37,13 +37,14 @@ TAIL_MS = 500
 ORPHAN_CHECK_MS = 5_000
 """Maximum time between two checks for orphans."""
 STREAM_FAILED = "stream_failed"
+"""Reason for showing only final captions: a stream failed."""
 
 
 class UtteranceEnd(StrEnum):
     """Outcome of an attempt at an utterance, as it is logged."""
 
     DONE = "done"
-    CUT = "cut"
+    DEADLINE = "cut"
     """The deadline came first. Captions of the results that had arrived are delivered."""
     BROKEN = "broken"
     """The client must send the utterance again."""
@@ -61,14 +62,16 @@ class EndCause(StrEnum):
     LATE = "late"
     """The deadline came before all audio was sent or before any result arrived."""
     INTERNAL = "internal_error"
+    """The processor raised an exception."""
 
 
 @dataclass(frozen=True)
 class UtteranceOutcome:
-    """Outcome of an attempt, and the position from which the utterance must be repeated."""
+    """Outcome of an attempt at an utterance."""
 
     end: UtteranceEnd
     from_ms: int = 0
+    """Position from which the utterance must be repeated."""
     cause: str | None = None
     throttled: bool = False
     """True if no stream was free. An attempt a little later may get one."""
@@ -102,7 +105,7 @@ class UtteranceTranscription:
         self._clock_ms = clock_ms
         self._deadline_ms = 0
         self._valid_ms = 0
-        self.streams: list[Captions] = []
+        self.captions_by_stream: list[Captions] = []
         """Caption rules of each stream that was tried, with their counts."""
 
     def run(self, begun_ms: int, from_ms: int, max_ms: int, *, finals_only: bool) -> UtteranceOutcome:
@@ -112,7 +115,7 @@ class UtteranceTranscription:
         try:
             return self._try_twice(finals_only=finals_only)
         except DeadlinePassed:
-            self.streams[-1].counts.failed = True
+            self.captions_by_stream[-1].counts.failed = True
             return UtteranceOutcome(UtteranceEnd.BROKEN, self.valid_ms, EndCause.LATE)
         except ClientGone:
             return UtteranceOutcome(UtteranceEnd.GONE, self.valid_ms)
@@ -122,7 +125,7 @@ class UtteranceTranscription:
     def _stop_for_newer_attempt(self) -> UtteranceOutcome:
         """Retract the partial lines, because the newer attempt shows their text."""
         with suppress(ClientGone, DeadlinePassed):
-            self._retract_lines(finals=False)
+            self._retract_lines(include_finals=False)
         return UtteranceOutcome(UtteranceEnd.OVERTAKEN)
 
     def _try_twice(self, *, finals_only: bool) -> UtteranceOutcome:
@@ -137,31 +140,33 @@ class UtteranceTranscription:
         ):
             return first
         second = self._try_stream(finals_only=True)
-        return replace(second, cause=second.cause or first.cause, throttled=False)  # the first stream was free
+        # `throttled` is False, because the attempt had its first stream.
+        return replace(second, cause=second.cause or first.cause, throttled=False)
 
     def _try_stream(self, *, finals_only: bool) -> UtteranceOutcome:
         try:
             return self._run_stream(self._create_captions(finals_only))
         except TranscribeStreamFailed as failure:
             end = UtteranceEnd.REJECTED if failure.code is StreamFailureCode.REJECTED else UtteranceEnd.BROKEN
-            throttled = failure.code is StreamFailureCode.THROTTLED and not self.streams[-1].has_results
+            throttled = failure.code is StreamFailureCode.THROTTLED and not self.captions_by_stream[-1].has_results
             return replace(self._end_failed_stream(end, failure.code), throttled=throttled)
 
     def _end_failed_stream(self, end: UtteranceEnd, cause: str) -> UtteranceOutcome:
-        """Retract the lines of a failed stream that will be transcribed again, as long as there is time.
+        """Retract lines of a failed stream, as long as there is time, and return the outcome.
 
-        The client removes the lines that are not retracted here. It is asked to send the utterance again, and gets the
-        position up to which its lines remain valid. If they are valid to the end, nothing is repeated.
+        Lines that are not final are retracted. Final lines are retracted too if the audio must be repeated from its
+        beginning. The client then sends the utterance again, and removes the remaining lines except final captions up
+        to `valid_ms`. If valid captions cover the whole utterance, nothing is repeated.
         """
         if end is UtteranceEnd.BROKEN:
-            self.streams[-1].fall_back(STREAM_FAILED)
-            self.streams[-1].counts.failed = True
-        self._retract_lines(finals=end is UtteranceEnd.BROKEN and not self._can_be_cut)
+            self.captions_by_stream[-1].fall_back(STREAM_FAILED)
+            self.captions_by_stream[-1].counts.failed = True
+        self._retract_lines(include_finals=end is UtteranceEnd.BROKEN and not self._can_resume_anywhere)
         return UtteranceOutcome(UtteranceEnd.DONE if self._is_complete else end, self.valid_ms, cause)
 
-    def _retract_lines(self, *, finals: bool) -> None:
+    def _retract_lines(self, *, include_finals: bool) -> None:
         """Retract all lines, or only those that are not final."""
-        for result_id in self._delivery.lines(finals=finals):
+        for result_id in self._delivery.lines(include_finals=include_finals):
             self._check_deadline()
             self._delivery.retract(result_id)
 
@@ -169,10 +174,10 @@ class UtteranceTranscription:
     def valid_ms(self) -> int:
         """Position in the utterance up to which the delivered captions remain valid, whatever follows.
 
-        It is 0 for audio that cannot be cut, which is repeated from its beginning: its sentences may then be divided
-        differently.
+        It is 0 for encodings that must be repeated from their beginning, because a repeated stream may divide the
+        sentences differently.
         """
-        return self._valid_ms if self._can_be_cut else 0
+        return self._valid_ms if self._can_resume_anywhere else 0
 
     @property
     def _is_complete(self) -> bool:
@@ -180,12 +185,12 @@ class UtteranceTranscription:
         return self.valid_ms >= self._utterance.duration_ms
 
     @property
-    def _can_be_cut(self) -> bool:
-        """True for samples without a header, the only encoding that can be cut anywhere."""
+    def _can_resume_anywhere(self) -> bool:
+        """True for samples without a header, the only encoding that can be streamed from any position."""
         return self._utterance.encoding is Encoding.PCM
 
     def _run_stream(self, captions: Captions) -> UtteranceOutcome:
-        self.streams.append(captions)
+        self.captions_by_stream.append(captions)
         offset_ms = self._first_chunk() * CHUNK_MS
         unsent = list(reversed(self._utterance.chunks[self._first_chunk() :]))
         seconds = min(OPEN_SECONDS, (self._deadline_ms - self._clock_ms()) / 1000)
@@ -212,7 +217,7 @@ class UtteranceTranscription:
                 # The attempt failed: not all audio was sent, or no result has arrived. Events without results do not count.
                 return self._end_failed_stream(UtteranceEnd.BROKEN, EndCause.LATE)
             self._show(captions.finish(self._clock_ms()), offset_ms)
-            return UtteranceOutcome(UtteranceEnd.DONE if stream.ended else UtteranceEnd.CUT, self.valid_ms)
+            return UtteranceOutcome(UtteranceEnd.DONE if stream.ended else UtteranceEnd.DEADLINE, self.valid_ms)
 
     def _receive(self, stream: TranscribeStream, captions: Captions, seconds: float, offset_ms: int) -> bool:
         """Wait for one event and deliver its captions. Return False if none came in time."""

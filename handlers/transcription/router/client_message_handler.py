@@ -17,7 +17,7 @@ from handlers.common.error_responses import FieldProblem, HandlerError
 from handlers.common.logging import EventLog, hash_for_log
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.common.websocket.messages import ReplyMessage
-from handlers.transcription.live_table import ClientConnection, LiveTable, connection_key, session_slots_key
+from handlers.transcription.live_table import ClientConnection, LiveTable, connection_key, session_utterances_key
 from handlers.transcription.messages import (
     Accepted,
     Again,
@@ -35,10 +35,10 @@ from handlers.transcription.messages import (
 )
 from handlers.transcription.router.environment import RouterEnvironment
 from handlers.transcription.router.session_quota import SessionCounter
-from handlers.transcription.sessions import Session, SessionStatus, SessionTable
+from handlers.transcription.session_table import Session, SessionStatus, SessionTable
+from handlers.transcription.session_utterances import SessionUtterances, SlotDecision, SlotOutcome
 from handlers.transcription.stream_signing import StreamRequest
 from handlers.transcription.utterance_audio import BadAudio, check_utterance
-from handlers.transcription.utterance_slots import SessionSlots, SlotDecision, SlotOutcome
 
 MAX_START_MS = 20_000
 """Time after which an utterance that no processor has started counts as lost. Lambda would keep trying for a minute."""
@@ -92,16 +92,16 @@ class ClientMessageHandler:
                 connection_key(caller.connection),
                 lambda connection: (connection.add_session(session.session_id), None),
             )
-        slots = self._updated_slots(
-            session.session_id, caller, lambda slots: slots.move_to(caller.connection, message.unfinished)
+        utterances = self._update_utterances(
+            session.session_id, caller, lambda utterances: utterances.move_to(caller.connection, message.unfinished)
         )
         return Opened(
             session_id=session.session_id,
             expires_at=_timestamp(session.ends_at * 1000),
             in_flight=self._environment.in_flight,
-            resend=self._resends(slots),
-            done=slots.done,
-            failed=slots.failed,
+            resend=self._resends(utterances),
+            done=utterances.done,
+            failed=utterances.failed,
         )
 
     def accept_utterance(self, caller: ConnectedUser, message: Audio) -> ReplyMessage:
@@ -110,17 +110,19 @@ class ClientMessageHandler:
         _check_audio(message, session)
         now_ms = self._clock_ms()
 
-        def take_slot(slots: SessionSlots) -> tuple[SessionSlots, tuple[SlotDecision, tuple[str, ...], SessionSlots]]:
+        def take_slot(
+            utterances: SessionUtterances,
+        ) -> tuple[SessionUtterances, tuple[SlotDecision, tuple[str, ...], SessionUtterances]]:
             remaining, lost = (
-                _check_connection(slots, caller).note_message(caller.connection, now_ms).remove_overdue(now_ms)
+                _check_connection(utterances, caller).note_message(caller.connection, now_ms).remove_overdue(now_ms)
             )
             changed, decision = remaining.take_slot(
                 message.utterance, now_ms + MAX_START_MS, self._environment.in_flight, now_ms
             )
             return changed, (decision, lost, changed)
 
-        key = session_slots_key(session.session_id)
-        decision, lost, slots = self._live.change(SessionSlots, key, take_slot)
+        key = session_utterances_key(session.session_id)
+        decision, lost, utterances = self._live.change(SessionUtterances, key, take_slot)
         self._log_lost(session.session_id, lost)
         if decision.outcome is SlotOutcome.BUSY:
             raise HandlerError(
@@ -139,9 +141,9 @@ class ClientMessageHandler:
             session_id=session.session_id,
             utterance=message.utterance,
             repeated=decision.outcome is SlotOutcome.REPEATED,
-            done=message.utterance in slots.done,
-            failed=message.utterance in slots.failed,
-            resend=tuple(again for again in self._resends(slots) if again.utterance != message.utterance),
+            done=message.utterance in utterances.done,
+            failed=message.utterance in utterances.failed,
+            resend=tuple(again for again in self._resends(utterances) if again.utterance != message.utterance),
         )
 
     def ping(self, caller: ConnectedUser, message: Ping) -> ReplyMessage:
@@ -149,8 +151,10 @@ class ClientMessageHandler:
         if message.session_id is None:
             return Pong()
         session = self._own_session(caller.user, message.session_id)
-        slots = self._updated_slots(session.session_id, caller, lambda slots: _check_connection(slots, caller))
-        return Pong(resend=self._resends(slots), done=slots.done, failed=slots.failed)
+        utterances = self._update_utterances(
+            session.session_id, caller, lambda utterances: _check_connection(utterances, caller)
+        )
+        return Pong(resend=self._resends(utterances), done=utterances.done, failed=utterances.failed)
 
     def close_session(self, caller: ConnectedUser, message: Close) -> ReplyMessage:
         """Close a session; closing it again changes nothing. It counts until its last utterance has ended."""
@@ -168,8 +172,8 @@ class ClientMessageHandler:
         session = self._own_session(caller.user, message.session_id)
         now_ms, seconds = self._clock_ms(), self._environment.direct_seconds
 
-        def count(slots: SessionSlots) -> tuple[SessionSlots, bool]:
-            return _check_connection(slots, caller).count_direct_url(
+        def count(utterances: SessionUtterances) -> tuple[SessionUtterances, bool]:
+            return _check_connection(utterances, caller).count_direct_url(
                 now_ms, self._environment.in_flight, DIRECT_WITHIN_MS
             )
 
@@ -177,7 +181,7 @@ class ClientMessageHandler:
             raise HandlerError(
                 TranscriptionErrorCode.DIRECT_REFUSED, "This stack does not allow direct streaming.", 403
             )
-        if not self._live.change(SessionSlots, session_slots_key(session.session_id), count):
+        if not self._live.change(SessionUtterances, session_utterances_key(session.session_id), count):
             raise HandlerError(
                 TranscriptionErrorCode.DIRECT_REFUSED,
                 f"Limit of {self._environment.in_flight} URLs in five minutes reached. Try again later.",
@@ -187,21 +191,23 @@ class ClientMessageHandler:
         request = StreamRequest(session.language, session.sample_rate, session.encoding.value, stabilised=True)
         return DirectAddress(url=self._presign(request, seconds), expires_seconds=seconds)
 
-    def _updated_slots(
-        self, session_id: str, caller: ConnectedUser, change: Callable[[SessionSlots], SessionSlots]
-    ) -> SessionSlots:
+    def _update_utterances(
+        self, session_id: str, caller: ConnectedUser, change: Callable[[SessionUtterances], SessionUtterances]
+    ) -> SessionUtterances:
         """Apply a change and remove overdue slots. Also record that the client uses this connection."""
         now_ms = self._clock_ms()
 
-        def update(slots: SessionSlots) -> tuple[SessionSlots, tuple[SessionSlots, tuple[str, ...]]]:
-            remaining, lost = change(slots).note_message(caller.connection, now_ms).remove_overdue(now_ms)
+        def update(
+            utterances: SessionUtterances,
+        ) -> tuple[SessionUtterances, tuple[SessionUtterances, tuple[str, ...]]]:
+            remaining, lost = change(utterances).note_message(caller.connection, now_ms).remove_overdue(now_ms)
             return remaining, (remaining, lost)
 
-        slots, lost = self._live.change(SessionSlots, session_slots_key(session_id), update)
+        utterances, lost = self._live.change(SessionUtterances, session_utterances_key(session_id), update)
         self._log_lost(session_id, lost)
-        return slots
+        return utterances
 
-    def _resends(self, slots: SessionSlots) -> tuple[Again, ...]:
+    def _resends(self, utterances: SessionUtterances) -> tuple[Again, ...]:
         """Return the utterances that the client must send again, except those in progress."""
         now_ms = self._clock_ms()
         return tuple(
@@ -210,8 +216,8 @@ class ClientMessageHandler:
                 from_ms=resend.from_ms,
                 wait_ms=resend.wait_until_ms - now_ms if resend.wait_until_ms > now_ms else None,
             )
-            for resend in slots.resends
-            if not slots.has_slot(resend.utterance)
+            for resend in utterances.resends
+            if not utterances.has_slot(resend.utterance)
         )
 
     def _log_lost(self, session_id: str, lost: tuple[str, ...]) -> None:
@@ -259,7 +265,7 @@ class ClientMessageHandler:
             attempt=decision.attempt,
             sequence=message.sequence,
             from_ms=decision.from_ms,
-            attempts=decision.attempts,
+            utterance_attempt=decision.utterance_attempt,
             accepted_ms=accepted_ms,
             audio=message.audio,
         )
@@ -268,7 +274,9 @@ class ClientMessageHandler:
         except (ClientError, BotoCoreError) as error:
             # The invocation may have succeeded. Without its slot, a processor that has not started does nothing.
             if not self._live.change(
-                SessionSlots, key, lambda slots: slots.release_unstarted(message.utterance, decision.attempt)
+                SessionUtterances,
+                key,
+                lambda utterances: utterances.release_unstarted(message.utterance, decision.attempt),
             ):
                 return
             # Logged as an error, because no log level filters errors out and an alarm counts this event.
@@ -278,15 +286,15 @@ class ClientMessageHandler:
             ) from None
 
 
-def _check_connection(slots: SessionSlots, caller: ConnectedUser) -> SessionSlots:
+def _check_connection(utterances: SessionUtterances, caller: ConnectedUser) -> SessionUtterances:
     """Raise HandlerError unless the session was last opened on this connection, which is where it counts."""
-    if slots.connection != caller.connection:
+    if utterances.connection != caller.connection:
         raise HandlerError(
             TranscriptionErrorCode.SESSION_ELSEWHERE,
             "This session is not open on this connection. Open it with its sessionId.",
             409,
         )
-    return slots
+    return utterances
 
 
 def _check_audio(message: Audio, session: Session) -> None:

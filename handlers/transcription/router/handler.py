@@ -26,7 +26,7 @@ from handlers.transcription.messages import REQUESTS, Open, ProcessorEvent, Tran
 from handlers.transcription.router.client_message_handler import ClientMessageHandler, ConnectedUser
 from handlers.transcription.router.environment import RouterEnvironment
 from handlers.transcription.router.lost_utterance_sweep import LostUtteranceSweep
-from handlers.transcription.sessions import SessionTable
+from handlers.transcription.session_table import SessionTable
 from handlers.transcription.stream_signing import stream_url_signer
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Router:
         self._sweep = LostUtteranceSweep(live, connections, log)
         self._create_authorizer = create_authorizer
         self._log = log
-        self._talk = MessageDispatcher(REQUESTS, log)
+        self._dispatcher = MessageDispatcher(REQUESTS, log)
         self._actions: Mapping[str, Callable[[ConnectedUser, Any], ReplyMessage]] = {
             "open": messages.open_session,
             "audio": messages.accept_utterance,
@@ -72,7 +72,7 @@ class Router:
                 return {"statusCode": 200}
             case _:
                 act = partial(self._act, context["connectionId"])
-                return self._talk.answer(event.get("body") or "", context, act)
+                return self._dispatcher.answer(event.get("body") or "", context, act)
 
     def _connect(self, event: Mapping[str, Any], context: Mapping[str, Any]) -> ProxyResponse:
         try:

@@ -6,7 +6,7 @@ from handlers.common.logging import EventLog, hash_for_log
 from handlers.common.websocket.message_sender import WebSocketConnections
 from handlers.transcription.live_table import LiveTable
 from handlers.transcription.messages import Again, Resend
-from handlers.transcription.utterance_slots import SessionSlots
+from handlers.transcription.session_utterances import SessionUtterances
 
 SLOTS_KEY_PREFIX = "flight#"
 
@@ -40,11 +40,11 @@ class LostUtteranceSweep:
         return count
 
     def _sweep_session(self, key: str, now_ms: int) -> int:
-        def sweep(slots: SessionSlots) -> tuple[SessionSlots, tuple[str, tuple[str, ...]]]:
-            remaining, lost = slots.remove_overdue(now_ms)
-            return remaining, (slots.connection, lost)
+        def sweep(utterances: SessionUtterances) -> tuple[SessionUtterances, tuple[str, tuple[str, ...]]]:
+            remaining, lost = utterances.remove_overdue(now_ms)
+            return remaining, (utterances.connection, lost)
 
-        connection, lost = self._live.change(SessionSlots, key, sweep)
+        connection, lost = self._live.change(SessionUtterances, key, sweep)
         if not lost:
             return 0
         session_id = key.removeprefix(SLOTS_KEY_PREFIX)

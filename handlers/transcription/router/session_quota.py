@@ -1,9 +1,9 @@
 """Limit on each user's open sessions.
 
-A session that no longer counts must not be usable until its user opens it again. So a session is first detached from its
-connection and then stops counting. In between it counts but cannot be used; if the process stops there, the user
-repairs it by opening the session. In the opposite order, a session could be used without being counted. If the user
-opens the session in between, that is not undone.
+To make room for a new session, the counter removes an abandoned session in two steps: it detaches the session from its
+connection, so that no client can use it, and then stops counting it. In the opposite order, a session could be used without
+being counted. If the process stops between the steps, the session counts but cannot be used until its user opens it
+again. If the user opens the session between the steps, it keeps counting.
 """
 
 from collections.abc import Callable
@@ -14,12 +14,12 @@ from handlers.transcription.live_table import (
     ClientConnection,
     LiveTable,
     connection_key,
-    session_slots_key,
+    session_utterances_key,
     user_quota_key,
 )
 from handlers.transcription.messages import TranscriptionErrorCode
-from handlers.transcription.sessions import Session
-from handlers.transcription.utterance_slots import LiveItem, SessionSlots
+from handlers.transcription.session_table import Session
+from handlers.transcription.session_utterances import LiveItem, SessionUtterances
 
 DETACHED_MS = 60_000
 """Time for which a session counts after its connection closed. A client that reloads its page opens it within seconds."""
@@ -99,15 +99,15 @@ class SessionCounter:
     def count_closed(self, user: str, session_id: str) -> None:
         """Stop counting a closed session when its last utterance has ended."""
         now_ms = self._clock_ms()
-        slots, _ = self._live.read(SessionSlots, session_slots_key(session_id)).remove_overdue(now_ms)
-        ends_ms = max([now_ms, *(slot.overdue_ms for slot in slots.slots)])
+        utterances, _ = self._live.read(SessionUtterances, session_utterances_key(session_id)).remove_overdue(now_ms)
+        ends_ms = max([now_ms, *(slot.overdue_ms for slot in utterances.slots)])
         self._live.change(SessionQuota, user_quota_key(user), lambda quota: (quota.end(session_id, ends_ms), None))
 
     def count_disconnected(self, connection_id: str) -> None:
         """Stop counting the sessions of a closed connection soon. The user can still open them again."""
         connection = self._live.read(ClientConnection, connection_key(connection_id))
         for session_id in connection.sessions:
-            if self._live.read(SessionSlots, session_slots_key(session_id)).connection == connection_id:
+            if self._live.read(SessionUtterances, session_utterances_key(session_id)).connection == connection_id:
                 self._end_detached(connection.user, session_id, connection_id)
 
     def _end_detached(self, user: str, session_id: str, connection_id: str) -> None:
@@ -122,15 +122,15 @@ class SessionCounter:
         """Detach an abandoned session and stop counting it. Return False if it is not abandoned."""
         idle_since_ms = now_ms - IDLE_MS
 
-        def detach(slots: SessionSlots) -> tuple[SessionSlots, bool]:
-            if not slots.is_silent(idle_since_ms, now_ms):
-                return slots, False
-            return slots.note_message("", slots.seen_ms), True
+        def detach(utterances: SessionUtterances) -> tuple[SessionUtterances, bool]:
+            if not utterances.is_silent(idle_since_ms, now_ms):
+                return utterances, False
+            return utterances.note_message("", utterances.seen_ms), True
 
         def end(quota: SessionQuota) -> tuple[SessionQuota, None]:
             return quota.end(session_id, now_ms, opened_before_ms=idle_since_ms), None
 
-        if not self._live.change(SessionSlots, session_slots_key(session_id), detach):
+        if not self._live.change(SessionUtterances, session_utterances_key(session_id), detach):
             return False
         self._live.change(SessionQuota, key, end)
         return True

@@ -32,12 +32,15 @@ MAX_PIECES = 100_000
 LISTENER_CHECK_MS = 2_000
 """Interval at which the listener is read, and the time without posts after a post that failed."""
 MAX_LAST_POSTS = 3
+"""Maximum number of attempts to post the last message."""
 
 
 class _PostResult(Enum):
     SENT = auto()
     GONE = auto()
+    """The connection is closed."""
     FAILED = auto()
+    """The post failed and can be repeated."""
 
 
 class AnswerForwarder:

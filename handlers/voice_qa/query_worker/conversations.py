@@ -1,7 +1,7 @@
 """Conversations about a lecture: the latest turns are stored, and some of them are given to the agent as context.
 
-A guest can write these items. So items are parsed strictly, invalid turns are ignored, and the number of turns is used
-only in the condition of an update. The context for the agent is limited, whatever the item contains.
+Guests have permission to write these items. So items are parsed strictly, invalid turns are ignored, and the stored
+number of turns is used only in the condition of an update. The context for the agent has a maximum size.
 
 A conversation ends a fixed number of days after its first turn, even if it continues: no words are kept longer. A later
 turn begins a new conversation, even if DynamoDB has not deleted the old item.
@@ -57,14 +57,14 @@ def append_turn(turns: Iterable[StoredTurn], turn: StoredTurn) -> tuple[StoredTu
     once: dict[str, StoredTurn] = {}
     for candidate in (*turns, truncated):
         once.setdefault(candidate.query_id, candidate)
-    kept: list[StoredTurn] = []
+    newest_first: list[StoredTurn] = []
     size = ITEM_OVERHEAD
     for candidate in reversed(once.values()):
         size += stored_size(candidate)
         if size > MAX_ITEM:
             break
-        kept.append(candidate)
-    return tuple(reversed(kept))
+        newest_first.append(candidate)
+    return tuple(reversed(newest_first))
 
 
 def stored_size(turn: StoredTurn) -> int:
@@ -126,7 +126,7 @@ class Conversations:
 
     def _write(self, key: Key, before: Mapping[str, Any], turns: tuple[StoredTurn, ...]) -> bool:
         """Write the turns. Return False if a concurrent invocation changed the item."""
-        seen = before.get("totalTurns")
+        total_before = before.get("totalTurns")
         latest = self._clock_ms() // 1000 + self._kept_days * DAY_SECONDS
         until = _number(before, TTL_ATTRIBUTE)
         values: dict[str, Any] = {
@@ -134,7 +134,7 @@ class Conversations:
             ":total": {"N": str(_total(before) + 1)},
             ":created": before.get("createdAt", {"S": self._now()}),
             ":expires": {"N": str(latest if until is None else min(until, latest))},
-            **({} if seen is None else {":seen": seen}),
+            **({} if total_before is None else {":seen": total_before}),
         }
         try:
             self._client.update_item(
@@ -142,7 +142,9 @@ class Conversations:
                 Key=serialize_item(key),
                 UpdateExpression="SET conversation = :conversation, totalTurns = :total, expiresAt = :expires,"
                 " createdAt = :created",
-                ConditionExpression="attribute_not_exists(totalTurns)" if seen is None else "totalTurns = :seen",
+                ConditionExpression="attribute_not_exists(totalTurns)"
+                if total_before is None
+                else "totalTurns = :seen",
                 ExpressionAttributeValues=values,
             )
         except self._client.exceptions.ConditionalCheckFailedException:

@@ -1,8 +1,9 @@
 """Answering of one question: send it to the agent, forward the answer while it arrives, and store it.
 
-An agent's failure ends the question for this invocation. Only an error of the project raises an exception: the question
-is then released, and the next invocation starts again. If it could not be released, or the process died, Lambda repeats
-the invocation, which starts again. Once the record states how the question ended, no exception is raised any more.
+An agent's failure is not an exception: the question is marked as failed, and the client is notified. An error of the
+project raises an exception and releases the question, so that the next invocation can begin another attempt. Lambda
+retries an invocation that raised an exception or whose process died. After the question's end is in its record, no
+exception is raised.
 """
 
 from collections.abc import Callable
@@ -18,11 +19,11 @@ from handlers.common.websocket.messages import Message
 from handlers.voice_qa.client_messages import Answered, Piece, QueryFailed, UnanswerableQuestion, VoiceQaErrorCode
 from handlers.voice_qa.query_worker.agent import agent_types
 from handlers.voice_qa.query_worker.agent.agent_types import Agent, AgentCode, AgentFailed
+from handlers.voice_qa.query_worker.answer_attempts import QuestionItem
 from handlers.voice_qa.query_worker.answer_forwarding import AnswerForwarder
+from handlers.voice_qa.query_worker.answer_store import AnswerNotStored, AnswerStore
 from handlers.voice_qa.query_worker.conversations import Conversations
 from handlers.voice_qa.query_worker.question_context import QuestionContext
-from handlers.voice_qa.query_worker.question_item import QuestionItem
-from handlers.voice_qa.query_worker.stored_answers import AnswerNotStored, AnswerStore
 from handlers.voice_qa.table_records import QuestionRecord, QuestionStatus, conversation_key
 
 GONE = UnanswerableQuestion(VoiceQaErrorCode.QUERY_FAILED, "The answer is no longer stored. Ask again.", retryable=True)
@@ -48,7 +49,9 @@ class AnswerOutcome(StrEnum):
     ANSWERED = "answered"
     FAILED = "failed"
     REPLAYED = "replayed"
+    """The stored answer was sent again."""
     NOTHING_TO_DO = "nothing_to_do"
+    """Another invocation is answering the question, or the question has failed."""
     OVERTAKEN = "overtaken"
     """Another invocation has begun, because this one was taken for dead."""
 
@@ -58,9 +61,11 @@ class ReceivedAnswer:
     """Parts of an answer that were received so far."""
 
     first_ms: int | None = None
+    """Time at which the first piece arrived; None if none has arrived."""
     text: list[str] = field(default_factory=list)
     transcript: str = ""
     dropped_citations: int = 0
+    """Number of citations that lie outside the lecture."""
 
     def add(self, piece: agent_types.AgentPiece, now_ms: int) -> None:
         """Add a received piece."""
@@ -78,8 +83,10 @@ class AnswerAttempt:
 
     item: QuestionItem
     question: QuestionRecord
+    """The question's record at the beginning of the attempt."""
     forwarder: AnswerForwarder
     asked_ms: int
+    """Time at which the guest requested this attempt."""
     received: ReceivedAnswer = field(default_factory=ReceivedAnswer)
 
 
@@ -110,8 +117,8 @@ class QuestionAnswering:
     def answer(self, item: QuestionItem, remaining_ms: int, request_id: str) -> AnswerOutcome:
         """Answer a question if it needs an answer. Send a stored answer again."""
         now_ms = self._clock_ms()
-        question, is_ours = item.begin(now_ms, now_ms + remaining_ms, request_id)
-        if is_ours:
+        question, must_answer = item.begin(now_ms, now_ms + remaining_ms, request_id)
+        if must_answer:
             forwarder = self._forwarder(item, question, question.attempt)
             return self._run(AnswerAttempt(item, question, forwarder, question.asked_ms or now_ms))
         if question.status is QuestionStatus.ANSWERED:
@@ -139,18 +146,18 @@ class QuestionAnswering:
         try:
             messages = self._answers.get(item.identity, item.query_id, attempt)
         except AnswerNotStored:
-            return self._forget(item, question)
+            return self._fail_gone_answer(item, question)
         forwarder = self._forwarder(item, question, attempt, messages)
         forwarder.end(question.listener, self._answered_message(item, attempt, messages))
         item.end_allowance()
         self._log.info("query_replayed", pieces=len(messages))
         return AnswerOutcome.REPLAYED
 
-    def _forget(self, item: QuestionItem, question: QuestionRecord) -> AnswerOutcome:
-        """Mark the question as failed, because its stored answer no longer exists. Asked again, it is answered
-        again.
+    def _fail_gone_answer(self, item: QuestionItem, question: QuestionRecord) -> AnswerOutcome:
+        """Mark the question as failed, because its stored answer no longer exists. A client that asks again gets a
+        new answer.
         """
-        item.forget(GONE.code, retryable=GONE.retryable)
+        item.mark_answer_gone(GONE.code, retryable=GONE.retryable)
         self._forwarder(item, question, question.attempt).end(question.listener, _failed_message(item, GONE))
         item.end_allowance()
         self._log.warning("answer_not_kept")
@@ -160,7 +167,7 @@ class QuestionAnswering:
         try:
             return self._run_agent(attempt)
         except Exception:
-            attempt.item.give_back(attempt.question.attempt)
+            attempt.item.release(attempt.question.attempt)
             raise
 
     def _run_agent(self, attempt: AnswerAttempt) -> AnswerOutcome:

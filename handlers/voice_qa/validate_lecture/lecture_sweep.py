@@ -1,10 +1,12 @@
 """Sweep for uploaded lectures whose S3 notification was lost.
 
-It lists the objects below `lectures/` that arrived in the last hours, and validates those that their lecture's item
+It lists the objects below `lectures/` that arrived in the last hours, and validates each one that its lecture's item
 does not describe. Objects whose keys contain no lecture's id also count as missing, because an operator must learn of
-them. ULIDs contain their creation time, so keys sort by it. Recent ids come first; older ids, whose objects may still
-be new, come after them. A sweep that runs out of time reports that and starts again the next time. So recent ids are
-checked in every sweep.
+them.
+
+Lecture ids are ULIDs, which contain their creation time, so keys sort by that time. The sweep checks recent ids first,
+and then older ids, because an old id may have a new object. A sweep that runs out of time reports that, and the next
+sweep starts with the recent ids again.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,7 +19,7 @@ from handlers.common.logging import EventLog
 from handlers.common.sweep import SweepLoop
 from handlers.common.time_and_ids.ulid import ulid
 from handlers.voice_qa.environment import LECTURES_PREFIX
-from handlers.voice_qa.lectures import parse_upload
+from handlers.voice_qa.lecture_upload_rules import parse_upload
 from handlers.voice_qa.validate_lecture.lecture_bucket import LectureBucket
 from handlers.voice_qa.validate_lecture.lecture_validation import LectureValidator, ValidationOutcome
 

@@ -18,11 +18,11 @@ from handlers.common.aws.s3_notifications import InvalidEvent, parse_new_objects
 from handlers.common.aws.sqs_batches import BatchFailures
 from handlers.common.logging import EventLog, hash_for_log
 from handlers.voice_qa.lecture_table import LectureTable
-from handlers.voice_qa.lectures import (
-    KnownUpload,
+from handlers.voice_qa.lecture_upload_rules import (
     LectureLimits,
     LectureUpload,
     LectureVerdict,
+    StoredUpload,
     UploadOrder,
     compare_uploads,
     parse_upload,
@@ -40,6 +40,7 @@ class ValidationOutcome(StrEnum):
     OLDER = "older"
     """The item describes a newer upload."""
     GONE = "gone"
+    """The uploaded version no longer exists."""
 
 
 class LectureValidator:
@@ -108,8 +109,8 @@ class LectureValidator:
         """Validate one upload, unless the lecture's item describes it already, or describes a newer one."""
         verdict: LectureVerdict | None = None
         for _ in range(MAX_ATTEMPTS):
-            known = self._table.find_upload(upload.lecture_id)
-            order = self._order(known, upload)
+            stored = self._table.find_upload(upload.lecture_id)
+            order = self._order(stored, upload)
             if order is not UploadOrder.NEWER:
                 self._log.info("lecture_unchanged", outcome=order, key_hash=hash_for_log(upload.object.key))
                 return ValidationOutcome.SAME if order is UploadOrder.SAME else ValidationOutcome.OLDER
@@ -119,12 +120,12 @@ class LectureValidator:
                 except ObjectGone:
                     self._log.info("lecture_gone", key_hash=hash_for_log(upload.object.key))
                     return ValidationOutcome.GONE
-            if self._table.write_verdict(upload, verdict, known, self._clock()):
+            if self._table.write_verdict(upload, verdict, stored, self._clock()):
                 return ValidationOutcome(verdict.status)
         raise TooManyWriters
 
-    def _order(self, known: KnownUpload | None, upload: LectureUpload) -> UploadOrder:
-        order = compare_uploads(known, upload)
+    def _order(self, stored: StoredUpload | None, upload: LectureUpload) -> UploadOrder:
+        order = compare_uploads(stored, upload)
         if order is not UploadOrder.ASK_BUCKET:
             return order
         return UploadOrder.NEWER if self._bucket.is_current(upload.object) else UploadOrder.OLDER

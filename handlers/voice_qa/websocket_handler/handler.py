@@ -44,7 +44,7 @@ class SocketHandler:
         self._intake = intake
         self._identity_pool = identity_pool
         self._log = log
-        self._talk = MessageDispatcher(REQUESTS, log)
+        self._dispatcher = MessageDispatcher(REQUESTS, log)
 
     def handle(self, event: Mapping[str, Any]) -> ProxyResponse:
         """Handle one event."""
@@ -56,7 +56,7 @@ class SocketHandler:
                 return {"statusCode": 200}
             case _:
                 act = partial(self._act, context["connectionId"])
-                return self._talk.answer(event.get("body") or "", context, act)
+                return self._dispatcher.answer(event.get("body") or "", context, act)
 
     def _connect(self, event: Mapping[str, Any], context: Mapping[str, Any]) -> ProxyResponse:
         identity = _identity(context.get("identity"), self._identity_pool)

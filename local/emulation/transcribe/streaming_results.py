@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterator
 from enum import StrEnum
 
-from handlers.transcription.audio_processor.transcribe_stream.event_stream import encode_frame
+from handlers.transcription.audio_processor.transcribe_stream.event_stream_frames import encode_frame
 from local.emulation.speech.tone_words import Pause, SpokenWord
 
 REWORDED = "well,"

@@ -12,10 +12,10 @@ from handlers.transcription.audio_processor.utterance_processor import OpenStrea
 from handlers.transcription.audio_processor.utterance_transcription import UtteranceEnd
 from handlers.transcription.caption_thresholds import SessionSettings
 from handlers.transcription.environment import LATENCY_METRIC
-from handlers.transcription.live_table import LiveTable, session_slots_key
-from handlers.transcription.sessions import Session, SessionStatus, SessionTable
+from handlers.transcription.live_table import LiveTable, session_utterances_key
+from handlers.transcription.session_table import Session, SessionStatus, SessionTable
+from handlers.transcription.session_utterances import SessionUtterances, SlotDecision
 from handlers.transcription.utterance_audio import Encoding, Utterance
-from handlers.transcription.utterance_slots import SessionSlots, SlotDecision
 from local.flows.transcription_client import Screen
 from tests.handlers.transcription.caption_samples import DEPLOYED
 from tests.handlers.transcription.router_harness import (
@@ -132,10 +132,10 @@ class ProcessorHarness:
         """Take a slot for the utterance, as the router does, and return the decision."""
         overdue_ms = self.clock() + 20_000
 
-        def offer(slots: SessionSlots) -> tuple[SessionSlots, SlotDecision]:
+        def offer(slots: SessionUtterances) -> tuple[SessionUtterances, SlotDecision]:
             return slots.note_message(connection, self.clock()).take_slot(utterance, overdue_ms, 8, self.clock())
 
-        taken = self.live.change(SessionSlots, session_slots_key(SESSION), offer)
+        taken = self.live.change(SessionUtterances, session_utterances_key(SESSION), offer)
         self.attempt, self.accepted_ms = taken.attempt, self.clock()
         return taken
 
@@ -177,9 +177,9 @@ class ProcessorHarness:
         return made
 
     @property
-    def slots(self) -> SessionSlots:
+    def slots(self) -> SessionUtterances:
         """Return the session's slots."""
-        return self.live.read(SessionSlots, session_slots_key(SESSION))
+        return self.live.read(SessionUtterances, session_utterances_key(SESSION))
 
 
 ENDED: Step = (1_200, None)

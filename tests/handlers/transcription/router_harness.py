@@ -27,7 +27,7 @@ from handlers.transcription.router.client_message_handler import ClientMessageHa
 from handlers.transcription.router.connection_authorization import ConnectionAuthorizer
 from handlers.transcription.router.environment import RouterEnvironment
 from handlers.transcription.router.handler import Router
-from handlers.transcription.sessions import SessionTable
+from handlers.transcription.session_table import SessionTable
 from handlers.transcription.stream_signing import StreamRequest
 from tests.credentials import credentials
 from tests.moto_tables import Index, create_table

@@ -13,8 +13,8 @@ from handlers.transcription.audio_processor.utterance_processor import WAIT_MS
 from handlers.transcription.audio_processor.utterance_transcription import UtteranceEnd
 from handlers.transcription.caption_thresholds import SessionSettings
 from handlers.transcription.environment import GIVEN_UP_EVENT
-from handlers.transcription.live_table import session_slots_key
-from handlers.transcription.utterance_slots import SessionSlots
+from handlers.transcription.live_table import session_utterances_key
+from handlers.transcription.session_utterances import SessionUtterances
 from local.flows.transcription_client import Screen
 from tests.handlers.transcription.processor_harness import (
     ENDED,
@@ -104,8 +104,8 @@ def test_throttled_attempts_make_clients_wait_and_do_not_count(processor_harness
     for number in range(1, 6):
         processor_harness.scripts.append(StreamFailureCode.THROTTLED)
         taken = processor_harness.take("u1")
-        assert taken.attempts == 1
-        assert processor_harness.call(attempts=taken.attempts) is UtteranceEnd.BROKEN
+        assert taken.utterance_attempt == 1
+        assert processor_harness.call(attempts=taken.utterance_attempt) is UtteranceEnd.BROKEN
         assert len(processor_harness.transcribe.requests) == number, "no second stream"
         processor_harness.clock.now_ms += WAIT_MS
     assert processor_harness.sent_messages("error") == []
@@ -120,9 +120,9 @@ def test_attempts_before_a_throttled_one_count(processor_harness: ProcessorHarne
     processor_harness.scripts += [StreamFailureCode.DROPPED] * 2
     processor_harness.process_utterance()
     processor_harness.scripts.append(StreamFailureCode.THROTTLED)
-    processor_harness.call(attempts=processor_harness.take("u1").attempts)
+    processor_harness.call(attempts=processor_harness.take("u1").utterance_attempt)
     processor_harness.clock.now_ms += WAIT_MS
-    assert processor_harness.take("u1").attempts == 2
+    assert processor_harness.take("u1").utterance_attempt == 2
 
 
 def test_an_attempt_with_a_stream_counts_even_if_its_second_stream_is_throttled(
@@ -131,7 +131,7 @@ def test_an_attempt_with_a_stream_counts_even_if_its_second_stream_is_throttled(
     processor_harness.scripts += [StreamFailureCode.DROPPED, StreamFailureCode.THROTTLED]
     assert processor_harness.process_utterance() is UtteranceEnd.BROKEN
     assert processor_harness.sent_messages("resend")[0]["utterances"] == [{"utterance": "u1", "fromMs": 0}]
-    assert processor_harness.take("u1").attempts == 2
+    assert processor_harness.take("u1").utterance_attempt == 2
 
 
 def test_a_stream_that_is_throttled_after_its_first_result_has_failed(processor_harness: ProcessorHarness) -> None:
@@ -249,11 +249,11 @@ def test_a_replaced_attempt_sends_nothing_more(
 
     def overtaken(*given: Any) -> Any:
         processor_harness.live.change(
-            SessionSlots, session_slots_key(SESSION), lambda slots: (slots.plan_resend("u1", 1, 0), None)
+            SessionUtterances, session_utterances_key(SESSION), lambda slots: (slots.plan_resend("u1", 1, 0), None)
         )
         processor_harness.live.change(
-            SessionSlots,
-            session_slots_key(SESSION),
+            SessionUtterances,
+            session_utterances_key(SESSION),
             lambda slots: (slots.take_slot("u1", START_MS * 2, 8, 0)[0], None),
         )
         return opened(*given)
@@ -348,7 +348,7 @@ def test_captions_follow_a_client_to_its_new_connection(
     def moving(*given: Any) -> Any:
         processor_harness.clients.gone.add("c1")
         processor_harness.live.change(
-            SessionSlots, session_slots_key(SESSION), lambda slots: (slots.note_message("c2", 0), None)
+            SessionUtterances, session_utterances_key(SESSION), lambda slots: (slots.note_message("c2", 0), None)
         )
         return opened(*given)
 
@@ -393,8 +393,8 @@ def test_a_partial_that_cannot_be_posted_is_skipped(
 def over(connection: str, processor_harness: ProcessorHarness) -> None:
     """Open the client's session over another connection, before the end of the old one is noticed."""
     processor_harness.live.change(
-        SessionSlots,
-        session_slots_key(SESSION),
+        SessionUtterances,
+        session_utterances_key(SESSION),
         lambda slots: (slots.move_to(connection, ()).note_message(connection, 0), None),
     )
 
@@ -454,7 +454,7 @@ def test_finals_that_were_sent_to_the_old_connection_are_transcribed_again(
     assert processor_harness.sent_messages("done", "c1") + processor_harness.sent_messages("done", "c2") == []
     assert (processor_harness.slots.done, processor_harness.slots.resends[0].from_ms) == ((), 0)
     processor_harness.scripts.append([final(300, "One.", "r8"), final(600, "Two.", "r9", at_ms=500), ENDED])
-    assert processor_harness.call(attempts=processor_harness.take("u1", "c2").attempts) is UtteranceEnd.DONE
+    assert processor_harness.call(attempts=processor_harness.take("u1", "c2").utterance_attempt) is UtteranceEnd.DONE
     assert processor_harness.shown_lines("c2").text() == ["One.", "Two."]
     assert processor_harness.slots.done == ("u1",)
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handlers.transcription.live_table import session_slots_key
+from handlers.transcription.live_table import session_utterances_key
 from handlers.transcription.messages import REQUESTS
-from handlers.transcription.utterance_slots import SessionSlots
+from handlers.transcription.session_utterances import SessionUtterances
 from tests.handlers.transcription.crafted_audio import flac_file, frame, streaminfo
 from tests.handlers.transcription.router_harness import LIMITS, RouterHarness, silence
 
@@ -102,7 +102,7 @@ def test_invalid_input_gets_one_clear_error_and_affects_no_other_user(router_har
     assert (answer["type"], answer["code"]) == ("error", code)
     assert says in f"{answer['message']} {answer.get('fields')}"
     assert router_harness.handed == [], "no stream is opened"
-    assert router_harness.live.read(SessionSlots, session_slots_key(ann)).slots == ()
+    assert router_harness.live.read(SessionUtterances, session_utterances_key(ann)).slots == ()
     assert router_harness.send_text(utterance_message(ann))["type"] == "accepted", "connection and session still work"
     assert router_harness.send_utterance(bob, connection="c2")["type"] == "accepted"
     assert router_harness.clients.inbox == {}, "only the answer is sent"
@@ -124,7 +124,9 @@ def test_a_flood_of_utterances_fills_the_slots_and_every_message_is_answered(rou
     )
     assert len(router_harness.handed) == LIMITS.in_flight
     assert router_harness.send_utterance(bob, connection="c2")["type"] == "accepted"
-    router_harness.live.change(SessionSlots, session_slots_key(ann), lambda slots: (slots.finish("u0", 1), None))
+    router_harness.live.change(
+        SessionUtterances, session_utterances_key(ann), lambda slots: (slots.finish("u0", 1), None)
+    )
     assert router_harness.send_utterance(ann, "u49")["type"] == "accepted", "when a slot is free again"
 
 

@@ -1,9 +1,11 @@
+"""Items of the live table: changes, deadlines and text reservations."""
+
 from typing import Any
 
 import pytest
 
 from handlers.transcription.live_table import LiveTable, TextReservation
-from handlers.transcription.utterance_slots import SessionSlots, SlotDecision
+from handlers.transcription.session_utterances import SessionUtterances, SlotDecision
 from tests.handlers.transcription.router_harness import LIVE, START_MS, Clock
 
 
@@ -18,28 +20,28 @@ def table(dynamodb: Any, clock: Clock) -> LiveTable:
 
 
 def offer(utterance: str, overdue_ms: int) -> Any:
-    def move(slots: SessionSlots) -> tuple[SessionSlots, SlotDecision]:
+    def move(slots: SessionUtterances) -> tuple[SessionUtterances, SlotDecision]:
         return slots.take_slot(utterance, overdue_ms, 8, 0)
 
     return move
 
 
 def test_a_changed_item_is_read_back_and_expires(table: LiveTable, dynamodb: Any) -> None:
-    table.change(SessionSlots, "flight#a", lambda slots: (slots.note_message("c1", 1), None))
-    assert table.read(SessionSlots, "flight#a") == SessionSlots(connection="c1", seen_ms=1)
-    assert table.read(SessionSlots, "flight#b") == SessionSlots(), "other items do not exist"
+    table.change(SessionUtterances, "flight#a", lambda slots: (slots.note_message("c1", 1), None))
+    assert table.read(SessionUtterances, "flight#a") == SessionUtterances(connection="c1", seen_ms=1)
+    assert table.read(SessionUtterances, "flight#b") == SessionUtterances(), "other items do not exist"
     table.reserve_text("caption#s#h", words("u1"), 10)
-    table.change(SessionSlots, "flight#c", lambda slots: (slots, None))
+    table.change(SessionUtterances, "flight#c", lambda slots: (slots, None))
     items = {item["pk"]["S"]: int(item["ttl"]["N"]) for item in dynamodb.scan(TableName=LIVE)["Items"]}
     assert items.keys() == {"flight#a", "caption#s#h"}, "an unchanged item is not written"
     assert all(ttl > START_MS // 1000 for ttl in items.values())
 
 
 def test_only_due_items_are_found(table: LiveTable) -> None:
-    table.change(SessionSlots, "flight#a", offer("x", START_MS + 100))
-    table.change(SessionSlots, "flight#b", offer("y", START_MS + 200))
+    table.change(SessionUtterances, "flight#a", offer("x", START_MS + 100))
+    table.change(SessionUtterances, "flight#b", offer("y", START_MS + 200))
     assert table.overdue_keys(START_MS + 100) == ["flight#a"]
-    table.change(SessionSlots, "flight#a", lambda slots: (slots.finish("x", 1), None))
+    table.change(SessionUtterances, "flight#a", lambda slots: (slots.finish("x", 1), None))
     assert table.overdue_keys(START_MS + 100) == [], "the item left the index with its last slot"
 
 

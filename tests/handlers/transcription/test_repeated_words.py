@@ -58,7 +58,7 @@ def test_words_of_a_failed_utterance_that_are_spoken_again_are_shown_exactly_onc
 
     def speak(utterance: str) -> None:
         while utterance not in processor_harness.slots.done:
-            attempts = processor_harness.take(utterance).attempts
+            attempts = processor_harness.take(utterance).utterance_attempt
             with suppress(ReadTimeoutError):
                 processor_harness.call(utterance, attempts=attempts)
             processor_harness.clock.now_ms = max(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from handlers.transcription.audio_processor.transcribe_stream.stream_client import StreamFailureCode
 from handlers.transcription.audio_processor.utterance_transcription import GRACE_MS, LAST_CAPTIONS_MS, UtteranceEnd
 from handlers.transcription.caption_thresholds import SessionSettings
-from handlers.transcription.live_table import session_slots_key
+from handlers.transcription.live_table import session_utterances_key
 from tests.handlers.transcription.processor_harness import (
     ENDED,
     SESSION,
@@ -23,7 +23,7 @@ from tests.handlers.transcription.router_harness import LIVE, START_MS, PeerDela
 
 
 def test_a_stream_that_never_ends_is_cut_and_its_results_are_shown(processor_harness: ProcessorHarness) -> None:
-    assert processor_harness.process_utterance(partial(300, "Hello world")) is UtteranceEnd.CUT
+    assert processor_harness.process_utterance(partial(300, "Hello world")) is UtteranceEnd.DEADLINE
     assert processor_harness.clock.now_ms - START_MS == 1_000 + GRACE_MS
     assert processor_harness.sent_messages() == [("Hello world", False), ("Hello world", True)]
     assert processor_harness.clients.sent_to("c1", "caption")[-1]["orphan"]
@@ -98,7 +98,7 @@ def test_no_invocation_outlives_its_audio_by_more_than_two_seconds(
 ) -> None:
     """The limit includes metrics and the answer, whatever Amazon Transcribe sends and however slow it is. A
     comparable system that opened a stream for each chunk of audio had timeouts in 57 of 57 invocations."""
-    dynamodb.delete_item(TableName=LIVE, Key={"pk": {"S": session_slots_key(SESSION)}})
+    dynamodb.delete_item(TableName=LIVE, Key={"pk": {"S": session_utterances_key(SESSION)}})
     dynamodb.delete_item(TableName="sessions", Key={"session_id": {"S": SESSION}})
     scripts = [sorted(stream, key=lambda step: step[0]) for stream in (first, second)]
     processor_harness = ProcessorHarness(dynamodb, scripts, pace=pace)

@@ -4,8 +4,8 @@ import socket
 
 import pytest
 
+from handlers.voice_qa.query_worker.agent.agent_call import MAX_ATTEMPTS
 from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentFailed
-from handlers.voice_qa.query_worker.agent.streamed_answer import MAX_ATTEMPTS
 from tests.handlers.voice_qa.query_worker.agent.agent_servers import (
     HELLO,
     SHORT,

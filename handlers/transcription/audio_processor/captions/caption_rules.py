@@ -22,6 +22,7 @@ from handlers.transcription.audio_processor.transcribe_stream.transcribe_results
 from handlers.transcription.caption_thresholds import CaptionThresholds
 
 NO_STABILITY = "no_stability"
+"""Reason for showing only final captions: the first partials have no stability."""
 
 
 class CaptionKind(StrEnum):

@@ -15,10 +15,11 @@ MAX_OPEN = 32
 the result with the oldest last version becomes an orphan."""
 MAX_CLOSED = 1024
 """Number of closed results that are remembered; far more than an utterance has."""
-MAX_HELD = 32
+MAX_PENDING_FINALS = 32
 """Maximum number of finals that wait for earlier results. Beyond this number, the first one is shown without
 waiting."""
 WINDOW_MS = 1000
+"""Period of the rate limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,9 @@ class OpenResult:
     """A result without a final, with its partials that may be shown later."""
 
     version: ResultVersion
+    """The newest version."""
     known_since_ms: int
+    """Time at which the first version arrived."""
     changed_ms: int
     """Time at which the text last changed."""
     deferred: ResultVersion | None = None
@@ -79,14 +82,14 @@ class OpenResults:
     def update(self, version: ResultVersion) -> OpenResult:
         """Store the next version of a result."""
         result, now_ms = version.result, version.received_ms
-        known = self._open.pop(result.result_id, None)
-        if known is None:
-            known = OpenResult(version, known_since_ms=now_ms, changed_ms=now_ms)
-        elif known.version.result.text != result.text:
-            known.changed_ms = now_ms
-        known.version = version
-        self._open[result.result_id] = known
-        return known
+        open_result = self._open.pop(result.result_id, None)
+        if open_result is None:
+            open_result = OpenResult(version, known_since_ms=now_ms, changed_ms=now_ms)
+        elif open_result.version.result.text != result.text:
+            open_result.changed_ms = now_ms
+        open_result.version = version
+        self._open[result.result_id] = open_result
+        return open_result
 
     def close(self, result_id: str) -> None:
         """Close a result and discard its partials."""
@@ -95,45 +98,47 @@ class OpenResults:
         self._closed[result_id] = None
         self._open.pop(result_id, None)
 
-    def defer(self, known: OpenResult) -> None:
+    def defer(self, open_result: OpenResult) -> None:
         """Defer the newest version. It takes over the waiting time of an older deferred version."""
-        if known.deferred is None:
-            known.deferred_since_ms = known.version.received_ms
-        known.deferred = known.version
+        if open_result.deferred is None:
+            open_result.deferred_since_ms = open_result.version.received_ms
+        open_result.deferred = open_result.version
         # Without a stability, only the age of the result can decide.
-        quiet_since_ms = known.known_since_ms if known.version.result.stability is None else known.changed_ms
+        quiet_since_ms = (
+            open_result.known_since_ms if open_result.version.result.stability is None else open_result.changed_ms
+        )
         limits = self._thresholds
-        known.due_ms = min(quiet_since_ms + limits.pause_ms, known.deferred_since_ms + limits.max_buffer_ms)
+        open_result.due_ms = min(quiet_since_ms + limits.pause_ms, open_result.deferred_since_ms + limits.max_buffer_ms)
 
     def take_deferred(self, now_ms: int) -> list[ResultVersion]:
         """Remove and return the deferred versions that have waited long enough, in the order of `rank`."""
-        ripe = []
-        for known in self._open.values():
-            if known.deferred is not None and known.due_ms <= now_ms:
-                ripe.append(known.deferred)
-                known.deferred = None
-        return sorted(ripe, key=rank, reverse=True)
+        due_versions = []
+        for open_result in self._open.values():
+            if open_result.deferred is not None and open_result.due_ms <= now_ms:
+                due_versions.append(open_result.deferred)
+                open_result.deferred = None
+        return sorted(due_versions, key=rank, reverse=True)
 
     def add_candidate(self, version: ResultVersion) -> None:
         """Let a version compete for the next moment that the rate limit leaves free."""
-        known = self._open[version.result.result_id]
-        known.beaten_count += known.candidate is not None
-        known.candidate = max(known.candidate or version, version, key=rank)
+        open_result = self._open[version.result.result_id]
+        open_result.beaten_count += open_result.candidate is not None
+        open_result.candidate = max(open_result.candidate or version, version, key=rank)
 
     def take_candidates(self) -> tuple[list[ResultVersion], int]:
         """Remove all candidates. Return the best of each result in the order of `rank`, and the number of the rest."""
         best, beaten_count = [], 0
-        for known in self._open.values():
-            if known.candidate is not None:
-                best.append(known.candidate)
-                beaten_count += known.beaten_count
-                known.candidate, known.beaten_count = None, 0
+        for open_result in self._open.values():
+            if open_result.candidate is not None:
+                best.append(open_result.candidate)
+                beaten_count += open_result.beaten_count
+                open_result.candidate, open_result.beaten_count = None, 0
         return sorted(best, key=rank, reverse=True), beaten_count
 
     def discard_partials(self) -> None:
         """Discard all partials that wait to be shown."""
-        for known in self._open.values():
-            known.deferred, known.candidate, known.beaten_count = None, None, 0
+        for open_result in self._open.values():
+            open_result.deferred, open_result.candidate, open_result.beaten_count = None, None, 0
 
     def oldest_version(self) -> ResultVersion | None:
         """Return the result whose last version is the oldest; None if no result is open."""
@@ -191,14 +196,14 @@ class FinalsInOrder:
 
     def __init__(self, max_wait_ms: int) -> None:
         self._max_wait_ms = max_wait_ms
-        self._held: list[PendingFinal] = []
+        self._pending: list[PendingFinal] = []
 
     def __len__(self) -> int:
-        return len(self._held)
+        return len(self._pending)
 
     def add(self, final: PendingFinal) -> None:
         """Insert a final by its start."""
-        insort(self._held, final, key=lambda final: (final.version.result.start_ms, final.version.number))
+        insort(self._pending, final, key=lambda final: (final.version.result.start_ms, final.version.number))
 
     def take_ready(self, now_ms: int, first_open_ms: int | None) -> list[PendingFinal]:
         """Remove and return the finals that are ready. `first_open_ms` is the earliest start of an open result.
@@ -207,17 +212,17 @@ class FinalsInOrder:
         otherwise be shown after it.
         """
         if first_open_ms is None:
-            count = len(self._held)
+            count = len(self._pending)
         else:
-            free = bisect_right(self._held, first_open_ms, key=lambda final: final.version.result.start_ms)
-            late = [number for number, final in enumerate(self._held, 1) if self._latest_ms(final) <= now_ms]
-            count = max([len(self._held) - MAX_HELD, free, *late])
-        leaving, self._held = self._held[:count], self._held[count:]
+            free = bisect_right(self._pending, first_open_ms, key=lambda final: final.version.result.start_ms)
+            late = [number for number, final in enumerate(self._pending, 1) if self._latest_ms(final) <= now_ms]
+            count = max([len(self._pending) - MAX_PENDING_FINALS, free, *late])
+        leaving, self._pending = self._pending[:count], self._pending[count:]
         return leaving
 
     def next_overdue_ms(self) -> int | None:
         """Return the time at which the next final will have waited too long."""
-        return min((self._latest_ms(final) for final in self._held), default=None)
+        return min((self._latest_ms(final) for final in self._pending), default=None)
 
     def _latest_ms(self, final: PendingFinal) -> int:
         return final.version.received_ms + self._max_wait_ms

@@ -27,11 +27,13 @@ def _space_for_punctuation(match: re.Match[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ShownText:
-    """The result that showed a text, and True in `final` if the line stays."""
+    """The result that showed a text."""
 
     result_id: str
     at_ms: int
+    """Time at which the text was shown."""
     final: bool
+    """True if a final showed the text, so that the line stays."""
 
 
 class ShownTexts:

@@ -14,7 +14,7 @@ from typing import NoReturn, Self
 from websockets.exceptions import InvalidMessage, InvalidStatus
 from websockets.http11 import Response
 
-from handlers.transcription.audio_processor.transcribe_stream.event_stream import (
+from handlers.transcription.audio_processor.transcribe_stream.event_stream_frames import (
     EventStreamMessage,
     MalformedFrame,
     decode_frame,

@@ -21,6 +21,7 @@ from websockets.protocol import State
 from websockets.uri import WebSocketURI, parse_uri
 
 MAX_MESSAGE = 256 * 1024
+"""Maximum size of a received message."""
 MAX_WAITING = 16
 """Maximum number of received messages that wait while something is sent."""
 MAX_FRAMES = 1_000
@@ -101,13 +102,13 @@ class WebSocket:
 
     def send(self, message: bytes) -> None:
         """Send a binary message. Raises PeerGone."""
-        self._step(0)  # notice a peer that has closed before sending to it
+        self._step(deadline=0)  # notice a peer that has closed before sending to it
         if self._sending_stopped or self._protocol.state is not State.OPEN:
             raise PeerGone
         self._protocol.send_binary(message)
         deadline = time.monotonic() + SEND_SECONDS
-        while self._has_outgoing():
-            if not self._step(deadline) and self._has_outgoing():
+        while self._collect_outgoing():
+            if not self._step(deadline) and self._collect_outgoing():
                 self._disconnect()
                 raise PeerGone
 
@@ -125,7 +126,7 @@ class WebSocket:
             if self._protocol.state is State.OPEN:
                 self._protocol.send_close(1000)
             self._messages.clear()
-            while (self._has_outgoing() or self._awaits_close()) and self._step(deadline):
+            while (self._collect_outgoing() or self._awaits_close()) and self._step(deadline):
                 self._messages.clear()
         self._disconnect()
         self._socket.close()
@@ -144,12 +145,14 @@ class WebSocket:
         return self._protocol.state is State.CLOSING and self.peer_close_code is None and not self.is_broken
 
     def _step(self, deadline: float) -> bool:
-        """Write and read once. Return False if the time is over."""
+        """Write and read once, when the socket is ready. Return False if the deadline has passed or the connection is closed."""
         if self._protocol.state is State.CLOSED:
             return False
         reading = len(self._messages) < MAX_WAITING
         poll = select.poll()
-        poll.register(self._socket, (select.POLLIN if reading else 0) | (select.POLLOUT if self._has_outgoing() else 0))
+        poll.register(
+            self._socket, (select.POLLIN if reading else 0) | (select.POLLOUT if self._collect_outgoing() else 0)
+        )
         if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
             return False
         try:
@@ -160,9 +163,10 @@ class WebSocket:
             self._disconnect()
         return time.monotonic() < deadline
 
-    def _has_outgoing(self) -> bool:
-        """Return True if data waits to be written. The library's end-of-file marker is ignored, because closing has
-        the same effect.
+    def _collect_outgoing(self) -> bool:
+        """Move the library's outgoing bytes to the buffer, and return True if any wait to be written.
+
+        The library's end-of-file marker is ignored, because closing has the same effect.
         """
         self._outgoing += b"".join(self._protocol.data_to_send())
         if self._sending_stopped:
@@ -185,7 +189,7 @@ class WebSocket:
             if data:
                 waiting = len(self._outgoing)
                 self._protocol.receive_data(data)
-                self._has_outgoing()
+                self._collect_outgoing()
                 self._unwritten_answers = (
                     self._unwritten_answers + len(self._outgoing) - waiting if self._outgoing else 0
                 )

@@ -13,11 +13,11 @@ Response, with status 200: one object per line, each line ended by a line feed:
 - `error` {`code`, `retryable`}: there is no answer; `code` is rejected, throttled, unavailable or failed
 
 Other types and fields are ignored, so that agents can send more than this version reads. Lines of server-sent events
-are accepted too: `data: ` before the object, and all other lines that such events can contain. So is an object without
-a type that has a text as `error`: the AgentCore runtime's own server ends an answer with it if the agent raised an
-exception.
+are accepted too: `data: ` before the object, and all other lines that such events can contain. An object without a type
+is accepted if its `error` is a text. It means that the agent failed: the AgentCore runtime's own server ends an answer
+with such an object if the agent raised an exception.
 
-This module interprets lines and limits the size of an answer. `streamed_answer` enforces the time limits. No exception
+This module interprets lines and limits the size of an answer. `agent_call` enforces the time limits. No exception
 contains anything that the agent sent.
 """
 
@@ -45,9 +45,11 @@ CONTENT_TYPE = "application/json"
 ACCEPTED = "application/jsonl, text/event-stream"
 
 MAX_LINE = 256 * 1024
+"""Maximum size of a line in bytes."""
 MAX_TEXT = 200 * 1024
 """Maximum size of all text in bytes: answer, transcript and quotes."""
 MAX_AUDIO = 16 * 1024 * 1024
+"""Maximum size of all audio of an answer in bytes, after base64 is decoded."""
 MAX_CITATIONS = 64
 MAX_BYTES = 32 * 1024 * 1024
 """Maximum size of a response. It exceeds the sum of the other limits with base64."""

@@ -1,7 +1,7 @@
 """Types for agents: the question, the pieces of an answer, and the ways in which answering can fail. All agents use the
 same types.
 
-`agent_protocol` defines the request and the response, and `streamed_answer` the time limits. Texts, audio and URLs are
+`agent_protocol` defines the request and the response, and `agent_call` the time limits. Texts, audio and URLs are
 excluded from every `repr`, so that no question and no piece of an answer gets into a log by accident.
 """
 

@@ -1,9 +1,9 @@
-"""Client of an agent in Bedrock AgentCore Runtime. It sends the same question and reads the same lines, with
-`InvokeAgentRuntime`.
+"""Client of an agent in Bedrock AgentCore Runtime, which it calls with `InvokeAgentRuntime`.
 
-This module signs the request and maps the errors of the operation. A test compares the request with boto3's. boto3
-itself is not used, because its body reader fills a buffer of one kilobyte before it returns a line, which would delay
-words, and its timeouts start again with each byte.
+The question and the lines of the answer are those of `agent_protocol`. This module signs the request and maps the
+errors of the operation. A test compares the request with boto3's. This module does not use boto3 itself for two
+reasons. boto3's body reader fills a buffer of one kilobyte before it returns a line, which would delay words. Its
+timeouts start again with each byte.
 """
 
 import logging
@@ -17,16 +17,16 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from handlers.common.aws.retry import RetryTiming
-from handlers.voice_qa.query_worker.agent.agent_protocol import ACCEPTED, CONTENT_TYPE, request_body
-from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentQuestion
-from handlers.voice_qa.query_worker.agent.http_client import AgentAddress
-from handlers.voice_qa.query_worker.agent.http_connection import HttpRequest
-from handlers.voice_qa.query_worker.agent.streamed_answer import (
+from handlers.voice_qa.query_worker.agent.agent_call import (
     AnswerLimits,
     ResponseVerdict,
     StreamedAnswer,
     start_answer,
 )
+from handlers.voice_qa.query_worker.agent.agent_protocol import ACCEPTED, CONTENT_TYPE, request_body
+from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentQuestion
+from handlers.voice_qa.query_worker.agent.http_agent_client import AgentAddress
+from handlers.voice_qa.query_worker.agent.http_connection import HttpRequest
 
 SERVICE = "bedrock-agentcore"
 SESSION_HEADER = "X-Amzn-Bedrock-AgentCore-Runtime-Session-Id"

@@ -1,3 +1,5 @@
+"""Handshakes: the offered token determines the user, and an invalid token is refused."""
+
 import pytest
 
 from handlers.common.error_responses import HandlerError

@@ -7,12 +7,12 @@ import pytest
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
 from handlers.common.identity.user_ids import derive_user_id
-from handlers.transcription.live_table import session_slots_key
+from handlers.transcription.live_table import session_utterances_key
 from handlers.transcription.messages import ProcessorEvent
 from handlers.transcription.router.client_message_handler import DIRECT_WITHIN_MS, MAX_START_MS
 from handlers.transcription.router.lost_utterance_sweep import SweepFailed
 from handlers.transcription.router.session_quota import DETACHED_MS, IDLE_MS
-from handlers.transcription.utterance_slots import SessionSlots
+from handlers.transcription.session_utterances import SessionUtterances
 from tests.handlers.transcription.router_harness import LIMITS, LIVE, SESSIONS, RouterHarness, silence
 
 ANN = derive_user_id("none", "ann")
@@ -45,7 +45,13 @@ def test_an_utterance_of_an_open_session_is_passed_to_the_processor(router_harne
         "resend": [],
     }
     [work] = router_harness.handed
-    assert (work.session_id, work.utterance, work.attempt, work.from_ms, work.attempts) == (session, "u1", 1, 0, 1)
+    assert (work.session_id, work.utterance, work.attempt, work.from_ms, work.utterance_attempt) == (
+        session,
+        "u1",
+        1,
+        0,
+        1,
+    )
     assert work.audio == silence(1)
     assert router_harness.send_utterance(session)["repeated"]
     assert router_harness.handed == [work], "a repeated message is passed on once"
@@ -135,7 +141,7 @@ def test_a_lost_utterance_is_also_reported_with_the_next_answer(router_harness: 
     assert router_harness.send_utterance(session, "u2")["resend"] == lost
     assert router_harness.send("ping", sessionId=session)["resend"] == lost, "only until it is sent again"
     assert router_harness.send_utterance(session, "u1")["type"] == "accepted"
-    assert router_harness.handed[-1].attempts == 2
+    assert router_harness.handed[-1].utterance_attempt == 2
     assert router_harness.send("ping", sessionId=session)["resend"] == []
 
 
@@ -154,18 +160,18 @@ def test_an_utterance_whose_invocation_succeeded_without_a_response_is_accepted(
     """Without its slot, the attempt would stop in the middle of a sentence, and another attempt would repeat it."""
 
     def handed_over(work: ProcessorEvent) -> None:
-        def begin(slots: SessionSlots) -> tuple[SessionSlots, None]:
+        def begin(slots: SessionUtterances) -> tuple[SessionUtterances, None]:
             now_ms = router_harness.clock.now_ms
             begun, _ = slots.start(work.utterance, work.attempt, now_ms, now_ms + 9_000)
             return (begun.finish(work.utterance, work.attempt) if ended else begun), None
 
-        router_harness.live.change(SessionSlots, session_slots_key(work.session_id), begin)
+        router_harness.live.change(SessionUtterances, session_utterances_key(work.session_id), begin)
         raise ReadTimeoutError(endpoint_url="https://somewhere")
 
     monkeypatch.setattr(router_harness, "_hand_over", handed_over)
     session = router_harness.open_session()
     assert router_harness.send_utterance(session, "u1")["type"] == "accepted"
-    slots = router_harness.live.read(SessionSlots, session_slots_key(session))
+    slots = router_harness.live.read(SessionUtterances, session_utterances_key(session))
     assert slots.done == ("u1",) if ended else slots.holds_slot("u1", 1)
 
 
@@ -274,7 +280,7 @@ def test_a_failure_for_one_session_does_not_stop_the_sweep_of_others(
     router_harness.send_utterance(first, connection="c1")
     router_harness.send_utterance(second, connection="c2")
     router_harness.clock.now_ms += MAX_START_MS
-    broken = min(session_slots_key(first), session_slots_key(second))
+    broken = min(session_utterances_key(first), session_utterances_key(second))
     change = router_harness.live.change
 
     def failing(model: Any, key: str, move: Any) -> Any:
@@ -306,7 +312,7 @@ def test_a_user_continues_a_session_that_an_operator_opened(router_harness: Rout
     assert router_harness.send("open", sessionId=session)["sessionId"] == session
     assert router_harness.send_utterance(session)["type"] == "accepted"
     assert open_as_operator(router_harness, ANN, sessionId=session)["sessionId"] != session, "no session is removed"
-    assert router_harness.live.read(SessionSlots, session_slots_key(session)).connection == "c1"
+    assert router_harness.live.read(SessionUtterances, session_utterances_key(session)).connection == "c1"
 
 
 @pytest.mark.parametrize("user", ["ann", "ANN", "", None, 7, ANN.lower(), f"{ANN}A", f"{ANN}\n"])

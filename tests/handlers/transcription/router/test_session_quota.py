@@ -7,7 +7,7 @@ import pytest
 
 from handlers.transcription.live_table import ClientConnection
 from handlers.transcription.router.session_quota import DETACHED_MS, IDLE_MS, SessionQuota
-from handlers.transcription.utterance_slots import LiveItem, SessionSlots, Slot
+from handlers.transcription.session_utterances import LiveItem, SessionUtterances, Slot
 from tests.handlers.transcription.router_harness import LIMITS, RouterHarness
 
 
@@ -110,7 +110,7 @@ def test_a_session_that_moves_while_its_old_connection_closes_counts(
 
 
 def test_a_session_with_an_utterance_in_progress_is_not_silent() -> None:
-    slots = SessionSlots(connection="c1", seen_ms=100, slots=(Slot(utterance="a", attempt=1, overdue_ms=900),))
+    slots = SessionUtterances(connection="c1", seen_ms=100, slots=(Slot(utterance="a", attempt=1, overdue_ms=900),))
     assert not slots.is_silent(since_ms=500, now_ms=899)
     assert slots.is_silent(since_ms=500, now_ms=900)
     assert not slots.is_silent(since_ms=100, now_ms=900)

@@ -15,7 +15,7 @@ from handlers.voice_qa.query_worker import handler
 from handlers.voice_qa.query_worker.agent import agent_types
 from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentFailed, AnswerAudioFormat
 from handlers.voice_qa.query_worker.agent.agentcore_client import BedrockAgent
-from handlers.voice_qa.query_worker.agent.http_client import HttpAgent
+from handlers.voice_qa.query_worker.agent.http_agent_client import HttpAgent
 from handlers.voice_qa.query_worker.answer_forwarding import MAX_AUDIO
 from handlers.voice_qa.query_worker.environment import WorkerEnvironment
 from handlers.voice_qa.query_worker.handler import AnsweringFailed

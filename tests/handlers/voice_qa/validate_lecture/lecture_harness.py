@@ -15,7 +15,7 @@ from handlers.common.aws.s3_notifications import NewObject
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.ulid import ulid
 from handlers.voice_qa.lecture_table import LectureTable
-from handlers.voice_qa.lectures import LectureLimits
+from handlers.voice_qa.lecture_upload_rules import LectureLimits
 from handlers.voice_qa.validate_lecture.environment import FORMATS
 from handlers.voice_qa.validate_lecture.lecture_bucket import LectureBucket
 from handlers.voice_qa.validate_lecture.lecture_sweep import LectureSweep

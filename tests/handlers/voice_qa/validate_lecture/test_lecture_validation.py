@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from handlers.common.aws.dynamodb_versioned_items import MAX_ATTEMPTS, TooManyWriters
 from handlers.common.aws.s3_notifications import NewObject
-from handlers.voice_qa.lectures import parse_upload
+from handlers.voice_qa.lecture_upload_rules import parse_upload
 from handlers.voice_qa.validate_lecture.lecture_validation import ValidationOutcome
 from tests.handlers.common.audio.sample_files import spoken
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import (

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from handlers.common.audio.probe_result import RejectionReason
 from handlers.common.aws.s3_notifications import NewObject
 from handlers.voice_qa.lecture_table import LectureTable
-from handlers.voice_qa.lectures import LectureStatus, LectureUpload, LectureVerdict
+from handlers.voice_qa.lecture_upload_rules import LectureStatus, LectureUpload, LectureVerdict
 from handlers.voice_qa.table_records import HOUR_MS, MAX_CALLS, Listener, QuestionRecord, QuestionStatus, WorkerEvent
 from handlers.voice_qa.websocket_handler.question_intake import COUNTED_MS
 from tests.handlers.transcription.router_harness import START_MS

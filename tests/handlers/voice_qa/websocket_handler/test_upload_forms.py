@@ -15,7 +15,7 @@ from handlers.common.aws.client_config import build_presigning_config
 from handlers.common.aws.s3_notifications import NewObject
 from handlers.common.time_and_ids.ulid import ALPHABET
 from handlers.voice_qa.lecture_table import LectureTable
-from handlers.voice_qa.lectures import LectureStatus, LectureVerdict, parse_upload
+from handlers.voice_qa.lecture_upload_rules import LectureStatus, LectureVerdict, parse_upload
 from handlers.voice_qa.table_records import DAY_MS
 from handlers.voice_qa.websocket_handler.upload_forms import is_own_query
 from tests.handlers.voice_qa.socket_harness import ANN, BOB, LIMITS, SocketHarness

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from handlers.common.aws.retry import RetryTiming
+from handlers.voice_qa.query_worker.agent.agent_call import AnswerLimits
 from handlers.voice_qa.query_worker.agent.agent_types import (
     AgentAudioPiece,
     AgentCitationPiece,
@@ -23,8 +24,7 @@ from handlers.voice_qa.query_worker.agent.agent_types import (
     Turn,
     WrittenQuery,
 )
-from handlers.voice_qa.query_worker.agent.http_client import HttpAgent
-from handlers.voice_qa.query_worker.agent.streamed_answer import AnswerLimits
+from handlers.voice_qa.query_worker.agent.http_agent_client import HttpAgent
 from local.emulation.agentcore.agent_answers import (
     NOTHING,
     LecturePassage,

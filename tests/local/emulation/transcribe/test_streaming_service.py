@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from handlers.transcription.audio_processor.transcribe_stream.event_stream import encode_frame
+from handlers.transcription.audio_processor.transcribe_stream.event_stream_frames import encode_frame
 from handlers.transcription.audio_processor.transcribe_stream.stream_client import (
     StreamFailureCode,
     TranscribeStream,

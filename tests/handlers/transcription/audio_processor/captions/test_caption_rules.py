@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handlers.transcription.audio_processor.captions.caption_rules import Caption, CaptionKind, Captions
-from handlers.transcription.audio_processor.captions.pending_results import MAX_CLOSED, MAX_HELD, MAX_OPEN
+from handlers.transcription.audio_processor.captions.pending_results import MAX_CLOSED, MAX_OPEN, MAX_PENDING_FINALS
 from handlers.transcription.audio_processor.captions.shown_texts import MAX_TEXTS
 from handlers.transcription.audio_processor.transcribe_stream.transcribe_results import Result
 from handlers.transcription.caption_thresholds import CaptionThresholds
-from tests.handlers.transcription.audio_processor.captions.caption_traces import (
+from tests.handlers.transcription.audio_processor.captions.random_streams import (
     LIMITS,
     STREAMS,
     Trace,
@@ -163,7 +163,7 @@ def test_no_limit_is_exceeded_by_any_stream(
     with pytest.MonkeyPatch.context() as patch:
         for name, most in (
             ("pending_results.MAX_OPEN", 3),
-            ("pending_results.MAX_HELD", 2),
+            ("pending_results.MAX_PENDING_FINALS", 2),
             ("pending_results.MAX_CLOSED", 3),
             ("shown_texts.MAX_TEXTS", 3),
         ):
@@ -186,7 +186,7 @@ def test_memory_is_limited_for_any_stream() -> None:
     for hundred in range(60):
         flood(captions, range(100 * hundred, 100 * hundred + 100))
         check_sizes(captions)
-    assert sizes(captions)[1:4] == (MAX_HELD, MAX_TEXTS, MAX_CLOSED), "the flood reached the limits"
+    assert sizes(captions)[1:4] == (MAX_PENDING_FINALS, MAX_TEXTS, MAX_CLOSED), "the flood reached the limits"
 
 
 def steps(captions: Captions, numbers: range) -> int:

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from handlers.transcription.audio_processor.captions.caption_rules import Captions
 from handlers.transcription.audio_processor.captions.pending_results import (
     MAX_CLOSED,
-    MAX_HELD,
     MAX_OPEN,
+    MAX_PENDING_FINALS,
     FinalsInOrder,
     OpenResults,
     PendingFinal,
@@ -117,11 +117,11 @@ def test_finals_are_shown_in_order_once_no_earlier_result_is_open(steps: list[tu
 
 def test_if_too_many_finals_wait_the_first_is_shown_without_waiting() -> None:
     finals = FinalsInOrder(5000)
-    for number in range(MAX_HELD + 1):
+    for number in range(MAX_PENDING_FINALS + 1):
         starts = 100 - number
         finals.add(PendingFinal(ResultVersion(final("a", "x", start_ms=starts), 0, number), orphan=False))
-    assert [caption.version.result.start_ms for caption in finals.take_ready(0, 0)] == [100 - MAX_HELD]
-    assert len(finals) == MAX_HELD
+    assert [caption.version.result.start_ms for caption in finals.take_ready(0, 0)] == [100 - MAX_PENDING_FINALS]
+    assert len(finals) == MAX_PENDING_FINALS
 
 
 def test_the_oldest_ids_of_closed_results_are_forgotten_first() -> None:

@@ -10,7 +10,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection
 
 from handlers.transcription.audio_processor.transcribe_stream import websocket_client
-from handlers.transcription.audio_processor.transcribe_stream.event_stream import decode_frame, encode_frame
+from handlers.transcription.audio_processor.transcribe_stream.event_stream_frames import decode_frame, encode_frame
 from handlers.transcription.audio_processor.transcribe_stream.stream_client import (
     MAX_CHUNK,
     StreamFailureCode,

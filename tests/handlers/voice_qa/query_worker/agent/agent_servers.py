@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from handlers.common.aws.retry import RetryTiming
+from handlers.voice_qa.query_worker.agent.agent_call import AnswerLimits
 from handlers.voice_qa.query_worker.agent.agent_types import (
     Agent,
     AgentFailed,
@@ -24,8 +25,7 @@ from handlers.voice_qa.query_worker.agent.agent_types import (
     WrittenQuery,
     opaque_session_id,
 )
-from handlers.voice_qa.query_worker.agent.http_client import HttpAgent
-from handlers.voice_qa.query_worker.agent.streamed_answer import AnswerLimits
+from handlers.voice_qa.query_worker.agent.http_agent_client import HttpAgent
 
 CANARY = "canary-7d1f"
 """Text of a peer that must not be repeated."""

@@ -11,10 +11,10 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 
 from handlers.common.aws.retry import RetryTiming
+from handlers.voice_qa.query_worker.agent.agent_call import AnswerLimits
 from handlers.voice_qa.query_worker.agent.agent_protocol import ACCEPTED, CONTENT_TYPE, request_body
 from handlers.voice_qa.query_worker.agent.agent_types import Agent, AgentCode, AgentFailed, AgentTextPiece
 from handlers.voice_qa.query_worker.agent.agentcore_client import BedrockAgent
-from handlers.voice_qa.query_worker.agent.streamed_answer import AnswerLimits
 from tests.handlers.voice_qa.query_worker.agent.agent_servers import (
     CANARY,
     DONE,

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from handlers.common.aws.retry import RetryTiming
+from handlers.voice_qa.query_worker.agent.agent_call import AnswerLimits
 from handlers.voice_qa.query_worker.agent.agent_types import AgentCode
-from handlers.voice_qa.query_worker.agent.http_client import HttpAgent
-from handlers.voice_qa.query_worker.agent.streamed_answer import AnswerLimits
+from handlers.voice_qa.query_worker.agent.http_agent_client import HttpAgent
 from tests.handlers.certificates import self_signed
 from tests.handlers.voice_qa.query_worker.agent.agent_servers import (
     HELLO,

@@ -1,4 +1,5 @@
-"""Slots of one session's utterances: those in progress, those that ended, and those that the client must send again.
+"""State of one session's utterances: a slot for each one in progress, the names of those that ended, and those that the
+client must send again.
 
 The router takes a slot before it invokes the audio processor, and the processor returns it. A slot that is not returned
 before its deadline counts as lost. The deadline is compared with the clock, because DynamoDB may delete an expired item
@@ -24,8 +25,11 @@ class SlotOutcome(StrEnum):
 
     TAKEN = "taken"
     REPEATED = "repeated"
+    """The utterance has a slot already, or has ended."""
     BUSY = "busy"
+    """All slots of the session are taken."""
     EARLY = "early"
+    """The utterance must wait, because Amazon Transcribe had no free stream."""
 
 
 class LiveItem(VersionedState):
@@ -44,6 +48,7 @@ class Slot(LiveItem):
 
     utterance: str
     attempt: int
+    """Number of the attempt in the session."""
     overdue_ms: int
     """Time from which the utterance counts as lost."""
     running: bool = False
@@ -57,7 +62,7 @@ class PendingResend(LiveItem):
     from_ms: int
     """Position in the utterance up to which the captions of earlier attempts remain valid."""
     attempts: int
-    """Number of attempts that had a stream."""
+    """Number of attempts so far. Attempts without a free stream are not counted."""
     wait_until_ms: int = Field(default=0, alias="rests_until_ms")
     """Earliest time of the next attempt, because Amazon Transcribe had no free stream."""
 
@@ -70,12 +75,12 @@ class SlotDecision(LiveItem):
     """Number of this attempt in the session. An older attempt at the same utterance no longer has a slot."""
     from_ms: int = 0
     """Position in the utterance up to which the captions of earlier attempts remain valid."""
-    attempts: int = 1
-    """Number of this attempt at this utterance."""
+    utterance_attempt: int = 1
+    """Number of this attempt at this utterance. Attempts without a free stream are not counted."""
 
 
-class SessionSlots(LiveItem):
-    """Slots and recent results of one session's utterances."""
+class SessionUtterances(LiveItem):
+    """Slots, recent ends and pending resends of one session's utterances."""
 
     connection: str = ""
     """Connection that may use the session and receives its captions; empty if there is none."""
@@ -102,11 +107,12 @@ class SessionSlots(LiveItem):
         return self.model_copy(update={"connection": connection, "seen_ms": now_ms})
 
     def move_to(self, connection: str, unfinished: Collection[str]) -> Self:
-        """Bind the session to a connection. The client has received no end of the `unfinished` utterances.
+        """Bind the session to a connection. `unfinished` are the utterances whose end the client has not received.
 
-        Messages that were sent over another connection may be lost. So ended utterances that the client lists as
-        unfinished, and all pending resends, are repeated from their beginning. A slot is returned if its attempt
-        continues in the middle of an utterance and has not started. Nothing changes if the connection is the same.
+        Nothing changes if the connection is the same. Otherwise, messages that were sent over the old connection may be
+        lost. So ended utterances that the client lists as unfinished, and all pending resends, are repeated from their
+        beginning. The slot of an attempt that has not started is returned if the attempt would continue in the middle
+        of its utterance.
         """
         if connection == self.connection:
             return self
@@ -124,7 +130,7 @@ class SessionSlots(LiveItem):
         return self.model_copy(update={"slots": slots, "done": done, "failed": failed, "resends": resends})
 
     def is_silent(self, since_ms: int, now_ms: int) -> bool:
-        """Return True if the client has sent nothing since then and no utterance is in progress."""
+        """Return True if the client has sent nothing since `since_ms` and no utterance is in progress."""
         return self.seen_ms < since_ms and all(slot.overdue_ms <= now_ms for slot in self.slots)
 
     def remove_overdue(self, now_ms: int) -> tuple[Self, tuple[str, ...]]:
@@ -148,7 +154,7 @@ class SessionSlots(LiveItem):
             outcome=SlotOutcome.TAKEN,
             attempt=self.attempt + 1,
             from_ms=resend.from_ms if resend else 0,
-            attempts=resend.attempts + 1 if resend else 1,
+            utterance_attempt=resend.attempts + 1 if resend else 1,
         )
         slots = (*self.slots, Slot(utterance=utterance, attempt=decision.attempt, overdue_ms=overdue_ms))
         return self.model_copy(update={"attempt": decision.attempt, "slots": slots}), decision

@@ -1,38 +1,40 @@
+"""Slots, ended utterances and pending resends of a session after any sequence of changes."""
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.transcription.utterance_slots import REMEMBERED, SessionSlots, SlotOutcome
+from handlers.transcription.session_utterances import REMEMBERED, SessionUtterances, SlotOutcome
 
 MOST = 2
 
 
-def take_slot(slots: SessionSlots, utterance: str, overdue_ms: int = 100) -> SessionSlots:
+def take_slot(slots: SessionUtterances, utterance: str, overdue_ms: int = 100) -> SessionUtterances:
     moved, how = slots.take_slot(utterance, overdue_ms, MOST, 0)
     assert how.outcome is SlotOutcome.TAKEN
     return moved
 
 
 def test_only_the_first_invocation_starts_an_attempt() -> None:
-    slots, mine = take_slot(SessionSlots(), "a").start("a", 1, now_ms=50, overdue_ms=900)
+    slots, mine = take_slot(SessionUtterances(), "a").start("a", 1, now_ms=50, overdue_ms=900)
     assert mine
     assert slots.start("a", 1, now_ms=51, overdue_ms=900) == (slots, False), "Lambda may invoke twice"
     assert slots.due_ms == 900, "a started attempt has its own deadline"
-    late = take_slot(SessionSlots(), "a", overdue_ms=100)
+    late = take_slot(SessionUtterances(), "a", overdue_ms=100)
     assert late.start("a", 1, now_ms=100, overdue_ms=900) == (late, False), "the client may have sent it again"
 
 
 def test_an_overdue_utterance_is_lost_once_and_can_be_sent_again() -> None:
-    slots = take_slot(take_slot(SessionSlots(), "a", 100), "b", 200)
+    slots = take_slot(take_slot(SessionUtterances(), "a", 100), "b", 200)
     swept, lost = slots.remove_overdue(150)
     assert lost == ("a",)
     assert swept.remove_overdue(150)[1] == ()
     _, how = swept.take_slot("a", 300, MOST, 200)
-    assert (how.outcome, how.attempts) == (SlotOutcome.TAKEN, 2)
+    assert (how.outcome, how.utterance_attempt) == (SlotOutcome.TAKEN, 2)
 
 
 def test_a_replaced_attempt_changes_nothing() -> None:
     """A processor that hung continues while another processor handles the same utterance."""
-    lost, _ = take_slot(SessionSlots(), "a", 100).remove_overdue(100)
+    lost, _ = take_slot(SessionUtterances(), "a", 100).remove_overdue(100)
     again = take_slot(lost, "a", 300)
     assert again.holds_slot("a", 2)
     assert not again.holds_slot("a", 1)
@@ -42,24 +44,24 @@ def test_a_replaced_attempt_changes_nothing() -> None:
 
 
 def test_releasing_an_unstarted_attempt_leaves_no_trace() -> None:
-    slots, gone = take_slot(SessionSlots(), "a").release_unstarted("a", 1)
+    slots, gone = take_slot(SessionUtterances(), "a").release_unstarted("a", 1)
     assert gone
     assert (slots.slots, slots.resends) == ((), ())
     _, how = slots.take_slot("a", 300, MOST, 200)
-    assert how.attempts == 1
+    assert how.utterance_attempt == 1
 
 
 def test_a_started_attempt_keeps_its_slot_whatever_response_its_caller_got() -> None:
-    running, _ = take_slot(SessionSlots(), "a").start("a", 1, now_ms=50, overdue_ms=900)
+    running, _ = take_slot(SessionUtterances(), "a").start("a", 1, now_ms=50, overdue_ms=900)
     assert running.release_unstarted("a", 1) == (running, False)
     done = running.finish("a", 1)
     assert done.release_unstarted("a", 1) == (done, False)
 
 
 def test_attempts_are_counted_until_the_utterance_ends_and_continue_after_valid_captions() -> None:
-    slots = take_slot(take_slot(SessionSlots(), "a").plan_resend("a", 1, 0), "a").plan_resend("a", 2, 700)
+    slots = take_slot(take_slot(SessionUtterances(), "a").plan_resend("a", 1, 0), "a").plan_resend("a", 2, 700)
     slots, how = slots.take_slot("a", 300, MOST, 200)
-    assert (how.from_ms, how.attempts) == (700, 3)
+    assert (how.from_ms, how.utterance_attempt) == (700, 3)
     assert slots.take_slot("a", 300, MOST, 200)[1].outcome is SlotOutcome.REPEATED
     full = take_slot(slots, "b")
     assert full.take_slot("c", 300, MOST, 200)[1].outcome is SlotOutcome.BUSY
@@ -70,12 +72,12 @@ def test_attempts_are_counted_until_the_utterance_ends_and_continue_after_valid_
 
 
 def test_the_first_overdue_slot_determines_the_deadline() -> None:
-    assert SessionSlots().due_ms is None
-    assert take_slot(take_slot(SessionSlots(), "a", 300), "b", 200).due_ms == 200
+    assert SessionUtterances().due_ms is None
+    assert take_slot(take_slot(SessionUtterances(), "a", 300), "b", 200).due_ms == 200
 
 
 def test_the_number_of_urls_in_a_period_is_limited() -> None:
-    slots, first = SessionSlots().count_direct_url(0, 1, 100)
+    slots, first = SessionUtterances().count_direct_url(0, 1, 100)
     assert first
     assert slots.count_direct_url(99, 1, 100) == (slots, False)
     assert slots.count_direct_url(100, 1, 100)[1]
@@ -95,7 +97,7 @@ MOVES = st.lists(
 def test_slots_are_limited_and_one_attempt_per_utterance_holds_one(
     moves: list[tuple[str, str, int]],
 ) -> None:
-    slots, now = SessionSlots(), 0
+    slots, now = SessionUtterances(), 0
     running: dict[str, int] = {}
     done: set[str] = set()
     for move, utterance, back in moves:
@@ -131,7 +133,7 @@ def test_slots_are_limited_and_one_attempt_per_utterance_holds_one(
 
 
 def test_the_number_of_remembered_utterances_is_limited() -> None:
-    slots = SessionSlots()
+    slots = SessionUtterances()
     for number in range(REMEMBERED * 2):
         slots = take_slot(slots, f"done-{number}")
         slots = slots.finish(f"done-{number}", slots.attempt, failed=True)

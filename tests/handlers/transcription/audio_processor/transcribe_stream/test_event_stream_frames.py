@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.transcription.audio_processor.transcribe_stream.event_stream import (
+from handlers.transcription.audio_processor.transcribe_stream.event_stream_frames import (
     EventStreamMessage,
     MalformedFrame,
     decode_frame,

@@ -1,7 +1,7 @@
 """Encoding and decoding of AWS event-stream frames, as Amazon Transcribe uses them.
 
-Botocore reads frames, but it cannot write them. A malformed frame is refused as a whole, and the exception contains
-nothing of it.
+Botocore reads frames, but it cannot write them. A malformed frame raises an exception that contains nothing
+of the frame.
 """
 
 import struct

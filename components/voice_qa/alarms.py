@@ -1,5 +1,5 @@
-"""Alarms for answers that are late or missing, for missed lectures and for limits. Every block has its own alarms in
-addition.
+"""Alarms for answers that are late or missing, for lectures without a notification and for limits. Every block has its
+own alarms in addition.
 """
 
 import pulumi

@@ -4,10 +4,10 @@ A lecture's object has the key `lectures/<lectureId>/<filename>`. The id is a UL
 without meaning. Other objects below a lecture's id are recorded as misplaced, but only if the lecture has no valid
 object. Objects without a lecture's id are not recorded.
 
-The newest upload counts, whatever its result. Among versions of one object, the version that the bucket returns now is
-the newest. Times cannot decide this: a multipart upload has the time at which it began, a listing and an event have
-different times, and events may come late. Among objects with different names, only their times can decide. With equal
-times, nothing changes.
+A lecture refers to its newest upload, even if that upload is rejected. Among versions of one object, the newest one is
+the version that the bucket returns now. Times are not used for versions, because a multipart upload has the time at
+which it began, a listing and an event state different times, and events may come late. Among objects with different
+names, the one with the later time is the newest. If the times are equal, the lecture's item does not change.
 """
 
 import re
@@ -49,6 +49,7 @@ class LectureUpload:
     lecture_id: str
     object: NewObject
     misplaced: bool = False
+    """True if the object is below a lecture's id, but not directly, or has an invalid file name."""
 
     @property
     def uploaded_at(self) -> str:
@@ -57,7 +58,7 @@ class LectureUpload:
 
 
 @dataclass(frozen=True)
-class KnownUpload:
+class StoredUpload:
     """The upload that a lecture's item describes."""
 
     object_key: str
@@ -81,8 +82,11 @@ class LectureVerdict:
 
     status: LectureStatus
     problem: RejectionReason | None = None
+    """Reason for the rejection; None if the lecture is ready."""
     sentence: str | None = None
+    """The same reason for the user, as a sentence."""
     audio: AudioFile | None = None
+    """Properties of the recording, if it could be read."""
 
 
 @dataclass(frozen=True)
@@ -150,14 +154,14 @@ def parse_upload(new_object: NewObject) -> LectureUpload | None:
     return LectureUpload(lecture_id, new_object, misplaced=not placed)
 
 
-def compare_uploads(known: KnownUpload | None, upload: LectureUpload) -> UploadOrder:
+def compare_uploads(stored: StoredUpload | None, upload: LectureUpload) -> UploadOrder:
     """Return the order of an upload relative to the known one."""
-    if known is None:
+    if stored is None:
         return UploadOrder.NEWER
-    if known.describes(upload):
+    if stored.describes(upload):
         return UploadOrder.SAME
-    if known.misplaced != upload.misplaced:
-        return UploadOrder.NEWER if known.misplaced else UploadOrder.OLDER
-    if known.object_key == upload.object.key:
+    if stored.misplaced != upload.misplaced:
+        return UploadOrder.NEWER if stored.misplaced else UploadOrder.OLDER
+    if stored.object_key == upload.object.key:
         return UploadOrder.ASK_BUCKET
-    return UploadOrder.NEWER if upload.uploaded_at > known.uploaded_at else UploadOrder.OLDER
+    return UploadOrder.NEWER if upload.uploaded_at > stored.uploaded_at else UploadOrder.OLDER

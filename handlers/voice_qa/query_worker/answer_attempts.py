@@ -1,4 +1,7 @@
-"""Changes to a question's record by the worker: one attempt at a time begins it, and only that attempt ends it."""
+"""Attempts to answer a question, in the question's record: the worker begins, releases and ends them.
+
+Only one attempt runs at a time, and only the attempt that runs can end the question.
+"""
 
 from collections.abc import Callable
 
@@ -31,41 +34,41 @@ class QuestionItem:
         `request_id` is the invocation's; a retry by Lambda has the same one.
         """
 
-        def begin(now: QuestionRecord) -> tuple[QuestionRecord, tuple[QuestionRecord, bool]]:
-            begun, is_ours = now.begin(now_ms, until_ms, request_id)
-            return begun, (begun, is_ours)
+        def begin(record: QuestionRecord) -> tuple[QuestionRecord, tuple[QuestionRecord, bool]]:
+            begun, must_answer = record.begin(now_ms, until_ms, request_id)
+            return begun, (begun, must_answer)
 
         return self._items.change(QuestionRecord, self._key, begin)
 
     def current_listener(self, attempt: int) -> Listener:
         """Return the current listener; a listener without a connection if another attempt has begun."""
-        now = self._items.read(QuestionRecord, self._key)
-        return now.listener if _is_current(now, attempt) else Listener()
+        record = self._items.read(QuestionRecord, self._key)
+        return record.listener if _is_current(record, attempt) else Listener()
 
-    def give_back(self, attempt: int) -> None:
+    def release(self, attempt: int) -> None:
         """Let the next invocation begin, because an error of the project stopped this attempt."""
 
-        def give_back(now: QuestionRecord) -> tuple[QuestionRecord, None]:
-            return (now.release() if _is_current(now, attempt) else now), None
+        def release(record: QuestionRecord) -> tuple[QuestionRecord, None]:
+            return (record.release() if _is_current(record, attempt) else record), None
 
-        self._items.change(QuestionRecord, self._key, give_back)
+        self._items.change(QuestionRecord, self._key, release)
 
     def end(self, attempt: int, move: Callable[[QuestionRecord], QuestionRecord]) -> Listener | None:
         """End the question. Return the listener at that moment; None if another attempt has begun."""
 
-        def end(now: QuestionRecord) -> tuple[QuestionRecord, Listener | None]:
-            return (move(now), now.listener) if _is_current(now, attempt) else (now, None)
+        def end(record: QuestionRecord) -> tuple[QuestionRecord, Listener | None]:
+            return (move(record), record.listener) if _is_current(record, attempt) else (record, None)
 
         return self._items.change(QuestionRecord, self._key, end)
 
-    def forget(self, code: str, *, retryable: bool) -> None:
+    def mark_answer_gone(self, code: str, *, retryable: bool) -> None:
         """Mark an answered question as failed, because its stored answer no longer exists."""
 
-        def forget(now: QuestionRecord) -> tuple[QuestionRecord, None]:
-            answered = now.status is QuestionStatus.ANSWERED
-            return (now.mark_failed(code, retryable=retryable) if answered else now), None
+        def mark(record: QuestionRecord) -> tuple[QuestionRecord, None]:
+            answered = record.status is QuestionStatus.ANSWERED
+            return (record.mark_failed(code, retryable=retryable) if answered else record), None
 
-        self._items.change(QuestionRecord, self._key, forget)
+        self._items.change(QuestionRecord, self._key, mark)
 
     def end_allowance(self) -> None:
         """Stop counting the question as being answered. If this fails, the count expires later."""
@@ -77,5 +80,5 @@ class QuestionItem:
             self._log.warning("allowance_kept", error_type=type(error).__name__)
 
 
-def _is_current(now: QuestionRecord, attempt: int) -> bool:
-    return now.status is QuestionStatus.RUNNING and now.attempt == attempt
+def _is_current(record: QuestionRecord, attempt: int) -> bool:
+    return record.status is QuestionStatus.RUNNING and record.attempt == attempt

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from handlers.voice_qa.query_worker.agent.agent_call import AnswerLimits
 from handlers.voice_qa.query_worker.agent.agent_protocol import MAX_LINE, request_body
 from handlers.voice_qa.query_worker.agent.agent_types import (
     AgentCode,
@@ -18,8 +19,7 @@ from handlers.voice_qa.query_worker.agent.agent_types import (
     AgentTextPiece,
     WrittenQuery,
 )
-from handlers.voice_qa.query_worker.agent.http_client import AgentAddress, HttpAgent
-from handlers.voice_qa.query_worker.agent.streamed_answer import AnswerLimits
+from handlers.voice_qa.query_worker.agent.http_agent_client import AgentAddress, HttpAgent
 from tests.handlers.voice_qa.query_worker.agent.agent_servers import (
     CANARY,
     DONE,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from handlers.transcription.live_table import session_slots_key
-from handlers.transcription.utterance_slots import SessionSlots
+from handlers.transcription.live_table import session_utterances_key
+from handlers.transcription.session_utterances import SessionUtterances
 from tests.handlers.transcription.router_harness import RouterHarness
 
 
@@ -13,10 +13,10 @@ def test_an_utterance_that_was_given_up_is_reported_as_failed(router_harness: Ro
     router_harness.send_utterance(session, "u1")
     router_harness.send_utterance(session, "u2")
 
-    def end(slots: SessionSlots) -> tuple[SessionSlots, None]:
+    def end(slots: SessionUtterances) -> tuple[SessionUtterances, None]:
         return slots.finish("u1", 1, failed=True).finish("u2", 2), None
 
-    router_harness.live.change(SessionSlots, session_slots_key(session), end)
+    router_harness.live.change(SessionUtterances, session_utterances_key(session), end)
     for answer in (router_harness.send("ping", sessionId=session), router_harness.send("open", sessionId=session)):
         assert (answer["done"], answer["failed"]) == (["u1", "u2"], ["u1"])
     assert [
@@ -37,7 +37,7 @@ def test_an_utterance_that_must_wait_is_refused_and_each_answer_states_the_wait(
     router_harness.send_utterance(session, "u1")
     until = router_harness.clock() + 3_000
     router_harness.live.change(
-        SessionSlots, session_slots_key(session), lambda slots: (slots.plan_resend("u1", 1, 0, until), None)
+        SessionUtterances, session_utterances_key(session), lambda slots: (slots.plan_resend("u1", 1, 0, until), None)
     )
     router_harness.clock.now_ms += 1_000
     rests = [{"utterance": "u1", "fromMs": 0, "waitMs": 2_000}]
@@ -53,7 +53,7 @@ def test_an_utterance_that_must_wait_is_refused_and_each_answer_states_the_wait(
     router_harness.clock.now_ms = until
     assert router_harness.send("ping", sessionId=session)["resend"] == [{"utterance": "u1", "fromMs": 0}]
     assert router_harness.send_utterance(session, "u1")["type"] == "accepted"
-    assert router_harness.handed[-1].attempts == 1
+    assert router_harness.handed[-1].utterance_attempt == 1
 
 
 def test_an_end_that_the_client_missed_is_reported_only_on_the_same_connection(router_harness: RouterHarness) -> None:
@@ -62,7 +62,7 @@ def test_an_end_that_the_client_missed_is_reported_only_on_the_same_connection(r
     for utterance in ("u1", "u2"):
         router_harness.send_utterance(session, utterance)
     router_harness.live.change(
-        SessionSlots, session_slots_key(session), lambda slots: (slots.finish("u1", 1).finish("u2", 2), None)
+        SessionUtterances, session_utterances_key(session), lambda slots: (slots.finish("u1", 1).finish("u2", 2), None)
     )
     known = router_harness.send("open", "c1", sessionId=session, unfinished=["u2", "u3"])
     assert (known["done"], known["resend"]) == (["u1", "u2"], [])
@@ -71,7 +71,7 @@ def test_an_end_that_the_client_missed_is_reported_only_on_the_same_connection(r
     assert (moved["done"], moved["resend"]) == (["u1"], [{"utterance": "u2", "fromMs": 0}])
     again = router_harness.send_utterance(session, "u2", "c2")
     assert (again["repeated"], again["done"]) == (False, False)
-    assert router_harness.handed[-1].attempts == 2
+    assert router_harness.handed[-1].utterance_attempt == 2
 
 
 @pytest.mark.parametrize("taken", [False, True])
@@ -80,7 +80,7 @@ def test_pending_resends_start_at_0_once_the_client_has_moved(router_harness: Ro
     session = router_harness.open_session("c1")
     router_harness.send_utterance(session, "u1")
     router_harness.live.change(
-        SessionSlots, session_slots_key(session), lambda slots: (slots.plan_resend("u1", 1, 700), None)
+        SessionUtterances, session_utterances_key(session), lambda slots: (slots.plan_resend("u1", 1, 700), None)
     )
     assert router_harness.send("open", "c1", sessionId=session)["resend"] == [{"utterance": "u1", "fromMs": 700}]
     if taken:

@@ -97,8 +97,15 @@ def sizes(captions: Captions) -> tuple[int, ...]:
 
 def check_sizes(captions: Captions) -> None:
     """Check the sizes against the current limits."""
-    most = (pending_results.MAX_OPEN, pending_results.MAX_HELD, shown_texts.MAX_TEXTS, pending_results.MAX_CLOSED)
-    lines = pending_results.MAX_OPEN + pending_results.MAX_HELD  # of open results, and of those whose finals wait
+    most = (
+        pending_results.MAX_OPEN,
+        pending_results.MAX_PENDING_FINALS,
+        shown_texts.MAX_TEXTS,
+        pending_results.MAX_CLOSED,
+    )
+    lines = (
+        pending_results.MAX_OPEN + pending_results.MAX_PENDING_FINALS
+    )  # of open results, and of those whose finals wait
     assert all(size <= bound for size, bound in zip(sizes(captions), (*most, lines), strict=True))
 
 

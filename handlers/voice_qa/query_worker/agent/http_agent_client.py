@@ -12,15 +12,15 @@ from typing import Self
 
 from handlers.common.aws.retry import RetryTiming
 from handlers.voice_qa.environment import parse_endpoint
-from handlers.voice_qa.query_worker.agent.agent_protocol import ACCEPTED, CONTENT_TYPE, request_body
-from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentQuestion
-from handlers.voice_qa.query_worker.agent.http_connection import HttpRequest
-from handlers.voice_qa.query_worker.agent.streamed_answer import (
+from handlers.voice_qa.query_worker.agent.agent_call import (
     AnswerLimits,
     ResponseVerdict,
     StreamedAnswer,
     start_answer,
 )
+from handlers.voice_qa.query_worker.agent.agent_protocol import ACCEPTED, CONTENT_TYPE, request_body
+from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentQuestion
+from handlers.voice_qa.query_worker.agent.http_connection import HttpRequest
 
 PATH = "/answer"
 _PORTS = {"http": 80, "https": 443}

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from handlers.common.audio.probe_result import AudioFile, AudioFormat, RejectedAudio, RejectionReason
 from handlers.common.aws.s3_notifications import NewObject
-from handlers.voice_qa.lectures import (
-    KnownUpload,
+from handlers.voice_qa.lecture_upload_rules import (
     LectureLimits,
     LectureStatus,
     LectureUpload,
+    StoredUpload,
     UploadOrder,
     compare_uploads,
     parse_upload,
@@ -27,9 +27,9 @@ def at(key: str) -> NewObject:
     return OBJECT.model_copy(update={"key": key})
 
 
-def known_upload(upload: LectureUpload) -> KnownUpload:
+def known_upload(upload: LectureUpload) -> StoredUpload:
     one = upload.object
-    return KnownUpload(one.key, one.version_id, one.etag, upload.uploaded_at, upload.misplaced)
+    return StoredUpload(one.key, one.version_id, one.etag, upload.uploaded_at, upload.misplaced)
 
 
 @pytest.mark.parametrize("name", ["a.mp3", "a", "a b+c%.MOV", "日本", ".hidden", "x" * 255, "lectures"])

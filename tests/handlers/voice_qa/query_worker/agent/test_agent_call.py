@@ -1,10 +1,11 @@
-"""Time limits of an answer, with a scripted body."""
+"""Time limits of an answer, with a scripted response."""
 
 from collections.abc import Iterable, Iterator
 from itertools import repeat
 
 import pytest
 
+from handlers.voice_qa.query_worker.agent.agent_call import AnswerLimits, StreamedAnswer
 from handlers.voice_qa.query_worker.agent.agent_protocol import AnswerReader
 from handlers.voice_qa.query_worker.agent.agent_types import (
     AgentAnswer,
@@ -14,7 +15,6 @@ from handlers.voice_qa.query_worker.agent.agent_types import (
     AgentTextPiece,
 )
 from handlers.voice_qa.query_worker.agent.http_connection import HttpExchange
-from handlers.voice_qa.query_worker.agent.streamed_answer import AnswerLimits, StreamedAnswer
 from tests.handlers.voice_qa.query_worker.agent.agent_servers import DONE, DURATION_MS, Clock, line, text
 
 WAITING = line({"type": "waiting"})

@@ -1,11 +1,12 @@
-"""Sending of a question to an agent, and reading of the answer while it arrives.
+"""One call of an agent: it sends a question, retries transient failures, and reads the answer while it arrives.
 
-Before the first byte, transient failures are retried a few times; after it, nothing is retried. All attempts and the
-pauses between them share one time limit. A pause grows with each attempt and has a random length, so that callers that
-failed together do not return together. A `Retry-After` of the agent is added, if there is time for it.
+Before the first byte of the answer, transient failures are retried up to three times. After it, nothing is retried. All
+attempts and the pauses between them share one time limit. The maximum pause grows with each attempt, and the actual
+pause is a random share of it, so that callers that failed together do not return together. A `Retry-After` of the agent
+is added to the pause. If the pause would end after the time limit, the call fails at once.
 
-After the first byte, the pause between two lines and the whole answer have time limits. The time that the caller takes
-for a piece counts only for the whole answer. An answer is complete when the agent sends `done`, never because the connection
+After the first byte, the pause between two lines and the whole answer have time limits. The time that the caller needs
+to process a piece counts only towards the limit of the whole answer. An answer is complete when the agent sends `done`, never because the connection
 has ended.
 """
 
@@ -27,8 +28,11 @@ from handlers.voice_qa.query_worker.agent.http_connection import (
 )
 
 MAX_ATTEMPTS = 4
+"""Maximum number of attempts in one call: the first one and three retries."""
 FIRST_PAUSE_SECONDS = 0.2
+"""Maximum pause after the first attempt. It doubles with each attempt."""
 MAX_PAUSE_SECONDS = 2.0
+"""Upper limit of a pause, without the agent's `Retry-After`."""
 _MAX_DIGITS = 6
 """Maximum number of digits in a Retry-After header: eleven days."""
 
@@ -38,6 +42,7 @@ class AnswerLimits:
     """Time limits of an answer."""
 
     connect_seconds: float = 2.0
+    """Time for connecting to the agent, in each attempt."""
     first_byte_seconds: float = 10.0
     """Time from the question to the first byte of the answer, including all attempts and the pauses between them."""
     silence_seconds: float = 20.0
@@ -48,7 +53,7 @@ class AnswerLimits:
 
 @dataclass(frozen=True)
 class ResponseVerdict:
-    """Meaning of a response that is not an answer."""
+    """Meaning of a response or failure that is not an answer."""
 
     code: AgentCode
     retryable: bool = False
