@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local.platform.driver_model.driver import AwaitedState, ComputedValue, DriverCall, ResourceValues, Source
 from local.platform.driver_model.service_shapes import ShapeMismatch, build_parameters, find_violations, input_shape
-from local.platform.driver_model.tag_removal import adds_tags, make_untag_call, tags_property
+from local.platform.driver_model.untag_calls import adds_tags, make_untag_call, tags_property
 from local.platform.drivers import DRIVERS, RECORDED_ONLY, Driver, RecordedOnly
 from local.platform.emulator_clients import Clients
 from local.platform.progress import Progress

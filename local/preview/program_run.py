@@ -22,10 +22,10 @@ from pulumi.runtime.settings import SETTINGS, _get_rpc_manager, set_root_resourc
 from pulumi.runtime.stack import run_in_stack
 
 from local import ROOT, CannotRun
+from local.preview.faster_sdk import use_faster_sdk
 from local.preview.property_values import Props, to_python_properties
 from local.preview.resource_graph import Graph
 from local.preview.resource_monitor import Monitor, Provider
-from local.preview.sdk_shortcuts import use_faster_sdk
 from local.preview.stack_files import StackConfig
 
 MAX_CONCURRENT_REGISTRATIONS = 32

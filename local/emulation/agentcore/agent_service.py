@@ -29,8 +29,9 @@ from local.emulation.agentcore.agent_answers import (
     speak,
     split_words,
 )
-from local.emulation.speech.audio_files import DEMUXERS, UnreadableMedia, recognise_file
+from local.emulation.speech.audio_files import DEMUXERS, recognise_file
 from local.emulation.speech.tone_words import Pause, SpokenWord
+from local.ffmpeg import UnreadableMedia
 from local.http_server import HttpRequest, HttpResponse, serve_json
 
 RETRY_AFTER = 1

@@ -22,7 +22,7 @@ from botocore.exceptions import ClientError
 from local.emulation.mediaconvert.video_cutting import VideoCut, VideoSegments, cut_video, parse_job
 from local.emulation.request_validation import read_request
 from local.emulation.signed_http import AwsError, Permissions, SignedRequest, require_permission, serve_signed
-from local.emulation.speech.audio_files import UnreadableMedia
+from local.ffmpeg import UnreadableMedia
 from local.http_server import HttpResponse
 
 JOBS = "/2017-08-29/jobs"

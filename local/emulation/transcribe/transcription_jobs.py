@@ -21,9 +21,10 @@ from botocore.exceptions import ClientError
 
 from local.emulation.request_validation import read_request
 from local.emulation.signed_http import AwsError, Permissions, SignedRequest, require_permission, serve_signed
-from local.emulation.speech.audio_files import DEMUXERS, UnreadableMedia, recognise_file
+from local.emulation.speech.audio_files import DEMUXERS, recognise_file
 from local.emulation.speech.tone_words import Pause, SpokenWord
 from local.emulation.transcribe.transcript_document import make_document, make_segments
+from local.ffmpeg import UnreadableMedia
 from local.http_server import HttpResponse
 
 TARGET = "Transcribe."

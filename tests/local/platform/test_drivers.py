@@ -14,7 +14,7 @@ from guardrails.pricing.rules import FREE_TYPES, PRICE_RULES
 from local import ROOT
 from local.platform.driver_model.driver import DriverCall
 from local.platform.driver_model.service_shapes import input_shape, service_model
-from local.platform.driver_model.tag_removal import adds_tags, make_untag_call, tags_property
+from local.platform.driver_model.untag_calls import adds_tags, make_untag_call, tags_property
 from local.platform.drivers import DRIVERS, RECORDED_ONLY, Driver
 from local.platform.emulator import PORT
 from local.platform.resource_changes import identity_properties

@@ -19,7 +19,7 @@ from local.platform.state import PlatformState, ResourceStatus
 from local.preview import program_run
 from local.preview.input_checks import MissingDriver, find_invalid_inputs
 from local.preview.preview_provider import PreviewProvider
-from tests.local.fakes import (
+from tests.local.fake_aws import (
     CODE,
     CONFIG,
     DRIVERS,

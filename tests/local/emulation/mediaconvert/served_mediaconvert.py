@@ -18,7 +18,7 @@ from handlers.livestream.upload_keys import parse_upload_key
 from handlers.livestream.video_chunks import chunk_job
 from handlers.livestream.video_chunks.video_events import UploadedVideo
 from local.emulation.mediaconvert import mediaconvert_service
-from local.emulation.speech.audio_files import run_ffmpeg
+from local.ffmpeg import run_ffmpeg
 from tests.local.emulation.fake_account import Account, client_of
 from tests.local.emulation.server_threads import PATIENCE
 

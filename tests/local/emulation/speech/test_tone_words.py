@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.emulation.speech.audio_files import encode_audio, run_ffmpeg
+from local.emulation.speech.audio_files import encode_audio
 from local.emulation.speech.tone_words import (
     PAUSE_SECONDS,
     PITCHES,
@@ -21,6 +21,7 @@ from local.emulation.speech.tone_words import (
     speech,
 )
 from local.emulation.transcribe.streaming_results import StreamFault
+from local.ffmpeg import run_ffmpeg
 from tests.local.emulation.transcribe.stream_listener import RATE
 
 RATES = (8000, 11025, 16000, 22050, 24000, 44100, 48000)

@@ -18,7 +18,7 @@ from ministack.core import concurrency
 from ministack.services import apigateway, apigateway_v1, lambda_svc
 
 from local.emulation import get_private, wrap_function
-from local.emulation.api_gateway.websocket_answers import (
+from local.emulation.api_gateway.websocket_message_rules import (
     FAILED,
     NOT_ADMITTED,
     FrameCount,

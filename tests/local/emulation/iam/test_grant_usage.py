@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 
 from local.emulation.iam.decision_log import BY_SCHEDULE, Decision, DecisionRecorder, log_size, read_decisions
-from local.emulation.iam.grants_table import ReviewedGrant, RoleGrant, compare_grants, document_grants
+from local.emulation.iam.grant_usage import ReviewedGrant, RoleGrant, compare_grants, document_grants
 from local.emulation.iam.policy_evaluator import AccessRequest, AccessVerdict
 from local.emulation.iam.request_corrections import (
     correct_request,

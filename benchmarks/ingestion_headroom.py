@@ -7,7 +7,7 @@ import argparse
 import math
 from dataclasses import dataclass
 
-from benchmarks.headroom_quotas import (
+from benchmarks.ingestion_quotas import (
     AccountQuotas,
     Quota,
     binding_quotas,
