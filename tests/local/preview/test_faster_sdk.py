@@ -60,7 +60,7 @@ def test_a_run_registers_the_same_resources_with_the_sdks_functions(monkeypatch:
     # With a network, because many inputs depend on a subnet's id, which is unknown in a preview.
     config = changed("dev", "ingestion", networkAttached=True)
     ours = recorded(config)
-    monkeypatch.setattr(program_run, "quicker_sdk", nullcontext)
+    monkeypatch.setattr(program_run, "use_faster_sdk", nullcontext)
     theirs = recorded(config)
     assert facts(ours.graph) == facts(theirs.graph)
     assert (ours.outputs, ours.messages) == (theirs.outputs, theirs.messages)
