@@ -23,7 +23,7 @@ from local.platform import emulator
 from local.platform.emulator_clients import EmulatorClients
 from local.platform.engine import ResourceFailed
 from local.platform.folder_lock import FolderBusy, lock_folder
-from local.platform.lifecycle import delete_all, deploy, judge_deployed
+from local.platform.lifecycle import delete_all, deploy, list_deployed_findings
 from local.platform.progress import SilentProgress
 from local.preview import report, stack_files
 from local.preview.preview import preview
@@ -78,7 +78,7 @@ def _all(out: Console, config: StackConfig, flows: list[str]) -> None:
             deployed = deploy(config, started.emulator, SilentProgress())
             out.print(f"  {len(deployed.graph.customs())} resources at {started.emulator.endpoint}")
             if findings := [
-                finding for finding in judge_deployed(config, deployed.graph) if finding.level == "mandatory"
+                finding for finding in list_deployed_findings(config, deployed.graph) if finding.level == "mandatory"
             ]:
                 raise DemoFailed(f"{findings[0].policy}: {findings[0].message}")
         deployment = Deployment(started.emulator, clients, deployed.ids, deployed.outputs)

@@ -54,7 +54,7 @@ def up(stack: str = "local", folder: Path = emulator.FOLDER) -> int:
                     report.print_line("recorded only, because the emulator lacks the service:")
                     for kind in recorded:
                         report.print_line(f"  {kind}: {RECORDED_ONLY[kind].reason}")
-                findings = judge_deployed(config, deployed.graph)
+                findings = list_deployed_findings(config, deployed.graph)
                 for finding in findings:
                     report.print_line(
                         f"  {finding.level} {finding.policy} · {finding.urn.rpartition('::')[2]}: {finding.message}"
@@ -116,15 +116,15 @@ def plan_update(config: StackConfig, folder: Path = emulator.FOLDER) -> list[Pla
     return UpdatePlan(_state(running) if running else PlatformState.empty(_state_file(folder), "")).of(config)
 
 
-def judge_deployed(config: StackConfig, graph: Graph) -> list[PolicyFinding]:
+def list_deployed_findings(config: StackConfig, graph: Graph) -> list[PolicyFinding]:
     """Return the policy findings that are mandatory or undecided after the deployment.
 
     The ids that AWS generates are known now, so the policies that a preview could not decide are evaluated here.
     """
     with PolicyPackProcess(config, dry_run=False) as pack:
         pack.rules()
-        judgements, _ = pack.judge(graph)
-    return [judgement for judgement in judgements if judgement.level in {"mandatory", "unknown"}]
+        findings, _ = pack.analyze(graph)
+    return [finding for finding in findings if finding.level in {"mandatory", "unknown"}]
 
 
 def deploy(config: StackConfig, running: Emulator, progress: Progress) -> DeployedPlatform:

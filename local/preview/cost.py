@@ -35,6 +35,7 @@ WORKTREES = ROOT / ".local" / "worktrees"
 WORKING_TREE = "."
 """Name of the working tree, with uncommitted changes, in place of a git revision."""
 MAX_SHOWN_LINES = 5
+"""Number of the most expensive lines to print."""
 
 
 class CannotPrice(CannotRun):
@@ -92,7 +93,7 @@ class Difference:
 
     @property
     def change(self) -> float:
-        """Additional dollars a month."""
+        """Additional cost in dollars a month."""
         return self.after - self.before
 
 

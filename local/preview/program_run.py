@@ -154,5 +154,5 @@ class _MessageCollector(logging.Handler):
         self.logger = logging.Logger("program", logging.WARNING)  # noqa: LOG001 - belongs to this run only
         self.logger.addHandler(self)
 
-    def emit(self, run_function: logging.LogRecord) -> None:
-        self.messages.append(run_function.getMessage())
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages.append(record.getMessage())

@@ -20,7 +20,9 @@ class Resource:
     type: str
     name: str
     parent: str
+    """URN of the parent component, or an empty text."""
     custom: bool
+    """True if a provider creates the resource. False for a component."""
     request: resource_pb2.RegisterResourceRequest
     inputs: Props
     id: str = ""

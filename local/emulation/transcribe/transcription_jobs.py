@@ -97,7 +97,7 @@ class _TranscribeService:
             raise AwsError("BadRequestException", str(error)) from None
         with self._lock:
             job = operations[operation](request, signed.access_key)
-        return HttpResponse({"TranscriptionJob": self._shown(job)})
+        return HttpResponse({"TranscriptionJob": self._describe(job)})
 
     def _start(self, request: Mapping[str, Any], access_key: str) -> _TranscriptionJob:
         name, uri = request["TranscriptionJobName"], request["Media"].get("MediaFileUri", "")
@@ -153,7 +153,7 @@ class _TranscribeService:
         job.status = "COMPLETED" if job.failure is None else "FAILED"
         job.completed_at = self._now()
 
-    def _shown(self, job: _TranscriptionJob) -> dict[str, Any]:
+    def _describe(self, job: _TranscriptionJob) -> dict[str, Any]:
         output = f"https://s3.{self._cloud.region}.amazonaws.com/{job.request['OutputBucketName']}/{job.output_key}"
         names = ("TranscriptionJobName", "LanguageCode", "MediaFormat", "Media", "Settings")
         shown = {

@@ -39,7 +39,7 @@ def given(monkeypatch: pytest.MonkeyPatch, config: StackConfig) -> None:
 @pytest.mark.parametrize("stack", stack_files.list_stacks())
 def test_every_committed_stack_can_be_deployed(stack: str) -> None:
     found = previewed(stack)
-    assert found.refusals == ()
+    assert found.invalid_inputs == ()
     assert found.mandatory == []
     assert found.deployable
 
@@ -162,12 +162,14 @@ def test_an_unknown_stack_gives_status_two(capsys: pytest.CaptureFixture[str]) -
 def test_an_invalid_resource_input_is_found_and_an_error_in_sarif(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("components.blocks.compute.function.RUNTIME", "python3.31")
     found = preview(ingestion_alone())
-    assert len(found.refusals) == sum(resource.kind == "Function" and resource.custom for resource in found.graph)
-    refusal = next(item for item in found.refusals if item.urn.endswith("::ingestion-manifest-builder-function"))
-    assert (refusal.property, refusal.value) == ("CreateFunction.Runtime", "'python3.31'")
-    assert refusal.rule.startswith("must be one of ")
+    assert len(found.invalid_inputs) == sum(resource.kind == "Function" and resource.custom for resource in found.graph)
+    invalid_input = next(
+        item for item in found.invalid_inputs if item.urn.endswith("::ingestion-manifest-builder-function")
+    )
+    assert (invalid_input.property, invalid_input.value) == ("CreateFunction.Runtime", "'python3.31'")
+    assert invalid_input.rule.startswith("must be one of ")
     assert not found.deployable
-    (run,) = to_sarif(found.rules, found.judgements, found.refusals, found.config)["runs"]
+    (run,) = to_sarif(found.rules, found.findings, found.invalid_inputs, found.config)["runs"]
     assert {result["ruleId"] for result in run["results"] if result["level"] == "error"} == {"service-refuses-value"}
 
 
@@ -182,9 +184,9 @@ def test_a_valid_exception_is_shown_and_an_expired_or_unmatched_exception_blocks
     given = [good, {**good, "expires": "2026-01-01"}, {**good, "policy": "no-such", "resource": "nothing"}]
     found = preview(StackConfig(config.project, "dev", {**config.values, "polyphony:exceptions": json.dumps(given)}))
     [shown] = [
-        judgement
-        for judgement in found.judgements
-        if judgement.policy == "exceptions-in-force" and "logs-expire" in judgement.message
+        finding
+        for finding in found.findings
+        if finding.policy == "exceptions-in-force" and "logs-expire" in finding.message
     ]
     assert shown.level == "advisory"
     assert {item.policy for item in found.mandatory} == {"exceptions-in-order"}
@@ -225,7 +227,7 @@ def test_a_secret_input_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 
     original = sns.Topic
     monkeypatch.setattr(sns, "Topic", with_secret)
-    monkeypatch.setattr(previewing, "refusals", lambda _: [])
+    monkeypatch.setattr(previewing, "find_invalid_inputs", lambda _: [])
     found = preview(ingestion_alone())
     out = io.StringIO()
     report.print_preview(found, Console(file=out, width=200))
