@@ -112,9 +112,9 @@ def test_the_content_security_policy_only_allows_this_stack(port: int, runs: Non
 
 
 def test_the_page_can_read_the_frontend_output_and_the_local_endpoints(port: int, runs: None) -> None:
-    known = document(port, "/frontend.json")
-    assert known["ingestion"]["table"] == "files"
-    assert known["schemaVersion"] == 1
+    frontend = document(port, "/frontend.json")
+    assert frontend["ingestion"]["table"] == "files"
+    assert frontend["schemaVersion"] == 1
     assert document(port, "/local.json") == {
         "endpoint": "http://127.0.0.1:4566",
         "login": "http://127.0.0.1:1234/token",

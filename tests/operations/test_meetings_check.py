@@ -62,7 +62,7 @@ class HealthyStack:
         )
         arn = "arn:aws:states:us-east-1:123456789012:stateMachine:polyphony-dev-meetings-workflow"
         for status in meetings_check.FAILED_STATUSES:
-            found = [
+            result = [
                 {
                     "executionArn": arn,
                     "stateMachineArn": arn,
@@ -74,7 +74,7 @@ class HealthyStack:
                 for when in self.ended.get(status, [])
             ]
             asked = {"stateMachineArn": arn, "statusFilter": status, "maxResults": 1000}
-            states.add_response("list_executions", {"executions": found}, asked)
+            states.add_response("list_executions", {"executions": result}, asked)
         for value in (10.0, 20.0, 1.0, 1.0):
             point = {"Datapoints": [{"ExtendedStatistics": {"p95": value}}]}
             cloudwatch.add_response("get_metric_statistics", point)

@@ -111,17 +111,17 @@ class _TranscribeService:
             raise AwsError("ConflictException", TAKEN, HTTPStatus.CONFLICT)
         s3 = self._cloud.s3_of_caller(access_key)
         try:
-            heard = _recognise(s3, uri, request.get("MediaFormat"))
+            recognised = _recognise(s3, uri, request.get("MediaFormat"))
             folder, slash, _ = key.rpartition("/")
             s3.put_object(Bucket=bucket, Key=f"{folder}{slash}{CHECK_FILE}", Body=b"")
         except ClientError as error:
             access = "read" if error.operation_name == "GetObject" else "write"
             message = f"The S3 URI that you provided can't be accessed. Make sure that you have {access} permission."
             raise AwsError("BadRequestException", message) from None
-        if JobFault.THROTTLED in _words(heard) and name not in self._throttled:
+        if JobFault.THROTTLED in _words(recognised) and name not in self._throttled:
             self._throttled.add(name)
             raise AwsError("LimitExceededException", "Rate exceeded", HTTPStatus.TOO_MANY_REQUESTS)
-        job = self._jobs[name] = _TranscriptionJob(request, key, s3, heard, self._now())
+        job = self._jobs[name] = _TranscriptionJob(request, key, s3, recognised, self._now())
         return job
 
     def _get(self, request: Mapping[str, Any], access_key: str) -> _TranscriptionJob:

@@ -60,9 +60,9 @@ def test_a_failing_pack_fails_the_policy_run() -> None:
 
 
 def test_a_watched_provider_reports_each_resource_before_it_is_created() -> None:
-    seen: list[Resource] = []
-    provider = ReportingProvider(PreviewProvider(), seen.append)
+    result: list[Resource] = []
+    provider = ReportingProvider(PreviewProvider(), result.append)
     [one, *_] = graph("dev").customs()
     assert provider.make(one) == ("", {})
-    assert seen == [one]
+    assert result == [one]
     assert provider.call("aws:index/getRegion:getRegion", {})["region"] == "us-east-1"

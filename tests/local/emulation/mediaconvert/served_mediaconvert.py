@@ -46,9 +46,9 @@ def streams(data: bytes) -> list[str]:
 
 def size_of(data: bytes) -> tuple[int, int]:
     """Return the width and height of the video."""
-    found = _SIZE.search(_told(data, "-frames:v", "1"))
-    assert found is not None
-    return int(found[1]), int(found[2])
+    result = _SIZE.search(_told(data, "-frames:v", "1"))
+    assert result is not None
+    return int(result[1]), int(result[2])
 
 
 def times(data: bytes) -> list[float]:
@@ -83,10 +83,10 @@ class MediaAccount(Account):
 
     def until_done(self) -> list[dict[str, Any]]:
         """Return the details of one job's events."""
-        found = [self.events.get(timeout=PATIENCE)]
-        while found[-1]["status"] not in {"COMPLETE", "ERROR"}:
-            found.append(self.events.get(timeout=PATIENCE))
-        return found
+        result = [self.events.get(timeout=PATIENCE)]
+        while result[-1]["status"] not in {"COMPLETE", "ERROR"}:
+            result.append(self.events.get(timeout=PATIENCE))
+        return result
 
     def files(self) -> dict[str, bytes]:
         """Return the output of jobs by file name, sorted."""
