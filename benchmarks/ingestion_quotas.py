@@ -107,9 +107,11 @@ class Quota:
     unit: str
     limit: float
     source: str
+    """Origin of the limit: AWS's quotas page, the requirements or a setting."""
     raised_by: str
     """Setting or Service Quotas request that raises the limit, or the required change of the program."""
     measure: Callable[[PeakLoad], float]
+    """Function that returns the usage under a load, in the unit of the limit."""
 
     def share(self, settings: IngestionSettings, factor: float) -> float:
         """Return the share of the limit that a multiple of the load uses."""

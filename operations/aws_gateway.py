@@ -65,6 +65,7 @@ class LiveAlias:
 
     routing: AliasRouting
     revision: str
+    """Lambda's id of this state of the alias. An update with an old revision is refused."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,7 @@ class AlarmState:
     name: str
     state: str
     since: datetime | None
+    """Time of the last change of the state."""
 
     @property
     def is_in_alarm(self) -> bool:

@@ -16,6 +16,7 @@ from operations.function_target import FunctionTarget, parse_version
 
 SUMMARY = "give a version a share of the traffic, watch the alarms, then give it all traffic"
 REVERT_ATTEMPTS = 6
+"""Maximum number of attempts to give the previous version all traffic again."""
 REVERT_PAUSE_SECONDS = 5.0
 
 

@@ -29,6 +29,7 @@ class Flow:
 
     title: str
     scripted: str
+    """Parts whose answers come from a script."""
     promise: str
     """Statement that holds if the flow has no problems."""
     play: Callable[[Deployment, Tell], list[str]]

@@ -23,6 +23,7 @@ class ResourceAction(StrEnum):
     REPLACE = "replace"
     DELETE = "delete"
     SAME = "same"
+    """Nothing, because no input has changed."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class ResourceChange:
     calls: tuple[DriverCall, ...] = ()
     """Calls of an update, in the driver's order."""
     changed: frozenset[str] = frozenset()
+    """Names of the changed input properties."""
 
 
 def plan_change(

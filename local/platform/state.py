@@ -33,6 +33,7 @@ class ResourceStatus(StrEnum):
     """The creation was started. If this status is in a file, the run was killed, and it is unknown which parts exist.
     """
     MADE = "made"
+    """The resource exists with all its settings."""
     BROKEN = "broken"
     """A part of the creation failed. The resource will be deleted and created again."""
 

@@ -50,6 +50,7 @@ class StackCost:
     """Name of the stack, with the git revision if there is one."""
     report: CostReport
     budget: float
+    """Monthly budget of the stack in dollars."""
 
     @property
     def guardrails(self) -> float:

@@ -44,12 +44,15 @@ class Preview:
     graph: Graph
     outputs: Props
     messages: tuple[str, ...]
+    """Warnings and errors that the program logged."""
     invalid_inputs: tuple[InvalidInput, ...]
     rules: tuple[PolicyDescription, ...]
+    """Policies that were evaluated."""
     findings: tuple[PolicyFinding, ...]
     remediations: tuple[Remediation, ...]
     cost: CostReport
     budget: float
+    """Monthly budget of the stack in dollars."""
     changes: tuple[tuple[str, str], ...] | None = None
     """Action and URN of each resource that `make up` would change; None for a stack other than the local one."""
 

@@ -46,9 +46,10 @@ class BatchClientError(Exception):
 
 @dataclass
 class BatchJob:
-    """One job: the response of `DescribeJobs`, and the service's own data."""
+    """One job, with its response to `DescribeJobs`."""
 
     detail: dict[str, Any]
+    """Job in the format of `DescribeJobs`."""
     queue: Mapping[str, Any]
     spot: bool
     """True if the job runs on Fargate Spot."""

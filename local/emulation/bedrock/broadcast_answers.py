@@ -31,6 +31,7 @@ class BroadcastPrompt:
     """Content of the JSON lines of a request."""
 
     head: Mapping[str, Any]
+    """Line with the window's id and the limits of a clip's length."""
     cues: tuple[Mapping[str, Any], ...]
     memories: tuple[Mapping[str, Any], ...]
 

@@ -15,8 +15,8 @@ from local.emulation import identity_provider
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
-    with identity_provider.serve() as result:
-        yield result
+    with identity_provider.serve() as port:
+        yield port
 
 
 def asked(port: int, method: str, path: str, body: str | None = None) -> tuple[int, dict[str, Any]]:

@@ -38,10 +38,10 @@ def test_the_generated_pages_are_fresh() -> None:
 def test_every_diagram_is_valid_mermaid_with_at_most_twenty_nodes() -> None:
     diagrams = [parsed(block) for block in blocks(PAGE.read_text())]
     assert len(diagrams) == 1 + len(Subsystem), "an overview and one diagram for each subsystem"
-    for result in diagrams:
-        assert result.arrows
-        assert len(result.nodes) <= MAX_NODES
-        assert result.alone() == set()
+    for diagram in diagrams:
+        assert diagram.arrows
+        assert len(diagram.nodes) <= MAX_NODES
+        assert diagram.alone() == set()
 
 
 def test_a_quote_in_a_label_is_escaped() -> None:
@@ -94,8 +94,8 @@ def test_every_event_source_is_an_arrow(graph: Graph, arrows: list[Edge]) -> Non
 
 
 def test_an_event_has_an_arrow_from_its_publisher_to_its_consumer(arrows: list[Edge]) -> None:
-    result = {(arrow.tail.name, arrow.head.name) for arrow in arrows if "Episode Deleted" in arrow.label}
-    assert ("livestream-episodes", "livestream-deletions") in result
+    ends = {(arrow.tail.name, arrow.head.name) for arrow in arrows if "Episode Deleted" in arrow.label}
+    assert ("livestream-episodes", "livestream-deletions") in ends
 
 
 def test_dead_letter_queues_and_alarms_are_omitted(graph: Graph) -> None:

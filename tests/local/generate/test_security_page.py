@@ -94,8 +94,8 @@ def test_every_method_with_a_function_is_an_entry(graph: Graph) -> None:
     for resource in graph.customs():
         if resource.kind == "RestApi":
             for path, methods in json.loads(resource.inputs["body"])["paths"].items():
-                for method, output in methods.items():
-                    integration = output.get("x-amazon-apigateway-integration", {})
+                for method, operation in methods.items():
+                    integration = operation.get("x-amazon-apigateway-integration", {})
                     assert (f"`{method.upper()} {path}`" in text) == ("uri" in integration)
 
 

@@ -60,9 +60,9 @@ def test_a_failing_pack_fails_the_policy_run() -> None:
 
 
 def test_a_watched_provider_reports_each_resource_before_it_is_created() -> None:
-    result: list[Resource] = []
-    provider = ReportingProvider(PreviewProvider(), result.append)
+    reported: list[Resource] = []
+    provider = ReportingProvider(PreviewProvider(), reported.append)
     [one, *_] = graph("dev").customs()
     assert provider.make(one) == ("", {})
-    assert result == [one]
+    assert reported == [one]
     assert provider.call("aws:index/getRegion:getRegion", {})["region"] == "us-east-1"

@@ -52,8 +52,8 @@ def endpoint() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
-    with shelf(tmp_path_factory.mktemp("files")) as result:
-        yield result
+    with shelf(tmp_path_factory.mktemp("files")) as files:
+        yield files
 
 
 @pytest.fixture(scope="module")
@@ -67,8 +67,8 @@ def agent(endpoint: str, waits: list[float] | None = None) -> HttpAgent:
 
 
 def asked(endpoint: str, about: AgentQuestion, waits: list[float] | None = None) -> list[AgentPiece]:
-    with agent(endpoint, waits).answer(about) as result:
-        return list(result)
+    with agent(endpoint, waits).answer(about) as pieces:
+        return list(pieces)
 
 
 def failure(endpoint: str, about: AgentQuestion) -> tuple[str, AgentFailed]:
@@ -216,7 +216,7 @@ def test_the_agent_answers_concurrent_requests_after_a_client_has_disconnected(e
 
 
 def test_passages_are_separated_by_pauses() -> None:
-    recorder: list[SpokenWord | Pause] = [
+    items: list[SpokenWord | Pause] = [
         Pause(0),
         SpokenWord("a", 1, 2),
         SpokenWord("b", 2, 3),
@@ -224,7 +224,7 @@ def test_passages_are_separated_by_pauses() -> None:
         Pause(5),
         SpokenWord("c", 6, 7),
     ]
-    assert find_passages(recorder) == [LecturePassage(("a", "b"), 1000, 3000), LecturePassage(("c",), 6000, 7000)]
+    assert find_passages(items) == [LecturePassage(("a", "b"), 1000, 3000), LecturePassage(("c",), 6000, 7000)]
     assert find_passages([]) == []
 
 

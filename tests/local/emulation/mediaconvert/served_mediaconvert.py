@@ -46,9 +46,9 @@ def streams(data: bytes) -> list[str]:
 
 def size_of(data: bytes) -> tuple[int, int]:
     """Return the width and height of the video."""
-    result = _SIZE.search(_told(data, "-frames:v", "1"))
-    assert result is not None
-    return int(result[1]), int(result[2])
+    match = _SIZE.search(_told(data, "-frames:v", "1"))
+    assert match is not None
+    return int(match[1]), int(match[2])
 
 
 def times(data: bytes) -> list[float]:
@@ -83,10 +83,10 @@ class MediaAccount(Account):
 
     def until_done(self) -> list[dict[str, Any]]:
         """Return the details of one job's events."""
-        result = [self.events.get(timeout=PATIENCE)]
-        while result[-1]["status"] not in {"COMPLETE", "ERROR"}:
-            result.append(self.events.get(timeout=PATIENCE))
-        return result
+        details = [self.events.get(timeout=PATIENCE)]
+        while details[-1]["status"] not in {"COMPLETE", "ERROR"}:
+            details.append(self.events.get(timeout=PATIENCE))
+        return details
 
     def files(self) -> dict[str, bytes]:
         """Return the output of jobs by file name, sorted."""

@@ -23,8 +23,8 @@ SENTENCE = ("hello", "world", "this", "is", "a", "live", "test")
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    with listening() as result:
-        yield result
+    with listening() as endpoint:
+        yield endpoint
 
 
 def recognise(endpoint: str, *words: str, stabilised: bool = True) -> list[Result]:

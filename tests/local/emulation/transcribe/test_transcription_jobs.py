@@ -17,8 +17,8 @@ LOW, HIGH = PITCHES[0], PITCHES[3]
 
 @pytest.fixture
 def service() -> Iterator[ServedTranscribe]:
-    with serve_transcribe() as result:
-        yield result
+    with serve_transcribe() as service:
+        yield service
 
 
 def refusal(service: ServedTranscribe, **given: Any) -> tuple[str, str]:
@@ -34,9 +34,9 @@ def test_a_transcript_has_text_items_and_speakers(service: ServedTranscribe) -> 
     assert ended["Transcript"]["TranscriptFileUri"] == (
         f"https://s3.us-east-1.amazonaws.com/{BUCKET}/transcripts/one.json"
     )
-    text = service.transcript()
-    assert (text["jobName"], text["accountId"], text["status"]) == ("one", "123456789012", "COMPLETED")
-    results = text["results"]
+    document = service.transcript()
+    assert (document["jobName"], document["accountId"], document["status"]) == ("one", "123456789012", "COMPLETED")
+    results = document["results"]
     assert results["transcripts"] == [{"transcript": "Hello world. Good day. Thank you."}]
     labels = results["speaker_labels"]
     assert labels["speakers"] == 2
