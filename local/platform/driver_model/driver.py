@@ -1,8 +1,8 @@
 """The model of a driver: data that says which service calls create, change and delete a resource of one type.
 
-Each parameter of a call names the Pulumi property that it is taken from. Nested values are fitted into the
-shapes of the service's API, which botocore contains, so a driver states only the differences. Every property must be used by a call or be listed as
-ignored with a reason, so a forgotten property is an error instead of a silently different resource.
+Each parameter of a call names the Pulumi property that it is taken from. Nested values are fitted into the shapes of the
+service's API, which botocore contains, so a driver states only the differences. Every property must be used by a call or
+be listed as ignored with a reason. A forgotten property is then an error instead of a silently different resource.
 """
 
 import uuid
