@@ -67,13 +67,13 @@ console: .venv/.locked ## serve the console (console/) against the running local
 layers: .venv/.locked ## build the Lambda layers (arm64, CPython 3.13) into build/layers
 	@$(RUN) -m local layers
 
-BENCHMARKS := preview builder transcription voice_qa meetings_client meetings_media cold_starts spark
+BENCHMARKS := preview manifest_builder transcription voice_qa meetings_listing meetings_media cold_starts spark
 
 bench: .venv/.locked .venv-emulator/.locked .venv-spark/.locked policies/.venv/.locked ## measure the numbers in docs/benchmarks.md (ONLY=preview, or another module of benchmarks/)
 	@for name in $(or $(ONLY),$(BENCHMARKS)); do $(RUN) -m benchmarks.$$name || exit 1; done
 
 headroom: .venv/.locked ## compare usage with every quota at 1, 12, 100 and 600 times the load, with the cost
-	@$(RUN) -m benchmarks.headroom --stack $(if $(filter file,$(origin STACK)),prod,$(STACK))
+	@$(RUN) -m benchmarks.ingestion_headroom --stack $(if $(filter file,$(origin STACK)),prod,$(STACK))
 
 fuzz: .venv/.locked ## run the property tests with many more examples
 	@HYPOTHESIS_PROFILE=thorough .venv/bin/python -m pytest tests/components tests/handlers

@@ -19,6 +19,7 @@ UTTERANCES = 20
 CLIENTS = 10
 UTTERANCES_PER_CLIENT = 4
 SECONDS = 2
+"""Length of an utterance."""
 SPOKEN_WORDS = [word for word in WORDS[:50] if word != "throttled"]
 WORD_COUNT = 7
 """Words spoken in an utterance."""

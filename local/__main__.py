@@ -143,10 +143,10 @@ def _outputs(options: argparse.Namespace) -> int:
 
 
 def _console(options: argparse.Namespace) -> int:
-    from local import console  # noqa: PLC0415
+    from local import console_server  # noqa: PLC0415
     from local.platform import emulator  # noqa: PLC0415
 
-    return console.command(options.folder or emulator.FOLDER)
+    return console_server.command(options.folder or emulator.FOLDER)
 
 
 def prepare() -> None:

@@ -17,12 +17,12 @@ import boto3
 from handlers.common.aws.client_config import CONFIG
 from operations import (
     alias_command,
-    change_checklist,
     feature_flag,
     gradual_rollout,
-    index_backfill,
     lecture_upload,
     manifest_redrive,
+    meetings_check,
+    meetings_index_backfill,
     meetings_savings,
 )
 from operations.aws_gateway import Clients, translate_errors
@@ -48,8 +48,8 @@ COMMANDS: dict[str, Command] = {
     "rollout": gradual_rollout,
     "lecture": lecture_upload,
     "redrive": manifest_redrive,
-    "backfill": index_backfill,
-    "checklist": change_checklist,
+    "backfill": meetings_index_backfill,
+    "checklist": meetings_check,
     "savings": meetings_savings,
 }
 
@@ -97,7 +97,10 @@ def _print_line(line: str) -> None:
 
 
 def stop_cleanly() -> None:
-    """Handle SIGTERM and SIGHUP like Ctrl-C, so that a rollout returns the share of the new version before it ends."""
+    """Handle SIGTERM and SIGHUP like Ctrl-C.
+
+    A rollout then gives all traffic back to the previous version before it ends.
+    """
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt

@@ -25,16 +25,16 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
     if options.to is None:
         return _list(context, target)
     wanted = AliasRouting(parse_version(options.to))
-    seen = context.get_live_alias(target)
-    if seen.routing == wanted:
+    before = context.get_live_alias(target)
+    if before.routing == wanted:
         context.print_line(f"{target.function}: {describe_routing(wanted)} already; nothing was changed")
     else:
         if context.wait_until_callable(target, wanted.version).state == "Inactive":
             context.print_line(
                 f"Version {wanted.version} is inactive because it was not called for weeks. Its first calls fail until Lambda has activated it."
             )
-        context.move_alias(target, wanted, seen)
-        context.print_line(f"{target.function}: {describe_routing(wanted)}; before: {describe_routing(seen.routing)}")
+        context.move_alias(target, wanted, before)
+        context.print_line(f"{target.function}: {describe_routing(wanted)}; before: {describe_routing(before.routing)}")
     for line in stack_file_advice.advise_live_version(target, wanted.version):
         context.print_line(line)
     return 0

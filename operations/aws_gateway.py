@@ -65,6 +65,7 @@ class LiveAlias:
 
     routing: AliasRouting
     revision: str
+    """Lambda's id of this state of the alias. An update with an old revision is refused."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,7 @@ class AlarmState:
     name: str
     state: str
     since: datetime | None
+    """Time of the last change of the state."""
 
     @property
     def is_in_alarm(self) -> bool:
@@ -170,14 +172,14 @@ class FunctionGateway:
                 FunctionName=function, Environment={"Variables": dict(environment)}, RevisionId=revision
             )
 
-    def publish(self, function: str, seen: FunctionConfiguration, description: str) -> str:
+    def publish(self, function: str, latest: FunctionConfiguration, description: str) -> str:
         """Publish `$LATEST` as it was read, and return the number of the new version.
 
         Raises ConcurrentChange or InvalidInput if `$LATEST` has changed.
         """
         with translate_errors("lambda:PublishVersion", function):
             answer = self._lambda.publish_version(
-                FunctionName=function, CodeSha256=seen.code_hash, RevisionId=seen.revision, Description=description
+                FunctionName=function, CodeSha256=latest.code_hash, RevisionId=latest.revision, Description=description
             )
         return str(answer["Version"])
 
@@ -295,8 +297,8 @@ def _configuration(answer: Mapping[str, Any]) -> FunctionConfiguration:
 def _without_added_keys(value: Any) -> Any:
     """Return a value without the keys that Lambda adds. Empty and absent values become None."""
     if isinstance(value, Mapping):
-        kept = {key: _without_added_keys(inner) for key, inner in value.items() if key not in ADDED_BY_LAMBDA}
-        return {key: inner for key, inner in kept.items() if inner is not None} or None
+        remaining = {key: _without_added_keys(inner) for key, inner in value.items() if key not in ADDED_BY_LAMBDA}
+        return {key: inner for key, inner in remaining.items() if inner is not None} or None
     if isinstance(value, list):
         return [_without_added_keys(inner) for inner in value] or None
     return value or None

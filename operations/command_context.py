@@ -64,9 +64,9 @@ class CommandContext:
             configuration = self.poll(lambda: self._get_ready(target, version), READY_SECONDS)
         except ResourceNotFound:
             newest = self.gateway.list_versions(target.function)[:10]
-            known = ", ".join(configuration.version for configuration in newest) or "none"
+            versions = ", ".join(configuration.version for configuration in newest) or "none"
             raise CommandRefused(
-                f"{target.function} has no version {version}. The newest versions are: {known}."
+                f"{target.function} has no version {version}. The newest versions are: {versions}."
             ) from None
         if configuration is None:
             raise CommandRefused(
@@ -83,22 +83,22 @@ class CommandContext:
         configuration = self.gateway.get_configuration(target.function, version)
         return None if configuration.state == "Pending" else configuration
 
-    def move_alias(self, target: FunctionTarget, to: AliasRouting, seen: LiveAlias) -> LiveAlias:
-        """Change the alias' routing, unless another user changed the alias after `seen` was read.
+    def move_alias(self, target: FunctionTarget, to: AliasRouting, before: LiveAlias) -> LiveAlias:
+        """Change the alias' routing, unless another user changed the alias after `before` was read.
 
         If the response is lost, or botocore repeated the call, the alias is read to find out whether it was changed.
         """
         try:
-            return self.gateway.update_alias(target.function, to, seen.revision)
+            return self.gateway.update_alias(target.function, to, before.revision)
         except (ConcurrentChange, UnknownOutcome) as error:
-            now = self.get_live_alias(target)
-            if now.routing == to:
-                return now
+            current = self.get_live_alias(target)
+            if current.routing == to:
+                return current
             if isinstance(error, UnknownOutcome):
                 raise
             raise ConcurrentChange(
                 f"The alias {LIVE} of {target.function} was changed by another user meanwhile. Nothing was overwritten: "
-                f"{describe_routing(now.routing)}. Check this, then run the command again."
+                f"{describe_routing(current.routing)}. Check this, then run the command again."
             ) from None
 
 

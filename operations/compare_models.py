@@ -6,7 +6,7 @@ case, the setting to commit is printed.
 
 Exit status: 0 if the candidate passed, 1 if its agreement is below the threshold, 2 if the comparison could not run.
 The models are called on Bedrock, with boto3's credentials and Region. With `AWS_ENDPOINT_URL_BEDROCK_RUNTIME`, another
-endpoint is called. The output then states that is_scripted answers are no evidence.
+endpoint is called. The output then states that its answers are no evidence.
 """
 
 import argparse
@@ -40,10 +40,13 @@ FOLDER = Path(__file__).resolve().parent
 TRANSCRIPTS = FOLDER / "meeting_samples"
 PRICES = FOLDER.parent / "policies" / "guardrails" / "pricing" / "price_book.toml"
 COUNT = 10
+"""Number of transcripts to compare."""
 THRESHOLD = 0.8
+"""Minimum agreement (F1 score) at which the candidate passes."""
 QUESTION_SECONDS = 300.0
 """Maximum time of one question, including retries while the model is throttled."""
 HOSTS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
+"""Ends of the host names of AWS. Answers of other hosts come from a script."""
 DEFAULTS = {name: field.default for name, field in SummaryEnvironment.model_fields.items()}
 STYLE = QuestionStyle(InferenceOptions(DEFAULTS["max_output_tokens"]), transcript_cached=False)
 Client = Callable[..., Any]

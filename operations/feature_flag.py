@@ -1,8 +1,8 @@
 """Command `flag`: change one environment variable for the callers of `live`, without a deployment.
 
-A published version's environment is frozen, so a change needs a new version. The new version must differ from the live
-version in this variable only. Lambda can only publish `$LATEST`, so the command is refused if `$LATEST` differs from
-the live version in anything else. Otherwise all callers would get untested code during an incident.
+The environment of a published version cannot change, so the command publishes a new version and moves the alias to it.
+Lambda can only publish `$LATEST`. The command is refused if `$LATEST` differs from the live version in anything but
+this variable, because all callers would otherwise get untested code during an incident.
 """
 
 import argparse
@@ -26,6 +26,7 @@ from operations.function_target import FunctionTarget
 SUMMARY = "change one environment variable of a function for the callers of `live`"
 HANDLERS = Path(__file__).resolve().parents[1] / "handlers"
 UPDATE_SECONDS = 180.0
+"""Maximum time of one update of `$LATEST`."""
 NUMBER = r"-?[0-9]+(\.[0-9]+)?"
 
 
@@ -108,37 +109,37 @@ def build_environment(
     return wanted
 
 
-def _check_kind(flag: Assignment, now: str) -> None:
+def _check_kind(flag: Assignment, current: str) -> None:
     """Raise CommandRefused if a boolean or a number would become another type, because every call would then fail."""
-    if now in {"true", "false"} and flag.value not in {"true", "false"}:
+    if current in {"true", "false"} and flag.value not in {"true", "false"}:
         raise CommandRefused(f"{flag.name} is a boolean: give true or false")
-    if re.fullmatch(NUMBER, now) and not re.fullmatch(NUMBER, flag.value):
+    if re.fullmatch(NUMBER, current) and not re.fullmatch(NUMBER, flag.value):
         raise CommandRefused(f"{flag.name} is a number: give a number, for example 0.85")
 
 
-def _check_accepted(flag: Assignment, now: Mapping[str, str], target: FunctionTarget) -> None:
+def _check_accepted(flag: Assignment, current: Mapping[str, str], target: FunctionTarget) -> None:
     """Raise CommandRefused if the function, or the setting of the same name, does not accept the value.
 
     With a value that the setting rejects, the next deployment would fail. A setting that also rejects the current value
     has another format than its variable, so its problem is ignored.
     """
     problem = stack_file_advice.find_setting_problem(target, flag.name, flag.value)
-    if problem and stack_file_advice.find_setting_problem(target, flag.name, now[flag.name]) is None:
+    if problem and stack_file_advice.find_setting_problem(target, flag.name, current[flag.name]) is None:
         raise CommandRefused(f"{flag.name} cannot have this value, {problem}")
-    if problem := find_model_problem(target.subsystem, now, flag.name, flag.value):
+    if problem := find_model_problem(target.subsystem, current, flag.name, flag.value):
         raise CommandRefused(
             f"{flag.name} cannot have this value, because every call of the function would fail: {problem}"
         )
 
 
-def find_model_problem(subsystem: str, now: Mapping[str, str], name: str, value: str) -> str | None:
+def find_model_problem(subsystem: str, current: Mapping[str, str], name: str, value: str) -> str | None:
     """Return why a function with these variables would fail with a new value, or None if it would not.
 
     The function's model is found among the subsystem's models by its current variables, which it must accept.
     """
     for model in _models(subsystem.replace("-", "_")):
-        if name in {field.alias for field in model.model_fields.values()} and _find_problem(model, now) is None:
-            problem = _find_problem(model, {**now, name: value})
+        if name in {field.alias for field in model.model_fields.values()} and _find_problem(model, current) is None:
+            problem = _find_problem(model, {**current, name: value})
             if problem is not None:
                 return problem
     return None

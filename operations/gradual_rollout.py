@@ -1,7 +1,7 @@
 """Command `rollout`: give a new version a share of the traffic, watch the alarms, then give it all traffic.
 
-If an alarm or anything else ends the rollout early, the share is returned to the previous version, and the resulting
-routing is printed. An alias that another user has changed meanwhile is not touched.
+If the rollout ends early, because of an alarm or for another reason, the previous version gets all traffic again, and
+the resulting routing is printed. An alias that another user has changed meanwhile is not touched.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from operations.function_target import FunctionTarget, parse_version
 
 SUMMARY = "give a version a share of the traffic, watch the alarms, then give it all traffic"
 REVERT_ATTEMPTS = 6
+"""Maximum number of attempts to give the previous version all traffic again."""
 REVERT_PAUSE_SECONDS = 5.0
 
 
@@ -210,7 +211,7 @@ class _Rollout:
     def _revert_share(self) -> tuple[bool, str]:
         """Return the share to the previous version. Return True if that version has all traffic, and a text.
 
-        Repeated several times, also after a second Ctrl-C, because no command watches the alarms if the share stays.
+        Failed attempts are repeated, also after a second Ctrl-C, because nothing watches the alarms if the share stays.
         """
         problem = "interrupted"
         for attempt in range(REVERT_ATTEMPTS):

@@ -1,9 +1,9 @@
 """Command `savings`: compare the cost of meetings before and after a change, from Cost Explorer.
 
 The expected saving of each step is shown next to it. Cost is selected by the tags `Project`, `Environment` and
-`Subsystem`. They must be activated for cost allocation; Cost Explorer has no data with them from before that day. Calls
-of Bedrock models have no tags, so that line shows the cost of the whole account. A request to Cost Explorer costs one
-cent; this command makes two, and one more for each further page of results.
+`Subsystem`. These tags must be activated for cost allocation. Cost Explorer has no tagged cost from before the
+activation. Calls of Bedrock models have no tags, so that line shows the cost of the whole account. A request to Cost
+Explorer costs one cent. This command makes two requests, and one more for each further page of results.
 """
 
 import argparse

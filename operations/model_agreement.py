@@ -27,6 +27,7 @@ class ModelFindings:
     """Action items that one model found in one transcript."""
 
     placed: tuple[LocatedActionItem, ...]
+    """Action items whose quotes occur in the transcript."""
     tokens: SummaryTokens
     usable: bool = True
     """False if the model gave no usable answer."""

@@ -21,7 +21,7 @@ Path = tuple[str, ...]
 
 
 class Setting(NamedTuple):
-    """Path of a setting, and True in `many` for a list. A variable has a list's values with commas between them."""
+    """Path of a setting. `many` is True if it is a list; its environment variable separates the values with commas."""
 
     path: Path
     many: bool = False

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from ministack import app
 
-from local.emulation import loopback_transport, services_in_emulator
-from local.emulation.api_gateway import rest_apis, websocket_apis
+from local.emulation import loopback_counts_as_tls, services_in_emulator
+from local.emulation.api_gateway import rest_api_corrections, websocket_api_corrections
 from local.emulation.batch.batch_service import BatchService
-from local.emulation.cognito import guest_sessions
+from local.emulation.cognito import guest_credentials
 from local.emulation.event_bridge.event_targets import EventTargets
 from local.emulation.glue.glue_job_runs import GlueJobRuns
 from local.emulation.iam import decision_recording, request_resources
@@ -16,7 +16,7 @@ from local.emulation.iam.service_roles import ServiceRoles
 from local.emulation.lambda_ import async_invocations, worker_processes
 from local.emulation.lambda_.sqs_event_sources import SqsEventSources
 from local.emulation.s3 import object_versions
-from local.emulation.step_functions.state_machines import StateMachines
+from local.emulation.step_functions.state_machine_tasks import StateMachines
 
 
 def serve(folder: Path) -> None:
@@ -24,9 +24,9 @@ def serve(folder: Path) -> None:
     recorder = DecisionRecorder(folder)
     roles = ServiceRoles(recorder)
     jobs = BatchService(folder)
-    loopback_transport.install()
+    loopback_counts_as_tls.install()
     decision_recording.install(recorder)
-    guest_sessions.install()
+    guest_credentials.install()
     request_resources.install()
     roles.install()
     worker_processes.install()
@@ -35,8 +35,8 @@ def serve(folder: Path) -> None:
     EventTargets(roles).install()
     jobs.install()
     StateMachines(roles, jobs, GlueJobRuns(folder).run).install()
-    rest_apis.install()
-    websocket_apis.install()
+    rest_api_corrections.install()
+    websocket_api_corrections.install()
     object_versions.install()
     services_in_emulator.install(roles)
     app.main()

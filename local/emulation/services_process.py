@@ -1,5 +1,5 @@
-"""Starts the other services that the emulator lacks, in a process beside the emulator: Transcribe streaming, the agent
-and the identity provider.
+"""Starts services that the emulator lacks in a separate process: Transcribe streaming, the agent and the identity
+provider.
 
 The process ends with the emulator. Handlers get the services' URLs through environment variables.
 """

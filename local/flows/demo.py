@@ -16,14 +16,14 @@ from rich.markup import escape
 from guardrails.model.subsystem_names import parse_subsystem
 from local import ROOT, CannotRun
 from local.emulation.iam.decision_log import read_decisions
-from local.emulation.iam.grants_table import GrantsTable, compare_grants, read_reviewed_grants, read_stack_grants
+from local.emulation.iam.grant_usage import GrantComparison, compare_grants, read_reviewed_grants, read_stack_grants
 from local.flows import Deployment, NotInTime
 from local.flows.flow_table import FLOWS, Flow
 from local.platform import emulator
 from local.platform.emulator_clients import EmulatorClients
 from local.platform.engine import ResourceFailed
 from local.platform.folder_lock import FolderBusy, lock_folder
-from local.platform.lifecycle import delete_all, deploy, judge_deployed
+from local.platform.lifecycle import delete_all, deploy, list_deployed_findings
 from local.platform.progress import SilentProgress
 from local.preview import report, stack_files
 from local.preview.preview import preview
@@ -78,7 +78,7 @@ def _all(out: Console, config: StackConfig, flows: list[str]) -> None:
             deployed = deploy(config, started.emulator, SilentProgress())
             out.print(f"  {len(deployed.graph.customs())} resources at {started.emulator.endpoint}")
             if findings := [
-                finding for finding in judge_deployed(config, deployed.graph) if finding.level == "mandatory"
+                finding for finding in list_deployed_findings(config, deployed.graph) if finding.level == "mandatory"
             ]:
                 raise DemoFailed(f"{findings[0].policy}: {findings[0].message}")
         deployment = Deployment(started.emulator, clients, deployed.ids, deployed.outputs)
@@ -104,24 +104,24 @@ def _run_flow(out: Console, name: str, flow: Flow, deployment: Deployment) -> No
 
 def _check_grants(out: Console, clients: EmulatorClients, *, whole: bool) -> None:
     decisions = read_decisions(FOLDER)
-    grants_table = compare_grants(read_stack_grants(clients("iam"), PREFIX), decisions, read_reviewed_grants(), PREFIX)
+    comparison = compare_grants(read_stack_grants(clients("iam"), PREFIX), decisions, read_reviewed_grants(), PREFIX)
     out.print(f"  {len(decisions)} IAM decisions")
-    _print_by_subsystem(out, grants_table)
+    _print_by_subsystem(out, comparison)
     problems = (
-        grants_table.problems() if whole else [f"used but not granted: {grant}" for grant in grants_table.not_granted]
+        comparison.problems() if whole else [f"used but not granted: {grant}" for grant in comparison.not_granted]
     )
     if problems:
         raise DemoFailed("\n".join(problems))
     out.print(f"  no permission is missing{', and none is superfluous' if whole else ''}")
 
 
-def _print_by_subsystem(out: Console, grants_table: GrantsTable) -> None:
-    used, kept = (
+def _print_by_subsystem(out: Console, comparison: GrantComparison) -> None:
+    used, unused = (
         Counter(parse_subsystem(grant.role.removeprefix(PREFIX)) for grant in grants)
-        for grants in (grants_table.used, (*grants_table.reviewed, *grants_table.never_used))
+        for grants in (comparison.used, (*comparison.reviewed, *comparison.never_used))
     )
-    for name in sorted(used | kept):
-        out.print(f"  {name:14} {used[name]:4} used, {kept[name]:4} not used by these flows")
+    for name in sorted(used | unused):
+        out.print(f"  {name:14} {used[name]:4} used, {unused[name]:4} not used by these flows")
 
 
 @contextmanager

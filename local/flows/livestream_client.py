@@ -16,7 +16,7 @@ class LivestreamClient:
         self.bucket = ids["livestream-transcripts-bucket"]
         self.table = ids["livestream-null-check-table"]
         self.memory = ids["livestream-memory-memory"]
-        self.care = deployment.function("livestream-care")
+        self.cleanup = deployment.function("livestream-care")
 
     def ask(self, method: str, path: str, body: object = None, **headers: str) -> Answer:
         """Send a request to the API."""
@@ -118,7 +118,7 @@ class LivestreamClient:
 
     def sweep(self) -> dict[str, Any]:
         """Invoke the cleanup function as its schedule does."""
-        return invoke(self.client, self.care, kind="sweep")
+        return invoke(self.client, self.cleanup, kind="sweep")
 
     def object_size(self, key: str) -> int:
         """Return the size of an object in bytes."""

@@ -24,7 +24,7 @@ It is the largest harbour of the country.
 """
 CLAIMS = ["This city has 12 bridges", "It is the largest harbour of the country"]
 FILM_SECONDS = 5
-"""Duration of the video. It is large enough to be uploaded in parts on the local platform."""
+"""Duration of the video. A file of this length is large enough to be uploaded in parts on the local platform."""
 CHUNKS = 3
 """Number of chunks of two seconds; the last one has one second."""
 PAGE = 2

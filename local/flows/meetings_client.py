@@ -10,7 +10,7 @@ from clients.meetings.user_credentials import AccessProvider, UserAccess
 from handlers.common.time_and_ids import clock
 from local.emulation.identity_provider import token_address
 from local.emulation.speech import tone_words
-from local.emulation.speech.audio_files import pcm_input, run_ffmpeg
+from local.ffmpeg import pcm_input, run_ffmpeg
 from local.flows import Deployment, invoke
 from local.flows.http_requests import ask
 

@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from local.emulation.speech.audio_files import run_ffmpeg
+from local.ffmpeg import run_ffmpeg
 
 
 def film(seconds: int) -> bytes:

@@ -59,18 +59,19 @@ class Lectures:
 
 
 @dataclass
-class Heard:
+class ReceivedAnswer:
     """Received pieces of one answer."""
 
     pieces: list[Message] = field(default_factory=list)
     end: Message | None = None
+    """Message that ends the answer, also after a failure."""
     repeated: int = 0
     """Number of pieces received again. A sender does not always know whether a message arrived."""
 
-    def hear(self, piece: Message) -> None:
+    def add(self, piece: Message) -> None:
         """Add a piece. Pieces of a newer attempt replace those of earlier attempts."""
-        self.pieces = [kept for kept in self.pieces if kept["attempt"] >= piece["attempt"]]
-        if any(kept["number"] == piece["number"] for kept in self.pieces):
+        self.pieces = [other for other in self.pieces if other["attempt"] >= piece["attempt"]]
+        if any(other["number"] == piece["number"] for other in self.pieces):
             self.repeated += 1
         else:
             self.pieces.append(piece)
@@ -99,7 +100,7 @@ class Listener(Dialogue):
     def __init__(self, lectures: Lectures, guest: Guest | None = None) -> None:
         self.guest = guest or lectures.guest()
         super().__init__(self.guest.connect(lectures.url))
-        self.heard: dict[str, Heard] = {}
+        self.answers: dict[str, ReceivedAnswer] = {}
 
     def upload_lecture(self, words: str, encoding: str = "ogg-opus", content_type: str = "audio/ogg") -> str:
         """Upload a spoken lecture; return its id."""
@@ -115,29 +116,29 @@ class Listener(Dialogue):
         post(ready, audio)
         return str(ready["key"])
 
-    def question(self, lecture_id: str, query_id: str | None = None, **how: Any) -> tuple[Message, Heard]:
+    def question(self, lecture_id: str, query_id: str | None = None, **how: Any) -> tuple[Message, ReceivedAnswer]:
         """Ask a question and receive the whole answer; return the response to the question and the answer."""
         query_id = query_id or uuid.uuid4().hex
         answer = self.ask("query", queryId=query_id, lectureId=lecture_id, **how)
         if answer["type"] == "error":
-            return answer, Heard()
+            return answer, ReceivedAnswer()
         return answer, self.listen(query_id)
 
-    def listen(self, query_id: str) -> Heard:
+    def listen(self, query_id: str) -> ReceivedAnswer:
         """Wait for the end of an answer, or for its failure; return the answer."""
-        heard = self.heard.setdefault(query_id, Heard())
-        while heard.end is None:
+        answer = self.answers.setdefault(query_id, ReceivedAnswer())
+        while answer.end is None:
             self._await(lambda message: message.get("queryId") == query_id, f"the answer to {query_id}")
-        return heard
+        return answer
 
     def _take(self, message: Message) -> None:
-        heard = self.heard.setdefault(message["queryId"], Heard()) if "queryId" in message else None
-        if heard is None or message["type"] == "queryAccepted":
+        answer = self.answers.setdefault(message["queryId"], ReceivedAnswer()) if "queryId" in message else None
+        if answer is None or message["type"] == "queryAccepted":
             return
         if "number" in message:
-            heard.hear(message)
+            answer.add(message)
         else:
-            heard.end = message
+            answer.end = message
 
 
 def post(ready: Message, audio: bytes) -> int:

@@ -37,11 +37,11 @@ def play(lectures: Lectures, tell: Tell) -> list[str]:
         session = accepted["sessionId"]
         _, second = listener.question(lecture_id, "second-question", audioKey=keys[1], sessionId=session)
         tell(f"a second question in the same conversation: {second.text()}")
-    for heard, quotes in zip((first, second), QUESTIONS.values(), strict=True):
-        checks.equal("quotes", [citation["quote"] for citation in heard.citations()], quotes)
-        checks.equal("numbers of the pieces", heard.numbers, list(range(len(heard.pieces))))
-        checks.equal("answer names its position", "you hear" in heard.text(), expected=True)
-        checks.equal("answer has audio", len(heard.audio()) > MIN_AUDIO_BYTES, expected=True)
+    for answer, quotes in zip((first, second), QUESTIONS.values(), strict=True):
+        checks.equal("quotes", [citation["quote"] for citation in answer.citations()], quotes)
+        checks.equal("numbers of the pieces", answer.numbers, list(range(len(answer.pieces))))
+        checks.equal("answer names its position", "you hear" in answer.text(), expected=True)
+        checks.equal("answer has audio", len(answer.audio()) > MIN_AUDIO_BYTES, expected=True)
     with Listener(lectures, listener.guest) as again:
         _, replayed = again.question(lecture_id, "first-question", audioKey=keys[0], sessionId=session, resumeFrom=2)
     checks.equal("numbers of the resumed pieces", replayed.numbers, list(range(2, len(first.pieces))))

@@ -50,8 +50,8 @@ def text() -> str:
 
 def select_edges(graph: Graph, subsystem: Subsystem) -> list[Edge]:
     """Return the arrows of one subsystem, both within it and to nodes outside."""
-    found = [edge for edge in list_edges(graph) if subsystem in {edge.tail.subsystem, edge.head.subsystem}]
-    return sorted([*found, *_foundation_arrows(graph)]) if subsystem is Subsystem.FOUNDATION else found
+    edges = [edge for edge in list_edges(graph) if subsystem in {edge.tail.subsystem, edge.head.subsystem}]
+    return sorted([*edges, *_foundation_arrows(graph)]) if subsystem is Subsystem.FOUNDATION else edges
 
 
 def flowchart(arrows: Sequence[Edge]) -> str:
@@ -117,20 +117,20 @@ def _foundation_users(graph: Graph) -> Iterator[str]:
 
 def _foundation_arrows(graph: Graph) -> Iterator[Edge]:
     """Return the arrows of the foundation's diagram: access logs, backups, and sources of alerts."""
-    known = list_nodes(graph)
+    nodes_by_key = list_nodes(graph)
     for resource in graph.customs():
         match resource.kind:
             case "BucketLogging":
-                target = known["s3", resource.inputs["targetBucket"]]
-                yield Edge(known["s3", resource.inputs["bucket"]], target, "access logs")
+                target = nodes_by_key["s3", resource.inputs["targetBucket"]]
+                yield Edge(nodes_by_key["s3", resource.inputs["bucket"]], target, "access logs")
             case "TopicPolicy":
-                yield from _alert_arrows(resource.inputs["policy"], known)
+                yield from _alert_arrows(resource.inputs["policy"], nodes_by_key)
             case "Selection":
                 [chosen] = resource.inputs["selectionTags"]
-                [vault] = [node for (service, _), node in known.items() if service == "backup"]
+                [vault] = [node for (service, _), node in nodes_by_key.items() if service == "backup"]
                 for table in graph.customs():
                     if table.kind == "Table" and table.inputs["tags"].get(chosen["key"]) == chosen["value"]:
-                        yield Edge(known["dynamodb", table.inputs["name"]], vault, "daily backup")
+                        yield Edge(nodes_by_key["dynamodb", table.inputs["name"]], vault, "daily backup")
 
 
 def _alert_arrows(policy: str, known: Mapping[Key, Node]) -> Iterator[Edge]:

@@ -1,6 +1,6 @@
 """Arrows of the architecture diagrams, derived from event sources, rules, schedules, integrations and role policies.
 
-A permission that has neither an arrow nor a place among the exceptions stops the generation of the page.
+Every permission of a role must have an arrow or be listed as an exception. Otherwise the page is not generated.
 """
 
 import json
@@ -14,12 +14,13 @@ from local import CannotRun
 from local.generate.diagram_nodes import Key, Node, Shape, list_nodes, list_role_nodes, to_node_key
 from local.preview.resource_graph import Graph, Resource
 
-Known = Mapping[Key, Node]
-Held = Mapping[str, Node]
+NodesByKey = Mapping[Key, Node]
+NodesByRole = Mapping[str, Node]
 CLOCK = Node("", "clock", Shape.SERVICE)
 CALLERS = Node("", "callers", Shape.CALLER)
 
 LEFT_OUT = {
+    # Services whose permissions get no arrow.
     "logs", "xray", "cloudwatch", "tag",  # telemetry, and finding what is tagged
     "ecr",  # a container's image
     "iam",  # which role a job is given: the job's own edges show what it does
@@ -31,7 +32,8 @@ ADDRESSES = {
     "JWKS_URL": Node("", "identity provider", Shape.SERVICE),
     "AGENTCORE_ENDPOINT": Node("", "agent at AgentCore", Shape.SERVICE),
 }
-"""Environment variables with the address of a called service. Addresses in other variables are only compared."""
+"""Environment variables with the address of a service that the function calls. Other variables may contain an address
+too, for example an issuer, but the function does not call it."""
 
 READS = re.compile(r"Get|BatchGet|List|Query|Scan|Describe|ConditionCheck")
 VERBS = {
@@ -70,9 +72,13 @@ class Edge:
 
 def list_edges(graph: Graph) -> list[Edge]:
     """Return all arrows of the platform, with one arrow for each pair of nodes."""
-    known, held = list_nodes(graph), list_role_nodes(graph)
+    nodes_by_key, nodes_by_role = list_nodes(graph), list_role_nodes(graph)
     labels_by_ends: dict[tuple[Node, Node], set[str]] = defaultdict(set)
-    for edge in (*_events(graph, known, held), *_outside(graph, known, held), *_grants(graph, known, held)):
+    for edge in (
+        *_event_edges(graph, nodes_by_key, nodes_by_role),
+        *_outside_edges(graph, nodes_by_key, nodes_by_role),
+        *_permission_edges(graph, nodes_by_key, nodes_by_role),
+    ):
         labels_by_ends[edge.tail, edge.head].add(edge.label)
     return sorted(
         Edge(tail, head, _join_labels(labels)) for (tail, head), labels in labels_by_ends.items() if tail != head
@@ -85,39 +91,41 @@ def _join_labels(labels: set[str]) -> str:
     return ", ".join([*first, *sorted(rest - {"reads", "writes"} if first else rest)])
 
 
-def _events(graph: Graph, known: Known, held: Held) -> Iterator[Edge]:
-    """Return the arrows of event source mappings, bucket notifications, schedules and event rules."""
+def _event_edges(graph: Graph, nodes_by_key: NodesByKey, nodes_by_role: NodesByRole) -> Iterator[Edge]:
+    """Yield the arrows of event source mappings, bucket notifications, schedules and event rules."""
     for resource in graph.customs():
         inputs = resource.inputs
         match resource.kind:
             case "EventSourceMapping":
                 yield Edge(
-                    known[to_node_key(inputs["eventSourceArn"])], known[to_node_key(inputs["functionName"])], "triggers"
+                    nodes_by_key[to_node_key(inputs["eventSourceArn"])],
+                    nodes_by_key[to_node_key(inputs["functionName"])],
+                    "triggers",
                 )
             case "BucketNotification":
                 for queue in inputs["queues"]:
-                    head = known[to_node_key(queue["queueArn"])]
-                    yield Edge(known["s3", inputs["bucket"]], head, f"new in {queue['filterPrefix']}")
+                    head = nodes_by_key[to_node_key(queue["queueArn"])]
+                    yield Edge(nodes_by_key["s3", inputs["bucket"]], head, f"new in {queue['filterPrefix']}")
             case "Schedule":
-                head = known[to_node_key(inputs["target"]["arn"])]
+                head = nodes_by_key[to_node_key(inputs["target"]["arn"])]
                 yield Edge(CLOCK, head, re.sub(r"^rate\((.*)\)$", r"every \1", inputs["scheduleExpression"]))
             case "EventTarget":
-                yield from _rule(resource, graph, known, held)
+                yield from _rule_edges(resource, graph, nodes_by_key, nodes_by_role)
 
 
-def _rule(target: Resource, graph: Graph, known: Known, held: Held) -> Iterator[Edge]:
+def _rule_edges(target: Resource, graph: Graph, nodes_by_key: NodesByKey, nodes_by_role: NodesByRole) -> Iterator[Edge]:
     rules = [resource for resource in graph.customs() if resource.kind == "EventRule"]
     [rule] = [rule for rule in rules if rule.inputs["name"] == target.inputs["rule"]]
     pattern = json.loads(rule.inputs["eventPattern"])
-    head = known[to_node_key(target.inputs["arn"])]
+    head = nodes_by_key[to_node_key(target.inputs["arn"])]
     [source], [detail_type] = pattern["source"], pattern["detail-type"]
     detail = pattern.get("detail", {})
     if source == "aws.s3":
         [bucket], [key_filter] = detail["bucket"]["name"], detail["object"]["key"]
-        yield Edge(known["s3", bucket], head, f"new in {key_filter['prefix']}")
+        yield Edge(nodes_by_key["s3", bucket], head, f"new in {key_filter['prefix']}")
     elif source == "aws.glue":
         [job] = detail["jobName"]
-        yield Edge(known["glue", job], head, "job failed")
+        yield Edge(nodes_by_key["glue", job], head, "job failed")
     elif source in {"aws.mediaconvert", "aws.backup"}:
         name = {"aws.mediaconvert": "MediaConvert", "aws.backup": "AWS Backup"}[source]
         yield Edge(Node("", name, Shape.SERVICE), head, detail_type.lower())
@@ -125,29 +133,31 @@ def _rule(target: Resource, graph: Graph, known: Known, held: Held) -> Iterator[
         # The source is one of our own, so the arrow starts at each role that may publish its events.
         for role, statement in list_role_statements(graph):
             if "events:PutEvents" in statement["Action"] and source in json.dumps(statement.get("Condition", {})):
-                yield Edge(held[role], head, f"event {detail_type}")
+                yield Edge(nodes_by_role[role], head, f"event {detail_type}")
 
 
-def _outside(graph: Graph, known: Known, held: Held) -> Iterator[Edge]:
-    """Return the arrows from callers to APIs, identity pools and buckets, and from functions to external services."""
+def _outside_edges(graph: Graph, nodes_by_key: NodesByKey, nodes_by_role: NodesByRole) -> Iterator[Edge]:
+    """Yield the arrows from callers to APIs, identity pools and buckets, and from functions to external services."""
     for resource in graph.customs():
         inputs = resource.inputs
         match resource.kind:
             case "Permission" if inputs["principal"] == "apigateway.amazonaws.com":
-                api = known[to_node_key(inputs["sourceArn"])]
+                api = nodes_by_key[to_node_key(inputs["sourceArn"])]
                 yield Edge(CALLERS, api, "call")
                 verb = "authorizes with" if "/authorizers/" in inputs["sourceArn"] else "calls"
-                yield Edge(api, known["lambda", inputs["function"]], verb)
+                yield Edge(api, nodes_by_key["lambda", inputs["function"]], verb)
             case "IdentityPool" if inputs["allowUnauthenticatedIdentities"]:
-                guests = {node for node in held.values() if node.shape is Shape.CALLER and node.name in resource.name}
+                guests = {
+                    node for node in nodes_by_role.values() if node.shape is Shape.CALLER and node.name in resource.name
+                }
                 yield from (Edge(CALLERS, guest, "become") for guest in guests)
             case "BucketCorsConfiguration":
                 methods = sorted({method for rule in inputs["corsRules"] for method in rule["allowedMethods"]})
-                yield Edge(CALLERS, known["s3", inputs["bucket"]], f"browsers {', '.join(methods)}")
+                yield Edge(CALLERS, nodes_by_key["s3", inputs["bucket"]], f"browsers {', '.join(methods)}")
             case "Function":
                 for name, value in inputs["environment"]["variables"].items():
                     if name in ADDRESSES and value.startswith("https://"):
-                        yield Edge(known["lambda", inputs["name"]], ADDRESSES[name], "calls")
+                        yield Edge(nodes_by_key["lambda", inputs["name"]], ADDRESSES[name], "calls")
 
 
 def list_role_statements(graph: Graph) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -158,30 +168,30 @@ def list_role_statements(graph: Graph) -> Iterator[tuple[str, Mapping[str, Any]]
                 yield resource.inputs["role"], statement
 
 
-def _grants(graph: Graph, known: Known, held: Held) -> Iterator[Edge]:
+def _permission_edges(graph: Graph, nodes_by_key: NodesByKey, nodes_by_role: NodesByRole) -> Iterator[Edge]:
     for role, statement in list_role_statements(graph):
         # Roles of schedules, backups and log writers have no node. Their arrows come from the resources themselves.
-        if role not in held:
+        if role not in nodes_by_role:
             continue
         for action in statement["Action"]:
             for resource in statement["Resource"]:
-                if head := _target(action, resource, known, held):
-                    yield Edge(held[role], head, _verb(action, head))
+                if head := _target(action, resource, nodes_by_key, nodes_by_role):
+                    yield Edge(nodes_by_role[role], head, _verb(action, head))
 
 
-def _target(action: str, resource: str, known: Known, held: Held) -> Node | None:
+def _target(action: str, resource: str, nodes_by_key: NodesByKey, nodes_by_role: NodesByRole) -> Node | None:
     service = action.partition(":")[0]
     if service in LEFT_OUT or action in IMPLIED or action == "events:PutEvents":
         return None
     if service in SERVICES:
         return Node("", SERVICES[service], Shape.SERVICE)
     if action == "sts:AssumeRole":
-        return held[to_node_key(resource)[1]]
+        return nodes_by_role[to_node_key(resource)[1]]
     if (
         "*" in to_node_key(resource)[1]
     ):  # The backup role reaches all tables of a stack. The foundation's diagram shows it.
         return None
-    target = known.get(to_node_key(resource))
+    target = nodes_by_key.get(to_node_key(resource))
     if target is None and not (service == "sqs" or (service == "batch" and ":job-queue/" in resource)):
         raise MissingFromDiagram(
             f"{action} on {resource} has no node in the diagrams. Add its type to SHOWN in "

@@ -24,8 +24,10 @@ class Shape(StrEnum):
     WORKFLOW = "workflow"
     JOB = "job"
     ENTRY = "entry"
+    """API that callers outside the program use."""
     CALLER = "caller"
     SERVICE = "service"
+    """AWS or external service that is no resource of the program."""
 
 
 @dataclass(frozen=True, order=True)

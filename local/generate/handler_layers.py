@@ -1,8 +1,8 @@
 """Builder of the handlers' Lambda layer: locked wheels for arm64 and Python 3.13, on any machine.
 
-pip only downloads wheels for another platform, so nothing is compiled from C. Lambda cannot write below `/opt/python`.
-Each new container would compile modules without bytecode again. So the builder adds bytecode if it finds a Python of the
-runtime's version. Bytecode does not depend on the processor. A layer without it works too, but loads more slowly.
+For another platform, pip only downloads wheels, so nothing is compiled from C. Lambda cannot write below `/opt/python`,
+so each new container would compile modules without bytecode again. The builder therefore adds bytecode if it finds a
+Python of the runtime's version. Bytecode does not depend on the processor. A layer without bytecode loads more slowly.
 """
 
 import shutil

@@ -35,6 +35,7 @@ PORTS = range(20_000, 32_000)
 """Ports of all other emulators. They are below the range from which systems choose the local ports of connections, so
 no connection can take the chosen port before the emulator listens on it."""
 PORTS_TRIED = 20
+"""Number of random ports to try."""
 ROOT_ACCESS_KEY = "test"
 """Access key and secret of the account's root user, the only credentials that the emulator accepts without
 registration."""

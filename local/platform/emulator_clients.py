@@ -32,7 +32,7 @@ _LOADER = Loader()
 class EmulatorClients:
     """Clients of the emulator, one per service, created on first use.
 
-    The lock is needed because creating a client is not thread-safe; using it is. The clients have the credentials of
+    A lock protects the creation of clients, which is not thread-safe; their use is thread-safe. The clients have the credentials of
     the account's root user, unless other credentials (key, secret, session token) are given.
     """
 

@@ -2,7 +2,7 @@
 
 The Pulumi SDK determines order and concurrency: it registers a resource, in a thread, when everything that the resource
 depends on exists. For each resource, the engine decides what is needed and makes the calls of the type's driver. It
-saves the known state before the next step, so a run may end at any point.
+saves the state of each resource before and after its calls, so a run may end at any point.
 """
 
 import threading
@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local.platform.driver_model.driver import AwaitedState, ComputedValue, DriverCall, ResourceValues, Source
 from local.platform.driver_model.service_shapes import ShapeMismatch, build_parameters, find_violations, input_shape
-from local.platform.driver_model.tag_removal import adds_tags, make_untag_call, tags_property
+from local.platform.driver_model.untag_calls import adds_tags, make_untag_call, tags_property
 from local.platform.drivers import DRIVERS, RECORDED_ONLY, Driver, RecordedOnly
 from local.platform.emulator_clients import Clients
 from local.platform.progress import Progress
@@ -27,9 +27,10 @@ from local.preview.property_values import UNKNOWN, Props, Unknown, reveal_secret
 from local.preview.resource_graph import Graph, Resource
 
 SETTLE_SECONDS = 30
+"""Maximum time of waiting for a state (`AwaitedState`)."""
 POLL_SECONDS = 0.05
 GONE = ("NotFound", "NoSuch", "NonExistent", "DoesNotExist")
-"""Parts of the error codes with which services say that something does not exist."""
+"""Parts of the error codes of services for a resource that does not exist."""
 
 Drivers = Mapping[str, Driver | RecordedOnly]
 ALL_DRIVERS: Drivers = {**DRIVERS, **RECORDED_ONLY}
@@ -55,6 +56,7 @@ class Engine:
         self._progress = progress
         self._drivers = drivers
         self._replacing = threading.Lock()
+        """Held while a resource and its dependants are deleted, so that only one thread deletes for a replacement."""
         self._stopped = threading.Event()
         self.failures: list[ResourceFailed] = []
 
@@ -83,14 +85,18 @@ class Engine:
             raise InterruptedError(f"not started, because the run was interrupted: {resource.urn}")
         driver = self._drivers.get(resource.type)
         if driver is None:
-            raise self._failure(resource.urn, f"no driver for {resource.type}: add one in local/platform/drivers/")
+            raise self._report_failure(
+                resource.urn, f"no driver for {resource.type}: add one in local/platform/drivers/"
+            )
         if missing := sorted(_lost_inputs(resource)):
-            raise self._failure(
+            raise self._report_failure(
                 resource.urn,
                 f"{', '.join(missing)} has no value: the driver of the resource that it refers to does not return this output",
             )
         if isinstance(driver, Driver) and (unhandled := driver.unhandled_inputs(resource.inputs)):
-            raise self._failure(resource.urn, f"the driver of {resource.type} does not use {', '.join(unhandled)}")
+            raise self._report_failure(
+                resource.urn, f"the driver of {resource.type} does not use {', '.join(unhandled)}"
+            )
         hashes = self._state.hashes(resource.inputs)
         entry = self._state.get(resource.urn)
         needed = plan_change(driver, resource, entry, hashes)
@@ -102,7 +108,7 @@ class Engine:
                 with self._replacing:
                     self._delete_with_dependants(resource.urn)
                 entry = None
-            return self._made(driver, resource, entry, hashes, needed)
+            return self._create_or_update(driver, resource, entry, hashes, needed)
 
     def delete_gone(self, graph: Graph) -> None:
         """Delete the resources that are no longer part of the program."""
@@ -119,7 +125,7 @@ class Engine:
             except ResourceFailed:
                 continue
 
-    def _made(
+    def _create_or_update(
         self,
         driver: Driver | RecordedOnly,
         resource: Resource,
@@ -133,45 +139,45 @@ class Engine:
             values.outputs = {
                 name: value
                 for name, source in driver.outputs.items()
-                if (value := _value(source, values)) is not UNKNOWN
+                if (value := _resolve(source, values)) is not UNKNOWN
             }
             self._state.put(resource.urn, self._entry(resource, hashes, values, ResourceStatus.MADE))
             return values.id, values.outputs
         if entry is None:
             self._state.put(resource.urn, self._entry(resource, hashes, values, ResourceStatus.MAKING))
         calls = needed.calls if entry else driver.create
-        made = 0
+        finished_calls = 0
         try:
             for call in calls:
                 if entry is not None and adds_tags(call):
                     self._untag(driver, call, values, entry)
                 if call.is_needed(values):
                     self._call(driver, call, values)
-                    made += 1
-                    self._learn(driver, values)
-            self._apply(driver, values, needed)
+                    finished_calls += 1
+                    self._read_responses(driver, values)
+            self._apply_import(driver, values, needed)
         except Exception:
-            if entry is None and made:
+            if entry is None and finished_calls:
                 self._state.put(resource.urn, self._entry(resource, hashes, values, ResourceStatus.BROKEN, driver))
             elif entry is None:
                 self._state.drop(resource.urn)
             raise
-        self._learn(driver, values)
+        self._read_responses(driver, values)
         self._state.put(resource.urn, self._entry(resource, hashes, values, ResourceStatus.MADE, driver))
         return values.id, values.outputs
 
     def _call(self, driver: Driver, call: DriverCall, values: ResourceValues) -> None:
         client = self._clients(driver.service)
-        given = build_parameters(driver, call, values)
-        for violation in find_violations(given, input_shape(driver, call), call.operation):
+        parameters = build_parameters(driver, call, values)
+        for violation in find_violations(parameters, input_shape(driver, call), call.operation):
             # The emulator may accept a request that AWS would refuse.
             raise ShapeMismatch(f"{violation.path} {violation.rule}")
         values.endpoint = getattr(getattr(client, "meta", None), "endpoint_url", "")
-        values.responses[call.operation] = _call_service(client, call.operation, given)
+        values.responses[call.operation] = _call_service(client, call.operation, parameters)
         if call.until is not None:
-            self._settle(driver, call.until, values)
+            self._wait_for_state(driver, call.until, values)
 
-    def _apply(self, driver: Driver, values: ResourceValues, needed: ResourceChange) -> None:
+    def _apply_import(self, driver: Driver, values: ResourceValues, needed: ResourceChange) -> None:
         importer = driver.property_import
         if importer is None or values[importer.property] is None:
             return
@@ -184,22 +190,22 @@ class Engine:
         if removing is not None:
             self._call(driver, removing, values)
 
-    def _settle(self, driver: Driver, until: AwaitedState, values: ResourceValues) -> None:
+    def _wait_for_state(self, driver: Driver, until: AwaitedState, values: ResourceValues) -> None:
         client = self._clients(driver.service)
-        given = build_parameters(driver, DriverCall(until.operation, until.params), values)
+        parameters = build_parameters(driver, DriverCall(until.operation, until.params), values)
         deadline = time.monotonic() + SETTLE_SECONDS
-        while (value := _value_at(_call_service(client, until.operation, given), until.path)) != until.expected:
+        while (value := _value_at(_call_service(client, until.operation, parameters), until.path)) != until.expected:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{until.path} is still {value} after {SETTLE_SECONDS} s, not {until.expected}")
             time.sleep(POLL_SECONDS)
 
     @staticmethod
-    def _learn(driver: Driver, values: ResourceValues) -> None:
+    def _read_responses(driver: Driver, values: ResourceValues) -> None:
         """Take the id and the outputs from the responses so far. Values that no response contains stay as they were."""
         for name, source in driver.outputs.items():
-            if (value := _value(source, values)) is not UNKNOWN:
+            if (value := _resolve(source, values)) is not UNKNOWN:
                 values.outputs[name] = value
-        if not values.id and (value := _value(driver.id, values)) is not UNKNOWN:
+        if not values.id and (value := _resolve(driver.id, values)) is not UNKNOWN:
             values.id = str(value)
 
     @staticmethod
@@ -259,26 +265,26 @@ class Engine:
             yield
         except ClientError as error:
             details = error.response.get("Error", {})
-            raise self._failure(
+            raise self._report_failure(
                 urn, f"{error.operation_name}: {details.get('Code')}: {details.get('Message')}"
             ) from error
         except (BotoCoreError, ShapeMismatch, TimeoutError, OSError) as error:
-            raise self._failure(urn, str(error)) from error
+            raise self._report_failure(urn, str(error)) from error
         self._progress.on_finish(urn, action, time.monotonic() - start)
 
-    def _failure(self, urn: str, message: str) -> ResourceFailed:
+    def _report_failure(self, urn: str, message: str) -> ResourceFailed:
         failure = ResourceFailed(urn, message)
         self.failures.append(failure)
         self._progress.on_failure(urn, message)
         return failure
 
 
-def _call_service(client: Any, operation: str, given: Props) -> Props:
-    answer: Props = getattr(client, xform_name(operation))(**reveal_secrets(given))
+def _call_service(client: Any, operation: str, parameters: Props) -> Props:
+    answer: Props = getattr(client, xform_name(operation))(**reveal_secrets(parameters))
     return answer
 
 
-def _value(source: Source, values: ResourceValues) -> Any | Unknown:
+def _resolve(source: Source, values: ResourceValues) -> Any | Unknown:
     value = source.compute(values) if isinstance(source, ComputedValue) else values[source]
     return UNKNOWN if value is None else value
 

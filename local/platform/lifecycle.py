@@ -48,19 +48,19 @@ def up(stack: str = "local", folder: Path = emulator.FOLDER) -> int:
     with lock_folder(folder, OTHER_COMMANDS), ProgressReporter() as report:
         try:
             config = stack_files.read_stack(stack)
-            with _emulator(folder, report) as there:
-                deployed = deploy(config, there, report)
+            with _emulator(folder, report) as running:
+                deployed = deploy(config, running, report)
                 if recorded := sorted({resource.type for resource in deployed.graph.customs()} & RECORDED_ONLY.keys()):
                     report.print_line("recorded only, because the emulator lacks the service:")
                     for kind in recorded:
                         report.print_line(f"  {kind}: {RECORDED_ONLY[kind].reason}")
-                findings = judge_deployed(config, deployed.graph)
+                findings = list_deployed_findings(config, deployed.graph)
                 for finding in findings:
                     report.print_line(
                         f"  {finding.level} {finding.policy} · {finding.urn.rpartition('::')[2]}: {finding.message}"
                     )
                 report.print_line(f"{report.summary()}; the local platform is up")
-                _say_how_to_reach(there, deployed.outputs, report)
+                _say_how_to_reach(running, deployed.outputs, report)
         except KeyboardInterrupt:
             report.print_line("interrupted; run `make up` to try again")
             return 130
@@ -83,16 +83,16 @@ def down(folder: Path = emulator.FOLDER) -> int:
         return 0
     remains: list[str] = []
     with lock_folder(folder, OTHER_COMMANDS), ProgressReporter() as report:
-        there = emulator.find_running(folder)
+        running = emulator.find_running(folder)
         try:
-            if there is not None:
-                remains = delete_all(there, report)
+            if running is not None:
+                remains = delete_all(running, report)
         except StateError as error:
             report.print_line(f"the emulator is stopped without deleting its resources first: {error}")
         finally:
             emulator.stop(folder)
             _state_file(folder).unlink(missing_ok=True)
-        if there is None:
+        if running is None:
             report.print_line(NOT_RUNNING)
             return 0
         for urn in remains:
@@ -103,34 +103,34 @@ def down(folder: Path = emulator.FOLDER) -> int:
 
 def find_running_platform(folder: Path = emulator.FOLDER) -> dict[str, Any] | None:
     """Return the endpoint and the stack outputs of the running platform, or None if no platform is running."""
-    there = emulator.find_running(folder)
-    if there is None:
+    running = emulator.find_running(folder)
+    if running is None:
         return None
-    outputs = _state(there).outputs
-    return {"endpoint": there.endpoint, "outputs": outputs}
+    outputs = _state(running).outputs
+    return {"endpoint": running.endpoint, "outputs": outputs}
 
 
 def plan_update(config: StackConfig, folder: Path = emulator.FOLDER) -> list[PlannedStep]:
     """Return what `up` would do with each resource. Without a running emulator, that is to create all of them."""
-    there = emulator.find_running(folder)
-    return UpdatePlan(_state(there) if there else PlatformState.empty(_state_file(folder), "")).of(config)
+    running = emulator.find_running(folder)
+    return UpdatePlan(_state(running) if running else PlatformState.empty(_state_file(folder), "")).of(config)
 
 
-def judge_deployed(config: StackConfig, graph: Graph) -> list[PolicyFinding]:
+def list_deployed_findings(config: StackConfig, graph: Graph) -> list[PolicyFinding]:
     """Return the policy findings that are mandatory or undecided after the deployment.
 
     The ids that AWS generates are known now, so the policies that a preview could not decide are evaluated here.
     """
     with PolicyPackProcess(config, dry_run=False) as pack:
         pack.rules()
-        judgements, _ = pack.judge(graph)
-    return [judgement for judgement in judgements if judgement.level in {"mandatory", "unknown"}]
+        findings, _ = pack.analyze(graph)
+    return [finding for finding in findings if finding.level in {"mandatory", "unknown"}]
 
 
-def deploy(config: StackConfig, there: Emulator, progress: Progress) -> DeployedPlatform:
+def deploy(config: StackConfig, running: Emulator, progress: Progress) -> DeployedPlatform:
     """Run the program against an emulator."""
-    state = _state(there)
-    engine = Engine(EmulatorClients(there.endpoint), state, progress)
+    state = _state(running)
+    engine = Engine(EmulatorClients(running.endpoint), state, progress)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # it logs every task that a failure cancelled
     try:
         result = _run_in_thread(lambda: run_program(config, engine, preview=False), engine.stop)
@@ -162,13 +162,13 @@ def _run_in_thread(work: Callable[[], ProgramRun], stop: Callable[[], None]) -> 
 @contextmanager
 def _emulator(folder: Path, report: ProgressReporter) -> Iterator[Emulator]:
     """Yield the running emulator, or a new one. A new emulator stays only if the block succeeds."""
-    there = emulator.find_running(folder)
-    if there is not None and _state(there).interrupted:
+    running = emulator.find_running(folder)
+    if running is not None and _state(running).interrupted:
         report.print_line("the last run was killed while it created a resource: starting a new platform")
         emulator.stop(folder)
-        there = None
-    if there is not None:
-        yield there
+        running = None
+    if running is not None:
+        yield running
         return
     _state_file(folder).unlink(missing_ok=True)
     try:
@@ -181,24 +181,24 @@ def _emulator(folder: Path, report: ProgressReporter) -> Iterator[Emulator]:
         raise
 
 
-def delete_all(there: Emulator, report: Progress) -> list[str]:
+def delete_all(running: Emulator, report: Progress) -> list[str]:
     """Delete all resources in reverse order. Return the URNs of those that could not be deleted."""
-    state = _state(there)
-    Engine(EmulatorClients(there.endpoint), state, report).delete(set(state.entries()))
+    state = _state(running)
+    Engine(EmulatorClients(running.endpoint), state, report).delete(set(state.entries()))
     return sorted(state.entries())
 
 
-def _say_how_to_reach(there: Emulator, outputs: Props, report: ProgressReporter) -> None:
+def _say_how_to_reach(running: Emulator, outputs: Props, report: ProgressReporter) -> None:
     report.print_line(
-        f"  AWS endpoint  {there.endpoint}  (access key and secret: {emulator.ROOT_ACCESS_KEY}, region us-east-1)"
+        f"  AWS endpoint  {running.endpoint}  (access key and secret: {emulator.ROOT_ACCESS_KEY}, region us-east-1)"
     )
     for name, value in outputs.items():
         report.print_line(f"  {name}  {to_display_value(value)}")
     report.print_line("  `make down` stops the platform")
 
 
-def _state(there: Emulator) -> PlatformState:
-    return PlatformState.read(_state_file(there.folder), f"{there.pid}:{there.port}")
+def _state(running: Emulator) -> PlatformState:
+    return PlatformState.read(_state_file(running.folder), f"{running.pid}:{running.port}")
 
 
 def _state_file(folder: Path) -> Path:

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from local.platform.resource_changes import ResourceAction
 
-DONE = {
+PAST_TENSES = {
     ResourceAction.CREATE: "created",
     ResourceAction.UPDATE: "updated",
     ResourceAction.REPLACE: "replaced",
@@ -66,7 +66,9 @@ class ProgressReporter:
         self._failures: dict[str, str] = {}
         self._lock = threading.Lock()
         self._start = time.monotonic()
-        self._live = Live(console=self._console, refresh_per_second=8, transient=True, get_renderable=self._running)
+        self._live = Live(
+            console=self._console, refresh_per_second=8, transient=True, get_renderable=self._current_steps
+        )
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
@@ -80,7 +82,7 @@ class ProgressReporter:
             self._live.stop()
 
     def on_start(self, urn: str, action: ResourceAction, /) -> None:
-        """Shown while it lasts."""
+        """Show the step while it lasts."""
         with self._lock:
             self._under_way[urn] = (action, time.monotonic())
 
@@ -92,7 +94,7 @@ class ProgressReporter:
         if action is not ResourceAction.SAME:
             self._print(
                 Text.assemble(
-                    (f"  {DONE[action]:<9} ", COLOURS[action]),
+                    (f"  {PAST_TENSES[action]:<9} ", COLOURS[action]),
                     f"{display_name(urn)} ",
                     (format_duration(seconds), "dim"),
                 )
@@ -111,7 +113,7 @@ class ProgressReporter:
 
     def summary(self) -> str:
         """Return one line with the number of resources per action, and the duration."""
-        parts = [f"{count} {DONE[action]}" for action in ResourceAction if (count := self._counts[action])]
+        parts = [f"{count} {PAST_TENSES[action]}" for action in ResourceAction if (count := self._counts[action])]
         if self._failures:
             parts.append(f"{len(self._failures)} failed")
         return f"{', '.join(parts) or 'nothing to do'} in {format_duration(time.monotonic() - self._start)}"
@@ -123,7 +125,7 @@ class ProgressReporter:
     def _print(self, line: Text) -> None:
         self._console.print(line)
 
-    def _running(self) -> Table:
+    def _current_steps(self) -> Table:
         table = Table.grid(padding=(0, 1))
         with self._lock:
             under_way = sorted(self._under_way.items(), key=lambda item: item[1][1])

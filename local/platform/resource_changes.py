@@ -23,6 +23,7 @@ class ResourceAction(StrEnum):
     REPLACE = "replace"
     DELETE = "delete"
     SAME = "same"
+    """Nothing, because no input has changed."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class ResourceChange:
     calls: tuple[DriverCall, ...] = ()
     """Calls of an update, in the driver's order."""
     changed: frozenset[str] = frozenset()
+    """Names of the changed input properties."""
 
 
 def plan_change(
@@ -53,27 +55,28 @@ def plan_change(
 
 
 def _update(driver: Driver, inputs: Props, changed: set[str]) -> ResourceChange:
-    whole = {call.operation for call in driver.create}
-    taken: set[str] = set(driver.ignored)
+    # An update with the same operation as the creation sets the whole resource, so it also removes properties.
+    replacing_operations = {call.operation for call in driver.create}
+    updatable: set[str] = set(driver.ignored)
     if driver.property_import is not None and inputs.get(driver.property_import.property) is not None:
-        taken.add(driver.property_import.property)
+        updatable.add(driver.property_import.property)
     calls: list[DriverCall] = []
     operations: set[str] = set()
     for call in driver.update:
         if call.after:
-            wanted = bool(operations & set(call.after))
+            is_needed = bool(operations & set(call.after))
         else:
             uses = set(call.uses())
-            if call.operation not in whole:
+            if call.operation not in replacing_operations:
                 uses -= {name for name in changed if inputs.get(name) is None}
             elif call.when and not inputs.get(call.when):
                 uses = set()
-            wanted = bool(uses & changed)
-            taken |= uses
-        if wanted:
+            is_needed = bool(uses & changed)
+            updatable |= uses
+        if is_needed:
             calls.append(call)
             operations.add(call.operation)
-    if changed & identity_properties(driver) or changed - taken:
+    if changed & identity_properties(driver) or changed - updatable:
         return ResourceChange(ResourceAction.REPLACE, changed=frozenset(changed))
     return ResourceChange(ResourceAction.UPDATE, tuple(calls), frozenset(changed))
 

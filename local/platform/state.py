@@ -2,7 +2,7 @@
 
 The file contains salted hashes of the inputs instead of their values, so it holds no secret input. An archive is hashed
 by its content. The calls that delete a resource are kept in full, because the program may no longer contain the
-resource. The file is replaced atomically after every change, so a run may be killed at any point.
+resource. The file is replaced atomically after every change, so it is complete even if a run is killed.
 """
 
 import hashlib
@@ -33,6 +33,7 @@ class ResourceStatus(StrEnum):
     """The creation was started. If this status is in a file, the run was killed, and it is unknown which parts exist.
     """
     MADE = "made"
+    """The resource exists with all its settings."""
     BROKEN = "broken"
     """A part of the creation failed. The resource will be deleted and created again."""
 
@@ -55,8 +56,8 @@ class ResourceEntry:
     inputs: Mapping[str, str]
     """Hash of each input property."""
     keys: Mapping[str, list[str]] = field(default_factory=dict)
-    """Keys of each input property that is a map. Some services add entries only, so removed keys need a call of their
-    own."""
+    """Keys of each input property that is a map. An update of some services only adds entries, so removed keys need another
+    call."""
     id: str = ""
     outputs: Props = field(default_factory=dict)
     depends_on: tuple[str, ...] = ()
@@ -65,6 +66,7 @@ class ResourceEntry:
     """URNs of the resources whose outputs are inputs of this one. If one of them is replaced, this one is replaced too.
     """
     deletion: tuple[DeletionCall, ...] = ()
+    """Calls that delete the resource, in this order."""
     emptied: bool = False
     """True if the resource's content is deleted with it."""
 

@@ -35,6 +35,7 @@ WORKTREES = ROOT / ".local" / "worktrees"
 WORKING_TREE = "."
 """Name of the working tree, with uncommitted changes, in place of a git revision."""
 MAX_SHOWN_LINES = 5
+"""Number of the most expensive lines to print."""
 
 
 class CannotPrice(CannotRun):
@@ -49,6 +50,7 @@ class StackCost:
     """Name of the stack, with the git revision if there is one."""
     report: CostReport
     budget: float
+    """Monthly budget of the stack in dollars."""
 
     @property
     def guardrails(self) -> float:
@@ -92,7 +94,7 @@ class Difference:
 
     @property
     def change(self) -> float:
-        """Additional dollars a month."""
+        """Additional cost in dollars a month."""
         return self.after - self.before
 
 

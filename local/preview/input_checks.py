@@ -41,11 +41,11 @@ class MissingDriver(CannotRun):
 
 
 def find_invalid_inputs(graph: Graph) -> list[InvalidInput]:
-    """Return every input in the graph that AWS would reject. Raise NoDriver for an unknown resource type."""
+    """Return every input in the graph that AWS would reject. Raise MissingDriver for an unknown resource type."""
     known_types = DRIVERS.keys() | RECORDED_ONLY.keys()
     if missing_types := {resource.type for resource in graph.customs()} - known_types:
         raise MissingDriver(missing_types)
-    return [refusal for resource in graph.customs() for refusal in _check_resource(resource)]
+    return [invalid_input for resource in graph.customs() for invalid_input in _check_resource(resource)]
 
 
 def _check_resource(resource: Resource) -> Iterator[InvalidInput]:
@@ -56,15 +56,17 @@ def _check_resource(resource: Resource) -> Iterator[InvalidInput]:
 
 
 def _check_calls(driver: Driver | RecordedOnly, resource: Resource) -> Iterator[InvalidInput]:
-    known = ResourceValues(resource.inputs)
+    values = ResourceValues(resource.inputs)
     for call in driver.create:
-        if call.when and known[call.when] in (None, UNKNOWN):
+        if call.when and values[call.when] in (None, UNKNOWN):
             continue
         try:
-            given = build_parameters(driver, call, known)
+            parameters = build_parameters(driver, call, values)
         except ShapeMismatch as error:
             yield InvalidInput(resource.urn, call.operation, "", str(error))
             continue
-        for breach in find_violations(given, input_shape(driver, call), call.operation):
-            value = "" if breach.value is None else repr(to_display_value(breach.value))
-            yield InvalidInput(resource.urn, breach.path, value if len(value) <= 80 else f"{value[:77]}…", breach.rule)
+        for violation in find_violations(parameters, input_shape(driver, call), call.operation):
+            value = "" if violation.value is None else repr(to_display_value(violation.value))
+            yield InvalidInput(
+                resource.urn, violation.path, value if len(value) <= 80 else f"{value[:77]}…", violation.rule
+            )

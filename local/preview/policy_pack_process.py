@@ -72,14 +72,14 @@ class PolicyDescription:
 ResourceResult = tuple[list[PolicyFinding], list[Remediation]]
 
 
-def merge_results(found: Iterable[ResourceResult]) -> ResourceResult:
+def merge_results(results: Iterable[ResourceResult]) -> ResourceResult:
     """Return the findings and remediations of several resources as one pair, in the order of the resources."""
-    judgements: list[PolicyFinding] = []
+    findings: list[PolicyFinding] = []
     remediations: list[Remediation] = []
-    for resource_judgements, resource_remediations in found:
-        judgements += resource_judgements
+    for resource_findings, resource_remediations in results:
+        findings += resource_findings
         remediations += resource_remediations
-    return judgements, remediations
+    return findings, remediations
 
 
 class PolicyPackProcess:
@@ -131,12 +131,12 @@ class PolicyPackProcess:
             ]
         return self._rules
 
-    def judge(self, graph: Graph) -> ResourceResult:
+    def analyze(self, graph: Graph) -> ResourceResult:
         """Return all findings: those on each resource's inputs, then those on the stack with its outputs."""
-        judgements, remediations = merge_results(map(self.judge_resource, graph))
-        return [*judgements, *self.judge_stack(graph)], remediations
+        findings, remediations = merge_results(map(self.analyze_resource, graph))
+        return [*findings, *self.analyze_stack(graph)], remediations
 
-    def judge_resource(self, resource: Resource) -> ResourceResult:
+    def analyze_resource(self, resource: Resource) -> ResourceResult:
         """Return the findings on one resource's inputs, after remediations.
 
         The CLI calls `Remediate` for each resource before `Analyze`. The pack's policies remediate only what they find.
@@ -146,26 +146,26 @@ class PolicyPackProcess:
         diagnostics = self._analyzer().Analyze(request).diagnostics
         policy_names = {diagnostic.policyName for diagnostic in diagnostics}
         if not any(rule.name in policy_names for rule in self.rules() if rule.level == REMEDIATES):
-            return _judgements(diagnostics, resource.urn), []
+            return _to_findings(diagnostics, resource.urn), []
         undecided, remediations = self._remediate(request, resource)
-        return [*undecided, *_judgements(self._analyzer().Analyze(request).diagnostics, resource.urn)], remediations
+        return [*undecided, *_to_findings(self._analyzer().Analyze(request).diagnostics, resource.urn)], remediations
 
     def _remediate(self, request: analyzer_pb2.AnalyzeRequest, resource: Resource) -> ResourceResult:
         """Apply remediations to the request; return them, and an `unknown` finding for each undecided policy."""
-        judgements: list[PolicyFinding] = []
+        findings: list[PolicyFinding] = []
         remediations: list[Remediation] = []
         for answer in self._analyzer().Remediate(request).remediations:
             if answer.diagnostic:  # The policy is undecided, so the answer has no properties.
-                judgements.append(
+                findings.append(
                     PolicyFinding(answer.policyName, "unknown", "unspecified", resource.urn, answer.diagnostic)
                 )
                 continue
             after = to_python_properties(answer.properties)
             remediations.append(Remediation(answer.policyName, resource.urn, resource.inputs, after))
             request.properties.CopyFrom(answer.properties)
-        return judgements, remediations
+        return findings, remediations
 
-    def judge_stack(self, graph: Graph) -> list[PolicyFinding]:
+    def analyze_stack(self, graph: Graph) -> list[PolicyFinding]:
         """Return the findings on the stack as a whole, with its outputs.
 
         The CLI sends resources in no defined order. Here the order is reversed, so a policy that relies on the order of
@@ -173,7 +173,7 @@ class PolicyPackProcess:
         """
         resources = [_analyzer_resource(resource) for resource in graph]
         stack = self._analyzer().AnalyzeStack(analyzer_pb2.AnalyzeStackRequest(resources=resources[::-1]))
-        return _judgements(stack.diagnostics, graph.stack.urn)
+        return _to_findings(stack.diagnostics, graph.stack.urn)
 
     def _analyzer(self) -> analyzer_pb2_grpc.AnalyzerStub:
         if self._stub is None:
@@ -220,7 +220,7 @@ def _options(resource: Resource) -> analyzer_pb2.AnalyzerResourceOptions:
     )
 
 
-def _judgements(diagnostics: Iterable[analyzer_pb2.AnalyzeDiagnostic], urn: str) -> list[PolicyFinding]:
+def _to_findings(diagnostics: Iterable[analyzer_pb2.AnalyzeDiagnostic], urn: str) -> list[PolicyFinding]:
     return [
         PolicyFinding(
             policy=diagnostic.policyName,

@@ -28,7 +28,7 @@ class ReportingProvider:
     """Provider that reports each resource to a callback before another provider creates it."""
 
     provider: Provider
-    saw: Callable[[Resource], None]
+    report: Callable[[Resource], None]
 
     def call(self, token: str, arguments: Props) -> Props:
         """Call a function of the wrapped provider."""
@@ -36,7 +36,7 @@ class ReportingProvider:
 
     def make(self, resource: Resource) -> tuple[str, Props]:
         """Report a resource, then create it with the wrapped provider."""
-        self.saw(resource)
+        self.report(resource)
         return self.provider.make(resource)
 
 
@@ -51,7 +51,7 @@ class PolicyRun:
 
     def __init__(self, pack: PolicyPackProcess) -> None:
         self._pack = pack
-        self._threads = ThreadPoolExecutor(MAX_CONCURRENT_CALLS, "judging")
+        self._threads = ThreadPoolExecutor(MAX_CONCURRENT_CALLS, "policy_run")
         self._rules: Future[list[PolicyDescription]] = self._threads.submit(pack.rules)
         self._results: dict[str, Future[ResourceResult]] = {}
         """Results by URN."""
@@ -69,21 +69,21 @@ class PolicyRun:
 
     def submit(self, resource: Resource) -> None:
         """Submit a resource for analysis."""
-        self._results[resource.urn] = self._threads.submit(self._judge, resource)
+        self._results[resource.urn] = self._threads.submit(self._analyze, resource)
 
     def finish(self, graph: Graph) -> Future[tuple[list[PolicyDescription], list[PolicyFinding], list[Remediation]]]:
         """Analyze the remaining resources and the stack; return a future with all policies, findings, remediations."""
-        return self._threads.submit(self._judge_all, graph)
+        return self._threads.submit(self._analyze_all, graph)
 
-    def _judge_all(self, graph: Graph) -> tuple[list[PolicyDescription], list[PolicyFinding], list[Remediation]]:
+    def _analyze_all(self, graph: Graph) -> tuple[list[PolicyDescription], list[PolicyFinding], list[Remediation]]:
         rules = self._rules.result()
-        judgements, remediations = merge_results(map(self._result_of, graph))
-        return rules, [*judgements, *self._pack.judge_stack(graph)], remediations
+        findings, remediations = merge_results(map(self._result_of, graph))
+        return rules, [*findings, *self._pack.analyze_stack(graph)], remediations
 
-    def _judge(self, resource: Resource) -> ResourceResult:
+    def _analyze(self, resource: Resource) -> ResourceResult:
         self._rules.result()
-        return self._pack.judge_resource(resource)
+        return self._pack.analyze_resource(resource)
 
     def _result_of(self, resource: Resource) -> ResourceResult:
         result = self._results.get(resource.urn)
-        return self._judge(resource) if result is None else result.result()
+        return self._analyze(resource) if result is None else result.result()

@@ -44,24 +44,27 @@ class Preview:
     graph: Graph
     outputs: Props
     messages: tuple[str, ...]
-    refusals: tuple[InvalidInput, ...]
+    """Warnings and errors that the program logged."""
+    invalid_inputs: tuple[InvalidInput, ...]
     rules: tuple[PolicyDescription, ...]
-    judgements: tuple[PolicyFinding, ...]
+    """Policies that were evaluated."""
+    findings: tuple[PolicyFinding, ...]
     remediations: tuple[Remediation, ...]
     cost: CostReport
     budget: float
+    """Monthly budget of the stack in dollars."""
     changes: tuple[tuple[str, str], ...] | None = None
     """Action and URN of each resource that `make up` would change; None for a stack other than the local one."""
 
     @property
     def mandatory(self) -> list[PolicyFinding]:
         """Findings that stop a deployment."""
-        return [judgement for judgement in self.judgements if judgement.level == "mandatory"]
+        return [finding for finding in self.findings if finding.level == "mandatory"]
 
     @property
     def deployable(self) -> bool:
         """True if no mandatory finding and no invalid input stops a deployment."""
-        return not self.mandatory and not self.refusals
+        return not self.mandatory and not self.invalid_inputs
 
     def as_json(self) -> dict[str, Any]:
         """Return the preview as JSON, with resources sorted by URN because their registration order varies."""
@@ -81,10 +84,10 @@ class Preview:
                 }
                 for resource in sorted(self.graph, key=lambda resource: resource.urn)
             ],
-            "refusals": [refusal._asdict() for refusal in self.refusals],
+            "refusals": [invalid_input._asdict() for invalid_input in self.invalid_inputs],
             "policies": len(self.rules),
             "findings": sorted(
-                map(vars, self.judgements), key=lambda entry: (entry["urn"], entry["policy"], entry["message"])
+                map(vars, self.findings), key=lambda entry: (entry["urn"], entry["policy"], entry["message"])
             ),
             "remediations": [
                 {
@@ -112,11 +115,11 @@ class Preview:
 def preview(config: StackConfig) -> Preview:
     """Preview a stack. Raise CannotPreview if its settings, the program or the policy pack fail."""
     try:
-        with PolicyPackProcess(config, dry_run=True) as pack, PolicyRun(pack) as judging:
-            run = program_run.run_program(config, ReportingProvider(PreviewProvider(), judging.submit), preview=True)
-            rest = judging.finish(run.graph)
-            refused = find_invalid_inputs(run.graph)
-            rules, judgements, remediations = rest.result()
+        with PolicyPackProcess(config, dry_run=True) as pack, PolicyRun(pack) as policy_run:
+            run = program_run.run_program(config, ReportingProvider(PreviewProvider(), policy_run.submit), preview=True)
+            rest = policy_run.finish(run.graph)
+            invalid_inputs = find_invalid_inputs(run.graph)
+            rules, findings, remediations = rest.result()
     except (SettingsError, program_run.ProgramError, PackError, MissingDriver) as error:
         raise CannotPreview(str(error)) from error
     priced = cost.price_graph(config.stack, run.graph)
@@ -125,9 +128,9 @@ def preview(config: StackConfig) -> Preview:
         graph=run.graph,
         outputs=run.outputs,
         messages=run.messages,
-        refusals=tuple(refused),
+        invalid_inputs=tuple(invalid_inputs),
         rules=tuple(rules),
-        judgements=tuple(judgements),
+        findings=tuple(findings),
         remediations=tuple(remediations),
         cost=priced.report,
         budget=priced.budget,
@@ -137,16 +140,16 @@ def preview(config: StackConfig) -> Preview:
 def command(stack: str, *, as_json: bool, sarif_file: Path | None) -> int:
     """Print the preview for `make preview`; return the exit status."""
     with report.show_spinner(f"previewing {stack}", quiet=as_json):
-        found = preview(stack_files.read_stack(stack))
+        result = preview(stack_files.read_stack(stack))
         if stack == LOCAL:
-            found = replace(found, changes=_changes(found.config))
+            result = replace(result, changes=_changes(result.config))
     if as_json:
-        print(json.dumps(found.as_json(), indent=2))
+        print(json.dumps(result.as_json(), indent=2))
     else:
-        report.print_preview(found)
+        report.print_preview(result)
     if sarif_file is not None:
-        write_sarif(found, sarif_file)  # last, so that the preview is shown even if the file cannot be written
-    return 0 if found.deployable else 1
+        write_sarif(result, sarif_file)  # last, so that the preview is shown even if the file cannot be written
+    return 0 if result.deployable else 1
 
 
 def _changes(config: StackConfig) -> tuple[tuple[str, str], ...]:
@@ -156,6 +159,8 @@ def _changes(config: StackConfig) -> tuple[tuple[str, str], ...]:
     return tuple((step.action.value, step.urn) for step in lifecycle.plan_update(config))
 
 
-def write_sarif(found: Preview, path: Path) -> None:
+def write_sarif(result: Preview, path: Path) -> None:
     """Write the findings as SARIF, for code scanning."""
-    path.write_text(json.dumps(sarif.to_sarif(found.rules, found.judgements, found.refusals, found.config), indent=2))
+    path.write_text(
+        json.dumps(sarif.to_sarif(result.rules, result.findings, result.invalid_inputs, result.config), indent=2)
+    )

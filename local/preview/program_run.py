@@ -22,10 +22,10 @@ from pulumi.runtime.settings import SETTINGS, _get_rpc_manager, set_root_resourc
 from pulumi.runtime.stack import run_in_stack
 
 from local import ROOT, CannotRun
+from local.preview.faster_sdk import use_faster_sdk
 from local.preview.property_values import Props, to_python_properties
 from local.preview.resource_graph import Graph
 from local.preview.resource_monitor import Monitor, Provider
-from local.preview.sdk_shortcuts import use_faster_sdk
 from local.preview.stack_files import StackConfig
 
 MAX_CONCURRENT_REGISTRATIONS = 32
@@ -154,5 +154,5 @@ class _MessageCollector(logging.Handler):
         self.logger = logging.Logger("program", logging.WARNING)  # noqa: LOG001 - belongs to this run only
         self.logger.addHandler(self)
 
-    def emit(self, run_function: logging.LogRecord) -> None:
-        self.messages.append(run_function.getMessage())
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages.append(record.getMessage())

@@ -24,21 +24,21 @@ if TYPE_CHECKING:
 STYLES = {"mandatory": "bold red", "advisory": "yellow", "remediate": "cyan", "unknown": "dim"}
 
 
-def print_preview(found: "Preview", console: Console | None = None) -> None:
+def print_preview(result: "Preview", console: Console | None = None) -> None:
     """Print a preview."""
     out = console or create_console()
-    out.print(_plan(found.graph, found.config.stack))
-    out.print(_counts(found.graph))
-    _changes(out, found)
-    _warnings(out, found)
-    _refusals(out, found)
-    _findings(out, found)
-    print_monthly_cost(out, found)
-    _outputs(out, found)
+    out.print(_plan(result.graph, result.config.stack))
+    out.print(_counts(result.graph))
+    _changes(out, result)
+    _warnings(out, result)
+    _invalid_inputs(out, result)
+    _findings(out, result)
+    print_monthly_cost(out, result)
+    _outputs(out, result)
     verdict = (
-        "[green]can be deployed[/]" if found.deployable else "[bold red]cannot be deployed[/]: fix the errors above"
+        "[green]can be deployed[/]" if result.deployable else "[bold red]cannot be deployed[/]: fix the errors above"
     )
-    out.print(f"\nstack {escape(found.config.stack)} {verdict}", soft_wrap=True)
+    out.print(f"\nstack {escape(result.config.stack)} {verdict}", soft_wrap=True)
 
 
 @contextmanager
@@ -74,49 +74,49 @@ def _counts(graph: Graph) -> str:
     return "by service: " + ", ".join(f"{name} {count}" for name, count in sorted(services.items()))
 
 
-def _changes(out: Console, found: "Preview") -> None:
-    if found.changes is None:
+def _changes(out: Console, result: "Preview") -> None:
+    if result.changes is None:
         return
-    counts = Counter(action for action, _ in found.changes)
+    counts = Counter(action for action, _ in result.changes)
     actions = ", ".join(f"{count} {action}" for action, count in sorted(counts.items()))
     out.print(f"changes on the local platform: {actions}")
-    for action, urn in found.changes:
+    for action, urn in result.changes:
         if action not in {"same", "create"}:
             out.print(f"  {action:8} {escape(urn.rpartition('::')[2])}")
 
 
-def _warnings(out: Console, found: "Preview") -> None:
-    for warning in (*found.config.warnings, *found.messages):
+def _warnings(out: Console, result: "Preview") -> None:
+    for warning in (*result.config.warnings, *result.messages):
         out.print(f"[yellow]warning[/] {escape(warning)}", soft_wrap=True)
 
 
-def _refusals(out: Console, found: "Preview") -> None:
-    if found.refusals:
-        out.print(f"\n[bold red]{len(found.refusals)} inputs that AWS would reject[/]")
-    for refusal in found.refusals:
-        out.print(f"  {escape(str(refusal))}", soft_wrap=True)
+def _invalid_inputs(out: Console, result: "Preview") -> None:
+    if result.invalid_inputs:
+        out.print(f"\n[bold red]{len(result.invalid_inputs)} inputs that AWS would reject[/]")
+    for invalid_input in result.invalid_inputs:
+        out.print(f"  {escape(str(invalid_input))}", soft_wrap=True)
 
 
-def _findings(out: Console, found: "Preview") -> None:
-    undecided = [judgement for judgement in found.judgements if judgement.level == "unknown"]
-    advisory_count = sum(judgement.level == "advisory" for judgement in found.judgements)
+def _findings(out: Console, result: "Preview") -> None:
+    undecided = [finding for finding in result.findings if finding.level == "unknown"]
+    advisory_count = sum(finding.level == "advisory" for finding in result.findings)
     out.print(
-        f"\n[bold]policies[/]: {len(found.rules)} evaluated, {len(found.mandatory)} mandatory findings, "
+        f"\n[bold]policies[/]: {len(result.rules)} evaluated, {len(result.mandatory)} mandatory findings, "
         f"{advisory_count} advisory findings, {len(undecided)} undecided until the deployment",
         soft_wrap=True,
     )
-    for judgement in sorted((item for item in found.judgements if item.level != "unknown"), key=_sort_key):
-        name = escape(judgement.urn.rpartition("::")[2])
-        level = f"[{STYLES.get(judgement.level, '')}]{judgement.level:9}[/]"
-        out.print(f"  {level} {judgement.policy} · {name}: {escape(judgement.message)}", soft_wrap=True)
+    for finding in sorted((item for item in result.findings if item.level != "unknown"), key=_sort_key):
+        name = escape(finding.urn.rpartition("::")[2])
+        level = f"[{STYLES.get(finding.level, '')}]{finding.level:9}[/]"
+        out.print(f"  {level} {finding.policy} · {name}: {escape(finding.message)}", soft_wrap=True)
     # All undecided policies of a resource have the same cause: an id that AWS assigns during the deployment.
-    for urn, count in sorted(Counter(judgement.urn for judgement in undecided).items()):
+    for urn, count in sorted(Counter(finding.urn for finding in undecided).items()):
         name = escape(urn.rpartition("::")[2])
         out.print(
             f"  [{STYLES['unknown']}]unknown[/]   {name}: {count} policies are evaluated during the deployment",
             soft_wrap=True,
         )
-    for change in found.remediations:
+    for change in result.remediations:
         changed = {key: value for key, value in change.after.items() if change.before.get(key) != value}
         out.print(
             f"  [{STYLES['remediate']}]corrected[/] {change.policy} · {escape(change.urn.rpartition('::')[2])}: "
@@ -125,35 +125,35 @@ def _findings(out: Console, found: "Preview") -> None:
         )
 
 
-def _sort_key(judgement: PolicyFinding) -> tuple[int, str, str]:
-    return (list(STYLES).index(judgement.level), judgement.policy, judgement.urn)
+def _sort_key(finding: PolicyFinding) -> tuple[int, str, str]:
+    return (list(STYLES).index(finding.level), finding.policy, finding.urn)
 
 
-def print_monthly_cost(out: Console, found: "Preview") -> None:
+def print_monthly_cost(out: Console, result: "Preview") -> None:
     """Print the monthly cost by subsystem."""
     out.print()
     table = Table(title=None, box=None, pad_edge=False, header_style="bold")
     table.add_column("monthly cost")
     table.add_column("USD", justify="right")
     table.add_column("most expensive", style="dim")
-    for subsystem, usd in found.cost.sum_by("subsystem").items():
+    for subsystem, usd in result.cost.sum_by("subsystem").items():
         blocks = [
             (block, usd_of_block)
-            for block, usd_of_block in found.cost.sum_by("block").items()
-            if any(line.block == block and line.subsystem == subsystem for line in found.cost.lines)
+            for block, usd_of_block in result.cost.sum_by("block").items()
+            if any(line.block == block and line.subsystem == subsystem for line in result.cost.lines)
         ]
         table.add_row(
             subsystem, f"{usd:,.2f}", ", ".join(f"{block} {usd_of_block:,.2f}" for block, usd_of_block in blocks[:3])
         )
-    table.add_row("[bold]total[/]", f"[bold]{found.cost.total:,.2f}[/]", f"budget {found.budget:,.2f}")
+    table.add_row("[bold]total[/]", f"[bold]{result.cost.total:,.2f}[/]", f"budget {result.budget:,.2f}")
     out.print(table)
-    for resource_type in found.cost.unpriced:
+    for resource_type in result.cost.unpriced:
         out.print(f"  unpriced: {escape(resource_type)}")
 
 
-def _outputs(out: Console, found: "Preview") -> None:
+def _outputs(out: Console, result: "Preview") -> None:
     out.print("\n[bold]outputs[/]")
-    print_outputs(out, found.outputs)
+    print_outputs(out, result.outputs)
 
 
 def print_outputs(out: Console, outputs: Props) -> None:

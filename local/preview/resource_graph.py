@@ -18,12 +18,17 @@ class Resource:
 
     urn: str
     type: str
+    """Type in Pulumi, for example `aws:s3/bucket:Bucket`."""
     name: str
+    """Name that the program gives the resource in Pulumi, not its name on AWS."""
     parent: str
+    """URN of the parent component, or an empty text."""
     custom: bool
+    """True if a provider creates the resource. False for a component."""
     request: resource_pb2.RegisterResourceRequest
     inputs: Props
     id: str = ""
+    """Physical id, or an empty text if it is unknown."""
     outputs: Struct = field(default_factory=Struct)
 
     @property

@@ -14,8 +14,8 @@ REFUSED = "service-refuses-value"
 
 def to_sarif(
     rules: Iterable[PolicyDescription],
-    judgements: Iterable[PolicyFinding],
-    refusals: Iterable[InvalidInput],
+    findings: Iterable[PolicyFinding],
+    invalid_inputs: Iterable[InvalidInput],
     config: StackConfig,
 ) -> dict[str, Any]:
     """Return a SARIF document with all findings of a stack."""
@@ -24,15 +24,17 @@ def to_sarif(
     descriptions.append({"id": REFUSED, "shortDescription": {"text": "AWS would reject this input."}})
     results = [
         _result(
-            judgement.policy,
-            LEVELS[judgement.level],
-            f"{_name(judgement.urn)}: {judgement.message}",
-            judgement.urn,
+            finding.policy,
+            LEVELS[finding.level],
+            f"{_name(finding.urn)}: {finding.message}",
+            finding.urn,
             file,
         )
-        for judgement in judgements
+        for finding in findings
     ]
-    results += [_result(REFUSED, "error", str(refusal), refusal.urn, file) for refusal in refusals]
+    results += [
+        _result(REFUSED, "error", str(invalid_input), invalid_input.urn, file) for invalid_input in invalid_inputs
+    ]
     return {
         "$schema": SCHEMA,
         "version": "2.1.0",

@@ -111,8 +111,8 @@ def read_stack(stack: str, root: Path = ROOT) -> StackConfig:
     config: dict[str, Any] = {**_project_values(project.get("config") or {}, name)}
     for (key, text), value in zip(texts.items(), config_section.values(), strict=True):
         # The CLI keeps every unstructured value as text, also one that looks like a number.
-        kept = value if isinstance(value, dict | list) else "" if value is None else text
-        config[key if ":" in key else f"{name}:{key}"] = kept
+        config_value = value if isinstance(value, dict | list) else "" if value is None else text
+        config[key if ":" in key else f"{name}:{key}"] = config_value
     return _with_placeholders(name, stack, config)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
-from local import LOOPBACK, console
+from local import LOOPBACK, console_server
 from local.http_server import serve_in_thread
 from tests.browser import TIMEOUT_MS, ConsoleWindow, launch_browser, open_window, write_speech
 
@@ -23,7 +23,7 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 @pytest.fixture(scope="package")
 def console_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Serve the console without a local platform and return its URL."""
-    with console.create_server(tmp_path_factory.mktemp("nothing"), 0) as server, serve_in_thread(server):
+    with console_server.create_server(tmp_path_factory.mktemp("nothing"), 0) as server, serve_in_thread(server):
         yield f"http://{LOOPBACK}:{server.server_port}/"
 
 

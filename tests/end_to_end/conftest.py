@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 import pytest
 
 from local.emulation.iam.decision_log import Decision, log_size, read_decisions
-from local.emulation.iam.grants_table import GrantsTable, compare_grants, read_reviewed_grants, read_stack_grants
+from local.emulation.iam.grant_usage import GrantComparison, compare_grants, read_reviewed_grants, read_stack_grants
 from local.emulation.iam.policy_evaluator import AccessVerdict
 from local.flows import Deployment, ingestion_flow, livestream_flow, meetings_flow, transcription_flow, voice_qa_flow
 from local.flows.ingestion_client import Intake, Runs
@@ -77,12 +77,12 @@ class Platform:
         """Return all decisions since the mark."""
         return read_decisions(self.emulator.folder, mark)
 
-    def grants_against_use(self, mark: int) -> GrantsTable:
-        """Return the table of grants and their use since the mark."""
+    def grants_against_use(self, mark: int) -> GrantComparison:
+        """Return the comparison of all grants with their use since the mark."""
         return self.grants_against(self.decisions(mark))
 
-    def grants_against(self, decisions: list[Decision]) -> GrantsTable:
-        """Return the table of grants and their use in the given decisions."""
+    def grants_against(self, decisions: list[Decision]) -> GrantComparison:
+        """Return the comparison of all grants with their use in the given decisions."""
         return compare_grants(read_stack_grants(self.client("iam"), PREFIX), decisions, read_reviewed_grants(), PREFIX)
 
     @contextmanager

@@ -121,7 +121,7 @@ def test_an_unsigned_handshake_is_refused(lectures: Lectures) -> None:
 def test_the_same_question_is_answered_once(listener: Listener, lecture_id: str) -> None:
     name = uuid.uuid4().hex
     _, first = listener.question(lecture_id, name, text="tones")
-    listener.heard.clear()
+    listener.answers.clear()
     accepted, again = listener.question(lecture_id, name, text="something else")
     assert accepted["repeated"]
     assert [piece.get("text") for piece in again.pieces] == [piece.get("text") for piece in first.pieces], (

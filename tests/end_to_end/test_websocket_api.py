@@ -18,7 +18,7 @@ from components.blocks.compute.function import Function, FunctionArgs
 from components.foundation.api_logs import ApiLogs
 from components.settings import FunctionSettings
 from handlers.common.environment import HandlerEnvironment
-from local.emulation.api_gateway.websocket_answers import FRAME_BYTES
+from local.emulation.api_gateway.websocket_message_rules import FRAME_BYTES
 from local.emulation.iam.policy_evaluator import AccessVerdict
 from local.flows import eventually
 from tests.end_to_end.small_stack import SmallStack, small_stack

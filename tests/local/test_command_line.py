@@ -22,16 +22,16 @@ def runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def test_a_relative_folder_becomes_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[Path] = []
+    folders: list[Path] = []
 
     def noted(folder: Path) -> int:
-        seen.append(folder)
+        folders.append(folder)
         return 0
 
     monkeypatch.setattr(lifecycle, "up", noted)
     monkeypatch.chdir(tmp_path)
     assert main(["up", "--folder", "second"]) == 0
-    assert seen == [tmp_path / "second"]
+    assert folders == [tmp_path / "second"]
 
 
 @pytest.mark.parametrize("error", [StackFileError("the line 3"), OSError(28, "No space left on device", "/x")])
@@ -44,9 +44,9 @@ def test_a_command_that_cannot_run_prints_one_line_and_returns_two(
     monkeypatch.setattr(stack_files, "read_stack", fails)
     for command in ("preview", "cost", "demo"):
         assert main([command]) == 2
-        said = capsys.readouterr().err
-        assert str(error) in said
-        assert len(said.splitlines()) == 1
+        output = capsys.readouterr().err
+        assert str(error) in output
+        assert len(output.splitlines()) == 1
 
 
 @pytest.mark.parametrize("command", ["outputs", "console"])
@@ -76,9 +76,11 @@ def test_outputs_of_another_version_are_not_written(
 
 
 def test_outputs_are_written_for_the_given_platform_folder(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    said = {"schemaVersion": 1, "environment": "local", "region": "us-east-1"}
+    frontend = {"schemaVersion": 1, "environment": "local", "region": "us-east-1"}
     monkeypatch.setattr(
-        lifecycle, "find_running_platform", lambda folder: {"outputs": {"frontend": said}} if folder == runs else None
+        lifecycle,
+        "find_running_platform",
+        lambda folder: {"outputs": {"frontend": frontend}} if folder == runs else None,
     )
     monkeypatch.setattr(frontend_file, "FILE", runs / "frontend.json")
     assert main(["outputs", "--folder", str(runs)]) == 0

@@ -199,10 +199,10 @@ class FakeLambdaCloud:
             return copy.deepcopy(function.latest)
         if Qualifier not in function.versions:
             raise error_response("ResourceNotFoundException", status=404)
-        found = copy.deepcopy(function.versions[Qualifier])
-        if found.pop("ready", 0.0) > self.now:
-            found["State"] = "Pending"
-        return found
+        result = copy.deepcopy(function.versions[Qualifier])
+        if result.pop("ready", 0.0) > self.now:
+            result["State"] = "Pending"
+        return result
 
     def update_function_configuration(self, **given: Any) -> dict[str, Any]:
         self._begin("update_function_configuration")
@@ -254,8 +254,8 @@ class FakeLambdaCloud:
     def list_versions_by_function(self, FunctionName: str) -> Iterator[dict[str, Any]]:  # noqa: N803
         self._begin("list_versions_by_function")
         function = self._function(FunctionName)
-        found = [function.latest, *function.versions.values()]
-        yield from ({"Versions": copy.deepcopy(found[at : at + 2])} for at in range(0, len(found), 2))
+        result = [function.latest, *function.versions.values()]
+        yield from ({"Versions": copy.deepcopy(result[at : at + 2])} for at in range(0, len(result), 2))
 
     def describe_alarms(self, AlarmNamePrefix: str, AlarmTypes: list[str]) -> Iterator[dict[str, Any]]:  # noqa: N803
         self._begin("describe_alarms")

@@ -19,8 +19,8 @@ from tests.operations.fake_cloud import (
 def gateway(request: pytest.FixtureRequest, cloud: FakeLambdaCloud) -> FunctionGateway:
     """Return a gateway to moto and, in a second run, to the in-memory cloud. Both must behave like Lambda."""
     if request.param == "moto":
-        found: FunctionGateway = request.getfixturevalue("moto")
-        return found
+        result: FunctionGateway = request.getfixturevalue("moto")
+        return result
     cloud.alarm_states.clear()
     for name in ("polyphony-dev-transcription-a", "polyphony-dev-ingestion-b"):
         cloud.alarm(name, "OK")
@@ -65,10 +65,10 @@ def test_a_new_environment_is_published_and_old_versions_keep_theirs(moto: Funct
 
 def test_publishing_fails_if_the_code_has_changed(cloud: FakeLambdaCloud) -> None:
     gateway = FunctionGateway(cloud)
-    seen = gateway.get_configuration(FUNCTION)
+    result = gateway.get_configuration(FUNCTION)
     cloud.functions[FUNCTION].latest["CodeSha256"] = "code-3"
     with pytest.raises(InvalidInput):
-        gateway.publish(FUNCTION, seen, "why")
+        gateway.publish(FUNCTION, result, "why")
 
 
 def test_a_share_is_rounded_to_the_given_value(cloud: FakeLambdaCloud) -> None:

@@ -19,9 +19,9 @@ each_command = pytest.mark.parametrize("command", [["alias"], ["flag", "A=b"], [
 
 @pytest.fixture
 def _signals() -> Iterator[None]:
-    kept = {entry: signal.getsignal(entry) for entry in (signal.SIGTERM, signal.SIGHUP)}
+    previous = {entry: signal.getsignal(entry) for entry in (signal.SIGTERM, signal.SIGHUP)}
     yield
-    for item, handler in kept.items():
+    for item, handler in previous.items():
         signal.signal(item, handler)
 
 

@@ -36,9 +36,9 @@ class Models:
     def client(self, service: str, **how: Any) -> Any:
         """Return a boto3 client whose requests are answered here."""
         make: Any = boto3.client
-        found = make(service, region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x", **how)
-        found.converse = self._converse
-        return found
+        result = make(service, region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x", **how)
+        result.converse = self._converse
+        return result
 
     def _converse(self, modelId: str, **request: Any) -> dict[str, Any]:  # noqa: N803 - boto3's name
         self.asked.append(modelId)
@@ -70,20 +70,20 @@ def _reached(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def compare(*arguments: str, **how: Any) -> tuple[int, list[str]]:
-    said: list[str] = []
-    status = main(list(arguments), print_line=said.append, **how)
-    return status, "\n".join(said).split("\n")
+    output: list[str] = []
+    status = main(list(arguments), print_line=output.append, **how)
+    return status, "\n".join(output).split("\n")
 
 
 @pytest.mark.usefixtures("_reached")
 def test_the_setting_to_commit_is_printed_if_two_models_agree() -> None:
-    status, said = compare()
+    status, output = compare()
     assert status == 0
-    assert said[-4:] == ["config:", "  polyphony:meetings:", "    models:", LINE]
-    assert sum(line.startswith(("0", "10-")) for line in said) == COUNT
-    assert any(line.startswith("all  ") and "1.000" in line for line in said)
-    assert "no evidence" in said[2], "it says where the answers come from"
-    assert "If Bedrock gives the same result" in said[-5]
+    assert output[-4:] == ["config:", "  polyphony:meetings:", "    models:", LINE]
+    assert sum(line.startswith(("0", "10-")) for line in output) == COUNT
+    assert any(line.startswith("all  ") and "1.000" in line for line in output)
+    assert "no evidence" in output[2], "it says where the answers come from"
+    assert "If Bedrock gives the same result" in output[-5]
 
 
 def candidate(fault: str, *arguments: str, **how: Any) -> tuple[int, list[str]]:
@@ -92,25 +92,25 @@ def candidate(fault: str, *arguments: str, **how: Any) -> tuple[int, list[str]]:
 
 
 def test_a_model_that_misses_items_does_not_pass() -> None:
-    status, said = candidate("forgetful")
+    status, output = candidate("forgetful")
     assert status == 1
-    assert LINE not in said
-    assert said[-1] == f"Keep meetings.models.actionItems at {SONNET}."
-    assert "not passed" in said[-2]
+    assert LINE not in output
+    assert output[-1] == f"Keep meetings.models.actionItems at {SONNET}."
+    assert "not passed" in output[-2]
     assert candidate("forgetful", "--threshold", "0.5")[0] == 0
 
 
 @pytest.mark.parametrize("fault", ["malformed", "foreign", "guarded"])
 def test_a_model_without_a_usable_answer_has_found_nothing(fault: str) -> None:
-    status, said = candidate(fault, "--count", "2")
+    status, output = candidate(fault, "--count", "2")
     assert status == 1
-    assert "transcripts without a usable answer: reference 0, candidate 2" in said
+    assert "transcripts without a usable answer: reference 0, candidate 2" in output
 
 
 def test_invented_quotes_are_counted_and_their_items_dropped() -> None:
-    status, said = candidate("invented", "--count", "2", "--threshold", "0.9")
+    status, output = candidate("invented", "--count", "2", "--threshold", "0.9")
     assert status == 1
-    assert "invented quotes: reference 0, candidate 2" in said
+    assert "invented quotes: reference 0, candidate 2" in output
 
 
 @pytest.mark.parametrize(
@@ -130,8 +130,8 @@ def test_a_model_that_does_not_answer_ends_the_comparison(
 
 @pytest.mark.usefixtures("_reached")
 def test_transcripts_without_action_items_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    said = [{"speaker": "spk_0", "startMs": 0, "endMs": 1, "text": "Good morning."}]
-    for name, lines in (("one", said), ("two", [])):
+    output = [{"speaker": "spk_0", "startMs": 0, "endMs": 1, "text": "Good morning."}]
+    for name, lines in (("one", output), ("two", [])):
         whole = {"schemaVersion": 1, "language": "en-US", "durationMs": 1, "said": lines}
         (tmp_path / f"{name}.json").write_text(json.dumps(whole))
     assert compare("--transcripts", str(tmp_path), "--count", "2")[0] == 2
@@ -167,10 +167,10 @@ def test_a_threshold_is_a_share() -> None:
 
 def test_answers_of_bedrock_are_evidence() -> None:
     models = Models()
-    status, said = compare(client=models.client)
+    status, output = compare(client=models.client)
     assert status == 0
-    assert "asked at https://bedrock-runtime.us-east-1.amazonaws.com" in said
-    assert "Commit this to the stack file:" in said
+    assert "asked at https://bedrock-runtime.us-east-1.amazonaws.com" in output
+    assert "Commit this to the stack file:" in output
     assert models.asked == [SONNET, HAIKU] * COUNT
 
 
@@ -181,5 +181,5 @@ def test_the_sample_files_are_valid_transcripts() -> None:
         one = Transcript.model_validate_json(file.read_bytes())
         assert all(before.end_ms <= after.start_ms for before, after in zip(one.said, one.said[1:], strict=False))
         assert one.said[-1].end_ms <= one.duration_ms
-        text = "\n".join(said.text for said in one.said).lower()
+        text = "\n".join(output.text for output in one.said).lower()
         assert not [word for word in (THROTTLED, REPEATING) if word in text], "the local model would fail at it"

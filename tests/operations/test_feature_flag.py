@@ -209,10 +209,10 @@ def test_a_value_that_the_functions_model_rejects_is_refused(
 ) -> None:
     now = example_variables(model)
     assert find_model_problem(subsystem, now, name, now[name]) is None
-    said = find_model_problem(subsystem, now, name, value)
-    assert said is not None
-    assert says in said
-    assert value not in said.split()
+    output = find_model_problem(subsystem, now, name, value)
+    assert output is not None
+    assert says in output
+    assert value not in output.split()
 
 
 def test_a_variable_that_no_model_has_is_not_checked() -> None:

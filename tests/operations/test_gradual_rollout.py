@@ -33,10 +33,10 @@ def cloud(cloud: FakeLambdaCloud) -> FakeLambdaCloud:
 
 
 def test_a_version_without_alarms_gets_its_share_and_then_all_traffic(cloud: FakeLambdaCloud) -> None:
-    seen: list[tuple[str, dict[str, float]]] = []
-    cloud.schedule = [(1.0, lambda: seen.append(cloud.traffic())), (899.0, lambda: seen.append(cloud.traffic()))]
+    result: list[tuple[str, dict[str, float]]] = []
+    cloud.schedule = [(1.0, lambda: result.append(cloud.traffic())), (899.0, lambda: result.append(cloud.traffic()))]
     assert cloud.run("rollout") == 0
-    assert seen == [("1", {"2": 0.1})] * 2
+    assert result == [("1", {"2": 0.1})] * 2
     assert cloud.traffic() == ("2", {})
     assert cloud.now == 900
     assert cloud.printed[-1].split() == ["liveVersion:", '"2"']

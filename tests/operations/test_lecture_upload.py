@@ -80,9 +80,9 @@ def test_a_lecture_is_uploaded_for_the_validator_and_becomes_ready(stack: Stack,
     stack.verdict = {"status": "ready"}
     assert stack.run(recording) == 0
     arrived = datetime(2026, 1, 3, tzinfo=UTC)
-    found = parse_upload(NewObject(bucket=BUCKET, key=stack.key, version_id="v1", size=5, etag="e", arrived=arrived))
-    assert found is not None
-    assert (found.lecture_id, found.misplaced) == (stack.lecture, False)
+    result = parse_upload(NewObject(bucket=BUCKET, key=stack.key, version_id="v1", size=5, etag="e", arrived=arrived))
+    assert result is not None
+    assert (result.lecture_id, result.misplaced) == (stack.lecture, False)
     assert stack.key.endswith("/lecture.mp3"), "the file's own name stays here"
     there = stack.s3.get_object(Bucket=BUCKET, Key=stack.key)
     assert (there["Body"].read(), there["ContentType"]) == (b"sound", "audio/mpeg")
@@ -116,5 +116,5 @@ def test_a_missing_or_empty_file_is_refused(
 
 def test_a_missing_bucket_is_an_error(stack: Stack, recording: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert stack.run(recording, "prod") == 2
-    said = capsys.readouterr().err
-    assert said.startswith("s3:PutObject on polyphony-prod-voice-qa-audio-123456789012: refused or interrupted")
+    output = capsys.readouterr().err
+    assert output.startswith("s3:PutObject on polyphony-prod-voice-qa-audio-123456789012: refused or interrupted")

@@ -96,10 +96,10 @@ def test_the_load_is_not_a_setting_of_a_function() -> None:
 @given(st.text(min_size=1) | st.from_regex(r"-?[0-9.]+|true|false|null|no|0x1f|1e3", fullmatch=True))
 def test_yaml_reads_any_value_back_unchanged(value: str) -> None:
     lines = stack_file_advice.advise_variable(PROCESSOR, "LOG_LEVEL", value, "7")
-    found = yaml.safe_load("\n".join(lines[1:-1]))["config"]["polyphony:transcription"]["logLevel"]
-    if isinstance(found, bool):
-        assert str(found).lower() == value
-    elif isinstance(found, str):
-        assert found == value
+    result = yaml.safe_load("\n".join(lines[1:-1]))["config"]["polyphony:transcription"]["logLevel"]
+    if isinstance(result, bool):
+        assert str(result).lower() == value
+    elif isinstance(result, str):
+        assert result == value
     else:
-        assert float(value) == found
+        assert float(value) == result

@@ -1,6 +1,6 @@
 """Makes the local agent's answers: the passages of a lecture that share words with the question, and their times.
 
-A passage is what is said between two pauses. Rare words have a higher weight, because a word that occurs everywhere
+A passage is the words between two pauses. Rare words have a higher weight, because a word that occurs everywhere
 does not identify a passage. The same lecture and question always give the same answer.
 """
 
@@ -14,7 +14,8 @@ from functools import lru_cache
 from local.emulation.speech.audio_files import encode_audio
 from local.emulation.speech.tone_words import WORDS, Pause, SpokenWord, speech
 
-CITED = 3
+MAX_CITED = 3
+"""Maximum number of passages that an answer cites."""
 NOTHING = "The lecture does not say anything about this."
 VOICE_RATE = 16000
 VOICE_WORDS = 4
@@ -52,14 +53,14 @@ def split_words(text: str) -> tuple[str, ...]:
 def find_passages(heard: Iterable[SpokenWord | Pause]) -> list[LecturePassage]:
     """Return a lecture's passages in order."""
     passages: list[LecturePassage] = []
-    said: list[SpokenWord] = []
+    passage: list[SpokenWord] = []
     for item in (*heard, Pause(math.inf)):
         if isinstance(item, SpokenWord):
-            said.append(item)
-        elif said:
-            words = tuple(word.text for word in said)
-            passages.append(LecturePassage(words, round(said[0].start * 1000), round(said[-1].end * 1000)))
-            said = []
+            passage.append(item)
+        elif passage:
+            words = tuple(word.text for word in passage)
+            passages.append(LecturePassage(words, round(passage[0].start * 1000), round(passage[-1].end * 1000)))
+            passage = []
     return passages
 
 
@@ -72,11 +73,11 @@ def best_passages(lecture: Sequence[LecturePassage], asked: Iterable[str]) -> li
         return sum(math.log(1 + len(lecture) / within[word]) for word in wanted.intersection(passage.words))
 
     fitting = [passage for passage in lecture if wanted.intersection(passage.words)]
-    return sorted(fitting, key=lambda passage: (-weight(passage), passage.start_ms))[:CITED]
+    return sorted(fitting, key=lambda passage: (-weight(passage), passage.start_ms))[:MAX_CITED]
 
 
 def make_reply(lecture: Sequence[LecturePassage], asked: Sequence[str], before: Sequence[str]) -> AgentReply:
-    """Return the answer to a question. If no passage matches the question, the previous question (`before`) is used."""
+    """Return the answer to a question. `before` is the previous question, which is used if no passage matches this one."""
     passages = best_passages(lecture, asked) or best_passages(lecture, before)
     if not passages:
         return AgentReply(NOTHING)

@@ -29,8 +29,9 @@ from local.emulation.agentcore.agent_answers import (
     speak,
     split_words,
 )
-from local.emulation.speech.audio_files import DEMUXERS, UnreadableMedia, recognise_file
+from local.emulation.speech.audio_files import DEMUXERS, recognise_file
 from local.emulation.speech.tone_words import Pause, SpokenWord
+from local.ffmpeg import UnreadableMedia
 from local.http_server import HttpRequest, HttpResponse, serve_json
 
 RETRY_AFTER = 1
@@ -39,7 +40,7 @@ WORD_SECONDS = 0.02
 HOSTS = frozenset(["127.0.0.1", "localhost"])
 FETCH_SECONDS = 10
 _WORDS = re.compile(r"\S+\s*")
-_NO_JSON = b'{"type": "text", "text": '
+_INVALID_LINE = b'{"type": "text", "text": '
 
 
 class AnswerFault(StrEnum):
@@ -110,16 +111,16 @@ class _Agent:
     ) -> Iterator[bytes]:
         yield _line({"type": "transcript", "text": text})
         try:
-            found = make_reply(find_passages(_recognise(lecture)), words, before)
+            reply = make_reply(find_passages(_recognise(lecture)), words, before)
         except UnreadableMedia:
             yield _line({"type": "error", "code": "rejected", "retryable": False})
             return
-        lines = _answer_lines(found, lecture["durationMs"])
+        lines = _answer_lines(reply, lecture["durationMs"])
         for index, line in enumerate(lines):
             if index == len(lines) // 2 and fault is AnswerFault.DROPPED:
                 raise ConnectionAbortedError
             if index == len(lines) // 2 and fault is AnswerFault.MALFORMED:
-                yield _NO_JSON
+                yield _INVALID_LINE
             yield _line(line)
             time.sleep(self._word_seconds)
 
@@ -154,12 +155,12 @@ def _words(audio: bytes, audio_format: str) -> tuple[SpokenWord | Pause, ...]:
         return tuple(recognise_file(path, [audio_format]))
 
 
-def _answer_lines(found: AgentReply, duration_ms: int) -> list[dict[str, Any]]:
+def _answer_lines(reply: AgentReply, duration_ms: int) -> list[dict[str, Any]]:
     """Return the lines of the answer: words with audio in between, then the citations."""
-    pieces = [{"type": "text", "text": word} for word in _WORDS.findall(found.text)]
+    pieces = [{"type": "text", "text": word} for word in _WORDS.findall(reply.text)]
     sounds = [
         {"type": "audio", "audio": base64.b64encode(speak(words)).decode(), "format": "ogg-opus"}
-        for words in group_words(found.text)
+        for words in group_words(reply.text)
     ]
     cited = [
         {
@@ -168,14 +169,13 @@ def _answer_lines(found: AgentReply, duration_ms: int) -> list[dict[str, Any]]:
             "endMs": min(passage.end_ms, duration_ms),
             "quote": passage.text,
         }
-        for passage in found.passages
+        for passage in reply.passages
     ]
     groups = [pieces[start : start + VOICE_WORDS] for start in range(0, len(pieces), VOICE_WORDS)]
     mixed = [
         line
-        for index, group in enumerate(
-            groups
-        )  # there are at least as many groups as sounds, because both have the same number of words
+        # There are at least as many groups as sounds, because a sound contains no more words than a group.
+        for index, group in enumerate(groups)
         for line in (*group, *sounds[index : index + 1])
     ]
     return [*mixed, *cited, {"type": "done"}]

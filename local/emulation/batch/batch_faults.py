@@ -17,11 +17,11 @@ class QueueFault:
     """The fault of one queue."""
 
     reclaimed: int = 0
-    """The number of attempts of each job that Fargate Spot interrupts, counted from the first attempt."""
+    """Number of attempts of each job that Fargate Spot interrupts, beginning with the first."""
     at: str = ""
-    """The interruption happens at the first log line that contains this text. The empty text is in every line."""
+    """Text in the log line at which the interruption happens. By default, that is the first line."""
     no_capacity: bool = False
-    """If true, jobs stay RUNNABLE."""
+    """True if no job of the queue gets a machine, so jobs stay RUNNABLE."""
 
 
 def set_faults(folder: Path, faults: Mapping[str, QueueFault]) -> None:

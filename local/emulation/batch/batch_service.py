@@ -1,4 +1,4 @@
-"""AWS Batch: the operations that the emulator lacks, and jobs that are real processes.
+"""AWS Batch for this machine: the operations that the emulator lacks, and jobs that are real processes.
 
 The emulator's own jobs succeed immediately. Here, a job has the permissions of its job role, its attempts follow its
 retry strategy, and its output goes to its log group and to `batch.log`.
@@ -46,16 +46,18 @@ class BatchClientError(Exception):
 
 @dataclass
 class BatchJob:
-    """One job: the response of `DescribeJobs`, and the service's own data."""
+    """One job, with its response to `DescribeJobs`."""
 
     detail: dict[str, Any]
+    """Job in the format of `DescribeJobs`."""
     queue: Mapping[str, Any]
     spot: bool
+    """True if the job runs on Fargate Spot."""
     container: JobContainer | None = None
     stopped: str | None = None
     """The reason that the caller gave when it terminated or cancelled the job."""
     placed: bool = False
-    """The job has a machine, so it cannot be cancelled."""
+    """True if the job has a machine, so it cannot be cancelled."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -68,8 +70,8 @@ class BatchService:
 
     def install(self) -> None:
         """Extend `batch._DISPATCH`."""
-        known = get_private(batch, "_DISPATCH")
-        register, list_jobs = known["/v1/registerjobdefinition"], known["/v1/listjobs"]
+        operations = get_private(batch, "_DISPATCH")
+        register, list_jobs = operations["/v1/registerjobdefinition"], operations["/v1/listjobs"]
         added: dict[str, Callable[[Parameters], Any]] = {
             "updatejobqueue": _update_queue,
             "deletejobqueue": _delete_queue,
@@ -81,7 +83,7 @@ class BatchService:
             "canceljob": self._cancel,
             "listjobs": lambda given: _list_by_name(given) if given.get("filters") else list_jobs(given),
         }
-        known.update({f"/v1/{name}": _respond_with(operation) for name, operation in added.items()})
+        operations.update({f"/v1/{name}": _respond_with(operation) for name, operation in added.items()})
 
     def submit(self, request: Parameters) -> dict[str, Any]:
         """Accept a job and run it in a new thread."""
@@ -111,7 +113,7 @@ class BatchService:
         return {}
 
     def _cancel(self, given: Parameters) -> Parameters:
-        """End a job that has no machine. A job that has one continues, and the caller gets no error."""
+        """End a job that has no machine. A job with a machine continues, and the caller gets no error."""
         job = self._job(given)
         with job.lock:
             if not job.placed:
@@ -292,14 +294,14 @@ def _deregister(given: Parameters) -> Parameters:
 
 
 def _respond_with(operation: Callable[[Parameters], Any]) -> Callable[[Parameters], Any]:
-    def answered(given: Parameters) -> Any:
+    def respond(given: Parameters) -> Any:
         try:
             answer = operation(given)
         except BatchClientError as error:
             return error_response_json("ClientException", str(error), 400)
         return answer if isinstance(answer, tuple) else get_private(batch, "_json")(200, answer)
 
-    return answered
+    return respond
 
 
 def _environments() -> Any:

@@ -127,9 +127,9 @@ def should_retry(strategy: Mapping[str, Any], attempts: int, reason: str, exit_c
     """
     if attempts >= int(strategy.get("attempts", 1)):
         return False
-    seen = {"onStatusReason": reason, "onReason": "", "onExitCode": str(exit_code)}
+    outcome = {"onStatusReason": reason, "onReason": "", "onExitCode": str(exit_code)}
     for entry in strategy.get("evaluateOnExit") or []:
-        if all(matches(entry[name], text) for name, text in seen.items() if entry.get(name)):
+        if all(matches(entry[name], text) for name, text in outcome.items() if entry.get(name)):
             return str(entry["action"]).upper() == "RETRY"
     return True
 

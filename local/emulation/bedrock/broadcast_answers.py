@@ -8,6 +8,7 @@ prompt always gives the same answer.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 MAX_CLAIMS = 20
@@ -30,6 +31,7 @@ class BroadcastPrompt:
     """Content of the JSON lines of a request."""
 
     head: Mapping[str, Any]
+    """Line with the window's id and the limits of a clip's length."""
     cues: tuple[Mapping[str, Any], ...]
     memories: tuple[Mapping[str, Any], ...]
 
@@ -40,9 +42,9 @@ class BroadcastPrompt:
 
     def answer(self) -> dict[str, Any]:
         """Return the claims and clips."""
-        claims = [_claim(cue, sentence, self) for cue in self.cues for sentence in _find_claims(str(cue["text"]))]
-        kept = claims[:MAX_CLAIMS]
-        return {"window": self.head.get("window", ""), "claims": kept, "clips": _clips(self, kept)}
+        sentences = ((cue, sentence) for cue in self.cues for sentence in _find_claims(str(cue["text"])))
+        claims = [_claim(cue, sentence, self) for cue, sentence in islice(sentences, MAX_CLAIMS)]
+        return {"window": self.head.get("window", ""), "claims": claims, "clips": _clips(self, claims)}
 
 
 def parse_broadcast(lines: Sequence[Mapping[str, Any]]) -> BroadcastPrompt:
@@ -55,8 +57,8 @@ def parse_broadcast(lines: Sequence[Mapping[str, Any]]) -> BroadcastPrompt:
 
 
 def _find_claims(text: str) -> Iterator[str]:
-    for found in _SENTENCE.finditer(text):
-        sentence = found[0].strip()
+    for match in _SENTENCE.finditer(text):
+        sentence = match[0].strip()
         if len(sentence.split()) > 1 and (_NUMBER.search(sentence) or _SUPERLATIVE.search(sentence)):
             yield sentence
 

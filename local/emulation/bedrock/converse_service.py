@@ -115,11 +115,11 @@ class _ConverseService:
             is_cached = (model, prefix) in self._cached
             read, written = (_tokens(prefix), 0) if is_cached else (0, _tokens(prefix))
             self._cached.add((model, prefix))
-        sent, said = _tokens(prefix + "".join(after)) - read - written, _tokens(text)
+        sent, answered = _tokens(prefix + "".join(after)) - read - written, _tokens(text)
         return {
             "inputTokens": sent,
-            "outputTokens": said,
-            "totalTokens": read + written + sent + said,
+            "outputTokens": answered,
+            "totalTokens": read + written + sent + answered,
             "cacheReadInputTokens": read,
             "cacheWriteInputTokens": written,
         }

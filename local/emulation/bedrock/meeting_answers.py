@@ -2,8 +2,8 @@
 
 An action item is recognised by its form. `Anna will send the report by Friday.` is Anna's, due `by Friday`; so are `has
 to`, `must` and `is going to`. `I will …` and `I'll …` are the speaker's. `Anna, could you send …?` is Anna's. `Please
-send …` has no owner. A refusal (`will not`) and what `it`, `we` or `they` will do is no action item. The same lines
-always give the same answer.
+send …` has no owner. A refusal (`will not`) is no action item, nor is a statement about `it`, `we` or `they`. The same
+lines always give the same answer.
 """
 
 import re

@@ -16,7 +16,7 @@ from ministack.services import glue
 from local.emulation import get_private
 from local.emulation.emulator_account import endpoint, open_session
 from local.emulation.glue import spark_process
-from local.emulation.step_functions.state_machines import task_error
+from local.emulation.step_functions.state_machine_tasks import task_error
 
 LIBRARY = "--extra-py-files"
 """An option for Glue itself. It is not passed to the script."""

@@ -65,10 +65,10 @@ def _query(question: dict[str, Any]) -> dict[str, Any]:
 
 
 def _files(question: dict[str, Any]) -> dict[str, Any]:
-    found = []
+    files = []
     for path, raw in _objects(question["lake"]):
         file = pq.ParquetFile(pa.BufferReader(raw))
-        found.append(
+        files.append(
             {
                 "path": path,
                 "rows": file.metadata.num_rows,
@@ -77,7 +77,7 @@ def _files(question: dict[str, Any]) -> dict[str, Any]:
                 "schema": {column.name: str(column.type) for column in file.schema_arrow},
             }
         )
-    return {"files": found}
+    return {"files": files}
 
 
 def _tables(lake: str, manifests: Sequence[str] = ()) -> list[tuple[str, Any]]:

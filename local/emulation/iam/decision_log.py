@@ -14,6 +14,7 @@ from local.emulation.iam.policy_evaluator import AccessVerdict
 _FILE = "decisions.jsonl"
 """File in the emulator's folder."""
 BY_SERVICE = "service"
+"""Value of `Decision.by` for calls that an AWS service makes with a role."""
 BY_SCHEDULE = "clock"
 """Value of `Decision.by` for calls of a schedule. The time of such a call does not depend on a flow, so the call does
 not prove that a flow needs the grant."""

@@ -1,7 +1,7 @@
-"""Records every IAM decision about a role, and corrects the decisions that the emulator is known to get wrong.
+"""Records every IAM decision about a role, and corrects decisions that the emulator is known to get wrong.
 
-`enforce` is the emulator's only decision function. Its callers look it up for each request, so replacing it affects all
-of them.
+The emulator makes every decision in its function `enforce`. Its callers look this function up for each request, so its
+replacement affects all of them.
 """
 
 import contextvars
@@ -29,8 +29,8 @@ def install(recorder: DecisionRecorder) -> None:
     enforce = get_private(iam_evaluator, "enforce")
     resolve = get_private(iam_evaluator, "resolve_principal")
     identity = get_private(iam_evaluator, "resolve_caller_identity")
-    denied = get_private(iam_evaluator, "EvalResult")
-    failed = get_private(iam_evaluator, "AuthError")
+    result_type = get_private(iam_evaluator, "EvalResult")
+    error_type = get_private(iam_evaluator, "AuthError")
     pin = get_private(app, "pin_signed_body")
 
     def pin_body(body: bytes) -> None:
@@ -42,7 +42,7 @@ def install(recorder: DecisionRecorder) -> None:
     ) -> Any:
         result = enforce(access_key, action, service, region, resource_arn, service_context)
         caller = identity(access_key)
-        if isinstance(result, failed) or caller is None or ":assumed-role/" not in caller["userArn"]:
+        if isinstance(result, error_type) or caller is None or ":assumed-role/" not in caller["userArn"]:
             return result
         role = caller["userArn"].split("/")[1]
         keys = resolve(access_key, get_account_id()).keys
@@ -61,7 +61,7 @@ def install(recorder: DecisionRecorder) -> None:
         recorder.record(Decision(role, request.action, request.resource, verdict, "document"))
         if verdict is AccessVerdict.ALLOW:
             return None
-        return denied(
+        return result_type(
             "Deny" if verdict is AccessVerdict.DENY else "ImplicitDeny",
             principal_arn=caller["userArn"],
             reason="decided from the role's inline policies",
@@ -77,8 +77,8 @@ def _correct(role: str, action: str, resource: str, context: Mapping[str, Any]) 
     request = correct_request(action, resource, _parse_body(_body.get()), own, _hash_keys(table))
     if request is None:
         return None
-    known = {key: value for key, value in context.items() if value is not None}
-    return AccessRequest(request.action, request.resource, {**known, **request.context})
+    present = {key: value for key, value in context.items() if value is not None}
+    return AccessRequest(request.action, request.resource, {**present, **request.context})
 
 
 def _verdict(result: Any) -> AccessVerdict:

@@ -15,7 +15,7 @@ WILDCARDS = {"*": ".*", "?": "."}
 PATTERNS_KEPT = 8192
 """Size of the cache, which is larger than the number of patterns in the policies of all stacks."""
 LITERAL = "\ue000"
-"""Marks a character that came from a policy variable. Such a `*` or `?` matches only itself."""
+"""Marks a character that came from a policy variable. A `*` or `?` with this mark matches only itself."""
 
 
 class NotEvaluable(ValueError):
@@ -39,15 +39,15 @@ def substitute_variables(text: str, context: Context) -> str | None:
     """
     missing = False
 
-    def value(found: re.Match[str]) -> str:
+    def replace(match: re.Match[str]) -> str:
         nonlocal missing
-        known = context.get(found[1].lower())
-        if isinstance(known, str):
-            return "".join(f"{LITERAL}{letter}" if letter in WILDCARDS else letter for letter in known)
+        value = context.get(match[1].lower())
+        if isinstance(value, str):
+            return "".join(f"{LITERAL}{letter}" if letter in WILDCARDS else letter for letter in value)
         missing = True
         return ""
 
-    replaced = re.sub(r"\$\{([^}]*)\}", value, text)
+    replaced = re.sub(r"\$\{([^}]*)\}", replace, text)
     return None if missing else replaced
 
 
@@ -70,9 +70,9 @@ def _as_list(value: Any) -> list[Any]:
 
 
 def _key_holds(quantifier: str, operator: str, wanted: list[str], key: str, context: Context) -> bool:
-    known = context.get(key)
+    present = context.get(key)
     if operator == "Null":
-        return (known is None or known == []) == (wanted[0].lower() == "true")
+        return (present is None or present == []) == (wanted[0].lower() == "true")
     compare = OPERATORS.get(operator)
     if compare is None:
         raise NotEvaluable(
@@ -86,13 +86,13 @@ def _key_holds(quantifier: str, operator: str, wanted: list[str], key: str, cont
     match quantifier:
         case "ForAllValues":
             # A missing key has no value that could fail. AWS recommends an additional `Null` condition.
-            return all(matches_any(value) for value in _as_list(known if known is not None else []))
+            return all(matches_any(value) for value in _as_list(present if present is not None else []))
         case "ForAnyValue":
-            return known is not None and any(matches_any(value) for value in _as_list(known))
+            return present is not None and any(matches_any(value) for value in _as_list(present))
         case "":
-            if isinstance(known, list):
+            if isinstance(present, list):
                 raise NotEvaluable(f"{key} has several values: {operator} needs ForAllValues or ForAnyValue")
-            return known is not None and matches_any(known)
+            return present is not None and matches_any(present)
     raise NotEvaluable(f"the set operator {quantifier} is not supported")
 
 

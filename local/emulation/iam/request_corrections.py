@@ -1,6 +1,6 @@
 """Corrects requests that the emulator is known to misjudge, so that they are evaluated as IAM would do it.
 
-Comments describe the emulator's fault in each case. All other requests are left to the emulator.
+A comment at each case describes the emulator's fault. The emulator evaluates all other requests itself.
 """
 
 import re
@@ -63,8 +63,8 @@ def memory_resource(path: str, region: str, account: str) -> str | None:
     """Return the ARN of the AgentCore memory in a request's path, which names it by id or ARN. The emulator would use
     `*`.
     """
-    found = re.match(r"/memories/(?:arn:[^/]+:memory/)?([a-zA-Z][a-zA-Z0-9_-]{0,99}-[a-zA-Z0-9]{10})/", unquote(path))
-    return f"arn:aws:bedrock-agentcore:{region}:{account}:memory/{found[1]}" if found else None
+    match = re.match(r"/memories/(?:arn:[^/]+:memory/)?([a-zA-Z][a-zA-Z0-9_-]{0,99}-[a-zA-Z0-9]{10})/", unquote(path))
+    return f"arn:aws:bedrock-agentcore:{region}:{account}:memory/{match[1]}" if match else None
 
 
 def job_resource(path: str, body: Body, region: str, account: str) -> str | None:
@@ -80,12 +80,12 @@ def leading_keys(body: Body, hash_keys: Sequence[str]) -> list[str]:
     Batches and transactions are not examined, because no role with a condition on leading keys may send them.
     """
     item = body.get("Key") or body.get("Item") or {}
-    found = [value for key in hash_keys if key in item for value in item[key].values()]
+    keys = [value for key in hash_keys if key in item for value in item[key].values()]
     names, values = body.get("ExpressionAttributeNames") or {}, body.get("ExpressionAttributeValues") or {}
     for name, placeholder in re.findall(r"([#\w.-]+)\s*=\s*(:\w+)", body.get("KeyConditionExpression") or ""):
         if names.get(name, name) in hash_keys:
-            found += values.get(placeholder, {}).values()
-    return [str(value) for value in found]
+            keys += values.get(placeholder, {}).values()
+    return [str(value) for value in keys]
 
 
 def _texts(value: Any) -> Iterator[str]:

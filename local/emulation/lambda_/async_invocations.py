@@ -1,8 +1,8 @@
 """Applies the settings of the called alias to asynchronous invocations, and the function's reserved concurrency.
 
 On AWS, retries, event age and failure destination belong to a qualifier, so an invocation of `live` does not use the
-settings of `$LATEST`. The emulator uses only those of `$LATEST`. Its EventBridge invokes a function once, without
-retries. https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-configuring.html
+settings of `$LATEST`. The emulator uses only those of `$LATEST`. The emulator's EventBridge invokes a function once,
+without retries. https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-configuring.html
 """
 
 import json

@@ -22,7 +22,7 @@ from botocore.exceptions import ClientError
 from local.emulation.mediaconvert.video_cutting import VideoCut, VideoSegments, cut_video, parse_job
 from local.emulation.request_validation import read_request
 from local.emulation.signed_http import AwsError, Permissions, SignedRequest, require_permission, serve_signed
-from local.emulation.speech.audio_files import UnreadableMedia
+from local.ffmpeg import UnreadableMedia
 from local.http_server import HttpResponse
 
 JOBS = "/2017-08-29/jobs"
@@ -109,9 +109,9 @@ class _MediaConvertService:
         job_id = f"{int(self._now() * 1000)}-{secrets.token_hex(3)}"
         token = request.get("ClientRequestToken", job_id)
         with self._lock:
-            known = self._jobs.get(token)
-            if known is not None and self._now() - known.submitted_at < TOKEN_SECONDS:
-                return known
+            existing_job = self._jobs.get(token)
+            if existing_job is not None and self._now() - existing_job.submitted_at < TOKEN_SECONDS:
+                return existing_job
             job = _MediaConvertJob(job_id, f"{self._arn}:jobs/{job_id}", queue_arn, request, cut, self._now())
             self._jobs[token] = job
         self.waiting.put(job)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local.emulation.speech.audio_files import UnreadableMedia, run_ffmpeg
+from local.ffmpeg import UnreadableMedia, run_ffmpeg
 
 CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,flv,avi"
 PICTURES, SOUND = "0:V:0", "0:a:0?"

@@ -1,4 +1,4 @@
-"""Adds S3 object versions, which the emulator ignores in two cases.
+"""Corrects two cases in which the emulator ignores the version of an S3 object.
 
 On AWS, an event on the bus contains the version, and a range request for a version returns only the range.
 """
@@ -41,13 +41,13 @@ def _dispatch(dispatch: Any, event: dict[str, Any], view: Any = None) -> Any:
 
 def _get_range(get: Any, bucket: str, key: str, headers: dict[str, str], query: Any = None) -> Answer:
     answer: Answer = get(bucket, key, headers, query)
-    status, found, body = answer
-    asked = headers.get("range", "")
-    if status != 200 or not asked or "versionId" not in (query or {}) or not isinstance(body, bytes):
+    status, response_headers, body = answer
+    requested_range = headers.get("range", "")
+    if status != 200 or not requested_range or "versionId" not in (query or {}) or not isinstance(body, bytes):
         return answer
-    part = get_private(s3, "_parse_range")(asked, len(body))
+    part = get_private(s3, "_parse_range")(requested_range, len(body))
     if part is None:
         return answer
     start, end = part
-    told = {"Content-Range": f"bytes {start}-{end}/{len(body)}", "Content-Length": str(end - start + 1)}
-    return 206, {**found, **told}, body[start : end + 1]
+    range_headers = {"Content-Range": f"bytes {start}-{end}/{len(body)}", "Content-Length": str(end - start + 1)}
+    return 206, {**response_headers, **range_headers}, body[start : end + 1]

@@ -106,12 +106,19 @@ class Recogniser:
         self._rate = sample_rate
         self._waves = _waves(self._frame, self._step, sample_rate)
         self._rest = b""
+        """Audio after the last whole frame."""
         self._frames = 0
+        """Number of frames so far."""
         self._word: str | None = None
+        """Word of the latest frame."""
         self._pitches: Counter[int | None] = Counter()
+        """Number of the current word's frames by pitch."""
         self._run = 0
+        """Number of frames of the current word or silence."""
         self._quiet = 0
+        """Number of silent frames since the last sound."""
         self._spoken = False
+        """True if a word was recognised since the last pause."""
 
     def feed(self, pcm: bytes) -> Iterator[SpokenWord | Pause]:
         """Yield the words and pauses that this piece completes."""
@@ -120,14 +127,14 @@ class Recogniser:
         whole = len(data) // size * size
         self._rest = data[whole:]
         for start in range(0, whole, size):
-            yield from self._hear(data[start : start + size])
+            yield from self._recognise_frame(data[start : start + size])
 
     def finish(self) -> Iterator[SpokenWord]:
         """Yield the word that the end of the audio completes."""
         yield from self._completed()
         self._word, self._run = None, 0
 
-    def _hear(self, frame: bytes) -> Iterator[SpokenWord | Pause]:
+    def _recognise_frame(self, frame: bytes) -> Iterator[SpokenWord | Pause]:
         samples = array("h", frame)[:: self._step]
         energy = sum(map(mul, samples, samples))
         loud = math.sqrt(energy / len(samples)) > _SILENCE

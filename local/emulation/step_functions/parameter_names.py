@@ -1,7 +1,7 @@
 """Converts parameters, results and error names between an API and Step Functions.
 
-Step Functions writes every member of an API in Pascal case, also acronyms, as the AWS SDK for Java does. The keys of
-maps are data and stay unchanged. https://docs.aws.amazon.com/step-functions/latest/dg/supported-services-awssdk.html
+Step Functions uses Pascal case for every member name of an API, including acronyms, as the AWS SDK for Java does. The
+keys of maps are data, so they stay unchanged. https://docs.aws.amazon.com/step-functions/latest/dg/supported-services-awssdk.html
 """
 
 import re
@@ -33,12 +33,12 @@ def to_api_parameters(given: Any, shape: Shape | None, path: str) -> Any:
     match shape:
         case StructureShape() if isinstance(given, Mapping):
             members = {to_pascal_case(name): name for name in shape.members}
-            found = {}
+            parameters = {}
             for key, value in given.items():
                 if key not in members:
                     raise UnknownField(f"The field '{key}' is not supported by Step Functions at {path}")
-                found[members[key]] = to_api_parameters(value, shape.members[members[key]], f"{path}.{key}")
-            return found
+                parameters[members[key]] = to_api_parameters(value, shape.members[members[key]], f"{path}.{key}")
+            return parameters
         case ListShape() if isinstance(given, list):
             return [to_api_parameters(item, shape.member, f"{path}[{index}]") for index, item in enumerate(given)]
         case MapShape() if isinstance(given, Mapping):
@@ -75,6 +75,6 @@ def error_name(operation: OperationModel, code: str) -> str:
     service's.
     """
     prefix = service_prefix(operation.service_model)
-    known = {str(shape.metadata.get("error", {}).get("code", shape.name)) for shape in operation.error_shapes}
-    known |= {shape.name for shape in operation.error_shapes}
-    return f"{prefix}.{to_pascal_case(code if code in known else prefix).removesuffix(SUFFIX)}{SUFFIX}"
+    error_codes = {str(shape.metadata.get("error", {}).get("code", shape.name)) for shape in operation.error_shapes}
+    error_codes |= {shape.name for shape in operation.error_shapes}
+    return f"{prefix}.{to_pascal_case(code if code in error_codes else prefix).removesuffix(SUFFIX)}{SUFFIX}"

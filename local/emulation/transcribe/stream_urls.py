@@ -64,10 +64,10 @@ def find_refusal(address: str, now: datetime) -> HTTPStatus | None:
 def parse_settings(address: str) -> StreamSettings:
     """Return the settings of the stream. Raise InvalidStreamRequest if Transcribe would not serve it."""
     query = dict(parse_qsl(urlsplit(address).query))
-    known = {**_SIGNATURE, **_REQUIRED, **_OPTIONAL}
-    if query.keys() - known.keys() or _REQUIRED.keys() - query.keys():
+    patterns = {**_SIGNATURE, **_REQUIRED, **_OPTIONAL}
+    if query.keys() - patterns.keys() or _REQUIRED.keys() - query.keys():
         raise InvalidStreamRequest("A parameter of the request is missing or unknown.")
-    if not all(re.fullmatch(known[name], value) for name, value in query.items()):
+    if not all(re.fullmatch(patterns[name], value) for name, value in query.items()):
         raise InvalidStreamRequest("A parameter of the request is not valid.")
     stabilised = query.get("enable-partial-results-stabilization") == "true"
     if "partial-results-stability" in query and not stabilised:

@@ -2,8 +2,8 @@
 
 A result grows with each word, and then becomes final. A stable word never changes: it is the same in every later
 result. Some words make a stream fail, so tests control every failure through the audio. All of them except `broken`
-have this effect only if partial results are stabilised. So a client that sends the same audio again and requests final
-results only gets its transcript.
+have this effect only if partial results are stabilised. So a client that sends the same audio again without
+stabilisation gets its transcript.
 """
 
 import json
@@ -53,20 +53,20 @@ class StreamResults:
 
     def __init__(self, *, stabilised: bool, new_id: Callable[[], str]) -> None:
         self._stabilised = stabilised
-        self._flagging = stabilised
+        self._has_stable_flags = stabilised
         self._new_id = new_id
-        self._begin()
+        self._begin_sentence()
 
-    def add(self, heard: SpokenWord | Pause) -> Iterator[bytes]:
+    def add(self, item: SpokenWord | Pause) -> Iterator[bytes]:
         """Yield the frames that a recognised word or pause causes."""
-        if isinstance(heard, Pause):
+        if isinstance(item, Pause):
             yield from self.end()
             return
         fault = next(
-            (word for word in StreamFault if word == heard.text and (self._stabilised or word is StreamFault.BROKEN)),
+            (word for word in StreamFault if word == item.text and (self._stabilised or word is StreamFault.BROKEN)),
             None,
         )
-        self._words.append(heard)
+        self._words.append(item)
         match fault:
             case StreamFault.THROTTLED:
                 raise StreamFailed("LimitExceededException", "You have too many streams at once.")
@@ -75,46 +75,46 @@ class StreamResults:
             case StreamFault.DROPPED:
                 raise ConnectionDropped
             case StreamFault.MALFORMED:
-                frame = self._result(self._written(), partial=True)
+                frame = self._result(self._texts(), partial=True)
                 yield frame[:-1] + bytes([frame[-1] ^ 0xFF])
             case _:
                 self._faults.add(fault)
-                self._flagging = self._flagging and fault is not StreamFault.UNFLAGGED
-                yield self._result(self._written(), partial=True)
+                self._has_stable_flags = self._has_stable_flags and fault is not StreamFault.UNFLAGGED
+                yield self._result(self._texts(), partial=True)
 
     def end(self) -> Iterator[bytes]:
         """Yield the final result of the current sentence, if it has any words."""
         if self._words and StreamFault.ENDLESS not in self._faults:
-            yield self._result(self._written(), partial=False)
+            yield self._result(self._texts(), partial=False)
             if StreamFault.REPEATING in self._faults:
                 yield self._result([REWORDED.capitalize(), *(word.text for word in self._words)], partial=False)
-        self._begin()
+        self._begin_sentence()
 
-    def _begin(self) -> None:
+    def _begin_sentence(self) -> None:
         self._id = self._new_id()
         self._words: list[SpokenWord] = []
         self._faults: set[StreamFault | None] = set()
 
-    def _written(self) -> list[str]:
+    def _texts(self) -> list[str]:
         first, *rest = (word.text for word in self._words)
         return [first.capitalize(), *rest]
 
-    def _result(self, written: list[str], *, partial: bool) -> bytes:
-        heard = [self._words[0]] * (len(written) - len(self._words)) + self._words
+    def _result(self, texts: list[str], *, partial: bool) -> bytes:
+        words = [self._words[0]] * (len(texts) - len(self._words)) + self._words
         items = [
-            self._item(text, word.start, word.end, stable=not partial or at < len(written) - 1)
-            for at, (text, word) in enumerate(zip(written, heard, strict=True))
+            self._item(text, word.start, word.end, stable=not partial or at < len(texts) - 1)
+            for at, (text, word) in enumerate(zip(texts, words, strict=True))
         ]
         if not partial:
-            items.append({**self._item(".", heard[-1].end, heard[-1].end, stable=True), "Type": "punctuation"})
+            items.append({**self._item(".", words[-1].end, words[-1].end, stable=True), "Type": "punctuation"})
         return event_frame(
             {
-                "Alternatives": [{"Items": items, "Transcript": " ".join(written) + ("" if partial else ".")}],
+                "Alternatives": [{"Items": items, "Transcript": " ".join(texts) + ("" if partial else ".")}],
                 "ChannelId": "ch_0",
-                "EndTime": heard[-1].end,
+                "EndTime": words[-1].end,
                 "IsPartial": partial,
                 "ResultId": self._id,
-                "StartTime": heard[0].start,
+                "StartTime": words[0].start,
             }
         )
 
@@ -125,7 +125,7 @@ class StreamResults:
             "StartTime": start,
             "Type": "pronunciation",
             "VocabularyFilterMatch": False,
-            **({"Stable": stable} if self._flagging else {}),
+            **({"Stable": stable} if self._has_stable_flags else {}),
         }
 
 

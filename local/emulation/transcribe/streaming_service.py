@@ -39,7 +39,7 @@ async def serve(
 ) -> AsyncIterator[int]:
     """Serve while the block runs, and yield the port."""
 
-    def checked(connection: ServerConnection, request: Request) -> Response | None:
+    def refuse_invalid(connection: ServerConnection, request: Request) -> Response | None:
         status = find_refusal(request.path, now())
         return None if status is None else connection.respond(status, "")
 
@@ -60,7 +60,7 @@ async def serve(
         converse,
         LOOPBACK,
         0,
-        process_request=checked,
+        process_request=refuse_invalid,
         compression=None,
         ping_interval=None,
         close_timeout=CLOSE_SECONDS,
@@ -71,19 +71,19 @@ async def serve(
 
 async def _transcribe(connection: ServerConnection, settings: StreamSettings, silence_seconds: float) -> None:
     recogniser = Recogniser(settings.sample_rate)
-    captions = StreamResults(stabilised=settings.stabilised, new_id=lambda: str(uuid.uuid4()))
+    results = StreamResults(stabilised=settings.stabilised, new_id=lambda: str(uuid.uuid4()))
     chunks = _receive_audio(connection, silence_seconds)
     async with contextlib.aclosing(
         chunks if settings.encoding == "pcm" else _decode_audio(chunks, settings)
     ) as samples:
         async for piece in samples:
-            for heard in recogniser.feed(piece):
-                for frame in captions.add(heard):
+            for item in recogniser.feed(piece):
+                for frame in results.add(item):
                     await connection.send(frame)
-    for heard in recogniser.finish():
-        for frame in captions.add(heard):
+    for item in recogniser.finish():
+        for frame in results.add(item):
             await connection.send(frame)
-    for frame in captions.end():
+    for frame in results.end():
         await connection.send(frame)
 
 

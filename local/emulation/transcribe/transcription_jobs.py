@@ -21,9 +21,10 @@ from botocore.exceptions import ClientError
 
 from local.emulation.request_validation import read_request
 from local.emulation.signed_http import AwsError, Permissions, SignedRequest, require_permission, serve_signed
-from local.emulation.speech.audio_files import DEMUXERS, UnreadableMedia, recognise_file
+from local.emulation.speech.audio_files import DEMUXERS, recognise_file
 from local.emulation.speech.tone_words import Pause, SpokenWord
 from local.emulation.transcribe.transcript_document import make_document, make_segments
+from local.ffmpeg import UnreadableMedia
 from local.http_server import HttpResponse
 
 TARGET = "Transcribe."
@@ -96,7 +97,7 @@ class _TranscribeService:
             raise AwsError("BadRequestException", str(error)) from None
         with self._lock:
             job = operations[operation](request, signed.access_key)
-        return HttpResponse({"TranscriptionJob": self._shown(job)})
+        return HttpResponse({"TranscriptionJob": self._describe(job)})
 
     def _start(self, request: Mapping[str, Any], access_key: str) -> _TranscriptionJob:
         name, uri = request["TranscriptionJobName"], request["Media"].get("MediaFileUri", "")
@@ -110,17 +111,17 @@ class _TranscribeService:
             raise AwsError("ConflictException", TAKEN, HTTPStatus.CONFLICT)
         s3 = self._cloud.s3_of_caller(access_key)
         try:
-            heard = _recognise(s3, uri, request.get("MediaFormat"))
+            recognised = _recognise(s3, uri, request.get("MediaFormat"))
             folder, slash, _ = key.rpartition("/")
             s3.put_object(Bucket=bucket, Key=f"{folder}{slash}{CHECK_FILE}", Body=b"")
         except ClientError as error:
             access = "read" if error.operation_name == "GetObject" else "write"
             message = f"The S3 URI that you provided can't be accessed. Make sure that you have {access} permission."
             raise AwsError("BadRequestException", message) from None
-        if JobFault.THROTTLED in _words(heard) and name not in self._throttled:
+        if JobFault.THROTTLED in _words(recognised) and name not in self._throttled:
             self._throttled.add(name)
             raise AwsError("LimitExceededException", "Rate exceeded", HTTPStatus.TOO_MANY_REQUESTS)
-        job = self._jobs[name] = _TranscriptionJob(request, key, s3, heard, self._now())
+        job = self._jobs[name] = _TranscriptionJob(request, key, s3, recognised, self._now())
         return job
 
     def _get(self, request: Mapping[str, Any], access_key: str) -> _TranscriptionJob:
@@ -152,7 +153,7 @@ class _TranscribeService:
         job.status = "COMPLETED" if job.failure is None else "FAILED"
         job.completed_at = self._now()
 
-    def _shown(self, job: _TranscriptionJob) -> dict[str, Any]:
+    def _describe(self, job: _TranscriptionJob) -> dict[str, Any]:
         output = f"https://s3.{self._cloud.region}.amazonaws.com/{job.request['OutputBucketName']}/{job.output_key}"
         names = ("TranscriptionJobName", "LanguageCode", "MediaFormat", "Media", "Settings")
         shown = {

@@ -1,8 +1,8 @@
 """The model of a driver: data that says which service calls create, change and delete a resource of one type.
 
-Each parameter of a call names the Pulumi property that it is taken from. Nested values are fitted into the service's
-own shapes from botocore, so a driver states only the differences. Every property must be used by a call or be listed as
-ignored with a reason, so a forgotten property is an error instead of a silently different resource.
+Each parameter of a call names the Pulumi property that it is taken from. Nested values are fitted into the shapes of the
+service's API, which botocore contains, so a driver states only the differences. Every property must be used by a call or
+be listed as ignored with a reason. A forgotten property is then an error instead of a silently different resource.
 """
 
 import uuid
@@ -53,22 +53,22 @@ def constant(value: Any) -> ComputedValue:
 def from_response(operation: str, path: str) -> ComputedValue:
     """Return the value at a dotted path in the response of an operation."""
 
-    def found(values: ResourceValues) -> Any:
+    def read(values: ResourceValues) -> Any:
         value: Any = values.responses.get(operation, {})
         for part in path.split("."):
             value = value.get(part) if isinstance(value, Mapping) else None
         return UNKNOWN if value is None else value
 
-    return ComputedValue(found)
+    return ComputedValue(read)
 
 
 def first_known(*sources: ComputedValue) -> ComputedValue:
     """Return the first of several values that is known."""
 
-    def found(values: ResourceValues) -> Any:
+    def first(values: ResourceValues) -> Any:
         return next((value for source in sources if (value := source.compute(values)) is not UNKNOWN), UNKNOWN)
 
-    return ComputedValue(found)
+    return ComputedValue(first)
 
 
 def computed_from(*uses: str) -> Callable[[Callable[..., Any]], ComputedValue]:
@@ -132,14 +132,16 @@ class AwaitedState:
     operation: str
     params: Mapping[str, Source]
     path: str
+    """Dotted path of the value in the response."""
     expected: str
 
 
 @dataclass(frozen=True)
 class ContentDeletion:
-    """The deletion of a resource's content, which would prevent the resource's deletion. A property must request it."""
+    """The deletion of a resource's content, because a resource with content cannot be deleted."""
 
     when: str
+    """Property that must be set for the content to be deleted."""
     delete: Callable[[Any, Props], None]
     """Function of the service's client and the parameters of the first deletion call."""
 
@@ -159,9 +161,12 @@ class Driver:
     """The calls that create, change and delete one type of resource."""
 
     type: str
+    """Type of the resource in Pulumi, for example `aws:s3/bucket:Bucket`."""
     service: str
+    """boto3 name of the service."""
     create: tuple[DriverCall, ...]
     id: Source
+    """Origin of the resource's physical id."""
     delete: tuple[DriverCall, ...] = ()
     update: tuple[DriverCall, ...] = ()
     """Each call is made if a property that it uses has changed. A changed property that no call uses causes a
@@ -176,9 +181,9 @@ class Driver:
 
     def unhandled_inputs(self, inputs: Props) -> list[str]:
         """Return the input properties that the driver neither uses nor ignores."""
-        placed = {name for call in (*self.create, *self.update) for name in call.uses()}
+        used = {name for call in (*self.create, *self.update) for name in call.uses()}
         applied = {self.property_import.property} if self.property_import else set()
-        return sorted(set(inputs) - placed - applied - set(self.ignored))
+        return sorted(set(inputs) - used - applied - set(self.ignored))
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from local import LOOPBACK, console
+from local import LOOPBACK, console_server
 from local.http_server import serve_in_thread
 from tests.browser import TIMEOUT_MS, ConsoleWindow, launch_browser, open_window, write_speech
 from tests.end_to_end.conftest import Platform
@@ -28,7 +28,7 @@ def chromium(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> It
 @pytest.fixture(scope="package")
 def console_url(platform: Platform) -> Iterator[str]:
     """Serve the console for the running platform and return its URL."""
-    with console.create_server(platform.emulator.folder, 0) as server, serve_in_thread(server):
+    with console_server.create_server(platform.emulator.folder, 0) as server, serve_in_thread(server):
         yield f"http://{LOOPBACK}:{server.server_port}/"
 
 

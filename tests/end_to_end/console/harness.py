@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, WebSocketRoute
 
-from local.emulation.speech.audio_files import pcm_input, run_ffmpeg
+from local.ffmpeg import pcm_input, run_ffmpeg
 from tests.browser import DESKTOP, PHONE, SAMPLE_RATE, ConsoleWindow
 
 MARKS = [pytest.mark.e2e, pytest.mark.browser, pytest.mark.xdist_group("platform")]

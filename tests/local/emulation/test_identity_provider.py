@@ -15,8 +15,8 @@ from local.emulation import identity_provider
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
-    with identity_provider.serve() as found:
-        yield found
+    with identity_provider.serve() as port:
+        yield port
 
 
 def asked(port: int, method: str, path: str, body: str | None = None) -> tuple[int, dict[str, Any]]:
@@ -30,8 +30,8 @@ def asked(port: int, method: str, path: str, body: str | None = None) -> tuple[i
 
 
 def key(port: int) -> Any:
-    _, found = asked(port, "GET", identity_provider.KEYS)
-    [one] = found["keys"]
+    _, result = asked(port, "GET", identity_provider.KEYS)
+    [one] = result["keys"]
     assert (one["kid"], one["alg"], one["use"]) == (identity_provider.KEY_ID, "ES256", "sig")
     assert "d" not in one, "the private part is nobody's"
     return ECAlgorithm.from_jwk(one)

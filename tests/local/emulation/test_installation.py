@@ -10,7 +10,7 @@ import pytest
 
 from local import ROOT
 from local.emulation import SUPPORTED_VERSION, PrivateNameMissing, get_private
-from local.emulation.api_gateway.websocket_answers import (
+from local.emulation.api_gateway.websocket_message_rules import (
     FAILED,
     FRAME_BYTES,
     MESSAGE_BYTES,

@@ -48,8 +48,8 @@ class Flowchart:
 
 def blocks(page: str) -> Iterator[str]:
     """Return the diagrams of a page."""
-    for found in re.finditer(r"^```mermaid\n(.*?)^```$", page, re.MULTILINE | re.DOTALL):
-        yield found[1]
+    for match in re.finditer(r"^```mermaid\n(.*?)^```$", page, re.MULTILINE | re.DOTALL):
+        yield match[1]
 
 
 def parsed(diagram: str) -> Flowchart:
@@ -73,21 +73,21 @@ def parsed(diagram: str) -> Flowchart:
 
 def _read(line: str, chart: Flowchart, box: str) -> str:
     """Parse a line; return the name of the box that contains the next line."""
-    if found := BOX.fullmatch(line):
-        if box or found[1] in chart.boxes:
+    if match := BOX.fullmatch(line):
+        if box or match[1] in chart.boxes:
             raise Refused(f"a box within a box, or one of the same name: {line}")
-        chart.boxes.append(found[1])
-        return found[1]
+        chart.boxes.append(match[1])
+        return match[1]
     if line == "  end":
         if not box:
             raise Refused("an end without a beginning")
         return ""
-    if found := NODE.fullmatch(line):
-        if found[1] in {*chart.nodes, *chart.boxes}:
+    if match := NODE.fullmatch(line):
+        if match[1] in {*chart.nodes, *chart.boxes}:
             raise Refused(f"a name that is declared twice: {line}")
-        chart.nodes[found[1]] = box
-    elif found := ARROW.fullmatch(line):
-        chart.arrows.append((found[1], found[2]))
+        chart.nodes[match[1]] = box
+    elif match := ARROW.fullmatch(line):
+        chart.arrows.append((match[1], match[2]))
     else:
         raise Refused(line)
     return box

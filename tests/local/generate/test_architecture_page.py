@@ -38,10 +38,10 @@ def test_the_generated_pages_are_fresh() -> None:
 def test_every_diagram_is_valid_mermaid_with_at_most_twenty_nodes() -> None:
     diagrams = [parsed(block) for block in blocks(PAGE.read_text())]
     assert len(diagrams) == 1 + len(Subsystem), "an overview and one diagram for each subsystem"
-    for found in diagrams:
-        assert found.arrows
-        assert len(found.nodes) <= MAX_NODES
-        assert found.alone() == set()
+    for diagram in diagrams:
+        assert diagram.arrows
+        assert len(diagram.nodes) <= MAX_NODES
+        assert diagram.alone() == set()
 
 
 def test_a_quote_in_a_label_is_escaped() -> None:
@@ -94,8 +94,8 @@ def test_every_event_source_is_an_arrow(graph: Graph, arrows: list[Edge]) -> Non
 
 
 def test_an_event_has_an_arrow_from_its_publisher_to_its_consumer(arrows: list[Edge]) -> None:
-    found = {(arrow.tail.name, arrow.head.name) for arrow in arrows if "Episode Deleted" in arrow.label}
-    assert ("livestream-episodes", "livestream-deletions") in found
+    ends = {(arrow.tail.name, arrow.head.name) for arrow in arrows if "Episode Deleted" in arrow.label}
+    assert ("livestream-episodes", "livestream-deletions") in ends
 
 
 def test_dead_letter_queues_and_alarms_are_omitted(graph: Graph) -> None:
@@ -127,9 +127,9 @@ def test_a_missing_chapter_is_reported_by_the_command(
 
 
 def test_every_subsystem_uses_the_foundation(graph: Graph) -> None:
-    said = overview(graph)
+    output = overview(graph)
     for subsystem in Subsystem:
         if subsystem is not Subsystem.FOUNDATION:
-            assert f"inside_{subsystem.package} -.->" in said
+            assert f"inside_{subsystem.package} -.->" in output
     copied = {item.tail.name for item in select_edges(graph, Subsystem.FOUNDATION) if item.label == "daily backup"}
     assert copied == {"ingestion-files", "livestream-null-check", "meetings-meetings", "voice-qa-sessions"}

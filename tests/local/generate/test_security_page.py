@@ -90,13 +90,13 @@ def test_every_entry_but_the_guests_identity_pool_has_a_check(graph: Graph) -> N
 
 
 def test_every_method_with_a_function_is_an_entry(graph: Graph) -> None:
-    told = "\n".join(security_page.list_entries(graph))
+    text = "\n".join(security_page.list_entries(graph))
     for resource in graph.customs():
         if resource.kind == "RestApi":
             for path, methods in json.loads(resource.inputs["body"])["paths"].items():
-                for method, said in methods.items():
-                    integration = said.get("x-amazon-apigateway-integration", {})
-                    assert (f"`{method.upper()} {path}`" in told) == ("uri" in integration)
+                for method, operation in methods.items():
+                    integration = operation.get("x-amazon-apigateway-integration", {})
+                    assert (f"`{method.upper()} {path}`" in text) == ("uri" in integration)
 
 
 def test_an_exception_is_listed_with_its_expiry_date(monkeypatch: pytest.MonkeyPatch) -> None:

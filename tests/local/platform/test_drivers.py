@@ -14,7 +14,7 @@ from guardrails.pricing.rules import FREE_TYPES, PRICE_RULES
 from local import ROOT
 from local.platform.driver_model.driver import DriverCall
 from local.platform.driver_model.service_shapes import input_shape, service_model
-from local.platform.driver_model.tag_removal import adds_tags, make_untag_call, tags_property
+from local.platform.driver_model.untag_calls import adds_tags, make_untag_call, tags_property
 from local.platform.drivers import DRIVERS, RECORDED_ONLY, Driver
 from local.platform.emulator import PORT
 from local.platform.resource_changes import identity_properties
@@ -108,7 +108,7 @@ def test_no_service_of_the_program_is_left_at_its_real_endpoint() -> None:
 
 def can_be_made() -> set[str]:
     """Return every type of the AWS package that the program's source creates in any stack."""
-    found = set()
+    result = set()
     for path in (ROOT / "components").rglob("*.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         for node in ast.walk(tree):
@@ -116,8 +116,8 @@ def can_be_made() -> set[str]:
                 case ast.Call(func=ast.Attribute(value=ast.Name(id=module), attr=name)):
                     made = getattr(getattr(pulumi_aws, module, None), name, None)
                     if inspect.isclass(made) and issubclass(made, pulumi.CustomResource):
-                        found.add(vars(made)["pulumi_type"])
-    return found
+                        result.add(vars(made)["pulumi_type"])
+    return result
 
 
 @ONE_WORKER

@@ -19,7 +19,7 @@ from local.platform.state import PlatformState, ResourceStatus
 from local.preview import program_run
 from local.preview.input_checks import MissingDriver, find_invalid_inputs
 from local.preview.preview_provider import PreviewProvider
-from tests.local.fakes import (
+from tests.local.fake_aws import (
     CODE,
     CONFIG,
     DRIVERS,
@@ -43,7 +43,7 @@ def _quiet(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.CRITICAL, "asyncio")
 
 
-class Heard(SilentProgress):
+class RecordedProgress(SilentProgress):
     """Progress receiver that stores the reports."""
 
     def __init__(self) -> None:
@@ -58,9 +58,9 @@ class Heard(SilentProgress):
 
 
 def done(body: "object", aws: FakeAws, folder: Path) -> dict[str, ResourceAction]:
-    heard = Heard()
-    run(body, aws, folder, heard)  # type: ignore[arg-type]
-    return dict(heard.done)
+    recorder = RecordedProgress()
+    run(body, aws, folder, recorder)  # type: ignore[arg-type]
+    return dict(recorder.done)
 
 
 def first_program() -> None:
@@ -124,8 +124,8 @@ def test_a_second_up_changes_only_what_changed(tmp_path: Path) -> None:
     aws = FakeAws()
     run(first_program, aws, tmp_path)
     aws.calls.clear()
-    found = done(second_program, aws, tmp_path)
-    assert found == {
+    result = done(second_program, aws, tmp_path)
+    assert result == {
         "topic": ResourceAction.SAME,
         "kept": ResourceAction.SAME,
         "code": ResourceAction.UPDATE,
@@ -163,8 +163,8 @@ def test_the_dependants_of_a_replaced_resource_are_replaced_too(tmp_path: Path) 
 def test_a_removed_property_that_no_call_unsets_causes_a_replacement(tmp_path: Path) -> None:
     aws = FakeAws()
     run(lambda: Thing(GROUP, "group", name="group", days=7), aws, tmp_path)
-    found = done(lambda: Thing(GROUP, "group", name="group"), aws, tmp_path)
-    assert found == {"group": ResourceAction.REPLACE}
+    result = done(lambda: Thing(GROUP, "group", name="group"), aws, tmp_path)
+    assert result == {"group": ResourceAction.REPLACE}
     assert "retentionInDays" not in aws.things["group"]
 
 
@@ -172,8 +172,8 @@ def test_changes_of_ignored_properties_are_ignored(tmp_path: Path) -> None:
     options = pulumi.ResourceOptions(ignore_changes=["days"])
     aws = FakeAws()
     run(lambda: Thing(GROUP, "group", opts=options, name="group", days=7), aws, tmp_path)
-    found = done(lambda: Thing(GROUP, "group", opts=options, name="group", days=30), aws, tmp_path)
-    assert found == {"group": ResourceAction.SAME}
+    result = done(lambda: Thing(GROUP, "group", opts=options, name="group", days=30), aws, tmp_path)
+    assert result == {"group": ResourceAction.SAME}
 
 
 def test_a_recorded_only_type_makes_no_call_and_returns_its_outputs(tmp_path: Path) -> None:
@@ -210,11 +210,11 @@ def test_a_value_that_aws_would_refuse_is_refused_before_the_emulator_gets_it(tm
 
 
 def test_a_failure_names_the_resource_and_the_message_of_aws(tmp_path: Path) -> None:
-    aws, heard = FakeAws(), Heard()
+    aws, recorder = FakeAws(), RecordedProgress()
     aws.refuses = {"create_topic": "InvalidParameter"}
     with pytest.raises(ResourceFailed):
-        run(first_program, aws, tmp_path, heard)
-    [(urn, message)] = heard.wrong
+        run(first_program, aws, tmp_path, recorder)
+    [(urn, message)] = recorder.wrong
     assert urn == "urn:pulumi:test::polyphony::test:index/topic:Topic::topic"
     assert message == "CreateTopic: InvalidParameter: as AWS puts it"
 
@@ -321,10 +321,10 @@ def test_after_a_kill_at_any_step_of_a_second_up_the_next_one_works(
         aws = FakeAws(dies_at=step)
         aws.things = copy.deepcopy(before.things)
         die_then_run_again(aws, folder, monkeypatch)
-        found = {name: {**thing, "version": None} for name, thing in aws.things.items()}
+        result = {name: {**thing, "version": None} for name, thing in aws.things.items()}
         # A function that was published twice has one more version, and so do the resources that use the version.
-        assert found["new-name"].pop("kmsKeyId") == str(aws.things["code"]["version"])
-        assert found == wanted, f"killed at step {step}"
+        assert result["new-name"].pop("kmsKeyId") == str(aws.things["code"]["version"])
+        assert result == wanted, f"killed at step {step}"
 
 
 DOCUMENT = "test:index/document:Document"

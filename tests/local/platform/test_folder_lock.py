@@ -89,9 +89,9 @@ def test_a_command_is_refused_while_another_one_uses_the_platform(
     monkeypatch.setattr(demo, "FOLDER", tmp_path)
     with other(tmp_path) as first:
         assert main([command, *([] if command == "demo" else ["--folder", str(tmp_path)])]) == 2
-        said = capsys.readouterr()
-        assert f" is using {tmp_path}, process {first.pid}: wait until" in said.err
-        assert said.out == ""
+        output = capsys.readouterr()
+        assert f" is using {tmp_path}, process {first.pid}: wait until" in output.err
+        assert output.out == ""
 
 
 def test_down_creates_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

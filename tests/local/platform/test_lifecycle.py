@@ -34,5 +34,5 @@ def test_down_reports_undeleted_resources_and_stops_the_emulator(
     monkeypatch.setattr(lifecycle, "delete_all", deleted)
     assert lifecycle.down(tmp_path) == status
     assert stopped == [tmp_path]
-    said = capsys.readouterr()
-    assert (f"could not be deleted: {KEPT}" in said.out + said.err) is bool(remains)
+    output = capsys.readouterr()
+    assert (f"could not be deleted: {KEPT}" in output.out + output.err) is bool(remains)

@@ -22,11 +22,11 @@ def spec(name: str = NAME) -> ModuleSpec | None:
 
 
 def test_a_module_is_loaded_with_its_annotations_as_text() -> None:
-    found = spec()
-    assert found
-    assert found.loader
-    module = module_from_spec(found)
-    found.loader.exec_module(module)
+    result = spec()
+    assert result
+    assert result.loader
+    module = module_from_spec(result)
+    result.loader.exec_module(module)
     hints = module.ScheduleFlexibleTimeWindowArgs.__init__.__annotations__
     assert hints["mode"] == "pulumi.Input[_builtins.str]"
 

@@ -25,24 +25,24 @@ class DelayedPack:
         assert self.may_begin.wait(20)
         return [PolicyDescription("named", "has a name", "advisory")]
 
-    def judge_resource(self, resource: Resource) -> tuple[list[PolicyFinding], list[Any]]:
+    def analyze_resource(self, resource: Resource) -> tuple[list[PolicyFinding], list[Any]]:
         self.asked.append(resource.name)
         return [PolicyFinding("named", "advisory", "low", resource.urn, resource.name)], []
 
-    def judge_stack(self, whole: Graph) -> list[PolicyFinding]:
+    def analyze_stack(self, whole: Graph) -> list[PolicyFinding]:
         return [PolicyFinding("whole", "advisory", "low", whole.stack.urn, "")]
 
 
 def test_every_resource_is_analyzed_once_and_findings_keep_the_order_of_registration() -> None:
     pack, made = DelayedPack(), graph("dev")
-    with PolicyRun(cast("PolicyPackProcess", pack)) as judging:
+    with PolicyRun(cast("PolicyPackProcess", pack)) as policy_run:
         for resource in reversed(made.customs()):
-            judging.submit(resource)
-        rest = judging.finish(made)
+            policy_run.submit(resource)
+        rest = policy_run.finish(made)
         pack.may_begin.set()
-        rules, judgements, remediations = rest.result(20)
+        rules, findings, remediations = rest.result(20)
     assert [rule.name for rule in rules] == ["named"]
-    assert [judgement.urn for judgement in judgements] == [*(entry.urn for entry in made), made.stack.urn]
+    assert [finding.urn for finding in findings] == [*(entry.urn for entry in made), made.stack.urn]
     assert sorted(pack.asked) == sorted(item.name for item in made)
     assert remediations == []
 
@@ -53,16 +53,16 @@ def test_a_failing_pack_fails_the_policy_run() -> None:
             raise PackError("no pack is here")
 
     with (
-        PolicyRun(cast("PolicyPackProcess", BrokenPack())) as judging,
+        PolicyRun(cast("PolicyPackProcess", BrokenPack())) as policy_run,
         pytest.raises(PackError, match="no pack is here"),
     ):
-        judging.finish(graph("dev")).result(20)
+        policy_run.finish(graph("dev")).result(20)
 
 
 def test_a_watched_provider_reports_each_resource_before_it_is_created() -> None:
-    seen: list[Resource] = []
-    provider = ReportingProvider(PreviewProvider(), seen.append)
+    reported: list[Resource] = []
+    provider = ReportingProvider(PreviewProvider(), reported.append)
     [one, *_] = graph("dev").customs()
     assert provider.make(one) == ("", {})
-    assert seen == [one]
+    assert reported == [one]
     assert provider.call("aws:index/getRegion:getRegion", {})["region"] == "us-east-1"

@@ -38,10 +38,10 @@ def given(monkeypatch: pytest.MonkeyPatch, config: StackConfig) -> None:
 
 @pytest.mark.parametrize("stack", stack_files.list_stacks())
 def test_every_committed_stack_can_be_deployed(stack: str) -> None:
-    found = previewed(stack)
-    assert found.refusals == ()
-    assert found.mandatory == []
-    assert found.deployable
+    result = previewed(stack)
+    assert result.invalid_inputs == ()
+    assert result.mandatory == []
+    assert result.deployable
 
 
 @pytest.mark.usefixtures("as_committed")
@@ -65,9 +65,9 @@ def test_a_sarif_file_that_cannot_be_written_is_reported_after_the_preview(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["preview", "--stack", "prod", "--sarif", str(tmp_path / "no" / "x.sarif")]) == 2
-    said = capsys.readouterr()
-    assert "stack prod can be deployed" in said.out
-    assert f"No such file or directory: '{tmp_path}/no/x.sarif'" in said.err
+    output = capsys.readouterr()
+    assert "stack prod can be deployed" in output.out
+    assert f"No such file or directory: '{tmp_path}/no/x.sarif'" in output.err
 
 
 @pytest.mark.usefixtures("as_committed")
@@ -87,18 +87,18 @@ def test_the_preview_covers_the_enabled_subsystems_only(
 ) -> None:
     given(monkeypatch, ingestion_alone())
     assert main(["preview", "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert set(found["cost"]["bySubsystem"]) == {"foundation", "ingestion"}
+    result = json.loads(capsys.readouterr().out)
+    assert set(result["cost"]["bySubsystem"]) == {"foundation", "ingestion"}
 
 
 @pytest.mark.usefixtures("as_committed")
 def test_the_preview_can_be_printed_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["preview", "--stack", "dev", "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert (found["schemaVersion"], found["stack"], found["deployable"]) == (1, "dev", True)
-    assert found["cost"]["monthlyUsd"] > 0
-    assert {resource["name"] for resource in found["resources"]} > {"ingestion-landing-bucket", "platform"}
-    assert found["outputs"]["frontend"]["environment"] == "dev"
+    result = json.loads(capsys.readouterr().out)
+    assert (result["schemaVersion"], result["stack"], result["deployable"]) == (1, "dev", True)
+    assert result["cost"]["monthlyUsd"] > 0
+    assert {resource["name"] for resource in result["resources"]} > {"ingestion-landing-bucket", "platform"}
+    assert result["outputs"]["frontend"]["environment"] == "dev"
 
 
 def test_a_budget_of_one_dollar_blocks_and_names_the_three_most_expensive_blocks(
@@ -161,13 +161,17 @@ def test_an_unknown_stack_gives_status_two(capsys: pytest.CaptureFixture[str]) -
 
 def test_an_invalid_resource_input_is_found_and_an_error_in_sarif(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("components.blocks.compute.function.RUNTIME", "python3.31")
-    found = preview(ingestion_alone())
-    assert len(found.refusals) == sum(resource.kind == "Function" and resource.custom for resource in found.graph)
-    refusal = next(item for item in found.refusals if item.urn.endswith("::ingestion-manifest-builder-function"))
-    assert (refusal.property, refusal.value) == ("CreateFunction.Runtime", "'python3.31'")
-    assert refusal.rule.startswith("must be one of ")
-    assert not found.deployable
-    (run,) = to_sarif(found.rules, found.judgements, found.refusals, found.config)["runs"]
+    actual = preview(ingestion_alone())
+    assert len(actual.invalid_inputs) == sum(
+        resource.kind == "Function" and resource.custom for resource in actual.graph
+    )
+    invalid_input = next(
+        item for item in actual.invalid_inputs if item.urn.endswith("::ingestion-manifest-builder-function")
+    )
+    assert (invalid_input.property, invalid_input.value) == ("CreateFunction.Runtime", "'python3.31'")
+    assert invalid_input.rule.startswith("must be one of ")
+    assert not actual.deployable
+    (run,) = to_sarif(actual.rules, actual.findings, actual.invalid_inputs, actual.config)["runs"]
     assert {result["ruleId"] for result in run["results"] if result["level"] == "error"} == {"service-refuses-value"}
 
 
@@ -180,15 +184,15 @@ def test_a_valid_exception_is_shown_and_an_expired_or_unmatched_exception_blocks
         "expires": "2999-12-31",
     }
     given = [good, {**good, "expires": "2026-01-01"}, {**good, "policy": "no-such", "resource": "nothing"}]
-    found = preview(StackConfig(config.project, "dev", {**config.values, "polyphony:exceptions": json.dumps(given)}))
+    result = preview(StackConfig(config.project, "dev", {**config.values, "polyphony:exceptions": json.dumps(given)}))
     [shown] = [
-        judgement
-        for judgement in found.judgements
-        if judgement.policy == "exceptions-in-force" and "logs-expire" in judgement.message
+        finding
+        for finding in result.findings
+        if finding.policy == "exceptions-in-force" and "logs-expire" in finding.message
     ]
     assert shown.level == "advisory"
-    assert {item.policy for item in found.mandatory} == {"exceptions-in-order"}
-    messages = sorted(entry.message for entry in found.mandatory)
+    assert {item.policy for item in result.mandatory} == {"exceptions-in-order"}
+    messages = sorted(entry.message for entry in result.mandatory)
     assert len(messages) == 3
     for text in (
         "expired on 2026-01-01",
@@ -226,8 +230,8 @@ def test_a_secret_input_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     original = sns.Topic
     monkeypatch.setattr(sns, "Topic", with_secret)
     monkeypatch.setattr(previewing, "find_invalid_inputs", lambda _: [])
-    found = preview(ingestion_alone())
+    result = preview(ingestion_alone())
     out = io.StringIO()
-    report.print_preview(found, Console(file=out, width=200))
-    assert "canary" not in out.getvalue() + json.dumps(found.as_json())
-    assert "[secret]" in json.dumps(found.as_json())
+    report.print_preview(result, Console(file=out, width=200))
+    assert "canary" not in out.getvalue() + json.dumps(result.as_json())
+    assert "[secret]" in json.dumps(result.as_json())

@@ -50,9 +50,9 @@ def test_structures_become_json_and_scalars_stay_text(root: Path) -> None:
 )
 def test_values_within_a_section_are_read_as_the_cli_reads_them(root: Path, written: str, read: object) -> None:
     config = stack(root, f"config:\n  polyphony:part:\n    plain: {written}\n    listed:\n    - {written}\n")
-    found = json.loads(config.values["polyphony:part"])
-    assert found == {"plain": read, "listed": [read]}
-    assert type(found["plain"]) is type(read)
+    result = json.loads(config.values["polyphony:part"])
+    assert result == {"plain": read, "listed": [read]}
+    assert type(result["plain"]) is type(read)
 
 
 @pytest.mark.parametrize("written", ["017", "1:15", "True", "off", "2026-12-31", "1e3"])

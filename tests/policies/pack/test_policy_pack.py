@@ -44,18 +44,16 @@ pytestmark = ONE_WORKER
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_the_program_passes_in_every_stack_and_only_documents_with_ids_are_undecided(stack: str) -> None:
-    judgements = previewed(stack).judgements
-    assert [judgement for judgement in judgements if judgement.level == "mandatory"] == []
+    findings = previewed(stack).findings
+    assert [finding for finding in findings if finding.level == "mandatory"] == []
     assert previewed(stack).remediations == (), "the program needs no remediation"
     undecided = {
-        judgement.urn.rpartition("::")[2]
-        for judgement in judgements
-        if judgement.level == "unknown" and judgement.policy in LEAST_PRIVILEGE
+        finding.urn.rpartition("::")[2]
+        for finding in findings
+        if finding.level == "unknown" and finding.policy in LEAST_PRIVILEGE
     }
     assert undecided <= DOCUMENTS_WITH_GENERATED_IDS
-    assert any(
-        judgement.policy == "cost-estimate" and judgement.message.startswith("About $") for judgement in judgements
-    )
+    assert any(finding.policy == "cost-estimate" and finding.message.startswith("About $") for finding in findings)
 
 
 def test_findings_and_estimate_do_not_depend_on_the_order_of_resources() -> None:
@@ -63,13 +61,13 @@ def test_findings_and_estimate_do_not_depend_on_the_order_of_resources() -> None
     recorded_graph = graph("prod")
     with PolicyPackProcess(stack_files.read_stack("prod"), dry_run=True) as pack:
         pack.rules()
-        found = pack.judge_stack(recorded_graph)
+        found = pack.analyze_stack(recorded_graph)
         assert [answer.policy for answer in found] == ["cost-estimate"]
         for seed in range(3):
             shuffled = Graph()
             order = Random(seed)  # noqa: S311 - a random order, not a secret
             shuffled._resources = dict(order.sample([*recorded_graph._resources.items()], len(recorded_graph)))
-            assert pack.judge_stack(shuffled) == found
+            assert pack.analyze_stack(shuffled) == found
 
 
 def test_the_network_of_a_private_agent_passes() -> None:
@@ -77,8 +75,8 @@ def test_the_network_of_a_private_agent_passes() -> None:
     network = {"vpcId": "vpc-0a1b2c3d", "cidr": "172.31.0.0/16", "nat": nat}
     config = changed("prod", "voiceQa", agentcore={"endpoint": "https://agent.example.com:5000", "network": network})
     with PolicyPackProcess(config, dry_run=True) as pack:
-        judgements, _ = pack.judge(recorded(config).graph)
-    assert [judgement for judgement in judgements if judgement.level == "mandatory"] == []
+        findings, _ = pack.analyze(recorded(config).graph)
+    assert [finding for finding in findings if finding.level == "mandatory"] == []
 
 
 @pytest.mark.parametrize(
@@ -96,7 +94,7 @@ def test_a_remediation_shows_the_properties_before_and_after(
     inputs.update(given)
     request = RegisterResourceRequest(type=kind, name="ingestion-thing", object=inputs)
     with PolicyPackProcess(stack_files.read_stack("staging"), dry_run=True) as pack:
-        judgements, remediations = pack.judge_resource(Graph().add(f"urn:x::y::{kind}::ingestion-thing", request))
+        findings, remediations = pack.analyze_resource(Graph().add(f"urn:x::y::{kind}::ingestion-thing", request))
     by_policy = {remediation.policy: remediation for remediation in remediations}
     assert set(by_policy) == {"required-tags", *remedied}
     for policy, (key, value) in remedied.items():
@@ -105,7 +103,7 @@ def test_a_remediation_shows_the_properties_before_and_after(
     tags = by_policy["required-tags"].after["tags"]
     assert (tags["Owner"], tags["Subsystem"]) == ("platform", "ingestion")
     assert tags["Name"] == given.get("tags", {}).get("Name", "ingestion-thing"), "a given tag is not changed"
-    assert [judgement for judgement in judgements if judgement.policy in by_policy] == [], (
+    assert [finding for finding in findings if finding.policy in by_policy] == [], (
         "the changed resource has no findings"
     )
 

@@ -16,8 +16,8 @@ from handlers.voice_qa.query_worker.agent.agent_types import (
     WrittenQuery,
     opaque_session_id,
 )
-from local.emulation.speech.audio_files import pcm_input, run_ffmpeg
 from local.emulation.speech.tone_words import speech
+from local.ffmpeg import pcm_input, run_ffmpeg
 from local.http_server import serve_handler
 
 RATE = 16000

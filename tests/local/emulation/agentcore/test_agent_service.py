@@ -52,8 +52,8 @@ def endpoint() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
-    with shelf(tmp_path_factory.mktemp("files")) as found:
-        yield found
+    with shelf(tmp_path_factory.mktemp("files")) as files:
+        yield files
 
 
 @pytest.fixture(scope="module")
@@ -67,17 +67,17 @@ def agent(endpoint: str, waits: list[float] | None = None) -> HttpAgent:
 
 
 def asked(endpoint: str, about: AgentQuestion, waits: list[float] | None = None) -> list[AgentPiece]:
-    with agent(endpoint, waits).answer(about) as found:
-        return list(found)
+    with agent(endpoint, waits).answer(about) as pieces:
+        return list(pieces)
 
 
 def failure(endpoint: str, about: AgentQuestion) -> tuple[str, AgentFailed]:
-    found: list[AgentPiece] = []
+    result: list[AgentPiece] = []
     try:
         with agent(endpoint).answer(about) as pieces:
-            found.extend(pieces)
+            result.extend(pieces)
     except AgentFailed as failed:
-        return answer_text(found), failed
+        return answer_text(result), failed
     pytest.fail("the answer did not fail")
 
 
@@ -200,23 +200,23 @@ def test_only_the_documented_paths_are_served(endpoint: str, method: str, path: 
 
 def test_the_agent_answers_concurrent_requests_after_a_client_has_disconnected(endpoint: str, lecture: str) -> None:
     wanted = {"captions": CAPTIONS, "hello": "At 0:00 you hear: hello world this is a test."}
-    found: list[tuple[str, str]] = []
+    result: list[tuple[str, str]] = []
     with agent(endpoint).answer(question(lecture, WrittenQuery("captions"))) as left:
         assert isinstance(next(iter(left)), AgentTranscriptPiece)
 
     def ask(word: str) -> None:
-        found.append((word, answer_text(asked(endpoint, question(lecture, WrittenQuery(word))))))
+        result.append((word, answer_text(asked(endpoint, question(lecture, WrittenQuery(word))))))
 
     threads = [threading.Thread(target=ask, args=(word,)) for word in [*wanted] * 4]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(PATIENCE)
-    assert sorted(found) == sorted([*wanted.items()] * 4)
+    assert sorted(result) == sorted([*wanted.items()] * 4)
 
 
 def test_passages_are_separated_by_pauses() -> None:
-    heard: list[SpokenWord | Pause] = [
+    items: list[SpokenWord | Pause] = [
         Pause(0),
         SpokenWord("a", 1, 2),
         SpokenWord("b", 2, 3),
@@ -224,7 +224,7 @@ def test_passages_are_separated_by_pauses() -> None:
         Pause(5),
         SpokenWord("c", 6, 7),
     ]
-    assert find_passages(heard) == [LecturePassage(("a", "b"), 1000, 3000), LecturePassage(("c",), 6000, 7000)]
+    assert find_passages(items) == [LecturePassage(("a", "b"), 1000, 3000), LecturePassage(("c",), 6000, 7000)]
     assert find_passages([]) == []
 
 

@@ -85,12 +85,12 @@ def test_an_attempt_ends_with_its_program(running: Running, status: int) -> None
 
 def test_a_program_sees_only_its_folder_variables_and_packages(running: Running) -> None:
     assert running.run("look", "") == (0, EXITED)
-    seen = json.loads(running.said[0])
+    result = json.loads(running.said[0])
     own = {"HOME", "PATH", "PYTHONPATH", "TMPDIR", "PYTHONDONTWRITEBYTECODE"}
-    assert set(seen["names"]) - {"LC_CTYPE", "LANG", "LC_ALL"} == {"GIVEN", "OF_THE_IMAGE", *own}
-    assert seen["given"] == "by the definition", "a job definition's variables take precedence, as on AWS"
+    assert set(result["names"]) - {"LC_CTYPE", "LANG", "LC_ALL"} == {"GIVEN", "OF_THE_IMAGE", *own}
+    assert result["given"] == "by the definition", "a job definition's variables take precedence, as on AWS"
     assert running.said[1] == "none of ours"
-    assert not Path(seen["here"]).exists(), "the folder is removed with the attempt"
+    assert not Path(result["here"]).exists(), "the folder is removed with the attempt"
 
 
 @pytest.mark.parametrize("status", [0, 7])

@@ -42,27 +42,27 @@ def asked(client: Any, *texts: str, model: str = MODEL, **how: Any) -> ModelRepl
 
 
 def ask_about_broadcast(client: Any, *texts: str, **how: Any) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(asked(client, *texts, **how).text)
-    return found
+    result: dict[str, Any] = json.loads(asked(client, *texts, **how).text)
+    return result
 
 
 def test_different_transcripts_get_different_answers(client: Any) -> None:
-    found = ask_about_broadcast(client, "Good evening.", FERRIES, "It is the largest fleet. Is it?")
-    assert [claim["quote"] for claim in found["claims"]] == [
+    result = ask_about_broadcast(client, "Good evening.", FERRIES, "It is the largest fleet. Is it?")
+    assert [claim["quote"] for claim in result["claims"]] == [
         "We ran 600 ferries last spring.",
         "It is the largest fleet.",
     ]
-    assert {claim["verdict"] for claim in found["claims"]} == {"unverified"}
-    assert found["window"] == "4c1f"
-    assert [(clip["startMs"], clip["endMs"]) for clip in found["clips"]] == [(6_000, 12_000)]
+    assert {claim["verdict"] for claim in result["claims"]} == {"unverified"}
+    assert result["window"] == "4c1f"
+    assert [(clip["startMs"], clip["endMs"]) for clip in result["clips"]] == [(6_000, 12_000)]
     assert ask_about_broadcast(client, "Good evening.") == {"window": "4c1f", "claims": [], "clips": []}
 
 
 @pytest.mark.parametrize(("count", "clips"), [(2, []), (3, [(0, 18_000)]), (4, [(0, 18_000)])])
 def test_the_length_of_a_clip_is_within_its_limits(client: Any, count: int, clips: list[tuple[int, int]]) -> None:
     longer = RequestSettings(max_tokens=3_000, clip_min_ms=13_000, clip_max_ms=20_000)
-    found = ask_about_broadcast(client, FERRIES, *["And so on."] * (count - 1), asking=longer)
-    assert [(clip["startMs"], clip["endMs"]) for clip in found["clips"]] == clips
+    result = ask_about_broadcast(client, FERRIES, *["And so on."] * (count - 1), asking=longer)
+    assert [(clip["startMs"], clip["endMs"]) for clip in result["clips"]] == clips
 
 
 @pytest.mark.parametrize(
@@ -127,9 +127,9 @@ def test_a_summary_contains_speakers_and_quotes() -> None:
     ],
 )
 def test_a_promise_is_an_action_item(text: str, item: tuple[str, str | None, str | None] | None) -> None:
-    found = ask_about_meeting(("spk_0", text), task="actionItems")["items"]
-    assert [(item["text"], item["owner"], item["due"]) for item in found] == ([] if item is None else [item])
-    assert all(item["quote"] in text for item in found)
+    result = ask_about_meeting(("spk_0", text), task="actionItems")["items"]
+    assert [(item["text"], item["owner"], item["due"]) for item in result] == ([] if item is None else [item])
+    assert all(item["quote"] in text for item in result)
 
 
 def test_the_fixed_part_of_a_prompt_is_written_to_the_cache_once_and_then_read() -> None:

@@ -48,8 +48,8 @@ def invoke_functions(*events: dict[str, Any]) -> list[dict[str, Any]]:
     asked = json.dumps({"code": CODE, "events": events})
     command = [str(PYTHON), "-P", "-c", CALLS, str(ROOT)]
     run = subprocess.run(command, input=asked, capture_output=True, text=True, check=True, timeout=60)  # noqa: S603
-    found: list[dict[str, Any]] = json.loads(run.stdout)
-    return found
+    result: list[dict[str, Any]] = json.loads(run.stdout)
+    return result
 
 
 def test_the_log_of_an_invocation_is_complete_and_separate() -> None:

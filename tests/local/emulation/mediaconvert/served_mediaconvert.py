@@ -18,7 +18,7 @@ from handlers.livestream.upload_keys import parse_upload_key
 from handlers.livestream.video_chunks import chunk_job
 from handlers.livestream.video_chunks.video_events import UploadedVideo
 from local.emulation.mediaconvert import mediaconvert_service
-from local.emulation.speech.audio_files import run_ffmpeg
+from local.ffmpeg import run_ffmpeg
 from tests.local.emulation.fake_account import Account, client_of
 from tests.local.emulation.server_threads import PATIENCE
 
@@ -46,9 +46,9 @@ def streams(data: bytes) -> list[str]:
 
 def size_of(data: bytes) -> tuple[int, int]:
     """Return the width and height of the video."""
-    found = _SIZE.search(_told(data, "-frames:v", "1"))
-    assert found is not None
-    return int(found[1]), int(found[2])
+    match = _SIZE.search(_told(data, "-frames:v", "1"))
+    assert match is not None
+    return int(match[1]), int(match[2])
 
 
 def times(data: bytes) -> list[float]:
@@ -83,10 +83,10 @@ class MediaAccount(Account):
 
     def until_done(self) -> list[dict[str, Any]]:
         """Return the details of one job's events."""
-        found = [self.events.get(timeout=PATIENCE)]
-        while found[-1]["status"] not in {"COMPLETE", "ERROR"}:
-            found.append(self.events.get(timeout=PATIENCE))
-        return found
+        details = [self.events.get(timeout=PATIENCE)]
+        while details[-1]["status"] not in {"COMPLETE", "ERROR"}:
+            details.append(self.events.get(timeout=PATIENCE))
+        return details
 
     def files(self) -> dict[str, bytes]:
         """Return the output of jobs by file name, sorted."""

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.emulation.speech.audio_files import encode_audio, run_ffmpeg
+from local.emulation.speech.audio_files import encode_audio
 from local.emulation.speech.tone_words import (
     PAUSE_SECONDS,
     PITCHES,
@@ -21,6 +21,7 @@ from local.emulation.speech.tone_words import (
     speech,
 )
 from local.emulation.transcribe.streaming_results import StreamFault
+from local.ffmpeg import run_ffmpeg
 from tests.local.emulation.transcribe.stream_listener import RATE
 
 RATES = (8000, 11025, 16000, 22050, 24000, 44100, 48000)
@@ -44,9 +45,9 @@ def test_the_vocabulary_has_each_word_once_and_all_faults() -> None:
 @pytest.mark.parametrize("rate", RATES)
 @pytest.mark.parametrize("pitch", [None, *PITCHES])
 def test_every_voice_is_distinguished_from_all_others_at_every_sample_rate(rate: int, pitch: int | None) -> None:
-    found = recognise(speech(WORDS, rate, pitch), rate)
-    assert words(found) == list(WORDS)
-    assert {item.pitch for item in found if isinstance(item, SpokenWord)} == {pitch}
+    result = recognise(speech(WORDS, rate, pitch), rate)
+    assert words(result) == list(WORDS)
+    assert {item.pitch for item in result if isinstance(item, SpokenWord)} == {pitch}
 
 
 def test_an_unknown_pitch_or_word_is_refused() -> None:
@@ -67,8 +68,8 @@ def test_words_are_recognised_at_any_offset(said: list[str], offset: int) -> Non
 def test_the_size_of_the_pieces_does_not_matter(said: list[str], piece: int) -> None:
     audio = speech(said, 8000)
     recogniser = Recogniser(8000)
-    found = [item for at in range(0, len(audio), piece) for item in recogniser.feed(audio[at : at + piece])]
-    assert [*found, *recogniser.finish()] == recognise(audio, 8000)
+    result = [item for at in range(0, len(audio), piece) for item in recogniser.feed(audio[at : at + piece])]
+    assert [*result, *recogniser.finish()] == recognise(audio, 8000)
 
 
 def test_a_word_has_its_start_and_end() -> None:
@@ -79,9 +80,9 @@ def test_a_word_has_its_start_and_end() -> None:
 
 
 def test_a_pause_is_reported_once_and_only_after_a_word() -> None:
-    found = recognise(silence(2, RATE) + speech(["hello"], RATE) + silence(2, RATE) + speech(["world"], RATE))
-    assert [type(item) for item in found] == [SpokenWord, Pause, SpokenWord]
-    pause = found[1]
+    result = recognise(silence(2, RATE) + speech(["hello"], RATE) + silence(2, RATE) + speech(["world"], RATE))
+    assert [type(item) for item in result] == [SpokenWord, Pause, SpokenWord]
+    pause = result[1]
     assert isinstance(pause, Pause)
     assert pause.at == pytest.approx(2 + WORD_SECONDS + PAUSE_SECONDS, abs=0.041)
 
@@ -132,7 +133,7 @@ def in_opus(rate: int, offset: int) -> bytes:
 @pytest.mark.parametrize("out", [16000, 44100, 48000])
 def test_words_and_voices_survive_opus_at_24_kbit_and_resampling(rate: int, offset: int, out: int) -> None:
     output = ("-f", "s16le", "-ar", str(out), "-ac", "1", "pipe:1")
-    found = recognise(run_ffmpeg("-f", "ogg", "-i", "pipe:0", *output, data=in_opus(rate, offset)), out)
-    assert words(found) == SAID_IN_OPUS
-    pitches = [item.pitch for item in found if isinstance(item, SpokenWord)]
+    result = recognise(run_ffmpeg("-f", "ogg", "-i", "pipe:0", *output, data=in_opus(rate, offset)), out)
+    assert words(result) == SAID_IN_OPUS
+    pitches = [item.pitch for item in result if isinstance(item, SpokenWord)]
     assert pitches == [VOICES[at % len(VOICES)] for at in range(len(SAID_IN_OPUS))]

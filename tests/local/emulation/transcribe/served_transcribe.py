@@ -58,8 +58,8 @@ class ServedTranscribe:
 
     def transcript(self) -> dict[str, Any]:
         """Return the transcript that a job has written."""
-        found: dict[str, Any] = json.loads(self.account.objects[BUCKET, "transcripts/one.json"])
-        return found
+        result: dict[str, Any] = json.loads(self.account.objects[BUCKET, "transcripts/one.json"])
+        return result
 
 
 @contextlib.contextmanager

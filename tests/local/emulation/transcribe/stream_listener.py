@@ -57,11 +57,11 @@ def result(item: dict[str, Any]) -> Result:
 
 def rest(stream: TranscribeStream) -> list[Result]:
     """Return all results until the stream ends."""
-    found: list[Result] = []
+    actual: list[Result] = []
     while (payload := stream.receive(PATIENCE)) is not None:
-        found += results(payload)
+        actual += results(payload)
     assert stream.ended
-    return found
+    return actual
 
 
 def finals(found: list[Result]) -> list[str]:

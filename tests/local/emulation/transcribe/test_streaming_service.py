@@ -23,8 +23,8 @@ SENTENCE = ("hello", "world", "this", "is", "a", "live", "test")
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    with listening() as found:
-        yield found
+    with listening() as endpoint:
+        yield endpoint
 
 
 def recognise(endpoint: str, *words: str, stabilised: bool = True) -> list[Result]:
@@ -35,20 +35,20 @@ def recognise(endpoint: str, *words: str, stabilised: bool = True) -> list[Resul
 
 
 def failure(endpoint: str, *words: str, stabilised: bool = True) -> tuple[list[Result], StreamFailureCode]:
-    found: list[Result] = []
+    result: list[Result] = []
     with TranscribeStream.open(address(endpoint, stabilised=stabilised), PATIENCE) as stream:
         stream.send(speech(words, RATE))
         try:
             while (payload := stream.receive(PATIENCE)) is not None:
-                found += results(payload)
+                result += results(payload)
         except TranscribeStreamFailed as failed:
-            return found, failed.code
+            return result, failed.code
     pytest.fail("the stream did not fail")
 
 
 def test_a_result_grows_and_becomes_final(endpoint: str) -> None:
-    found = recognise(endpoint, "we", "speak", "in", "tones", SENTENCE_END, "good", "day")
-    assert [result.text for result in found] == [
+    actual = recognise(endpoint, "we", "speak", "in", "tones", SENTENCE_END, "good", "day")
+    assert [result.text for result in actual] == [
         "We",
         "We speak",
         "We speak in",
@@ -58,12 +58,12 @@ def test_a_result_grows_and_becomes_final(endpoint: str) -> None:
         "Good day",
         "Good day.",
     ]
-    assert [result.partial for result in found] == [True] * 4 + [False] + [True] * 2 + [False]
-    assert len({result.id for result in found[:5]}) == len({result.id for result in found[5:]}) == 1
-    assert found[0].id != found[5].id
-    assert found[4].start < 0.05
-    assert found[4].end == pytest.approx(1.04, abs=0.05)
-    assert found[7].start == pytest.approx(1.52, abs=0.05)
+    assert [result.partial for result in actual] == [True] * 4 + [False] + [True] * 2 + [False]
+    assert len({result.id for result in actual[:5]}) == len({result.id for result in actual[5:]}) == 1
+    assert actual[0].id != actual[5].id
+    assert actual[4].start < 0.05
+    assert actual[4].end == pytest.approx(1.04, abs=0.05)
+    assert actual[7].start == pytest.approx(1.52, abs=0.05)
 
 
 def test_older_words_are_stable_and_the_newest_is_not(endpoint: str) -> None:
@@ -73,16 +73,16 @@ def test_older_words_are_stable_and_the_newest_is_not(endpoint: str) -> None:
 
 
 def test_without_stabilisation_no_item_has_a_stable_flag(endpoint: str) -> None:
-    found = recognise(endpoint, "hello", "world", stabilised=False)
-    assert finals(found) == ["Hello world."]
-    assert {flag for result in found for flag in result.stable} == {None}
+    actual = recognise(endpoint, "hello", "world", stabilised=False)
+    assert finals(actual) == ["Hello world."]
+    assert {flag for result in actual for flag in result.stable} == {None}
 
 
 def test_results_arrive_while_audio_is_still_being_sent(endpoint: str) -> None:
     with TranscribeStream.open(address(endpoint), PATIENCE) as stream:
         stream.send(speech(["hello", "world", SENTENCE_END], RATE))
-        found = [result for _ in range(3) for result in results(stream.receive(PATIENCE) or b"")]
-        assert [result.text for result in found] == ["Hello", "Hello world", "Hello world."]
+        actual = [result for _ in range(3) for result in results(stream.receive(PATIENCE) or b"")]
+        assert [result.text for result in actual] == ["Hello", "Hello world", "Hello world."]
         assert stream.receive(0) is None
         assert not stream.ended
         stream.send(speech(["again"], RATE))
@@ -139,8 +139,8 @@ def test_audio_of_another_encoding_is_rejected(endpoint: str, encoding: Encoding
     ],
 )
 def test_a_fault_ends_the_stream_at_its_word(endpoint: str, fault: StreamFault, code: StreamFailureCode) -> None:
-    found, failed = failure(endpoint, "hello", "world", fault, "again", "again")
-    assert [result.text for result in found] == ["Hello", "Hello world"]
+    actual, failed = failure(endpoint, "hello", "world", fault, "again", "again")
+    assert [result.text for result in actual] == ["Hello", "Hello world"]
     assert failed == code
     if fault is StreamFault.BROKEN:
         assert failure(endpoint, "hello", fault, stabilised=False)[1] == code
@@ -152,24 +152,24 @@ def test_without_stabilisation_a_fault_is_a_word_like_any_other(endpoint: str, f
 
 
 def test_stable_flags_are_missing_after_the_fault_word(endpoint: str) -> None:
-    found = recognise(endpoint, "hello", "world", "unflagged", "again", SENTENCE_END, "good", "day")
-    assert [result.stable for result in found[:2]] == [(False,), (True, False)]
-    assert {flag for result in found[2:] for flag in result.stable} == {None}
-    assert finals(found) == ["Hello world unflagged again.", "Good day."]
+    actual = recognise(endpoint, "hello", "world", "unflagged", "again", SENTENCE_END, "good", "day")
+    assert [result.stable for result in actual[:2]] == [(False,), (True, False)]
+    assert {flag for result in actual[2:] for flag in result.stable} == {None}
+    assert finals(actual) == ["Hello world unflagged again.", "Good day."]
 
 
 def test_a_final_result_is_sent_twice_with_different_words(endpoint: str) -> None:
-    found = recognise(endpoint, "hello", "repeating", "world", SENTENCE_END, "good", "day")
-    assert finals(found) == ["Hello repeating world.", "Well, hello repeating world.", "Good day."]
-    first, second, other = (result for result in found if not result.partial)
+    actual = recognise(endpoint, "hello", "repeating", "world", SENTENCE_END, "good", "day")
+    assert finals(actual) == ["Hello repeating world.", "Well, hello repeating world.", "Good day."]
+    first, second, other = (result for result in actual if not result.partial)
     assert (first.id, first.start, first.end) == (second.id, second.start, second.end)
     assert other.id != first.id
 
 
 def test_one_sentence_has_no_final_result_and_the_next_has_one(endpoint: str) -> None:
-    found = recognise(endpoint, "hello", "endless", "world", SENTENCE_END, "good", "day")
-    assert "Hello endless world" in [result.text for result in found if result.partial]
-    assert finals(found) == ["Good day."]
+    actual = recognise(endpoint, "hello", "endless", "world", SENTENCE_END, "good", "day")
+    assert "Hello endless world" in [result.text for result in actual if result.partial]
+    assert finals(actual) == ["Good day."]
     assert finals(recognise(endpoint, "hello", "endless")) == []
 
 

@@ -17,8 +17,8 @@ LOW, HIGH = PITCHES[0], PITCHES[3]
 
 @pytest.fixture
 def service() -> Iterator[ServedTranscribe]:
-    with serve_transcribe() as found:
-        yield found
+    with serve_transcribe() as service:
+        yield service
 
 
 def refusal(service: ServedTranscribe, **given: Any) -> tuple[str, str]:
@@ -34,9 +34,9 @@ def test_a_transcript_has_text_items_and_speakers(service: ServedTranscribe) -> 
     assert ended["Transcript"]["TranscriptFileUri"] == (
         f"https://s3.us-east-1.amazonaws.com/{BUCKET}/transcripts/one.json"
     )
-    told = service.transcript()
-    assert (told["jobName"], told["accountId"], told["status"]) == ("one", "123456789012", "COMPLETED")
-    results = told["results"]
+    document = service.transcript()
+    assert (document["jobName"], document["accountId"], document["status"]) == ("one", "123456789012", "COMPLETED")
+    results = document["results"]
     assert results["transcripts"] == [{"transcript": "Hello world. Good day. Thank you."}]
     labels = results["speaker_labels"]
     assert labels["speakers"] == 2
@@ -58,8 +58,8 @@ def test_a_transcript_has_text_items_and_speakers(service: ServedTranscribe) -> 
 
 
 def test_speakers_beyond_the_maximum_count_as_the_last_one(service: ServedTranscribe) -> None:
-    said = [(pitch, "hello") for pitch in PITCHES[:4]]
-    service.done(recording(*said), Settings={"ShowSpeakerLabels": True, "MaxSpeakerLabels": 2})
+    words = [(pitch, "hello") for pitch in PITCHES[:4]]
+    service.done(recording(*words), Settings={"ShowSpeakerLabels": True, "MaxSpeakerLabels": 2})
     labels = service.transcript()["results"]["speaker_labels"]
     assert labels["speakers"] == 2
     assert [item["speaker_label"] for item in labels["segments"]] == ["spk_0", "spk_1", "spk_1", "spk_1"]

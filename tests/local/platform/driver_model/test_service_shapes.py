@@ -27,9 +27,9 @@ pytestmark = pytest.mark.unit
 
 
 def shape(service: str, operation: str) -> StructureShape:
-    found = service_model(service).operation_model(operation).input_shape
-    assert found is not None
-    return found
+    result = service_model(service).operation_model(operation).input_shape
+    assert result is not None
+    return result
 
 
 def fitted(service: str, operation: str, value: dict[str, Any], **renames: str) -> Any:
@@ -95,8 +95,8 @@ def test_secrets_are_revealed_to_the_service_and_unknown_values_stay_unknown() -
     ids=["required", "count", "length", "pattern", "enumeration", "maximum", "minimum"],
 )  # fmt: skip
 def test_each_violated_rule_is_reported(service: str, operation: str, value: dict[str, Any], rule: str) -> None:
-    found = [breach.rule for breach in find_violations(value, shape(service, operation), operation)]
-    assert any(violation.startswith(rule) for violation in found), found
+    result = [breach.rule for breach in find_violations(value, shape(service, operation), operation)]
+    assert any(violation.startswith(rule) for violation in result), result
 
 
 @pytest.mark.parametrize(
@@ -142,9 +142,11 @@ def test_computed_values_are_unknown_while_a_source_is_unknown() -> None:
 
 
 def test_a_response_value_is_found_by_its_path_and_the_first_known_value_counts() -> None:
-    known = ResourceValues({}, responses={"CreateRole": {"Role": {"Arn": "arn"}}})
-    assert from_response("CreateRole", "Role.Arn").compute(known) == "arn"
-    assert from_response("CreateRole", "Role.Name").compute(known) is UNKNOWN
-    assert first_known(from_response("GetRole", "Arn"), from_response("CreateRole", "Role.Arn")).compute(known) == "arn"
-    assert first_known(from_response("GetRole", "Arn")).compute(known) is UNKNOWN
-    assert constant(False).compute(known) is False
+    values = ResourceValues({}, responses={"CreateRole": {"Role": {"Arn": "arn"}}})
+    assert from_response("CreateRole", "Role.Arn").compute(values) == "arn"
+    assert from_response("CreateRole", "Role.Name").compute(values) is UNKNOWN
+    assert (
+        first_known(from_response("GetRole", "Arn"), from_response("CreateRole", "Role.Arn")).compute(values) == "arn"
+    )
+    assert first_known(from_response("GetRole", "Arn")).compute(values) is UNKNOWN
+    assert constant(False).compute(values) is False

@@ -126,10 +126,10 @@ def test_an_unsupported_element_is_refused(change: Callable[[dict[str, Any]], No
 
 
 def test_method_settings_become_patches_of_the_stage() -> None:
-    known = ResourceValues(
+    values = ResourceValues(
         {"methodPath": "*/*", "settings": {"dataTraceEnabled": False, "throttlingRateLimit": 0.5, "loggingLevel": None}}
     )
-    assert put_method_settings.compute(known) == [
+    assert put_method_settings.compute(values) == [
         {"op": "replace", "path": "/*/*/logging/dataTrace", "value": "false"},
         {"op": "replace", "path": "/*/*/throttling/rateLimit", "value": "0.5"},
     ]

@@ -34,7 +34,7 @@ from local.emulation.step_functions.parameter_names import (
     to_state_result,
 )
 
-Given = Mapping[str, Any]
+Parameters = Mapping[str, Any]
 Permissions = list[tuple[str, str]]
 """Actions, each with its resource."""
 LAMBDA, GLUE, BATCH = (f"arn:aws:states:::{name}" for name in ("lambda:invoke", "glue:startJobRun", "batch:submitJob"))
@@ -45,15 +45,15 @@ _role: contextvars.ContextVar[str] = contextvars.ContextVar("state_machine_role"
 
 def task_error(error: str, cause: str) -> Exception:
     """Return the exception that fails a task with an error name, which a workflow can catch, and a cause."""
-    found: Exception = get_private(stepfunctions, "_ExecutionError")(error, cause)
-    return found
+    exception: Exception = get_private(stepfunctions, "_ExecutionError")(error, cause)
+    return exception
 
 
 class StateMachines:
     """The tasks of all state machines."""
 
     def __init__(
-        self, roles: ServiceRoles, jobs: batch_service.BatchService, run_glue_job: Callable[[Given], Given]
+        self, roles: ServiceRoles, jobs: batch_service.BatchService, run_glue_job: Callable[[Parameters], Parameters]
     ) -> None:
         self._roles = roles
         self._jobs = jobs
@@ -67,26 +67,26 @@ class StateMachines:
         wrap_function(stepfunctions, "_invoke_resource", self._invoke)
         wrap_function(stepfunctions, "_invoke_aws_sdk_integration", self._call_service)
         get_private(stepfunctions, "_SERVICE_DISPATCH").update(
-            {GLUE: lambda _resource, given: self._run_glue_job(given), BATCH: self._submit_job}
+            {GLUE: lambda _resource, parameters: self._run_glue_job(parameters), BATCH: self._submit_job}
         )
 
-    def _invoke(self, invoke: Any, resource: str, given: Any) -> Any:
-        for action, target in _permissions(resource, given):
+    def _invoke(self, invoke: Any, resource: str, parameters: Any) -> Any:
+        for action, target in _permissions(resource, parameters):
             if not self._roles.is_allowed(_role.get(), action, target):
                 raise task_error(
                     "States.TaskFailed", f"{_role.get()} is not authorized to perform {action} on {target}"
                 )
-        return invoke(resource, given)
+        return invoke(resource, parameters)
 
-    def _submit_job(self, _resource: str, given: Given) -> Any:
+    def _submit_job(self, _resource: str, parameters: Parameters) -> Any:
         model = ServiceModel(create_loader().load_service_model("batch", "service-2"), "batch")
         operation = model.operation_model("SubmitJob")
         try:
-            return to_state_result(self._jobs.submit(_parameters(given, operation)), operation.output_shape)
+            return to_state_result(self._jobs.submit(_api_parameters(parameters, operation)), operation.output_shape)
         except batch_service.BatchClientError as error:
             raise task_error("Batch.ClientException", str(error)) from None
 
-    def _call_service(self, _call: Any, resource: str, given: Given) -> Any:
+    def _call_service(self, _call: Any, resource: str, parameters: Parameters) -> Any:
         call = _SDK_CALL.fullmatch(resource)
         if call is None:
             raise task_error("States.Runtime", f"{resource} is not an SDK integration")
@@ -98,7 +98,7 @@ class StateMachines:
             raise task_error("States.Runtime", f"{call['service']} has no action {call['action']}")
         operation = model.operation_model(operations[action])
         try:
-            answer = getattr(client, xform_name(operation.name))(**_parameters(given, operation))
+            answer = getattr(client, xform_name(operation.name))(**_api_parameters(parameters, operation))
         except ClientError as error:
             details = error.response["Error"]
             raise task_error(error_name(operation, details.get("Code", "")), details.get("Message", "")) from None
@@ -127,27 +127,27 @@ def _run(run: Any, execution_arn: str) -> Any:
     return run(execution_arn)
 
 
-def _parameters(given: Given, operation: OperationModel) -> Any:
+def _api_parameters(parameters: Parameters, operation: OperationModel) -> Any:
     try:
-        return to_api_parameters(given or {}, operation.input_shape, "Arguments")
+        return to_api_parameters(parameters or {}, operation.input_shape, "Arguments")
     except UnknownField as unknown:
         raise task_error("States.Runtime", str(unknown)) from None
 
 
-def _permissions(resource: str, given: Given) -> Permissions:
+def _permissions(resource: str, parameters: Parameters) -> Permissions:
     """Return the actions that Step Functions performs with the role (its guide, "IAM policies for integrated
     services").
     """
     if resource.startswith(LAMBDA):
-        return [("lambda:InvokeFunction", str(given["FunctionName"]))]
+        return [("lambda:InvokeFunction", str(parameters["FunctionName"]))]
     if resource.startswith(GLUE):
-        job = f"arn:aws:glue:{get_region()}:{get_account_id()}:job/{given['JobName']}"
+        job = f"arn:aws:glue:{get_region()}:{get_account_id()}:job/{parameters['JobName']}"
         return [("glue:StartJobRun", job), ("glue:GetJobRun", job)]
     if resource.startswith(BATCH):
         try:
             # IAM evaluates the revision that is run, even if the state names none.
-            definition = batch_service.definition_of(str(given["JobDefinition"]))["jobDefinitionArn"]
+            definition = batch_service.definition_of(str(parameters["JobDefinition"]))["jobDefinitionArn"]
         except batch_service.BatchClientError:
             return []  # the submission then fails with this error
-        return [("batch:SubmitJob", definition), ("batch:SubmitJob", str(given["JobQueue"]))]
+        return [("batch:SubmitJob", definition), ("batch:SubmitJob", str(parameters["JobQueue"]))]
     return []

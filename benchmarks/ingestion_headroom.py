@@ -1,4 +1,4 @@
-"""Use of all quotas by ingestion at 1, 12, 100 and 600 times its load, and the cost of the stack at each load.
+"""Share of each quota that ingestion uses at 1, 12, 100 and 600 times its load, and the cost of the stack at each load.
 
 For the cost, the real program runs with the multiplied load and is priced like in `make cost`. AWS is not called.
 """
@@ -7,7 +7,7 @@ import argparse
 import math
 from dataclasses import dataclass
 
-from benchmarks.headroom_quotas import (
+from benchmarks.ingestion_quotas import (
     AccountQuotas,
     Quota,
     binding_quotas,
@@ -25,7 +25,7 @@ from local.preview.stack_files import StackConfig
 FACTORS = (1, 12, 100, 600)
 KEY = "polyphony:ingestion"
 MARGIN = 1.25
-"""A raised limit is a quarter above the usage."""
+"""Ratio of a raised limit to the usage."""
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Makes requests over the loopback interface count as TLS.
 
-Every bucket and queue refuses plain HTTP, and the emulator derives `aws:SecureTransport` from the connection, which is
-plain HTTP here. Without this module, these policies would refuse requests that use TLS on AWS. Tests of the policy
-documents check the statements instead.
+The policies of all buckets and queues refuse plain HTTP. On this machine all connections are plain HTTP, and the
+emulator derives `aws:SecureTransport` from the connection, so the policies would refuse every request. Tests of the
+policy documents check these statements instead.
 """
 
 import contextvars

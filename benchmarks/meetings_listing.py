@@ -1,4 +1,4 @@
-"""Measures how long the meetings client takes to list and filter 1,000 and 10,000 meetings of one user.
+"""Benchmark of the meetings list: how long the client takes to list and filter 1,000 and 10,000 meetings of one user.
 
 The client reads from a table in another process, which answers each page after 5 ms, as DynamoDB does within its
 region. A page has at most as many meetings as the client asks for, and at most 1 MB.
@@ -160,7 +160,7 @@ def measure(list_meetings: Callable[[], Iterator[MeetingRecord]]) -> dict[str, f
 
 def main() -> None:
     """Print one row per number of meetings and filter."""
-    print_heading("Meetings client")
+    print_heading("Listing meetings")
     rows: dict[str, dict[str, float | str]] = {}
     for count in COUNTS:
         with open_client(count) as client:

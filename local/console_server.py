@@ -1,8 +1,8 @@
 """Web server of the console (`console/`) for the running local platform. It listens on the loopback interface only.
 
 It serves the page, the stack output `frontend` and `local.json`. The latter contains the addresses of the emulator and
-of the identity provider, and the emulator's public test credentials. Two checks keep other websites from reading them:
-the Host header must name this server (against DNS rebinding), and a browser's request must come from this server's page.
+of the identity provider, and the emulator's public test credentials. Two checks prevent other websites from reading
+them. The Host header must name this server (against DNS rebinding), and a browser's request must come from its page.
 """
 
 import json

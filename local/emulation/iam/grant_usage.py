@@ -1,4 +1,4 @@
-"""Compares the grants of the roles with the permissions that the flows used.
+"""Comparison of the roles' grants with the permissions that the flows used. The demo and the end-to-end tests run it.
 
 A grant that was never used is an error, unless `reviewed_grants.toml` gives a reason. The use of a permission that was
 not granted is always an error that names the action and the role.
@@ -55,13 +55,16 @@ class ReviewedGrant:
 
 
 @dataclass(frozen=True)
-class GrantsTable:
-    """Result of the comparison."""
+class GrantComparison:
+    """Result of the comparison of grants with IAM decisions."""
 
     used: tuple[RoleGrant, ...]
     reviewed: tuple[RoleGrant, ...]
+    """Unused grants that the file of reviewed grants lists with a reason."""
     never_used: tuple[RoleGrant, ...]
+    """Unused grants that the file does not list."""
     not_granted: tuple[Decision, ...]
+    """Decisions that refused a call."""
     stale: tuple[ReviewedGrant, ...]
     """Entries of the file whose grants are used or do not exist any more."""
 
@@ -82,19 +85,23 @@ class GrantsTable:
 
 def compare_grants(
     granted: Iterable[RoleGrant], decisions: Iterable[Decision], reviewed: Iterable[ReviewedGrant], prefix: str
-) -> GrantsTable:
+) -> GrantComparison:
     """Compare grants with decisions."""
-    grants, seen, excused = sorted(set(granted)), list(decisions), list(reviewed)
-    allowed = [decision for decision in seen if decision.verdict is AccessVerdict.ALLOW and decision.by != BY_SCHEDULE]
+    grants, all_decisions, entries = sorted(set(granted)), list(decisions), list(reviewed)
+    allowed = [
+        decision for decision in all_decisions if decision.verdict is AccessVerdict.ALLOW and decision.by != BY_SCHEDULE
+    ]
     used = [grant for grant in grants if any(grant.covers(decision) for decision in allowed)]
-    rest = [grant for grant in grants if grant not in used]
-    known = [grant for grant in rest if any(entry.covers(grant, prefix) for entry in excused)]
-    return GrantsTable(
+    unused = [grant for grant in grants if grant not in used]
+    explained = [grant for grant in unused if any(entry.covers(grant, prefix) for entry in entries)]
+    return GrantComparison(
         used=tuple(used),
-        reviewed=tuple(known),
-        never_used=tuple(grant for grant in rest if grant not in known),
-        not_granted=tuple(dict.fromkeys(decision for decision in seen if decision.verdict is not AccessVerdict.ALLOW)),
-        stale=tuple(entry for entry in excused if not any(entry.covers(grant, prefix) for grant in known)),
+        reviewed=tuple(explained),
+        never_used=tuple(grant for grant in unused if grant not in explained),
+        not_granted=tuple(
+            dict.fromkeys(decision for decision in all_decisions if decision.verdict is not AccessVerdict.ALLOW)
+        ),
+        stale=tuple(entry for entry in entries if not any(entry.covers(grant, prefix) for grant in explained)),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from local import console
+from local import console_server
 from local.http_server import serve_in_thread
 from local.platform import emulator, lifecycle
 from local.platform.emulator import Emulator
@@ -32,7 +32,7 @@ FRONTEND = {
 @pytest.fixture
 def port(tmp_path: Path) -> Iterator[int]:
     """Serve the console and return the port. The platform does not run, unless the test uses `runs`."""
-    with console.create_server(tmp_path, 0) as server, serve_in_thread(server):
+    with console_server.create_server(tmp_path, 0) as server, serve_in_thread(server):
         yield server.server_port
 
 
@@ -66,7 +66,7 @@ def document(port: int, path: str) -> Any:
 def test_the_page_is_served_with_its_modules(port: int) -> None:
     status, headers, body = asked(port, "/")
     assert (status, headers["content-type"]) == (200, "text/html; charset=utf-8")
-    assert body == (console.PAGE / "index.html").read_bytes()
+    assert body == (console_server.PAGE / "index.html").read_bytes()
     status, headers, _ = asked(port, "/lib/socket.js")
     assert (status, headers["content-type"]) == (200, "text/javascript; charset=utf-8"), "or no browser runs it"
 
@@ -112,9 +112,9 @@ def test_the_content_security_policy_only_allows_this_stack(port: int, runs: Non
 
 
 def test_the_page_can_read_the_frontend_output_and_the_local_endpoints(port: int, runs: None) -> None:
-    known = document(port, "/frontend.json")
-    assert known["ingestion"]["table"] == "files"
-    assert known["schemaVersion"] == 1
+    frontend = document(port, "/frontend.json")
+    assert frontend["ingestion"]["table"] == "files"
+    assert frontend["schemaVersion"] == 1
     assert document(port, "/local.json") == {
         "endpoint": "http://127.0.0.1:4566",
         "login": "http://127.0.0.1:1234/token",
@@ -131,7 +131,7 @@ def test_without_a_running_platform_the_response_names_the_command_to_start_one(
 
 
 def test_another_port_is_used_if_the_port_is_taken(tmp_path: Path, port: int) -> None:
-    with console.create_server(tmp_path, port) as other:
+    with console_server.create_server(tmp_path, port) as other:
         assert other.server_address[1] != port
         assert other.server_address[0] == "127.0.0.1"
 
@@ -143,5 +143,5 @@ def test_the_command_ends_on_ctrl_c(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(ThreadingHTTPServer, "serve_forever", interrupted)
-    assert console.command(tmp_path) == 0
+    assert console_server.command(tmp_path) == 0
     assert "The console is at http://127.0.0.1:" in capsys.readouterr().out

@@ -1,8 +1,8 @@
 """Command `backfill`: write the table items that an index of meetings by participant or by tag needs.
 
-It is needed to restore these indexes (runbook: roll-back-indexes). An index has one entry per item, and a meeting has
-several participants. So each participant or tag gets a separate item. It is in the user's partition, so that a role
-that is limited to this user can read it. It has no `startedAt`, so that the index by date does not contain it.
+The command is needed to restore these indexes (runbook: roll-back-indexes). An index has one entry per item, and a
+meeting has several participants, so each participant or tag gets a separate item. The item is in the user's partition,
+so that a role that is limited to this user can read it. It has no `startedAt`, so that the index by date omits it.
 
 An item's key is derived from its content, and items are only written or removed if their meeting has not changed since
 it was read. So the command may run twice, or while meetings change, without wrong or duplicate items.
@@ -32,6 +32,7 @@ SUBSYSTEM = "meetings"
 ATTRIBUTES = {"participants": "participantSearch", "tags": "tagSearch"}
 """Sort attribute of each index, by the meeting's field that it indexes."""
 PAGE = 25
+"""Number of items that are read at a time."""
 MAX_CHANGES = 90
 """Maximum number of changes in a transaction. DynamoDB allows 100 actions, and one of them checks the meeting."""
 Key = Mapping[str, Any]
@@ -40,9 +41,11 @@ Key = Mapping[str, Any]
 @dataclass
 class _BackfillCount:
     meetings: int = 0
+    """Meetings that were read."""
     written: int = 0
     removed: int = 0
     changed: int = 0
+    """Meetings that changed between reading and writing, so their items are incomplete."""
 
     def __str__(self) -> str:
         return (
@@ -92,9 +95,12 @@ class _Backfill:
     dynamodb: Any
     table: str
     what: str
+    """`participants` or `tags`."""
     remove: bool
+    """True to remove the items of the index instead of writing them."""
 
     def page(self, start: Key | None) -> tuple[Sequence[Item], Key | None]:
+        """Return the next items of the table, and the key after which to continue, or None at the end."""
         with translate_errors("dynamodb:Scan", self.table):
             answer = self.dynamodb.scan(
                 TableName=self.table,

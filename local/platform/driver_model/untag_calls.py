@@ -1,7 +1,7 @@
-"""Makes the call that removes tags.
+"""Derives the call that removes tags from a driver's call that adds tags: `TagResource` → `UntagResource`.
 
-Tagging calls add to the existing tags. A tag that the program no longer contains needs a call of its own, which is
-derived from the tagging call: `TagResource` → `UntagResource`.
+A driver lists the calls for one resource type (see `driver`). Its tagging call only adds tags, so a tag that the
+program no longer contains needs another call.
 """
 
 from collections.abc import Sequence
@@ -13,15 +13,17 @@ OPPOSITES = {"AddTagsToResource": "RemoveTagsFromResource"}
 """Untagging operations whose name does not follow from the tagging operation."""
 
 
-def make_untag_call(driver: Driver, call: DriverCall, before: Sequence[str], now: Sequence[str]) -> DriverCall | None:
-    """Return the call that removes the tags in `before` that are not in `now`, or None if there are none."""
-    removed = sorted(set(before) - set(now))
+def make_untag_call(
+    driver: Driver, call: DriverCall, old_keys: Sequence[str], new_keys: Sequence[str]
+) -> DriverCall | None:
+    """Return the call that removes the tags whose keys are only in `old_keys`, or None if there is nothing to remove."""
+    removed = sorted(set(old_keys) - set(new_keys))
     if not removed or not adds_tags(call):
         return None
     operation = OPPOSITES.get(call.operation, f"Un{call.operation[0].lower()}{call.operation[1:]}")
     members = {name.lower(): name for name in input_shape(driver, DriverCall(operation, {})).members}
-    kept = {name: source for name, source in call.params.items() if name.lower() != "tags"}
-    return DriverCall(operation, {**kept, members["tagkeys"]: constant(removed)})
+    other_params = {name: source for name, source in call.params.items() if name.lower() != "tags"}
+    return DriverCall(operation, {**other_params, members["tagkeys"]: constant(removed)})
 
 
 def adds_tags(call: DriverCall) -> bool:

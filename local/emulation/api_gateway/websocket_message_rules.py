@@ -1,7 +1,8 @@
 """API Gateway's limits for WebSocket messages, and its interpretation of what a route's function returns.
 
-https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api.html does not define a malformed
-answer. Here, an answer is valid if it is an object with an integer `statusCode` and a text as `body`.
+The guide does not define a malformed answer. Here, an answer is valid if it is an object with an integer `statusCode`
+from 200 to 599 and a text as `body`, which may be absent.
+https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api.html
 """
 
 from collections.abc import Mapping
@@ -10,7 +11,9 @@ from http import HTTPStatus
 from typing import Any
 
 FRAME_BYTES = 32 * 1024
+"""Maximum size of a frame."""
 MESSAGE_BYTES = 128 * 1024
+"""Maximum size of a message, which can have several frames."""
 BAD_GATEWAY = 502
 PROTOCOL = "sec-websocket-protocol"
 

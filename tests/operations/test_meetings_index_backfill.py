@@ -8,7 +8,7 @@ import pytest
 from moto import mock_aws
 
 from handlers.common.aws.dynamodb_values import deserialize_item, serialize_item
-from operations import index_backfill
+from operations import meetings_index_backfill
 from operations.__main__ import main
 from tests.credentials import credentials
 from tests.moto_tables import Index, create_table
@@ -147,17 +147,17 @@ def test_a_meeting_that_changed_meanwhile_gets_no_items_and_is_counted(
 
 
 def test_the_pause_between_pages_follows_the_given_rate(stack: Stack) -> None:
-    for number in range(2 * index_backfill.PAGE):
+    for number in range(2 * meetings_index_backfill.PAGE):
         stack.put(ANN, number, ["Ann"])
     assert stack.run("participants", "--per-second", "5") == 0
     assert stack.waits
-    assert set(stack.waits) == {index_backfill.PAGE / 5}
+    assert set(stack.waits) == {meetings_index_backfill.PAGE / 5}
 
 
 def test_an_interrupted_run_prints_its_position_and_continues_there(
     stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for number in range(2 * index_backfill.PAGE):
+    for number in range(2 * meetings_index_backfill.PAGE):
         stack.put(ANN, number, ["Ann"])
 
     def stopped(_seconds: float) -> None:
@@ -167,9 +167,9 @@ def test_an_interrupted_run_prints_its_position_and_continues_there(
     assert stack.run("participants") == 2
     monkeypatch.undo()
     _, _, after = stack.printed[-1].partition("--after ")
-    assert f"{index_backfill.PAGE} items written" in stack.printed[-1]
+    assert f"{meetings_index_backfill.PAGE} items written" in stack.printed[-1]
     assert stack.run("participants", "--after", after) == 0
-    assert stack.found(ANN, "ann") == [meeting(number) for number in range(2 * index_backfill.PAGE)]
+    assert stack.found(ANN, "ann") == [meeting(number) for number in range(2 * meetings_index_backfill.PAGE)]
 
 
 @pytest.mark.parametrize("wrong", [["--per-second", "0"], ["--after", "somewhere"]])

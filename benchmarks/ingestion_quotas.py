@@ -33,7 +33,7 @@ GETS_PER_FILE = 2
 """Assumed: Spark asks for an object's size, then reads it."""
 LIST_SECONDS = 0.2
 """Assumed: the sweeper lists and compares one page of 1,000 object versions."""
-LISTED = 1000
+VERSIONS_PER_PAGE = 1000
 DPUS = {WorkerType.G_1X: 1, WorkerType.G_2X: 2, WorkerType.G_4X: 4}
 MAX_FACTOR = 10_000_000
 """A quota that even this multiple of the load does not use up counts as unlimited."""
@@ -71,18 +71,20 @@ class PeakLoad:
         self._usage = monthly_usage(settings.model_copy(update={"load": every_hour_busiest}))
         run_seconds = load.run_minutes * 60
         versions = load.files_per_day * (settings.intake.landing_days + OLD_VERSION_DAYS)
-        index_kept = settings.manifests.files / OPEN_SHARDS * ENTRY_BYTES
+        index_bytes = settings.manifests.files / OPEN_SHARDS * ENTRY_BYTES
         self.settings = settings
         self.files = load.peak_files_per_hour / 3600
         self.manifests = self.files / settings.files_per_run
         self.runs = self.manifests * run_seconds
+        """Concurrent Glue runs in the busiest hour."""
         self.day_runs = load.files_per_day / settings.files_per_run / DAY * run_seconds
+        """Concurrent Glue runs on average over the day."""
         self.dpus = self.runs * settings.spark.workers * DPUS[settings.spark.worker_type]
         self.index_reads = (self._rate("ingestion-manifest-builder") + self.manifests) * max(
-            0.5, index_kept / READ_UNIT_BYTES
+            0.5, index_bytes / READ_UNIT_BYTES
         )
         """Read units of one index partition: each batch and each manifest reads a manifest's files."""
-        self.listing_seconds = versions / LISTED * LIST_SECONDS
+        self.listing_seconds = versions / VERSIONS_PER_PAGE * LIST_SECONDS
         """Time to list the landing bucket once, including replaced and expired versions."""
 
     def _rate(self, function: str) -> float:
@@ -105,9 +107,11 @@ class Quota:
     unit: str
     limit: float
     source: str
+    """Origin of the limit: AWS's quotas page, the requirements or a setting."""
     raised_by: str
     """Setting or Service Quotas request that raises the limit, or the required change of the program."""
     measure: Callable[[PeakLoad], float]
+    """Function that returns the usage under a load, in the unit of the limit."""
 
     def share(self, settings: IngestionSettings, factor: float) -> float:
         """Return the share of the limit that a multiple of the load uses."""

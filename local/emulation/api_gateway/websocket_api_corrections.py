@@ -18,7 +18,7 @@ from ministack.core import concurrency
 from ministack.services import apigateway, apigateway_v1, lambda_svc
 
 from local.emulation import get_private, wrap_function
-from local.emulation.api_gateway.websocket_answers import (
+from local.emulation.api_gateway.websocket_message_rules import (
     FAILED,
     NOT_ADMITTED,
     FrameCount,
@@ -81,7 +81,7 @@ async def _handle(
     connection = ServedConnection(tuple(scope.get("subprotocols") or ()), int(time.time() * 1000))
     _connection.set(connection)
 
-    async def sent(message: Message) -> None:
+    async def send_corrected(message: Message) -> None:
         answer = connection.answer
         if message["type"] == "websocket.accept":
             connection.open = True
@@ -94,13 +94,13 @@ async def _handle(
             return
         await send(message)
 
-    async def received() -> Message:
+    async def receive_complete() -> Message:
         message = await receive()
         while message["type"] == "websocket.receive" and message.get("bytes") is message.get("text") is None:
             message = await receive()  # skip the rest of a message that was too long
         return message
 
-    await handle(scope, received, sent, *rest, **named)
+    await handle(scope, receive_complete, send_corrected, *rest, **named)
 
 
 def _limit_sizes() -> None:
@@ -198,8 +198,8 @@ def _event(
             # The emulator verifies the signature before it calls a function.
             signed = get_private(apigateway_v1, "_iam_caller_identity")(headers, query) or {}
         context["identity"] |= {name: signed.get(name) for name in IDENTITY}
-        known = {header_name(name): value for name, value in headers.items()}
-        fields: Message = get_private(apigateway, "_ws_connect_fields")(known, query)
+        function_headers = {header_name(name): value for name, value in headers.items()}
+        fields: Message = get_private(apigateway, "_ws_connect_fields")(function_headers, query)
         return event | fields
     if event_type == "DISCONNECT":
         context["disconnectStatusCode"] = int(named.get("disconnect_code", 1005))

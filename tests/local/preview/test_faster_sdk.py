@@ -10,8 +10,8 @@ from pulumi.output import Unknown
 from pulumi.runtime import rpc
 
 from local.preview import program_run
+from local.preview.faster_sdk import contains_unknowns, use_faster_sdk
 from local.preview.resource_graph import Graph
-from local.preview.sdk_shortcuts import contains_unknowns, use_faster_sdk
 from tests.whole_program import ONE_WORKER, changed, recorded
 
 UNKNOWN: Any = Unknown

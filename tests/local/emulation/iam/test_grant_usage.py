@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 
 from local.emulation.iam.decision_log import BY_SCHEDULE, Decision, DecisionRecorder, log_size, read_decisions
-from local.emulation.iam.grants_table import ReviewedGrant, RoleGrant, compare_grants, document_grants
+from local.emulation.iam.grant_usage import ReviewedGrant, RoleGrant, compare_grants, document_grants
 from local.emulation.iam.policy_evaluator import AccessRequest, AccessVerdict
 from local.emulation.iam.request_corrections import (
     correct_request,
@@ -35,9 +35,9 @@ def decided(
 
 
 def test_a_used_grant_is_no_problem() -> None:
-    found = compare_grants([PUT], [decided("dynamodb:PutItem")], [], PREFIX)
-    assert found.used == (PUT,)
-    assert found.problems() == []
+    result = compare_grants([PUT], [decided("dynamodb:PutItem")], [], PREFIX)
+    assert result.used == (PUT,)
+    assert result.problems() == []
 
 
 def test_a_call_of_a_schedule_is_not_a_use_of_the_grant() -> None:
@@ -50,15 +50,15 @@ def test_a_call_of_a_schedule_is_not_a_use_of_the_grant() -> None:
 
 
 def test_an_unused_grant_is_a_problem() -> None:
-    found = compare_grants([PUT, GET], [decided("dynamodb:PutItem")], [], PREFIX)
-    [problem] = found.problems()
+    result = compare_grants([PUT, GET], [decided("dynamodb:PutItem")], [], PREFIX)
+    [problem] = result.problems()
     assert problem.startswith(f"granted and never used: {ROLE} may dynamodb:GetItem on {TABLE}; remove the grant, or")
 
 
 def test_assuming_a_role_with_session_tags_needs_tag_session() -> None:
     body = {"Action": "AssumeRole", "Tags.member.1.Key": "user", "Tags.member.1.Value": "u1", "RoleSessionName": "x"}
-    found = session_tagging("sts:AssumeRole", "arn:role", body)
-    assert found == AccessRequest("sts:TagSession", "arn:role", {"aws:RequestTag/user": "u1", "aws:TagKeys": ["user"]})
+    result = session_tagging("sts:AssumeRole", "arn:role", body)
+    assert result == AccessRequest("sts:TagSession", "arn:role", {"aws:RequestTag/user": "u1", "aws:TagKeys": ["user"]})
     assert session_tagging("sts:AssumeRole", "arn:role", {"Action": "AssumeRole"}) is None
     assert session_tagging("sts:GetCallerIdentity", "*", body) is None
 
@@ -70,8 +70,8 @@ def test_a_reviewed_unused_grant_is_no_problem() -> None:
 
 def test_the_use_of_a_missing_grant_is_always_a_problem() -> None:
     reviewed = [ReviewedGrant("*", ("*",), "everything")]
-    found = compare_grants([PUT], [decided("dynamodb:Scan", AccessVerdict.IMPLICIT_DENY)], reviewed, PREFIX)
-    assert found.problems() == [f"used and not granted: {ROLE}: dynamodb:Scan on {TABLE}: implicit-deny"]
+    result = compare_grants([PUT], [decided("dynamodb:Scan", AccessVerdict.IMPLICIT_DENY)], reviewed, PREFIX)
+    assert result.problems() == [f"used and not granted: {ROLE}: dynamodb:Scan on {TABLE}: implicit-deny"]
 
 
 def test_a_stale_review_is_a_problem() -> None:
@@ -79,8 +79,8 @@ def test_a_stale_review_is_a_problem() -> None:
         ReviewedGrant("*", ("dynamodb:PutItem",), "used after all"),
         ReviewedGrant("gone", ("*",), "no such role"),
     ]
-    found = compare_grants([PUT], [decided("dynamodb:PutItem")], reviewed, PREFIX)
-    assert [problem.split(" lists ")[1] for problem in found.problems()] == [
+    result = compare_grants([PUT], [decided("dynamodb:PutItem")], reviewed, PREFIX)
+    assert [problem.split(" lists ")[1] for problem in result.problems()] == [
         "dynamodb:PutItem of *, which is used or not granted: remove it",
         "* of gone, which is used or not granted: remove it",
     ]

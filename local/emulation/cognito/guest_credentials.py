@@ -1,4 +1,4 @@
-"""Corrects the credentials of Cognito identities.
+"""Corrects the credentials that guests get from Cognito identity pools.
 
 The emulator returns credentials of any role that a pool names, even for unknown identities. On AWS, the role's trust
 policy decides. The emulator's credentials also lack the identity, so policy variables would be empty.
@@ -30,19 +30,19 @@ def _principal_keys(keys_of: Any, credential: Any) -> dict[str, Any]:
     return keys | _identity_keys(session["_identity_id"], session["_identity_pool_id"], list(session["_cognito_amr"]))
 
 
-def _credentials(hand_out: Any, data: Mapping[str, Any]) -> Any:
-    refused = get_private(responses, "error_response_json")
+def _credentials(get_credentials: Any, data: Mapping[str, Any]) -> Any:
+    error_response = get_private(responses, "error_response_json")
     identity = data.get("IdentityId", "")
     pools = get_private(cognito, "_identity_pools").values()
     pool = next((candidate for candidate in pools if identity in candidate["_identities"]), None)
     if pool is None:
-        return refused("ResourceNotFoundException", f"Identity '{identity}' not found.", 400)
+        return error_response("ResourceNotFoundException", f"Identity '{identity}' not found.", 400)
     kind = "authenticated" if data.get("Logins") else "unauthenticated"
     keys = _identity_keys(identity, pool["IdentityPoolId"], [kind])
     if not role_trusts(pool["_roles"].get(kind, ""), COGNITO, keys, "Federated"):
         message = "Invalid identity pool configuration. Check assigned IAM roles for this pool."
-        return refused("InvalidIdentityPoolConfigurationException", message, 400)
-    return hand_out(data)
+        return error_response("InvalidIdentityPoolConfigurationException", message, 400)
+    return get_credentials(data)
 
 
 def _identity_keys(identity: str, pool: str, kinds: list[str]) -> dict[str, Any]:

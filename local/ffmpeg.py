@@ -1,0 +1,32 @@
+"""Runs ffmpeg, for the local services and for sample files."""
+
+import os
+import subprocess
+from typing import Final
+
+import imageio_ffmpeg
+
+ENVIRONMENT: Final = {"GCONV_PATH": os.devnull}
+"""ffmpeg from the wheel is linked statically, and crashes when it loads the machine's character set tables. It looks
+for them when it reads the name of a transport stream. Without the tables, it leaves the name unchanged."""
+MAX_SECONDS = 1800
+"""Time limit of one ffmpeg process."""
+
+
+class UnreadableMedia(Exception):
+    """ffmpeg cannot decode the file as one of the allowed formats."""
+
+
+def run_ffmpeg(*arguments: str, data: bytes = b"") -> bytes:
+    """Return ffmpeg's standard output. Raise UnreadableMedia if ffmpeg fails."""
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-loglevel", "error", "-y", *arguments]
+    environment = {**os.environ, **ENVIRONMENT}
+    done = subprocess.run(command, input=data, env=environment, capture_output=True, check=False, timeout=MAX_SECONDS)
+    if done.returncode:
+        raise UnreadableMedia(done.stderr.decode(errors="replace"))
+    return done.stdout
+
+
+def pcm_input(sample_rate: int, source: str = "pipe:0") -> tuple[str, ...]:
+    """Return ffmpeg's arguments for an input of 16-bit samples in one channel."""
+    return ("-f", "s16le", "-ar", str(sample_rate), "-ac", "1", "-i", source)
