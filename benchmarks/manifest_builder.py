@@ -31,8 +31,8 @@ from handlers.ingestion.environment_bases import ALLOWED_SUFFIXES
 from handlers.ingestion.file_table import FileTable
 from handlers.ingestion.manifest_builder.manifest_builder import ManifestBuilder
 from handlers.ingestion.manifest_creation import ManifestCreator
+from handlers.ingestion.manifest_documents import ManifestDocuments
 from handlers.ingestion.manifest_executions import ManifestWorkflow
-from handlers.ingestion.manifest_lists import ManifestLists
 from handlers.ingestion.manifest_records import ManifestRecords
 from tests.handlers.ingestion.fake_cloud import STATE_MACHINE, Cloud, FakeDynamoDB, FakeS3, FakeStepFunctions
 from tests.handlers.ingestion.ingestion_harness import open_gate
@@ -131,7 +131,7 @@ def measure(batch_size: int) -> dict[str, float | str]:
     creator = ManifestCreator(
         table,
         ManifestRecords(*table_arguments),
-        ManifestLists(cloud.client("s3"), "lake"),
+        ManifestDocuments(cloud.client("s3"), "lake"),
         ManifestWorkflow(cloud.client("stepfunctions"), STATE_MACHINE),
         parallel=parallel,
         log=log,

@@ -17,9 +17,9 @@ from handlers.common.time_and_ids import clock
 from handlers.common.time_and_ids.ulid import ULID_PATTERN
 from handlers.ingestion.environment_bases import FileTableEnvironment
 from handlers.ingestion.file_table import FileTable
+from handlers.ingestion.manifest_documents import ManifestDocuments
 from handlers.ingestion.manifest_executions import ManifestExecution, ManifestWorkflow
 from handlers.ingestion.manifest_lifecycle import ManifestLifecycle
-from handlers.ingestion.manifest_lists import ManifestLists
 from handlers.ingestion.manifest_records import ManifestRecords
 from handlers.ingestion.status_transitions import ManifestStatus
 from operations.aws_gateway import get_caller, translate_errors
@@ -72,7 +72,7 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
     machine_arn = account.arn("states", states.meta.region_name, f"stateMachine:{machine}")
     # The third value is the retention of new records in days. Records are only updated here, so it has no effect.
     table_arguments = (clients("dynamodb"), table, 1, clock.now)
-    records, lists = ManifestRecords(*table_arguments), ManifestLists(clients("s3"), lake)
+    records, lists = ManifestRecords(*table_arguments), ManifestDocuments(clients("s3"), lake)
     lifecycle = ManifestLifecycle(
         FileTable(*table_arguments, FileTableEnvironment.model_fields["open_shards"].default),
         records,
@@ -93,7 +93,7 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
 def redrive(
     manifest_id: str,
     records: ManifestRecords,
-    lists: ManifestLists,
+    lists: ManifestDocuments,
     workflow: ManifestWorkflow,
     lifecycle: ManifestLifecycle,
 ) -> tuple[RedriveOutcome, ManifestExecution | None]:

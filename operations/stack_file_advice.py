@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic.alias_generators import to_camel
 
-from components.settings.problems import list_problems
+from components.settings.error_messages import list_problems
 from components.settings.settings_base import FunctionSettings
 from components.settings.stack import StackSettings
 from operations.function_target import PROJECT, FunctionTarget

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from components.blocks.api.gateway_responses import GatewayErrorCode
-from components.settings.column_types import SYSTEM_COLUMNS
+from components.settings.spark_ddl import SYSTEM_COLUMNS
 from handlers.common.error_responses import CommonErrorCode
 from handlers.common.http.rest_dispatch import RestErrorCode
 from handlers.common.websocket.message_dispatch import WebSocketErrorCode

@@ -360,7 +360,7 @@ def test_the_program_reports_invalid_settings_without_a_traceback() -> None:
 
 
 def test_a_deployment_without_a_layer_archive_names_the_command_that_builds_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("components.foundation.layer.ARCHIVE", Path("build/layers/absent.zip"))
+    monkeypatch.setattr("components.foundation.lambda_layer.ARCHIVE", Path("build/layers/absent.zip"))
     with pytest.raises(program_run.ProgramError, match="run `make layers`"):
         program_run.run_program(stack_files.read_stack("dev"), PreviewProvider(), preview=False)
 

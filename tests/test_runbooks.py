@@ -18,7 +18,7 @@ from handlers.ingestion.arrived_files import ArrivedFile
 from handlers.ingestion.file_records import FileRecord, new_file_item
 from handlers.ingestion.file_table import FileTable
 from handlers.ingestion.manifest import FileResult, Manifest
-from handlers.ingestion.manifest_lists import ManifestLists
+from handlers.ingestion.manifest_documents import ManifestDocuments
 from handlers.ingestion.table_items import RecordId
 from local import ROOT
 from local.generate import documented_graph
@@ -216,7 +216,7 @@ def test_the_runbooks_script_restores_records_of_files_since_the_backup(
             for name, file in files.items()
             if name != "new"
         )
-        ManifestLists(aws.s3, aws.lake).write(Manifest(manifest_id="later", created_at=NOW, files=function_table))
+        ManifestDocuments(aws.s3, aws.lake).write(Manifest(manifest_id="later", created_at=NOW, files=function_table))
         result = json.dumps({"manifestId": "later", "runId": "r", "files": results})
         aws.s3.put_object(Bucket=aws.lake, Key="manifests/later.result.json", Body=result)
 

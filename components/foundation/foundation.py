@@ -12,7 +12,7 @@ from components.foundation.api_logs import ApiLogs
 from components.foundation.audit_logs import AUDIT_LOGS, AuditLogs
 from components.foundation.backup import Backup
 from components.foundation.budget import CostAlerts
-from components.foundation.layer import HandlersLayer
+from components.foundation.lambda_layer import HandlersLayer
 from components.foundation.network import Network, NetworkArgs
 from components.settings import FoundationSettings, LogLevel
 

@@ -16,7 +16,7 @@ from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.scope import Scope
 from components.blocks.storage.bucket import Bucket, BucketArgs, LifecycleRule
 from components.settings import IngestionSettings
-from components.settings.column_types import PARTITION, SYSTEM_COLUMNS, CatalogColumn, parse_columns, parse_data_columns
+from components.settings.spark_ddl import PARTITION, SYSTEM_COLUMNS, CatalogColumn, parse_columns, parse_data_columns
 
 POINTERS, DATA, REJECTED, MANIFESTS = "pointers", "data", "rejected", "manifests"
 SCRIPTS, QUERIES = "scripts", "queries"

@@ -1,6 +1,6 @@
 """Workflow states that run the media job: on Spot capacity first, and on demand if there is none or it is interrupted.
 
-Batch does not report when a job starts or ends, so the workflow polls the job (`components/settings/polling.py` defines
+Batch does not report when a job starts or ends, so the workflow polls the job (`components/blocks/workflow/job_polling.py` defines
 the intervals). A job that still waits after `processing.capacityMinutes` is cancelled. Cancelling does not end a job
 that has just started; that job continues. The workflow submits to the on-demand queue only after the first job has
 ended.
@@ -13,6 +13,7 @@ that job, so two jobs never process the same recording at once.
 from collections.abc import Sequence
 from typing import Final
 
+from components.blocks.workflow.job_polling import pause_expression
 from components.blocks.workflow.state_definitions import (
     Retry,
     State,
@@ -25,7 +26,6 @@ from components.blocks.workflow.state_definitions import (
 )
 from components.meetings.workflow_expressions import CALL_SECONDS, JOB_NAME_PARTS, RECORDING, catch_failure
 from components.settings.meetings_media import ProcessingSettings
-from components.settings.polling import pause_expression
 from handlers.meetings.media_job.environment import RECORDING_VARIABLES
 
 FIRST_STATE: Final = "Media"

@@ -7,6 +7,7 @@ input names the recording, and every state reads it from there.
 from collections.abc import Mapping
 
 from components.blocks.compute.function import Function
+from components.blocks.workflow.job_polling import max_detection_seconds
 from components.blocks.workflow.state_definitions import (
     LAMBDA_INVOKE,
     SUCCEED,
@@ -24,7 +25,6 @@ from components.meetings.media_states import FIRST_STATE, media_states
 from components.meetings.transcription_states import transcription_states
 from components.meetings.workflow_expressions import CALL_SECONDS, RECORDING, STEP_INPUT, catch_failure
 from components.settings import MeetingsSettings
-from components.settings.polling import max_detection_seconds
 from handlers.meetings.meeting_record import MeetingReason
 
 STEP_SECONDS = 120

@@ -10,6 +10,7 @@ never be transcribed again.
 from collections.abc import Mapping
 from typing import Final
 
+from components.blocks.workflow.job_polling import pause_expression
 from components.blocks.workflow.state_definitions import (
     SUCCEED,
     State,
@@ -23,7 +24,6 @@ from components.blocks.workflow.state_definitions import (
 )
 from components.meetings.workflow_expressions import CALL_SECONDS, INPUT, JOB_NAME_PARTS, catch_failure
 from components.settings import MeetingsSettings
-from components.settings.polling import pause_expression
 
 MAX_SPEAKERS: Final = 10
 """Number of voices that Transcribe tells apart in one part."""

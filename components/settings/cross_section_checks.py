@@ -4,9 +4,9 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from components.settings.error_messages import SettingsProblem, secret_command
 from components.settings.foundation import Auth
 from components.settings.livestream import AuthorizerKind, window_seconds
-from components.settings.problems import SettingsProblem, secret_command
 from components.settings.settings_base import Environment, LogLevel, SubsystemSettings
 from components.settings.voice_qa import LectureUploads
 from components.settings.voice_qa_agent import AgentMode

@@ -5,9 +5,9 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from components.settings.column_types import Ddl
 from components.settings.networks import Origin
 from components.settings.settings_base import FunctionSettings, SettingsModel, SubsystemSettings
+from components.settings.spark_ddl import Ddl
 from handlers.ingestion.sweeper.environment import CLAIM_SECONDS
 
 Days = Annotated[int, Field(ge=1, le=3653)]
@@ -118,7 +118,7 @@ class IngestionSettings(SubsystemSettings):
     builder: BuildingFunctionSettings = BuildingFunctionSettings()
     """Function that tracks files and creates manifests."""
     sweeper: BuildingFunctionSettings = BuildingFunctionSettings.model_validate({"timeoutSeconds": 300})
-    """Function that ends the states that died builders and workflows left behind."""
+    """Function that repairs what builders and workflows left behind when they died."""
     steps: FunctionSettings = FunctionSettings.model_validate({"timeoutSeconds": 120})
     """Function behind the steps of the workflow."""
 

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from components.settings.cross_section_checks import find_conflicts
-from components.settings.problems import (
+from components.settings.error_messages import (
     Location,
     SettingsError,
     SettingsProblem,

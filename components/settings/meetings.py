@@ -70,9 +70,11 @@ class ModelSettings(SettingsModel):
     guardrail_version: GuardrailVersion | None = None
     max_output_tokens: OutputTokens = 4_000
     answer_seconds: AnswerSeconds = 150
+    """Timeout for one answer of a model."""
     part_characters: Annotated[int, Field(ge=2 * OVERLAP_CHARACTERS, le=400_000)] = 100_000
     """Maximum size of a transcript for one request. A longer one is summarised in parts, which overlap by at most half."""
     at_once: AtOnce = 3
+    """Maximum number of parts of one transcript that are summarised at the same time."""
 
     @model_validator(mode="after")
     def _check_guardrail(self) -> Self:
@@ -81,11 +83,11 @@ class ModelSettings(SettingsModel):
         return self
 
 
-class RecordingSettings(SettingsModel):
+class RetentionSettings(SettingsModel):
     """Retention of a recording's objects."""
 
     raw_days: Days = 7
-    """Days that uploaded chunks are kept. Missing chunks are awaited for the same time, but for two weeks at most."""
+    """Days that uploaded chunks are kept. Meetings wait as long for missing chunks, but two weeks at most."""
     audio_days: Days = 30
     """Days that the audio is kept. An operator can extract it from the video again."""
     old_version_days: Days = 1
@@ -108,13 +110,13 @@ class MeetingsSettings(SubsystemSettings):
     network: MeetingNetworkSettings = MeetingNetworkSettings()
     speech: MeetingSpeechSettings = MeetingSpeechSettings()
     models: ModelSettings = ModelSettings()
-    kept: RecordingSettings = RecordingSettings()
+    kept: RetentionSettings = RetentionSettings()
     table_kms_key: KeyArn | None = None
     """KMS key for the table, for stacks that used one before. Without it, DynamoDB's own key is used, which is free."""
     storage_users: MaxUsers = 20
     """Number of users with a metric of their storage: those whose storage grew most. Each metric costs money."""
     requests_measured: bool = False
-    """Show the bucket's latency on the dashboard: sixteen metrics, about $5 a month."""
+    """Turn on the bucket's request metrics, which show its latency on the dashboard: sixteen metrics, about $5 a month."""
     auth_exchange: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 15})
     """Function that exchanges tokens for credentials."""
     start: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 60})

@@ -8,10 +8,11 @@ from typing import Annotated, Final, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from components.settings.networks import BuiltNetwork, Cidr
-from components.settings.polling import PollSeconds
 from components.settings.settings_base import SettingsModel
 from handlers.meetings.media_job.environment import ENCODE_THREADS, MaxHours
 
+PollSeconds = Annotated[int, Field(ge=5, le=600)]
+"""Shortest pause between two status requests for the same job. The pause grows with the time waited."""
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 
 

@@ -45,7 +45,7 @@ class ArrivedFile(s3_notifications.NewObject):
 
 
 def arrived_files(body: str) -> Iterator[ArrivedFile]:
-    """Return the files that an SQS message announces. Raise NotAnEvent if the message is no S3 notification."""
+    """Return the files that an SQS message announces. Raise InvalidEvent if the message is no S3 notification."""
     return (ArrivedFile(**dict(new_object)) for new_object in s3_notifications.parse_new_objects(body))
 
 
@@ -64,6 +64,7 @@ class AdmissionRules:
     suffixes: tuple[str, ...]
     """Allowed suffixes of keys, in lower case. An empty tuple allows all keys."""
     max_bytes: int
+    """Maximum size of a file. Larger files are rejected."""
 
     @staticmethod
     def from_setting(suffixes: str, max_bytes: int) -> "AdmissionRules":

@@ -17,9 +17,9 @@ from handlers.common.logging import EventLog
 from handlers.ingestion.file_records import FileRecord
 from handlers.ingestion.file_table import FileTable
 from handlers.ingestion.manifest import FileResult, ListedFile, Manifest
+from handlers.ingestion.manifest_documents import ManifestDocuments
 from handlers.ingestion.manifest_executions import ManifestExecution
 from handlers.ingestion.manifest_keys import confirmed_key
-from handlers.ingestion.manifest_lists import ManifestLists
 from handlers.ingestion.manifest_records import ManifestRecords
 from handlers.ingestion.status_transitions import FileStatus, ManifestStatus
 
@@ -55,7 +55,7 @@ class ManifestLifecycle:
 
     table: FileTable
     records: ManifestRecords
-    lists: ManifestLists
+    lists: ManifestDocuments
     _: KW_ONLY
     parallel: ParallelCalls
     log: EventLog

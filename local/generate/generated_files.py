@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from components.blocks.api import openapi_document
+from components.blocks.api import api_documentation
 from components.frontend_output import Frontend
 from components.settings.loader import PROJECT
 from components.settings.stack import StackSettings
@@ -111,7 +111,7 @@ def meetings_schema() -> dict[str, Any]:
 
 
 def _openapi(subsystem: str, operations: Sequence[RestOperation]) -> Callable[[], dict[str, Any]]:
-    return lambda: openapi_document.build_document(f"Polyphony: {subsystem}", "1", operations)
+    return lambda: api_documentation.build_document(f"Polyphony: {subsystem}", "1", operations)
 
 
 @dataclass(frozen=True)

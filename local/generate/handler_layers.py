@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from components.blocks.compute.handler_archive import zip_files
-from components.foundation.layer import ARCHIVE, LOCK, lock_hash
+from components.foundation.lambda_layer import ARCHIVE, LOCK, lock_hash
 from local import ROOT
 
 PLATFORMS = ("manylinux2014_aarch64", "manylinux_2_28_aarch64")

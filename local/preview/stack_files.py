@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from components.settings.problems import find_secret_paths, format_location
+from components.settings.error_messages import find_secret_paths, format_location
 from components.settings.stack import StackSettings
 from local import ROOT, CannotRun
 

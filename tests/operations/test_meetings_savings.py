@@ -8,7 +8,7 @@ import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 
-from guardrails.pricing.requirement_costs.meetings import COST_TABLE
+from guardrails.pricing.requirements_cost_tables.meetings import COST_TABLE
 from operations import meetings_savings
 from operations.command_context import CommandContext
 from operations.command_errors import CommandRefused

@@ -1,4 +1,7 @@
-"""IAM role with one policy for all known grants, and one more for each grant that waits for an id from AWS."""
+"""IAM role with one policy for all grants whose ARNs are known before the deployment, and one more for each other grant.
+
+The other grants wait for an id that AWS generates during the deployment.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

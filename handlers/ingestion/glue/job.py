@@ -13,7 +13,7 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from handlers.ingestion.glue import file_list_and_result, parquet_columns
+from handlers.ingestion.glue import file_list_and_result, parquet_schema
 from handlers.ingestion.glue.arrow_batches import plan_columns
 from handlers.ingestion.glue.file_scan import FileScan
 from handlers.ingestion.glue.job_arguments import JobArguments, parse_arguments
@@ -53,7 +53,7 @@ def main(argv: Sequence[str], spark: SparkSession) -> dict[str, Any]:
         spark.conf.set(key, value)
     storage, stages = open_storage(arguments.lake_uri), SparkStages(spark)
     schema_columns = (
-        parquet_columns.columns_from_schema(stages.parse_schema(arguments.schema_ddl)) if arguments.schema_ddl else None
+        parquet_schema.columns_from_schema(stages.parse_schema(arguments.schema_ddl)) if arguments.schema_ddl else None
     )
     file_list, previous_result = _read_input(arguments, storage)
     output = RunOutput(
@@ -73,7 +73,7 @@ def main(argv: Sequence[str], spark: SparkSession) -> dict[str, Any]:
     for scan in scans:
         seen.merge(scan.shape)
     limit_nodes(seen, MAX_NODES)
-    columns = schema_columns or parquet_columns.infer_columns(seen)
+    columns = schema_columns or parquet_schema.infer_columns(seen)
     paths = _write_data(scans, columns, seen, stages, output, storage, arguments)
     timer.end("seconds_second_pass")
     output.publish(paths)
@@ -152,7 +152,7 @@ def _check_rejected_share(scans: Sequence[FileScan], max_share: float) -> None:
 
 def _write_data(
     scans: Sequence[FileScan],
-    columns: parquet_columns.TableColumns,
+    columns: parquet_schema.TableColumns,
     seen: JsonShape,
     stages: SparkStages,
     output: RunOutput,
@@ -161,7 +161,7 @@ def _write_data(
 ) -> Mapping[str, Sequence[str]]:
     """Write the Parquet files of each date. Return their URIs by date."""
     plan = plan_columns(columns, seen)
-    schema = parquet_columns.to_spark_schema(columns)
+    schema = parquet_schema.to_spark_schema(columns)
     paths: dict[str, Sequence[str]] = {}
     for date in sorted({scan.file.date_prefix for scan in scans if scan.rows}):
         date_scans = [scan for scan in scans if scan.rows and scan.file.date_prefix == date]

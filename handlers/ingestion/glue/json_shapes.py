@@ -1,7 +1,7 @@
 """Shapes of JSON records: the names and kinds of values, collected while records are read.
 
 A shape is a tree with one node for each name at each level. Shapes only grow and are merged as a union, so the order of
-files and tasks does not matter, and a retried run finds the same columns. `parquet_columns` turns a shape into columns.
+files and tasks does not matter, and a retried run finds the same columns. `parquet_schema` turns a shape into columns.
 
 The number of nodes is limited. Names beyond the limit are data rather than names, for example user ids. A few lines can
 multiply names at each level to a million columns, although no single object has many. The limit is applied once, to the

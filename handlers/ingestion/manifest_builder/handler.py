@@ -16,8 +16,8 @@ from handlers.ingestion.file_table import FileTable
 from handlers.ingestion.manifest_builder.environment import BuilderEnvironment
 from handlers.ingestion.manifest_builder.manifest_builder import ManifestBuilder
 from handlers.ingestion.manifest_creation import ManifestCreator
+from handlers.ingestion.manifest_documents import ManifestDocuments
 from handlers.ingestion.manifest_executions import ManifestWorkflow
-from handlers.ingestion.manifest_lists import ManifestLists
 from handlers.ingestion.manifest_records import ManifestRecords
 
 
@@ -36,7 +36,7 @@ def _builder() -> ManifestBuilder:
     creator = ManifestCreator(
         table,
         ManifestRecords(*table_arguments),
-        ManifestLists(boto3.client("s3", config=CONFIG), environment.lake_bucket),
+        ManifestDocuments(boto3.client("s3", config=CONFIG), environment.lake_bucket),
         ManifestWorkflow(boto3.client("stepfunctions", config=CONFIG), environment.state_machine_arn),
         parallel=parallel,
         log=log,

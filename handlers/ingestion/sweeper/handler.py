@@ -16,9 +16,9 @@ from handlers.common.time_and_ids import clock
 from handlers.ingestion.arrived_files import AdmissionRules
 from handlers.ingestion.file_table import FileTable
 from handlers.ingestion.manifest_creation import ManifestCreator
+from handlers.ingestion.manifest_documents import ManifestDocuments
 from handlers.ingestion.manifest_executions import ManifestWorkflow
 from handlers.ingestion.manifest_lifecycle import ManifestLifecycle
-from handlers.ingestion.manifest_lists import ManifestLists
 from handlers.ingestion.manifest_records import ManifestRecords
 from handlers.ingestion.sweeper.environment import SweeperEnvironment
 from handlers.ingestion.sweeper.ingestion_sweeper import IngestionSweeper
@@ -41,7 +41,7 @@ def _sweeper_and_reconciler() -> tuple[IngestionSweeper, Reconciler]:
     parallel = ParallelCalls(MAX_WORKERS)
     table_arguments = (dynamodb, environment.manifest_table_name, environment.record_days, clock.now)
     table = FileTable(*table_arguments, environment.open_shards, read_all_shards=True)
-    records, lists = ManifestRecords(*table_arguments), ManifestLists(s3, environment.lake_bucket)
+    records, lists = ManifestRecords(*table_arguments), ManifestDocuments(s3, environment.lake_bucket)
     workflow = ManifestWorkflow(boto3.client("stepfunctions", config=CONFIG), environment.state_machine_arn)
     creator = ManifestCreator(
         table,

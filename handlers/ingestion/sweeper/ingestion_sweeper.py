@@ -16,9 +16,9 @@ from handlers.common.sweep import SweepLoop
 from handlers.ingestion.file_records import OpenFile
 from handlers.ingestion.file_table import FileTable
 from handlers.ingestion.manifest_creation import ManifestCreator
+from handlers.ingestion.manifest_documents import ManifestDocuments
 from handlers.ingestion.manifest_executions import ManifestExecution, ManifestWorkflow
 from handlers.ingestion.manifest_lifecycle import ManifestLifecycle
-from handlers.ingestion.manifest_lists import ManifestLists
 from handlers.ingestion.manifest_records import ManifestRecords
 from handlers.ingestion.table_items import RecordId
 
@@ -47,7 +47,7 @@ class IngestionSweeper:
 
     table: FileTable
     records: ManifestRecords
-    lists: ManifestLists
+    lists: ManifestDocuments
     workflow: ManifestWorkflow
     _: KW_ONLY
     creator: ManifestCreator

@@ -13,9 +13,9 @@ from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
 from handlers.common.websocket.messages import Message
 from handlers.ingestion.file_table import FileTable
+from handlers.ingestion.manifest_documents import ManifestDocuments
 from handlers.ingestion.manifest_executions import ManifestExecution
 from handlers.ingestion.manifest_lifecycle import UNNAMED_CAUSE, ManifestLifecycle
-from handlers.ingestion.manifest_lists import ManifestLists
 from handlers.ingestion.manifest_records import ManifestRecords
 from handlers.ingestion.workflow_steps.environment import WorkflowStepsEnvironment
 
@@ -58,7 +58,7 @@ def _lifecycle() -> ManifestLifecycle:
     return ManifestLifecycle(
         FileTable(*table_arguments, environment.open_shards),
         ManifestRecords(*table_arguments),
-        ManifestLists(boto3.client("s3", config=CONFIG), environment.lake_bucket),
+        ManifestDocuments(boto3.client("s3", config=CONFIG), environment.lake_bucket),
         parallel=ParallelCalls(MAX_WORKERS),
         log=EventLog(environment.log_level),
         clock=clock.now,

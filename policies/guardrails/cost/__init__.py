@@ -5,17 +5,17 @@ from guardrails.cost import (
     function_limits,
     hourly_charges,
     job_limits,
-    log_retention,
+    log_groups,
     monitoring_limits,
     required_tags,
-    storage_lifecycles,
+    storage_limits,
 )
 from guardrails.pack.policy_kinds import Policy
 
 MODULES = (
     budget_limits,
-    log_retention,
-    storage_lifecycles,
+    log_groups,
+    storage_limits,
     function_limits,
     job_limits,
     hourly_charges,

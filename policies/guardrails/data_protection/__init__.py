@@ -3,10 +3,11 @@ foreign callers.
 """
 
 from guardrails.data_protection import (
+    api_authorization,
     bucket_protection,
+    cors_and_logged_data,
     customer_keys,
-    data_exposure,
-    image_repositories,
+    images_and_jobs,
     message_encryption,
     network_ingress,
     table_protection,
@@ -18,8 +19,9 @@ MODULES = (
     table_protection,
     message_encryption,
     customer_keys,
-    data_exposure,
-    image_repositories,
+    cors_and_logged_data,
+    api_authorization,
+    images_and_jobs,
     network_ingress,
 )
 POLICIES: tuple[Policy, ...] = tuple(policy for module in MODULES for policy in module.POLICIES)

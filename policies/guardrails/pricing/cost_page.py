@@ -5,9 +5,9 @@ assumptions and prices. `python -m local generate` writes the file.
 from collections.abc import Iterator
 
 from guardrails.pricing.price_book import load_prices
-from guardrails.pricing.requirement_costs import COST_TABLES, CostTable
-from guardrails.pricing.requirement_costs.cost_table import load_assumptions, price_quantities
-from guardrails.pricing.requirement_costs.transcription import STREAMING_QUANTITIES
+from guardrails.pricing.requirements_cost_tables import COST_TABLES, CostTable
+from guardrails.pricing.requirements_cost_tables.cost_table import load_assumptions, price_quantities
+from guardrails.pricing.requirements_cost_tables.transcription import STREAMING_QUANTITIES
 from guardrails.pricing.rules import PRICE_RULES
 from guardrails.pricing.rules.called_service_prices import CALLED_SERVICE_MEASURES
 
@@ -26,7 +26,7 @@ run `make cost FREE=1`. A billable resource without a price rule is listed as *u
 published usage as a *gap*. Neither is counted as zero.
 
 This page compares the cost tables of the requirements with the price book, at the usage that the requirements state.
-Figures that the requirements do not give are assumptions. They are in one file (`requirement_costs/assumptions.toml`)
+Figures that the requirements do not give are assumptions. They are in one file (`requirements_cost_tables/assumptions.toml`)
 and are listed below. None of them is chosen to reproduce a figure of the requirements.
 """
 

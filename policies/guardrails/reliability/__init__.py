@@ -2,24 +2,24 @@
 
 from guardrails.pack.policy_kinds import Policy
 from guardrails.reliability import (
-    alarm_actions,
+    alarm_properties,
     api_stages,
     dead_letter_queues,
     function_monitoring,
-    job_retries,
-    queue_consumers,
+    function_triggers,
+    job_resilience,
     runtime_support,
     workflow_resilience,
 )
 
 MODULES = (
     dead_letter_queues,
-    queue_consumers,
+    function_triggers,
     function_monitoring,
-    alarm_actions,
+    alarm_properties,
     workflow_resilience,
     api_stages,
-    job_retries,
+    job_resilience,
     runtime_support,
 )
 POLICIES: tuple[Policy, ...] = tuple(policy for module in MODULES for policy in module.POLICIES)

@@ -15,10 +15,10 @@ from handlers.ingestion.file_table import FileTable
 from handlers.ingestion.manifest import FileResult, RunResult
 from handlers.ingestion.manifest_builder.manifest_builder import ManifestBuilder
 from handlers.ingestion.manifest_creation import ManifestCreator
+from handlers.ingestion.manifest_documents import ManifestDocuments
 from handlers.ingestion.manifest_executions import ManifestWorkflow
 from handlers.ingestion.manifest_keys import result_key
 from handlers.ingestion.manifest_lifecycle import ManifestLifecycle
-from handlers.ingestion.manifest_lists import ManifestLists
 from handlers.ingestion.manifest_records import ManifestRecords
 from handlers.ingestion.sweeper.ingestion_sweeper import IngestionSweeper
 from handlers.ingestion.workflow_steps.handler import StepRequest, run_step
@@ -80,9 +80,9 @@ class IngestionHarness:
     def records(self, gate: Gate = open_gate) -> ManifestRecords:
         return ManifestRecords(self._dynamodb(gate), "files", 400, self.cloud.clock)
 
-    def lists(self, gate: Gate = open_gate) -> ManifestLists:
+    def lists(self, gate: Gate = open_gate) -> ManifestDocuments:
         client: Any = FakeS3(self.cloud, gate)
-        return ManifestLists(client, "lake")
+        return ManifestDocuments(client, "lake")
 
     def workflow(self, gate: Gate = open_gate) -> ManifestWorkflow:
         return ManifestWorkflow(FakeStepFunctions(self.cloud, gate), STATE_MACHINE)

@@ -9,8 +9,8 @@ import pytest
 from guardrails.model import resource_types as t
 from guardrails.pricing.estimate import CostReport, PricedResource, estimate_cost
 from guardrails.pricing.price_book import load_prices
-from guardrails.pricing.requirement_costs import COST_TABLES
-from guardrails.pricing.requirement_costs.transcription import STREAMING_QUANTITIES
+from guardrails.pricing.requirements_cost_tables import COST_TABLES
+from guardrails.pricing.requirements_cost_tables.transcription import STREAMING_QUANTITIES
 from guardrails.pricing.rules import PRICE_RULES
 from guardrails.pricing.rules.called_service_prices import CALLED_SERVICE_PRICES
 from guardrails.pricing.rules.messaging_prices import count_runs_per_month

@@ -11,7 +11,7 @@ from guardrails.pricing.rules import (
     network_prices,
     storage_prices,
 )
-from guardrails.pricing.rules.free_types import FREE_TYPES
+from guardrails.pricing.rules.free_resource_types import FREE_TYPES
 
 PRICE_RULES: dict[str, PriceRule] = {
     **function_and_api_prices.PRICE_RULES,

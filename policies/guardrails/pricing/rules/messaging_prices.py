@@ -41,8 +41,8 @@ def _price_schedule(pricing: PricingInput) -> Quantities:
 
 
 def count_runs_per_month(expression: str) -> float:
-    """Return the number of runs a month of a schedule expression. Rates are exact. For cron, minutes, hours and days
-    count.
+    """Return the number of runs a month of a schedule expression. Rates are exact. For cron, months and years
+    are ignored.
     """
     if rate := re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", expression):
         return SECONDS / (int(rate[1]) * SECONDS_BY_UNIT[rate[2]])

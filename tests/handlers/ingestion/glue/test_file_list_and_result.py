@@ -15,7 +15,7 @@ from handlers.ingestion.glue.file_list_and_result import (
     published_file_keys,
     reported_file_keys,
 )
-from handlers.ingestion.glue.parquet_columns import WidenedColumn
+from handlers.ingestion.glue.parquet_schema import WidenedColumn
 from handlers.ingestion.manifest import ListedFile, Manifest, RunResult
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from components.settings.column_types import DECIMALS, HIVE, parse_data_columns
+from components.settings.spark_ddl import DECIMALS, HIVE, parse_data_columns
 from handlers.ingestion.glue.json_shapes import MAX_NAMES
 from handlers.ingestion.manifest import RunResult
 from local import ROOT

@@ -10,8 +10,8 @@ from handlers.ingestion.environment_bases import ALLOWED_SUFFIXES
 from handlers.ingestion.file_table import FileTable
 from handlers.ingestion.manifest_builder.manifest_builder import ManifestBuilder
 from handlers.ingestion.manifest_creation import ManifestCreator
+from handlers.ingestion.manifest_documents import ManifestDocuments
 from handlers.ingestion.manifest_executions import ManifestWorkflow
-from handlers.ingestion.manifest_lists import ManifestLists
 from handlers.ingestion.manifest_records import ManifestRecords
 from tests.handlers.ingestion.conftest import NOW, MotoAws
 from tests.handlers.ingestion.s3_messages import body, record
@@ -35,7 +35,7 @@ def create_builder(
     creator = ManifestCreator(
         FileTable(*where),
         ManifestRecords(*where),
-        ManifestLists(aws.s3, aws.lake),
+        ManifestDocuments(aws.s3, aws.lake),
         ManifestWorkflow(stepfunctions or aws.stepfunctions, aws.state_machine_arn),
         new_id=lambda: ulid(NOW, next(numbers)),
         files_per_manifest=size,

@@ -1,5 +1,7 @@
 """OpenAPI 3.1 documentation of a REST API, built from its table of operations.
 
+`gateway_document` turns it into the document that API Gateway imports, and `local/generate` writes it to `docs/`.
+
 Schemas come from the pydantic models: requests as the model reads them, responses as the model writes them. Every error
 has the same body, whether a handler or API Gateway returns it.
 """

@@ -1,6 +1,6 @@
-"""The transcription requirements' cost table ("Total: ~$6.40/month" of additional cost)."""
+"""Cost table of the transcription requirements, with each stated figure compared with today's prices ("Total: ~$6.40/month" of additional cost)."""
 
-from guardrails.pricing.requirement_costs.cost_table import (
+from guardrails.pricing.requirements_cost_tables.cost_table import (
     DAYS,
     CostTable,
     CostTableLine,

@@ -15,7 +15,7 @@ MISSING_CODES = frozenset({"NoSuchKey", "404"})
 """Error codes of S3 for a missing object. Without `s3:ListBucket` S3 returns 403, which is treated as a failure."""
 
 
-class ManifestLists:
+class ManifestDocuments:
     """Gateway for the documents. Each document is one object, which is written as a whole."""
 
     def __init__(self, client: "S3Client", bucket: str) -> None:

@@ -1,15 +1,12 @@
 """Polling of jobs that send no event when they end: the growing pause between two status requests.
 
 A job that has run for long will probably run on. So the pause grows with the time already waited. The end is noticed late
-by at most a twentieth of that time, or by the shortest pause. A job of several hours needs a few dozen requests.
+by at most a twentieth of that time, or by the shortest pause if that is longer. A job of several hours needs about a
+hundred requests.
 """
 
-from typing import Annotated, Final
+from typing import Final
 
-from pydantic import Field
-
-PollSeconds = Annotated[int, Field(ge=5, le=600)]
-"""Shortest pause between two status requests for the same job. The pause grows with the time waited."""
 PAUSE_DIVISOR: Final = 20
 """The pause is the time waited divided by this, or the shortest pause if that is longer."""
 
@@ -29,8 +26,9 @@ def pause_expression(waited: str, min_pause: int) -> str:
 
 
 def max_detection_seconds(seconds: int) -> int:
-    """Return the seconds after which polling has noticed, at the latest, that `seconds` have passed.
+    """Return the seconds after which polling has noticed that `seconds` have passed, if the growing pause is in use.
 
-    The shortest pause is not included.
+    While the shortest pause is longer, polling may notice it up to one shortest pause after `seconds`. Callers must allow
+    for that.
     """
     return seconds + seconds // PAUSE_DIVISOR

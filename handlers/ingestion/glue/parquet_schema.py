@@ -1,11 +1,12 @@
 """Columns of a run's Parquet files, inferred from the shape of its records or taken from a given schema.
 
-If the values of a name differ in kind, the column gets a type that holds them all, and the run's result reports it:
+A column gets the narrowest type that holds all values of its name. If they differ in kind, the run's result reports it.
 
 - integers: `long`, or a `decimal` of 38 digits if one has more than 64 bits, or `string` if one has more digits
 - integers and fractions: `double` if each integer is exact as a double, otherwise `string`
 - scalars of different kinds: `string`
-- objects or arrays with anything else, objects that are maps, names that differ only in case: `json`, a string of JSON
+- objects or arrays mixed with other kinds, values with too many names or levels (`JsonKind.BOUNDLESS`), objects without names,
+  with an empty name, or with names that differ only in case: `json`, a string of JSON
 
 Some names cannot be columns: names that the job uses itself, and names that equal another one except for case, which
 Athena ignores. Their values go into the column `_unknown`. So do values that a given schema does not name or cannot hold.
@@ -120,30 +121,33 @@ def to_spark_schema(columns: TableColumns) -> dict[str, Any]:
     return {
         "type": "struct",
         "fields": [
-            *(_spark_field(name, _to_spark_type(kind), metadata.get(name, {})) for name, kind in columns.fields),
+            *(
+                _spark_field(name, _to_spark_type(column_type), metadata.get(name, {}))
+                for name, column_type in columns.fields
+            ),
             _spark_field(UNKNOWN_COLUMN, "string", {}),
-            *(_spark_field(name, kind, {}) for name, kind in SOURCE_COLUMNS.items()),
+            *(_spark_field(name, spark_type, {}) for name, spark_type in SOURCE_COLUMNS.items()),
         ],
     }
 
 
-def fits_unchanged(kind: ColumnType, shape: JsonShape) -> bool:
+def fits_unchanged(column_type: ColumnType, shape: JsonShape) -> bool:
     """Return True if the column holds every value of the shape without conversion."""
-    seen = JsonKind(shape.kinds)
-    match kind:
+    kinds = JsonKind(shape.kinds)
+    match column_type:
         case Scalar("long"):
-            return not seen & ~(JsonKind.INTEGER | JsonKind.LONG)
+            return not kinds & ~(JsonKind.INTEGER | JsonKind.LONG)
         case Scalar("double"):
-            return not seen & ~(JsonKind.INTEGER | JsonKind.DOUBLE)
+            return not kinds & ~(JsonKind.INTEGER | JsonKind.DOUBLE)
         case Scalar("boolean"):
-            return not seen & ~JsonKind.BOOLEAN
+            return not kinds & ~JsonKind.BOOLEAN
         case Scalar("string"):
-            return not seen & ~JsonKind.TEXT
+            return not kinds & ~JsonKind.TEXT
         case ListOf(item):
-            return not seen & ~JsonKind.ARRAY and (shape.items is None or fits_unchanged(item, shape.items))
+            return not kinds & ~JsonKind.ARRAY and (shape.items is None or fits_unchanged(item, shape.items))
         case StructOf(fields):
             known = dict(fields)
-            return not seen & ~JsonKind.OBJECT and all(
+            return not kinds & ~JsonKind.OBJECT and all(
                 name in known and fits_unchanged(known[name], inner) for name, inner in shape.names.items()
             )
     return False
@@ -156,13 +160,13 @@ def _infer_type(shape: JsonShape, path: str, widened: list[WidenedColumn]) -> Co
                 tuple((name, _infer_type(shape.names[name], f"{path}.{name}", widened)) for name in sorted(shape.names))
             )
         return ListOf(STRING if shape.items is None else _infer_type(shape.items, f"{path}[]", widened))
-    seen = JsonKind(shape.kinds)
-    kind = _scalar_type(seen)
-    if kind == JSON or _has_mixed_kinds(seen):
+    kinds = JsonKind(shape.kinds)
+    column_type = _scalar_type(kinds)
+    if column_type == JSON or _has_mixed_kinds(kinds):
         widened.append(
-            WidenedColumn(path, tuple(sorted(member.name.lower() for member in seen if member.name)), kind.name)
+            WidenedColumn(path, tuple(sorted(kind.name.lower() for kind in kinds if kind.name)), column_type.name)
         )
-    return kind
+    return column_type
 
 
 def _is_nested(shape: JsonShape) -> bool:
@@ -173,35 +177,35 @@ def _is_nested(shape: JsonShape) -> bool:
     return shape.kinds == JsonKind.ARRAY
 
 
-def _scalar_type(seen: JsonKind) -> Scalar:
+def _scalar_type(kinds: JsonKind) -> Scalar:
     """Return the type for values that are neither all arrays nor all usable objects."""
-    if seen & (JsonKind.OBJECT | JsonKind.ARRAY | JsonKind.BOUNDLESS):
+    if kinds & (JsonKind.OBJECT | JsonKind.ARRAY | JsonKind.BOUNDLESS):
         return JSON
-    if not seen or seen & JsonKind.TEXT:
+    if not kinds or kinds & JsonKind.TEXT:
         return STRING
-    if seen == JsonKind.BOOLEAN:
+    if kinds == JsonKind.BOOLEAN:
         return Scalar("boolean")
-    if not seen & ~(JsonKind.INTEGER | JsonKind.LONG):
+    if not kinds & ~(JsonKind.INTEGER | JsonKind.LONG):
         return Scalar("long")
-    if not seen & ~(JsonKind.INTEGER | JsonKind.LONG | JsonKind.BIG):
+    if not kinds & ~(JsonKind.INTEGER | JsonKind.LONG | JsonKind.BIG):
         return Scalar(LONG_DECIMAL)
-    if not seen & ~(JsonKind.INTEGER | JsonKind.DOUBLE):
+    if not kinds & ~(JsonKind.INTEGER | JsonKind.DOUBLE):
         return Scalar("double")
     return STRING
 
 
-def _has_mixed_kinds(seen: JsonKind) -> bool:
+def _has_mixed_kinds(kinds: JsonKind) -> bool:
     """Return True if the values have more than one kind. INTEGER and LONG count as one kind."""
     integers = JsonKind.INTEGER | JsonKind.LONG
-    return bool(seen & JsonKind.BOUNDLESS) or (seen & ~integers).bit_count() + bool(seen & integers) > 1
+    return bool(kinds & JsonKind.BOUNDLESS) or (kinds & ~integers).bit_count() + bool(kinds & integers) > 1
 
 
-def _spark_field(name: str, kind: Any, metadata: dict[str, str]) -> dict[str, Any]:
-    return {"name": name, "type": kind, "nullable": True, "metadata": metadata}
+def _spark_field(name: str, spark_type: Any, metadata: dict[str, str]) -> dict[str, Any]:
+    return {"name": name, "type": spark_type, "nullable": True, "metadata": metadata}
 
 
-def _to_spark_type(kind: ColumnType) -> Any:
-    match kind:
+def _to_spark_type(column_type: ColumnType) -> Any:
+    match column_type:
         case Scalar(name):
             return "string" if name == "json" else name
         case ListOf(item):
@@ -215,18 +219,18 @@ def _to_spark_type(kind: ColumnType) -> Any:
             }
 
 
-def _from_spark_type(kind: Any) -> ColumnType:
-    if isinstance(kind, str):
-        if kind not in SUPPORTED_TYPES and not DECIMALS.fullmatch(kind):
+def _from_spark_type(spark_type: Any) -> ColumnType:
+    if isinstance(spark_type, str):
+        if spark_type not in SUPPORTED_TYPES and not DECIMALS.fullmatch(spark_type):
             raise InvalidSchema(
-                f"type {kind} is not supported: use {', '.join(sorted(SUPPORTED_TYPES))}, decimal, array, map or struct"
+                f"type {spark_type} is not supported: use {', '.join(sorted(SUPPORTED_TYPES))}, decimal, array, map or struct"
             )
-        return Scalar(kind)
-    match kind["type"]:
+        return Scalar(spark_type)
+    match spark_type["type"]:
         case "array":
-            return ListOf(_from_spark_type(kind["elementType"]))
-        case "map" if kind["keyType"] == "string":
-            return MapOf(_from_spark_type(kind["valueType"]))
+            return ListOf(_from_spark_type(spark_type["elementType"]))
+        case "map" if spark_type["keyType"] == "string":
+            return MapOf(_from_spark_type(spark_type["valueType"]))
         case "struct":
-            return StructOf(tuple((field["name"], _from_spark_type(field["type"])) for field in kind["fields"]))
-    raise InvalidSchema(f"type {kind['type']} is not supported in this form: the keys of a map must be strings")
+            return StructOf(tuple((field["name"], _from_spark_type(field["type"])) for field in spark_type["fields"]))
+    raise InvalidSchema(f"type {spark_type['type']} is not supported in this form: the keys of a map must be strings")

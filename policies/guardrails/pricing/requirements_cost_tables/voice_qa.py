@@ -1,6 +1,6 @@
-"""The voice Q&A requirements' cost table ("Total: ~$35/month (infrastructure only, excludes EC2)")."""
+"""Cost table of the voice Q&A requirements, with each stated figure compared with today's prices ("Total: ~$35/month (infrastructure only, excludes EC2)")."""
 
-from guardrails.pricing.requirement_costs.cost_table import (
+from guardrails.pricing.requirements_cost_tables.cost_table import (
     CostTable,
     CostTableLine,
     Quantities,

@@ -8,8 +8,8 @@ from pydantic import BaseModel
 
 from components.settings import StackSettings
 from guardrails.pricing.price_book import load_prices
-from guardrails.pricing.requirement_costs import COST_TABLES, ingestion, meetings
-from guardrails.pricing.requirement_costs.cost_table import FILE, load_assumptions, price_quantities
+from guardrails.pricing.requirements_cost_tables import COST_TABLES, ingestion, meetings
+from guardrails.pricing.requirements_cost_tables.cost_table import FILE, load_assumptions, price_quantities
 from tests.components.meetings import recorded_deployment
 
 BY_NAME = {table.subsystem: table for table in COST_TABLES}

@@ -1,6 +1,6 @@
-"""The ingestion requirements' cost table ("Current Monthly Cost: ~$270/month")."""
+"""Cost table of the ingestion requirements, with each stated figure compared with today's prices ("Current Monthly Cost: ~$270/month")."""
 
-from guardrails.pricing.requirement_costs.cost_table import (
+from guardrails.pricing.requirements_cost_tables.cost_table import (
     DAYS,
     CostTable,
     CostTableLine,

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from components.blocks.workflow.job_polling import PAUSE_DIVISOR, count_polls, max_detection_seconds, pause_expression
 from components.settings import load_settings
 from components.settings.meetings_media import ATTEMPTS
-from components.settings.polling import PAUSE_DIVISOR, count_polls, max_detection_seconds, pause_expression
 from tests.components.settings.stack_config import complete
 
 SECONDS = st.integers(1, 15 * 24 * 3600)

@@ -1,8 +1,10 @@
-"""The meetings requirements' cost table: $55.69 → 39.19 → 27.19 → 26.69. The requirements give totals and savings,
-but no volume.
+"""Cost table of the meetings requirements, with each stated figure compared with today's prices.
+
+In dollars a month, the table states 55.69 at first, 39.19 after phase 2, 27.19 after phase 3 and 26.69 after phase 4. The
+requirements give totals and savings, but no volume.
 """
 
-from guardrails.pricing.requirement_costs.cost_table import (
+from guardrails.pricing.requirements_cost_tables.cost_table import (
     CostTable,
     CostTableLine,
     PromisedSaving,
@@ -12,24 +14,28 @@ from guardrails.pricing.requirement_costs.cost_table import (
 )
 
 HOURS = get_assumption("meetings_count") * get_assumption("meetings_hours_each")
-KEPT = HOURS * get_assumption("meetings_months_kept")
-RAW_GB = KEPT * get_assumption("meetings_raw_gb_an_hour")
-AUDIO_GB = KEPT * get_assumption("meetings_audio_gb_an_hour")
-VIDEO_GB = KEPT * get_assumption("meetings_video_gb_an_hour")
-ONE_MONTH = 1 / get_assumption("meetings_months_kept")
-WEEK = 7 / 30
+STORED_HOURS = HOURS * get_assumption("meetings_months_kept")
+RAW_GB = STORED_HOURS * get_assumption("meetings_raw_gb_an_hour")
+AUDIO_GB = STORED_HOURS * get_assumption("meetings_audio_gb_an_hour")
+VIDEO_GB = STORED_HOURS * get_assumption("meetings_video_gb_an_hour")
+SHARE_OF_ONE_MONTH = 1 / get_assumption("meetings_months_kept")
+"""Share of the newest month in the stored data."""
+WEEK_OF_MONTH = 7 / 30
 JOB_HOURS = HOURS * get_assumption("meetings_job_hours_an_hour")
 INPUT = get_assumption("meetings_count") * get_assumption("meetings_input_tokens")
 OUTPUT = get_assumption("meetings_count") * get_assumption("meetings_output_tokens")
-SHARE = get_assumption("meetings_extraction_share")
-FIXED = INPUT * get_assumption("meetings_fixed_prompt_share")
+EXTRACTION_SHARE = get_assumption("meetings_extraction_share")
+FIXED_PROMPT_TOKENS = INPUT * get_assumption("meetings_fixed_prompt_share")
 WRITES = get_assumption("meetings_count") * get_assumption("meetings_table_writes")
 CALLS = get_assumption("meetings_count") * get_assumption("meetings_calls")
 
 STORAGE: Quantities = (("s3_storage", RAW_GB + AUDIO_GB + VIDEO_GB),)
 EXPIRING: Quantities = (
-    ("s3_storage", RAW_GB * ONE_MONTH * WEEK + AUDIO_GB * ONE_MONTH + VIDEO_GB * ONE_MONTH),
-    ("s3_infrequent_storage", VIDEO_GB * (1 - ONE_MONTH)),
+    (
+        "s3_storage",
+        RAW_GB * SHARE_OF_ONE_MONTH * WEEK_OF_MONTH + AUDIO_GB * SHARE_OF_ONE_MONTH + VIDEO_GB * SHARE_OF_ONE_MONTH,
+    ),
+    ("s3_infrequent_storage", VIDEO_GB * (1 - SHARE_OF_ONE_MONTH)),
 )
 FARGATE: Quantities = (("fargate_vcpu_hour_x86", 2 * JOB_HOURS), ("fargate_gb_hour_x86", 4 * JOB_HOURS))
 ON_DEMAND: Quantities = (("fargate_vcpu_hour_arm64", 2 * JOB_HOURS), ("fargate_gb_hour_arm64", 4 * JOB_HOURS))
@@ -40,14 +46,14 @@ SPOT: Quantities = (("fargate_spot_vcpu_hour_arm64", 2 * JOB_HOURS), ("fargate_s
 """1 vCPU and 2 GB for twice as long, because an encoding job uses all processors that it has."""
 SONNET: Quantities = (("bedrock_sonnet_input", INPUT), ("bedrock_sonnet_output", OUTPUT))
 WITH_HAIKU: Quantities = (
-    ("bedrock_sonnet_input", INPUT * (1 - SHARE)),
-    ("bedrock_sonnet_output", OUTPUT * (1 - SHARE)),
-    ("bedrock_haiku_input", INPUT * SHARE),
-    ("bedrock_haiku_output", OUTPUT * SHARE),
+    ("bedrock_sonnet_input", INPUT * (1 - EXTRACTION_SHARE)),
+    ("bedrock_sonnet_output", OUTPUT * (1 - EXTRACTION_SHARE)),
+    ("bedrock_haiku_input", INPUT * EXTRACTION_SHARE),
+    ("bedrock_haiku_output", OUTPUT * EXTRACTION_SHARE),
 )
 CACHED: Quantities = (
-    ("bedrock_sonnet_input", INPUT - FIXED),
-    ("bedrock_sonnet_cache_read", FIXED),
+    ("bedrock_sonnet_input", INPUT - FIXED_PROMPT_TOKENS),
+    ("bedrock_sonnet_cache_read", FIXED_PROMPT_TOKENS),
     ("bedrock_sonnet_output", OUTPUT),
 )
 KEY: Quantities = (("kms_key", 1), ("kms_request", get_assumption("meetings_key_requests")))

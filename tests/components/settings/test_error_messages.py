@@ -5,7 +5,7 @@ from typing import Annotated
 import pytest
 from pydantic import Field, SecretStr, ValidationError
 
-from components.settings.problems import SettingsProblem, find_secret_paths, format_location, list_problems
+from components.settings.error_messages import SettingsProblem, find_secret_paths, format_location, list_problems
 from components.settings.settings_base import SettingsModel
 
 

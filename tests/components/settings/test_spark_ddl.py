@@ -2,8 +2,8 @@
 
 import pytest
 
-from components.settings.column_types import HIVE, RESERVED_COLUMNS, InvalidDdl, parse_columns, parse_data_columns
-from handlers.ingestion.glue.parquet_columns import RESERVED_NAMES, SUPPORTED_TYPES
+from components.settings.spark_ddl import HIVE, RESERVED_COLUMNS, InvalidDdl, parse_columns, parse_data_columns
+from handlers.ingestion.glue.parquet_schema import RESERVED_NAMES, SUPPORTED_TYPES
 
 
 @pytest.mark.parametrize(
