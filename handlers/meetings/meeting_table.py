@@ -8,8 +8,8 @@ exactly the record that was to be written.
 A meeting that the sweep has to check has a second item, in the partition `#open` with the sort key
 `<due>#<user>#<meetingId>`. The sweep thus finds due meetings without another index and reads no others. One transaction
 writes both items. No user is called `#open`, so a role that is restricted to its user's partition cannot read these
-items. They have no `startedAt`, so the index does not contain them. All of them are in one partition, which accepts a
-thousand writes per second; a meeting causes two or three.
+items. They have no `startedAt`, so the index does not contain them. All of them are in one partition, which accepts 1,000
+write units per second. A transactional write costs two units, and a meeting causes two or three such writes.
 """
 
 from collections.abc import Callable, Iterator

@@ -82,7 +82,7 @@ def _render_table(table: CostTable) -> Iterator[str]:
     if table.promised_savings:
         yield from _render_promised_savings(table)
     if table.remarks:
-        yield "\nWrong or missing in the requirements:\n"
+        yield "\nRemarks on the requirements' figures:\n"
         yield from (f"- {remark}" for remark in table.remarks)
     if table.subsystem == "transcription":
         yield (
@@ -126,8 +126,10 @@ def _render_added_prices() -> Iterator[str]:
 
 def _render_measures() -> Iterator[str]:
     yield "\n## Usage: the measures of each resource type\n"
-    yield "A subsystem publishes monthly amounts by the Pulumi names of its blocks. A measure that no price rule of"
-    yield "the block reads is an error (`cost-usage-read`). A required measure that is missing is listed as a gap.\n"
+    yield "A *measure* is one quantity of monthly usage, for example `requests`. A subsystem publishes the measures of"
+    yield "each block under the block's Pulumi name, and a price rule reads the measures that it needs. A published"
+    yield "measure that no price rule of the block reads is an error (policy `cost-usage-read`). If a required measure is"
+    yield "missing, the estimate lists the resource as a gap.\n"
     yield "| resource | measure | counts |"
     yield "|---|---|---|"
     for resource_type, rule in sorted(PRICE_RULES.items()):

@@ -158,10 +158,13 @@ COST_TABLE = CostTable(
         SettingSaving("meetings.tableKmsKey", "customer key → AWS-owned key", KEY, ()),
     ),
     remarks=(
-        "The totals are correct: 55.69 less 16.50 is 39.19, less 12.00 is 27.19, less 0.50 is 26.69, in all 52 %.",
         (
-            "Phase 3 takes 80 % off the price of an hour. But with half the processors, an encoding "
-            "job takes twice as many hours. So at the stated prices, the job costs 58 % less."
+            "The requirements' own sums are correct: 55.69 less 16.50 (phase 2) is 39.19, less 12.00 (phase 3) is 27.19, "
+            "less 0.50 (phase 4) is 26.69. This is 52 % less than at the start."
+        ),
+        (
+            "Phase 3 reduces the price of one job hour by 80 % ($0.12 → $0.025). But the job then has half the "
+            "processors, so encoding takes twice as many hours. At the stated prices, a job costs 58 % less, not 80 %."
         ),
     ),
 )
