@@ -13,4 +13,4 @@ if str(ROOT / "policies") not in sys.path:
 
 
 class CannotRun(Exception):
-    """A command cannot run. The message says why, and how to fix it."""
+    """A command cannot run. The message states the reason and the remedy."""

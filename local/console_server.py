@@ -2,7 +2,7 @@
 
 It serves the page, the stack output `frontend` and `local.json`. The latter contains the addresses of the emulator and
 of the identity provider, and the emulator's public test credentials. Two checks prevent other websites from reading
-them. The Host header must name this server (against DNS rebinding), and a browser's request must come from its page.
+them. The Host header must name this server (against DNS rebinding), and a browser's request must originate from its page.
 """
 
 import json

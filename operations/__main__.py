@@ -36,7 +36,7 @@ class Command(Protocol):
     SUMMARY: str
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Add the arguments of the command, besides `--stack`."""
+        """Add the arguments of the command, in addition to `--stack`."""
 
     def run(self, context: CommandContext, options: argparse.Namespace) -> int:
         """Run the command and return its exit status."""

@@ -46,7 +46,7 @@ FROZEN_SETTINGS = (
     "LoggingConfig",
     "SnapStart",
 )
-"""Fields that a published version freezes, besides its environment: code and function configuration."""
+"""Fields that a published version freezes, in addition to its environment: code and function configuration."""
 ADDED_BY_LAMBDA = frozenset({"CodeSize", "OptimizationStatus", "VpcId"})
 """Keys within these fields that Lambda adds. They are ignored in comparisons."""
 

@@ -26,7 +26,7 @@ class NetworkArgs:
     scope: Scope
     settings: NetworkSettings
     services: Mapping[str, str]
-    """Services that attached functions and jobs call, besides S3 and DynamoDB. The reason becomes a tag of the endpoint."""
+    """Services that attached functions and jobs call, in addition to S3 and DynamoDB. The reason becomes a tag of the endpoint."""
 
 
 class Network(pulumi.ComponentResource):

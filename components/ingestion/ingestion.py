@@ -50,7 +50,7 @@ ATTACHED_SERVICES = {
     "sqs": "the requirement for the attached builder asks for it",
     "states": "the builder starts workflows",
 }
-"""Services that the builder and the Spark job call from inside a network, besides S3 and DynamoDB, with the reason."""
+"""Services that the builder and the Spark job call from inside a network, in addition to S3 and DynamoDB, with the reason."""
 KEY_SERVICE = {"kms": "the Spark job uses its customer key"}
 
 

@@ -17,13 +17,13 @@ MILLISECONDS_PER_BATCH = 60
 RECORD_BYTES = 700
 """Assumed: size of a file's record with its index entry."""
 LOG_BYTES_PER_RUN = 200_000
-"""Assumed: bytes that one Spark run writes to each of its three log groups."""
+"""Assumed: bytes that a Spark run writes to each of its three log groups."""
 PARQUET_SHARE = 0.2
 """Assumed: size of zstd Parquet relative to its NDJSON."""
 LAKE_MONTHS = 12
 """Assumed: months of data in the lake at the time of the estimate. The lake keeps growing."""
 OBJECTS_PER_RUN = 8
-"""Assumed: Parquet files, pointers, lists and results that one run writes."""
+"""Assumed: Parquet files, pointers, lists and results that a run writes."""
 QUERIED_SHARE = 0.5
 """Assumed: share of the lake that the queries of a month scan in total."""
 WRITES_PER_FILE = 5

@@ -18,7 +18,7 @@ FILE_MB_SECONDS = 5
 """Time that a function needs for each file of a manifest, multiplied by its memory in MB, because Lambda assigns processor
 time in proportion to memory. This is twice the measured value."""
 SINGLE_VCPU_MB = 1769
-"""Memory up to which more memory makes a function faster. Above, Lambda adds a second vCPU, which one process cannot use."""
+"""Memory up to which more memory makes a function faster. Above, Lambda adds a second vCPU, which a single process cannot use."""
 MIN_UTTERANCE_TIMEOUT_SECONDS = 15
 """Minimum timeout of the audio processor: five seconds of speech, and the time before and after them."""
 ANSWER_MARGIN_SECONDS = 30

@@ -72,7 +72,7 @@ class ModelSettings(SettingsModel):
     answer_seconds: AnswerSeconds = 150
     """Timeout for one answer of a model."""
     part_characters: Annotated[int, Field(ge=2 * OVERLAP_CHARACTERS, le=400_000)] = 100_000
-    """Maximum size of a transcript for one request. A longer one is summarised in parts, which overlap by at most half."""
+    """Maximum size of a transcript for one request. A longer transcript is summarised in parts, which overlap by at most half."""
     at_once: AtOnce = 3
     """Maximum number of parts of one transcript that are summarised at the same time."""
 

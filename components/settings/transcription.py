@@ -30,7 +30,7 @@ class TranscriptionLoad(SettingsModel):
     utterances_per_day: Annotated[int, Field(ge=1)] = 1_000
     """Utterances per day. Each needs one invocation and one Transcribe stream."""
     utterance_seconds: Annotated[float, Field(gt=0, le=5)] = 5
-    """Average length of an utterance. Amazon Transcribe bills at least 15 seconds for a stream, so shorter ones cost the same."""
+    """Average length of an utterance. Amazon Transcribe bills at least 15 seconds for a stream, so shorter utterances cost the same."""
 
 
 class CaptionSettings(SettingsModel):

@@ -3,7 +3,7 @@
 A handler raises `HandlerError` with an error code of its subsystem. Every other exception becomes an internal error
 without details. A response never contains values that a client sent. It may contain the names of the client's fields,
 in which harmful characters are replaced. A ValidationError is reported as the client's error only if the handler passes it to
-`to_malformed_error`, because the same exception may come from one of our own records.
+`to_malformed_error`, because one of our own records may raise the same exception.
 
 This module does not log. The handlers do.
 """

@@ -13,7 +13,7 @@ from aws_lambda_powertools.logging.formatter import BasePowertoolsFormatter
 
 
 class LogFields(TypedDict, total=False):
-    """Fields that a log line may have besides its event name."""
+    """Fields that a log line may have in addition to its event name."""
 
     action_items: int
     bad_clips: int

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
 
 BATCH_GET_SIZE = 100
-"""Maximum number of records that one BatchGetItem call reads."""
+"""Maximum number of records that a BatchGetItem call reads."""
 
 
 class FileTable:

@@ -32,7 +32,7 @@ class ListedFile(Message):
 
 
 class Manifest(Message):
-    """List of the files that one run processes."""
+    """List of the files that a run processes."""
 
     schema_version: Literal[1] = 1
     manifest_id: str

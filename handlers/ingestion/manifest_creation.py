@@ -27,7 +27,7 @@ from handlers.ingestion.table_items import RecordId
 class ManifestCreator:
     """Creator of manifests.
 
-    `tried` collects the files that one invocation has tried to claim, because the index lags behind the table.
+    `tried` collects the files that an invocation has tried to claim, because the index lags behind the table.
     """
 
     table: FileTable

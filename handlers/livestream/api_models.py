@@ -29,7 +29,7 @@ Milliseconds = Annotated[int, Field(ge=0, le=9_999_999_999)]
 Timestamp = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{3}Z$")]
 MAX_FINDING_CHARACTERS = 2_000
 _FindingText = Annotated[str, StringConstraints(min_length=1, max_length=MAX_FINDING_CHARACTERS)]
-"""Text of a finding, which comes from the transcript or the model. It has no pattern, because no client could correct
+"""Text of a finding: words of the transcript or of the model. It has no pattern, because no client could correct
 it."""
 FindingText = Annotated[_FindingText, Field(repr=False)]
 OptionalFindingText = Annotated[_FindingText | None, Field(repr=False)]
@@ -80,7 +80,7 @@ class EpisodeChanges(Message):
     @model_validator(mode="after")
     def _has_changes(self) -> Self:
         if self.model_fields_set <= {"version"}:
-            raise PydanticCustomError("nothing_to_change", "name at least one field to change besides version")
+            raise PydanticCustomError("nothing_to_change", "name at least one field to change in addition to version")
         return self
 
 
@@ -134,7 +134,7 @@ class UploadForm(Message):
 
 
 class PartUrl(Message):
-    """Presigned URL to which one part is sent with PUT."""
+    """Presigned URL to which a part is sent with PUT."""
 
     part_number: Annotated[int, Field(ge=1, le=MAX_PARTS)]
     url: str

@@ -8,7 +8,7 @@ The transcript is finished when all its windows have an outcome. The worker that
 transcript's track to its final state. A worker that receives a finished window again tries to move the track too,
 because the earlier worker may have stopped between the two writes.
 
-Each finding names the upload that it comes from. A transcript that failed may have left findings. The analysis of a
+Each finding names the upload in which it was found. A transcript that failed may have left findings. The analysis of a
 later upload stores its own findings under other ids, so the earlier findings are deleted when the new upload arrives.
 """
 

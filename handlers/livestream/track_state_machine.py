@@ -2,7 +2,7 @@
 
 Events about an upload may arrive late, repeated and in any order, so a track only moves forward. Old updates are
 ignored. Updates of an upload that the track no longer expects are ignored too. If the uploaded object has several
-versions, only the first one counts.
+versions, only the first version counts.
 
 A failed track can still succeed:
 - A success that arrives after a failure counts.

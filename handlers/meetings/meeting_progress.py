@@ -19,7 +19,7 @@ from handlers.meetings.s3_keys import Recording
 
 HASH_DIGITS: Final = 32
 FIRST_SWEEP_DELAY: Final = timedelta(minutes=15)
-"""Time until the sweep first checks a changed meeting. Its execution runs by then, if it was started."""
+"""Time until the sweep first checks a changed meeting. If its execution was started, it runs after this time."""
 PROGRESS_RANKS: Final[Mapping[tuple[MeetingStatus, Stage | None], int]] = {
     (MeetingStatus.INCOMPLETE, None): 0,
     (MeetingStatus.PROCESSING, Stage.MEDIA): 1,

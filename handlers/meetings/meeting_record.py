@@ -31,7 +31,7 @@ class MeetingStatus(StrEnum):
     """Chunks are missing or wrong; `wrong` lists them. Processing starts when they arrive."""
     PROCESSING = "processing"
     READY = "ready"
-    """The output exists. `reason` says why a transcript or summary is missing."""
+    """The output exists. `reason` explains why a transcript or summary is missing."""
     FAILED = "failed"
 
 

@@ -5,7 +5,7 @@ be newer than those that an event describes. S3 reads are consistent. A caller t
 uploads, and writes the record only if its version is unchanged, therefore never overwrites newer state with older.
 
 Chunks are listed in pages of a thousand instead of being checked one by one. The client decides how many other objects
-lie below the same prefix, so listing ends after `MAX_PAGES`. A chunk that was not listed by then counts as missing.
+lie below the same prefix, so listing ends after `MAX_PAGES`. A chunk that is not in these pages counts as missing.
 """
 
 import hashlib

@@ -68,7 +68,7 @@ def _metadata(audio: bytes) -> tuple[FlacAudio, int]:
 
 
 def _block(audio: bytes, start: int) -> tuple[int, bool, bytes, int]:
-    """Return a metadata block: its kind, True if it is the last one, its content, and its end."""
+    """Return a metadata block: its kind, True if it is the last block, its content, and its end."""
     head = audio[start : start + 4]
     end = start + 4 + int.from_bytes(head[1:], "big")
     if end > len(audio):
@@ -94,7 +94,7 @@ def _samples(audio: bytes, start: int, stated: FlacAudio) -> int:
 
 
 def _frame_end(audio: bytes, start: int, stated: FlacAudio) -> int:
-    """Return the end of the frame at an offset. Each byte is included in the checksum once, however many bytes look
+    """Return the end of the frame at an offset. Each byte is included in the checksum once, even if many bytes look
     like a header.
     """
     summed, rest = start, 0

@@ -5,7 +5,7 @@ file if its encoding is a file format. It is validated before a stream is opened
 audio without a reason, after a stream of its quota was used. Error messages name frequent mistakes: WebM from a
 browser's recorder, or WAV instead of samples.
 
-Sample rates: a FLAC file states its rate, and the session must use the same one. Opus always decodes to 48 kHz, so
+Sample rates: a FLAC file states its rate, and the session must use the same rate. Opus always decodes to 48 kHz, so
 48000 is always right for it. An Opus file also states its encoder's input rate for information. A session can use that
 rate too, if Opus supports it; it does not support 32000 and 44100.
 
@@ -104,7 +104,7 @@ class Utterance:
     """Sample rate for Amazon Transcribe, as the session states it."""
     duration_ms: int
     chunks: tuple[bytes, ...] = field(repr=False)
-    """One chunk per CHUNK_MS, and the last one for the rest. Joined, they are the audio. No chunk is empty, because
+    """One chunk per CHUNK_MS, and a last chunk for the rest. Joined, they are the audio. No chunk is empty, because
     an empty one would end the stream. A chunk of samples begins exactly at its index times CHUNK_MS, a chunk of a
     file approximately."""
 

@@ -29,7 +29,7 @@ class Flow:
 
     title: str
     scripted: str
-    """Text that says which parts are scripted or simulated."""
+    """Names of the parts that are scripted or simulated."""
     promise: str
     """Statement that holds if the flow has no problems."""
     play: Callable[[Deployment, Tell], list[str]]

@@ -26,12 +26,12 @@ CLAIMS = ["This city has 12 bridges", "It is the largest harbour of the country"
 FILM_SECONDS = 5
 """Duration of the video. A file of this length is large enough to be uploaded in parts on the local platform."""
 CHUNKS = 3
-"""Number of chunks of two seconds; the last one has one second."""
+"""Number of chunks of two seconds; the last chunk has one second."""
 PAGE = 2
 
 
 def play(livestream: LivestreamClient, tell: Tell) -> list[str]:
-    """Run the flow with three episodes, of which the first one is processed; return the problems."""
+    """Run the flow with three episodes, of which the first is processed; return the problems."""
     checks = Checks()
     token = uuid.uuid4().hex
     first = livestream.create("first", clientToken=token)

@@ -44,7 +44,7 @@ STOP_SECONDS = 10
 JOB_LOGS = ("batch.log", "glue.log")
 """Logs that jobs write. They are kept as long as the emulator's own log."""
 KEEP_RUNNING = b"keep\n"
-"""Line on standard input that tells the launcher to continue when its parent process ends."""
+"""Line on standard input that makes the launcher continue when its parent process ends."""
 
 
 class EmulatorError(CannotRun):
@@ -181,7 +181,7 @@ def _environment(home: Path, port: int) -> dict[str, str]:
         "LAMBDA_EXECUTOR": "local",
         # Wait states and retry intervals of workflows take 2 % of their time; timeouts are unchanged.
         "SFN_WAIT_SCALE": "0.02",
-        # This project does not use these listeners, and the first one would listen on every address.
+        # This project does not use these listeners, and the first listener would use every address.
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
         # This socket does not exist, so the user's containers are never touched.
@@ -265,7 +265,7 @@ def _write_record(folder: Path, emulator: Emulator) -> None:
 
 
 def _remove_files(folder: Path) -> None:
-    """Remove the files of an emulator that has ended. Its log stays, because it may say why the emulator ended.
+    """Remove the files of an emulator that has ended. Its log stays, because it may show why the emulator ended.
 
     Raise EmulatorError if an emulator still runs in the folder.
     """

@@ -31,7 +31,7 @@ def read_frontend(folder: Path) -> Frontend:
         return Frontend.model_validate(running["outputs"]["frontend"])
     except ValidationError as error:
         raise FrontendUnavailable(
-            "the running local platform comes from another version of this program: update it with `make up`"
+            "the running local platform was started by another version of this program: update it with `make up`"
         ) from error
 
 

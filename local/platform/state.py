@@ -182,7 +182,7 @@ class PlatformState:
         return [urn for urn in reversed(ordered) if urn in urns]
 
     def find_dependants(self, urn: str) -> set[str]:
-        """Return the resources whose inputs come from a resource, directly or through others."""
+        """Return the resources whose inputs refer to a resource, directly or through others."""
         dependants: set[str] = set()
         entries = self.entries()
         while more := {

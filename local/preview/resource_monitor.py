@@ -23,7 +23,7 @@ class Provider(Protocol):
         """Return the result of a provider function such as `aws:index/getRegion:getRegion`."""
 
     def make(self, resource: Resource, /) -> tuple[str, Props]:
-        """Create a resource; return its id (empty if unknown) and the outputs that it has besides its inputs."""
+        """Create a resource; return its id (empty if unknown) and the outputs that it has in addition to its inputs."""
 
 
 class _Unused(Mocks):

@@ -2,7 +2,7 @@
 
 `gateway_document` turns it into the document that API Gateway imports, and `local/generate` writes it to `docs/`.
 
-Schemas come from the pydantic models: requests as the model reads them, responses as the model writes them. Every error
+The pydantic models define the schemas: requests as the model reads them, responses as the model writes them. Every error
 has the same body, whether a handler or API Gateway returns it.
 """
 

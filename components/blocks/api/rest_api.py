@@ -1,7 +1,7 @@
-"""REST API on API Gateway, built from a table of operations that one function answers.
+"""REST API on API Gateway, built from a table of operations, all handled by the same function.
 
 The API has one OpenAPI document and one stage. The document contains only names of functions, so it is known at preview
-and policies can check it there. Its hash triggers a new deployment. The API's URL comes from the stage, because it
+and policies can check it there. Its hash triggers a new deployment. The API's URL is an attribute of the stage, because it
 differs on the local platform.
 
 Functions add the CORS headers to their own responses. Responses that the gateway gives itself get them from the

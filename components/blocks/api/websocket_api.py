@@ -1,4 +1,4 @@
-"""WebSocket API on API Gateway: routes that one function answers, and one stage.
+"""WebSocket API on API Gateway: routes, all handled by the same function, and one stage.
 
 The function's environment needs the API's URL, and a route needs the function. So the API is created first, and `serve`
 adds the routes. Both URLs consist of the API's endpoint and the stage's name, because the stage is created last.

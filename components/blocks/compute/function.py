@@ -69,7 +69,7 @@ class FunctionArgs:
     settings: FunctionSettings
     environment: type[HandlerEnvironment]
     values: Mapping[str, object] = field(default_factory=dict)
-    """Values of the environment model by field name; the log level comes from the scope."""
+    """Values of the environment model by field name; the scope sets the log level."""
     grants: Sequence[Grant] = ()
     queues: Sequence[QueueSource] = ()
     asynchronous: AsyncInvocation | None = None

@@ -24,7 +24,7 @@ Conditions = Mapping[str, Mapping[str, str | Sequence[str]]]
 IDENTITY_ID_VARIABLE = "${cognito-identity.amazonaws.com:sub}"
 """Policy variable that IAM replaces by the identity id of the calling Cognito guest."""
 SUPPORTED_VARIABLES = frozenset({"cognito-identity.amazonaws.com:sub", "*", "?", "$"})
-"""Policy variables that a grant may use, besides the global ones (`aws:…`)."""
+"""Policy variables that a grant may use, in addition to the global `aws:…` variables."""
 
 EXTRA_RESOURCE_FORMATS = {
     # The action database lists only the REST form, with method and path. Of a WebSocket API's routes, IAM is asked

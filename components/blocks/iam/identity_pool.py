@@ -3,7 +3,7 @@
 The subsystem decides what the role allows. `grant_own_objects` and `grant_own_items` build grants that cover only the
 guest's own objects and items. The pool has no authenticated users and no other role.
 
-Credentials come from the enhanced flow only (`GetId`, `GetCredentialsForIdentity`); the classic flow is disabled. In
+Clients get credentials by the enhanced flow only (`GetId`, `GetCredentialsForIdentity`); the classic flow is disabled. In
 the enhanced flow, Cognito adds its own session policy for guests, and a call must be allowed by both that policy and
 the role. It allows S3, DynamoDB and execute-api, but not Bedrock, Step Functions or EventBridge. The credentials last
 an hour, which is also the default session duration of a role.

@@ -31,7 +31,7 @@ class Kind(Enum):
     FIREWALL = ("firewall", 128)
     COMPUTE_ENVIRONMENT = ("compute environment", 101)
     """Shorter than the service's limit, because the provider appends a hyphen and 26 characters. The suffix lets a new
-    compute environment exist before the old one is deleted."""
+    compute environment exist before the old environment is deleted."""
     FUNCTION = ("function", 64)
     GLUE_JOB = ("Glue job", 255)
     IDENTITY_POOL = ("identity pool", 128)

@@ -34,7 +34,7 @@ class SecondaryIndex:
     hash_key: str
     range_key: str | None = None
     projected_attributes: Sequence[str] | None = None
-    """Attributes that the index copies besides the keys. None copies all attributes; an empty list copies only the
+    """Attributes that the index copies in addition to the keys. None copies all attributes; an empty list copies only the
     keys."""
 
 

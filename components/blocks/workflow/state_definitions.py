@@ -41,7 +41,7 @@ def total_pause_seconds(retrier: Retry) -> int:
 
 
 def catch(to: str, errors: Sequence[str] = ("States.ALL",), assign: Mapping[str, Any] | None = None) -> Catch:
-    """Build a catcher that goes to another state after some errors.
+    """Build a catcher that continues at another state after some errors.
 
     `assign` stores details of the error in variables.
     """
@@ -93,7 +93,7 @@ def lambda_state(
 
 
 def choice_state(conditions: Sequence[tuple[str, str]], otherwise: str) -> State:
-    """Build a state that goes to the state of the first condition that holds.
+    """Build a state that continues at the state of the first condition that holds.
 
     Each condition is a JSONata expression and its next state.
     """

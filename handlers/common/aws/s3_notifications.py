@@ -48,7 +48,7 @@ class _NotificationRecord(BaseModel):
 
 
 def parse_new_objects(body: str) -> Iterator[NewObject]:
-    """Yield the objects that one SQS message announces. S3's test event and other kinds of events announce none.
+    """Yield the objects that an SQS message announces. S3's test event and other kinds of events announce none.
 
     Raises InvalidEvent.
     """

@@ -1,6 +1,6 @@
 """Questions to a model, repeated once if the answer cannot be used.
 
-A second question is not asked if it would fail like the first one, for example because a guardrail blocked it.
+A second question is not asked if it would fail like the first question, for example because a guardrail blocked it.
 """
 
 from collections.abc import Callable

@@ -24,7 +24,7 @@ TIMEOUT_SECONDS = 2.5
 HEADERS = {"Accept": "application/json", "User-Agent": "polyphony"}
 """Some providers' firewalls block the library's default user agent."""
 RSA_BITS = range(2048, 8192 + 1)
-"""Accepted key lengths. Shorter keys are weak, and longer ones let a client consume too much CPU time."""
+"""Accepted key lengths. Shorter keys are weak, and verification with longer keys consumes too much CPU time."""
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 

@@ -36,7 +36,7 @@ class ColumnPlan:
 def plan_columns(columns: TableColumns, seen: JsonShape) -> ColumnPlan:
     """Return the plan for the run's columns and the shape of all its records."""
     nothing = JsonShape()
-    # A shape without names is boundless (or there are no records), so a missing name says nothing about its values.
+    # A shape without names is boundless (or there are no records), so a missing name does not determine the type of its values.
     described = bool(seen.names) or not seen.kinds
     fields = tuple(
         (name, kind, described and fits_unchanged(kind, seen.names.get(name, nothing))) for name, kind in columns.fields

@@ -30,7 +30,7 @@ SAMPLE_BYTES = 256 * 1024
 NODE_CHECK_BYTES = 1024 * 1024
 """Content that is read between two checks of a file's node count."""
 MAX_FILE_NODES = 4 * MAX_NODES
-"""Nodes that one file may have until it is limited. More could fill a worker's memory, and all files the driver's."""
+"""Nodes that a file may have until it is limited. More could fill a worker's memory, and all files the driver's."""
 PARQUET_TO_ZLIB_RATIO = 0.65
 """Size of zstd Parquet relative to zlib's fastest level, measured on the benchmark's records."""
 

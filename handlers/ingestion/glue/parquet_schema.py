@@ -30,7 +30,7 @@ RESERVED_NAMES = frozenset({*SOURCE_COLUMNS, UNKNOWN_COLUMN, "dt"})
 LONG_DECIMAL = "decimal(38,0)"
 DECIMALS = re.compile(r"decimal\((\d+),(\d+)\)")
 SUPPORTED_TYPES = frozenset({"boolean", "byte", "short", "integer", "long", "double", "string", "date", "timestamp"})
-"""Types that a given schema may use, besides decimals. `float` is not one, because it holds few JSON numbers exactly."""
+"""Types that a given schema may use, in addition to decimals. `float` is not one, because it holds few JSON numbers exactly."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Tracking of announced files, followed by the creation of manifests from pending files.
 
 Each version is tracked once. SQS redelivers only the messages that failed. An error during the creation of manifests
-fails no message, because the files are tracked by then and the sweeper completes the work.
+fails no message, because the files are already tracked and the sweeper completes the work.
 """
 
 from collections.abc import Callable, Mapping, Sequence

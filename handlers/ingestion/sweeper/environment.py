@@ -23,4 +23,4 @@ class SweeperEnvironment(ManifestCreationEnvironment):
     reconcile_days: Annotated[int, Field(ge=1)] = 2
     """Days that the daily reconciliation looks back."""
     reconcile_seconds: Annotated[int, Field(ge=1)] = 60
-    """Time that one invocation spends on reconciliation. The next invocation continues."""
+    """Time that an invocation spends on reconciliation. The next invocation continues."""

@@ -30,7 +30,7 @@ RUN_CHECK_BUDGET = timedelta(minutes=1)
 
 @dataclass(frozen=True)
 class IngestionSweepResult:
-    """Numbers that one sweep logs and returns."""
+    """Numbers that a sweep logs and returns."""
 
     oldest_pending_seconds: int
     manifests: int

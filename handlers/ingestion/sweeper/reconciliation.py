@@ -64,7 +64,7 @@ class LandingBucket:
 
 @dataclass(frozen=True)
 class ReconciliationProgress:
-    """Progress of the current reconciliation, or of the last one."""
+    """Progress of the current reconciliation, or of the previous reconciliation."""
 
     started: datetime
     since: datetime
@@ -144,7 +144,7 @@ def _status(progress: ReconciliationProgress) -> str:
 
 @dataclass(frozen=True)
 class ReconciliationCounts:
-    """Numbers of versions that one invocation compared, and of those that had no record."""
+    """Numbers of versions that an invocation compared, and of those that had no record."""
 
     checked: int = 0
     missing: int = 0

@@ -1,7 +1,7 @@
 """Verification of the model's answer about a window against the transcript and the request's sources.
 
 The model decides which statements matter. This module decides what may be stored:
-- A claim whose quote does not occur in the window is dropped. Text and times of a stored quote come from the
+- A claim whose quote does not occur in the window is dropped. Text and times of a stored quote are those of the
   transcript.
 - A claim that begins after the window's core is dropped here, because the next window contains it completely. So no
   claim is stored twice in different words.

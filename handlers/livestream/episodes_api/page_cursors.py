@@ -4,7 +4,7 @@ A cursor contains the position after which the next page starts. Clients can nei
 of the list (operation, owner and parameters) is authenticated with the cursor but not contained in it. The page size is
 not part of the identity, so a client may change it between pages.
 
-If the secret has several lines, the first one encrypts, and the others still decrypt older cursors. The first byte of a
+If the secret has several lines, the first line encrypts, and the others still decrypt older cursors. The first byte of a
 cursor identifies the key. This allows changing the secret without invalidating cursors.
 
 This module imports cryptography, which is slow to load. So only the function that serves lists may import it.

@@ -1,6 +1,6 @@
 """Parser for the events about videos.
 
-The events come from the default bus, to which every principal of the account may be allowed to write. So nothing is
+The events arrive on the default bus, to which every principal of the account may be allowed to write. So nothing is
 used without validation. There are three kinds of events. S3 reports an object that any operation created below
 `videos/`, livestream announces a complete upload, and MediaConvert reports the state of a job. A job belongs to this
 stack if its user metadata names this stack's bucket. Jobs of other programs are on the same bus and are ignored

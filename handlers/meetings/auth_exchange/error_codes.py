@@ -8,6 +8,6 @@ class ExchangeErrorCode(StrEnum):
     """The client needs a newer token."""
     TOKEN_NOT_YET_VALID = "TOKEN_NOT_YET_VALID"  # noqa: S105 - a code
     TOKEN_REFUSED = "TOKEN_REFUSED"  # noqa: S105 - a code
-    """The token is malformed, or not from the identity provider for this platform. The response does not say which."""
+    """The token is malformed, or not from the identity provider for this platform. The response does not distinguish these cases."""
     UNAVAILABLE = "UNAVAILABLE"
     """The identity provider or STS is unavailable. `Retry-After` names the seconds to wait."""

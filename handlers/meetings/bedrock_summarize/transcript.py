@@ -23,4 +23,4 @@ class Transcript(Message):
     language: str
     duration_ms: Milliseconds
     said: tuple[TranscriptSegment, ...] = ()
-    """The segments. Empty if nobody speaks in the recording."""
+    """The segments. Empty if the recording contains no speech."""

@@ -1,4 +1,4 @@
-"""Orderly end of the job after SIGTERM: running processes and transfers are ended, and new ones are refused.
+"""Orderly end of the job after SIGTERM: running processes and transfers are ended, and the start of others is refused.
 
 When Spot capacity is reclaimed, the container receives SIGTERM and is killed 30 seconds later. The signal handler only
 calls `request`. The working threads notice it at their next step, and leave finished objects that a later job can use.

@@ -1,8 +1,8 @@
 """Plan by which the media job makes video and audio: the start of each chunk, what is copied or encoded, and the division
 into parts and pieces.
 
-The measured durations decide where each chunk begins, for audio and video alike. So both stay synchronous, however many
-chunks there are.
+The measured durations decide where each chunk begins, for audio and for video. So both stay synchronous, for any number of
+chunks.
 
 Video is copied if all chunks have the same format and MP4 supports it. Otherwise it is encoded in pieces that are
 stored separately. Audio is copied only if there is a single chunk. Every encoder starts with some milliseconds of

@@ -1,7 +1,7 @@
 """Lambda function that processes events of new uploads below `raw/` from an SQS queue.
 
 SQS retries each event separately, up to the queue's limit. Events that still fail go to the dead-letter queue, from
-which one command of the AWS CLI returns them.
+which a command of the AWS CLI returns them.
 """
 
 import os

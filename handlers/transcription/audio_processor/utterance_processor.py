@@ -42,7 +42,7 @@ RESERVE_MS = 3_000
 MAX_ATTEMPTS = 3
 """Number of attempts with a stream after which an utterance is given up."""
 WAIT_MS = 3_000
-"""Time after which the client sends an utterance again for which no stream was free. Most streams have ended by then."""
+"""Time after which the client sends an utterance again for which no stream was free. Most streams take less time."""
 RETRIED = "retried"
 """Reason for showing only final captions: an earlier attempt failed."""
 

@@ -31,7 +31,7 @@ class QuestionItem:
     def begin(self, now_ms: int, until_ms: int, request_id: str) -> tuple[QuestionRecord, bool]:
         """Begin an attempt. Return the question, and True if this invocation must answer it.
 
-        `request_id` is the invocation's; a retry by Lambda has the same one.
+        `request_id` is the invocation's; a retry by Lambda has the same id.
         """
 
         def begin(record: QuestionRecord) -> tuple[QuestionRecord, tuple[QuestionRecord, bool]]:

@@ -83,7 +83,7 @@ class AnswerForwarder:
         self._forward()
 
     def end(self, listener: Listener, last: Message) -> bool:
-        """Post all messages that the listener lacks, and then the last one. Return False if that failed.
+        """Post all messages that the listener lacks, and then the last message. Return False if that failed.
 
         A client that becomes the listener after `listener` was read is served by another invocation.
         """

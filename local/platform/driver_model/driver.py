@@ -1,4 +1,4 @@
-"""The model of a driver: data that says which service calls create, change and delete a resource of one type.
+"""The model of a driver: data that names the service calls that create, change and delete a resource of one type.
 
 Each parameter of a call names the Pulumi property that it is taken from. Nested values are fitted into the shapes of the
 service's API, which botocore contains, so a driver states only the differences. Every property must be used by a call or

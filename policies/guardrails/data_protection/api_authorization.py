@@ -57,7 +57,7 @@ def _check_api_asks_who_calls(resource: CheckedResource, _stack: CheckedStack) -
         if _has_target(resource):
             yield (
                 "The API has the property target, whose default route requires no authorization, so "
-                "everybody may call the target."
+                "any caller reaches the target."
             )
         yield from _find_unauthorized_operations(resource)
 
@@ -72,7 +72,7 @@ def _find_unauthorized_route(route: CheckedResource) -> Iterator[str]:
     of_http = " " in key or any(api.props.get("protocolType") == "HTTP" for api in apis)
     if key == "$connect":
         yield (
-            "Everybody may call $connect: authorizationType is NONE, and the API has no tag "
+            "Any client may call $connect: authorizationType is NONE, and the API has no tag "
             f"{CHECKED_BY} that says what checks callers."
         )
     elif of_http and not key.startswith("OPTIONS "):

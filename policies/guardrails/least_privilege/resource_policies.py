@@ -206,6 +206,6 @@ def _source_has_account(permission: CheckedResource) -> bool:
 def _check_function_url_not_public(url: CheckedResource) -> Iterator[str]:
     if url.props.get("authorizationType") != "AWS_IAM":
         yield (
-            f"authorizationType is {url.props.get('authorizationType')}, so everybody on the internet "
+            f"authorizationType is {url.props.get('authorizationType')}, so any caller on the internet "
             "may call the function."
         )

@@ -483,11 +483,11 @@ CASES = (
     expect_no_finding(ASKS, *routed("$connect", "WEBSOCKET", SAYS_WHO)),
     *(
         expect_finding(
-            ASKS, "Everybody may call $connect", *routed("$connect", "WEBSOCKET", tags, authorizationType="NONE")
+            ASKS, "Any client may call $connect", *routed("$connect", "WEBSOCKET", tags, authorizationType="NONE")
         )
         for tags in ({}, {"CallersCheckedBy": "somebody"}, {"Reason": "its function verifies the token"})
     ),
-    expect_finding(ASKS, "everybody may call the target", SampleResource(t.API_V2, TARGET)),
-    expect_finding(ASKS, "everybody may call the target", SampleResource(t.API_V2, {**TARGET, "target": "arn"})),
+    expect_finding(ASKS, "any caller reaches the target", SampleResource(t.API_V2, TARGET)),
+    expect_finding(ASKS, "any caller reaches the target", SampleResource(t.API_V2, {**TARGET, "target": "arn"})),
     expect_no_finding(ASKS, SampleResource(t.API_V2, {**TARGET, "tags": SAYS_WHO})),
 )

@@ -16,7 +16,7 @@ the result with the oldest last version becomes an orphan."""
 MAX_CLOSED = 1024
 """Number of closed results that are remembered; far more than an utterance has."""
 MAX_PENDING_FINALS = 32
-"""Maximum number of finals that wait for earlier results. Beyond this number, the first one is shown without
+"""Maximum number of finals that wait for earlier results. Beyond this number, the first final is shown without
 waiting."""
 WINDOW_MS = 1000
 """Period of the rate limit."""
@@ -64,7 +64,7 @@ class OpenResults:
 
     def __init__(self, thresholds: CaptionThresholds) -> None:
         self._thresholds = thresholds
-        # An updated result moves to the end, so the first one has the oldest last version.
+        # An updated result moves to the end, so the first result has the oldest last version.
         self._open: dict[str, OpenResult] = {}
         self._closed: dict[str, None] = {}
 

@@ -41,7 +41,7 @@ class ShownTexts:
 
     def __init__(self, ttl_ms: int) -> None:
         self._ttl_ms = ttl_ms
-        # A text that is shown again moves to the end, so the first one expires next.
+        # A text that is shown again moves to the end, so the first text expires next.
         self._texts: dict[str, ShownText] = {}
 
     def __len__(self) -> int:

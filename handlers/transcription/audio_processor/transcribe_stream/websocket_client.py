@@ -25,7 +25,7 @@ MAX_MESSAGE = 256 * 1024
 MAX_WAITING = 16
 """Maximum number of received messages that wait while something is sent."""
 MAX_FRAMES = 1_000
-"""Maximum number of frames of one message. Each is kept until the last one has come, and may be empty."""
+"""Maximum number of frames of one message. All are kept until the last frame arrives, and a frame may be empty."""
 MAX_UNWRITTEN_ANSWERS = 256 * 1024
 """Maximum size of answers to pings that wait to be written. A peer that sends pings and reads no answers is
 disconnected."""

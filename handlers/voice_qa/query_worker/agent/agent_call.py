@@ -28,7 +28,7 @@ from handlers.voice_qa.query_worker.agent.http_connection import (
 )
 
 MAX_ATTEMPTS = 4
-"""Maximum number of attempts in one call: the first one and three retries."""
+"""Maximum number of attempts in one call: the first attempt and three retries."""
 FIRST_PAUSE_SECONDS = 0.2
 """Maximum pause after the first attempt. It doubles with each attempt."""
 MAX_PAUSE_SECONDS = 2.0

@@ -1,6 +1,6 @@
 """Client of an agent that is an HTTP service, in a private network or with TLS.
 
-This module builds the request and maps the service's error statuses. The endpoint comes from the deployment. It is
+This module builds the request and maps the service's error statuses. The deployment sets the endpoint. It is
 validated in the stack settings and again here, and no response changes it.
 """
 
