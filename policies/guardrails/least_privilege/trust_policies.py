@@ -86,7 +86,11 @@ def _check_iam_trust_usable(role: CheckedResource) -> Iterator[str]:
         "A role for federated identities compares audience and subject. For Cognito it compares "
         "audience and authentication type."
     ),
-    remedy="Add StringEquals conditions on both claims. A subject with a wildcard must name the owner before it.",
+    remedy=(
+        "Compare the audience (aud) with StringEquals. Compare the subject (sub) with StringEquals, or with "
+        "StringLike and a pattern that names the owner before its first wildcard. For Cognito, compare the "
+        "authentication type (amr) instead of the subject, with ForAnyValue:StringLike."
+    ),
     types={ROLE},
 )
 def _check_iam_trust_federated_conditioned(role: CheckedResource) -> Iterator[str]:

@@ -138,10 +138,10 @@ COST_TABLE = CostTable(
         ),
     ),
     remarks=(
-        "The lines add up to $266, rounded to ~$270.",
+        "The requirements' lines in this table add up to $266. The requirements round their total to ~$270.",
         (
-            "The savings (75 + 165 + 8) add up to $248, not $220. $75 (Flex) and $165 (G.025X) are "
-            "both parts of the same $220, so they exclude each other."
+            "The three savings that the requirements list ($75, $165 and $8) add up to $248, not to $220. The $75 "
+            "(Flex) and the $165 (G.025X workers) cannot be combined, because each is a part of the same $220 for Glue."
         ),
         (
             "The saving by G.025X workers does not exist. They run streaming jobs only, so an ETL job "
