@@ -32,9 +32,9 @@ from handlers.meetings.bedrock_summarize.model_requests import PartPosition, Que
 from handlers.meetings.bedrock_summarize.stored_answers import sum_tokens
 from handlers.meetings.bedrock_summarize.summary import SummaryTokens
 from handlers.meetings.bedrock_summarize.transcript import Transcript
+from operations.action_item_agreement import FoundActionItems, TranscriptComparison, format_table, total_agreement
 from operations.aws_gateway import translate_errors
 from operations.command_errors import CommandRefused
-from operations.model_agreement import ModelFindings, TranscriptComparison, format_table, total_agreement
 
 FOLDER = Path(__file__).resolve().parent
 TRANSCRIPTS = FOLDER / "meeting_samples"
@@ -61,7 +61,7 @@ class ActionItemExaminer:
     """The boto3 client of `bedrock-runtime`."""
     timing: RetryTiming
 
-    def find_items(self, model_id: str, name: str, transcript: Transcript) -> ModelFindings:
+    def find_items(self, model_id: str, name: str, transcript: Transcript) -> FoundActionItems:
         """Return the action items that a model finds. Raises CommandRefused if the call fails."""
         try:
             return self._find_items(model_id, transcript)
@@ -72,9 +72,9 @@ class ActionItemExaminer:
             "the account may use the model."
         )
 
-    def _find_items(self, model_id: str, transcript: Transcript) -> ModelFindings:
+    def _find_items(self, model_id: str, transcript: Transcript) -> FoundActionItems:
         if not transcript.said:
-            return ModelFindings((), SummaryTokens())
+            return FoundActionItems((), SummaryTokens())
         sizes = WindowSizes(DEFAULTS["part_characters"], transcript.said[-1].end_ms + 1, DEFAULTS["overlap_characters"])
         windows = split_into_windows(transcript.said, sizes)
         model = BedrockModel(self.client, model_id)
@@ -88,11 +88,11 @@ class ActionItemExaminer:
             retrier = Retrier(self.timing, self.timing.now() + QUESTION_SECONDS)
             answer = ask_model(model, question, retrier, DEFAULTS["answer_seconds"], usages.append)
             if isinstance(answer, NoAnswer):
-                return ModelFindings((), sum_tokens(usages), usable=False)
+                return FoundActionItems((), sum_tokens(usages), usable=False)
             verified = verify_items(answer.items, window)
             parts.append(verified.items)
             dropped += verified.dropped
-        return ModelFindings(merge_items(parts), sum_tokens(usages), dropped=dropped)
+        return FoundActionItems(merge_items(parts), sum_tokens(usages), dropped=dropped)
 
 
 def main(

@@ -1,6 +1,7 @@
 """Advice on what to write into the stack file, so that the next deployment keeps a manual change.
 
-The path of a setting is found in the settings models.
+An environment variable is made from the setting of the same name (`MAX_FILES` from `maxFiles`). The path of this setting is
+found in the settings models.
 """
 
 import re

@@ -127,7 +127,7 @@ class Network(pulumi.ComponentResource):
                 opts=self._child,
             )
 
-    # Annotations in quotes, because importing `ec2` is slow and most stacks build no network.
+    # Annotations are in quotes, because `pulumi_aws` imports `ec2` on first use. This is slow, and most stacks build no network.
     def _group(self, name: str, description: str) -> "ec2.SecurityGroup":
         return ec2.SecurityGroup(
             f"foundation-network-{name}-group",

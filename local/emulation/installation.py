@@ -4,16 +4,16 @@ from pathlib import Path
 
 from ministack import app
 
-from local.emulation import loopback_counts_as_tls, services_in_emulator
+from local.emulation import in_process_services, loopback_counts_as_tls
 from local.emulation.api_gateway import rest_api_corrections, websocket_api_corrections
 from local.emulation.batch.batch_service import BatchService
 from local.emulation.cognito import guest_credentials
-from local.emulation.event_bridge.event_targets import EventTargets
+from local.emulation.event_bridge.target_permissions import TargetPermissions
 from local.emulation.glue.glue_job_runs import GlueJobRuns
 from local.emulation.iam import decision_recording, request_resources
 from local.emulation.iam.decision_log import DecisionRecorder
 from local.emulation.iam.service_roles import ServiceRoles
-from local.emulation.lambda_ import async_invocations, worker_processes
+from local.emulation.lambda_ import async_invocation_corrections, worker_process_corrections
 from local.emulation.lambda_.sqs_event_sources import SqsEventSources
 from local.emulation.s3 import object_versions
 from local.emulation.step_functions.state_machine_tasks import StateMachines
@@ -29,14 +29,14 @@ def serve(folder: Path) -> None:
     guest_credentials.install()
     request_resources.install()
     roles.install()
-    worker_processes.install()
-    async_invocations.install()
+    worker_process_corrections.install()
+    async_invocation_corrections.install()
     SqsEventSources(roles).install()
-    EventTargets(roles).install()
+    TargetPermissions(roles).install()
     jobs.install()
     StateMachines(roles, jobs, GlueJobRuns(folder).run).install()
     rest_api_corrections.install()
     websocket_api_corrections.install()
     object_versions.install()
-    services_in_emulator.install(roles)
+    in_process_services.install(roles)
     app.main()

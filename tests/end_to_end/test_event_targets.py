@@ -29,7 +29,7 @@ ADMITTED, REFUSED = {"n": "admitted"}, {"n": "refused"}
 
 
 @dataclass
-class EventTargets:
+class TargetPermissions:
     """Harness with queues, an alias of a function that always fails, and roles."""
 
     clients: EmulatorClients
@@ -104,9 +104,9 @@ class EventTargets:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EventTargets]:
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TargetPermissions]:
     with emulator.start(tmp_path_factory.mktemp("targets")) as started:
-        targets = EventTargets(EmulatorClients(started.emulator.endpoint))
+        targets = TargetPermissions(EmulatorClients(started.emulator.endpoint))
         for name in ("heard", "of-the-alias", "of-the-function"):
             targets.clients("sqs").create_queue(QueueName=name)
         role = targets.role("function", "lambda.amazonaws.com", sqs_SendMessage=f"{SQS}:*")
@@ -138,7 +138,7 @@ def _nothing_refused() -> None:
     """Disable the platform's check, because this harness has its own emulator and targets without permissions."""
 
 
-def test_an_event_reaches_a_queue_only_if_its_policy_admits_the_rule(site: EventTargets) -> None:
+def test_an_event_reaches_a_queue_only_if_its_policy_admits_the_rule(site: TargetPermissions) -> None:
     site.admit("heard", f"{RULE}-of-another-rule")
     site.send(f"{SQS}:heard", REFUSED)
     site.admit("heard", RULE)
@@ -146,7 +146,7 @@ def test_an_event_reaches_a_queue_only_if_its_policy_admits_the_rule(site: Event
     assert site.message("heard")["detail"] == ADMITTED
 
 
-def test_an_event_invokes_a_function_only_if_its_policy_admits_the_rule(site: EventTargets) -> None:
+def test_an_event_invokes_a_function_only_if_its_policy_admits_the_rule(site: TargetPermissions) -> None:
     site.permit(f"{RULE}-of-another-rule")
     site.send(f"{FUNCTION}:live", REFUSED)
     site.permit(RULE)
@@ -156,7 +156,7 @@ def test_an_event_invokes_a_function_only_if_its_policy_admits_the_rule(site: Ev
     assert failure["responsePayload"]["errorType"] == "ValueError"
 
 
-def test_an_event_starts_a_workflow_only_with_a_trusted_and_granted_role(site: EventTargets) -> None:
+def test_an_event_starts_a_workflow_only_with_a_trusted_and_granted_role(site: TargetPermissions) -> None:
     machine = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:workflow"
     grants = {"states_StartExecution": machine}
     states = site.clients("stepfunctions")
@@ -176,7 +176,7 @@ def test_an_event_starts_a_workflow_only_with_a_trusted_and_granted_role(site: E
     assert len(states.list_executions(stateMachineArn=machine)["executions"]) == 1
 
 
-def test_a_schedule_invokes_the_function_with_its_role(site: EventTargets) -> None:
+def test_a_schedule_invokes_the_function_with_its_role(site: TargetPermissions) -> None:
     grants = {"lambda_InvokeFunction": f"{FUNCTION}:live"}
     scheduler = "scheduler.amazonaws.com"
     site.schedule("refused", site.role("of-another-group", scheduler, f"{GROUP}-of-another-rule", **grants), REFUSED)
@@ -186,7 +186,7 @@ def test_a_schedule_invokes_the_function_with_its_role(site: EventTargets) -> No
 
 @pytest.mark.parametrize(("qualifier", "queue"), [("live", "of-the-alias"), (None, "of-the-function")])
 def test_an_asynchronous_invocation_uses_the_settings_of_its_qualifier(
-    site: EventTargets, qualifier: str | None, queue: str
+    site: TargetPermissions, qualifier: str | None, queue: str
 ) -> None:
     named = {"Qualifier": qualifier} if qualifier else {}
     site.clients("lambda").invoke(FunctionName="failing", InvocationType="Event", Payload=b'{"n": 2}', **named)
@@ -195,7 +195,7 @@ def test_an_asynchronous_invocation_uses_the_settings_of_its_qualifier(
     assert "Messages" not in site.clients("sqs").receive_message(QueueUrl=site.url(other))
 
 
-def test_concurrency_reserved_for_a_function_holds_for_its_versions(site: EventTargets) -> None:
+def test_concurrency_reserved_for_a_function_holds_for_its_versions(site: TargetPermissions) -> None:
     lambda_ = site.clients("lambda")
     lambda_.put_function_concurrency(FunctionName="failing", ReservedConcurrentExecutions=0)
     try:

@@ -1,6 +1,6 @@
-"""Operations of the meetings REST API.
+"""Operations of the meetings REST API: only the token exchange.
 
-The token exchange is the only operation. Clients do everything else by calling AWS with the credentials that it
+Clients do everything else by calling AWS with the credentials that it
 returns.
 """
 

@@ -1,7 +1,8 @@
-"""Lambda function that processes events of new uploads below `raw/` from an SQS queue.
+"""Lambda function that starts the workflow of a meeting when its recording is complete. It gets the events of new objects
+below `raw/` from an SQS queue.
 
 SQS retries each event separately, up to the queue's limit. Events that still fail go to the dead-letter queue, from
-which a command of the AWS CLI returns them.
+which `aws sqs start-message-move-task` returns them.
 """
 
 import os

@@ -1,5 +1,5 @@
-"""Forwarding of an answer to its listener: pieces are numbered, divided into messages, and sent again from any number
-on request.
+"""Forwarding of an answer to its listener: the agent's pieces are divided into numbered messages. On request, messages
+are sent again from any number.
 
 A client that asks the question again, on another connection or from another number, becomes the listener. The
 question's record contains the listener and is read regularly while the answer arrives. Without a listener, nothing is
@@ -27,7 +27,7 @@ MAX_CHARACTERS = 16_000
 100 KB. API Gateway allows 128 KB."""
 MAX_AUDIO = 72_000
 """Maximum size of the audio in one message: 96,000 characters of base64."""
-MAX_PIECES = 100_000
+MAX_MESSAGES = 100_000
 """Maximum number of messages of an answer; the highest number from which a client can resume."""
 LISTENER_CHECK_MS = 2_000
 """Interval at which the listener is read, and the time without posts after a post that failed."""
@@ -70,14 +70,14 @@ class AnswerForwarder:
         self._pause = pause
         self._log = log
         self._listener_read_ms = clock_ms()
-        self._quiet_until_ms = 0
+        self._no_posts_until_ms = 0
         self.messages = list(messages)
         self._switch_listener(listener)
 
     def send(self, piece: agent_types.AgentPiece) -> None:
         """Add a piece, and post the messages that are due. Raises AgentFailed if the answer has too many messages."""
         new_messages = list(_messages_of(self._query_id, self._attempt, len(self.messages), piece))
-        if len(self.messages) + len(new_messages) > MAX_PIECES:
+        if len(self.messages) + len(new_messages) > MAX_MESSAGES:
             raise agent_types.AgentFailed(agent_types.AgentCode.TOO_MUCH)
         self.messages += new_messages
         self._forward()
@@ -87,11 +87,11 @@ class AnswerForwarder:
 
         A client that becomes the listener after `listener` was read is served by another invocation.
         """
-        self._follow_listener(listener)
+        self._switch_if_changed(listener)
         for attempt in range(MAX_LAST_POSTS):
             if attempt:
                 self._pause(LISTENER_CHECK_MS / 1000)
-            self._quiet_until_ms = 0
+            self._no_posts_until_ms = 0
             while self._can_post():
                 self._post_next()
             if self._listening and self._next >= len(self.messages) and self._post(last) is _PostResult.SENT:
@@ -102,15 +102,15 @@ class AnswerForwarder:
 
     def _forward(self) -> None:
         """Post the messages that are due, and read the listener regularly."""
-        self._check_listener()
+        self._read_listener_if_due()
         while self._can_post():
             if self._post_next() is _PostResult.GONE:
-                self._follow_listener(self._current_listener())
-            self._check_listener()
+                self._switch_if_changed(self._current_listener())
+            self._read_listener_if_due()
 
     def _can_post(self) -> bool:
         """Return True if a message can be posted now."""
-        ready = self._listening and self._clock_ms() >= self._quiet_until_ms
+        ready = self._listening and self._clock_ms() >= self._no_posts_until_ms
         return ready and self._next < len(self.messages)
 
     def _post_next(self) -> _PostResult:
@@ -124,14 +124,14 @@ class AnswerForwarder:
             is_open = self._connections.post(self._listener.connection, message)
         except (ClientError, BotoCoreError) as error:
             self._log.warning("piece_not_posted", error_type=type(error).__name__)
-            self._quiet_until_ms = self._clock_ms() + LISTENER_CHECK_MS
+            self._no_posts_until_ms = self._clock_ms() + LISTENER_CHECK_MS
             return _PostResult.FAILED
         self._listening = is_open
         return _PostResult.SENT if is_open else _PostResult.GONE
 
-    def _check_listener(self) -> None:
+    def _read_listener_if_due(self) -> None:
         if self._clock_ms() - self._listener_read_ms >= LISTENER_CHECK_MS:
-            self._follow_listener(self._current_listener())
+            self._switch_if_changed(self._current_listener())
 
     def _current_listener(self) -> Listener:
         self._listener_read_ms = self._clock_ms()
@@ -141,7 +141,7 @@ class AnswerForwarder:
             self._log.warning("listener_unknown", error_type=type(error).__name__)
             return self._listener
 
-    def _follow_listener(self, listener: Listener) -> None:
+    def _switch_if_changed(self, listener: Listener) -> None:
         if listener != self._listener:
             self._switch_listener(listener)
 

@@ -16,7 +16,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from handlers.voice_qa.client_messages import AudioPiece, CitationPiece, Piece, TextPiece, TranscriptPiece
 from handlers.voice_qa.environment import RESPONSES_PREFIX
 from handlers.voice_qa.query_worker.agent.agent_types import AnswerAudioFormat
-from handlers.voice_qa.query_worker.answer_forwarding import MAX_PIECES
+from handlers.voice_qa.query_worker.answer_forwarding import MAX_MESSAGES
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -93,7 +93,7 @@ def _audio_pieces(messages: Sequence[Piece]) -> list[AudioPiece]:
 
 def _parse(query_id: str, attempt: int, data: bytes) -> tuple[Piece, ...]:
     lines = data.splitlines()
-    if len(data) > MAX_BYTES or len(lines) > MAX_PIECES:
+    if len(data) > MAX_BYTES or len(lines) > MAX_MESSAGES:
         raise AnswerNotStored
     try:
         pieces = tuple(_LINE.validate_json(line) for line in lines)

@@ -1,4 +1,4 @@
-"""Adapter from the stack that a policy checks to the estimate's input, with known properties only.
+"""Input of the estimate for the stack that a policy checks: converts its resources, with known properties only.
 
 Reading an unknown value raises an exception. Here each unknown property is left out, so that a single unknown id prevents
 neither the estimate nor the check of the budget.

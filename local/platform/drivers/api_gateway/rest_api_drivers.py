@@ -11,7 +11,7 @@ from local.platform.driver_model.driver import (
     computed_from,
     from_response,
 )
-from local.platform.drivers.api_gateway.rest_document import replace_api_content
+from local.platform.drivers.api_gateway.rest_document_import import replace_api_content
 from local.preview.preview_provider import ACCOUNT, REGION
 from local.preview.property_values import UNKNOWN
 

@@ -109,7 +109,7 @@ def test_divided_audio_joins_to_the_same_bytes(seed: bytes, length: int) -> None
 
 
 def test_an_answer_with_too_many_pieces_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answer_forwarding, "MAX_PIECES", 2)
+    monkeypatch.setattr(answer_forwarding, "MAX_MESSAGES", 2)
     line = ForwardedAnswer()
     line.send("a", "b")
     with pytest.raises(AgentFailed) as raised:

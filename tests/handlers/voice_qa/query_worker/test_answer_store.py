@@ -113,7 +113,7 @@ def test_an_invalid_object_is_not_a_stored_answer(
     assert str(raised.value) == ""
 
 
-@pytest.mark.parametrize(("limit", "value"), [("MAX_BYTES", len(json.dumps(LINE))), ("MAX_PIECES", 1)])
+@pytest.mark.parametrize(("limit", "value"), [("MAX_BYTES", len(json.dumps(LINE))), ("MAX_MESSAGES", 1)])
 def test_an_object_above_the_limit_is_not_a_stored_answer(
     answers: AnswerStore, lecture_harness: LectureHarness, monkeypatch: pytest.MonkeyPatch, limit: str, value: int
 ) -> None:

@@ -23,7 +23,7 @@ HEADINGS = (
 
 
 @dataclass(frozen=True)
-class ModelFindings:
+class FoundActionItems:
     """Action items that one model found in one transcript."""
 
     placed: tuple[LocatedActionItem, ...]
@@ -62,8 +62,8 @@ class TranscriptComparison:
     """Findings of both models in one transcript."""
 
     name: str
-    reference: ModelFindings
-    candidate: ModelFindings
+    reference: FoundActionItems
+    candidate: FoundActionItems
 
     @property
     def agreement(self) -> Agreement:
@@ -169,8 +169,8 @@ def _row(
     ]
 
 
-def _sum_findings(all_findings: Sequence[ModelFindings]) -> ModelFindings:
-    return ModelFindings(
+def _sum_findings(all_findings: Sequence[FoundActionItems]) -> FoundActionItems:
+    return FoundActionItems(
         tuple(item for findings in all_findings for item in findings.placed),
         sum_tokens([findings.tokens for findings in all_findings]),
         dropped=sum(findings.dropped for findings in all_findings),

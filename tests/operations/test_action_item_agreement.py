@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 from handlers.meetings.bedrock_summarize.action_item_verification import LocatedActionItem
 from handlers.meetings.bedrock_summarize.environment import HAIKU, SONNET
 from handlers.meetings.bedrock_summarize.summary import ActionItem, SummaryTokens, TranscriptQuote
-from operations.compare_models import PRICES
-from operations.model_agreement import (
+from operations.action_item_agreement import (
     Agreement,
-    ModelFindings,
+    FoundActionItems,
     TranscriptComparison,
     compute_cost,
     format_table,
     total_agreement,
 )
+from operations.compare_models import PRICES
 
 BOOK = {name: float(entry["usd"]) for name, entry in tomllib.loads(PRICES.read_text()).items()}
 MILLION = 1_000_000
@@ -32,7 +32,7 @@ def compared(
     reference: list[LocatedActionItem], candidate: list[LocatedActionItem], name: str = "one"
 ) -> TranscriptComparison:
     return TranscriptComparison(
-        name, ModelFindings(tuple(reference), SummaryTokens()), ModelFindings(tuple(candidate), SummaryTokens())
+        name, FoundActionItems(tuple(reference), SummaryTokens()), FoundActionItems(tuple(candidate), SummaryTokens())
     )
 
 
@@ -104,9 +104,9 @@ def test_a_model_without_a_price_has_no_cost(model: str) -> None:
 def test_the_table_has_a_line_for_each_transcript_and_one_for_all() -> None:
     paid = SummaryTokens(input_tokens=1_000, output_tokens=100, cache_read_tokens=10)
     good = TranscriptComparison(
-        "good", ModelFindings((placed(0, 1),), paid, dropped=1), ModelFindings((placed(0, 1),), paid)
+        "good", FoundActionItems((placed(0, 1),), paid, dropped=1), FoundActionItems((placed(0, 1),), paid)
     )
-    bad = TranscriptComparison("bad", ModelFindings((placed(0, 1),), paid), ModelFindings((), paid, usable=False))
+    bad = TranscriptComparison("bad", FoundActionItems((placed(0, 1),), paid), FoundActionItems((), paid, usable=False))
     lines = format_table([good, bad], SONNET, "unknown", BOOK)
     cells = [line.split() for line in lines]
     assert cells[2] == ["good", "1", "1", "1", "1.000", "1010", "1010", "100", "100", "0.00495", "no", "price"]

@@ -1,4 +1,4 @@
-"""Applies the settings of the called alias to asynchronous invocations, and the function's reserved concurrency.
+"""Corrects asynchronous invocations: they use the settings of the called alias and the function's reserved concurrency.
 
 On AWS, retries, event age and failure destination belong to a qualifier, so an invocation of `live` does not use the
 settings of `$LATEST`. The emulator uses only those of `$LATEST`. The emulator's EventBridge invokes a function once,

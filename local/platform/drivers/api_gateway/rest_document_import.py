@@ -166,5 +166,5 @@ class _DocumentImport:
 def _check_keys(given: Document, keys: frozenset[str], where: str) -> None:
     if unknown := sorted(set(given) - keys):
         raise ShapeMismatch(
-            f"{where}: {', '.join(unknown)} is not supported: add it to local/platform/drivers/api_gateway/rest_document.py"
+            f"{where}: {', '.join(unknown)} is not supported: add it to local/platform/drivers/api_gateway/rest_document_import.py"
         )

@@ -14,7 +14,7 @@ from handlers.common.websocket.messages import Message
 from local.platform.driver_model.driver import ResourceValues
 from local.platform.driver_model.service_shapes import ShapeMismatch, find_violations, service_model
 from local.platform.drivers.api_gateway.rest_api_drivers import put_method_settings, remove_method_settings
-from local.platform.drivers.api_gateway.rest_document import replace_api_content
+from local.platform.drivers.api_gateway.rest_document_import import replace_api_content
 
 pytestmark = pytest.mark.unit
 

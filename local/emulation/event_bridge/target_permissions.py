@@ -30,7 +30,7 @@ ACTIONS = {
 _log = logging.getLogger("targets")
 
 
-class EventTargets:
+class TargetPermissions:
     """Permission checks between the event bus and its targets."""
 
     def __init__(self, roles: ServiceRoles) -> None:

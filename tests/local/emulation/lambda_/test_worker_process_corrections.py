@@ -23,10 +23,10 @@ CALLS = """
 import io, json, sys, zipfile
 sys.path.append(sys.argv[1])
 from ministack.core import lambda_runtime
-from local.emulation.lambda_ import worker_processes
+from local.emulation.lambda_ import worker_process_corrections
 
-worker_processes.install()
-worker_processes.PATIENCE_SECONDS = 3600  # who waited, instead of seeing the mark, would not be back in time
+worker_process_corrections.install()
+worker_process_corrections.PATIENCE_SECONDS = 3600  # who waited, instead of seeing the mark, would not be back in time
 wanted = json.load(sys.stdin)
 zipped = io.BytesIO()
 with zipfile.ZipFile(zipped, "w") as archive:
