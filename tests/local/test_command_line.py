@@ -62,7 +62,7 @@ def test_a_state_file_of_another_version_is_reported_with_advice(
     ("given", "says"),
     [
         ({}, "is not complete"),
-        ({"frontend": {"schemaVersion": 1}}, "from another version of this program: update it with `make up`"),
+        ({"frontend": {"schemaVersion": 1}}, "started by another version of this program: update it with `make up`"),
     ],
 )
 def test_outputs_of_another_version_are_not_written(
