@@ -1,4 +1,5 @@
-"""Sweep of ingestion: releases or confirms old claims, ends runs that died, and creates manifests from waiting files.
+"""Sweep of ingestion: releases claims that no execution will confirm, records the end of executions that ended without
+recording it, and creates manifests from pending files.
 
 A builder or a workflow that dies leaves such states behind. The sweep may run at the same time as builders, workflows
 and other sweeps.

@@ -1,4 +1,4 @@
-"""Bytes of each user on one day, and the growth between two days."""
+"""The bytes of each user in one daily count, their growth per day since an earlier count, and the metrics of that growth."""
 
 from collections.abc import Mapping
 from datetime import date

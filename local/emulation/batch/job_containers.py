@@ -1,5 +1,5 @@
-"""The container of one Batch attempt: a process that sees only its own folder and variables. This module calls no AWS
-service.
+"""A process that stands for the container of one Batch attempt. It has its own folder, variables and import path. It can
+read other files, as any local process can. This module calls no AWS service.
 
 A container image is built for arm64 and cannot run here. `IMAGES` names the module that is an image's entry point, and
 the packages that are copied into the image. The process can import these packages and no others.

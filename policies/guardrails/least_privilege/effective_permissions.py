@@ -1,4 +1,7 @@
-"""Statements that a policy, a role or an attachment contributes, and all statements that take effect for a role."""
+"""Lists the statements of policies and roles, and the managed policies that roles and attachments name.
+
+Allow and Deny statements are listed side by side, and are not evaluated.
+"""
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
