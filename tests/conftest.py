@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pulumi
 import pytest
 from _pytest.nodeid import NodeId
@@ -85,6 +86,16 @@ def _only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(autouse=True)
+def _new_default_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start without boto3's default session, because it keeps the credentials of the first test that used it.
+
+    A new session must not ask the metadata service of EC2 for credentials.
+    """
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
 
 
 @cache

@@ -5,7 +5,6 @@ import signal
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 
@@ -131,8 +130,6 @@ def test_a_missing_region_is_a_one_line_error(
     for name in ("AWS_DEFAULT_REGION", "AWS_REGION", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     assert main(["alias", "--stack", "dev", PATH]) == 2
     assert "NoRegionError" in capsys.readouterr().err
 

@@ -11,6 +11,7 @@ from moto import mock_aws
 
 from handlers.meetings.meeting_store import MeetingStore
 from handlers.meetings.summary_errors import StorageFailed
+from tests.credentials import credentials
 from tests.handlers.scripted_clients import stubbed
 
 BUCKET, KEY = "recordings", "summaries/canary.json"
@@ -18,8 +19,7 @@ BUCKET, KEY = "recordings", "summaries/canary.json"
 
 @pytest.fixture
 def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
+    credentials(monkeypatch)
     with mock_aws():
         made = boto3.client("s3", region_name="us-east-1")
         made.create_bucket(Bucket=BUCKET)

@@ -7,6 +7,7 @@ import pytest
 from moto import mock_aws
 
 from handlers.common.aws import client_config
+from tests.credentials import credentials
 
 CANARY = "canary-caption"
 
@@ -15,8 +16,7 @@ def test_the_sdk_logs_no_content_even_at_level_debug(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Lambda sets the root logger to the function's log level, which is DEBUG in dev and staging."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
+    credentials(monkeypatch)
     with caplog.at_level(logging.DEBUG), mock_aws():
         sqs = boto3.client("sqs", region_name="us-east-1", config=client_config.CONFIG)
         url = sqs.create_queue(QueueName="q")["QueueUrl"]

@@ -20,14 +20,14 @@ from handlers.ingestion.glue.object_storage import (
     open_storage,
     split_uri,
 )
+from tests.credentials import credentials
 
 KEYS = ["a/b.txt", "a/ü +%&?.txt", "a/100%25#x.txt"]
 
 
 @pytest.fixture
 def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
+    credentials(monkeypatch)
     with mock_aws():
         client = boto3.client("s3", region_name="us-east-1")
         client.create_bucket(Bucket="landing")
@@ -142,8 +142,7 @@ def test_an_error_of_storage_contains_no_key(client: Any) -> None:
 
 def test_the_environment_decides_which_storage_a_uri_refers_to(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv(module.FOLDER_VARIABLE, raising=False)
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
-        monkeypatch.setenv(name, "us-east-1")
+    credentials(monkeypatch)
     assert isinstance(open_storage("s3://lake/a"), S3Storage)
     monkeypatch.setenv(module.FOLDER_VARIABLE, str(tmp_path))
     assert isinstance(open_storage("s3://lake/a"), FolderStorage)
