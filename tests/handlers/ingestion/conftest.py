@@ -13,10 +13,11 @@ from moto import mock_aws
 
 from tests.credentials import credentials
 from tests.handlers.ingestion.fake_cloud import PROJECTED, Cloud, FakeDynamoDB
-from tests.handlers.ingestion.ingestion_harness import open_gate
+from tests.handlers.ingestion.ingestion_harness import IngestionHarness, open_gate
 from tests.moto_tables import Index, create_table
 
-NOW = datetime(2026, 1, 3, 12, 0, 0, 123000, tzinfo=UTC)
+NOW = datetime(2026, 1, 2, 12, 0, 10, 123000, tzinfo=UTC)
+"""Ten seconds after the files that `announce` announces have arrived."""
 KEYS = ("date_prefix", "file_key", "open_shard", "open_since")
 
 
@@ -41,8 +42,8 @@ class MotoAws:
 
     def executions(self) -> list[str]:
         """Return the names of the started executions."""
-        found = self.stepfunctions.list_executions(stateMachineArn=self.state_machine_arn)["executions"]
-        return sorted(entry["name"] for entry in found)
+        executions = self.stepfunctions.list_executions(stateMachineArn=self.state_machine_arn)["executions"]
+        return sorted(execution["name"] for execution in executions)
 
 
 @cache
@@ -69,16 +70,20 @@ def moto_aws(
         s3.create_bucket(Bucket=lake)
         s3.create_bucket(Bucket="landing")
         s3.put_bucket_versioning(Bucket="landing", VersioningConfiguration={"Status": "Enabled"})
-        made = stepfunctions.create_state_machine(
-            name=machine, definition="{}", roleArn="arn:aws:iam::123456789012:role/workflow"
-        )
-        yield MotoAws(dynamodb, s3, stepfunctions, made["stateMachineArn"], table, lake)
+        role = "arn:aws:iam::123456789012:role/workflow"
+        state_machine = stepfunctions.create_state_machine(name=machine, definition="{}", roleArn=role)
+        yield MotoAws(dynamodb, s3, stepfunctions, state_machine["stateMachineArn"], table, lake)
 
 
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[MotoAws]:
     with moto_aws(monkeypatch) as clients:
         yield clients
+
+
+@pytest.fixture
+def harness() -> IngestionHarness:
+    return IngestionHarness(Cloud(NOW))
 
 
 @pytest.fixture(params=["moto", "memory"])

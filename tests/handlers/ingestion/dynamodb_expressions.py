@@ -1,7 +1,7 @@
 """Interpreter for the part of DynamoDB's expression language that ingestion uses, for the fake DynamoDB."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any
 
@@ -37,23 +37,21 @@ def condition(text: str) -> Test:
 
 
 def _either(tokens: list[str]) -> Test:
-    parts = [_both(tokens)]
-    while tokens[:1] == ["OR"]:
-        tokens.pop(0)
-        parts.append(_both(tokens))
-    if len(parts) == 1:
-        return parts[0]
-    return lambda item, names, given: any(part(item, names, given) for part in parts)
+    return _joined(tokens, "OR", _both, any)
 
 
 def _both(tokens: list[str]) -> Test:
-    parts = [_one(tokens)]
-    while tokens[:1] == ["AND"]:
+    return _joined(tokens, "AND", _one, all)
+
+
+def _joined(
+    tokens: list[str], word: str, parse: Callable[[list[str]], Test], combine: Callable[[Iterable[bool]], bool]
+) -> Test:
+    parts = [parse(tokens)]
+    while tokens[:1] == [word]:
         tokens.pop(0)
-        parts.append(_one(tokens))
-    if len(parts) == 1:
-        return parts[0]
-    return lambda item, names, given: all(part(item, names, given) for part in parts)
+        parts.append(parse(tokens))
+    return lambda item, names, given: combine(part(item, names, given) for part in parts)
 
 
 def _one(tokens: list[str]) -> Test:

@@ -52,7 +52,7 @@ class Cloud:
         self.delayed_starts: list[tuple[str, str]] = []
         """Starts that were sent but have not arrived."""
         self.next_starts: deque[str] = deque()
-        """Outcomes of the next starts: `refused`, `lost`, `lost after`, `delayed` or empty. Later starts succeed."""
+        """Outcomes of the next starts: `refused`, `exists`, `lost`, `lost after`, `delayed` or empty. Later starts succeed."""
         self.next_calls: deque[str] = deque()
         """Outcomes of the next other calls: `lost`, `lost after` or empty."""
         self.status_changes: list[tuple[Key, str, str]] = []
@@ -264,6 +264,8 @@ class FakeStepFunctions(_Client):
             match self._cloud.next_starts.popleft() if self._cloud.next_starts else "":
                 case "refused":
                     raise client_error("StateMachineDoesNotExist", "StartExecution")
+                case "exists":
+                    raise client_error("ExecutionAlreadyExists", "StartExecution")
                 case "lost":
                     raise ReadTimeoutError(endpoint_url="states")
                 case "lost after":

@@ -33,9 +33,6 @@ from tests.handlers.ingestion.fake_cloud import (
 )
 from tests.handlers.ingestion.s3_messages import body, record
 
-SIZE = 3
-"""Files of a manifest in these tests."""
-
 
 class Killed(BaseException):
     """The process of a function was killed, so none of its code may run."""
@@ -49,12 +46,10 @@ def open_gate(_: str) -> None:
     """Let every call pass."""
 
 
-def announce(*names: str) -> list[dict[str, Any]]:
-    """Return one SQS message per file."""
-    return [
-        {"messageId": name, "body": body(record(f"incoming/{name}.ndjson", eventTime="2026-01-02T12:00:00.000Z"))}
-        for name in names
-    ]
+def announce(*names: str, size: int = 3, **changes: Any) -> list[dict[str, Any]]:
+    """Return one SQS message per file; `changes` replace fields of its event."""
+    changes = {"eventTime": "2026-01-02T12:00:00.000Z", **changes}
+    return [{"messageId": name, "body": body(record(f"incoming/{name}.ndjson", size, **changes))} for name in names]
 
 
 class IngestionHarness:
@@ -63,6 +58,7 @@ class IngestionHarness:
     def __init__(self, cloud: Cloud, level: str = "CRITICAL") -> None:
         self.cloud = cloud
         self.numbers = count(1)
+        self.files_per_manifest = 3
         self.manifest_bytes = 10**9
         self.log = EventLog(level)
         self.runs: list[tuple[str, frozenset[str]]] = []
@@ -71,14 +67,25 @@ class IngestionHarness:
         """Names of executions whose workflow has not run yet."""
         cloud.on_start = self.waiting_executions.append
 
+    def statuses(self) -> list[str]:
+        """Return the statuses of all files, ordered by the files' names."""
+        return [item["status"]["S"] for _, item in sorted(self.cloud.files().items())]
+
+    def manifest(self) -> dict[str, str]:
+        """Return the strings of the only manifest record."""
+        (item,) = self.cloud.manifests().values()
+        return {name: value["S"] for name, value in item.items() if "S" in value}
+
     def new_id(self) -> str:
         return ulid(self.cloud.now, next(self.numbers))
 
     def table(self, gate: Gate = open_gate) -> FileTable:
-        return FileTable(self._dynamodb(gate), "files", 400, self.cloud.clock, 2)
+        client: Any = FakeDynamoDB(self.cloud, gate)
+        return FileTable(client, "files", 400, self.cloud.clock)
 
     def records(self, gate: Gate = open_gate) -> ManifestRecords:
-        return ManifestRecords(self._dynamodb(gate), "files", 400, self.cloud.clock)
+        client: Any = FakeDynamoDB(self.cloud, gate)
+        return ManifestRecords(client, "files", 400, self.cloud.clock)
 
     def lists(self, gate: Gate = open_gate) -> ManifestDocuments:
         client: Any = FakeS3(self.cloud, gate)
@@ -97,7 +104,7 @@ class IngestionHarness:
             log=self.log,
             clock=self.cloud.clock,
             new_id=self.new_id,
-            files_per_manifest=SIZE,
+            files_per_manifest=self.files_per_manifest,
             manifest_bytes=self.manifest_bytes,
         )
 
@@ -135,31 +142,26 @@ class IngestionHarness:
             clock=self.cloud.clock,
         )
 
+    def step(self, kind: str, name: str, gate: Gate = open_gate, **more: Any) -> Any:
+        """Run one step of an execution."""
+        event = {"step": kind, "manifestId": name[:26], "executionArn": arn(name), **more}
+        return run_step(self.lifecycle(gate), StepRequest.model_validate(event))
+
     def run(self, name: str, gate: Gate = open_gate, *, broken: str = "") -> None:
         """Run the steps of one execution like the state machine: confirm, run and finish, or fail.
 
         `broken` makes the `run` fail, or a `file` in it.
         """
-        lifecycle, manifest_id = self.lifecycle(gate), name[:26]
-
-        def step(kind: str, **more: str) -> Any:
-            return run_step(
-                lifecycle,
-                StepRequest.model_validate(
-                    {"step": kind, "manifestId": manifest_id, "executionArn": arn(name), **more}
-                ),
-            )
-
         try:
-            if not step("confirm")["files"]:
+            if not self.step("confirm", name, gate)["files"]:
                 self.cloud.executions[name] = "SUCCEEDED"
                 return
             gate("before Glue")
-            self._glue(manifest_id, name, broken)
-            step("finish", runId=name)
+            self._glue(name[:26], name, broken)
+            self.step("finish", name, gate, runId=name)
         except (RunFailed, BotoCoreError):
             self.cloud.executions[name] = "FAILED"
-            step("fail", cause="States.TaskFailed")
+            self.step("fail", name, gate, cause="States.TaskFailed")
         except BaseException:
             self.cloud.executions[name] = "FAILED"
             raise
@@ -198,9 +200,6 @@ class IngestionHarness:
         )
         result = RunResult(manifest_id=manifest_id, run_id=run_id, files=results)
         self.cloud.objects[result_key(manifest_id)] = result.model_dump_json(by_alias=True).encode()
-
-    def _dynamodb(self, gate: Gate) -> Any:
-        return FakeDynamoDB(self.cloud, gate)
 
 
 FORWARD = {

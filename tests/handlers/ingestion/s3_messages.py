@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import quote_plus
 
 
-def record(key: str = "incoming/a.ndjson", **changes: Any) -> dict[str, Any]:
+def record(key: str = "incoming/a.ndjson", size: int = 3, **changes: Any) -> dict[str, Any]:
     """Return the record of a new object; `changes` replace fields of the record."""
     return {
         "eventVersion": "2.1",
@@ -14,7 +14,7 @@ def record(key: str = "incoming/a.ndjson", **changes: Any) -> dict[str, Any]:
         "eventTime": "2026-01-02T23:30:00.000Z",
         "s3": {
             "bucket": {"name": "landing"},
-            "object": {"key": quote_plus(key), "size": 3, "eTag": "e", "versionId": "v1"},
+            "object": {"key": quote_plus(key), "size": size, "eTag": "e", "versionId": "v1"},
         },
         **changes,
     }

@@ -35,7 +35,7 @@ def test_a_record_is_found_by_the_manifest_id_and_a_repeated_begin_changes_nothi
     before = dynamodb.get_item(TableName="files", Key=record_id(ID).key)["Item"]
     assert records.begin(ID, FIRST, 200)
     assert dynamodb.get_item(TableName="files", Key=record_id(ID).key)["Item"] == before
-    assert (status(records), record_id(ID).date_prefix) == ("running", "2026-01-03")
+    assert (status(records), record_id(ID).date_prefix) == ("running", "2026-01-02")
 
 
 @pytest.mark.parametrize("end", [ManifestStatus.PROCESSED, ManifestStatus.FAILED])

@@ -10,13 +10,11 @@ import pytest
 
 from handlers.ingestion.manifest_builder.environment import BuilderEnvironment
 from handlers.ingestion.sweeper.environment import SweeperEnvironment
-from handlers.ingestion.table_items import get_text
 from handlers.ingestion.workflow_steps.environment import WorkflowStepsEnvironment
 from operations.manifest_redrive import redrive
-from tests.handlers.ingestion.conftest import NOW, MotoAws
-from tests.handlers.ingestion.fake_cloud import Cloud, client_error
+from tests.handlers.ingestion.conftest import NOW
+from tests.handlers.ingestion.fake_cloud import Cloud
 from tests.handlers.ingestion.ingestion_harness import IngestionHarness, announce
-from tests.handlers.ingestion.manifest_builder.harness import FailingStart, arrivals, create_builder
 
 
 def lines(printed: str) -> Iterator[dict[str, object]]:
@@ -27,19 +25,17 @@ def lines(printed: str) -> Iterator[dict[str, object]]:
 # Idempotency
 
 
-def test_sqs_retries_do_not_create_duplicate_file_records(aws: MotoAws) -> None:
+def test_sqs_retry_scenario_with_a_duplicate_message(harness: IngestionHarness) -> None:
+    harness.builder().handle(announce("a", "b"))
+    assert harness.builder().handle(announce("a", "b", "c")) == {"batchItemFailures": []}
+    assert harness.statuses() == ["manifested"] * 3
+    assert len(harness.cloud.executions) == 1
+
+
+def test_conditional_check_failed_exception_is_logged_appropriately(capsys: pytest.CaptureFixture[str]) -> None:
+    harness = IngestionHarness(Cloud(NOW), "INFO")
     for _ in range(2):
-        for _ in range(2):  # the same message twice in one batch, and the batch twice
-            create_builder(aws).handle(arrivals("a") * 2)
-    assert list(aws.records()) == ["incoming/a.ndjson#v1"]
-
-
-def test_conditional_check_failed_exception_is_logged_appropriately(
-    aws: MotoAws, capsys: pytest.CaptureFixture[str]
-) -> None:
-    builder = create_builder(aws)
-    builder.handle(arrivals("a"))
-    builder.handle(arrivals("a"))
+        harness.builder().handle(announce("a"))
     (line,) = [line for line in lines(capsys.readouterr().out) if line["message"] == "file_already_tracked"]
     assert line["level"] == "INFO", "a repeated message is not an error"
     assert len(str(line["key_hash"])) == 16
@@ -49,18 +45,14 @@ def test_conditional_check_failed_exception_is_logged_appropriately(
 
 
 @pytest.mark.parametrize("fate", ["refused", "lost", "lost after", "delayed", ""])
-def test_no_orphaned_manifest_records(fate: str) -> None:
-    harness = IngestionHarness(Cloud(NOW))
+def test_no_orphaned_manifest_records(harness: IngestionHarness, fate: str) -> None:
     harness.cloud.next_starts.append(fate)
     harness.builder().handle(announce("a", "b", "c"))
-    started = set(harness.cloud.executions)
-    assert {
-        get_text(manifest, "execution_arn").rpartition(":")[2] for manifest in harness.cloud.manifests().values()
-    } <= started
+    recorded = {item["execution_arn"]["S"].rpartition(":")[2] for item in harness.cloud.manifests().values()}
+    assert recorded <= harness.cloud.executions.keys()
 
 
-def test_step_functions_always_starts_before_manifest_creation() -> None:
-    harness = IngestionHarness(Cloud(NOW))
+def test_step_functions_always_starts_before_manifest_creation(harness: IngestionHarness) -> None:
     points: list[str] = []
 
     def gate(point: str) -> None:
@@ -70,28 +62,15 @@ def test_step_functions_always_starts_before_manifest_creation() -> None:
     assert points.index("after StartExecution") < next(i for i, point in enumerate(points) if "recorded" in point)
 
 
-def test_failed_step_functions_starts_do_not_leave_orphaned_data(aws: MotoAws) -> None:
-    starting = FailingStart(aws, client_error("StateMachineDoesNotExist", "StartExecution"))
-    create_builder(aws, stepfunctions=starting).handle(arrivals("a", "b", "c"))
-    assert set(aws.statuses().values()) == {"pending"}
-    assert not any("manifest_id" in item for item in aws.records().values())
-
-
 # Observability
 
 
 @pytest.mark.parametrize("level", ["DEBUG", "INFO", "WARNING", "ERROR"])
 def test_log_level_can_be_changed_per_environment(level: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    given = {
-        "LOG_LEVEL": level,
-        "MANIFEST_TABLE_NAME": "files",
-        "RECORD_DAYS": "1",
-        "LAKE_BUCKET": "lake",
-        "LANDING_BUCKET": "landing",
-        "STATE_MACHINE_ARN": "arn",
-    }
-    for name, value in given.items():
-        monkeypatch.setenv(name, value)
+    for name in ("MANIFEST_TABLE_NAME", "LAKE_BUCKET", "LANDING_BUCKET", "STATE_MACHINE_ARN"):
+        monkeypatch.setenv(name, "x")
+    monkeypatch.setenv("RECORD_DAYS", "1")
+    monkeypatch.setenv("LOG_LEVEL", level)
     for model in (BuilderEnvironment, SweeperEnvironment, WorkflowStepsEnvironment):
         assert model.read().log_level == level
 
@@ -104,7 +83,7 @@ def test_no_sensitive_data_in_cloudwatch_logs(capsys: pytest.CaptureFixture[str]
     for _ in range(2):
         harness.builder().handle([*announce(*names), {"messageId": "x", "body": '{"canary": 1}'}])
     harness.cloud.next_calls.extend(["lost", "", "lost after"])
-    harness.builder().handle(announce("canary-late"))
+    harness.builder().handle([*announce("canary-late"), *announce("canary-empty", size=0)])
     harness.cloud.advance_time(901)
     harness.cloud.next_calls.extend([""] * 40 + ["lost"])
     harness.sweeper().sweep()
@@ -116,31 +95,8 @@ def test_no_sensitive_data_in_cloudwatch_logs(capsys: pytest.CaptureFixture[str]
         redrive(manifest_id, harness.records(), harness.lists(), harness.workflow(), harness.lifecycle())
     harness.run_until_settled()
     printed = capsys.readouterr().out
-    assert {"manifest_start_refused", "manifest_start_unknown", "manifest_failed", "sweep"} <= {
-        str(line["message"]) for line in lines(printed)
-    }
+    assert {
+        *("batch_taken_in", "file_already_tracked", "file_rejected", "message_refused", "message_failed"),
+        *("manifest_started", "manifest_start_refused", "manifest_start_unknown", "manifest_failed", "sweep"),
+    } <= {line["message"] for line in lines(printed)}
     assert "canary" not in printed
-
-
-# Testing checklist
-
-
-def test_sqs_retry_scenario_with_a_duplicate_message(aws: MotoAws) -> None:
-    create_builder(aws).handle(arrivals("a", "b"))
-    assert create_builder(aws).handle(arrivals("a", "b", "c")) == {"batchItemFailures": []}
-    assert sorted(aws.statuses().values()) == ["manifested"] * 3 + ["running"]
-    assert len(aws.executions()) == 1
-
-
-def test_the_next_batch_repeats_a_failed_step_functions_start(aws: MotoAws) -> None:
-    starting = FailingStart(aws, client_error("AccessDeniedException", "StartExecution"))
-    create_builder(aws, stepfunctions=starting).handle(arrivals("a", "b", "c"))
-    assert aws.executions() == []
-    create_builder(aws).handle([])
-    assert len(aws.executions()) == 1
-
-
-def test_a_message_that_always_fails_reaches_the_dead_letter_queue(aws: MotoAws) -> None:
-    for _ in range(5):
-        answer = create_builder(aws).handle([{"messageId": "bad", "body": "no event"}])
-        assert answer == {"batchItemFailures": [{"itemIdentifier": "bad"}]}

@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from handlers.common.aws.s3_notifications import InvalidEvent, NewObject, parse_new_objects
@@ -12,37 +12,62 @@ from tests.handlers.ingestion.s3_messages import body, record
 
 
 def test_an_object_is_parsed_with_all_its_fields() -> None:
-    (one,) = parse_new_objects(body(record("lectures/a b")))
+    (new_object,) = parse_new_objects(body(record("lectures/a b")))
     arrived = datetime(2026, 1, 2, 23, 30, tzinfo=UTC)
-    assert one == NewObject(
+    assert new_object == NewObject(
         bucket="landing", key="lectures/a b", version_id="v1", size=3, etag="e", arrived=arrived, in_parts=False
     )
 
 
-def test_a_multipart_upload_is_recognised() -> None:
-    (one,) = parse_new_objects(body(record(eventName="ObjectCreated:CompleteMultipartUpload")))
-    assert one.in_parts
+def test_a_multipart_upload_and_an_unversioned_bucket_are_recognised() -> None:
+    event = record(eventName="ObjectCreated:CompleteMultipartUpload")
+    del event["s3"]["object"]["versionId"]
+    (new_object,) = parse_new_objects(body(event))
+    assert (new_object.in_parts, new_object.version_id) == (True, "null")
 
 
-@pytest.mark.parametrize("key", ["a b", "a+b", "100%", "ü/日本.MOV", "a%2Fb", "a\nb"])
-def test_awkward_keys_are_decoded_once(key: str) -> None:
-    (one,) = parse_new_objects(body(record(key)))
-    assert one.key == key
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=200))
+@example("a b+100% a%2Fb")
+def test_every_key_is_decoded_once(key: str) -> None:
+    (new_object,) = parse_new_objects(body(record(key)))
+    assert new_object.key == key
 
 
 def test_objects_before_an_invalid_record_are_yielded() -> None:
-    found = parse_new_objects(json.dumps({"Records": [record("a"), {}]}))
-    assert next(found).key == "a"
+    new_objects = parse_new_objects(json.dumps({"Records": [record("a"), {}]}))
+    assert next(new_objects).key == "a"
     with pytest.raises(InvalidEvent):
-        next(found)
+        next(new_objects)
 
 
-def test_a_new_object_without_a_size_is_refused_and_a_removed_one_needs_none() -> None:
-    lacking, removed = record(), record(eventName="ObjectRemoved:Delete")
-    del lacking["s3"]["object"]["size"], removed["s3"]["object"]["size"]
-    assert list(parse_new_objects(body(removed))) == []
-    with pytest.raises(InvalidEvent):
-        list(parse_new_objects(body(lacking)))
+def event_without_size(kind: str) -> str:
+    event = record(eventName=kind)
+    del event["s3"]["object"]["size"]
+    return body(event)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent"}), event_without_size("ObjectRemoved:Delete"), body()],
+)
+def test_test_events_and_other_events_announce_no_object(text: str) -> None:
+    assert list(parse_new_objects(text)) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "not json", "[]", "1", "{}", '{"Records": 3}', '{"Records": [{}]}', '{"Records": ["x"]}'),
+        pytest.param("[" * 100_000, id="too deep"),
+        pytest.param('{"Records": [], "more": ' + "1" * 5000 + "}", id="too long a number"),
+        pytest.param(event_without_size("ObjectCreated:Put"), id="without a size"),
+        json.dumps({"Records": [{"s3": {"object": {"key": "canary"}}}]}),
+    ],
+)
+def test_a_message_that_is_not_a_notification_is_refused_and_not_quoted(text: str) -> None:
+    with pytest.raises(InvalidEvent) as refused:
+        list(parse_new_objects(text))
+    assert "canary" not in str(refused.value)
 
 
 @given(

@@ -1,28 +1,11 @@
 """The sweeper ends the states that builders and workflows left behind, and reports how long files wait."""
 
-import json
-from typing import Any
-
 import pytest
-from pydantic import ValidationError
 
-from handlers.ingestion.manifest_keys import list_key
-from handlers.ingestion.sweeper import handler
-from handlers.ingestion.table_items import get_text
-from tests.handlers.ingestion.conftest import NOW, MotoAws
+from tests.handlers.ingestion.conftest import NOW
 from tests.handlers.ingestion.fake_cloud import Cloud
 from tests.handlers.ingestion.ingestion_harness import IngestionHarness, Killed, announce, check_final_state
-from tests.handlers.ingestion.manifest_builder.harness import arrivals, create_builder
 from tests.handlers.ingestion.test_crashes import KillSwitch
-
-
-@pytest.fixture
-def harness() -> IngestionHarness:
-    return IngestionHarness(Cloud(NOW))
-
-
-def statuses(harness: IngestionHarness) -> list[str]:
-    return sorted(get_text(item, "status") for item in harness.cloud.files().values())
 
 
 def kill_builder_before(harness: IngestionHarness, call: str, *names: str) -> None:
@@ -43,12 +26,12 @@ def test_one_sweep_releases_claims_that_are_older_than_any_builder_and_creates_t
     kill_builder_before(harness, call)
     harness.cloud.advance_time(899)
     harness.sweeper().sweep()
-    assert statuses(harness) == ["claimed"] * 3
+    assert harness.statuses() == ["claimed"] * 3
     harness.cloud.advance_time(2)
     result = harness.sweeper().sweep()
     assert (result.released, result.resolved, result.manifests, result.failed) == (3, 1, 1, 0)
     assert len(harness.cloud.executions) == 1
-    assert statuses(harness) == ["manifested"] * 3
+    assert harness.statuses() == ["manifested"] * 3
 
 
 def test_claims_of_a_running_execution_get_a_record_and_stay_for_its_confirmation(harness: IngestionHarness) -> None:
@@ -57,10 +40,9 @@ def test_claims_of_a_running_execution_get_a_record_and_stay_for_its_confirmatio
     assert not harness.cloud.manifests()
     harness.cloud.advance_time(901)
     assert harness.sweeper().sweep().released == 0
-    (record,) = harness.cloud.manifests().values()
-    assert get_text(record, "status") == "running"
+    assert harness.manifest()["status"] == "running"
     harness.run_all()
-    assert statuses(harness) == ["processed"] * 3
+    assert harness.statuses() == ["processed"] * 3
 
 
 def test_status_checks_of_many_executions_do_not_delay_waiting_files(harness: IngestionHarness) -> None:
@@ -87,9 +69,9 @@ def test_files_of_an_execution_that_died_before_confirmation_are_marked_as_faile
     harness.cloud.executions[harness.waiting_executions.pop()] = "TIMED_OUT"
     harness.cloud.advance_time(901)
     harness.sweeper().sweep()
-    assert statuses(harness) == ["failed"] * 3
-    (record,) = harness.cloud.manifests().values()
-    assert (get_text(record, "status"), get_text(record, "cause")) == ("failed", "EXECUTION_TIMED_OUT")
+    assert harness.statuses() == ["failed"] * 3
+    manifest = harness.manifest()
+    assert (manifest["status"], manifest["cause"]) == ("failed", "EXECUTION_TIMED_OUT")
 
 
 def test_claims_are_not_released_if_the_list_cannot_be_read(
@@ -102,7 +84,7 @@ def test_claims_are_not_released_if_the_list_cannot_be_read(
     monkeypatch.setitem(harness.cloud.objects, first, b"not a list")
     result = harness.sweeper().sweep()
     assert (result.failed, result.released) == (1, 3), "the failure of one manifest does not stop the other"
-    assert statuses(harness).count("claimed") == 3
+    assert harness.statuses().count("claimed") == 3
 
 
 def test_a_run_that_died_before_the_last_step_is_finished_from_its_result(harness: IngestionHarness) -> None:
@@ -117,7 +99,7 @@ def test_a_run_that_died_before_the_last_step_is_finished_from_its_result(harnes
         harness.run(name, gate)
     harness.cloud.advance_time(901)
     assert harness.sweeper().sweep().settled == 1
-    assert statuses(harness) == ["processed"] * 3
+    assert harness.statuses() == ["processed"] * 3
     check_final_state(harness, {"a", "b", "c"})
 
 
@@ -126,18 +108,17 @@ def test_a_manifest_fails_if_its_execution_no_longer_exists(harness: IngestionHa
     del harness.cloud.executions[harness.waiting_executions.pop()]
     harness.cloud.advance_time(901)
     assert harness.sweeper().sweep().settled == 1
-    (record,) = harness.cloud.manifests().values()
-    assert get_text(record, "cause") == "EXECUTION_GONE"
+    assert harness.manifest()["cause"] == "EXECUTION_GONE"
 
 
 def test_pending_files_are_flushed_once_the_oldest_has_waited_long_enough(harness: IngestionHarness) -> None:
     harness.builder().handle(announce("a"))
     harness.cloud.advance_time(3000)
     harness.builder().handle(announce("b"))
-    assert (harness.sweeper().sweep().files, statuses(harness)) == (0, ["pending", "pending"])
+    assert (harness.sweeper().sweep().files, harness.statuses()) == (0, ["pending", "pending"])
     harness.cloud.advance_time(600)
     assert harness.sweeper().sweep().files == 2, "the younger file is included"
-    assert statuses(harness) == ["manifested", "manifested"]
+    assert harness.statuses() == ["manifested", "manifested"]
 
 
 @pytest.mark.parametrize(("wait", "files"), [(0, 2), (3600, 1)], ids=["both are late", "one is younger"])
@@ -158,7 +139,7 @@ def test_full_manifests_that_builders_could_not_start_are_created_at_once(harnes
         harness.builder().handle(announce(*batch))
     harness.cloud.next_starts.clear()
     assert harness.sweeper().sweep().manifests == 2
-    assert statuses(harness) == ["manifested"] * 6 + ["pending"]
+    assert sorted(harness.statuses()) == ["manifested"] * 6 + ["pending"]
 
 
 def test_the_age_of_the_oldest_pending_file_is_reported_even_if_starts_are_refused(harness: IngestionHarness) -> None:
@@ -190,31 +171,3 @@ def test_the_number_of_calls_of_a_sweep_does_not_grow_with_the_table() -> None:
         harness.sweeper(counted).sweep()
         counts.append(counted.passed)
     assert counts[0] == counts[1]
-
-
-def test_the_function_sweeps_and_reconciles(
-    aws: MotoAws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    create_builder(aws, size=4).handle(
-        arrivals("a", "b", "c")
-    )  # pending, and old by the real clock that the function uses
-    given = {
-        "MANIFEST_TABLE_NAME": "files",
-        "RECORD_DAYS": "400",
-        "LAKE_BUCKET": "lake",
-        "LANDING_BUCKET": "landing",
-        "STATE_MACHINE_ARN": aws.state_machine_arn,
-    }
-    for name, value in given.items():
-        monkeypatch.setenv(name, value)
-    handler._sweeper_and_reconciler.cache_clear()
-    answer = handler.handler({"kind": "sweep"}, None)
-    assert (answer["files"], answer["missing"]) == (3, 0)
-    assert aws.s3.list_objects_v2(Bucket="lake", Prefix=list_key("")[:10])["KeyCount"] == 1
-    assert handler.handler({"kind": "reconcile"}, None) == {"checked": 0, "missing": 0}
-    with pytest.raises(ValidationError):
-        handler.handler({"kind": "other"}, None)
-    lines: list[dict[str, Any]] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    (line,) = [line for line in lines if line["message"] == "sweep"]
-    assert line["oldest_pending_seconds"] > 0
-    handler._sweeper_and_reconciler.cache_clear()

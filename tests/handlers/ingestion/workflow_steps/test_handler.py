@@ -1,6 +1,5 @@
 """Workflow steps: they are idempotent, and work in any order with the builder's own writes."""
 
-import json
 from typing import Any
 
 import pytest
@@ -9,31 +8,15 @@ from pydantic import ValidationError
 from handlers.ingestion.manifest import FileResult, Manifest, RunResult
 from handlers.ingestion.manifest_keys import confirmed_key, result_key
 from handlers.ingestion.manifest_lifecycle import ListMissing, ResultMissing
-from handlers.ingestion.table_items import get_text
-from handlers.ingestion.workflow_steps import handler
-from handlers.ingestion.workflow_steps.handler import ForeignExecution, StepRequest, run_step
+from handlers.ingestion.workflow_steps.handler import ForeignExecution, StepRequest
 from operations.manifest_redrive import redrive
-from tests.handlers.ingestion.conftest import NOW, MotoAws
-from tests.handlers.ingestion.fake_cloud import Cloud, arn
+from tests.handlers.ingestion.fake_cloud import arn
 from tests.handlers.ingestion.ingestion_harness import IngestionHarness, announce
-from tests.handlers.ingestion.manifest_builder.harness import arrivals, create_builder
 
 
-@pytest.fixture
-def harness() -> IngestionHarness:
-    return IngestionHarness(Cloud(NOW))
-
-
-def start_manifest(harness: IngestionHarness, *names: str) -> str:
-    harness.builder().handle(announce(*(names or ("a", "b", "c"))))
+def start_manifest(harness: IngestionHarness) -> str:
+    harness.builder().handle(announce("a", "b", "c"))
     return harness.waiting_executions.pop()
-
-
-def step(harness: IngestionHarness, kind: str, name: str, **more: Any) -> Any:
-    return run_step(
-        harness.lifecycle(),
-        StepRequest.model_validate({"step": kind, "manifestId": name[:26], "executionArn": arn(name), **more}),
-    )
 
 
 def write_result(harness: IngestionHarness, name: str, *statuses: Any, run_id: str = "run") -> None:
@@ -46,69 +29,70 @@ def write_result(harness: IngestionHarness, name: str, *statuses: Any, run_id: s
     harness.cloud.objects[result_key(name[:26])] = result.model_dump_json(by_alias=True).encode()
 
 
-def statuses(harness: IngestionHarness) -> list[str]:
-    return [get_text(item, "status") for _, item in sorted(harness.cloud.files().items())]
+def reasons(harness: IngestionHarness) -> list[str]:
+    return sorted(item["reason"]["S"] for item in harness.cloud.files().values())
 
 
-def manifest(harness: IngestionHarness) -> dict[str, Any]:
-    (item,) = harness.cloud.manifests().values()
-    return dict(item)
+def start_late(harness: IngestionHarness) -> tuple[str, str]:
+    """Let a delayed execution start after its files went to another manifest. Return the names of late and other."""
+    harness.cloud.next_starts.append("delayed")
+    harness.builder().handle(announce("a", "b", "c"))
+    harness.cloud.advance_time(901)
+    harness.sweeper().sweep()
+    (other,) = harness.waiting_executions
+    harness.cloud.deliver_delayed_starts()
+    return harness.waiting_executions[-1], other
 
 
 def test_a_repeated_confirmation_gives_the_run_the_same_files(harness: IngestionHarness) -> None:
     name = start_manifest(harness)
     for _ in range(2):
-        assert step(harness, "confirm", name) == {"files": 3, "manifestUri": f"s3://lake/{confirmed_key(name[:26])}"}
+        assert harness.step("confirm", name) == {"files": 3, "manifestUri": f"s3://lake/{confirmed_key(name[:26])}"}
         assert len(Manifest.model_validate_json(harness.cloud.objects[confirmed_key(name[:26])]).files) == 3
-        assert statuses(harness) == ["manifested"] * 3
+        assert harness.statuses() == ["manifested"] * 3
 
 
 def test_there_is_no_run_if_all_files_were_released(harness: IngestionHarness) -> None:
-    harness.cloud.next_starts.append("delayed")
-    harness.builder().handle(announce("a", "b", "c"))
-    harness.cloud.advance_time(901)
-    harness.sweeper().sweep()
-    harness.cloud.deliver_delayed_starts()
-    late = harness.waiting_executions[-1]
-    assert step(harness, "confirm", late)["files"] == 0
+    late, _ = start_late(harness)
+    assert harness.step("confirm", late)["files"] == 0
     assert confirmed_key(late[:26]) not in harness.cloud.objects
 
 
 def test_a_workflow_may_finish_before_its_builder_has_written_anything(harness: IngestionHarness) -> None:
     harness.cloud.on_start = harness.run
     harness.builder().handle(announce("a", "b", "c"))
-    assert statuses(harness) == ["processed"] * 3
-    assert manifest(harness)["status"]["S"] == "processed"
+    assert harness.statuses() == ["processed"] * 3
+    assert harness.manifest()["status"] == "processed"
 
 
 def test_each_file_gets_the_status_and_reason_of_the_runs_result(harness: IngestionHarness) -> None:
     name = start_manifest(harness)
-    step(harness, "confirm", name)
+    harness.step("confirm", name)
     write_result(harness, name, "processed", "rejected", "superseded")
-    assert step(harness, "finish", name, runId="run") == {"processed": 1, "rejected": 1, "superseded": 1}
-    assert statuses(harness) == ["processed", "rejected", "superseded"]
-    assert {get_text(item, "reason") for item in harness.cloud.files().values()} == {"WHY"}
-    found = manifest(harness)
-    assert (get_text(found, "status"), found["files_rejected"]["N"]) == ("processed", "1")
+    assert harness.step("finish", name, runId="run") == {"processed": 1, "rejected": 1, "superseded": 1}
+    assert harness.statuses() == ["processed", "rejected", "superseded"]
+    assert reasons(harness) == ["WHY"] * 3
+    (manifest,) = harness.cloud.manifests().values()
+    assert (manifest["status"]["S"], manifest["files_rejected"]["N"]) == ("processed", "1")
 
 
 def test_a_file_without_a_result_fails_with_its_manifest(harness: IngestionHarness) -> None:
     name = start_manifest(harness)
-    step(harness, "confirm", name)
+    harness.step("confirm", name)
     write_result(harness, name, "processed", "processed")
-    assert step(harness, "finish", name) == {"processed": 2, "failed": 1}
-    assert get_text(manifest(harness), "status") == "failed", "so that it can be redriven"
-    assert sorted({get_text(item, "reason") for item in harness.cloud.files().values()}) == ["NO_RESULT", "WHY"]
+    assert harness.step("finish", name) == {"processed": 2, "failed": 1}
+    assert harness.manifest()["status"] == "failed", "so that it can be redriven"
+    assert reasons(harness) == ["NO_RESULT", "WHY", "WHY"]
 
 
 @pytest.mark.parametrize("kind", ["confirm", "finish", "fail"])
 def test_a_repeated_step_after_the_end_changes_nothing(harness: IngestionHarness, kind: str) -> None:
     name = start_manifest(harness)
-    step(harness, "confirm", name)
+    harness.step("confirm", name)
     write_result(harness, name, "processed", "rejected", "processed")
-    step(harness, "finish", name)
+    harness.step("finish", name)
     before = dict(harness.cloud.items)
-    step(harness, kind, name)
+    harness.step(kind, name)
     assert harness.cloud.items == before
 
 
@@ -119,16 +103,16 @@ def start_redrive(harness: IngestionHarness, name: str) -> str:
 
 def test_a_redrive_marks_the_files_of_a_finished_run_without_a_new_run(harness: IngestionHarness) -> None:
     name = start_manifest(harness)
-    step(harness, "confirm", name)
+    harness.step("confirm", name)
     write_result(harness, name, "processed", "rejected", "superseded")
-    step(harness, "fail", name, cause="States.Timeout")
-    assert statuses(harness) == ["failed"] * 3
+    harness.step("fail", name, cause="States.Timeout")
+    assert harness.statuses() == ["failed"] * 3
     again = start_redrive(harness, name)
-    assert step(harness, "confirm", again)["files"] == 0, (
+    assert harness.step("confirm", again)["files"] == 0, (
         "the versions may be deleted, and a run would remove their rows"
     )
-    assert statuses(harness) == ["processed", "rejected", "superseded"]
-    assert get_text(manifest(harness), "status") == "processed"
+    assert harness.statuses() == ["processed", "rejected", "superseded"]
+    assert harness.manifest()["status"] == "processed"
 
 
 @pytest.mark.parametrize("file_statuses", [("processed", "processed"), ("processed", "processed", "failed")])
@@ -136,57 +120,49 @@ def test_a_redrive_runs_again_if_the_result_is_incomplete(
     harness: IngestionHarness, file_statuses: tuple[str, ...]
 ) -> None:
     name = start_manifest(harness)
-    step(harness, "confirm", name)
+    harness.step("confirm", name)
     write_result(harness, name, *file_statuses)
-    step(harness, "finish", name)
-    assert step(harness, "confirm", start_redrive(harness, name))["files"] == 3
-    assert statuses(harness) == ["processed", "processed", "manifested"]
+    harness.step("finish", name)
+    assert harness.step("confirm", start_redrive(harness, name))["files"] == 3
+    assert harness.statuses() == ["processed", "processed", "manifested"]
 
 
 def test_the_result_of_another_run_is_not_used(harness: IngestionHarness) -> None:
     name = start_manifest(harness)
-    step(harness, "confirm", name)
+    harness.step("confirm", name)
     with pytest.raises(ResultMissing):
-        step(harness, "finish", name)
+        harness.step("finish", name)
     write_result(harness, name, "processed", "processed", "processed", run_id="another")
     with pytest.raises(ResultMissing):
-        step(harness, "finish", name, runId="run")
-    assert statuses(harness) == ["manifested"] * 3
+        harness.step("finish", name, runId="run")
+    assert harness.statuses() == ["manifested"] * 3
 
 
 @pytest.mark.parametrize("confirmed", [True, False])
 def test_a_failed_run_marks_its_files_as_failed_with_the_cause(harness: IngestionHarness, *, confirmed: bool) -> None:
     name = start_manifest(harness)
     if confirmed:
-        step(harness, "confirm", name)
-    assert step(harness, "fail", name, cause="States.TaskFailed") == {"failed": 3}
-    assert statuses(harness) == ["failed"] * 3
-    assert {get_text(item, "reason") for item in harness.cloud.files().values()} == {"States.TaskFailed"}
-    assert (get_text(manifest(harness), "status"), get_text(manifest(harness), "cause")) == (
-        "failed",
-        "States.TaskFailed",
-    )
+        harness.step("confirm", name)
+    assert harness.step("fail", name, cause="States.TaskFailed") == {"failed": 3}
+    assert harness.statuses() == ["failed"] * 3
+    assert reasons(harness) == ["States.TaskFailed"] * 3
+    manifest = harness.manifest()
+    assert (manifest["status"], manifest["cause"]) == ("failed", "States.TaskFailed")
 
 
 def test_files_that_now_belong_to_another_manifest_are_not_changed(harness: IngestionHarness) -> None:
-    harness.cloud.next_starts.append("delayed")
-    harness.builder().handle(announce("a", "b", "c"))
-    harness.cloud.advance_time(901)
-    harness.sweeper().sweep()
-    (other,) = harness.waiting_executions
-    harness.cloud.deliver_delayed_starts()
-    (late,) = set(harness.waiting_executions) - {other}
-    step(harness, "confirm", other)
+    late, other = start_late(harness)
+    harness.step("confirm", other)
     before = {key: item for key, item in harness.cloud.items.items() if not key[1].endswith(late[:26])}
-    assert step(harness, "fail", late, cause="X") == {}
+    assert harness.step("fail", late, cause="X") == {}
     assert before.items() <= harness.cloud.items.items()
 
 
 @pytest.mark.parametrize("cause", ["could not read incoming/canary", '{"error": "canary"}', "c" * 81, ""])
 def test_a_cause_that_could_quote_data_is_not_stored(harness: IngestionHarness, cause: str) -> None:
     name = start_manifest(harness)
-    step(harness, "fail", name, cause=cause)
-    assert get_text(manifest(harness), "cause") == "UNNAMED_CAUSE"
+    harness.step("fail", name, cause=cause)
+    assert harness.manifest()["cause"] == "UNNAMED_CAUSE"
     assert "canary" not in str(harness.cloud.items)
 
 
@@ -194,13 +170,13 @@ def test_a_missing_list_is_an_error_of_the_confirmation(harness: IngestionHarnes
     name = start_manifest(harness)
     harness.cloud.objects.clear()
     with pytest.raises(ListMissing):
-        step(harness, "confirm", name)
+        harness.step("confirm", name)
 
 
 def test_a_step_of_another_manifests_execution_is_refused(harness: IngestionHarness) -> None:
     name, other = start_manifest(harness), f"{harness.new_id()}-{'0' * 16}"
     with pytest.raises(ForeignExecution):
-        step(harness, "confirm", name, executionArn=arn(other))
+        harness.step("confirm", name, executionArn=arn(other))
 
 
 @pytest.mark.parametrize("change", [{"step": "other"}, {"manifestId": "x"}, {"executionArn": None}])
@@ -208,27 +184,3 @@ def test_an_invalid_step_request_is_refused(change: dict[str, Any]) -> None:
     good = {"step": "confirm", "manifestId": f"0{'1' * 25}", "executionArn": "arn"}
     with pytest.raises(ValidationError):
         StepRequest.model_validate(good | change)
-
-
-def test_the_function_confirms_and_finishes_a_real_manifest(aws: MotoAws, monkeypatch: pytest.MonkeyPatch) -> None:
-    create_builder(aws).handle(arrivals("a", "b", "c"))
-    (name,) = aws.executions()
-    arn_of = f"{aws.state_machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
-    for variable, value in {"MANIFEST_TABLE_NAME": "files", "RECORD_DAYS": "400", "LAKE_BUCKET": "lake"}.items():
-        monkeypatch.setenv(variable, value)
-    handler._lifecycle.cache_clear()
-    event = {"step": "confirm", "manifestId": name[:26], "executionArn": arn_of}
-    answer = handler.handler(event, None)
-    assert answer["files"] == 3
-    key = answer["manifestUri"].removeprefix("s3://lake/")
-    listed = json.loads(aws.s3.get_object(Bucket="lake", Key=key)["Body"].read())
-    files = [
-        {"fileKey": file["fileKey"], "datePrefix": file["datePrefix"], "status": "processed"}
-        for file in listed["files"]
-    ]
-    document = {"manifestId": name[:26], "runId": "r", "files": files}
-    aws.s3.put_object(Bucket="lake", Key=result_key(name[:26]), Body=json.dumps(document).encode())
-    assert handler.handler(event | {"step": "finish", "runId": "r"}, None) == {"processed": 3}
-    assert set(aws.statuses().values()) == {"processed"}
-    assert handler.handler(event | {"step": "fail", "cause": "X"}, None) == {}
-    handler._lifecycle.cache_clear()

@@ -1,0 +1,69 @@
+"""The Lambda functions with their environment variables and real clients, from a notification to the last record."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from pydantic import ValidationError
+
+from handlers.ingestion.manifest_builder import handler as builder
+from handlers.ingestion.manifest_keys import result_key
+from handlers.ingestion.sweeper import handler as sweeper
+from handlers.ingestion.workflow_steps import handler as workflow_steps
+from tests.handlers.ingestion.conftest import MotoAws
+from tests.handlers.ingestion.ingestion_harness import announce
+
+FACTORIES = (builder._builder, sweeper._sweeper_and_reconciler, workflow_steps._lifecycle)
+
+
+@pytest.fixture(autouse=True)
+def _environment(aws: MotoAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    variables = {
+        "MANIFEST_TABLE_NAME": aws.table,
+        "RECORD_DAYS": "400",
+        "FILES_PER_MANIFEST": "3",
+        "LAKE_BUCKET": aws.lake,
+        "LANDING_BUCKET": "landing",
+        "STATE_MACHINE_ARN": aws.state_machine_arn,
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    for factory in FACTORIES:
+        factory.cache_clear()
+    yield
+    for factory in FACTORIES:
+        factory.cache_clear()
+
+
+def test_a_full_manifest_is_started_confirmed_and_finished(aws: MotoAws) -> None:
+    messages = announce("a", "b", "c", eventTime=datetime.now(UTC).isoformat())
+    assert builder.handler({"Records": messages}, None) == {"batchItemFailures": []}
+    (name,) = aws.executions()
+    arn = f"{aws.state_machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
+    event = {"step": "confirm", "manifestId": name[:26], "executionArn": arn}
+    answer = workflow_steps.handler(event, None)
+    assert answer["files"] == 3
+    key = answer["manifestUri"].removeprefix(f"s3://{aws.lake}/")
+    confirmed = json.loads(aws.s3.get_object(Bucket=aws.lake, Key=key)["Body"].read())["files"]
+    files = [{"status": "processed", **{name: file[name] for name in ("fileKey", "datePrefix")}} for file in confirmed]
+    result = {"manifestId": name[:26], "runId": "r", "files": files}
+    aws.s3.put_object(Bucket=aws.lake, Key=result_key(name[:26]), Body=json.dumps(result).encode())
+    assert workflow_steps.handler(event | {"step": "finish", "runId": "r"}, None) == {"processed": 3}
+    assert set(aws.statuses().values()) == {"processed"}
+    assert workflow_steps.handler(event | {"step": "fail", "cause": "X"}, None) == {}
+
+
+def test_the_sweeper_flushes_pending_files_and_reconciles(aws: MotoAws, capsys: pytest.CaptureFixture[str]) -> None:
+    arrived = datetime.now(UTC) - timedelta(hours=2)
+    builder.handler({"Records": announce("a", "b", eventTime=arrived.isoformat())}, None)
+    assert set(aws.statuses().values()) == {"pending"}
+    assert sweeper.handler({"kind": "sweep"}, None)["files"] == 0, "the files wait for a full manifest"
+    answer = sweeper.handler({"kind": "flush"}, None)
+    assert (answer["files"], answer["missing"]) == (2, 0)
+    assert len(aws.executions()) == 1
+    assert sweeper.handler({"kind": "reconcile"}, None) == {"checked": 0, "missing": 0}
+    with pytest.raises(ValidationError):
+        sweeper.handler({"kind": "other"}, None)
+    sweeps = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"sweep"' in line]
+    assert [line["files"] for line in sweeps] == [0, 2]
