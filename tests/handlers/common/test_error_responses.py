@@ -79,25 +79,18 @@ FULL_BODY = {
 }
 
 
-def test_over_http_an_error_is_a_proxy_response() -> None:
+def test_over_http_an_error_is_a_proxy_response_that_can_state_when_to_retry() -> None:
     response = to_http_response(FULL, "r-1")
     assert (response["statusCode"], response["headers"]) == (409, {"Content-Type": "application/json"})
     assert body_of(response) == FULL_BODY
-
-
-def test_an_http_error_can_state_when_to_retry() -> None:
-    response = to_http_response(HandlerError(Code.FULL, "No more room.", 503, retry_after_seconds=7), "r-1")
+    response = to_http_response(HandlerError(Code.FULL, "No more room.", retry_after_seconds=7), "r-1")
+    assert (response["statusCode"], body_of(response)["fields"]) == (400, [])
     assert response["headers"] == {"Content-Type": "application/json", "Retry-After": "7"}
 
 
 def test_a_websocket_error_is_a_message_with_the_id_of_the_request() -> None:
     assert to_websocket_error(FULL, "r-1", "m-1") == {"type": "error", "id": "m-1", **FULL_BODY}
     assert to_websocket_error(FULL, "r-1", None) == {"type": "error", **FULL_BODY}
-
-
-def test_the_default_of_an_error_is_status_400_without_fields() -> None:
-    response = to_http_response(HandlerError(Code.FULL, "No more room."), "r-1")
-    assert (response["statusCode"], body_of(response)["fields"]) == (400, [])
 
 
 @pytest.mark.parametrize(

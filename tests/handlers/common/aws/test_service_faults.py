@@ -17,22 +17,40 @@ from handlers.common.aws.service_faults import ServiceFailed, ServiceFault, call
 CANARY = "canary"
 
 
+def service_error(code: str, status: int) -> ClientError:
+    response: Any = {"Error": {"Code": code, "Message": CANARY}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(response, "Converse")
+
+
 @pytest.mark.parametrize(
-    ("error", "fault"),
+    ("error", "fault", "is_transient"),
     [
-        (ReadTimeoutError(endpoint_url=CANARY), ServiceFault.TIMED_OUT),
-        (ConnectTimeoutError(endpoint_url=CANARY), ServiceFault.UNAVAILABLE),
-        (EndpointConnectionError(endpoint_url=CANARY), ServiceFault.UNAVAILABLE),
-        (NoCredentialsError(), ServiceFault.REJECTED),
-        (ParamValidationError(report=CANARY), ServiceFault.REJECTED),
-        (ClientError({"Error": {"Code": "Odd", "Message": CANARY}}, "Converse"), ServiceFault.UNKNOWN),
+        (ReadTimeoutError(endpoint_url=CANARY), ServiceFault.TIMED_OUT, True),
+        (ConnectTimeoutError(endpoint_url=CANARY), ServiceFault.UNAVAILABLE, True),
+        (EndpointConnectionError(endpoint_url=CANARY), ServiceFault.UNAVAILABLE, True),
+        (NoCredentialsError(), ServiceFault.REJECTED, False),
+        (ParamValidationError(report=CANARY), ServiceFault.REJECTED, False),
+        (service_error("ThrottlingException", 429), ServiceFault.THROTTLED, True),
+        (service_error("InternalServerException", 500), ServiceFault.UNAVAILABLE, True),
+        (service_error("ModelNotReadyException", 429), ServiceFault.UNAVAILABLE, True),
+        (service_error("ModelErrorException", 424), ServiceFault.UNAVAILABLE, True),
+        (service_error("ModelTimeoutException", 408), ServiceFault.TIMED_OUT, True),
+        (service_error("AccessDeniedException", 403), ServiceFault.REFUSED, False),
+        (service_error("ResourceNotFoundException", 404), ServiceFault.MISSING, False),
+        (service_error("ValidationException", 400), ServiceFault.REJECTED, False),
+        (service_error("SomethingNew", 400), ServiceFault.UNKNOWN, False),
+        (service_error("SomethingNew", 500), ServiceFault.UNAVAILABLE, True),
+        (ClientError({"Error": {"Code": "Odd", "Message": CANARY}}, "Converse"), ServiceFault.UNKNOWN, False),
     ],
 )
-def test_every_exception_of_botocore_becomes_a_fault(error: Exception, fault: ServiceFault) -> None:
+def test_every_exception_of_botocore_becomes_a_fault_without_its_message(
+    error: Exception, fault: ServiceFault, *, is_transient: bool
+) -> None:
     def failing(**_: Any) -> dict[str, Any]:
         raise error
 
     with pytest.raises(ServiceFailed) as caught:
         call_service(failing)
-    assert caught.value.fault is fault
-    assert caught.value.__context__ is None
+    assert (caught.value.fault, caught.value.is_transient) == (fault, is_transient)
+    assert str(caught.value) == fault.value
+    assert caught.value.__context__ is None, "the original exception quotes the service's message"

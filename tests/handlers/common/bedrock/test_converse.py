@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from handlers.common.aws.service_faults import ServiceFailed, ServiceFault
 from handlers.common.bedrock.converse import (
     CACHE_POINT,
     BedrockModel,
@@ -22,7 +21,11 @@ from tests.handlers.scripted_clients import stubbed
 
 CANARY = "canary"
 PROFILE = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
-ASKED = build_request("Be brief.", [to_json_lines([{"said": "Hi"}])], InferenceOptions(3_000))
+MATERIAL = [to_json_lines([{"said": "Hi"}])]
+REQUEST = build_request("Be brief.", MATERIAL, InferenceOptions(3_000))
+CACHED_REQUEST = build_request(
+    "Be brief.", [*MATERIAL, CACHE_POINT, to_json_lines([{"task": "sum up"}])], InferenceOptions(300)
+)
 USAGE = {"inputTokens": 7, "outputTokens": 5, "totalTokens": 12}
 
 
@@ -36,23 +39,15 @@ def response(content: list[dict[str, Any]], usage: dict[str, int], stop: str = "
 
 
 def test_a_request_contains_model_id_and_guardrail() -> None:
-    asked = build_request(
-        "Be brief.", [to_json_lines([{"said": "Hi"}])], InferenceOptions(300, Guardrail("abc", "DRAFT"))
+    request = build_request("Be brief.", MATERIAL, InferenceOptions(300, Guardrail("abc", "DRAFT")))
+    assert request["guardrailConfig"] == {"guardrailIdentifier": "abc", "guardrailVersion": "DRAFT"}
+    answer = response(
+        [{"text": "{"}, {"text": "}"}], {**USAGE, "cacheReadInputTokens": 1_100, "cacheWriteInputTokens": 3}
     )
-    cached = {**USAGE, "cacheReadInputTokens": 1_100, "cacheWriteInputTokens": 3}
     with stubbed("bedrock-runtime") as (client, stubber):
-        stubber.add_response(
-            "converse", response([{"text": "{"}, {"text": "}"}], cached), {"modelId": PROFILE, **asked}
-        )
-        found = BedrockModel(client, PROFILE).converse(asked)
-    assert found == ModelReply("{}", TokenUsage(7, 5, 1_100, 3), "end_turn")
-
-
-POINTED = build_request(
-    "Be brief.",
-    [to_json_lines([{"said": "Hi"}]), CACHE_POINT, to_json_lines([{"task": "sum up"}])],
-    InferenceOptions(300),
-)
+        stubber.add_response("converse", answer, {"modelId": PROFILE, **request})
+        reply = BedrockModel(client, PROFILE).converse(request)
+    assert reply == ModelReply("{}", TokenUsage(7, 5, 1_100, 3), "end_turn")
 
 
 @pytest.mark.parametrize(
@@ -66,7 +61,7 @@ POINTED = build_request(
     ],
 )
 def test_requests_to_a_model_with_prompt_caching_keep_the_cache_points(model: str) -> None:
-    assert sent(model) == POINTED
+    assert sent(model) == CACHED_REQUEST
 
 
 @pytest.mark.parametrize(
@@ -81,23 +76,24 @@ def test_requests_to_a_model_with_prompt_caching_keep_the_cache_points(model: st
 def test_requests_to_another_model_have_no_cache_points(model: str) -> None:
     """With cache points, Bedrock would refuse every request."""
     assert sent(model) == {
-        **POINTED,
+        **CACHED_REQUEST,
         "system": [{"text": "Be brief."}],
-        "messages": [{"role": "user", "content": [POINTED["messages"][0]["content"][at] for at in (0, 2)]}],
+        "messages": [{"role": "user", "content": [CACHED_REQUEST["messages"][0]["content"][at] for at in (0, 2)]}],
     }
 
 
 def sent(model: str) -> ConverseRequest:
     """Return the request that Bedrock receives."""
-    asked: list[ConverseRequest] = []
+    requests: list[ConverseRequest] = []
 
     class Client:
-        def converse(self, **request: Any) -> dict[str, Any]:
-            asked.append({name: value for name, value in request.items() if name != "modelId"})
+        def converse(self, *, modelId: str, **request: Any) -> dict[str, Any]:  # noqa: N803
+            assert modelId == model
+            requests.append(request)
             return response([{"text": "{}"}], USAGE)
 
-    BedrockModel(Client(), model).converse(POINTED)
-    return asked[0]
+    BedrockModel(Client(), model).converse(CACHED_REQUEST)
+    return requests[0]
 
 
 def test_reasoning_is_not_part_of_the_answer_and_an_answer_may_be_empty() -> None:
@@ -106,54 +102,19 @@ def test_reasoning_is_not_part_of_the_answer_and_an_answer_may_be_empty() -> Non
         stubber.add_response("converse", response([thought, {"text": "{}"}], USAGE))
         stubber.add_response("converse", response([], USAGE, "guardrail_intervened"))
         model = BedrockModel(client, PROFILE)
-        assert model.converse(ASKED).text == "{}"
-        assert model.converse(ASKED) == ModelReply("", TokenUsage(7, 5), "guardrail_intervened")
+        assert model.converse(REQUEST).text == "{}"
+        assert model.converse(REQUEST) == ModelReply("", TokenUsage(7, 5), "guardrail_intervened")
 
 
 def test_a_reply_does_not_show_its_text_in_repr() -> None:
     assert CANARY not in repr(ModelReply(CANARY, TokenUsage(), "end_turn"))
 
 
-@pytest.mark.parametrize(
-    ("code", "status", "fault", "passes"),
-    [
-        ("ThrottlingException", 429, ServiceFault.THROTTLED, True),
-        ("ServiceUnavailableException", 503, ServiceFault.UNAVAILABLE, True),
-        ("InternalServerException", 500, ServiceFault.UNAVAILABLE, True),
-        ("ModelNotReadyException", 429, ServiceFault.UNAVAILABLE, True),
-        ("ModelErrorException", 424, ServiceFault.UNAVAILABLE, True),
-        ("ModelTimeoutException", 408, ServiceFault.TIMED_OUT, True),
-        ("AccessDeniedException", 403, ServiceFault.REFUSED, False),
-        ("ResourceNotFoundException", 404, ServiceFault.MISSING, False),
-        ("ValidationException", 400, ServiceFault.REJECTED, False),
-        ("SomethingNew", 400, ServiceFault.UNKNOWN, False),
-        ("SomethingNew", 502, ServiceFault.UNAVAILABLE, True),
-    ],
-)
-def test_each_error_of_the_service_is_a_fault(code: str, status: int, fault: ServiceFault, *, passes: bool) -> None:
-    with stubbed("bedrock-runtime") as (client, stubber):
-        stubber.add_client_error("converse", code, CANARY, status)
-        with pytest.raises(ServiceFailed) as caught:
-            BedrockModel(client, PROFILE).converse(ASKED)
-    assert (caught.value.fault, caught.value.is_transient) == (fault, passes)
-    assert str(caught.value) == fault.value
-    assert caught.value.__context__ is None, "what it was raised from says what the service said"
-
-
 def test_a_request_starts_with_the_instructions_and_a_cache_point() -> None:
-    assert ASKED["system"] == [{"text": "Be brief."}, {"cachePoint": {"type": "default"}}]
-    assert ASKED["inferenceConfig"] == {"maxTokens": 3_000}
-    assert "guardrailConfig" not in ASKED
-    assert valid(ASKED)
-
-
-def test_a_request_contains_the_guardrail_if_there_is_one() -> None:
-    guarded = build_request(
-        "Be brief.", [to_json_lines([{"said": "Hi"}])], InferenceOptions(300, Guardrail("abc", "1"))
-    )
-    assert guarded["inferenceConfig"] == {"maxTokens": 300}
-    assert guarded["guardrailConfig"] == {"guardrailIdentifier": "abc", "guardrailVersion": "1"}
-    assert valid(guarded)
+    assert REQUEST["system"] == [{"text": "Be brief."}, {"cachePoint": {"type": "default"}}]
+    assert REQUEST["inferenceConfig"] == {"maxTokens": 3_000}
+    assert "guardrailConfig" not in REQUEST
+    assert valid(REQUEST)
 
 
 def test_spoken_text_cannot_end_its_line() -> None:

@@ -1,6 +1,5 @@
 """Tests of token verification: accepted and rejected tokens, and the reasons."""
 
-import contextlib
 import hmac
 import json
 import re
@@ -40,13 +39,31 @@ def refusal(provider: Provider, token: str) -> InvalidTokenReason:
     return raised.value.reason
 
 
+def outcome(provider: Provider, token: str) -> str:
+    """Return the user id of a valid token, or the reason for which it is refused."""
+    try:
+        return verifier(provider).verify(token)
+    except InvalidToken as error:
+        return error.reason
+
+
 @pytest.fixture
 def provider() -> Provider:
     return Provider()
 
 
-def test_a_valid_token_gives_the_user_id(provider: Provider) -> None:
-    assert verifier(provider).verify(provider.token()) == SOMEBODY
+@pytest.mark.parametrize(
+    "claims",
+    [
+        pytest.param({}, id="usual"),
+        pytest.param({"aud": [AUDIENCE]}, id="audience in a list"),
+        pytest.param({"aud": ["another", AUDIENCE]}, id="audience is one of several"),
+        pytest.param({"exp": 253402300799}, id="largest possible expiry"),
+    ],
+)
+def test_a_valid_token_gives_the_user_id(provider: Provider, claims: dict[str, object]) -> None:
+    assert verifier(provider).verify(changed(provider, claims)) == SOMEBODY
+    assert verifier(provider).verify(provider.token(without=["iat"])) == SOMEBODY, "a start time is not required"
 
 
 @pytest.mark.parametrize(
@@ -67,11 +84,8 @@ def test_all_allowed_algorithms_work_also_for_keys_without_algorithm(
 
 
 def test_a_token_signed_with_another_key_is_refused(provider: Provider) -> None:
-    # The same name, another key.
-    assert (
-        refusal(provider, provider.signed(provider.claims(), Key("theirs"), kid="first"))
-        is InvalidTokenReason.BAD_SIGNATURE
-    )
+    token = provider.signed(provider.claims(), Key("theirs"), kid="first")
+    assert refusal(provider, token) is InvalidTokenReason.BAD_SIGNATURE
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "PS256", "ES256", "ES384", "EdDSA"])
@@ -90,8 +104,14 @@ def test_no_signature_or_an_empty_one_is_refused(provider: Provider, algorithm: 
     assert refusal(provider, token) is InvalidTokenReason.BAD_SIGNATURE
 
 
-@pytest.mark.parametrize("algorithm", ["none", "None", "NONE", "nOnE", ""])
-def test_an_unsigned_token_is_refused_without_asking_for_keys(provider: Provider, algorithm: str) -> None:
+@pytest.mark.parametrize(
+    "algorithm",
+    [
+        *("none", "None", "NONE", "nOnE", ""),
+        *("PS384", "PS512", "ES512", "ES256K", "RS1", "RSA-OAEP", None, 5, ["RS256"], {}),
+    ],
+)
+def test_no_or_any_other_algorithm_is_refused_without_asking_for_keys(provider: Provider, algorithm: object) -> None:
     token = assembled({"alg": algorithm, "kid": "first"}, provider.claims())
     assert refusal(provider, token) is InvalidTokenReason.ALGORITHM_REFUSED
     assert provider.asked == 0
@@ -135,12 +155,6 @@ def test_an_algorithm_that_does_not_fit_the_key_is_refused(provider: Provider, p
     assert refusal(provider, provider.token(Key("k", used))) is InvalidTokenReason.ALGORITHM_REFUSED
 
 
-@pytest.mark.parametrize("algorithm", ["PS384", "PS512", "ES512", "ES256K", "RS1", "RSA-OAEP", None, 5, ["RS256"], {}])
-def test_any_other_algorithm_is_refused(provider: Provider, algorithm: object) -> None:
-    token = assembled({"alg": algorithm, "kid": "first"}, provider.claims())
-    assert refusal(provider, token) is InvalidTokenReason.ALGORITHM_REFUSED
-
-
 def test_a_key_that_comes_with_the_token_is_not_used(provider: Provider) -> None:
     theirs = Key("theirs")
     token = provider.signed(provider.claims(), theirs, jwk=theirs.published, jku="https://theirs.test/keys", x5c=["x"])
@@ -170,11 +184,6 @@ def test_a_claim_that_is_needed_and_missing_is_refused(provider: Provider, claim
     assert refusal(provider, token) is InvalidTokenReason.MISSING_CLAIM
 
 
-@pytest.mark.parametrize("audience", [AUDIENCE, [AUDIENCE], ["another", AUDIENCE]])
-def test_an_audience_may_be_one_of_several(provider: Provider, audience: object) -> None:
-    assert verifier(provider).verify(provider.token(aud=audience)) == SOMEBODY
-
-
 @pytest.mark.parametrize(
     "audience", ["another", ["another"], AUDIENCE.upper(), AUDIENCE + "x", [AUDIENCE, 5], {AUDIENCE: 1}, 5]
 )
@@ -188,34 +197,25 @@ def test_another_issuer_is_refused_even_if_only_a_slash_differs(provider: Provid
 
 
 @pytest.mark.parametrize(
-    ("ago", "good"), [(LEEWAY - 0.5, True), (LEEWAY, False), (LEEWAY + 0.5, False), (10**9, False)]
+    ("ago", "expected"),
+    [(LEEWAY - 0.5, SOMEBODY), *((ago, InvalidTokenReason.EXPIRED) for ago in (LEEWAY, LEEWAY + 0.5, 10**9))],
 )
-def test_a_token_expires_after_the_leeway(provider: Provider, ago: float, good: bool) -> None:
-    token = provider.token(exp=SECONDS - ago)
-    if good:
-        assert verifier(provider).verify(token) == SOMEBODY
-    else:
-        assert refusal(provider, token) is InvalidTokenReason.EXPIRED
+def test_a_token_expires_after_the_leeway(provider: Provider, ago: float, expected: str) -> None:
+    assert outcome(provider, provider.token(exp=SECONDS - ago)) == expected
 
 
 @pytest.mark.parametrize("claim", ["nbf", "iat"])
-@pytest.mark.parametrize(("ahead", "good"), [(-3600, True), (LEEWAY, True), (LEEWAY + 1, False), (10**9, False)])
+@pytest.mark.parametrize(
+    ("ahead", "expected"),
+    [
+        *((ahead, SOMEBODY) for ahead in (-3600, LEEWAY)),
+        *((ahead, InvalidTokenReason.NOT_YET_VALID) for ahead in (LEEWAY + 1, 10**9)),
+    ],
+)
 def test_a_token_is_valid_from_a_leeway_before_its_start(
-    provider: Provider, claim: str, ahead: int, good: bool
+    provider: Provider, claim: str, ahead: int, expected: str
 ) -> None:
-    token = changed(provider, {claim: SECONDS + ahead})
-    if good:
-        assert verifier(provider).verify(token) == SOMEBODY
-    else:
-        assert refusal(provider, token) is InvalidTokenReason.NOT_YET_VALID
-
-
-def test_a_token_needs_no_start_time(provider: Provider) -> None:
-    assert verifier(provider).verify(provider.token(without=["iat"])) == SOMEBODY
-
-
-def test_a_token_may_have_the_largest_possible_expiry(provider: Provider) -> None:
-    assert verifier(provider).verify(provider.token(exp=253402300799)) == SOMEBODY
+    assert outcome(provider, changed(provider, {claim: SECONDS + ahead})) == expected
 
 
 @pytest.mark.parametrize("claim", ["exp", "nbf", "iat"])
@@ -254,9 +254,8 @@ def test_unencoded_claims_are_refused(provider: Provider) -> None:
 
 @pytest.mark.parametrize("kid", [None, 5, ["first"], {}])
 def test_a_key_id_that_is_not_text_is_refused(provider: Provider, kid: object) -> None:
-    assert (
-        refusal(provider, provider.signed(provider.claims(), provider.keys[0], kid=kid)) is InvalidTokenReason.MALFORMED
-    )
+    token = provider.signed(provider.claims(), provider.keys[0], kid=kid)
+    assert refusal(provider, token) is InvalidTokenReason.MALFORMED
 
 
 def test_a_token_that_is_too_long_is_refused(provider: Provider) -> None:
@@ -312,8 +311,7 @@ JSON = st.recursive(
 
 
 def refused_or_good(token: str) -> None:
-    with contextlib.suppress(InvalidToken):
-        assert verifier(Provider()).verify(token) == SOMEBODY
+    assert outcome(Provider(), token) in {SOMEBODY, *InvalidTokenReason}
 
 
 @given(st.text(st.characters(), max_size=200))
