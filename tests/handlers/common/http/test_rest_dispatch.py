@@ -82,16 +82,17 @@ class RestHarness:
         return self.handle(event | more)
 
     def handle(self, event: dict[str, Any]) -> dict[str, Any]:
-        rest = RestDispatcher(
-            OPERATIONS, dict.fromkeys(("create", "get", "delete"), self._does), origin=ORIGIN, log=self.log
-        )
-        return rest.handle(event)
+        actions = dict.fromkeys(("create", "get", "delete"), self._record_and_act)
+        return RestDispatcher(OPERATIONS, actions, origin=ORIGIN, log=self.log).handle(event)
 
-    def gets(self, query: Any = None, path: Any = None, **more: Any) -> dict[str, Any]:
-        asked = {"pathParameters": {"thingId": "a"} if path is None else path, "queryStringParameters": query}
-        return self.asks("GET", "/things/{thingId}", None, **asked, **more)
+    def gets(self, query: Any = None, path: Any = None) -> dict[str, Any]:
+        parameters = {"thingId": "a"} if path is None else path
+        return self.asks("GET", "/things/{thingId}", None, pathParameters=parameters, queryStringParameters=query)
 
-    def _does(self, call: RestRequest) -> RestAnswer:
+    def deletes(self) -> dict[str, Any]:
+        return self.asks("DELETE", "/things/{thingId}", None, pathParameters={"thingId": "a"})
+
+    def _record_and_act(self, call: RestRequest) -> RestAnswer:
         self.calls.append(call)
         return self.act(call)
 
@@ -136,26 +137,32 @@ def test_path_and_query_are_parsed_too(harness: RestHarness) -> None:
 
 def test_an_answer_may_have_no_body(harness: RestHarness) -> None:
     harness.act = lambda _: RestAnswer(status=204)
-    response = harness.asks("DELETE", "/things/{thingId}", None, pathParameters={"thingId": "a"})
-    assert (response["statusCode"], response["body"]) == (204, "")
-    assert response["headers"] == {"Access-Control-Allow-Origin": ORIGIN, "Cache-Control": "no-store"}
+    assert harness.deletes() == {
+        "statusCode": 204,
+        "headers": {"Access-Control-Allow-Origin": ORIGIN, "Cache-Control": "no-store"},
+        "body": "",
+    }
 
 
 @pytest.mark.parametrize(
-    ("body", "fields"),
+    ("request_parts", "field"),
     [
-        ('{"size": 0}', ["size"]),
-        ("{}", ["size"]),
-        ('{"size": "1"}', ["size"]),
-        ('{"size": true}', ["size"]),
-        (f'{{"size": 1, "name": "{CANARY}"}}', ["name"]),
-        ('{"size": NaN}', ["size"]),
+        ({"body": '{"size": 0}'}, "size"),
+        ({"body": "{}"}, "size"),
+        ({"body": '{"size": "1"}'}, "size"),
+        ({"body": '{"size": true}'}, "size"),
+        ({"body": f'{{"size": 1, "name": "{CANARY}"}}'}, "name"),
+        ({"body": '{"size": NaN}'}, "size"),
+        *(({"path": path}, "thingId") for path in ({}, {"thingId": "UPPER"}, {"thingId": CANARY}, {"other": "a"})),
+        *(({"query": {"limit": limit}}, "limit") for limit in ("0", "10", "", "x", CANARY)),
     ],
 )
-def test_an_invalid_body_is_refused_with_its_fields(harness: RestHarness, body: str, fields: list[str]) -> None:
-    response = harness.asks(body=body)
+def test_an_invalid_body_path_or_query_is_refused_with_its_field(
+    harness: RestHarness, request_parts: dict[str, Any], field: str
+) -> None:
+    response = harness.asks(**request_parts) if "body" in request_parts else harness.gets(**request_parts)
     assert refused(response) == (400, "MALFORMED")
-    assert [field["field"] for field in json.loads(response["body"])["fields"]] == fields
+    assert [problem["field"] for problem in json.loads(response["body"])["fields"]] == [field]
     assert CANARY not in response["body"]
     assert harness.calls == []
 
@@ -168,20 +175,6 @@ def test_a_body_that_is_not_a_json_object_is_refused(harness: RestHarness, body:
     assert refused(response) == (400, "MALFORMED")
     assert "one JSON object" in json.loads(response["body"])["message"]
     assert CANARY not in response["body"]
-
-
-@pytest.mark.parametrize("path", [{}, {"thingId": "UPPER"}, {"thingId": CANARY}, {"other": "a"}])
-def test_an_invalid_path_is_refused(harness: RestHarness, path: dict[str, str]) -> None:
-    response = harness.gets(path=path)
-    assert refused(response) == (400, "MALFORMED")
-    assert CANARY not in response["body"]
-
-
-@pytest.mark.parametrize("limit", ["0", "10", "", "x", CANARY])
-def test_an_invalid_query_is_refused(harness: RestHarness, limit: str) -> None:
-    response = harness.gets({"limit": limit})
-    assert refused(response) == (400, "MALFORMED")
-    assert [field["field"] for field in json.loads(response["body"])["fields"]] == ["limit"]
 
 
 def test_an_error_can_state_when_to_retry(harness: RestHarness) -> None:
@@ -215,16 +208,20 @@ def test_a_base64_body_is_decoded(harness: RestHarness) -> None:
     assert refused(harness.asks(body=longest * 2, isBase64Encoded=True)) == (413, "TOO_LARGE")
 
 
-@pytest.mark.parametrize("authorizer", [None, {}])
-def test_an_api_without_authorizer_has_the_default_owner(harness: RestHarness, authorizer: Any) -> None:
-    harness.asks(requestContext={"requestId": "r-1", "authorizer": authorizer})
-    harness.asks(requestContext=None)
-    assert [call.owner for call in harness.calls] == [DEFAULT_OWNER] * 2
-
-
-def test_the_authorizers_user_is_the_owner(harness: RestHarness) -> None:
-    harness.asks(requestContext={"requestId": "r-1", "authorizer": {"user": ANN, "principalId": "x"}})
-    assert harness.calls[0].owner == ANN
+@pytest.mark.parametrize(
+    ("context", "owner"),
+    [
+        (None, DEFAULT_OWNER),
+        ({"authorizer": None}, DEFAULT_OWNER),
+        ({"authorizer": {}}, DEFAULT_OWNER),
+        ({"authorizer": {"user": ANN, "principalId": "x"}}, ANN),
+    ],
+)
+def test_the_owner_is_the_authorizers_user_or_without_authorizer_the_default(
+    harness: RestHarness, context: Any, owner: str
+) -> None:
+    harness.asks(requestContext=context)
+    assert [call.owner for call in harness.calls] == [owner]
 
 
 @pytest.mark.parametrize(
@@ -278,13 +275,9 @@ def test_an_answer_that_violates_its_operation_is_not_sent(
     assert CANARY not in response["body"] + json.dumps(logged)
 
 
-def test_an_undeclared_body_is_not_sent(harness: RestHarness) -> None:
+def test_undeclared_bodies_and_fields_are_not_sent(harness: RestHarness) -> None:
     harness.act = lambda _: RestAnswer(Thing(size_seen=1), 204)
-    response = harness.asks("DELETE", "/things/{thingId}", None, pathParameters={"thingId": "a"})
-    assert refused(response) == (500, "INTERNAL")
-
-
-def test_undeclared_fields_are_not_sent(harness: RestHarness) -> None:
+    assert refused(harness.deletes()) == (500, "INTERNAL")
     harness.act = lambda _: RestAnswer(OtherThing(size_seen=1))
     assert harness.asks()["body"] == '{"sizeSeen":1}'
 

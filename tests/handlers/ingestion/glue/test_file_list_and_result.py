@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -18,39 +19,26 @@ from handlers.ingestion.glue.file_list_and_result import (
 from handlers.ingestion.glue.parquet_schema import WidenedColumn
 from handlers.ingestion.manifest import ListedFile, Manifest, RunResult
 
-
-def listed_file(key: str, date: str = "2026-01-02") -> ListedFile:
-    return ListedFile(
-        bucket="landing",
-        key=key,
-        version_id="v1",
-        size=3,
-        arrived_at="2026-01-02T03:04:05.678Z",
-        date_prefix=date,
-        file_key=f"{key}#v1",
-    )
+ABOUT: dict[str, Any] = {
+    "bucket": "landing",
+    "version_id": "v1",
+    "size": 3,
+    "arrived_at": "2026-01-02T03:04:05.678Z",
+    "date_prefix": "2026-01-02",
+}
 
 
 def document(*keys: str, manifest_id: str = "m") -> bytes:
-    files = tuple(listed_file(key) for key in keys)
+    files = tuple(ListedFile(key=key, file_key=f"{key}#v1", **ABOUT) for key in keys)
     manifest = Manifest(manifest_id=manifest_id, created_at=datetime(2026, 1, 2, tzinfo=UTC), files=files)
     return manifest.model_dump_json(by_alias=True).encode()
 
 
 def test_the_job_reads_the_list_that_the_handlers_write() -> None:
-    read = parse_file_list(document("incoming/ü %+.ndjson"))
-    assert read.manifest_id == "m"
-    (file,) = read.files
-    assert file == SourceFile(
-        "landing",
-        "incoming/ü %+.ndjson",
-        "v1",
-        3,
-        "2026-01-02T03:04:05.678Z",
-        "2026-01-02",
-        "incoming/ü %+.ndjson#v1",
-    )
-    assert file.uri == "s3://landing/incoming/ü %+.ndjson"
+    key = "incoming/ü %+.ndjson"
+    file = SourceFile(key=key, file_key=f"{key}#v1", **ABOUT)
+    assert parse_file_list(document(key)) == FileList("m", (file,))
+    assert file.uri == f"s3://landing/{key}"
 
 
 def test_the_handlers_read_the_result_that_the_job_writes() -> None:
