@@ -7,7 +7,7 @@ import pytest
 
 from handlers.ingestion.arrived_files import ArrivedFile
 from handlers.ingestion.file_table import FileTable
-from handlers.ingestion.manifest import FileResult
+from handlers.ingestion.manifest import FileResult, ListedFile
 from handlers.ingestion.status_transitions import FileStatus
 from handlers.ingestion.table_items import RecordId, get_text
 from tests.handlers.ingestion.fake_cloud import client_error
@@ -29,18 +29,8 @@ def table(dynamodb: Any) -> FileTable:
     return FileTable(dynamodb, "files", 400, Clock())
 
 
-def file(name: str = "a", **changes: Any) -> ArrivedFile:
-    return ArrivedFile(
-        **{
-            "bucket": "landing",
-            "key": f"incoming/{name}",
-            "version_id": "v1",
-            "size": 1,
-            "etag": "e",
-            "arrived": ARRIVED,
-            **changes,
-        }
-    )
+def file(name: str = "a", arrived: datetime = ARRIVED) -> ArrivedFile:
+    return ArrivedFile(bucket="landing", key=f"incoming/{name}", version_id="v1", size=1, etag="e", arrived=arrived)
 
 
 def track_files(table: FileTable, *names: str) -> list[RecordId]:
@@ -87,10 +77,14 @@ def test_a_file_is_claimed_by_one_manifest_only(table: FileTable) -> None:
     (record_id,) = track_files(table, "a")
     claimed = table.claim(record_id, "M1")
     assert claimed is not None
-    assert (claimed.listed_file.key, claimed.listed_file.version_id, claimed.listed_file.arrived_at) == (
-        "incoming/a",
-        "v1",
-        "2026-01-03T11:59:00.000Z",
+    assert claimed.listed_file == ListedFile(
+        bucket="landing",
+        key="incoming/a",
+        version_id="v1",
+        size=1,
+        arrived_at="2026-01-03T11:59:00.000Z",
+        date_prefix="2026-01-03",
+        file_key="incoming/a#v1",
     )
     assert table.claim(record_id, "M2") is None
     assert table.claim(record_id, "M1") == claimed, "a repeated claim returns the same record"
@@ -103,18 +97,16 @@ def test_a_released_file_is_unchanged(table: FileTable, dynamodb: Any) -> None:
     table.claim(first, "M1")
     assert table.release(first, "M1")
     assert read_item(dynamodb, first) == before
-    assert [file.id for file in table.list_pending(10)] == [first, second], (
-        "at its former position, not behind the others"
-    )
+    assert [file.id for file in table.list_pending(10)] == [first, second], "at its former position"
 
 
 def test_only_the_manifests_own_claim_can_be_released_or_marked(table: FileTable) -> None:
     (record_id,) = track_files(table, "a")
     table.claim(record_id, "M1")
     assert not table.release(record_id, "M2")
-    found = table.mark_manifested(record_id, "M2")
-    assert found is not None
-    assert (found.status, found.manifest_id) == (FileStatus.CLAIMED, "M1")
+    record = table.mark_manifested(record_id, "M2")
+    assert record is not None
+    assert (record.status, record.manifest_id) == (FileStatus.CLAIMED, "M1")
 
 
 def test_old_claims_are_found_with_their_manifest(table: FileTable) -> None:
@@ -122,16 +114,16 @@ def test_old_claims_are_found_with_their_manifest(table: FileTable) -> None:
     table.claim(first, "M1")
     moment = Clock().now + timedelta(seconds=4)
     table.claim(second, "M2")
-    assert [(found.id, found.manifest_id) for found in table.list_claims(moment)] == [(first, "M1")]
+    assert [(claim.id, claim.manifest_id) for claim in table.list_claims(moment)] == [(first, "M1")]
 
 
 def test_a_manifested_file_is_no_longer_open_and_cannot_be_released(table: FileTable, dynamodb: Any) -> None:
     (record_id,) = track_files(table, "a")
     table.claim(record_id, "M1")
     for _ in range(2):
-        found = table.mark_manifested(record_id, "M1")
-        assert found is not None
-        assert found.status is FileStatus.MANIFESTED
+        record = table.mark_manifested(record_id, "M1")
+        assert record is not None
+        assert record.status is FileStatus.MANIFESTED
     assert not table.release(record_id, "M1")
     assert "open_shard" not in read_item(dynamodb, record_id)
 
@@ -145,9 +137,9 @@ def test_the_result_of_a_file_is_written_once(table: FileTable, dynamodb: Any, s
     before = read_item(dynamodb, record_id)
     assert (get_text(before, "status"), get_text(before, "reason"), before["rows"]["N"]) == (status, "WHY", "3")
     for name in ("processed", "rejected", "superseded", "failed"):
-        found = table.record_result(result(record_id, name, "NO"), "M1")
-        assert found is not None
-        assert found.status == status
+        record = table.record_result(result(record_id, name, "NO"), "M1")
+        assert record is not None
+        assert record.status == status
     assert table.mark_manifested(record_id, "M1") is not None
     assert read_item(dynamodb, record_id) == before
 
@@ -156,9 +148,9 @@ def test_only_a_redrive_marks_a_failed_file_as_manifested(table: FileTable, dyna
     (record_id,) = track_files(table, "a")
     table.claim(record_id, "M1")
     table.record_result(result(record_id, "failed", "WHY"), "M1")
-    found = table.mark_manifested(record_id, "M1", redriven=True)
-    assert found is not None
-    assert found.status is FileStatus.MANIFESTED
+    record = table.mark_manifested(record_id, "M1", redriven=True)
+    assert record is not None
+    assert record.status is FileStatus.MANIFESTED
     assert "reason" not in read_item(dynamodb, record_id)
 
 
@@ -195,10 +187,8 @@ def test_records_are_read_in_several_requests(table: FileTable) -> None:
 
 
 def test_the_longest_key_is_tracked_and_listed_completely(table: FileTable) -> None:
-    key = "incoming/" + "ü" * ((1024 - len("incoming/")) // 2)
-    record_id = file(key=key)
-    assert table.track(record_id)
-    found = table.claim(RecordId(record_id.date_prefix, record_id.file_key), "M1")
-    assert found is not None
-    assert found.listed_file.key == key
-    assert found.listed_file.file_key.startswith("sha256:")
+    name = "ü" * ((1024 - len("incoming/")) // 2)
+    (record_id,) = track_files(table, name)
+    claimed = table.claim(record_id, "M1")
+    assert claimed is not None
+    assert (claimed.listed_file.key, claimed.listed_file.file_key[:7]) == (f"incoming/{name}", "sha256:")

@@ -20,8 +20,8 @@ FINAL = {FileStatus.PROCESSED, FileStatus.REJECTED, FileStatus.SUPERSEDED}
 
 
 def test_only_a_release_and_a_redrive_go_back_to_an_earlier_status() -> None:
-    moves = {(status, FileStatu) for FileStatu in FileStatus for status in source_statuses(FileStatu)}
-    assert {(move, other) for move, other in moves if RANK[other] <= RANK[move]} == BACK
+    transitions = {(source, target) for target in FileStatus for source in source_statuses(target)}
+    assert {(source, target) for source, target in transitions if RANK[target] <= RANK[source]} == BACK
 
 
 def test_every_file_can_reach_a_final_status_and_a_final_status_never_changes() -> None:

@@ -121,7 +121,7 @@ def test_pending_files_are_flushed_once_the_oldest_has_waited_long_enough(harnes
     assert harness.statuses() == ["manifested", "manifested"]
 
 
-@pytest.mark.parametrize(("wait", "files"), [(0, 2), (3600, 1)], ids=["both are late", "one is younger"])
+@pytest.mark.parametrize(("wait", "files"), [(0, 2), (3600, 1)], ids=["both are late", "the second is younger"])
 def test_late_files_that_exceed_the_size_limit_are_flushed_in_several_manifests(
     harness: IngestionHarness, wait: int, files: int
 ) -> None:
