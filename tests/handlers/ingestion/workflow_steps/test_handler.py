@@ -29,6 +29,12 @@ def write_result(harness: IngestionHarness, name: str, *statuses: Any, run_id: s
     harness.cloud.objects[result_key(name[:26])] = result.model_dump_json(by_alias=True).encode()
 
 
+def run_manifest(harness: IngestionHarness, *statuses: str, run_id: str = "run") -> str:
+    """Confirm a manifest and write the result of its run. Return the name of its execution."""
+    name = run_manifest(harness, *statuses, run_id=run_id)
+    return name
+
+
 def reasons(harness: IngestionHarness) -> list[str]:
     return sorted(item["reason"]["S"] for item in harness.cloud.files().values())
 
@@ -66,9 +72,7 @@ def test_a_workflow_may_finish_before_its_builder_has_written_anything(harness: 
 
 
 def test_each_file_gets_the_status_and_reason_of_the_runs_result(harness: IngestionHarness) -> None:
-    name = start_manifest(harness)
-    harness.step("confirm", name)
-    write_result(harness, name, "processed", "rejected", "superseded")
+    name = run_manifest(harness, "processed", "rejected", "superseded")
     assert harness.step("finish", name, runId="run") == {"processed": 1, "rejected": 1, "superseded": 1}
     assert harness.statuses() == ["processed", "rejected", "superseded"]
     assert reasons(harness) == ["WHY"] * 3
@@ -77,9 +81,7 @@ def test_each_file_gets_the_status_and_reason_of_the_runs_result(harness: Ingest
 
 
 def test_a_file_without_a_result_fails_with_its_manifest(harness: IngestionHarness) -> None:
-    name = start_manifest(harness)
-    harness.step("confirm", name)
-    write_result(harness, name, "processed", "processed")
+    name = run_manifest(harness, "processed", "processed")
     assert harness.step("finish", name) == {"processed": 2, "failed": 1}
     assert harness.manifest()["status"] == "failed", "so that it can be redriven"
     assert reasons(harness) == ["NO_RESULT", "WHY", "WHY"]
@@ -87,9 +89,7 @@ def test_a_file_without_a_result_fails_with_its_manifest(harness: IngestionHarne
 
 @pytest.mark.parametrize("kind", ["confirm", "finish", "fail"])
 def test_a_repeated_step_after_the_end_changes_nothing(harness: IngestionHarness, kind: str) -> None:
-    name = start_manifest(harness)
-    harness.step("confirm", name)
-    write_result(harness, name, "processed", "rejected", "processed")
+    name = run_manifest(harness, "processed", "rejected", "processed")
     harness.step("finish", name)
     before = dict(harness.cloud.items)
     harness.step(kind, name)
@@ -102,9 +102,7 @@ def start_redrive(harness: IngestionHarness, name: str) -> str:
 
 
 def test_a_redrive_marks_the_files_of_a_finished_run_without_a_new_run(harness: IngestionHarness) -> None:
-    name = start_manifest(harness)
-    harness.step("confirm", name)
-    write_result(harness, name, "processed", "rejected", "superseded")
+    name = run_manifest(harness, "processed", "rejected", "superseded")
     harness.step("fail", name, cause="States.Timeout")
     assert harness.statuses() == ["failed"] * 3
     again = start_redrive(harness, name)
@@ -119,9 +117,7 @@ def test_a_redrive_marks_the_files_of_a_finished_run_without_a_new_run(harness: 
 def test_a_redrive_runs_again_if_the_result_is_incomplete(
     harness: IngestionHarness, file_statuses: tuple[str, ...]
 ) -> None:
-    name = start_manifest(harness)
-    harness.step("confirm", name)
-    write_result(harness, name, *file_statuses)
+    name = run_manifest(harness, *file_statuses)
     harness.step("finish", name)
     assert harness.step("confirm", start_redrive(harness, name))["files"] == 3
     assert harness.statuses() == ["processed", "processed", "manifested"]
