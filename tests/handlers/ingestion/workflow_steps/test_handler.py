@@ -31,7 +31,9 @@ def write_result(harness: IngestionHarness, name: str, *statuses: Any, run_id: s
 
 def run_manifest(harness: IngestionHarness, *statuses: str, run_id: str = "run") -> str:
     """Confirm a manifest and write the result of its run. Return the name of its execution."""
-    name = run_manifest(harness, *statuses, run_id=run_id)
+    name = start_manifest(harness)
+    harness.step("confirm", name)
+    write_result(harness, name, *statuses, run_id=run_id)
     return name
 
 
