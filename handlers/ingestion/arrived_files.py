@@ -44,13 +44,13 @@ class ArrivedFile(s3_notifications.NewObject):
         return RecordId(self.date_prefix, self.file_key)
 
 
-def arrived_files(body: str) -> Iterator[ArrivedFile]:
-    """Return the files that an SQS message announces. Raise InvalidEvent if the message is no S3 notification."""
+def parse_arrived_files(body: str) -> Iterator[ArrivedFile]:
+    """Yield the files that an SQS message announces. Raise InvalidEvent at the first part that is no S3 notification."""
     return (ArrivedFile(**dict(new_object)) for new_object in s3_notifications.parse_new_objects(body))
 
 
 class FileRejection(StrEnum):
-    """Reason for which the builder rejects a file without reading it."""
+    """Reasons to reject a file without reading it. They are stored as the `reason` of its record."""
 
     EMPTY = "EMPTY"
     TOO_LARGE = "TOO_LARGE"

@@ -9,17 +9,20 @@ from handlers.common.environment import HandlerEnvironment
 MAX_OPEN_SHARDS = 16
 """Limit of `open_shards`. The sweeper reads all of these shards, so no file is lost if the number is lowered."""
 OPEN_SHARDS = 2
+"""Default of `open_shards`."""
 ALLOWED_SUFFIXES = ".ndjson,.ndjson.gz,.jsonl,.jsonl.gz,.json,.json.gz"
+"""Default of `allowed_suffixes`."""
 
 
 class FileTableEnvironment(HandlerEnvironment):
     """Environment of every function that uses the file table."""
 
     manifest_table_name: str
+    """Name of the file table, which also contains the manifest records."""
     record_days: Annotated[int, Field(ge=1)]
     """Days that a record is kept."""
     open_shards: Annotated[int, Field(ge=1, le=MAX_OPEN_SHARDS)] = OPEN_SHARDS
-    """Number of partitions of the index `open` that hold the pending files. The claimed files have as many."""
+    """Number of partitions of the index `open` that hold the pending files. Claimed files have as many of their own."""
 
 
 class ManifestCreationEnvironment(FileTableEnvironment):
@@ -28,8 +31,10 @@ class ManifestCreationEnvironment(FileTableEnvironment):
     lake_bucket: str
     state_machine_arn: str
     files_per_manifest: Annotated[int, Field(ge=1)] = 200
+    """Number of files of a full manifest."""
     manifest_bytes: Annotated[int, Field(ge=1)] = 10 * 1024**3
     """Maximum total size of a manifest's files. A larger file gets a manifest for itself."""
     allowed_suffixes: str = ALLOWED_SUFFIXES
     """Key suffixes that are accepted, separated by commas, in upper or lower case. An empty value accepts all keys."""
     max_file_bytes: Annotated[int, Field(ge=1)] = 5 * 1024**3
+    """Maximum size of a file. A larger file is rejected."""

@@ -27,7 +27,9 @@ class OpenFile:
 
     id: RecordId
     open_since: str
+    """Time of tracking of a pending file, or of the claim of a claimed file."""
     manifest_id: str
+    """Manifest that has claimed the file. Empty for a pending file."""
 
     @staticmethod
     def from_item(item: Item) -> "OpenFile":
@@ -42,6 +44,7 @@ class FileRecord:
     id: RecordId
     status: FileStatus
     manifest_id: str
+    """Manifest that has the file. Empty if none has it."""
     listed_file: ListedFile
     """The file in the form in which manifests list it."""
 
@@ -68,7 +71,7 @@ class FileRecord:
 def new_file_item(
     file: ArrivedFile, rejection: str | None, now: datetime, record_days: int, shard_count: int
 ) -> dict[str, Any]:
-    """Return the table item of a file that is tracked now: pending, or rejected if there is a reason."""
+    """Return the table item of a file that is tracked now: rejected if there is a reason, otherwise pending."""
     record_id = file.record_id
     state: Values = (
         {"status": FileStatus.REJECTED, "reason": rejection}
@@ -95,5 +98,5 @@ def new_file_item(
 
 
 def open_shard(status: FileStatus, record_id: RecordId, shard_count: int) -> str:
-    """Return the partition of the index `open` for a pending or claimed file."""
+    """Return the partition key of a pending or claimed file in the index `open`: `<status>#<shard>`."""
     return f"{status}#{int(hashlib.sha256(record_id.file_key.encode()).hexdigest()[:8], 16) % shard_count}"

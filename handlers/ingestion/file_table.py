@@ -1,7 +1,7 @@
 """DynamoDB gateway for file records. No other module reads or writes them.
 
-Each status change is one conditional update of the file's record. The condition follows from the table of transitions,
-so a late, repeated or misplaced call changes nothing.
+Each status change is one conditional update of the file's record. The condition is built from the allowed transitions in
+`status_transitions`, so a late, repeated or misplaced call changes nothing.
 """
 
 import heapq
@@ -14,11 +14,11 @@ from botocore.exceptions import ClientError
 
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.ingestion.arrived_files import ArrivedFile
-from handlers.ingestion.environment_bases import MAX_OPEN_SHARDS
+from handlers.ingestion.environment_bases import MAX_OPEN_SHARDS, OPEN_SHARDS
 from handlers.ingestion.file_records import FileRecord, OpenFile, new_file_item, open_shard
 from handlers.ingestion.manifest import FileResult
 from handlers.ingestion.status_transitions import FileStatus, source_statuses
-from handlers.ingestion.table_items import OPEN_INDEX, Item, RecordId, Values, build_update
+from handlers.ingestion.table_items import Item, RecordId, Values, build_update, query_open_items
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
@@ -36,7 +36,7 @@ class FileTable:
         name: str,
         record_days: int,
         clock: Callable[[], datetime],
-        open_shards: int = 2,
+        open_shards: int = OPEN_SHARDS,
         *,
         read_all_shards: bool = False,
     ) -> None:
@@ -73,23 +73,28 @@ class FileTable:
 
     def list_pending(self, max_count: int, skip: Collection[RecordId] = ()) -> list[OpenFile]:
         """Return the pending files that have waited longest, oldest first."""
+        page_size = max_count + len(skip)
         shards = [
-            self._query_shard(f"pending#{shard}", max_count + len(skip)) for shard in range(self._read_shard_count)
+            map(OpenFile.from_item, query_open_items(self._client, self._name, f"pending#{shard}", page_size=page_size))
+            for shard in range(self._read_shard_count)
         ]
         oldest = heapq.merge(*shards, key=lambda file: file.open_since)
         return list(islice((file for file in oldest if file.id not in skip), max_count))
 
     def list_claims(self, before: datetime) -> list[OpenFile]:
         """Return the files that were claimed before a moment, from every possible shard."""
-        moment = timestamp(before)
         return [
-            file
+            OpenFile.from_item(item)
             for shard in range(MAX_OPEN_SHARDS)
-            for file in self._query_shard(f"claimed#{shard}", 1000, before=moment)
+            for item in query_open_items(self._client, self._name, f"claimed#{shard}", before=before)
         ]
 
     def claim(self, record_id: RecordId, manifest_id: str) -> FileRecord | None:
-        """Claim a pending file for a manifest. Return None if it is no longer pending."""
+        """Claim a pending file for a manifest.
+
+        Return its record, also if this manifest has already claimed it. Return None if the file has any other status,
+        manifest or no record.
+        """
         record = self._transition(
             record_id,
             source_statuses(FileStatus.CLAIMED),
@@ -104,7 +109,10 @@ class FileTable:
         return record if record and (record.status, record.manifest_id) == (FileStatus.CLAIMED, manifest_id) else None
 
     def release(self, record_id: RecordId, manifest_id: str) -> bool:
-        """Return a file that this manifest has claimed to `pending`, at its former position in the order."""
+        """Return a file that this manifest has claimed to `pending`, at its former position in the order.
+
+        Return True if the file is pending afterwards.
+        """
         record = self._transition(
             record_id,
             source_statuses(FileStatus.PENDING),
@@ -192,24 +200,6 @@ class FileTable:
             item: Item | None = error.response.get("Item")  # type: ignore[assignment]
             return FileRecord.from_item(item) if item else None
         return FileRecord.from_item(response["Attributes"])
-
-    def _query_shard(self, shard: str, page_size: int, *, before: str | None = None) -> Iterator[OpenFile]:
-        values = {":shard": {"S": shard}} | ({":before": {"S": before}} if before else {})
-        next_page: dict[str, Any] = {}
-        while True:
-            response = self._client.query(
-                TableName=self._name,
-                IndexName=OPEN_INDEX,
-                KeyConditionExpression="open_shard = :shard" + (" AND open_since < :before" if before else ""),
-                ExpressionAttributeValues=values,
-                Limit=page_size,
-                **next_page,
-            )
-            for item in response["Items"]:
-                yield OpenFile.from_item(item)
-            if "LastEvaluatedKey" not in response:
-                return
-            next_page = {"ExclusiveStartKey": response["LastEvaluatedKey"]}
 
     def _open_shard(self, status: FileStatus, record_id: RecordId) -> str:
         return open_shard(status, record_id, self._shard_count)

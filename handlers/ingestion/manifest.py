@@ -22,8 +22,11 @@ class ListedFile(Message):
     version_id: str
     size: Annotated[int, Field(ge=0)]
     arrived_at: str
+    """Time of arrival, as text."""
     date_prefix: str
+    """UTC date of arrival: the partition key of the file's record."""
     file_key: str
+    """Sort key of the file's record."""
 
     @property
     def record_id(self) -> RecordId:
@@ -57,8 +60,11 @@ class FileResult(Message):
     date_prefix: str
     status: Literal["processed", "rejected", "failed", "superseded"]
     reason: str = ""
+    """Cause of the status. Empty for a file that is processed without problems."""
     rows: Annotated[int, Field(ge=0)] = 0
+    """Number of rows in the lake."""
     rejected_rows: Annotated[int, Field(ge=0)] = 0
+    """Number of rejected lines."""
 
     @property
     def record_id(self) -> RecordId:

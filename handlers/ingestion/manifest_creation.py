@@ -1,8 +1,8 @@
-"""Creation of manifests from pending files: claim the files, write the list, start the execution, write the record.
+"""Creation of manifests from pending files, by the manifest builder and the sweeper.
 
-Only then the files become `manifested`. There is no lock: the conditional update of each file decides which manifest
-gets it. A builder may die at any point. It leaves only claims, which the sweeper resolves once no builder can still be
-working on them.
+The steps are: claim the files, write the list, start the execution, write the manifest record, mark the files as
+`manifested`. There is no lock: the conditional update of each file decides which manifest gets it. If the process dies
+at any point, only claims remain. The sweeper resolves them when they are too old to be in use.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,20 +27,24 @@ from handlers.ingestion.table_items import RecordId
 class ManifestCreator:
     """Creator of manifests.
 
-    `tried` collects the files that an invocation has tried to claim, because the index lags behind the table.
+    The methods get a set `tried` with the files that this invocation has already tried to claim, and add to it. Such
+    files are skipped, because the index lags behind the table and may still show them as pending.
     """
 
     table: FileTable
     records: ManifestRecords
-    lists: ManifestDocuments
+    documents: ManifestDocuments
     workflow: ManifestWorkflow
     _: KW_ONLY
     parallel: ParallelCalls
     log: EventLog
     clock: Callable[[], datetime]
     new_id: Callable[[], str]
+    """Return a new manifest id, which is a ULID."""
     files_per_manifest: int
+    """Number of files of a full manifest."""
     manifest_bytes: int
+    """Maximum total size of a manifest's files."""
 
     def create_full_manifests(self, tried: set[RecordId], max_manifests: int) -> int:
         """Create full manifests while enough files are pending. Return the number of manifests."""
@@ -51,7 +55,7 @@ class ManifestCreator:
         return max_manifests
 
     def flush(self, tried: set[RecordId], older_than: timedelta, max_manifests: int) -> int:
-        """Create manifests of any size while the oldest pending file is too old. Return the number of their files."""
+        """Create manifests of any size while the oldest pending file is older than that. Return the number of their files."""
         latest, file_count = timestamp(self.clock() - older_than), 0
         for _ in range(max_manifests):
             pending = self.table.list_pending(self.files_per_manifest, tried)
@@ -61,7 +65,10 @@ class ManifestCreator:
         return file_count
 
     def _create(self, pending: Sequence[OpenFile], min_files: int, tried: set[RecordId]) -> int:
-        """Create one manifest. Return the number of its files, or 0 if no execution is known to have started."""
+        """Create one manifest of at least `min_files` files, except those that exceed its size.
+
+        Return the number of its files, or 0 if no execution is known to have started.
+        """
         manifest_id = self.new_id()
         oldest, *others = pending
         tried.add(oldest.id)
@@ -94,7 +101,7 @@ class ManifestCreator:
             manifest_id=manifest_id, created_at=self.clock(), files=tuple(record.listed_file for record in claimed)
         )
         try:
-            self.lists.write(manifest)
+            self.documents.write(manifest)
         except Exception as error:  # noqa: BLE001 - nothing was started yet, so the claims are released at once
             self.log.error("manifest_list_failed", manifest_id=manifest_id, error_type=type(error).__name__)
             self._release(claimed, manifest_id)

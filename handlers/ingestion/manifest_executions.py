@@ -7,6 +7,7 @@ from handlers.common.aws.workflow_executions import ExecutionsClient, ExecutionS
 from handlers.common.time_and_ids.ulid import ULID_PATTERN
 
 EXECUTION_NAME = re.compile(rf"(?P<manifest>{ULID_PATTERN})-[0-9a-f]{{16}}(-r(?P<redrive>[1-9][0-9]*))?")
+"""Manifest id and hash of the files, and `-r<n>` for the nth redrive."""
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """State changes of a manifest and its files during an execution: confirmation, success and failure.
 
-The workflow steps call them, and the sweeper and the redrive command call them for executions that died. A call may be
-repeated, late, or concurrent with the builder's own writes. The order is always the same: the record begins, the files
-change their status, the record ends.
+The workflow steps make these changes. The sweeper and the redrive command make them for executions that died. A call may
+be repeated, late, or concurrent with the builder's own writes. The order of writes is always the same: the manifest
+record becomes `running`, the files change their status, the manifest record gets its final status.
 """
 
 import re
@@ -26,8 +26,11 @@ from handlers.ingestion.status_transitions import FileStatus, ManifestStatus
 ERROR_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,79}")
 """Form of a cause that may be stored and logged. Any other text may quote data."""
 NO_RESULT = "NO_RESULT"
+"""Reason of a file that the run's result does not contain."""
 FILES_FAILED = "FILES_FAILED"
+"""Cause of a manifest whose run finished, but not for all files."""
 UNNAMED_CAUSE = "UNNAMED_CAUSE"
+"""Cause that is stored if the given one does not have the form of an error name."""
 
 
 class ListMissing(LookupError):
@@ -40,22 +43,25 @@ class ResultMissing(LookupError):
 
 @dataclass(frozen=True)
 class ConfirmedFiles:
-    """Number and list of the files that the run processes. No run is needed for 0 files."""
+    """Files that the run processes."""
 
     count: int
+    """Number of files. No run is needed for 0."""
     uri: str
+    """URI of their list. The list need not exist if there are none."""
 
 
 StatusCounts = dict[str, int]
+"""Number of files by status."""
 
 
 @dataclass(frozen=True)
 class ManifestLifecycle:
-    """Changes the status of manifests and their files as their executions proceed."""
+    """Status changes of manifests and their files, by the events of their executions."""
 
     table: FileTable
     records: ManifestRecords
-    lists: ManifestDocuments
+    documents: ManifestDocuments
     _: KW_ONLY
     parallel: ParallelCalls
     log: EventLog
@@ -68,29 +74,29 @@ class ManifestLifecycle:
         the files are marked from that result.
         """
         manifest_id = execution.manifest_id
-        manifest = self.lists.read(manifest_id)
+        manifest = self.documents.read(manifest_id)
         if manifest is None:
             raise ListMissing(manifest_id)
-        nothing = ConfirmedFiles(0, self.lists.uri(confirmed_key(manifest_id)))
+        no_files = ConfirmedFiles(0, self.documents.uri(confirmed_key(manifest_id)))
         if not self.records.begin(manifest_id, execution.arn, len(manifest.files), execution.redrive):
-            return nothing  # this execution has already ended, or a later one has the manifest
-        records = self.parallel.call_all(
+            return no_files  # this execution has already ended, or a later one has the manifest
+        file_records = self.parallel.call_all(
             lambda file: self.table.mark_manifested(file.record_id, manifest_id, redriven=execution.redrive > 0),
             manifest.files,
         )
-        own = [record for record in records if record is not None and record.manifest_id == manifest_id]
-        unfinished = sum(record.status is FileStatus.MANIFESTED for record in own)
+        own_records = _of_manifest(manifest_id, file_records)
+        unfinished = sum(record.status is FileStatus.MANIFESTED for record in own_records)
         if not unfinished:
             self.records.end(manifest_id, execution.arn, ManifestStatus.PROCESSED, {})
             self.log.warning("manifest_empty", manifest_id=manifest_id)
-            return nothing
+            return no_files
         # A run replaces the output of the previous run, so a redrive also processes the files that are already processed.
-        to_run = [record for record in own if record.status in {FileStatus.MANIFESTED, FileStatus.PROCESSED}]
-        uri = self.lists.write_confirmed(_manifest_of(manifest_id, self.clock(), to_run))
+        to_run = [record for record in own_records if record.status in {FileStatus.MANIFESTED, FileStatus.PROCESSED}]
+        uri = self.documents.write_confirmed(_manifest_of(manifest_id, self.clock(), to_run))
         if execution.redrive and self._has_results(manifest_id, to_run):
             # Only the marking had failed. Some versions may be deleted by now, and a new run would remove their rows.
             self.finish(execution)
-            return nothing
+            return no_files
         self.log.info("manifest_confirmed", manifest_id=manifest_id, files=unfinished)
         return ConfirmedFiles(len(to_run), uri)
 
@@ -104,11 +110,11 @@ class ManifestLifecycle:
         record = self.records.get(manifest_id)
         if record is None or (record.execution_arn, record.status) != (execution.arn, ManifestStatus.RUNNING):
             return {}  # this execution has already ended, or a later one has the manifest
-        confirmed, result = self.lists.read_confirmed(manifest_id), self.lists.read_result(manifest_id)
+        confirmed, result = self.documents.read_confirmed(manifest_id), self.documents.read_result(manifest_id)
         if confirmed is None or result is None or (run_id is not None and result.run_id != run_id):
             raise ResultMissing(manifest_id)
-        by_id = {file_result.record_id: file_result for file_result in result.files}
-        results = [by_id.get(file.record_id, _failed_result(file, NO_RESULT)) for file in confirmed.files]
+        results_by_id = {file_result.record_id: file_result for file_result in result.files}
+        results = [results_by_id.get(file.record_id, _failed_result(file, NO_RESULT)) for file in confirmed.files]
         counts = self._record_results(manifest_id, results)
         if counts.get(FileStatus.FAILED, 0):
             self._end(execution, ManifestStatus.FAILED, counts, FILES_FAILED)
@@ -119,7 +125,7 @@ class ManifestLifecycle:
     def fail(self, execution: ManifestExecution, cause: str) -> StatusCounts:
         """Mark the manifest and its files as failed. An operator can then redrive the manifest."""
         manifest_id = execution.manifest_id
-        manifest = self.lists.read(manifest_id)
+        manifest = self.documents.read(manifest_id)
         files = manifest.files if manifest else ()
         if not self.records.begin(manifest_id, execution.arn, len(files), execution.redrive):
             return {}  # this execution has already ended, or a later one has the manifest
@@ -137,15 +143,14 @@ class ManifestLifecycle:
 
     def _has_results(self, manifest_id: str, records: Iterable[FileRecord]) -> bool:
         """Return True if an earlier run has reported a result other than `failed` for every file."""
-        result = self.lists.read_result(manifest_id)
+        result = self.documents.read_result(manifest_id)
         results = result.files if result else ()
         reported = {file_result.record_id for file_result in results if file_result.status != "failed"}
         return all(record.id in reported for record in records)
 
     def _record_results(self, manifest_id: str, results: Iterable[FileResult]) -> StatusCounts:
-        records = self.parallel.call_all(lambda result: self.table.record_result(result, manifest_id), results)
-        own = [record for record in records if record is not None and record.manifest_id == manifest_id]
-        return dict(Counter(record.status.value for record in own))
+        file_records = self.parallel.call_all(lambda result: self.table.record_result(result, manifest_id), results)
+        return dict(Counter(record.status.value for record in _of_manifest(manifest_id, file_records)))
 
     def _end(self, execution: ManifestExecution, status: ManifestStatus, counts: StatusCounts, cause: str = "") -> None:
         manifest_id = execution.manifest_id
@@ -154,6 +159,11 @@ class ManifestLifecycle:
             self.log.error("manifest_failed", manifest_id=manifest_id, cause=cause, files=sum(counts.values()))
         else:
             self.log.info("manifest_processed", manifest_id=manifest_id, files=sum(counts.values()))
+
+
+def _of_manifest(manifest_id: str, records: Iterable[FileRecord | None]) -> list[FileRecord]:
+    """Return the records of files that exist and still belong to the manifest."""
+    return [record for record in records if record is not None and record.manifest_id == manifest_id]
 
 
 def _failed_result(file: ListedFile, reason: str) -> FileResult:

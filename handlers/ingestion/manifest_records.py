@@ -14,7 +14,6 @@ from handlers.common.time_and_ids.ulid import parse_ulid_time
 from handlers.ingestion.status_transitions import ManifestStatus
 from handlers.ingestion.table_items import (
     MANIFEST_KEY_PREFIX,
-    OPEN_INDEX,
     SCHEMA_VERSION,
     RecordId,
     Values,
@@ -22,12 +21,14 @@ from handlers.ingestion.table_items import (
     expires_at,
     get_number,
     get_text,
+    query_open_items,
 )
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
 
 RUNNING_SHARD = "running"
+"""Partition of the index `open` with the running manifests."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class ManifestRecord:
     status: ManifestStatus
     execution_arn: str
     redrives: int
+    """Number of the latest redrive, or 0 if there was none."""
 
 
 def record_id(manifest_id: str) -> RecordId:
@@ -58,7 +60,7 @@ class ManifestRecords:
         """Record that this execution processes the manifest.
 
         Return False if this execution has already ended, or if a later execution has the manifest. The builder, the
-        workflow and the sweeper all call this; the first call creates the record.
+        workflow and the sweeper all call this. The first call creates the record.
         """
         now = self._clock()
         return self._update(
@@ -120,20 +122,8 @@ class ManifestRecords:
 
     def list_running(self, before: datetime) -> list[tuple[str, str]]:
         """Return manifest id and execution ARN of the running manifests that began before a moment, oldest first."""
-        running: list[tuple[str, str]] = []
-        next_page: dict[str, Any] = {}
-        while True:
-            response = self._client.query(
-                TableName=self._name,
-                IndexName=OPEN_INDEX,
-                KeyConditionExpression="open_shard = :shard AND open_since < :before",
-                ExpressionAttributeValues={":shard": {"S": RUNNING_SHARD}, ":before": {"S": timestamp(before)}},
-                **next_page,
-            )
-            running += [(get_text(item, "manifest_id"), get_text(item, "execution_arn")) for item in response["Items"]]
-            if "LastEvaluatedKey" not in response:
-                return running
-            next_page = {"ExclusiveStartKey": response["LastEvaluatedKey"]}
+        items = query_open_items(self._client, self._name, RUNNING_SHARD, before=before)
+        return [(get_text(item, "manifest_id"), get_text(item, "execution_arn")) for item in items]
 
     def _update(self, manifest_id: str, condition: str, condition_values: Values, **changes: Any) -> bool:
         request = build_update(record_id(manifest_id), condition, condition_values, **changes)

@@ -7,12 +7,19 @@ class FileStatus(StrEnum):
     """Status of one file (one version of an object)."""
 
     PENDING = "pending"
+    """Waits for a manifest."""
     CLAIMED = "claimed"
+    """Reserved for a manifest whose execution may not have started yet."""
     MANIFESTED = "manifested"
+    """Part of a manifest whose execution has started."""
     PROCESSED = "processed"
+    """Its rows are in the lake."""
     REJECTED = "rejected"
+    """Has no rows, and is not tried again."""
     SUPERSEDED = "superseded"
+    """The version was deleted before the run read it."""
     FAILED = "failed"
+    """Its run failed. A redrive of the manifest processes it again."""
 
 
 class ManifestStatus(StrEnum):

@@ -1,20 +1,27 @@
-"""Items of the file table: keys, attribute values and conditional updates."""
+"""Items of the file table, whatever they describe: keys, attribute values and conditional updates."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from handlers.common.aws.dynamodb_values import serialize_value
+from handlers.common.time_and_ids.timestamps import timestamp
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb.client import DynamoDBClient
 
 SCHEMA_VERSION = 1
+"""Version of the items' attributes. It is stored in every item."""
 OPEN_INDEX = "open"
 """Sparse index of the items that are not finished. Its partition key is `open_shard`, its sort key `open_since`."""
 MANIFEST_KEY_PREFIX = "MANIFEST#"
 """Start of the sort key of every manifest record."""
 
 Item = Mapping[str, Any]
+"""Item as DynamoDB returns it: typed attribute values by name."""
 Values = Mapping[str, str | int]
+"""Plain attribute values by name."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,27 @@ def get_number(item: Item, name: str) -> int:
 def expires_at(now: datetime, days: int) -> int:
     """Return the epoch second after which DynamoDB may delete an item (its TTL)."""
     return int((now + timedelta(days=days)).timestamp())
+
+
+def query_open_items(
+    client: "DynamoDBClient", table: str, shard: str, *, before: datetime | None = None, page_size: int = 1000
+) -> Iterator[Item]:
+    """Yield the items of a partition of the index `open`, oldest first, or only those older than `before`."""
+    values = {":shard": {"S": shard}} | ({":before": {"S": timestamp(before)}} if before else {})
+    next_page: dict[str, Any] = {}
+    while True:
+        response = client.query(
+            TableName=table,
+            IndexName=OPEN_INDEX,
+            KeyConditionExpression="open_shard = :shard" + (" AND open_since < :before" if before else ""),
+            ExpressionAttributeValues=values,
+            Limit=page_size,
+            **next_page,
+        )
+        yield from response["Items"]
+        if "LastEvaluatedKey" not in response:
+            return
+        next_page = {"ExclusiveStartKey": response["LastEvaluatedKey"]}
 
 
 def build_update(

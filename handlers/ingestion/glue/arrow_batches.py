@@ -1,7 +1,7 @@
 """Second pass over a file, on a Spark executor: its records as Arrow batches with the run's columns.
 
-The first pass has decided which columns exist, which files have rows, and how many. This pass only moves the values into
-columns, and converts the values of those columns that need it.
+The first pass (`file_scan`) has found which columns exist, which files have rows, and how many. This pass reads the file
+again, moves the values into columns, and converts the values of those columns that need it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -20,7 +20,9 @@ from handlers.ingestion.glue.parquet_schema import ColumnType, TableColumns, fit
 from handlers.ingestion.glue.value_conversion import Converter, Misfits, make_converter, to_json_text
 
 BATCH_ROWS = 8192
+"""Maximum number of records in a batch."""
 BATCH_BYTES = 8 * 1024 * 1024
+"""A batch ends with the record that exceeds this size."""
 
 
 @dataclass(frozen=True)
@@ -33,15 +35,17 @@ class ColumnPlan:
     """True if every name of the records is a column."""
 
 
-def plan_columns(columns: TableColumns, seen: JsonShape) -> ColumnPlan:
+def plan_columns(columns: TableColumns, shape: JsonShape) -> ColumnPlan:
     """Return the plan for the run's columns and the shape of all its records."""
-    nothing = JsonShape()
-    # A shape without names is boundless (or there are no records), so a missing name does not determine the type of its values.
-    described = bool(seen.names) or not seen.kinds
+    no_values = JsonShape()
+    # A shape with kinds but without names is boundless: it does not say which names and values the records have.
+    is_described = bool(shape.names) or not shape.kinds
     fields = tuple(
-        (name, kind, described and fits_unchanged(kind, seen.names.get(name, nothing))) for name, kind in columns.fields
+        (name, column_type, is_described and fits_unchanged(column_type, shape.names.get(name, no_values)))
+        for name, column_type in columns.fields
     )
-    return ColumnPlan(fields, covers_all_names=described and seen.names.keys() <= {name for name, _ in columns.fields})
+    names = {name for name, _ in columns.fields}
+    return ColumnPlan(fields, covers_all_names=is_described and shape.names.keys() <= names)
 
 
 class FileBatches:
@@ -52,7 +56,7 @@ class FileBatches:
         self._plan = plan
         self._names = frozenset(name for name, _, _ in plan.fields)
         self._converters: list[tuple[str, Converter | None]] = [
-            (name, None if fits else make_converter(kind)) for name, kind, fits in plan.fields
+            (name, None if fits else make_converter(column_type)) for name, column_type, fits in plan.fields
         ]
 
     def read_file(self, file: SourceFile, storage: ObjectStorage) -> Iterator["pa.RecordBatch"]:
@@ -69,10 +73,10 @@ class FileBatches:
             column = [record.get(name) for record in records]
             values.append(column if convert is None else _convert_column(name, convert, column, unknown))
         size = len(records)
-        arrays = [
-            pa.array(column, kind) for column, kind in zip(values, self._schema.types[: len(values)], strict=True)
-        ]
-        unknown_type, *source_types = self._schema.types[len(values) :]
+        types = self._schema.types
+        arrays = [pa.array(column, arrow_type) for column, arrow_type in zip(values, types, strict=False)]
+        # The job's own columns follow those of the data.
+        unknown_type, *source_types = types[len(values) :]
         arrays.append(pa.array([to_json_text(extra) if extra else None for extra in unknown], unknown_type))
         key_type, version_type, line_type, arrived_type = source_types
         arrays += [

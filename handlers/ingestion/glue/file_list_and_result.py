@@ -18,7 +18,7 @@ DATE_PREFIX = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 @dataclass(frozen=True)
 class SourceFile:
-    """File of the list: one version of an object in the landing bucket."""
+    """File of the list: one version of an object in the landing bucket. The fields are those of `ListedFile`."""
 
     bucket: str
     key: str
@@ -44,7 +44,7 @@ class FileList:
 
 @dataclass(frozen=True)
 class FileOutcome:
-    """Entry of the result for one file."""
+    """Entry of the result for one file. The fields are those of `FileResult`."""
 
     file_key: str
     date_prefix: str

@@ -19,14 +19,16 @@ from handlers.ingestion.glue.line_reader import KEPT_BYTES, ContentTooLarge, Sou
 from handlers.ingestion.glue.object_storage import ObjectGone, ObjectStorage
 
 MAX_FILE_BYTES = 5 * 1024**3
-"""Size limit of a file. The builder's own limit is a setting; a larger file must not occupy a worker for hours."""
+"""Size limit of a file, in addition to the limit in the settings. A larger file would occupy a worker for hours."""
 MAX_CONTENT_BYTES = 10 * 1024**3
 MAX_LINES = 50_000_000
 """Limits of a file's unpacked content, because gzip can make it a thousand times smaller. One core takes a file through
 both passes at about 16 MB/s and 110,000 short lines per second, so a file takes at most a quarter of an hour. This is half
 of a run's default time limit."""
 PART_BYTES = 8 * 1024 * 1024
+"""A part of the rejected lines ends with the line that exceeds this size."""
 SAMPLE_BYTES = 256 * 1024
+"""Content from the beginning of a file whose compressed size gives `parquet_ratio`."""
 NODE_CHECK_BYTES = 1024 * 1024
 """Content that is read between two checks of a file's node count."""
 MAX_FILE_NODES = 4 * MAX_NODES
@@ -41,13 +43,17 @@ class FileScan:
 
     file: SourceFile
     rows: int = 0
+    """Number of lines that are records."""
     rejected: Counter[DataProblem] = field(default_factory=Counter)
+    """Number of rejected lines by problem."""
     shape: JsonShape = field(default_factory=JsonShape)
+    """Shape of the records."""
     content_bytes: int = 0
+    """Size of the unpacked lines."""
     parquet_ratio: float = 1.0
     """Estimated size of the Parquet output relative to the content. A sample from the beginning gives the estimate."""
     unreadable: DataProblem | None = None
-    """Problem that makes the whole file unusable."""
+    """Problem that makes the whole file unusable, or None."""
 
     def limit_file_nodes(self) -> None:
         """Limit the shape if this file has several times as many nodes as the run may have."""
@@ -140,14 +146,15 @@ class RejectedLines:
 
     def add(self, line: SourceLine, problem: DataProblem) -> None:
         """Add a rejected line. Write a part if enough lines have accumulated."""
-        kept = line.raw[:KEPT_BYTES]
+        beginning = line.raw[:KEPT_BYTES]
         entry = {
             "file": self._file.key,
             "version": self._file.version_id,
             "line": line.number,
             "reason": problem,
-            "raw": base64.b64encode(kept).decode(),
-            "whole": len(kept) == len(line.raw) and problem not in {DataProblem.TOO_LONG, DataProblem.DAMAGED_GZIP},
+            "raw": base64.b64encode(beginning).decode(),
+            "whole": len(beginning) == len(line.raw)
+            and problem not in {DataProblem.TOO_LONG, DataProblem.DAMAGED_GZIP},
         }
         encoded = json.dumps(entry, ensure_ascii=False).encode() + b"\n"
         self._lines.append(encoded)

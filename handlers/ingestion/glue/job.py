@@ -1,8 +1,8 @@
 """Spark job on Glue: converts the NDJSON files of one manifest to Parquet in the lake. Glue runs this file as its script.
 
-All other modules are in the handlers' zip. The first pass decides which lines are records, which columns hold them, and
-whether too many lines are rejected. The second pass writes the data. Both see the same content, because versions are
-immutable. Then the output is published, as `run_output` describes. The log contains only counts.
+The modules that it imports are in the handlers' zip. The first pass decides which lines are records, which columns hold
+them, and whether too many lines are rejected. The second pass writes the data. Both see the same content, because
+versions are immutable. Then the output is published, as `run_output` describes. The log contains only counts.
 """
 
 import json
@@ -32,6 +32,7 @@ SPARK_SETTINGS = {
     "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
 }
 STATUSES = ("processed", "rejected", "superseded")
+"""Statuses that a successful run can give a file."""
 
 
 class TooManyRejected(Exception):
@@ -69,12 +70,12 @@ def main(argv: Sequence[str], spark: SparkSession) -> dict[str, Any]:
     _check_published_files(scans, previous_result, output)
     _check_rejected_share(scans, arguments.max_rejected_share)
     timer.end("seconds_first_pass")
-    seen = JsonShape()
+    shape = JsonShape()
     for scan in scans:
-        seen.merge(scan.shape)
-    limit_nodes(seen, MAX_NODES)
-    columns = schema_columns or parquet_schema.infer_columns(seen)
-    paths = _write_data(scans, columns, seen, stages, output, storage, arguments)
+        shape.merge(scan.shape)
+    limit_nodes(shape, MAX_NODES)
+    columns = schema_columns or parquet_schema.infer_columns(shape)
+    paths = _write_data(scans, columns, shape, stages, output, storage, arguments)
     timer.end("seconds_second_pass")
     output.publish(paths)
     outcomes = [scan.outcome() for scan in scans]
@@ -153,14 +154,14 @@ def _check_rejected_share(scans: Sequence[FileScan], max_share: float) -> None:
 def _write_data(
     scans: Sequence[FileScan],
     columns: parquet_schema.TableColumns,
-    seen: JsonShape,
+    shape: JsonShape,
     stages: SparkStages,
     output: RunOutput,
     storage: ObjectStorage,
     arguments: JobArguments,
 ) -> Mapping[str, Sequence[str]]:
     """Write the Parquet files of each date. Return their URIs by date."""
-    plan = plan_columns(columns, seen)
+    plan = plan_columns(columns, shape)
     schema = parquet_schema.to_spark_schema(columns)
     paths: dict[str, Sequence[str]] = {}
     for date in sorted({scan.file.date_prefix for scan in scans if scan.rows}):

@@ -18,15 +18,20 @@ class JobArguments:
     """Arguments of one run."""
 
     manifest_uri: str
+    """URI of the list of files that the workflow confirmed."""
     lake_uri: str
+    """URI of the lake bucket, with a slash at the end."""
     run_id: str
     schema_ddl: str
+    """Columns as a Spark DDL string. Empty if they are inferred from the records."""
     max_rejected_share: float
+    """Share of rejected lines, from 0 to 1, above which the run fails."""
     target_bytes: int
+    """Intended size of a Parquet file."""
 
 
 def parse_arguments(argv: Sequence[str]) -> JobArguments:
-    """Return the checked arguments. Raise an error before the run has changed anything if one is wrong."""
+    """Return the arguments. Raise an error if one is missing or invalid."""
     parser = argparse.ArgumentParser(allow_abbrev=False, exit_on_error=False)
     parser.add_argument("--manifest_uri", required=True)
     parser.add_argument("--lake_uri", required=True)

@@ -1,6 +1,6 @@
 """Strict parser for one line of a file: a JSON object, or the problem that makes the line unusable.
 
-It is stricter than the parsers of Python and Spark. Both accept values that a reader would later lose without notice:
+It is stricter than the parsers of Python and Spark. Both accept values that a later reader would lose without notice:
 NaN and Infinity, a name that occurs twice, half of a surrogate pair, a number that a double cannot hold.
 """
 
@@ -10,7 +10,9 @@ from enum import StrEnum
 from typing import Any
 
 MAX_DEPTH = 100
+"""Maximum number of nested objects and arrays in a record."""
 SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
+"""Escape of half of a surrogate pair. Only such an escape can give text that is not Unicode."""
 
 
 class DataProblem(StrEnum):
@@ -22,13 +24,18 @@ class DataProblem(StrEnum):
     DUPLICATE_NAME = "duplicate_name"
     NUMBER_OUT_OF_RANGE = "number_out_of_range"
     NOT_UNICODE = "not_unicode"
+    """An escape is half of a surrogate pair."""
     TOO_DEEP = "too_deep"
     TOO_LONG = "too_long"
     DAMAGED_GZIP = "damaged_gzip"
     EMPTY = "empty"
+    """Of a file: it has no lines."""
     TOO_LARGE = "too_large"
+    """Of a file: it, or its unpacked content, exceeds a limit."""
     VERSION_GONE = "version_gone"
+    """Of a file: its version was deleted."""
     SEALED = "sealed"
+    """Of a file: S3 does not give out its content (see `unreadable_objects`)."""
 
 
 class InvalidLine(Exception):

@@ -14,11 +14,14 @@ from enum import IntFlag
 from typing import Any
 
 EXACT_IN_DOUBLE = 2**53
+"""Integers up to this size are exact as a double."""
 LONG_MIN, LONG_MAX = -(2**63), 2**63 - 1
 DECIMAL_MAX = 10**38 - 1
+"""Largest number of a decimal with 38 digits."""
 MAX_NAMES = 1000
 """Maximum number of names in one object. An object with more is a map, for example from users to values."""
 MAX_LEVELS = 16
+"""Maximum number of levels that a shape describes. Deeper values make their node boundless."""
 MAX_NODES = 5000
 """Maximum number of nodes of a run. A Parquet writer keeps a buffer for each column, and people read a few hundred."""
 
@@ -38,6 +41,7 @@ class JsonKind(IntFlag):
     BOUNDLESS = 512  # too many names, or too deep to be described
 
 
+# Plain integers, because operations on flags take most of the time of the first pass.
 _BOOLEAN, _DOUBLE, _TEXT = int(JsonKind.BOOLEAN), int(JsonKind.DOUBLE), int(JsonKind.TEXT)
 _OBJECT, _ARRAY, _BOUNDLESS = int(JsonKind.OBJECT), int(JsonKind.ARRAY), int(JsonKind.BOUNDLESS)
 _INTEGER = int(JsonKind.INTEGER)
@@ -50,8 +54,11 @@ class JsonShape:
 
     def __init__(self) -> None:
         self.kinds = 0
+        """Union of `JsonKind` values."""
         self.names: dict[str, JsonShape] = {}
+        """Nodes of the names that occur in the objects."""
         self.items: JsonShape | None = None
+        """Node of the items of all arrays, or None if there was no array."""
 
     def __eq__(self, other: object) -> bool:
         return (

@@ -15,17 +15,20 @@ from handlers.ingestion.glue.json_records import DataProblem
 GZIP_MAGIC = b"\x1f\x8b"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 CHUNK_BYTES = 1024 * 1024
+"""Maximum output of one zlib call."""
 PACKED_BYTES = 16 * 1024
 """Input of one zlib call. At the end of a gzip member zlib copies the rest, and a file may have a member for each line."""
 MAX_LINE_BYTES = 8 * 1024 * 1024
+"""Size above which a line is rejected."""
 KEPT_BYTES = 64 * 1024
-"""Bytes that are kept of a line that is too long, so that an operator can look at its beginning."""
+"""Bytes that are kept of a rejected line, so that an operator can look at its beginning."""
 
 
 class SourceLine(NamedTuple):
     """One line of a file. If it has a problem, it cannot be parsed."""
 
     number: int
+    """Line number in the file, from 1."""
     raw: bytes
     problem: DataProblem | None = None
 

@@ -1,8 +1,8 @@
-"""Object storage of the Spark job: all its access to S3 objects. `open_storage` decides what an s3:// URI refers to.
+"""Object storage of the Spark job: the only access of its own code to S3 objects, by URI.
 
-On Glue and on the local platform, an s3:// URI is an S3 object and is read through boto3. Spark could not read a given
-version. If `POLYPHONY_OBJECTS` names a folder, the same URIs are files below it; the benchmarks use this. A key in a
-URI is never URL-encoded, so every key is possible.
+`open_storage` decides what an s3:// URI refers to. On Glue and on the local platform, it is an S3 object, which boto3
+reads, because Spark cannot read a given version. If the environment variable `POLYPHONY_OBJECTS` names a folder, the
+same URI is a file below it. The benchmarks use this. A key in a URI is never URL-encoded, so every key is possible.
 """
 
 import hashlib
@@ -24,9 +24,11 @@ if TYPE_CHECKING:
 
 CHUNK_BYTES = 1024 * 1024
 FOLDER_VARIABLE = "POLYPHONY_OBJECTS"
+"""Environment variable with the folder that replaces S3."""
 GONE_CODES = frozenset({"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed"})
 """Error codes of S3 for an object that no longer exists. `MethodNotAllowed` means that the version is a delete marker."""
 DELETE_BATCH_SIZE = 1000
+"""Maximum number of objects that a DeleteObjects call deletes."""
 
 
 class ObjectGone(Exception):
@@ -41,11 +43,11 @@ class ObjectStorage(Protocol):
     """Access to objects by URI."""
 
     def read_chunks(self, uri: str, version: str) -> Iterator[bytes]:
-        """Yield the content of a version in chunks. Raise Sealed if S3 does not give out its content."""
+        """Yield the content of a version in chunks. Raise UnreadableObject if S3 does not give out its content."""
         ...
 
     def read(self, uri: str) -> bytes:
-        """Return the whole content of an object."""
+        """Return the whole content of an object. Raise ObjectGone if it does not exist."""
         ...
 
     def put(self, uri: str, body: bytes) -> None:
@@ -162,7 +164,7 @@ class FolderStorage:
         bucket, key = split_uri(prefix)
         base = self._root / bucket
         keys = (path.relative_to(base).as_posix() for path in base.rglob("*") if path.is_file())
-        return sorted(f"s3://{bucket}/{found}" for found in keys if found.startswith(key))
+        return sorted(f"s3://{bucket}/{name}" for name in keys if name.startswith(key))
 
     def delete(self, uris: Iterable[str]) -> None:
         for uri in uris:

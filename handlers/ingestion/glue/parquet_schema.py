@@ -20,13 +20,16 @@ from typing import Any
 from handlers.ingestion.glue.json_shapes import JsonKind, JsonShape
 
 UNKNOWN_COLUMN = "_unknown"
+"""Column for the values that no other column holds, as JSON."""
 SOURCE_COLUMNS = {
     "_source_key": "string",
     "_source_version": "string",
     "_source_line": "long",
     "_arrived_at": "timestamp",
 }
+"""Columns with the origin of each row, and their types."""
 RESERVED_NAMES = frozenset({*SOURCE_COLUMNS, UNKNOWN_COLUMN, "dt"})
+"""Names that data columns cannot have. `dt` is the partition column."""
 LONG_DECIMAL = "decimal(38,0)"
 DECIMALS = re.compile(r"decimal\((\d+),(\d+)\)")
 SUPPORTED_TYPES = frozenset({"boolean", "byte", "short", "integer", "long", "double", "string", "date", "timestamp"})
@@ -71,8 +74,11 @@ class WidenedColumn:
     """Column, or part of one, whose values differed in kind, with the type it got."""
 
     column: str
+    """Path of the column, for example `order.items[].price`."""
     saw: tuple[str, ...]
+    """Kinds of its values, as names of `JsonKind` in lower case."""
     became: str
+    """Type of the column."""
 
 
 @dataclass(frozen=True)
@@ -91,10 +97,10 @@ def infer_columns(shape: JsonShape) -> TableColumns:
     """Return columns that hold all values of a shape."""
     widened: list[WidenedColumn] = []
     fields: list[tuple[str, ColumnType]] = []
-    taken = set(RESERVED_NAMES)
+    used_names = set(RESERVED_NAMES)
     for name in sorted(shape.names, key=_lower_case_first):
-        if name and name.lower() not in taken:
-            taken.add(name.lower())
+        if name and name.lower() not in used_names:
+            used_names.add(name.lower())
             fields.append((name, _infer_type(shape.names[name], name, widened)))
     return TableColumns(tuple(fields), tuple(widened))
 

@@ -1,7 +1,8 @@
-"""Output of a run in the lake: its folders, and the order of writes that lets readers see one complete run or another.
+"""Output of a run in the lake: its folders, and the order of writes that lets readers see either one complete run or another.
 
 A run writes to its own folders, which readers do not list. Readers follow pointers. A pointer is one object for each date
-and manifest, and is replaced atomically. So the order is: data, pointers, deletion of the previous runs' objects, result.
+and manifest that names Parquet files, and is replaced atomically. The order of writes is: data, pointers, deletion of the
+previous runs' objects, result.
 An object that a pointer names is never deleted. If a run dies at any point, the next run repairs the state.
 
 Two runs of a manifest should not run at the same time, but a run that the workflow gave up may still be working. So
@@ -21,7 +22,7 @@ class NewerRunStarted(Exception):
 
 
 class RunOutput:
-    """Folders, pointers and result of one run."""
+    """Folders, pointers and result of one run. `begin` comes first."""
 
     def __init__(
         self, storage: ObjectStorage, lake_uri: str, manifest_id: str, run_id: str, dates: Iterable[str]

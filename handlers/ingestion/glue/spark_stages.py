@@ -1,4 +1,4 @@
-"""The two passes of the job on Spark. Apart from the start in `job`, no other module uses Spark.
+"""The two passes of the job on Spark. No other module uses Spark, except `job`, which creates the session.
 
 The executors read the objects by version. Python gives the rows to Spark as Arrow batches, and Spark writes Parquet. A
 failure on an executor is reported with its type, source line and the file's number in the list. Its message is left
@@ -38,6 +38,7 @@ class ScanTask:
 
     files: tuple[SourceFile, ...]
     rejected_uris: tuple[str, ...]
+    """Beginning of the URIs of each file's rejected lines."""
 
     def __call__(self, groups: Iterable[list[int]]) -> Iterator[FileScan]:
         """Scan the files of some groups of indices."""
@@ -56,6 +57,7 @@ class ReadTask:
 
     files: tuple[SourceFile, ...]
     groups: tuple[tuple[int, ...], ...]
+    """Indices of the files of each task."""
     plan: ColumnPlan
     schema: StructType
 

@@ -24,7 +24,7 @@ def count_writers(estimated_bytes: float, target_bytes: int, cores: int) -> int:
 def max_rows_per_file(rows: int, estimated_bytes: float, target_bytes: int) -> int:
     """Return the row limit that splits the output of a task with one large file.
 
-    The limit is 1.5 times the target, so that it rarely leaves a small rest.
+    The limit is 1.5 times the target, so that it rarely leaves a small last file.
     """
     return math.ceil(1.5 * rows * target_bytes / max(estimated_bytes, 1.0))
 

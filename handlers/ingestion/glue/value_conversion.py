@@ -18,11 +18,13 @@ from handlers.ingestion.glue.parquet_schema import DECIMALS, JSON, ColumnType, L
 Misfits = list[None]
 """List with one entry for each value that did not fit. Only its being empty or not matters."""
 Converter = Callable[[Any, Misfits], Any]
+"""Function that returns the stored value of a JSON value, and adds an entry to the misfits if it does not fit."""
 
 EXACT_CONTEXT = Context(prec=5000, traps=[Inexact, InvalidOperation, Overflow, Underflow])
 """Context with many times the digits of a column. A number that would lose a digit raises an error and is not rounded."""
 
 INTEGER_BITS = {"byte": 8, "short": 16, "integer": 32, "long": 64}
+"""Sizes of Spark's integer types."""
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 NANOSECONDS = re.compile(r"[.,]\d{6}\d*[1-9]")
 """Fractions of a second that a timestamp with microseconds would truncate."""
@@ -37,9 +39,9 @@ def to_json_text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def make_converter(kind: ColumnType) -> Converter:
+def make_converter(column_type: ColumnType) -> Converter:
     """Return the function that converts JSON values to a column type. Null stays null."""
-    match kind:
+    match column_type:
         case Scalar(name):
             return partial(_convert_scalar, _find_conversion(name))
         case ListOf(item):

@@ -1,4 +1,4 @@
-"""Lambda function that SQS invokes with S3 notifications: tracks the announced files and starts manifests."""
+"""Lambda function that SQS invokes with S3 notifications: records the announced files, and creates full manifests."""
 
 from collections.abc import Mapping
 from functools import cache

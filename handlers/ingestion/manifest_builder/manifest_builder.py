@@ -13,7 +13,7 @@ from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.aws.s3_notifications import InvalidEvent
 from handlers.common.aws.sqs_batches import BatchFailures
 from handlers.common.logging import EventLog, hash_for_log
-from handlers.ingestion.arrived_files import ADJACENT_DATES_CHECK_AGE, AdmissionRules, ArrivedFile, arrived_files
+from handlers.ingestion.arrived_files import ADJACENT_DATES_CHECK_AGE, AdmissionRules, ArrivedFile, parse_arrived_files
 from handlers.ingestion.file_table import FileTable
 from handlers.ingestion.manifest_creation import ManifestCreator
 
@@ -45,7 +45,7 @@ class ManifestBuilder:
         announced: list[tuple[str, ArrivedFile]] = []
         for message in messages:
             try:
-                for file in arrived_files(message["body"]):
+                for file in parse_arrived_files(message["body"]):
                     announced.append((message["messageId"], file))  # noqa: PERF401 - kept if a later record is invalid
             except InvalidEvent:
                 # SQS delivers it again a few times, then moves it to the dead-letter queue for an operator.

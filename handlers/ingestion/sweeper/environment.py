@@ -16,6 +16,7 @@ class SweeperEnvironment(ManifestCreationEnvironment):
 
     landing_bucket: str
     landing_prefix: str = "incoming/"
+    """Prefix below which producers upload files."""
     claim_seconds: Annotated[int, Field(ge=1)] = CLAIM_SECONDS
     """Age after which a claim or a running manifest is checked."""
     flush_seconds: Annotated[int, Field(ge=1)] = 3600

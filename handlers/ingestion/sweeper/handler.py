@@ -41,12 +41,12 @@ def _sweeper_and_reconciler() -> tuple[IngestionSweeper, Reconciler]:
     parallel = ParallelCalls(MAX_WORKERS)
     table_arguments = (dynamodb, environment.manifest_table_name, environment.record_days, clock.now)
     table = FileTable(*table_arguments, environment.open_shards, read_all_shards=True)
-    records, lists = ManifestRecords(*table_arguments), ManifestDocuments(s3, environment.lake_bucket)
+    records, documents = ManifestRecords(*table_arguments), ManifestDocuments(s3, environment.lake_bucket)
     workflow = ManifestWorkflow(boto3.client("stepfunctions", config=CONFIG), environment.state_machine_arn)
     creator = ManifestCreator(
         table,
         records,
-        lists,
+        documents,
         workflow,
         parallel=parallel,
         log=log,
@@ -58,10 +58,10 @@ def _sweeper_and_reconciler() -> tuple[IngestionSweeper, Reconciler]:
     sweeper = IngestionSweeper(
         table,
         records,
-        lists,
+        documents,
         workflow,
         creator=creator,
-        lifecycle=ManifestLifecycle(table, records, lists, parallel=parallel, log=log, clock=clock.now),
+        lifecycle=ManifestLifecycle(table, records, documents, parallel=parallel, log=log, clock=clock.now),
         claim_age=timedelta(seconds=environment.claim_seconds),
         flush_age=timedelta(seconds=environment.flush_seconds),
         log=log,

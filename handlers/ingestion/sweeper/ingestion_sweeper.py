@@ -34,21 +34,28 @@ class IngestionSweepResult:
     """Numbers that a sweep logs and returns."""
 
     oldest_pending_seconds: int
+    """Age of the oldest pending file before the sweep created manifests."""
     manifests: int
+    """Full manifests that were created."""
     files: int
+    """Files of the other manifests that were created, because a file had waited too long."""
     released: int
+    """Claims that were released."""
     resolved: int
+    """Manifests whose old claims were checked."""
     settled: int
+    """Running manifests that were closed, because their execution had ended."""
     failed: int
+    """Manifests whose check failed."""
 
 
 @dataclass(frozen=True)
 class IngestionSweeper:
-    """Ends the states that builders and workflows left behind."""
+    """Sweep of the claims and running manifests that builders and workflows left behind, and of pending files."""
 
     table: FileTable
     records: ManifestRecords
-    lists: ManifestDocuments
+    documents: ManifestDocuments
     workflow: ManifestWorkflow
     _: KW_ONLY
     creator: ManifestCreator
@@ -63,21 +70,26 @@ class IngestionSweeper:
     def sweep(self, *, flush_all: bool = False) -> IngestionSweepResult:
         """Run one sweep. A failed item is logged and counted, and the next sweep handles it again."""
         claims, runs = self._resolve_claims(), self._close_runs()
-        oldest = self.table.list_pending(1)
-        seconds = (self.clock() - datetime.fromisoformat(oldest[0].open_since)).total_seconds() if oldest else 0
         # Measured before manifests are created, so that the alarm also notices files that no manifest takes.
+        oldest = self.table.list_pending(1)
+        age = self.clock() - datetime.fromisoformat(oldest[0].open_since) if oldest else timedelta()
         tried: set[RecordId] = set()
         manifests = self.creator.create_full_manifests(tried, MAX_MANIFESTS_PER_SWEEP)
         files = self.creator.flush(tried, timedelta() if flush_all else self.flush_age, MAX_MANIFESTS_PER_SWEEP)
-        failed = claims["failed"] + runs["failed"]
         result = IngestionSweepResult(
-            int(seconds), manifests, files, claims["released"], claims["resolved"], runs["settled"], failed
+            oldest_pending_seconds=int(age.total_seconds()),
+            manifests=manifests,
+            files=files,
+            released=claims["released"],
+            resolved=claims["resolved"],
+            settled=runs["settled"],
+            failed=claims["failed"] + runs["failed"],
         )
         self.log.info("sweep", **asdict(result))
         return result
 
     def _resolve_claims(self) -> Counter[str]:
-        """Resolve the claims that are older than any builder: release those that no execution has."""
+        """Check the claims that are older than any builder, and release those that no execution will confirm."""
         by_manifest: defaultdict[str, list[OpenFile]] = defaultdict(list)
         for claim in self.table.list_claims(self.clock() - self.claim_age):
             by_manifest[claim.manifest_id].append(claim)
@@ -89,8 +101,8 @@ class IngestionSweeper:
         )
 
     def _resolve(self, manifest_id: str, claims: Sequence[OpenFile]) -> int:
-        """Resolve the old claims of one manifest. Return the number of claims that were released."""
-        manifest = self.lists.read(manifest_id)
+        """Check the old claims of one manifest. Return the number of claims that were released."""
+        manifest = self.documents.read(manifest_id)
         if manifest is None:
             return self._release(manifest_id, claims)  # its builder died before it could start an execution
         execution = self.workflow.execution(manifest.execution_name)

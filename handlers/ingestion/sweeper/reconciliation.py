@@ -64,13 +64,15 @@ class LandingBucket:
 
 @dataclass(frozen=True)
 class ReconciliationProgress:
-    """Progress of the current reconciliation, or of the previous reconciliation."""
+    """Progress of the current reconciliation, or of the previous one if none is running."""
 
     started: datetime
     since: datetime
     """Older versions are not compared."""
     pages: int
+    """Number of pages that were compared."""
     position: ListingPosition | None
+    """Start of the next page. None before the first page and after the last one."""
     done: bool
 
 
@@ -144,10 +146,12 @@ def _status(progress: ReconciliationProgress) -> str:
 
 @dataclass(frozen=True)
 class ReconciliationCounts:
-    """Numbers of versions that an invocation compared, and of those that had no record."""
+    """Numbers of one invocation."""
 
     checked: int = 0
+    """Versions that were compared."""
     missing: int = 0
+    """Versions that had no record, and were tracked."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +167,9 @@ class Reconciler:
     log: EventLog
     clock: Callable[[], datetime]
     look_back: timedelta
+    """A reconciliation compares the versions that arrived at most this long before the previous one started."""
     budget: timedelta
+    """Time after which an invocation compares no further page."""
 
     def start(self) -> ReconciliationCounts:
         """Start a reconciliation, or continue the current one if it is not done."""
@@ -194,11 +200,11 @@ class Reconciler:
 
     def _compare(self, progress: ReconciliationProgress, files: list[ArrivedFile]) -> ReconciliationCounts:
         latest = progress.started - NOTIFICATION_GRACE_PERIOD
-        due = [file for file in files if progress.since <= file.arrived <= latest]
-        recorded = self.table.find_recorded(file.record_id for file in due)
+        compared = [file for file in files if progress.since <= file.arrived <= latest]
+        recorded = self.table.find_recorded(file.record_id for file in compared)
         # A file without a record under its own date may be recorded under an adjacent date, so `track` checks them too.
         tracked = self.parallel.call_all(
             lambda file: self.table.track(file, self.admission.find_rejection(file), check_adjacent_dates=True),
-            [file for file in due if file.record_id not in recorded],
+            [file for file in compared if file.record_id not in recorded],
         )
-        return ReconciliationCounts(len(due), sum(tracked))
+        return ReconciliationCounts(len(compared), sum(tracked))

@@ -27,7 +27,9 @@ class StepRequest(Message):
     manifest_id: Ulid
     execution_arn: str
     run_id: str | None = None
+    """Run whose result `finish` must find. With None, the result of any run will do."""
     cause: str = UNNAMED_CAUSE
+    """Error name for `fail`."""
 
 
 class ForeignExecution(ValueError):

@@ -11,7 +11,7 @@ from handlers.ingestion.arrived_files import (
     AdmissionRules,
     ArrivedFile,
     FileRejection,
-    arrived_files,
+    parse_arrived_files,
 )
 from handlers.ingestion.environment_bases import ALLOWED_SUFFIXES
 from tests.handlers.ingestion.s3_messages import body, record
@@ -27,7 +27,7 @@ def arrived_file(key: str = "incoming/a.ndjson", size: int = 1) -> ArrivedFile:
 def test_each_version_is_a_separate_file_under_the_utc_date_of_its_event() -> None:
     older, newer = record(eventTime="2026-01-02T23:30:00-02:00"), record()
     newer["s3"]["object"]["versionId"] = "v2"
-    assert [(file.date_prefix, file.file_key) for file in arrived_files(body(older, newer))] == [
+    assert [(file.date_prefix, file.file_key) for file in parse_arrived_files(body(older, newer))] == [
         ("2026-01-03", "incoming/a.ndjson#v1"),
         ("2026-01-02", "incoming/a.ndjson#v2"),
     ]

@@ -9,7 +9,7 @@ from handlers.ingestion.arrived_files import ArrivedFile
 from handlers.ingestion.file_table import FileTable
 from handlers.ingestion.manifest import FileResult, ListedFile
 from handlers.ingestion.status_transitions import FileStatus
-from handlers.ingestion.table_items import RecordId, get_text
+from handlers.ingestion.table_items import RecordId, get_text, query_open_items
 from tests.handlers.ingestion.fake_cloud import client_error
 
 ARRIVED = datetime(2026, 1, 3, 11, 59, tzinfo=UTC)
@@ -68,9 +68,10 @@ def test_files_in_shards_that_are_no_longer_used_are_found_with_read_all_shards(
     assert len(FileTable(dynamodb, "files", 400, Clock(), 1, read_all_shards=True).list_pending(100)) == len(ids)
 
 
-def test_long_lists_are_read_page_by_page(table: FileTable) -> None:
+def test_long_lists_are_read_page_by_page(table: FileTable, dynamodb: Any) -> None:
     ids = track_files(table, *(str(number) for number in range(9)))
-    assert {file.id for shard in range(2) for file in table._query_shard(f"pending#{shard}", 2)} == set(ids)
+    shards = [query_open_items(dynamodb, "files", f"pending#{shard}", page_size=2) for shard in range(2)]
+    assert {RecordId.from_item(item) for shard in shards for item in shard} == set(ids)
 
 
 def test_a_file_is_claimed_by_one_manifest_only(table: FileTable) -> None:

@@ -7,6 +7,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from handlers.common.aws.dynamodb_values import Item
 from handlers.common.aws.dynamodb_versioned_items import (
     MAX_ATTEMPTS,
     MAX_WRITE_IDS,
@@ -85,6 +86,15 @@ def test_an_item_does_not_grow_with_its_writes(items: VersionedItems, dynamodb: 
     item = dynamodb.get_item(TableName=TABLE, Key={"pk": {"S": "a"}})["Item"]
     assert item["version"] == {"N": str(3 * MAX_WRITE_IDS)}
     assert len(item["writes"]["L"]) == MAX_WRITE_IDS
+
+
+def test_index_attributes_are_set_and_removed(items: VersionedItems, dynamodb: Any) -> None:
+    def due(state: Names) -> dict[str, Item | None]:
+        return {"due": {"N": "7"} if len(state.names) == 1 else None}
+
+    for expected in ({"N": "7"}, None):
+        items.change(Names, KEY, lambda now: (Names(names=(*now.names, "ann")), None), due)
+        assert dynamodb.get_item(TableName=TABLE, Key={"pk": {"S": "a"}})["Item"].get("due") == expected
 
 
 def test_a_transition_is_applied_again_to_a_concurrent_change(items: VersionedItems) -> None:
