@@ -31,7 +31,7 @@ from handlers.ingestion.environment_bases import ALLOWED_SUFFIXES
 from handlers.ingestion.file_table import FileTable
 from handlers.ingestion.manifest_builder.manifest_builder import ManifestBuilder
 from handlers.ingestion.manifest_creation import ManifestCreator
-from handlers.ingestion.manifest_documents import ManifestDocuments
+from handlers.ingestion.manifest_document_store import ManifestDocuments
 from handlers.ingestion.manifest_executions import ManifestWorkflow
 from handlers.ingestion.manifest_records import ManifestRecords
 from tests.handlers.ingestion.fake_cloud import STATE_MACHINE, Cloud, FakeDynamoDB, FakeS3, FakeStepFunctions

@@ -17,7 +17,7 @@ from handlers.common.time_and_ids import clock
 from handlers.common.time_and_ids.ulid import ULID_PATTERN
 from handlers.ingestion.environment_bases import FileTableEnvironment
 from handlers.ingestion.file_table import FileTable
-from handlers.ingestion.manifest_documents import ManifestDocuments
+from handlers.ingestion.manifest_document_store import ManifestDocuments
 from handlers.ingestion.manifest_executions import ManifestExecution, ManifestWorkflow
 from handlers.ingestion.manifest_lifecycle import ManifestLifecycle
 from handlers.ingestion.manifest_records import ManifestRecords

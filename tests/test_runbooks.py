@@ -18,7 +18,7 @@ from handlers.ingestion.arrived_files import ArrivedFile
 from handlers.ingestion.file_records import FileRecord, new_file_item
 from handlers.ingestion.file_table import FileTable
 from handlers.ingestion.manifest import FileResult, Manifest
-from handlers.ingestion.manifest_documents import ManifestDocuments
+from handlers.ingestion.manifest_document_store import ManifestDocuments
 from handlers.ingestion.table_items import RecordId
 from local import ROOT
 from local.generate import documented_graph

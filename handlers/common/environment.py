@@ -11,8 +11,9 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 MAX_SWEEP_SECONDS = 840
-"""One minute less than Lambda's maximum timeout."""
+"""Maximum time budget of a sweep: one minute less than Lambda's maximum timeout."""
 SweepSeconds = Annotated[int, Field(ge=1, le=MAX_SWEEP_SECONDS)]
+"""Type of a setting for the time budget of a sweep."""
 
 
 class HandlerEnvironment(BaseModel):
@@ -28,6 +29,7 @@ class HandlerEnvironment(BaseModel):
     )
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """Lowest level that is logged."""
 
     @classmethod
     def read(cls) -> Self:

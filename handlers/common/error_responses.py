@@ -2,8 +2,8 @@
 
 A handler raises `HandlerError` with an error code of its subsystem. Every other exception becomes an internal error
 without details. A response never contains values that a client sent. It may contain the names of the client's fields,
-in which harmful characters are replaced. A ValidationError is reported as the client's error only if the handler passes it to
-`to_malformed_error`, because one of our own records may raise the same exception.
+in which harmful characters are replaced. A ValidationError is reported as the client's error only if the handler passes
+it to `to_malformed_error`, because one of our own records may raise the same exception.
 
 This module does not log. The handlers do.
 """
@@ -18,9 +18,11 @@ from typing import Any
 from pydantic import ValidationError
 
 MAX_PROBLEMS = 20
+"""Maximum number of fields in a response."""
 MAX_PATH_PARTS = 8
 """Maximum number of names in the path of a nested field."""
 MAX_PATH_PART_LENGTH = 64
+"""Maximum length of each of these names. Longer names are cut off."""
 RULE_ONLY_PROBLEM_TYPES = frozenset(
     {
         *("missing", "extra_forbidden", "literal_error", "enum", "string_pattern_mismatch"),
@@ -48,11 +50,13 @@ class FieldProblem:
     """A field of a request, and the rule that it violates."""
 
     field: str
+    """Path of the field with dots, for example `speakers.0.name`."""
     rule: str
+    """Sentence for the client, or pydantic's error type if the sentence might quote the value."""
 
 
 class HandlerError(Exception):
-    """A request failed in a way that is explained to the client. Code and message are sent to the client."""
+    """Failure of a request that is explained to the client. Code, message and fields are sent to the client."""
 
     def __init__(
         self,
@@ -82,7 +86,7 @@ def to_field_problems(error: ValidationError) -> list[FieldProblem]:
     """Return the violated rules by field name, without values. At most `MAX_PROBLEMS` are returned."""
     details = error.errors(include_url=False, include_context=False, include_input=False)
     return [
-        FieldProblem(_field_path(detail["loc"]), _rule(detail["type"], detail["msg"]))
+        FieldProblem(_field_path(detail["loc"]), _find_rule(detail["type"], detail["msg"]))
         for detail in details[:MAX_PROBLEMS]
     ]
 
@@ -119,9 +123,9 @@ def _body(answer: HandlerError, request_id: str) -> dict[str, object]:
     }
 
 
-def _rule(kind: str, message: str) -> str:
+def _find_rule(error_type: str, message: str) -> str:
     """Return pydantic's message if it contains only the rule, or else the error type. Other messages may quote a value."""
-    return message if kind in RULE_ONLY_PROBLEM_TYPES else kind
+    return message if error_type in RULE_ONLY_PROBLEM_TYPES else error_type
 
 
 def _field_path(parts: tuple[int | str, ...]) -> str:

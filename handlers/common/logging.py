@@ -13,7 +13,10 @@ from aws_lambda_powertools.logging.formatter import BasePowertoolsFormatter
 
 
 class LogFields(TypedDict, total=False):
-    """Fields that a log line may have in addition to its event name."""
+    """Fields that a log line may have in addition to its event name.
+
+    An integer is a count, unless its name contains a unit. The events that use a field define what it counts.
+    """
 
     action_items: int
     bad_clips: int

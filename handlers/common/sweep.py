@@ -1,4 +1,4 @@
-"""Loop that all sweeps share: time budget, isolation of failures, counters, and one log line.
+"""Loop that all sweeps share, with a time budget, isolation of failures, counters, and one log line.
 
 A sweep runs on a schedule and finds work that was left behind by a lost event or an interrupted function. Items that
 one sweep does not reach, or fails to handle, are found again by the next sweep.
@@ -26,8 +26,9 @@ class SweepLoop:
         *,
         parallel: ParallelCalls | None = None,
     ) -> None:
-        """No batch starts after the time `budget` is spent. `parallel` runs the calls for the items of a batch; by default
-        they run one after the other.
+        """No batch starts after the time `budget` is spent.
+
+        `parallel` makes the calls for the items of a batch. By default they are made one after the other.
         """
         self._log = log
         self._clock = clock

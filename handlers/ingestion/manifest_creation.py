@@ -17,7 +17,7 @@ from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.ingestion.file_records import FileRecord, OpenFile
 from handlers.ingestion.file_table import FileTable
 from handlers.ingestion.manifest import Manifest
-from handlers.ingestion.manifest_documents import ManifestDocuments
+from handlers.ingestion.manifest_document_store import ManifestDocuments
 from handlers.ingestion.manifest_executions import ManifestExecution, ManifestWorkflow
 from handlers.ingestion.manifest_records import ManifestRecords
 from handlers.ingestion.table_items import RecordId

@@ -17,10 +17,10 @@ from handlers.common.logging import EventLog
 from handlers.ingestion.file_records import FileRecord
 from handlers.ingestion.file_table import FileTable
 from handlers.ingestion.manifest import FileResult, ListedFile, Manifest
-from handlers.ingestion.manifest_documents import ManifestDocuments
+from handlers.ingestion.manifest_document_store import ManifestDocuments
 from handlers.ingestion.manifest_executions import ManifestExecution
-from handlers.ingestion.manifest_keys import confirmed_key
 from handlers.ingestion.manifest_records import ManifestRecords
+from handlers.ingestion.manifest_s3_keys import confirmed_key
 from handlers.ingestion.status_transitions import FileStatus, ManifestStatus
 
 ERROR_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,79}")

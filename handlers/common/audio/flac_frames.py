@@ -1,16 +1,13 @@
-"""Parser for the headers of FLAC frames (RFC 9639). The prober uses it to check that a file is complete.
-
-No audio is decoded.
-"""
+"""Parser for the headers of FLAC frames (RFC 9639), which show where a recording ends. No audio is decoded."""
 
 from dataclasses import dataclass
 
 FRAME_STARTS = FIXED, VARYING = (b"\xff\xf8", b"\xff\xf9")
-"""First bytes of a frame, by whether the block size is fixed or varies."""
+"""First bytes of a frame: of one with a fixed block size, and of one whose block size varies."""
 MIN_HEADER, MAX_HEADER = 6, 16
 """Shortest and longest header in bytes."""
 
-# Meanings of the codes in a header. The sample rate 0 and the sample size 0 refer to STREAMINFO.
+# Meanings of the codes in a header. The sample rate 0 and the sample size 0 refer to the block STREAMINFO of the file.
 BLOCK_SIZES = {1: 192} | {code: 576 << code - 2 for code in range(2, 6)} | {code: 1 << code for code in range(8, 16)}
 SIZE_BYTES = {6: 1, 7: 2}
 """Number of bytes at the end of the header that contain the block size minus one, by block size code."""
@@ -31,18 +28,19 @@ class FrameHeader:
     number: int
     """Number of the frame, or of its first sample if the block size varies."""
     block_size: int
+    """Number of samples in the frame, per channel."""
     fits: bool
     """True if sample rate, channels and sample size are those of the file."""
 
 
 def crc_table(polynomial: int, bits: int) -> tuple[int, ...]:
-    """Return the effect of each byte value on a checksum of so many bits."""
+    """Return the effect of each byte value on a checksum (CRC) of so many bits."""
     table = []
     for byte in range(256):
-        rest = byte << bits - 8
+        remainder = byte << bits - 8
         for _ in range(8):
-            rest = (rest << 1 ^ (polynomial if rest >> bits - 1 else 0)) & (1 << bits) - 1
-        table.append(rest)
+            remainder = (remainder << 1 ^ (polynomial if remainder >> bits - 1 else 0)) & (1 << bits) - 1
+        table.append(remainder)
     return tuple(table)
 
 
@@ -57,10 +55,12 @@ def frame_header(head: bytes, sample_rate: int, channels: int, sample_bits: int)
     if len(head) < MIN_HEADER or not head.startswith(FRAME_STARTS):
         return None
     size_code, rate_code, channels_code, bits_code = head[2] >> 4, head[2] & 15, head[3] >> 4, head[3] & 15
-    number, size_at = _coded_number(head)
+    # Behind the number follow the block size and the sample rate, if their codes say so, and then the checksum.
+    number, size_at = _parse_number(head)
     rate_at = size_at + SIZE_BYTES.get(size_code, 0)
     rate_bytes, unit = RATE_BYTES.get(rate_code, (0, 0))
     checksum_at = rate_at + rate_bytes
+    # The checksum over a header including its own checksum is 0.
     if number is None or len(head) <= checksum_at or _crc8(head[: checksum_at + 1]) != 0:
         return None
     rates = {0: sample_rate, **RATES, **dict.fromkeys(RATE_BYTES, unit * _int(head[rate_at:checksum_at]))}
@@ -74,8 +74,9 @@ def frame_header(head: bytes, sample_rate: int, channels: int, sample_bits: int)
     return FrameHeader(head.startswith(VARYING), number, block_size, fits)
 
 
-def _coded_number(head: bytes) -> tuple[int | None, int]:
-    """Return the number in a header and its end offset. It is coded like a character in UTF-8."""
+def _parse_number(head: bytes) -> tuple[int | None, int]:
+    """Return the number in a header, or None if it is invalid, and its end offset. It is coded like a UTF-8 character."""
+    # The leading ones of the first byte state the number of bytes.
     ones = 8 - (head[4] ^ 0xFF).bit_length()
     following = head[5 : 4 + max(1, ones)]
     if ones in {1, 8} or any(byte >> 6 != 0b10 for byte in following):
@@ -87,10 +88,10 @@ def _coded_number(head: bytes) -> tuple[int | None, int]:
 
 
 def _crc8(head: bytes) -> int:
-    rest = 0
+    remainder = 0
     for byte in head:
-        rest = CRC8[rest ^ byte]
-    return rest
+        remainder = CRC8[remainder ^ byte]
+    return remainder
 
 
 def _int(data: bytes) -> int:

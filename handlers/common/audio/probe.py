@@ -1,8 +1,8 @@
 """Prober of audio files: reads format, codec and duration from the headers only.
 
 For MP3, WAV, FLAC and Ogg, the prober uses mutagen's parsers of single structures, because mutagen's file classes would
-also load all tags and pictures. MP4 and WebM have readers of their own. Parsers may raise any exception for crafted bytes, and all of them become `UNREADABLE`. Storage errors are
-passed on.
+also load all tags and pictures. MP4 and WebM have readers of their own. For crafted bytes, the parsers may raise any
+exception. All of them become `UNREADABLE`, except storage errors, which are passed on.
 """
 
 import struct
@@ -17,23 +17,26 @@ from mutagen.mp3._util import XingHeader, XingHeaderError
 from mutagen.ogg import OggPage
 
 from handlers.common.audio.flac_frames import FRAME_STARTS, MAX_HEADER, frame_header
-from handlers.common.audio.mp4 import read_mp4
+from handlers.common.audio.mp4_duration import read_mp4
 from handlers.common.audio.probe_result import AudioFile, AudioFormat, RejectedAudio, RejectionReason
 from handlers.common.audio.ranged_file import RangedFile
-from handlers.common.audio.webm import read_webm
+from handlers.common.audio.webm_duration import read_webm
 
 MAX_MS = 10**10
 """About four months. A file that states a longer duration is wrong."""
 ID3V1_BYTES = 128
+"""Size of an ID3v1 tag, which follows the frames."""
 MIN_SHARE = 0.98
 """Share of the bytes stated by a Xing header that must exist. Editors remove tags and count them differently."""
 WAV_FORMAT = struct.Struct("<HHIIHH")
+"""Codec, channels, sample rate, bytes per second, bytes per frame, and bits per sample of a WAV file."""
 WAV_CODECS = {1: "pcm", 3: "float", 6: "alaw", 7: "mulaw"}
 EXTENSIBLE = 0xFFFE
 """WAV format code of WAVE_FORMAT_EXTENSIBLE, whose codec is in the first two bytes of the sub-format id."""
 UNKNOWN_SIZES = (range(1), range(0x7FFF0000, 0x80000000), range(0xFFFF0000, 0x100000000))
 """Sizes of the data chunk that programs write into a pipe, where they cannot know it."""
 STREAMINFO_BYTES = 34
+"""Size of FLAC's first metadata block, which states the number of samples."""
 OPUS_RATE = 48000
 """Samples per second in which Opus positions count, whatever the recorded rate was."""
 NO_POSITION = -1
@@ -89,7 +92,7 @@ def _is_mp3_frame(file: RangedFile, offset: int) -> bool:
 
 
 def _read_mp3(file: RangedFile, start: int) -> AudioFile:
-    """Read the duration from the Xing or VBRI header, or else estimate it from file size and the first frame's rate.
+    """Read the duration from the Xing or VBRI header, or else estimate it from file size and the first frame's bit rate.
 
     A file that is shorter than its Xing header states is truncated. A file with further frames consists of several
     joined recordings, of which only the first would count, so it is rejected.
@@ -97,7 +100,7 @@ def _read_mp3(file: RangedFile, start: int) -> AudioFile:
     info = MPEGInfo(file, start)
     if info.sketchy or info.layer != 3:
         raise RejectedAudio(RejectionReason.UNREADABLE)
-    stated = _stated_bytes(file, info)
+    stated = _read_stated_bytes(file, info)
     if file.size - info.frame_offset < MIN_SHARE * stated:
         raise RejectedAudio(RejectionReason.TRUNCATED)
     if stated and _has_further_frames(file, info.frame_offset + stated):
@@ -105,7 +108,7 @@ def _read_mp3(file: RangedFile, start: int) -> AudioFile:
     return AudioFile(AudioFormat.MP3, "mp3", round(info.length * 1000))
 
 
-def _stated_bytes(file: RangedFile, info: Any) -> int:
+def _read_stated_bytes(file: RangedFile, info: Any) -> int:
     """Return the size of all frames that the Xing header states, or 0 without one."""
     file.seek(info.frame_offset + XingHeader.get_offset(info))
     try:
@@ -179,11 +182,12 @@ def _read_ogg(file: RangedFile) -> AudioFile:
         codec, rate, skipped = "vorbis", int.from_bytes(packet[12:16], "little"), 0
     else:
         raise RejectedAudio(RejectionReason.CODEC_NOT_SUPPORTED)
-    samples = _last_position(file, first.serial) - skipped
+    samples = _find_last_position(file, first.serial) - skipped
     return AudioFile(AudioFormat.OGG, codec, round(max(0, samples) * 1000 / rate))
 
 
-def _last_position(file: RangedFile, serial: int) -> int:
+def _find_last_position(file: RangedFile, serial: int) -> int:
+    """Return the position of the last page: the number of samples up to its end."""
     for offset in file.find_backwards(b"OggS"):
         file.seek(offset)
         try:

@@ -12,14 +12,16 @@ import io
 from collections.abc import Callable, Iterator
 
 BLOCK = 64 * 1024
+"""Size of the blocks in which a file is fetched."""
 MAX_TAIL = 4 * 1024 * 1024
 """Bytes at the end of a file that are searched for a marker. Recorders write shorter clusters and fragments."""
 MAX_REQUESTS = 128
 MAX_FETCHED = 8 * 1024 * 1024
+"""Bytes fetched from storage."""
 MAX_READ = 64 * 1024 * 1024
 """Bytes handed to the parser, repeated reads included."""
 READ_COST = 1024
-"""Minimum that a read counts, so that a parser cannot make millions of tiny reads."""
+"""Minimum number of bytes that a read counts, so that a parser cannot make millions of tiny reads."""
 
 Fetch = Callable[[int, int], bytes]
 """Return the bytes of an object for an offset and a length. The range always lies within the object."""
@@ -35,9 +37,11 @@ class RangedFile:
     def __init__(self, fetch: Fetch, size: int) -> None:
         self.size = size
         self.requests = 0
+        """Number of requests so far."""
         self.fetched = 0
+        """Number of fetched bytes so far."""
         self.failure: Exception | None = None
-        """The storage error, because a parser may turn it into an error about the file."""
+        """The storage error, if there was one. It is kept because a parser may turn it into an error about the file."""
         self._fetch = fetch
         self._blocks: dict[int, bytes] = {}
         self._position = 0

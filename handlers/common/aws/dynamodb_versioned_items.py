@@ -51,9 +51,11 @@ class VersionedItems:
     table: str
     _: KW_ONLY
     ttl_attribute: str
+    """Name of the attribute with the time after which DynamoDB deletes an item."""
     kept_seconds: int
     """Lifetime of an item after its last change."""
     clock_ms: Callable[[], int]
+    """Return the time in milliseconds since 1970."""
 
     def read(self, model: type[S], key: Key) -> S:
         """Return the state of a key. The state of a missing item has default values."""

@@ -11,7 +11,9 @@ from pydantic import AliasPath, BaseModel, ConfigDict, Field, ValidationError
 from handlers.common.aws.s3_notifications import NULL_VERSION_ID, InvalidEvent
 
 S3_SOURCE: Final = "aws.s3"
+"""`source` of S3's events."""
 OBJECT_CREATED: Final = "Object Created"
+"""`detail-type` of the events for new objects."""
 VERSION_ID_PATTERN: Final = r"[A-Za-z0-9._-]{1,1024}"
 
 

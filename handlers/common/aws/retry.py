@@ -20,7 +20,7 @@ from handlers.common.aws.service_faults import ServiceFailed, ServiceFault
 FIRST_PAUSE_SECONDS = 0.5
 MAX_PAUSE_SECONDS = 8.0
 MAX_TIMEOUTS = 2
-"""Number of timeouts after which an operation with a known maximum duration fails."""
+"""Number of timeouts after which a call with a known maximum duration fails."""
 T = TypeVar("T")
 
 
@@ -39,6 +39,7 @@ class Retrier:
 
     timing: RetryTiming
     deadline: float
+    """Time by which the last attempt must have ended."""
 
     def call(self, operation: Callable[[], T], seconds: float = 0.0) -> T:
         """Return the operation's result. Raises ServiceFailed if attempts or time run out, or for a lasting fault.

@@ -28,8 +28,10 @@ class NewObject(BaseModel):
     key: str
     version_id: str
     size: int
+    """Size in bytes."""
     etag: str
     arrived: datetime
+    """Time of the event."""
     in_parts: bool = False
     """True for a multipart upload. The bucket's listing shows the time when that upload began, which may be on an
     earlier day than its event."""

@@ -29,12 +29,12 @@ class ServiceFault(StrEnum):
     CONFLICT = "conflict"
     """A precondition failed, because the object already exists or has changed."""
     UNKNOWN = "unknown"
-    """The error code is not in the table below, and the status is below 500. Another attempt is not made."""
+    """The error code is not in the table below, and the status is below 500. No other attempt is made."""
 
 
 TRANSIENT_FAULTS = frozenset([ServiceFault.THROTTLED, ServiceFault.UNAVAILABLE, ServiceFault.TIMED_OUT])
 """Faults after which another attempt may succeed."""
-_FAULTS = {
+_FAULTS_BY_CODE = {
     "ThrottlingException": ServiceFault.THROTTLED,
     "ThrottledException": ServiceFault.THROTTLED,
     "Throttling": ServiceFault.THROTTLED,
@@ -60,7 +60,9 @@ _FAULTS = {
     "ValidationException": ServiceFault.REJECTED,
     "InvalidInputException": ServiceFault.REJECTED,
 }
+"""Faults by the error codes of the called services."""
 _SERVER_ERROR = 500
+"""HTTP statuses from this one on are faults of the service."""
 
 
 class ServiceFailed(Exception):
@@ -81,7 +83,7 @@ def call_service(operation: Callable[..., Mapping[str, Any]], **request: Any) ->
     try:
         return operation(**request)
     except ClientError as error:
-        fault = _fault(error)
+        fault = _find_fault(error)
     except ReadTimeoutError:
         fault = ServiceFault.TIMED_OUT
     except (Unreachable, HTTPClientError):
@@ -93,7 +95,7 @@ def call_service(operation: Callable[..., Mapping[str, Any]], **request: Any) ->
     raise ServiceFailed(fault)
 
 
-def _fault(error: ClientError) -> ServiceFault:
-    fault = _FAULTS.get(error.response["Error"]["Code"])
+def _find_fault(error: ClientError) -> ServiceFault:
+    fault = _FAULTS_BY_CODE.get(error.response["Error"]["Code"])
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     return fault or (ServiceFault.UNAVAILABLE if status >= _SERVER_ERROR else ServiceFault.UNKNOWN)

@@ -71,7 +71,7 @@ class WorkflowExecutions:
         try:
             self._client.start_execution(stateMachineArn=self._arn, name=name, input=json.dumps(execution_input))
         except ClientError as error:
-            return _start_outcome(error)
+            return _find_start_outcome(error)
         except BotoCoreError:
             return StartOutcome.UNKNOWN
         return StartOutcome.STARTED
@@ -87,7 +87,7 @@ class WorkflowExecutions:
         return STATUSES.get(answer["status"], ExecutionStatus.FAILED)
 
 
-def _start_outcome(error: ClientError) -> StartOutcome:
+def _find_start_outcome(error: ClientError) -> StartOutcome:
     code = error.response["Error"]["Code"]
     metadata = error.response.get("ResponseMetadata", {})
     if code == "ExecutionAlreadyExists":

@@ -14,6 +14,7 @@ from handlers.common.bedrock.converse import ContentBlock, ConverseRequest, Lang
 from handlers.common.bedrock.json_answers import UnusableAnswer
 
 MAX_ATTEMPTS = 2
+"""Maximum number of questions. Calls that fail without an answer are retried separately."""
 T = TypeVar("T")
 
 
@@ -37,6 +38,7 @@ _FINAL_STOP_REASONS = {
 }
 """Stop reasons that a second question would have too, so it is not asked."""
 _CUT_OFF = "max_tokens"
+"""Stop reason of an answer that reached the token limit."""
 
 
 @dataclass(frozen=True)

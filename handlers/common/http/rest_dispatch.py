@@ -25,6 +25,7 @@ RETRY_AFTER = "Retry-After"
 ProxyResponse = dict[str, Any]
 """Lambda proxy response for API Gateway."""
 MAX_BODY_BYTES = 256 * 1024
+"""Maximum size of a request's body, after base64 decoding."""
 NOT_JSON = frozenset({"json_invalid", "model_type", "model_attributes_type"})
 """Pydantic error types of a body that is not a JSON object."""
 _JSON = {"Content-Type": "application/json"}
@@ -126,14 +127,14 @@ class RestDispatcher:
 
 def _parse_request(operation: RestOperation, event: Mapping[str, Any], context: Mapping[str, Any]) -> RestRequest:
     return RestRequest(
-        owner=_owner(context.get("authorizer")),
+        owner=_find_owner(context.get("authorizer")),
         parameters=_parse_texts(operation.parameters, event.get("pathParameters") or {}),
         query=_parse_texts(operation.query, event.get("queryStringParameters") or {}),
         body=_parse_body(operation.body, event),
     )
 
 
-def _owner(authorizer: object) -> str:
+def _find_owner(authorizer: object) -> str:
     """Return the user id from the authorizer, or the default owner if the API has no authorizer.
 
     An authorizer that returned no valid user id is an error.
@@ -160,32 +161,32 @@ def _parse_body(model: type[M] | None, event: Mapping[str, Any]) -> M | None:
     if model is None:
         return None
     try:
-        return model.model_validate_json(_body_bytes(event), strict=True)
+        return model.model_validate_json(_read_body(event), strict=True)
     except ValidationError as error:
         if any(detail["type"] in NOT_JSON and not detail["loc"] for detail in error.errors(include_url=False)):
-            raise _not_an_object() from None
+            raise _not_an_object_error() from None
         raise to_malformed_error(error) from None
 
 
-def _body_bytes(event: Mapping[str, Any]) -> bytes:
+def _read_body(event: Mapping[str, Any]) -> bytes:
     body = str(event.get("body") or "").encode(errors="surrogatepass")
     if event.get("isBase64Encoded"):
         if len(body) > MAX_BODY_BYTES * 4 // 3 + 4:
-            raise _too_large()
+            raise _too_large_error()
         try:
             body = base64.b64decode(body, validate=True)
         except binascii.Error:
-            raise _not_an_object() from None
+            raise _not_an_object_error() from None
     if len(body) > MAX_BODY_BYTES:
-        raise _too_large()
+        raise _too_large_error()
     return body
 
 
-def _not_an_object() -> HandlerError:
+def _not_an_object_error() -> HandlerError:
     return HandlerError(CommonErrorCode.MALFORMED, "The body must be one JSON object.")
 
 
-def _too_large() -> HandlerError:
+def _too_large_error() -> HandlerError:
     return HandlerError(RestErrorCode.TOO_LARGE, f"The body must not exceed {MAX_BODY_BYTES} bytes.", 413)
 
 

@@ -6,9 +6,9 @@ rejected, because they have `client_id` instead of `aud`. The token's issuer mus
 a trailing slash.
 
 PyJWT checks signature, issuer and audience. Times are checked here with the injected clock, because PyJWT reads the
-system clock. `InvalidTokenReason` lists the reasons for a rejection. Except for the user id, nothing from the token leaves
-this module. `InvalidTokenReason.KEYS_UNAVAILABLE` means that the token could not be checked. Callers answer it with 503,
-and all other reasons with 401.
+system clock. Except for the user id, nothing from the token leaves this module. `InvalidTokenReason` lists the reasons
+for a rejection. `KEYS_UNAVAILABLE` means that the token could not be checked. Callers answer it with 503, and all other
+reasons with 401.
 
 This module loads cryptography, so only functions that verify tokens import it.
 """
@@ -26,6 +26,7 @@ from handlers.common.identity.user_ids import derive_user_id
 ALGORITHMS = frozenset({"RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"})
 """Accepted algorithms. All of them verify with a public key, so HMAC and `none` are rejected."""
 MAX_TOKEN_LENGTH = 8 * 1024
+"""Longer tokens are rejected unread."""
 MAX_SUBJECT_LENGTH = 255
 """Limit of the OpenID Connect specification."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -78,13 +79,13 @@ class TokenVerifier:
     def verify(self, token: str) -> str:
         """Return the user id of the token's subject. Raises InvalidToken."""
         try:
-            return self._user(self._claims(token))
+            return self._check_times_and_subject(self._verify_signature(token))
         except (jwt.PyJWTError, UnknownSigningKey, SigningKeysUnavailable) as error:
-            reason = _reason(error)
+            reason = _find_reason(error)
         # Raised outside the except block, so that it has no cause: PyJWT's errors quote the token.
         raise InvalidToken(reason)
 
-    def _claims(self, token: str) -> dict[str, Any]:
+    def _verify_signature(self, token: str) -> dict[str, Any]:
         """Return the claims of a token after checking its signature, issuer and audience."""
         if len(token) > MAX_TOKEN_LENGTH or not token.isascii():
             raise InvalidToken(InvalidTokenReason.MALFORMED)
@@ -111,7 +112,7 @@ class TokenVerifier:
             },
         )
 
-    def _user(self, claims: dict[str, Any]) -> str:
+    def _check_times_and_subject(self, claims: dict[str, Any]) -> str:
         """Return the user id if the token is valid at this time."""
         now = self._clock()
         # The leeway is subtracted from `now`, because adding it to the largest possible `exp` would overflow.
@@ -135,7 +136,7 @@ def _parse_time(claim: object) -> datetime:
     raise InvalidToken(InvalidTokenReason.MALFORMED)
 
 
-def _reason(error: Exception) -> InvalidTokenReason:
+def _find_reason(error: Exception) -> InvalidTokenReason:
     """Return the reason for an exception of PyJWT or of the signing keys."""
     match error:
         case UnknownSigningKey():

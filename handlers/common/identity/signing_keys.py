@@ -21,11 +21,13 @@ CACHE_SECONDS = 3600
 REFETCH_COOLDOWN_SECONDS = 60
 """Minimum time between two fetches for unknown key ids."""
 TIMEOUT_SECONDS = 2.5
+"""Time limit for fetching the keys."""
 HEADERS = {"Accept": "application/json", "User-Agent": "polyphony"}
 """Some providers' firewalls block the library's default user agent."""
 RSA_BITS = range(2048, 8192 + 1)
 """Accepted key lengths. Shorter keys are weak, and verification with longer keys consumes too much CPU time."""
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+"""Hosts that may be called without TLS, for tests and the local platform."""
 
 
 class UnknownSigningKey(Exception):

@@ -25,6 +25,7 @@ _UNITS = frozenset(f"{_SIGNS}\u00b0$\u00a2\u00a3\u00a5\u20a9\u20aa\u20ac\u20b9\u
 _BEFORE_DIGITS = "-\u2010\u2011\u2012\u2013.,"
 """Minus signs and decimal points. They belong to the number behind them, unless they directly follow a word."""
 _APOSTROPHES = "'\u2019\u02bc"
+# Ranges of characters of scripts without spaces between words.
 _UNSPACED = (
     (0x0E00, 0x0EFF),  # Thai, Lao
     (0x1000, 0x109F),  # Myanmar
@@ -67,6 +68,7 @@ class _PassageWord:
     """Index of the word in its passage."""
     start: int
     end: int
+    """Offset behind the word in the text of its passage."""
 
 
 class QuoteSearch:
@@ -141,7 +143,7 @@ def _contains(texts: list[str], part: list[str]) -> bool:
 
 
 def _extend_left(text: str, start: int) -> int:
-    """Return the start of a word including the signs in front of it."""
+    """Return the start of the first word of a match, including the signs in front of it."""
     is_number = text[start].isdigit()
     while start and (_is_sign(text[start - 1]) or (is_number and _begins_number(text, start - 1))):
         start -= 1
@@ -151,11 +153,14 @@ def _extend_left(text: str, start: int) -> int:
 def _begins_number(text: str, index: int) -> bool:
     """Return True for a minus sign or decimal point that follows no word and no character of the same kind."""
     before = text[index - 1 : index]
-    return text[index] in _BEFORE_DIGITS and (not before or (_kind(before) == "other" and before != text[index]))
+    return text[index] in _BEFORE_DIGITS and (not before or (_find_kind(before) == "other" and before != text[index]))
 
 
 def _extend_right(text: str, end: int) -> int:
-    """Return the end of a word including the signs behind it. Many languages put a space before the unit of a number."""
+    """Return the end of the last word of a match, including the signs behind it.
+
+    Many languages put a space between a number and its unit.
+    """
     if text[end - 1].isdigit() and text[end : end + 1].isspace() and text[end + 1 : end + 2] in _UNITS:
         end += 2
     while end < len(text) and _is_sign(text[end]):
@@ -171,7 +176,7 @@ def split_words(text: str) -> Iterator[tuple[str, int, int]]:
     """Yield the words of a text in their compared form, each with its start and end offset."""
     start: int | None = None
     for index, character in enumerate(text):
-        kind = _kind(character)
+        kind = _find_kind(character)
         if kind == "word" or (kind == "apostrophe" and start is not None):
             start = index if start is None else start
             continue
@@ -198,7 +203,8 @@ def _without_apostrophes(text: str) -> Iterable[str]:
 
 
 @lru_cache(maxsize=4096)
-def _kind(character: str) -> str:
+def _find_kind(character: str) -> str:
+    """Return `word`, `apostrophe`, `unspaced` (a word of its own) or `other` (between words)."""
     if character in _APOSTROPHES:
         return "apostrophe"
     if unicodedata.category(character)[0] not in "LNM":

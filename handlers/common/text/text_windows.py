@@ -22,8 +22,8 @@ class WindowSizes:
     characters: int
     """Maximum length of a core. A core that is a single passage may be longer."""
     milliseconds: int
-    """Maximum time between the starts of a core's first and last passage. End times do not count,
-    because passages that claim to last a day would then become one window each."""
+    """Maximum time between the starts of a core's first and last passage. End times do not count, because passages that
+    claim to last a day would then become one window each."""
     overlap_characters: int
     """Length of the overlap. Its last passage may exceed this length."""
 
@@ -33,6 +33,7 @@ class Window(Generic[P]):
     """Consecutive passages of a transcript."""
 
     index: int
+    """Number of the window, from 0."""
     first: int
     """Index of the window's first passage in the transcript."""
     core_count: int
@@ -65,8 +66,8 @@ def split_into_windows(passages: Sequence[P], sizes: WindowSizes) -> tuple[Windo
 def _iter_windows(passages: Sequence[P], sizes: WindowSizes) -> Iterator[Window[P]]:
     first = index = 0
     while first < len(passages):
-        core_end = _core_end(passages, first, sizes)
-        end = _overlap_end(passages, core_end, sizes.overlap_characters)
+        core_end = _find_core_end(passages, first, sizes)
+        end = _find_overlap_end(passages, core_end, sizes.overlap_characters)
         is_last = end == len(passages)
         yield Window(index, first, (end if is_last else core_end) - first, tuple(passages[first:end]))
         if is_last:
@@ -74,7 +75,7 @@ def _iter_windows(passages: Sequence[P], sizes: WindowSizes) -> Iterator[Window[
         first, index = core_end, index + 1
 
 
-def _core_end(passages: Sequence[P], first: int, sizes: WindowSizes) -> int:
+def _find_core_end(passages: Sequence[P], first: int, sizes: WindowSizes) -> int:
     characters = len(passages[first].text)
     end = first + 1
     while end < len(passages):
@@ -85,7 +86,7 @@ def _core_end(passages: Sequence[P], first: int, sizes: WindowSizes) -> int:
     return end
 
 
-def _overlap_end(passages: Sequence[P], core_end: int, overlap_characters: int) -> int:
+def _find_overlap_end(passages: Sequence[P], core_end: int, overlap_characters: int) -> int:
     """Return the end of the overlap. It includes the passage that exceeds the overlap's length."""
     characters = 0
     end = core_end

@@ -3,7 +3,8 @@
 The file is not trusted: its form and size are checked, and exceptions contain nothing from it. Only the items and their
 speakers are read, because not every version of this file has the job's own paragraphs. If the job transcribed several
 channels separately, each channel is read as one speaker, channel after channel. Words of different channels are not
-sorted by time, because people who speak at the same time would then interrupt each other's sentences. Callers join words to sentences and passages.
+sorted by time, because people who speak at the same time would then interrupt each other's sentences. Callers join words
+to sentences and passages.
 """
 
 import json
@@ -22,6 +23,7 @@ MAX_TURNS = 100_000
 SENTENCE_ENDS = frozenset(".?!\u3002\uff1f\uff01")
 """Punctuation marks that end a sentence."""
 _SECONDS = re.compile(r"([0-9]{1,6})(?:\.([0-9]{1,9}))?")
+"""Time as Transcribe writes it, for example `12.345`."""
 
 
 class TranscribeOutputProblem(StrEnum):
@@ -80,6 +82,8 @@ class _TurnWord(_OutputModel):
 
 
 class _Turn(_OutputModel):
+    """A speaker turn: consecutive words of one speaker."""
+
     items: Annotated[list[_TurnWord], FailFast(), Field(max_length=MAX_ITEMS)] = []
 
 

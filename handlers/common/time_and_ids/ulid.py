@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""Crockford's base32."""
 ULID_PATTERN = r"[0-7][0-9A-HJKMNP-TV-Z]{25}"
 RANDOM_BITS = 80
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

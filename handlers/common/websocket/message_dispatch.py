@@ -17,6 +17,7 @@ from handlers.common.websocket.messages import ClientMessage, ReplyMessage
 ProxyResponse = dict[str, Any]
 """Lambda proxy response for API Gateway."""
 MAX_MESSAGE_ID_LENGTH = 64
+"""A longer id is not repeated in the answer."""
 
 
 class WebSocketErrorCode(StrEnum):
@@ -39,7 +40,7 @@ class MessageDispatcher:
         message_id: str | None = None
         try:
             content = _parse_json_object(body)
-            message_id = _message_id(content)
+            message_id = _find_message_id(content)
             action, message = self._parse_message(content)
             answer = act(action, message)
         except HandlerError as error:
@@ -72,7 +73,7 @@ def _parse_json_object(body: str) -> Mapping[str, Any]:
     return content
 
 
-def _message_id(content: Mapping[str, Any]) -> str | None:
+def _find_message_id(content: Mapping[str, Any]) -> str | None:
     """Return the client's message id if it is short and printable. Only such an id is repeated in the answer."""
     message_id = content.get("id")
     if isinstance(message_id, str) and len(message_id) <= MAX_MESSAGE_ID_LENGTH and message_id.isprintable():

@@ -1,4 +1,4 @@
-"""Base models of all API messages: WebSocket messages, and the bodies and parameters of REST requests.
+"""Base models of all JSON that is exchanged: WebSocket messages, bodies and parameters of REST requests, and documents.
 
 Field names are camelCase in JSON, and unknown fields are ignored. A WebSocket answer repeats the id of the client's
 message.
@@ -17,7 +17,7 @@ reads these from the source files, class by class, which would delay cold starts
 
 
 class Message(BaseModel):
-    """Base of all API messages."""
+    """Base of all models whose field names are camelCase in JSON."""
 
     model_config = ConfigDict(
         frozen=True,

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 
 from handlers.ingestion.glue.object_storage import ObjectGone, ObjectStorage
-from handlers.ingestion.manifest_keys import newest_run_key, result_key
+from handlers.ingestion.manifest_s3_keys import newest_run_key, result_key
 
 
 class NewerRunStarted(Exception):

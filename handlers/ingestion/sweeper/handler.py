@@ -16,7 +16,7 @@ from handlers.common.time_and_ids import clock
 from handlers.ingestion.arrived_files import AdmissionRules
 from handlers.ingestion.file_table import FileTable
 from handlers.ingestion.manifest_creation import ManifestCreator
-from handlers.ingestion.manifest_documents import ManifestDocuments
+from handlers.ingestion.manifest_document_store import ManifestDocuments
 from handlers.ingestion.manifest_executions import ManifestWorkflow
 from handlers.ingestion.manifest_lifecycle import ManifestLifecycle
 from handlers.ingestion.manifest_records import ManifestRecords

@@ -13,7 +13,7 @@ from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
 from handlers.common.websocket.messages import Message
 from handlers.ingestion.file_table import FileTable
-from handlers.ingestion.manifest_documents import ManifestDocuments
+from handlers.ingestion.manifest_document_store import ManifestDocuments
 from handlers.ingestion.manifest_executions import ManifestExecution
 from handlers.ingestion.manifest_lifecycle import UNNAMED_CAUSE, ManifestLifecycle
 from handlers.ingestion.manifest_records import ManifestRecords

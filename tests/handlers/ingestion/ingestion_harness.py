@@ -15,11 +15,11 @@ from handlers.ingestion.file_table import FileTable
 from handlers.ingestion.manifest import FileResult, RunResult
 from handlers.ingestion.manifest_builder.manifest_builder import ManifestBuilder
 from handlers.ingestion.manifest_creation import ManifestCreator
-from handlers.ingestion.manifest_documents import ManifestDocuments
+from handlers.ingestion.manifest_document_store import ManifestDocuments
 from handlers.ingestion.manifest_executions import ManifestWorkflow
-from handlers.ingestion.manifest_keys import result_key
 from handlers.ingestion.manifest_lifecycle import ManifestLifecycle
 from handlers.ingestion.manifest_records import ManifestRecords
+from handlers.ingestion.manifest_s3_keys import result_key
 from handlers.ingestion.sweeper.ingestion_sweeper import IngestionSweeper
 from handlers.ingestion.workflow_steps.handler import StepRequest, run_step
 from tests.handlers.ingestion.fake_cloud import (

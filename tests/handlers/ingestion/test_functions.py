@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from handlers.ingestion.manifest_builder import handler as builder
-from handlers.ingestion.manifest_keys import result_key
+from handlers.ingestion.manifest_s3_keys import result_key
 from handlers.ingestion.sweeper import handler as sweeper
 from handlers.ingestion.workflow_steps import handler as workflow_steps
 from tests.handlers.ingestion.conftest import MotoAws

@@ -9,7 +9,7 @@ from handlers.ingestion.arrived_files import AdmissionRules
 from handlers.ingestion.file_table import FileTable
 from handlers.ingestion.manifest_builder.manifest_builder import ManifestBuilder
 from handlers.ingestion.manifest_creation import ManifestCreator
-from handlers.ingestion.manifest_documents import ManifestDocuments
+from handlers.ingestion.manifest_document_store import ManifestDocuments
 from handlers.ingestion.manifest_executions import ManifestWorkflow
 from handlers.ingestion.manifest_records import ManifestRecords
 from tests.handlers.ingestion.conftest import NOW, MotoAws

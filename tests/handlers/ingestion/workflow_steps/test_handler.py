@@ -6,8 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from handlers.ingestion.manifest import FileResult, Manifest, RunResult
-from handlers.ingestion.manifest_keys import confirmed_key, result_key
 from handlers.ingestion.manifest_lifecycle import ListMissing, ResultMissing
+from handlers.ingestion.manifest_s3_keys import confirmed_key, result_key
 from handlers.ingestion.workflow_steps.handler import ForeignExecution, StepRequest
 from operations.manifest_redrive import redrive
 from tests.handlers.ingestion.fake_cloud import arn

@@ -1,4 +1,4 @@
-"""Duration of the first audio track of a WebM file. Mutagen does not read WebM.
+"""Duration and codec of the first audio track of a WebM file. Mutagen does not read WebM.
 
 A file states its duration, unless a live recorder wrote it. Browsers write a recording while it grows, without a
 duration and without sizes of the segment and its clusters. In such a file, the last cluster with audio is searched from
@@ -18,8 +18,11 @@ from handlers.common.audio.probe_result import AudioFile, AudioFormat, RejectedA
 from handlers.common.audio.ranged_file import RangedFile
 
 MAX_ID, MAX_SIZE = 4, 8
+"""Maximum numbers of bytes of an element's id and size."""
 MAX_VALUE = 64
+"""Maximum number of bytes of a value that is read."""
 FLOATS = {4: struct.Struct(">f"), 8: struct.Struct(">d")}
+# Ids of elements.
 HEADER, DOC_TYPE = 0x1A45DFA3, 0x4282
 SEGMENT, INFO, TRACKS, CLUSTER = 0x18538067, 0x1549A966, 0x1654AE6B, 0x1F43B675
 TIMESTAMP_SCALE, DURATION = 0x2AD7B1, 0x4489
@@ -30,6 +33,7 @@ IN_CLUSTER = {TIMESTAMP, SIMPLE_BLOCK, BLOCK_GROUP, POSITION, PREVIOUS_SIZE, VOI
 """Elements that a cluster may contain. Any other element ends a cluster of unknown size, or shows that the bytes are not
 a cluster."""
 AUDIO = 2
+"""Type of an audio track."""
 CODECS = {b"A_OPUS": "opus", b"A_VORBIS": "vorbis"}
 MILLISECOND = 1_000_000
 """Default unit of timestamps, in nanoseconds."""
@@ -54,30 +58,31 @@ class Element:
 
 def read_webm(file: RangedFile) -> AudioFile:
     """Read the first audio track. Any other exception than RejectedAudio means that the file is unreadable."""
-    header = _element(file, 0, file.size)
-    if header.id != HEADER or _text(file, header, DOC_TYPE) != b"webm":
+    header = _read_element(file, 0, file.size)
+    if header.id != HEADER or _read_text(file, header, DOC_TYPE) != b"webm":
         raise RejectedAudio(RejectionReason.UNKNOWN_FORMAT)
-    segment = _element(file, header.end, file.size)
+    segment = _read_element(file, header.end, file.size)
     if segment.id != SEGMENT:
         raise RejectedAudio(RejectionReason.UNREADABLE)
     if not segment.complete:
         raise RejectedAudio(RejectionReason.TRUNCATED)
-    parts = _parts(file, segment)
-    track, codec = _audio_track(file, parts[TRACKS])
-    scale = _unsigned(file, parts[INFO], TIMESTAMP_SCALE, MILLISECOND)
-    duration = _float(file, parts[INFO], DURATION)
+    parts = _read_parts(file, segment)
+    track, codec = _find_audio_track(file, parts[TRACKS])
+    scale = _read_unsigned(file, parts[INFO], TIMESTAMP_SCALE, MILLISECOND)
+    duration = _read_float(file, parts[INFO], DURATION)
     if duration <= 0:
-        duration = _last_block_time(file, track)
+        duration = _find_last_block_time(file, track)
     return AudioFile(AudioFormat.WEBM, codec, round(duration * scale / MILLISECOND))
 
 
-def _element(file: RangedFile, offset: int, end: int) -> Element:
+def _read_element(file: RangedFile, offset: int, end: int) -> Element:
     """Return the element at an offset. `end` is the end of its parent."""
     head = file.at(offset, min(MAX_ID + MAX_SIZE, end - offset))
-    id_length = _length(head, 0, MAX_ID)
-    size_length = _length(head, id_length, MAX_SIZE)
+    id_length = _read_length(head, 0, MAX_ID)
+    size_length = _read_length(head, id_length, MAX_SIZE)
     size = int.from_bytes(head[id_length : id_length + size_length], "big")
     unknown = (1 << 7 * size_length) - 1
+    # The leading bits of a size state its length. If all other bits are set, the size is unknown.
     size, begin = size & unknown, offset + id_length + size_length
     identifier = int.from_bytes(head[:id_length], "big")
     if size == unknown:
@@ -85,7 +90,7 @@ def _element(file: RangedFile, offset: int, end: int) -> Element:
     return Element(identifier, begin, min(begin + size, end), has_size=True, complete=begin + size <= end)
 
 
-def _length(head: bytes, offset: int, max_length: int) -> int:
+def _read_length(head: bytes, offset: int, max_length: int) -> int:
     """Return the length of an id or size, which its first byte states."""
     length = 9 - head[offset].bit_length() if offset < len(head) else max_length + 1
     if length > max_length or offset + length > len(head):
@@ -93,18 +98,18 @@ def _length(head: bytes, offset: int, max_length: int) -> int:
     return length
 
 
-def _children(file: RangedFile, parent: Element) -> Iterator[Element]:
+def _read_children(file: RangedFile, parent: Element) -> Iterator[Element]:
     """Yield the elements of an element. The last element may be incomplete."""
     offset = parent.begin
     while offset < parent.end:
-        child = _element(file, offset, parent.end)
+        child = _read_element(file, offset, parent.end)
         yield child
         offset = child.end
 
 
-def _value(file: RangedFile, parent: Element, identifier: int) -> bytes | None:
+def _read_value(file: RangedFile, parent: Element, identifier: int) -> bytes | None:
     """Return the value of the first child with an id, or None without one."""
-    child = next((element for element in _children(file, parent) if element.id == identifier), None)
+    child = next((element for element in _read_children(file, parent) if element.id == identifier), None)
     if child is None:
         return None
     if not (child.has_size and child.complete) or child.end - child.begin > MAX_VALUE:
@@ -112,14 +117,14 @@ def _value(file: RangedFile, parent: Element, identifier: int) -> bytes | None:
     return file.at(child.begin, child.end - child.begin)
 
 
-def _unsigned(file: RangedFile, parent: Element, identifier: int, default: int) -> int:
-    value = _value(file, parent, identifier)
+def _read_unsigned(file: RangedFile, parent: Element, identifier: int, default: int) -> int:
+    value = _read_value(file, parent, identifier)
     return default if value is None else int.from_bytes(value, "big")
 
 
-def _float(file: RangedFile, parent: Element, identifier: int) -> float:
+def _read_float(file: RangedFile, parent: Element, identifier: int) -> float:
     """Return a finite number, or 0 without one."""
-    value = _value(file, parent, identifier)
+    value = _read_value(file, parent, identifier)
     if value is None:
         return 0.0
     number = float(FLOATS[len(value)].unpack(value)[0])
@@ -128,14 +133,14 @@ def _float(file: RangedFile, parent: Element, identifier: int) -> float:
     return number
 
 
-def _text(file: RangedFile, parent: Element, identifier: int) -> bytes:
-    return (_value(file, parent, identifier) or b"").rstrip(b"\0")
+def _read_text(file: RangedFile, parent: Element, identifier: int) -> bytes:
+    return (_read_value(file, parent, identifier) or b"").rstrip(b"\0")
 
 
-def _parts(file: RangedFile, segment: Element) -> dict[int, Element]:
+def _read_parts(file: RangedFile, segment: Element) -> dict[int, Element]:
     """Return the elements in front of the first cluster by their ids."""
     parts: dict[int, Element] = {}
-    for part, _ in zip(_children(file, segment), range(MAX_PARTS), strict=False):
+    for part, _ in zip(_read_children(file, segment), range(MAX_PARTS), strict=False):
         if part.id == CLUSTER:
             break
         if not part.has_size or not part.complete:
@@ -144,22 +149,22 @@ def _parts(file: RangedFile, segment: Element) -> dict[int, Element]:
     return parts
 
 
-def _audio_track(file: RangedFile, tracks: Element) -> tuple[int, str]:
+def _find_audio_track(file: RangedFile, tracks: Element) -> tuple[int, str]:
     """Return number and codec of the first audio track."""
-    for track in _children(file, tracks):
-        if track.id == TRACK and _unsigned(file, track, TRACK_TYPE, 0) == AUDIO:
-            codec = CODECS.get(_text(file, track, CODEC))
+    for track in _read_children(file, tracks):
+        if track.id == TRACK and _read_unsigned(file, track, TRACK_TYPE, 0) == AUDIO:
+            codec = CODECS.get(_read_text(file, track, CODEC))
             if codec is None:
                 raise RejectedAudio(RejectionReason.CODEC_NOT_SUPPORTED)
-            return _unsigned(file, track, TRACK_NUMBER, 0), codec
+            return _read_unsigned(file, track, TRACK_NUMBER, 0), codec
     raise RejectedAudio(RejectionReason.NO_AUDIO)
 
 
-def _last_block_time(file: RangedFile, track: int) -> int:
+def _find_last_block_time(file: RangedFile, track: int) -> int:
     """Return the start time of the track's last block."""
     for offset in file.find_backwards(CLUSTER.to_bytes(4, "big")):
         try:
-            last = _last_block_in_cluster(file, _element(file, offset, file.size), track)
+            last = _find_last_block_in_cluster(file, _read_element(file, offset, file.size), track)
         except RejectedAudio:
             continue  # Audio data that looks like a cluster.
         if last is not None:
@@ -167,34 +172,34 @@ def _last_block_time(file: RangedFile, track: int) -> int:
     raise RejectedAudio(RejectionReason.NO_DURATION)
 
 
-def _last_block_in_cluster(file: RangedFile, cluster: Element, track: int) -> int | None:
+def _find_last_block_in_cluster(file: RangedFile, cluster: Element, track: int) -> int | None:
     """Return the latest start time of the track's complete blocks in a cluster, or None without one."""
     begin, last = 0, None
     offset = cluster.begin
     while offset < cluster.end:
         try:
-            element = _element(file, offset, cluster.end)
+            element = _read_element(file, offset, cluster.end)
         except RejectedAudio:
             break  # The file ends within the head of an element.
         if element.id not in IN_CLUSTER or not element.complete:
             break
         if element.id == TIMESTAMP:
             begin = int.from_bytes(file.at(element.begin, min(MAX_SIZE, element.end - element.begin)), "big")
-        for block in _blocks(file, element):
-            number, time = _block(file, block)
+        for block in _list_blocks(file, element):
+            number, time = _read_block_time(file, block)
             if number == track:
                 last = max(last or 0, begin + time)
         offset = element.end
     return last
 
 
-def _blocks(file: RangedFile, element: Element) -> list[Element]:
+def _list_blocks(file: RangedFile, element: Element) -> list[Element]:
     if element.id == SIMPLE_BLOCK:
         return [element]
-    return [child for child in _children(file, element) if child.id == BLOCK] if element.id == BLOCK_GROUP else []
+    return [child for child in _read_children(file, element) if child.id == BLOCK] if element.id == BLOCK_GROUP else []
 
 
-def _block(file: RangedFile, block: Element) -> tuple[int, int]:
+def _read_block_time(file: RangedFile, block: Element) -> tuple[int, int]:
     """Return track number and time of a block. The time is relative to the cluster."""
     head = file.at(block.begin, min(4, block.end - block.begin))
     # Track numbers above 126 take another byte. No recorder has that many tracks, so such a block is ignored.

@@ -1,0 +1,197 @@
+"""Duration and codec of the first audio track of an MP4 file.
+
+An MP4 file consists of nested boxes, each with a size, a kind of four letters, and content. This reader only visits the
+boxes that lead to the first audio track. Mutagen is not used, because it descends into all boxes of a file and so needs
+a read for each fragment of a browser's recording. Mutagen also expects iTunes' form of metadata and fails for some
+QuickTime files.
+
+Browsers write fragmented files: samples follow in `moof` boxes, each with a start time. Such a file often states no
+duration, or only the duration of its first fragment. So the last fragment is searched from the end of the file. Its end
+time counts, or the stated duration if that is longer. If the last fragment is longer than the searched part, all fragments
+are visited from the start, as far as the read limits allow.
+
+A file is truncated if a box ends beyond the end of the file. A fragmented file is accepted in this case, because its
+recording was stopped there. Edit lists are ignored, because they only hide the first milliseconds of an encoder.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from handlers.common.audio.probe_result import AudioFile, AudioFormat, RejectedAudio, RejectionReason
+from handlers.common.audio.ranged_file import RangedFile, ReadLimitExceeded
+
+CODECS = {b"mp4a": "aac", b"Opus": "opus", b"fLaC": "flac", b"alac": "alac"}
+"""Codecs by sample entry. Encrypted entries (`enca`, `drms`) are not supported."""
+HAS_BASE_OFFSET, HAS_DESCRIPTION, HAS_DURATION = 0x1, 0x2, 0x8
+"""Flags of a fragment header (tfhd)."""
+HAS_DATA_OFFSET, HAS_FIRST_FLAGS, HAS_SAMPLE_DURATION = 0x1, 0x4, 0x100
+"""Flags of a run (trun)."""
+SAMPLE_FIELDS = (0x100, 0x200, 0x400, 0x800)
+"""Flags of a run's fields per sample. Each field has four bytes, and the duration comes first."""
+
+
+@dataclass(frozen=True)
+class Box:
+    """Position of a box."""
+
+    kind: bytes
+    begin: int
+    """Offset of the content."""
+    end: int
+    """Offset behind the box."""
+
+
+@dataclass(frozen=True)
+class AudioTrack:
+    """Properties of a track that its fragments refer to."""
+
+    id: int
+    sample_duration: int
+    """Default duration of a sample in a fragment, in units of the track's timescale."""
+
+
+def read_mp4(file: RangedFile) -> AudioFile:
+    """Read the first audio track. Any other exception than RejectedAudio means that the file is unreadable."""
+    movie, extension = _find_movie(file)
+    tracks = (box for box in _read_boxes(file, movie.begin, movie.end) if box.kind == b"trak")
+    track = next(
+        (box for box in tracks if _read_bytes(file, _find_inner_box(file, box, b"mdia", b"hdlr"), 8, 4) == b"soun"),
+        None,
+    )
+    if track is None:
+        raise RejectedAudio(RejectionReason.NO_AUDIO)
+    codec = CODECS.get(_read_bytes(file, _find_inner_box(file, track, b"mdia", b"minf", b"stbl", b"stsd"), 12, 4))
+    if codec is None:
+        raise RejectedAudio(RejectionReason.CODEC_NOT_SUPPORTED)
+    header = _find_inner_box(file, track, b"mdia", b"mdhd")
+    # The timescale (four bytes, units per second) precedes the duration, and two times precede both.
+    offset, width = (20, 8) if _has_wide_times(file, header) else (12, 4)
+    timescale, duration = _read_number(file, header, offset, 4), _read_number(file, header, offset + 4, width)
+    if duration == (1 << 8 * width) - 1:
+        duration = 0  # A value with all bits set means that the duration is unknown.
+    if extension is not None:
+        duration = max(duration, _find_last_fragment_end(file, movie.end, _read_audio_track(file, track, extension)))
+    return AudioFile(AudioFormat.MP4, codec, round(duration * 1000 / timescale))
+
+
+def _find_movie(file: RangedFile) -> tuple[Box, Box | None]:
+    """Return the moov box and, if fragments follow, its mvex box. Without fragments, all boxes must be complete."""
+    movie = None
+    for box in _read_boxes(file, 0, file.size, may_be_cut=True):
+        if box.kind == b"moov":
+            movie = box
+            for child in _read_boxes(file, box.begin, box.end):
+                if child.kind == b"mvex":
+                    return movie, child
+        if box.end > file.size:
+            raise RejectedAudio(RejectionReason.TRUNCATED)
+    if movie is None:
+        raise RejectedAudio(RejectionReason.UNREADABLE)
+    return movie, None
+
+
+def _read_boxes(file: RangedFile, offset: int, end: int, *, may_be_cut: bool = False) -> Iterator[Box]:
+    """Yield the boxes between two offsets. The last box may end beyond `end` if `may_be_cut` is set."""
+    while offset < end:
+        head = file.at(offset, min(16, end - offset))
+        size, kind, begin = int.from_bytes(head[:4], "big"), head[4:8], offset + 8
+        if size == 1:  # the size follows in eight bytes
+            size, begin = int.from_bytes(head[8:16], "big"), offset + 16
+        elif size == 0:  # the box extends to the end
+            size = end - offset
+        if len(head) < begin - offset:
+            raise RejectedAudio(RejectionReason.TRUNCATED)
+        if size < begin - offset or (offset + size > end and not may_be_cut):
+            raise RejectedAudio(RejectionReason.UNREADABLE)
+        yield Box(kind, begin, offset + size)
+        offset += size
+
+
+def _find_inner_box(file: RangedFile, box: Box, *path: bytes) -> Box:
+    """Return the first box on a path below a box. Raises RejectedAudio without one."""
+    for kind in path:
+        child = next((child for child in _read_boxes(file, box.begin, box.end) if child.kind == kind), None)
+        if child is None:
+            raise RejectedAudio(RejectionReason.UNREADABLE)
+        box = child
+    return box
+
+
+def _read_audio_track(file: RangedFile, track: Box, extension: Box) -> AudioTrack:
+    """Return id and default sample duration of a track. `extension` is the mvex box, which has the defaults."""
+    header = _find_inner_box(file, track, b"tkhd")
+    track_id = _read_number(file, header, 20 if _has_wide_times(file, header) else 12, 4)
+    for box in _read_boxes(file, extension.begin, extension.end):
+        if box.kind == b"trex" and _read_number(file, box, 4, 4) == track_id:
+            return AudioTrack(track_id, _read_number(file, box, 12, 4))
+    return AudioTrack(track_id, 0)
+
+
+def _find_last_fragment_end(file: RangedFile, first: int, track: AudioTrack) -> int:
+    """Return the end time of the last fragment, or 0 without fragments. They start at the offset `first`."""
+    for offset in file.find_backwards(b"moof"):
+        try:
+            end = _read_fragment_end(file, next(_read_boxes(file, offset - 4, file.size)), track)
+        except RejectedAudio:
+            continue  # Audio data that looks like a fragment.
+        if end:
+            return end
+    end = 0
+    try:
+        for box in _read_boxes(file, first, file.size, may_be_cut=True):
+            if box.kind == b"moof" and box.end <= file.size:
+                end = max(end, _read_fragment_end(file, box, track))
+    except (RejectedAudio, ReadLimitExceeded):
+        raise RejectedAudio(RejectionReason.NO_DURATION) from None
+    return end
+
+
+def _read_fragment_end(file: RangedFile, fragment: Box, track: AudioTrack) -> int:
+    """Return the end time of the track's samples in a fragment, or 0 if it has none of them."""
+    end = 0
+    for part in _read_boxes(file, fragment.begin, fragment.end):
+        if part.kind != b"traf":
+            continue
+        header = _find_inner_box(file, part, b"tfhd")
+        if _read_number(file, header, 4, 4) == track.id:
+            end = max(end, _read_part_end(file, part, header, track.sample_duration))
+    return end
+
+
+def _read_part_end(file: RangedFile, part: Box, header: Box, sample_duration: int) -> int:
+    """Return the end time of the samples in a track fragment (traf)."""
+    flags = _read_number(file, header, 1, 3)
+    if flags & HAS_DURATION:
+        offset = 8 + 8 * bool(flags & HAS_BASE_OFFSET) + 4 * bool(flags & HAS_DESCRIPTION)
+        sample_duration = _read_number(file, header, offset, 4)
+    time = _find_inner_box(file, part, b"tfdt")
+    runs = (box for box in _read_boxes(file, part.begin, part.end) if box.kind == b"trun")
+    begin = _read_number(file, time, 4, 8 if _has_wide_times(file, time) else 4)
+    return begin + sum(_read_run_duration(file, run, sample_duration) for run in runs)
+
+
+def _read_run_duration(file: RangedFile, run: Box, sample_duration: int) -> int:
+    """Return the duration of a run of samples (trun)."""
+    flags, count = _read_number(file, run, 1, 3), _read_number(file, run, 4, 4)
+    if not flags & HAS_SAMPLE_DURATION:
+        return count * sample_duration
+    begin = 8 + 4 * bool(flags & HAS_DATA_OFFSET) + 4 * bool(flags & HAS_FIRST_FLAGS)
+    step = 4 * sum(bool(flags & field) for field in SAMPLE_FIELDS)
+    samples = _read_bytes(file, run, begin, step * count)
+    return sum(int.from_bytes(samples[start : start + 4], "big") for start in range(0, step * count, step))
+
+
+def _has_wide_times(file: RangedFile, box: Box) -> bool:
+    """Return True if the times of a box have eight bytes."""
+    return _read_number(file, box, 0, 1) == 1
+
+
+def _read_number(file: RangedFile, box: Box, offset: int, length: int) -> int:
+    return int.from_bytes(_read_bytes(file, box, offset, length), "big")
+
+
+def _read_bytes(file: RangedFile, box: Box, offset: int, length: int) -> bytes:
+    """Return a field of a box. Raises RejectedAudio if the box is too short for it."""
+    if box.begin + offset + length > min(box.end, file.size):
+        raise RejectedAudio(RejectionReason.UNREADABLE)
+    return file.at(box.begin + offset, length)
