@@ -204,9 +204,9 @@ class FakeDynamoDB(_Client):
     def _hold(self, given: dict[str, Any], held: Item, operation: str) -> None:
         names, values = given.get("ExpressionAttributeNames", {}), given.get("ExpressionAttributeValues", {})
         if not condition(given["ConditionExpression"])(held, names, values):
-            wanted = held and given.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
-            found: dict[str, Any] = {"Item": held} if wanted else {}
-            raise client_error("ConditionalCheckFailedException", operation, **found)
+            is_returned = held and given.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
+            returned: dict[str, Any] = {"Item": held} if is_returned else {}
+            raise client_error("ConditionalCheckFailedException", operation, **returned)
 
     def _get(self, given: dict[str, Any]) -> dict[str, Any]:
         held = self._cloud.items.get(key_of(given["Key"]))
@@ -220,18 +220,16 @@ class FakeDynamoDB(_Client):
     def _query(self, given: dict[str, Any]) -> dict[str, Any]:
         assert given["IndexName"] == OPEN_INDEX
         holds = condition(given["KeyConditionExpression"])
-        found = [item for item in self._cloud.indexed.values() if holds(item, {}, given["ExpressionAttributeValues"])]
-        found.sort(key=_place)
+        items = [item for item in self._cloud.indexed.values() if holds(item, {}, given["ExpressionAttributeValues"])]
+        items.sort(key=_sort_key)
         if "ExclusiveStartKey" in given:
-            found = [item for item in found if _place(item) > _place(given["ExclusiveStartKey"])]
-        most = given.get("Limit", len(found))
-        answer: dict[str, Any] = {"Items": found[:most]}
-        if len(found) > most:
-            answer["LastEvaluatedKey"] = found[most - 1]
-        return answer
+            items = [item for item in items if _sort_key(item) > _sort_key(given["ExclusiveStartKey"])]
+        limit = given["Limit"]
+        more = {"LastEvaluatedKey": items[limit - 1]} if len(items) > limit else {}
+        return {"Items": items[:limit], **more}
 
 
-def _place(item: Item) -> tuple[str, Key]:
+def _sort_key(item: Item) -> tuple[str, Key]:
     return item["open_since"]["S"], key_of(item)
 
 

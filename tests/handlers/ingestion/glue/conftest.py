@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +27,9 @@ class SparkHarness:
     gate: Gate
     scratch: Path
     variables: dict[str, str]
-    dates: dict[str, str] = field(default_factory=dict)
 
     def land(self, key: str, body: bytes, date: str = "2026-01-02", arrived: str = ARRIVED) -> dict[str, Any]:
-        """Uploads a file; gives its entry in a list."""
+        """Upload a file, and return its entry in a list of files."""
         version = self.s3.put_object(Bucket=LANDING, Key=key, Body=body)["VersionId"]
         return {
             "bucket": LANDING,
@@ -43,36 +42,36 @@ class SparkHarness:
         }
 
     def confirm(self, manifest_id: str, files: list[dict[str, Any]]) -> None:
-        """Writes the list of files that the workflow has confirmed."""
+        """Write the list of files that the workflow confirmed."""
         document = {"schemaVersion": 1, "manifestId": manifest_id, "createdAt": ARRIVED, "files": files}
         self.s3.put_object(Bucket=LAKE_BUCKET, Key=f"manifests/{manifest_id}.confirmed.json", Body=json.dumps(document))
 
     def arguments(self, manifest_id: str, run_id: str, **others: object) -> list[str]:
-        """The command line of a run."""
+        """Return the command line of a run."""
         return spark_process.job_arguments(f"{LAKE}manifests/{manifest_id}.confirmed.json", LAKE, run_id, **others)
 
     def run(self, manifest_id: str, run_id: str, **others: object) -> spark_process.SparkRunResult:
-        """A run in the session."""
+        """Run the job in the session."""
         return self.session.run(self.arguments(manifest_id, run_id, **others))
 
     def rows(self, *manifest_ids: str) -> list[dict[str, Any]]:
-        """What readers see, of all manifests or of some."""
+        """Return the rows that readers see, of all manifests or of some."""
         return self.session.rows(LAKE, *manifest_ids)
 
     def keys(self, prefix: str) -> list[str]:
-        """The lake's objects below a prefix."""
+        """Return the keys of the lake's objects below a prefix."""
         answer = self.s3.list_objects_v2(Bucket=LAKE_BUCKET, Prefix=prefix)
         return [content["Key"] for content in answer.get("Contents", [])]
 
     def text(self, key: str) -> str:
-        """An object of the lake."""
+        """Return the content of an object in the lake."""
         body: bytes = self.s3.get_object(Bucket=LAKE_BUCKET, Key=key)["Body"].read()
         return body.decode()
 
     def result(self, manifest_id: str) -> dict[str, Any]:
-        """A run's result."""
-        found: dict[str, Any] = json.loads(self.text(f"manifests/{manifest_id}.result.json"))
-        return found
+        """Return the result of the last run."""
+        result: dict[str, Any] = json.loads(self.text(f"manifests/{manifest_id}.result.json"))
+        return result
 
 
 @pytest.fixture(scope="session")

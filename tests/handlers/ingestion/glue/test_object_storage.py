@@ -63,9 +63,9 @@ def test_each_version_of_an_object_is_read_by_its_own_id(storage: ObjectStorage,
 
 def test_a_missing_version_raises_object_gone(storage: ObjectStorage, client: Any) -> None:
     version = put_version(storage, client, "s3://landing/a", b"one")
-    for uri, wanted in (("s3://landing/never", version), ("s3://landing/a", "00000000-0000-0000-0000-000000000000")):
+    for uri, missing in (("s3://landing/never", version), ("s3://landing/a", "00000000-0000-0000-0000-000000000000")):
         with pytest.raises(ObjectGone):
-            list(storage.read_chunks(uri, wanted))
+            list(storage.read_chunks(uri, missing))
     with pytest.raises(ObjectGone):
         storage.read("s3://lake/never")
 
