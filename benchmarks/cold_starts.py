@@ -23,6 +23,7 @@ from components.blocks.compute.handler_archive import zip_handlers
 from local import ROOT
 
 ROUNDS = 9
+"""Number of processes per function and kind of layer."""
 FUNCTIONS = {
     "meetings: token exchange": "handlers.meetings.auth_exchange.handler",
     "transcription: audio processor": "handlers.transcription.audio_processor.handler",
@@ -34,6 +35,7 @@ FUNCTIONS = {
 }
 """Functions whose answers a client waits for."""
 LOCKED_NAME = re.compile(r"^([a-z0-9_.-]+)==", re.MULTILINE)
+"""Name of a package in a requirements file with exact versions."""
 
 IMPORT = """
 import importlib, json, sys, time
@@ -47,6 +49,7 @@ assert module.__file__.startswith(sys.argv[1])
 [peak] = [line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM:")]
 print(json.dumps([1000 * (with_boto3 - started), 1000 * (ended - with_boto3), int(peak) / 1024]))
 """
+"""Program that imports a module from a folder, and prints milliseconds for boto3 and for the module, and the memory."""
 
 
 def unpack_sources(folder: Path) -> None:

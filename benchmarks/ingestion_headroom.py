@@ -23,7 +23,8 @@ from local.preview.preview_provider import PreviewProvider
 from local.preview.stack_files import StackConfig
 
 FACTORS = (1, 12, 100, 600)
-KEY = "polyphony:ingestion"
+"""Multiples of the load in the settings."""
+CONFIG_KEY = "polyphony:ingestion"
 MARGIN = 1.25
 """Ratio of a raised limit to the usage."""
 
@@ -33,7 +34,9 @@ class RaisedLimits:
     """Values of two settings and two account quotas that are sufficient for a multiple of the load."""
 
     concurrent_runs: int
+    """Setting `spark.concurrentRuns`."""
     sweep_minutes: int
+    """Setting `manifests.sweepMinutes`."""
     account: AccountQuotas
 
     def apply(self, settings: IngestionSettings) -> IngestionSettings:
@@ -64,14 +67,14 @@ def raise_limits(settings: IngestionSettings, factor: float) -> RaisedLimits:
 
 def read_settings(config: StackConfig) -> IngestionSettings:
     """Return the settings of ingestion in a stack file."""
-    return IngestionSettings.model_validate_json(config.values[KEY])
+    return IngestionSettings.model_validate_json(config.values[CONFIG_KEY])
 
 
 def price_load(config: StackConfig, factor: float) -> StackCost:
     """Return the monthly cost of the whole stack under a multiple of the load, with raised limits."""
     settings = read_settings(config)
     section = scale_load(raise_limits(settings, factor).apply(settings), factor).model_dump_json(by_alias=True)
-    changed = StackConfig(config.project, config.stack, {**config.values, KEY: section})
+    changed = StackConfig(config.project, config.stack, {**config.values, CONFIG_KEY: section})
     return price_graph(f"{factor:g}x", program_run.run_program(changed, PreviewProvider(), preview=True).graph)
 
 

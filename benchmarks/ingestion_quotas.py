@@ -1,4 +1,4 @@
-"""Quotas on a file's path through ingestion: usage under a load, limit, and how to raise the limit.
+"""Table of the quotas on a file's path through ingestion: usage under a load, limit, and how to raise the limit.
 
 Rates and times come from the usage model that also computes the cost. Figures that it lacks are constants in this
 module, marked as assumed.
@@ -23,6 +23,7 @@ from handlers.ingestion.environment_bases import OPEN_SHARDS
 from handlers.ingestion.sweeper.environment import SweeperEnvironment
 
 DAY = 86_400
+"""Seconds of a day."""
 INDEX_STATES = 2
 """A file is in the index twice, as pending and as claimed, in separate partitions."""
 ENTRY_BYTES = 300
@@ -35,9 +36,11 @@ LIST_SECONDS = 0.2
 """Assumed: the sweeper lists and compares one page of 1,000 object versions."""
 VERSIONS_PER_PAGE = 1000
 DPUS = {WorkerType.G_1X: 1, WorkerType.G_2X: 2, WorkerType.G_4X: 4}
+"""Glue's data processing units per worker."""
 MAX_FACTOR = 10_000_000
 """A quota that even this multiple of the load does not use up counts as unlimited."""
 
+# Origins of the limits, as the page shows them.
 FROM_MEMORY = "AWS quotas page, from memory"
 LOOKED_UP = "AWS quotas page, looked up"
 REQUIREMENT = "requirement, System Utilization"
@@ -49,7 +52,9 @@ class AccountQuotas:
     """Quotas of an account in us-east-1 that Service Quotas can raise."""
 
     glue_runs: float = 50
+    """Concurrent Glue runs."""
     glue_dpus: float = 300
+    """Data processing units of all concurrent Glue runs."""
 
 
 def scale_load(settings: IngestionSettings, factor: float) -> IngestionSettings:
@@ -74,12 +79,15 @@ class PeakLoad:
         index_bytes = settings.manifests.files / OPEN_SHARDS * ENTRY_BYTES
         self.settings = settings
         self.files = load.peak_files_per_hour / 3600
+        """Files per second."""
         self.manifests = self.files / settings.files_per_run
+        """Manifests per second."""
         self.runs = self.manifests * run_seconds
         """Concurrent Glue runs in the busiest hour."""
         self.day_runs = load.files_per_day / settings.files_per_run / DAY * run_seconds
         """Concurrent Glue runs on average over the day."""
         self.dpus = self.runs * settings.spark.workers * DPUS[settings.spark.worker_type]
+        """Data processing units of the concurrent Glue runs."""
         self.index_reads = (self._rate("ingestion-manifest-builder") + self.manifests) * max(
             0.5, index_bytes / READ_UNIT_BYTES
         )
@@ -88,10 +96,11 @@ class PeakLoad:
         """Time to list the landing bucket once, including replaced and expired versions."""
 
     def _rate(self, function: str) -> float:
+        """Return the number of invocations per second."""
         return self._usage[function]["invocations"] / (DAYS_PER_MONTH * DAY)
 
     def invocation_seconds(self, function: str) -> float:
-        """Return the duration of one invocation."""
+        """Return the duration of one invocation in seconds."""
         return self._usage[function]["milliseconds"] / 1000
 
     def concurrency(self, function: str) -> float:

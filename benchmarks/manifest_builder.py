@@ -1,7 +1,7 @@
 """Benchmark of the manifest builder: time, AWS calls and DynamoDB write units per tracked file.
 
-The handler and real boto3 clients run against ingestion's in-memory cloud. It answers each call after 5 ms, like
-DynamoDB within its Region. One invocation runs at a time.
+The handler's code runs with real boto3 clients, whose requests the in-memory AWS of ingestion's tests answers. It answers
+each call after 5 ms, like DynamoDB within its Region. One invocation runs at a time.
 """
 
 import io
@@ -39,17 +39,20 @@ from tests.handlers.ingestion.ingestion_harness import open_gate
 from tests.handlers.ingestion.s3_messages import body, record
 
 CALL_SECONDS = 0.005
+"""Time until a call is answered."""
 FILES = 1000
 FILES_PER_MANIFEST = 200
 BATCH_SIZES = (2, 100)
 """Messages per invocation: the average of the current load, and a burst."""
 WRITE_UNIT_BYTES = 1024
+"""Size of an item up to which a write takes one unit."""
 METHODS = {
     "PutItem": "put_item",
     "UpdateItem": "update_item",
     "Query": "query",
     "StartExecution": "start_execution",
 }
+"""Methods of the fake clients by operation."""
 
 
 class MeteredCloud:

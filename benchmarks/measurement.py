@@ -22,6 +22,7 @@ from tests.process_tree import tree
 
 MB = 1_000_000
 SAMPLE_SECONDS = 0.1
+"""Time between two samples of a process's memory and folder."""
 
 
 class WrongResult(Exception):

@@ -28,7 +28,9 @@ from handlers.meetings.s3_keys import MeetingId, Recording
 
 COUNTS = (1_000, 10_000)
 PAGE_BYTES = 1_000_000
+"""Maximum size of a page."""
 CALL_SECONDS = 0.005
+"""Time until a page is answered."""
 ROUNDS = 7
 USER = "A" * 32
 START = datetime(2026, 1, 1, tzinfo=UTC)

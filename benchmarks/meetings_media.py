@@ -29,6 +29,7 @@ BUCKET = "recordings"
 STARTED_AT = datetime(2026, 1, 2, tzinfo=UTC)
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 SAMPLE_SECONDS = 20
+"""Length of the encoded video that a recording repeats."""
 SOURCE = ("-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=30", "-f", "lavfi", "-i", "anoisesrc=c=pink:r=48000:a=0.1")
 MP4 = ("-c:v", "libx264", "-preset", "veryfast", "-g", "60", "-b:v", "1M", "-c:a", "aac", "-b:a", "64k", "-ac", "1")
 WEBM = ("-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-b:v", "1M", "-c:a", "libopus", "-ac", "1")
@@ -40,8 +41,11 @@ class MediaCase:
 
     name: str
     suffix: str
-    codec: tuple[str, ...]
+    """Suffix of the files, which is also their format."""
+    ffmpeg_options: tuple[str, ...]
+    """Options of ffmpeg for the codecs."""
     file_seconds: int
+    """Length of each file."""
     file_count: int
 
     @property
@@ -54,7 +58,7 @@ def create_file(case: MediaCase, folder: Path) -> Path:
     """Create one file of a recording."""
     sample, whole = folder / f"sample.{case.suffix}", folder / f"whole.{case.suffix}"
     if not sample.exists():
-        _run_ffmpeg(*SOURCE, *case.codec, "-t", str(SAMPLE_SECONDS), str(sample))
+        _run_ffmpeg(*SOURCE, *case.ffmpeg_options, "-t", str(SAMPLE_SECONDS), str(sample))
     repetitions = case.file_seconds // SAMPLE_SECONDS - 1
     _run_ffmpeg("-stream_loop", str(repetitions), "-i", str(sample), "-c", "copy", str(whole))
     return whole

@@ -16,8 +16,10 @@ from local.flows.transcription_client import SAMPLE_RATE, Captioning, Screen, Sp
 from local.flows.websocket_dialogue import Message
 
 UTTERANCES = 20
+"""Utterances of the single client."""
 CLIENTS = 10
 UTTERANCES_PER_CLIENT = 4
+"""Utterances of each client if several send at once."""
 SECONDS = 2
 """Length of an utterance."""
 SPOKEN_WORDS = [word for word in WORDS[:50] if word != "throttled"]
@@ -45,9 +47,10 @@ class Latency:
     """Seconds from sending an utterance."""
 
     accepted: float
+    """Until the utterance was accepted."""
     first_caption: float
     last_final: float
-    """Seconds beyond the length of the utterance."""
+    """Until the last final caption, without the length of the utterance."""
 
 
 def speak(speaker: Speaker, numbers: range) -> list[Latency]:

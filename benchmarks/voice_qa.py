@@ -18,9 +18,12 @@ from local.flows.voice_qa_flow import LECTURE
 from local.flows.websocket_dialogue import Message
 
 ROUNDS = 20
+"""Number of calls of each kind."""
 GUESTS = 10
 QUOTE = "we speak in tones and captions"
+"""Quote from the lecture that every answer must have."""
 Rows = dict[str, dict[str, float | str]]
+"""Rows of a table: values by column, by the row's name."""
 
 
 class TimedListener(Listener):

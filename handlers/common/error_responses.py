@@ -29,6 +29,7 @@ RULE_ONLY_PROBLEM_TYPES = frozenset(
         *("greater_than", "greater_than_equal", "less_than", "less_than_equal", "finite_number"),
         *("string_too_short", "string_too_long", "too_short", "too_long"),
         *("string_type", "int_type", "float_type", "bool_type", "list_type", "dict_type"),
+        # Error types of the subsystems' own validators.
         *("chunk_names", "language_unknown", "moment", "sample_rate"),
     }
 )

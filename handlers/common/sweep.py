@@ -45,8 +45,9 @@ class SweepLoop:
     ) -> Counter[str]:
         """Handle the items of each batch and count the outcomes that `handle` returns.
 
-        `checked` counts all items. `failed` counts those whose handling raised: each is logged as `failure_event`, with
-        the log fields that `describe` returns for it. `unfinished` is 1 if the budget was spent before the last batch.
+        `checked` counts all items. `failed` counts the items whose handling raised an exception. Each of them is logged
+        as `failure_event`, with the log fields that `describe` returns for it. `unfinished` is 1 if the budget was spent
+        before the last batch.
         """
         started = self._clock()
         counts: Counter[str] = Counter()

@@ -51,9 +51,9 @@ class FileTable:
     def track(self, file: ArrivedFile, rejection: str | None = None, *, check_adjacent_dates: bool = False) -> bool:
         """Record a file as pending, or as rejected. Return False if it is already recorded, in any status.
 
-        `check_adjacent_dates`: also return False if the file is recorded under the day before or after. The event and
-        the bucket listing may give different days for one version, so a caller that could meet the other's record must
-        set it. The check and the write are one transaction.
+        `check_adjacent_dates`: also return False if the file is recorded under the day before or after. An event and the
+        bucket's listing may give different days for one version. So the option is required if the file may already be
+        recorded from the other source. The check and the write are one transaction.
         """
         put = {
             "TableName": self._name,

@@ -90,9 +90,10 @@ def build_update(
 ) -> dict[str, Any]:
     """Return the arguments of a conditional UpdateItem call, without the table name.
 
-    In `condition`, attribute names start with `#` and values with `:`. `copy` maps an attribute to the attribute whose
-    value it gets. The response contains the item after the update. If the condition fails, the error contains the item
-    as it is. A retried call therefore sees what its first attempt did.
+    In `condition`, attribute names start with `#` and values with `:`. `assign` sets attributes, and `assign_if_absent`
+    sets those that the item lacks. `copy` maps an attribute to the attribute whose value it gets. `remove` removes
+    attributes. The response contains the item after the update. If the condition fails, the error contains the item as
+    it is. A retried call therefore sees what its first attempt did.
     """
     assign_if_absent, copy = assign_if_absent or {}, copy or {}
     names = {*assign, *assign_if_absent, *copy, *copy.values(), *remove}

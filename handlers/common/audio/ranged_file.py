@@ -83,6 +83,7 @@ class RangedFile:
         floor, end, step = max(0, self.size - MAX_TAIL), self.size, BLOCK
         while end > floor:
             start = max(floor, end - step)
+            # Windows overlap, so that a marker across their border is found.
             window = self.at(start, end - start + len(marker) - 1)
             index = window.rfind(marker)
             while index != -1:

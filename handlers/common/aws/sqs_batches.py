@@ -22,7 +22,8 @@ def process_batch(
 ) -> BatchFailures:
     """Call `act` with the body of each message, and return the messages that SQS must redeliver.
 
-    `event_kind` is one word that names the events in the log, for example `video`.
+    `act` returns an outcome, of which only `ignored` is counted. `event_kind` is one word that names the events in the
+    log, for example `video`.
     """
     failed: list[str] = []
     ignored = 0

@@ -1,8 +1,8 @@
 """Client for Bedrock's Converse API: builds requests, makes single calls, and returns text and token usage.
 
 All requests have the same layout. The instructions, which never change, come first and are followed by a cache point.
-Material follows as one JSON object per line, so that text which a speaker or user wrote cannot end its own line. The
-answer is text. Retries are made by `aws.retry`, and second questions after unusable answers by `model_questions`.
+The material that the model works on follows as one JSON object per line, so that text which a speaker or user wrote
+cannot end its own line. The answer is text. Retries are made by `aws.retry`, and second questions after unusable answers by `model_questions`.
 
 Bedrock rejects cache points for models without prompt caching. So requests contain cache points where caching is
 worthwhile, and `BedrockModel` removes them if its model does not support them.
@@ -55,6 +55,7 @@ class InferenceOptions:
     """Limits of a model's answer."""
 
     max_tokens: int
+    """Maximum length of the answer."""
     guardrail: Guardrail | None = None
 
 

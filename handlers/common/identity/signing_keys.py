@@ -69,7 +69,7 @@ class SigningKeys(PyJWKClient):
         raise SigningKeysUnavailable if self._last_fetch_failed else UnknownSigningKey
 
     def fetch_data(self) -> PyJWKSet:
-        """Fetch the keys. If the provider does not answer with keys, return the keys that were fetched last."""
+        """Fetch the keys for PyJWT's client. If the provider does not answer with keys, return those that were fetched last."""
         try:
             self._latest, self._last_fetch_failed = PyJWKSet.from_dict(self._fetch_jwks()), False
         except Exception as error:

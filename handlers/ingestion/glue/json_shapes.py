@@ -152,6 +152,7 @@ def limit_nodes(shape: JsonShape, max_nodes: int) -> None:
     for child in _children(shape):
         _count_by_widest_ancestor(child, 0, counts)
     remaining = max_nodes
+    # A node remains if all its ancestors below the root are narrower than the first width that no longer fits.
     for width in sorted(counts):
         remaining -= counts[width]
         if remaining < 0:

@@ -51,7 +51,7 @@ def test_pauses_have_a_random_length() -> None:
 
 
 @pytest.mark.parametrize("fault", sorted(set(ServiceFault) - TRANSIENT_FAULTS))
-def test_a_lasting_fault_is_not_recall_with_failures(fault: ServiceFault) -> None:
+def test_a_lasting_fault_is_not_retried(fault: ServiceFault) -> None:
     clock = Clock()
     with pytest.raises(ServiceFailed):
         call_with_failures(clock, create_failures(1, fault), 1_000)

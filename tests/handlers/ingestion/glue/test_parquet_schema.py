@@ -193,7 +193,7 @@ def test_the_limit_of_names_does_not_depend_on_the_order(one: int, other: int) -
 
 
 def test_names_that_multiply_with_each_level_become_json_and_the_others_keep_their_columns() -> None:
-    """Return a few lines of some kilobytes, in which no object has too many names."""
+    """The records are a few lines of some kilobytes, and no object in them has too many names."""
     days = ({"counts": {f"d{day}": {f"c{number}": {"n": 1, "m": 2} for number in range(100)}}} for day in range(100))
     shape = seen({"id": 1, "user": {"name": "a", "tags": ["b"]}}, *days)
     assert count_nodes(shape) > 30_000

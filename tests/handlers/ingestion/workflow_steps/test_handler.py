@@ -8,9 +8,11 @@ from pydantic import ValidationError
 from handlers.ingestion.manifest import FileResult, Manifest, RunResult
 from handlers.ingestion.manifest_lifecycle import ListMissing, ResultMissing
 from handlers.ingestion.manifest_s3_keys import confirmed_key, result_key
+from handlers.ingestion.status_transitions import ManifestStatus
 from handlers.ingestion.workflow_steps.handler import ForeignExecution, StepRequest
 from operations.manifest_redrive import redrive
-from tests.handlers.ingestion.fake_cloud import arn
+from tests.handlers.ingestion.conftest import NOW
+from tests.handlers.ingestion.fake_cloud import Cloud, arn
 from tests.handlers.ingestion.ingestion_harness import IngestionHarness, announce
 
 
@@ -63,6 +65,9 @@ def test_a_repeated_confirmation_gives_the_run_the_same_files(harness: Ingestion
 def test_there_is_no_run_if_all_files_were_released(harness: IngestionHarness) -> None:
     late, _ = start_late(harness)
     assert harness.step("confirm", late)["files"] == 0
+    record = harness.records().get(late[:26])
+    assert record is not None
+    assert record.status is ManifestStatus.PROCESSED
     assert confirmed_key(late[:26]) not in harness.cloud.objects
 
 
@@ -80,6 +85,13 @@ def test_each_file_gets_the_status_and_reason_of_the_runs_result(harness: Ingest
     assert reasons(harness) == ["WHY"] * 3
     (manifest,) = harness.cloud.manifests().values()
     assert (manifest["status"]["S"], manifest["files_rejected"]["N"]) == ("processed", "1")
+
+
+@pytest.mark.parametrize(("status", "event"), [("processed", "manifest_processed"), ("failed", "manifest_failed")])
+def test_the_end_of_a_manifest_is_logged(status: str, event: str, capsys: pytest.CaptureFixture[str]) -> None:
+    harness = IngestionHarness(Cloud(NOW), "INFO")
+    harness.step("finish", run_manifest(harness, status, status, status))
+    assert event in capsys.readouterr().out
 
 
 def test_a_file_without_a_result_fails_with_its_manifest(harness: IngestionHarness) -> None:
