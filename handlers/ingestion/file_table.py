@@ -92,8 +92,8 @@ class FileTable:
     def claim(self, record_id: RecordId, manifest_id: str) -> FileRecord | None:
         """Claim a pending file for a manifest.
 
-        Return its record, also if this manifest has already claimed it. Return None if the file has any other status,
-        manifest or no record.
+        Return its record, also if this manifest has already claimed it. Return None if the file is not pending, if another
+        manifest has claimed it, or if it has no record.
         """
         record = self._transition(
             record_id,

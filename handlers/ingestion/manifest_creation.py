@@ -1,8 +1,8 @@
 """Creation of manifests from pending files, by the manifest builder and the sweeper.
 
 The steps are: claim the files, write the list, start the execution, write the manifest record, mark the files as
-`manifested`. There is no lock: the conditional update of each file decides which manifest gets it. If the process dies
-at any point, only claims remain. The sweeper resolves them when they are too old to be in use.
+`manifested`. There is no lock: the conditional update of each file decides which manifest gets it. If the process dies,
+some files may stay claimed. The sweeper resolves claims that are too old to be in use.
 """
 
 from collections.abc import Callable, Sequence
@@ -55,7 +55,7 @@ class ManifestCreator:
         return max_manifests
 
     def flush(self, tried: set[RecordId], older_than: timedelta, max_manifests: int) -> int:
-        """Create manifests of any size while the oldest pending file is older than that. Return the number of their files."""
+        """Create manifests of any size while the oldest pending file is old enough. Return the number of their files."""
         latest, file_count = timestamp(self.clock() - older_than), 0
         for _ in range(max_manifests):
             pending = self.table.list_pending(self.files_per_manifest, tried)
@@ -65,14 +65,14 @@ class ManifestCreator:
         return file_count
 
     def _create(self, pending: Sequence[OpenFile], min_files: int, tried: set[RecordId]) -> int:
-        """Create one manifest of at least `min_files` files, except those that exceed its size.
+        """Create one manifest if at least `min_files` files can be claimed. Files beyond its size limit are released again.
 
         Return the number of its files, or 0 if no execution is known to have started.
         """
         manifest_id = self.new_id()
         oldest, *others = pending
         tried.add(oldest.id)
-        # The oldest file is claimed before the others: of several builders that see the same files, only one continues.
+        # The oldest file is claimed before the others, so that of several builders that see the same files only one continues.
         first = self.table.claim(oldest.id, manifest_id)
         if first is None:
             return 0  # another builder was faster, or the index lags behind

@@ -28,7 +28,7 @@ ERROR_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,79}")
 NO_RESULT = "NO_RESULT"
 """Reason of a file that the run's result does not contain."""
 FILES_FAILED = "FILES_FAILED"
-"""Cause of a manifest whose run finished, but not for all files."""
+"""Cause of a manifest whose run has finished, but of which at least one file has failed."""
 UNNAMED_CAUSE = "UNNAMED_CAUSE"
 """Cause that is stored if the given one does not have the form of an error name."""
 
@@ -38,7 +38,7 @@ class ListMissing(LookupError):
 
 
 class ResultMissing(LookupError):
-    """The run has finished according to Step Functions, but it has written no result."""
+    """There is no result of the run, although its execution has ended or is at its last step."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,8 @@ class ManifestLifecycle:
     def confirm_files(self, execution: ManifestExecution) -> ConfirmedFiles:
         """Mark the files that still belong to the manifest as `manifested`, and write their list for the run.
 
-        A redrive needs no run if the previous run reported a result for every file. Its output is already published, so
-        the files are marked from that result.
+        A redrive needs no run if an earlier run reported a result other than `failed` for every file. Its output is already
+        published, so the files are marked from that result.
         """
         manifest_id = execution.manifest_id
         manifest = self.documents.read(manifest_id)
@@ -109,7 +109,7 @@ class ManifestLifecycle:
         manifest_id = execution.manifest_id
         record = self.records.get(manifest_id)
         if record is None or (record.execution_arn, record.status) != (execution.arn, ManifestStatus.RUNNING):
-            return {}  # this execution has already ended, or a later one has the manifest
+            return {}  # this execution has no record or has already ended, or a later one has the manifest
         confirmed, result = self.documents.read_confirmed(manifest_id), self.documents.read_result(manifest_id)
         if confirmed is None or result is None or (run_id is not None and result.run_id != run_id):
             raise ResultMissing(manifest_id)

@@ -22,6 +22,7 @@ MAX_ID, MAX_SIZE = 4, 8
 MAX_VALUE = 64
 """Maximum number of bytes of a value that is read."""
 FLOATS = {4: struct.Struct(">f"), 8: struct.Struct(">d")}
+"""Formats of floating-point numbers by their number of bytes."""
 # Ids of elements.
 HEADER, DOC_TYPE = 0x1A45DFA3, 0x4282
 SEGMENT, INFO, TRACKS, CLUSTER = 0x18538067, 0x1549A966, 0x1654AE6B, 0x1F43B675
@@ -91,7 +92,7 @@ def _read_element(file: RangedFile, offset: int, end: int) -> Element:
 
 
 def _read_length(head: bytes, offset: int, max_length: int) -> int:
-    """Return the length of an id or size, which its first byte states."""
+    """Return the length of an id or size. It is one more than the number of zeros at the beginning of the first byte."""
     length = 9 - head[offset].bit_length() if offset < len(head) else max_length + 1
     if length > max_length or offset + length > len(head):
         raise RejectedAudio(RejectionReason.UNREADABLE)

@@ -1,7 +1,7 @@
-"""Definition of a REST API as a list of operations, each with the models of its parameters, body and answer.
+"""Type of the operations of REST APIs. A subsystem defines its API as a list of operations with their models.
 
-Handlers parse and answer requests with these models. The deployment builds the API Gateway definition, and the
-generator the OpenAPI documentation, from the same list.
+Handlers parse and answer requests with the models. The deployment builds the API Gateway definition from the same list,
+and the generator builds the OpenAPI documentation from it.
 """
 
 from dataclasses import dataclass

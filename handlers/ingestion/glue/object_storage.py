@@ -1,4 +1,4 @@
-"""Object storage of the Spark job: the only access of its own code to S3 objects, by URI.
+"""Object storage of the Spark job, by URI. Spark itself only writes the Parquet files; all other access is here.
 
 `open_storage` decides what an s3:// URI refers to. On Glue and on the local platform, it is an S3 object, which boto3
 reads, because Spark cannot read a given version. If the environment variable `POLYPHONY_OBJECTS` names a folder, the

@@ -2,12 +2,12 @@
 
 A run writes to its own folders, which readers do not list. Readers follow pointers. A pointer is one object for each date
 and manifest that names Parquet files, and is replaced atomically. The order of writes is: data, pointers, deletion of the
-previous runs' objects, result.
-An object that a pointer names is never deleted. If a run dies at any point, the next run repairs the state.
+previous runs' objects, result. An object that a pointer names is never deleted. If a run dies at any point, the next run
+repairs the state.
 
-Two runs of a manifest should not run at the same time, but a run that the workflow gave up may still be working. So
-each run records at its start that it is the newest, and publishes only while it is. It deletes only objects that existed
-when it started.
+Two runs of a manifest should not run at the same time, but after a timeout the workflow may start another run while the
+first one is still working. So each run records at its start that it is the newest, and publishes only while it is. It
+deletes only objects that existed when it started.
 """
 
 from collections.abc import Iterable, Mapping
