@@ -23,19 +23,8 @@ from botocore.exceptions import ClientError
 from benchmarks.measurement import WrongResult, print_heading, print_table
 from handlers.common.aws.client_config import CONFIG, MAX_WORKERS
 from handlers.common.aws.parallel_calls import ParallelCalls
-from handlers.common.logging import EventLog
-from handlers.common.time_and_ids import clock
-from handlers.common.time_and_ids.ulid import ulid
-from handlers.ingestion.arrived_files import AdmissionRules
-from handlers.ingestion.environment_bases import ALLOWED_SUFFIXES
-from handlers.ingestion.file_table import FileTable
-from handlers.ingestion.manifest_builder.manifest_builder import ManifestBuilder
-from handlers.ingestion.manifest_creation import ManifestCreator
-from handlers.ingestion.manifest_document_store import ManifestDocuments
-from handlers.ingestion.manifest_executions import ManifestWorkflow
-from handlers.ingestion.manifest_records import ManifestRecords
-from tests.handlers.ingestion.fake_cloud import STATE_MACHINE, Cloud, FakeDynamoDB, FakeS3, FakeStepFunctions
-from tests.handlers.ingestion.ingestion_harness import open_gate
+from tests.handlers.ingestion.fake_cloud import Cloud, FakeDynamoDB, FakeS3, FakeStepFunctions
+from tests.handlers.ingestion.ingestion_harness import IngestionAws, IngestionHarness, open_gate
 from tests.handlers.ingestion.s3_messages import body, record
 
 CALL_SECONDS = 0.005
@@ -127,30 +116,12 @@ def _response(request: Any, status: int, content: dict[str, Any] | None = None) 
 
 def measure(batch_size: int) -> dict[str, float | str]:
     """Track all files batch by batch, and return the figures."""
-    cloud, log, parallel = MeteredCloud(), EventLog("CRITICAL"), ParallelCalls(MAX_WORKERS)
-    table_arguments = (cloud.client("dynamodb"), "files", 400, clock.now)
-    numbers = iter(range(1_000_000))
-    table = FileTable(*table_arguments)
-    creator = ManifestCreator(
-        table,
-        ManifestRecords(*table_arguments),
-        ManifestDocuments(cloud.client("s3"), "lake"),
-        ManifestWorkflow(cloud.client("stepfunctions"), STATE_MACHINE),
-        parallel=parallel,
-        log=log,
-        clock=clock.now,
-        new_id=lambda: ulid(clock.now(), next(numbers)),
-        files_per_manifest=FILES_PER_MANIFEST,
-        manifest_bytes=10 * 1024**3,
-    )
-    builder = ManifestBuilder(
-        table,
-        AdmissionRules.from_setting(ALLOWED_SUFFIXES, 5 * 1024**3),
-        creator,
-        parallel=parallel,
-        log=log,
-        clock=clock.now,
-    )
+    metered = MeteredCloud()
+    clients = IngestionAws(metered.client("dynamodb"), metered.client("s3"), metered.client("stepfunctions"))
+    harness = IngestionHarness(metered.cloud)
+    harness.clients = lambda _: clients
+    harness.parallel, harness.files_per_manifest = ParallelCalls(MAX_WORKERS), FILES_PER_MANIFEST
+    builder = harness.builder()
     now = datetime.now(UTC).isoformat()
     messages = [
         {"messageId": str(number), "body": body(record(f"incoming/2026/01/03/part-{number:05}.ndjson", eventTime=now))}
@@ -161,13 +132,13 @@ def measure(batch_size: int) -> dict[str, float | str]:
         if builder.handle(messages[first : first + batch_size]) != {"batchItemFailures": []}:
             raise WrongResult("a file was not tracked")
     seconds, busy = time.perf_counter() - started, time.process_time() - busy_before
-    if len(cloud.cloud.executions) != FILES // FILES_PER_MANIFEST:
-        raise WrongResult(f"{len(cloud.cloud.executions)} executions were started")
+    if len(metered.cloud.executions) != FILES // FILES_PER_MANIFEST:
+        raise WrongResult(f"{len(metered.cloud.executions)} executions were started")
     return {
         "files/s": round(FILES / seconds),
         "processor, ms per file": busy / FILES * 1000,
-        "calls per file": cloud.calls.total() / FILES,
-        "write units per file": cloud.write_units / FILES,
+        "calls per file": metered.calls.total() / FILES,
+        "write units per file": metered.write_units / FILES,
     }
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -13,7 +12,7 @@ from moto import mock_aws
 
 from tests.credentials import credentials
 from tests.handlers.ingestion.fake_cloud import PROJECTED, Cloud, FakeDynamoDB
-from tests.handlers.ingestion.ingestion_harness import IngestionHarness, open_gate
+from tests.handlers.ingestion.ingestion_harness import IngestionAws, IngestionHarness, open_gate
 from tests.moto_tables import Index, create_table
 
 NOW = datetime(2026, 1, 2, 12, 0, 10, 123000, tzinfo=UTC)
@@ -21,16 +20,8 @@ NOW = datetime(2026, 1, 2, 12, 0, 10, 123000, tzinfo=UTC)
 KEYS = ("date_prefix", "file_key", "open_shard", "open_since")
 
 
-@dataclass
-class MotoAws:
-    """Clients of moto's AWS, and the names of ingestion's resources there."""
-
-    dynamodb: Any
-    s3: Any
-    stepfunctions: Any
-    state_machine_arn: str
-    table: str
-    lake: str
+class MotoAws(IngestionAws):
+    """Clients of moto's AWS."""
 
     def records(self) -> dict[str, dict[str, Any]]:
         """Return all items of the table by sort key."""

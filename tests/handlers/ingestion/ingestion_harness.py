@@ -1,6 +1,8 @@
 """Harness with builders, sweepers and workflows on an in-memory AWS: the handlers' code behind clients with a gate."""
 
 from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
 from typing import Any
@@ -52,6 +54,18 @@ def announce(*names: str, size: int = 3, **changes: Any) -> list[dict[str, Any]]
     return [{"messageId": name, "body": body(record(f"incoming/{name}.ndjson", size, **changes))} for name in names]
 
 
+@dataclass
+class IngestionAws:
+    """Clients of an AWS, and the names of ingestion's resources there."""
+
+    dynamodb: Any
+    s3: Any
+    stepfunctions: Any
+    state_machine_arn: str = STATE_MACHINE
+    table: str = "files"
+    lake: str = "lake"
+
+
 class IngestionHarness:
     """Factory for actors on one in-memory AWS. It records the runs and the waiting executions."""
 
@@ -60,7 +74,12 @@ class IngestionHarness:
         self.numbers = count(1)
         self.files_per_manifest = 3
         self.manifest_bytes = 10**9
+        self.parallel = ParallelCalls(1)
         self.log = EventLog(level)
+        self.clients: Callable[[Gate], IngestionAws] = lambda gate: IngestionAws(
+            FakeDynamoDB(cloud, gate), FakeS3(cloud, gate), FakeStepFunctions(cloud, gate)
+        )
+        """Function that returns the clients behind a gate. Another function may return clients of another AWS."""
         self.runs: list[tuple[str, frozenset[str]]] = []
         """Manifest and files of each run that finished."""
         self.waiting_executions: list[str] = []
@@ -80,19 +99,20 @@ class IngestionHarness:
         return ulid(self.cloud.now, next(self.numbers))
 
     def table(self, gate: Gate = open_gate) -> FileTable:
-        client: Any = FakeDynamoDB(self.cloud, gate)
-        return FileTable(client, "files", 400, self.cloud.clock)
+        aws = self.clients(gate)
+        return FileTable(aws.dynamodb, aws.table, 400, self.cloud.clock)
 
     def records(self, gate: Gate = open_gate) -> ManifestRecords:
-        client: Any = FakeDynamoDB(self.cloud, gate)
-        return ManifestRecords(client, "files", 400, self.cloud.clock)
+        aws = self.clients(gate)
+        return ManifestRecords(aws.dynamodb, aws.table, 400, self.cloud.clock)
 
     def lists(self, gate: Gate = open_gate) -> ManifestDocuments:
-        client: Any = FakeS3(self.cloud, gate)
-        return ManifestDocuments(client, "lake")
+        aws = self.clients(gate)
+        return ManifestDocuments(aws.s3, aws.lake)
 
     def workflow(self, gate: Gate = open_gate) -> ManifestWorkflow:
-        return ManifestWorkflow(FakeStepFunctions(self.cloud, gate), STATE_MACHINE)
+        aws = self.clients(gate)
+        return ManifestWorkflow(aws.stepfunctions, aws.state_machine_arn)
 
     def creator(self, gate: Gate = open_gate) -> ManifestCreator:
         return ManifestCreator(
@@ -100,7 +120,7 @@ class IngestionHarness:
             self.records(gate),
             self.lists(gate),
             self.workflow(gate),
-            parallel=ParallelCalls(1),
+            parallel=self.parallel,
             log=self.log,
             clock=self.cloud.clock,
             new_id=self.new_id,
@@ -113,7 +133,7 @@ class IngestionHarness:
             self.table(gate),
             AdmissionRules.from_setting("", 10**9),
             self.creator(gate),
-            parallel=ParallelCalls(1),
+            parallel=self.parallel,
             log=self.log,
             clock=self.cloud.clock,
         )
@@ -123,7 +143,7 @@ class IngestionHarness:
             self.table(gate),
             self.records(gate),
             self.lists(gate),
-            parallel=ParallelCalls(1),
+            parallel=self.parallel,
             log=self.log,
             clock=self.cloud.clock,
         )
