@@ -13,7 +13,7 @@ from handlers.common.error_responses import CommonErrorCode
 from handlers.common.http.rest_dispatch import RestErrorCode
 from handlers.common.websocket.message_dispatch import WebSocketErrorCode
 from handlers.ingestion.arrived_files import FileRejection
-from handlers.ingestion.glue.json_records import DataProblem
+from handlers.ingestion.glue.json_line_parser import DataProblem
 from handlers.ingestion.status_transitions import FileStatus
 from handlers.livestream import error_codes as livestream
 from handlers.meetings.auth_exchange import error_codes as meetings

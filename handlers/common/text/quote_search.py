@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import groupby
 
-from handlers.common.text.passages import Passage
+from handlers.common.text.transcript_passage import Passage
 
 MIN_WORDS = 2
 """Minimum length of a quote. A single word proves nothing, because every speaker uses it."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from handlers.common.text.passages import Passage
+from handlers.common.text.transcript_passage import Passage
 
 P = TypeVar("P", bound=Passage)
 

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from handlers.ingestion.glue.file_list_and_result import SourceFile
-from handlers.ingestion.glue.json_records import InvalidLine, parse_record
+from handlers.ingestion.glue.json_line_parser import InvalidLine, parse_record
 from handlers.ingestion.glue.json_shapes import JsonShape
 from handlers.ingestion.glue.line_reader import read_lines
 from handlers.ingestion.glue.object_storage import ObjectStorage

@@ -46,21 +46,21 @@ class Interleaving(RuleBasedStateMachine):
         self.actors: list[Actor] = []
 
     @initialize(size=st.sampled_from([10**9, 7, 3]))
-    def a_run_is_given_so_much(self, size: int) -> None:
+    def the_size_limit_is_chosen(self, size: int) -> None:
         """Size limit of a manifest: unlimited, two files of three bytes, or one."""
         self.harness.manifest_bytes = size
 
-    def few(self, what: str) -> bool:
+    def may_add(self, what: str) -> bool:
         return sum(actor.what == what for actor in self.actors) < MAX_ACTORS_PER_KIND
 
-    def begins(self, what: str, work: Callable[[Gate], object]) -> None:
+    def add_actor(self, what: str, work: Callable[[Gate], object]) -> None:
         def attempt(gate: Gate) -> None:
             with suppress(BotoCoreError):  # logged; the next invocation handles it
                 work(gate)
 
         self.actors.append(Actor(what, attempt))
 
-    @precondition(lambda self: self.few("builder") and len(self.names) < MAX_FILES)
+    @precondition(lambda self: self.may_add("builder") and len(self.names) < MAX_FILES)
     @rule(new=st.integers(2, 7), old=st.integers(0, 2), seconds=st.integers(0, 3))
     def files_arrive(self, new: int, old: int, seconds: int) -> None:
         """Deliver a batch of new files, with some that were announced before."""
@@ -68,9 +68,9 @@ class Interleaving(RuleBasedStateMachine):
         fresh = [f"f{len(self.names) + number}" for number in range(new)]
         batch = fresh + (self.names[-old:] if old else [])
         self.names += fresh
-        self.delivers(batch)
+        self.deliver(batch)
 
-    def delivers(self, batch: list[str]) -> None:
+    def deliver(self, batch: list[str]) -> None:
         self.undelivered.append(batch)
 
         def work(gate: Gate) -> None:
@@ -79,38 +79,38 @@ class Interleaving(RuleBasedStateMachine):
             if back:
                 self.undelivered.append([item["itemIdentifier"] for item in back])
 
-        self.begins("builder", work)
+        self.add_actor("builder", work)
 
     @precondition(lambda self: self.undelivered and not any(actor.what == "builder" for actor in self.actors))
     @rule()
     def the_queue_delivers_again(self) -> None:
-        self.delivers(self.undelivered.pop(0))
+        self.deliver(self.undelivered.pop(0))
 
-    @precondition(lambda self: self.few("sweeper"))
+    @precondition(lambda self: self.may_add("sweeper"))
     @rule(seconds=st.sampled_from([1, 901, 3601]))
     def a_sweep_begins(self, seconds: int) -> None:
         self.cloud.advance_time(seconds)
-        self.begins("sweeper", lambda gate: self.harness.sweeper(gate).sweep())
+        self.add_actor("sweeper", lambda gate: self.harness.sweeper(gate).sweep())
 
-    @precondition(lambda self: self.harness.waiting_executions and self.few("workflow"))
+    @precondition(lambda self: self.harness.waiting_executions and self.may_add("workflow"))
     @rule(which=WHICH, broken=st.sampled_from(["", "", "run", "file"]))
     def a_workflow_begins(self, which: int, broken: str) -> None:
         name = self.harness.waiting_executions.pop(which % len(self.harness.waiting_executions))
-        self.begins("workflow", lambda gate: self.harness.run(name, gate, broken=broken))
+        self.add_actor("workflow", lambda gate: self.harness.run(name, gate, broken=broken))
 
     @precondition(
         lambda self: (
-            self.few("person")
+            self.may_add("operator")
             and any(manifest["status"]["S"] == "failed" for manifest in self.cloud.manifests().values())
         )
     )
     @rule(which=WHICH)
-    def somebody_redrives(self, which: int) -> None:
+    def an_operator_redrives(self, which: int) -> None:
         failed = sorted(key for key, manifest in self.cloud.manifests().items() if manifest["status"]["S"] == "failed")
         manifest_id = failed[which % len(failed)][1].removeprefix("MANIFEST#")
         harness = self.harness
-        self.begins(
-            "person",
+        self.add_actor(
+            "operator",
             lambda gate: redrive(
                 manifest_id, harness.records(gate), harness.lists(gate), harness.workflow(gate), harness.lifecycle(gate)
             ),
@@ -118,7 +118,7 @@ class Interleaving(RuleBasedStateMachine):
 
     @precondition(lambda self: self.actors)
     @rule(which=WHICH, calls=CALLS, dies=DIES, caught_up=CAUGHT_UP)
-    def somebody_goes_on(self, which: int, calls: int, *, dies: bool, caught_up: int) -> None:
+    def an_actor_continues(self, which: int, calls: int, *, dies: bool, caught_up: int) -> None:
         actor = self.actors[which % len(self.actors)]
         for _ in range(calls):
             if not actor.ended:
@@ -131,15 +131,15 @@ class Interleaving(RuleBasedStateMachine):
 
     @precondition(lambda self: self.actors)
     @rule(which=WHICH, calls=CALLS, caught_up=CAUGHT_UP)
-    def somebody_else_goes_on(self, which: int, calls: int, caught_up: int) -> None:
-        self.somebody_goes_on(which, calls, dies=False, caught_up=caught_up)
+    def another_actor_continues(self, which: int, calls: int, caught_up: int) -> None:
+        self.an_actor_continues(which, calls, dies=False, caught_up=caught_up)
 
     @rule(
         start=st.sampled_from(["", "refused", "lost", "lost after", "delayed"]),
         call=st.sampled_from(["", "lost", "lost after"]),
         calls_before=st.integers(0, 9),
     )
-    def something_goes_wrong(self, start: str, call: str, calls_before: int) -> None:
+    def a_start_or_call_fails(self, start: str, call: str, calls_before: int) -> None:
         """Let the next start and one of the next calls fail."""
         self.cloud.next_starts.append(start)
         self.cloud.next_calls.extend([""] * calls_before + [call])

@@ -6,7 +6,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.ingestion.glue.json_records import DataProblem
+from handlers.ingestion.glue.json_line_parser import DataProblem
 from handlers.ingestion.glue.line_reader import KEPT_BYTES, SourceLine, read_lines
 
 CONTENT = st.lists(st.binary(max_size=30).map(lambda raw: raw.replace(b"\n", b"")), max_size=20)

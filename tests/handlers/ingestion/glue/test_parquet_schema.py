@@ -29,7 +29,7 @@ from handlers.ingestion.glue.parquet_schema import (
     WidenedColumn,
 )
 from handlers.ingestion.glue.value_conversion import Misfits, make_converter
-from tests.handlers.ingestion.glue.test_json_records import OBJECTS
+from tests.handlers.ingestion.glue.test_json_line_parser import OBJECTS
 
 RECORDS = st.lists(OBJECTS, max_size=6)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from handlers.ingestion.glue.parquet_schema import JSON, ColumnType, ListOf, MapOf, Scalar, StructOf
 from handlers.ingestion.glue.value_conversion import Misfits, make_converter
-from tests.handlers.ingestion.glue.test_json_records import VALUES
+from tests.handlers.ingestion.glue.test_json_line_parser import VALUES
 
 POINT = StructOf((("x", Scalar("long")), ("y", Scalar("long"))))
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.ingestion.glue.json_records import MAX_DEPTH, DataProblem, InvalidLine, parse_record
+from handlers.ingestion.glue.json_line_parser import MAX_DEPTH, DataProblem, InvalidLine, parse_record
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 VALUES = st.recursive(
