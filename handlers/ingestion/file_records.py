@@ -15,7 +15,7 @@ from handlers.ingestion.table_items import (
     Item,
     RecordId,
     Values,
-    expires_at,
+    compute_ttl,
     get_number,
     get_text,
 )
@@ -68,7 +68,7 @@ class FileRecord:
         )
 
 
-def new_file_item(
+def build_file_item(
     file: ArrivedFile, rejection: str | None, now: datetime, record_days: int, shard_count: int
 ) -> dict[str, Any]:
     """Return the table item of a file that is tracked now: rejected if there is a reason, otherwise pending."""
@@ -78,7 +78,7 @@ def new_file_item(
         if rejection
         else {
             "status": FileStatus.PENDING,
-            "open_shard": open_shard(FileStatus.PENDING, record_id, shard_count),
+            "open_shard": choose_open_shard(FileStatus.PENDING, record_id, shard_count),
             "open_since": timestamp(now),
         }
     )
@@ -91,12 +91,12 @@ def new_file_item(
         "etag": file.etag,
         "arrived_at": timestamp(file.arrived),
         "tracked_at": timestamp(now),
-        "ttl": expires_at(now, record_days),
+        "ttl": compute_ttl(now, record_days),
         "schemaVersion": SCHEMA_VERSION,
     }
     return record_id.key | {name: serialize_value(value) for name, value in values.items()}
 
 
-def open_shard(status: FileStatus, record_id: RecordId, shard_count: int) -> str:
+def choose_open_shard(status: FileStatus, record_id: RecordId, shard_count: int) -> str:
     """Return the partition key of a pending or claimed file in the index `open`: `<status>#<shard>`."""
     return f"{status}#{int(hashlib.sha256(record_id.file_key.encode()).hexdigest()[:8], 16) % shard_count}"

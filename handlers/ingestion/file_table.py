@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.ingestion.arrived_files import ArrivedFile
 from handlers.ingestion.environment_bases import MAX_OPEN_SHARDS, OPEN_SHARDS
-from handlers.ingestion.file_records import FileRecord, OpenFile, new_file_item, open_shard
+from handlers.ingestion.file_records import FileRecord, OpenFile, build_file_item, choose_open_shard
 from handlers.ingestion.manifest import FileResult
 from handlers.ingestion.status_transitions import FileStatus, source_statuses
 from handlers.ingestion.table_items import Item, RecordId, Values, build_update, query_open_items
@@ -57,7 +57,7 @@ class FileTable:
         """
         put = {
             "TableName": self._name,
-            "Item": new_file_item(file, rejection, self._clock(), self._record_days, self._shard_count),
+            "Item": build_file_item(file, rejection, self._clock(), self._record_days, self._shard_count),
             "ConditionExpression": "attribute_not_exists(file_key)",
         }
         try:
@@ -102,7 +102,7 @@ class FileTable:
             assign={
                 "status": FileStatus.CLAIMED,
                 "manifest_id": manifest_id,
-                "open_shard": self._open_shard(FileStatus.CLAIMED, record_id),
+                "open_shard": self._choose_open_shard(FileStatus.CLAIMED, record_id),
                 "open_since": timestamp(self._clock()),
             },
         )
@@ -117,7 +117,7 @@ class FileTable:
             record_id,
             source_statuses(FileStatus.PENDING),
             manifest_id,
-            assign={"status": FileStatus.PENDING, "open_shard": self._open_shard(FileStatus.PENDING, record_id)},
+            assign={"status": FileStatus.PENDING, "open_shard": self._choose_open_shard(FileStatus.PENDING, record_id)},
             copy={"open_since": "tracked_at"},
             remove=("manifest_id",),
         )
@@ -201,8 +201,8 @@ class FileTable:
             return FileRecord.from_item(item) if item else None
         return FileRecord.from_item(response["Attributes"])
 
-    def _open_shard(self, status: FileStatus, record_id: RecordId) -> str:
-        return open_shard(status, record_id, self._shard_count)
+    def _choose_open_shard(self, status: FileStatus, record_id: RecordId) -> str:
+        return choose_open_shard(status, record_id, self._shard_count)
 
 
 def _is_condition_failure(error: ClientError) -> bool:

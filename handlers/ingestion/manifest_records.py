@@ -18,7 +18,7 @@ from handlers.ingestion.table_items import (
     RecordId,
     Values,
     build_update,
-    expires_at,
+    compute_ttl,
     get_number,
     get_text,
     query_open_items,
@@ -85,7 +85,7 @@ class ManifestRecords:
             assign_if_absent={
                 "created_at": timestamp(now),
                 "open_since": timestamp(now),
-                "ttl": expires_at(now, self._record_days),
+                "ttl": compute_ttl(now, self._record_days),
             },
             remove=("cause",),
         )

@@ -52,8 +52,8 @@ def get_number(item: Item, name: str) -> int:
     return int(item.get(name, {}).get("N", 0))
 
 
-def expires_at(now: datetime, days: int) -> int:
-    """Return the epoch second after which DynamoDB may delete an item (its TTL)."""
+def compute_ttl(now: datetime, days: int) -> int:
+    """Return the TTL of an item that is kept for some days: the epoch second after which DynamoDB may delete it."""
     return int((now + timedelta(days=days)).timestamp())
 
 

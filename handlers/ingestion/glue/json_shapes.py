@@ -4,9 +4,10 @@ A shape is a tree with one node for each name at each level. Shapes only grow an
 files and tasks does not matter, and a retried run finds the same columns. `parquet_schema` turns a shape into columns.
 
 The number of nodes is limited. Names beyond the limit are data rather than names, for example user ids. A few lines can
-multiply names at each level to a million columns, although no single object has many. The limit is applied once, to the
-merged shape of the whole run, because a part of the run would give another result. The widest nodes become `boundless`,
-and their values are stored as JSON.
+multiply names at each level to a million columns, although no single object has many. The widest nodes become
+`boundless`, and their values are stored as JSON. The limit is applied to the merged shape of the whole run, because a
+part of the run could give another result. Only a file with several times as many nodes is limited before, so that it
+does not fill the memory (see `file_scan`).
 """
 
 from collections import Counter
