@@ -15,7 +15,7 @@ from moto import mock_aws
 
 from components.blocks.api import rest_stage, websocket_stage
 from handlers.ingestion.arrived_files import ArrivedFile
-from handlers.ingestion.file_records import FileRecord, new_file_item
+from handlers.ingestion.file_records import FileRecord, build_file_item
 from handlers.ingestion.file_table import FileTable
 from handlers.ingestion.manifest import FileResult, Manifest
 from handlers.ingestion.manifest_document_store import ManifestDocuments
@@ -212,7 +212,7 @@ def test_the_runbooks_script_restores_records_of_files_since_the_backup(
         ]
         table.record_result(FileResult.model_validate({**results[-1], "status": "processed"}), "first")
         function_table = tuple(
-            FileRecord.from_item(new_file_item(file, None, NOW, 400, 2)).listed_file
+            FileRecord.from_item(build_file_item(file, None, NOW, 400, 2)).listed_file
             for name, file in files.items()
             if name != "new"
         )
@@ -231,7 +231,7 @@ def test_the_runbooks_script_restores_records_of_files_since_the_backup(
         assert table.list_pending(10) == [], "files whose rows exist are not processed again"
         assert not any(table.track(files[name]) for name in expected)
         assert table.track(files["new"])
-        tracked = FileRecord.from_item(new_file_item(files["missing"], None, NOW, 400, 2))
+        tracked = FileRecord.from_item(build_file_item(files["missing"], None, NOW, 400, 2))
         assert FileRecord.from_item(aws.records()[tracked.id.file_key]).listed_file == tracked.listed_file
 
 
