@@ -62,9 +62,6 @@ class Backend:
     """Function that is called with the key of each upload and may raise."""
     went: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     """Released for each signed PutObject request."""
-    slept: list[float] = field(default_factory=list)
-    wakes: Callable[[], None] = lambda: None
-    """Functions that run while a client sleeps."""
 
     def __post_init__(self) -> None:
         self.provider.clock = lambda: self.now
@@ -105,9 +102,7 @@ class Backend:
 
     def client(self, **more: Any) -> MeetingsClient:
         """Return a client of the current user, and record its AWS requests."""
-        client = MeetingsClient(
-            self.url, self.token, "test's laptop", clock=lambda: self.now, sleep=self._sleep, **{"workers": 1, **more}
-        )
+        client = MeetingsClient(self.url, self.token, "test's laptop", clock=lambda: self.now, **{"workers": 1, **more})
         get_access = client._access.get
         recorded: set[int] = set()
 
@@ -176,11 +171,6 @@ class Backend:
         self.signed_with.append(header.partition("Credential=")[2].partition("/")[0])
         if request.method == "PUT":
             self.went.release()
-
-    def _sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.advance(seconds=seconds)
-        self.wakes()
 
 
 def _handler(backend: Backend) -> type[BaseHTTPRequestHandler]:

@@ -1,32 +1,12 @@
-"""Tests of the package: exported names and required modules."""
+"""Test that the client runs without the packages of the functions and of the deployment."""
 
 import subprocess
 import sys
 
-import clients.meetings
 from local import ROOT
 
 RUNTIME_ONLY = ("aws_lambda_powertools", "jwt", "cryptography", "components", "local")
 """Packages of the functions or the deployment, which the client must not need."""
-
-
-def test_the_package_exports_these_names() -> None:
-    assert clients.meetings.__all__ == sorted(clients.meetings.__all__)
-    assert set(clients.meetings.__all__) == {
-        *("MeetingsClient", "NewMeeting", "Uploaded", "MeetingList"),
-        *("MeetingsError", "ExchangeFailed", "ExchangeUnavailable", "RequestRefused", "TokenRefused", "UserChanged"),
-        *(
-            "ChunkRefused",
-            "UploadInterrupted",
-            "MeetingFailed",
-            "MeetingIncomplete",
-            "MeetingUnknown",
-            "MeetingUnreadable",
-        ),
-        *("NotMade", "NotReadyInTime"),
-        *("MeetingRecord", "MeetingStatus", "MeetingReason", "Stage", "WrongChunk", "ChunkProblem"),
-        *("Summary", "ActionItem", "TranscriptQuote", "SummaryTokens", "Transcript", "TranscriptSegment"),
-    }
 
 
 def test_the_client_does_not_import_the_runtime_of_the_functions() -> None:
