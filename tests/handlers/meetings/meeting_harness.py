@@ -39,6 +39,7 @@ from handlers.meetings.workflow_steps.handler import run_step
 from handlers.meetings.workflow_steps.job_results import JobResults
 from handlers.meetings.workflow_steps.step_operations import WorkflowSteps
 from tests.credentials import credentials
+from tests.handlers.client_events import at_event
 from tests.moto_tables import Index, create_table
 
 TABLE, BUCKET = "meetings", "recordings"
@@ -88,6 +89,16 @@ class FakeStepFunctions:
         if name not in self.statuses:
             raise _client_error("ExecutionDoesNotExist")
         return {"status": self.statuses[name]}
+
+    @property
+    def attempts(self) -> list[int]:
+        """Attempts of all executions, in the order of their starts."""
+        return [execution_input["attempt"] for execution_input in self.inputs.values()]
+
+    @property
+    def contents(self) -> list[str]:
+        """Contents of all executions, in the order of their starts."""
+        return [execution_input["content"] for execution_input in self.inputs.values()]
 
     def end_last(self, status: str) -> None:
         """End the last execution with a status."""
@@ -245,15 +256,12 @@ class MeetingHarness:
         """Let the next reads of `complete.json` fail with an error code."""
         left = iter(range(times))
 
-        def seal(params: dict[str, Any], **_: Any) -> None:
+        def fail(params: dict[str, Any], **_: Any) -> None:
             if params["url_path"].endswith("/complete.json") and next(left, None) is not None:
                 raise ClientError({"Error": {"Code": code, "Message": CANARY}}, "GetObject")
 
-        self.s3.meta.events.register("before-call.s3.GetObject", seal, unique_id="seal")
-        try:
+        with at_event(self.s3, "before-call.s3.GetObject", fail):
             yield
-        finally:
-            self.s3.meta.events.unregister("before-call.s3.GetObject", unique_id="seal")
 
     @contextmanager
     def record_calls(self) -> Iterator[list[str]]:
@@ -263,13 +271,8 @@ class MeetingHarness:
         def note(model: Any, **_: Any) -> None:
             calls.append(model.name)
 
-        for client in (self.dynamodb, self.s3):
-            client.meta.events.register("before-call.*", note)
-        try:
+        with at_event(self.dynamodb, "before-call.*", note), at_event(self.s3, "before-call.*", note):
             yield calls
-        finally:
-            for client in (self.dynamodb, self.s3):
-                client.meta.events.unregister("before-call.*", note)
 
 
 def complete_file(*chunks: bytes, **changed: Any) -> CompleteFile:

@@ -9,6 +9,7 @@ import pytest
 from handlers.meetings.media_job.ffmpeg import Ffmpeg
 from handlers.meetings.media_job.job_termination import JobTerminated, JobTermination, Process
 from handlers.meetings.media_result import MediaOutcome
+from tests.handlers.client_events import at_event
 from tests.handlers.meetings.media_job import sample_videos
 from tests.handlers.meetings.media_job.job_harness import BUCKET, LIMITS, SECOND, JobHarness
 
@@ -25,9 +26,8 @@ def write_counts(harness: JobHarness) -> Any:
     def note(params: dict[str, Any], **_: Any) -> None:
         counts[params["url_path"].split("/")[-1] if "pieces" in params["url_path"] else params["url_path"][-8:]] += 1
 
-    harness.s3.meta.events.register("before-call.s3.PutObject", note, unique_id="written")
-    yield counts
-    harness.s3.meta.events.unregister("before-call.s3.PutObject", unique_id="written")
+    with at_event(harness.s3, "before-call.s3.PutObject", note):
+        yield counts
 
 
 def upload_two_formats(harness: JobHarness) -> None:

@@ -124,7 +124,7 @@ def test_another_content_starts_a_new_attempt(harness: MeetingHarness) -> None:
     record = harness.record()
     assert (record.content, record.title, record.attempt) == (second.content, "Other", 2)
     assert record.created_at == "2026-01-31T12:00:00.000Z"
-    assert [execution_input["content"] for execution_input in harness.step_functions.inputs.values()] == [
+    assert harness.step_functions.contents == [
         first.content,
         second.content,
     ]
@@ -149,16 +149,14 @@ def test_a_writer_that_read_an_older_file_does_not_overwrite_a_newer_one(
     monkeypatch.setattr(UploadedRecordings, "read_complete_file", replace_after_first_read)
     assert harness.deliver_event("complete.json") == []
     record = harness.record()
-    assert [execution_input["content"] for execution_input in harness.step_functions.inputs.values()] == [
-        record.content
-    ]
+    assert harness.step_functions.contents == [record.content]
 
 
 def test_a_content_that_returns_gets_an_execution_with_a_new_name(harness: MeetingHarness) -> None:
     for chunk in (b"a", b"b", b"a"):
         harness.upload_recording(chunk)
         harness.advance(minutes=1)
-    assert [execution_input["attempt"] for execution_input in harness.step_functions.inputs.values()] == [1, 2, 3]
+    assert harness.step_functions.attempts == [1, 2, 3]
     first, _, third = harness.step_functions.inputs
     assert first[:-1] == third[:-1]
 
@@ -186,7 +184,7 @@ def test_a_new_complete_file_restarts_a_failed_meeting_but_a_repeated_event_does
     harness.advance(minutes=1)
     harness.upload_recording(b"a")
     assert harness.state() == ("processing", "media")
-    assert [execution_input["attempt"] for execution_input in harness.step_functions.inputs.values()] == [1, 2]
+    assert harness.step_functions.attempts == [1, 2]
 
 
 @pytest.mark.parametrize("fate", ["refused", "lost", "lost after"])

@@ -18,6 +18,7 @@ from handlers.meetings.storage.storage_count import CountOutOfTime, StorageCount
 from handlers.meetings.storage.storage_totals import OTHERS, StorageTotals, daily_growth, growth_metrics
 from handlers.meetings.storage.unannounced_recordings import NOTIFICATION_GRACE_PERIOD, UnannouncedRecordings
 from handlers.meetings.uploaded_recording import UploadedRecordings
+from tests.handlers.client_events import at_event
 from tests.handlers.meetings.meeting_harness import ANN, BOB, BUCKET, CANARY, MEETING, START, MeetingHarness
 
 STACK = "dev"
@@ -272,9 +273,8 @@ def test_milliseconds_in_a_listing_do_not_make_another_fingerprint(
             item["LastModified"] += timedelta(milliseconds=500)
 
     monkeypatch.setattr(UploadedRecordings, "read_complete_file", lambda *_: 1 / 0)
-    harness.s3.meta.events.register("after-call.s3.ListObjectsV2", exactly, unique_id="exactly")
-    count.run()
-    harness.s3.meta.events.unregister("after-call.s3.ListObjectsV2", unique_id="exactly")
+    with at_event(harness.s3, "after-call.s3.ListObjectsV2", exactly):
+        count.run()
     assert "recording_unattended" not in capsys.readouterr().out, "its event arrived, so it must not be processed"
 
 

@@ -93,7 +93,7 @@ def test_a_successful_execution_without_a_report_causes_a_new_attempt(harness: M
     harness.step_functions.end_last("SUCCEEDED")
     harness.advance(minutes=61)
     assert harness.sweep()["started"] == 1
-    assert [execution_input["attempt"] for execution_input in harness.step_functions.inputs.values()] == [1, 2]
+    assert harness.step_functions.attempts == [1, 2]
     assert harness.state() == ("processing", "media")
 
 

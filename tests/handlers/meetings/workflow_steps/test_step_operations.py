@@ -139,7 +139,7 @@ def test_a_chunk_that_was_uploaded_again_starts_a_new_attempt(harness: MeetingHa
     harness.put_object(MEETING.upload_key("1.webm"), b"b")
     harness.deliver_event("1.webm")
     assert harness.state() == ("processing", "media")
-    assert [execution_input["attempt"] for execution_input in harness.step_functions.inputs.values()] == [1, 2]
+    assert harness.step_functions.attempts == [1, 2]
 
 
 def test_a_chunk_that_arrived_during_the_job_starts_a_new_attempt_at_once(
@@ -152,7 +152,7 @@ def test_a_chunk_that_arrived_during_the_job_starts_a_new_attempt_at_once(
     for _ in range(2):
         assert harness.run_step("media", recording)["outcome"] == "incomplete"
         assert harness.state() == ("processing", "media")
-    assert [execution_input["attempt"] for execution_input in harness.step_functions.inputs.values()] == [1, 2]
+    assert harness.step_functions.attempts == [1, 2]
 
 
 def test_a_failed_start_is_repeated_by_the_next_event(harness: MeetingHarness, recording: Recording) -> None:
@@ -164,7 +164,7 @@ def test_a_failed_start_is_repeated_by_the_next_event(harness: MeetingHarness, r
     assert len(harness.step_functions.statuses) == 1
     assert harness.run_step("fail", recording, error="StepFailed") == {"outcome": "superseded"}
     assert harness.deliver_event("complete.json") == []
-    assert [execution_input["attempt"] for execution_input in harness.step_functions.inputs.values()] == [1, 2]
+    assert harness.step_functions.attempts == [1, 2]
 
 
 def test_a_superseded_job_changes_nothing(harness: MeetingHarness, recording: Recording) -> None:
