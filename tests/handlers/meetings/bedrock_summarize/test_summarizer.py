@@ -36,7 +36,7 @@ from tests.handlers.meetings.bedrock_summarize.summary_harness import (
     answer_with,
     prompt_lines,
 )
-from tests.handlers.meetings.sample_transcripts import Turn, turns
+from tests.handlers.meetings.sample_transcripts import Turn, output, turns
 
 CANARY = "canary"
 
@@ -256,21 +256,15 @@ def test_a_missing_part_raises_transcript_missing(harness: SummaryHarness) -> No
     assert RECORDING.transcript_key not in harness.store.objects, "half a transcript is none"
 
 
-@pytest.mark.parametrize("data", [b"", CANARY.encode(), b'{"results": {"items": "canary"}}'])
-def test_a_malformed_part_raises_transcript_unreadable(
-    harness: SummaryHarness, asked: SummaryRequest, data: bytes
+LATE_WORDS = output([*SPOKEN_MEETING, Turn("spk_0", 600_000, "Much later.")])
+
+
+@pytest.mark.parametrize(("data", "cause"), [(CANARY.encode(), "malformed"), (LATE_WORDS, "bad_times")])
+def test_an_invalid_part_raises_transcript_unreadable(
+    harness: SummaryHarness, asked: SummaryRequest, data: bytes, cause: str
 ) -> None:
     harness.store.objects[RECORDING.part_transcript_key(0, "en-US")] = data
-    assert failure_cause(harness, asked, TranscriptUnreadable) == "malformed"
-
-
-def test_a_transcript_longer_than_its_part_is_refused(harness: SummaryHarness, asked: SummaryRequest) -> None:
-    other = SummaryHarness()
-    other.store_part_transcripts([*SPOKEN_MEETING, Turn("spk_0", 600_000, "Much later.")])
-    harness.store.objects[RECORDING.part_transcript_key(0, "en-US")] = other.store.objects[
-        RECORDING.part_transcript_key(0, "en-US")
-    ]
-    assert failure_cause(harness, asked, TranscriptUnreadable) == "bad_times"
+    assert failure_cause(harness, asked, TranscriptUnreadable) == cause
 
 
 @pytest.mark.parametrize("key", [RECORDING.summary_key, RECORDING.transcript_key])
@@ -327,11 +321,8 @@ def test_a_long_transcript_is_summarised_in_parts(harness: SummaryHarness) -> No
 def test_the_summaries_of_many_parts_are_combined_in_groups(harness: SummaryHarness) -> None:
     harness.sonnet = ScriptedModel([lambda given: answer_with(summary=given[-1]["part"] + " word" * 50)(given)])
     harness.summarize(harness.store_part_transcripts(long_meeting(200)), part_characters=1_000)
-    combined = [
-        prompt_lines(request)[:-1]
-        for request in harness.sonnet.requests
-        if prompt_lines(request)[-1]["task"] == "combine"
-    ]
+    prompts = [prompt_lines(request) for request in harness.sonnet.requests]
+    combined = [lines[:-1] for lines in prompts if lines[-1]["task"] == "combine"]
     assert len(combined) > 4
     assert all(len(given) > 1 for given in combined)
     assert all(sum(len(line["text"]) for line in given) <= 1_000 for given in combined)
