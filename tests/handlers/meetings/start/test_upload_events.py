@@ -116,18 +116,18 @@ def test_a_chunk_that_arrives_while_it_is_recorded_as_missing_is_not_lost(
     assert harness.state() == ("processing", "media")
 
 
-def test_another_content_starts_a_new_attempt(harness: MeetingHarness) -> None:
-    first = harness.upload_recording(b"a")
-    harness.advance(minutes=1)
-    second = harness.upload_recording(b"b", title="Other")
-    assert first.content != second.content
+def test_another_content_starts_a_new_attempt_even_if_it_was_processed_before(harness: MeetingHarness) -> None:
+    recordings = []
+    for chunk, title in ((b"a", "First"), (b"b", "Second"), (b"a", "Third")):
+        recordings.append(harness.upload_recording(chunk, title=title))
+        harness.advance(minutes=1)
+    first, second, third = (recording.content for recording in recordings)
+    assert first == third != second
     record = harness.record()
-    assert (record.content, record.title, record.attempt) == (second.content, "Other", 2)
+    assert (record.content, record.title, record.attempt) == (first, "Third", 3)
     assert record.created_at == "2026-01-31T12:00:00.000Z"
-    assert harness.step_functions.contents == [
-        first.content,
-        second.content,
-    ]
+    assert harness.step_functions.contents == [first, second, first]
+    assert harness.step_functions.attempts == [1, 2, 3]
 
 
 def test_a_writer_that_read_an_older_file_does_not_overwrite_a_newer_one(
@@ -150,15 +150,6 @@ def test_a_writer_that_read_an_older_file_does_not_overwrite_a_newer_one(
     assert harness.deliver_event("complete.json") == []
     record = harness.record()
     assert harness.step_functions.contents == [record.content]
-
-
-def test_a_content_that_returns_gets_an_execution_with_a_new_name(harness: MeetingHarness) -> None:
-    for chunk in (b"a", b"b", b"a"):
-        harness.upload_recording(chunk)
-        harness.advance(minutes=1)
-    assert harness.step_functions.attempts == [1, 2, 3]
-    first, _, third = harness.step_functions.inputs
-    assert first[:-1] == third[:-1]
 
 
 def test_a_new_description_of_the_same_content_changes_only_the_description(harness: MeetingHarness) -> None:
