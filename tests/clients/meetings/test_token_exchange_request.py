@@ -7,16 +7,10 @@ from typing import Any
 
 import pytest
 
-from clients.meetings import (
-    ExchangeFailed,
-    ExchangeUnavailable,
-    MeetingsClient,
-    RequestRefused,
-    TokenRefused,
-)
+from clients.meetings import ExchangeFailed, ExchangeUnavailable, MeetingsClient, RequestRefused, TokenRefused
 from clients.meetings.token_exchange_request import HttpExchange
 from handlers.common.identity.user_ids import derive_user_id
-from tests.clients.meetings.fake_backend import STORE, Answer, Backend
+from tests.clients.meetings.fake_backend import LOCATION, Answer, Backend
 
 CANARY = "canary-7f3a"
 
@@ -40,7 +34,11 @@ def error_answer(status: int, code: str = "X", headers: dict[str, str] | None = 
 def test_a_token_becomes_credentials_of_its_user(backend: Backend) -> None:
     found = exchange(backend)
     assert found.user == derive_user_id(backend.provider.issuer, "ann")
-    assert (found.bucket_name, found.table_name, found.region) == (STORE.bucket_name, STORE.table_name, STORE.region)
+    assert (found.bucket_name, found.table_name, found.region) == (
+        LOCATION.bucket_name,
+        LOCATION.table_name,
+        LOCATION.region,
+    )
     backend.url += "/"
     assert exchange(backend).user == found.user, "a slash at the end is nothing"
     assert json.loads(backend.bodies[0]) == {"token": backend.tokens[0], "sessionName": "laptop"}
@@ -135,12 +133,3 @@ def test_an_api_that_does_not_answer_times_out(backend: Backend) -> None:
 def test_an_http_url_is_refused_unless_it_is_local(url: str) -> None:
     with pytest.raises(ValueError, match="https"):
         MeetingsClient(url, lambda: CANARY, "laptop")
-
-
-def test_an_exception_of_the_token_callback_is_passed_on(backend: Backend) -> None:
-    def broken() -> str:
-        raise LookupError("not logged in")
-
-    with pytest.raises(LookupError, match="not logged in"):
-        HttpExchange(backend.url, broken, "laptop")()
-    assert backend.bodies == []

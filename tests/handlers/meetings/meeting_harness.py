@@ -106,8 +106,7 @@ class FakeStepFunctions:
 
 
 def _client_error(code: str) -> ClientError:
-    about: Any = {"HTTPStatusCode": 400, "RetryAttempts": 0}
-    return ClientError({"Error": {"Code": code, "Message": CANARY}, "ResponseMetadata": about}, "Execution")
+    return ClientError({"Error": {"Code": code, "Message": CANARY}}, "Execution")
 
 
 @dataclass

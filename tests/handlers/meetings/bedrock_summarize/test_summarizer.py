@@ -328,17 +328,6 @@ def test_the_summaries_of_many_parts_are_combined_in_groups(harness: SummaryHarn
     assert all(sum(len(line["text"]) for line in given) <= 1_000 for given in combined)
 
 
-def test_an_interrupted_summary_continues_with_the_next_part(harness: SummaryHarness) -> None:
-    asked = harness.store_part_transcripts(long_meeting())
-    harness.sonnet = ScriptedModel([*[answer_promises] * 5, ServiceFault.THROTTLED])
-    with pytest.raises(ModelBusy):
-        harness.summarize(asked, part_characters=1_000)
-    harness.sonnet = ScriptedModel([answer_promises])
-    assert harness.summarize(asked, part_characters=1_000).action_items == 60
-    heads = [prompt_lines(request)[-1] for request in harness.sonnet.requests]
-    assert (heads[0]["task"], heads[0]["index"]) == ("actionItems", 2)
-
-
 def test_concurrent_parts_give_the_same_summary() -> None:
     found = []
     for at_once in (1, 4):

@@ -207,16 +207,6 @@ def test_a_recording_whose_event_was_lost_is_started_the_next_day(count: CountHa
     assert len(harness.step_functions.statuses) == 1
 
 
-def test_a_recording_whose_event_arrived_is_not_processed_again(count: CountHarness) -> None:
-    harness = count.meetings
-    recording = harness.upload_recording(b"a")
-    assert harness.run_step("fail", recording)["outcome"] == "failed"
-    before = harness.all_items()
-    harness.advance(days=1)
-    assert count.run().started == 0
-    assert harness.all_items() == before
-
-
 def test_an_unreadable_file_whose_event_was_lost_is_processed_once(
     count: CountHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -246,19 +236,20 @@ def test_a_recording_whose_event_was_lost_is_started_although_an_older_one_is_in
     assert (harness.record().content, harness.state()) == (second.content, ("processing", "media"))
 
 
-def test_milliseconds_in_a_listing_do_not_make_another_fingerprint(
+def test_a_recording_whose_event_arrived_is_not_processed_again(
     count: CountHarness, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """A listing has milliseconds, which other reads of `complete.json` do not have."""
     harness = count.meetings
     harness.upload_recording(b"a")
     harness.advance(days=1)
 
-    def exactly(parsed: dict[str, Any], **_: Any) -> None:
+    def add_milliseconds(parsed: dict[str, Any], **_: Any) -> None:
         for item in parsed.get("Contents", ()):
             item["LastModified"] += timedelta(milliseconds=500)
 
     monkeypatch.setattr(UploadedRecordings, "read_complete_file", lambda *_: 1 / 0)
-    with at_event(harness.s3, "after-call.s3.ListObjectsV2", exactly):
+    with at_event(harness.s3, "after-call.s3.ListObjectsV2", add_milliseconds):
         count.run()
     assert "recording_unattended" not in capsys.readouterr().out, "its event arrived, so it must not be processed"
 

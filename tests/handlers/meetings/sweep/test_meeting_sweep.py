@@ -55,15 +55,16 @@ def test_an_execution_that_never_started_is_started(harness: MeetingHarness) -> 
 
 
 @pytest.mark.parametrize(
-    ("status", "steps", "reason"),
+    ("status", "steps", "reason", "outcome"),
     [
-        ("FAILED", (), "MEDIA_FAILED"),
-        ("ABORTED", ("media",), "TRANSCRIPTION_FAILED"),
-        ("FAILED", ("media", "transcribed"), "SUMMARY_FAILED"),
+        ("FAILED", (), "MEDIA_FAILED", "ended"),
+        ("ABORTED", ("media",), "TRANSCRIPTION_FAILED", "ended"),
+        ("FAILED", ("media", "transcribed"), "SUMMARY_FAILED", "ended"),
+        ("TIMED_OUT", (), "TIMED_OUT", "timed_out"),
     ],
 )
 def test_an_execution_that_ended_without_a_report_fails_its_meeting(
-    harness: MeetingHarness, status: str, steps: tuple[str, ...], reason: str
+    harness: MeetingHarness, status: str, steps: tuple[str, ...], reason: str, outcome: str
 ) -> None:
     recording = harness.upload_recording(b"a")
     harness.write_media_result(recording)
@@ -71,18 +72,10 @@ def test_an_execution_that_ended_without_a_report_fails_its_meeting(
         harness.run_step(step, recording)
     harness.step_functions.end_last(status)
     harness.advance(minutes=61)
-    assert harness.sweep()["ended"] == 1
+    assert harness.sweep()[outcome] == 1
     assert harness.state() == ("failed", reason)
     assert harness.due_sort_keys() == []
     assert harness.sweep() == EMPTY_REPORT
-
-
-def test_a_timed_out_execution_fails_its_meeting(harness: MeetingHarness) -> None:
-    harness.upload_recording(b"a")
-    harness.step_functions.end_last("TIMED_OUT")
-    harness.advance(minutes=61)
-    assert harness.sweep()["timed_out"] == 1
-    assert harness.state() == ("failed", "TIMED_OUT")
 
 
 def test_a_successful_execution_without_a_report_causes_a_new_attempt(harness: MeetingHarness) -> None:
