@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -76,8 +76,7 @@ def summary_question(
 ) -> TaskQuestion[str]:
     """Return the question for the summary of a part."""
     material = to_json_lines(_transcript_lines(window))
-    read = partial(_read_summary, task=SummaryTask.SUMMARY, part=_part_id(material))
-    return _question(SummaryTask.SUMMARY, material, position, style, read)
+    return _summary_question(SummaryTask.SUMMARY, material, position, style)
 
 
 def action_items_question(
@@ -85,15 +84,21 @@ def action_items_question(
 ) -> TaskQuestion[ModelActionItems]:
     """Return the question for the action items of a part."""
     material = to_json_lines(_transcript_lines(window))
-    return _question(SummaryTask.ACTION_ITEMS, material, position, style, partial(_read_items, part=_part_id(material)))
+    part = _part_id(material)
+    return _question(
+        SummaryTask.ACTION_ITEMS,
+        material,
+        position,
+        style,
+        lambda text, is_last: parse_items(text, part, skip_malformed=is_last),
+    )
 
 
 def combination_question(summaries: Sequence[str], language: str, style: QuestionStyle) -> TaskQuestion[str]:
     """Return the question for one summary of several summaries."""
     material = to_json_lines({"summaryOf": number, "text": text} for number, text in enumerate(summaries))
-    read = partial(_read_summary, task=SummaryTask.COMBINE, part=_part_id(material))
     uncached = QuestionStyle(style.inference_options, transcript_cached=False)
-    return _question(SummaryTask.COMBINE, material, PartPosition(0, 1, language), uncached, read)
+    return _summary_question(SummaryTask.COMBINE, material, PartPosition(0, 1, language), uncached)
 
 
 def group_texts(texts: Sequence[str], characters: int) -> tuple[tuple[str, ...], ...]:
@@ -108,6 +113,13 @@ def group_texts(texts: Sequence[str], characters: int) -> tuple[tuple[str, ...],
             group = []
         group.append(text)
     return (*groups, tuple(group)) if group else tuple(groups)
+
+
+def _summary_question(
+    task: SummaryTask, material: ContentBlock, position: PartPosition, style: QuestionStyle
+) -> TaskQuestion[str]:
+    part = _part_id(material)
+    return _question(task, material, position, style, lambda text, _is_last: parse_summary(text, task, part))
 
 
 def _question(
@@ -144,11 +156,3 @@ def _transcript_lines(window: Window[TranscriptSegment]) -> Iterator[dict[str, A
 def _part_id(material: ContentBlock) -> str:
     """Return the id that the answer must repeat, so that it cannot belong to other material."""
     return hashlib.sha256(material["text"].encode()).hexdigest()[:PART_ID_DIGITS]
-
-
-def _read_summary(text: str, _last: bool, *, task: SummaryTask, part: str) -> str:
-    return parse_summary(text, task, part)
-
-
-def _read_items(text: str, last: bool, *, part: str) -> ModelActionItems:
-    return parse_items(text, part, skip_malformed=last)

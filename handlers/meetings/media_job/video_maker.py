@@ -42,14 +42,8 @@ class VideoMaker:
             *self._piece_input(piece, seconds),
             *("-an", "-sn", "-dn", "-c:v", VIDEO_ENCODER, "-preset", "veryfast", "-crf", "26", "-pix_fmt", "yuv420p"),
             *COLOUR_OPTIONS,
-            *(
-                "-maxrate",
-                str(MAX_VIDEO_BITS),
-                "-bufsize",
-                str(2 * MAX_VIDEO_BITS),
-                "-g",
-                str(KEYFRAME_SECONDS * self._plan.frame_rate),
-            ),
+            *("-maxrate", str(MAX_VIDEO_BITS), "-bufsize", str(2 * MAX_VIDEO_BITS)),
+            *("-g", str(KEYFRAME_SECONDS * self._plan.frame_rate)),
             *("-threads", str(self._threads), "-t", seconds, "-video_track_timescale", str(TIME_SCALE)),
             # Frames that cannot be decoded are skipped, but a piece without any frame is an error.
             *("-abort_on", "empty_output", *METADATA_FREE_OPTIONS, "-f", "mp4", name),
@@ -74,23 +68,10 @@ class VideoMaker:
         if soundtrack is not None:
             inputs, maps = (*inputs, *CHUNK_OPTIONS, "-i", soundtrack), (*maps, "-map", "1:0")
         elif self._plan.copies_audio and copied_audio is not None:
-            inputs, maps = (
-                (*inputs, *self._all_chunks_input("audio-list")),
-                (*maps, "-map", f"1:{copied_audio.form.stream}"),
-            )
-        self._ffmpeg.run(
-            *inputs,
-            *maps,
-            "-c",
-            "copy",
-            *self._codec_tag(),
-            *METADATA_FREE_OPTIONS,
-            "-movflags",
-            "+faststart",
-            "-f",
-            "mp4",
-            name,
-        )
+            inputs = (*inputs, *self._all_chunks_input("audio-list"))
+            maps = (*maps, "-map", f"1:{copied_audio.form.stream}")
+        output_options = ("-c", "copy", *self._codec_tag(), *METADATA_FREE_OPTIONS, "-movflags", "+faststart")
+        self._ffmpeg.run(*inputs, *maps, *output_options, "-f", "mp4", name)
         difference = abs(probe_chunk(self._ffmpeg, name).duration - self._plan.duration)
         if difference > DURATION_TOLERANCE + self._frame_duration:
             raise InputRefused
@@ -128,13 +109,8 @@ class VideoMaker:
         (first, *others) = piece.spans
         if others or first.duration == self._plan.chunks[first.chunk].duration:
             names = [self._names[span.chunk] for span in piece.spans]
-            return (
-                *threads,
-                *LIST_OPTIONS,
-                "-i",
-                self._write_list("video-list", names, [span.duration for span in piece.spans]),
-                *output_options,
-            )
+            list_name = self._write_list("video-list", names, [span.duration for span in piece.spans])
+            return *threads, *LIST_OPTIONS, "-i", list_name, *output_options
         seek_options = ("-noaccurate_seek", "-ss", f"{first.begin / _SECOND:.6f}")
         return *threads, *CHUNK_OPTIONS, *seek_options, "-i", self._names[first.chunk], *output_options
 

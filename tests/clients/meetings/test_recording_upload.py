@@ -20,7 +20,8 @@ from clients.meetings.recording_upload import chunk_name
 from handlers.common.time_and_ids import ulid
 from handlers.meetings.complete_json import Chunk, CompleteFile
 from handlers.meetings.s3_keys import MeetingId, parse_upload_key
-from tests.clients.meetings.fake_backend import LOCATION, Backend
+from tests.clients.meetings.fake_backend import Backend
+from tests.handlers.meetings.exchange_harness import LOCATION
 
 COUNT = 6
 MEETING = NewMeeting(

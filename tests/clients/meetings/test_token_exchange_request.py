@@ -10,7 +10,8 @@ import pytest
 from clients.meetings import ExchangeFailed, ExchangeUnavailable, MeetingsClient, RequestRefused, TokenRefused
 from clients.meetings.token_exchange_request import HttpExchange
 from handlers.common.identity.user_ids import derive_user_id
-from tests.clients.meetings.fake_backend import LOCATION, Answer, Backend
+from tests.clients.meetings.fake_backend import Answer, Backend
+from tests.handlers.meetings.exchange_harness import LOCATION
 
 CANARY = "canary-7f3a"
 
