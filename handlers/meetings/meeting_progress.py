@@ -18,8 +18,11 @@ from handlers.meetings.meeting_record import MAX_LISTED_CHUNKS, MeetingReason, M
 from handlers.meetings.s3_keys import Recording
 
 HASH_DIGITS: Final = 32
+"""Length of the hash in an execution's name."""
 FIRST_SWEEP_DELAY: Final = timedelta(minutes=15)
-"""Time until the sweep first checks a changed meeting. If its execution was started, it runs after this time."""
+"""Time from the start of an attempt, or from a change of the status, to the sweep's first check. Events of uploads and
+the start of an execution take less time.
+"""
 PROGRESS_RANKS: Final[Mapping[tuple[MeetingStatus, Stage | None], int]] = {
     (MeetingStatus.INCOMPLETE, None): 0,
     (MeetingStatus.PROCESSING, Stage.MEDIA): 1,
@@ -28,6 +31,7 @@ PROGRESS_RANKS: Final[Mapping[tuple[MeetingStatus, Stage | None], int]] = {
     (MeetingStatus.FAILED, None): 4,
     (MeetingStatus.READY, None): 5,
 }
+"""Rank of each status and stage within one attempt."""
 STAGE_FAILURES: Final[Mapping[Stage, MeetingReason]] = {
     Stage.MEDIA: MeetingReason.MEDIA_FAILED,
     Stage.TRANSCRIPTION: MeetingReason.TRANSCRIPTION_FAILED,
@@ -83,7 +87,9 @@ class ExecutionReport:
     status: MeetingStatus
     stage: Stage | None = None
     reason: MeetingReason | None = None
+    """Reason for a failure, or for the missing transcript or summary of a ready meeting."""
     wrong: tuple[WrongChunk, ...] = ()
+    """Chunks because of which the media job rejected the recording."""
     fields: Mapping[str, object] = field(default_factory=dict)
     """Further fields of the meeting's record to set, by name."""
 
@@ -122,13 +128,13 @@ def mark_failed(record: MeetingRecord, reason: MeetingReason, at: datetime) -> M
     return stamp_change(record, record.model_copy(update=update), at)
 
 
-def restart(record: MeetingRecord, at: datetime) -> MeetingRecord:
-    """Return the record with a new attempt that checks the uploads again, after an attempt ended without a result."""
+def start_new_attempt(record: MeetingRecord, at: datetime) -> MeetingRecord:
+    """Return the record as incomplete, with a new attempt, so that the uploads are checked again."""
     update = {"status": MeetingStatus.INCOMPLETE, "stage": None, "attempt": record.attempt + 1, "tried": ""}
     return stamp_change(record, record.model_copy(update=update), at)
 
 
-def postpone(record: MeetingRecord, until: datetime) -> MeetingRecord:
+def postpone_sweep(record: MeetingRecord, until: datetime) -> MeetingRecord:
     """Return the record with a later time for the next sweep. Clients see no change."""
     return record.model_copy(update={"due": timestamp(until), "version": record.version + 1})
 

@@ -18,7 +18,7 @@ from handlers.meetings.complete_json import CompleteFile, WrongChunk
 from handlers.meetings.meeting_progress import stamp_change, wrong_chunk_fields
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus, Stage
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId
-from handlers.meetings.uploaded_recording import UploadedChunks, UploadedCompleteFile
+from handlers.meetings.upload_reader import UploadedChunks, UploadedCompleteFile
 
 FindChunks = Callable[[CompleteFile], UploadedChunks]
 

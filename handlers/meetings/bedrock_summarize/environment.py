@@ -10,7 +10,7 @@ from handlers.common.identifier_types import GuardrailId, GuardrailVersion, Mode
 SONNET = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 """Claude Sonnet 4.5 through an inference profile, which uses any of its regions with free capacity."""
 HAIKU = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
-"""Claude Haiku 4.5, likewise. Use it for action items once `compare_models` has approved it."""
+"""Claude Haiku 4.5 through such a profile. Use it for action items once `operations/compare_models.py` has approved it."""
 OutputTokens = Annotated[int, Field(ge=256, le=32_000)]
 AnswerSeconds = Annotated[int, Field(ge=10, le=600)]
 PartCharacters = Annotated[int, Field(ge=1_000, le=400_000)]
@@ -26,6 +26,7 @@ class SummaryEnvironment(HandlerEnvironment):
     summary_model_id: ModelId = SONNET
     action_model_id: ModelId = SONNET
     guardrail_id: GuardrailId | None = None
+    """Guardrail of Amazon Bedrock that checks requests and answers. None means no guardrail."""
     guardrail_version: GuardrailVersion | None = None
     max_output_tokens: OutputTokens = 4_000
     """Limit for one answer."""

@@ -15,6 +15,7 @@ from handlers.common.text.text_cleaning import clean_text
 MAX_ANSWER_CHARACTERS = 200_000
 MAX_SUMMARY_CHARACTERS = 20_000
 MAX_ITEMS = 100
+"""Maximum number of action items in one answer."""
 
 
 class SummaryTask(StrEnum):
@@ -44,10 +45,12 @@ class ModelActionItem(ModelAnswer):
     due: Annotated[str | None, Field(max_length=200, repr=False)] = None
     quote: Annotated[str, Field(min_length=1, max_length=1_000, repr=False)]
     segment: Annotated[int | None, Field(ge=0, alias="said")] = None
-    """Number of the segment in which the quote begins, according to the model."""
+    """Number of the segment in which the quote begins, according to the model. Prompts and answers call it `said`."""
 
 
 class _Envelope(ModelAnswer):
+    """The fields of all answers. An answer has either a summary or items, as its task requires."""
+
     task: str
     part: str
     summary: Any = Field(default=None, repr=False)

@@ -30,6 +30,7 @@ from handlers.meetings.bedrock_summarize.transcript import TranscriptSegment
 
 PROMPTS_FOLDER = Path(__file__).parent / "prompts"
 PART_ID_DIGITS = 12
+"""Length of the id that an answer repeats."""
 T = TypeVar("T")
 
 
@@ -52,7 +53,9 @@ class PartPosition:
     """Position of a part in its meeting."""
 
     index: int
+    """Number of the part, from 0."""
     count: int
+    """Number of parts."""
     language: str
 
 
@@ -129,6 +132,7 @@ def _question(
     style: QuestionStyle,
     read: Callable[[str, bool], T],
 ) -> TaskQuestion[T]:
+    """Build a question about the material: a part's transcript, or summaries to combine. `read` parses the answer."""
     task_line: Mapping[str, Any] = {
         "task": task.value,
         "part": _part_id(material),

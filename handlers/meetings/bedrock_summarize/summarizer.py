@@ -31,14 +31,16 @@ from handlers.meetings.bedrock_summarize.transcript_assembly import (
     parse_part,
 )
 from handlers.meetings.bedrock_summarize.workflow_event import SummaryOutcome, SummaryRequest, SummaryResult
-from handlers.meetings.meeting_store import MeetingStore
+from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.metrics import INPUT_TOKENS, OUTPUT_TOKENS, MeetingMetric, MeetingMetrics
 from handlers.meetings.summary_errors import StorageFailed, SummaryFailed, TranscriptMissing, TranscriptUnreadable
 
 FINISH_SECONDS = 10.0
 """Reserved for writing the results."""
 MAX_TRANSCRIPT_BYTES = 32 * 1024**2
+"""Maximum size of a stored transcript."""
 MAX_SUMMARY_BYTES = 4 * 1024**2
+"""Maximum size of a stored summary."""
 M = TypeVar("M", bound=Message)
 
 
@@ -50,7 +52,9 @@ class SummarySettings:
     action_model: str
     inference_options: InferenceOptions
     part_characters: int
+    """Maximum length of a part of the transcript."""
     overlap_characters: int
+    """Length of the text after a part that the model also receives."""
 
     @property
     def style(self) -> QuestionStyle:
@@ -65,6 +69,7 @@ class _PartResult:
     summary: str
     verified: VerifiedItems
     malformed: int
+    """Number of malformed action items that were skipped."""
     tokens: SummaryTokens
 
 
@@ -72,7 +77,7 @@ class _PartResult:
 class Summarizer:
     """Summarises meetings."""
 
-    store: MeetingStore
+    bucket: MeetingBucket
     metrics: MeetingMetrics
     models: ModelAccess
     settings: SummarySettings
@@ -105,31 +110,31 @@ class Summarizer:
         transcript = self._read_or_join_transcript(request)
         if not transcript.said:
             return SummaryResult(outcome=SummaryOutcome.NOTHING_SAID, transcript_key=request.recording.transcript_key)
-        answers = StoredAnswers(self.models, self.store, request.recording, deadline)
+        answers = StoredAnswers(self.models, self.bucket, request.recording, deadline)
         summary = self._summarize_transcript(transcript, answers)
-        if not self.store.write_new(request.recording.summary_key, summary.model_dump_json(by_alias=True)):
+        if not self.bucket.write_new(request.recording.summary_key, summary.model_dump_json(by_alias=True)):
             # A concurrent invocation wrote its summary first, and has sent the metrics for it.
             return _summary_result(request, self._read_summary(request) or summary, made=False)
         self._put_metrics(summary.tokens)
         return _summary_result(request, summary, made=True)
 
     def _read_summary(self, request: SummaryRequest) -> Summary | None:
-        data = self.store.read(request.recording.summary_key, MAX_SUMMARY_BYTES)
+        data = self.bucket.read(request.recording.summary_key, MAX_SUMMARY_BYTES)
         return None if data is None else _parse_stored(Summary, data)
 
     def _read_or_join_transcript(self, request: SummaryRequest) -> Transcript:
         """Return the stored transcript, or join the transcripts of the parts and store the result."""
         recording = request.recording
-        data = self.store.read(recording.transcript_key, MAX_TRANSCRIPT_BYTES)
+        data = self.bucket.read(recording.transcript_key, MAX_TRANSCRIPT_BYTES)
         if data is not None:
             return _parse_stored(Transcript, data)
         parts = (self._read_part(request, at) for at in range(len(request.audio)))
         transcript = _join_readable(lambda: join_parts(parts, request.language, request.duration_ms))
-        self.store.write(recording.transcript_key, transcript.model_dump_json(by_alias=True))
+        self.bucket.write(recording.transcript_key, transcript.model_dump_json(by_alias=True))
         return transcript
 
     def _read_part(self, request: SummaryRequest, number: int) -> tuple[TranscriptSegment, ...]:
-        output = self.store.read(request.recording.part_transcript_key(number, request.language), MAX_OUTPUT_BYTES)
+        output = self.bucket.read(request.recording.part_transcript_key(number, request.language), MAX_OUTPUT_BYTES)
         if output is None:
             raise TranscriptMissing("part_missing")
         part = TranscribedPart(request.audio[number].offset_ms, request.audio[number].duration_ms, output)
@@ -183,7 +188,7 @@ class Summarizer:
     ) -> tuple[str, SummaryTokens]:
         """Return one summary of all. Many summaries are combined in groups, repeatedly, until a single one is left."""
         settings = self.settings
-        spent: list[SummaryTokens] = []
+        tokens_of_answers: list[SummaryTokens] = []
         while len(summaries) > 1:
             shorter: list[str] = []
             for group in model_requests.group_texts(summaries, settings.part_characters):
@@ -193,9 +198,9 @@ class Summarizer:
                 question = model_requests.combination_question(group, language, settings.style)
                 text, tokens = answers.answer(settings.summary_model, question)
                 shorter.append(text)
-                spent.append(tokens)
+                tokens_of_answers.append(tokens)
             summaries = shorter
-        return summaries[0], sum_tokens(spent)
+        return summaries[0], sum_tokens(tokens_of_answers)
 
     def _put_metrics(self, tokens: SummaryTokens) -> None:
         """Send the tokens of the summary as metrics."""
@@ -208,7 +213,7 @@ class Summarizer:
 
 
 def _parse_stored(model: type[M], data: bytes) -> M:
-    """Parse an object that this module has written. An operator has to check anything else in its place."""
+    """Parse an output that this module has written. StorageFailed shows an operator that something else is in its place."""
     try:
         return model.model_validate_json(data)
     except ValidationError:
@@ -217,6 +222,7 @@ def _parse_stored(model: type[M], data: bytes) -> M:
 
 
 def _join_readable(join: Callable[[], Transcript]) -> Transcript:
+    """Return the joined transcript; raise TranscriptUnreadable, which contains nothing from it."""
     try:
         return join()
     except InvalidPartOutput as bad:

@@ -21,8 +21,11 @@ from handlers.meetings.media_job.recording_plan import (
 )
 
 BLOCK_BYTES: Final = 64 * 1024
+"""Size of the blocks in which samples are read and written."""
 MAX_DECODE_SECONDS: Final = 3600
+"""Time limit for decoding one chunk."""
 _SECOND: Final = 1_000_000
+"""Microseconds per second."""
 
 
 class UndecodableChunks(Exception):
@@ -52,10 +55,11 @@ class SampleFormat:
 
 
 SPEECH: Final = SampleFormat(SPEECH_RATE, 1)
+"""Format of the audio for the transcription."""
 
 
 class AudioMaker:
-    """Writes audio files to the folder of the chunks, whose names it receives."""
+    """Writes audio files to the folder of the chunks. `names` are the chunks' file names."""
 
     def __init__(self, ffmpeg: Ffmpeg, plan: RecordingPlan, names: tuple[str, ...]) -> None:
         self._ffmpeg = ffmpeg
@@ -77,6 +81,7 @@ class AudioMaker:
     def _encode(
         self, name: str, sample_format: SampleFormat, first: int, samples: int, codec_options: tuple[str, ...]
     ) -> None:
+        """Encode `samples` samples of the whole recording, starting with the sample `first`."""
         try:
             self._feed_encoder(name, sample_format, first, samples, codec_options)
         except InputRefused:

@@ -1,7 +1,7 @@
-"""Properties of a recording's chunks: their tracks, and their durations in microseconds.
+"""Properties of a recording's chunks that the media job measures: their tracks, and their durations in microseconds.
 
 The job stores them below `work/`, so that a restarted job need not probe the chunks again. A chunk is identified by its
-position, because two recordings with the same content may name their chunks differently.
+position, because a later `complete.json` with the same content may name the chunks differently.
 """
 
 from typing import Annotated, Literal
@@ -35,7 +35,7 @@ class ChunkVideo(Message):
     height: Count
     count: Count
     """Number of frames."""
-    fastest: Count
+    max_frames_per_second: Annotated[Count, Field(alias="fastest")]
     """Number of frames in the second with the most frames."""
     end: Microseconds
     """End of the last frame."""

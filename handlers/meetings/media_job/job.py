@@ -34,6 +34,7 @@ FINAL_OUTCOMES: Final = frozenset({MediaOutcome.READY, MediaOutcome.NO_AUDIO})
 MAX_JOB_FILE_BYTES: Final = 16 * 1024 * 1024
 """Maximum size of the job's own JSON files, which describe up to 5,000 chunks."""
 _HALF_A_SECOND: Final = bytes(16_000)
+"""Silence: 8,000 samples of 16 bits, at 16 kHz."""
 M = TypeVar("M", bound=Message)
 
 
@@ -43,7 +44,9 @@ class MediaJobSettings:
 
     limits: PlanLimits
     scratch_bytes: int
+    """Disk space that the job may use."""
     threads: int
+    """Number of threads with which ffmpeg encodes video."""
 
 
 class MediaJob:

@@ -2,8 +2,7 @@
 
 An object's metadata contain its recipe, which is a text that names how the object was made. An object with the right
 recipe is not made again, even if another job made it. An object with another recipe, from before a setting changed, is
-replaced. So an interruption only repeats the current
-step, and two concurrent jobs write the same objects.
+replaced. So an interruption only repeats the current step, and two concurrent jobs write the same objects.
 """
 
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from handlers.meetings.s3_keys import Recording
 RECIPE_VERSION: Final = 2
 """Raise it when the way of making outputs changes, so that old and new pieces are not joined."""
 FLAC, MP4 = "audio/flac", "video/mp4"
+"""Content types of the objects."""
 RESULT_NAME: Final = "made"
 """File name of a step's result in the job's folder."""
 SOUNDTRACK_NAME: Final = "sound"
@@ -130,6 +130,10 @@ class JobSteps:
     def _run_step(
         self, key: str, recipe: str, content_type: str, make: Callable[[], None], extra_milliseconds: int = 0
     ) -> int:
+        """Make an object unless it exists, and return the time that ffmpeg took.
+
+        `make` writes the file `RESULT_NAME`. `extra_milliseconds` is added to its time, for the pieces of a video.
+        """
         earlier_milliseconds = self._find_result(key, recipe)
         if earlier_milliseconds is not None:
             return earlier_milliseconds

@@ -1,8 +1,8 @@
 """Plan by which the media job makes video and audio: the start of each chunk, what is copied or encoded, and the division
-into parts and pieces.
+of the audio into parts and of an encoded video into pieces.
 
-The measured durations decide where each chunk begins, for audio and for video. So both stay synchronous, for any number of
-chunks.
+The measured durations decide where each chunk begins, for audio and for video. So both stay synchronous, for any number
+of chunks.
 
 Video is copied if all chunks have the same format and MP4 supports it. Otherwise it is encoded in pieces that are
 stored separately. Audio is copied only if there is a single chunk. Every encoder starts with some milliseconds of
@@ -37,6 +37,7 @@ MAX_VIDEO_BITS: Final = 2_500_000
 AUDIO_BITS: Final = 64_000
 """Bit rate of encoded audio per channel."""
 _SECOND: Final = 1_000_000
+"""Microseconds per second."""
 _HEADER_BYTES: Final = 4 * 1024 * 1024
 """Reserve for file headers and rounding."""
 _INDEX_ENTRY_BYTES: Final = 32
@@ -62,15 +63,16 @@ class SpeechPart:
     first: int
     """Number of its first sample in the whole audio."""
     samples: int
+    """Number of samples."""
 
     @property
     def offset_ms(self) -> int:
-        """Exact, because parts begin at a full millisecond."""
+        """Start of the part. It is exact, because parts begin at a full millisecond."""
         return self.first * 1000 // SPEECH_RATE
 
     @property
     def duration_ms(self) -> int:
-        """Exact, except for the last part, which is rounded."""
+        """Duration of the part. It is exact, except for the last part, which is rounded."""
         return max(1, round(self.samples * 1000 / SPEECH_RATE))
 
 
@@ -89,7 +91,9 @@ class ChunkSpan:
 
 @dataclass(frozen=True)
 class VideoPiece:
-    """A piece of video that is encoded at once: whole chunks of the same format, or a section of one chunk."""
+    """A section of the video that is encoded and stored by itself: whole chunks of the same format, or a section of one
+    chunk.
+    """
 
     number: int
     spans: tuple[ChunkSpan, ...]
@@ -189,8 +193,10 @@ class RecordingPlan:
         second.
         """
         videos = [(chunk.pictures, chunk.duration) for chunk in self.chunks if chunk.pictures]
+        # Measured durations are not exact. Without the tolerance of 0.05, 25.01 frames per second would become 26.
         max_rate = max(
-            (max(video.fastest, video.count * _SECOND / duration - 0.05) for video, duration in videos), default=1
+            (max(video.max_frames_per_second, video.count * _SECOND / duration - 0.05) for video, duration in videos),
+            default=1,
         )
         return max(1, min(MAX_FRAME_RATE, ceil(max_rate)))
 
@@ -203,7 +209,11 @@ class RecordingPlan:
         return max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)
 
     def required_bytes(self, uploaded: int) -> int:
-        """Return the maximum disk space that processing needs at once. `uploaded` is the size of all chunks."""
+        """Return the maximum disk space that processing needs at once. `uploaded` is the size of all chunks.
+
+        The job makes the audio parts and the encoded pieces one by one, and then the soundtrack, while the chunks are on
+        the disk. Before it joins encoded pieces, it deletes the chunks, unless it copies their audio.
+        """
         seconds = self.duration / _SECOND + 1
         largest_part = max((part.samples for part in self.parts), default=0) * BYTES_PER_SAMPLE + _HEADER_BYTES
         if not self.has_video:
@@ -219,6 +229,7 @@ class RecordingPlan:
             round(max(piece.duration for piece in self.pieces) / _SECOND * MAX_VIDEO_BITS / 8) + _HEADER_BYTES
         )
         remaining_bytes = uploaded if self.copies_audio else soundtrack
+        # Joining needs the pieces twice: as files, and in the whole video.
         return max(
             uploaded + max(largest_part, soundtrack, largest_piece),
             remaining_bytes + 2 * all_pieces + index + _HEADER_BYTES,
@@ -227,6 +238,7 @@ class RecordingPlan:
     def _soundtrack_bytes(self, seconds: float) -> int:
         if self.copies_audio:
             return sum(chunk.sound.bytes for chunk in self.chunks if chunk.sound)
+        # A quarter is added, because the bit rate is only an average.
         return round(seconds * AUDIO_BITS * self.channels / 8 * 1.25) if self.has_audio else 0
 
     def _is_copiable(self) -> bool:

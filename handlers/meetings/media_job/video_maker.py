@@ -1,7 +1,8 @@
 """Video output of the media job: chunks joined by ffmpeg's concat demuxer, or the pieces into which they were encoded.
 
 The input of the concat demuxer is a list file. It contains the job's own file names and the plan's durations, because
-ffmpeg would otherwise use the durations in the files' headers. The output has its index at the beginning, so that players need not fetch its end first.
+ffmpeg would otherwise use the durations in the files' headers. The output has its index at the beginning, so that
+players need not fetch its end first.
 """
 
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from handlers.meetings.media_job.ffmpeg import CHUNK_OPTIONS, LIST_OPTIONS, META
 from handlers.meetings.media_job.recording_plan import MAX_VIDEO_BITS, RecordingPlan, VideoPiece
 
 TIME_SCALE: Final = 90_000
+"""Time units per second in encoded pieces. All pieces must have the same."""
 KEYFRAME_SECONDS: Final = 5
 """Distance between key frames, at which a player can start."""
 DURATION_TOLERANCE: Final = 1_000_000
@@ -24,10 +26,11 @@ COLOUR_OPTIONS: Final = ("-x264-params", "colorprim=bt709:transfer=bt709:colorma
 would otherwise use those of the input.
 """
 _SECOND: Final = 1_000_000
+"""Microseconds per second."""
 
 
 class VideoMaker:
-    """Writes video files to the folder of the chunks, whose names it receives."""
+    """Writes video files to the folder of the chunks. `names` are the chunks' file names."""
 
     def __init__(self, ffmpeg: Ffmpeg, plan: RecordingPlan, names: tuple[str, ...], threads: int) -> None:
         self._ffmpeg = ffmpeg
@@ -122,8 +125,8 @@ class VideoMaker:
 
     @property
     def _constant_rate_filter(self) -> str:
-        """Filter for a constant frame rate. Each frame is shown until the next one, the first from the start of the section.
-        The last frame is shown without limit, until the option `-t` ends the piece.
+        """Filter for a constant frame rate. Each frame is shown until the next one, and the first from the start of the
+        section. The last frame is shown without limit, until the option `-t` ends the piece.
 
         Reading a section of a chunk starts with a key frame before it. The filter finds the frame that is visible at
         the section's start and drops earlier ones. Transport streams have no index; there, ffmpeg starts with the next

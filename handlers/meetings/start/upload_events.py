@@ -1,7 +1,7 @@
 """Events of new uploads: a `complete.json` always updates its meeting, and a chunk only if the meeting waits for it.
 
-Most chunks arrive before their `complete.json` and cost a single read of the table. All objects of a batch existed
-before the batch was delivered. So each meeting is processed at most once per batch.
+Most chunks arrive before their `complete.json`, and their events cost a single read of the table. All objects of a batch
+existed before the batch was delivered, so each meeting is processed at most once per batch.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,19 +28,20 @@ class UploadEvents:
 
     def handle(self, messages: Sequence[Mapping[str, Any]]) -> BatchFailures:
         """Process a batch; return the messages that SQS has to deliver again."""
-        process_upload, read = cache(self._starter.process_upload), cache(self._table.read)
+        # All messages of a batch share the cached results.
+        process_upload, read_record = cache(self._starter.process_upload), cache(self._table.read)
 
-        def act(body: str) -> UploadOutcome:
+        def process_event(body: str) -> UploadOutcome:
             key = parse_object_created_event(body, self._bucket).key
             upload = parse_upload_key(key)
             if upload is None:
                 self._log.warning("recording_key_refused", key_hash=hash_for_log(key))
                 return UploadOutcome.IGNORED
-            if upload.is_complete_file or _is_waiting_for(read(upload.meeting), upload.name):
+            if upload.is_complete_file or _is_waiting_for(read_record(upload.meeting), upload.name):
                 return process_upload(upload.meeting)
             return UploadOutcome.UNCHANGED
 
-        return process_batch(messages, act, self._log, event_kind="recording")
+        return process_batch(messages, process_event, self._log, event_kind="recording")
 
 
 def _is_waiting_for(record: MeetingRecord | None, name: str) -> bool:

@@ -1,9 +1,9 @@
 """Sweep of meetings that stay in one state for too long, so that no lost message leaves a meeting unfinished for ever.
 
 A meeting in progress has an execution. The sweep waits while it runs, starts it if it never started, and marks the
-meeting as failed if it ended without a report. An execution that succeeded without a report found a `complete.json` of
-another recording, which was replaced or deleted since. The sweep then starts a new attempt. An incomplete meeting is checked again,
-in case an upload's event was lost, until its uploads are deleted.
+meeting as failed if it failed without a report. An execution that succeeded without a report found a `complete.json` of
+another recording, which was replaced or deleted since. The sweep then starts a new attempt. An incomplete meeting is
+checked again, in case an upload's event was lost, until its uploads are deleted.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,13 @@ from handlers.common.aws.workflow_executions import ExecutionStatus, WorkflowExe
 from handlers.common.logging import EventLog
 from handlers.common.sweep import SweepLoop
 from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.meetings.meeting_progress import STAGE_FAILURES, MeetingExecution, mark_failed, postpone, restart
+from handlers.meetings.meeting_progress import (
+    STAGE_FAILURES,
+    MeetingExecution,
+    mark_failed,
+    postpone_sweep,
+    start_new_attempt,
+)
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus, Stage
 from handlers.meetings.meeting_table import DueMeeting, MeetingTable
 from handlers.meetings.upload_processing import RecordingStarter, UploadOutcome, meeting_hash
@@ -43,11 +49,13 @@ class MeetingSweepOutcome(StrEnum):
     WAITING = "waiting"
     """The check is too early, or the meeting's execution runs."""
     STARTED = "started"
+    """An execution was started."""
     ENDED = "ended"
     """The meeting's execution ended without a report."""
     TIMED_OUT = "timed_out"
     """The meeting's execution timed out, or the recording is too old to be restarted."""
     NEVER_COMPLETE = "never_complete"
+    """The meeting's chunks did not arrive in time."""
     NOT_DUE = "not_due"
     """A concurrent invocation changed the meeting."""
 
@@ -66,7 +74,7 @@ class MeetingSweep:
         clock: Callable[[], datetime],
         log: EventLog,
     ) -> None:
-        """`budget` is the maximum duration of a sweep."""
+        """`budget` is the time after which a sweep checks no further meeting."""
         self._table = table
         self._executions = executions
         self._starter = starter
@@ -135,7 +143,7 @@ class MeetingSweep:
         return self._clock() - uploaded_at > self._limits.give_up
 
     def _restart(self, record: MeetingRecord, due: DueMeeting) -> MeetingSweepOutcome:
-        if not self._table.write(record, restart(record, self._clock())):
+        if not self._table.write(record, start_new_attempt(record, self._clock())):
             return MeetingSweepOutcome.NOT_DUE
         self._starter.process_upload(due.meeting)
         return MeetingSweepOutcome.STARTED
@@ -149,5 +157,5 @@ class MeetingSweep:
         return outcome
 
     def _postpone(self, record: MeetingRecord, until: datetime) -> MeetingSweepOutcome:
-        self._table.write(record, postpone(record, until))
+        self._table.write(record, postpone_sweep(record, until))
         return MeetingSweepOutcome.WAITING

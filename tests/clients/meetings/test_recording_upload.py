@@ -60,7 +60,9 @@ def test_chunks_are_uploaded_below_the_users_prefix_and_complete_json_last(backe
     read = [parse_upload_key(put) for put in backend.puts]
     assert [item and item.meeting for item in read] == [place(client)] * len(read), "the backend understands every key"
     assert (uploaded.meeting_id, uploaded.sent, uploaded.kept) == (MEETING.meeting_id, COUNT, 0)
-    complete = CompleteFile.model_validate_json(backend.content(place(client).upload_key("complete.json")), strict=True)
+    body = backend.content(place(client).upload_key("complete.json"))
+    assert b'"schemaVersion":1' in body, "the fields have their public names"
+    complete = CompleteFile.model_validate_json(body, strict=True)
     assert complete == CompleteFile(
         schema_version=1,
         title="Weekly",

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from clients.meetings import ExchangeFailed, ExchangeUnavailable, MeetingsClient, RequestRefused, TokenRefused
-from clients.meetings.token_exchange_request import HttpExchange
+from clients.meetings.token_exchange_request import TokenExchangeRequest
 from handlers.common.identity.user_ids import derive_user_id
 from tests.clients.meetings.fake_backend import Answer, Backend
 from tests.handlers.meetings.exchange_harness import LOCATION
@@ -17,7 +17,7 @@ CANARY = "canary-7f3a"
 
 
 def exchange(backend: Backend, **more: Any) -> Any:
-    return HttpExchange(backend.url, backend.token, "laptop", **more)()
+    return TokenExchangeRequest(backend.url, backend.token, "laptop", **more)()
 
 
 def failure(backend: Backend, answer: Answer) -> ExchangeFailed:
@@ -49,7 +49,7 @@ def test_a_rejected_token_raises_the_code_of_the_backend(backend: Backend) -> No
     issued = backend.token()
     backend.advance(hours=2)
     with pytest.raises(TokenRefused) as raised:
-        HttpExchange(backend.url, lambda: issued, "laptop")()
+        TokenExchangeRequest(backend.url, lambda: issued, "laptop")()
     assert issued not in repr(raised.value)
     assert raised.value.__cause__ is None
     assert (raised.value.code, raised.value.request_id) == ("TOKEN_EXPIRED", "r1")
@@ -57,7 +57,7 @@ def test_a_rejected_token_raises_the_code_of_the_backend(backend: Backend) -> No
 
 def test_an_invalid_session_name_raises_its_field(backend: Backend) -> None:
     with pytest.raises(RequestRefused, match="sessionName: Needs at least 2") as raised:
-        HttpExchange(backend.url, backend.token, "€")()
+        TokenExchangeRequest(backend.url, backend.token, "€")()
     assert [field for field, _ in raised.value.fields] == ["sessionName"]
 
 
@@ -112,7 +112,7 @@ def test_an_unreachable_api_is_unavailable() -> None:
     with socket.create_server(("127.0.0.1", 0)) as one:
         port = one.getsockname()[1]
     with pytest.raises(ExchangeUnavailable) as raised:
-        HttpExchange(f"http://127.0.0.1:{port}", lambda: CANARY, CANARY)()
+        TokenExchangeRequest(f"http://127.0.0.1:{port}", lambda: CANARY, CANARY)()
     assert raised.value.code == "UNREACHABLE"
     assert CANARY not in repr(raised.value)
 

@@ -26,15 +26,15 @@ from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.ulid import ulid
 from handlers.meetings.complete_json import Chunk, CompleteFile
 from handlers.meetings.media_result import MediaOutcome
+from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.meeting_record import INDEX, INDEX_SORT, PARTITION, SORT, MeetingRecord
-from handlers.meetings.meeting_store import MeetingStore
 from handlers.meetings.meeting_table import MeetingTable
 from handlers.meetings.metrics import MeetingMetrics
 from handlers.meetings.s3_keys import MeetingId, Recording
 from handlers.meetings.start.upload_events import UploadEvents
 from handlers.meetings.sweep.meeting_sweep import MeetingSweep, MeetingTimeLimits
 from handlers.meetings.upload_processing import RecordingStarter
-from handlers.meetings.uploaded_recording import UploadedRecordings
+from handlers.meetings.upload_reader import UploadReader
 from handlers.meetings.workflow_steps.handler import run_step
 from handlers.meetings.workflow_steps.job_results import JobResults
 from handlers.meetings.workflow_steps.step_operations import WorkflowSteps
@@ -145,14 +145,14 @@ class MeetingHarness:
 
     @property
     def starter(self) -> RecordingStarter:
-        uploads = UploadedRecordings(self.s3, BUCKET)
+        uploads = UploadReader(self.s3, BUCKET)
         return RecordingStarter(self.table, uploads, self.executions, clock=lambda: self.now, log=self.log)
 
     @property
     def steps(self) -> WorkflowSteps:
         client: Any = self.cloudwatch
         metrics = MeetingMetrics(client, "dev")
-        results = JobResults(MeetingStore(self.s3, BUCKET))
+        results = JobResults(MeetingBucket(self.s3, BUCKET))
         return WorkflowSteps(self.table, results, self.starter, metrics, clock=lambda: self.now, log=self.log)
 
     @cached_property

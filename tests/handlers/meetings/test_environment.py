@@ -9,7 +9,7 @@ from handlers.common.bedrock.converse import Guardrail, InferenceOptions
 from handlers.common.environment import HandlerEnvironment
 from handlers.meetings.auth_exchange.environment import AuthEnvironment
 from handlers.meetings.bedrock_summarize.environment import HAIKU, SONNET, SummaryEnvironment
-from handlers.meetings.bedrock_summarize.handler import summary_settings
+from handlers.meetings.bedrock_summarize.handler import to_summary_settings
 from handlers.meetings.media_job.environment import RECORDING_VARIABLES, MediaDeployment, MediaEnvironment
 from handlers.meetings.storage.environment import StorageEnvironment
 from handlers.meetings.sweep.environment import SweepEnvironment
@@ -33,16 +33,16 @@ def summary_environment(**changed: str) -> SummaryEnvironment:
 
 
 def test_sonnet_is_the_default_for_both_tasks() -> None:
-    plain = summary_settings(summary_environment())
+    plain = to_summary_settings(summary_environment())
     assert (plain.summary_model, plain.action_model, plain.style.transcript_cached) == (SONNET, SONNET, True)
-    mixed = summary_settings(summary_environment(ACTION_MODEL_ID=HAIKU))
+    mixed = to_summary_settings(summary_environment(ACTION_MODEL_ID=HAIKU))
     assert (mixed.summary_model, mixed.action_model, mixed.style.transcript_cached) == (SONNET, HAIKU, False)
 
 
 def test_the_environment_sets_the_guardrail_and_the_answer_limit() -> None:
     guarded = summary_environment(GUARDRAIL_ID="g", GUARDRAIL_VERSION="DRAFT", MAX_OUTPUT_TOKENS="500")
-    assert summary_settings(guarded).inference_options == InferenceOptions(500, Guardrail("g", "DRAFT"))
-    assert summary_settings(summary_environment()).inference_options == InferenceOptions(4_000)
+    assert to_summary_settings(guarded).inference_options == InferenceOptions(500, Guardrail("g", "DRAFT"))
+    assert to_summary_settings(summary_environment()).inference_options == InferenceOptions(4_000)
 
 
 def test_the_job_definition_sets_all_variables_but_those_of_the_recording() -> None:

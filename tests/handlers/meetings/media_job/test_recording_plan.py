@@ -23,9 +23,23 @@ def form(codec: str, parameters: str = "", stream: int = 0) -> TrackFormat:
 
 
 def pictures(
-    codec: str = "h264", *, end: int = SECOND, width: int = 640, height: int = 360, count: int = 30, fastest: int = 1
+    codec: str = "h264",
+    *,
+    end: int = SECOND,
+    width: int = 640,
+    height: int = 360,
+    count: int = 30,
+    max_frames_per_second: int = 1,
 ) -> ChunkVideo:
-    return ChunkVideo(form=form(codec), width=width, height=height, count=count, fastest=fastest, end=end, bytes=10_000)
+    return ChunkVideo(
+        form=form(codec),
+        width=width,
+        height=height,
+        count=count,
+        max_frames_per_second=max_frames_per_second,
+        end=end,
+        bytes=10_000,
+    )
 
 
 SOUND = ChunkAudio(form=form("aac", stream=1), channels=2, count=43, bytes=8_000)
@@ -41,7 +55,7 @@ def chunk(draw: st.DrawFn) -> ChunkFacts:
         width=draw(st.integers(1, 9000)),
         height=draw(st.integers(1, 9000)),
         count=draw(st.integers(1, 10**6)),
-        fastest=draw(st.integers(1, 10**6)),
+        max_frames_per_second=draw(st.integers(1, 10**6)),
     )
     return ChunkFacts(duration=duration, pictures=video if shown else None, sound=draw(st.sampled_from([None, SOUND])))
 
@@ -129,7 +143,9 @@ def test_video_is_copied_only_if_all_formats_are_equal() -> None:
         ChunkFacts(duration=SECOND, pictures=pictures("hevc")),
         ChunkFacts(
             duration=SECOND,
-            pictures=ChunkVideo(form=form("h264", "x"), width=1, height=1, count=1, fastest=1, end=1, bytes=1),
+            pictures=ChunkVideo(
+                form=form("h264", "x"), width=1, height=1, count=1, max_frames_per_second=1, end=1, bytes=1
+            ),
         ),
     ):
         assert not create_plan(facts, item).copies_video
@@ -138,12 +154,14 @@ def test_video_is_copied_only_if_all_formats_are_equal() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "count", "fastest", "rate"),
+    ("seconds", "count", "max_frames_per_second", "rate"),
     [(600, 90, 15, 15), (600, 90, 60, 30), (10, 250, 25, 25), (0.5, 10, 10, 20), (600, 3, 1, 1)],
 )
-def test_the_frame_rate_is_that_of_the_fastest_second(seconds: float, count: int, fastest: int, rate: int) -> None:
+def test_the_frame_rate_is_that_of_the_fastest_second(
+    seconds: float, count: int, max_frames_per_second: int, rate: int
+) -> None:
     slow = ChunkFacts(duration=60 * SECOND, pictures=pictures(count=60))
-    video = pictures(count=count, fastest=fastest)
+    video = pictures(count=count, max_frames_per_second=max_frames_per_second)
     assert create_plan(slow, ChunkFacts(duration=round(seconds * SECOND), pictures=video)).frame_rate == rate
 
 

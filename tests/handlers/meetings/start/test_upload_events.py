@@ -6,7 +6,7 @@ import pytest
 
 from handlers.common.time_and_ids.ulid import ulid
 from handlers.meetings.s3_keys import MeetingId
-from handlers.meetings.uploaded_recording import UploadedRecordings
+from handlers.meetings.upload_reader import UploadReader
 from tests.handlers.meetings.meeting_harness import ANN, MEETING, START, MeetingHarness
 
 
@@ -99,10 +99,10 @@ def test_a_chunk_that_arrives_while_it_is_recorded_as_missing_is_not_lost(
     """The chunk's event comes before the record lists the chunk as missing, and only once."""
     harness.upload_chunks(b"a")
     harness.upload_complete_file(b"a", b"b")
-    find_chunks = UploadedRecordings.find_chunks
+    find_chunks = UploadReader.find_chunks
     calls = 0
 
-    def upload_after_first_listing(self: UploadedRecordings, *asked: Any) -> Any:
+    def upload_after_first_listing(self: UploadReader, *asked: Any) -> Any:
         nonlocal calls
         chunks = find_chunks(self, *asked)
         calls += 1
@@ -111,7 +111,7 @@ def test_a_chunk_that_arrives_while_it_is_recorded_as_missing_is_not_lost(
             assert harness.deliver_event("1.webm") == []
         return chunks
 
-    monkeypatch.setattr(UploadedRecordings, "find_chunks", upload_after_first_listing)
+    monkeypatch.setattr(UploadReader, "find_chunks", upload_after_first_listing)
     assert harness.deliver_event("complete.json") == []
     assert harness.state() == ("processing", "media")
 
@@ -135,10 +135,10 @@ def test_a_writer_that_read_an_older_file_does_not_overwrite_a_newer_one(
 ) -> None:
     harness.upload_chunks(b"a")
     harness.upload_complete_file(b"a")
-    read_complete_file = UploadedRecordings.read_complete_file
+    read_complete_file = UploadReader.read_complete_file
     reads = 0
 
-    def replace_after_first_read(self: UploadedRecordings, *asked: Any) -> Any:
+    def replace_after_first_read(self: UploadReader, *asked: Any) -> Any:
         nonlocal reads
         reads += 1
         complete = read_complete_file(self, *asked)
@@ -146,7 +146,7 @@ def test_a_writer_that_read_an_older_file_does_not_overwrite_a_newer_one(
             harness.upload_recording(b"b")
         return complete
 
-    monkeypatch.setattr(UploadedRecordings, "read_complete_file", replace_after_first_read)
+    monkeypatch.setattr(UploadReader, "read_complete_file", replace_after_first_read)
     assert harness.deliver_event("complete.json") == []
     record = harness.record()
     assert harness.step_functions.contents == [record.content]
@@ -206,8 +206,8 @@ def test_chunks_beyond_the_listed_ones_are_counted_and_processed_when_they_arriv
 def test_other_objects_in_the_folder_are_listed_up_to_a_limit(
     harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("handlers.meetings.uploaded_recording.PAGE_SIZE", 2)
-    monkeypatch.setattr("handlers.meetings.uploaded_recording.MAX_PAGES", 2)
+    monkeypatch.setattr("handlers.meetings.upload_reader.PAGE_SIZE", 2)
+    monkeypatch.setattr("handlers.meetings.upload_reader.MAX_PAGES", 2)
     for number in range(9):
         harness.put_object(MEETING.upload_key(f"junk-{number}"), b"x")
     harness.upload_recording(b"a")
@@ -221,8 +221,8 @@ def test_other_objects_in_the_folder_are_listed_up_to_a_limit(
 def test_chunks_beyond_the_listing_limit_count_as_missing(
     harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("handlers.meetings.uploaded_recording.PAGE_SIZE", 2)
-    monkeypatch.setattr("handlers.meetings.uploaded_recording.MAX_PAGES", 1)
+    monkeypatch.setattr("handlers.meetings.upload_reader.PAGE_SIZE", 2)
+    monkeypatch.setattr("handlers.meetings.upload_reader.MAX_PAGES", 1)
     harness.upload_recording(b"a", b"b", b"c")
     assert harness.wrong_chunks() == {"2.webm": "missing"}
 

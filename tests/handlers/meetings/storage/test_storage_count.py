@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.time_and_ids.ulid import ulid
 from handlers.meetings.media_result import MediaOutcome
-from handlers.meetings.meeting_store import MeetingStore
+from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.metrics import STORAGE_GROWTH, MeetingMetrics
 from handlers.meetings.s3_keys import MeetingId, Recording
 from handlers.meetings.storage.storage_count import CountOutOfTime, StorageCounter, StorageCountResult
-from handlers.meetings.storage.storage_totals import OTHERS, StorageTotals, daily_growth, growth_metrics
+from handlers.meetings.storage.storage_growth import OTHERS, StorageTotals, daily_growth, growth_metrics
 from handlers.meetings.storage.unannounced_recordings import NOTIFICATION_GRACE_PERIOD, UnannouncedRecordings
-from handlers.meetings.uploaded_recording import UploadedRecordings
+from handlers.meetings.upload_reader import UploadReader
 from tests.handlers.client_events import at_event
 from tests.handlers.meetings.meeting_harness import ANN, BOB, BUCKET, CANARY, MEETING, START, MeetingHarness
 
@@ -37,7 +37,7 @@ class CountHarness:
     def run(self) -> StorageCountResult:
         client: Any = self.meetings.cloudwatch
         return StorageCounter(
-            MeetingStore(self.meetings.s3, BUCKET),
+            MeetingBucket(self.meetings.s3, BUCKET),
             MeetingMetrics(client, STACK),
             UnannouncedRecordings(
                 self.meetings.table, self.meetings.starter, clock=lambda: self.meetings.now, log=self.meetings.log
@@ -248,7 +248,7 @@ def test_a_recording_whose_event_arrived_is_not_processed_again(
         for item in parsed.get("Contents", ()):
             item["LastModified"] += timedelta(milliseconds=500)
 
-    monkeypatch.setattr(UploadedRecordings, "read_complete_file", lambda *_: 1 / 0)
+    monkeypatch.setattr(UploadReader, "read_complete_file", lambda *_: 1 / 0)
     with at_event(harness.s3, "after-call.s3.ListObjectsV2", add_milliseconds):
         count.run()
     assert "recording_unattended" not in capsys.readouterr().out, "its event arrived, so it must not be processed"

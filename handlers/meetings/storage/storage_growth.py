@@ -1,4 +1,4 @@
-"""The bytes of each user in one daily count, their growth per day since an earlier count, and the metrics of that growth."""
+"""Growth of each user's storage per day, computed from two daily counts, and its CloudWatch metrics."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -29,12 +29,12 @@ def daily_growth(before: StorageTotals, now: StorageTotals) -> dict[str, int]:
     return {user: (now.bytes_of.get(user, 0) - before.bytes_of.get(user, 0)) // days for user in users}
 
 
-def growth_metrics(grown: Mapping[str, int], max_users: int) -> list[MeetingMetric]:
+def growth_metrics(growth: Mapping[str, int], max_users: int) -> list[MeetingMetric]:
     """Return the metric values: those users who grew most, all other users together, and the stack."""
-    top_users = sorted(grown.keys() - {OTHERS}, key=lambda user: (-grown[user], user))[:max_users]
-    by_user = {user: grown[user] for user in top_users}
-    by_user[OTHERS] = sum(grown.values()) - sum(by_user.values())
+    top_users = sorted(growth.keys() - {OTHERS}, key=lambda user: (-growth[user], user))[:max_users]
+    by_user = {user: growth[user] for user in top_users}
+    by_user[OTHERS] = sum(growth.values()) - sum(by_user.values())
     return [
-        MeetingMetric(STORAGE_GROWTH, sum(grown.values()), "Bytes"),
+        MeetingMetric(STORAGE_GROWTH, sum(growth.values()), "Bytes"),
         *(MeetingMetric(STORAGE_GROWTH, value, "Bytes", user) for user, value in by_user.items()),
     ]
