@@ -109,7 +109,7 @@ class AudioMaker:
                 continue
             skip = max(0, first - starts[number]) * sample_format.sample_bytes
             length = (starts[number + 1] - starts[number]) * sample_format.sample_bytes
-            for block in self._decode_chunk(number, chunk.sound, sample_format, length):
+            for block in self._decode_chunk(number, chunk.audio, sample_format, length):
                 if skip < len(block):
                     yield block[skip:]
                 skip = max(0, skip - len(block))
@@ -122,7 +122,7 @@ class AudioMaker:
             yield from _silence(length)
             return
         arguments = (
-            *(*CHUNK_OPTIONS, "-i", self._names[number], "-map", f"0:{audio.form.stream}"),
+            *(*CHUNK_OPTIONS, "-i", self._names[number], "-map", f"0:{audio.track_format.stream}"),
             # async=1 fills gaps between timestamps and removes excess samples. It does not stretch audio.
             *("-af", f"aresample={sample_format.rate}:async=1:first_pts=0"),
             *("-t", f"{self._plan.chunks[number].duration / _SECOND + 1:.6f}", *sample_format.ffmpeg_options, "pipe:1"),

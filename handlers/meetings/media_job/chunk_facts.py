@@ -28,8 +28,7 @@ class TrackFormat(Message):
 class ChunkVideo(Message):
     """The first video track of a chunk that is not a cover image."""
 
-    form: TrackFormat
-    """Format of the track."""
+    track_format: Annotated[TrackFormat, Field(alias="form")]
     width: Count
     """Width after rotation."""
     height: Count
@@ -46,8 +45,7 @@ class ChunkVideo(Message):
 class ChunkAudio(Message):
     """The first audio track of a chunk."""
 
-    form: TrackFormat
-    """Format of the track."""
+    track_format: Annotated[TrackFormat, Field(alias="form")]
     channels: Count
     count: Count
     """Number of packets."""
@@ -60,9 +58,9 @@ class ChunkFacts(Message):
 
     duration: Annotated[int, Field(ge=1)]
     """Duration in microseconds. The next chunk begins at its end."""
-    pictures: ChunkVideo | None = None
+    video: Annotated[ChunkVideo | None, Field(alias="pictures")] = None
     """The video track, or None if the chunk has none."""
-    sound: ChunkAudio | None = None
+    audio: Annotated[ChunkAudio | None, Field(alias="sound")] = None
     """The audio track, or None if the chunk has none."""
 
 

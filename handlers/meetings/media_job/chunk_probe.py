@@ -148,7 +148,7 @@ def _to_chunk_facts(tracks: dict[int, _TrackPackets], streams: dict[int, int], r
             for header in ("extradata", "dimensions", "sar", "sample_rate", "channel_layout_name")
         ]
         is_video = headers["media_type"] == "video"
-        form = TrackFormat(
+        track_format = TrackFormat(
             stream=streams[number],
             codec=headers["codec_id"],
             time_base=headers["tb"],
@@ -158,7 +158,7 @@ def _to_chunk_facts(tracks: dict[int, _TrackPackets], streams: dict[int, int], r
             sides = [int(side) for side in headers["dimensions"].split("x")]
             width, height = reversed(sides) if abs(abs(rotation) - 90) < 1 else sides
             video = ChunkVideo(
-                form=form,
+                track_format=track_format,
                 width=width,
                 height=height,
                 count=track.count,
@@ -168,11 +168,11 @@ def _to_chunk_facts(tracks: dict[int, _TrackPackets], streams: dict[int, int], r
             )
         else:
             channels = 1 if headers.get("channel_layout_name") in MONO else 2
-            audio = ChunkAudio(form=form, channels=channels, count=track.count, bytes=track.bytes)
+            audio = ChunkAudio(track_format=track_format, channels=channels, count=track.count, bytes=track.bytes)
     if video is None and audio is None:
         raise InputRefused
     return ChunkFacts(
         duration=max(track.end_microseconds for track in tracks.values() if track.count) or MIN_DURATION,
-        pictures=video,
-        sound=audio,
+        video=video,
+        audio=audio,
     )

@@ -50,13 +50,13 @@ class JobSteps:
         self._log = log
         self._audio_maker = AudioMaker(ffmpeg, plan, chunk_folder.names)
         self._video_maker = VideoMaker(ffmpeg, plan, chunk_folder.names, threads)
-        self._chunks_with_sound = tuple(number for number, chunk in enumerate(plan.chunks) if chunk.sound is not None)
+        self._chunks_with_audio = tuple(number for number, chunk in enumerate(plan.chunks) if chunk.audio is not None)
 
     def make_audio_part(self, part: SpeechPart) -> int:
         """Make a part of the audio for the transcription."""
 
         def make() -> None:
-            self._chunk_folder.download(self._chunks_with_sound)
+            self._chunk_folder.download(self._chunks_with_audio)
             self._audio_maker.make_part(part, RESULT_NAME)
 
         return self._run_step(self._recording.audio_key(part.number), f"speech {part.first}+{part.samples}", FLAC, make)
@@ -99,7 +99,7 @@ class JobSteps:
         """Write the video's soundtrack; return its name, or None if there is none or it can be copied."""
         if not self._plan.has_audio or self._plan.copies_audio:
             return None
-        self._chunk_folder.download(self._chunks_with_sound)
+        self._chunk_folder.download(self._chunks_with_audio)
         self._audio_maker.make_soundtrack(SOUNDTRACK_NAME)
         return SOUNDTRACK_NAME
 
@@ -120,7 +120,7 @@ class JobSteps:
 
     def _make_black_piece(self, piece: VideoPiece) -> None:
         try:
-            self._video_maker.encode_piece(replace(piece, form=None), RESULT_NAME)
+            self._video_maker.encode_piece(replace(piece, track_format=None), RESULT_NAME)
         except InputRefused:
             raise FfmpegFailed("cannot encode video") from None
 

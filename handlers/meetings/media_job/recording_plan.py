@@ -97,7 +97,7 @@ class VideoPiece:
 
     number: int
     spans: tuple[ChunkSpan, ...]
-    form: TrackFormat | None
+    track_format: TrackFormat | None
     """None for a black piece, because its chunk has no video."""
 
     @property
@@ -131,22 +131,22 @@ class RecordingPlan:
 
     @property
     def has_video(self) -> bool:
-        return any(chunk.pictures is not None for chunk in self.chunks)
+        return any(chunk.video is not None for chunk in self.chunks)
 
     @property
     def has_audio(self) -> bool:
-        return any(chunk.sound is not None for chunk in self.chunks)
+        return any(chunk.audio is not None for chunk in self.chunks)
 
     @property
     def copies_audio(self) -> bool:
         """True if the video's soundtrack is copied."""
-        sound = self.chunks[0].sound
-        return len(self.chunks) == 1 and sound is not None and sound.form.codec in COPIED_AUDIO_CODECS
+        audio = self.chunks[0].audio
+        return len(self.chunks) == 1 and audio is not None and audio.track_format.codec in COPIED_AUDIO_CODECS
 
     @property
     def channels(self) -> int:
         """Number of channels of an encoded soundtrack."""
-        return max((chunk.sound.channels for chunk in self.chunks if chunk.sound is not None), default=1)
+        return max((chunk.audio.channels for chunk in self.chunks if chunk.audio is not None), default=1)
 
     def chunk_samples(self, rate: int) -> tuple[int, ...]:
         """Return the first sample of each chunk, and the end of the last chunk. Each is rounded separately, so rounding
@@ -172,19 +172,19 @@ class RecordingPlan:
     def pieces(self) -> tuple[VideoPiece, ...]:
         """Pieces of an encoded video, in their order."""
         pieces: list[VideoPiece] = []
-        for span, form, is_whole in self._split_chunks():
+        for span, track_format, is_whole in self._split_chunks():
             last = pieces[-1] if pieces else None
             is_joined = (
                 last is not None
                 and is_whole
-                and last.form == form
+                and last.track_format == track_format
                 and last.spans[0].begin == 0
                 and last.duration + span.duration <= self._limits.max_piece
             )
             if last is not None and is_joined:
-                pieces[-1] = VideoPiece(last.number, (*last.spans, span), form)
+                pieces[-1] = VideoPiece(last.number, (*last.spans, span), track_format)
             else:
-                pieces.append(VideoPiece(len(pieces), (span,), form))
+                pieces.append(VideoPiece(len(pieces), (span,), track_format))
         return tuple(pieces)
 
     @cached_property
@@ -192,7 +192,7 @@ class RecordingPlan:
         """Frame rate of an encoded video: that of the fastest second, or of the fastest chunk if that is shorter than a
         second.
         """
-        videos = [(chunk.pictures, chunk.duration) for chunk in self.chunks if chunk.pictures]
+        videos = [(chunk.video, chunk.duration) for chunk in self.chunks if chunk.video]
         # Measured durations are not exact. Without the tolerance of 0.05, 25.01 frames per second would become 26.
         max_rate = max(
             (max(video.max_frames_per_second, video.count * _SECOND / duration - 0.05) for video, duration in videos),
@@ -203,7 +203,7 @@ class RecordingPlan:
     @cached_property
     def frame_size(self) -> tuple[int, int]:
         """Width and height of an encoded video: those of the largest chunk, reduced to the maximum, and even."""
-        sizes = [(chunk.pictures.width, chunk.pictures.height) for chunk in self.chunks if chunk.pictures]
+        sizes = [(chunk.video.width, chunk.video.height) for chunk in self.chunks if chunk.video]
         width, height = max(sizes, key=lambda size: size[0] * size[1])
         scale = min(1.0, MAX_LONG_SIDE / max(width, height), MAX_SHORT_SIDE / min(width, height))
         return max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)
@@ -218,11 +218,11 @@ class RecordingPlan:
         largest_part = max((part.samples for part in self.parts), default=0) * BYTES_PER_SAMPLE + _HEADER_BYTES
         if not self.has_video:
             return uploaded + largest_part
-        index = sum(chunk.pictures.count if chunk.pictures else 0 for chunk in self.chunks) * _INDEX_ENTRY_BYTES
+        index = sum(chunk.video.count if chunk.video else 0 for chunk in self.chunks) * _INDEX_ENTRY_BYTES
         index += round(seconds * SOUNDTRACK_RATE / 1024) * _INDEX_ENTRY_BYTES
         soundtrack = self._soundtrack_bytes(seconds)
         if self.copies_video:
-            video_bytes = sum(chunk.pictures.bytes for chunk in self.chunks if chunk.pictures)
+            video_bytes = sum(chunk.video.bytes for chunk in self.chunks if chunk.video)
             return uploaded + max(largest_part, soundtrack + video_bytes + index + _HEADER_BYTES)
         all_pieces = round(seconds * MAX_VIDEO_BITS / 8) + len(self.pieces) * _HEADER_BYTES // 16
         largest_piece = (
@@ -237,13 +237,12 @@ class RecordingPlan:
 
     def _soundtrack_bytes(self, seconds: float) -> int:
         if self.copies_audio:
-            return sum(chunk.sound.bytes for chunk in self.chunks if chunk.sound)
+            return sum(chunk.audio.bytes for chunk in self.chunks if chunk.audio)
         # A quarter is added, because the bit rate is only an average.
         return round(seconds * AUDIO_BITS * self.channels / 8 * 1.25) if self.has_audio else 0
 
     def _is_copiable(self) -> bool:
-        forms = {chunk.pictures.form if chunk.pictures else None for chunk in self.chunks}
-        (track_format, *others) = forms
+        (track_format, *others) = {chunk.video.track_format if chunk.video else None for chunk in self.chunks}
         return track_format is not None and not others and track_format.codec in COPIED_VIDEO_CODECS
 
     def _split_chunks(self) -> Iterator[tuple[ChunkSpan, TrackFormat | None, bool]]:
@@ -254,4 +253,4 @@ class RecordingPlan:
             count = ceil(chunk.duration / self._limits.max_piece)
             bounds = [chunk.duration * step // count for step in range(count + 1)]
             for begin, end in pairwise(bounds):
-                yield ChunkSpan(number, begin, end), chunk.pictures.form if chunk.pictures else None, count == 1
+                yield ChunkSpan(number, begin, end), chunk.video.track_format if chunk.video else None, count == 1

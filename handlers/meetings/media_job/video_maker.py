@@ -67,12 +67,12 @@ class VideoMaker:
         chunk.
         """
         inputs, maps = self._video_input(pieces)
-        copied_audio = self._plan.chunks[0].sound
+        copied_audio = self._plan.chunks[0].audio
         if soundtrack is not None:
             inputs, maps = (*inputs, *CHUNK_OPTIONS, "-i", soundtrack), (*maps, "-map", "1:0")
         elif self._plan.copies_audio and copied_audio is not None:
             inputs = (*inputs, *self._all_chunks_input("audio-list"))
-            maps = (*maps, "-map", f"1:{copied_audio.form.stream}")
+            maps = (*maps, "-map", f"1:{copied_audio.track_format.stream}")
         output_options = ("-c", "copy", *self._codec_tag(), *METADATA_FREE_OPTIONS, "-movflags", "+faststart")
         self._ffmpeg.run(*inputs, *maps, *output_options, "-f", "mp4", name)
         difference = abs(probe_chunk(self._ffmpeg, name).duration - self._plan.duration)
@@ -82,12 +82,12 @@ class VideoMaker:
     def _video_input(self, pieces: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the options that read the video, and those that select its stream."""
         if pieces:
-            listed = self._write_list("video-list", pieces, [piece.duration for piece in self._plan.pieces])
-            return (*LIST_OPTIONS, "-i", listed), ("-map", "0:0")
-        pictures = self._plan.chunks[0].pictures
-        if pictures is None:
+            list_name = self._write_list("video-list", pieces, [piece.duration for piece in self._plan.pieces])
+            return (*LIST_OPTIONS, "-i", list_name), ("-map", "0:0")
+        video = self._plan.chunks[0].video
+        if video is None:
             raise ValueError("the recording has no video to copy")
-        return self._all_chunks_input("video-list"), ("-map", f"0:{pictures.form.stream}")
+        return self._all_chunks_input("video-list"), ("-map", f"0:{video.track_format.stream}")
 
     def _all_chunks_input(self, name: str) -> tuple[str, ...]:
         """Return the options that read all chunks. A single chunk is read through a list too, so that its timestamps
@@ -97,17 +97,22 @@ class VideoMaker:
 
     def _codec_tag(self) -> tuple[str, ...]:
         """Return the options for the HEVC tag. MP4 has two such tags, and Apple's players only support `hvc1`."""
-        pictures = self._plan.chunks[0].pictures
-        copied = self._plan.copies_video and pictures is not None and pictures.form.codec == "hevc"
-        return ("-tag:v", "hvc1") if copied else ()
+        video = self._plan.chunks[0].video
+        is_copied_hevc = self._plan.copies_video and video is not None and video.track_format.codec == "hevc"
+        return ("-tag:v", "hvc1") if is_copied_hevc else ()
 
     def _piece_input(self, piece: VideoPiece, seconds: str) -> tuple[str, ...]:
         width, height = self._plan.frame_size
-        if piece.form is None:
+        if piece.track_format is None:
             black = f"color=c=black:s={width}x{height}:r={self._plan.frame_rate}:d={seconds},format=yuv420p[black]"
             return "-filter_complex", black, "-map", "[black]"
         scale_filter = f"scale=iw*sar:ih,scale={width}:{height}:{SCALE_OPTIONS},pad={width}:{height}:-1:-1,setsar=1"
-        output_options = ("-map", f"0:{piece.form.stream}", "-vf", f"{self._constant_rate_filter},{scale_filter}")
+        output_options = (
+            "-map",
+            f"0:{piece.track_format.stream}",
+            "-vf",
+            f"{self._constant_rate_filter},{scale_filter}",
+        )
         threads = ("-threads", str(self._threads))
         (first, *others) = piece.spans
         if others or first.duration == self._plan.chunks[first.chunk].duration:
@@ -120,7 +125,7 @@ class VideoMaker:
     @property
     def _frame_duration(self) -> int:
         """Duration of one frame in microseconds, which is assumed for a last frame without a duration."""
-        last = self._plan.chunks[-1].pictures
+        last = self._plan.chunks[-1].video
         return max(_SECOND // self._plan.frame_rate, last.end // last.count if last and last.count else 0)
 
     @property
