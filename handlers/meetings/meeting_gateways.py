@@ -1,4 +1,4 @@
-"""The objects that every function which changes meetings needs: gateways to AWS, the log and the clock."""
+"""Gateways to AWS, log and clock that the functions `start`, `steps`, `sweep` and `storage` share."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +19,8 @@ from handlers.meetings.upload_reader import UploadReader
 
 @dataclass(frozen=True)
 class MeetingGateways:
+    """The shared objects of one function."""
+
     bucket: MeetingBucket
     table: MeetingTable
     executions: WorkflowExecutions

@@ -1,7 +1,8 @@
 """Properties of a recording's chunks that the media job measures: their tracks, and their durations in microseconds.
 
 The job stores them below `work/`, so that a restarted job need not probe the chunks again. A chunk is identified by its
-position, because a later `complete.json` with the same content may name the chunks differently.
+position, because a later `complete.json` with the same content may name the chunks differently. A field with an alias
+is stored under that older name.
 """
 
 from typing import Annotated, Literal

@@ -103,7 +103,7 @@ class JobSteps:
         self._audio_maker.make_soundtrack(SOUNDTRACK_NAME)
         return SOUNDTRACK_NAME
 
-    def _make_piece(self, piece: VideoPiece, encoding: str) -> int:
+    def _make_piece(self, piece: VideoPiece, video_recipe: str) -> int:
         spans = " ".join(f"{span.chunk}:{span.begin}-{span.end}" for span in piece.spans)
 
         def make() -> None:
@@ -116,7 +116,7 @@ class JobSteps:
                 self._log.warning("media_piece_is_black", key_hash=hash_for_log(self._piece_key(piece)))
                 self._make_black_piece(piece)
 
-        return self._run_step(self._piece_key(piece), f"{encoding} {hash_for_log(spans)}", MP4, make)
+        return self._run_step(self._piece_key(piece), f"{video_recipe} {hash_for_log(spans)}", MP4, make)
 
     def _make_black_piece(self, piece: VideoPiece) -> None:
         try:

@@ -173,16 +173,16 @@ class RecordingPlan:
         """Pieces of an encoded video, in their order."""
         pieces: list[VideoPiece] = []
         for span, track_format, is_whole in self._split_chunks():
-            last = pieces[-1] if pieces else None
-            is_joined = (
-                last is not None
+            previous = pieces[-1] if pieces else None
+            # Only whole chunks share a piece. A piece with the last section of a long chunk does not begin at 0.
+            if (
+                previous is not None
                 and is_whole
-                and last.track_format == track_format
-                and last.spans[0].begin == 0
-                and last.duration + span.duration <= self._limits.max_piece
-            )
-            if last is not None and is_joined:
-                pieces[-1] = VideoPiece(last.number, (*last.spans, span), track_format)
+                and previous.track_format == track_format
+                and previous.spans[0].begin == 0
+                and previous.duration + span.duration <= self._limits.max_piece
+            ):
+                pieces[-1] = VideoPiece(previous.number, (*previous.spans, span), track_format)
             else:
                 pieces.append(VideoPiece(len(pieces), (span,), track_format))
         return tuple(pieces)
