@@ -45,7 +45,7 @@ UtcTimestamp = Annotated[
     StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$"),
     AfterValidator(_validate_timestamp),
 ]
-"""An existing date and time in UTC. The table's index sorts meetings by it."""
+"""An existing date and time in UTC. The alphabetical order of such texts is their order in time."""
 Language = Annotated[str, AfterValidator(validate_language), Field(json_schema_extra={"enum": [*sorted(LANGUAGES)]})]
 """A language that Amazon Transcribe supports. Others are rejected before the recording is processed."""
 

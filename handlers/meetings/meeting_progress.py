@@ -108,17 +108,12 @@ def apply_report(record: MeetingRecord, report: ExecutionReport, at: datetime) -
     """Apply an execution's report to the meeting's record; ignore stale reports."""
     if not is_current(record, report.execution):
         return record
-    changed: dict[str, object] = {
-        "status": report.status,
-        "stage": report.stage,
-        "reason": report.reason,
-        **report.fields,
-    }
+    update = {"status": report.status, "stage": report.stage, "reason": report.reason, **report.fields}
     if report.status is MeetingStatus.INCOMPLETE:
         if record.stage is not Stage.MEDIA:
             return record  # the chunks were already accepted
-        changed["attempt"] = record.attempt + 1
-    after = record.model_copy(update={**changed, **wrong_chunk_fields(report.wrong)})
+        update["attempt"] = record.attempt + 1
+    after = record.model_copy(update={**update, **wrong_chunk_fields(report.wrong)})
     return stamp_change(record, after, at) if progress_rank(after) > progress_rank(record) else record
 
 
@@ -148,13 +143,13 @@ def stamp_change(before: MeetingRecord | None, after: MeetingRecord, at: datetim
     """Return the changed record with its new version, times and due time; return `before` itself if nothing changed."""
     if before is not None and after == before:
         return before
-    now, has_moved = timestamp(at), before is None or progress_rank(before) != progress_rank(after)
+    now, has_new_rank = timestamp(at), before is None or progress_rank(before) != progress_rank(after)
     # A change within the same attempt and status does not move the next sweep.
-    is_continued = before is not None and (before.attempt, before.status) == (after.attempt, after.status)
-    due = before.due if before is not None and is_continued else timestamp(at + FIRST_SWEEP_DELAY)
+    has_same_status = before is not None and (before.attempt, before.status) == (after.attempt, after.status)
+    due = before.due if before is not None and has_same_status else timestamp(at + FIRST_SWEEP_DELAY)
     update = {
         "version": 1 if before is None else before.version + 1,
-        "since": now if has_moved else after.since,
+        "since": now if has_new_rank else after.since,
         "due": due if after.status in _UNFINISHED else None,
         "updated_at": now,
     }

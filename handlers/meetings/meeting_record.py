@@ -81,9 +81,9 @@ class MeetingRecord(Message):
     """Content of the recording. Empty if only a malformed `complete.json` was uploaded."""
     title: str
     started_at: str
-    """Start of the meeting. Without a valid `complete.json`, the time at which the record was created."""
+    """Start of the meeting. Until a valid `complete.json` was uploaded, the time at which the record was created."""
     language: str
-    """Language code. Empty without a valid `complete.json`."""
+    """Language code. Empty until a valid `complete.json` was uploaded."""
     participants: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     status: MeetingStatus
@@ -96,9 +96,11 @@ class MeetingRecord(Message):
     wrong: tuple[WrongChunk, ...] = ()
     """Wrong chunks; only the first 1,000 of them."""
     wrong_count: int = 0
+    """Number of all wrong chunks."""
     size: int
     """Total size of all chunks in bytes."""
     duration_ms: int | None = None
+    """Duration of the recording. None until the media job has measured it."""
     video_key: str | None = None
     """S3 key of the video. None while there is none."""
     transcript_key: str | None = None

@@ -107,14 +107,14 @@ class MeetingTable:
 
     def _write_items(self, before: MeetingRecord | None, after: MeetingRecord) -> bool:
         meeting, put = after.meeting, self._put_request(before, after)
-        old, new = None if before is None else before.due, after.due
-        if old == new:
+        old_due, new_due = None if before is None else before.due, after.due
+        if old_due == new_due:
             return self._put_item(put)
         items: list[Any] = [{"Put": put}]
-        if old is not None:
-            items.append({"Delete": {"TableName": self._name, "Key": _due_key(meeting, old)}})
-        if new is not None:
-            items.append({"Put": {"TableName": self._name, "Item": _due_key(meeting, new)}})
+        if old_due is not None:
+            items.append({"Delete": {"TableName": self._name, "Key": _due_key(meeting, old_due)}})
+        if new_due is not None:
+            items.append({"Put": {"TableName": self._name, "Item": _due_key(meeting, new_due)}})
         try:
             self._client.transact_write_items(TransactItems=items)
         except self._client.exceptions.TransactionCanceledException as error:

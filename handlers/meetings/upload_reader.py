@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from types_boto3_s3.type_defs import ObjectTypeDef
 
 PAGE_SIZE: Final = 1_000
+"""Number of objects in one page of a listing."""
 MAX_PAGES: Final = 4 * MAX_CHUNKS // PAGE_SIZE
 """Maximum number of pages that a listing reads: enough for a recording of the maximum size that was replaced three times.
 """
@@ -124,7 +125,7 @@ class UploadReader:
             uploaded_at,
             None,
             ChunkProblem.UNREADABLE,
-            cause="sealed",
+            cause="sealed",  # in the log: encrypted with the client's own key, or archived
         )
 
     def find_chunks(self, meeting: MeetingId, complete: CompleteFile) -> UploadedChunks:

@@ -1,4 +1,4 @@
-"""Audio output of the media job: parts for the transcription, and the soundtrack of an encoded video.
+"""Audio output of the media job: parts for the transcription, and the soundtrack of a video whose audio cannot be copied.
 
 Every chunk is decoded separately to samples of exactly its duration. Missing audio is filled with silence, and excess
 audio is cut off, so no chunk shifts the next one. A chunk without an audio track is silent. The samples pass through
@@ -34,6 +34,7 @@ class UndecodableChunks(Exception):
     def __init__(self, *chunks: int) -> None:
         super().__init__(f"{len(chunks)} chunks")
         self.chunks = chunks
+        """Numbers of the chunks."""
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,8 @@ _HEADER_LINE = re.compile(rb"#(\w+) (\d+): *(.*)")
 """Matches a line about a track before its packets: name, number of the track, and value, as in `#tb 0: 1/1000`."""
 _MIN_TIMESTAMP: Final = -(2**62)
 """ffmpeg writes smaller numbers for packets without a timestamp."""
-_MICROSECOND: Final = 1_000_000
+_SECOND: Final = 1_000_000
+"""Microseconds per second."""
 
 
 @dataclass
@@ -83,7 +84,7 @@ class _TrackPackets:
         end = self.end
         if not self.last_duration and self.first is not None and self.count > 1:
             end = max(end, self.last + (self.last - self.first) // (self.count - 1))
-        return max(0, round(end * self.time_base * _MICROSECOND))
+        return max(0, round(end * self.time_base * _SECOND))
 
 
 def probe_chunk(ffmpeg: Ffmpeg, name: str) -> ChunkFacts:
@@ -113,7 +114,7 @@ def _parse_mappings(lines: Iterable[re.Match[bytes]]) -> tuple[dict[int, int], f
         if match[3] is None:
             streams[int(match[2])] = int(match[1])
         elif streams:
-            rotation = rotation or float(match[3]) or 0.0
+            rotation = rotation or float(match[3]) or 0.0  # the last term replaces -0.0
     return streams, rotation
 
 

@@ -1,8 +1,8 @@
 """The media job for one recording: checks the chunks, makes video and audio, and writes the result.
 
 Cheap checks run first. `complete.json` must still describe this recording, and the chunks must fit on the disk, exist,
-have the right hashes and be media files. If a recording cannot be processed, `result.json` contains the reason
-as its outcome. An exception fails the job and its meeting. A later job for the same recording continues with the output
+have the right hashes and be media files. If a recording cannot be processed, `result.json` contains the reason as its
+outcome. An exception fails the job and its meeting. A later job for the same recording continues with the output
 that exists.
 """
 
@@ -30,7 +30,7 @@ from handlers.meetings.media_result import AudioPart, MediaOutcome, MediaResult
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, Recording
 
 FINAL_OUTCOMES: Final = frozenset({MediaOutcome.READY, MediaOutcome.NO_AUDIO})
-"""Outcomes that are never computed again. Others may change after a new upload or a changed setting."""
+"""Outcomes that stay as long as the output exists. Others may change after a new upload or a changed setting."""
 MAX_JOB_FILE_BYTES: Final = 16 * 1024 * 1024
 """Maximum size of the job's own JSON files, which describe up to 5,000 chunks."""
 _HALF_A_SECOND: Final = bytes(16_000)
@@ -43,6 +43,7 @@ class MediaJobSettings:
     """Limits and resources of the job."""
 
     limits: PlanLimits
+    """Maximum durations."""
     scratch_bytes: int
     """Disk space that the job may use."""
     threads: int
@@ -106,7 +107,7 @@ class MediaJob:
         try:
             try:
                 return self._run_steps(complete, chunks, facts)
-            except InputRefused:
+            except InputRefused:  # the videos have equal formats, but cannot be copied, so they are encoded
                 self._log.warning("media_not_copied", key_hash=self._key_hash)
                 return self._run_steps(
                     complete, chunks, self._write_facts(facts.model_copy(update={"uncopiable": True}))

@@ -78,10 +78,12 @@ class SpeechPart:
 
 @dataclass(frozen=True)
 class ChunkSpan:
-    """A section of a chunk, or all of it. `begin` and `end` are microseconds within the chunk."""
+    """A section of a chunk, or all of it."""
 
     chunk: int
+    """Number of the chunk."""
     begin: int
+    """Microseconds from the start of the chunk."""
     end: int
 
     @property
@@ -123,6 +125,7 @@ class RecordingPlan:
 
     @property
     def duration(self) -> int:
+        """Duration of the recording in microseconds."""
         return self.starts[-1]
 
     @property
@@ -149,8 +152,9 @@ class RecordingPlan:
         return max((chunk.audio.channels for chunk in self.chunks if chunk.audio is not None), default=1)
 
     def chunk_samples(self, rate: int) -> tuple[int, ...]:
-        """Return the first sample of each chunk, and the end of the last chunk. Each is rounded separately, so rounding
-        errors do not add up.
+        """Return the number of the first sample of each chunk, and the number of all samples.
+
+        Each is rounded separately, so rounding errors do not add up.
         """
         return tuple((start * rate + _SECOND // 2) // _SECOND for start in self.starts)
 
@@ -162,6 +166,7 @@ class RecordingPlan:
         samples = max(MIN_SAMPLES, self.chunk_samples(SPEECH_RATE)[-1])
         milliseconds = ceil(samples * 1000 / SPEECH_RATE)
         count = ceil(milliseconds * 1000 / self._limits.max_part)
+        # Each part has a whole number of milliseconds, so all parts begin at a full millisecond.
         samples_each = ceil(milliseconds / count) * SPEECH_RATE // 1000
         return tuple(
             SpeechPart(number, first, min(samples_each, samples - first))
@@ -174,7 +179,7 @@ class RecordingPlan:
         pieces: list[VideoPiece] = []
         for span, track_format, is_whole in self._split_chunks():
             previous = pieces[-1] if pieces else None
-            # Only whole chunks share a piece. A piece with the last section of a long chunk does not begin at 0.
+            # Only whole chunks share a piece. Nothing is added to the last section of a long chunk, which begins after 0.
             if (
                 previous is not None
                 and is_whole
@@ -215,11 +220,12 @@ class RecordingPlan:
         the disk. Before it joins encoded pieces, it deletes the chunks, unless it copies their audio.
         """
         seconds = self.duration / _SECOND + 1
+        # FLAC is never larger than the samples.
         largest_part = max((part.samples for part in self.parts), default=0) * BYTES_PER_SAMPLE + _HEADER_BYTES
         if not self.has_video:
             return uploaded + largest_part
         index = sum(chunk.video.count if chunk.video else 0 for chunk in self.chunks) * _INDEX_ENTRY_BYTES
-        index += round(seconds * SOUNDTRACK_RATE / 1024) * _INDEX_ENTRY_BYTES
+        index += round(seconds * SOUNDTRACK_RATE / 1024) * _INDEX_ENTRY_BYTES  # a packet of AAC has 1,024 samples
         soundtrack = self._soundtrack_bytes(seconds)
         if self.copies_video:
             video_bytes = sum(chunk.video.bytes for chunk in self.chunks if chunk.video)
