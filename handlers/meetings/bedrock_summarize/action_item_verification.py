@@ -1,4 +1,4 @@
-"""Verification of the model's action items against the transcript, and the merge of the items of several parts.
+"""Verification of the model's action items against the transcript, and the merge of the items of several windows.
 
 The model decides which statements are action items. This code checks that they were said. An item whose quote does not
 occur in the transcript is dropped. The others keep the transcript's own wording and its time.
@@ -25,7 +25,7 @@ class LocatedActionItem:
     last: tuple[int, int]
     """The same for the segment and word with which the quote ends."""
     in_overlap: bool = False
-    """True if the quote begins in the overlap with the next part, and so belongs to the next part."""
+    """True if the quote begins in the overlap with the next window, and so belongs to the next window."""
 
     def overlaps(self, other: "LocatedActionItem") -> bool:
         """Return True if both quotes share words."""
@@ -69,18 +69,18 @@ def verify_items(items: Iterable[ModelActionItem], window: Window[TranscriptSegm
     return VerifiedItems(tuple(located), dropped)
 
 
-def merge_items(parts: Sequence[Sequence[LocatedActionItem]]) -> tuple[LocatedActionItem, ...]:
-    """Return every action item once, in the order of the transcript.
+def merge_items(windows: Sequence[Sequence[LocatedActionItem]]) -> tuple[LocatedActionItem, ...]:
+    """Return every action item of all windows once, in the order of the transcript.
 
-    An item from the overlap is dropped if the next part, which contains the whole context, has an item whose quote
+    An item from the overlap is dropped if the next window, which contains the whole context, has an item whose quote
     shares words with it and whose owner can be the same. An unnamed owner can be anybody. Of several items with the same
     text and owner, the first is kept.
     """
     merged: list[LocatedActionItem] = []
-    for index, part in enumerate(parts):
-        next_part = parts[index + 1] if index + 1 < len(parts) else ()
-        for item in sorted(part, key=_position):
-            is_in_next = item.in_overlap and any(_is_same_statement(item, candidate) for candidate in next_part)
+    for index, items in enumerate(windows):
+        next_items = windows[index + 1] if index + 1 < len(windows) else ()
+        for item in sorted(items, key=_position):
+            is_in_next = item.in_overlap and any(_is_same_statement(item, candidate) for candidate in next_items)
             if not is_in_next and not any(_is_same_item(item, earlier) for earlier in merged):
                 merged.append(item)
     return tuple(sorted(merged, key=_position))

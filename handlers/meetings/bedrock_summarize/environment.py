@@ -33,12 +33,12 @@ class SummaryEnvironment(HandlerEnvironment):
     answer_seconds: AnswerSeconds = 150
     """Timeout for one answer."""
     part_characters: PartCharacters = 100_000
-    """Maximum length of a part. A longer transcript is summarised in parts. The default is about two hours of speech.
+    """Maximum length of a window. A longer transcript is divided into windows. The default is about two hours of speech.
     """
     overlap_characters: OverlapCharacters = OVERLAP_CHARACTERS
-    """Text after a part that the model also receives, because the end of a part may be explained there."""
+    """Length of the text after a window that the model also receives, because it may explain the end of the window."""
     at_once: AtOnce = 3
-    """Number of parts processed concurrently. The model's quota belongs to the whole account."""
+    """Number of windows that are processed concurrently. The model's quota belongs to the whole account."""
 
     @model_validator(mode="after")
     def _check_settings(self) -> Self:

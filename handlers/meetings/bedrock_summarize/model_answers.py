@@ -53,6 +53,7 @@ class _Envelope(ModelAnswer):
 
     task: str
     part: str
+    """Id that the last line of the request contained."""
     summary: Any = Field(default=None, repr=False)
     items: list[Any] | None = Field(default=None, repr=False)
 
@@ -66,9 +67,9 @@ class ModelActionItems:
     """Number of malformed items that were skipped."""
 
 
-def parse_summary(text: str, task: SummaryTask, part: str) -> str:
+def parse_summary(text: str, task: SummaryTask, part_id: str) -> str:
     """Return the summary with one line per paragraph; raise UnusableAnswer."""
-    summary = _parse_envelope(text, task, part).summary
+    summary = _parse_envelope(text, task, part_id).summary
     if not isinstance(summary, str) or len(summary) > MAX_SUMMARY_CHARACTERS:
         raise UnusableAnswer(AnswerProblem.NO_SUMMARY)
     paragraphs = [clean for line in summary.splitlines() if (clean := clean_text(line))]
@@ -77,12 +78,12 @@ def parse_summary(text: str, task: SummaryTask, part: str) -> str:
     return "\n".join(paragraphs)
 
 
-def parse_items(text: str, part: str, *, skip_malformed: bool) -> ModelActionItems:
+def parse_items(text: str, part_id: str, *, skip_malformed: bool) -> ModelActionItems:
     """Return the action items; raise UnusableAnswer.
 
     With `skip_malformed`, malformed items are skipped if at least one item is valid.
     """
-    raw_items = _parse_envelope(text, SummaryTask.ACTION_ITEMS, part).items
+    raw_items = _parse_envelope(text, SummaryTask.ACTION_ITEMS, part_id).items
     if raw_items is None:
         raise UnusableAnswer(AnswerProblem.NO_OBJECT)
     if len(raw_items) > MAX_ITEMS:
@@ -98,10 +99,10 @@ def parse_items(text: str, part: str, *, skip_malformed: bool) -> ModelActionIte
     return ModelActionItems(tuple(items), malformed)
 
 
-def _parse_envelope(text: str, task: SummaryTask, part: str) -> _Envelope:
+def _parse_envelope(text: str, task: SummaryTask, part_id: str) -> _Envelope:
     envelope = validate_or_none(_Envelope, parse_json_answer(text, MAX_ANSWER_CHARACTERS))
     if envelope is None:
         raise UnusableAnswer(AnswerProblem.NO_OBJECT)
-    if (envelope.task, envelope.part) != (task.value, part):
+    if (envelope.task, envelope.part) != (task.value, part_id):
         raise UnusableAnswer(AnswerProblem.OTHER_TASK)
     return envelope

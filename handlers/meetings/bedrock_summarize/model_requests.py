@@ -3,7 +3,7 @@
 Every request starts with all prompts, sorted by name. This prefix is the same for each task and meeting, so Bedrock
 caches it once per model; it is long enough to be cached. The transcript's lines follow, then the line that names the
 task. If one model does both tasks, a second cache point follows the transcript, so that only the first request pays its
-full price.
+full price. A long transcript is divided into windows, which the prompts call parts.
 """
 
 import hashlib
@@ -49,13 +49,13 @@ class TaskQuestion(Generic[T]):
 
 
 @dataclass(frozen=True)
-class PartPosition:
-    """Position of a part in its meeting."""
+class WindowPosition:
+    """Position of a window in its transcript."""
 
     index: int
-    """Number of the part, from 0."""
+    """Number of the window, from 0."""
     count: int
-    """Number of parts."""
+    """Number of windows."""
     language: str
 
 
@@ -65,7 +65,7 @@ class QuestionStyle:
 
     inference_options: InferenceOptions
     transcript_cached: bool
-    """True if the same model is asked about each transcript part twice."""
+    """True if the same model is asked about each window twice."""
 
 
 @cache
@@ -75,25 +75,25 @@ def read_instructions() -> str:
 
 
 def summary_question(
-    window: Window[TranscriptSegment], position: PartPosition, style: QuestionStyle
+    window: Window[TranscriptSegment], position: WindowPosition, style: QuestionStyle
 ) -> TaskQuestion[str]:
-    """Return the question for the summary of a part."""
+    """Return the question for the summary of a window."""
     material = to_json_lines(_transcript_lines(window))
     return _summary_question(SummaryTask.SUMMARY, material, position, style)
 
 
 def action_items_question(
-    window: Window[TranscriptSegment], position: PartPosition, style: QuestionStyle
+    window: Window[TranscriptSegment], position: WindowPosition, style: QuestionStyle
 ) -> TaskQuestion[ModelActionItems]:
-    """Return the question for the action items of a part."""
+    """Return the question for the action items of a window."""
     material = to_json_lines(_transcript_lines(window))
-    part = _part_id(material)
+    part_id = _part_id(material)
     return _question(
         SummaryTask.ACTION_ITEMS,
         material,
         position,
         style,
-        lambda text, is_last: parse_items(text, part, skip_malformed=is_last),
+        lambda text, is_last: parse_items(text, part_id, skip_malformed=is_last),
     )
 
 
@@ -101,7 +101,7 @@ def combination_question(summaries: Sequence[str], language: str, style: Questio
     """Return the question for one summary of several summaries."""
     material = to_json_lines({"summaryOf": number, "text": text} for number, text in enumerate(summaries))
     uncached = QuestionStyle(style.inference_options, transcript_cached=False)
-    return _summary_question(SummaryTask.COMBINE, material, PartPosition(0, 1, language), uncached)
+    return _summary_question(SummaryTask.COMBINE, material, WindowPosition(0, 1, language), uncached)
 
 
 def group_texts(texts: Sequence[str], characters: int) -> tuple[tuple[str, ...], ...]:
@@ -119,20 +119,20 @@ def group_texts(texts: Sequence[str], characters: int) -> tuple[tuple[str, ...],
 
 
 def _summary_question(
-    task: SummaryTask, material: ContentBlock, position: PartPosition, style: QuestionStyle
+    task: SummaryTask, material: ContentBlock, position: WindowPosition, style: QuestionStyle
 ) -> TaskQuestion[str]:
-    part = _part_id(material)
-    return _question(task, material, position, style, lambda text, _is_last: parse_summary(text, task, part))
+    part_id = _part_id(material)
+    return _question(task, material, position, style, lambda text, _is_last: parse_summary(text, task, part_id))
 
 
 def _question(
     task: SummaryTask,
     material: ContentBlock,
-    position: PartPosition,
+    position: WindowPosition,
     style: QuestionStyle,
     read: Callable[[str, bool], T],
 ) -> TaskQuestion[T]:
-    """Build a question about the material: a part's transcript, or summaries to combine. `read` parses the answer."""
+    """Build a question about the material: a window of the transcript, or summaries to combine. `read` parses the answer."""
     task_line: Mapping[str, Any] = {
         "task": task.value,
         "part": _part_id(material),

@@ -1,8 +1,9 @@
 """Creation of a meeting's transcript, summary and action items.
 
 Nothing is done twice: an existing summary or transcript is used as it is, and a stored answer is not requested again. A
-long transcript is processed in parts, several of them concurrently. Each part gets a summary and then its action items.
-The summaries are then combined into one.
+long transcript is divided into windows, several of which are processed concurrently. Each window gets a summary and then
+its action items. The summaries are then combined into one. A part is something else: a section of the audio, with its own
+output of Amazon Transcribe.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,7 +20,7 @@ from handlers.common.text.text_windows import Window, WindowSizes, split_into_wi
 from handlers.common.websocket.messages import Message
 from handlers.meetings.bedrock_summarize import model_requests
 from handlers.meetings.bedrock_summarize.action_item_verification import VerifiedItems, merge_items, verify_items
-from handlers.meetings.bedrock_summarize.model_requests import PartPosition, QuestionStyle
+from handlers.meetings.bedrock_summarize.model_requests import QuestionStyle, WindowPosition
 from handlers.meetings.bedrock_summarize.stored_answers import ModelAccess, StoredAnswers, sum_tokens
 from handlers.meetings.bedrock_summarize.summary import Summary, SummaryTokens
 from handlers.meetings.bedrock_summarize.transcript import Transcript, TranscriptSegment
@@ -49,12 +50,14 @@ class SummarySettings:
     """Settings of the summary."""
 
     summary_model: str
+    """Id of the model that summarises."""
     action_model: str
+    """Id of the model that finds action items."""
     inference_options: InferenceOptions
     part_characters: int
-    """Maximum length of a part of the transcript."""
+    """Maximum length of a window of the transcript."""
     overlap_characters: int
-    """Length of the text after a part that the model also receives."""
+    """Length of the text after a window that the model also receives."""
 
     @property
     def style(self) -> QuestionStyle:
@@ -63,8 +66,8 @@ class SummarySettings:
 
 
 @dataclass(frozen=True)
-class _PartResult:
-    """Result of one part."""
+class _WindowResult:
+    """Result of one window."""
 
     summary: str
     verified: VerifiedItems
@@ -142,34 +145,35 @@ class Summarizer:
 
     def _summarize_transcript(self, transcript: Transcript, answers: StoredAnswers) -> Summary:
         settings = self.settings
-        # Only characters limit a part, so the duration limit is the whole transcript.
+        # Only characters limit a window, so the duration limit is the whole transcript.
         sizes = WindowSizes(settings.part_characters, transcript.said[-1].end_ms + 1, settings.overlap_characters)
-        transcript_windows = split_into_windows(transcript.said, sizes)
-        position = partial(PartPosition, count=len(transcript_windows), language=transcript.language)
-        parts = self.parallel.call_all(
-            lambda window: self._summarize_part(window, position(window.index), answers), transcript_windows
+        windows = split_into_windows(transcript.said, sizes)
+        position = partial(WindowPosition, count=len(windows), language=transcript.language)
+        results = self.parallel.call_all(
+            lambda window: self._summarize_window(window, position(window.index), answers), windows
         )
-        summary, tokens = self._combine_summaries([part.summary for part in parts], transcript.language, answers)
-        items = tuple(item.item for item in merge_items([part.verified.items for part in parts]))
+        summary, tokens = self._combine_summaries([result.summary for result in results], transcript.language, answers)
+        items = tuple(item.item for item in merge_items([result.verified.items for result in results]))
+        dropped = sum(result.verified.dropped for result in results)
         self.log.info(
             "meeting_read",
-            parts=len(parts),
+            parts=len(results),
             action_items=len(items),
-            malformed=sum(part.malformed for part in parts),
-            dropped=sum(part.verified.dropped for part in parts),
+            malformed=sum(result.malformed for result in results),
+            dropped=dropped,
         )
         return Summary(
             summary=summary,
             action_items=items,
-            dropped=sum(part.verified.dropped for part in parts),
+            dropped=dropped,
             summary_model=settings.summary_model,
             action_model=settings.action_model,
-            tokens=sum_tokens([*(part.tokens for part in parts), tokens]),
+            tokens=sum_tokens([*(result.tokens for result in results), tokens]),
         )
 
-    def _summarize_part(
-        self, window: Window[TranscriptSegment], position: PartPosition, answers: StoredAnswers
-    ) -> _PartResult:
+    def _summarize_window(
+        self, window: Window[TranscriptSegment], position: WindowPosition, answers: StoredAnswers
+    ) -> _WindowResult:
         """Request the summary first. If one model does both tasks, the transcript is in its cache for the second
         request.
         """
@@ -179,7 +183,7 @@ class Summarizer:
         )
         question = model_requests.action_items_question(window, position, settings.style)
         answer, item_tokens = answers.answer(settings.action_model, question)
-        return _PartResult(
+        return _WindowResult(
             summary, verify_items(answer.items, window), answer.malformed, sum_tokens([summary_tokens, item_tokens])
         )
 

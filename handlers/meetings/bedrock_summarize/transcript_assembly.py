@@ -2,8 +2,9 @@
 
 A transcript consists of segments. A segment ends when another speaker begins, after a pause, or at the end of a sentence
 once the segment is long. So each segment's time is exact within seconds, and no segment is too long for a model request.
-The start of the part is added to all times. Amazon Transcribe labels the speakers of each part separately. So labels of
-several parts include the part's number, and one voice may have two labels.
+Each part of the audio has its own output. The start of the part is added to all times. Amazon Transcribe labels the
+speakers of each part separately. So labels of several parts include the part's number, and one voice may have two
+labels.
 
 Outputs are untrusted. They are limited in size and validated, and rejected if words end later than the part.
 """

@@ -15,9 +15,9 @@ from handlers.meetings.bedrock_summarize import model_requests
 from handlers.meetings.bedrock_summarize.model_answers import AnswerProblem, SummaryTask
 from handlers.meetings.bedrock_summarize.model_requests import (
     PROMPTS_FOLDER,
-    PartPosition,
     QuestionStyle,
     TaskQuestion,
+    WindowPosition,
     group_texts,
     read_instructions,
 )
@@ -26,7 +26,7 @@ from tests.handlers.converse_shape import valid
 
 ONCE = QuestionStyle(InferenceOptions(4_000), transcript_cached=False)
 TWICE = QuestionStyle(InferenceOptions(4_000), transcript_cached=True)
-POSITION = PartPosition(2, 5, "en-US")
+POSITION = WindowPosition(2, 5, "en-US")
 
 
 def window(*texts: str, first: int = 0, speaker: str = "spk_0") -> Window[TranscriptSegment]:
@@ -107,7 +107,7 @@ def test_a_repeated_question_contains_the_problem_of_the_first_answer() -> None:
 
 
 def test_every_question_has_its_own_stable_digest() -> None:
-    def name(text: str = "Hi.", style: QuestionStyle = ONCE, position: PartPosition = POSITION) -> str:
+    def name(text: str = "Hi.", style: QuestionStyle = ONCE, position: WindowPosition = POSITION) -> str:
         return model_requests.summary_question(window(text), position, style).digest
 
     assert name() == name()
@@ -115,7 +115,7 @@ def test_every_question_has_its_own_stable_digest() -> None:
         name("Ho."),
         name(style=TWICE),
         name(style=QuestionStyle(InferenceOptions(9), transcript_cached=False)),
-        name(position=PartPosition(0, 5, "en-US")),
+        name(position=WindowPosition(0, 5, "en-US")),
         model_requests.action_items_question(window("Hi."), POSITION, ONCE).digest,
     ]
     assert len({name(), *others}) == 6
