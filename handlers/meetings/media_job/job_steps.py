@@ -113,6 +113,7 @@ class JobSteps:
             except InputRefused:
                 if undecodable := self._video_maker.find_undecodable(piece):
                     raise UndecodableChunks(*undecodable) from None
+                # The chunks can be decoded, so this section just contains no frame.
                 self._log.warning("media_piece_is_black", key_hash=hash_for_log(self._piece_key(piece)))
                 self._make_black_piece(piece)
 

@@ -4,8 +4,8 @@ The daily storage count lists all uploads anyway, and passes every `complete.jso
 meeting has no record, or a record with another fingerprint, is processed like a new upload. The record's modification
 time would not show this, because the processing of older uploads changes it too.
 
-A malformed file for a meeting that is in progress or ready does not change the record, so this search finds it again every
-day. Malformed files therefore raise no alarm.
+A malformed file for a meeting that is in progress or ready does not change the record, so this search finds it again
+every day. Malformed files therefore raise no alarm.
 """
 
 from collections.abc import Callable, Iterable

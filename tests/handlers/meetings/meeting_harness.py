@@ -7,7 +7,7 @@ Uploaded objects get the harness's own time as their modification time.
 import hashlib
 import json
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -282,6 +282,19 @@ def complete_file(*chunks: bytes, **changed: Any) -> CompleteFile:
     )
     about = {"schemaVersion": 1, "title": f"{CANARY} title", "startedAt": "2026-01-31T10:00:00.000Z"}
     return CompleteFile.model_validate({**about, "participants": [f"{CANARY} Ann"], "chunks": listed, **changed})
+
+
+def act_after_first_call(monkeypatch: pytest.MonkeyPatch, owner: type, method: str, act: Callable[[], object]) -> None:
+    """Run a function after the first call of a method, before the caller continues."""
+    original, pending = getattr(owner, method), [act]
+
+    def call(*arguments: Any) -> Any:
+        result = original(*arguments)
+        if pending:
+            pending.pop()()
+        return result
+
+    monkeypatch.setattr(owner, method, call)
 
 
 def object_created_event(key: str, bucket: str = BUCKET) -> str:

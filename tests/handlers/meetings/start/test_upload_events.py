@@ -1,13 +1,12 @@
 """Tests of upload events: a complete recording starts once, and an incomplete one continues when its chunks arrive."""
 
-from typing import Any
 
 import pytest
 
 from handlers.common.time_and_ids.ulid import ulid
 from handlers.meetings.s3_keys import MeetingId
 from handlers.meetings.upload_reader import UploadReader
-from tests.handlers.meetings.meeting_harness import ANN, MEETING, START, MeetingHarness
+from tests.handlers.meetings.meeting_harness import ANN, MEETING, START, MeetingHarness, act_after_first_call
 
 
 def test_a_complete_recording_starts_an_execution(harness: MeetingHarness) -> None:
@@ -99,19 +98,12 @@ def test_a_chunk_that_arrives_while_it_is_recorded_as_missing_is_not_lost(
     """The chunk's event comes before the record lists the chunk as missing, and only once."""
     harness.upload_chunks(b"a")
     harness.upload_complete_file(b"a", b"b")
-    find_chunks = UploadReader.find_chunks
-    calls = 0
 
-    def upload_after_first_listing(self: UploadReader, *asked: Any) -> Any:
-        nonlocal calls
-        chunks = find_chunks(self, *asked)
-        calls += 1
-        if calls == 1:
-            harness.upload_chunks(b"a", b"b")
-            assert harness.deliver_event("1.webm") == []
-        return chunks
+    def upload_missing_chunk() -> None:
+        harness.upload_chunks(b"a", b"b")
+        assert harness.deliver_event("1.webm") == []
 
-    monkeypatch.setattr(UploadReader, "find_chunks", upload_after_first_listing)
+    act_after_first_call(monkeypatch, UploadReader, "find_chunks", upload_missing_chunk)
     assert harness.deliver_event("complete.json") == []
     assert harness.state() == ("processing", "media")
 
@@ -135,18 +127,7 @@ def test_a_writer_that_read_an_older_file_does_not_overwrite_a_newer_one(
 ) -> None:
     harness.upload_chunks(b"a")
     harness.upload_complete_file(b"a")
-    read_complete_file = UploadReader.read_complete_file
-    reads = 0
-
-    def replace_after_first_read(self: UploadReader, *asked: Any) -> Any:
-        nonlocal reads
-        reads += 1
-        complete = read_complete_file(self, *asked)
-        if reads == 1:
-            harness.upload_recording(b"b")
-        return complete
-
-    monkeypatch.setattr(UploadReader, "read_complete_file", replace_after_first_read)
+    act_after_first_call(monkeypatch, UploadReader, "read_complete_file", lambda: harness.upload_recording(b"b"))
     assert harness.deliver_event("complete.json") == []
     record = harness.record()
     assert harness.step_functions.contents == [record.content]
