@@ -38,7 +38,7 @@ class VerifiedItems:
 
     items: tuple[LocatedActionItem, ...]
     dropped: int
-    """Number of items whose quote was not match."""
+    """Number of items whose quote was not found."""
 
 
 def verify_items(items: Iterable[ModelActionItem], window: Window[TranscriptSegment]) -> VerifiedItems:
@@ -99,6 +99,7 @@ def _position(item: LocatedActionItem) -> tuple[tuple[int, int], tuple[int, int]
 
 
 def _is_same_statement(item: LocatedActionItem, other: LocatedActionItem) -> bool:
+    """Return True if the quotes share words and the owners can be the same."""
     is_unowned = item.item.owner is None or other.item.owner is None
     return item.overlaps(other) and (is_unowned or is_same_owner(item.item.owner, other.item.owner))
 

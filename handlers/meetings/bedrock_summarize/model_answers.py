@@ -24,6 +24,7 @@ class SummaryTask(StrEnum):
     SUMMARY = "summary"
     ACTION_ITEMS = "actionItems"
     COMBINE = "combine"
+    """Combine several summaries into one."""
 
 
 class AnswerProblem(StrEnum):

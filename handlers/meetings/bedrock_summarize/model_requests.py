@@ -1,9 +1,9 @@
 """Requests to the model about a meeting. The prompts are files in `prompts/`.
 
 Every request starts with all prompts, sorted by name. This prefix is the same for each task and meeting, so Bedrock
-caches it once per model; it is long enough to be cached. The transcript's lines follow, then the line that names the
-task. If one model does both tasks, a second cache point follows the transcript, so that only the first request pays its
-full price. A long transcript is divided into windows, which the prompts call parts.
+caches it once per model, if it is long enough: it is for Sonnet, but not for Haiku. The transcript's lines follow, then
+the line that names the task. If one model does both tasks, a second cache point follows the transcript, so that the
+second request reads it from the cache. A long transcript is divided into windows, which the prompts call parts.
 """
 
 import hashlib
@@ -105,8 +105,9 @@ def combination_question(summaries: Sequence[str], language: str, style: Questio
 
 
 def group_texts(texts: Sequence[str], characters: int) -> tuple[tuple[str, ...], ...]:
-    """Group texts in their order, up to a number of characters. A group has at least two texts, except for the last
-    one.
+    """Group texts in their order, so that no group has more than this number of characters.
+
+    A group has at least two texts, even if they are longer. Only the last group may have a single text.
     """
     groups: list[tuple[str, ...]] = []
     group: list[str] = []
@@ -132,7 +133,10 @@ def _question(
     style: QuestionStyle,
     read: Callable[[str, bool], T],
 ) -> TaskQuestion[T]:
-    """Build a question about the material: a window of the transcript, or summaries to combine. `read` parses the answer."""
+    """Build a question about the material: a window of the transcript, or summaries to combine.
+
+    `read` parses an answer. Its second argument is True for the last attempt.
+    """
     task_line: Mapping[str, Any] = {
         "task": task.value,
         "part": _part_id(material),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from clients.meetings import MeetingFailed, MeetingIncomplete, MeetingsError, NotReadyInTime
-from clients.meetings.readiness_polling import MAX_PAUSE_SECONDS, NOTICED_SECONDS, ReadinessPolling, pauses
+from clients.meetings.readiness_polling import MAX_PAUSE_SECONDS, NOTICED_SECONDS, ReadinessPolling, generate_pauses
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus, Stage
 from tests.clients.meetings.fake_backend import START
 from tests.clients.meetings.test_meeting_reader import RECORD
@@ -54,7 +54,7 @@ class Meeting:
 
 
 def test_pauses_grow_up_to_the_maximum() -> None:
-    first_pauses = list(islice(pauses(), 20))
+    first_pauses = list(islice(generate_pauses(), 20))
     assert (first_pauses[0], first_pauses[-1]) == (2, MAX_PAUSE_SECONDS)
     assert all(pause < later or later == MAX_PAUSE_SECONDS for pause, later in pairwise(first_pauses))
 

@@ -1,6 +1,5 @@
 """Tests of upload events: a complete recording starts once, and an incomplete one continues when its chunks arrive."""
 
-
 import pytest
 
 from handlers.common.time_and_ids.ulid import ulid
