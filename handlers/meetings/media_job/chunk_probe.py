@@ -17,15 +17,16 @@ from handlers.meetings.media_job.ffmpeg import CHUNK_OPTIONS, Ffmpeg, InputRefus
 TRACKS: Final = ("-map", "0:V:0?", "-map", "0:a:0?")
 """Selects the first video track and the first audio track. `V` excludes cover images."""
 MAX_PROBE_SECONDS: Final = 1800
+"""Time limit for probing one chunk."""
 TRUNCATION_MESSAGES: Final = ("partial file", "File ended prematurely")
 """Messages of the MP4 and WebM demuxers. Other formats, such as transport streams and Ogg, may end anywhere."""
 MIN_DURATION: Final = 40_000
-"""Duration in microseconds of a chunk that consists of one frame without a duration."""
+"""Duration in microseconds of a chunk whose packets have none, for example of a single frame."""
 MONO: Final = ("mono", "1 channels")
 """Names of ffmpeg for a layout of one channel. Any other layout becomes stereo."""
 _MAPPING_LINE = re.compile(rb" *Stream #0:(\d+) -> #0:(\d+) \(copy\)| *displaymatrix: rotation of (-?\d+\.\d+) degrees")
-"""Matches whole lines, because a title with the same text appears after its name. Hundreds of chapter lines may precede
-or follow.
+"""Matches whole lines only. ffmpeg also prints the file's metadata, for example `title : Stream #0:7 -> #0:0 (copy)`, and
+such a line must not match. Hundreds of lines with chapters may precede or follow.
 """
 _HEADER_LINE = re.compile(rb"#(\w+) (\d+): *(.*)")
 """Matches a line about a track before its packets: name, number of the track, and value, as in `#tb 0: 1/1000`."""

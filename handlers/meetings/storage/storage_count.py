@@ -95,8 +95,8 @@ class StorageCounter:
         for listing in listings:
             by_user.update(listing.by_user)
         totals = StorageTotals(day=started_at.date(), bytes_of=by_user)
-        before = next((totals for totals in self._read_earlier(started_at.date()) if totals is not None), None)
-        metrics = [] if before is None else growth_metrics(daily_growth(before, totals), self.max_users)
+        earlier = next((count for count in self._read_earlier(started_at.date()) if count is not None), None)
+        metrics = [] if earlier is None else growth_metrics(daily_growth(earlier, totals), self.max_users)
         self.metrics.put(metrics)
         self.bucket.write(_count_key(totals.day), totals.model_dump_json(by_alias=True))
         result = StorageCountResult(sum(listing.objects for listing in listings), len(by_user), len(metrics), started)

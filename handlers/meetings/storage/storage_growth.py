@@ -12,7 +12,7 @@ OTHERS: Final = "others"
 
 
 class StorageTotals(Message):
-    """The bytes of each user on one day, as they are stored."""
+    """One daily count, as the object below `work/storage/` contains it."""
 
     schema_version: Literal[1] = 1
     day: date
@@ -20,13 +20,13 @@ class StorageTotals(Message):
     """Bytes by user."""
 
 
-def daily_growth(before: StorageTotals, now: StorageTotals) -> dict[str, int]:
-    """Return each user's growth per day. If the last count is several days old, the growth is divided by this number of
-    days. A user without data has zero bytes.
+def daily_growth(earlier: StorageTotals, today: StorageTotals) -> dict[str, int]:
+    """Return each user's growth per day. If the earlier count is several days old, the growth is divided by this number of
+    days. A user who is missing in a count has zero bytes.
     """
-    days = max(1, (now.day - before.day).days)
-    users = before.bytes_of.keys() | now.bytes_of.keys()
-    return {user: (now.bytes_of.get(user, 0) - before.bytes_of.get(user, 0)) // days for user in users}
+    days = max(1, (today.day - earlier.day).days)
+    users = earlier.bytes_of.keys() | today.bytes_of.keys()
+    return {user: (today.bytes_of.get(user, 0) - earlier.bytes_of.get(user, 0)) // days for user in users}
 
 
 def growth_metrics(growth: Mapping[str, int], max_users: int) -> list[MeetingMetric]:

@@ -51,6 +51,7 @@ class StepEvent(Message):
     meeting_id: Ulid
     content: Content
     attempt: Annotated[int, Field(ge=1)]
+    """Processing attempt of the meeting."""
     attempts: Annotated[int, Field(ge=1)] = 1
     """Number of times that Batch started the job, for the step `media`. All attempts but the last were interrupted."""
     outcome: Literal["summarized", "nothing_said"] = "summarized"
