@@ -63,7 +63,8 @@ def _summarizer() -> Summarizer:
 
 
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
-    result = _summarizer().summarize(_parse_request(event), context.get_remaining_time_in_millis())
+    request = _parse_request(event)
+    result = _summarizer().summarize(request, context.get_remaining_time_in_millis())
     return result.model_dump(mode="json", by_alias=True)
 
 

@@ -1,6 +1,7 @@
-"""Tests of the job as a process: its environment, signals, exit status, and a real S3 endpoint."""
+"""Tests of the job's entry point: its environment, signals and exit status, partly as a process with a real S3 endpoint."""
 
 import os
+import resource
 import select
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from handlers.meetings.media_job import __main__ as media_job
 from handlers.meetings.media_job.environment import RECORDING_VARIABLES, MediaDeployment
 from handlers.meetings.media_result import MediaOutcome, MediaResult
 from local import ROOT
@@ -27,39 +29,37 @@ SECONDS = 60
 """Time limit for every step of these tests."""
 
 
+def job_variables(harness: JobHarness) -> dict[str, str]:
+    """Return the environment variables from the job definition and the submission."""
+    deployment = MediaDeployment(
+        bucket_name=BUCKET, piece_seconds=1, scratch_folder=str(harness.folder), ffmpeg=str(harness.counting_ffmpeg)
+    )
+    about = (MEETING.user, MEETING.meeting_id, harness.recording.content)
+    return {**deployment.variables(), **dict(zip(RECORDING_VARIABLES, about, strict=True))}
+
+
 @dataclass(kw_only=True)
 class JobProcess(JobHarness):
     """The job as a process that uses an emulated bucket."""
 
     endpoint: str
 
-    def environment(self, **others: str) -> dict[str, str]:
-        """Return the environment variables from the job definition and the submission."""
-        deployment = MediaDeployment(
-            bucket_name=BUCKET, piece_seconds=1, scratch_folder=str(self.folder), ffmpeg=str(self.counting_ffmpeg)
-        )
-        about = (MEETING.user, MEETING.meeting_id, self.recording.content)
-        return {
-            **deployment.variables(),
-            **dict(zip(RECORDING_VARIABLES, about, strict=True)),
+    def start(self) -> "subprocess.Popen[str]":
+        variables = {
+            **job_variables(self),
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": emulator.ROOT_ACCESS_KEY,
             "AWS_SECRET_ACCESS_KEY": emulator.ROOT_ACCESS_KEY,
             "POWERTOOLS_SERVICE_NAME": "media",
             "PYTHONDONTWRITEBYTECODE": "1",
-            **others,
         }
-
-    def start(self, **others: str) -> "subprocess.Popen[str]":
         command, pipe = [sys.executable, "-m", "handlers.meetings.media_job"], subprocess.PIPE
-        return subprocess.Popen(  # noqa: S603
-            command, cwd=ROOT, env=self.environment(**others), text=True, stdout=pipe, stderr=pipe
-        )
+        return subprocess.Popen(command, cwd=ROOT, env=variables, text=True, stdout=pipe, stderr=pipe)  # noqa: S603
 
-    def run_process(self, **others: str) -> tuple[int, str, str]:
+    def run_process(self) -> tuple[int, str, str]:
         """Run the process; return its exit status, standard output and standard error."""
-        with self.start(**others) as process:
+        with self.start() as process:
             out, err = process.communicate(timeout=SECONDS)
         return process.returncode, out, err
 
@@ -138,10 +138,23 @@ def test_a_job_ends_at_sigterm_and_the_next_job_continues(job_process: JobProces
     assert not [run for run in again if "-c:a flac" in run or ("framecrc" in run and "chunk-" in run)]
 
 
-def test_invalid_variables_exit_with_2_and_name_the_problem(job_process: JobProcess) -> None:
-    job_process.upload(b"x")
-    status, out, err = job_process.run_process(CONTENT="../canary", MEETING_USER="canary" * 6, AUDIO_PART_SECONDS="1")
-    assert (status, out) == (2, "")
+def run_main(harness: JobHarness, monkeypatch: pytest.MonkeyPatch, **changed: str) -> int:
+    """Run the entry point in this process, without its signal handler and its limit for files; return the status."""
+    for name, value in {**job_variables(harness), **changed}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(resource, "setrlimit", lambda *_: None)
+    return media_job.main()
+
+
+def test_invalid_variables_exit_with_2_and_name_the_problem(
+    harness: JobHarness, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    harness.upload(b"x")
+    changed = {"CONTENT": "../canary", "MEETING_USER": "canary" * 6, "AUDIO_PART_SECONDS": "1"}
+    assert run_main(harness, monkeypatch, **changed) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
     assert err.splitlines() == [
         "media job: AUDIO_PART_SECONDS: Input should be greater than or equal to 60",
         "media job: MEETING_USER: String should match pattern '^[A-Z2-7]{32}$'",
@@ -153,7 +166,7 @@ KILLED = "ffmpeg: was killed"
 
 
 @pytest.mark.parametrize(
-    ("others", "reason"),
+    ("changed", "reason"),
     [
         ({"BUCKET_NAME": "another-canary"}, "AWS: NoSuchBucket"),
         ({"SCRATCH_FOLDER": "/not/there/canary"}, "FileNotFoundError 2"),
@@ -161,15 +174,21 @@ KILLED = "ffmpeg: was killed"
     ],
 )
 def test_a_failure_exits_with_1_and_names_the_reason(
-    job_process: JobProcess, others: dict[str, str], reason: str
+    harness: JobHarness,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    changed: dict[str, str],
+    reason: str,
 ) -> None:
-    job_process.upload(sample_videos.audio_only(1))
-    job_process.counting_ffmpeg.write_text("#!/bin/sh\nkill -KILL $$\n")
-    status, out, err = job_process.run_process(**others)
-    assert (status, err) == (1, f"media job: {reason}\n")
-    secrets = ("canary", MEETING.user, MEETING.meeting_id, job_process.recording.content)
+    harness.upload(sample_videos.audio_only(1))
+    harness.counting_ffmpeg.write_text("#!/bin/sh\nkill -KILL $$\n")
+    assert run_main(harness, monkeypatch, **changed) == 1
+    out, err = capsys.readouterr()
+    assert err == f"media job: {reason}\n"
+    assert "media_failed" in out
+    secrets = ("canary", MEETING.user, MEETING.meeting_id, harness.recording.content)
     assert [secret for secret in secrets if secret in out + err] == []
-    assert job_process.keys(job_process.recording.media_result_key) == []
+    assert harness.keys(harness.recording.media_result_key) == []
 
 
 def test_the_runbook_explains_a_killed_ffmpeg() -> None:
