@@ -354,6 +354,7 @@ def test_logs_contain_no_speech(capsys: pytest.CaptureFixture[str], harness: Sum
     logged = capsys.readouterr()
     assert "summary_failed" in logged.out
     assert "summary_ready" in logged.out
+    assert "meeting_read" in logged.out
     assert "model_answered" in logged.out
     for secret in (CANARY, RECORDING.meeting.user, RECORDING.meeting.meeting_id, RECORDING.content):
         assert secret not in logged.out + logged.err
