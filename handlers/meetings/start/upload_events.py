@@ -5,6 +5,7 @@ existed before the batch was delivered, so each meeting is processed at most onc
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
 from functools import cache
 from typing import Any
 
@@ -17,31 +18,33 @@ from handlers.meetings.s3_keys import parse_upload_key
 from handlers.meetings.upload_processing import RecordingStarter, UploadOutcome
 
 
+@dataclass(frozen=True)
 class UploadEvents:
     """Processes S3 events of new objects that arrive as SQS messages."""
 
-    def __init__(self, table: MeetingTable, starter: RecordingStarter, *, bucket: str, log: EventLog) -> None:
-        self._table = table
-        self._starter = starter
-        self._bucket = bucket
-        self._log = log
+    table: MeetingTable
+    starter: RecordingStarter
+    _: KW_ONLY
+    bucket: str
+    """Name of the bucket. An event of another bucket fails."""
+    log: EventLog
 
     def handle(self, messages: Sequence[Mapping[str, Any]]) -> BatchFailures:
         """Process a batch; return the messages that SQS has to deliver again."""
         # All messages of a batch share the cached results.
-        process_upload, read_record = cache(self._starter.process_upload), cache(self._table.read)
+        process_upload, read_record = cache(self.starter.process_upload), cache(self.table.read)
 
         def process_event(body: str) -> UploadOutcome:
-            key = parse_object_created_event(body, self._bucket).key
+            key = parse_object_created_event(body, self.bucket).key
             upload = parse_upload_key(key)
             if upload is None:
-                self._log.warning("recording_key_refused", key_hash=hash_for_log(key))
+                self.log.warning("recording_key_refused", key_hash=hash_for_log(key))
                 return UploadOutcome.IGNORED
             if upload.is_complete_file or _is_waiting_for(read_record(upload.meeting), upload.name):
                 return process_upload(upload.meeting)
             return UploadOutcome.UNCHANGED
 
-        return process_batch(messages, process_event, self._log, event_kind="recording")
+        return process_batch(messages, process_event, self.log, event_kind="recording")
 
 
 def _is_waiting_for(record: MeetingRecord | None, name: str) -> bool:

@@ -7,7 +7,7 @@ checked again, in case an upload's event was lost, until its uploads are deleted
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -60,38 +60,30 @@ class MeetingSweepOutcome(StrEnum):
     """A concurrent invocation changed the meeting."""
 
 
+@dataclass(frozen=True)
 class MeetingSweep:
     """Fails or restarts meetings that make no progress."""
 
-    def __init__(
-        self,
-        table: MeetingTable,
-        executions: WorkflowExecutions,
-        starter: RecordingStarter,
-        *,
-        limits: MeetingTimeLimits,
-        budget: timedelta,
-        clock: Callable[[], datetime],
-        log: EventLog,
-    ) -> None:
-        """`budget` is the time after which a sweep checks no further meeting."""
-        self._table = table
-        self._executions = executions
-        self._starter = starter
-        self._limits = limits
-        self._loop = SweepLoop(log, clock, budget)
-        self._clock = clock
-        self._log = log
+    table: MeetingTable
+    executions: WorkflowExecutions
+    starter: RecordingStarter
+    _: KW_ONLY
+    limits: MeetingTimeLimits
+    budget: timedelta
+    """Time after which a sweep checks no further meeting."""
+    clock: Callable[[], datetime]
+    log: EventLog
 
     def run(self) -> dict[str, int]:
         """Sweep once; return the number of meetings by outcome."""
-        counts = self._loop.run(
-            ([due] for due in self._table.list_due(timestamp(self._clock()))),
+        loop = SweepLoop(self.log, self.clock, self.budget)
+        counts = loop.run(
+            ([due] for due in self.table.list_due(timestamp(self.clock()))),
             lambda due: [self._sweep_meeting(due)],
             failure_event="meeting_unattended",
             describe=lambda due: {"key_hash": meeting_hash(due.meeting)},
         )
-        return self._loop.report(
+        return loop.report(
             "meeting_sweep",
             counts,
             MeetingSweepOutcome.STARTED,
@@ -101,30 +93,30 @@ class MeetingSweep:
         )
 
     def _sweep_meeting(self, due: DueMeeting) -> MeetingSweepOutcome:
-        record = self._table.read(due.meeting)
+        record = self.table.read(due.meeting)
         if record is None or record.due != due.due_at:
-            self._table.delete_due_item(due)
+            self.table.delete_due_item(due)
             return MeetingSweepOutcome.NOT_DUE
         if record.status is MeetingStatus.INCOMPLETE:
             return self._sweep_incomplete(record, due)
         return self._sweep_processing(record, due)
 
     def _sweep_incomplete(self, record: MeetingRecord, due: DueMeeting) -> MeetingSweepOutcome:
-        deadline = datetime.fromisoformat(record.since) + self._limits.incomplete
-        if self._clock() >= deadline:
+        deadline = datetime.fromisoformat(record.since) + self.limits.incomplete
+        if self.clock() >= deadline:
             return self._fail(record, MeetingReason.NEVER_COMPLETE, MeetingSweepOutcome.NEVER_COMPLETE)
-        if self._starter.process_upload(due.meeting) is UploadOutcome.STARTED:
+        if self.starter.process_upload(due.meeting) is UploadOutcome.STARTED:
             return MeetingSweepOutcome.STARTED
-        return self._postpone(record, min(deadline, self._clock() + INCOMPLETE_CHECK_INTERVAL))
+        return self._postpone(record, min(deadline, self.clock() + INCOMPLETE_CHECK_INTERVAL))
 
     def _sweep_processing(self, record: MeetingRecord, due: DueMeeting) -> MeetingSweepOutcome:
-        check_at = datetime.fromisoformat(record.since) + self._limits.processing
-        if self._clock() < check_at:
+        check_at = datetime.fromisoformat(record.since) + self.limits.processing
+        if self.clock() < check_at:
             return self._postpone(record, check_at)
         execution = MeetingExecution.for_record(record)
-        match self._executions.status(self._executions.arn(execution.name)):
+        match self.executions.status(self.executions.arn(execution.name)):
             case ExecutionStatus.RUNNING:
-                return self._postpone(record, self._clock() + self._limits.processing)
+                return self._postpone(record, self.clock() + self.limits.processing)
             case ExecutionStatus.TIMED_OUT:
                 return self._fail(record, MeetingReason.TIMED_OUT, MeetingSweepOutcome.TIMED_OUT)
             case ExecutionStatus.FAILED | ExecutionStatus.ABORTED:
@@ -132,30 +124,30 @@ class MeetingSweep:
             case ExecutionStatus.SUCCEEDED if not self._is_too_old(record):
                 return self._restart(record, due)
             case None if not self._is_too_old(record):
-                self._starter.start_execution(record)
-                self._postpone(record, self._clock() + self._limits.processing)
+                self.starter.start_execution(record)
+                self._postpone(record, self.clock() + self.limits.processing)
                 return MeetingSweepOutcome.STARTED
         return self._fail(record, MeetingReason.TIMED_OUT, MeetingSweepOutcome.TIMED_OUT)
 
     def _is_too_old(self, record: MeetingRecord) -> bool:
         """Compare the recording's upload time with the limit, because no restart changes that time."""
         uploaded_at = datetime.fromisoformat(record.whole_at or record.created_at)
-        return self._clock() - uploaded_at > self._limits.give_up
+        return self.clock() - uploaded_at > self.limits.give_up
 
     def _restart(self, record: MeetingRecord, due: DueMeeting) -> MeetingSweepOutcome:
-        if not self._table.write(record, start_new_attempt(record, self._clock())):
+        if not self.table.write(record, start_new_attempt(record, self.clock())):
             return MeetingSweepOutcome.NOT_DUE
-        self._starter.process_upload(due.meeting)
+        self.starter.process_upload(due.meeting)
         return MeetingSweepOutcome.STARTED
 
     def _fail(self, record: MeetingRecord, reason: MeetingReason, outcome: MeetingSweepOutcome) -> MeetingSweepOutcome:
-        if not self._table.write(record, mark_failed(record, reason, self._clock())):
+        if not self.table.write(record, mark_failed(record, reason, self.clock())):
             return MeetingSweepOutcome.NOT_DUE
         # Missing chunks are the client's problem. An execution that ended without a report is ours.
-        log = self._log.info if outcome is MeetingSweepOutcome.NEVER_COMPLETE else self._log.error
-        log("meeting_given_up", code=reason, key_hash=meeting_hash(record.meeting))
+        log_failure = self.log.info if outcome is MeetingSweepOutcome.NEVER_COMPLETE else self.log.error
+        log_failure("meeting_given_up", code=reason, key_hash=meeting_hash(record.meeting))
         return outcome
 
     def _postpone(self, record: MeetingRecord, until: datetime) -> MeetingSweepOutcome:
-        self._table.write(record, postpone_sweep(record, until))
+        self.table.write(record, postpone_sweep(record, until))
         return MeetingSweepOutcome.WAITING
