@@ -227,6 +227,16 @@ def test_a_recording_whose_event_was_lost_is_started_although_an_older_one_is_in
     assert (harness.record().content, harness.state()) == (second.content, ("processing", "media"))
 
 
+def test_a_lost_event_of_an_incomplete_recording_is_logged(
+    count: CountHarness, capsys: pytest.CaptureFixture[str]
+) -> None:
+    count.meetings.upload_complete_file(b"a")
+    count.meetings.advance(days=1)
+    assert count.run().started == 0
+    assert count.meetings.state() == ("incomplete",)
+    assert "recording_unheard" in capsys.readouterr().out
+
+
 def test_a_recording_whose_event_arrived_is_not_processed_again(
     count: CountHarness, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
