@@ -13,7 +13,7 @@ from handlers.common.time_and_ids import clock
 from handlers.meetings.environment import MeetingsEnvironment
 from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.meeting_table import MeetingTable
-from handlers.meetings.upload_processing import RecordingStarter
+from handlers.meetings.upload_processing import UploadProcessor
 from handlers.meetings.upload_reader import UploadReader
 
 
@@ -24,7 +24,7 @@ class MeetingGateways:
     bucket: MeetingBucket
     table: MeetingTable
     executions: WorkflowExecutions
-    starter: RecordingStarter
+    upload_processor: UploadProcessor
     log: EventLog
     clock: Callable[[], datetime]
 
@@ -34,5 +34,9 @@ def create_gateways(environment: MeetingsEnvironment) -> MeetingGateways:
     s3, log = boto3.client("s3", config=CONFIG), EventLog(environment.log_level)
     table = MeetingTable(boto3.client("dynamodb", config=CONFIG), environment.table_name)
     executions = WorkflowExecutions(boto3.client("stepfunctions", config=CONFIG), environment.state_machine_arn)
-    starter = RecordingStarter(table, UploadReader(s3, environment.bucket_name), executions, clock=clock.now, log=log)
-    return MeetingGateways(MeetingBucket(s3, environment.bucket_name), table, executions, starter, log, clock.now)
+    upload_processor = UploadProcessor(
+        table, UploadReader(s3, environment.bucket_name), executions, clock=clock.now, log=log
+    )
+    return MeetingGateways(
+        MeetingBucket(s3, environment.bucket_name), table, executions, upload_processor, log, clock.now
+    )

@@ -46,7 +46,7 @@ class NotStarted(Exception):
 
 
 @dataclass(frozen=True)
-class RecordingStarter:
+class UploadProcessor:
     """Processes the uploads of meetings, and starts the executions of complete recordings."""
 
     table: MeetingTable

@@ -20,7 +20,7 @@ from handlers.meetings.start.upload_events import UploadEvents
 def _upload_events() -> UploadEvents:
     environment = StartEnvironment.read()
     gateways = create_gateways(environment)
-    return UploadEvents(gateways.table, gateways.starter, bucket=environment.bucket_name, log=gateways.log)
+    return UploadEvents(gateways.table, gateways.upload_processor, bucket=environment.bucket_name, log=gateways.log)
 
 
 def handler(event: Mapping[str, Any], _context: object) -> BatchFailures:

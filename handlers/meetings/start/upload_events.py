@@ -15,7 +15,7 @@ from handlers.common.logging import EventLog, hash_for_log
 from handlers.meetings.meeting_record import MeetingRecord, MeetingStatus
 from handlers.meetings.meeting_table import MeetingTable
 from handlers.meetings.s3_keys import parse_upload_key
-from handlers.meetings.upload_processing import RecordingStarter, UploadOutcome
+from handlers.meetings.upload_processing import UploadOutcome, UploadProcessor
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class UploadEvents:
     """Processes S3 events of new objects that arrive as SQS messages."""
 
     table: MeetingTable
-    starter: RecordingStarter
+    upload_processor: UploadProcessor
     _: KW_ONLY
     bucket: str
     """Name of the bucket. An event of another bucket fails."""
@@ -32,7 +32,7 @@ class UploadEvents:
     def handle(self, messages: Sequence[Mapping[str, Any]]) -> BatchFailures:
         """Process a batch; return the messages that SQS has to deliver again."""
         # All messages of a batch share the cached results.
-        process_upload, read_record = cache(self.starter.process_upload), cache(self.table.read)
+        process_upload, read_record = cache(self.upload_processor.process_upload), cache(self.table.read)
 
         def process_event(body: str) -> UploadOutcome:
             key = parse_object_created_event(body, self.bucket).key

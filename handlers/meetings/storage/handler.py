@@ -33,7 +33,7 @@ def _storage_counter() -> StorageCounter:
     return StorageCounter(
         gateways.bucket,
         MeetingMetrics(boto3.client("cloudwatch", config=CONFIG), environment.stack),
-        UnannouncedRecordings(gateways.table, gateways.starter, clock=gateways.clock, log=gateways.log),
+        UnannouncedRecordings(gateways.table, gateways.upload_processor, clock=gateways.clock, log=gateways.log),
         max_users=environment.max_users,
         budget=timedelta(seconds=environment.count_seconds),
         parallel=ParallelCalls(len(COUNTED_PREFIXES)),

@@ -17,7 +17,7 @@ from handlers.common.logging import EventLog
 from handlers.common.sweep import SweepLoop
 from handlers.meetings.meeting_table import MeetingTable
 from handlers.meetings.s3_keys import MeetingId
-from handlers.meetings.upload_processing import RecordingStarter, UploadOutcome, meeting_hash
+from handlers.meetings.upload_processing import UploadOutcome, UploadProcessor, meeting_hash
 
 NOTIFICATION_GRACE_PERIOD: Final = timedelta(hours=1)
 """Younger uploads are ignored, because their event may still arrive."""
@@ -43,7 +43,7 @@ class UnannouncedRecordings:
     """Processes recordings whose event was lost."""
 
     table: MeetingTable
-    starter: RecordingStarter
+    upload_processor: UploadProcessor
     _: KW_ONLY
     clock: Callable[[], datetime]
     log: EventLog
@@ -70,7 +70,7 @@ class UnannouncedRecordings:
         return record is None or record.complete_fingerprint != complete_file.fingerprint
 
     def _process(self, complete_file: ListedCompleteFile) -> UploadOutcome:
-        outcome = self.starter.process_upload(complete_file.meeting)
+        outcome = self.upload_processor.process_upload(complete_file.meeting)
         if outcome in PROCESSED_LATE:
             self.log.warning("recording_unheard", key_hash=meeting_hash(complete_file.meeting))
         return outcome

@@ -25,7 +25,7 @@ def _sweep() -> MeetingSweep:
     return MeetingSweep(
         gateways.table,
         gateways.executions,
-        gateways.starter,
+        gateways.upload_processor,
         limits=MeetingTimeLimits(
             processing=timedelta(minutes=environment.processing_minutes),
             incomplete=timedelta(minutes=environment.incomplete_minutes),

@@ -25,7 +25,7 @@ from handlers.meetings.meeting_progress import (
 )
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus, Stage
 from handlers.meetings.meeting_table import DueMeeting, MeetingTable
-from handlers.meetings.upload_processing import RecordingStarter, UploadOutcome, meeting_hash
+from handlers.meetings.upload_processing import UploadOutcome, UploadProcessor, meeting_hash
 
 INCOMPLETE_CHECK_INTERVAL: Final = timedelta(hours=6)
 """Time between two checks of an incomplete meeting."""
@@ -66,7 +66,7 @@ class MeetingSweep:
 
     table: MeetingTable
     executions: WorkflowExecutions
-    starter: RecordingStarter
+    upload_processor: UploadProcessor
     _: KW_ONLY
     limits: MeetingTimeLimits
     budget: timedelta
@@ -105,7 +105,7 @@ class MeetingSweep:
         deadline = datetime.fromisoformat(record.since) + self.limits.incomplete
         if self.clock() >= deadline:
             return self._fail(record, MeetingReason.NEVER_COMPLETE, MeetingSweepOutcome.NEVER_COMPLETE)
-        if self.starter.process_upload(due.meeting) is UploadOutcome.STARTED:
+        if self.upload_processor.process_upload(due.meeting) is UploadOutcome.STARTED:
             return MeetingSweepOutcome.STARTED
         return self._postpone(record, min(deadline, self.clock() + INCOMPLETE_CHECK_INTERVAL))
 
@@ -124,7 +124,7 @@ class MeetingSweep:
             case ExecutionStatus.SUCCEEDED if not self._is_too_old(record):
                 return self._restart(record, due)
             case None if not self._is_too_old(record):
-                self.starter.start_execution(record)
+                self.upload_processor.start_execution(record)
                 self._postpone(record, self.clock() + self.limits.processing)
                 return MeetingSweepOutcome.STARTED
         return self._fail(record, MeetingReason.TIMED_OUT, MeetingSweepOutcome.TIMED_OUT)
@@ -137,7 +137,7 @@ class MeetingSweep:
     def _restart(self, record: MeetingRecord, due: DueMeeting) -> MeetingSweepOutcome:
         if not self.table.write(record, start_new_attempt(record, self.clock())):
             return MeetingSweepOutcome.NOT_DUE
-        self.starter.process_upload(due.meeting)
+        self.upload_processor.process_upload(due.meeting)
         return MeetingSweepOutcome.STARTED
 
     def _fail(self, record: MeetingRecord, reason: MeetingReason, outcome: MeetingSweepOutcome) -> MeetingSweepOutcome:

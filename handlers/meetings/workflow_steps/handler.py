@@ -37,7 +37,7 @@ def _steps() -> WorkflowSteps:
     return WorkflowSteps(
         gateways.table,
         JobResults(gateways.bucket),
-        gateways.starter,
+        gateways.upload_processor,
         MeetingMetrics(boto3.client("cloudwatch", config=CONFIG), environment.stack),
         clock=gateways.clock,
         log=gateways.log,

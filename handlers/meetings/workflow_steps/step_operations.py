@@ -28,7 +28,7 @@ from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, Meeti
 from handlers.meetings.meeting_table import MeetingChange, MeetingTable
 from handlers.meetings.metrics import FFMPEG_RATIO, PROCESSING_DURATION, MeetingMetric, MeetingMetrics
 from handlers.meetings.s3_keys import Content, MeetingId, Recording
-from handlers.meetings.upload_processing import RecordingStarter, meeting_hash
+from handlers.meetings.upload_processing import UploadProcessor, meeting_hash
 from handlers.meetings.workflow_steps.job_results import JobResults
 
 UNNAMED_ERROR: Final = "unnamed"
@@ -109,7 +109,7 @@ class WorkflowSteps:
 
     table: MeetingTable
     results: JobResults
-    starter: RecordingStarter
+    upload_processor: UploadProcessor
     metrics: MeetingMetrics
     _: KW_ONLY
     clock: Callable[[], datetime]
@@ -146,7 +146,7 @@ class WorkflowSteps:
             self._put_metrics(change.after, result)
         if change.after.status is MeetingStatus.INCOMPLETE:
             # A chunk may have arrived after the job's check and before the record listed it as missing.
-            self.starter.process_upload(execution.recording.meeting)
+            self.upload_processor.process_upload(execution.recording.meeting)
         if result.outcome is not MediaOutcome.READY:
             return MediaStepResult(outcome=result.outcome)
         if not is_current(change.after, execution):

@@ -33,7 +33,7 @@ from handlers.meetings.metrics import MeetingMetrics
 from handlers.meetings.s3_keys import MeetingId, Recording
 from handlers.meetings.start.upload_events import UploadEvents
 from handlers.meetings.sweep.meeting_sweep import MeetingSweep, MeetingTimeLimits
-from handlers.meetings.upload_processing import RecordingStarter
+from handlers.meetings.upload_processing import UploadProcessor
 from handlers.meetings.upload_reader import UploadReader
 from handlers.meetings.workflow_steps.handler import run_step
 from handlers.meetings.workflow_steps.job_results import JobResults
@@ -144,16 +144,16 @@ class MeetingHarness:
         return WorkflowExecutions(self.step_functions, STATE_MACHINE)
 
     @property
-    def starter(self) -> RecordingStarter:
+    def upload_processor(self) -> UploadProcessor:
         uploads = UploadReader(self.s3, BUCKET)
-        return RecordingStarter(self.table, uploads, self.executions, clock=lambda: self.now, log=self.log)
+        return UploadProcessor(self.table, uploads, self.executions, clock=lambda: self.now, log=self.log)
 
     @property
     def steps(self) -> WorkflowSteps:
         client: Any = self.cloudwatch
         metrics = MeetingMetrics(client, "dev")
         results = JobResults(MeetingBucket(self.s3, BUCKET))
-        return WorkflowSteps(self.table, results, self.starter, metrics, clock=lambda: self.now, log=self.log)
+        return WorkflowSteps(self.table, results, self.upload_processor, metrics, clock=lambda: self.now, log=self.log)
 
     @cached_property
     def log(self) -> EventLog:
@@ -186,7 +186,7 @@ class MeetingHarness:
         return self.deliver_messages(messages)
 
     def deliver_messages(self, messages: Sequence[Mapping[str, Any]]) -> list[str]:
-        arrivals = UploadEvents(self.table, self.starter, bucket=BUCKET, log=self.log)
+        arrivals = UploadEvents(self.table, self.upload_processor, bucket=BUCKET, log=self.log)
         return [failure["itemIdentifier"] for failure in arrivals.handle(messages)["batchItemFailures"]]
 
     def deliver_event(self, name: str, meeting: MeetingId = MEETING) -> list[str]:
@@ -233,7 +233,7 @@ class MeetingHarness:
         sweep = MeetingSweep(
             self.table,
             self.executions,
-            self.starter,
+            self.upload_processor,
             limits=LIMITS,
             budget=timedelta(minutes=1),
             clock=lambda: self.now,

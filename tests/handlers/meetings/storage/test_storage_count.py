@@ -40,7 +40,10 @@ class CountHarness:
             MeetingBucket(self.meetings.s3, BUCKET),
             MeetingMetrics(client, STACK),
             UnannouncedRecordings(
-                self.meetings.table, self.meetings.starter, clock=lambda: self.meetings.now, log=self.meetings.log
+                self.meetings.table,
+                self.meetings.upload_processor,
+                clock=lambda: self.meetings.now,
+                log=self.meetings.log,
             ),
             max_users=self.max_users,
             budget=self.budget,

@@ -9,7 +9,7 @@ from handlers.common.aws.dynamodb_values import serialize_item
 from handlers.common.aws.workflow_executions import WorkflowExecutions
 from handlers.meetings.media_result import MediaOutcome
 from handlers.meetings.s3_keys import MeetingId
-from handlers.meetings.upload_processing import RecordingStarter
+from handlers.meetings.upload_processing import UploadProcessor
 from tests.handlers.meetings.meeting_harness import ANN, BOB, CANARY, MEETING, TABLE, MeetingHarness
 
 EMPTY_REPORT = dict.fromkeys(("checked", "started", "ended", "timed_out", "never_complete", "failed", "unfinished"), 0)
@@ -197,16 +197,16 @@ def test_a_failing_meeting_does_not_stop_the_sweep(
     for meeting in (MEETING, other):
         upload_without_chunk(harness, meeting)
         harness.upload_chunks(b"a", meeting=meeting)
-    look = RecordingStarter.process_upload
+    look = UploadProcessor.process_upload
 
-    def fails(self: RecordingStarter, meeting: MeetingId) -> Any:
+    def fails(self: UploadProcessor, meeting: MeetingId) -> Any:
         if meeting == MEETING:
             raise RuntimeError(CANARY)
         return look(self, meeting)
 
     harness.advance(minutes=16)
     with monkeypatch.context() as broken:
-        broken.setattr(RecordingStarter, "process_upload", fails)
+        broken.setattr(UploadProcessor, "process_upload", fails)
         swept = harness.sweep()
     assert (swept["checked"], swept["started"], swept["failed"]) == (2, 1, 1)
     assert harness.state(other) == ("processing", "media")
