@@ -10,7 +10,7 @@ so `unannounced_recordings.py` searches it for recordings whose event was lost.
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Final
@@ -88,18 +88,20 @@ class StorageCounter:
             return StorageCountResult(0, 0, 0)
         deadline = started_at + self.budget
         listings = self.parallel.call_all(lambda prefix: self._list_prefix(prefix, deadline), COUNTED_PREFIXES)
-        started = self.unannounced.start(
+        started_count = self.unannounced.start(
             (complete_file for listing in listings for complete_file in listing.complete_files), deadline
         )
         by_user: Counter[str] = Counter()
         for listing in listings:
             by_user.update(listing.by_user)
         totals = StorageTotals(day=started_at.date(), bytes_of=by_user)
-        earlier = next((count for count in self._read_earlier(started_at.date()) if count is not None), None)
+        earlier = self._find_earlier_count(totals.day)
         metrics = [] if earlier is None else growth_metrics(daily_growth(earlier, totals), self.max_users)
         self.metrics.put(metrics)
         self.bucket.write(_count_key(totals.day), totals.model_dump_json(by_alias=True))
-        result = StorageCountResult(sum(listing.objects for listing in listings), len(by_user), len(metrics), started)
+        result = StorageCountResult(
+            sum(listing.objects for listing in listings), len(by_user), len(metrics), started_count
+        )
         self.log.info("storage_counted", objects=result.objects, users=result.users, started=result.started)
         return result
 
@@ -121,9 +123,10 @@ class StorageCounter:
                     )
         return listing
 
-    def _read_earlier(self, day: date) -> Iterator[StorageTotals | None]:
-        """Yield the counts of the previous days, the latest first."""
-        return (self._read_count(day - timedelta(days=back)) for back in range(1, LOOK_BACK_DAYS + 1))
+    def _find_earlier_count(self, day: date) -> StorageTotals | None:
+        """Return the latest count of the previous days, or None if there is none."""
+        counts = (self._read_count(day - timedelta(days=days)) for days in range(1, LOOK_BACK_DAYS + 1))
+        return next((count for count in counts if count is not None), None)
 
     def _read_count(self, day: date) -> StorageTotals | None:
         """Return the count of a day, or None if it does not exist or another version of the code wrote it."""

@@ -3,7 +3,7 @@
 A meeting in progress has an execution. The sweep waits while it runs, starts it if it never started, and marks the
 meeting as failed if it failed without a report. An execution that succeeded without a report found a `complete.json` of
 another recording, which was replaced or deleted since. The sweep then starts a new attempt. An incomplete meeting is
-checked again, in case an upload's event was lost, until its uploads are deleted.
+checked again, in case an upload's event was lost. When its uploads are about to be deleted, it fails.
 """
 
 from collections.abc import Callable
@@ -57,7 +57,7 @@ class MeetingSweepOutcome(StrEnum):
     NEVER_COMPLETE = "never_complete"
     """The meeting's chunks did not arrive in time."""
     NOT_DUE = "not_due"
-    """A concurrent invocation changed the meeting."""
+    """The meeting is no longer due at this time, or a concurrent invocation changed it."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +127,7 @@ class MeetingSweep:
                 self.upload_processor.start_execution(record)
                 self._postpone(record, self.clock() + self.limits.processing)
                 return MeetingSweepOutcome.STARTED
+        # The execution succeeded without a report or never started, and the recording is too old to be restarted.
         return self._fail(record, MeetingReason.TIMED_OUT, MeetingSweepOutcome.TIMED_OUT)
 
     def _is_too_old(self, record: MeetingRecord) -> bool:
