@@ -28,7 +28,7 @@ from handlers.common.text.text_windows import WindowSizes, split_into_windows
 from handlers.meetings.bedrock_summarize import model_requests
 from handlers.meetings.bedrock_summarize.action_item_verification import LocatedActionItem, merge_items, verify_items
 from handlers.meetings.bedrock_summarize.environment import HAIKU, SONNET, SummaryEnvironment
-from handlers.meetings.bedrock_summarize.model_requests import PartPosition, QuestionStyle
+from handlers.meetings.bedrock_summarize.model_requests import QuestionStyle, WindowPosition
 from handlers.meetings.bedrock_summarize.stored_answers import sum_tokens
 from handlers.meetings.bedrock_summarize.summary import SummaryTokens
 from handlers.meetings.bedrock_summarize.transcript import Transcript
@@ -83,7 +83,7 @@ class ActionItemExaminer:
         dropped = 0
         for window in windows:
             question = model_requests.action_items_question(
-                window, PartPosition(window.index, len(windows), transcript.language), STYLE
+                window, WindowPosition(window.index, len(windows), transcript.language), STYLE
             ).question
             retrier = Retrier(self.timing, self.timing.now() + QUESTION_SECONDS)
             answer = ask_model(model, question, retrier, DEFAULTS["answer_seconds"], usages.append)

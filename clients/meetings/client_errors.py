@@ -1,4 +1,4 @@
-"""Exceptions of the meetings client, one class per remedy. All of them are a `MeetingsError`.
+"""Exceptions of the meetings client, one class for each reaction that a caller can have. All are a `MeetingsError`.
 
 Errors of S3 and DynamoDB are raised as botocore's own exceptions. During an upload they are the cause of an
 `UploadInterrupted`. No message contains a token or credentials.

@@ -18,8 +18,9 @@ from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.meetings.meeting_record import INDEX, INDEX_SORT, PARTITION, SORT, MeetingRecord
 
 FIRST_PAGE, MAX_PAGE = 50, 1_000
-"""Page sizes of queries. DynamoDB returns fewer meetings if they are large."""
+"""Numbers of meetings in the first and in the largest page. DynamoDB returns fewer if they are large."""
 EARLIEST, LATEST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+"""Bounds of an unlimited period."""
 _DESERIALIZER = TypeDeserializer()
 _MILLISECOND, _MICROSECOND = timedelta(milliseconds=1), timedelta(microseconds=1)
 
@@ -32,6 +33,8 @@ def to_bounds(since: datetime | None, until: datetime | None) -> tuple[str, str]
     for time in (since, until):
         if time is not None and time.tzinfo is None:
             raise ValueError("since and until need a time zone, for example datetime(2026, 1, 31, tzinfo=UTC)")
+    # Timestamps in the table have whole milliseconds, and `timestamp` rounds down. So the first bound is rounded up, and
+    # the last is a microsecond before the end.
     first = timestamp(EARLIEST if since is None else since + (_MILLISECOND - _MICROSECOND))
     last = timestamp(LATEST if until is None else until - _MICROSECOND)
     return (first, last) if first <= last else None
@@ -98,7 +101,7 @@ def find_record(access: UserAccess, meeting_id: str) -> MeetingRecord | None:
 
 
 def read_object(access: UserAccess, key: str) -> bytes | None:
-    """Return the content of an object, or None if it does not exist.
+    """Return the bytes of an object, or None if it does not exist.
 
     S3 answers 403 for a missing object if the caller may not list the bucket (API reference, GetObject). Users may only
     list their uploads, but may read all their objects. So for them 403 means that the object is missing.

@@ -9,7 +9,7 @@ from clients.meetings import meeting_reader
 from clients.meetings.client_errors import MeetingUnknown, NotMade
 from clients.meetings.readiness_polling import ReadinessPolling
 from clients.meetings.recording_upload import RecordingUpload
-from clients.meetings.token_exchange_request import HttpExchange
+from clients.meetings.token_exchange_request import TokenExchangeRequest
 from clients.meetings.upload_models import NewMeeting, Uploaded
 from clients.meetings.user_credentials import AccessProvider
 from handlers.common.time_and_ids import clock
@@ -49,7 +49,7 @@ class MeetingsClient:
         session in AWS' logs, for example a device. `workers` is the number of parallel uploads. `endpoint_url` replaces
         AWS' endpoints, for the local platform.
         """
-        self._access = AccessProvider(HttpExchange(api_url, token, session_name), clock, workers, endpoint_url)
+        self._access = AccessProvider(TokenExchangeRequest(api_url, token, session_name), clock, workers, endpoint_url)
         self._workers = workers
         self._clock = clock
         self._sleep = sleep

@@ -9,12 +9,12 @@ from handlers.meetings.meeting_record import MeetingRecord, MeetingStatus
 
 FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 2.0, 60.0
 GROWTH = 1.5
+"""Factor by which each pause exceeds the one before."""
 NOTICED_SECONDS = 60.0
-"""Maximum time until the backend notices an upload. Until then, the meeting may still show its older state, incomplete or
-failed, so this state is not raised as an error."""
+"""Maximum time until the backend notices an upload. Until then, the meeting may still show its older state."""
 
 
-def pauses() -> Iterator[float]:
+def generate_pauses() -> Iterator[float]:
     """Yield the seconds between requests."""
     pause = FIRST_PAUSE_SECONDS
     while True:
@@ -24,20 +24,25 @@ def pauses() -> Iterator[float]:
 
 @dataclass(frozen=True)
 class ReadinessPolling:
-    """Polling of meetings with a clock and a sleep function."""
+    """Polling of meetings with a clock and a sleep function. `find` returns the current record of a meeting."""
 
     find: Callable[[str], MeetingRecord | None]
     clock: Callable[[], datetime]
     sleep: Callable[[float], None]
 
     def wait(self, meeting_id: str, content: str | None, timeout_seconds: float) -> MeetingRecord:
-        """Return the ready meeting. Raises MeetingFailed, MeetingIncomplete or NotReadyInTime."""
-        started = self.clock()
-        deadline = started + timedelta(seconds=timeout_seconds)
+        """Return the ready meeting. Raises MeetingFailed, MeetingIncomplete or NotReadyInTime.
+
+        With a `content`, only the status of this recording counts. A failure that exists at the start may be older than
+        the upload, so it is raised only after `NOTICED_SECONDS` or at the timeout. Missing chunks are raised once the
+        meeting has been incomplete for `NOTICED_SECONDS`. Without a `content`, every failure is raised at once.
+        """
+        started_at = self.clock()
+        deadline = started_at + timedelta(seconds=timeout_seconds)
         incomplete_since: datetime | None = None
         is_first = True
-        failed_before: int | None = None
-        for pause in pauses():
+        failed_attempt: int | None = None
+        for pause in generate_pauses():
             record = self.find(meeting_id)
             now = self.clock()
             seconds_left = (deadline - now).total_seconds()
@@ -46,9 +51,9 @@ class ReadinessPolling:
                 return record
             if record is not None and status is MeetingStatus.FAILED:
                 if is_first and content is not None:
-                    failed_before = record.attempt  # This failure may be older than the latest upload.
-                is_noticed = now - started >= timedelta(seconds=NOTICED_SECONDS)
-                if record.attempt != failed_before or is_noticed or seconds_left <= 0:
+                    failed_attempt = record.attempt
+                is_noticed = now - started_at >= timedelta(seconds=NOTICED_SECONDS)
+                if record.attempt != failed_attempt or is_noticed or seconds_left <= 0:
                     raise MeetingFailed(record)
             is_first = False
             if record is not None and status is MeetingStatus.INCOMPLETE:

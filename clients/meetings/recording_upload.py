@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from types_boto3_s3.type_defs import ObjectTypeDef
 
 BLOCK_BYTES = 1024 * 1024
+"""Size of the blocks in which files are read to hash them."""
 SHA256: Final = "SHA256"
 STANDARD: Final = "STANDARD"
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}", re.ASCII)
@@ -42,7 +43,7 @@ class StoredObject:
     size: int
     etag: str
     is_usable: bool
-    """True unless the listing names a storage class other than STANDARD, or checksum algorithms without SHA256."""
+    """False if the listing names another storage class than STANDARD, or checksum algorithms without SHA256."""
 
 
 class _UploadStopped(Exception):
@@ -81,23 +82,23 @@ class RecordingUpload:
     def run(self, files: Iterable[str | os.PathLike[str]]) -> Uploaded:
         """Upload the files in order, as the iterable yields them. Raises ChunkRefused or UploadInterrupted."""
         try:
-            chunks = self._upload_all(files, self._list_objects())
-            complete = self._meeting.to_complete_file([uploaded.chunk for uploaded in chunks])
-            content = complete.model_dump_json(by_alias=True).encode()
+            uploaded_chunks = self._upload_all(files, self._list_objects())
+            complete = self._meeting.to_complete_file([uploaded.chunk for uploaded in uploaded_chunks])
+            body = complete.model_dump_json(by_alias=True).encode()
             self._s3.put_object(
                 Bucket=self._bucket,
                 Key=self._meeting_id.upload_key(COMPLETE_FILE_NAME),
-                Body=content,
+                Body=body,
                 ContentType="application/json",
                 ChecksumAlgorithm=SHA256,
-                ChecksumSHA256=_base64(hashlib.sha256(content).digest()),
+                ChecksumSHA256=_base64(hashlib.sha256(body).digest()),
             )
         except ChunkRefused:
             raise
         except (BotoCoreError, ClientError, MeetingsError) as error:
             raise UploadInterrupted(self._meeting.meeting_id) from error
-        sent = sum(chunk.sent for chunk in chunks)
-        return Uploaded(self._meeting.meeting_id, complete.content, sent, len(chunks) - sent)
+        sent = sum(uploaded.sent for uploaded in uploaded_chunks)
+        return Uploaded(self._meeting.meeting_id, complete.content, sent, len(uploaded_chunks) - sent)
 
     def _list_objects(self) -> dict[str, StoredObject]:
         """Return the existing objects of this meeting by chunk name."""
@@ -148,11 +149,11 @@ class RecordingUpload:
                 and (existing.size, existing.etag) == (digest.size, digest.md5)
             ):
                 return _UploadedChunk(chunk, sent=False)
-            with path.open("rb") as content:
+            with path.open("rb") as file:
                 self._s3.put_object(
                     Bucket=self._bucket,
                     Key=self._meeting_id.upload_key(name),
-                    Body=content,
+                    Body=file,
                     ChecksumAlgorithm=SHA256,
                     ChecksumSHA256=_base64(digest.sha256),
                 )
@@ -176,8 +177,8 @@ def _to_stored_object(listed: "ObjectTypeDef") -> StoredObject:
 
 def _hash_file(path: Path) -> _FileDigest:
     sha256, md5, size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
-    with path.open("rb") as content:
-        while block := content.read(BLOCK_BYTES):
+    with path.open("rb") as file:
+        while block := file.read(BLOCK_BYTES):
             sha256.update(block)
             md5.update(block)
             size += len(block)

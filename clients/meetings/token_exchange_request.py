@@ -18,8 +18,11 @@ from handlers.meetings.auth_exchange.api_models import ExchangeResponse
 
 PATH = "/exchange"
 TIMEOUT_SECONDS = 15.0
+"""Timeout of the connection and of each read."""
 MAX_BYTES = 64 * 1024
+"""Number of bytes of a response that are read."""
 RETRY_SECONDS = 5.0
+"""Pause before a retry, if the response names none."""
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 _TOO_MANY = http.client.TOO_MANY_REQUESTS
 _SERVER_ERROR = http.client.INTERNAL_SERVER_ERROR
@@ -32,8 +35,8 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         """Return None, so that the redirect is handled like an error response."""
 
 
-class HttpExchange:
-    """Client of the token exchange in the meetings backend."""
+class TokenExchangeRequest:
+    """Callable that sends the request with a current token."""
 
     def __init__(
         self, api_url: str, token: Callable[[], str], session_name: str, timeout_seconds: float = TIMEOUT_SECONDS
@@ -53,19 +56,19 @@ class HttpExchange:
 
     def __call__(self) -> ExchangeResponse:
         """Return credentials for the token's user. Raises ExchangeFailed."""
-        body = json.dumps({"token": self._token(), "sessionName": self._session_name}).encode()
+        request_body = json.dumps({"token": self._token(), "sessionName": self._session_name}).encode()
         headers = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "polyphony-client"}
-        request = urllib.request.Request(self._url, body, headers, method="POST")  # noqa: S310 - checked above
+        request = urllib.request.Request(self._url, request_body, headers, method="POST")  # noqa: S310 - checked above
         try:
             with self._opener.open(request, timeout=self._timeout_seconds) as answer:
-                content = answer.read(MAX_BYTES)
+                body = answer.read(MAX_BYTES)
         except urllib.error.HTTPError as error:
             with error:
                 raise _to_error(error.code, _read_body(error), error.headers.get("Retry-After")) from None
         except (OSError, http.client.HTTPException) as error:
             raise ExchangeUnavailable("UNREACHABLE", f"The API did not answer ({type(error).__name__}).") from None
         try:
-            return ExchangeResponse.model_validate_json(content)
+            return ExchangeResponse.model_validate_json(body)
         except ValidationError:
             raise ExchangeFailed(
                 "NOT_UNDERSTOOD", "The API's answer is not valid for this version of the client."
@@ -84,9 +87,9 @@ def _read_body(error: urllib.error.HTTPError) -> bytes:
         return b""
 
 
-def _to_error(status: int, content: bytes, retry_after: str | None) -> ExchangeFailed:
+def _to_error(status: int, body: bytes, retry_after: str | None) -> ExchangeFailed:
     """Return the exception for an error response. Proxies may send such responses too, so any content is possible."""
-    fields = _parse_object(content)
+    fields = _parse_object(body)
     code, message = str(fields.get("code") or f"HTTP_{status}"), str(fields.get("message") or "no reason was given")
     request_id = str(fields.get("requestId") or "")
     if status == http.client.UNAUTHORIZED:
@@ -96,9 +99,9 @@ def _to_error(status: int, content: bytes, retry_after: str | None) -> ExchangeF
     return RequestRefused(code, message, request_id, _parse_fields(fields.get("fields")))
 
 
-def _parse_object(content: bytes) -> Mapping[str, Any]:
+def _parse_object(body: bytes) -> Mapping[str, Any]:
     try:
-        value = json.loads(content)
+        value = json.loads(body)
     except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}

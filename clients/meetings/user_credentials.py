@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
 METHOD = "polyphony-meetings"
+"""Name of these credentials' source for botocore."""
 MANDATORY_RENEWAL_SECONDS = 30
 """Time before the expiry from which all threads wait for new credentials, and a failed renewal is raised."""
 MAX_PAUSE_SECONDS = 30
@@ -52,7 +53,9 @@ class AccessProvider:
         connections: int,
         endpoint_url: str | None = None,
     ) -> None:
-        """`endpoint_url` replaces the endpoints of S3 and DynamoDB."""
+        """`connections` is the maximum number of concurrent connections. `endpoint_url` replaces the endpoints of S3 and
+        DynamoDB.
+        """
         self._exchange = exchange
         self._clock = clock
         self._endpoint_url = endpoint_url
@@ -74,10 +77,10 @@ class AccessProvider:
             return self._access
 
     def _open(self, first: ExchangeResponse) -> UserAccess:
-        core = botocore.session.get_session()
+        botocore_session = botocore.session.get_session()
         provider = _FixedProvider(create_renewable_credentials(first, self._exchange, self._clock))
-        core.register_component("credential_provider", CredentialResolver([provider]))
-        session = boto3.Session(botocore_session=core, region_name=first.region)
+        botocore_session.register_component("credential_provider", CredentialResolver([provider]))
+        session = boto3.Session(botocore_session=botocore_session, region_name=first.region)
         return UserAccess(
             first.user,
             first.bucket_name,
@@ -120,7 +123,10 @@ def create_renewable_credentials(
 
 
 class _Renewal:
-    """Function that returns new credentials in botocore's format. botocore calls it from one thread at a time."""
+    """Callable that returns new credentials in botocore's format. botocore calls it from one thread at a time.
+
+    After a failure, it raises the same error again until a pause is over or the old credentials are about to expire.
+    """
 
     def __init__(
         self, exchange: Callable[[], ExchangeResponse], user: str, expires_at: datetime, clock: Callable[[], datetime]
@@ -130,12 +136,12 @@ class _Renewal:
         self._expires_at = expires_at
         self._clock = clock
         self._failure: MeetingsError | None = None
-        self._not_before = expires_at
+        self._retry_at = expires_at
 
     def __call__(self) -> dict[str, Any]:
         now = self._clock()
         if self._failure is not None and now < min(
-            self._not_before, self._expires_at - timedelta(seconds=MANDATORY_RENEWAL_SECONDS)
+            self._retry_at, self._expires_at - timedelta(seconds=MANDATORY_RENEWAL_SECONDS)
         ):
             raise self._failure
         try:
@@ -146,7 +152,7 @@ class _Renewal:
         except MeetingsError as error:
             self._failure = error
             pause = error.retry_after_seconds if isinstance(error, ExchangeUnavailable) else MAX_PAUSE_SECONDS
-            self._not_before = now + timedelta(seconds=min(pause, MAX_PAUSE_SECONDS))
+            self._retry_at = now + timedelta(seconds=min(pause, MAX_PAUSE_SECONDS))
             raise
         self._failure, self._expires_at = None, expires_at
         return {

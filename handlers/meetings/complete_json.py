@@ -21,8 +21,9 @@ from handlers.meetings.transcribe_languages import LANGUAGES, validate_language
 MAX_COMPLETE_FILE_BYTES = 1024 * 1024
 """Maximum size of `complete.json` itself."""
 MAX_CHUNKS = 5_000
+"""Maximum number of chunks of a recording."""
 CONTENT_DIGITS = 32
-"""Length of `CompleteFile.content`."""
+"""Number of hexadecimal digits of `CompleteFile.content`."""
 
 
 def _validate_timestamp(text: str) -> str:
@@ -44,7 +45,7 @@ UtcTimestamp = Annotated[
     StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$"),
     AfterValidator(_validate_timestamp),
 ]
-"""An existing date and time in UTC. The table's index sorts meetings by it."""
+"""An existing date and time in UTC. The alphabetical order of such texts is their order in time."""
 Language = Annotated[str, AfterValidator(validate_language), Field(json_schema_extra={"enum": [*sorted(LANGUAGES)]})]
 """A language that Amazon Transcribe supports. Others are rejected before the recording is processed."""
 
@@ -97,6 +98,7 @@ class ChunkProblem(StrEnum):
     """Reason why the processing cannot use a chunk."""
 
     MISSING = "missing"
+    """The object does not exist."""
     SIZE = "size"
     """The object's size is not the announced one, or `complete.json` is too large."""
     HASH = "hash"
@@ -109,6 +111,7 @@ class WrongChunk(Message):
     """A chunk, or `complete.json` itself, because of which a recording cannot be processed."""
 
     name: str
+    """Name of the chunk, or `complete.json`."""
     problem: ChunkProblem
     fields: tuple[WrongField, ...] | None = None
     """Wrong fields of a malformed `complete.json`, and the rules that they break. An empty field name means the whole

@@ -1,4 +1,4 @@
-"""Environment variables that all functions which change meetings share."""
+"""Environment variables that the functions `start`, `steps`, `sweep` and `storage` share."""
 
 from handlers.common.environment import HandlerEnvironment
 

@@ -18,10 +18,13 @@ class MediaOutcome(StrEnum):
     """Outcome of the media job for one recording."""
 
     READY = "ready"
+    """Audio exists, and also the video if the recording has one."""
     NO_AUDIO = "no_audio"
     """The recording has video, but no audio track."""
     INCOMPLETE = "incomplete"
-    """Chunks are missing or do not match their hash, or `complete.json` is missing or malformed."""
+    """A chunk is missing, cannot be read from S3, or differs from its announced size or hash. The outcome is the same if
+    `complete.json` is missing or cannot be used.
+    """
     UNREADABLE = "unreadable"
     """A chunk has the announced bytes, but is not a media file that can be decoded."""
     TOO_LARGE = "too_large"
@@ -46,10 +49,11 @@ class MediaResult(Message):
     schema_version: Literal[1] = 1
     outcome: MediaOutcome
     wrong: tuple[WrongChunk, ...] = ()
-    """The chunks to blame, with `incomplete` and `unreadable`."""
+    """Chunks because of which the outcome is `incomplete` or `unreadable`. Empty with any other outcome."""
     video_key: str | None = None
     """None if the recording has no video track."""
     audio: tuple[AudioPart, ...] = ()
+    """Parts of the whole audio, in their order. Empty unless the outcome is `ready`."""
     duration_ms: Milliseconds = 0
     copied: bool = False
     """True if the video was joined without encoding it again."""

@@ -18,8 +18,11 @@ from handlers.meetings.meeting_record import MAX_LISTED_CHUNKS, MeetingReason, M
 from handlers.meetings.s3_keys import Recording
 
 HASH_DIGITS: Final = 32
+"""Length of the hash in an execution's name."""
 FIRST_SWEEP_DELAY: Final = timedelta(minutes=15)
-"""Time until the sweep first checks a changed meeting. If its execution was started, it runs after this time."""
+"""Time from the start of an attempt, or from a change of the status, to the sweep's first check. Events of uploads and
+the start of an execution take less time.
+"""
 PROGRESS_RANKS: Final[Mapping[tuple[MeetingStatus, Stage | None], int]] = {
     (MeetingStatus.INCOMPLETE, None): 0,
     (MeetingStatus.PROCESSING, Stage.MEDIA): 1,
@@ -28,6 +31,7 @@ PROGRESS_RANKS: Final[Mapping[tuple[MeetingStatus, Stage | None], int]] = {
     (MeetingStatus.FAILED, None): 4,
     (MeetingStatus.READY, None): 5,
 }
+"""Rank of each status and stage within one attempt."""
 STAGE_FAILURES: Final[Mapping[Stage, MeetingReason]] = {
     Stage.MEDIA: MeetingReason.MEDIA_FAILED,
     Stage.TRANSCRIPTION: MeetingReason.TRANSCRIPTION_FAILED,
@@ -83,7 +87,9 @@ class ExecutionReport:
     status: MeetingStatus
     stage: Stage | None = None
     reason: MeetingReason | None = None
+    """Reason for a failure, or for the missing transcript or summary of a ready meeting."""
     wrong: tuple[WrongChunk, ...] = ()
+    """Chunks because of which the media job rejected the recording."""
     fields: Mapping[str, object] = field(default_factory=dict)
     """Further fields of the meeting's record to set, by name."""
 
@@ -102,17 +108,12 @@ def apply_report(record: MeetingRecord, report: ExecutionReport, at: datetime) -
     """Apply an execution's report to the meeting's record; ignore stale reports."""
     if not is_current(record, report.execution):
         return record
-    changed: dict[str, object] = {
-        "status": report.status,
-        "stage": report.stage,
-        "reason": report.reason,
-        **report.fields,
-    }
+    update = {"status": report.status, "stage": report.stage, "reason": report.reason, **report.fields}
     if report.status is MeetingStatus.INCOMPLETE:
         if record.stage is not Stage.MEDIA:
             return record  # the chunks were already accepted
-        changed["attempt"] = record.attempt + 1
-    after = record.model_copy(update={**changed, **wrong_chunk_fields(report.wrong)})
+        update["attempt"] = record.attempt + 1
+    after = record.model_copy(update={**update, **wrong_chunk_fields(report.wrong)})
     return stamp_change(record, after, at) if progress_rank(after) > progress_rank(record) else record
 
 
@@ -122,13 +123,13 @@ def mark_failed(record: MeetingRecord, reason: MeetingReason, at: datetime) -> M
     return stamp_change(record, record.model_copy(update=update), at)
 
 
-def restart(record: MeetingRecord, at: datetime) -> MeetingRecord:
-    """Return the record with a new attempt that checks the uploads again, after an attempt ended without a result."""
+def start_new_attempt(record: MeetingRecord, at: datetime) -> MeetingRecord:
+    """Return the record as incomplete, with a new attempt, so that the uploads are checked again."""
     update = {"status": MeetingStatus.INCOMPLETE, "stage": None, "attempt": record.attempt + 1, "tried": ""}
     return stamp_change(record, record.model_copy(update=update), at)
 
 
-def postpone(record: MeetingRecord, until: datetime) -> MeetingRecord:
+def postpone_sweep(record: MeetingRecord, until: datetime) -> MeetingRecord:
     """Return the record with a later time for the next sweep. Clients see no change."""
     return record.model_copy(update={"due": timestamp(until), "version": record.version + 1})
 
@@ -142,13 +143,13 @@ def stamp_change(before: MeetingRecord | None, after: MeetingRecord, at: datetim
     """Return the changed record with its new version, times and due time; return `before` itself if nothing changed."""
     if before is not None and after == before:
         return before
-    now, has_moved = timestamp(at), before is None or progress_rank(before) != progress_rank(after)
+    now, has_new_rank = timestamp(at), before is None or progress_rank(before) != progress_rank(after)
     # A change within the same attempt and status does not move the next sweep.
-    is_continued = before is not None and (before.attempt, before.status) == (after.attempt, after.status)
-    due = before.due if before is not None and is_continued else timestamp(at + FIRST_SWEEP_DELAY)
+    has_same_status = before is not None and (before.attempt, before.status) == (after.attempt, after.status)
+    due = before.due if before is not None and has_same_status else timestamp(at + FIRST_SWEEP_DELAY)
     update = {
         "version": 1 if before is None else before.version + 1,
-        "since": now if has_moved else after.since,
+        "since": now if has_new_rank else after.since,
         "due": due if after.status in _UNFINISHED else None,
         "updated_at": now,
     }

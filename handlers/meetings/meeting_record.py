@@ -14,14 +14,19 @@ from handlers.meetings.complete_json import WrongChunk
 from handlers.meetings.s3_keys import MeetingId
 
 PARTITION = "user"
+"""Partition key of the table."""
 SORT = "meetingId"
+"""Sort key of the table."""
 INDEX = "GSI-1"
+"""Name of the index by date."""
 INDEX_SORT = "startedAt"
 """Sort key of the index. Its partition key is the user too."""
 DUE_PARTITION = "#open"
 """Partition of the items that list the meetings for the sweep. No user has this name, so no user's role can read it."""
 MAX_LISTED_CHUNKS = 1_000
-"""Maximum of wrong chunks in an item, which may have 400 KB. `wrongCount` has the true number."""
+"""Maximum number of wrong chunks that a record lists, because an item of the table may have 400 KB. `wrong_count` counts
+all of them.
+"""
 
 
 class MeetingStatus(StrEnum):
@@ -76,35 +81,44 @@ class MeetingRecord(Message):
     """Content of the recording. Empty if only a malformed `complete.json` was uploaded."""
     title: str
     started_at: str
+    """Start of the meeting. Until a valid `complete.json` was uploaded, the time at which the record was created."""
     language: str
+    """Language code. Empty until a valid `complete.json` was uploaded."""
     participants: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     status: MeetingStatus
     stage: Stage | None = None
+    """None unless the status is `processing`."""
     reason: MeetingReason | None = None
+    """Reason for a failure, or for the missing transcript or summary of a ready meeting."""
     since: str
     """Time at which the meeting reached its current attempt, stage and status."""
     wrong: tuple[WrongChunk, ...] = ()
     """Wrong chunks; only the first 1,000 of them."""
     wrong_count: int = 0
+    """Number of all wrong chunks."""
     size: int
     """Total size of all chunks in bytes."""
     duration_ms: int | None = None
+    """Duration of the recording. None until the media job has measured it."""
     video_key: str | None = None
+    """S3 key of the video. None while there is none."""
     transcript_key: str | None = None
+    """S3 key of the transcript. None while there is none."""
     summary_key: str | None = None
+    """S3 key of the summary. None while there is none."""
     created_at: str
     updated_at: str
     attempt: int = 1
-    """Number of the processing attempt. A new start raises it."""
+    """Number of the processing attempt. It rises if the recording has to be processed again."""
     complete_fingerprint: str = Field(default="", alias="said")
-    """Fingerprint of the `complete.json` from which this record was made."""
+    """Fingerprint of the `complete.json` from which this record was made. The table's attribute is `said`."""
     tried: str = ""
     """Fingerprints of `complete.json` and of the chunks for which the last execution was started. While they are the
     same, no execution is started, because it would give the same result.
     """
     whole_at: str | None = None
-    """Time at which the last object of the recording in progress was uploaded."""
+    """Time at which the last object of the recording was uploaded. None until an execution is started."""
     due: str | None = None
     """Time of the sweep's next check. None if the meeting is finished."""
     version: int = 1

@@ -53,9 +53,12 @@ class DueMeeting:
 
     meeting: MeetingId
     due_at: str
+    """Time of the sweep's check."""
 
 
 class MeetingTable:
+    """Reads and writes records of meetings, and lists the meetings that are due."""
+
     def __init__(self, client: "DynamoDBClient", name: str) -> None:
         self._client = client
         self._name = name
@@ -99,19 +102,19 @@ class MeetingTable:
                 yield DueMeeting(MeetingId(user, meeting_id), due)
 
     def delete_due_item(self, due: DueMeeting) -> None:
-        """Delete a due item whose meeting is not due at that time."""
+        """Delete a due item. The caller has checked that its meeting is not due at that time."""
         self._client.delete_item(TableName=self._name, Key=_due_key(due.meeting, due.due_at))
 
     def _write_items(self, before: MeetingRecord | None, after: MeetingRecord) -> bool:
         meeting, put = after.meeting, self._put_request(before, after)
-        old, new = None if before is None else before.due, after.due
-        if old == new:
+        old_due, new_due = None if before is None else before.due, after.due
+        if old_due == new_due:
             return self._put_item(put)
         items: list[Any] = [{"Put": put}]
-        if old is not None:
-            items.append({"Delete": {"TableName": self._name, "Key": _due_key(meeting, old)}})
-        if new is not None:
-            items.append({"Put": {"TableName": self._name, "Item": _due_key(meeting, new)}})
+        if old_due is not None:
+            items.append({"Delete": {"TableName": self._name, "Key": _due_key(meeting, old_due)}})
+        if new_due is not None:
+            items.append({"Put": {"TableName": self._name, "Item": _due_key(meeting, new_due)}})
         try:
             self._client.transact_write_items(TransactItems=items)
         except self._client.exceptions.TransactionCanceledException as error:
@@ -132,12 +135,12 @@ class MeetingTable:
 
     def _put_request(self, before: MeetingRecord | None, after: MeetingRecord) -> dict[str, Any]:
         condition: dict[str, Any] = (
-            {"ConditionExpression": "attribute_not_exists(#at)", "ExpressionAttributeNames": {"#at": PARTITION}}
+            {"ConditionExpression": "attribute_not_exists(#user)", "ExpressionAttributeNames": {"#user": PARTITION}}
             if before is None
             else {
-                "ConditionExpression": "#at = :seen",
-                "ExpressionAttributeNames": {"#at": "version"},
-                "ExpressionAttributeValues": {":seen": {"N": str(before.version)}},
+                "ConditionExpression": "#version = :read",
+                "ExpressionAttributeNames": {"#version": "version"},
+                "ExpressionAttributeValues": {":read": {"N": str(before.version)}},
             }
         )
         return {

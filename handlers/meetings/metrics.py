@@ -15,13 +15,15 @@ PROCESSING_DURATION: Final = "ProcessingDuration"
 """Seconds from the last upload of a recording until the meeting is ready."""
 INPUT_TOKENS: Final = "SummaryInputTokens"
 OUTPUT_TOKENS: Final = "SummaryOutputTokens"
-"""Tokens that all model requests for one meeting's summary wrote. `SummaryInputTokens` counts those that they read."""
+"""Tokens that the models wrote for one meeting's summary. `SummaryInputTokens` counts those that they read."""
 STORAGE_GROWTH: Final = "StorageGrowth"
 """Bytes that a user's objects grew since the day before. The total of all users has only the stack as dimension."""
 FFMPEG_RATIO: Final = "FfmpegRatio"
 """Seconds of ffmpeg's work per second of recording."""
 STACK: Final = "Stack"
+"""Dimension of all metrics."""
 USER: Final = "User"
+"""Second dimension of a user's `StorageGrowth`."""
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
-"""S3 key layout of a meeting. No other module builds or parses these keys.
+"""S3 key layout of a meeting: the keys of its objects, and the parser of the uploads' keys.
 
 Every key starts with the kind of object and then the user, so a role whose policy names the user reaches only that
-user's objects. Everything that is derived from a recording lies below the recording's content, so a repeated run writes
-the same keys.
+user's objects. The key of everything that is made from a recording contains the recording's content, so a repeated run
+writes the same keys.
 """
 
 import re
@@ -18,6 +18,7 @@ RAW: Final = "raw/"
 """Prefix of the clients' uploads."""
 VIDEO: Final = "video/"
 AUDIO: Final = "audio/"
+"""Prefix of the audio parts that Amazon Transcribe reads."""
 TRANSCRIPTS: Final = "transcripts/"
 SUMMARIES: Final = "summaries/"
 WORK: Final = "work/"
@@ -121,8 +122,8 @@ class UploadKey:
     """A parsed key below `raw/`."""
 
     meeting: MeetingId
-
     name: str
+    """Name of a chunk, or `complete.json`."""
 
     @property
     def is_complete_file(self) -> bool:

@@ -1,7 +1,8 @@
 """Exceptions of the summary function. The workflow retries or catches them by class name.
 
-`ModelBusy` and `StorageFailed` are transient. Answers of models are stored, so a retry does not request them again. The
-other errors persist until a setting, a permission or the recording changes. No message contains data of a meeting.
+The workflow retries `ModelBusy` and `StorageFailed`, because they are usually transient. Answers of models are stored,
+so a retry does not request them again. The other errors persist until a setting, a permission or the recording changes.
+No message contains data of a meeting.
 """
 
 from enum import StrEnum
@@ -39,4 +40,4 @@ class SummaryUnusable(SummaryFailed):
 
 
 class StorageFailed(SummaryFailed):
-    """S3 could not read or write an object. Retry later."""
+    """S3 could not read or write an object, or a stored output has an invalid form."""

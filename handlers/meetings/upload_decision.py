@@ -4,6 +4,7 @@
 - Another content starts a new attempt. So does a new `complete.json` for a failed meeting, because the client wants a
   retry.
 - Otherwise, a new `complete.json` with the same content only changes the description.
+- An incomplete meeting lists its missing and wrong chunks. If there are none, it is processed.
 
 These rules compare names and sizes of chunks. Only the media job checks the chunks' hashes and decodes them. If the
 media job rejected a recording, processing starts again only after a chunk or `complete.json` was uploaded again.
@@ -18,7 +19,7 @@ from handlers.meetings.complete_json import CompleteFile, WrongChunk
 from handlers.meetings.meeting_progress import stamp_change, wrong_chunk_fields
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus, Stage
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId
-from handlers.meetings.uploaded_recording import UploadedChunks, UploadedCompleteFile
+from handlers.meetings.upload_reader import UploadedChunks, UploadedCompleteFile
 
 FindChunks = Callable[[CompleteFile], UploadedChunks]
 
@@ -77,11 +78,11 @@ def _is_retry(record: MeetingRecord, upload: UploadedCompleteFile) -> bool:
 def _new_attempt(
     record: MeetingRecord | None, meeting: MeetingId, upload: UploadedCompleteFile, file: CompleteFile, at: datetime
 ) -> MeetingRecord:
-    new = _empty_record(meeting, at)
-    continued: dict[str, object] = (
+    empty = _empty_record(meeting, at)
+    inherited: dict[str, object] = (
         {} if record is None else {"attempt": record.attempt + 1, "created_at": record.created_at}
     )
-    return new.model_copy(update={**continued, "content": file.content, **_description_fields(new, upload, file)})
+    return empty.model_copy(update={**inherited, "content": file.content, **_description_fields(empty, upload, file)})
 
 
 def _description_fields(record: MeetingRecord, upload: UploadedCompleteFile, file: CompleteFile) -> dict[str, object]:

@@ -21,19 +21,20 @@ from handlers.meetings.meeting_record import MeetingRecord, MeetingStatus, Stage
 from handlers.meetings.meeting_table import MAX_WRITE_ATTEMPTS, MeetingTable
 from handlers.meetings.s3_keys import MeetingId
 from handlers.meetings.upload_decision import apply_upload
-from handlers.meetings.uploaded_recording import UploadedRecordings
+from handlers.meetings.upload_reader import UploadReader
 
 
 class UploadOutcome(StrEnum):
     """Result of processing one upload."""
 
     STARTED = "started"
+    """The recording is complete, and its execution was started, now or before."""
     INCOMPLETE = "incomplete"
     """Chunks are missing or wrong."""
     REFUSED = "refused"
-    """`complete.json` is malformed."""
+    """`complete.json` is malformed or cannot be read."""
     UNCHANGED = "unchanged"
-    """The meeting does not wait for this object."""
+    """The upload does not start the processing, for example because the meeting is ready or waits for another object."""
     GONE = "gone"
     """`complete.json` does not exist, or no longer exists."""
     IGNORED = "ignored"
@@ -45,11 +46,11 @@ class NotStarted(Exception):
 
 
 @dataclass(frozen=True)
-class RecordingStarter:
-    """Processes uploads of meetings."""
+class UploadProcessor:
+    """Processes the uploads of meetings, and starts the executions of complete recordings."""
 
     table: MeetingTable
-    uploads: UploadedRecordings
+    uploads: UploadReader
     executions: WorkflowExecutions
     _: KW_ONLY
     clock: Callable[[], datetime]
@@ -61,7 +62,7 @@ class RecordingStarter:
         Raises NotStarted or TooManyWriters.
         """
         for _ in range(MAX_WRITE_ATTEMPTS):
-            record = self.table.read(meeting)  # read before the uploads, see `uploaded_recording.py`
+            record = self.table.read(meeting)  # read before the uploads, see `upload_reader.py`
             upload = self.uploads.read_complete_file(meeting)
             if upload is None:
                 return UploadOutcome.GONE
@@ -83,9 +84,9 @@ class RecordingStarter:
     def start_execution(self, record: MeetingRecord) -> None:
         """Start the execution of the meeting's current attempt, unless it was started before; raise NotStarted."""
         execution = MeetingExecution.for_record(record)
-        started = self.executions.start(execution.name, execution.input)
-        if started not in {StartOutcome.STARTED, StartOutcome.ALREADY_EXISTS}:
-            raise NotStarted(started)
+        outcome = self.executions.start(execution.name, execution.input)
+        if outcome not in {StartOutcome.STARTED, StartOutcome.ALREADY_EXISTS}:
+            raise NotStarted(outcome)
 
     def _start_if_complete(self, record: MeetingRecord) -> UploadOutcome:
         if record.stage is Stage.MEDIA:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from clients.meetings import MeetingsClient
-from clients.meetings.token_exchange_request import HttpExchange
+from clients.meetings.token_exchange_request import TokenExchangeRequest
 from clients.meetings.user_credentials import AccessProvider, UserAccess
 from handlers.common.time_and_ids import clock
 from local.emulation.identity_provider import token_address
@@ -45,7 +45,7 @@ class Meetings:
 
     def open_access(self, subject: str) -> UserAccess:
         """Return AWS clients with the credentials of a user."""
-        exchange = HttpExchange(self.url, lambda: self.token(subject), subject)
+        exchange = TokenExchangeRequest(self.url, lambda: self.token(subject), subject)
         return AccessProvider(exchange, clock.now, 1, self.endpoint).get()
 
     def executions(self) -> list[str]:

@@ -1,7 +1,6 @@
 """Operations of the meetings REST API: only the token exchange.
 
-Clients do everything else by calling AWS with the credentials that it
-returns.
+Clients do everything else by calling AWS with the credentials that this operation returns.
 """
 
 from handlers.common.http.rest_operations import RestOperation

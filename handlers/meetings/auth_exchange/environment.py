@@ -16,7 +16,9 @@ RenewBeforeSeconds = Annotated[int, Field(ge=60, le=1800)]
 
 class AuthEnvironment(HandlerEnvironment):
     issuer: str
+    """Identity provider, as its tokens name it."""
     audience: str
+    """Audience that a token must name."""
     jwks_url: str | None = None
     """URL of the identity provider's keys. A deployment omits it only on the local platform, whose emulator sets it."""
     client_role: str

@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     from types_boto3_sts.client import STSClient
 
 RETRY_AFTER_SECONDS = 5
+"""Time after which a client should repeat a request that failed with `UNAVAILABLE`."""
 ERROR_CODES = {
     InvalidTokenReason.EXPIRED: ExchangeErrorCode.TOKEN_EXPIRED,
     InvalidTokenReason.NOT_YET_VALID: ExchangeErrorCode.TOKEN_NOT_YET_VALID,
 }
+"""Error codes of the reasons that the client learns. All other reasons have `TOKEN_REFUSED`."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,8 @@ class ClientRole:
 
 
 class TokenExchange:
+    """Exchanges tokens for AWS credentials."""
+
     def __init__(
         self,
         verifier: TokenVerifier,

@@ -1,4 +1,4 @@
-"""Verification of the model's action items against the transcript, and the merge of the items of several parts.
+"""Verification of the model's action items against the transcript, and the merge of the items of several windows.
 
 The model decides which statements are action items. This code checks that they were said. An item whose quote does not
 occur in the transcript is dropped. The others keep the transcript's own wording and its time.
@@ -23,8 +23,9 @@ class LocatedActionItem:
     first: tuple[int, int]
     """Number of the segment in which the quote begins, and of the word in that segment."""
     last: tuple[int, int]
+    """The same for the segment and word with which the quote ends."""
     in_overlap: bool = False
-    """True if the quote begins in the overlap with the next part, and so belongs to the next part."""
+    """True if the quote begins in the overlap with the next window, and so belongs to the next window."""
 
     def overlaps(self, other: "LocatedActionItem") -> bool:
         """Return True if both quotes share words."""
@@ -46,41 +47,43 @@ def verify_items(items: Iterable[ModelActionItem], window: Window[TranscriptSegm
     located: list[LocatedActionItem] = []
     dropped = 0
     for model_item in items:
-        found = search.find(model_item.quote, None if model_item.segment is None else model_item.segment - window.first)
-        if found is None:
+        expected_at = None if model_item.segment is None else model_item.segment - window.first
+        match = search.find(model_item.quote, expected_at)
+        if match is None:
             dropped += 1
             continue
         item = ActionItem(
             text=clean_text(model_item.text),
             owner=clean_text(model_item.owner or "") or None,
             due=clean_text(model_item.due or "") or None,
-            quote=TranscriptQuote(text=found.quote, start_ms=found.start_ms),
+            quote=TranscriptQuote(text=match.quote, start_ms=match.start_ms),
         )
         located.append(
             LocatedActionItem(
                 item,
-                first=(window.first + found.first, found.first_word),
-                last=(window.first + found.last, found.last_word),
-                in_overlap=found.first >= window.core_count,
+                first=(window.first + match.first, match.first_word),
+                last=(window.first + match.last, match.last_word),
+                in_overlap=match.first >= window.core_count,
             )
         )
     return VerifiedItems(tuple(located), dropped)
 
 
-def merge_items(parts: Sequence[Sequence[LocatedActionItem]]) -> tuple[LocatedActionItem, ...]:
-    """Return every action item once, in the order of the transcript.
+def merge_items(windows: Sequence[Sequence[LocatedActionItem]]) -> tuple[LocatedActionItem, ...]:
+    """Return every action item of all windows once, in the order of the transcript.
 
-    An item from the overlap is dropped if the next part, which contains the whole context, has an item whose quote
-    shares words with it and whose owner can be the same. An unnamed owner can be anybody.
+    An item from the overlap is dropped if the next window, which contains the whole context, has an item whose quote
+    shares words with it and whose owner can be the same. An unnamed owner can be anybody. Of several items with the same
+    text and owner, the first is kept.
     """
-    kept: list[LocatedActionItem] = []
-    for index, part in enumerate(parts):
-        next_part = parts[index + 1] if index + 1 < len(parts) else ()
-        for item in sorted(part, key=_position):
-            is_in_next = item.in_overlap and any(_is_same_statement(item, candidate) for candidate in next_part)
-            if not is_in_next and not any(_is_same_item(item, kept_item) for kept_item in kept):
-                kept.append(item)
-    return tuple(sorted(kept, key=_position))
+    merged: list[LocatedActionItem] = []
+    for index, items in enumerate(windows):
+        next_items = windows[index + 1] if index + 1 < len(windows) else ()
+        for item in sorted(items, key=_position):
+            is_in_next = item.in_overlap and any(_is_same_statement(item, candidate) for candidate in next_items)
+            if not is_in_next and not any(_is_same_item(item, earlier) for earlier in merged):
+                merged.append(item)
+    return tuple(sorted(merged, key=_position))
 
 
 def is_same_owner(name: str | None, other_name: str | None) -> bool:
@@ -96,12 +99,13 @@ def _position(item: LocatedActionItem) -> tuple[tuple[int, int], tuple[int, int]
 
 
 def _is_same_statement(item: LocatedActionItem, other: LocatedActionItem) -> bool:
+    """Return True if the quotes share words and the owners can be the same."""
     is_unowned = item.item.owner is None or other.item.owner is None
     return item.overlaps(other) and (is_unowned or is_same_owner(item.item.owner, other.item.owner))
 
 
 def _is_same_item(item: LocatedActionItem, other: LocatedActionItem) -> bool:
-    """Return True if text and owner are the same, even if the quotes differ."""
+    """Return True if the words of the text and the owner are the same, even if the quotes differ."""
     return _words(item.item.text) == _words(other.item.text) and is_same_owner(item.item.owner, other.item.owner)
 
 

@@ -10,7 +10,7 @@ from handlers.common.identifier_types import GuardrailId, GuardrailVersion, Mode
 SONNET = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 """Claude Sonnet 4.5 through an inference profile, which uses any of its regions with free capacity."""
 HAIKU = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
-"""Claude Haiku 4.5, likewise. Use it for action items once `compare_models` has approved it."""
+"""Claude Haiku 4.5 through such a profile. Use it for action items once `operations/compare_models.py` has approved it."""
 OutputTokens = Annotated[int, Field(ge=256, le=32_000)]
 AnswerSeconds = Annotated[int, Field(ge=10, le=600)]
 PartCharacters = Annotated[int, Field(ge=1_000, le=400_000)]
@@ -26,18 +26,19 @@ class SummaryEnvironment(HandlerEnvironment):
     summary_model_id: ModelId = SONNET
     action_model_id: ModelId = SONNET
     guardrail_id: GuardrailId | None = None
+    """Guardrail of Amazon Bedrock that checks requests and answers. None means no guardrail."""
     guardrail_version: GuardrailVersion | None = None
     max_output_tokens: OutputTokens = 4_000
     """Limit for one answer."""
     answer_seconds: AnswerSeconds = 150
     """Timeout for one answer."""
     part_characters: PartCharacters = 100_000
-    """Maximum length of a part. A longer transcript is summarised in parts. The default is about two hours of speech.
+    """Maximum length of a window. A longer transcript is divided into windows. The default is about two hours of speech.
     """
     overlap_characters: OverlapCharacters = OVERLAP_CHARACTERS
-    """Text after a part that the model also receives, because the end of a part may be explained there."""
+    """Length of the text after a window that the model also receives, because it may explain the end of the window."""
     at_once: AtOnce = 3
-    """Number of parts processed concurrently. The model's quota belongs to the whole account."""
+    """Number of windows that are processed concurrently. The model's quota belongs to the whole account."""
 
     @model_validator(mode="after")
     def _check_settings(self) -> Self:

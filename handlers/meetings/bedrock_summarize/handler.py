@@ -19,7 +19,7 @@ from handlers.meetings.bedrock_summarize.model_requests import read_instructions
 from handlers.meetings.bedrock_summarize.stored_answers import ModelAccess
 from handlers.meetings.bedrock_summarize.summarizer import Summarizer, SummarySettings
 from handlers.meetings.bedrock_summarize.workflow_event import SummaryRequest
-from handlers.meetings.meeting_store import MeetingStore
+from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.metrics import MeetingMetrics
 from handlers.meetings.summary_errors import EventMalformed
 
@@ -35,17 +35,17 @@ def create_summarizer(environment: SummaryEnvironment) -> Summarizer:
     }
     read_instructions()  # caches the prompts during the initialisation phase
     return Summarizer(
-        MeetingStore(boto3.client("s3", config=CONFIG), environment.bucket_name),
+        MeetingBucket(boto3.client("s3", config=CONFIG), environment.bucket_name),
         MeetingMetrics(boto3.client("cloudwatch", config=CONFIG), environment.stack),
         ModelAccess(models, environment.answer_seconds, log, RetryTiming()),
-        summary_settings(environment),
+        to_summary_settings(environment),
         ParallelCalls(environment.at_once),
         log,
     )
 
 
-def summary_settings(environment: SummaryEnvironment) -> SummarySettings:
-    """Return the settings of the summary."""
+def to_summary_settings(environment: SummaryEnvironment) -> SummarySettings:
+    """Return the summariser's settings."""
     identifier, version = environment.guardrail_id, environment.guardrail_version
     guardrail = None if identifier is None or version is None else Guardrail(identifier, version)
     return SummarySettings(
@@ -63,7 +63,8 @@ def _summarizer() -> Summarizer:
 
 
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
-    result = _summarizer().summarize(_parse_request(event), context.get_remaining_time_in_millis())
+    request = _parse_request(event)
+    result = _summarizer().summarize(request, context.get_remaining_time_in_millis())
     return result.model_dump(mode="json", by_alias=True)
 
 

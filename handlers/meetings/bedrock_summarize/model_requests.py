@@ -1,9 +1,9 @@
 """Requests to the model about a meeting. The prompts are files in `prompts/`.
 
 Every request starts with all prompts, sorted by name. This prefix is the same for each task and meeting, so Bedrock
-caches it once per model; it is long enough to be cached. The transcript's lines follow, then the line that names the
-task. If one model does both tasks, a second cache point follows the transcript, so that only the first request pays its
-full price.
+caches it once per model, if it is long enough: it is for Sonnet, but not for Haiku. The transcript's lines follow, then
+the line that names the task. If one model does both tasks, a second cache point follows the transcript, so that the
+second request reads it from the cache. A long transcript is divided into windows, which the prompts call parts.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -30,6 +30,7 @@ from handlers.meetings.bedrock_summarize.transcript import TranscriptSegment
 
 PROMPTS_FOLDER = Path(__file__).parent / "prompts"
 PART_ID_DIGITS = 12
+"""Length of the id that an answer repeats."""
 T = TypeVar("T")
 
 
@@ -48,11 +49,13 @@ class TaskQuestion(Generic[T]):
 
 
 @dataclass(frozen=True)
-class PartPosition:
-    """Position of a part in its meeting."""
+class WindowPosition:
+    """Position of a window in its transcript."""
 
     index: int
+    """Number of the window, from 0."""
     count: int
+    """Number of windows."""
     language: str
 
 
@@ -62,7 +65,7 @@ class QuestionStyle:
 
     inference_options: InferenceOptions
     transcript_cached: bool
-    """True if the same model is asked about each transcript part twice."""
+    """True if the same model is asked about each window twice."""
 
 
 @cache
@@ -72,33 +75,39 @@ def read_instructions() -> str:
 
 
 def summary_question(
-    window: Window[TranscriptSegment], position: PartPosition, style: QuestionStyle
+    window: Window[TranscriptSegment], position: WindowPosition, style: QuestionStyle
 ) -> TaskQuestion[str]:
-    """Return the question for the summary of a part."""
+    """Return the question for the summary of a window."""
     material = to_json_lines(_transcript_lines(window))
-    read = partial(_read_summary, task=SummaryTask.SUMMARY, part=_part_id(material))
-    return _question(SummaryTask.SUMMARY, material, position, style, read)
+    return _summary_question(SummaryTask.SUMMARY, material, position, style)
 
 
 def action_items_question(
-    window: Window[TranscriptSegment], position: PartPosition, style: QuestionStyle
+    window: Window[TranscriptSegment], position: WindowPosition, style: QuestionStyle
 ) -> TaskQuestion[ModelActionItems]:
-    """Return the question for the action items of a part."""
+    """Return the question for the action items of a window."""
     material = to_json_lines(_transcript_lines(window))
-    return _question(SummaryTask.ACTION_ITEMS, material, position, style, partial(_read_items, part=_part_id(material)))
+    part_id = _part_id(material)
+    return _question(
+        SummaryTask.ACTION_ITEMS,
+        material,
+        position,
+        style,
+        lambda text, is_last: parse_items(text, part_id, skip_malformed=is_last),
+    )
 
 
 def combination_question(summaries: Sequence[str], language: str, style: QuestionStyle) -> TaskQuestion[str]:
     """Return the question for one summary of several summaries."""
     material = to_json_lines({"summaryOf": number, "text": text} for number, text in enumerate(summaries))
-    read = partial(_read_summary, task=SummaryTask.COMBINE, part=_part_id(material))
     uncached = QuestionStyle(style.inference_options, transcript_cached=False)
-    return _question(SummaryTask.COMBINE, material, PartPosition(0, 1, language), uncached, read)
+    return _summary_question(SummaryTask.COMBINE, material, WindowPosition(0, 1, language), uncached)
 
 
 def group_texts(texts: Sequence[str], characters: int) -> tuple[tuple[str, ...], ...]:
-    """Group texts in their order, up to a number of characters. A group has at least two texts, except for the last
-    one.
+    """Group texts in their order, so that no group has more than this number of characters.
+
+    A group has at least two texts, even if they are longer. Only the last group may have a single text.
     """
     groups: list[tuple[str, ...]] = []
     group: list[str] = []
@@ -110,13 +119,24 @@ def group_texts(texts: Sequence[str], characters: int) -> tuple[tuple[str, ...],
     return (*groups, tuple(group)) if group else tuple(groups)
 
 
+def _summary_question(
+    task: SummaryTask, material: ContentBlock, position: WindowPosition, style: QuestionStyle
+) -> TaskQuestion[str]:
+    part_id = _part_id(material)
+    return _question(task, material, position, style, lambda text, _is_last: parse_summary(text, task, part_id))
+
+
 def _question(
     task: SummaryTask,
     material: ContentBlock,
-    position: PartPosition,
+    position: WindowPosition,
     style: QuestionStyle,
     read: Callable[[str, bool], T],
 ) -> TaskQuestion[T]:
+    """Build a question about the material: a window of the transcript, or summaries to combine.
+
+    `read` parses an answer. Its second argument is True for the last attempt.
+    """
     task_line: Mapping[str, Any] = {
         "task": task.value,
         "part": _part_id(material),
@@ -144,11 +164,3 @@ def _transcript_lines(window: Window[TranscriptSegment]) -> Iterator[dict[str, A
 def _part_id(material: ContentBlock) -> str:
     """Return the id that the answer must repeat, so that it cannot belong to other material."""
     return hashlib.sha256(material["text"].encode()).hexdigest()[:PART_ID_DIGITS]
-
-
-def _read_summary(text: str, _last: bool, *, task: SummaryTask, part: str) -> str:
-    return parse_summary(text, task, part)
-
-
-def _read_items(text: str, last: bool, *, part: str) -> ModelActionItems:
-    return parse_items(text, part, skip_malformed=last)

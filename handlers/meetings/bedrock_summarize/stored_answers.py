@@ -23,7 +23,7 @@ from handlers.common.logging import EventLog
 from handlers.common.websocket.messages import Message
 from handlers.meetings.bedrock_summarize.model_requests import TaskQuestion
 from handlers.meetings.bedrock_summarize.summary import SummaryTokens
-from handlers.meetings.meeting_store import MeetingStore
+from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.s3_keys import Recording
 from handlers.meetings.summary_errors import ModelBusy, ModelRefused, SummaryUnusable
 
@@ -60,9 +60,10 @@ class ModelAccess:
 class StoredAnswers:
     """Answers to the questions about one recording."""
 
-    def __init__(self, models: ModelAccess, store: MeetingStore, recording: Recording, deadline: float) -> None:
+    def __init__(self, models: ModelAccess, bucket: MeetingBucket, recording: Recording, deadline: float) -> None:
+        """No request is sent whose answer would arrive after `deadline`, a time of the clock in `models.timing`."""
         self._models = models
-        self._store = store
+        self._bucket = bucket
         self._recording = recording
         self._deadline = deadline
 
@@ -72,7 +73,7 @@ class StoredAnswers:
         The tokens are those of the request that produced the answer, even if it was sent earlier.
         """
         key = self._recording.answer_key(hashlib.sha256(f"{model_id}\n{task_question.digest}".encode()).hexdigest())
-        data = self._store.read(key, MAX_STORED_BYTES)
+        data = self._bucket.read(key, MAX_STORED_BYTES)
         if data is not None:
             try:
                 stored = StoredAnswer.model_validate_json(data)
@@ -80,7 +81,7 @@ class StoredAnswers:
             except (ValidationError, UnusableAnswer):
                 pass  # the validation rules have changed since it was stored
         answer, new_answer = self._ask_model(model_id, task_question)
-        self._store.write(key, new_answer.model_dump_json(by_alias=True))
+        self._bucket.write(key, new_answer.model_dump_json(by_alias=True))
         return answer, new_answer.tokens
 
     def _ask_model(self, model_id: str, task_question: TaskQuestion[T]) -> tuple[T, StoredAnswer]:

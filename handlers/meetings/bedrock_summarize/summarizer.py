@@ -1,8 +1,9 @@
 """Creation of a meeting's transcript, summary and action items.
 
 Nothing is done twice: an existing summary or transcript is used as it is, and a stored answer is not requested again. A
-long transcript is processed in parts, several of them concurrently. Each part gets a summary and then its action items.
-The summaries are then combined into one.
+long transcript is divided into windows, several of which are processed concurrently. Each window gets a summary and then
+its action items. The summaries are then combined into one. A part is something else: a section of the audio, with its own
+output of Amazon Transcribe.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,7 +20,7 @@ from handlers.common.text.text_windows import Window, WindowSizes, split_into_wi
 from handlers.common.websocket.messages import Message
 from handlers.meetings.bedrock_summarize import model_requests
 from handlers.meetings.bedrock_summarize.action_item_verification import VerifiedItems, merge_items, verify_items
-from handlers.meetings.bedrock_summarize.model_requests import PartPosition, QuestionStyle
+from handlers.meetings.bedrock_summarize.model_requests import QuestionStyle, WindowPosition
 from handlers.meetings.bedrock_summarize.stored_answers import ModelAccess, StoredAnswers, sum_tokens
 from handlers.meetings.bedrock_summarize.summary import Summary, SummaryTokens
 from handlers.meetings.bedrock_summarize.transcript import Transcript, TranscriptSegment
@@ -31,14 +32,16 @@ from handlers.meetings.bedrock_summarize.transcript_assembly import (
     parse_part,
 )
 from handlers.meetings.bedrock_summarize.workflow_event import SummaryOutcome, SummaryRequest, SummaryResult
-from handlers.meetings.meeting_store import MeetingStore
+from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.metrics import INPUT_TOKENS, OUTPUT_TOKENS, MeetingMetric, MeetingMetrics
 from handlers.meetings.summary_errors import StorageFailed, SummaryFailed, TranscriptMissing, TranscriptUnreadable
 
 FINISH_SECONDS = 10.0
 """Reserved for writing the results."""
 MAX_TRANSCRIPT_BYTES = 32 * 1024**2
+"""Maximum size of a stored transcript."""
 MAX_SUMMARY_BYTES = 4 * 1024**2
+"""Maximum size of a stored summary."""
 M = TypeVar("M", bound=Message)
 
 
@@ -47,10 +50,14 @@ class SummarySettings:
     """Settings of the summary."""
 
     summary_model: str
+    """Id of the model that summarises."""
     action_model: str
+    """Id of the model that finds action items."""
     inference_options: InferenceOptions
     part_characters: int
+    """Maximum length of a window of the transcript."""
     overlap_characters: int
+    """Length of the text after a window that the model also receives."""
 
     @property
     def style(self) -> QuestionStyle:
@@ -59,12 +66,13 @@ class SummarySettings:
 
 
 @dataclass(frozen=True)
-class _PartResult:
-    """Result of one part."""
+class _WindowResult:
+    """Result of one window."""
 
     summary: str
     verified: VerifiedItems
     malformed: int
+    """Number of malformed action items that were skipped."""
     tokens: SummaryTokens
 
 
@@ -72,7 +80,7 @@ class _PartResult:
 class Summarizer:
     """Summarises meetings."""
 
-    store: MeetingStore
+    bucket: MeetingBucket
     metrics: MeetingMetrics
     models: ModelAccess
     settings: SummarySettings
@@ -105,31 +113,31 @@ class Summarizer:
         transcript = self._read_or_join_transcript(request)
         if not transcript.said:
             return SummaryResult(outcome=SummaryOutcome.NOTHING_SAID, transcript_key=request.recording.transcript_key)
-        answers = StoredAnswers(self.models, self.store, request.recording, deadline)
+        answers = StoredAnswers(self.models, self.bucket, request.recording, deadline)
         summary = self._summarize_transcript(transcript, answers)
-        if not self.store.write_new(request.recording.summary_key, summary.model_dump_json(by_alias=True)):
+        if not self.bucket.write_new(request.recording.summary_key, summary.model_dump_json(by_alias=True)):
             # A concurrent invocation wrote its summary first, and has sent the metrics for it.
             return _summary_result(request, self._read_summary(request) or summary, made=False)
         self._put_metrics(summary.tokens)
         return _summary_result(request, summary, made=True)
 
     def _read_summary(self, request: SummaryRequest) -> Summary | None:
-        data = self.store.read(request.recording.summary_key, MAX_SUMMARY_BYTES)
+        data = self.bucket.read(request.recording.summary_key, MAX_SUMMARY_BYTES)
         return None if data is None else _parse_stored(Summary, data)
 
     def _read_or_join_transcript(self, request: SummaryRequest) -> Transcript:
         """Return the stored transcript, or join the transcripts of the parts and store the result."""
         recording = request.recording
-        data = self.store.read(recording.transcript_key, MAX_TRANSCRIPT_BYTES)
+        data = self.bucket.read(recording.transcript_key, MAX_TRANSCRIPT_BYTES)
         if data is not None:
             return _parse_stored(Transcript, data)
         parts = (self._read_part(request, at) for at in range(len(request.audio)))
         transcript = _join_readable(lambda: join_parts(parts, request.language, request.duration_ms))
-        self.store.write(recording.transcript_key, transcript.model_dump_json(by_alias=True))
+        self.bucket.write(recording.transcript_key, transcript.model_dump_json(by_alias=True))
         return transcript
 
     def _read_part(self, request: SummaryRequest, number: int) -> tuple[TranscriptSegment, ...]:
-        output = self.store.read(request.recording.part_transcript_key(number, request.language), MAX_OUTPUT_BYTES)
+        output = self.bucket.read(request.recording.part_transcript_key(number, request.language), MAX_OUTPUT_BYTES)
         if output is None:
             raise TranscriptMissing("part_missing")
         part = TranscribedPart(request.audio[number].offset_ms, request.audio[number].duration_ms, output)
@@ -137,34 +145,35 @@ class Summarizer:
 
     def _summarize_transcript(self, transcript: Transcript, answers: StoredAnswers) -> Summary:
         settings = self.settings
-        # Only characters limit a part, so the duration limit is the whole transcript.
+        # Only characters limit a window, so the duration limit is the whole transcript.
         sizes = WindowSizes(settings.part_characters, transcript.said[-1].end_ms + 1, settings.overlap_characters)
-        transcript_windows = split_into_windows(transcript.said, sizes)
-        position = partial(PartPosition, count=len(transcript_windows), language=transcript.language)
-        parts = self.parallel.call_all(
-            lambda window: self._summarize_part(window, position(window.index), answers), transcript_windows
+        windows = split_into_windows(transcript.said, sizes)
+        position = partial(WindowPosition, count=len(windows), language=transcript.language)
+        results = self.parallel.call_all(
+            lambda window: self._summarize_window(window, position(window.index), answers), windows
         )
-        summary, tokens = self._combine_summaries([part.summary for part in parts], transcript.language, answers)
-        items = tuple(item.item for item in merge_items([part.verified.items for part in parts]))
+        summary, tokens = self._combine_summaries([result.summary for result in results], transcript.language, answers)
+        items = tuple(item.item for item in merge_items([result.verified.items for result in results]))
+        dropped = sum(result.verified.dropped for result in results)
         self.log.info(
             "meeting_read",
-            parts=len(parts),
+            parts=len(results),
             action_items=len(items),
-            malformed=sum(part.malformed for part in parts),
-            dropped=sum(part.verified.dropped for part in parts),
+            malformed=sum(result.malformed for result in results),
+            dropped=dropped,
         )
         return Summary(
             summary=summary,
             action_items=items,
-            dropped=sum(part.verified.dropped for part in parts),
+            dropped=dropped,
             summary_model=settings.summary_model,
             action_model=settings.action_model,
-            tokens=sum_tokens([*(part.tokens for part in parts), tokens]),
+            tokens=sum_tokens([*(result.tokens for result in results), tokens]),
         )
 
-    def _summarize_part(
-        self, window: Window[TranscriptSegment], position: PartPosition, answers: StoredAnswers
-    ) -> _PartResult:
+    def _summarize_window(
+        self, window: Window[TranscriptSegment], position: WindowPosition, answers: StoredAnswers
+    ) -> _WindowResult:
         """Request the summary first. If one model does both tasks, the transcript is in its cache for the second
         request.
         """
@@ -174,7 +183,7 @@ class Summarizer:
         )
         question = model_requests.action_items_question(window, position, settings.style)
         answer, item_tokens = answers.answer(settings.action_model, question)
-        return _PartResult(
+        return _WindowResult(
             summary, verify_items(answer.items, window), answer.malformed, sum_tokens([summary_tokens, item_tokens])
         )
 
@@ -183,7 +192,7 @@ class Summarizer:
     ) -> tuple[str, SummaryTokens]:
         """Return one summary of all. Many summaries are combined in groups, repeatedly, until a single one is left."""
         settings = self.settings
-        spent: list[SummaryTokens] = []
+        tokens_of_answers: list[SummaryTokens] = []
         while len(summaries) > 1:
             shorter: list[str] = []
             for group in model_requests.group_texts(summaries, settings.part_characters):
@@ -193,9 +202,9 @@ class Summarizer:
                 question = model_requests.combination_question(group, language, settings.style)
                 text, tokens = answers.answer(settings.summary_model, question)
                 shorter.append(text)
-                spent.append(tokens)
+                tokens_of_answers.append(tokens)
             summaries = shorter
-        return summaries[0], sum_tokens(spent)
+        return summaries[0], sum_tokens(tokens_of_answers)
 
     def _put_metrics(self, tokens: SummaryTokens) -> None:
         """Send the tokens of the summary as metrics."""
@@ -208,7 +217,7 @@ class Summarizer:
 
 
 def _parse_stored(model: type[M], data: bytes) -> M:
-    """Parse an object that this module has written. An operator has to check anything else in its place."""
+    """Parse an output that this module has written. StorageFailed shows an operator that something else is in its place."""
     try:
         return model.model_validate_json(data)
     except ValidationError:
@@ -217,6 +226,7 @@ def _parse_stored(model: type[M], data: bytes) -> M:
 
 
 def _join_readable(join: Callable[[], Transcript]) -> Transcript:
+    """Return the joined transcript; raise TranscriptUnreadable, which contains nothing from it."""
     try:
         return join()
     except InvalidPartOutput as bad:

@@ -2,8 +2,9 @@
 
 A transcript consists of segments. A segment ends when another speaker begins, after a pause, or at the end of a sentence
 once the segment is long. So each segment's time is exact within seconds, and no segment is too long for a model request.
-The start of the part is added to all times. Amazon Transcribe labels the speakers of each part separately, so labels of several parts include the part's
-number, and one voice may have two labels.
+Each part of the audio has its own output. The start of the part is added to all times. Amazon Transcribe labels the
+speakers of each part separately. So labels of several parts include the part's number, and one voice may have two
+labels.
 
 Outputs are untrusted. They are limited in size and validated, and rejected if words end later than the part.
 """
@@ -29,6 +30,7 @@ MAX_CHARACTERS = 3_000_000
 """Maximum length of the whole transcript: about two days of speech."""
 MAX_SPEAKER_CHARACTERS = 50
 PAUSE_MS = 1_500
+"""A longer pause between two words ends a segment."""
 SENTENCE_END_CHARACTERS = 300
 """Once a segment is longer than this, it ends with its sentence."""
 MAX_SEGMENT_CHARACTERS = 1_000
@@ -59,11 +61,14 @@ class TranscribedPart:
 
 @dataclass
 class _SegmentBuilder:
+    """A segment to which words are added."""
+
     speaker: str
     start_ms: int
     end_ms: int
     words: list[str] = field(default_factory=list)
     characters: int = 0
+    """Length of the text, with a space after each word."""
 
     def add_word(self, text: str, end_ms: int) -> None:
         self.words.append(text)
@@ -97,12 +102,12 @@ def parse_part(part: TranscribedPart, language: str, number: int | None = None) 
     else:
         return tuple(
             TranscriptSegment(
-                speaker=piece.speaker if number is None else f"{number}-{piece.speaker}",
-                start_ms=part.offset_ms + min(piece.start_ms, part.duration_ms),
-                end_ms=part.offset_ms + min(piece.end_ms, part.duration_ms),
-                text=" ".join(piece.words) if has_spaces else _join_unspaced(piece.words),
+                speaker=segment.speaker if number is None else f"{number}-{segment.speaker}",
+                start_ms=part.offset_ms + min(segment.start_ms, part.duration_ms),
+                end_ms=part.offset_ms + min(segment.end_ms, part.duration_ms),
+                text=" ".join(segment.words) if has_spaces else _join_unspaced(segment.words),
             )
-            for piece in segments
+            for segment in segments
         )
     # Raised outside the except block, so that the exception does not refer to the output.
     raise InvalidPartOutput(problem.value)

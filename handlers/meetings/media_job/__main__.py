@@ -37,6 +37,7 @@ from handlers.meetings.media_job.job_termination import JobTermination
 from handlers.meetings.media_job.recording_plan import PlanLimits
 
 FAILED, BAD_ENVIRONMENT, TERMINATED = 1, 2, 128 + signal.SIGTERM
+"""Exit statuses other than 0."""
 GRACE_SECONDS: Final = 15
 """AWS Batch kills a job 30 seconds after SIGTERM. A job that has not ended by itself after `GRACE_SECONDS` only waits
 for a response that is no longer needed, so it exits.
@@ -44,6 +45,7 @@ for a response that is no longer needed, so it exits.
 MAX_DOWNLOADS: Final = 8
 """Number of chunks that are downloaded concurrently."""
 _SECOND: Final = 1_000_000
+"""Microseconds per second."""
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""Audio output of the media job: parts for the transcription, and the soundtrack of an encoded video.
+"""Audio output of the media job: parts for the transcription, and the soundtrack of a video whose audio cannot be copied.
 
 Every chunk is decoded separately to samples of exactly its duration. Missing audio is filled with silence, and excess
 audio is cut off, so no chunk shifts the next one. A chunk without an audio track is silent. The samples pass through
@@ -21,8 +21,11 @@ from handlers.meetings.media_job.recording_plan import (
 )
 
 BLOCK_BYTES: Final = 64 * 1024
+"""Size of the blocks in which samples are read and written."""
 MAX_DECODE_SECONDS: Final = 3600
+"""Time limit for decoding one chunk."""
 _SECOND: Final = 1_000_000
+"""Microseconds per second."""
 
 
 class UndecodableChunks(Exception):
@@ -31,6 +34,7 @@ class UndecodableChunks(Exception):
     def __init__(self, *chunks: int) -> None:
         super().__init__(f"{len(chunks)} chunks")
         self.chunks = chunks
+        """Numbers of the chunks."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +56,11 @@ class SampleFormat:
 
 
 SPEECH: Final = SampleFormat(SPEECH_RATE, 1)
+"""Format of the audio for the transcription."""
 
 
 class AudioMaker:
-    """Writes audio files to the folder of the chunks, whose names it receives."""
+    """Writes audio files to the folder of the chunks. `names` are the chunks' file names."""
 
     def __init__(self, ffmpeg: Ffmpeg, plan: RecordingPlan, names: tuple[str, ...]) -> None:
         self._ffmpeg = ffmpeg
@@ -77,6 +82,7 @@ class AudioMaker:
     def _encode(
         self, name: str, sample_format: SampleFormat, first: int, samples: int, codec_options: tuple[str, ...]
     ) -> None:
+        """Encode `samples` samples of the whole recording, starting with the sample `first`."""
         try:
             self._feed_encoder(name, sample_format, first, samples, codec_options)
         except InputRefused:
@@ -104,7 +110,7 @@ class AudioMaker:
                 continue
             skip = max(0, first - starts[number]) * sample_format.sample_bytes
             length = (starts[number + 1] - starts[number]) * sample_format.sample_bytes
-            for block in self._decode_chunk(number, chunk.sound, sample_format, length):
+            for block in self._decode_chunk(number, chunk.audio, sample_format, length):
                 if skip < len(block):
                     yield block[skip:]
                 skip = max(0, skip - len(block))
@@ -117,7 +123,7 @@ class AudioMaker:
             yield from _silence(length)
             return
         arguments = (
-            *(*CHUNK_OPTIONS, "-i", self._names[number], "-map", f"0:{audio.form.stream}"),
+            *(*CHUNK_OPTIONS, "-i", self._names[number], "-map", f"0:{audio.track_format.stream}"),
             # async=1 fills gaps between timestamps and removes excess samples. It does not stretch audio.
             *("-af", f"aresample={sample_format.rate}:async=1:first_pts=0"),
             *("-t", f"{self._plan.chunks[number].duration / _SECOND + 1:.6f}", *sample_format.ffmpeg_options, "pipe:1"),

@@ -1,7 +1,8 @@
 """Checks and downloads of a recording's chunks. A HEAD request checks a chunk's size before the download, and its hash is
 checked afterwards.
 
-The job chooses the names of the downloaded files, because a client's name could have a special meaning for the file system or ffmpeg.
+The job chooses the names of the downloaded files, because a client's name could have a special meaning for the file
+system or ffmpeg.
 """
 
 import hashlib

@@ -1,7 +1,8 @@
-"""Properties of a recording's chunks: their tracks, and their durations in microseconds.
+"""Properties of a recording's chunks that the media job measures: their tracks, and their durations in microseconds.
 
 The job stores them below `work/`, so that a restarted job need not probe the chunks again. A chunk is identified by its
-position, because two recordings with the same content may name their chunks differently.
+position, because a later `complete.json` with the same content may name the chunks differently. A field with an alias
+is stored under that older name.
 """
 
 from typing import Annotated, Literal
@@ -28,14 +29,13 @@ class TrackFormat(Message):
 class ChunkVideo(Message):
     """The first video track of a chunk that is not a cover image."""
 
-    form: TrackFormat
-    """Format of the track."""
+    track_format: Annotated[TrackFormat, Field(alias="form")]
     width: Count
     """Width after rotation."""
     height: Count
     count: Count
     """Number of frames."""
-    fastest: Count
+    max_frames_per_second: Annotated[Count, Field(alias="fastest")]
     """Number of frames in the second with the most frames."""
     end: Microseconds
     """End of the last frame."""
@@ -46,8 +46,7 @@ class ChunkVideo(Message):
 class ChunkAudio(Message):
     """The first audio track of a chunk."""
 
-    form: TrackFormat
-    """Format of the track."""
+    track_format: Annotated[TrackFormat, Field(alias="form")]
     channels: Count
     count: Count
     """Number of packets."""
@@ -60,9 +59,9 @@ class ChunkFacts(Message):
 
     duration: Annotated[int, Field(ge=1)]
     """Duration in microseconds. The next chunk begins at its end."""
-    pictures: ChunkVideo | None = None
+    video: Annotated[ChunkVideo | None, Field(alias="pictures")] = None
     """The video track, or None if the chunk has none."""
-    sound: ChunkAudio | None = None
+    audio: Annotated[ChunkAudio | None, Field(alias="sound")] = None
     """The audio track, or None if the chunk has none."""
 
 

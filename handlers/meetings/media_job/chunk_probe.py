@@ -1,4 +1,4 @@
-"""Probe of a chunk: reads the whole file, and returns its tracks and durations.
+"""Probe of a chunk with ffmpeg (not ffprobe): reads the whole file, and returns its tracks and its duration.
 
 ffmpeg copies all packets into a list in its `framecrc` format, which programs can parse. It also decodes the first
 frame of video and audio, because a valid header alone does not prove a valid file. Durations are computed from the
@@ -17,19 +17,23 @@ from handlers.meetings.media_job.ffmpeg import CHUNK_OPTIONS, Ffmpeg, InputRefus
 TRACKS: Final = ("-map", "0:V:0?", "-map", "0:a:0?")
 """Selects the first video track and the first audio track. `V` excludes cover images."""
 MAX_PROBE_SECONDS: Final = 1800
+"""Time limit for probing one chunk."""
 TRUNCATION_MESSAGES: Final = ("partial file", "File ended prematurely")
 """Messages of the MP4 and WebM demuxers. Other formats, such as transport streams and Ogg, may end anywhere."""
 MIN_DURATION: Final = 40_000
-"""Duration in microseconds of a chunk that consists of one frame without a duration."""
+"""Duration in microseconds of a chunk whose packets have none, for example of a single frame."""
 MONO: Final = ("mono", "1 channels")
+"""Names of ffmpeg for a layout of one channel. Any other layout becomes stereo."""
 _MAPPING_LINE = re.compile(rb" *Stream #0:(\d+) -> #0:(\d+) \(copy\)| *displaymatrix: rotation of (-?\d+\.\d+) degrees")
-"""Matches whole lines, because a title with the same text appears after its name. Hundreds of chapter lines may precede
-or follow.
+"""Matches whole lines only. ffmpeg also prints the file's metadata, for example `title : Stream #0:7 -> #0:0 (copy)`, and
+such a line must not match. Hundreds of lines with chapters may precede or follow.
 """
 _HEADER_LINE = re.compile(rb"#(\w+) (\d+): *(.*)")
+"""Matches a line about a track before its packets: name, number of the track, and value, as in `#tb 0: 1/1000`."""
 _MIN_TIMESTAMP: Final = -(2**62)
 """ffmpeg writes smaller numbers for packets without a timestamp."""
-_MICROSECOND: Final = 1_000_000
+_SECOND: Final = 1_000_000
+"""Microseconds per second."""
 
 
 @dataclass
@@ -37,25 +41,36 @@ class _TrackPackets:
     """Sums over the packets of one track."""
 
     headers: dict[str, str] = field(default_factory=dict)
+    """Values of the track's header lines, by name."""
     time_base: Fraction = Fraction(0)
+    """Duration of one time unit in seconds. All times below are in this unit."""
     first: int | None = None
+    """Start of the packet that is displayed first. None until a packet with a timestamp was added."""
     last: int = 0
-    """Start of the last packet."""
+    """Start of the packet that is displayed last."""
     last_duration: int = 0
+    """Duration of that packet, or 0 if the file has none."""
     end: int = 0
+    """Latest end of a packet."""
     count: int = 0
-    fastest: int = 0
+    """Number of packets."""
+    max_per_second: int = 0
+    """Number of packets in the second with the most packets."""
     bytes: int = 0
+    """Size of all packets."""
     _second: int = 0
-    _in_second: int = 0
+    """Second in which the latest packet begins."""
+    _count_in_second: int = 0
+    """Number of packets so far in that second."""
 
     def add_packet(self, decode_time: int, display_time: int, duration: int, size: int) -> None:
         self.count += 1
         self.bytes += size
         # Packets are in decoding order, whose frame rate equals that of the display order.
         second = decode_time * self.time_base.numerator // self.time_base.denominator
-        self._second, self._in_second = second, self._in_second + 1 if second == self._second else 1
-        self.fastest = max(self.fastest, self._in_second)
+        self._count_in_second = self._count_in_second + 1 if second == self._second else 1
+        self._second = second
+        self.max_per_second = max(self.max_per_second, self._count_in_second)
         if display_time < _MIN_TIMESTAMP:
             return
         if self.first is None or display_time < self.first:
@@ -66,11 +81,11 @@ class _TrackPackets:
 
     @property
     def end_microseconds(self) -> int:
-        """End of the track. If the last packet has no duration, the average of the others is used."""
+        """End of the track in microseconds. If the last packet has no duration, it gets the average of the others."""
         end = self.end
         if not self.last_duration and self.first is not None and self.count > 1:
             end = max(end, self.last + (self.last - self.first) // (self.count - 1))
-        return max(0, round(end * self.time_base * _MICROSECOND))
+        return max(0, round(end * self.time_base * _SECOND))
 
 
 def probe_chunk(ffmpeg: Ffmpeg, name: str) -> ChunkFacts:
@@ -85,11 +100,11 @@ def probe_chunk(ffmpeg: Ffmpeg, name: str) -> ChunkFacts:
     messages = run.stderr_text()
     if any(message in messages for message in TRUNCATION_MESSAGES):
         raise InputRefused
-    return _chunk_facts(tracks, *_parse_mappings(run.matched_lines()))
+    return _to_chunk_facts(tracks, *_parse_mappings(run.matched_lines()))
 
 
 def _parse_mappings(lines: Iterable[re.Match[bytes]]) -> tuple[dict[int, int], float]:
-    """Return which input stream each output track is, and the rotation of the video in degrees.
+    """Return the input stream of each output track, and the rotation of the video in degrees.
 
     ffmpeg prints the rotation of all input streams first. Only the rotation that follows the mapping lines belongs to a
     mapped stream.
@@ -100,7 +115,7 @@ def _parse_mappings(lines: Iterable[re.Match[bytes]]) -> tuple[dict[int, int], f
         if match[3] is None:
             streams[int(match[2])] = int(match[1])
         elif streams:
-            rotation = rotation or float(match[3]) or 0.0
+            rotation = rotation or float(match[3]) or 0.0  # the last term replaces -0.0
     return streams, rotation
 
 
@@ -115,18 +130,19 @@ def _read_packets(lines: Iterable[bytes]) -> dict[int, _TrackPackets]:
                 if name == "tb":
                     track.time_base = Fraction(value)
             continue
+        # A packet's line has the track, the decoding time, the display time, the duration, the size and a checksum.
         parts = line.split(b",", 5)
         tracks[int(parts[0])].add_packet(*(int(part) for part in parts[1:5]))
     return tracks
 
 
-def _chunk_facts(tracks: dict[int, _TrackPackets], streams: dict[int, int], rotation: float) -> ChunkFacts:
+def _to_chunk_facts(tracks: dict[int, _TrackPackets], streams: dict[int, int], rotation: float) -> ChunkFacts:
     video: ChunkVideo | None = None
     audio: ChunkAudio | None = None
     for number, track in tracks.items():
         if not track.count:
             continue
-        if number not in streams:  # the job probes a valid file next, to tell a bad chunk from a broken ffmpeg
+        if number not in streams:  # the job then probes a valid file, to distinguish a bad chunk from a broken ffmpeg
             raise InputRefused
         headers = track.headers
         parameters = [
@@ -134,7 +150,7 @@ def _chunk_facts(tracks: dict[int, _TrackPackets], streams: dict[int, int], rota
             for header in ("extradata", "dimensions", "sar", "sample_rate", "channel_layout_name")
         ]
         is_video = headers["media_type"] == "video"
-        form = TrackFormat(
+        track_format = TrackFormat(
             stream=streams[number],
             codec=headers["codec_id"],
             time_base=headers["tb"],
@@ -144,21 +160,21 @@ def _chunk_facts(tracks: dict[int, _TrackPackets], streams: dict[int, int], rota
             sides = [int(side) for side in headers["dimensions"].split("x")]
             width, height = reversed(sides) if abs(abs(rotation) - 90) < 1 else sides
             video = ChunkVideo(
-                form=form,
+                track_format=track_format,
                 width=width,
                 height=height,
                 count=track.count,
-                fastest=track.fastest,
+                max_frames_per_second=track.max_per_second,
                 end=track.end_microseconds,
                 bytes=track.bytes,
             )
         else:
             channels = 1 if headers.get("channel_layout_name") in MONO else 2
-            audio = ChunkAudio(form=form, channels=channels, count=track.count, bytes=track.bytes)
+            audio = ChunkAudio(track_format=track_format, channels=channels, count=track.count, bytes=track.bytes)
     if video is None and audio is None:
         raise InputRefused
     return ChunkFacts(
         duration=max(track.end_microseconds for track in tracks.values() if track.count) or MIN_DURATION,
-        pictures=video,
-        sound=audio,
+        video=video,
+        audio=audio,
     )

@@ -21,6 +21,7 @@ AUDIO_PART_SECONDS: Final = 13_800
 AudioPartSeconds = Annotated[int, Field(ge=60, le=14_340)]
 """Amazon Transcribe accepts four hours and 2 GB per job. Four hours of 16-kHz mono take at most 0.46 GB."""
 PieceSeconds = Annotated[int, Field(ge=1, le=3_600)]
+"""Duration of a piece of video, which is a section that the job encodes and stores by itself."""
 MaxHours = Annotated[int, Field(ge=1, le=24)]
 EncodeThreads = Annotated[int, Field(ge=1, le=16)]
 ENCODE_THREADS: Final = 2
@@ -36,7 +37,7 @@ class MediaDeployment(HandlerEnvironment):
     audio_part_seconds: AudioPartSeconds = AUDIO_PART_SECONDS
     """Maximum duration of an audio part."""
     piece_seconds: PieceSeconds = 300
-    """Duration of video that is encoded and stored at once. An interruption repeats at most this much."""
+    """Maximum duration of a piece of video. An interruption repeats at most one piece."""
     max_hours: MaxHours = 12
     """Maximum duration of a recording."""
     encode_threads: EncodeThreads = ENCODE_THREADS

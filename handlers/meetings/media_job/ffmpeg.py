@@ -25,6 +25,7 @@ DECODERS: Final = (
     "aac,mp3,mp3float,opus,libopus,vorbis,libvorbis,flac,alac,"
     "pcm_s16le,pcm_s16be,pcm_s24le,pcm_s24be,pcm_s32le,pcm_f32le,pcm_f32be"
 )
+"""Decoders that ffmpeg may use."""
 MAX_PIXELS: Final = 16 * 1024 * 1024
 """Maximum of one frame; a 5K screen has 15 million. ffmpeg allocates the memory before it knows the content."""
 _INPUT_LIMITS: Final = ("-protocol_whitelist", "file", "-codec_whitelist", DECODERS, "-max_pixels", str(MAX_PIXELS))
@@ -49,6 +50,7 @@ A statically linked ffmpeg crashes when it loads the machine's character set tab
 streams. `GCONV_PATH` prevents that.
 """
 MAX_RUN_SECONDS: Final = 4 * 3600
+"""Time limit of a run, unless the caller sets another one."""
 _KEPT_BYTES: Final = 16 * 1024
 """Number of bytes that are kept from the beginning of a run's messages, and the same number from the end."""
 _MAX_MATCHED_LINES: Final = 64
@@ -116,7 +118,7 @@ class FfmpegRun:
 
 
 class Ffmpeg:
-    """Starts ffmpeg processes and measures the time during which at least one runs."""
+    """Starts ffmpeg processes and measures the time during which at least one of them runs."""
 
     def __init__(
         self, path: str, folder: Path, termination: JobTermination, clock: Callable[[], float] = time.monotonic

@@ -1,14 +1,14 @@
 """The media job for one recording: checks the chunks, makes video and audio, and writes the result.
 
 Cheap checks run first. `complete.json` must still describe this recording, and the chunks must fit on the disk, exist,
-have the right hashes and be media files. If a recording cannot be processed, `result.json` contains the reason
-as its outcome. An exception fails the job and its meeting. A later job for the same recording continues with the output
+have the right hashes and be media files. If a recording cannot be processed, `result.json` contains the reason as its
+outcome. An exception fails the job and its meeting. A later job for the same recording continues with the output
 that exists.
 """
 
 import time
 import wave
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Final, TypeVar
 
 from pydantic import ValidationError
@@ -30,10 +30,11 @@ from handlers.meetings.media_result import AudioPart, MediaOutcome, MediaResult
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, Recording
 
 FINAL_OUTCOMES: Final = frozenset({MediaOutcome.READY, MediaOutcome.NO_AUDIO})
-"""Outcomes that are never computed again. Others may change after a new upload or a changed setting."""
+"""Outcomes that stay as long as the output exists. Others may change after a new upload or a changed setting."""
 MAX_JOB_FILE_BYTES: Final = 16 * 1024 * 1024
 """Maximum size of the job's own JSON files, which describe up to 5,000 chunks."""
 _HALF_A_SECOND: Final = bytes(16_000)
+"""Silence: 8,000 samples of 16 bits, at 16 kHz."""
 M = TypeVar("M", bound=Message)
 
 
@@ -42,30 +43,24 @@ class MediaJobSettings:
     """Limits and resources of the job."""
 
     limits: PlanLimits
+    """Maximum durations."""
     scratch_bytes: int
+    """Disk space that the job may use."""
     threads: int
+    """Number of threads with which ffmpeg encodes video."""
 
 
+@dataclass(frozen=True)
 class MediaJob:
     """Processes one recording."""
 
-    def __init__(
-        self,
-        recording: Recording,
-        bucket: JobBucket,
-        ffmpeg: Ffmpeg,
-        settings: MediaJobSettings,
-        *,
-        parallel: ParallelCalls,
-        log: EventLog,
-    ) -> None:
-        self._recording = recording
-        self._bucket = bucket
-        self._ffmpeg = ffmpeg
-        self._settings = settings
-        self._parallel = parallel
-        self._log = log
-        self._key_hash = hash_for_log(recording.media_result_key)
+    recording: Recording
+    bucket: JobBucket
+    ffmpeg: Ffmpeg
+    settings: MediaJobSettings
+    _: KW_ONLY
+    parallel: ParallelCalls
+    log: EventLog
 
     def run(self) -> MediaResult:
         """Make the output that does not exist yet; write and return the result."""
@@ -76,8 +71,8 @@ class MediaJob:
                 result = self._process()
             except JobConcluded as concluded:
                 result = concluded.result
-            self._bucket.write(self._recording.media_result_key, result.model_dump_json(by_alias=True).encode())
-        self._log.info(
+            self.bucket.write(self.recording.media_result_key, result.model_dump_json(by_alias=True).encode())
+        self.log.info(
             "media_done",
             outcome=result.outcome,
             key_hash=self._key_hash,
@@ -88,23 +83,23 @@ class MediaJob:
 
     def _read_result(self) -> MediaResult | None:
         """Return the result of an earlier job if it is final and all its output still exists."""
-        result = self._read_job_file(MediaResult, self._recording.media_result_key)
+        result = self._read_job_file(MediaResult, self.recording.media_result_key)
         if result is None or result.outcome not in FINAL_OUTCOMES:
             return None
         keys = [part.key for part in result.audio] + ([result.video_key] if result.video_key else [])
-        return result if all(self._bucket.find(key) for key in keys) else None
+        return result if all(self.bucket.find(key) for key in keys) else None
 
     def _process(self) -> MediaResult:
         complete = self._read_complete_file()
-        if complete.size > self._settings.scratch_bytes:
+        if complete.size > self.settings.scratch_bytes:
             raise JobConcluded(MediaOutcome.TOO_LARGE)
-        chunks = ChunkFolder(self._bucket, self._recording.meeting, complete, self._ffmpeg.folder, self._parallel)
+        chunks = ChunkFolder(self.bucket, self.recording.meeting, complete, self.ffmpeg.folder, self.parallel)
         facts = self._find_facts(complete, chunks)
         try:
             try:
                 return self._run_steps(complete, chunks, facts)
-            except InputRefused:
-                self._log.warning("media_not_copied", key_hash=self._key_hash)
+            except InputRefused:  # the videos have equal formats, but cannot be copied, so they are encoded
+                self.log.warning("media_not_copied", key_hash=self._key_hash)
                 return self._run_steps(
                     complete, chunks, self._write_facts(facts.model_copy(update={"uncopiable": True}))
                 )
@@ -112,20 +107,18 @@ class MediaJob:
             raise self._conclude_unreadable(complete, undecodable.chunks) from None
 
     def _run_steps(self, complete: CompleteFile, chunk_folder: ChunkFolder, facts: RecordingFacts) -> MediaResult:
-        plan = RecordingPlan(facts, self._settings.limits)
-        if plan.is_too_long or plan.required_bytes(complete.size) > self._settings.scratch_bytes:
+        plan = RecordingPlan(facts, self.settings.limits)
+        if plan.is_too_long or plan.required_bytes(complete.size) > self.settings.scratch_bytes:
             raise JobConcluded(MediaOutcome.TOO_LARGE)
-        steps = JobSteps(
-            self._recording, self._bucket, self._ffmpeg, plan, chunk_folder, self._settings.threads, self._log
-        )
+        steps = JobSteps(self.recording, self.bucket, self.ffmpeg, plan, chunk_folder, self.settings.threads, self.log)
         audio_ms = sum(steps.make_audio_part(part) for part in plan.parts)
         video_ms = steps.make_video() if plan.has_video else 0
         return MediaResult(
             outcome=MediaOutcome.READY if plan.has_audio else MediaOutcome.NO_AUDIO,
-            video_key=self._recording.video_key if plan.has_video else None,
+            video_key=self.recording.video_key if plan.has_video else None,
             audio=tuple(
                 AudioPart(
-                    key=self._recording.audio_key(part.number), offset_ms=part.offset_ms, duration_ms=part.duration_ms
+                    key=self.recording.audio_key(part.number), offset_ms=part.offset_ms, duration_ms=part.duration_ms
                 )
                 for part in plan.parts
             ),
@@ -138,10 +131,10 @@ class MediaJob:
         """Return `complete.json` if it still describes this recording; otherwise raise JobConcluded."""
         problem = ChunkProblem.MISSING
         try:
-            body = self._bucket.read(self._recording.meeting.upload_key(COMPLETE_FILE_NAME), MAX_COMPLETE_FILE_BYTES)
+            body = self.bucket.read(self.recording.meeting.upload_key(COMPLETE_FILE_NAME), MAX_COMPLETE_FILE_BYTES)
             if body is not None:
                 complete = CompleteFile.model_validate_json(body)
-                if complete.content != self._recording.content:
+                if complete.content != self.recording.content:
                     raise JobConcluded(MediaOutcome.SUPERSEDED)
                 return complete
         except ObjectTooLong:
@@ -161,13 +154,13 @@ class MediaJob:
         unreadable = tuple(number for number, facts in enumerate(probes) if facts is None)
         if unreadable:
             raise self._conclude_unreadable(complete, unreadable)
-        self._log.info("media_probed", key_hash=self._key_hash, files=len(probes))
+        self.log.info("media_probed", key_hash=self._key_hash, files=len(probes))
         chunk_facts = tuple(facts for facts in probes if facts is not None)
-        return self._write_facts(RecordingFacts(chunks=chunk_facts, ffmpeg_ms=self._ffmpeg.milliseconds))
+        return self._write_facts(RecordingFacts(chunks=chunk_facts, ffmpeg_ms=self.ffmpeg.milliseconds))
 
     def _probe(self, name: str) -> ChunkFacts | None:
         try:
-            return probe_chunk(self._ffmpeg, name)
+            return probe_chunk(self.ffmpeg, name)
         except InputRefused:
             return None
 
@@ -176,7 +169,7 @@ class MediaJob:
         every recording.
         """
         name = "valid-audio"
-        with wave.open(str(self._ffmpeg.folder / name), "wb") as file:
+        with wave.open(str(self.ffmpeg.folder / name), "wb") as file:
             file.setparams((1, 2, 16_000, 0, "NONE", ""))
             file.writeframes(_HALF_A_SECOND)
         if self._probe(name) is None:
@@ -186,16 +179,20 @@ class MediaJob:
 
     def _read_job_file(self, model: type[M], key: str) -> M | None:
         """Return one of the job's own files, or None if it does not exist or another version of the code wrote it."""
-        body = self._bucket.read(key, MAX_JOB_FILE_BYTES)
+        body = self.bucket.read(key, MAX_JOB_FILE_BYTES)
         try:
             return None if body is None else model.model_validate_json(body)
         except ValidationError:
             return None
 
     def _write_facts(self, facts: RecordingFacts) -> RecordingFacts:
-        self._bucket.write(self._facts_key, facts.model_dump_json(by_alias=True).encode())
+        self.bucket.write(self._facts_key, facts.model_dump_json(by_alias=True).encode())
         return facts
 
     @property
+    def _key_hash(self) -> str:
+        return hash_for_log(self.recording.media_result_key)
+
+    @property
     def _facts_key(self) -> str:
-        return f"{self._recording.media_work_prefix}facts.json"
+        return f"{self.recording.media_work_prefix}facts.json"

@@ -1,8 +1,8 @@
 """S3 gateway of the media job: small objects in memory, and files through boto3's transfer manager.
 
-A finished output is an object whose metadata contain its recipe and the time that ffmpeg took. Transfers are cancelled
-if the job has to end. A cancelled upload leaves no parts behind; if the job is killed, the bucket's lifecycle deletes
-them.
+A finished output is an object whose metadata contain its recipe, which is a text that names how it was made, and the
+time that ffmpeg took. Transfers are cancelled if the job has to end. A cancelled upload leaves no parts behind. If the
+job is killed, the bucket's lifecycle deletes them.
 """
 
 import os
@@ -28,16 +28,17 @@ PART_BYTES: Final = 16 * 1024 * 1024
 """Size of one part of a transfer. An upload may have 10,000 parts."""
 MAX_REQUESTS: Final = 8
 """Concurrent requests of all transfers."""
-MAX_QUEUED_PIECES: Final = 100
-"""Received pieces of 256 KB that wait to be written to the disk, per download."""
+MAX_QUEUED_BLOCKS: Final = 100
+"""Received blocks of 256 KB that wait to be written to the disk, for all downloads together."""
 NOT_FOUND_CODES: Final = frozenset({"404", "NoSuchKey"})
 BAD_REQUEST_CODE: Final = "400"
 """S3 answers a HEAD request without an error message. This code can mean an object encrypted with the client's own key,
 but also invalid credentials.
 """
 RECIPE_METADATA: Final = "recipe"
-"""Metadata key of the recipe: a text that names how the object was made."""
+"""Metadata key of the recipe."""
 FFMPEG_MS_METADATA: Final = "ffmpeg-ms"
+"""Metadata key of the time that ffmpeg took, in milliseconds."""
 
 
 class ObjectTooLong(Exception):
@@ -54,7 +55,9 @@ class StoredMedia:
 
     size: int
     recipe: str
+    """Empty if the object has no recipe, for example an uploaded chunk."""
     ffmpeg_ms: int
+    """Time that ffmpeg took to make the object, or 0."""
 
 
 @dataclass(frozen=True)
@@ -68,15 +71,19 @@ class _Transfer:
 
 
 class JobBucket:
-    def __init__(self, client: "S3Client", name: str, termination: JobTermination, part: int = PART_BYTES) -> None:
+    """Reads and writes the objects of a media job. Once the job has to end, every method raises JobTerminated."""
+
+    def __init__(
+        self, client: "S3Client", name: str, termination: JobTermination, part_bytes: int = PART_BYTES
+    ) -> None:
         self._client = client
         self._name = name
         self._termination = termination
         config = TransferConfig(
-            multipart_threshold=part + 1,
-            multipart_chunksize=part,
+            multipart_threshold=part_bytes + 1,
+            multipart_chunksize=part_bytes,
             max_request_concurrency=MAX_REQUESTS,
-            max_io_queue_size=MAX_QUEUED_PIECES,
+            max_io_queue_size=MAX_QUEUED_BLOCKS,
         )
         self._transfers = TransferManager(client, config)
 

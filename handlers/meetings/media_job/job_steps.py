@@ -2,8 +2,7 @@
 
 An object's metadata contain its recipe, which is a text that names how the object was made. An object with the right
 recipe is not made again, even if another job made it. An object with another recipe, from before a setting changed, is
-replaced. So an interruption only repeats the current
-step, and two concurrent jobs write the same objects.
+replaced. So an interruption only repeats the current step, and two concurrent jobs write the same objects.
 """
 
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from handlers.meetings.s3_keys import Recording
 RECIPE_VERSION: Final = 2
 """Raise it when the way of making outputs changes, so that old and new pieces are not joined."""
 FLAC, MP4 = "audio/flac", "video/mp4"
+"""Content types of the objects."""
 RESULT_NAME: Final = "made"
 """File name of a step's result in the job's folder."""
 SOUNDTRACK_NAME: Final = "sound"
@@ -50,13 +50,13 @@ class JobSteps:
         self._log = log
         self._audio_maker = AudioMaker(ffmpeg, plan, chunk_folder.names)
         self._video_maker = VideoMaker(ffmpeg, plan, chunk_folder.names, threads)
-        self._chunks_with_sound = tuple(number for number, chunk in enumerate(plan.chunks) if chunk.sound is not None)
+        self._chunks_with_audio = tuple(number for number, chunk in enumerate(plan.chunks) if chunk.audio is not None)
 
     def make_audio_part(self, part: SpeechPart) -> int:
         """Make a part of the audio for the transcription."""
 
         def make() -> None:
-            self._chunk_folder.download(self._chunks_with_sound)
+            self._chunk_folder.download(self._chunks_with_audio)
             self._audio_maker.make_part(part, RESULT_NAME)
 
         return self._run_step(self._recording.audio_key(part.number), f"speech {part.first}+{part.samples}", FLAC, make)
@@ -99,11 +99,11 @@ class JobSteps:
         """Write the video's soundtrack; return its name, or None if there is none or it can be copied."""
         if not self._plan.has_audio or self._plan.copies_audio:
             return None
-        self._chunk_folder.download(self._chunks_with_sound)
+        self._chunk_folder.download(self._chunks_with_audio)
         self._audio_maker.make_soundtrack(SOUNDTRACK_NAME)
         return SOUNDTRACK_NAME
 
-    def _make_piece(self, piece: VideoPiece, encoding: str) -> int:
+    def _make_piece(self, piece: VideoPiece, video_recipe: str) -> int:
         spans = " ".join(f"{span.chunk}:{span.begin}-{span.end}" for span in piece.spans)
 
         def make() -> None:
@@ -113,14 +113,15 @@ class JobSteps:
             except InputRefused:
                 if undecodable := self._video_maker.find_undecodable(piece):
                     raise UndecodableChunks(*undecodable) from None
+                # The chunks can be decoded, so this section just contains no frame.
                 self._log.warning("media_piece_is_black", key_hash=hash_for_log(self._piece_key(piece)))
                 self._make_black_piece(piece)
 
-        return self._run_step(self._piece_key(piece), f"{encoding} {hash_for_log(spans)}", MP4, make)
+        return self._run_step(self._piece_key(piece), f"{video_recipe} {hash_for_log(spans)}", MP4, make)
 
     def _make_black_piece(self, piece: VideoPiece) -> None:
         try:
-            self._video_maker.encode_piece(replace(piece, form=None), RESULT_NAME)
+            self._video_maker.encode_piece(replace(piece, track_format=None), RESULT_NAME)
         except InputRefused:
             raise FfmpegFailed("cannot encode video") from None
 
@@ -130,6 +131,10 @@ class JobSteps:
     def _run_step(
         self, key: str, recipe: str, content_type: str, make: Callable[[], None], extra_milliseconds: int = 0
     ) -> int:
+        """Make an object unless it exists, and return the time that ffmpeg took.
+
+        `make` writes the file `RESULT_NAME`. `extra_milliseconds` is added to its time, for the pieces of a video.
+        """
         earlier_milliseconds = self._find_result(key, recipe)
         if earlier_milliseconds is not None:
             return earlier_milliseconds

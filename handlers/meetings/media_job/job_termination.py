@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 Process = subprocess.Popen[bytes]
+"""A process whose pipes carry bytes."""
 
 
 class Killable(Protocol):

@@ -1,8 +1,8 @@
 """Plan by which the media job makes video and audio: the start of each chunk, what is copied or encoded, and the division
-into parts and pieces.
+of the audio into parts and of an encoded video into pieces.
 
-The measured durations decide where each chunk begins, for audio and for video. So both stay synchronous, for any number of
-chunks.
+The measured durations decide where each chunk begins, for audio and for video. So both stay synchronous, for any number
+of chunks.
 
 Video is copied if all chunks have the same format and MP4 supports it. Otherwise it is encoded in pieces that are
 stored separately. Audio is copied only if there is a single chunk. Every encoder starts with some milliseconds of
@@ -37,6 +37,7 @@ MAX_VIDEO_BITS: Final = 2_500_000
 AUDIO_BITS: Final = 64_000
 """Bit rate of encoded audio per channel."""
 _SECOND: Final = 1_000_000
+"""Microseconds per second."""
 _HEADER_BYTES: Final = 4 * 1024 * 1024
 """Reserve for file headers and rounding."""
 _INDEX_ENTRY_BYTES: Final = 32
@@ -62,24 +63,27 @@ class SpeechPart:
     first: int
     """Number of its first sample in the whole audio."""
     samples: int
+    """Number of samples."""
 
     @property
     def offset_ms(self) -> int:
-        """Exact, because parts begin at a full millisecond."""
+        """Start of the part. It is exact, because parts begin at a full millisecond."""
         return self.first * 1000 // SPEECH_RATE
 
     @property
     def duration_ms(self) -> int:
-        """Exact, except for the last part, which is rounded."""
+        """Duration of the part. It is exact, except for the last part, which is rounded."""
         return max(1, round(self.samples * 1000 / SPEECH_RATE))
 
 
 @dataclass(frozen=True)
 class ChunkSpan:
-    """A section of a chunk, or all of it. `begin` and `end` are microseconds within the chunk."""
+    """A section of a chunk, or all of it."""
 
     chunk: int
+    """Number of the chunk."""
     begin: int
+    """Microseconds from the start of the chunk."""
     end: int
 
     @property
@@ -89,11 +93,13 @@ class ChunkSpan:
 
 @dataclass(frozen=True)
 class VideoPiece:
-    """A piece of video that is encoded at once: whole chunks of the same format, or a section of one chunk."""
+    """A section of the video that is encoded and stored by itself: whole chunks of the same format, or a section of one
+    chunk.
+    """
 
     number: int
     spans: tuple[ChunkSpan, ...]
-    form: TrackFormat | None
+    track_format: TrackFormat | None
     """None for a black piece, because its chunk has no video."""
 
     @property
@@ -119,6 +125,7 @@ class RecordingPlan:
 
     @property
     def duration(self) -> int:
+        """Duration of the recording in microseconds."""
         return self.starts[-1]
 
     @property
@@ -127,26 +134,27 @@ class RecordingPlan:
 
     @property
     def has_video(self) -> bool:
-        return any(chunk.pictures is not None for chunk in self.chunks)
+        return any(chunk.video is not None for chunk in self.chunks)
 
     @property
     def has_audio(self) -> bool:
-        return any(chunk.sound is not None for chunk in self.chunks)
+        return any(chunk.audio is not None for chunk in self.chunks)
 
     @property
     def copies_audio(self) -> bool:
         """True if the video's soundtrack is copied."""
-        sound = self.chunks[0].sound
-        return len(self.chunks) == 1 and sound is not None and sound.form.codec in COPIED_AUDIO_CODECS
+        audio = self.chunks[0].audio
+        return len(self.chunks) == 1 and audio is not None and audio.track_format.codec in COPIED_AUDIO_CODECS
 
     @property
     def channels(self) -> int:
         """Number of channels of an encoded soundtrack."""
-        return max((chunk.sound.channels for chunk in self.chunks if chunk.sound is not None), default=1)
+        return max((chunk.audio.channels for chunk in self.chunks if chunk.audio is not None), default=1)
 
     def chunk_samples(self, rate: int) -> tuple[int, ...]:
-        """Return the first sample of each chunk, and the end of the last chunk. Each is rounded separately, so rounding
-        errors do not add up.
+        """Return the number of the first sample of each chunk, and the number of all samples.
+
+        Each is rounded separately, so rounding errors do not add up.
         """
         return tuple((start * rate + _SECOND // 2) // _SECOND for start in self.starts)
 
@@ -158,6 +166,7 @@ class RecordingPlan:
         samples = max(MIN_SAMPLES, self.chunk_samples(SPEECH_RATE)[-1])
         milliseconds = ceil(samples * 1000 / SPEECH_RATE)
         count = ceil(milliseconds * 1000 / self._limits.max_part)
+        # Each part has a whole number of milliseconds, so all parts begin at a full millisecond.
         samples_each = ceil(milliseconds / count) * SPEECH_RATE // 1000
         return tuple(
             SpeechPart(number, first, min(samples_each, samples - first))
@@ -168,19 +177,19 @@ class RecordingPlan:
     def pieces(self) -> tuple[VideoPiece, ...]:
         """Pieces of an encoded video, in their order."""
         pieces: list[VideoPiece] = []
-        for span, form, is_whole in self._split_chunks():
-            last = pieces[-1] if pieces else None
-            is_joined = (
-                last is not None
+        for span, track_format, is_whole in self._split_chunks():
+            previous = pieces[-1] if pieces else None
+            # Only whole chunks share a piece. Nothing is added to the last section of a long chunk, which begins after 0.
+            if (
+                previous is not None
                 and is_whole
-                and last.form == form
-                and last.spans[0].begin == 0
-                and last.duration + span.duration <= self._limits.max_piece
-            )
-            if last is not None and is_joined:
-                pieces[-1] = VideoPiece(last.number, (*last.spans, span), form)
+                and previous.track_format == track_format
+                and previous.spans[0].begin == 0
+                and previous.duration + span.duration <= self._limits.max_piece
+            ):
+                pieces[-1] = VideoPiece(previous.number, (*previous.spans, span), track_format)
             else:
-                pieces.append(VideoPiece(len(pieces), (span,), form))
+                pieces.append(VideoPiece(len(pieces), (span,), track_format))
         return tuple(pieces)
 
     @cached_property
@@ -188,37 +197,45 @@ class RecordingPlan:
         """Frame rate of an encoded video: that of the fastest second, or of the fastest chunk if that is shorter than a
         second.
         """
-        videos = [(chunk.pictures, chunk.duration) for chunk in self.chunks if chunk.pictures]
+        videos = [(chunk.video, chunk.duration) for chunk in self.chunks if chunk.video]
+        # Measured durations are not exact. Without the tolerance of 0.05, 25.01 frames per second would become 26.
         max_rate = max(
-            (max(video.fastest, video.count * _SECOND / duration - 0.05) for video, duration in videos), default=1
+            (max(video.max_frames_per_second, video.count * _SECOND / duration - 0.05) for video, duration in videos),
+            default=1,
         )
         return max(1, min(MAX_FRAME_RATE, ceil(max_rate)))
 
     @cached_property
     def frame_size(self) -> tuple[int, int]:
         """Width and height of an encoded video: those of the largest chunk, reduced to the maximum, and even."""
-        sizes = [(chunk.pictures.width, chunk.pictures.height) for chunk in self.chunks if chunk.pictures]
+        sizes = [(chunk.video.width, chunk.video.height) for chunk in self.chunks if chunk.video]
         width, height = max(sizes, key=lambda size: size[0] * size[1])
         scale = min(1.0, MAX_LONG_SIDE / max(width, height), MAX_SHORT_SIDE / min(width, height))
         return max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)
 
     def required_bytes(self, uploaded: int) -> int:
-        """Return the maximum disk space that processing needs at once. `uploaded` is the size of all chunks."""
+        """Return the maximum disk space that processing needs at once. `uploaded` is the size of all chunks.
+
+        The job makes the audio parts and the encoded pieces one by one, and then the soundtrack, while the chunks are on
+        the disk. Before it joins encoded pieces, it deletes the chunks, unless it copies their audio.
+        """
         seconds = self.duration / _SECOND + 1
+        # FLAC is never larger than the samples.
         largest_part = max((part.samples for part in self.parts), default=0) * BYTES_PER_SAMPLE + _HEADER_BYTES
         if not self.has_video:
             return uploaded + largest_part
-        index = sum(chunk.pictures.count if chunk.pictures else 0 for chunk in self.chunks) * _INDEX_ENTRY_BYTES
-        index += round(seconds * SOUNDTRACK_RATE / 1024) * _INDEX_ENTRY_BYTES
+        index = sum(chunk.video.count if chunk.video else 0 for chunk in self.chunks) * _INDEX_ENTRY_BYTES
+        index += round(seconds * SOUNDTRACK_RATE / 1024) * _INDEX_ENTRY_BYTES  # a packet of AAC has 1,024 samples
         soundtrack = self._soundtrack_bytes(seconds)
         if self.copies_video:
-            video_bytes = sum(chunk.pictures.bytes for chunk in self.chunks if chunk.pictures)
+            video_bytes = sum(chunk.video.bytes for chunk in self.chunks if chunk.video)
             return uploaded + max(largest_part, soundtrack + video_bytes + index + _HEADER_BYTES)
         all_pieces = round(seconds * MAX_VIDEO_BITS / 8) + len(self.pieces) * _HEADER_BYTES // 16
         largest_piece = (
             round(max(piece.duration for piece in self.pieces) / _SECOND * MAX_VIDEO_BITS / 8) + _HEADER_BYTES
         )
         remaining_bytes = uploaded if self.copies_audio else soundtrack
+        # Joining needs the pieces twice: as files, and in the whole video.
         return max(
             uploaded + max(largest_part, soundtrack, largest_piece),
             remaining_bytes + 2 * all_pieces + index + _HEADER_BYTES,
@@ -226,12 +243,12 @@ class RecordingPlan:
 
     def _soundtrack_bytes(self, seconds: float) -> int:
         if self.copies_audio:
-            return sum(chunk.sound.bytes for chunk in self.chunks if chunk.sound)
+            return sum(chunk.audio.bytes for chunk in self.chunks if chunk.audio)
+        # A quarter is added, because the bit rate is only an average.
         return round(seconds * AUDIO_BITS * self.channels / 8 * 1.25) if self.has_audio else 0
 
     def _is_copiable(self) -> bool:
-        forms = {chunk.pictures.form if chunk.pictures else None for chunk in self.chunks}
-        (track_format, *others) = forms
+        (track_format, *others) = {chunk.video.track_format if chunk.video else None for chunk in self.chunks}
         return track_format is not None and not others and track_format.codec in COPIED_VIDEO_CODECS
 
     def _split_chunks(self) -> Iterator[tuple[ChunkSpan, TrackFormat | None, bool]]:
@@ -242,4 +259,4 @@ class RecordingPlan:
             count = ceil(chunk.duration / self._limits.max_piece)
             bounds = [chunk.duration * step // count for step in range(count + 1)]
             for begin, end in pairwise(bounds):
-                yield ChunkSpan(number, begin, end), chunk.pictures.form if chunk.pictures else None, count == 1
+                yield ChunkSpan(number, begin, end), chunk.video.track_format if chunk.video else None, count == 1

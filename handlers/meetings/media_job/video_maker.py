@@ -1,7 +1,8 @@
 """Video output of the media job: chunks joined by ffmpeg's concat demuxer, or the pieces into which they were encoded.
 
 The input of the concat demuxer is a list file. It contains the job's own file names and the plan's durations, because
-ffmpeg would otherwise use the durations in the files' headers. The output has its index at the beginning, so that players need not fetch its end first.
+ffmpeg would otherwise use the durations in the files' headers. The output has its index at the beginning, so that
+players need not fetch its end first.
 """
 
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from handlers.meetings.media_job.ffmpeg import CHUNK_OPTIONS, LIST_OPTIONS, META
 from handlers.meetings.media_job.recording_plan import MAX_VIDEO_BITS, RecordingPlan, VideoPiece
 
 TIME_SCALE: Final = 90_000
+"""Time units per second in encoded pieces. All pieces must have the same."""
 KEYFRAME_SECONDS: Final = 5
 """Distance between key frames, at which a player can start."""
 DURATION_TOLERANCE: Final = 1_000_000
@@ -24,10 +26,11 @@ COLOUR_OPTIONS: Final = ("-x264-params", "colorprim=bt709:transfer=bt709:colorma
 would otherwise use those of the input.
 """
 _SECOND: Final = 1_000_000
+"""Microseconds per second."""
 
 
 class VideoMaker:
-    """Writes video files to the folder of the chunks, whose names it receives."""
+    """Writes video files to the folder of the chunks. `names` are the chunks' file names."""
 
     def __init__(self, ffmpeg: Ffmpeg, plan: RecordingPlan, names: tuple[str, ...], threads: int) -> None:
         self._ffmpeg = ffmpeg
@@ -42,14 +45,8 @@ class VideoMaker:
             *self._piece_input(piece, seconds),
             *("-an", "-sn", "-dn", "-c:v", VIDEO_ENCODER, "-preset", "veryfast", "-crf", "26", "-pix_fmt", "yuv420p"),
             *COLOUR_OPTIONS,
-            *(
-                "-maxrate",
-                str(MAX_VIDEO_BITS),
-                "-bufsize",
-                str(2 * MAX_VIDEO_BITS),
-                "-g",
-                str(KEYFRAME_SECONDS * self._plan.frame_rate),
-            ),
+            *("-maxrate", str(MAX_VIDEO_BITS), "-bufsize", str(2 * MAX_VIDEO_BITS)),
+            *("-g", str(KEYFRAME_SECONDS * self._plan.frame_rate)),
             *("-threads", str(self._threads), "-t", seconds, "-video_track_timescale", str(TIME_SCALE)),
             # Frames that cannot be decoded are skipped, but a piece without any frame is an error.
             *("-abort_on", "empty_output", *METADATA_FREE_OPTIONS, "-f", "mp4", name),
@@ -70,27 +67,14 @@ class VideoMaker:
         chunk.
         """
         inputs, maps = self._video_input(pieces)
-        copied_audio = self._plan.chunks[0].sound
+        copied_audio = self._plan.chunks[0].audio
         if soundtrack is not None:
             inputs, maps = (*inputs, *CHUNK_OPTIONS, "-i", soundtrack), (*maps, "-map", "1:0")
         elif self._plan.copies_audio and copied_audio is not None:
-            inputs, maps = (
-                (*inputs, *self._all_chunks_input("audio-list")),
-                (*maps, "-map", f"1:{copied_audio.form.stream}"),
-            )
-        self._ffmpeg.run(
-            *inputs,
-            *maps,
-            "-c",
-            "copy",
-            *self._codec_tag(),
-            *METADATA_FREE_OPTIONS,
-            "-movflags",
-            "+faststart",
-            "-f",
-            "mp4",
-            name,
-        )
+            inputs = (*inputs, *self._all_chunks_input("audio-list"))
+            maps = (*maps, "-map", f"1:{copied_audio.track_format.stream}")
+        output_options = ("-c", "copy", *self._codec_tag(), *METADATA_FREE_OPTIONS, "-movflags", "+faststart")
+        self._ffmpeg.run(*inputs, *maps, *output_options, "-f", "mp4", name)
         difference = abs(probe_chunk(self._ffmpeg, name).duration - self._plan.duration)
         if difference > DURATION_TOLERANCE + self._frame_duration:
             raise InputRefused
@@ -98,12 +82,12 @@ class VideoMaker:
     def _video_input(self, pieces: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the options that read the video, and those that select its stream."""
         if pieces:
-            listed = self._write_list("video-list", pieces, [piece.duration for piece in self._plan.pieces])
-            return (*LIST_OPTIONS, "-i", listed), ("-map", "0:0")
-        pictures = self._plan.chunks[0].pictures
-        if pictures is None:
+            list_name = self._write_list("video-list", pieces, [piece.duration for piece in self._plan.pieces])
+            return (*LIST_OPTIONS, "-i", list_name), ("-map", "0:0")
+        video = self._plan.chunks[0].video
+        if video is None:
             raise ValueError("the recording has no video to copy")
-        return self._all_chunks_input("video-list"), ("-map", f"0:{pictures.form.stream}")
+        return self._all_chunks_input("video-list"), ("-map", f"0:{video.track_format.stream}")
 
     def _all_chunks_input(self, name: str) -> tuple[str, ...]:
         """Return the options that read all chunks. A single chunk is read through a list too, so that its timestamps
@@ -113,41 +97,41 @@ class VideoMaker:
 
     def _codec_tag(self) -> tuple[str, ...]:
         """Return the options for the HEVC tag. MP4 has two such tags, and Apple's players only support `hvc1`."""
-        pictures = self._plan.chunks[0].pictures
-        copied = self._plan.copies_video and pictures is not None and pictures.form.codec == "hevc"
-        return ("-tag:v", "hvc1") if copied else ()
+        video = self._plan.chunks[0].video
+        is_copied_hevc = self._plan.copies_video and video is not None and video.track_format.codec == "hevc"
+        return ("-tag:v", "hvc1") if is_copied_hevc else ()
 
     def _piece_input(self, piece: VideoPiece, seconds: str) -> tuple[str, ...]:
         width, height = self._plan.frame_size
-        if piece.form is None:
+        if piece.track_format is None:
             black = f"color=c=black:s={width}x{height}:r={self._plan.frame_rate}:d={seconds},format=yuv420p[black]"
             return "-filter_complex", black, "-map", "[black]"
         scale_filter = f"scale=iw*sar:ih,scale={width}:{height}:{SCALE_OPTIONS},pad={width}:{height}:-1:-1,setsar=1"
-        output_options = ("-map", f"0:{piece.form.stream}", "-vf", f"{self._constant_rate_filter},{scale_filter}")
+        output_options = (
+            "-map",
+            f"0:{piece.track_format.stream}",
+            "-vf",
+            f"{self._constant_rate_filter},{scale_filter}",
+        )
         threads = ("-threads", str(self._threads))
         (first, *others) = piece.spans
         if others or first.duration == self._plan.chunks[first.chunk].duration:
             names = [self._names[span.chunk] for span in piece.spans]
-            return (
-                *threads,
-                *LIST_OPTIONS,
-                "-i",
-                self._write_list("video-list", names, [span.duration for span in piece.spans]),
-                *output_options,
-            )
+            list_name = self._write_list("video-list", names, [span.duration for span in piece.spans])
+            return *threads, *LIST_OPTIONS, "-i", list_name, *output_options
         seek_options = ("-noaccurate_seek", "-ss", f"{first.begin / _SECOND:.6f}")
         return *threads, *CHUNK_OPTIONS, *seek_options, "-i", self._names[first.chunk], *output_options
 
     @property
     def _frame_duration(self) -> int:
         """Duration of one frame in microseconds, which is assumed for a last frame without a duration."""
-        last = self._plan.chunks[-1].pictures
+        last = self._plan.chunks[-1].video
         return max(_SECOND // self._plan.frame_rate, last.end // last.count if last and last.count else 0)
 
     @property
     def _constant_rate_filter(self) -> str:
-        """Filter for a constant frame rate. Each frame is shown until the next one, the first from the start of the section.
-        The last frame is shown without limit, until the option `-t` ends the piece.
+        """Filter for a constant frame rate. Each frame is shown until the next one, and the first from the start of the
+        section. The last frame is shown without limit, until the option `-t` ends the piece.
 
         Reading a section of a chunk starts with a key frame before it. The filter finds the frame that is visible at
         the section's start and drops earlier ones. Transport streams have no index; there, ffmpeg starts with the next

@@ -4,4 +4,4 @@ from handlers.meetings.environment import MeetingsEnvironment
 
 
 class StartEnvironment(MeetingsEnvironment):
-    """Currently exactly the shared variables."""
+    """The shared variables. The function has no others."""

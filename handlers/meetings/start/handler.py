@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from handlers.common.aws.sqs_batches import BatchFailures
-from handlers.meetings.gateways import create_gateways
+from handlers.meetings.meeting_gateways import create_gateways
 from handlers.meetings.start.environment import StartEnvironment
 from handlers.meetings.start.upload_events import UploadEvents
 
@@ -20,7 +20,7 @@ from handlers.meetings.start.upload_events import UploadEvents
 def _upload_events() -> UploadEvents:
     environment = StartEnvironment.read()
     gateways = create_gateways(environment)
-    return UploadEvents(gateways.table, gateways.starter, bucket=environment.bucket_name, log=gateways.log)
+    return UploadEvents(gateways.table, gateways.upload_processor, bucket=environment.bucket_name, log=gateways.log)
 
 
 def handler(event: Mapping[str, Any], _context: object) -> BatchFailures:

@@ -1,10 +1,11 @@
 """Events of new uploads: a `complete.json` always updates its meeting, and a chunk only if the meeting waits for it.
 
-Most chunks arrive before their `complete.json` and cost a single read of the table. All objects of a batch existed
-before the batch was delivered. So each meeting is processed at most once per batch.
+Most chunks arrive before their `complete.json`, and their events cost a single read of the table. All objects of a batch
+existed before the batch was delivered, so each meeting is processed at most once per batch.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
 from functools import cache
 from typing import Any
 
@@ -14,33 +15,36 @@ from handlers.common.logging import EventLog, hash_for_log
 from handlers.meetings.meeting_record import MeetingRecord, MeetingStatus
 from handlers.meetings.meeting_table import MeetingTable
 from handlers.meetings.s3_keys import parse_upload_key
-from handlers.meetings.upload_processing import RecordingStarter, UploadOutcome
+from handlers.meetings.upload_processing import UploadOutcome, UploadProcessor
 
 
+@dataclass(frozen=True)
 class UploadEvents:
     """Processes S3 events of new objects that arrive as SQS messages."""
 
-    def __init__(self, table: MeetingTable, starter: RecordingStarter, *, bucket: str, log: EventLog) -> None:
-        self._table = table
-        self._starter = starter
-        self._bucket = bucket
-        self._log = log
+    table: MeetingTable
+    upload_processor: UploadProcessor
+    _: KW_ONLY
+    bucket: str
+    """Name of the bucket. An event of another bucket fails."""
+    log: EventLog
 
     def handle(self, messages: Sequence[Mapping[str, Any]]) -> BatchFailures:
         """Process a batch; return the messages that SQS has to deliver again."""
-        process_upload, read = cache(self._starter.process_upload), cache(self._table.read)
+        # All messages of a batch share the cached results.
+        process_upload, read_record = cache(self.upload_processor.process_upload), cache(self.table.read)
 
-        def act(body: str) -> UploadOutcome:
-            key = parse_object_created_event(body, self._bucket).key
+        def process_event(body: str) -> UploadOutcome:
+            key = parse_object_created_event(body, self.bucket).key
             upload = parse_upload_key(key)
             if upload is None:
-                self._log.warning("recording_key_refused", key_hash=hash_for_log(key))
+                self.log.warning("recording_key_refused", key_hash=hash_for_log(key))
                 return UploadOutcome.IGNORED
-            if upload.is_complete_file or _is_waiting_for(read(upload.meeting), upload.name):
+            if upload.is_complete_file or _is_waiting_for(read_record(upload.meeting), upload.name):
                 return process_upload(upload.meeting)
             return UploadOutcome.UNCHANGED
 
-        return process_batch(messages, act, self._log, event_kind="recording")
+        return process_batch(messages, process_event, self.log, event_kind="recording")
 
 
 def _is_waiting_for(record: MeetingRecord | None, name: str) -> bool:

@@ -9,6 +9,7 @@ from handlers.meetings.environment import MeetingsEnvironment
 MaxUsers = Annotated[int, Field(ge=0, le=500)]
 """Number of CloudWatch metrics for users, each of which costs money. CloudWatch accepts a thousand values per call."""
 CountSeconds = Annotated[int, Field(ge=1, le=870)]
+"""Less than the 900 seconds that a Lambda function may run."""
 
 
 class StorageEnvironment(MeetingsEnvironment):

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from handlers.common.aws.client_config import CONFIG
 from handlers.common.aws.parallel_calls import ParallelCalls
-from handlers.meetings.gateways import create_gateways
+from handlers.meetings.meeting_gateways import create_gateways
 from handlers.meetings.metrics import MeetingMetrics
 from handlers.meetings.storage.environment import StorageEnvironment
 from handlers.meetings.storage.storage_count import COUNTED_PREFIXES, StorageCounter
@@ -31,9 +31,9 @@ def _storage_counter() -> StorageCounter:
     environment = StorageEnvironment.read()
     gateways = create_gateways(environment)
     return StorageCounter(
-        gateways.store,
+        gateways.bucket,
         MeetingMetrics(boto3.client("cloudwatch", config=CONFIG), environment.stack),
-        UnannouncedRecordings(gateways.table, gateways.starter, clock=gateways.clock, log=gateways.log),
+        UnannouncedRecordings(gateways.table, gateways.upload_processor, clock=gateways.clock, log=gateways.log),
         max_users=environment.max_users,
         budget=timedelta(seconds=environment.count_seconds),
         parallel=ParallelCalls(len(COUNTED_PREFIXES)),

@@ -1,4 +1,4 @@
-"""Daily count of each user's bytes in the bucket, and the growth since the day before as a CloudWatch metric.
+"""Daily count of each user's bytes in the bucket, with the growth since the last count as a CloudWatch metric.
 
 The count lists every current object version, a thousand per call. A million objects take some minutes of one function,
 which is the practical limit; a larger bucket needs S3 Inventory. A count that does not finish in time raises an error,
@@ -10,7 +10,7 @@ so `unannounced_recordings.py` searches it for recordings whose event was lost.
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Final
@@ -20,12 +20,12 @@ from pydantic import ValidationError
 from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.identity import user_ids
 from handlers.common.logging import EventLog
-from handlers.meetings.meeting_store import MeetingStore
+from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.metrics import MeetingMetrics
 from handlers.meetings.s3_keys import AUDIO, RAW, SUMMARIES, TRANSCRIPTS, VIDEO, WORK, parse_upload_key
-from handlers.meetings.storage.storage_totals import OTHERS, StorageTotals, daily_growth, growth_metrics
+from handlers.meetings.storage.storage_growth import OTHERS, StorageTotals, daily_growth, growth_metrics
 from handlers.meetings.storage.unannounced_recordings import ListedCompleteFile, UnannouncedRecordings
-from handlers.meetings.uploaded_recording import complete_file_fingerprint
+from handlers.meetings.upload_reader import complete_file_fingerprint
 
 COUNTED_PREFIXES: Final = (RAW, VIDEO, AUDIO, TRANSCRIPTS, SUMMARIES)
 """Prefixes with users' data. `work/` holds internal objects, which expire."""
@@ -60,19 +60,23 @@ class PrefixListing:
 
     objects: int = 0
     by_user: Counter[str] = field(default_factory=Counter)
+    """Bytes by user."""
     complete_files: list[ListedCompleteFile] = field(default_factory=list)
+    """Every `complete.json` among these objects."""
 
 
 @dataclass(frozen=True)
 class StorageCounter:
     """Counts the bytes of each user."""
 
-    store: MeetingStore
+    bucket: MeetingBucket
     metrics: MeetingMetrics
     unannounced: UnannouncedRecordings
     _: KW_ONLY
     max_users: int
+    """Number of users with a metric of their own."""
     budget: timedelta
+    """Time after which the count fails."""
     parallel: ParallelCalls
     clock: Callable[[], datetime]
     log: EventLog
@@ -84,24 +88,26 @@ class StorageCounter:
             return StorageCountResult(0, 0, 0)
         deadline = started_at + self.budget
         listings = self.parallel.call_all(lambda prefix: self._list_prefix(prefix, deadline), COUNTED_PREFIXES)
-        started = self.unannounced.start(
+        started_count = self.unannounced.start(
             (complete_file for listing in listings for complete_file in listing.complete_files), deadline
         )
         by_user: Counter[str] = Counter()
         for listing in listings:
             by_user.update(listing.by_user)
         totals = StorageTotals(day=started_at.date(), bytes_of=by_user)
-        before = next((totals for totals in self._read_earlier(started_at.date()) if totals is not None), None)
-        metrics = [] if before is None else growth_metrics(daily_growth(before, totals), self.max_users)
+        earlier = self._find_earlier_count(totals.day)
+        metrics = [] if earlier is None else growth_metrics(daily_growth(earlier, totals), self.max_users)
         self.metrics.put(metrics)
-        self.store.write(_count_key(totals.day), totals.model_dump_json(by_alias=True))
-        result = StorageCountResult(sum(listing.objects for listing in listings), len(by_user), len(metrics), started)
+        self.bucket.write(_count_key(totals.day), totals.model_dump_json(by_alias=True))
+        result = StorageCountResult(
+            sum(listing.objects for listing in listings), len(by_user), len(metrics), started_count
+        )
         self.log.info("storage_counted", objects=result.objects, users=result.users, started=result.started)
         return result
 
     def _list_prefix(self, prefix: str, deadline: datetime) -> PrefixListing:
         listing = PrefixListing()
-        for page in self.store.list_pages(prefix):
+        for page in self.bucket.list_pages(prefix):
             if self.clock() > deadline:
                 raise CountOutOfTime
             for item in page:
@@ -117,13 +123,14 @@ class StorageCounter:
                     )
         return listing
 
-    def _read_earlier(self, day: date) -> Iterator[StorageTotals | None]:
-        """Yield the counts of the previous days, the latest first."""
-        return (self._read_count(day - timedelta(days=back)) for back in range(1, LOOK_BACK_DAYS + 1))
+    def _find_earlier_count(self, day: date) -> StorageTotals | None:
+        """Return the latest count of the previous days, or None if there is none."""
+        counts = (self._read_count(day - timedelta(days=days)) for days in range(1, LOOK_BACK_DAYS + 1))
+        return next((count for count in counts if count is not None), None)
 
     def _read_count(self, day: date) -> StorageTotals | None:
         """Return the count of a day, or None if it does not exist or another version of the code wrote it."""
-        text = self.store.read(_count_key(day), MAX_BYTES)
+        text = self.bucket.read(_count_key(day), MAX_BYTES)
         try:
             return None if text is None else StorageTotals.model_validate_json(text)
         except ValidationError:

@@ -4,12 +4,12 @@ The daily storage count lists all uploads anyway, and passes every `complete.jso
 meeting has no record, or a record with another fingerprint, is processed like a new upload. The record's modification
 time would not show this, because the processing of older uploads changes it too.
 
-A malformed file for a meeting that is in progress or ready does not change the record, so this search finds it again every
-day. Malformed files therefore raise no alarm.
+A malformed file for a meeting that is in progress or ready does not change the record, so this search finds it again
+every day. Malformed files therefore raise no alarm.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -17,7 +17,7 @@ from handlers.common.logging import EventLog
 from handlers.common.sweep import SweepLoop
 from handlers.meetings.meeting_table import MeetingTable
 from handlers.meetings.s3_keys import MeetingId
-from handlers.meetings.upload_processing import RecordingStarter, UploadOutcome, meeting_hash
+from handlers.meetings.upload_processing import UploadOutcome, UploadProcessor, meeting_hash
 
 NOTIFICATION_GRACE_PERIOD: Final = timedelta(hours=1)
 """Younger uploads are ignored, because their event may still arrive."""
@@ -38,40 +38,39 @@ class ListedCompleteFile:
     fingerprint: str
 
 
+@dataclass(frozen=True)
 class UnannouncedRecordings:
     """Processes recordings whose event was lost."""
 
-    def __init__(
-        self, table: MeetingTable, starter: RecordingStarter, *, clock: Callable[[], datetime], log: EventLog
-    ) -> None:
-        self._table = table
-        self._starter = starter
-        self._clock = clock
-        self._log = log
+    table: MeetingTable
+    upload_processor: UploadProcessor
+    _: KW_ONLY
+    clock: Callable[[], datetime]
+    log: EventLog
 
     def start(self, complete_files: Iterable[ListedCompleteFile], deadline: datetime) -> int:
         """Process unannounced files until the deadline; return how many executions were started.
 
         Failures are logged, and the next day's search finds the same files again.
         """
-        counts = SweepLoop(self._log, self._clock, deadline - self._clock()).run(
+        counts = SweepLoop(self.log, self.clock, deadline - self.clock()).run(
             ([complete_file] for complete_file in complete_files),
             lambda complete_file: [self._process(complete_file)] if self._is_unannounced(complete_file) else [],
             failure_event="recording_unattended",
             describe=lambda complete_file: {"key_hash": meeting_hash(complete_file.meeting)},
         )
         if counts["unfinished"]:
-            self._log.error("recordings_unchecked", cause="out_of_time")
+            self.log.error("recordings_unchecked", cause="out_of_time")
         return counts[UploadOutcome.STARTED]
 
     def _is_unannounced(self, complete_file: ListedCompleteFile) -> bool:
-        if self._clock() - complete_file.uploaded_at < NOTIFICATION_GRACE_PERIOD:
+        if self.clock() - complete_file.uploaded_at < NOTIFICATION_GRACE_PERIOD:
             return False
-        record = self._table.read(complete_file.meeting)
+        record = self.table.read(complete_file.meeting)
         return record is None or record.complete_fingerprint != complete_file.fingerprint
 
     def _process(self, complete_file: ListedCompleteFile) -> UploadOutcome:
-        outcome = self._starter.process_upload(complete_file.meeting)
+        outcome = self.upload_processor.process_upload(complete_file.meeting)
         if outcome in PROCESSED_LATE:
-            self._log.warning("recording_unheard", key_hash=meeting_hash(complete_file.meeting))
+            self.log.warning("recording_unheard", key_hash=meeting_hash(complete_file.meeting))
         return outcome

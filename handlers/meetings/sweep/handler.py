@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from handlers.meetings.gateways import create_gateways
+from handlers.meetings.meeting_gateways import create_gateways
 from handlers.meetings.sweep.environment import SweepEnvironment
 from handlers.meetings.sweep.meeting_sweep import MeetingSweep, MeetingTimeLimits
 
@@ -25,7 +25,7 @@ def _sweep() -> MeetingSweep:
     return MeetingSweep(
         gateways.table,
         gateways.executions,
-        gateways.starter,
+        gateways.upload_processor,
         limits=MeetingTimeLimits(
             processing=timedelta(minutes=environment.processing_minutes),
             incomplete=timedelta(minutes=environment.incomplete_minutes),

@@ -1,13 +1,13 @@
 """Sweep of meetings that stay in one state for too long, so that no lost message leaves a meeting unfinished for ever.
 
 A meeting in progress has an execution. The sweep waits while it runs, starts it if it never started, and marks the
-meeting as failed if it ended without a report. An execution that succeeded without a report found a `complete.json` of
-another recording, which was replaced or deleted since. The sweep then starts a new attempt. An incomplete meeting is checked again,
-in case an upload's event was lost, until its uploads are deleted.
+meeting as failed if it failed without a report. An execution that succeeded without a report found a `complete.json` of
+another recording, which was replaced or deleted since. The sweep then starts a new attempt. An incomplete meeting is
+checked again, in case an upload's event was lost. When its uploads are about to be deleted, it fails.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -16,10 +16,16 @@ from handlers.common.aws.workflow_executions import ExecutionStatus, WorkflowExe
 from handlers.common.logging import EventLog
 from handlers.common.sweep import SweepLoop
 from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.meetings.meeting_progress import STAGE_FAILURES, MeetingExecution, mark_failed, postpone, restart
+from handlers.meetings.meeting_progress import (
+    STAGE_FAILURES,
+    MeetingExecution,
+    mark_failed,
+    postpone_sweep,
+    start_new_attempt,
+)
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus, Stage
 from handlers.meetings.meeting_table import DueMeeting, MeetingTable
-from handlers.meetings.upload_processing import RecordingStarter, UploadOutcome, meeting_hash
+from handlers.meetings.upload_processing import UploadOutcome, UploadProcessor, meeting_hash
 
 INCOMPLETE_CHECK_INTERVAL: Final = timedelta(hours=6)
 """Time between two checks of an incomplete meeting."""
@@ -43,47 +49,41 @@ class MeetingSweepOutcome(StrEnum):
     WAITING = "waiting"
     """The check is too early, or the meeting's execution runs."""
     STARTED = "started"
+    """An execution was started."""
     ENDED = "ended"
     """The meeting's execution ended without a report."""
     TIMED_OUT = "timed_out"
     """The meeting's execution timed out, or the recording is too old to be restarted."""
     NEVER_COMPLETE = "never_complete"
+    """The meeting's chunks did not arrive in time."""
     NOT_DUE = "not_due"
-    """A concurrent invocation changed the meeting."""
+    """The meeting is no longer due at this time, or a concurrent invocation changed it."""
 
 
+@dataclass(frozen=True)
 class MeetingSweep:
     """Fails or restarts meetings that make no progress."""
 
-    def __init__(
-        self,
-        table: MeetingTable,
-        executions: WorkflowExecutions,
-        starter: RecordingStarter,
-        *,
-        limits: MeetingTimeLimits,
-        budget: timedelta,
-        clock: Callable[[], datetime],
-        log: EventLog,
-    ) -> None:
-        """`budget` is the maximum duration of a sweep."""
-        self._table = table
-        self._executions = executions
-        self._starter = starter
-        self._limits = limits
-        self._loop = SweepLoop(log, clock, budget)
-        self._clock = clock
-        self._log = log
+    table: MeetingTable
+    executions: WorkflowExecutions
+    upload_processor: UploadProcessor
+    _: KW_ONLY
+    limits: MeetingTimeLimits
+    budget: timedelta
+    """Time after which a sweep checks no further meeting."""
+    clock: Callable[[], datetime]
+    log: EventLog
 
     def run(self) -> dict[str, int]:
         """Sweep once; return the number of meetings by outcome."""
-        counts = self._loop.run(
-            ([due] for due in self._table.list_due(timestamp(self._clock()))),
+        loop = SweepLoop(self.log, self.clock, self.budget)
+        counts = loop.run(
+            ([due] for due in self.table.list_due(timestamp(self.clock()))),
             lambda due: [self._sweep_meeting(due)],
             failure_event="meeting_unattended",
             describe=lambda due: {"key_hash": meeting_hash(due.meeting)},
         )
-        return self._loop.report(
+        return loop.report(
             "meeting_sweep",
             counts,
             MeetingSweepOutcome.STARTED,
@@ -93,30 +93,30 @@ class MeetingSweep:
         )
 
     def _sweep_meeting(self, due: DueMeeting) -> MeetingSweepOutcome:
-        record = self._table.read(due.meeting)
+        record = self.table.read(due.meeting)
         if record is None or record.due != due.due_at:
-            self._table.delete_due_item(due)
+            self.table.delete_due_item(due)
             return MeetingSweepOutcome.NOT_DUE
         if record.status is MeetingStatus.INCOMPLETE:
             return self._sweep_incomplete(record, due)
         return self._sweep_processing(record, due)
 
     def _sweep_incomplete(self, record: MeetingRecord, due: DueMeeting) -> MeetingSweepOutcome:
-        deadline = datetime.fromisoformat(record.since) + self._limits.incomplete
-        if self._clock() >= deadline:
+        deadline = datetime.fromisoformat(record.since) + self.limits.incomplete
+        if self.clock() >= deadline:
             return self._fail(record, MeetingReason.NEVER_COMPLETE, MeetingSweepOutcome.NEVER_COMPLETE)
-        if self._starter.process_upload(due.meeting) is UploadOutcome.STARTED:
+        if self.upload_processor.process_upload(due.meeting) is UploadOutcome.STARTED:
             return MeetingSweepOutcome.STARTED
-        return self._postpone(record, min(deadline, self._clock() + INCOMPLETE_CHECK_INTERVAL))
+        return self._postpone(record, min(deadline, self.clock() + INCOMPLETE_CHECK_INTERVAL))
 
     def _sweep_processing(self, record: MeetingRecord, due: DueMeeting) -> MeetingSweepOutcome:
-        check_at = datetime.fromisoformat(record.since) + self._limits.processing
-        if self._clock() < check_at:
+        check_at = datetime.fromisoformat(record.since) + self.limits.processing
+        if self.clock() < check_at:
             return self._postpone(record, check_at)
         execution = MeetingExecution.for_record(record)
-        match self._executions.status(self._executions.arn(execution.name)):
+        match self.executions.status(self.executions.arn(execution.name)):
             case ExecutionStatus.RUNNING:
-                return self._postpone(record, self._clock() + self._limits.processing)
+                return self._postpone(record, self.clock() + self.limits.processing)
             case ExecutionStatus.TIMED_OUT:
                 return self._fail(record, MeetingReason.TIMED_OUT, MeetingSweepOutcome.TIMED_OUT)
             case ExecutionStatus.FAILED | ExecutionStatus.ABORTED:
@@ -124,30 +124,31 @@ class MeetingSweep:
             case ExecutionStatus.SUCCEEDED if not self._is_too_old(record):
                 return self._restart(record, due)
             case None if not self._is_too_old(record):
-                self._starter.start_execution(record)
-                self._postpone(record, self._clock() + self._limits.processing)
+                self.upload_processor.start_execution(record)
+                self._postpone(record, self.clock() + self.limits.processing)
                 return MeetingSweepOutcome.STARTED
+        # The execution succeeded without a report or never started, and the recording is too old to be restarted.
         return self._fail(record, MeetingReason.TIMED_OUT, MeetingSweepOutcome.TIMED_OUT)
 
     def _is_too_old(self, record: MeetingRecord) -> bool:
         """Compare the recording's upload time with the limit, because no restart changes that time."""
         uploaded_at = datetime.fromisoformat(record.whole_at or record.created_at)
-        return self._clock() - uploaded_at > self._limits.give_up
+        return self.clock() - uploaded_at > self.limits.give_up
 
     def _restart(self, record: MeetingRecord, due: DueMeeting) -> MeetingSweepOutcome:
-        if not self._table.write(record, restart(record, self._clock())):
+        if not self.table.write(record, start_new_attempt(record, self.clock())):
             return MeetingSweepOutcome.NOT_DUE
-        self._starter.process_upload(due.meeting)
+        self.upload_processor.process_upload(due.meeting)
         return MeetingSweepOutcome.STARTED
 
     def _fail(self, record: MeetingRecord, reason: MeetingReason, outcome: MeetingSweepOutcome) -> MeetingSweepOutcome:
-        if not self._table.write(record, mark_failed(record, reason, self._clock())):
+        if not self.table.write(record, mark_failed(record, reason, self.clock())):
             return MeetingSweepOutcome.NOT_DUE
         # Missing chunks are the client's problem. An execution that ended without a report is ours.
-        log = self._log.info if outcome is MeetingSweepOutcome.NEVER_COMPLETE else self._log.error
-        log("meeting_given_up", code=reason, key_hash=meeting_hash(record.meeting))
+        log_failure = self.log.info if outcome is MeetingSweepOutcome.NEVER_COMPLETE else self.log.error
+        log_failure("meeting_given_up", code=reason, key_hash=meeting_hash(record.meeting))
         return outcome
 
     def _postpone(self, record: MeetingRecord, until: datetime) -> MeetingSweepOutcome:
-        self._table.write(record, postpone(record, until))
+        self.table.write(record, postpone_sweep(record, until))
         return MeetingSweepOutcome.WAITING

@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 
 from handlers.common.aws.client_config import CONFIG
-from handlers.meetings.gateways import create_gateways
+from handlers.meetings.meeting_gateways import create_gateways
 from handlers.meetings.metrics import MeetingMetrics
 from handlers.meetings.workflow_steps.environment import MeetingStepsEnvironment
 from handlers.meetings.workflow_steps.job_results import JobResults, ResultMalformed, ResultMissing
@@ -36,8 +36,8 @@ def _steps() -> WorkflowSteps:
     gateways = create_gateways(environment)
     return WorkflowSteps(
         gateways.table,
-        JobResults(gateways.store),
-        gateways.starter,
+        JobResults(gateways.bucket),
+        gateways.upload_processor,
         MeetingMetrics(boto3.client("cloudwatch", config=CONFIG), environment.stack),
         clock=gateways.clock,
         log=gateways.log,

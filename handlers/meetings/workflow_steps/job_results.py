@@ -1,6 +1,6 @@
 """Objects that the workflow's jobs left in the bucket: the media job's result and the parts' transcripts.
 
-The media job belongs to this project, but its result is validated too: it may only name keys of the same recording.
+The media job's result is validated although the job belongs to this project: it may only name keys of its own recording.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from handlers.meetings.media_result import AudioPart, MediaOutcome, MediaResult
-from handlers.meetings.meeting_store import MeetingStore
+from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.s3_keys import Recording
 
 MAX_RESULT_BYTES: Final = 4 * 1024 * 1024
@@ -25,12 +25,14 @@ class ResultMalformed(Exception):
 
 
 class JobResults:
-    def __init__(self, store: MeetingStore) -> None:
-        self._store = store
+    """Reads the objects that the jobs of a recording left."""
+
+    def __init__(self, bucket: MeetingBucket) -> None:
+        self._bucket = bucket
 
     def read_media_result(self, recording: Recording) -> MediaResult:
         """Return the media job's latest result; raise ResultMissing or ResultMalformed."""
-        text = self._store.read(recording.media_result_key, MAX_RESULT_BYTES)
+        text = self._bucket.read(recording.media_result_key, MAX_RESULT_BYTES)
         if text is None:
             raise ResultMissing
         try:
@@ -43,9 +45,9 @@ class JobResults:
 
     def has_transcript(self, recording: Recording) -> bool:
         """Return True if the whole transcript exists."""
-        return self._store.exists(recording.transcript_key)
+        return self._bucket.exists(recording.transcript_key)
 
-    def find_part_transcripts(self, recording: Recording, language: str, audio: Sequence[AudioPart]) -> list[bool]:
+    def are_parts_transcribed(self, recording: Recording, language: str, audio: Sequence[AudioPart]) -> list[bool]:
         """Return for each part whether a transcript of exactly this audio exists.
 
         A transcript that is older than its audio belongs to parts that were cut differently. If the whole transcript
@@ -53,10 +55,8 @@ class JobResults:
         """
         if self.has_transcript(recording):
             return [True] * len(audio)
-        audio_times, transcript_times = (
-            self._store.list_modified_times(recording.audio_prefix),
-            self._store.list_modified_times(recording.part_transcript_prefix(language)),
-        )
+        audio_times = self._bucket.list_modified_times(recording.audio_prefix)
+        transcript_times = self._bucket.list_modified_times(recording.part_transcript_prefix(language))
         keys = [(part.key, recording.part_transcript_key(number, language)) for number, part in enumerate(audio)]
         return [
             audio_key in audio_times

@@ -28,12 +28,13 @@ from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, Meeti
 from handlers.meetings.meeting_table import MeetingChange, MeetingTable
 from handlers.meetings.metrics import FFMPEG_RATIO, PROCESSING_DURATION, MeetingMetric, MeetingMetrics
 from handlers.meetings.s3_keys import Content, MeetingId, Recording
-from handlers.meetings.upload_processing import RecordingStarter, meeting_hash
+from handlers.meetings.upload_processing import UploadProcessor, meeting_hash
 from handlers.meetings.workflow_steps.job_results import JobResults
 
 UNNAMED_ERROR: Final = "unnamed"
+"""Logged instead of an error name with another form than `_ERROR_NAME`."""
 _ERROR_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,79}")
-"""Name of an error in the workflow."""
+"""Form of an error's name in the workflow. Other text is not logged, because it may quote customer data."""
 FailureReason = Literal[
     MeetingReason.MEDIA_FAILED,
     MeetingReason.TRANSCRIPTION_FAILED,
@@ -50,6 +51,7 @@ class StepEvent(Message):
     meeting_id: Ulid
     content: Content
     attempt: Annotated[int, Field(ge=1)]
+    """Processing attempt of the meeting."""
     attempts: Annotated[int, Field(ge=1)] = 1
     """Number of times that Batch started the job, for the step `media`. All attempts but the last were interrupted."""
     outcome: Literal["summarized", "nothing_said"] = "summarized"
@@ -69,6 +71,7 @@ class StepOutcome(StrEnum):
     """Result of a step. The step `media` can also return the media job's outcome."""
 
     GOES_ON = "goes_on"
+    """The workflow continues with the next stage."""
     READY = "ready"
     """The step `fail` returns it too, if the meeting was ready before."""
     FAILED = "failed"
@@ -93,17 +96,20 @@ class MediaStepResult(StepResult):
     """Response of the step `media`, with which the workflow continues."""
 
     audio: tuple[StepAudioPart, ...] = ()
+    """Parts of the audio. Empty unless the outcome is `ready`."""
     language: str = ""
+    """Language of the recording, for the transcription. Empty unless the outcome is `ready`."""
     duration_ms: Milliseconds = 0
+    """Duration of the recording. Zero unless the outcome is `ready`."""
 
 
 @dataclass(frozen=True)
 class WorkflowSteps:
-    """Runs the steps."""
+    """Runs the workflow's steps."""
 
     table: MeetingTable
     results: JobResults
-    starter: RecordingStarter
+    upload_processor: UploadProcessor
     metrics: MeetingMetrics
     _: KW_ONLY
     clock: Callable[[], datetime]
@@ -140,18 +146,18 @@ class WorkflowSteps:
             self._put_metrics(change.after, result)
         if change.after.status is MeetingStatus.INCOMPLETE:
             # A chunk may have arrived after the job's check and before the record listed it as missing.
-            self.starter.process_upload(execution.recording.meeting)
+            self.upload_processor.process_upload(execution.recording.meeting)
         if result.outcome is not MediaOutcome.READY:
             return MediaStepResult(outcome=result.outcome)
         if not is_current(change.after, execution):
             return MediaStepResult(outcome=MediaOutcome.SUPERSEDED)
         language = change.after.language
-        has_transcripts = self.results.find_part_transcripts(execution.recording, language, result.audio)
+        transcribed_parts = self.results.are_parts_transcribed(execution.recording, language, result.audio)
         return MediaStepResult(
             outcome=result.outcome,
             audio=tuple(
                 StepAudioPart(**part.model_dump(), transcribed=transcribed)
-                for part, transcribed in zip(result.audio, has_transcripts, strict=True)
+                for part, transcribed in zip(result.audio, transcribed_parts, strict=True)
             ),
             language=language,
             duration_ms=result.duration_ms,

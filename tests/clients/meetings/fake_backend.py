@@ -25,16 +25,15 @@ from handlers.common.time_and_ids import ulid
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.meetings.auth_exchange.api_operations import OPERATIONS
 from handlers.meetings.auth_exchange.handler import operation_functions
-from handlers.meetings.auth_exchange.token_exchange import MeetingsLocation, SessionCredentials, TokenExchange
+from handlers.meetings.auth_exchange.token_exchange import SessionCredentials, TokenExchange
 from handlers.meetings.meeting_record import INDEX, INDEX_SORT, PARTITION, SORT, MeetingRecord, MeetingStatus
 from handlers.meetings.s3_keys import MeetingId
 from local import LOOPBACK, http_server
+from tests.handlers.meetings.exchange_harness import LOCATION, RENEW_BEFORE, SECONDS, api_gateway_event
 from tests.moto_tables import Index, create_table
 from tests.token_issuer import AUDIENCE, KeysOf, Provider
 
-STORE = MeetingsLocation("recordings", "meetings", "us-east-1")
 START = datetime(2026, 1, 31, 12, tzinfo=UTC)
-HOUR, RENEW_BEFORE = 3600, 900
 Answer = tuple[int, dict[str, str], bytes]
 
 
@@ -62,15 +61,12 @@ class Backend:
     """Function that is called with the key of each upload and may raise."""
     went: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     """Released for each signed PutObject request."""
-    slept: list[float] = field(default_factory=list)
-    wakes: Callable[[], None] = lambda: None
-    """Functions that run while a client sleeps."""
 
     def __post_init__(self) -> None:
         self.provider.clock = lambda: self.now
         verifier = TokenVerifier(self.provider.issuer, AUDIENCE, KeysOf(self.provider), lambda: self.now)
         self._exchange = TokenExchange(
-            verifier, self.session, STORE, renew_before_seconds=RENEW_BEFORE, log=EventLog("ERROR")
+            verifier, self.session, LOCATION, renew_before_seconds=RENEW_BEFORE, log=EventLog("ERROR")
         )
         self._rest = RestDispatcher(OPERATIONS, operation_functions(self._exchange), origin="*", log=EventLog("ERROR"))
 
@@ -80,21 +76,15 @@ class Backend:
         self.exchanges += 1
         number = f"{self.exchanges:04d}"
         return SessionCredentials(
-            f"AKIDEXAMPLE{number}", f"secret-{user}", f"session-{number}", self.now + timedelta(seconds=HOUR)
+            f"AKIDEXAMPLE{number}", f"secret-{user}", f"session-{number}", self.now + timedelta(seconds=SECONDS)
         )
 
-    def answer(self, method: str, path: str, body: bytes) -> Answer:
+    def answer(self, path: str, body: bytes) -> Answer:
         """Answer a request like API Gateway."""
         self.bodies.append(body)
         if self.answers is not None:
             return self.answers()
-        event = {
-            "resource": path,
-            "httpMethod": method,
-            "body": body.decode(),
-            "requestContext": {"requestId": "r1"},
-        }
-        response = self._rest.handle(event)
+        response = self._rest.handle({**api_gateway_event(body.decode()), "resource": path})
         return response["statusCode"], response["headers"], response["body"].encode()
 
     def token(self) -> str:
@@ -105,9 +95,7 @@ class Backend:
 
     def client(self, **more: Any) -> MeetingsClient:
         """Return a client of the current user, and record its AWS requests."""
-        client = MeetingsClient(
-            self.url, self.token, "test's laptop", clock=lambda: self.now, sleep=self._sleep, **{"workers": 1, **more}
-        )
+        client = MeetingsClient(self.url, self.token, "test's laptop", clock=lambda: self.now, **{"workers": 1, **more})
         get_access = client._access.get
         recorded: set[int] = set()
 
@@ -151,18 +139,18 @@ class Backend:
         """Write a record like the workflow."""
         plain = record.model_dump(mode="json", by_alias=True, exclude_none=True)
         item = {name: TypeSerializer().serialize(value) for name, value in plain.items()}
-        self.dynamodb.put_item(TableName=STORE.table_name, Item=item)
+        self.dynamodb.put_item(TableName=LOCATION.table_name, Item=item)
 
     def put_object(self, key: str, content: bytes) -> None:
-        self.s3.put_object(Bucket=STORE.bucket_name, Key=key, Body=content)
+        self.s3.put_object(Bucket=LOCATION.bucket_name, Key=key, Body=content)
 
     def names(self, meeting: MeetingId) -> list[str]:
         """Return the names of a meeting's uploaded objects."""
-        listed = self.s3.list_objects_v2(Bucket=STORE.bucket_name, Prefix=meeting.upload_prefix).get("Contents", [])
+        listed = self.s3.list_objects_v2(Bucket=LOCATION.bucket_name, Prefix=meeting.upload_prefix).get("Contents", [])
         return [item["Key"].removeprefix(meeting.upload_prefix) for item in listed]
 
     def content(self, key: str) -> bytes:
-        content: bytes = self.s3.get_object(Bucket=STORE.bucket_name, Key=key)["Body"].read()
+        content: bytes = self.s3.get_object(Bucket=LOCATION.bucket_name, Key=key)["Body"].read()
         return content
 
     def _put(self, params: dict[str, Any], **_: Any) -> None:
@@ -177,17 +165,12 @@ class Backend:
         if request.method == "PUT":
             self.went.release()
 
-    def _sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.advance(seconds=seconds)
-        self.wakes()
-
 
 def _handler(backend: Backend) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            status, headers, content = backend.answer("POST", self.path, body)
+            status, headers, content = backend.answer(self.path, body)
             try:
                 self.send_response(status)
                 for name, value in {**headers, "Content-Length": str(len(content))}.items():
@@ -225,7 +208,7 @@ def session() -> botocore.session.Session:
 
 @cache
 def _clients() -> tuple[Any, Any]:
-    made = boto3.Session(botocore_session=session(), region_name=STORE.region)
+    made = boto3.Session(botocore_session=session(), region_name=LOCATION.region)
     return made.client("s3"), made.client("dynamodb")
 
 
@@ -234,8 +217,8 @@ def running() -> Iterator[Backend]:
     """Start the backend on a free port. The environment must have credentials."""
     with mock_aws():
         s3, dynamodb = _clients()
-        s3.create_bucket(Bucket=STORE.bucket_name)
-        create_table(dynamodb, STORE.table_name, PARTITION, SORT, indexes={INDEX: Index((PARTITION, INDEX_SORT))})
+        s3.create_bucket(Bucket=LOCATION.bucket_name)
+        create_table(dynamodb, LOCATION.table_name, PARTITION, SORT, indexes={INDEX: Index((PARTITION, INDEX_SORT))})
         backend = Backend(s3, dynamodb)
         with http_server.serve_handler(_handler(backend)) as port:
             backend.url = f"http://{LOOPBACK}:{port}"

@@ -58,17 +58,9 @@ def test_a_list_can_be_limited_to_a_period(backend: Backend, ann: str) -> None:
     made = [backend.meeting(ann) for _ in range(5)]  # one to five hours after the start
     client = backend.client()
     assert list(client.list_by_date(since=START, until=START)) == []
-    assert backend.exchanges == 0, "an empty list costs nothing"
-
-    def list_ids(since: float | None, until: float | None) -> list[str]:
-        times = [None if hours is None else START + timedelta(hours=hours) for hours in (since, until)]
-        return ids(list(client.list_by_date(since=times[0], until=times[1])))
-
-    expected = ids(made)
-    assert list_ids(2, 4) == expected[1:3][::-1], "from the first on, and before the second"
-    assert list_ids(None, 4) == expected[:3][::-1]
-    assert list_ids(4.5, None) == expected[4:]
-    assert list_ids(3, 3) == list_ids(4, 2) == list_ids(9, None) == []
+    assert backend.exchanges == 0, "an empty period causes no request"
+    listed = client.list_by_date(since=START + timedelta(hours=2), until=START + timedelta(hours=4))
+    assert list(listed) == [made[2], made[1]], "the first time is included, the last is not"
 
 
 @given(MOMENTS, MOMENTS | st.none(), MOMENTS | st.none(), st.integers(-12, 12))

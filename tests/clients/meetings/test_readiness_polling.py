@@ -1,168 +1,120 @@
-"""Tests of waiting for a meeting."""
+"""Tests of waiting for a meeting, with a fake clock and records that change at given times."""
 
-from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
 from itertools import islice, pairwise
 from typing import Any
 
 import pytest
 
-from clients.meetings import MeetingFailed, MeetingIncomplete, NotReadyInTime
-from clients.meetings.readiness_polling import MAX_PAUSE_SECONDS, NOTICED_SECONDS, pauses
-from handlers.common.identity.user_ids import derive_user_id
+from clients.meetings import MeetingFailed, MeetingIncomplete, MeetingsError, NotReadyInTime
+from clients.meetings.readiness_polling import MAX_PAUSE_SECONDS, NOTICED_SECONDS, ReadinessPolling, generate_pauses
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus, Stage
-from tests.clients.meetings.fake_backend import Backend
+from tests.clients.meetings.fake_backend import START
+from tests.clients.meetings.test_meeting_reader import RECORD
 
 OLD, NEW = "0" * 32, "1" * 32
-LACKING: dict[str, Any] = {
-    "status": MeetingStatus.INCOMPLETE,
-    "wrong": ({"name": "00001.webm", "problem": "missing"},),
-}
+Timeline = list[tuple[float, MeetingRecord | None]]
+"""Records of a meeting, each with the seconds after which it exists."""
 
 
-@pytest.fixture
-def made(backend: Backend) -> Callable[..., MeetingRecord]:
-    """Return a function that writes a meeting of the user to the table."""
-    user = derive_user_id(backend.provider.issuer, "ann")
-    return lambda **said: backend.meeting(user, **said)
+def record(status: MeetingStatus, **changed: Any) -> MeetingRecord:
+    return RECORD.model_copy(update={"status": status, "content": NEW, **changed})
 
 
-WriteMeeting = Callable[..., MeetingRecord]
+READY = record(MeetingStatus.READY)
+PROCESSING = record(MeetingStatus.PROCESSING, stage=Stage.MEDIA)
+FAILED = record(MeetingStatus.FAILED, reason=MeetingReason.MEDIA_FAILED)
+FAILED_AGAIN = FAILED.model_copy(update={"attempt": 2})
+INCOMPLETE = MeetingRecord.model_validate(
+    {
+        **record(MeetingStatus.INCOMPLETE).model_dump(by_alias=True),
+        "wrong": ({"name": "00001.webm", "problem": "missing"},),
+    }
+)
+WRONG_CHUNKS = r"has wrong chunks: 00001\.webm \(missing\)"
 
 
-def run_after(backend: Backend, seconds: float, change: Callable[[], Any]) -> None:
-    """Call `change` after a client has slept for so many seconds."""
+@dataclass
+class Meeting:
+    """A meeting whose record changes while a client waits for it."""
 
-    def wakes() -> None:
-        if sum(backend.slept) >= seconds:
-            change()
+    timeline: Timeline
+    slept: float = 0
 
-    backend.wakes = wakes
+    def wait(self, content: str | None, timeout_seconds: float = 7200) -> MeetingRecord:
+        polling = ReadinessPolling(self._find, lambda: START + timedelta(seconds=self.slept), self._sleep)
+        return polling.wait("m", content, timeout_seconds)
+
+    def _find(self, _meeting_id: str) -> MeetingRecord | None:
+        return [found for seconds, found in self.timeline if seconds <= self.slept][-1]
+
+    def _sleep(self, seconds: float) -> None:
+        self.slept += seconds
 
 
 def test_pauses_grow_up_to_the_maximum() -> None:
-    found = list(islice(pauses(), 20))
-    assert found[0] == 2
-    assert all(item < other or other == MAX_PAUSE_SECONDS for item, other in pairwise(found))
-    assert found[-1] == MAX_PAUSE_SECONDS
+    first_pauses = list(islice(generate_pauses(), 20))
+    assert (first_pauses[0], first_pauses[-1]) == (2, MAX_PAUSE_SECONDS)
+    assert all(pause < later or later == MAX_PAUSE_SECONDS for pause, later in pairwise(first_pauses))
 
 
-def test_a_ready_meeting_is_returned_without_waiting(backend: Backend, made: WriteMeeting) -> None:
-    ready = made()
-    assert backend.client().wait_until_ready(ready.meeting_id) == ready
-    assert backend.slept == []
+@pytest.mark.parametrize(
+    ("content", "timeline"),
+    [
+        pytest.param(None, [(0, READY)], id="is ready already"),
+        pytest.param(None, [(0, PROCESSING), (300, READY)], id="is processed"),
+        pytest.param(None, [(0, None), (4, READY)], id="is not noticed yet"),
+        pytest.param(None, [(0, INCOMPLETE), (30, PROCESSING), (180, READY)], id="gets its chunks within a minute"),
+        pytest.param(
+            None, [(0, INCOMPLETE), (20, PROCESSING), (30, INCOMPLETE), (90, READY)], id="twice lacks a chunk shortly"
+        ),
+        pytest.param(
+            NEW, [(0, FAILED.model_copy(update={"content": OLD})), (10, READY)], id="had another recording that failed"
+        ),
+        pytest.param(NEW, [(0, FAILED), (30, PROCESSING), (180, READY)], id="failed before the upload"),
+    ],
+)
+def test_the_client_waits_until_a_meeting_is_ready(content: str | None, timeline: Timeline) -> None:
+    meeting = Meeting(timeline)
+    assert meeting.wait(content) is READY
+    ready_after = timeline[-1][0]
+    assert ready_after <= meeting.slept <= ready_after + min(ready_after, MAX_PAUSE_SECONDS)
 
 
-def test_the_client_waits_until_a_meeting_is_ready(backend: Backend, made: WriteMeeting) -> None:
-    record = made(status=MeetingStatus.PROCESSING, stage=Stage.MEDIA)
-    ready = record.model_copy(update={"status": MeetingStatus.READY, "stage": None})
-    run_after(backend, 300, lambda: backend.write_record(ready))
-    assert backend.client().wait_until_ready(record.meeting_id) == ready
-    assert 300 <= sum(backend.slept) <= 300 + MAX_PAUSE_SECONDS
-
-
-def test_the_client_waits_for_a_meeting_that_is_not_noticed_yet(backend: Backend, made: WriteMeeting) -> None:
-    ready = made()
-    key = {"user": {"S": ready.user}, "meetingId": {"S": ready.meeting_id}}
-    backend.dynamodb.delete_item(TableName="meetings", Key=key)
-    run_after(backend, 4, lambda: backend.write_record(ready))
-    assert backend.client().wait_until_ready(ready.meeting_id) == ready
-
-
-def test_a_failed_meeting_is_raised_at_once_with_its_reason(backend: Backend, made: WriteMeeting) -> None:
-    failed = made(status=MeetingStatus.FAILED, reason=MeetingReason.UNREADABLE)
-    with pytest.raises(MeetingFailed, match="UNREADABLE") as raised:
-        backend.client().wait_until_ready(failed.meeting_id)
-    assert raised.value.reason is MeetingReason.UNREADABLE
-    assert backend.slept == []
-
-
-def test_the_state_of_an_older_recording_is_ignored(backend: Backend, made: WriteMeeting) -> None:
-    old = made(content=OLD, status=MeetingStatus.FAILED, reason=MeetingReason.UNREADABLE)
-    new = old.model_copy(update={"content": NEW, "status": MeetingStatus.READY, "reason": None})
-    run_after(backend, 10, lambda: backend.write_record(new))
-    assert backend.client().wait_until_ready(old.meeting_id, content=NEW) == new
-
-
-def noticed(backend: Backend, working: MeetingRecord) -> MeetingRecord:
-    """Let the backend notice an upload after half of the maximum time and finish it much later. Return the final
-    record.
-    """
-    ready = working.model_copy(update={"status": MeetingStatus.READY})
-
-    def goes_on() -> None:
-        if sum(backend.slept) >= NOTICED_SECONDS / 2:
-            backend.write_record(working)
-        if sum(backend.slept) >= 3 * NOTICED_SECONDS:
-            backend.write_record(ready)
-
-    backend.wakes = goes_on
-    return ready
-
-
-FAILED: dict[str, Any] = {"content": NEW, "status": MeetingStatus.FAILED, "reason": MeetingReason.MEDIA_FAILED}
-
-
-def test_a_failure_before_the_upload_is_ignored(backend: Backend, made: WriteMeeting) -> None:
-    failed = made(**FAILED)
-    working = failed.model_copy(update={"status": MeetingStatus.PROCESSING, "reason": None, "attempt": 2})
-    ready = noticed(backend, working)
-    assert backend.client().wait_until_ready(failed.meeting_id, content=NEW) == ready
-
-
-def test_a_failure_that_stays_for_a_minute_is_raised(backend: Backend, made: WriteMeeting) -> None:
-    failed = made(**FAILED)
-    with pytest.raises(MeetingFailed, match="MEDIA_FAILED"):
-        backend.client().wait_until_ready(failed.meeting_id, content=NEW)
-    assert NOTICED_SECONDS <= sum(backend.slept) <= NOTICED_SECONDS + MAX_PAUSE_SECONDS
-
-
-@pytest.mark.parametrize("before", [FAILED, {"content": NEW, "status": MeetingStatus.PROCESSING, "stage": Stage.MEDIA}])
-def test_a_failure_after_the_upload_is_raised_at_once(
-    backend: Backend, made: WriteMeeting, before: dict[str, Any]
+@pytest.mark.parametrize(
+    ("content", "timeline", "timeout_seconds", "error", "message", "seconds"),
+    [
+        pytest.param(None, [(0, FAILED)], 7200, MeetingFailed, "MEDIA_FAILED", (0, 0), id="failed"),
+        pytest.param(NEW, [(0, FAILED)], 7200, MeetingFailed, "MEDIA_FAILED", (60, 120), id="stays failed"),
+        pytest.param(
+            NEW, [(0, PROCESSING), (5, FAILED_AGAIN)], 7200, MeetingFailed, "MEDIA_FAILED", (5, 30), id="fails"
+        ),
+        pytest.param(
+            NEW, [(0, FAILED), (5, FAILED_AGAIN)], 7200, MeetingFailed, "MEDIA_FAILED", (5, 30), id="fails again"
+        ),
+        pytest.param(NEW, [(0, FAILED)], 10, MeetingFailed, "MEDIA_FAILED", (10, 10), id="failed at the timeout"),
+        pytest.param(None, [(0, INCOMPLETE)], 7200, MeetingIncomplete, WRONG_CHUNKS, (60, 120), id="lacks a chunk"),
+        pytest.param(None, [(0, PROCESSING)], 100, NotReadyInTime, "processing", (100, 100), id="takes too long"),
+        pytest.param(None, [(0, None)], 0, NotReadyInTime, "it is unknown", (0, 0), id="is unknown"),
+    ],
+)
+def test_waiting_ends_with_an_error(
+    content: str | None,
+    timeline: Timeline,
+    timeout_seconds: float,
+    error: type[MeetingsError],
+    message: str,
+    seconds: tuple[float, float],
 ) -> None:
-    first = made(**before)
-    run_after(
-        backend, 5, lambda: backend.write_record(first.model_copy(update={**FAILED, "stage": None, "attempt": 2}))
-    )
-    with pytest.raises(MeetingFailed):
-        backend.client().wait_until_ready(first.meeting_id, content=NEW)
-    assert sum(backend.slept) < NOTICED_SECONDS / 2
+    assert (NOTICED_SECONDS, NOTICED_SECONDS + MAX_PAUSE_SECONDS) == (60, 120)
+    meeting = Meeting(timeline)
+    with pytest.raises(error, match=message):
+        meeting.wait(content, timeout_seconds)
+    assert seconds[0] <= meeting.slept <= seconds[1]
 
 
-def test_an_old_failure_is_raised_at_the_timeout(backend: Backend, made: WriteMeeting) -> None:
-    failed = made(**FAILED)
-    with pytest.raises(MeetingFailed):
-        backend.client().wait_until_ready(failed.meeting_id, content=NEW, timeout_seconds=10)
-    assert sum(backend.slept) == 10
-
-
-def test_chunks_that_are_missing_for_a_minute_are_raised(backend: Backend, made: WriteMeeting) -> None:
-    lacking = made(**LACKING)
-    with pytest.raises(MeetingIncomplete, match=r"has wrong chunks: 00001\.webm \(missing\)") as raised:
-        backend.client().wait_until_ready(lacking.meeting_id)
-    assert [item.name for item in raised.value.wrong] == ["00001.webm"]
-    assert NOTICED_SECONDS <= sum(backend.slept) <= NOTICED_SECONDS + MAX_PAUSE_SECONDS
-
-
-def test_chunks_that_arrive_within_a_minute_are_not_missing(backend: Backend, made: WriteMeeting) -> None:
-    lacking = made(**LACKING)
-    working = lacking.model_copy(update={"status": MeetingStatus.PROCESSING, "wrong": ()})
-    ready = noticed(backend, working)
-    assert backend.client().wait_until_ready(lacking.meeting_id) == ready
-
-
-def test_waiting_ends_at_the_timeout_with_the_status(backend: Backend, made: WriteMeeting) -> None:
-    working = made(status=MeetingStatus.PROCESSING)
-    with pytest.raises(NotReadyInTime, match="processing") as raised:
-        backend.client().wait_until_ready(working.meeting_id, timeout_seconds=100)
-    assert sum(backend.slept) == 100
-    assert raised.value.record == working
-    with pytest.raises(NotReadyInTime, match="it is unknown"):
-        backend.client().wait_until_ready("01" + "A" * 24, timeout_seconds=0)
-
-
-def test_credentials_are_renewed_during_a_wait(backend: Backend, made: WriteMeeting) -> None:
-    working = made(status=MeetingStatus.PROCESSING)
-    with pytest.raises(NotReadyInTime):
-        backend.client().wait_until_ready(working.meeting_id, timeout_seconds=2 * 3600)
-    assert backend.exchanges == 3
+def test_the_errors_contain_the_reason_the_wrong_chunks_and_the_record() -> None:
+    assert MeetingFailed(FAILED).reason is MeetingReason.MEDIA_FAILED
+    assert [chunk.name for chunk in MeetingIncomplete(INCOMPLETE).wrong] == ["00001.webm"]
+    assert NotReadyInTime("m", PROCESSING).record == PROCESSING

@@ -7,22 +7,17 @@ from typing import Any
 
 import pytest
 
-from clients.meetings import (
-    ExchangeFailed,
-    ExchangeUnavailable,
-    MeetingsClient,
-    RequestRefused,
-    TokenRefused,
-)
-from clients.meetings.token_exchange_request import HttpExchange
+from clients.meetings import ExchangeFailed, ExchangeUnavailable, MeetingsClient, RequestRefused, TokenRefused
+from clients.meetings.token_exchange_request import TokenExchangeRequest
 from handlers.common.identity.user_ids import derive_user_id
-from tests.clients.meetings.fake_backend import STORE, Answer, Backend
+from tests.clients.meetings.fake_backend import Answer, Backend
+from tests.handlers.meetings.exchange_harness import LOCATION
 
 CANARY = "canary-7f3a"
 
 
 def exchange(backend: Backend, **more: Any) -> Any:
-    return HttpExchange(backend.url, backend.token, "laptop", **more)()
+    return TokenExchangeRequest(backend.url, backend.token, "laptop", **more)()
 
 
 def failure(backend: Backend, answer: Answer) -> ExchangeFailed:
@@ -40,7 +35,11 @@ def error_answer(status: int, code: str = "X", headers: dict[str, str] | None = 
 def test_a_token_becomes_credentials_of_its_user(backend: Backend) -> None:
     found = exchange(backend)
     assert found.user == derive_user_id(backend.provider.issuer, "ann")
-    assert (found.bucket_name, found.table_name, found.region) == (STORE.bucket_name, STORE.table_name, STORE.region)
+    assert (found.bucket_name, found.table_name, found.region) == (
+        LOCATION.bucket_name,
+        LOCATION.table_name,
+        LOCATION.region,
+    )
     backend.url += "/"
     assert exchange(backend).user == found.user, "a slash at the end is nothing"
     assert json.loads(backend.bodies[0]) == {"token": backend.tokens[0], "sessionName": "laptop"}
@@ -50,7 +49,7 @@ def test_a_rejected_token_raises_the_code_of_the_backend(backend: Backend) -> No
     issued = backend.token()
     backend.advance(hours=2)
     with pytest.raises(TokenRefused) as raised:
-        HttpExchange(backend.url, lambda: issued, "laptop")()
+        TokenExchangeRequest(backend.url, lambda: issued, "laptop")()
     assert issued not in repr(raised.value)
     assert raised.value.__cause__ is None
     assert (raised.value.code, raised.value.request_id) == ("TOKEN_EXPIRED", "r1")
@@ -58,7 +57,7 @@ def test_a_rejected_token_raises_the_code_of_the_backend(backend: Backend) -> No
 
 def test_an_invalid_session_name_raises_its_field(backend: Backend) -> None:
     with pytest.raises(RequestRefused, match="sessionName: Needs at least 2") as raised:
-        HttpExchange(backend.url, backend.token, "€")()
+        TokenExchangeRequest(backend.url, backend.token, "€")()
     assert [field for field, _ in raised.value.fields] == ["sessionName"]
 
 
@@ -113,7 +112,7 @@ def test_an_unreachable_api_is_unavailable() -> None:
     with socket.create_server(("127.0.0.1", 0)) as one:
         port = one.getsockname()[1]
     with pytest.raises(ExchangeUnavailable) as raised:
-        HttpExchange(f"http://127.0.0.1:{port}", lambda: CANARY, CANARY)()
+        TokenExchangeRequest(f"http://127.0.0.1:{port}", lambda: CANARY, CANARY)()
     assert raised.value.code == "UNREACHABLE"
     assert CANARY not in repr(raised.value)
 
@@ -135,12 +134,3 @@ def test_an_api_that_does_not_answer_times_out(backend: Backend) -> None:
 def test_an_http_url_is_refused_unless_it_is_local(url: str) -> None:
     with pytest.raises(ValueError, match="https"):
         MeetingsClient(url, lambda: CANARY, "laptop")
-
-
-def test_an_exception_of_the_token_callback_is_passed_on(backend: Backend) -> None:
-    def broken() -> str:
-        raise LookupError("not logged in")
-
-    with pytest.raises(LookupError, match="not logged in"):
-        HttpExchange(backend.url, broken, "laptop")()
-    assert backend.bodies == []

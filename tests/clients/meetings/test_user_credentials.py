@@ -166,13 +166,12 @@ def test_a_wrong_local_clock_is_an_error(bank: FakeExchange, backend: Backend) -
 @pytest.mark.parametrize("endpoint", [None, "http://127.0.0.1:4566", "https://vpce-1.s3.example.com"])
 def test_the_endpoint_of_aws_can_be_replaced(bank: FakeExchange, endpoint: str | None) -> None:
     opened = AccessProvider(bank.exchange, lambda: START, 3, endpoint).get()
-    urls = [item.meta.endpoint_url for item in (opened.s3, opened.dynamodb)]
-    assert urls == (
-        [endpoint] * 2 if endpoint else ["https://s3.amazonaws.com", "https://dynamodb.us-east-1.amazonaws.com"]
-    )
-    configs: list[Any] = [entry.meta.config for entry in (opened.s3, opened.dynamodb)]
-    proxies = [config.proxies for config in configs]
-    assert proxies == [{} if endpoint and "127.0.0.1" in endpoint else None] * 2, "a proxy does not reach this machine"
+    urls = [client.meta.endpoint_url for client in (opened.s3, opened.dynamodb)]
+    default = ["https://s3.amazonaws.com", "https://dynamodb.us-east-1.amazonaws.com"]
+    assert urls == ([endpoint] * 2 if endpoint else default)
+    configs: list[Any] = [client.meta.config for client in (opened.s3, opened.dynamodb)]
+    is_local = endpoint is not None and "127.0.0.1" in endpoint
+    assert [config.proxies for config in configs] == [{} if is_local else None] * 2, "a proxy cannot reach this machine"
 
 
 def test_the_first_use_of_a_client_exchanges_the_token_until_it_succeeds(backend: Backend) -> None:

@@ -18,6 +18,7 @@ from handlers.common.logging import EventLog
 from handlers.meetings.auth_exchange.api_operations import OPERATIONS
 from handlers.meetings.auth_exchange.handler import operation_functions
 from handlers.meetings.auth_exchange.token_exchange import ClientRole, MeetingsLocation, TokenExchange
+from tests.handlers.client_events import at_event
 from tests.token_issuer import AUDIENCE, Provider, serving
 
 ROLE = "arn:aws:iam::123456789012:role/polyphony-dev-meetings-client"
@@ -102,9 +103,5 @@ def create_exchange_harness() -> Iterator[ExchangeHarness]:
     def note(params: dict[str, Any], **_: Any) -> None:
         sessions.append(dict(params))
 
-    client.meta.events.register("provide-client-params.sts.AssumeRole", note)
-    try:
-        with mock_aws(), serving(Provider()) as provider:
-            yield ExchangeHarness(provider, ClientRole(client, ROLE, SECONDS), sessions)
-    finally:
-        client.meta.events.unregister("provide-client-params.sts.AssumeRole", note)
+    with at_event(client, "provide-client-params.sts.AssumeRole", note), mock_aws(), serving(Provider()) as provider:
+        yield ExchangeHarness(provider, ClientRole(client, ROLE, SECONDS), sessions)

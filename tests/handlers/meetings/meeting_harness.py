@@ -7,7 +7,7 @@ Uploaded objects get the harness's own time as their modification time.
 import hashlib
 import json
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -26,19 +26,20 @@ from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.ulid import ulid
 from handlers.meetings.complete_json import Chunk, CompleteFile
 from handlers.meetings.media_result import MediaOutcome
+from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.meeting_record import INDEX, INDEX_SORT, PARTITION, SORT, MeetingRecord
-from handlers.meetings.meeting_store import MeetingStore
 from handlers.meetings.meeting_table import MeetingTable
 from handlers.meetings.metrics import MeetingMetrics
 from handlers.meetings.s3_keys import MeetingId, Recording
 from handlers.meetings.start.upload_events import UploadEvents
 from handlers.meetings.sweep.meeting_sweep import MeetingSweep, MeetingTimeLimits
-from handlers.meetings.upload_processing import RecordingStarter
-from handlers.meetings.uploaded_recording import UploadedRecordings
+from handlers.meetings.upload_processing import UploadProcessor
+from handlers.meetings.upload_reader import UploadReader
 from handlers.meetings.workflow_steps.handler import run_step
 from handlers.meetings.workflow_steps.job_results import JobResults
 from handlers.meetings.workflow_steps.step_operations import WorkflowSteps
 from tests.credentials import credentials
+from tests.handlers.client_events import at_event
 from tests.moto_tables import Index, create_table
 
 TABLE, BUCKET = "meetings", "recordings"
@@ -89,14 +90,23 @@ class FakeStepFunctions:
             raise _client_error("ExecutionDoesNotExist")
         return {"status": self.statuses[name]}
 
+    @property
+    def attempts(self) -> list[int]:
+        """Attempts of all executions, in the order of their starts."""
+        return [execution_input["attempt"] for execution_input in self.inputs.values()]
+
+    @property
+    def contents(self) -> list[str]:
+        """Contents of all executions, in the order of their starts."""
+        return [execution_input["content"] for execution_input in self.inputs.values()]
+
     def end_last(self, status: str) -> None:
         """End the last execution with a status."""
         self.statuses[list(self.statuses)[-1]] = status
 
 
 def _client_error(code: str) -> ClientError:
-    about: Any = {"HTTPStatusCode": 400, "RetryAttempts": 0}
-    return ClientError({"Error": {"Code": code, "Message": CANARY}, "ResponseMetadata": about}, "Execution")
+    return ClientError({"Error": {"Code": code, "Message": CANARY}}, "Execution")
 
 
 @dataclass
@@ -134,16 +144,16 @@ class MeetingHarness:
         return WorkflowExecutions(self.step_functions, STATE_MACHINE)
 
     @property
-    def starter(self) -> RecordingStarter:
-        uploads = UploadedRecordings(self.s3, BUCKET)
-        return RecordingStarter(self.table, uploads, self.executions, clock=lambda: self.now, log=self.log)
+    def upload_processor(self) -> UploadProcessor:
+        uploads = UploadReader(self.s3, BUCKET)
+        return UploadProcessor(self.table, uploads, self.executions, clock=lambda: self.now, log=self.log)
 
     @property
     def steps(self) -> WorkflowSteps:
         client: Any = self.cloudwatch
         metrics = MeetingMetrics(client, "dev")
-        results = JobResults(MeetingStore(self.s3, BUCKET))
-        return WorkflowSteps(self.table, results, self.starter, metrics, clock=lambda: self.now, log=self.log)
+        results = JobResults(MeetingBucket(self.s3, BUCKET))
+        return WorkflowSteps(self.table, results, self.upload_processor, metrics, clock=lambda: self.now, log=self.log)
 
     @cached_property
     def log(self) -> EventLog:
@@ -176,7 +186,7 @@ class MeetingHarness:
         return self.deliver_messages(messages)
 
     def deliver_messages(self, messages: Sequence[Mapping[str, Any]]) -> list[str]:
-        arrivals = UploadEvents(self.table, self.starter, bucket=BUCKET, log=self.log)
+        arrivals = UploadEvents(self.table, self.upload_processor, bucket=BUCKET, log=self.log)
         return [failure["itemIdentifier"] for failure in arrivals.handle(messages)["batchItemFailures"]]
 
     def deliver_event(self, name: str, meeting: MeetingId = MEETING) -> list[str]:
@@ -223,7 +233,7 @@ class MeetingHarness:
         sweep = MeetingSweep(
             self.table,
             self.executions,
-            self.starter,
+            self.upload_processor,
             limits=LIMITS,
             budget=timedelta(minutes=1),
             clock=lambda: self.now,
@@ -245,15 +255,12 @@ class MeetingHarness:
         """Let the next reads of `complete.json` fail with an error code."""
         left = iter(range(times))
 
-        def seal(params: dict[str, Any], **_: Any) -> None:
+        def fail(params: dict[str, Any], **_: Any) -> None:
             if params["url_path"].endswith("/complete.json") and next(left, None) is not None:
                 raise ClientError({"Error": {"Code": code, "Message": CANARY}}, "GetObject")
 
-        self.s3.meta.events.register("before-call.s3.GetObject", seal, unique_id="seal")
-        try:
+        with at_event(self.s3, "before-call.s3.GetObject", fail):
             yield
-        finally:
-            self.s3.meta.events.unregister("before-call.s3.GetObject", unique_id="seal")
 
     @contextmanager
     def record_calls(self) -> Iterator[list[str]]:
@@ -263,13 +270,8 @@ class MeetingHarness:
         def note(model: Any, **_: Any) -> None:
             calls.append(model.name)
 
-        for client in (self.dynamodb, self.s3):
-            client.meta.events.register("before-call.*", note)
-        try:
+        with at_event(self.dynamodb, "before-call.*", note), at_event(self.s3, "before-call.*", note):
             yield calls
-        finally:
-            for client in (self.dynamodb, self.s3):
-                client.meta.events.unregister("before-call.*", note)
 
 
 def complete_file(*chunks: bytes, **changed: Any) -> CompleteFile:
@@ -280,6 +282,19 @@ def complete_file(*chunks: bytes, **changed: Any) -> CompleteFile:
     )
     about = {"schemaVersion": 1, "title": f"{CANARY} title", "startedAt": "2026-01-31T10:00:00.000Z"}
     return CompleteFile.model_validate({**about, "participants": [f"{CANARY} Ann"], "chunks": listed, **changed})
+
+
+def act_after_first_call(monkeypatch: pytest.MonkeyPatch, owner: type, method: str, act: Callable[[], object]) -> None:
+    """Run a function after the first call of a method, before the caller continues."""
+    original, pending = getattr(owner, method), [act]
+
+    def call(*arguments: Any) -> Any:
+        result = original(*arguments)
+        if pending:
+            pending.pop()()
+        return result
+
+    monkeypatch.setattr(owner, method, call)
 
 
 def object_created_event(key: str, bucket: str = BUCKET) -> str:

@@ -1,6 +1,7 @@
 """Tests of the meeting table: conditional writes, and the items that list due meetings."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from handlers.common.aws.dynamodb_versioned_items import TooManyWriters
 from handlers.common.identity import user_ids
 from handlers.common.time_and_ids.ulid import ulid
 from handlers.meetings.complete_json import ChunkProblem, WrongChunk
-from handlers.meetings.meeting_progress import apply_report, mark_failed, postpone
+from handlers.meetings.meeting_progress import ExecutionReport, apply_report, mark_failed, postpone_sweep
 from handlers.meetings.meeting_record import DUE_PARTITION, INDEX, MeetingReason, MeetingRecord, MeetingStatus
 from handlers.meetings.meeting_table import DueMeeting, MeetingTable
 from handlers.meetings.s3_keys import MeetingId
@@ -132,7 +133,7 @@ def test_due_meetings_are_listed_in_order_of_their_time(harness: MeetingHarness)
     for number, user in enumerate([ANN, BOB, ANN]):
         record = record_of(user, number)
         harness.table.write(None, record)
-        harness.table.write(record, postpone(record, START + timedelta(hours=3 - number)))
+        harness.table.write(record, postpone_sweep(record, START + timedelta(hours=3 - number)))
     found = list(harness.table.list_due("2026-01-31T14:30:00.000Z"))
     assert found == [
         DueMeeting(MeetingId(ANN, ulid(START, 2)), "2026-01-31T13:00:00.000Z"),
@@ -150,6 +151,11 @@ def test_due_items_belong_to_no_user_and_are_not_in_the_index(harness: MeetingHa
     assert [item["user"]["S"] for item in listed] == [ANN]
 
 
+def apply_or_postpone(record: MeetingRecord, word: ExecutionReport | None, at: datetime) -> MeetingRecord:
+    """Apply a report, or postpone the sweep of an unfinished meeting if there is none."""
+    return postpone_sweep(record, at) if word is None and record.due else apply_report(record, word or REPORTS[1], at)
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=5)
 @given(st.lists(st.sampled_from([*REPORTS, None]), max_size=6))
 def test_exactly_the_unfinished_meetings_have_a_due_item(harness: MeetingHarness, words: list[Any]) -> None:
@@ -157,11 +163,7 @@ def test_exactly_the_unfinished_meetings_have_a_due_item(harness: MeetingHarness
         harness.dynamodb.delete_item(TableName=TABLE, Key={name: item[name] for name in ("user", "meetingId")})
     harness.table.write(None, STARTED)
     for number, word in enumerate(words):
-        at = START + timedelta(minutes=number)
-        harness.table.update(
-            MEETING,
-            lambda old: postpone(old, at) if word is None and old.due else apply_report(old, word or REPORTS[1], at),  # noqa: B023
-        )
+        harness.table.update(MEETING, partial(apply_or_postpone, word=word, at=START + timedelta(minutes=number)))
         record = harness.record()
         waits = record.status in {MeetingStatus.INCOMPLETE, MeetingStatus.PROCESSING}
         assert harness.due_sort_keys() == ([f"{record.due}#{ANN}#{MEETING.meeting_id}"] if waits else [])

@@ -17,7 +17,12 @@ from handlers.meetings.auth_exchange import handler
 from handlers.meetings.auth_exchange.api_models import ExchangeRequest, ExchangeResponse
 from handlers.meetings.auth_exchange.api_operations import OPERATIONS
 from handlers.meetings.auth_exchange.session_names import sanitise_session_name
-from handlers.meetings.auth_exchange.token_exchange import RETRY_AFTER_SECONDS, ClientRole, SessionCredentials
+from handlers.meetings.auth_exchange.token_exchange import (
+    RETRY_AFTER_SECONDS,
+    ClientRole,
+    MeetingsLocation,
+    SessionCredentials,
+)
 from tests.handlers.livestream.schema_strategies import arbitrary_values, valid_values, validator
 from tests.handlers.meetings.exchange_harness import (
     LOCATION,
@@ -33,7 +38,7 @@ from tests.handlers.scripted_clients import stubbed
 from tests.token_issuer import AUDIENCE, NOW, Key, Provider, assembled
 
 CANARY = "canary-7f3a"
-SHARED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=25)
+SHARED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=15)
 
 
 def epoch(moment: datetime) -> int:
@@ -47,12 +52,8 @@ def test_a_valid_token_returns_the_users_credentials_and_resources(exchange_harn
     user = derive_user_id(exchange_harness.provider.issuer, "ann")
     body = answer.body
     assert all(body[name] for name in ("accessKeyId", "secretAccessKey", "sessionToken"))
-    assert (body["user"], body["bucketName"], body["tableName"], body["region"]) == (
-        user,
-        LOCATION.bucket_name,
-        LOCATION.table_name,
-        LOCATION.region,
-    )
+    location = MeetingsLocation(body["bucketName"], body["tableName"], body["region"])
+    assert (body["user"], location) == (user, LOCATION)
     assert body["prefixes"] == {
         name: f"{name}/{user}/" for name in ("raw", "video", "audio", "transcripts", "summaries")
     }
@@ -88,7 +89,6 @@ REFUSED_TOKENS: dict[str, tuple[Callable[[Provider], str], str]] = {
     "expired": (lambda provider: provider.token(exp=epoch(NOW) - 60), "TOKEN_EXPIRED"),
     "not yet valid": (lambda provider: provider.token(nbf=epoch(NOW) + 60), "TOKEN_NOT_YET_VALID"),
     "no token at all": (lambda _: "x", "TOKEN_REFUSED"),
-    "a surrogate": (lambda _: "\ud800", "TOKEN_REFUSED"),
 }
 """Some invalid tokens. The tests of `oidc_tokens` contain all of them."""
 
@@ -97,11 +97,8 @@ REFUSED_TOKENS: dict[str, tuple[Callable[[Provider], str], str]] = {
 def test_an_invalid_token_is_a_401_with_a_code_and_no_details(exchange_harness: ExchangeHarness, case: str) -> None:
     make, code = REFUSED_TOKENS[case]
     answer = exchange_harness.exchange(make(exchange_harness.provider))
-    if case == "a surrogate":  # JSON cannot encode it, so the request is malformed
-        assert answer.refusal == (400, "MALFORMED", [])
-    else:
-        assert answer.refusal == (401, code, [])
-        assert answer.body["message"] == "The token is not valid."
+    assert answer.refusal == (401, code, [])
+    assert answer.body["message"] == "The token is not valid."
     assert exchange_harness.sessions == []
 
 
@@ -136,6 +133,7 @@ def test_an_unavailable_identity_provider_is_a_503(exchange_harness: ExchangeHar
         ({"token": None, "sessionName": "laptop"}, ["token"]),
         ({"token": "x", "sessionName": 12}, ["sessionName"]),
         ({"token": "x", "sessionName": "日本語a"}, ["sessionName"]),
+        ({"token": "\ud800", "sessionName": "laptop"}, []),
         ("x", []),
     ],
     ids=lambda body: json.dumps(body)[:40],
@@ -195,15 +193,10 @@ def test_two_users_with_equal_session_names_stay_separate(
 
 
 def test_the_body_cannot_choose_the_user(exchange_harness: ExchangeHarness) -> None:
-    body = {
-        "token": exchange_harness.provider.token(sub="ann"),
-        "sessionName": "laptop",
-        "user": "B" * 32,
-        "tags": ["x"],
-    }
-    assert exchange_harness.send_body(json.dumps(body)).body["user"] == derive_user_id(
-        exchange_harness.provider.issuer, "ann"
-    )
+    provider = exchange_harness.provider
+    body = {"token": provider.token(sub="ann"), "sessionName": "laptop", "user": "B" * 32, "tags": ["x"]}
+    answer = exchange_harness.send_body(json.dumps(body))
+    assert answer.body["user"] == derive_user_id(provider.issuer, "ann")
 
 
 # STS
@@ -289,11 +282,8 @@ def test_the_function_uses_its_environment(configured_function: ExchangeHarness)
     answer = call_function(configured_function.provider.token(sub="ann"), "laptop")
     assert answer.headers["Access-Control-Allow-Origin"] == "https://one.example"
     body = answer.body
-    assert (body["bucketName"], body["tableName"], body["region"]) == (
-        "recordings-of-its-own",
-        "meetings-of-its-own",
-        "us-east-1",
-    )
+    resources = [body[name] for name in ("bucketName", "tableName", "region")]
+    assert resources == ["recordings-of-its-own", "meetings-of-its-own", "us-east-1"]
     expiration, renew_after = (datetime.fromisoformat(body[name]) for name in ("expiration", "renewAfter"))
     assert expiration - renew_after == timedelta(seconds=300)
     assert timedelta(seconds=1790) < expiration - before < timedelta(seconds=1900)

@@ -1,4 +1,4 @@
-"""Harness for tests of the summary function: a store, models and metrics in memory."""
+"""Harness for tests of the summary function: a bucket, models and metrics in memory."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ from handlers.meetings.bedrock_summarize.summarizer import Summarizer, SummarySe
 from handlers.meetings.bedrock_summarize.summary import Summary
 from handlers.meetings.bedrock_summarize.transcript import Transcript
 from handlers.meetings.bedrock_summarize.workflow_event import SummaryRequest, SummaryResult
-from handlers.meetings.meeting_store import MeetingStore
+from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.metrics import MeetingMetric, MeetingMetrics
 from handlers.meetings.s3_keys import MeetingId, Recording
 from handlers.meetings.summary_errors import StorageFailed
@@ -65,7 +65,7 @@ def answer_with(items: Sequence[object] = (), summary: str = "They met.", **chan
 
 
 @dataclass
-class MemoryStore(MeetingStore):
+class MemoryBucket(MeetingBucket):
     """The bucket in memory."""
 
     objects: dict[str, bytes] = field(default_factory=dict)
@@ -125,7 +125,7 @@ class MetricRecorder(MeetingMetrics):
 class SummaryHarness:
     """The summary function and everything that it uses."""
 
-    store: MemoryStore = field(default_factory=MemoryStore)
+    bucket: MemoryBucket = field(default_factory=MemoryBucket)
     sonnet: ScriptedModel = field(default_factory=ScriptedModel)
     haiku: ScriptedModel = field(default_factory=ScriptedModel)
     metrics: MetricRecorder = field(default_factory=MetricRecorder)
@@ -137,7 +137,7 @@ class SummaryHarness:
         """Store the outputs of Amazon Transcribe for the parts of a recording; return the workflow's event."""
         audio, at = [], 0
         for number, part in enumerate(parts):
-            self.store.objects[RECORDING.part_transcript_key(number, "en-US")] = output(part)
+            self.bucket.objects[RECORDING.part_transcript_key(number, "en-US")] = output(part)
             audio.append({"key": RECORDING.audio_key(number), "offsetMs": at, "durationMs": length(part)})
             at += length(part)
         return summary_request(audio=audio, durationMs=at)
@@ -156,7 +156,7 @@ class SummaryHarness:
         models = {SONNET: self.sonnet, HAIKU: self.haiku}
         model_access = ModelAccess(models, ANSWER_SECONDS, log, timing)
         summarizer = Summarizer(
-            self.store, self.metrics, model_access, SummarySettings(**settings), ParallelCalls(self.at_once), log
+            self.bucket, self.metrics, model_access, SummarySettings(**settings), ParallelCalls(self.at_once), log
         )
         return summarizer.summarize(asked, remaining_ms)
 
@@ -166,11 +166,11 @@ class SummaryHarness:
 
     @property
     def transcript(self) -> Transcript:
-        return Transcript.model_validate_json(self.store.objects[RECORDING.transcript_key])
+        return Transcript.model_validate_json(self.bucket.objects[RECORDING.transcript_key])
 
     @property
     def summary(self) -> Summary:
-        return Summary.model_validate_json(self.store.objects[RECORDING.summary_key])
+        return Summary.model_validate_json(self.bucket.objects[RECORDING.summary_key])
 
 
 def summary_request(**changed: Any) -> SummaryRequest:

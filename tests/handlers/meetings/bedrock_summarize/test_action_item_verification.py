@@ -55,10 +55,6 @@ def test_an_item_is_dropped_if_its_quote_was_not_said(quote: str) -> None:
     assert (len(found.items), found.dropped) == (1, 1)
 
 
-def test_a_quote_from_another_part_is_not_found() -> None:
-    assert verified(model_item("I will book the room"), window=Window(0, 0, 2, SAID[:2])) == []
-
-
 @pytest.mark.parametrize(("at", "start_ms"), [(None, 1_000), (1, 1_000), (3, 3_000), (99, 3_000)])
 def test_the_models_line_number_selects_one_of_two_occurrences(at: int | None, start_ms: int) -> None:
     assert verified(model_item("Anna will send the report", at))[0].quote.start_ms == start_ms
@@ -103,11 +99,6 @@ def test_a_repeated_agreement_is_listed_at_its_first_occurrence() -> None:
         ]
     )
     assert [located.item.quote.start_ms for located in found] == [1_000]
-
-
-def test_items_are_in_the_order_of_the_transcript() -> None:
-    room, report = model_item("book the room", 2, "Book"), model_item("send the report", 1, "Send")
-    assert texts(locate(WHOLE, room, report)) == ["Send", "Book"]
 
 
 @pytest.mark.parametrize(

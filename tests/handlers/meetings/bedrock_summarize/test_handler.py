@@ -98,7 +98,7 @@ def test_the_sdk_does_not_retry_model_requests(clients: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("changed", [{"user": "canary"}, {"audio": [{"key": "canary"}]}, {"content": None}])
-def test_an_invalid_event_is_rejected_without_quoting_it(clients: dict[str, Any], changed: dict[str, Any]) -> None:
+def test_an_invalid_event_is_rejected_without_quoting_it(changed: dict[str, Any]) -> None:
     with pytest.raises(EventMalformed, match=r"^event_malformed$") as caught:
         handler.handler(event(**changed), Context())
     assert caught.value.__context__ is None

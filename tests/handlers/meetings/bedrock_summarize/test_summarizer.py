@@ -28,7 +28,7 @@ from tests.handlers.meetings.bedrock_summarize.summary_harness import (
     SPOKEN_MEETING,
     AnswerFunction,
     Line,
-    MemoryStore,
+    MemoryBucket,
     Scripted,
     ScriptedModel,
     SummaryHarness,
@@ -36,7 +36,7 @@ from tests.handlers.meetings.bedrock_summarize.summary_harness import (
     answer_with,
     prompt_lines,
 )
-from tests.handlers.meetings.sample_transcripts import Turn, turns
+from tests.handlers.meetings.sample_transcripts import Turn, output, turns
 
 CANARY = "canary"
 
@@ -57,7 +57,7 @@ def failure_cause(harness: SummaryHarness, asked: SummaryRequest, kind: type[Sum
     assert type(caught.value) is kind, "the workflow knows it by this name"
     assert caught.value.__context__ is None, "what it was raised from may hold what was said"
     assert CANARY not in str(caught.value)
-    assert RECORDING.summary_key not in harness.store.objects
+    assert RECORDING.summary_key not in harness.bucket.objects
     return str(caught.value)
 
 
@@ -79,11 +79,11 @@ def test_a_repeated_call_returns_the_stored_summary_without_model_requests(
     harness: SummaryHarness, asked: SummaryRequest
 ) -> None:
     first = harness.summarize(asked)
-    before = dict(harness.store.objects)
+    before = dict(harness.bucket.objects)
     changes: list[dict[str, Any]] = [{}, {"action_model": HAIKU}]
     for changed in changes:
         assert harness.summarize(asked, **changed) == first.model_copy(update={"made": False})
-    assert (len(harness.sonnet.requests), len(harness.metrics.sent), harness.store.objects) == (2, 2, before)
+    assert (len(harness.sonnet.requests), len(harness.metrics.sent), harness.bucket.objects) == (2, 2, before)
     assert not harness.haiku.requests, "another setting makes no other summary of it"
 
 
@@ -134,9 +134,9 @@ def test_single_malformed_items_of_the_second_answer_are_skipped(
     harness: SummaryHarness, asked: SummaryRequest
 ) -> None:
     harness.sonnet = ScriptedModel([answer_with(), answer_with([{"text": 7}, REPORT])])
-    harness.store.failing_prefix = "summaries/"
+    harness.bucket.failing_prefix = "summaries/"
     failure_cause(harness, asked, StorageFailed)
-    harness.store.failing_prefix = None
+    harness.bucket.failing_prefix = None
     assert harness.summarize(asked).action_items == 1
     assert len(harness.sonnet.requests) == 3, "what was kept is read as patiently as it was"
 
@@ -204,7 +204,7 @@ def test_answers_from_before_an_interruption_are_not_requested_again(
 
 
 def test_another_model_or_setting_is_another_question(harness: SummaryHarness, asked: SummaryRequest) -> None:
-    harness.store.failing_prefix = "summaries/"
+    harness.bucket.failing_prefix = "summaries/"
     failure_cause(harness, asked, StorageFailed)
     failure_cause(harness, asked, StorageFailed)
     assert len(harness.sonnet.requests) == 2
@@ -214,12 +214,12 @@ def test_another_model_or_setting_is_another_question(harness: SummaryHarness, a
 
 
 def test_a_stored_answer_that_became_invalid_is_requested_again(harness: SummaryHarness, asked: SummaryRequest) -> None:
-    harness.store.failing_prefix = "summaries/"
+    harness.bucket.failing_prefix = "summaries/"
     failure_cause(harness, asked, StorageFailed)
-    first, second = (key for key in harness.store.objects if "/answers/" in key)
-    harness.store.objects[first] = b"{"
-    harness.store.objects[second] = json.dumps({"schemaVersion": 1, "text": CANARY, "tokens": {}}).encode()
-    harness.store.failing_prefix = None
+    first, second = (key for key in harness.bucket.objects if "/answers/" in key)
+    harness.bucket.objects[first] = b"{"
+    harness.bucket.objects[second] = json.dumps({"schemaVersion": 1, "text": CANARY, "tokens": {}}).encode()
+    harness.bucket.failing_prefix = None
     assert harness.summarize(asked).made
     assert harness.sonnet.tasks == ["summary", "actionItems"] * 2
 
@@ -227,7 +227,7 @@ def test_a_stored_answer_that_became_invalid_is_requested_again(harness: Summary
 def test_the_second_of_two_invocations_returns_the_summary_of_the_first(
     harness: SummaryHarness, asked: SummaryRequest
 ) -> None:
-    quicker = SummaryHarness(store=harness.store, sonnet=ScriptedModel([answer_with(summary="Quicker.")]))
+    quicker = SummaryHarness(bucket=harness.bucket, sonnet=ScriptedModel([answer_with(summary="Quicker.")]))
 
     def slow(given: list[Line]) -> str:
         if given[-1]["task"] == "summary":
@@ -243,41 +243,35 @@ def test_the_second_of_two_invocations_returns_the_summary_of_the_first(
 def test_an_existing_transcript_is_not_replaced(harness: SummaryHarness, asked: SummaryRequest) -> None:
     harness.sonnet = ScriptedModel([ServiceFault.REFUSED])
     failure_cause(harness, asked, ModelRefused)
-    del harness.store.objects[RECORDING.part_transcript_key(0, "en-US")]
+    del harness.bucket.objects[RECORDING.part_transcript_key(0, "en-US")]
     harness.sonnet = ScriptedModel()
     assert harness.summarize(asked).made
-    assert harness.store.written.count(RECORDING.transcript_key) == 1
+    assert harness.bucket.written.count(RECORDING.transcript_key) == 1
 
 
 def test_a_missing_part_raises_transcript_missing(harness: SummaryHarness) -> None:
     asked = harness.store_part_transcripts(SPOKEN_MEETING, SPOKEN_MEETING)
-    del harness.store.objects[RECORDING.part_transcript_key(1, "en-US")]
+    del harness.bucket.objects[RECORDING.part_transcript_key(1, "en-US")]
     assert failure_cause(harness, asked, TranscriptMissing) == "part_missing"
-    assert RECORDING.transcript_key not in harness.store.objects, "half a transcript is none"
+    assert RECORDING.transcript_key not in harness.bucket.objects, "half a transcript is none"
 
 
-@pytest.mark.parametrize("data", [b"", CANARY.encode(), b'{"results": {"items": "canary"}}'])
-def test_a_malformed_part_raises_transcript_unreadable(
-    harness: SummaryHarness, asked: SummaryRequest, data: bytes
+LATE_WORDS = output([*SPOKEN_MEETING, Turn("spk_0", 600_000, "Much later.")])
+
+
+@pytest.mark.parametrize(("data", "cause"), [(CANARY.encode(), "malformed"), (LATE_WORDS, "bad_times")])
+def test_an_invalid_part_raises_transcript_unreadable(
+    harness: SummaryHarness, asked: SummaryRequest, data: bytes, cause: str
 ) -> None:
-    harness.store.objects[RECORDING.part_transcript_key(0, "en-US")] = data
-    assert failure_cause(harness, asked, TranscriptUnreadable) == "malformed"
-
-
-def test_a_transcript_longer_than_its_part_is_refused(harness: SummaryHarness, asked: SummaryRequest) -> None:
-    other = SummaryHarness()
-    other.store_part_transcripts([*SPOKEN_MEETING, Turn("spk_0", 600_000, "Much later.")])
-    harness.store.objects[RECORDING.part_transcript_key(0, "en-US")] = other.store.objects[
-        RECORDING.part_transcript_key(0, "en-US")
-    ]
-    assert failure_cause(harness, asked, TranscriptUnreadable) == "bad_times"
+    harness.bucket.objects[RECORDING.part_transcript_key(0, "en-US")] = data
+    assert failure_cause(harness, asked, TranscriptUnreadable) == cause
 
 
 @pytest.mark.parametrize("key", [RECORDING.summary_key, RECORDING.transcript_key])
 def test_an_unknown_object_in_place_of_an_output_is_refused(
     harness: SummaryHarness, asked: SummaryRequest, key: str
 ) -> None:
-    harness.store.objects[key] = b'{"summary": 7, "said": "canary"}'
+    harness.bucket.objects[key] = b'{"summary": 7, "said": "canary"}'
     with pytest.raises(StorageFailed, match=r"^unreadable$") as caught:
         harness.summarize(asked)
     assert caught.value.__context__ is None
@@ -327,25 +321,11 @@ def test_a_long_transcript_is_summarised_in_parts(harness: SummaryHarness) -> No
 def test_the_summaries_of_many_parts_are_combined_in_groups(harness: SummaryHarness) -> None:
     harness.sonnet = ScriptedModel([lambda given: answer_with(summary=given[-1]["part"] + " word" * 50)(given)])
     harness.summarize(harness.store_part_transcripts(long_meeting(200)), part_characters=1_000)
-    combined = [
-        prompt_lines(request)[:-1]
-        for request in harness.sonnet.requests
-        if prompt_lines(request)[-1]["task"] == "combine"
-    ]
+    prompts = [prompt_lines(request) for request in harness.sonnet.requests]
+    combined = [lines[:-1] for lines in prompts if lines[-1]["task"] == "combine"]
     assert len(combined) > 4
     assert all(len(given) > 1 for given in combined)
     assert all(sum(len(line["text"]) for line in given) <= 1_000 for given in combined)
-
-
-def test_an_interrupted_summary_continues_with_the_next_part(harness: SummaryHarness) -> None:
-    asked = harness.store_part_transcripts(long_meeting())
-    harness.sonnet = ScriptedModel([*[answer_promises] * 5, ServiceFault.THROTTLED])
-    with pytest.raises(ModelBusy):
-        harness.summarize(asked, part_characters=1_000)
-    harness.sonnet = ScriptedModel([answer_promises])
-    assert harness.summarize(asked, part_characters=1_000).action_items == 60
-    heads = [prompt_lines(request)[-1] for request in harness.sonnet.requests]
-    assert (heads[0]["task"], heads[0]["index"]) == ("actionItems", 2)
 
 
 def test_concurrent_parts_give_the_same_summary() -> None:
@@ -353,7 +333,7 @@ def test_concurrent_parts_give_the_same_summary() -> None:
     for at_once in (1, 4):
         one = SummaryHarness(sonnet=ScriptedModel([answer_promises]), at_once=at_once)
         one.summarize(one.store_part_transcripts(long_meeting()), part_characters=1_000)
-        found.append((one.summary, sorted(one.sonnet.tasks), one.store.objects))
+        found.append((one.summary, sorted(one.sonnet.tasks), one.bucket.objects))
     assert found[0] == found[1]
 
 
@@ -368,12 +348,13 @@ def test_logs_contain_no_speech(capsys: pytest.CaptureFixture[str], harness: Sum
     ]
     for script in scripts[:-1]:
         with pytest.raises(SummaryFailed):
-            SummaryHarness(MemoryStore(dict(harness.store.objects)), ScriptedModel(script)).summarize(asked)
+            SummaryHarness(MemoryBucket(dict(harness.bucket.objects)), ScriptedModel(script)).summarize(asked)
     harness.sonnet = ScriptedModel(scripts[-1])
     assert harness.summarize(asked).action_items == 1
     logged = capsys.readouterr()
     assert "summary_failed" in logged.out
     assert "summary_ready" in logged.out
+    assert "meeting_read" in logged.out
     assert "model_answered" in logged.out
     for secret in (CANARY, RECORDING.meeting.user, RECORDING.meeting.meeting_id, RECORDING.content):
         assert secret not in logged.out + logged.err

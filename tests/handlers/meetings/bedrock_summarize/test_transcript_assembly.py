@@ -71,14 +71,6 @@ def single_part(spoken_turns: tuple[Turn, ...], language: str = "en-US") -> tupl
 
 
 @given(st.lists(turn_lists(), min_size=1, max_size=3))
-def test_every_word_occurs_exactly_once(parts: list[tuple[Turn, ...]]) -> None:
-    transcript, _ = join_turns(*parts)
-    assert " ".join(segment.text for segment in transcript.said) == " ".join(
-        turn.text for part in parts for turn in part
-    )
-
-
-@given(st.lists(turn_lists(), min_size=1, max_size=3))
 def test_segments_are_in_order_and_within_their_part(parts: list[tuple[Turn, ...]]) -> None:
     transcript, offsets = join_turns(*parts)
     assert all(before.start_ms <= after.start_ms for before, after in pairwise(transcript.said))
@@ -132,31 +124,28 @@ def test_speaker_labels_contain_the_part_if_there_are_several() -> None:
     spoken = turns(("spk_0", "Yes."))
     assert [piece.speaker for piece in join_turns(spoken)[0].said] == ["spk_0"]
     assert [piece.speaker for piece in join_turns(spoken, spoken)[0].said] == ["1-spk_0", "2-spk_0"]
-    nobody = json.dumps({"results": {"items": [_item("Hm")]}}).encode()
+    nobody = _wrapped([_item("Hm")])
     assert [piece.speaker for piece in parse_part(TranscribedPart(0, 2_000, nobody), "en-US")] == [UNKNOWN_SPEAKER]
 
 
-@pytest.mark.parametrize(
-    ("language", "text"), [("ja-JP", "今日はAI tools を見る。"), ("th-TH", "今日はAI tools を見る。")]
-)
-def test_words_of_languages_without_spaces_are_joined(language: str, text: str) -> None:
+def test_words_of_languages_without_spaces_are_joined() -> None:
     items = [_item(word) for word in ["今日", "は", "AI", "tools", " を", "見る"]] + [_mark("。")]
-    part = TranscribedPart(0, 2_000, json.dumps({"results": {"items": items}}).encode())
-    assert parse_part(part, language)[0].text == text.replace(" を", "を")
+    part = TranscribedPart(0, 2_000, _wrapped(items))
+    assert parse_part(part, "ja-JP")[0].text == "今日はAI toolsを見る。"
     assert parse_part(part, "en-US")[0].text == "今日 は AI tools を 見る。"
 
 
 def test_an_empty_output_gives_an_empty_transcript() -> None:
     assert single_part(()) == ()
-    marks = json.dumps({"results": {"items": [_mark("."), _item("\u0007")]}}).encode()
+    marks = _wrapped([_mark("."), _item("\u0007")])
     assert parse_part(TranscribedPart(0, 2_000, marks), "en-US") == ()
 
 
 def test_a_word_may_end_only_a_little_after_its_part() -> None:
-    late = json.dumps({"results": {"items": [_item("Bye", "1.5", "2.9")]}}).encode()
+    late = _wrapped([_item("Bye", "1.5", "2.9")])
     (said,) = parse_part(TranscribedPart(60_000, 2_000, late), "en-US")
     assert (said.start_ms, said.end_ms) == (61_500, 62_000)
-    wrong = json.dumps({"results": {"items": [_item("Bye", "1.5", f"{(2_000 + MAX_OVERRUN_MS + 1) / 1000}")]}}).encode()
+    wrong = _wrapped([_item("Bye", "1.5", f"{(2_000 + MAX_OVERRUN_MS + 1) / 1000}")])
     assert _problem(wrong) == "bad_times"
 
 
@@ -175,8 +164,8 @@ def _problem(data: bytes) -> str:
         (CANARY.encode(), "malformed"),
         (b"\xff" + CANARY.encode(), "no_utf8"),
         (b" " * (MAX_OUTPUT_BYTES + 1), "too_large"),
-        (json.dumps({"results": {"items": [_item(CANARY, CANARY)]}}).encode(), "bad_times"),
-        (json.dumps({"results": {"items": [_item("a"), *[_mark("!" * 999)] * 9]}}).encode(), "malformed"),
+        (_wrapped([_item(CANARY, CANARY)]), "bad_times"),
+        (_wrapped([_item("a"), *[_mark("!" * 999)] * 9]), "malformed"),
     ],
 )
 def test_a_malformed_output_is_refused(data: bytes, expected: str) -> None:

@@ -16,11 +16,6 @@ def part(number: int, offset_ms: int | None = None, key: str | None = None) -> d
     return {"key": key or RECORDING.audio_key(number), "offsetMs": offset, "durationMs": 1_000}
 
 
-def test_an_event_names_one_recording() -> None:
-    assert summary_request().recording == RECORDING
-    assert len(summary_request(audio=[part(0), part(1), part(2)]).audio) == 3
-
-
 @pytest.mark.parametrize(
     "changed",
     [

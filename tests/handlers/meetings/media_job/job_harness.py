@@ -1,7 +1,6 @@
 """Harness for tests of the media job: a bucket emulated by moto, and a real ffmpeg whose runs are recorded."""
 
 import hashlib
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ from handlers.meetings.media_job.job_termination import JobTermination
 from handlers.meetings.media_job.recording_plan import PlanLimits
 from handlers.meetings.media_result import MediaResult
 from handlers.meetings.s3_keys import MeetingId, Recording
-from tests.handlers.meetings.media_job.sample_videos import FFMPEG
+from tests.handlers.meetings.media_job import sample_videos
 
 BUCKET = "recordings"
 MEETING = MeetingId("A" * 32, "01ARZ3NDEKTSV4RRFFQ69G5FAV")
@@ -48,7 +47,7 @@ class JobHarness:
         """Path of an ffmpeg wrapper that writes its arguments to a file."""
         path, log = self.folder / "ffmpeg", self.folder / "ffmpeg.log"
         if not path.exists():
-            path.write_text(f'#!/bin/sh\necho "$@" >> {log}\nexec {FFMPEG} "$@"\n')
+            path.write_text(f'#!/bin/sh\necho "$@" >> {log}\nexec {sample_videos.FFMPEG} "$@"\n')
             path.chmod(0o755)
         return path
 
@@ -106,6 +105,29 @@ class JobHarness:
     def keys(self, prefix: str) -> list[str]:
         return [item["Key"] for item in self.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])]
 
+    def piece_keys(self) -> list[str]:
+        """Keys of the encoded pieces of the video."""
+        return self.keys(f"{self.recording.media_work_prefix}pieces/")
+
+    def video_beeps(self) -> list[float]:
+        """Start of each beep in the video."""
+        return self._beep_times(self.recording.video_key)
+
+    def audio_beeps(self) -> list[float]:
+        """Start of each beep in the first part of the audio."""
+        return self._beep_times(self.recording.audio_key(0))
+
+    def _beep_times(self, key: str) -> list[float]:
+        return sample_videos.beep_times(sample_videos.decode_samples(self.read_object(key), self.folder))
+
+    def flash_times(self) -> list[float]:
+        """Times at which the video changes between black and white."""
+        return sample_videos.flash_times(self.read_object(self.recording.video_key), self.folder)
+
+    def describe_video(self) -> str:
+        """Return ffmpeg's description of the video."""
+        return sample_videos.describe_file(self.read_object(self.recording.video_key), self.folder)
+
     def multipart_uploads(self) -> list[Any]:
         """Multipart uploads that were neither completed nor aborted."""
         return list(self.s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads", []))
@@ -113,9 +135,3 @@ class JobHarness:
     def wrong_chunks(self, result: MediaResult) -> dict[str, str]:
         """Return the problem of each wrong chunk."""
         return {chunk.name: chunk.problem.value for chunk in result.wrong}
-
-
-def workflow_input(result: MediaResult) -> dict[str, Any]:
-    """Return the result as the workflow reads it."""
-    fields: dict[str, Any] = json.loads(result.model_dump_json(by_alias=True))
-    return fields

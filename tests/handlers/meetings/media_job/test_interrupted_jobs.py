@@ -1,14 +1,15 @@
 """Tests of interrupted jobs: the next job continues and repeats no finished step."""
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from handlers.meetings.media_job.ffmpeg import Ffmpeg
 from handlers.meetings.media_job.job_termination import JobTerminated, JobTermination, Process
-from handlers.meetings.media_job.recording_plan import PlanLimits
 from handlers.meetings.media_result import MediaOutcome
+from tests.handlers.client_events import at_event
 from tests.handlers.meetings.media_job import sample_videos
 from tests.handlers.meetings.media_job.job_harness import BUCKET, LIMITS, SECOND, JobHarness
 
@@ -25,14 +26,13 @@ def write_counts(harness: JobHarness) -> Any:
     def note(params: dict[str, Any], **_: Any) -> None:
         counts[params["url_path"].split("/")[-1] if "pieces" in params["url_path"] else params["url_path"][-8:]] += 1
 
-    harness.s3.meta.events.register("before-call.s3.PutObject", note, unique_id="written")
-    yield counts
-    harness.s3.meta.events.unregister("before-call.s3.PutObject", unique_id="written")
+    with at_event(harness.s3, "before-call.s3.PutObject", note):
+        yield counts
 
 
 def upload_two_formats(harness: JobHarness) -> None:
     """Upload two chunks of different formats, which give two audio parts and a video of four pieces."""
-    harness.limits = PlanLimits(max_part=2 * SECOND, max_piece=SECOND, max_recording=3600 * SECOND)
+    harness.limits = replace(LIMITS, max_part=2 * SECOND, max_piece=SECOND)
     harness.upload(sample_videos.video_with_audio(2), sample_videos.video_with_audio(1, *WEBM, suffix="webm"))
 
 
@@ -77,9 +77,8 @@ def test_a_finished_step_is_not_repeated(
 
 def count_missing_output(harness: JobHarness) -> tuple[int, int, bool]:
     """Return the number of missing pieces and parts, and whether the chunks have been probed."""
-    done = harness.keys(f"{harness.recording.media_work_prefix}pieces/")
     return (
-        4 - len(done),
+        4 - len(harness.piece_keys()),
         2 - len(harness.keys("audio/")),
         bool(harness.keys(f"{harness.recording.media_work_prefix}facts.json")),
     )
@@ -107,7 +106,7 @@ def test_deleted_output_is_made_again(harness: JobHarness) -> None:
 
 def test_parts_are_made_again_after_a_setting_changed(harness: JobHarness) -> None:
     harness.upload(sample_videos.audio_only(3, "-c:a", "pcm_s16le", suffix="wav"))
-    harness.limits = PlanLimits(max_part=2 * SECOND, max_piece=SECOND, max_recording=LIMITS.max_recording)
+    harness.limits = replace(LIMITS, max_part=2 * SECOND)
     assert len(harness.run().audio) == 2
     harness.s3.delete_object(Bucket=BUCKET, Key=harness.recording.media_result_key)
     harness.limits = LIMITS
@@ -129,15 +128,12 @@ def test_the_ffmpeg_time_includes_earlier_jobs(harness: JobHarness, monkeypatch:
     run_until_terminated(harness, 8, monkeypatch)
     harness.termination = JobTermination()
     result = harness.run()
-    part_milliseconds = [
-        harness.s3.head_object(Bucket=BUCKET, Key=part.key)["Metadata"]["ffmpeg-ms"] for part in result.audio
-    ]
-    video = harness.s3.head_object(Bucket=BUCKET, Key=harness.recording.video_key)["Metadata"]["ffmpeg-ms"]
-    pieces = [
-        harness.s3.head_object(Bucket=BUCKET, Key=key)["Metadata"]["ffmpeg-ms"]
-        for key in harness.keys(f"{harness.recording.media_work_prefix}pieces/")
-    ]
-    assert int(video) > sum(int(piece) for piece in pieces), "the video's time includes that of its pieces"
-    assert result.ffmpeg_ms > sum(int(milliseconds) for milliseconds in part_milliseconds) + int(video), (
-        "and the time for probing the chunks"
-    )
+
+    def recorded_milliseconds(*keys: str) -> int:
+        heads = [harness.s3.head_object(Bucket=BUCKET, Key=key) for key in keys]
+        return sum(int(head["Metadata"]["ffmpeg-ms"]) for head in heads)
+
+    video = recorded_milliseconds(harness.recording.video_key)
+    assert video > recorded_milliseconds(*harness.piece_keys()), "the video's time includes that of its pieces"
+    parts = recorded_milliseconds(*(part.key for part in result.audio))
+    assert result.ffmpeg_ms > parts + video, "and the time for probing the chunks"

@@ -5,8 +5,6 @@ else.
 import hashlib
 import json
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ from botocore.exceptions import ClientError
 from handlers.meetings.complete_json import MAX_COMPLETE_FILE_BYTES, Chunk
 from handlers.meetings.media_job.ffmpeg import FfmpegFailed
 from handlers.meetings.media_result import MediaOutcome
+from tests.handlers.client_events import at_event
 from tests.handlers.meetings.media_job import sample_videos
 from tests.handlers.meetings.media_job.job_harness import BUCKET, JobHarness
 
@@ -33,9 +32,8 @@ def test_all_missing_or_short_chunks_are_listed_before_a_download(harness: JobHa
     harness.put_upload("canary-000.bin", good[:-1])
     harness.delete_upload("canary-001.bin")
     calls: list[str] = []
-    harness.s3.meta.events.register("before-call.s3", lambda model, **_: calls.append(model.name), unique_id="spy")
-    result = harness.run()
-    harness.s3.meta.events.unregister("before-call.s3", unique_id="spy")
+    with at_event(harness.s3, "before-call.s3", lambda model, **_: calls.append(model.name)):
+        result = harness.run()
     assert (result.outcome, harness.ffmpeg_runs) == (MediaOutcome.INCOMPLETE, [])
     assert harness.wrong_chunks(result) == {"canary-000.bin": "size", "canary-001.bin": "missing"}
     assert calls == [*["GetObject"] * 3, *["HeadObject"] * 3, "PutObject", "GetObject"], (
@@ -76,9 +74,7 @@ def test_a_job_whose_content_was_replaced_is_superseded(harness: JobHarness) -> 
     ("body", "problem"),
     [
         (None, "missing"),
-        (b"{}", "unreadable"),
         (b"\xff\xfe canary", "unreadable"),
-        (b'{"schemaVersion":1,"chunks":[{"name":"../../x"}]}', "unreadable"),
         (b" " * (MAX_COMPLETE_FILE_BYTES + 1), "size"),
     ],
 )
@@ -97,9 +93,7 @@ def test_a_missing_or_malformed_complete_file_is_incomplete(
 @pytest.mark.parametrize(
     "chunk",
     [
-        pytest.param(b"\0", id="one byte"),
         pytest.param(b"canary " * 1000, id="text"),
-        pytest.param(bytes(100_000), id="zeros"),
         pytest.param(bytes(range(256)) * 400, id="noise"),
         pytest.param(sample_videos.video_with_audio(2)[:-1000], id="an MP4 without its index"),
         pytest.param(MP4[: len(MP4) // 2], id="half an MP4"),
@@ -122,21 +116,6 @@ def test_a_chunk_that_is_no_media_file_is_listed(harness: JobHarness, chunk: byt
     assert harness.keys("video/") + harness.keys("audio/") == []
 
 
-@contextmanager
-def failing_chunk_reads(harness: JobHarness, **codes: str) -> Iterator[None]:
-    """Let reads of chunks fail with these error codes."""
-
-    def seal(model: Any, params: dict[str, Any], **_: Any) -> None:
-        if "canary" in params["url_path"] and model.name in codes:
-            raise ClientError({"Error": {"Code": codes[model.name], "Message": "canary"}}, model.name)
-
-    harness.s3.meta.events.register("before-call.s3", seal, unique_id="seal")
-    try:
-        yield
-    finally:
-        harness.s3.meta.events.unregister("before-call.s3", unique_id="seal")
-
-
 UNREADABLE_CHUNKS = [{"HeadObject": "400", "GetObject": "InvalidRequest"}, {"GetObject": "InvalidObjectState"}]
 """Chunks encrypted with the client's own key, and archived chunks. A retry would fail too."""
 FORBIDDEN_CHUNKS = [{"HeadObject": "400", "GetObject": "ExpiredToken"}, {"GetObject": "AccessDenied"}]
@@ -146,8 +125,12 @@ FORBIDDEN_CHUNKS = [{"HeadObject": "400", "GetObject": "ExpiredToken"}, {"GetObj
 def test_an_unreadable_chunk_is_listed_but_missing_permissions_fail_the_job(
     harness: JobHarness, codes: dict[str, str]
 ) -> None:
+    def fail(model: Any, params: dict[str, Any], **_: Any) -> None:
+        if "canary" in params["url_path"] and model.name in codes:
+            raise ClientError({"Error": {"Code": codes[model.name], "Message": "canary"}}, model.name)
+
     harness.upload(sample_videos.video_with_audio(1))
-    with failing_chunk_reads(harness, **codes):
+    with at_event(harness.s3, "before-call.s3", fail):
         if codes in UNREADABLE_CHUNKS:
             result = harness.run()
             assert (result.outcome, harness.wrong_chunks(result)) == (

@@ -1,6 +1,7 @@
-"""Tests of the job as a process: its environment, signals, exit status, and a real S3 endpoint."""
+"""Tests of the job's entry point: its environment, signals and exit status, partly as a process with a real S3 endpoint."""
 
 import os
+import resource
 import select
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from handlers.meetings.media_job import __main__ as media_job
 from handlers.meetings.media_job.environment import RECORDING_VARIABLES, MediaDeployment
 from handlers.meetings.media_result import MediaOutcome, MediaResult
 from local import ROOT
@@ -27,55 +29,47 @@ SECONDS = 60
 """Time limit for every step of these tests."""
 
 
-@dataclass
-class JobProcess:
+def job_variables(harness: JobHarness) -> dict[str, str]:
+    """Return the environment variables from the job definition and the submission."""
+    deployment = MediaDeployment(
+        bucket_name=BUCKET, piece_seconds=1, scratch_folder=str(harness.folder), ffmpeg=str(harness.counting_ffmpeg)
+    )
+    about = (MEETING.user, MEETING.meeting_id, harness.recording.content)
+    return {**deployment.variables(), **dict(zip(RECORDING_VARIABLES, about, strict=True))}
+
+
+@dataclass(kw_only=True)
+class JobProcess(JobHarness):
     """The job as a process that uses an emulated bucket."""
 
-    job_harness: JobHarness
     endpoint: str
 
-    def environment(self, **others: str) -> dict[str, str]:
-        """Return the environment variables from the job definition and the submission."""
-        deployment = MediaDeployment(
-            bucket_name=BUCKET,
-            piece_seconds=1,
-            scratch_folder=str(self.job_harness.folder),
-            ffmpeg=str(self.job_harness.counting_ffmpeg),
-        )
-        about = (MEETING.user, MEETING.meeting_id, self.job_harness.recording.content)
-        return {
-            **deployment.variables(),
-            **dict(zip(RECORDING_VARIABLES, about, strict=True)),
+    def start(self) -> "subprocess.Popen[str]":
+        variables = {
+            **job_variables(self),
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": emulator.ROOT_ACCESS_KEY,
             "AWS_SECRET_ACCESS_KEY": emulator.ROOT_ACCESS_KEY,
             "POWERTOOLS_SERVICE_NAME": "media",
             "PYTHONDONTWRITEBYTECODE": "1",
-            **others,
         }
+        command, pipe = [sys.executable, "-m", "handlers.meetings.media_job"], subprocess.PIPE
+        return subprocess.Popen(command, cwd=ROOT, env=variables, text=True, stdout=pipe, stderr=pipe)  # noqa: S603
 
-    def start(self, **others: str) -> "subprocess.Popen[str]":
-        command = [sys.executable, "-m", "handlers.meetings.media_job"]
-        return subprocess.Popen(  # noqa: S603
-            command,
-            cwd=ROOT,
-            env=self.environment(**others),
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-
-    def run(self, **others: str) -> tuple[int, str, str]:
+    def run_process(self) -> tuple[int, str, str]:
         """Run the process; return its exit status, standard output and standard error."""
-        with self.start(**others) as process:
+        with self.start() as process:
             out, err = process.communicate(timeout=SECONDS)
         return process.returncode, out, err
 
-    def result(self) -> MediaResult:
-        return MediaResult.model_validate_json(
-            self.job_harness.read_object(self.job_harness.recording.media_result_key)
-        )
+    def outcome(self) -> MediaOutcome:
+        """Outcome in the stored result."""
+        return MediaResult.model_validate_json(self.read_object(self.recording.media_result_key)).outcome
+
+    def job_folders(self) -> list[Path]:
+        """Working folders of jobs, which each job deletes at its end."""
+        return list(self.folder.glob("media-*"))
 
 
 @pytest.fixture(scope="module")
@@ -92,39 +86,28 @@ def job_process(endpoint: str, tmp_path: Path) -> JobProcess:
     s3: Any = EmulatorClients(endpoint)("s3")
     for item in s3.list_objects_v2(Bucket=BUCKET).get("Contents", []):
         s3.delete_object(Bucket=BUCKET, Key=item["Key"])
-    return JobProcess(JobHarness(s3, tmp_path), endpoint)
+    return JobProcess(s3, tmp_path, endpoint=endpoint)
 
 
 def test_a_processed_recording_exits_with_0(job_process: JobProcess) -> None:
-    job_process.job_harness.upload(*sample_videos.chunked_video(3))
-    status, out, err = job_process.run()
+    job_process.upload(*sample_videos.chunked_video(3))
+    status, out, err = job_process.run_process()
     assert (status, err) == (0, "")
-    assert job_process.result().outcome is MediaOutcome.READY
+    assert job_process.outcome() is MediaOutcome.READY
     assert "media_done" in out
-    for secret in (
+    secrets = (
         "canary",
         MEETING.user,
         MEETING.meeting_id,
-        job_process.job_harness.recording.content,
+        job_process.recording.content,
         emulator.ROOT_ACCESS_KEY + '"',
-    ):
-        assert secret not in out
-    assert [path.name for path in job_process.job_harness.folder.iterdir() if path.name.startswith("media-")] == [], (
-        "it cleans up"
     )
-    runs = len(job_process.job_harness.ffmpeg_runs)
-    assert job_process.run()[0] == 0
-    assert len(job_process.job_harness.ffmpeg_runs) == runs, "the finished job must not run ffmpeg again"
-
-
-def test_an_unusable_recording_exits_with_0_too(job_process: JobProcess) -> None:
-    job_process.job_harness.upload(b"canary")
-    assert job_process.run()[::2] == (0, "")
-    assert job_process.result().outcome is MediaOutcome.UNREADABLE
+    assert [secret for secret in secrets if secret in out] == []
+    assert job_process.job_folders() == []
 
 
 def test_a_job_ends_at_sigterm_and_the_next_job_continues(job_process: JobProcess) -> None:
-    harness = job_process.job_harness
+    harness = job_process
     harness.upload(sample_videos.video_with_audio(3, *WEBM, suffix="webm"))
     reached = harness.folder / "reached"
     os.mkfifo(reached)
@@ -144,21 +127,34 @@ def test_a_job_ends_at_sigterm_and_the_next_job_continues(job_process: JobProces
         os.kill(ffmpeg, 0)
     assert harness.multipart_uploads() == []
     assert harness.keys(harness.recording.media_result_key) == []
-    assert [key[-9:] for key in harness.keys(f"{harness.recording.media_work_prefix}pieces/")] == ["00000.mp4"]
-    assert [path.name for path in harness.folder.iterdir() if path.name.startswith("media-")] == []
+    assert [key[-9:] for key in harness.piece_keys()] == ["00000.mp4"]
+    assert harness.job_folders() == []
 
     before = len(harness.ffmpeg_runs)
-    assert job_process.run()[::2] == (0, "")
+    assert job_process.run_process()[::2] == (0, "")
     again = harness.ffmpeg_runs[before:]
-    assert job_process.result().outcome is MediaOutcome.READY
+    assert job_process.outcome() is MediaOutcome.READY
     assert len([run for run in again if "libx264" in run]) == 3, "the first of four pieces must be reused"
     assert not [run for run in again if "-c:a flac" in run or ("framecrc" in run and "chunk-" in run)]
 
 
-def test_invalid_variables_exit_with_2_and_name_the_problem(job_process: JobProcess) -> None:
-    job_process.job_harness.upload(b"x")
-    status, out, err = job_process.run(CONTENT="../canary", MEETING_USER="canary" * 6, AUDIO_PART_SECONDS="1")
-    assert (status, out) == (2, "")
+def run_main(harness: JobHarness, monkeypatch: pytest.MonkeyPatch, **changed: str) -> int:
+    """Run the entry point in this process, without its signal handler and its limit for files; return the status."""
+    for name, value in {**job_variables(harness), **changed}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(resource, "setrlimit", lambda *_: None)
+    return media_job.main()
+
+
+def test_invalid_variables_exit_with_2_and_name_the_problem(
+    harness: JobHarness, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    harness.upload(b"x")
+    changed = {"CONTENT": "../canary", "MEETING_USER": "canary" * 6, "AUDIO_PART_SECONDS": "1"}
+    assert run_main(harness, monkeypatch, **changed) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
     assert err.splitlines() == [
         "media job: AUDIO_PART_SECONDS: Input should be greater than or equal to 60",
         "media job: MEETING_USER: String should match pattern '^[A-Z2-7]{32}$'",
@@ -166,28 +162,34 @@ def test_invalid_variables_exit_with_2_and_name_the_problem(job_process: JobProc
     ]
 
 
+KILLED = "ffmpeg: was killed"
+
+
 @pytest.mark.parametrize(
-    ("others", "reason"),
+    ("changed", "reason"),
     [
         ({"BUCKET_NAME": "another-canary"}, "AWS: NoSuchBucket"),
-        ({"FFMPEG": "/not/there/canary"}, "ffmpeg: does not start"),
         ({"SCRATCH_FOLDER": "/not/there/canary"}, "FileNotFoundError 2"),
+        ({}, KILLED),
     ],
 )
 def test_a_failure_exits_with_1_and_names_the_reason(
-    job_process: JobProcess, others: dict[str, str], reason: str
+    harness: JobHarness,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    changed: dict[str, str],
+    reason: str,
 ) -> None:
-    job_process.job_harness.upload(sample_videos.audio_only(1))
-    status, out, err = job_process.run(**others)
-    assert (status, err) == (1, f"media job: {reason}\n")
-    for secret in ("canary", MEETING.user, MEETING.meeting_id, job_process.job_harness.recording.content):
-        assert secret not in out + err
+    harness.upload(sample_videos.audio_only(1))
+    harness.counting_ffmpeg.write_text("#!/bin/sh\nkill -KILL $$\n")
+    assert run_main(harness, monkeypatch, **changed) == 1
+    out, err = capsys.readouterr()
+    assert err == f"media job: {reason}\n"
+    assert "media_failed" in out
+    secrets = ("canary", MEETING.user, MEETING.meeting_id, harness.recording.content)
+    assert [secret for secret in secrets if secret in out + err] == []
+    assert harness.keys(harness.recording.media_result_key) == []
 
 
-def test_the_runbook_explains_a_killed_ffmpeg(job_process: JobProcess) -> None:
-    job_process.job_harness.upload(sample_videos.audio_only(1))
-    job_process.job_harness.counting_ffmpeg.write_text("#!/bin/sh\nkill -KILL $$\n")
-    assert job_process.run()[::2] == (1, "media job: ffmpeg: was killed\n")
-    page = (ROOT / "docs/runbooks/meetings-late.md").read_text(encoding="utf-8")
-    assert "`ffmpeg: was killed` is memory" in page
-    assert job_process.job_harness.keys(job_process.job_harness.recording.media_result_key) == []
+def test_the_runbook_explains_a_killed_ffmpeg() -> None:
+    assert f"`{KILLED}` is memory" in (ROOT / "docs/runbooks/meetings-late.md").read_text(encoding="utf-8")

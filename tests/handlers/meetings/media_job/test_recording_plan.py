@@ -18,32 +18,48 @@ LIMITS = PlanLimits(max_part=60 * SECOND, max_piece=30 * SECOND, max_recording=1
 CODECS = ("h264", "vp8")
 
 
-def form(codec: str, parameters: str = "", stream: int = 0) -> TrackFormat:
+def track_format(codec: str, parameters: str = "", stream: int = 0) -> TrackFormat:
     return TrackFormat(stream=stream, codec=codec, time_base="1/1000", parameters=parameters)
 
 
-def pictures(
-    codec: str = "h264", *, end: int = SECOND, width: int = 640, height: int = 360, count: int = 30, fastest: int = 1
+def video(
+    codec: str = "h264",
+    parameters: str = "",
+    *,
+    end: int = SECOND,
+    size: tuple[int, int] = (640, 360),
+    count: int = 30,
+    fastest: int = 1,
 ) -> ChunkVideo:
-    return ChunkVideo(form=form(codec), width=width, height=height, count=count, fastest=fastest, end=end, bytes=10_000)
+    """Return a track with `fastest` frames in its fastest second."""
+    return ChunkVideo(
+        track_format=track_format(codec, parameters),
+        width=size[0],
+        height=size[1],
+        count=count,
+        max_frames_per_second=fastest,
+        end=end,
+        bytes=10_000,
+    )
 
 
-SOUND = ChunkAudio(form=form("aac", stream=1), channels=2, count=43, bytes=8_000)
+AUDIO = ChunkAudio(track_format=track_format("aac", stream=1), channels=2, count=43, bytes=8_000)
 
 
 @st.composite
 def chunk(draw: st.DrawFn) -> ChunkFacts:
     duration = draw(st.integers(1, 200 * SECOND))
-    shown = draw(st.booleans())
-    video = pictures(
+    has_video = draw(st.booleans())
+    drawn_video = video(
         draw(st.sampled_from(CODECS)),
         end=draw(st.integers(0, duration)),
-        width=draw(st.integers(1, 9000)),
-        height=draw(st.integers(1, 9000)),
+        size=(draw(st.integers(1, 9000)), draw(st.integers(1, 9000))),
         count=draw(st.integers(1, 10**6)),
         fastest=draw(st.integers(1, 10**6)),
     )
-    return ChunkFacts(duration=duration, pictures=video if shown else None, sound=draw(st.sampled_from([None, SOUND])))
+    return ChunkFacts(
+        duration=duration, video=drawn_video if has_video else None, audio=draw(st.sampled_from([None, AUDIO]))
+    )
 
 
 plans = st.lists(chunk(), min_size=1, max_size=6).map(
@@ -86,12 +102,8 @@ def test_a_piece_has_one_format_and_a_limited_duration(plan: RecordingPlan) -> N
     for piece in plan.pieces:
         assert 0 < piece.duration <= LIMITS.max_piece
         for span in piece.spans:
-            video = plan.chunks[span.chunk].pictures
-            if piece.form is None:
-                assert video is None
-            else:
-                assert video is not None
-                assert video.form == piece.form
+            track = plan.chunks[span.chunk].video
+            assert piece.track_format == (None if track is None else track.track_format)
         assert len(piece.spans) == 1 or all(span.begin == 0 for span in piece.spans), (
             "a piece with several spans contains whole chunks"
         )
@@ -119,18 +131,15 @@ def test_the_required_disk_space_includes_the_downloads(plan: RecordingPlan, upl
 
 
 def test_video_is_copied_only_if_all_formats_are_equal() -> None:
-    facts = ChunkFacts(duration=SECOND, pictures=pictures(), sound=SOUND)
+    facts = ChunkFacts(duration=SECOND, video=video(), audio=AUDIO)
     assert create_plan(facts, facts).copies_video
     assert (create_plan(facts).copies_audio, create_plan(facts, facts).copies_audio) == (True, False), (
         "the audio of several chunks is not copied"
     )
     for item in (
-        ChunkFacts(duration=SECOND, sound=SOUND),
-        ChunkFacts(duration=SECOND, pictures=pictures("hevc")),
-        ChunkFacts(
-            duration=SECOND,
-            pictures=ChunkVideo(form=form("h264", "x"), width=1, height=1, count=1, fastest=1, end=1, bytes=1),
-        ),
+        ChunkFacts(duration=SECOND, audio=AUDIO),
+        ChunkFacts(duration=SECOND, video=video("hevc")),
+        ChunkFacts(duration=SECOND, video=video("h264", "x")),
     ):
         assert not create_plan(facts, item).copies_video
         assert not create_plan(item, facts).copies_video
@@ -142,11 +151,11 @@ def test_video_is_copied_only_if_all_formats_are_equal() -> None:
     [(600, 90, 15, 15), (600, 90, 60, 30), (10, 250, 25, 25), (0.5, 10, 10, 20), (600, 3, 1, 1)],
 )
 def test_the_frame_rate_is_that_of_the_fastest_second(seconds: float, count: int, fastest: int, rate: int) -> None:
-    slow = ChunkFacts(duration=60 * SECOND, pictures=pictures(count=60))
-    video = pictures(count=count, fastest=fastest)
-    assert create_plan(slow, ChunkFacts(duration=round(seconds * SECOND), pictures=video)).frame_rate == rate
+    slow = ChunkFacts(duration=60 * SECOND, video=video(count=60))
+    other = ChunkFacts(duration=round(seconds * SECOND), video=video(count=count, fastest=fastest))
+    assert create_plan(slow, other).frame_rate == rate
 
 
 def test_a_recording_slightly_longer_than_a_part_is_halved() -> None:
-    parts = create_plan(ChunkFacts(duration=60_100_000, sound=SOUND)).parts
+    parts = create_plan(ChunkFacts(duration=60_100_000, audio=AUDIO)).parts
     assert [(part.offset_ms, part.duration_ms) for part in parts] == [(0, 30_050), (30_050, 30_050)]

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.meetings.complete_json import MAX_COMPLETE_FILE_BYTES
@@ -24,11 +24,7 @@ from tests.handlers.meetings.meeting_harness import (
 @pytest.mark.parametrize(
     ("body", "problem"),
     [
-        (b"", "unreadable"),
-        (b"{}", "unreadable"),
         (b"\xff\xfe", "unreadable"),
-        (b"[" * 100_000, "unreadable"),
-        (b'{"chunks":[' + b"{}," * 300_000 + b"{}]}", "unreadable"),
         (b'{"schemaVersion":1,"title":"canary","startedAt":"2026-01-31T10:00:00.000Z","chunks":[]}', "unreadable"),
         (b" " * (MAX_COMPLETE_FILE_BYTES + 1), "size"),
     ],
@@ -44,9 +40,9 @@ def test_a_malformed_complete_file_fails_its_meeting_and_is_not_retried(
     record = harness.record()
     assert (record.content, record.title, record.version) == ("", "", 1)
     assert harness.due_sort_keys() == []
-    complete_file = capsys.readouterr().out
-    assert "complete_refused" in complete_file
-    assert CANARY not in complete_file
+    output = capsys.readouterr().out
+    assert "complete_refused" in output
+    assert CANARY not in output
     harness.upload_recording(b"a")
     assert harness.state() == ("processing", "media")
 
@@ -57,11 +53,9 @@ CHUNK = {"name": "0.webm", "bytes": 1, "sha256": "0" * 64}
 @pytest.mark.parametrize(
     ("changed", "fields"),
     [
-        ({"startedAt": "canary"}, {"startedAt": "String should match pattern"}),
         ({"startedAt": "2026-02-30T10:00:00.000Z"}, {"startedAt": "an existing date and time, such as 2026-01-31T"}),
         ({"title": "canary" * 100, "tags": ["canary", 1]}, {"title": "at most 200", "tags.1": "valid string"}),
         ({"chunks": [{"name": "canary/0.webm"}]}, {"chunks.0.name": "pattern"}),
-        ({"chunks": [{**CHUNK, "bytes": 0}]}, {"chunks.0.bytes": "greater than or equal to 1"}),
         (
             {"chunks": [{**CHUNK, "name": "canary"}] * 2},
             {"": "each chunk has a different name, and none is complete.json"},
@@ -99,23 +93,20 @@ def test_an_unreadable_complete_file_fails_its_meeting_and_is_not_retried(
             assert harness.deliver_event("complete.json") == []
     assert (harness.state(), harness.wrong_chunks()) == (("failed", "MALFORMED"), {"complete.json": "unreadable"})
     assert harness.record().version == 1
-    complete_file = capsys.readouterr().out
-    assert "sealed" in complete_file
-    assert CANARY not in complete_file
+    output = capsys.readouterr().out
+    assert "sealed" in output
+    assert CANARY not in output
     harness.advance(minutes=1)
     harness.upload_recording(b"a")
     assert harness.state() == ("processing", "media")
 
 
-@pytest.mark.parametrize("code", UNREADABLE_CODES)
-def test_the_sweep_fails_an_incomplete_meeting_whose_complete_file_became_unreadable(
-    harness: MeetingHarness, code: str
-) -> None:
+def test_the_sweep_fails_an_incomplete_meeting_whose_complete_file_became_unreadable(harness: MeetingHarness) -> None:
     harness.upload_complete_file(b"a")
     harness.deliver_event("complete.json")
     harness.upload_complete_file(b"a", title="again")
     harness.advance(hours=1)
-    with harness.fail_complete_file_reads(code):
+    with harness.fail_complete_file_reads("InvalidRequest"):
         assert harness.sweep()["failed"] == 0
     assert harness.state() == ("failed", "MALFORMED")
 
@@ -173,52 +164,45 @@ def test_an_event_for_a_deleted_complete_file_changes_nothing(harness: MeetingHa
     assert harness.all_items() == []
 
 
-@pytest.mark.parametrize(
-    "key",
-    [
-        "",
-        "raw/",
-        f"raw/{ANN}",
-        f"raw/{ANN}/{MEETING.meeting_id}/",
-        f"raw/{ANN}/{MEETING.meeting_id}/../../{BOB}/{MEETING.meeting_id}/complete.json",
-        f"raw/../{ANN}/{MEETING.meeting_id}/complete.json",
-        f"raw/{ANN}/{MEETING.meeting_id}/x/complete.json",
-        f"raw/{ANN}/{MEETING.meeting_id}/.complete.json",
-        f"raw/{ANN}/{MEETING.meeting_id}/complete.json\0",
-        f"raw/{ANN}/{MEETING.meeting_id}/complete.json\n",
-        f"raw/{ANN}/{MEETING.meeting_id}/{'x' * (1024 - 64)}",
-        f"raw/{ANN.lower()}/{MEETING.meeting_id}/complete.json",
-        f"raw/#open/{MEETING.meeting_id}/complete.json",
-        f"raw/{ANN}/{MEETING.meeting_id[:-1]}U/complete.json",
-        f"video/{ANN}/{MEETING.meeting_id}/complete.json",
-        f"x/raw/{ANN}/{MEETING.meeting_id}/complete.json",
-    ],
-)
-def test_an_invalid_key_is_ignored_and_counted(
-    harness: MeetingHarness, key: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert parse_upload_key(key) is None
+INVALID_KEYS = [
+    "",
+    "raw/",
+    f"raw/{ANN}",
+    f"raw/{ANN}/{MEETING.meeting_id}/",
+    f"raw/{ANN}/{MEETING.meeting_id}/../../{BOB}/{MEETING.meeting_id}/complete.json",
+    f"raw/../{ANN}/{MEETING.meeting_id}/complete.json",
+    f"raw/{ANN}/{MEETING.meeting_id}/x/complete.json",
+    f"raw/{ANN}/{MEETING.meeting_id}/.complete.json",
+    f"raw/{ANN}/{MEETING.meeting_id}/complete.json\0",
+    f"raw/{ANN}/{MEETING.meeting_id}/complete.json\n",
+    f"raw/{ANN}/{MEETING.meeting_id}/{'x' * (1024 - 64)}",
+    f"raw/{ANN.lower()}/{MEETING.meeting_id}/complete.json",
+    f"raw/#open/{MEETING.meeting_id}/complete.json",
+    f"raw/{ANN}/{MEETING.meeting_id[:-1]}U/complete.json",
+    f"video/{ANN}/{MEETING.meeting_id}/complete.json",
+    f"x/raw/{ANN}/{MEETING.meeting_id}/complete.json",
+]
+
+
+def test_invalid_keys_are_ignored_and_counted(harness: MeetingHarness, capsys: pytest.CaptureFixture[str]) -> None:
     with harness.record_calls() as calls:
-        assert harness.deliver_events(key) == []
+        assert harness.deliver_events(*INVALID_KEYS) == []
     assert calls == []
-    complete_file = capsys.readouterr().out
-    assert "recording_key_refused" in complete_file
-    assert '"ignored":1' in complete_file.replace(": ", ":")
-    assert ANN not in complete_file
+    output = capsys.readouterr().out
+    assert output.count("recording_key_refused") == len(INVALID_KEYS)
+    assert f'"ignored":{len(INVALID_KEYS)}' in output.replace(": ", ":")
+    assert ANN not in output
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 @given(st.text(max_size=60).map(lambda name: f"raw/{ANN}/{name}") | st.text(max_size=60))
-def test_any_key_is_handled_without_an_error(harness: MeetingHarness, key: str) -> None:
+def test_any_text_is_no_valid_key(key: str) -> None:
     assert parse_upload_key(key) is None
-    assert harness.deliver_events(key) == []
 
 
-@pytest.mark.parametrize(
-    "body", ["", "[]", object_created_event(MEETING.upload_key("complete.json"), bucket="another")]
-)
-def test_an_unknown_event_is_retried_until_it_reaches_the_dead_letter_queue(harness: MeetingHarness, body: str) -> None:
-    assert harness.deliver_messages([{"messageId": "m", "body": body}]) == ["m"]
+def test_unknown_events_are_retried_until_they_reach_the_dead_letter_queue(harness: MeetingHarness) -> None:
+    bodies = ["", "[]", object_created_event(MEETING.upload_key("complete.json"), bucket="another")]
+    messages = [{"messageId": str(number), "body": body} for number, body in enumerate(bodies)]
+    assert harness.deliver_messages(messages) == ["0", "1", "2"]
 
 
 def test_logs_contain_no_client_data(harness: MeetingHarness, capsys: pytest.CaptureFixture[str]) -> None:
@@ -227,7 +211,7 @@ def test_logs_contain_no_client_data(harness: MeetingHarness, capsys: pytest.Cap
     harness.upload_recording(b"a", b"b")
     harness.put_object(MEETING.upload_key("canary.webm"), b"a")
     harness.deliver_events(MEETING.upload_key("canary.webm"), "canary")
-    complete_file = capsys.readouterr().out
-    assert "meeting_moved" in complete_file
+    output = capsys.readouterr().out
+    assert "meeting_moved" in output
     for secret in (CANARY, ANN, MEETING.meeting_id, harness.record().content):
-        assert secret not in complete_file
+        assert secret not in output

@@ -1,13 +1,11 @@
 """Tests of upload events: a complete recording starts once, and an incomplete one continues when its chunks arrive."""
 
-from typing import Any
-
 import pytest
 
 from handlers.common.time_and_ids.ulid import ulid
 from handlers.meetings.s3_keys import MeetingId
-from handlers.meetings.uploaded_recording import UploadedRecordings
-from tests.handlers.meetings.meeting_harness import ANN, MEETING, START, MeetingHarness
+from handlers.meetings.upload_reader import UploadReader
+from tests.handlers.meetings.meeting_harness import ANN, MEETING, START, MeetingHarness, act_after_first_call
 
 
 def test_a_complete_recording_starts_an_execution(harness: MeetingHarness) -> None:
@@ -99,35 +97,28 @@ def test_a_chunk_that_arrives_while_it_is_recorded_as_missing_is_not_lost(
     """The chunk's event comes before the record lists the chunk as missing, and only once."""
     harness.upload_chunks(b"a")
     harness.upload_complete_file(b"a", b"b")
-    find_chunks = UploadedRecordings.find_chunks
-    calls = 0
 
-    def upload_after_first_listing(self: UploadedRecordings, *asked: Any) -> Any:
-        nonlocal calls
-        chunks = find_chunks(self, *asked)
-        calls += 1
-        if calls == 1:
-            harness.upload_chunks(b"a", b"b")
-            assert harness.deliver_event("1.webm") == []
-        return chunks
+    def upload_missing_chunk() -> None:
+        harness.upload_chunks(b"a", b"b")
+        assert harness.deliver_event("1.webm") == []
 
-    monkeypatch.setattr(UploadedRecordings, "find_chunks", upload_after_first_listing)
+    act_after_first_call(monkeypatch, UploadReader, "find_chunks", upload_missing_chunk)
     assert harness.deliver_event("complete.json") == []
     assert harness.state() == ("processing", "media")
 
 
-def test_another_content_starts_a_new_attempt(harness: MeetingHarness) -> None:
-    first = harness.upload_recording(b"a")
-    harness.advance(minutes=1)
-    second = harness.upload_recording(b"b", title="Other")
-    assert first.content != second.content
+def test_another_content_starts_a_new_attempt_even_if_it_was_processed_before(harness: MeetingHarness) -> None:
+    recordings = []
+    for chunk, title in ((b"a", "First"), (b"b", "Second"), (b"a", "Third")):
+        recordings.append(harness.upload_recording(chunk, title=title))
+        harness.advance(minutes=1)
+    first, second, third = (recording.content for recording in recordings)
+    assert first == third != second
     record = harness.record()
-    assert (record.content, record.title, record.attempt) == (second.content, "Other", 2)
+    assert (record.content, record.title, record.attempt) == (first, "Third", 3)
     assert record.created_at == "2026-01-31T12:00:00.000Z"
-    assert [execution_input["content"] for execution_input in harness.step_functions.inputs.values()] == [
-        first.content,
-        second.content,
-    ]
+    assert harness.step_functions.contents == [first, second, first]
+    assert harness.step_functions.attempts == [1, 2, 3]
 
 
 def test_a_writer_that_read_an_older_file_does_not_overwrite_a_newer_one(
@@ -135,32 +126,10 @@ def test_a_writer_that_read_an_older_file_does_not_overwrite_a_newer_one(
 ) -> None:
     harness.upload_chunks(b"a")
     harness.upload_complete_file(b"a")
-    read_complete_file = UploadedRecordings.read_complete_file
-    reads = 0
-
-    def replace_after_first_read(self: UploadedRecordings, *asked: Any) -> Any:
-        nonlocal reads
-        reads += 1
-        complete = read_complete_file(self, *asked)
-        if reads == 1:
-            harness.upload_recording(b"b")
-        return complete
-
-    monkeypatch.setattr(UploadedRecordings, "read_complete_file", replace_after_first_read)
+    act_after_first_call(monkeypatch, UploadReader, "read_complete_file", lambda: harness.upload_recording(b"b"))
     assert harness.deliver_event("complete.json") == []
     record = harness.record()
-    assert [execution_input["content"] for execution_input in harness.step_functions.inputs.values()] == [
-        record.content
-    ]
-
-
-def test_a_content_that_returns_gets_an_execution_with_a_new_name(harness: MeetingHarness) -> None:
-    for chunk in (b"a", b"b", b"a"):
-        harness.upload_recording(chunk)
-        harness.advance(minutes=1)
-    assert [execution_input["attempt"] for execution_input in harness.step_functions.inputs.values()] == [1, 2, 3]
-    first, _, third = harness.step_functions.inputs
-    assert first[:-1] == third[:-1]
+    assert harness.step_functions.contents == [record.content]
 
 
 def test_a_new_description_of_the_same_content_changes_only_the_description(harness: MeetingHarness) -> None:
@@ -186,7 +155,7 @@ def test_a_new_complete_file_restarts_a_failed_meeting_but_a_repeated_event_does
     harness.advance(minutes=1)
     harness.upload_recording(b"a")
     assert harness.state() == ("processing", "media")
-    assert [execution_input["attempt"] for execution_input in harness.step_functions.inputs.values()] == [1, 2]
+    assert harness.step_functions.attempts == [1, 2]
 
 
 @pytest.mark.parametrize("fate", ["refused", "lost", "lost after"])
@@ -217,8 +186,8 @@ def test_chunks_beyond_the_listed_ones_are_counted_and_processed_when_they_arriv
 def test_other_objects_in_the_folder_are_listed_up_to_a_limit(
     harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("handlers.meetings.uploaded_recording.PAGE_SIZE", 2)
-    monkeypatch.setattr("handlers.meetings.uploaded_recording.MAX_PAGES", 2)
+    monkeypatch.setattr("handlers.meetings.upload_reader.PAGE_SIZE", 2)
+    monkeypatch.setattr("handlers.meetings.upload_reader.MAX_PAGES", 2)
     for number in range(9):
         harness.put_object(MEETING.upload_key(f"junk-{number}"), b"x")
     harness.upload_recording(b"a")
@@ -232,8 +201,8 @@ def test_other_objects_in_the_folder_are_listed_up_to_a_limit(
 def test_chunks_beyond_the_listing_limit_count_as_missing(
     harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("handlers.meetings.uploaded_recording.PAGE_SIZE", 2)
-    monkeypatch.setattr("handlers.meetings.uploaded_recording.MAX_PAGES", 1)
+    monkeypatch.setattr("handlers.meetings.upload_reader.PAGE_SIZE", 2)
+    monkeypatch.setattr("handlers.meetings.upload_reader.MAX_PAGES", 1)
     harness.upload_recording(b"a", b"b", b"c")
     assert harness.wrong_chunks() == {"2.webm": "missing"}
 

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.time_and_ids.ulid import ulid
 from handlers.meetings.media_result import MediaOutcome
-from handlers.meetings.meeting_store import MeetingStore
+from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.metrics import STORAGE_GROWTH, MeetingMetrics
 from handlers.meetings.s3_keys import MeetingId, Recording
 from handlers.meetings.storage.storage_count import CountOutOfTime, StorageCounter, StorageCountResult
-from handlers.meetings.storage.storage_totals import OTHERS, StorageTotals, daily_growth, growth_metrics
+from handlers.meetings.storage.storage_growth import OTHERS, StorageTotals, daily_growth, growth_metrics
 from handlers.meetings.storage.unannounced_recordings import NOTIFICATION_GRACE_PERIOD, UnannouncedRecordings
-from handlers.meetings.uploaded_recording import UploadedRecordings
+from handlers.meetings.upload_reader import UploadReader
+from tests.handlers.client_events import at_event
 from tests.handlers.meetings.meeting_harness import ANN, BOB, BUCKET, CANARY, MEETING, START, MeetingHarness
 
 STACK = "dev"
@@ -36,10 +37,13 @@ class CountHarness:
     def run(self) -> StorageCountResult:
         client: Any = self.meetings.cloudwatch
         return StorageCounter(
-            MeetingStore(self.meetings.s3, BUCKET),
+            MeetingBucket(self.meetings.s3, BUCKET),
             MeetingMetrics(client, STACK),
             UnannouncedRecordings(
-                self.meetings.table, self.meetings.starter, clock=lambda: self.meetings.now, log=self.meetings.log
+                self.meetings.table,
+                self.meetings.upload_processor,
+                clock=lambda: self.meetings.now,
+                log=self.meetings.log,
             ),
             max_users=self.max_users,
             budget=self.budget,
@@ -88,17 +92,6 @@ def test_the_first_count_sends_no_metric_and_the_next_one_sends_the_growth(count
     assert count.growth_by_user() == {ANN: 15, BOB: 0, OTHERS: 0, STACK: 15}
 
 
-def test_deleted_objects_give_a_negative_growth(count: CountHarness) -> None:
-    harness = count.meetings
-    put_objects(harness, ANN, 2)
-    count.run()
-    for item in harness.s3.list_objects_v2(Bucket=BUCKET, Prefix="raw/")["Contents"]:
-        harness.s3.delete_object(Bucket=BUCKET, Key=item["Key"])
-    harness.advance(days=1)
-    count.run()
-    assert count.growth_by_user()[ANN] == -2
-
-
 def test_a_day_is_counted_once(count: CountHarness) -> None:
     harness = count.meetings
     put_objects(harness, ANN, 2)
@@ -111,14 +104,19 @@ def test_a_day_is_counted_once(count: CountHarness) -> None:
     assert len(harness.cloudwatch.calls) == 1
 
 
-def test_growth_is_divided_by_the_number_of_days_since_the_last_count(count: CountHarness) -> None:
-    harness = count.meetings
-    put_objects(harness, ANN, 0)
-    count.run()
-    harness.advance(days=3)
-    put_objects(harness, ANN, 3)
-    count.run()
-    assert count.growth_by_user()[ANN] == 5
+@pytest.mark.parametrize(
+    ("before", "now", "days", "growth"),
+    [
+        pytest.param({ANN: 5}, {ANN: 3}, 1, {ANN: -2}, id="some objects were deleted"),
+        pytest.param({ANN: 5}, {}, 1, {ANN: -5}, id="all objects were deleted"),
+        pytest.param({}, {ANN: 15}, 3, {ANN: 5}, id="the last count is three days old"),
+    ],
+)
+def test_growth_is_the_difference_per_day(
+    before: dict[str, int], now: dict[str, int], days: int, growth: dict[str, int]
+) -> None:
+    earlier = StorageTotals(day=DAY - timedelta(days=days), bytes_of=before)
+    assert daily_growth(earlier, StorageTotals(day=DAY, bytes_of=now)) == growth
 
 
 def test_a_count_older_than_a_week_is_not_compared(count: CountHarness) -> None:
@@ -152,14 +150,14 @@ def test_only_the_users_who_grew_most_have_a_metric_of_their_own(count: CountHar
     assert count.growth_by_user() == {BOB: 15, OTHERS: 15, STACK: 30}
 
 
-@pytest.mark.parametrize("key", ["raw/x", f"raw/{ANN}", f"raw/{ANN.lower()}/a", f"video/{ANN}x/a", "audio/../x/a"])
-def test_objects_of_no_user_count_with_the_others(count: CountHarness, key: str) -> None:
+def test_objects_of_no_user_count_with_the_others(count: CountHarness) -> None:
     harness = count.meetings
     count.run()
     harness.advance(days=1)
-    harness.put_object(key, b"12345")
+    for key in ("raw/x", f"raw/{ANN}", f"raw/{ANN.lower()}/a", f"video/{ANN}x/a", "audio/../x/a"):
+        harness.put_object(key, b"12345")
     count.run()
-    assert count.growth_by_user() == {OTHERS: 5, STACK: 5}
+    assert count.growth_by_user() == {OTHERS: 25, STACK: 25}
 
 
 def test_a_count_that_runs_out_of_time_sends_and_stores_nothing(count: CountHarness) -> None:
@@ -184,18 +182,9 @@ def test_a_count_of_another_schema_version_is_ignored(count: CountHarness) -> No
 
 
 def test_objects_on_all_pages_are_counted(count: CountHarness, monkeypatch: pytest.MonkeyPatch) -> None:
-    harness = count.meetings
     for number in range(5):
-        harness.put_object(MEETING.upload_key(f"{number}"), b"1")
-    listed = harness.s3.get_paginator
-
-    def small(name: str) -> Any:
-        made = listed(name)
-        paginate = made.paginate
-        made.paginate = lambda **asked: paginate(**asked, PaginationConfig={"PageSize": 2})
-        return made
-
-    monkeypatch.setattr(harness.s3, "get_paginator", small)
+        count.meetings.put_object(MEETING.upload_key(f"{number}"), b"1")
+    monkeypatch.setenv("MOTO_S3_DEFAULT_MAX_KEYS", "2")
     assert count.run().objects == 5
 
 
@@ -210,25 +199,6 @@ def test_a_recording_whose_event_was_lost_is_started_the_next_day(count: CountHa
     harness.advance(days=1)
     assert count.run().started == 0
     assert len(harness.step_functions.statuses) == 1
-
-
-def test_a_recording_whose_event_arrived_is_not_processed_again(count: CountHarness) -> None:
-    harness = count.meetings
-    recording = harness.upload_recording(b"a")
-    assert harness.run_step("fail", recording)["outcome"] == "failed"
-    before = harness.all_items()
-    harness.advance(days=1)
-    assert count.run().started == 0
-    assert harness.all_items() == before
-
-
-def test_a_retry_whose_event_was_lost_is_started(count: CountHarness) -> None:
-    harness = count.meetings
-    harness.run_step("fail", harness.upload_recording(b"a"))
-    harness.advance(hours=1)
-    harness.upload_complete_file(b"a")
-    harness.advance(seconds=NOTIFICATION_GRACE_PERIOD.total_seconds())
-    assert count.run().started == 1
 
 
 def test_an_unreadable_file_whose_event_was_lost_is_processed_once(
@@ -255,26 +225,36 @@ def test_a_recording_whose_event_was_lost_is_started_although_an_older_one_is_in
     harness.write_media_result(first)
     harness.run_step("media", first)
     assert harness.state() == ("processing", "transcription")
-    harness.advance(days=1)
+    harness.now += NOTIFICATION_GRACE_PERIOD
     assert count.run().started == 1
     assert (harness.record().content, harness.state()) == (second.content, ("processing", "media"))
 
 
-def test_milliseconds_in_a_listing_do_not_make_another_fingerprint(
+def test_a_lost_event_of_an_incomplete_recording_is_logged(
+    count: CountHarness, capsys: pytest.CaptureFixture[str]
+) -> None:
+    count.meetings.upload_complete_file(b"a")
+    count.meetings.advance(days=1)
+    assert count.run().started == 0
+    assert count.meetings.state() == ("incomplete",)
+    assert "recording_unheard" in capsys.readouterr().out
+
+
+def test_a_recording_whose_event_arrived_is_not_processed_again(
     count: CountHarness, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """A listing has milliseconds, which other reads of `complete.json` do not have."""
     harness = count.meetings
     harness.upload_recording(b"a")
     harness.advance(days=1)
 
-    def exactly(parsed: dict[str, Any], **_: Any) -> None:
+    def add_milliseconds(parsed: dict[str, Any], **_: Any) -> None:
         for item in parsed.get("Contents", ()):
             item["LastModified"] += timedelta(milliseconds=500)
 
-    monkeypatch.setattr(UploadedRecordings, "read_complete_file", lambda *_: 1 / 0)
-    harness.s3.meta.events.register("after-call.s3.ListObjectsV2", exactly, unique_id="exactly")
-    count.run()
-    harness.s3.meta.events.unregister("after-call.s3.ListObjectsV2", unique_id="exactly")
+    monkeypatch.setattr(UploadReader, "read_complete_file", lambda *_: 1 / 0)
+    with at_event(harness.s3, "after-call.s3.ListObjectsV2", add_milliseconds):
+        count.run()
     assert "recording_unattended" not in capsys.readouterr().out, "its event arrived, so it must not be processed"
 
 

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 from moto import mock_aws
 
-from handlers.meetings.meeting_store import MeetingStore
+from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.summary_errors import StorageFailed
 from tests.credentials import credentials
 from tests.handlers.scripted_clients import stubbed
@@ -26,30 +26,21 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         yield made
 
 
-def test_an_object_is_read_back(client: Any) -> None:
-    store = MeetingStore(client, BUCKET)
-    store.write(KEY, "ä")
-    assert store.read(KEY, 10) == "ä".encode()
+def test_an_object_is_read_back_up_to_a_limit_and_one_extra_byte(client: Any) -> None:
+    bucket = MeetingBucket(client, BUCKET)
+    assert bucket.read(KEY, 10) is None
+    bucket.write(KEY, "ä")
+    assert bucket.read(KEY, 10) == "ä".encode()
     assert client.head_object(Bucket=BUCKET, Key=KEY)["ContentType"] == "application/json"
-    store.write(KEY, "other")
-    assert store.read(KEY, 10) == b"other"
-
-
-def test_a_missing_object_is_none(client: Any) -> None:
-    assert MeetingStore(client, BUCKET).read(KEY, 10) is None
-
-
-def test_a_too_long_object_is_returned_with_one_extra_byte(client: Any) -> None:
-    store = MeetingStore(client, BUCKET)
-    store.write(KEY, "0123456789")
-    assert store.read(KEY, 5) == b"012345"
+    bucket.write(KEY, "0123456789")
+    assert bucket.read(KEY, 5) == b"012345"
 
 
 def test_the_second_write_of_a_new_object_is_refused(client: Any) -> None:
-    store = MeetingStore(client, BUCKET)
-    assert store.write_new(KEY, "first")
-    assert not store.write_new(KEY, "second")
-    assert store.read(KEY, 10) == b"first"
+    bucket = MeetingBucket(client, BUCKET)
+    assert bucket.write_new(KEY, "first")
+    assert not bucket.write_new(KEY, "second")
+    assert bucket.read(KEY, 10) == b"first"
 
 
 @pytest.mark.parametrize(
@@ -65,9 +56,9 @@ def test_s3_errors_raise_storage_failed(code: str, status: int, cause: str) -> N
     for operation in ("get_object", "put_object"):
         with stubbed("s3") as (stub, stubber):
             stubber.add_client_error(operation, code, f"not {KEY}", status)
-            store = MeetingStore(stub, BUCKET)
+            bucket = MeetingBucket(stub, BUCKET)
             with pytest.raises(StorageFailed, match=f"^{cause}$") as caught:
-                store.read(KEY, 10) if operation == "get_object" else store.write(KEY, "x")
+                bucket.read(KEY, 10) if operation == "get_object" else bucket.write(KEY, "x")
         assert caught.value.__context__ is None
 
 
@@ -82,4 +73,4 @@ def test_an_interrupted_body_raises_storage_failed() -> None:
 
     client: Any = Client()
     with pytest.raises(StorageFailed, match=r"^timed_out$"):
-        MeetingStore(client, BUCKET).read(KEY, 10)
+        MeetingBucket(client, BUCKET).read(KEY, 10)

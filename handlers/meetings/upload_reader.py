@@ -1,8 +1,8 @@
 """Gateway that reads a meeting's uploads from S3: `complete.json` and the list of chunks.
 
 An event may arrive late, and the bucket need not keep old versions. So this module reads the current objects, which may
-be newer than those that an event describes. S3 reads are consistent. A caller that reads the meeting's record first, then the
-uploads, and writes the record only if its version is unchanged, therefore never overwrites newer state with older.
+be newer than those that an event describes. S3 reads are consistent. So a caller never overwrites newer state with older
+if it reads the meeting's record first, then the uploads, and writes the record only if its version is unchanged.
 
 Chunks are listed in pages of a thousand instead of being checked one by one. The client decides how many other objects
 lie below the same prefix, so listing ends after `MAX_PAGES`. A chunk that is not in these pages counts as missing.
@@ -30,9 +30,12 @@ if TYPE_CHECKING:
     from types_boto3_s3.type_defs import ObjectTypeDef
 
 PAGE_SIZE: Final = 1_000
+"""Number of objects in one page of a listing."""
 MAX_PAGES: Final = 4 * MAX_CHUNKS // PAGE_SIZE
-"""Enough for a recording that was replaced three times."""
+"""Maximum number of pages that a listing reads: enough for a recording of the maximum size that was replaced three times.
+"""
 FINGERPRINT_DIGITS: Final = 32
+"""Length of the fingerprint of the chunks."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +48,9 @@ class UploadedCompleteFile:
     file: CompleteFile | None
     """The parsed file, or None if it is malformed or cannot be read."""
     problem: ChunkProblem = ChunkProblem.UNREADABLE
+    """Problem of the file, if `file` is None."""
     cause: str = ""
-    """Reason why the file could not be used, for the log."""
+    """Reason why the file could not be used, for the log. Empty if it could be used."""
     wrong_fields: tuple[WrongField, ...] | None = None
     """The malformed fields and the rules that they break, for the user. None if the file could not be read."""
 
@@ -63,8 +67,8 @@ class UploadedChunks:
     """Upload time of the newest listed chunk. None if no chunk was found."""
 
 
-class UploadedRecordings:
-    """Reads uploads with GetObject and ListObjectsV2."""
+class UploadReader:
+    """Reads the uploads of meetings with GetObject and ListObjectsV2."""
 
     def __init__(self, client: "S3Client", bucket: str) -> None:
         self._client = client
@@ -121,7 +125,7 @@ class UploadedRecordings:
             uploaded_at,
             None,
             ChunkProblem.UNREADABLE,
-            cause="sealed",
+            cause="sealed",  # in the log: encrypted with the client's own key, or archived
         )
 
     def find_chunks(self, meeting: MeetingId, complete: CompleteFile) -> UploadedChunks:

@@ -1,4 +1,4 @@
-"""The objects that every function which changes meetings needs: gateways to AWS, the log and the clock."""
+"""Gateways to AWS, log and clock that the functions `start`, `steps`, `sweep` and `storage` share."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,18 +11,20 @@ from handlers.common.aws.workflow_executions import WorkflowExecutions
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
 from handlers.meetings.environment import MeetingsEnvironment
-from handlers.meetings.meeting_store import MeetingStore
+from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.meeting_table import MeetingTable
-from handlers.meetings.upload_processing import RecordingStarter
-from handlers.meetings.uploaded_recording import UploadedRecordings
+from handlers.meetings.upload_processing import UploadProcessor
+from handlers.meetings.upload_reader import UploadReader
 
 
 @dataclass(frozen=True)
 class MeetingGateways:
-    store: MeetingStore
+    """The shared objects of one function."""
+
+    bucket: MeetingBucket
     table: MeetingTable
     executions: WorkflowExecutions
-    starter: RecordingStarter
+    upload_processor: UploadProcessor
     log: EventLog
     clock: Callable[[], datetime]
 
@@ -32,7 +34,9 @@ def create_gateways(environment: MeetingsEnvironment) -> MeetingGateways:
     s3, log = boto3.client("s3", config=CONFIG), EventLog(environment.log_level)
     table = MeetingTable(boto3.client("dynamodb", config=CONFIG), environment.table_name)
     executions = WorkflowExecutions(boto3.client("stepfunctions", config=CONFIG), environment.state_machine_arn)
-    starter = RecordingStarter(
-        table, UploadedRecordings(s3, environment.bucket_name), executions, clock=clock.now, log=log
+    upload_processor = UploadProcessor(
+        table, UploadReader(s3, environment.bucket_name), executions, clock=clock.now, log=log
     )
-    return MeetingGateways(MeetingStore(s3, environment.bucket_name), table, executions, starter, log, clock.now)
+    return MeetingGateways(
+        MeetingBucket(s3, environment.bucket_name), table, executions, upload_processor, log, clock.now
+    )

@@ -14,15 +14,18 @@ if TYPE_CHECKING:
 JSON = "application/json"
 
 
-class MeetingStore:
-    """Reads and writes objects of one bucket. It raises StorageFailed, which contains no key."""
+class MeetingBucket:
+    """Reads, writes and lists objects of one bucket.
+
+    A failed read or write raises StorageFailed, which contains no key. A failed listing raises botocore's error.
+    """
 
     def __init__(self, client: "S3Client", bucket: str) -> None:
         self._client = client
         self._bucket = bucket
 
     def read(self, key: str, max_bytes: int) -> bytes | None:
-        """Return an object's bytes, or None if it does not exist. Of a longer object, return `max_bytes` + 1 bytes."""
+        """Return an object's bytes, or None if it does not exist. Of a longer object, return only `max_bytes` + 1 bytes."""
 
         def get_body() -> Mapping[str, Any]:
             with self._client.get_object(Bucket=self._bucket, Key=key)["Body"] as body:

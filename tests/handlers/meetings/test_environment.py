@@ -1,0 +1,107 @@
+"""Tests of the environment variables of all meetings functions and of the media job."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from handlers.common.bedrock.converse import Guardrail, InferenceOptions
+from handlers.common.environment import HandlerEnvironment
+from handlers.meetings.auth_exchange.environment import AuthEnvironment
+from handlers.meetings.bedrock_summarize.environment import HAIKU, SONNET, SummaryEnvironment
+from handlers.meetings.bedrock_summarize.handler import to_summary_settings
+from handlers.meetings.media_job.environment import RECORDING_VARIABLES, MediaDeployment, MediaEnvironment
+from handlers.meetings.storage.environment import StorageEnvironment
+from handlers.meetings.sweep.environment import SweepEnvironment
+
+USER, MEETING, CONTENT = "A2" * 16, "01ARZ3NDEKTSV4RRFFQ69G5FAV", "0123456789abcdef" * 2
+REQUIRED = {
+    "ISSUER": "https://issuer.test",
+    "AUDIENCE": "polyphony",
+    "CLIENT_ROLE": "arn:aws:iam::123456789012:role/client",
+    "BUCKET_NAME": "recordings-123456789012",
+    "TABLE_NAME": "meetings",
+    "STATE_MACHINE_ARN": "arn:aws:states:us-east-1:123456789012:stateMachine:meetings",
+    "STACK": "test",
+    **dict(zip(RECORDING_VARIABLES, (USER, MEETING, CONTENT), strict=True)),
+}
+"""Values of all variables without a default. A model ignores the variables of the others."""
+
+
+def summary_environment(**changed: str) -> SummaryEnvironment:
+    return SummaryEnvironment.model_validate({**REQUIRED, **changed})
+
+
+def test_sonnet_is_the_default_for_both_tasks() -> None:
+    plain = to_summary_settings(summary_environment())
+    assert (plain.summary_model, plain.action_model, plain.style.transcript_cached) == (SONNET, SONNET, True)
+    mixed = to_summary_settings(summary_environment(ACTION_MODEL_ID=HAIKU))
+    assert (mixed.summary_model, mixed.action_model, mixed.style.transcript_cached) == (SONNET, HAIKU, False)
+
+
+def test_the_environment_sets_the_guardrail_and_the_answer_limit() -> None:
+    guarded = summary_environment(GUARDRAIL_ID="g", GUARDRAIL_VERSION="DRAFT", MAX_OUTPUT_TOKENS="500")
+    assert to_summary_settings(guarded).inference_options == InferenceOptions(500, Guardrail("g", "DRAFT"))
+    assert to_summary_settings(summary_environment()).inference_options == InferenceOptions(4_000)
+
+
+def test_the_job_definition_sets_all_variables_but_those_of_the_recording() -> None:
+    deployment = MediaDeployment(bucket_name=REQUIRED["BUCKET_NAME"]).variables()
+    job_variables = {name.upper() for name in MediaEnvironment.model_fields} - {"LOG_LEVEL"}
+    assert job_variables == {*deployment, *RECORDING_VARIABLES} - {"LOG_LEVEL"}
+
+
+@pytest.mark.parametrize(
+    ("model", "changed"),
+    [
+        (AuthEnvironment, {"CREDENTIAL_SECONDS": "899"}),
+        (AuthEnvironment, {"CREDENTIAL_SECONDS": "3601"}),  # STS limits role chaining to an hour
+        (AuthEnvironment, {"RENEW_BEFORE_SECONDS": "59"}),
+        (AuthEnvironment, {"RENEW_BEFORE_SECONDS": "1801"}),
+        (AuthEnvironment, {"CREDENTIAL_SECONDS": "900", "RENEW_BEFORE_SECONDS": "451"}),
+        (StorageEnvironment, {"MAX_USERS": "501"}),
+        (StorageEnvironment, {"MAX_USERS": "-1"}),
+        (StorageEnvironment, {"COUNT_SECONDS": "871"}),
+        (SummaryEnvironment, {"GUARDRAIL_ID": "g"}),
+        (SummaryEnvironment, {"GUARDRAIL_VERSION": "1"}),
+        (SummaryEnvironment, {"GUARDRAIL_ID": "g", "GUARDRAIL_VERSION": "latest"}),
+        (SummaryEnvironment, {"ACTION_MODEL_ID": ""}),
+        (SummaryEnvironment, {"SUMMARY_MODEL_ID": "arn:aws:bedrock:us-east-1::foundation-model/x"}),
+        (SummaryEnvironment, {"PART_CHARACTERS": "2000", "OVERLAP_CHARACTERS": "1001"}),
+        (SummaryEnvironment, {"AT_ONCE": "0"}),
+        (SummaryEnvironment, {"ANSWER_SECONDS": "601"}),
+        (SweepEnvironment, {"PROCESSING_MINUTES": "14"}),
+        (SweepEnvironment, {"INCOMPLETE_MINUTES": "59"}),
+        (SweepEnvironment, {"SWEEP_SECONDS": "841"}),
+        (SweepEnvironment, {"PROCESSING_MINUTES": "60", "GIVE_UP_MINUTES": "60"}),
+    ],
+)
+def test_limits_outside_their_range_and_contradictions_are_rejected(
+    model: type[HandlerEnvironment], changed: dict[str, str]
+) -> None:
+    assert model.model_validate(REQUIRED).variables()
+    with pytest.raises(ValidationError):
+        model.model_validate({**REQUIRED, **changed})
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("MEETING_USER", ["", "a" * 32, f"{USER}/..", f"{USER}\n", "A" * 31]),
+        ("MEETING_ID", ["", "../../x", MEETING.lower(), f"{MEETING}\n"]),
+        ("CONTENT", ["", CONTENT.upper(), f"{CONTENT}0", "../" * 10 + "xx"]),
+        ("BUCKET_NAME", ["", "A", "a/b", "arn:aws:s3:::x"]),
+        ("SCRATCH_MB", ["0", "-1", "much", "1e9"]),
+        ("AUDIO_PART_SECONDS", ["59", "14341"]),
+        ("MAX_HOURS", ["25"]),
+        ("PIECE_SECONDS", ["0"]),
+        ("ENCODE_THREADS", ["0"]),
+    ],
+)
+def test_invalid_variables_of_the_job_are_rejected_without_quoting_them(name: str, values: list[str]) -> None:
+    for value in values:
+        changed: dict[str, Any] = {**REQUIRED, name: value}
+        with pytest.raises(ValidationError) as caught:
+            MediaEnvironment.model_validate(changed)
+        assert [error["loc"] for error in caught.value.errors()] == [(name,)]
+        assert len(value) < 6 or value not in str(caught.value)
