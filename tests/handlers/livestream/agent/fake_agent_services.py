@@ -19,8 +19,8 @@ from handlers.livestream.verdicts_and_failures import WindowFailure
 from handlers.livestream.window_queue import WindowMessage, window_messages
 from tests.handlers.livestream.transcript_writers import srt
 
-OWNER, EPISODE = "everybody", "01HZXW3V9K8Q2M4N6P8R0T2V4X"
-KEY = f"transcripts/{OWNER}/{EPISODE}/01HZXW3V9K8Q2M4N6P8R0T2V4Y.srt"
+OWNER, EPISODE, UPLOAD = "everybody", "01HZXW3V9K8Q2M4N6P8R0T2V4X", "01HZXW3V9K8Q2M4N6P8R0T2V4Y"
+KEY = f"transcripts/{OWNER}/{EPISODE}/{UPLOAD}.srt"
 SAID = (
     Cue(0, 6_000, "We ran 600 ferries last spring."),
     Cue(6_000, 12_000, "Nobody in the canary islands did more."),

@@ -14,8 +14,7 @@ from handlers.livestream.agent.model_answer import AnswerProblem
 from handlers.livestream.agent.model_request import MemoryEvent
 from handlers.livestream.agent.window_worker import InvalidWindowMessage, WindowCountMismatch, WindowOutcome
 from handlers.livestream.findings_table import FindingsTable
-from handlers.livestream.table_records import EpisodeRecord
-from handlers.livestream.track_state_machine import ContentType, ExpectedUpload, Track, TrackState
+from handlers.livestream.track_state_machine import ContentType, ExpectedUpload, TrackKind
 from handlers.livestream.verdicts_and_failures import Verdict, WindowFailure
 from handlers.livestream.window_queue import WindowMessage, window_messages
 from tests.handlers.livestream.agent.fake_agent_services import (
@@ -25,6 +24,7 @@ from tests.handlers.livestream.agent.fake_agent_services import (
     RECALLED,
     REMAINING_MS,
     SIZES,
+    UPLOAD,
     FakeMemory,
     FakeModel,
     FakeTranscripts,
@@ -91,7 +91,10 @@ def test_an_interrupted_window_has_the_findings_of_one_answer_only(harness: ApiH
     """
     first_answer = answer_with(FERRIES, claim("last spring"), clips=[CLIP])
     worker_harness = WorkerHarness(model=FakeModel([first_answer, answer_with(claim("600 ferries last spring"))]))
-    harness.table.create(episode_with_expected_transcript())
+    harness.new_id = lambda: EPISODE  # type: ignore[method-assign]
+    harness.create_episode(owner=None)
+    upload = ExpectedUpload(upload_id=UPLOAD, content_type=ContentType.SUBRIP, size=1)
+    harness.table.request_upload(OWNER, EPISODE, TrackKind.TRANSCRIPT, upload, "1")
     worker_harness.findings = FindingsTable(harness.dynamodb, TABLE, lambda: harness.now)
     worker = worker_harness.worker()
     successful_calls = iter([None] * calls)
@@ -108,21 +111,6 @@ def test_an_interrupted_window_has_the_findings_of_one_answer_only(harness: ApiH
     listed_claims = harness.call("listClaims", episode_id=EPISODE, owner=None).body["claims"]
     quotes = {listed_claim["quote"] for listed_claim in listed_claims}
     assert quotes in ({"We ran 600 ferries", "last spring"}, {"600 ferries last spring"})
-
-
-def episode_with_expected_transcript() -> EpisodeRecord:
-    """Return the record of the harness's episode, which expects a transcript."""
-    upload = ExpectedUpload(upload_id="01HZXW3V9K8Q2M4N6P8R0T2V4Y", content_type=ContentType.SUBRIP, size=1)
-    return EpisodeRecord(
-        owner=OWNER,
-        episode_id=EPISODE,
-        title="A stream",
-        language="en",
-        video=Track(state=TrackState.NONE, since="1"),
-        transcript=Track(state=TrackState.REQUESTED, since="1", upload=upload),
-        created_at="1",
-        updated_at="1",
-    )
 
 
 def test_storing_findings_is_retried_after_a_transient_error() -> None:

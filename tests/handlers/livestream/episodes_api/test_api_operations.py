@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from handlers.common.http.rest_operations import RestOperation
 from handlers.livestream.episodes_api.api_operations import OPERATIONS
-from handlers.livestream.error_codes import LivestreamErrorCode
 from tests.handlers.livestream.api_harness import ANN, OPERATION, ApiHarness, ApiResponse
 from tests.handlers.livestream.schema_strategies import arbitrary_values, schema_of, valid_values, validator
 
@@ -133,14 +132,3 @@ def test_each_path_has_the_parameters_of_its_model(operation: RestOperation) -> 
     named = {part[1:-1] for part in operation.path.split("/") if part.startswith("{")}
     fields = schema_of(operation.parameters)["properties"] if operation.parameters else {}
     assert named == set(fields)
-
-
-@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.name)
-def test_models_use_camel_case_for_all_fields(operation: RestOperation) -> None:
-    for model in (operation.parameters, operation.query, operation.body, operation.answer):
-        if model is not None:
-            assert "_" not in "".join(schema_of(model)["properties"])
-
-
-def test_the_value_of_each_error_code_is_its_name() -> None:
-    assert [code.name for code in LivestreamErrorCode] == [code.value for code in LivestreamErrorCode]
