@@ -7,8 +7,8 @@ from pydantic_core import PydanticCustomError
 
 from handlers.common.identifier_types import LanguageCode, Ulid
 from handlers.common.websocket.messages import Message
+from handlers.livestream.fact_claim_verdict import Verdict
 from handlers.livestream.track_state_machine import ContentType, EpisodeStatus, TrackKind, TrackReason, TrackState
-from handlers.livestream.verdicts_and_failures import Verdict
 
 MAX_PARTS = 100
 _LINE = r"^[^\u0000-\u001f\u007f-\u009f]*$"

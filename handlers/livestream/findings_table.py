@@ -14,6 +14,7 @@ later upload stores its own findings under other ids, so the earlier findings ar
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from handlers.common.aws.dynamodb_values import Item, serialize_item
@@ -25,8 +26,7 @@ from handlers.livestream.episode_table import EpisodeNotFound, EpisodeTable
 from handlers.livestream.table_item_deletion import delete_items
 from handlers.livestream.table_records import SCHEMA_VERSION, FindingKind, Key, finding_key, partition_key, window_key
 from handlers.livestream.track_state_machine import TrackKind, TrackReason, TrackState, TrackUpdate
-from handlers.livestream.verdicts_and_failures import WindowFailure
-from handlers.livestream.window_queue import WindowMessage
+from handlers.livestream.transcript_window_queue import WindowMessage
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
@@ -38,6 +38,22 @@ ALREADY_EXISTS, NO_REASON = "ConditionalCheckFailed", "None"
 """Cancellation codes of a transaction's items: the item already exists; this item did not cause the cancellation."""
 TRANSIENT_REASONS = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
 """Cancellation codes of transient errors."""
+
+
+class WindowFailure(StrEnum):
+    """Reason why a window could not be analyzed."""
+
+    TRANSCRIPT_GONE = "transcript_gone"
+    """The transcript's object no longer exists."""
+    TRANSCRIPT_UNREADABLE = "transcript_unreadable"
+    UNUSABLE_ANSWER = "unusable_answer"
+    """Both answers of the model were unusable, for example malformed or cut off."""
+    GUARDRAIL = "guardrail"
+    """The Bedrock guardrail blocked the request or the answer."""
+    FILTERED = "filtered"
+    """The content filter of the model's provider blocked the answer."""
+    TOO_LARGE = "too_large"
+    """The window exceeds the context length of the model."""
 
 
 class FindingsTable:

@@ -24,9 +24,9 @@ from handlers.common.text.text_windows import Window
 from handlers.livestream.agent.model_answer import AnsweredClaim, AnsweredClip, WindowAnswer
 from handlers.livestream.agent.model_request import MemoryEvent, RequestSettings, cue_id
 from handlers.livestream.api_models import MAX_FINDING_CHARACTERS, Claim, Clip
+from handlers.livestream.fact_claim_verdict import Verdict
 from handlers.livestream.transcript.cues import Cue
-from handlers.livestream.verdicts_and_failures import Verdict
-from handlers.livestream.window_queue import WindowMessage
+from handlers.livestream.transcript_window_queue import WindowMessage
 
 CONFIDENCE_DIGITS = 4
 """Decimal places of the stored confidence. DynamoDB rejects numbers as small as a model may write."""

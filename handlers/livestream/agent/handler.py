@@ -16,9 +16,9 @@ from handlers.common.time_and_ids import clock
 from handlers.livestream.agent.agent_memory import AgentMemory
 from handlers.livestream.agent.environment import AgentEnvironment
 from handlers.livestream.agent.model_request import RequestSettings
-from handlers.livestream.agent.window_worker import AgentServices, WindowWorker
+from handlers.livestream.agent.transcript_window_analysis import AgentServices, WindowWorker
 from handlers.livestream.findings_table import FindingsTable
-from handlers.livestream.object_reader import ObjectReader
+from handlers.livestream.s3_object_reader import ObjectReader
 
 MEMORY_CONFIG = CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
 """One attempt per call, because the worker itself retries as long as there is time."""

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from handlers.common.bedrock.json_answers import ModelAnswer, UnusableAnswer, parse_json_answer, validate_or_none
-from handlers.livestream.verdicts_and_failures import Verdict
+from handlers.livestream.fact_claim_verdict import Verdict
 
 MAX_ANSWER = 200_000
 """Maximum length of an answer in characters."""

@@ -17,10 +17,10 @@ from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
 from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.findings_table import FindingsTable
-from handlers.livestream.object_reader import ObjectReader
+from handlers.livestream.s3_object_reader import ObjectReader
+from handlers.livestream.transcript_window_queue import WindowQueue
 from handlers.livestream.transcript_windows.environment import TranscriptWindowsEnvironment
 from handlers.livestream.transcript_windows.window_distribution import WindowDistributor
-from handlers.livestream.window_queue import WindowQueue
 
 
 @cache

@@ -18,13 +18,13 @@ from handlers.common.text.text_windows import WindowSizes, split_into_windows
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.findings_table import FindingsTable
-from handlers.livestream.object_reader import ObjectReader
+from handlers.livestream.s3_object_reader import ObjectReader
 from handlers.livestream.s3_prefixes import TRANSCRIPTS
 from handlers.livestream.track_state_machine import TrackKind, TrackReason, TrackState, TrackUpdate
 from handlers.livestream.transcript.cues import BadTranscript, TranscriptProblem
 from handlers.livestream.transcript.transcript_reader import read_transcript
+from handlers.livestream.transcript_window_queue import MAX_WINDOWS, WindowQueue, window_messages
 from handlers.livestream.upload_keys import UploadedObject, parse_upload_key
-from handlers.livestream.window_queue import MAX_WINDOWS, WindowQueue, window_messages
 
 TRACK_REASONS = {
     TranscriptProblem.EMPTY: TrackReason.EMPTY,

@@ -20,9 +20,9 @@ from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
 from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.event_publisher import EventPublisher
-from handlers.livestream.object_reader import ObjectReader
+from handlers.livestream.s3_object_reader import ObjectReader
 from handlers.livestream.video_chunks.environment import VideoEnvironment
-from handlers.livestream.video_chunks.video_processing import VideoProcessing
+from handlers.livestream.video_chunks.video_event_processing import VideoProcessing
 
 
 @cache

@@ -9,6 +9,7 @@ from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.livestream.agent.answer_verification import VerifiedAnswer
 from handlers.livestream.api_models import Claim, Clip
 from handlers.livestream.episode_cleanup.cleanup_table import CleanupTable
+from handlers.livestream.fact_claim_verdict import Verdict
 from handlers.livestream.findings_table import FindingsTable
 from handlers.livestream.table_records import episode_key
 from handlers.livestream.track_state_machine import (
@@ -19,8 +20,7 @@ from handlers.livestream.track_state_machine import (
     TrackState,
     TrackUpdate,
 )
-from handlers.livestream.verdicts_and_failures import Verdict
-from handlers.livestream.window_queue import WindowMessage, window_messages
+from handlers.livestream.transcript_window_queue import WindowMessage, window_messages
 from tests.handlers.livestream.api_harness import ANN, TABLE, ApiHarness
 
 CLAIM = Claim(

@@ -11,11 +11,12 @@ from handlers.common.aws.service_faults import ServiceFailed
 from handlers.livestream.agent.answer_verification import VerifiedAnswer
 from handlers.livestream.agent.model_answer import MAX_CLAIMS, MAX_CLIPS
 from handlers.livestream.api_models import Claim, Clip
+from handlers.livestream.fact_claim_verdict import Verdict
+from handlers.livestream.findings_table import WindowFailure
 from handlers.livestream.table_item_deletion import ItemsNotDeleted
 from handlers.livestream.table_records import FindingKind
 from handlers.livestream.track_state_machine import TrackReason, TrackState
-from handlers.livestream.verdicts_and_failures import Verdict, WindowFailure
-from handlers.livestream.window_queue import WindowMessage
+from handlers.livestream.transcript_window_queue import WindowMessage
 from tests.handlers.livestream.api_harness import ANN, ApiHarness
 from tests.handlers.livestream.broadcast_harness import CLAIM, CLIP, FINDINGS, Broadcast
 

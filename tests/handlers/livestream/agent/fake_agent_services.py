@@ -12,11 +12,11 @@ from handlers.common.logging import EventLog
 from handlers.common.text.text_windows import WindowSizes
 from handlers.livestream.agent.answer_verification import VerifiedAnswer
 from handlers.livestream.agent.model_request import MemoryEvent, RequestSettings
-from handlers.livestream.agent.window_worker import AgentServices, WindowWorker
+from handlers.livestream.agent.transcript_window_analysis import AgentServices, WindowWorker
 from handlers.livestream.api_models import Claim, Clip
+from handlers.livestream.findings_table import WindowFailure
 from handlers.livestream.transcript.cues import Cue
-from handlers.livestream.verdicts_and_failures import WindowFailure
-from handlers.livestream.window_queue import WindowMessage, window_messages
+from handlers.livestream.transcript_window_queue import WindowMessage, window_messages
 from tests.handlers.livestream.transcript_writers import srt
 
 OWNER, EPISODE, UPLOAD = "everybody", "01HZXW3V9K8Q2M4N6P8R0T2V4X", "01HZXW3V9K8Q2M4N6P8R0T2V4Y"

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from handlers.livestream.transcript import cues as limits
-from handlers.livestream.transcript import plain_text
+from handlers.livestream.transcript import plain_text_reader
 from handlers.livestream.transcript.cues import BadTranscript, Cue, TranscriptProblem
 from handlers.livestream.transcript.transcript_reader import ParsedTranscript, TranscriptFormat, read_transcript
 from tests.handlers.livestream.transcript_writers import srt, transcribe, webvtt
@@ -321,7 +321,7 @@ def test_endless_punctuation_is_parsed_quickly() -> None:
 
 
 def test_plain_text_that_takes_too_long_to_speak_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plain_text, "MAX_MS", 60_000)
+    monkeypatch.setattr(plain_text_reader, "MAX_MS", 60_000)
     assert read_transcript(b"word " * (60 * 15 // 5)).cues[-1].end_ms == 60_000
     assert problem("word " * (60 * 15 // 5 + 1)) is TranscriptProblem.TOO_LARGE
 

@@ -13,14 +13,14 @@ from handlers.common.aws.s3_notifications import InvalidEvent
 from handlers.common.logging import EventLog
 from handlers.common.text.text_windows import WindowSizes
 from handlers.livestream.agent.answer_verification import VerifiedAnswer
-from handlers.livestream.object_reader import ObjectReader
+from handlers.livestream.findings_table import WindowFailure
+from handlers.livestream.s3_object_reader import ObjectReader
 from handlers.livestream.transcript import cues, transcript_reader
 from handlers.livestream.transcript.cues import Cue
+from handlers.livestream.transcript_window_queue import WindowMessage, WindowQueue, WindowsNotQueued
 from handlers.livestream.transcript_windows import handler, window_distribution
 from handlers.livestream.transcript_windows.environment import TranscriptWindowsEnvironment
 from handlers.livestream.transcript_windows.window_distribution import WindowDistributor, parse_transcript_event
-from handlers.livestream.verdicts_and_failures import WindowFailure
-from handlers.livestream.window_queue import WindowMessage, WindowQueue, WindowsNotQueued
 from tests.handlers.livestream.api_harness import ANN, BUCKET, TABLE, ApiHarness
 from tests.handlers.livestream.broadcast_harness import CLAIM, SIZES, Broadcast
 from tests.handlers.livestream.transcript_writers import srt

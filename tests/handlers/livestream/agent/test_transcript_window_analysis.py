@@ -12,11 +12,15 @@ from handlers.common.bedrock.json_answers import AnswerJsonProblem
 from handlers.common.text.text_windows import WindowSizes
 from handlers.livestream.agent.model_answer import AnswerProblem
 from handlers.livestream.agent.model_request import MemoryEvent
-from handlers.livestream.agent.window_worker import InvalidWindowMessage, WindowCountMismatch, WindowOutcome
-from handlers.livestream.findings_table import FindingsTable
+from handlers.livestream.agent.transcript_window_analysis import (
+    InvalidWindowMessage,
+    WindowCountMismatch,
+    WindowOutcome,
+)
+from handlers.livestream.fact_claim_verdict import Verdict
+from handlers.livestream.findings_table import FindingsTable, WindowFailure
 from handlers.livestream.track_state_machine import ContentType, ExpectedUpload, TrackKind
-from handlers.livestream.verdicts_and_failures import Verdict, WindowFailure
-from handlers.livestream.window_queue import WindowMessage, window_messages
+from handlers.livestream.transcript_window_queue import WindowMessage, window_messages
 from tests.handlers.livestream.agent.fake_agent_services import (
     EPISODE,
     KEY,

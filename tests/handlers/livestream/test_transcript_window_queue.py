@@ -6,8 +6,14 @@ from pydantic import ValidationError
 from components.settings.livestream import ClaimAgentSettings
 from handlers.common.text.text_windows import WindowSizes
 from handlers.livestream.transcript.cues import MAX_CHARACTERS, MAX_MS
+from handlers.livestream.transcript_window_queue import (
+    MAX_WINDOWS,
+    WindowMessage,
+    WindowQueue,
+    WindowsNotQueued,
+    window_messages,
+)
 from handlers.livestream.transcript_windows.environment import WINDOW_SECONDS
-from handlers.livestream.window_queue import MAX_WINDOWS, WindowMessage, WindowQueue, WindowsNotQueued, window_messages
 from tests.handlers.scripted_clients import stubbed
 
 OWNER, EPISODE = "everybody", "01HZXW3V9K8Q2M4N6P8R0T2V4X"

@@ -21,10 +21,10 @@ from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.event_names import UPLOAD_COMPLETED
 from handlers.livestream.event_publisher import PublishEvent
-from handlers.livestream.object_reader import ObjectReader
+from handlers.livestream.s3_object_reader import ObjectReader
 from handlers.livestream.track_state_machine import TrackKind, TrackReason, TrackState, TrackUpdate
 from handlers.livestream.upload_keys import UploadedObject
-from handlers.livestream.video_chunks import chunk_job
+from handlers.livestream.video_chunks import mediaconvert_job
 from handlers.livestream.video_chunks.video_events import (
     ChunkOutput,
     JobChanged,
@@ -111,7 +111,7 @@ class VideoProcessing:
         return self._submit_job(event.video)
 
     def _submit_job(self, video: UploadedObject, *, to_its_end: bool = False) -> VideoEventOutcome:
-        job = chunk_job.job_request(
+        job = mediaconvert_job.job_request(
             self.bucket,
             video,
             seconds=self.chunk_seconds,

@@ -22,7 +22,7 @@ from handlers.common.websocket.messages import Message
 from handlers.livestream.api_models import EpisodeId
 from handlers.livestream.episode_cleanup.agent_memory_deletion import SessionMemory
 from handlers.livestream.episode_cleanup.cleanup_table import CleanupTable, DueEpisode
-from handlers.livestream.episode_cleanup.object_deletion import EpisodeObjects
+from handlers.livestream.episode_cleanup.s3_object_deletion import EpisodeObjects
 from handlers.livestream.episode_cleanup.track_time_limits import TrackLimits, is_idle, timeout_reason
 from handlers.livestream.event_names import EPISODE_DELETED, is_livestream_source
 from handlers.livestream.table_records import EpisodeRecord

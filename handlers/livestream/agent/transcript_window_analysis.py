@@ -30,12 +30,11 @@ from handlers.livestream.agent.agent_memory import AgentMemory
 from handlers.livestream.agent.answer_verification import VerifiedAnswer, verify_answer
 from handlers.livestream.agent.model_answer import AnswerProblem, WindowAnswer, parse_answer
 from handlers.livestream.agent.model_request import MemoryEvent, RequestSettings, select_memories, window_request
-from handlers.livestream.findings_table import FindingsTable
-from handlers.livestream.object_reader import ObjectReader
+from handlers.livestream.findings_table import FindingsTable, WindowFailure
+from handlers.livestream.s3_object_reader import ObjectReader
 from handlers.livestream.transcript.cues import BadTranscript, Cue
 from handlers.livestream.transcript.transcript_reader import ParsedTranscript, read_transcript
-from handlers.livestream.verdicts_and_failures import WindowFailure
-from handlers.livestream.window_queue import WindowMessage
+from handlers.livestream.transcript_window_queue import WindowMessage
 
 FINISH_SECONDS = 8.0
 """Time that is reserved for storing the findings."""

@@ -11,9 +11,9 @@ from botocore.exceptions import ClientError
 
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.livestream.episode_cleanup.agent_memory_deletion import SessionMemory
-from handlers.livestream.episode_cleanup.cleanup_and_sweep import SWEEP_GRACE_PERIOD, EpisodeCleaner
 from handlers.livestream.episode_cleanup.cleanup_table import CleanupTable, DueEpisode
-from handlers.livestream.episode_cleanup.object_deletion import EpisodeObjects, ObjectsNotDeleted
+from handlers.livestream.episode_cleanup.deleted_and_overdue_episodes import SWEEP_GRACE_PERIOD, EpisodeCleaner
+from handlers.livestream.episode_cleanup.s3_object_deletion import EpisodeObjects, ObjectsNotDeleted
 from handlers.livestream.episode_cleanup.track_time_limits import TrackLimits
 from handlers.livestream.table_item_deletion import ItemsNotDeleted
 from handlers.livestream.table_records import window_key
