@@ -11,7 +11,9 @@ from handlers.livestream.fact_claim_verdict import Verdict
 from handlers.livestream.track_state_machine import ContentType, EpisodeStatus, TrackKind, TrackReason, TrackState
 
 MAX_PARTS = 100
+"""Maximum number of parts of a multipart upload."""
 _LINE = r"^[^\u0000-\u001f\u007f-\u009f]*$"
+"""Pattern for text of one line. Control characters are not allowed."""
 _LINES = r"^[^\u0000-\u0009\u000b-\u001f\u007f-\u009f]*$"
 """Pattern for text of several lines. Control characters other than the line feed are not allowed."""
 
@@ -68,7 +70,7 @@ class NewEpisode(Message):
 
 
 class EpisodeChanges(Message):
-    """Request to change an episode. Fields that are not named stay unchanged; null removes the description."""
+    """Request to change an episode. Fields that the request does not contain stay unchanged. Null removes the description."""
 
     version: Version
     """Version of the episode that the client has read."""
@@ -144,8 +146,8 @@ class MultipartUpload(Message):
     """Presigned URLs for a multipart upload.
 
     Send the file with PUT in parts of `partBytes`; the last part may be smaller. Each response has an ETag header.
-    Finally POST `multipartId` and the numbers and ETags of the parts to the upload itself. If the URLs expire before that, POST `multipartId` to the upload's `parts` for new ones; parts that were
-    sent stay valid.
+    Finally POST `multipartId` and the numbers and ETags of the parts to the upload itself. If the URLs expire before that,
+    POST `multipartId` to the upload's `parts` for new ones. Parts that were sent stay valid.
     """
 
     multipart_id: str
@@ -161,7 +163,9 @@ class UploadReady(Message):
     kind: TrackKind
     key: str
     max_bytes: int
+    """Announced size. S3 accepts no other size."""
     expires_seconds: int
+    """Validity of the form or of the URLs."""
     form: UploadForm | None = None
     multipart: MultipartUpload | None = None
 
@@ -219,6 +223,7 @@ class Claim(Message):
     speaker: OptionalFindingText = None
     verdict: Verdict
     confidence: Annotated[float, Field(ge=0, le=1)]
+    """The agent's confidence in the verdict."""
     explanation: OptionalFindingText = None
     sources: Annotated[tuple[_FindingText, ...], Field(max_length=20)] = ()
     """Ids of the cues or memories that support the verdict."""

@@ -56,12 +56,15 @@ class TrackReason(StrEnum):
     NEVER_UPLOADED = "NEVER_UPLOADED"
     """The object did not arrive within the time limit."""
     UNSUPPORTED_TYPE = "UNSUPPORTED_TYPE"
+    """MediaConvert does not read videos with this file name suffix."""
     TOO_LARGE = "TOO_LARGE"
+    """The video is too long, or the transcript exceeds a limit of size, duration, cues or windows."""
     EMPTY = "EMPTY"
     """The transcript contains no text."""
     UNREADABLE = "UNREADABLE"
     """The transcript is malformed or has an unsupported format."""
     CHUNKING_FAILED = "CHUNKING_FAILED"
+    """The MediaConvert job failed or was cancelled."""
     ANALYSIS_FAILED = "ANALYSIS_FAILED"
     """The agent could not analyze any window of the transcript."""
     TIMED_OUT = "TIMED_OUT"
@@ -124,6 +127,7 @@ class ExpectedUpload(Message):
     upload_id: str
     content_type: ContentType
     size: int
+    """Announced size in bytes."""
     parts: int = 0
     """Number of parts of a multipart upload; 0 for an upload by form."""
 
@@ -133,8 +137,11 @@ class Track(Message):
 
     state: TrackState
     since: str
+    """Time of the last change of the state."""
     reason: TrackReason | None = None
+    """Reason of the failure; None if the track has not failed."""
     upload: ExpectedUpload | None = None
+    """Upload that was requested last; None if none was requested."""
     version_id: str | None = None
     """S3 version of the uploaded object whose event arrived first."""
 
@@ -155,6 +162,7 @@ class TrackUpdate:
     upload_id: str
     state: TrackState
     at: str
+    """Time of the update."""
     reason: TrackReason | None = None
     version_id: str | None = None
     """S3 version that the update concerns; None if it applies to any version."""

@@ -1,4 +1,4 @@
-"""Lambda function `agent`: analyzes the transcript windows that its queue's messages name."""
+"""Lambda function `agent`: finds fact claims and clips in the transcript windows that its queue's messages name."""
 
 import os
 from collections.abc import Mapping
@@ -54,7 +54,7 @@ def request_settings(environment: AgentEnvironment) -> RequestSettings:
 
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, list[dict[str, str]]]:
     """Process one batch of queue messages."""
-    return _worker().batch(event, context.get_remaining_time_in_millis)
+    return _worker().handle_batch(event, context.get_remaining_time_in_millis)
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:

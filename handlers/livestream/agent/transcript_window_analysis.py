@@ -1,6 +1,7 @@
-"""Worker of the agent: analyzes one window of a transcript for each queue message.
+"""Analysis of one transcript window for each queue message: the main logic of the function `agent`.
 
-The worker controls the order of the steps and the handling of failures:
+The worker reads the window and the agent's memories, asks the model for fact claims and clips, verifies its answer, and
+stores the findings. It also handles failures:
 - A window that already has an outcome is skipped.
 - Transient errors are retried while there is time. Then the message returns to the queue, and finally it moves to the
   dead-letter queue.
@@ -8,7 +9,8 @@ The worker controls the order of the steps and the handling of failures:
 
 The window's text and findings are stored in the agent's memory first, and in the table afterwards. So the memory
 has an event for every analyzed window. The table stores the findings and the window's outcome in one transaction. So all
-findings of a window come from one answer, even if the window is analyzed twice. Log lines and exceptions contain no text of the transcript, the request or the answer.
+findings of a window come from one answer, even if the window is analyzed twice. Log lines and exceptions contain no text
+of the transcript, the request or the answer.
 """
 
 import json
@@ -41,7 +43,7 @@ FINISH_SECONDS = 8.0
 
 
 class WindowOutcome(StrEnum):
-    """Outcome of a message."""
+    """Outcome of a message that need not be delivered again."""
 
     CHECKED = "checked"
     """The findings of the window were stored."""
@@ -52,7 +54,7 @@ class WindowOutcome(StrEnum):
 
 
 class InvalidWindowMessage(Exception):
-    """The message does not match `WindowMessage`. SQS moves it to the dead-letter queue after its retries."""
+    """The message does not have the form of `WindowMessage`. SQS moves it to the dead-letter queue after its retries."""
 
 
 class WindowCountMismatch(Exception):
@@ -79,22 +81,25 @@ class WindowWorker:
     def __init__(
         self, services: AgentServices, settings: RequestSettings, log: EventLog, timing: RetryTiming | None = None
     ) -> None:
+        """`timing`: clock and pauses of retries; by default the real ones."""
         self._services = services
         self._settings = settings
         self._log = log
         self._timing = timing or RetryTiming()
 
-    def batch(self, event: Mapping[str, Any], remaining_ms: Callable[[], int]) -> dict[str, list[dict[str, str]]]:
+    def handle_batch(
+        self, event: Mapping[str, Any], remaining_ms: Callable[[], int]
+    ) -> dict[str, list[dict[str, str]]]:
         """Process the messages of an event; return those that SQS must deliver again."""
-        returned: list[dict[str, str]] = []
+        failures: list[dict[str, str]] = []
         for record in event["Records"]:
             try:
                 self.handle(record["body"], remaining_ms())
             except Exception as error:  # noqa: BLE001 - SQS delivers again; the text may contain customer data
                 cause = error.fault.value if isinstance(error, ServiceFailed) else ""
                 self._log.error("window_returned", error_type=type(error).__name__, cause=cause)
-                returned.append({"itemIdentifier": record["messageId"]})
-        return {"batchItemFailures": returned}
+                failures.append({"itemIdentifier": record["messageId"]})
+        return {"batchItemFailures": failures}
 
     def handle(self, body: str, remaining_ms: int) -> WindowOutcome:
         """Analyze the window that a message names. Raise an exception if SQS must deliver the message again."""
@@ -137,7 +142,7 @@ class WindowWorker:
             return WindowFailure(answer.value)
         findings = verify_answer(answer, window, message, self._settings, memories, timed=transcript.timed)
         exchange = (_transcript_text(message, window), _findings_text(findings))
-        retrier.call(lambda: memory.record(*session, message.window_id, *exchange))
+        retrier.call(lambda: memory.store_exchange(*session, message.window_id, *exchange))
         return findings
 
     def _ask_model(

@@ -78,7 +78,7 @@ class FakeMemory:
         self._fail()
         return list(self.recalled)
 
-    def record(self, actor: str, session: str, window_id: str, asked: str, answered: str) -> None:
+    def store_exchange(self, actor: str, session: str, window_id: str, asked: str, answered: str) -> None:
         self._fail()
         self.recorded.setdefault(window_id, (actor, session, asked, answered))
 

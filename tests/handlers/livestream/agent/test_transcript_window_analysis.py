@@ -261,7 +261,7 @@ def test_an_invalid_message_raises_without_quoting_it(body: str) -> None:
 def test_only_the_failed_message_of_a_batch_returns() -> None:
     harness = WorkerHarness(model=FakeModel([ServiceFault.REFUSED, answer_with(LARGEST)]))
     records = [{"messageId": f"m{at}", "body": body} for at, body in enumerate([*bodies(), "canary"])]
-    answer = harness.worker().batch({"Records": records}, lambda: REMAINING_MS)
+    answer = harness.worker().handle_batch({"Records": records}, lambda: REMAINING_MS)
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m0"}, {"itemIdentifier": "m2"}]}
     assert len(harness.findings.outcomes) == 1
 
@@ -274,9 +274,9 @@ def test_the_tokens_of_every_answer_are_logged_but_no_text(capsys: pytest.Captur
     )
     harness.memory.recalled = [RECALLED, MemoryEvent("1#c", "canary")]
     records = [{"messageId": "m", "body": bodies()[0]}, {"messageId": "n", "body": '{"canary": 1}'}]
-    harness.worker().batch({"Records": records}, lambda: REMAINING_MS)
+    harness.worker().handle_batch({"Records": records}, lambda: REMAINING_MS)
     harness.findings.broken = True
-    harness.worker().batch({"Records": [{"messageId": "m", "body": bodies()[1]}]}, lambda: REMAINING_MS)
+    harness.worker().handle_batch({"Records": [{"messageId": "m", "body": bodies()[1]}]}, lambda: REMAINING_MS)
     logged = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     answered = [line for line in logged if line["message"] == "model_answered"]
     assert [(line["input_tokens"], line["output_tokens"], line["cache_read_tokens"]) for line in answered] == [
