@@ -1,7 +1,7 @@
 """DynamoDB gateway of the cleanup function. Unlike `EpisodeTable`, it also returns deleted episodes.
 
-Each write is conditional on the state that was read, because an event, a new upload or another sweep may have changed
-the episode in between. Then this write does nothing.
+Each change of an episode is conditional on the state that was read, because an event, a new upload or another sweep may
+have changed the episode meanwhile. In that case the method changes nothing and returns False.
 """
 
 from collections.abc import Iterator
@@ -26,16 +26,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DueEpisode:
-    """Episode that the sweep must check."""
+    """Episode that the sweep must check, as the sweep index lists it."""
 
     owner: str
     episode_id: str
     since: str
-    """Sort key of the episode in the sweep index."""
+    """Sort key of the episode in the sweep index: the time since which it needs checks."""
 
 
 class CleanupTable:
-    """Finds due episodes, fails overdue tracks and deletes the contents of deleted episodes."""
+    """Finds episodes to check, fails overdue tracks, and deletes the items of deleted episodes."""
 
     def __init__(self, client: "DynamoDBClient", name: str) -> None:
         self._client = client
@@ -70,7 +70,7 @@ class CleanupTable:
             episode.episode_id,
             f"SET #{kind}.#state = :failed, #{kind}.#rank = :rank, #{kind}.#since = :at, #{kind}.#reason = :reason, "
             "#updatedAt = :at",
-            f"attribute_not_exists(#deletedAt) AND #{kind}.#state = :seen AND #{kind}.#since = :since",
+            f"attribute_not_exists(#deletedAt) AND #{kind}.#state = :read AND #{kind}.#since = :since",
             {f"#{name}": name for name in names},
             {
                 **serialize_item(
@@ -78,7 +78,7 @@ class CleanupTable:
                         ":failed": failed.state,
                         ":at": at,
                         ":reason": reason,
-                        ":seen": track.state,
+                        ":read": track.state,
                         ":since": track.since,
                     }
                 ),
