@@ -1,8 +1,9 @@
-"""Distribution of an uploaded transcript: one message on the agent's queue for each window.
+"""Distribution of an uploaded transcript: one message on the agent's queue for each window of the transcript.
 
-The episode's transcript track, a state machine in `track_state_machine`, decides whether an event needs work. The track accepts a
-repeated event until all windows are queued, so an interrupted distribution is repeated as a whole. Findings of an earlier, failed upload are deleted first. A window
-that is queued twice is analyzed once, because the agent's worker checks its outcome first.
+The state of the episode's transcript track (`track_state_machine`) decides whether an event needs work. The track accepts
+a repeated event until all windows are queued, so an interrupted distribution is repeated as a whole. A window that is
+queued twice is analyzed once, because the agent first checks whether the window has an outcome. Findings of an earlier,
+failed upload are deleted before the windows are queued.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -59,7 +60,9 @@ class WindowDistributor:
     findings: FindingsTable
     _: KW_ONLY
     bucket: str
+    """Livestream's bucket. Events about other buckets are refused."""
     sizes: WindowSizes
+    """Sizes of the windows into which transcripts are cut."""
     clock: Callable[[], datetime]
     log: EventLog
 
@@ -79,7 +82,7 @@ class WindowDistributor:
         if not self._advance(event, TrackState.UPLOADED):
             return DistributionOutcome.UNCHANGED
         upload = event.key_parts
-        # Deleted before the transcript is read, so that findings of an earlier transcript never belong to an unreadable one.
+        # Deleted first, so that an unreadable transcript does not keep the findings of the earlier upload.
         deleted_count = self.findings.delete_older_findings(upload.owner, upload.episode_id, upload.upload_id)
         if deleted_count:
             self.log.info("earlier_findings_deleted", records=deleted_count, key_hash=hash_for_log(upload.upload_id))

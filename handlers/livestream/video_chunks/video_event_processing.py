@@ -1,9 +1,9 @@
-"""Processing of the events of a video, from its upload to its chunks. Events may arrive twice or late.
+"""Processing of the events of a video: its upload, and the MediaConvert job that cuts it into chunks.
 
-The video's track (see `track_state_machine`) decides whether the work for an event is still needed. The track accepts a
-repeated event until a later event has advanced it. So interrupted work is repeated, and finished work is not. There is
-one exception: if the track cannot be advanced after a job was submitted, the same job may be submitted again. The second
-job is billed too, but writes the same chunks.
+Events may arrive twice or late. The state of the video's track (`track_state_machine`) decides whether an event still
+needs work. The track accepts a repeated event until a later event has advanced it. So interrupted work is repeated, and
+finished work is not. There is one exception: if the track cannot be advanced after a job was submitted, the same job may
+be submitted again. The second job is billed too, but writes the same chunks.
 
 A job may fail because of the deployment, and MediaConvert's error code does not always show that. So an operator can
 replay the archived event `Video Upload Completed`, which restarts a video whose job failed.
@@ -53,7 +53,7 @@ class VideoEventOutcome(StrEnum):
     UNCHANGED = "unchanged"
     """The track has advanced further, has a newer upload, or does not exist."""
     GONE = "gone"
-    """The output of the job no longer exists."""
+    """The playlist of a complete job no longer exists."""
     IGNORED = "ignored"
     """The event does not concern a video of this stack."""
 
@@ -140,7 +140,10 @@ class VideoProcessing:
             playlist = self.objects.read(event.output.playlist)
             if playlist is None:
                 return VideoEventOutcome.GONE
-            state, details = TrackState.CHUNKED, {"chunks": _chunks(event.output, event.job.chunk_seconds, playlist)}
+            state, details = (
+                TrackState.CHUNKED,
+                {"chunks": _chunk_details(event.output, event.job.chunk_seconds, playlist)},
+            )
         else:
             reason = TrackReason.CHUNKING_FAILED
             details = {} if event.error_code is None else {"errorCode": event.error_code}
@@ -161,7 +164,7 @@ class VideoProcessing:
         return self.table.advance_track(upload.owner, upload.episode_id, TrackKind.VIDEO, update)
 
 
-def _chunks(output: ChunkOutput, seconds: int, playlist: bytes) -> dict[str, object]:
+def _chunk_details(output: ChunkOutput, seconds: int, playlist: bytes) -> dict[str, object]:
     """Return the details of the chunks to store with the track.
 
     The playlist gives the number of chunks. The job's duration is that of the longest stream, so audio that ends some
