@@ -1,4 +1,4 @@
-"""Context of all commands: AWS clients, clock and output, and common operations on the alias `live`."""
+"""Context that every command gets: AWS clients, clock and output, and common operations on the alias `live`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from operations.command_errors import CommandRefused, ConcurrentChange, Resource
 from operations.function_target import LIVE, FunctionTarget
 
 POLL_SECONDS = 1.0
+"""Pause between two checks of `CommandContext.poll`."""
 READY_SECONDS = 600.0
 """Maximum time until a new version can be called. With SnapStart this takes minutes."""
 
@@ -24,6 +25,7 @@ class CommandContext:
     clock: Callable[[], float]
     """Monotonic time in seconds."""
     wait: Callable[[float], None]
+    """Function that waits for some seconds."""
     print_line: Callable[[str], None]
 
     @cached_property
@@ -103,12 +105,12 @@ class CommandContext:
 
 
 def describe_routing(routing: AliasRouting) -> str:
-    """Return an alias' routing as text."""
+    """Return an alias' routing as text, for example `version 1 has 90%, version 2 has 10%`."""
     if not routing.weights:
         return f"version {routing.version} has all traffic"
-    rest = 1 - sum(routing.weights.values())
+    main_share = 1 - sum(routing.weights.values())
     shares = [f"version {version} has {weight:.0%}" for version, weight in sorted(routing.weights.items())]
-    return ", ".join([f"version {routing.version} has {rest:.0%}", *shares])
+    return ", ".join([f"version {routing.version} has {main_share:.0%}", *shares])
 
 
 def refuse_during_rollout(target: FunctionTarget, alias: LiveAlias) -> None:

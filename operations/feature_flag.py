@@ -28,6 +28,7 @@ HANDLERS = Path(__file__).resolve().parents[1] / "handlers"
 UPDATE_SECONDS = 180.0
 """Maximum time of one update of `$LATEST`."""
 NUMBER = r"-?[0-9]+(\.[0-9]+)?"
+"""Pattern of a variable's value that is treated as a number."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ def find_model_problem(subsystem: str, current: Mapping[str, str], name: str, va
 
     The function's model is found among the subsystem's models by its current variables, which it must accept.
     """
-    for model in _models(subsystem.replace("-", "_")):
+    for model in _list_models(subsystem.replace("-", "_")):
         if name in {field.alias for field in model.model_fields.values()} and _find_problem(model, current) is None:
             problem = _find_problem(model, {**current, name: value})
             if problem is not None:
@@ -145,7 +146,8 @@ def find_model_problem(subsystem: str, current: Mapping[str, str], name: str, va
     return None
 
 
-def _models(subsystem: str) -> Iterator[type[HandlerEnvironment]]:
+def _list_models(subsystem: str) -> Iterator[type[HandlerEnvironment]]:
+    """Yield the environment models of all functions of a subsystem, given its folder in `handlers`."""
     for path in sorted((HANDLERS / subsystem).rglob("environment.py")):
         module = import_module(".".join(path.relative_to(HANDLERS.parent).with_suffix("").parts))
         for _, model in getmembers(module, isclass):

@@ -1,4 +1,4 @@
-"""Physical names of a stack's resources, and the function that a command works on.
+"""The function that a command works on, and the physical names of a stack's resources.
 
 Names are computed like in the deployment. This module does not check whether the resources exist.
 """
@@ -17,6 +17,7 @@ PYTHON = ".venv/bin/python"
 LIVE = "live"
 """The alias that all callers use (`components/blocks/compute/function.py`)."""
 PART = r"[a-z0-9]+(?:-[a-z0-9]+)*"
+"""Pattern of a subsystem's or a function's name in a function path."""
 
 
 def build_name(kind: Kind, stack: str, *path: str, suffix: str = "") -> str:
@@ -33,7 +34,9 @@ class FunctionTarget:
 
     stack: str
     subsystem: str
+    """Name of the subsystem in a function path, for example `voice-qa`."""
     logical_name: str
+    """Name of the function in a function path, for example `audio-processor`."""
     function: str
     """Physical name."""
     alarm_prefix: str

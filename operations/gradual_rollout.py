@@ -18,6 +18,7 @@ SUMMARY = "give a version a share of the traffic, watch the alarms, then give it
 REVERT_ATTEMPTS = 6
 """Maximum number of attempts to give the previous version all traffic again."""
 REVERT_PAUSE_SECONDS = 5.0
+"""Pause between two of these attempts."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class RolloutPlan:
     every: float = 30
     """Seconds between two checks of the alarms."""
     alarms: str = ""
-    """Name prefix of the watched alarms, behind the subsystem's prefix."""
+    """Text with which the names of the watched alarms continue behind the subsystem's prefix; empty for all alarms."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.share <= 99:
@@ -136,7 +137,9 @@ class _Rollout:
     target: FunctionTarget
     plan: RolloutPlan
     before: LiveAlias
+    """The alias before the rollout."""
     version: str
+    """Version to roll out."""
 
     @property
     def _old(self) -> AliasRouting:
@@ -147,6 +150,7 @@ class _Rollout:
         return AliasRouting(self._old.version, {self.version: round(self.plan.share / 100, 2)})
 
     def run(self, alarms: list[AlarmState]) -> int:
+        """Shift the share, watch the alarms, and shift all traffic or revert. `alarms`: their states before the rollout."""
         try:
             shared = self._shift_share()
             alarmed = self._watch(alarms)
@@ -168,6 +172,7 @@ class _Rollout:
         return 0
 
     def _shift_share(self) -> LiveAlias:
+        """Give the new version its share."""
         try:
             alias = self.context.move_alias(self.target, self._shared, self.before)
         except InvalidInput:
@@ -202,6 +207,7 @@ class _Rollout:
         return []
 
     def _check_routing(self) -> None:
+        """Raise CommandRefused if another user has changed the alias."""
         now = self.context.get_live_alias(self.target).routing
         if now != self._shared:
             raise CommandRefused(
@@ -209,7 +215,9 @@ class _Rollout:
             )
 
     def _revert_share(self) -> tuple[bool, str]:
-        """Return the share to the previous version. Return True if that version has all traffic, and a text.
+        """Return the share to the previous version.
+
+        Return True if that version has all traffic, or else False, and a text for the operator.
 
         Failed attempts are repeated, also after a second Ctrl-C, because nothing watches the alarms if the share stays.
         """

@@ -23,7 +23,8 @@ SUMMARY = "compare the cost of meetings before and after a change, from Cost Exp
 SUBSYSTEM = "meetings"
 MONTH_DAYS = 30
 MIN_DAYS = 3
-"""Cost Explorer is about one day behind, so fewer days are not significant."""
+"""Minimum number of days before and after the change. Cost Explorer is about one day behind, so fewer days are not
+significant."""
 MODELS = "Bedrock"
 """Part of the service name that all models have in common."""
 
@@ -36,7 +37,7 @@ class SavingStep:
     services: tuple[str, ...]
     """Service names of Cost Explorer, or parts of them."""
     expected: float
-    """USD per month."""
+    """Expected saving in USD per month."""
 
 
 STEPS = (
@@ -68,13 +69,13 @@ def run(context: CommandContext, options: argparse.Namespace, today: date | None
         )
     start, end = change - timedelta(days), change + timedelta(after)
     ce = context.clients("ce")
-    tagged = _costs(ce, start, change, end, _tags(environment))
+    tagged = _get_costs(ce, start, change, end, _tag_filter(environment))
     if not tagged:
         raise CommandRefused(
             f"Cost Explorer has no cost of {SUBSYSTEM} in {environment} from {start} to {end}. Check that the tags Project, "
             "Environment and Subsystem were activated for cost allocation, and check --stack and --environment."
         )
-    models = {name: cost for name, cost in _costs(ce, start, change, end, None).items() if MODELS in name}
+    models = {name: cost for name, cost in _get_costs(ce, start, change, end, None).items() if MODELS in name}
     per_day = {**{name: cost for name, cost in tagged.items() if MODELS not in name}, **models}
     for line in _table(per_day, days, after):
         context.print_line(line)
@@ -89,15 +90,15 @@ def run(context: CommandContext, options: argparse.Namespace, today: date | None
 def _table(costs: Mapping[str, tuple[float, float]], before_days: int, after_days: int) -> Iterator[str]:
     """Yield the lines of the table in USD per month."""
     yield f"{'USD a month':<32}{'before':>10}{'after':>10}{'saved':>10}{'expected':>10}"
-    rest = {
+    monthly_by_service = {
         name: (before / before_days * MONTH_DAYS, after / after_days * MONTH_DAYS)
         for name, (before, after) in costs.items()
     }
-    total = _sum(rest.values())
+    total = _sum(monthly_by_service.values())
     for step in STEPS:
-        names = [name for name in rest if any(service in name for service in step.services)]
-        yield _row(step.name, _sum([rest.pop(name) for name in names]), f"{step.expected:.2f}")
-    for name, monthly_costs in sorted(rest.items()):
+        names = [name for name in monthly_by_service if any(service in name for service in step.services)]
+        yield _row(step.name, _sum([monthly_by_service.pop(name) for name in names]), f"{step.expected:.2f}")
+    for name, monthly_costs in sorted(monthly_by_service.items()):  # services that no step concerns
         yield _row(name, monthly_costs, "")
     yield _row("all", total, f"{sum(step.expected for step in STEPS):.2f}")
 
@@ -112,7 +113,7 @@ def _row(name: str, costs: tuple[float, float], expected: str) -> str:
     return f"{name[:31]:<32}{before:>10.2f}{after:>10.2f}{before - after:>10.2f}{expected:>10}"
 
 
-def _costs(
+def _get_costs(
     ce: Any, start: date, change: date, end: date, cost_filter: Mapping[str, Any] | None
 ) -> dict[str, tuple[float, float]]:
     """Return the cost before and after the change, by service."""
@@ -136,7 +137,7 @@ def _costs(
             request["NextPageToken"] = token
 
 
-def _tags(environment: str) -> dict[str, Any]:
+def _tag_filter(environment: str) -> dict[str, Any]:
     values = {"Project": PROJECT, "Environment": environment, "Subsystem": SUBSYSTEM}
     return {
         "And": [{"Tags": {"Key": key, "Values": [value], "MatchOptions": ["EQUALS"]}} for key, value in values.items()]
