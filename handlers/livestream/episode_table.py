@@ -87,11 +87,12 @@ class EpisodeTable:
     def create(self, episode: EpisodeRecord) -> None:
         """Create an episode. Raise EpisodeConflict if the id is taken, also by a deleted episode."""
         values = episode.model_dump(mode="json", by_alias=True)
+        key = episode_key(episode.owner, episode.episode_id)
         index = owner_index_key(episode.owner, episode.created_at, episode.episode_id)
         try:
             self._client.put_item(
                 TableName=self._name,
-                Item=serialize_item({**episode.key, **index, **values}),
+                Item=serialize_item({**key, **index, **values}),
                 ConditionExpression="attribute_not_exists(pk)",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )

@@ -102,11 +102,6 @@ class EpisodeRecord(Message):
     deleted_at: str | None = None
     """Time of the deletion; None if the episode exists. A deleted episode remains as a tombstone for some days."""
 
-    @property
-    def key(self) -> Key:
-        """Key of the episode's item."""
-        return episode_key(self.owner, self.episode_id)
-
     def track(self, kind: TrackKind) -> Track:
         """Return one of the two tracks."""
         return self.video if kind is TrackKind.VIDEO else self.transcript

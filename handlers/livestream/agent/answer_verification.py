@@ -5,13 +5,13 @@ The model decides which statements matter. This module decides what may be store
   transcript.
 - A claim or clip that begins in the overlap with the next window is dropped here, because the next window contains it
   completely. So no claim is stored twice in different words. The part of a window before the overlap is its core.
-- A verdict needs a source that the request contained. A cue or memory that repeats the claim's words is no source for
-  it: rolling captions contain each line twice, and memories contain claims. A verdict without a source becomes
+- A verdict needs a source that the request contained. A cue or memory that repeats the claim's words is no source,
+  because rolling captions contain each line twice, and memories contain claims. A verdict without a source becomes
   `unverified` with confidence 0.
 - A clip must lie within the window and have a permitted length. It is extended to whole cues.
 
-Everything that is dropped or changed is counted. The result consists of models of the API, so the table only contains
-findings that the API can return.
+The dropped and changed items are counted, except repeated claims. The result consists of models of the API, so the table
+only contains findings that the API can return.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

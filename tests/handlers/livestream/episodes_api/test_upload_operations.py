@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from handlers.livestream.api_models import UploadRequest
-from handlers.livestream.episodes_api.upload_operations import MEBIBYTE, MIN_PART_BYTES, SUFFIXES, _part_bytes
+from handlers.livestream.episodes_api.upload_operations import MEBIBYTE, MIN_PART_BYTES, _part_bytes
 from handlers.livestream.track_state_machine import ContentType, TrackKind, TrackReason, TrackState, TrackUpdate
 from tests.handlers.livestream.api_harness import ANN, BOB, BUCKET, LIMITS, URL_SECONDS, ApiHarness, ApiResponse
 
@@ -54,16 +54,6 @@ def test_another_upload_may_be_requested_until_one_arrives(harness: ApiHarness) 
     answer = harness.call("requestUpload", TRANSCRIPT, episode_id=episode)
     assert answer.error == (409, "UPLOAD_NOT_EXPECTED")
     assert harness.call("requestUpload", {**VIDEO, "bytes": 5}, episode_id=episode).status == 201
-
-
-@pytest.mark.parametrize("kind", TrackKind)
-def test_each_content_type_has_its_suffix(harness: ApiHarness, kind: TrackKind) -> None:
-    for content_type, suffix in SUFFIXES[kind].items():
-        request = {"kind": kind, "contentType": content_type, "bytes": 5}
-        key = harness.call("requestUpload", request, episode_id=harness.create_episode()).body["key"]
-        assert key.startswith(f"{kind}s/")
-        assert key.endswith(f".{suffix}")
-    assert sum(map(len, SUFFIXES.values())) == len(ContentType)
 
 
 @pytest.mark.parametrize(
