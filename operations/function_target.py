@@ -37,7 +37,7 @@ class FunctionTarget:
     """Name of the subsystem in a function path, for example `voice-qa`."""
     logical_name: str
     """Name of the function in a function path, for example `audio-processor`."""
-    function: str
+    function_name: str
     """Physical name."""
     alarm_prefix: str
     """Common prefix of the names of all alarms of the subsystem."""
@@ -65,10 +65,19 @@ class FunctionTarget:
         function = build_name(Kind.FUNCTION, stack, subsystem, name)
         return FunctionTarget(stack, subsystem, name, function, f"{PROJECT}-{stack_part(stack)}-{subsystem}-")
 
-    def command(self, name: str, *rest: str) -> str:
-        """Return a shell command for this function."""
+    def shell_command(self, name: str, *arguments: str) -> str:
+        """Return the shell command that runs a command of `operations` for this function."""
         return shlex.join(
-            [PYTHON, "-m", "operations", name, "--stack", self.stack, f"{self.subsystem}/{self.logical_name}", *rest]
+            [
+                PYTHON,
+                "-m",
+                "operations",
+                name,
+                "--stack",
+                self.stack,
+                f"{self.subsystem}/{self.logical_name}",
+                *arguments,
+            ]
         )
 
 

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from operations.__main__ import main, stop_cleanly
 from operations.aws_gateway import FunctionGateway
-from tests.operations.fake_cloud import FUNCTION, PATH, SECRET, FakeLambdaCloud, error_response
+from tests.operations.fake_lambda_cloud import FUNCTION, PATH, SECRET, FakeLambdaCloud, error_response
 
 Refusal = Callable[..., str]
 each_command = pytest.mark.parametrize("command", [["alias"], ["flag", "A=b"], ["rollout"]])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from operations import gradual_rollout
 from operations.aws_gateway import AlarmState
 from operations.command_errors import CommandRefused
-from tests.operations.fake_cloud import (
+from tests.operations.fake_lambda_cloud import (
     ALARM,
     FUNCTION,
     OTHER_ALARM,

@@ -67,7 +67,7 @@ def test_a_window_is_analyzed_with_memories_and_its_findings_are_stored_and_reme
     [(window_id, (actor, session, request, answered))] = harness.memory.recorded.items()
     assert (actor, session) == (OWNER, EPISODE)
     assert window_id == WindowMessage.model_validate_json(bodies()[0]).window_id
-    assert "We ran 600 ferries last spring." in request
+    assert request.startswith("Part 1 of 2 of the broadcast:\nWe ran 600 ferries last spring.")
     assert "islands" not in request, "the overlap is remembered with the next window"
     checked, cut = (json.loads(line) for line in answered.split("\n"))
     assert (checked["verdict"], checked["quote"], cut["endMs"]) == ("refuted", "We ran 600 ferries", 12_000)
