@@ -28,8 +28,10 @@ Description = Annotated[str, _text_constraints(5_000, _LINES)]
 Speakers = Annotated[tuple[Annotated[str, _text_constraints(100)], ...], Field(max_length=20)]
 Version = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Milliseconds = Annotated[int, Field(ge=0, le=9_999_999_999)]
+"""Time from the start of the broadcast."""
 Timestamp = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{3}Z$")]
 MAX_FINDING_CHARACTERS = 2_000
+"""Maximum length of each text of a fact claim or a clip."""
 _FindingText = Annotated[str, StringConstraints(min_length=1, max_length=MAX_FINDING_CHARACTERS)]
 """Text of a finding: words of the transcript or of the model. It has no pattern, because no client could correct
 it."""
@@ -74,6 +76,7 @@ class EpisodeChanges(Message):
 
     version: Version
     """Version of the episode that the client has read."""
+    # The defaults only make the fields optional. A field that the request does not contain is never stored.
     title: Title = Field(default_factory=str)
     description: Description | None = None
     language: LanguageCode = Field(default_factory=str)
@@ -126,6 +129,7 @@ class UploadRequest(Message):
     kind: TrackKind
     content_type: ContentType
     bytes: Annotated[int, Field(ge=1, le=100_000_000_000)]
+    """Exact size of the file."""
 
 
 class UploadForm(Message):
@@ -206,6 +210,7 @@ class UploadCompleted(Message):
     upload_id: Ulid
     key: str
     bytes: int
+    """Size of the object."""
 
 
 class Claim(Message):

@@ -147,12 +147,14 @@ class EpisodeTable:
     def advance_track(self, owner: str, episode_id: str, kind: TrackKind, update: TrackUpdate) -> bool:
         """Apply an update to a track, unless the track has already reached the rank of the new state.
 
+        A restart by an operator is also applied to a track that failed with `RESTARTABLE_REASON`.
+
         Return True if the track now has the updated state, so that a repeated update gets the same answer as the first.
         Return False if the update may not change the state of the track, or if it concerns another upload or version.
         Return False also if the episode does not exist.
         """
         track = kind.value
-        # The sweep stops checking an episode whose tracks have timed out. An update that resumes work makes it check again.
+        # After a timeout, the sweep removes the episode from its index. An update that resumes work adds it again.
         sweep_keys = sweep_index_key(update.at) if update.state in PROCESSING_STATES else {}
         details = {f"{track}.{name}": value for name, value in update.details.items()}
         forward_condition = f"#{track}.#rank < :reached"

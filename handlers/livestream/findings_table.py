@@ -48,6 +48,7 @@ class WindowFailure(StrEnum):
     TRANSCRIPT_GONE = "transcript_gone"
     """The transcript's object no longer exists."""
     TRANSCRIPT_UNREADABLE = "transcript_unreadable"
+    """The object is no valid transcript, although its windows were queued."""
     UNUSABLE_ANSWER = "unusable_answer"
     """Both answers of the model were unusable, for example malformed or cut off."""
     GUARDRAIL = "guardrail"
@@ -71,7 +72,10 @@ class FindingsTable:
         self._episodes = EpisodeTable(client, table_name)
 
     def is_done(self, window: WindowMessage) -> bool:
-        """Return True if the window has an outcome, or if its findings would not be stored."""
+        """Return True if the window has an outcome, or if its findings would not be stored.
+
+        If it has an outcome, also move the track if this was the last window: the earlier worker may not have done it.
+        """
         key = serialize_item(_window_key(window, window.index))
         if "Item" in self._client.get_item(TableName=self._name, Key=key, ConsistentRead=True):
             self._finish_track_if_complete(window)

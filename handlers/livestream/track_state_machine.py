@@ -48,6 +48,7 @@ class TrackState(StrEnum):
     ANALYZED = "analyzed"
     """Final state of a transcript of which at least one window was analyzed."""
     FAILED = "failed"
+    """The track has failed for a `TrackReason`. Later events may still lead to a success."""
 
 
 class TrackReason(StrEnum):
@@ -77,7 +78,9 @@ class EpisodeStatus(StrEnum):
     DRAFT = "draft"
     """No upload was requested."""
     UPLOADING = "uploading"
+    """At least one track waits for its upload, and none is being processed or has failed."""
     PROCESSING = "processing"
+    """At least one track is being processed, and none has failed."""
     READY = "ready"
     """At least one track has succeeded, and the other has succeeded too or has no upload."""
     FAILED = "failed"
@@ -94,7 +97,8 @@ RANKS: dict[TrackState, int] = {
     TrackState.CHUNKED: 5,
     TrackState.ANALYZED: 5,
 }
-"""Rank of each state. A track moves only to a higher rank; the table's write condition compares the stored rank."""
+"""Rank of each state. A track moves only to a higher rank. The table compares the rank that is stored with the track
+(`Track.rank`), which is lower after a timeout."""
 REPLACEABLE_STATES = frozenset({TrackState.NONE, TrackState.REQUESTED, TrackState.FAILED})
 """States in which a client may request another upload. An upload that is being processed or is complete stays."""
 PROCESSING_STATES = frozenset({TrackState.UPLOADED, TrackState.CHUNKING, TrackState.ANALYZING})
@@ -106,6 +110,7 @@ RESTARTABLE_REASON = TrackReason.CHUNKING_FAILED
 """Failure after which an operator may have the same upload processed again. MediaConvert uses one error code for an
 unreadable file and for a missing permission, so the upload itself may be good."""
 _SUCCESS_STATES = frozenset({TrackState.CHUNKED, TrackState.ANALYZED})
+"""Final states of a track whose upload was processed."""
 
 
 class ContentType(StrEnum):
@@ -143,7 +148,7 @@ class Track(Message):
     upload: ExpectedUpload | None = None
     """Upload that was requested last; None if none was requested."""
     version_id: str | None = None
-    """S3 version of the uploaded object whose event arrived first."""
+    """S3 version of the uploaded object whose event arrived first; None before that."""
 
     @computed_field  # type: ignore[prop-decorator]
     @property

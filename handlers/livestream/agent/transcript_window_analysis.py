@@ -39,7 +39,7 @@ from handlers.livestream.transcript.transcript_reader import ParsedTranscript, r
 from handlers.livestream.transcript_window_queue import WindowMessage
 
 FINISH_SECONDS = 8.0
-"""Time that is reserved for storing the findings."""
+"""Part of the invocation's remaining time that is reserved for storing the findings."""
 
 
 class WindowOutcome(StrEnum):
@@ -130,7 +130,10 @@ class WindowWorker:
         return WindowOutcome.CHECKED
 
     def _analyze(self, message: WindowMessage, retrier: Retrier) -> VerifiedAnswer | WindowFailure:
-        """Return the verified findings of a window after storing the exchange in the memory."""
+        """Return the verified findings of a window, or the reason why it cannot be analyzed.
+
+        The window's text and findings are then already stored in the memory.
+        """
         transcript_and_window = self._read_window(message)
         if isinstance(transcript_and_window, WindowFailure):
             return transcript_and_window
@@ -139,7 +142,7 @@ class WindowWorker:
         memories = select_memories(retrier.call(lambda: memory.recall(*session)), message.other_window_ids)
         answer = self._ask_model(message, window, memories, retrier)
         if isinstance(answer, NoAnswer):
-            return WindowFailure(answer.value)
+            return WindowFailure(answer.value)  # each value of NoAnswer is also one of WindowFailure
         findings = verify_answer(answer, window, message, self._settings, memories, timed=transcript.timed)
         exchange = (_transcript_text(message, window), _findings_text(findings))
         retrier.call(lambda: memory.store_exchange(*session, message.window_id, *exchange))
@@ -160,6 +163,7 @@ class WindowWorker:
         )
 
     def _read_window(self, message: WindowMessage) -> tuple[ParsedTranscript, Window[Cue]] | WindowFailure:
+        """Read the transcript and cut it again; return the transcript and the window that the message names."""
         data = self._services.transcripts.read(message.transcript_key, message.transcript_version)
         if data is None:
             return WindowFailure.TRANSCRIPT_GONE

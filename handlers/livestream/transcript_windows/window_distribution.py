@@ -79,7 +79,7 @@ class WindowDistributor:
         return outcome
 
     def _distribute(self, event: UploadedObject) -> DistributionOutcome:
-        if not self._advance(event, TrackState.UPLOADED):
+        if not self._advance_track(event, TrackState.UPLOADED):
             return DistributionOutcome.UNCHANGED
         upload = event.key_parts
         # Deleted first, so that an unreadable transcript does not keep the findings of the earlier upload.
@@ -93,11 +93,11 @@ class WindowDistributor:
             count = self._count_windows(data)
         except BadTranscript as error:
             self.log.warning("transcript_refused", cause=error.problem)
-            self._advance(event, TrackState.FAILED, TRACK_REASONS.get(error.problem, TrackReason.UNREADABLE))
+            self._advance_track(event, TrackState.FAILED, TRACK_REASONS.get(error.problem, TrackReason.UNREADABLE))
             return DistributionOutcome.INVALID
         transcript = upload.owner, upload.episode_id, event.key, event.version_id
         self.queue.send(window_messages(*transcript, count, self.sizes))
-        self._advance(event, TrackState.ANALYZING, windows=count)
+        self._advance_track(event, TrackState.ANALYZING, windows=count)
         self.log.info("transcript_queued", windows=count, key_hash=hash_for_log(upload.upload_id))
         return DistributionOutcome.QUEUED
 
@@ -111,7 +111,7 @@ class WindowDistributor:
             raise BadTranscript(TranscriptProblem.TOO_LARGE)
         return count
 
-    def _advance(
+    def _advance_track(
         self, event: UploadedObject, state: TrackState, reason: TrackReason | None = None, **details: int
     ) -> bool:
         upload = event.key_parts

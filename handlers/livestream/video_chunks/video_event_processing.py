@@ -48,7 +48,7 @@ class VideoEventOutcome(StrEnum):
     """The track failed, because MediaConvert does not read files with this suffix."""
     SUBMITTED = "submitted"
     """A MediaConvert job was submitted."""
-    MOVED = "moved"
+    MOVED = "is_advanced"
     """A job's event advanced the track."""
     UNCHANGED = "unchanged"
     """The track has advanced further, has a newer upload, or does not exist."""
@@ -98,15 +98,15 @@ class VideoProcessing:
 
     def _handle_created(self, event: ObjectCreated) -> VideoEventOutcome:
         if not is_video(event.video.key_parts):
-            moved = self._advance(event.video, TrackState.FAILED, TrackReason.UNSUPPORTED_TYPE)
-            return VideoEventOutcome.UNSUPPORTED if moved else VideoEventOutcome.UNCHANGED
-        if not self._advance(event.video, TrackState.UPLOADED):
+            is_advanced = self._advance_track(event.video, TrackState.FAILED, TrackReason.UNSUPPORTED_TYPE)
+            return VideoEventOutcome.UNSUPPORTED if is_advanced else VideoEventOutcome.UNCHANGED
+        if not self._advance_track(event.video, TrackState.UPLOADED):
             return VideoEventOutcome.UNCHANGED
         self.publish(UPLOAD_COMPLETED, VideoUploadDetail.from_video(event.video).model_dump(by_alias=True))
         return VideoEventOutcome.ANNOUNCED
 
     def _handle_completed(self, event: VideoUploadCompleted) -> VideoEventOutcome:
-        if not self._advance(event.video, TrackState.UPLOADED, restart=event.replayed):
+        if not self._advance_track(event.video, TrackState.UPLOADED, restart=event.replayed):
             return VideoEventOutcome.UNCHANGED
         return self._submit_job(event.video)
 
@@ -120,13 +120,14 @@ class VideoProcessing:
             to_its_end=to_its_end,
         )
         self.create_job(**job)
-        self._advance(video, TrackState.CHUNKING)
+        self._advance_track(video, TrackState.CHUNKING)
         return VideoEventOutcome.SUBMITTED
 
     def _handle_job_change(self, event: JobChanged) -> VideoEventOutcome:
+        """Apply the new state of a job to the track, or submit a second job without a clip end."""
         if (video := event.video_to_cut_unclipped) is not None:
             # The video is shorter than its clip, so it is cut to its own end.
-            if not self._advance(video, TrackState.CHUNKING):
+            if not self._advance_track(video, TrackState.CHUNKING):
                 return VideoEventOutcome.UNCHANGED
             return self._submit_job(video, to_its_end=True)
         state, reason = TrackState.FAILED, None
@@ -140,21 +141,19 @@ class VideoProcessing:
             playlist = self.objects.read(event.output.playlist)
             if playlist is None:
                 return VideoEventOutcome.GONE
-            state, details = (
-                TrackState.CHUNKED,
-                {"chunks": _chunk_details(event.output, event.job.chunk_seconds, playlist)},
-            )
+            state = TrackState.CHUNKED
+            details = {"chunks": _chunk_details(event.output, event.job.chunk_seconds, playlist)}
         else:
             reason = TrackReason.CHUNKING_FAILED
             details = {} if event.error_code is None else {"errorCode": event.error_code}
         job = event.job
         update = TrackUpdate(job.upload_id, state, timestamp(self.clock()), reason, job.version_id, details)
-        moved = self.table.advance_track(job.owner, job.episode_id, TrackKind.VIDEO, update)
-        if moved and event.status == "ERROR":
+        is_advanced = self.table.advance_track(job.owner, job.episode_id, TrackKind.VIDEO, update)
+        if is_advanced and event.status == "ERROR":
             self.log.error("video_failed", code=str(event.error_code), key_hash=hash_for_log(job.upload_id))
-        return VideoEventOutcome.MOVED if moved else VideoEventOutcome.UNCHANGED
+        return VideoEventOutcome.MOVED if is_advanced else VideoEventOutcome.UNCHANGED
 
-    def _advance(
+    def _advance_track(
         self, video: UploadedObject, state: TrackState, reason: TrackReason | None = None, *, restart: bool = False
     ) -> bool:
         upload = video.key_parts
