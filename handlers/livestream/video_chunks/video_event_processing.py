@@ -48,7 +48,7 @@ class VideoEventOutcome(StrEnum):
     """The track failed, because MediaConvert does not read files with this suffix."""
     SUBMITTED = "submitted"
     """A MediaConvert job was submitted."""
-    MOVED = "is_advanced"
+    MOVED = "moved"
     """A job's event advanced the track."""
     UNCHANGED = "unchanged"
     """The track has advanced further, has a newer upload, or does not exist."""
