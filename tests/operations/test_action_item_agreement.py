@@ -1,4 +1,4 @@
-"""Tests of the agreement of two models, of their cost, and of the table."""
+"""Tests of the agreement of two models on action items, of their cost, and of the printed table."""
 
 import tomllib
 

@@ -1,4 +1,4 @@
-"""Texts of clients must be plain and of bounded length, and are stripped."""
+"""Texts of clients have a maximum length and no control characters, and are stripped of surrounding white space."""
 
 import json
 from typing import Any

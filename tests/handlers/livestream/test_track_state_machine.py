@@ -1,4 +1,4 @@
-"""Tracks only move forward for updates in any order, and the table moves them like the model."""
+"""Updates in any order move a track only forward, and the table moves a track like the reference model."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -27,7 +27,7 @@ from handlers.livestream.track_state_machine import (
     fail_track,
     is_applied,
 )
-from tests.handlers.livestream.api_harness import ANN, BOB, TABLE, ApiHarness
+from tests.handlers.livestream.rest_api_harness import ANN, BOB, TABLE, ApiHarness
 from tests.handlers.livestream.track_reference_model import apply_update, request_upload
 
 NONE = Track(state=TrackState.NONE, since="0")

@@ -17,7 +17,7 @@ from handlers.livestream.api_models import Claim, Clip
 from handlers.livestream.findings_table import WindowFailure
 from handlers.livestream.transcript.cues import Cue
 from handlers.livestream.transcript_window_queue import WindowMessage, window_messages
-from tests.handlers.livestream.transcript_writers import srt
+from tests.handlers.livestream.transcript_file_writers import srt
 
 OWNER, EPISODE, UPLOAD = "everybody", "01HZXW3V9K8Q2M4N6P8R0T2V4X", "01HZXW3V9K8Q2M4N6P8R0T2V4Y"
 KEY = f"transcripts/{OWNER}/{EPISODE}/{UPLOAD}.srt"

@@ -13,7 +13,17 @@ from handlers.livestream.agent.model_request import MemoryEvent
 from handlers.livestream.fact_claim_verdict import Verdict
 from handlers.livestream.transcript.cues import Cue
 from handlers.livestream.transcript_window_queue import WindowMessage
-from tests.handlers.livestream.sample_windows import CUES, FIRST, MEMORY, MESSAGE, SETTINGS, WINDOW, answer, claim, clip
+from tests.handlers.livestream.sample_transcript_window import (
+    CUES,
+    FIRST,
+    MEMORY,
+    MESSAGE,
+    SETTINGS,
+    WINDOW,
+    answer,
+    claim,
+    clip,
+)
 
 REMEMBERED = [MemoryEvent(MEMORY, "The annual report has 410.")]
 

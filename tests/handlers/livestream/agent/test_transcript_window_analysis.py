@@ -1,4 +1,4 @@
-"""The worker analyzes each window once, even if its message is repeated, and logs no text."""
+"""The findings of a window come from one answer of the model, even if its message is repeated; no text is logged."""
 
 import json
 from collections.abc import Callable
@@ -38,7 +38,7 @@ from tests.handlers.livestream.agent.fake_agent_services import (
     claim,
     lines,
 )
-from tests.handlers.livestream.api_harness import TABLE, ApiHarness
+from tests.handlers.livestream.rest_api_harness import TABLE, ApiHarness
 
 FERRIES = claim("We ran 600 ferries", verdict="refuted", confidence=0.9, sources=[RECALLED.event_id])
 LARGEST = claim("the largest fleet that ever was")

@@ -25,9 +25,9 @@ from handlers.livestream.track_state_machine import (
 )
 from handlers.livestream.upload_keys import UploadKey
 from handlers.livestream.video_chunks.video_events import UploadedVideo
-from tests.handlers.livestream.api_harness import ANN, BOB, BUCKET, TABLE, ApiHarness
-from tests.handlers.livestream.video_chunks import video_harness
-from tests.handlers.livestream.video_chunks.video_harness import completed, created
+from tests.handlers.livestream.rest_api_harness import ANN, BOB, BUCKET, TABLE, ApiHarness
+from tests.handlers.livestream.video_chunks import video_processing_harness
+from tests.handlers.livestream.video_chunks.video_processing_harness import completed, created
 
 HOUR = timedelta(hours=1)
 LIMITS = TrackLimits(
@@ -201,7 +201,7 @@ def test_a_track_that_resumes_after_a_timeout_is_swept_again(
 
 def test_a_timed_out_video_is_cut_when_its_events_are_redelivered(harness: ApiHarness, cleanup: CleanupHarness) -> None:
     table: Any = harness.table
-    videos = video_harness.VideoHarness(table)
+    videos = video_processing_harness.VideoHarness(table)
     episode, upload = request_upload(harness)
     key_parts = UploadKey(ANN, episode, upload, "mp4")
     uploaded = UploadedVideo(f"videos/{ANN}/{episode}/{upload}.mp4", "v1", key_parts, 100)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from handlers.common.http.rest_operations import RestOperation
 from handlers.livestream.episodes_api.api_operations import OPERATIONS
-from tests.handlers.livestream.api_harness import ANN, OPERATION, ApiHarness, ApiResponse
-from tests.handlers.livestream.schema_strategies import arbitrary_values, schema_of, valid_values, validator
+from tests.handlers.livestream.json_schema_strategies import arbitrary_values, schema_of, valid_values, validator
+from tests.handlers.livestream.rest_api_harness import ANN, OPERATION, ApiHarness, ApiResponse
 
 REFUSALS = {400, 404, 409}
 FIELDS = {

@@ -1,4 +1,4 @@
-"""API operations on episodes and their findings, each with one DynamoDB call."""
+"""API operations on episodes and lists of their findings, with concurrent and repeated calls."""
 
 import json
 import threading
@@ -10,7 +10,7 @@ from moto.dynamodb.responses import DynamoHandler
 
 from handlers.livestream.event_publisher import EventNotPublished
 from handlers.livestream.table_records import episode_id_from_token
-from tests.handlers.livestream.api_harness import ANN, BOB, DELETED_DAYS, START, ApiHarness
+from tests.handlers.livestream.rest_api_harness import ANN, BOB, DELETED_DAYS, START, ApiHarness
 from tests.lost_responses import repeated
 
 NO_EPISODE = "0" * 26

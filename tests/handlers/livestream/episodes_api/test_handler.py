@@ -1,4 +1,4 @@
-"""The API's function with its environment, secret and event bus, and their failures."""
+"""The function `episodes` with its environment, its secret and the event bus, and their failures."""
 
 import json
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from handlers.livestream.episodes_api import handler
 from handlers.livestream.episodes_api.environment import EpisodesApiEnvironment
 from handlers.livestream.event_publisher import EventNotPublished, EventPublisher
-from tests.handlers.livestream.api_harness import BUCKET, PARAMETER, TABLE, ApiHarness
+from tests.handlers.livestream.rest_api_harness import BUCKET, PARAMETER, TABLE, ApiHarness
 
 VARIABLES = {
     "TABLE_NAME": TABLE,

@@ -1,4 +1,4 @@
-"""Each format is read as written, and every other file is refused with a problem."""
+"""Each supported format of transcripts is read back as written, and every other file is refused with its problem."""
 
 import codecs
 import json
@@ -11,7 +11,7 @@ from handlers.livestream.transcript import cues as limits
 from handlers.livestream.transcript import plain_text_reader
 from handlers.livestream.transcript.cues import BadTranscript, Cue, TranscriptProblem
 from handlers.livestream.transcript.transcript_reader import ParsedTranscript, TranscriptFormat, read_transcript
-from tests.handlers.livestream.transcript_writers import srt, transcribe, webvtt
+from tests.handlers.livestream.transcript_file_writers import srt, transcribe, webvtt
 
 CANARY = "canary"
 CUES = (

@@ -1,4 +1,4 @@
-"""An uploaded transcript is queued once in windows, even if its event is repeated; an invalid one fails its track."""
+"""Each window of an uploaded transcript is queued, even after a failure; an invalid transcript fails its track."""
 
 import json
 from collections.abc import Iterator
@@ -21,12 +21,12 @@ from handlers.livestream.transcript_window_queue import WindowMessage, WindowQue
 from handlers.livestream.transcript_windows import handler, window_distribution
 from handlers.livestream.transcript_windows.environment import TranscriptWindowsEnvironment
 from handlers.livestream.transcript_windows.window_distribution import WindowDistributor, parse_transcript_event
-from tests.handlers.livestream.api_harness import ANN, BUCKET, TABLE, ApiHarness
-from tests.handlers.livestream.broadcast_harness import CLAIM, SIZES, Broadcast
-from tests.handlers.livestream.transcript_writers import srt
-from tests.handlers.livestream.video_chunks.video_harness import BUCKET as VIDEO_BUCKET
-from tests.handlers.livestream.video_chunks.video_harness import REASONS, completed, created, envelope, video
-from tests.handlers.livestream.video_chunks.video_harness import key as video_key
+from tests.handlers.livestream.expected_transcript_harness import CLAIM, SIZES, Broadcast
+from tests.handlers.livestream.rest_api_harness import ANN, BUCKET, TABLE, ApiHarness
+from tests.handlers.livestream.transcript_file_writers import srt
+from tests.handlers.livestream.video_chunks.video_processing_harness import BUCKET as VIDEO_BUCKET
+from tests.handlers.livestream.video_chunks.video_processing_harness import REASONS, completed, created, envelope, video
+from tests.handlers.livestream.video_chunks.video_processing_harness import key as video_key
 from tests.loggers import own_logger
 
 CUES = tuple(Cue(at * 1000, at * 1000 + 900, f"Ferry number {at} of canary sails.") for at in range(23))

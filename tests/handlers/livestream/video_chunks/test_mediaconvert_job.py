@@ -13,7 +13,16 @@ from hypothesis import strategies as st
 from handlers.livestream.video_chunks import mediaconvert_job
 from local.emulation.mediaconvert.video_cutting import parse_job
 from local.emulation.request_validation import read_request
-from tests.handlers.livestream.video_chunks.video_harness import BUCKET, EPISODE, NEWER, OWNER, ROLE, UPLOAD, key, video
+from tests.handlers.livestream.video_chunks.video_processing_harness import (
+    BUCKET,
+    EPISODE,
+    NEWER,
+    OWNER,
+    ROLE,
+    UPLOAD,
+    key,
+    video,
+)
 
 VERSIONS = st.text("abcXYZ019._-", min_size=1, max_size=32)
 

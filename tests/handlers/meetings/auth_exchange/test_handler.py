@@ -18,7 +18,7 @@ from handlers.meetings.auth_exchange.api_models import ExchangeRequest, Exchange
 from handlers.meetings.auth_exchange.api_operations import OPERATIONS
 from handlers.meetings.auth_exchange.session_names import sanitise_session_name
 from handlers.meetings.auth_exchange.token_exchange import RETRY_AFTER_SECONDS, ClientRole, SessionCredentials
-from tests.handlers.livestream.schema_strategies import arbitrary_values, valid_values, validator
+from tests.handlers.livestream.json_schema_strategies import arbitrary_values, valid_values, validator
 from tests.handlers.meetings.exchange_harness import (
     LOCATION,
     ORIGIN,

@@ -21,7 +21,7 @@ from handlers.livestream.track_state_machine import (
     TrackUpdate,
 )
 from handlers.livestream.transcript_window_queue import WindowMessage, window_messages
-from tests.handlers.livestream.api_harness import ANN, TABLE, ApiHarness
+from tests.handlers.livestream.rest_api_harness import ANN, TABLE, ApiHarness
 
 CLAIM = Claim(
     claim_id="c" * 32,
