@@ -1,8 +1,9 @@
 """Comparison of two models for action items: `python -m operations.compare_models`.
 
-An operator uses it before a cheaper model replaces the current one for the meetings' action items. Both models are asked
-about the same transcripts, with the requests of the Lambda function `bedrock-summarize`. Agreement, tokens and cost are
-printed side by side. If the candidate agrees sufficiently with the current model, the setting to commit is printed.
+An operator uses it before a cheaper model replaces the current one for the meetings' action items. Both models are
+asked about the same transcripts, with the requests of the Lambda function `bedrock-summarize`. Agreement, tokens and
+cost are printed side by side. If the candidate agrees sufficiently with the current model, the setting to commit is
+printed.
 
 Exit status: 0 if the candidate passed, 1 if its agreement is below the threshold, 2 if the comparison could not run.
 The models are called on Bedrock, with boto3's credentials and Region. With `AWS_ENDPOINT_URL_BEDROCK_RUNTIME`, another

@@ -145,7 +145,10 @@ class _Rollout:
         return AliasRouting(self._old_routing.version, {self.version: round(self.plan.share / 100, 2)})
 
     def run(self, alarms: list[AlarmState]) -> int:
-        """Shift the share, watch the alarms, and shift all traffic or revert. `alarms`: their states before the rollout."""
+        """Shift the share, watch the alarms, then shift all traffic or revert. Return the exit status.
+
+        `alarms`: their states before the rollout.
+        """
         try:
             shared = self._shift_share()
             alarmed = self._watch(alarms)
@@ -181,8 +184,9 @@ class _Rollout:
         return alias
 
     def _watch(self, alarms: list[AlarmState]) -> list[str]:
-        """Check the alarms until the time is over, with a last check at the end. Return the names of the alarms that
-        were in state ALARM.
+        """Check the alarms until the time is over, with a last check at the end.
+
+        Return the names of the alarms that were in state ALARM. The watching ends as soon as there is one.
         """
         start = self.context.clock()
         end = start + self.plan.minutes * 60
@@ -212,9 +216,8 @@ class _Rollout:
     def _revert_share(self) -> tuple[bool, str]:
         """Return the share to the previous version.
 
-        Return True if that version has all traffic, or else False, and a text for the operator.
-
-        Failed attempts are repeated, also after a second Ctrl-C, because nothing watches the alarms if the share stays.
+        Return True if that version has all traffic, or else False, and a text for the operator. Failed attempts are
+        repeated, also after a second Ctrl-C, because nothing watches the alarms if the share stays.
         """
         problem = "interrupted"
         for attempt in range(REVERT_ATTEMPTS):

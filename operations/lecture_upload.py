@@ -58,7 +58,7 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
 
 
 def _suffix(path: Path) -> str:
-    """Return the file's suffix, or no suffix if it is unusual. The rest of the name may be private, so it is not uploaded."""
+    """Return the file's suffix, or no suffix if it is unusual. The rest of the name may be private."""
     suffix = path.suffix.lower()
     return suffix if re.fullmatch(r"\.[a-z0-9]{1,8}", suffix) else ""
 

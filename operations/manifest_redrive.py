@@ -30,8 +30,8 @@ from operations.function_target import build_name
 SUMMARY = "start a new execution for a failed manifest of ingestion"
 SUBSYSTEM = "ingestion"
 MAX_REDRIVE_NUMBERS = 20
-"""Maximum number of execution names to try. An earlier redrive may have ended before it updated the manifest record, and
-Step Functions refuses the name of an ended execution."""
+"""Maximum number of execution names to try. An earlier redrive may have ended before it updated the manifest record,
+and Step Functions refuses the name of an ended execution."""
 
 
 class RedriveOutcome(StrEnum):

@@ -64,7 +64,10 @@ def advise_variable(target: FunctionTarget, name: str, value: str, version: str)
 
 
 def find_setting_problem(target: FunctionTarget, name: str, value: str) -> str | None:
-    """Return which values the variable's setting allows if it rejects this value. Return None without such a setting."""
+    """Return which values the variable's setting allows, if it rejects this value.
+
+    Return None if it accepts the value, or if the variable has no setting.
+    """
     setting = _find_setting(target, to_camel(name.lower()))
     if setting is None:
         return None
@@ -100,6 +103,7 @@ def _scalar(value: str) -> str:
 
 
 def _quoted(text: str) -> str:
+    """Return a text as a YAML string in double quotes."""
     return yaml.safe_dump(text, default_style='"', width=10**9).strip()
 
 
@@ -121,7 +125,7 @@ def _function_section(target: FunctionTarget) -> Path:
 
 
 def _find_setting(target: FunctionTarget, key: str) -> Setting | None:
-    """Return the setting of this name, the function's before the subsystem's. Return None unless exactly one is found."""
+    """Return the setting of this name, the function's before the subsystem's; None unless exactly one is found."""
     section, settings = _function_section(target), _list_settings(_settings_model(target))
     matches = [setting for setting in settings if setting.path[-1] == key and setting.path[0] not in NO_VARIABLES]
     matches = [setting for setting in matches if setting.path[:1] == section] or matches

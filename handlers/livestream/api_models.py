@@ -72,7 +72,7 @@ class NewEpisode(Message):
 
 
 class EpisodeChanges(Message):
-    """Request to change an episode. Fields that the request does not contain stay unchanged. Null removes the description."""
+    """Request to change an episode. Fields that it does not contain stay unchanged. Null removes the description."""
 
     version: Version
     """Version of the episode that the client has read."""
@@ -150,8 +150,8 @@ class MultipartUpload(Message):
     """Presigned URLs for a multipart upload.
 
     Send the file with PUT in parts of `partBytes`; the last part may be smaller. Each response has an ETag header.
-    Finally POST `multipartId` and the numbers and ETags of the parts to the upload itself. If the URLs expire before that,
-    POST `multipartId` to the upload's `parts` for new ones. Parts that were sent stay valid.
+    Finally POST `multipartId` and the numbers and ETags of the parts to the upload itself. If the URLs expire before
+    that, POST `multipartId` to the upload's `parts` for new ones. Parts that were sent stay valid.
     """
 
     multipart_id: str

@@ -104,8 +104,8 @@ REPLACEABLE_STATES = frozenset({TrackState.NONE, TrackState.REQUESTED, TrackStat
 PROCESSING_STATES = frozenset({TrackState.UPLOADED, TrackState.CHUNKING, TrackState.ANALYZING})
 """States in which a function, a MediaConvert job or the agent should be working on the upload."""
 TIMEOUT_REASONS = frozenset({TrackReason.NEVER_UPLOADED, TrackReason.TIMED_OUT})
-"""Reasons with which the sweep marks a track as failed. They mean that no event arrived for too long, not that the upload is
-bad."""
+"""Reasons with which the sweep marks a track as failed. They mean that no event arrived for too long, not that the
+upload is bad."""
 RESTARTABLE_REASON = TrackReason.CHUNKING_FAILED
 """Failure after which an operator may have the same upload processed again. MediaConvert uses one error code for an
 unreadable file and for a missing permission, so the upload itself may be good."""

@@ -1,8 +1,8 @@
 """Gateway for the agent's memory (Amazon Bedrock AgentCore), in which the agent looks up its earlier windows.
 
 Each analyzed window of a transcript is one event with its text and findings. Events are stored by actor (the owner) and
-session (the episode), and are available at once. AgentCore also derives memory records from the events after a minute or
-two. This module does not read those.
+session (the episode), and are available at once. AgentCore also derives memory records from the events after a minute
+or two. This module does not read those.
 """
 
 from collections.abc import Callable, Mapping, Sequence

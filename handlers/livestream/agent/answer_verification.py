@@ -10,8 +10,8 @@ The model decides which statements matter. This module decides what may be store
   `unverified` with confidence 0.
 - A clip must lie within the window and have a permitted length. It is extended to whole cues.
 
-The dropped and changed items are counted, except repeated claims. The result consists of models of the API, so the table
-only contains findings that the API can return.
+The dropped and changed items are counted, except repeated claims. The result consists of models of the API, so the
+table only contains findings that the API can return.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -54,8 +54,8 @@ class RequestSettings:
 def select_memories(events: Sequence[MemoryEvent], other_window_ids: Collection[str]) -> tuple[MemoryEvent, ...]:
     """Return the latest memories for a request about a window, truncated.
 
-    `other_window_ids` are the other windows of the same transcript. Events of the same window or of an earlier upload are
-    left out, because they may repeat a claim's own words, which are no source for the claim.
+    `other_window_ids` are the other windows of the same transcript. Events of the same window or of an earlier upload
+    are left out, because they may repeat a claim's own words, which are no source for the claim.
     """
     memories = [
         MemoryEvent(event.event_id, clean_text(event.text[:MAX_MEMORY_CHARACTERS]), event.window_id)

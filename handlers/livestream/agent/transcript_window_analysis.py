@@ -7,10 +7,10 @@ stores the findings. It also handles failures:
   dead-letter queue.
 - An unusable answer is requested once more. If the second answer is unusable too, the window is stored as failed.
 
-The window's text and findings are stored in the agent's memory first, and in the table afterwards. So the memory
-has an event for every analyzed window. The table stores the findings and the window's outcome in one transaction. So all
-findings of a window come from one answer, even if the window is analyzed twice. Log lines and exceptions contain no text
-of the transcript, the request or the answer.
+The window's text and findings are stored in the agent's memory first, and in the table afterwards. So the memory has an
+event for every analyzed window. The table stores the findings and the window's outcome in one transaction. So all
+findings of a window come from one answer, even if the window is analyzed twice. Log lines and exceptions contain no
+text of the transcript, the request or the answer.
 """
 
 import json
@@ -54,7 +54,7 @@ class WindowOutcome(StrEnum):
 
 
 class InvalidWindowMessage(Exception):
-    """The message does not have the form of `WindowMessage`. SQS moves it to the dead-letter queue after its retries."""
+    """The message is not a valid `WindowMessage`. SQS moves it to the dead-letter queue after its retries."""
 
 
 class WindowCountMismatch(Exception):
@@ -197,7 +197,7 @@ def _parse_message(body: str) -> WindowMessage:
 
 
 def _transcript_text(message: WindowMessage, window: Window[Cue]) -> str:
-    """Return the window's text for the memory: only its core, because the overlap belongs to the next window's event."""
+    """Return the text of the window's core for the memory. The overlap belongs to the next window's event."""
     cues = window.passages[: window.core_count]
     cue_lines = [cue.text if cue.speaker is None else f"{cue.speaker}: {cue.text}" for cue in cues]
     return "\n".join([f"Part {message.index + 1} of {message.count} of the broadcast:", *cue_lines])

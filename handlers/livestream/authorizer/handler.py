@@ -3,8 +3,8 @@
 API Gateway's REST APIs can validate Cognito tokens themselves, but tokens of other providers need such a function. API
 Gateway caches the result for each token.
 
-A caller without a valid token gets a policy that denies access. An invalid token causes no exception, because any caller
-could then trigger the function's error alarm. An exception means that the token could not be checked.
+A caller without a valid token gets a policy that denies access. An invalid token causes no exception, because any
+caller could then trigger the function's error alarm. An exception means that the token could not be checked.
 """
 
 import os

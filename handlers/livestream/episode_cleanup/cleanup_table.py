@@ -87,12 +87,12 @@ class CleanupTable:
         )
 
     def remove_from_sweep(self, due: DueEpisode) -> bool:
-        """Remove an episode from the sweep index, unless it was added again meanwhile; return True if it was removed."""
+        """Remove an episode from the sweep index; return False if it was added again meanwhile."""
         values = serialize_item({":since": due.since})
         return self._update(due.owner, due.episode_id, "REMOVE GSI2PK, GSI2SK", "GSI2SK = :since", {}, values)
 
     def postpone(self, due: DueEpisode, until: str) -> bool:
-        """Postpone the sweep's check of an episode, unless it was added again meanwhile; return True if postponed."""
+        """Postpone the sweep's next check of an episode; return False if it was added again meanwhile."""
         values = serialize_item({":since": due.since, ":until": until})
         return self._update(due.owner, due.episode_id, "SET GSI2SK = :until", "GSI2SK = :since", {}, values)
 

@@ -1,7 +1,7 @@
 """Lambda function `care`: removes the data of deleted episodes, and marks overdue tracks as failed.
 
-Deletion events arrive through a queue. A schedule starts a sweep, which finds overdue tracks, and deleted episodes whose
-event was lost.
+Deletion events arrive through a queue. A schedule starts a sweep, which finds overdue tracks, and deleted episodes
+whose event was lost.
 """
 
 from collections.abc import Mapping

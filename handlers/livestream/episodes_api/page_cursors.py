@@ -2,8 +2,8 @@
 
 A cursor contains the position after which the next page starts. It is encrypted and authenticated, so clients can
 neither read nor create one. It expires, and it is valid for one list only: the identity of the list (operation, owner
-and parameters) is authenticated with the cursor but not contained in it. The page size is not part of the identity, so a
-client may change it between pages.
+and parameters) is authenticated with the cursor but not contained in it. The page size is not part of the identity, so
+a client may change it between pages.
 
 If the secret has several lines, the first line encrypts, and the others still decrypt older cursors. So the secret can
 be changed without invalidating cursors. The first byte of a cursor identifies the key.

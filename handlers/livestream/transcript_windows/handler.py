@@ -1,8 +1,8 @@
 """Lambda function `transcript-windows`: queues the windows of an uploaded transcript for the agent that checks claims.
 
-The S3 event of the upload arrives through a queue, which delivers a failed event again, up to its maximum receive count.
-An event that still fails moves to the dead-letter queue. An operator sends it back from there
-(`aws sqs start-message-move-task`).
+The S3 event of the upload arrives through a queue, which delivers a failed event again, up to its maximum receive
+count. An event that still fails moves to the dead-letter queue. An operator sends it back from there (`aws sqs
+start-message-move-task`).
 """
 
 import os

@@ -1,9 +1,9 @@
 """Distribution of an uploaded transcript: one message on the agent's queue for each window of the transcript.
 
-The state of the episode's transcript track (`track_state_machine`) decides whether an event needs work. The track accepts
-a repeated event until all windows are queued, so an interrupted distribution is repeated as a whole. A window that is
-queued twice is analyzed once, because the agent first checks whether the window has an outcome. Findings of an earlier,
-failed upload are deleted before the windows are queued.
+The state of the episode's transcript track (`track_state_machine`) decides whether an event needs work. The track
+accepts a repeated event until all windows are queued, so an interrupted distribution is repeated as a whole. A window
+that is queued twice is analyzed once, because the agent first checks whether the window has an outcome. Findings of an
+earlier, failed upload are deleted before the windows are queued.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -3,8 +3,8 @@
 The event rules send to a queue instead of invoking the function directly, because MediaConvert may throttle job
 requests for longer than the three minutes in which Lambda retries an asynchronous invocation. Each invocation handles
 one event, which then has the full timeout. The maximum concurrency of the queue's event source limits how many jobs are
-requested at the same time. The queue delivers a failed event again, up to its maximum receive count. An event that still
-fails moves to the dead-letter queue. An operator sends it back from there (`aws sqs start-message-move-task`).
+requested at the same time. The queue delivers a failed event again, up to its maximum receive count. An event that
+still fails moves to the dead-letter queue. An operator sends it back from there (`aws sqs start-message-move-task`).
 """
 
 import os

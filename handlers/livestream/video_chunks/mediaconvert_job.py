@@ -48,7 +48,8 @@ still below MediaConvert's limit of 12 hours."""
 def job_token(bucket: str, video: UploadedObject, seconds: int, clip_hours: int | None) -> str:
     """Return the request token of the job that cuts this object version in this way.
 
-    `clip_hours` is None for a job without a clip end. The token has 64 characters, the maximum that MediaConvert accepts.
+    `clip_hours` is None for a job without a clip end. The token has 64 characters, the maximum that MediaConvert
+    accepts.
     """
     identity = (bucket, video.key, video.version_id, str(seconds), str(clip_hours))
     return hashlib.sha256("\n".join(identity).encode()).hexdigest()

@@ -2,8 +2,8 @@
 
 Events may arrive twice or late. The state of the video's track (`track_state_machine`) decides whether an event still
 needs work. The track accepts a repeated event until a later event has advanced it. So interrupted work is repeated, and
-finished work is not. There is one exception: if the track cannot be advanced after a job was submitted, the same job may
-be submitted again. The second job is billed too, but writes the same chunks.
+finished work is not. There is one exception: if the track cannot be advanced after a job was submitted, the same job
+may be submitted again. The second job is billed too, but writes the same chunks.
 
 A job may fail because of the deployment, and MediaConvert's error code does not always show that. So an operator can
 replay the archived event `Video Upload Completed`, which restarts a video whose job failed.
