@@ -33,9 +33,9 @@ from handlers.meetings.bedrock_summarize.model_requests import PartPosition, Que
 from handlers.meetings.bedrock_summarize.stored_answers import sum_tokens
 from handlers.meetings.bedrock_summarize.summary import SummaryTokens
 from handlers.meetings.bedrock_summarize.transcript import Transcript
-from operations.action_item_agreement import FoundActionItems, TranscriptComparison, format_table, total_agreement
 from operations.aws_gateway import translate_errors
 from operations.command_errors import CommandRefused
+from operations.model_comparison_report import FoundActionItems, TranscriptComparison, format_table, total_agreement
 
 FOLDER = Path(__file__).resolve().parent
 TRANSCRIPTS = FOLDER / "meeting_samples"

@@ -25,7 +25,7 @@ from handlers.livestream.track_state_machine import TrackKind, TrackReason, Trac
 from handlers.livestream.transcript.cues import BadTranscript, TranscriptProblem
 from handlers.livestream.transcript.transcript_reader import read_transcript
 from handlers.livestream.transcript_window_queue import MAX_WINDOWS, WindowQueue, window_messages
-from handlers.livestream.upload_keys import UploadedObject, parse_upload_key
+from handlers.livestream.upload_object_keys import UploadedObject, parse_upload_key
 
 TRACK_REASONS = {
     TranscriptProblem.EMPTY: TrackReason.EMPTY,

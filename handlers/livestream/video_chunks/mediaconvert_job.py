@@ -18,7 +18,7 @@ import hashlib
 from typing import Any
 
 from handlers.livestream.s3_prefixes import CHUNKS
-from handlers.livestream.upload_keys import UploadedObject
+from handlers.livestream.upload_object_keys import UploadedObject
 from handlers.livestream.video_chunks.video_events import JobMetadata
 
 AUDIO_SELECTOR = "Audio Selector 1"

@@ -23,7 +23,7 @@ from handlers.livestream.event_names import UPLOAD_COMPLETED
 from handlers.livestream.event_publisher import PublishEvent
 from handlers.livestream.s3_object_reader import ObjectReader
 from handlers.livestream.track_state_machine import TrackKind, TrackReason, TrackState, TrackUpdate
-from handlers.livestream.upload_keys import UploadedObject
+from handlers.livestream.upload_object_keys import UploadedObject
 from handlers.livestream.video_chunks import mediaconvert_job
 from handlers.livestream.video_chunks.video_events import (
     ChunkOutput,

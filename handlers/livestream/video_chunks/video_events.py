@@ -25,7 +25,13 @@ from handlers.common.identifier_types import Ulid
 from handlers.common.websocket.messages import Message
 from handlers.livestream import event_names
 from handlers.livestream.s3_prefixes import CHUNKS, VIDEOS
-from handlers.livestream.upload_keys import EPISODE_PATTERN, OWNER_PATTERN, UploadedObject, UploadKey, parse_upload_key
+from handlers.livestream.upload_object_keys import (
+    EPISODE_PATTERN,
+    OWNER_PATTERN,
+    UploadedObject,
+    UploadKey,
+    parse_upload_key,
+)
 
 HOUR_MS = 3_600_000
 NO_SUCH_CLIP = 1060

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.livestream.episode_cleanup.agent_memory_deletion import SessionMemory
-from handlers.livestream.episode_cleanup.cleanup_table import CleanupTable, DueEpisode
+from handlers.livestream.episode_cleanup.cleanup_table_gateway import CleanupTable, DueEpisode
 from handlers.livestream.episode_cleanup.deleted_and_overdue_episodes import SWEEP_GRACE_PERIOD, EpisodeCleaner
 from handlers.livestream.episode_cleanup.s3_object_deletion import EpisodeObjects, ObjectsNotDeleted
 from handlers.livestream.episode_cleanup.track_time_limits import TrackLimits
@@ -23,7 +23,7 @@ from handlers.livestream.track_state_machine import (
     TrackState,
     TrackUpdate,
 )
-from handlers.livestream.upload_keys import UploadKey
+from handlers.livestream.upload_object_keys import UploadKey
 from handlers.livestream.video_chunks.video_events import UploadedVideo
 from tests.handlers.livestream.rest_api_harness import ANN, BOB, BUCKET, TABLE, ApiHarness
 from tests.handlers.livestream.video_chunks import video_processing_harness

@@ -19,7 +19,7 @@ from handlers.livestream.track_state_machine import (
     TrackUpdate,
     is_applied,
 )
-from handlers.livestream.upload_keys import parse_upload_key
+from handlers.livestream.upload_object_keys import parse_upload_key
 from handlers.livestream.video_chunks import mediaconvert_job
 from handlers.livestream.video_chunks.video_event_processing import VideoProcessing
 from handlers.livestream.video_chunks.video_events import UploadedVideo, VideoUploadDetail

@@ -14,7 +14,7 @@ from typing import Any
 import imageio_ffmpeg
 
 from handlers.livestream.s3_prefixes import VIDEOS
-from handlers.livestream.upload_keys import parse_upload_key
+from handlers.livestream.upload_object_keys import parse_upload_key
 from handlers.livestream.video_chunks import mediaconvert_job
 from handlers.livestream.video_chunks.video_events import UploadedVideo
 from local.emulation.mediaconvert import mediaconvert_service

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from handlers.meetings.bedrock_summarize.action_item_verification import LocatedActionItem
 from handlers.meetings.bedrock_summarize.environment import HAIKU, SONNET
 from handlers.meetings.bedrock_summarize.summary import ActionItem, SummaryTokens, TranscriptQuote
-from operations.action_item_agreement import (
+from operations.compare_models import PRICES
+from operations.model_comparison_report import (
     Agreement,
     FoundActionItems,
     TranscriptComparison,
@@ -17,7 +18,6 @@ from operations.action_item_agreement import (
     format_table,
     total_agreement,
 )
-from operations.compare_models import PRICES
 
 BOOK = {name: float(entry["usd"]) for name, entry in tomllib.loads(PRICES.read_text()).items()}
 MILLION = 1_000_000

@@ -1,4 +1,4 @@
-"""Agreement of two models on the action items of transcripts, their cost, and the table that shows both.
+"""Report of a comparison of two models: their agreement on the action items of transcripts, and their cost, as a table.
 
 Two action items are the same if their quotes overlap in the transcript and their owners are the same person. Agreement
 is the F1 score of the candidate's items over all transcripts, with the reference's items as the truth. It is 1 if both
