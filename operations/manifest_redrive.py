@@ -99,22 +99,27 @@ def redrive(
     workflow: ManifestWorkflow,
     lifecycle: ManifestLifecycle,
 ) -> tuple[RedriveOutcome, ManifestExecution | None]:
-    """Start the manifest's next execution, unless it is running or processed."""
+    """Start the manifest's next execution, unless it is running or processed.
+
+    Return the outcome and the execution that it concerns, if any.
+    """
     manifest = lists.read(manifest_id)
     number = 0  # number of the last redrive that is known
     for _ in range(MAX_REDRIVE_NUMBERS):
         record = records.get(manifest_id)
         if record is None:
             return RedriveOutcome.UNKNOWN_MANIFEST, None
-        last = ManifestExecution.from_arn(record.execution_arn)
+        last_execution = ManifestExecution.from_arn(record.execution_arn)
         if record.status is ManifestStatus.RUNNING:
-            status = workflow.status(last)
+            status = workflow.status(last_execution)
             if status is ExecutionStatus.RUNNING:
-                return RedriveOutcome.RUNNING, last
-            lifecycle.close_ended_execution(last, status)  # The execution ended, and the sweep has not found it yet.
+                return RedriveOutcome.RUNNING, last_execution
+            lifecycle.close_ended_execution(
+                last_execution, status
+            )  # The execution ended, and the sweep has not found it yet.
             continue
         if record.status is ManifestStatus.PROCESSED:
-            return RedriveOutcome.PROCESSED, last
+            return RedriveOutcome.PROCESSED, last_execution
         if manifest is None:
             return RedriveOutcome.LIST_GONE, None
         number = max(number, record.redrives) + 1

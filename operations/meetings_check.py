@@ -39,6 +39,7 @@ MANUAL_CHECKS = (
     "the findings are documented in the pull request of the change",
     "the owner of the budget has approved",
 )
+"""Checks that no command can make."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -48,6 +48,7 @@ STEPS = (
     SavingStep("Batch with Spot", ("Amazon Elastic Container Service", "AWS Batch"), 12.00),
     SavingStep("VPC endpoints", ("EC2 - Other", "Amazon Virtual Private Cloud"), 0.50),
 )
+"""Steps of the change, with the savings that the requirements state."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,13 +62,13 @@ def run(context: CommandContext, options: argparse.Namespace, today: date | None
     """Print the cost of both periods, converted to a month."""
     since, days, environment = options.since, options.days, options.environment or options.stack
     change = _parse_day(since)
-    after = min(days, ((today or clock.now().date()) - change).days)
-    if days < MIN_DAYS or after < MIN_DAYS:
+    days_after = min(days, ((today or clock.now().date()) - change).days)
+    if days < MIN_DAYS or days_after < MIN_DAYS:
         raise CommandRefused(
-            f"--since {since} with --days {days}: {max(after, 0)} whole days have passed since then. Choose both so that at "
+            f"--since {since} with --days {days}: {max(days_after, 0)} whole days have passed since then. Choose both so that at "
             f"least {MIN_DAYS} days are compared."
         )
-    start, end = change - timedelta(days), change + timedelta(after)
+    start, end = change - timedelta(days), change + timedelta(days_after)
     ce = context.clients("ce")
     tagged = _get_costs(ce, start, change, end, _tag_filter(environment))
     if not tagged:
@@ -76,8 +77,8 @@ def run(context: CommandContext, options: argparse.Namespace, today: date | None
             "Environment and Subsystem were activated for cost allocation, and check --stack and --environment."
         )
     models = {name: cost for name, cost in _get_costs(ce, start, change, end, None).items() if MODELS in name}
-    per_day = {**{name: cost for name, cost in tagged.items() if MODELS not in name}, **models}
-    for line in _table(per_day, days, after):
+    costs = {**{name: cost for name, cost in tagged.items() if MODELS not in name}, **models}
+    for line in _table(costs, days, days_after):
         context.print_line(line)
     if not any(cost[0] for cost in tagged.values()):
         context.print_line(
@@ -88,7 +89,7 @@ def run(context: CommandContext, options: argparse.Namespace, today: date | None
 
 
 def _table(costs: Mapping[str, tuple[float, float]], before_days: int, after_days: int) -> Iterator[str]:
-    """Yield the lines of the table in USD per month."""
+    """Yield the lines of the table in USD per month. `costs`: total cost before and after the change, by service."""
     yield f"{'USD a month':<32}{'before':>10}{'after':>10}{'saved':>10}{'expected':>10}"
     monthly_by_service = {
         name: (before / before_days * MONTH_DAYS, after / after_days * MONTH_DAYS)
@@ -116,7 +117,7 @@ def _row(name: str, costs: tuple[float, float], expected: str) -> str:
 def _get_costs(
     ce: Any, start: date, change: date, end: date, cost_filter: Mapping[str, Any] | None
 ) -> dict[str, tuple[float, float]]:
-    """Return the cost before and after the change, by service."""
+    """Return the total cost from `start` to `change` and from `change` to `end`, by service."""
     sums: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
     request: dict[str, Any] = {
         "TimePeriod": {"Start": start.isoformat(), "End": end.isoformat()},

@@ -31,6 +31,7 @@ MEBIBYTE = 1024**2
 MIN_PART_BYTES = 8 * MEBIBYTE
 """Smallest part size that the API chooses. S3 requires at least 5 MiB."""
 PREFIXES = {TrackKind.VIDEO: VIDEOS, TrackKind.TRANSCRIPT: TRANSCRIPTS}
+"""Key prefix of the uploads of each track."""
 SUFFIXES = {
     TrackKind.VIDEO: {
         ContentType.MP4: "mp4",
