@@ -47,11 +47,12 @@ THRESHOLD = 0.8
 """Minimum agreement (F1 score) at which the candidate passes."""
 QUESTION_SECONDS = 300.0
 """Maximum time of one question, including retries while the model is throttled."""
-HOSTS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
+AWS_HOST_SUFFIXES = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 """Ends of the host names of AWS. Answers of other hosts come from a script."""
 DEFAULTS = {name: field.default for name, field in SummaryEnvironment.model_fields.items()}
 """Default settings of the Lambda function `bedrock-summarize`."""
 STYLE = QuestionStyle(InferenceOptions(DEFAULTS["max_output_tokens"]), transcript_cached=False)
+"""Settings of the questions. Transcripts are not cached, because each model is asked once about each part."""
 Client = Callable[..., Any]
 """`boto3.client`, or a replacement of it."""
 PrintLine = Callable[[str], None]
@@ -115,7 +116,7 @@ def main(
             bedrock = (client or boto3.client)(
                 "bedrock-runtime", config=build_client_config(DEFAULTS["answer_seconds"])
             )
-        is_scripted = not str(bedrock.meta.endpoint_url).split("/")[2].endswith(HOSTS)
+        is_scripted = not str(bedrock.meta.endpoint_url).split("/")[2].endswith(AWS_HOST_SUFFIXES)
         note = " (not Bedrock, so this is no evidence)" if is_scripted else ""
         write(
             f"reference {options.reference}\ncandidate {options.candidate}\nasked at {bedrock.meta.endpoint_url}{note}\n"
