@@ -15,7 +15,9 @@ from handlers.livestream.track_state_machine import ContentType, TrackKind, Trac
 from tests.handlers.livestream.rest_api_harness import ANN, BOB, BUCKET, LIMITS, URL_SECONDS, ApiHarness, ApiResponse
 
 TRANSCRIPT = {"kind": "transcript", "contentType": "text/vtt", "bytes": 500}
-VIDEO = {"kind": "video", "contentType": "video/mp4", "bytes": MIN_PART_BYTES + 3}
+TWO_PARTS = MIN_PART_BYTES + 3
+"""Size of a video that is uploaded in two parts."""
+VIDEO = {"kind": "video", "contentType": "video/mp4", "bytes": TWO_PARTS}
 
 
 def policy(answer: ApiResponse) -> dict[str, Any]:
@@ -144,9 +146,9 @@ def test_parts_have_an_allowed_number_and_size_and_cover_the_file(harness: ApiHa
 
 
 class MultipartVideo:
-    """Multipart upload of a video whose parts are uploaded."""
+    """Multipart upload of a video whose parts are uploaded: one small part by default."""
 
-    def __init__(self, harness: ApiHarness, size: int = MIN_PART_BYTES + 3, sent: int | None = None) -> None:
+    def __init__(self, harness: ApiHarness, size: int = MEBIBYTE + 1, sent: int | None = None) -> None:
         self.harness, self.episode = harness, harness.create_episode()
         ready = harness.call("requestUpload", {**VIDEO, "bytes": size}, episode_id=self.episode).body
         self.upload, self.key, multipart = ready["uploadId"], ready["key"], ready["multipart"]
@@ -219,15 +221,14 @@ def test_an_upload_by_form_has_no_parts_to_sign_or_complete(harness: ApiHarness)
 
 
 def test_completing_an_upload_reads_the_table_once_and_changes_nothing(harness: ApiHarness) -> None:
-    video = MultipartVideo(harness)
+    video = MultipartVideo(harness, TWO_PARTS)
     before = harness.stored_items()
     with harness.counted_calls() as calls:
         answer = video.complete(body={"parts": video.parts[::-1]})
-    size = MIN_PART_BYTES + 3
-    assert (answer.status, answer.body) == (200, {"uploadId": video.upload, "key": video.key, "bytes": size})
+    assert (answer.status, answer.body) == (200, {"uploadId": video.upload, "key": video.key, "bytes": TWO_PARTS})
     assert (calls, harness.stored_items()) == (["GetItem"], before)
     head = harness.s3.head_object(Bucket=BUCKET, Key=video.key)
-    assert (head["ContentLength"], head["ContentType"]) == (size, "video/mp4")
+    assert (head["ContentLength"], head["ContentType"]) == (TWO_PARTS, "video/mp4")
     assert video.complete().text == answer.text, "a repeated completion gets the same response"
     at = "2026-01-03T12:00:09.000Z"
     harness.table.advance_track(ANN, video.episode, TrackKind.VIDEO, TrackUpdate(video.upload, TrackState.CHUNKING, at))
@@ -243,7 +244,7 @@ def test_the_completion_names_the_announced_size(harness: ApiHarness) -> None:
     harness.s3.meta.events.register("before-call.s3.CompleteMultipartUpload", note)
     video.complete()
     harness.s3.meta.events.unregister("before-call.s3.CompleteMultipartUpload", note)
-    assert [int(call) for call in request] == [MIN_PART_BYTES + 3]
+    assert [int(call) for call in request] == [MEBIBYTE + 1]
 
 
 @pytest.mark.parametrize(
@@ -257,14 +258,14 @@ def test_the_completion_names_the_announced_size(harness: ApiHarness) -> None:
 def test_parts_of_another_number_or_total_size_are_refused(
     harness: ApiHarness, sent: int | None, parts: slice, fields: list[dict[str, str]]
 ) -> None:
-    video = MultipartVideo(harness, sent=sent)
+    video = MultipartVideo(harness, TWO_PARTS, sent)
     answer = video.complete(body={"parts": video.parts[parts]})
     assert answer.error == (409, "UPLOAD_INCOMPLETE")
     assert answer.body["fields"] == fields
 
 
 def test_a_part_that_was_never_uploaded_is_refused(harness: ApiHarness) -> None:
-    video = MultipartVideo(harness)
+    video = MultipartVideo(harness, TWO_PARTS)
     forged = [video.parts[0], {"partNumber": 2, "etag": "0" * 32}]
     assert video.complete(body={"parts": forged}).error == (409, "UPLOAD_INCOMPLETE")
     assert not video.object_exists
