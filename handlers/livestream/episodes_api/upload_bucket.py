@@ -37,7 +37,7 @@ _REFUSALS = {
     "InvalidRequest": CompletionResult.REFUSED,
     "EntityTooSmall": CompletionResult.REFUSED,
 }
-"""Error codes of CompleteMultipartUpload that the client caused."""
+"""Results for the error codes of CompleteMultipartUpload that are no faults of the backend."""
 
 
 @dataclass(frozen=True)
