@@ -22,8 +22,8 @@ from operations import (
     lecture_upload,
     manifest_redrive,
     meetings_check,
+    meetings_cost_savings,
     meetings_index_backfill,
-    meetings_savings,
 )
 from operations.aws_gateway import Clients, translate_errors
 from operations.command_context import CommandContext
@@ -50,7 +50,7 @@ COMMANDS: dict[str, Command] = {
     "redrive": manifest_redrive,
     "backfill": meetings_index_backfill,
     "checklist": meetings_check,
-    "savings": meetings_savings,
+    "savings": meetings_cost_savings,
 }
 
 

@@ -24,26 +24,28 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
     target = FunctionTarget.from_options(options)
     if options.to is None:
         return _list(context, target)
-    wanted = AliasRouting(parse_version(options.to))
+    new_routing = AliasRouting(parse_version(options.to))
     before = context.get_live_alias(target)
-    if before.routing == wanted:
-        context.print_line(f"{target.function}: {describe_routing(wanted)} already; nothing was changed")
+    if before.routing == new_routing:
+        context.print_line(f"{target.function_name}: {describe_routing(new_routing)} already; nothing was changed")
     else:
-        if context.wait_until_callable(target, wanted.version).state == "Inactive":
+        if context.wait_until_callable(target, new_routing.version).state == "Inactive":
             context.print_line(
-                f"Version {wanted.version} is inactive because it was not called for weeks. Its first calls fail until Lambda has activated it."
+                f"Version {new_routing.version} is inactive because it was not called for weeks. Its first calls fail until Lambda has activated it."
             )
-        context.move_alias(target, wanted, before)
-        context.print_line(f"{target.function}: {describe_routing(wanted)}; before: {describe_routing(before.routing)}")
-    for line in stack_file_advice.advise_live_version(target, wanted.version):
+        context.move_alias(target, new_routing, before)
+        context.print_line(
+            f"{target.function_name}: {describe_routing(new_routing)}; before: {describe_routing(before.routing)}"
+        )
+    for line in stack_file_advice.advise_live_version(target, new_routing.version):
         context.print_line(line)
     return 0
 
 
 def _list(context: CommandContext, target: FunctionTarget) -> int:
     routing = context.get_live_alias(target).routing
-    context.print_line(f"{target.function}: {describe_routing(routing)}")
-    for version in context.gateway.list_versions(target.function):
+    context.print_line(f"{target.function_name}: {describe_routing(routing)}")
+    for version in context.gateway.list_versions(target.function_name):
         context.print_line(_row(version, routing))
     return 0
 

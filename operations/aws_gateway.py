@@ -1,7 +1,8 @@
-"""Gateway to Lambda and CloudWatch for the commands. Each method makes one call and returns a typed record.
+"""Gateway to Lambda and CloudWatch for the commands, and the translation of AWS errors for operators.
 
-Errors become one-line messages of our own. Environment variables of functions are never part of a text: records hide
-them from `repr`, and messages from AWS are not repeated, because they may contain the environment.
+Each method of the gateway calls one operation and returns typed records. Errors become one-line messages of our own.
+Environment variables of functions are never part of a text: records hide them from `repr`, and messages from AWS are
+not repeated, because they may contain the environment.
 """
 
 import json
@@ -18,9 +19,10 @@ from operations.command_errors import CommandRefused, ConcurrentChange, InvalidI
 from operations.function_target import LIVE
 
 Clients = Callable[[str], Any]
-"""Return the boto3 client of a service."""
+"""Function that returns the boto3 client of a service."""
 
 DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
+"""Error codes for a missing permission."""
 EXPIRED = frozenset(
     {
         "ExpiredToken",
@@ -30,6 +32,7 @@ EXPIRED = frozenset(
         "UnrecognizedClientException",
     }
 )
+"""Error codes for expired or invalid credentials."""
 FROZEN_SETTINGS = (
     "CodeSha256",
     "Layers",
@@ -56,6 +59,7 @@ class AliasRouting:
     """Traffic routing of an alias: the main version, and the shares (0 to 1) of other versions."""
 
     version: str
+    """Version that gets the traffic that `weights` leaves."""
     weights: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -73,10 +77,12 @@ class FunctionConfiguration:
     """Configuration of a version or of `$LATEST` when it was read."""
 
     version: str
+    """Number of the version, or `$LATEST`."""
     description: str
     modified: str
     """Time of the last modification, in ISO 8601."""
     code_hash: str
+    """SHA-256 of the code, in base64."""
     state: str
     """`Pending`, `Active`, `Inactive` or `Failed`."""
     update_status: str
@@ -84,6 +90,7 @@ class FunctionConfiguration:
     reason: str
     """Lambda's code for the reason of a failed state or update."""
     revision: str
+    """Lambda's id of this state of the version. An update with an old revision is refused."""
     frozen_settings: Mapping[str, str]
     """Values of `FROZEN_SETTINGS` as JSON."""
     environment: Mapping[str, str] | None = field(repr=False)
@@ -203,9 +210,9 @@ class CallerAccount:
     partition: str
     account: str
 
-    def arn(self, service: str, region: str, rest: str) -> str:
-        """Return the ARN of a resource in this account."""
-        return f"arn:{self.partition}:{service}:{region}:{self.account}:{rest}"
+    def arn(self, service: str, region: str, resource: str) -> str:
+        """Return the ARN of a resource in this account, for example of `stateMachine:<name>`."""
+        return f"arn:{self.partition}:{service}:{region}:{self.account}:{resource}"
 
 
 def get_caller(clients: Clients) -> CallerAccount:
@@ -297,8 +304,8 @@ def _configuration(answer: Mapping[str, Any]) -> FunctionConfiguration:
 def _without_added_keys(value: Any) -> Any:
     """Return a value without the keys that Lambda adds. Empty and absent values become None."""
     if isinstance(value, Mapping):
-        remaining = {key: _without_added_keys(inner) for key, inner in value.items() if key not in ADDED_BY_LAMBDA}
-        return {key: inner for key, inner in remaining.items() if inner is not None} or None
+        cleaned = {key: _without_added_keys(inner) for key, inner in value.items() if key not in ADDED_BY_LAMBDA}
+        return {key: inner for key, inner in cleaned.items() if inner is not None} or None
     if isinstance(value, list):
         return [_without_added_keys(inner) for inner in value] or None
     return value or None

@@ -1,4 +1,4 @@
-"""Context of all commands: AWS clients, clock and output, and common operations on the alias `live`."""
+"""Context that every command gets: AWS clients, clock and output, and common operations on the alias `live`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from operations.command_errors import CommandRefused, ConcurrentChange, Resource
 from operations.function_target import LIVE, FunctionTarget
 
 POLL_SECONDS = 1.0
+"""Pause between two checks of `CommandContext.poll`."""
 READY_SECONDS = 600.0
 """Maximum time until a new version can be called. With SnapStart this takes minutes."""
 
@@ -24,6 +25,7 @@ class CommandContext:
     clock: Callable[[], float]
     """Monotonic time in seconds."""
     wait: Callable[[float], None]
+    """Function that waits for some seconds."""
     print_line: Callable[[str], None]
 
     @cached_property
@@ -41,20 +43,20 @@ class CommandContext:
     def get_live_alias(self, target: FunctionTarget) -> LiveAlias:
         """Return the function's alias `live`."""
         try:
-            return self.gateway.get_alias(target.function)
+            return self.gateway.get_alias(target.function_name)
         except ResourceNotFound:
             self.get_latest(target)
             raise CommandRefused(
-                f"{target.function} has no alias {LIVE}. Deploy the stack {target.stack} first."
+                f"{target.function_name} has no alias {LIVE}. Deploy the stack {target.stack} first."
             ) from None
 
     def get_latest(self, target: FunctionTarget) -> FunctionConfiguration:
         """Return the configuration of `$LATEST`."""
         try:
-            return self.gateway.get_configuration(target.function)
+            return self.gateway.get_configuration(target.function_name)
         except ResourceNotFound:
             raise CommandRefused(
-                f"The function {target.function} does not exist in {self.gateway.region}. Check --stack, the path "
+                f"The function {target.function_name} does not exist in {self.gateway.region}. Check --stack, the path "
                 f"{target.subsystem}/{target.logical_name}, the account and the Region."
             ) from None
 
@@ -63,24 +65,24 @@ class CommandContext:
         try:
             configuration = self.poll(lambda: self._get_ready(target, version), READY_SECONDS)
         except ResourceNotFound:
-            newest = self.gateway.list_versions(target.function)[:10]
+            newest = self.gateway.list_versions(target.function_name)[:10]
             versions = ", ".join(configuration.version for configuration in newest) or "none"
             raise CommandRefused(
-                f"{target.function} has no version {version}. The newest versions are: {versions}."
+                f"{target.function_name} has no version {version}. The newest versions are: {versions}."
             ) from None
         if configuration is None:
             raise CommandRefused(
-                f"Version {version} of {target.function} is not ready after {READY_SECONDS:.0f} s. Callers still use the "
+                f"Version {version} of {target.function_name} is not ready after {READY_SECONDS:.0f} s. Callers still use the "
                 "previous version. Run the command again later."
             )
         if configuration.state == "Failed":
             raise CommandRefused(
-                f"Version {version} of {target.function} cannot be called ({configuration.reason}). Choose another version."
+                f"Version {version} of {target.function_name} cannot be called ({configuration.reason}). Choose another version."
             )
         return configuration
 
     def _get_ready(self, target: FunctionTarget, version: str) -> FunctionConfiguration | None:
-        configuration = self.gateway.get_configuration(target.function, version)
+        configuration = self.gateway.get_configuration(target.function_name, version)
         return None if configuration.state == "Pending" else configuration
 
     def move_alias(self, target: FunctionTarget, to: AliasRouting, before: LiveAlias) -> LiveAlias:
@@ -89,7 +91,7 @@ class CommandContext:
         If the response is lost, or botocore repeated the call, the alias is read to find out whether it was changed.
         """
         try:
-            return self.gateway.update_alias(target.function, to, before.revision)
+            return self.gateway.update_alias(target.function_name, to, before.revision)
         except (ConcurrentChange, UnknownOutcome) as error:
             current = self.get_live_alias(target)
             if current.routing == to:
@@ -97,24 +99,24 @@ class CommandContext:
             if isinstance(error, UnknownOutcome):
                 raise
             raise ConcurrentChange(
-                f"The alias {LIVE} of {target.function} was changed by another user meanwhile. Nothing was overwritten: "
+                f"The alias {LIVE} of {target.function_name} was changed by another user meanwhile. Nothing was overwritten: "
                 f"{describe_routing(current.routing)}. Check this, then run the command again."
             ) from None
 
 
 def describe_routing(routing: AliasRouting) -> str:
-    """Return an alias' routing as text."""
+    """Return an alias' routing as text, for example `version 1 has 90%, version 2 has 10%`."""
     if not routing.weights:
         return f"version {routing.version} has all traffic"
-    rest = 1 - sum(routing.weights.values())
+    main_share = 1 - sum(routing.weights.values())
     shares = [f"version {version} has {weight:.0%}" for version, weight in sorted(routing.weights.items())]
-    return ", ".join([f"version {routing.version} has {rest:.0%}", *shares])
+    return ", ".join([f"version {routing.version} has {main_share:.0%}", *shares])
 
 
 def refuse_during_rollout(target: FunctionTarget, alias: LiveAlias) -> None:
     """Raise CommandRefused if a rollout is in progress, which gives a share of the traffic to another version."""
     if alias.routing.weights:
         raise CommandRefused(
-            f"A rollout of {target.function} is in progress ({describe_routing(alias.routing)}). Wait for it, or end it with "
-            f"`{target.command('alias', '--to', alias.routing.version)}`."
+            f"A rollout of {target.function_name} is in progress ({describe_routing(alias.routing)}). Wait for it, or end it with "
+            f"`{target.shell_command('alias', '--to', alias.routing.version)}`."
         )

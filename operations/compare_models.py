@@ -1,8 +1,9 @@
 """Comparison of two models for action items: `python -m operations.compare_models`.
 
-Both models are asked about the same transcripts in the same way as by the Lambda function. Agreement, tokens and cost
-are printed side by side. A cheaper model may only replace the current one if it agrees sufficiently with it. In that
-case, the setting to commit is printed.
+An operator uses it before a cheaper model replaces the current one for the meetings' action items. Both models are
+asked about the same transcripts, with the requests of the Lambda function `bedrock-summarize`. Agreement, tokens and
+cost are printed side by side. If the candidate agrees sufficiently with the current model, the setting to commit is
+printed.
 
 Exit status: 0 if the candidate passed, 1 if its agreement is below the threshold, 2 if the comparison could not run.
 The models are called on Bedrock, with boto3's credentials and Region. With `AWS_ENDPOINT_URL_BEDROCK_RUNTIME`, another
@@ -32,12 +33,13 @@ from handlers.meetings.bedrock_summarize.model_requests import QuestionStyle, Wi
 from handlers.meetings.bedrock_summarize.stored_answers import sum_tokens
 from handlers.meetings.bedrock_summarize.summary import SummaryTokens
 from handlers.meetings.bedrock_summarize.transcript import Transcript
-from operations.action_item_agreement import FoundActionItems, TranscriptComparison, format_table, total_agreement
 from operations.aws_gateway import translate_errors
 from operations.command_errors import CommandRefused
+from operations.model_comparison_report import FoundActionItems, TranscriptComparison, format_table, total_agreement
 
 FOLDER = Path(__file__).resolve().parent
 TRANSCRIPTS = FOLDER / "meeting_samples"
+"""Folder with the transcripts of invented meetings, one JSON file each."""
 PRICES = FOLDER.parent / "policies" / "guardrails" / "pricing" / "price_book.toml"
 COUNT = 10
 """Number of transcripts to compare."""
@@ -45,11 +47,14 @@ THRESHOLD = 0.8
 """Minimum agreement (F1 score) at which the candidate passes."""
 QUESTION_SECONDS = 300.0
 """Maximum time of one question, including retries while the model is throttled."""
-HOSTS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
+AWS_HOST_SUFFIXES = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 """Ends of the host names of AWS. Answers of other hosts come from a script."""
 DEFAULTS = {name: field.default for name, field in SummaryEnvironment.model_fields.items()}
+"""Default settings of the Lambda function `bedrock-summarize`."""
 STYLE = QuestionStyle(InferenceOptions(DEFAULTS["max_output_tokens"]), transcript_cached=False)
+"""Settings of the questions. Transcripts are not cached, because each model is asked once about each part."""
 Client = Callable[..., Any]
+"""`boto3.client`, or a replacement of it."""
 PrintLine = Callable[[str], None]
 
 
@@ -80,7 +85,7 @@ class ActionItemExaminer:
         model = BedrockModel(self.client, model_id)
         usages: list[TokenUsage] = []
         parts: list[tuple[LocatedActionItem, ...]] = []
-        dropped = 0
+        invented_quotes = 0
         for window in windows:
             question = model_requests.action_items_question(
                 window, WindowPosition(window.index, len(windows), transcript.language), STYLE
@@ -91,8 +96,8 @@ class ActionItemExaminer:
                 return FoundActionItems((), sum_tokens(usages), usable=False)
             verified = verify_items(answer.items, window)
             parts.append(verified.items)
-            dropped += verified.dropped
-        return FoundActionItems(merge_items(parts), sum_tokens(usages), dropped=dropped)
+            invented_quotes += verified.dropped
+        return FoundActionItems(merge_items(parts), sum_tokens(usages), invented_quotes=invented_quotes)
 
 
 def main(
@@ -111,7 +116,7 @@ def main(
             bedrock = (client or boto3.client)(
                 "bedrock-runtime", config=build_client_config(DEFAULTS["answer_seconds"])
             )
-        is_scripted = not str(bedrock.meta.endpoint_url).split("/")[2].endswith(HOSTS)
+        is_scripted = not str(bedrock.meta.endpoint_url).split("/")[2].endswith(AWS_HOST_SUFFIXES)
         note = " (not Bedrock, so this is no evidence)" if is_scripted else ""
         write(
             f"reference {options.reference}\ncandidate {options.candidate}\nasked at {bedrock.meta.endpoint_url}{note}\n"
@@ -179,7 +184,7 @@ def _compare(
         TranscriptComparison(name, *(examiner.find_items(model, name, transcript) for model in models))
         for name, transcript in transcripts
     ]
-    if not any(comparison.reference.placed for comparison in comparisons):
+    if not any(comparison.reference.located for comparison in comparisons):
         raise CommandRefused(
             f"{options.reference} found no action item in any transcript, so there is nothing to compare."
         )

@@ -28,6 +28,7 @@ HANDLERS = Path(__file__).resolve().parents[1] / "handlers"
 UPDATE_SECONDS = 180.0
 """Maximum time of one update of `$LATEST`."""
 NUMBER = r"-?[0-9]+(\.[0-9]+)?"
+"""Pattern of a variable's value that is treated as a number."""
 
 
 @dataclass(frozen=True)
@@ -59,20 +60,22 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
     target, flag = FunctionTarget.from_options(options), Assignment.parse(options.assignment)
     alias = context.get_live_alias(target)
     refuse_during_rollout(target, alias)
-    live = context.gateway.get_configuration(target.function, alias.routing.version)
+    live = context.gateway.get_configuration(target.function_name, alias.routing.version)
     latest = context.get_latest(target)
-    wanted = build_environment(live, latest, flag, target)
-    if latest.environment != wanted or latest.update_status == "Failed":
-        latest = _update_environment(context, target, latest, wanted)
+    new_environment = build_environment(live, latest, flag, target)
+    if latest.environment != new_environment or latest.update_status == "Failed":
+        latest = _update_environment(context, target, latest, new_environment)
     version = live.version
-    if live.environment == wanted:
-        context.print_line(f"{target.function}: callers of version {version} already have {flag.name}={flag.value}")
+    if live.environment == new_environment:
+        context.print_line(
+            f"{target.function_name}: callers of version {version} already have {flag.name}={flag.value}"
+        )
     else:
         version = _publish(context, target, latest, flag, alias)
         context.print_line(
-            f"{target.function}: {flag.name}={flag.value}; {describe_routing(AliasRouting(version))}; before: version {live.version}"
+            f"{target.function_name}: {flag.name}={flag.value}; {describe_routing(AliasRouting(version))}; before: version {live.version}"
         )
-        context.print_line(f"To undo: {target.command('alias', '--to', live.version)}")
+        context.print_line(f"To undo: {target.shell_command('alias', '--to', live.version)}")
     for line in stack_file_advice.advise_variable(target, flag.name, flag.value, version):
         context.print_line(line)
     return 0
@@ -87,26 +90,26 @@ def build_environment(
     """
     if live.environment is None or latest.environment is None:
         raise CommandRefused(
-            f"These credentials cannot decrypt the environment of {target.function}, and changing one variable "
+            f"These credentials cannot decrypt the environment of {target.function_name}, and changing one variable "
             "requires all of them. Use a role that allows kms:Decrypt with the function's key."
         )
     if latest.update_status == "InProgress":
         raise CommandRefused(
-            f"{target.function}: an update is in progress, perhaps a deployment. Run the command again when it is done."
+            f"{target.function_name}: an update is in progress, perhaps a deployment. Run the command again when it is done."
         )
     if flag.name not in live.environment:
         close = difflib.get_close_matches(flag.name.upper(), live.environment, n=1, cutoff=0.6)
         hint = f"Did you mean {close[0]}?" if close else f"Its variables are: {', '.join(sorted(live.environment))}."
-        raise CommandRefused(f"version {live.version} of {target.function} has no variable {flag.name}. {hint}")
+        raise CommandRefused(f"version {live.version} of {target.function_name} has no variable {flag.name}. {hint}")
     _check_kind(flag, live.environment[flag.name])
     _check_accepted(flag, live.environment, target)
-    wanted = {**live.environment, flag.name: flag.value}
+    new_environment = {**live.environment, flag.name: flag.value}
     if different := sorted([*_changed_settings(live, latest), *_changed_variables(live, latest, flag)]):
         raise CommandRefused(
-            f"$LATEST of {target.function} differs from the live version {live.version} in: {', '.join(different)}. "
+            f"$LATEST of {target.function_name} differs from the live version {live.version} in: {', '.join(different)}. "
             "Publishing it would change these for callers as well. Move the alias to another version, or deploy the change."
         )
-    return wanted
+    return new_environment
 
 
 def _check_kind(flag: Assignment, current: str) -> None:
@@ -137,7 +140,7 @@ def find_model_problem(subsystem: str, current: Mapping[str, str], name: str, va
 
     The function's model is found among the subsystem's models by its current variables, which it must accept.
     """
-    for model in _models(subsystem.replace("-", "_")):
+    for model in _list_models(subsystem.replace("-", "_")):
         if name in {field.alias for field in model.model_fields.values()} and _find_problem(model, current) is None:
             problem = _find_problem(model, {**current, name: value})
             if problem is not None:
@@ -145,7 +148,8 @@ def find_model_problem(subsystem: str, current: Mapping[str, str], name: str, va
     return None
 
 
-def _models(subsystem: str) -> Iterator[type[HandlerEnvironment]]:
+def _list_models(subsystem: str) -> Iterator[type[HandlerEnvironment]]:
+    """Yield the environment models of all functions of a subsystem, given its folder in `handlers`."""
     for path in sorted((HANDLERS / subsystem).rglob("environment.py")):
         module = import_module(".".join(path.relative_to(HANDLERS.parent).with_suffix("").parts))
         for _, model in getmembers(module, isclass):
@@ -172,32 +176,32 @@ def _changed_variables(live: FunctionConfiguration, latest: FunctionConfiguratio
 
 
 def _update_environment(
-    context: CommandContext, target: FunctionTarget, latest: FunctionConfiguration, wanted: Mapping[str, str]
+    context: CommandContext, target: FunctionTarget, latest: FunctionConfiguration, new_environment: Mapping[str, str]
 ) -> FunctionConfiguration:
     """Write the environment, wait for the end of the update, and return the configuration of `$LATEST`.
 
     The revision is read after the end, because Lambda replaces the revision of the update's response at that time.
     """
     try:
-        context.gateway.set_environment(target.function, wanted, latest.revision)
+        context.gateway.set_environment(target.function_name, new_environment, latest.revision)
     except InvalidInput:
         raise CommandRefused(
-            f"Lambda does not accept the environment of {target.function} with this value. All variables together must "
+            f"Lambda does not accept the environment of {target.function_name} with this value. All variables together must "
             "not exceed 4096 bytes. Nothing was changed."
         ) from None
     except ConcurrentChange:
         raise ConcurrentChange(
-            f"$LATEST of {target.function} was changed by another user meanwhile. Check it, then run the command again."
+            f"$LATEST of {target.function_name} was changed by another user meanwhile. Check it, then run the command again."
         ) from None
     updated = context.poll(lambda: _get_updated(context, target), UPDATE_SECONDS)
     if updated is None or updated.update_status == "Failed":
         problem = "is not finished" if updated is None else f"failed ({updated.reason})"
         raise CommandRefused(
-            f"The update of $LATEST of {target.function} {problem}. Callers still have the old value. Run the command again."
+            f"The update of $LATEST of {target.function_name} {problem}. Callers still have the old value. Run the command again."
         )
-    if updated.environment != wanted or updated.frozen_settings != latest.frozen_settings:
+    if updated.environment != new_environment or updated.frozen_settings != latest.frozen_settings:
         raise ConcurrentChange(
-            f"$LATEST of {target.function} was changed by another user meanwhile. Callers still have the old value."
+            f"$LATEST of {target.function_name} was changed by another user meanwhile. Callers still have the old value."
         )
     return updated
 
@@ -213,10 +217,12 @@ def _publish(
     """Publish `$LATEST`, move the alias to the new version, and return its number."""
     before = alias.routing.version
     try:
-        version = context.gateway.publish(target.function, latest, f"{flag.name} changed by flag, otherwise {before}")
+        version = context.gateway.publish(
+            target.function_name, latest, f"{flag.name} changed by flag, otherwise {before}"
+        )
     except (ConcurrentChange, InvalidInput):
         raise ConcurrentChange(
-            f"$LATEST of {target.function} was changed by another user meanwhile. Callers still use version {before}."
+            f"$LATEST of {target.function_name} was changed by another user meanwhile. Callers still use version {before}."
         ) from None
     except UnknownOutcome as error:
         raise UnknownOutcome(f"{error} Callers still use version {before}.") from None

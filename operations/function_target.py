@@ -1,4 +1,4 @@
-"""Physical names of a stack's resources, and the function that a command works on.
+"""The function that a command works on, and the physical names of a stack's resources.
 
 Names are computed like in the deployment. This module does not check whether the resources exist.
 """
@@ -17,6 +17,7 @@ PYTHON = ".venv/bin/python"
 LIVE = "live"
 """The alias that all callers use (`components/blocks/compute/function.py`)."""
 PART = r"[a-z0-9]+(?:-[a-z0-9]+)*"
+"""Pattern of a subsystem's or a function's name in a function path."""
 
 
 def build_name(kind: Kind, stack: str, *path: str, suffix: str = "") -> str:
@@ -33,8 +34,10 @@ class FunctionTarget:
 
     stack: str
     subsystem: str
+    """Name of the subsystem in a function path, for example `voice-qa`."""
     logical_name: str
-    function: str
+    """Name of the function in a function path, for example `audio-processor`."""
+    function_name: str
     """Physical name."""
     alarm_prefix: str
     """Common prefix of the names of all alarms of the subsystem."""
@@ -62,10 +65,19 @@ class FunctionTarget:
         function = build_name(Kind.FUNCTION, stack, subsystem, name)
         return FunctionTarget(stack, subsystem, name, function, f"{PROJECT}-{stack_part(stack)}-{subsystem}-")
 
-    def command(self, name: str, *rest: str) -> str:
-        """Return a shell command for this function."""
+    def shell_command(self, name: str, *arguments: str) -> str:
+        """Return the shell command that runs a command of `operations` for this function."""
         return shlex.join(
-            [PYTHON, "-m", "operations", name, "--stack", self.stack, f"{self.subsystem}/{self.logical_name}", *rest]
+            [
+                PYTHON,
+                "-m",
+                "operations",
+                name,
+                "--stack",
+                self.stack,
+                f"{self.subsystem}/{self.logical_name}",
+                *arguments,
+            ]
         )
 
 

@@ -18,6 +18,7 @@ SUMMARY = "give a version a share of the traffic, watch the alarms, then give it
 REVERT_ATTEMPTS = 6
 """Maximum number of attempts to give the previous version all traffic again."""
 REVERT_PAUSE_SECONDS = 5.0
+"""Pause between two of these attempts."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class RolloutPlan:
     every: float = 30
     """Seconds between two checks of the alarms."""
     alarms: str = ""
-    """Name prefix of the watched alarms, behind the subsystem's prefix."""
+    """Text with which the names of the watched alarms continue behind the subsystem's prefix; empty for all alarms."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.share <= 99:
@@ -79,11 +80,11 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
 def _choose_version(context: CommandContext, target: FunctionTarget, to: str | None, live: str) -> str:
     """Return the version to roll out: the given one, or the newest published one."""
     requested = parse_version(to) if to is not None else None
-    published = context.gateway.list_versions(target.function)
+    published = context.gateway.list_versions(target.function_name)
     version = requested or next((configuration.version for configuration in published), live)
     if version == live:
         raise CommandRefused(
-            f"Version {version} of {target.function} is live already. Pin `liveVersion` to it, deploy, and then roll out "
+            f"Version {version} of {target.function_name} is live already. Pin `liveVersion` to it, deploy, and then roll out "
             "the version that the deployment publishes."
         )
     return context.wait_until_callable(target, version).version
@@ -96,7 +97,7 @@ def _list_watched_alarms(context: CommandContext, prefix: str) -> list[AlarmStat
         raise CommandRefused(
             f"No alarm name begins with {prefix}, so nothing would be watched. Check --stack and --alarms."
         )
-    if names := names_in_alarm(alarms):
+    if names := [alarm.name for alarm in alarms if alarm.is_in_alarm]:
         raise CommandRefused(
             f"Already in state ALARM: {', '.join(names)}. Nothing was changed. Fix the cause first, or select the alarms to "
             "watch with --alarms."
@@ -106,28 +107,23 @@ def _list_watched_alarms(context: CommandContext, prefix: str) -> list[AlarmStat
     return alarms
 
 
-def names_in_alarm(alarms: Sequence[AlarmState]) -> list[str]:
-    """Return the names of the alarms in state ALARM."""
-    return [alarm.name for alarm in alarms if alarm.is_in_alarm]
-
-
 def names_without_data(alarms: Sequence[AlarmState]) -> list[str]:
     """Return the names of the alarms without data."""
     return [alarm.name for alarm in alarms if alarm.has_no_data]
 
 
-def names_alarmed_since(before: Sequence[AlarmState], now: Sequence[AlarmState]) -> list[str]:
+def names_alarmed_since(previous: Sequence[AlarmState], current: Sequence[AlarmState]) -> list[str]:
     """Return the names of the alarms that are in state ALARM, or may have been since the previous check.
 
     An alarm with the same state but a later time of transition was in another state meanwhile, possibly ALARM.
     """
-    previous = {alarm.name: (alarm.state, alarm.since) for alarm in before}
+    previous_states = {alarm.name: (alarm.state, alarm.since) for alarm in previous}
 
     def has_reentered_state(alarm: AlarmState) -> bool:
-        state, since = previous.get(alarm.name, ("", None))
+        state, since = previous_states.get(alarm.name, ("", None))
         return state == alarm.state and since != alarm.since
 
-    return [alarm.name for alarm in now if alarm.is_in_alarm or has_reentered_state(alarm)]
+    return [alarm.name for alarm in current if alarm.is_in_alarm or has_reentered_state(alarm)]
 
 
 @dataclass(frozen=True)
@@ -136,17 +132,23 @@ class _Rollout:
     target: FunctionTarget
     plan: RolloutPlan
     before: LiveAlias
+    """The alias before the rollout."""
     version: str
+    """Version to roll out."""
 
     @property
-    def _old(self) -> AliasRouting:
+    def _old_routing(self) -> AliasRouting:
         return self.before.routing
 
     @property
-    def _shared(self) -> AliasRouting:
-        return AliasRouting(self._old.version, {self.version: round(self.plan.share / 100, 2)})
+    def _shared_routing(self) -> AliasRouting:
+        return AliasRouting(self._old_routing.version, {self.version: round(self.plan.share / 100, 2)})
 
     def run(self, alarms: list[AlarmState]) -> int:
+        """Shift the share, watch the alarms, then shift all traffic or revert. Return the exit status.
+
+        `alarms`: their states before the rollout.
+        """
         try:
             shared = self._shift_share()
             alarmed = self._watch(alarms)
@@ -159,75 +161,80 @@ class _Rollout:
             is_reverted, state = self._revert_share()
             self.context.print_line(f"in state ALARM since the last check: {', '.join(alarmed)}")
             self.context.print_line(state)
-            self._print_advice(self._old.version)
+            self._print_advice(self._old_routing.version)
             return 1 if is_reverted else 2
         self.context.print_line(
-            f"{self.target.function}: {describe_routing(AliasRouting(self.version))}; before: version {self._old.version}"
+            f"{self.target.function_name}: {describe_routing(AliasRouting(self.version))}; before: version {self._old_routing.version}"
         )
         self._print_advice(self.version)
         return 0
 
     def _shift_share(self) -> LiveAlias:
+        """Give the new version its share."""
         try:
-            alias = self.context.move_alias(self.target, self._shared, self.before)
+            alias = self.context.move_alias(self.target, self._shared_routing, self.before)
         except InvalidInput:
             raise CommandRefused(
-                f"Versions {self._old.version} and {self.version} of {self.target.function} cannot share traffic, because "
+                f"Versions {self._old_routing.version} and {self.version} of {self.target.function_name} cannot share traffic, because "
                 "Lambda requires the same role and dead-letter target for both. Use the command `alias` instead."
             ) from None
         self.context.print_line(
-            f"{self.target.function}: {describe_routing(alias.routing)}, for {self.plan.minutes:g} minutes"
+            f"{self.target.function_name}: {describe_routing(alias.routing)}, for {self.plan.minutes:g} minutes"
         )
         return alias
 
     def _watch(self, alarms: list[AlarmState]) -> list[str]:
-        """Check the alarms until the time is over, with a last check at the end. Return the names of the alarms that
-        were in state ALARM.
+        """Check the alarms until the time is over, with a last check at the end.
+
+        Return the names of the alarms that were in state ALARM. The watching ends as soon as there is one.
         """
         start = self.context.clock()
         end = start + self.plan.minutes * 60
         while (seconds_left := end - self.context.clock()) > 0:
             self.context.wait(min(self.plan.every, seconds_left))
             self._check_routing()
-            now = self.context.gateway.list_alarms(f"{self.target.alarm_prefix}{self.plan.alarms}")
-            if alarmed := names_alarmed_since(alarms, now):
+            current_alarms = self.context.gateway.list_alarms(f"{self.target.alarm_prefix}{self.plan.alarms}")
+            if alarmed := names_alarmed_since(alarms, current_alarms):
                 return alarmed
             minutes = (self.context.clock() - start) / 60
-            silent = names_without_data(now)
+            silent = names_without_data(current_alarms)
             note = f"; without data: {', '.join(silent)}" if silent else ""
             self.context.print_line(
-                f"{minutes:.1f} of {self.plan.minutes:g} minutes: none of {len(now)} alarms is in state ALARM{note}"
+                f"{minutes:.1f} of {self.plan.minutes:g} minutes: none of {len(current_alarms)} alarms is in state ALARM{note}"
             )
-            alarms = now
+            alarms = current_alarms
         return []
 
     def _check_routing(self) -> None:
-        now = self.context.get_live_alias(self.target).routing
-        if now != self._shared:
+        """Raise CommandRefused if another user has changed the alias."""
+        routing = self.context.get_live_alias(self.target).routing
+        if routing != self._shared_routing:
             raise CommandRefused(
-                f"The alias of {self.target.function} was changed by another user, so the rollout ends."
+                f"The alias of {self.target.function_name} was changed by another user, so the rollout ends."
             )
 
     def _revert_share(self) -> tuple[bool, str]:
-        """Return the share to the previous version. Return True if that version has all traffic, and a text.
+        """Return the share to the previous version.
 
-        Failed attempts are repeated, also after a second Ctrl-C, because nothing watches the alarms if the share stays.
+        Return True if that version has all traffic, or else False, and a text for the operator. Failed attempts are
+        repeated, also after a second Ctrl-C, because nothing watches the alarms if the share stays.
         """
         problem = "interrupted"
         for attempt in range(REVERT_ATTEMPTS):
             try:
                 if attempt:
                     self.context.wait(REVERT_PAUSE_SECONDS)
-                now = self.context.gateway.get_alias(self.target.function)
-                if now.routing == self._shared:
-                    now = self.context.move_alias(self.target, self._old, now)
-                    return True, f"the share was returned: {describe_routing(now.routing)}"
-                return now.routing == self._old, f"the alias was left unchanged: {describe_routing(now.routing)}"
+                alias = self.context.gateway.get_alias(self.target.function_name)
+                if alias.routing == self._shared_routing:
+                    alias = self.context.move_alias(self.target, self._old_routing, alias)
+                    return True, f"the share was returned: {describe_routing(alias.routing)}"
+                is_reverted = alias.routing == self._old_routing
+                return is_reverted, f"the alias was left unchanged: {describe_routing(alias.routing)}"
             except (CommandRefused, KeyboardInterrupt) as error:
                 problem = str(error) or problem
         return False, (
-            f"THE SHARE COULD NOT BE RETURNED ({problem}). The last known state: {describe_routing(self._shared)}. Return it "
-            f"with `{self.target.command('alias', '--to', self._old.version)}`."
+            f"THE SHARE COULD NOT BE RETURNED ({problem}). The last known state: {describe_routing(self._shared_routing)}. Return it "
+            f"with `{self.target.shell_command('alias', '--to', self._old_routing.version)}`."
         )
 
     def _print_advice(self, version: str) -> None:

@@ -26,6 +26,7 @@ SUBSYSTEM = "voice-qa"
 VALIDATION_SECONDS = 600.0
 """Maximum time of the validation: two attempts of the validator."""
 READY = "ready"
+"""Validation status of an accepted lecture."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,7 +58,7 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
 
 
 def _suffix(path: Path) -> str:
-    """Return the file's suffix if it is a usual one. The rest of the name is not uploaded."""
+    """Return the file's suffix, or no suffix if it is unusual. The rest of the name may be private."""
     suffix = path.suffix.lower()
     return suffix if re.fullmatch(r"\.[a-z0-9]{1,8}", suffix) else ""
 
@@ -75,6 +76,7 @@ def _upload(s3: Any, path: Path, bucket: str, key: str) -> None:
 
 
 def _get_validated(dynamodb: Any, table: str, lecture_id: str) -> dict[str, Any] | None:
+    """Return the lecture's item, or None if it has no validation status yet."""
     key = serialize_item(lecture_key(lecture_id))
     with translate_errors("dynamodb:GetItem", table):
         item: dict[str, Any] = dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item", {})

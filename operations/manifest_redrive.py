@@ -1,7 +1,7 @@
 """Command `redrive`: start a new execution (`<name>-r<n>`) for a failed manifest of ingestion.
 
-It only starts the execution; the workflow's confirmation then adds the failed files again. The number follows from the
-manifest record, so running the command twice starts one redrive.
+It only starts the execution. The first step of the workflow then marks the manifest's failed files for the new run. The
+number of the execution follows from the manifest record, so running the command twice starts one redrive.
 """
 
 import argparse
@@ -30,8 +30,8 @@ from operations.function_target import build_name
 SUMMARY = "start a new execution for a failed manifest of ingestion"
 SUBSYSTEM = "ingestion"
 MAX_REDRIVE_NUMBERS = 20
-"""Maximum number of execution names to try. Executions of earlier redrives may have ended before they updated the
-manifest record, so their numbers are in use."""
+"""Maximum number of execution names to try. An earlier redrive may have ended before it updated the manifest record,
+and Step Functions refuses the name of an ended execution."""
 
 
 class RedriveOutcome(StrEnum):
@@ -47,11 +47,13 @@ class RedriveOutcome(StrEnum):
 
 
 SUCCESSFUL_OUTCOMES = frozenset({RedriveOutcome.STARTED, RedriveOutcome.RUNNING, RedriveOutcome.PROCESSED})
+"""Outcomes with exit status 0."""
 OUTCOMES_BY_START = {
     StartOutcome.STARTED: RedriveOutcome.STARTED,
     StartOutcome.REFUSED: RedriveOutcome.REFUSED,
     StartOutcome.UNKNOWN: RedriveOutcome.UNCLEAR,
 }
+"""Outcome of a redrive by the outcome of its call of StartExecution."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -97,21 +99,27 @@ def redrive(
     workflow: ManifestWorkflow,
     lifecycle: ManifestLifecycle,
 ) -> tuple[RedriveOutcome, ManifestExecution | None]:
-    """Start the manifest's next execution, unless it is running or processed."""
-    manifest, number = lists.read(manifest_id), 0
+    """Start the manifest's next execution, unless it is running or processed.
+
+    Return the outcome and the execution that it concerns, if any.
+    """
+    manifest = lists.read(manifest_id)
+    number = 0  # number of the last redrive that is known
     for _ in range(MAX_REDRIVE_NUMBERS):
         record = records.get(manifest_id)
         if record is None:
             return RedriveOutcome.UNKNOWN_MANIFEST, None
-        last = ManifestExecution.from_arn(record.execution_arn)
+        last_execution = ManifestExecution.from_arn(record.execution_arn)
         if record.status is ManifestStatus.RUNNING:
-            status = workflow.status(last)
+            status = workflow.status(last_execution)
             if status is ExecutionStatus.RUNNING:
-                return RedriveOutcome.RUNNING, last
-            lifecycle.close_ended_execution(last, status)  # The execution ended, and the sweep has not found it yet.
+                return RedriveOutcome.RUNNING, last_execution
+            lifecycle.close_ended_execution(
+                last_execution, status
+            )  # The execution ended, and the sweep has not found it yet.
             continue
         if record.status is ManifestStatus.PROCESSED:
-            return RedriveOutcome.PROCESSED, last
+            return RedriveOutcome.PROCESSED, last_execution
         if manifest is None:
             return RedriveOutcome.LIST_GONE, None
         number = max(number, record.redrives) + 1

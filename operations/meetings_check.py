@@ -1,7 +1,7 @@
-"""Command `checklist`: checks after a change of the meetings backend, as the requirements list them.
+"""Command `checklist`: the checks that the requirements list for a change of the meetings backend.
 
-It runs the automatic checks and prints the remaining manual checks. It only reads, except that it
-uploads a sample recording if a recording and a token are given. Only counts are printed from logs.
+It runs the automatic checks and prints the remaining manual checks. It only reads, except that it uploads a sample
+recording if the options for it are given. Only counts are printed from logs.
 """
 
 import argparse
@@ -29,6 +29,7 @@ ERROR_PATTERN = (
 )
 """Filter for error lines of the handlers, and for Lambda's reports of failed and timed-out invocations."""
 FAILED_STATUSES = ("FAILED", "TIMED_OUT", "ABORTED")
+"""Statuses of Step Functions executions that ended without success."""
 MAX_COUNTED_LINES = 1_000
 """Counting of a log group stops at this number of lines."""
 MANUAL_CHECKS = (
@@ -38,6 +39,7 @@ MANUAL_CHECKS = (
     "the findings are documented in the pull request of the change",
     "the owner of the budget has approved",
 )
+"""Checks that no command can make."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -40,10 +40,14 @@ Key = Mapping[str, Any]
 
 @dataclass
 class _BackfillCount:
+    """Counters that the command prints at its end."""
+
     meetings: int = 0
     """Meetings that were read."""
     written: int = 0
+    """Items that were written."""
     removed: int = 0
+    """Items that were removed."""
     changed: int = 0
     """Meetings that changed between reading and writing, so their items are incomplete."""
 
@@ -73,12 +77,12 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
     try:
         while True:
             started = context.clock()
-            items, following = backfill.page(start)
+            items, next_start = backfill.read_page(start)
             for item in items:
-                backfill.fill(item, count)
-            if following is None:
+                backfill.fill_meeting(item, count)
+            if next_start is None:
                 break
-            start = following
+            start = next_start
             context.wait(max(0.0, PAGE / per_second - (context.clock() - started)))
     except (CommandRefused, KeyboardInterrupt) as error:
         more = f" --after {start[PARTITION]['S']}/{start[SORT]['S']}" if start else ""
@@ -94,12 +98,13 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
 class _Backfill:
     dynamodb: Any
     table: str
+    """Physical name of the meetings table."""
     what: str
     """`participants` or `tags`."""
     remove: bool
     """True to remove the items of the index instead of writing them."""
 
-    def page(self, start: Key | None) -> tuple[Sequence[Item], Key | None]:
+    def read_page(self, start: Key | None) -> tuple[Sequence[Item], Key | None]:
         """Return the next items of the table, and the key after which to continue, or None at the end."""
         with translate_errors("dynamodb:Scan", self.table):
             answer = self.dynamodb.scan(
@@ -110,8 +115,8 @@ class _Backfill:
             )
         return answer["Items"], answer.get("LastEvaluatedKey")
 
-    def fill(self, item: Item, count: _BackfillCount) -> None:
-        """Write or remove the items of a meeting. Items that are not meetings are skipped."""
+    def fill_meeting(self, item: Item, count: _BackfillCount) -> None:
+        """Write or remove the index items of a meeting. Table items that are not meetings are skipped."""
         meeting = deserialize_item(item)
         user, meeting_id = meeting[PARTITION], meeting[SORT]
         if not (re.fullmatch(user_ids.USER_ID_PATTERN, user) and re.fullmatch(ulid.ULID_PATTERN, meeting_id)):
@@ -145,6 +150,7 @@ class _Backfill:
             yield {PARTITION: meeting[PARTITION], SORT: key, ATTRIBUTES[self.what]: value, "of": meeting[SORT]}
 
     def _list_keys(self, user: str, meeting_id: str) -> Iterator[str]:
+        """Yield the sort keys of the meeting's existing items."""
         with translate_errors("dynamodb:Query", self.table):
             pages = self.dynamodb.get_paginator("query").paginate(
                 TableName=self.table,
@@ -176,6 +182,7 @@ class _Backfill:
         return True
 
     def _prefix(self, meeting_id: str) -> str:
+        """Return the start of the sort key of the meeting's items, for example `<meetingId>#participant#`."""
         return f"{meeting_id}#{self.what.removesuffix('s')}#"
 
 

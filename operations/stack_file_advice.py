@@ -1,7 +1,7 @@
 """Advice on what to write into the stack file, so that the next deployment keeps a manual change.
 
-An environment variable is made from the setting of the same name (`MAX_FILES` from `maxFiles`). The path of this setting is
-found in the settings models.
+The commands that change a function print it. An environment variable is made from the setting of the same name
+(`MAX_FILES` from `maxFiles`). The path of this setting is found in the settings models.
 """
 
 import re
@@ -19,13 +19,15 @@ from components.settings.stack import StackSettings
 from operations.function_target import PROJECT, FunctionTarget
 
 Path = tuple[str, ...]
+"""Keys that lead to a setting, from the subsystem's settings on."""
 
 
 class Setting(NamedTuple):
-    """Path of a setting. `many` is True if it is a list; its environment variable separates the values with commas."""
+    """Path of a setting, and its form."""
 
     path: Path
-    many: bool = False
+    is_list: bool = False
+    """True if the setting is a list. Its environment variable separates the values with commas."""
 
 
 NO_VARIABLES = frozenset({"alarms", "load"})
@@ -36,21 +38,24 @@ def advise_live_version(target: FunctionTarget, version: str) -> list[str]:
     """Return advice on how to pin the alias to a version."""
     return [
         f"Commit this to Pulumi.{target.stack}.yaml. Otherwise the next deployment that publishes a version moves `live`:",
-        *_lines(target, (*_section(target), "liveVersion"), _quoted(version)),
+        *_lines(target, (*_function_section(target), "liveVersion"), _quoted(version)),
     ]
 
 
 def advise_variable(target: FunctionTarget, name: str, value: str, version: str) -> list[str]:
-    """Return advice on how to make deployments set this variable. A pinned version would keep the value from callers."""
+    """Return advice on how to make deployments set this variable.
+
+    The advice includes a pinned `liveVersion`, with which callers would not get the version that has the new value.
+    """
     key = to_camel(name.lower())
-    setting = _setting(target, key)
+    setting = _find_setting(target, key)
     if setting is None:
         advice = (
             f"{target.subsystem} has no setting {key}. Find the setting that {name} is made from and commit it to "
             f"Pulumi.{target.stack}.yaml. Otherwise the next deployment of this function undoes the change."
         )
         return [advice]
-    pinned = ".".join((*_section(target), "liveVersion"))
+    pinned = ".".join((*_function_section(target), "liveVersion"))
     return [
         f"Commit this to Pulumi.{target.stack}.yaml. Otherwise the next deployment of this function undoes the change:",
         *_lines(target, setting.path, _to_yaml(setting, value)),
@@ -59,11 +64,14 @@ def advise_variable(target: FunctionTarget, name: str, value: str, version: str)
 
 
 def find_setting_problem(target: FunctionTarget, name: str, value: str) -> str | None:
-    """Return which values the variable's setting allows if it rejects this value. Return None without such a setting."""
-    setting = _setting(target, to_camel(name.lower()))
+    """Return which values the variable's setting allows, if it rejects this value.
+
+    Return None if it accepts the value, or if the variable has no setting.
+    """
+    setting = _find_setting(target, to_camel(name.lower()))
     if setting is None:
         return None
-    location = (_key(target.subsystem), *setting.path)
+    location = (_to_key(target.subsystem), *setting.path)
     content = yaml.safe_load(_to_yaml(setting, value))
     for step in reversed(location):
         content = {step: content}
@@ -77,15 +85,16 @@ def find_setting_problem(target: FunctionTarget, name: str, value: str) -> str |
 
 
 def _lines(target: FunctionTarget, path: Path, value: str) -> Iterator[str]:
+    """Yield the lines of a stack file that contains only this setting."""
     yield "config:"
-    steps = [f"{PROJECT}:{_key(target.subsystem)}", *path]
+    steps = [f"{PROJECT}:{_to_key(target.subsystem)}", *path]
     for depth, step in enumerate(steps, 1):
         yield f"{'  ' * depth}{step}:{f' {value}' if depth == len(steps) else ''}"
 
 
 def _to_yaml(setting: Setting, value: str) -> str:
     """Return a setting's value as YAML."""
-    return f"[{', '.join(_scalar(part) for part in value.split(','))}]" if setting.many else _scalar(value)
+    return f"[{', '.join(_scalar(part) for part in value.split(','))}]" if setting.is_list else _scalar(value)
 
 
 def _scalar(value: str) -> str:
@@ -94,47 +103,49 @@ def _scalar(value: str) -> str:
 
 
 def _quoted(text: str) -> str:
+    """Return a text as a YAML string in double quotes."""
     return yaml.safe_dump(text, default_style='"', width=10**9).strip()
 
 
-def _key(name: str) -> str:
+def _to_key(name: str) -> str:
+    """Return the settings key of a subsystem or a function."""
     return to_camel(name.replace("-", "_"))
 
 
-def _section(target: FunctionTarget) -> Path:
+def _function_section(target: FunctionTarget) -> Path:
     """Return the path of the function's settings: its name or the end of it (`manifest-builder`: `builder`)."""
     words = target.logical_name.split("-")
-    names = [_key("-".join(words[start:])) for start in range(len(words))]
+    names = [_to_key("-".join(words[start:])) for start in range(len(words))]
     functions = {
         field.alias
-        for field in _subsystem(target).model_fields.values()
+        for field in _settings_model(target).model_fields.values()
         if isinstance(field.annotation, type) and issubclass(field.annotation, FunctionSettings)
     }
     return (next((name for name in names if name in functions), names[0]),)
 
 
-def _setting(target: FunctionTarget, key: str) -> Setting | None:
-    """Return the setting of this name, the function's before the subsystem's. Return None unless exactly one is found."""
-    section, settings = _section(target), _settings(_subsystem(target))
+def _find_setting(target: FunctionTarget, key: str) -> Setting | None:
+    """Return the setting of this name, the function's before the subsystem's; None unless exactly one is found."""
+    section, settings = _function_section(target), _list_settings(_settings_model(target))
     matches = [setting for setting in settings if setting.path[-1] == key and setting.path[0] not in NO_VARIABLES]
     matches = [setting for setting in matches if setting.path[:1] == section] or matches
     # If several settings have this name, the source of the variable is unknown.
     return matches[0] if len(matches) == 1 else None
 
 
-def _subsystem(target: FunctionTarget) -> type[BaseModel]:
+def _settings_model(target: FunctionTarget) -> type[BaseModel]:
     """Return the model of the subsystem's settings, or a model without fields for an unknown subsystem."""
     models = {field.alias: field.annotation for field in StackSettings.model_fields.values()}
-    model = models.get(_key(target.subsystem))
+    model = models.get(_to_key(target.subsystem))
     return model if isinstance(model, type) and issubclass(model, BaseModel) else BaseModel
 
 
-def _settings(model: type[BaseModel], prefix: Path = ()) -> Iterator[Setting]:
+def _list_settings(model: type[BaseModel], prefix: Path = ()) -> Iterator[Setting]:
     """Yield all settings of a model, including nested ones."""
     for name, field in model.model_fields.items():
         path = (*prefix, field.alias or name)
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from _settings(field.annotation, path)
+            yield from _list_settings(field.annotation, path)
         else:
             yield Setting(path, _is_list(field.annotation))
 

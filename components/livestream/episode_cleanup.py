@@ -20,7 +20,7 @@ from components.livestream.videos import event_source
 from components.settings import LivestreamSettings
 from handlers.common.environment import MAX_SWEEP_SECONDS
 from handlers.livestream.episode_cleanup.environment import EpisodeCleanupEnvironment
-from handlers.livestream.episode_cleanup.object_deletion import PREFIXES
+from handlers.livestream.episode_cleanup.s3_object_deletion import PREFIXES
 from handlers.livestream.event_names import EPISODE_DELETED
 from handlers.livestream.s3_prefixes import VIDEOS
 from handlers.livestream.table_records import SWEEP_INDEX

@@ -7,11 +7,13 @@ from pydantic_core import PydanticCustomError
 
 from handlers.common.identifier_types import LanguageCode, Ulid
 from handlers.common.websocket.messages import Message
+from handlers.livestream.fact_claim_verdict import Verdict
 from handlers.livestream.track_state_machine import ContentType, EpisodeStatus, TrackKind, TrackReason, TrackState
-from handlers.livestream.verdicts_and_failures import Verdict
 
 MAX_PARTS = 100
+"""Maximum number of parts of a multipart upload."""
 _LINE = r"^[^\u0000-\u001f\u007f-\u009f]*$"
+"""Pattern for text of one line. Control characters are not allowed."""
 _LINES = r"^[^\u0000-\u0009\u000b-\u001f\u007f-\u009f]*$"
 """Pattern for text of several lines. Control characters other than the line feed are not allowed."""
 
@@ -26,8 +28,10 @@ Description = Annotated[str, _text_constraints(5_000, _LINES)]
 Speakers = Annotated[tuple[Annotated[str, _text_constraints(100)], ...], Field(max_length=20)]
 Version = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Milliseconds = Annotated[int, Field(ge=0, le=9_999_999_999)]
+"""Time from the start of the broadcast."""
 Timestamp = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{3}Z$")]
 MAX_FINDING_CHARACTERS = 2_000
+"""Maximum length of each text of a fact claim or a clip."""
 _FindingText = Annotated[str, StringConstraints(min_length=1, max_length=MAX_FINDING_CHARACTERS)]
 """Text of a finding: words of the transcript or of the model. It has no pattern, because no client could correct
 it."""
@@ -68,10 +72,11 @@ class NewEpisode(Message):
 
 
 class EpisodeChanges(Message):
-    """Request to change an episode. Fields that are not named stay unchanged; null removes the description."""
+    """Request to change an episode. Fields that it does not contain stay unchanged. Null removes the description."""
 
     version: Version
     """Version of the episode that the client has read."""
+    # The defaults only make the fields optional. A field that the request does not contain is never stored.
     title: Title = Field(default_factory=str)
     description: Description | None = None
     language: LanguageCode = Field(default_factory=str)
@@ -124,6 +129,7 @@ class UploadRequest(Message):
     kind: TrackKind
     content_type: ContentType
     bytes: Annotated[int, Field(ge=1, le=100_000_000_000)]
+    """Exact size of the file."""
 
 
 class UploadForm(Message):
@@ -144,8 +150,8 @@ class MultipartUpload(Message):
     """Presigned URLs for a multipart upload.
 
     Send the file with PUT in parts of `partBytes`; the last part may be smaller. Each response has an ETag header.
-    Finally POST `multipartId` and the numbers and ETags of the parts to the upload itself. If the URLs expire before that, POST `multipartId` to the upload's `parts` for new ones; parts that were
-    sent stay valid.
+    Finally POST `multipartId` and the numbers and ETags of the parts to the upload itself. If the URLs expire before
+    that, POST `multipartId` to the upload's `parts` for new ones. Parts that were sent stay valid.
     """
 
     multipart_id: str
@@ -161,7 +167,9 @@ class UploadReady(Message):
     kind: TrackKind
     key: str
     max_bytes: int
+    """Announced size. S3 accepts no other size."""
     expires_seconds: int
+    """Validity of the form or of the URLs."""
     form: UploadForm | None = None
     multipart: MultipartUpload | None = None
 
@@ -202,6 +210,7 @@ class UploadCompleted(Message):
     upload_id: Ulid
     key: str
     bytes: int
+    """Size of the object."""
 
 
 class Claim(Message):
@@ -219,6 +228,7 @@ class Claim(Message):
     speaker: OptionalFindingText = None
     verdict: Verdict
     confidence: Annotated[float, Field(ge=0, le=1)]
+    """The agent's confidence in the verdict."""
     explanation: OptionalFindingText = None
     sources: Annotated[tuple[_FindingText, ...], Field(max_length=20)] = ()
     """Ids of the cues or memories that support the verdict."""

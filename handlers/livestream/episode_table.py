@@ -1,11 +1,12 @@
 """DynamoDB gateway for episode records. Each method makes one DynamoDB call.
 
-Writes are conditional. If a condition fails, DynamoDB returns the current item, and the raised exception contains it.
-A deleted episode remains as a tombstone for some days. All methods treat a tombstone as absent.
+A deleted episode remains as a tombstone for some days. Reads and changes treat a tombstone as absent, but its id stays
+taken, and its findings are listed until the cleanup deletes them.
 
-The AWS client retries a call whose response is lost. The condition of the second attempt then fails, because the first
-attempt has changed the item. So a write whose condition fails still counts as successful if the item already has the
-new values.
+Writes are conditional. If a condition fails, DynamoDB returns the current item, and `EpisodeConflict` contains it. The
+AWS client retries a call whose response is lost. The condition of the second attempt then fails, because the first
+attempt has changed the item. So a change whose condition fails still counts as successful if the item already has the
+new values. For `create`, the caller decides this.
 """
 
 import re
@@ -45,13 +46,16 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
 
 _EXISTS = "attribute_exists(#pk) AND attribute_not_exists(#deletedAt)"
+"""Condition that the episode exists and is not deleted."""
 _NAME_PLACEHOLDER = re.compile(r"#(\w+)")
+"""Placeholder of an attribute name in a condition: `#` and the name itself."""
 
 
 class EpisodeNotFound(HandlerError):
     """The episode does not exist or is deleted. If no caller handles the exception, the API returns it as a 404."""
 
     def __init__(self, deleted_at: str | None = None) -> None:
+        """`deleted_at`: time of the deletion, if a tombstone exists and a write failed because of it."""
         super().__init__(LivestreamErrorCode.EPISODE_UNKNOWN, "This episode does not exist, or it was deleted.", 404)
         self.deleted_at = deleted_at
 
@@ -83,18 +87,19 @@ class EpisodeTable:
     def create(self, episode: EpisodeRecord) -> None:
         """Create an episode. Raise EpisodeConflict if the id is taken, also by a deleted episode."""
         values = episode.model_dump(mode="json", by_alias=True)
+        key = episode_key(episode.owner, episode.episode_id)
         index = owner_index_key(episode.owner, episode.created_at, episode.episode_id)
         try:
             self._client.put_item(
                 TableName=self._name,
-                Item=serialize_item({**episode.key, **index, **values}),
+                Item=serialize_item({**key, **index, **values}),
                 ConditionExpression="attribute_not_exists(pk)",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except self._client.exceptions.ConditionalCheckFailedException as error:
             current = _current_record(error)
             if current is None:
-                raise  # DynamoDB removed the expired tombstone just now; the client's retry creates the episode
+                raise  # DynamoDB removed the expired tombstone just now, so a repeated request creates the episode
             raise EpisodeConflict(current) from None
 
     def get(self, owner: str, episode_id: str) -> EpisodeRecord:
@@ -110,7 +115,7 @@ class EpisodeTable:
     def update(
         self, owner: str, episode_id: str, changes: Mapping[str, object], version: int, at: str
     ) -> EpisodeRecord:
-        """Change values of an episode and return it. A value of None removes the attribute.
+        """Change values of an episode that has this version, and return it. A value of None removes the attribute.
 
         Raise EpisodeConflict if the episode no longer has this version.
         """
@@ -142,20 +147,22 @@ class EpisodeTable:
     def advance_track(self, owner: str, episode_id: str, kind: TrackKind, update: TrackUpdate) -> bool:
         """Apply an update to a track, unless the track has already reached the rank of the new state.
 
+        A restart by an operator is also applied to a track that failed with `RESTARTABLE_REASON`.
+
         Return True if the track now has the updated state, so that a repeated update gets the same answer as the first.
         Return False if the update may not change the state of the track, or if it concerns another upload or version.
         Return False also if the episode does not exist.
         """
         track = kind.value
-        # After a timeout the sweep no longer checks the episode. An update that resumes work adds the episode to the index again.
+        # After a timeout, the sweep removes the episode from its index. An update that resumes work adds it again.
         sweep_keys = sweep_index_key(update.at) if update.state in PROCESSING_STATES else {}
         details = {f"{track}.{name}": value for name, value in update.details.items()}
-        is_forward = f"#{track}.#rank < :reached"
+        forward_condition = f"#{track}.#rank < :reached"
         condition_values: dict[str, object] = {":upload": update.upload_id, ":reached": RANKS[update.state]}
         if update.restart:
-            is_forward = f"({is_forward} OR #{track}.#reason = :restartable)"
+            forward_condition = f"({forward_condition} OR #{track}.#reason = :restartable)"
             condition_values[":restartable"] = RESTARTABLE_REASON.value
-        condition = f"#{track}.#upload.#uploadId = :upload AND {is_forward}"
+        condition = f"#{track}.#upload.#uploadId = :upload AND {forward_condition}"
         if update.version_id is not None:
             details[f"{track}.versionId"] = update.version_id
             condition += f" AND (attribute_not_exists(#{track}.#versionId) OR #{track}.#versionId = :version)"
@@ -195,7 +202,7 @@ class EpisodeTable:
                 raise
 
     def list_episodes(self, owner: str, limit: int, after: str | None) -> ItemPage:
-        """Return a page of an owner's episodes, newest first."""
+        """Return a page of an owner's episodes, newest first. `after` is the `next_position` of the previous page."""
         start: Key = {}
         if after is not None:
             created_at, episode_id = after.split("#")
@@ -211,7 +218,7 @@ class EpisodeTable:
         )
 
     def list_findings(self, owner: str, episode_id: str, kind: FindingKind, limit: int, after: str | None) -> ItemPage:
-        """Return a page of an episode's findings of one kind, by time.
+        """Return a page of an episode's findings of one kind, by time, after the previous page's `next_position`.
 
         The page is empty both if the episode has no findings and if it does not exist.
         """
@@ -225,17 +232,18 @@ class EpisodeTable:
             ConsistentRead=True,
         )
 
-    def _page(self, limit: int, start: Key, sort: str, **query: Any) -> ItemPage:
-        """Query a page. The query asks for one item more than the limit.
+    def _page(self, limit: int, start: Key, sort_attribute: str, **query: Any) -> ItemPage:
+        """Query the page after the item with the key `start`; an empty key means the first page.
 
-        Another page follows if that extra item exists, or if DynamoDB ended the query at its size limit.
+        The query asks for one item more than the limit. Another page follows if that extra item exists, or if DynamoDB
+        ended the query at its size limit.
         """
         start_argument: dict[str, Any] = {"ExclusiveStartKey": serialize_item(start)} if start else {}
         answer = self._client.query(TableName=self._name, Limit=limit + 1, **query, **start_argument)
         items = tuple(deserialize_item(item) for item in answer["Items"])
         more = len(items) > limit or "LastEvaluatedKey" in answer
         page_items = items[:limit]
-        return ItemPage(page_items, str(page_items[-1][sort]) if more and page_items else None)
+        return ItemPage(page_items, str(page_items[-1][sort_attribute]) if more and page_items else None)
 
     def _update(
         self, key: Key, values: Mapping[str, object], condition: str, condition_values: Mapping[str, object]

@@ -6,9 +6,13 @@ SOURCE_SUFFIX: Final = ".livestream"
 """End of the source of livestream's own events. The source begins with the stack's name, because stacks may share a
 bus."""
 EPISODE_DELETED: Final = "Episode Deleted"
+"""Detail type of the event that starts the cleanup of a deleted episode."""
 UPLOAD_COMPLETED: Final = "Video Upload Completed"
+"""Detail type of the event for which a video is cut into chunks."""
 MEDIACONVERT: Final = "aws.mediaconvert"
+"""Source of MediaConvert's events."""
 JOB_STATE_CHANGE: Final = "MediaConvert Job State Change"
+"""Detail type of MediaConvert's events about jobs."""
 
 
 def is_livestream_source(source: str) -> bool:

@@ -14,19 +14,19 @@ later upload stores its own findings under other ids, so the earlier findings ar
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
 
 from handlers.common.aws.dynamodb_values import Item, serialize_item
 from handlers.common.aws.service_faults import ServiceFailed, ServiceFault
 from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.common.websocket.messages import Message
 from handlers.livestream.agent.answer_verification import VerifiedAnswer
+from handlers.livestream.api_models import Claim, Clip
 from handlers.livestream.episode_table import EpisodeNotFound, EpisodeTable
 from handlers.livestream.table_item_deletion import delete_items
 from handlers.livestream.table_records import SCHEMA_VERSION, FindingKind, Key, finding_key, partition_key, window_key
 from handlers.livestream.track_state_machine import TrackKind, TrackReason, TrackState, TrackUpdate
-from handlers.livestream.verdicts_and_failures import WindowFailure
-from handlers.livestream.window_queue import WindowMessage
+from handlers.livestream.transcript_window_queue import WindowMessage
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
@@ -38,6 +38,25 @@ ALREADY_EXISTS, NO_REASON = "ConditionalCheckFailed", "None"
 """Cancellation codes of a transaction's items: the item already exists; this item did not cause the cancellation."""
 TRANSIENT_REASONS = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
 """Cancellation codes of transient errors."""
+Content = dict[str, Any]
+"""Attributes of an item without its keys."""
+
+
+class WindowFailure(StrEnum):
+    """Reason why a window could not be analyzed."""
+
+    TRANSCRIPT_GONE = "transcript_gone"
+    """The transcript's object no longer exists."""
+    TRANSCRIPT_UNREADABLE = "transcript_unreadable"
+    """The object is no valid transcript, although its windows were queued."""
+    UNUSABLE_ANSWER = "unusable_answer"
+    """Both answers of the model were unusable, for example malformed or cut off."""
+    GUARDRAIL = "guardrail"
+    """The Bedrock guardrail blocked the request or the answer."""
+    FILTERED = "filtered"
+    """The content filter of the model's provider blocked the answer."""
+    TOO_LARGE = "too_large"
+    """The window exceeds the context length of the model."""
 
 
 class FindingsTable:
@@ -53,7 +72,10 @@ class FindingsTable:
         self._episodes = EpisodeTable(client, table_name)
 
     def is_done(self, window: WindowMessage) -> bool:
-        """Return True if the window has an outcome, or if its findings would not be stored."""
+        """Return True if the window has an outcome, or if its findings would not be stored.
+
+        If it has an outcome, also move the track if this was the last window: the earlier worker may not have done it.
+        """
         key = serialize_item(_window_key(window, window.index))
         if "Item" in self._client.get_item(TableName=self._name, Key=key, ConsistentRead=True):
             self._finish_track_if_complete(window)
@@ -65,14 +87,15 @@ class FindingsTable:
         if not self._is_current_upload(window):
             return
         episode = window.owner, window.episode_id
-        items: list[tuple[Key, Message]] = [
-            *(
-                (finding_key(*episode, FindingKind.CLAIM, claim.start_ms, claim.claim_id), claim)
-                for claim in findings.claims
-            ),
-            *((finding_key(*episode, FindingKind.CLIP, clip.start_ms, clip.clip_id), clip) for clip in findings.clips),
+        claims = [
+            (finding_key(*episode, FindingKind.CLAIM, claim.start_ms, claim.claim_id), _to_content(claim))
+            for claim in findings.claims
         ]
-        self._finish_window(window, WINDOW_SUCCEEDED, items)
+        clips = [
+            (finding_key(*episode, FindingKind.CLIP, clip.start_ms, clip.clip_id), _to_content(clip))
+            for clip in findings.clips
+        ]
+        self._finish_window(window, WINDOW_SUCCEEDED, [*claims, *clips])
 
     def save_failure(self, window: WindowMessage, failure: WindowFailure) -> None:
         """Store that a window failed."""
@@ -113,8 +136,9 @@ class FindingsTable:
             return False
         return upload is not None and upload.upload_id == window.upload_id
 
-    def _finish_window(self, window: WindowMessage, outcome: str, findings: Sequence[tuple[Key, Message]] = ()) -> None:
-        items = [(_window_key(window, window.index), WindowEndRecord(outcome=outcome)), *findings]
+    def _finish_window(self, window: WindowMessage, outcome: str, findings: Sequence[tuple[Key, Content]] = ()) -> None:
+        """Store the outcome of a window and its findings, and finish the transcript if this window was the last."""
+        items = [(_window_key(window, window.index), {"outcome": outcome}), *findings]
         if self._write_new_items([self._put(window, *item) for item in items]) and not self._is_current_upload(window):
             # A newer upload was requested meanwhile. Its deletion of older findings may have run before this write.
             for key, _ in items:
@@ -143,11 +167,10 @@ class FindingsTable:
             else:
                 return True
 
-    def _put(self, window: WindowMessage, key: Key, values: Message) -> "PutTypeDef":
-        content = {"uploadId": window.upload_id, **values.model_dump(mode="json", by_alias=True)}
+    def _put(self, window: WindowMessage, key: Key, content: Content) -> "PutTypeDef":
         return {
             "TableName": self._name,
-            "Item": serialize_item({**key, "schemaVersion": SCHEMA_VERSION, **content}),
+            "Item": serialize_item({**key, "schemaVersion": SCHEMA_VERSION, "uploadId": window.upload_id, **content}),
             "ConditionExpression": "attribute_not_exists(pk)",
         }
 
@@ -183,10 +206,8 @@ class FindingsTable:
                 yield item["outcome"]["S"]
 
 
-class WindowEndRecord(Message):
-    """Content of the item that records a window's outcome."""
-
-    outcome: str
+def _to_content(finding: Claim | Clip) -> Content:
+    return finding.model_dump(mode="json", by_alias=True)
 
 
 def _window_key(window: WindowMessage, index: int) -> Key:

@@ -13,9 +13,12 @@ from handlers.livestream.api_models import Episode, TrackView
 from handlers.livestream.track_state_machine import Track, TrackKind, episode_status
 
 Key = dict[str, str]
+"""Key attributes of an item, or of its entry in an index."""
 SCHEMA_VERSION = 1
 EPISODE_SORT_KEY = "EPISODE"
+"""Sort key of an episode's own item."""
 WINDOW_PREFIX = "WINDOW#"
+"""Start of the sort key of an item that records the outcome of a transcript window."""
 OWNER_INDEX = "GSI1"
 """Index that lists an owner's episodes by creation time."""
 SWEEP_INDEX = "GSI2"
@@ -23,11 +26,16 @@ SWEEP_INDEX = "GSI2"
 processed, and deleted episodes. The index is sparse: the sweep removes an episode's index keys when it needs no more
 checks."""
 SWEEP_PARTITION = "CARE"
+"""The only partition of this index. `care` is the resource name of the function that runs the sweep."""
 ID_LENGTH = 26
+"""Number of characters of an episode id, which is the length of a ULID."""
 
 
 class FindingKind(StrEnum):
-    """Kinds of findings. The value is the prefix of the sort key; start time and id of the finding follow."""
+    """Kinds of the agent's findings about a broadcast: fact claims and clips.
+
+    The value is the start of the sort key. The start time and the id of the finding follow.
+    """
 
     CLAIM = "CLAIM#"
     CLIP = "CLIP#"
@@ -77,6 +85,7 @@ class EpisodeRecord(Message):
 
     schema_version: int = SCHEMA_VERSION
     owner: str
+    """User id of the caller; `everybody` if the API does not identify its users."""
     episode_id: str
     title: str
     description: str | None = None
@@ -89,14 +98,9 @@ class EpisodeRecord(Message):
     version: int = 1
     """Version of the fields that a client may change. Changes of the tracks do not increase it."""
     creation: str | None = None
-    """Fingerprint of the creation request; None if the client gave no token."""
+    """Hash of the creation request; None if the client gave no token."""
     deleted_at: str | None = None
     """Time of the deletion; None if the episode exists. A deleted episode remains as a tombstone for some days."""
-
-    @property
-    def key(self) -> Key:
-        """Key of the episode's item."""
-        return episode_key(self.owner, self.episode_id)
 
     def track(self, kind: TrackKind) -> Track:
         """Return one of the two tracks."""

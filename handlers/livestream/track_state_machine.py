@@ -48,6 +48,7 @@ class TrackState(StrEnum):
     ANALYZED = "analyzed"
     """Final state of a transcript of which at least one window was analyzed."""
     FAILED = "failed"
+    """The track has failed for a `TrackReason`. Later events may still lead to a success."""
 
 
 class TrackReason(StrEnum):
@@ -56,12 +57,15 @@ class TrackReason(StrEnum):
     NEVER_UPLOADED = "NEVER_UPLOADED"
     """The object did not arrive within the time limit."""
     UNSUPPORTED_TYPE = "UNSUPPORTED_TYPE"
+    """MediaConvert does not read videos with this file name suffix."""
     TOO_LARGE = "TOO_LARGE"
+    """The video is too long, or the transcript exceeds a limit of size, duration, cues or windows."""
     EMPTY = "EMPTY"
     """The transcript contains no text."""
     UNREADABLE = "UNREADABLE"
     """The transcript is malformed or has an unsupported format."""
     CHUNKING_FAILED = "CHUNKING_FAILED"
+    """The MediaConvert job failed or was cancelled."""
     ANALYSIS_FAILED = "ANALYSIS_FAILED"
     """The agent could not analyze any window of the transcript."""
     TIMED_OUT = "TIMED_OUT"
@@ -74,7 +78,9 @@ class EpisodeStatus(StrEnum):
     DRAFT = "draft"
     """No upload was requested."""
     UPLOADING = "uploading"
+    """At least one track waits for its upload, and none is being processed or has failed."""
     PROCESSING = "processing"
+    """At least one track is being processed, and none has failed."""
     READY = "ready"
     """At least one track has succeeded, and the other has succeeded too or has no upload."""
     FAILED = "failed"
@@ -91,18 +97,20 @@ RANKS: dict[TrackState, int] = {
     TrackState.CHUNKED: 5,
     TrackState.ANALYZED: 5,
 }
-"""Rank of each state. A track moves only to a higher rank; the table's write condition compares the stored rank."""
+"""Rank of each state. A track moves only to a higher rank. The table compares the rank that is stored with the track
+(`Track.rank`), which is lower after a timeout."""
 REPLACEABLE_STATES = frozenset({TrackState.NONE, TrackState.REQUESTED, TrackState.FAILED})
 """States in which a client may request another upload. An upload that is being processed or is complete stays."""
 PROCESSING_STATES = frozenset({TrackState.UPLOADED, TrackState.CHUNKING, TrackState.ANALYZING})
 """States in which a function, a MediaConvert job or the agent should be working on the upload."""
 TIMEOUT_REASONS = frozenset({TrackReason.NEVER_UPLOADED, TrackReason.TIMED_OUT})
-"""Reasons with which the sweep marks a track as failed. They mean that no event arrived for too long, not that the upload is
-bad."""
+"""Reasons with which the sweep marks a track as failed. They mean that no event arrived for too long, not that the
+upload is bad."""
 RESTARTABLE_REASON = TrackReason.CHUNKING_FAILED
 """Failure after which an operator may have the same upload processed again. MediaConvert uses one error code for an
 unreadable file and for a missing permission, so the upload itself may be good."""
 _SUCCESS_STATES = frozenset({TrackState.CHUNKED, TrackState.ANALYZED})
+"""Final states of a track whose upload was processed."""
 
 
 class ContentType(StrEnum):
@@ -124,6 +132,7 @@ class ExpectedUpload(Message):
     upload_id: str
     content_type: ContentType
     size: int
+    """Announced size in bytes."""
     parts: int = 0
     """Number of parts of a multipart upload; 0 for an upload by form."""
 
@@ -133,10 +142,13 @@ class Track(Message):
 
     state: TrackState
     since: str
+    """Time of the last change of the state."""
     reason: TrackReason | None = None
+    """Reason of the failure; None if the track has not failed."""
     upload: ExpectedUpload | None = None
+    """Upload that was requested last; None if none was requested."""
     version_id: str | None = None
-    """S3 version of the uploaded object whose event arrived first."""
+    """S3 version of the uploaded object whose event arrived first; None before that."""
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -155,6 +167,7 @@ class TrackUpdate:
     upload_id: str
     state: TrackState
     at: str
+    """Time of the update."""
     reason: TrackReason | None = None
     version_id: str | None = None
     """S3 version that the update concerns; None if it applies to any version."""

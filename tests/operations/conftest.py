@@ -11,7 +11,7 @@ from moto import mock_aws
 
 from operations.aws_gateway import FunctionGateway
 from tests.credentials import credentials
-from tests.operations.fake_cloud import ALARM, ENVIRONMENT, FUNCTION, OTHER_ALARM, PATH, SECRET, FakeLambdaCloud
+from tests.operations.fake_lambda_cloud import ALARM, ENVIRONMENT, FUNCTION, OTHER_ALARM, PATH, SECRET, FakeLambdaCloud
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.operations.fake_cloud import FUNCTION, SECRET, FakeLambdaCloud, no_response_error
+from tests.operations.fake_lambda_cloud import FUNCTION, SECRET, FakeLambdaCloud, no_response_error
 
 Refusal = Callable[..., str]
 

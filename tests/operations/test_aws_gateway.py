@@ -5,7 +5,7 @@ from botocore.exceptions import ClientError, NoCredentialsError
 
 from operations.aws_gateway import AliasRouting, FunctionGateway
 from operations.command_errors import CommandRefused, ConcurrentChange, InvalidInput, ResourceNotFound, UnknownOutcome
-from tests.operations.fake_cloud import (
+from tests.operations.fake_lambda_cloud import (
     ENVIRONMENT,
     FUNCTION,
     SECRET,

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from operations.__main__ import main, stop_cleanly
 from operations.aws_gateway import FunctionGateway
-from tests.operations.fake_cloud import FUNCTION, PATH, SECRET, FakeLambdaCloud, error_response
+from tests.operations.fake_lambda_cloud import FUNCTION, PATH, SECRET, FakeLambdaCloud, error_response
 
 Refusal = Callable[..., str]
 each_command = pytest.mark.parametrize("command", [["alias"], ["flag", "A=b"], ["rollout"]])
@@ -101,20 +101,6 @@ def test_a_function_without_the_alias_is_an_error_that_names_the_stack(
     cloud.functions[FUNCTION].live = None
     assert cloud.run("alias") == 2
     assert "has no alias live. Deploy the stack dev first" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("command", ["alias", "rollout"])
-@pytest.mark.parametrize("version", ["$LATEST", "live", "9"])
-def test_an_invalid_version_number_is_refused(
-    cloud: FakeLambdaCloud, refused: Refusal, command: str, version: str
-) -> None:
-    refused(command, "--to", version)
-    assert "update_alias" not in cloud.calls
-
-
-def test_a_malformed_function_path_is_refused_before_any_call(cloud: FakeLambdaCloud, refused: Refusal) -> None:
-    assert "give <subsystem>/<function>" in refused("alias", path=FUNCTION)
-    assert cloud.calls == []
 
 
 @pytest.mark.parametrize("arguments", [[], ["alias", PATH], ["alias", "--stack", "dev"], ["undo"], ["flag", PATH]])

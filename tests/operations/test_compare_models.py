@@ -1,4 +1,4 @@
-"""Tests of the model comparison: a cheaper model must agree sufficiently with the current one."""
+"""Tests of the comparison of two models, in which a cheaper one must agree sufficiently with the current one."""
 
 import json
 from collections.abc import Iterator

@@ -1,6 +1,7 @@
 """Tests of the command `flag`: it changes one variable for callers of `live` and nothing else."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,7 @@ from handlers.voice_qa.query_worker.environment import WorkerEnvironment
 from handlers.voice_qa.websocket_handler.environment import SocketEnvironment
 from operations.command_errors import CommandRefused
 from operations.feature_flag import Assignment, find_model_problem
-from tests.operations.fake_cloud import (
+from tests.operations.fake_lambda_cloud import (
     ENVIRONMENT,
     FUNCTION,
     SECRET,
@@ -25,7 +26,7 @@ from tests.operations.fake_cloud import (
 
 OFF = "PARTIAL_RESULTS_ENABLED=false"
 Refusal = Callable[..., str]
-Change = Callable[[FakeLambdaCloud], object]
+Change = Callable[[FakeLambdaCloud], None]
 
 
 def test_callers_get_the_new_value_and_keep_all_others(cloud: FakeLambdaCloud) -> None:
@@ -220,34 +221,38 @@ def test_a_variable_that_no_model_has_is_not_checked() -> None:
     assert find_model_problem("no-such", {"LOG_LEVEL": "INFO"}, "LOG_LEVEL", "loud") is None
 
 
-def test_an_update_in_progress_is_not_disturbed(cloud: FakeLambdaCloud, refused: Refusal) -> None:
-    cloud.before["update_function_configuration"] = [error_response("ResourceConflictException", status=409)]
-    assert "another update is in progress" in refused("flag", OFF)
+def change_log_level(cloud: FakeLambdaCloud) -> None:
+    cloud.change_variables_concurrently(LOG_LEVEL="DEBUG")
 
 
-def test_a_change_before_the_update_is_not_overwritten(cloud: FakeLambdaCloud, refused: Refusal) -> None:
-    cloud.before["update_function_configuration"] = [lambda: cloud.change_variables_concurrently(LOG_LEVEL="DEBUG")]
-    assert "was changed by another user meanwhile" in refused("flag", OFF)
-    assert cloud.functions[FUNCTION].latest["Environment"]["Variables"]["LOG_LEVEL"] == "DEBUG"
+def change_code(cloud: FakeLambdaCloud) -> None:
+    cloud.functions[FUNCTION].latest["CodeSha256"] = "code-3"
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("operation", "change", "says"),
     [
-        lambda cloud: cloud.change_variables_concurrently(LOG_LEVEL="DEBUG"),
-        lambda cloud: cloud.functions[FUNCTION].latest.update(CodeSha256="code-3"),
+        ("update_function_configuration", change_log_level, "was changed by another user meanwhile"),
+        ("publish_version", change_log_level, "Callers still use version 2"),
+        (None, change_log_level, "was changed by another user meanwhile"),
+        (None, change_code, "was changed by another user meanwhile"),
     ],
 )
-def test_a_change_during_the_update_is_not_published(cloud: FakeLambdaCloud, refused: Refusal, change: Change) -> None:
-    cloud.schedule = [(3.0, lambda: change(cloud))]
-    assert "was changed by another user meanwhile" in refused("flag", OFF)
+def test_a_concurrent_change_is_neither_overwritten_nor_published(
+    cloud: FakeLambdaCloud, refused: Refusal, operation: str | None, change: Change, says: str
+) -> None:
+    """The change is made before an operation, or during the update."""
+    if operation is None:
+        cloud.schedule = [(3.0, partial(change, cloud))]
+    else:
+        cloud.before[operation] = [partial(change, cloud)]
+    assert says in refused("flag", OFF)
     assert set(cloud.functions[FUNCTION].versions) == {"1", "2"}
 
 
-def test_a_change_just_before_publishing_is_not_published(cloud: FakeLambdaCloud, refused: Refusal) -> None:
-    cloud.before["publish_version"] = [lambda: cloud.change_variables_concurrently(LOG_LEVEL="DEBUG")]
-    assert "Callers still use version 2" in refused("flag", OFF)
-    assert set(cloud.functions[FUNCTION].versions) == {"1", "2"}
+def test_an_update_in_progress_is_not_disturbed(cloud: FakeLambdaCloud, refused: Refusal) -> None:
+    cloud.before["update_function_configuration"] = [error_response("ResourceConflictException", status=409)]
+    assert "another update is in progress" in refused("flag", OFF)
 
 
 @pytest.mark.parametrize("while_it_is_made", [False, True])

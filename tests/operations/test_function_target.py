@@ -16,7 +16,7 @@ PART = st.from_regex(r"[a-z0-9]{1,30}(-[a-z0-9]{1,30}){0,3}", fullmatch=True)
 def test_names_are_those_of_the_deployment(stack: str, subsystem: str, what: str) -> None:
     target = FunctionTarget.parse(stack, f"{subsystem}/{what}")
     parts = ["polyphony", stack_part(stack), subsystem]
-    assert target.function == physical_name(Kind.FUNCTION, [*parts, what])
+    assert target.function_name == physical_name(Kind.FUNCTION, [*parts, what])
     assert target.alarm_prefix == f"polyphony-{stack_part(stack)}-{subsystem}-"
     assert LIVE == function.LIVE
 
@@ -34,7 +34,7 @@ def test_a_stack_without_letters_or_digits_is_refused() -> None:
 
 def test_a_printed_command_can_be_pasted_into_a_shell() -> None:
     target = FunctionTarget.parse("my stack", "transcription/audio-processor")
-    assert target.command("alias", "--to", "6") == (
+    assert target.shell_command("alias", "--to", "6") == (
         ".venv/bin/python -m operations alias --stack 'my stack' transcription/audio-processor --to 6"
     )
 

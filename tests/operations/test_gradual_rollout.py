@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from operations import gradual_rollout
 from operations.aws_gateway import AlarmState
 from operations.command_errors import CommandRefused
-from tests.operations.fake_cloud import (
+from tests.operations.fake_lambda_cloud import (
     ALARM,
     FUNCTION,
     OTHER_ALARM,
@@ -238,20 +238,12 @@ def test_an_alias_that_another_user_moves_is_left_unchanged(
 
 
 @pytest.mark.parametrize(
-    "options",
-    [
-        ["--share", "0"],
-        ["--share", "100"],
-        ["--minutes", "0"],
-        ["--minutes", "nan"],
-        ["--minutes", "1441"],
-        ["--every", "0"],
-        ["--every", "901"],
-        ["--every", "nan"],
-    ],
+    "option",
+    ["share 0", "share 100", "minutes 0", "minutes nan", "minutes 1441", "every 0", "every 901", "every nan"],
 )
-def test_parameters_out_of_range_are_refused(cloud: FakeLambdaCloud, refused: Refusal, options: list[str]) -> None:
-    assert options[0] in refused("rollout", *options)
+def test_parameters_out_of_range_are_refused(cloud: FakeLambdaCloud, refused: Refusal, option: str) -> None:
+    name, value = option.split()
+    assert f"--{name}" in refused("rollout", f"--{name}", value)
     assert cloud.calls == []
 
 

@@ -23,7 +23,7 @@ def meeting(number: int) -> str:
 
 
 class Stack:
-    """The meetings table in moto with the index, and a clock that advances with each wait."""
+    """The meetings table in moto with the index, and the seconds of each wait."""
 
     def __init__(self) -> None:
         self.dynamodb = boto3.client("dynamodb")
@@ -146,30 +146,32 @@ def test_a_meeting_that_changed_meanwhile_gets_no_items_and_is_counted(
     assert stack.found(ANN, "ann") == [meeting(1)]
 
 
-def test_the_pause_between_pages_follows_the_given_rate(stack: Stack) -> None:
-    for number in range(2 * meetings_index_backfill.PAGE):
+@pytest.fixture
+def page_size(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Return the size of a page, which is reduced, and store two pages of meetings."""
+    monkeypatch.setattr(meetings_index_backfill, "PAGE", 5)
+    for number in range(10):
         stack.put(ANN, number, ["Ann"])
+    return 5
+
+
+def test_the_pause_between_pages_follows_the_given_rate(stack: Stack, page_size: int) -> None:
     assert stack.run("participants", "--per-second", "5") == 0
     assert stack.waits
-    assert set(stack.waits) == {meetings_index_backfill.PAGE / 5}
+    assert set(stack.waits) == {page_size / 5}
 
 
-def test_an_interrupted_run_prints_its_position_and_continues_there(
-    stack: Stack, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for number in range(2 * meetings_index_backfill.PAGE):
-        stack.put(ANN, number, ["Ann"])
-
+def test_an_interrupted_run_prints_its_position_and_continues_there(stack: Stack, page_size: int) -> None:
     def stopped(_seconds: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(stack, "wait", stopped)
-    assert stack.run("participants") == 2
-    monkeypatch.undo()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stack, "wait", stopped)
+        assert stack.run("participants") == 2
     _, _, after = stack.printed[-1].partition("--after ")
-    assert f"{meetings_index_backfill.PAGE} items written" in stack.printed[-1]
+    assert f"{page_size} items written" in stack.printed[-1]
     assert stack.run("participants", "--after", after) == 0
-    assert stack.found(ANN, "ann") == [meeting(number) for number in range(2 * meetings_index_backfill.PAGE)]
+    assert stack.found(ANN, "ann") == [meeting(number) for number in range(10)]
 
 
 @pytest.mark.parametrize("wrong", [["--per-second", "0"], ["--after", "somewhere"]])

@@ -1,4 +1,4 @@
-"""Tests of the advice for the stack file: the settings accept it, and it has the intended effect."""
+"""Tests of the printed lines for the stack file: the settings accept them and set what the command changed."""
 
 from typing import Any
 

@@ -1,8 +1,8 @@
-"""Gateway for AgentCore memory: the events of earlier windows, by actor (the owner) and session (the episode).
+"""Gateway for the agent's memory (Amazon Bedrock AgentCore), in which the agent looks up its earlier windows.
 
-One event contains the text of one window and the findings of its analysis. New events are available at once. AgentCore
-also derives records from the events, which takes a minute or two. The deployment defines the namespaces of those
-records.
+Each analyzed window of a transcript is one event with its text and findings. Events are stored by actor (the owner) and
+session (the episode), and are available at once. AgentCore also derives memory records from the events after a minute
+or two. This module does not read those.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +18,7 @@ upload, or without text."""
 MAX_EVENT_CHARACTERS = 100_000
 """Maximum length of one text in an event."""
 WINDOW_METADATA = "window"
-"""Metadata key of the window id of an event."""
+"""Metadata key under which an event has the id of its window."""
 TRANSCRIPT_ROLE, FINDINGS_ROLE = "USER", "ASSISTANT"
 """Conversation roles of an event: the user part has the text of the window, the assistant part the findings."""
 
@@ -48,12 +48,14 @@ class AgentMemory:
         except ServiceFailed as error:
             if error.fault is not ServiceFault.MISSING:
                 raise
-            # The session has no event yet. If the memory itself does not exist, `record` raises.
+            # The session has no event yet. If the memory itself does not exist, `store_exchange` raises.
             return ()
         return sorted((_to_memory_event(event) for event in events), key=_event_order)
 
-    def record(self, actor: str, session: str, window_id: str, transcript_text: str, findings_text: str) -> None:
-        """Store a model exchange as one event. Raise ServiceFailed if the call fails.
+    def store_exchange(
+        self, actor: str, session: str, window_id: str, transcript_text: str, findings_text: str
+    ) -> None:
+        """Store a window's text and findings as one event. Raise ServiceFailed if the call fails.
 
         The window id is the client token, so a repeated call creates no second event.
         """
@@ -75,8 +77,8 @@ class AgentMemory:
 
 def _event_order(event: MemoryEvent) -> tuple[str, str]:
     """Return a sort key. Event ids start with an increasing number, which also orders the events of the same second."""
-    number, _, rest = event.event_id.partition("#")
-    return number.zfill(20), rest
+    number, _, suffix = event.event_id.partition("#")
+    return number.zfill(20), suffix
 
 
 def _to_memory_event(event: Mapping[str, Any]) -> MemoryEvent:

@@ -3,15 +3,15 @@
 The model decides which statements matter. This module decides what may be stored:
 - A claim whose quote does not occur in the window is dropped. Text and times of a stored quote are those of the
   transcript.
-- A claim that begins after the window's core is dropped here, because the next window contains it completely. So no
-  claim is stored twice in different words.
-- A verdict needs a source that the request contained. A cue or memory that repeats the claim's words is no source for
-  it: rolling captions contain each line twice, and memories contain claims. A verdict without a source becomes
+- A claim or clip that begins in the overlap with the next window is dropped here, because the next window contains it
+  completely. So no claim is stored twice in different words. The part of a window before the overlap is its core.
+- A verdict needs a source that the request contained. A cue or memory that repeats the claim's words is no source,
+  because rolling captions contain each line twice, and memories contain claims. A verdict without a source becomes
   `unverified` with confidence 0.
 - A clip must lie within the window and have a permitted length. It is extended to whole cues.
 
-Everything that is dropped or changed is counted. The result consists of models of the API, so the table only contains
-findings that the API can return.
+The dropped and changed items are counted, except repeated claims. The result consists of models of the API, so the
+table only contains findings that the API can return.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,13 +24,14 @@ from handlers.common.text.text_windows import Window
 from handlers.livestream.agent.model_answer import AnsweredClaim, AnsweredClip, WindowAnswer
 from handlers.livestream.agent.model_request import MemoryEvent, RequestSettings, cue_id
 from handlers.livestream.api_models import MAX_FINDING_CHARACTERS, Claim, Clip
+from handlers.livestream.fact_claim_verdict import Verdict
 from handlers.livestream.transcript.cues import Cue
-from handlers.livestream.verdicts_and_failures import Verdict
-from handlers.livestream.window_queue import WindowMessage
+from handlers.livestream.transcript_window_queue import WindowMessage
 
 CONFIDENCE_DIGITS = 4
 """Decimal places of the stored confidence. DynamoDB rejects numbers as small as a model may write."""
 F = TypeVar("F", Claim, Clip)
+"""Type of a finding."""
 
 
 @dataclass(frozen=True)
@@ -65,44 +66,50 @@ def verify_answer(
     `memories` are those that the request contained. `timed` is True if the transcript has measured times. All clips are
     dropped if it has none.
     """
-    spoken = QuoteSearch(window.passages)
-    remembered = {memory.event_id: QuoteSearch([Cue(0, 0, memory.text)]) for memory in memories}
-    searched = [(claim, spoken.find(claim.quote, _expected_passage(claim, window))) for claim in answer.claims]
-    quoted = [(claim, match) for claim, match in searched if match is not None]
-    own = [(claim, match) for claim, match in quoted if match.first < window.core_count]
+    window_search = QuoteSearch(window.passages)
+    memory_searches = {memory.event_id: QuoteSearch([Cue(0, 0, memory.text)]) for memory in memories}
+    matches = [window_search.find(claim.quote, _expected_passage(claim, window)) for claim in answer.claims]
+    quoted = [(claim, match) for claim, match in zip(answer.claims, matches, strict=True) if match is not None]
+    in_core = [(claim, match) for claim, match in quoted if match.first < window.core_count]
     claims = [
-        _claim(claim, match, message, _valid_sources(claim, spoken, window, remembered), timed=timed)
-        for claim, match in own
+        _to_claim(claim, match, message, _valid_sources(claim, window_search, window, memory_searches), timed=timed)
+        for claim, match in in_core
     ]
-    checked_clips = [_clip(clip, window, message, settings) for clip in answer.clips] if timed else []
-    clips = _each_once([clip for clip in checked_clips if clip is not None], lambda clip: clip.clip_id)
-    own_clips = tuple(clip for clip in clips if window.owns_start(clip.start_ms))
+    checked_clips = [_to_clip(clip, window, message, settings) for clip in answer.clips] if timed else []
+    clips = _drop_repetitions([clip for clip in checked_clips if clip is not None], lambda clip: clip.clip_id)
+    core_clips = tuple(clip for clip in clips if window.owns_start(clip.start_ms))
     return VerifiedAnswer(
-        claims=_each_once(claims, lambda claim: claim.claim_id),
-        clips=own_clips,
-        invented=len(searched) - len(quoted),
-        unfounded=sum(claim.verdict is not answered.verdict for claim, (answered, _) in zip(claims, own, strict=True)),
-        elsewhere=len(quoted) - len(own) + len(clips) - len(own_clips),
+        claims=_drop_repetitions(claims, lambda claim: claim.claim_id),
+        clips=core_clips,
+        invented=len(answer.claims) - len(quoted),
+        unfounded=sum(
+            claim.verdict is not answered.verdict for claim, (answered, _) in zip(claims, in_core, strict=True)
+        ),
+        elsewhere=len(quoted) - len(in_core) + len(clips) - len(core_clips),
         bad_clips=len(answer.clips) - len(clips),
         malformed=answer.malformed,
     )
 
 
 def _expected_passage(claim: AnsweredClaim, window: Window[Cue]) -> int | None:
+    """Return the index of the cue that the model names, within the window; None if it names none."""
     return None if claim.cue is None else claim.cue - window.first
 
 
 def _valid_sources(
-    claim: AnsweredClaim, spoken: QuoteSearch, window: Window[Cue], remembered: Mapping[str, QuoteSearch]
+    claim: AnsweredClaim,
+    window_search: QuoteSearch,
+    window: Window[Cue],
+    memory_searches: Mapping[str, QuoteSearch],
 ) -> tuple[str, ...]:
     """Return the sources of a claim that the request contained and that do not repeat the claim, each once."""
-    repetitions = spoken.find_passages(claim.quote)
+    repetitions = window_search.find_passages(claim.quote)
     valid_ids = {cue_id(window.first + index) for index in range(len(window.passages)) if index not in repetitions}
-    valid_ids.update(event_id for event_id, text in remembered.items() if not text.find_passages(claim.quote))
+    valid_ids.update(event_id for event_id, search in memory_searches.items() if not search.find_passages(claim.quote))
     return tuple(dict.fromkeys(source for source in claim.sources if source in valid_ids))
 
 
-def _claim(
+def _to_claim(
     claim: AnsweredClaim, match: QuoteMatch, message: WindowMessage, sources: tuple[str, ...], *, timed: bool
 ) -> Claim:
     unfounded = not sources and claim.verdict is not Verdict.UNVERIFIED
@@ -114,22 +121,23 @@ def _claim(
         timed=timed,
         quote=quote,
         # A statement that consists of control characters only is empty after cleaning.
-        text=_text(claim.statement) or quote,
+        text=_clean(claim.statement) or quote,
         speaker=match.speaker,
         verdict=Verdict.UNVERIFIED if unfounded else claim.verdict,
         confidence=0.0 if unfounded else round(claim.confidence, CONFIDENCE_DIGITS),
-        explanation=_text(claim.explanation) or None,
+        explanation=_clean(claim.explanation) or None,
         sources=sources,
     )
 
 
-def _clip(
+def _to_clip(
     answered: AnsweredClip, window: Window[Cue], message: WindowMessage, settings: RequestSettings
 ) -> Clip | None:
+    """Return the clip that may be stored; None if its position, length or title is not acceptable."""
     if not window.start_ms <= answered.start_ms < answered.end_ms <= window.end_ms:
         return None
-    start_ms, end_ms = _whole_cues(answered, window)
-    title = _text(answered.title)
+    start_ms, end_ms = _extend_to_cues(answered, window)
+    title = _clean(answered.title)
     if not title or not settings.clip_min_ms <= end_ms - start_ms <= settings.clip_max_ms:
         return None
     return Clip(
@@ -137,11 +145,11 @@ def _clip(
         start_ms=start_ms,
         end_ms=end_ms,
         title=title,
-        reason=_text(answered.reason) or None,
+        reason=_clean(answered.reason) or None,
     )
 
 
-def _whole_cues(answered: AnsweredClip, window: Window[Cue]) -> tuple[int, int]:
+def _extend_to_cues(answered: AnsweredClip, window: Window[Cue]) -> tuple[int, int]:
     """Return the clip's times, extended to the start and end of the cues that it would otherwise split."""
     cue_times: Sequence[tuple[int, int]] = [
         (cue.start_ms, cue.end_ms)
@@ -153,14 +161,14 @@ def _whole_cues(answered: AnsweredClip, window: Window[Cue]) -> tuple[int, int]:
     return start_ms, end_ms
 
 
-def _text(written: str) -> str:
-    """Return a text of the model cleaned and truncated to the API's limit. Normalization can make a text longer."""
-    return clean_text(written)[:MAX_FINDING_CHARACTERS]
+def _clean(text: str) -> str:
+    """Return a text of the model cleaned and truncated to the API's limit. Cleaning can make a text longer."""
+    return clean_text(text)[:MAX_FINDING_CHARACTERS]
 
 
-def _each_once(findings: Iterable[F], id_of: Callable[[F], str]) -> tuple[F, ...]:
+def _drop_repetitions(findings: Iterable[F], id_of: Callable[[F], str]) -> tuple[F, ...]:
     """Return each claim or clip once, by time. Of several with the same id, keep the first in the answer."""
-    first: dict[str, F] = {}
+    by_id: dict[str, F] = {}
     for finding in findings:
-        first.setdefault(id_of(finding), finding)
-    return tuple(sorted(first.values(), key=lambda finding: (finding.start_ms, id_of(finding))))
+        by_id.setdefault(id_of(finding), finding)
+    return tuple(sorted(by_id.values(), key=lambda finding: (finding.start_ms, id_of(finding))))

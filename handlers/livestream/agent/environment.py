@@ -1,4 +1,7 @@
-"""Environment of the function `agent`, which analyzes windows of transcripts."""
+"""Environment of the function `agent`, which finds fact claims and clips in windows of transcripts.
+
+The stack settings use the same ranges.
+"""
 
 from typing import Annotated, Self
 
@@ -8,6 +11,7 @@ from handlers.common.environment import HandlerEnvironment
 from handlers.common.identifier_types import GuardrailId, GuardrailVersion, ModelId
 
 MAX_OUTPUT_TOKENS = 3_000
+"""Default of `max_output_tokens`."""
 OutputTokens = Annotated[int, Field(ge=256, le=32_000)]
 AnswerSeconds = Annotated[int, Field(ge=10, le=440)]
 ClipMinSeconds = Annotated[int, Field(ge=1, le=600)]
@@ -15,19 +19,24 @@ ClipMaxSeconds = Annotated[int, Field(ge=5, le=1_800)]
 
 
 class AgentEnvironment(HandlerEnvironment):
-    """Environment variables of the agent's worker."""
+    """Environment variables of the agent."""
 
     table_name: str
     bucket_name: str
     memory_id: str
+    """Id of the AgentCore memory."""
     model_id: ModelId
     guardrail_id: GuardrailId | None = None
+    """Bedrock guardrail for all requests; None for no guardrail."""
     guardrail_version: GuardrailVersion | None = None
     max_output_tokens: OutputTokens = MAX_OUTPUT_TOKENS
+    """Maximum length of an answer."""
     answer_seconds: AnswerSeconds = 50
     """Timeout of one model request."""
     clip_min_seconds: ClipMinSeconds = 10
+    """Minimum length of a suggested clip."""
     clip_max_seconds: ClipMaxSeconds = 90
+    """Maximum length of a suggested clip."""
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:

@@ -1,4 +1,4 @@
-"""Lambda function `agent`: analyzes the transcript windows that its queue's messages name."""
+"""Lambda function `agent`: finds fact claims and clips in the transcript windows that its queue's messages name."""
 
 import os
 from collections.abc import Mapping
@@ -16,9 +16,9 @@ from handlers.common.time_and_ids import clock
 from handlers.livestream.agent.agent_memory import AgentMemory
 from handlers.livestream.agent.environment import AgentEnvironment
 from handlers.livestream.agent.model_request import RequestSettings
-from handlers.livestream.agent.window_worker import AgentServices, WindowWorker
+from handlers.livestream.agent.transcript_window_analysis import AgentServices, WindowWorker
 from handlers.livestream.findings_table import FindingsTable
-from handlers.livestream.object_reader import ObjectReader
+from handlers.livestream.s3_object_reader import ObjectReader
 
 MEMORY_CONFIG = CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
 """One attempt per call, because the worker itself retries as long as there is time."""
@@ -54,7 +54,7 @@ def request_settings(environment: AgentEnvironment) -> RequestSettings:
 
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, list[dict[str, str]]]:
     """Process one batch of queue messages."""
-    return _worker().batch(event, context.get_remaining_time_in_millis)
+    return _worker().handle_batch(event, context.get_remaining_time_in_millis)
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:

@@ -11,12 +11,14 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from handlers.common.bedrock.json_answers import ModelAnswer, UnusableAnswer, parse_json_answer, validate_or_none
-from handlers.livestream.verdicts_and_failures import Verdict
+from handlers.livestream.fact_claim_verdict import Verdict
 
 MAX_ANSWER = 200_000
 """Maximum length of an answer in characters."""
 MAX_CLAIMS = 50
+"""Maximum number of fact claims in an answer."""
 MAX_CLIPS = 20
+"""Maximum number of clips in an answer."""
 
 
 class AnswerProblem(StrEnum):
@@ -54,6 +56,7 @@ class AnsweredClip(ModelAnswer):
 
 class _AnswerObject(ModelAnswer):
     window: str
+    """Id of the window, repeated by the model."""
     claims: list[Any]
     clips: list[Any]
 

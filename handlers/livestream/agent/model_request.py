@@ -1,4 +1,4 @@
-"""Model request about a window: a Bedrock Converse request without the model id.
+"""Request that asks the model for the fact claims and clips of one window (Bedrock Converse, without the model id).
 
 The request contains the fixed instructions, a cache point, the memories, and the window's cues, in this order. Each
 memory and cue is a JSON object on a line of its own, so no text of the transcript can end its line. The answer is
@@ -20,6 +20,7 @@ from handlers.livestream.agent.model_instructions import INSTRUCTIONS
 from handlers.livestream.transcript.cues import Cue
 
 MAX_MEMORIES = 10
+"""Maximum number of memories in a request."""
 MAX_MEMORY_CHARACTERS = 4_000
 """Maximum length of a memory. It starts with the findings of a window; the window's text follows."""
 
@@ -39,18 +40,22 @@ class RequestSettings:
     """Settings for model requests."""
 
     max_tokens: int
+    """Maximum length of the answer."""
     clip_min_ms: int
+    """Minimum length of a clip."""
     clip_max_ms: int
+    """Maximum length of a clip."""
     guardrail: Guardrail | None = None
+    """Bedrock guardrail that checks request and answer; None for no guardrail."""
     answer_seconds: int = 50
     """Timeout of one request."""
 
 
 def select_memories(events: Sequence[MemoryEvent], other_window_ids: Collection[str]) -> tuple[MemoryEvent, ...]:
-    """Return the latest memories for the request, truncated.
+    """Return the latest memories for a request about a window, truncated.
 
-    An event of a window is used only if `other_window_ids` contains the window. So events of the same window or of an
-    earlier upload are left out: they may repeat the claim's own words, which cannot be a source for the claim.
+    `other_window_ids` are the other windows of the same transcript. Events of the same window or of an earlier upload
+    are left out, because they may repeat a claim's own words, which are no source for the claim.
     """
     memories = [
         MemoryEvent(event.event_id, clean_text(event.text[:MAX_MEMORY_CHARACTERS]), event.window_id)
@@ -68,7 +73,10 @@ def window_request(
     memories: Sequence[MemoryEvent],
     problem: StrEnum | None = None,
 ) -> ConverseRequest:
-    """Return the request for a window. With `problem`, it asks again after an unusable answer."""
+    """Return the request for one of the `count` windows of a transcript.
+
+    With `problem`, the request asks again and states the problem of the first answer.
+    """
     window_line = {
         "window": window_id,
         "index": window.index,

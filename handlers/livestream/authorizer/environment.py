@@ -9,3 +9,4 @@ class AuthorizerEnvironment(HandlerEnvironment):
     issuer: str
     audience: str
     jwks_url: str
+    """URL of the provider's signing keys."""

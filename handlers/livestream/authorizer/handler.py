@@ -3,9 +3,8 @@
 API Gateway's REST APIs can validate Cognito tokens themselves, but tokens of other providers need such a function. API
 Gateway caches the result for each token.
 
-A caller without a valid token gets a policy that denies access. It does not cause an exception, because then any caller
-could trigger the function's error alarm by sending an invalid token. An exception means that the token could not be
-checked.
+A caller without a valid token gets a policy that denies access. An invalid token causes no exception, because any
+caller could then trigger the function's error alarm. An exception means that the token could not be checked.
 """
 
 import os
@@ -21,7 +20,9 @@ from handlers.livestream.authorizer.environment import AuthorizerEnvironment
 
 SCHEME = "bearer "
 DENIED_PRINCIPAL = "nobody"
+"""Principal of a policy that denies access. API Gateway requires one."""
 Policy = dict[str, Any]
+"""Response of a Lambda authorizer: principal, IAM policy document, and context for the backend."""
 
 
 class IdentityProviderUnavailable(Exception):
@@ -29,7 +30,7 @@ class IdentityProviderUnavailable(Exception):
 
 
 class Authorizer:
-    """Decides which caller API Gateway lets in."""
+    """Checks the token of a request and returns the policy for API Gateway."""
 
     def __init__(self, verifier: TokenVerifier, log: EventLog) -> None:
         self._verifier = verifier

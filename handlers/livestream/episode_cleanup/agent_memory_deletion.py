@@ -14,7 +14,7 @@ class SessionMemory:
     """Deletes sessions of one AgentCore memory. The session id is the episode id, the actor id its owner."""
 
     def __init__(self, client: Any, memory_id: str, summary_namespace: str) -> None:
-        """`summary_namespace`: namespace of the summaries. It contains `{actorId}` and `{sessionId}`."""
+        """`summary_namespace`: namespace of a session's summaries, with `{actorId}` and `{sessionId}` in it."""
         self._client = client
         self._memory_id = memory_id
         self._summary_namespace = summary_namespace

@@ -1,4 +1,4 @@
-"""Environment of the function `care`, which cleans up deleted episodes and marks overdue tracks as failed.
+"""Environment of the cleanup function, which also marks overdue tracks as failed. Its resource name is `care`.
 
 The stack settings use the same range.
 """
@@ -20,6 +20,7 @@ class EpisodeCleanupEnvironment(HandlerEnvironment):
     table_name: str
     bucket_name: str
     memory_id: str
+    """Id of the agent's AgentCore memory."""
     summary_namespace: str
     """Namespace in which AgentCore stores summaries. Contains `{actorId}` and `{sessionId}`."""
     requested_minutes: LimitMinutes = 720

@@ -1,6 +1,7 @@
-"""Lambda function `care`: cleans up deleted episodes, and marks overdue tracks as failed.
+"""Lambda function `care`: removes the data of deleted episodes, and marks overdue tracks as failed.
 
-Deletion events arrive through a queue. A schedule starts a sweep, which finds lost deletion events and overdue tracks.
+Deletion events arrive through a queue. A schedule starts a sweep, which finds overdue tracks, and deleted episodes
+whose event was lost.
 """
 
 from collections.abc import Mapping
@@ -16,10 +17,10 @@ from handlers.common.aws.sqs_batches import BatchFailures
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
 from handlers.livestream.episode_cleanup.agent_memory_deletion import SessionMemory
-from handlers.livestream.episode_cleanup.cleanup_and_sweep import EpisodeCleaner
-from handlers.livestream.episode_cleanup.cleanup_table import CleanupTable
+from handlers.livestream.episode_cleanup.cleanup_table_gateway import CleanupTable
+from handlers.livestream.episode_cleanup.deleted_and_overdue_episodes import EpisodeCleaner
 from handlers.livestream.episode_cleanup.environment import EpisodeCleanupEnvironment
-from handlers.livestream.episode_cleanup.object_deletion import EpisodeObjects
+from handlers.livestream.episode_cleanup.s3_object_deletion import EpisodeObjects
 from handlers.livestream.episode_cleanup.track_time_limits import TrackLimits
 from handlers.livestream.track_state_machine import TrackState
 

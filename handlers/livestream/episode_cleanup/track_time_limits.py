@@ -1,7 +1,7 @@
 """Time limits of track states, and the check whether a track has exceeded its limit.
 
-Every state in which a track waits for an event has a limit. The limit is well above the normal duration including all
-automatic retries. So no function or job is still working on a track that exceeds its limit.
+Every state in which a track waits for an event has a limit. The limit is well above the normal duration of the state,
+including all automatic retries. So a track that exceeds its limit has probably lost its event.
 """
 
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from handlers.livestream.track_state_machine import Track, TrackReason, TrackState
 
 _IDLE_STATES = frozenset({TrackState.NONE, TrackState.CHUNKED, TrackState.ANALYZED, TrackState.FAILED})
+"""States in which a track waits for no event."""
 
 
 @dataclass(frozen=True)

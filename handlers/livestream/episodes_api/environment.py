@@ -23,8 +23,8 @@ MIN_SECRET_CHARACTERS = 16
 def parse_secrets(secret: str) -> list[str]:
     """Return the secrets of a text, one per line, the newest first.
 
-    Raise ValueError if one is too short or none exists. The stack settings use this function too, so a secret that is
-    too short stops the deployment. Otherwise the error would first appear when a client lists a second page.
+    Raise ValueError if a secret is too short or the text is empty. The stack settings use this function too, so such a
+    text stops the deployment. Otherwise the error would first appear when a list needs a cursor.
     """
     lines = [line.strip() for line in secret.splitlines() if line.strip()]
     if not lines or any(len(line) < MIN_SECRET_CHARACTERS for line in lines):
@@ -49,6 +49,7 @@ class EpisodesApiEnvironment(HandlerEnvironment):
     origin: str = "*"
     """Web origin that CORS permits."""
     cursor_seconds: CursorSeconds = 3600
+    """Validity of a cursor."""
     url_seconds: UrlSeconds = 3600
     """Validity of a presigned form or URL."""
     max_video_gigabytes: VideoGigabytes = 20

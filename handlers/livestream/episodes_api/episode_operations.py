@@ -37,6 +37,7 @@ class EpisodeOperations:
 
     table: EpisodeTable
     cursors: Cursors
+    """Cursors for all lists: episodes, claims and clips."""
     publish: PublishEvent
     _: KW_ONLY
     deleted_days: int
@@ -93,39 +94,40 @@ class EpisodeOperations:
             self.log.error("deletion_not_published", route="deleteEpisode")
         return RestAnswer(status=204)
 
-    def list(self, call: RestRequest) -> RestAnswer:
+    def list_episodes(self, call: RestRequest) -> RestAnswer:
         """Return a page of the owner's episodes."""
         listing = ListIdentity("listEpisodes", call.owner)
-        page = self.table.list_episodes(call.owner, call.query.limit, self._after(call, listing))
+        page = self.table.list_episodes(call.owner, call.query.limit, self._read_cursor(call, listing))
         episodes = tuple(EpisodeRecord.model_validate(item).to_episode() for item in page.items)
-        return RestAnswer(EpisodePage(episodes=episodes, next_cursor=self._next(page, listing)))
+        return RestAnswer(EpisodePage(episodes=episodes, next_cursor=self._create_cursor(page, listing)))
 
-    def claims(self, call: RestRequest) -> RestAnswer:
+    def list_claims(self, call: RestRequest) -> RestAnswer:
         """Return a page of an episode's claims."""
         page, cursor = self._list_findings(call, FindingKind.CLAIM, "listClaims")
         return RestAnswer(
             ClaimPage(claims=tuple(Claim.model_validate(item) for item in page.items), next_cursor=cursor)
         )
 
-    def clips(self, call: RestRequest) -> RestAnswer:
+    def list_clips(self, call: RestRequest) -> RestAnswer:
         """Return a page of an episode's clips."""
         page, cursor = self._list_findings(call, FindingKind.CLIP, "listClips")
         return RestAnswer(ClipPage(clips=tuple(Clip.model_validate(item) for item in page.items), next_cursor=cursor))
 
     def _list_findings(self, call: RestRequest, kind: FindingKind, operation: str) -> tuple[ItemPage, str | None]:
+        """Return a page of findings, and the cursor of the next page."""
         episode_id = call.parameters.episode_id
         listing = ListIdentity(operation, call.owner, {"episodeId": episode_id})
-        after = self._after(call, listing)
+        after = self._read_cursor(call, listing)
         page = self.table.list_findings(call.owner, episode_id, kind, call.query.limit, after)
         if not page.items and after is None:
             self.get(call)  # raises a 404 if the list is empty because the episode does not exist
-        return page, self._next(page, listing)
+        return page, self._create_cursor(page, listing)
 
-    def _after(self, call: RestRequest, listing: ListIdentity) -> str | None:
+    def _read_cursor(self, call: RestRequest, listing: ListIdentity) -> str | None:
         cursor: str | None = call.query.cursor
         return None if cursor is None else self.cursors.decrypt(cursor, listing)
 
-    def _next(self, page: ItemPage, listing: ListIdentity) -> str | None:
+    def _create_cursor(self, page: ItemPage, listing: ListIdentity) -> str | None:
         return None if page.next_position is None else self.cursors.encrypt(page.next_position, listing)
 
     def _new_record(self, owner: str, request: NewEpisode) -> EpisodeRecord:
@@ -147,4 +149,5 @@ class EpisodeOperations:
 
 
 def _fingerprint(request: NewEpisode) -> str:
+    """Return a hash of the request. It shows whether a client uses its token again for different content."""
     return hashlib.sha256(request.model_dump_json(exclude={"client_token"}).encode()).hexdigest()

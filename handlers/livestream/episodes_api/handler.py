@@ -29,18 +29,18 @@ _S3_CONFIG = CONFIG.merge(Config(read_timeout=8, retries={"mode": "standard", "t
 def operation_handlers(
     episodes: EpisodeOperations, uploads: UploadOperations
 ) -> dict[str, Callable[[RestRequest], RestAnswer]]:
-    """Return the function that implements each operation, by operation name."""
+    """Return the method that implements each operation, by operation name."""
     return {
         "createEpisode": episodes.create,
-        "listEpisodes": episodes.list,
+        "listEpisodes": episodes.list_episodes,
         "getEpisode": episodes.get,
         "updateEpisode": episodes.update,
         "deleteEpisode": episodes.delete,
         "requestUpload": uploads.request,
         "signParts": uploads.sign,
         "completeUpload": uploads.complete,
-        "listClaims": episodes.claims,
-        "listClips": episodes.clips,
+        "listClaims": episodes.list_claims,
+        "listClips": episodes.list_clips,
     }
 
 

@@ -1,11 +1,12 @@
-"""Cursors for the pages of a list. A cursor is encrypted and authenticated, expires, and is valid for one list only.
+"""Cursors with which a client of the REST API gets the next page of a list.
 
-A cursor contains the position after which the next page starts. Clients can neither read nor create one. The identity
-of the list (operation, owner and parameters) is authenticated with the cursor but not contained in it. The page size is
-not part of the identity, so a client may change it between pages.
+A cursor contains the position after which the next page starts. It is encrypted and authenticated, so clients can
+neither read nor create one. It expires, and it is valid for one list only: the identity of the list (operation, owner
+and parameters) is authenticated with the cursor but not contained in it. The page size is not part of the identity, so
+a client may change it between pages.
 
-If the secret has several lines, the first line encrypts, and the others still decrypt older cursors. The first byte of a
-cursor identifies the key. This allows changing the secret without invalidating cursors.
+If the secret has several lines, the first line encrypts, and the others still decrypt older cursors. So the secret can
+be changed without invalidating cursors. The first byte of a cursor identifies the key.
 
 This module imports cryptography, which is slow to load. So only the function that serves lists may import it.
 """
@@ -31,8 +32,11 @@ if TYPE_CHECKING:
     from types_boto3_ssm.client import SSMClient
 
 NONCE_BYTES = 12
+"""Length of AES-GCM's nonce."""
 _EXPIRY_BYTES = 8
+"""Length of the expiry, in epoch seconds, at the start of the encrypted content. The position follows."""
 _PURPOSE = b"polyphony.livestream.cursor"
+"""Context of the key derivation. With another purpose, the same secret gives another key."""
 
 
 class CursorSecretUnavailable(Exception):
@@ -75,6 +79,8 @@ class ListIdentity:
 
 
 class _Key:
+    """Encryption key derived from one secret: one byte that identifies it, and 32 bytes for AES-256."""
+
     def __init__(self, secret: bytes) -> None:
         derived = HKDF(SHA256(), 33, salt=None, info=_PURPOSE).derive(secret)
         self.version = derived[:1]
@@ -92,7 +98,7 @@ class Cursors:
         clock: Callable[[], datetime],
         nonce: Callable[[int], bytes],
     ) -> None:
-        """`secret`: called once, at first use. `seconds`: validity of a cursor."""
+        """`secret`: returns the secret; called at first use. `seconds`: validity. `nonce`: returns random bytes."""
         self._secret = secret
         self._keys: tuple[_Key, ...] = ()
         self._validity = timedelta(seconds=seconds)
@@ -119,7 +125,7 @@ class Cursors:
             try:
                 plain = key.cipher.decrypt(nonce, sealed, version + listing.associated_data())
             except (InvalidTag, ValueError):
-                continue
+                continue  # two keys may share their first byte
             if int.from_bytes(plain[:_EXPIRY_BYTES], "big") <= self._clock().timestamp():
                 break
             return plain[_EXPIRY_BYTES:].decode()

@@ -23,6 +23,7 @@ class CompletionResult(StrEnum):
     """Result of completing a multipart upload."""
 
     DONE = "done"
+    """S3 created the object."""
     UNKNOWN = "unknown"
     """The multipart upload does not exist, or no longer exists."""
     REFUSED = "refused"
@@ -36,11 +37,12 @@ _REFUSALS = {
     "InvalidRequest": CompletionResult.REFUSED,
     "EntityTooSmall": CompletionResult.REFUSED,
 }
+"""Results for the error codes of CompleteMultipartUpload that are no faults of the backend."""
 
 
 @dataclass(frozen=True)
 class UploadTarget:
-    """Key, content type and size of an upload."""
+    """Key, content type and size in bytes of an upload."""
 
     key: str
     content_type: str

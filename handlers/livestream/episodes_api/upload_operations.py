@@ -29,7 +29,9 @@ from handlers.livestream.track_state_machine import ContentType, ExpectedUpload,
 
 MEBIBYTE = 1024**2
 MIN_PART_BYTES = 8 * MEBIBYTE
+"""Smallest part size that the API chooses. S3 requires at least 5 MiB."""
 PREFIXES = {TrackKind.VIDEO: VIDEOS, TrackKind.TRANSCRIPT: TRANSCRIPTS}
+"""Key prefix of the uploads of each track."""
 SUFFIXES = {
     TrackKind.VIDEO: {
         ContentType.MP4: "mp4",
@@ -62,7 +64,7 @@ class UploadLimits:
 
 
 class CompletedObjectMissing(Exception):
-    """A multipart upload was completed, but HeadObject does not find the object."""
+    """S3 completed a multipart upload, but HeadObject does not find the object."""
 
 
 @dataclass(frozen=True)
@@ -172,7 +174,7 @@ class UploadOperations:
         size = request.bytes
         if request.kind is TrackKind.TRANSCRIPT or size <= self.limits.form_bytes:
             return 0
-        return -(-size // _part_bytes(size))
+        return -(-size // _part_bytes(size))  # rounded up
 
     def _find_multipart_upload(self, call: RestRequest) -> tuple[TrackKind, ExpectedUpload, TrackState]:
         """Return the track kind, the multipart upload that the path names, and the state of its track."""
@@ -191,7 +193,11 @@ class UploadOperations:
 
 
 def _part_bytes(size: int) -> int:
-    """Return the part size for a file size. The last part may be smaller."""
+    """Return the smallest part size, in whole mebibytes, with which a file has at most `MAX_PARTS` parts.
+
+    The result is never below `MIN_PART_BYTES`. The last part may be smaller.
+    """
+    # `-(-a // b)` rounds up.
     return max(MIN_PART_BYTES, -(-size // MAX_PARTS // MEBIBYTE) * MEBIBYTE)
 
 

@@ -1,8 +1,8 @@
 """Cues, the timed lines of a transcript, and the limits that apply to every transcript format.
 
 A transcript is an upload by an untrusted client. So the cues of every format pass through `prepare_cues`, which cleans
-and bounds the text and checks the times. `TranscriptProblem` lists the reasons to refuse a transcript. The failure
-reason of its track follows from them. No exception contains any text of the transcript.
+the text and checks its length and the times. `TranscriptProblem` lists the reasons to refuse a transcript. The failure
+reason of its track follows from the problem. No exception contains any text of the transcript.
 """
 
 from collections.abc import Iterable
@@ -14,12 +14,15 @@ from handlers.common.text.text_cleaning import clean_text
 MAX_TRANSCRIPT_BYTES = 20_000_000
 """Maximum size of a file. Amazon Transcribe writes the times of every word; a whole day of speech stays below this."""
 MAX_CUES = 50_000
+"""Maximum number of cues with text."""
 MAX_CHARACTERS = 2_000_000
 """Maximum length of the whole text. An hour of speech has about 50,000 characters."""
 MAX_CUE_CHARACTERS = 2_000
+"""Maximum length of a cue after cleaning."""
 MAX_WRITTEN_CHARACTERS = 10 * MAX_CUE_CHARACTERS
 """Maximum length of a cue in the file, including tags and white space."""
 MAX_SPEAKER_CHARACTERS = 100
+"""Length to which a speaker's name is truncated."""
 MAX_MS = 24 * 60 * 60 * 1000
 """Latest end of a cue. No broadcast is longer than 24 hours."""
 
@@ -62,9 +65,10 @@ class Cue:
 
 
 def prepare_cues(cues: Iterable[Cue]) -> tuple[Cue, ...]:
-    """Return the cues cleaned, checked against all limits and sorted by time, without those that have no text.
+    """Return the cues cleaned and sorted by time, without those that have no text.
 
-    Overlapping cues are allowed, because speakers interrupt each other. Raise BadTranscript if a limit is exceeded.
+    Overlapping cues are allowed, because speakers interrupt each other. Raise BadTranscript if a limit is exceeded, a
+    time is invalid, or no cue is left.
     """
     prepared: list[Cue] = []
     characters = 0
@@ -86,7 +90,7 @@ def prepare_cues(cues: Iterable[Cue]) -> tuple[Cue, ...]:
 def strip_bounded(written: str) -> str:
     """Return a cue's text without surrounding white space.
 
-    Raise BadTranscript before further processing if it is far too long.
+    Raise BadTranscript if it is longer than `MAX_WRITTEN_CHARACTERS`, so that no pattern is searched in such a text.
     """
     text = written.strip()
     if len(text) > MAX_WRITTEN_CHARACTERS:

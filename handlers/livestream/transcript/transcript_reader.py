@@ -16,9 +16,9 @@ from handlers.livestream.transcript.cues import (
     TranscriptProblem,
     prepare_cues,
 )
-from handlers.livestream.transcript.plain_text import is_markup, plain_cues
-from handlers.livestream.transcript.subtitles import is_srt, is_webvtt, srt_cues, webvtt_cues
-from handlers.livestream.transcript.transcribe_json import transcribe_cues
+from handlers.livestream.transcript.plain_text_reader import is_markup, plain_cues
+from handlers.livestream.transcript.subtitle_reader import is_srt, is_webvtt, srt_cues, webvtt_cues
+from handlers.livestream.transcript.transcribe_json_reader import transcribe_cues
 
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 

@@ -12,8 +12,10 @@ from handlers.common.text.text_windows import WindowSizes
 
 WindowCharacters = Annotated[int, Field(ge=500, le=50_000)]
 WINDOW_SECONDS = 600
+"""Default of `window_seconds`."""
 WindowSeconds = Annotated[int, Field(ge=30, le=7_200)]
 OVERLAP_CHARACTERS = 600
+"""Default of `overlap_characters`."""
 OverlapCharacters = Annotated[int, Field(ge=100, le=5_000)]
 
 
@@ -23,9 +25,11 @@ class TranscriptWindowsEnvironment(HandlerEnvironment):
     table_name: str
     bucket_name: str
     agent_queue_url: Annotated[str, Field(min_length=1)]
+    """Queue of the function `agent`."""
     window_characters: WindowCharacters = 6_000
     """Maximum length of a window's text without the overlap with the next window."""
     window_seconds: WindowSeconds = WINDOW_SECONDS
+    """Maximum duration of a window without the overlap."""
     overlap_characters: OverlapCharacters = OVERLAP_CHARACTERS
     """Length of the overlap. A fact claim of at most this length is always complete in one window."""
 

@@ -1,7 +1,8 @@
-"""Lambda function `transcript-windows`: turns an uploaded transcript into window messages for the agent.
+"""Lambda function `transcript-windows`: queues the windows of an uploaded transcript for the agent that checks claims.
 
-The S3 event of the upload arrives through a queue. The queue retries each event independently of the others, as often as
-its settings permit. An event that still fails moves to the dead-letter queue, and a redrive command sends it back.
+The S3 event of the upload arrives through a queue, which delivers a failed event again, up to its maximum receive
+count. An event that still fails moves to the dead-letter queue. An operator sends it back from there (`aws sqs
+start-message-move-task`).
 """
 
 import os
@@ -17,10 +18,10 @@ from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
 from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.findings_table import FindingsTable
-from handlers.livestream.object_reader import ObjectReader
+from handlers.livestream.s3_object_reader import ObjectReader
+from handlers.livestream.transcript_window_queue import WindowQueue
 from handlers.livestream.transcript_windows.environment import TranscriptWindowsEnvironment
 from handlers.livestream.transcript_windows.window_distribution import WindowDistributor
-from handlers.livestream.window_queue import WindowQueue
 
 
 @cache

@@ -1,8 +1,9 @@
-"""Distribution of an uploaded transcript: one message on the agent's queue for each window.
+"""Distribution of an uploaded transcript: one message on the agent's queue for each window of the transcript.
 
-The episode's transcript track, a state machine in `track_state_machine`, decides whether an event needs work. The track accepts a
-repeated event until all windows are queued, so an interrupted distribution is repeated as a whole. Findings of an earlier, failed upload are deleted first. A window
-that is queued twice is analyzed once, because the agent's worker checks its outcome first.
+The state of the episode's transcript track (`track_state_machine`) decides whether an event needs work. The track
+accepts a repeated event until all windows are queued, so an interrupted distribution is repeated as a whole. A window
+that is queued twice is analyzed once, because the agent first checks whether the window has an outcome. Findings of an
+earlier, failed upload are deleted before the windows are queued.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,13 +19,13 @@ from handlers.common.text.text_windows import WindowSizes, split_into_windows
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.findings_table import FindingsTable
-from handlers.livestream.object_reader import ObjectReader
+from handlers.livestream.s3_object_reader import ObjectReader
 from handlers.livestream.s3_prefixes import TRANSCRIPTS
 from handlers.livestream.track_state_machine import TrackKind, TrackReason, TrackState, TrackUpdate
 from handlers.livestream.transcript.cues import BadTranscript, TranscriptProblem
 from handlers.livestream.transcript.transcript_reader import read_transcript
-from handlers.livestream.upload_keys import UploadedObject, parse_upload_key
-from handlers.livestream.window_queue import MAX_WINDOWS, WindowQueue, window_messages
+from handlers.livestream.transcript_window_queue import MAX_WINDOWS, WindowQueue, window_messages
+from handlers.livestream.upload_object_keys import UploadedObject, parse_upload_key
 
 TRACK_REASONS = {
     TranscriptProblem.EMPTY: TrackReason.EMPTY,
@@ -59,7 +60,9 @@ class WindowDistributor:
     findings: FindingsTable
     _: KW_ONLY
     bucket: str
+    """Livestream's bucket. Events about other buckets are refused."""
     sizes: WindowSizes
+    """Sizes of the windows into which transcripts are cut."""
     clock: Callable[[], datetime]
     log: EventLog
 
@@ -76,10 +79,10 @@ class WindowDistributor:
         return outcome
 
     def _distribute(self, event: UploadedObject) -> DistributionOutcome:
-        if not self._advance(event, TrackState.UPLOADED):
+        if not self._advance_track(event, TrackState.UPLOADED):
             return DistributionOutcome.UNCHANGED
         upload = event.key_parts
-        # Deleted before the transcript is read, so that findings of an earlier transcript never belong to an unreadable one.
+        # Deleted first, so that an unreadable transcript does not keep the findings of the earlier upload.
         deleted_count = self.findings.delete_older_findings(upload.owner, upload.episode_id, upload.upload_id)
         if deleted_count:
             self.log.info("earlier_findings_deleted", records=deleted_count, key_hash=hash_for_log(upload.upload_id))
@@ -90,11 +93,11 @@ class WindowDistributor:
             count = self._count_windows(data)
         except BadTranscript as error:
             self.log.warning("transcript_refused", cause=error.problem)
-            self._advance(event, TrackState.FAILED, TRACK_REASONS.get(error.problem, TrackReason.UNREADABLE))
+            self._advance_track(event, TrackState.FAILED, TRACK_REASONS.get(error.problem, TrackReason.UNREADABLE))
             return DistributionOutcome.INVALID
         transcript = upload.owner, upload.episode_id, event.key, event.version_id
         self.queue.send(window_messages(*transcript, count, self.sizes))
-        self._advance(event, TrackState.ANALYZING, windows=count)
+        self._advance_track(event, TrackState.ANALYZING, windows=count)
         self.log.info("transcript_queued", windows=count, key_hash=hash_for_log(upload.upload_id))
         return DistributionOutcome.QUEUED
 
@@ -108,7 +111,7 @@ class WindowDistributor:
             raise BadTranscript(TranscriptProblem.TOO_LARGE)
         return count
 
-    def _advance(
+    def _advance_track(
         self, event: UploadedObject, state: TrackState, reason: TrackReason | None = None, **details: int
     ) -> bool:
         upload = event.key_parts

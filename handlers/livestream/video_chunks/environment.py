@@ -23,5 +23,6 @@ class VideoEnvironment(HandlerEnvironment):
     """Source of the event that announces a complete video upload."""
     mediaconvert_role_arn: Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/.+$")]
     chunk_seconds: ChunkSeconds = 120
+    """Length of a chunk."""
     max_hours: MaxHours | None = None
     """Longest permitted video; None for no limit."""

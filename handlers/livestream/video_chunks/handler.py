@@ -1,10 +1,10 @@
 """Lambda function `video-chunks`: submits MediaConvert jobs that cut uploaded videos into chunks, and tracks the jobs.
 
 The event rules send to a queue instead of invoking the function directly, because MediaConvert may throttle job
-requests for longer than the three minutes in which Lambda retries an asynchronous invocation. The queue's settings limit
-the number of deliveries. Each invocation handles one event, which then has the full timeout. An event that still fails
-moves to the dead-letter queue, and a redrive command sends it back. The concurrency of the queue limits how many jobs
-are requested at the same time.
+requests for longer than the three minutes in which Lambda retries an asynchronous invocation. Each invocation handles
+one event, which then has the full timeout. The maximum concurrency of the queue's event source limits how many jobs are
+requested at the same time. The queue delivers a failed event again, up to its maximum receive count. An event that
+still fails moves to the dead-letter queue. An operator sends it back from there (`aws sqs start-message-move-task`).
 """
 
 import os
@@ -20,9 +20,9 @@ from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
 from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.event_publisher import EventPublisher
-from handlers.livestream.object_reader import ObjectReader
+from handlers.livestream.s3_object_reader import ObjectReader
 from handlers.livestream.video_chunks.environment import VideoEnvironment
-from handlers.livestream.video_chunks.video_processing import VideoProcessing
+from handlers.livestream.video_chunks.video_event_processing import VideoProcessing
 
 
 @cache

@@ -1,10 +1,9 @@
 """Parser for the events about videos.
 
-The events arrive on the default bus, to which every principal of the account may be allowed to write. So nothing is
-used without validation. There are three kinds of events. S3 reports an object that any operation created below
-`videos/`, livestream announces a complete upload, and MediaConvert reports the state of a job. A job belongs to this
-stack if its user metadata names this stack's bucket. Jobs of other programs are on the same bus and are ignored
-without an error.
+There are three kinds of events. S3 reports a new object below `videos/`, livestream announces a complete upload, and
+MediaConvert reports the state of a job. The events arrive on the default bus, to which every principal of the account
+may be allowed to write. So nothing is used without validation. A job belongs to this stack if its user metadata names
+this stack's bucket. Jobs of other programs are on the same bus and are ignored without an error.
 """
 
 import re
@@ -26,7 +25,13 @@ from handlers.common.identifier_types import Ulid
 from handlers.common.websocket.messages import Message
 from handlers.livestream import event_names
 from handlers.livestream.s3_prefixes import CHUNKS, VIDEOS
-from handlers.livestream.upload_keys import EPISODE_PATTERN, OWNER_PATTERN, UploadedObject, UploadKey, parse_upload_key
+from handlers.livestream.upload_object_keys import (
+    EPISODE_PATTERN,
+    OWNER_PATTERN,
+    UploadedObject,
+    UploadKey,
+    parse_upload_key,
+)
 
 HOUR_MS = 3_600_000
 NO_SUCH_CLIP = 1060
@@ -34,8 +39,10 @@ NO_SUCH_CLIP = 1060
 VIDEO_TYPES = frozenset({"mp4", "m4v", "mov", "mkv", "webm", "ts", "m2ts", "flv", "avi", "mpg", "mpeg"})
 """Lower-case suffixes of the formats that MediaConvert reads."""
 _PLAYLIST = re.compile(
-    rf"s3://([a-z0-9.-]+)/({CHUNKS}({OWNER_PATTERN})/({EPISODE_PATTERN})/[A-Za-z0-9_-]+/)[A-Za-z0-9_-]+\.m3u8"
+    rf"s3://(?P<bucket>[a-z0-9.-]+)/(?P<prefix>{CHUNKS}(?P<owner>{OWNER_PATTERN})/(?P<episode>{EPISODE_PATTERN})"
+    r"/[A-Za-z0-9_-]+/)[A-Za-z0-9_-]+\.m3u8"
 )
+"""URI of the HLS playlist that names the chunks of an episode."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,7 @@ class UploadedVideo(UploadedObject):
     """Uploaded video that an event announces."""
 
     size: int
+    """Size in bytes."""
 
 
 @dataclass(frozen=True)
@@ -230,6 +238,6 @@ def _output(change: _JobChangeDetail, job: JobMetadata) -> ChunkOutput:
         raise InvalidEvent("the job must have one output group with one output")
     [output] = change.groups[0].outputs
     match = _PLAYLIST.fullmatch(output.playlists[0])
-    if match is None or (match[1], match[3], match[4]) != (job.bucket, job.owner, job.episode_id):
+    if match is None or match.group("bucket", "owner", "episode") != (job.bucket, job.owner, job.episode_id):
         raise InvalidEvent("the chunks are not below the prefix of the episode")
-    return ChunkOutput(match[0].removeprefix(f"s3://{job.bucket}/"), match[2], output.duration_ms)
+    return ChunkOutput(match[0].removeprefix(f"s3://{job.bucket}/"), match["prefix"], output.duration_ms)

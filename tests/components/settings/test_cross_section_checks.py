@@ -7,7 +7,7 @@ import pytest
 
 from components.settings import load_settings
 from components.settings.livestream import WINDOW_MARGIN_SECONDS
-from handlers.livestream.agent.window_worker import FINISH_SECONDS
+from handlers.livestream.agent.transcript_window_analysis import FINISH_SECONDS
 from handlers.livestream.episodes_api.environment import parse_secrets
 from handlers.livestream.episodes_api.handler import MEGABYTE
 from handlers.livestream.transcript.cues import MAX_TRANSCRIPT_BYTES

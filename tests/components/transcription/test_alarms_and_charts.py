@@ -18,7 +18,7 @@ from tests.loggers import own_logger
 
 def test_a_roll_out_starts_with_a_tenth_and_checks_all_alarms() -> None:
     target, plan = FunctionTarget.parse("test", "transcription/audio-processor"), RolloutPlan()
-    assert (target.function, plan.share) == (f"{PREFIX}-audio-processor", 10)
+    assert (target.function_name, plan.share) == (f"{PREFIX}-audio-processor", 10)
     names = {alarm.inputs["name"] for alarm in complete().all("cloudwatch.MetricAlarm")}
     assert {name for name in names if name.startswith(f"{target.alarm_prefix}{plan.alarms}")} == names
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.credentials import credentials
-from tests.handlers.livestream.api_harness import ApiHarness, running_harness
+from tests.handlers.livestream.rest_api_harness import ApiHarness, running_harness
 
 
 @pytest.fixture

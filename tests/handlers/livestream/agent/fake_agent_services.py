@@ -12,15 +12,15 @@ from handlers.common.logging import EventLog
 from handlers.common.text.text_windows import WindowSizes
 from handlers.livestream.agent.answer_verification import VerifiedAnswer
 from handlers.livestream.agent.model_request import MemoryEvent, RequestSettings
-from handlers.livestream.agent.window_worker import AgentServices, WindowWorker
+from handlers.livestream.agent.transcript_window_analysis import AgentServices, WindowWorker
 from handlers.livestream.api_models import Claim, Clip
+from handlers.livestream.findings_table import WindowFailure
 from handlers.livestream.transcript.cues import Cue
-from handlers.livestream.verdicts_and_failures import WindowFailure
-from handlers.livestream.window_queue import WindowMessage, window_messages
-from tests.handlers.livestream.transcript_writers import srt
+from handlers.livestream.transcript_window_queue import WindowMessage, window_messages
+from tests.handlers.livestream.transcript_file_writers import srt
 
-OWNER, EPISODE = "everybody", "01HZXW3V9K8Q2M4N6P8R0T2V4X"
-KEY = f"transcripts/{OWNER}/{EPISODE}/01HZXW3V9K8Q2M4N6P8R0T2V4Y.srt"
+OWNER, EPISODE, UPLOAD = "everybody", "01HZXW3V9K8Q2M4N6P8R0T2V4X", "01HZXW3V9K8Q2M4N6P8R0T2V4Y"
+KEY = f"transcripts/{OWNER}/{EPISODE}/{UPLOAD}.srt"
 SAID = (
     Cue(0, 6_000, "We ran 600 ferries last spring."),
     Cue(6_000, 12_000, "Nobody in the canary islands did more."),
@@ -78,7 +78,7 @@ class FakeMemory:
         self._fail()
         return list(self.recalled)
 
-    def record(self, actor: str, session: str, window_id: str, asked: str, answered: str) -> None:
+    def store_exchange(self, actor: str, session: str, window_id: str, asked: str, answered: str) -> None:
         self._fail()
         self.recorded.setdefault(window_id, (actor, session, asked, answered))
 

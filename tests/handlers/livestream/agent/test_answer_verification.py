@@ -10,10 +10,20 @@ from handlers.common.text.text_windows import Window
 from handlers.livestream.agent.answer_verification import VerifiedAnswer, verify_answer
 from handlers.livestream.agent.model_answer import AnsweredClaim, AnsweredClip, WindowAnswer
 from handlers.livestream.agent.model_request import MemoryEvent
+from handlers.livestream.fact_claim_verdict import Verdict
 from handlers.livestream.transcript.cues import Cue
-from handlers.livestream.verdicts_and_failures import Verdict
-from handlers.livestream.window_queue import WindowMessage
-from tests.handlers.livestream.sample_windows import CUES, FIRST, MEMORY, MESSAGE, SETTINGS, WINDOW, answer, claim, clip
+from handlers.livestream.transcript_window_queue import WindowMessage
+from tests.handlers.livestream.sample_transcript_window import (
+    CUES,
+    FIRST,
+    MEMORY,
+    MESSAGE,
+    SETTINGS,
+    WINDOW,
+    answer,
+    claim,
+    clip,
+)
 
 REMEMBERED = [MemoryEvent(MEMORY, "The annual report has 410.")]
 

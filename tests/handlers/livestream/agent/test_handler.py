@@ -1,4 +1,4 @@
-"""The agent's function with its environment. Only the model and the memory are stubbed."""
+"""The function `agent` with its environment, tables and bucket. Only the model and the memory are stubbed."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,8 +13,8 @@ from handlers.livestream.agent import handler
 from handlers.livestream.agent.environment import AgentEnvironment
 from handlers.livestream.agent.model_request import RequestSettings
 from tests.handlers.livestream.agent.fake_agent_services import REMAINING_MS, answer_with, claim, lines
-from tests.handlers.livestream.api_harness import BUCKET, TABLE, ApiHarness
-from tests.handlers.livestream.broadcast_harness import Broadcast
+from tests.handlers.livestream.expected_transcript_harness import Broadcast
+from tests.handlers.livestream.rest_api_harness import BUCKET, TABLE, ApiHarness
 
 VARIABLES = {"TABLE_NAME": TABLE, "BUCKET_NAME": BUCKET, "MEMORY_ID": "memory-1234567890", "MODEL_ID": "us.model"}
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from handlers.common.bedrock.json_answers import AnswerJsonProblem, UnusableAnswer
 from handlers.livestream.agent.model_answer import MAX_ANSWER, MAX_CLAIMS, AnswerProblem, parse_answer
-from handlers.livestream.verdicts_and_failures import Verdict
+from handlers.livestream.fact_claim_verdict import Verdict
 
 CANARY = "canary"
 WINDOW = "4c1f"

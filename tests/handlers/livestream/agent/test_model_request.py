@@ -17,7 +17,7 @@ from handlers.livestream.agent.model_request import (
 )
 from handlers.livestream.transcript.cues import Cue
 from tests.handlers.converse_shape import valid
-from tests.handlers.livestream.sample_windows import CUES, MEMORY, SETTINGS, WINDOW
+from tests.handlers.livestream.sample_transcript_window import CUES, MEMORY, SETTINGS, WINDOW
 
 MEMORIES = (MemoryEvent(MEMORY, "The report\nhas 410."),)
 

@@ -1,10 +1,9 @@
-"""The API's function with its environment, secret and event bus, and their failures."""
+"""The function `episodes` with its environment, its secret and the event bus, and their failures."""
 
 import json
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from pydantic import ValidationError
@@ -12,7 +11,7 @@ from pydantic import ValidationError
 from handlers.livestream.episodes_api import handler
 from handlers.livestream.episodes_api.environment import EpisodesApiEnvironment
 from handlers.livestream.event_publisher import EventNotPublished, EventPublisher
-from tests.handlers.livestream.api_harness import BUCKET, PARAMETER, TABLE, ApiHarness
+from tests.handlers.livestream.rest_api_harness import BUCKET, PARAMETER, TABLE, ApiHarness
 
 VARIABLES = {
     "TABLE_NAME": TABLE,
@@ -54,26 +53,6 @@ def test_the_function_uses_its_environment(function: ApiHarness) -> None:
     status, page = call("GET", "/episodes", queryStringParameters={"limit": "1", "cursor": page["nextCursor"]})
     assert page["episodes"][0]["episodeId"] == made[0]
     assert call("DELETE", "/episodes/{episodeId}", **path) == (204, {})
-
-
-def test_a_container_reads_the_secret_once_at_first_use(function: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
-    request: list[str] = []
-    session = boto3.Session
-
-    class Session(session):  # type: ignore[valid-type,misc]
-        def client(self, service: str, **more: Any) -> Any:
-            made = super().client(service, **more)
-            if service == "ssm":
-                made.meta.events.register("before-call.ssm", lambda model, **_: request.append(model.name))
-            return made
-
-    monkeypatch.setattr(boto3, "Session", Session)
-    for _ in range(3):
-        call("POST", "/episodes", {"title": "A"})
-    assert request == []
-    for _ in range(3):
-        call("GET", "/episodes", queryStringParameters={"limit": "1"})
-    assert request == ["GetParameter"]
 
 
 def test_the_environment_gives_the_upload_limits() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from handlers.common.error_responses import HandlerError
 from handlers.livestream.episodes_api.page_cursors import Cursors, CursorSecret, CursorSecretUnavailable, ListIdentity
-from tests.handlers.livestream.api_harness import ANN, BOB, PARAMETER, SECRET, START, ApiHarness
+from tests.handlers.livestream.rest_api_harness import ANN, BOB, PARAMETER, SECRET, START, ApiHarness
 
 ONE, TWO = "secret-number-one", "secret-number-two"
 LIST = ListIdentity("listClaims", ANN, {"episodeId": "E"})

@@ -1,4 +1,4 @@
-"""Each format is read as written, and every other file is refused with a problem."""
+"""Each supported format of transcripts is read back as written, and every other file is refused with its problem."""
 
 import codecs
 import json
@@ -8,9 +8,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from handlers.livestream.transcript import cues as limits
+from handlers.livestream.transcript import plain_text_reader
 from handlers.livestream.transcript.cues import BadTranscript, Cue, TranscriptProblem
 from handlers.livestream.transcript.transcript_reader import ParsedTranscript, TranscriptFormat, read_transcript
-from tests.handlers.livestream.transcript_writers import srt, transcribe, webvtt
+from tests.handlers.livestream.transcript_file_writers import srt, transcribe, webvtt
 
 CANARY = "canary"
 CUES = (
@@ -319,8 +320,10 @@ def test_endless_punctuation_is_parsed_quickly() -> None:
     assert problem(job(items)) is TranscriptProblem.TOO_LONG_CUE, "reading stops there"
 
 
-def test_plain_text_longer_than_a_day_is_refused() -> None:
-    assert problem("word " * (limits.MAX_MS // 1000 * 15 // 5 + 10)) is TranscriptProblem.TOO_LARGE
+def test_plain_text_that_takes_too_long_to_speak_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plain_text_reader, "MAX_MS", 60_000)
+    assert read_transcript(b"word " * (60 * 15 // 5)).cues[-1].end_ms == 60_000
+    assert problem("word " * (60 * 15 // 5 + 1)) is TranscriptProblem.TOO_LARGE
 
 
 def test_text_is_cleaned() -> None:

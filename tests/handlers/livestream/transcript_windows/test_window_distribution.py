@@ -1,4 +1,4 @@
-"""An uploaded transcript is queued once in windows, even if its event is repeated; an invalid one fails its track."""
+"""Each window of an uploaded transcript is queued, even after a failure; an invalid transcript fails its track."""
 
 import json
 from collections.abc import Iterator
@@ -13,20 +13,20 @@ from handlers.common.aws.s3_notifications import InvalidEvent
 from handlers.common.logging import EventLog
 from handlers.common.text.text_windows import WindowSizes
 from handlers.livestream.agent.answer_verification import VerifiedAnswer
-from handlers.livestream.object_reader import ObjectReader
-from handlers.livestream.transcript.cues import MAX_CUES, MAX_TRANSCRIPT_BYTES, Cue
-from handlers.livestream.transcript_windows import handler
+from handlers.livestream.findings_table import WindowFailure
+from handlers.livestream.s3_object_reader import ObjectReader
+from handlers.livestream.transcript import cues, transcript_reader
+from handlers.livestream.transcript.cues import Cue
+from handlers.livestream.transcript_window_queue import WindowMessage, WindowQueue, WindowsNotQueued
+from handlers.livestream.transcript_windows import handler, window_distribution
 from handlers.livestream.transcript_windows.environment import TranscriptWindowsEnvironment
 from handlers.livestream.transcript_windows.window_distribution import WindowDistributor, parse_transcript_event
-from handlers.livestream.verdicts_and_failures import WindowFailure
-from handlers.livestream.window_queue import WindowMessage, WindowQueue, WindowsNotQueued
-from tests.handlers.livestream.api_harness import ANN, BUCKET, TABLE, ApiHarness
-from tests.handlers.livestream.broadcast_harness import CLAIM, SIZES, Broadcast
-from tests.handlers.livestream.transcript_writers import srt
-from tests.handlers.livestream.video_chunks.video_harness import BUCKET as VIDEO_BUCKET
-from tests.handlers.livestream.video_chunks.video_harness import REASONS, completed, created, envelope, video
-from tests.handlers.livestream.video_chunks.video_harness import key as video_key
-from tests.handlers.scripted_clients import stubbed
+from tests.handlers.livestream.expected_transcript_harness import CLAIM, SIZES, Broadcast
+from tests.handlers.livestream.rest_api_harness import ANN, BUCKET, TABLE, ApiHarness
+from tests.handlers.livestream.transcript_file_writers import srt
+from tests.handlers.livestream.video_chunks.video_processing_harness import BUCKET as VIDEO_BUCKET
+from tests.handlers.livestream.video_chunks.video_processing_harness import REASONS, completed, created, envelope, video
+from tests.handlers.livestream.video_chunks.video_processing_harness import key as video_key
 from tests.loggers import own_logger
 
 CUES = tuple(Cue(at * 1000, at * 1000 + 900, f"Ferry number {at} of canary sails.") for at in range(23))
@@ -80,6 +80,17 @@ class DistributionHarness:
     def state(self) -> tuple[str, str | None]:
         track = self.broadcast.track
         return track["state"], track.get("reason")
+
+
+class FailingQueue:
+    """Queue that accepts the first ten windows and then fails."""
+
+    def __init__(self, queue: WindowQueue) -> None:
+        self._queue = queue
+
+    def send(self, messages: Any) -> None:
+        self._queue.send(messages[:10])
+        raise WindowsNotQueued
 
 
 @pytest.fixture
@@ -137,17 +148,20 @@ def test_a_timed_out_transcript_is_queued_when_its_event_is_redelivered(setup: D
     ("data", "reason"),
     [
         (b"WEBVTT\n\n", "EMPTY"),
-        (b"x" * (MAX_TRANSCRIPT_BYTES + 1), "TOO_LARGE"),
-        ("WEBVTT\n\n" + "00:01.000 --> 00:02.000\na\n\n" * (MAX_CUES + 1), "TOO_LARGE"),
-        (srt(CUES[:1] * 1_100), "TOO_LARGE"),
+        (b"x" * 60_001, "TOO_LARGE"),
+        (srt(CUES[:1] * 201), "TOO_LARGE"),
+        (srt(CUES[:1] * 200), "TOO_LARGE"),
         (b"\xff\xfea\0", "UNREADABLE"),
         (srt([Cue(2_000, 1_000, "canary")]), "UNREADABLE"),
     ],
     ids=["nothing", "bytes", "cues", "windows", "utf16", "times"],
 )
 def test_an_invalid_transcript_fails_the_track_with_a_reason(
-    setup: DistributionHarness, data: bytes | str, reason: str
+    setup: DistributionHarness, monkeypatch: pytest.MonkeyPatch, data: bytes | str, reason: str
 ) -> None:
+    monkeypatch.setattr(transcript_reader, "MAX_TRANSCRIPT_BYTES", 60_000)
+    monkeypatch.setattr(cues, "MAX_CUES", 200)
+    monkeypatch.setattr(window_distribution, "MAX_WINDOWS", 100)
     event = setup.upload(data)
     assert setup.handle(event, event) == []
     assert setup.state == ("failed", reason)
@@ -197,16 +211,6 @@ def test_each_claim_of_a_transcript_uploaded_twice_is_listed_once(setup: Distrib
     assert claims(setup) == ["We ran 600 ferries"]
 
 
-def test_a_repeated_event_keeps_the_findings_of_its_own_windows(setup: DistributionHarness) -> None:
-    event = setup.upload(srt(CUES))
-    setup.queue = FailingQueue(WindowQueue(setup.sqs, setup.url))
-    assert setup.handle(event) == [0]
-    store_claim(setup, setup.receive_all()[0], "We ran 600 ferries")
-    setup.queue = None
-    assert setup.handle(event) == []
-    assert claims(setup) == ["We ran 600 ferries"]
-
-
 def test_an_unreadable_transcript_removes_earlier_findings(setup: DistributionHarness) -> None:
     setup.handle(setup.upload(srt(CUES)))
     store_claim(setup, setup.receive_all()[0], "We ran 600 ferries")
@@ -215,38 +219,18 @@ def test_an_unreadable_transcript_removes_earlier_findings(setup: DistributionHa
     assert (claims(setup), setup.state) == ([], ("failed", "UNREADABLE"))
 
 
-class FailingQueue:
-    """Queue that accepts the first ten windows and then fails."""
-
-    def __init__(self, queue: WindowQueue) -> None:
-        self._queue = queue
-
-    def send(self, messages: Any) -> None:
-        self._queue.send(messages[:10])
-        raise WindowsNotQueued
-
-
 def test_a_partly_queued_transcript_is_queued_completely_on_redelivery(setup: DistributionHarness) -> None:
     event = setup.upload(srt(CUES))
     setup.queue = FailingQueue(WindowQueue(setup.sqs, setup.url))
     assert setup.handle(event) == [0]
     assert setup.state == ("uploaded", None)
-    assert len(setup.receive_all()) == 10
+    queued = setup.receive_all()
+    assert len(queued) == 10
+    store_claim(setup, queued[0], "We ran 600 ferries")
     setup.queue = None
     assert setup.handle(event) == []
     assert [message.index for message in setup.receive_all()] == list(range(22))
-    assert setup.state == ("analyzing", None)
-
-
-def test_messages_that_sqs_rejects_raise_an_error(setup: DistributionHarness) -> None:
-    failed = {"Id": "3", "SenderFault": False, "Code": "InternalError"}
-    good = {"Id": "0", "MessageId": "m", "MD5OfMessageBody": "x"}
-    for answer in ({"Successful": [], "Failed": [failed]}, {"Successful": [good], "Failed": [failed]}):
-        with stubbed("sqs") as (client, stubber):
-            stubber.add_response("send_message_batch", answer)
-            with pytest.raises(WindowsNotQueued) as caught:
-                WindowQueue(client, "https://queue").send(setup.broadcast.windows(22))
-            assert not caught.value.args
+    assert (setup.state, claims(setup)) == (("analyzing", None), ["We ran 600 ferries"])
 
 
 def test_a_bad_message_does_not_fail_its_batch_and_no_text_is_logged(

@@ -16,7 +16,7 @@ from handlers.livestream.video_chunks.video_events import (
     is_video,
     parse_video_event,
 )
-from tests.handlers.livestream.video_chunks.video_harness import (
+from tests.handlers.livestream.video_chunks.video_processing_harness import (
     BUCKET,
     EPISODE,
     NEWER,

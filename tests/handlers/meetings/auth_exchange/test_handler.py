@@ -23,7 +23,7 @@ from handlers.meetings.auth_exchange.token_exchange import (
     MeetingsLocation,
     SessionCredentials,
 )
-from tests.handlers.livestream.schema_strategies import arbitrary_values, valid_values, validator
+from tests.handlers.livestream.json_schema_strategies import arbitrary_values, valid_values, validator
 from tests.handlers.meetings.exchange_harness import (
     LOCATION,
     ORIGIN,

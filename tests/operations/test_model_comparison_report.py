@@ -1,4 +1,4 @@
-"""Tests of the agreement of two models, of their cost, and of the table."""
+"""Tests of the agreement of two models on action items, of their cost, and of the printed table."""
 
 import tomllib
 
@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from handlers.meetings.bedrock_summarize.action_item_verification import LocatedActionItem
 from handlers.meetings.bedrock_summarize.environment import HAIKU, SONNET
 from handlers.meetings.bedrock_summarize.summary import ActionItem, SummaryTokens, TranscriptQuote
-from operations.action_item_agreement import (
+from operations.compare_models import PRICES
+from operations.model_comparison_report import (
     Agreement,
     FoundActionItems,
     TranscriptComparison,
@@ -17,13 +18,12 @@ from operations.action_item_agreement import (
     format_table,
     total_agreement,
 )
-from operations.compare_models import PRICES
 
 BOOK = {name: float(entry["usd"]) for name, entry in tomllib.loads(PRICES.read_text()).items()}
 MILLION = 1_000_000
 
 
-def placed(first: int, last: int, owner: str | None = "Anna", piece: int = 0) -> LocatedActionItem:
+def located(first: int, last: int, owner: str | None = "Anna", piece: int = 0) -> LocatedActionItem:
     item = ActionItem(text="Do it", owner=owner, quote=TranscriptQuote(text="canary", start_ms=0))
     return LocatedActionItem(item, (piece, first), (piece, last))
 
@@ -40,15 +40,15 @@ def compared(
     ("reference", "candidate", "expected"),
     [
         ([], [], Agreement(0, 0, 0)),
-        ([placed(0, 5)], [placed(3, 9)], Agreement(1, 0, 0)),
-        ([placed(0, 5)], [placed(5, 5)], Agreement(1, 0, 0)),
-        ([placed(0, 5)], [placed(6, 9)], Agreement(0, 1, 1)),
-        ([placed(0, 5)], [placed(0, 5, piece=1)], Agreement(0, 1, 1)),
-        ([placed(0, 5)], [placed(0, 5, "Bob")], Agreement(0, 1, 1)),
-        ([placed(0, 5)], [placed(0, 5, "Anna Berg")], Agreement(1, 0, 0)),
-        ([placed(0, 5)], [placed(0, 5, None)], Agreement(0, 1, 1)),
-        ([placed(0, 5)], [placed(0, 2), placed(3, 5)], Agreement(1, 0, 1)),
-        ([placed(0, 5), placed(4, 9)], [placed(4, 5), placed(0, 1)], Agreement(2, 0, 0)),
+        ([located(0, 5)], [located(3, 9)], Agreement(1, 0, 0)),
+        ([located(0, 5)], [located(5, 5)], Agreement(1, 0, 0)),
+        ([located(0, 5)], [located(6, 9)], Agreement(0, 1, 1)),
+        ([located(0, 5)], [located(0, 5, piece=1)], Agreement(0, 1, 1)),
+        ([located(0, 5)], [located(0, 5, "Bob")], Agreement(0, 1, 1)),
+        ([located(0, 5)], [located(0, 5, "Anna Berg")], Agreement(1, 0, 0)),
+        ([located(0, 5)], [located(0, 5, None)], Agreement(0, 1, 1)),
+        ([located(0, 5)], [located(0, 2), located(3, 5)], Agreement(1, 0, 1)),
+        ([located(0, 5), located(4, 9)], [located(4, 5), located(0, 1)], Agreement(2, 0, 0)),
     ],
 )
 def test_items_are_the_same_if_their_words_overlap_and_their_owners_match(
@@ -58,7 +58,9 @@ def test_items_are_the_same_if_their_words_overlap_and_their_owners_match(
 
 
 def test_agreement_is_computed_over_all_transcripts() -> None:
-    whole = total_agreement([compared([placed(0, 1)], [placed(0, 1)]), compared([placed(0, 1)], []), compared([], [])])
+    whole = total_agreement(
+        [compared([located(0, 1)], [located(0, 1)]), compared([located(0, 1)], []), compared([], [])]
+    )
     assert whole == Agreement(1, 1, 0)
     assert whole.f1 == pytest.approx(2 / 3)
     assert Agreement().f1 == 1
@@ -72,7 +74,7 @@ SPANS = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 3), st.sampled_fro
 def test_agreement_is_symmetric_and_complete_with_itself(
     one: list[tuple[int, int, str | None]], other: list[tuple[int, int, str | None]]
 ) -> None:
-    mine, others = ([placed(first, first + length, who) for first, length, who in side] for side in (one, other))
+    mine, others = ([located(first, first + length, who) for first, length, who in side] for side in (one, other))
     here, there = compared(mine, others).agreement, compared(others, mine).agreement
     assert (here.both, here.reference_only, here.candidate_only) == (
         there.both,
@@ -104,9 +106,11 @@ def test_a_model_without_a_price_has_no_cost(model: str) -> None:
 def test_the_table_has_a_line_for_each_transcript_and_one_for_all() -> None:
     paid = SummaryTokens(input_tokens=1_000, output_tokens=100, cache_read_tokens=10)
     good = TranscriptComparison(
-        "good", FoundActionItems((placed(0, 1),), paid, dropped=1), FoundActionItems((placed(0, 1),), paid)
+        "good", FoundActionItems((located(0, 1),), paid, invented_quotes=1), FoundActionItems((located(0, 1),), paid)
     )
-    bad = TranscriptComparison("bad", FoundActionItems((placed(0, 1),), paid), FoundActionItems((), paid, usable=False))
+    bad = TranscriptComparison(
+        "bad", FoundActionItems((located(0, 1),), paid), FoundActionItems((), paid, usable=False)
+    )
     lines = format_table([good, bad], SONNET, "unknown", BOOK)
     cells = [line.split() for line in lines]
     assert cells[2] == ["good", "1", "1", "1", "1.000", "1010", "1010", "100", "100", "0.00495", "no", "price"]

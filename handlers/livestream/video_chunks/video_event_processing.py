@@ -1,9 +1,9 @@
-"""Processing of the events of a video, from its upload to its chunks. Events may arrive twice or late.
+"""Processing of the events of a video: its upload, and the MediaConvert job that cuts it into chunks.
 
-The video's track (see `track_state_machine`) decides whether the work for an event is still needed. The track accepts a
-repeated event until a later event has advanced it. So interrupted work is repeated, and finished work is not. There is
-one exception: if the track cannot be advanced after a job was submitted, the same job may be submitted again. The second
-job is billed too, but writes the same chunks.
+Events may arrive twice or late. The state of the video's track (`track_state_machine`) decides whether an event still
+needs work. The track accepts a repeated event until a later event has advanced it. So interrupted work is repeated, and
+finished work is not. There is one exception: if the track cannot be advanced after a job was submitted, the same job
+may be submitted again. The second job is billed too, but writes the same chunks.
 
 A job may fail because of the deployment, and MediaConvert's error code does not always show that. So an operator can
 replay the archived event `Video Upload Completed`, which restarts a video whose job failed.
@@ -21,10 +21,10 @@ from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.event_names import UPLOAD_COMPLETED
 from handlers.livestream.event_publisher import PublishEvent
-from handlers.livestream.object_reader import ObjectReader
+from handlers.livestream.s3_object_reader import ObjectReader
 from handlers.livestream.track_state_machine import TrackKind, TrackReason, TrackState, TrackUpdate
-from handlers.livestream.upload_keys import UploadedObject
-from handlers.livestream.video_chunks import chunk_job
+from handlers.livestream.upload_object_keys import UploadedObject
+from handlers.livestream.video_chunks import mediaconvert_job
 from handlers.livestream.video_chunks.video_events import (
     ChunkOutput,
     JobChanged,
@@ -53,7 +53,7 @@ class VideoEventOutcome(StrEnum):
     UNCHANGED = "unchanged"
     """The track has advanced further, has a newer upload, or does not exist."""
     GONE = "gone"
-    """The output of the job no longer exists."""
+    """The playlist of a complete job no longer exists."""
     IGNORED = "ignored"
     """The event does not concern a video of this stack."""
 
@@ -98,20 +98,20 @@ class VideoProcessing:
 
     def _handle_created(self, event: ObjectCreated) -> VideoEventOutcome:
         if not is_video(event.video.key_parts):
-            moved = self._advance(event.video, TrackState.FAILED, TrackReason.UNSUPPORTED_TYPE)
-            return VideoEventOutcome.UNSUPPORTED if moved else VideoEventOutcome.UNCHANGED
-        if not self._advance(event.video, TrackState.UPLOADED):
+            is_advanced = self._advance_track(event.video, TrackState.FAILED, TrackReason.UNSUPPORTED_TYPE)
+            return VideoEventOutcome.UNSUPPORTED if is_advanced else VideoEventOutcome.UNCHANGED
+        if not self._advance_track(event.video, TrackState.UPLOADED):
             return VideoEventOutcome.UNCHANGED
         self.publish(UPLOAD_COMPLETED, VideoUploadDetail.from_video(event.video).model_dump(by_alias=True))
         return VideoEventOutcome.ANNOUNCED
 
     def _handle_completed(self, event: VideoUploadCompleted) -> VideoEventOutcome:
-        if not self._advance(event.video, TrackState.UPLOADED, restart=event.replayed):
+        if not self._advance_track(event.video, TrackState.UPLOADED, restart=event.replayed):
             return VideoEventOutcome.UNCHANGED
         return self._submit_job(event.video)
 
     def _submit_job(self, video: UploadedObject, *, to_its_end: bool = False) -> VideoEventOutcome:
-        job = chunk_job.job_request(
+        job = mediaconvert_job.job_request(
             self.bucket,
             video,
             seconds=self.chunk_seconds,
@@ -120,13 +120,14 @@ class VideoProcessing:
             to_its_end=to_its_end,
         )
         self.create_job(**job)
-        self._advance(video, TrackState.CHUNKING)
+        self._advance_track(video, TrackState.CHUNKING)
         return VideoEventOutcome.SUBMITTED
 
     def _handle_job_change(self, event: JobChanged) -> VideoEventOutcome:
+        """Apply the new state of a job to the track, or submit a second job without a clip end."""
         if (video := event.video_to_cut_unclipped) is not None:
             # The video is shorter than its clip, so it is cut to its own end.
-            if not self._advance(video, TrackState.CHUNKING):
+            if not self._advance_track(video, TrackState.CHUNKING):
                 return VideoEventOutcome.UNCHANGED
             return self._submit_job(video, to_its_end=True)
         state, reason = TrackState.FAILED, None
@@ -140,18 +141,19 @@ class VideoProcessing:
             playlist = self.objects.read(event.output.playlist)
             if playlist is None:
                 return VideoEventOutcome.GONE
-            state, details = TrackState.CHUNKED, {"chunks": _chunks(event.output, event.job.chunk_seconds, playlist)}
+            state = TrackState.CHUNKED
+            details = {"chunks": _chunk_details(event.output, event.job.chunk_seconds, playlist)}
         else:
             reason = TrackReason.CHUNKING_FAILED
             details = {} if event.error_code is None else {"errorCode": event.error_code}
         job = event.job
         update = TrackUpdate(job.upload_id, state, timestamp(self.clock()), reason, job.version_id, details)
-        moved = self.table.advance_track(job.owner, job.episode_id, TrackKind.VIDEO, update)
-        if moved and event.status == "ERROR":
+        is_advanced = self.table.advance_track(job.owner, job.episode_id, TrackKind.VIDEO, update)
+        if is_advanced and event.status == "ERROR":
             self.log.error("video_failed", code=str(event.error_code), key_hash=hash_for_log(job.upload_id))
-        return VideoEventOutcome.MOVED if moved else VideoEventOutcome.UNCHANGED
+        return VideoEventOutcome.MOVED if is_advanced else VideoEventOutcome.UNCHANGED
 
-    def _advance(
+    def _advance_track(
         self, video: UploadedObject, state: TrackState, reason: TrackReason | None = None, *, restart: bool = False
     ) -> bool:
         upload = video.key_parts
@@ -161,7 +163,7 @@ class VideoProcessing:
         return self.table.advance_track(upload.owner, upload.episode_id, TrackKind.VIDEO, update)
 
 
-def _chunks(output: ChunkOutput, seconds: int, playlist: bytes) -> dict[str, object]:
+def _chunk_details(output: ChunkOutput, seconds: int, playlist: bytes) -> dict[str, object]:
     """Return the details of the chunks to store with the track.
 
     The playlist gives the number of chunks. The job's duration is that of the longest stream, so audio that ends some

@@ -3,13 +3,15 @@
 from dataclasses import dataclass
 from typing import Any
 
-from handlers.common.aws.dynamodb_values import deserialize_item
+from handlers.common.aws.dynamodb_values import deserialize_item, serialize_item
 from handlers.common.text.text_windows import WindowSizes
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.livestream.agent.answer_verification import VerifiedAnswer
 from handlers.livestream.api_models import Claim, Clip
-from handlers.livestream.episode_cleanup.cleanup_table import CleanupTable
+from handlers.livestream.episode_cleanup.cleanup_table_gateway import CleanupTable
+from handlers.livestream.fact_claim_verdict import Verdict
 from handlers.livestream.findings_table import FindingsTable
+from handlers.livestream.table_records import episode_key
 from handlers.livestream.track_state_machine import (
     ContentType,
     ExpectedUpload,
@@ -18,9 +20,8 @@ from handlers.livestream.track_state_machine import (
     TrackState,
     TrackUpdate,
 )
-from handlers.livestream.verdicts_and_failures import Verdict
-from handlers.livestream.window_queue import WindowMessage, window_messages
-from tests.handlers.livestream.api_harness import ANN, TABLE, ApiHarness
+from handlers.livestream.transcript_window_queue import WindowMessage, window_messages
+from tests.handlers.livestream.rest_api_harness import ANN, TABLE, ApiHarness
 
 CLAIM = Claim(
     claim_id="c" * 32,
@@ -94,11 +95,8 @@ class Broadcast:
     @property
     def track(self) -> dict[str, Any]:
         """Stored transcript track with all its details."""
-        [item] = [
-            item
-            for item in self.harness.stored_items()
-            if item["sk"]["S"] == "EPISODE" and self.episode_id in item["pk"]["S"]
-        ]
+        key = serialize_item(episode_key(ANN, self.episode_id))
+        item = self.harness.dynamodb.get_item(TableName=TABLE, Key=key)["Item"]
         track: dict[str, Any] = deserialize_item(item)["transcript"]
         return track
 
@@ -107,3 +105,8 @@ class Broadcast:
         """Sort keys of all items of the episode except its own."""
         mine = [item["sk"]["S"] for item in self.harness.stored_items() if self.episode_id in item["pk"]["S"]]
         return sorted(sort_key for sort_key in mine if sort_key != "EPISODE")
+
+    @property
+    def stored_kinds(self) -> list[str]:
+        """Kinds (`CLAIM`, `CLIP` or `WINDOW`) of these items."""
+        return [sort_key.split("#")[0] for sort_key in self.stored_sort_keys]

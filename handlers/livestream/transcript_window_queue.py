@@ -1,8 +1,9 @@
 """Messages of the queue `agent-windows`, each of which names one window of a transcript.
 
-A message contains no text of the window. The agent's worker reads the transcript again and cuts it again, with the
-window sizes that the message contains. With other sizes, for example from newer settings, some cues would be in the
-cores of two windows and others in none.
+The function `transcript-windows` sends the messages, and the function `agent` analyzes the windows. A message contains
+no text of the window. The agent reads the transcript again and cuts it again, with the window sizes that the message
+contains. With other sizes, for example from newer settings, the windows would begin and end elsewhere, so some cues
+would be analyzed twice and others never.
 """
 
 import hashlib
@@ -29,7 +30,7 @@ OwnerId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,64}$")]
 
 
 class QueuedWindowSizes(Message):
-    """Window sizes with which a transcript was cut."""
+    """Window sizes with which a transcript was cut; `WindowSizes` explains the fields."""
 
     characters: Annotated[int, Field(ge=1)]
     milliseconds: Annotated[int, Field(ge=1)]
@@ -49,6 +50,7 @@ class WindowMessage(Message):
     episode_id: EpisodeId
     transcript_key: Annotated[str, Field(min_length=1, max_length=1024, repr=False)]
     transcript_version: Annotated[str, Field(min_length=1, max_length=1024)]
+    """S3 version of the transcript's object."""
     index: Annotated[int, Field(ge=0, lt=MAX_WINDOWS)]
     """Position of the window in the transcript, from 0."""
     count: Annotated[int, Field(ge=1, le=MAX_WINDOWS)]
@@ -115,7 +117,7 @@ class WindowsNotQueued(Exception):
 
 
 class WindowQueue:
-    """Sends window messages; the only SQS operation used is SendMessageBatch."""
+    """Gateway that sends window messages with SendMessageBatch, the only SQS operation it uses."""
 
     def __init__(self, client: "SQSClient", url: str) -> None:
         self._client = client

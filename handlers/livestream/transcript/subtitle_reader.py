@@ -22,10 +22,11 @@ from handlers.livestream.transcript.cues import BadTranscript, Cue, TranscriptPr
 
 _TIME = re.compile(r"(?:([0-9]{1,3}):)?([0-9]{1,2}):([0-9]{1,2})[.,]([0-9]{1,3})")
 _TIMES = re.compile(r"[ \t]*([0-9:.,]+)[ \t]*-->[ \t]*([0-9:.,]+)(?:[ \t].*)?")
-"""Line of times; the rest of the line positions the cue on the screen."""
+"""Line of times: start, arrow, end, and settings that position the cue on the screen."""
 _LIKE_TIMES = re.compile(r"[ \t]*[-+]?[0-9]+[:.,][-+0-9:.,]*[ \t]*-->")
 """Start of a line that looks like a line of times, whether or not its times are valid."""
 _NUMBER = re.compile(r"[ \t]*[0-9]+[ \t]*")
+"""Line that contains only a number, as above the times of an SRT block."""
 _SRT_TAG = re.compile(r"</?(?:b|i|u|s|font)(?:\s[^<>]*)?>|\{\\[^{}]*\}|\{/?[biu]\}", re.IGNORECASE)
 """Tags that players interpret as style. Any other angle bracket may be part of the text."""
 _WEBVTT_HEADER = re.compile(r"WEBVTT(?:[ \t].*)?")
@@ -92,13 +93,14 @@ def is_webvtt(lines: list[str]) -> bool:
 def webvtt_cues(lines: list[str]) -> Iterator[Cue]:
     """Yield the cues of a WebVTT file in their order."""
     for block in _blocks(lines[1:]):
-        times_at = next((index for index, line in enumerate(block[:2]) if "-->" in line), None)
-        if times_at is None:
+        # The line of times is the first line of a cue, or the second one below the cue's name.
+        times_index = next((index for index, line in enumerate(block[:2]) if "-->" in line), None)
+        if times_index is None:
             continue  # text of the header, or an empty block
-        if _LIKE_TIMES.match(block[times_at]) is None:
+        if _LIKE_TIMES.match(block[times_index]) is None:
             raise BadTranscript(TranscriptProblem.BAD_TIMES)
-        start_ms, end_ms = _parse_times_line(block[times_at])
-        for speaker, text in _voices(strip_bounded("\n".join(block[times_at + 1 :]))):
+        start_ms, end_ms = _parse_times_line(block[times_index])
+        for speaker, text in _voices(strip_bounded("\n".join(block[times_index + 1 :]))):
             yield Cue(start_ms, end_ms, text, speaker)
 
 
@@ -115,6 +117,7 @@ def _blocks(lines: list[str]) -> Iterator[list[str]]:
         elif not block and _OTHER_BLOCK.fullmatch(line):
             in_other_block = True
         elif _LIKE_TIMES.match(line) and (len(block) > 1 or (block and _LIKE_TIMES.match(block[0]))):
+            # The block is more than the name of a cue, so these times start a new cue.
             if len(block) > 2 and _NUMBER.fullmatch(block[-1]):
                 block.pop()
             yield block

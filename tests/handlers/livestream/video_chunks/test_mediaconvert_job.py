@@ -10,16 +10,25 @@ from botocore.stub import Stubber
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.livestream.video_chunks import chunk_job
+from handlers.livestream.video_chunks import mediaconvert_job
 from local.emulation.mediaconvert.video_cutting import parse_job
 from local.emulation.request_validation import read_request
-from tests.handlers.livestream.video_chunks.video_harness import BUCKET, EPISODE, NEWER, OWNER, ROLE, UPLOAD, key, video
+from tests.handlers.livestream.video_chunks.video_processing_harness import (
+    BUCKET,
+    EPISODE,
+    NEWER,
+    OWNER,
+    ROLE,
+    UPLOAD,
+    key,
+    video,
+)
 
 VERSIONS = st.text("abcXYZ019._-", min_size=1, max_size=32)
 
 
 def request(**changed: Any) -> dict[str, Any]:
-    return chunk_job.job_request(BUCKET, video(), **{"seconds": 120, "role_arn": ROLE, **changed})
+    return mediaconvert_job.job_request(BUCKET, video(), **{"seconds": 120, "role_arn": ROLE, **changed})
 
 
 def test_mediaconvert_accepts_the_request() -> None:
@@ -49,7 +58,7 @@ def test_chunks_have_exact_length_with_audio_and_video() -> None:
 
 @pytest.mark.parametrize("suffix", [".mp4", ".MP4"])
 def test_the_job_reads_the_upload_and_writes_where_no_rule_matches(suffix: str) -> None:
-    job = chunk_job.job_request(BUCKET, video(suffix=suffix), seconds=120, role_arn=ROLE)
+    job = mediaconvert_job.job_request(BUCKET, video(suffix=suffix), seconds=120, role_arn=ROLE)
     wanted, token = parse_job(job), job["ClientRequestToken"]
     assert wanted.input_uri == f"s3://{BUCKET}/videos/{OWNER}/{EPISODE}/{UPLOAD}{suffix}"
     assert (wanted.output_bucket, wanted.output_prefix) == (BUCKET, f"chunks/{OWNER}/{EPISODE}/{token[:16]}/")
@@ -83,7 +92,7 @@ def test_the_user_metadata_consists_of_strings() -> None:
 @given(VERSIONS, VERSIONS, st.integers(1, 3600), st.integers(1, 3600))
 def test_the_same_version_gives_the_same_job_and_any_other_another(one: str, two: str, short: int, long: int) -> None:
     tokens = {
-        chunk_job.job_token(bucket, video(upload, version=version), seconds, hours)
+        mediaconvert_job.job_token(bucket, video(upload, version=version), seconds, hours)
         for bucket in (BUCKET, "another")
         for upload in (UPLOAD, NEWER)
         for version in (one, two)

@@ -6,8 +6,15 @@ from pydantic import ValidationError
 from components.settings.livestream import ClaimAgentSettings
 from handlers.common.text.text_windows import WindowSizes
 from handlers.livestream.transcript.cues import MAX_CHARACTERS, MAX_MS
+from handlers.livestream.transcript_window_queue import (
+    MAX_WINDOWS,
+    WindowMessage,
+    WindowQueue,
+    WindowsNotQueued,
+    window_messages,
+)
 from handlers.livestream.transcript_windows.environment import WINDOW_SECONDS
-from handlers.livestream.window_queue import MAX_WINDOWS, WindowMessage, window_messages
+from tests.handlers.scripted_clients import stubbed
 
 OWNER, EPISODE = "everybody", "01HZXW3V9K8Q2M4N6P8R0T2V4X"
 SIZES = WindowSizes(characters=6_000, milliseconds=600_000, overlap_characters=600)
@@ -73,6 +80,18 @@ def test_an_inconsistent_message_is_refused(changed: dict[str, object]) -> None:
     with pytest.raises(ValidationError) as caught:
         message(**changed)
     assert "input_value" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "accepted", [[], [{"Id": "0", "MessageId": "m", "MD5OfMessageBody": "x"}]], ids=["none", "one"]
+)
+def test_messages_that_sqs_rejects_raise_an_error(accepted: list[dict[str, str]]) -> None:
+    rejected = {"Id": "3", "SenderFault": False, "Code": "InternalError"}
+    with stubbed("sqs") as (client, stubber):
+        stubber.add_response("send_message_batch", {"Successful": accepted, "Failed": [rejected]})
+        with pytest.raises(WindowsNotQueued) as caught:
+            WindowQueue(client, "https://queue").send(window_messages(OWNER, EPISODE, KEY, "v1", 22, SIZES))
+    assert not caught.value.args
 
 
 def test_the_largest_readable_transcript_stays_below_the_window_limit() -> None:

@@ -1,7 +1,7 @@
 """Reader for the JSON output of an Amazon Transcribe job.
 
 Words are joined to one cue for each sentence. A cue ends at the end of a sentence, at a change of speaker, at a pause,
-and before it would become too long.
+before it would become too long, and before a word that starts earlier than the cue.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,7 +19,7 @@ from handlers.livestream.transcript.cues import MAX_CUE_CHARACTERS, MAX_MS, BadT
 PAUSE_MS = 1_500
 """Pause between two words after which a new cue begins."""
 SENTENCE_CHARACTERS = 300
-"""Length after which a new cue begins within a sentence."""
+"""Length above which a sentence is split into several cues."""
 _PROBLEMS = {
     TranscribeOutputProblem.MALFORMED: TranscriptProblem.MALFORMED,
     TranscribeOutputProblem.BAD_TIMES: TranscriptProblem.BAD_TIMES,
@@ -63,6 +63,10 @@ def _cues(words: Iterable[TranscribedWord | PunctuationMark]) -> Iterator[Cue]:
 
 
 def _append_mark(word: str, mark: str) -> str:
+    """Append a punctuation mark to a word.
+
+    Raise BadTranscript if the word is too long already, because a file may contain any number of marks.
+    """
     if len(word) > MAX_CUE_CHARACTERS:
         raise BadTranscript(TranscriptProblem.TOO_LONG_CUE)
     return word + mark

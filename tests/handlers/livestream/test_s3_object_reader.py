@@ -6,14 +6,14 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.response import StreamingBody
 
-from handlers.livestream import object_reader
-from handlers.livestream.object_reader import ObjectReader
+from handlers.livestream import s3_object_reader
+from handlers.livestream.s3_object_reader import ObjectReader
 from tests.handlers.scripted_clients import stubbed
 
 
 @pytest.mark.parametrize("version", [{}, {"VersionId": "v1"}])
 def test_the_named_version_is_read(version: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(object_reader, "MAX_TRANSCRIPT_BYTES", 3)
+    monkeypatch.setattr(s3_object_reader, "MAX_TRANSCRIPT_BYTES", 3)
     with stubbed("s3") as (client, stubber):
         body = StreamingBody(io.BytesIO(b"abcdef"), 6)
         stubber.add_response("get_object", {"Body": body}, {"Bucket": "b", "Key": "k", **version})

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from types_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
 PREFIXES = (VIDEOS, TRANSCRIPTS, CHUNKS)
+"""Prefixes below which an episode has objects. The function's role may list and delete objects there."""
 
 
 class ObjectsNotDeleted(Exception):
@@ -27,11 +28,13 @@ class EpisodeObjects:
 
     def delete(self, owner: str, episode_id: str) -> int:
         """Delete all objects of an episode, and return the number of deleted versions."""
-        key_part = f"{owner}/{episode_id}/"
+        episode_folder = f"{owner}/{episode_id}/"
         # Multipart uploads first: one that is completed meanwhile is then an object. Only videos are uploaded in parts.
-        for key, upload_id in list(self._multipart_uploads(f"{VIDEOS}{key_part}")):
+        for key, upload_id in list(self._multipart_uploads(f"{VIDEOS}{episode_folder}")):
             self._abort(key, upload_id)
-        return sum(self._delete_versions(page) for prefix in PREFIXES for page in self._versions(f"{prefix}{key_part}"))
+        return sum(
+            self._delete_versions(page) for prefix in PREFIXES for page in self._versions(f"{prefix}{episode_folder}")
+        )
 
     def _multipart_uploads(self, prefix: str) -> Iterator[tuple[str, str]]:
         pages = self._client.get_paginator("list_multipart_uploads").paginate(Bucket=self._bucket, Prefix=prefix)

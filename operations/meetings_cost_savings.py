@@ -23,7 +23,8 @@ SUMMARY = "compare the cost of meetings before and after a change, from Cost Exp
 SUBSYSTEM = "meetings"
 MONTH_DAYS = 30
 MIN_DAYS = 3
-"""Cost Explorer is about one day behind, so fewer days are not significant."""
+"""Minimum number of days before and after the change. Cost Explorer is about one day behind, so fewer days are not
+significant."""
 MODELS = "Bedrock"
 """Part of the service name that all models have in common."""
 
@@ -36,7 +37,7 @@ class SavingStep:
     services: tuple[str, ...]
     """Service names of Cost Explorer, or parts of them."""
     expected: float
-    """USD per month."""
+    """Expected saving in USD per month."""
 
 
 STEPS = (
@@ -47,6 +48,7 @@ STEPS = (
     SavingStep("Batch with Spot", ("Amazon Elastic Container Service", "AWS Batch"), 12.00),
     SavingStep("VPC endpoints", ("EC2 - Other", "Amazon Virtual Private Cloud"), 0.50),
 )
+"""Steps of the change, with the savings that the requirements state."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,23 +62,23 @@ def run(context: CommandContext, options: argparse.Namespace, today: date | None
     """Print the cost of both periods, converted to a month."""
     since, days, environment = options.since, options.days, options.environment or options.stack
     change = _parse_day(since)
-    after = min(days, ((today or clock.now().date()) - change).days)
-    if days < MIN_DAYS or after < MIN_DAYS:
+    days_after = min(days, ((today or clock.now().date()) - change).days)
+    if days < MIN_DAYS or days_after < MIN_DAYS:
         raise CommandRefused(
-            f"--since {since} with --days {days}: {max(after, 0)} whole days have passed since then. Choose both so that at "
+            f"--since {since} with --days {days}: {max(days_after, 0)} whole days have passed since then. Choose both so that at "
             f"least {MIN_DAYS} days are compared."
         )
-    start, end = change - timedelta(days), change + timedelta(after)
+    start, end = change - timedelta(days), change + timedelta(days_after)
     ce = context.clients("ce")
-    tagged = _costs(ce, start, change, end, _tags(environment))
+    tagged = _get_costs(ce, start, change, end, _tag_filter(environment))
     if not tagged:
         raise CommandRefused(
             f"Cost Explorer has no cost of {SUBSYSTEM} in {environment} from {start} to {end}. Check that the tags Project, "
             "Environment and Subsystem were activated for cost allocation, and check --stack and --environment."
         )
-    models = {name: cost for name, cost in _costs(ce, start, change, end, None).items() if MODELS in name}
-    per_day = {**{name: cost for name, cost in tagged.items() if MODELS not in name}, **models}
-    for line in _table(per_day, days, after):
+    models = {name: cost for name, cost in _get_costs(ce, start, change, end, None).items() if MODELS in name}
+    costs = {**{name: cost for name, cost in tagged.items() if MODELS not in name}, **models}
+    for line in _table(costs, days, days_after):
         context.print_line(line)
     if not any(cost[0] for cost in tagged.values()):
         context.print_line(
@@ -87,17 +89,17 @@ def run(context: CommandContext, options: argparse.Namespace, today: date | None
 
 
 def _table(costs: Mapping[str, tuple[float, float]], before_days: int, after_days: int) -> Iterator[str]:
-    """Yield the lines of the table in USD per month."""
+    """Yield the lines of the table in USD per month. `costs`: total cost before and after the change, by service."""
     yield f"{'USD a month':<32}{'before':>10}{'after':>10}{'saved':>10}{'expected':>10}"
-    rest = {
+    monthly_by_service = {
         name: (before / before_days * MONTH_DAYS, after / after_days * MONTH_DAYS)
         for name, (before, after) in costs.items()
     }
-    total = _sum(rest.values())
+    total = _sum(monthly_by_service.values())
     for step in STEPS:
-        names = [name for name in rest if any(service in name for service in step.services)]
-        yield _row(step.name, _sum([rest.pop(name) for name in names]), f"{step.expected:.2f}")
-    for name, monthly_costs in sorted(rest.items()):
+        names = [name for name in monthly_by_service if any(service in name for service in step.services)]
+        yield _row(step.name, _sum([monthly_by_service.pop(name) for name in names]), f"{step.expected:.2f}")
+    for name, monthly_costs in sorted(monthly_by_service.items()):  # services that no step concerns
         yield _row(name, monthly_costs, "")
     yield _row("all", total, f"{sum(step.expected for step in STEPS):.2f}")
 
@@ -112,10 +114,10 @@ def _row(name: str, costs: tuple[float, float], expected: str) -> str:
     return f"{name[:31]:<32}{before:>10.2f}{after:>10.2f}{before - after:>10.2f}{expected:>10}"
 
 
-def _costs(
+def _get_costs(
     ce: Any, start: date, change: date, end: date, cost_filter: Mapping[str, Any] | None
 ) -> dict[str, tuple[float, float]]:
-    """Return the cost before and after the change, by service."""
+    """Return the total cost from `start` to `change` and from `change` to `end`, by service."""
     sums: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
     request: dict[str, Any] = {
         "TimePeriod": {"Start": start.isoformat(), "End": end.isoformat()},
@@ -136,7 +138,7 @@ def _costs(
             request["NextPageToken"] = token
 
 
-def _tags(environment: str) -> dict[str, Any]:
+def _tag_filter(environment: str) -> dict[str, Any]:
     values = {"Project": PROJECT, "Environment": environment, "Subsystem": SUBSYSTEM}
     return {
         "And": [{"Tags": {"Key": key, "Values": [value], "MatchOptions": ["EQUALS"]}} for key, value in values.items()]

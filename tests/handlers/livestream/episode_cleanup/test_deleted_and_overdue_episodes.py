@@ -9,27 +9,25 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.livestream.episode_cleanup.agent_memory_deletion import SessionMemory
-from handlers.livestream.episode_cleanup.cleanup_and_sweep import SWEEP_GRACE_PERIOD, EpisodeCleaner
-from handlers.livestream.episode_cleanup.cleanup_table import CleanupTable, DueEpisode
-from handlers.livestream.episode_cleanup.object_deletion import EpisodeObjects, ObjectsNotDeleted
+from handlers.livestream.episode_cleanup.cleanup_table_gateway import CleanupTable, DueEpisode
+from handlers.livestream.episode_cleanup.deleted_and_overdue_episodes import SWEEP_GRACE_PERIOD, EpisodeCleaner
+from handlers.livestream.episode_cleanup.s3_object_deletion import EpisodeObjects, ObjectsNotDeleted
 from handlers.livestream.episode_cleanup.track_time_limits import TrackLimits
-from handlers.livestream.s3_prefixes import VIDEOS
 from handlers.livestream.table_item_deletion import ItemsNotDeleted
 from handlers.livestream.table_records import window_key
 from handlers.livestream.track_state_machine import (
-    ContentType,
-    ExpectedUpload,
     TrackKind,
     TrackReason,
     TrackState,
     TrackUpdate,
 )
-from handlers.livestream.upload_keys import parse_upload_key
+from handlers.livestream.upload_object_keys import UploadKey
 from handlers.livestream.video_chunks.video_events import UploadedVideo
-from tests.handlers.livestream.api_harness import ANN, BOB, BUCKET, TABLE, ApiHarness
-from tests.handlers.livestream.video_chunks import video_harness
-from tests.handlers.livestream.video_chunks.video_harness import completed, created
+from tests.handlers.livestream.rest_api_harness import ANN, BOB, BUCKET, TABLE, ApiHarness
+from tests.handlers.livestream.video_chunks import video_processing_harness
+from tests.handlers.livestream.video_chunks.video_processing_harness import completed, created
 
 HOUR = timedelta(hours=1)
 LIMITS = TrackLimits(
@@ -117,9 +115,9 @@ def cleanup(harness: ApiHarness) -> CleanupHarness:
     return CleanupHarness(harness)
 
 
-def request_upload(harness: ApiHarness, kind: str = "video") -> tuple[str, str]:
-    """Create an episode that expects an upload; return the ids of both."""
-    episode = harness.create_episode()
+def request_upload(harness: ApiHarness, episode: str | None = None, kind: str = "video") -> tuple[str, str]:
+    """Make an episode, by default a new one, expect an upload; return the ids of both."""
+    episode = episode or harness.create_episode()
     content_type = "video/mp4" if kind == "video" else "text/vtt"
     request = {"kind": kind, "contentType": content_type, "bytes": 100}
     answer = harness.call("requestUpload", request, episode_id=episode)
@@ -130,8 +128,7 @@ def request_upload(harness: ApiHarness, kind: str = "video") -> tuple[str, str]:
 def advance(
     harness: ApiHarness, episode: str, upload: str, state: TrackState, kind: TrackKind = TrackKind.VIDEO
 ) -> None:
-    now = harness.now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    assert harness.table.advance_track(ANN, episode, kind, TrackUpdate(upload, state, now))
+    assert harness.table.advance_track(ANN, episode, kind, TrackUpdate(upload, state, timestamp(harness.now)))
 
 
 def track_state(harness: ApiHarness, episode: str, kind: str = "video") -> tuple[str, str | None]:
@@ -153,9 +150,8 @@ def remaining_keys(harness: ApiHarness, episode: str) -> set[str]:
     ],
 )
 def test_the_sweep_fails_an_overdue_track_with_a_reason(
-    cleanup: CleanupHarness, state: TrackState, reason: str
+    harness: ApiHarness, cleanup: CleanupHarness, state: TrackState, reason: str
 ) -> None:
-    harness = cleanup.harness
     episode, upload = request_upload(harness)
     if state is not TrackState.REQUESTED:
         advance(harness, episode, upload, state)
@@ -170,11 +166,11 @@ def test_the_sweep_fails_an_overdue_track_with_a_reason(
     assert harness.call("getEpisode", episode_id=episode).body["status"] == "failed"
 
 
-def test_the_sweep_fails_an_overdue_transcript_and_leaves_the_video(cleanup: CleanupHarness) -> None:
-    harness = cleanup.harness
+def test_the_sweep_fails_an_overdue_transcript_and_leaves_the_video(
+    harness: ApiHarness, cleanup: CleanupHarness
+) -> None:
     episode, upload = request_upload(harness)
-    request = {"kind": "transcript", "contentType": "text/vtt", "bytes": 100}
-    transcript = harness.call("requestUpload", request, episode_id=episode).body["uploadId"]
+    _, transcript = request_upload(harness, episode, "transcript")
     advance(harness, episode, transcript, TrackState.ANALYZING, TrackKind.TRANSCRIPT)
     advance(harness, episode, upload, TrackState.CHUNKING)
     harness.advance_time(hours=3)
@@ -187,19 +183,10 @@ def test_the_sweep_fails_an_overdue_transcript_and_leaves_the_video(cleanup: Cle
     assert not cleanup.sweep_times()
 
 
-def test_a_success_after_a_timeout_counts(cleanup: CleanupHarness) -> None:
-    harness = cleanup.harness
-    episode, upload = request_upload(harness)
-    advance(harness, episode, upload, TrackState.CHUNKING)
-    harness.advance_time(hours=7)
-    assert cleanup.sweep()["timed_out"] == 1
-    advance(harness, episode, upload, TrackState.CHUNKED)
-    assert track_state(harness, episode) == ("chunked", None)
-
-
 @pytest.mark.parametrize("state", [TrackState.UPLOADED, TrackState.CHUNKING])
-def test_a_track_that_resumes_after_a_timeout_is_swept_again(cleanup: CleanupHarness, state: TrackState) -> None:
-    harness = cleanup.harness
+def test_a_track_that_resumes_after_a_timeout_is_swept_again(
+    harness: ApiHarness, cleanup: CleanupHarness, state: TrackState
+) -> None:
     episode, upload = request_upload(harness)
     harness.advance_time(hours=5)
     assert cleanup.sweep()["never_uploaded"] == 1
@@ -212,14 +199,12 @@ def test_a_track_that_resumes_after_a_timeout_is_swept_again(cleanup: CleanupHar
     assert track_state(harness, episode) == ("failed", "TIMED_OUT")
 
 
-def test_a_timed_out_video_is_cut_when_its_events_are_redelivered(cleanup: CleanupHarness) -> None:
-    harness = cleanup.harness
+def test_a_timed_out_video_is_cut_when_its_events_are_redelivered(harness: ApiHarness, cleanup: CleanupHarness) -> None:
     table: Any = harness.table
-    videos = video_harness.VideoHarness(table)
+    videos = video_processing_harness.VideoHarness(table)
     episode, upload = request_upload(harness)
-    named = parse_upload_key(VIDEOS, f"videos/{ANN}/{episode}/{upload}.mp4")
-    assert named is not None
-    uploaded = UploadedVideo(f"videos/{ANN}/{episode}/{upload}.mp4", "v1", named, 100)
+    key_parts = UploadKey(ANN, episode, upload, "mp4")
+    uploaded = UploadedVideo(f"videos/{ANN}/{episode}/{upload}.mp4", "v1", key_parts, 100)
     harness.advance_time(hours=5)
     assert cleanup.sweep()["never_uploaded"] == 1
     assert videos.handle(created(uploaded)) == []
@@ -231,33 +216,7 @@ def test_a_timed_out_video_is_cut_when_its_events_are_redelivered(cleanup: Clean
     assert track_state(harness, episode) == ("chunking", None)
 
 
-def test_a_sweep_keeps_an_episode_that_changes_during_the_sweep(cleanup: CleanupHarness) -> None:
-    harness = cleanup.harness
-    episode, upload = request_upload(harness)
-    harness.advance_time(hours=5)
-    cleanup.sweep()
-    [due] = CleanupTable(harness.dynamodb, TABLE).list_due("9")
-    advance(harness, episode, upload, TrackState.UPLOADED)
-    assert not CleanupTable(harness.dynamodb, TABLE).remove_from_sweep(due)
-
-
-def test_a_new_upload_after_a_timeout_is_swept_like_the_first(cleanup: CleanupHarness) -> None:
-    harness = cleanup.harness
-    episode, _ = request_upload(harness)
-    harness.advance_time(hours=5)
-    cleanup.sweep()
-    request = {"kind": "video", "contentType": "video/mp4", "bytes": 100}
-    assert harness.call("requestUpload", request, episode_id=episode).status == 201
-    harness.advance_time(hours=1)
-    cleanup.sweep()
-    assert track_state(harness, episode) == ("requested", None)
-    harness.advance_time(hours=4)
-    cleanup.sweep()
-    assert track_state(harness, episode) == ("failed", "NEVER_UPLOADED")
-
-
-def test_a_track_that_advanced_since_it_was_read_is_not_failed(cleanup: CleanupHarness) -> None:
-    harness = cleanup.harness
+def test_a_track_that_advanced_since_it_was_read_is_not_failed(harness: ApiHarness, cleanup: CleanupHarness) -> None:
     episode, upload = request_upload(harness)
     table = CleanupTable(harness.dynamodb, TABLE)
     record = table.get(ANN, episode)
@@ -268,13 +227,11 @@ def test_a_track_that_advanced_since_it_was_read_is_not_failed(cleanup: CleanupH
     assert track_state(harness, episode) == ("uploaded", None)
 
 
-def test_an_episode_that_was_added_again_stays_in_the_sweep_index(cleanup: CleanupHarness) -> None:
-    harness = cleanup.harness
+def test_an_episode_that_was_added_again_stays_in_the_sweep_index(harness: ApiHarness, cleanup: CleanupHarness) -> None:
     episode, _ = request_upload(harness)
     [first] = CleanupTable(harness.dynamodb, TABLE).list_due("9")
     harness.advance_time(minutes=1)
-    request = {"kind": "video", "contentType": "video/mp4", "bytes": 100}
-    harness.call("requestUpload", request, episode_id=episode)
+    request_upload(harness, episode)
     assert not CleanupTable(harness.dynamodb, TABLE).remove_from_sweep(first)
     assert not CleanupTable(harness.dynamodb, TABLE).postpone(first, "9")
     assert len(cleanup.sweep_times()) == 1
@@ -288,8 +245,9 @@ def test_a_recent_upload_request_is_not_read_by_the_sweep(cleanup: CleanupHarnes
     assert calls == ["Query"]
 
 
-def test_a_deletion_removes_everything_of_its_episode_and_nothing_else(cleanup: CleanupHarness) -> None:
-    harness = cleanup.harness
+def test_a_deletion_removes_everything_of_its_episode_and_nothing_else(
+    harness: ApiHarness, cleanup: CleanupHarness
+) -> None:
     deleted, kept = harness.create_episode(), harness.create_episode()
     others = harness.create_episode(owner=BOB)
     for episode in (deleted, kept):
@@ -319,8 +277,7 @@ def test_a_deletion_removes_everything_of_its_episode_and_nothing_else(cleanup: 
     assert len(cleanup.memory.records[f"/summaries/{ANN}/{kept}/"]) == 2
 
 
-def test_all_object_versions_and_delete_markers_are_removed(cleanup: CleanupHarness) -> None:
-    harness = cleanup.harness
+def test_all_object_versions_and_delete_markers_are_removed(harness: ApiHarness, cleanup: CleanupHarness) -> None:
     harness.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
     episode = harness.create_episode()
     key = f"videos/{ANN}/{episode}/a"
@@ -334,30 +291,20 @@ def test_all_object_versions_and_delete_markers_are_removed(cleanup: CleanupHarn
     assert not result.get("DeleteMarkers")
 
 
-def test_the_sweep_finds_a_deletion_whose_event_was_lost(cleanup: CleanupHarness) -> None:
-    harness = cleanup.harness
-    episode = harness.create_episode()
-    harness.store_claim(episode, 1)
-    harness.call("deleteEpisode", episode_id=episode)
-    harness.advance_time(minutes=16)
-    swept = cleanup.sweep()
-    assert (swept["checked"], swept["tidied"]) == (1, 1)
-    assert remaining_keys(harness, episode) == {"EPISODE"}
-
-
 @pytest.mark.parametrize("is_published", [True, False])
 def test_a_second_cleanup_removes_late_writes_and_there_is_no_third(
-    cleanup: CleanupHarness, is_published: bool
+    harness: ApiHarness, cleanup: CleanupHarness, is_published: bool
 ) -> None:
-    harness = cleanup.harness
     episode = harness.create_episode()
+    harness.store_claim(episode, 1)
     harness.call("deleteEpisode", episode_id=episode)
     if is_published:
         cleanup.deliver_published()
     else:
         harness.advance_time(minutes=16)
-        cleanup.sweep()
-    harness.store_claim(episode, 1)
+        assert cleanup.sweep()["tidied"] == 1
+    assert remaining_keys(harness, episode) == {"EPISODE"}
+    harness.store_claim(episode, 2)
     harness.advance_time(hours=1)
     assert cleanup.sweep()["checked"] == 0, "the second cleanup waits until all work has ended"
     harness.advance_time(hours=6)
@@ -366,8 +313,7 @@ def test_a_second_cleanup_removes_late_writes_and_there_is_no_third(
     assert not cleanup.sweep_times()
 
 
-def test_a_repeated_deletion_event_changes_nothing(cleanup: CleanupHarness) -> None:
-    harness = cleanup.harness
+def test_a_repeated_deletion_event_changes_nothing(harness: ApiHarness, cleanup: CleanupHarness) -> None:
     episode = harness.create_episode()
     harness.call("deleteEpisode", episode_id=episode)
     cleanup.deliver_published()
@@ -376,16 +322,14 @@ def test_a_repeated_deletion_event_changes_nothing(cleanup: CleanupHarness) -> N
     assert harness.stored_items() == before
 
 
-def test_an_existing_episode_is_not_cleaned_up(cleanup: CleanupHarness) -> None:
-    harness = cleanup.harness
+def test_an_existing_episode_is_not_cleaned_up(harness: ApiHarness, cleanup: CleanupHarness) -> None:
     episode = harness.create_episode()
     harness.store_claim(episode, 1)
     assert cleanup.deliver_event({"schemaVersion": 1, "owner": ANN, "episodeId": episode}) == []
     assert len(remaining_keys(harness, episode)) == 2
 
 
-def test_an_episode_without_its_own_item_is_cleaned_up_too(cleanup: CleanupHarness) -> None:
-    harness = cleanup.harness
+def test_an_episode_without_its_own_item_is_cleaned_up_too(harness: ApiHarness, cleanup: CleanupHarness) -> None:
     episode = harness.create_episode()
     harness.store_claim(episode, 1)
     harness.call("deleteEpisode", episode_id=episode)
@@ -412,9 +356,8 @@ def test_an_invalid_event_returns_to_the_queue(
 
 
 def test_the_failure_of_one_episode_does_not_stop_the_sweep(
-    cleanup: CleanupHarness, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    harness: ApiHarness, cleanup: CleanupHarness, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    harness = cleanup.harness
     first, second = harness.create_episode(), harness.create_episode()
     for episode in (first, second):
         harness.store_claim(episode, 1)
@@ -438,9 +381,8 @@ def test_the_failure_of_one_episode_does_not_stop_the_sweep(
 
 
 def test_an_incomplete_deletion_of_items_or_objects_raises(
-    cleanup: CleanupHarness, monkeypatch: pytest.MonkeyPatch
+    harness: ApiHarness, cleanup: CleanupHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    harness = cleanup.harness
     episode = harness.create_episode()
     harness.store_claim(episode, 1)
     table, objects = CleanupTable(harness.dynamodb, TABLE), EpisodeObjects(harness.s3, BUCKET)
@@ -458,11 +400,8 @@ def test_every_state_that_waits_for_an_event_needs_a_limit() -> None:
         TrackLimits({state: HOUR for state in TrackState if state is not TrackState.CHUNKING})
 
 
-def test_the_sweep_index_contains_only_the_keys_of_an_episode(cleanup: CleanupHarness) -> None:
-    harness = cleanup.harness
-    upload = ExpectedUpload(upload_id="0" * 26, content_type=ContentType.MP4, size=1)
-    episode = harness.create_episode()
-    harness.table.request_upload(ANN, episode, TrackKind.VIDEO, upload, "2026-01-03T12:00:00.123Z")
+def test_the_sweep_index_contains_only_the_keys_of_an_episode(harness: ApiHarness, cleanup: CleanupHarness) -> None:
+    episode, _ = request_upload(harness)
     assert list(CleanupTable(harness.dynamodb, TABLE).list_due("9")) == [
-        DueEpisode(ANN, episode, "2026-01-03T12:00:00.123Z")
+        DueEpisode(ANN, episode, timestamp(harness.now))
     ]

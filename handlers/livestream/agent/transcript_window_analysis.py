@@ -1,14 +1,16 @@
-"""Worker of the agent: analyzes one window of a transcript for each queue message.
+"""Analysis of one transcript window for each queue message: the main logic of the function `agent`.
 
-The worker controls the order of the steps and the handling of failures:
+The worker reads the window and the agent's memories, asks the model for fact claims and clips, verifies its answer, and
+stores the findings. It also handles failures:
 - A window that already has an outcome is skipped.
 - Transient errors are retried while there is time. Then the message returns to the queue, and finally it moves to the
   dead-letter queue.
 - An unusable answer is requested once more. If the second answer is unusable too, the window is stored as failed.
 
-The window's text and findings are stored in the agent's memory first, and in the table afterwards. So the memory
-has an event for every analyzed window. The table stores the findings and the window's outcome in one transaction. So all
-findings of a window come from one answer, even if the window is analyzed twice. Log lines and exceptions contain no text of the transcript, the request or the answer.
+The window's text and findings are stored in the agent's memory first, and in the table afterwards. So the memory has an
+event for every analyzed window. The table stores the findings and the window's outcome in one transaction. So all
+findings of a window come from one answer, even if the window is analyzed twice. Log lines and exceptions contain no
+text of the transcript, the request or the answer.
 """
 
 import json
@@ -30,19 +32,18 @@ from handlers.livestream.agent.agent_memory import AgentMemory
 from handlers.livestream.agent.answer_verification import VerifiedAnswer, verify_answer
 from handlers.livestream.agent.model_answer import AnswerProblem, WindowAnswer, parse_answer
 from handlers.livestream.agent.model_request import MemoryEvent, RequestSettings, select_memories, window_request
-from handlers.livestream.findings_table import FindingsTable
-from handlers.livestream.object_reader import ObjectReader
+from handlers.livestream.findings_table import FindingsTable, WindowFailure
+from handlers.livestream.s3_object_reader import ObjectReader
 from handlers.livestream.transcript.cues import BadTranscript, Cue
 from handlers.livestream.transcript.transcript_reader import ParsedTranscript, read_transcript
-from handlers.livestream.verdicts_and_failures import WindowFailure
-from handlers.livestream.window_queue import WindowMessage
+from handlers.livestream.transcript_window_queue import WindowMessage
 
 FINISH_SECONDS = 8.0
-"""Time that is reserved for storing the findings."""
+"""Part of the invocation's remaining time that is reserved for storing the findings."""
 
 
 class WindowOutcome(StrEnum):
-    """Outcome of a message."""
+    """Outcome of a message that need not be delivered again."""
 
     CHECKED = "checked"
     """The findings of the window were stored."""
@@ -53,7 +54,7 @@ class WindowOutcome(StrEnum):
 
 
 class InvalidWindowMessage(Exception):
-    """The message does not match `WindowMessage`. SQS moves it to the dead-letter queue after its retries."""
+    """The message is not a valid `WindowMessage`. SQS moves it to the dead-letter queue after its retries."""
 
 
 class WindowCountMismatch(Exception):
@@ -80,22 +81,25 @@ class WindowWorker:
     def __init__(
         self, services: AgentServices, settings: RequestSettings, log: EventLog, timing: RetryTiming | None = None
     ) -> None:
+        """`timing`: clock and pauses of retries; by default the real ones."""
         self._services = services
         self._settings = settings
         self._log = log
         self._timing = timing or RetryTiming()
 
-    def batch(self, event: Mapping[str, Any], remaining_ms: Callable[[], int]) -> dict[str, list[dict[str, str]]]:
+    def handle_batch(
+        self, event: Mapping[str, Any], remaining_ms: Callable[[], int]
+    ) -> dict[str, list[dict[str, str]]]:
         """Process the messages of an event; return those that SQS must deliver again."""
-        returned: list[dict[str, str]] = []
+        failures: list[dict[str, str]] = []
         for record in event["Records"]:
             try:
                 self.handle(record["body"], remaining_ms())
             except Exception as error:  # noqa: BLE001 - SQS delivers again; the text may contain customer data
                 cause = error.fault.value if isinstance(error, ServiceFailed) else ""
                 self._log.error("window_returned", error_type=type(error).__name__, cause=cause)
-                returned.append({"itemIdentifier": record["messageId"]})
-        return {"batchItemFailures": returned}
+                failures.append({"itemIdentifier": record["messageId"]})
+        return {"batchItemFailures": failures}
 
     def handle(self, body: str, remaining_ms: int) -> WindowOutcome:
         """Analyze the window that a message names. Raise an exception if SQS must deliver the message again."""
@@ -126,7 +130,10 @@ class WindowWorker:
         return WindowOutcome.CHECKED
 
     def _analyze(self, message: WindowMessage, retrier: Retrier) -> VerifiedAnswer | WindowFailure:
-        """Return the verified findings of a window after storing the exchange in the memory."""
+        """Return the verified findings of a window, or the reason why it cannot be analyzed.
+
+        The window's text and findings are then already stored in the memory.
+        """
         transcript_and_window = self._read_window(message)
         if isinstance(transcript_and_window, WindowFailure):
             return transcript_and_window
@@ -135,10 +142,10 @@ class WindowWorker:
         memories = select_memories(retrier.call(lambda: memory.recall(*session)), message.other_window_ids)
         answer = self._ask_model(message, window, memories, retrier)
         if isinstance(answer, NoAnswer):
-            return WindowFailure(answer.value)
+            return WindowFailure(answer.value)  # each value of NoAnswer is also one of WindowFailure
         findings = verify_answer(answer, window, message, self._settings, memories, timed=transcript.timed)
         exchange = (_transcript_text(message, window), _findings_text(findings))
-        retrier.call(lambda: memory.record(*session, message.window_id, *exchange))
+        retrier.call(lambda: memory.store_exchange(*session, message.window_id, *exchange))
         return findings
 
     def _ask_model(
@@ -156,6 +163,7 @@ class WindowWorker:
         )
 
     def _read_window(self, message: WindowMessage) -> tuple[ParsedTranscript, Window[Cue]] | WindowFailure:
+        """Read the transcript and cut it again; return the transcript and the window that the message names."""
         data = self._services.transcripts.read(message.transcript_key, message.transcript_version)
         if data is None:
             return WindowFailure.TRANSCRIPT_GONE
@@ -189,7 +197,7 @@ def _parse_message(body: str) -> WindowMessage:
 
 
 def _transcript_text(message: WindowMessage, window: Window[Cue]) -> str:
-    """Return the window's text for the memory: only its core, because the overlap belongs to the next window's event."""
+    """Return the text of the window's core for the memory. The overlap belongs to the next window's event."""
     cues = window.passages[: window.core_count]
     cue_lines = [cue.text if cue.speaker is None else f"{cue.speaker}: {cue.text}" for cue in cues]
     return "\n".join([f"Part {message.index + 1} of {message.count} of the broadcast:", *cue_lines])

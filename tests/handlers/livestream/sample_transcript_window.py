@@ -6,7 +6,7 @@ from handlers.common.text.text_windows import Window, WindowSizes
 from handlers.livestream.agent.model_answer import AnsweredClaim, AnsweredClip, WindowAnswer
 from handlers.livestream.agent.model_request import RequestSettings
 from handlers.livestream.transcript.cues import Cue
-from handlers.livestream.window_queue import window_messages
+from handlers.livestream.transcript_window_queue import window_messages
 
 CUES = (
     Cue(10_000, 14_000, "Well, good evening.", "Ann"),

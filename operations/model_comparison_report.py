@@ -1,4 +1,4 @@
-"""Agreement of two models on the action items of transcripts, their cost, and the table that shows both.
+"""Report of a comparison of two models: their agreement on the action items of transcripts, and their cost, as a table.
 
 Two action items are the same if their quotes overlap in the transcript and their owners are the same person. Agreement
 is the F1 score of the candidate's items over all transcripts, with the reference's items as the truth. It is 1 if both
@@ -14,24 +14,26 @@ from handlers.meetings.bedrock_summarize.action_item_verification import Located
 from handlers.meetings.bedrock_summarize.stored_answers import sum_tokens
 from handlers.meetings.bedrock_summarize.summary import SummaryTokens
 
-_FAMILY = re.compile(r"^(?:(?P<area>[a-z]+)\.)?anthropic\.claude-(?P<family>sonnet|haiku)-4-5-")
-"""Models with prices in the price book."""
+_PRICED_MODEL = re.compile(r"^(?:(?P<area>[a-z]+)\.)?anthropic\.claude-(?P<family>sonnet|haiku)-4-5-")
+"""Id of a model that has prices in the price book: the area of its inference profile, and its family."""
 HEADINGS = (
     ("transcript", "items", "", "both", "agreement", "tokens in", "", "tokens out", "", "USD", ""),
     ("", "ref.", "cand.", "", "", "ref.", "cand.", "ref.", "cand.", "ref.", "cand."),
 )
+"""Two heading lines of the table, cell by cell. `ref.` is the reference model, `cand.` the candidate."""
 
 
 @dataclass(frozen=True)
 class FoundActionItems:
     """Action items that one model found in one transcript."""
 
-    placed: tuple[LocatedActionItem, ...]
+    located: tuple[LocatedActionItem, ...]
     """Action items whose quotes occur in the transcript."""
     tokens: SummaryTokens
+    """Tokens of all requests about the transcript."""
     usable: bool = True
     """False if the model gave no usable answer."""
-    dropped: int = 0
+    invented_quotes: int = 0
     """Number of items that were dropped because their quote does not occur in the transcript."""
 
 
@@ -59,17 +61,18 @@ class Agreement:
 
 @dataclass(frozen=True)
 class TranscriptComparison:
-    """Findings of both models in one transcript."""
+    """Action items that both models found in one transcript."""
 
     name: str
+    """File name of the transcript without its suffix."""
     reference: FoundActionItems
     candidate: FoundActionItems
 
     @property
     def agreement(self) -> Agreement:
         """Agreement of both models. A model without a usable answer has found nothing."""
-        both = _count_pairs(self.reference.placed, self.candidate.placed)
-        return Agreement(both, len(self.reference.placed) - both, len(self.candidate.placed) - both)
+        both = _count_pairs(self.reference.located, self.candidate.located)
+        return Agreement(both, len(self.reference.located) - both, len(self.candidate.located) - both)
 
 
 def total_agreement(comparisons: Sequence[TranscriptComparison]) -> Agreement:
@@ -79,7 +82,7 @@ def total_agreement(comparisons: Sequence[TranscriptComparison]) -> Agreement:
 
 def compute_cost(model_id: str, tokens: SummaryTokens, prices: Mapping[str, float]) -> float | None:
     """Return the cost in USD, by the price book's names, or None for a model without prices."""
-    match = _FAMILY.match(model_id)
+    match = _PRICED_MODEL.match(model_id)
     if match is None:
         return None
     regional = f"bedrock_{match['family']}_"
@@ -99,9 +102,10 @@ def compute_cost(model_id: str, tokens: SummaryTokens, prices: Mapping[str, floa
 
 def _count_pairs(reference: Sequence[LocatedActionItem], candidate: Sequence[LocatedActionItem]) -> int:
     """Return the maximum number of pairs of same items. Each item belongs to at most one pair (bipartite matching)."""
-    partner: dict[int, int] = {}
+    partner: dict[int, int] = {}  # index of the reference item that each candidate item is paired with
 
     def find_partner(index: int, tried: set[int]) -> bool:
+        """Pair a reference item, if necessary by giving other reference items another partner (augmenting path)."""
         for other, candidate_item in enumerate(candidate):
             if other in tried or not _is_same(reference[index], candidate_item):
                 continue
@@ -123,7 +127,7 @@ def format_table(
 ) -> list[str]:
     """Return a line for each transcript, one for all, and the numbers of unusable answers and invented quotes."""
     models = (reference, candidate)
-    whole = TranscriptComparison(
+    total = TranscriptComparison(
         "all",
         *(
             _sum_findings([getattr(comparison, side) for comparison in comparisons])
@@ -132,7 +136,7 @@ def format_table(
     )
     rows = [list(heading) for heading in HEADINGS]
     rows += [_row(comparison, comparison.agreement, models, prices) for comparison in comparisons]
-    rows.append(_row(whole, total_agreement(comparisons), models, prices))
+    rows.append(_row(total, total_agreement(comparisons), models, prices))
     widths = [max(len(row[at]) for row in rows) for at in range(len(HEADINGS[0]))]
     unusable = [
         sum(not getattr(comparison, side).usable for comparison in comparisons) for side in ("reference", "candidate")
@@ -145,7 +149,7 @@ def format_table(
             ).rstrip()
             for row in rows
         ),
-        f"invented quotes: reference {whole.reference.dropped}, candidate {whole.candidate.dropped}",
+        f"invented quotes: reference {total.reference.invented_quotes}, candidate {total.candidate.invented_quotes}",
         f"transcripts without a usable answer: reference {unusable[0]}, candidate {unusable[1]}",
     ]
 
@@ -157,7 +161,7 @@ def _row(
     costs = [compute_cost(model, findings.tokens, prices) for model, findings in zip(models, sides, strict=True)]
     return [
         comparison.name,
-        *(str(len(findings.placed)) if findings.usable else "none" for findings in sides),
+        *(str(len(findings.located)) if findings.usable else "none" for findings in sides),
         str(agreement.both),
         f"{agreement.f1:.3f}",
         *(
@@ -171,7 +175,7 @@ def _row(
 
 def _sum_findings(all_findings: Sequence[FoundActionItems]) -> FoundActionItems:
     return FoundActionItems(
-        tuple(item for findings in all_findings for item in findings.placed),
+        tuple(item for findings in all_findings for item in findings.located),
         sum_tokens([findings.tokens for findings in all_findings]),
-        dropped=sum(findings.dropped for findings in all_findings),
+        invented_quotes=sum(findings.invented_quotes for findings in all_findings),
     )

@@ -1,8 +1,9 @@
-"""Cleanup of deleted episodes, and the sweep that marks overdue tracks as failed.
+"""Removal of the data of deleted episodes, and the sweep that marks overdue tracks as failed.
 
-The API publishes an event for each deletion, and the cleanup then starts at once. The sweep finds deletions whose event
-was lost. The sweep also cleans up each deleted episode a second time, after all work on it must have ended, because the
-agent or a MediaConvert job may have written something after the first cleanup.
+The API publishes an event for each deletion, and the cleanup then starts at once. The sweep also cleans up deleted
+episodes, for two reasons. The event of a deletion may have been lost. And the agent or a MediaConvert job may have
+written something after the first cleanup, so each deleted episode is cleaned up again when all work on it must have
+ended.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,13 +22,13 @@ from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.common.websocket.messages import Message
 from handlers.livestream.api_models import EpisodeId
 from handlers.livestream.episode_cleanup.agent_memory_deletion import SessionMemory
-from handlers.livestream.episode_cleanup.cleanup_table import CleanupTable, DueEpisode
-from handlers.livestream.episode_cleanup.object_deletion import EpisodeObjects
+from handlers.livestream.episode_cleanup.cleanup_table_gateway import CleanupTable, DueEpisode
+from handlers.livestream.episode_cleanup.s3_object_deletion import EpisodeObjects
 from handlers.livestream.episode_cleanup.track_time_limits import TrackLimits, is_idle, timeout_reason
 from handlers.livestream.event_names import EPISODE_DELETED, is_livestream_source
 from handlers.livestream.table_records import EpisodeRecord
 from handlers.livestream.track_state_machine import TrackKind
-from handlers.livestream.upload_keys import OWNER_PATTERN
+from handlers.livestream.upload_object_keys import OWNER_PATTERN
 
 SWEEP_GRACE_PERIOD = timedelta(minutes=15)
 """The sweep ignores episodes that were added to its index more recently than this."""
@@ -42,12 +43,12 @@ class DeletedDetail(Message):
 
 
 class CleanupOutcome(StrEnum):
-    """Outcome of a deletion event or of a sweep's check."""
+    """Outcome of a deletion event, or of the sweep's check of a deleted episode."""
 
     CLEANED_UP = "tidied"
-    """The objects, memory and findings of a deleted episode were deleted."""
+    """The objects, memory, findings and window outcomes of a deleted episode were deleted."""
     IGNORED = "ignored"
-    """The episode is not deleted, so the event is wrong."""
+    """The event names an episode that is not deleted, so nothing was removed."""
 
 
 class EpisodeCleaner:
@@ -64,7 +65,7 @@ class EpisodeCleaner:
         clock: Callable[[], datetime],
         log: EventLog,
     ) -> None:
-        """`budget`: time after which a sweep starts no further episode."""
+        """`limits`: time limits of the track states. `budget`: time after which a sweep starts no further episode."""
         self._table = table
         self._objects = objects
         self._memory = memory
@@ -104,10 +105,13 @@ class EpisodeCleaner:
         return CleanupOutcome.CLEANED_UP
 
     def _check_episode(self, due: DueEpisode) -> list[str]:
-        """Clean up a deleted episode, or fail the overdue tracks of an existing one; return the outcomes."""
+        """Clean up a deleted episode, or fail the overdue tracks of an existing one.
+
+        Return the outcomes to count: the cleanup, or the reason of each timeout.
+        """
         episode = self._table.get(due.owner, due.episode_id)
         if episode is None:
-            return []  # the index is eventually consistent
+            return []  # the index is eventually consistent, so it may list an episode whose item has expired
         if episode.deleted_at is not None:
             self._clean_up_and_reschedule(due, episode.deleted_at)
             return [CleanupOutcome.CLEANED_UP]

@@ -19,10 +19,10 @@ from handlers.livestream.track_state_machine import (
     TrackUpdate,
     is_applied,
 )
-from handlers.livestream.upload_keys import parse_upload_key
-from handlers.livestream.video_chunks import chunk_job
+from handlers.livestream.upload_object_keys import parse_upload_key
+from handlers.livestream.video_chunks import mediaconvert_job
+from handlers.livestream.video_chunks.video_event_processing import VideoProcessing
 from handlers.livestream.video_chunks.video_events import UploadedVideo, VideoUploadDetail
-from handlers.livestream.video_chunks.video_processing import VideoProcessing
 from tests.handlers.livestream.track_reference_model import apply_update, request_upload
 
 BUCKET, ROLE = "episodes", "arn:aws:iam::123456789012:role/media"
@@ -74,13 +74,15 @@ def replayed(event: str) -> str:
 
 def playlist(uploaded: UploadedVideo) -> str:
     """Return the URI of the playlist of a video's chunks."""
-    prefix = chunk_job.chunk_prefix(uploaded, chunk_job.job_token(BUCKET, uploaded, SECONDS, HOURS))
-    return f"s3://{BUCKET}/{prefix}{uploaded.key_parts.upload_id}{chunk_job.CHUNK_MODIFIER}.m3u8"
+    prefix = mediaconvert_job.chunk_prefix(uploaded, mediaconvert_job.job_token(BUCKET, uploaded, SECONDS, HOURS))
+    return f"s3://{BUCKET}/{prefix}{uploaded.key_parts.upload_id}{mediaconvert_job.CHUNK_MODIFIER}.m3u8"
 
 
 def job(uploaded: UploadedVideo, status: str, **changed: Any) -> str:
     """Return MediaConvert's event of a job for a video."""
-    metadata = chunk_job.job_request(BUCKET, uploaded, seconds=SECONDS, role_arn=ROLE, max_hours=HOURS)["UserMetadata"]
+    metadata = mediaconvert_job.job_request(BUCKET, uploaded, seconds=SECONDS, role_arn=ROLE, max_hours=HOURS)[
+        "UserMetadata"
+    ]
     output = {"outputFilePaths": [playlist(uploaded)], "durationInMs": 250_041}
     details_by_status: dict[str, dict[str, Any]] = {
         "COMPLETE": {"outputGroupDetails": [{"outputDetails": [output], "type": "HLS_GROUP"}]},

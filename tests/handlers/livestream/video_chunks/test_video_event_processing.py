@@ -15,9 +15,9 @@ from handlers.livestream.track_state_machine import Track, TrackKind, TrackReaso
 from handlers.livestream.video_chunks import handler
 from handlers.livestream.video_chunks.environment import VideoEnvironment
 from handlers.livestream.video_chunks.video_events import VideoUploadDetail
-from tests.handlers.livestream import api_harness as rest
+from tests.handlers.livestream import rest_api_harness as rest
 from tests.handlers.livestream.track_reference_model import request_upload
-from tests.handlers.livestream.video_chunks.video_harness import (
+from tests.handlers.livestream.video_chunks.video_processing_harness import (
     BUCKET,
     EPISODE,
     HOURS,

@@ -1,4 +1,4 @@
-"""The worker analyzes each window once, even if its message is repeated, and logs no text."""
+"""The findings of a window come from one answer of the model, even if its message is repeated; no text is logged."""
 
 import json
 from collections.abc import Callable
@@ -12,12 +12,15 @@ from handlers.common.bedrock.json_answers import AnswerJsonProblem
 from handlers.common.text.text_windows import WindowSizes
 from handlers.livestream.agent.model_answer import AnswerProblem
 from handlers.livestream.agent.model_request import MemoryEvent
-from handlers.livestream.agent.window_worker import InvalidWindowMessage, WindowCountMismatch, WindowOutcome
-from handlers.livestream.findings_table import FindingsTable
-from handlers.livestream.table_records import EpisodeRecord
-from handlers.livestream.track_state_machine import ContentType, ExpectedUpload, Track, TrackState
-from handlers.livestream.verdicts_and_failures import Verdict, WindowFailure
-from handlers.livestream.window_queue import WindowMessage, window_messages
+from handlers.livestream.agent.transcript_window_analysis import (
+    InvalidWindowMessage,
+    WindowCountMismatch,
+    WindowOutcome,
+)
+from handlers.livestream.fact_claim_verdict import Verdict
+from handlers.livestream.findings_table import FindingsTable, WindowFailure
+from handlers.livestream.track_state_machine import ContentType, ExpectedUpload, TrackKind
+from handlers.livestream.transcript_window_queue import WindowMessage, window_messages
 from tests.handlers.livestream.agent.fake_agent_services import (
     EPISODE,
     KEY,
@@ -25,6 +28,7 @@ from tests.handlers.livestream.agent.fake_agent_services import (
     RECALLED,
     REMAINING_MS,
     SIZES,
+    UPLOAD,
     FakeMemory,
     FakeModel,
     FakeTranscripts,
@@ -34,7 +38,7 @@ from tests.handlers.livestream.agent.fake_agent_services import (
     claim,
     lines,
 )
-from tests.handlers.livestream.api_harness import TABLE, ApiHarness
+from tests.handlers.livestream.rest_api_harness import TABLE, ApiHarness
 
 FERRIES = claim("We ran 600 ferries", verdict="refuted", confidence=0.9, sources=[RECALLED.event_id])
 LARGEST = claim("the largest fleet that ever was")
@@ -63,7 +67,7 @@ def test_a_window_is_analyzed_with_memories_and_its_findings_are_stored_and_reme
     [(window_id, (actor, session, request, answered))] = harness.memory.recorded.items()
     assert (actor, session) == (OWNER, EPISODE)
     assert window_id == WindowMessage.model_validate_json(bodies()[0]).window_id
-    assert "We ran 600 ferries last spring." in request
+    assert request.startswith("Part 1 of 2 of the broadcast:\nWe ran 600 ferries last spring.")
     assert "islands" not in request, "the overlap is remembered with the next window"
     checked, cut = (json.loads(line) for line in answered.split("\n"))
     assert (checked["verdict"], checked["quote"], cut["endMs"]) == ("refuted", "We ran 600 ferries", 12_000)
@@ -91,7 +95,10 @@ def test_an_interrupted_window_has_the_findings_of_one_answer_only(harness: ApiH
     """
     first_answer = answer_with(FERRIES, claim("last spring"), clips=[CLIP])
     worker_harness = WorkerHarness(model=FakeModel([first_answer, answer_with(claim("600 ferries last spring"))]))
-    harness.table.create(episode_with_expected_transcript())
+    harness.new_id = lambda: EPISODE  # type: ignore[method-assign]
+    harness.create_episode(owner=None)
+    upload = ExpectedUpload(upload_id=UPLOAD, content_type=ContentType.SUBRIP, size=1)
+    harness.table.request_upload(OWNER, EPISODE, TrackKind.TRANSCRIPT, upload, "1")
     worker_harness.findings = FindingsTable(harness.dynamodb, TABLE, lambda: harness.now)
     worker = worker_harness.worker()
     successful_calls = iter([None] * calls)
@@ -108,21 +115,6 @@ def test_an_interrupted_window_has_the_findings_of_one_answer_only(harness: ApiH
     listed_claims = harness.call("listClaims", episode_id=EPISODE, owner=None).body["claims"]
     quotes = {listed_claim["quote"] for listed_claim in listed_claims}
     assert quotes in ({"We ran 600 ferries", "last spring"}, {"600 ferries last spring"})
-
-
-def episode_with_expected_transcript() -> EpisodeRecord:
-    """Return the record of the harness's episode, which expects a transcript."""
-    upload = ExpectedUpload(upload_id="01HZXW3V9K8Q2M4N6P8R0T2V4Y", content_type=ContentType.SUBRIP, size=1)
-    return EpisodeRecord(
-        owner=OWNER,
-        episode_id=EPISODE,
-        title="A stream",
-        language="en",
-        video=Track(state=TrackState.NONE, since="1"),
-        transcript=Track(state=TrackState.REQUESTED, since="1", upload=upload),
-        created_at="1",
-        updated_at="1",
-    )
 
 
 def test_storing_findings_is_retried_after_a_transient_error() -> None:
@@ -269,7 +261,7 @@ def test_an_invalid_message_raises_without_quoting_it(body: str) -> None:
 def test_only_the_failed_message_of_a_batch_returns() -> None:
     harness = WorkerHarness(model=FakeModel([ServiceFault.REFUSED, answer_with(LARGEST)]))
     records = [{"messageId": f"m{at}", "body": body} for at, body in enumerate([*bodies(), "canary"])]
-    answer = harness.worker().batch({"Records": records}, lambda: REMAINING_MS)
+    answer = harness.worker().handle_batch({"Records": records}, lambda: REMAINING_MS)
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m0"}, {"itemIdentifier": "m2"}]}
     assert len(harness.findings.outcomes) == 1
 
@@ -282,9 +274,9 @@ def test_the_tokens_of_every_answer_are_logged_but_no_text(capsys: pytest.Captur
     )
     harness.memory.recalled = [RECALLED, MemoryEvent("1#c", "canary")]
     records = [{"messageId": "m", "body": bodies()[0]}, {"messageId": "n", "body": '{"canary": 1}'}]
-    harness.worker().batch({"Records": records}, lambda: REMAINING_MS)
+    harness.worker().handle_batch({"Records": records}, lambda: REMAINING_MS)
     harness.findings.broken = True
-    harness.worker().batch({"Records": [{"messageId": "m", "body": bodies()[1]}]}, lambda: REMAINING_MS)
+    harness.worker().handle_batch({"Records": [{"messageId": "m", "body": bodies()[1]}]}, lambda: REMAINING_MS)
     logged = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     answered = [line for line in logged if line["message"] == "model_answered"]
     assert [(line["input_tokens"], line["output_tokens"], line["cache_read_tokens"]) for line in answered] == [

@@ -1,8 +1,8 @@
-"""MediaConvert job that cuts one video into chunks.
+"""Request for the MediaConvert job that cuts one video into chunks.
 
-The job has one HLS output group. MediaConvert cannot split an MP4 group into segments. HLS is used instead of CMAF,
-because an HLS segment contains audio and video in one file, so each chunk can be played separately. `EXACT` gives every
-chunk its full length, and each chunk starts with a key frame.
+The job has one HLS output group, because MediaConvert cannot split an MP4 group into segments. HLS is used instead of
+CMAF, because an HLS segment contains audio and video in one file, so each chunk can be played separately. `EXACT` gives
+every chunk except the last the same length, and each chunk starts with a key frame.
 
 The same object version, cut to the same chunk length and end, always gives the same request token and the same output
 prefix. MediaConvert treats requests with the same token as one job if they arrive within a minute. A later repetition
@@ -18,20 +18,27 @@ import hashlib
 from typing import Any
 
 from handlers.livestream.s3_prefixes import CHUNKS
-from handlers.livestream.upload_keys import UploadedObject
+from handlers.livestream.upload_object_keys import UploadedObject
 from handlers.livestream.video_chunks.video_events import JobMetadata
 
 AUDIO_SELECTOR = "Audio Selector 1"
+"""Name by which the output refers to the audio of the input."""
 CHUNK_MODIFIER = "_chunk"
 """Suffix that distinguishes the chunks and their playlist from the master playlist."""
 JOB_FOLDER_CHARACTERS = 16
 """Number of token characters in the output prefix of a job."""
 WIDTH, HEIGHT = 1280, 720
+"""Maximum size of the chunks' picture. Smaller videos keep their size."""
 MAX_BITRATE = 3_000_000
+"""Maximum bits per second of the video."""
 QVBR_QUALITY = 7
+"""MediaConvert's quality level, from 1 to 10."""
 AUDIO_BITRATE = 96_000
+"""Bits per second of the audio."""
 AUDIO_RATE = 48_000
+"""Samples per second of the audio."""
 STATUS_UPDATES = "SECONDS_60"
+"""Interval of MediaConvert's events about the progress of a job."""
 CLIP_MARGIN_MINUTES = 30
 """Time by which the clip is longer than the longest permitted video. The margin distinguishes a clipped video from a
 video that is just short enough, even if the frame rate is counted slightly wrong. The longest clip with this margin is
@@ -41,7 +48,8 @@ still below MediaConvert's limit of 12 hours."""
 def job_token(bucket: str, video: UploadedObject, seconds: int, clip_hours: int | None) -> str:
     """Return the request token of the job that cuts this object version in this way.
 
-    It has 64 characters, the maximum that MediaConvert accepts.
+    `clip_hours` is None for a job without a clip end. The token has 64 characters, the maximum that MediaConvert
+    accepts.
     """
     identity = (bucket, video.key, video.version_id, str(seconds), str(clip_hours))
     return hashlib.sha256("\n".join(identity).encode()).hexdigest()
@@ -61,7 +69,10 @@ def job_request(
     max_hours: int | None = None,
     to_its_end: bool = False,
 ) -> dict[str, Any]:
-    """Return the parameters of CreateJob. Without `max_hours`, or with `to_its_end`, the input has no clip end."""
+    """Return the parameters of CreateJob. Without `max_hours`, or with `to_its_end`, the input has no clip end.
+
+    `seconds` is the length of a chunk. `role_arn` is the role with which MediaConvert reads and writes the bucket.
+    """
     clip_hours = None if to_its_end else max_hours
     token = job_token(bucket, video, seconds, clip_hours)
     upload = video.key_parts

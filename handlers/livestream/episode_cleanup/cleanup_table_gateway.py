@@ -1,10 +1,10 @@
 """DynamoDB gateway of the cleanup function. Unlike `EpisodeTable`, it also returns deleted episodes.
 
-Each write is conditional on the state that was read, because an event, a new upload or another sweep may have changed
-the episode in between. Then this write does nothing.
+Each change of an episode is conditional on the state that was read, because an event, a new upload or another sweep may
+have changed the episode meanwhile. In that case the method changes nothing and returns False.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,16 +26,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DueEpisode:
-    """Episode that the sweep must check."""
+    """Episode that the sweep must check, as the sweep index lists it."""
 
     owner: str
     episode_id: str
     since: str
-    """Sort key of the episode in the sweep index."""
+    """Sort key of the episode in the sweep index: the time from which the sweep checks it."""
 
 
 class CleanupTable:
-    """Finds due episodes, fails overdue tracks and deletes the contents of deleted episodes."""
+    """Finds episodes to check, fails overdue tracks, and deletes the items of deleted episodes."""
 
     def __init__(self, client: "DynamoDBClient", name: str) -> None:
         self._client = client
@@ -70,30 +70,26 @@ class CleanupTable:
             episode.episode_id,
             f"SET #{kind}.#state = :failed, #{kind}.#rank = :rank, #{kind}.#since = :at, #{kind}.#reason = :reason, "
             "#updatedAt = :at",
-            f"attribute_not_exists(#deletedAt) AND #{kind}.#state = :seen AND #{kind}.#since = :since",
+            f"attribute_not_exists(#deletedAt) AND #{kind}.#state = :read AND #{kind}.#since = :since",
             {f"#{name}": name for name in names},
             {
-                **serialize_item(
-                    {
-                        ":failed": failed.state,
-                        ":at": at,
-                        ":reason": reason,
-                        ":seen": track.state,
-                        ":since": track.since,
-                    }
-                ),
-                ":rank": {"N": str(failed.rank)},
+                ":failed": failed.state,
+                ":rank": failed.rank,
+                ":at": at,
+                ":reason": reason,
+                ":read": track.state,
+                ":since": track.since,
             },
         )
 
     def remove_from_sweep(self, due: DueEpisode) -> bool:
-        """Remove an episode from the sweep index, unless it was added again meanwhile; return True if it was removed."""
-        values = serialize_item({":since": due.since})
+        """Remove an episode from the sweep index; return False if it was added again meanwhile."""
+        values = {":since": due.since}
         return self._update(due.owner, due.episode_id, "REMOVE GSI2PK, GSI2SK", "GSI2SK = :since", {}, values)
 
     def postpone(self, due: DueEpisode, until: str) -> bool:
-        """Postpone the sweep's check of an episode, unless it was added again meanwhile; return True if postponed."""
-        values = serialize_item({":since": due.since, ":until": until})
+        """Postpone the sweep's next check of an episode; return False if it was added again meanwhile."""
+        values = {":since": due.since, ":until": until}
         return self._update(due.owner, due.episode_id, "SET GSI2SK = :until", "GSI2SK = :since", {}, values)
 
     def delete_contents(self, owner: str, episode_id: str) -> int:
@@ -110,7 +106,13 @@ class CleanupTable:
         return len(keys)
 
     def _update(
-        self, owner: str, episode_id: str, update: str, condition: str, names: dict[str, str], values: dict[str, object]
+        self,
+        owner: str,
+        episode_id: str,
+        update: str,
+        condition: str,
+        names: dict[str, str],
+        values: Mapping[str, object],
     ) -> bool:
         named = {"ExpressionAttributeNames": names} if names else {}
         try:
@@ -119,7 +121,7 @@ class CleanupTable:
                 Key=serialize_item(episode_key(owner, episode_id)),
                 UpdateExpression=update,
                 ConditionExpression=condition,
-                ExpressionAttributeValues=values,  # type: ignore[arg-type]
+                ExpressionAttributeValues=serialize_item(values),
                 **named,  # type: ignore[arg-type]
             )
         except self._client.exceptions.ConditionalCheckFailedException:

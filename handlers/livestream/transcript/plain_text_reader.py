@@ -1,8 +1,8 @@
-"""Reader for plain text without times: one cue for each sentence, with estimated times.
+"""Reader for transcripts in plain text without times: one cue for each sentence, with estimated times.
 
-Fact claims are stored with a time and listed by time, so every sentence needs one. Each sentence starts where the
-previous sentence ends, and lasts as long as an average speaker needs for it. Findings from such cues are marked as estimated, see
-`ParsedTranscript.timed`.
+Fact claims are stored with a time and listed by time, so every sentence needs one. Each sentence starts when the
+previous sentence ends, and lasts as long as an average speaker needs for it. The times of claims from such cues are
+marked as estimates (`ParsedTranscript.timed`).
 """
 
 import re
@@ -15,7 +15,9 @@ from handlers.livestream.transcript.cues import MAX_CHARACTERS, MAX_MS, BadTrans
 CHARACTERS_PER_SECOND = 15
 """Speaking rate, about 150 English words per minute."""
 SENTENCE_CHARACTERS = 300
+"""Length above which a sentence is split into several cues."""
 _PARAGRAPH = re.compile(r"\n\s*\n")
+"""Space between two paragraphs. It ends a sentence."""
 _SENTENCE = re.compile(r"(?<=[.!?\u2026])[\"'\u201d\u2019)\]]*\s+|(?<=[\u3002\uff01\uff1f])")
 """End of a sentence: after its mark, closing quotes and white space, or directly after a full-width mark."""
 _MARKUP = re.compile(r"<[?!a-z]|\{\\rtf|\[script info\]|%pdf-|%!ps", re.IGNORECASE)
