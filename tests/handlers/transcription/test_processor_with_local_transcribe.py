@@ -48,7 +48,7 @@ class EmulatedSession:
     requests: list[StreamRequest] = field(default_factory=list)
 
     @cached_property
-    def processor_harness(self) -> ProcessorHarness:
+    def processor(self) -> ProcessorHarness:
         made = ProcessorHarness(self.dynamodb, settings=PATIENT, clock=RunningClock(0))
         made.open_stream = self._stream
         made.open()
@@ -56,18 +56,18 @@ class EmulatedSession:
 
     def send(self, audio: bytes, utterance: str = "u1") -> UtteranceEnd | None:
         """Send an utterance."""
-        self.processor_harness.take(utterance)
-        return self.processor_harness.call(utterance, audio=base64.b64encode(audio).decode())
+        self.processor.take(utterance)
+        return self.processor.call(utterance, audio=base64.b64encode(audio).decode())
 
     @property
     def shown_lines(self) -> Screen:
         """Return the lines that the client shows."""
-        return self.processor_harness.shown_lines()
+        return self.processor.shown_lines()
 
     @property
     def fallbacks(self) -> float:
         """Return the number of fallbacks that the metric counts."""
-        return self.processor_harness.cloudwatch.values.get("TranscribeFallbackTriggered", 0)
+        return self.processor.cloudwatch.values.get("TranscribeFallbackTriggered", 0)
 
     def _stream(self, request: StreamRequest, _seconds: float) -> AbstractContextManager[TranscribeStream]:
         self.requests.append(request)
@@ -99,7 +99,7 @@ def test_sentences_are_shown_once_and_in_order(line: EmulatedSession) -> None:
     assert line.send(words("hello world . good day")) is UtteranceEnd.DONE
     assert line.shown_lines.text() == ["Hello world.", "Good day."]
     assert [caption["text"] for caption in line.shown_lines.shown if caption["final"]] == ["Hello world.", "Good day."]
-    assert line.processor_harness.sent_messages("done")[0]["finals"] == 2
+    assert line.processor.sent_messages("done")[0]["finals"] == 2
     assert (len(line.requests), line.fallbacks) == (1, 0)
 
 
@@ -110,7 +110,7 @@ def test_an_utterance_whose_writes_are_all_retried_is_shown_once(
     repeated(line.dynamodb, "update_item", monkeypatch)
     assert line.send(words("hello world . good day")) is UtteranceEnd.DONE
     assert line.shown_lines.text() == ["Hello world.", "Good day."]
-    assert line.processor_harness.sent_messages("done")[0]["finals"] == 2
+    assert line.processor.sent_messages("done")[0]["finals"] == 2
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_a_stream_that_fails_in_the_middle_is_followed_by_one_for_finals(
 ) -> None:
     assert line.send(words(f"hello {fault} world")) is UtteranceEnd.DONE
     assert line.shown_lines.text() == [f"Hello {fault} world."]
-    assert line.processor_harness.sent_messages("done")[0]["fallback"] == "stream_failed"
+    assert line.processor.sent_messages("done")[0]["fallback"] == "stream_failed"
     assert [request.stabilised for request in line.requests] == [True, False]
     assert line.fallbacks == 1
     assert f'"cause":"{cause}"' in capsys.readouterr().out
@@ -130,13 +130,13 @@ def test_a_stream_that_fails_in_the_middle_is_followed_by_one_for_finals(
 def test_a_service_that_always_fails_leaves_no_line(line: EmulatedSession) -> None:
     assert line.send(words("hello broken world")) is UtteranceEnd.BROKEN
     assert line.shown_lines.text() == []
-    assert len(line.processor_harness.sent_messages("resend")) == 1
-    assert line.processor_harness.slots.slots == ()
+    assert len(line.processor.sent_messages("resend")) == 1
+    assert line.processor.slots.slots == ()
 
 
 def test_silence_is_an_utterance_without_captions(line: EmulatedSession) -> None:
     assert line.send(silence(0.5, RATE)) is UtteranceEnd.DONE
-    assert line.processor_harness.sent_messages("done")[0]["finals"] == 0
+    assert line.processor.sent_messages("done")[0]["finals"] == 0
     assert line.fallbacks == 0
 
 
@@ -148,7 +148,7 @@ def test_a_stream_that_times_out_waiting_for_audio_is_retried(
         line = EmulatedSession(dynamodb, endpoint)
         assert line.send(words("hello world")) is UtteranceEnd.BROKEN
     assert [request.stabilised for request in line.requests] == [True, False]
-    assert len(line.processor_harness.sent_messages("resend")) == 1
+    assert len(line.processor.sent_messages("resend")) == 1
     assert line.fallbacks == 1
     assert '"cause":"silent"' in capsys.readouterr().out
 
@@ -169,7 +169,7 @@ def test_a_sentence_without_a_final_is_shown_in_its_last_version(line: EmulatedS
         "Endless test": True,
         "Good day.": False,
     }
-    assert line.processor_harness.cloudwatch.values["OrphanedResultsFlushed"] == 1
+    assert line.processor.cloudwatch.values["OrphanedResultsFlushed"] == 1
 
 
 def test_a_service_without_stability_marks_loses_no_final(line: EmulatedSession) -> None:

@@ -45,9 +45,9 @@ def test_words_of_a_failed_utterance_that_are_spoken_again_are_shown_exactly_onc
     for item in dynamodb.scan(TableName=LIVE)["Items"]:
         dynamodb.delete_item(TableName=LIVE, Key={"pk": item["pk"]})
     dynamodb.delete_item(TableName=SESSIONS, Key={"session_id": {"S": SESSION}})
-    processor_harness = ProcessorHarness(dynamodb, [*streams, *[(SAID, ENDED)] * 8])
-    processor_harness.open()
-    post, left = processor_harness.clients.post, list(posts)
+    processor = ProcessorHarness(dynamodb, [*streams, *[(SAID, ENDED)] * 8])
+    processor.open()
+    post, left = processor.clients.post, list(posts)
 
     def troubled(connection: str, message: Any) -> bool:
         how = left.pop(0) if left and message.type == "caption" else "arrives"
@@ -57,20 +57,18 @@ def test_words_of_a_failed_utterance_that_are_spoken_again_are_shown_exactly_onc
         return taken
 
     def speak(utterance: str) -> None:
-        while utterance not in processor_harness.slots.done:
-            attempts = processor_harness.take(utterance).utterance_attempt
+        while utterance not in processor.slots.done:
+            attempts = processor.take(utterance).utterance_attempt
             with suppress(ReadTimeoutError):
-                processor_harness.call(utterance, attempts=attempts)
-            processor_harness.clock.now_ms = max(
-                [processor_harness.clock(), *(slot.wait_until_ms for slot in processor_harness.slots.resends)]
-            )
+                processor.call(utterance, attempts=attempts)
+            processor.clock.now_ms = max([processor.clock(), *(slot.wait_until_ms for slot in processor.slots.resends)])
 
     with pytest.MonkeyPatch.context() as patch:
         use_recording(patch, encoding)
-        patch.setattr(processor_harness.clients, "post", troubled)
+        patch.setattr(processor.clients, "post", troubled)
         speak("u1")
-        if processor_harness.slots.failed:
-            processor_harness.scripts[:] = [(SAID, ENDED)]
+        if processor.slots.failed:
+            processor.scripts[:] = [(SAID, ENDED)]
             left.clear()
             speak("u2")
-    assert processor_harness.shown_lines().text() == ["Stop the motor now."]
+    assert processor.shown_lines().text() == ["Stop the motor now."]

@@ -151,7 +151,7 @@ class SocketHarness:
 def create_socket_harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[SocketHarness]:
     """Return the harness with a ready lecture."""
     credentials(monkeypatch)
-    with create_lecture_harness() as lecture_harness:
-        socket_harness = SocketHarness(lecture_harness.dynamodb)
-        socket_harness.lecture()
-        yield socket_harness
+    with create_lecture_harness() as lectures:
+        api = SocketHarness(lectures.dynamodb)
+        api.lecture()
+        yield api

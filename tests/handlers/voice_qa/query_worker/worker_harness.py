@@ -115,7 +115,7 @@ class Listeners(Clients):
 class WorkerHarness:
     """One guest on connection `c1`, with a ready lecture and a question."""
 
-    lecture_harness: LectureHarness
+    lectures: LectureHarness
     clock: Clock = field(default_factory=Clock)
     clients: Listeners = field(default_factory=Listeners)
     agent: ScriptedAgent = field(default_factory=ScriptedAgent)
@@ -123,7 +123,7 @@ class WorkerHarness:
     calls: int = 0
 
     def __post_init__(self) -> None:
-        self.dynamodb, self.s3 = self.lecture_harness.dynamodb, self.lecture_harness.s3
+        self.dynamodb, self.s3 = self.lectures.dynamodb, self.lectures.s3
         self.items = VersionedItems(
             self.dynamodb, TABLE, ttl_attribute="expiresAt", kept_seconds=7 * 86_400, clock_ms=self.clock
         )
