@@ -19,9 +19,7 @@ def test_the_router_states_when_it_accepted_an_utterance(router: RouterHarness) 
     assert [event.accepted_ms for event in router.handed] == [router.clock.now_ms]
 
 
-def test_a_caption_that_is_delivered_while_its_words_are_streamed_has_no_latency(
-    processor: ProcessorHarness,
-) -> None:
+def test_a_caption_that_is_delivered_while_its_words_are_streamed_has_no_latency(processor: ProcessorHarness) -> None:
     processor.process_utterance(
         partial(2_050, "Some words of it.", at_ms=1_600),
         final(2_300, "Some words of it.", at_ms=1_850),

@@ -67,10 +67,7 @@ def test_a_stream_that_fails_after_its_last_final_needs_no_second_stream(
     steps = [final(end_ms - 50, "Hello world.", at_ms=end_ms - 200), (end_ms + 200, failure)]
     assert processor.process_utterance(*steps, seconds=seconds, attempts=3) is UtteranceEnd.DONE
     assert len(processor.transcribe.requests) == 1
-    assert (processor.sent_messages(), len(processor.sent_messages("done"))) == (
-        [("Hello world.", True)],
-        1,
-    )
+    assert (processor.sent_messages(), len(processor.sent_messages("done"))) == ([("Hello world.", True)], 1)
 
 
 def test_an_utterance_whose_captions_are_complete_needs_no_stream(processor: ProcessorHarness) -> None:
@@ -79,9 +76,7 @@ def test_an_utterance_whose_captions_are_complete_needs_no_stream(processor: Pro
     assert len(processor.sent_messages("done")) == 1
 
 
-def test_the_client_resends_an_utterance_if_there_is_no_time_for_a_second_stream(
-    processor: ProcessorHarness,
-) -> None:
+def test_the_client_resends_an_utterance_if_there_is_no_time_for_a_second_stream(processor: ProcessorHarness) -> None:
     steps = [final(900, "One.", at_ms=0), partial(2_000, "Two", "r2"), (2_300, StreamFailureCode.DROPPED)]
     assert processor.process_utterance(*steps, seconds=2.4) is UtteranceEnd.BROKEN
     [told] = processor.sent_messages("resend")
@@ -125,9 +120,7 @@ def test_attempts_before_a_throttled_one_count(processor: ProcessorHarness) -> N
     assert processor.take("u1").utterance_attempt == 2
 
 
-def test_an_attempt_with_a_stream_counts_even_if_its_second_stream_is_throttled(
-    processor: ProcessorHarness,
-) -> None:
+def test_an_attempt_with_a_stream_counts_even_if_its_second_stream_is_throttled(processor: ProcessorHarness) -> None:
     processor.scripts += [StreamFailureCode.DROPPED, StreamFailureCode.THROTTLED]
     assert processor.process_utterance() is UtteranceEnd.BROKEN
     assert processor.sent_messages("resend")[0]["utterances"] == [{"utterance": "u1", "fromMs": 0}]
@@ -140,9 +133,7 @@ def test_a_stream_that_is_throttled_after_its_first_result_has_failed(processor:
     assert processor.sent_messages() == [("Hel", False), ("Hello.", True)]
 
 
-def test_a_retried_utterance_shows_only_finals_from_the_end_of_its_valid_captions(
-    processor: ProcessorHarness,
-) -> None:
+def test_a_retried_utterance_shows_only_finals_from_the_end_of_its_valid_captions(processor: ProcessorHarness) -> None:
     processor.process_utterance(partial(300, "T"), final(500, "Two.", at_ms=0), (600, None), from_ms=700, attempts=2)
     assert [request.stabilised for request in processor.transcribe.requests] == [False]
     assert len(processor.transcribe.conversations[0].sent) == 3

@@ -22,10 +22,7 @@ def test_an_utterance_that_was_given_up_is_reported_as_failed(router: RouterHarn
     assert [
         (answer["done"], answer["failed"])
         for answer in (router.send_utterance(session, "u1"), router.send_utterance(session, "u2"))
-    ] == [
-        (True, True),
-        (True, False),
-    ]
+    ] == [(True, True), (True, False)]
     router.connect("c2")
     moved = router.send("open", "c2", sessionId=session, unfinished=["u1"])
     assert (moved["done"], moved["failed"], moved["resend"]) == (["u2"], [], [{"utterance": "u1", "fromMs": 0}])

@@ -94,9 +94,7 @@ MOVES = st.lists(
 
 
 @given(MOVES)
-def test_slots_are_limited_and_one_attempt_per_utterance_holds_one(
-    moves: list[tuple[str, str, int]],
-) -> None:
+def test_slots_are_limited_and_one_attempt_per_utterance_holds_one(moves: list[tuple[str, str, int]]) -> None:
     slots, now = SessionUtterances(), 0
     running: dict[str, int] = {}
     done: set[str] = set()

@@ -103,11 +103,7 @@ def test_no_invocation_outlives_its_audio_by_more_than_two_seconds(
     assert processor.call(seconds=seconds) in set(UtteranceEnd)
     assert processor.clock.now_ms - begun_ms <= seconds * 1_000 + 2_000
     assert processor.slots.slots == (), "the slot is free again in any case"
-    ends = [
-        *processor.sent_messages("done"),
-        *processor.sent_messages("resend"),
-        *processor.sent_messages("error"),
-    ]
+    ends = [*processor.sent_messages("done"), *processor.sent_messages("resend"), *processor.sent_messages("error")]
     assert len(ends) == 1, "the client is told how the utterance ended"
 
 

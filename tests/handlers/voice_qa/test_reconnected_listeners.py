@@ -77,10 +77,7 @@ def test_a_new_listener_is_found_within_two_seconds(worker: WorkerHarness, *, go
         worker.clients.gone.add("c1")
     worker.script_answer(HELLO, lambda: worker.ask("c2"), worker.wait(1_999), WORLD, worker.wait(1), HELLO, WORLD)
     worker.call()
-    assert (worker.clients.numbers("c1"), worker.clients.numbers("c2")) == (
-        [] if gone else [0, 1],
-        [0, 1, 2, 3],
-    )
+    assert (worker.clients.numbers("c1"), worker.clients.numbers("c2")) == ([] if gone else [0, 1], [0, 1, 2, 3])
     assert (worker.sent_messages("answered"), len(worker.sent_messages("answered", "c2"))) == ([], 1)
 
 
@@ -90,11 +87,7 @@ def test_without_a_listener_the_answer_is_completed_and_stored(worker: WorkerHar
     worker.script_answer(HELLO, WORLD, SOUND)
     assert worker.call() is AnswerOutcome.ANSWERED
     assert worker.clients.inbox == {}
-    assert (worker.question.status, len(worker.turns), worker.paused) == (
-        QuestionStatus.ANSWERED,
-        1,
-        [],
-    )
+    assert (worker.question.status, len(worker.turns), worker.paused) == (QuestionStatus.ANSWERED, 1, [])
     worker.ask("c2")
     worker.call()
     assert worker.clients.numbers("c2") == [0, 1, 2]

@@ -188,9 +188,7 @@ EVENTS = st.lists(
 
 
 @given(events=EVENTS)
-def test_each_listener_gets_pieces_in_order_and_without_gaps(
-    events: list[str | int | tuple[str, int]],
-) -> None:
+def test_each_listener_gets_pieces_in_order_and_without_gaps(events: list[str | int | tuple[str, int]]) -> None:
     line = ForwardedAnswer()
     starts: dict[str, list[int]] = {"c1": [0], "c2": [], "c3": []}
     for event in events:

@@ -201,12 +201,7 @@ def test_any_count_that_a_guest_wrote_does_no_harm(
 
 @pytest.mark.parametrize(("there", "over"), [(True, False), (True, True), (False, False)])
 def test_the_turns_of_two_concurrent_writers_are_both_stored(
-    stored_turns: Conversations,
-    lectures: LectureHarness,
-    monkeypatch: pytest.MonkeyPatch,
-    *,
-    there: bool,
-    over: bool,
+    stored_turns: Conversations, lectures: LectureHarness, monkeypatch: pytest.MonkeyPatch, *, there: bool, over: bool
 ) -> None:
     if there:
         stored_turns.append(KEY, "query-0000", "Q", "A")

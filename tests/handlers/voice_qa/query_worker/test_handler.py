@@ -101,10 +101,7 @@ def test_an_agents_failure_is_reported_and_earlier_pieces_remain_valid(
     expected = {"code": "AGENT_FAILED", "queryId": QUERY, "message": MESSAGES[code], "retryable": error.retryable}
     assert told == {"type": "error", **expected}
     assert worker.text() == ("Canaries " if begins else "")
-    assert (worker.question.status, worker.question.retryable) == (
-        QuestionStatus.FAILED,
-        error.retryable,
-    )
+    assert (worker.question.status, worker.question.retryable) == (QuestionStatus.FAILED, error.retryable)
     assert (worker.counted, worker.turns) == (0, [])
     assert not begins or script.closed
     assert worker.ask() is error.retryable, "it can be asked again if that may help"
@@ -191,11 +188,7 @@ def test_an_invocation_whose_writes_are_all_retried_answers_once(
     repeated(worker.dynamodb, "update_item", monkeypatch)
     worker.script_answer(HELLO, WORLD)
     assert worker.call() is AnswerOutcome.ANSWERED
-    assert (
-        worker.clients.numbers("c1"),
-        len(worker.sent_messages("answered")),
-        worker.counted,
-    ) == ([0, 1], 1, 0)
+    assert (worker.clients.numbers("c1"), len(worker.sent_messages("answered")), worker.counted) == ([0, 1], 1, 0)
     assert worker.turns == [(WORDS, "Canaries sing.")]
 
 
@@ -249,9 +242,7 @@ def cannot_write(worker: WorkerHarness, monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.mark.parametrize("goes", [dies, cannot_write, cannot_keep])
 def test_a_retry_by_lambda_answers_the_question_of_its_dead_predecessor(
-    worker: WorkerHarness,
-    goes: Callable[[WorkerHarness, pytest.MonkeyPatch], None],
-    monkeypatch: pytest.MonkeyPatch,
+    worker: WorkerHarness, goes: Callable[[WorkerHarness, pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     worker.ask()
     for _ in range(2):

@@ -38,9 +38,7 @@ def test_a_form_has_a_limited_lifetime(api: SocketHarness) -> None:
     assert abs(lasts - timedelta(seconds=LIMITS.url_seconds)) <= timedelta(seconds=2)
 
 
-def test_a_spoken_question_is_uploaded_below_the_guests_own_prefix_and_can_be_asked(
-    api: SocketHarness,
-) -> None:
+def test_a_spoken_question_is_uploaded_below_the_guests_own_prefix_and_can_be_asked(api: SocketHarness) -> None:
     first, second = (api.send("upload", kind="query", contentType="audio/ogg") for _ in range(2))
     assert is_own_query(ANN, first["key"])
     assert first["key"] != second["key"]
