@@ -1,5 +1,6 @@
 """Audio processor with fakes for everything that it calls, and one session with an utterance."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -176,10 +177,24 @@ class ProcessorHarness:
             made.take(message)
         return made
 
+    def before_stream(self, monkeypatch: pytest.MonkeyPatch, action: Callable[[], object]) -> None:
+        """Call the action right before each stream opens."""
+        open_stream = self.transcribe.open
+
+        def opening(*given: Any) -> Any:
+            action()
+            return open_stream(*given)
+
+        monkeypatch.setattr(self.transcribe, "open", opening)
+
     @property
-    def slots(self) -> SessionUtterances:
-        """Return the session's slots."""
+    def utterances(self) -> SessionUtterances:
+        """Return the session's slots, ended utterances and pending resends."""
         return self.live.read(SessionUtterances, session_utterances_key(SESSION))
+
+    def change_utterances(self, change: Callable[[SessionUtterances], SessionUtterances]) -> None:
+        """Change the session's utterances, as the router or another invocation does."""
+        self.live.change(SessionUtterances, session_utterances_key(SESSION), lambda item: (change(item), None))
 
 
 ENDED: Step = (1_200, None)

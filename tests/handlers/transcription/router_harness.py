@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -21,13 +21,14 @@ from handlers.transcription.audio_processor.transcribe_stream.stream_client impo
     TranscribeStreamFailed,
 )
 from handlers.transcription.audio_processor.transcribe_stream.websocket_client import CLOSE_SECONDS, SEND_SECONDS
-from handlers.transcription.live_table import LiveTable
+from handlers.transcription.live_table import LiveTable, session_utterances_key
 from handlers.transcription.messages import ProcessorEvent
 from handlers.transcription.router.client_message_handler import ClientMessageHandler
 from handlers.transcription.router.connection_authorization import ConnectionAuthorizer
 from handlers.transcription.router.environment import RouterEnvironment
 from handlers.transcription.router.handler import Router
 from handlers.transcription.session_table import SessionTable
+from handlers.transcription.session_utterances import SessionUtterances
 from handlers.transcription.stream_signing import StreamRequest
 from tests.credentials import credentials
 from tests.moto_tables import Index, create_table
@@ -292,6 +293,14 @@ class RouterHarness:
         return self.send(
             "audio", connection, sessionId=session, utterance=utterance, sequence=1, audio=silence(seconds)
         )
+
+    def utterances(self, session: str) -> SessionUtterances:
+        """Return the session's slots, ended utterances and pending resends."""
+        return self.live.read(SessionUtterances, session_utterances_key(session))
+
+    def change_utterances(self, session: str, change: Callable[[SessionUtterances], SessionUtterances]) -> None:
+        """Change the session's utterances, as the processor does."""
+        self.live.change(SessionUtterances, session_utterances_key(session), lambda item: (change(item), None))
 
     def run_sweep(self) -> int:
         """Invoke the router as the schedule does."""

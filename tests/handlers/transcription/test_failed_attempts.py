@@ -13,12 +13,9 @@ from handlers.transcription.audio_processor.utterance_processor import WAIT_MS
 from handlers.transcription.audio_processor.utterance_transcription import UtteranceEnd
 from handlers.transcription.caption_thresholds import SessionSettings
 from handlers.transcription.environment import GIVEN_UP_EVENT
-from handlers.transcription.live_table import session_utterances_key
-from handlers.transcription.session_utterances import SessionUtterances
 from local.flows.transcription_client import Screen
 from tests.handlers.transcription.processor_harness import (
     ENDED,
-    SESSION,
     ProcessorHarness,
     final,
     partial,
@@ -27,11 +24,17 @@ from tests.handlers.transcription.processor_harness import (
 from tests.handlers.transcription.router_harness import START_MS, Step
 
 
-@pytest.mark.parametrize("failure", [StreamFailureCode.REFUSED, StreamFailureCode.INTERNAL, StreamFailureCode.DROPPED])
-def test_a_stream_that_cannot_be_opened_is_retried_for_finals_only(
-    processor: ProcessorHarness, failure: StreamFailureCode
+@pytest.mark.parametrize(
+    "failing",
+    [
+        *(StreamFailureCode.REFUSED, StreamFailureCode.INTERNAL, StreamFailureCode.DROPPED, StreamFailureCode.SILENT),
+        pytest.param([(200, b"{not json")], id="invalid transcript"),
+    ],
+)
+def test_a_failed_stream_is_followed_by_one_for_finals_only(
+    processor: ProcessorHarness, failing: StreamFailureCode | list[Step]
 ) -> None:
-    processor.scripts.append(failure)
+    processor.scripts.append(failing)
     processor.process_utterance(partial(300, "Hel"), final(1_100, "Hello."), ENDED)
     assert [request.stabilised for request in processor.transcribe.requests] == [True, False]
     assert processor.sent_messages() == [("Hello.", True)]
@@ -39,8 +42,11 @@ def test_a_stream_that_cannot_be_opened_is_retried_for_finals_only(
     assert processor.cloudwatch.values["TranscribeFallbackTriggered"] == 1
 
 
-def test_partials_of_a_failed_stream_are_retracted_and_transcribed_again(processor: ProcessorHarness) -> None:
-    processor.scripts.append([partial(300, "Hello"), (400, StreamFailureCode.DROPPED)])
+@pytest.mark.parametrize("failure", [StreamFailureCode.DROPPED, StreamFailureCode.THROTTLED])
+def test_partials_of_a_failed_stream_are_retracted_and_transcribed_again(
+    processor: ProcessorHarness, failure: StreamFailureCode
+) -> None:
+    processor.scripts.append([partial(300, "Hello"), (400, failure)])
     processor.process_utterance(final(1_100, "Hello world.", "r9"), (1_150, None))
     assert [message["resultId"] for message in processor.sent_messages("retract")] == ["r1"]
     assert processor.sent_messages() == [("Hello", False), ("Hello world.", True)]
@@ -83,7 +89,7 @@ def test_the_client_resends_an_utterance_if_there_is_no_time_for_a_second_stream
     assert told["utterances"] == [{"utterance": "u1", "fromMs": 100}]
     assert len(processor.sent_messages("retract")) == 1
     assert processor.sent_messages("done") == []
-    assert processor.slots.resends[0].from_ms == 100
+    assert processor.utterances.resends[0].from_ms == 100
 
 
 def test_the_client_resends_an_utterance_after_two_failed_streams(processor: ProcessorHarness) -> None:
@@ -91,7 +97,7 @@ def test_the_client_resends_an_utterance_after_two_failed_streams(processor: Pro
     processor.scripts.append(StreamFailureCode.DROPPED)
     assert processor.process_utterance() is UtteranceEnd.BROKEN
     assert processor.sent_messages("resend")[0]["utterances"] == [{"utterance": "u1", "fromMs": 0}]
-    assert processor.slots.slots == ()
+    assert processor.utterances.slots == ()
 
 
 def test_throttled_attempts_make_clients_wait_and_do_not_count(processor: ProcessorHarness) -> None:
@@ -127,24 +133,11 @@ def test_an_attempt_with_a_stream_counts_even_if_its_second_stream_is_throttled(
     assert processor.take("u1").utterance_attempt == 2
 
 
-def test_a_stream_that_is_throttled_after_its_first_result_has_failed(processor: ProcessorHarness) -> None:
-    processor.scripts.append([partial(200, "Hel"), (300, StreamFailureCode.THROTTLED)])
-    processor.process_utterance(final(700, "Hello."), (1_150, None))
-    assert processor.sent_messages() == [("Hel", False), ("Hello.", True)]
-
-
 def test_a_retried_utterance_shows_only_finals_from_the_end_of_its_valid_captions(processor: ProcessorHarness) -> None:
     processor.process_utterance(partial(300, "T"), final(500, "Two.", at_ms=0), (600, None), from_ms=700, attempts=2)
     assert [request.stabilised for request in processor.transcribe.requests] == [False]
     assert len(processor.transcribe.conversations[0].sent) == 3
     assert processor.sent_messages() == [("Two.", True)]
-
-
-def test_an_invalid_transcript_counts_as_a_failed_stream(processor: ProcessorHarness) -> None:
-    processor.scripts.append([(200, b"{not json")])
-    processor.process_utterance(final(1_100, "Hello."), (1_150, None))
-    assert processor.sent_messages() == [("Hello.", True)]
-    assert processor.sent_messages("done")[0]["fallback"] == "stream_failed"
 
 
 @pytest.mark.parametrize("events", [[], [120], [120, 1_100]])
@@ -165,7 +158,7 @@ def test_an_utterance_that_transcribe_rejects_is_not_resent(processor: Processor
     assert "TranscribeFallbackTriggered" not in processor.cloudwatch.values, (
         "a client's mistake raises no critical alarm"
     )
-    assert processor.slots.done == processor.slots.failed == ("u1",)
+    assert processor.utterances.done == processor.utterances.failed == ("u1",)
 
 
 @pytest.mark.parametrize(
@@ -213,7 +206,7 @@ def test_the_third_attempt_is_the_last(processor: ProcessorHarness) -> None:
     assert "three times" in processor.sent_messages("error")[0]["message"], (
         "the message does not claim that resending is useless"
     )
-    assert processor.slots.done == ("u1",)
+    assert processor.utterances.done == ("u1",)
 
 
 @pytest.mark.parametrize(
@@ -231,25 +224,17 @@ def test_a_replaced_attempt_sends_nothing_more(
     """It hung until its slot expired, and the client has sent the utterance again."""
     processor.take("u1")
     processor.scripts.append(steps)
-    opened = processor.transcribe.open
 
-    def overtaken(*given: Any) -> Any:
-        processor.live.change(
-            SessionUtterances, session_utterances_key(SESSION), lambda slots: (slots.plan_resend("u1", 1, 0), None)
-        )
-        processor.live.change(
-            SessionUtterances,
-            session_utterances_key(SESSION),
-            lambda slots: (slots.take_slot("u1", START_MS * 2, 8, 0)[0], None),
-        )
-        return opened(*given)
+    def start_newer_attempt() -> None:
+        processor.change_utterances(lambda utterances: utterances.plan_resend("u1", 1, 0))
+        processor.change_utterances(lambda utterances: utterances.take_slot("u1", START_MS * 2, 8, 0)[0])
 
-    monkeypatch.setattr(processor.transcribe, "open", overtaken)
+    processor.before_stream(monkeypatch, start_newer_attempt)
     assert processor.call() is end
     assert [message for message in processor.sent_messages() if message[1]] == []
     assert processor.sent_messages("done") + processor.sent_messages("resend") + processor.sent_messages("error") == []
     assert processor.shown_lines().text() == [], "no partial line stays that the newer attempt will show"
-    assert processor.slots.holds_slot("u1", 2), "the newer attempt holds the slot"
+    assert processor.utterances.holds_slot("u1", 2), "the newer attempt holds the slot"
 
 
 @pytest.mark.parametrize("encoding", ["flac", "ogg-opus"])
@@ -293,7 +278,7 @@ def test_after_any_failure_a_resent_utterance_shows_each_caption_once(
         processor.process_utterance(*[final(300 + at, text, text, at_ms=at) for text, at in said], ENDED)
     monkeypatch.setattr(processor.clients, "post", post)
     processor.clients.gone.clear()
-    [broken] = processor.slots.resends
+    [broken] = processor.utterances.resends
     told = {"type": "resend", "utterances": [{"utterance": "u1", "fromMs": broken.from_ms}]}
     screen = Screen()
     for message in [*processor.clients.inbox["c1"], told]:
@@ -312,25 +297,19 @@ def test_the_stream_of_a_disconnected_client_is_closed(processor: ProcessorHarne
     processor.clients.gone.add("c1")
     assert processor.process_utterance(partial(300, "Hello"), final(1_100, "Hello."), ENDED) is UtteranceEnd.GONE
     assert len(processor.transcribe.conversations[0].sent) < 10
-    assert processor.slots.resends[0].utterance == "u1", "a reconnected client is told to send it again"
+    assert processor.utterances.resends[0].utterance == "u1", "a reconnected client is told to send it again"
 
 
 def test_captions_follow_a_client_to_its_new_connection(
     processor: ProcessorHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    processor.take("u1")
-    processor.scripts.append([final(1_100, "Hello."), ENDED])
-    opened = processor.transcribe.open
 
-    def moving(*given: Any) -> Any:
+    def move() -> None:
         processor.clients.gone.add("c1")
-        processor.live.change(
-            SessionUtterances, session_utterances_key(SESSION), lambda slots: (slots.note_message("c2", 0), None)
-        )
-        return opened(*given)
+        processor.change_utterances(lambda utterances: utterances.note_message("c2", 0))
 
-    monkeypatch.setattr(processor.transcribe, "open", moving)
-    assert processor.call() is UtteranceEnd.DONE
+    processor.before_stream(monkeypatch, move)
+    assert processor.process_utterance(final(1_100, "Hello."), ENDED) is UtteranceEnd.DONE
     assert processor.sent_messages("caption", "c2") == [("Hello.", True)]
     assert len(processor.sent_messages("done", "c2")) == 1
 
@@ -367,35 +346,23 @@ def test_a_partial_that_cannot_be_posted_is_skipped(
     assert processor.cloudwatch.values["PartialResultProcessingLatency"] == 2, "for a line that was shown"
 
 
-def over(connection: str, processor: ProcessorHarness) -> None:
-    """Open the client's session over another connection, before the end of the old one is noticed."""
-    processor.live.change(
-        SessionUtterances,
-        session_utterances_key(SESSION),
-        lambda slots: (slots.move_to(connection, ()).note_message(connection, 0), None),
-    )
+def reconnect(processor: ProcessorHarness) -> None:
+    """Open the client's session over connection `c2`, before the end of the old one is noticed."""
+    processor.change_utterances(lambda utterances: utterances.move_to("c2", ()).note_message("c2", 0))
 
 
-def moving_after(
-    kind: str,
-    count: int,
-    processor: ProcessorHarness,
-    monkeypatch: pytest.MonkeyPatch,
-    *,
-    onto: str = "c2",
-    final: bool = True,
+def reconnect_after_caption(
+    processor: ProcessorHarness, monkeypatch: pytest.MonkeyPatch, *, final: bool = True
 ) -> None:
-    """Let the client reconnect after a number of messages of a kind."""
-    post, posted = processor.clients.post, 0
+    """Let the client reconnect after its first final or, with `final=False`, its first partial."""
+    post = processor.clients.post
 
     def moving(connection: str, message: Any) -> bool:
-        nonlocal posted
-        taken = post(connection, message)
-        posted += message.type == kind and getattr(message, "final", final) is final
-        if posted == count:
-            posted += 1
-            over(onto, processor)
-        return taken
+        posted = post(connection, message)
+        if message.type == "caption" and message.final is final:
+            monkeypatch.setattr(processor.clients, "post", post)
+            reconnect(processor)
+        return posted
 
     monkeypatch.setattr(processor.clients, "post", moving)
 
@@ -404,7 +371,7 @@ def test_captions_follow_a_client_even_if_its_old_connection_still_accepts_messa
     processor: ProcessorHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """API Gateway may notice the end of a connection much later, and accepts messages until then."""
-    moving_after("caption", 1, processor, monkeypatch, final=False)
+    reconnect_after_caption(processor, monkeypatch, final=False)
     steps = [partial(200, "Hel"), final(600, "Hello."), partial(700, "You", "r2", at_ms=700), (900, None)]
     assert processor.process_utterance(*steps) is UtteranceEnd.DONE
     assert processor.sent_messages("caption", "c1") == [("Hel", False)]
@@ -415,7 +382,7 @@ def test_captions_follow_a_client_even_if_its_old_connection_still_accepts_messa
 def test_a_line_is_retracted_on_the_connection_that_shows_it(
     processor: ProcessorHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    moving_after("caption", 1, processor, monkeypatch, final=False)
+    reconnect_after_caption(processor, monkeypatch, final=False)
     processor.process_utterance(partial(300, "Hel"), final(600, ""), (900, None))
     assert [message["resultId"] for message in processor.sent_messages("retract", "c2")] == ["r1"]
 
@@ -424,22 +391,22 @@ def test_finals_that_were_sent_to_the_old_connection_are_transcribed_again(
     processor: ProcessorHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They may not have arrived. Their text is reserved, but it is shown again."""
-    moving_after("caption", 1, processor, monkeypatch)
+    reconnect_after_caption(processor, monkeypatch)
     processor.process_utterance(final(300, "One."), final(600, "Two.", "r2", at_ms=500), ENDED)
     [told] = processor.sent_messages("resend", "c2")
     assert told["utterances"] == [{"utterance": "u1", "fromMs": 0}]
     assert processor.sent_messages("done", "c1") + processor.sent_messages("done", "c2") == []
-    assert (processor.slots.done, processor.slots.resends[0].from_ms) == ((), 0)
+    assert (processor.utterances.done, processor.utterances.resends[0].from_ms) == ((), 0)
     processor.scripts.append([final(300, "One.", "r8"), final(600, "Two.", "r9", at_ms=500), ENDED])
     assert processor.call(attempts=processor.take("u1", "c2").utterance_attempt) is UtteranceEnd.DONE
     assert processor.shown_lines("c2").text() == ["One.", "Two."]
-    assert processor.slots.done == ("u1",)
+    assert processor.utterances.done == ("u1",)
 
 
 def test_an_utterance_that_fails_after_its_client_moved_is_resent_from_its_beginning(
     processor: ProcessorHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    moving_after("caption", 1, processor, monkeypatch)
+    reconnect_after_caption(processor, monkeypatch)
     processor.process_utterance(final(900, "One."), (2_300, StreamFailureCode.DROPPED), seconds=2.4)
     [told] = processor.sent_messages("resend", "c2")
     assert told["utterances"] == [{"utterance": "u1", "fromMs": 0}]
@@ -448,13 +415,7 @@ def test_an_utterance_that_fails_after_its_client_moved_is_resent_from_its_begin
 def test_captions_of_an_earlier_attempt_on_the_old_connection_are_transcribed_again(
     processor: ProcessorHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened = processor.transcribe.open
-
-    def moving(*given: Any) -> Any:
-        over("c2", processor)
-        return opened(*given)
-
-    monkeypatch.setattr(processor.transcribe, "open", moving)
+    processor.before_stream(monkeypatch, lambda: reconnect(processor))
     processor.process_utterance(final(300, "Two."), (400, None), from_ms=700, attempts=2)
     assert processor.sent_messages("resend", "c2")[0]["utterances"] == [{"utterance": "u1", "fromMs": 0}]
 
@@ -462,10 +423,10 @@ def test_captions_of_an_earlier_attempt_on_the_old_connection_are_transcribed_ag
 def test_the_last_attempt_ends_even_if_its_captions_went_to_another_connection(
     processor: ProcessorHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    moving_after("caption", 1, processor, monkeypatch)
+    reconnect_after_caption(processor, monkeypatch)
     processor.process_utterance(final(300, "One."), ENDED, attempts=3)
     assert len(processor.sent_messages("done", "c2")) == 1
-    assert processor.slots.done == ("u1",)
+    assert processor.utterances.done == ("u1",)
 
 
 @pytest.mark.parametrize(("partials", "attempts"), [(False, 1), (True, 2)])
@@ -488,4 +449,4 @@ def test_an_internal_error_returns_the_slot_notifies_the_client_and_is_raised(
     with pytest.raises(ZeroDivisionError):
         processor.process_utterance(final(500, "Hello."), ENDED)
     assert len(processor.sent_messages("resend")) == 1
-    assert processor.slots.slots == ()
+    assert processor.utterances.slots == ()

@@ -57,17 +57,19 @@ def test_words_of_a_failed_utterance_that_are_spoken_again_are_shown_exactly_onc
         return taken
 
     def speak(utterance: str) -> None:
-        while utterance not in processor.slots.done:
+        while utterance not in processor.utterances.done:
             attempts = processor.take(utterance).utterance_attempt
             with suppress(ReadTimeoutError):
                 processor.call(utterance, attempts=attempts)
-            processor.clock.now_ms = max([processor.clock(), *(slot.wait_until_ms for slot in processor.slots.resends)])
+            processor.clock.now_ms = max(
+                [processor.clock(), *(slot.wait_until_ms for slot in processor.utterances.resends)]
+            )
 
     with pytest.MonkeyPatch.context() as patch:
         use_recording(patch, encoding)
         patch.setattr(processor.clients, "post", troubled)
         speak("u1")
-        if processor.slots.failed:
+        if processor.utterances.failed:
             processor.scripts[:] = [(SAID, ENDED)]
             left.clear()
             speak("u2")

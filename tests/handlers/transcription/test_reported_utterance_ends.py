@@ -33,9 +33,7 @@ def test_an_utterance_that_must_wait_is_refused_and_each_answer_states_the_wait(
     session = router.open_session()
     router.send_utterance(session, "u1")
     until = router.clock() + 3_000
-    router.live.change(
-        SessionUtterances, session_utterances_key(session), lambda slots: (slots.plan_resend("u1", 1, 0, until), None)
-    )
+    router.change_utterances(session, lambda utterances: utterances.plan_resend("u1", 1, 0, until))
     router.clock.now_ms += 1_000
     rests = [{"utterance": "u1", "fromMs": 0, "waitMs": 2_000}]
     assert router.send_utterance(session, "u2")["resend"] == rests
@@ -54,9 +52,7 @@ def test_an_end_that_the_client_missed_is_reported_only_on_the_same_connection(r
     session = router.open_session("c1")
     for utterance in ("u1", "u2"):
         router.send_utterance(session, utterance)
-    router.live.change(
-        SessionUtterances, session_utterances_key(session), lambda slots: (slots.finish("u1", 1).finish("u2", 2), None)
-    )
+    router.change_utterances(session, lambda utterances: utterances.finish("u1", 1).finish("u2", 2))
     known = router.send("open", "c1", sessionId=session, unfinished=["u2", "u3"])
     assert (known["done"], known["resend"]) == (["u1", "u2"], [])
     router.connect("c2")
@@ -72,9 +68,7 @@ def test_pending_resends_start_at_0_once_the_client_has_moved(router: RouterHarn
     """Its first captions were sent over a connection that may have been dead."""
     session = router.open_session("c1")
     router.send_utterance(session, "u1")
-    router.live.change(
-        SessionUtterances, session_utterances_key(session), lambda slots: (slots.plan_resend("u1", 1, 700), None)
-    )
+    router.change_utterances(session, lambda utterances: utterances.plan_resend("u1", 1, 700))
     assert router.send("open", "c1", sessionId=session)["resend"] == [{"utterance": "u1", "fromMs": 700}]
     if taken:
         router.send_utterance(session, "u1")

@@ -28,7 +28,7 @@ def test_a_stream_that_never_ends_is_cut_and_its_results_are_shown(processor: Pr
     assert processor.sent_messages() == [("Hello world", False), ("Hello world", True)]
     assert processor.clients.sent_to("c1", "caption")[-1]["orphan"]
     assert processor.cloudwatch.values["OrphanedResultsFlushed"] == 1
-    assert processor.slots.done == ("u1",)
+    assert processor.utterances.done == ("u1",)
 
 
 def test_the_client_is_notified_even_if_the_invocation_has_less_time_than_the_utterance(
@@ -102,7 +102,7 @@ def test_no_invocation_outlives_its_audio_by_more_than_two_seconds(
     begun_ms = processor.clock.now_ms
     assert processor.call(seconds=seconds) in set(UtteranceEnd)
     assert processor.clock.now_ms - begun_ms <= seconds * 1_000 + 2_000
-    assert processor.slots.slots == (), "the slot is free again in any case"
+    assert processor.utterances.slots == (), "the slot is free again in any case"
     ends = [*processor.sent_messages("done"), *processor.sent_messages("resend"), *processor.sent_messages("error")]
     assert len(ends) == 1, "the client is told how the utterance ended"
 

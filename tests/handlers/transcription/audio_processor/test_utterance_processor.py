@@ -22,7 +22,7 @@ def test_captions_are_sent_during_the_stream_and_then_the_end(processor: Process
     assert processor.sent_messages() == [("Hello", False), ("Hello world", False), ("Hello world.", True)]
     [done] = processor.sent_messages("done")
     assert (done["utterance"], done["finals"], done.get("fallback")) == ("u7", 1, None)
-    assert (processor.slots.slots, processor.slots.done) == ((), ("u7",))
+    assert (processor.utterances.slots, processor.utterances.done) == ((), ("u7",))
     caption = processor.clients.sent_to("c1", "caption")[-1]
     del caption["text"], caption["resultId"], caption["revision"]
     assert caption == {

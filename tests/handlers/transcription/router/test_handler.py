@@ -167,7 +167,7 @@ def test_an_utterance_whose_invocation_succeeded_without_a_response_is_accepted(
     monkeypatch.setattr(router, "_hand_over", handed_over)
     session = router.open_session()
     assert router.send_utterance(session, "u1")["type"] == "accepted"
-    slots = router.live.read(SessionUtterances, session_utterances_key(session))
+    slots = router.utterances(session)
     assert slots.done == ("u1",) if ended else slots.holds_slot("u1", 1)
 
 
@@ -306,7 +306,7 @@ def test_a_user_continues_a_session_that_an_operator_opened(router: RouterHarnes
     assert router.send("open", sessionId=session)["sessionId"] == session
     assert router.send_utterance(session)["type"] == "accepted"
     assert open_as_operator(router, ANN, sessionId=session)["sessionId"] != session, "no session is removed"
-    assert router.live.read(SessionUtterances, session_utterances_key(session)).connection == "c1"
+    assert router.utterances(session).connection == "c1"
 
 
 @pytest.mark.parametrize("user", ["ann", "ANN", "", None, 7, ANN.lower(), f"{ANN}A", f"{ANN}\n"])
