@@ -9,14 +9,7 @@ from handlers.transcription.audio_processor.utterance_transcription import Utter
 from handlers.transcription.caption_thresholds import SessionSettings
 from handlers.transcription.environment import FALLBACK_METRIC
 from tests.handlers.transcription.processor_harness import ENDED, ProcessorHarness, final, partial
-from tests.handlers.transcription.router_harness import START_MS, PeerDelays, RouterHarness
-
-
-def test_the_router_states_when_it_accepted_an_utterance(router: RouterHarness) -> None:
-    session = router.open_session()
-    router.clock.now_ms += 700
-    router.send_utterance(session)
-    assert [event.accepted_ms for event in router.handed] == [router.clock.now_ms]
+from tests.handlers.transcription.router_harness import START_MS, PeerDelays
 
 
 def test_a_caption_that_is_delivered_while_its_words_are_streamed_has_no_latency(processor: ProcessorHarness) -> None:

@@ -144,7 +144,7 @@ MESSAGES = st.builds(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=settings().max_examples // 3)
 @given(body=st.text(max_size=60) | ANYTHING.map(json.dumps) | MESSAGES.map(json.dumps))
 def test_any_text_gets_exactly_one_answer_and_no_internal_error(router: RouterHarness, body: str) -> None:
     router.clock.now_ms += 3_600_000  # the sessions of the previous run no longer count

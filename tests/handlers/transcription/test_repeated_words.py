@@ -26,7 +26,7 @@ POSTS = st.lists(st.sampled_from(["arrives", "is lost", "arrives unanswered"]), 
 """Result of each post of a caption. Later posts succeed."""
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=settings().max_examples // 3)
 @given(encoding=st.sampled_from(["pcm", "flac", "ogg-opus"]), streams=STREAMS, posts=POSTS)
 @example(
     "ogg-opus",

@@ -1,20 +1,14 @@
 """Intake of questions: refusals, counters, and invocations of the worker."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from handlers.common.audio.probe_result import RejectionReason
-from handlers.common.aws.s3_notifications import NewObject
-from handlers.voice_qa.lecture_table import LectureTable
-from handlers.voice_qa.lecture_upload_rules import LectureStatus, LectureUpload, LectureVerdict
 from handlers.voice_qa.table_records import HOUR_MS, MAX_CALLS, Listener, QuestionRecord, QuestionStatus, WorkerEvent
 from handlers.voice_qa.websocket_handler.question_intake import COUNTED_MS
 from tests.handlers.transcription.router_harness import START_MS
 from tests.handlers.voice_qa.socket_harness import ANN, BOB, LECTURE, LIMITS, SocketHarness
-from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TABLE
 
 ULID = "01ARYZ6S410000000000000001"
 OTHER = "01ARYZ6S410000000000000002"
@@ -109,23 +103,6 @@ def test_only_a_ready_lecture_can_be_asked_about(api: SocketHarness, attributes:
 @pytest.mark.parametrize(
     "known",
     [
-        QuestionRecord(status=QuestionStatus.ACCEPTED),
-        QuestionRecord(status=QuestionStatus.RUNNING, running_until_ms=START_MS + 1),
-        QuestionRecord(status=QuestionStatus.ANSWERED),
-    ],
-)
-def test_an_answer_that_has_begun_continues_whatever_happens_to_its_lecture(
-    api: SocketHarness, known: QuestionRecord
-) -> None:
-    api.put_question(known.model_copy(update={"session": ULID, "listener": Listener(connection="c0", request_count=1)}))
-    api.lecture(status="rejected", reason="The file is empty.")
-    assert api.ask(resumeFrom=2)["type"] == "queryAccepted"
-    assert api.question().listener == Listener(connection="c1", resume_from=2, request_count=2)
-
-
-@pytest.mark.parametrize(
-    "known",
-    [
         QuestionRecord(status=QuestionStatus.RUNNING, running_until_ms=START_MS),
         QuestionRecord(status=QuestionStatus.FAILED, retryable=True),
     ],
@@ -138,37 +115,29 @@ def test_a_new_answer_attempt_needs_a_ready_lecture(api: SocketHarness, known: Q
 
 
 def test_a_rejected_lecture_gives_the_validators_reason_truncated(api: SocketHarness) -> None:
-    one = NewObject(
-        bucket=BUCKET,
-        key=f"lectures/{ULID}/x",
-        version_id="v",
-        size=9,
-        etag="e",
-        arrived=datetime(2026, 1, 3, tzinfo=UTC),
-    )
-    verdict = LectureVerdict(LectureStatus.REJECTED, RejectionReason.EMPTY, "The file is empty.")
-    LectureTable(api.dynamodb, TABLE).write_verdict(LectureUpload(ULID, one), verdict, None, one.arrived)
-    answer = api.ask(lectureId=ULID)
-    assert (answer["code"], answer["message"]) == ("LECTURE_REJECTED", "The file is empty.")
-    api.lecture(status="rejected", reason="x" * 10_000)
-    assert len(api.ask()["message"]) == 300
+    for reason, message in (("The file is empty.", "The file is empty."), ("x" * 10_000, "x" * 300)):
+        api.lecture(status="rejected", reason=reason)
+        answer = api.ask()
+        assert (answer["code"], answer["message"]) == ("LECTURE_REJECTED", message)
     api.lecture(status="rejected", reason="")
     assert api.ask()["message"]
 
 
 @pytest.mark.parametrize(
-    ("known", "called"),
+    ("known", "called", "lecture"),
     [
-        (QuestionRecord(status=QuestionStatus.ACCEPTED), 1),
-        (QuestionRecord(status=QuestionStatus.RUNNING, running_until_ms=START_MS + 1), 0),
-        (QuestionRecord(status=QuestionStatus.RUNNING, running_until_ms=START_MS), 1),
-        (QuestionRecord(status=QuestionStatus.ANSWERED), 1),
-        (QuestionRecord(status=QuestionStatus.FAILED, retryable=True), 1),
+        (QuestionRecord(status=QuestionStatus.ACCEPTED), 1, "rejected"),
+        (QuestionRecord(status=QuestionStatus.RUNNING, running_until_ms=START_MS + 1), 0, "rejected"),
+        (QuestionRecord(status=QuestionStatus.RUNNING, running_until_ms=START_MS), 1, "ready"),
+        (QuestionRecord(status=QuestionStatus.ANSWERED), 1, "rejected"),
+        (QuestionRecord(status=QuestionStatus.FAILED, retryable=True), 1, "ready"),
     ],
 )
 def test_the_answer_to_a_repeated_question_goes_to_the_new_connection(
-    api: SocketHarness, known: QuestionRecord, called: int
+    api: SocketHarness, known: QuestionRecord, called: int, lecture: str
 ) -> None:
+    """An answer that has begun continues whatever happens to its lecture."""
+    api.lecture(status=lecture)
     api.put_question(known.model_copy(update={"session": ULID, "listener": Listener(connection="c0", request_count=4)}))
     answer = api.ask(resumeFrom=2)
     assert (answer["type"], answer["sessionId"], answer["repeated"]) == ("queryAccepted", ULID, True)

@@ -89,24 +89,14 @@ class Trace:
         assert self.captions.due(now_ms) == []
 
 
-def sizes(captions: Captions) -> tuple[int, ...]:
-    """Return the number of stored items of each kind."""
-    parts = (captions._open, captions._finals, captions._texts, captions._open._closed)
-    return (*(len(part) for part in parts), len(captions._lines))
-
-
 def check_sizes(captions: Captions) -> None:
-    """Check the sizes against the current limits."""
-    most = (
-        pending_results.MAX_OPEN,
-        pending_results.MAX_PENDING_FINALS,
-        shown_texts.MAX_TEXTS,
-        pending_results.MAX_CLOSED,
-    )
-    lines = (
-        pending_results.MAX_OPEN + pending_results.MAX_PENDING_FINALS
-    )  # of open results, and of those whose finals wait
-    assert all(size <= bound for size, bound in zip(sizes(captions), (*most, lines), strict=True))
+    """Check the number of stored items of each kind against the current limits."""
+    max_open, max_finals = pending_results.MAX_OPEN, pending_results.MAX_PENDING_FINALS
+    assert len(captions._open) <= max_open
+    assert len(captions._finals) <= max_finals
+    assert len(captions._texts) <= shown_texts.MAX_TEXTS
+    assert len(captions._open._closed) <= pending_results.MAX_CLOSED
+    assert len(captions._lines) <= max_open + max_finals, "of open results, and of those whose finals wait"
 
 
 def check(trace: Trace) -> None:
