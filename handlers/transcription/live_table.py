@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 WATCHED = "yes"
 """Value of the partition key in the index of due items."""
+UTTERANCES_KEY_PREFIX = "flight#"
 KEPT_SECONDS = 12 * 3600
 """Lifetime of an item after its last change; longer than a session."""
 
@@ -135,7 +136,7 @@ class LiveTable:
 
 def session_utterances_key(session_id: str) -> str:
     """Return the key of a session's utterances."""
-    return f"flight#{session_id}"
+    return f"{UTTERANCES_KEY_PREFIX}{session_id}"
 
 
 def connection_key(connection_id: str) -> str:

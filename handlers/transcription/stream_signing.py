@@ -8,12 +8,14 @@ parameters and sends nothing.
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from botocore.auth import SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+
+from handlers.transcription.utterance_audio import Encoding
 
 if TYPE_CHECKING:
     import boto3
@@ -23,8 +25,6 @@ PATH = "/stream-transcription-websocket"
 PORT = 8443
 MAX_EXPIRES_SECONDS = 300
 """Maximum lifetime of a URL, as Amazon Transcribe limits it."""
-
-Encoding = Literal["pcm", "flac", "ogg-opus"]
 
 # At level DEBUG, botocore logs the signed request, including the session token and the signature.
 logging.getLogger("botocore.auth").setLevel(logging.INFO)

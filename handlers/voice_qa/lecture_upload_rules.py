@@ -11,7 +11,6 @@ names, the one with the later time is the newest. If the times are equal, the le
 """
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -97,11 +96,6 @@ class LectureLimits:
     max_seconds: int
     max_bytes: int
     formats: frozenset[AudioFormat]
-
-    @staticmethod
-    def from_values(min_seconds: int, max_seconds: int, max_bytes: int, formats: Iterable[str]) -> "LectureLimits":
-        """Create the limits from the values of the environment."""
-        return LectureLimits(min_seconds, max_seconds, max_bytes, frozenset(map(AudioFormat, formats)))
 
     def check_unread(self, upload: LectureUpload) -> None:
         """Raise RejectedAudio if the object can be rejected without reading it."""

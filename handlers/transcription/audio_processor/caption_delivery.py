@@ -81,7 +81,7 @@ class CaptionDelivery:
 
         Raises NewerAttemptStarted, ClientGone, or the error of a final that could not be posted.
         """
-        final = caption.kind is CaptionKind.FINAL
+        final = caption.final
         if caption.kind is not CaptionKind.PARTIAL:
             self._check_attempt()
         self._revisions += 1
@@ -176,14 +176,13 @@ class CaptionDelivery:
 
     def _reserve(self, caption: Caption, key: str) -> bool:
         """Reserve a caption's text. Return False if another utterance shows it."""
-        final = caption.kind is CaptionKind.FINAL
-        reservation = TextReservation(self._event.utterance, caption.result_id, self._revisions, final=final)
+        reservation = TextReservation(self._event.utterance, caption.result_id, self._revisions, final=caption.final)
         try:
             reserved, replaced = self._live.reserve_text(key, reservation, self._dedup_seconds)
         except (ClientError, BotoCoreError) as error:
             # A final must not be lost because the table does not answer. After a partial, a final is still to come.
             self._log.warning("caption_claim_failed", error_type=type(error).__name__)
-            return final
+            return caption.final
         self.duplicate_count += not reserved
         if replaced is not None and replaced.utterance != self._event.utterance:
             # A partial of the other utterance shows the text. The client removes it unless it has changed since.

@@ -115,7 +115,7 @@ class UtteranceProcessor:
     def _transcribe(self, invocation: ProcessorInvocation, session: Session, connection: str) -> UtteranceEnd:
         event = invocation.event
         thresholds = self._thresholds.for_session(session.settings)
-        request = StreamRequest(session.language, session.sample_rate, session.encoding.value, stabilised=False)
+        request = StreamRequest(session.language, session.sample_rate, session.encoding, stabilised=False)
         delivery = CaptionDelivery(
             event,
             session,

@@ -232,7 +232,7 @@ class UtteranceTranscription:
             if caption.kind is CaptionKind.PARTIAL and self._clock_ms() > self._deadline_ms:
                 continue
             self._delivery.show(caption, offset_ms)
-            if caption.kind is CaptionKind.FINAL and not caption.orphan:
+            if caption.final and not caption.orphan:
                 self._valid_ms = max(self._valid_ms, caption.end_ms + offset_ms)
 
     def _check_deadline(self) -> bool:

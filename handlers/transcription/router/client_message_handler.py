@@ -188,7 +188,7 @@ class ClientMessageHandler:
                 429,
             )
         self._log.info("direct_issued", session_hash=hash_for_log(session.session_id))
-        request = StreamRequest(session.language, session.sample_rate, session.encoding.value, stabilised=True)
+        request = StreamRequest(session.language, session.sample_rate, session.encoding, stabilised=True)
         return DirectAddress(url=self._presign(request, seconds), expires_seconds=seconds)
 
     def _update_utterances(

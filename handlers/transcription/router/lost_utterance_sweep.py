@@ -4,11 +4,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from handlers.common.logging import EventLog, hash_for_log
 from handlers.common.websocket.message_sender import WebSocketConnections
-from handlers.transcription.live_table import LiveTable
+from handlers.transcription.live_table import UTTERANCES_KEY_PREFIX, LiveTable
 from handlers.transcription.messages import Again, Resend
 from handlers.transcription.session_utterances import SessionUtterances
-
-SLOTS_KEY_PREFIX = "flight#"
 
 
 class SweepFailed(Exception):
@@ -47,7 +45,7 @@ class LostUtteranceSweep:
         connection, lost = self._live.change(SessionUtterances, key, sweep)
         if not lost:
             return 0
-        session_id = key.removeprefix(SLOTS_KEY_PREFIX)
+        session_id = key.removeprefix(UTTERANCES_KEY_PREFIX)
         self._log.error("utterances_lost", session_hash=hash_for_log(session_id), lost=len(lost))
         resends = tuple(Again(utterance=utterance, from_ms=0) for utterance in lost)
         try:

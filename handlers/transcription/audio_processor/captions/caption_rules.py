@@ -71,8 +71,6 @@ class CaptionCounts:
 
     partials: int = 0
     """Partials shown."""
-    finals: int = 0
-    """Finals shown, including orphans."""
     dropped: int = 0
     """Partials that the rate limit suppressed."""
     orphans: int = 0
@@ -275,7 +273,6 @@ class Captions:
                 captions += self._retraction_of(before.result_id, text)
             self._lines.pop(result_id, None)
             self._texts.show(text, result_id, self._now_ms, final=True)
-            self.counts.finals += 1
             captions.append(_caption(CaptionKind.FINAL, final.version, orphan=final.orphan))
 
     def _retraction_of(self, result_id: str, text: str | None = None) -> list[Caption]:

@@ -179,9 +179,7 @@ def _failure_of_opening(error: Exception) -> StreamFailureCode:
             return StreamFailureCode.THROTTLED
         case InvalidStatus(response=Response(status_code=status)) if status >= 400:
             return StreamFailureCode.REFUSED if status < 500 else StreamFailureCode.INTERNAL
-        case OSError():
-            return StreamFailureCode.DROPPED
-        case InvalidMessage(__cause__=EOFError()):
+        case OSError() | InvalidMessage(__cause__=EOFError()):
             return StreamFailureCode.DROPPED
         case _:
             return StreamFailureCode.MALFORMED

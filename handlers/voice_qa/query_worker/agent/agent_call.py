@@ -11,7 +11,6 @@ has ended.
 """
 
 import ssl
-import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
 from http import HTTPStatus
@@ -73,7 +72,7 @@ class StreamedAnswer(AgentAnswer):
         reader: AnswerReader,
         limits: AnswerLimits,
         asked_at: float,
-        now: Callable[[], float] = time.monotonic,
+        now: Callable[[], float],
     ) -> None:
         """Initialise the answer. `first_bytes` are the bytes that were read before."""
         self._body = body
@@ -152,7 +151,7 @@ def start_answer(
             MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** (attempt - 1)
         )
         if not outcome.retryable or attempt == MAX_ATTEMPTS or timing.now() + pause >= deadline:
-            raise AgentFailed(outcome.code, retry_after_ms=outcome.retry_after_seconds * 1000 or None)
+            raise AgentFailed(outcome.code)
         timing.wait(pause)
 
 

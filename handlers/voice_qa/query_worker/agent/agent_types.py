@@ -12,11 +12,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, Self
 
-SESSION_LENGTH = range(33, 257)
-"""Length of a session id in characters that Bedrock AgentCore accepts."""
-MAX_RETRY_AFTER_MS = 300_000
-"""Maximum wait before a retry, whatever the agent asks for."""
-
 
 class AgentCode(StrEnum):
     """Failure of an answer, as it is logged."""
@@ -50,11 +45,10 @@ LASTING = frozenset([AgentCode.REFUSED, AgentCode.MALFORMED, AgentCode.TOO_MUCH,
 class AgentFailed(Exception):
     """There is no complete answer. Pieces that were received remain valid."""
 
-    def __init__(self, code: AgentCode, *, retryable: bool | None = None, retry_after_ms: int | None = None) -> None:
+    def __init__(self, code: AgentCode, *, retryable: bool | None = None) -> None:
         super().__init__(code.value)
         self.code = code
         self.retryable = code not in LASTING if retryable is None else retryable
-        self.retry_after_ms = None if retry_after_ms is None else min(retry_after_ms, MAX_RETRY_AFTER_MS)
 
 
 @dataclass(frozen=True)
@@ -103,14 +97,12 @@ class AgentQuestion:
     conversation: tuple[Turn, ...] = ()
     language: str = "en-US"
 
-    def __post_init__(self) -> None:
-        """Raise ValueError for a session id that an agent cannot accept."""
-        if len(self.session_id) not in SESSION_LENGTH:
-            raise ValueError("the session id of an agent must have 33 to 256 characters")
-
 
 def opaque_session_id(session_id: str) -> str:
-    """Return the session id for agents, which does not reveal the guest."""
+    """Return the session id for agents, which does not reveal the guest.
+
+    It has 64 characters; Bedrock AgentCore accepts 33 to 256.
+    """
     return hashlib.sha256(session_id.encode()).hexdigest()
 
 

@@ -10,13 +10,13 @@ from typing import Any
 import boto3
 from moto import mock_aws
 
+from handlers.common.audio.probe_result import AudioFormat
 from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.aws.s3_notifications import NewObject
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.ulid import ulid
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.lecture_upload_rules import LectureLimits
-from handlers.voice_qa.validate_lecture.environment import FORMATS
 from handlers.voice_qa.validate_lecture.lecture_bucket import LectureBucket
 from handlers.voice_qa.validate_lecture.lecture_sweep import LectureSweep
 from handlers.voice_qa.validate_lecture.lecture_validation import LectureValidator
@@ -27,7 +27,7 @@ BUCKET, TABLE = "audio", "sessions"
 NOW = datetime(2026, 1, 3, 12, 0, 0, 123000, tzinfo=UTC)
 ID, OTHER = ulid(NOW - timedelta(hours=2), 1), ulid(NOW - timedelta(hours=1), 2)
 KEY = f"lectures/{ID}/canary name.mp3"
-LIMITS = LectureLimits.from_values(1, 3600, 10 * 1024**2, FORMATS)
+LIMITS = LectureLimits(1, 3600, 10 * 1024**2, frozenset(AudioFormat))
 
 
 @cache
