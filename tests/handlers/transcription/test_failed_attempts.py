@@ -92,14 +92,6 @@ def test_the_client_resends_an_utterance_if_there_is_no_time_for_a_second_stream
     assert processor.utterances.resends[0].from_ms == 100
 
 
-def test_the_client_resends_an_utterance_after_two_failed_streams(processor: ProcessorHarness) -> None:
-    processor.scripts.append(StreamFailureCode.DROPPED)
-    processor.scripts.append(StreamFailureCode.DROPPED)
-    assert processor.process_utterance() is UtteranceEnd.BROKEN
-    assert processor.sent_messages("resend")[0]["utterances"] == [{"utterance": "u1", "fromMs": 0}]
-    assert processor.utterances.slots == ()
-
-
 def test_throttled_attempts_make_clients_wait_and_do_not_count(processor: ProcessorHarness) -> None:
     """The account's streams are free again in seconds. More requests at the same time would not help."""
     for number in range(1, 6):

@@ -76,14 +76,6 @@ def test_duplicates_make_room_for_the_next_best_candidate() -> None:
     assert (captions.counts.dropped, captions.counts.duplicates) == (0, 1)
 
 
-def test_finals_are_never_limited() -> None:
-    captions = busy(1)
-    for number in range(30):
-        assert lines(captions.take(final(str(number), f"final {number}"), 1)) == [
-            ("final", str(number), f"final {number}")
-        ]
-
-
 @given(st.integers(1, 4), st.lists(st.sampled_from([0, 1, 250, 499, 500, 999, 1000, 1001]), max_size=40))
 def test_a_moment_is_free_if_fewer_partials_than_the_rate_were_shown_in_the_second_before(
     most: int, gaps: list[int]

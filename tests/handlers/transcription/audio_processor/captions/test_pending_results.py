@@ -18,14 +18,6 @@ from handlers.transcription.audio_processor.captions.pending_results import (
 from tests.handlers.transcription.caption_samples import DEPLOYED, final, lines, partial, thresholds
 
 
-def test_the_newest_version_waits_and_is_shown_at_the_end_of_a_sentence() -> None:
-    captions = Captions(DEPLOYED)
-    assert captions.take(partial("a", "hello", 0.2), 0) == []
-    assert captions.take(partial("a", "hello you", 0.2), 500) == []
-    assert lines(captions.take(partial("a", "Hello you.", 0.2), 1000)) == [("partial", "a", "Hello you.")]
-    assert captions.due(14_000) == [], "no version of it waits"
-
-
 def test_the_same_words_with_less_stability_keep_their_waiting_time() -> None:
     captions = Captions(DEPLOYED)
     captions.take(partial("x", "early"), 0)

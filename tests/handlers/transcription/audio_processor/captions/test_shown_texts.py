@@ -43,14 +43,6 @@ def test_a_text_of_another_result_is_not_shown_again_for_ten_seconds() -> None:
     assert lines(captions.take(partial("c", "hello you"), 10_000)) == [("partial", "c", "hello you")]
 
 
-def test_showing_a_text_again_as_a_final_restarts_its_time() -> None:
-    captions = Captions(DEPLOYED)
-    captions.take(partial("a", "hello"), 0)
-    captions.take(final("a", "hello"), 8_000)
-    assert captions.take(final("b", "hello"), 17_999) == []
-    assert captions.take(final("c", "hello"), 18_000)
-
-
 def test_a_partial_equal_to_its_own_line_is_not_shown_again() -> None:
     captions = Captions(thresholds(dedup_cache_ttl=0))
     assert captions.take(partial("a", "hello"), 0)
@@ -62,13 +54,6 @@ def test_a_result_can_return_to_an_earlier_text() -> None:
     captions = Captions(DEPLOYED)
     for number, text in enumerate(["ice", "eyes", "ice"]):
         assert lines(captions.take(partial("a", text), number)) == [("partial", "a", text)]
-
-
-def test_a_final_equal_to_its_own_partial_is_shown() -> None:
-    captions = Captions(DEPLOYED)
-    captions.take(partial("a", "hello"), 0)
-    assert lines(captions.take(final("a", "hello"), 1)) == [("final", "a", "hello")]
-    assert captions.counts.duplicates == 0
 
 
 def test_a_final_that_repeats_another_result_removes_its_own_line() -> None:
@@ -84,15 +69,6 @@ def test_a_final_that_repeats_another_result_removes_its_own_line() -> None:
     assert captions.take(partial("c", "hello"), 3) == []
     assert captions.take(final("c", "hello"), 4) == [], "it has no line"
     assert captions.counts.duplicates == 3
-
-
-def test_an_orphan_that_repeats_another_result_removes_its_line() -> None:
-    captions = Captions(thresholds(orphan_timeout=5))
-    captions.take(partial("a", "yes"), 0)
-    captions.take(partial("a", "hello", 0.1), 1)
-    captions.take(final("b", "hello"), 2)
-    assert lines(captions.finish(3)) == [("retracted", "a", "")]
-    assert captions.counts.orphans == 1
 
 
 def test_a_time_of_zero_disables_the_suppression() -> None:
