@@ -61,7 +61,10 @@ class CaptionThresholds(ProcessorEnvironment):
 
     @property
     def pause_ms(self) -> int:
-        """Time without a change of the text after which a partial is shown even if it is not stable."""
+        """Time without a change of the text after which a partial is shown even if it is not stable.
+
+        If a result has no stability, the time since its first version counts instead.
+        """
         return round(self.pause_threshold * 1000)
 
     @property

@@ -18,15 +18,16 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
 
 WATCHED = "yes"
-"""Value of the partition key in the index of due items."""
+"""Value of the attribute `watched`, the partition key of the index of due items. It is the same for all of them."""
 UTTERANCES_KEY_PREFIX = "flight#"
+"""Start of the keys of `SessionUtterances` items."""
 KEPT_SECONDS = 12 * 3600
 """Lifetime of an item after its last change; longer than a session."""
 
 Item = TypeVar("Item", bound=LiveItem)
 T = TypeVar("T")
-REMEMBERED_SESSIONS = 16
-"""Number of sessions that a connection's item names. This number exceeds the default number of open sessions per user."""
+MAX_REMEMBERED_SESSIONS = 16
+"""Maximum number of sessions that a connection's item names. It exceeds the default number of open sessions per user."""
 
 
 class ClientConnection(LiveItem):
@@ -40,22 +41,25 @@ class ClientConnection(LiveItem):
     def add_session(self, session: str) -> Self:
         """Remember one more session."""
         others = tuple(remembered for remembered in self.sessions if remembered != session)
-        return self.model_copy(update={"sessions": (*others, session)[-REMEMBERED_SESSIONS:]})
+        return self.model_copy(update={"sessions": (*others, session)[-MAX_REMEMBERED_SESSIONS:]})
 
 
 @dataclass(frozen=True)
 class TextReservation:
-    """The caption line that shows a text."""
+    """The caption line that shows a reserved text."""
 
     utterance: str
+    """Utterance to which the line belongs."""
     line: str
+    """Result id of the line."""
     revision: int
     """Revision of the line that shows the text."""
     final: bool
+    """True if the line is final, so that its text cannot change any more."""
 
 
 class LiveTable:
-    """The live table."""
+    """Gateway for the live table."""
 
     def __init__(self, client: "DynamoDBClient", name: str, clock_ms: Callable[[], int]) -> None:
         self._client = client
@@ -67,12 +71,12 @@ class LiveTable:
         """Return the item of a key; a default item if there is none."""
         return self._items.read(model, {"pk": key})
 
-    def change(self, model: type[Item], key: str, move: Callable[[Item], tuple[Item, T]]) -> T:
-        """Replace an item by the first value of `move(item)`, and return the second.
+    def change(self, model: type[Item], key: str, transition: Callable[[Item], tuple[Item, T]]) -> T:
+        """Replace an item by the first value of `transition(item)`, and return the second.
 
-        `move` is called again if a concurrent invocation changed the item.
+        `transition` is called again if a concurrent invocation changed the item.
         """
-        return self._items.change(model, {"pk": key}, move, _due_attributes)
+        return self._items.change(model, {"pk": key}, transition, _due_attributes)
 
     def overdue_keys(self, now_ms: int) -> list[str]:
         """Return the keys of the items that the sweep must process now."""

@@ -1,7 +1,7 @@
 """Delivery of one utterance's captions to the client, without repeating text that another utterance shows.
 
-`caption_rules` decides which captions of a stream are shown. This module keeps overlapping utterances from showing the
-same text twice, with a keyed hash of the text in the live table. It also follows a client that has reconnected.
+`caption_decisions` decides which captions of a stream are shown. This module keeps overlapping utterances from showing the
+same text twice: it reserves each text under a keyed hash in the live table. It also follows a client that has reconnected.
 """
 
 import hashlib
@@ -64,12 +64,15 @@ class CaptionDelivery:
         self._clock_ms = clock_ms
         self._log = log
         self._lines: dict[str, DeliveredLine] = {}
-        # Captions of an earlier attempt remain valid only if they were sent over this connection.
+        # Connections over which any message except a partial was sent. Valid captions of an earlier attempt were sent over
+        # the connection that the session has at the start of this one, because `from_ms` is 0 after a reconnection.
         self._used_connections = {connection} if event.from_ms else set[str]()
         self._revisions = 0
+        """Number of captions so far. It is the revision of the latest one."""
         accepted_ms = clock_ms() if event.accepted_ms is None else event.accepted_ms
-        # An attempt does not stream audio again whose captions remain valid.
-        self._streamed_from_ms = accepted_ms - event.from_ms
+        # Time at which the utterance's first sample would have been streamed. The attempt is accepted at `accepted_ms` and
+        # streams from the position `from_ms`, because captions up to there remain valid.
+        self._first_sample_ms = accepted_ms - event.from_ms
         self.latencies_ms: list[int] = []
         """Delay of each caption: the time from the earliest moment at which Amazon Transcribe could have received the
         words until the delivery. That moment assumes that streaming starts when the router accepts the attempt."""
@@ -114,9 +117,9 @@ class CaptionDelivery:
             self._log.warning("partial_not_posted", error_type=type(error).__name__)
             return
         # The router's clock may be a little ahead of this one.
-        self.latencies_ms.append(max(0, self._clock_ms() - self._streamed_from_ms - message.end_ms))
+        self.latencies_ms.append(max(0, self._clock_ms() - self._first_sample_ms - message.end_ms))
 
-    def lines(self, *, include_finals: bool) -> list[str]:
+    def shown_result_ids(self, *, include_finals: bool) -> list[str]:
         """Return the result ids of the lines that the client shows, with or without final lines."""
         return sorted(result_id for result_id, line in self._lines.items() if include_finals or not line.final)
 

@@ -24,6 +24,7 @@ from handlers.transcription.session_table import SessionTable
 from handlers.transcription.stream_signing import stream_url_signer
 
 URL_SECONDS = 60
+"""Lifetime of the presigned URL of a stream. The stream is opened as soon as the URL is signed."""
 
 
 @cache

@@ -55,6 +55,7 @@ class ProcessorInvocation:
 
     event: ProcessorEvent
     audio: Utterance
+    """The validated audio of the event."""
     entered_ms: int
     """Time at which the invocation started."""
     max_ms: int
@@ -86,7 +87,10 @@ class UtteranceProcessor:
         self._log = log
 
     def handle(self, event: Mapping[str, Any], remaining_ms: int) -> UtteranceEnd | None:
-        """Process one utterance. Return None if its session is missing or its attempt cannot be started."""
+        """Process one utterance, with `remaining_ms` left until the function's timeout.
+
+        Return None if its session is missing or its attempt cannot be started.
+        """
         entered_ms = self._clock_ms()
         parsed = ProcessorEvent.model_validate(event)
         session = self._sessions.find(parsed.session_id)
@@ -160,6 +164,7 @@ class UtteranceProcessor:
         def end(utterances: SessionUtterances) -> tuple[SessionUtterances, tuple[str, Again | None] | None]:
             if not utterances.holds_slot(event.utterance, event.attempt):
                 return utterances, None
+            # What was sent over another connection may be lost, so the utterance is repeated unless this was the last attempt.
             sent_elsewhere = delivery.was_sent_elsewhere(utterances.connection)
             if not (must_repeat or (sent_elsewhere and not give_up_reason and event.utterance_attempt < MAX_ATTEMPTS)):
                 finished = utterances.finish(event.utterance, event.attempt, failed=give_up_reason is not None)
@@ -173,8 +178,8 @@ class UtteranceProcessor:
             planned = utterances.plan_resend(event.utterance, event.attempt, again.from_ms, wait_until_ms)
             return planned, (utterances.connection, again)
 
-        # A replaced attempt changes no slot and sends nothing. An attempt that lost its slot without noticing gets None
-        # from `end`.
+        # A replaced attempt changes no slot and sends nothing. `end` returns None for an attempt that was replaced without
+        # noticing it.
         ended = (
             None
             if outcome.end is UtteranceEnd.OVERTAKEN

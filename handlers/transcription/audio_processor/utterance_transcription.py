@@ -73,6 +73,7 @@ class UtteranceOutcome:
     from_ms: int = 0
     """Position from which the utterance must be repeated."""
     cause: str | None = None
+    """Failure code of the stream or an `EndCause`; None if nothing failed."""
     throttled: bool = False
     """True if no stream was free. An attempt a little later may get one."""
 
@@ -104,13 +105,18 @@ class UtteranceTranscription:
         self._delivery = delivery
         self._clock_ms = clock_ms
         self._deadline_ms = 0
-        self._valid_ms = 0
+        """Time at which the transcription stops. `run` sets it."""
+        self._final_until_ms = 0
+        """Position in the utterance up to which finals were delivered, in earlier attempts or in this one."""
         self.captions_by_stream: list[Captions] = []
         """Caption rules of each stream that was tried, with their counts."""
 
     def run(self, begun_ms: int, from_ms: int, max_ms: int, *, finals_only: bool) -> UtteranceOutcome:
-        """Transcribe the utterance from `from_ms` on, within `max_ms` after `begun_ms`."""
-        self._valid_ms = from_ms
+        """Transcribe the utterance from the position `from_ms` on.
+
+        It takes at most `max_ms`, counted from `begun_ms`, which is the time at which the invocation started.
+        """
+        self._final_until_ms = from_ms
         self._deadline_ms = begun_ms + min(self._remaining_audio_ms() + GRACE_MS, max_ms)
         try:
             return self._try_twice(finals_only=finals_only)
@@ -166,7 +172,7 @@ class UtteranceTranscription:
 
     def _retract_lines(self, *, include_finals: bool) -> None:
         """Retract all lines, or only those that are not final."""
-        for result_id in self._delivery.lines(include_finals=include_finals):
+        for result_id in self._delivery.shown_result_ids(include_finals=include_finals):
             self._check_deadline()
             self._delivery.retract(result_id)
 
@@ -177,7 +183,7 @@ class UtteranceTranscription:
         It is 0 for encodings that must be repeated from their beginning, because a repeated stream may divide the
         sentences differently.
         """
-        return self._valid_ms if self._can_resume_anywhere else 0
+        return self._final_until_ms if self._can_resume_anywhere else 0
 
     @property
     def _is_complete(self) -> bool:
@@ -190,6 +196,10 @@ class UtteranceTranscription:
         return self._utterance.encoding is Encoding.PCM
 
     def _run_stream(self, captions: Captions) -> UtteranceOutcome:
+        """Stream the audio from the first chunk that is not final, and deliver the captions.
+
+        Chunk number n is sent n times CHUNK_MS after the stream opened. Between two chunks, results are received.
+        """
         self.captions_by_stream.append(captions)
         offset_ms = self._first_chunk() * CHUNK_MS
         unsent = list(reversed(self._utterance.chunks[self._first_chunk() :]))
@@ -227,13 +237,14 @@ class UtteranceTranscription:
         return payload is not None
 
     def _show(self, captions: Iterable[Caption], offset_ms: int) -> None:
+        """Deliver captions. `offset_ms` is the stream's start in the utterance. After the deadline, partials are skipped."""
         for caption in captions:
             self._check_deadline()
             if caption.kind is CaptionKind.PARTIAL and self._clock_ms() > self._deadline_ms:
                 continue
             self._delivery.show(caption, offset_ms)
             if caption.final and not caption.orphan:
-                self._valid_ms = max(self._valid_ms, caption.end_ms + offset_ms)
+                self._final_until_ms = max(self._final_until_ms, caption.end_ms + offset_ms)
 
     def _check_deadline(self) -> bool:
         """Return True, or raise DeadlinePassed if there is no time left to deliver captions."""

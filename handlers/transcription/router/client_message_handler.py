@@ -1,7 +1,8 @@
-"""Handling of client messages: open and close sessions, and pass utterances to the audio processor.
+"""Handling of client messages in the router: open and close sessions, and pass utterances to the audio processor.
 
 The router takes a slot for an utterance before it invokes the processor. So no session has more concurrent streams than
-allowed, and a repeated message is transcribed once. Lost utterances are reported with every answer and by the sweep.
+allowed, and a repeated message is transcribed once. The client learns of lost utterances from the answers to its next
+messages, or from the sweep.
 """
 
 import base64
@@ -42,8 +43,8 @@ from handlers.transcription.utterance_audio import BadAudio, check_utterance
 
 MAX_START_MS = 20_000
 """Time after which an utterance that no processor has started counts as lost. Lambda would keep trying for a minute."""
-DIRECT_WITHIN_MS = 5 * 60 * 1000
-"""Period in which presigned URLs are counted; the maximum lifetime of a URL."""
+DIRECT_URL_PERIOD_MS = 5 * 60 * 1000
+"""Period in which the presigned URLs of a session are counted. It equals the maximum lifetime of a URL."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class ConnectedUser:
 
     user: str
     connection: str
+    """Id of the connection; empty if an operator opens a session for the user."""
 
 
 class ClientMessageHandler:
@@ -99,7 +101,7 @@ class ClientMessageHandler:
             session_id=session.session_id,
             expires_at=_timestamp(session.ends_at * 1000),
             in_flight=self._environment.in_flight,
-            resend=self._resends(utterances),
+            resend=self._list_resends(utterances),
             done=utterances.done,
             failed=utterances.failed,
         )
@@ -143,7 +145,7 @@ class ClientMessageHandler:
             repeated=decision.outcome is SlotOutcome.REPEATED,
             done=message.utterance in utterances.done,
             failed=message.utterance in utterances.failed,
-            resend=tuple(again for again in self._resends(utterances) if again.utterance != message.utterance),
+            resend=tuple(again for again in self._list_resends(utterances) if again.utterance != message.utterance),
         )
 
     def ping(self, caller: ConnectedUser, message: Ping) -> ReplyMessage:
@@ -154,7 +156,7 @@ class ClientMessageHandler:
         utterances = self._update_utterances(
             session.session_id, caller, lambda utterances: _check_connection(utterances, caller)
         )
-        return Pong(resend=self._resends(utterances), done=utterances.done, failed=utterances.failed)
+        return Pong(resend=self._list_resends(utterances), done=utterances.done, failed=utterances.failed)
 
     def close_session(self, caller: ConnectedUser, message: Close) -> ReplyMessage:
         """Close a session; closing it again changes nothing. It counts until its last utterance has ended."""
@@ -174,7 +176,7 @@ class ClientMessageHandler:
 
         def count(utterances: SessionUtterances) -> tuple[SessionUtterances, bool]:
             return _check_connection(utterances, caller).count_direct_url(
-                now_ms, self._environment.in_flight, DIRECT_WITHIN_MS
+                now_ms, self._environment.in_flight, DIRECT_URL_PERIOD_MS
             )
 
         if not self._environment.direct_enabled:
@@ -207,7 +209,7 @@ class ClientMessageHandler:
         self._log_lost(session_id, lost)
         return utterances
 
-    def _resends(self, utterances: SessionUtterances) -> tuple[Again, ...]:
+    def _list_resends(self, utterances: SessionUtterances) -> tuple[Again, ...]:
         """Return the utterances that the client must send again, except those in progress."""
         now_ms = self._clock_ms()
         return tuple(
@@ -287,7 +289,10 @@ class ClientMessageHandler:
 
 
 def _check_connection(utterances: SessionUtterances, caller: ConnectedUser) -> SessionUtterances:
-    """Raise HandlerError unless the session was last opened on this connection, which is where it counts."""
+    """Return the utterances unchanged, or raise HandlerError if the session was last opened on another connection.
+
+    A session counts towards its user's limit only on that connection.
+    """
     if utterances.connection != caller.connection:
         raise HandlerError(
             TranscriptionErrorCode.SESSION_ELSEWHERE,

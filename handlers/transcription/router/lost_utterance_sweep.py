@@ -1,4 +1,7 @@
-"""Sweep that asks clients to send lost utterances again. A schedule starts it every minute."""
+"""Sweep that finds lost utterances and asks their clients to send them again. A schedule starts it every minute.
+
+An utterance is lost if its slot was not returned before the slot's deadline.
+"""
 
 from botocore.exceptions import BotoCoreError, ClientError
 

@@ -28,10 +28,12 @@ IDLE_MS = 15 * 60 * 1000
 
 
 class OpenSession(LiveItem):
-    """A session that counts until `ends_ms`."""
+    """A session that counts towards its user's limit."""
 
     session: str
+    """Id of the session."""
     ends_ms: int
+    """Time from which the session does not count any more."""
     connection: str = ""
     """Connection on which the session was last opened."""
     opened_ms: int = 0
@@ -54,10 +56,10 @@ class SessionQuota(LiveItem):
     def end(
         self, session: str, ends_ms: int, connection: str | None = None, opened_before_ms: int | None = None
     ) -> Self:
-        """Stop counting a session at `ends_ms`.
+        """Stop counting a session at `ends_ms`, unless it stops earlier.
 
-        With `connection`, only if the session was last opened on it. With `opened_before_ms`, only if it was last opened
-        earlier.
+        With `connection`, this applies only if the session was last opened on that connection. With `opened_before_ms`, it
+        applies only if the session was last opened before that time.
         """
 
         def with_end(counted: OpenSession) -> OpenSession:
@@ -125,7 +127,7 @@ class SessionCounter:
         def detach(utterances: SessionUtterances) -> tuple[SessionUtterances, bool]:
             if not utterances.is_silent(idle_since_ms, now_ms):
                 return utterances, False
-            return utterances.note_message("", utterances.seen_ms), True
+            return utterances.detach(), True
 
         def end(quota: SessionQuota) -> tuple[SessionQuota, None]:
             return quota.end(session_id, now_ms, opened_before_ms=idle_since_ms), None

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from handlers.transcription.utterance_audio import (
     CHUNK_MS,
     CODER_PADDING_SECONDS,
-    LIMIT_SECONDS,
     MAX_BYTES,
+    MAX_SECONDS,
     MIN_MS,
     SAMPLE_RATES,
     AudioProblem,
@@ -212,7 +212,7 @@ def test_less_than_a_tenth_of_a_second_is_refused(audio: bytes, encoding: Encodi
     ],
 )
 def test_an_utterance_has_a_maximum_length(most: bytes, over: bytes, encoding: Encoding, rate: int) -> None:
-    limit = LIMIT_SECONDS[encoding]
+    limit = MAX_SECONDS[encoding]
     assert (
         limit * 1000
         <= check_utterance(most, encoding, rate).duration_ms

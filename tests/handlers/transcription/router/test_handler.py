@@ -9,7 +9,7 @@ from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 from handlers.common.identity.user_ids import derive_user_id
 from handlers.transcription.live_table import session_utterances_key
 from handlers.transcription.messages import ProcessorEvent
-from handlers.transcription.router.client_message_handler import DIRECT_WITHIN_MS, MAX_START_MS
+from handlers.transcription.router.client_message_handler import DIRECT_URL_PERIOD_MS, MAX_START_MS
 from handlers.transcription.router.lost_utterance_sweep import SweepFailed
 from handlers.transcription.router.session_quota import DETACHED_MS, IDLE_MS
 from handlers.transcription.session_utterances import SessionUtterances
@@ -184,7 +184,7 @@ def test_the_number_of_direct_urls_is_limited(router: RouterHarness, capsys: pyt
     assert [answer["type"] for answer in answers] == ["direct"] * LIMITS.in_flight + ["error"]
     assert answers[-1]["code"] == "DIRECT_REFUSED"
     assert capsys.readouterr().out.count("direct_issued") == LIMITS.in_flight
-    router.clock.now_ms += DIRECT_WITHIN_MS
+    router.clock.now_ms += DIRECT_URL_PERIOD_MS
     assert router.send("direct", sessionId=session)["type"] == "direct"
 
 
