@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from handlers.common.logging import EventLog
 from handlers.common.websocket.message_sender import WebSocketConnections
 from handlers.common.websocket.messages import Message
-from handlers.transcription.audio_processor.captions.caption_rules import Caption, CaptionKind
+from handlers.transcription.audio_processor.captions.caption_decisions import Caption, CaptionKind
 from handlers.transcription.audio_processor.captions.shown_texts import normalize_text
 from handlers.transcription.live_table import LiveTable, TextReservation, session_utterances_key, text_reservation_key
 from handlers.transcription.messages import CaptionMessage, ProcessorEvent, Retract

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from handlers.transcription.audio_processor.captions.caption_rules import CaptionCounts
+from handlers.transcription.audio_processor.captions.caption_decisions import CaptionCounts
 from handlers.transcription.environment import (
     DROPPED_METRIC,
     FALLBACK_METRIC,

@@ -16,7 +16,7 @@ from handlers.common.logging import EventLog, hash_for_log
 from handlers.common.websocket.message_sender import WebSocketConnections
 from handlers.common.websocket.messages import Message
 from handlers.transcription.audio_processor.caption_delivery import CaptionDelivery, ClientGone
-from handlers.transcription.audio_processor.captions.caption_rules import CaptionCounts, Captions
+from handlers.transcription.audio_processor.captions.caption_decisions import CaptionCounts, Captions
 from handlers.transcription.audio_processor.metrics import UtteranceMetrics
 from handlers.transcription.audio_processor.transcribe_stream.stream_client import TranscribeStream
 from handlers.transcription.audio_processor.utterance_transcription import (
@@ -31,7 +31,7 @@ from handlers.transcription.live_table import LiveTable, session_utterances_key
 from handlers.transcription.messages import Again, Done, Failed, ProcessorEvent, Resend, TranscriptionErrorCode
 from handlers.transcription.session_table import Session, SessionTable
 from handlers.transcription.session_utterances import SessionUtterances
-from handlers.transcription.stream_signing import StreamRequest
+from handlers.transcription.transcribe_stream_urls import StreamRequest
 from handlers.transcription.utterance_audio import Utterance, check_utterance
 
 OVERDUE_MS = 8_000

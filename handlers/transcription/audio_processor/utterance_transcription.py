@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from handlers.transcription.audio_processor.caption_delivery import CaptionDelivery, ClientGone, NewerAttemptStarted
-from handlers.transcription.audio_processor.captions.caption_rules import Caption, CaptionKind, Captions
+from handlers.transcription.audio_processor.captions.caption_decisions import Caption, CaptionKind, Captions
 from handlers.transcription.audio_processor.transcribe_stream.stream_client import (
     StreamFailureCode,
     TranscribeStream,
@@ -218,7 +218,7 @@ class UtteranceTranscription:
                 due_ms += [begun_ms + sent_count * CHUNK_MS] if unsent else []
                 due_ms += [captions_ms for captions_ms in [captions.next_due_ms()] if captions_ms is not None]
                 self._receive(stream, captions, (min(due_ms) - now_ms) / 1000, offset_ms)
-                self._show(captions.due(self._clock_ms()), offset_ms)
+                self._show(captions.take_due(self._clock_ms()), offset_ms)
             # Events that have arrived are still processed, as long as there is time to deliver their captions.
             while not stream.ended and self._check_deadline() and self._receive(stream, captions, 0, offset_ms):
                 pass
@@ -233,7 +233,7 @@ class UtteranceTranscription:
         """Wait for one event and deliver its captions. Return False if none came in time."""
         payload = stream.receive(max(0, seconds))
         for result in _results(payload):
-            self._show(captions.take(result, self._clock_ms()), offset_ms)
+            self._show(captions.accept(result, self._clock_ms()), offset_ms)
         return payload is not None
 
     def _show(self, captions: Iterable[Caption], offset_ms: int) -> None:

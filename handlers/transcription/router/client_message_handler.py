@@ -38,7 +38,7 @@ from handlers.transcription.router.environment import RouterEnvironment
 from handlers.transcription.router.session_quota import SessionCounter
 from handlers.transcription.session_table import Session, SessionStatus, SessionTable
 from handlers.transcription.session_utterances import SessionUtterances, SlotDecision, SlotOutcome
-from handlers.transcription.stream_signing import StreamRequest
+from handlers.transcription.transcribe_stream_urls import StreamRequest
 from handlers.transcription.utterance_audio import BadAudio, check_utterance
 
 MAX_START_MS = 20_000

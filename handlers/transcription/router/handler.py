@@ -27,7 +27,7 @@ from handlers.transcription.router.client_message_handler import ClientMessageHa
 from handlers.transcription.router.environment import RouterEnvironment
 from handlers.transcription.router.lost_utterance_sweep import LostUtteranceSweep
 from handlers.transcription.session_table import SessionTable
-from handlers.transcription.stream_signing import stream_url_signer
+from handlers.transcription.transcribe_stream_urls import stream_url_signer
 
 if TYPE_CHECKING:
     from handlers.transcription.router.connection_authorization import ConnectionAuthorizer

@@ -16,7 +16,7 @@ from handlers.transcription.audio_processor import utterance_transcription
 from handlers.transcription.audio_processor.transcribe_stream.stream_client import TranscribeStream
 from handlers.transcription.audio_processor.utterance_transcription import UtteranceEnd
 from handlers.transcription.caption_thresholds import SessionSettings
-from handlers.transcription.stream_signing import StreamRequest
+from handlers.transcription.transcribe_stream_urls import StreamRequest
 from local.emulation.speech.tone_words import speech
 from tests.handlers.transcription.processor_harness import ProcessorHarness
 from tests.handlers.transcription.router_harness import Clock

@@ -1,7 +1,7 @@
 """Parser for the results in a TranscriptEvent of Amazon Transcribe.
 
 The payload comes over the network, so every size and every number has a limit, and an exception contains nothing of the
-transcript. `caption_rules` decides which results are shown.
+transcript. `caption_decisions` decides which results are shown.
 """
 
 from contextlib import suppress

@@ -6,7 +6,7 @@ from http import HTTPStatus
 import pytest
 from botocore.credentials import Credentials
 
-from handlers.transcription.stream_signing import StreamRequest, presign_stream_url
+from handlers.transcription.transcribe_stream_urls import StreamRequest, presign_stream_url
 from handlers.transcription.utterance_audio import Encoding
 from local.emulation.transcribe.stream_urls import InvalidStreamRequest, StreamSettings, find_refusal, parse_settings
 

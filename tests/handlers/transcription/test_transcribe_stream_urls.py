@@ -11,7 +11,7 @@ from botocore.credentials import Credentials, ReadOnlyCredentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.transcription.stream_signing import StreamRequest, presign_stream_url
+from handlers.transcription.transcribe_stream_urls import StreamRequest, presign_stream_url
 from handlers.transcription.utterance_audio import Encoding
 
 KEY = "AKIDEXAMPLE"
