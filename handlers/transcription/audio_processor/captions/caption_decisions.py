@@ -95,7 +95,7 @@ class CaptionCounts:
 
 
 class Captions:
-    """Results and captions of one stream."""
+    """Decides about the captions of one stream, and keeps the results that wait."""
 
     def __init__(self, thresholds: CaptionThresholds, *, final_only: bool = False) -> None:
         self._final_only = final_only or not thresholds.partial_results_enabled
@@ -112,6 +112,7 @@ class Captions:
         """Partial lines that the client shows now, by result id."""
         self._now_ms = 0
         self._result_count = 0
+        """Number of versions of results that have arrived."""
         self.counts = CaptionCounts()
 
     @property

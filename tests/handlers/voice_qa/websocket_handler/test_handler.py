@@ -233,5 +233,5 @@ def test_items_expire_days_after_their_last_change(api: SocketHarness, function:
 
 @given(st.text())
 def test_every_accepted_identity_can_be_part_of_a_key(text: str) -> None:
-    identity = handler._identity({"cognitoIdentityId": text, "cognitoIdentityPoolId": POOL}, POOL)
+    identity = handler._guest_identity({"cognitoIdentityId": text, "cognitoIdentityPoolId": POOL}, POOL)
     assert identity is None or not set(identity) & set("/#\n ")
