@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
 URL_SECONDS = 900
-"""Lifetime of the audio URLs; the maximum duration of an invocation."""
+"""Lifetime of the audio URLs that the agent gets. It equals the maximum duration of an invocation."""
 NOT_FOUND = "404"
 """Error code of HeadObject, whose response has no body, if the object does not exist."""
 FORMATS = {
@@ -32,11 +32,11 @@ FORMATS = {
     "video/mp4": "mp4",
     "audio/flac": "flac",
 }
-"""Audio formats of the agent protocol, by the content types that clients can upload."""
+"""Names of the audio formats in the agent protocol, by the content types that clients can upload."""
 
 
 class QuestionContext:
-    """Collects the context of questions."""
+    """Collects the context of questions, and refuses questions that no agent can answer."""
 
     def __init__(
         self,

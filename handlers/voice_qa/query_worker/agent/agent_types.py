@@ -1,5 +1,4 @@
-"""Types for agents: the question, the pieces of an answer, and the ways in which answering can fail. All agents use the
-same types.
+"""Types that the clients of all agents share: the question, the pieces of an answer, and the codes of failures.
 
 `agent_protocol` defines the request and the response, and `agent_call` the time limits. Texts, audio and URLs are
 excluded from every `repr`, so that no question and no piece of an answer gets into a log by accident.
@@ -39,13 +38,14 @@ class AgentCode(StrEnum):
 
 
 LASTING = frozenset([AgentCode.REFUSED, AgentCode.MALFORMED, AgentCode.TOO_MUCH, AgentCode.REJECTED])
-"""Failures for which asking again does not help, unless the agent states otherwise."""
+"""Failures for which asking again does not help, unless the agent states that it does."""
 
 
 class AgentFailed(Exception):
     """There is no complete answer. Pieces that were received remain valid."""
 
     def __init__(self, code: AgentCode, *, retryable: bool | None = None) -> None:
+        """Initialise the failure. `retryable` is what the agent states; None if it states nothing."""
         super().__init__(code.value)
         self.code = code
         self.retryable = code not in LASTING if retryable is None else retryable
@@ -59,6 +59,7 @@ class Lecture:
     url: str = field(repr=False)
     """Presigned URL with which anyone can fetch the audio."""
     format: str
+    """Name of the audio format, such as mp3."""
     duration_ms: int
 
 
@@ -67,7 +68,9 @@ class SpokenQuery:
     """A spoken question."""
 
     url: str = field(repr=False)
+    """Presigned URL with which anyone can fetch the audio."""
     format: str
+    """Name of the audio format, such as webm."""
 
 
 @dataclass(frozen=True)
