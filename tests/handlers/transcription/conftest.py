@@ -25,6 +25,4 @@ def router(dynamodb: Any) -> RouterHarness:
 @pytest.fixture
 def processor(dynamodb: Any) -> ProcessorHarness:
     """Return an audio processor with an open session."""
-    made = ProcessorHarness(dynamodb)
-    made.open()
-    return made
+    return ProcessorHarness(dynamodb)

@@ -79,12 +79,15 @@ class ProcessorHarness:
     """Time limits of all peers."""
     open_stream: OpenStream | None = None
     """Opens streams instead of the scripts."""
+    session_open: bool = True
 
     def __post_init__(self) -> None:
         dynamodb: Any = SlowAwsClient(self.dynamodb, self.clock, self.pace.calling_ms)
         self.live = LiveTable(dynamodb, LIVE, self.clock)
         self.sessions = SessionTable(dynamodb, SESSIONS, self.clock)
         self.transcribe = ScriptedTranscribe(self.clock, self.scripts, self.pace)
+        if self.session_open:
+            self._open()
 
     @cached_property
     def processor(self) -> UtteranceProcessor:
@@ -103,7 +106,7 @@ class ProcessorHarness:
             log=EventLog("DEBUG"),
         )
 
-    def open(self) -> None:
+    def _open(self) -> None:
         """Store an open session."""
         self.sessions.add(
             Session(

@@ -29,7 +29,6 @@ def test_the_wait_for_the_processor_and_for_the_stream_counts(dynamodb: Any, wai
     processor = ProcessorHarness(
         dynamodb, [[final(1_100, "Hello.", at_ms=900), ENDED]], pace=PeerDelays(opening_ms=(opening_ms,))
     )
-    processor.open()
     processor.take("u1")
     processor.clock.now_ms += waited_ms
     assert processor.call() is UtteranceEnd.DONE
@@ -73,7 +72,6 @@ def test_slow_calls_that_repeat_an_utterance_raise_the_same_metric_as_a_failed_s
 ) -> None:
     settings = SessionSettings(partial_results_enabled=partials)
     processor = ProcessorHarness(dynamodb, settings=settings, pace=PeerDelays(calling_ms=200))
-    processor.open()
     finals = [final(1_000, f"Sentence{index}.", f"r{index}", at_ms=900) for index in range(9)]
     assert processor.process_utterance(*finals, ENDED) is UtteranceEnd.BROKEN
     assert processor.cloudwatch.values[FALLBACK_METRIC] == 1

@@ -429,7 +429,6 @@ def test_a_failing_transcribe_raises_the_metric_even_if_partials_are_disabled(
     processor = ProcessorHarness(
         dynamodb, [StreamFailureCode.DROPPED] * 2, settings=SessionSettings(partial_results_enabled=partials)
     )
-    processor.open()
     assert processor.process_utterance(attempts=attempts) is UtteranceEnd.BROKEN
     assert processor.cloudwatch.values["TranscribeFallbackTriggered"] == 1
 

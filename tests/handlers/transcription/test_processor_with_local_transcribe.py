@@ -53,7 +53,6 @@ def streamed(dynamodb: Any, endpoint: str, monkeypatch: pytest.MonkeyPatch) -> P
         return TranscribeStream.open(address(endpoint, stabilised=request.stabilised), PATIENCE)
 
     harness.open_stream = open_stream
-    harness.open()
     return harness
 
 

@@ -46,7 +46,6 @@ def test_words_of_a_failed_utterance_that_are_spoken_again_are_shown_exactly_onc
         dynamodb.delete_item(TableName=LIVE, Key={"pk": item["pk"]})
     dynamodb.delete_item(TableName=SESSIONS, Key={"session_id": {"S": SESSION}})
     processor = ProcessorHarness(dynamodb, [*streams, *[(SAID, ENDED)] * 8])
-    processor.open()
     post, left = processor.clients.post, list(posts)
 
     def troubled(connection: str, message: Any) -> bool:

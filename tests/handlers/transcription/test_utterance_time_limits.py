@@ -97,7 +97,6 @@ def test_no_invocation_outlives_its_audio_by_more_than_two_seconds(
     dynamodb.delete_item(TableName="sessions", Key={"session_id": {"S": SESSION}})
     scripts = [sorted(stream, key=lambda step: step[0]) for stream in (first, second)]
     processor = ProcessorHarness(dynamodb, scripts, pace=pace)
-    processor.open()
     processor.take("u1")
     begun_ms = processor.clock.now_ms
     assert processor.call(seconds=seconds) in set(UtteranceEnd)
@@ -112,7 +111,6 @@ def test_lines_that_cannot_be_retracted_in_time_are_left_to_the_client(
 ) -> None:
     """The client removes them when it is told from which position to send the utterance again."""
     processor = ProcessorHarness(dynamodb, pace=PeerDelays(calling_ms=20))
-    processor.open()
     use_recording(monkeypatch, "flac")
     finals = [final(40 * index, f"Word {index}.", f"r{index:02}", at_ms=10 * index) for index in range(30)]
     begun_ms = processor.clock.now_ms
@@ -125,7 +123,6 @@ def test_lines_that_cannot_be_retracted_in_time_are_left_to_the_client(
 
 def test_orphans_are_shown_while_the_stream_continues(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     processor = ProcessorHarness(dynamodb, settings=SessionSettings(orphan_timeout=5))
-    processor.open()
     use_recording(monkeypatch, "flac", seconds=5)
     shown: list[int] = []
     post = processor.clients.post

@@ -62,7 +62,7 @@ def test_an_utterance_whose_slot_expired_is_ignored(processor: ProcessorHarness)
 
 
 def test_a_missing_session_opens_no_stream(dynamodb: Any) -> None:
-    processor = ProcessorHarness(dynamodb)
+    processor = ProcessorHarness(dynamodb, session_open=False)
     assert processor.call() is None
     assert processor.transcribe.requests == []
 
@@ -118,7 +118,6 @@ def test_a_final_is_shown_if_its_text_cannot_be_reserved(
 
 def test_a_session_without_partials_requests_none(dynamodb: Any) -> None:
     processor = ProcessorHarness(dynamodb, settings=SessionSettings(partial_results_enabled=False))
-    processor.open()
     processor.process_utterance(partial(300, "Hel"), final(1_100, "Hello."), ENDED)
     assert [request.stabilised for request in processor.transcribe.requests] == [False]
     assert processor.sent_messages() == [("Hello.", True)]
@@ -127,7 +126,6 @@ def test_a_session_without_partials_requests_none(dynamodb: Any) -> None:
 
 def test_a_sessions_own_threshold_applies(dynamodb: Any) -> None:
     processor = ProcessorHarness(dynamodb, settings=SessionSettings(min_stability_threshold=0.0))
-    processor.open()
     processor.process_utterance(partial(300, "Hello", stable=False), final(1_100, "Hello."), ENDED)
     assert processor.sent_messages()[0] == ("Hello", False)
 

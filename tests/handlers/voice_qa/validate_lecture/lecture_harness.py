@@ -87,6 +87,19 @@ class LectureHarness:
         self.s3.create_bucket(Bucket=BUCKET)
 
 
+class FailingClient:
+    """Client whose operation fails a number of times."""
+
+    def __init__(self, client: Any, operation: str, error: Exception, times: int = 99) -> None:
+        self._client, self._operation, self._error, self._left = client, operation, error, times
+
+    def __getattr__(self, name: str) -> Any:
+        if name == self._operation and self._left:
+            self._left -= 1
+            raise self._error
+        return getattr(self._client, name)
+
+
 def notification(one: NewObject) -> str:
     """Return the notification as S3 writes it."""
     announced = record(one.key, eventTime=one.arrived.isoformat())

@@ -1,7 +1,6 @@
 """The sweep validates uploads without a notification and leaves all others unchanged."""
 
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 from botocore.exceptions import ReadTimeoutError
@@ -10,7 +9,7 @@ from handlers.common.time_and_ids.ulid import ulid
 from handlers.voice_qa.environment import LECTURES_PREFIX
 from handlers.voice_qa.validate_lecture.lecture_sweep import NOTIFICATION_GRACE_PERIOD
 from tests.handlers.common.audio.sample_files import spoken
-from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, ID, KEY, LectureHarness
+from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, ID, KEY, FailingClient, LectureHarness
 
 pytestmark = pytest.mark.media
 HOUR = timedelta(hours=1)
@@ -121,18 +120,7 @@ def test_one_failure_is_counted_and_the_sweep_continues(
     lectures.put(b"bad")
     lectures.put(b"bad", KEY + "2")
     lectures.now = arrival_time(lectures) + HOUR
-    real = lectures.s3
-
-    class Once:
-        failed = False
-
-        def __getattr__(self, name: str) -> Any:
-            if name == "get_object" and not self.failed:
-                self.failed = True
-                raise ReadTimeoutError(endpoint_url="x")
-            return getattr(real, name)
-
-    lectures.s3 = Once()
+    lectures.s3 = FailingClient(lectures.s3, "get_object", ReadTimeoutError(endpoint_url="x"), times=1)
     assert lectures.sweep().run() == sweep_counts(checked=2, missing=2, rejected=1, failed=1)
     assert '"missing":2' in capsys.readouterr().out
 

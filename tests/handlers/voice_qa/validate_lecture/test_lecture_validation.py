@@ -19,25 +19,13 @@ from tests.handlers.voice_qa.validate_lecture.lecture_harness import (
     NOW,
     OTHER,
     TABLE,
+    FailingClient,
     LectureHarness,
     notification,
 )
 
 pytestmark = pytest.mark.media
 SECOND = timedelta(seconds=1)
-
-
-class FailingClient:
-    """Client whose operation fails a number of times."""
-
-    def __init__(self, client: Any, operation: str, error: Exception, times: int = 99) -> None:
-        self._client, self._operation, self._error, self._left = client, operation, error, times
-
-    def __getattr__(self, name: str) -> Any:
-        if name == self._operation and self._left:
-            self._left -= 1
-            raise self._error
-        return getattr(self._client, name)
 
 
 def client_error(code: str, status: int, operation: str = "GetObject") -> ClientError:
