@@ -143,15 +143,13 @@ class ProcessorHarness:
         self.attempt, self.accepted_ms = taken.attempt, self.clock()
         return taken
 
-    def slow_down_posts(self, monkeypatch: pytest.MonkeyPatch, milliseconds: int) -> None:
+    def slow_down_posts(self, milliseconds: int) -> None:
         """Let each post of a caption take some time."""
-        post = self.clients.post
 
-        def slow(connection: str, message: Any) -> bool:
+        def wait(_connection: str, message: Any) -> None:
             self.clock.now_ms += milliseconds if message.type == "caption" else 0
-            return post(connection, message)
 
-        monkeypatch.setattr(self.clients, "post", slow)
+        self.clients.before_post = wait
 
     def call(
         self, utterance: str = "u1", seconds: float = 1, remaining_ms: int = 60_000, **work: Any

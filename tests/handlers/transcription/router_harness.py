@@ -107,15 +107,18 @@ class Clients(WebSocketConnections):
 
     gone: set[str] = field(default_factory=set)
     inbox: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    failing: Exception | None = None
+    before_post: Callable[[str, Any], object] = lambda *_: None
+    """Called with the connection and each message before it arrives."""
+    after_post: Callable[[str, Any], object] = lambda *_: None
+    """Called with the connection and each message after it has arrived."""
 
     def post(self, connection_id: str, message: Message) -> bool:
-        if self.failing is not None:
-            raise self.failing
+        self.before_post(connection_id, message)
         if connection_id in self.gone:
             return False
         sent = json.loads(message.model_dump_json(by_alias=True, exclude_none=True))
         self.inbox.setdefault(connection_id, []).append(sent)
+        self.after_post(connection_id, message)
         return True
 
     def sent_to(self, connection_id: str, kind: str) -> list[dict[str, Any]]:

@@ -35,10 +35,8 @@ def test_the_wait_for_the_processor_and_for_the_stream_counts(dynamodb: Any, wai
     assert processor.cloudwatch.latencies_ms == [waited_ms + opening_ms + 100]
 
 
-def test_the_wait_while_another_caption_is_posted_counts(
-    processor: ProcessorHarness, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    processor.slow_down_posts(monkeypatch, 400)
+def test_the_wait_while_another_caption_is_posted_counts(processor: ProcessorHarness) -> None:
+    processor.slow_down_posts(400)
     finals = [final(1_000, f"Sentence{index}.", f"r{index}", at_ms=900) for index in range(3)]
     processor.process_utterance(*finals, ENDED)
     assert processor.cloudwatch.latencies_ms == [400, 800, 1_200]

@@ -4,6 +4,7 @@ once."""
 import json
 from contextlib import nullcontext
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
@@ -14,13 +15,7 @@ from handlers.transcription.audio_processor.utterance_transcription import Utter
 from handlers.transcription.caption_thresholds import SessionSettings
 from handlers.transcription.environment import GIVEN_UP_EVENT
 from local.flows.transcription_client import Screen
-from tests.handlers.transcription.processor_harness import (
-    ENDED,
-    ProcessorHarness,
-    final,
-    partial,
-    use_recording,
-)
+from tests.handlers.transcription.processor_harness import ENDED, ProcessorHarness, final, partial, use_recording
 from tests.handlers.transcription.router_harness import START_MS, Step
 
 
@@ -250,9 +245,9 @@ def test_after_any_failure_a_resent_utterance_shows_each_caption_once(
 ) -> None:
     """Audio that cannot be cut is transcribed again as a whole, so none of its lines may stay."""
     use_recording(monkeypatch, encoding)
-    post, count = processor.clients.post, 0
+    count = 0
 
-    def troubled(connection: str, message: Any) -> bool:
+    def cause_trouble(_connection: str, message: Any) -> None:
         nonlocal count
         count += message.type == "caption"
         match trouble:
@@ -262,13 +257,12 @@ def test_after_any_failure_a_resent_utterance_shows_each_caption_once(
                 processor.clock.now_ms += 1_500
             case "ours" if count == 2 and message.type == "caption":
                 raise ZeroDivisionError
-        return post(connection, message)
 
-    monkeypatch.setattr(processor.clients, "post", troubled)
+    processor.clients.before_post = cause_trouble
     said = [("One.", 0), ("Two.", 500), ("Three.", 700)]
     with nullcontext() if trouble != "ours" else pytest.raises(ZeroDivisionError):
         processor.process_utterance(*[final(300 + at, text, text, at_ms=at) for text, at in said], ENDED)
-    monkeypatch.setattr(processor.clients, "post", post)
+    processor.clients.before_post = lambda *_: None
     processor.clients.gone.clear()
     [broken] = processor.utterances.resends
     told = {"type": "resend", "utterances": [{"utterance": "u1", "fromMs": broken.from_ms}]}
@@ -313,19 +307,9 @@ def test_captions_follow_a_client_to_its_new_connection(
         ReadTimeoutError(endpoint_url="x"),
     ],
 )
-def test_a_partial_that_cannot_be_posted_is_skipped(
-    processor: ProcessorHarness, monkeypatch: pytest.MonkeyPatch, failure: Exception
-) -> None:
+def test_a_partial_that_cannot_be_posted_is_skipped(processor: ProcessorHarness, failure: Exception) -> None:
     """It may have arrived, so the retraction of its line is sent."""
-    post = processor.clients.post
-    failures = [failure]
-
-    def failing(connection: str, message: Any) -> bool:
-        if message.type == "caption" and failures:
-            raise failures.pop()
-        return post(connection, message)
-
-    monkeypatch.setattr(processor.clients, "post", failing)
+    processor.clients.before_post = Mock(side_effect=[failure, *[None] * 9])
     steps = [
         partial(200, "Um"),
         partial(400, "Hel", "r2", at_ms=300),
@@ -343,27 +327,22 @@ def reconnect(processor: ProcessorHarness) -> None:
     processor.change_utterances(lambda utterances: utterances.move_to("c2", ()).note_message("c2", 0))
 
 
-def reconnect_after_caption(
-    processor: ProcessorHarness, monkeypatch: pytest.MonkeyPatch, *, final: bool = True
-) -> None:
+def reconnect_after_caption(processor: ProcessorHarness, *, final: bool = True) -> None:
     """Let the client reconnect after its first final or, with `final=False`, its first partial."""
-    post = processor.clients.post
 
-    def moving(connection: str, message: Any) -> bool:
-        posted = post(connection, message)
+    def move(_connection: str, message: Any) -> None:
         if message.type == "caption" and message.final is final:
-            monkeypatch.setattr(processor.clients, "post", post)
+            processor.clients.after_post = lambda *_: None
             reconnect(processor)
-        return posted
 
-    monkeypatch.setattr(processor.clients, "post", moving)
+    processor.clients.after_post = move
 
 
 def test_captions_follow_a_client_even_if_its_old_connection_still_accepts_messages(
-    processor: ProcessorHarness, monkeypatch: pytest.MonkeyPatch
+    processor: ProcessorHarness,
 ) -> None:
     """API Gateway may notice the end of a connection much later, and accepts messages until then."""
-    reconnect_after_caption(processor, monkeypatch, final=False)
+    reconnect_after_caption(processor, final=False)
     steps = [partial(200, "Hel"), final(600, "Hello."), partial(700, "You", "r2", at_ms=700), (900, None)]
     assert processor.process_utterance(*steps) is UtteranceEnd.DONE
     assert processor.sent_messages("caption", "c1") == [("Hel", False)]
@@ -371,19 +350,15 @@ def test_captions_follow_a_client_even_if_its_old_connection_still_accepts_messa
     assert len(processor.sent_messages("done", "c2")) == 1
 
 
-def test_a_line_is_retracted_on_the_connection_that_shows_it(
-    processor: ProcessorHarness, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    reconnect_after_caption(processor, monkeypatch, final=False)
+def test_a_line_is_retracted_on_the_connection_that_shows_it(processor: ProcessorHarness) -> None:
+    reconnect_after_caption(processor, final=False)
     processor.process_utterance(partial(300, "Hel"), final(600, ""), (900, None))
     assert [message["resultId"] for message in processor.sent_messages("retract", "c2")] == ["r1"]
 
 
-def test_finals_that_were_sent_to_the_old_connection_are_transcribed_again(
-    processor: ProcessorHarness, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_finals_that_were_sent_to_the_old_connection_are_transcribed_again(processor: ProcessorHarness) -> None:
     """They may not have arrived. Their text is reserved, but it is shown again."""
-    reconnect_after_caption(processor, monkeypatch)
+    reconnect_after_caption(processor)
     processor.process_utterance(final(300, "One."), final(600, "Two.", "r2", at_ms=500), ENDED)
     [told] = processor.sent_messages("resend", "c2")
     assert told["utterances"] == [{"utterance": "u1", "fromMs": 0}]
@@ -396,9 +371,9 @@ def test_finals_that_were_sent_to_the_old_connection_are_transcribed_again(
 
 
 def test_an_utterance_that_fails_after_its_client_moved_is_resent_from_its_beginning(
-    processor: ProcessorHarness, monkeypatch: pytest.MonkeyPatch
+    processor: ProcessorHarness,
 ) -> None:
-    reconnect_after_caption(processor, monkeypatch)
+    reconnect_after_caption(processor)
     processor.process_utterance(final(900, "One."), (2_300, StreamFailureCode.DROPPED), seconds=2.4)
     [told] = processor.sent_messages("resend", "c2")
     assert told["utterances"] == [{"utterance": "u1", "fromMs": 0}]
@@ -412,10 +387,8 @@ def test_captions_of_an_earlier_attempt_on_the_old_connection_are_transcribed_ag
     assert processor.sent_messages("resend", "c2")[0]["utterances"] == [{"utterance": "u1", "fromMs": 0}]
 
 
-def test_the_last_attempt_ends_even_if_its_captions_went_to_another_connection(
-    processor: ProcessorHarness, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    reconnect_after_caption(processor, monkeypatch)
+def test_the_last_attempt_ends_even_if_its_captions_went_to_another_connection(processor: ProcessorHarness) -> None:
+    reconnect_after_caption(processor)
     processor.process_utterance(final(300, "One."), ENDED, attempts=3)
     assert len(processor.sent_messages("done", "c2")) == 1
     assert processor.utterances.done == ("u1",)

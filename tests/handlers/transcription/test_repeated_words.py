@@ -46,14 +46,16 @@ def test_words_of_a_failed_utterance_that_are_spoken_again_are_shown_exactly_onc
         dynamodb.delete_item(TableName=LIVE, Key={"pk": item["pk"]})
     dynamodb.delete_item(TableName=SESSIONS, Key={"session_id": {"S": SESSION}})
     processor = ProcessorHarness(dynamodb, [*streams, *[(SAID, ENDED)] * 8])
-    post, left = processor.clients.post, list(posts)
+    left = list(posts)
 
-    def troubled(connection: str, message: Any) -> bool:
-        how = left.pop(0) if left and message.type == "caption" else "arrives"
-        taken = how == "is lost" or post(connection, message)
-        if how != "arrives":
+    def lose(_connection: str, message: Any) -> None:
+        if message.type == "caption" and left[:1] == ["is lost"]:
+            left.pop(0)
             raise ReadTimeoutError(endpoint_url="x")
-        return taken
+
+    def leave_unanswered(_connection: str, message: Any) -> None:
+        if message.type == "caption" and left and left.pop(0) == "arrives unanswered":
+            raise ReadTimeoutError(endpoint_url="x")
 
     def speak(utterance: str) -> None:
         while utterance not in processor.utterances.done:
@@ -66,7 +68,7 @@ def test_words_of_a_failed_utterance_that_are_spoken_again_are_shown_exactly_onc
 
     with pytest.MonkeyPatch.context() as patch:
         use_recording(patch, encoding)
-        patch.setattr(processor.clients, "post", troubled)
+        processor.clients.before_post, processor.clients.after_post = lose, leave_unanswered
         speak("u1")
         if processor.utterances.failed:
             processor.scripts[:] = [(SAID, ENDED)]

@@ -103,10 +103,10 @@ def test_after_the_end_another_invocation_serves_a_new_listener(worker: WorkerHa
     def comes(connection: str, _: Any) -> None:
         if connection == "c1" and worker.question.status is QuestionStatus.ANSWERED:
             worker.clients.gone.add("c1")
-            worker.clients.after = lambda *_: None
+            worker.clients.after_post = lambda *_: None
             assert worker.ask("c2")
 
-    worker.clients.after = comes
+    worker.clients.after_post = comes
     worker.script_answer(HELLO, WORLD)
     worker.call()
     assert worker.clients.numbers("c2") == []

@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
@@ -127,7 +128,7 @@ def test_a_lost_utterance_is_also_reported_with_the_next_answer(router: RouterHa
     session = router.open_session()
     router.send_utterance(session, "u1")
     router.clock.now_ms += MAX_START_MS
-    router.clients.failing = EndpointConnectionError(endpoint_url="https://somewhere")
+    router.clients.before_post = Mock(side_effect=EndpointConnectionError(endpoint_url="https://somewhere"))
     assert router.run_sweep() == 1, "the client cannot be notified now"
     lost = [{"utterance": "u1", "fromMs": 0}]
     assert router.send_utterance(session, "u2")["resend"] == lost

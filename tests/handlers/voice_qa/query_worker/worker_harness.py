@@ -85,18 +85,14 @@ class ScriptedAgent:
 
 @dataclass
 class Listeners(Clients):
-    """Fake clients that can fail for a while, and an action after a post."""
+    """Fake clients that can fail for a while."""
 
     failures: list[Exception] = field(default_factory=list)
-    after: Callable[[str, Message], None] = lambda *_: None
 
     def post(self, connection_id: str, message: Message) -> bool:
         if self.failures:
             raise self.failures.pop(0)
-        there = super().post(connection_id, message)
-        if there:
-            self.after(connection_id, message)
-        return there
+        return super().post(connection_id, message)
 
     def numbers(self, connection_id: str) -> list[int]:
         """Return the numbers of the pieces that a client received, in order."""
