@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from botocore.exceptions import ClientError
@@ -108,10 +109,8 @@ def test_the_same_words_are_shown_again_later(processor: ProcessorHarness) -> No
 def test_a_final_is_shown_if_its_text_cannot_be_reserved(
     processor: ProcessorHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: Any) -> bool:
-        raise ClientError({"Error": {"Code": "ProvisionedThroughputExceededException"}}, "UpdateItem")
-
-    monkeypatch.setattr(processor.live, "reserve_text", refuse)
+    error = ClientError({"Error": {"Code": "ProvisionedThroughputExceededException"}}, "UpdateItem")
+    monkeypatch.setattr(processor.live, "reserve_text", Mock(side_effect=error))
     processor.process_utterance(partial(300, "Hel"), final(1_100, "Hello."), ENDED)
     assert processor.sent_messages() == [("Hello.", True)]
 

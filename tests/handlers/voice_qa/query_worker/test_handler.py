@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
+from unittest.mock import Mock
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import boto3
@@ -43,6 +44,7 @@ from tests.lost_responses import repeated
 
 CITED = agent_types.AgentCitationPiece(1_000, 2_000, "a canary sings")
 HEARD = agent_types.AgentTranscriptPiece("who sings")
+REFUSE = Mock(side_effect=ERROR)
 
 
 def test_pieces_are_forwarded_in_order_and_then_the_end(worker: WorkerHarness) -> None:
@@ -204,12 +206,8 @@ def dies(worker: WorkerHarness, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def cannot_keep(worker: WorkerHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     """The answer cannot be stored, so the attempt fails."""
-
-    def refuse(*_: Any) -> None:
-        raise ERROR
-
     with monkeypatch.context() as down:
-        down.setattr(worker.answers, "put", refuse)
+        down.setattr(worker.answers, "put", REFUSE)
         worker.script_answer(HELLO)
         with pytest.raises(AnsweringFailed):
             worker.call("call-x")
@@ -218,12 +216,8 @@ def cannot_keep(worker: WorkerHarness, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def cannot_write(worker: WorkerHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     """The table fails when the worker ends the question and when it releases it."""
-
-    def refuse(*_: Any) -> None:
-        raise ERROR
-
     with monkeypatch.context() as down:
-        worker.script_answer(HELLO, lambda: down.setattr(VersionedItems, "change", refuse))
+        worker.script_answer(HELLO, lambda: down.setattr(VersionedItems, "change", REFUSE))
         with pytest.raises(AnsweringFailed):
             worker.call("call-x")
 
@@ -267,11 +261,7 @@ def test_an_invocation_that_was_replaced_releases_nothing(worker: WorkerHarness)
 
 def test_a_conversation_that_accepts_no_turn_does_not_affect_the_answer(
     worker: WorkerHarness, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def refuse(*_: Any) -> None:
-        raise ERROR
-
-    monkeypatch.setattr(worker.conversations, "append", refuse)
+) -> None:    monkeypatch.setattr(worker.conversations, "append", REFUSE)
     assert worker.answer_question(HELLO) is AnswerOutcome.ANSWERED
     assert len(worker.logged(capsys.readouterr().out, "turn_lost")) == 1
 
