@@ -88,7 +88,7 @@ class SessionUtterances(LiveItem):
     """Connection that may use the session and receives its captions; empty if no client has opened the session or it was
     detached."""
     seen_ms: int = 0
-    """Time of the client's last message."""
+    """Time of the client's last message about this session."""
     attempt: int = 0
     """Number of attempts so far, at any utterance."""
     slots: tuple[Slot, ...] = Field(default=(), alias="places")
@@ -113,13 +113,14 @@ class SessionUtterances(LiveItem):
         """Unbind the session from its connection, so that no client can use it until its user opens it again."""
         return self.model_copy(update={"connection": ""})
 
-    def move_to(self, connection: str, unfinished: Collection[str]) -> Self:
-        """Bind the session to a connection. `unfinished` are the utterances whose end the client has not received.
+    def prepare_move(self, connection: str, unfinished: Collection[str]) -> Self:
+        """Plan what must be repeated because the client opens the session on this connection.
 
-        Nothing changes if the connection is the same. Otherwise, messages that were sent over the old connection may be
-        lost. So ended utterances that the client lists as unfinished, and all pending resends, are repeated from their
-        beginning. The slot of an attempt that has not started is returned if the attempt would continue in the middle
-        of its utterance.
+        `unfinished` are the utterances whose end the client has not received. Nothing changes if the connection is the
+        same. Otherwise, messages that were sent over the old connection may be lost. So ended utterances that the client
+        lists as unfinished, and all pending resends, are repeated from their beginning. The slot of an attempt that has
+        not started is returned if the attempt would continue in the middle of its utterance. The caller then records the
+        new connection with `note_message`.
         """
         if connection == self.connection:
             return self

@@ -95,7 +95,9 @@ class ClientMessageHandler:
                 lambda connection: (connection.add_session(session.session_id), None),
             )
         utterances = self._update_utterances(
-            session.session_id, caller, lambda utterances: utterances.move_to(caller.connection, message.unfinished)
+            session.session_id,
+            caller,
+            lambda utterances: utterances.prepare_move(caller.connection, message.unfinished),
         )
         return Opened(
             session_id=session.session_id,

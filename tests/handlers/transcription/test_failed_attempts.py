@@ -324,7 +324,7 @@ def test_a_partial_that_cannot_be_posted_is_skipped(processor: ProcessorHarness,
 
 def reconnect(processor: ProcessorHarness) -> None:
     """Open the client's session over connection `c2`, before the end of the old one is noticed."""
-    processor.change_utterances(lambda utterances: utterances.move_to("c2", ()).note_message("c2", 0))
+    processor.change_utterances(lambda utterances: utterances.prepare_move("c2", ()).note_message("c2", 0))
 
 
 def reconnect_after_caption(processor: ProcessorHarness, *, final: bool = True) -> None:

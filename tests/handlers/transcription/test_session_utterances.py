@@ -119,7 +119,7 @@ def test_slots_are_limited_and_one_attempt_per_utterance_holds_one(moves: list[t
                 slots, gone = slots.release_unstarted(utterance, attempt)
                 assert not (gone and running.get(utterance) == attempt)
             case "move":
-                slots = slots.move_to(f"c{now}", (utterance,))
+                slots = slots.prepare_move(f"c{now}", (utterance,))
                 done -= {utterance}
             case _:
                 slots, _ = slots.remove_overdue(now)

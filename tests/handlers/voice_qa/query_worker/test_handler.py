@@ -261,7 +261,8 @@ def test_an_invocation_that_was_replaced_releases_nothing(worker: WorkerHarness)
 
 def test_a_conversation_that_accepts_no_turn_does_not_affect_the_answer(
     worker: WorkerHarness, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:    monkeypatch.setattr(worker.conversations, "append", REFUSE)
+) -> None:
+    monkeypatch.setattr(worker.conversations, "append", REFUSE)
     assert worker.answer_question(HELLO) is AnswerOutcome.ANSWERED
     assert len(worker.logged(capsys.readouterr().out, "turn_lost")) == 1
 
