@@ -133,7 +133,7 @@ class UtteranceProcessor:
         transcription = UtteranceTranscription(
             invocation.audio,
             open_stream=lambda partials, seconds: self._open_stream(replace(request, stabilised=partials), seconds),
-            create_captions=lambda finals_only: Captions(thresholds, final_only=finals_only),
+            create_captions=lambda finals_only: Captions(thresholds, finals_only=finals_only),
             delivery=delivery,
             clock_ms=self._clock_ms,
         )

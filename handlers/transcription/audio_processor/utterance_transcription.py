@@ -83,7 +83,7 @@ class DeadlinePassed(Exception):
 
 
 class UtteranceTranscription:
-    """One attempt to transcribe one utterance."""
+    """One attempt to transcribe one utterance. `run` is called once."""
 
     def __init__(
         self,
@@ -109,7 +109,7 @@ class UtteranceTranscription:
         self._final_until_ms = 0
         """Position in the utterance up to which finals were delivered, in earlier attempts or in this one."""
         self.captions_by_stream: list[Captions] = []
-        """Caption rules of each stream that was tried, with their counts."""
+        """Captions of each stream that was tried, with their counts."""
 
     def run(self, begun_ms: int, from_ms: int, max_ms: int, *, finals_only: bool) -> UtteranceOutcome:
         """Transcribe the utterance from the position `from_ms` on.
@@ -150,6 +150,7 @@ class UtteranceTranscription:
         return replace(second, cause=second.cause or first.cause, throttled=False)
 
     def _try_stream(self, *, finals_only: bool) -> UtteranceOutcome:
+        """Use one stream, and return the outcome even if the stream fails."""
         try:
             return self._run_stream(self._create_captions(finals_only))
         except TranscribeStreamFailed as failure:
@@ -204,7 +205,7 @@ class UtteranceTranscription:
         offset_ms = self._first_chunk() * CHUNK_MS
         unsent = list(reversed(self._utterance.chunks[self._first_chunk() :]))
         seconds = min(OPEN_SECONDS, (self._deadline_ms - self._clock_ms()) / 1000)
-        with self._open_stream(not captions.final_only, seconds) as stream:
+        with self._open_stream(not captions.finals_only, seconds) as stream:
             begun_ms, sent_count, audio_ended = self._clock_ms(), 0, False
             while not stream.ended and (now_ms := self._clock_ms()) < self._deadline_ms:
                 if unsent and begun_ms + sent_count * CHUNK_MS <= now_ms:
@@ -214,9 +215,12 @@ class UtteranceTranscription:
                 if not unsent and not audio_ended:
                     stream.end()
                     audio_ended = True
+                # Wait for an event until the next chunk or caption is due, but not beyond the other two times.
                 due_ms = [self._deadline_ms, now_ms + ORPHAN_CHECK_MS]
-                due_ms += [begun_ms + sent_count * CHUNK_MS] if unsent else []
-                due_ms += [captions_ms for captions_ms in [captions.next_due_ms()] if captions_ms is not None]
+                if unsent:
+                    due_ms.append(begun_ms + sent_count * CHUNK_MS)
+                if (caption_due_ms := captions.next_due_ms()) is not None:
+                    due_ms.append(caption_due_ms)
                 self._receive(stream, captions, (min(due_ms) - now_ms) / 1000, offset_ms)
                 self._show(captions.take_due(self._clock_ms()), offset_ms)
             # Events that have arrived are still processed, as long as there is time to deliver their captions.
@@ -232,7 +236,7 @@ class UtteranceTranscription:
     def _receive(self, stream: TranscribeStream, captions: Captions, seconds: float, offset_ms: int) -> bool:
         """Wait for one event and deliver its captions. Return False if none came in time."""
         payload = stream.receive(max(0, seconds))
-        for result in _results(payload):
+        for result in _parse_results(payload):
             self._show(captions.accept(result, self._clock_ms()), offset_ms)
         return payload is not None
 
@@ -257,10 +261,12 @@ class UtteranceTranscription:
         return self.valid_ms // CHUNK_MS
 
     def _remaining_audio_ms(self) -> int:
+        """Return the length of the audio that a stream still has to transcribe."""
         return self._utterance.duration_ms - self._first_chunk() * CHUNK_MS
 
 
-def _results(payload: bytes | None) -> list[Result]:
+def _parse_results(payload: bytes | None) -> list[Result]:
+    """Return the results of an event, if there is one. Raises TranscribeStreamFailed."""
     if payload is None:
         return []
     try:

@@ -95,10 +95,13 @@ class CaptionCounts:
 
 
 class Captions:
-    """Decides about the captions of one stream, and keeps the results that wait."""
+    """Decides about the captions of one stream, and keeps the results that wait.
 
-    def __init__(self, thresholds: CaptionThresholds, *, final_only: bool = False) -> None:
-        self._final_only = final_only or not thresholds.partial_results_enabled
+    Methods with the parameter `captions` append the captions that they show to this list, for the caller to return.
+    """
+
+    def __init__(self, thresholds: CaptionThresholds, *, finals_only: bool = False) -> None:
+        self._finals_only = finals_only or not thresholds.partial_results_enabled
         self._min_stability = thresholds.min_stability_threshold
         self._pause_ms = thresholds.pause_ms
         self._unmarked_partials_left = PARTIALS_WITHOUT_STABILITY
@@ -116,9 +119,9 @@ class Captions:
         self.counts = CaptionCounts()
 
     @property
-    def final_only(self) -> bool:
+    def finals_only(self) -> bool:
         """True if only finals are shown from now on."""
-        return self._final_only
+        return self._finals_only
 
     @property
     def has_results(self) -> bool:
@@ -170,9 +173,9 @@ class Captions:
 
     def fall_back(self, reason: str) -> None:
         """Show only finals from now on. Record the reason, unless only finals were shown before."""
-        if self._final_only:
+        if self._finals_only:
             return
-        self._final_only = True
+        self._finals_only = True
         self.counts.fallback = reason
         self._open.discard_partials()
 
@@ -193,13 +196,13 @@ class Captions:
                 self.fall_back(NO_STABILITY)
 
     def _update(self, version: ResultVersion, captions: list[Caption]) -> None:
-        """Store a partial, and show, defer or enter it as a candidate."""
+        """Store a partial. Then show it, defer it, or make it a candidate."""
         result = version.result
         if self._open.is_full_for(result.result_id):
             self._orphan_oldest()
         open_result = self._open.update(version)
         self._show_ready_finals(captions)  # a final may have waited for this result, which turns out to start later
-        if self._final_only:
+        if self._finals_only:
             return
         age_ms = self._now_ms - open_result.known_since_ms
         if is_stable_enough(result, age_ms, min_stability=self._min_stability, pause_ms=self._pause_ms):

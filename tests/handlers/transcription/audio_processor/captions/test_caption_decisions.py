@@ -69,12 +69,12 @@ def test_a_result_without_a_final_becomes_an_orphan_fifteen_seconds_after_its_la
 
 
 @pytest.mark.parametrize(
-    ("limits", "final_only"), [(DEPLOYED, True), (thresholds(partial_results_enabled=False), False)]
+    ("limits", "finals_only"), [(DEPLOYED, True), (thresholds(partial_results_enabled=False), False)]
 )
 def test_with_partials_disabled_only_finals_are_shown_and_no_fallback_is_counted(
-    limits: CaptionThresholds, final_only: bool
+    limits: CaptionThresholds, finals_only: bool
 ) -> None:
-    captions = Captions(limits, final_only=final_only)
+    captions = Captions(limits, finals_only=finals_only)
     for number in range(20):
         assert captions.accept(partial("a", f"Word {number}.", None), number) == []
     captions.fall_back("stream_failed")
@@ -112,7 +112,7 @@ def test_a_ready_final_is_not_a_duplicate_of_a_partial_of_the_same_moment() -> N
 
 
 def test_too_many_open_results_make_the_oldest_one_an_orphan() -> None:
-    captions = Captions(DEPLOYED, final_only=True)
+    captions = Captions(DEPLOYED, finals_only=True)
     for number in range(MAX_OPEN):
         captions.accept(partial(str(number), f"text {number}"), number)
     captions.accept(partial("0", "text 0"), 100)

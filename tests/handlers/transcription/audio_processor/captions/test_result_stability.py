@@ -49,7 +49,7 @@ def test_ten_partials_without_a_flag_switch_the_stream_to_finals_only() -> None:
     captions = Captions(DEPLOYED)
     for number in range(PARTIALS_WITHOUT_STABILITY - 1):
         captions.accept(partial(str(number), f"{number}", None), 10 * number)
-    assert not captions.final_only
+    assert not captions.finals_only
     assert captions.accept(partial("9", "Ten.", None), 100) == []
     assert captions.counts.fallback == NO_STABILITY == "no_stability"
     assert captions.take_due(14_999) == []
