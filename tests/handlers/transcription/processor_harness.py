@@ -75,17 +75,17 @@ class ProcessorHarness:
     attempt: int = 1
     accepted_ms: int = START_MS
     """Time at which the utterance got its slot."""
-    pace: PeerDelays = field(default_factory=PeerDelays)
-    """Time limits of all peers."""
+    delays: PeerDelays = field(default_factory=PeerDelays)
+    """Delays of all peers."""
     open_stream: OpenStream | None = None
     """Opens streams instead of the scripts."""
     session_open: bool = True
 
     def __post_init__(self) -> None:
-        dynamodb: Any = SlowAwsClient(self.dynamodb, self.clock, self.pace.calling_ms)
+        dynamodb: Any = SlowAwsClient(self.dynamodb, self.clock, self.delays.calling_ms)
         self.live = LiveTable(dynamodb, LIVE, self.clock)
         self.sessions = SessionTable(dynamodb, SESSIONS, self.clock)
-        self.transcribe = ScriptedTranscribe(self.clock, self.scripts, self.pace)
+        self.transcribe = ScriptedTranscribe(self.clock, self.scripts, self.delays)
         if self.session_open:
             self._open()
 
@@ -93,8 +93,8 @@ class ProcessorHarness:
     def processor(self) -> UtteranceProcessor:
         """Created in the test that first uses it, because a logger keeps the standard output that it finds."""
         scripted: Any = self.transcribe.open
-        clients: Any = SlowAwsClient(self.clients, self.clock, self.pace.calling_ms)
-        cloudwatch: Any = SlowAwsClient(self.cloudwatch, self.clock, self.pace.calling_ms)
+        clients: Any = SlowAwsClient(self.clients, self.clock, self.delays.calling_ms)
+        cloudwatch: Any = SlowAwsClient(self.cloudwatch, self.clock, self.delays.calling_ms)
         return UtteranceProcessor(
             self.sessions,
             self.live,

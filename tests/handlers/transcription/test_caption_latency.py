@@ -27,7 +27,7 @@ def test_a_caption_that_is_delivered_while_its_words_are_streamed_has_no_latency
 def test_the_wait_for_the_processor_and_for_the_stream_counts(dynamodb: Any, waited_ms: int, opening_ms: int) -> None:
     """The delay arises in Lambda's queue or in a cold start, which no invocation measures itself."""
     processor = ProcessorHarness(
-        dynamodb, [[final(1_100, "Hello.", at_ms=900), ENDED]], pace=PeerDelays(opening_ms=(opening_ms,))
+        dynamodb, [[final(1_100, "Hello.", at_ms=900), ENDED]], delays=PeerDelays(opening_ms=(opening_ms,))
     )
     processor.take("u1")
     processor.clock.now_ms += waited_ms
@@ -69,7 +69,7 @@ def test_slow_calls_that_repeat_an_utterance_raise_the_same_metric_as_a_failed_s
     dynamodb: Any, partials: bool
 ) -> None:
     settings = SessionSettings(partial_results_enabled=partials)
-    processor = ProcessorHarness(dynamodb, settings=settings, pace=PeerDelays(calling_ms=200))
+    processor = ProcessorHarness(dynamodb, settings=settings, delays=PeerDelays(calling_ms=200))
     finals = [final(1_000, f"Sentence{index}.", f"r{index}", at_ms=900) for index in range(9)]
     assert processor.process_utterance(*finals, ENDED) is UtteranceEnd.BROKEN
     assert processor.cloudwatch.values[FALLBACK_METRIC] == 1

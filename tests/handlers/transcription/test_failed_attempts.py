@@ -51,7 +51,7 @@ def test_a_second_stream_continues_after_the_last_final(processor: ProcessorHarn
     first = [final(700, "One.", at_ms=400), partial(800, "Two", "r2", at_ms=600), (900, StreamFailureCode.DROPPED)]
     processor.scripts.append(first)
     processor.process_utterance(final(600, "Two.", "r9", at_ms=100), (700, None))
-    again = processor.transcribe.conversations[1]
+    again = processor.transcribe.streams[1]
     assert len(again.sent) == 5, "the first half is final"
     assert processor.sent_messages() == [("One.", True), ("Two", False), ("Two.", True)]
     [_, _, two] = processor.clients.sent_to("c1", "caption")
@@ -123,7 +123,7 @@ def test_an_attempt_with_a_stream_counts_even_if_its_second_stream_is_throttled(
 def test_a_retried_utterance_shows_only_finals_from_the_end_of_its_valid_captions(processor: ProcessorHarness) -> None:
     processor.process_utterance(partial(300, "T"), final(500, "Two.", at_ms=0), (600, None), from_ms=700, attempts=2)
     assert [request.stabilised for request in processor.transcribe.requests] == [False]
-    assert len(processor.transcribe.conversations[0].sent) == 3
+    assert len(processor.transcribe.streams[0].sent) == 3
     assert processor.sent_messages() == [("Two.", True)]
 
 
@@ -232,7 +232,7 @@ def test_audio_that_cannot_be_cut_is_transcribed_again_from_its_beginning(
     use_recording(monkeypatch, encoding)
     processor.scripts.append([final(300, "One two three.", at_ms=0), (350, StreamFailureCode.DROPPED)])
     processor.process_utterance(final(700, "One two.", "r8"), final(900, "Three four.", "r9", at_ms=300), (1_000, None))
-    assert len(processor.transcribe.conversations[1].sent) == 10
+    assert len(processor.transcribe.streams[1].sent) == 10
     assert [message["resultId"] for message in processor.sent_messages("retract")] == ["r1"]
     assert processor.sent_messages() == [("One two three.", True), ("One two.", True), ("Three four.", True)]
     assert processor.sent_messages("done")[0]["finals"] == 2, "the remaining lines"
@@ -282,7 +282,7 @@ def test_after_any_failure_a_resent_utterance_shows_each_caption_once(
 def test_the_stream_of_a_disconnected_client_is_closed(processor: ProcessorHarness) -> None:
     processor.clients.gone.add("c1")
     assert processor.process_utterance(partial(300, "Hello"), final(1_100, "Hello."), ENDED) is UtteranceEnd.GONE
-    assert len(processor.transcribe.conversations[0].sent) < 10
+    assert len(processor.transcribe.streams[0].sent) < 10
     assert processor.utterances.resends[0].utterance == "u1", "a reconnected client is told to send it again"
 
 

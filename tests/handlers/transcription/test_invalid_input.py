@@ -99,7 +99,7 @@ def test_invalid_input_gets_one_clear_error_and_affects_no_other_user(router: Ro
     answer = router.send_text(body(ann))
     assert (answer["type"], answer["code"]) == ("error", code)
     assert says in f"{answer['message']} {answer.get('fields')}"
-    assert router.handed == [], "no stream is opened"
+    assert router.processor_events == [], "no stream is opened"
     assert router.utterances(ann).slots == ()
     assert router.send_text(utterance_message(ann))["type"] == "accepted", "connection and session still work"
     assert router.send_utterance(bob, connection="c2")["type"] == "accepted"
@@ -112,7 +112,7 @@ def test_a_flood_of_utterances_fills_the_slots_and_every_message_is_answered(rou
     assert [answer.get("code", answer["type"]) for answer in answers] == (
         ["accepted"] * LIMITS.in_flight + ["BUSY"] * (5 - LIMITS.in_flight)
     )
-    assert len(router.handed) == LIMITS.in_flight
+    assert len(router.processor_events) == LIMITS.in_flight
     assert router.send_utterance(bob, connection="c2")["type"] == "accepted"
     router.change_utterances(ann, lambda utterances: utterances.finish("u0", 1))
     assert router.send_utterance(ann, "u4")["type"] == "accepted", "when a slot is free again"
@@ -141,4 +141,4 @@ def test_any_text_gets_exactly_one_answer_and_no_internal_error(router: RouterHa
     assert answer["type"] in {"opened", "pong", "closed", "direct", "error"}
     assert answer.get("code") != "INTERNAL"
     assert router.send("ping")["type"] == "pong"
-    assert router.handed == []
+    assert router.processor_events == []

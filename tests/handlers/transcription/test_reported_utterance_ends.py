@@ -38,13 +38,13 @@ def test_an_utterance_that_must_wait_is_refused_and_each_answer_states_the_wait(
     rests = [{"utterance": "u1", "fromMs": 0, "waitMs": 2_000}]
     assert router.send_utterance(session, "u2")["resend"] == rests
     assert router.send("ping", sessionId=session)["resend"] == router.send("open", sessionId=session)["resend"] == rests
-    handed = len(router.handed)
+    handed = len(router.processor_events)
     assert router.send_utterance(session, "u1")["code"] == "BUSY"
-    assert len(router.handed) == handed
+    assert len(router.processor_events) == handed
     router.clock.now_ms = until
     assert router.send("ping", sessionId=session)["resend"] == [{"utterance": "u1", "fromMs": 0}]
     assert router.send_utterance(session, "u1")["type"] == "accepted"
-    assert router.handed[-1].utterance_attempt == 1
+    assert router.processor_events[-1].utterance_attempt == 1
 
 
 def test_an_end_that_the_client_missed_is_reported_only_on_the_same_connection(router: RouterHarness) -> None:
@@ -60,7 +60,7 @@ def test_an_end_that_the_client_missed_is_reported_only_on_the_same_connection(r
     assert (moved["done"], moved["resend"]) == (["u1"], [{"utterance": "u2", "fromMs": 0}])
     again = router.send_utterance(session, "u2", "c2")
     assert (again["repeated"], again["done"]) == (False, False)
-    assert router.handed[-1].utterance_attempt == 2
+    assert router.processor_events[-1].utterance_attempt == 2
 
 
 @pytest.mark.parametrize("taken", [False, True])
@@ -72,8 +72,8 @@ def test_pending_resends_start_at_0_once_the_client_has_moved(router: RouterHarn
     assert router.send("open", "c1", sessionId=session)["resend"] == [{"utterance": "u1", "fromMs": 700}]
     if taken:
         router.send_utterance(session, "u1")
-        assert router.handed[-1].from_ms == 700, "the attempt continues an earlier one but has not started"
+        assert router.processor_events[-1].from_ms == 700, "the attempt continues an earlier one but has not started"
     router.connect("c2")
     assert router.send("open", "c2", sessionId=session)["resend"] == [{"utterance": "u1", "fromMs": 0}]
     router.send_utterance(session, "u1", "c2")
-    assert router.handed[-1].from_ms == 0
+    assert router.processor_events[-1].from_ms == 0

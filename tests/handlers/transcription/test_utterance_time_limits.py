@@ -71,7 +71,7 @@ EVENTS = st.lists(
 PACES = st.builds(
     PeerDelays,
     opening_ms=st.tuples(*[st.sampled_from([0, 40, 400, 990, 9_999])] * 2),
-    taking_ms=st.tuples(*[st.sampled_from([None, None, 0, 490, 900, 1_400, 2_400])] * 2),
+    accepting_ms=st.tuples(*[st.sampled_from([None, None, 0, 490, 900, 1_400, 2_400])] * 2),
     closing_ms=st.sampled_from([0, 2, 9_999]),
     calling_ms=st.sampled_from([0, 5, 20]),
 )
@@ -85,7 +85,7 @@ SLOW = PeerDelays(opening_ms=(0, 990), closing_ms=9_999, calling_ms=20)
 @given(first=EVENTS, second=EVENTS, seconds=st.sampled_from([0.2, 1.0, 2.5]), pace=PACES)
 @example([final(2_400, f"Word {index}.", f"r{index}") for index in range(8)], [], 1.0, SLOW)
 @example([partial(2_190, f"Word {index}", f"r{index}") for index in range(8)], [], 1.0, SLOW)
-@example([(830, StreamFailureCode.DROPPED)], [], 1.0, replace(SLOW, taking_ms=(None, 490)))
+@example([(830, StreamFailureCode.DROPPED)], [], 1.0, replace(SLOW, accepting_ms=(None, 490)))
 def test_no_invocation_outlives_its_audio_by_more_than_two_seconds(
     dynamodb: Any, first: list[Step], second: list[Step], seconds: float, pace: PeerDelays
 ) -> None:
@@ -94,7 +94,7 @@ def test_no_invocation_outlives_its_audio_by_more_than_two_seconds(
     dynamodb.delete_item(TableName=LIVE, Key={"pk": {"S": session_utterances_key(SESSION)}})
     dynamodb.delete_item(TableName="sessions", Key={"session_id": {"S": SESSION}})
     scripts = [sorted(stream, key=lambda step: step[0]) for stream in (first, second)]
-    processor = ProcessorHarness(dynamodb, scripts, pace=pace)
+    processor = ProcessorHarness(dynamodb, scripts, delays=pace)
     processor.take("u1")
     begun_ms = processor.clock.now_ms
     assert processor.call(seconds=seconds) in set(UtteranceEnd)
@@ -108,7 +108,7 @@ def test_lines_that_cannot_be_retracted_in_time_are_left_to_the_client(
     dynamodb: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The client removes them when it is told from which position to send the utterance again."""
-    processor = ProcessorHarness(dynamodb, pace=PeerDelays(calling_ms=20))
+    processor = ProcessorHarness(dynamodb, delays=PeerDelays(calling_ms=20))
     use_recording(monkeypatch, "flac")
     finals = [final(40 * index, f"Word {index}.", f"r{index:02}", at_ms=10 * index) for index in range(30)]
     begun_ms = processor.clock.now_ms
@@ -138,4 +138,4 @@ def test_no_wait_exceeds_the_interval_of_orphan_checks(
 ) -> None:
     monkeypatch.setattr("handlers.transcription.audio_processor.utterance_transcription.GRACE_MS", 60_000)
     processor.process_utterance((16_000, None), seconds=0.2)
-    assert max(processor.transcribe.conversations[0].waited_ms) == 5_000
+    assert max(processor.transcribe.streams[0].waited_ms) == 5_000

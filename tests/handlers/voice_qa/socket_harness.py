@@ -63,8 +63,9 @@ class SocketHarness:
 
     dynamodb: Any
     clock: Clock = field(default_factory=Clock)
-    called: list[WorkerEvent] = field(default_factory=list)
-    refusing: Exception | None = None
+    worker_events: list[WorkerEvent] = field(default_factory=list)
+    invocation_error: Exception | None = None
+    """Error of the worker's invocation; None if it succeeds."""
     limits: SocketEnvironment = LIMITS
     ids: int = 0
 
@@ -138,9 +139,9 @@ class SocketHarness:
         return items
 
     def _call(self, call: WorkerEvent) -> None:
-        if self.refusing is not None:
-            raise self.refusing
-        self.called.append(call)
+        if self.invocation_error is not None:
+            raise self.invocation_error
+        self.worker_events.append(call)
 
     def _new_id(self) -> str:
         self.ids += 1

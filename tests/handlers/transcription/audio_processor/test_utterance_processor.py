@@ -41,7 +41,7 @@ def test_captions_are_sent_during_the_stream_and_then_the_end(processor: Process
 
 def test_audio_is_sent_at_the_pace_of_speech_and_then_ended(processor: ProcessorHarness) -> None:
     processor.process_utterance(final(1_100, "Hello."), ENDED)
-    [stream] = processor.transcribe.conversations
+    [stream] = processor.transcribe.streams
     assert stream.sent_at == list(range(0, 1_000, 100))
     assert b"".join(stream.sent) == bytes(32_000)
     assert stream.finished_ms == 900, "together with the last chunk"

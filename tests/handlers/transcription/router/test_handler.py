@@ -49,9 +49,9 @@ def test_an_utterance_of_an_open_session_is_passed_to_the_processor(router: Rout
     event = ProcessorEvent(
         session_id=session, utterance="u1", attempt=1, sequence=1, accepted_ms=START_MS + 700, audio=silence(1)
     )
-    assert router.handed == [event]
+    assert router.processor_events == [event]
     assert router.send_utterance(session)["repeated"]
-    assert router.handed == [event], "a repeated message is passed on once"
+    assert router.processor_events == [event], "a repeated message is passed on once"
 
 
 def test_an_opened_session_states_its_end(router: RouterHarness) -> None:
@@ -70,7 +70,7 @@ def test_another_users_session_gives_the_same_error_as_an_unknown_session(router
     never = router.send(action, "c2", sessionId="0" * 26, **content)
     assert foreign["code"] == "SESSION_UNKNOWN"
     assert foreign == never
-    assert router.handed == []
+    assert router.processor_events == []
 
 
 def test_a_closed_session_accepts_nothing(router: RouterHarness) -> None:
@@ -134,15 +134,15 @@ def test_a_lost_utterance_is_also_reported_with_the_next_answer(router: RouterHa
     assert router.send_utterance(session, "u2")["resend"] == lost
     assert router.send("ping", sessionId=session)["resend"] == lost, "only until it is sent again"
     assert router.send_utterance(session, "u1")["type"] == "accepted"
-    assert router.handed[-1].utterance_attempt == 2
+    assert router.processor_events[-1].utterance_attempt == 2
     assert router.send("ping", sessionId=session)["resend"] == []
 
 
 def test_a_failed_invocation_returns_the_slot(router: RouterHarness) -> None:
     session = router.open_session()
-    router.refusing = EndpointConnectionError(endpoint_url="https://somewhere")
+    router.invocation_error = EndpointConnectionError(endpoint_url="https://somewhere")
     assert router.send_utterance(session, "u1")["code"] == "UNAVAILABLE"
-    router.refusing = None
+    router.invocation_error = None
     assert router.send_utterance(session, "u1")["type"] == "accepted"
 
 
@@ -161,7 +161,7 @@ def test_an_utterance_whose_invocation_succeeded_without_a_response_is_accepted(
         router.live.change(SessionUtterances, session_utterances_key(work.session_id), begin)
         raise ReadTimeoutError(endpoint_url="https://somewhere")
 
-    monkeypatch.setattr(router, "_hand_over", handed_over)
+    monkeypatch.setattr(router, "_invoke_processor", handed_over)
     session = router.open_session()
     assert router.send_utterance(session, "u1")["type"] == "accepted"
     slots = router.utterances(session)

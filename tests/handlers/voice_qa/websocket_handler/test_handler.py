@@ -110,7 +110,7 @@ def test_an_unknown_connection_is_refused(api: SocketHarness, action: str) -> No
     api.connect("c1")
     content = {"kind": "lecture", "contentType": "audio/ogg", "queryId": "question-1", "lectureId": LECTURE}
     assert api.send(action, "c2", text="x", **content)["code"] == "UNAUTHENTICATED"
-    assert (api.called, len(api.stored())) == ([], 2), "only the lecture and the other connection are stored"
+    assert (api.worker_events, len(api.stored())) == ([], 2), "only the lecture and the other connection are stored"
 
 
 def test_identities_in_a_message_are_ignored(api: SocketHarness) -> None:
@@ -118,7 +118,7 @@ def test_identities_in_a_message_are_ignored(api: SocketHarness) -> None:
     forged: dict[str, Any] = {"identity": BOB, "requestContext": {"identity": {"cognitoIdentityId": BOB}}}
     api.ask(**forged)
     upload = api.send("upload", kind="query", contentType="audio/ogg", **forged)
-    assert [event.identity for event in api.called] == [ANN]
+    assert [event.identity for event in api.worker_events] == [ANN]
     assert upload["key"].startswith(f"queries/{ANN}/")
     assert BOB not in json.dumps(api.stored())
 
@@ -154,7 +154,7 @@ def test_no_identity_key_text_or_url_is_logged(api: SocketHarness, capsys: pytes
     api.ask("question-1", text="canary-text")
     api.ask("question-2", text=None, audioKey=key)
     api.ask("question-3", text=None, audioKey="queries/canary-key")
-    api.refusing = ClientError({"Error": {"Code": "X", "Message": "canary-answer"}}, "Invoke")
+    api.invocation_error = ClientError({"Error": {"Code": "X", "Message": "canary-answer"}}, "Invoke")
     api.end_question("question-1")
     assert api.ask("question-4", lectureId=LECTURE, text="canary-text")["code"] == "UNAVAILABLE"
     logged = capsys.readouterr().out

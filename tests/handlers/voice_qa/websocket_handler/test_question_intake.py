@@ -25,7 +25,7 @@ def test_a_question_is_stored_and_a_worker_is_invoked(api: SocketHarness) -> Non
         "sessionId": ULID,
         "repeated": False,
     }
-    assert api.called == [WorkerEvent(identity=ANN, query_id="question-1")]
+    assert api.worker_events == [WorkerEvent(identity=ANN, query_id="question-1")]
     assert api.question() == QuestionRecord(
         status=QuestionStatus.ACCEPTED,
         lecture_id=LECTURE,
@@ -111,7 +111,7 @@ def test_a_new_answer_attempt_needs_a_ready_lecture(api: SocketHarness, known: Q
     api.put_question(known)
     api.lecture(status="rejected", reason="The file is empty.")
     assert api.ask()["code"] == "LECTURE_REJECTED"
-    assert (api.question(), api.called, api.allowance().asked_ms) == (known, [], ())
+    assert (api.question(), api.worker_events, api.allowance().asked_ms) == (known, [], ())
 
 
 def test_a_rejected_lecture_gives_the_validators_reason_truncated(api: SocketHarness) -> None:
@@ -141,7 +141,7 @@ def test_the_answer_to_a_repeated_question_goes_to_the_new_connection(
     api.put_question(known.model_copy(update={"session": ULID, "listener": Listener(connection="c0", request_count=4)}))
     answer = api.ask(resumeFrom=2)
     assert (answer["type"], answer["sessionId"], answer["repeated"]) == ("queryAccepted", ULID, True)
-    assert len(api.called) == called
+    assert len(api.worker_events) == called
     assert api.question().listener == Listener(connection="c1", resume_from=2, request_count=5)
 
 
@@ -160,7 +160,7 @@ def test_an_unanswerable_question_is_not_answered_again(api: SocketHarness) -> N
     api.put_question(QuestionRecord(status=QuestionStatus.FAILED, code="AUDIO_EMPTY"))
     answer = api.ask()
     assert (answer["type"], answer["code"]) == ("error", "QUERY_FAILED")
-    assert (api.called, api.allowance().asked_ms) == ([], ())
+    assert (api.worker_events, api.allowance().asked_ms) == ([], ())
     assert api.question().status is QuestionStatus.FAILED
 
 
@@ -169,7 +169,7 @@ def test_two_guests_can_use_the_same_name_for_their_questions(api: SocketHarness
     api.ask(text="Why?")
     assert not api.ask(connection="c2", text="How?")["repeated"]
     assert (api.question().text, api.question(identity=BOB).text) == ("Why?", "How?")
-    assert api.called == [
+    assert api.worker_events == [
         WorkerEvent(identity=ANN, query_id="question-1"),
         WorkerEvent(identity=BOB, query_id="question-1"),
     ]
@@ -182,7 +182,7 @@ def test_the_number_of_concurrent_questions_is_limited(api: SocketHarness) -> No
     api.put_question(answered, "question-y")
     for name, known in (("question-x", QuestionRecord()), ("question-y", answered)):
         refused = api.ask(name)
-        assert (refused["code"], len(api.called)) == ("TOO_MANY_QUERIES", LIMITS.queries_at_once)
+        assert (refused["code"], len(api.worker_events)) == ("TOO_MANY_QUERIES", LIMITS.queries_at_once)
         assert api.question(name) == known, "a refused question does not change"
     api.connect("c2", BOB)
     assert api.ask("question-x", "c2")["type"] == "queryAccepted", "other guests' questions do not count"
@@ -229,20 +229,20 @@ def test_a_worker_that_could_not_be_invoked_is_invoked_when_the_question_is_repe
     api: SocketHarness, refusing: Exception, known: QuestionRecord
 ) -> None:
     api.put_question(known)
-    api.refusing = refusing
+    api.invocation_error = refusing
     answer = api.ask()
-    assert (answer["code"], api.called) == ("UNAVAILABLE", [])
+    assert (answer["code"], api.worker_events) == ("UNAVAILABLE", [])
     assert (api.allowance().running, api.allowance().asked_ms) == ((), ())
-    api.refusing = None
+    api.invocation_error = None
     again = api.ask()
     assert (again["type"], again["sessionId"]) == ("queryAccepted", api.question().session)
-    assert api.called == [WorkerEvent(identity=ANN, query_id="question-1")]
+    assert api.worker_events == [WorkerEvent(identity=ANN, query_id="question-1")]
     assert api.allowance().asked_ms == (START_MS,)
     assert api.question().attempt == known.attempt, "a stored answer is not lost"
 
 
 def test_a_failed_invocation_does_not_count(api: SocketHarness) -> None:
-    api.refusing = UNREACHABLE
+    api.invocation_error = UNREACHABLE
     for number in range(LIMITS.queries_per_hour + 1):
         api.clock.now_ms += 1
         assert api.ask(f"question-{number}")["code"] == "UNAVAILABLE"
@@ -251,7 +251,7 @@ def test_a_failed_invocation_does_not_count(api: SocketHarness) -> None:
 def test_a_failed_invocation_does_not_uncount_an_earlier_request(api: SocketHarness) -> None:
     api.ask()
     api.clock.now_ms += 1
-    api.refusing = UNREACHABLE
+    api.invocation_error = UNREACHABLE
     assert api.ask()["code"] == "UNAVAILABLE"
     assert [name for name, _ in api.allowance().running] == ["question-1"]
     assert api.allowance().asked_ms == (START_MS,)
@@ -271,12 +271,12 @@ def test_a_question_that_collides_with_another_request_is_counted_once(
 
     monkeypatch.setattr(QuestionRecord, "ask", late)
     assert api.ask()["sessionId"] == ULID
-    assert (len(met), api.allowance().asked_ms, len(api.called)) == (2, (START_MS,), 1)
+    assert (len(met), api.allowance().asked_ms, len(api.worker_events)) == (2, (START_MS,), 1)
 
 
 def _assert_nothing_happened(api: SocketHarness) -> None:
     kinds = {item["sessionId"]["S"].split("#")[0] for item in api.stored()}
-    assert (api.called, kinds) == ([], {"connection", "lecture"})
+    assert (api.worker_events, kinds) == ([], {"connection", "lecture"})
 
 
 @pytest.mark.parametrize(("until_ms", "said"), [(START_MS + 1, "queryAccepted"), (START_MS, "error")])
@@ -288,7 +288,7 @@ def test_a_question_without_invocations_left_is_accepted_only_while_it_is_being_
     )
     answer = api.ask()
     assert (answer["type"], answer.get("code")) == (said, "TOO_MANY_QUERIES" if said == "error" else None)
-    assert api.called == []
+    assert api.worker_events == []
 
 
 @pytest.mark.parametrize("status", [QuestionStatus.ACCEPTED, QuestionStatus.ANSWERED])
@@ -298,4 +298,4 @@ def test_the_number_of_worker_invocations_for_a_question_is_limited(api: SocketH
     answers = [api.ask() for _ in range(MAX_CALLS + 1)]
     assert [answer["type"] for answer in answers] == ["queryAccepted"] * MAX_CALLS + ["error"]
     assert answers[-1]["code"] == "TOO_MANY_QUERIES"
-    assert len(api.called) == MAX_CALLS
+    assert len(api.worker_events) == MAX_CALLS
