@@ -1,6 +1,6 @@
-"""Caption thresholds: those of the deployment, and those that a session overrides.
+"""Caption thresholds of the deployment, and their overrides by a session.
 
-Settings are in seconds. The caption rules compare whole milliseconds, so properties convert them.
+Settings are in seconds. `caption_decisions` compares whole milliseconds, so properties convert the thresholds.
 """
 
 from typing import Self
@@ -46,7 +46,7 @@ class SessionSettings(BaseModel):
 
 
 class CaptionThresholds(ProcessorEnvironment):
-    """The audio processor's environment, with its thresholds in the units of the caption rules."""
+    """The audio processor's environment, with its thresholds in milliseconds as `caption_decisions` uses them."""
 
     def for_session(self, settings: SessionSettings) -> Self:
         """Return the thresholds with the session's overrides. A session can disable partials but not enable them."""

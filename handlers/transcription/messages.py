@@ -99,8 +99,8 @@ class Close(ClientMessage):
 
 
 class Direct(ClientMessage):
-    """Asks for a presigned URL with which a browser streams directly to Amazon Transcribe. The caption rules do not
-    apply to such a stream.
+    """Asks for a presigned URL with which a browser streams directly to Amazon Transcribe. The platform's rules for captions
+    do not apply to such a stream.
     """
 
     action: Literal["direct"]

@@ -69,7 +69,7 @@ class LectureTable:
         self, upload: LectureUpload, verdict: LectureVerdict, stored: StoredUpload | None, now: datetime
     ) -> bool:
         """Write an upload's verdict. Return False if the item no longer describes `stored`, the upload that was read before."""
-        values = _values(upload, verdict, now)
+        values = _verdict_attributes(upload, verdict, now)
         sets = [f"#{name} = :{name}" for name, value in values.items() if value is not None]
         removed = [f"#{name}" for name, value in values.items() if value is None]
         condition, known_values = "attribute_not_exists(#object_key)", {}
@@ -127,7 +127,7 @@ class LectureTable:
         )
 
 
-def _values(upload: LectureUpload, verdict: LectureVerdict, now: datetime) -> dict[str, str | int | None]:
+def _verdict_attributes(upload: LectureUpload, verdict: LectureVerdict, now: datetime) -> dict[str, str | int | None]:
     """Return the attributes to write. None removes the value of an earlier verdict."""
     audio = verdict.audio
     return {

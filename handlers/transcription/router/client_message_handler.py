@@ -71,6 +71,7 @@ class ClientMessageHandler:
         new_id: Callable[[], str],
         log: EventLog,
     ) -> None:
+        """Initialise the handler. `presign` takes the parameters of a stream and the lifetime of its URL in seconds."""
         self._sessions = sessions
         self._live = live
         self._environment = environment

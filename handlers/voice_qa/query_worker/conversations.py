@@ -101,26 +101,26 @@ class Conversations:
 
     def turns(self, key: Key) -> tuple[StoredTurn, ...]:
         """Return the turns so far."""
-        return parse_turns(self._item(key))
+        return parse_turns(self._read_item(key))
 
     def append(self, key: Key, query_id: str, question: str, answer: str) -> None:
         """Append a turn with the current time. Change nothing if the question's turn is there already."""
         turn = StoredTurn(query_id=query_id, question=question, answer=answer, at=self._now())
         for _ in range(MAX_ATTEMPTS):
-            item = self._item(key)
+            item = self._read_item(key)
             turns = parse_turns(item)
             if any(known.query_id == query_id for known in turns) or self._write(key, item, append_turn(turns, turn)):
                 return
         raise TooManyWriters
 
-    def _item(self, key: Key) -> Mapping[str, Any]:
+    def _read_item(self, key: Key) -> Mapping[str, Any]:
         """Return the item. Of an expired conversation, return only its number of turns, which the next update's
         condition needs.
         """
         item = self._client.get_item(TableName=self._table, Key=serialize_item(key), ConsistentRead=True).get(
             "Item", {}
         )
-        until = _number(item, TTL_ATTRIBUTE)
+        until = _parse_number(item, TTL_ATTRIBUTE)
         if until is None or until > self._clock_ms() // 1000:
             return item
         return {name: value for name, value in item.items() if name == "totalTurns"}  # it counts all turns of the key
@@ -133,10 +133,10 @@ class Conversations:
         """
         total_before = before.get("totalTurns")
         latest = self._clock_ms() // 1000 + self._kept_days * DAY_SECONDS
-        until = _number(before, TTL_ATTRIBUTE)
+        until = _parse_number(before, TTL_ATTRIBUTE)
         values: dict[str, Any] = {
             ":conversation": {"L": [{"M": serialize_item(turn.model_dump(by_alias=True))} for turn in turns]},
-            ":total": {"N": str(_total(before) + 1)},
+            ":total": {"N": str(_turn_count(before) + 1)},
             ":created": before.get("createdAt", {"S": self._now()}),
             ":expires": {"N": str(latest if until is None else min(until, latest))},
             **({} if total_before is None else {":seen": total_before}),
@@ -170,13 +170,13 @@ def _parse_turn(value: Mapping[str, Any]) -> StoredTurn | None:
         return None
 
 
-def _total(item: Mapping[str, Any]) -> int:
+def _turn_count(item: Mapping[str, Any]) -> int:
     """Return the number of turns; if the item does not state it, the number of its valid turns."""
-    count = _number(item, "totalTurns")
+    count = _parse_number(item, "totalTurns")
     return len(parse_turns(item)) if count is None else count
 
 
-def _number(item: Mapping[str, Any], name: str) -> int | None:
+def _parse_number(item: Mapping[str, Any], name: str) -> int | None:
     """Return a number attribute, which a guest may have written; None if it is not a plain number."""
     text = item.get(name, _ABSENT).get("N", "")
     return int(text) if _NUMBER.fullmatch(text) else None

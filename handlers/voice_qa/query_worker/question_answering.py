@@ -56,7 +56,7 @@ class AnswerOutcome(StrEnum):
     NOTHING_TO_DO = "nothing_to_do"
     """Another invocation is answering the question, or the question has failed."""
     OVERTAKEN = "overtaken"
-    """Another invocation has begun, because this one was taken for dead."""
+    """Another invocation has begun an attempt, because it assumed that this one was dead."""
 
 
 @dataclass
@@ -84,7 +84,7 @@ class ReceivedAnswer:
 
 @dataclass(frozen=True)
 class AnswerAttempt:
-    """An attempt to answer a question."""
+    """An attempt to answer a question, and what it has received so far."""
 
     item: QuestionItem
     question: QuestionRecord
@@ -110,6 +110,7 @@ class QuestionAnswering:
         pause: Callable[[float], None],
         log: EventLog,
     ) -> None:
+        """Initialise the worker's logic. `pause` waits for a number of seconds."""
         self._context = context
         self._conversations = conversations
         self._answers = answers
@@ -124,14 +125,14 @@ class QuestionAnswering:
         now_ms = self._clock_ms()
         question, must_answer = item.begin(now_ms, now_ms + remaining_ms, request_id)
         if must_answer:
-            forwarder = self._forwarder(item, question, question.attempt)
+            forwarder = self._create_forwarder(item, question, question.attempt)
             return self._answer_or_release(AnswerAttempt(item, question, forwarder, question.asked_ms or now_ms))
         if question.status is QuestionStatus.ANSWERED:
             return self._send_stored_answer(item, question)
         self._log.info("query_not_ours", outcome=question.status)
         return AnswerOutcome.NOTHING_TO_DO
 
-    def _forwarder(
+    def _create_forwarder(
         self, item: QuestionItem, question: QuestionRecord, attempt: int, messages: tuple[Piece, ...] = ()
     ) -> AnswerForwarder:
         return AnswerForwarder(
@@ -152,7 +153,7 @@ class QuestionAnswering:
             messages = self._answers.get(item.identity, item.query_id, attempt)
         except AnswerNotStored:
             return self._fail_gone_answer(item, question)
-        forwarder = self._forwarder(item, question, attempt, messages)
+        forwarder = self._create_forwarder(item, question, attempt, messages)
         forwarder.end(question.listener, self._answered_message(item, attempt, messages))
         item.end_allowance()
         self._log.info("query_replayed", pieces=len(messages))
@@ -163,7 +164,9 @@ class QuestionAnswering:
         new answer.
         """
         item.mark_answer_gone(ANSWER_GONE.code, retryable=ANSWER_GONE.retryable)
-        self._forwarder(item, question, question.attempt).end(question.listener, _failed_message(item, ANSWER_GONE))
+        self._create_forwarder(item, question, question.attempt).end(
+            question.listener, _failed_message(item, ANSWER_GONE)
+        )
         item.end_allowance()
         self._log.warning("answer_not_kept")
         return AnswerOutcome.FAILED

@@ -117,21 +117,21 @@ class AnswerReader:
             raise AgentFailed(AgentCode.TOO_MUCH)
         start = 0
         while not self.done and (end := data.find(b"\n", start)) >= 0:
-            self._append(data[start:end])
+            self._append_to_line(data[start:end])
             line, self._partial_line = bytes(self._partial_line), bytearray()
             self.lines += 1
             start = end + 1
-            if (piece := self._piece(line)) is not None:
+            if (piece := self._parse_line(line)) is not None:
                 yield piece
         if not self.done:
-            self._append(data[start:])
+            self._append_to_line(data[start:])
 
-    def _append(self, part: bytes) -> None:
+    def _append_to_line(self, part: bytes) -> None:
         if len(self._partial_line) + len(part) > MAX_LINE:
             raise AgentFailed(AgentCode.TOO_MUCH)
         self._partial_line += part
 
-    def _piece(self, line: bytes) -> AgentPiece | None:
+    def _parse_line(self, line: bytes) -> AgentPiece | None:
         line = line.strip()
         if not line or line.startswith(_EVENT_FIELDS):
             return None
