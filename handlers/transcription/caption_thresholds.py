@@ -36,6 +36,7 @@ class SessionSettings(BaseModel):
         hide_input_in_errors=True,
     )
 
+    # The types define the meaning and the range of each threshold.
     partial_results_enabled: bool | None = None
     min_stability_threshold: Stability | None = None
     max_buffer_timeout: BufferSeconds | None = None
@@ -56,23 +57,20 @@ class CaptionThresholds(ProcessorEnvironment):
 
     @property
     def max_buffer_ms(self) -> int:
-        """Maximum time that a partial is held back, and that a final waits for earlier results."""
+        """`max_buffer_timeout` in milliseconds."""
         return round(self.max_buffer_timeout * 1000)
 
     @property
     def pause_ms(self) -> int:
-        """Time without a change of the text after which a partial is shown even if it is not stable.
-
-        If a result has no stability, the time since its first version counts instead.
-        """
+        """`pause_threshold` in milliseconds."""
         return round(self.pause_threshold * 1000)
 
     @property
     def orphan_ms(self) -> int:
-        """Time after a result's last version when its final is no longer expected."""
+        """`orphan_timeout` in milliseconds."""
         return round(self.orphan_timeout * 1000)
 
     @property
     def dedup_ms(self) -> int:
-        """Time for which another result must not show the same text; 0 if it may do so at once."""
+        """`dedup_cache_ttl` in milliseconds."""
         return self.dedup_cache_ttl * 1000

@@ -1,7 +1,7 @@
-"""Environment variables that both transcription functions read, and the names and ranges that a deployment shares with them.
+"""Environment variables of both transcription functions, and names and ranges that a deployment shares with them.
 
-Stack settings, the environment models and the settings of a session all use the ranges that are defined here. Alarms and
-dashboards use the metric names and the log event. The index of the live table uses `DUE_INDEX`.
+Stack settings, the environment models and the settings of a session all use the ranges that are defined here. Alarms
+and dashboards use the metric names and the log event. The index of the live table uses `DUE_INDEX`.
 """
 
 from typing import Annotated
@@ -18,7 +18,8 @@ DROPPED_METRIC = "PartialResultsDropped"
 ORPHANS_METRIC = "OrphanedResultsFlushed"
 """Number of results that never became final."""
 FALLBACK_METRIC = "TranscribeFallbackTriggered"
-"""1 for each invocation with a failed stream, late captions that were not delivered, or partials without stability marks."""
+"""1 for each invocation with a failed stream, late captions that were not delivered, or partials without stability
+marks."""
 GIVEN_UP_EVENT = "utterance_given_up"
 """Log event of the audio processor for an utterance that is not transcribed. An alarm counts it."""
 PROTOCOL = "polyphony.transcription.v1"
@@ -32,8 +33,8 @@ Stability = Annotated[float, Field(ge=0, le=1)]
 BufferSeconds = Annotated[float, Field(ge=0.5, le=10)]
 """Maximum time that a partial is held back, and that a final waits for earlier results."""
 PauseSeconds = Annotated[float, Field(ge=0.2, le=5)]
-"""Time without a change of the text after which a partial is shown even if it is not stable. If a result has no stability,
-the time since its first version counts instead."""
+"""Time without a change of the text after which a partial is shown even if it is not stable. If a result has no
+stability, the time since its first version counts instead."""
 OrphanSeconds = Annotated[float, Field(ge=5, le=60)]
 """Time after a result's last version when its final is no longer expected."""
 RatePerSecond = Annotated[int, Field(ge=1, le=20)]

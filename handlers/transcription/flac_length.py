@@ -56,7 +56,8 @@ def _parse_metadata(audio: bytes) -> tuple[FlacAudio, int]:
     kind, last, block, start = _parse_block(audio, 4)
     if kind != STREAMINFO or len(block) != STREAMINFO_BYTES:
         raise MalformedFlac(f"does not begin with a STREAMINFO of {STREAMINFO_BYTES} bytes")
-    # Eight bytes hold the sample rate (20 bits), channels - 1 (3 bits), bits per sample - 1 (5 bits) and samples (36 bits).
+    # Eight bytes hold the sample rate (20 bits), channels - 1 (3 bits), bits per sample - 1 (5 bits) and samples (36
+    # bits).
     packed = int.from_bytes(block[10:18], "big")
     stated = FlacAudio(
         sample_rate=packed >> 44,

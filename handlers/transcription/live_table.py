@@ -27,7 +27,8 @@ KEPT_SECONDS = 12 * 3600
 Item = TypeVar("Item", bound=LiveItem)
 T = TypeVar("T")
 MAX_REMEMBERED_SESSIONS = 16
-"""Maximum number of sessions that a connection's item names. It exceeds the default number of open sessions per user."""
+"""Maximum number of sessions that a connection's item names. It exceeds the default number of open sessions per
+user."""
 
 
 class ClientConnection(LiveItem):
@@ -35,8 +36,8 @@ class ClientConnection(LiveItem):
 
     user: str = ""
     sessions: tuple[str, ...] = ()
-    """Sessions that the client last opened on the connection. When it closes, they soon stop counting, unless the client
-    has opened them on another connection."""
+    """Sessions that the client last opened on the connection. When it closes, they soon stop counting, unless the
+    client has opened them on another connection."""
 
     def add_session(self, session: str) -> Self:
         """Remember one more session."""

@@ -1,4 +1,5 @@
-"""Messages of transcription's WebSocket API, with one model per message in both directions, and the audio processor's event.
+"""Messages of transcription's WebSocket API, with one model per message in both directions, and the audio processor's
+event.
 
 The router answers each message of a client. The audio processor and the sweep send messages without a request. A client
 can name its message with `id`; the answer has the same `id`. Unknown fields are ignored, so a newer client can use an
@@ -27,7 +28,9 @@ SampleRate = Literal[8000, 16000, 24000, 32000, 44100, 48000]
 
 
 class TranscriptionErrorCode(StrEnum):
-    """Error codes of transcription, which docs/transcription.md explains. Errors of the message format have their own codes."""
+    """Error codes of transcription, which docs/transcription.md explains. Errors of the message format have their own
+    codes.
+    """
 
     UNAUTHENTICATED = "UNAUTHENTICATED"
     SESSION_UNKNOWN = "SESSION_UNKNOWN"
@@ -99,8 +102,8 @@ class Close(ClientMessage):
 
 
 class Direct(ClientMessage):
-    """Asks for a presigned URL with which a browser streams directly to Amazon Transcribe. The platform's rules for captions
-    do not apply to such a stream.
+    """Asks for a presigned URL with which a browser streams directly to Amazon Transcribe. The platform's rules for
+    captions do not apply to such a stream.
     """
 
     action: Literal["direct"]

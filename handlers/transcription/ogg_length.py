@@ -6,11 +6,11 @@ Each file is one complete utterance, so the rules are strict: one stream, pages 
 checksums, nothing truncated, and nothing after the end. `OpusHead` is the only packet on the first page, `OpusTags`
 ends the next page, then audio follows.
 
-The granule position of a page (in samples at 48 kHz) must match the sum of the packet lengths. A difference of up to one
-packet of the longest kind is allowed, because encoders trim the end and some muxers take positions from a clock. So
+The granule position of a page (in samples at 48 kHz) must match the sum of the packet lengths. A difference of up to
+one packet of the longest kind is allowed, because encoders trim the end and some muxers take positions from a clock. So
 positions that do not begin at 0, as in a part of a longer recording, are refused. The position of a page on which no
-packet ends is ignored. An end-of-stream flag is not required, because muxers for live streams omit it. So pages that are
-missing at the end are not detected; the file is only shorter.
+packet ends is ignored. An end-of-stream flag is not required, because muxers for live streams omit it. So pages that
+are missing at the end are not detected; the file is only shorter.
 
 `utterance_audio` decides which channels and rates are allowed. Nothing is decoded.
 """

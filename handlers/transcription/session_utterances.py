@@ -17,8 +17,8 @@ from pydantic import ConfigDict, Field
 from handlers.common.aws.dynamodb_versioned_items import VersionedState
 
 MAX_REMEMBERED_UTTERANCES = 64
-"""Maximum number of ended utterances and of pending resends that a session remembers. An ended utterance is not transcribed
-again if its message is repeated. 64 utterances are some minutes of speech."""
+"""Maximum number of ended utterances and of pending resends that a session remembers. An ended utterance is not
+transcribed again if its message is repeated. 64 utterances are some minutes of speech."""
 
 
 class SlotOutcome(StrEnum):
@@ -85,8 +85,8 @@ class SessionUtterances(LiveItem):
     """Slots, recent ends and pending resends of one session's utterances."""
 
     connection: str = ""
-    """Connection that may use the session and receives its captions; empty if no client has opened the session or it was
-    detached."""
+    """Connection that may use the session and receives its captions; empty if no client has opened the session or it
+    was detached."""
     seen_ms: int = 0
     """Time of the client's last message about this session."""
     attempt: int = 0
@@ -117,10 +117,10 @@ class SessionUtterances(LiveItem):
         """Plan what must be repeated because the client opens the session on this connection.
 
         `unfinished` are the utterances whose end the client has not received. Nothing changes if the connection is the
-        same. Otherwise, messages that were sent over the old connection may be lost. So ended utterances that the client
-        lists as unfinished, and all pending resends, are repeated from their beginning. The slot of an attempt that has
-        not started is returned if the attempt would continue in the middle of its utterance. The caller then records the
-        new connection with `note_message`.
+        same. Otherwise, messages that were sent over the old connection may be lost. So ended utterances that the
+        client lists as unfinished, and all pending resends, are repeated from their beginning. The slot of an attempt
+        that has not started is returned if the attempt would continue in the middle of its utterance. The caller then
+        records the new connection with `note_message`.
         """
         if connection == self.connection:
             return self

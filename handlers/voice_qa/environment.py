@@ -1,5 +1,5 @@
-"""Environment variables that the WebSocket handler and the query worker share, and the names and ranges that stack settings
-share with the functions.
+"""Environment variables that the WebSocket handler and the query worker share, and the names and ranges that stack
+settings share with the functions.
 """
 
 from ipaddress import ip_address

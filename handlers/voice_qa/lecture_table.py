@@ -1,9 +1,9 @@
 """DynamoDB gateway for the lecture items in voice Q&A's table. It uses only GetItem and UpdateItem.
 
-The validator writes a lecture's verdict. The WebSocket handler and the query worker read whether guests can ask about the
-lecture. A lecture's item has the partition key `lecture#<lectureId>`, which never begins with a guest's identity, and has
-no time to live. Writing a verdict changes no other attribute, such as the owner. It is conditional: the item must still
-describe the upload that the validator read.
+The validator writes a lecture's verdict. The WebSocket handler and the query worker read whether guests can ask about
+the lecture. A lecture's item has the partition key `lecture#<lectureId>`, which never begins with a guest's identity,
+and has no time to live. Writing a verdict changes no other attribute, such as the owner. It is conditional: the item
+must still describe the upload that the validator read.
 """
 
 import re
@@ -68,7 +68,9 @@ class LectureTable:
     def write_verdict(
         self, upload: LectureUpload, verdict: LectureVerdict, stored: StoredUpload | None, now: datetime
     ) -> bool:
-        """Write an upload's verdict. Return False if the item no longer describes `stored`, the upload that was read before."""
+        """Write an upload's verdict. Return False if the item no longer describes `stored`, the upload that was read
+        before.
+        """
         values = _verdict_attributes(upload, verdict, now)
         sets = [f"#{name} = :{name}" for name, value in values.items() if value is not None]
         removed = [f"#{name}" for name, value in values.items() if value is None]

@@ -1,8 +1,9 @@
 """Keys of the items in voice Q&A's table, and the states of connections, questions and allowances.
 
-The table's key attributes are `sessionId` and `lectureId`. A guest can read and write the items whose `sessionId` begins
-with the guest's own identity and `#`. These items are conversations. The keys of all other items begin with a word that
-begins no identity, so guests cannot access them. `lecture_table` and `conversations` define the content of their items.
+The table's key attributes are `sessionId` and `lectureId`. A guest can read and write the items whose `sessionId`
+begins with the guest's own identity and `#`. These items are conversations. The keys of all other items begin with a
+word that begins no identity, so guests cannot access them. `lecture_table` and `conversations` define the content of
+their items.
 """
 
 from enum import StrEnum
@@ -25,8 +26,8 @@ MAX_CALLS = 20
 """Maximum number of worker invocations for one question. Each one costs money, even if it only sends a stored
 answer."""
 RETRY_MS = 50_000
-"""Minimum time between an invocation and Lambda's retry of it, which comes after a minute. A repeated invocation that comes
-earlier is a duplicate delivery, so the first invocation may still be running."""
+"""Minimum time between an invocation and Lambda's retry of it, which comes after a minute. A repeated invocation that
+comes earlier is a duplicate delivery, so the first invocation may still be running."""
 
 
 def lecture_key(lecture_id: str) -> Key:
@@ -143,7 +144,7 @@ class QuestionRecord(VersionedState):
         timed_out = self.status is QuestionStatus.RUNNING and self.running_until_ms <= now_ms
         failed = self.status is QuestionStatus.FAILED and self.retryable
         needs_attempt = self.status is QuestionStatus.NEW or timed_out or failed
-        # An accepted question may have lost its invocation. For an answered one, a worker sends the stored answer again.
+        # An accepted question may have lost its invocation. For an answered one, a worker resends the answer.
         needs_worker = needs_attempt or self.status in {QuestionStatus.ACCEPTED, QuestionStatus.ANSWERED}
         worker_allowed = needs_worker and self.calls < MAX_CALLS
         request = {

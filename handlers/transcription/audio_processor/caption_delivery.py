@@ -1,7 +1,8 @@
 """Delivery of one utterance's captions to the client, without repeating text that another utterance shows.
 
-`caption_decisions` decides which captions of a stream are shown. This module keeps overlapping utterances from showing the
-same text twice: it reserves each text under a keyed hash in the live table. It also follows a client that has reconnected.
+`caption_decisions` decides which captions of a stream are shown. This module keeps overlapping utterances from showing
+the same text twice: it reserves each text under a keyed hash in the live table. It also follows a client that has
+reconnected.
 """
 
 import hashlib
@@ -64,14 +65,15 @@ class CaptionDelivery:
         self._clock_ms = clock_ms
         self._log = log
         self._lines: dict[str, DeliveredLine] = {}
-        # Connections over which any message except a partial was sent. Valid captions of an earlier attempt were sent over
-        # the connection that the session has at the start of this one, because `from_ms` is 0 after a reconnection.
+        # Connections over which any message except a partial was sent. Valid captions of an earlier attempt were sent
+        # over the connection that the session has at the start of this one, because `from_ms` is 0 after a
+        # reconnection.
         self._used_connections = {connection} if event.from_ms else set[str]()
         self._revisions = 0
         """Number of captions so far. It is the revision of the latest one."""
         accepted_ms = clock_ms() if event.accepted_ms is None else event.accepted_ms
-        # Time at which the utterance's first sample would have been streamed. The attempt is accepted at `accepted_ms` and
-        # streams from the position `from_ms`, because captions up to there remain valid.
+        # Time at which the utterance's first sample would have been streamed. The attempt is accepted at `accepted_ms`
+        # and streams from the position `from_ms`, because captions up to there remain valid.
         self._first_sample_ms = accepted_ms - event.from_ms
         self.latencies_ms: list[int] = []
         """Delay of each caption: the time from the earliest moment at which Amazon Transcribe could have received the

@@ -14,8 +14,8 @@ from handlers.transcription.environment import (
 class ProcessorEnvironment(TranscriptionEnvironment):
     """Environment variables of the audio processor.
 
-    The types of the caption thresholds, in `handlers/transcription/environment.py`, define their meaning. Their defaults are
-    the values of the requirement. A stack sets its own, and a session can override them.
+    The types of the caption thresholds, in `handlers/transcription/environment.py`, define their meaning. Their
+    defaults are the values of the requirement. A stack sets its own, and a session can override them.
     """
 
     partial_results_enabled: bool = True

@@ -164,7 +164,7 @@ class UtteranceProcessor:
         def end(utterances: SessionUtterances) -> tuple[SessionUtterances, tuple[str, Again | None] | None]:
             if not utterances.holds_slot(event.utterance, event.attempt):
                 return utterances, None
-            # What was sent over another connection may be lost, so the utterance is repeated unless this was the last attempt.
+            # What was sent over another connection may be lost, so the utterance is repeated, at most three times.
             sent_elsewhere = delivery.was_sent_elsewhere(utterances.connection)
             if not (must_repeat or (sent_elsewhere and not give_up_reason and event.utterance_attempt < MAX_ATTEMPTS)):
                 finished = utterances.finish(event.utterance, event.attempt, failed=give_up_reason is not None)
@@ -178,8 +178,8 @@ class UtteranceProcessor:
             planned = utterances.plan_resend(event.utterance, event.attempt, again.from_ms, wait_until_ms)
             return planned, (utterances.connection, again)
 
-        # A replaced attempt changes no slot and sends nothing. `end` returns None for an attempt that was replaced without
-        # noticing it.
+        # A replaced attempt changes no slot and sends nothing. `end` returns None for an attempt that was replaced
+        # without noticing it.
         ended = (
             None
             if outcome.end is UtteranceEnd.OVERTAKEN

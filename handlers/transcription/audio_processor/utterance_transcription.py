@@ -1,9 +1,9 @@
-"""Transcription of one utterance with a deadline: audio is sent at the pace of speech, captions are delivered as they come.
+"""Transcription of one utterance before a deadline: sends audio at the pace of speech, and delivers captions meanwhile.
 
-Amazon Transcribe works at the pace of speech however fast it receives audio. So an utterance takes its own length, and a
-little more for the last words. A single thread sends the chunk that is due, waits for results until the next chunk is
-due, and never waits beyond the deadline. A failed stream is retried once, with final captions only, if there is time and
-unless the quota of streams is exhausted.
+Amazon Transcribe works at the pace of speech however fast it receives audio. So an utterance takes its own length, and
+a little more for the last words. A single thread sends the chunk that is due, waits for results until the next chunk is
+due, and never waits beyond the deadline. A failed stream is retried once, with final captions only, if there is time
+and unless the quota of streams is exhausted.
 """
 
 from collections.abc import Callable, Iterable
@@ -26,8 +26,8 @@ from handlers.transcription.audio_processor.transcribe_stream.transcribe_results
 from handlers.transcription.utterance_audio import CHUNK_MS, Encoding, Utterance
 
 GRACE_MS = 1_500
-"""Time beyond its own length that an utterance may take, counted from the start of the invocation. The requirement allows
-2 s."""
+"""Time beyond its own length that an utterance may take, counted from the start of the invocation. The requirement
+allows 2 s."""
 LAST_CAPTIONS_MS = 200
 """Time after the deadline in which the last captions may still be delivered."""
 OPEN_SECONDS = 1.0
@@ -228,7 +228,7 @@ class UtteranceTranscription:
                 pass
             complete = stream.ended or (audio_ended and captions.has_results)
             if not complete:
-                # The attempt failed: not all audio was sent, or no result has arrived. Events without results do not count.
+                # The attempt failed, because not all audio was sent or no result has arrived.
                 return self._end_failed_stream(UtteranceEnd.BROKEN, EndCause.LATE)
             self._show(captions.finish(self._clock_ms()), offset_ms)
             return UtteranceOutcome(UtteranceEnd.DONE if stream.ended else UtteranceEnd.DEADLINE, self.valid_ms)
@@ -241,7 +241,7 @@ class UtteranceTranscription:
         return payload is not None
 
     def _show(self, captions: Iterable[Caption], offset_ms: int) -> None:
-        """Deliver captions. `offset_ms` is the stream's start in the utterance. After the deadline, partials are skipped."""
+        """Deliver captions, but no partial after the deadline. `offset_ms` is the stream's start in the utterance."""
         for caption in captions:
             self._check_deadline()
             if caption.kind is CaptionKind.PARTIAL and self._clock_ms() > self._deadline_ms:

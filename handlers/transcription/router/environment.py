@@ -13,8 +13,8 @@ class RouterEnvironment(TranscriptionEnvironment):
     processor: str
     """ARN of the audio processor's alias."""
     auth: Literal["oidc", "none"] = "oidc"
-    """`oidc` verifies the token of each handshake. `none`, which only local and dev stacks allow, trusts the user name that
-    the client states."""
+    """`oidc` verifies the token of each handshake. `none`, which only local and dev stacks allow, trusts the user name
+    that the client states."""
     issuer: str | None = None
     """Issuer of the tokens. None with `auth: none`, like the next two variables."""
     audience: str | None = None

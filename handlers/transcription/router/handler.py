@@ -1,7 +1,7 @@
 """Lambda function behind transcription's WebSocket API: handshakes, client messages, and the sweep.
 
-Each client message gets exactly one answer. The schedule and operators invoke the function with `{"kind": …}` instead of an
-API Gateway event: `sweep` asks clients for lost utterances, `open` creates a session for a user.
+Each client message gets exactly one answer. The schedule and operators invoke the function with `{"kind": …}` instead
+of an API Gateway event: `sweep` asks clients for lost utterances, `open` creates a session for a user.
 """
 
 import os
@@ -107,7 +107,7 @@ class Router:
 
 
 def _user(event: Mapping[str, Any]) -> str:
-    """Return the user for whom an operator opens a session. It must have the form of the ids that handshakes produce."""
+    """Return the user for whom an operator opens a session, if it has the form of the ids that handshakes produce."""
     user = event.get("user")
     if not isinstance(user, str) or re.fullmatch(user_ids.USER_ID_PATTERN, user) is None:
         raise ValueError("user must be the platform's id of a user: docs/transcription.md describes how to get it")

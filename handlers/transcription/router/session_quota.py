@@ -1,9 +1,9 @@
 """Limit on each user's open sessions.
 
 To make room for a new session, the counter removes an abandoned session in two steps: it detaches the session from its
-connection, so that no client can use it, and then stops counting it. In the opposite order, a session could be used without
-being counted. If the process stops between the steps, the session counts but cannot be used until its user opens it
-again. If the user opens the session between the steps, it keeps counting.
+connection, so that no client can use it, and then stops counting it. In the opposite order, a session could be used
+without being counted. If the process stops between the steps, the session counts but cannot be used until its user
+opens it again. If the user opens the session between the steps, it keeps counting.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,8 @@ from handlers.transcription.session_table import Session
 from handlers.transcription.session_utterances import LiveItem, SessionUtterances
 
 DETACHED_MS = 60_000
-"""Time for which a session counts after its connection closed. A client that reloads its page opens it within seconds."""
+"""Time for which a session counts after its connection closed. A client that reloads its page opens it within
+seconds."""
 IDLE_MS = 15 * 60 * 1000
 """Time without a message after which a session counts as abandoned: three ping intervals."""
 
@@ -58,8 +59,8 @@ class SessionQuota(LiveItem):
     ) -> Self:
         """Stop counting a session at `ends_ms`, unless it stops earlier.
 
-        With `connection`, this applies only if the session was last opened on that connection. With `opened_before_ms`, it
-        applies only if the session was last opened before that time.
+        With `connection`, this applies only if the session was last opened on that connection. With `opened_before_ms`,
+        it applies only if the session was last opened before that time.
         """
 
         def with_end(counted: OpenSession) -> OpenSession:

@@ -23,8 +23,8 @@ from handlers.voice_qa.query_worker.agent import agent_types
 from handlers.voice_qa.table_records import Listener
 
 MAX_CHARACTERS = 16_000
-"""Maximum number of characters of text in one message. JSON uses at most six bytes per character, so a message stays below
-100 KB. API Gateway allows 128 KB."""
+"""Maximum number of characters of text in one message. JSON uses at most six bytes per character, so a message stays
+below 100 KB. API Gateway allows 128 KB."""
 MAX_AUDIO = 72_000
 """Maximum size of the audio in one message in bytes. They become 96,000 characters of base64."""
 MAX_MESSAGES = 100_000

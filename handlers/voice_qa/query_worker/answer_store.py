@@ -1,6 +1,7 @@
 """Store of complete answers in the audio bucket: the messages as they were sent, and the spoken part as one file.
 
-An answer is stored so that it can be sent again to a client that reconnects. `responses/<identity>/<queryId>.<attempt>.jsonl` contains one message per line. The same name with `.ogg` or `.mp3`
+An answer is stored so that it can be sent again to a client that reconnects.
+`responses/<identity>/<queryId>.<attempt>.jsonl` contains one message per line. The same name with `.ogg` or `.mp3`
 contains the joined audio of the pieces. Each attempt has its own names, because an attempt that was assumed to be dead
 may still store its answer. The question's record names the valid attempt. An answer that is read back is validated
 against its format and its maximum size before it is sent. The bucket's lifecycle rules delete answers.

@@ -1,7 +1,7 @@
 """Conversations about a lecture: the latest turns are stored, and some of them are given to the agent as context.
 
-Guests have permission to write these items. So items are parsed strictly, and invalid turns are ignored. The context for the
-agent has a maximum size.
+Guests have permission to write these items. So items are parsed strictly, and invalid turns are ignored. The context
+for the agent has a maximum size.
 
 A conversation expires a fixed number of days after its first turn, even if turns are added, so that no words are kept
 longer. A later turn begins a new conversation, even if DynamoDB has not deleted the old item.
@@ -30,7 +30,8 @@ MAX_ITEM = 350_000
 ITEM_OVERHEAD = 4_000
 """Maximum size of keys, numbers and names, in bytes."""
 MAX_QUESTION, MAX_ANSWER = 50_000, 250_000
-"""Maximum sizes of a stored question and of a stored answer in bytes. One turn of these sizes always fits into an item."""
+"""Maximum sizes of a stored question and of a stored answer in bytes. One turn of these sizes always fits into an
+item."""
 CONTEXT_TURNS, CONTEXT_CHARACTERS = 10, 2_000
 """Number of turns that an agent gets as context, and the maximum length of each question and answer in it."""
 _NUMBER = re.compile(r"[0-9]{1,12}")
@@ -128,8 +129,8 @@ class Conversations:
     def _write(self, key: Key, before: Mapping[str, Any], turns: tuple[StoredTurn, ...]) -> bool:
         """Write the turns. Return False if a concurrent invocation changed the item.
 
-        Each write of a worker increases `totalTurns`, so the condition on it notices the others. A guest cannot extend the
-        lifetime: an expiry that a guest wrote applies only if it is earlier than the regular one.
+        Each write of a worker increases `totalTurns`, so the condition on it notices the others. A guest cannot extend
+        the lifetime: an expiry that a guest wrote applies only if it is earlier than the regular one.
         """
         total_before = before.get("totalTurns")
         latest = self._clock_ms() // 1000 + self._kept_days * DAY_SECONDS

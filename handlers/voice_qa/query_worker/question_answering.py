@@ -1,9 +1,9 @@
 """Answering of one question: send it to the agent, forward the answer while it arrives, and store it.
 
-If the agent fails, no exception is raised: the question is marked as failed, and the client is notified. An error of the
-project, by contrast, raises an exception and releases the question, so that the next invocation can begin another attempt.
-Lambda retries an invocation that raised an exception or whose process died. Once the record states how the question ended,
-no exception is raised any more.
+If the agent fails, no exception is raised: the question is marked as failed, and the client is notified. An error of
+the project, by contrast, raises an exception and releases the question, so that the next invocation can begin another
+attempt. Lambda retries an invocation that raised an exception or whose process died. Once the record states how the
+question ended, no exception is raised any more.
 """
 
 from collections.abc import Callable

@@ -19,8 +19,8 @@ MaxBytes = Annotated[int, Field(ge=1024 * 1024, le=50 * 1024**3)]
 Formats = Annotated[str, Field(pattern=rf"^{_FORMAT}(,{_FORMAT})*$")]
 """Audio formats that are accepted, separated by commas."""
 SweepHours = Annotated[int, Field(ge=1, le=7 * 24)]
-"""Age up to which the sweep checks objects. A listing dates an object from the start of its multipart upload, so the age must
-exceed the duration of any upload."""
+"""Age up to which the sweep checks objects. A listing dates an object from the start of its multipart upload, so the
+age must exceed the duration of any upload."""
 
 
 class ValidatorEnvironment(HandlerEnvironment):

@@ -1,7 +1,7 @@
 """Gateway for lectures in the audio bucket: read a version, check whether it is current, and list current versions.
 
-A read requests the version that the notification names. A bucket may be unversioned, so the ETag of each response is also
-compared with the notification's. An object that was overwritten since then counts as gone, like a deleted one.
+A read requests the version that the notification names. A bucket may be unversioned, so the ETag of each response is
+also compared with the notification's. An object that was overwritten since then counts as gone, like a deleted one.
 """
 
 from collections.abc import Iterator

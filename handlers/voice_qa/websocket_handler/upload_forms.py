@@ -34,7 +34,9 @@ class UploadForms:
         clock_ms: Callable[[], int],
         new_id: Callable[[], str],
     ) -> None:
-        """Initialise the forms. `client` has the configuration of `build_presigning_config`, and `new_id` returns ULIDs."""
+        """Initialise the forms. `client` has the configuration of `build_presigning_config`, and `new_id` returns
+        ULIDs.
+        """
         self._client = client
         self._lectures = lectures
         self._items = items

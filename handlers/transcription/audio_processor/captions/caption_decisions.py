@@ -1,12 +1,12 @@
-"""Decides which captions of one stream are shown, and when. `utterance_transcription` passes the stream's results to it.
+"""Decides which captions of one stream are shown, and when. `utterance_transcription` passes it the stream's results.
 
-Amazon Transcribe sends a result as partials, each of which replaces the previous one, and then as a final. Each final is
-shown once, in the order of speech. Partials are shown at a readable rate. A partial that is not stable enough yet is
+Amazon Transcribe sends a result as partials, each of which replaces the previous one, and then as a final. Each final
+is shown once, in the order of speech. Partials are shown at a readable rate. A partial that is not stable enough yet is
 deferred. A partial that must wait for the rate limit is a candidate; of all candidates, only the best one is shown. No
 text is shown under two results at the same time.
 
-The caller passes results to `accept`, calls `take_due` at the time that `next_due_ms` returns, and `finish` at the end. It
-also states the time, so the same input always gives the same captions.
+The caller passes results to `accept`, calls `take_due` at the time that `next_due_ms` returns, and `finish` at the end.
+It also states the time, so the same input always gives the same captions.
 """
 
 from dataclasses import dataclass
@@ -88,10 +88,10 @@ class CaptionCounts:
     duplicates: int = 0
     """Partials and finals that were suppressed because their text is already shown."""
     fallback: str | None = None
-    """Reason for showing only finals from some moment on; None if partials are shown or were disabled from the start."""
+    """Reason for showing only finals from some moment on; None if partials are shown or were never enabled."""
     failed: bool = False
-    """True if the stream failed or its captions could not be delivered in time. Unlike `fallback`, this is also recorded if
-    partials are disabled."""
+    """True if the stream failed or its captions could not be delivered in time. Unlike `fallback`, this is also
+    recorded if partials are disabled."""
 
 
 class Captions:
@@ -180,8 +180,8 @@ class Captions:
         self._open.discard_partials()
 
     def _advance(self, now_ms: int) -> int:
-        """Advance and return the time of the last call. A time before it is ignored, because waiting results are kept in
-        the order of their times.
+        """Advance and return the time of the last call. A time before it is ignored, because waiting results are kept
+        in the order of their times.
         """
         self._now_ms = max(self._now_ms, now_ms)
         return self._now_ms
@@ -290,16 +290,16 @@ class Captions:
                 captions += self._retraction_of(result_id)
                 continue
             if other is not None:
-                # The other line is a partial, whose text may still change. If it suppressed this final, the words could be
-                # lost. So its line is removed instead.
+                # The other line is a partial, whose text may still change. If it suppressed this final, the words could
+                # be lost. So its line is removed instead.
                 captions += self._retraction_of(other.result_id, text)
             self._lines.pop(result_id, None)
             self._texts.show(text, result_id, self._now_ms, final=True)
             captions.append(_caption(CaptionKind.FINAL, final.version, orphan=final.orphan))
 
     def _retraction_of(self, result_id: str, text: str | None = None) -> list[Caption]:
-        """Return the caption that removes a result's partial line. Return nothing if the result has no line, or if its line
-        shows another text than `text`.
+        """Return the caption that removes a result's partial line. Return nothing if the result has no line, or if its
+        line shows another text than `text`.
         """
         line = self._lines.get(result_id)
         if line is None or text not in {None, line.text}:

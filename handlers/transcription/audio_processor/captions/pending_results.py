@@ -127,7 +127,7 @@ class OpenResults:
         open_result.candidate = max(open_result.candidate or version, version, key=rank)
 
     def take_candidates(self) -> tuple[list[ResultVersion], int]:
-        """Remove all candidates. Return the best one of each result, the best of all first, and the number of the others."""
+        """Remove all candidates. Return the best of each result, the best of all first, and the number of the others."""
         best, beaten_count = [], 0
         for open_result in self._open.values():
             if open_result.candidate is not None:

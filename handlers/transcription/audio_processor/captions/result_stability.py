@@ -1,12 +1,12 @@
-"""Decides whether a version of a result is stable enough to be shown, by its stability, its age or the end of a sentence."""
+"""Decides whether a partial is stable enough to be shown, by its stability, its age or the end of a sentence."""
 
 import unicodedata
 
 from handlers.transcription.audio_processor.transcribe_stream.transcribe_results import Result
 
 PARTIALS_WITHOUT_STABILITY = 10
-"""If so many partials at the start of a stream have no stability, no later one is expected to have it. Ten partials come in
-about two seconds of speech."""
+"""If so many partials at the start of a stream have no stability, no later one is expected to have it. Ten partials
+come in about two seconds of speech."""
 
 SENTENCE_ENDS = (
     *".!?",

@@ -1,8 +1,8 @@
 """Client of one stream of Amazon Transcribe over a WebSocket.
 
-`utterance_transcription` uses it. This module decides how a stream can end and fail, and how long that takes. The caller
-decides when to send and to receive, and parses the transcript events. Each failure is reported as one of a few codes: no exception and no log line
-contains anything that the peer sent, or the presigned URL.
+`utterance_transcription` uses it. This module decides how a stream can end and fail, and how long that takes. The
+caller decides when to send and to receive, and parses the transcript events. Each failure is reported as one of a few
+codes: no exception and no log line contains anything that the peer sent, or the presigned URL.
 """
 
 import time

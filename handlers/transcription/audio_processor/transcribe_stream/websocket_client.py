@@ -1,7 +1,7 @@
 """WebSocket client for a stream of Amazon Transcribe. It reads and writes only during a call, within a time limit.
 
-The library `websockets` implements the protocol. Its own client is not used, because it reads in a second thread. Two threads
-would use one TLS session, which OpenSSL does not allow. `stream_client` interprets the messages.
+The library `websockets` implements the protocol. Its own client is not used, because it reads in a second thread. Two
+threads would use one TLS session, which OpenSSL does not allow. `stream_client` interprets the messages.
 """
 
 import contextlib
@@ -26,8 +26,8 @@ MAX_WAITING = 16
 MAX_FRAMES = 1_000
 """Maximum number of frames of one message. All are kept until the last frame arrives, and a frame may be empty."""
 MAX_UNWRITTEN_ANSWERS = 256 * 1024
-"""Maximum size in bytes of the answers to pings that wait to be written. A peer that sends pings and reads no answers is
-disconnected."""
+"""Maximum size in bytes of the answers to pings that wait to be written. A peer that sends pings and reads no answers
+is disconnected."""
 READ_BYTES = 64 * 1024
 """Size of one read. It exceeds a TLS record, so that no data remains inside TLS, where polling the socket would not
 show it."""
@@ -151,7 +151,7 @@ class WebSocket:
         return self._protocol.state is State.CLOSING and self.peer_close_code is None and not self.is_broken
 
     def _step(self, deadline: float) -> bool:
-        """Write and read once, when the socket is ready. Return False if the deadline has passed or the connection is closed."""
+        """Write and read once, when the socket is ready. Return False if the deadline passed or the connection closed."""
         if self._protocol.state is State.CLOSED:
             return False
         reading = len(self._messages) < MAX_WAITING

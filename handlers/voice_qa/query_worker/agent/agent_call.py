@@ -2,12 +2,12 @@
 
 Before the first byte of the answer, transient failures are retried up to three times. After it, nothing is retried. All
 tries and the pauses between them share one time limit. The maximum pause grows with each try, and the actual pause is a
-random share of it, so that callers that failed together do not return together. A `Retry-After` of the agent is added to
-the pause. If the pause would end after the time limit, the call fails at once.
+random share of it, so that callers that failed together do not return together. A `Retry-After` of the agent is added
+to the pause. If the pause would end after the time limit, the call fails at once.
 
-After the first byte, the pause between two lines and the whole answer have time limits. The time that the caller needs to
-process a piece counts only towards the limit of the whole answer. An answer is complete when the agent sends `done`, never
-because the connection has ended.
+After the first byte, the pause between two lines and the whole answer have time limits. The time that the caller needs
+to process a piece counts only towards the limit of the whole answer. An answer is complete when the agent sends `done`,
+never because the connection has ended.
 """
 
 import ssl

@@ -3,8 +3,8 @@
 The question and the lines of the answer are those of `agent_protocol`. This module signs the request and maps the
 errors of the operation. A test compares the request with boto3's.
 
-The module does not use boto3 itself for two reasons. boto3's body reader fills a buffer of one kilobyte before it returns a
-line, which would delay words. Its timeouts start again with each byte.
+The module does not use boto3 itself for two reasons. boto3's body reader fills a buffer of one kilobyte before it
+returns a line, which would delay words. Its timeouts start again with each byte.
 """
 
 import logging

@@ -1,7 +1,7 @@
 """Client of an agent that is an HTTP service, for example at a private address.
 
-This module builds the request and maps the service's error statuses; `agent_call` sends the request. The deployment sets the
-endpoint. It is validated in the stack settings and again here, and no response changes it.
+This module builds the request and maps the service's error statuses; `agent_call` sends the request. The deployment
+sets the endpoint. It is validated in the stack settings and again here, and no response changes it.
 """
 
 import ssl

@@ -110,7 +110,8 @@ class HttpExchange:
 def _connect(request: HttpRequest, deadline: float, now: Callable[[], float]) -> socket.socket | None:
     """Return a connected socket; None if the time is over.
 
-    Each IP address of the host gets the time that remains at the start, so a host with several addresses may take longer.
+    Each IP address of the host gets the time that remains at the start, so a host with several addresses may take
+    longer.
     """
     try:
         sock = socket.create_connection((request.host, request.port), timeout=_remaining(deadline, now))
