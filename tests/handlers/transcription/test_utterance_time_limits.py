@@ -49,6 +49,13 @@ def test_captions_that_cannot_be_delivered_in_time_are_transcribed_again(process
     assert told["utterances"][0]["fromMs"] > 0, "delivered finals remain valid"
 
 
+def test_captions_of_events_that_arrived_before_the_deadline_are_still_delivered(processor: ProcessorHarness) -> None:
+    processor.slow_down_posts(20)
+    finals = [final(2_490, f"Sentence {number}.", f"r{number}", at_ms=100 * number) for number in range(3)]
+    assert processor.process_utterance(*finals) is UtteranceEnd.DEADLINE
+    assert len(processor.sent_messages()) == 3
+
+
 EVENTS = st.lists(
     st.tuples(
         st.integers(0, 6_000),
