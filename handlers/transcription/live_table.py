@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from handlers.common.aws.dynamodb_versioned_items import VersionedItems
 from handlers.transcription.environment import DUE_INDEX
-from handlers.transcription.session_utterances import LiveItem
+from handlers.transcription.session_utterances import LiveItem, SessionUtterances
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
@@ -79,15 +79,25 @@ class LiveTable:
         """
         return self._items.change(model, {"pk": key}, transition, _due_attributes)
 
-    def overdue_keys(self, now_ms: int) -> list[str]:
-        """Return the keys of the items that the sweep must process now."""
+    def utterances(self, session_id: str) -> SessionUtterances:
+        """Return the state of a session's utterances."""
+        return self.read(SessionUtterances, session_utterances_key(session_id))
+
+    def change_utterances(
+        self, session_id: str, transition: Callable[[SessionUtterances], tuple[SessionUtterances, T]]
+    ) -> T:
+        """Change the state of a session's utterances, as `change` does."""
+        return self.change(SessionUtterances, session_utterances_key(session_id), transition)
+
+    def overdue_sessions(self, now_ms: int) -> list[str]:
+        """Return the ids of the sessions with overdue slots, which the sweep must process now."""
         answer = self._client.query(
             TableName=self._name,
             IndexName=DUE_INDEX,
             KeyConditionExpression="watched = :yes AND due_ms <= :now",
             ExpressionAttributeValues={":yes": {"S": WATCHED}, ":now": {"N": str(now_ms)}},
         )
-        return [item["pk"]["S"] for item in answer["Items"]]
+        return [item["pk"]["S"].removeprefix(UTTERANCES_KEY_PREFIX) for item in answer["Items"]]
 
     def reserve_text(self, key: str, reservation: TextReservation, seconds: int) -> tuple[bool, TextReservation | None]:
         """Reserve a text for some seconds. Return True if that succeeded, and the reservation that was replaced.

@@ -17,10 +17,9 @@ from handlers.common.websocket.message_sender import WebSocketConnections
 from handlers.common.websocket.messages import Message
 from handlers.transcription.audio_processor.captions.caption_decisions import Caption, CaptionKind
 from handlers.transcription.audio_processor.captions.shown_texts import normalize_text
-from handlers.transcription.live_table import LiveTable, TextReservation, session_utterances_key, text_reservation_key
+from handlers.transcription.live_table import LiveTable, TextReservation, text_reservation_key
 from handlers.transcription.messages import CaptionMessage, ProcessorEvent, Retract
 from handlers.transcription.session_table import Session
-from handlers.transcription.session_utterances import SessionUtterances
 
 
 class ClientGone(Exception):
@@ -142,7 +141,7 @@ class CaptionDelivery:
     def send(self, message: Message) -> None:
         """Send a message to the session's current connection. Raises ClientGone if there is none."""
         if not self._connections.post(self._connection, message):
-            moved_to = self._live.read(SessionUtterances, session_utterances_key(self._event.session_id)).connection
+            moved_to = self._live.utterances(self._event.session_id).connection
             if moved_to == self._connection or not moved_to or not self._connections.post(moved_to, message):
                 raise ClientGone
             self._connection = moved_to
@@ -161,7 +160,7 @@ class CaptionDelivery:
         return bool(self._used_connections - {connection})
 
     def _check_attempt(self) -> None:
-        utterances = self._live.read(SessionUtterances, session_utterances_key(self._event.session_id))
+        utterances = self._live.utterances(self._event.session_id)
         if not utterances.holds_slot(self._event.utterance, self._event.attempt):
             raise NewerAttemptStarted
         self.follow_client(utterances.connection)

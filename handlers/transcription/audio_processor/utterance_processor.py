@@ -27,7 +27,7 @@ from handlers.transcription.audio_processor.utterance_transcription import (
 )
 from handlers.transcription.caption_thresholds import CaptionThresholds
 from handlers.transcription.environment import GIVEN_UP_EVENT
-from handlers.transcription.live_table import LiveTable, session_utterances_key
+from handlers.transcription.live_table import LiveTable
 from handlers.transcription.messages import Again, Done, Failed, ProcessorEvent, Resend, TranscriptionErrorCode
 from handlers.transcription.session_table import Session, SessionTable
 from handlers.transcription.session_utterances import SessionUtterances
@@ -114,7 +114,7 @@ class UtteranceProcessor:
             changed, started = utterances.start(event.utterance, event.attempt, now_ms, overdue_ms)
             return changed, utterances.connection if started else None
 
-        return self._live.change(SessionUtterances, session_utterances_key(event.session_id), start)
+        return self._live.change_utterances(event.session_id, start)
 
     def _transcribe(self, invocation: ProcessorInvocation, session: Session, connection: str) -> UtteranceEnd:
         event = invocation.event
@@ -180,11 +180,7 @@ class UtteranceProcessor:
 
         # A replaced attempt changes no slot and sends nothing. `end` returns None for an attempt that was replaced
         # without noticing it.
-        ended = (
-            None
-            if outcome.end is UtteranceEnd.OVERTAKEN
-            else self._live.change(SessionUtterances, session_utterances_key(event.session_id), end)
-        )
+        ended = None if outcome.end is UtteranceEnd.OVERTAKEN else self._live.change_utterances(event.session_id, end)
         if ended and outcome.end is not UtteranceEnd.GONE:
             connection, again = ended
             if give_up_reason:

@@ -18,7 +18,7 @@ from handlers.common.error_responses import FieldProblem, HandlerError
 from handlers.common.logging import EventLog, hash_for_log
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.common.websocket.messages import ReplyMessage
-from handlers.transcription.live_table import ClientConnection, LiveTable, connection_key, session_utterances_key
+from handlers.transcription.live_table import ClientConnection, LiveTable, connection_key
 from handlers.transcription.messages import (
     Accepted,
     Again,
@@ -126,8 +126,7 @@ class ClientMessageHandler:
             )
             return changed, (decision, lost, changed)
 
-        key = session_utterances_key(session.session_id)
-        decision, lost, utterances = self._live.change(SessionUtterances, key, take_slot)
+        decision, lost, utterances = self._live.change_utterances(session.session_id, take_slot)
         self._log_lost(session.session_id, lost)
         if decision.outcome is SlotOutcome.BUSY:
             raise HandlerError(
@@ -141,7 +140,7 @@ class ClientMessageHandler:
                 TranscriptionErrorCode.BUSY, "No stream is free for this utterance yet. Send it again later.", 429
             )
         if decision.outcome is SlotOutcome.TAKEN:
-            self._start_attempt(message, decision, key, now_ms)
+            self._start_attempt(message, decision, now_ms)
         return Accepted(
             session_id=session.session_id,
             utterance=message.utterance,
@@ -186,7 +185,7 @@ class ClientMessageHandler:
             raise HandlerError(
                 TranscriptionErrorCode.DIRECT_REFUSED, "This stack does not allow direct streaming.", 403
             )
-        if not self._live.change(SessionUtterances, session_utterances_key(session.session_id), count):
+        if not self._live.change_utterances(session.session_id, count):
             raise HandlerError(
                 TranscriptionErrorCode.DIRECT_REFUSED,
                 f"Limit of {self._environment.in_flight} URLs in five minutes reached. Try again later.",
@@ -208,7 +207,7 @@ class ClientMessageHandler:
             remaining, lost = change(utterances).note_message(caller.connection, now_ms).remove_overdue(now_ms)
             return remaining, (remaining, lost)
 
-        utterances, lost = self._live.change(SessionUtterances, session_utterances_key(session_id), update)
+        utterances, lost = self._live.change_utterances(session_id, update)
         self._log_lost(session_id, lost)
         return utterances
 
@@ -263,7 +262,7 @@ class ClientMessageHandler:
             )
         return session
 
-    def _start_attempt(self, message: Audio, decision: SlotDecision, key: str, accepted_ms: int) -> None:
+    def _start_attempt(self, message: Audio, decision: SlotDecision, accepted_ms: int) -> None:
         event = ProcessorEvent(
             session_id=message.session_id,
             utterance=message.utterance,
@@ -278,10 +277,8 @@ class ClientMessageHandler:
             self._invoke_processor(event)
         except (ClientError, BotoCoreError) as error:
             # The invocation may have succeeded. Without its slot, a processor that has not started does nothing.
-            if not self._live.change(
-                SessionUtterances,
-                key,
-                lambda utterances: utterances.release_unstarted(message.utterance, decision.attempt),
+            if not self._live.change_utterances(
+                message.session_id, lambda utterances: utterances.release_unstarted(message.utterance, decision.attempt)
             ):
                 return
             # Logged as an error, because no log level filters errors out and an alarm counts this event.

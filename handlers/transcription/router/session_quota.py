@@ -14,7 +14,6 @@ from handlers.transcription.live_table import (
     ClientConnection,
     LiveTable,
     connection_key,
-    session_utterances_key,
     user_quota_key,
 )
 from handlers.transcription.messages import TranscriptionErrorCode
@@ -102,7 +101,7 @@ class SessionCounter:
     def count_closed(self, user: str, session_id: str) -> None:
         """Stop counting a closed session when its last utterance has ended."""
         now_ms = self._clock_ms()
-        utterances, _ = self._live.read(SessionUtterances, session_utterances_key(session_id)).remove_overdue(now_ms)
+        utterances, _ = self._live.utterances(session_id).remove_overdue(now_ms)
         ends_ms = max([now_ms, *(slot.overdue_ms for slot in utterances.slots)])
         self._live.change(SessionQuota, user_quota_key(user), lambda quota: (quota.end(session_id, ends_ms), None))
 
@@ -110,7 +109,7 @@ class SessionCounter:
         """Stop counting the sessions of a closed connection soon. The user can still open them again."""
         connection = self._live.read(ClientConnection, connection_key(connection_id))
         for session_id in connection.sessions:
-            if self._live.read(SessionUtterances, session_utterances_key(session_id)).connection == connection_id:
+            if self._live.utterances(session_id).connection == connection_id:
                 self._end_detached(connection.user, session_id, connection_id)
 
     def _end_detached(self, user: str, session_id: str, connection_id: str) -> None:
@@ -133,7 +132,7 @@ class SessionCounter:
         def end(quota: SessionQuota) -> tuple[SessionQuota, None]:
             return quota.end(session_id, now_ms, opened_before_ms=idle_since_ms), None
 
-        if not self._live.change(SessionUtterances, session_utterances_key(session_id), detach):
+        if not self._live.change_utterances(session_id, detach):
             return False
         self._live.change(SessionQuota, key, end)
         return True

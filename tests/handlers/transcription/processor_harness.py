@@ -13,7 +13,7 @@ from handlers.transcription.audio_processor.utterance_processor import OpenStrea
 from handlers.transcription.audio_processor.utterance_transcription import UtteranceEnd
 from handlers.transcription.caption_thresholds import SessionSettings
 from handlers.transcription.environment import LATENCY_METRIC
-from handlers.transcription.live_table import LiveTable, session_utterances_key
+from handlers.transcription.live_table import LiveTable
 from handlers.transcription.session_table import Session, SessionStatus, SessionTable
 from handlers.transcription.session_utterances import SessionUtterances, SlotDecision
 from handlers.transcription.utterance_audio import Encoding, Utterance
@@ -139,7 +139,7 @@ class ProcessorHarness:
         def offer(slots: SessionUtterances) -> tuple[SessionUtterances, SlotDecision]:
             return slots.note_message(connection, self.clock()).take_slot(utterance, overdue_ms, 8, self.clock())
 
-        taken = self.live.change(SessionUtterances, session_utterances_key(SESSION), offer)
+        taken = self.live.change_utterances(SESSION, offer)
         self.attempt, self.accepted_ms = taken.attempt, self.clock()
         return taken
 
@@ -191,11 +191,11 @@ class ProcessorHarness:
     @property
     def utterances(self) -> SessionUtterances:
         """Return the session's slots, ended utterances and pending resends."""
-        return self.live.read(SessionUtterances, session_utterances_key(SESSION))
+        return self.live.utterances(SESSION)
 
     def change_utterances(self, change: Callable[[SessionUtterances], SessionUtterances]) -> None:
         """Change the session's utterances, as the router or another invocation does."""
-        self.live.change(SessionUtterances, session_utterances_key(SESSION), lambda item: (change(item), None))
+        self.live.change_utterances(SESSION, lambda item: (change(item), None))
 
 
 ENDED: Step = (1_200, None)

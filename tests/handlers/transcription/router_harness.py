@@ -21,7 +21,7 @@ from handlers.transcription.audio_processor.transcribe_stream.stream_client impo
     TranscribeStreamFailed,
 )
 from handlers.transcription.audio_processor.transcribe_stream.websocket_client import CLOSE_SECONDS, SEND_SECONDS
-from handlers.transcription.live_table import LiveTable, session_utterances_key
+from handlers.transcription.live_table import LiveTable
 from handlers.transcription.messages import ProcessorEvent
 from handlers.transcription.router.client_message_handler import ClientMessageHandler
 from handlers.transcription.router.connection_authorization import ConnectionAuthorizer
@@ -301,11 +301,11 @@ class RouterHarness:
 
     def utterances(self, session: str) -> SessionUtterances:
         """Return the session's slots, ended utterances and pending resends."""
-        return self.live.read(SessionUtterances, session_utterances_key(session))
+        return self.live.utterances(session)
 
     def change_utterances(self, session: str, change: Callable[[SessionUtterances], SessionUtterances]) -> None:
         """Change the session's utterances, as the processor does."""
-        self.live.change(SessionUtterances, session_utterances_key(session), lambda item: (change(item), None))
+        self.live.change_utterances(session, lambda item: (change(item), None))
 
     def run_sweep(self) -> int:
         """Invoke the router as the schedule does."""

@@ -2,8 +2,6 @@
 
 import pytest
 
-from handlers.transcription.live_table import session_utterances_key
-from handlers.transcription.session_utterances import SessionUtterances
 from tests.handlers.transcription.router_harness import RouterHarness
 
 
@@ -12,11 +10,7 @@ def test_an_utterance_that_was_given_up_is_reported_as_failed(router: RouterHarn
     session = router.open_session()
     router.send_utterance(session, "u1")
     router.send_utterance(session, "u2")
-
-    def end(slots: SessionUtterances) -> tuple[SessionUtterances, None]:
-        return slots.finish("u1", 1, failed=True).finish("u2", 2), None
-
-    router.live.change(SessionUtterances, session_utterances_key(session), end)
+    router.change_utterances(session, lambda utterances: utterances.finish("u1", 1, failed=True).finish("u2", 2))
     for answer in (router.send("ping", sessionId=session), router.send("open", sessionId=session)):
         assert (answer["done"], answer["failed"]) == (["u1", "u2"], ["u1"])
     assert [

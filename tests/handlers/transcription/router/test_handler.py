@@ -158,7 +158,7 @@ def test_an_utterance_whose_invocation_succeeded_without_a_response_is_accepted(
             begun, _ = slots.start(work.utterance, work.attempt, now_ms, now_ms + 9_000)
             return (begun.finish(work.utterance, work.attempt) if ended else begun), None
 
-        router.live.change(SessionUtterances, session_utterances_key(work.session_id), begin)
+        router.live.change_utterances(work.session_id, begin)
         raise ReadTimeoutError(endpoint_url="https://somewhere")
 
     monkeypatch.setattr(router, "_invoke_processor", handed_over)
