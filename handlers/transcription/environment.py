@@ -29,7 +29,7 @@ DUE_INDEX = "due"
 """Sparse index of the live table. It contains only items with a deadline, sorted by that deadline."""
 
 Stability = Annotated[float, Field(ge=0, le=1)]
-"""Share of a result's items that Amazon Transcribe marks as stable."""
+"""Share of a result's words and punctuation marks that Amazon Transcribe marks as stable."""
 BufferSeconds = Annotated[float, Field(ge=0.5, le=10)]
 """Maximum time that a partial is held back, and that a final waits for earlier results."""
 PauseSeconds = Annotated[float, Field(ge=0.2, le=5)]

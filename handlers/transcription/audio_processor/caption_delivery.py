@@ -35,7 +35,9 @@ class DeliveredLine:
     """A caption line that the client shows."""
 
     revision: int
+    """Revision of the caption that the line shows."""
     final: bool
+    """True if the line will not change any more."""
     reservation_key: str | None
     """Key of the text reservation, if the line is final and its text was reserved."""
 
@@ -86,7 +88,7 @@ class CaptionDelivery:
         Raises NewerAttemptStarted, ClientGone, or the error of a final that could not be posted.
         """
         final = caption.final
-        if caption.kind is not CaptionKind.PARTIAL:
+        if caption.kind is not CaptionKind.PARTIAL:  # partials are too frequent, and a final is still to come
             self._check_attempt()
         self._revisions += 1
         key = self._reservation_key(caption.text)

@@ -70,7 +70,7 @@ class QuestionItem:
 
         self._items.change(QuestionRecord, self._key, mark)
 
-    def end_allowance(self) -> None:
+    def stop_counting(self) -> None:
         """Stop counting the question as being answered. If this fails, the count expires later."""
         try:
             self._items.change(

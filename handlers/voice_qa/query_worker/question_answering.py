@@ -155,7 +155,7 @@ class QuestionAnswering:
             return self._fail_gone_answer(item, question)
         forwarder = self._create_forwarder(item, question, attempt, messages)
         forwarder.end(question.listener, self._answered_message(item, attempt, messages))
-        item.end_allowance()
+        item.stop_counting()
         self._log.info("query_replayed", pieces=len(messages))
         return AnswerOutcome.REPLAYED
 
@@ -167,7 +167,7 @@ class QuestionAnswering:
         self._create_forwarder(item, question, question.attempt).end(
             question.listener, _failed_message(item, ANSWER_GONE)
         )
-        item.end_allowance()
+        item.stop_counting()
         self._log.warning("answer_not_kept")
         return AnswerOutcome.FAILED
 
@@ -243,7 +243,7 @@ class QuestionAnswering:
         if before_message is not None:
             before_message()
         attempt.forwarder.end(listener, last_message)
-        attempt.item.end_allowance()
+        attempt.item.stop_counting()
         return True
 
     def _log_end(self, attempt: AnswerAttempt, outcome: AnswerOutcome, cause: str = "") -> AnswerOutcome:

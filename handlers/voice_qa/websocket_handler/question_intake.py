@@ -42,7 +42,7 @@ class ConnectedGuest:
 
 
 class QuestionIntake:
-    """Accepts questions."""
+    """Accepts the questions of guests, and invokes workers for them."""
 
     def __init__(
         self,
