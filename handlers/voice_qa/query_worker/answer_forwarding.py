@@ -1,9 +1,10 @@
-"""Forwarding of an answer to its listener: the agent's pieces are divided into numbered messages. On request, messages
-are sent again from any number.
+"""Forwarding of an answer to its listener, the client that waits for it.
 
-A client that asks the question again, on another connection or from another number, becomes the listener. The
-question's record contains the listener and is read regularly while the answer arrives. Without a listener, nothing is
-posted, but the answer continues. All messages stay in memory, so that they can be sent again and stored.
+Each `AgentPiece` of the agent becomes one or more messages (`Piece`), which are numbered and small enough for API
+Gateway. On request, messages are sent again from any number. A client that asks the question again, on another
+connection or from another number, becomes the listener. The question's record contains the listener and is read
+regularly while the answer arrives. Without a listener, nothing is posted, but the answer continues. All messages stay
+in memory, so that they can be sent again and stored.
 
 A post that failed may have arrived. Its message is posted again, and the client recognises it by its number.
 """
@@ -28,7 +29,7 @@ below 100 KB. API Gateway allows 128 KB."""
 MAX_AUDIO = 72_000
 """Maximum size of the audio in one message in bytes. They become 96,000 characters of base64."""
 MAX_MESSAGES = 100_000
-"""Maximum number of messages of an answer; the highest number from which a client can resume."""
+"""Maximum number of messages of an answer. It equals the highest number from which a client can resume."""
 LISTENER_CHECK_MS = 2_000
 """Interval at which the listener is read, and the time without posts after a post that failed."""
 MAX_LAST_POSTS = 3
@@ -36,6 +37,8 @@ MAX_LAST_POSTS = 3
 
 
 class _PostResult(Enum):
+    """Result of posting one message."""
+
     SENT = auto()
     GONE = auto()
     """The connection is closed."""
