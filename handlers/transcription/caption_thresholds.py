@@ -1,6 +1,6 @@
-"""Caption thresholds: those of the deployment, and those that a session overrides.
+"""Caption thresholds of the deployment, and their overrides by a session.
 
-Settings are in seconds. The caption rules compare whole milliseconds, so properties convert them.
+Settings are in seconds. `caption_decisions` compares whole milliseconds, so properties convert the thresholds.
 """
 
 from typing import Self
@@ -36,6 +36,7 @@ class SessionSettings(BaseModel):
         hide_input_in_errors=True,
     )
 
+    # The types define the meaning and the range of each threshold.
     partial_results_enabled: bool | None = None
     min_stability_threshold: Stability | None = None
     max_buffer_timeout: BufferSeconds | None = None
@@ -46,7 +47,7 @@ class SessionSettings(BaseModel):
 
 
 class CaptionThresholds(ProcessorEnvironment):
-    """The audio processor's environment, with its thresholds in the units of the caption rules."""
+    """The audio processor's environment, with its thresholds in milliseconds as `caption_decisions` uses them."""
 
     def for_session(self, settings: SessionSettings) -> Self:
         """Return the thresholds with the session's overrides. A session can disable partials but not enable them."""
@@ -56,20 +57,20 @@ class CaptionThresholds(ProcessorEnvironment):
 
     @property
     def max_buffer_ms(self) -> int:
-        """Maximum time that a partial is held back, and that a final waits for earlier results."""
+        """`max_buffer_timeout` in milliseconds."""
         return round(self.max_buffer_timeout * 1000)
 
     @property
     def pause_ms(self) -> int:
-        """Time without a change of the text after which a partial is shown even if it is not stable."""
+        """`pause_threshold` in milliseconds."""
         return round(self.pause_threshold * 1000)
 
     @property
     def orphan_ms(self) -> int:
-        """Time after a result's last version when its final is no longer expected."""
+        """`orphan_timeout` in milliseconds."""
         return round(self.orphan_timeout * 1000)
 
     @property
     def dedup_ms(self) -> int:
-        """Time for which another result must not show the same text; 0 if it may do so at once."""
+        """`dedup_cache_ttl` in milliseconds."""
         return self.dedup_cache_ttl * 1000

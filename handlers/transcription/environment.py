@@ -1,7 +1,7 @@
-"""Environment variables that both transcription functions read, and the names and ranges that a deployment shares with them.
+"""Environment variables of both transcription functions, and names and ranges that a deployment shares with them.
 
-Stack settings, the environment models and the settings of a session all use the ranges that are defined here. Alarms and
-dashboards use the metric names and the log event. The index of the live table uses `DUE_INDEX`.
+Stack settings, the environment models and the settings of a session all use the ranges that are defined here. Alarms
+and dashboards use the metric names and the log event. The index of the live table uses `DUE_INDEX`.
 """
 
 from typing import Annotated
@@ -12,11 +12,16 @@ from handlers.common.environment import HandlerEnvironment
 
 METRICS_NAMESPACE = "AudioTranscription/PartialResults"
 LATENCY_METRIC = "PartialResultProcessingLatency"
+"""Delay of each caption in milliseconds, as `CaptionDelivery.latencies_ms` defines it."""
 DROPPED_METRIC = "PartialResultsDropped"
+"""Number of partials that the rate limit suppressed."""
 ORPHANS_METRIC = "OrphanedResultsFlushed"
+"""Number of results that never became final."""
 FALLBACK_METRIC = "TranscribeFallbackTriggered"
+"""1 for each invocation with a failed stream, late captions that were not delivered, or partials without stability
+marks."""
 GIVEN_UP_EVENT = "utterance_given_up"
-"""Log event of the audio processor. An alarm counts it."""
+"""Log event of the audio processor for an utterance that is not transcribed. An alarm counts it."""
 PROTOCOL = "polyphony.transcription.v1"
 """WebSocket subprotocol that the client offers and the router selects. The client offers its token as a second
 subprotocol, which the router never returns."""
@@ -24,11 +29,12 @@ DUE_INDEX = "due"
 """Sparse index of the live table. It contains only items with a deadline, sorted by that deadline."""
 
 Stability = Annotated[float, Field(ge=0, le=1)]
-"""Share of a result's items that Amazon Transcribe marks as stable."""
+"""Share of a result's words and punctuation marks that Amazon Transcribe marks as stable."""
 BufferSeconds = Annotated[float, Field(ge=0.5, le=10)]
 """Maximum time that a partial is held back, and that a final waits for earlier results."""
 PauseSeconds = Annotated[float, Field(ge=0.2, le=5)]
-"""Time without a change of the text after which a partial is shown even if it is not stable."""
+"""Time without a change of the text after which a partial is shown even if it is not stable. If a result has no
+stability, the time since its first version counts instead."""
 OrphanSeconds = Annotated[float, Field(ge=5, le=60)]
 """Time after a result's last version when its final is no longer expected."""
 RatePerSecond = Annotated[int, Field(ge=1, le=20)]
@@ -40,8 +46,9 @@ InFlight = Annotated[int, Field(ge=1, le=8)]
 
 
 class TranscriptionEnvironment(HandlerEnvironment):
-    """Environment variables of both functions."""
+    """Environment variables of the router and the audio processor."""
 
     structured_logging: bool = True
+    """True to log JSON lines."""
     sessions_table_name: str
     live_table_name: str

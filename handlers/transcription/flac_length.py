@@ -16,8 +16,11 @@ from handlers.common.audio.flac_frames import FRAME_STARTS, MAX_HEADER, FrameHea
 STREAMINFO, INVALID = 0, 127
 """Kinds of metadata blocks."""
 STREAMINFO_BYTES = 34
+"""Size of the metadata block STREAMINFO, which every file begins with."""
 SYNC = re.compile(b"|".join(FRAME_STARTS))
+"""Bytes with which each frame begins. The content of a frame may contain them too."""
 CRC16 = crc_table(0x8005, 16)
+"""Table for the checksum at the end of a frame."""
 
 
 class MalformedFlac(Exception):
@@ -37,22 +40,24 @@ class FlacAudio:
 
 def read_flac(audio: bytes) -> FlacAudio:
     """Return the properties of the file. Raises MalformedFlac."""
-    stated, start = _metadata(audio)
+    stated, start = _parse_metadata(audio)
     if start >= len(audio):
         raise MalformedFlac("holds no audio: it ends after its metadata")
-    samples = _samples(audio, start, stated)
+    samples = _count_samples(audio, start, stated)
     if stated.samples not in {0, samples}:
         raise MalformedFlac(f"states {stated.samples} samples in its header, but its frames hold {samples}")
     return FlacAudio(stated.sample_rate, stated.channels, stated.bits, samples)
 
 
-def _metadata(audio: bytes) -> tuple[FlacAudio, int]:
+def _parse_metadata(audio: bytes) -> tuple[FlacAudio, int]:
     """Return the content of STREAMINFO and the offset of the first frame."""
     if not audio.startswith(b"fLaC"):
         raise MalformedFlac("does not begin with fLaC")
-    kind, last, block, start = _block(audio, 4)
+    kind, last, block, start = _parse_block(audio, 4)
     if kind != STREAMINFO or len(block) != STREAMINFO_BYTES:
         raise MalformedFlac(f"does not begin with a STREAMINFO of {STREAMINFO_BYTES} bytes")
+    # Eight bytes hold the sample rate (20 bits), channels - 1 (3 bits), bits per sample - 1 (5 bits) and samples (36
+    # bits).
     packed = int.from_bytes(block[10:18], "big")
     stated = FlacAudio(
         sample_rate=packed >> 44,
@@ -61,13 +66,13 @@ def _metadata(audio: bytes) -> tuple[FlacAudio, int]:
         samples=packed & (1 << 36) - 1,
     )
     while not last:
-        kind, last, _, start = _block(audio, start)
+        kind, last, _, start = _parse_block(audio, start)
         if kind in {STREAMINFO, INVALID}:
             raise MalformedFlac("has a metadata block that is not allowed at its position")
     return stated, start
 
 
-def _block(audio: bytes, start: int) -> tuple[int, bool, bytes, int]:
+def _parse_block(audio: bytes, start: int) -> tuple[int, bool, bytes, int]:
     """Return a metadata block: its kind, True if it is the last block, its content, and its end."""
     head = audio[start : start + 4]
     end = start + 4 + int.from_bytes(head[1:], "big")
@@ -76,7 +81,7 @@ def _block(audio: bytes, start: int) -> tuple[int, bool, bytes, int]:
     return head[0] & 0x7F, head[0] > 0x7F, audio[start + 4 : end], end
 
 
-def _samples(audio: bytes, start: int, stated: FlacAudio) -> int:
+def _count_samples(audio: bytes, start: int, stated: FlacAudio) -> int:
     """Return the number of samples in the frames from an offset to the end of the file."""
     samples = frames = 0
     varying: bool | None = None
@@ -89,26 +94,27 @@ def _samples(audio: bytes, start: int, stated: FlacAudio) -> int:
             raise MalformedFlac(f"lacks a frame before byte {start}: number the frames from 0 in each utterance")
         samples += header.block_size
         frames += 1
-        start = _frame_end(audio, start, stated)
+        start = _find_frame_end(audio, start, stated)
     return samples
 
 
-def _frame_end(audio: bytes, start: int, stated: FlacAudio) -> int:
+def _find_frame_end(audio: bytes, start: int, stated: FlacAudio) -> int:
     """Return the end of the frame at an offset. Each byte is included in the checksum once, even if many bytes look
     like a header.
     """
-    summed, rest = start, 0
-    while summed < len(audio):
-        match = SYNC.search(audio, summed + 1)
+    offset, crc = start, 0
+    while offset < len(audio):
+        match = SYNC.search(audio, offset + 1)
         end = match.start() if match else len(audio)
-        for byte in audio[summed:end]:
-            rest = rest << 8 & 0xFFFF ^ CRC16[rest >> 8 ^ byte]
-        # The checksum of a frame and its own checksum together is 0.
-        if rest == 0 and (end == len(audio) or _header(audio, end, stated)):
+        for byte in audio[offset:end]:
+            crc = crc << 8 & 0xFFFF ^ CRC16[crc >> 8 ^ byte]
+        # A frame ends with its own checksum, and the checksum of all its bytes including that one is 0.
+        if crc == 0 and (end == len(audio) or _header(audio, end, stated)):
             return end
-        summed = end
+        offset = end
     raise MalformedFlac(f"is cut off or damaged: the frame at byte {start} does not end with its checksum")
 
 
 def _header(audio: bytes, start: int, stated: FlacAudio) -> FrameHeader | None:
+    """Return the frame header at an offset; None if there is none."""
     return frame_header(audio[start : start + MAX_HEADER], stated.sample_rate, stated.channels, stated.bits)

@@ -12,20 +12,23 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from handlers.common.aws.dynamodb_versioned_items import VersionedItems
 from handlers.transcription.environment import DUE_INDEX
-from handlers.transcription.session_utterances import LiveItem
+from handlers.transcription.session_utterances import LiveItem, SessionUtterances
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
 
 WATCHED = "yes"
-"""Value of the partition key in the index of due items."""
+"""Value of the attribute `watched`, the partition key of the index of due items. It is the same for all of them."""
+UTTERANCES_KEY_PREFIX = "flight#"
+"""Start of the keys of `SessionUtterances` items."""
 KEPT_SECONDS = 12 * 3600
 """Lifetime of an item after its last change; longer than a session."""
 
 Item = TypeVar("Item", bound=LiveItem)
 T = TypeVar("T")
-REMEMBERED_SESSIONS = 16
-"""Number of sessions that a connection's item names. This number exceeds the default number of open sessions per user."""
+MAX_REMEMBERED_SESSIONS = 16
+"""Maximum number of sessions that a connection's item names. It exceeds the default number of open sessions per
+user."""
 
 
 class ClientConnection(LiveItem):
@@ -33,28 +36,31 @@ class ClientConnection(LiveItem):
 
     user: str = ""
     sessions: tuple[str, ...] = ()
-    """Sessions that the client last opened on the connection. When it closes, they soon stop counting, unless the client
-    has opened them on another connection."""
+    """Sessions that the client last opened on the connection. When it closes, they soon stop counting, unless the
+    client has opened them on another connection."""
 
     def add_session(self, session: str) -> Self:
         """Remember one more session."""
         others = tuple(remembered for remembered in self.sessions if remembered != session)
-        return self.model_copy(update={"sessions": (*others, session)[-REMEMBERED_SESSIONS:]})
+        return self.model_copy(update={"sessions": (*others, session)[-MAX_REMEMBERED_SESSIONS:]})
 
 
 @dataclass(frozen=True)
 class TextReservation:
-    """The caption line that shows a text."""
+    """The caption line that shows a reserved text."""
 
     utterance: str
+    """Utterance to which the line belongs."""
     line: str
+    """Result id of the line."""
     revision: int
     """Revision of the line that shows the text."""
     final: bool
+    """True if the line is final, so that its text cannot change any more."""
 
 
 class LiveTable:
-    """The live table."""
+    """Gateway for the live table."""
 
     def __init__(self, client: "DynamoDBClient", name: str, clock_ms: Callable[[], int]) -> None:
         self._client = client
@@ -66,22 +72,32 @@ class LiveTable:
         """Return the item of a key; a default item if there is none."""
         return self._items.read(model, {"pk": key})
 
-    def change(self, model: type[Item], key: str, move: Callable[[Item], tuple[Item, T]]) -> T:
-        """Replace an item by the first value of `move(item)`, and return the second.
+    def change(self, model: type[Item], key: str, transition: Callable[[Item], tuple[Item, T]]) -> T:
+        """Replace an item by the first value of `transition(item)`, and return the second.
 
-        `move` is called again if a concurrent invocation changed the item.
+        `transition` is called again if a concurrent invocation changed the item.
         """
-        return self._items.change(model, {"pk": key}, move, _due_attributes)
+        return self._items.change(model, {"pk": key}, transition, _due_attributes)
 
-    def overdue_keys(self, now_ms: int) -> list[str]:
-        """Return the keys of the items that the sweep must process now."""
+    def utterances(self, session_id: str) -> SessionUtterances:
+        """Return the state of a session's utterances."""
+        return self.read(SessionUtterances, session_utterances_key(session_id))
+
+    def change_utterances(
+        self, session_id: str, transition: Callable[[SessionUtterances], tuple[SessionUtterances, T]]
+    ) -> T:
+        """Change the state of a session's utterances, as `change` does."""
+        return self.change(SessionUtterances, session_utterances_key(session_id), transition)
+
+    def overdue_sessions(self, now_ms: int) -> list[str]:
+        """Return the ids of the sessions with overdue slots, which the sweep must process now."""
         answer = self._client.query(
             TableName=self._name,
             IndexName=DUE_INDEX,
             KeyConditionExpression="watched = :yes AND due_ms <= :now",
             ExpressionAttributeValues={":yes": {"S": WATCHED}, ":now": {"N": str(now_ms)}},
         )
-        return [item["pk"]["S"] for item in answer["Items"]]
+        return [item["pk"]["S"].removeprefix(UTTERANCES_KEY_PREFIX) for item in answer["Items"]]
 
     def reserve_text(self, key: str, reservation: TextReservation, seconds: int) -> tuple[bool, TextReservation | None]:
         """Reserve a text for some seconds. Return True if that succeeded, and the reservation that was replaced.
@@ -135,7 +151,7 @@ class LiveTable:
 
 def session_utterances_key(session_id: str) -> str:
     """Return the key of a session's utterances."""
-    return f"flight#{session_id}"
+    return f"{UTTERANCES_KEY_PREFIX}{session_id}"
 
 
 def connection_key(connection_id: str) -> str:

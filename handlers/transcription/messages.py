@@ -1,7 +1,9 @@
-"""Messages between client and router over the WebSocket: one model per message, in both directions.
+"""Messages of transcription's WebSocket API, with one model per message in both directions, and the audio processor's
+event.
 
-A client can name its message with `id`; the answer has the same `id`. Unknown fields are ignored, so a newer client can
-use an older platform. Known fields are validated before any other code reads them.
+The router answers each message of a client. The audio processor and the sweep send messages without a request. A client
+can name its message with `id`; the answer has the same `id`. Unknown fields are ignored, so a newer client can use an
+older platform. Known fields are validated before any other code reads them.
 """
 
 from enum import StrEnum
@@ -13,10 +15,11 @@ from pydantic_core import PydanticCustomError
 from handlers.common.identifier_types import LanguageCode
 from handlers.common.websocket.messages import ClientMessage, ErrorMessage, Message, MessageId, ReplyMessage
 from handlers.transcription.caption_thresholds import SessionSettings
-from handlers.transcription.session_utterances import REMEMBERED
+from handlers.transcription.session_utterances import MAX_REMEMBERED_UTTERANCES
 from handlers.transcription.utterance_audio import SAMPLE_RATES, Encoding
 
 TOKEN_PREFIX = "bearer."  # noqa: S105 - a prefix, not a token
+"""Prefix of the token, which the client offers as a WebSocket subprotocol."""
 USER_PREFIX = "user."
 """Prefix of the user name that a client states. It is accepted only with `auth: none`, where every name is trusted."""
 
@@ -25,7 +28,9 @@ SampleRate = Literal[8000, 16000, 24000, 32000, 44100, 48000]
 
 
 class TranscriptionErrorCode(StrEnum):
-    """Error codes of transcription. Errors of the message format have their own codes."""
+    """Error codes of transcription, which docs/transcription.md explains. Errors of the message format have their own
+    codes.
+    """
 
     UNAUTHENTICATED = "UNAUTHENTICATED"
     SESSION_UNKNOWN = "SESSION_UNKNOWN"
@@ -64,7 +69,7 @@ class Open(SpeechRequest):
     """The session to move. Without it, a new session is opened."""
     settings: SessionSettings = SessionSettings()
     """Caption thresholds of this session, each within its range."""
-    unfinished: Annotated[tuple[MessageId, ...], Field(max_length=REMEMBERED)] = ()
+    unfinished: Annotated[tuple[MessageId, ...], Field(max_length=MAX_REMEMBERED_UTTERANCES)] = ()
     """Utterances of the session whose end the client has not received. If the session moves from another connection,
     `resend` in the answer lists those whose captions may be lost."""
 
@@ -97,8 +102,8 @@ class Close(ClientMessage):
 
 
 class Direct(ClientMessage):
-    """Asks for a presigned URL with which a browser streams directly to Amazon Transcribe. The caption rules do not
-    apply to such a stream.
+    """Asks for a presigned URL with which a browser streams directly to Amazon Transcribe. The platform's rules for
+    captions do not apply to such a stream.
     """
 
     action: Literal["direct"]
@@ -126,6 +131,7 @@ class Opened(ReplyMessage):
     in_flight: int
     """Maximum number of utterances in progress at the same time."""
     resend: tuple[Again, ...] = ()
+    """Utterances of the session that the client must send again."""
     done: tuple[MessageId, ...] = ()
     """The session's most recent utterances that have ended. The messages about their ends may be lost."""
     failed: tuple[MessageId, ...] = ()
@@ -145,7 +151,7 @@ class Accepted(ReplyMessage):
     failed: bool = False
     """True if the utterance was given up."""
     resend: tuple[Again, ...] = ()
-    """Other utterances that were lost."""
+    """Other utterances of the session that the client must send again."""
 
 
 class Pong(ReplyMessage):
@@ -153,6 +159,7 @@ class Pong(ReplyMessage):
 
     type: Literal["pong"] = "pong"
     resend: tuple[Again, ...] = ()
+    """Utterances of the session that the client must send again."""
     done: tuple[MessageId, ...] = ()
     """The session's most recent utterances that have ended."""
     failed: tuple[MessageId, ...] = ()
@@ -189,7 +196,9 @@ class CaptionMessage(Message):
     start_ms: int
     """Position within the utterance."""
     end_ms: int
+    """Position within the utterance."""
     stability: float | None = None
+    """Share of the result's words and punctuation marks that Amazon Transcribe marks as stable, if it marks any."""
     orphan: bool = False
     """True if the result never became final; the text is its last version."""
 
@@ -229,7 +238,7 @@ class Failed(Message):
 
 
 class Resend(Message):
-    """Utterances of a session that were lost. The client sends them again."""
+    """Utterances of a session that were lost or whose attempt failed. The client sends them again."""
 
     type: Literal["resend"] = "resend"
     session_id: SessionId

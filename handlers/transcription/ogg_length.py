@@ -6,11 +6,11 @@ Each file is one complete utterance, so the rules are strict: one stream, pages 
 checksums, nothing truncated, and nothing after the end. `OpusHead` is the only packet on the first page, `OpusTags`
 ends the next page, then audio follows.
 
-The granule position of a page (in samples at 48 kHz) must match the sum of the packet lengths. A difference of up to one
-packet of the longest kind is allowed, because encoders trim the end and some muxers take positions from a clock. So
+The granule position of a page (in samples at 48 kHz) must match the sum of the packet lengths. A difference of up to
+one packet of the longest kind is allowed, because encoders trim the end and some muxers take positions from a clock. So
 positions that do not begin at 0, as in a part of a longer recording, are refused. The position of a page on which no
-packet ends is ignored. An end-of-stream flag is not required, because muxers for live streams omit it. So pages that are
-missing at the end are not detected; the file is only shorter.
+packet ends is ignored. An end-of-stream flag is not required, because muxers for live streams omit it. So pages that
+are missing at the end are not detected; the file is only shorter.
 
 `utterance_audio` decides which channels and rates are allowed. Nothing is decoded.
 """
@@ -28,8 +28,9 @@ OPUS_RATE = 48000
 MAX_PACKET_SAMPLES = 5760
 """Number of samples in the longest packet, which lasts 120 ms."""
 FRAME_SAMPLES = (480, 960, 1920, 2880) * 3 + (480, 960) * 2 + (120, 240, 480, 960) * 4
-"""Samples of a frame by the packet's configuration: SILK, hybrid, CELT."""
+"""Number of samples in a frame, by the number of the packet's configuration: 12 of SILK, 4 of hybrid, 16 of CELT."""
 OPUS_HEAD = struct.Struct("<8sBBHIhB")
+"""Magic bytes, version, channels, pre-skip, input rate, output gain, channel mapping family."""
 
 
 class MalformedOgg(Exception):
@@ -52,12 +53,12 @@ def read_ogg(audio: bytes) -> OpusAudio:
     pages = list(_pages(audio))
     if not pages or pages[0].sequence != 0 or not _is_alone(pages[0], b"OpusHead"):
         raise MalformedOgg("does not begin with a page that holds only OpusHead")
-    channels, pre_skip, input_rate = _head(pages[0].packets[0])
+    channels, pre_skip, input_rate = _parse_opus_head(pages[0].packets[0])
     if len(pages) == 1 or not _is_alone(pages[1], b"OpusTags"):
         raise MalformedOgg("has no OpusTags that ends a page after OpusHead")
     if len(pages) == 2:
         raise MalformedOgg("holds no audio packet")
-    return OpusAudio(channels, input_rate, max(0, _end(pages[2:]) - pre_skip))
+    return OpusAudio(channels, input_rate, max(0, _end_position(pages[2:]) - pre_skip))
 
 
 def _pages(audio: bytes) -> Iterator[OggPage]:
@@ -95,8 +96,8 @@ def _is_alone(page: OggPage, magic: bytes) -> bool:
     return page.complete and len(page.packets) == 1 and page.packets[0].startswith(magic)
 
 
-def _head(packet: bytes) -> tuple[int, int, int]:
-    """Return channels, samples to drop at the beginning, and input rate."""
+def _parse_opus_head(packet: bytes) -> tuple[int, int, int]:
+    """Return the channels, the samples that a decoder drops at the beginning, and the encoder's input rate."""
     if len(packet) < OPUS_HEAD.size:
         raise MalformedOgg("has an OpusHead that is too short")
     _, version, channels, pre_skip, input_rate, _, family = OPUS_HEAD.unpack_from(packet)
@@ -105,11 +106,11 @@ def _head(packet: bytes) -> tuple[int, int, int]:
     return channels, pre_skip, input_rate
 
 
-def _end(pages: list[OggPage]) -> int:
+def _end_position(pages: list[OggPage]) -> int:
     """Return the position after the last sample."""
     packet_samples = granule = 0
     for page in pages:
-        packet_samples += sum(map(_samples, page.packets))
+        packet_samples += sum(map(_packet_samples, page.packets))
         if page.position < granule or abs(page.position - packet_samples) > MAX_PACKET_SAMPLES:
             raise MalformedOgg(
                 f"has the granule position {page.position} where its packets hold {packet_samples} samples:"
@@ -119,11 +120,13 @@ def _end(pages: list[OggPage]) -> int:
     return min(granule, packet_samples)
 
 
-def _samples(packet: bytes) -> int:
+def _packet_samples(packet: bytes) -> int:
     """Return the number of samples in a packet, from its first two bytes."""
-    kind = packet[0] if packet else 0
-    frames = (1, 2, 2, packet[1] & 63 if len(packet) > 1 else 0)[kind & 3] if packet else 0
-    samples = frames * FRAME_SAMPLES[kind >> 3]
+    # RFC 6716, section 3.1: the first byte holds the configuration in its upper five bits. Its lower two bits mean one
+    # frame (0), two frames (1 and 2), or the number of frames in the lower six bits of the second byte (3).
+    first = packet[0] if packet else 0
+    frames = (1, 2, 2, packet[1] & 63 if len(packet) > 1 else 0)[first & 3] if packet else 0
+    samples = frames * FRAME_SAMPLES[first >> 3]
     if not 0 < samples <= MAX_PACKET_SAMPLES:
         raise MalformedOgg("has a packet that is not Opus")
     return samples

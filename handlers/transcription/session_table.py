@@ -27,19 +27,20 @@ class SessionStatus(StrEnum):
 
 
 class Session(BaseModel):
-    """One transcription session."""
+    """One transcription session: a user's settings for speech on one connection at a time."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     session_id: str
     owner: str
+    """User id of the session's user."""
     status: SessionStatus
     language: str
     encoding: Encoding
     sample_rate: int
     settings: SessionSettings
     secret: str
-    """Key of the caption hashes. It is used for nothing else."""
+    """Key of the hashes in text reservations. It is used for nothing else."""
     created_at: str
     ends_at: int
     """Time, in epoch seconds, from which the session accepts nothing."""

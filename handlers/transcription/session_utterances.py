@@ -8,6 +8,7 @@ item.
 """
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
 
@@ -15,9 +16,9 @@ from pydantic import ConfigDict, Field
 
 from handlers.common.aws.dynamodb_versioned_items import VersionedState
 
-REMEMBERED = 64
-"""Number of ended utterances that a session remembers, so that a repeated message is not transcribed again. This is some
-minutes of speech."""
+MAX_REMEMBERED_UTTERANCES = 64
+"""Maximum number of ended utterances and of pending resends that a session remembers. An ended utterance is not
+transcribed again if its message is repeated. 64 utterances are some minutes of speech."""
 
 
 class SlotOutcome(StrEnum):
@@ -33,7 +34,7 @@ class SlotOutcome(StrEnum):
 
 
 class LiveItem(VersionedState):
-    """Base of the items of the live table. A field's alias is its stored name."""
+    """Base of the live table's items and of their parts. A field's alias is its stored name."""
 
     model_config = ConfigDict(validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
 
@@ -67,8 +68,9 @@ class PendingResend(LiveItem):
     """Earliest time of the next attempt, because Amazon Transcribe had no free stream."""
 
 
-class SlotDecision(LiveItem):
-    """Answer to a request for a slot, with the new attempt's number and the results of earlier attempts."""
+@dataclass(frozen=True)
+class SlotDecision:
+    """Answer to a request for a slot. If the slot is taken, it describes the new attempt."""
 
     outcome: SlotOutcome
     attempt: int = 0
@@ -83,9 +85,10 @@ class SessionUtterances(LiveItem):
     """Slots, recent ends and pending resends of one session's utterances."""
 
     connection: str = ""
-    """Connection that may use the session and receives its captions; empty if there is none."""
+    """Connection that may use the session and receives its captions; empty if no client has opened the session or it
+    was detached."""
     seen_ms: int = 0
-    """Time of the client's last message."""
+    """Time of the client's last message about this session."""
     attempt: int = 0
     """Number of attempts so far, at any utterance."""
     slots: tuple[Slot, ...] = Field(default=(), alias="places")
@@ -106,25 +109,30 @@ class SessionUtterances(LiveItem):
         """Record that the client sent a message over this connection."""
         return self.model_copy(update={"connection": connection, "seen_ms": now_ms})
 
-    def move_to(self, connection: str, unfinished: Collection[str]) -> Self:
-        """Bind the session to a connection. `unfinished` are the utterances whose end the client has not received.
+    def detach(self) -> Self:
+        """Unbind the session from its connection, so that no client can use it until its user opens it again."""
+        return self.model_copy(update={"connection": ""})
 
-        Nothing changes if the connection is the same. Otherwise, messages that were sent over the old connection may be
-        lost. So ended utterances that the client lists as unfinished, and all pending resends, are repeated from their
-        beginning. The slot of an attempt that has not started is returned if the attempt would continue in the middle
-        of its utterance.
+    def prepare_move(self, connection: str, unfinished: Collection[str]) -> Self:
+        """Plan what must be repeated because the client opens the session on this connection.
+
+        `unfinished` are the utterances whose end the client has not received. Nothing changes if the connection is the
+        same. Otherwise, messages that were sent over the old connection may be lost. So ended utterances that the
+        client lists as unfinished, and all pending resends, are repeated from their beginning. The slot of an attempt
+        that has not started is returned if the attempt would continue in the middle of its utterance. The caller then
+        records the new connection with `note_message`.
         """
         if connection == self.connection:
             return self
         continued = {resend.utterance for resend in self.resends if resend.from_ms}
         slots = tuple(slot for slot in self.slots if slot.running or slot.utterance not in continued)
-        unknown_ends = tuple(utterance for utterance in self.done if utterance in unfinished)
+        unreceived_ends = tuple(utterance for utterance in self.done if utterance in unfinished)
         resends = (
             *(resend.model_copy(update={"from_ms": 0}) for resend in self.resends),
-            *(PendingResend(utterance=utterance, from_ms=0, attempts=1) for utterance in unknown_ends),
-        )[-REMEMBERED:]
+            *(PendingResend(utterance=utterance, from_ms=0, attempts=1) for utterance in unreceived_ends),
+        )[-MAX_REMEMBERED_UTTERANCES:]
         done, failed = (
-            tuple(utterance for utterance in ended if utterance not in unknown_ends)
+            tuple(utterance for utterance in ended if utterance not in unreceived_ends)
             for ended in (self.done, self.failed)
         )
         return self.model_copy(update={"slots": slots, "done": done, "failed": failed, "resends": resends})
@@ -179,7 +187,7 @@ class SessionUtterances(LiveItem):
         """End an utterance that is transcribed or given up. Change nothing if the attempt has lost its slot."""
         if not self.holds_slot(utterance, attempt):
             return self
-        done = (*self.done, utterance)[-REMEMBERED:]
+        done = (*self.done, utterance)[-MAX_REMEMBERED_UTTERANCES:]
         all_failed = tuple(name for name in (*self.failed, *[utterance] * failed) if name in done)
         resends = tuple(resend for resend in self.resends if resend.utterance != utterance)
         return self.model_copy(
@@ -203,7 +211,7 @@ class SessionUtterances(LiveItem):
             wait_until_ms=wait_until_ms,
         )
         return self.model_copy(
-            update={"slots": self._other_slots(utterance), "resends": (*others, resend)[-REMEMBERED:]}
+            update={"slots": self._other_slots(utterance), "resends": (*others, resend)[-MAX_REMEMBERED_UTTERANCES:]}
         )
 
     def release_unstarted(self, utterance: str, attempt: int) -> tuple[Self, bool]:

@@ -60,7 +60,7 @@ MAX_BYTES = (MESSAGE_BYTES - JSON_BYTES) // 4 * 3
 """Maximum size of the audio, because base64 makes 4 characters of 3 bytes."""
 MIN_MS = 100
 """Minimum duration. Shorter audio contains no word and is not worth a stream."""
-LIMIT_SECONDS = {Encoding.PCM: 2.5, Encoding.FLAC: 5.0, Encoding.OGG_OPUS: 5.0}
+MAX_SECONDS = {Encoding.PCM: 2.5, Encoding.FLAC: 5.0, Encoding.OGG_OPUS: 5.0}
 """Maximum duration. An utterance is transcribed at the pace of speech, so its length delays its captions. Samples at
 16 kHz would fill a message after 3 s, so their limit is lower."""
 CODER_PADDING_SECONDS = {Encoding.PCM: 0.0, Encoding.FLAC: 0.0, Encoding.OGG_OPUS: 0.25}
@@ -68,8 +68,10 @@ CODER_PADDING_SECONDS = {Encoding.PCM: 0.0, Encoding.FLAC: 0.0, Encoding.OGG_OPU
 padded."""
 
 SAMPLE_BYTES = 2
+"""Size of one sample of 16 bits."""
 MAGIC = {Encoding.FLAC: b"fLaC", Encoding.OGG_OPUS: b"OggS"}
-FOREIGN = {
+"""First bytes of the encodings that are file formats."""
+FOREIGN_FORMATS = {
     re.compile(pattern, re.DOTALL): advice
     for pattern, advice in {
         rb"\x1a\x45\xdf\xa3": "WebM, as browsers' recorders make it: wrap the Opus packets in Ogg, as ogg-opus",
@@ -124,9 +126,9 @@ def check_utterance(audio: bytes, encoding: Encoding, sample_rate: int) -> Utter
         raise BadAudio(
             AudioProblem.WRONG_SAMPLE_RATE, f"the session has {sample_rate} Hz, but {encoding} needs one of {allowed}"
         )
-    _check_beginning(audio, encoding)
+    _check_first_bytes(audio, encoding)
     try:
-        samples, rate = _length(audio, encoding, sample_rate)
+        samples, rate = _count_samples(audio, encoding, sample_rate)
     except MalformedFlac as error:
         raise BadAudio(AudioProblem.MALFORMED, f"this FLAC file {error}") from None
     except MalformedOgg as error:
@@ -134,10 +136,10 @@ def check_utterance(audio: bytes, encoding: Encoding, sample_rate: int) -> Utter
     duration_ms = -(-samples * 1000 // rate)
     if duration_ms < MIN_MS:
         raise BadAudio(AudioProblem.TOO_SHORT, f"the audio has {duration_ms} ms, but the minimum is {MIN_MS} ms")
-    if samples > (LIMIT_SECONDS[encoding] + CODER_PADDING_SECONDS[encoding]) * rate:
+    if samples > (MAX_SECONDS[encoding] + CODER_PADDING_SECONDS[encoding]) * rate:
         raise BadAudio(
             AudioProblem.TOO_LONG,
-            f"the audio has {duration_ms} ms, but the maximum for {encoding} is {LIMIT_SECONDS[encoding]:g} s: send shorter utterances",
+            f"the audio has {duration_ms} ms, but the maximum for {encoding} is {MAX_SECONDS[encoding]:g} s: send shorter utterances",
         )
     # Chunks never split a sample, because each rate gives whole samples per chunk. Bytes of a file are treated as
     # evenly distributed over time.
@@ -146,9 +148,9 @@ def check_utterance(audio: bytes, encoding: Encoding, sample_rate: int) -> Utter
     return Utterance(encoding, sample_rate, duration_ms, chunks)
 
 
-def _check_beginning(audio: bytes, encoding: Encoding) -> None:
+def _check_first_bytes(audio: bytes, encoding: Encoding) -> None:
     """Raise BadAudio if the first bytes are those of another format."""
-    for pattern, advice in FOREIGN.items():
+    for pattern, advice in FOREIGN_FORMATS.items():
         if pattern.match(audio):
             raise BadAudio(AudioProblem.WRONG_ENCODING, f"this is {advice}")
     actual = next((kind for kind, magic in MAGIC.items() if audio.startswith(magic)), Encoding.PCM)
@@ -166,7 +168,7 @@ def _check_beginning(audio: bytes, encoding: Encoding) -> None:
     )
 
 
-def _length(audio: bytes, encoding: Encoding, sample_rate: int) -> tuple[int, int]:
+def _count_samples(audio: bytes, encoding: Encoding, sample_rate: int) -> tuple[int, int]:
     """Return the number of samples and their rate."""
     match encoding:
         case Encoding.PCM:

@@ -1,4 +1,7 @@
-"""Messages between client and voice Q&A over the WebSocket: one model per message, in both directions."""
+"""Messages of voice Q&A's WebSocket API, with one model per message in both directions.
+
+The WebSocket handler answers each message of a client. The query worker sends the pieces of answers.
+"""
 
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -12,7 +15,7 @@ QueryId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
 
 
 class VoiceQaErrorCode(StrEnum):
-    """Error codes of voice Q&A. Errors of the message format have their own codes."""
+    """Error codes of voice Q&A, which docs/voice-qa.md explains. Errors of the message format have their own codes."""
 
     UNAUTHENTICATED = "UNAUTHENTICATED"
     LECTURE_UNKNOWN = "LECTURE_UNKNOWN"
@@ -23,7 +26,7 @@ class VoiceQaErrorCode(StrEnum):
     AUDIO_EMPTY = "AUDIO_EMPTY"
     AUDIO_TOO_LARGE = "AUDIO_TOO_LARGE"
     QUERY_FAILED = "QUERY_FAILED"
-    """The question cannot be answered. Asking it again would not help."""
+    """The question cannot be answered. Asking it again helps only if `retryable` is true."""
     TOO_MANY_QUERIES = "TOO_MANY_QUERIES"
     UPLOAD_REFUSED = "UPLOAD_REFUSED"
     UNAVAILABLE = "UNAVAILABLE"
@@ -90,9 +93,12 @@ class UploadReady(ReplyMessage):
     url: str
     fields: dict[str, str]
     key: str
+    """Key of the object that the upload creates. A spoken question names it as `audioKey`."""
     lecture_id: Ulid | None = None
+    """Id of the new lecture, if `kind` is `lecture`."""
     max_bytes: int
     expires_seconds: int
+    """Lifetime of the form."""
 
 
 class QueryAccepted(ReplyMessage):
@@ -101,7 +107,9 @@ class QueryAccepted(ReplyMessage):
     type: Literal["queryAccepted"] = "queryAccepted"
     query_id: QueryId
     session_id: Ulid
+    """The conversation to which the question belongs."""
     repeated: bool = False
+    """True if the question was asked before."""
 
 
 class Pong(ReplyMessage):
@@ -119,7 +127,9 @@ class Piece(Message):
 
     query_id: QueryId
     attempt: int
+    """Number of the answer attempt, from 1."""
     number: int
+    """Number of the piece in its attempt, from 0."""
 
 
 class TextPiece(Piece):
@@ -144,8 +154,11 @@ class CitationPiece(Piece):
 
     type: Literal["citation"] = "citation"
     start_ms: int
+    """Position in the lecture."""
     end_ms: int
+    """Position in the lecture."""
     quote: str
+    """Words of the lecture that support the answer."""
 
 
 class TranscriptPiece(Piece):

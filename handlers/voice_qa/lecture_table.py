@@ -1,8 +1,9 @@
 """DynamoDB gateway for the lecture items in voice Q&A's table. It uses only GetItem and UpdateItem.
 
-A lecture's item has the partition key `lecture#<lectureId>`, which never begins with a guest's identity, and has no
-time to live. Attributes other than the validation result, such as the owner, are not changed. An update is conditional:
-the item must still describe the upload that its writer read. Otherwise the writer reads the item again.
+The validator writes a lecture's verdict. The WebSocket handler and the query worker read whether guests can ask about
+the lecture. A lecture's item has the partition key `lecture#<lectureId>`, which never begins with a guest's identity,
+and has no time to live. Writing a verdict changes no other attribute, such as the owner. It is conditional: the item
+must still describe the upload that the validator read.
 """
 
 import re
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 MAX_REASON_CHARS = 300
+"""Maximum length of a rejection's reason in a message to a client."""
 NO_REASON = "The recording cannot be used."
+"""Reason of a rejected lecture whose item states none."""
 DURATION_PATTERN = re.compile(r"[0-9]{1,12}")
 
 
@@ -32,13 +35,15 @@ class ReadyLecture:
     """A lecture that guests can ask about: the version of its audio that was validated."""
 
     key: str
+    """Key of the object in the audio bucket."""
     version_id: str
     format: str
+    """Name of an `AudioFormat`."""
     duration_ms: int
 
 
 class LectureTable:
-    """The items of lectures."""
+    """Gateway for the items of lectures."""
 
     def __init__(self, client: "DynamoDBClient", name: str) -> None:
         self._client = client
@@ -63,8 +68,10 @@ class LectureTable:
     def write_verdict(
         self, upload: LectureUpload, verdict: LectureVerdict, stored: StoredUpload | None, now: datetime
     ) -> bool:
-        """Write an upload's verdict. Return False if the item no longer describes the stored upload."""
-        values = _values(upload, verdict, now)
+        """Write an upload's verdict. Return False if the item no longer describes `stored`, the upload that was read
+        before.
+        """
+        values = _verdict_attributes(upload, verdict, now)
         sets = [f"#{name} = :{name}" for name, value in values.items() if value is not None]
         removed = [f"#{name}" for name, value in values.items() if value is None]
         condition, known_values = "attribute_not_exists(#object_key)", {}
@@ -122,7 +129,7 @@ class LectureTable:
         )
 
 
-def _values(upload: LectureUpload, verdict: LectureVerdict, now: datetime) -> dict[str, str | int | None]:
+def _verdict_attributes(upload: LectureUpload, verdict: LectureVerdict, now: datetime) -> dict[str, str | int | None]:
     """Return the attributes to write. None removes the value of an earlier verdict."""
     audio = verdict.audio
     return {

@@ -1,4 +1,4 @@
-"""Rules for uploaded lectures: which recordings are accepted, and which upload a lecture refers to.
+"""Rules for uploaded lectures: which recordings are accepted, and which of several uploads a lecture refers to.
 
 A lecture's object has the key `lectures/<lectureId>/<filename>`. The id is a ULID, and the file name is one segment
 without meaning. Other objects below a lecture's id are recorded as misplaced, but only if the lecture has no valid
@@ -11,7 +11,6 @@ names, the one with the later time is the newest. If the times are equal, the le
 """
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -22,6 +21,7 @@ from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.voice_qa.environment import LECTURES_PREFIX
 
 MAX_NAME_CHARS = 255
+"""Maximum length of a file name."""
 _KEY = re.compile(rf"{LECTURES_PREFIX}({ulid.ULID_PATTERN})/(.+)", re.DOTALL)
 
 
@@ -91,17 +91,12 @@ class LectureVerdict:
 
 @dataclass(frozen=True)
 class LectureLimits:
-    """Limits for lectures."""
+    """Limits for lectures, from the validator's environment."""
 
     min_seconds: int
     max_seconds: int
     max_bytes: int
     formats: frozenset[AudioFormat]
-
-    @staticmethod
-    def from_values(min_seconds: int, max_seconds: int, max_bytes: int, formats: Iterable[str]) -> "LectureLimits":
-        """Create the limits from the values of the environment."""
-        return LectureLimits(min_seconds, max_seconds, max_bytes, frozenset(map(AudioFormat, formats)))
 
     def check_unread(self, upload: LectureUpload) -> None:
         """Raise RejectedAudio if the object can be rejected without reading it."""
@@ -145,17 +140,17 @@ class LectureLimits:
 
 
 def parse_upload(new_object: NewObject) -> LectureUpload | None:
-    """Return the upload of an object; None if its key contains no lecture's id or ends after it."""
+    """Return the upload of an object; None if its key contains no lecture's id, or nothing after the id and a slash."""
     match = _KEY.fullmatch(new_object.key)
     if match is None:
         return None
     lecture_id, name = match.groups()
-    placed = "/" not in name and len(name) <= MAX_NAME_CHARS and name.isprintable() and name not in {".", ".."}
-    return LectureUpload(lecture_id, new_object, misplaced=not placed)
+    valid_name = "/" not in name and len(name) <= MAX_NAME_CHARS and name.isprintable() and name not in {".", ".."}
+    return LectureUpload(lecture_id, new_object, misplaced=not valid_name)
 
 
 def compare_uploads(stored: StoredUpload | None, upload: LectureUpload) -> UploadOrder:
-    """Return the order of an upload relative to the known one."""
+    """Return the order of an upload relative to the one that the lecture's item describes, if it describes one."""
     if stored is None:
         return UploadOrder.NEWER
     if stored.describes(upload):

@@ -1,8 +1,9 @@
-"""Keys of voice Q&A's table, and the state of its items except lectures and conversations.
+"""Keys of the items in voice Q&A's table, and the states of connections, questions and allowances.
 
-The table's key attributes are `sessionId` and `lectureId`. A guest can read and write items whose `sessionId` begins
-with the guest's own identity and `#`, which are conversations. No identity begins with the words that begin the other
-keys, so guests cannot access those items.
+The table's key attributes are `sessionId` and `lectureId`. A guest can read and write the items whose `sessionId`
+begins with the guest's own identity and `#`. These items are conversations. The keys of all other items begin with a
+word that begins no identity, so guests cannot access them. `lecture_table` and `conversations` define the content of
+their items.
 """
 
 from enum import StrEnum
@@ -17,6 +18,7 @@ from handlers.voice_qa.client_messages import QueryId
 Key = dict[str, str]
 TTL_ATTRIBUTE = "expiresAt"
 NO_RANGE_KEY = "-"
+"""Value of the sort key `lectureId` in items that belong to no lecture."""
 DAY_SECONDS = 24 * 3600
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -24,8 +26,8 @@ MAX_CALLS = 20
 """Maximum number of worker invocations for one question. Each one costs money, even if it only sends a stored
 answer."""
 RETRY_MS = 50_000
-"""Minimum time between an invocation and Lambda's retry of it, which comes after a minute. An earlier one is a
-duplicate delivery."""
+"""Minimum time between an invocation and Lambda's retry of it, which comes after a minute. A repeated invocation that
+comes earlier is a duplicate delivery, so the first invocation may still be running."""
 
 
 def lecture_key(lecture_id: str) -> Key:
@@ -71,12 +73,13 @@ class QuestionStatus(StrEnum):
     """Status of a question."""
 
     NEW = "new"
-    """The question has not been accepted yet."""
+    """The question has no record yet."""
     ACCEPTED = "accepted"
     """The question waits for a worker."""
     RUNNING = "running"
     """A worker is answering the question."""
     ANSWERED = "answered"
+    """The answer is complete and stored."""
     FAILED = "failed"
 
 
@@ -86,6 +89,7 @@ class Listener(VersionedState):
     model_config = ConfigDict(validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
 
     connection: str = ""
+    """Id of the connection; empty if no client listens."""
     attempt: int = 1
     """The answer attempt to which `resume_from` refers."""
     resume_from: int = 0
@@ -118,8 +122,9 @@ class QuestionRecord(VersionedState):
     attempt: int = 0
     """Number of answer attempts so far."""
     running_until_ms: int = 0
-    """Time at which the current attempt has ended, because its invocation has timed out."""
+    """Time at which the invocation of the current attempt times out. The attempt has ended by then."""
     begun_ms: int = 0
+    """Time at which the current attempt began."""
     begun_by: str = ""
     """Request id of the invocation that began the current attempt."""
     code: str = ""
@@ -132,18 +137,24 @@ class QuestionRecord(VersionedState):
     """Number of worker invocations for the question."""
 
     def ask(self, new: "QuestionRecord", now_ms: int) -> tuple[Self, bool]:
-        """Apply a request for the question, which may be a repeated one. Return True if a worker must be invoked."""
-        lost = self.status is QuestionStatus.RUNNING and self.running_until_ms <= now_ms
-        again = self.status is QuestionStatus.NEW or lost or (self.status is QuestionStatus.FAILED and self.retryable)
-        called = self.calls < MAX_CALLS and (again or self.status in {QuestionStatus.ACCEPTED, QuestionStatus.ANSWERED})
-        listening = {
+        """Apply a request for the question, which may be a repeated one. Return True if a worker must be invoked.
+
+        `new` contains the request. It replaces the question only if a new answer attempt is needed.
+        """
+        timed_out = self.status is QuestionStatus.RUNNING and self.running_until_ms <= now_ms
+        failed = self.status is QuestionStatus.FAILED and self.retryable
+        needs_attempt = self.status is QuestionStatus.NEW or timed_out or failed
+        # An accepted question may have lost its invocation. For an answered one, a worker resends the answer.
+        needs_worker = needs_attempt or self.status in {QuestionStatus.ACCEPTED, QuestionStatus.ANSWERED}
+        worker_allowed = needs_worker and self.calls < MAX_CALLS
+        request = {
             "listener": new.listener.model_copy(update={"request_count": self.listener.request_count + 1}),
-            "calls": self.calls + called,
+            "calls": self.calls + worker_allowed,
         }
-        if not (again and called):
-            return self.model_copy(update=listening), called
-        unchanged = {"status": QuestionStatus.ACCEPTED, "session": self.session or new.session, "attempt": self.attempt}
-        return self.model_copy(update=dict(new) | unchanged | listening), True
+        if not (needs_attempt and worker_allowed):
+            return self.model_copy(update=request), worker_allowed
+        accepted = {"status": QuestionStatus.ACCEPTED, "session": self.session or new.session, "attempt": self.attempt}
+        return self.model_copy(update=dict(new) | accepted | request), True
 
     def begin(self, now_ms: int, until_ms: int, request_id: str) -> tuple[Self, bool]:
         """Begin an answer attempt. Return False if another one is running or there is nothing to do.
@@ -152,8 +163,8 @@ class QuestionRecord(VersionedState):
         With a new id, the question would wait for the dead attempt's timeout.
         """
         died = self.begun_by == request_id and now_ms - self.begun_ms >= RETRY_MS
-        lost = self.status is QuestionStatus.RUNNING and (died or self.running_until_ms <= now_ms)
-        if self.status is not QuestionStatus.ACCEPTED and not lost:
+        attempt_over = self.status is QuestionStatus.RUNNING and (died or self.running_until_ms <= now_ms)
+        if self.status is not QuestionStatus.ACCEPTED and not attempt_over:
             return self, False
         running = {
             "status": QuestionStatus.RUNNING,
@@ -201,8 +212,9 @@ class Allowance(VersionedState):
     def count_question(
         self, query_id: str, now_ms: int, until_ms: int, at_once: int, per_hour: int
     ) -> tuple[Self, bool]:
-        """Count one more question. Return False if a limit is reached. A question that is being answered counts
-        once.
+        """Count one more question, which counts as being answered until `until_ms`. Return False if a limit is reached.
+
+        A question that is being answered already is not counted again.
         """
         running = tuple(
             (running_id, ends_ms) for running_id, ends_ms in self.running if ends_ms > now_ms and running_id != query_id

@@ -1,7 +1,8 @@
 """Delivery of one utterance's captions to the client, without repeating text that another utterance shows.
 
-`caption_rules` decides which captions of a stream are shown. This module keeps overlapping utterances from showing the
-same text twice, with a keyed hash of the text in the live table. It also follows a client that has reconnected.
+`caption_decisions` decides which captions of a stream are shown. This module keeps overlapping utterances from showing
+the same text twice: it reserves each text under a keyed hash in the live table. It also follows a client that has
+reconnected.
 """
 
 import hashlib
@@ -14,12 +15,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from handlers.common.logging import EventLog
 from handlers.common.websocket.message_sender import WebSocketConnections
 from handlers.common.websocket.messages import Message
-from handlers.transcription.audio_processor.captions.caption_rules import Caption, CaptionKind
+from handlers.transcription.audio_processor.captions.caption_decisions import Caption, CaptionKind
 from handlers.transcription.audio_processor.captions.shown_texts import normalize_text
-from handlers.transcription.live_table import LiveTable, TextReservation, session_utterances_key, text_reservation_key
+from handlers.transcription.live_table import LiveTable, TextReservation, text_reservation_key
 from handlers.transcription.messages import CaptionMessage, ProcessorEvent, Retract
 from handlers.transcription.session_table import Session
-from handlers.transcription.session_utterances import SessionUtterances
 
 
 class ClientGone(Exception):
@@ -35,7 +35,9 @@ class DeliveredLine:
     """A caption line that the client shows."""
 
     revision: int
+    """Revision of the caption that the line shows."""
     final: bool
+    """True if the line will not change any more."""
     reservation_key: str | None
     """Key of the text reservation, if the line is final and its text was reserved."""
 
@@ -64,12 +66,16 @@ class CaptionDelivery:
         self._clock_ms = clock_ms
         self._log = log
         self._lines: dict[str, DeliveredLine] = {}
-        # Captions of an earlier attempt remain valid only if they were sent over this connection.
+        # Connections over which any message except a partial was sent. Valid captions of an earlier attempt were sent
+        # over the connection that the session has at the start of this one, because `from_ms` is 0 after a
+        # reconnection.
         self._used_connections = {connection} if event.from_ms else set[str]()
         self._revisions = 0
+        """Number of captions so far. It is the revision of the latest one."""
         accepted_ms = clock_ms() if event.accepted_ms is None else event.accepted_ms
-        # An attempt does not stream audio again whose captions remain valid.
-        self._streamed_from_ms = accepted_ms - event.from_ms
+        # Time at which the utterance's first sample would have been streamed. The attempt is accepted at `accepted_ms`
+        # and streams from the position `from_ms`, because captions up to there remain valid.
+        self._first_sample_ms = accepted_ms - event.from_ms
         self.latencies_ms: list[int] = []
         """Delay of each caption: the time from the earliest moment at which Amazon Transcribe could have received the
         words until the delivery. That moment assumes that streaming starts when the router accepts the attempt."""
@@ -81,8 +87,8 @@ class CaptionDelivery:
 
         Raises NewerAttemptStarted, ClientGone, or the error of a final that could not be posted.
         """
-        final = caption.kind is CaptionKind.FINAL
-        if caption.kind is not CaptionKind.PARTIAL:
+        final = caption.final
+        if caption.kind is not CaptionKind.PARTIAL:  # after a partial, a final is still to come
             self._check_attempt()
         self._revisions += 1
         key = self._reservation_key(caption.text)
@@ -114,9 +120,9 @@ class CaptionDelivery:
             self._log.warning("partial_not_posted", error_type=type(error).__name__)
             return
         # The router's clock may be a little ahead of this one.
-        self.latencies_ms.append(max(0, self._clock_ms() - self._streamed_from_ms - message.end_ms))
+        self.latencies_ms.append(max(0, self._clock_ms() - self._first_sample_ms - message.end_ms))
 
-    def lines(self, *, include_finals: bool) -> list[str]:
+    def shown_result_ids(self, *, include_finals: bool) -> list[str]:
         """Return the result ids of the lines that the client shows, with or without final lines."""
         return sorted(result_id for result_id, line in self._lines.items() if include_finals or not line.final)
 
@@ -137,7 +143,7 @@ class CaptionDelivery:
     def send(self, message: Message) -> None:
         """Send a message to the session's current connection. Raises ClientGone if there is none."""
         if not self._connections.post(self._connection, message):
-            moved_to = self._live.read(SessionUtterances, session_utterances_key(self._event.session_id)).connection
+            moved_to = self._live.utterances(self._event.session_id).connection
             if moved_to == self._connection or not moved_to or not self._connections.post(moved_to, message):
                 raise ClientGone
             self._connection = moved_to
@@ -156,7 +162,7 @@ class CaptionDelivery:
         return bool(self._used_connections - {connection})
 
     def _check_attempt(self) -> None:
-        utterances = self._live.read(SessionUtterances, session_utterances_key(self._event.session_id))
+        utterances = self._live.utterances(self._event.session_id)
         if not utterances.holds_slot(self._event.utterance, self._event.attempt):
             raise NewerAttemptStarted
         self.follow_client(utterances.connection)
@@ -176,14 +182,13 @@ class CaptionDelivery:
 
     def _reserve(self, caption: Caption, key: str) -> bool:
         """Reserve a caption's text. Return False if another utterance shows it."""
-        final = caption.kind is CaptionKind.FINAL
-        reservation = TextReservation(self._event.utterance, caption.result_id, self._revisions, final=final)
+        reservation = TextReservation(self._event.utterance, caption.result_id, self._revisions, final=caption.final)
         try:
             reserved, replaced = self._live.reserve_text(key, reservation, self._dedup_seconds)
         except (ClientError, BotoCoreError) as error:
             # A final must not be lost because the table does not answer. After a partial, a final is still to come.
             self._log.warning("caption_claim_failed", error_type=type(error).__name__)
-            return final
+            return caption.final
         self.duplicate_count += not reserved
         if replaced is not None and replaced.utterance != self._event.utterance:
             # A partial of the other utterance shows the text. The client removes it unless it has changed since.

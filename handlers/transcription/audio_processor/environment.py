@@ -14,11 +14,12 @@ from handlers.transcription.environment import (
 class ProcessorEnvironment(TranscriptionEnvironment):
     """Environment variables of the audio processor.
 
-    The defaults of the caption thresholds are the values of the requirement. A stack sets its own, and a session can
-    override them.
+    The types of the caption thresholds, in `handlers/transcription/environment.py`, define their meaning. Their
+    defaults are the values of the requirement. A stack sets its own, and a session can override them.
     """
 
     partial_results_enabled: bool = True
+    """False to show final captions only."""
     min_stability_threshold: Stability = 0.85
     max_buffer_timeout: BufferSeconds = 5.0
     pause_threshold: PauseSeconds = 2.0

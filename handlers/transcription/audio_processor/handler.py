@@ -21,9 +21,10 @@ from handlers.transcription.audio_processor.utterance_processor import Utterance
 from handlers.transcription.caption_thresholds import CaptionThresholds
 from handlers.transcription.live_table import LiveTable
 from handlers.transcription.session_table import SessionTable
-from handlers.transcription.stream_signing import stream_url_signer
+from handlers.transcription.transcribe_stream_urls import stream_url_signer
 
 URL_SECONDS = 60
+"""Lifetime of the presigned URL of a stream. The stream is opened as soon as the URL is signed."""
 
 
 @cache

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from handlers.transcription.audio_processor.captions.caption_rules import CaptionCounts
+from handlers.transcription.audio_processor.captions.caption_decisions import CaptionCounts
 from handlers.transcription.environment import (
     DROPPED_METRIC,
     FALLBACK_METRIC,
@@ -30,7 +30,7 @@ class UtteranceMetrics:
     def put(self, latencies_ms: Sequence[int], stream_counts: Iterable[CaptionCounts]) -> None:
         """Put the metrics that are not zero. Make no call if all are zero."""
         all_counts = list(stream_counts)
-        data = [self._distribution(latencies_ms)] if latencies_ms else []
+        data = [self._latency_datum(latencies_ms)] if latencies_ms else []
         for name, value in (
             (DROPPED_METRIC, sum(counts.dropped for counts in all_counts)),
             (ORPHANS_METRIC, sum(counts.orphans for counts in all_counts)),
@@ -42,8 +42,9 @@ class UtteranceMetrics:
         if data:
             self._client.put_metric_data(Namespace=METRICS_NAMESPACE, MetricData=data)  # type: ignore[arg-type]
 
-    def _distribution(self, latencies_ms: Sequence[int]) -> dict[str, Any]:
-        values = sorted(Counter(latencies_ms).items())[-MAX_VALUES:]  # the slowest, if there are too many
+    def _latency_datum(self, latencies_ms: Sequence[int]) -> dict[str, Any]:
+        # If there are too many values, the slowest are put, because the alarm uses them.
+        values = sorted(Counter(latencies_ms).items())[-MAX_VALUES:]
         return {
             "MetricName": LATENCY_METRIC,
             "Dimensions": self._dimensions,

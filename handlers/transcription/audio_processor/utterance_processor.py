@@ -16,7 +16,7 @@ from handlers.common.logging import EventLog, hash_for_log
 from handlers.common.websocket.message_sender import WebSocketConnections
 from handlers.common.websocket.messages import Message
 from handlers.transcription.audio_processor.caption_delivery import CaptionDelivery, ClientGone
-from handlers.transcription.audio_processor.captions.caption_rules import CaptionCounts, Captions
+from handlers.transcription.audio_processor.captions.caption_decisions import CaptionCounts, Captions
 from handlers.transcription.audio_processor.metrics import UtteranceMetrics
 from handlers.transcription.audio_processor.transcribe_stream.stream_client import TranscribeStream
 from handlers.transcription.audio_processor.utterance_transcription import (
@@ -27,11 +27,11 @@ from handlers.transcription.audio_processor.utterance_transcription import (
 )
 from handlers.transcription.caption_thresholds import CaptionThresholds
 from handlers.transcription.environment import GIVEN_UP_EVENT
-from handlers.transcription.live_table import LiveTable, session_utterances_key
+from handlers.transcription.live_table import LiveTable
 from handlers.transcription.messages import Again, Done, Failed, ProcessorEvent, Resend, TranscriptionErrorCode
 from handlers.transcription.session_table import Session, SessionTable
 from handlers.transcription.session_utterances import SessionUtterances
-from handlers.transcription.stream_signing import StreamRequest
+from handlers.transcription.transcribe_stream_urls import StreamRequest
 from handlers.transcription.utterance_audio import Utterance, check_utterance
 
 OVERDUE_MS = 8_000
@@ -55,6 +55,7 @@ class ProcessorInvocation:
 
     event: ProcessorEvent
     audio: Utterance
+    """The validated audio of the event."""
     entered_ms: int
     """Time at which the invocation started."""
     max_ms: int
@@ -86,7 +87,10 @@ class UtteranceProcessor:
         self._log = log
 
     def handle(self, event: Mapping[str, Any], remaining_ms: int) -> UtteranceEnd | None:
-        """Process one utterance. Return None if its session is missing or its attempt cannot be started."""
+        """Process one utterance, with `remaining_ms` left until the function's timeout.
+
+        Return None if its session is missing or its attempt cannot be started.
+        """
         entered_ms = self._clock_ms()
         parsed = ProcessorEvent.model_validate(event)
         session = self._sessions.find(parsed.session_id)
@@ -110,12 +114,12 @@ class UtteranceProcessor:
             changed, started = utterances.start(event.utterance, event.attempt, now_ms, overdue_ms)
             return changed, utterances.connection if started else None
 
-        return self._live.change(SessionUtterances, session_utterances_key(event.session_id), start)
+        return self._live.change_utterances(event.session_id, start)
 
     def _transcribe(self, invocation: ProcessorInvocation, session: Session, connection: str) -> UtteranceEnd:
         event = invocation.event
         thresholds = self._thresholds.for_session(session.settings)
-        request = StreamRequest(session.language, session.sample_rate, session.encoding.value, stabilised=False)
+        request = StreamRequest(session.language, session.sample_rate, session.encoding, stabilised=False)
         delivery = CaptionDelivery(
             event,
             session,
@@ -129,7 +133,7 @@ class UtteranceProcessor:
         transcription = UtteranceTranscription(
             invocation.audio,
             open_stream=lambda partials, seconds: self._open_stream(replace(request, stabilised=partials), seconds),
-            create_captions=lambda finals_only: Captions(thresholds, final_only=finals_only),
+            create_captions=lambda finals_only: Captions(thresholds, finals_only=finals_only),
             delivery=delivery,
             clock_ms=self._clock_ms,
         )
@@ -160,6 +164,7 @@ class UtteranceProcessor:
         def end(utterances: SessionUtterances) -> tuple[SessionUtterances, tuple[str, Again | None] | None]:
             if not utterances.holds_slot(event.utterance, event.attempt):
                 return utterances, None
+            # What was sent over another connection may be lost, so the utterance is repeated, at most three times.
             sent_elsewhere = delivery.was_sent_elsewhere(utterances.connection)
             if not (must_repeat or (sent_elsewhere and not give_up_reason and event.utterance_attempt < MAX_ATTEMPTS)):
                 finished = utterances.finish(event.utterance, event.attempt, failed=give_up_reason is not None)
@@ -173,13 +178,9 @@ class UtteranceProcessor:
             planned = utterances.plan_resend(event.utterance, event.attempt, again.from_ms, wait_until_ms)
             return planned, (utterances.connection, again)
 
-        # A replaced attempt changes no slot and sends nothing. An attempt that lost its slot without noticing gets None
-        # from `end`.
-        ended = (
-            None
-            if outcome.end is UtteranceEnd.OVERTAKEN
-            else self._live.change(SessionUtterances, session_utterances_key(event.session_id), end)
-        )
+        # A replaced attempt changes no slot and sends nothing. `end` returns None for an attempt that was replaced
+        # without noticing it.
+        ended = None if outcome.end is UtteranceEnd.OVERTAKEN else self._live.change_utterances(event.session_id, end)
         if ended and outcome.end is not UtteranceEnd.GONE:
             connection, again = ended
             if give_up_reason:

@@ -1,9 +1,9 @@
-"""Transcription of one utterance with a deadline: audio is sent at the pace of speech, captions are delivered as they come.
+"""Transcription of one utterance before a deadline: sends audio at the pace of speech, and delivers captions meanwhile.
 
-Amazon Transcribe works at the pace of speech however fast it receives audio. So an utterance takes its own length, and a
-little more for the last words. A single thread sends the chunk that is due, waits for results until the next chunk is
-due, and never waits beyond the deadline. A failed stream is retried once, with final captions only, if there is time and
-unless the quota of streams is exhausted.
+Amazon Transcribe works at the pace of speech however fast it receives audio. So an utterance takes its own length, and
+a little more for the last words. A single thread sends the chunk that is due, waits for results until the next chunk is
+due, and never waits beyond the deadline. A failed stream is retried once, with final captions only, if there is time
+and unless the quota of streams is exhausted.
 """
 
 from collections.abc import Callable, Iterable
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from handlers.transcription.audio_processor.caption_delivery import CaptionDelivery, ClientGone, NewerAttemptStarted
-from handlers.transcription.audio_processor.captions.caption_rules import Caption, CaptionKind, Captions
+from handlers.transcription.audio_processor.captions.caption_decisions import Caption, CaptionKind, Captions
 from handlers.transcription.audio_processor.transcribe_stream.stream_client import (
     StreamFailureCode,
     TranscribeStream,
@@ -26,8 +26,8 @@ from handlers.transcription.audio_processor.transcribe_stream.transcribe_results
 from handlers.transcription.utterance_audio import CHUNK_MS, Encoding, Utterance
 
 GRACE_MS = 1_500
-"""Time beyond its own length that an utterance may take, counted from the start of the invocation. The requirement allows
-2 s."""
+"""Time beyond its own length that an utterance may take, counted from the start of the invocation. The requirement
+allows 2 s."""
 LAST_CAPTIONS_MS = 200
 """Time after the deadline in which the last captions may still be delivered."""
 OPEN_SECONDS = 1.0
@@ -73,6 +73,7 @@ class UtteranceOutcome:
     from_ms: int = 0
     """Position from which the utterance must be repeated."""
     cause: str | None = None
+    """Failure code of the stream or an `EndCause`; None if nothing failed."""
     throttled: bool = False
     """True if no stream was free. An attempt a little later may get one."""
 
@@ -82,7 +83,7 @@ class DeadlinePassed(Exception):
 
 
 class UtteranceTranscription:
-    """One attempt to transcribe one utterance."""
+    """One attempt to transcribe one utterance. `run` is called once."""
 
     def __init__(
         self,
@@ -104,13 +105,18 @@ class UtteranceTranscription:
         self._delivery = delivery
         self._clock_ms = clock_ms
         self._deadline_ms = 0
-        self._valid_ms = 0
+        """Time at which the transcription stops. `run` sets it."""
+        self._final_until_ms = 0
+        """Position in the utterance up to which finals were delivered, in earlier attempts or in this one."""
         self.captions_by_stream: list[Captions] = []
-        """Caption rules of each stream that was tried, with their counts."""
+        """Captions of each stream that was tried, with their counts."""
 
     def run(self, begun_ms: int, from_ms: int, max_ms: int, *, finals_only: bool) -> UtteranceOutcome:
-        """Transcribe the utterance from `from_ms` on, within `max_ms` after `begun_ms`."""
-        self._valid_ms = from_ms
+        """Transcribe the utterance from the position `from_ms` on.
+
+        It takes at most `max_ms`, counted from `begun_ms`, which is the time at which the invocation started.
+        """
+        self._final_until_ms = from_ms
         self._deadline_ms = begun_ms + min(self._remaining_audio_ms() + GRACE_MS, max_ms)
         try:
             return self._try_twice(finals_only=finals_only)
@@ -144,6 +150,7 @@ class UtteranceTranscription:
         return replace(second, cause=second.cause or first.cause, throttled=False)
 
     def _try_stream(self, *, finals_only: bool) -> UtteranceOutcome:
+        """Use one stream, and return the outcome even if the stream fails."""
         try:
             return self._run_stream(self._create_captions(finals_only))
         except TranscribeStreamFailed as failure:
@@ -166,7 +173,7 @@ class UtteranceTranscription:
 
     def _retract_lines(self, *, include_finals: bool) -> None:
         """Retract all lines, or only those that are not final."""
-        for result_id in self._delivery.lines(include_finals=include_finals):
+        for result_id in self._delivery.shown_result_ids(include_finals=include_finals):
             self._check_deadline()
             self._delivery.retract(result_id)
 
@@ -177,7 +184,7 @@ class UtteranceTranscription:
         It is 0 for encodings that must be repeated from their beginning, because a repeated stream may divide the
         sentences differently.
         """
-        return self._valid_ms if self._can_resume_anywhere else 0
+        return self._final_until_ms if self._can_resume_anywhere else 0
 
     @property
     def _is_complete(self) -> bool:
@@ -190,11 +197,15 @@ class UtteranceTranscription:
         return self._utterance.encoding is Encoding.PCM
 
     def _run_stream(self, captions: Captions) -> UtteranceOutcome:
+        """Stream the audio from the first chunk that is not final, and deliver the captions.
+
+        Chunk number n is sent n times CHUNK_MS after the stream opened. Between two chunks, results are received.
+        """
         self.captions_by_stream.append(captions)
         offset_ms = self._first_chunk() * CHUNK_MS
         unsent = list(reversed(self._utterance.chunks[self._first_chunk() :]))
         seconds = min(OPEN_SECONDS, (self._deadline_ms - self._clock_ms()) / 1000)
-        with self._open_stream(not captions.final_only, seconds) as stream:
+        with self._open_stream(not captions.finals_only, seconds) as stream:
             begun_ms, sent_count, audio_ended = self._clock_ms(), 0, False
             while not stream.ended and (now_ms := self._clock_ms()) < self._deadline_ms:
                 if unsent and begun_ms + sent_count * CHUNK_MS <= now_ms:
@@ -204,17 +215,20 @@ class UtteranceTranscription:
                 if not unsent and not audio_ended:
                     stream.end()
                     audio_ended = True
+                # Wait for an event until the next chunk or caption is due, but not beyond the other two times.
                 due_ms = [self._deadline_ms, now_ms + ORPHAN_CHECK_MS]
-                due_ms += [begun_ms + sent_count * CHUNK_MS] if unsent else []
-                due_ms += [captions_ms for captions_ms in [captions.next_due_ms()] if captions_ms is not None]
+                if unsent:
+                    due_ms.append(begun_ms + sent_count * CHUNK_MS)
+                if (caption_due_ms := captions.next_due_ms()) is not None:
+                    due_ms.append(caption_due_ms)
                 self._receive(stream, captions, (min(due_ms) - now_ms) / 1000, offset_ms)
-                self._show(captions.due(self._clock_ms()), offset_ms)
+                self._show(captions.take_due(self._clock_ms()), offset_ms)
             # Events that have arrived are still processed, as long as there is time to deliver their captions.
             while not stream.ended and self._check_deadline() and self._receive(stream, captions, 0, offset_ms):
                 pass
             complete = stream.ended or (audio_ended and captions.has_results)
             if not complete:
-                # The attempt failed: not all audio was sent, or no result has arrived. Events without results do not count.
+                # The attempt failed, because not all audio was sent or no result has arrived.
                 return self._end_failed_stream(UtteranceEnd.BROKEN, EndCause.LATE)
             self._show(captions.finish(self._clock_ms()), offset_ms)
             return UtteranceOutcome(UtteranceEnd.DONE if stream.ended else UtteranceEnd.DEADLINE, self.valid_ms)
@@ -222,18 +236,19 @@ class UtteranceTranscription:
     def _receive(self, stream: TranscribeStream, captions: Captions, seconds: float, offset_ms: int) -> bool:
         """Wait for one event and deliver its captions. Return False if none came in time."""
         payload = stream.receive(max(0, seconds))
-        for result in _results(payload):
-            self._show(captions.take(result, self._clock_ms()), offset_ms)
+        for result in _parse_results(payload):
+            self._show(captions.accept(result, self._clock_ms()), offset_ms)
         return payload is not None
 
     def _show(self, captions: Iterable[Caption], offset_ms: int) -> None:
+        """Deliver captions, but no partial after the deadline. `offset_ms` is the stream's start in the utterance."""
         for caption in captions:
             self._check_deadline()
             if caption.kind is CaptionKind.PARTIAL and self._clock_ms() > self._deadline_ms:
                 continue
             self._delivery.show(caption, offset_ms)
-            if caption.kind is CaptionKind.FINAL and not caption.orphan:
-                self._valid_ms = max(self._valid_ms, caption.end_ms + offset_ms)
+            if caption.final and not caption.orphan:
+                self._final_until_ms = max(self._final_until_ms, caption.end_ms + offset_ms)
 
     def _check_deadline(self) -> bool:
         """Return True, or raise DeadlinePassed if there is no time left to deliver captions."""
@@ -246,10 +261,12 @@ class UtteranceTranscription:
         return self.valid_ms // CHUNK_MS
 
     def _remaining_audio_ms(self) -> int:
+        """Return the length of the audio that a stream still has to transcribe."""
         return self._utterance.duration_ms - self._first_chunk() * CHUNK_MS
 
 
-def _results(payload: bytes | None) -> list[Result]:
+def _parse_results(payload: bytes | None) -> list[Result]:
+    """Return the results of an event, if there is one. Raises TranscribeStreamFailed."""
     if payload is None:
         return []
     try:

@@ -1,7 +1,8 @@
-"""Handling of client messages: open and close sessions, and pass utterances to the audio processor.
+"""Handling of client messages in the router: open and close sessions, and pass utterances to the audio processor.
 
 The router takes a slot for an utterance before it invokes the processor. So no session has more concurrent streams than
-allowed, and a repeated message is transcribed once. Lost utterances are reported with every answer and by the sweep.
+allowed, and a repeated message is transcribed once. The client learns of lost utterances from the answers to its next
+messages, or from the sweep.
 """
 
 import base64
@@ -17,7 +18,7 @@ from handlers.common.error_responses import FieldProblem, HandlerError
 from handlers.common.logging import EventLog, hash_for_log
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.common.websocket.messages import ReplyMessage
-from handlers.transcription.live_table import ClientConnection, LiveTable, connection_key, session_utterances_key
+from handlers.transcription.live_table import ClientConnection, LiveTable, connection_key
 from handlers.transcription.messages import (
     Accepted,
     Again,
@@ -37,13 +38,13 @@ from handlers.transcription.router.environment import RouterEnvironment
 from handlers.transcription.router.session_quota import SessionCounter
 from handlers.transcription.session_table import Session, SessionStatus, SessionTable
 from handlers.transcription.session_utterances import SessionUtterances, SlotDecision, SlotOutcome
-from handlers.transcription.stream_signing import StreamRequest
+from handlers.transcription.transcribe_stream_urls import StreamRequest
 from handlers.transcription.utterance_audio import BadAudio, check_utterance
 
 MAX_START_MS = 20_000
 """Time after which an utterance that no processor has started counts as lost. Lambda would keep trying for a minute."""
-DIRECT_WITHIN_MS = 5 * 60 * 1000
-"""Period in which presigned URLs are counted; the maximum lifetime of a URL."""
+DIRECT_URL_PERIOD_MS = 5 * 60 * 1000
+"""Period in which the presigned URLs of a session are counted. It equals the maximum lifetime of a URL."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class ConnectedUser:
 
     user: str
     connection: str
+    """Id of the connection; empty if an operator opens a session for the user."""
 
 
 class ClientMessageHandler:
@@ -69,6 +71,7 @@ class ClientMessageHandler:
         new_id: Callable[[], str],
         log: EventLog,
     ) -> None:
+        """Initialise the handler. `presign` takes the parameters of a stream and the lifetime of its URL in seconds."""
         self._sessions = sessions
         self._live = live
         self._environment = environment
@@ -93,13 +96,15 @@ class ClientMessageHandler:
                 lambda connection: (connection.add_session(session.session_id), None),
             )
         utterances = self._update_utterances(
-            session.session_id, caller, lambda utterances: utterances.move_to(caller.connection, message.unfinished)
+            session.session_id,
+            caller,
+            lambda utterances: utterances.prepare_move(caller.connection, message.unfinished),
         )
         return Opened(
             session_id=session.session_id,
             expires_at=_timestamp(session.ends_at * 1000),
             in_flight=self._environment.in_flight,
-            resend=self._resends(utterances),
+            resend=self._list_resends(utterances),
             done=utterances.done,
             failed=utterances.failed,
         )
@@ -121,8 +126,7 @@ class ClientMessageHandler:
             )
             return changed, (decision, lost, changed)
 
-        key = session_utterances_key(session.session_id)
-        decision, lost, utterances = self._live.change(SessionUtterances, key, take_slot)
+        decision, lost, utterances = self._live.change_utterances(session.session_id, take_slot)
         self._log_lost(session.session_id, lost)
         if decision.outcome is SlotOutcome.BUSY:
             raise HandlerError(
@@ -136,14 +140,14 @@ class ClientMessageHandler:
                 TranscriptionErrorCode.BUSY, "No stream is free for this utterance yet. Send it again later.", 429
             )
         if decision.outcome is SlotOutcome.TAKEN:
-            self._start_attempt(message, decision, key, now_ms)
+            self._start_attempt(message, decision, now_ms)
         return Accepted(
             session_id=session.session_id,
             utterance=message.utterance,
             repeated=decision.outcome is SlotOutcome.REPEATED,
             done=message.utterance in utterances.done,
             failed=message.utterance in utterances.failed,
-            resend=tuple(again for again in self._resends(utterances) if again.utterance != message.utterance),
+            resend=tuple(again for again in self._list_resends(utterances) if again.utterance != message.utterance),
         )
 
     def ping(self, caller: ConnectedUser, message: Ping) -> ReplyMessage:
@@ -154,7 +158,7 @@ class ClientMessageHandler:
         utterances = self._update_utterances(
             session.session_id, caller, lambda utterances: _check_connection(utterances, caller)
         )
-        return Pong(resend=self._resends(utterances), done=utterances.done, failed=utterances.failed)
+        return Pong(resend=self._list_resends(utterances), done=utterances.done, failed=utterances.failed)
 
     def close_session(self, caller: ConnectedUser, message: Close) -> ReplyMessage:
         """Close a session; closing it again changes nothing. It counts until its last utterance has ended."""
@@ -174,21 +178,21 @@ class ClientMessageHandler:
 
         def count(utterances: SessionUtterances) -> tuple[SessionUtterances, bool]:
             return _check_connection(utterances, caller).count_direct_url(
-                now_ms, self._environment.in_flight, DIRECT_WITHIN_MS
+                now_ms, self._environment.in_flight, DIRECT_URL_PERIOD_MS
             )
 
         if not self._environment.direct_enabled:
             raise HandlerError(
                 TranscriptionErrorCode.DIRECT_REFUSED, "This stack does not allow direct streaming.", 403
             )
-        if not self._live.change(SessionUtterances, session_utterances_key(session.session_id), count):
+        if not self._live.change_utterances(session.session_id, count):
             raise HandlerError(
                 TranscriptionErrorCode.DIRECT_REFUSED,
                 f"Limit of {self._environment.in_flight} URLs in five minutes reached. Try again later.",
                 429,
             )
         self._log.info("direct_issued", session_hash=hash_for_log(session.session_id))
-        request = StreamRequest(session.language, session.sample_rate, session.encoding.value, stabilised=True)
+        request = StreamRequest(session.language, session.sample_rate, session.encoding, stabilised=True)
         return DirectAddress(url=self._presign(request, seconds), expires_seconds=seconds)
 
     def _update_utterances(
@@ -203,11 +207,11 @@ class ClientMessageHandler:
             remaining, lost = change(utterances).note_message(caller.connection, now_ms).remove_overdue(now_ms)
             return remaining, (remaining, lost)
 
-        utterances, lost = self._live.change(SessionUtterances, session_utterances_key(session_id), update)
+        utterances, lost = self._live.change_utterances(session_id, update)
         self._log_lost(session_id, lost)
         return utterances
 
-    def _resends(self, utterances: SessionUtterances) -> tuple[Again, ...]:
+    def _list_resends(self, utterances: SessionUtterances) -> tuple[Again, ...]:
         """Return the utterances that the client must send again, except those in progress."""
         now_ms = self._clock_ms()
         return tuple(
@@ -258,7 +262,7 @@ class ClientMessageHandler:
             )
         return session
 
-    def _start_attempt(self, message: Audio, decision: SlotDecision, key: str, accepted_ms: int) -> None:
+    def _start_attempt(self, message: Audio, decision: SlotDecision, accepted_ms: int) -> None:
         event = ProcessorEvent(
             session_id=message.session_id,
             utterance=message.utterance,
@@ -273,10 +277,8 @@ class ClientMessageHandler:
             self._invoke_processor(event)
         except (ClientError, BotoCoreError) as error:
             # The invocation may have succeeded. Without its slot, a processor that has not started does nothing.
-            if not self._live.change(
-                SessionUtterances,
-                key,
-                lambda utterances: utterances.release_unstarted(message.utterance, decision.attempt),
+            if not self._live.change_utterances(
+                message.session_id, lambda utterances: utterances.release_unstarted(message.utterance, decision.attempt)
             ):
                 return
             # Logged as an error, because no log level filters errors out and an alarm counts this event.
@@ -287,7 +289,10 @@ class ClientMessageHandler:
 
 
 def _check_connection(utterances: SessionUtterances, caller: ConnectedUser) -> SessionUtterances:
-    """Raise HandlerError unless the session was last opened on this connection, which is where it counts."""
+    """Return the utterances unchanged, or raise HandlerError if the session was last opened on another connection.
+
+    A session counts towards its user's limit only on that connection.
+    """
     if utterances.connection != caller.connection:
         raise HandlerError(
             TranscriptionErrorCode.SESSION_ELSEWHERE,

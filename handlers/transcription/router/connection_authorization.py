@@ -15,6 +15,7 @@ from handlers.transcription.messages import TOKEN_PREFIX, USER_PREFIX, Transcrip
 
 SUBPROTOCOL_HEADER = "sec-websocket-protocol"
 ANONYMOUS = "anonymous"
+"""User name of a client that states none, with `auth: none`."""
 
 
 class ConnectionAuthorizer:

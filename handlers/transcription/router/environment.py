@@ -13,16 +13,24 @@ class RouterEnvironment(TranscriptionEnvironment):
     processor: str
     """ARN of the audio processor's alias."""
     auth: Literal["oidc", "none"] = "oidc"
+    """`oidc` verifies the token of each handshake. `none`, which only local and dev stacks allow, trusts the user name
+    that the client states."""
     issuer: str | None = None
+    """Issuer of the tokens. None with `auth: none`, like the next two variables."""
     audience: str | None = None
     jwks_url: str | None = None
+    """URL of the issuer's signing keys."""
     in_flight: InFlight = 3
+    """Maximum number of concurrent utterances of one session."""
     sessions_per_user: Annotated[int, Field(ge=1, le=100)] = 5
+    """Maximum number of open sessions of one user."""
     session_seconds: Annotated[int, Field(ge=60, le=6 * 3600)] = 4 * 3600
+    """Lifetime of a session."""
     languages: str = "en-US"
     """Languages that a session can use, separated by commas."""
     direct_enabled: bool = True
+    """True if clients can get presigned URLs with which they stream directly to Amazon Transcribe."""
     direct_seconds: Annotated[int, Field(ge=1, le=300)] = 300
-    """Lifetime of a presigned URL with which a client streams directly to Amazon Transcribe."""
+    """Lifetime of such a URL."""
     aws_endpoint_url_transcribe_streaming: str | None = None
     """Endpoint of Amazon Transcribe, if it is not the region's usual one."""

@@ -1,7 +1,7 @@
 """Lambda function behind transcription's WebSocket API: handshakes, client messages, and the sweep.
 
-Each message is parsed first and gets exactly one answer. The schedule and operators invoke the function with
-`{"kind": …}` instead of an API Gateway event: `sweep` reports lost utterances, `open` creates a session for a user.
+Each client message gets exactly one answer. The schedule and operators invoke the function with `{"kind": …}` instead
+of an API Gateway event: `sweep` asks clients for lost utterances, `open` creates a session for a user.
 """
 
 import os
@@ -27,14 +27,14 @@ from handlers.transcription.router.client_message_handler import ClientMessageHa
 from handlers.transcription.router.environment import RouterEnvironment
 from handlers.transcription.router.lost_utterance_sweep import LostUtteranceSweep
 from handlers.transcription.session_table import SessionTable
-from handlers.transcription.stream_signing import stream_url_signer
+from handlers.transcription.transcribe_stream_urls import stream_url_signer
 
 if TYPE_CHECKING:
     from handlers.transcription.router.connection_authorization import ConnectionAuthorizer
 
 
 class Router:
-    """Handles events of API Gateway, of the schedule and of operators."""
+    """Handles the events of API Gateway, and the direct invocations by the schedule and by operators."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Router:
         create_authorizer: Callable[[], "ConnectionAuthorizer"],
         log: EventLog,
     ) -> None:
-        """`create_authorizer` is called at the first handshake, because the token libraries load slowly."""
+        """`create_authorizer` is called only for a handshake, because the token libraries load slowly."""
         self._messages = messages
         self._live = live
         self._sweep = LostUtteranceSweep(live, connections, log)
@@ -71,8 +71,8 @@ class Router:
                 self._messages.disconnect(context["connectionId"])
                 return {"statusCode": 200}
             case _:
-                act = partial(self._act, context["connectionId"])
-                return self._dispatcher.answer(event.get("body") or "", context, act)
+                answer_message = partial(self._answer_message, context["connectionId"])
+                return self._dispatcher.answer(event.get("body") or "", context, answer_message)
 
     def _connect(self, event: Mapping[str, Any], context: Mapping[str, Any]) -> ProxyResponse:
         try:
@@ -84,7 +84,7 @@ class Router:
         self._live.change(ClientConnection, key, lambda _: (ClientConnection(user=user), None))
         return {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": PROTOCOL}}
 
-    def _act(self, connection_id: str, action: str, message: ClientMessage) -> ReplyMessage:
+    def _answer_message(self, connection_id: str, action: str, message: ClientMessage) -> ReplyMessage:
         user = self._live.read(ClientConnection, connection_key(connection_id)).user
         if not user:
             raise HandlerError(
@@ -98,6 +98,7 @@ class Router:
                 return {"lost": self._sweep.run(now_ms)}
             case "open":
                 fields = {name: value for name, value in event.get("session", {}).items() if name != "sessionId"}
+                # Without `sessionId`, the operator always creates a session and never moves one away from its client.
                 message = Open.model_validate({**fields, "action": "open"})
                 answer = self._messages.open_session(ConnectedUser(_user(event), ""), message)
                 return answer.model_dump(mode="json", by_alias=True)
@@ -106,7 +107,7 @@ class Router:
 
 
 def _user(event: Mapping[str, Any]) -> str:
-    """Return the user for whom an operator opens a session. It must have the form of the ids that handshakes produce."""
+    """Return the user for whom an operator opens a session, if it has the form of the ids that handshakes produce."""
     user = event.get("user")
     if not isinstance(user, str) or re.fullmatch(user_ids.USER_ID_PATTERN, user) is None:
         raise ValueError("user must be the platform's id of a user: docs/transcription.md describes how to get it")

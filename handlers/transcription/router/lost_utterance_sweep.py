@@ -1,4 +1,7 @@
-"""Sweep that asks clients to send lost utterances again. A schedule starts it every minute."""
+"""Sweep that finds lost utterances and asks their clients to send them again. A schedule starts it every minute.
+
+An utterance is lost if its slot was not returned before the slot's deadline.
+"""
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -7,8 +10,6 @@ from handlers.common.websocket.message_sender import WebSocketConnections
 from handlers.transcription.live_table import LiveTable
 from handlers.transcription.messages import Again, Resend
 from handlers.transcription.session_utterances import SessionUtterances
-
-SLOTS_KEY_PREFIX = "flight#"
 
 
 class SweepFailed(Exception):
@@ -29,9 +30,9 @@ class LostUtteranceSweep:
         A failure for one session does not stop the others. Raises SweepFailed at the end.
         """
         count = failed = 0
-        for key in self._live.overdue_keys(now_ms):
+        for session_id in self._live.overdue_sessions(now_ms):
             try:
-                count += self._sweep_session(key, now_ms)
+                count += self._sweep_session(session_id, now_ms)
             except Exception as error:  # noqa: BLE001 - counted, and raised at the end as one
                 self._log.error("sweep_failed", error_type=type(error).__name__)
                 failed += 1
@@ -39,15 +40,16 @@ class LostUtteranceSweep:
             raise SweepFailed(f"{failed} sessions could not be swept")
         return count
 
-    def _sweep_session(self, key: str, now_ms: int) -> int:
+    def _sweep_session(self, session_id: str, now_ms: int) -> int:
+        """Process one session, and return the number of its lost utterances."""
+
         def sweep(utterances: SessionUtterances) -> tuple[SessionUtterances, tuple[str, tuple[str, ...]]]:
             remaining, lost = utterances.remove_overdue(now_ms)
             return remaining, (utterances.connection, lost)
 
-        connection, lost = self._live.change(SessionUtterances, key, sweep)
+        connection, lost = self._live.change_utterances(session_id, sweep)
         if not lost:
             return 0
-        session_id = key.removeprefix(SLOTS_KEY_PREFIX)
         self._log.error("utterances_lost", session_hash=hash_for_log(session_id), lost=len(lost))
         resends = tuple(Again(utterance=utterance, from_ms=0) for utterance in lost)
         try:

@@ -1,9 +1,9 @@
 """Limit on each user's open sessions.
 
 To make room for a new session, the counter removes an abandoned session in two steps: it detaches the session from its
-connection, so that no client can use it, and then stops counting it. In the opposite order, a session could be used without
-being counted. If the process stops between the steps, the session counts but cannot be used until its user opens it
-again. If the user opens the session between the steps, it keeps counting.
+connection, so that no client can use it, and then stops counting it. In the opposite order, a session could be used
+without being counted. If the process stops between the steps, the session counts but cannot be used until its user
+opens it again. If the user opens the session between the steps, it keeps counting.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,6 @@ from handlers.transcription.live_table import (
     ClientConnection,
     LiveTable,
     connection_key,
-    session_utterances_key,
     user_quota_key,
 )
 from handlers.transcription.messages import TranscriptionErrorCode
@@ -22,16 +21,19 @@ from handlers.transcription.session_table import Session
 from handlers.transcription.session_utterances import LiveItem, SessionUtterances
 
 DETACHED_MS = 60_000
-"""Time for which a session counts after its connection closed. A client that reloads its page opens it within seconds."""
+"""Time for which a session counts after its connection closed. A client that reloads its page opens it within
+seconds."""
 IDLE_MS = 15 * 60 * 1000
 """Time without a message after which a session counts as abandoned: three ping intervals."""
 
 
 class OpenSession(LiveItem):
-    """A session that counts until `ends_ms`."""
+    """A session that counts towards its user's limit."""
 
     session: str
+    """Id of the session."""
     ends_ms: int
+    """Time from which the session does not count any more."""
     connection: str = ""
     """Connection on which the session was last opened."""
     opened_ms: int = 0
@@ -54,10 +56,10 @@ class SessionQuota(LiveItem):
     def end(
         self, session: str, ends_ms: int, connection: str | None = None, opened_before_ms: int | None = None
     ) -> Self:
-        """Stop counting a session at `ends_ms`.
+        """Stop counting a session at `ends_ms`, unless it stops earlier.
 
-        With `connection`, only if the session was last opened on it. With `opened_before_ms`, only if it was last opened
-        earlier.
+        With `connection`, this applies only if the session was last opened on that connection. With `opened_before_ms`,
+        it applies only if the session was last opened before that time.
         """
 
         def with_end(counted: OpenSession) -> OpenSession:
@@ -99,7 +101,7 @@ class SessionCounter:
     def count_closed(self, user: str, session_id: str) -> None:
         """Stop counting a closed session when its last utterance has ended."""
         now_ms = self._clock_ms()
-        utterances, _ = self._live.read(SessionUtterances, session_utterances_key(session_id)).remove_overdue(now_ms)
+        utterances, _ = self._live.utterances(session_id).remove_overdue(now_ms)
         ends_ms = max([now_ms, *(slot.overdue_ms for slot in utterances.slots)])
         self._live.change(SessionQuota, user_quota_key(user), lambda quota: (quota.end(session_id, ends_ms), None))
 
@@ -107,7 +109,7 @@ class SessionCounter:
         """Stop counting the sessions of a closed connection soon. The user can still open them again."""
         connection = self._live.read(ClientConnection, connection_key(connection_id))
         for session_id in connection.sessions:
-            if self._live.read(SessionUtterances, session_utterances_key(session_id)).connection == connection_id:
+            if self._live.utterances(session_id).connection == connection_id:
                 self._end_detached(connection.user, session_id, connection_id)
 
     def _end_detached(self, user: str, session_id: str, connection_id: str) -> None:
@@ -125,12 +127,12 @@ class SessionCounter:
         def detach(utterances: SessionUtterances) -> tuple[SessionUtterances, bool]:
             if not utterances.is_silent(idle_since_ms, now_ms):
                 return utterances, False
-            return utterances.note_message("", utterances.seen_ms), True
+            return utterances.detach(), True
 
         def end(quota: SessionQuota) -> tuple[SessionQuota, None]:
             return quota.end(session_id, now_ms, opened_before_ms=idle_since_ms), None
 
-        if not self._live.change(SessionUtterances, session_utterances_key(session_id), detach):
+        if not self._live.change_utterances(session_id, detach):
             return False
         self._live.change(SessionQuota, key, end)
         return True

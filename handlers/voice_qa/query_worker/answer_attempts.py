@@ -1,4 +1,4 @@
-"""Attempts to answer a question, in the question's record: the worker begins, releases and ends them.
+"""Beginning, release and end of the attempts to answer a question. They are recorded in the question's record.
 
 Only one attempt runs at a time, and only the attempt that runs can end the question.
 """
@@ -20,7 +20,7 @@ from handlers.voice_qa.table_records import (
 
 
 class QuestionItem:
-    """The record of one guest's question."""
+    """The stored record of one guest's question, and its changes by the query worker."""
 
     def __init__(self, items: VersionedItems, identity: str, query_id: str, log: EventLog) -> None:
         self.identity, self.query_id = identity, query_id
@@ -53,11 +53,11 @@ class QuestionItem:
 
         self._items.change(QuestionRecord, self._key, release)
 
-    def end(self, attempt: int, move: Callable[[QuestionRecord], QuestionRecord]) -> Listener | None:
+    def end(self, attempt: int, transition: Callable[[QuestionRecord], QuestionRecord]) -> Listener | None:
         """End the question. Return the listener at that moment; None if another attempt has begun."""
 
         def end(record: QuestionRecord) -> tuple[QuestionRecord, Listener | None]:
-            return (move(record), record.listener) if _is_current(record, attempt) else (record, None)
+            return (transition(record), record.listener) if _is_current(record, attempt) else (record, None)
 
         return self._items.change(QuestionRecord, self._key, end)
 
@@ -70,7 +70,7 @@ class QuestionItem:
 
         self._items.change(QuestionRecord, self._key, mark)
 
-    def end_allowance(self) -> None:
+    def stop_counting(self) -> None:
         """Stop counting the question as being answered. If this fails, the count expires later."""
         try:
             self._items.change(

@@ -1,9 +1,10 @@
-"""Forwarding of an answer to its listener: the agent's pieces are divided into numbered messages. On request, messages
-are sent again from any number.
+"""Forwarding of an answer to its listener, the client that waits for it.
 
-A client that asks the question again, on another connection or from another number, becomes the listener. The
-question's record contains the listener and is read regularly while the answer arrives. Without a listener, nothing is
-posted, but the answer continues. All messages stay in memory, so that they can be sent again and stored.
+Each `AgentPiece` of the agent becomes one or more messages (`Piece`), which are numbered and small enough for API
+Gateway. On request, messages are sent again from any number. A client that asks the question again, on another
+connection or from another number, becomes the listener. The question's record contains the listener and is read
+regularly while the answer arrives. Without a listener, nothing is posted, but the answer continues. All messages stay
+in memory, so that they can be sent again and stored.
 
 A post that failed may have arrived. Its message is posted again, and the client recognises it by its number.
 """
@@ -23,12 +24,12 @@ from handlers.voice_qa.query_worker.agent import agent_types
 from handlers.voice_qa.table_records import Listener
 
 MAX_CHARACTERS = 16_000
-"""Maximum number of characters in one message. JSON uses at most six bytes per character, so a message stays below
-100 KB. API Gateway allows 128 KB."""
+"""Maximum number of characters of text in one message. JSON uses at most six bytes per character, so a message stays
+below 100 KB. API Gateway allows 128 KB."""
 MAX_AUDIO = 72_000
-"""Maximum size of the audio in one message: 96,000 characters of base64."""
+"""Maximum size of the audio in one message in bytes. They become 96,000 characters of base64."""
 MAX_MESSAGES = 100_000
-"""Maximum number of messages of an answer; the highest number from which a client can resume."""
+"""Maximum number of messages of an answer. It equals the highest number from which a client can resume."""
 LISTENER_CHECK_MS = 2_000
 """Interval at which the listener is read, and the time without posts after a post that failed."""
 MAX_LAST_POSTS = 3
@@ -36,6 +37,8 @@ MAX_LAST_POSTS = 3
 
 
 class _PostResult(Enum):
+    """Result of posting one message."""
+
     SENT = auto()
     GONE = auto()
     """The connection is closed."""
@@ -70,8 +73,11 @@ class AnswerForwarder:
         self._pause = pause
         self._log = log
         self._listener_read_ms = clock_ms()
+        """Time at which the listener was last read."""
         self._no_posts_until_ms = 0
+        """Time until which nothing is posted, because a post failed."""
         self.messages = list(messages)
+        """All messages of the answer so far."""
         self._switch_listener(listener)
 
     def send(self, piece: agent_types.AgentPiece) -> None:
@@ -105,7 +111,7 @@ class AnswerForwarder:
         self._read_listener_if_due()
         while self._can_post():
             if self._post_next() is _PostResult.GONE:
-                self._switch_if_changed(self._current_listener())
+                self._switch_if_changed(self._read_current_listener())
             self._read_listener_if_due()
 
     def _can_post(self) -> bool:
@@ -131,9 +137,9 @@ class AnswerForwarder:
 
     def _read_listener_if_due(self) -> None:
         if self._clock_ms() - self._listener_read_ms >= LISTENER_CHECK_MS:
-            self._switch_if_changed(self._current_listener())
+            self._switch_if_changed(self._read_current_listener())
 
-    def _current_listener(self) -> Listener:
+    def _read_current_listener(self) -> Listener:
         self._listener_read_ms = self._clock_ms()
         try:
             return self._read_listener()
@@ -148,7 +154,9 @@ class AnswerForwarder:
     def _switch_listener(self, listener: Listener) -> None:
         self._listener = listener
         self._next = listener.first_piece(self._attempt)
+        """Number of the next message to post to the listener."""
         self._listening = bool(listener.connection)
+        """True as long as the listener's connection is known and not closed."""
 
 
 def _messages_of(query_id: str, attempt: int, number: int, piece: agent_types.AgentPiece) -> Iterator[Piece]:

@@ -1,5 +1,6 @@
 """Store of complete answers in the audio bucket: the messages as they were sent, and the spoken part as one file.
 
+An answer is stored so that it can be sent again to a client that reconnects.
 `responses/<identity>/<queryId>.<attempt>.jsonl` contains one message per line. The same name with `.ogg` or `.mp3`
 contains the joined audio of the pieces. Each attempt has its own names, because an attempt that was assumed to be dead
 may still store its answer. The question's record names the valid attempt. An answer that is read back is validated
@@ -23,9 +24,11 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 64 * 1024 * 1024
 """Maximum size of a stored answer; more than the limits for agents allow."""
+# By audio format: the extension of the object's key, and its content type.
 EXTENSIONS = {AnswerAudioFormat.OGG_OPUS: "ogg", AnswerAudioFormat.MP3: "mp3"}
 CONTENT_TYPES = {AnswerAudioFormat.OGG_OPUS: "audio/ogg", AnswerAudioFormat.MP3: "audio/mpeg"}
-GONE = "NoSuchKey"
+NO_SUCH_KEY = "NoSuchKey"
+"""Error code of GetObject if the object does not exist."""
 _LINE: TypeAdapter[Piece] = TypeAdapter(
     Annotated[TextPiece | AudioPiece | CitationPiece | TranscriptPiece, Field(discriminator="type")]
 )
@@ -62,7 +65,7 @@ class AnswerStore:
         try:
             answer = self._client.get_object(Bucket=self._bucket, Key=_key(identity, query_id, attempt, "jsonl"))
         except ClientError as error:
-            if error.response["Error"]["Code"] == GONE:
+            if error.response["Error"]["Code"] == NO_SUCH_KEY:
                 raise AnswerNotStored from None
             raise
         with answer["Body"] as body:

@@ -1,10 +1,10 @@
 """Conversations about a lecture: the latest turns are stored, and some of them are given to the agent as context.
 
-Guests have permission to write these items. So items are parsed strictly, invalid turns are ignored, and the stored
-number of turns is used only in the condition of an update. The context for the agent has a maximum size.
+Guests have permission to write these items. So items are parsed strictly, and invalid turns are ignored. The context
+for the agent has a maximum size.
 
-A conversation ends a fixed number of days after its first turn, even if it continues: no words are kept longer. A later
-turn begins a new conversation, even if DynamoDB has not deleted the old item.
+A conversation expires a fixed number of days after its first turn, even if turns are added, so that no words are kept
+longer. A later turn begins a new conversation, even if DynamoDB has not deleted the old item.
 """
 
 import re
@@ -30,11 +30,13 @@ MAX_ITEM = 350_000
 ITEM_OVERHEAD = 4_000
 """Maximum size of keys, numbers and names, in bytes."""
 MAX_QUESTION, MAX_ANSWER = 50_000, 250_000
-"""Maximum size of a turn in bytes. The newest turn always fits."""
+"""Maximum sizes of a stored question and of a stored answer in bytes. One turn of these sizes always fits into an
+item."""
 CONTEXT_TURNS, CONTEXT_CHARACTERS = 10, 2_000
 """Number of turns that an agent gets as context, and the maximum length of each question and answer in it."""
 _NUMBER = re.compile(r"[0-9]{1,12}")
 _ABSENT: Mapping[str, Any] = {}
+"""Value of an attribute that an item does not have."""
 
 
 class StoredTurn(Message):
@@ -100,38 +102,42 @@ class Conversations:
 
     def turns(self, key: Key) -> tuple[StoredTurn, ...]:
         """Return the turns so far."""
-        return parse_turns(self._item(key))
+        return parse_turns(self._read_item(key))
 
     def append(self, key: Key, query_id: str, question: str, answer: str) -> None:
         """Append a turn with the current time. Change nothing if the question's turn is there already."""
         turn = StoredTurn(query_id=query_id, question=question, answer=answer, at=self._now())
         for _ in range(MAX_ATTEMPTS):
-            item = self._item(key)
+            item = self._read_item(key)
             turns = parse_turns(item)
             if any(known.query_id == query_id for known in turns) or self._write(key, item, append_turn(turns, turn)):
                 return
         raise TooManyWriters
 
-    def _item(self, key: Key) -> Mapping[str, Any]:
+    def _read_item(self, key: Key) -> Mapping[str, Any]:
         """Return the item. Of an expired conversation, return only its number of turns, which the next update's
         condition needs.
         """
         item = self._client.get_item(TableName=self._table, Key=serialize_item(key), ConsistentRead=True).get(
             "Item", {}
         )
-        until = _number(item, TTL_ATTRIBUTE)
+        until = _parse_number(item, TTL_ATTRIBUTE)
         if until is None or until > self._clock_ms() // 1000:
             return item
-        return {name: value for name, value in item.items() if name == "totalTurns"}
+        return {name: value for name, value in item.items() if name == "totalTurns"}  # it counts all turns of the key
 
     def _write(self, key: Key, before: Mapping[str, Any], turns: tuple[StoredTurn, ...]) -> bool:
-        """Write the turns. Return False if a concurrent invocation changed the item."""
+        """Write the turns. Return False if a concurrent invocation changed the item.
+
+        Each write of a worker increases `totalTurns`, so the condition on it notices the others. A guest cannot extend
+        the lifetime: an expiry that a guest wrote applies only if it is earlier than the regular one.
+        """
         total_before = before.get("totalTurns")
         latest = self._clock_ms() // 1000 + self._kept_days * DAY_SECONDS
-        until = _number(before, TTL_ATTRIBUTE)
+        until = _parse_number(before, TTL_ATTRIBUTE)
         values: dict[str, Any] = {
             ":conversation": {"L": [{"M": serialize_item(turn.model_dump(by_alias=True))} for turn in turns]},
-            ":total": {"N": str(_total(before) + 1)},
+            ":total": {"N": str(_turn_count(before) + 1)},
             ":created": before.get("createdAt", {"S": self._now()}),
             ":expires": {"N": str(latest if until is None else min(until, latest))},
             **({} if total_before is None else {":seen": total_before}),
@@ -165,13 +171,13 @@ def _parse_turn(value: Mapping[str, Any]) -> StoredTurn | None:
         return None
 
 
-def _total(item: Mapping[str, Any]) -> int:
+def _turn_count(item: Mapping[str, Any]) -> int:
     """Return the number of turns; if the item does not state it, the number of its valid turns."""
-    count = _number(item, "totalTurns")
+    count = _parse_number(item, "totalTurns")
     return len(parse_turns(item)) if count is None else count
 
 
-def _number(item: Mapping[str, Any], name: str) -> int | None:
+def _parse_number(item: Mapping[str, Any], name: str) -> int | None:
     """Return a number attribute, which a guest may have written; None if it is not a plain number."""
     text = item.get(name, _ABSENT).get("N", "")
     return int(text) if _NUMBER.fullmatch(text) else None

@@ -10,17 +10,16 @@ from handlers.voice_qa.environment import (
 
 
 class WorkerEnvironment(VoiceQaEnvironment):
-    """Environment variables of the query worker."""
+    """Environment variables of the query worker. The annotated types of the time limits define their meaning."""
 
     agentcore_endpoint: str | None = None
-    """Endpoint of an agent that is an HTTP service. None if the agent runs in AgentCore Runtime."""
+    """URL of an agent that is an HTTP service, despite the variable's name. None if the agent runs in AgentCore
+    Runtime."""
     agentcore_runtime_arn: str | None = None
     """ARN of an agent in AgentCore Runtime. None if the agent is an HTTP service."""
     agentcore_qualifier: str = "DEFAULT"
-    """Name of the runtime's endpoint."""
+    """Name of an endpoint of the AgentCore runtime, which selects a version of the agent."""
     connect_seconds: ConnectSeconds = 2
-    """Time limit for connecting to the agent, in each attempt."""
     first_byte_seconds: FirstByteSeconds = 10
     silence_seconds: SilenceSeconds = 20
     answer_seconds: AnswerSeconds = 600
-    """Time limit from a question to the end of its answer."""

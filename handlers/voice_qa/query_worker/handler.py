@@ -1,8 +1,8 @@
 """Lambda function that answers one question. The WebSocket handler invokes it asynchronously.
 
-Lambda may invoke it twice, and again after an exception or if the process dies. The question's record names the current
-attempt, so only one invocation answers. An invocation that finds a complete answer sends it again to the current
-listener.
+Lambda may deliver one invocation twice, and repeats it after an exception or if the process died. The question's record
+names the current attempt, so only one invocation answers. An invocation that finds a complete answer sends it again to
+the current listener.
 """
 
 import os

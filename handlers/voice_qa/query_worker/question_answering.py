@@ -1,9 +1,9 @@
 """Answering of one question: send it to the agent, forward the answer while it arrives, and store it.
 
-An agent's failure is not an exception: the question is marked as failed, and the client is notified. An error of the
-project raises an exception and releases the question, so that the next invocation can begin another attempt. Lambda
-retries an invocation that raised an exception or whose process died. After the question's end is in its record, no
-exception is raised.
+If the agent fails, no exception is raised: the question is marked as failed, and the client is notified. An error of
+the project, by contrast, raises an exception and releases the question, so that the next invocation can begin another
+attempt. Lambda retries an invocation that raised an exception or whose process died. Once the record states how the
+question ended, no exception is raised any more.
 """
 
 from collections.abc import Callable
@@ -26,7 +26,9 @@ from handlers.voice_qa.query_worker.conversations import Conversations
 from handlers.voice_qa.query_worker.question_context import QuestionContext
 from handlers.voice_qa.table_records import QuestionRecord, QuestionStatus, conversation_key
 
-GONE = UnanswerableQuestion(VoiceQaErrorCode.QUERY_FAILED, "The answer is no longer stored. Ask again.", retryable=True)
+ANSWER_GONE = UnanswerableQuestion(
+    VoiceQaErrorCode.QUERY_FAILED, "The answer is no longer stored. Ask again.", retryable=True
+)
 
 MESSAGES = {
     AgentCode.REFUSED: "Questions cannot be answered at the moment.",
@@ -48,22 +50,25 @@ class AnswerOutcome(StrEnum):
 
     ANSWERED = "answered"
     FAILED = "failed"
+    """The question was not answered, and the client was notified."""
     REPLAYED = "replayed"
     """The stored answer was sent again."""
     NOTHING_TO_DO = "nothing_to_do"
     """Another invocation is answering the question, or the question has failed."""
     OVERTAKEN = "overtaken"
-    """Another invocation has begun, because this one was taken for dead."""
+    """Another invocation has begun an attempt, because it assumed that this one was dead."""
 
 
 @dataclass
 class ReceivedAnswer:
-    """Parts of an answer that were received so far."""
+    """Parts of an answer that were received so far, as the conversation and the log need them."""
 
     first_ms: int | None = None
     """Time at which the first piece arrived; None if none has arrived."""
     text: list[str] = field(default_factory=list)
+    """Parts of the answer's text."""
     transcript: str = ""
+    """The agent's transcript of a spoken question."""
     dropped_citations: int = 0
     """Number of citations that lie outside the lecture."""
 
@@ -79,7 +84,7 @@ class ReceivedAnswer:
 
 @dataclass(frozen=True)
 class AnswerAttempt:
-    """An attempt to answer a question."""
+    """An attempt to answer a question, and what it has received so far."""
 
     item: QuestionItem
     question: QuestionRecord
@@ -105,6 +110,7 @@ class QuestionAnswering:
         pause: Callable[[float], None],
         log: EventLog,
     ) -> None:
+        """Initialise the worker's logic. `pause` waits for a number of seconds."""
         self._context = context
         self._conversations = conversations
         self._answers = answers
@@ -119,14 +125,14 @@ class QuestionAnswering:
         now_ms = self._clock_ms()
         question, must_answer = item.begin(now_ms, now_ms + remaining_ms, request_id)
         if must_answer:
-            forwarder = self._forwarder(item, question, question.attempt)
-            return self._run(AnswerAttempt(item, question, forwarder, question.asked_ms or now_ms))
+            forwarder = self._create_forwarder(item, question, question.attempt)
+            return self._answer_or_release(AnswerAttempt(item, question, forwarder, question.asked_ms or now_ms))
         if question.status is QuestionStatus.ANSWERED:
-            return self._replay(item, question)
+            return self._send_stored_answer(item, question)
         self._log.info("query_not_ours", outcome=question.status)
         return AnswerOutcome.NOTHING_TO_DO
 
-    def _forwarder(
+    def _create_forwarder(
         self, item: QuestionItem, question: QuestionRecord, attempt: int, messages: tuple[Piece, ...] = ()
     ) -> AnswerForwarder:
         return AnswerForwarder(
@@ -141,15 +147,15 @@ class QuestionAnswering:
             messages=messages,
         )
 
-    def _replay(self, item: QuestionItem, question: QuestionRecord) -> AnswerOutcome:
+    def _send_stored_answer(self, item: QuestionItem, question: QuestionRecord) -> AnswerOutcome:
         attempt = question.attempt
         try:
             messages = self._answers.get(item.identity, item.query_id, attempt)
         except AnswerNotStored:
             return self._fail_gone_answer(item, question)
-        forwarder = self._forwarder(item, question, attempt, messages)
+        forwarder = self._create_forwarder(item, question, attempt, messages)
         forwarder.end(question.listener, self._answered_message(item, attempt, messages))
-        item.end_allowance()
+        item.stop_counting()
         self._log.info("query_replayed", pieces=len(messages))
         return AnswerOutcome.REPLAYED
 
@@ -157,20 +163,22 @@ class QuestionAnswering:
         """Mark the question as failed, because its stored answer no longer exists. A client that asks again gets a
         new answer.
         """
-        item.mark_answer_gone(GONE.code, retryable=GONE.retryable)
-        self._forwarder(item, question, question.attempt).end(question.listener, _failed_message(item, GONE))
-        item.end_allowance()
+        item.mark_answer_gone(ANSWER_GONE.code, retryable=ANSWER_GONE.retryable)
+        self._create_forwarder(item, question, question.attempt).end(
+            question.listener, _failed_message(item, ANSWER_GONE)
+        )
+        item.stop_counting()
         self._log.warning("answer_not_kept")
         return AnswerOutcome.FAILED
 
-    def _run(self, attempt: AnswerAttempt) -> AnswerOutcome:
+    def _answer_or_release(self, attempt: AnswerAttempt) -> AnswerOutcome:
         try:
-            return self._run_agent(attempt)
+            return self._answer_with_agent(attempt)
         except Exception:
             attempt.item.release(attempt.question.attempt)
             raise
 
-    def _run_agent(self, attempt: AnswerAttempt) -> AnswerOutcome:
+    def _answer_with_agent(self, attempt: AnswerAttempt) -> AnswerOutcome:
         item = attempt.item
         try:
             self._forward_answer(attempt, self._context.collect(item.identity, item.query_id, attempt.question))
@@ -184,7 +192,7 @@ class QuestionAnswering:
         number, messages = attempt.question.attempt, tuple(attempt.forwarder.messages)
         self._answers.put(item.identity, item.query_id, number, messages)
         answered = self._answered_message(item, number, messages)
-        ended = self._end(attempt, QuestionRecord.mark_answered, answered, lambda: self._remember(attempt))
+        ended = self._end(attempt, QuestionRecord.mark_answered, answered, lambda: self._append_turn(attempt))
         return self._log_end(attempt, AnswerOutcome.ANSWERED if ended else AnswerOutcome.OVERTAKEN)
 
     def _forward_answer(self, attempt: AnswerAttempt, question: agent_types.AgentQuestion) -> None:
@@ -196,7 +204,7 @@ class QuestionAnswering:
             finally:
                 attempt.received.dropped_citations = answer.dropped_citations
 
-    def _remember(self, attempt: AnswerAttempt) -> None:
+    def _append_turn(self, attempt: AnswerAttempt) -> None:
         """Append the turn to the conversation. A failure is only logged, because a guest can write the item, and the
         answer is complete.
         """
@@ -220,22 +228,22 @@ class QuestionAnswering:
     def _end(
         self,
         attempt: AnswerAttempt,
-        move: Callable[[QuestionRecord], QuestionRecord],
-        last: Message,
-        first: Callable[[], None] | None = None,
+        transition: Callable[[QuestionRecord], QuestionRecord],
+        last_message: Message,
+        before_message: Callable[[], None] | None = None,
     ) -> bool:
-        """Write how the question ended, and notify the listener of that moment. Return False if another attempt has
-        begun.
+        """Write how the question ended, and then notify the listener that the record names at that moment.
 
-        `first` is called between the two steps. A client that reconnects later invokes the worker again.
+        `before_message` is called between the two steps. Return False if another attempt has begun. A client that
+        reconnects later is served by another invocation.
         """
-        listener = attempt.item.end(attempt.question.attempt, move)
+        listener = attempt.item.end(attempt.question.attempt, transition)
         if listener is None:
             return False
-        if first is not None:
-            first()
-        attempt.forwarder.end(listener, last)
-        attempt.item.end_allowance()
+        if before_message is not None:
+            before_message()
+        attempt.forwarder.end(listener, last_message)
+        attempt.item.stop_counting()
         return True
 
     def _log_end(self, attempt: AnswerAttempt, outcome: AnswerOutcome, cause: str = "") -> AnswerOutcome:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
 URL_SECONDS = 900
-"""Lifetime of the audio URLs; the maximum duration of an invocation."""
+"""Lifetime of the audio URLs that the agent gets. It equals the maximum duration of an invocation."""
 NOT_FOUND = "404"
 """Error code of HeadObject, whose response has no body, if the object does not exist."""
 FORMATS = {
@@ -32,11 +32,11 @@ FORMATS = {
     "video/mp4": "mp4",
     "audio/flac": "flac",
 }
-"""Audio formats of the agent protocol, by the content types that clients can upload."""
+"""Names of the audio formats in the agent protocol, by the content types that clients can upload."""
 
 
 class QuestionContext:
-    """Collects the context of questions."""
+    """Collects the context of questions, and refuses questions that no agent can answer."""
 
     def __init__(
         self,
@@ -55,8 +55,8 @@ class QuestionContext:
 
     def collect(self, identity: str, query_id: str, record: QuestionRecord) -> agent_types.AgentQuestion:
         """Return the question with its context. Raises UnanswerableQuestion."""
-        lecture = self._lecture(record.lecture_id)
-        query = self._query(identity, record)
+        lecture = self._build_lecture(record.lecture_id)
+        query = self._build_query(identity, record)
         key = conversation_key(identity, record.session, record.lecture_id)
         return agent_types.AgentQuestion(
             query_id=query_id,
@@ -67,19 +67,19 @@ class QuestionContext:
             language=record.language,
         )
 
-    def _lecture(self, lecture_id: str) -> agent_types.Lecture:
+    def _build_lecture(self, lecture_id: str) -> agent_types.Lecture:
         ready = self._lectures.find_ready(lecture_id)
-        url = self._url(ready.key, VersionId=ready.version_id)
+        url = self._presign_url(ready.key, VersionId=ready.version_id)
         return agent_types.Lecture(lecture_id, url, ready.format, ready.duration_ms)
 
-    def _query(self, identity: str, record: QuestionRecord) -> agent_types.SpokenQuery | agent_types.WrittenQuery:
+    def _build_query(self, identity: str, record: QuestionRecord) -> agent_types.SpokenQuery | agent_types.WrittenQuery:
         if record.audio_key is not None:
-            return self._spoken_query(identity, record.audio_key)
+            return self._build_spoken_query(identity, record.audio_key)
         if not record.text:
             raise UnanswerableQuestion(VoiceQaErrorCode.QUERY_FAILED, "The question is empty.")
         return agent_types.WrittenQuery(record.text)
 
-    def _spoken_query(self, identity: str, key: str) -> agent_types.SpokenQuery:
+    def _build_spoken_query(self, identity: str, key: str) -> agent_types.SpokenQuery:
         if not key.startswith(f"{QUERIES_PREFIX}{identity}/"):
             raise UnanswerableQuestion(VoiceQaErrorCode.AUDIO_FOREIGN, "The audio is not one of your uploads.")
         try:
@@ -100,8 +100,8 @@ class QuestionContext:
             raise UnanswerableQuestion(
                 VoiceQaErrorCode.QUERY_FAILED, "The audio has a content type that is not accepted."
             )
-        return agent_types.SpokenQuery(self._url(key), kind)
+        return agent_types.SpokenQuery(self._presign_url(key), kind)
 
-    def _url(self, key: str, **version: str) -> str:
+    def _presign_url(self, key: str, **version: str) -> str:
         params = {"Bucket": self._bucket, "Key": key, **version}
         return self._s3.generate_presigned_url("get_object", Params=params, ExpiresIn=URL_SECONDS)

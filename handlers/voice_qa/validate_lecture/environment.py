@@ -7,14 +7,20 @@ from pydantic import Field, model_validator
 from handlers.common.environment import HandlerEnvironment, SweepSeconds
 
 FORMATS = ("mp3", "mp4", "wav", "flac", "ogg", "webm")
+"""Names of all formats that the validator can read. They are the values of `AudioFormat`."""
 _FORMAT = f"({'|'.join(FORMATS)})"
 
 MinSeconds = Annotated[int, Field(ge=1, le=3600)]
+"""Minimum duration of a lecture."""
 MaxSeconds = Annotated[int, Field(ge=60, le=12 * 3600)]
+"""Maximum duration of a lecture."""
 MaxBytes = Annotated[int, Field(ge=1024 * 1024, le=50 * 1024**3)]
+"""Maximum size of a lecture."""
 Formats = Annotated[str, Field(pattern=rf"^{_FORMAT}(,{_FORMAT})*$")]
-"""Audio formats, separated by commas."""
+"""Audio formats that are accepted, separated by commas."""
 SweepHours = Annotated[int, Field(ge=1, le=7 * 24)]
+"""Age up to which the sweep checks objects. A listing dates an object from the start of its multipart upload, so the
+age must exceed the duration of any upload."""
 
 
 class ValidatorEnvironment(HandlerEnvironment):
@@ -29,8 +35,6 @@ class ValidatorEnvironment(HandlerEnvironment):
     lecture_max_bytes: MaxBytes = 2 * 1000**3
     lecture_formats: Formats = ",".join(FORMATS)
     sweep_hours: SweepHours = 48
-    """Age up to which the sweep checks objects. It exceeds the duration of any upload, because a listing states the
-    time at which a multipart upload began."""
     sweep_seconds: SweepSeconds = 120
     """Time limit of one sweep; less than the function's timeout."""
 

@@ -1,5 +1,7 @@
-"""Lambda function that validates uploaded lectures. A queue of S3 notifications invokes it, and a schedule starts
-its sweep.
+"""Lambda function that validates uploaded lectures.
+
+A queue of S3 notifications invokes it with new uploads. A schedule invokes it with `{"kind": "sweep"}`, which validates
+the uploads whose notification was lost.
 """
 
 from collections.abc import Mapping
@@ -10,6 +12,7 @@ from typing import Any, Literal
 import boto3
 from pydantic import BaseModel
 
+from handlers.common.audio.probe_result import AudioFormat
 from handlers.common.aws.client_config import CONFIG, MAX_WORKERS
 from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.aws.sqs_batches import BatchFailures
@@ -38,11 +41,11 @@ def _validator_and_sweep() -> tuple[LectureValidator, LectureSweep]:
     validator = LectureValidator(
         bucket,
         LectureTable(boto3.client("dynamodb", config=CONFIG), environment.dynamodb_table),
-        LectureLimits.from_values(
+        LectureLimits(
             environment.lecture_min_seconds,
             environment.lecture_max_seconds,
             environment.lecture_max_bytes,
-            environment.lecture_formats.split(","),
+            frozenset(map(AudioFormat, environment.lecture_formats.split(","))),
         ),
         parallel=parallel,
         log=log,

@@ -1,7 +1,7 @@
-"""Gateway for lectures in the audio bucket: read a version, check whether it is current, and list versions.
+"""Gateway for lectures in the audio bucket: read a version, check whether it is current, and list current versions.
 
-A read names the version from the notification. A bucket may have no versions, so each response is also compared with
-the notification's ETag. An overwritten object counts as gone, like a deleted one.
+A read requests the version that the notification names. A bucket may be unversioned, so the ETag of each response is
+also compared with the notification's. An object that was overwritten since then counts as gone, like a deleted one.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,8 @@ from handlers.common.aws.s3_notifications import NULL_VERSION_ID, NewObject
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
-GONE = {"NoSuchKey", "NoSuchVersion"}
+GONE_CODES = {"NoSuchKey", "NoSuchVersion"}
+"""Error codes of GetObject if the object or the version does not exist."""
 NOT_FOUND = "404"
 """Error code of HeadObject, whose response has no body, if the object or the version does not exist."""
 
@@ -33,7 +34,7 @@ class LectureBucket:
         self._page_size = page_size
 
     def open(self, announced: NewObject) -> RangedFile:
-        """Return an object as a file. Nothing is read yet."""
+        """Return an object as a file, which reads the parts that its caller needs. Nothing is read yet."""
         version: dict[str, Any] = {} if announced.version_id == NULL_VERSION_ID else {"VersionId": announced.version_id}
 
         def fetch(start: int, length: int) -> bytes:
@@ -42,7 +43,7 @@ class LectureBucket:
                     Bucket=self.name, Key=announced.key, Range=f"bytes={start}-{start + length - 1}", **version
                 )
             except ClientError as error:
-                if error.response["Error"]["Code"] in GONE:
+                if error.response["Error"]["Code"] in GONE_CODES:
                     raise ObjectGone from None
                 raise
             with answer["Body"] as body:
@@ -83,6 +84,7 @@ class LectureBucket:
                 for version in versions
                 if version["IsLatest"]
             ]
+            # Keys are listed in order, so a version that was left out is behind `until`, and so are all that follow.
             if not answer.get("IsTruncated") or len(versions) < len(answer.get("Versions", [])):
                 return
             begin = {"KeyMarker": answer["NextKeyMarker"], "VersionIdMarker": answer["NextVersionIdMarker"]}

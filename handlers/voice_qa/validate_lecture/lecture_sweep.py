@@ -1,8 +1,8 @@
-"""Sweep for uploaded lectures whose S3 notification was lost.
+"""Sweep that finds and validates uploaded lectures whose S3 notification was lost.
 
 It lists the objects below `lectures/` that arrived in the last hours, and validates each one that its lecture's item
-does not describe. Objects whose keys contain no lecture's id also count as missing, because an operator must learn of
-them.
+does not describe yet. Such objects count as missing. Objects whose keys contain no lecture's id count as missing too,
+because an operator must learn of them.
 
 Lecture ids are ULIDs, which contain their creation time, so keys sort by that time. The sweep checks recent ids first,
 and then older ids, because an old id may have a new object. A sweep that runs out of time reports that, and the next
@@ -32,7 +32,7 @@ FOLDER_SUFFIX = "/"
 
 
 class LectureSweep:
-    """Compares the bucket with the table."""
+    """Compares the objects in the bucket with the lectures' items."""
 
     def __init__(
         self,

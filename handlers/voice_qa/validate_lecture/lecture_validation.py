@@ -64,7 +64,7 @@ class LectureValidator:
         self._clock = clock
 
     def handle(self, messages: Sequence[Mapping[str, Any]]) -> BatchFailures:
-        """Validate the uploads of a batch. Return the messages that SQS must deliver again."""
+        """Validate the uploads in a batch of S3 notifications. Return the messages that SQS must deliver again."""
         failed: set[str] = set()
         announced: list[tuple[str, LectureUpload]] = []
         ignored = 0
@@ -110,13 +110,13 @@ class LectureValidator:
         verdict: LectureVerdict | None = None
         for _ in range(MAX_ATTEMPTS):
             stored = self._table.find_upload(upload.lecture_id)
-            order = self._order(stored, upload)
+            order = self._compare_with_stored(stored, upload)
             if order is not UploadOrder.NEWER:
                 self._log.info("lecture_unchanged", outcome=order, key_hash=hash_for_log(upload.object.key))
                 return ValidationOutcome.SAME if order is UploadOrder.SAME else ValidationOutcome.OLDER
             if verdict is None:
                 try:
-                    verdict = self._verdict(upload)
+                    verdict = self._judge(upload)
                 except ObjectGone:
                     self._log.info("lecture_gone", key_hash=hash_for_log(upload.object.key))
                     return ValidationOutcome.GONE
@@ -124,13 +124,13 @@ class LectureValidator:
                 return ValidationOutcome(verdict.status)
         raise TooManyWriters
 
-    def _order(self, stored: StoredUpload | None, upload: LectureUpload) -> UploadOrder:
+    def _compare_with_stored(self, stored: StoredUpload | None, upload: LectureUpload) -> UploadOrder:
         order = compare_uploads(stored, upload)
         if order is not UploadOrder.ASK_BUCKET:
             return order
         return UploadOrder.NEWER if self._bucket.is_current(upload.object) else UploadOrder.OLDER
 
-    def _verdict(self, upload: LectureUpload) -> LectureVerdict:
+    def _judge(self, upload: LectureUpload) -> LectureVerdict:
         started, file = self._clock(), self._bucket.open(upload.object)
         try:
             self._limits.check_unread(upload)

@@ -8,19 +8,18 @@ from handlers.voice_qa.environment import LecturesPerDay, QueriesAtOnce, Queries
 
 
 class SocketEnvironment(VoiceQaEnvironment):
-    """Environment variables of the WebSocket handler."""
+    """Environment variables of the WebSocket handler. The annotated types of the limits define their meaning."""
 
     worker: str
     """ARN of the query worker's alias."""
     identity_pool: str
     """The identity pool whose guests may connect."""
     lecture_uploads: Literal["guests", "off"] = "off"
+    """`guests` if guests may upload lectures. `off` if only operators may."""
     accelerated: bool = False
     """True if upload forms use S3 Transfer Acceleration."""
     max_lecture_bytes: Annotated[int, Field(ge=1_000_000, le=5_000_000_000)] = 2_000_000_000
+    """Maximum size of a lecture that a guest uploads."""
     lectures_per_day: LecturesPerDay = 20
-    """Maximum number of lectures that one guest can upload in 24 hours."""
     queries_at_once: QueriesAtOnce = 2
-    """Maximum number of one guest's questions that are being answered at the same time."""
     queries_per_hour: QueriesPerHour = 60
-    """Maximum number of one guest's questions in an hour."""

@@ -55,11 +55,11 @@ class SocketHandler:
             case "DISCONNECT":
                 return {"statusCode": 200}
             case _:
-                act = partial(self._act, context["connectionId"])
-                return self._dispatcher.answer(event.get("body") or "", context, act)
+                answer_message = partial(self._answer_message, context["connectionId"])
+                return self._dispatcher.answer(event.get("body") or "", context, answer_message)
 
     def _connect(self, event: Mapping[str, Any], context: Mapping[str, Any]) -> ProxyResponse:
-        identity = _identity(context.get("identity"), self._identity_pool)
+        identity = _guest_identity(context.get("identity"), self._identity_pool)
         if identity is None:
             error = HandlerError(VoiceQaErrorCode.UNAUTHENTICATED, "Sign the handshake as a guest of this stack.", 401)
             self._log.warning("connection_refused", code=error.code)
@@ -71,7 +71,7 @@ class SocketHandler:
             return {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": PROTOCOL}}
         return {"statusCode": 200}
 
-    def _act(self, connection_id: str, _action: str, message: ClientMessage) -> ReplyMessage:
+    def _answer_message(self, connection_id: str, _action: str, message: ClientMessage) -> ReplyMessage:
         identity = self._items.read(GuestConnection, connection_key(connection_id)).identity
         if not identity:
             raise HandlerError(VoiceQaErrorCode.UNAUTHENTICATED, "This connection is unknown. Connect again.", 401)
@@ -86,8 +86,11 @@ class SocketHandler:
                 raise TypeError("the message has no handler")
 
 
-def _identity(signed: object, pool: str) -> str | None:
-    """Return the identity that signed the handshake; None if it is not a guest of this pool."""
+def _guest_identity(signed: object, pool: str) -> str | None:
+    """Return the identity that signed the handshake; None if it is not a guest of this pool.
+
+    `signed` is the part `identity` of API Gateway's request context.
+    """
     if not isinstance(signed, Mapping) or not pool or signed.get("cognitoIdentityPoolId") != pool:
         return None
     identity = signed.get("cognitoIdentityId")
@@ -95,7 +98,7 @@ def _identity(signed: object, pool: str) -> str | None:
 
 
 def _preferred_subprotocol(headers: object) -> str | None:
-    """Return the client's preferred subprotocol."""
+    """Return the subprotocol that the client offers first; None if it offers none."""
     if not isinstance(headers, Mapping):
         return None
     offered = next((value for name, value in headers.items() if str(name).lower() == SUBPROTOCOL_HEADER), None)

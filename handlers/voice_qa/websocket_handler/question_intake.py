@@ -36,11 +36,13 @@ class ConnectedGuest:
     """The guest who asks, and the connection."""
 
     identity: str
+    """Cognito identity id of the guest."""
     connection: str
+    """Id of the connection, which receives the answer."""
 
 
 class QuestionIntake:
-    """Accepts questions."""
+    """Accepts the questions of guests, and invokes workers for them."""
 
     def __init__(
         self,
@@ -75,21 +77,21 @@ class QuestionIntake:
             asked_ms=now_ms,
         )
 
-        def ask(known: QuestionRecord) -> tuple[QuestionRecord, tuple[QuestionRecord, bool, bool]]:
-            moved, worker_needed = known.ask(new, now_ms)
-            if moved.status is QuestionStatus.ACCEPTED and known.status is not QuestionStatus.ACCEPTED:
+        def ask(stored: QuestionRecord) -> tuple[QuestionRecord, tuple[QuestionRecord, bool, bool]]:
+            changed, worker_needed = stored.ask(new, now_ms)
+            if changed.status is QuestionStatus.ACCEPTED and stored.status is not QuestionStatus.ACCEPTED:
                 # Checked only when a new attempt is accepted. An attempt that has begun is finished, whatever happened
                 # to its lecture.
                 self._check_lecture(message.lecture_id)
             if worker_needed:
                 # If the allowance refuses, the question is not changed. A repeated question counts once.
                 self._count_question(caller.identity, message.query_id, now_ms)
-            return moved, (moved, worker_needed, known.status is not QuestionStatus.NEW)
+            return changed, (changed, worker_needed, stored.status is not QuestionStatus.NEW)
 
         key = query_key(caller.identity, message.query_id)
-        question, worker_needed, known = self._items.change(QuestionRecord, key, ask)
-        working = question.status is QuestionStatus.RUNNING and question.running_until_ms > now_ms
-        if not worker_needed and question.calls >= MAX_CALLS and not working:
+        question, worker_needed, repeated = self._items.change(QuestionRecord, key, ask)
+        being_answered = question.status is QuestionStatus.RUNNING and question.running_until_ms > now_ms
+        if not worker_needed and question.calls >= MAX_CALLS and not being_answered:
             raise HandlerError(
                 VoiceQaErrorCode.TOO_MANY_QUERIES, "This question was asked too often. Ask it with a new queryId.", 429
             )
@@ -99,7 +101,7 @@ class QuestionIntake:
             )
         if worker_needed:
             self._start_worker(WorkerEvent(identity=caller.identity, query_id=message.query_id), now_ms)
-        return QueryAccepted(query_id=message.query_id, session_id=question.session, repeated=known)
+        return QueryAccepted(query_id=message.query_id, session_id=question.session, repeated=repeated)
 
     def _check_lecture(self, lecture_id: str) -> None:
         try:
@@ -110,10 +112,10 @@ class QuestionIntake:
     def _count_question(self, identity: str, query_id: str, now_ms: int) -> None:
         at_once, per_hour = self._environment.queries_at_once, self._environment.queries_per_hour
 
-        def take(allowance: Allowance) -> tuple[Allowance, bool]:
+        def count(allowance: Allowance) -> tuple[Allowance, bool]:
             return allowance.count_question(query_id, now_ms, now_ms + COUNTED_MS, at_once, per_hour)
 
-        if not self._items.change(Allowance, allowance_key(identity), take):
+        if not self._items.change(Allowance, allowance_key(identity), count):
             raise HandlerError(
                 VoiceQaErrorCode.TOO_MANY_QUERIES,
                 f"Limit of {at_once} questions at the same time or {per_hour} per hour reached. Ask again later.",

@@ -34,7 +34,9 @@ class UploadForms:
         clock_ms: Callable[[], int],
         new_id: Callable[[], str],
     ) -> None:
-        """Initialise the forms. `client` is configured by `signing`; `new_id` returns ULIDs."""
+        """Initialise the forms. `client` has the configuration of `build_presigning_config`, and `new_id` returns
+        ULIDs.
+        """
         self._client = client
         self._lectures = lectures
         self._items = items
@@ -47,11 +49,11 @@ class UploadForms:
         match message.kind:
             case UploadKind.QUERY:
                 key = f"{QUERIES_PREFIX}{identity}/{self._new_id()}"
-                return self._form(message, key, self._environment.max_query_bytes)
+                return self._sign_form(message, key, self._environment.max_query_bytes)
             case UploadKind.LECTURE:
-                return self._lecture(identity, message)
+                return self._create_lecture_form(identity, message)
 
-    def _lecture(self, identity: str, message: Upload) -> UploadReady:
+    def _create_lecture_form(self, identity: str, message: Upload) -> UploadReady:
         if self._environment.lecture_uploads == "off":
             raise HandlerError(VoiceQaErrorCode.UPLOAD_REFUSED, "This stack does not accept lectures from guests.", 403)
         now_ms, limit = self._clock_ms(), self._environment.lectures_per_day
@@ -64,9 +66,9 @@ class UploadForms:
         lecture_id = self._new_id()
         key = f"{LECTURES_PREFIX}{lecture_id}/{self._new_id()}"
         self._lectures.store_owner(lecture_id, identity)
-        return self._form(message, key, self._environment.max_lecture_bytes, lecture_id)
+        return self._sign_form(message, key, self._environment.max_lecture_bytes, lecture_id)
 
-    def _form(self, message: Upload, key: str, max_bytes: int, lecture_id: str | None = None) -> UploadReady:
+    def _sign_form(self, message: Upload, key: str, max_bytes: int, lecture_id: str | None = None) -> UploadReady:
         content_type = {"Content-Type": message.content_type}
         post = self._client.generate_presigned_post(
             self._environment.s3_bucket,
@@ -87,5 +89,5 @@ class UploadForms:
 
 
 def is_own_query(identity: str, key: str) -> bool:
-    """Return True if a key is one that this guest can have got for a spoken question."""
+    """Return True if the key has the form of the keys that this guest gets for spoken questions."""
     return re.fullmatch(rf"{QUERIES_PREFIX}{re.escape(identity)}/{ulid.ULID_PATTERN}", key) is not None

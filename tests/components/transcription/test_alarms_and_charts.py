@@ -47,7 +47,7 @@ def test_a_failed_invocation_of_the_processor_raises_the_alarm_and_a_clients_mis
     with own_logger(), tables(monkeypatch) as dynamodb:
         router_harness = RouterHarness(dynamodb, level="ERROR")
         session = router_harness.open_session()
-        router_harness.refusing = ClientError({"Error": {"Code": "AccessDeniedException"}}, "Invoke")
+        router_harness.invocation_error = ClientError({"Error": {"Code": "AccessDeniedException"}}, "Invoke")
         assert router_harness.send_utterance(session)["code"] == "UNAVAILABLE"
         assert router_harness.send("nothing")["code"] == "UNKNOWN_ACTION"
     [line] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]

@@ -150,7 +150,7 @@ def test_a_failure_that_was_reported_to_the_client_raises_the_alarm(
 ) -> None:
     with own_logger(), create_socket_harness(monkeypatch) as socket_harness:
         socket_harness.connect()
-        socket_harness.refusing = ERROR
+        socket_harness.invocation_error = ERROR
         assert socket_harness.ask()["code"] == "UNAVAILABLE"
         monkeypatch.setattr(socket_harness.handler._uploads, "create_form", lambda *_: 1 / 0)
         assert socket_harness.send("upload", kind="query", contentType="audio/ogg")["code"] == "INTERNAL"

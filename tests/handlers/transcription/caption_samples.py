@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from handlers.transcription.audio_processor.captions.caption_rules import Caption, CaptionKind
+from handlers.transcription.audio_processor.captions.caption_decisions import Caption, CaptionKind
 from handlers.transcription.audio_processor.transcribe_stream.transcribe_results import Result
 from handlers.transcription.caption_thresholds import CaptionThresholds, SessionSettings
 

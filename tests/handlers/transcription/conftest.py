@@ -17,14 +17,12 @@ def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 @pytest.fixture
-def router_harness(dynamodb: Any) -> RouterHarness:
+def router(dynamodb: Any) -> RouterHarness:
     """Return a router with its tables and fakes."""
     return RouterHarness(dynamodb)
 
 
 @pytest.fixture
-def processor_harness(dynamodb: Any) -> ProcessorHarness:
+def processor(dynamodb: Any) -> ProcessorHarness:
     """Return an audio processor with an open session."""
-    made = ProcessorHarness(dynamodb)
-    made.open()
-    return made
+    return ProcessorHarness(dynamodb)

@@ -1,5 +1,6 @@
 """Audio processor with fakes for everything that it calls, and one session with an utterance."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -12,7 +13,7 @@ from handlers.transcription.audio_processor.utterance_processor import OpenStrea
 from handlers.transcription.audio_processor.utterance_transcription import UtteranceEnd
 from handlers.transcription.caption_thresholds import SessionSettings
 from handlers.transcription.environment import LATENCY_METRIC
-from handlers.transcription.live_table import LiveTable, session_utterances_key
+from handlers.transcription.live_table import LiveTable
 from handlers.transcription.session_table import Session, SessionStatus, SessionTable
 from handlers.transcription.session_utterances import SessionUtterances, SlotDecision
 from handlers.transcription.utterance_audio import Encoding, Utterance
@@ -74,23 +75,26 @@ class ProcessorHarness:
     attempt: int = 1
     accepted_ms: int = START_MS
     """Time at which the utterance got its slot."""
-    pace: PeerDelays = field(default_factory=PeerDelays)
-    """Time limits of all peers."""
+    delays: PeerDelays = field(default_factory=PeerDelays)
+    """Delays of all peers."""
     open_stream: OpenStream | None = None
     """Opens streams instead of the scripts."""
+    session_open: bool = True
 
     def __post_init__(self) -> None:
-        dynamodb: Any = SlowAwsClient(self.dynamodb, self.clock, self.pace.calling_ms)
+        dynamodb: Any = SlowAwsClient(self.dynamodb, self.clock, self.delays.calling_ms)
         self.live = LiveTable(dynamodb, LIVE, self.clock)
         self.sessions = SessionTable(dynamodb, SESSIONS, self.clock)
-        self.transcribe = ScriptedTranscribe(self.clock, self.scripts, self.pace)
+        self.transcribe = ScriptedTranscribe(self.clock, self.scripts, self.delays)
+        if self.session_open:
+            self._open()
 
     @cached_property
     def processor(self) -> UtteranceProcessor:
         """Created in the test that first uses it, because a logger keeps the standard output that it finds."""
         scripted: Any = self.transcribe.open
-        clients: Any = SlowAwsClient(self.clients, self.clock, self.pace.calling_ms)
-        cloudwatch: Any = SlowAwsClient(self.cloudwatch, self.clock, self.pace.calling_ms)
+        clients: Any = SlowAwsClient(self.clients, self.clock, self.delays.calling_ms)
+        cloudwatch: Any = SlowAwsClient(self.cloudwatch, self.clock, self.delays.calling_ms)
         return UtteranceProcessor(
             self.sessions,
             self.live,
@@ -102,7 +106,7 @@ class ProcessorHarness:
             log=EventLog("DEBUG"),
         )
 
-    def open(self) -> None:
+    def _open(self) -> None:
         """Store an open session."""
         self.sessions.add(
             Session(
@@ -135,19 +139,17 @@ class ProcessorHarness:
         def offer(slots: SessionUtterances) -> tuple[SessionUtterances, SlotDecision]:
             return slots.note_message(connection, self.clock()).take_slot(utterance, overdue_ms, 8, self.clock())
 
-        taken = self.live.change(SessionUtterances, session_utterances_key(SESSION), offer)
+        taken = self.live.change_utterances(SESSION, offer)
         self.attempt, self.accepted_ms = taken.attempt, self.clock()
         return taken
 
-    def slow_down_posts(self, monkeypatch: pytest.MonkeyPatch, milliseconds: int) -> None:
+    def slow_down_posts(self, milliseconds: int) -> None:
         """Let each post of a caption take some time."""
-        post = self.clients.post
 
-        def slow(connection: str, message: Any) -> bool:
+        def wait(_connection: str, message: Any) -> None:
             self.clock.now_ms += milliseconds if message.type == "caption" else 0
-            return post(connection, message)
 
-        monkeypatch.setattr(self.clients, "post", slow)
+        self.clients.before_post = wait
 
     def call(
         self, utterance: str = "u1", seconds: float = 1, remaining_ms: int = 60_000, **work: Any
@@ -176,10 +178,24 @@ class ProcessorHarness:
             made.take(message)
         return made
 
+    def before_stream(self, monkeypatch: pytest.MonkeyPatch, action: Callable[[], object]) -> None:
+        """Call the action right before each stream opens."""
+        open_stream = self.transcribe.open
+
+        def opening(*given: Any) -> Any:
+            action()
+            return open_stream(*given)
+
+        monkeypatch.setattr(self.transcribe, "open", opening)
+
     @property
-    def slots(self) -> SessionUtterances:
-        """Return the session's slots."""
-        return self.live.read(SessionUtterances, session_utterances_key(SESSION))
+    def utterances(self) -> SessionUtterances:
+        """Return the session's slots, ended utterances and pending resends."""
+        return self.live.utterances(SESSION)
+
+    def change_utterances(self, change: Callable[[SessionUtterances], SessionUtterances]) -> None:
+        """Change the session's utterances, as the router or another invocation does."""
+        self.live.change_utterances(SESSION, lambda item: (change(item), None))
 
 
 ENDED: Step = (1_200, None)

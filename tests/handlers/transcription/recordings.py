@@ -39,7 +39,7 @@ def recording(
     """Return a file of this kind. If it is written to a pipe, its header states no length, because a pipe cannot be
     rewound."""
     sound = ("-f", "lavfi", "-i", source.format(rate=rate, seconds=seconds), "-ac", str(channels))
-    return _recordings_folder(*sound, *CODECS[codec], *options, piped=piped)
+    return _run_ffmpeg(*sound, *CODECS[codec], *options, piped=piped)
 
 
 @cache
@@ -48,7 +48,7 @@ def rewrap(audio: bytes, muxer: str) -> bytes:
     with TemporaryDirectory() as folder:
         given = Path(folder, "given")
         given.write_bytes(audio)
-        return _recordings_folder("-i", str(given), "-c", "copy", "-f", muxer)
+        return _run_ffmpeg("-i", str(given), "-c", "copy", "-f", muxer)
 
 
 @cache
@@ -57,7 +57,7 @@ def loop_audio(audio: bytes, muxer: str, seconds: float) -> bytes:
     with TemporaryDirectory() as folder:
         given = Path(folder, "given")
         given.write_bytes(audio)
-        return _recordings_folder("-stream_loop", "-1", "-i", str(given), "-t", str(seconds), "-c", "copy", "-f", muxer)
+        return _run_ffmpeg("-stream_loop", "-1", "-i", str(given), "-t", str(seconds), "-c", "copy", "-f", muxer)
 
 
 def decoded_ms(audio: bytes) -> float:
@@ -72,7 +72,7 @@ def decoded_ms(audio: bytes) -> float:
     return len(done.stdout) / 2 / 48
 
 
-def _recordings_folder(*arguments: str, piped: bool = False) -> bytes:
+def _run_ffmpeg(*arguments: str, piped: bool = False) -> bytes:
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", *arguments]
     if piped:
         return subprocess.run([*command, "-"], capture_output=True, check=True).stdout  # noqa: S603

@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -28,7 +28,8 @@ from handlers.transcription.router.connection_authorization import ConnectionAut
 from handlers.transcription.router.environment import RouterEnvironment
 from handlers.transcription.router.handler import Router
 from handlers.transcription.session_table import SessionTable
-from handlers.transcription.stream_signing import StreamRequest
+from handlers.transcription.session_utterances import SessionUtterances
+from handlers.transcription.transcribe_stream_urls import StreamRequest
 from tests.credentials import credentials
 from tests.moto_tables import Index, create_table
 
@@ -77,12 +78,13 @@ class PeerDelays:
     """Delays of the peers. The tested code waits no longer than its own limits."""
 
     opening_ms: tuple[int, ...] = ()
-    """Seconds until each stream opens. Later streams open at once."""
-    taking_ms: tuple[int | None, ...] = ()
-    """Seconds for which the peer of each stream accepts audio; to the end by default."""
+    """Time until each stream opens. Later streams open at once."""
+    accepting_ms: tuple[int | None, ...] = ()
+    """Time for which the peer of each stream accepts audio; to the end by default."""
     closing_ms: int = 0
+    """Time that the peer needs to answer a closing handshake."""
     calling_ms: int = 0
-    """Milliseconds of each AWS call."""
+    """Duration of each AWS call."""
 
 
 class SlowAwsClient:
@@ -106,15 +108,18 @@ class Clients(WebSocketConnections):
 
     gone: set[str] = field(default_factory=set)
     inbox: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    failing: Exception | None = None
+    before_post: Callable[[str, Any], object] = lambda *_: None
+    """Called with the connection and each message before it arrives."""
+    after_post: Callable[[str, Any], object] = lambda *_: None
+    """Called with the connection and each message after it has arrived."""
 
     def post(self, connection_id: str, message: Message) -> bool:
-        if self.failing is not None:
-            raise self.failing
+        self.before_post(connection_id, message)
         if connection_id in self.gone:
             return False
         sent = json.loads(message.model_dump_json(by_alias=True, exclude_none=True))
         self.inbox.setdefault(connection_id, []).append(sent)
+        self.after_post(connection_id, message)
         return True
 
     def sent_to(self, connection_id: str, kind: str) -> list[dict[str, Any]]:
@@ -146,7 +151,7 @@ class ScriptedStream:
 
     clock: Clock
     steps: Sequence[Step]
-    taking_ms: int | None = None
+    accepting_ms: int | None = None
     closing_ms: int = 0
     begun_ms: int = 0
     sent: list[bytes] = field(default_factory=list)
@@ -155,7 +160,7 @@ class ScriptedStream:
     """Timeouts with which the tested code waited for each event."""
     ended: bool = False
     finished_ms: int | None = None
-    deaf: bool = False
+    blocked: bool = False
 
     def __post_init__(self) -> None:
         self._left = list(self.steps)
@@ -171,21 +176,21 @@ class ScriptedStream:
         self.finished_ms = self.clock.now_ms - self.begun_ms
 
     def close(self) -> None:
-        if not self.ended and not self.deaf:
+        if not self.ended and not self.blocked:
             self.clock.now_ms += min(self.closing_ms, round(CLOSE_SECONDS * 1000))
 
     def _take_in(self) -> None:
         """Accept a chunk of audio. A peer that accepts none blocks the sender until its time limit."""
-        late = self.taking_ms is not None and self.clock.now_ms - self.begun_ms >= self.taking_ms
-        if late and not self.deaf:
+        late = self.accepting_ms is not None and self.clock.now_ms - self.begun_ms >= self.accepting_ms
+        if late and not self.blocked:
             self.clock.now_ms += round(SEND_SECONDS * 1000)
-            self.deaf = True
+            self.blocked = True
 
     def receive(self, timeout_seconds: float) -> bytes | None:
         self.waited_ms.append(round(timeout_seconds * 1000))
         until = self.clock.now_ms + (max(1, round(timeout_seconds * 1000)) if timeout_seconds > 0 else 0)
         if not self._left or self.begun_ms + self._left[0][0] > until:
-            if self.deaf:
+            if self.blocked:
                 raise TranscribeStreamFailed(StreamFailureCode.DROPPED)
             self.clock.now_ms = until
             return None
@@ -203,27 +208,27 @@ class ScriptedTranscribe:
 
     clock: Clock
     scripts: list[Sequence[Step] | StreamFailureCode]
-    pace: PeerDelays = field(default_factory=PeerDelays)
+    delays: PeerDelays = field(default_factory=PeerDelays)
     requests: list[StreamRequest] = field(default_factory=list)
-    conversations: list[ScriptedStream] = field(default_factory=list)
+    streams: list[ScriptedStream] = field(default_factory=list)
 
     @contextmanager
     def open(self, request: StreamRequest, seconds: float) -> Iterator[ScriptedStream]:
         self.requests.append(request)
         script = self.scripts.pop(0)
         number = len(self.requests) - 1
-        opening_ms = (*self.pace.opening_ms, *[0] * number, 0)[number]
-        taking_ms = (*self.pace.taking_ms, *[None] * number, None)[number]
+        opening_ms = (*self.delays.opening_ms, *[0] * number, 0)[number]
+        accepting_ms = (*self.delays.accepting_ms, *[None] * number, None)[number]
         self.clock.now_ms += min(opening_ms, max(0, round(seconds * 1000)))
         if opening_ms > seconds * 1000:
             raise TranscribeStreamFailed(StreamFailureCode.SILENT)
         if isinstance(script, StreamFailureCode):
             raise TranscribeStreamFailed(script)
-        self.conversations.append(ScriptedStream(self.clock, script, taking_ms, self.pace.closing_ms))
+        self.streams.append(ScriptedStream(self.clock, script, accepting_ms, self.delays.closing_ms))
         try:
-            yield self.conversations[-1]
+            yield self.streams[-1]
         finally:
-            self.conversations[-1].close()
+            self.streams[-1].close()
 
 
 @dataclass
@@ -233,9 +238,10 @@ class RouterHarness:
     dynamodb: Any
     clock: Clock = field(default_factory=Clock)
     clients: Clients = field(default_factory=Clients)
-    handed: list[ProcessorEvent] = field(default_factory=list)
-    refusing: Exception | None = None
-    gate: ConnectionAuthorizer = field(default_factory=lambda: ConnectionAuthorizer(None))
+    processor_events: list[ProcessorEvent] = field(default_factory=list)
+    invocation_error: Exception | None = None
+    """Error of the processor's invocation; None if it succeeds."""
+    authorizer: ConnectionAuthorizer = field(default_factory=lambda: ConnectionAuthorizer(None))
     limits: RouterEnvironment = LIMITS
     level: str = "DEBUG"
 
@@ -251,13 +257,13 @@ class RouterHarness:
             self.sessions,
             self.live,
             self.limits,
-            invoke_processor=self._hand_over,
+            invoke_processor=self._invoke_processor,
             presign=lambda request, seconds: f"wss://somewhere/{request.language}/{seconds}",
             clock_ms=self.clock,
             new_id=new_id,
             log=log,
         )
-        return Router(routes, self.live, self.clients, lambda: self.gate, log)
+        return Router(routes, self.live, self.clients, lambda: self.authorizer, log)
 
     def connect(self, connection: str = "c1", *offers: str) -> dict[str, Any]:
         """Send a handshake."""
@@ -293,6 +299,14 @@ class RouterHarness:
             "audio", connection, sessionId=session, utterance=utterance, sequence=1, audio=silence(seconds)
         )
 
+    def utterances(self, session: str) -> SessionUtterances:
+        """Return the session's slots, ended utterances and pending resends."""
+        return self.live.utterances(session)
+
+    def change_utterances(self, session: str, change: Callable[[SessionUtterances], SessionUtterances]) -> None:
+        """Change the session's utterances, as the processor does."""
+        self.live.change_utterances(session, lambda item: (change(item), None))
+
     def run_sweep(self) -> int:
         """Invoke the router as the schedule does."""
         return int(self.router.handle({"kind": "sweep"}, self.clock.now_ms)["lost"])
@@ -301,10 +315,10 @@ class RouterHarness:
         context = {"connectionId": connection, "eventType": kind, "routeKey": route, "requestId": "r1"}
         return self.router.handle({"requestContext": context, **more}, self.clock.now_ms)
 
-    def _hand_over(self, work: ProcessorEvent) -> None:
-        if self.refusing is not None:
-            raise self.refusing
-        self.handed.append(work)
+    def _invoke_processor(self, event: ProcessorEvent) -> None:
+        if self.invocation_error is not None:
+            raise self.invocation_error
+        self.processor_events.append(event)
 
 
 def silence(seconds: float) -> str:

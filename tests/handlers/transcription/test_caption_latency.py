@@ -9,71 +9,59 @@ from handlers.transcription.audio_processor.utterance_transcription import Utter
 from handlers.transcription.caption_thresholds import SessionSettings
 from handlers.transcription.environment import FALLBACK_METRIC
 from tests.handlers.transcription.processor_harness import ENDED, ProcessorHarness, final, partial
-from tests.handlers.transcription.router_harness import START_MS, PeerDelays, RouterHarness
+from tests.handlers.transcription.router_harness import START_MS, PeerDelays
 
 
-def test_the_router_states_when_it_accepted_an_utterance(router_harness: RouterHarness) -> None:
-    session = router_harness.open_session()
-    router_harness.clock.now_ms += 700
-    router_harness.send_utterance(session)
-    assert [event.accepted_ms for event in router_harness.handed] == [router_harness.clock.now_ms]
-
-
-def test_a_caption_that_is_delivered_while_its_words_are_streamed_has_no_latency(
-    processor_harness: ProcessorHarness,
-) -> None:
-    processor_harness.process_utterance(
+def test_a_caption_that_is_delivered_while_its_words_are_streamed_has_no_latency(processor: ProcessorHarness) -> None:
+    processor.process_utterance(
         partial(2_050, "Some words of it.", at_ms=1_600),
         final(2_300, "Some words of it.", at_ms=1_850),
         (2_500, None),
         seconds=2.4,
     )
-    assert processor_harness.cloudwatch.latencies_ms == [50, 50]
+    assert processor.cloudwatch.latencies_ms == [50, 50]
 
 
 @pytest.mark.parametrize("waited_ms", [0, 400, 19_000])
 @pytest.mark.parametrize("opening_ms", [0, 900])
 def test_the_wait_for_the_processor_and_for_the_stream_counts(dynamodb: Any, waited_ms: int, opening_ms: int) -> None:
     """The delay arises in Lambda's queue or in a cold start, which no invocation measures itself."""
-    processor_harness = ProcessorHarness(
-        dynamodb, [[final(1_100, "Hello.", at_ms=900), ENDED]], pace=PeerDelays(opening_ms=(opening_ms,))
+    processor = ProcessorHarness(
+        dynamodb, [[final(1_100, "Hello.", at_ms=900), ENDED]], delays=PeerDelays(opening_ms=(opening_ms,))
     )
-    processor_harness.open()
-    processor_harness.take("u1")
-    processor_harness.clock.now_ms += waited_ms
-    assert processor_harness.call() is UtteranceEnd.DONE
-    assert processor_harness.cloudwatch.latencies_ms == [waited_ms + opening_ms + 100]
+    processor.take("u1")
+    processor.clock.now_ms += waited_ms
+    assert processor.call() is UtteranceEnd.DONE
+    assert processor.cloudwatch.latencies_ms == [waited_ms + opening_ms + 100]
 
 
-def test_the_wait_while_another_caption_is_posted_counts(
-    processor_harness: ProcessorHarness, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    processor_harness.slow_down_posts(monkeypatch, 400)
+def test_the_wait_while_another_caption_is_posted_counts(processor: ProcessorHarness) -> None:
+    processor.slow_down_posts(400)
     finals = [final(1_000, f"Sentence{index}.", f"r{index}", at_ms=900) for index in range(3)]
-    processor_harness.process_utterance(*finals, ENDED)
-    assert processor_harness.cloudwatch.latencies_ms == [400, 800, 1_200]
+    processor.process_utterance(*finals, ENDED)
+    assert processor.cloudwatch.latencies_ms == [400, 800, 1_200]
 
 
-def test_the_time_of_a_failed_stream_counts(processor_harness: ProcessorHarness) -> None:
-    processor_harness.scripts += [[(400, StreamFailureCode.DROPPED)], [final(200, "Hello.", at_ms=0), (1_050, None)]]
-    processor_harness.process_utterance()
-    assert processor_harness.cloudwatch.latencies_ms == [500]
+def test_the_time_of_a_failed_stream_counts(processor: ProcessorHarness) -> None:
+    processor.scripts += [[(400, StreamFailureCode.DROPPED)], [final(200, "Hello.", at_ms=0), (1_050, None)]]
+    processor.process_utterance()
+    assert processor.cloudwatch.latencies_ms == [500]
 
 
 def test_the_latency_of_a_resent_utterance_starts_at_its_new_acceptance_and_position(
-    processor_harness: ProcessorHarness,
+    processor: ProcessorHarness,
 ) -> None:
-    processor_harness.process_utterance(final(250, "Two.", at_ms=100), (350, None), from_ms=700, attempts=2)
-    assert processor_harness.cloudwatch.latencies_ms == [50], "the first 700 ms were not streamed again"
+    processor.process_utterance(final(250, "Two.", at_ms=100), (350, None), from_ms=700, attempts=2)
+    assert processor.cloudwatch.latencies_ms == [50], "the first 700 ms were not streamed again"
 
 
 @pytest.mark.parametrize(("accepted_ms", "latency"), [(START_MS + 60_000, 0), (None, 100)])
 def test_a_router_with_a_fast_clock_or_without_a_time_gives_no_negative_latency(
-    processor_harness: ProcessorHarness, accepted_ms: int | None, latency: int
+    processor: ProcessorHarness, accepted_ms: int | None, latency: int
 ) -> None:
     """Both functions are deployed and rolled back independently."""
-    processor_harness.process_utterance(final(1_100, "Hello.", at_ms=900), ENDED, accepted_ms=accepted_ms)
-    assert processor_harness.cloudwatch.latencies_ms == [latency]
+    processor.process_utterance(final(1_100, "Hello.", at_ms=900), ENDED, accepted_ms=accepted_ms)
+    assert processor.cloudwatch.latencies_ms == [latency]
 
 
 @pytest.mark.parametrize("partials", [True, False])
@@ -81,8 +69,7 @@ def test_slow_calls_that_repeat_an_utterance_raise_the_same_metric_as_a_failed_s
     dynamodb: Any, partials: bool
 ) -> None:
     settings = SessionSettings(partial_results_enabled=partials)
-    processor_harness = ProcessorHarness(dynamodb, settings=settings, pace=PeerDelays(calling_ms=200))
-    processor_harness.open()
+    processor = ProcessorHarness(dynamodb, settings=settings, delays=PeerDelays(calling_ms=200))
     finals = [final(1_000, f"Sentence{index}.", f"r{index}", at_ms=900) for index in range(9)]
-    assert processor_harness.process_utterance(*finals, ENDED) is UtteranceEnd.BROKEN
-    assert processor_harness.cloudwatch.values[FALLBACK_METRIC] == 1
+    assert processor.process_utterance(*finals, ENDED) is UtteranceEnd.BROKEN
+    assert processor.cloudwatch.values[FALLBACK_METRIC] == 1

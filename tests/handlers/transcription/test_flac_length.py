@@ -66,20 +66,6 @@ def test_a_damaged_or_truncated_real_file_is_never_misread(data: st.DataObject) 
         assert found.samples == 6400
 
 
-@pytest.mark.media
-def test_a_real_file_without_one_of_its_frames_is_refused() -> None:
-    audio = recording("flac", seconds=0.4, piped=True)
-    second = audio.index(b"\xff\xf8", audio.index(b"\xff\xf8", 42) + 2)
-    third = audio.index(b"\xff\xf8", second + 2)
-    assert "lacks a frame" in refusal_of(audio[:second] + audio[third:])
-
-
-@given(st.binary(max_size=400), st.integers(0, 60))
-def test_any_bytes_are_read_or_refused(noise: bytes, kept: int) -> None:
-    with suppress(MalformedFlac):
-        read_flac(flac_file(*TEN)[:kept] + noise)
-
-
 @given(st.integers(0, 300), st.integers(1, 65536), st.integers(0, 15), st.integers(0, 255), st.booleans())
 def test_frames_with_valid_checksums_and_any_fields_are_read_or_refused(
     number: int, block_size: int, rate_code: int, last: int, varying: bool

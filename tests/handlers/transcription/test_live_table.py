@@ -40,9 +40,9 @@ def test_a_changed_item_is_read_back_and_expires(table: LiveTable, dynamodb: Any
 def test_only_due_items_are_found(table: LiveTable) -> None:
     table.change(SessionUtterances, "flight#a", offer("x", START_MS + 100))
     table.change(SessionUtterances, "flight#b", offer("y", START_MS + 200))
-    assert table.overdue_keys(START_MS + 100) == ["flight#a"]
+    assert table.overdue_sessions(START_MS + 100) == ["a"]
     table.change(SessionUtterances, "flight#a", lambda slots: (slots.finish("x", 1), None))
-    assert table.overdue_keys(START_MS + 100) == [], "the item left the index with its last slot"
+    assert table.overdue_sessions(START_MS + 100) == [], "the item left the index with its last slot"
 
 
 def words(utterance: str, *, final: bool = True, line: str = "r1") -> TextReservation:

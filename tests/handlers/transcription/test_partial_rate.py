@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.transcription.audio_processor.captions.caption_rules import Captions
+from handlers.transcription.audio_processor.captions.caption_decisions import Captions
 from handlers.transcription.audio_processor.captions.pending_results import PartialRate
 from tests.handlers.transcription.caption_samples import final, lines, partial, thresholds
 
@@ -13,19 +13,21 @@ def busy(most: int = 2) -> Captions:
     """Return captions whose rate limit is used up by partials at time 0."""
     captions = Captions(thresholds(max_rate_per_second=most))
     for number in range(most):
-        assert captions.take(partial(f"early {number}", f"early {number}"), 0)
+        assert captions.accept(partial(f"early {number}", f"early {number}"), 0)
     return captions
 
 
 def test_any_second_counts_and_not_only_whole_ones() -> None:
     captions = Captions(thresholds(max_rate_per_second=2))
-    assert captions.take(partial("a", "one"), 900)
-    assert captions.take(partial("a", "two"), 1100)
-    assert captions.take(partial("a", "three"), 1899) == []
+    assert captions.accept(partial("a", "one"), 900)
+    assert captions.accept(partial("a", "two"), 1100)
+    assert captions.accept(partial("a", "three"), 1899) == []
     assert captions.next_due_ms() == 1900
-    assert captions.due(1899) == []
-    assert lines(captions.take(partial("b", "four"), 1900)) == [("partial", "a", "three")], "it waited for this moment"
-    assert lines(captions.due(2100)) == [("partial", "b", "four")]
+    assert captions.take_due(1899) == []
+    assert lines(captions.accept(partial("b", "four"), 1900)) == [("partial", "a", "three")], (
+        "it waited for this moment"
+    )
+    assert lines(captions.take_due(2100)) == [("partial", "b", "four")]
     assert captions.counts.dropped == 0
 
 
@@ -43,45 +45,37 @@ def test_the_most_stable_and_newest_candidate_is_shown_and_the_others_are_counte
 ) -> None:
     captions = busy()
     for candidate in candidates:
-        captions.take(partial(*candidate), 100)
-    assert lines(captions.due(1000)) == [("partial", *leaves)]
+        captions.accept(partial(*candidate), 100)
+    assert lines(captions.take_due(1000)) == [("partial", *leaves)]
     assert captions.counts.dropped == len(candidates) - 1
-    assert captions.due(2000) == []
+    assert captions.take_due(2000) == []
 
 
 def test_a_deferred_partial_comes_after_the_candidates_of_the_same_moment() -> None:
     captions = Captions(thresholds(max_rate_per_second=1))
-    captions.take(partial("a", "unsure", 0.1), 0)
-    captions.take(partial("b", "early"), 1000)
-    captions.take(partial("c", "competes"), 1500)
-    assert lines(captions.due(2000)) == [("partial", "c", "competes")]
-    assert lines(captions.due(3000)) == [("partial", "a", "unsure")]
+    captions.accept(partial("a", "unsure", 0.1), 0)
+    captions.accept(partial("b", "early"), 1000)
+    captions.accept(partial("c", "competes"), 1500)
+    assert lines(captions.take_due(2000)) == [("partial", "c", "competes")]
+    assert lines(captions.take_due(3000)) == [("partial", "a", "unsure")]
 
 
 def test_candidates_of_a_result_that_became_final_do_not_count_as_dropped() -> None:
     captions = busy()
-    captions.take(partial("a", "one"), 100)
-    captions.take(partial("a", "two"), 200)
-    assert captions.take(final("a", "three", start_ms=0), 300)
-    assert captions.due(1000) == []
+    captions.accept(partial("a", "one"), 100)
+    captions.accept(partial("a", "two"), 200)
+    assert captions.accept(final("a", "three", start_ms=0), 300)
+    assert captions.take_due(1000) == []
     assert captions.counts.dropped == 0
 
 
 def test_duplicates_make_room_for_the_next_best_candidate() -> None:
     captions = busy()
-    captions.take(partial("a", "same", 1.0), 100)
-    captions.take(partial("b", "other", 0.9), 150)
-    captions.take(final("c", "same"), 200)
-    assert lines(captions.due(1000)) == [("partial", "b", "other")]
+    captions.accept(partial("a", "same", 1.0), 100)
+    captions.accept(partial("b", "other", 0.9), 150)
+    captions.accept(final("c", "same"), 200)
+    assert lines(captions.take_due(1000)) == [("partial", "b", "other")]
     assert (captions.counts.dropped, captions.counts.duplicates) == (0, 1)
-
-
-def test_finals_are_never_limited() -> None:
-    captions = busy(1)
-    for number in range(30):
-        assert lines(captions.take(final(str(number), f"final {number}"), 1)) == [
-            ("final", str(number), f"final {number}")
-        ]
 
 
 @given(st.integers(1, 4), st.lists(st.sampled_from([0, 1, 250, 499, 500, 999, 1000, 1001]), max_size=40))

@@ -8,8 +8,6 @@ import base64
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import pytest
@@ -18,9 +16,8 @@ from handlers.transcription.audio_processor import utterance_transcription
 from handlers.transcription.audio_processor.transcribe_stream.stream_client import TranscribeStream
 from handlers.transcription.audio_processor.utterance_transcription import UtteranceEnd
 from handlers.transcription.caption_thresholds import SessionSettings
-from handlers.transcription.stream_signing import StreamRequest
-from local.emulation.speech.tone_words import silence, speech
-from local.flows.transcription_client import Screen
+from handlers.transcription.transcribe_stream_urls import StreamRequest
+from local.emulation.speech.tone_words import speech
 from tests.handlers.transcription.processor_harness import ProcessorHarness
 from tests.handlers.transcription.router_harness import Clock
 from tests.local.emulation.server_threads import PATIENCE
@@ -29,7 +26,6 @@ from tests.lost_responses import repeated
 
 FASTER = 10
 PATIENT = SessionSettings(dedup_cache_ttl=60, orphan_timeout=60, max_buffer_timeout=10)
-"""Time limit that even a slow machine does not exceed."""
 
 
 class RunningClock(Clock):
@@ -39,47 +35,6 @@ class RunningClock(Clock):
         return FASTER * time.monotonic_ns() // 1_000_000 + super().__call__()
 
 
-@dataclass
-class EmulatedSession:
-    """A session whose utterances are sent to the running emulation."""
-
-    dynamodb: Any
-    endpoint: str
-    requests: list[StreamRequest] = field(default_factory=list)
-
-    @cached_property
-    def processor_harness(self) -> ProcessorHarness:
-        made = ProcessorHarness(self.dynamodb, settings=PATIENT, clock=RunningClock(0))
-        made.open_stream = self._stream
-        made.open()
-        return made
-
-    def send(self, audio: bytes, utterance: str = "u1") -> UtteranceEnd | None:
-        """Send an utterance."""
-        self.processor_harness.take(utterance)
-        return self.processor_harness.call(utterance, audio=base64.b64encode(audio).decode())
-
-    @property
-    def shown_lines(self) -> Screen:
-        """Return the lines that the client shows."""
-        return self.processor_harness.shown_lines()
-
-    @property
-    def fallbacks(self) -> float:
-        """Return the number of fallbacks that the metric counts."""
-        return self.processor_harness.cloudwatch.values.get("TranscribeFallbackTriggered", 0)
-
-    def _stream(self, request: StreamRequest, _seconds: float) -> AbstractContextManager[TranscribeStream]:
-        self.requests.append(request)
-        return TranscribeStream.open(address(self.endpoint, stabilised=request.stabilised), PATIENCE)
-
-
-@pytest.fixture(autouse=True)
-def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Raise the time limits for slow machines."""
-    monkeypatch.setattr(utterance_transcription, "GRACE_MS", round(1000 * PATIENCE * FASTER))
-
-
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
     with listening() as found:
@@ -87,97 +42,43 @@ def endpoint() -> Iterator[str]:
 
 
 @pytest.fixture
-def line(dynamodb: Any, endpoint: str) -> EmulatedSession:
-    return EmulatedSession(dynamodb, endpoint)
+def streamed(dynamodb: Any, endpoint: str, monkeypatch: pytest.MonkeyPatch) -> ProcessorHarness:
+    """Return a processor whose streams are real connections to the emulation."""
+    # Time limits that even a slow machine does not exceed.
+    monkeypatch.setattr(utterance_transcription, "GRACE_MS", round(1000 * PATIENCE * FASTER))
+    harness = ProcessorHarness(dynamodb, settings=PATIENT, clock=RunningClock(0))
+
+    def open_stream(request: StreamRequest, _seconds: float) -> AbstractContextManager[TranscribeStream]:
+        harness.transcribe.requests.append(request)
+        return TranscribeStream.open(address(endpoint, stabilised=request.stabilised), PATIENCE)
+
+    harness.open_stream = open_stream
+    return harness
 
 
-def words(text: str) -> bytes:
-    return speech(text.split(), RATE)
-
-
-def test_sentences_are_shown_once_and_in_order(line: EmulatedSession) -> None:
-    assert line.send(words("hello world . good day")) is UtteranceEnd.DONE
-    assert line.shown_lines.text() == ["Hello world.", "Good day."]
-    assert [caption["text"] for caption in line.shown_lines.shown if caption["final"]] == ["Hello world.", "Good day."]
-    assert line.processor_harness.sent_messages("done")[0]["finals"] == 2
-    assert (len(line.requests), line.fallbacks) == (1, 0)
+def send(processor: ProcessorHarness, text: str) -> UtteranceEnd | None:
+    return processor.process_utterance(audio=base64.b64encode(speech(text.split(), RATE)).decode())
 
 
 def test_an_utterance_whose_writes_are_all_retried_is_shown_once(
-    line: EmulatedSession, monkeypatch: pytest.MonkeyPatch
+    streamed: ProcessorHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The retried write must not be mistaken for a slot or a start of another attempt."""
-    repeated(line.dynamodb, "update_item", monkeypatch)
-    assert line.send(words("hello world . good day")) is UtteranceEnd.DONE
-    assert line.shown_lines.text() == ["Hello world.", "Good day."]
-    assert line.processor_harness.sent_messages("done")[0]["finals"] == 2
+    repeated(streamed.dynamodb, "update_item", monkeypatch)
+    assert send(streamed, "hello world . good day") is UtteranceEnd.DONE
+    assert streamed.shown_lines().text() == ["Hello world.", "Good day."]
+    assert streamed.sent_messages("done")[0]["finals"] == 2
+    assert len(streamed.transcribe.requests) == 1
+    assert "TranscribeFallbackTriggered" not in streamed.cloudwatch.values
 
 
-@pytest.mark.parametrize(
-    ("fault", "cause"), [("throttled", "throttled"), ("dropped", "dropped"), ("malformed", "malformed")]
-)
+@pytest.mark.parametrize("fault", ["throttled", "dropped", "malformed"])
 def test_a_stream_that_fails_in_the_middle_is_followed_by_one_for_finals(
-    line: EmulatedSession, capsys: pytest.CaptureFixture[str], fault: str, cause: str
+    streamed: ProcessorHarness, capsys: pytest.CaptureFixture[str], fault: str
 ) -> None:
-    assert line.send(words(f"hello {fault} world")) is UtteranceEnd.DONE
-    assert line.shown_lines.text() == [f"Hello {fault} world."]
-    assert line.processor_harness.sent_messages("done")[0]["fallback"] == "stream_failed"
-    assert [request.stabilised for request in line.requests] == [True, False]
-    assert line.fallbacks == 1
-    assert f'"cause":"{cause}"' in capsys.readouterr().out
-
-
-def test_a_service_that_always_fails_leaves_no_line(line: EmulatedSession) -> None:
-    assert line.send(words("hello broken world")) is UtteranceEnd.BROKEN
-    assert line.shown_lines.text() == []
-    assert len(line.processor_harness.sent_messages("resend")) == 1
-    assert line.processor_harness.slots.slots == ()
-
-
-def test_silence_is_an_utterance_without_captions(line: EmulatedSession) -> None:
-    assert line.send(silence(0.5, RATE)) is UtteranceEnd.DONE
-    assert line.processor_harness.sent_messages("done")[0]["finals"] == 0
-    assert line.fallbacks == 0
-
-
-def test_a_stream_that_times_out_waiting_for_audio_is_retried(
-    dynamodb: Any, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The timeout is fifteen seconds on AWS, longer than any utterance, so only a blocked processor meets it."""
-    with listening(silence_seconds=0.001) as endpoint:
-        line = EmulatedSession(dynamodb, endpoint)
-        assert line.send(words("hello world")) is UtteranceEnd.BROKEN
-    assert [request.stabilised for request in line.requests] == [True, False]
-    assert len(line.processor_harness.sent_messages("resend")) == 1
-    assert line.fallbacks == 1
-    assert '"cause":"silent"' in capsys.readouterr().out
-
-
-def test_a_final_that_comes_twice_with_different_words_is_shown_once(line: EmulatedSession) -> None:
-    line.send(words("repeating test . good day"))
-    assert line.shown_lines.text() == ["Repeating test.", "Good day."]
-    assert [caption["text"] for caption in line.shown_lines.shown if caption["final"]] == [
-        "Repeating test.",
-        "Good day.",
-    ]
-
-
-def test_a_sentence_without_a_final_is_shown_in_its_last_version(line: EmulatedSession) -> None:
-    assert line.send(words("endless test . good day")) is UtteranceEnd.DONE
-    assert line.shown_lines.text() == ["Endless test", "Good day."]
-    assert {caption["text"]: caption["orphan"] for caption in line.shown_lines.shown if caption["final"]} == {
-        "Endless test": True,
-        "Good day.": False,
-    }
-    assert line.processor_harness.cloudwatch.values["OrphanedResultsFlushed"] == 1
-
-
-def test_a_service_without_stability_marks_loses_no_final(line: EmulatedSession) -> None:
-    assert line.send(words("unflagged test")) is UtteranceEnd.DONE
-    assert line.shown_lines.text() == ["Unflagged test."]
-
-
-def test_two_overlapping_utterances_show_their_common_words_once(line: EmulatedSession) -> None:
-    line.send(words("we speak in tones"), "u1")
-    line.send(words("we speak in tones . good day"), "u2")
-    assert line.shown_lines.text() == ["We speak in tones.", "Good day."]
+    assert send(streamed, f"hello {fault} world") is UtteranceEnd.DONE
+    assert streamed.shown_lines().text() == [f"Hello {fault} world."]
+    assert streamed.sent_messages("done")[0]["fallback"] == "stream_failed"
+    assert [request.stabilised for request in streamed.transcribe.requests] == [True, False]
+    assert streamed.cloudwatch.values["TranscribeFallbackTriggered"] == 1
+    assert f'"cause":"{fault}"' in capsys.readouterr().out

@@ -2,91 +2,72 @@
 
 import pytest
 
-from handlers.transcription.live_table import session_utterances_key
-from handlers.transcription.session_utterances import SessionUtterances
 from tests.handlers.transcription.router_harness import RouterHarness
 
 
-def test_an_utterance_that_was_given_up_is_reported_as_failed(router_harness: RouterHarness) -> None:
+def test_an_utterance_that_was_given_up_is_reported_as_failed(router: RouterHarness) -> None:
     """The processor's message may be lost, so every answer reports the end."""
-    session = router_harness.open_session()
-    router_harness.send_utterance(session, "u1")
-    router_harness.send_utterance(session, "u2")
-
-    def end(slots: SessionUtterances) -> tuple[SessionUtterances, None]:
-        return slots.finish("u1", 1, failed=True).finish("u2", 2), None
-
-    router_harness.live.change(SessionUtterances, session_utterances_key(session), end)
-    for answer in (router_harness.send("ping", sessionId=session), router_harness.send("open", sessionId=session)):
+    session = router.open_session()
+    router.send_utterance(session, "u1")
+    router.send_utterance(session, "u2")
+    router.change_utterances(session, lambda utterances: utterances.finish("u1", 1, failed=True).finish("u2", 2))
+    for answer in (router.send("ping", sessionId=session), router.send("open", sessionId=session)):
         assert (answer["done"], answer["failed"]) == (["u1", "u2"], ["u1"])
     assert [
         (answer["done"], answer["failed"])
-        for answer in (router_harness.send_utterance(session, "u1"), router_harness.send_utterance(session, "u2"))
-    ] == [
-        (True, True),
-        (True, False),
-    ]
-    router_harness.connect("c2")
-    moved = router_harness.send("open", "c2", sessionId=session, unfinished=["u1"])
+        for answer in (router.send_utterance(session, "u1"), router.send_utterance(session, "u2"))
+    ] == [(True, True), (True, False)]
+    router.connect("c2")
+    moved = router.send("open", "c2", sessionId=session, unfinished=["u1"])
     assert (moved["done"], moved["failed"], moved["resend"]) == (["u2"], [], [{"utterance": "u1", "fromMs": 0}])
 
 
-def test_an_utterance_that_must_wait_is_refused_and_each_answer_states_the_wait(router_harness: RouterHarness) -> None:
+def test_an_utterance_that_must_wait_is_refused_and_each_answer_states_the_wait(router: RouterHarness) -> None:
     """A client that does not wait, such as an older one, would request a stream each time."""
-    session = router_harness.open_session()
-    router_harness.send_utterance(session, "u1")
-    until = router_harness.clock() + 3_000
-    router_harness.live.change(
-        SessionUtterances, session_utterances_key(session), lambda slots: (slots.plan_resend("u1", 1, 0, until), None)
-    )
-    router_harness.clock.now_ms += 1_000
+    session = router.open_session()
+    router.send_utterance(session, "u1")
+    until = router.clock() + 3_000
+    router.change_utterances(session, lambda utterances: utterances.plan_resend("u1", 1, 0, until))
+    router.clock.now_ms += 1_000
     rests = [{"utterance": "u1", "fromMs": 0, "waitMs": 2_000}]
-    assert router_harness.send_utterance(session, "u2")["resend"] == rests
-    assert (
-        router_harness.send("ping", sessionId=session)["resend"]
-        == router_harness.send("open", sessionId=session)["resend"]
-        == rests
-    )
-    handed = len(router_harness.handed)
-    assert router_harness.send_utterance(session, "u1")["code"] == "BUSY"
-    assert len(router_harness.handed) == handed
-    router_harness.clock.now_ms = until
-    assert router_harness.send("ping", sessionId=session)["resend"] == [{"utterance": "u1", "fromMs": 0}]
-    assert router_harness.send_utterance(session, "u1")["type"] == "accepted"
-    assert router_harness.handed[-1].utterance_attempt == 1
+    assert router.send_utterance(session, "u2")["resend"] == rests
+    assert router.send("ping", sessionId=session)["resend"] == router.send("open", sessionId=session)["resend"] == rests
+    handed = len(router.processor_events)
+    assert router.send_utterance(session, "u1")["code"] == "BUSY"
+    assert len(router.processor_events) == handed
+    router.clock.now_ms = until
+    assert router.send("ping", sessionId=session)["resend"] == [{"utterance": "u1", "fromMs": 0}]
+    assert router.send_utterance(session, "u1")["type"] == "accepted"
+    assert router.processor_events[-1].utterance_attempt == 1
 
 
-def test_an_end_that_the_client_missed_is_reported_only_on_the_same_connection(router_harness: RouterHarness) -> None:
+def test_an_end_that_the_client_missed_is_reported_only_on_the_same_connection(router: RouterHarness) -> None:
     """Messages on another connection may be lost, so the utterance must be transcribed again."""
-    session = router_harness.open_session("c1")
+    session = router.open_session("c1")
     for utterance in ("u1", "u2"):
-        router_harness.send_utterance(session, utterance)
-    router_harness.live.change(
-        SessionUtterances, session_utterances_key(session), lambda slots: (slots.finish("u1", 1).finish("u2", 2), None)
-    )
-    known = router_harness.send("open", "c1", sessionId=session, unfinished=["u2", "u3"])
+        router.send_utterance(session, utterance)
+    router.change_utterances(session, lambda utterances: utterances.finish("u1", 1).finish("u2", 2))
+    known = router.send("open", "c1", sessionId=session, unfinished=["u2", "u3"])
     assert (known["done"], known["resend"]) == (["u1", "u2"], [])
-    router_harness.connect("c2")
-    moved = router_harness.send("open", "c2", sessionId=session, unfinished=["u2", "u3"])
+    router.connect("c2")
+    moved = router.send("open", "c2", sessionId=session, unfinished=["u2", "u3"])
     assert (moved["done"], moved["resend"]) == (["u1"], [{"utterance": "u2", "fromMs": 0}])
-    again = router_harness.send_utterance(session, "u2", "c2")
+    again = router.send_utterance(session, "u2", "c2")
     assert (again["repeated"], again["done"]) == (False, False)
-    assert router_harness.handed[-1].utterance_attempt == 2
+    assert router.processor_events[-1].utterance_attempt == 2
 
 
 @pytest.mark.parametrize("taken", [False, True])
-def test_pending_resends_start_at_0_once_the_client_has_moved(router_harness: RouterHarness, taken: bool) -> None:
+def test_pending_resends_start_at_0_once_the_client_has_moved(router: RouterHarness, taken: bool) -> None:
     """Its first captions were sent over a connection that may have been dead."""
-    session = router_harness.open_session("c1")
-    router_harness.send_utterance(session, "u1")
-    router_harness.live.change(
-        SessionUtterances, session_utterances_key(session), lambda slots: (slots.plan_resend("u1", 1, 700), None)
-    )
-    assert router_harness.send("open", "c1", sessionId=session)["resend"] == [{"utterance": "u1", "fromMs": 700}]
+    session = router.open_session("c1")
+    router.send_utterance(session, "u1")
+    router.change_utterances(session, lambda utterances: utterances.plan_resend("u1", 1, 700))
+    assert router.send("open", "c1", sessionId=session)["resend"] == [{"utterance": "u1", "fromMs": 700}]
     if taken:
-        router_harness.send_utterance(session, "u1")
-        assert router_harness.handed[-1].from_ms == 700, "the attempt continues an earlier one but has not started"
-    router_harness.connect("c2")
-    assert router_harness.send("open", "c2", sessionId=session)["resend"] == [{"utterance": "u1", "fromMs": 0}]
-    router_harness.send_utterance(session, "u1", "c2")
-    assert router_harness.handed[-1].from_ms == 0
+        router.send_utterance(session, "u1")
+        assert router.processor_events[-1].from_ms == 700, "the attempt continues an earlier one but has not started"
+    router.connect("c2")
+    assert router.send("open", "c2", sessionId=session)["resend"] == [{"utterance": "u1", "fromMs": 0}]
+    router.send_utterance(session, "u1", "c2")
+    assert router.processor_events[-1].from_ms == 0

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.transcription.session_utterances import REMEMBERED, SessionUtterances, SlotOutcome
+from handlers.transcription.session_utterances import MAX_REMEMBERED_UTTERANCES, SessionUtterances, SlotOutcome
 
 MOST = 2
 
@@ -94,9 +94,7 @@ MOVES = st.lists(
 
 
 @given(MOVES)
-def test_slots_are_limited_and_one_attempt_per_utterance_holds_one(
-    moves: list[tuple[str, str, int]],
-) -> None:
+def test_slots_are_limited_and_one_attempt_per_utterance_holds_one(moves: list[tuple[str, str, int]]) -> None:
     slots, now = SessionUtterances(), 0
     running: dict[str, int] = {}
     done: set[str] = set()
@@ -121,7 +119,7 @@ def test_slots_are_limited_and_one_attempt_per_utterance_holds_one(
                 slots, gone = slots.release_unstarted(utterance, attempt)
                 assert not (gone and running.get(utterance) == attempt)
             case "move":
-                slots = slots.move_to(f"c{now}", (utterance,))
+                slots = slots.prepare_move(f"c{now}", (utterance,))
                 done -= {utterance}
             case _:
                 slots, _ = slots.remove_overdue(now)
@@ -134,10 +132,10 @@ def test_slots_are_limited_and_one_attempt_per_utterance_holds_one(
 
 def test_the_number_of_remembered_utterances_is_limited() -> None:
     slots = SessionUtterances()
-    for number in range(REMEMBERED * 2):
+    for number in range(MAX_REMEMBERED_UTTERANCES * 2):
         slots = take_slot(slots, f"done-{number}")
         slots = slots.finish(f"done-{number}", slots.attempt, failed=True)
         slots = take_slot(slots, f"broken-{number}")
         slots = slots.plan_resend(f"broken-{number}", slots.attempt, 0)
-    assert len(slots.done) == len(slots.failed) == len(slots.resends) == REMEMBERED
+    assert len(slots.done) == len(slots.failed) == len(slots.resends) == MAX_REMEMBERED_UTTERANCES
     assert len(slots.model_dump_json()) < 10_000, "the item costs only a few write units"

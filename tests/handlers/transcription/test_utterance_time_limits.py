@@ -22,38 +22,38 @@ from tests.handlers.transcription.processor_harness import (
 from tests.handlers.transcription.router_harness import LIVE, START_MS, PeerDelays, Step, transcript
 
 
-def test_a_stream_that_never_ends_is_cut_and_its_results_are_shown(processor_harness: ProcessorHarness) -> None:
-    assert processor_harness.process_utterance(partial(300, "Hello world")) is UtteranceEnd.DEADLINE
-    assert processor_harness.clock.now_ms - START_MS == 1_000 + GRACE_MS
-    assert processor_harness.sent_messages() == [("Hello world", False), ("Hello world", True)]
-    assert processor_harness.clients.sent_to("c1", "caption")[-1]["orphan"]
-    assert processor_harness.cloudwatch.values["OrphanedResultsFlushed"] == 1
-    assert processor_harness.slots.done == ("u1",)
+def test_a_stream_that_never_ends_is_cut_and_its_results_are_shown(processor: ProcessorHarness) -> None:
+    assert processor.process_utterance(partial(300, "Hello world")) is UtteranceEnd.DEADLINE
+    assert processor.clock.now_ms - START_MS == 1_000 + GRACE_MS
+    assert processor.sent_messages() == [("Hello world", False), ("Hello world", True)]
+    assert processor.clients.sent_to("c1", "caption")[-1]["orphan"]
+    assert processor.cloudwatch.values["OrphanedResultsFlushed"] == 1
+    assert processor.utterances.done == ("u1",)
 
 
 def test_the_client_is_notified_even_if_the_invocation_has_less_time_than_the_utterance(
-    processor_harness: ProcessorHarness,
+    processor: ProcessorHarness,
 ) -> None:
-    assert (
-        processor_harness.process_utterance(partial(300, "Hello"), seconds=2.4, remaining_ms=4_000)
-        is UtteranceEnd.BROKEN
-    )
-    assert processor_harness.clock.now_ms - START_MS == 1_000, "the rest of the time is reserved for the answer"
-    assert len(processor_harness.sent_messages("resend")) == 1
-    assert len(processor_harness.sent_messages("retract")) == 1, (
-        "half of the audio was not sent, so the utterance is repeated"
-    )
+    assert processor.process_utterance(partial(300, "Hello"), seconds=2.4, remaining_ms=4_000) is UtteranceEnd.BROKEN
+    assert processor.clock.now_ms - START_MS == 1_000, "the rest of the time is reserved for the answer"
+    assert len(processor.sent_messages("resend")) == 1
+    assert len(processor.sent_messages("retract")) == 1, "half of the audio was not sent, so the utterance is repeated"
 
 
-def test_captions_that_cannot_be_delivered_in_time_are_transcribed_again(
-    processor_harness: ProcessorHarness, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    processor_harness.slow_down_posts(monkeypatch, 900)
+def test_captions_that_cannot_be_delivered_in_time_are_transcribed_again(processor: ProcessorHarness) -> None:
+    processor.slow_down_posts(900)
     finals = [final(200, f"Sentence {number}.", f"r{number}", at_ms=100 * number) for number in range(6)]
-    assert processor_harness.process_utterance(*finals, ENDED) is UtteranceEnd.BROKEN
-    assert processor_harness.clock.now_ms - START_MS <= 1_000 + GRACE_MS + LAST_CAPTIONS_MS + 900
-    [told] = processor_harness.sent_messages("resend")
+    assert processor.process_utterance(*finals, ENDED) is UtteranceEnd.BROKEN
+    assert processor.clock.now_ms - START_MS <= 1_000 + GRACE_MS + LAST_CAPTIONS_MS + 900
+    [told] = processor.sent_messages("resend")
     assert told["utterances"][0]["fromMs"] > 0, "delivered finals remain valid"
+
+
+def test_captions_of_events_that_arrived_before_the_deadline_are_still_delivered(processor: ProcessorHarness) -> None:
+    processor.slow_down_posts(20)
+    finals = [final(2_490, f"Sentence {number}.", f"r{number}", at_ms=100 * number) for number in range(3)]
+    assert processor.process_utterance(*finals) is UtteranceEnd.DEADLINE
+    assert len(processor.sent_messages()) == 3
 
 
 EVENTS = st.lists(
@@ -78,7 +78,7 @@ EVENTS = st.lists(
 PACES = st.builds(
     PeerDelays,
     opening_ms=st.tuples(*[st.sampled_from([0, 40, 400, 990, 9_999])] * 2),
-    taking_ms=st.tuples(*[st.sampled_from([None, None, 0, 490, 900, 1_400, 2_400])] * 2),
+    accepting_ms=st.tuples(*[st.sampled_from([None, None, 0, 490, 900, 1_400, 2_400])] * 2),
     closing_ms=st.sampled_from([0, 2, 9_999]),
     calling_ms=st.sampled_from([0, 5, 20]),
 )
@@ -92,7 +92,7 @@ SLOW = PeerDelays(opening_ms=(0, 990), closing_ms=9_999, calling_ms=20)
 @given(first=EVENTS, second=EVENTS, seconds=st.sampled_from([0.2, 1.0, 2.5]), pace=PACES)
 @example([final(2_400, f"Word {index}.", f"r{index}") for index in range(8)], [], 1.0, SLOW)
 @example([partial(2_190, f"Word {index}", f"r{index}") for index in range(8)], [], 1.0, SLOW)
-@example([(830, StreamFailureCode.DROPPED)], [], 1.0, replace(SLOW, taking_ms=(None, 490)))
+@example([(830, StreamFailureCode.DROPPED)], [], 1.0, replace(SLOW, accepting_ms=(None, 490)))
 def test_no_invocation_outlives_its_audio_by_more_than_two_seconds(
     dynamodb: Any, first: list[Step], second: list[Step], seconds: float, pace: PeerDelays
 ) -> None:
@@ -101,18 +101,13 @@ def test_no_invocation_outlives_its_audio_by_more_than_two_seconds(
     dynamodb.delete_item(TableName=LIVE, Key={"pk": {"S": session_utterances_key(SESSION)}})
     dynamodb.delete_item(TableName="sessions", Key={"session_id": {"S": SESSION}})
     scripts = [sorted(stream, key=lambda step: step[0]) for stream in (first, second)]
-    processor_harness = ProcessorHarness(dynamodb, scripts, pace=pace)
-    processor_harness.open()
-    processor_harness.take("u1")
-    begun_ms = processor_harness.clock.now_ms
-    assert processor_harness.call(seconds=seconds) in set(UtteranceEnd)
-    assert processor_harness.clock.now_ms - begun_ms <= seconds * 1_000 + 2_000
-    assert processor_harness.slots.slots == (), "the slot is free again in any case"
-    ends = [
-        *processor_harness.sent_messages("done"),
-        *processor_harness.sent_messages("resend"),
-        *processor_harness.sent_messages("error"),
-    ]
+    processor = ProcessorHarness(dynamodb, scripts, delays=pace)
+    processor.take("u1")
+    begun_ms = processor.clock.now_ms
+    assert processor.call(seconds=seconds) in set(UtteranceEnd)
+    assert processor.clock.now_ms - begun_ms <= seconds * 1_000 + 2_000
+    assert processor.utterances.slots == (), "the slot is free again in any case"
+    ends = [*processor.sent_messages("done"), *processor.sent_messages("resend"), *processor.sent_messages("error")]
     assert len(ends) == 1, "the client is told how the utterance ended"
 
 
@@ -120,37 +115,34 @@ def test_lines_that_cannot_be_retracted_in_time_are_left_to_the_client(
     dynamodb: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The client removes them when it is told from which position to send the utterance again."""
-    processor_harness = ProcessorHarness(dynamodb, pace=PeerDelays(calling_ms=20))
-    processor_harness.open()
+    processor = ProcessorHarness(dynamodb, delays=PeerDelays(calling_ms=20))
     use_recording(monkeypatch, "flac")
     finals = [final(40 * index, f"Word {index}.", f"r{index:02}", at_ms=10 * index) for index in range(30)]
-    begun_ms = processor_harness.clock.now_ms
-    assert processor_harness.process_utterance(*finals, (2_400, StreamFailureCode.DROPPED)) is UtteranceEnd.BROKEN
-    assert processor_harness.clock.now_ms - begun_ms <= 1_000 + 2_000
-    assert 0 < len(processor_harness.sent_messages("retract")) < 30
-    [told] = processor_harness.sent_messages("resend")
+    begun_ms = processor.clock.now_ms
+    assert processor.process_utterance(*finals, (2_400, StreamFailureCode.DROPPED)) is UtteranceEnd.BROKEN
+    assert processor.clock.now_ms - begun_ms <= 1_000 + 2_000
+    assert 0 < len(processor.sent_messages("retract")) < 30
+    [told] = processor.sent_messages("resend")
     assert told["utterances"] == [{"utterance": "u1", "fromMs": 0}]
 
 
 def test_orphans_are_shown_while_the_stream_continues(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    processor_harness = ProcessorHarness(dynamodb, settings=SessionSettings(orphan_timeout=5))
-    processor_harness.open()
+    processor = ProcessorHarness(dynamodb, settings=SessionSettings(orphan_timeout=5))
     use_recording(monkeypatch, "flac", seconds=5)
-    shown: list[int] = []
-    post = processor_harness.clients.post
+    orphans_ms: list[int] = []
 
-    def noted(connection: str, message: Any) -> bool:
-        shown.append(processor_harness.clock.now_ms - START_MS) if getattr(message, "orphan", False) else None
-        return post(connection, message)
+    def note_orphan(_connection: str, message: Any) -> None:
+        if getattr(message, "orphan", False):
+            orphans_ms.append(processor.clock.now_ms - START_MS)
 
-    monkeypatch.setattr(processor_harness.clients, "post", noted)
-    assert processor_harness.process_utterance(partial(300, "Hello"), (6_400, None)) is UtteranceEnd.DONE
-    assert shown == [5_300], "the orphan timeout has its minimum here"
+    processor.clients.after_post = note_orphan
+    assert processor.process_utterance(partial(300, "Hello"), (6_400, None)) is UtteranceEnd.DONE
+    assert orphans_ms == [5_300], "the orphan timeout has its minimum here"
 
 
 def test_no_wait_exceeds_the_interval_of_orphan_checks(
-    processor_harness: ProcessorHarness, monkeypatch: pytest.MonkeyPatch
+    processor: ProcessorHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("handlers.transcription.audio_processor.utterance_transcription.GRACE_MS", 60_000)
-    processor_harness.process_utterance((16_000, None), seconds=0.2)
-    assert max(processor_harness.transcribe.conversations[0].waited_ms) == 5_000
+    processor.process_utterance((16_000, None), seconds=0.2)
+    assert max(processor.transcribe.streams[0].waited_ms) == 5_000

@@ -12,7 +12,7 @@ from tests.handlers.voice_qa.validate_lecture.lecture_harness import LectureHarn
 
 
 @pytest.fixture
-def lecture_harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[LectureHarness]:
+def lectures(monkeypatch: pytest.MonkeyPatch) -> Iterator[LectureHarness]:
     """Return an empty bucket and table with a lecture validator."""
     credentials(monkeypatch)
     with create_lecture_harness() as harness:
@@ -20,15 +20,15 @@ def lecture_harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[LectureHarness]
 
 
 @pytest.fixture
-def worker_harness(lecture_harness: LectureHarness) -> WorkerHarness:
+def worker(lectures: LectureHarness) -> WorkerHarness:
     """Return a query worker with a ready lecture."""
-    harness = WorkerHarness(lecture_harness)
+    harness = WorkerHarness(lectures)
     harness.lecture()
     return harness
 
 
 @pytest.fixture
-def socket_harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[SocketHarness]:
+def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[SocketHarness]:
     """Return a WebSocket handler with a connected guest."""
     with create_socket_harness(monkeypatch) as harness:
         harness.connect()

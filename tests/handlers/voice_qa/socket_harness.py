@@ -63,8 +63,9 @@ class SocketHarness:
 
     dynamodb: Any
     clock: Clock = field(default_factory=Clock)
-    called: list[WorkerEvent] = field(default_factory=list)
-    refusing: Exception | None = None
+    worker_events: list[WorkerEvent] = field(default_factory=list)
+    invocation_error: Exception | None = None
+    """Error of the worker's invocation; None if it succeeds."""
     limits: SocketEnvironment = LIMITS
     ids: int = 0
 
@@ -138,9 +139,9 @@ class SocketHarness:
         return items
 
     def _call(self, call: WorkerEvent) -> None:
-        if self.refusing is not None:
-            raise self.refusing
-        self.called.append(call)
+        if self.invocation_error is not None:
+            raise self.invocation_error
+        self.worker_events.append(call)
 
     def _new_id(self) -> str:
         self.ids += 1
@@ -151,7 +152,7 @@ class SocketHarness:
 def create_socket_harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[SocketHarness]:
     """Return the harness with a ready lecture."""
     credentials(monkeypatch)
-    with create_lecture_harness() as lecture_harness:
-        socket_harness = SocketHarness(lecture_harness.dynamodb)
-        socket_harness.lecture()
-        yield socket_harness
+    with create_lecture_harness() as lectures:
+        api = SocketHarness(lectures.dynamodb)
+        api.lecture()
+        yield api

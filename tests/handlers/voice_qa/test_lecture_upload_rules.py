@@ -76,7 +76,7 @@ def test_the_duration_must_be_within_its_limits(milliseconds: int, problem: Reje
 
 
 def test_a_known_format_may_be_disallowed() -> None:
-    limits = LectureLimits.from_values(1, 10, 10, ["mp3", "flac"])
+    limits = LectureLimits(1, 10, 10, frozenset([AudioFormat.MP3, AudioFormat.FLAC]))
     verdict = limits.judge(AudioFile(AudioFormat.OGG, "opus", 5000))
     assert (verdict.status, verdict.problem) == (LectureStatus.REJECTED, RejectionReason.FORMAT_NOT_ALLOWED)
     assert verdict.sentence == "Recordings of this format are not accepted. Allowed formats: flac, mp3."

@@ -53,13 +53,6 @@ def apply_steps(steps: list[tuple[str, int]]) -> tuple[QuestionRecord, int]:
     return question, now_ms
 
 
-@given(STEPS)
-def test_of_two_concurrent_workers_one_begins(steps: list[tuple[str, int]]) -> None:
-    question, now_ms = apply_steps(steps)
-    begun, _ = question.begin(now_ms, now_ms + RUN_MS, CALL)
-    assert begun.begin(now_ms, now_ms + RUN_MS, CALL) == (begun, False)
-
-
 @given(STEPS, st.integers(0, RUN_MS - 1))
 def test_no_worker_begins_while_another_one_is_running(steps: list[tuple[str, int]], waited: int) -> None:
     question, now_ms = apply_steps(steps)

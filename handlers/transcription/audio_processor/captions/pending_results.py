@@ -1,6 +1,6 @@
 """Results and captions that wait: results for their finals, partials until they may be shown, finals for their turn.
 
-All times are given by the caller and never go back.
+`caption_decisions` uses these collections. It states all times, and they never go back.
 """
 
 from bisect import bisect_right, insort
@@ -18,8 +18,8 @@ MAX_CLOSED = 1024
 MAX_PENDING_FINALS = 32
 """Maximum number of finals that wait for earlier results. Beyond this number, the first final is shown without
 waiting."""
-WINDOW_MS = 1000
-"""Period of the rate limit."""
+RATE_WINDOW_MS = 1000
+"""Period to which the rate limit applies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class ResultVersion:
 
 
 def rank(version: ResultVersion) -> tuple[float, int]:
-    """Sort key: higher stability first, then the newer version."""
+    """Return the sort key of partials that compete: a higher stability, and then a newer version, is better."""
     stability = version.result.stability
     return (-1.0 if stability is None else stability, version.number)
 
@@ -49,14 +49,15 @@ class OpenResult:
     changed_ms: int
     """Time at which the text last changed."""
     deferred: ResultVersion | None = None
-    """The newest version, if it is not stable enough to be shown."""
+    """The newest version, if it is not stable enough to be shown yet; None otherwise."""
     deferred_since_ms: int = 0
+    """Time at which the first of the deferred versions arrived that were not shown since."""
     due_ms: int = 0
     """Time at which the deferred version may be shown anyway."""
     candidate: ResultVersion | None = None
-    """The best version that competes for the next moment that the rate limit leaves free."""
+    """The best version that waits for the next moment at which the rate limit allows a partial; None if none waits."""
     beaten_count: int = 0
-    """Number of candidates that were worse."""
+    """Number of the result's other candidates, which were worse than `candidate`."""
 
 
 class OpenResults:
@@ -80,7 +81,7 @@ class OpenResults:
         return len(self._open) >= MAX_OPEN and result_id not in self._open
 
     def update(self, version: ResultVersion) -> OpenResult:
-        """Store the next version of a result."""
+        """Store the next version of a result, and return the result."""
         result, now_ms = version.result, version.received_ms
         open_result = self._open.pop(result.result_id, None)
         if open_result is None:
@@ -111,7 +112,7 @@ class OpenResults:
         open_result.due_ms = min(quiet_since_ms + limits.pause_ms, open_result.deferred_since_ms + limits.max_buffer_ms)
 
     def take_deferred(self, now_ms: int) -> list[ResultVersion]:
-        """Remove and return the deferred versions that have waited long enough, in the order of `rank`."""
+        """Remove and return the deferred versions that have waited long enough, the best by `rank` first."""
         due_versions = []
         for open_result in self._open.values():
             if open_result.deferred is not None and open_result.due_ms <= now_ms:
@@ -126,7 +127,7 @@ class OpenResults:
         open_result.candidate = max(open_result.candidate or version, version, key=rank)
 
     def take_candidates(self) -> tuple[list[ResultVersion], int]:
-        """Remove all candidates. Return the best of each result in the order of `rank`, and the number of the rest."""
+        """Remove all candidates. Return the best of each result, the best of all first, and the number of the others."""
         best, beaten_count = [], 0
         for open_result in self._open.values():
             if open_result.candidate is not None:
@@ -141,13 +142,13 @@ class OpenResults:
             open_result.deferred, open_result.candidate, open_result.beaten_count = None, None, 0
 
     def oldest_version(self) -> ResultVersion | None:
-        """Return the result whose last version is the oldest; None if no result is open."""
+        """Return the oldest of the last versions of all open results; None if no result is open."""
         return next((result.version for result in self._open.values()), None)
 
     def next_orphan_ms(self) -> int | None:
-        """Return the time at which the next result becomes an orphan."""
-        silent = self.oldest_version()
-        return silent.received_ms + self._thresholds.orphan_ms if silent else None
+        """Return the time at which the next result becomes an orphan; None if no result is open."""
+        oldest = self.oldest_version()
+        return oldest.received_ms + self._thresholds.orphan_ms if oldest else None
 
     def next_deferred_ms(self) -> int | None:
         """Return the time at which the next deferred version has waited long enough."""
@@ -179,7 +180,7 @@ class PartialRate:
 
     def next_free_ms(self) -> int:
         """Return the time at which the next partial may be shown. Valid only once the limit has been reached."""
-        return self._shown_ms[0] + WINDOW_MS
+        return self._shown_ms[0] + RATE_WINDOW_MS
 
 
 @dataclass(frozen=True, slots=True)

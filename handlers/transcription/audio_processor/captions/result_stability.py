@@ -1,14 +1,12 @@
-"""Decision whether a version of a result is stable enough to be shown, from its stability, its age or the end of a
-sentence.
-"""
+"""Decides whether a partial is stable enough to be shown, by its stability, its age or the end of a sentence."""
 
 import unicodedata
 
 from handlers.transcription.audio_processor.transcribe_stream.transcribe_results import Result
 
-NO_STABILITY_RESULTS = 10
-"""Number of partials at the start of a stream after which, if none has a stability flag, none is expected. This is
-about two seconds of speech."""
+PARTIALS_WITHOUT_STABILITY = 10
+"""If so many partials at the start of a stream have no stability, no later one is expected to have it. Ten partials
+come in about two seconds of speech."""
 
 SENTENCE_ENDS = (
     *".!?",
@@ -23,7 +21,7 @@ SENTENCE_ENDS = (
     "\N{MYANMAR SIGN SECTION}",
     "\N{KHMER SIGN KHAN}",
 )
-"""Sentence ends of the transcribed scripts. Wide and narrow forms and the ellipsis are compatible with one of these."""
+"""Sentence ends of the transcribed scripts. NFKC turns wide and narrow forms and the ellipsis into one of these."""
 CLOSING = frozenset(["Pe", "Pf", "Zs"])
 """Unicode categories of closing brackets, closing quotation marks and spaces."""
 
@@ -37,6 +35,9 @@ def ends_sentence(text: str) -> bool:
 
 
 def is_stable_enough(result: Result, age_ms: int, *, min_stability: float, pause_ms: int) -> bool:
-    """Return True if a version may be shown without waiting. `age_ms` is the time since the result's first version."""
-    sure = age_ms >= pause_ms if result.stability is None else result.stability >= min_stability
-    return sure or ends_sentence(result.text)
+    """Return True if a version may be shown without waiting. `age_ms` is the time since the result's first version.
+
+    If the version has no stability, `pause_ms` is the minimum age.
+    """
+    is_stable = age_ms >= pause_ms if result.stability is None else result.stability >= min_stability
+    return is_stable or ends_sentence(result.text)

@@ -1,4 +1,4 @@
-"""Memory of recently shown texts and the results that showed them.
+"""Memory of the texts that one stream showed recently, so that no other result shows the same text again.
 
 Texts are compared without regard to Unicode spelling variants, capitals, punctuation and spacing.
 """
@@ -11,17 +11,20 @@ MAX_TEXTS = 2000
 """Maximum number of texts. The highest rate and the longest time give 1200 partials; the rest is for finals."""
 
 _NO_WORD = re.compile(r"[^\w\s]|_")
+"""A character that is no letter, digit or space. The underscore is named because `\\w` includes it."""
 
 
 def normalize_text(text: str) -> str:
     """Return the text in the form that is compared. A text of punctuation only keeps it."""
+    # Normalised again, because case folding can leave a form that NFKC changes.
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     spaced = _NO_WORD.sub(_space_for_punctuation, folded)
     return " ".join(spaced.split()) or " ".join(folded.split())
 
 
 def _space_for_punctuation(match: re.Match[str]) -> str:
-    # The pattern does not treat vowel signs of Indic scripts as letters. Without them, different words would be equal.
+    # The pattern also matches symbols and the vowel signs of Indic scripts. They stay, because different words would be
+    # equal without them.
     return " " if unicodedata.category(match[0]).startswith("P") else match[0]
 
 

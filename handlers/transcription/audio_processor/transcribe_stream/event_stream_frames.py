@@ -1,7 +1,7 @@
-"""Encoding and decoding of AWS event-stream frames, as Amazon Transcribe uses them.
+"""Encoding and decoding of AWS event-stream frames, the binary messages of an Amazon Transcribe stream.
 
-Botocore reads frames, but it cannot write them. A malformed frame raises an exception that contains nothing
-of the frame.
+Botocore decodes frames, but it cannot encode them. A malformed frame raises an exception that contains nothing of the
+frame.
 """
 
 import struct
@@ -60,4 +60,5 @@ def decode_frame(frame: bytes) -> EventStreamMessage:
 
 
 def _header(name: bytes, value: bytes) -> bytes:
+    """Return a header: the name after its length in one byte, the type, and the value after its length in two bytes."""
     return bytes([len(name)]) + name + bytes([STRING]) + struct.pack("!H", len(value)) + value

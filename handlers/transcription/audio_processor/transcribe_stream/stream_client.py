@@ -1,8 +1,8 @@
 """Client of one stream of Amazon Transcribe over a WebSocket.
 
-This module decides how a stream can end and fail, and how long that takes. The caller decides when to send and to
-receive, and reads the transcripts. Each failure is reported as one of a few codes: no exception and no log line
-contains anything that the peer sent, or the presigned URL.
+`utterance_transcription` uses it. This module decides how a stream can end and fail, and how long that takes. The
+caller decides when to send and to receive, and parses the transcript events. Each failure is reported as one of a few
+codes: no exception and no log line contains anything that the peer sent, or the presigned URL.
 """
 
 import time
@@ -55,7 +55,7 @@ class TranscribeStreamFailed(Exception):
         self.code = code
 
 
-_EXCEPTIONS = {
+_CODES_BY_EXCEPTION = {
     "BadRequestException": StreamFailureCode.REJECTED,
     "ConflictException": StreamFailureCode.REJECTED,
     "ValidationException": StreamFailureCode.REJECTED,
@@ -69,6 +69,7 @@ _EXCEPTIONS = {
     "UnrecognizedClientException": StreamFailureCode.REFUSED,
 }
 _NO_AUDIO = b"no new audio was received"
+"""Part of the service's message if this client has sent no audio for 15 seconds."""
 
 
 class TranscribeStream:
@@ -76,10 +77,13 @@ class TranscribeStream:
 
     def __init__(self, connection: WebSocket) -> None:
         self._connection = connection
-        self._gone = False
-        self._finished = False
+        self._peer_gone = False
+        """True if the peer accepts no more messages. Messages that it sent before may still be received."""
+        self._audio_ended = False
+        """True if `end` was sent."""
         self._ended = False
         self._failure: StreamFailureCode | None = None
+        """Failure of the stream. All later calls raise it again."""
 
     @classmethod
     def open(cls, url: str, timeout_seconds: float) -> Self:
@@ -87,7 +91,7 @@ class TranscribeStream:
         try:
             return cls(WebSocket.open(url, timeout_seconds))
         except Exception as error:  # noqa: BLE001 - whatever a peer makes the library raise
-            code = _failure_of_opening(error)
+            code = _code_of_open_error(error)
         raise TranscribeStreamFailed(code)
 
     def __enter__(self) -> Self:
@@ -115,14 +119,14 @@ class TranscribeStream:
     def end(self) -> None:
         """Signal the end of the audio to the service. The last results are still to come."""
         self._send(b"")
-        self._finished = not self._gone
+        self._audio_ended = not self._peer_gone
 
     def receive(self, timeout_seconds: float) -> bytes | None:
         """Return the payload of the next transcript event. None if none comes in time, or if the stream has ended."""
         deadline = time.monotonic() + timeout_seconds
         remaining = timeout_seconds
-        while (message := self._message(remaining)) is not None:
-            if (payload := self._payload(message)) is not None:
+        while (message := self._receive_message(remaining)) is not None:
+            if (payload := self._transcript_payload(message)) is not None:
                 return payload
             if (remaining := deadline - time.monotonic()) <= 0:
                 break
@@ -133,34 +137,36 @@ class TranscribeStream:
         self._connection.close()
 
     def _send(self, chunk: bytes) -> None:
-        self._check()
+        self._check_failure()
         try:
             self._connection.send(encode_audio_event(chunk))
         except PeerGone:
-            self._gone = True
+            self._peer_gone = True
 
-    def _message(self, timeout_seconds: float) -> str | bytes | None:
-        self._check()
+    def _receive_message(self, timeout_seconds: float) -> str | bytes | None:
+        """Return the next message; None if none comes in time or the stream has ended normally."""
+        self._check_failure()
         message = self._connection.receive(timeout_seconds)
         if message is None and self._connection.is_over:
-            self._ended = self._finished and self._connection.peer_close_code in NORMAL_CLOSES
+            self._ended = self._audio_ended and self._connection.peer_close_code in NORMAL_CLOSES
             if not self._ended:
                 self._fail(StreamFailureCode.MALFORMED if self._connection.is_broken else StreamFailureCode.DROPPED)
         return message
 
-    def _payload(self, message: str | bytes) -> bytes | None:
-        """Return the payload of a transcript event. Events of unknown types are ignored."""
+    def _transcript_payload(self, message: str | bytes) -> bytes | None:
+        """Return the payload of a transcript event; None for an event of another type."""
         try:
             event = decode_frame(message) if isinstance(message, bytes) else None
         except MalformedFrame:
             event = None
         if event is None:
             self._fail(StreamFailureCode.MALFORMED)
-        if (failure := _failure_of_message(event)) is not None:
+        if (failure := _failure_code(event)) is not None:
             self._fail(failure)
         return event.payload if event.headers.get(":event-type") == "TranscriptEvent" else None
 
-    def _check(self) -> None:
+    def _check_failure(self) -> None:
+        """Raise the failure that has been found before."""
         if self._failure is not None:
             raise TranscribeStreamFailed(self._failure)
 
@@ -169,7 +175,7 @@ class TranscribeStream:
         raise TranscribeStreamFailed(code)
 
 
-def _failure_of_opening(error: Exception) -> StreamFailureCode:
+def _code_of_open_error(error: Exception) -> StreamFailureCode:
     match error:
         case TimeoutError():
             return StreamFailureCode.SILENT
@@ -179,22 +185,20 @@ def _failure_of_opening(error: Exception) -> StreamFailureCode:
             return StreamFailureCode.THROTTLED
         case InvalidStatus(response=Response(status_code=status)) if status >= 400:
             return StreamFailureCode.REFUSED if status < 500 else StreamFailureCode.INTERNAL
-        case OSError():
-            return StreamFailureCode.DROPPED
-        case InvalidMessage(__cause__=EOFError()):
+        case OSError() | InvalidMessage(__cause__=EOFError()):
             return StreamFailureCode.DROPPED
         case _:
             return StreamFailureCode.MALFORMED
 
 
-def _failure_of_message(message: EventStreamMessage) -> StreamFailureCode | None:
+def _failure_code(message: EventStreamMessage) -> StreamFailureCode | None:
     match message.headers.get(":message-type"), message.headers.get(":exception-type"):
         case "event", _:
             return None
         case "exception", "BadRequestException" if _NO_AUDIO in message.payload:
             return StreamFailureCode.SILENT
         case "exception", str(kind):
-            return _EXCEPTIONS.get(kind, StreamFailureCode.INTERNAL)
+            return _CODES_BY_EXCEPTION.get(kind, StreamFailureCode.INTERNAL)
         case "error", _:
             return StreamFailureCode.INTERNAL
         case _:

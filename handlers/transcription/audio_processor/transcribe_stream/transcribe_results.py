@@ -1,7 +1,7 @@
-"""Parser for the results in a TranscriptEvent of Amazon Transcribe.
+"""Parser for the results in a TranscriptEvent, the JSON in which Amazon Transcribe sends recognised speech.
 
-The payload comes over the network, so every size and every number has a limit, and an exception contains nothing of the
-transcript. `caption_rules` decides which results are shown.
+The payload comes over the network, so every size and every number has a limit. No exception contains anything of the
+transcript. `caption_decisions` decides which results are shown.
 """
 
 from contextlib import suppress
@@ -37,9 +37,12 @@ class Result:
 
     result_id: str
     text: str
+    """Text of the first alternative; empty for a final that has none."""
     final: bool
     start_ms: int
+    """Position in the stream's audio."""
     end_ms: int
+    """Position in the stream's audio."""
     stability: float | None
     """Share of the items that are marked as stable; None if no item has the mark."""
 

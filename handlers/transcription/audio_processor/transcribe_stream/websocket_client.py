@@ -1,8 +1,7 @@
-"""WebSocket client that reads and writes only in the thread of its caller, and never for longer than its time limits.
+"""WebSocket client for a stream of Amazon Transcribe. It reads and writes only during a call, within a time limit.
 
-Bytes are read and written only during a call. The library's own client has a second thread that reads. It would use one
-TLS session from two threads, which OpenSSL does not allow. The library implements the protocol, and the caller
-interprets the messages.
+The library `websockets` implements the protocol. Its own client is not used, because it reads in a second thread. Two
+threads would use one TLS session, which OpenSSL does not allow. `stream_client` interprets the messages.
 """
 
 import contextlib
@@ -21,14 +20,14 @@ from websockets.protocol import State
 from websockets.uri import WebSocketURI, parse_uri
 
 MAX_MESSAGE = 256 * 1024
-"""Maximum size of a received message."""
+"""Maximum size of a received message in bytes."""
 MAX_WAITING = 16
 """Maximum number of received messages that wait while something is sent."""
 MAX_FRAMES = 1_000
 """Maximum number of frames of one message. All are kept until the last frame arrives, and a frame may be empty."""
 MAX_UNWRITTEN_ANSWERS = 256 * 1024
-"""Maximum size of answers to pings that wait to be written. A peer that sends pings and reads no answers is
-disconnected."""
+"""Maximum size in bytes of the answers to pings that wait to be written. A peer that sends pings and reads no answers
+is disconnected."""
 READ_BYTES = 64 * 1024
 """Size of one read. It exceeds a TLS record, so that no data remains inside TLS, where polling the socket would not
 show it."""
@@ -53,10 +52,14 @@ class WebSocket:
         self._socket = sock
         self._protocol = ClientProtocol(uri, max_size=MAX_MESSAGE, logger=_SILENT_LOGGER)
         self._outgoing = bytearray()
+        """Bytes that wait to be written."""
         self._frames: list[Frame] = []
+        """Frames of a message whose last frame has not arrived."""
         self._messages: deque[bytes | str] = deque()
+        """Received messages that the caller has not taken."""
         self._sending_stopped = False
         self._unwritten_answers = 0
+        """Number of bytes that answer pings and wait to be written."""
 
     @classmethod
     def open(cls, url: str, timeout_seconds: float) -> Self:
@@ -113,7 +116,10 @@ class WebSocket:
                 raise PeerGone
 
     def receive(self, timeout_seconds: float) -> bytes | str | None:
-        """Return the next message. None if none comes in time or ever. The content of a text message is discarded."""
+        """Return the next message; None if none comes in time, or if the connection is over.
+
+        A text message is returned as an empty string, because Amazon Transcribe sends only binary messages.
+        """
         deadline = time.monotonic() + timeout_seconds
         while not self._messages and not self.is_over and self._step(deadline):
             pass
@@ -145,7 +151,7 @@ class WebSocket:
         return self._protocol.state is State.CLOSING and self.peer_close_code is None and not self.is_broken
 
     def _step(self, deadline: float) -> bool:
-        """Write and read once, when the socket is ready. Return False if the deadline has passed or the connection is closed."""
+        """Write and read once, when the socket is ready. Return False if the deadline passed or the connection closed."""
         if self._protocol.state is State.CLOSED:
             return False
         reading = len(self._messages) < MAX_WAITING
@@ -187,12 +193,12 @@ class WebSocket:
         with contextlib.suppress(BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             data = self._socket.recv(READ_BYTES)
             if data:
-                waiting = len(self._outgoing)
+                size_before = len(self._outgoing)
                 self._protocol.receive_data(data)
                 self._collect_outgoing()
-                self._unwritten_answers = (
-                    self._unwritten_answers + len(self._outgoing) - waiting if self._outgoing else 0
-                )
+                # What receiving adds to the outgoing bytes are answers to pings.
+                added = len(self._outgoing) - size_before
+                self._unwritten_answers = self._unwritten_answers + added if self._outgoing else 0
                 if self._unwritten_answers > MAX_UNWRITTEN_ANSWERS:
                     self._disconnect()
             else:

@@ -1,17 +1,16 @@
 """One call of an agent: it sends a question, retries transient failures, and reads the answer while it arrives.
 
 Before the first byte of the answer, transient failures are retried up to three times. After it, nothing is retried. All
-attempts and the pauses between them share one time limit. The maximum pause grows with each attempt, and the actual
-pause is a random share of it, so that callers that failed together do not return together. A `Retry-After` of the agent
-is added to the pause. If the pause would end after the time limit, the call fails at once.
+tries and the pauses between them share one time limit. The maximum pause grows with each try, and the actual pause is a
+random share of it, so that callers that failed together do not return together. A `Retry-After` of the agent is added
+to the pause. If the pause would end after the time limit, the call fails at once.
 
 After the first byte, the pause between two lines and the whole answer have time limits. The time that the caller needs
-to process a piece counts only towards the limit of the whole answer. An answer is complete when the agent sends `done`, never because the connection
-has ended.
+to process a piece counts only towards the limit of the whole answer. An answer is complete when the agent sends `done`,
+never because the connection has ended.
 """
 
 import ssl
-import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
 from http import HTTPStatus
@@ -27,14 +26,14 @@ from handlers.voice_qa.query_worker.agent.http_connection import (
     TruncatedBody,
 )
 
-MAX_ATTEMPTS = 4
-"""Maximum number of attempts in one call: the first attempt and three retries."""
+MAX_TRIES = 4
+"""Maximum number of tries in one call: the first one and three retries."""
 FIRST_PAUSE_SECONDS = 0.2
-"""Maximum pause after the first attempt. It doubles with each attempt."""
+"""Maximum pause after the first try. It doubles with each try."""
 MAX_PAUSE_SECONDS = 2.0
 """Upper limit of a pause, without the agent's `Retry-After`."""
-_MAX_DIGITS = 6
-"""Maximum number of digits in a Retry-After header: eleven days."""
+_MAX_RETRY_AFTER_DIGITS = 6
+"""Maximum number of digits in a Retry-After header; enough for eleven days. A longer number is ignored."""
 
 
 @dataclass(frozen=True)
@@ -42,24 +41,24 @@ class AnswerLimits:
     """Time limits of an answer."""
 
     connect_seconds: float = 2.0
-    """Time for connecting to the agent, in each attempt."""
+    """Time for connecting to the agent, in each try."""
     first_byte_seconds: float = 10.0
-    """Time from the question to the first byte of the answer, including all attempts and the pauses between them."""
+    """Time from the question to the first byte of the answer, including all tries and the pauses between them."""
     silence_seconds: float = 20.0
-    """Time between two lines."""
+    """Time between two lines of the answer."""
     answer_seconds: float = 600.0
     """Time from the question to the end of the answer."""
 
 
 @dataclass(frozen=True)
 class ResponseVerdict:
-    """Meaning of a response or failure that is not an answer."""
+    """Meaning of a failure, or of a response that is not an answer."""
 
     code: AgentCode
     retryable: bool = False
     """True if a retry may succeed."""
     retry_after_seconds: int = 0
-    """Minimum time to wait, as the agent asks for it."""
+    """Time to wait before a retry, as the agent asks for it; 0 if it does not ask."""
 
 
 class StreamedAnswer(AgentAnswer):
@@ -73,13 +72,13 @@ class StreamedAnswer(AgentAnswer):
         reader: AnswerReader,
         limits: AnswerLimits,
         asked_at: float,
-        now: Callable[[], float] = time.monotonic,
+        now: Callable[[], float],
     ) -> None:
         """Initialise the answer. `first_bytes` are the bytes that were read before."""
         self._body = body
         self._reader = reader
         self._silence_seconds = limits.silence_seconds
-        self._end = asked_at + limits.answer_seconds
+        self._ends_at = asked_at + limits.answer_seconds
         self._now = now
         self._pieces = self._read(first_bytes)
 
@@ -101,12 +100,12 @@ class StreamedAnswer(AgentAnswer):
                 lines = self._reader.lines
                 for piece in self._reader.feed(data):
                     yield piece
-                    if self._now() >= self._end:
+                    if self._now() >= self._ends_at:
                         raise AgentFailed(AgentCode.TOO_SLOW)
                 if self._reader.lines > lines:
                     quiet_until = self._now() + self._silence_seconds
                 if not self._reader.done:
-                    data = self._read_more(min(quiet_until, self._end))
+                    data = self._read_more(min(quiet_until, self._ends_at))
         finally:
             self._body.close()
 
@@ -135,28 +134,28 @@ def start_answer(
 ) -> StreamedAnswer:
     """Return an answer whose first byte has arrived. Raises AgentFailed.
 
-    `create_request` creates the request of one attempt. `verdicts` maps a status to its meaning. `duration_ms` is the
-    duration of the lecture.
+    `create_request` creates the request of each try, so that a signed request has a new signature. `verdicts` maps a
+    status to its meaning. `duration_ms` is the duration of the lecture.
     """
     asked_at = timing.now()
     deadline = asked_at + limits.first_byte_seconds
-    attempt = 0
+    tries = 0
     while True:
-        outcome = _attempt(create_request, verdicts, limits, deadline, timing.now)
+        outcome = _try_request(create_request, verdicts, limits, deadline, timing.now)
         if not isinstance(outcome, ResponseVerdict):
             exchange, data = outcome
             reader = AnswerReader(duration_ms)
             return StreamedAnswer(exchange, data, reader=reader, limits=limits, asked_at=asked_at, now=timing.now)
-        attempt += 1
+        tries += 1
         pause = outcome.retry_after_seconds + timing.share() * min(
-            MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** (attempt - 1)
+            MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** (tries - 1)
         )
-        if not outcome.retryable or attempt == MAX_ATTEMPTS or timing.now() + pause >= deadline:
-            raise AgentFailed(outcome.code, retry_after_ms=outcome.retry_after_seconds * 1000 or None)
+        if not outcome.retryable or tries == MAX_TRIES or timing.now() + pause >= deadline:
+            raise AgentFailed(outcome.code)
         timing.wait(pause)
 
 
-def _verdict(status: int, verdicts: Mapping[int, ResponseVerdict]) -> ResponseVerdict:
+def _judge_status(status: int, verdicts: Mapping[int, ResponseVerdict]) -> ResponseVerdict:
     """Return the meaning of a status other than 200."""
     if status in verdicts:
         return verdicts[status]
@@ -167,13 +166,14 @@ def _verdict(status: int, verdicts: Mapping[int, ResponseVerdict]) -> ResponseVe
     return ResponseVerdict(AgentCode.FAILED if status >= HTTPStatus.INTERNAL_SERVER_ERROR else AgentCode.MALFORMED)
 
 
-def _attempt(
+def _try_request(
     create_request: Callable[[], HttpRequest],
     verdicts: Mapping[int, ResponseVerdict],
     limits: AnswerLimits,
     deadline: float,
     now: Callable[[], float],
 ) -> tuple[TokenExchangeRequest, bytes] | ResponseVerdict:
+    """Send one request. Return the exchange with the first bytes of the answer, or the meaning of the failure."""
     exchange: TokenExchangeRequest | None = None
     try:
         exchange = TokenExchangeRequest.start(create_request(), limits.connect_seconds, deadline, now)
@@ -196,7 +196,7 @@ def _read_first_bytes(
 ) -> tuple[TokenExchangeRequest, bytes] | ResponseVerdict:
     if exchange.status != HTTPStatus.OK:
         return replace(
-            _verdict(exchange.status, verdicts),
+            _judge_status(exchange.status, verdicts),
             retry_after_seconds=_retry_after_seconds(exchange.header("Retry-After")),
         )
     if (exchange.header("Content-Encoding") or "identity").lower() != "identity":
@@ -209,4 +209,4 @@ def _read_first_bytes(
 def _retry_after_seconds(header: str | None) -> int:
     """Return the seconds of a Retry-After header. A date counts as 0, because the clocks may differ."""
     value = (header or "").strip()
-    return int(value) if value.isascii() and value.isdigit() and len(value) <= _MAX_DIGITS else 0
+    return int(value) if value.isascii() and value.isdigit() and len(value) <= _MAX_RETRY_AFTER_DIGITS else 0

@@ -51,13 +51,16 @@ MAX_TEXT = 200 * 1024
 MAX_AUDIO = 16 * 1024 * 1024
 """Maximum size of all audio of an answer in bytes, after base64 is decoded."""
 MAX_CITATIONS = 64
+"""Maximum number of citations in an answer."""
 MAX_BYTES = 32 * 1024 * 1024
-"""Maximum size of a response. It exceeds the sum of the other limits with base64."""
+"""Maximum size of a response in bytes. It exceeds the sum of the other limits, with the audio in base64."""
 
 AGENT_CODES = frozenset([AgentCode.REJECTED, AgentCode.THROTTLED, AgentCode.UNAVAILABLE, AgentCode.FAILED])
 """Failure codes that an agent can send. Only this client sets the other codes."""
 _DATA = b"data:"
+"""Prefix of a line in a server-sent event that contains the object."""
 _EVENT_FIELDS = (b":", b"event:", b"id:", b"retry:")
+"""Prefixes of the other lines of server-sent events, which are ignored."""
 
 
 def request_body(question: AgentQuestion) -> bytes:
@@ -91,10 +94,12 @@ class AnswerReader:
         self.lines = 0
         """Number of complete lines so far."""
         self.dropped_citations = 0
+        """Number of citations outside the lecture."""
         self.done = False
+        """True once the agent has sent `done`."""
         self._duration_ms = duration_ms
         self._partial_line = bytearray()
-        self._bytes = self._text = self._audio = self._citations = 0
+        self._bytes = self._text_bytes = self._audio_bytes = self._citations = 0
         self._format: AnswerAudioFormat | None = None
         self._parsers: dict[str, Callable[[dict[str, Any]], AgentPiece | None]] = {
             "text": self._text_piece,
@@ -112,21 +117,21 @@ class AnswerReader:
             raise AgentFailed(AgentCode.TOO_MUCH)
         start = 0
         while not self.done and (end := data.find(b"\n", start)) >= 0:
-            self._append(data[start:end])
+            self._append_to_line(data[start:end])
             line, self._partial_line = bytes(self._partial_line), bytearray()
             self.lines += 1
             start = end + 1
-            if (piece := self._piece(line)) is not None:
+            if (piece := self._parse_line(line)) is not None:
                 yield piece
         if not self.done:
-            self._append(data[start:])
+            self._append_to_line(data[start:])
 
-    def _append(self, part: bytes) -> None:
+    def _append_to_line(self, part: bytes) -> None:
         if len(self._partial_line) + len(part) > MAX_LINE:
             raise AgentFailed(AgentCode.TOO_MUCH)
         self._partial_line += part
 
-    def _piece(self, line: bytes) -> AgentPiece | None:
+    def _parse_line(self, line: bytes) -> AgentPiece | None:
         line = line.strip()
         if not line or line.startswith(_EVENT_FIELDS):
             return None
@@ -154,8 +159,8 @@ class AnswerReader:
         if audio is None or kind is None or self._format not in {None, kind}:
             _raise_malformed()
         self._format = kind
-        self._audio += len(audio)
-        if self._audio > MAX_AUDIO:
+        self._audio_bytes += len(audio)
+        if self._audio_bytes > MAX_AUDIO:
             raise AgentFailed(AgentCode.TOO_MUCH)
         return AgentAudioPiece(audio, kind) if audio else None
 
@@ -186,8 +191,8 @@ class AnswerReader:
         length = _utf8_length(text) if isinstance(text, str) else None
         if not isinstance(text, str) or length is None:
             _raise_malformed()
-        self._text += length
-        if self._text > MAX_TEXT:
+        self._text_bytes += length
+        if self._text_bytes > MAX_TEXT:
             raise AgentFailed(AgentCode.TOO_MUCH)
         return text
 

@@ -1,5 +1,4 @@
-"""Types for agents: the question, the pieces of an answer, and the ways in which answering can fail. All agents use the
-same types.
+"""Types that the clients of all agents share: the question, the pieces of an answer, and the codes of failures.
 
 `agent_protocol` defines the request and the response, and `agent_call` the time limits. Texts, audio and URLs are
 excluded from every `repr`, so that no question and no piece of an answer gets into a log by accident.
@@ -11,11 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, Self
-
-SESSION_LENGTH = range(33, 257)
-"""Length of a session id in characters that Bedrock AgentCore accepts."""
-MAX_RETRY_AFTER_MS = 300_000
-"""Maximum wait before a retry, whatever the agent asks for."""
 
 
 class AgentCode(StrEnum):
@@ -44,17 +38,17 @@ class AgentCode(StrEnum):
 
 
 LASTING = frozenset([AgentCode.REFUSED, AgentCode.MALFORMED, AgentCode.TOO_MUCH, AgentCode.REJECTED])
-"""Failures for which asking again does not help, unless the agent states otherwise."""
+"""Failures for which asking again does not help, unless the agent states that it does."""
 
 
 class AgentFailed(Exception):
     """There is no complete answer. Pieces that were received remain valid."""
 
-    def __init__(self, code: AgentCode, *, retryable: bool | None = None, retry_after_ms: int | None = None) -> None:
+    def __init__(self, code: AgentCode, *, retryable: bool | None = None) -> None:
+        """Initialise the failure. `retryable` is what the agent states; None if it states nothing."""
         super().__init__(code.value)
         self.code = code
         self.retryable = code not in LASTING if retryable is None else retryable
-        self.retry_after_ms = None if retry_after_ms is None else min(retry_after_ms, MAX_RETRY_AFTER_MS)
 
 
 @dataclass(frozen=True)
@@ -65,6 +59,7 @@ class Lecture:
     url: str = field(repr=False)
     """Presigned URL with which anyone can fetch the audio."""
     format: str
+    """Name of the audio format, such as mp3."""
     duration_ms: int
 
 
@@ -73,7 +68,9 @@ class SpokenQuery:
     """A spoken question."""
 
     url: str = field(repr=False)
+    """Presigned URL with which anyone can fetch the audio."""
     format: str
+    """Name of the audio format, such as webm."""
 
 
 @dataclass(frozen=True)
@@ -103,14 +100,12 @@ class AgentQuestion:
     conversation: tuple[Turn, ...] = ()
     language: str = "en-US"
 
-    def __post_init__(self) -> None:
-        """Raise ValueError for a session id that an agent cannot accept."""
-        if len(self.session_id) not in SESSION_LENGTH:
-            raise ValueError("the session id of an agent must have 33 to 256 characters")
-
 
 def opaque_session_id(session_id: str) -> str:
-    """Return the session id for agents, which does not reveal the guest."""
+    """Return the session id for agents, which does not reveal the guest.
+
+    It has 64 characters; Bedrock AgentCore accepts 33 to 256.
+    """
     return hashlib.sha256(session_id.encode()).hexdigest()
 
 

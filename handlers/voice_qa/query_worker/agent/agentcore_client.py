@@ -1,9 +1,10 @@
 """Client of an agent in Bedrock AgentCore Runtime, which it calls with `InvokeAgentRuntime`.
 
 The question and the lines of the answer are those of `agent_protocol`. This module signs the request and maps the
-errors of the operation. A test compares the request with boto3's. This module does not use boto3 itself for two
-reasons. boto3's body reader fills a buffer of one kilobyte before it returns a line, which would delay words. Its
-timeouts start again with each byte.
+errors of the operation. A test compares the request with boto3's.
+
+The module does not use boto3 itself for two reasons. boto3's body reader fills a buffer of one kilobyte before it
+returns a line, which would delay words. Its timeouts start again with each byte.
 """
 
 import logging
@@ -34,6 +35,8 @@ QUALIFIER = "DEFAULT"
 """Name of the endpoint that every runtime has."""
 _ARN = re.compile(r"arn:(?P<partition>aws[a-z-]*):bedrock-agentcore:(?P<region>[a-z0-9-]+):[0-9]{12}:runtime/[\w-]+")
 _SUFFIXES = {"aws-cn": "amazonaws.com.cn"}
+"""Domains of AWS by partition, where it is not amazonaws.com."""
+# `agent_call` judges the statuses that are not listed.
 _VERDICTS: Mapping[int, ResponseVerdict] = {
     # ServiceQuotaExceededException: too many sessions at once.
     HTTPStatus.PAYMENT_REQUIRED: ResponseVerdict(AgentCode.THROTTLED, retryable=True),

@@ -1,7 +1,7 @@
-"""Client of an agent that is an HTTP service, in a private network or with TLS.
+"""Client of an agent that is an HTTP service, for example at a private address.
 
-This module builds the request and maps the service's error statuses. The deployment sets the endpoint. It is
-validated in the stack settings and again here, and no response changes it.
+This module builds the request and maps the service's error statuses; `agent_call` sends the request. The deployment
+sets the endpoint. It is validated in the stack settings and again here, and no response changes it.
 """
 
 import ssl
@@ -23,9 +23,11 @@ from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentQue
 from handlers.voice_qa.query_worker.agent.http_connection import HttpRequest
 
 PATH = "/answer"
+"""Path of the request below the endpoint's own path."""
 _PORTS = {"http": 80, "https": 443}
 _BUSY = ResponseVerdict(AgentCode.UNAVAILABLE, retryable=True)
 _NO_ACCESS = ResponseVerdict(AgentCode.REFUSED)
+# `agent_call` judges the statuses that are not listed.
 _VERDICTS: Mapping[int, ResponseVerdict] = {
     HTTPStatus.UNAUTHORIZED: _NO_ACCESS,
     HTTPStatus.FORBIDDEN: _NO_ACCESS,
@@ -46,6 +48,7 @@ class AgentAddress:
     host: str
     port: int
     tls: ssl.SSLContext | None
+    """TLS context; None for plain HTTP."""
     path: str
     """Path without a slash at its end."""
 

@@ -1,7 +1,7 @@
-"""One HTTP request and its response, with a deadline for each step.
+"""One HTTP request to an agent and its response, with a deadline for each step.
 
 Each request has its own connection, which is never reused. Certificates are verified as usual. Redirects, proxies of
-the environment and content encodings are not supported. The caller decides about retries and interprets the body.
+the environment and content encodings are not supported. `agent_call` decides about retries and interprets the body.
 
 The standard library's client implements HTTP. It has no limit for a whole step: its timeout starts again with each
 byte, so a peer that sends slowly could hold it for ever. Here, each read of the socket gets only the remaining time.
@@ -19,6 +19,7 @@ from typing import Self
 from typing_extensions import Buffer
 
 READ_BYTES = 64 * 1024
+"""Maximum size of one read."""
 
 
 class HostUnreachable(Exception):
@@ -71,7 +72,7 @@ class TokenExchangeRequest:
             # A service that refuses the request may have answered before it received the whole body.
             with contextlib.suppress(ConnectionError):
                 connection.request("POST", request.target, request.body, {**request.headers, "Connection": "close"})
-            response = _head(connection)
+            response = _receive_head(connection)
         except BaseException:
             sock.release()
             raise
@@ -107,7 +108,11 @@ class TokenExchangeRequest:
 
 
 def _connect(request: HttpRequest, deadline: float, now: Callable[[], float]) -> socket.socket | None:
-    """Return a connected socket; None if the time is over. Each IP address of the host gets the whole time."""
+    """Return a connected socket; None if the time is over.
+
+    Each IP address of the host gets the time that remains at the start, so a host with several addresses may take
+    longer.
+    """
     try:
         sock = socket.create_connection((request.host, request.port), timeout=_remaining(deadline, now))
     except TimeoutError:
@@ -127,18 +132,20 @@ def _connect(request: HttpRequest, deadline: float, now: Callable[[], float]) ->
 
 
 def _remaining(deadline: float, now: Callable[[], float]) -> float:
+    """Return the seconds until the deadline. Raises TimeoutError if there are none."""
     if (remaining := deadline - now()) <= 0:
         raise TimeoutError
     return remaining
 
 
-def _head(connection: http.client.HTTPConnection) -> http.client.HTTPResponse | None:
+def _receive_head(connection: http.client.HTTPConnection) -> http.client.HTTPResponse | None:
+    """Return the response once its headers have arrived; None if they violate HTTP. Raises OSError."""
     try:
         return connection.getresponse()
     except http.client.RemoteDisconnected:
-        raise
+        raise  # an HTTPException too, but it means that the connection was closed
     except (http.client.HTTPException, ValueError):
-        # The exception contains data of the peer.
+        # Not raised on, because the exception contains data of the peer.
         return None
 
 
@@ -167,7 +174,7 @@ class _Socket(io.RawIOBase):
     def readinto(self, buffer: Buffer, /) -> int:
         self._socket.settimeout(_remaining(self.deadline, self._now))
         count = self._socket.recv_into(buffer)
-        _remaining(self.deadline, self._now)
+        _remaining(self.deadline, self._now)  # raises TimeoutError if the deadline has passed meanwhile
         return count
 
     def close(self) -> None:

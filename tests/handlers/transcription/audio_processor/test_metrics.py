@@ -5,7 +5,7 @@ from typing import Any
 import boto3
 from botocore.stub import Stubber
 
-from handlers.transcription.audio_processor.captions.caption_rules import CaptionCounts
+from handlers.transcription.audio_processor.captions.caption_decisions import CaptionCounts
 from handlers.transcription.audio_processor.metrics import MAX_VALUES, UtteranceMetrics
 from tests.handlers.transcription.processor_harness import CloudWatch
 
@@ -39,7 +39,7 @@ def test_the_streams_of_an_invocation_are_summed() -> None:
         "OrphanedResultsFlushed": 1,
         "TranscribeFallbackTriggered": 1,
     }
-    assert put_metrics([], CaptionCounts(partials=7, finals=2, duplicates=1)) == [], "all counts are zero"
+    assert put_metrics([], CaptionCounts(partials=7, duplicates=1)) == [], "all counts are zero"
 
 
 def test_the_call_matches_botocores_model_of_the_service() -> None:

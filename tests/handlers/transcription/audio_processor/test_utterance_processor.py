@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from botocore.exceptions import ClientError
@@ -16,14 +17,14 @@ from tests.handlers.transcription.processor_harness import ENDED, SESSION, Proce
 from tests.handlers.transcription.router_harness import LIVE
 
 
-def test_captions_are_sent_during_the_stream_and_then_the_end(processor_harness: ProcessorHarness) -> None:
+def test_captions_are_sent_during_the_stream_and_then_the_end(processor: ProcessorHarness) -> None:
     steps = [partial(300, "Hello"), partial(600, "Hello world"), final(1_100, "Hello world.", at_ms=200)]
-    assert processor_harness.process_utterance(*steps, ENDED, utterance="u7", sequence=7) is UtteranceEnd.DONE
-    assert processor_harness.sent_messages() == [("Hello", False), ("Hello world", False), ("Hello world.", True)]
-    [done] = processor_harness.sent_messages("done")
+    assert processor.process_utterance(*steps, ENDED, utterance="u7", sequence=7) is UtteranceEnd.DONE
+    assert processor.sent_messages() == [("Hello", False), ("Hello world", False), ("Hello world.", True)]
+    [done] = processor.sent_messages("done")
     assert (done["utterance"], done["finals"], done.get("fallback")) == ("u7", 1, None)
-    assert (processor_harness.slots.slots, processor_harness.slots.done) == ((), ("u7",))
-    caption = processor_harness.clients.sent_to("c1", "caption")[-1]
+    assert (processor.utterances.slots, processor.utterances.done) == ((), ("u7",))
+    caption = processor.clients.sent_to("c1", "caption")[-1]
     del caption["text"], caption["resultId"], caption["revision"]
     assert caption == {
         "type": "caption",
@@ -38,118 +39,110 @@ def test_captions_are_sent_during_the_stream_and_then_the_end(processor_harness:
     }
 
 
-def test_audio_is_sent_at_the_pace_of_speech_and_then_ended(processor_harness: ProcessorHarness) -> None:
-    processor_harness.process_utterance(final(1_100, "Hello."), ENDED)
-    [stream] = processor_harness.transcribe.conversations
+def test_audio_is_sent_at_the_pace_of_speech_and_then_ended(processor: ProcessorHarness) -> None:
+    processor.process_utterance(final(1_100, "Hello."), ENDED)
+    [stream] = processor.transcribe.streams
     assert stream.sent_at == list(range(0, 1_000, 100))
     assert b"".join(stream.sent) == bytes(32_000)
     assert stream.finished_ms == 900, "together with the last chunk"
-    [asked] = processor_harness.transcribe.requests
+    [asked] = processor.transcribe.requests
     assert (asked.language, asked.sample_rate, asked.encoding, asked.stabilised) == ("en-US", 16_000, "pcm", True)
 
 
-def test_a_second_invocation_for_the_same_utterance_does_nothing(processor_harness: ProcessorHarness) -> None:
-    processor_harness.process_utterance(final(1_100, "Hello."), ENDED)
-    assert processor_harness.call() is None
-    assert len(processor_harness.sent_messages()) == 1
+def test_a_second_invocation_for_the_same_utterance_does_nothing(processor: ProcessorHarness) -> None:
+    processor.process_utterance(final(1_100, "Hello."), ENDED)
+    assert processor.call() is None
+    assert len(processor.sent_messages()) == 1
 
 
-def test_an_utterance_whose_slot_expired_is_ignored(processor_harness: ProcessorHarness) -> None:
-    processor_harness.take("u1")
-    processor_harness.clock.now_ms += 20_000
-    assert processor_harness.call() is None
-    assert processor_harness.transcribe.requests == [], "the client may have sent it again"
+def test_an_utterance_whose_slot_expired_is_ignored(processor: ProcessorHarness) -> None:
+    processor.take("u1")
+    processor.clock.now_ms += 20_000
+    assert processor.call() is None
+    assert processor.transcribe.requests == [], "the client may have sent it again"
 
 
 def test_a_missing_session_opens_no_stream(dynamodb: Any) -> None:
-    processor_harness = ProcessorHarness(dynamodb)
-    assert processor_harness.call() is None
-    assert processor_harness.transcribe.requests == []
+    processor = ProcessorHarness(dynamodb, session_open=False)
+    assert processor.call() is None
+    assert processor.transcribe.requests == []
 
 
-def test_a_text_that_another_utterance_has_shown_is_not_shown_again(processor_harness: ProcessorHarness) -> None:
-    processor_harness.process_utterance(final(1_100, "See you tomorrow."), ENDED, utterance="u1")
-    processor_harness.process_utterance(final(1_100, "see you, tomorrow", "r2"), ENDED, utterance="u2")
-    assert processor_harness.sent_messages() == [("See you tomorrow.", True)]
-    assert [message["finals"] for message in processor_harness.sent_messages("done")] == [1, 0]
+def test_a_text_that_another_utterance_has_shown_is_not_shown_again(processor: ProcessorHarness) -> None:
+    processor.process_utterance(final(1_100, "See you tomorrow."), ENDED, utterance="u1")
+    processor.process_utterance(final(1_100, "see you, tomorrow", "r2"), ENDED, utterance="u2")
+    assert processor.sent_messages() == [("See you tomorrow.", True)]
+    assert [message["finals"] for message in processor.sent_messages("done")] == [1, 0]
 
 
-def test_a_line_that_changes_to_another_utterances_text_is_retracted(processor_harness: ProcessorHarness) -> None:
-    processor_harness.process_utterance(final(1_100, "See you tomorrow."), ENDED, utterance="u1")
-    processor_harness.process_utterance(
+def test_a_line_that_changes_to_another_utterances_text_is_retracted(processor: ProcessorHarness) -> None:
+    processor.process_utterance(final(1_100, "See you tomorrow."), ENDED, utterance="u1")
+    processor.process_utterance(
         partial(300, "See", "r2"), final(1_100, "See you tomorrow.", "r2"), ENDED, utterance="u2"
     )
-    assert processor_harness.sent_messages() == [("See you tomorrow.", True), ("See", False)]
-    assert [message["resultId"] for message in processor_harness.sent_messages("retract")] == ["r2"]
+    assert processor.sent_messages() == [("See you tomorrow.", True), ("See", False)]
+    assert [message["resultId"] for message in processor.sent_messages("retract")] == ["r2"]
 
 
-def test_a_final_replaces_another_utterances_partial(processor_harness: ProcessorHarness) -> None:
+def test_a_final_replaces_another_utterances_partial(processor: ProcessorHarness) -> None:
     """Otherwise, the words could be lost, because the partial may change."""
-    processor_harness.live.reserve_text(
-        key_of(processor_harness, "hello"), TextReservation("u1", "r1", 3, final=False), 10
-    )
-    processor_harness.process_utterance(final(1_100, "Hello.", "r2"), ENDED, utterance="u2")
-    [taken_back] = processor_harness.sent_messages("retract")
+    processor.live.reserve_text(key_of(processor, "hello"), TextReservation("u1", "r1", 3, final=False), 10)
+    processor.process_utterance(final(1_100, "Hello.", "r2"), ENDED, utterance="u2")
+    [taken_back] = processor.sent_messages("retract")
     assert (taken_back["utterance"], taken_back["resultId"], taken_back["revision"]) == ("u1", "r1", 3)
-    assert processor_harness.sent_messages() == [("Hello.", True)]
+    assert processor.sent_messages() == [("Hello.", True)]
 
 
-def key_of(processor_harness: ProcessorHarness, words: str) -> str:
-    session = processor_harness.sessions.find(SESSION)
+def key_of(processor: ProcessorHarness, words: str) -> str:
+    session = processor.sessions.find(SESSION)
     assert session is not None
     return text_reservation_key(SESSION, hmac.new(session.secret.encode(), words.encode(), hashlib.sha256).hexdigest())
 
 
-def test_the_same_words_are_shown_again_later(processor_harness: ProcessorHarness) -> None:
-    processor_harness.process_utterance(final(1_100, "Yes."), ENDED, utterance="u1")
-    processor_harness.clock.now_ms += 10_000
-    processor_harness.process_utterance(final(1_100, "Yes.", "r2"), ENDED, utterance="u2")
-    assert processor_harness.sent_messages() == [("Yes.", True), ("Yes.", True)]
+def test_the_same_words_are_shown_again_later(processor: ProcessorHarness) -> None:
+    processor.process_utterance(final(1_100, "Yes."), ENDED, utterance="u1")
+    processor.clock.now_ms += 10_000
+    processor.process_utterance(final(1_100, "Yes.", "r2"), ENDED, utterance="u2")
+    assert processor.sent_messages() == [("Yes.", True), ("Yes.", True)]
 
 
 def test_a_final_is_shown_if_its_text_cannot_be_reserved(
-    processor_harness: ProcessorHarness, monkeypatch: pytest.MonkeyPatch
+    processor: ProcessorHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: Any) -> bool:
-        raise ClientError({"Error": {"Code": "ProvisionedThroughputExceededException"}}, "UpdateItem")
-
-    monkeypatch.setattr(processor_harness.live, "reserve_text", refuse)
-    processor_harness.process_utterance(partial(300, "Hel"), final(1_100, "Hello."), ENDED)
-    assert processor_harness.sent_messages() == [("Hello.", True)]
+    error = ClientError({"Error": {"Code": "ProvisionedThroughputExceededException"}}, "UpdateItem")
+    monkeypatch.setattr(processor.live, "reserve_text", Mock(side_effect=error))
+    processor.process_utterance(partial(300, "Hel"), final(1_100, "Hello."), ENDED)
+    assert processor.sent_messages() == [("Hello.", True)]
 
 
 def test_a_session_without_partials_requests_none(dynamodb: Any) -> None:
-    processor_harness = ProcessorHarness(dynamodb, settings=SessionSettings(partial_results_enabled=False))
-    processor_harness.open()
-    processor_harness.process_utterance(partial(300, "Hel"), final(1_100, "Hello."), ENDED)
-    assert [request.stabilised for request in processor_harness.transcribe.requests] == [False]
-    assert processor_harness.sent_messages() == [("Hello.", True)]
-    assert "TranscribeFallbackTriggered" not in processor_harness.cloudwatch.values, (
-        "finals only are not a fallback here"
-    )
+    processor = ProcessorHarness(dynamodb, settings=SessionSettings(partial_results_enabled=False))
+    processor.process_utterance(partial(300, "Hel"), final(1_100, "Hello."), ENDED)
+    assert [request.stabilised for request in processor.transcribe.requests] == [False]
+    assert processor.sent_messages() == [("Hello.", True)]
+    assert "TranscribeFallbackTriggered" not in processor.cloudwatch.values, "finals only are not a fallback here"
 
 
 def test_a_sessions_own_threshold_applies(dynamodb: Any) -> None:
-    processor_harness = ProcessorHarness(dynamodb, settings=SessionSettings(min_stability_threshold=0.0))
-    processor_harness.open()
-    processor_harness.process_utterance(partial(300, "Hello", stable=False), final(1_100, "Hello."), ENDED)
-    assert processor_harness.sent_messages()[0] == ("Hello", False)
+    processor = ProcessorHarness(dynamodb, settings=SessionSettings(min_stability_threshold=0.0))
+    processor.process_utterance(partial(300, "Hello", stable=False), final(1_100, "Hello."), ENDED)
+    assert processor.sent_messages()[0] == ("Hello", False)
 
 
 def test_metrics_are_put_in_one_call_after_the_answer(
-    processor_harness: ProcessorHarness, monkeypatch: pytest.MonkeyPatch
+    processor: ProcessorHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put = processor_harness.cloudwatch.put_metric_data
+    put = processor.cloudwatch.put_metric_data
     answered: list[int] = []
 
     def record_call(**call: Any) -> None:
-        answered.append(len(processor_harness.sent_messages("done")))
+        answered.append(len(processor.sent_messages("done")))
         put(**call)
 
-    monkeypatch.setattr(processor_harness.cloudwatch, "put_metric_data", record_call)
-    processor_harness.process_utterance(partial(300, "Hello"), final(1_100, "Hello."), ENDED)
+    monkeypatch.setattr(processor.cloudwatch, "put_metric_data", record_call)
+    processor.process_utterance(partial(300, "Hello"), final(1_100, "Hello."), ENDED)
     assert answered == [1]
-    [call] = processor_harness.cloudwatch.calls
+    [call] = processor.cloudwatch.calls
     assert call["Namespace"] == "AudioTranscription/PartialResults"
     [latency] = call["MetricData"]
     assert (latency["MetricName"], latency["Unit"], sum(latency["Counts"])) == (
@@ -160,26 +153,26 @@ def test_metrics_are_put_in_one_call_after_the_answer(
     assert latency["Dimensions"] == [{"Name": "FunctionName", "Value": "processor"}]
 
 
-def test_failing_metrics_change_no_outcome(processor_harness: ProcessorHarness) -> None:
-    processor_harness.cloudwatch.failing = ClientError({"Error": {"Code": "Throttling"}}, "PutMetricData")
-    assert processor_harness.process_utterance(final(1_100, "Hello."), ENDED) is UtteranceEnd.DONE
-    assert len(processor_harness.sent_messages("done")) == 1
+def test_failing_metrics_change_no_outcome(processor: ProcessorHarness) -> None:
+    processor.cloudwatch.failing = ClientError({"Error": {"Code": "Throttling"}}, "PutMetricData")
+    assert processor.process_utterance(final(1_100, "Hello."), ENDED) is UtteranceEnd.DONE
+    assert len(processor.sent_messages("done")) == 1
 
 
 def test_orphans_are_logged_with_the_hash_of_their_session(
-    processor_harness: ProcessorHarness, capsys: pytest.CaptureFixture[str]
+    processor: ProcessorHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The alarm counts orphans; the log names their session."""
-    processor_harness.process_utterance(partial(300, "One"), partial(400, "Two", "r2", at_ms=500), ENDED)
+    processor.process_utterance(partial(300, "One"), partial(400, "Two", "r2", at_ms=500), ENDED)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     [ended] = [line for line in lines if line["message"] == "utterance_ended"]
     assert (ended["session_hash"], ended["orphans"]) == (hash_for_log(SESSION), 2)
-    assert processor_harness.cloudwatch.values["OrphanedResultsFlushed"] == 2
+    assert processor.cloudwatch.values["OrphanedResultsFlushed"] == 2
 
 
-def test_no_text_is_logged_or_stored(processor_harness: ProcessorHarness, capsys: pytest.CaptureFixture[str]) -> None:
-    processor_harness.process_utterance(partial(300, "Canary"), final(1_100, "Canary sings."), ENDED)
-    stored = json.dumps(processor_harness.dynamodb.scan(TableName=LIVE)["Items"])
+def test_no_text_is_logged_or_stored(processor: ProcessorHarness, capsys: pytest.CaptureFixture[str]) -> None:
+    processor.process_utterance(partial(300, "Canary"), final(1_100, "Canary sings."), ENDED)
+    stored = json.dumps(processor.dynamodb.scan(TableName=LIVE)["Items"])
     logged = capsys.readouterr().out
     assert "utterance_ended" in logged
     for text in (stored, logged):

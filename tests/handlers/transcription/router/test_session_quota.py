@@ -11,26 +11,24 @@ from handlers.transcription.session_utterances import LiveItem, SessionUtterance
 from tests.handlers.transcription.router_harness import LIMITS, RouterHarness
 
 
-def silent_sessions(router_harness: RouterHarness, connection: str = "c1") -> list[str]:
+def silent_sessions(router: RouterHarness, connection: str = "c1") -> list[str]:
     """Open as many sessions as allowed, on an open connection, and let them become idle."""
-    router_harness.connect(connection)
-    opened = [str(router_harness.send("open", connection)["sessionId"]) for _ in range(LIMITS.sessions_per_user)]
-    router_harness.clock.now_ms += IDLE_MS + 1
-    assert router_harness.send("ping", connection)["type"] == "pong"
+    router.connect(connection)
+    opened = [str(router.send("open", connection)["sessionId"]) for _ in range(LIMITS.sessions_per_user)]
+    router.clock.now_ms += IDLE_MS + 1
+    assert router.send("ping", connection)["type"] == "pong"
     return opened
 
 
-def usable_sessions(router_harness: RouterHarness, sessions: list[str], connection: str = "c1") -> list[str]:
-    return [
-        session for session in sessions if router_harness.send("ping", connection, sessionId=session)["type"] == "pong"
-    ]
+def usable_sessions(router: RouterHarness, sessions: list[str], connection: str = "c1") -> list[str]:
+    return [session for session in sessions if router.send("ping", connection, sessionId=session)["type"] == "pong"]
 
 
 def act_before_second_change(
-    router_harness: RouterHarness, monkeypatch: pytest.MonkeyPatch, model: type[LiveItem], act: Callable[[], object]
+    router: RouterHarness, monkeypatch: pytest.MonkeyPatch, model: type[LiveItem], act: Callable[[], object]
 ) -> None:
     """Call `act` right before the second change of an item of this model. The first change finds no room."""
-    change, seen = router_harness.live.change, []
+    change, seen = router.live.change, []
 
     def changed(of: type[LiveItem], *given: Any) -> Any:
         if of is model:
@@ -39,73 +37,69 @@ def act_before_second_change(
                 act()
         return change(of, *given)
 
-    monkeypatch.setattr(router_harness.live, "change", changed)
+    monkeypatch.setattr(router.live, "change", changed)
 
 
-def test_a_session_that_made_room_must_be_opened_again_before_use(router_harness: RouterHarness) -> None:
-    first, second = silent_sessions(router_harness)
-    router_harness.send("ping", sessionId=second)
-    assert router_harness.send("open")["type"] == "opened"
+def test_a_session_that_made_room_must_be_opened_again_before_use(router: RouterHarness) -> None:
+    first, second = silent_sessions(router)
+    router.send("ping", sessionId=second)
+    assert router.send("open")["type"] == "opened"
     refused = [
-        router_harness.send_utterance(first),
-        router_harness.send("ping", sessionId=first),
-        router_harness.send("direct", sessionId=first),
+        router.send_utterance(first),
+        router.send("ping", sessionId=first),
+        router.send("direct", sessionId=first),
     ]
     assert {item["code"] for item in refused} == {"SESSION_ELSEWHERE"}
-    assert router_harness.send("open", sessionId=first)["code"] == "TOO_MANY_SESSIONS"
-    router_harness.send("close", sessionId=second)
-    assert router_harness.send("open", sessionId=first)["sessionId"] == first
-    assert router_harness.send_utterance(first)["type"] == "accepted"
+    assert router.send("open", sessionId=first)["code"] == "TOO_MANY_SESSIONS"
+    router.send("close", sessionId=second)
+    assert router.send("open", sessionId=first)["sessionId"] == first
+    assert router.send_utterance(first)["type"] == "accepted"
 
 
-def test_reconnecting_never_raises_the_number_of_usable_sessions(router_harness: RouterHarness) -> None:
-    sessions = [session for number in range(4) for session in silent_sessions(router_harness, f"c{number}")]
-    spoken = [
-        router_harness.send_utterance(session, connection=f"c{at // 2}")["type"] for at, session in enumerate(sessions)
-    ]
+def test_reconnecting_never_raises_the_number_of_usable_sessions(router: RouterHarness) -> None:
+    sessions = [session for number in range(4) for session in silent_sessions(router, f"c{number}")]
+    spoken = [router.send_utterance(session, connection=f"c{at // 2}")["type"] for at, session in enumerate(sessions)]
     assert spoken.count("accepted") == LIMITS.sessions_per_user
 
 
 def test_a_session_that_is_opened_while_it_makes_room_counts(
-    router_harness: RouterHarness, monkeypatch: pytest.MonkeyPatch
+    router: RouterHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sessions = silent_sessions(router_harness)
-    act_before_second_change(
-        router_harness, monkeypatch, SessionQuota, lambda: router_harness.send("open", sessionId=sessions[0])
-    )
-    newer = str(router_harness.send("open")["sessionId"])
-    assert usable_sessions(router_harness, [*sessions, newer]) == [sessions[0], newer], "only one session makes room"
+    sessions = silent_sessions(router)
+    act_before_second_change(router, monkeypatch, SessionQuota, lambda: router.send("open", sessionId=sessions[0]))
+    newer = str(router.send("open")["sessionId"])
+    assert usable_sessions(router, [*sessions, newer]) == [sessions[0], newer], "only one session makes room"
 
 
 def test_two_concurrent_requests_for_room_never_exceed_the_limit(
-    router_harness: RouterHarness, monkeypatch: pytest.MonkeyPatch
+    router: RouterHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sessions, newer = silent_sessions(router_harness), []
+    sessions, newer = silent_sessions(router), []
     act_before_second_change(
-        router_harness, monkeypatch, SessionQuota, lambda: newer.append(str(router_harness.send("open")["sessionId"]))
+        router, monkeypatch, SessionQuota, lambda: newer.append(str(router.send("open")["sessionId"]))
     )
-    newer.append(str(router_harness.send("open")["sessionId"]))
-    assert sorted(usable_sessions(router_harness, [*sessions, *newer])) == sorted(newer)
+    newer.append(str(router.send("open")["sessionId"]))
+    assert sorted(usable_sessions(router, [*sessions, *newer])) == sorted(newer)
 
 
 def test_a_session_that_moves_while_its_old_connection_closes_counts(
-    router_harness: RouterHarness, monkeypatch: pytest.MonkeyPatch
+    router: RouterHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    session = router_harness.open_session("c1")
-    router_harness.connect("c2")
+    session = router.open_session("c1")
+    router.connect("c2")
     with monkeypatch.context() as meanwhile:
-        change = router_harness.live.change
+        change = router.live.change
 
         def changed(of: type[LiveItem], *given: Any) -> Any:
             if of is ClientConnection:
                 meanwhile.undo()
-                router_harness.disconnect("c1")
+                router.disconnect("c1")
             return change(of, *given)
 
-        meanwhile.setattr(router_harness.live, "change", changed)
-        router_harness.send("open", "c2", sessionId=session)
-    router_harness.clock.now_ms += DETACHED_MS
-    opened = [router_harness.send("open", "c2")["type"] for _ in range(LIMITS.sessions_per_user)]
+        meanwhile.setattr(router.live, "change", changed)
+        router.send("open", "c2", sessionId=session)
+    router.clock.now_ms += DETACHED_MS
+    opened = [router.send("open", "c2")["type"] for _ in range(LIMITS.sessions_per_user)]
     assert opened.count("opened") == LIMITS.sessions_per_user - 1
 
 

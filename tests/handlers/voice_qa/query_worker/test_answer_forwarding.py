@@ -136,7 +136,7 @@ def test_the_listener_is_also_read_while_many_pieces_are_posted() -> None:
             line.listener = Listener(connection="c2", resume_from=0)
 
     began = line.clock.now_ms = line.clock.now_ms + 2_000
-    line.clients.after, line.listener = slow, Listener(connection="c1", resume_from=0)
+    line.clients.after_post, line.listener = slow, Listener(connection="c1", resume_from=0)
     line.send("i")
     assert line.numbers() == [0, 1, 2, 3]
     assert line.numbers("c2") == list(range(9))
@@ -188,9 +188,7 @@ EVENTS = st.lists(
 
 
 @given(events=EVENTS)
-def test_each_listener_gets_pieces_in_order_and_without_gaps(
-    events: list[str | int | tuple[str, int]],
-) -> None:
+def test_each_listener_gets_pieces_in_order_and_without_gaps(events: list[str | int | tuple[str, int]]) -> None:
     line = ForwardedAnswer()
     starts: dict[str, list[int]] = {"c1": [0], "c2": [], "c3": []}
     for event in events:

@@ -25,13 +25,13 @@ def audio(number: int, data: bytes, kind: str = "mp3") -> AudioPiece:
 
 
 @pytest.fixture
-def answers(lecture_harness: LectureHarness) -> AnswerStore:
-    return AnswerStore(lecture_harness.s3, BUCKET, url_seconds=600)
+def answers(lectures: LectureHarness) -> AnswerStore:
+    return AnswerStore(lectures.s3, BUCKET, url_seconds=600)
 
 
-def put(lecture_harness: LectureHarness, *lines: object) -> None:
+def put(lectures: LectureHarness, *lines: object) -> None:
     body = b"\n".join(line if isinstance(line, bytes) else json.dumps(line).encode() for line in lines)
-    lecture_harness.s3.put_object(Bucket=BUCKET, Key=f"{NAME}.jsonl", Body=body)
+    lectures.s3.put_object(Bucket=BUCKET, Key=f"{NAME}.jsonl", Body=body)
 
 
 WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -62,33 +62,31 @@ def test_a_stored_answer_is_read_back_as_it_was_sent(answers: AnswerStore, conte
     ("kind", "extension", "content_type"), [("mp3", "mp3", "audio/mpeg"), ("ogg-opus", "ogg", "audio/ogg")]
 )
 def test_the_spoken_answer_is_one_file(
-    answers: AnswerStore, lecture_harness: LectureHarness, kind: str, extension: str, content_type: str
+    answers: AnswerStore, lectures: LectureHarness, kind: str, extension: str, content_type: str
 ) -> None:
     pieces = (audio(0, b"one", kind), audio(1, b"two", kind))
     answers.put(WHO, QUERY, 1, pieces)
-    found = lecture_harness.s3.get_object(Bucket=BUCKET, Key=f"{NAME}.{extension}")
+    found = lectures.s3.get_object(Bucket=BUCKET, Key=f"{NAME}.{extension}")
     assert (found["Body"].read(), found["ContentType"]) == (b"onetwo", content_type)
     url = answers.audio_url(WHO, QUERY, 1, pieces)
     assert url is not None
     assert f"{QUERY}.1.{extension}" in url
 
 
-def test_an_answer_without_audio_has_one_object(answers: AnswerStore, lecture_harness: LectureHarness) -> None:
+def test_an_answer_without_audio_has_one_object(answers: AnswerStore, lectures: LectureHarness) -> None:
     pieces = [TextPiece(query_id=QUERY, attempt=1, number=0, text="a")]
     answers.put(WHO, QUERY, 1, pieces)
-    assert [uploaded["Key"] for uploaded in lecture_harness.s3.list_objects_v2(Bucket=BUCKET)["Contents"]] == [
-        f"{NAME}.jsonl"
-    ]
+    assert [uploaded["Key"] for uploaded in lectures.s3.list_objects_v2(Bucket=BUCKET)["Contents"]] == [f"{NAME}.jsonl"]
     assert answers.audio_url(WHO, QUERY, 1, pieces) is None
 
 
 def test_a_missing_answer_is_not_stored_and_a_failing_bucket_raises_its_own_error(
-    answers: AnswerStore, lecture_harness: LectureHarness
+    answers: AnswerStore, lectures: LectureHarness
 ) -> None:
     with pytest.raises(AnswerNotStored):
         answers.get(WHO, QUERY, 1)
     with pytest.raises(ClientError):
-        AnswerStore(lecture_harness.s3, "no-such-bucket", url_seconds=600).get(WHO, QUERY, 1)
+        AnswerStore(lectures.s3, "no-such-bucket", url_seconds=600).get(WHO, QUERY, 1)
 
 
 @pytest.mark.parametrize(
@@ -105,9 +103,9 @@ def test_a_missing_answer_is_not_stored_and_a_failing_bucket_raises_its_own_erro
     ],
 )
 def test_an_invalid_object_is_not_a_stored_answer(
-    answers: AnswerStore, lecture_harness: LectureHarness, lines: list[object]
+    answers: AnswerStore, lectures: LectureHarness, lines: list[object]
 ) -> None:
-    put(lecture_harness, *lines)
+    put(lectures, *lines)
     with pytest.raises(AnswerNotStored) as raised:
         answers.get(WHO, QUERY, 1)
     assert str(raised.value) == ""
@@ -115,10 +113,10 @@ def test_an_invalid_object_is_not_a_stored_answer(
 
 @pytest.mark.parametrize(("limit", "value"), [("MAX_BYTES", len(json.dumps(LINE))), ("MAX_MESSAGES", 1)])
 def test_an_object_above_the_limit_is_not_a_stored_answer(
-    answers: AnswerStore, lecture_harness: LectureHarness, monkeypatch: pytest.MonkeyPatch, limit: str, value: int
+    answers: AnswerStore, lectures: LectureHarness, monkeypatch: pytest.MonkeyPatch, limit: str, value: int
 ) -> None:
     """If it were read only up to the limit, its first line would be a valid answer."""
     monkeypatch.setattr(module, limit, value)
-    put(lecture_harness, LINE, LINE | {"number": 1})
+    put(lectures, LINE, LINE | {"number": 1})
     with pytest.raises(AnswerNotStored):
         answers.get(WHO, QUERY, 1)

@@ -95,21 +95,21 @@ def test_an_invalid_turn_is_ignored(changed: dict[str, Any]) -> None:
 
 
 @pytest.fixture
-def stored_turns(lecture_harness: LectureHarness) -> Conversations:
-    return Conversations(lecture_harness.dynamodb, TABLE, kept_days=7, clock_ms=Clock())
+def stored_turns(lectures: LectureHarness) -> Conversations:
+    return Conversations(lectures.dynamodb, TABLE, kept_days=7, clock_ms=Clock())
 
 
-def item(lecture_harness: LectureHarness) -> dict[str, Any]:
-    found: dict[str, Any] = lecture_harness.dynamodb.get_item(TableName=TABLE, Key=TYPED)["Item"]
+def item(lectures: LectureHarness) -> dict[str, Any]:
+    found: dict[str, Any] = lectures.dynamodb.get_item(TableName=TABLE, Key=TYPED)["Item"]
     return found
 
 
-def test_an_item_has_the_form_that_guests_read(stored_turns: Conversations, lecture_harness: LectureHarness) -> None:
+def test_an_item_has_the_form_that_guests_read(stored_turns: Conversations, lectures: LectureHarness) -> None:
     stored_turns.append(KEY, "query-0001", "Q", "A")
     stored_turns.append(KEY, "query-0001", "Q", "a turn that is there is not written again")
     now = "2025-10-09T08:53:20.000Z"
     values = {"queryId": "query-0001", "question": "Q", "answer": "A", "at": now}
-    assert item(lecture_harness) == TYPED | {
+    assert item(lectures) == TYPED | {
         "conversation": {"L": [{"M": {name: {"S": value} for name, value in values.items()}}]},
         "totalTurns": {"N": "1"},
         "createdAt": {"S": now},
@@ -117,27 +117,27 @@ def test_an_item_has_the_form_that_guests_read(stored_turns: Conversations, lect
     }
 
 
-def test_a_conversation_expires_a_fixed_time_after_its_first_turn(lecture_harness: LectureHarness) -> None:
+def test_a_conversation_expires_a_fixed_time_after_its_first_turn(lectures: LectureHarness) -> None:
     clock = Clock()
-    kept = Conversations(lecture_harness.dynamodb, TABLE, kept_days=1, clock_ms=clock)
+    kept = Conversations(lectures.dynamodb, TABLE, kept_days=1, clock_ms=clock)
     for number in range(4):
         kept.append(KEY, f"query-{number:04}", "Q", "A")
         clock.now_ms += 6 * 3_600_000 - 1_000
     assert len(kept.turns(KEY)) == 4
-    assert item(lecture_harness)["createdAt"] == {"S": "2025-10-09T08:53:20.000Z"}
-    assert item(lecture_harness)["expiresAt"] == {"N": str(START_MS // 1000 + 86_400)}
+    assert item(lectures)["createdAt"] == {"S": "2025-10-09T08:53:20.000Z"}
+    assert item(lectures)["expiresAt"] == {"N": str(START_MS // 1000 + 86_400)}
 
 
-def test_a_turn_after_the_expiry_begins_a_new_conversation(lecture_harness: LectureHarness) -> None:
+def test_a_turn_after_the_expiry_begins_a_new_conversation(lectures: LectureHarness) -> None:
     clock = Clock()
-    kept = Conversations(lecture_harness.dynamodb, TABLE, kept_days=1, clock_ms=clock)
+    kept = Conversations(lectures.dynamodb, TABLE, kept_days=1, clock_ms=clock)
     kept.append(KEY, "query-0001", "Q", "A")
     clock.now_ms += 86_400_000
     assert kept.turns(KEY) == (), "DynamoDB may delete it days later"
     kept.append(KEY, "query-0002", "Q", "A")
     assert ids(kept.turns(KEY)) == ["query-0002"]
-    assert item(lecture_harness)["createdAt"] == {"S": "2025-10-10T08:53:20.000Z"}
-    assert item(lecture_harness)["expiresAt"] == {"N": str(START_MS // 1000 + 2 * 86_400)}
+    assert item(lectures)["createdAt"] == {"S": "2025-10-10T08:53:20.000Z"}
+    assert item(lectures)["expiresAt"] == {"N": str(START_MS // 1000 + 2 * 86_400)}
 
 
 LATEST = START_MS // 1000 + 7 * 86_400
@@ -152,31 +152,29 @@ LATEST = START_MS // 1000 + 7 * 86_400
     ],
 )
 def test_a_guest_cannot_extend_a_conversations_lifetime(
-    stored_turns: Conversations, lecture_harness: LectureHarness, theirs: dict[str, Any], expected: int
+    stored_turns: Conversations, lectures: LectureHarness, theirs: dict[str, Any], expected: int
 ) -> None:
     written = {"conversation": {"L": [GOOD]}, "totalTurns": {"N": "1"}, "expiresAt": theirs}
-    lecture_harness.dynamodb.put_item(TableName=TABLE, Item=TYPED | written)
+    lectures.dynamodb.put_item(TableName=TABLE, Item=TYPED | written)
     stored_turns.append(KEY, "query-0002", "Q", "A")
-    assert item(lecture_harness)["expiresAt"] == {"N": str(expected)}
+    assert item(lectures)["expiresAt"] == {"N": str(expected)}
     assert ids(stored_turns.turns(KEY)) == ["query-0001", "query-0002"]
 
 
-def test_the_count_includes_dropped_turns(stored_turns: Conversations, lecture_harness: LectureHarness) -> None:
+def test_the_count_includes_dropped_turns(stored_turns: Conversations, lectures: LectureHarness) -> None:
     for number in range(5):
         stored_turns.append(KEY, f"query-{number:04}", "Q", "a" * 200_000)
-    assert item(lecture_harness)["totalTurns"] == {"N": "5"}
+    assert item(lectures)["totalTurns"] == {"N": "5"}
     assert ids(stored_turns.turns(KEY)) == ["query-0004"]
 
 
 def test_an_item_of_400_kb_accepts_the_turn(
-    stored_turns: Conversations, lecture_harness: LectureHarness, monkeypatch: pytest.MonkeyPatch
+    stored_turns: Conversations, lectures: LectureHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # moto adds the size of the new value to that of the replaced one.
     monkeypatch.delattr(LimitedSizeDict, "__setitem__")
     turns = [{"M": GOOD["M"] | {"queryId": {"S": f"query-{n:04}"}, "answer": {"S": "a" * 3_900}}} for n in range(95)]
-    lecture_harness.dynamodb.put_item(
-        TableName=TABLE, Item=TYPED | {"conversation": {"L": turns}, "totalTurns": {"N": "95"}}
-    )
+    lectures.dynamodb.put_item(TableName=TABLE, Item=TYPED | {"conversation": {"L": turns}, "totalTurns": {"N": "95"}})
     stored_turns.append(KEY, "query-9999", "Q", "b" * 2 * MAX_ANSWER)
     after = stored_turns.turns(KEY)
     assert ids(after)[-1] == "query-9999"
@@ -192,30 +190,23 @@ def test_an_item_of_400_kb_accepts_the_turn(
     ],
 )
 def test_any_count_that_a_guest_wrote_does_no_harm(
-    stored_turns: Conversations, lecture_harness: LectureHarness, total: dict[str, Any] | None, expected: int
+    stored_turns: Conversations, lectures: LectureHarness, total: dict[str, Any] | None, expected: int
 ) -> None:
     theirs = {"conversation": {"L": [GOOD, {"S": "x"}]}, **({} if total is None else {"totalTurns": total})}
-    lecture_harness.dynamodb.put_item(TableName=TABLE, Item=TYPED | theirs | {"createdAt": {"N": "1"}})
+    lectures.dynamodb.put_item(TableName=TABLE, Item=TYPED | theirs | {"createdAt": {"N": "1"}})
     stored_turns.append(KEY, "query-0002", "Q", "A")
-    assert item(lecture_harness)["totalTurns"] == {"N": str(expected)}
+    assert item(lectures)["totalTurns"] == {"N": str(expected)}
     assert ids(stored_turns.turns(KEY)) == ["query-0001", "query-0002"]
 
 
 @pytest.mark.parametrize(("there", "over"), [(True, False), (True, True), (False, False)])
 def test_the_turns_of_two_concurrent_writers_are_both_stored(
-    stored_turns: Conversations,
-    lecture_harness: LectureHarness,
-    monkeypatch: pytest.MonkeyPatch,
-    *,
-    there: bool,
-    over: bool,
+    stored_turns: Conversations, lectures: LectureHarness, monkeypatch: pytest.MonkeyPatch, *, there: bool, over: bool
 ) -> None:
     if there:
         stored_turns.append(KEY, "query-0000", "Q", "A")
     if over:
-        lecture_harness.dynamodb.put_item(
-            TableName=TABLE, Item=item(lecture_harness) | {"expiresAt": {"N": str(START_MS // 1000)}}
-        )
+        lectures.dynamodb.put_item(TableName=TABLE, Item=item(lectures) | {"expiresAt": {"N": str(START_MS // 1000)}})
     cut_in = [1, 2]
     grown = conversations.append_turn
 
@@ -228,19 +219,19 @@ def test_the_turns_of_two_concurrent_writers_are_both_stored(
     stored_turns.append(KEY, "query-0003", "Q", "A")
     expected = {"query-0001", "query-0002", "query-0003"} | ({"query-0000"} if there and not over else set())
     assert set(ids(stored_turns.turns(KEY))) == expected
-    assert item(lecture_harness)["totalTurns"] == {"N": str(3 + there)}, (
+    assert item(lectures)["totalTurns"] == {"N": str(3 + there)}, (
         "each write changes the count, which the condition compares"
     )
 
 
 def test_an_item_that_changes_all_the_time_raises_an_error(
-    stored_turns: Conversations, lecture_harness: LectureHarness, monkeypatch: pytest.MonkeyPatch
+    stored_turns: Conversations, lectures: LectureHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     grown = conversations.append_turn
     count = iter(range(1, 100))
 
     def meanwhile(turns: tuple[StoredTurn, ...], new: StoredTurn) -> tuple[StoredTurn, ...]:
-        lecture_harness.dynamodb.put_item(TableName=TABLE, Item=TYPED | {"totalTurns": {"N": str(next(count))}})
+        lectures.dynamodb.put_item(TableName=TABLE, Item=TYPED | {"totalTurns": {"N": str(next(count))}})
         return grown(turns, new)
 
     monkeypatch.setattr(conversations, "append_turn", meanwhile)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
+from unittest.mock import Mock
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import boto3
@@ -43,270 +44,233 @@ from tests.lost_responses import repeated
 
 CITED = agent_types.AgentCitationPiece(1_000, 2_000, "a canary sings")
 HEARD = agent_types.AgentTranscriptPiece("who sings")
+REFUSE = Mock(side_effect=ERROR)
 
 
-def test_pieces_are_forwarded_in_order_and_then_the_end(worker_harness: WorkerHarness) -> None:
-    assert worker_harness.answer_question(HELLO, CITED, WORLD) is AnswerOutcome.ANSWERED
+def test_pieces_are_forwarded_in_order_and_then_the_end(worker: WorkerHarness) -> None:
+    assert worker.answer_question(HELLO, CITED, WORLD) is AnswerOutcome.ANSWERED
     about = {"queryId": QUERY, "attempt": 1}
-    assert worker_harness.clients.inbox["c1"] == [
+    assert worker.clients.inbox["c1"] == [
         {"type": "text", **about, "number": 0, "text": "Canaries "},
         {"type": "citation", **about, "number": 1, "startMs": 1_000, "endMs": 2_000, "quote": CITED.quote},
         {"type": "text", **about, "number": 2, "text": "sing."},
         {"type": "answered", **about, "pieces": 3},
     ]
-    assert (worker_harness.question.status, worker_harness.counted) == (QuestionStatus.ANSWERED, 0)
-    assert worker_harness.turns == [(WORDS, "Canaries sing.")]
+    assert (worker.question.status, worker.counted) == (QuestionStatus.ANSWERED, 0)
+    assert worker.turns == [(WORDS, "Canaries sing.")]
 
 
-def test_the_agent_gets_the_lecture_the_question_and_the_conversation(worker_harness: WorkerHarness) -> None:
-    worker_harness.conversations.append(
-        {"sessionId": f"{IDENTITY}#{SESSION}", "lectureId": LECTURE}, "earlier-1", "Q", "A"
-    )
-    worker_harness.ask(language="de-DE")
-    worker_harness.script_answer(HELLO)
-    worker_harness.call()
-    [asked] = worker_harness.agent.asked
+def test_the_agent_gets_the_lecture_the_question_and_the_conversation(worker: WorkerHarness) -> None:
+    worker.conversations.append({"sessionId": f"{IDENTITY}#{SESSION}", "lectureId": LECTURE}, "earlier-1", "Q", "A")
+    worker.ask(language="de-DE")
+    worker.script_answer(HELLO)
+    worker.call()
+    [asked] = worker.agent.asked
     assert (asked.query_id, asked.language, asked.conversation) == (QUERY, "de-DE", (agent_types.Turn("Q", "A"),))
     assert asked.query == agent_types.WrittenQuery(WORDS)
     assert asked.session_id == agent_types.opaque_session_id(f"{IDENTITY}#{SESSION}")
     assert (asked.lecture.format, asked.lecture.duration_ms) == ("mp3", 60_000)
     url = urlsplit(asked.lecture.url)
     assert unquote(url.path).endswith(LECTURE_KEY)
-    version = worker_harness.s3.head_object(Bucket=BUCKET, Key=LECTURE_KEY)["VersionId"]
+    version = worker.s3.head_object(Bucket=BUCKET, Key=LECTURE_KEY)["VersionId"]
     assert parse_qs(url.query)["versionId"] == [version]
 
 
-def test_a_spoken_question_is_sent_as_a_url_and_stored_as_its_transcript(worker_harness: WorkerHarness) -> None:
-    worker_harness.upload_audio()
-    worker_harness.script_answer(agent_types.AgentTranscriptPiece("whose"), HEARD, HELLO, WORLD)
-    worker_harness.call()
-    [asked] = worker_harness.agent.asked
+def test_a_spoken_question_is_sent_as_a_url_and_stored_as_its_transcript(worker: WorkerHarness) -> None:
+    worker.upload_audio()
+    worker.script_answer(agent_types.AgentTranscriptPiece("whose"), HEARD, HELLO, WORLD)
+    worker.call()
+    [asked] = worker.agent.asked
     assert isinstance(asked.query, agent_types.SpokenQuery)
     assert asked.query.format == "webm"
     assert unquote(urlsplit(asked.query.url).path).endswith(AUDIO_KEY)
-    assert worker_harness.turns == [("who sings", "Canaries sing.")]
+    assert worker.turns == [("who sings", "Canaries sing.")]
 
 
-@pytest.mark.parametrize("code", list(AgentCode))
-@pytest.mark.parametrize("begins", [True, False])
+@pytest.mark.parametrize(("code", "begins"), [*((code, True) for code in AgentCode), (AgentCode.UNAVAILABLE, False)])
 def test_an_agents_failure_is_reported_and_earlier_pieces_remain_valid(
-    worker_harness: WorkerHarness, code: AgentCode, *, begins: bool
+    worker: WorkerHarness, code: AgentCode, *, begins: bool
 ) -> None:
-    worker_harness.ask()
+    worker.ask()
     error = AgentFailed(code)
     if begins:
-        script = worker_harness.script_answer(HELLO, error)
+        script = worker.script_answer(HELLO, error)
     else:
-        worker_harness.agent.scripts.append(error)
-    assert worker_harness.call() is AnswerOutcome.FAILED
-    [told] = worker_harness.sent_messages("error")
+        worker.agent.scripts.append(error)
+    assert worker.call() is AnswerOutcome.FAILED
+    [told] = worker.sent_messages("error")
     expected = {"code": "AGENT_FAILED", "queryId": QUERY, "message": MESSAGES[code], "retryable": error.retryable}
     assert told == {"type": "error", **expected}
-    assert worker_harness.text() == ("Canaries " if begins else "")
-    assert (worker_harness.question.status, worker_harness.question.retryable) == (
-        QuestionStatus.FAILED,
-        error.retryable,
-    )
-    assert (worker_harness.counted, worker_harness.turns) == (0, [])
+    assert worker.text() == ("Canaries " if begins else "")
+    assert (worker.question.status, worker.question.retryable) == (QuestionStatus.FAILED, error.retryable)
+    assert (worker.counted, worker.turns) == (0, [])
     assert not begins or script.closed
-    assert worker_harness.ask() is error.retryable, "it can be asked again if that may help"
+    assert worker.ask() is error.retryable, "it can be asked again if that may help"
     if error.retryable:
-        worker_harness.script_answer(HELLO)
-        assert worker_harness.call() is AnswerOutcome.ANSWERED
+        worker.script_answer(HELLO)
+        assert worker.call() is AnswerOutcome.ANSWERED
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "retryable"),
-    [("rejected", "LECTURE_REJECTED", False), ("validating", "LECTURE_NOT_READY", True)],
-)
-def test_a_question_about_an_unready_lecture_is_not_sent_to_the_agent(
-    worker_harness: WorkerHarness, status: str, code: str, *, retryable: bool
-) -> None:
-    worker_harness.lecture(status=status)
-    worker_harness.ask()
-    assert worker_harness.call() is AnswerOutcome.FAILED
-    [told] = worker_harness.sent_messages("error")
-    assert (told["code"], told["retryable"], worker_harness.question.code) == (code, retryable, code)
-    assert worker_harness.agent.asked == []
-
-
-@pytest.mark.parametrize(
-    ("asked", "code", "retryable"),
+    ("status", "asked", "code", "retryable"),
     [
-        ({"lecture_id": "01M7W8GQNQY865WCQPRM59D2J9"}, "LECTURE_UNKNOWN", False),
-        ({"audio_key": AUDIO_KEY}, "AUDIO_MISSING", True),
-        ({"text": None}, "QUERY_FAILED", False),
+        ("rejected", {}, "LECTURE_REJECTED", False),
+        ("validating", {}, "LECTURE_NOT_READY", True),
+        ("ready", {"lecture_id": "01M7W8GQNQY865WCQPRM59D2J9"}, "LECTURE_UNKNOWN", False),
+        ("ready", {"audio_key": AUDIO_KEY}, "AUDIO_MISSING", True),
+        ("ready", {"text": None}, "QUERY_FAILED", False),
     ],
 )
-def test_a_missing_lecture_or_audio_fails_the_question(
-    worker_harness: WorkerHarness, asked: dict[str, Any], code: str, *, retryable: bool
+def test_a_question_without_a_ready_lecture_or_its_audio_is_not_sent_to_the_agent(
+    worker: WorkerHarness, status: str, asked: dict[str, Any], code: str, *, retryable: bool
 ) -> None:
-    assert worker_harness.call() is AnswerOutcome.NOTHING_TO_DO, "the agent was not called"
-    assert worker_harness.clients.inbox == {}
-    worker_harness.ask(**asked)
-    worker_harness.call()
-    assert [(message["code"], message["retryable"]) for message in worker_harness.sent_messages("error")] == [
-        (code, retryable)
-    ]
+    worker.lecture(status=status)
+    worker.ask(**asked)
+    assert worker.call() is AnswerOutcome.FAILED
+    [error] = worker.sent_messages("error")
+    assert (error["code"], error["retryable"], worker.question.code) == (code, retryable, code)
+    assert worker.agent.asked == []
 
 
 @pytest.mark.parametrize(
     ("size", "code"), [(0, "AUDIO_EMPTY"), (MAX_QUERY_BYTES + 1, "AUDIO_TOO_LARGE"), (1, None), (MAX_QUERY_BYTES, None)]
 )
-def test_the_size_of_audio_is_limited(worker_harness: WorkerHarness, size: int, code: str | None) -> None:
-    worker_harness.upload_audio(bytes(size))
-    worker_harness.script_answer(HELLO)
-    worker_harness.call()
-    assert [message["code"] for message in worker_harness.sent_messages("error")] == ([] if code is None else [code])
+def test_the_size_of_audio_is_limited(worker: WorkerHarness, size: int, code: str | None) -> None:
+    worker.upload_audio(bytes(size))
+    worker.script_answer(HELLO)
+    worker.call()
+    assert [message["code"] for message in worker.sent_messages("error")] == ([] if code is None else [code])
 
 
-def test_audio_with_another_content_type_is_not_sent_to_the_agent(worker_harness: WorkerHarness) -> None:
-    worker_harness.upload_audio(content_type="text/html")
-    worker_harness.call()
-    assert (worker_harness.sent_messages("error")[0]["code"], worker_harness.agent.asked) == ("QUERY_FAILED", [])
+def test_audio_with_another_content_type_is_not_sent_to_the_agent(worker: WorkerHarness) -> None:
+    worker.upload_audio(content_type="text/html")
+    worker.call()
+    assert (worker.sent_messages("error")[0]["code"], worker.agent.asked) == ("QUERY_FAILED", [])
 
 
 @pytest.mark.parametrize(
     "key", ["queries/us-east-1:somebody-else/a.webm", f"queries/{IDENTITY}x/a.webm", LECTURE_KEY, f"x{AUDIO_KEY}"]
 )
-def test_another_guests_audio_is_never_read(worker_harness: WorkerHarness, key: str) -> None:
-    worker_harness.s3.put_object(Bucket=BUCKET, Key=key, Body=b"theirs", ContentType="audio/webm")
-    worker_harness.ask(audio_key=key)
-    worker_harness.call()
-    assert (worker_harness.sent_messages("error")[0]["code"], worker_harness.agent.asked) == ("AUDIO_FOREIGN", [])
+def test_another_guests_audio_is_never_read(worker: WorkerHarness, key: str) -> None:
+    worker.s3.put_object(Bucket=BUCKET, Key=key, Body=b"theirs", ContentType="audio/webm")
+    worker.ask(audio_key=key)
+    worker.call()
+    assert (worker.sent_messages("error")[0]["code"], worker.agent.asked) == ("AUDIO_FOREIGN", [])
 
 
 @pytest.mark.parametrize("request_id", ["another", "call-x"])
-def test_of_two_invocations_for_a_question_only_one_answers(worker_harness: WorkerHarness, request_id: str) -> None:
-    worker_harness.ask()
+def test_of_two_invocations_for_a_question_only_one_answers(worker: WorkerHarness, request_id: str) -> None:
+    assert worker.call("call-x") is AnswerOutcome.NOTHING_TO_DO, "the question is not stored yet"
+    worker.ask()
     second: list[AnswerOutcome] = []
-    worker_harness.script_answer(
-        HELLO, worker_harness.wait(20_000), lambda: second.append(worker_harness.call(request_id)), WORLD
-    )
-    assert worker_harness.call("call-x") is AnswerOutcome.ANSWERED
+    worker.script_answer(HELLO, worker.wait(20_000), lambda: second.append(worker.call(request_id)), WORLD)
+    assert worker.call("call-x") is AnswerOutcome.ANSWERED
     assert second == [AnswerOutcome.NOTHING_TO_DO]
-    assert (worker_harness.clients.numbers("c1"), len(worker_harness.agent.asked)) == ([0, 1], 1)
+    assert (worker.clients.numbers("c1"), len(worker.agent.asked)) == ([0, 1], 1)
 
 
 def test_an_invocation_whose_writes_are_all_retried_answers_once(
-    worker_harness: WorkerHarness, monkeypatch: pytest.MonkeyPatch
+    worker: WorkerHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The retried write must not be mistaken for another invocation's start, or the question would wait until its
     timeout."""
-    worker_harness.ask()
-    repeated(worker_harness.dynamodb, "update_item", monkeypatch)
-    worker_harness.script_answer(HELLO, WORLD)
-    assert worker_harness.call() is AnswerOutcome.ANSWERED
-    assert (
-        worker_harness.clients.numbers("c1"),
-        len(worker_harness.sent_messages("answered")),
-        worker_harness.counted,
-    ) == ([0, 1], 1, 0)
-    assert worker_harness.turns == [(WORDS, "Canaries sing.")]
+    worker.ask()
+    repeated(worker.dynamodb, "update_item", monkeypatch)
+    worker.script_answer(HELLO, WORLD)
+    assert worker.call() is AnswerOutcome.ANSWERED
+    assert (worker.clients.numbers("c1"), len(worker.sent_messages("answered")), worker.counted) == ([0, 1], 1, 0)
+    assert worker.turns == [(WORDS, "Canaries sing.")]
 
 
-def test_an_internal_error_releases_the_question_and_is_raised(worker_harness: WorkerHarness) -> None:
-    worker_harness.ask()
-    worker_harness.script_answer(HELLO, ZeroDivisionError("canary"))
+def test_an_internal_error_releases_the_question_and_is_raised(worker: WorkerHarness) -> None:
+    worker.ask()
+    worker.script_answer(HELLO, ZeroDivisionError("canary"))
     with pytest.raises(AnsweringFailed) as raised:
-        worker_harness.call()
+        worker.call()
     assert (str(raised.value), raised.value.__suppress_context__) == ("ZeroDivisionError", True)
-    assert (worker_harness.question.status, worker_harness.sent_messages("error")) == (QuestionStatus.ACCEPTED, [])
-    worker_harness.script_answer(HELLO)
-    assert worker_harness.call() is AnswerOutcome.ANSWERED, "the next invocation starts at once"
+    assert (worker.question.status, worker.sent_messages("error")) == (QuestionStatus.ACCEPTED, [])
+    worker.script_answer(HELLO)
+    assert worker.call() is AnswerOutcome.ANSWERED, "the next invocation starts at once"
 
 
-def dies(worker_harness: WorkerHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+def dies(worker: WorkerHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     """The worker dies in the middle of the answer without sending anything."""
 
     def gone() -> None:
         raise SystemExit
 
-    worker_harness.script_answer(HELLO, gone)
+    worker.script_answer(HELLO, gone)
     with pytest.raises(SystemExit):
-        worker_harness.call("call-x")
+        worker.call("call-x")
 
 
-def cannot_keep(worker_harness: WorkerHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+def cannot_keep(worker: WorkerHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     """The answer cannot be stored, so the attempt fails."""
-
-    def refuse(*_: Any) -> None:
-        raise ERROR
-
     with monkeypatch.context() as down:
-        down.setattr(worker_harness.answers, "put", refuse)
-        worker_harness.script_answer(HELLO)
+        down.setattr(worker.answers, "put", REFUSE)
+        worker.script_answer(HELLO)
         with pytest.raises(AnsweringFailed):
-            worker_harness.call("call-x")
-    assert (worker_harness.question.status, worker_harness.sent_messages("answered")) == (QuestionStatus.ACCEPTED, [])
+            worker.call("call-x")
+    assert (worker.question.status, worker.sent_messages("answered")) == (QuestionStatus.ACCEPTED, [])
 
 
-def cannot_write(worker_harness: WorkerHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+def cannot_write(worker: WorkerHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     """The table fails when the worker ends the question and when it releases it."""
-
-    def refuse(*_: Any) -> None:
-        raise ERROR
-
     with monkeypatch.context() as down:
-        worker_harness.script_answer(HELLO, lambda: down.setattr(VersionedItems, "change", refuse))
+        worker.script_answer(HELLO, lambda: down.setattr(VersionedItems, "change", REFUSE))
         with pytest.raises(AnsweringFailed):
-            worker_harness.call("call-x")
+            worker.call("call-x")
 
 
 @pytest.mark.parametrize("goes", [dies, cannot_write, cannot_keep])
 def test_a_retry_by_lambda_answers_the_question_of_its_dead_predecessor(
-    worker_harness: WorkerHarness,
-    goes: Callable[[WorkerHarness, pytest.MonkeyPatch], None],
-    monkeypatch: pytest.MonkeyPatch,
+    worker: WorkerHarness, goes: Callable[[WorkerHarness, pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    worker_harness.ask()
+    worker.ask()
     for _ in range(2):
-        goes(worker_harness, monkeypatch)
-        worker_harness.clock.now_ms += 60_000
+        goes(worker, monkeypatch)
+        worker.clock.now_ms += 60_000
     if goes is not cannot_keep:
-        assert worker_harness.question.status is QuestionStatus.RUNNING
-        assert worker_harness.call("call-y") is AnswerOutcome.NOTHING_TO_DO, "no other invocation can detect its death"
-    worker_harness.script_answer(HELLO, WORLD)
-    assert worker_harness.call("call-x") is AnswerOutcome.ANSWERED
-    assert worker_harness.clients.pieces("c1")[-2:] == [(3, 0), (3, 1)]
-    assert (worker_harness.question.status, worker_harness.counted, len(worker_harness.sent_messages("answered"))) == (
+        assert worker.question.status is QuestionStatus.RUNNING
+        assert worker.call("call-y") is AnswerOutcome.NOTHING_TO_DO, "no other invocation can detect its death"
+    worker.script_answer(HELLO, WORLD)
+    assert worker.call("call-x") is AnswerOutcome.ANSWERED
+    assert worker.clients.pieces("c1")[-2:] == [(3, 0), (3, 1)]
+    assert (worker.question.status, worker.counted, len(worker.sent_messages("answered"))) == (
         QuestionStatus.ANSWERED,
         0,
         1,
     )
 
 
-def test_an_invocation_that_was_replaced_releases_nothing(worker_harness: WorkerHarness) -> None:
-    worker_harness.ask()
+def test_an_invocation_that_was_replaced_releases_nothing(worker: WorkerHarness) -> None:
+    worker.ask()
 
     def overtaken() -> None:
-        now_ms = worker_harness.clock.now_ms * 2
-        worker_harness.items.change(
+        now_ms = worker.clock.now_ms * 2
+        worker.items.change(
             QuestionRecord, query_key(IDENTITY, QUERY), lambda state: state.begin(now_ms, 1 << 50, "another")
         )
         raise ZeroDivisionError
 
-    worker_harness.script_answer(overtaken)
+    worker.script_answer(overtaken)
     with pytest.raises(AnsweringFailed):
-        worker_harness.call()
-    assert worker_harness.question.status is QuestionStatus.RUNNING
+        worker.call()
+    assert worker.question.status is QuestionStatus.RUNNING
 
 
 def test_a_conversation_that_accepts_no_turn_does_not_affect_the_answer(
-    worker_harness: WorkerHarness, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    worker: WorkerHarness, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def refuse(*_: Any) -> None:
-        raise ERROR
-
-    monkeypatch.setattr(worker_harness.conversations, "append", refuse)
-    assert worker_harness.answer_question(HELLO) is AnswerOutcome.ANSWERED
-    assert len(worker_harness.logged(capsys.readouterr().out, "turn_lost")) == 1
+    monkeypatch.setattr(worker.conversations, "append", REFUSE)
+    assert worker.answer_question(HELLO) is AnswerOutcome.ANSWERED
+    assert len(worker.logged(capsys.readouterr().out, "turn_lost")) == 1
 
 
 def test_an_allowance_that_cannot_be_updated_does_not_affect_the_answer(
-    worker_harness: WorkerHarness, monkeypatch: pytest.MonkeyPatch
+    worker: WorkerHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    worker_harness.ask()
+    worker.ask()
     change = VersionedItems.change
 
     def failing(items: VersionedItems, model: Any, *given: Any) -> Any:
@@ -314,9 +278,9 @@ def test_an_allowance_that_cannot_be_updated_does_not_affect_the_answer(
             raise ERROR
         return change(items, model, *given)
 
-    worker_harness.script_answer(HELLO)
+    worker.script_answer(HELLO)
     monkeypatch.setattr(VersionedItems, "change", failing)
-    assert worker_harness.call() is AnswerOutcome.ANSWERED
+    assert worker.call() is AnswerOutcome.ANSWERED
 
 
 EVENT = {"schemaVersion": 1, "identity": IDENTITY, "queryId": QUERY}
@@ -325,25 +289,19 @@ EVENT = {"schemaVersion": 1, "identity": IDENTITY, "queryId": QUERY}
 @pytest.mark.parametrize(
     "event", [{}, EVENT | {"schemaVersion": 2}, EVENT | {"identity": "../canary"}, EVENT | {"queryId": "canary/../x"}]
 )
-def test_an_invalid_event_raises_an_error_without_its_content(
-    worker_harness: WorkerHarness, event: dict[str, Any]
-) -> None:
+def test_an_invalid_event_raises_an_error_without_its_content(worker: WorkerHarness, event: dict[str, Any]) -> None:
     with pytest.raises(ValidationError) as raised:
-        worker_harness.worker.handle(event, REMAINING_MS, "call-1")
+        worker.worker.handle(event, REMAINING_MS, "call-1")
     assert "canary" not in str(raised.value)
 
 
-def test_the_end_is_logged_with_times_and_counts(
-    worker_harness: WorkerHarness, capsys: pytest.CaptureFixture[str]
-) -> None:
-    worker_harness.ask()
-    worker_harness.clock.now_ms += 50
+def test_the_end_is_logged_with_times_and_counts(worker: WorkerHarness, capsys: pytest.CaptureFixture[str]) -> None:
+    worker.ask()
+    worker.clock.now_ms += 50
     sound = agent_types.AgentAudioPiece(bytes(MAX_AUDIO + 1), AnswerAudioFormat.MP3)
-    worker_harness.script_answer(
-        worker_harness.wait(100), HELLO, worker_harness.wait(300), sound, worker_harness.wait(5), dropped_citations=3
-    )
-    worker_harness.call()
-    [line] = worker_harness.logged(capsys.readouterr().out, "query_ended")
+    worker.script_answer(worker.wait(100), HELLO, worker.wait(300), sound, worker.wait(5), dropped_citations=3)
+    worker.call()
+    [line] = worker.logged(capsys.readouterr().out, "query_ended")
     assert {name: line[name] for name in ("outcome", "cause", "milliseconds", "first_piece_milliseconds")} == {
         "outcome": "answered",
         "cause": "",
@@ -353,10 +311,12 @@ def test_the_end_is_logged_with_times_and_counts(
     assert (line["pieces"], line["dropped_citations"], line["level"]) == (3, 3, "INFO")
 
 
-@pytest.mark.parametrize("asked", [{}, {"asked_ms": 0}, {"asked_ms": 1 << 50}, {"lecture_id": "none"}])
-@pytest.mark.parametrize("script", [HELLO, BROKE])
+@pytest.mark.parametrize(
+    ("asked", "script"),
+    [({}, HELLO), ({"asked_ms": 0}, HELLO), ({"asked_ms": 1 << 50}, BROKE), ({"lecture_id": "x"}, HELLO)],
+)
 def test_the_logged_milliseconds_are_always_a_number(
-    worker_harness: WorkerHarness, asked: dict[str, Any], script: Any, capsys: pytest.CaptureFixture[str]
+    worker: WorkerHarness, asked: dict[str, Any], script: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A metric is computed from them."""
     question = QuestionRecord(
@@ -366,29 +326,27 @@ def test_the_logged_milliseconds_are_always_a_number(
         text=WORDS,
         status=QuestionStatus.ACCEPTED,
     )
-    worker_harness.items.change(
-        QuestionRecord, query_key(IDENTITY, QUERY), lambda _: (question.model_copy(update=asked), None)
-    )
-    worker_harness.script_answer(worker_harness.wait(7), script)
-    worker_harness.call()
-    [line] = worker_harness.logged(capsys.readouterr().out, "query_ended")
+    worker.items.change(QuestionRecord, query_key(IDENTITY, QUERY), lambda _: (question.model_copy(update=asked), None))
+    worker.script_answer(worker.wait(7), script)
+    worker.call()
+    [line] = worker.logged(capsys.readouterr().out, "query_ended")
     assert type(line["milliseconds"]) is int
     assert 0 <= line["milliseconds"] < 100_000
 
 
-def test_no_text_and_no_identity_is_logged(worker_harness: WorkerHarness, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_text_and_no_identity_is_logged(worker: WorkerHarness, capsys: pytest.CaptureFixture[str]) -> None:
     for steps in ([HEARD, HELLO, SOUND, CITED], [AgentFailed(AgentCode.REJECTED)], [ERROR]):
-        worker_harness.dynamodb.delete_item(
+        worker.dynamodb.delete_item(
             TableName=TABLE, Key={name: {"S": key} for name, key in query_key(IDENTITY, QUERY).items()}
         )
-        worker_harness.upload_audio()
-        worker_harness.clients.failures = [ERROR]
-        worker_harness.script_answer(*steps)
+        worker.upload_audio()
+        worker.clients.failures = [ERROR]
+        worker.script_answer(*steps)
         with suppress(AnsweringFailed):
-            worker_harness.call()
-        worker_harness.ask("c2")
-        if worker_harness.question.status is QuestionStatus.ANSWERED:
-            worker_harness.call()
+            worker.call()
+        worker.ask("c2")
+        if worker.question.status is QuestionStatus.ANSWERED:
+            worker.call()
     logged = capsys.readouterr().out
     assert {json.loads(line)["message"] for line in logged.splitlines()} >= {
         "query_ended",
@@ -409,7 +367,7 @@ class WorkerContext:
         return REMAINING_MS
 
 
-def test_the_entry_point_uses_its_environment(worker_harness: WorkerHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_entry_point_uses_its_environment(worker: WorkerHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {
         "S3_BUCKET": BUCKET,
         "DYNAMODB_TABLE": TABLE,
@@ -417,18 +375,18 @@ def test_the_entry_point_uses_its_environment(worker_harness: WorkerHarness, mon
         "URL_SECONDS": "61",
     }.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(handler, "create_agent", lambda *_: worker_harness.agent)
-    monkeypatch.setattr(handler, "WebSocketConnections", lambda _: worker_harness.clients)
+    monkeypatch.setattr(handler, "create_agent", lambda *_: worker.agent)
+    monkeypatch.setattr(handler, "WebSocketConnections", lambda _: worker.clients)
     handler._worker.cache_clear()
-    worker_harness.upload_audio()
-    worker_harness.script_answer(SOUND)
+    worker.upload_audio()
+    worker.script_answer(SOUND)
     assert handler.handler(EVENT, WorkerContext()) == "answered"
-    [asked] = worker_harness.agent.asked
+    [asked] = worker.agent.asked
     assert isinstance(asked.query, agent_types.SpokenQuery)
-    for url in (asked.lecture.url, asked.query.url, worker_harness.sent_messages("answered")[0]["audioUrl"]):
+    for url in (asked.lecture.url, asked.query.url, worker.sent_messages("answered")[0]["audioUrl"]):
         assert "X-Amz-Signature" in url, "as a bucket with its own key requires"
         assert urlsplit(url).hostname == f"{BUCKET}.s3.us-east-1.amazonaws.com"
-    assert "X-Amz-Expires=61&" in worker_harness.sent_messages("answered")[0]["audioUrl"]
+    assert "X-Amz-Expires=61&" in worker.sent_messages("answered")[0]["audioUrl"]
     handler._worker.cache_clear()
 
 

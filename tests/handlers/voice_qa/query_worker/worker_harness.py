@@ -85,18 +85,14 @@ class ScriptedAgent:
 
 @dataclass
 class Listeners(Clients):
-    """Fake clients that can fail for a while, and an action after a post."""
+    """Fake clients that can fail for a while."""
 
     failures: list[Exception] = field(default_factory=list)
-    after: Callable[[str, Message], None] = lambda *_: None
 
     def post(self, connection_id: str, message: Message) -> bool:
         if self.failures:
             raise self.failures.pop(0)
-        there = super().post(connection_id, message)
-        if there:
-            self.after(connection_id, message)
-        return there
+        return super().post(connection_id, message)
 
     def numbers(self, connection_id: str) -> list[int]:
         """Return the numbers of the pieces that a client received, in order."""
@@ -115,7 +111,7 @@ class Listeners(Clients):
 class WorkerHarness:
     """One guest on connection `c1`, with a ready lecture and a question."""
 
-    lecture_harness: LectureHarness
+    lectures: LectureHarness
     clock: Clock = field(default_factory=Clock)
     clients: Listeners = field(default_factory=Listeners)
     agent: ScriptedAgent = field(default_factory=ScriptedAgent)
@@ -123,7 +119,7 @@ class WorkerHarness:
     calls: int = 0
 
     def __post_init__(self) -> None:
-        self.dynamodb, self.s3 = self.lecture_harness.dynamodb, self.lecture_harness.s3
+        self.dynamodb, self.s3 = self.lectures.dynamodb, self.lectures.s3
         self.items = VersionedItems(
             self.dynamodb, TABLE, ttl_attribute="expiresAt", kept_seconds=7 * 86_400, clock_ms=self.clock
         )

@@ -10,13 +10,13 @@ from typing import Any
 import boto3
 from moto import mock_aws
 
+from handlers.common.audio.probe_result import AudioFormat
 from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.aws.s3_notifications import NewObject
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.ulid import ulid
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.lecture_upload_rules import LectureLimits
-from handlers.voice_qa.validate_lecture.environment import FORMATS
 from handlers.voice_qa.validate_lecture.lecture_bucket import LectureBucket
 from handlers.voice_qa.validate_lecture.lecture_sweep import LectureSweep
 from handlers.voice_qa.validate_lecture.lecture_validation import LectureValidator
@@ -27,7 +27,7 @@ BUCKET, TABLE = "audio", "sessions"
 NOW = datetime(2026, 1, 3, 12, 0, 0, 123000, tzinfo=UTC)
 ID, OTHER = ulid(NOW - timedelta(hours=2), 1), ulid(NOW - timedelta(hours=1), 2)
 KEY = f"lectures/{ID}/canary name.mp3"
-LIMITS = LectureLimits.from_values(1, 3600, 10 * 1024**2, FORMATS)
+LIMITS = LectureLimits(1, 3600, 10 * 1024**2, frozenset(AudioFormat))
 
 
 @cache
@@ -85,6 +85,19 @@ class LectureHarness:
         """Make the bucket unversioned, as if it had never had versions."""
         self.s3.delete_bucket(Bucket=BUCKET)
         self.s3.create_bucket(Bucket=BUCKET)
+
+
+class FailingClient:
+    """Client whose operation fails a number of times."""
+
+    def __init__(self, client: Any, operation: str, error: Exception, times: int = 99) -> None:
+        self._client, self._operation, self._error, self._left = client, operation, error, times
+
+    def __getattr__(self, name: str) -> Any:
+        if name == self._operation and self._left:
+            self._left -= 1
+            raise self._error
+        return getattr(self._client, name)
 
 
 def notification(one: NewObject) -> str:

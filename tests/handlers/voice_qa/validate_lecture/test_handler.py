@@ -10,7 +10,7 @@ from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TAB
 
 
 @pytest.fixture(autouse=True)
-def _environment(lecture_harness: LectureHarness, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _environment(lectures: LectureHarness, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name, value in {"S3_BUCKET": BUCKET, "DYNAMODB_TABLE": TABLE, "LECTURE_FORMATS": "mp3,flac"}.items():
         monkeypatch.setenv(name, value)
     handler._validator_and_sweep.cache_clear()
@@ -18,17 +18,17 @@ def _environment(lecture_harness: LectureHarness, monkeypatch: pytest.MonkeyPatc
     handler._validator_and_sweep.cache_clear()
 
 
-def test_a_batch_is_validated_and_failed_messages_are_returned(lecture_harness: LectureHarness) -> None:
+def test_a_batch_is_validated_and_failed_messages_are_returned(lectures: LectureHarness) -> None:
     messages = [
-        {"messageId": "good", "body": notification(lecture_harness.put(b"no recording"))},
+        {"messageId": "good", "body": notification(lectures.put(b"no recording"))},
         {"messageId": "bad", "body": "no notification"},
     ]
     assert handler.handler({"Records": messages}, None) == {"batchItemFailures": [{"itemIdentifier": "bad"}]}
-    assert lecture_harness.item()["reason"] == "The format of the file is unknown. Allowed formats: flac, mp3."
+    assert lectures.item()["reason"] == "The format of the file is unknown. Allowed formats: flac, mp3."
 
 
-def test_the_schedule_starts_the_sweep(lecture_harness: LectureHarness) -> None:
-    lecture_harness.put(b"too young to be swept")
+def test_the_schedule_starts_the_sweep(lectures: LectureHarness) -> None:
+    lectures.put(b"too young to be swept")
     assert handler.handler({"kind": "sweep"}, None) == {
         "checked": 0,
         "missing": 0,
@@ -41,6 +41,6 @@ def test_the_schedule_starts_the_sweep(lecture_harness: LectureHarness) -> None:
 
 
 @pytest.mark.parametrize("event", [{}, {"kind": "flush"}, {"kind": None}])
-def test_any_other_event_is_refused(lecture_harness: LectureHarness, event: dict[str, object]) -> None:
+def test_any_other_event_is_refused(lectures: LectureHarness, event: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         handler.handler(event, None)

@@ -7,31 +7,31 @@ from handlers.voice_qa.validate_lecture.lecture_bucket import ObjectGone
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, KEY, LectureHarness
 
 
-def test_an_older_version_is_read_as_it_was(lecture_harness: LectureHarness) -> None:
+def test_an_older_version_is_read_as_it_was(lectures: LectureHarness) -> None:
     data = bytes(range(256)) * 1024
-    one, _ = lecture_harness.put(data), lecture_harness.put(b"newer")
-    file = lecture_harness.bucket.open(one)
+    one, _ = lectures.put(data), lectures.put(b"newer")
+    file = lectures.bucket.open(one)
     assert file.at(BLOCK - 2, 4) == data[BLOCK - 2 : BLOCK + 2]
     assert file.fetched == 2 * BLOCK
     assert file.read() == data
 
 
 @pytest.mark.parametrize("versioned", [True, False])
-def test_the_last_upload_is_current_until_it_is_deleted(lecture_harness: LectureHarness, versioned: bool) -> None:
+def test_the_last_upload_is_current_until_it_is_deleted(lectures: LectureHarness, versioned: bool) -> None:
     if not versioned:
-        lecture_harness.unversioned()
-    older, newer = lecture_harness.put(b"older"), lecture_harness.put(b"newer")
-    assert not lecture_harness.bucket.is_current(older)
-    assert lecture_harness.bucket.is_current(newer)
-    lecture_harness.s3.delete_object(Bucket=BUCKET, Key=KEY)
-    assert not lecture_harness.bucket.is_current(newer)
+        lectures.unversioned()
+    older, newer = lectures.put(b"older"), lectures.put(b"newer")
+    assert not lectures.bucket.is_current(older)
+    assert lectures.bucket.is_current(newer)
+    lectures.s3.delete_object(Bucket=BUCKET, Key=KEY)
+    assert not lectures.bucket.is_current(newer)
 
 
-def test_an_object_that_changes_while_it_is_read_is_gone(lecture_harness: LectureHarness) -> None:
-    lecture_harness.unversioned()
-    one = lecture_harness.put(bytes(3 * BLOCK))
-    file = lecture_harness.bucket.open(one)
+def test_an_object_that_changes_while_it_is_read_is_gone(lectures: LectureHarness) -> None:
+    lectures.unversioned()
+    one = lectures.put(bytes(3 * BLOCK))
+    file = lectures.bucket.open(one)
     assert file.at(0, 1) == b"\0"
-    lecture_harness.put(b"x" * 3 * BLOCK)
+    lectures.put(b"x" * 3 * BLOCK)
     with pytest.raises(ObjectGone):
         file.at(2 * BLOCK, 1)

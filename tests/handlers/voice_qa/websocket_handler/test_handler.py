@@ -20,15 +20,15 @@ WORKER = "arn:aws:lambda:us-east-1:123456789012:function:worker:live"
 
 
 @pytest.fixture
-def socket_harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[SocketHarness]:
+def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[SocketHarness]:
     """Return a handler without connections."""
     with create_socket_harness(monkeypatch) as made:
         yield made
 
 
-def test_a_guest_of_the_pool_connects_with_the_signed_identity(socket_harness: SocketHarness) -> None:
-    assert socket_harness.connect() == {"statusCode": 200}
-    assert socket_harness.items.read(GuestConnection, connection_key("c1")) == GuestConnection(identity=ANN)
+def test_a_guest_of_the_pool_connects_with_the_signed_identity(api: SocketHarness) -> None:
+    assert api.connect() == {"statusCode": 200}
+    assert api.items.read(GuestConnection, connection_key("c1")) == GuestConnection(identity=ANN)
 
 
 @pytest.mark.parametrize(
@@ -42,8 +42,8 @@ def test_a_guest_of_the_pool_connects_with_the_signed_identity(socket_harness: S
         ),
     ],
 )
-def test_an_invalid_identity_is_refused(socket_harness: SocketHarness, identity: Any) -> None:
-    _assert_refused(socket_harness, {"identity": {"cognitoIdentityId": identity, "cognitoIdentityPoolId": POOL}})
+def test_an_invalid_identity_is_refused(api: SocketHarness, identity: Any) -> None:
+    _assert_refused(api, {"identity": {"cognitoIdentityId": identity, "cognitoIdentityPoolId": POOL}})
 
 
 SIGNED: dict[str, Any] = {"cognitoIdentityId": ANN, "cognitoIdentityPoolId": POOL}
@@ -61,25 +61,23 @@ SIGNED: dict[str, Any] = {"cognitoIdentityId": ANN, "cognitoIdentityPoolId": POO
         ),
     ],
 )
-def test_a_handshake_without_a_guests_signature_is_refused(socket_harness: SocketHarness, said: dict[str, Any]) -> None:
-    _assert_refused(socket_harness, said)
-    socket_harness.handler._identity_pool = ""
-    _assert_refused(socket_harness, {"identity": SIGNED | {"cognitoIdentityPoolId": ""}})
+def test_a_handshake_without_a_guests_signature_is_refused(api: SocketHarness, said: dict[str, Any]) -> None:
+    _assert_refused(api, said)
+    api.handler._identity_pool = ""
+    _assert_refused(api, {"identity": SIGNED | {"cognitoIdentityPoolId": ""}})
 
 
-def _assert_refused(socket_harness: SocketHarness, said: dict[str, Any]) -> None:
-    answer = socket_harness.event("c1", "CONNECT", said)
+def _assert_refused(api: SocketHarness, said: dict[str, Any]) -> None:
+    answer = api.event("c1", "CONNECT", said)
     assert answer["statusCode"] == 401
     assert json.loads(answer["body"])["code"] == "UNAUTHENTICATED"
-    assert socket_harness.send("ping")["code"] == "UNAUTHENTICATED", "the connection is not stored"
+    assert api.send("ping")["code"] == "UNAUTHENTICATED", "the connection is not stored"
 
 
 @pytest.mark.parametrize("name", ["Sec-WebSocket-Protocol", "sec-websocket-protocol"])
 @pytest.mark.parametrize("offered", ["polyphony.voice-qa.v1", " polyphony.voice-qa.v1 , other"])
-def test_the_protocol_is_selected_if_the_browser_offers_it_first(
-    socket_harness: SocketHarness, name: str, offered: str
-) -> None:
-    answer = socket_harness.connect(headers={"Host": "x", name: offered})
+def test_the_protocol_is_selected_if_the_browser_offers_it_first(api: SocketHarness, name: str, offered: str) -> None:
+    answer = api.connect(headers={"Host": "x", name: offered})
     assert answer == {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": "polyphony.voice-qa.v1"}}
 
 
@@ -91,40 +89,38 @@ def test_the_protocol_is_selected_if_the_browser_offers_it_first(
         *({"Sec-WebSocket-Protocol": "polyphony.voice-qa.v10"}, {"Sec-WebSocket-Protocol": "POLYPHONY.VOICE-QA.V1"}),
     ],
 )
-def test_no_other_protocol_is_selected_and_none_is_required(socket_harness: SocketHarness, headers: Any) -> None:
-    assert socket_harness.connect(headers=headers) == {"statusCode": 200}
+def test_no_other_protocol_is_selected_and_none_is_required(api: SocketHarness, headers: Any) -> None:
+    assert api.connect(headers=headers) == {"statusCode": 200}
 
 
-def test_the_end_of_a_connection_changes_nothing(socket_harness: SocketHarness) -> None:
-    socket_harness.connect()
-    before = socket_harness.stored()
-    assert socket_harness.event("c1", "DISCONNECT", {}) == {"statusCode": 200}
-    assert socket_harness.stored() == before
+def test_the_end_of_a_connection_changes_nothing(api: SocketHarness) -> None:
+    api.connect()
+    before = api.stored()
+    assert api.event("c1", "DISCONNECT", {}) == {"statusCode": 200}
+    assert api.stored() == before
 
 
-def test_a_ping_is_answered(socket_harness: SocketHarness) -> None:
-    socket_harness.connect()
-    assert socket_harness.send("ping") == {"id": "m1", "type": "pong"}
+def test_a_ping_is_answered(api: SocketHarness) -> None:
+    api.connect()
+    assert api.send("ping") == {"id": "m1", "type": "pong"}
 
 
 @pytest.mark.parametrize("action", ["ping", "upload", "query"])
-def test_an_unknown_connection_is_refused(socket_harness: SocketHarness, action: str) -> None:
-    socket_harness.connect("c1")
+def test_an_unknown_connection_is_refused(api: SocketHarness, action: str) -> None:
+    api.connect("c1")
     content = {"kind": "lecture", "contentType": "audio/ogg", "queryId": "question-1", "lectureId": LECTURE}
-    assert socket_harness.send(action, "c2", text="x", **content)["code"] == "UNAUTHENTICATED"
-    assert (socket_harness.called, len(socket_harness.stored())) == ([], 2), (
-        "only the lecture and the other connection are stored"
-    )
+    assert api.send(action, "c2", text="x", **content)["code"] == "UNAUTHENTICATED"
+    assert (api.worker_events, len(api.stored())) == ([], 2), "only the lecture and the other connection are stored"
 
 
-def test_identities_in_a_message_are_ignored(socket_harness: SocketHarness) -> None:
-    socket_harness.connect()
+def test_identities_in_a_message_are_ignored(api: SocketHarness) -> None:
+    api.connect()
     forged: dict[str, Any] = {"identity": BOB, "requestContext": {"identity": {"cognitoIdentityId": BOB}}}
-    socket_harness.ask(**forged)
-    upload = socket_harness.send("upload", kind="query", contentType="audio/ogg", **forged)
-    assert [event.identity for event in socket_harness.called] == [ANN]
+    api.ask(**forged)
+    upload = api.send("upload", kind="query", contentType="audio/ogg", **forged)
+    assert [event.identity for event in api.worker_events] == [ANN]
     assert upload["key"].startswith(f"queries/{ANN}/")
-    assert BOB not in json.dumps(socket_harness.stored())
+    assert BOB not in json.dumps(api.stored())
 
 
 @pytest.mark.parametrize(
@@ -135,36 +131,32 @@ def test_identities_in_a_message_are_ignored(socket_harness: SocketHarness) -> N
         *((body, "MALFORMED") for body in ('{"action": "upload"}', '{"action": "query"}')),
     ],
 )
-def test_an_invalid_message_gets_one_clear_answer(socket_harness: SocketHarness, body: str | None, code: str) -> None:
-    socket_harness.connect()
-    answer = socket_harness.send_text(body)
+def test_an_invalid_message_gets_one_clear_answer(api: SocketHarness, body: str | None, code: str) -> None:
+    api.connect()
+    answer = api.send_text(body)
     assert (answer["type"], answer["code"]) == ("error", code)
-    assert socket_harness.send("ping")["type"] == "pong", "the connection still works"
+    assert api.send("ping")["type"] == "pong", "the connection still works"
 
 
-def test_an_internal_error_is_answered_without_details(
-    socket_harness: SocketHarness, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    socket_harness.connect()
-    monkeypatch.setattr(socket_harness.handler._uploads, "create_form", lambda *_: 1 / 0)
-    answer = socket_harness.send("upload", kind="query", contentType="audio/ogg")
+def test_an_internal_error_is_answered_without_details(api: SocketHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    api.connect()
+    monkeypatch.setattr(api.handler._uploads, "create_form", lambda *_: 1 / 0)
+    answer = api.send("upload", kind="query", contentType="audio/ogg")
     assert (answer["code"], answer["id"]) == ("INTERNAL", "m1")
     assert "zero" not in json.dumps(answer)
 
 
-def test_no_identity_key_text_or_url_is_logged(
-    socket_harness: SocketHarness, capsys: pytest.CaptureFixture[str]
-) -> None:
-    socket_harness.connect()
-    socket_harness.connect("c2", "canary-identity")
-    key = socket_harness.send("upload", kind="query", contentType="audio/ogg")["key"]
-    socket_harness.send("upload", kind="lecture", contentType="audio/ogg")
-    socket_harness.ask("question-1", text="canary-text")
-    socket_harness.ask("question-2", text=None, audioKey=key)
-    socket_harness.ask("question-3", text=None, audioKey="queries/canary-key")
-    socket_harness.refusing = ClientError({"Error": {"Code": "X", "Message": "canary-answer"}}, "Invoke")
-    socket_harness.end_question("question-1")
-    assert socket_harness.ask("question-4", lectureId=LECTURE, text="canary-text")["code"] == "UNAVAILABLE"
+def test_no_identity_key_text_or_url_is_logged(api: SocketHarness, capsys: pytest.CaptureFixture[str]) -> None:
+    api.connect()
+    api.connect("c2", "canary-identity")
+    key = api.send("upload", kind="query", contentType="audio/ogg")["key"]
+    api.send("upload", kind="lecture", contentType="audio/ogg")
+    api.ask("question-1", text="canary-text")
+    api.ask("question-2", text=None, audioKey=key)
+    api.ask("question-3", text=None, audioKey="queries/canary-key")
+    api.invocation_error = ClientError({"Error": {"Code": "X", "Message": "canary-answer"}}, "Invoke")
+    api.end_question("question-1")
+    assert api.ask("question-4", lectureId=LECTURE, text="canary-text")["code"] == "UNAVAILABLE"
     logged = capsys.readouterr().out
     assert "connection_refused" in logged
     assert "worker_not_called" in logged
@@ -173,7 +165,7 @@ def test_no_identity_key_text_or_url_is_logged(
 
 
 @pytest.fixture
-def function(socket_harness: SocketHarness, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
+def function(api: SocketHarness, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
     """Return the function as the deployment configures it, and the events with which it invokes its worker."""
     invoked: list[dict[str, Any]] = []
 
@@ -219,7 +211,7 @@ def _api_event(event_type: str, **content: Any) -> dict[str, Any]:
     return said
 
 
-def test_the_function_uses_its_environment(socket_harness: SocketHarness, function: list[dict[str, Any]]) -> None:
+def test_the_function_uses_its_environment(api: SocketHarness, function: list[dict[str, Any]]) -> None:
     _api_event("CONNECT")
     upload = _api_event("MESSAGE", action="upload", kind="query", contentType="audio/ogg")
     assert (upload["maxBytes"], upload["expiresSeconds"]) == (4321, 61)
@@ -232,20 +224,14 @@ def test_the_function_uses_its_environment(socket_harness: SocketHarness, functi
     assert json.loads(asked["Payload"]) == {"schemaVersion": 1, "identity": ANN, "queryId": "question-1"}
 
 
-def test_items_expire_days_after_their_last_change(
-    socket_harness: SocketHarness, function: list[dict[str, Any]]
-) -> None:
+def test_items_expire_days_after_their_last_change(api: SocketHarness, function: list[dict[str, Any]]) -> None:
     before = clock.now_ms() // 1000 + 3 * 24 * 3600
     _api_event("CONNECT")
-    [kept] = [
-        int(item["expiresAt"]["N"])
-        for item in socket_harness.stored()
-        if item["sessionId"]["S"].startswith("connection#")
-    ]
+    [kept] = [int(item["expiresAt"]["N"]) for item in api.stored() if item["sessionId"]["S"].startswith("connection#")]
     assert before <= kept <= clock.now_ms() // 1000 + 3 * 24 * 3600
 
 
 @given(st.text())
 def test_every_accepted_identity_can_be_part_of_a_key(text: str) -> None:
-    identity = handler._identity({"cognitoIdentityId": text, "cognitoIdentityPoolId": POOL}, POOL)
+    identity = handler._guest_identity({"cognitoIdentityId": text, "cognitoIdentityPoolId": POOL}, POOL)
     assert identity is None or not set(identity) & set("/#\n ")

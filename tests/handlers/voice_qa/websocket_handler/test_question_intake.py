@@ -1,20 +1,14 @@
 """Intake of questions: refusals, counters, and invocations of the worker."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from handlers.common.audio.probe_result import RejectionReason
-from handlers.common.aws.s3_notifications import NewObject
-from handlers.voice_qa.lecture_table import LectureTable
-from handlers.voice_qa.lecture_upload_rules import LectureStatus, LectureUpload, LectureVerdict
 from handlers.voice_qa.table_records import HOUR_MS, MAX_CALLS, Listener, QuestionRecord, QuestionStatus, WorkerEvent
 from handlers.voice_qa.websocket_handler.question_intake import COUNTED_MS
 from tests.handlers.transcription.router_harness import START_MS
 from tests.handlers.voice_qa.socket_harness import ANN, BOB, LECTURE, LIMITS, SocketHarness
-from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TABLE
 
 ULID = "01ARYZ6S410000000000000001"
 OTHER = "01ARYZ6S410000000000000002"
@@ -22,8 +16,8 @@ UNREACHABLE = EndpointConnectionError(endpoint_url="https://somewhere")
 REFUSED = ClientError({"Error": {"Code": "TooManyRequestsException", "Message": "no"}}, "Invoke")
 
 
-def test_a_question_is_stored_and_a_worker_is_invoked(socket_harness: SocketHarness) -> None:
-    answer = socket_harness.ask(text="Why?", language="de-DE", sessionId=ULID, attempt=2, resumeFrom=3)
+def test_a_question_is_stored_and_a_worker_is_invoked(api: SocketHarness) -> None:
+    answer = api.ask(text="Why?", language="de-DE", sessionId=ULID, attempt=2, resumeFrom=3)
     assert answer == {
         "id": "m1",
         "type": "queryAccepted",
@@ -31,8 +25,8 @@ def test_a_question_is_stored_and_a_worker_is_invoked(socket_harness: SocketHarn
         "sessionId": ULID,
         "repeated": False,
     }
-    assert socket_harness.called == [WorkerEvent(identity=ANN, query_id="question-1")]
-    assert socket_harness.question() == QuestionRecord(
+    assert api.worker_events == [WorkerEvent(identity=ANN, query_id="question-1")]
+    assert api.question() == QuestionRecord(
         status=QuestionStatus.ACCEPTED,
         lecture_id=LECTURE,
         session=ULID,
@@ -44,28 +38,28 @@ def test_a_question_is_stored_and_a_worker_is_invoked(socket_harness: SocketHarn
     )
 
 
-def test_a_question_can_be_spoken_and_starts_a_new_session_without_a_session_id(socket_harness: SocketHarness) -> None:
+def test_a_question_can_be_spoken_and_starts_a_new_session_without_a_session_id(api: SocketHarness) -> None:
     key = f"queries/{ANN}/{ULID}"
-    first, second = socket_harness.ask("question-1", text=None, audioKey=key), socket_harness.ask("question-2")
+    first, second = api.ask("question-1", text=None, audioKey=key), api.ask("question-2")
     assert len({first["sessionId"], second["sessionId"], ULID}) == 3
-    asked = socket_harness.question()
+    asked = api.question()
     assert (asked.audio_key, asked.text, asked.session) == (key, None, first["sessionId"])
 
 
 @pytest.mark.parametrize("again", [None, OTHER])
-def test_a_question_keeps_its_session(socket_harness: SocketHarness, again: str | None) -> None:
-    session = socket_harness.ask()["sessionId"]
-    assert socket_harness.ask(sessionId=again)["sessionId"] == session
-    socket_harness.put_question(QuestionRecord(status=QuestionStatus.FAILED, retryable=True, session=session))
-    assert socket_harness.ask(sessionId=again)["sessionId"] == session
-    assert socket_harness.question().session == session
+def test_a_question_keeps_its_session(api: SocketHarness, again: str | None) -> None:
+    session = api.ask()["sessionId"]
+    assert api.ask(sessionId=again)["sessionId"] == session
+    api.put_question(QuestionRecord(status=QuestionStatus.FAILED, retryable=True, session=session))
+    assert api.ask(sessionId=again)["sessionId"] == session
+    assert api.question().session == session
 
 
 @pytest.mark.parametrize("content", [{"text": None}, {"audioKey": f"queries/{ANN}/{ULID}"}])
-def test_a_question_is_either_spoken_or_written(socket_harness: SocketHarness, content: dict[str, Any]) -> None:
-    answer = socket_harness.ask(**content)
+def test_a_question_is_either_spoken_or_written(api: SocketHarness, content: dict[str, Any]) -> None:
+    answer = api.ask(**content)
     assert (answer["code"], [item["field"] for item in answer["fields"]]) == ("MALFORMED", ["audioKey"])
-    _assert_nothing_happened(socket_harness)
+    _assert_nothing_happened(api)
 
 
 @pytest.mark.parametrize(
@@ -78,18 +72,18 @@ def test_a_question_is_either_spoken_or_written(socket_harness: SocketHarness, c
         *({"resumeFrom": 100_001}, {"resumeFrom": "x"}, {"attempt": 0}, {"attempt": 100_001}),
     ],
 )
-def test_values_out_of_range_are_refused(socket_harness: SocketHarness, content: dict[str, Any]) -> None:
-    assert socket_harness.ask(**content)["code"] == "MALFORMED"
-    _assert_nothing_happened(socket_harness)
+def test_values_out_of_range_are_refused(api: SocketHarness, content: dict[str, Any]) -> None:
+    assert api.ask(**content)["code"] == "MALFORMED"
+    _assert_nothing_happened(api)
 
 
 @pytest.mark.parametrize(
     "key",
     [f"queries/{BOB}/{ULID}", f"queries/{ANN}/../{BOB}/{ULID}", f"lectures/{ULID}/{ULID}", f"queries/{ANN}/x", ""],
 )
-def test_another_guests_audio_is_refused(socket_harness: SocketHarness, key: str) -> None:
-    assert socket_harness.ask(text=None, audioKey=key)["code"] == "AUDIO_FOREIGN"
-    _assert_nothing_happened(socket_harness)
+def test_another_guests_audio_is_refused(api: SocketHarness, key: str) -> None:
+    assert api.ask(text=None, audioKey=key)["code"] == "AUDIO_FOREIGN"
+    _assert_nothing_happened(api)
 
 
 @pytest.mark.parametrize(
@@ -99,32 +93,11 @@ def test_another_guests_audio_is_refused(socket_harness: SocketHarness, key: str
         *(({"status": "READY"}, "LECTURE_NOT_READY"), ({"status": "rejected"}, "LECTURE_REJECTED")),
     ],
 )
-def test_only_a_ready_lecture_can_be_asked_about(
-    socket_harness: SocketHarness, attributes: dict[str, str], code: str
-) -> None:
-    socket_harness.lecture(**attributes)
-    assert socket_harness.ask()["code"] == code
-    assert socket_harness.ask(lectureId=ULID)["code"] == "LECTURE_UNKNOWN"
-    _assert_nothing_happened(socket_harness)
-
-
-@pytest.mark.parametrize(
-    "known",
-    [
-        QuestionRecord(status=QuestionStatus.ACCEPTED),
-        QuestionRecord(status=QuestionStatus.RUNNING, running_until_ms=START_MS + 1),
-        QuestionRecord(status=QuestionStatus.ANSWERED),
-    ],
-)
-def test_an_answer_that_has_begun_continues_whatever_happens_to_its_lecture(
-    socket_harness: SocketHarness, known: QuestionRecord
-) -> None:
-    socket_harness.put_question(
-        known.model_copy(update={"session": ULID, "listener": Listener(connection="c0", request_count=1)})
-    )
-    socket_harness.lecture(status="rejected", reason="The file is empty.")
-    assert socket_harness.ask(resumeFrom=2)["type"] == "queryAccepted"
-    assert socket_harness.question().listener == Listener(connection="c1", resume_from=2, request_count=2)
+def test_only_a_ready_lecture_can_be_asked_about(api: SocketHarness, attributes: dict[str, str], code: str) -> None:
+    api.lecture(**attributes)
+    assert api.ask()["code"] == code
+    assert api.ask(lectureId=ULID)["code"] == "LECTURE_UNKNOWN"
+    _assert_nothing_happened(api)
 
 
 @pytest.mark.parametrize(
@@ -134,128 +107,118 @@ def test_an_answer_that_has_begun_continues_whatever_happens_to_its_lecture(
         QuestionRecord(status=QuestionStatus.FAILED, retryable=True),
     ],
 )
-def test_a_new_answer_attempt_needs_a_ready_lecture(socket_harness: SocketHarness, known: QuestionRecord) -> None:
-    socket_harness.put_question(known)
-    socket_harness.lecture(status="rejected", reason="The file is empty.")
-    assert socket_harness.ask()["code"] == "LECTURE_REJECTED"
-    assert (socket_harness.question(), socket_harness.called, socket_harness.allowance().asked_ms) == (known, [], ())
+def test_a_new_answer_attempt_needs_a_ready_lecture(api: SocketHarness, known: QuestionRecord) -> None:
+    api.put_question(known)
+    api.lecture(status="rejected", reason="The file is empty.")
+    assert api.ask()["code"] == "LECTURE_REJECTED"
+    assert (api.question(), api.worker_events, api.allowance().asked_ms) == (known, [], ())
 
 
-def test_a_rejected_lecture_gives_the_validators_reason_truncated(socket_harness: SocketHarness) -> None:
-    one = NewObject(
-        bucket=BUCKET,
-        key=f"lectures/{ULID}/x",
-        version_id="v",
-        size=9,
-        etag="e",
-        arrived=datetime(2026, 1, 3, tzinfo=UTC),
-    )
-    verdict = LectureVerdict(LectureStatus.REJECTED, RejectionReason.EMPTY, "The file is empty.")
-    LectureTable(socket_harness.dynamodb, TABLE).write_verdict(LectureUpload(ULID, one), verdict, None, one.arrived)
-    answer = socket_harness.ask(lectureId=ULID)
-    assert (answer["code"], answer["message"]) == ("LECTURE_REJECTED", "The file is empty.")
-    socket_harness.lecture(status="rejected", reason="x" * 10_000)
-    assert len(socket_harness.ask()["message"]) == 300
-    socket_harness.lecture(status="rejected", reason="")
-    assert socket_harness.ask()["message"]
+def test_a_rejected_lecture_gives_the_validators_reason_truncated(api: SocketHarness) -> None:
+    for reason, message in (("The file is empty.", "The file is empty."), ("x" * 10_000, "x" * 300)):
+        api.lecture(status="rejected", reason=reason)
+        answer = api.ask()
+        assert (answer["code"], answer["message"]) == ("LECTURE_REJECTED", message)
+    api.lecture(status="rejected", reason="")
+    assert api.ask()["message"]
 
 
 @pytest.mark.parametrize(
-    ("known", "called"),
+    ("known", "called", "lecture"),
     [
-        (QuestionRecord(status=QuestionStatus.ACCEPTED), 1),
-        (QuestionRecord(status=QuestionStatus.RUNNING, running_until_ms=START_MS + 1), 0),
-        (QuestionRecord(status=QuestionStatus.RUNNING, running_until_ms=START_MS), 1),
-        (QuestionRecord(status=QuestionStatus.ANSWERED), 1),
-        (QuestionRecord(status=QuestionStatus.FAILED, retryable=True), 1),
+        (QuestionRecord(status=QuestionStatus.ACCEPTED), 1, "rejected"),
+        (QuestionRecord(status=QuestionStatus.RUNNING, running_until_ms=START_MS + 1), 0, "rejected"),
+        (QuestionRecord(status=QuestionStatus.RUNNING, running_until_ms=START_MS), 1, "ready"),
+        (QuestionRecord(status=QuestionStatus.ANSWERED), 1, "rejected"),
+        (QuestionRecord(status=QuestionStatus.FAILED, retryable=True), 1, "ready"),
     ],
 )
 def test_the_answer_to_a_repeated_question_goes_to_the_new_connection(
-    socket_harness: SocketHarness, known: QuestionRecord, called: int
+    api: SocketHarness, known: QuestionRecord, called: int, lecture: str
 ) -> None:
-    socket_harness.put_question(
-        known.model_copy(update={"session": ULID, "listener": Listener(connection="c0", request_count=4)})
-    )
-    answer = socket_harness.ask(resumeFrom=2)
+    """An answer that has begun continues whatever happens to its lecture."""
+    api.lecture(status=lecture)
+    api.put_question(known.model_copy(update={"session": ULID, "listener": Listener(connection="c0", request_count=4)}))
+    answer = api.ask(resumeFrom=2)
     assert (answer["type"], answer["sessionId"], answer["repeated"]) == ("queryAccepted", ULID, True)
-    assert len(socket_harness.called) == called
-    assert socket_harness.question().listener == Listener(connection="c1", resume_from=2, request_count=5)
+    assert len(api.worker_events) == called
+    assert api.question().listener == Listener(connection="c1", resume_from=2, request_count=5)
 
 
 @pytest.mark.parametrize("status", [QuestionStatus.RUNNING, QuestionStatus.ANSWERED])
-def test_the_first_version_of_a_question_is_answered(socket_harness: SocketHarness, status: QuestionStatus) -> None:
+def test_the_first_version_of_a_question_is_answered(api: SocketHarness, status: QuestionStatus) -> None:
     known = QuestionRecord(status=status, session=ULID, text="Why?", lecture_id=OTHER, running_until_ms=START_MS + 1)
-    socket_harness.put_question(known)
-    socket_harness.ask(text="How?")
+    api.put_question(known)
+    api.ask(text="How?")
     calls = 1 if status is QuestionStatus.ANSWERED else 0
-    assert socket_harness.question() == known.model_copy(
+    assert api.question() == known.model_copy(
         update={"listener": Listener(connection="c1", request_count=1), "calls": calls}
     )
 
 
-def test_an_unanswerable_question_is_not_answered_again(socket_harness: SocketHarness) -> None:
-    socket_harness.put_question(QuestionRecord(status=QuestionStatus.FAILED, code="AUDIO_EMPTY"))
-    answer = socket_harness.ask()
+def test_an_unanswerable_question_is_not_answered_again(api: SocketHarness) -> None:
+    api.put_question(QuestionRecord(status=QuestionStatus.FAILED, code="AUDIO_EMPTY"))
+    answer = api.ask()
     assert (answer["type"], answer["code"]) == ("error", "QUERY_FAILED")
-    assert (socket_harness.called, socket_harness.allowance().asked_ms) == ([], ())
-    assert socket_harness.question().status is QuestionStatus.FAILED
+    assert (api.worker_events, api.allowance().asked_ms) == ([], ())
+    assert api.question().status is QuestionStatus.FAILED
 
 
-def test_two_guests_can_use_the_same_name_for_their_questions(socket_harness: SocketHarness) -> None:
-    socket_harness.connect("c2", BOB)
-    socket_harness.ask(text="Why?")
-    assert not socket_harness.ask(connection="c2", text="How?")["repeated"]
-    assert (socket_harness.question().text, socket_harness.question(identity=BOB).text) == ("Why?", "How?")
-    assert socket_harness.called == [
+def test_two_guests_can_use_the_same_name_for_their_questions(api: SocketHarness) -> None:
+    api.connect("c2", BOB)
+    api.ask(text="Why?")
+    assert not api.ask(connection="c2", text="How?")["repeated"]
+    assert (api.question().text, api.question(identity=BOB).text) == ("Why?", "How?")
+    assert api.worker_events == [
         WorkerEvent(identity=ANN, query_id="question-1"),
         WorkerEvent(identity=BOB, query_id="question-1"),
     ]
 
 
-def test_the_number_of_concurrent_questions_is_limited(socket_harness: SocketHarness) -> None:
+def test_the_number_of_concurrent_questions_is_limited(api: SocketHarness) -> None:
     for number in range(LIMITS.queries_at_once):
-        assert socket_harness.ask(f"question-{number}")["type"] == "queryAccepted"
+        assert api.ask(f"question-{number}")["type"] == "queryAccepted"
     answered = QuestionRecord(status=QuestionStatus.ANSWERED, session=ULID, listener=Listener(connection="c0"))
-    socket_harness.put_question(answered, "question-y")
+    api.put_question(answered, "question-y")
     for name, known in (("question-x", QuestionRecord()), ("question-y", answered)):
-        refused = socket_harness.ask(name)
-        assert (refused["code"], len(socket_harness.called)) == ("TOO_MANY_QUERIES", LIMITS.queries_at_once)
-        assert socket_harness.question(name) == known, "a refused question does not change"
-    socket_harness.connect("c2", BOB)
-    assert socket_harness.ask("question-x", "c2")["type"] == "queryAccepted", "other guests' questions do not count"
-    socket_harness.end_question("question-0")
-    assert socket_harness.ask("question-x")["type"] == "queryAccepted"
+        refused = api.ask(name)
+        assert (refused["code"], len(api.worker_events)) == ("TOO_MANY_QUERIES", LIMITS.queries_at_once)
+        assert api.question(name) == known, "a refused question does not change"
+    api.connect("c2", BOB)
+    assert api.ask("question-x", "c2")["type"] == "queryAccepted", "other guests' questions do not count"
+    api.end_question("question-0")
+    assert api.ask("question-x")["type"] == "queryAccepted"
 
 
-def test_an_abandoned_question_stops_counting(socket_harness: SocketHarness) -> None:
+def test_an_abandoned_question_stops_counting(api: SocketHarness) -> None:
     for number in range(LIMITS.queries_at_once):
-        socket_harness.ask(f"question-{number}")
-    socket_harness.clock.now_ms += COUNTED_MS - 1
-    assert socket_harness.ask("question-x")["code"] == "TOO_MANY_QUERIES"
-    socket_harness.clock.now_ms += 1
-    assert socket_harness.ask("question-x")["type"] == "queryAccepted"
+        api.ask(f"question-{number}")
+    api.clock.now_ms += COUNTED_MS - 1
+    assert api.ask("question-x")["code"] == "TOO_MANY_QUERIES"
+    api.clock.now_ms += 1
+    assert api.ask("question-x")["type"] == "queryAccepted"
 
 
-def test_the_number_of_questions_in_an_hour_is_limited(socket_harness: SocketHarness) -> None:
+def test_the_number_of_questions_in_an_hour_is_limited(api: SocketHarness) -> None:
     for number in range(LIMITS.queries_per_hour):
-        assert socket_harness.ask(f"question-{number}")["type"] == "queryAccepted"
-        socket_harness.end_question(f"question-{number}")
-    socket_harness.clock.now_ms += HOUR_MS - 1
-    assert socket_harness.ask("question-x")["code"] == "TOO_MANY_QUERIES"
-    socket_harness.clock.now_ms += 1
-    assert socket_harness.ask("question-x")["type"] == "queryAccepted"
+        assert api.ask(f"question-{number}")["type"] == "queryAccepted"
+        api.end_question(f"question-{number}")
+    api.clock.now_ms += HOUR_MS - 1
+    assert api.ask("question-x")["code"] == "TOO_MANY_QUERIES"
+    api.clock.now_ms += 1
+    assert api.ask("question-x")["type"] == "queryAccepted"
 
 
-def test_repeating_a_question_that_is_being_answered_is_free_and_never_refused(socket_harness: SocketHarness) -> None:
+def test_repeating_a_question_that_is_being_answered_is_free_and_never_refused(api: SocketHarness) -> None:
     for number in range(LIMITS.queries_at_once):
-        socket_harness.ask(f"question-{number}")
-    before = socket_harness.allowance().asked_ms
+        api.ask(f"question-{number}")
+    before = api.allowance().asked_ms
     running = QuestionRecord(status=QuestionStatus.RUNNING, running_until_ms=START_MS + HOUR_MS, session=ULID)
     for status in (QuestionRecord(status=QuestionStatus.ACCEPTED, session=ULID), running):
-        socket_harness.put_question(status, "question-0")
+        api.put_question(status, "question-0")
         for _ in range(LIMITS.queries_per_hour + 1):
-            assert socket_harness.ask("question-0")["type"] == "queryAccepted"
-    assert socket_harness.allowance().asked_ms == before
+            assert api.ask("question-0")["type"] == "queryAccepted"
+    assert api.allowance().asked_ms == before
 
 
 @pytest.mark.parametrize("refusing", [UNREACHABLE, REFUSED])
@@ -263,39 +226,39 @@ def test_repeating_a_question_that_is_being_answered_is_free_and_never_refused(s
     "known", [QuestionRecord(), QuestionRecord(status=QuestionStatus.ANSWERED, session=ULID, attempt=3)]
 )
 def test_a_worker_that_could_not_be_invoked_is_invoked_when_the_question_is_repeated(
-    socket_harness: SocketHarness, refusing: Exception, known: QuestionRecord
+    api: SocketHarness, refusing: Exception, known: QuestionRecord
 ) -> None:
-    socket_harness.put_question(known)
-    socket_harness.refusing = refusing
-    answer = socket_harness.ask()
-    assert (answer["code"], socket_harness.called) == ("UNAVAILABLE", [])
-    assert (socket_harness.allowance().running, socket_harness.allowance().asked_ms) == ((), ())
-    socket_harness.refusing = None
-    again = socket_harness.ask()
-    assert (again["type"], again["sessionId"]) == ("queryAccepted", socket_harness.question().session)
-    assert socket_harness.called == [WorkerEvent(identity=ANN, query_id="question-1")]
-    assert socket_harness.allowance().asked_ms == (START_MS,)
-    assert socket_harness.question().attempt == known.attempt, "a stored answer is not lost"
+    api.put_question(known)
+    api.invocation_error = refusing
+    answer = api.ask()
+    assert (answer["code"], api.worker_events) == ("UNAVAILABLE", [])
+    assert (api.allowance().running, api.allowance().asked_ms) == ((), ())
+    api.invocation_error = None
+    again = api.ask()
+    assert (again["type"], again["sessionId"]) == ("queryAccepted", api.question().session)
+    assert api.worker_events == [WorkerEvent(identity=ANN, query_id="question-1")]
+    assert api.allowance().asked_ms == (START_MS,)
+    assert api.question().attempt == known.attempt, "a stored answer is not lost"
 
 
-def test_a_failed_invocation_does_not_count(socket_harness: SocketHarness) -> None:
-    socket_harness.refusing = UNREACHABLE
+def test_a_failed_invocation_does_not_count(api: SocketHarness) -> None:
+    api.invocation_error = UNREACHABLE
     for number in range(LIMITS.queries_per_hour + 1):
-        socket_harness.clock.now_ms += 1
-        assert socket_harness.ask(f"question-{number}")["code"] == "UNAVAILABLE"
+        api.clock.now_ms += 1
+        assert api.ask(f"question-{number}")["code"] == "UNAVAILABLE"
 
 
-def test_a_failed_invocation_does_not_uncount_an_earlier_request(socket_harness: SocketHarness) -> None:
-    socket_harness.ask()
-    socket_harness.clock.now_ms += 1
-    socket_harness.refusing = UNREACHABLE
-    assert socket_harness.ask()["code"] == "UNAVAILABLE"
-    assert [name for name, _ in socket_harness.allowance().running] == ["question-1"]
-    assert socket_harness.allowance().asked_ms == (START_MS,)
+def test_a_failed_invocation_does_not_uncount_an_earlier_request(api: SocketHarness) -> None:
+    api.ask()
+    api.clock.now_ms += 1
+    api.invocation_error = UNREACHABLE
+    assert api.ask()["code"] == "UNAVAILABLE"
+    assert [name for name, _ in api.allowance().running] == ["question-1"]
+    assert api.allowance().asked_ms == (START_MS,)
 
 
 def test_a_question_that_collides_with_another_request_is_counted_once(
-    socket_harness: SocketHarness, monkeypatch: pytest.MonkeyPatch
+    api: SocketHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     met: list[int] = []
     asked = QuestionRecord.ask
@@ -303,38 +266,36 @@ def test_a_question_that_collides_with_another_request_is_counted_once(
     def late(self: QuestionRecord, new: QuestionRecord, now_ms: int) -> Any:
         met.append(1)
         if len(met) == 1:
-            socket_harness.put_question(QuestionRecord(status=QuestionStatus.FAILED, retryable=True, session=ULID))
+            api.put_question(QuestionRecord(status=QuestionStatus.FAILED, retryable=True, session=ULID))
         return asked(self, new, now_ms)
 
     monkeypatch.setattr(QuestionRecord, "ask", late)
-    assert socket_harness.ask()["sessionId"] == ULID
-    assert (len(met), socket_harness.allowance().asked_ms, len(socket_harness.called)) == (2, (START_MS,), 1)
+    assert api.ask()["sessionId"] == ULID
+    assert (len(met), api.allowance().asked_ms, len(api.worker_events)) == (2, (START_MS,), 1)
 
 
-def _assert_nothing_happened(socket_harness: SocketHarness) -> None:
-    kinds = {item["sessionId"]["S"].split("#")[0] for item in socket_harness.stored()}
-    assert (socket_harness.called, kinds) == ([], {"connection", "lecture"})
+def _assert_nothing_happened(api: SocketHarness) -> None:
+    kinds = {item["sessionId"]["S"].split("#")[0] for item in api.stored()}
+    assert (api.worker_events, kinds) == ([], {"connection", "lecture"})
 
 
 @pytest.mark.parametrize(("until_ms", "said"), [(START_MS + 1, "queryAccepted"), (START_MS, "error")])
 def test_a_question_without_invocations_left_is_accepted_only_while_it_is_being_answered(
-    socket_harness: SocketHarness, until_ms: int, said: str
+    api: SocketHarness, until_ms: int, said: str
 ) -> None:
-    socket_harness.put_question(
+    api.put_question(
         QuestionRecord(status=QuestionStatus.RUNNING, running_until_ms=until_ms, session=ULID, calls=MAX_CALLS)
     )
-    answer = socket_harness.ask()
+    answer = api.ask()
     assert (answer["type"], answer.get("code")) == (said, "TOO_MANY_QUERIES" if said == "error" else None)
-    assert socket_harness.called == []
+    assert api.worker_events == []
 
 
 @pytest.mark.parametrize("status", [QuestionStatus.ACCEPTED, QuestionStatus.ANSWERED])
-def test_the_number_of_worker_invocations_for_a_question_is_limited(
-    socket_harness: SocketHarness, status: QuestionStatus
-) -> None:
+def test_the_number_of_worker_invocations_for_a_question_is_limited(api: SocketHarness, status: QuestionStatus) -> None:
     """Each invocation costs money, even if it only sends a stored answer."""
-    socket_harness.put_question(QuestionRecord(status=status, session=ULID))
-    answers = [socket_harness.ask() for _ in range(MAX_CALLS + 1)]
+    api.put_question(QuestionRecord(status=status, session=ULID))
+    answers = [api.ask() for _ in range(MAX_CALLS + 1)]
     assert [answer["type"] for answer in answers] == ["queryAccepted"] * MAX_CALLS + ["error"]
     assert answers[-1]["code"] == "TOO_MANY_QUERIES"
-    assert len(socket_harness.called) == MAX_CALLS
+    assert len(api.worker_events) == MAX_CALLS

@@ -31,29 +31,25 @@ def policy(answer: dict[str, Any]) -> dict[str, Any]:
     return decoded
 
 
-def test_a_form_has_a_limited_lifetime(socket_harness: SocketHarness) -> None:
-    answer = socket_harness.send("upload", kind="query", contentType="audio/webm")
+def test_a_form_has_a_limited_lifetime(api: SocketHarness) -> None:
+    answer = api.send("upload", kind="query", contentType="audio/webm")
     begins = datetime.strptime(answer["fields"]["x-amz-date"], "%Y%m%dT%H%M%S%z")
     lasts = datetime.fromisoformat(policy(answer)["expiration"]) - begins
     assert abs(lasts - timedelta(seconds=LIMITS.url_seconds)) <= timedelta(seconds=2)
 
 
-def test_a_spoken_question_is_uploaded_below_the_guests_own_prefix_and_can_be_asked(
-    socket_harness: SocketHarness,
-) -> None:
-    first, second = (socket_harness.send("upload", kind="query", contentType="audio/ogg") for _ in range(2))
+def test_a_spoken_question_is_uploaded_below_the_guests_own_prefix_and_can_be_asked(api: SocketHarness) -> None:
+    first, second = (api.send("upload", kind="query", contentType="audio/ogg") for _ in range(2))
     assert is_own_query(ANN, first["key"])
     assert first["key"] != second["key"]
     assert "lectureId" not in first
-    assert len(socket_harness.stored()) == 2, (
-        "only the lecture and the connection: the upload of a question stores no item"
-    )
-    assert socket_harness.ask(text=None, audioKey=first["key"])["type"] == "queryAccepted"
+    assert len(api.stored()) == 2, "only the lecture and the connection: the upload of a question stores no item"
+    assert api.ask(text=None, audioKey=first["key"])["type"] == "queryAccepted"
 
 
 @pytest.mark.parametrize(("kind", "most"), [("query", LIMITS.max_query_bytes), ("lecture", LIMITS.max_lecture_bytes)])
-def test_a_form_is_limited_to_one_key_one_type_and_a_size(socket_harness: SocketHarness, kind: str, most: int) -> None:
-    answer = socket_harness.send("upload", kind=kind, contentType="audio/webm")
+def test_a_form_is_limited_to_one_key_one_type_and_a_size(api: SocketHarness, kind: str, most: int) -> None:
+    answer = api.send("upload", kind=kind, contentType="audio/webm")
     fields = answer["fields"]
     assert (answer["type"], answer["kind"], answer["id"]) == ("uploadReady", kind, "m1")
     assert (answer["maxBytes"], answer["expiresSeconds"]) == (most, LIMITS.url_seconds)
@@ -69,38 +65,38 @@ def test_a_form_is_limited_to_one_key_one_type_and_a_size(socket_harness: Socket
     assert loose == [], "no condition is a prefix match"
 
 
-def test_a_lectures_item_names_its_owner_and_has_no_time_to_live(socket_harness: SocketHarness) -> None:
-    lecture = socket_harness.send("upload", kind="lecture", contentType="audio/mpeg")["lectureId"]
-    [item] = [item for item in socket_harness.stored() if item["sessionId"]["S"] == f"lecture#{lecture}"]
+def test_a_lectures_item_names_its_owner_and_has_no_time_to_live(api: SocketHarness) -> None:
+    lecture = api.send("upload", kind="lecture", contentType="audio/mpeg")["lectureId"]
+    [item] = [item for item in api.stored() if item["sessionId"]["S"] == f"lecture#{lecture}"]
     assert item == {
         "sessionId": {"S": f"lecture#{lecture}"},
         "lectureId": {"S": lecture},
         "owner": {"S": ANN},
         "schema_version": {"N": "1"},
     }
-    assert socket_harness.ask(lectureId=lecture)["code"] == "LECTURE_NOT_READY"
+    assert api.ask(lectureId=lecture)["code"] == "LECTURE_NOT_READY"
 
 
-def test_a_lecture_is_uploaded_to_the_validated_prefix_and_keeps_its_owner(socket_harness: SocketHarness) -> None:
-    answer = socket_harness.send("upload", kind="lecture", contentType="audio/mpeg")
+def test_a_lecture_is_uploaded_to_the_validated_prefix_and_keeps_its_owner(api: SocketHarness) -> None:
+    answer = api.send("upload", kind="lecture", contentType="audio/mpeg")
     upload = parse_upload(_object(answer["key"]))
     assert upload is not None
     assert (upload.lecture_id, upload.misplaced) == (answer["lectureId"], False)
-    table = LectureTable(socket_harness.dynamodb, TABLE)
+    table = LectureTable(api.dynamodb, TABLE)
     verdict = LectureVerdict(LectureStatus.READY, audio=AudioFile(AudioFormat.MP3, "mp3", 60_000))
     assert table.write_verdict(upload, verdict, table.find_upload(upload.lecture_id), NOW)
-    assert socket_harness.ask(lectureId=answer["lectureId"])["type"] == "queryAccepted"
+    assert api.ask(lectureId=answer["lectureId"])["type"] == "queryAccepted"
     table.store_owner(upload.lecture_id, BOB)
-    [item] = [item for item in socket_harness.stored() if item["sessionId"]["S"] == f"lecture#{upload.lecture_id}"]
+    [item] = [item for item in api.stored() if item["sessionId"]["S"] == f"lecture#{upload.lecture_id}"]
     assert (item["owner"]["S"], item["status"]["S"], item["format"]["S"]) == (ANN, "ready", "mp3")
 
 
-def test_without_guest_uploads_no_lecture_is_created(socket_harness: SocketHarness) -> None:
-    socket_harness = SocketHarness(socket_harness.dynamodb, limits=LIMITS.model_copy(update={"lecture_uploads": "off"}))
-    before = socket_harness.stored()
-    assert socket_harness.send("upload", kind="lecture", contentType="audio/mpeg")["code"] == "UPLOAD_REFUSED"
-    assert socket_harness.stored() == before
-    assert socket_harness.send("upload", kind="query", contentType="audio/mpeg")["type"] == "uploadReady"
+def test_without_guest_uploads_no_lecture_is_created(api: SocketHarness) -> None:
+    api = SocketHarness(api.dynamodb, limits=LIMITS.model_copy(update={"lecture_uploads": "off"}))
+    before = api.stored()
+    assert api.send("upload", kind="lecture", contentType="audio/mpeg")["code"] == "UPLOAD_REFUSED"
+    assert api.stored() == before
+    assert api.send("upload", kind="query", contentType="audio/mpeg")["type"] == "uploadReady"
 
 
 @pytest.mark.parametrize(
@@ -111,8 +107,8 @@ def test_without_guest_uploads_no_lecture_is_created(socket_harness: SocketHarne
         {"kind": "query", "contentType": "audio/ogg; codecs=opus"},
     ],
 )
-def test_other_kinds_and_content_types_are_refused(socket_harness: SocketHarness, content: dict[str, Any]) -> None:
-    assert socket_harness.send("upload", **content)["code"] == "MALFORMED"
+def test_other_kinds_and_content_types_are_refused(api: SocketHarness, content: dict[str, Any]) -> None:
+    assert api.send("upload", **content)["code"] == "MALFORMED"
 
 
 @pytest.mark.parametrize("region", ["us-east-1", "eu-central-1"])
@@ -152,10 +148,10 @@ def _object(key: str) -> NewObject:
     return NewObject(bucket=BUCKET, key=key, version_id="v1", size=9, etag="e1", arrived=NOW)
 
 
-def test_the_number_of_a_guests_lectures_per_day_is_limited(socket_harness: SocketHarness) -> None:
+def test_the_number_of_a_guests_lectures_per_day_is_limited(api: SocketHarness) -> None:
     """Each form accepts gigabytes."""
-    answers = [socket_harness.send("upload", kind="lecture", contentType="audio/ogg") for _ in range(4)]
+    answers = [api.send("upload", kind="lecture", contentType="audio/ogg") for _ in range(4)]
     assert [answer["type"] for answer in answers] == ["uploadReady"] * 3 + ["error"]
     assert answers[-1]["code"] == "UPLOAD_REFUSED"
-    socket_harness.clock.now_ms += DAY_MS
-    assert socket_harness.send("upload", kind="lecture", contentType="audio/ogg")["type"] == "uploadReady"
+    api.clock.now_ms += DAY_MS
+    assert api.send("upload", kind="lecture", contentType="audio/ogg")["type"] == "uploadReady"

@@ -9,7 +9,8 @@ from typing import Any
 from botocore.credentials import Credentials
 
 from handlers.transcription.audio_processor.transcribe_stream.stream_client import TranscribeStream
-from handlers.transcription.stream_signing import Encoding, StreamRequest, presign_stream_url
+from handlers.transcription.transcribe_stream_urls import StreamRequest, presign_stream_url
+from handlers.transcription.utterance_audio import Encoding
 from local.emulation.transcribe.streaming_service import SILENCE_SECONDS, serve
 from tests.local.emulation.server_threads import PATIENCE, serve_in_thread
 
@@ -23,7 +24,9 @@ def listening(silence_seconds: float = SILENCE_SECONDS) -> Iterator[str]:
         yield f"ws://127.0.0.1:{port}"
 
 
-def address(endpoint: str, encoding: Encoding = "pcm", *, stabilised: bool = True, language: str = "en-US") -> str:
+def address(
+    endpoint: str, encoding: Encoding = Encoding.PCM, *, stabilised: bool = True, language: str = "en-US"
+) -> str:
     """Return a presigned URL of a stream."""
     request = StreamRequest(language, RATE, encoding, stabilised=stabilised)
     return presign_stream_url(Credentials("key", "secret"), "eu-west-1", request, expires_seconds=60, endpoint=endpoint)

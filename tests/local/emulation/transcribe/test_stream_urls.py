@@ -6,7 +6,8 @@ from http import HTTPStatus
 import pytest
 from botocore.credentials import Credentials
 
-from handlers.transcription.stream_signing import Encoding, StreamRequest, presign_stream_url
+from handlers.transcription.transcribe_stream_urls import StreamRequest, presign_stream_url
+from handlers.transcription.utterance_audio import Encoding
 from local.emulation.transcribe.stream_urls import InvalidStreamRequest, StreamSettings, find_refusal, parse_settings
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
@@ -17,7 +18,7 @@ def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("botocore.auth.get_current_datetime", lambda: NOW)
 
 
-def address(*, token: str | None = None, stabilised: bool = True, encoding: Encoding = "pcm") -> str:
+def address(*, token: str | None = None, stabilised: bool = True, encoding: Encoding = Encoding.PCM) -> str:
     request = StreamRequest("en-US", 16000, encoding, stabilised=stabilised)
     url = presign_stream_url(Credentials("key", "secret", token), "eu-west-1", request, expires_seconds=60)
     return url.removeprefix("wss://transcribestreaming.eu-west-1.amazonaws.com:8443")

@@ -10,7 +10,7 @@ from handlers.transcription.audio_processor.transcribe_stream.stream_client impo
     TranscribeStream,
     TranscribeStreamFailed,
 )
-from handlers.transcription.stream_signing import Encoding
+from handlers.transcription.utterance_audio import Encoding
 from local.emulation.speech.audio_files import encode_audio
 from local.emulation.speech.tone_words import SENTENCE_END, silence, speech
 from local.emulation.transcribe.streaming_results import StreamFault

@@ -7,15 +7,15 @@ from itertools import pairwise
 from hypothesis import strategies as st
 
 from handlers.transcription.audio_processor.captions import pending_results, shown_texts
-from handlers.transcription.audio_processor.captions.caption_rules import Caption, CaptionKind, Captions
-from handlers.transcription.audio_processor.captions.pending_results import WINDOW_MS
+from handlers.transcription.audio_processor.captions.caption_decisions import Caption, CaptionKind, Captions
+from handlers.transcription.audio_processor.captions.pending_results import RATE_WINDOW_MS
 from handlers.transcription.audio_processor.captions.shown_texts import normalize_text
 from handlers.transcription.audio_processor.transcribe_stream.transcribe_results import Result
 from handlers.transcription.caption_thresholds import CaptionThresholds
 from tests.handlers.transcription.caption_samples import Reader, thresholds
 
 TICK_MS = 5000
-"""Interval at which even a caller that ignores `next_due_ms` calls `due`."""
+"""Interval at which even a caller that ignores `next_due_ms` calls `take_due`."""
 
 TEXTS = st.sampled_from(["yes", "Yes.", "yes, I do", "no", "no", "never!", "so", "so what?", "?"])
 STABILITY = st.sampled_from([1.0, 0.9, 0.85, 0.5, 0.0, None])
@@ -47,7 +47,7 @@ class Trace:
     limits: CaptionThresholds
     captions: Captions
     punctual: bool = True
-    """True if `due` is called at every `next_due_ms`; otherwise, it is called when a result arrives or after a tick."""
+    """True if `take_due` is called at every `next_due_ms`; otherwise, it is called when a result arrives or after a tick."""
     ended_ms: int = 0
     looked: list[tuple[int, Result | None]] = field(default_factory=list)
     """Every call: its time, and the result that arrived or None."""
@@ -67,11 +67,11 @@ class Trace:
             while (tick_ms := self._next_tick_ms(now_ms)) < until_ms:
                 now_ms = tick_ms
                 self.looked.append((now_ms, None))
-                self._note(now_ms, self.captions.due(now_ms))
+                self._note(now_ms, self.captions.take_due(now_ms))
                 self._check_after_looking(now_ms)
             now_ms = until_ms
             self.looked.append((now_ms, result))
-            self._note(now_ms, self.captions.take(result, now_ms))
+            self._note(now_ms, self.captions.accept(result, now_ms))
             self._check_after_looking(now_ms)
         self.ended_ms = now_ms
         self._note(now_ms, self.captions.finish(now_ms))
@@ -85,28 +85,18 @@ class Trace:
             assert known.deferred is None or now_ms - known.deferred_since_ms < self.limits.max_buffer_ms
         check_sizes(self.captions)
         next_ms = self.captions.next_due_ms()
-        assert next_ms is None or next_ms > now_ms, "`due` leaves nothing that is due"
-        assert self.captions.due(now_ms) == []
-
-
-def sizes(captions: Captions) -> tuple[int, ...]:
-    """Return the number of stored items of each kind."""
-    parts = (captions._open, captions._finals, captions._texts, captions._open._closed)
-    return (*(len(part) for part in parts), len(captions._lines))
+        assert next_ms is None or next_ms > now_ms, "`take_due` leaves nothing that is due"
+        assert self.captions.take_due(now_ms) == []
 
 
 def check_sizes(captions: Captions) -> None:
-    """Check the sizes against the current limits."""
-    most = (
-        pending_results.MAX_OPEN,
-        pending_results.MAX_PENDING_FINALS,
-        shown_texts.MAX_TEXTS,
-        pending_results.MAX_CLOSED,
-    )
-    lines = (
-        pending_results.MAX_OPEN + pending_results.MAX_PENDING_FINALS
-    )  # of open results, and of those whose finals wait
-    assert all(size <= bound for size, bound in zip(sizes(captions), (*most, lines), strict=True))
+    """Check the number of stored items of each kind against the current limits."""
+    max_open, max_finals = pending_results.MAX_OPEN, pending_results.MAX_PENDING_FINALS
+    assert len(captions._open) <= max_open
+    assert len(captions._finals) <= max_finals
+    assert len(captions._texts) <= shown_texts.MAX_TEXTS
+    assert len(captions._open._closed) <= pending_results.MAX_CLOSED
+    assert len(captions._lines) <= max_open + max_finals, "of open results, and of those whose finals wait"
 
 
 def check(trace: Trace) -> None:
@@ -212,7 +202,7 @@ def _check_ages(trace: Trace) -> None:
         if at_ms == trace.ended_ms or caption.kind is CaptionKind.RETRACTED:
             continue
         before_ms = trace.limits.orphan_ms if caption.orphan else 0
-        after_ms = WINDOW_MS if caption.kind is CaptionKind.PARTIAL else 0
+        after_ms = RATE_WINDOW_MS if caption.kind is CaptionKind.PARTIAL else 0
         age_ms = at_ms - caption.received_ms
         assert age_ms <= max(before_ms, trace.limits.max_buffer_ms) + after_ms + late_ms
 
@@ -266,8 +256,7 @@ def _check_end(trace: Trace) -> None:
     assert captions.next_due_ms() is None
     for caption in (captions._open, captions._finals):
         assert len(caption) == 0
-    assert captions.due(trace.ended_ms + 100_000) == captions.finish(trace.ended_ms + 100_000) == []
-    kinds = [caption.kind for _, caption in trace.shown]
-    assert (kinds.count(CaptionKind.PARTIAL), kinds.count(CaptionKind.FINAL)) == (counts.partials, counts.finals)
+    assert captions.take_due(trace.ended_ms + 100_000) == captions.finish(trace.ended_ms + 100_000) == []
+    assert sum(caption.kind is CaptionKind.PARTIAL for _, caption in trace.shown) == counts.partials
     assert counts.partials + counts.dropped <= sum(not result.final for _, result in trace.arrived)
     assert all(earlier <= later for (earlier, _), (later, _) in pairwise(trace.shown))

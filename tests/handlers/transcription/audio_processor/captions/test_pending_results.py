@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.transcription.audio_processor.captions.caption_rules import Captions
+from handlers.transcription.audio_processor.captions.caption_decisions import Captions
 from handlers.transcription.audio_processor.captions.pending_results import (
     MAX_CLOSED,
     MAX_OPEN,
@@ -18,47 +18,39 @@ from handlers.transcription.audio_processor.captions.pending_results import (
 from tests.handlers.transcription.caption_samples import DEPLOYED, final, lines, partial, thresholds
 
 
-def test_the_newest_version_waits_and_is_shown_at_the_end_of_a_sentence() -> None:
-    captions = Captions(DEPLOYED)
-    assert captions.take(partial("a", "hello", 0.2), 0) == []
-    assert captions.take(partial("a", "hello you", 0.2), 500) == []
-    assert lines(captions.take(partial("a", "Hello you.", 0.2), 1000)) == [("partial", "a", "Hello you.")]
-    assert captions.due(14_000) == [], "no version of it waits"
-
-
 def test_the_same_words_with_less_stability_keep_their_waiting_time() -> None:
     captions = Captions(DEPLOYED)
-    captions.take(partial("x", "early"), 0)
-    captions.take(partial("a", "hello", 0.2), 0)
-    captions.take(partial("a", "hello", 0.9), 1)
-    assert captions.take(partial("a", "hello", 0.2), 9_000) == []
+    captions.accept(partial("x", "early"), 0)
+    captions.accept(partial("a", "hello", 0.2), 0)
+    captions.accept(partial("a", "hello", 0.9), 1)
+    assert captions.accept(partial("a", "hello", 0.2), 9_000) == []
     assert captions.counts.duplicates == 1, "decided at once"
 
 
 def test_newer_versions_do_not_extend_the_wait_beyond_five_seconds() -> None:
     captions = Captions(DEPLOYED)
     for number in range(5):
-        assert captions.take(partial("a", f"word {number}", 0.2), 1000 * number) == []
+        assert captions.accept(partial("a", f"word {number}", 0.2), 1000 * number) == []
     assert captions.next_due_ms() == 5000
-    assert lines(captions.due(5000)) == [("partial", "a", "word 4")]
-    captions.take(partial("a", "word 5", 0.2), 5500)
+    assert lines(captions.take_due(5000)) == [("partial", "a", "word 4")]
+    captions.accept(partial("a", "word 5", 0.2), 5500)
     assert captions.next_due_ms() == 7500, "a new wait has begun"
 
 
 def test_a_final_discards_its_results_waiting_partials() -> None:
     captions = Captions(DEPLOYED)
-    captions.take(partial("a", "hello", 0.2), 0)
-    captions.take(final("a", "hello you"), 100)
-    assert captions.due(5000) == []
+    captions.accept(partial("a", "hello", 0.2), 0)
+    captions.accept(final("a", "hello you"), 100)
+    assert captions.take_due(5000) == []
     assert captions.counts.dropped == 0
 
 
 def test_the_most_stable_of_several_deferred_partials_is_shown_first() -> None:
     captions = Captions(thresholds(max_rate_per_second=1))
-    captions.take(partial("a", "worse", 0.2), 0)
-    captions.take(partial("b", "better", 0.4), 0)
-    assert lines(captions.due(2000)) == [("partial", "b", "better")]
-    assert lines(captions.due(3000)) == [("partial", "a", "worse")]
+    captions.accept(partial("a", "worse", 0.2), 0)
+    captions.accept(partial("b", "better", 0.4), 0)
+    assert lines(captions.take_due(2000)) == [("partial", "b", "better")]
+    assert lines(captions.take_due(3000)) == [("partial", "a", "worse")]
 
 
 GAPS = st.lists(st.tuples(st.integers(100, 3000), st.booleans()), min_size=1, max_size=15)
@@ -89,9 +81,9 @@ def test_a_single_result_is_shown_at_the_time_that_a_simulation_finds(
     )
     captions, shown = Captions(changed), list[tuple[int, str]]()
     for (moment, text), (until, _) in pairwise([*arrivals.items(), (now_ms + 6000, "")]):
-        shown += [(moment, caption.text) for caption in captions.take(partial("a", text, 0.1), moment)]
+        shown += [(moment, caption.text) for caption in captions.accept(partial("a", text, 0.1), moment)]
         while (due_ms := captions.next_due_ms()) is not None and due_ms < until:
-            shown += [(due_ms, caption.text) for caption in captions.due(due_ms)]
+            shown += [(due_ms, caption.text) for caption in captions.take_due(due_ms)]
     assert shown == expected
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.transcription.audio_processor.captions.caption_rules import Captions
+from handlers.transcription.audio_processor.captions.caption_decisions import Captions
 from handlers.transcription.audio_processor.captions.shown_texts import MAX_TEXTS, ShownTexts, normalize_text
 from tests.handlers.transcription.caption_samples import DEPLOYED, Reader, final, lines, partial, thresholds
 
@@ -37,69 +37,45 @@ def test_only_an_empty_text_is_normalised_to_an_empty_text(text: str) -> None:
 
 def test_a_text_of_another_result_is_not_shown_again_for_ten_seconds() -> None:
     captions = Captions(DEPLOYED)
-    assert captions.take(partial("a", "Hello you"), 0)
-    assert captions.take(partial("b", "hello, you"), 9_999) == []
+    assert captions.accept(partial("a", "Hello you"), 0)
+    assert captions.accept(partial("b", "hello, you"), 9_999) == []
     assert captions.counts.duplicates == 1
-    assert lines(captions.take(partial("c", "hello you"), 10_000)) == [("partial", "c", "hello you")]
-
-
-def test_showing_a_text_again_as_a_final_restarts_its_time() -> None:
-    captions = Captions(DEPLOYED)
-    captions.take(partial("a", "hello"), 0)
-    captions.take(final("a", "hello"), 8_000)
-    assert captions.take(final("b", "hello"), 17_999) == []
-    assert captions.take(final("c", "hello"), 18_000)
+    assert lines(captions.accept(partial("c", "hello you"), 10_000)) == [("partial", "c", "hello you")]
 
 
 def test_a_partial_equal_to_its_own_line_is_not_shown_again() -> None:
     captions = Captions(thresholds(dedup_cache_ttl=0))
-    assert captions.take(partial("a", "hello"), 0)
-    assert captions.take(partial("a", "Hello."), 30_000 // 3) == []
+    assert captions.accept(partial("a", "hello"), 0)
+    assert captions.accept(partial("a", "Hello."), 30_000 // 3) == []
     assert captions.counts.duplicates == 1
 
 
 def test_a_result_can_return_to_an_earlier_text() -> None:
     captions = Captions(DEPLOYED)
     for number, text in enumerate(["ice", "eyes", "ice"]):
-        assert lines(captions.take(partial("a", text), number)) == [("partial", "a", text)]
-
-
-def test_a_final_equal_to_its_own_partial_is_shown() -> None:
-    captions = Captions(DEPLOYED)
-    captions.take(partial("a", "hello"), 0)
-    assert lines(captions.take(final("a", "hello"), 1)) == [("final", "a", "hello")]
-    assert captions.counts.duplicates == 0
+        assert lines(captions.accept(partial("a", text), number)) == [("partial", "a", text)]
 
 
 def test_a_final_that_repeats_another_result_removes_its_own_line() -> None:
     captions, reader = Captions(DEPLOYED), Reader()
-    reader.show(captions.take(final("a", "hello"), 0))
-    reader.show(captions.take(partial("b", "yellow"), 1))
-    told = captions.take(final("b", "Hello!", start_ms=7), 2)
+    reader.show(captions.accept(final("a", "hello"), 0))
+    reader.show(captions.accept(partial("b", "yellow"), 1))
+    told = captions.accept(final("b", "Hello!", start_ms=7), 2)
     reader.show(told)
     assert lines(told) == [("retracted", "b", "")]
     assert not told[0].final
     assert [value.text for value in reader.display.values()] == ["hello"]
-    assert (captions.counts.finals, captions.counts.duplicates) == (1, 1)
-    assert captions.take(partial("c", "hello"), 3) == []
-    assert captions.take(final("c", "hello"), 4) == [], "it has no line"
+    assert captions.counts.duplicates == 1
+    assert captions.accept(partial("c", "hello"), 3) == []
+    assert captions.accept(final("c", "hello"), 4) == [], "it has no line"
     assert captions.counts.duplicates == 3
-
-
-def test_an_orphan_that_repeats_another_result_removes_its_line() -> None:
-    captions = Captions(thresholds(orphan_timeout=5))
-    captions.take(partial("a", "yes"), 0)
-    captions.take(partial("a", "hello", 0.1), 1)
-    captions.take(final("b", "hello"), 2)
-    assert lines(captions.finish(3)) == [("retracted", "a", "")]
-    assert captions.counts.orphans == 1
 
 
 def test_a_time_of_zero_disables_the_suppression() -> None:
     captions = Captions(thresholds(dedup_cache_ttl=0))
-    assert captions.take(final("a", "hello"), 0)
-    assert captions.take(final("b", "hello"), 0)
-    assert captions.take(partial("c", "hello"), 0)
+    assert captions.accept(final("a", "hello"), 0)
+    assert captions.accept(final("b", "hello"), 0)
+    assert captions.accept(partial("c", "hello"), 0)
     assert captions.counts.duplicates == 0
 
 

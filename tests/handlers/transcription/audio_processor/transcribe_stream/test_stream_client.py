@@ -214,7 +214,7 @@ def test_a_close_without_a_code_is_an_end() -> None:
 
 def test_a_close_before_the_clients_end_is_a_failure() -> None:
     with websocket_server(lambda _: None) as url, TranscribeStream.open(url, PATIENCE) as stream:
-        while not stream._gone:
+        while not stream._peer_gone:
             stream.send(b"audio")
         stream.end()
         with pytest.raises(TranscribeStreamFailed) as failed:
@@ -231,7 +231,7 @@ def test_messages_that_a_peer_sent_before_it_closed_are_received_first() -> None
         connection.send(limit)
 
     with websocket_server(peer) as url, TranscribeStream.open(url, PATIENCE) as stream:
-        while not stream._gone:
+        while not stream._peer_gone:
             stream.send(b"audio")
         assert stream.receive(0) == b"{}"
         attempts: list[Callable[[], object]] = [lambda: stream.receive(0), lambda: stream.send(b"x"), stream.end]

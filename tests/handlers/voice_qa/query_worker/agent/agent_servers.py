@@ -4,6 +4,7 @@ import base64
 import contextlib
 import json
 import socket
+import ssl
 import threading
 import traceback
 from collections.abc import Callable, Iterator
@@ -70,8 +71,15 @@ class Peer:
 
 
 @contextlib.contextmanager
-def peer(*scripts: Script, read: Callable[[socket.socket], tuple[str, bytes]] | None = None) -> Iterator[Peer]:
-    """Run a server that follows one script per connection and refuses connections after the last script."""
+def peer(
+    *scripts: Script,
+    read: Callable[[socket.socket], tuple[str, bytes]] | None = None,
+    context: ssl.SSLContext | None = None,
+) -> Iterator[Peer]:
+    """Run a server that follows one script per connection and refuses connections after the last script.
+
+    With `context`, the server uses TLS.
+    """
     listener = socket.create_server(("127.0.0.1", 0))
     serving = Peer(listener.getsockname()[1])
 
@@ -80,10 +88,13 @@ def peer(*scripts: Script, read: Callable[[socket.socket], tuple[str, bytes]] | 
             for script in scripts:
                 with contextlib.suppress(OSError):
                     connection = listener.accept()[0]
-                    with connection:
-                        connection.settimeout(20)
-                        serving.requests.append((read or read_request)(connection))
-                        script(connection)
+                    connection.settimeout(20)
+                    with (
+                        connection,
+                        context.wrap_socket(connection, server_side=True) if context else connection as one,
+                    ):
+                        serving.requests.append((read or read_request)(one))
+                        script(one)
 
     thread = threading.Thread(target=serve, name="peer")
     thread.start()

@@ -1,4 +1,4 @@
-"""Presigned URLs that open a stream of Amazon Transcribe.
+"""Presigned URLs that open a stream of Amazon Transcribe, for the audio processor and for clients that stream directly.
 
 A URL determines the stream's parameters and its own lifetime. Its signature is botocore's Signature Version 4 in the
 query, made for the host and port that the WebSocket client will connect to. This module does not validate the
@@ -8,23 +8,24 @@ parameters and sends nothing.
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from botocore.auth import SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from handlers.transcription.utterance_audio import Encoding
+
 if TYPE_CHECKING:
     import boto3
 
 SERVICE = "transcribe"
+"""Service name in the signature."""
 PATH = "/stream-transcription-websocket"
 PORT = 8443
 MAX_EXPIRES_SECONDS = 300
 """Maximum lifetime of a URL, as Amazon Transcribe limits it."""
-
-Encoding = Literal["pcm", "flac", "ogg-opus"]
 
 # At level DEBUG, botocore logs the signed request, including the session token and the signature.
 logging.getLogger("botocore.auth").setLevel(logging.INFO)
@@ -90,6 +91,7 @@ def stream_url_signer(session: "boto3.Session", endpoint: str | None) -> Callabl
 
 
 def _origin(endpoint: str) -> tuple[str, str]:
+    """Return an endpoint's scheme, and its host with the port if the endpoint states one."""
     parts = urlsplit(endpoint)
     if parts.scheme not in {"ws", "wss"} or not parts.hostname or endpoint != f"{parts.scheme}://{parts.netloc}":
         raise ValueError("an endpoint must be a ws:// or wss:// URL with a host and nothing after it")

@@ -1,9 +1,12 @@
-"""Rules for the captions of one stream: what is shown, and when. The caller states the time, so the rules are
-deterministic.
+"""Decides which captions of one stream are shown, and when. `utterance_transcription` passes it the stream's results.
 
-Amazon Transcribe sends a result as partials, each of which replaces the previous one, and then as a final. Partials are
-shown when they are stable enough, at a readable rate. Finals are always shown, once, in the order of speech. No text is
-shown under two results. The caller calls `due` at the time that `next_due_ms` returns, and `finish` at the end.
+Amazon Transcribe sends a result as partials, each of which replaces the previous one, and then as a final. Each final
+is shown once, in the order of speech. Partials are shown at a readable rate. A partial that is not stable enough yet is
+deferred. A partial that must wait for the rate limit is a candidate; of all candidates, only the best one is shown. No
+text is shown under two results at the same time.
+
+The caller passes results to `accept`, calls `take_due` at the time that `next_due_ms` returns, and `finish` at the end.
+It also states the time, so the same input always gives the same captions.
 """
 
 from dataclasses import dataclass
@@ -16,13 +19,16 @@ from handlers.transcription.audio_processor.captions.pending_results import (
     PendingFinal,
     ResultVersion,
 )
-from handlers.transcription.audio_processor.captions.result_stability import NO_STABILITY_RESULTS, is_stable_enough
+from handlers.transcription.audio_processor.captions.result_stability import (
+    PARTIALS_WITHOUT_STABILITY,
+    is_stable_enough,
+)
 from handlers.transcription.audio_processor.captions.shown_texts import ShownTexts, normalize_text
 from handlers.transcription.audio_processor.transcribe_stream.transcribe_results import Result
 from handlers.transcription.caption_thresholds import CaptionThresholds
 
 NO_STABILITY = "no_stability"
-"""Reason for showing only final captions: the first partials have no stability."""
+"""Reason for showing only final captions: Amazon Transcribe marks no words as stable."""
 
 
 class CaptionKind(StrEnum):
@@ -43,8 +49,11 @@ class Caption:
     text: str
     """Empty if the line is removed."""
     start_ms: int
+    """Position in the stream's audio."""
     end_ms: int
+    """Position in the stream's audio."""
     stability: float | None
+    """Stability of the result's version; None if none of its items has a stability mark."""
     orphan: bool
     """True if the result never became final."""
     received_ms: int
@@ -61,18 +70,17 @@ class PartialLine:
     """The line that a partial shows until its final comes."""
 
     text: str
-    """Normalised text."""
+    """Normalised text of the partial."""
     version: ResultVersion
+    """Version of the result that the line shows."""
 
 
 @dataclass(slots=True)
 class CaptionCounts:
-    """Counts of a stream's captions and results."""
+    """Counts of a stream's captions and results, for the log and the metrics."""
 
     partials: int = 0
     """Partials shown."""
-    finals: int = 0
-    """Finals shown, including orphans."""
     dropped: int = 0
     """Partials that the rate limit suppressed."""
     orphans: int = 0
@@ -80,58 +88,64 @@ class CaptionCounts:
     duplicates: int = 0
     """Partials and finals that were suppressed because their text is already shown."""
     fallback: str | None = None
-    """Reason for showing only finals from some moment on."""
+    """Reason for showing only finals from some moment on; None if partials are shown or were never enabled."""
     failed: bool = False
-    """True if the stream failed or its captions could not be delivered in time, even if partials are disabled."""
+    """True if the stream failed or its captions could not be delivered in time. Unlike `fallback`, this is also
+    recorded if partials are disabled."""
 
 
 class Captions:
-    """Caption rules of one stream. The same results at the same times give the same captions."""
+    """Decides about the captions of one stream, and keeps the results that wait.
 
-    def __init__(self, thresholds: CaptionThresholds, *, final_only: bool = False) -> None:
-        self._final_only = final_only or not thresholds.partial_results_enabled
+    Methods with the parameter `captions` append the captions that they show to this list, for the caller to return.
+    """
+
+    def __init__(self, thresholds: CaptionThresholds, *, finals_only: bool = False) -> None:
+        self._finals_only = finals_only or not thresholds.partial_results_enabled
         self._min_stability = thresholds.min_stability_threshold
         self._pause_ms = thresholds.pause_ms
-        self._unflagged_partials_left = NO_STABILITY_RESULTS
-        """Number of partials that may still come without stability flags; 0 once a flag has come or partials were
+        self._unmarked_partials_left = PARTIALS_WITHOUT_STABILITY
+        """Number of partials that may still come without a stability; 0 once a stability has come or partials were
         disabled."""
         self._open = OpenResults(thresholds)
         self._rate = PartialRate(thresholds.max_rate_per_second)
         self._finals = FinalsInOrder(thresholds.max_buffer_ms)
         self._texts = ShownTexts(thresholds.dedup_ms)
         self._lines: dict[str, PartialLine] = {}
+        """Partial lines that the client shows now, by result id."""
         self._now_ms = 0
         self._result_count = 0
+        """Number of versions of results that have arrived."""
         self.counts = CaptionCounts()
 
     @property
-    def final_only(self) -> bool:
+    def finals_only(self) -> bool:
         """True if only finals are shown from now on."""
-        return self._final_only
+        return self._finals_only
 
     @property
     def has_results(self) -> bool:
         """True if any result has arrived."""
         return self._result_count > 0
 
-    def take(self, result: Result, now_ms: int) -> list[Caption]:
+    def accept(self, result: Result, now_ms: int) -> list[Caption]:
         """Accept a result that arrives now. Return its captions and those that have become due."""
         now_ms = self._advance(now_ms)
         version = ResultVersion(result, now_ms, self._result_count)
         self._result_count += 1
         if result.final and not result.text:
-            return self._close_without_text(result.result_id) + self.due(now_ms)
+            return self._close_without_text(result.result_id) + self.take_due(now_ms)
         if result.final:
             self._close(version)
-            return self.due(now_ms)
-        captions = self.due(now_ms)
-        self._check_stability_flags(result)
+            return self.take_due(now_ms)
+        captions = self.take_due(now_ms)
+        self._check_stability(result)
         if not self._open.is_closed(result.result_id):
             self._update(version, captions)
         return captions
 
-    def due(self, now_ms: int) -> list[Caption]:
-        """Return the captions that have become due by now."""
+    def take_due(self, now_ms: int) -> list[Caption]:
+        """Remove and return the captions that have become due by now."""
         now_ms = self._advance(now_ms)
         captions: list[Caption] = []
         while (orphan_ms := self._open.next_orphan_ms()) is not None and orphan_ms <= now_ms:
@@ -143,7 +157,7 @@ class Captions:
         return captions
 
     def next_due_ms(self) -> int | None:
-        """Return the time at which `due` next has something to do, if no result arrives before; None if never."""
+        """Return the time at which `take_due` next has something to do, if no result arrives before; None if never."""
         free_ms = self._rate.next_free_ms() if self._open.has_candidates() else None
         moments = (self._open.next_deferred_ms(), free_ms, self._finals.next_overdue_ms(), self._open.next_orphan_ms())
         return min((moment for moment in moments if moment is not None), default=None)
@@ -158,34 +172,37 @@ class Captions:
         return captions
 
     def fall_back(self, reason: str) -> None:
-        """Show only finals from now on. Only the first reason counts, and only if partials were shown before."""
-        if self._final_only:
+        """Show only finals from now on. Record the reason, unless only finals were shown before."""
+        if self._finals_only:
             return
-        self._final_only = True
+        self._finals_only = True
         self.counts.fallback = reason
         self._open.discard_partials()
 
     def _advance(self, now_ms: int) -> int:
-        """Advance and return the clock. It never goes back, because all orders here rely on that."""
+        """Advance and return the time of the last call. A time before it is ignored, because waiting results are kept
+        in the order of their times.
+        """
         self._now_ms = max(self._now_ms, now_ms)
         return self._now_ms
 
-    def _check_stability_flags(self, partial: Result) -> None:
-        """Show only finals if the first partials of a stream carry no stability flags, because then none will come."""
+    def _check_stability(self, partial: Result) -> None:
+        """Show only finals if the first partials of a stream have no stability, because then no later one will."""
         if partial.stability is not None:
-            self._unflagged_partials_left = 0
-        elif self._unflagged_partials_left:
-            self._unflagged_partials_left -= 1
-            if not self._unflagged_partials_left:
+            self._unmarked_partials_left = 0
+        elif self._unmarked_partials_left:
+            self._unmarked_partials_left -= 1
+            if not self._unmarked_partials_left:
                 self.fall_back(NO_STABILITY)
 
     def _update(self, version: ResultVersion, captions: list[Caption]) -> None:
+        """Store a partial. Then show it, defer it, or make it a candidate."""
         result = version.result
         if self._open.is_full_for(result.result_id):
             self._orphan_oldest()
         open_result = self._open.update(version)
         self._show_ready_finals(captions)  # a final may have waited for this result, which turns out to start later
-        if self._final_only:
+        if self._finals_only:
             return
         age_ms = self._now_ms - open_result.known_since_ms
         if is_stable_enough(result, age_ms, min_stability=self._min_stability, pause_ms=self._pause_ms):
@@ -202,7 +219,7 @@ class Captions:
     def _offer_partial(self, candidate: ResultVersion, captions: list[Caption]) -> None:
         """Show a partial, or let it compete for the next moment that the rate limit leaves free."""
         text = normalize_text(candidate.result.text)
-        if self._is_repeated(text, candidate.result.result_id):
+        if self._is_duplicate(text, candidate.result.result_id):
             self.counts.duplicates += 1
         elif self._rate.is_free(self._now_ms):
             self._show_partial(candidate, text, captions)
@@ -219,14 +236,15 @@ class Captions:
             text = normalize_text(candidate.result.text)
             if shown:
                 dropped += 1
-            elif self._is_repeated(text, candidate.result.result_id):
+            elif self._is_duplicate(text, candidate.result.result_id):
                 self.counts.duplicates += 1
             else:
                 self._show_partial(candidate, text, captions)
                 shown = True
         self.counts.dropped += dropped
 
-    def _is_repeated(self, text: str, result_id: str) -> bool:
+    def _is_duplicate(self, text: str, result_id: str) -> bool:
+        """Return True if the result's line shows the text already, or another result has shown it recently."""
         line = self._lines.get(result_id)
         return (line is not None and line.text == text) or self._texts.shown_by_other(
             text, result_id, self._now_ms
@@ -257,29 +275,32 @@ class Captions:
         return self._retraction_of(result_id)
 
     def _orphan_oldest(self) -> None:
+        """Close the open result whose last version is the oldest, as an orphan."""
         last = self._open.oldest_version()
         if last is not None:
             self._close(last, orphan=True)
 
     def _show_ready_finals(self, captions: list[Caption]) -> None:
-        """Show the finals that are ready."""
+        """Show the finals that are ready, except those whose text another final shows."""
         for final in self._finals.take_ready(self._now_ms, self._open.earliest_start_ms()):
             result_id, text = final.version.result.result_id, normalize_text(final.version.result.text)
-            before = self._texts.shown_by_other(text, result_id, self._now_ms)
-            if before is not None and before.final:
+            other = self._texts.shown_by_other(text, result_id, self._now_ms)
+            if other is not None and other.final:
                 self.counts.duplicates += 1
                 captions += self._retraction_of(result_id)
                 continue
-            if before is not None:
-                # A partial's text may still change. So the final replaces it, or its words could be lost.
-                captions += self._retraction_of(before.result_id, text)
+            if other is not None:
+                # The other line is a partial, whose text may still change. If it suppressed this final, the words could
+                # be lost. So its line is removed instead.
+                captions += self._retraction_of(other.result_id, text)
             self._lines.pop(result_id, None)
             self._texts.show(text, result_id, self._now_ms, final=True)
-            self.counts.finals += 1
             captions.append(_caption(CaptionKind.FINAL, final.version, orphan=final.orphan))
 
     def _retraction_of(self, result_id: str, text: str | None = None) -> list[Caption]:
-        """Return the caption that removes a result's partial line; nothing if it has no line or shows another text."""
+        """Return the caption that removes a result's partial line. Return nothing if the result has no line, or if its
+        line shows another text than `text`.
+        """
         line = self._lines.get(result_id)
         if line is None or text not in {None, line.text}:
             return []

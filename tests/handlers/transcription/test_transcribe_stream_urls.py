@@ -11,13 +11,14 @@ from botocore.credentials import Credentials, ReadOnlyCredentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.transcription.stream_signing import Encoding, StreamRequest, presign_stream_url
+from handlers.transcription.transcribe_stream_urls import StreamRequest, presign_stream_url
+from handlers.transcription.utterance_audio import Encoding
 
 KEY = "AKIDEXAMPLE"
 SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 TOKEN = "IQoJb3JpZ2luX2VjE/+canary=="
 CREDENTIALS = Credentials(KEY, SECRET, TOKEN)
-REQUEST = StreamRequest("en-US", 16000, "pcm", stabilised=True)
+REQUEST = StreamRequest("en-US", 16000, Encoding.PCM, stabilised=True)
 NOW = datetime(2026, 3, 4, 5, 6, 7)  # noqa: DTZ001 - botocore takes it so, in UTC
 
 
@@ -100,7 +101,7 @@ def test_the_signature_is_valid(endpoint: str | None, token: str | None) -> None
 @given(
     st.from_regex(r"[a-z]{2,3}-[A-Z]{2}", fullmatch=True) | st.text(min_size=1),
     st.integers(8000, 48000),
-    st.sampled_from(["pcm", "flac", "ogg-opus"]),
+    st.sampled_from(Encoding),
     st.booleans(),
     st.integers(1, 300),
 )

@@ -1,0 +1,205 @@
+"""All caption rules together: finals, orphans, the fallback to finals, the end, and random streams."""
+
+import sys
+from types import FrameType
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from handlers.transcription.audio_processor.captions.caption_decisions import (
+    Caption,
+    CaptionCounts,
+    CaptionKind,
+    Captions,
+)
+from handlers.transcription.audio_processor.captions.pending_results import MAX_OPEN
+from handlers.transcription.audio_processor.transcribe_stream.transcribe_results import Result
+from handlers.transcription.caption_thresholds import CaptionThresholds
+from tests.handlers.transcription.audio_processor.captions.random_streams import (
+    LIMITS,
+    STREAMS,
+    Trace,
+    check,
+    check_rate,
+)
+from tests.handlers.transcription.caption_samples import DEPLOYED, final, lines, partial, thresholds
+
+
+def test_a_caption_has_the_fields_of_its_result() -> None:
+    result = Result("a", "Hello", final=False, start_ms=10, end_ms=20, stability=0.9)
+    (caption,) = Captions(DEPLOYED).accept(result, 70)
+    assert caption == Caption(CaptionKind.PARTIAL, "a", "Hello", 10, 20, 0.9, orphan=False, received_ms=70)
+    assert not caption.final
+
+
+def test_a_final_that_waits_for_its_turn_has_ended_its_result() -> None:
+    captions = Captions(DEPLOYED)
+    captions.accept(partial("a", "one", 0.1, start_ms=0), 0)
+    captions.accept(final("b", "two", start_ms=500), 1)
+    assert captions.accept(final("b", "zwei", start_ms=500), 2) == []
+    assert captions.accept(partial("b", "deux", start_ms=500), 2) == []
+    assert captions.accept(final("c", "three", start_ms=400), 3) == []
+    assert lines(captions.accept(final("d", "zero", start_ms=0), 4)) == [("final", "d", "zero")], "it starts no later"
+    assert [caption.text for caption in captions.accept(final("a", "one", start_ms=0), 5)] == ["one", "three", "two"]
+
+
+def test_a_final_waits_no_longer_than_the_buffer_and_a_late_one_is_still_shown() -> None:
+    captions = Captions(DEPLOYED)
+    captions.accept(partial("a", "one", start_ms=0), 0)
+    captions.accept(final("b", "two", start_ms=500), 100)
+    assert captions.next_due_ms() == 5100
+    assert captions.take_due(5099) == []
+    assert lines(captions.take_due(5100)) == [("final", "b", "two")]
+    assert lines(captions.accept(final("a", "one", start_ms=0), 6000)) == [("final", "a", "one")]
+
+
+def test_a_result_without_a_final_becomes_an_orphan_fifteen_seconds_after_its_last_version() -> None:
+    captions = Captions(DEPLOYED)
+    captions.accept(partial("a", "hello"), 0)
+    captions.accept(partial("a", "hello you", 0.1), 3000)
+    captions.take_due(9000)
+    assert captions.next_due_ms() == 18_000
+    assert captions.take_due(17_999) == []
+    (orphan,) = captions.take_due(18_000)
+    assert (orphan.text, orphan.final, orphan.orphan, orphan.received_ms) == ("hello you", True, True, 3000)
+    assert captions.accept(final("a", "too late"), 18_001) == []
+    assert captions.counts.orphans == 1
+
+
+@pytest.mark.parametrize(
+    ("limits", "finals_only"), [(DEPLOYED, True), (thresholds(partial_results_enabled=False), False)]
+)
+def test_with_partials_disabled_only_finals_are_shown_and_no_fallback_is_counted(
+    limits: CaptionThresholds, finals_only: bool
+) -> None:
+    captions = Captions(limits, finals_only=finals_only)
+    for number in range(20):
+        assert captions.accept(partial("a", f"Word {number}.", None), number) == []
+    captions.fall_back("stream_failed")
+    assert lines(captions.accept(final("a", "done"), 30)) == [("final", "a", "done")]
+    assert captions.counts == CaptionCounts()
+
+
+def test_a_failed_stream_shows_no_more_partials_and_its_open_results_at_the_end() -> None:
+    captions = Captions(DEPLOYED)
+    captions.accept(partial("a", "hello"), 0)
+    captions.accept(partial("b", "waits", 0.1, start_ms=600), 1)
+    captions.fall_back("stream_failed")
+    captions.fall_back("another reason")
+    assert captions.accept(partial("a", "hello you"), 2) == []
+    assert captions.take_due(15_000) == []
+    assert [(caption.text, caption.orphan) for caption in captions.take_due(15_001)] == [("waits", True)]
+    assert [(caption.text, caption.orphan) for caption in captions.finish(15_001)] == [("hello you", True)]
+    assert captions.counts.fallback == "stream_failed"
+    assert captions.counts.dropped == 0
+
+
+def test_a_clock_that_goes_back_is_ignored() -> None:
+    captions = Captions(thresholds(max_rate_per_second=1))
+    captions.accept(partial("a", "one"), 5000)
+    assert captions.accept(partial("a", "two"), 1) == []
+    assert [caption.received_ms for caption in captions.take_due(6000)] == [5000]
+
+
+def test_a_ready_final_is_not_a_duplicate_of_a_partial_of_the_same_moment() -> None:
+    captions = Captions(DEPLOYED)
+    captions.accept(partial("a", "one", start_ms=0), 0)
+    captions.accept(final("b", "two", start_ms=500), 0)
+    captions.accept(partial("c", "two", 0.1, start_ms=900), 3000)
+    assert lines(captions.take_due(5000)) == [("final", "b", "two")]
+
+
+def test_too_many_open_results_make_the_oldest_one_an_orphan() -> None:
+    captions = Captions(DEPLOYED, finals_only=True)
+    for number in range(MAX_OPEN):
+        captions.accept(partial(str(number), f"text {number}"), number)
+    captions.accept(partial("0", "text 0"), 100)
+    assert lines(captions.accept(partial("one more", "text"), 101)) == [("final", "1", "text 1")]
+    assert captions.counts.orphans == 1
+    assert captions.accept(final("1", "too late"), 102) == []
+
+
+@given(STREAMS, LIMITS, st.booleans())
+@settings(max_examples=5 * settings().max_examples)
+def test_the_rules_hold_for_any_stream(
+    stream: list[tuple[int, Result]], limits: CaptionThresholds, punctual: bool
+) -> None:
+    trace = Trace(limits, Captions(limits), punctual)
+    trace.run(stream)
+    check(trace)
+    again = Trace(limits, Captions(limits), punctual)
+    again.run(stream)
+    assert (again.shown, again.captions.counts) == (trace.shown, trace.captions.counts)
+
+
+@given(STREAMS, LIMITS, st.booleans())
+@settings(max_examples=5 * settings().max_examples)
+def test_no_limit_is_exceeded_by_any_stream(
+    stream: list[tuple[int, Result]], limits: CaptionThresholds, punctual: bool
+) -> None:
+    """The limits are so low that a short stream reaches them. Sizes are checked at every call."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, most in (
+            ("pending_results.MAX_OPEN", 3),
+            ("pending_results.MAX_PENDING_FINALS", 2),
+            ("pending_results.MAX_CLOSED", 3),
+            ("shown_texts.MAX_TEXTS", 3),
+        ):
+            patch.setattr(f"handlers.transcription.audio_processor.captions.{name}", most)
+        trace = Trace(limits, Captions(limits), punctual)
+        trace.run(stream)
+    check_rate(trace)
+
+
+def flood(captions: Captions, numbers: range) -> None:
+    """Results that never end, finals that wait for them, and texts that all differ."""
+    for number in numbers:
+        captions.accept(partial(f"open {number % 97}-{number // 500}", f"text {number}", start_ms=number % 7), number)
+        captions.accept(partial(f"dim {number % 89}", f"dim {number}", 0.1, start_ms=number % 5), number)
+        captions.accept(final(f"final {number}", f"final {number}", start_ms=1000 + number % 3), number)
+
+
+def steps(captions: Captions, numbers: range) -> int:
+    """Return the number of executed lines of Python."""
+    count = 0
+
+    def line(_frame: FrameType, event: str, _argument: Any) -> Any:
+        nonlocal count
+        count += event == "line"
+        return line
+
+    before = sys.gettrace()
+    sys.settrace(line)
+    try:
+        flood(captions, numbers)
+    finally:
+        sys.settrace(before)
+    return count
+
+
+def test_an_event_costs_the_same_after_any_number_of_events() -> None:
+    captions = Captions(thresholds(dedup_cache_ttl=60))
+    flood(captions, range(2000))
+    early = steps(captions, range(2000, 2200))
+    flood(captions, range(2200, 10_000))
+    late = steps(captions, range(10_000, 10_200))
+    assert late <= early * 1.1, "otherwise, five times the history would cost several times more"
+
+
+def test_a_final_replaces_a_partial_with_the_same_text() -> None:
+    """A partial's text may change. If it suppressed the final, the words could be lost."""
+    captions = Captions(DEPLOYED)
+    assert lines(captions.accept(partial("a", "hello", 1.0), 0)) == [("partial", "a", "hello")]
+    assert lines(captions.accept(final("b", "Hello."), 10)) == [("retracted", "a", ""), ("final", "b", "Hello.")]
+    assert lines(captions.accept(final("a", "Yellow."), 20)) == [("final", "a", "Yellow.")]
+
+
+def test_a_final_without_text_removes_its_line() -> None:
+    captions = Captions(DEPLOYED)
+    captions.accept(partial("a", "hello", 1.0), 0)
+    assert lines(captions.accept(final("a", ""), 10)) == [("retracted", "a", "")]
+    assert captions.accept(partial("a", "hello again", 1.0), 20) == []
+    assert captions.finish(30) == []
+    assert captions.counts.orphans == 0
