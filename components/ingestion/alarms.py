@@ -4,7 +4,7 @@ import pulumi
 
 from components.blocks.compute.function import Function, three_sweeps_seconds
 from components.blocks.messaging.queue import Queue
-from components.blocks.monitoring.alarm import Comparison, Metric, register_alarm
+from components.blocks.monitoring.alarm import AlarmGroup, Comparison, Metric
 from components.blocks.naming.scope import Scope
 from components.settings import IngestionSettings
 
@@ -26,6 +26,7 @@ def register_alarms(
     opts: pulumi.ResourceOptions,
 ) -> None:
     """Register the alarms."""
+    alarms = AlarmGroup(scope, RUNBOOK, opts)
     max_milliseconds = settings.builder.timeout_seconds * 1000 * DURATION_SHARE
     message_age = Metric("AWS/SQS", "ApproximateAgeOfOldestMessage", {"QueueName": intake.name}, "Maximum")
     pending_age = sweeper.log_metric(
@@ -35,22 +36,15 @@ def register_alarms(
     unsettled = sweeper.log_metric(
         "unsettled", SWEEP_EVENT, opts, value="$.failed", statistic="Minimum", period_seconds=period
     )
-    for name, metric, threshold, description in (
-        (
-            "builder-duration",
-            builder.metric("Duration", "p95"),
-            max_milliseconds,
-            "The manifest builder needs most of its timeout.",
-        ),
-        ("oldest-message", message_age, OLDEST_MESSAGE_SECONDS, "Messages about new files wait in the queue."),
-        ("oldest-pending", pending_age, OLDEST_PENDING_SECONDS, "A tracked file waits for a run."),
-        ("unsettled", unsettled, 0, "Several sweeps in a row have failed to end open claims or manifests."),
-    ):
-        register_alarm(name, scope, metric, threshold, description, RUNBOOK, opts)
+    duration = builder.metric("Duration", "p95")
+    alarms.register("builder-duration", duration, max_milliseconds, "The manifest builder needs most of its timeout.")
+    alarms.register(
+        "oldest-message", message_age, OLDEST_MESSAGE_SECONDS, "Messages about new files wait in the queue."
+    )
+    alarms.register("oldest-pending", pending_age, OLDEST_PENDING_SECONDS, "A tracked file waits for a run.")
+    alarms.register("unsettled", unsettled, 0, "Several sweeps in a row have failed to end open claims or manifests.")
     record_failures = builder.log_metric("manifest-record", RECORD_FAILED_EVENT, opts)
     # The sweeper creates manifests too.
     sweeper.log_metric("manifest-record-swept", RECORD_FAILED_EVENT, opts, metric_name=record_failures.name)
-    description = "A workflow was started, but its MANIFEST record could not be written. The workflow writes it."
-    register_alarm(
-        "manifest-record", scope, record_failures, 1, description, RUNBOOK, opts, comparison=Comparison.AT_LEAST
-    )
+    problem = "A workflow was started, but its MANIFEST record could not be written. The workflow writes it."
+    alarms.register("manifest-record", record_failures, 1, problem, comparison=Comparison.AT_LEAST)

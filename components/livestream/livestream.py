@@ -84,7 +84,9 @@ class Livestream(pulumi.ComponentResource):
             EventArchiveArgs(args.scope, "EpisodeEvents", event_source(args.scope), EVENT_DAYS),
             self._child,
         )
-        register_alarms(self.episodes, self.videos.function, self.agent.worker, self.cleanup.function, self._child)
+        register_alarms(
+            args.scope, self.episodes, self.videos.function, self.agent.worker, self.cleanup.function, self._child
+        )
         Dashboard("overview", DashboardArgs(args.scope, self._charts()), self._child)
         uploads = args.settings.uploads
         self.frontend: dict[str, pulumi.Input[object]] = {

@@ -11,7 +11,7 @@ import pulumi
 from pulumi_aws import apigateway
 
 from components.blocks.api.stage_settings import Throttle, create_log_groups
-from components.blocks.monitoring.alarm import Metric, Severity, register_alarm
+from components.blocks.monitoring.alarm import AlarmGroup, Metric, Severity
 from components.blocks.naming.scope import Block
 
 ACCESS_LOGS = "/aws/apigateway"
@@ -91,30 +91,24 @@ def create_rest_stage(
         },
         opts=api.part_options(),
     )
-    short_name, opts = api.label.removeprefix(f"{api.scope.subsystem}-"), api.part_options()
-    for part, name, statistic, severity, threshold, problem, periods in (
-        ("server-errors", "5XXError", "Sum", Severity.CRITICAL, 0, "has server errors", 1),
-        (
-            "client-errors",
-            "4XXError",
-            "Sum",
-            Severity.WARNING,
-            alarms.client_errors_above,
-            "has many client errors",
-            1,
-        ),
-        ("slow", "Latency", "p95", Severity.WARNING, alarms.latency_above_ms, "is slow", SLOW_PERIODS),
-    ):
-        metric = Metric("AWS/ApiGateway", name, {"ApiName": api_name, "Stage": STAGE}, statistic)
-        register_alarm(
-            f"{short_name}-{part}",
-            api.scope,
-            metric,
-            threshold,
-            f"{logical_name} {problem}.",
-            RUNBOOK,
-            opts,
-            severity=severity,
-            periods=periods,
-        )
+    group = AlarmGroup(api.scope, RUNBOOK, api.part_options())
+    dimensions: dict[str, pulumi.Input[str]] = {"ApiName": api_name, "Stage": STAGE}
+    server_errors, client_errors = (Metric("AWS/ApiGateway", name, dimensions) for name in ("5XXError", "4XXError"))
+    group.register(
+        f"{api.short_name}-server-errors",
+        server_errors,
+        0,
+        f"{logical_name} has server errors.",
+        severity=Severity.CRITICAL,
+    )
+    group.register(
+        f"{api.short_name}-client-errors",
+        client_errors,
+        alarms.client_errors_above,
+        f"{logical_name} has many client errors.",
+    )
+    latency = Metric("AWS/ApiGateway", "Latency", dimensions, "p95")
+    group.register(
+        f"{api.short_name}-slow", latency, alarms.latency_above_ms, f"{logical_name} is slow.", periods=SLOW_PERIODS
+    )
     return stage

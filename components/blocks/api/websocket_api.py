@@ -17,6 +17,7 @@ from enum import StrEnum
 import pulumi
 from pulumi_aws import apigatewayv2
 
+from components.blocks.api.gateway_document import lambda_uri
 from components.blocks.api.stage_settings import Throttle
 from components.blocks.api.websocket_stage import create_websocket_stage
 from components.blocks.compute.function import Function
@@ -126,14 +127,11 @@ class WebSocketApi(Block):
     def _integration(self, function: Function) -> apigatewayv2.Integration:
         context = self.scope.context
         return apigatewayv2.Integration(
-            self.part_name(f"{function.label.removeprefix(f'{self.scope.subsystem}-')}-integration"),
+            self.part_name(f"{function.short_name}-integration"),
             api_id=self.api.id,
             integration_type="AWS_PROXY",
             integration_method="POST",
-            integration_uri=(
-                f"arn:{context.partition}:apigateway:{context.region}:lambda:path/2015-03-31/functions/"
-                f"{function.live_arn}/invocations"
-            ),
+            integration_uri=lambda_uri(context.partition, context.region, function.live_arn),
             opts=self.part_options(function.live),
         )
 

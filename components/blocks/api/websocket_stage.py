@@ -10,7 +10,7 @@ import pulumi
 from pulumi_aws import apigatewayv2
 
 from components.blocks.api.stage_settings import Throttle, create_log_groups
-from components.blocks.monitoring.alarm import Metric, Severity, register_alarm
+from components.blocks.monitoring.alarm import AlarmGroup, Metric, Severity
 from components.blocks.naming.scope import Block
 
 LOGS = "/aws/apigateway"
@@ -73,17 +73,10 @@ def create_websocket_stage(
         tags=api.scope.tags(logical_name),
         opts=api.part_options(*groups, *after),
     )
-    short_name = api.label.removeprefix(f"{api.scope.subsystem}-")
+    group = AlarmGroup(api.scope, "websocket-errors", api.part_options())
     for kind, (severity, threshold, problem) in ALARMS.items():
         metric = Metric("AWS/ApiGateway", f"{kind.capitalize()}Error", {"ApiId": api_id, "Stage": name})
-        register_alarm(
-            f"{short_name}-{kind}-errors",
-            api.scope,
-            metric,
-            threshold,
-            f"{logical_name} {problem}.",
-            "websocket-errors",
-            api.part_options(),
-            severity=severity,
+        group.register(
+            f"{api.short_name}-{kind}-errors", metric, threshold, f"{logical_name} {problem}.", severity=severity
         )
     return stage

@@ -14,7 +14,7 @@ from components.blocks.iam.grant import Grant, grant
 from components.blocks.iam.role import Role, RoleArgs
 from components.blocks.iam.trust_policy import Service
 from components.blocks.messaging.queue import DeadLetterQueue, Queue
-from components.blocks.monitoring.alarm import Comparison, Metric, Severity, register_alarm
+from components.blocks.monitoring.alarm import AlarmGroup, Comparison, Metric, Severity
 from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.scope import Block, Scope
 from components.settings.settings_base import ClientFunctionSettings, FunctionSettings
@@ -108,7 +108,7 @@ class Function(Block):
             self.label,
             RoleArgs(
                 scope=args.scope,
-                short_name=self.label.removeprefix(f"{args.scope.subsystem}-"),
+                short_name=short_name,
                 logical_name=args.logical_name,
                 trust=Service.LAMBDA,
                 grants=[*args.grants, *self._own_grants(args)],
@@ -170,8 +170,7 @@ class Function(Block):
         short_name: str,
         pattern: str,
         problem: str,
-        runbook: str,
-        opts: pulumi.ResourceOptions,
+        group: AlarmGroup,
         *,
         value: str = "1",
         threshold: float = 0,
@@ -179,10 +178,8 @@ class Function(Block):
         comparison: Comparison = Comparison.ABOVE,
     ) -> None:
         """Register an alarm on the five-minute sum of `value` over the matching log lines."""
-        metric = self.log_metric(short_name, pattern, opts, value=value)
-        register_alarm(
-            short_name, self.scope, metric, threshold, problem, runbook, opts, severity=severity, comparison=comparison
-        )
+        metric = self.log_metric(short_name, pattern, group.opts, value=value)
+        group.register(short_name, metric, threshold, problem, severity=severity, comparison=comparison)
 
     def grant_invoke(self) -> Grant:
         """Grant invocation of the alias, not of the function itself."""
@@ -204,29 +201,25 @@ class Function(Block):
         )
 
     def _register_alarms(self, args: FunctionArgs) -> None:
-        opts = self.part_options(self._log_group)
-        scope, label = args.scope, self.label.removeprefix(f"{args.scope.subsystem}-")
-        errors, throttles = self.metric("Errors"), self.metric("Throttles")
-        errors_problem, throttles_problem = f"{args.logical_name} fails.", f"{args.logical_name} is throttled."
-        critical = Severity.CRITICAL
-        register_alarm(
-            f"{label}-errors",
-            scope,
-            errors,
-            args.errors_above,
-            errors_problem,
-            "function-errors",
-            opts,
-            severity=critical,
+        opts, name = self.part_options(self._log_group), args.logical_name
+        errors, throttles, memory = (
+            AlarmGroup(args.scope, f"function-{topic}", opts) for topic in ("errors", "throttles", "memory")
         )
-        register_alarm(
-            f"{label}-throttles", scope, throttles, args.throttles_above, throttles_problem, "function-throttles", opts
+        errors.register(
+            f"{self.short_name}-errors",
+            self.metric("Errors"),
+            args.errors_above,
+            f"{name} fails.",
+            severity=Severity.CRITICAL,
+        )
+        throttles.register(
+            f"{self.short_name}-throttles", self.metric("Throttles"), args.throttles_above, f"{name} is throttled."
         )
         if args.memory_percent_above is not None:
-            short_name, problem = f"{label}-memory", f"{args.logical_name} is short of memory."
-            used = self.log_metric(short_name, REPORT_PATTERN, opts, value=USED_MEMORY_SELECTOR, statistic="Maximum")
+            alarm = f"{self.short_name}-memory"
+            used = self.log_metric(alarm, REPORT_PATTERN, opts, value=USED_MEMORY_SELECTOR, statistic="Maximum")
             threshold = args.settings.memory_mb * args.memory_percent_above / 100
-            register_alarm(short_name, scope, used, threshold, problem, "function-memory", opts)
+            memory.register(alarm, used, threshold, f"{name} is short of memory.")
 
     def _own_grants(self, args: FunctionArgs) -> list[Grant]:
         """Return the grants that Lambda needs to run the function with these arguments."""

@@ -13,7 +13,7 @@ from pulumi_aws import sqs
 
 from components.blocks.iam.grant import Grant, grant
 from components.blocks.iam.trust_policy import SOURCE_ARN_ONLY_SERVICES
-from components.blocks.monitoring.alarm import Metric, Severity, register_alarm
+from components.blocks.monitoring.alarm import AlarmGroup, Metric, Severity
 from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.scope import Block, Scope
 
@@ -114,16 +114,8 @@ class DeadLetterQueue(Block):
         )
         self.policy = _create_queue_policy(self, self.queue, self.arn, args.senders)
         waiting_messages = Metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": self.name}, "Average")
-        problem = f"Failed work is waiting in {self.name}."
-        register_alarm(
-            short_name,
-            scope,
-            waiting_messages,
-            0,
-            problem,
-            "dead-letters",
-            self.part_options(self.queue),
-            severity=Severity.CRITICAL,
+        AlarmGroup(scope, "dead-letters", self.part_options(self.queue)).register(
+            short_name, waiting_messages, 0, f"Failed work is waiting in {self.name}.", severity=Severity.CRITICAL
         )
         self.register_outputs({"arn": self.arn, "url": self.queue.url})
 

@@ -57,6 +57,7 @@ class Block(pulumi.ComponentResource):
     """
 
     def __init__(self, kind: str, short_name: str, scope: Scope, opts: pulumi.ResourceOptions | None) -> None:
+        self.short_name = short_name
         self.label = f"{scope.subsystem}-{short_name}"
         self.scope = scope
         super().__init__(f"polyphony:blocks:{kind}", self.label, None, opts)

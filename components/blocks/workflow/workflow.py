@@ -10,7 +10,7 @@ from pulumi_aws import cloudwatch, sfn
 from components.blocks.iam.grant import Grant, grant
 from components.blocks.iam.role import Role, RoleArgs
 from components.blocks.iam.trust_policy import Service
-from components.blocks.monitoring.alarm import Metric, Severity, register_alarm
+from components.blocks.monitoring.alarm import AlarmGroup, Metric, Severity
 from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.scope import Block, Scope
 from components.blocks.workflow.state_definitions import State
@@ -90,7 +90,7 @@ class Workflow(Block):
             tags=scope.tags(args.logical_name),
             opts=self.part_options(logs, *role.parts),
         )
-        self._register_alarms(short_name, args)
+        self._register_alarms(args.logical_name)
         self.register_outputs({"arn": self.arn})
 
     def grant_start(self) -> Grant:
@@ -101,19 +101,17 @@ class Workflow(Block):
         """Grant describing executions, to read their result."""
         return grant("states", ["DescribeExecution"], self.scope.context.arn("states", f"execution:{self.name}:*"))
 
-    def _register_alarms(self, short_name: str, args: WorkflowArgs) -> None:
+    def _register_alarms(self, logical_name: str) -> None:
+        group = AlarmGroup(self.scope, "workflow-failures", self.part_options())
         for metric, severity, problem in (
             ("ExecutionsFailed", Severity.CRITICAL, "An execution failed."),
             ("ExecutionsTimedOut", Severity.CRITICAL, "An execution timed out."),
             ("ExecutionThrottled", Severity.WARNING, "Executions are throttled by the account's quotas."),
         ):
-            register_alarm(
-                f"{short_name}-{metric.lower()}",
-                args.scope,
+            group.register(
+                f"{self.short_name}-{metric.lower()}",
                 Metric("AWS/States", metric, {"StateMachineArn": self.arn}),
                 0,
-                f"{args.logical_name}: {problem}",
-                "workflow-failures",
-                self.part_options(),
+                f"{logical_name}: {problem}",
                 severity=severity,
             )
