@@ -24,7 +24,7 @@ from components.blocks.monitoring.dashboard import (
 )
 from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.scope import Scope
-from components.blocks.storage.bucket import Bucket, BucketArgs, CorsRule, LifecycleRule, QueueNotification, bucket_name
+from components.blocks.storage.bucket import Bucket, BucketArgs, CorsRule, LifecycleRule, QueueNotification
 from components.blocks.storage.table import SecondaryIndex, Table, TableArgs
 from components.blocks.workflow.workflow import Workflow, WorkflowArgs
 from components.foundation.network import Network
@@ -123,7 +123,7 @@ class Ingestion(pulumi.ComponentResource):
                 scope=scope,
                 logical_name="IntakeQueue",
                 consumer_timeout_seconds=settings.builder.timeout_seconds,
-                senders=[Sender("s3.amazonaws.com", scope.context.bucket_arn(bucket_name(scope, "landing")))],
+                senders=[Sender("s3.amazonaws.com", scope.context.bucket_arn(scope.name(Kind.BUCKET, "landing")))],
             ),
             self._child,
         )
@@ -181,7 +181,7 @@ class Ingestion(pulumi.ComponentResource):
                 scope=scope,
                 logical_name="ManifestWorkflow",
                 comment="One manifest: confirm its files, run Spark, record the results",
-                start=run_workflow.start_state(),
+                start=run_workflow.FIRST_STATE,
                 states=run_workflow.build_states(self.steps, self.job, settings.spark),
                 grants=[self.steps.grant_invoke(), self.job.grant_run()],
                 timeout_seconds=run_workflow.timeout_seconds(settings.spark),

@@ -7,7 +7,7 @@ import pulumi
 from pulumi_aws import cloudwatch, glue, s3
 
 from components.blocks.compute import handler_archive
-from components.blocks.iam.grant import Grant, grant
+from components.blocks.iam.grant import Grant, grant, grant_metrics
 from components.blocks.iam.role import Role, RoleArgs
 from components.blocks.iam.trust_policy import Service
 from components.blocks.messaging.event_rule import EventRule, EventRuleArgs
@@ -66,7 +66,9 @@ class SparkJob(pulumi.ComponentResource):
             )
             for group in LOG_GROUPS
         ]
-        role = self._role(args)
+        role = Role(
+            "ingestion-spark", RoleArgs(scope, ROLE, "SparkRole", Service.GLUE, self._grants(args)), self._child
+        )
         script, library = self._code(args)
         security = self._security(settings.encryption_key_arn)
         glue.Job(
@@ -183,11 +185,6 @@ class SparkJob(pulumi.ComponentResource):
             opts=self._child,
         )
 
-    def _role(self, args: SparkJobArgs) -> Role:
-        return Role(
-            "ingestion-spark", RoleArgs(args.scope, ROLE, "SparkRole", Service.GLUE, self._grants(args)), self._child
-        )
-
     def _grants(self, args: SparkJobArgs) -> list[Grant]:
         context, lake, key = args.scope.context, args.lake.bucket, args.settings.encryption_key_arn
         log_groups = [context.arn("logs", f"log-group:{self._log_groups}/{group}:*") for group in LOG_GROUPS]
@@ -201,7 +198,7 @@ class SparkJob(pulumi.ComponentResource):
             # Without it S3 returns 403 instead of 404 for a deleted key or version.
             grant("s3", ["ListBucket"], [args.landing.arn, lake.arn]),
             grant("logs", ["CreateLogStream", "PutLogEvents"], log_groups),
-            grant("cloudwatch", ["PutMetricData"], "*", {"StringEquals": {"cloudwatch:namespace": "Glue"}}),
+            grant_metrics("Glue"),
         ]
         if args.network:
             connection = context.arn("glue", f"connection/{self.name}")

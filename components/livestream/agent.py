@@ -70,8 +70,8 @@ class TranscriptAgent(pulumi.ComponentResource):
             ),
             self._child,
         )
-        self.window_distributor = self._window_distributor()
-        self.worker = self._worker()
+        self._create_window_function()
+        self.worker = self._create_agent()
         pattern = object_created_pattern(args.bucket.name, TRANSCRIPTS)
         EventRule(RULE, EventRuleArgs(scope, "TranscriptEvents", pattern, target=self.uploads), self._child)
         self.tokens = Chart("tokens that the model read and wrote", [self._token_metric(name) for name in TOKEN_FIELDS])
@@ -82,9 +82,9 @@ class TranscriptAgent(pulumi.ComponentResource):
         pattern = '{ $.message = "model_answered" }'
         return self.worker.log_metric(name.replace("_", "-"), pattern, self._child, value=f"$.{name}")
 
-    def _window_distributor(self) -> Function:
+    def _create_window_function(self) -> None:
         args, agent = self._args, self._args.settings.agent
-        return Function(
+        Function(
             "transcript-windows",
             FunctionArgs(
                 scope=args.scope,
@@ -109,7 +109,7 @@ class TranscriptAgent(pulumi.ComponentResource):
             self._child,
         )
 
-    def _worker(self) -> Function:
+    def _create_agent(self) -> Function:
         args, agent = self._args, self._args.settings.agent
         return Function(
             "agent",

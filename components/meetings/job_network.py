@@ -9,15 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_aws import ec2, vpc
+from pulumi_aws import ec2
 
 from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.scope import Block, Scope
+from components.blocks.network.vpc_parts import ANYWHERE, allow_egress, create_gateway_endpoints
 from components.settings.meetings_media import MeetingNetworkSettings
-
-HTTPS = 443
-ANYWHERE = "0.0.0.0/0"
-ENDPOINTS = ("s3", "dynamodb")
 
 
 @dataclass(frozen=True)
@@ -49,16 +46,8 @@ class JobNetwork(Block):
         )
         routes = self._routes(network)
         self.subnet_ids = self._subnets(network, routes, settings)
-        for service in ENDPOINTS:
-            ec2.VpcEndpoint(
-                self.part_name(service),
-                vpc_id=network.id,
-                service_name=f"com.amazonaws.{scope.context.region}.{service}",
-                vpc_endpoint_type="Gateway",
-                route_table_ids=[routes.id],
-                tags=self._tags,
-                opts=self.part_options(),
-            )
+        region, opts = scope.context.region, self.part_options()
+        create_gateway_endpoints(self.label, region, network.id, routes.id, lambda _: self._tags, opts)
         group = ec2.SecurityGroup(
             self.part_name("group"),
             name_prefix=f"{scope.name(Kind.SECURITY_GROUP, what)}-",
@@ -68,16 +57,7 @@ class JobNetwork(Block):
             tags=self._tags,
             opts=self.part_options(),
         )
-        vpc.SecurityGroupEgressRule(
-            self.part_name("out"),
-            security_group_id=group.id,
-            cidr_ipv4=ANYWHERE,
-            ip_protocol="tcp",
-            from_port=HTTPS,
-            to_port=HTTPS,
-            tags=self._tags,
-            opts=self.part_options(),
-        )
+        allow_egress(self.part_name("out"), group.id, self._tags, opts)
         self.group_id = group.id
         self.register_outputs({"groupId": group.id})
 

@@ -11,7 +11,7 @@ import pulumi
 
 from components.blocks.bedrock.model_grants import model_grants
 from components.blocks.compute.function import Function, FunctionArgs, QueueSource
-from components.blocks.iam.grant import Grant, grant
+from components.blocks.iam.grant import Grant, grant, grant_metrics
 from components.blocks.messaging.event_rule import EventRule, EventRuleArgs, object_created_pattern, rule_sender
 from components.blocks.messaging.queue import Queue, QueueArgs
 from components.blocks.monitoring.dashboard import Dashboard, DashboardArgs
@@ -20,7 +20,7 @@ from components.blocks.naming.scope import Scope
 from components.blocks.storage.bucket import Bucket, BucketArgs, CorsRule, LifecycleRule
 from components.blocks.storage.table import SecondaryIndex, Table, TableArgs
 from components.blocks.workflow.workflow import Workflow, WorkflowArgs
-from components.meetings import recording_workflow
+from components.meetings import media_states, recording_workflow
 from components.meetings.alarms_and_charts import MAX_BUSY_ANSWERS, MeetingAlarmsArgs, create_alarms, dashboard_charts
 from components.meetings.client_access import ClientAccess, ClientAccessArgs
 from components.meetings.media_job import MediaProcessing, MediaProcessingArgs
@@ -164,7 +164,7 @@ class Meetings(pulumi.ComponentResource):
                 grants=[
                     *self.meeting_update_grants(),
                     self.bucket.grant("GetObject", prefix=f"{WORK}*"),
-                    _metrics_grant(),
+                    grant_metrics(NAMESPACE),
                 ],
             ),
             self._child,
@@ -176,7 +176,7 @@ class Meetings(pulumi.ComponentResource):
                 scope=scope,
                 logical_name="MeetingWorkflow",
                 comment="Processes one recording: video, transcript, summary, and the status of the meeting",
-                start=recording_workflow.first_state(),
+                start=media_states.FIRST_STATE,
                 states=recording_workflow.workflow_states(
                     self.media, self.steps, self.summarize, self.bucket.name, settings
                 ),
@@ -243,7 +243,7 @@ class Meetings(pulumi.ComponentResource):
                         for prefix in (WORK, TRANSCRIPTS, SUMMARIES)
                     ),
                     self.bucket.grant_list(),
-                    _metrics_grant(),
+                    grant_metrics(NAMESPACE),
                     *model_grants(scope, {models.summary, models.action_items}, models.regions, models.guardrail_id),
                 ],
                 # A busy model fails an invocation like any other error, and the workflow retries it. A final failure fails
@@ -290,7 +290,3 @@ class Meetings(pulumi.ComponentResource):
 def workflow_arn(scope: Scope) -> str:
     """Return the workflow's ARN, which is known before the workflow is created."""
     return scope.context.arn("states", f"stateMachine:{scope.name(Kind.STATE_MACHINE, 'workflow')}")
-
-
-def _metrics_grant() -> Grant:
-    return grant("cloudwatch", ["PutMetricData"], "*", {"StringEquals": {"cloudwatch:namespace": NAMESPACE}})

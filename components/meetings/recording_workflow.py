@@ -21,7 +21,7 @@ from components.blocks.workflow.state_definitions import (
     task_state,
 )
 from components.meetings.media_job import MediaProcessing
-from components.meetings.media_states import FIRST_STATE, media_states
+from components.meetings.media_states import media_states
 from components.meetings.transcription_states import transcription_states
 from components.meetings.workflow_expressions import CALL_SECONDS, RECORDING, STEP_INPUT, catch_failure
 from components.settings import MeetingsSettings
@@ -34,11 +34,6 @@ OTHER_STEPS_SECONDS = 3 * 3600
 FAILED = "Failed"
 """Name of the state that fails the execution."""
 STEP_RETRY = retry(["StepFailed"], attempts=6, first_seconds=5)
-
-
-def first_state() -> str:
-    """Return the name of the first state."""
-    return FIRST_STATE
 
 
 def timeout_seconds(settings: MeetingsSettings) -> int:

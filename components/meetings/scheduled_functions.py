@@ -7,7 +7,7 @@ import pulumi
 
 from components.blocks.compute.function import AsyncInvocation, Function, FunctionArgs
 from components.blocks.compute.schedule import Schedule, ScheduleArgs
-from components.blocks.iam.grant import Grant, grant
+from components.blocks.iam.grant import Grant, grant_metrics
 from components.blocks.messaging.queue import DeadLetterQueue, DeadLetterQueueArgs
 from components.blocks.naming.scope import Scope
 from components.blocks.storage.bucket import Bucket
@@ -106,7 +106,7 @@ class ScheduledFunctions(pulumi.ComponentResource):
                 grants=[
                     *args.update_grants,
                     args.bucket.grant("GetObject", "PutObject", prefix=f"{WORK}storage/*"),
-                    grant("cloudwatch", ["PutMetricData"], "*", {"StringEquals": {"cloudwatch:namespace": NAMESPACE}}),
+                    grant_metrics(NAMESPACE),
                 ],
                 asynchronous=AsyncInvocation(on_failure=self._dead_letter_queue),
             ),

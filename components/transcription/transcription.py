@@ -12,7 +12,7 @@ from components.blocks.api.stage_settings import Throttle
 from components.blocks.api.websocket_api import WebSocketApi, WebSocketApiArgs, message_actions
 from components.blocks.compute.function import AsyncInvocation, Function, FunctionArgs
 from components.blocks.compute.schedule import Schedule, ScheduleArgs
-from components.blocks.iam.grant import Grant, grant
+from components.blocks.iam.grant import grant, grant_metrics
 from components.blocks.messaging.queue import DeadLetterQueue, DeadLetterQueueArgs
 from components.blocks.monitoring.dashboard import (
     Chart,
@@ -142,13 +142,9 @@ class Transcription(pulumi.ComponentResource):
                 },
                 endpoints={CALLBACK_ENDPOINT_VARIABLE: self.socket.callback_url},
                 grants=[
-                    *self._transcribing_grants("StartStreamTranscription", "StartStreamTranscriptionWebSocket"),
-                    grant(
-                        "cloudwatch",
-                        ["PutMetricData"],
-                        "*",
-                        {"StringEquals": {"cloudwatch:namespace": METRICS_NAMESPACE}},
-                    ),
+                    # Streams of Amazon Transcribe have no resource type.
+                    grant("transcribe", ["StartStreamTranscription", "StartStreamTranscriptionWebSocket"], "*"),
+                    grant_metrics(METRICS_NAMESPACE),
                     self.sessions.grant("GetItem", "Query"),
                     self.live.grant("GetItem", "UpdateItem"),
                     self.socket.grant_post(),
@@ -197,17 +193,13 @@ class Transcription(pulumi.ComponentResource):
                     self.live.grant("Query", index=DUE_INDEX),
                     self.processor.grant_invoke(),
                     self.socket.grant_post(),
-                    *self._transcribing_grants("StartStreamTranscriptionWebSocket"),
+                    grant("transcribe", ["StartStreamTranscriptionWebSocket"], "*"),
                 ],
                 # Only the sweep is invoked asynchronously; its event contains no audio.
                 asynchronous=AsyncInvocation(failed),
             ),
             self._child,
         )
-
-    def _transcribing_grants(self, *actions: str) -> list[Grant]:
-        """Return grants for Amazon Transcribe. Streams have no resource type, so the resource is `*`."""
-        return [grant("transcribe", list(actions), "*")]
 
     def _charts(self) -> list[list[Chart]]:
         return [

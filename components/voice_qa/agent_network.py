@@ -8,16 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_aws import ec2, vpc
+from pulumi_aws import ec2
 
 from components.blocks.compute.function import NetworkAttachment
 from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.scope import Block, Scope
+from components.blocks.network.vpc_parts import ANYWHERE, allow_egress, create_gateway_endpoints
 from components.settings.voice_qa_agent import AgentNetworkSettings, NatSettings
 
-HTTPS = 443
-ANYWHERE = "0.0.0.0/0"
-ENDPOINTS = ("s3", "dynamodb")
 NAT_REASON = "API Gateway connections have no VPC endpoint"
 
 
@@ -46,25 +44,14 @@ class AgentNetwork(Block):
             tags=args.scope.tags("AgentNetwork"),
             opts=self.part_options(),
         )
-        self._allow_egress("agent", settings.cidr, args.port)
-        self._allow_egress("https", ANYWHERE, HTTPS)
+        tags, opts = args.scope.tags("AgentNetwork"), self.part_options()
+        allow_egress(self.part_name("agent-out"), self.group.id, tags, opts, cidr=settings.cidr, port=args.port)
+        allow_egress(self.part_name("https-out"), self.group.id, tags, opts)
         subnets: Sequence[pulumi.Input[str]] = settings.subnet_ids
         if settings.nat is not None:
             subnets = [self._subnet(settings.vpc_id, settings.nat)]
         self.attachment = NetworkAttachment(subnets, [self.group.id])
         self.register_outputs({"groupId": self.group.id})
-
-    def _allow_egress(self, name: str, cidr: str, port: int) -> None:
-        vpc.SecurityGroupEgressRule(
-            self.part_name(f"{name}-out"),
-            security_group_id=self.group.id,
-            cidr_ipv4=cidr,
-            ip_protocol="tcp",
-            from_port=port,
-            to_port=port,
-            tags=self.scope.tags("AgentNetwork"),
-            opts=self.part_options(),
-        )
 
     def _subnet(self, vpc_id: str, nat: NatSettings) -> pulumi.Output[str]:
         """Return a subnet. Its route to the internet exists before any function is attached to it."""
@@ -101,14 +88,7 @@ class AgentNetwork(Block):
                 self.part_name("routed"), subnet_id=subnet.id, route_table_id=routes.id, opts=self.part_options()
             ),
         ]
-        for service in ENDPOINTS:
-            ec2.VpcEndpoint(
-                self.part_name(service),
-                vpc_id=vpc_id,
-                service_name=f"com.amazonaws.{scope.context.region}.{service}",
-                vpc_endpoint_type="Gateway",
-                route_table_ids=[routes.id],
-                tags=tags,
-                opts=self.part_options(),
-            )
+        create_gateway_endpoints(
+            self.label, scope.context.region, vpc_id, routes.id, lambda _: tags, self.part_options()
+        )
         return pulumi.Output.all(subnet.id, *(resource.id for resource in routing)).apply(lambda ids: ids[0])

@@ -27,8 +27,9 @@ from components.blocks.monitoring.dashboard import (
     queue_chart,
     table_chart,
 )
+from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.scope import Scope
-from components.blocks.storage.bucket import Bucket, BucketArgs, CorsRule, LifecycleRule, QueueNotification, bucket_name
+from components.blocks.storage.bucket import Bucket, BucketArgs, CorsRule, LifecycleRule, QueueNotification
 from components.blocks.storage.table import Table, TableArgs
 from components.settings import VoiceQaSettings
 from components.settings.voice_qa import LectureUploads
@@ -81,11 +82,7 @@ class VoiceQa(pulumi.ComponentResource):
         self.socket = self._socket()
         self.pool = IdentityPool(
             "guests",
-            IdentityPoolArgs(
-                args.scope,
-                "IdentityPool",
-                self._guest_grants(),
-            ),
+            IdentityPoolArgs(args.scope, "IdentityPool", self._guest_grants()),
             self._child,
         )
         self.validator = self._validator()
@@ -133,7 +130,7 @@ class VoiceQa(pulumi.ComponentResource):
                 scope=scope,
                 logical_name="LectureUploads",
                 consumer_timeout_seconds=settings.validator.timeout_seconds,
-                senders=[Sender("s3.amazonaws.com", scope.context.bucket_arn(bucket_name(scope, "audio")))],
+                senders=[Sender("s3.amazonaws.com", scope.context.bucket_arn(scope.name(Kind.BUCKET, "audio")))],
             ),
             self._child,
         )
@@ -147,18 +144,8 @@ class VoiceQa(pulumi.ComponentResource):
                 cors=CorsRule(settings.audio.origins),
                 lifecycle=[
                     # If two rules apply, S3 uses the shorter time.
-                    LifecycleRule(
-                        "expire-queries",
-                        QUERIES_PREFIX,
-                        expire_days=settings.audio.query_days,
-                        old_version_days=OLD_VERSION_DAYS,
-                    ),
-                    LifecycleRule(
-                        "expire-responses",
-                        RESPONSES_PREFIX,
-                        expire_days=settings.audio.response_days,
-                        old_version_days=OLD_VERSION_DAYS,
-                    ),
+                    LifecycleRule("expire-queries", QUERIES_PREFIX, settings.audio.query_days, OLD_VERSION_DAYS),
+                    LifecycleRule("expire-responses", RESPONSES_PREFIX, settings.audio.response_days, OLD_VERSION_DAYS),
                     LifecycleRule("expire-old-versions", old_version_days=OLD_LECTURE_DAYS),
                 ],
                 notify=[QueueNotification(self.uploads, prefix=LECTURES_PREFIX)],
@@ -219,13 +206,7 @@ class VoiceQa(pulumi.ComponentResource):
         )
         Schedule(
             "sweep",
-            ScheduleArgs(
-                scope,
-                "LectureSweep",
-                f"rate({SWEEP_MINUTES} minutes)",
-                function,
-                {"kind": "sweep"},
-            ),
+            ScheduleArgs(scope, "LectureSweep", f"rate({SWEEP_MINUTES} minutes)", function, {"kind": "sweep"}),
             self._child,
         )
         return function
@@ -285,6 +266,8 @@ class VoiceQa(pulumi.ComponentResource):
 
     def _handler(self) -> Function:
         scope, settings = self._scope, self._settings
+        uploads_lectures = settings.lectures.uploads is LectureUploads.GUESTS
+        upload_prefixes = [QUERIES_PREFIX, *([LECTURES_PREFIX] if uploads_lectures else [])]
         return Function(
             "websocket-handler",
             FunctionArgs(
@@ -309,20 +292,13 @@ class VoiceQa(pulumi.ComponentResource):
                 },
                 grants=[
                     # Upload forms are signed with this role, so it needs the permissions that they give.
-                    *(self.audio.grant("PutObject", prefix=f"{prefix}*") for prefix in self._upload_prefixes()),
+                    *(self.audio.grant("PutObject", prefix=f"{prefix}*") for prefix in upload_prefixes),
                     self.sessions.grant("GetItem", "UpdateItem"),
                     self.worker.grant_invoke(),
                 ],
             ),
             self._child,
         )
-
-    def _upload_prefixes(self) -> list[str]:
-        """Return the prefixes to which clients can upload."""
-        return [
-            QUERIES_PREFIX,
-            *([LECTURES_PREFIX] if self._settings.lectures.uploads is LectureUploads.GUESTS else []),
-        ]
 
     def _charts(self) -> list[list[Chart]]:
         return [

@@ -98,7 +98,7 @@ class _Schemas:
             ]
         visited: set[str] = set()
         while pending:
-            for name in set(_referenced_names(pending.pop())) - visited:
+            for name in set(referenced_names(pending.pop())) - visited:
                 visited.add(name)
                 pending.append(self._all[name])
                 yield name
@@ -113,16 +113,17 @@ def _models(operations: Sequence[RestOperation]) -> Iterator[tuple[type[Message]
             yield operation.answer, "serialization"
 
 
-def _referenced_names(value: Any) -> Iterator[str]:
+def referenced_names(value: Any) -> Iterator[str]:
+    """Yield the names of the schemas to which a part of a document refers."""
     if isinstance(value, Mapping):
         reference = value.get("$ref")
         if isinstance(reference, str):
             yield reference.removeprefix(SCHEMAS)
         for part in value.values():
-            yield from _referenced_names(part)
+            yield from referenced_names(part)
     elif isinstance(value, list):
         for part in value:
-            yield from _referenced_names(part)
+            yield from referenced_names(part)
 
 
 def _operation_document(operation: RestOperation, schemas: _Schemas) -> Document:

@@ -9,19 +9,16 @@ an error about a missing signature.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
+from components.blocks.api.api_documentation import JSON, SCHEMAS, Document, referenced_names
 from components.blocks.api.gateway_responses import (
-    JSON,
     UNKNOWN_METHOD,
     UNKNOWN_PATH,
     gateway_responses,
     preflight_operation,
     refusal_operation,
 )
-from components.blocks.api.gateway_schema import SCHEMAS, Schema, model_name, to_gateway_schemas
-
-Document = dict[str, Any]
+from components.blocks.api.gateway_schema import Schema, model_name, to_gateway_schemas
 
 ANY = "x-amazon-apigateway-any-method"
 TIMEOUT_MILLISECONDS = 29_000
@@ -167,14 +164,7 @@ def _bodies(document: Document) -> Iterator[tuple[str, Schema]]:
         if name not in visited:
             visited.add(name)
             yield name, schemas[name]
-            pending_names += _referenced_names(schemas[name])
-
-
-def _referenced_names(value: Any) -> list[str]:
-    if isinstance(value, Mapping):
-        direct_names = [value["$ref"].removeprefix(SCHEMAS)] if isinstance(value.get("$ref"), str) else []
-        return direct_names + [name for value_part in value.values() for name in _referenced_names(value_part)]
-    return [name for value_part in value for name in _referenced_names(value_part)] if isinstance(value, list) else []
+            pending_names += referenced_names(schemas[name])
 
 
 def _schemes(gateway: GatewayOptions) -> Iterator[tuple[str, Document]]:

@@ -13,9 +13,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from components.blocks.api.api_documentation import SCHEMAS
+
 Schema = dict[str, Any]
 
-SCHEMAS = "#/components/schemas/"
 KEPT_KEYWORDS = frozenset({"type", "description", "required"})
 OMITTED_KEYWORDS = frozenset(
     {

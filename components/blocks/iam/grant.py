@@ -84,6 +84,11 @@ def grant(
     )
 
 
+def grant_metrics(namespace: str) -> Grant:
+    """Return the grant to publish metrics in one CloudWatch namespace."""
+    return grant("cloudwatch", ["PutMetricData"], "*", {"StringEquals": {"cloudwatch:namespace": namespace}})
+
+
 def policy_documents(grants: Iterable[Grant]) -> list[pulumi.Input[str]]:
     """Return a role's policy documents: one for all known grants, and one for each grant that waits for an id."""
     all_grants = [part for single_grant in grants for part in (single_grant, *single_grant.companions)]

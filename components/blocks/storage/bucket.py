@@ -78,7 +78,7 @@ class Bucket(Block):
     def __init__(self, short_name: str, args: BucketArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("Bucket", short_name, args.scope, opts)
         scope = args.scope
-        self.name = bucket_name(scope, short_name)
+        self.name = scope.name(Kind.BUCKET, short_name)
         self.arn = scope.context.bucket_arn(self.name)
         bucket = s3.Bucket(
             self.part_name("bucket"),
@@ -213,11 +213,6 @@ class Bucket(Block):
             rules=[abort, *map(_rule, args.lifecycle)],
             opts=self.part_options(),
         )
-
-
-def bucket_name(scope: Scope, short_name: str) -> str:
-    """Return the name of one of the scope's buckets; the bucket need not exist yet."""
-    return scope.name(Kind.BUCKET, short_name)
 
 
 def _rule(rule_spec: LifecycleRule) -> s3.BucketLifecycleConfigurationRuleArgsDict:
