@@ -140,8 +140,9 @@ def test_every_role_has_exactly_these_permissions() -> None:
 
 
 def trust(role: str) -> dict[str, Any]:
-    [one] = [iam_role for iam_role in complete().all("iam.Role") if iam_role.inputs["name"] == f"{PREFIX}-{role}"]
-    [statement] = json.loads(one.inputs["assumeRolePolicy"])["Statement"]
+    [statement] = json.loads(complete().one("iam.Role", f"meetings-{role}-role").inputs["assumeRolePolicy"])[
+        "Statement"
+    ]
     found: dict[str, Any] = statement
     return found
 

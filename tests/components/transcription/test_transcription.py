@@ -103,13 +103,9 @@ def test_the_processor_has_512_mb_one_minute_and_a_version() -> None:
     assert (made["memorySize"], made["timeout"], made["publish"]) == (512, 60, True)
     alias = complete().one("lambda.Alias", "audio-processor").inputs
     assert (alias["name"], alias["functionName"], alias["functionVersion"]) == ("live", made["name"], "7")
-
-
-def test_memory_concurrency_and_publishing_are_settings() -> None:
-    changed = transcription(audioProcessor={"memoryMb": 768, "reservedConcurrency": 20, "liveVersion": "3"})
+    changed = transcription(audioProcessor={"memoryMb": 768, "reservedConcurrency": 20})
     made = changed.one("lambda.Function", "audio-processor").inputs
     assert (made["memorySize"], made["reservedConcurrentExecutions"]) == (768, 20)
-    assert changed.one("lambda.Alias", "audio-processor").inputs["functionVersion"] == "3"
 
 
 def test_an_utterance_is_tried_once_within_a_minute_and_its_audio_is_not_stored() -> None:

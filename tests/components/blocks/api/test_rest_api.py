@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import pulumi
 import pytest
 
 from components.blocks.api.rest_api import AuthorizerFunction, RestApi, RestApiArgs
@@ -16,17 +15,12 @@ from components.settings import FunctionSettings
 from handlers.common.environment import HandlerEnvironment
 from handlers.common.http.rest_operations import RestOperation
 from handlers.common.websocket.messages import Message
-from local.preview import program_run
-from local.preview.preview_provider import PreviewProvider
-from local.preview.property_values import Props
-from local.preview.resource_graph import Resource
-from local.preview.stack_files import StackConfig
+from tests.components.subsystem_tests import STAGE_URL, deploy
 from tests.fake_engine import Engine, Recorded, foundation_settings, scope
 from tests.policies.policy_harness import BY_NAME, build_context, messages_from_graph, run_policies
 
 ARN = "arn:aws:execute-api:us-east-1:123456789012:a1b2c3"
 LIVE = "arn:aws:lambda:us-east-1:123456789012:function:polyphony-test-ingestion-{}:live"
-URL = "https://a1b2c3.execute-api.us-east-1.amazonaws.com/api"
 
 
 class NotePath(Message):
@@ -40,17 +34,6 @@ class Note(Message):
 READ_NOTE = RestOperation("readNote", "GET", "/notes/{noteId}", "Reads.", parameters=NotePath, answer=Note)
 MAKE_NOTE = RestOperation("makeNote", "POST", "/notes", "Makes.", body=Note, answer=Note)
 USAGE_PLAN = KeyUsagePlan(rate=5, burst=10, requests_per_day=1000)
-
-
-class DeployedProvider(PreviewProvider):
-    """Provider that returns the ids that AWS would generate, as after a deployment."""
-
-    def make(self, resource: Resource) -> tuple[str, Props]:
-        if resource.kind == "RestApi":
-            return "a1b2c3", {}
-        if resource.kind == "Stage":
-            return "stage", {"invokeUrl": URL, "arn": "arn:stage"}
-        return f"{resource.name}-id", {"arn": f"arn:{resource.name}"} if resource.kind == "WebAcl" else {}
 
 
 def function(name: str) -> Function:
@@ -82,16 +65,6 @@ def api_program(function_name: str = "notes", *, authorized: bool = False, **cha
         return RestApi("notes-api", RestApiArgs(**{**default_args, **changes}))
 
     return body
-
-
-def deploy(body: Callable[[], object]) -> Recorded:
-    """Return the resources that a program registers if every id is known."""
-    config = StackConfig(project="polyphony", stack="test", values={})
-
-    def program_body() -> None:
-        body()
-
-    return Recorded(program_run.run_function(program_body, config, DeployedProvider(), preview=False).graph)
 
 
 def body_of(recorded: Recorded) -> dict[str, Any]:
@@ -223,7 +196,7 @@ def test_the_api_has_the_stages_url_and_known_dimensions() -> None:
         api.url.apply(lambda url: api_values.update(url=url))
 
     deploy(body)
-    assert api_values == {"ApiName": "polyphony-test-ingestion-notes-api", "Stage": "api", "url": URL}
+    assert api_values == {"ApiName": "polyphony-test-ingestion-notes-api", "Stage": "api", "url": STAGE_URL}
 
 
 STACK_WIDE = {"cost-estimate", "budget-exists", "anomaly-detection-exists"}
@@ -232,17 +205,12 @@ STACK_WIDE = {"cost-estimate", "budget-exists", "anomaly-detection-exists"}
 def policy_findings(body: Callable[[], object], *, undecided: bool = False) -> set[tuple[str, str]]:
     """Return the policy findings in prod at preview; with `undecided`, the policies that could not decide."""
 
-    def exported() -> None:
-        pulumi.export("made", str(body()))
-
-    where = build_context("prod")
-    config = StackConfig(project="polyphony", stack="test", values={})
-    graph = program_run.run_function(exported, config, PreviewProvider(), preview=True).graph
+    messages = messages_from_graph(Engine().run(body).graph)
     policies_to_run = [policy for name, policy in BY_NAME.items() if name not in STACK_WIDE]
     return {
-        (resource.policy, resource.name)
-        for resource in run_policies(policies_to_run, messages_from_graph(graph), where)
-        if resource.undecided is undecided
+        (finding.policy, finding.name)
+        for finding in run_policies(policies_to_run, messages, build_context("prod"))
+        if finding.undecided is undecided
     }
 
 

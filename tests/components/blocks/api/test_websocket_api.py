@@ -11,11 +11,9 @@ from components.blocks.api.websocket_api import WebSocketApi, WebSocketApiArgs, 
 from components.blocks.compute.function import Function, FunctionArgs
 from components.settings import FunctionSettings
 from handlers.common.environment import HandlerEnvironment
-from local.preview import program_run
-from local.preview.preview_provider import PreviewProvider
 from local.preview.property_values import Props
 from local.preview.resource_graph import Resource
-from local.preview.stack_files import StackConfig
+from tests.components.subsystem_tests import DeployedProvider, deploy
 from tests.fake_engine import Engine, Recorded, scope
 
 LIVE = "arn:aws:lambda:us-east-1:123456789012:function:polyphony-test-ingestion-router:live"
@@ -25,15 +23,6 @@ ROUTES = ("$connect", "$disconnect", "$default", "say")
 
 class Environment(HandlerEnvironment):
     callback_url: str = ""
-
-
-class DeployedProvider(PreviewProvider):
-    """Provider that returns the ids that AWS would generate, as after a deployment."""
-
-    def make(self, resource: Resource) -> tuple[str, Props]:
-        if resource.kind == "Api":
-            return "a1b2c3", {"apiEndpoint": "wss://a1b2c3.execute-api.us-east-1.amazonaws.com"}
-        return f"{resource.name}-id", {}
 
 
 class ReplacedResourcesProvider(DeployedProvider):
@@ -72,12 +61,6 @@ def function(name: str, **changes: Any) -> Function:
 def socket_program(routes: Sequence[str] = ROUTES, function_name: str = "router", **changes: Any) -> Callable[[], None]:
     """Return a program with an API whose routes one function serves."""
     return lambda: WebSocketApi("socket", args(**changes)).serve(routes, function(function_name))
-
-
-def deploy(body: Callable[[], object], provider: DeployedProvider | None = None) -> Recorded:
-    """Return the resources that a program registers if every id is known."""
-    config = StackConfig(project="polyphony", stack="test", values={})
-    return Recorded(program_run.run_function(body, config, provider or DeployedProvider(), preview=False).graph)
 
 
 def routes_of(recorded: Recorded) -> dict[str, Mapping[str, Any]]:
@@ -191,5 +174,5 @@ def test_the_urls_do_not_depend_on_the_stage(endpoint: str, url: str, callback: 
         api.url.apply(lambda value: urls.update(url=value))
         api.callback_url.apply(lambda value: urls.update(callback=value))
 
-    program_run.run_function(body, StackConfig("polyphony", "test", {}), Endpoint(), preview=False)
+    deploy(body, Endpoint())
     assert urls == {"url": url, "callback": callback}
