@@ -20,7 +20,7 @@ from components.meetings import Meetings, MeetingsArgs
 from components.settings import StackSettings
 from components.settings.settings_base import SubsystemSettings
 from components.transcription import Transcription, TranscriptionArgs
-from components.usage import monthly_usage
+from components.platform_usage import monthly_usage
 from components.voice_qa import VoiceQa, VoiceQaArgs
 
 

@@ -11,7 +11,7 @@ import pulumi
 from components.blocks.api.rest_api import AuthorizerFunction, RestApi, RestApiArgs
 from components.blocks.api.rest_rate_limits import KeyUsagePlan
 from components.blocks.api.rest_stage import RestAlarms
-from components.blocks.api.stage_settings import Throttle
+from components.blocks.api.stage_throttle_and_logs import Throttle
 from components.blocks.compute.function import Function, FunctionArgs
 from components.blocks.messaging.event_rule import EventArchive, EventArchiveArgs
 from components.blocks.monitoring.dashboard import (
@@ -27,7 +27,7 @@ from components.blocks.naming.scope import Scope
 from components.blocks.storage.bucket import Bucket, BucketArgs, CorsRule, LifecycleRule
 from components.blocks.storage.secret import Secret, SecretArgs
 from components.blocks.storage.table import SecondaryIndex, Table, TableArgs
-from components.livestream.agent import TranscriptAgent, TranscriptAgentArgs
+from components.livestream.transcript_agent import TranscriptAgent, TranscriptAgentArgs
 from components.livestream.alarms import register_alarms
 from components.livestream.episode_cleanup import EpisodeCleanup, EpisodeCleanupArgs
 from components.livestream.usage import EVENT_DAYS, OLD_VERSION_DAYS

@@ -11,7 +11,7 @@ import pulumi
 
 from components.blocks.api.rest_api import RestApi, RestApiArgs
 from components.blocks.api.rest_stage import RestAlarms
-from components.blocks.api.stage_settings import Throttle
+from components.blocks.api.stage_throttle_and_logs import Throttle
 from components.blocks.compute.function import Function, FunctionArgs
 from components.blocks.iam.grant import Grant, grant
 from components.blocks.iam.role import Role, RoleArgs

@@ -20,7 +20,8 @@ from components.blocks.naming.scope import Scope
 from components.blocks.storage.bucket import Bucket, BucketArgs, CorsRule, LifecycleRule
 from components.blocks.storage.table import SecondaryIndex, Table, TableArgs
 from components.blocks.workflow.workflow import Workflow, WorkflowArgs
-from components.meetings import media_states, recording_workflow
+from components.meetings import recording_workflow
+from components.meetings import media_job_states
 from components.meetings.alarms_and_charts import MAX_BUSY_ANSWERS, MeetingAlarmsArgs, create_alarms, dashboard_charts
 from components.meetings.client_access import ClientAccess, ClientAccessArgs
 from components.meetings.media_job import MediaProcessing, MediaProcessingArgs
@@ -176,7 +177,7 @@ class Meetings(pulumi.ComponentResource):
                 scope=scope,
                 logical_name="MeetingWorkflow",
                 comment="Processes one recording: video, transcript, summary, and the status of the meeting",
-                start=media_states.FIRST_STATE,
+                start=media_job_states.FIRST_STATE,
                 states=recording_workflow.workflow_states(
                     self.media, self.steps, self.summarize, self.bucket.name, settings
                 ),

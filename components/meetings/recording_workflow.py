@@ -21,7 +21,7 @@ from components.blocks.workflow.state_definitions import (
     task_state,
 )
 from components.meetings.media_job import MediaProcessing
-from components.meetings.media_states import media_states
+from components.meetings.media_job_states import media_states
 from components.meetings.transcription_states import transcription_states
 from components.meetings.workflow_expressions import CALL_SECONDS, RECORDING, STEP_INPUT, catch_failure
 from components.settings import MeetingsSettings

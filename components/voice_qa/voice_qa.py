@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.blocks.api.stage_settings import Throttle
+from components.blocks.api.stage_throttle_and_logs import Throttle
 from components.blocks.api.websocket_api import WebSocketApi, WebSocketApiArgs, WebSocketAuthorization, message_actions
 from components.blocks.compute.function import AsyncInvocation, Function, FunctionArgs, NetworkAttachment, QueueSource
 from components.blocks.compute.schedule import Schedule, ScheduleArgs

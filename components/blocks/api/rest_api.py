@@ -17,7 +17,7 @@ import pulumi
 from pulumi_aws import apigateway
 
 from components.blocks.api.api_documentation import build_document
-from components.blocks.api.gateway_document import (
+from components.blocks.api.gateway_import_document import (
     Authorizer,
     GatewayOptions,
     RestAuthorization,
@@ -26,7 +26,7 @@ from components.blocks.api.gateway_document import (
 )
 from components.blocks.api.rest_rate_limits import KeyUsagePlan, create_api_key, create_firewall
 from components.blocks.api.rest_stage import STAGE, RestAlarms, create_rest_stage
-from components.blocks.api.stage_settings import Throttle
+from components.blocks.api.stage_throttle_and_logs import Throttle
 from components.blocks.compute.function import Function
 from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.scope import CHECKED_BY_TAG, Block, Scope

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import apigateway
 
-from components.blocks.api.stage_settings import Throttle, create_log_groups
+from components.blocks.api.stage_throttle_and_logs import Throttle, create_log_groups
 from components.blocks.monitoring.alarm import AlarmGroup, Metric, Severity
 from components.blocks.naming.scope import Block
 

@@ -17,8 +17,8 @@ from enum import StrEnum
 import pulumi
 from pulumi_aws import apigatewayv2
 
-from components.blocks.api.gateway_document import lambda_uri
-from components.blocks.api.stage_settings import Throttle
+from components.blocks.api.gateway_import_document import lambda_uri
+from components.blocks.api.stage_throttle_and_logs import Throttle
 from components.blocks.api.websocket_stage import create_websocket_stage
 from components.blocks.compute.function import Function
 from components.blocks.iam.grant import Grant, grant

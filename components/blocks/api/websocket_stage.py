@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import pulumi
 from pulumi_aws import apigatewayv2
 
-from components.blocks.api.stage_settings import Throttle, create_log_groups
+from components.blocks.api.stage_throttle_and_logs import Throttle, create_log_groups
 from components.blocks.monitoring.alarm import AlarmGroup, Metric, Severity
 from components.blocks.naming.scope import Block
 

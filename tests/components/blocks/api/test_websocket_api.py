@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from components.blocks.api.stage_settings import Throttle
+from components.blocks.api.stage_throttle_and_logs import Throttle
 from components.blocks.api.websocket_api import WebSocketApi, WebSocketApiArgs, WebSocketAuthorization, message_actions
 from components.blocks.compute.function import Function, FunctionArgs
 from components.settings import FunctionSettings

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from components.livestream.agent import TOKEN_FIELDS
+from components.livestream.transcript_agent import TOKEN_FIELDS
 from handlers.common.logging import ALLOWED_LOG_FIELDS
 from tests.components.livestream.recorded_deployment import BUCKET, PREFIX, TABLE, changed, complete, livestream
 from tests.components.subsystem_tests import ACCOUNT, QUEUES, variables

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, computed_fie
 from pydantic.json_schema import models_json_schema
 
 from components.blocks.api.api_documentation import SCHEMAS, Error, build_document
-from components.blocks.api.gateway_document import (
+from components.blocks.api.gateway_import_document import (
     ANY,
     PROXY,
     Authorizer,
