@@ -17,10 +17,10 @@ from components.ingestion import Ingestion, IngestionArgs
 from components.ingestion import attached_services as ingestion_services
 from components.livestream import Livestream, LivestreamArgs
 from components.meetings import Meetings, MeetingsArgs
+from components.platform_usage import monthly_usage
 from components.settings import StackSettings
 from components.settings.settings_base import SubsystemSettings
 from components.transcription import Transcription, TranscriptionArgs
-from components.platform_usage import monthly_usage
 from components.voice_qa import VoiceQa, VoiceQaArgs
 
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import ec2
 
+from components.blocks.block import Block
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Block, Scope
+from components.blocks.naming.scope import Scope
 from components.blocks.network.vpc_parts import ANYWHERE, allow_egress, create_gateway_endpoints
 from components.settings.meetings_media import MeetingNetworkSettings
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import ec2
 
+from components.blocks.block import Block
 from components.blocks.compute.function import NetworkAttachment
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Block, Scope
+from components.blocks.naming.scope import Scope
 from components.blocks.network.vpc_parts import ANYWHERE, allow_egress, create_gateway_endpoints
 from components.settings.voice_qa_agent import AgentNetworkSettings, NatSettings
 

@@ -27,9 +27,10 @@ from components.blocks.api.gateway_import_document import (
 from components.blocks.api.rest_rate_limits import KeyUsagePlan, create_api_key, create_firewall
 from components.blocks.api.rest_stage import STAGE, RestAlarms, create_rest_stage
 from components.blocks.api.stage_throttle_and_logs import Throttle
+from components.blocks.block import Block
 from components.blocks.compute.function import Function
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import CHECKED_BY_TAG, Block, Scope
+from components.blocks.naming.scope import CHECKED_BY_TAG, Scope
 from handlers.common.http.rest_operations import RestOperation
 
 VERSION = "1"

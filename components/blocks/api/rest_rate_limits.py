@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from pulumi_aws import apigateway
 
+from components.blocks.block import Block
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Block
 
 if TYPE_CHECKING:
     from pulumi_aws import wafv2

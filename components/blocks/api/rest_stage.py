@@ -11,8 +11,8 @@ import pulumi
 from pulumi_aws import apigateway
 
 from components.blocks.api.stage_throttle_and_logs import Throttle, create_log_groups
+from components.blocks.block import Block
 from components.blocks.monitoring.alarm import AlarmGroup, Metric, Severity
-from components.blocks.naming.scope import Block
 
 ACCESS_LOGS = "/aws/apigateway"
 EXECUTION_LOGS = "API-Gateway-Execution-Logs_"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import cloudwatch
 
-from components.blocks.naming.scope import Block
+from components.blocks.block import Block
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,11 @@ from pulumi_aws import apigatewayv2
 from components.blocks.api.gateway_import_document import lambda_uri
 from components.blocks.api.stage_throttle_and_logs import Throttle
 from components.blocks.api.websocket_stage import create_websocket_stage
+from components.blocks.block import Block
 from components.blocks.compute.function import Function
 from components.blocks.iam.grant import Grant, grant
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import CHECKED_BY_TAG, Block, Scope
+from components.blocks.naming.scope import CHECKED_BY_TAG, Scope
 
 CONNECT, DISCONNECT, DEFAULT = "$connect", "$disconnect", "$default"
 PREDEFINED_ROUTES = (CONNECT, DISCONNECT, DEFAULT)

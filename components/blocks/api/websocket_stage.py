@@ -10,8 +10,8 @@ import pulumi
 from pulumi_aws import apigatewayv2
 
 from components.blocks.api.stage_throttle_and_logs import Throttle, create_log_groups
+from components.blocks.block import Block
 from components.blocks.monitoring.alarm import AlarmGroup, Metric, Severity
-from components.blocks.naming.scope import Block
 
 LOGS = "/aws/apigateway"
 """Prefix of the log groups in which API Gateway writes execution logs of WebSocket APIs: `<api id>/<stage>`."""

@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 import pulumi
 from pulumi_aws import batch, cloudwatch
 
+from components.blocks.block import Block
 from components.blocks.compute.image_repository import ImageRepository
 from components.blocks.iam.grant import Grant, grant
 from components.blocks.iam.role import Role, RoleArgs
 from components.blocks.iam.trust_policy import Service
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Block, Scope
+from components.blocks.naming.scope import Scope
 
 SPOT_INTERRUPTED_REASON = "Your Spot Task was interrupted*"
 """Status reason of an attempt that ended because AWS reclaimed its Spot capacity (ECS guide, "Fargate Spot termination

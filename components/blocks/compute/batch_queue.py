@@ -14,8 +14,9 @@ from enum import StrEnum
 import pulumi
 from pulumi_aws import batch
 
+from components.blocks.block import Block
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Block, Scope
+from components.blocks.naming.scope import Scope
 
 
 class Capacity(StrEnum):

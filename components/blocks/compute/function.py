@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import pulumi
 from pulumi_aws import cloudwatch, lambda_
 
+from components.blocks.block import Block
 from components.blocks.compute.function_environment import environment_variables
 from components.blocks.iam.grant import Grant, grant
 from components.blocks.iam.role import Role, RoleArgs
@@ -16,7 +17,7 @@ from components.blocks.iam.trust_policy import Service
 from components.blocks.messaging.queue import DeadLetterQueue, Queue
 from components.blocks.monitoring.alarm import AlarmGroup, Comparison, Metric, Severity
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Block, Scope
+from components.blocks.naming.scope import Scope
 from components.settings.settings_base import ClientFunctionSettings, FunctionSettings
 from handlers.common.environment import HandlerEnvironment
 

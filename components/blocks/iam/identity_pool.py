@@ -18,10 +18,11 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import cognito
 
+from components.blocks.block import Block
 from components.blocks.iam.grant import IDENTITY_ID_VARIABLE, Grant
 from components.blocks.iam.role import Role, RoleArgs
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Block, Scope
+from components.blocks.naming.scope import Scope
 from components.blocks.storage.bucket import Bucket
 from components.blocks.storage.table import Table
 

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import sqs
 
+from components.blocks.block import Block
 from components.blocks.iam.grant import Grant, grant
 from components.blocks.iam.trust_policy import SOURCE_ARN_ONLY_SERVICES
 from components.blocks.monitoring.alarm import AlarmGroup, Metric, Severity
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Block, Scope
+from components.blocks.naming.scope import Scope
 
 FOURTEEN_DAYS = 1_209_600
 FOUR_DAYS = 345_600

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import cloudwatch
 
+from components.blocks.block import Block
 from components.blocks.compute.function import Function
 from components.blocks.messaging.queue import Queue
 from components.blocks.monitoring.alarm import Metric
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Block, Scope
+from components.blocks.naming.scope import Scope
 from components.blocks.storage.table import Table
 
 COLUMNS = 24

@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 import pulumi
 from pulumi_aws import dynamodb
 
+from components.blocks.block import Block
 from components.blocks.iam.grant import Grant, grant
 from components.blocks.naming.context import Context
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Block, Scope
+from components.blocks.naming.scope import Scope
 
 BACKUP_TAG = "Backup"
 """Tag by which the backup plan selects tables."""

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import cloudwatch, sfn
 
+from components.blocks.block import Block
 from components.blocks.iam.grant import Grant, grant
 from components.blocks.iam.role import Role, RoleArgs
 from components.blocks.iam.trust_policy import Service
 from components.blocks.monitoring.alarm import AlarmGroup, Metric, Severity
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Block, Scope
+from components.blocks.naming.scope import Scope
 from components.blocks.workflow.state_definitions import State
 
 LOG_DELIVERY = (
