@@ -8,7 +8,7 @@ from components.blocks.naming.scope import Scope
 
 
 class Block(pulumi.ComponentResource):
-    """Base class of all blocks.
+    """Base class of all blocks: components that create one kind of resource with everything that makes it safe to run.
 
     Its Pulumi name is `<subsystem>-<short name>`, and its parts are `<subsystem>-<short name>-<part>`.
     """

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import pulumi
 
 from components.blocks.api.rest_api import RestApi
-from components.blocks.compute.function import Function, three_sweeps_seconds
+from components.blocks.compute.function import Function
 from components.blocks.messaging.queue import Queue
-from components.blocks.monitoring.alarm import AlarmGroup, Metric, Severity
+from components.blocks.monitoring.alarm import AlarmGroup, Metric, Severity, three_sweeps_seconds
 from components.blocks.monitoring.dashboard import Chart, duration_chart, function_chart, queue_chart, table_chart
 from components.blocks.naming.scope import Scope
 from components.blocks.storage.bucket import ENTIRE_BUCKET, Bucket

@@ -11,7 +11,7 @@ from components.blocks.workflow.job_polling import max_detection_seconds
 from components.blocks.workflow.state_definitions import (
     LAMBDA_INVOKE,
     SUCCEED,
-    TRANSIENT,
+    TRANSIENT_LAMBDA_ERRORS,
     State,
     catch,
     choice_state,
@@ -99,7 +99,7 @@ def workflow_states(
             to="Finish",
             retries=[
                 retry(["ModelBusy", "StorageFailed"], attempts=8, first_seconds=30, longest_seconds=600),
-                retry([*TRANSIENT, "Sandbox.Timedout"], attempts=3),
+                retry([*TRANSIENT_LAMBDA_ERRORS, "Sandbox.Timedout"], attempts=3),
             ],
             catches=[catch_failure(give_up_states[MeetingReason.SUMMARY_FAILED])],
             assign={"outcome": "{% $states.result.Payload.outcome %}"},

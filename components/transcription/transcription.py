@@ -9,7 +9,12 @@ from dataclasses import dataclass
 import pulumi
 
 from components.blocks.api.stage_throttle_and_logs import Throttle
-from components.blocks.api.websocket_api import WebSocketApi, WebSocketApiArgs, message_actions
+from components.blocks.api.websocket_api import (
+    CALLBACK_ENDPOINT_VARIABLE,
+    WebSocketApi,
+    WebSocketApiArgs,
+    message_actions,
+)
 from components.blocks.compute.function import AsyncInvocation, Function, FunctionArgs
 from components.blocks.compute.schedule import Schedule, ScheduleArgs
 from components.blocks.iam.grant import grant, grant_metrics
@@ -36,7 +41,6 @@ from handlers.transcription.environment import (
 from handlers.transcription.router.environment import RouterEnvironment
 
 ROUTES = ("$connect", "$default", "$disconnect", "audio", "close", "direct", "open", "ping")
-CALLBACK_ENDPOINT_VARIABLE = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
 MAX_EVENT_AGE_SECONDS = 60
 """The shortest age that Lambda allows. The router counts an utterance as lost long before."""
 MEMORY_PERCENT = 90

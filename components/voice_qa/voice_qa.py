@@ -12,7 +12,13 @@ from dataclasses import dataclass
 import pulumi
 
 from components.blocks.api.stage_throttle_and_logs import Throttle
-from components.blocks.api.websocket_api import WebSocketApi, WebSocketApiArgs, WebSocketAuthorization, message_actions
+from components.blocks.api.websocket_api import (
+    CALLBACK_ENDPOINT_VARIABLE,
+    WebSocketApi,
+    WebSocketApiArgs,
+    WebSocketAuthorization,
+    message_actions,
+)
 from components.blocks.compute.function import AsyncInvocation, Function, FunctionArgs, NetworkAttachment, QueueSource
 from components.blocks.compute.schedule import Schedule, ScheduleArgs
 from components.blocks.iam.grant import Grant, grant
@@ -48,7 +54,6 @@ from handlers.voice_qa.validate_lecture.environment import FORMATS, ValidatorEnv
 from handlers.voice_qa.websocket_handler.environment import SocketEnvironment
 
 ROUTES = ("$connect", "$default", "$disconnect", "ping", "query", "upload")
-CALLBACK_ENDPOINT_VARIABLE = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
 GIGABYTE = 1_000_000_000
 MAX_QUESTION_AGE_SECONDS = 300
 """Age at which an unstarted question is moved to the dead-letter queue. Its client has gone or has asked again."""

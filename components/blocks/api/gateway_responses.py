@@ -16,8 +16,10 @@ from components.blocks.api.api_documentation import JSON, Document
 REQUEST_ID = "$context.requestId"
 GATEWAY_MESSAGE = "$context.error.messageString"
 """The gateway's own error message, quoted as a JSON string."""
-HEADERS = "Content-Type,Authorization,X-Api-Key,X-Amz-Date,X-Amz-Security-Token"
+ALLOWED_HEADERS = "Content-Type,Authorization,X-Api-Key,X-Amz-Date,X-Amz-Security-Token"
+"""Request headers that pages of the allowed origin may send."""
 MAX_AGE_SECONDS = 3600
+"""Time for which a browser may cache the response to a preflight."""
 RESPONSE_TEMPLATE_TYPES = (
     JSON,
     "application/octet-stream",
@@ -124,7 +126,7 @@ def preflight_operation(methods: Sequence[str], origin: str) -> Document:
     """Return the OPTIONS operation that answers a browser's CORS preflight."""
     allowed = {
         **cors_headers(origin),
-        "Access-Control-Allow-Headers": HEADERS,
+        "Access-Control-Allow-Headers": ALLOWED_HEADERS,
         "Access-Control-Allow-Methods": ",".join(sorted({*methods, "OPTIONS"})),
         "Access-Control-Max-Age": str(MAX_AGE_SECONDS),
     }

@@ -22,6 +22,7 @@ class KeyUsagePlan:
     rate: float
     """Requests per second."""
     burst: int
+    """Requests that may arrive at the same time, above the rate."""
     requests_per_day: int
 
 
@@ -68,7 +69,7 @@ def create_firewall(
 
     It blocks an address while it exceeds the limit of requests in five minutes.
     """
-    from pulumi_aws import wafv2  # noqa: PLC0415 - a third of a second, which only an API with a firewall pays
+    from pulumi_aws import wafv2  # noqa: PLC0415 - takes a third of a second, so only an API with a firewall loads it
 
     scope = api.scope
     name = scope.name(Kind.FIREWALL, short_name)

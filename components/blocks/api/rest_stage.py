@@ -1,6 +1,7 @@
-"""Stage of a REST API: its throttling, logs and alarms.
+"""Stage of a REST API with its throttling, access and execution logs, and alarms.
 
-The logs contain nothing that a client sent. Paths are logged as in the document, with the names of their parameters.
+The logs contain no body, header, query string or full path of a request, because these may contain tokens or personal
+data. A path is logged as in the document, with the names of its parameters instead of their values.
 """
 
 import json
@@ -15,6 +16,7 @@ from components.blocks.block import Block
 from components.blocks.monitoring.alarm import AlarmGroup, Metric, Severity
 
 ACCESS_LOGS = "/aws/apigateway"
+"""Prefix of the log groups for access logs: `…/<API name>`."""
 EXECUTION_LOGS = "API-Gateway-Execution-Logs_"
 """Prefix of the log groups in which API Gateway writes execution logs of REST APIs: `…<api id>/<stage>`."""
 ACCESS_LOG = {
@@ -33,10 +35,12 @@ ACCESS_LOG = {
     "firewallStatus": "$context.waf.status",
     "traceId": "$context.xrayTraceId",
 }
+"""Fields of an access log line."""
 STAGE = "api"
+"""Name of the only stage of each REST API."""
 RUNBOOK = "rest-api-errors"
 SLOW_PERIODS = 3
-"""Periods of five minutes: one slow response among few requests does not matter."""
+"""Successive periods of five minutes that must be slow. One slow response among few requests raises no alarm."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +48,9 @@ class RestAlarms:
     """Thresholds of a stage's alarms."""
 
     client_errors_above: int
-    """Responses with a status of 400 to 499, in five minutes."""
+    """Responses with a status of 400 to 499 in five minutes, above which an alarm is raised."""
     latency_above_ms: int
-    """95th percentile of the latency, over a quarter of an hour."""
+    """95th percentile of the latency that three successive periods of five minutes must exceed."""
 
 
 def create_rest_stage(

@@ -1,4 +1,4 @@
-"""Throttling and log groups that stages of REST APIs and WebSocket APIs share."""
+"""Throttle and log groups of a stage, for REST APIs and WebSocket APIs alike."""
 
 from dataclasses import dataclass
 
@@ -15,6 +15,7 @@ class Throttle:
     rate: float
     """Requests per second."""
     burst: int
+    """Requests that may arrive at the same time, above the rate."""
 
     @staticmethod
     def from_rate(rate: int) -> "Throttle":

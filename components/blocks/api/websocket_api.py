@@ -1,4 +1,4 @@
-"""WebSocket API on API Gateway: routes, all handled by the same function, and one stage.
+"""WebSocket API on API Gateway with one stage, whose routes one function handles.
 
 The function's environment needs the API's URL, and a route needs the function. So the API is created first, and `serve`
 adds the routes. Both URLs consist of the API's endpoint and the stage's name, because the stage is created last.
@@ -28,6 +28,8 @@ from components.blocks.naming.scope import CHECKED_BY_TAG, Scope
 
 CONNECT, DISCONNECT, DEFAULT = "$connect", "$disconnect", "$default"
 PREDEFINED_ROUTES = (CONNECT, DISCONNECT, DEFAULT)
+CALLBACK_ENDPOINT_VARIABLE = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
+"""Environment variable from which the AWS SDK reads the URL for posting to connections (`WebSocketApi.callback_url`)."""
 
 
 def message_actions(routes: Iterable[str]) -> list[str]:
@@ -52,11 +54,13 @@ class WebSocketApiArgs:
     scope: Scope
     logical_name: str
     stage: str
+    """Name of the stage, which is the last part of both URLs."""
     routes_throttle: Throttle
+    """Limit of all clients and routes together."""
     authorization: WebSocketAuthorization = WebSocketAuthorization.NONE
     checked_by: str | None = None
-    """What authenticates callers if API Gateway does not, in at least 15 characters. It becomes a tag of the API, which
-    the policies require outside dev. None if every client may connect."""
+    """Check that authenticates callers if API Gateway does not, in at least 15 characters. It becomes a tag of the API,
+    which the policies require outside dev. None if API Gateway authenticates callers, or if every client may connect."""
 
 
 class WebSocketApi(Block):
@@ -175,8 +179,8 @@ class WebSocketApi(Block):
 
 def _callback_url(url: str) -> str:
     """Return the same address for HTTP: `wss` becomes `https`, and `ws` (on the local platform) becomes `http`."""
-    scheme, _, rest = url.partition("://")
-    return f"{scheme.replace('ws', 'http', 1)}://{rest}"
+    scheme, _, address = url.partition("://")
+    return f"{scheme.replace('ws', 'http', 1)}://{address}"
 
 
 def _digest(trigger_values: Sequence[str]) -> str:

@@ -1,6 +1,6 @@
-"""Stage of a WebSocket API: its throttling, logs and alarms.
+"""Stage of a WebSocket API with its throttling, access and execution logs, and alarms.
 
-The logs contain nothing that a client sent, because a token may be in a body, a header or the query string.
+The logs contain no body, header or query string of a request, because each of them may contain a token.
 """
 
 import json
@@ -14,7 +14,8 @@ from components.blocks.block import Block
 from components.blocks.monitoring.alarm import AlarmGroup, Metric, Severity
 
 LOGS = "/aws/apigateway"
-"""Prefix of the log groups in which API Gateway writes execution logs of WebSocket APIs: `<api id>/<stage>`."""
+"""Prefix of both log groups. We name the group for access logs `…/<API name>`; API Gateway names the group for execution
+logs of WebSocket APIs `…/<API id>/<stage>`."""
 ACCESS_LOG = {
     "requestId": "$context.requestId",
     "time": "$context.requestTimeEpoch",
@@ -27,6 +28,7 @@ ACCESS_LOG = {
     "integrationError": "$context.integration.error",
     "integrationLatency": "$context.integration.latency",
 }
+"""Fields of an access log line."""
 ALARMS = {
     "execution": (Severity.CRITICAL, 0, "cannot call its functions"),
     # A result with a status of 400 or above counts as an integration error. So every connection that a function refuses

@@ -1,8 +1,8 @@
-"""AWS Batch job on Fargate: job definition, job role, execution role and log group.
+"""AWS Batch job on Fargate: job definition, job role, execution role and log group. Workflows submit the job.
 
 Batch retries an attempt that a Spot interruption ended. It does not retry a job that ended on its own, because the
-workflow that submitted it decides then. The workflow passes a few variables to the container; the others are in the job
-definition.
+workflow that submitted the job then decides what to do. The workflow passes the variables that differ between jobs; the
+job definition contains the others.
 """
 
 import json
@@ -36,14 +36,19 @@ class BatchJobArgs:
     logical_name: str
     repository: ImageRepository
     digest: str | None
+    """Digest of the image (`sha256:…`); None runs the tag `latest`."""
     vcpus: float
     memory_mb: int
     disk_gigabytes: int
+    """Ephemeral storage in GiB."""
     attempts: int
+    """Maximum number of attempts, including the first one."""
     timeout_seconds: int
     """Time limit of one attempt."""
     variables: Mapping[str, str] = field(default_factory=dict)
+    """Environment variables that are the same for every job."""
     grants: Sequence[Grant] = ()
+    """Permissions of the program in the container."""
 
 
 class BatchJob(Block):

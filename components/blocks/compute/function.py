@@ -1,4 +1,4 @@
-"""Lambda function with role, log group, alias `live`, tracing, alarms, and a destination for failed calls.
+"""Lambda function with role, log group, alias `live`, event sources, tracing, alarms, and a destination for failed calls.
 
 All callers use the alias.
 """
@@ -26,8 +26,8 @@ RUNTIME = "python3.13"
 API_GATEWAY = "apigateway.amazonaws.com"
 REPORT_PATTERN = '{ $.type = "platform.report" }'
 """Filter pattern that matches the report line that Lambda logs after each invocation."""
-SWEEPS_IN_PERIOD = 3
 USED_MEMORY_SELECTOR = "$.record.metrics.maxMemoryUsedMB"
+"""Selector of the used memory in the report line."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,11 @@ class QueueSource:
 
     queue: Queue
     batch_size: int
+    """Maximum number of messages in one invocation."""
     window_seconds: int
+    """Time for which Lambda waits for a full batch; at least 1 if the batch size is above 10."""
     max_concurrency: int
+    """Maximum number of concurrent invocations for this queue."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +50,11 @@ class AsyncInvocation:
     on_failure: DeadLetterQueue | None
     """Queue for failed calls. None only if failed calls must not be stored; `discard_reason` then gives the reason."""
     retries: int = 2
+    """Number of further attempts after the first one failed."""
     max_age_seconds: int = 21_600
+    """Age from which Lambda no longer attempts a call, even if retries are left."""
     discard_reason: str | None = None
+    """Reason why failed calls must not be stored. It becomes the function's tag `Reason`."""
 
 
 @dataclass(frozen=True)
@@ -72,17 +78,22 @@ class FunctionArgs:
     values: Mapping[str, object] = field(default_factory=dict)
     """Values of the environment model by field name; the scope sets the log level."""
     grants: Sequence[Grant] = ()
+    """Permissions of the handler, in addition to those for logs, tracing and event sources."""
     queues: Sequence[QueueSource] = ()
     asynchronous: AsyncInvocation | None = None
+    """Settings of asynchronous calls; None if nothing calls the function asynchronously."""
     attachment: NetworkAttachment | None = None
+    """Network that the function is attached to; None leaves it outside any VPC."""
     environment_key_arn: str | None = None
     """Customer managed key that encrypts the environment at rest; None uses the key that Lambda owns."""
     endpoints: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     """Endpoint variables of the AWS SDK: `AWS_ENDPOINT_URL_…` → URL."""
     memory_percent_above: int | None = None
-    """Share of the memory above which an alarm goes off; None registers no alarm."""
+    """Percentage of the memory above which an alarm is raised; None registers no alarm."""
     errors_above: int = 0
+    """Number of errors in five minutes above which an alarm is raised."""
     throttles_above: int = 0
+    """Number of throttled calls in five minutes above which an alarm is raised."""
 
 
 class Function(Block):
@@ -90,14 +101,14 @@ class Function(Block):
 
     def __init__(self, short_name: str, args: FunctionArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("Function", short_name, args.scope, opts)
-        _check(short_name, args)
+        _check_args(short_name, args)
         scope = args.scope
         self.name = scope.name(Kind.FUNCTION, short_name)
         self.arn = scope.context.arn("lambda", f"function:{self.name}")
         self.live_arn = f"{self.arn}:{LIVE}"
         self.log_group = f"/aws/lambda/{self.name}"
         self.has_failure_destination = args.asynchronous is not None and args.asynchronous.on_failure is not None
-
+        """True if failed asynchronous calls are kept in a queue."""
         self._log_group = cloudwatch.LogGroup(
             self.part_name("logs"),
             name=self.log_group,
@@ -112,7 +123,7 @@ class Function(Block):
                 short_name=short_name,
                 logical_name=args.logical_name,
                 trust=Service.LAMBDA,
-                grants=[*args.grants, *self._own_grants(args)],
+                grants=[*args.grants, *self._runtime_grants(args)],
             ),
             self.part_options(),
         )
@@ -222,7 +233,7 @@ class Function(Block):
             threshold = args.settings.memory_mb * args.memory_percent_above / 100
             memory.register(alarm, used, threshold, f"{name} is short of memory.")
 
-    def _own_grants(self, args: FunctionArgs) -> list[Grant]:
+    def _runtime_grants(self, args: FunctionArgs) -> list[Grant]:
         """Return the grants that Lambda needs to run the function with these arguments."""
         context = args.scope.context
         grants = [
@@ -333,16 +344,8 @@ class Function(Block):
         )
 
 
-def three_sweeps_seconds(every_minutes: int) -> int:
-    """Return the duration of three sweeps: the period of an alarm on work that sweeps leave undone.
-
-    One sweep may fail because of a throttled call. So the alarm uses the minimum over this period, which rises only if
-    all three sweeps left work undone.
-    """
-    return SWEEPS_IN_PERIOD * every_minutes * 60
-
-
-def _check(short_name: str, args: FunctionArgs) -> None:
+def _check_args(short_name: str, args: FunctionArgs) -> None:
+    """Raise ValueError if the arguments contradict each other."""
     if args.asynchronous and (args.asynchronous.on_failure is None) != (args.asynchronous.discard_reason is not None):
         raise ValueError(
             f"{short_name}: set either on_failure, the queue for failed calls, or discard_reason, the reason why they must not be kept"

@@ -16,6 +16,7 @@ from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.scope import Scope
 
 GROUP = "default"
+"""Schedule group that every account has."""
 
 
 @dataclass(frozen=True)

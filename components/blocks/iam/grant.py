@@ -46,6 +46,7 @@ class Grant:
     """
 
     actions: tuple[str, ...]
+    """Actions with their service: `s3:GetObject`."""
     resources: tuple[pulumi.Input[str], ...]
     conditions: tuple[Condition, ...] = ()
     companions: tuple["Grant", ...] = ()
@@ -100,16 +101,18 @@ def policy_documents(grants: Iterable[Grant]) -> list[pulumi.Input[str]]:
 
 def policy_document(grants: Iterable[Grant]) -> str:
     """Return one minimal, sorted policy document; the same grants always give the same text."""
-    by_target: dict[tuple[tuple[str, ...], tuple[Condition, ...]], set[str]] = defaultdict(set)
+    # First all actions on one resource are collected, then all resources with the same actions. Different conditions are
+    # never merged.
+    actions_by_resource: dict[tuple[str, tuple[Condition, ...]], set[str]] = defaultdict(set)
     for single_grant in grants:
         for resource in single_grant.resources:
-            by_target[((str(resource),), single_grant.conditions)].update(single_grant.actions)
-    by_actions: dict[tuple[tuple[str, ...], tuple[Condition, ...]], set[str]] = defaultdict(set)
-    for (resources, conditions), actions in by_target.items():
-        by_actions[tuple(sorted(actions)), conditions].update(resources)
+            actions_by_resource[str(resource), single_grant.conditions].update(single_grant.actions)
+    resources_by_actions: dict[tuple[tuple[str, ...], tuple[Condition, ...]], set[str]] = defaultdict(set)
+    for (resource_arn, conditions), actions in actions_by_resource.items():
+        resources_by_actions[tuple(sorted(actions)), conditions].add(resource_arn)
     statements = [
-        _statement(actions, sorted(resources), conditions)
-        for (actions, conditions), resources in sorted(by_actions.items())
+        _statement(sorted_actions, sorted(resources), conditions)
+        for (sorted_actions, conditions), resources in sorted(resources_by_actions.items())
     ]
     return json.dumps({"Version": "2012-10-17", "Statement": statements}, sort_keys=True)
 

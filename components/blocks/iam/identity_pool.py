@@ -5,8 +5,8 @@ guest's own objects and items. The pool has no authenticated users and no other 
 
 Clients get credentials by the enhanced flow only (`GetId`, `GetCredentialsForIdentity`); the classic flow is disabled. In
 the enhanced flow, Cognito adds its own session policy for guests, and a call must be allowed by both that policy and
-the role. It allows S3, DynamoDB and execute-api, but not Bedrock, Step Functions or EventBridge. The credentials last
-an hour, which is also the default session duration of a role.
+the role. The session policy allows S3, DynamoDB and execute-api, but not Bedrock, Step Functions or EventBridge. The
+credentials last an hour, which is also the default session duration of a role.
 
   https://docs.aws.amazon.com/cognito/latest/developerguide/iam-roles.html
 """
@@ -37,6 +37,7 @@ class IdentityPoolArgs:
     scope: Scope
     logical_name: str
     guest_grants: Sequence[Grant]
+    """Permissions of the guest role."""
 
 
 class IdentityPool(Block):

@@ -18,10 +18,10 @@ from components.blocks.monitoring.alarm import AlarmGroup, Metric, Severity
 from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.scope import Scope
 
-FOURTEEN_DAYS = 1_209_600
+FOURTEEN_DAYS = 1_209_600  # in seconds
 FOUR_DAYS = 345_600
 VISIBILITY_FACTOR = 6
-"""A message stays hidden for six times the consumer's timeout, as Lambda's guide recommends."""
+"""A received message stays hidden for six times the consumer's timeout, as Lambda's guide recommends."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class QueueArgs:
     scope: Scope
     logical_name: str
     consumer_timeout_seconds: int
+    """Timeout of the function that consumes the queue."""
     max_receive_count: int = 5
     senders: Sequence[Sender] = ()
     """AWS services that send to the queue. Functions get a grant instead."""
@@ -87,8 +88,9 @@ class DeadLetterQueueArgs:
     scope: Scope
     logical_name: str
     sources: Sequence[str] = ()
-    """Queues of this scope whose messages may be moved here."""
+    """Short names of the scope's queues whose failed messages move here."""
     senders: Sequence[Sender] = ()
+    """AWS services that send failed events here. Functions and schedules get a grant instead."""
 
 
 class DeadLetterQueue(Block):

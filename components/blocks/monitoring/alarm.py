@@ -18,7 +18,9 @@ class Severity(StrEnum):
     """Urgency of an alarm for the operator."""
 
     CRITICAL = "critical"
+    """Needs an operator at once."""
     WARNING = "warning"
+    """Needs an operator on the same day."""
 
 
 class Comparison(StrEnum):
@@ -38,6 +40,15 @@ class Metric:
     statistic: str = "Sum"
     """A CloudWatch statistic, or a percentile such as `p95`."""
     period_seconds: int = 300
+
+
+def three_sweeps_seconds(every_minutes: int) -> int:
+    """Return the duration of three sweeps: the period of an alarm on work that sweeps leave undone.
+
+    One sweep may fail because of a throttled call. So the alarm uses the minimum over this period, which rises only if
+    all three sweeps left work undone.
+    """
+    return 3 * every_minutes * 60
 
 
 @dataclass(frozen=True)

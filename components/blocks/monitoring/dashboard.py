@@ -16,7 +16,9 @@ from components.blocks.naming.scope import Scope
 from components.blocks.storage.table import Table
 
 COLUMNS = 24
+"""Width of every dashboard, in grid units."""
 HEIGHT = 6
+"""Height of a chart, in grid units."""
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,9 @@ class Scope:
     context: Context
     subsystem: Subsystem
     foundation: FoundationSettings
+    """Settings that apply to all subsystems."""
     log_level: LogLevel
+    """Log level of the subsystem's functions."""
     alerts_topic: str
     """ARN of the topic that every alarm publishes to."""
     access_log_bucket: str

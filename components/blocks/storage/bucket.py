@@ -1,7 +1,7 @@
 """S3 bucket: private, encrypted, TLS only, with lifecycle rules and access logs.
 
-S3 keeps one notification configuration and one policy for each bucket, and a second one would overwrite the first. So
-this block creates both.
+A bucket has one notification configuration and one policy. A second one would overwrite the first, so only this block
+creates them, from its arguments.
 """
 
 import json
@@ -20,6 +20,7 @@ from components.blocks.naming.scope import Scope
 ENTIRE_BUCKET = "EntireBucket"
 """Name of the metrics configuration that covers the requests to all objects of the bucket."""
 ACCESS_LOG_PREFIX = "logs/s3-access"
+"""Prefix of all access logs in the audit bucket."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,11 @@ class LifecycleRule:
     name: str
     prefix: str = ""
     expire_days: int | None = None
+    """Days after which objects expire; None keeps them."""
     old_version_days: int | None = None
+    """Days after which versions are deleted that were overwritten, deleted or expired; None keeps them."""
     intelligent_tiering_days: int | None = None
-    """Days after which objects move to Intelligent-Tiering; 0 moves them at once."""
+    """Days after which objects move to Intelligent-Tiering; 0 moves them at once, None never."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,7 @@ class BucketArgs:
     cors: CorsRule | None = None
     notify: Sequence[QueueNotification] = ()
     event_bridge: bool = False
+    """Sends the events of all objects to EventBridge."""
     access_logged: bool = True
     """False for the audit bucket only, because it would log its own log deliveries endlessly."""
     statements: Sequence[dict[str, object]] = field(default_factory=tuple)

@@ -16,7 +16,7 @@ from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.scope import Scope
 from components.blocks.workflow.state_definitions import State
 
-LOG_DELIVERY = (
+LOG_DELIVERY_ACTIONS = (
     "CreateLogDelivery",
     "DeleteLogDelivery",
     "DescribeLogGroups",
@@ -27,7 +27,7 @@ LOG_DELIVERY = (
     "UpdateLogDelivery",
 )
 """Actions that a state machine's role needs to configure log delivery; none of them has a resource level."""
-TRACING = ("GetSamplingRules", "GetSamplingTargets", "PutTelemetryRecords", "PutTraceSegments")
+TRACING_ACTIONS = ("GetSamplingRules", "GetSamplingTargets", "PutTelemetryRecords", "PutTraceSegments")
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,15 @@ class WorkflowArgs:
     scope: Scope
     logical_name: str
     comment: str
+    """Description in the definition, for readers."""
     start: str
+    """Name of the first state."""
     states: Mapping[str, State]
+    """States by name."""
     grants: Sequence[Grant]
+    """Permissions to call the states' targets."""
     timeout_seconds: int
+    """Time limit of an execution."""
 
 
 class Workflow(Block):
@@ -61,7 +66,7 @@ class Workflow(Block):
             tags=scope.tags(args.logical_name),
             opts=self.part_options(),
         )
-        platform_grants = [grant("logs", LOG_DELIVERY, "*"), grant("xray", TRACING, "*")]
+        platform_grants = [grant("logs", LOG_DELIVERY_ACTIONS, "*"), grant("xray", TRACING_ACTIONS, "*")]
         role = Role(
             self.label,
             RoleArgs(scope, short_name, args.logical_name, Service.STATES, [*args.grants, *platform_grants], self.arn),
