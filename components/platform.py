@@ -1,7 +1,7 @@
 """Component of a whole stack: the foundation and the enabled subsystems.
 
-It publishes the values that policies need (`environment`, `usage`, `budget`, `exceptions`) both as inputs and as
-outputs, because the engine shows inputs to resource policies and outputs to stack policies.
+The component has the values that policies need (`environment`, `usage`, `budget`, `exceptions`) both as inputs and as
+outputs, because Pulumi's engine shows inputs to resource policies and outputs to stack policies.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""Network for functions and Glue jobs: an existing one, or one that is built if an enabled subsystem attaches to it.
+"""Network for functions and Glue jobs, if any attach to it: an existing VPC, or a VPC that is built here.
 
 The built subnets are private and have no route to the internet, and there is no NAT gateway. S3 and DynamoDB are reached
 through gateway endpoints, which are free. Other services are reached through interface endpoints, which are billed per
@@ -23,7 +23,8 @@ class NetworkArgs:
     scope: Scope
     settings: NetworkSettings
     services: Mapping[str, str]
-    """Services that attached functions and jobs call, in addition to S3 and DynamoDB. The reason becomes a tag of the endpoint."""
+    """Services that attached functions and jobs call, in addition to S3 and DynamoDB, with the reason. Each gets an interface
+    endpoint, and the reason becomes a tag of it."""
 
 
 class Network(pulumi.ComponentResource):
@@ -41,12 +42,14 @@ class Network(pulumi.ComponentResource):
             self.vpc_id, self.subnet_ids = self._build_vpc(args.services)
         self.vpc_arn = pulumi.Output.concat(self._scope.context.arn("ec2", "vpc/"), self.vpc_id)
         self.functions = self._group("functions", "Functions: out by HTTPS, nothing in")
+        """Security group of functions."""
         allow_egress("foundation-network-functions-out", self.functions.id, self._tags("functions"), self._child)
         self.glue = self._group("glue", "Glue: its workers among themselves, out by HTTPS")
+        """Security group of Glue jobs."""
         self._allow_within_group("glue", self.glue)
         allow_egress("foundation-network-glue-out", self.glue.id, self._tags("glue"), self._child)
         self.zone = f"{self._scope.context.region}{args.settings.zones[0]}"
-        """Availability zone of the first subnet."""
+        """Availability zone of the first subnet, as `network.zones` names it."""
         self.register_outputs({"vpcId": self.vpc_id})
 
     def _tags(self, name: str, reason: str | None = None) -> dict[str, str]:

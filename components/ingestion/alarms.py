@@ -9,12 +9,14 @@ from components.blocks.naming.scope import Scope
 from components.settings import IngestionSettings
 
 DURATION_SHARE = 0.8
-"""Share of the builder's timeout at which the alarm rings, before Lambda stops an invocation."""
+"""Share of the builder's timeout above which an alarm is raised, before Lambda stops an invocation."""
 OLDEST_MESSAGE_SECONDS = 1_800
+"""Age of the oldest message in the intake queue above which an alarm is raised."""
 OLDEST_PENDING_SECONDS = 7_200
+"""Age of the oldest file without a run above which an alarm is raised."""
 RUNBOOK = "ingestion-late"
-SWEEP_EVENT = '{ $.message = "sweep" }'
-RECORD_FAILED_EVENT = '{ $.message = "manifest_record_failed" }'
+SWEEP_PATTERN = '{ $.message = "sweep" }'
+RECORD_FAILED_PATTERN = '{ $.message = "manifest_record_failed" }'
 
 
 def register_alarms(
@@ -30,11 +32,11 @@ def register_alarms(
     max_milliseconds = settings.builder.timeout_seconds * 1000 * DURATION_SHARE
     message_age = Metric("AWS/SQS", "ApproximateAgeOfOldestMessage", {"QueueName": intake.name}, "Maximum")
     pending_age = sweeper.log_metric(
-        "oldest-pending", SWEEP_EVENT, opts, value="$.oldest_pending_seconds", statistic="Maximum", period_seconds=900
+        "oldest-pending", SWEEP_PATTERN, opts, value="$.oldest_pending_seconds", statistic="Maximum", period_seconds=900
     )
     period = three_sweeps_seconds(settings.manifests.sweep_minutes)
     unsettled = sweeper.log_metric(
-        "unsettled", SWEEP_EVENT, opts, value="$.failed", statistic="Minimum", period_seconds=period
+        "unsettled", SWEEP_PATTERN, opts, value="$.failed", statistic="Minimum", period_seconds=period
     )
     duration = builder.metric("Duration", "p95")
     alarms.register("builder-duration", duration, max_milliseconds, "The manifest builder needs most of its timeout.")
@@ -43,8 +45,8 @@ def register_alarms(
     )
     alarms.register("oldest-pending", pending_age, OLDEST_PENDING_SECONDS, "A tracked file waits for a run.")
     alarms.register("unsettled", unsettled, 0, "Several sweeps in a row have failed to end open claims or manifests.")
-    record_failures = builder.log_metric("manifest-record", RECORD_FAILED_EVENT, opts)
+    record_failures = builder.log_metric("manifest-record", RECORD_FAILED_PATTERN, opts)
     # The sweeper creates manifests too.
-    sweeper.log_metric("manifest-record-swept", RECORD_FAILED_EVENT, opts, metric_name=record_failures.name)
+    sweeper.log_metric("manifest-record-swept", RECORD_FAILED_PATTERN, opts, metric_name=record_failures.name)
     problem = "A workflow was started, but its MANIFEST record could not be written. The workflow writes it."
     alarms.register("manifest-record", record_failures, 1, problem, comparison=Comparison.AT_LEAST)

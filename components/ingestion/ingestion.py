@@ -1,7 +1,7 @@
-"""Component for ingestion: landing bucket → queue → manifest builder → file table → workflow → Spark → lake.
+"""Component of ingestion: landing bucket → queue → manifest builder → file table → workflow → Spark → lake.
 
-It connects the parts: permissions, triggers, and environment variables. docs/decisions/0030 describes the protocol between
-the functions.
+It creates the storage and the functions, and gives each function its triggers, permissions and environment variables.
+docs/decisions/0030 describes the protocol between the functions.
 """
 
 from collections.abc import Mapping
@@ -40,9 +40,12 @@ from handlers.ingestion.sweeper.environment import SweeperEnvironment
 from handlers.ingestion.workflow_steps.environment import WorkflowStepsEnvironment
 
 INCOMING = "incoming/"
+"""Prefix of the files in the landing bucket."""
 OPEN_INDEX = "open"
+"""Name of the index of files without a run and of running manifests."""
 GIGABYTE = 1024**3
 RECONCILE_DAILY = "cron(0 2 * * ? *)"
+"""Daily at 02:00 UTC."""
 ATTACHED_SERVICES = {
     "glue": "the Spark job asks for its connection",
     "logs": "the Spark job writes its logs",

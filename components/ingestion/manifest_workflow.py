@@ -23,6 +23,7 @@ GLUE_RUN = "arn:aws:states:::glue:startJobRun.sync"
 QUEUEING_MINUTES = 60
 """Time that a run may wait for capacity. A run with execution class FLEX waits for unused capacity."""
 STEP_SECONDS = 180
+"""Timeout of one call of the function `steps`."""
 CAPACITY_ERRORS = ["Glue.ConcurrentRunsExceededException", "Glue.ResourceNumberLimitExceededException"]
 """Errors of a start if the job's limit of concurrent runs, or the account's quota, is reached."""
 START_ERRORS = [

@@ -1,7 +1,7 @@
-"""Alarms of the livestream backend that are derived from log lines.
+"""Alarms on log lines of the livestream backend: broken responses, failed or stuck videos and transcripts, and the sweep.
 
-They cover stuck or failed episodes, MediaConvert, the agent and the cleanup's sweep, which log lines call `care_sweep`
-by the cleanup's former name `care`. The alarms that every function, queue and API has are registered by their blocks.
+The log lines of the cleanup's sweep are named `care_sweep`, after the cleanup's former name `care`. The blocks register the
+alarms that every function, queue and API has.
 """
 
 import pulumi

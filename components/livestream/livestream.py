@@ -1,7 +1,7 @@
-"""Livestream backend: a REST API for episodes in one table, and one bucket for videos, chunks and transcripts.
+"""Component of the livestream backend: a REST API for episodes, their table, and a bucket for videos and transcripts.
 
-This module creates the storage, the API, the alarms and the dashboard, and passes the storage to the components of
-videos, agent and cleanup. Decision 0052 in `docs/decisions/` explains the storage of episodes.
+This module creates the storage, the API, the alarms and the dashboard. The components for videos, transcripts and cleanup
+use the same table and bucket. Decision 0052 in `docs/decisions/` explains the storage of episodes.
 """
 
 from dataclasses import dataclass
@@ -64,8 +64,8 @@ class Livestream(pulumi.ComponentResource):
         self._scope, self._settings = args.scope, args.settings
         self._child = pulumi.ResourceOptions(parent=self)
         self._create_storage()
-        self.episodes = self._episodes()
-        self.api = self._api()
+        self.episodes = self._create_episodes_function()
+        self.api = self._create_api()
         self.videos = Videos(
             "livestream-video-processing", VideosArgs(args.scope, args.settings, self.bucket, self.table), self._child
         )
@@ -136,7 +136,7 @@ class Livestream(pulumi.ComponentResource):
             raise ValueError("livestream.encryptionKey is not set. The settings loader should have refused this.")
         self.key = Secret("cursors", SecretArgs(scope, "EncryptionKey", key.get_secret_value()), self._child)
 
-    def _episodes(self) -> Function:
+    def _create_episodes_function(self) -> Function:
         settings = self._settings
         return Function(
             "episodes",
@@ -171,7 +171,7 @@ class Livestream(pulumi.ComponentResource):
             self._child,
         )
 
-    def _api(self) -> RestApi:
+    def _create_api(self) -> RestApi:
         settings = self._settings.api
         throttle = Throttle.from_rate(settings.requests_per_second)
         return RestApi(
@@ -183,7 +183,7 @@ class Livestream(pulumi.ComponentResource):
                 function=self.episodes,
                 throttle=throttle,
                 cors_origin=settings.cors_origin,
-                authorizer=self._authorizer() if settings.authorizer is AuthorizerKind.JWT else None,
+                authorizer=self._create_authorizer() if settings.authorizer is AuthorizerKind.JWT else None,
                 usage_plan=(
                     KeyUsagePlan(throttle.rate, throttle.burst, KEY_REQUESTS_PER_DAY)
                     if settings.authorizer is AuthorizerKind.API_KEY
@@ -195,7 +195,7 @@ class Livestream(pulumi.ComponentResource):
             self._child,
         )
 
-    def _authorizer(self) -> AuthorizerFunction:
+    def _create_authorizer(self) -> AuthorizerFunction:
         identity = self._scope.foundation.identity
         function = Function(
             "authorizer",

@@ -1,8 +1,8 @@
-"""Resources of the clip agent: a function that cuts transcripts into windows, and the agent that analyzes them.
+"""Component that analyzes transcripts: one function cuts them into windows, and another, the agent, examines each window.
 
-There are two queues, because the two kinds of work take different times and fail for different reasons. The queue
-`TranscriptEvents` contains S3 events of uploaded transcripts. Each message of the queue `AgentWindows` names one window
-of a transcript, which costs one model request.
+The agent asks a model for fact claims and clips, and has a memory of earlier windows. Each function has its own queue,
+because the two kinds of work take different times and fail for different reasons. The queue `TranscriptEvents` contains S3
+events of uploaded transcripts. Each message of the queue `AgentWindows` names one window, which costs one model request.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,9 @@ from handlers.livestream.s3_prefixes import TRANSCRIPTS
 from handlers.livestream.transcript_windows.environment import TranscriptWindowsEnvironment
 
 RULE = "transcript-created"
+"""Short name of the event rule for uploaded transcripts."""
 TOKEN_FIELDS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
+"""Fields of the agent's log line with numbers of tokens. Each becomes a metric."""
 
 
 @dataclass(frozen=True)

@@ -39,14 +39,18 @@ unfinished check.
 SWEEP_REPORT_PATTERN = '{ $.message = "meeting_sweep" }'
 HOUR_SECONDS = 3600
 MAX_INTERRUPTIONS_PER_HOUR = 5
+"""Number of Spot interruptions in an hour above which an alarm is raised."""
 MAX_QUEUE_SECONDS = 1_800
-"""Maximum age of a message about an upload."""
+"""Age of the oldest message about an upload above which an alarm is raised."""
 MAX_BUSY_ANSWERS = 20
-"""Number of times in five minutes that a busy model may fail an invocation. The workflow retries."""
+"""Number of calls of the summary function that may fail in five minutes because a model is busy. The workflow retries
+them."""
 
 
 @dataclass(frozen=True)
 class MeetingAlarmsArgs:
+    """Resources of the backend that the alarms and the dashboard cover."""
+
     scope: Scope
     settings: MeetingsSettings
     table: Table
@@ -55,6 +59,7 @@ class MeetingAlarmsArgs:
     workflow: Workflow
     api: RestApi
     functions: Mapping[str, Function]
+    """The backend's functions by their purpose (`Meetings.functions`)."""
 
 
 def create_alarms(args: MeetingAlarmsArgs, opts: pulumi.ResourceOptions) -> None:

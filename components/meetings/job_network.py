@@ -20,7 +20,7 @@ from components.settings.meetings_media import MeetingNetworkSettings
 
 @dataclass(frozen=True)
 class JobNetworkArgs:
-    """Scope and settings of the network."""
+    """Arguments of `JobNetwork`."""
 
     scope: Scope
     settings: MeetingNetworkSettings
@@ -29,8 +29,8 @@ class JobNetworkArgs:
 class JobNetwork(Block):
     """A VPC with public subnets, and a security group without inbound rules."""
 
-    def __init__(self, what: str, args: JobNetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("JobNetwork", what, args.scope, opts)
+    def __init__(self, short_name: str, args: JobNetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("JobNetwork", short_name, args.scope, opts)
         scope, settings = args.scope, args.settings
         self._tags = scope.tags("JobNetwork")
         network = ec2.Vpc(
@@ -51,7 +51,7 @@ class JobNetwork(Block):
         create_gateway_endpoints(self.label, region, network.id, routes.id, lambda _: self._tags, opts)
         group = ec2.SecurityGroup(
             self.part_name("group"),
-            name_prefix=f"{scope.name(Kind.SECURITY_GROUP, what)}-",
+            name_prefix=f"{scope.name(Kind.SECURITY_GROUP, short_name)}-",
             description="Jobs: out by HTTPS, nothing in",
             vpc_id=network.id,
             revoke_rules_on_delete=True,

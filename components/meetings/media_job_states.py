@@ -45,8 +45,8 @@ RETRYABLE_ERRORS: Final = (
 )
 """Errors after which a read, a cancellation or a termination is repeated. Repeating them has no further effect."""
 MAX_SUBMISSIONS: Final = 6
-"""Maximum of submissions to one queue whose responses were lost or unclear. The workflow searches for the job before
-each.
+"""Maximum number of submissions to one queue whose response was lost or unclear. The workflow searches for the job before
+it repeats one.
 """
 NO_CAPACITY_REASON: Final = "No Spot capacity within processing.capacityMinutes"
 TIME_LIMIT_REASON: Final = "The workflow no longer waits for this job"
@@ -70,11 +70,16 @@ DESCRIBED_JOB: Final = """(
     'stopped': $code in [-1, 137, 143] and $not($contains($seen.StatusReason & '', 'timeout'))
   }
 )"""
-"""JSONata expression for the variable `$job` after a DescribeJobs call. `phase` counts the seconds in which the job has
-waited, or run, without interruption.
+"""JSONata expression for the variable `$job` after a DescribeJobs call. It computes the new value from the previous one:
 
-`stopped` is true if the container was killed, was asked to end or never started, but not if it exceeded its timeout. A
-container that ended by itself would end the same way on other capacity.
+- `on`: true while the job runs. `waits`: true while it waits for capacity.
+- `phase`: seconds for which the job has waited, or run, without interruption. `pause`: seconds until the next call.
+- `spent`: seconds for which the workflow has waited for this job.
+- `left`: true after the workflow has cancelled the waiting job, unless it runs nevertheless.
+- `stopped`: true if the container was killed, was asked to end or never started, but not if it exceeded its timeout. A
+  container that ended by itself would end the same way on other capacity.
+
+Exit codes: -1 stands for none, 137 is SIGKILL, 143 is SIGTERM.
 """
 NEW_JOB: Final = (
     "{'id': %(id)s, 'status': 'SUBMITTED', 'on': false, 'waits': true, 'attempts': 0, 'phase': 0, 'pause': %(pause)s, "

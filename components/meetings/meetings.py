@@ -1,8 +1,7 @@
-"""Meetings backend: one workflow per recording makes a video, a transcript and a summary, which the user reads
-directly.
+"""Component of the meetings backend: a workflow makes a video, a transcript and a summary of each uploaded recording.
 
-This module creates the bucket, the table, the workflow and the functions, and gives each function its grants and
-environment variables. docs/decisions/0060 describes how a meeting is identified.
+The user reads the results directly from the bucket and the table. This module creates both, the workflow and its functions,
+and gives each function its grants and environment variables. docs/decisions/0060 describes how a meeting is identified.
 """
 
 from dataclasses import dataclass
@@ -36,10 +35,13 @@ from handlers.meetings.start.environment import StartEnvironment
 from handlers.meetings.workflow_steps.environment import MeetingStepsEnvironment
 
 RULE = "recording-uploaded"
+"""Short name of the event rule for uploads."""
 
 
 @dataclass(frozen=True)
 class MeetingsArgs:
+    """Arguments of `Meetings`."""
+
     scope: Scope
     settings: MeetingsSettings
 
@@ -246,8 +248,8 @@ class Meetings(pulumi.ComponentResource):
                     grant_metrics(NAMESPACE),
                     *model_grants(scope, {models.summary, models.action_items}, models.regions, models.guardrail_id),
                 ],
-                # A busy model fails an invocation like any other error, and the workflow retries it. A final failure fails
-                # the meeting, which raises the alarm `meetings-failed`.
+                # If a model is busy, the invocation fails like after any other error, and the workflow retries it. So a few
+                # errors are normal. A final failure fails the meeting, which raises the alarm `meetings-failed`.
                 errors_above=MAX_BUSY_ANSWERS,
             ),
             self._child,

@@ -1,7 +1,7 @@
-"""Workflow of one recording: make the video, transcribe, summarise, and update the meeting's status.
+"""States of the workflow that processes one recording: make the video, transcribe, summarise, update the meeting's status.
 
-This module defines the states as data. `meetings.py` creates the workflow and grants its permissions. The execution's
-input names the recording, and every state reads it from there.
+This module only builds the states. `meetings.py` creates the workflow and grants its permissions. The execution's input
+names the recording, and every state that needs it reads it from there.
 """
 
 from collections.abc import Mapping

@@ -10,8 +10,9 @@ from components.settings.meetings_media import ProcessingEngine
 from components.usage_measures import DAYS_PER_MONTH, GB, LOG_BYTES_PER_CALL, Usage, function_usage, token_usage
 
 SWEEP_MINUTES = 15
+"""Interval of the sweep."""
 GIGABYTES_PER_HOUR = 0.9
-"""Assumed for a recording of screen and camera."""
+"""Assumed: size of an hour of screen and camera recording."""
 EXCHANGES = 2
 """Assumed: during an hour of recording, the credentials are renewed once."""
 CHUNKS_PER_HOUR = 60
@@ -26,7 +27,7 @@ SUMMARY_MILLISECONDS = 60_000
 COPY_HOURS = 0.03
 """Duration of the media job per hour of copied recording, measured in docs/benchmarks.md."""
 ENCODE_HOURS = 1.0
-"""Assumed duration of encoding an hour of recording with one processor."""
+"""Assumed duration of encoding an hour of recording with one vCPU."""
 STARTING_HOURS = 0.02
 """Assumed time for pulling the image."""
 INTERRUPTED_SHARE = 0.05
@@ -38,6 +39,7 @@ OUTPUT_TOKENS = 750
 TRANSITIONS = 20
 """State transitions of a recording with one audio part that gets Spot capacity immediately, without status checks."""
 TRANSITIONS_PER_CHECK = 3
+"""State transitions of one status check: wait, call, choice."""
 TRANSCRIBE_HOURS = 1 / 6
 """Assumed: Transcribe takes ten minutes per hour."""
 AUDIO_GB_PER_HOUR = 0.06
@@ -47,9 +49,10 @@ METRICS = 5
 KEPT_MONTHS = 12
 """Assumed age of the stored videos at the time of the estimate. They are never deleted."""
 ITEM_KILOBYTES = 2
+"""Assumed size of a meeting's record."""
 WRITES = 8
 READS = 20
-"""Assumed size of a meeting's record, and how often it is written and read."""
+"""Assumed number of writes and reads of a meeting's record."""
 
 
 def monthly_usage(settings: MeetingsSettings) -> Usage:

@@ -1,5 +1,6 @@
-"""Alarms and dashboard charts for captions that are late, suppressed or missing. Every block has its own alarms in
-addition.
+"""Alarms and dashboard charts of transcription, for captions that are late, suppressed or missing.
+
+Every block registers its own alarms in addition.
 """
 
 import pulumi
@@ -20,7 +21,7 @@ from handlers.transcription.environment import (
 
 RUNBOOK = "captions-degraded"
 GIVEN_UP_IN_FIVE_MINUTES = 10
-"""Number of utterances. A few may be given up because of a client's error."""
+"""Number of utterances given up in five minutes from which an alarm is raised. A few may be due to a client's error."""
 FAILED_MESSAGES = " || ".join(f'$.message = "{event}"' for event in ("message_failed", "processor_not_called"))
 """Log filter for failed messages. API Gateway receives an answer for them, so neither it nor Lambda counts an error."""
 

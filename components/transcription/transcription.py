@@ -1,7 +1,7 @@
-"""Transcription: WebSocket API → router → audio processor → captions over the same connection.
+"""Component of transcription: WebSocket API → router → audio processor → captions over the same connection.
 
-This module connects the parts: it grants permissions and sets the environment of each function. docs/decisions/0040
-describes the path of an utterance.
+It creates the tables, the API and both functions, and gives each function its permissions and environment variables.
+docs/decisions/0040 describes the path of an utterance.
 """
 
 from dataclasses import dataclass
@@ -42,10 +42,11 @@ from handlers.transcription.router.environment import RouterEnvironment
 
 ROUTES = ("$connect", "$default", "$disconnect", "audio", "close", "direct", "open", "ping")
 MAX_EVENT_AGE_SECONDS = 60
-"""The shortest age that Lambda allows. The router counts an utterance as lost long before."""
+"""Maximum age of an utterance that waits for the audio processor: the lowest value that Lambda allows. The router counts an
+utterance as lost earlier."""
 MEMORY_PERCENT = 90
-"""Share of its memory above which the audio processor raises an alarm."""
-LOST_BECAUSE = "a failure record would hold audio that must not be stored - a lost utterance is sent again"
+"""Percentage of the audio processor's memory above which an alarm is raised."""
+DISCARD_REASON = "a failure record would hold audio that must not be stored - a lost utterance is sent again"
 
 
 @dataclass(frozen=True)
@@ -63,10 +64,10 @@ class Transcription(pulumi.ComponentResource):
         super().__init__("polyphony:transcription:Transcription", name, None, opts)
         self._scope, self._settings = args.scope, args.settings
         self._child = pulumi.ResourceOptions(parent=self)
-        self._store()
-        self.socket = self._socket()
-        self.processor = self._processor()
-        self.router = self._router()
+        self._create_tables()
+        self.socket = self._create_socket()
+        self.processor = self._create_processor()
+        self.router = self._create_router()
         self.socket.serve(ROUTES, self.router)
         Schedule(
             "sweep",
@@ -86,8 +87,8 @@ class Transcription(pulumi.ComponentResource):
         }
         self.register_outputs({"url": self.socket.url})
 
-    def _store(self) -> None:
-        nothing_lasts = "its items live for hours and nothing in them is worth having back"
+    def _create_tables(self) -> None:
+        no_backup_reason = "its items live for hours and nothing in them is worth having back"
         self.sessions = Table(
             "sessions",
             TableArgs(
@@ -95,7 +96,7 @@ class Transcription(pulumi.ComponentResource):
                 logical_name="Sessions",
                 hash_key="session_id",
                 ttl_attribute="ttl",
-                no_backup_reason=nothing_lasts,
+                no_backup_reason=no_backup_reason,
             ),
             self._child,
         )
@@ -109,12 +110,12 @@ class Transcription(pulumi.ComponentResource):
                 indexes=[SecondaryIndex(DUE_INDEX, "watched", "due_ms", projected_attributes=[])],
                 number_keys=["due_ms"],
                 ttl_attribute="ttl",
-                no_backup_reason=nothing_lasts,
+                no_backup_reason=no_backup_reason,
             ),
             self._child,
         )
 
-    def _socket(self) -> WebSocketApi:
+    def _create_socket(self) -> WebSocketApi:
         unauthenticated = self._scope.foundation.identity.auth is Auth.NONE
         return WebSocketApi(
             "socket",
@@ -128,7 +129,7 @@ class Transcription(pulumi.ComponentResource):
             self._child,
         )
 
-    def _processor(self) -> Function:
+    def _create_processor(self) -> Function:
         scope, settings = self._scope, self._settings
         return Function(
             "audio-processor",
@@ -154,7 +155,7 @@ class Transcription(pulumi.ComponentResource):
                     self.socket.grant_post(),
                 ],
                 asynchronous=AsyncInvocation(
-                    None, retries=0, max_age_seconds=MAX_EVENT_AGE_SECONDS, discard_reason=LOST_BECAUSE
+                    None, retries=0, max_age_seconds=MAX_EVENT_AGE_SECONDS, discard_reason=DISCARD_REASON
                 ),
                 errors_above=settings.alarms.errors,
                 throttles_above=settings.alarms.throttles,
@@ -163,7 +164,7 @@ class Transcription(pulumi.ComponentResource):
             self._child,
         )
 
-    def _router(self) -> Function:
+    def _create_router(self) -> Function:
         scope, sessions, identity = self._scope, self._settings.sessions, self._scope.foundation.identity
         failed = DeadLetterQueue("router-failed", DeadLetterQueueArgs(scope, "RouterFailed"), self._child)
         oidc = identity.auth is Auth.OIDC

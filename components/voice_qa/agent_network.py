@@ -1,7 +1,8 @@
-"""Network access of the query worker to an agent in a VPC.
+"""Network access of voice Q&A's query worker to an agent in an existing VPC.
 
-API Gateway has no VPC endpoint for WebSocket connections. So a function that is attached to a VPC and posts to
-connections needs a route to the internet. S3 and DynamoDB are reached through gateway endpoints, which cost nothing.
+API Gateway has no VPC endpoint for posting to WebSocket connections. So a function that is attached to a VPC and posts to
+connections needs a route to the internet. If the VPC has none, a subnet with a NAT gateway is created, and S3 and DynamoDB
+are reached through gateway endpoints, which are free.
 """
 
 from collections.abc import Sequence
@@ -22,11 +23,13 @@ NAT_REASON = "API Gateway connections have no VPC endpoint"
 
 @dataclass(frozen=True)
 class AgentNetworkArgs:
-    """An existing network, and the port on which the agent listens."""
+    """Arguments of `AgentNetwork`."""
 
     scope: Scope
     settings: AgentNetworkSettings
+    """The existing network, and how its subnets reach the internet."""
     port: int
+    """Port on which the agent listens."""
 
 
 class AgentNetwork(Block):
@@ -50,12 +53,15 @@ class AgentNetwork(Block):
         allow_egress(self.part_name("https-out"), self.group.id, tags, opts)
         subnets: Sequence[pulumi.Input[str]] = settings.subnet_ids
         if settings.nat is not None:
-            subnets = [self._subnet(settings.vpc_id, settings.nat)]
+            subnets = [self._create_subnet(settings.vpc_id, settings.nat)]
         self.attachment = NetworkAttachment(subnets, [self.group.id])
         self.register_outputs({"groupId": self.group.id})
 
-    def _subnet(self, vpc_id: str, nat: NatSettings) -> pulumi.Output[str]:
-        """Return a subnet. Its route to the internet exists before any function is attached to it."""
+    def _create_subnet(self, vpc_id: str, nat: NatSettings) -> pulumi.Output[str]:
+        """Create a subnet with a route to the internet, and return its id.
+
+        The id is known only after the route exists, so nothing is attached to the subnet before.
+        """
         scope = self.scope
         tags = scope.tags("AgentNetwork", {"Reason": NAT_REASON})
         subnet = ec2.Subnet(

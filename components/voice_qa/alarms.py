@@ -1,5 +1,6 @@
-"""Alarms for answers that are late or missing, for lectures without a notification and for limits. Every block has its
-own alarms in addition.
+"""Alarms of voice Q&A, for answers that are late or missing, lectures without a notification, and limits that are near.
+
+Every block registers its own alarms in addition.
 """
 
 import pulumi
@@ -13,22 +14,24 @@ from components.settings import VoiceQaSettings
 from handlers.voice_qa.query_worker.agent.agent_types import AgentCode
 
 DURATION_PERCENT = 80
-"""Share of a function's timeout above which an alarm is raised; for the query worker, share of
-`agentcore.answerSeconds`."""
+"""Percentage of a function's timeout above which an alarm is raised. For the query worker, it is the percentage of
+`agentcore.answerSeconds`, because an answer ends then, long before the worker's timeout."""
 CONCURRENCY_PERCENT = 80
+"""Percentage of the account's concurrent Lambda invocations above which an alarm is raised."""
 CONNECTIONS_PER_MINUTE = 500
+"""Number of new connections in a minute above which an alarm is raised."""
 MAX_FAILED_POSTS = 2
-"""Number of failed posts. If a connected client receives nothing, at least three messages of its answer fail."""
+"""Number of failed posts in five minutes that raise no alarm. If a connected client receives nothing, at least three
+messages of its answer fail."""
 ANSWERS_RUNBOOK, LIMITS_RUNBOOK, LECTURES_RUNBOOK, SOCKETS_RUNBOOK = (
     "answers-late",
     "limits-near",
     "lectures-missed",
     "websocket-errors",
 )
-"""Runbooks of the alarms."""
 QUERY_ENDED = '$.message = "query_ended"'
 AGENT_FAILURES = " || ".join(f'$.cause = "{code}"' for code in AgentCode if code is not AgentCode.REJECTED)
-"""Log filter for failures of the agent. Other causes are a guest's own, such as missing or unintelligible audio."""
+"""Log filter for failures of the agent. Other causes are a guest's, such as missing or unintelligible audio."""
 FAILED_MESSAGES = " || ".join(f'$.message = "{event}"' for event in ("message_failed", "worker_not_called"))
 """Log filter for failed messages. API Gateway receives an answer for them, so neither it nor Lambda counts an error."""
 
@@ -52,7 +55,6 @@ def register_alarms(
     timeout = "uses most of its timeout."
     for name, function, max_seconds, problem in (
         ("handler", handler, settings.socket_handler.timeout_seconds, f"The WebSocket handler {timeout}"),
-        # An answer ends at its own limit, long before the worker's timeout.
         ("worker", worker, settings.agentcore.answer_seconds, "Answers use most of their time limit."),
         ("validator", validator, settings.validator.timeout_seconds, f"The validation of lectures {timeout}"),
     ):

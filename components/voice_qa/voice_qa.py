@@ -1,10 +1,10 @@
-"""Voice Q&A: guests ask questions about lectures and receive answers while the agent produces them. Lectures are
-validated first.
+"""Component of voice Q&A: guests ask questions about lectures and receive answers while the agent produces them.
 
-This module connects the parts: it grants permissions and sets the environment of each function. There are two paths:
+This module creates the storage, the API and the functions, and gives each function its permissions and environment
+variables. There are two paths:
 
-- questions: WebSocket API → WebSocket handler → query worker → agent → pieces over the connection
-- lectures: audio bucket → queue → lecture validator → lecture items
+- questions: WebSocket API → WebSocket handler → query worker → agent → pieces of the answer over the connection
+- lectures: audio bucket → queue → lecture validator → lecture items. Only validated lectures can be asked about.
 """
 
 from dataclasses import dataclass
@@ -56,15 +56,17 @@ from handlers.voice_qa.websocket_handler.environment import SocketEnvironment
 ROUTES = ("$connect", "$default", "$disconnect", "ping", "query", "upload")
 GIGABYTE = 1_000_000_000
 MAX_QUESTION_AGE_SECONDS = 300
-"""Age at which an unstarted question is moved to the dead-letter queue. Its client has gone or has asked again."""
+"""Age at which a question that no worker has started is moved to the dead-letter queue. Its client has gone or has asked
+again."""
 OLD_LECTURE_DAYS = 7
 """Days for which old versions of lectures are kept."""
 OLD_VERSION_DAYS = 1
 """Days for which old versions of questions and answers are kept. An expired object of a versioned bucket becomes an old
 version, and expired audio must not remain available."""
 SWEEP_MINUTES = 15
+"""Interval of the sweep for lectures without a notification."""
 FINISH_PERCENT = 60
-"""Share of the function's timeout that is reserved for the last page of a sweep. A page of lectures without
+"""Percentage of the validator's timeout that is reserved to finish the last page of a sweep. A page of lectures without
 notifications takes minutes."""
 
 
@@ -83,16 +85,16 @@ class VoiceQa(pulumi.ComponentResource):
         super().__init__("polyphony:voice_qa:VoiceQa", name, None, opts)
         self._scope, self._settings = args.scope, args.settings
         self._child = pulumi.ResourceOptions(parent=self)
-        self._store()
-        self.socket = self._socket()
+        self._create_storage()
+        self.socket = self._create_socket()
         self.pool = IdentityPool(
             "guests",
             IdentityPoolArgs(args.scope, "IdentityPool", self._guest_grants()),
             self._child,
         )
-        self.validator = self._validator()
-        self.worker = self._worker()
-        self.handler = self._handler()
+        self.validator = self._create_validator()
+        self.worker = self._create_worker()
+        self.handler = self._create_handler()
         self.socket.serve(ROUTES, self.handler)
         register_alarms(
             args.scope,
@@ -116,7 +118,7 @@ class VoiceQa(pulumi.ComponentResource):
         }
         self.register_outputs({"url": self.socket.url})
 
-    def _store(self) -> None:
+    def _create_storage(self) -> None:
         scope, settings = self._scope, self._settings
         self.sessions = Table(
             "sessions",
@@ -166,7 +168,7 @@ class VoiceQa(pulumi.ComponentResource):
             self.socket.grant_connect(),
         ]
 
-    def _socket(self) -> WebSocketApi:
+    def _create_socket(self) -> WebSocketApi:
         return WebSocketApi(
             "socket",
             WebSocketApiArgs(
@@ -179,7 +181,7 @@ class VoiceQa(pulumi.ComponentResource):
             self._child,
         )
 
-    def _validator(self) -> Function:
+    def _create_validator(self) -> Function:
         scope, settings = self._scope, self._settings
         failed = DeadLetterQueue("validator-failed", DeadLetterQueueArgs(scope, "ValidatorFailed"), self._child)
         function = Function(
@@ -216,7 +218,7 @@ class VoiceQa(pulumi.ComponentResource):
         )
         return function
 
-    def _worker(self) -> Function:
+    def _create_worker(self) -> Function:
         scope, settings, agent = self._scope, self._settings, self._settings.agentcore
         failed = DeadLetterQueue("queries-failed", DeadLetterQueueArgs(scope, "QueriesFailed"), self._child)
         return Function(
@@ -250,12 +252,12 @@ class VoiceQa(pulumi.ComponentResource):
                     *self._agent_grants(),
                 ],
                 asynchronous=AsyncInvocation(failed, max_age_seconds=MAX_QUESTION_AGE_SECONDS),
-                attachment=self._attachment(),
+                attachment=self._create_attachment(),
             ),
             self._child,
         )
 
-    def _attachment(self) -> NetworkAttachment | None:
+    def _create_attachment(self) -> NetworkAttachment | None:
         agent = self._settings.agentcore
         if agent.network is None or agent.port is None:
             return None
@@ -269,7 +271,7 @@ class VoiceQa(pulumi.ComponentResource):
         endpoint = f"{agent.runtime_arn}/runtime-endpoint/{agent.qualifier}"
         return [grant("bedrock-agentcore", ["InvokeAgentRuntime"], [agent.runtime_arn, endpoint])]
 
-    def _handler(self) -> Function:
+    def _create_handler(self) -> Function:
         scope, settings = self._scope, self._settings
         uploads_lectures = settings.lectures.uploads is LectureUploads.GUESTS
         upload_prefixes = [QUERIES_PREFIX, *([LECTURES_PREFIX] if uploads_lectures else [])]

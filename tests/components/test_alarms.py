@@ -8,10 +8,10 @@ import pytest
 
 from handlers.meetings import metrics
 from local import ROOT
+from tests.components.deployment_harness import ACCOUNT, Deployment
 from tests.components.ingestion.recorded_deployment import INGESTION
 from tests.components.livestream.recorded_deployment import LIVESTREAM
 from tests.components.meetings.recorded_deployment import MEETINGS
-from tests.components.subsystem_tests import ACCOUNT, Deployment
 from tests.components.transcription.recorded_deployment import TRANSCRIPTION
 from tests.components.voice_qa.recorded_deployment import ENDPOINT, VOICE_QA
 from tests.fake_engine import Recorded, scope

@@ -16,10 +16,10 @@ from components.voice_qa import monthly_usage as voice_qa_usage
 from guardrails.pricing.estimate import CostReport, estimate_cost
 from guardrails.pricing.requirements_cost_tables.transcription import STREAMING_QUANTITIES
 from local.preview.cost import to_priced_resource
+from tests.components.deployment_harness import Deployment
 from tests.components.ingestion.recorded_deployment import INGESTION
 from tests.components.livestream.recorded_deployment import LIVESTREAM
 from tests.components.meetings.recorded_deployment import MEETINGS
-from tests.components.subsystem_tests import Deployment
 from tests.components.transcription.recorded_deployment import TRANSCRIPTION
 from tests.components.voice_qa.recorded_deployment import VOICE_QA
 

@@ -1,7 +1,6 @@
 """OpenAPI 3.1 documentation of a REST API, built from the list of its operations.
 
-`gateway_import_document.py` converts it to the document that API Gateway imports, and `local/generate` writes
-livestream's documentation to `docs/`.
+`gateway_import_document.py` converts it to the document that API Gateway imports, and `local/generate` writes it to `docs/`.
 
 The pydantic models define the schemas: requests as the model reads them, responses as the model writes them. Every error
 has the same body, whether a handler or API Gateway returns it.

@@ -1,4 +1,4 @@
-"""Resources of the foundation: alerts, audit logs, budget, anomaly monitor, backup, Lambda layer."""
+"""Tests of the foundation's resources: alerts, audit logs, budget, anomaly monitor, backup, Lambda layer."""
 
 import json
 from typing import Any
@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from components.blocks.naming.context import Subsystem
 from components.foundation import Foundation
 from components.settings import LogLevel
-from tests.components.subsystem_tests import allow_statement
+from tests.components.deployment_harness import allow_statement
 from tests.fake_engine import Engine, Recorded, context, foundation_settings
 
 TOPIC = "arn:aws:sns:us-east-1:123456789012:polyphony-test-foundation-alerts"

@@ -1,4 +1,4 @@
-"""The network is built only if something is attached, and has no route to the internet."""
+"""Tests of the network: it is built only if something is attached, and has no route to the internet."""
 
 from typing import Any
 

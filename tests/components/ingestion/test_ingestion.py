@@ -1,4 +1,4 @@
-"""Deployed resources of ingestion: permissions, workflow, retention, encryption, catalogue, schedules."""
+"""Tests of ingestion's resources: permissions, workflow, retention, encryption, catalogue, schedules."""
 
 import base64
 import json
@@ -8,8 +8,8 @@ import pytest
 from statelint.linter import Linter
 
 from components.blocks.workflow.state_definitions import total_pause_seconds
+from tests.components.deployment_harness import Permission, may, permissions, roles, variables
 from tests.components.ingestion.recorded_deployment import ingestion, plain
-from tests.components.subsystem_tests import Permission, may, permissions, roles, variables
 from tests.handlers.ingestion.fake_cloud import PROJECTED
 
 ACCOUNT = "123456789012"

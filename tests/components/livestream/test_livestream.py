@@ -1,11 +1,11 @@
-"""Deployment of the livestream backend as required: table, bucket, functions, API, and the settings that change
-them."""
+"""Tests of the deployed livestream backend: table, bucket, functions, API, and the settings that change them."""
 
 import json
 from typing import Any
 
 from components.settings.livestream import AuthorizerKind
 from local.preview.property_values import UNKNOWN
+from tests.components.deployment_harness import ACCOUNT, variables
 from tests.components.livestream.recorded_deployment import (
     BUCKET,
     ISSUER,
@@ -17,7 +17,6 @@ from tests.components.livestream.recorded_deployment import (
     livestream,
     plain,
 )
-from tests.components.subsystem_tests import ACCOUNT, variables
 from tests.fake_engine import Recorded
 
 ENVIRONMENT = {

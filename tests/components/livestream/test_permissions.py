@@ -1,7 +1,7 @@
-"""Permissions of each role of the livestream backend: the required ones and those that were added."""
+"""Tests of the permissions of each role of the livestream backend: the required ones and those that were added."""
 
+from tests.components.deployment_harness import ACCOUNT, Permission, may, may_consume, may_run, permissions, roles
 from tests.components.livestream.recorded_deployment import BUCKET, PREFIX, TABLE, complete, livestream
-from tests.components.subsystem_tests import ACCOUNT, Permission, may, may_consume, may_run, permissions, roles
 
 OBJECTS = f"arn:aws:s3:::{BUCKET}"
 ITEMS = f"arn:aws:dynamodb:{ACCOUNT}:table/{TABLE}"

@@ -1,4 +1,4 @@
-"""Deployment of the agent: memory, queues, functions, token metrics and model permissions."""
+"""Tests of the deployed agent and its windows: memory, queues, functions, token metrics and model permissions."""
 
 import json
 from typing import Any
@@ -7,8 +7,8 @@ import pytest
 
 from components.livestream.transcript_agent import TOKEN_FIELDS
 from handlers.common.logging import ALLOWED_LOG_FIELDS
+from tests.components.deployment_harness import ACCOUNT, QUEUES, variables
 from tests.components.livestream.recorded_deployment import BUCKET, PREFIX, TABLE, changed, complete, livestream
-from tests.components.subsystem_tests import ACCOUNT, QUEUES, variables
 from tests.fake_engine import Recorded
 
 

@@ -1,12 +1,12 @@
-"""Deployment of the video processing: event rules, queue, function and MediaConvert's role."""
+"""Tests of the deployed video processing: event rules, queue, function and MediaConvert's role."""
 
 import json
 from typing import Any
 
 import pytest
 
+from tests.components.deployment_harness import ACCOUNT, variables
 from tests.components.livestream.recorded_deployment import BUCKET, PREFIX, TABLE, changed, complete, livestream
-from tests.components.subsystem_tests import ACCOUNT, variables
 
 QUEUE = f"arn:aws:sqs:{ACCOUNT}:{PREFIX}-videos"
 RULES = ("video-created", "video-completed", "video-jobs")

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from tests.components.deployment_harness import ACCOUNT, variables
 from tests.components.meetings.recorded_deployment import (
     BUCKET,
     ISSUER,
@@ -14,7 +15,6 @@ from tests.components.meetings.recorded_deployment import (
     meetings,
     plain,
 )
-from tests.components.subsystem_tests import ACCOUNT, variables
 from tests.fake_engine import Recorded
 
 ENVIRONMENT = {

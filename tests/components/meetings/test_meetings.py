@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from handlers.meetings.s3_keys import RAW
+from tests.components.deployment_harness import ACCOUNT, variables
 from tests.components.meetings.recorded_deployment import (
     BUCKET,
     HAIKU,
@@ -17,7 +18,6 @@ from tests.components.meetings.recorded_deployment import (
     complete,
     plain,
 )
-from tests.components.subsystem_tests import ACCOUNT, variables
 from tests.fake_engine import Engine, Recorded
 
 WORKFLOW = f"arn:aws:states:{ACCOUNT}:stateMachine:{PREFIX}-workflow"

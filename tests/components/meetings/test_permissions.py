@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from handlers.common.identity import user_ids
+from tests.components.deployment_harness import ACCOUNT, Permission, may, may_consume, may_run, permissions, roles
 from tests.components.meetings.recorded_deployment import BUCKET, KEY, PREFIX, TABLE, changed, complete, meetings, plain
-from tests.components.subsystem_tests import ACCOUNT, Permission, may, may_consume, may_run, permissions, roles
 from tests.fake_engine import Recorded
 
 OBJECTS = f"arn:aws:s3:::{BUCKET}"

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from tests.components.deployment_harness import ACCOUNT, variables
 from tests.components.meetings.recorded_deployment import BUCKET, PREFIX, TABLE, changed, complete, meetings
-from tests.components.subsystem_tests import ACCOUNT, variables
 from tests.fake_engine import Recorded
 
 

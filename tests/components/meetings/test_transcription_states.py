@@ -7,8 +7,8 @@ import pytest
 from components.blocks.workflow.job_polling import count_polls
 from local.emulation.step_functions.parameter_names import error_name, to_pascal_case
 from local.platform.driver_model.service_shapes import service_model
+from tests.components.meetings.jsonata_evaluation import INPUT, RECORDING, evaluate_choice, fill_arguments, find_catch
 from tests.components.meetings.recorded_deployment import BUCKET, changed, complete, meetings, states
-from tests.components.meetings.state_machine_runner import INPUT, RECORDING, evaluate_choice, fill_arguments, find_catch
 from tests.fake_engine import Recorded
 
 AUDIO = {"key": RECORDING.audio_key(1), "offsetMs": 0, "durationMs": 1}

@@ -1,4 +1,4 @@
-"""Alarms of voice Q&A. The log lines that they count are those that the handlers write."""
+"""Tests of the alarms of voice Q&A. The log lines that they count are those that the handlers write."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Resources of voice Q&A: environment variables, retention, access and the output for frontends."""
+"""Tests of voice Q&A's resources: environment variables, retention, access and the output for frontends."""
 
 import json
 from typing import Any
@@ -14,7 +14,7 @@ from local.preview import program_run
 from local.preview.preview_provider import PreviewProvider
 from local.preview.property_values import UNKNOWN
 from local.preview.stack_files import StackConfig
-from tests.components.subsystem_tests import ACCOUNT, POOL, variables
+from tests.components.deployment_harness import ACCOUNT, POOL, variables
 from tests.components.voice_qa.recorded_deployment import (
     BUCKET,
     CALLBACK,

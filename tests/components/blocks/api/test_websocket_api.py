@@ -13,7 +13,7 @@ from components.settings import FunctionSettings
 from handlers.common.environment import HandlerEnvironment
 from local.preview.property_values import Props
 from local.preview.resource_graph import Resource
-from tests.components.subsystem_tests import DeployedProvider, deploy
+from tests.components.deployment_harness import DeployedProvider, deploy
 from tests.fake_engine import Engine, Recorded, scope
 
 LIVE = "arn:aws:lambda:us-east-1:123456789012:function:polyphony-test-ingestion-router:live"

@@ -9,7 +9,7 @@ from components.blocks.compute.schedule import Schedule, ScheduleArgs
 from components.blocks.messaging.event_rule import EventArchive, EventArchiveArgs, EventRule, EventRuleArgs, rule_sender
 from components.blocks.messaging.queue import Queue, QueueArgs
 from tests.components.blocks.compute.test_function import args, async_function
-from tests.components.subsystem_tests import allow_statement
+from tests.components.deployment_harness import allow_statement
 from tests.fake_engine import Engine, scope
 
 PATTERN = {"source": ["aws.s3"], "detail-type": ["Object Created"]}

@@ -3,7 +3,7 @@
 import json
 
 from components.blocks.messaging.queue import Queue, QueueArgs, Sender
-from tests.components.subsystem_tests import allow_statement
+from tests.components.deployment_harness import allow_statement
 from tests.fake_engine import Engine, Recorded, scope
 
 BUCKET = "arn:aws:s3:::landing"
