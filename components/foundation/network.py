@@ -41,10 +41,10 @@ class Network(pulumi.ComponentResource):
         else:
             self.vpc_id, self.subnet_ids = self._build_vpc(args.services)
         self.vpc_arn = pulumi.Output.concat(self._scope.context.arn("ec2", "vpc/"), self.vpc_id)
-        self.functions = self._group("functions", "Functions: out by HTTPS, nothing in")
+        self.functions = self._create_group("functions", "Functions: out by HTTPS, nothing in")
         """Security group of functions."""
         allow_egress("foundation-network-functions-out", self.functions.id, self._tags("functions"), self._child)
-        self.glue = self._group("glue", "Glue: its workers among themselves, out by HTTPS")
+        self.glue = self._create_group("glue", "Glue: its workers among themselves, out by HTTPS")
         """Security group of Glue jobs."""
         self._allow_within_group("glue", self.glue)
         allow_egress("foundation-network-glue-out", self.glue.id, self._tags("glue"), self._child)
@@ -56,6 +56,7 @@ class Network(pulumi.ComponentResource):
         return self._scope.tags(f"{self._scope.context.stack_label}-{name}", {"Reason": reason})
 
     def _build_vpc(self, services: Mapping[str, str]) -> tuple[pulumi.Input[str], Sequence[pulumi.Input[str]]]:
+        """Create the VPC with its subnets and endpoints. Return the ids of the VPC and of the subnets."""
         settings, region = self._settings, self._scope.context.region
         built = ec2.Vpc(
             "foundation-network-vpc",
@@ -95,7 +96,7 @@ class Network(pulumi.ComponentResource):
     def _create_interface_endpoints(self, subnets: Sequence[pulumi.Input[str]], services: Mapping[str, str]) -> None:
         if not services:
             return
-        group = self._group("endpoints", "Endpoints: in by HTTPS from the network")
+        group = self._create_group("endpoints", "Endpoints: in by HTTPS from the network")
         vpc.SecurityGroupIngressRule(
             "foundation-network-endpoints-in",
             security_group_id=group.id,
@@ -121,7 +122,7 @@ class Network(pulumi.ComponentResource):
 
     # The annotations are in quotes, because `pulumi_aws` loads `ec2` when it is first used. Loading it is slow, and most
     # stacks build no network.
-    def _group(self, name: str, description: str) -> "ec2.SecurityGroup":
+    def _create_group(self, name: str, description: str) -> "ec2.SecurityGroup":
         return ec2.SecurityGroup(
             f"foundation-network-{name}-group",
             name_prefix=f"{self._scope.context.stack_label}-{name}-",

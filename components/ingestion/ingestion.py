@@ -55,6 +55,7 @@ ATTACHED_SERVICES = {
 }
 """Services that the builder and the Spark job call from inside a network, in addition to S3 and DynamoDB, with the reason."""
 KEY_SERVICE = {"kms": "the Spark job uses its customer key"}
+"""Service that the Spark job calls only if it has a customer key."""
 
 
 def attached_services(settings: IngestionSettings) -> Mapping[str, str]:

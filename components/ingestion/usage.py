@@ -88,15 +88,15 @@ def _runs(settings: IngestionSettings, files: float, runs: float) -> Usage:
 
 
 def _lake(gigabytes: float, runs: float) -> Usage:
-    kept = gigabytes * PARQUET_SHARE * LAKE_MONTHS
+    lake_gb = gigabytes * PARQUET_SHARE * LAKE_MONTHS
     objects = runs * OBJECTS_PER_RUN
     return {
         "ingestion-lake": {
-            "storageGb": kept,
+            "storageGb": lake_gb,
             "puts": objects,
             "gets": objects,
             "tieredObjects": objects,
             "monitoredObjects": objects * LAKE_MONTHS,
         },
-        "ingestion-store": {"scannedTb": kept * QUERIED_SHARE / 1024},
+        "ingestion-store": {"scannedTb": lake_gb * QUERIED_SHARE / 1024},
     }

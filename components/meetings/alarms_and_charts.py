@@ -56,6 +56,7 @@ class MeetingAlarmsArgs:
     table: Table
     bucket: Bucket
     uploads: Queue
+    """Queue of the events of uploads."""
     workflow: Workflow
     api: RestApi
     functions: Mapping[str, Function]
@@ -64,7 +65,9 @@ class MeetingAlarmsArgs:
 
 def create_alarms(args: MeetingAlarmsArgs, opts: pulumi.ResourceOptions) -> None:
     """Create the alarms of the meetings backend."""
-    late, models, spot = (AlarmGroup(args.scope, runbook, opts) for runbook in (RUNBOOK, MODEL_RUNBOOK, SPOT_RUNBOOK))
+    meeting_alarms, model_alarms, spot_alarms = (
+        AlarmGroup(args.scope, runbook, opts) for runbook in (RUNBOOK, MODEL_RUNBOOK, SPOT_RUNBOOK)
+    )
     steps, summarize, sweep = (args.functions[function_name] for function_name in ("steps", "summarize", "sweep"))
     # NEVER_COMPLETE is excluded: the client did not upload its chunks, so nothing is broken.
     given_up_pattern = f'{{ $.message = "meeting_given_up" && $.code != "{MeetingReason.NEVER_COMPLETE}" }}'
@@ -75,7 +78,7 @@ def create_alarms(args: MeetingAlarmsArgs, opts: pulumi.ResourceOptions) -> None
         ("media-failed", steps, media_failed_pattern, "The media job could not process a recording."),
         ("meetings-given-up", sweep, given_up_pattern, given_up),
     ):
-        function.alarm_on_log_lines(name, pattern, problem, late, severity=Severity.CRITICAL)
+        function.alarm_on_log_lines(name, pattern, problem, meeting_alarms, severity=Severity.CRITICAL)
     period = three_sweeps_seconds(SWEEP_MINUTES)
     for name, value, problem in (
         ("meetings-unattended", "$.failed", "Consecutive sweeps fail to check meetings."),
@@ -84,41 +87,41 @@ def create_alarms(args: MeetingAlarmsArgs, opts: pulumi.ResourceOptions) -> None
         failures = sweep.log_metric(
             name, SWEEP_REPORT_PATTERN, opts, value=value, statistic="Minimum", period_seconds=period
         )
-        late.register(name, failures, 0, problem)
+        meeting_alarms.register(name, failures, 0, problem)
     interruptions = steps.log_metric(
         "spot-interruptions", '{ $.message = "media_read" }', opts, value="$.interruptions", period_seconds=HOUR_SECONDS
     )
-    spot.register(
+    spot_alarms.register(
         "spot-interruptions", interruptions, MAX_INTERRUPTIONS_PER_HOUR, "Spot capacity is interrupted often."
     )
-    late.register(
+    meeting_alarms.register(
         "processing-late",
         _meeting_metric(args, PROCESSING_DURATION, "p95"),
         args.settings.processing.alarm_minutes * 60,
         "Meetings take too long from the upload to the summary.",
     )
     message_age = Metric("AWS/SQS", "ApproximateAgeOfOldestMessage", {"QueueName": args.uploads.name}, "Maximum")
-    late.register("uploads-waiting", message_age, MAX_QUEUE_SECONDS, "Events of uploads wait in the queue.")
+    meeting_alarms.register("uploads-waiting", message_age, MAX_QUEUE_SECONDS, "Events of uploads wait in the queue.")
     model_error_filter = " || ".join(f'$.error_type = "{error_type}"' for error_type in MODEL_ERRORS)
     missed_recording_filter = " || ".join(f'$.message = "{event}"' for event in MISSED_RECORDING_EVENTS)
     summarize.alarm_on_log_lines(
         "model-throttles",
         '{ $.message = "summary_failed" && $.error_type = "ModelBusy" }',
         "A model is busy, so summaries are delayed.",
-        models,
+        model_alarms,
         threshold=MAX_BUSY_ANSWERS,
     )
     summarize.alarm_on_log_lines(
         "model-errors",
         f'{{ $.message = "summary_failed" && ({model_error_filter}) }}',
         "A model refuses to write a summary.",
-        models,
+        model_alarms,
     )
     args.functions["storage"].alarm_on_log_lines(
         "recordings-unheard",
         f"{{ {missed_recording_filter} }}",
         "Events of complete recordings were lost, or the daily check for them did not finish.",
-        late,
+        meeting_alarms,
     )
 
 

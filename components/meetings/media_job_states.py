@@ -31,6 +31,7 @@ from handlers.meetings.media_job.environment import RECORDING_VARIABLES
 FIRST_STATE: Final = "Media"
 SUBMIT: Final = "arn:aws:states:::batch:submitJob"
 BATCH: Final = "arn:aws:states:::aws-sdk:batch"
+"""Prefix of the resources with which states call AWS Batch; `SUBMIT` is the only resource without it."""
 JOB_NAME: Final = f"{{% 'media-' & {JOB_NAME_PARTS} %}}"
 THROTTLING_ERRORS: Final = ("Batch.TooManyRequestsException", "Batch.ThrottlingException")
 """The request was rejected, so it had no effect. `Batch.AWSBatchException` is often throttling too, but the request may
@@ -50,6 +51,7 @@ it repeats one.
 """
 NO_CAPACITY_REASON: Final = "No Spot capacity within processing.capacityMinutes"
 TIME_LIMIT_REASON: Final = "The workflow no longer waits for this job"
+"""Reasons that Batch shows for a cancelled and for a terminated job."""
 DESCRIBED_JOB: Final = """(
   $seen := $states.result.Jobs[0];
   $status := $exists($seen) ? $seen.Status : 'SUBMITTED';

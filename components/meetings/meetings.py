@@ -106,8 +106,8 @@ class Meetings(pulumi.ComponentResource):
 
     def _create_storage(self) -> None:
         scope, settings = self._scope, self._settings
-        kept = settings.kept
-        old = kept.old_version_days
+        retention = settings.kept
+        old_days = retention.old_version_days
         self.table = Table(
             "meetings",
             TableArgs(
@@ -131,12 +131,18 @@ class Meetings(pulumi.ComponentResource):
                 ),
                 lifecycle=[
                     *(
-                        LifecycleRule(f"expire-{prefix.rstrip('/')}", prefix, expire_days=days, old_version_days=old)
-                        for prefix, days in ((RAW, kept.raw_days), (AUDIO, kept.audio_days), (WORK, kept.work_days))
+                        LifecycleRule(
+                            f"expire-{prefix.rstrip('/')}", prefix, expire_days=days, old_version_days=old_days
+                        )
+                        for prefix, days in (
+                            (RAW, retention.raw_days),
+                            (AUDIO, retention.audio_days),
+                            (WORK, retention.work_days),
+                        )
                     ),
-                    LifecycleRule("tier-video", VIDEO, old_version_days=old, intelligent_tiering_days=0),
+                    LifecycleRule("tier-video", VIDEO, old_version_days=old_days, intelligent_tiering_days=0),
                     *(
-                        LifecycleRule(f"old-{prefix.rstrip('/')}", prefix, old_version_days=old)
+                        LifecycleRule(f"old-{prefix.rstrip('/')}", prefix, old_version_days=old_days)
                         for prefix in (TRANSCRIPTS, SUMMARIES)
                     ),
                 ],

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 QUOTA_PERIOD = "DAY"
 FIREWALL_WINDOW_SECONDS = 300
+"""Time over which the firewall counts the requests of an address."""
 
 
 @dataclass(frozen=True)

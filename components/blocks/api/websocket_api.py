@@ -27,6 +27,7 @@ from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.scope import CHECKED_BY_TAG, Scope
 
 CONNECT, DISCONNECT, DEFAULT = "$connect", "$disconnect", "$default"
+"""Routes that API Gateway defines: connection opened, connection closed, message that has no route of its own."""
 PREDEFINED_ROUTES = (CONNECT, DISCONNECT, DEFAULT)
 CALLBACK_ENDPOINT_VARIABLE = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
 """Environment variable from which the AWS SDK reads the URL for posting to connections (`WebSocketApi.callback_url`)."""

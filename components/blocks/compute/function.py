@@ -75,11 +75,13 @@ class FunctionArgs:
     """Module and function: `handlers.ingestion.manifest_builder.handler.handler`."""
     settings: FunctionSettings
     environment: type[HandlerEnvironment]
+    """Model with which the handler reads its environment variables."""
     values: Mapping[str, object] = field(default_factory=dict)
     """Values of the environment model by field name; the scope sets the log level."""
     grants: Sequence[Grant] = ()
     """Permissions of the handler, in addition to those for logs, tracing and event sources."""
     queues: Sequence[QueueSource] = ()
+    """Queues that invoke the function."""
     asynchronous: AsyncInvocation | None = None
     """Settings of asynchronous calls; None if nothing calls the function asynchronously."""
     attachment: NetworkAttachment | None = None

@@ -97,6 +97,7 @@ class EventArchiveArgs:
     source: str
     """Source of the archived events: `polyphony-prod.livestream`."""
     days: int
+    """Days for which the archive keeps an event."""
 
 
 class EventArchive(Block):

@@ -59,6 +59,7 @@ class AlarmGroup:
     runbook: str
     """File name of the runbook below `docs/runbooks/`, without suffix."""
     opts: pulumi.ResourceOptions
+    """Options of each alarm, with the parent component."""
 
     def register(
         self,

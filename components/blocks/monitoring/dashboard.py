@@ -36,6 +36,7 @@ class DashboardArgs:
 
     scope: Scope
     rows: Sequence[Sequence[Chart]]
+    """Rows from top to bottom, each with its charts from left to right."""
 
 
 class Dashboard(Block):

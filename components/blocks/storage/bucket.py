@@ -28,6 +28,7 @@ class LifecycleRule:
     """Lifecycle of the objects below a prefix; an empty prefix is the whole bucket."""
 
     name: str
+    """Id of the rule."""
     prefix: str = ""
     expire_days: int | None = None
     """Days after which objects expire; None keeps them."""
@@ -215,12 +216,12 @@ class Bucket(Block):
         s3.BucketLifecycleConfiguration(
             self.part_name("lifecycle"),
             bucket=bucket.bucket,
-            rules=[abort, *map(_rule, args.lifecycle)],
+            rules=[abort, *map(_lifecycle_rule, args.lifecycle)],
             opts=self.part_options(),
         )
 
 
-def _rule(rule_spec: LifecycleRule) -> s3.BucketLifecycleConfigurationRuleArgsDict:
+def _lifecycle_rule(rule_spec: LifecycleRule) -> s3.BucketLifecycleConfigurationRuleArgsDict:
     rule: s3.BucketLifecycleConfigurationRuleArgsDict = {
         "id": rule_spec.name,
         "status": "Enabled",

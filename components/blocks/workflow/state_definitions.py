@@ -10,6 +10,7 @@ from typing import Any
 State = dict[str, Any]
 Retry = dict[str, Any]
 Catch = dict[str, Any]
+"""A state, and the retriers and catchers that it contains, as in the definition's JSON."""
 
 LAMBDA_INVOKE = "arn:aws:states:::lambda:invoke"
 TRANSIENT_LAMBDA_ERRORS = (
