@@ -1,8 +1,9 @@
-"""Base class of all blocks: names and resource options of their parts."""
+"""Base class of all blocks: names and resource options of their parts, and log groups."""
 
 from collections.abc import Sequence
 
 import pulumi
+from pulumi_aws import cloudwatch
 
 from components.blocks.naming.scope import Scope
 
@@ -36,4 +37,14 @@ class Block(pulumi.ComponentResource):
             depends_on=[*self.scope.prerequisites, *after],
             ignore_changes=list(ignore) or None,
             protect=holds_data and self.scope.foundation.data.deletion_protection,
+        )
+
+    def create_log_group(self, part: str, name: pulumi.Input[str], logical_name: str) -> cloudwatch.LogGroup:
+        """Create a log group with the stack's retention as a part of this block."""
+        return cloudwatch.LogGroup(
+            self.part_name(part),
+            name=name,
+            retention_in_days=self.scope.foundation.logs.retention_days,
+            tags=self.scope.tags(logical_name),
+            opts=self.part_options(),
         )

@@ -7,7 +7,7 @@ from components.blocks.naming.scope import Scope
 from components.blocks.storage.bucket import ACCESS_LOG_PREFIX, Bucket, BucketArgs, LifecycleRule
 
 AUDIT_LOGS = "audit-logs"
-"""Short name of the bucket, from which all other buckets derive its name."""
+"""Short name of the bucket. Other subsystems compute its full name from it."""
 
 
 class AuditLogs(pulumi.ComponentResource):

@@ -1,7 +1,7 @@
 """Workflow states that run the media job: on Spot capacity first, and on demand if there is none or it is interrupted.
 
-Batch does not report when a job starts or ends, so the workflow polls the job (`components/blocks/workflow/job_polling.py` defines
-the intervals). A job that still waits after `processing.capacityMinutes` is cancelled. Cancelling does not end a job
+The execution is not notified when a Batch job starts or ends, so the workflow polls the job
+(`components/blocks/workflow/job_polling.py` defines the intervals). A job that still waits after `processing.capacityMinutes` is cancelled. Cancelling does not end a job
 that has just started; that job continues. The workflow submits to the on-demand queue only after the first job has
 ended.
 

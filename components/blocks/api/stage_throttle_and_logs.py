@@ -31,12 +31,6 @@ def create_log_groups(
     API Gateway would otherwise create the group for execution logs itself and keep its lines for ever.
     """
     return [
-        cloudwatch.LogGroup(
-            api.part_name(part),
-            name=name,
-            retention_in_days=api.scope.foundation.logs.retention_days,
-            tags=api.scope.tags(logical_name),
-            opts=api.part_options(),
-        )
+        api.create_log_group(part, name, logical_name)
         for part, name in (("access-logs", access_log), ("execution-logs", execution_log))
     ]

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pulumi
-from pulumi_aws import batch, cloudwatch
+from pulumi_aws import batch
 
 from components.blocks.block import Block
 from components.blocks.compute.image_repository import ImageRepository
@@ -60,13 +60,7 @@ class BatchJob(Block):
         self.name = scope.name(Kind.BATCH_JOB, short_name)
         self.arn = scope.context.arn("batch", f"job-definition/{self.name}")
         self.log_group = f"/aws/batch/{self.name}"
-        logs = cloudwatch.LogGroup(
-            self.part_name("logs"),
-            name=self.log_group,
-            retention_in_days=scope.foundation.logs.retention_days,
-            tags=scope.tags(args.logical_name),
-            opts=self.part_options(),
-        )
+        logs = self.create_log_group("logs", self.log_group, args.logical_name)
         log_grant = grant(
             "logs",
             ["CreateLogStream", "PutLogEvents"],

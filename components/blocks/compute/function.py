@@ -23,7 +23,6 @@ from handlers.common.environment import HandlerEnvironment
 
 LIVE = "live"
 RUNTIME = "python3.13"
-API_GATEWAY = "apigateway.amazonaws.com"
 REPORT_PATTERN = '{ $.type = "platform.report" }'
 """Filter pattern that matches the report line that Lambda logs after each invocation."""
 USED_MEMORY_SELECTOR = "$.record.metrics.maxMemoryUsedMB"
@@ -79,7 +78,7 @@ class FunctionArgs:
     values: Mapping[str, object] = field(default_factory=dict)
     """Values of the environment model by field name; the scope sets the log level."""
     grants: Sequence[Grant] = ()
-    """Permissions of the handler, in addition to those for logs, tracing and event sources."""
+    """Permissions of the handler, in addition to those that every function needs and that this block adds."""
     queues: Sequence[QueueSource] = ()
     """Queues that invoke the function."""
     asynchronous: AsyncInvocation | None = None
@@ -111,13 +110,7 @@ class Function(Block):
         self.log_group = f"/aws/lambda/{self.name}"
         self.has_failure_destination = args.asynchronous is not None and args.asynchronous.on_failure is not None
         """True if failed asynchronous calls are kept in a queue."""
-        self._log_group = cloudwatch.LogGroup(
-            self.part_name("logs"),
-            name=self.log_group,
-            retention_in_days=scope.foundation.logs.retention_days,
-            tags=scope.tags(args.logical_name),
-            opts=self.part_options(),
-        )
+        self._log_group = self.create_log_group("logs", self.log_group, args.logical_name)
         self._role = Role(
             self.label,
             RoleArgs(
@@ -209,7 +202,7 @@ class Function(Block):
             action="lambda:InvokeFunction",
             function=self.function.name,
             qualifier=LIVE,
-            principal=API_GATEWAY,
+            principal=Service.API_GATEWAY.value,
             source_arn=source_arn,
             opts=self.part_options(self.live),
         )

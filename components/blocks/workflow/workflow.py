@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_aws import cloudwatch, sfn
+from pulumi_aws import sfn
 
 from components.blocks.block import Block
 from components.blocks.iam.grant import Grant, grant
@@ -59,13 +59,7 @@ class Workflow(Block):
         # AWS keeps one resource policy for all log groups below this prefix. Other log groups would reach the policy's
         # size limit.
         log_group = f"/aws/vendedlogs/states/{self.name}"
-        logs = cloudwatch.LogGroup(
-            self.part_name("logs"),
-            name=log_group,
-            retention_in_days=scope.foundation.logs.retention_days,
-            tags=scope.tags(args.logical_name),
-            opts=self.part_options(),
-        )
+        logs = self.create_log_group("logs", log_group, args.logical_name)
         platform_grants = [grant("logs", LOG_DELIVERY_ACTIONS, "*"), grant("xray", TRACING_ACTIONS, "*")]
         role = Role(
             self.label,
