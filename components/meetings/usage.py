@@ -14,7 +14,7 @@ SWEEP_MINUTES = 15
 GIGABYTES_PER_HOUR = 0.9
 """Assumed: size of an hour of screen and camera recording."""
 EXCHANGES = 2
-"""Assumed: during an hour of recording, the credentials are renewed once."""
+"""Assumed: token exchanges of one meeting. During an hour of recording, the credentials are renewed once."""
 CHUNKS_PER_HOUR = 60
 """Assumed: one chunk per minute."""
 EXCHANGE_MILLISECONDS = 250
@@ -29,23 +29,24 @@ COPY_HOURS = 0.03
 ENCODE_HOURS = 1.0
 """Assumed duration of encoding an hour of recording with one vCPU."""
 STARTING_HOURS = 0.02
-"""Assumed time for pulling the image."""
+"""Assumed time of a job for pulling the image."""
 INTERRUPTED_SHARE = 0.05
 """Assumed share of jobs that lose their Spot capacity and end on demand."""
 INPUT_TOKENS_PER_HOUR = 7_500
+"""Assumed tokens of a question per hour of recording. An hour of speech has about 9,000 words, and each of the two questions
+contains all of them."""
 OUTPUT_TOKENS = 750
-"""Assumed tokens per question. An hour of speech has about 9,000 words, and each of two questions contains all of them.
-"""
+"""Assumed tokens of the answer to one question."""
 TRANSITIONS = 20
 """State transitions of a recording with one audio part that gets Spot capacity immediately, without status checks."""
 TRANSITIONS_PER_CHECK = 3
 """State transitions of one status check: wait, call, choice."""
 TRANSCRIBE_HOURS = 1 / 6
-"""Assumed: Transcribe takes ten minutes per hour."""
+"""Assumed: Amazon Transcribe takes ten minutes for an hour of recording."""
 AUDIO_GB_PER_HOUR = 0.06
-"""Assumed for 16-kHz mono FLAC."""
+"""Assumed: size of an hour of 16-kHz mono FLAC."""
 METRICS = 5
-"""Metrics of the whole stack. Each measured user adds one."""
+"""Number of custom metrics of the stack. Each measured user adds one, which this estimate leaves out."""
 KEPT_MONTHS = 12
 """Assumed age of the stored videos at the time of the estimate. They are never deleted."""
 ITEM_KILOBYTES = 2
