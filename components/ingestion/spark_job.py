@@ -52,9 +52,10 @@ class SparkJob(pulumi.ComponentResource):
         self.name = scope.name(Kind.GLUE_JOB, "spark")
         self.arn = scope.context.arn("glue", f"job/{self.name}")
         self._log_prefix = f"/aws-glue/{self.name}"
+        """Prefix that is configured in the job."""
         self._security_name = scope.name(Kind.SECURITY_CONFIGURATION, "spark")
         self._group_prefix = self._log_prefix
-        """Prefix of the log groups' names, as Glue uses them."""
+        """Prefix from which Glue builds the names of the log groups."""
         if settings.encryption_key_arn:
             # With encryption, Glue inserts these names below the prefix, and creates the groups itself if they are missing
             # (Glue developer guide, "Security configuration with Amazon CloudWatch logging").
