@@ -1,7 +1,7 @@
 """Component of a whole stack: the foundation and the enabled subsystems.
 
-It publishes the values that policies need (`environment`, `usage`, `budget`, `exceptions`) both as inputs and as
-outputs, because the engine shows inputs to resource policies and outputs to stack policies.
+The component has the values that policies need (`environment`, `usage`, `budget`, `exceptions`) both as inputs and as
+outputs, because Pulumi's engine shows inputs to resource policies and outputs to stack policies.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,10 +17,10 @@ from components.ingestion import Ingestion, IngestionArgs
 from components.ingestion import attached_services as ingestion_services
 from components.livestream import Livestream, LivestreamArgs
 from components.meetings import Meetings, MeetingsArgs
+from components.platform_usage import monthly_usage
 from components.settings import StackSettings
 from components.settings.settings_base import SubsystemSettings
 from components.transcription import Transcription, TranscriptionArgs
-from components.usage import monthly_usage
 from components.voice_qa import VoiceQa, VoiceQaArgs
 
 

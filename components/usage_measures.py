@@ -1,4 +1,4 @@
-"""Units and functions with which all subsystems compute their monthly usage. The cost model prices the result."""
+"""Types, units and formulas with which all subsystems compute their monthly usage, for the cost model."""
 
 from collections.abc import Mapping
 
@@ -6,12 +6,13 @@ Usage = dict[str, Mapping[str, float]]
 """Pulumi name of a block → measure → amount per month."""
 
 DAYS_PER_MONTH = 30
-GB = 1024**3
+GB = 1024**3  # bytes
 LOG_BYTES_PER_CALL = 600
 """Assumed size of the log lines of one invocation."""
-ALWAYS_TRACED_CALLS = 30 * 86_400
+ALWAYS_TRACED_CALLS = DAYS_PER_MONTH * 86_400
+"""Calls of a month that X-Ray's default sampling always traces: one per second."""
 TRACED_SHARE = 0.05
-"""X-Ray's default sampling: one request per second, and five percent of all further requests."""
+"""Share of all further calls that X-Ray's default sampling traces."""
 
 
 def token_usage(model_id: str, input_tokens: float, output_tokens: float) -> dict[str, float]:

@@ -6,13 +6,13 @@ bucket and of the table. The function serves both APIs.
 
 import pulumi
 
-from components.blocks.api.stage_settings import Throttle
+from components.blocks.api.stage_throttle_and_logs import Throttle
 from components.blocks.api.websocket_api import WebSocketApi, WebSocketApiArgs, WebSocketAuthorization
 from components.blocks.compute.function import Function, FunctionArgs
 from components.blocks.iam.identity_pool import IdentityPool, IdentityPoolArgs, grant_own_items, grant_own_objects
 from components.blocks.storage.bucket import Bucket, BucketArgs
 from components.blocks.storage.table import Table, TableArgs
-from components.foundation.api_logs import ApiLogs
+from components.foundation.api_log_role import ApiLogs
 from components.settings import FunctionSettings
 from handlers.common.environment import HandlerEnvironment
 from tests.fake_engine import scope

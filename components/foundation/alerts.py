@@ -19,6 +19,7 @@ PUBLISHERS = (
     "costalerts.amazonaws.com",
     "events.amazonaws.com",
 )
+"""Services that publish to the topic: budgets, alarms, cost anomaly alerts, and event rules."""
 
 
 class Alerts(pulumi.ComponentResource):

@@ -2,10 +2,12 @@
 
 import pulumi
 
+from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.scope import Scope
-from components.blocks.storage.bucket import ACCESS_LOG_PREFIX, Bucket, BucketArgs, LifecycleRule, bucket_name
+from components.blocks.storage.bucket import ACCESS_LOG_PREFIX, Bucket, BucketArgs, LifecycleRule
 
 AUDIT_LOGS = "audit-logs"
+"""Short name of the bucket. Other subsystems compute its full name from it."""
 
 
 class AuditLogs(pulumi.ComponentResource):
@@ -13,7 +15,7 @@ class AuditLogs(pulumi.ComponentResource):
 
     def __init__(self, scope: Scope, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:foundation:AuditLogs", f"{scope.subsystem}-audit", None, opts)
-        name = bucket_name(scope, AUDIT_LOGS)
+        name = scope.name(Kind.BUCKET, AUDIT_LOGS)
         self.bucket = Bucket(
             AUDIT_LOGS,
             BucketArgs(

@@ -1,7 +1,7 @@
 """Daily AWS Backup of every table with the backup tag, and the roles to back up and to restore.
 
-The roles reach only DynamoDB tables of this stack. A failed backup is published to the alerts topic, because otherwise it
-would be noticed only when a restore is needed.
+The roles reach no table of another stack. A failed backup is published to the alerts topic, because otherwise it would be
+noticed only when a restore is needed.
 """
 
 import pulumi
@@ -17,8 +17,10 @@ from components.blocks.naming.scope import Scope
 from components.blocks.storage.table import BACKUP_TAG, backup_tag_value
 
 SCHEDULE = "cron(0 3 * * ? *)"
+"""Daily at 03:00 UTC."""
 START_WINDOW_MINUTES = 60
 COMPLETION_WINDOW_MINUTES = 360
+"""AWS Backup cancels a job that has not started within the start window, or not completed within the completion window."""
 
 
 class Backup(pulumi.ComponentResource):
@@ -43,9 +45,9 @@ class Backup(pulumi.ComponentResource):
                 ),
             ),
         )
-        role = self._role("backup", backup_grants(scope))
-        restore_role = self._role("restore", restore_grants(scope))
-        plan = self._plan(vault)
+        role = self._create_role("backup", backup_grants(scope))
+        restore_role = self._create_role("restore", restore_grants(scope))
+        plan = self._create_plan(vault)
         backup.Selection(
             "foundation-backup-selection",
             name=scope.name(Kind.BACKUP_SELECTION, "tables"),
@@ -82,7 +84,7 @@ class Backup(pulumi.ComponentResource):
         )
         self.register_outputs({"vault": self.vault_name, "restoreRoleArn": restore_role.arn})
 
-    def _plan(self, vault: backup.Vault) -> backup.Plan:
+    def _create_plan(self, vault: backup.Vault) -> backup.Plan:
         scope, settings = self._scope, self._scope.foundation.backup
         return backup.Plan(
             "foundation-backup-plan",
@@ -102,7 +104,7 @@ class Backup(pulumi.ComponentResource):
             opts=self._child,
         )
 
-    def _role(self, purpose: str, grants: list[Grant]) -> Role:
+    def _create_role(self, purpose: str, grants: list[Grant]) -> Role:
         name = self._scope.name(Kind.ROLE, purpose)
         return Role(
             f"foundation-backup-{purpose}", RoleArgs(self._scope, purpose, name, Service.BACKUP, grants), self._child

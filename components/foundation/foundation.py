@@ -1,6 +1,9 @@
-"""Component for the foundation. It is created first, and gives each subsystem the scope for its blocks."""
+"""Component of the foundation, the resources that all subsystems share.
 
-from collections.abc import Mapping, Sequence
+It is created first, and gives each subsystem the scope for its blocks.
+"""
+
+from collections.abc import Mapping
 
 import pulumi
 
@@ -8,10 +11,10 @@ from components.blocks.naming.context import Context, Subsystem
 from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.scope import Scope
 from components.foundation.alerts import Alerts
-from components.foundation.api_logs import ApiLogs
+from components.foundation.api_log_role import ApiLogs
 from components.foundation.audit_logs import AUDIT_LOGS, AuditLogs
 from components.foundation.backup import Backup
-from components.foundation.budget import CostAlerts
+from components.foundation.cost_alerts import CostAlerts
 from components.foundation.lambda_layer import HandlersLayer
 from components.foundation.network import Network, NetworkArgs
 from components.settings import FoundationSettings, LogLevel
@@ -27,33 +30,37 @@ class Foundation(pulumi.ComponentResource):
         attached_services: Mapping[str, str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """`attached_services`: services that attached functions and jobs call, with the reason. None: nothing is attached."""
+        """Create the foundation.
+
+        `attached_services` are the services that functions and jobs inside the network call, with the reason. The network
+        is created only if there are any.
+        """
         super().__init__("polyphony:foundation:Foundation", "foundation", None, opts)
         child = pulumi.ResourceOptions(parent=self)
         self._context = context
         self._settings = settings
         self.alerts = Alerts(context, settings.alerts, child)
         self.layer = HandlersLayer(context, child)
-        own = self.scope(Subsystem.FOUNDATION, LogLevel.INFO)
-        self.audit_logs = AuditLogs(own, child)
-        self.api_logs = ApiLogs(own, child) if settings.logs.api_gateway_role_owned else None
+        own_scope = self.scope(Subsystem.FOUNDATION, LogLevel.INFO)
+        self.audit_logs = AuditLogs(own_scope, child)
+        self.api_logs = ApiLogs(own_scope, child) if settings.logs.api_gateway_role_owned else None
         self.network = (
-            Network("foundation-network", NetworkArgs(own, settings.network, attached_services), child)
+            Network("foundation-network", NetworkArgs(own_scope, settings.network, attached_services), child)
             if attached_services
             else None
         )
-        CostAlerts(own, child)
-        Backup(own, child)
+        CostAlerts(own_scope, child)
+        Backup(own_scope, child)
         self.register_outputs({"alertsTopicArn": self.alerts.topic_arn})
 
     def scope(self, subsystem: Subsystem, log_level: LogLevel) -> Scope:
         """Return the scope for the blocks of one subsystem."""
-        after: Sequence[pulumi.Resource] = [self.alerts.policy]
+        prerequisites: list[pulumi.Resource] = [self.alerts.policy]
         if subsystem is not Subsystem.FOUNDATION:
-            after = [*after, self.audit_logs.bucket.policy]
+            prerequisites.append(self.audit_logs.bucket.policy)
             if self.api_logs is not None:
                 # API Gateway refuses a stage with logs while the region has no role for them.
-                after = [*after, self.api_logs.account]
+                prerequisites.append(self.api_logs.account)
         return Scope(
             context=self._context,
             subsystem=subsystem,
@@ -62,5 +69,5 @@ class Foundation(pulumi.ComponentResource):
             alerts_topic=self.alerts.topic_arn,
             access_log_bucket=self._context.name(Kind.BUCKET, Subsystem.FOUNDATION, AUDIT_LOGS),
             layers=[self.layer.arn],
-            prerequisites=after,
+            prerequisites=prerequisites,
         )

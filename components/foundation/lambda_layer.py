@@ -16,7 +16,9 @@ from components.blocks.naming.physical_names import Kind
 from components.settings import Environment
 
 LOCK = ROOT / "requirements" / "layer.txt"
+"""Lock file of the layer's packages."""
 ARCHIVE = Path("build/layers/handlers.zip")
+"""Path of the layer's archive, relative to the repository's root."""
 
 
 def lock_hash() -> str:
@@ -38,7 +40,7 @@ class HandlersLayer(pulumi.ComponentResource):
             description="Libraries of Polyphony's handlers",
             compatible_runtimes=["python3.13"],
             compatible_architectures=["arm64"],
-            code=_code(context),
+            code=_layer_code(context),
             source_code_hash=content,
             # Only the lock file decides about a new layer, because archives of one lock file may differ in bytes.
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["code"]),
@@ -47,7 +49,8 @@ class HandlersLayer(pulumi.ComponentResource):
         self.register_outputs({"arn": self.arn})
 
 
-def _code(context: Context) -> pulumi.Archive:
+def _layer_code(context: Context) -> pulumi.Archive:
+    """Return the archive, or a placeholder if the deployment does not read it."""
     if (ROOT / ARCHIVE).exists():
         return pulumi.FileArchive(ARCHIVE.as_posix())
     if pulumi.runtime.is_dry_run() or context.environment is Environment.LOCAL:

@@ -1,4 +1,4 @@
-"""Network for functions and Glue jobs: an existing one, or one that is built if an enabled subsystem attaches to it.
+"""Network for functions and Glue jobs, if any attach to it: an existing VPC, or a VPC that is built here.
 
 The built subnets are private and have no route to the internet, and there is no NAT gateway. S3 and DynamoDB are reached
 through gateway endpoints, which are free. Other services are reached through interface endpoints, which are billed per
@@ -12,11 +12,8 @@ import pulumi
 from pulumi_aws import ec2, vpc
 
 from components.blocks.naming.scope import Scope
+from components.blocks.network.vpc_parts import HTTPS, allow_egress, create_gateway_endpoints
 from components.settings.foundation import NetworkSettings
-
-HTTPS = 443
-ANYWHERE = "0.0.0.0/0"
-GATEWAY_SERVICES = ("s3", "dynamodb")
 
 
 @dataclass(frozen=True)
@@ -26,7 +23,8 @@ class NetworkArgs:
     scope: Scope
     settings: NetworkSettings
     services: Mapping[str, str]
-    """Services that attached functions and jobs call, in addition to S3 and DynamoDB. The reason becomes a tag of the endpoint."""
+    """Services that attached functions and jobs call, in addition to S3 and DynamoDB, with the reason. In a VPC that is
+    built here, each gets an interface endpoint, and the reason becomes a tag of it."""
 
 
 class Network(pulumi.ComponentResource):
@@ -43,18 +41,22 @@ class Network(pulumi.ComponentResource):
         else:
             self.vpc_id, self.subnet_ids = self._build_vpc(args.services)
         self.vpc_arn = pulumi.Output.concat(self._scope.context.arn("ec2", "vpc/"), self.vpc_id)
-        self.functions = self._group("functions", "Functions: out by HTTPS, nothing in")
-        self._allow_https_out("functions", self.functions, cidr=ANYWHERE)
-        self.glue = self._group("glue", "Glue: its workers among themselves, out by HTTPS")
+        self.functions = self._create_group("functions", "Functions: out by HTTPS, nothing in")
+        """Security group of functions."""
+        allow_egress("foundation-network-functions-out", self.functions.id, self._tags("functions"), self._child)
+        self.glue = self._create_group("glue", "Glue: its workers among themselves, out by HTTPS")
+        """Security group of Glue jobs."""
         self._allow_within_group("glue", self.glue)
-        self._allow_https_out("glue", self.glue, cidr=ANYWHERE)
+        allow_egress("foundation-network-glue-out", self.glue.id, self._tags("glue"), self._child)
         self.zone = f"{self._scope.context.region}{args.settings.zones[0]}"
+        """Availability zone of the first subnet, as `network.zones` names it."""
         self.register_outputs({"vpcId": self.vpc_id})
 
     def _tags(self, name: str, reason: str | None = None) -> dict[str, str]:
         return self._scope.tags(f"{self._scope.context.stack_label}-{name}", {"Reason": reason})
 
     def _build_vpc(self, services: Mapping[str, str]) -> tuple[pulumi.Input[str], Sequence[pulumi.Input[str]]]:
+        """Create the VPC with its subnets and endpoints. Return the ids of the VPC and of the subnets."""
         settings, region = self._settings, self._scope.context.region
         built = ec2.Vpc(
             "foundation-network-vpc",
@@ -86,16 +88,7 @@ class Network(pulumi.ComponentResource):
                 f"foundation-network-routes-{zone}", subnet_id=subnet.id, route_table_id=routes.id, opts=self._child
             )
             subnets.append(subnet)
-        for service in GATEWAY_SERVICES:
-            ec2.VpcEndpoint(
-                f"foundation-network-{service}",
-                vpc_id=built.id,
-                service_name=f"com.amazonaws.{region}.{service}",
-                vpc_endpoint_type="Gateway",
-                route_table_ids=[routes.id],
-                tags=self._tags(service),
-                opts=self._child,
-            )
+        create_gateway_endpoints("foundation-network", region, built.id, routes.id, self._tags, self._child)
         self.vpc_id = built.id
         self._create_interface_endpoints([subnet.id for subnet in subnets], services)
         return built.id, [subnet.id for subnet in subnets]
@@ -103,7 +96,7 @@ class Network(pulumi.ComponentResource):
     def _create_interface_endpoints(self, subnets: Sequence[pulumi.Input[str]], services: Mapping[str, str]) -> None:
         if not services:
             return
-        group = self._group("endpoints", "Endpoints: in by HTTPS from the network")
+        group = self._create_group("endpoints", "Endpoints: in by HTTPS from the network")
         vpc.SecurityGroupIngressRule(
             "foundation-network-endpoints-in",
             security_group_id=group.id,
@@ -114,7 +107,7 @@ class Network(pulumi.ComponentResource):
             tags=self._tags("endpoints"),
             opts=self._child,
         )
-        for service, caller in sorted(services.items()):
+        for service, reason in sorted(services.items()):
             ec2.VpcEndpoint(
                 f"foundation-network-{service}",
                 vpc_id=self.vpc_id,
@@ -123,30 +116,19 @@ class Network(pulumi.ComponentResource):
                 private_dns_enabled=True,
                 subnet_ids=list(subnets),
                 security_group_ids=[group.id],
-                tags=self._tags(service, caller),
+                tags=self._tags(service, reason),
                 opts=self._child,
             )
 
-    # Annotations are in quotes, because `pulumi_aws` imports `ec2` on first use. This is slow, and most stacks build no network.
-    def _group(self, name: str, description: str) -> "ec2.SecurityGroup":
+    # The annotations are in quotes, because `pulumi_aws` loads `ec2` when it is first used. Loading it is slow, and most
+    # stacks build no network.
+    def _create_group(self, name: str, description: str) -> "ec2.SecurityGroup":
         return ec2.SecurityGroup(
             f"foundation-network-{name}-group",
             name_prefix=f"{self._scope.context.stack_label}-{name}-",
             description=description,
             vpc_id=self.vpc_id,
             revoke_rules_on_delete=True,
-            tags=self._tags(name),
-            opts=self._child,
-        )
-
-    def _allow_https_out(self, name: str, group: "ec2.SecurityGroup", cidr: str) -> None:
-        vpc.SecurityGroupEgressRule(
-            f"foundation-network-{name}-out",
-            security_group_id=group.id,
-            cidr_ipv4=cidr,
-            ip_protocol="tcp",
-            from_port=HTTPS,
-            to_port=HTTPS,
             tags=self._tags(name),
             opts=self._child,
         )

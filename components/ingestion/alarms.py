@@ -2,19 +2,21 @@
 
 import pulumi
 
-from components.blocks.compute.function import Function, three_sweeps_seconds
+from components.blocks.compute.function import Function
 from components.blocks.messaging.queue import Queue
-from components.blocks.monitoring.alarm import Comparison, Metric, register_alarm
+from components.blocks.monitoring.alarm import AlarmGroup, Comparison, Metric, three_sweeps_seconds
 from components.blocks.naming.scope import Scope
 from components.settings import IngestionSettings
 
 DURATION_SHARE = 0.8
-"""Share of the builder's timeout at which the alarm rings, before Lambda stops an invocation."""
+"""Share of the builder's timeout above which an alarm is raised, before Lambda stops an invocation."""
 OLDEST_MESSAGE_SECONDS = 1_800
+"""Age of the oldest message in the intake queue above which an alarm is raised."""
 OLDEST_PENDING_SECONDS = 7_200
+"""Age of the oldest file without a run above which an alarm is raised."""
 RUNBOOK = "ingestion-late"
-SWEEP_EVENT = '{ $.message = "sweep" }'
-RECORD_FAILED_EVENT = '{ $.message = "manifest_record_failed" }'
+SWEEP_PATTERN = '{ $.message = "sweep" }'
+RECORD_FAILED_PATTERN = '{ $.message = "manifest_record_failed" }'
 
 
 def register_alarms(
@@ -26,31 +28,25 @@ def register_alarms(
     opts: pulumi.ResourceOptions,
 ) -> None:
     """Register the alarms."""
+    alarms = AlarmGroup(scope, RUNBOOK, opts)
     max_milliseconds = settings.builder.timeout_seconds * 1000 * DURATION_SHARE
     message_age = Metric("AWS/SQS", "ApproximateAgeOfOldestMessage", {"QueueName": intake.name}, "Maximum")
     pending_age = sweeper.log_metric(
-        "oldest-pending", SWEEP_EVENT, opts, value="$.oldest_pending_seconds", statistic="Maximum", period_seconds=900
+        "oldest-pending", SWEEP_PATTERN, opts, value="$.oldest_pending_seconds", statistic="Maximum", period_seconds=900
     )
     period = three_sweeps_seconds(settings.manifests.sweep_minutes)
     unsettled = sweeper.log_metric(
-        "unsettled", SWEEP_EVENT, opts, value="$.failed", statistic="Minimum", period_seconds=period
+        "unsettled", SWEEP_PATTERN, opts, value="$.failed", statistic="Minimum", period_seconds=period
     )
-    for name, metric, threshold, description in (
-        (
-            "builder-duration",
-            builder.metric("Duration", "p95"),
-            max_milliseconds,
-            "The manifest builder needs most of its timeout.",
-        ),
-        ("oldest-message", message_age, OLDEST_MESSAGE_SECONDS, "Messages about new files wait in the queue."),
-        ("oldest-pending", pending_age, OLDEST_PENDING_SECONDS, "A tracked file waits for a run."),
-        ("unsettled", unsettled, 0, "Several sweeps in a row have failed to end open claims or manifests."),
-    ):
-        register_alarm(name, scope, metric, threshold, description, RUNBOOK, opts)
-    record_failures = builder.log_metric("manifest-record", RECORD_FAILED_EVENT, opts)
+    duration = builder.metric("Duration", "p95")
+    alarms.register("builder-duration", duration, max_milliseconds, "The manifest builder needs most of its timeout.")
+    alarms.register(
+        "oldest-message", message_age, OLDEST_MESSAGE_SECONDS, "Messages about new files wait in the queue."
+    )
+    alarms.register("oldest-pending", pending_age, OLDEST_PENDING_SECONDS, "A tracked file waits for a run.")
+    alarms.register("unsettled", unsettled, 0, "Several sweeps in a row have failed to end open claims or manifests.")
+    record_failures = builder.log_metric("manifest-record", RECORD_FAILED_PATTERN, opts)
     # The sweeper creates manifests too.
-    sweeper.log_metric("manifest-record-swept", RECORD_FAILED_EVENT, opts, metric_name=record_failures.name)
-    description = "A workflow was started, but its MANIFEST record could not be written. The workflow writes it."
-    register_alarm(
-        "manifest-record", scope, record_failures, 1, description, RUNBOOK, opts, comparison=Comparison.AT_LEAST
-    )
+    sweeper.log_metric("manifest-record-swept", RECORD_FAILED_PATTERN, opts, metric_name=record_failures.name)
+    problem = "A workflow was started, but its MANIFEST record could not be written. The workflow writes it."
+    alarms.register("manifest-record", record_failures, 1, problem, comparison=Comparison.AT_LEAST)

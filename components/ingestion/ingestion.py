@@ -1,7 +1,7 @@
-"""Component for ingestion: landing bucket → queue → manifest builder → file table → workflow → Spark → lake.
+"""Component of ingestion: landing bucket → queue → manifest builder → file table → workflow → Spark → lake.
 
-It connects the parts: permissions, triggers, and environment variables. docs/decisions/0030 describes the protocol between
-the functions.
+It creates the storage and the functions, and gives each function its triggers, permissions and environment variables.
+docs/decisions/0030 describes the protocol between the functions.
 """
 
 from collections.abc import Mapping
@@ -24,11 +24,11 @@ from components.blocks.monitoring.dashboard import (
 )
 from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.scope import Scope
-from components.blocks.storage.bucket import Bucket, BucketArgs, CorsRule, LifecycleRule, QueueNotification, bucket_name
+from components.blocks.storage.bucket import Bucket, BucketArgs, CorsRule, LifecycleRule, QueueNotification
 from components.blocks.storage.table import SecondaryIndex, Table, TableArgs
 from components.blocks.workflow.workflow import Workflow, WorkflowArgs
 from components.foundation.network import Network
-from components.ingestion import run_workflow
+from components.ingestion import manifest_workflow
 from components.ingestion.alarms import register_alarms
 from components.ingestion.lake import MANIFESTS, Lake, LakeArgs
 from components.ingestion.spark_job import SparkJob, SparkJobArgs
@@ -40,9 +40,12 @@ from handlers.ingestion.sweeper.environment import SweeperEnvironment
 from handlers.ingestion.workflow_steps.environment import WorkflowStepsEnvironment
 
 INCOMING = "incoming/"
+"""Prefix of the files in the landing bucket."""
 OPEN_INDEX = "open"
+"""Name of the index of files without a run and of running manifests."""
 GIGABYTE = 1024**3
 RECONCILE_DAILY = "cron(0 2 * * ? *)"
+"""Daily at 02:00 UTC."""
 ATTACHED_SERVICES = {
     "glue": "the Spark job asks for its connection",
     "logs": "the Spark job writes its logs",
@@ -52,6 +55,7 @@ ATTACHED_SERVICES = {
 }
 """Services that the builder and the Spark job call from inside a network, in addition to S3 and DynamoDB, with the reason."""
 KEY_SERVICE = {"kms": "the Spark job uses its customer key"}
+"""Service that the Spark job calls only if it has a customer key."""
 
 
 def attached_services(settings: IngestionSettings) -> Mapping[str, str]:
@@ -123,7 +127,7 @@ class Ingestion(pulumi.ComponentResource):
                 scope=scope,
                 logical_name="IntakeQueue",
                 consumer_timeout_seconds=settings.builder.timeout_seconds,
-                senders=[Sender("s3.amazonaws.com", scope.context.bucket_arn(bucket_name(scope, "landing")))],
+                senders=[Sender("s3.amazonaws.com", scope.context.bucket_arn(scope.name(Kind.BUCKET, "landing")))],
             ),
             self._child,
         )
@@ -181,10 +185,10 @@ class Ingestion(pulumi.ComponentResource):
                 scope=scope,
                 logical_name="ManifestWorkflow",
                 comment="One manifest: confirm its files, run Spark, record the results",
-                start=run_workflow.start_state(),
-                states=run_workflow.build_states(self.steps, self.job, settings.spark),
+                start=manifest_workflow.FIRST_STATE,
+                states=manifest_workflow.build_states(self.steps, self.job, settings.spark),
                 grants=[self.steps.grant_invoke(), self.job.grant_run()],
-                timeout_seconds=run_workflow.timeout_seconds(settings.spark),
+                timeout_seconds=manifest_workflow.timeout_seconds(settings.spark),
             ),
             self._child,
         )

@@ -1,4 +1,4 @@
-"""Component for the lake: the bucket for Parquet, pointers and manifest lists, and the resources with which Athena reads it.
+"""Component of the lake: the bucket for Parquet, pointers and manifest lists, and the resources with which Athena reads it.
 
 The catalogue table reads pointers instead of data. A pointer is a text file that names the Parquet files of a complete run
 (Hive's symlink input format). The table is partitioned by date with partition projection, so no partition is registered.
@@ -20,10 +20,12 @@ from components.settings.spark_ddl import PARTITION, SYSTEM_COLUMNS, CatalogColu
 
 POINTERS, DATA, REJECTED, MANIFESTS = "pointers", "data", "rejected", "manifests"
 SCRIPTS, QUERIES = "scripts", "queries"
+"""Folders of the lake bucket: pointers, Parquet, rejected lines, manifest lists, code of the Spark job, query results."""
 GIGABYTE = 1024**3
 MANIFEST_DAYS = 90
 REJECTED_DAYS = 365
 QUERY_RESULT_DAYS = 7
+"""Days after which manifest lists, rejected lines and query results expire."""
 FIRST_DAY = "2024-01-01"
 """First date of the catalogue's partitions."""
 
@@ -61,6 +63,7 @@ class Lake(pulumi.ComponentResource):
             self._child,
         )
         self.uri = f"s3://{self.bucket.name}"
+        """URI of the bucket, without a slash at the end."""
         self.database = f"{scope.context.stack_label}-{scope.subsystem}".replace("-", "_")
         database = glue.CatalogDatabase(
             "ingestion-lake-database",
@@ -69,8 +72,8 @@ class Lake(pulumi.ComponentResource):
             tags=scope.tags("LakeDatabase"),
             opts=self._child,
         )
-        self._table(database, args)
-        self._view(database, args)
+        self._create_table(database, args)
+        self._create_view(database, args)
         athena.Workgroup(
             "ingestion-lake-workgroup",
             name=scope.name(Kind.WORKGROUP, "lake"),
@@ -89,7 +92,7 @@ class Lake(pulumi.ComponentResource):
         )
         self.register_outputs({"bucket": self.bucket.name, "database": self.database})
 
-    def _table(self, database: glue.CatalogDatabase, args: LakeArgs) -> None:
+    def _create_table(self, database: glue.CatalogDatabase, args: LakeArgs) -> None:
         glue.CatalogTable(
             "ingestion-lake-table",
             database_name=database.name,
@@ -118,7 +121,7 @@ class Lake(pulumi.ComponentResource):
             opts=self._child,
         )
 
-    def _view(self, database: glue.CatalogDatabase, args: LakeArgs) -> None:
+    def _create_view(self, database: glue.CatalogDatabase, args: LakeArgs) -> None:
         columns = [*catalog_columns(args.settings.spark.schema_ddl), *parse_columns(f"{PARTITION} STRING")]
         sql = NEWEST_VIEW_SQL.read_text(encoding="utf-8").replace("${table}", "rows")
         view = {

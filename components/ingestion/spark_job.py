@@ -1,4 +1,4 @@
-"""Component for the Spark job on Glue: script, role, security configuration, log groups and network connection."""
+"""Component of the Spark job on Glue: script, role, security configuration, log groups and network connection."""
 
 import hashlib
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import pulumi
 from pulumi_aws import cloudwatch, glue, s3
 
 from components.blocks.compute import handler_archive
-from components.blocks.iam.grant import Grant, grant
+from components.blocks.iam.grant import Grant, grant, grant_metrics
 from components.blocks.iam.role import Role, RoleArgs
 from components.blocks.iam.trust_policy import Service
 from components.blocks.messaging.event_rule import EventRule, EventRuleArgs
@@ -20,9 +20,11 @@ from components.settings.ingestion import SparkSettings
 
 SCRIPT = "handlers/ingestion/glue/job.py"
 ROLE = "spark"
+"""Short name of the job's role."""
 TARGET_FILE_MB = "128"
 """Target size of a Parquet file."""
 LOG_GROUPS = ("continuous", "error", "output")
+"""Last parts of the log groups' names."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class SparkJobArgs:
     incoming: str
     """Prefix of the files in the landing bucket."""
     network: Network | None = None
+    """Network that the job is attached to, or None."""
 
 
 class SparkJob(pulumi.ComponentResource):
@@ -49,16 +52,18 @@ class SparkJob(pulumi.ComponentResource):
         self.name = scope.name(Kind.GLUE_JOB, "spark")
         self.arn = scope.context.arn("glue", f"job/{self.name}")
         self._log_prefix = f"/aws-glue/{self.name}"
+        """Prefix that is configured in the job."""
         self._security_name = scope.name(Kind.SECURITY_CONFIGURATION, "spark")
-        self._log_groups = self._log_prefix
+        self._group_prefix = self._log_prefix
+        """Prefix from which Glue builds the names of the log groups."""
         if settings.encryption_key_arn:
             # With encryption, Glue inserts these names below the prefix, and creates the groups itself if they are missing
             # (Glue developer guide, "Security configuration with Amazon CloudWatch logging").
-            self._log_groups += f"/{self._security_name}-role/{scope.name(Kind.ROLE, ROLE)}"
-        logs = [
+            self._group_prefix += f"/{self._security_name}-role/{scope.name(Kind.ROLE, ROLE)}"
+        log_groups = [
             cloudwatch.LogGroup(
                 f"ingestion-spark-{group}-logs",
-                name=f"{self._log_groups}/{group}",
+                name=f"{self._group_prefix}/{group}",
                 retention_in_days=scope.foundation.logs.retention_days,
                 kms_key_id=settings.encryption_key_arn,
                 tags=scope.tags("SparkLogs"),
@@ -66,9 +71,11 @@ class SparkJob(pulumi.ComponentResource):
             )
             for group in LOG_GROUPS
         ]
-        role = self._role(args)
-        script, library = self._code(args)
-        security = self._security(settings.encryption_key_arn)
+        role = Role(
+            "ingestion-spark", RoleArgs(scope, ROLE, "SparkRole", Service.GLUE, self._grants(args)), self._child
+        )
+        script, library = self._upload_code(args)
+        security = self._create_security_configuration(settings.encryption_key_arn)
         glue.Job(
             "ingestion-spark-job",
             name=self.name,
@@ -82,12 +89,12 @@ class SparkJob(pulumi.ComponentResource):
             max_retries=0,  # the workflow retries, depending on the error
             execution_property={"max_concurrent_runs": settings.concurrent_runs},
             security_configuration=security.name,
-            connections=[self._connection(args.network).name] if args.network else None,
+            connections=[self._create_connection(args.network).name] if args.network else None,
             command={"name": "glueetl", "python_version": "3", "script_location": script},
             default_arguments=self._arguments(args, library),
             tags=scope.tags("SparkJob"),
             opts=pulumi.ResourceOptions.merge(
-                self._child, pulumi.ResourceOptions(depends_on=[*role.parts, *logs, *self._objects])
+                self._child, pulumi.ResourceOptions(depends_on=[*role.parts, *log_groups, *self._objects])
             ),
         )
         EventRule(
@@ -121,14 +128,15 @@ class SparkJob(pulumi.ComponentResource):
             "--job-bookmark-option": "job-bookmark-disable",
             "--enable-metrics": "true",
             "--enable-continuous-cloudwatch-log": "true",
-            "--continuous-log-logGroup": f"{self._log_groups}/continuous",
+            "--continuous-log-logGroup": f"{self._group_prefix}/continuous",
             "--custom-logGroup-prefix": self._log_prefix,
         }
 
-    def _code(self, args: SparkJobArgs) -> tuple[str, str]:
-        """Upload script and library to the lake, below the hash of their content, and return their URIs.
+    def _upload_code(self, args: SparkJobArgs) -> tuple[str, str]:
+        """Upload script and library to the lake and return their URIs.
 
-        So a run never uses the script of one version with the library of another.
+        Both keys contain the hash of the library, which also contains the script. So a run never uses the script of one
+        version with the library of another.
         """
         library = str(args.scope.package.path)
         content = (handler_archive.ROOT / library).read_bytes()
@@ -149,7 +157,7 @@ class SparkJob(pulumi.ComponentResource):
         ]
         return f"{args.lake.uri}/{prefix}/job.py", f"{args.lake.uri}/{prefix}/handlers.zip"
 
-    def _connection(self, network: Network) -> glue.Connection:
+    def _create_connection(self, network: Network) -> glue.Connection:
         return glue.Connection(
             "ingestion-spark-connection",
             name=self.name,
@@ -164,7 +172,7 @@ class SparkJob(pulumi.ComponentResource):
             opts=self._child,
         )
 
-    def _security(self, key: str | None) -> glue.SecurityConfiguration:
+    def _create_security_configuration(self, key: str | None) -> glue.SecurityConfiguration:
         """Create the security configuration. Logs and bookmarks are encrypted only if there is a customer key."""
         logs: glue.SecurityConfigurationEncryptionConfigurationCloudwatchEncryptionArgsDict
         bookmarks: glue.SecurityConfigurationEncryptionConfigurationJobBookmarksEncryptionArgsDict
@@ -183,14 +191,9 @@ class SparkJob(pulumi.ComponentResource):
             opts=self._child,
         )
 
-    def _role(self, args: SparkJobArgs) -> Role:
-        return Role(
-            "ingestion-spark", RoleArgs(args.scope, ROLE, "SparkRole", Service.GLUE, self._grants(args)), self._child
-        )
-
     def _grants(self, args: SparkJobArgs) -> list[Grant]:
         context, lake, key = args.scope.context, args.lake.bucket, args.settings.encryption_key_arn
-        log_groups = [context.arn("logs", f"log-group:{self._log_groups}/{group}:*") for group in LOG_GROUPS]
+        log_groups = [context.arn("logs", f"log-group:{self._group_prefix}/{group}:*") for group in LOG_GROUPS]
         grants = [
             args.landing.grant("GetObjectVersion", prefix=f"{args.incoming}*"),
             # Spark writes to temporary keys and moves the objects, which reads, writes and deletes.
@@ -198,10 +201,10 @@ class SparkJob(pulumi.ComponentResource):
             *(lake.grant("PutObject", "DeleteObject", prefix=f"{prefix}/*") for prefix in (POINTERS, REJECTED)),
             lake.grant("GetObject", "PutObject", prefix=f"{MANIFESTS}/*"),
             lake.grant("GetObject", prefix=f"{SCRIPTS}/*"),
-            # Without it S3 returns 403 instead of 404 for a deleted key or version.
+            # Without ListBucket, S3 answers 403 instead of 404 for a deleted key or version.
             grant("s3", ["ListBucket"], [args.landing.arn, lake.arn]),
             grant("logs", ["CreateLogStream", "PutLogEvents"], log_groups),
-            grant("cloudwatch", ["PutMetricData"], "*", {"StringEquals": {"cloudwatch:namespace": "Glue"}}),
+            grant_metrics("Glue"),
         ]
         if args.network:
             connection = context.arn("glue", f"connection/{self.name}")
@@ -234,7 +237,7 @@ class SparkJob(pulumi.ComponentResource):
         if key:
             grants += [
                 grant("kms", ["Decrypt", "Encrypt", "GenerateDataKey"], key),
-                # Without it Glue cannot encrypt its logs, and writes none.
+                # Without AssociateKmsKey, Glue cannot encrypt its logs, and writes none.
                 grant("logs", ["AssociateKmsKey"], log_groups),
             ]
         return grants

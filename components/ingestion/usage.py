@@ -1,7 +1,7 @@
 """Monthly usage of ingestion's resources, computed from the load settings. The cost model multiplies it with prices.
 
 The keys are the Pulumi names of the blocks. The measures are those that the price rules read. Numbers that no document
-gives are constants here, and are marked as assumed. benchmarks/ measures those that can be measured.
+states are constants here, and are marked as assumed. benchmarks/ measures those that can be measured.
 """
 
 from components.settings.ingestion import IngestionSettings
@@ -88,15 +88,15 @@ def _runs(settings: IngestionSettings, files: float, runs: float) -> Usage:
 
 
 def _lake(gigabytes: float, runs: float) -> Usage:
-    kept = gigabytes * PARQUET_SHARE * LAKE_MONTHS
+    lake_gb = gigabytes * PARQUET_SHARE * LAKE_MONTHS
     objects = runs * OBJECTS_PER_RUN
     return {
         "ingestion-lake": {
-            "storageGb": kept,
+            "storageGb": lake_gb,
             "puts": objects,
             "gets": objects,
             "tieredObjects": objects,
             "monitoredObjects": objects * LAKE_MONTHS,
         },
-        "ingestion-store": {"scannedTb": kept * QUERIED_SHARE / 1024},
+        "ingestion-store": {"scannedTb": lake_gb * QUERIED_SHARE / 1024},
     }

@@ -1,20 +1,26 @@
-"""Alarms of the livestream backend that are derived from log lines.
+"""Alarms on log lines of the livestream backend: broken responses, failed or stuck videos and transcripts, and the sweep.
 
-They cover stuck or failed episodes, MediaConvert, the agent and the cleanup's sweep, which log lines call `care_sweep`
-by the cleanup's former name `care`. The alarms that every function, queue and API has are registered by their blocks.
+The log lines of the cleanup's sweep are named `care_sweep`, after the cleanup's former name `care`. The blocks register the
+alarms that every function, queue and API has.
 """
 
 import pulumi
 
 from components.blocks.api.rest_stage import RUNBOOK as REST_RUNBOOK
 from components.blocks.compute.function import Function
-from components.blocks.monitoring.alarm import Severity
+from components.blocks.monitoring.alarm import AlarmGroup, Severity
+from components.blocks.naming.scope import Scope
 
 STUCK_RUNBOOK = "episodes-stuck"
 
 
 def register_alarms(
-    episodes: Function, videos: Function, agent: Function, cleanup: Function, opts: pulumi.ResourceOptions
+    scope: Scope,
+    episodes: Function,
+    videos: Function,
+    agent: Function,
+    cleanup: Function,
+    opts: pulumi.ResourceOptions,
 ) -> None:
     """Register livestream's own alarms."""
     # The API never sends a response that violates its own model. Such a response is always a programming error.
@@ -22,36 +28,20 @@ def register_alarms(
         "answers-broken",
         '{ $.message = "answer_broken" }',
         "A response of the API did not match its model and was replaced by an error.",
-        REST_RUNBOOK,
-        opts,
+        AlarmGroup(scope, REST_RUNBOOK, opts),
         severity=Severity.CRITICAL,
     )
-    for alarm, function, message, value, description in (
-        (
-            "deletions-untold",
-            episodes,
-            "deletion_not_published",
-            "1",
-            "The event of a deletion could not be published.",
-        ),
-        ("videos-failed", videos, "video_failed", "1", "MediaConvert jobs failed."),
-        ("windows-failed", agent, "window_failed", "1", "The agent could not analyze windows of a transcript."),
-        (
-            "tracks-timed-out",
-            cleanup,
-            "care_sweep",
-            "$.timed_out",
-            "The sweep marked videos or transcripts as failed, because they stayed in one state for too long.",
-        ),
-        ("episodes-unattended", cleanup, "care_sweep", "$.failed", "The sweep could not process some episodes."),
-        (
-            "sweep-unfinished",
-            cleanup,
-            "care_sweep",
-            "$.unfinished",
-            "The sweep used up its time before it had checked all due episodes.",
-        ),
+    stuck = AlarmGroup(scope, STUCK_RUNBOOK, opts)
+    for alarm, function, message, problem in (
+        ("deletions-untold", episodes, "deletion_not_published", "The event of a deletion could not be published."),
+        ("videos-failed", videos, "video_failed", "MediaConvert jobs failed."),
+        ("windows-failed", agent, "window_failed", "The agent could not analyze windows of a transcript."),
     ):
-        function.alarm_on_log_lines(
-            alarm, f'{{ $.message = "{message}" }}', description, STUCK_RUNBOOK, opts, value=value
-        )
+        function.alarm_on_log_lines(alarm, f'{{ $.message = "{message}" }}', problem, stuck)
+    timed_out = "The sweep marked videos or transcripts as failed, because they stayed in one state for too long."
+    for alarm, count, problem in (
+        ("tracks-timed-out", "$.timed_out", timed_out),
+        ("episodes-unattended", "$.failed", "The sweep could not process some episodes."),
+        ("sweep-unfinished", "$.unfinished", "The sweep used up its time before it had checked all due episodes."),
+    ):
+        cleanup.alarm_on_log_lines(alarm, '{ $.message = "care_sweep" }', problem, stuck, value=count)

@@ -1,6 +1,7 @@
-"""Resources of the cleanup: one function that receives deletion events through a queue and sweeps on a schedule.
+"""Component of the cleanup of deleted episodes: one function that receives deletion events through a queue, and that a
+schedule calls to sweep.
 
-The names of these resources contain `care`, the former name of the function.
+The names of most of these resources contain `care`, the former name of the function.
 """
 
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from handlers.livestream.s3_prefixes import VIDEOS
 from handlers.livestream.table_records import SWEEP_INDEX
 
 RULE = "episode-deleted"
+"""Short name of the event rule for deleted episodes."""
 FINISH_SECONDS = 20
 """Time reserved for the episode that the sweep is processing when its time budget ends."""
 
@@ -59,7 +61,7 @@ class EpisodeCleanup(pulumi.ComponentResource):
             ),
             self._child,
         )
-        self.function = self._function()
+        self.function = self._create_function()
         pattern = {"source": [event_source(scope)], "detail-type": [EPISODE_DELETED]}
         EventRule(RULE, EventRuleArgs(scope, "EpisodeDeletions", pattern, target=self.deletions), self._child)
         Schedule(
@@ -75,7 +77,7 @@ class EpisodeCleanup(pulumi.ComponentResource):
         )
         self.register_outputs({})
 
-    def _function(self) -> Function:
+    def _create_function(self) -> Function:
         args = self._args
         failure_queue = DeadLetterQueue("care-failures", DeadLetterQueueArgs(args.scope, "CareDLQ"), self._child)
         return Function(

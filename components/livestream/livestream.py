@@ -1,7 +1,7 @@
-"""Livestream backend: a REST API for episodes in one table, and one bucket for videos, chunks and transcripts.
+"""Component of the livestream backend: a REST API for episodes, their table, and a bucket for videos and transcripts.
 
-This module creates the storage, the API, the alarms and the dashboard, and passes the storage to the components of
-videos, agent and cleanup. Decision 0052 in `docs/decisions/` explains the storage of episodes.
+This module creates the storage, the API, the alarms and the dashboard. The components for videos, transcripts and cleanup
+use the same table and bucket. Decision 0052 in `docs/decisions/` explains the storage of episodes.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ import pulumi
 from components.blocks.api.rest_api import AuthorizerFunction, RestApi, RestApiArgs
 from components.blocks.api.rest_rate_limits import KeyUsagePlan
 from components.blocks.api.rest_stage import RestAlarms
-from components.blocks.api.stage_settings import Throttle
+from components.blocks.api.stage_throttle_and_logs import Throttle
 from components.blocks.compute.function import Function, FunctionArgs
 from components.blocks.messaging.event_rule import EventArchive, EventArchiveArgs
 from components.blocks.monitoring.dashboard import (
@@ -27,9 +27,9 @@ from components.blocks.naming.scope import Scope
 from components.blocks.storage.bucket import Bucket, BucketArgs, CorsRule, LifecycleRule
 from components.blocks.storage.secret import Secret, SecretArgs
 from components.blocks.storage.table import SecondaryIndex, Table, TableArgs
-from components.livestream.agent import TranscriptAgent, TranscriptAgentArgs
 from components.livestream.alarms import register_alarms
 from components.livestream.episode_cleanup import EpisodeCleanup, EpisodeCleanupArgs
+from components.livestream.transcript_agent import TranscriptAgent, TranscriptAgentArgs
 from components.livestream.usage import EVENT_DAYS, OLD_VERSION_DAYS
 from components.livestream.videos import Videos, VideosArgs, event_source, grant_events
 from components.settings import LivestreamSettings
@@ -64,8 +64,8 @@ class Livestream(pulumi.ComponentResource):
         self._scope, self._settings = args.scope, args.settings
         self._child = pulumi.ResourceOptions(parent=self)
         self._create_storage()
-        self.episodes = self._episodes()
-        self.api = self._api()
+        self.episodes = self._create_episodes_function()
+        self.api = self._create_api()
         self.videos = Videos(
             "livestream-video-processing", VideosArgs(args.scope, args.settings, self.bucket, self.table), self._child
         )
@@ -84,7 +84,9 @@ class Livestream(pulumi.ComponentResource):
             EventArchiveArgs(args.scope, "EpisodeEvents", event_source(args.scope), EVENT_DAYS),
             self._child,
         )
-        register_alarms(self.episodes, self.videos.function, self.agent.worker, self.cleanup.function, self._child)
+        register_alarms(
+            args.scope, self.episodes, self.videos.function, self.agent.worker, self.cleanup.function, self._child
+        )
         Dashboard("overview", DashboardArgs(args.scope, self._charts()), self._child)
         uploads = args.settings.uploads
         self.frontend: dict[str, pulumi.Input[object]] = {
@@ -134,7 +136,7 @@ class Livestream(pulumi.ComponentResource):
             raise ValueError("livestream.encryptionKey is not set. The settings loader should have refused this.")
         self.key = Secret("cursors", SecretArgs(scope, "EncryptionKey", key.get_secret_value()), self._child)
 
-    def _episodes(self) -> Function:
+    def _create_episodes_function(self) -> Function:
         settings = self._settings
         return Function(
             "episodes",
@@ -169,7 +171,7 @@ class Livestream(pulumi.ComponentResource):
             self._child,
         )
 
-    def _api(self) -> RestApi:
+    def _create_api(self) -> RestApi:
         settings = self._settings.api
         throttle = Throttle.from_rate(settings.requests_per_second)
         return RestApi(
@@ -181,7 +183,7 @@ class Livestream(pulumi.ComponentResource):
                 function=self.episodes,
                 throttle=throttle,
                 cors_origin=settings.cors_origin,
-                authorizer=self._authorizer() if settings.authorizer is AuthorizerKind.JWT else None,
+                authorizer=self._create_authorizer() if settings.authorizer is AuthorizerKind.JWT else None,
                 usage_plan=(
                     KeyUsagePlan(throttle.rate, throttle.burst, KEY_REQUESTS_PER_DAY)
                     if settings.authorizer is AuthorizerKind.API_KEY
@@ -193,7 +195,7 @@ class Livestream(pulumi.ComponentResource):
             self._child,
         )
 
-    def _authorizer(self) -> AuthorizerFunction:
+    def _create_authorizer(self) -> AuthorizerFunction:
         identity = self._scope.foundation.identity
         function = Function(
             "authorizer",

@@ -19,14 +19,15 @@ SWEEP_MINUTES = 15
 REQUESTS_PER_EPISODE = 300
 """Assumed: API requests for one episode, most of them reads."""
 VIDEO_GIGABYTES = 1
+"""Assumed: the size of an episode's video."""
 TRANSCRIPT_MEGABYTES = 0.2
-"""Assumed, both: the size of an episode's video and transcript."""
+"""Assumed: the size of an episode's transcript."""
 REQUEST_MILLISECONDS = 40
 """Assumed: the duration of one request."""
 WRITING_SHARE = 0.05
 """Assumed: the share of requests that write."""
 ITEM_KILOBYTES = 4
-"""Assumed: the size of an episode with its findings."""
+"""Assumed: the size of an episode with its fact claims and clips."""
 EPISODE_MONTHS = 12
 """Assumed: the number of months whose episodes are in the table. The table grows without limit."""
 EVENTS_PER_VIDEO = 4
@@ -34,25 +35,29 @@ EVENTS_PER_VIDEO = 4
 MINUTES_PER_UPDATE = 2
 """Assumed: minutes of video that MediaConvert processes between two status updates. It sends one update a minute."""
 EVENT_MILLISECONDS = 150
+"""Assumed: the duration of processing an event."""
 EVENT_BYTES = 1_000
-"""Assumed, both: the duration of processing an event, and its size."""
+"""Assumed: the size of an event."""
 TRANSCRIPT_MILLISECONDS = 1_000
+"""Assumed: the duration of cutting a transcript into windows."""
 WINDOW_MILLISECONDS = 20_000
-"""Assumed, both: the duration of reading a transcript, and of analyzing a window."""
+"""Assumed: the duration of analyzing a window."""
 CHARACTERS_PER_HOUR = 50_000
 """Assumed: characters of speech in an hour."""
 INPUT_TOKENS = 7_000
+"""Assumed: tokens of instructions, memories and text, per window."""
 OUTPUT_TOKENS = 1_000
-"""Assumed, both: tokens of instructions, memories and window text; tokens of claims and clips."""
+"""Assumed: tokens of the found fact claims and clips, per window."""
 HD_FACTOR = 2
 """MediaConvert bills a minute of HD video in AVC as two normalized minutes. The chunks have at most 720 lines."""
 VIDEO_COPIES = 2
-"""Assumed: the chunks of a video are as large as the video."""
+"""Assumed: the bucket contains the video and its chunks, which are together as large as the video."""
 PARTS_PER_VIDEO = 30
 """Assumed: the number of parts of a video upload."""
 SWEEP_MILLISECONDS = 200
+"""Assumed: the duration of a sweep."""
 DELETED_SHARE = 0.1
-"""Assumed, both: the duration of a sweep, and the share of episodes that clients delete."""
+"""Assumed: the share of episodes that clients delete."""
 UNCACHED_TOKEN_SHARE = 0.2
 """Assumed: the share of requests whose token is not in API Gateway's authorizer cache."""
 AUTHORIZER_MILLISECONDS = 30

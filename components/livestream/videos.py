@@ -1,4 +1,4 @@
-"""Resources that turn uploaded videos into chunks: three event rules, one queue, one function, and MediaConvert's role.
+"""Component that cuts uploaded videos into chunks: three event rules, one queue, one function, and MediaConvert's role.
 
 The rules send to a queue, because MediaConvert may throttle job requests for longer than Lambda retries an asynchronous
 invocation (see `handlers/livestream/video_chunks/handler.py`). MediaConvert writes below a prefix that no rule matches, so its output
@@ -28,6 +28,7 @@ DELIVERIES = 20
 """Number of deliveries, some minutes apart, before an event moves to the dead-letter queue. MediaConvert may throttle
 job requests for a long time."""
 JOB_STATES = ("PROGRESSING", "STATUS_UPDATE", "COMPLETE", "ERROR", "CANCELED")
+"""States of MediaConvert jobs whose events the function receives."""
 
 
 def event_source(scope: Scope) -> str:
@@ -38,7 +39,7 @@ def event_source(scope: Scope) -> str:
 def event_patterns(bucket: str, source: str) -> Mapping[str, Mapping[str, object]]:
     """Return the event pattern of each rule.
 
-    Jobs of other programs use the same bus; this stack's jobs name the bucket.
+    Jobs of other programs send events to the same bus. A job of this stack has the bucket's name in its metadata.
     """
     return {
         "video-created": object_created_pattern(bucket, VIDEOS),
@@ -95,12 +96,12 @@ class Videos(pulumi.ComponentResource):
             ),
             self._child,
         )
-        self.function = self._function(role)
+        self.function = self._create_function(role)
         for rule, pattern in event_patterns(args.bucket.name, event_source(scope)).items():
             EventRule(rule, EventRuleArgs(scope, "VideoEvents", pattern, target=self.queue), self._child)
         self.register_outputs({})
 
-    def _function(self, role: Role) -> Function:
+    def _create_function(self, role: Role) -> Function:
         args = self._args
         scope, settings = args.scope, args.settings
         return Function(

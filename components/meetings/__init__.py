@@ -1,4 +1,4 @@
-"""Meetings backend: makes a video, a transcript and a summary of every recording, for the user who recorded it."""
+"""Resources of the meetings backend, which makes a video, a transcript and a summary of every recording."""
 
 from components.meetings.meetings import Meetings, MeetingsArgs
 from components.meetings.usage import monthly_usage

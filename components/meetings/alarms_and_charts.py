@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import pulumi
 
 from components.blocks.api.rest_api import RestApi
-from components.blocks.compute.function import Function, three_sweeps_seconds
+from components.blocks.compute.function import Function
 from components.blocks.messaging.queue import Queue
-from components.blocks.monitoring.alarm import Metric, Severity, register_alarm
+from components.blocks.monitoring.alarm import AlarmGroup, Metric, Severity, three_sweeps_seconds
 from components.blocks.monitoring.dashboard import Chart, duration_chart, function_chart, queue_chart, table_chart
 from components.blocks.naming.scope import Scope
 from components.blocks.storage.bucket import ENTIRE_BUCKET, Bucket
@@ -39,111 +39,90 @@ unfinished check.
 SWEEP_REPORT_PATTERN = '{ $.message = "meeting_sweep" }'
 HOUR_SECONDS = 3600
 MAX_INTERRUPTIONS_PER_HOUR = 5
+"""Number of Spot interruptions in an hour above which an alarm is raised."""
 MAX_QUEUE_SECONDS = 1_800
-"""Maximum age of a message about an upload."""
+"""Age of the oldest message about an upload above which an alarm is raised."""
 MAX_BUSY_ANSWERS = 20
-"""Number of times in five minutes that a busy model may fail an invocation. The workflow retries."""
+"""Number of calls of the summary function that may fail in five minutes because a model is busy. The workflow retries
+them."""
 
 
 @dataclass(frozen=True)
 class MeetingAlarmsArgs:
+    """Resources of the backend that the alarms and the dashboard cover."""
+
     scope: Scope
     settings: MeetingsSettings
     table: Table
     bucket: Bucket
     uploads: Queue
+    """Queue of the events of uploads."""
     workflow: Workflow
     api: RestApi
     functions: Mapping[str, Function]
+    """The backend's functions by their purpose (`Meetings.functions`)."""
 
 
 def create_alarms(args: MeetingAlarmsArgs, opts: pulumi.ResourceOptions) -> None:
     """Create the alarms of the meetings backend."""
-    scope, critical = args.scope, Severity.CRITICAL
+    meeting_alarms, model_alarms, spot_alarms = (
+        AlarmGroup(args.scope, runbook, opts) for runbook in (RUNBOOK, MODEL_RUNBOOK, SPOT_RUNBOOK)
+    )
     steps, summarize, sweep = (args.functions[function_name] for function_name in ("steps", "summarize", "sweep"))
     # NEVER_COMPLETE is excluded: the client did not upload its chunks, so nothing is broken.
     given_up_pattern = f'{{ $.message = "meeting_given_up" && $.code != "{MeetingReason.NEVER_COMPLETE}" }}'
-    for name, function, pattern, description in (
+    media_failed_pattern = '{ $.message = "meeting_failed" && $.code = "MEDIA_FAILED" }'
+    given_up = "Meetings failed because their executions ended without a report."
+    for name, function, pattern, problem in (
         ("meetings-failed", steps, '{ $.message = "meeting_failed" }', "Meetings could not be processed."),
-        (
-            "media-failed",
-            steps,
-            '{ $.message = "meeting_failed" && $.code = "MEDIA_FAILED" }',
-            "The media job could not process a recording.",
-        ),
-        (
-            "meetings-given-up",
-            sweep,
-            given_up_pattern,
-            "Meetings failed because their executions ended without a report.",
-        ),
+        ("media-failed", steps, media_failed_pattern, "The media job could not process a recording."),
+        ("meetings-given-up", sweep, given_up_pattern, given_up),
     ):
-        function.alarm_on_log_lines(name, pattern, description, RUNBOOK, opts, severity=critical)
+        function.alarm_on_log_lines(name, pattern, problem, meeting_alarms, severity=Severity.CRITICAL)
     period = three_sweeps_seconds(SWEEP_MINUTES)
-    for name, value, description in (
+    for name, value, problem in (
         ("meetings-unattended", "$.failed", "Consecutive sweeps fail to check meetings."),
         ("sweep-unfinished", "$.unfinished", "Consecutive sweeps do not finish in time."),
     ):
         failures = sweep.log_metric(
             name, SWEEP_REPORT_PATTERN, opts, value=value, statistic="Minimum", period_seconds=period
         )
-        register_alarm(name, scope, failures, 0, description, RUNBOOK, opts)
+        meeting_alarms.register(name, failures, 0, problem)
     interruptions = steps.log_metric(
         "spot-interruptions", '{ $.message = "media_read" }', opts, value="$.interruptions", period_seconds=HOUR_SECONDS
     )
-    for name, metric, threshold, description, runbook in (
-        (
-            "processing-late",
-            _meeting_metric(args, PROCESSING_DURATION, "p95"),
-            args.settings.processing.alarm_minutes * 60,
-            "Meetings take too long from the upload to the summary.",
-            RUNBOOK,
-        ),
-        (
-            "spot-interruptions",
-            interruptions,
-            MAX_INTERRUPTIONS_PER_HOUR,
-            "Spot capacity is interrupted often.",
-            SPOT_RUNBOOK,
-        ),
-        (
-            "uploads-waiting",
-            Metric("AWS/SQS", "ApproximateAgeOfOldestMessage", {"QueueName": args.uploads.name}, "Maximum"),
-            MAX_QUEUE_SECONDS,
-            "Events of uploads wait in the queue.",
-            RUNBOOK,
-        ),
-    ):
-        register_alarm(name, scope, metric, threshold, description, runbook, opts)
+    spot_alarms.register(
+        "spot-interruptions", interruptions, MAX_INTERRUPTIONS_PER_HOUR, "Spot capacity is interrupted often."
+    )
+    meeting_alarms.register(
+        "processing-late",
+        _meeting_metric(args, PROCESSING_DURATION, "p95"),
+        args.settings.processing.alarm_minutes * 60,
+        "Meetings take too long from the upload to the summary.",
+    )
+    message_age = Metric("AWS/SQS", "ApproximateAgeOfOldestMessage", {"QueueName": args.uploads.name}, "Maximum")
+    meeting_alarms.register("uploads-waiting", message_age, MAX_QUEUE_SECONDS, "Events of uploads wait in the queue.")
     model_error_filter = " || ".join(f'$.error_type = "{error_type}"' for error_type in MODEL_ERRORS)
     missed_recording_filter = " || ".join(f'$.message = "{event}"' for event in MISSED_RECORDING_EVENTS)
-    for name, function, pattern, threshold, description, runbook in (
-        (
-            "model-throttles",
-            summarize,
-            '{ $.message = "summary_failed" && $.error_type = "ModelBusy" }',
-            MAX_BUSY_ANSWERS,
-            "A model is busy, so summaries are delayed.",
-            MODEL_RUNBOOK,
-        ),
-        (
-            "model-errors",
-            summarize,
-            f'{{ $.message = "summary_failed" && ({model_error_filter}) }}',
-            0,
-            "A model refuses to write a summary.",
-            MODEL_RUNBOOK,
-        ),
-        (
-            "recordings-unheard",
-            args.functions["storage"],
-            f"{{ {missed_recording_filter} }}",
-            0,
-            "Events of complete recordings were lost, or the daily check for them did not finish.",
-            RUNBOOK,
-        ),
-    ):
-        function.alarm_on_log_lines(name, pattern, description, runbook, opts, threshold=threshold)
+    summarize.alarm_on_log_lines(
+        "model-throttles",
+        '{ $.message = "summary_failed" && $.error_type = "ModelBusy" }',
+        "A model is busy, so summaries are delayed.",
+        model_alarms,
+        threshold=MAX_BUSY_ANSWERS,
+    )
+    summarize.alarm_on_log_lines(
+        "model-errors",
+        f'{{ $.message = "summary_failed" && ({model_error_filter}) }}',
+        "A model refuses to write a summary.",
+        model_alarms,
+    )
+    args.functions["storage"].alarm_on_log_lines(
+        "recordings-unheard",
+        f"{{ {missed_recording_filter} }}",
+        "Events of complete recordings were lost, or the daily check for them did not finish.",
+        meeting_alarms,
+    )
 
 
 def dashboard_charts(args: MeetingAlarmsArgs) -> list[list[Chart]]:

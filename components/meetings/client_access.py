@@ -1,4 +1,4 @@
-"""Clients' access to their meetings: the token exchange and the role whose credentials it returns.
+"""Component for the clients' access to their meetings: the token exchange, and the role whose credentials it returns.
 
 All clients share one role. Each session carries the user as a session tag, which only the token exchange may set. The
 role's policies compare the tag with the beginning of S3 keys and with the table's partition key.
@@ -11,7 +11,7 @@ import pulumi
 
 from components.blocks.api.rest_api import RestApi, RestApiArgs
 from components.blocks.api.rest_stage import RestAlarms
-from components.blocks.api.stage_settings import Throttle
+from components.blocks.api.stage_throttle_and_logs import Throttle
 from components.blocks.compute.function import Function, FunctionArgs
 from components.blocks.iam.grant import Grant, grant
 from components.blocks.iam.role import Role, RoleArgs
@@ -27,6 +27,7 @@ from handlers.meetings.meeting_record import INDEX
 from handlers.meetings.s3_keys import AUDIO, RAW, SUMMARIES, TRANSCRIPTS, USER_TAG, VIDEO
 
 CLIENT = "client"
+"""Short name of the clients' role."""
 CALLER_USER = f"${{aws:PrincipalTag/{USER_TAG}}}"
 """IAM policy variable that contains the user of the calling session."""
 LEADING_KEYS = "dynamodb:LeadingKeys"
@@ -34,7 +35,7 @@ LEADING_KEYS = "dynamodb:LeadingKeys"
 
 @dataclass(frozen=True)
 class ClientAccessArgs:
-    """The resources that clients may access."""
+    """Arguments of `ClientAccess`: the resources that clients may access."""
 
     scope: Scope
     settings: MeetingsSettings

@@ -9,20 +9,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_aws import ec2, vpc
+from pulumi_aws import ec2
 
+from components.blocks.block import Block
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Block, Scope
+from components.blocks.naming.scope import Scope
+from components.blocks.network.vpc_parts import ANYWHERE, allow_egress, create_gateway_endpoints
 from components.settings.meetings_media import MeetingNetworkSettings
-
-HTTPS = 443
-ANYWHERE = "0.0.0.0/0"
-ENDPOINTS = ("s3", "dynamodb")
 
 
 @dataclass(frozen=True)
 class JobNetworkArgs:
-    """Scope and settings of the network."""
+    """Arguments of `JobNetwork`."""
 
     scope: Scope
     settings: MeetingNetworkSettings
@@ -31,8 +29,8 @@ class JobNetworkArgs:
 class JobNetwork(Block):
     """A VPC with public subnets, and a security group without inbound rules."""
 
-    def __init__(self, what: str, args: JobNetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("JobNetwork", what, args.scope, opts)
+    def __init__(self, short_name: str, args: JobNetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("JobNetwork", short_name, args.scope, opts)
         scope, settings = args.scope, args.settings
         self._tags = scope.tags("JobNetwork")
         network = ec2.Vpc(
@@ -49,35 +47,18 @@ class JobNetwork(Block):
         )
         routes = self._routes(network)
         self.subnet_ids = self._subnets(network, routes, settings)
-        for service in ENDPOINTS:
-            ec2.VpcEndpoint(
-                self.part_name(service),
-                vpc_id=network.id,
-                service_name=f"com.amazonaws.{scope.context.region}.{service}",
-                vpc_endpoint_type="Gateway",
-                route_table_ids=[routes.id],
-                tags=self._tags,
-                opts=self.part_options(),
-            )
+        region, opts = scope.context.region, self.part_options()
+        create_gateway_endpoints(self.label, region, network.id, routes.id, lambda _: self._tags, opts)
         group = ec2.SecurityGroup(
             self.part_name("group"),
-            name_prefix=f"{scope.name(Kind.SECURITY_GROUP, what)}-",
+            name_prefix=f"{scope.name(Kind.SECURITY_GROUP, short_name)}-",
             description="Jobs: out by HTTPS, nothing in",
             vpc_id=network.id,
             revoke_rules_on_delete=True,
             tags=self._tags,
             opts=self.part_options(),
         )
-        vpc.SecurityGroupEgressRule(
-            self.part_name("out"),
-            security_group_id=group.id,
-            cidr_ipv4=ANYWHERE,
-            ip_protocol="tcp",
-            from_port=HTTPS,
-            to_port=HTTPS,
-            tags=self._tags,
-            opts=self.part_options(),
-        )
+        allow_egress(self.part_name("out"), group.id, self._tags, opts)
         self.group_id = group.id
         self.register_outputs({"groupId": group.id})
 

@@ -1,4 +1,6 @@
-"""The AWS Batch job that makes a recording's video and audio, with its image repository, queues and network."""
+"""Component of the media job, the AWS Batch job that makes a recording's video and audio: job definition, image repository,
+queues and network.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +27,8 @@ RESERVED_GIGABYTES = 5
 
 @dataclass(frozen=True)
 class MediaProcessingArgs:
+    """Arguments of `MediaProcessing`."""
+
     scope: Scope
     settings: MeetingsSettings
     bucket: Bucket
@@ -40,9 +44,9 @@ class MediaProcessing(pulumi.ComponentResource):
         uses_spot = processing.engine is ProcessingEngine.BATCH_SPOT
         network = JobNetwork("jobs", JobNetworkArgs(scope, args.settings.network), self._child)
 
-        def create_queue(what: str, capacity: Capacity) -> BatchQueue:
+        def create_queue(short_name: str, capacity: Capacity) -> BatchQueue:
             return BatchQueue(
-                what,
+                short_name,
                 BatchQueueArgs(
                     scope, "MediaQueue", capacity, network.subnet_ids, network.group_id, processing.max_vcpus
                 ),
@@ -53,7 +57,7 @@ class MediaProcessing(pulumi.ComponentResource):
         self.queues: Sequence[BatchQueue] = (
             [create_queue("media-spot", Capacity.SPOT), on_demand] if uses_spot else [on_demand]
         )
-        """The workflow submits to the first queue, and to the second if there is no Spot capacity."""
+        """Queues in the order in which the workflow submits to them (`media_job_states.py`): Spot, if used, then on demand."""
         size = processing.size
         digest = processing.image_digest
         repository = ImageRepository(

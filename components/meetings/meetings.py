@@ -1,8 +1,7 @@
-"""Meetings backend: one workflow per recording makes a video, a transcript and a summary, which the user reads
-directly.
+"""Component of the meetings backend: a workflow makes a video, a transcript and a summary of each uploaded recording.
 
-This module creates the bucket, the table, the workflow and the functions, and gives each function its grants and
-environment variables. docs/decisions/0060 describes how a meeting is identified.
+The user reads the results directly from the bucket and the table. This module creates both, the workflow and its functions,
+and gives each function its grants and environment variables. docs/decisions/0060 describes how a meeting is identified.
 """
 
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ import pulumi
 
 from components.blocks.bedrock.model_grants import model_grants
 from components.blocks.compute.function import Function, FunctionArgs, QueueSource
-from components.blocks.iam.grant import Grant, grant
+from components.blocks.iam.grant import Grant, grant, grant_metrics
 from components.blocks.messaging.event_rule import EventRule, EventRuleArgs, object_created_pattern, rule_sender
 from components.blocks.messaging.queue import Queue, QueueArgs
 from components.blocks.monitoring.dashboard import Dashboard, DashboardArgs
@@ -20,7 +19,7 @@ from components.blocks.naming.scope import Scope
 from components.blocks.storage.bucket import Bucket, BucketArgs, CorsRule, LifecycleRule
 from components.blocks.storage.table import SecondaryIndex, Table, TableArgs
 from components.blocks.workflow.workflow import Workflow, WorkflowArgs
-from components.meetings import recording_workflow
+from components.meetings import media_job_states, recording_workflow
 from components.meetings.alarms_and_charts import MAX_BUSY_ANSWERS, MeetingAlarmsArgs, create_alarms, dashboard_charts
 from components.meetings.client_access import ClientAccess, ClientAccessArgs
 from components.meetings.media_job import MediaProcessing, MediaProcessingArgs
@@ -36,10 +35,13 @@ from handlers.meetings.start.environment import StartEnvironment
 from handlers.meetings.workflow_steps.environment import MeetingStepsEnvironment
 
 RULE = "recording-uploaded"
+"""Short name of the event rule for uploads."""
 
 
 @dataclass(frozen=True)
 class MeetingsArgs:
+    """Arguments of `Meetings`."""
+
     scope: Scope
     settings: MeetingsSettings
 
@@ -104,8 +106,8 @@ class Meetings(pulumi.ComponentResource):
 
     def _create_storage(self) -> None:
         scope, settings = self._scope, self._settings
-        kept = settings.kept
-        old = kept.old_version_days
+        retention = settings.kept
+        old_days = retention.old_version_days
         self.table = Table(
             "meetings",
             TableArgs(
@@ -129,12 +131,18 @@ class Meetings(pulumi.ComponentResource):
                 ),
                 lifecycle=[
                     *(
-                        LifecycleRule(f"expire-{prefix.rstrip('/')}", prefix, expire_days=days, old_version_days=old)
-                        for prefix, days in ((RAW, kept.raw_days), (AUDIO, kept.audio_days), (WORK, kept.work_days))
+                        LifecycleRule(
+                            f"expire-{prefix.rstrip('/')}", prefix, expire_days=days, old_version_days=old_days
+                        )
+                        for prefix, days in (
+                            (RAW, retention.raw_days),
+                            (AUDIO, retention.audio_days),
+                            (WORK, retention.work_days),
+                        )
                     ),
-                    LifecycleRule("tier-video", VIDEO, old_version_days=old, intelligent_tiering_days=0),
+                    LifecycleRule("tier-video", VIDEO, old_version_days=old_days, intelligent_tiering_days=0),
                     *(
-                        LifecycleRule(f"old-{prefix.rstrip('/')}", prefix, old_version_days=old)
+                        LifecycleRule(f"old-{prefix.rstrip('/')}", prefix, old_version_days=old_days)
                         for prefix in (TRANSCRIPTS, SUMMARIES)
                     ),
                 ],
@@ -164,7 +172,7 @@ class Meetings(pulumi.ComponentResource):
                 grants=[
                     *self.meeting_update_grants(),
                     self.bucket.grant("GetObject", prefix=f"{WORK}*"),
-                    _metrics_grant(),
+                    grant_metrics(NAMESPACE),
                 ],
             ),
             self._child,
@@ -176,7 +184,7 @@ class Meetings(pulumi.ComponentResource):
                 scope=scope,
                 logical_name="MeetingWorkflow",
                 comment="Processes one recording: video, transcript, summary, and the status of the meeting",
-                start=recording_workflow.first_state(),
+                start=media_job_states.FIRST_STATE,
                 states=recording_workflow.workflow_states(
                     self.media, self.steps, self.summarize, self.bucket.name, settings
                 ),
@@ -243,11 +251,11 @@ class Meetings(pulumi.ComponentResource):
                         for prefix in (WORK, TRANSCRIPTS, SUMMARIES)
                     ),
                     self.bucket.grant_list(),
-                    _metrics_grant(),
+                    grant_metrics(NAMESPACE),
                     *model_grants(scope, {models.summary, models.action_items}, models.regions, models.guardrail_id),
                 ],
-                # A busy model fails an invocation like any other error, and the workflow retries it. A final failure fails
-                # the meeting, which raises the alarm `meetings-failed`.
+                # If a model is busy, the invocation fails like after any other error, and the workflow retries it. So a few
+                # errors are normal. A final failure fails the meeting, which raises the alarm `meetings-failed`.
                 errors_above=MAX_BUSY_ANSWERS,
             ),
             self._child,
@@ -290,7 +298,3 @@ class Meetings(pulumi.ComponentResource):
 def workflow_arn(scope: Scope) -> str:
     """Return the workflow's ARN, which is known before the workflow is created."""
     return scope.context.arn("states", f"stateMachine:{scope.name(Kind.STATE_MACHINE, 'workflow')}")
-
-
-def _metrics_grant() -> Grant:
-    return grant("cloudwatch", ["PutMetricData"], "*", {"StringEquals": {"cloudwatch:namespace": NAMESPACE}})

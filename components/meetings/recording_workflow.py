@@ -1,7 +1,7 @@
-"""Workflow of one recording: make the video, transcribe, summarise, and update the meeting's status.
+"""States of the workflow that processes one recording: make the video, transcribe, summarise, update the meeting's status.
 
-This module defines the states as data. `meetings.py` creates the workflow and grants its permissions. The execution's
-input names the recording, and every state reads it from there.
+This module only builds the states. `meetings.py` creates the workflow and grants its permissions. The execution's input
+names the recording, and every state that needs it reads it from there.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from components.blocks.workflow.job_polling import max_detection_seconds
 from components.blocks.workflow.state_definitions import (
     LAMBDA_INVOKE,
     SUCCEED,
-    TRANSIENT,
+    TRANSIENT_LAMBDA_ERRORS,
     State,
     catch,
     choice_state,
@@ -21,7 +21,7 @@ from components.blocks.workflow.state_definitions import (
     task_state,
 )
 from components.meetings.media_job import MediaProcessing
-from components.meetings.media_states import FIRST_STATE, media_states
+from components.meetings.media_job_states import media_states
 from components.meetings.transcription_states import transcription_states
 from components.meetings.workflow_expressions import CALL_SECONDS, RECORDING, STEP_INPUT, catch_failure
 from components.settings import MeetingsSettings
@@ -34,11 +34,6 @@ OTHER_STEPS_SECONDS = 3 * 3600
 FAILED = "Failed"
 """Name of the state that fails the execution."""
 STEP_RETRY = retry(["StepFailed"], attempts=6, first_seconds=5)
-
-
-def first_state() -> str:
-    """Return the name of the first state."""
-    return FIRST_STATE
 
 
 def timeout_seconds(settings: MeetingsSettings) -> int:
@@ -104,7 +99,7 @@ def workflow_states(
             to="Finish",
             retries=[
                 retry(["ModelBusy", "StorageFailed"], attempts=8, first_seconds=30, longest_seconds=600),
-                retry([*TRANSIENT, "Sandbox.Timedout"], attempts=3),
+                retry([*TRANSIENT_LAMBDA_ERRORS, "Sandbox.Timedout"], attempts=3),
             ],
             catches=[catch_failure(give_up_states[MeetingReason.SUMMARY_FAILED])],
             assign={"outcome": "{% $states.result.Payload.outcome %}"},

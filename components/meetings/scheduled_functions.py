@@ -1,4 +1,7 @@
-"""Scheduled functions of the meetings backend: the sweep of meetings without progress, and the daily storage count."""
+"""Component of the meetings backend's scheduled functions: the sweep of meetings without progress, and the storage count.
+
+The component and the dead-letter queue are named `care`.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +10,7 @@ import pulumi
 
 from components.blocks.compute.function import AsyncInvocation, Function, FunctionArgs
 from components.blocks.compute.schedule import Schedule, ScheduleArgs
-from components.blocks.iam.grant import Grant, grant
+from components.blocks.iam.grant import Grant, grant_metrics
 from components.blocks.messaging.queue import DeadLetterQueue, DeadLetterQueueArgs
 from components.blocks.naming.scope import Scope
 from components.blocks.storage.bucket import Bucket
@@ -22,13 +25,15 @@ from handlers.meetings.storage.environment import StorageEnvironment
 from handlers.meetings.sweep.environment import SweepEnvironment
 
 FINISH_SECONDS = 30
-"""Reserved to finish the current item when the time ends."""
+"""Part of a function's timeout that is reserved to finish the current item."""
 MAX_INCOMPLETE_DAYS = 14
 """Maximum time that a meeting waits for missing chunks, even if uploaded chunks are kept longer."""
 
 
 @dataclass(frozen=True)
 class ScheduledFunctionsArgs:
+    """Arguments of `ScheduledFunctions`."""
+
     scope: Scope
     settings: MeetingsSettings
     bucket: Bucket
@@ -106,7 +111,7 @@ class ScheduledFunctions(pulumi.ComponentResource):
                 grants=[
                     *args.update_grants,
                     args.bucket.grant("GetObject", "PutObject", prefix=f"{WORK}storage/*"),
-                    grant("cloudwatch", ["PutMetricData"], "*", {"StringEquals": {"cloudwatch:namespace": NAMESPACE}}),
+                    grant_metrics(NAMESPACE),
                 ],
                 asynchronous=AsyncInvocation(on_failure=self._dead_letter_queue),
             ),

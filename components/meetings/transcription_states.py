@@ -28,6 +28,7 @@ from components.settings import MeetingsSettings
 MAX_SPEAKERS: Final = 10
 """Number of voices that Transcribe tells apart in one part."""
 TRANSCRIBE: Final = "arn:aws:states:::aws-sdk:transcribe"
+"""Prefix of the resources with which states call Amazon Transcribe."""
 RETRYABLE_ERRORS: Final = (
     "Transcribe.LimitExceededException",
     "Transcribe.InternalFailureException",
@@ -46,8 +47,8 @@ WORK_PREFIX: Final = f"'work/' & {INPUT}.user & '/' & {INPUT}.meetingId & '/' & 
 
 
 def transcription_states(bucket: str, label: str, settings: MeetingsSettings, *, to: str, on_failure: str) -> State:
-    """Return a Map state over the parts in `$media.audio`. `label` is the stack's label. The names of the jobs begin
-    with it.
+    """Return a Map state over the audio parts in `$media.audio`. The names of the jobs begin with `label`, the stack's
+    label.
     """
     first_pause = settings.processing.poll_seconds
     name = f"'{label}-' & {JOB_NAME_PARTS} & '-' & $string({INPUT}.attempt) & '-' & {PART_DIGITS}"

@@ -10,10 +10,11 @@ from components.settings.meetings_media import ProcessingEngine
 from components.usage_measures import DAYS_PER_MONTH, GB, LOG_BYTES_PER_CALL, Usage, function_usage, token_usage
 
 SWEEP_MINUTES = 15
+"""Interval of the sweep."""
 GIGABYTES_PER_HOUR = 0.9
-"""Assumed for a recording of screen and camera."""
+"""Assumed: size of an hour of screen and camera recording."""
 EXCHANGES = 2
-"""Assumed: during an hour of recording, the credentials are renewed once."""
+"""Assumed: token exchanges of one meeting. During an hour of recording, the credentials are renewed once."""
 CHUNKS_PER_HOUR = 60
 """Assumed: one chunk per minute."""
 EXCHANGE_MILLISECONDS = 250
@@ -26,30 +27,33 @@ SUMMARY_MILLISECONDS = 60_000
 COPY_HOURS = 0.03
 """Duration of the media job per hour of copied recording, measured in docs/benchmarks.md."""
 ENCODE_HOURS = 1.0
-"""Assumed duration of encoding an hour of recording with one processor."""
+"""Assumed duration of encoding an hour of recording with one vCPU."""
 STARTING_HOURS = 0.02
-"""Assumed time for pulling the image."""
+"""Assumed time of a job for pulling the image."""
 INTERRUPTED_SHARE = 0.05
 """Assumed share of jobs that lose their Spot capacity and end on demand."""
 INPUT_TOKENS_PER_HOUR = 7_500
+"""Assumed tokens of a question per hour of recording. An hour of speech has about 9,000 words, and each of the two questions
+contains all of them."""
 OUTPUT_TOKENS = 750
-"""Assumed tokens per question. An hour of speech has about 9,000 words, and each of two questions contains all of them.
-"""
+"""Assumed tokens of the answer to one question."""
 TRANSITIONS = 20
 """State transitions of a recording with one audio part that gets Spot capacity immediately, without status checks."""
 TRANSITIONS_PER_CHECK = 3
+"""State transitions of one status check: wait, call, choice."""
 TRANSCRIBE_HOURS = 1 / 6
-"""Assumed: Transcribe takes ten minutes per hour."""
+"""Assumed: Amazon Transcribe takes ten minutes for an hour of recording."""
 AUDIO_GB_PER_HOUR = 0.06
-"""Assumed for 16-kHz mono FLAC."""
+"""Assumed: size of an hour of 16-kHz mono FLAC."""
 METRICS = 5
-"""Metrics of the whole stack. Each measured user adds one."""
+"""Number of custom metrics of the stack. Each measured user adds one, which this estimate leaves out."""
 KEPT_MONTHS = 12
 """Assumed age of the stored videos at the time of the estimate. They are never deleted."""
 ITEM_KILOBYTES = 2
+"""Assumed size of a meeting's record."""
 WRITES = 8
 READS = 20
-"""Assumed size of a meeting's record, and how often it is written and read."""
+"""Assumed number of writes and reads of a meeting's record."""
 
 
 def monthly_usage(settings: MeetingsSettings) -> Usage:

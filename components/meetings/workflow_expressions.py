@@ -1,16 +1,17 @@
-"""JSONata expressions that read the execution's input, and the Catch block for failures."""
+"""JSONata expressions with which the states of the recording workflow read the execution's input, and their Catch block."""
 
 from collections.abc import Mapping
 
 from components.blocks.workflow.state_definitions import Catch, catch
 
 INPUT = "$states.context.Execution.Input"
+"""JSONata expression of the execution's input."""
 RECORDING = {
     "user": f"{{% {INPUT}.user %}}",
     "meetingId": f"{{% {INPUT}.meetingId %}}",
     "content": f"{{% {INPUT}.content %}}",
 }
-"""The recording of the execution."""
+"""State input that names the execution's recording."""
 STEP_INPUT = {**RECORDING, "attempt": f"{{% {INPUT}.attempt %}}"}
 """Input that every step receives: the recording and the attempt."""
 JOB_NAME_PARTS = f"{INPUT}.user & '-' & {INPUT}.meetingId & '-' & {INPUT}.content"

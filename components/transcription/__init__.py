@@ -1,4 +1,4 @@
-"""Transcription: live captions of speech."""
+"""Resources of transcription, which turns speech into live captions."""
 
 from components.transcription.transcription import Transcription, TranscriptionArgs
 from components.transcription.usage import NOT_BACKED_UP, monthly_usage

@@ -1,11 +1,12 @@
-"""Alarms and dashboard charts for captions that are late, suppressed or missing. Every block has its own alarms in
-addition.
+"""Alarms and dashboard charts of transcription, for captions that are late, suppressed or missing.
+
+Every block registers its own alarms in addition.
 """
 
 import pulumi
 
 from components.blocks.compute.function import Function
-from components.blocks.monitoring.alarm import Comparison, Metric, Severity, register_alarm
+from components.blocks.monitoring.alarm import AlarmGroup, Comparison, Metric, Severity
 from components.blocks.monitoring.dashboard import Chart
 from components.blocks.naming.scope import Scope
 from components.settings import TranscriptionSettings
@@ -20,7 +21,7 @@ from handlers.transcription.environment import (
 
 RUNBOOK = "captions-degraded"
 GIVEN_UP_IN_FIVE_MINUTES = 10
-"""Number of utterances. A few may be given up because of a client's error."""
+"""Number of utterances given up in five minutes from which an alarm is raised. A few may be due to a client's error."""
 FAILED_MESSAGES = " || ".join(f'$.message = "{event}"' for event in ("message_failed", "processor_not_called"))
 """Log filter for failed messages. API Gateway receives an answer for them, so neither it nor Lambda counts an error."""
 
@@ -33,25 +34,20 @@ def register_alarms(
     opts: pulumi.ResourceOptions,
 ) -> None:
     """Register transcription's own alarms."""
-    limits = settings.alarms
-    critical, warning = Severity.CRITICAL, Severity.WARNING
+    limits, critical = settings.alarms, Severity.CRITICAL
     latency = _processor_metric(processor, LATENCY_METRIC, "p95", 300)
     dropped = _processor_metric(processor, DROPPED_METRIC, "Sum", 60)
     orphans = _processor_metric(processor, ORPHANS_METRIC, "Sum", 300)
-    for name, metric, severity, threshold, description in (
-        ("latency", latency, critical, limits.latency_ms, "Captions are late."),
-        ("rate-limit", dropped, warning, limits.dropped_per_minute, "The rate limit suppresses many partial captions."),
-        ("orphans", orphans, warning, limits.orphans, "Many results never become final."),
-    ):
-        register_alarm(name, scope, metric, threshold, description, RUNBOOK, opts, severity=severity, periods=2)
-    register_alarm(
+    degraded = AlarmGroup(scope, RUNBOOK, opts)
+    degraded.register("latency", latency, limits.latency_ms, "Captions are late.", severity=critical, periods=2)
+    suppressed = "The rate limit suppresses many partial captions."
+    degraded.register("rate-limit", dropped, limits.dropped_per_minute, suppressed, periods=2)
+    degraded.register("orphans", orphans, limits.orphans, "Many results never become final.", periods=2)
+    degraded.register(
         "fallback",
-        scope,
         _processor_metric(processor, FALLBACK_METRIC, "Sum", 300),
         limits.fallbacks,
         "Only final captions are shown: Amazon Transcribe fails or marks nothing as stable, or captions are delivered too slowly.",
-        RUNBOOK,
-        opts,
         severity=critical,
         comparison=Comparison.AT_LEAST,
     )
@@ -59,8 +55,7 @@ def register_alarms(
         "lost-utterances",
         '{ $.message = "utterances_lost" }',
         "The audio processor did not start or finish utterances in time; their clients must send them again.",
-        "utterances-lost",
-        opts,
+        AlarmGroup(scope, "utterances-lost", opts),
         value="$.lost",
         threshold=1,
         comparison=Comparison.AT_LEAST,
@@ -69,8 +64,7 @@ def register_alarms(
         "given-up",
         f'{{ $.message = "{GIVEN_UP_EVENT}" }}',
         "Utterances are given up: Amazon Transcribe refuses them, or each attempt fails.",
-        RUNBOOK,
-        opts,
+        degraded,
         threshold=GIVEN_UP_IN_FIVE_MINUTES,
         severity=critical,
         comparison=Comparison.AT_LEAST,
@@ -79,8 +73,7 @@ def register_alarms(
         "messages-failed",
         f"{{ {FAILED_MESSAGES} }}",
         "The router fails to process messages, or cannot invoke the audio processor.",
-        "websocket-errors",
-        opts,
+        AlarmGroup(scope, "websocket-errors", opts),
         threshold=1,
         severity=critical,
         comparison=Comparison.AT_LEAST,

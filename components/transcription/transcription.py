@@ -1,18 +1,23 @@
-"""Transcription: WebSocket API → router → audio processor → captions over the same connection.
+"""Component of transcription: WebSocket API → router → audio processor → captions over the same connection.
 
-This module connects the parts: it grants permissions and sets the environment of each function. docs/decisions/0040
-describes the path of an utterance.
+It creates the tables, the API and both functions, and gives each function its permissions and environment variables.
+docs/decisions/0040 describes the path of an utterance.
 """
 
 from dataclasses import dataclass
 
 import pulumi
 
-from components.blocks.api.stage_settings import Throttle
-from components.blocks.api.websocket_api import WebSocketApi, WebSocketApiArgs, message_actions
+from components.blocks.api.stage_throttle_and_logs import Throttle
+from components.blocks.api.websocket_api import (
+    CALLBACK_ENDPOINT_VARIABLE,
+    WebSocketApi,
+    WebSocketApiArgs,
+    message_actions,
+)
 from components.blocks.compute.function import AsyncInvocation, Function, FunctionArgs
 from components.blocks.compute.schedule import Schedule, ScheduleArgs
-from components.blocks.iam.grant import Grant, grant
+from components.blocks.iam.grant import grant, grant_metrics
 from components.blocks.messaging.queue import DeadLetterQueue, DeadLetterQueueArgs
 from components.blocks.monitoring.dashboard import (
     Chart,
@@ -36,12 +41,12 @@ from handlers.transcription.environment import (
 from handlers.transcription.router.environment import RouterEnvironment
 
 ROUTES = ("$connect", "$default", "$disconnect", "audio", "close", "direct", "open", "ping")
-CALLBACK_ENDPOINT_VARIABLE = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
 MAX_EVENT_AGE_SECONDS = 60
-"""The shortest age that Lambda allows. The router counts an utterance as lost long before."""
+"""Maximum age of an utterance that waits for the audio processor: the lowest value that Lambda allows. The router counts an
+utterance as lost earlier."""
 MEMORY_PERCENT = 90
-"""Share of its memory above which the audio processor raises an alarm."""
-LOST_BECAUSE = "a failure record would hold audio that must not be stored - a lost utterance is sent again"
+"""Percentage of the audio processor's memory above which an alarm is raised."""
+DISCARD_REASON = "a failure record would hold audio that must not be stored - a lost utterance is sent again"
 
 
 @dataclass(frozen=True)
@@ -59,10 +64,10 @@ class Transcription(pulumi.ComponentResource):
         super().__init__("polyphony:transcription:Transcription", name, None, opts)
         self._scope, self._settings = args.scope, args.settings
         self._child = pulumi.ResourceOptions(parent=self)
-        self._store()
-        self.socket = self._socket()
-        self.processor = self._processor()
-        self.router = self._router()
+        self._create_tables()
+        self.socket = self._create_socket()
+        self.processor = self._create_processor()
+        self.router = self._create_router()
         self.socket.serve(ROUTES, self.router)
         Schedule(
             "sweep",
@@ -82,8 +87,8 @@ class Transcription(pulumi.ComponentResource):
         }
         self.register_outputs({"url": self.socket.url})
 
-    def _store(self) -> None:
-        nothing_lasts = "its items live for hours and nothing in them is worth having back"
+    def _create_tables(self) -> None:
+        no_backup_reason = "its items live for hours and nothing in them is worth having back"
         self.sessions = Table(
             "sessions",
             TableArgs(
@@ -91,7 +96,7 @@ class Transcription(pulumi.ComponentResource):
                 logical_name="Sessions",
                 hash_key="session_id",
                 ttl_attribute="ttl",
-                no_backup_reason=nothing_lasts,
+                no_backup_reason=no_backup_reason,
             ),
             self._child,
         )
@@ -105,12 +110,12 @@ class Transcription(pulumi.ComponentResource):
                 indexes=[SecondaryIndex(DUE_INDEX, "watched", "due_ms", projected_attributes=[])],
                 number_keys=["due_ms"],
                 ttl_attribute="ttl",
-                no_backup_reason=nothing_lasts,
+                no_backup_reason=no_backup_reason,
             ),
             self._child,
         )
 
-    def _socket(self) -> WebSocketApi:
+    def _create_socket(self) -> WebSocketApi:
         unauthenticated = self._scope.foundation.identity.auth is Auth.NONE
         return WebSocketApi(
             "socket",
@@ -124,7 +129,7 @@ class Transcription(pulumi.ComponentResource):
             self._child,
         )
 
-    def _processor(self) -> Function:
+    def _create_processor(self) -> Function:
         scope, settings = self._scope, self._settings
         return Function(
             "audio-processor",
@@ -142,19 +147,15 @@ class Transcription(pulumi.ComponentResource):
                 },
                 endpoints={CALLBACK_ENDPOINT_VARIABLE: self.socket.callback_url},
                 grants=[
-                    *self._transcribing_grants("StartStreamTranscription", "StartStreamTranscriptionWebSocket"),
-                    grant(
-                        "cloudwatch",
-                        ["PutMetricData"],
-                        "*",
-                        {"StringEquals": {"cloudwatch:namespace": METRICS_NAMESPACE}},
-                    ),
+                    # Streams of Amazon Transcribe have no resource type.
+                    grant("transcribe", ["StartStreamTranscription", "StartStreamTranscriptionWebSocket"], "*"),
+                    grant_metrics(METRICS_NAMESPACE),
                     self.sessions.grant("GetItem", "Query"),
                     self.live.grant("GetItem", "UpdateItem"),
                     self.socket.grant_post(),
                 ],
                 asynchronous=AsyncInvocation(
-                    None, retries=0, max_age_seconds=MAX_EVENT_AGE_SECONDS, discard_reason=LOST_BECAUSE
+                    None, retries=0, max_age_seconds=MAX_EVENT_AGE_SECONDS, discard_reason=DISCARD_REASON
                 ),
                 errors_above=settings.alarms.errors,
                 throttles_above=settings.alarms.throttles,
@@ -163,7 +164,7 @@ class Transcription(pulumi.ComponentResource):
             self._child,
         )
 
-    def _router(self) -> Function:
+    def _create_router(self) -> Function:
         scope, sessions, identity = self._scope, self._settings.sessions, self._scope.foundation.identity
         failed = DeadLetterQueue("router-failed", DeadLetterQueueArgs(scope, "RouterFailed"), self._child)
         oidc = identity.auth is Auth.OIDC
@@ -197,17 +198,13 @@ class Transcription(pulumi.ComponentResource):
                     self.live.grant("Query", index=DUE_INDEX),
                     self.processor.grant_invoke(),
                     self.socket.grant_post(),
-                    *self._transcribing_grants("StartStreamTranscriptionWebSocket"),
+                    grant("transcribe", ["StartStreamTranscriptionWebSocket"], "*"),
                 ],
                 # Only the sweep is invoked asynchronously; its event contains no audio.
                 asynchronous=AsyncInvocation(failed),
             ),
             self._child,
         )
-
-    def _transcribing_grants(self, *actions: str) -> list[Grant]:
-        """Return grants for Amazon Transcribe. Streams have no resource type, so the resource is `*`."""
-        return [grant("transcribe", list(actions), "*")]
 
     def _charts(self) -> list[list[Chart]]:
         return [

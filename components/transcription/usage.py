@@ -1,4 +1,4 @@
-"""Monthly usage of transcription, from its load settings. The cost model multiplies it with prices.
+"""Monthly usage of transcription, computed from its load settings. The cost model multiplies it with prices.
 
 Keys are the Pulumi names of the blocks; measures are those that the price rules read. Quantities that no document
 states are constants in this module, each marked as assumed.
@@ -10,8 +10,9 @@ from components.usage_measures import DAYS_PER_MONTH, GB, LOG_BYTES_PER_CALL, Us
 PING_SECONDS = 300
 """Interval of the client's pings. API Gateway closes a connection after ten idle minutes."""
 CAPTIONS_PER_UTTERANCE = 12
+"""Assumed: number of partial and final captions of one utterance."""
 SESSION_MINUTES = 30
-"""Assumed, both: partial and final captions of one utterance, and the duration of a session and its connection."""
+"""Assumed: duration of a session and its connection."""
 UTTERANCE_OVERHEAD_SECONDS = 1
 """Assumed: duration of an invocation beyond its utterance's length. The requirement limits it to 2 s."""
 ROUTED_MILLISECONDS = 60

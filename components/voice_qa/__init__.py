@@ -1,4 +1,4 @@
-"""Voice Q&A: spoken and written questions about lectures."""
+"""Resources of voice Q&A, which answers spoken and written questions about lectures."""
 
 from components.voice_qa.usage import monthly_usage
 from components.voice_qa.voice_qa import VoiceQa, VoiceQaArgs

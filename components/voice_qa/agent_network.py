@@ -1,33 +1,35 @@
-"""Network access of the query worker to an agent in a VPC.
+"""Network access of voice Q&A's query worker to an agent in an existing VPC.
 
-API Gateway has no VPC endpoint for WebSocket connections. So a function that is attached to a VPC and posts to
-connections needs a route to the internet. S3 and DynamoDB are reached through gateway endpoints, which cost nothing.
+API Gateway has no VPC endpoint for posting to WebSocket connections. So a function that is attached to a VPC and posts to
+connections needs a route to the internet. If the VPC has none (setting `nat`), a subnet with a NAT gateway is created, and S3
+and DynamoDB are reached through gateway endpoints, which are free.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_aws import ec2, vpc
+from pulumi_aws import ec2
 
+from components.blocks.block import Block
 from components.blocks.compute.function import NetworkAttachment
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Block, Scope
+from components.blocks.naming.scope import Scope
+from components.blocks.network.vpc_parts import ANYWHERE, allow_egress, create_gateway_endpoints
 from components.settings.voice_qa_agent import AgentNetworkSettings, NatSettings
 
-HTTPS = 443
-ANYWHERE = "0.0.0.0/0"
-ENDPOINTS = ("s3", "dynamodb")
 NAT_REASON = "API Gateway connections have no VPC endpoint"
 
 
 @dataclass(frozen=True)
 class AgentNetworkArgs:
-    """An existing network, and the port on which the agent listens."""
+    """Arguments of `AgentNetwork`."""
 
     scope: Scope
     settings: AgentNetworkSettings
+    """The existing network, and how its subnets reach the internet."""
     port: int
+    """Port on which the agent listens."""
 
 
 class AgentNetwork(Block):
@@ -46,28 +48,20 @@ class AgentNetwork(Block):
             tags=args.scope.tags("AgentNetwork"),
             opts=self.part_options(),
         )
-        self._allow_egress("agent", settings.cidr, args.port)
-        self._allow_egress("https", ANYWHERE, HTTPS)
+        tags, opts = args.scope.tags("AgentNetwork"), self.part_options()
+        allow_egress(self.part_name("agent-out"), self.group.id, tags, opts, cidr=settings.cidr, port=args.port)
+        allow_egress(self.part_name("https-out"), self.group.id, tags, opts)
         subnets: Sequence[pulumi.Input[str]] = settings.subnet_ids
         if settings.nat is not None:
-            subnets = [self._subnet(settings.vpc_id, settings.nat)]
+            subnets = [self._create_subnet(settings.vpc_id, settings.nat)]
         self.attachment = NetworkAttachment(subnets, [self.group.id])
         self.register_outputs({"groupId": self.group.id})
 
-    def _allow_egress(self, name: str, cidr: str, port: int) -> None:
-        vpc.SecurityGroupEgressRule(
-            self.part_name(f"{name}-out"),
-            security_group_id=self.group.id,
-            cidr_ipv4=cidr,
-            ip_protocol="tcp",
-            from_port=port,
-            to_port=port,
-            tags=self.scope.tags("AgentNetwork"),
-            opts=self.part_options(),
-        )
+    def _create_subnet(self, vpc_id: str, nat: NatSettings) -> pulumi.Output[str]:
+        """Create a subnet with a route to the internet, and return its id.
 
-    def _subnet(self, vpc_id: str, nat: NatSettings) -> pulumi.Output[str]:
-        """Return a subnet. Its route to the internet exists before any function is attached to it."""
+        The id is known only after the route exists, so nothing is attached to the subnet before.
+        """
         scope = self.scope
         tags = scope.tags("AgentNetwork", {"Reason": NAT_REASON})
         subnet = ec2.Subnet(
@@ -101,14 +95,7 @@ class AgentNetwork(Block):
                 self.part_name("routed"), subnet_id=subnet.id, route_table_id=routes.id, opts=self.part_options()
             ),
         ]
-        for service in ENDPOINTS:
-            ec2.VpcEndpoint(
-                self.part_name(service),
-                vpc_id=vpc_id,
-                service_name=f"com.amazonaws.{scope.context.region}.{service}",
-                vpc_endpoint_type="Gateway",
-                route_table_ids=[routes.id],
-                tags=tags,
-                opts=self.part_options(),
-            )
+        create_gateway_endpoints(
+            self.label, scope.context.region, vpc_id, routes.id, lambda _: tags, self.part_options()
+        )
         return pulumi.Output.all(subnet.id, *(resource.id for resource in routing)).apply(lambda ids: ids[0])

@@ -1,34 +1,37 @@
-"""Alarms for answers that are late or missing, for lectures without a notification and for limits. Every block has its
-own alarms in addition.
+"""Alarms of voice Q&A, for answers that are late or missing, lectures without a notification, and limits that are near.
+
+Every block registers its own alarms in addition.
 """
 
 import pulumi
 
 from components.blocks.api.websocket_api import WebSocketApi
 from components.blocks.compute.function import Function
-from components.blocks.monitoring.alarm import Metric, Severity, register_alarm
+from components.blocks.monitoring.alarm import AlarmGroup, Metric, Severity
 from components.blocks.naming.scope import Scope
 from components.blocks.storage.table import Table
 from components.settings import VoiceQaSettings
 from handlers.voice_qa.query_worker.agent.agent_types import AgentCode
 
 DURATION_PERCENT = 80
-"""Share of a function's timeout above which an alarm is raised; for the query worker, share of
-`agentcore.answerSeconds`."""
+"""Percentage of a function's timeout above which an alarm is raised. For the query worker, it is the percentage of
+`agentcore.answerSeconds`, because an answer ends then, long before the worker's timeout."""
 CONCURRENCY_PERCENT = 80
+"""Percentage of the account's concurrent Lambda invocations above which an alarm is raised."""
 CONNECTIONS_PER_MINUTE = 500
+"""Number of new connections in a minute above which an alarm is raised."""
 MAX_FAILED_POSTS = 2
-"""Number of failed posts. If a connected client receives nothing, at least three messages of its answer fail."""
+"""Number of failed posts in five minutes that raise no alarm. If a connected client receives nothing, at least three
+messages of its answer fail."""
 ANSWERS_RUNBOOK, LIMITS_RUNBOOK, LECTURES_RUNBOOK, SOCKETS_RUNBOOK = (
     "answers-late",
     "limits-near",
     "lectures-missed",
     "websocket-errors",
 )
-"""Runbooks of the alarms."""
 QUERY_ENDED = '$.message = "query_ended"'
 AGENT_FAILURES = " || ".join(f'$.cause = "{code}"' for code in AgentCode if code is not AgentCode.REJECTED)
-"""Log filter for failures of the agent. Other causes are a guest's own, such as missing or unintelligible audio."""
+"""Log filter for failures of the agent. Other causes are a guest's, such as missing or unintelligible audio."""
 FAILED_MESSAGES = " || ".join(f'$.message = "{event}"' for event in ("message_failed", "worker_not_called"))
 """Log filter for failed messages. API Gateway receives an answer for them, so neither it nor Lambda counts an error."""
 
@@ -44,51 +47,35 @@ def register_alarms(
     opts: pulumi.ResourceOptions,
 ) -> None:
     """Register voice Q&A's own alarms."""
-    limits = settings.alarms
-    for name, function, max_seconds, description in (
-        (
-            "handler",
-            handler,
-            settings.socket_handler.timeout_seconds,
-            "The WebSocket handler uses most of its timeout.",
-        ),
-        # An answer ends at its own limit, long before the worker's timeout.
+    thresholds = settings.alarms
+    answers, limits, lectures, sockets = (
+        AlarmGroup(scope, runbook, opts)
+        for runbook in (ANSWERS_RUNBOOK, LIMITS_RUNBOOK, LECTURES_RUNBOOK, SOCKETS_RUNBOOK)
+    )
+    timeout = "uses most of its timeout."
+    for name, function, max_seconds, problem in (
+        ("handler", handler, settings.socket_handler.timeout_seconds, f"The WebSocket handler {timeout}"),
         ("worker", worker, settings.agentcore.answer_seconds, "Answers use most of their time limit."),
-        (
-            "validator",
-            validator,
-            settings.validator.timeout_seconds,
-            "The validation of lectures uses most of its timeout.",
-        ),
+        ("validator", validator, settings.validator.timeout_seconds, f"The validation of lectures {timeout}"),
     ):
         threshold_ms = max_seconds * 1000 * DURATION_PERCENT / 100
-        register_alarm(
-            f"{name}-duration",
-            scope,
-            function.metric("Duration", "p95"),
-            threshold_ms,
-            description,
-            ANSWERS_RUNBOOK,
-            opts,
-        )
+        answers.register(f"{name}-duration", function.metric("Duration", "p95"), threshold_ms, problem)
     duration = worker.log_metric(
         "answer-milliseconds", f"{{ {QUERY_ENDED} }}", opts, value="$.milliseconds", statistic="p95"
     )
-    description = "Answers take longer than the limit in the settings."
-    register_alarm("answer-latency", scope, duration, limits.answer_seconds * 1000, description, ANSWERS_RUNBOOK, opts)
+    slow = "Answers take longer than the limit in the settings."
+    answers.register("answer-latency", duration, thresholds.answer_seconds * 1000, slow)
     worker.alarm_on_log_lines(
         "answers-failed",
         f'{{ {QUERY_ENDED} && $.outcome = "failed" && ({AGENT_FAILURES}) }}',
         "The agent fails to answer questions.",
-        ANSWERS_RUNBOOK,
-        opts,
+        answers,
     )
     worker.alarm_on_log_lines(
         "answers-unheard",
         '{ $.message = "piece_not_posted" }',
         "Answers cannot be posted to connected clients.",
-        ANSWERS_RUNBOOK,
-        opts,
+        answers,
         threshold=MAX_FAILED_POSTS,
         severity=Severity.CRITICAL,
     )
@@ -96,43 +83,25 @@ def register_alarms(
         "messages-failed",
         f"{{ {FAILED_MESSAGES} }}",
         "The WebSocket handler fails to process messages, or cannot invoke the query worker.",
-        SOCKETS_RUNBOOK,
-        opts,
+        sockets,
         severity=Severity.CRITICAL,
     )
     validator.alarm_on_log_lines(
         "lectures-missed",
         '{ $.message = "lecture_sweep" }',
         "Lectures were uploaded without a notification, or to keys without a lecture id.",
-        LECTURES_RUNBOOK,
-        opts,
+        lectures,
         value="$.missing",
     )
+    limits.register(
+        "concurrency",
+        Metric("AWS/Lambda", "ConcurrentExecutions", {}, "Maximum", 60),
+        thresholds.account_concurrency * CONCURRENCY_PERCENT / 100,
+        "The account is near its limit of concurrent Lambda invocations.",
+    )
     table: dict[str, pulumi.Input[str]] = {"TableName": sessions.name}
-    for name, metric, threshold, description in (
-        (
-            "concurrency",
-            Metric("AWS/Lambda", "ConcurrentExecutions", {}, "Maximum", 60),
-            limits.account_concurrency * CONCURRENCY_PERCENT / 100,
-            "The account is near its limit of concurrent Lambda invocations.",
-        ),
-        (
-            "table-read-throttles",
-            Metric("AWS/DynamoDB", "ReadThrottleEvents", table),
-            0,
-            "DynamoDB throttles reads of the sessions table.",
-        ),
-        (
-            "table-write-throttles",
-            Metric("AWS/DynamoDB", "WriteThrottleEvents", table),
-            0,
-            "DynamoDB throttles writes to the sessions table.",
-        ),
-        (
-            "connections",
-            Metric("AWS/ApiGateway", "ConnectCount", socket.dimensions, "Sum", 60),
-            CONNECTIONS_PER_MINUTE,
-            "Unusually many clients connect.",
-        ),
-    ):
-        register_alarm(name, scope, metric, threshold, description, LIMITS_RUNBOOK, opts)
+    reads, writes = (Metric("AWS/DynamoDB", f"{kind}ThrottleEvents", table) for kind in ("Read", "Write"))
+    limits.register("table-read-throttles", reads, 0, "DynamoDB throttles reads of the sessions table.")
+    limits.register("table-write-throttles", writes, 0, "DynamoDB throttles writes to the sessions table.")
+    connections = Metric("AWS/ApiGateway", "ConnectCount", socket.dimensions, "Sum", 60)
+    limits.register("connections", connections, CONNECTIONS_PER_MINUTE, "Unusually many clients connect.")

@@ -1,4 +1,4 @@
-"""Monthly usage of voice Q&A, from its load settings. The cost model multiplies it with prices.
+"""Monthly usage of voice Q&A, computed from its load settings. The cost model multiplies it with prices.
 
 Keys are the Pulumi names of the blocks; measures are those that the price rules read. Quantities that no document
 states are constants in this module, each marked as assumed.
@@ -15,11 +15,13 @@ WORKER_OVERHEAD_SECONDS = 1
 VALIDATION_MILLISECONDS = 1_500
 """Assumed: duration of one lecture's validation."""
 ANSWER_SECONDS = 8
+"""Assumed: duration of an answer."""
 PIECES_PER_ANSWER = 40
+"""Assumed: number of messages of an answer."""
 CONNECTED_MINUTES = 10
+"""Assumed: time for which a client stays connected for one question, including the time to read the answer."""
 LECTURE_MEGABYTES = 60
-"""Assumed, all: duration of an answer, number of its pieces, time that a client stays connected for one question,
-including reading, and size of a lecture."""
+"""Assumed: size of a lecture."""
 QUERY_MEGABYTES = 0.2
 """Assumed: size of a question of some seconds."""
 ANSWER_MEGABYTES = 0.5

@@ -1,18 +1,24 @@
-"""Voice Q&A: guests ask questions about lectures and receive answers while the agent produces them. Lectures are
-validated first.
+"""Component of voice Q&A: guests ask questions about lectures and receive answers while the agent produces them.
 
-This module connects the parts: it grants permissions and sets the environment of each function. There are two paths:
+This module creates the storage, the API and the functions, and gives each function its permissions and environment
+variables. There are two paths:
 
-- questions: WebSocket API → WebSocket handler → query worker → agent → pieces over the connection
-- lectures: audio bucket → queue → lecture validator → lecture items
+- questions: WebSocket API → WebSocket handler → query worker → agent → pieces of the answer over the connection
+- lectures: audio bucket → queue → lecture validator → lecture items. Only validated lectures can be asked about.
 """
 
 from dataclasses import dataclass
 
 import pulumi
 
-from components.blocks.api.stage_settings import Throttle
-from components.blocks.api.websocket_api import WebSocketApi, WebSocketApiArgs, WebSocketAuthorization, message_actions
+from components.blocks.api.stage_throttle_and_logs import Throttle
+from components.blocks.api.websocket_api import (
+    CALLBACK_ENDPOINT_VARIABLE,
+    WebSocketApi,
+    WebSocketApiArgs,
+    WebSocketAuthorization,
+    message_actions,
+)
 from components.blocks.compute.function import AsyncInvocation, Function, FunctionArgs, NetworkAttachment, QueueSource
 from components.blocks.compute.schedule import Schedule, ScheduleArgs
 from components.blocks.iam.grant import Grant, grant
@@ -27,8 +33,9 @@ from components.blocks.monitoring.dashboard import (
     queue_chart,
     table_chart,
 )
+from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.scope import Scope
-from components.blocks.storage.bucket import Bucket, BucketArgs, CorsRule, LifecycleRule, QueueNotification, bucket_name
+from components.blocks.storage.bucket import Bucket, BucketArgs, CorsRule, LifecycleRule, QueueNotification
 from components.blocks.storage.table import Table, TableArgs
 from components.settings import VoiceQaSettings
 from components.settings.voice_qa import LectureUploads
@@ -47,18 +54,19 @@ from handlers.voice_qa.validate_lecture.environment import FORMATS, ValidatorEnv
 from handlers.voice_qa.websocket_handler.environment import SocketEnvironment
 
 ROUTES = ("$connect", "$default", "$disconnect", "ping", "query", "upload")
-CALLBACK_ENDPOINT_VARIABLE = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
 GIGABYTE = 1_000_000_000
 MAX_QUESTION_AGE_SECONDS = 300
-"""Age at which an unstarted question is moved to the dead-letter queue. Its client has gone or has asked again."""
+"""Age at which a question that no worker has started is moved to the dead-letter queue. Its client has gone or has asked
+again."""
 OLD_LECTURE_DAYS = 7
 """Days for which old versions of lectures are kept."""
 OLD_VERSION_DAYS = 1
 """Days for which old versions of questions and answers are kept. An expired object of a versioned bucket becomes an old
 version, and expired audio must not remain available."""
 SWEEP_MINUTES = 15
+"""Interval of the sweep for lectures without a notification."""
 FINISH_PERCENT = 60
-"""Share of the function's timeout that is reserved for the last page of a sweep. A page of lectures without
+"""Percentage of the validator's timeout that is reserved to finish the last page of a sweep. A page of lectures without
 notifications takes minutes."""
 
 
@@ -77,20 +85,16 @@ class VoiceQa(pulumi.ComponentResource):
         super().__init__("polyphony:voice_qa:VoiceQa", name, None, opts)
         self._scope, self._settings = args.scope, args.settings
         self._child = pulumi.ResourceOptions(parent=self)
-        self._store()
-        self.socket = self._socket()
+        self._create_storage()
+        self.socket = self._create_socket()
         self.pool = IdentityPool(
             "guests",
-            IdentityPoolArgs(
-                args.scope,
-                "IdentityPool",
-                self._guest_grants(),
-            ),
+            IdentityPoolArgs(args.scope, "IdentityPool", self._guest_grants()),
             self._child,
         )
-        self.validator = self._validator()
-        self.worker = self._worker()
-        self.handler = self._handler()
+        self.validator = self._create_validator()
+        self.worker = self._create_worker()
+        self.handler = self._create_handler()
         self.socket.serve(ROUTES, self.handler)
         register_alarms(
             args.scope,
@@ -114,7 +118,7 @@ class VoiceQa(pulumi.ComponentResource):
         }
         self.register_outputs({"url": self.socket.url})
 
-    def _store(self) -> None:
+    def _create_storage(self) -> None:
         scope, settings = self._scope, self._settings
         self.sessions = Table(
             "sessions",
@@ -133,7 +137,7 @@ class VoiceQa(pulumi.ComponentResource):
                 scope=scope,
                 logical_name="LectureUploads",
                 consumer_timeout_seconds=settings.validator.timeout_seconds,
-                senders=[Sender("s3.amazonaws.com", scope.context.bucket_arn(bucket_name(scope, "audio")))],
+                senders=[Sender("s3.amazonaws.com", scope.context.bucket_arn(scope.name(Kind.BUCKET, "audio")))],
             ),
             self._child,
         )
@@ -147,18 +151,8 @@ class VoiceQa(pulumi.ComponentResource):
                 cors=CorsRule(settings.audio.origins),
                 lifecycle=[
                     # If two rules apply, S3 uses the shorter time.
-                    LifecycleRule(
-                        "expire-queries",
-                        QUERIES_PREFIX,
-                        expire_days=settings.audio.query_days,
-                        old_version_days=OLD_VERSION_DAYS,
-                    ),
-                    LifecycleRule(
-                        "expire-responses",
-                        RESPONSES_PREFIX,
-                        expire_days=settings.audio.response_days,
-                        old_version_days=OLD_VERSION_DAYS,
-                    ),
+                    LifecycleRule("expire-queries", QUERIES_PREFIX, settings.audio.query_days, OLD_VERSION_DAYS),
+                    LifecycleRule("expire-responses", RESPONSES_PREFIX, settings.audio.response_days, OLD_VERSION_DAYS),
                     LifecycleRule("expire-old-versions", old_version_days=OLD_LECTURE_DAYS),
                 ],
                 notify=[QueueNotification(self.uploads, prefix=LECTURES_PREFIX)],
@@ -174,7 +168,7 @@ class VoiceQa(pulumi.ComponentResource):
             self.socket.grant_connect(),
         ]
 
-    def _socket(self) -> WebSocketApi:
+    def _create_socket(self) -> WebSocketApi:
         return WebSocketApi(
             "socket",
             WebSocketApiArgs(
@@ -187,7 +181,7 @@ class VoiceQa(pulumi.ComponentResource):
             self._child,
         )
 
-    def _validator(self) -> Function:
+    def _create_validator(self) -> Function:
         scope, settings = self._scope, self._settings
         failed = DeadLetterQueue("validator-failed", DeadLetterQueueArgs(scope, "ValidatorFailed"), self._child)
         function = Function(
@@ -219,18 +213,12 @@ class VoiceQa(pulumi.ComponentResource):
         )
         Schedule(
             "sweep",
-            ScheduleArgs(
-                scope,
-                "LectureSweep",
-                f"rate({SWEEP_MINUTES} minutes)",
-                function,
-                {"kind": "sweep"},
-            ),
+            ScheduleArgs(scope, "LectureSweep", f"rate({SWEEP_MINUTES} minutes)", function, {"kind": "sweep"}),
             self._child,
         )
         return function
 
-    def _worker(self) -> Function:
+    def _create_worker(self) -> Function:
         scope, settings, agent = self._scope, self._settings, self._settings.agentcore
         failed = DeadLetterQueue("queries-failed", DeadLetterQueueArgs(scope, "QueriesFailed"), self._child)
         return Function(
@@ -264,12 +252,12 @@ class VoiceQa(pulumi.ComponentResource):
                     *self._agent_grants(),
                 ],
                 asynchronous=AsyncInvocation(failed, max_age_seconds=MAX_QUESTION_AGE_SECONDS),
-                attachment=self._attachment(),
+                attachment=self._create_attachment(),
             ),
             self._child,
         )
 
-    def _attachment(self) -> NetworkAttachment | None:
+    def _create_attachment(self) -> NetworkAttachment | None:
         agent = self._settings.agentcore
         if agent.network is None or agent.port is None:
             return None
@@ -283,8 +271,10 @@ class VoiceQa(pulumi.ComponentResource):
         endpoint = f"{agent.runtime_arn}/runtime-endpoint/{agent.qualifier}"
         return [grant("bedrock-agentcore", ["InvokeAgentRuntime"], [agent.runtime_arn, endpoint])]
 
-    def _handler(self) -> Function:
+    def _create_handler(self) -> Function:
         scope, settings = self._scope, self._settings
+        uploads_lectures = settings.lectures.uploads is LectureUploads.GUESTS
+        upload_prefixes = [QUERIES_PREFIX, *([LECTURES_PREFIX] if uploads_lectures else [])]
         return Function(
             "websocket-handler",
             FunctionArgs(
@@ -309,20 +299,13 @@ class VoiceQa(pulumi.ComponentResource):
                 },
                 grants=[
                     # Upload forms are signed with this role, so it needs the permissions that they give.
-                    *(self.audio.grant("PutObject", prefix=f"{prefix}*") for prefix in self._upload_prefixes()),
+                    *(self.audio.grant("PutObject", prefix=f"{prefix}*") for prefix in upload_prefixes),
                     self.sessions.grant("GetItem", "UpdateItem"),
                     self.worker.grant_invoke(),
                 ],
             ),
             self._child,
         )
-
-    def _upload_prefixes(self) -> list[str]:
-        """Return the prefixes to which clients can upload."""
-        return [
-            QUERIES_PREFIX,
-            *([LECTURES_PREFIX] if self._settings.lectures.uploads is LectureUploads.GUESTS else []),
-        ]
 
     def _charts(self) -> list[list[Chart]]:
         return [

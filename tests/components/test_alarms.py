@@ -8,10 +8,10 @@ import pytest
 
 from handlers.meetings import metrics
 from local import ROOT
+from tests.components.deployment_harness import ACCOUNT, Deployment
 from tests.components.ingestion.recorded_deployment import INGESTION
 from tests.components.livestream.recorded_deployment import LIVESTREAM
 from tests.components.meetings.recorded_deployment import MEETINGS
-from tests.components.subsystem_tests import ACCOUNT, Deployment
 from tests.components.transcription.recorded_deployment import TRANSCRIPTION
 from tests.components.voice_qa.recorded_deployment import ENDPOINT, VOICE_QA
 from tests.fake_engine import Recorded, scope
@@ -287,8 +287,8 @@ every_subsystem = pytest.mark.parametrize("subsystem", DEPLOYMENTS)
 
 def alarms(recorded: Recorded, subsystem: str) -> dict[str, dict[str, Any]]:
     """Return the alarms by name without the subsystem's prefix."""
-    alarm_inputs = [resource.inputs for resource in recorded.all("cloudwatch.MetricAlarm")]
-    return {alarm["name"].removeprefix(f"polyphony-test-{subsystem}-"): alarm for alarm in alarm_inputs}
+    all_inputs = [resource.inputs for resource in recorded.all("cloudwatch.MetricAlarm")]
+    return {inputs["name"].removeprefix(f"polyphony-test-{subsystem}-"): inputs for inputs in all_inputs}
 
 
 def registered(subsystem: str) -> dict[str, dict[str, Any]]:
@@ -336,13 +336,13 @@ def test_a_filter_and_its_metric_have_the_same_name_and_need_the_log_group(subsy
         assert metric["namespace"] == f"polyphony-test/{subsystem}"
         filter_name = resource.inputs["name"].removeprefix(f"polyphony-test-{subsystem}-")
         assert metric["name"] == filter_name.removesuffix("-swept"), "the sweeper also creates manifests"
-        unchanged = [group.inputs["name"] for group in recorded.ancestors(resource) if group.kind == "LogGroup"]
-        assert resource.inputs["logGroupName"] in unchanged
+        before = [group.inputs["name"] for group in recorded.ancestors(resource) if group.kind == "LogGroup"]
+        assert resource.inputs["logGroupName"] in before
 
 
 @pytest.mark.parametrize("subsystem", FILTERS)
 def test_log_lines_that_report_problems_are_counted(subsystem: str) -> None:
-    alarm_inputs = {
+    filters = {
         resource.inputs["name"].removeprefix(f"polyphony-test-{subsystem}-"): (
             resource.inputs["logGroupName"].removeprefix(f"/aws/lambda/polyphony-test-{subsystem}-"),
             resource.inputs["pattern"].removeprefix("{ ").removesuffix(" }"),
@@ -350,7 +350,7 @@ def test_log_lines_that_report_problems_are_counted(subsystem: str) -> None:
         )
         for resource in DEPLOYMENTS[subsystem].complete().all("cloudwatch.LogMetricFilter")
     }
-    assert {name: alarm_inputs[name] for name in FILTERS[subsystem]} == FILTERS[subsystem]
+    assert {name: filters[name] for name in FILTERS[subsystem]} == FILTERS[subsystem]
 
 
 @pytest.mark.parametrize(
@@ -402,9 +402,9 @@ def test_log_lines_that_report_problems_are_counted(subsystem: str) -> None:
 def test_each_threshold_follows_its_setting_and_no_other(
     subsystem: str, settings: dict[str, Any], changed_thresholds: dict[str, float]
 ) -> None:
-    alarm_inputs = alarms(DEPLOYMENTS[subsystem].preview(**settings), subsystem)
-    unchanged = {name: alarm["threshold"] for name, alarm in registered(subsystem).items()}
-    assert {name: alarm["threshold"] for name, alarm in alarm_inputs.items()} == {**unchanged, **changed_thresholds}
+    changed = alarms(DEPLOYMENTS[subsystem].preview(**settings), subsystem)
+    default_thresholds = {name: alarm["threshold"] for name, alarm in registered(subsystem).items()}
+    assert {name: alarm["threshold"] for name, alarm in changed.items()} == {**default_thresholds, **changed_thresholds}
 
 
 @pytest.mark.parametrize("minutes", [1, 5, 60])

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from clients.meetings import NotMade
-from components.meetings.media_states import NO_CAPACITY_REASON
+from components.meetings.media_job_states import NO_CAPACITY_REASON
 from handlers.meetings.complete_json import ChunkProblem
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus
 from handlers.meetings.s3_keys import MeetingId

@@ -14,9 +14,9 @@ from pydantic import Field
 from components.blocks.api.rest_api import AuthorizerFunction, RestApi, RestApiArgs
 from components.blocks.api.rest_rate_limits import KeyUsagePlan
 from components.blocks.api.rest_stage import RestAlarms
-from components.blocks.api.stage_settings import Throttle
+from components.blocks.api.stage_throttle_and_logs import Throttle
 from components.blocks.compute.function import Function, FunctionArgs
-from components.foundation.api_logs import ApiLogs
+from components.foundation.api_log_role import ApiLogs
 from components.settings import FunctionSettings
 from handlers.common.environment import HandlerEnvironment
 from handlers.common.http.rest_operations import RestOperation

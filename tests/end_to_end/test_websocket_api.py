@@ -12,10 +12,10 @@ from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from websockets.sync.client import connect
 from websockets.sync.connection import Connection
 
-from components.blocks.api.stage_settings import Throttle
+from components.blocks.api.stage_throttle_and_logs import Throttle
 from components.blocks.api.websocket_api import WebSocketApi, WebSocketApiArgs
 from components.blocks.compute.function import Function, FunctionArgs
-from components.foundation.api_logs import ApiLogs
+from components.foundation.api_log_role import ApiLogs
 from components.settings import FunctionSettings
 from handlers.common.environment import HandlerEnvironment
 from local.emulation.api_gateway.websocket_message_rules import FRAME_BYTES

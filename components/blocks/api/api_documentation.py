@@ -1,6 +1,6 @@
-"""OpenAPI 3.1 documentation of a REST API, built from its table of operations.
+"""OpenAPI 3.1 documentation of a REST API, built from the list of its operations.
 
-`gateway_document` turns it into the document that API Gateway imports, and `local/generate` writes it to `docs/`.
+`gateway_import_document.py` converts it to the document that API Gateway imports, and `local/generate` writes it to `docs/`.
 
 The pydantic models define the schemas: requests as the model reads them, responses as the model writes them. Every error
 has the same body, whether a handler or API Gateway returns it.
@@ -16,11 +16,14 @@ from handlers.common.http.rest_operations import RestOperation
 from handlers.common.websocket.messages import Message, WrongField
 
 Document = dict[str, Any]
-Mode = Literal["validation", "serialization"]
+SchemaMode = Literal["validation", "serialization"]
+"""Use of a model: `validation` describes what it accepts in a request, `serialization` what it writes to a response."""
 
 JSON = "application/json"
 SCHEMAS = "#/components/schemas/"
-PARAMETER = re.compile(r"\{([^}]*)\}")
+"""Prefix of a reference to a schema of the same document."""
+PATH_PARAMETER = re.compile(r"\{([^}]*)\}")
+"""A parameter in a path, such as `{episodeId}`."""
 STATUS_DESCRIPTIONS = {200: "Done.", 201: "Created.", 202: "Accepted.", 204: "Done; the response has no body."}
 
 
@@ -38,7 +41,7 @@ class Error(Message):
 
 def build_document(title: str, version: str, operations: Sequence[RestOperation]) -> Document:
     """Return the OpenAPI 3.1 document of the operations."""
-    _check(operations)
+    _check_path_parameters(operations)
     schemas = _Schemas(operations)
     paths: dict[str, Document] = {}
     for operation in operations:
@@ -52,7 +55,7 @@ def build_document(title: str, version: str, operations: Sequence[RestOperation]
             "responses": {
                 "Error": {
                     "description": "The request failed.",
-                    "content": {JSON: {"schema": schemas.of(Error, "serialization")}},
+                    "content": {JSON: {"schema": schemas.reference(Error, "serialization")}},
                 }
             },
         },
@@ -68,11 +71,11 @@ class _Schemas:
         self._references = references
         schemas: dict[str, Document] = definitions.get("$defs", {})
         self._all = schemas
-        self.by_name = {
-            name: schema for name, schema in sorted(schemas.items()) if name in set(self._reachable(operations))
-        }
+        used_names = set(self._used_names(operations))
+        self.by_name = {name: schema for name, schema in sorted(schemas.items()) if name in used_names}
+        """Schemas to which the document refers."""
 
-    def of(self, model: type[Message], mode: Mode) -> Document:
+    def reference(self, model: type[Message], mode: SchemaMode) -> Document:
         """Return the reference to a model's schema."""
         return dict(self._references[model, mode])
 
@@ -80,31 +83,33 @@ class _Schemas:
         """Yield name, schema and "required" of each field of a model of path or query parameters."""
         if model is None:
             return
-        schema = self._all[self.of(model, "validation")["$ref"].removeprefix(SCHEMAS)]
+        schema = self._all[self.reference(model, "validation")["$ref"].removeprefix(SCHEMAS)]
         required = schema.get("required", ())
         for name, field_schema in schema.get("properties", {}).items():
             yield name, field_schema, name in required
 
-    def _reachable(self, operations: Sequence[RestOperation]) -> Iterator[str]:
-        """Yield the schema names that the document refers to. Models of parameters are not among them, because their
-        fields are written out.
+    def _used_names(self, operations: Sequence[RestOperation]) -> Iterator[str]:
+        """Yield the names of the schemas to which the document refers.
+
+        Models of parameters are not among them, because the document lists each of their fields as a parameter.
         """
-        pending: list[Any] = [self.of(Error, "serialization")]
+        pending: list[Any] = [self.reference(Error, "serialization")]
         for operation in operations:
-            pending += [self.of(operation.body, "validation")] if operation.body else []
-            pending += [self.of(operation.answer, "serialization")] if operation.answer else []
+            pending += [self.reference(operation.body, "validation")] if operation.body else []
+            pending += [self.reference(operation.answer, "serialization")] if operation.answer else []
             pending += [
                 schema for model in (operation.parameters, operation.query) for _, schema, _ in self.fields(model)
             ]
         visited: set[str] = set()
         while pending:
-            for name in set(_referenced_names(pending.pop())) - visited:
+            for name in set(referenced_names(pending.pop())) - visited:
                 visited.add(name)
                 pending.append(self._all[name])
                 yield name
 
 
-def _models(operations: Sequence[RestOperation]) -> Iterator[tuple[type[Message], Mode]]:
+def _models(operations: Sequence[RestOperation]) -> Iterator[tuple[type[Message], SchemaMode]]:
+    """Yield each model of the operations with its use."""
     for operation in operations:
         for model in (operation.parameters, operation.query, operation.body):
             if model is not None:
@@ -113,16 +118,17 @@ def _models(operations: Sequence[RestOperation]) -> Iterator[tuple[type[Message]
             yield operation.answer, "serialization"
 
 
-def _referenced_names(value: Any) -> Iterator[str]:
+def referenced_names(value: Any) -> Iterator[str]:
+    """Yield the names of the schemas to which a part of a document refers."""
     if isinstance(value, Mapping):
         reference = value.get("$ref")
         if isinstance(reference, str):
             yield reference.removeprefix(SCHEMAS)
         for part in value.values():
-            yield from _referenced_names(part)
+            yield from referenced_names(part)
     elif isinstance(value, list):
         for part in value:
-            yield from _referenced_names(part)
+            yield from referenced_names(part)
 
 
 def _operation_document(operation: RestOperation, schemas: _Schemas) -> Document:
@@ -137,13 +143,13 @@ def _operation_document(operation: RestOperation, schemas: _Schemas) -> Document
     if parameters:
         result["parameters"] = parameters
     if operation.body is not None:
-        content = {JSON: {"schema": schemas.of(operation.body, "validation")}}
+        content = {JSON: {"schema": schemas.reference(operation.body, "validation")}}
         result["requestBody"] = {"required": True, "content": content}
     answers: Document = {}
     for status in operation.statuses:
         answers[str(status)] = {"description": STATUS_DESCRIPTIONS.get(status, "Done.")}
         if operation.answer is not None:
-            answers[str(status)]["content"] = {JSON: {"schema": schemas.of(operation.answer, "serialization")}}
+            answers[str(status)]["content"] = {JSON: {"schema": schemas.reference(operation.answer, "serialization")}}
     result["responses"] = {**answers, "default": {"$ref": "#/components/responses/Error"}}
     return result
 
@@ -154,10 +160,11 @@ def _parameter(location: str, name: str, schema: Document, *, required: bool) ->
     return {"name": name, "in": location, "required": required, **description, "schema": parameter_schema}
 
 
-def _check(operations: Sequence[RestOperation]) -> None:
+def _check_path_parameters(operations: Sequence[RestOperation]) -> None:
+    """Raise ValueError if a path and its model differ, or if two paths name the parameter at one position differently."""
     parameter_by_prefix: dict[str, str] = {}
     for operation in operations:
-        path_names = set(PARAMETER.findall(operation.path))
+        path_names = set(PATH_PARAMETER.findall(operation.path))
         model_names = (
             {field.alias or name for name, field in operation.parameters.model_fields.items()}
             if operation.parameters
@@ -168,8 +175,8 @@ def _check(operations: Sequence[RestOperation]) -> None:
             raise ValueError(
                 f"{operation.name}: the path and the model of path parameters differ in {differing}; both must have the same names"
             )
-        for match in PARAMETER.finditer(operation.path):
-            prefix = PARAMETER.sub("{}", operation.path[: match.start()])
+        for match in PATH_PARAMETER.finditer(operation.path):
+            prefix = PATH_PARAMETER.sub("{}", operation.path[: match.start()])
             if parameter_by_prefix.setdefault(prefix, match[1]) != match[1]:
                 raise ValueError(
                     f"{operation.name}: another path has {{{parameter_by_prefix[prefix]}}} at the position of {{{match[1]}}}; use the same name, "

@@ -10,16 +10,16 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
-OpenApiPart = dict[str, Any]
+from components.blocks.api.api_documentation import JSON, Document
 
-JSON = "application/json"
 REQUEST_ID = "$context.requestId"
 GATEWAY_MESSAGE = "$context.error.messageString"
 """The gateway's own error message, quoted as a JSON string."""
-HEADERS = "Content-Type,Authorization,X-Api-Key,X-Amz-Date,X-Amz-Security-Token"
+ALLOWED_HEADERS = "Content-Type,Authorization,X-Api-Key,X-Amz-Date,X-Amz-Security-Token"
+"""Request headers that pages of the allowed origin may send."""
 MAX_AGE_SECONDS = 3600
+"""Time for which a browser may cache the response to a preflight."""
 RESPONSE_TEMPLATE_TYPES = (
     JSON,
     "application/octet-stream",
@@ -98,7 +98,7 @@ UNKNOWN_PATH = GatewayRefusal(GatewayErrorCode.NOT_FOUND, "This path does not ex
 UNKNOWN_METHOD = GatewayRefusal(GatewayErrorCode.METHOD_NOT_ALLOWED, "This path does not support this method.", 405)
 
 
-def gateway_responses(origin: str) -> OpenApiPart:
+def gateway_responses(origin: str) -> Document:
     """Return the gateway responses for all kinds of refusals, with the CORS header for an origin."""
     headers = {f"gatewayresponse.header.{name}": f"'{value}'" for name, value in cors_headers(origin).items()}
     return {
@@ -122,23 +122,23 @@ def cors_headers(origin: str) -> dict[str, str]:
     return {"Access-Control-Allow-Origin": origin}
 
 
-def preflight_operation(methods: Sequence[str], origin: str) -> OpenApiPart:
+def preflight_operation(methods: Sequence[str], origin: str) -> Document:
     """Return the OPTIONS operation that answers a browser's CORS preflight."""
     allowed = {
         **cors_headers(origin),
-        "Access-Control-Allow-Headers": HEADERS,
+        "Access-Control-Allow-Headers": ALLOWED_HEADERS,
         "Access-Control-Allow-Methods": ",".join(sorted({*methods, "OPTIONS"})),
         "Access-Control-Max-Age": str(MAX_AGE_SECONDS),
     }
     return mock_operation(200, "{}", allowed)
 
 
-def refusal_operation(refusal: GatewayRefusal, origin: str) -> OpenApiPart:
+def refusal_operation(refusal: GatewayRefusal, origin: str) -> Document:
     """Return an operation that refuses every request."""
     return mock_operation(refusal.status or 400, error_body(refusal), cors_headers(origin))
 
 
-def mock_operation(status: int, body: str, headers: Mapping[str, str]) -> OpenApiPart:
+def mock_operation(status: int, body: str, headers: Mapping[str, str]) -> Document:
     """Return an operation that the gateway answers itself, with a mock integration."""
     response_parameters = {f"method.response.header.{name}": f"'{value}'" for name, value in headers.items()}
     return {

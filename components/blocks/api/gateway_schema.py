@@ -1,4 +1,4 @@
-"""Conversion of pydantic's JSON Schema to the draft 4 subset that API Gateway's validator supports.
+"""Conversion of pydantic's JSON Schemas of request bodies to the draft 4 subset that API Gateway's validator supports.
 
 pydantic writes JSON Schema 2020-12, and the gateway reads it within OpenAPI 3.0.1. The gateway silently ignores
 keywords that it does not support. So each keyword is converted, kept, or omitted for a stated reason, and any other
@@ -13,9 +13,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from components.blocks.api.api_documentation import SCHEMAS
+
 Schema = dict[str, Any]
 
-SCHEMAS = "#/components/schemas/"
 KEPT_KEYWORDS = frozenset({"type", "description", "required"})
 OMITTED_KEYWORDS = frozenset(
     {

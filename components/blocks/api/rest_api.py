@@ -1,8 +1,8 @@
-"""REST API on API Gateway, built from a table of operations, all handled by the same function.
+"""REST API on API Gateway, built from a list of operations, all of which one function handles.
 
-The API has one OpenAPI document and one stage. The document contains only names of functions, so it is known at preview
-and policies can check it there. Its hash triggers a new deployment. The API's URL is an attribute of the stage, because it
-differs on the local platform.
+The API has one OpenAPI document and one stage. The document refers to functions by ARNs that follow from their names, so it
+is known at preview, and policies can check it there. A change of its hash triggers a new deployment. The API's URL is an
+attribute of the stage, because it differs on the local platform.
 
 Functions add the CORS headers to their own responses. Responses that the gateway gives itself get them from the
 document.
@@ -17,7 +17,7 @@ import pulumi
 from pulumi_aws import apigateway
 
 from components.blocks.api.api_documentation import build_document
-from components.blocks.api.gateway_document import (
+from components.blocks.api.gateway_import_document import (
     Authorizer,
     GatewayOptions,
     RestAuthorization,
@@ -26,13 +26,15 @@ from components.blocks.api.gateway_document import (
 )
 from components.blocks.api.rest_rate_limits import KeyUsagePlan, create_api_key, create_firewall
 from components.blocks.api.rest_stage import STAGE, RestAlarms, create_rest_stage
-from components.blocks.api.stage_settings import Throttle
+from components.blocks.api.stage_throttle_and_logs import Throttle
+from components.blocks.block import Block
 from components.blocks.compute.function import Function
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import CHECKED_BY_TAG, Block, Scope
+from components.blocks.naming.scope import CHECKED_BY_TAG, Scope
 from handlers.common.http.rest_operations import RestOperation
 
 VERSION = "1"
+"""Version of every API, as its OpenAPI document states it."""
 
 
 @dataclass(frozen=True)
@@ -55,16 +57,18 @@ class RestApiArgs:
     function: Function
     """Function that answers all operations."""
     throttle: Throttle
+    """Limit of all callers together."""
     alarms: RestAlarms
     cors_origin: str = "*"
     """Origin whose pages may read responses, such as `https://console.example.com`; `*` for all origins."""
     authorizer: AuthorizerFunction | None = None
-    """Function that authorizes callers."""
+    """Function that authorizes callers; None if callers need a key or nothing."""
     usage_plan: KeyUsagePlan | None = None
-    """Limits of an API key, which callers must send if there is no authorizer. Without both, the
-    gateway admits all callers."""
+    """Limits of an API key, which callers must send if there is no authorizer. Without both, the gateway admits all
+    callers."""
     checked_by: str | None = None
-    """What authenticates callers if the gateway does not, in a few words. The policies require it."""
+    """Check that authenticates callers if the gateway does not, in at least 15 characters. It becomes a tag of the API,
+    which the policies require outside dev."""
     bodies_validated: bool = True
     """True if the gateway refuses bodies that do not match their schema. Otherwise the functions do so, and name the
     wrong field."""

@@ -5,14 +5,15 @@ from typing import TYPE_CHECKING
 
 from pulumi_aws import apigateway
 
+from components.blocks.block import Block
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Block
 
 if TYPE_CHECKING:
     from pulumi_aws import wafv2
 
 QUOTA_PERIOD = "DAY"
 FIREWALL_WINDOW_SECONDS = 300
+"""Time over which the firewall counts the requests of an address."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class KeyUsagePlan:
     rate: float
     """Requests per second."""
     burst: int
+    """Requests that may arrive at the same time, above the rate."""
     requests_per_day: int
 
 
@@ -68,7 +70,7 @@ def create_firewall(
 
     It blocks an address while it exceeds the limit of requests in five minutes.
     """
-    from pulumi_aws import wafv2  # noqa: PLC0415 - a third of a second, which only an API with a firewall pays
+    from pulumi_aws import wafv2  # noqa: PLC0415 - takes a third of a second, so only an API with a firewall loads it
 
     scope = api.scope
     name = scope.name(Kind.FIREWALL, short_name)

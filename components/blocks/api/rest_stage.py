@@ -1,6 +1,7 @@
-"""Stage of a REST API: its throttling, logs and alarms.
+"""Stage of a REST API with its throttling, access and execution logs, and alarms.
 
-The logs contain nothing that a client sent. Paths are logged as in the document, with the names of their parameters.
+The logs contain no body, header, query string or full path of a request, because these may contain tokens or personal
+data. A path is logged as in the document, with the names of its parameters instead of their values.
 """
 
 import json
@@ -10,11 +11,12 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import apigateway
 
-from components.blocks.api.stage_settings import Throttle, create_log_groups
-from components.blocks.monitoring.alarm import Metric, Severity, register_alarm
-from components.blocks.naming.scope import Block
+from components.blocks.api.stage_throttle_and_logs import Throttle, create_log_groups
+from components.blocks.block import Block
+from components.blocks.monitoring.alarm import AlarmGroup, Metric, Severity
 
 ACCESS_LOGS = "/aws/apigateway"
+"""Prefix of the log groups for access logs: `…/<API name>`."""
 EXECUTION_LOGS = "API-Gateway-Execution-Logs_"
 """Prefix of the log groups in which API Gateway writes execution logs of REST APIs: `…<api id>/<stage>`."""
 ACCESS_LOG = {
@@ -33,10 +35,12 @@ ACCESS_LOG = {
     "firewallStatus": "$context.waf.status",
     "traceId": "$context.xrayTraceId",
 }
+"""Fields of an access log line."""
 STAGE = "api"
+"""Name of the only stage of each REST API."""
 RUNBOOK = "rest-api-errors"
 SLOW_PERIODS = 3
-"""Periods of five minutes: one slow response among few requests does not matter."""
+"""Successive periods of five minutes that must be slow. One slow response among few requests raises no alarm."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +48,9 @@ class RestAlarms:
     """Thresholds of a stage's alarms."""
 
     client_errors_above: int
-    """Responses with a status of 400 to 499, in five minutes."""
+    """Responses with a status of 400 to 499 in five minutes, above which an alarm is raised."""
     latency_above_ms: int
-    """95th percentile of the latency, over a quarter of an hour."""
+    """95th percentile of the latency that three successive periods of five minutes must exceed."""
 
 
 def create_rest_stage(
@@ -91,30 +95,24 @@ def create_rest_stage(
         },
         opts=api.part_options(),
     )
-    short_name, opts = api.label.removeprefix(f"{api.scope.subsystem}-"), api.part_options()
-    for part, name, statistic, severity, threshold, problem, periods in (
-        ("server-errors", "5XXError", "Sum", Severity.CRITICAL, 0, "has server errors", 1),
-        (
-            "client-errors",
-            "4XXError",
-            "Sum",
-            Severity.WARNING,
-            alarms.client_errors_above,
-            "has many client errors",
-            1,
-        ),
-        ("slow", "Latency", "p95", Severity.WARNING, alarms.latency_above_ms, "is slow", SLOW_PERIODS),
-    ):
-        metric = Metric("AWS/ApiGateway", name, {"ApiName": api_name, "Stage": STAGE}, statistic)
-        register_alarm(
-            f"{short_name}-{part}",
-            api.scope,
-            metric,
-            threshold,
-            f"{logical_name} {problem}.",
-            RUNBOOK,
-            opts,
-            severity=severity,
-            periods=periods,
-        )
+    group = AlarmGroup(api.scope, RUNBOOK, api.part_options())
+    dimensions: dict[str, pulumi.Input[str]] = {"ApiName": api_name, "Stage": STAGE}
+    server_errors, client_errors = (Metric("AWS/ApiGateway", name, dimensions) for name in ("5XXError", "4XXError"))
+    group.register(
+        f"{api.short_name}-server-errors",
+        server_errors,
+        0,
+        f"{logical_name} has server errors.",
+        severity=Severity.CRITICAL,
+    )
+    group.register(
+        f"{api.short_name}-client-errors",
+        client_errors,
+        alarms.client_errors_above,
+        f"{logical_name} has many client errors.",
+    )
+    latency = Metric("AWS/ApiGateway", "Latency", dimensions, "p95")
+    group.register(
+        f"{api.short_name}-slow", latency, alarms.latency_above_ms, f"{logical_name} is slow.", periods=SLOW_PERIODS
+    )
     return stage

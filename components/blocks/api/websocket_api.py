@@ -1,4 +1,4 @@
-"""WebSocket API on API Gateway: routes, all handled by the same function, and one stage.
+"""WebSocket API on API Gateway with one stage, whose routes one function handles.
 
 The function's environment needs the API's URL, and a route needs the function. So the API is created first, and `serve`
 adds the routes. Both URLs consist of the API's endpoint and the stage's name, because the stage is created last.
@@ -17,15 +17,20 @@ from enum import StrEnum
 import pulumi
 from pulumi_aws import apigatewayv2
 
-from components.blocks.api.stage_settings import Throttle
+from components.blocks.api.gateway_import_document import lambda_uri
+from components.blocks.api.stage_throttle_and_logs import Throttle
 from components.blocks.api.websocket_stage import create_websocket_stage
+from components.blocks.block import Block
 from components.blocks.compute.function import Function
 from components.blocks.iam.grant import Grant, grant
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import CHECKED_BY_TAG, Block, Scope
+from components.blocks.naming.scope import CHECKED_BY_TAG, Scope
 
 CONNECT, DISCONNECT, DEFAULT = "$connect", "$disconnect", "$default"
+"""Routes that API Gateway defines: connection opened, connection closed, message that has no route of its own."""
 PREDEFINED_ROUTES = (CONNECT, DISCONNECT, DEFAULT)
+CALLBACK_ENDPOINT_VARIABLE = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
+"""Environment variable from which the AWS SDK reads the URL for posting to connections (`WebSocketApi.callback_url`)."""
 
 
 def message_actions(routes: Iterable[str]) -> list[str]:
@@ -50,11 +55,13 @@ class WebSocketApiArgs:
     scope: Scope
     logical_name: str
     stage: str
+    """Name of the stage, which is the last part of both URLs."""
     routes_throttle: Throttle
+    """Limit of all clients and routes together."""
     authorization: WebSocketAuthorization = WebSocketAuthorization.NONE
     checked_by: str | None = None
-    """What authenticates callers if API Gateway does not, in at least 15 characters. It becomes a tag of the API, which
-    the policies require outside dev. None if every client may connect."""
+    """Check that authenticates callers if API Gateway does not, in at least 15 characters. It becomes a tag of the API,
+    which the policies require outside dev. None if API Gateway authenticates callers, or if every client may connect."""
 
 
 class WebSocketApi(Block):
@@ -126,14 +133,11 @@ class WebSocketApi(Block):
     def _integration(self, function: Function) -> apigatewayv2.Integration:
         context = self.scope.context
         return apigatewayv2.Integration(
-            self.part_name(f"{function.label.removeprefix(f'{self.scope.subsystem}-')}-integration"),
+            self.part_name(f"{function.short_name}-integration"),
             api_id=self.api.id,
             integration_type="AWS_PROXY",
             integration_method="POST",
-            integration_uri=(
-                f"arn:{context.partition}:apigateway:{context.region}:lambda:path/2015-03-31/functions/"
-                f"{function.live_arn}/invocations"
-            ),
+            integration_uri=lambda_uri(context.partition, context.region, function.live_arn),
             opts=self.part_options(function.live),
         )
 
@@ -176,8 +180,8 @@ class WebSocketApi(Block):
 
 def _callback_url(url: str) -> str:
     """Return the same address for HTTP: `wss` becomes `https`, and `ws` (on the local platform) becomes `http`."""
-    scheme, _, rest = url.partition("://")
-    return f"{scheme.replace('ws', 'http', 1)}://{rest}"
+    scheme, _, address = url.partition("://")
+    return f"{scheme.replace('ws', 'http', 1)}://{address}"
 
 
 def _digest(trigger_values: Sequence[str]) -> str:

@@ -1,6 +1,6 @@
-"""Stage of a WebSocket API: its throttling, logs and alarms.
+"""Stage of a WebSocket API with its throttling, access and execution logs, and alarms.
 
-The logs contain nothing that a client sent, because a token may be in a body, a header or the query string.
+The logs contain no body, header or query string of a request, because each of them may contain a token.
 """
 
 import json
@@ -9,12 +9,13 @@ from collections.abc import Sequence
 import pulumi
 from pulumi_aws import apigatewayv2
 
-from components.blocks.api.stage_settings import Throttle, create_log_groups
-from components.blocks.monitoring.alarm import Metric, Severity, register_alarm
-from components.blocks.naming.scope import Block
+from components.blocks.api.stage_throttle_and_logs import Throttle, create_log_groups
+from components.blocks.block import Block
+from components.blocks.monitoring.alarm import AlarmGroup, Metric, Severity
 
 LOGS = "/aws/apigateway"
-"""Prefix of the log groups in which API Gateway writes execution logs of WebSocket APIs: `<api id>/<stage>`."""
+"""Prefix of both log groups. We name the group for access logs `…/<API name>`; API Gateway names the group for execution
+logs of WebSocket APIs `…/<API id>/<stage>`."""
 ACCESS_LOG = {
     "requestId": "$context.requestId",
     "time": "$context.requestTimeEpoch",
@@ -27,6 +28,7 @@ ACCESS_LOG = {
     "integrationError": "$context.integration.error",
     "integrationLatency": "$context.integration.latency",
 }
+"""Fields of an access log line."""
 ALARMS = {
     "execution": (Severity.CRITICAL, 0, "cannot call its functions"),
     # A result with a status of 400 or above counts as an integration error. So every connection that a function refuses
@@ -73,17 +75,10 @@ def create_websocket_stage(
         tags=api.scope.tags(logical_name),
         opts=api.part_options(*groups, *after),
     )
-    short_name = api.label.removeprefix(f"{api.scope.subsystem}-")
+    group = AlarmGroup(api.scope, "websocket-errors", api.part_options())
     for kind, (severity, threshold, problem) in ALARMS.items():
         metric = Metric("AWS/ApiGateway", f"{kind.capitalize()}Error", {"ApiId": api_id, "Stage": name})
-        register_alarm(
-            f"{short_name}-{kind}-errors",
-            api.scope,
-            metric,
-            threshold,
-            f"{logical_name} {problem}.",
-            "websocket-errors",
-            api.part_options(),
-            severity=severity,
+        group.register(
+            f"{api.short_name}-{kind}-errors", metric, threshold, f"{logical_name} {problem}.", severity=severity
         )
     return stage

@@ -1,8 +1,8 @@
 """Amazon Bedrock AgentCore memory of an agent: raw events, and records that strategies extract from them.
 
-Events are kept for some days, by actor and session. Each strategy writes its records into its own namespace, a path
-that contains the actor's id, so that actors never share records. Reading a namespace also returns the records of
-namespaces that start with it.
+Events are kept for some days, by actor and session. Each strategy writes its records to its own namespace. A namespace is
+a path that contains the actor's id, so actors never share records. Reading a namespace also returns the records of all
+namespaces that start with the same text, so every namespace ends in a slash.
 """
 
 from dataclasses import dataclass
@@ -10,12 +10,14 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import bedrock
 
+from components.blocks.block import Block
 from components.blocks.iam.grant import Grant, grant
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Block, Scope
+from components.blocks.naming.scope import Scope
 
 SERVICE = "bedrock-agentcore"
 SUMMARIES = "/summaries/{actorId}/{sessionId}/"
+"""Namespace of the summaries. AgentCore replaces the names in braces by ids."""
 NAMESPACES = {"SUMMARIZATION": SUMMARIES, "SEMANTIC": "/facts/{actorId}/"}
 """Type of a strategy → namespace of its records."""
 
@@ -32,7 +34,7 @@ class AgentMemoryArgs:
 
 
 class AgentMemory(Block):
-    """Memory with its strategies."""
+    """Memory with its strategies, which summarize sessions and extract facts."""
 
     memory_id: pulumi.Output[str]
     """Id that AWS builds from the name and ten random characters."""

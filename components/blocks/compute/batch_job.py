@@ -1,8 +1,8 @@
-"""AWS Batch job on Fargate: job definition, job role, execution role and log group.
+"""AWS Batch job on Fargate: job definition, job role, execution role and log group. Workflows submit the job.
 
 Batch retries an attempt that a Spot interruption ended. It does not retry a job that ended on its own, because the
-workflow that submitted it decides then. The workflow passes a few variables to the container; the others are in the job
-definition.
+workflow that submitted the job then decides what to do. The workflow passes the variables that differ between jobs; the
+job definition contains the others.
 """
 
 import json
@@ -10,14 +10,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pulumi
-from pulumi_aws import batch, cloudwatch
+from pulumi_aws import batch
 
+from components.blocks.block import Block
 from components.blocks.compute.image_repository import ImageRepository
 from components.blocks.iam.grant import Grant, grant
 from components.blocks.iam.role import Role, RoleArgs
 from components.blocks.iam.trust_policy import Service
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Block, Scope
+from components.blocks.naming.scope import Scope
 
 SPOT_INTERRUPTED_REASON = "Your Spot Task was interrupted*"
 """Status reason of an attempt that ended because AWS reclaimed its Spot capacity (ECS guide, "Fargate Spot termination
@@ -35,14 +36,19 @@ class BatchJobArgs:
     logical_name: str
     repository: ImageRepository
     digest: str | None
+    """Digest of the image (`sha256:…`); None runs the tag `latest`."""
     vcpus: float
     memory_mb: int
     disk_gigabytes: int
+    """Ephemeral storage in GiB."""
     attempts: int
+    """Maximum number of attempts, including the first one."""
     timeout_seconds: int
     """Time limit of one attempt."""
     variables: Mapping[str, str] = field(default_factory=dict)
+    """Environment variables that are the same for every job."""
     grants: Sequence[Grant] = ()
+    """Permissions of the program in the container."""
 
 
 class BatchJob(Block):
@@ -54,13 +60,7 @@ class BatchJob(Block):
         self.name = scope.name(Kind.BATCH_JOB, short_name)
         self.arn = scope.context.arn("batch", f"job-definition/{self.name}")
         self.log_group = f"/aws/batch/{self.name}"
-        logs = cloudwatch.LogGroup(
-            self.part_name("logs"),
-            name=self.log_group,
-            retention_in_days=scope.foundation.logs.retention_days,
-            tags=scope.tags(args.logical_name),
-            opts=self.part_options(),
-        )
+        logs = self.create_log_group("logs", self.log_group, args.logical_name)
         log_grant = grant(
             "logs",
             ["CreateLogStream", "PutLogEvents"],

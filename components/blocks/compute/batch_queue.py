@@ -4,7 +4,8 @@ Each queue has one compute environment. With two, Batch would use the second onl
 environment is never full. A workflow that wants other capacity submits the job to another queue.
 
 The provider generates the end of the environment's name. So a new environment can be created, and the queue moved to
-it, before the old environment is deleted, as Batch requires. The environment uses Batch's service-linked role of the account.
+it, before the old environment is deleted, as Batch requires. The environment has no role of its own, because Batch uses its
+service-linked role.
 """
 
 from collections.abc import Sequence
@@ -14,8 +15,9 @@ from enum import StrEnum
 import pulumi
 from pulumi_aws import batch
 
+from components.blocks.block import Block
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Block, Scope
+from components.blocks.naming.scope import Scope
 
 
 class Capacity(StrEnum):
@@ -35,6 +37,7 @@ class BatchQueueArgs:
     capacity: Capacity
     subnet_ids: Sequence[pulumi.Input[str]]
     group_id: pulumi.Input[str]
+    """Id of the jobs' security group."""
     max_vcpus: int
     """Total vCPUs of all jobs that run at the same time."""
 

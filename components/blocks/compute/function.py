@@ -1,4 +1,4 @@
-"""Lambda function with role, log group, alias `live`, tracing, alarms, and a destination for failed calls.
+"""Lambda function with role, log group, alias `live`, event sources, tracing, alarms, and a destination for failed calls.
 
 All callers use the alias.
 """
@@ -9,24 +9,24 @@ from dataclasses import dataclass, field
 import pulumi
 from pulumi_aws import cloudwatch, lambda_
 
+from components.blocks.block import Block
 from components.blocks.compute.function_environment import environment_variables
 from components.blocks.iam.grant import Grant, grant
 from components.blocks.iam.role import Role, RoleArgs
 from components.blocks.iam.trust_policy import Service
 from components.blocks.messaging.queue import DeadLetterQueue, Queue
-from components.blocks.monitoring.alarm import Comparison, Metric, Severity, register_alarm
+from components.blocks.monitoring.alarm import AlarmGroup, Comparison, Metric, Severity
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Block, Scope
+from components.blocks.naming.scope import Scope
 from components.settings.settings_base import ClientFunctionSettings, FunctionSettings
 from handlers.common.environment import HandlerEnvironment
 
 LIVE = "live"
 RUNTIME = "python3.13"
-API_GATEWAY = "apigateway.amazonaws.com"
 REPORT_PATTERN = '{ $.type = "platform.report" }'
 """Filter pattern that matches the report line that Lambda logs after each invocation."""
-SWEEPS_IN_PERIOD = 3
 USED_MEMORY_SELECTOR = "$.record.metrics.maxMemoryUsedMB"
+"""Selector of the used memory in the report line."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,11 @@ class QueueSource:
 
     queue: Queue
     batch_size: int
+    """Maximum number of messages in one invocation."""
     window_seconds: int
+    """Time for which Lambda waits for a full batch; at least 1 if the batch size is above 10."""
     max_concurrency: int
+    """Maximum number of concurrent invocations for this queue."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,11 @@ class AsyncInvocation:
     on_failure: DeadLetterQueue | None
     """Queue for failed calls. None only if failed calls must not be stored; `discard_reason` then gives the reason."""
     retries: int = 2
+    """Number of further attempts after the first one failed."""
     max_age_seconds: int = 21_600
+    """Age from which Lambda no longer attempts a call, even if retries are left."""
     discard_reason: str | None = None
+    """Reason why failed calls must not be stored. It becomes the function's tag `Reason`."""
 
 
 @dataclass(frozen=True)
@@ -68,20 +74,27 @@ class FunctionArgs:
     """Module and function: `handlers.ingestion.manifest_builder.handler.handler`."""
     settings: FunctionSettings
     environment: type[HandlerEnvironment]
+    """Model with which the handler reads its environment variables."""
     values: Mapping[str, object] = field(default_factory=dict)
     """Values of the environment model by field name; the scope sets the log level."""
     grants: Sequence[Grant] = ()
+    """Permissions of the handler, in addition to those that every function needs and that this block adds."""
     queues: Sequence[QueueSource] = ()
+    """Queues that invoke the function."""
     asynchronous: AsyncInvocation | None = None
+    """Settings of asynchronous calls; None if nothing calls the function asynchronously."""
     attachment: NetworkAttachment | None = None
+    """Network that the function is attached to; None leaves it outside any VPC."""
     environment_key_arn: str | None = None
     """Customer managed key that encrypts the environment at rest; None uses the key that Lambda owns."""
     endpoints: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     """Endpoint variables of the AWS SDK: `AWS_ENDPOINT_URL_…` → URL."""
     memory_percent_above: int | None = None
-    """Share of the memory above which an alarm goes off; None registers no alarm."""
+    """Percentage of the memory above which an alarm is raised; None registers no alarm."""
     errors_above: int = 0
+    """Number of errors in five minutes above which an alarm is raised."""
     throttles_above: int = 0
+    """Number of throttled calls in five minutes above which an alarm is raised."""
 
 
 class Function(Block):
@@ -89,29 +102,23 @@ class Function(Block):
 
     def __init__(self, short_name: str, args: FunctionArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("Function", short_name, args.scope, opts)
-        _check(short_name, args)
+        _check_args(short_name, args)
         scope = args.scope
         self.name = scope.name(Kind.FUNCTION, short_name)
         self.arn = scope.context.arn("lambda", f"function:{self.name}")
         self.live_arn = f"{self.arn}:{LIVE}"
         self.log_group = f"/aws/lambda/{self.name}"
         self.has_failure_destination = args.asynchronous is not None and args.asynchronous.on_failure is not None
-
-        self._log_group = cloudwatch.LogGroup(
-            self.part_name("logs"),
-            name=self.log_group,
-            retention_in_days=scope.foundation.logs.retention_days,
-            tags=scope.tags(args.logical_name),
-            opts=self.part_options(),
-        )
+        """True if failed asynchronous calls are kept in a queue."""
+        self._log_group = self.create_log_group("logs", self.log_group, args.logical_name)
         self._role = Role(
             self.label,
             RoleArgs(
                 scope=args.scope,
-                short_name=self.label.removeprefix(f"{args.scope.subsystem}-"),
+                short_name=short_name,
                 logical_name=args.logical_name,
                 trust=Service.LAMBDA,
-                grants=[*args.grants, *self._own_grants(args)],
+                grants=[*args.grants, *self._runtime_grants(args)],
             ),
             self.part_options(),
         )
@@ -170,8 +177,7 @@ class Function(Block):
         short_name: str,
         pattern: str,
         problem: str,
-        runbook: str,
-        opts: pulumi.ResourceOptions,
+        group: AlarmGroup,
         *,
         value: str = "1",
         threshold: float = 0,
@@ -179,10 +185,8 @@ class Function(Block):
         comparison: Comparison = Comparison.ABOVE,
     ) -> None:
         """Register an alarm on the five-minute sum of `value` over the matching log lines."""
-        metric = self.log_metric(short_name, pattern, opts, value=value)
-        register_alarm(
-            short_name, self.scope, metric, threshold, problem, runbook, opts, severity=severity, comparison=comparison
-        )
+        metric = self.log_metric(short_name, pattern, group.opts, value=value)
+        group.register(short_name, metric, threshold, problem, severity=severity, comparison=comparison)
 
     def grant_invoke(self) -> Grant:
         """Grant invocation of the alias, not of the function itself."""
@@ -198,37 +202,33 @@ class Function(Block):
             action="lambda:InvokeFunction",
             function=self.function.name,
             qualifier=LIVE,
-            principal=API_GATEWAY,
+            principal=Service.API_GATEWAY.value,
             source_arn=source_arn,
             opts=self.part_options(self.live),
         )
 
     def _register_alarms(self, args: FunctionArgs) -> None:
-        opts = self.part_options(self._log_group)
-        scope, label = args.scope, self.label.removeprefix(f"{args.scope.subsystem}-")
-        errors, throttles = self.metric("Errors"), self.metric("Throttles")
-        errors_problem, throttles_problem = f"{args.logical_name} fails.", f"{args.logical_name} is throttled."
-        critical = Severity.CRITICAL
-        register_alarm(
-            f"{label}-errors",
-            scope,
-            errors,
-            args.errors_above,
-            errors_problem,
-            "function-errors",
-            opts,
-            severity=critical,
+        opts, name = self.part_options(self._log_group), args.logical_name
+        errors, throttles, memory = (
+            AlarmGroup(args.scope, f"function-{topic}", opts) for topic in ("errors", "throttles", "memory")
         )
-        register_alarm(
-            f"{label}-throttles", scope, throttles, args.throttles_above, throttles_problem, "function-throttles", opts
+        errors.register(
+            f"{self.short_name}-errors",
+            self.metric("Errors"),
+            args.errors_above,
+            f"{name} fails.",
+            severity=Severity.CRITICAL,
+        )
+        throttles.register(
+            f"{self.short_name}-throttles", self.metric("Throttles"), args.throttles_above, f"{name} is throttled."
         )
         if args.memory_percent_above is not None:
-            short_name, problem = f"{label}-memory", f"{args.logical_name} is short of memory."
-            used = self.log_metric(short_name, REPORT_PATTERN, opts, value=USED_MEMORY_SELECTOR, statistic="Maximum")
+            alarm = f"{self.short_name}-memory"
+            used = self.log_metric(alarm, REPORT_PATTERN, opts, value=USED_MEMORY_SELECTOR, statistic="Maximum")
             threshold = args.settings.memory_mb * args.memory_percent_above / 100
-            register_alarm(short_name, scope, used, threshold, problem, "function-memory", opts)
+            memory.register(alarm, used, threshold, f"{name} is short of memory.")
 
-    def _own_grants(self, args: FunctionArgs) -> list[Grant]:
+    def _runtime_grants(self, args: FunctionArgs) -> list[Grant]:
         """Return the grants that Lambda needs to run the function with these arguments."""
         context = args.scope.context
         grants = [
@@ -339,16 +339,8 @@ class Function(Block):
         )
 
 
-def three_sweeps_seconds(every_minutes: int) -> int:
-    """Return the duration of three sweeps: the period of an alarm on work that sweeps leave undone.
-
-    One sweep may fail because of a throttled call. So the alarm uses the minimum over this period, which rises only if
-    all three sweeps left work undone.
-    """
-    return SWEEPS_IN_PERIOD * every_minutes * 60
-
-
-def _check(short_name: str, args: FunctionArgs) -> None:
+def _check_args(short_name: str, args: FunctionArgs) -> None:
+    """Raise ValueError if the arguments contradict each other."""
     if args.asynchronous and (args.asynchronous.on_failure is None) != (args.asynchronous.discard_reason is not None):
         raise ValueError(
             f"{short_name}: set either on_failure, the queue for failed calls, or discard_reason, the reason why they must not be kept"

@@ -1,4 +1,4 @@
-"""Environment variables of a function, built from the model that its handler reads them with.
+"""Environment variables of a function, built from the model with which its handler reads them.
 
 Component and handler use the same model, so names cannot drift. A variable that the model lacks, or a missing value,
 stops the preview.
@@ -13,6 +13,7 @@ from handlers.common.environment import HandlerEnvironment
 
 MAX_ENVIRONMENT_BYTES = 4096
 PLACEHOLDER = "known-later"
+"""Stands for a value that is not known yet, so that the model can validate the other values at preview."""
 RESERVED = frozenset(
     [
         "_HANDLER",
@@ -58,19 +59,21 @@ def environment_variables(
             f"{model.__name__} has no field {', '.join(unknown)}. Its fields are {', '.join(sorted(fields))}"
         )
     late_variables = {name: value for name, value in added.items() if not isinstance(value, str)}
-    known = {name: value for name, value in added.items() if isinstance(value, str)}
+    known_added = {name: value for name, value in added.items() if isinstance(value, str)}
     check_limits(dict.fromkeys(late_variables, ""))
 
-    def build(resolved: Mapping[str, object]) -> dict[str, str]:
-        return check_limits({**model.model_validate(resolved).variables(), **known})
+    def build_variables(known_values: Mapping[str, object]) -> dict[str, str]:
+        return check_limits({**model.model_validate(known_values).variables(), **known_added})
 
     pending_fields = {name for name, value in values.items() if isinstance(value, pulumi.Output)}
     if not pending_fields:
-        return {**build(values), **late_variables}
-    all_variables = pulumi.Output.all(**values).apply(build)
+        return {**build_variables(values), **late_variables}
+    all_variables = pulumi.Output.all(**values).apply(build_variables)
     # The model validates all values together once they are known. Until then, placeholders keep the other variables
     # known.
-    variables = build({name: PLACEHOLDER if name in pending_fields else value for name, value in values.items()})
+    variables = build_variables(
+        {name: PLACEHOLDER if name in pending_fields else value for name, value in values.items()}
+    )
     for name in pending_fields:
         variable = name.upper()
         variables.pop(variable, None)

@@ -13,8 +13,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
 BUILD = Path("build/zips")
+"""Folder of the archives, relative to the repository's root."""
 ENTRY_DATE = (1980, 1, 1, 0, 0, 0)
-FILE_MODE = 0o644 << 16
+FILE_MODE = 0o644 << 16  # a zip entry has the Unix mode in the upper 16 bits
 IMAGE_FILE = "Dockerfile"
 """A folder that contains this file is the program of a container image, not part of a function."""
 
@@ -62,7 +63,8 @@ def write_archive(subsystem: str, root: Path = ROOT) -> Path:
     target = root / path
     if not target.exists() or target.read_bytes() != content:
         target.parent.mkdir(parents=True, exist_ok=True)
-        # Each of two concurrent previews writes its own file, and both files are complete.
+        # Concurrent previews write different temporary files. Renaming one replaces the archive in one step, so no reader
+        # sees an incomplete archive.
         with tempfile.NamedTemporaryFile(dir=target.parent, suffix=".partial", delete=False) as partial:
             partial.write(content)
         Path(partial.name).replace(target)

@@ -1,4 +1,4 @@
-"""ECR repository for a container image: scanned on push, with immutable tags, and old images expire.
+"""ECR repository for a container image. Images are scanned on push, their tags are immutable, and old images expire.
 
 If a stack names its image by digest, no tag can move. Otherwise it runs `latest`, which is then the only mutable tag.
 """
@@ -9,17 +9,18 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import ecr
 
+from components.blocks.block import Block
 from components.blocks.iam.grant import Grant, grant
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Block, Scope
+from components.blocks.naming.scope import Scope
 
 UNTAGGED_DAYS = 7
 KEPT_IMAGES = 10
-"""Number of newest images that are kept; of the images that stack files named, the same number is kept in addition."""
+"""Number of newest images that are kept. As many of the newest images with a pinned tag are kept in addition."""
 LATEST = "latest"
 PINNED_TAG_PREFIX = "pinned-"
-"""Prefix of the tag with which the workflow `image` keeps the image that a stack file names before it pushes another
-one."""
+"""Prefix of a tag that keeps an image. The GitHub workflow `image` gives it to the image that a stack file names, before it
+pushes another image."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,10 @@ class ImageRepository(Block):
             opts=self.part_options(),
         )
         ecr.LifecyclePolicy(
-            self.part_name("lifecycle"), repository=repository.name, policy=_lifecycle(), opts=self.part_options()
+            self.part_name("lifecycle"),
+            repository=repository.name,
+            policy=_lifecycle_policy(),
+            opts=self.part_options(),
         )
         self.register_outputs({"name": self.name})
 
@@ -69,7 +73,7 @@ class ImageRepository(Block):
         return [grant("ecr", ["GetAuthorizationToken"], "*"), grant("ecr", actions, self.arn)]
 
 
-def _lifecycle() -> str:
+def _lifecycle_policy() -> str:
     rules = [
         {
             "rulePriority": 1,

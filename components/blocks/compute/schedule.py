@@ -7,14 +7,16 @@ from dataclasses import dataclass, field
 import pulumi
 from pulumi_aws import scheduler
 
+from components.blocks.block import Block
 from components.blocks.compute.function import Function
 from components.blocks.iam.role import Role, RoleArgs
 from components.blocks.iam.trust_policy import Service
 from components.blocks.messaging.queue import DeadLetterQueue, DeadLetterQueueArgs
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Block, Scope
+from components.blocks.naming.scope import Scope
 
 GROUP = "default"
+"""Schedule group that every account has."""
 
 
 @dataclass(frozen=True)

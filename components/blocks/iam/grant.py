@@ -46,7 +46,9 @@ class Grant:
     """
 
     actions: tuple[str, ...]
+    """Actions with their service: `s3:GetObject`."""
     resources: tuple[pulumi.Input[str], ...]
+    """ARNs or ARN patterns; `*` only if the actions have no resource level."""
     conditions: tuple[Condition, ...] = ()
     companions: tuple["Grant", ...] = ()
     """Grants without which this one has no effect, such as permission to use the key that encrypts a table."""
@@ -84,27 +86,34 @@ def grant(
     )
 
 
+def grant_metrics(namespace: str) -> Grant:
+    """Return the grant to publish metrics in one CloudWatch namespace."""
+    return grant("cloudwatch", ["PutMetricData"], "*", {"StringEquals": {"cloudwatch:namespace": namespace}})
+
+
 def policy_documents(grants: Iterable[Grant]) -> list[pulumi.Input[str]]:
     """Return a role's policy documents: one for all known grants, and one for each grant that waits for an id."""
     all_grants = [part for single_grant in grants for part in (single_grant, *single_grant.companions)]
-    known = [single_grant for single_grant in all_grants if single_grant.is_known]
+    known_grants = [single_grant for single_grant in all_grants if single_grant.is_known]
     pending_grants = [single_grant for single_grant in all_grants if not single_grant.is_known]
-    known_documents: list[pulumi.Input[str]] = [policy_document(known)] if known else []
+    known_documents: list[pulumi.Input[str]] = [policy_document(known_grants)] if known_grants else []
     return known_documents + [_pending_document(single_grant) for single_grant in pending_grants]
 
 
 def policy_document(grants: Iterable[Grant]) -> str:
     """Return one minimal, sorted policy document; the same grants always give the same text."""
-    by_target: dict[tuple[tuple[str, ...], tuple[Condition, ...]], set[str]] = defaultdict(set)
+    # First all actions on one resource are collected, then all resources with the same actions. Different conditions are
+    # never merged.
+    actions_by_resource: dict[tuple[str, tuple[Condition, ...]], set[str]] = defaultdict(set)
     for single_grant in grants:
         for resource in single_grant.resources:
-            by_target[((str(resource),), single_grant.conditions)].update(single_grant.actions)
-    by_actions: dict[tuple[tuple[str, ...], tuple[Condition, ...]], set[str]] = defaultdict(set)
-    for (resources, conditions), actions in by_target.items():
-        by_actions[tuple(sorted(actions)), conditions].update(resources)
+            actions_by_resource[str(resource), single_grant.conditions].update(single_grant.actions)
+    resources_by_actions: dict[tuple[tuple[str, ...], tuple[Condition, ...]], set[str]] = defaultdict(set)
+    for (resource_arn, conditions), actions in actions_by_resource.items():
+        resources_by_actions[tuple(sorted(actions)), conditions].add(resource_arn)
     statements = [
-        _statement(actions, sorted(resources), conditions)
-        for (actions, conditions), resources in sorted(by_actions.items())
+        _statement(sorted_actions, sorted(resources), conditions)
+        for (sorted_actions, conditions), resources in sorted(resources_by_actions.items())
     ]
     return json.dumps({"Version": "2012-10-17", "Statement": statements}, sort_keys=True)
 
@@ -196,10 +205,10 @@ def _check_variables(text: str) -> None:
 def _check_condition_key(action: str, key: str) -> None:
     if key.startswith("aws:") and "${" not in key:
         return
-    known = {name for entry in _action_entries(action) for name in entry["condition_keys"]}
-    if not any(_could_match(key, re.sub(r"\$\{[^}]+\}|<[^>]+>", "*", name)) for name in known):
+    supported_keys = {name for entry in _action_entries(action) for name in entry["condition_keys"]}
+    if not any(_could_match(key, re.sub(r"\$\{[^}]+\}|<[^>]+>", "*", name)) for name in supported_keys):
         raise GrantError(
-            f"{action} does not support the condition key {key}, so the condition would never hold. It supports {sorted(known)}"
+            f"{action} does not support the condition key {key}, so the condition would never hold. It supports {sorted(supported_keys)}"
         )
 
 

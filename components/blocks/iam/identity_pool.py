@@ -5,8 +5,8 @@ guest's own objects and items. The pool has no authenticated users and no other 
 
 Clients get credentials by the enhanced flow only (`GetId`, `GetCredentialsForIdentity`); the classic flow is disabled. In
 the enhanced flow, Cognito adds its own session policy for guests, and a call must be allowed by both that policy and
-the role. It allows S3, DynamoDB and execute-api, but not Bedrock, Step Functions or EventBridge. The credentials last
-an hour, which is also the default session duration of a role.
+the role. The session policy allows S3, DynamoDB and execute-api, but not Bedrock, Step Functions or EventBridge. The
+credentials last an hour, which is also the default session duration of a role.
 
   https://docs.aws.amazon.com/cognito/latest/developerguide/iam-roles.html
 """
@@ -18,10 +18,11 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import cognito
 
+from components.blocks.block import Block
 from components.blocks.iam.grant import IDENTITY_ID_VARIABLE, Grant
 from components.blocks.iam.role import Role, RoleArgs
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Block, Scope
+from components.blocks.naming.scope import Scope
 from components.blocks.storage.bucket import Bucket
 from components.blocks.storage.table import Table
 
@@ -36,6 +37,7 @@ class IdentityPoolArgs:
     scope: Scope
     logical_name: str
     guest_grants: Sequence[Grant]
+    """Permissions of the guest role."""
 
 
 class IdentityPool(Block):

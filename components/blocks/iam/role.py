@@ -1,6 +1,7 @@
-"""IAM role with one policy for all grants whose ARNs are known before the deployment, and one more for each other grant.
+"""IAM role with its trust policy, permissions boundary and grants.
 
-The other grants wait for an id that AWS generates during the deployment.
+One inline policy contains all grants whose ARNs are known at preview. Every other grant waits for an id that AWS generates
+and has its own policy, so that it makes no other grant unknown.
 """
 
 from collections.abc import Iterable
@@ -27,7 +28,7 @@ class RoleArgs:
     """AWS service that assumes the role, or the trust policy if no service assumes it."""
     grants: Iterable[Grant]
     source_arn: str | None = None
-    """The only resource for which a service may assume the role."""
+    """ARN or pattern of the only resources for which a service may assume the role; None adds no such condition."""
 
 
 class Role:
@@ -46,10 +47,10 @@ class Role:
             tags=args.scope.tags(args.logical_name),
             opts=opts,
         )
-        policies = [
-            iam.RolePolicy(f"{label}-{grants}", name=grants, role=role.name, policy=text, opts=opts)
-            for index, text in enumerate(policy_documents(args.grants), 1)
-            for grants in ["grants" if index == 1 else f"grants-{index}"]
-        ]
-        self.parts: list[pulumi.Resource] = [role, *policies]
-        """Resources that must exist before the role is used."""
+        self.parts: list[pulumi.Resource] = [role]
+        """The role and its policies, which must exist before the role is used."""
+        for index, document in enumerate(policy_documents(args.grants), 1):
+            policy_name = "grants" if index == 1 else f"grants-{index}"
+            self.parts.append(
+                iam.RolePolicy(f"{label}-{policy_name}", name=policy_name, role=role.name, policy=document, opts=opts)
+            )

@@ -1,7 +1,7 @@
-"""EventBridge rule on the default event bus with one target and a dead-letter queue, and an archive of events.
+"""EventBridge rule on the default event bus, with one target and a dead-letter queue; and an archive of events.
 
-A queue as the target keeps events until its consumer has processed them. It must name the rule among its senders
-(`rule_sender`).
+The target is a queue or the alerts topic. A queue keeps events until its consumer has processed them, and must name the
+rule among its senders (`rule_sender`).
 """
 
 import json
@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import cloudwatch
 
+from components.blocks.block import Block
 from components.blocks.messaging.queue import DeadLetterQueue, DeadLetterQueueArgs, Queue, Sender
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Block, Scope
+from components.blocks.naming.scope import Scope
 from handlers.common.aws.eventbridge_events import OBJECT_CREATED, S3_SOURCE
 
 SERVICE = "events.amazonaws.com"
@@ -26,6 +27,7 @@ class EventRuleArgs:
     scope: Scope
     logical_name: str
     pattern: Mapping[str, object]
+    """EventBridge event pattern; events that match it are sent to the target."""
     target: Queue | None = None
     """Queue that receives the events; None sends them to the alerts topic."""
 
@@ -95,12 +97,11 @@ class EventArchiveArgs:
     source: str
     """Source of the archived events: `polyphony-prod.livestream`."""
     days: int
+    """Days for which the archive keeps an event."""
 
 
 class EventArchive(Block):
     """Archive of the events of one source, which an operator may replay (docs/runbooks/replay-events.md).
-
-    Archives have no tags.
 
     A replay delivers events a second time, so consumers must be idempotent.
     """

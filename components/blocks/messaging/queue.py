@@ -11,16 +11,17 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import sqs
 
+from components.blocks.block import Block
 from components.blocks.iam.grant import Grant, grant
 from components.blocks.iam.trust_policy import SOURCE_ARN_ONLY_SERVICES
-from components.blocks.monitoring.alarm import Metric, Severity, register_alarm
+from components.blocks.monitoring.alarm import AlarmGroup, Metric, Severity
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Block, Scope
+from components.blocks.naming.scope import Scope
 
-FOURTEEN_DAYS = 1_209_600
+FOURTEEN_DAYS = 1_209_600  # in seconds
 FOUR_DAYS = 345_600
 VISIBILITY_FACTOR = 6
-"""A message stays hidden for six times the consumer's timeout, as Lambda's guide recommends."""
+"""A received message stays hidden for six times the consumer's timeout, as Lambda's guide recommends."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class QueueArgs:
     scope: Scope
     logical_name: str
     consumer_timeout_seconds: int
+    """Timeout of the function that consumes the queue."""
     max_receive_count: int = 5
     senders: Sequence[Sender] = ()
     """AWS services that send to the queue. Functions get a grant instead."""
@@ -86,8 +88,9 @@ class DeadLetterQueueArgs:
     scope: Scope
     logical_name: str
     sources: Sequence[str] = ()
-    """Queues of this scope whose messages may be moved here."""
+    """Short names of the scope's queues whose failed messages move here."""
     senders: Sequence[Sender] = ()
+    """AWS services that send failed events here. Functions and schedules get a grant instead."""
 
 
 class DeadLetterQueue(Block):
@@ -114,16 +117,8 @@ class DeadLetterQueue(Block):
         )
         self.policy = _create_queue_policy(self, self.queue, self.arn, args.senders)
         waiting_messages = Metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": self.name}, "Average")
-        problem = f"Failed work is waiting in {self.name}."
-        register_alarm(
-            short_name,
-            scope,
-            waiting_messages,
-            0,
-            problem,
-            "dead-letters",
-            self.part_options(self.queue),
-            severity=Severity.CRITICAL,
+        AlarmGroup(scope, "dead-letters", self.part_options(self.queue)).register(
+            short_name, waiting_messages, 0, f"Failed work is waiting in {self.name}.", severity=Severity.CRITICAL
         )
         self.register_outputs({"arn": self.arn, "url": self.queue.url})
 

@@ -1,4 +1,4 @@
-"""CloudWatch alarm that notifies the alerts topic, with its severity in name and description and a link to its runbook.
+"""CloudWatch alarms that notify the alerts topic, with their severity in name and description and a link to a runbook.
 
 Missing data never breaches. This is set explicitly, because the default (`missing`) keeps an alarm in its previous
 state.
@@ -18,7 +18,9 @@ class Severity(StrEnum):
     """Urgency of an alarm for the operator."""
 
     CRITICAL = "critical"
+    """Needs an operator at once."""
     WARNING = "warning"
+    """Needs an operator on the same day."""
 
 
 class Comparison(StrEnum):
@@ -40,42 +42,60 @@ class Metric:
     period_seconds: int = 300
 
 
-def register_alarm(
-    short_name: str,
-    scope: Scope,
-    metric: Metric,
-    threshold: float,
-    problem: str,
-    runbook: str,
-    opts: pulumi.ResourceOptions,
-    *,
-    severity: Severity = Severity.WARNING,
-    comparison: Comparison = Comparison.ABOVE,
-    periods: int = 1,
-) -> cloudwatch.MetricAlarm:
-    """Register the alarm `<subsystem>-<short name>-<severity>`.
+def three_sweeps_seconds(every_minutes: int) -> int:
+    """Return the duration of three sweeps: the period of an alarm on work that sweeps leave undone.
 
-    `problem` describes the problem to the operator in one sentence. `runbook` is the file name of the runbook
-    without suffix.
+    One sweep may fail because of a throttled call. So the alarm uses the minimum over this period, which rises only if
+    all three sweeps left work undone.
     """
-    name = scope.name(Kind.ALARM, f"{short_name}-{severity}")
-    percentile = metric.statistic.startswith("p")
-    return cloudwatch.MetricAlarm(
-        f"{scope.subsystem}-{short_name}-alarm",
-        name=name,
-        alarm_description=f"{severity.name}: {problem} Runbook: {scope.foundation.alerts.runbooks}/{runbook}.md",
-        namespace=metric.namespace,
-        metric_name=metric.name,
-        dimensions=metric.dimensions,
-        statistic=None if percentile else metric.statistic,
-        extended_statistic=metric.statistic if percentile else None,
-        period=metric.period_seconds,
-        evaluation_periods=periods,
-        threshold=threshold,
-        comparison_operator=comparison.value,
-        treat_missing_data="notBreaching",
-        alarm_actions=[scope.alerts_topic],
-        ok_actions=[scope.alerts_topic],
-        tags=scope.tags(name),
-        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=list(scope.prerequisites))),
-    )
+    return 3 * every_minutes * 60
+
+
+@dataclass(frozen=True)
+class AlarmGroup:
+    """Alarms with the same runbook and resource options."""
+
+    scope: Scope
+    runbook: str
+    """File name of the runbook below `docs/runbooks/`, without suffix."""
+    opts: pulumi.ResourceOptions
+    """Options of each alarm, with the parent component."""
+
+    def register(
+        self,
+        short_name: str,
+        metric: Metric,
+        threshold: float,
+        problem: str,
+        *,
+        severity: Severity = Severity.WARNING,
+        comparison: Comparison = Comparison.ABOVE,
+        periods: int = 1,
+    ) -> None:
+        """Register the alarm `<subsystem>-<short name>-<severity>`.
+
+        `problem` tells the operator in one sentence what is wrong. The alarm is raised when the metric breaches the
+        threshold in `periods` successive periods.
+        """
+        scope = self.scope
+        name = scope.name(Kind.ALARM, f"{short_name}-{severity}")
+        is_percentile = metric.statistic.startswith("p")
+        cloudwatch.MetricAlarm(
+            f"{scope.subsystem}-{short_name}-alarm",
+            name=name,
+            alarm_description=f"{severity.name}: {problem} Runbook: {scope.foundation.alerts.runbooks}/{self.runbook}.md",
+            namespace=metric.namespace,
+            metric_name=metric.name,
+            dimensions=metric.dimensions,
+            statistic=None if is_percentile else metric.statistic,
+            extended_statistic=metric.statistic if is_percentile else None,
+            period=metric.period_seconds,
+            evaluation_periods=periods,
+            threshold=threshold,
+            comparison_operator=comparison.value,
+            treat_missing_data="notBreaching",
+            alarm_actions=[scope.alerts_topic],
+            ok_actions=[scope.alerts_topic],
+            tags=scope.tags(name),
+            opts=pulumi.ResourceOptions.merge(self.opts, pulumi.ResourceOptions(depends_on=list(scope.prerequisites))),
+        )

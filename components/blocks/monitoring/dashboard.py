@@ -7,15 +7,18 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import cloudwatch
 
+from components.blocks.block import Block
 from components.blocks.compute.function import Function
 from components.blocks.messaging.queue import Queue
 from components.blocks.monitoring.alarm import Metric
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Block, Scope
+from components.blocks.naming.scope import Scope
 from components.blocks.storage.table import Table
 
 COLUMNS = 24
+"""Width of every dashboard, in grid units."""
 HEIGHT = 6
+"""Height of a chart, in grid units."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,7 @@ class DashboardArgs:
 
     scope: Scope
     rows: Sequence[Sequence[Chart]]
+    """Rows from top to bottom, each with its charts from left to right."""
 
 
 class Dashboard(Block):

@@ -81,9 +81,9 @@ def physical_name(kind: Kind, parts: Sequence[str], suffix: str = "") -> str:
         if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", part):
             raise InvalidName(f"{part!r} cannot be part of a {kind.label}'s name. Use a-z, 0-9 and single hyphens")
     body = "-".join(parts)
-    room = kind.limit - (len(suffix) + 1 if suffix else 0)
-    if len(body) > room:
-        body = f"{body[: room - HASH_LENGTH - 1].rstrip('-')}-{_digest(body)}"
+    max_length = kind.limit - (len(suffix) + 1 if suffix else 0)
+    if len(body) > max_length:
+        body = f"{body[: max_length - HASH_LENGTH - 1].rstrip('-')}-{_digest(body)}"
     return f"{body}-{suffix}" if suffix else body
 
 

@@ -1,4 +1,4 @@
-"""Scope that all blocks of one subsystem share, and the base class of all blocks."""
+"""Scope of a subsystem: the names, tags, settings and shared resources that all of its blocks use."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,9 @@ class Scope:
     context: Context
     subsystem: Subsystem
     foundation: FoundationSettings
+    """Settings that apply to all subsystems."""
     log_level: LogLevel
+    """Log level of the subsystem's functions."""
     alerts_topic: str
     """ARN of the topic that every alarm publishes to."""
     access_log_bucket: str
@@ -48,34 +50,3 @@ class Scope:
     def tags(self, name: str, more: Mapping[str, str | None] | None = None) -> dict[str, str]:
         """Return all tags of a resource of this subsystem, plus the extra tags in `more`."""
         return self.context.tags(self.subsystem, name, more)
-
-
-class Block(pulumi.ComponentResource):
-    """Base class of all blocks.
-
-    Its Pulumi name is `<subsystem>-<short name>`, and its parts are `<subsystem>-<short name>-<part>`.
-    """
-
-    def __init__(self, kind: str, short_name: str, scope: Scope, opts: pulumi.ResourceOptions | None) -> None:
-        self.label = f"{scope.subsystem}-{short_name}"
-        self.scope = scope
-        super().__init__(f"polyphony:blocks:{kind}", self.label, None, opts)
-
-    def part_name(self, part: str) -> str:
-        """Return the Pulumi name of one part."""
-        return f"{self.label}-{part}"
-
-    def part_options(
-        self, *after: pulumi.Resource, ignore: Sequence[str] = (), holds_data: bool = False
-    ) -> pulumi.ResourceOptions:
-        """Return the resource options of a part: a child of this block that is created after the scope's prerequisites
-        and after `after`.
-
-        A part with `holds_data` is protected if the stack protects data: Pulumi then refuses to delete or replace it.
-        """
-        return pulumi.ResourceOptions(
-            parent=self,
-            depends_on=[*self.scope.prerequisites, *after],
-            ignore_changes=list(ignore) or None,
-            protect=holds_data and self.scope.foundation.data.deletion_protection,
-        )

@@ -1,7 +1,7 @@
 """S3 bucket: private, encrypted, TLS only, with lifecycle rules and access logs.
 
-S3 keeps one notification configuration and one policy for each bucket, and a second one would overwrite the first. So
-this block creates both.
+A bucket has one notification configuration and one policy. A second one would overwrite the first, so only this block
+creates them, from its arguments.
 """
 
 import json
@@ -11,14 +11,16 @@ from dataclasses import dataclass, field
 import pulumi
 from pulumi_aws import s3
 
+from components.blocks.block import Block
 from components.blocks.iam.grant import Grant, grant
 from components.blocks.messaging.queue import Queue
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Block, Scope
+from components.blocks.naming.scope import Scope
 
 ENTIRE_BUCKET = "EntireBucket"
 """Name of the metrics configuration that covers the requests to all objects of the bucket."""
 ACCESS_LOG_PREFIX = "logs/s3-access"
+"""Prefix of all access logs in the audit bucket."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +28,14 @@ class LifecycleRule:
     """Lifecycle of the objects below a prefix; an empty prefix is the whole bucket."""
 
     name: str
+    """Id of the rule."""
     prefix: str = ""
     expire_days: int | None = None
+    """Days after which objects expire; None keeps them."""
     old_version_days: int | None = None
+    """Days after which versions are deleted that were overwritten, deleted or expired; None keeps them."""
     intelligent_tiering_days: int | None = None
-    """Days after which objects move to Intelligent-Tiering; 0 moves them at once."""
+    """Days after which objects move to Intelligent-Tiering; 0 moves them at once, None never."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,7 @@ class BucketArgs:
     cors: CorsRule | None = None
     notify: Sequence[QueueNotification] = ()
     event_bridge: bool = False
+    """Sends the events of all objects to EventBridge."""
     access_logged: bool = True
     """False for the audit bucket only, because it would log its own log deliveries endlessly."""
     statements: Sequence[dict[str, object]] = field(default_factory=tuple)
@@ -78,7 +84,7 @@ class Bucket(Block):
     def __init__(self, short_name: str, args: BucketArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("Bucket", short_name, args.scope, opts)
         scope = args.scope
-        self.name = bucket_name(scope, short_name)
+        self.name = scope.name(Kind.BUCKET, short_name)
         self.arn = scope.context.bucket_arn(self.name)
         bucket = s3.Bucket(
             self.part_name("bucket"),
@@ -210,17 +216,12 @@ class Bucket(Block):
         s3.BucketLifecycleConfiguration(
             self.part_name("lifecycle"),
             bucket=bucket.bucket,
-            rules=[abort, *map(_rule, args.lifecycle)],
+            rules=[abort, *map(_lifecycle_rule, args.lifecycle)],
             opts=self.part_options(),
         )
 
 
-def bucket_name(scope: Scope, short_name: str) -> str:
-    """Return the name of one of the scope's buckets; the bucket need not exist yet."""
-    return scope.name(Kind.BUCKET, short_name)
-
-
-def _rule(rule_spec: LifecycleRule) -> s3.BucketLifecycleConfigurationRuleArgsDict:
+def _lifecycle_rule(rule_spec: LifecycleRule) -> s3.BucketLifecycleConfigurationRuleArgsDict:
     rule: s3.BucketLifecycleConfigurationRuleArgsDict = {
         "id": rule_spec.name,
         "status": "Enabled",

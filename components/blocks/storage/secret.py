@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import ssm
 
+from components.blocks.block import Block
 from components.blocks.iam.grant import Grant, grant
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Block, Scope
+from components.blocks.naming.scope import Scope
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 import pulumi
 from pulumi_aws import dynamodb
 
+from components.blocks.block import Block
 from components.blocks.iam.grant import Grant, grant
 from components.blocks.naming.context import Context
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Block, Scope
+from components.blocks.naming.scope import Scope
 
 BACKUP_TAG = "Backup"
 """Tag by which the backup plan selects tables."""
@@ -40,7 +41,7 @@ class SecondaryIndex:
 
 @dataclass(frozen=True)
 class TableArgs:
-    """Arguments of a table. Key attributes are strings unless they are in `number_keys`."""
+    """Arguments of a table."""
 
     scope: Scope
     logical_name: str
@@ -48,7 +49,9 @@ class TableArgs:
     range_key: str | None = None
     indexes: Sequence[SecondaryIndex] = ()
     number_keys: Sequence[str] = ()
+    """Key attributes that are numbers; all others are strings."""
     ttl_attribute: str | None = None
+    """Attribute with the time at which an item expires, in epoch seconds; None if items do not expire."""
     kms_key_arn: str | None = None
     """Customer managed key; None uses the key that DynamoDB owns, which is free."""
     no_backup_reason: str | None = None

@@ -1,7 +1,7 @@
-"""Polling of jobs that send no event when they end: the growing pause between two status requests.
+"""Polling of long jobs by a workflow: the growing pause between two status requests.
 
-A job that has run for long will probably run on. So the pause grows with the time already waited. The end is noticed late
-by at most a twentieth of that time, or by the shortest pause if that is longer. A job of several hours needs about a
+A job that has run for a long time will probably run on, so the pause grows with the time already waited. The end is noticed
+late by at most a twentieth of that time, or by the shortest pause if that is longer. A job of several hours needs about a
 hundred requests.
 """
 

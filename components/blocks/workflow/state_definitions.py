@@ -1,6 +1,7 @@
 """Functions that build the states of a Step Functions workflow in Amazon States Language, with JSONata.
 
-Text between `{%` and `%}` is a JSONata expression; all other values are literal.
+Text between `{%` and `%}` is a JSONata expression; all other values are literal. The parameter `to` is always the name of
+the next state.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,9 +10,10 @@ from typing import Any
 State = dict[str, Any]
 Retry = dict[str, Any]
 Catch = dict[str, Any]
+"""A state, and the retriers and catchers that it contains, as in the definition's JSON."""
 
 LAMBDA_INVOKE = "arn:aws:states:::lambda:invoke"
-TRANSIENT = (
+TRANSIENT_LAMBDA_ERRORS = (
     "Lambda.ServiceException",
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
@@ -23,7 +25,11 @@ SUCCEED: State = {"Type": "Succeed"}
 
 
 def retry(errors: Sequence[str], attempts: int = 5, first_seconds: int = 2, longest_seconds: int = 300) -> Retry:
-    """Build a retrier for some errors, with exponential backoff and full jitter."""
+    """Build a retrier for some errors, with exponential backoff and full jitter.
+
+    `attempts` counts the retries, without the first call. `first_seconds` and `longest_seconds` are the first and the
+    longest pause.
+    """
     return {
         "ErrorEquals": list(errors),
         "IntervalSeconds": first_seconds,
@@ -86,7 +92,7 @@ def lambda_state(
 ) -> State:
     """Build a state that calls a function's alias. It retries Lambda's transient errors."""
     arguments = {"FunctionName": function_arn, "Payload": dict(payload)}
-    all_retries = [retry(TRANSIENT), *retries]
+    all_retries = [retry(TRANSIENT_LAMBDA_ERRORS), *retries]
     return task_state(
         LAMBDA_INVOKE, arguments, timeout_seconds, to=to, retries=all_retries, catches=catches, assign=assign
     )
@@ -119,9 +125,8 @@ def map_state(
 ) -> State:
     """Build a state that runs the same states for each item of a JSONata list, `at_once` of them at a time.
 
-    One failed item fails the whole state.
-
-    An inner state reads the item as its input, or as `$states.context.Map.Item.Value`.
+    One failed item fails the whole state. An inner state reads the item as its input, or as
+    `$states.context.Map.Item.Value`.
     """
     return {
         "Type": "Map",

@@ -5,17 +5,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_aws import cloudwatch, sfn
+from pulumi_aws import sfn
 
+from components.blocks.block import Block
 from components.blocks.iam.grant import Grant, grant
 from components.blocks.iam.role import Role, RoleArgs
 from components.blocks.iam.trust_policy import Service
-from components.blocks.monitoring.alarm import Metric, Severity, register_alarm
+from components.blocks.monitoring.alarm import AlarmGroup, Metric, Severity
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Block, Scope
+from components.blocks.naming.scope import Scope
 from components.blocks.workflow.state_definitions import State
 
-LOG_DELIVERY = (
+LOG_DELIVERY_ACTIONS = (
     "CreateLogDelivery",
     "DeleteLogDelivery",
     "DescribeLogGroups",
@@ -26,7 +27,7 @@ LOG_DELIVERY = (
     "UpdateLogDelivery",
 )
 """Actions that a state machine's role needs to configure log delivery; none of them has a resource level."""
-TRACING = ("GetSamplingRules", "GetSamplingTargets", "PutTelemetryRecords", "PutTraceSegments")
+TRACING_ACTIONS = ("GetSamplingRules", "GetSamplingTargets", "PutTelemetryRecords", "PutTraceSegments")
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,15 @@ class WorkflowArgs:
     scope: Scope
     logical_name: str
     comment: str
+    """Description in the definition, for readers."""
     start: str
+    """Name of the first state."""
     states: Mapping[str, State]
+    """States by name."""
     grants: Sequence[Grant]
+    """Permissions to call the states' targets."""
     timeout_seconds: int
+    """Time limit of an execution."""
 
 
 class Workflow(Block):
@@ -53,14 +59,8 @@ class Workflow(Block):
         # AWS keeps one resource policy for all log groups below this prefix. Other log groups would reach the policy's
         # size limit.
         log_group = f"/aws/vendedlogs/states/{self.name}"
-        logs = cloudwatch.LogGroup(
-            self.part_name("logs"),
-            name=log_group,
-            retention_in_days=scope.foundation.logs.retention_days,
-            tags=scope.tags(args.logical_name),
-            opts=self.part_options(),
-        )
-        platform_grants = [grant("logs", LOG_DELIVERY, "*"), grant("xray", TRACING, "*")]
+        logs = self.create_log_group("logs", log_group, args.logical_name)
+        platform_grants = [grant("logs", LOG_DELIVERY_ACTIONS, "*"), grant("xray", TRACING_ACTIONS, "*")]
         role = Role(
             self.label,
             RoleArgs(scope, short_name, args.logical_name, Service.STATES, [*args.grants, *platform_grants], self.arn),
@@ -90,7 +90,7 @@ class Workflow(Block):
             tags=scope.tags(args.logical_name),
             opts=self.part_options(logs, *role.parts),
         )
-        self._register_alarms(short_name, args)
+        self._register_alarms(args.logical_name)
         self.register_outputs({"arn": self.arn})
 
     def grant_start(self) -> Grant:
@@ -101,19 +101,17 @@ class Workflow(Block):
         """Grant describing executions, to read their result."""
         return grant("states", ["DescribeExecution"], self.scope.context.arn("states", f"execution:{self.name}:*"))
 
-    def _register_alarms(self, short_name: str, args: WorkflowArgs) -> None:
+    def _register_alarms(self, logical_name: str) -> None:
+        group = AlarmGroup(self.scope, "workflow-failures", self.part_options())
         for metric, severity, problem in (
             ("ExecutionsFailed", Severity.CRITICAL, "An execution failed."),
             ("ExecutionsTimedOut", Severity.CRITICAL, "An execution timed out."),
             ("ExecutionThrottled", Severity.WARNING, "Executions are throttled by the account's quotas."),
         ):
-            register_alarm(
-                f"{short_name}-{metric.lower()}",
-                args.scope,
+            group.register(
+                f"{self.short_name}-{metric.lower()}",
                 Metric("AWS/States", metric, {"StateMachineArn": self.arn}),
                 0,
-                f"{args.logical_name}: {problem}",
-                "workflow-failures",
-                self.part_options(),
+                f"{logical_name}: {problem}",
                 severity=severity,
             )

@@ -1,4 +1,4 @@
-"""Resources of the foundation: alerts, audit logs, budget, anomaly monitor, backup, Lambda layer."""
+"""Tests of the foundation's resources: alerts, audit logs, budget, anomaly monitor, backup, Lambda layer."""
 
 import json
 from typing import Any
@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from components.blocks.naming.context import Subsystem
 from components.foundation import Foundation
 from components.settings import LogLevel
+from tests.components.deployment_harness import allow_statement
 from tests.fake_engine import Engine, Recorded, context, foundation_settings
 
 TOPIC = "arn:aws:sns:us-east-1:123456789012:polyphony-test-foundation-alerts"
@@ -42,8 +43,7 @@ def test_only_alerting_services_of_this_account_may_publish(engine: Engine) -> N
 
 def test_the_audit_bucket_accepts_access_logs_of_this_account_and_they_expire(engine: Engine) -> None:
     recorded = foundation(engine, logs={"retentionDays": 30})
-    statements = json.loads(recorded.one("s3.BucketPolicy", "audit").inputs["policy"])["Statement"]
-    (allow,) = [statement for statement in statements if statement["Effect"] == "Allow"]
+    allow = allow_statement(recorded.one("s3.BucketPolicy", "audit"))
     assert allow["Principal"] == {"Service": "logging.s3.amazonaws.com"}
     assert allow["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}
     assert allow["Resource"].endswith("/logs/s3-access/*")
@@ -118,31 +118,18 @@ def test_the_backup_roles_reach_only_tables_of_this_stack(engine: Engine) -> Non
                     assert resource.startswith("arn:aws:dynamodb:us-east-1:123456789012:table/polyphony-test-")
 
 
-def test_backups_and_restores_have_separate_roles(engine: Engine) -> None:
-    recorded = foundation(engine)
-    (make,) = [
-        resource for resource in recorded.all("iam.RolePolicy") if resource.name == "foundation-backup-backup-grants"
-    ]
-    (restore,) = [
-        resource for resource in recorded.all("iam.RolePolicy") if resource.name == "foundation-backup-restore-grants"
-    ]
-    assert "Restore" not in make.inputs["policy"]
-    assert "CreateBackup" not in restore.inputs["policy"]
-
-
-def test_the_backup_role_may_tag_backups(engine: Engine) -> None:
+def test_backups_and_restores_have_separate_roles_and_backups_may_be_tagged(engine: Engine) -> None:
     """AWS Backup fails a job whose role may not tag its backups."""
     recorded = foundation(engine)
+    backup, restore = (
+        recorded.one("iam.RolePolicy", f"foundation-backup-{purpose}-grants").inputs["policy"]
+        for purpose in ("backup", "restore")
+    )
+    assert "Restore" not in backup
+    assert "CreateBackup" not in restore
     [plan] = recorded.one("backup.Plan").inputs["rules"]
     assert plan["recoveryPointTags"]
-    (make,) = [
-        resource for resource in recorded.all("iam.RolePolicy") if resource.name == "foundation-backup-backup-grants"
-    ]
-    tagging = [
-        statement
-        for statement in json.loads(make.inputs["policy"])["Statement"]
-        if "backup:TagResource" in statement["Action"]
-    ]
+    tagging = [item for item in json.loads(backup)["Statement"] if "backup:TagResource" in item["Action"]]
     assert [item["Resource"] for item in tagging] == [["arn:aws:backup:us-east-1:123456789012:recovery-point:*"]]
 
 

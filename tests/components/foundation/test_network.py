@@ -1,4 +1,4 @@
-"""The network is built only if something is attached, and has no route to the internet."""
+"""Tests of the network: it is built only if something is attached, and has no route to the internet."""
 
 from typing import Any
 
@@ -6,11 +6,11 @@ import pytest
 
 from components.foundation.network import Network, NetworkArgs
 from components.ingestion import attached_services
-from components.settings import IngestionSettings
+from components.platform import Platform
+from components.settings import IngestionSettings, load_settings
 from components.settings.foundation import NetworkSettings
-from tests.components.ingestion.recorded_deployment import ingestion
-from tests.fake_engine import Engine, Recorded, scope
-from tests.whole_program import ONE_WORKER, changed, graph, recorded
+from tests.components.settings.stack_config import complete
+from tests.fake_engine import Engine, Recorded, context, scope
 
 
 def network(engine: Engine, services: dict[str, str] | None = None, **changes: Any) -> Recorded:
@@ -18,21 +18,14 @@ def network(engine: Engine, services: dict[str, str] | None = None, **changes: A
     return engine.run(lambda: Network("foundation-network", args))
 
 
-@ONE_WORKER
-def test_no_network_is_built_if_nothing_is_attached() -> None:
-    found = [item.name for item in graph("prod") if item.type.startswith(("aws:ec2/", "aws:vpc/"))]
-    assert [name for name in found if not name.startswith("meetings-jobs-")] == [], (
-        "the media jobs have a separate network"
-    )
-
-
-@ONE_WORKER
-def test_an_attached_subsystem_builds_the_network() -> None:
-    made = recorded(changed("prod", "ingestion", networkAttached=True)).graph
-    names = {resource.name for resource in made}
-    assert {"foundation-network-vpc", "foundation-network-s3", "ingestion-spark-connection"} <= names
-    (builder,) = [resource for resource in made if resource.name == "ingestion-manifest-builder-function"]
-    assert "vpcConfig" in builder.inputs
+@pytest.mark.parametrize("attached", [True, False])
+def test_an_attached_subsystem_builds_the_network(engine: Engine, attached: bool) -> None:
+    off = {f"{name}.enabled": False for name in ("transcription", "voiceQa", "livestream", "meetings")}
+    settings = load_settings(complete({**off, "ingestion.networkAttached": attached}), "dev")
+    recorded = engine.run(lambda: Platform("platform", context(), settings))
+    names = {"foundation-network-vpc", "foundation-network-s3", "ingestion-spark-connection"}
+    assert names & {resource.name for resource in recorded.graph} == (names if attached else set())
+    assert ("vpcConfig" in recorded.one("lambda.Function", "manifest-builder").inputs) is attached
 
 
 @pytest.mark.parametrize("key", ["arn:aws:kms:us-east-1:123456789012:key/k", None])
@@ -93,7 +86,3 @@ def test_an_existing_network_is_used_unchanged(engine: Engine) -> None:
     recorded = network(engine, {"states": "x"}, vpcId="vpc-1", subnetIds=["subnet-1", "subnet-2"])
     assert recorded.all("ec2.Vpc") == recorded.all("ec2.Subnet") == recorded.all("ec2.VpcEndpoint") == []
     assert {resource.inputs["vpcId"] for resource in recorded.all("ec2.SecurityGroup")} == {"vpc-1"}
-
-
-def test_a_job_that_is_not_attached_has_no_connection() -> None:
-    assert ingestion().all("glue.Connection") == []

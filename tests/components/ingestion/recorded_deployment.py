@@ -3,7 +3,7 @@
 from components.blocks.naming.context import Subsystem
 from components.ingestion import Ingestion, IngestionArgs
 from components.settings import IngestionSettings
-from tests.components.subsystem_tests import Deployment
+from tests.components.deployment_harness import Deployment
 
 INGESTION = Deployment(Subsystem.INGESTION, Ingestion, IngestionArgs, IngestionSettings)
 ingestion = plain = INGESTION.preview

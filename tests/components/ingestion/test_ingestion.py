@@ -1,4 +1,4 @@
-"""Deployed resources of ingestion: permissions, workflow, retention, encryption, catalogue, schedules."""
+"""Tests of ingestion's resources: permissions, workflow, retention, encryption, catalogue, schedules."""
 
 import base64
 import json
@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from statelint.linter import Linter
 
+from components.blocks.workflow.state_definitions import total_pause_seconds
+from tests.components.deployment_harness import Permission, may, permissions, roles, variables
 from tests.components.ingestion.recorded_deployment import ingestion, plain
 from tests.handlers.ingestion.fake_cloud import PROJECTED
 
@@ -16,75 +18,72 @@ LANDING = f"arn:aws:s3:::polyphony-test-ingestion-landing-{ACCOUNT}"
 TABLE = f"arn:aws:dynamodb:us-east-1:{ACCOUNT}:table/polyphony-test-ingestion-files"
 MACHINE = f"arn:aws:states:us-east-1:{ACCOUNT}:stateMachine:polyphony-test-ingestion-workflow"
 JOB = f"arn:aws:glue:us-east-1:{ACCOUNT}:job/polyphony-test-ingestion-spark"
-RUNTIME_GRANTS = {"logs", "xray", "sqs"}
-"""Services of grants that the blocks add. The tests of the blocks check them."""
+EXECUTIONS = MACHINE.replace(":stateMachine:", ":execution:") + ":*"
+STEPS = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:polyphony-test-ingestion-steps:live"
+BLOCK_SERVICES = ("logs", "xray", "sqs")
+"""Services of the grants that the blocks add. The tests of the blocks check them."""
+MANIFEST_LISTS = f"{LAKE}/manifests/*"
+CREATOR_MAY: set[Permission] = {
+    *may("dynamodb", "ConditionCheckItem PutItem UpdateItem", TABLE),
+    *may("dynamodb", "Query", f"{TABLE}/index/open"),
+    *may("s3", "PutObject", MANIFEST_LISTS),
+    *may("states", "StartExecution", MACHINE),
+}
+"""Permissions of the functions that create manifests."""
+ROLES: dict[str, set[Permission]] = {
+    "manifest-builder": CREATOR_MAY,
+    "steps": {
+        *may("dynamodb", "GetItem UpdateItem", TABLE),
+        *may("s3", "GetObject PutObject", MANIFEST_LISTS),
+        # Without ListBucket, S3 answers 403 for a missing list.
+        *may("s3", "ListBucket", LAKE),
+    },
+    "sweeper": {
+        *CREATOR_MAY,
+        *may("dynamodb", "BatchGetItem GetItem", TABLE),
+        *may("s3", "GetObject", MANIFEST_LISTS),
+        *may("s3", "ListBucket", LAKE),
+        *may("s3", "ListBucketVersions", LANDING, condition='{"StringLike": {"s3:prefix": "incoming/*"}}'),
+        *may("states", "DescribeExecution", EXECUTIONS),
+    },
+    "workflow": {
+        *may("glue", "BatchStopJobRun GetJobRun GetJobRuns StartJobRun", JOB),
+        *may("lambda", "InvokeFunction", STEPS),
+    },
+    "spark": {
+        # Other keys of both buckets cannot be read or written. A run replaces the output of an earlier one.
+        *may("s3", "GetObjectVersion", f"{LANDING}/incoming/*"),
+        *may("s3", "DeleteObject GetObject PutObject", f"{LAKE}/data/*"),
+        *may("s3", "DeleteObject PutObject", f"{LAKE}/pointers/*", f"{LAKE}/rejected/*"),
+        *may("s3", "GetObject PutObject", MANIFEST_LISTS),
+        *may("s3", "GetObject", f"{LAKE}/scripts/*"),
+        *may("s3", "ListBucket", LAKE, LANDING),
+        *may("cloudwatch", "PutMetricData", "*", condition='{"StringEquals": {"cloudwatch:namespace": "Glue"}}'),
+    },
+    **{
+        schedule: may("lambda", "InvokeFunction", STEPS.replace("-steps:", "-sweeper:"))
+        for schedule in ("sweep", "reconcile")
+    },
+}
 
 
-def granted(role: str) -> dict[str, set[str]]:
-    """Return the actions by resource that the subsystem itself grants to a role."""
-    found: dict[str, set[str]] = {}
-    (policy,) = [resource for resource in plain().all("iam.RolePolicy") if resource.name == f"ingestion-{role}-grants"]
-    for statement in json.loads(policy.inputs["policy"])["Statement"]:
-        for resource in statement["Resource"]:
-            own = {action for action in statement["Action"] if action.partition(":")[0] not in RUNTIME_GRANTS}
-            if own:
-                found.setdefault(resource, set()).update(own)
-    return found
-
-
-def environment(function: str) -> dict[str, str]:
-    variables: dict[str, str] = plain().one("lambda.Function", function).inputs["environment"]["variables"]
-    return variables
-
-
-def test_the_builder_may_track_claim_list_and_start() -> None:
-    assert granted("manifest-builder") == {
-        TABLE: {"dynamodb:ConditionCheckItem", "dynamodb:PutItem", "dynamodb:UpdateItem"},
-        f"{TABLE}/index/open": {"dynamodb:Query"},
-        f"{LAKE}/manifests/*": {"s3:PutObject"},
-        MACHINE: {"states:StartExecution"},
+def test_each_role_has_exactly_the_listed_permissions() -> None:
+    found = {
+        role.removeprefix("polyphony-test-ingestion-"): {
+            permission
+            for permission in permissions(plain(), role)
+            if permission[0].partition(":")[0] not in BLOCK_SERVICES
+        }
+        for role in roles(plain())
     }
-
-
-def test_the_steps_may_change_records_and_write_lists() -> None:
-    assert granted("steps") == {
-        TABLE: {"dynamodb:GetItem", "dynamodb:UpdateItem"},
-        f"{LAKE}/manifests/*": {"s3:GetObject", "s3:PutObject"},
-        LAKE: {"s3:ListBucket"},  # otherwise S3 returns 403 for a missing list
-    }
-
-
-def test_the_sweeper_may_read_the_status_of_executions() -> None:
-    found = granted("sweeper")
-    assert found[MACHINE.replace(":stateMachine:", ":execution:") + ":*"] == {"states:DescribeExecution"}
-    assert found[LANDING] == {"s3:ListBucketVersions"}
-
-
-def test_the_workflow_may_run_only_its_job_and_its_steps() -> None:
-    found = granted("workflow")
-    assert found[JOB] == {"glue:BatchStopJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:StartJobRun"}
-    steps = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:polyphony-test-ingestion-steps:live"
-    assert found[steps] == {"lambda:InvokeFunction"}
-
-
-def test_spark_may_read_versions_of_files_and_write_its_own_prefixes() -> None:
-    found = granted("spark")
-    assert found[f"{LANDING}/incoming/*"] == {"s3:GetObjectVersion"}
-    assert found[f"{LAKE}/data/*"] == {"s3:DeleteObject", "s3:GetObject", "s3:PutObject"}
-    for prefix in ("pointers", "rejected"):
-        assert found[f"{LAKE}/{prefix}/*"] == {"s3:DeleteObject", "s3:PutObject"}
-    assert found[f"{LAKE}/manifests/*"] == {"s3:GetObject", "s3:PutObject"}
-    assert found[f"{LAKE}/scripts/*"] == {"s3:GetObject"}
-    assert f"{LAKE}/*" not in found
+    assert found == ROLES
 
 
 def test_the_functions_get_their_environment_variables() -> None:
-    builder = environment("manifest-builder")
-    assert builder["STATE_MACHINE_ARN"] == MACHINE
-    assert builder["FILES_PER_MANIFEST"] == "200"
-    assert builder["MANIFEST_BYTES"] == str(10 * 1024**3)
-    assert builder["MAX_FILE_BYTES"] == str(5 * 1024**3)
-    sweeper = environment("sweeper")
+    builder = variables(plain(), "manifest-builder")
+    assert (builder["STATE_MACHINE_ARN"], builder["FILES_PER_MANIFEST"]) == (MACHINE, "200")
+    assert (builder["MANIFEST_BYTES"], builder["MAX_FILE_BYTES"]) == (str(10 * 1024**3), str(5 * 1024**3))
+    sweeper = variables(plain(), "sweeper")
     assert (sweeper["CLAIM_SECONDS"], sweeper["FLUSH_SECONDS"]) == ("900", "3600")
 
 
@@ -96,13 +95,10 @@ def test_the_index_holds_only_files_that_are_not_in_a_run() -> None:
     assert keys | set(index["nonKeyAttributes"]) == PROJECTED
 
 
-def test_the_workflow_definition_passes_the_linter() -> None:
+def test_a_run_waits_for_capacity_and_is_retried_once() -> None:
     text = plain().one("sfn.StateMachine").inputs["definition"]
     assert Linter.validate(json.loads(text)) == []
-
-
-def test_a_run_waits_for_capacity_and_is_retried_once() -> None:
-    run = json.loads(plain().one("sfn.StateMachine").inputs["definition"])["States"]["Run"]
+    run = json.loads(text)["States"]["Run"]
     errors = [retry["ErrorEquals"] for retry in run["Retry"]]
     assert errors[0] == ["Glue.ConcurrentRunsExceededException", "Glue.ResourceNumberLimitExceededException"]
     # Step Functions gives a throttled start the name of Glue's exceptions in general.
@@ -112,24 +108,16 @@ def test_a_run_waits_for_capacity_and_is_retried_once() -> None:
     )
     assert run["Retry"][-1] == {**run["Retry"][-1], "ErrorEquals": ["States.TaskFailed"], "MaxAttempts": 1}
     assert [catch["Next"] for catch in run["Catch"]] == ["MarkFailed"]
-    text = plain().one("sfn.StateMachine").inputs["definition"]
     assert "errorOutput.Error" in text
     assert "errorOutput.Cause" not in text, "the text of an error may quote a file"
-
-
-def pauses(retry: dict[str, Any]) -> float:
-    """Return the maximum total of a retry's pauses."""
-    first, rate, most = retry["IntervalSeconds"], retry["BackoffRate"], retry["MaxDelaySeconds"]
-    together: float = sum(min(first * rate**number, most) for number in range(retry["MaxAttempts"]))
-    return together
 
 
 @pytest.mark.parametrize("changes", [{}, {"timeoutMinutes": 480}])
 def test_a_run_waits_for_capacity_most_of_a_day_and_the_workflow_outlasts_all_retries(changes: dict[str, Any]) -> None:
     definition = json.loads(ingestion(spark=changes).one("sfn.StateMachine").inputs["definition"])
     run = definition["States"]["Run"]
-    assert pauses(run["Retry"][0]) / 2 > 20 * 3600, "full jitter halves the pauses on average"
-    waits = 2 * run["TimeoutSeconds"] + sum(pauses(retry) for retry in run["Retry"])
+    assert total_pause_seconds(run["Retry"][0]) / 2 > 20 * 3600, "full jitter halves the pauses on average"
+    waits = 2 * run["TimeoutSeconds"] + sum(total_pause_seconds(retry) for retry in run["Retry"])
     assert waits + 3600 < definition["TimeoutSeconds"], "otherwise the last steps are cut off"
 
 

@@ -1,11 +1,11 @@
-"""The livestream backend, deployed on the recording engine for tests."""
+"""Recorded deployment of the livestream backend for tests, with default settings and with changed ones."""
 
 from typing import Any
 
 from components.blocks.naming.context import Subsystem
 from components.livestream import Livestream, LivestreamArgs
 from components.settings import LivestreamSettings
-from tests.components.subsystem_tests import Deployment, prefix
+from tests.components.deployment_harness import Deployment, prefix
 from tests.fake_engine import Recorded
 
 PREFIX = prefix(Subsystem.LIVESTREAM)

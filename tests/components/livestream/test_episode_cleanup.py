@@ -1,9 +1,9 @@
-"""Deployment of the cleanup function: its queue of deletion events and its schedule."""
+"""Tests of the deployed cleanup function: its queue of deletion events and its schedule."""
 
 import json
 
+from tests.components.deployment_harness import ACCOUNT, variables
 from tests.components.livestream.recorded_deployment import BUCKET, PREFIX, TABLE, changed, complete, livestream
-from tests.components.subsystem_tests import ACCOUNT, variables
 
 
 def test_deletion_events_reach_the_function_through_a_queue_with_a_dead_letter_queue() -> None:

@@ -1,12 +1,13 @@
-"""Permissions of each role of the livestream backend: the required ones and those that were added."""
+"""Tests of the permissions of each role of the livestream backend: the required ones and those that were added."""
 
+from tests.components.deployment_harness import ACCOUNT, Permission, may, may_consume, may_run, permissions, roles
 from tests.components.livestream.recorded_deployment import BUCKET, PREFIX, TABLE, complete, livestream
-from tests.components.subsystem_tests import ACCOUNT, Permission, may, may_consume, may_run, permissions, roles
 
 OBJECTS = f"arn:aws:s3:::{BUCKET}"
 ITEMS = f"arn:aws:dynamodb:{ACCOUNT}:table/{TABLE}"
 OURS = '{"StringEquals": {"events:source": "polyphony-test.livestream"}}'
 TO_MEDIA_CONVERT = '{"StringEquals": {"iam:PassedToService": "mediaconvert.amazonaws.com"}}'
+MEMORY = f"arn:aws:bedrock-agentcore:{ACCOUNT}:memory/livestream-memory-memory-id"
 BUS = f"arn:aws:events:{ACCOUNT}:event-bus/default"
 
 
@@ -51,6 +52,7 @@ AGENT_MAY: set[Permission] = {
     *may("s3", "GetObjectVersion", f"{OBJECTS}/transcripts/*"),
     # Stores findings, counts windows and advances the track; deletes its findings if a newer upload was requested.
     *may("dynamodb", "GetItem PutItem Query UpdateItem DeleteItem", ITEMS),
+    *may("bedrock-agentcore", "CreateEvent ListEvents", MEMORY),
     *may_consume(f"{PREFIX}-agent-windows"),
 }
 STARTER_MAY: set[Permission] = {
@@ -71,6 +73,7 @@ CARE_MAY: set[Permission] = {
     *may("s3", "AbortMultipartUpload", f"{OBJECTS}/videos/*"),
     *(("s3:ListBucketVersions", OBJECTS, f'{{"StringLike": {{"s3:prefix": "{prefix}/*"}}}}') for prefix in PREFIXES),
     *may("s3", "DeleteObject DeleteObjectVersion", *(f"{OBJECTS}/{prefix}/*" for prefix in PREFIXES)),
+    *may("bedrock-agentcore", "DeleteEvent DeleteMemoryRecord ListEvents ListMemoryRecords", MEMORY),
     *may("sqs", "SendMessage", f"arn:aws:sqs:{ACCOUNT}:{PREFIX}-care-failures"),
     *may_consume(f"{PREFIX}-deletions"),
 }
@@ -90,44 +93,9 @@ ROLES: dict[str, set[Permission]] = {
 }
 
 
-def test_the_agent_may_use_only_its_own_memory() -> None:
-    result = {
-        permission
-        for permission in permissions(complete(), f"{PREFIX}-agent")
-        if permission[0].startswith("bedrock-agentcore:")
-    }
-    assert {action for action, _, _ in result} == {"bedrock-agentcore:CreateEvent", "bedrock-agentcore:ListEvents"}
-    [resource] = {resource for _, resource, _ in result}
-    assert resource.startswith(f"arn:aws:bedrock-agentcore:{ACCOUNT}:memory/")
-    assert not resource.endswith(("*", "/"))
-
-
-def test_the_cleanup_may_delete_from_the_agents_memory() -> None:
-    result = {
-        permission
-        for permission in permissions(complete(), f"{PREFIX}-care")
-        if permission[0].startswith("bedrock-agentcore:")
-    }
-    assert {action.partition(":")[2] for action, _, _ in result} == {
-        "DeleteEvent",
-        "DeleteMemoryRecord",
-        "ListEvents",
-        "ListMemoryRecords",
-    }
-    [resource] = {resource for _, resource, _ in result}
-    assert resource.startswith(f"arn:aws:bedrock-agentcore:{ACCOUNT}:memory/")
-
-
 def test_each_role_has_exactly_the_listed_permissions() -> None:
-    result = {
-        role.removeprefix(f"{PREFIX}-"): {
-            permission
-            for permission in permissions(complete(), role)
-            if not permission[0].startswith("bedrock-agentcore:")
-        }
-        for role in roles(complete())
-    }
-    assert result == ROLES
+    found = {role.removeprefix(f"{PREFIX}-"): permissions(complete(), role) for role in roles(complete())}
+    assert found == ROLES
 
 
 def test_an_api_without_tokens_has_no_authorizer_role() -> None:

@@ -1,5 +1,4 @@
-"""Fake AWS Batch whose jobs follow a scripted life, and an interpreter that walks through the workflow's states with
-it.
+"""Fake AWS Batch whose jobs follow a scripted life, and an interpreter that runs the media job's states against it.
 
 Only Wait states advance the clock.
 """
@@ -8,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.components.meetings.state_machine_runner import evaluate_choice, fill_arguments, find_catch
+from tests.components.meetings.jsonata_evaluation import evaluate_choice, fill_arguments, find_catch
 
 ENDED_STATUSES = ("SUCCEEDED", "FAILED")
 WAITING_STATUSES = ("SUBMITTED", "PENDING", "RUNNABLE")

@@ -1,4 +1,4 @@
-"""Deployment of the meetings backend for component tests."""
+"""Recorded deployment of the meetings backend for tests, with default settings and with changed ones."""
 
 import json
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from components.blocks.naming.context import Subsystem
 from components.meetings import Meetings, MeetingsArgs
 from components.settings import MeetingsSettings
-from tests.components.subsystem_tests import ACCOUNT, Deployment, prefix
+from tests.components.deployment_harness import ACCOUNT, Deployment, prefix
 from tests.fake_engine import Recorded
 
 PREFIX = prefix(Subsystem.MEETINGS)

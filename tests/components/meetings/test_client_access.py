@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from tests.components.deployment_harness import ACCOUNT, variables
 from tests.components.meetings.recorded_deployment import (
     BUCKET,
     ISSUER,
@@ -14,7 +15,6 @@ from tests.components.meetings.recorded_deployment import (
     meetings,
     plain,
 )
-from tests.components.subsystem_tests import ACCOUNT, variables
 from tests.fake_engine import Recorded
 
 ENVIRONMENT = {
@@ -70,15 +70,12 @@ def test_no_log_setting_logs_request_bodies() -> None:
     assert (settings["dataTraceEnabled"], settings["loggingLevel"]) == (False, "ERROR")
 
 
-def test_the_rate_limit_is_a_setting() -> None:
+def test_the_rate_limit_and_the_firewall_are_settings() -> None:
     settings = changed().one("apigateway.MethodSettings").inputs["settings"]
     assert (settings["throttlingRateLimit"], settings["throttlingBurstLimit"]) == (16, 32)
-
-
-def test_the_web_application_firewall_is_optional() -> None:
-    assert complete().all("wafv2.WebAcl") == []
     [rule] = changed().one("wafv2.WebAcl").inputs["rules"]
     assert rule["statement"]["rateBasedStatement"]["limit"] == 500
+    assert complete().all("wafv2.WebAcl") == []
 
 
 def test_a_page_of_the_origin_may_upload_chunks_and_read_results() -> None:

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from handlers.common.identity import user_ids
+from tests.components.deployment_harness import ACCOUNT, Permission, may, may_consume, may_run, permissions, roles
 from tests.components.meetings.recorded_deployment import BUCKET, KEY, PREFIX, TABLE, changed, complete, meetings, plain
-from tests.components.subsystem_tests import ACCOUNT, Permission, may, may_consume, may_run, permissions, roles
 from tests.fake_engine import Recorded
 
 OBJECTS = f"arn:aws:s3:::{BUCKET}"
@@ -140,8 +140,9 @@ def test_every_role_has_exactly_these_permissions() -> None:
 
 
 def trust(role: str) -> dict[str, Any]:
-    [one] = [iam_role for iam_role in complete().all("iam.Role") if iam_role.inputs["name"] == f"{PREFIX}-{role}"]
-    [statement] = json.loads(one.inputs["assumeRolePolicy"])["Statement"]
+    [statement] = json.loads(complete().one("iam.Role", f"meetings-{role}-role").inputs["assumeRolePolicy"])[
+        "Statement"
+    ]
     found: dict[str, Any] = statement
     return found
 

@@ -10,9 +10,9 @@ from components.settings.meetings_media import ATTEMPTS
 from handlers.meetings.bedrock_summarize.workflow_event import SummaryOutcome, SummaryRequest
 from handlers.meetings.media_result import MediaOutcome
 from handlers.meetings.workflow_steps.step_operations import StepEvent, StepOutcome
+from tests.components.deployment_harness import ACCOUNT
+from tests.components.meetings.jsonata_evaluation import RECORDING, evaluate_choice, fill_arguments, find_catch
 from tests.components.meetings.recorded_deployment import MEETINGS, PREFIX, complete, meetings, plain, states, workflow
-from tests.components.meetings.state_machine_runner import RECORDING, evaluate_choice, fill_arguments, find_catch
-from tests.components.subsystem_tests import ACCOUNT
 
 STEPS = f"arn:aws:lambda:{ACCOUNT}:function:{PREFIX}-steps:live"
 GIVEN_UP = {

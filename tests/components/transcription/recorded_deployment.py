@@ -1,9 +1,9 @@
-"""Transcription's settings and recorded resources for tests."""
+"""Recorded deployment of transcription for tests."""
 
 from components.blocks.naming.context import Subsystem
 from components.settings import TranscriptionSettings
 from components.transcription import Transcription, TranscriptionArgs
-from tests.components.subsystem_tests import ACCOUNT, Deployment, prefix
+from tests.components.deployment_harness import ACCOUNT, Deployment, prefix
 
 PREFIX = prefix(Subsystem.TRANSCRIPTION)
 API = f"arn:aws:execute-api:{ACCOUNT}:a1b2c3/live"

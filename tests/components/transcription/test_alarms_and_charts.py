@@ -1,4 +1,4 @@
-"""Alarms of transcription. The log lines that they count are those that the handlers write."""
+"""Tests of transcription's alarms and charts. The log lines that they count are those that the handlers write."""
 
 import json
 

@@ -1,8 +1,8 @@
-"""Permissions in transcription: one list per role, and only the router can invoke the processor."""
+"""Tests of the permissions in transcription: one list per role, and only the router can invoke the processor."""
 
 from fnmatch import fnmatchcase
 
-from tests.components.subsystem_tests import ACCOUNT, Permission, may, may_run, permissions, roles
+from tests.components.deployment_harness import ACCOUNT, Permission, may, may_run, permissions, roles
 from tests.components.transcription.recorded_deployment import API, PREFIX, PROCESSOR, ROUTER, complete
 
 SESSIONS = f"arn:aws:dynamodb:{ACCOUNT}:table/{PREFIX}-sessions"

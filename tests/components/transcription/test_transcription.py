@@ -1,14 +1,14 @@
-"""Resources of transcription: environment variables, tables, routes and limits."""
+"""Tests of transcription's resources: environment variables, tables, routes and limits."""
 
 from typing import Any
 
 import pytest
 
-from components.transcription.transcription import LOST_BECAUSE
+from components.transcription.transcription import DISCARD_REASON
 from handlers.transcription.messages import REQUESTS
 from handlers.transcription.router.environment import RouterEnvironment
 from local.preview.property_values import UNKNOWN
-from tests.components.subsystem_tests import ACCOUNT, variables
+from tests.components.deployment_harness import ACCOUNT, variables
 from tests.components.transcription.recorded_deployment import (
     CALLBACK,
     PREFIX,
@@ -103,13 +103,9 @@ def test_the_processor_has_512_mb_one_minute_and_a_version() -> None:
     assert (made["memorySize"], made["timeout"], made["publish"]) == (512, 60, True)
     alias = complete().one("lambda.Alias", "audio-processor").inputs
     assert (alias["name"], alias["functionName"], alias["functionVersion"]) == ("live", made["name"], "7")
-
-
-def test_memory_concurrency_and_publishing_are_settings() -> None:
-    changed = transcription(audioProcessor={"memoryMb": 768, "reservedConcurrency": 20, "liveVersion": "3"})
+    changed = transcription(audioProcessor={"memoryMb": 768, "reservedConcurrency": 20})
     made = changed.one("lambda.Function", "audio-processor").inputs
     assert (made["memorySize"], made["reservedConcurrentExecutions"]) == (768, 20)
-    assert changed.one("lambda.Alias", "audio-processor").inputs["functionVersion"] == "3"
 
 
 def test_an_utterance_is_tried_once_within_a_minute_and_its_audio_is_not_stored() -> None:
@@ -120,8 +116,8 @@ def test_an_utterance_is_tried_once_within_a_minute_and_its_audio_is_not_stored(
         "maximumEventAgeInSeconds": 60,
     }
     tags = complete().one("lambda.Function", "audio-processor").inputs["tags"]
-    assert tags["Reason"] == LOST_BECAUSE
-    assert "audio" in LOST_BECAUSE
+    assert tags["Reason"] == DISCARD_REASON
+    assert "audio" in DISCARD_REASON
 
 
 def test_the_sweep_runs_every_minute_and_its_failures_go_to_the_dead_letter_queue() -> None:

@@ -1,11 +1,11 @@
-"""Voice Q&A's settings and recorded resources for tests."""
+"""Recorded deployment of voice Q&A for tests, with default settings and with changed ones."""
 
 from typing import Any
 
 from components.blocks.naming.context import Subsystem
 from components.settings import VoiceQaSettings
 from components.voice_qa import VoiceQa, VoiceQaArgs
-from tests.components.subsystem_tests import ACCOUNT, Deployment, prefix
+from tests.components.deployment_harness import ACCOUNT, Deployment, prefix
 from tests.fake_engine import Recorded
 
 PREFIX = prefix(Subsystem.VOICE_QA)

@@ -1,4 +1,4 @@
-"""Network access to a private agent: the worker is attached to the agent's VPC, and has a route to the internet."""
+"""Tests of network access to a private agent: the worker is attached to the agent's VPC, and has a route to the internet."""
 
 from typing import Any
 

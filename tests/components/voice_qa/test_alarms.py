@@ -1,4 +1,4 @@
-"""Alarms of voice Q&A. The log lines that they count are those that the handlers write."""
+"""Tests of the alarms of voice Q&A. The log lines that they count are those that the handlers write."""
 
 import json
 import re
@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from handlers.voice_qa.query_worker.agent import agent_types
 from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentFailed
 from local.preview.resource_graph import Resource
 from tests.components.voice_qa.recorded_deployment import PREFIX, complete
@@ -76,14 +75,23 @@ def matching(name: str, written: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [line for line in written if eval(compared, {"line": line})]  # noqa: S307 - the program's own pattern
 
 
-@pytest.mark.parametrize("code", [code for code in AgentCode if code is not AgentCode.REJECTED])
-def test_an_answer_that_the_agent_failed_to_give_is_counted(
-    worker_harness: WorkerHarness, code: AgentCode, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("script", "cause", "count"),
+    [
+        *(((HELLO, AgentFailed(code)), code, 1) for code in AgentCode if code is not AgentCode.REJECTED),
+        ((AgentFailed(AgentCode.REJECTED),), AgentCode.REJECTED, 0),
+        ((HELLO,), "", 0),
+    ],
+)
+def test_only_failures_of_the_agent_are_counted(
+    worker_harness: WorkerHarness, capsys: pytest.CaptureFixture[str], script: Any, cause: str, count: int
 ) -> None:
     worker_harness.ask()
-    worker_harness.script_answer(HELLO, AgentFailed(code))
+    worker_harness.script_answer(*script)
     worker_harness.call()
-    assert len(matching("answers-failed", lines(capsys))) == 1
+    written = lines(capsys)
+    assert [line["cause"] for line in written if line["message"] == "query_ended"] == [cause]
+    assert len(matching("answers-failed", written)) == count
     assert filter_of("answers-failed").inputs["logGroupName"] == f"/aws/lambda/{WORKER}"
 
 
@@ -92,57 +100,38 @@ def test_a_guests_mistake_is_not_a_failure_of_the_agent(
 ) -> None:
     worker_harness.ask(audio_key=AUDIO_KEY)
     worker_harness.call()
-    worker_harness.ask()
-    worker_harness.script_answer(HELLO)
-    worker_harness.call()
     written = lines(capsys)
-    ended = [line["cause"] for line in written if line["message"] == "query_ended"]
-    assert ended == ["AUDIO_MISSING", ""]
+    assert [line["cause"] for line in written if line["message"] == "query_ended"] == ["AUDIO_MISSING"]
     assert matching("answers-failed", written) == []
 
 
-def test_a_question_that_the_agent_rejects_is_not_a_failure_of_the_agent(
-    worker_harness: WorkerHarness, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("script", "failed_posts", "connected", "raises_alarm"),
+    [
+        ((HELLO,), 100, True, True),
+        ((BROKE,), 100, True, True),
+        ((HELLO, WORLD), 1, True, False),
+        ((HELLO, WORLD), 0, False, False),
+    ],
+    ids=["answer not posted", "failure not posted", "one failed post", "client disconnected"],
+)
+def test_only_an_answer_that_cannot_be_posted_to_a_connected_client_raises_the_alarm(
+    worker_harness: WorkerHarness,
+    capsys: pytest.CaptureFixture[str],
+    script: Any,
+    failed_posts: int,
+    connected: bool,
+    raises_alarm: bool,
 ) -> None:
     worker_harness.ask()
-    worker_harness.script_answer(AgentFailed(AgentCode.REJECTED))
+    worker_harness.clients.failures = [ERROR] * failed_posts
+    worker_harness.clients.gone |= set() if connected else {"c1"}
+    worker_harness.script_answer(*script)
     worker_harness.call()
-    written = lines(capsys)
-    assert [line["cause"] for line in written if line["message"] == "query_ended"] == ["rejected"]
-    assert matching("answers-failed", written) == []
-
-
-@pytest.mark.parametrize("script", [HELLO, BROKE], ids=["answered", "failed"])
-def test_an_answer_that_cannot_be_posted_raises_the_alarm(
-    worker_harness: WorkerHarness, script: agent_types.AgentPiece | Exception, capsys: pytest.CaptureFixture[str]
-) -> None:
-    worker_harness.ask()
-    worker_harness.clients.failures = [ERROR] * 100
-    worker_harness.script_answer(script)
-    worker_harness.call()
-    assert len(matching("answers-unheard", lines(capsys))) > UNHEARD_ABOVE
+    failures = matching("answers-unheard", lines(capsys))
+    assert (len(failures) > UNHEARD_ABOVE) is raises_alarm
+    assert bool(failures) is (failed_posts > 0)
     assert filter_of("answers-unheard").inputs["logGroupName"] == f"/aws/lambda/{WORKER}"
-
-
-def test_a_single_failed_post_raises_no_alarm(
-    worker_harness: WorkerHarness, capsys: pytest.CaptureFixture[str]
-) -> None:
-    worker_harness.ask()
-    worker_harness.clients.failures = [ERROR]
-    worker_harness.script_answer(HELLO, WORLD)
-    worker_harness.call()
-    assert len(worker_harness.sent_messages("text")) == 2, "it was posted again"
-    assert len(matching("answers-unheard", lines(capsys))) == 1 <= UNHEARD_ABOVE
-
-
-def test_a_disconnected_client_raises_no_alarm(
-    worker_harness: WorkerHarness, capsys: pytest.CaptureFixture[str]
-) -> None:
-    worker_harness.ask()
-    worker_harness.clients.gone.add("c1")
-    worker_harness.script_answer(HELLO, WORLD)
-    worker_harness.call()
-    assert matching("answers-unheard", lines(capsys)) == []
 
 
 def test_a_failure_that_was_reported_to_the_client_raises_the_alarm(

@@ -1,4 +1,4 @@
-"""Permissions in voice Q&A: one list per role, guests limited to their own identity, and only the handler can invoke
+"""Tests of the permissions in voice Q&A: one list per role, guests limited to their own identity, and only the handler can invoke
 the worker."""
 
 import json
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from handlers.voice_qa.table_records import allowance_key, connection_key, conversation_key, query_key
 from local.emulation.iam.policy_evaluator import AccessRequest, evaluate_policies
-from tests.components.subsystem_tests import ACCOUNT, POOL, Permission, may, may_consume, may_run, permissions, roles
+from tests.components.deployment_harness import ACCOUNT, POOL, Permission, may, may_consume, may_run, permissions, roles
 from tests.components.voice_qa.recorded_deployment import (
     API,
     BUCKET,

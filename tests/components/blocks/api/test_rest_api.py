@@ -2,31 +2,26 @@
 
 import json
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
-import pulumi
 import pytest
 
 from components.blocks.api.rest_api import AuthorizerFunction, RestApi, RestApiArgs
 from components.blocks.api.rest_rate_limits import KeyUsagePlan
 from components.blocks.api.rest_stage import RestAlarms
-from components.blocks.api.stage_settings import Throttle
+from components.blocks.api.stage_throttle_and_logs import Throttle
 from components.blocks.compute.function import Function, FunctionArgs
 from components.settings import FunctionSettings
 from handlers.common.environment import HandlerEnvironment
 from handlers.common.http.rest_operations import RestOperation
 from handlers.common.websocket.messages import Message
-from local.preview import program_run
-from local.preview.preview_provider import PreviewProvider
-from local.preview.property_values import Props
-from local.preview.resource_graph import Resource
-from local.preview.stack_files import StackConfig
+from tests.components.deployment_harness import STAGE_URL, deploy
 from tests.fake_engine import Engine, Recorded, foundation_settings, scope
 from tests.policies.policy_harness import BY_NAME, build_context, messages_from_graph, run_policies
 
 ARN = "arn:aws:execute-api:us-east-1:123456789012:a1b2c3"
 LIVE = "arn:aws:lambda:us-east-1:123456789012:function:polyphony-test-ingestion-{}:live"
-URL = "https://a1b2c3.execute-api.us-east-1.amazonaws.com/api"
 
 
 class NotePath(Message):
@@ -40,17 +35,6 @@ class Note(Message):
 READ_NOTE = RestOperation("readNote", "GET", "/notes/{noteId}", "Reads.", parameters=NotePath, answer=Note)
 MAKE_NOTE = RestOperation("makeNote", "POST", "/notes", "Makes.", body=Note, answer=Note)
 USAGE_PLAN = KeyUsagePlan(rate=5, burst=10, requests_per_day=1000)
-
-
-class DeployedProvider(PreviewProvider):
-    """Provider that returns the ids that AWS would generate, as after a deployment."""
-
-    def make(self, resource: Resource) -> tuple[str, Props]:
-        if resource.kind == "RestApi":
-            return "a1b2c3", {}
-        if resource.kind == "Stage":
-            return "stage", {"invokeUrl": URL, "arn": "arn:stage"}
-        return f"{resource.name}-id", {"arn": f"arn:{resource.name}"} if resource.kind == "WebAcl" else {}
 
 
 def function(name: str) -> Function:
@@ -84,14 +68,9 @@ def api_program(function_name: str = "notes", *, authorized: bool = False, **cha
     return body
 
 
-def deploy(body: Callable[[], object]) -> Recorded:
-    """Return the resources that a program registers if every id is known."""
-    config = StackConfig(project="polyphony", stack="test", values={})
-
-    def program_body() -> None:
-        body()
-
-    return Recorded(program_run.run_function(program_body, config, DeployedProvider(), preview=False).graph)
+@cache
+def default_api() -> Recorded:
+    return deploy(api_program())
 
 
 def body_of(recorded: Recorded) -> dict[str, Any]:
@@ -112,7 +91,7 @@ def test_the_document_is_known_before_anything_exists(engine: Engine) -> None:
 
 
 def test_the_stage_may_call_the_function_and_the_gateway_the_authorizer() -> None:
-    [permission] = [resource.inputs for resource in deploy(api_program()).all("lambda.Permission")]
+    [permission] = [resource.inputs for resource in default_api().all("lambda.Permission")]
     assert (permission["principal"], permission["qualifier"]) == ("apigateway.amazonaws.com", "live")
     assert permission["sourceArn"] == f"{ARN}/api/*"
     assert "sourceAccount" not in permission, (
@@ -126,8 +105,8 @@ def test_the_stage_may_call_the_function_and_the_gateway_the_authorizer() -> Non
     assert scheme["authorizerResultTtlInSeconds"] == 60
 
 
-def triggers(**changes: Any) -> Any:
-    return deploy(api_program(**changes)).one("apigateway.Deployment").inputs["triggers"]
+def triggers(recorded: Recorded) -> Any:
+    return recorded.one("apigateway.Deployment").inputs["triggers"]
 
 
 @pytest.mark.parametrize(
@@ -141,9 +120,12 @@ def triggers(**changes: Any) -> Any:
     ],
     ids=["operations", "origin", "function", "authorization", "bodies"],
 )
-def test_only_a_change_of_the_document_triggers_a_deployment(change: dict[str, Any]) -> None:
-    assert triggers() == triggers(throttle=Throttle(1, 1))
-    assert triggers(**change) != triggers()
+def test_a_change_of_the_document_triggers_a_deployment(change: dict[str, Any]) -> None:
+    assert triggers(deploy(api_program(**change))) != triggers(default_api())
+
+
+def test_a_change_of_the_throttle_triggers_no_deployment() -> None:
+    assert triggers(deploy(api_program(throttle=Throttle(1, 1)))) == triggers(default_api())
 
 
 def test_the_stage_is_created_last(engine: Engine) -> None:
@@ -155,7 +137,7 @@ def test_the_stage_is_created_last(engine: Engine) -> None:
 
 
 def test_the_stage_is_traced_and_its_methods_throttled_measured_and_logged() -> None:
-    recorded = deploy(api_program())
+    recorded = default_api()
     stage = recorded.one("apigateway.Stage").inputs
     assert (stage["stageName"], stage["xrayTracingEnabled"]) == ("api", True)
     settings = recorded.one("apigateway.MethodSettings").inputs
@@ -173,7 +155,7 @@ def test_the_stage_is_traced_and_its_methods_throttled_measured_and_logged() -> 
 
 
 def test_the_access_log_has_no_client_data_and_both_logs_expire() -> None:
-    recorded = deploy(api_program())
+    recorded = default_api()
     settings = recorded.one("apigateway.Stage").inputs["accessLogSettings"]
     logged = set(json.loads(settings["format"]).values())
     assert {"$context.requestId", "$context.resourcePath", "$context.status", "$context.error.responseType"} <= logged
@@ -201,7 +183,7 @@ def test_a_key_has_a_usage_plan_and_its_value_is_secret() -> None:
 
 
 def test_a_firewall_in_front_of_the_stage_counts_requests_by_address() -> None:
-    assert deploy(api_program()).all("wafv2.WebAcl") == []
+    assert default_api().all("wafv2.WebAcl") == []
     recorded = deploy(api_program(requests_per_address=500))
     (rule,) = recorded.one("wafv2.WebAcl").inputs["rules"]
     assert rule["statement"]["rateBasedStatement"] == {
@@ -223,7 +205,7 @@ def test_the_api_has_the_stages_url_and_known_dimensions() -> None:
         api.url.apply(lambda url: api_values.update(url=url))
 
     deploy(body)
-    assert api_values == {"ApiName": "polyphony-test-ingestion-notes-api", "Stage": "api", "url": URL}
+    assert api_values == {"ApiName": "polyphony-test-ingestion-notes-api", "Stage": "api", "url": STAGE_URL}
 
 
 STACK_WIDE = {"cost-estimate", "budget-exists", "anomaly-detection-exists"}
@@ -231,18 +213,12 @@ STACK_WIDE = {"cost-estimate", "budget-exists", "anomaly-detection-exists"}
 
 def policy_findings(body: Callable[[], object], *, undecided: bool = False) -> set[tuple[str, str]]:
     """Return the policy findings in prod at preview; with `undecided`, the policies that could not decide."""
-
-    def exported() -> None:
-        pulumi.export("made", str(body()))
-
-    where = build_context("prod")
-    config = StackConfig(project="polyphony", stack="test", values={})
-    graph = program_run.run_function(exported, config, PreviewProvider(), preview=True).graph
+    messages = messages_from_graph(Engine().run(body).graph)
     policies_to_run = [policy for name, policy in BY_NAME.items() if name not in STACK_WIDE]
     return {
-        (resource.policy, resource.name)
-        for resource in run_policies(policies_to_run, messages_from_graph(graph), where)
-        if resource.undecided is undecided
+        (finding.policy, finding.name)
+        for finding in run_policies(policies_to_run, messages, build_context("prod"))
+        if finding.undecided is undecided
     }
 
 

@@ -2,20 +2,19 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import pytest
 
-from components.blocks.api.stage_settings import Throttle
+from components.blocks.api.stage_throttle_and_logs import Throttle
 from components.blocks.api.websocket_api import WebSocketApi, WebSocketApiArgs, WebSocketAuthorization, message_actions
 from components.blocks.compute.function import Function, FunctionArgs
 from components.settings import FunctionSettings
 from handlers.common.environment import HandlerEnvironment
-from local.preview import program_run
-from local.preview.preview_provider import PreviewProvider
 from local.preview.property_values import Props
 from local.preview.resource_graph import Resource
-from local.preview.stack_files import StackConfig
+from tests.components.deployment_harness import DeployedProvider, deploy
 from tests.fake_engine import Engine, Recorded, scope
 
 LIVE = "arn:aws:lambda:us-east-1:123456789012:function:polyphony-test-ingestion-router:live"
@@ -25,15 +24,6 @@ ROUTES = ("$connect", "$disconnect", "$default", "say")
 
 class Environment(HandlerEnvironment):
     callback_url: str = ""
-
-
-class DeployedProvider(PreviewProvider):
-    """Provider that returns the ids that AWS would generate, as after a deployment."""
-
-    def make(self, resource: Resource) -> tuple[str, Props]:
-        if resource.kind == "Api":
-            return "a1b2c3", {"apiEndpoint": "wss://a1b2c3.execute-api.us-east-1.amazonaws.com"}
-        return f"{resource.name}-id", {}
 
 
 class ReplacedResourcesProvider(DeployedProvider):
@@ -74,10 +64,9 @@ def socket_program(routes: Sequence[str] = ROUTES, function_name: str = "router"
     return lambda: WebSocketApi("socket", args(**changes)).serve(routes, function(function_name))
 
 
-def deploy(body: Callable[[], object], provider: DeployedProvider | None = None) -> Recorded:
-    """Return the resources that a program registers if every id is known."""
-    config = StackConfig(project="polyphony", stack="test", values={})
-    return Recorded(program_run.run_function(body, config, provider or DeployedProvider(), preview=False).graph)
+@cache
+def default_api() -> Recorded:
+    return deploy(socket_program())
 
 
 def routes_of(recorded: Recorded) -> dict[str, Mapping[str, Any]]:
@@ -85,7 +74,7 @@ def routes_of(recorded: Recorded) -> dict[str, Mapping[str, Any]]:
 
 
 def test_messages_are_routed_by_their_action_to_the_functions_alias() -> None:
-    recorded = deploy(socket_program())
+    recorded = default_api()
     api = recorded.one("apigatewayv2.Api").inputs
     assert (api["protocolType"], api["routeSelectionExpression"]) == ("WEBSOCKET", "$request.body.action")
     assert api["name"] == "polyphony-test-ingestion-socket"
@@ -102,7 +91,7 @@ def test_messages_are_routed_by_their_action_to_the_functions_alias() -> None:
 
 
 def test_only_routes_of_messages_return_a_response() -> None:
-    recorded = deploy(socket_program())
+    recorded = default_api()
     answering = {key for key, route in routes_of(recorded).items() if "routeResponseSelectionExpression" in route}
     assert answering == {"$default", "say"}
     responses = [resource.inputs for resource in recorded.all("apigatewayv2.RouteResponse")]
@@ -114,7 +103,7 @@ def test_only_routes_of_messages_return_a_response() -> None:
 
 
 def test_the_stage_is_throttled_measured_and_logs_errors_without_bodies() -> None:
-    stage = deploy(socket_program()).one("apigatewayv2.Stage").inputs
+    stage = default_api().one("apigatewayv2.Stage").inputs
     assert stage["defaultRouteSettings"] == {
         "throttlingRateLimit": 50,
         "throttlingBurstLimit": 100,
@@ -126,7 +115,7 @@ def test_the_stage_is_throttled_measured_and_logs_errors_without_bodies() -> Non
 
 
 def test_the_access_log_has_no_client_data_and_both_logs_expire() -> None:
-    recorded = deploy(socket_program())
+    recorded = default_api()
     settings = recorded.one("apigatewayv2.Stage").inputs["accessLogSettings"]
     logged = set(json.loads(settings["format"]).values())
     assert {"$context.requestId", "$context.routeKey", "$context.connectionId", "$context.integration.error"} <= logged
@@ -153,8 +142,8 @@ def test_the_stage_is_created_last(engine: Engine) -> None:
     assert {"ingestion-socket-access-logs", "ingestion-socket-execution-logs"} <= before
 
 
-def triggers(provider: DeployedProvider | None = None, **changes: Any) -> Any:
-    return deploy(socket_program(**changes), provider).one("apigatewayv2.Deployment").inputs["triggers"]
+def triggers(recorded: Recorded) -> Any:
+    return recorded.one("apigatewayv2.Deployment").inputs["triggers"]
 
 
 @pytest.mark.parametrize(
@@ -163,13 +152,16 @@ def triggers(provider: DeployedProvider | None = None, **changes: Any) -> Any:
         {"routes": (*ROUTES, "list")},
         {"function_name": "reader"},
         {"authorization": WebSocketAuthorization.IAM},
-        {"provider": ReplacedResourcesProvider()},
     ],
-    ids=["another route", "another function", "another authorization", "replaced resources"],
+    ids=["another route", "another function", "another authorization"],
 )
-def test_only_a_change_of_the_routes_triggers_a_deployment(change: dict[str, Any]) -> None:
-    assert triggers() == triggers(routes_throttle=Throttle(1, 1))
-    assert triggers(**change) != triggers()
+def test_a_change_of_the_routes_triggers_a_deployment(change: dict[str, Any]) -> None:
+    assert triggers(deploy(socket_program(**change))) != triggers(default_api())
+
+
+def test_replaced_routes_trigger_a_deployment_and_another_throttle_does_not() -> None:
+    assert triggers(deploy(socket_program(), ReplacedResourcesProvider())) != triggers(default_api())
+    assert triggers(deploy(socket_program(routes_throttle=Throttle(1, 1)))) == triggers(default_api())
 
 
 @pytest.mark.parametrize(
@@ -191,5 +183,5 @@ def test_the_urls_do_not_depend_on_the_stage(endpoint: str, url: str, callback: 
         api.url.apply(lambda value: urls.update(url=value))
         api.callback_url.apply(lambda value: urls.update(callback=value))
 
-    program_run.run_function(body, StackConfig("polyphony", "test", {}), Endpoint(), preview=False)
+    deploy(body, Endpoint())
     assert urls == {"url": url, "callback": callback}

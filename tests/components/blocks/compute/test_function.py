@@ -20,7 +20,6 @@ class SampleEnvironment(HandlerEnvironment):
 
 
 NAME = "polyphony-test-ingestion-builder"
-ARN = f"arn:aws:lambda:us-east-1:123456789012:function:{NAME}"
 VALUES = {"manifest_table_name": "files", "record_days": 400}
 
 
@@ -53,17 +52,13 @@ def actions_by_resource(recorded: Recorded) -> dict[str, list[str]]:
 
 
 def test_a_function_is_small_traced_versioned_and_logs_json(engine: Engine) -> None:
-    created_function = register_function(engine).one("lambda.Function").inputs
-    assert (created_function["architectures"], created_function["runtime"], created_function["publish"]) == (
-        ["arm64"],
-        "python3.13",
-        True,
-    )
-    assert (created_function["memorySize"], created_function["timeout"]) == (512, 60)
-    assert created_function["tracingConfig"] == {"mode": "Active"}
-    assert created_function["loggingConfig"]["logFormat"] == "JSON"
-    assert created_function["loggingConfig"]["logGroup"] == f"/aws/lambda/{NAME}"
-    assert created_function["role"] == "arn:aws:iam::123456789012:role/polyphony-test-ingestion-builder"
+    function = register_function(engine).one("lambda.Function").inputs
+    assert (function["architectures"], function["runtime"], function["publish"]) == (["arm64"], "python3.13", True)
+    assert (function["memorySize"], function["timeout"]) == (512, 60)
+    assert function["tracingConfig"] == {"mode": "Active"}
+    assert function["loggingConfig"]["logFormat"] == "JSON"
+    assert function["loggingConfig"]["logGroup"] == f"/aws/lambda/{NAME}"
+    assert function["role"] == "arn:aws:iam::123456789012:role/polyphony-test-ingestion-builder"
 
 
 def test_the_functions_logs_expire(engine: Engine) -> None:
@@ -103,29 +98,22 @@ def test_a_large_batch_without_a_window_is_refused(engine: Engine) -> None:
         engine.run(program)
 
 
-def async_function(**changes: Any) -> Function:
-    failed_calls = DeadLetterQueue("builder-failed", DeadLetterQueueArgs(scope(), "BuilderFailed"))
-    return Function("builder", args(asynchronous=AsyncInvocation(failed_calls, **changes)))
+def failure_queue() -> DeadLetterQueue:
+    return DeadLetterQueue("builder-failed", DeadLetterQueueArgs(scope(), "BuilderFailed"))
 
 
-DISCARD_REASON = "failed calls contain audio, which must not be stored"
-
-
-def discarding(**changes: Any) -> AsyncInvocation:
-    return AsyncInvocation(
-        **{"on_failure": None, "retries": 0, "max_age_seconds": 60, "discard_reason": DISCARD_REASON, **changes}
-    )
+def async_function() -> Function:
+    return Function("builder", args(asynchronous=AsyncInvocation(failure_queue())))
 
 
 def test_failed_calls_have_either_a_queue_or_a_discard_reason(engine: Engine) -> None:
-    def both() -> None:
-        failed_calls = DeadLetterQueue("builder-failed", DeadLetterQueueArgs(scope(), "BuilderFailed"))
-        Function("builder", args(asynchronous=discarding(on_failure=failed_calls)))
-
+    reason = "failed calls contain audio, which must not be stored"
     with pytest.raises(ValueError, match="set either on_failure, the queue for failed calls, or discard_reason"):
-        register_function(engine, asynchronous=discarding(discard_reason=None))
+        register_function(engine, asynchronous=AsyncInvocation(None))
     with pytest.raises(ValueError, match="set either on_failure"):
-        engine.run(both)
+        engine.run(
+            lambda: Function("builder", args(asynchronous=AsyncInvocation(failure_queue(), discard_reason=reason)))
+        )
 
 
 def test_an_attached_function_may_manage_its_network_interfaces(engine: Engine) -> None:
@@ -152,7 +140,11 @@ def register_client_function(engine: Engine, **settings: Any) -> Recorded:
     return engine.run(lambda: Function("builder", created_function))
 
 
-def test_provisioned_concurrency_is_on_the_alias_and_reserved_concurrency_on_the_function(engine: Engine) -> None:
+def test_snap_start_is_on_versions_provisioned_concurrency_on_the_alias_and_reserved_on_the_function(
+    engine: Engine,
+) -> None:
+    snapped = register_client_function(engine, snapStart=True).one("lambda.Function").inputs
+    assert snapped["snapStart"] == {"applyOn": "PublishedVersions"}
     recorded = register_client_function(engine, provisionedConcurrency=2, reservedConcurrency=5)
     provisioned = recorded.one("lambda.ProvisionedConcurrencyConfig").inputs
     assert (provisioned["qualifier"], provisioned["provisionedConcurrentExecutions"]) == ("live", 2)
@@ -160,11 +152,6 @@ def test_provisioned_concurrency_is_on_the_alias_and_reserved_concurrency_on_the
     plain = register_function(engine)
     assert plain.all("lambda.ProvisionedConcurrencyConfig") == []
     assert not {"reservedConcurrentExecutions", "snapStart"} & set(plain.one("lambda.Function").inputs)
-
-
-def test_snap_start_applies_to_published_versions(engine: Engine) -> None:
-    created_function = register_client_function(engine, snapStart=True).one("lambda.Function").inputs
-    assert created_function["snapStart"] == {"applyOn": "PublishedVersions"}
 
 
 def test_lambda_reports_used_memory_only_if_an_alarm_reads_it(engine: Engine) -> None:

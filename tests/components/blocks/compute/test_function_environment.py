@@ -4,12 +4,7 @@ import pulumi
 import pytest
 from pydantic import ValidationError
 
-from components.blocks.compute.function_environment import (
-    RESERVED,
-    InvalidEnvironment,
-    check_limits,
-    environment_variables,
-)
+from components.blocks.compute.function_environment import InvalidEnvironment, check_limits, environment_variables
 from handlers.common.environment import HandlerEnvironment
 from tests.fake_engine import Engine
 
@@ -63,12 +58,6 @@ def test_an_added_variable_that_lambda_sets_itself_is_refused_even_if_its_value_
                 environment_variables(SampleEnvironment, {"table_name": "t"}, {"AWS_REGION": late})
 
     engine.run(program)
-
-
-@pytest.mark.parametrize("name", sorted(RESERVED))
-def test_a_variable_that_lambda_sets_itself_is_refused(name: str) -> None:
-    with pytest.raises(InvalidEnvironment, match="Lambda sets this variable itself"):
-        check_limits({name: "x"})
 
 
 def test_an_environment_above_four_kilobytes_is_refused() -> None:

@@ -32,22 +32,11 @@ def test_the_same_actions_on_two_resources_become_one_statement() -> None:
     assert statements(text)[0]["Resource"] == [TABLE, f"{TABLE}2"]
 
 
-def test_the_document_does_not_depend_on_the_order_of_grants() -> None:
-    grants = [grant("dynamodb", ["GetItem"], TABLE), grant("s3", ["GetObject"], OBJECTS)]
-    assert policy_document(grants) == policy_document(reversed(grants))
-
-
-def test_grants_with_different_conditions_are_not_merged() -> None:
+def test_grants_with_different_conditions_are_not_merged_and_their_order_does_not_matter() -> None:
     plain = grant("s3", ["ListBucket"], "arn:aws:s3:::bucket")
     limited = grant("s3", ["ListBucket"], "arn:aws:s3:::bucket", {"StringLike": {"s3:prefix": "incoming/*"}})
     assert len(statements(policy_document([plain, limited]))) == 2
-
-
-def test_a_condition_has_the_format_of_iam() -> None:
-    limited_grant = grant("cloudwatch", ["PutMetricData"], "*", {"StringEquals": {"cloudwatch:namespace": "Polyphony"}})
-    assert statements(policy_document([limited_grant]))[0]["Condition"] == {
-        "StringEquals": {"cloudwatch:namespace": "Polyphony"}
-    }
+    assert policy_document([plain, limited]) == policy_document([limited, plain])
 
 
 @pytest.mark.parametrize(
@@ -104,15 +93,6 @@ def test_no_other_websocket_route_can_be_granted(action: str, resource: str) -> 
 def test_a_condition_on_a_key_that_the_action_lacks_is_refused() -> None:
     with pytest.raises(GrantError, match="would never hold"):
         grant("cloudwatch", ["PutMetricData"], "*", {"StringEquals": {"cloudwatch:namespce": "x"}})
-
-
-def test_global_condition_keys_are_known() -> None:
-    limited_grant = grant("s3", ["GetObject"], OBJECTS, {"StringEquals": {"aws:PrincipalTag/user": "x"}})
-    assert limited_grant.conditions == (("StringEquals", "aws:PrincipalTag/user", ("x",)),)
-
-
-def test_an_action_without_resource_level_takes_a_star() -> None:
-    assert statements(policy_document([grant("transcribe", ["StartStreamTranscription"], "*")]))
 
 
 def test_a_grant_with_an_unknown_arn_gets_its_own_document(engine: Engine) -> None:

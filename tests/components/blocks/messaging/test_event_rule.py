@@ -9,6 +9,7 @@ from components.blocks.compute.schedule import Schedule, ScheduleArgs
 from components.blocks.messaging.event_rule import EventArchive, EventArchiveArgs, EventRule, EventRuleArgs, rule_sender
 from components.blocks.messaging.queue import Queue, QueueArgs
 from tests.components.blocks.compute.test_function import args, async_function
+from tests.components.deployment_harness import allow_statement
 from tests.fake_engine import Engine, scope
 
 PATTERN = {"source": ["aws.s3"], "detail-type": ["Object Created"]}
@@ -25,10 +26,7 @@ def test_a_rule_without_a_queue_notifies_the_alerts_topic_and_keeps_undelivered_
     assert target.inputs["deadLetterConfig"]["arn"].endswith(":polyphony-test-ingestion-uploads-dlq")
     policy = recorded.one("sqs.QueuePolicy", "uploads-dlq")
     assert policy in list(recorded.ancestors(target))
-    (allow,) = [
-        statement for statement in json.loads(policy.inputs["policy"])["Statement"] if statement["Effect"] == "Allow"
-    ]
-    assert allow["Condition"]["ArnEquals"] == {"aws:SourceArn": RULE}
+    assert allow_statement(policy)["Condition"]["ArnEquals"] == {"aws:SourceArn": RULE}
 
 
 def test_only_events_of_the_given_source_are_archived(engine: Engine) -> None:
@@ -50,18 +48,15 @@ def test_a_rule_sends_to_a_queue_that_admits_it(engine: Engine) -> None:
     assert target.inputs["arn"] == "arn:aws:sqs:us-east-1:123456789012:polyphony-test-ingestion-work"
     policy = recorded.one("sqs.QueuePolicy", "ingestion-work-policy")
     assert policy in list(recorded.ancestors(target)), "otherwise the queue refuses the first events"
-    [allow] = [
-        statement for statement in json.loads(policy.inputs["policy"])["Statement"] if statement["Effect"] == "Allow"
-    ]
-    assert allow["Condition"]["ArnEquals"] == {"aws:SourceArn": RULE}
+    assert allow_statement(policy)["Condition"]["ArnEquals"] == {"aws:SourceArn": RULE}
+
+
+def schedule(target: Function) -> Schedule:
+    return Schedule("sweep", ScheduleArgs(scope(), "Sweep", "rate(5 minutes)", target, {"kind": "sweep"}))
 
 
 def test_a_schedule_calls_the_alias_with_its_own_minimal_role(engine: Engine) -> None:
-    recorded = engine.run(
-        lambda: Schedule(
-            "sweep", ScheduleArgs(scope(), "Sweep", "rate(5 minutes)", async_function(), {"kind": "sweep"})
-        )
-    )
+    recorded = engine.run(lambda: schedule(async_function()))
     before = {resource.name for resource in recorded.ancestors(recorded.one("scheduler.Schedule"))}
     assert "ingestion-sweep-dlq-queue" in before, "otherwise a first call that fails is lost"
     target = recorded.one("scheduler.Schedule").inputs["target"]
@@ -71,22 +66,12 @@ def test_a_schedule_calls_the_alias_with_its_own_minimal_role(engine: Engine) ->
     (policy,) = [resource for resource in recorded.all("iam.RolePolicy") if "sweep" in resource.name]
     actions = [statement["Action"] for statement in json.loads(policy.inputs["policy"])["Statement"]]
     assert actions == [["lambda:InvokeFunction"], ["sqs:SendMessage"]]
-
-
-def test_the_schedulers_trust_is_limited_to_the_schedule_group(engine: Engine) -> None:
-    recorded = engine.run(
-        lambda: Schedule("sweep", ScheduleArgs(scope(), "Sweep", "rate(5 minutes)", async_function()))
-    )
-    role = recorded.one("iam.Role", "sweep")
-    (statement,) = json.loads(role.inputs["assumeRolePolicy"])["Statement"]
+    (statement,) = json.loads(recorded.one("iam.Role", "sweep").inputs["assumeRolePolicy"])["Statement"]
     assert statement["Condition"]["ArnLike"] == {
         "aws:SourceArn": "arn:aws:scheduler:us-east-1:123456789012:schedule-group/default"
     }
 
 
 def test_a_schedule_needs_a_target_with_a_queue_for_failed_calls(engine: Engine) -> None:
-    def program() -> None:
-        Schedule("sweep", ScheduleArgs(scope(), "Sweep", "rate(5 minutes)", Function("builder", args())))
-
     with pytest.raises(ValueError, match="Give the target function a queue for failed calls"):
-        engine.run(program)
+        engine.run(lambda: schedule(Function("builder", args())))

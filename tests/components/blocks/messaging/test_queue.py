@@ -3,6 +3,7 @@
 import json
 
 from components.blocks.messaging.queue import Queue, QueueArgs, Sender
+from tests.components.deployment_harness import allow_statement
 from tests.fake_engine import Engine, Recorded, scope
 
 BUCKET = "arn:aws:s3:::landing"
@@ -16,25 +17,17 @@ def register_queue(engine: Engine, sender: Sender = LANDING) -> Recorded:
     )
 
 
-def test_the_visibility_timeout_is_six_consumer_timeouts(engine: Engine) -> None:
-    assert register_queue(engine).one("sqs.Queue", "intake-queue").inputs["visibilityTimeoutSeconds"] == 360
-
-
 def test_failed_messages_are_kept_for_fourteen_days(engine: Engine) -> None:
     recorded = register_queue(engine)
-    redrive = json.loads(recorded.one("sqs.Queue", "intake-queue").inputs["redrivePolicy"])
-    assert redrive == {"deadLetterTargetArn": f"{ARN}-dlq", "maxReceiveCount": 5}
-    assert recorded.one("sqs.Queue", "dlq").inputs["messageRetentionSeconds"] == 14 * 86_400
-
-
-def test_only_the_source_queue_may_move_messages_to_the_dead_letter_queue(engine: Engine) -> None:
-    allow = json.loads(register_queue(engine).one("sqs.Queue", "dlq").inputs["redriveAllowPolicy"])
-    assert allow == {"redrivePermission": "byQueue", "sourceQueueArns": [ARN]}
+    intake, dead_letters = recorded.one("sqs.Queue", "intake-queue").inputs, recorded.one("sqs.Queue", "dlq").inputs
+    assert json.loads(intake["redrivePolicy"]) == {"deadLetterTargetArn": f"{ARN}-dlq", "maxReceiveCount": 5}
+    assert intake["visibilityTimeoutSeconds"] == 6 * 60, "six timeouts of the consumer"
+    assert dead_letters["messageRetentionSeconds"] == 14 * 86_400
+    assert json.loads(dead_letters["redriveAllowPolicy"]) == {"redrivePermission": "byQueue", "sourceQueueArns": [ARN]}
 
 
 def test_a_service_may_send_for_one_resource_of_this_account_only(engine: Engine) -> None:
-    policy = json.loads(register_queue(engine).one("sqs.QueuePolicy", "intake-policy").inputs["policy"])
-    (allow,) = [statement for statement in policy["Statement"] if statement["Effect"] == "Allow"]
+    allow = allow_statement(register_queue(engine).one("sqs.QueuePolicy", "intake-policy"))
     assert allow["Principal"] == {"Service": "s3.amazonaws.com"}
     assert allow["Condition"] == {
         "StringEquals": {"aws:SourceAccount": "123456789012"},
@@ -45,10 +38,8 @@ def test_a_service_may_send_for_one_resource_of_this_account_only(engine: Engine
 def test_a_rule_is_admitted_by_its_arn_only(engine: Engine) -> None:
     """EventBridge is not documented to send `aws:SourceAccount`, so a condition on it could keep every event out."""
     rule = "arn:aws:events:us-east-1:123456789012:rule/polyphony-test-uploaded"
-    recorded = register_queue(engine, Sender("events.amazonaws.com", rule))
-    policy = json.loads(recorded.one("sqs.QueuePolicy", "intake-policy").inputs["policy"])
-    (allow,) = [statement for statement in policy["Statement"] if statement["Effect"] == "Allow"]
-    assert allow["Condition"] == {"ArnEquals": {"aws:SourceArn": rule}}
+    policy = register_queue(engine, Sender("events.amazonaws.com", rule)).one("sqs.QueuePolicy", "intake-policy")
+    assert allow_statement(policy)["Condition"] == {"ArnEquals": {"aws:SourceArn": rule}}
 
 
 def test_both_queues_are_encrypted_and_refuse_plain_http(engine: Engine) -> None:

@@ -41,11 +41,8 @@ def test_a_name_prefix_leaves_room_for_the_providers_suffix(kind: Kind, max_leng
     assert len(physical_name(kind, ["x" * 300])) + 1 + 26 <= max_length
 
 
-def test_a_short_name_is_left_as_it_is() -> None:
+def test_only_a_long_name_is_changed_and_keeps_its_start_and_ends_in_a_hash() -> None:
     assert physical_name(Kind.QUEUE, ["polyphony", "dev", "ingestion", "intake"]) == "polyphony-dev-ingestion-intake"
-
-
-def test_a_long_name_keeps_its_start_and_ends_in_a_hash() -> None:
     name = physical_name(Kind.ROLE, ["polyphony", "dev", "ingestion", "x" * 60])
     assert len(name) == 64
     assert re.fullmatch(r"polyphony-dev-ingestion-x+-[0-9a-f]{8}", name)

@@ -1,4 +1,4 @@
-"""Polling: the count agrees with the workflow's expression, and the end of a job is noticed soon."""
+"""Tests of job polling: the count agrees with the workflow's expression, and the end of a job is noticed soon."""
 
 import jsonata
 import pytest

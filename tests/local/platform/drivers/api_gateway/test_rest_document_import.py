@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from components.blocks.api.api_documentation import build_document
-from components.blocks.api.gateway_document import GatewayOptions, gateway_document
+from components.blocks.api.gateway_import_document import GatewayOptions, gateway_document
 from handlers.common.http.rest_operations import RestOperation
 from handlers.common.websocket.messages import Message
 from local.platform.driver_model.driver import ResourceValues

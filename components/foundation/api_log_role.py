@@ -1,7 +1,8 @@
-"""IAM role with which API Gateway writes logs. A region of an account has only one, so one stack of a region creates it.
+"""IAM role with which API Gateway writes the logs of APIs, and the account setting that names it.
 
-The role may write to the log groups that API Gateway names, and to ours. API Gateway refuses a stage with logs while the
-role is missing, so all resources of the subsystems wait for it.
+A region of an account has only one such role, so only the stack with `foundation.logs.apiGatewayRoleOwned` creates it. The
+role may write to the log groups that API Gateway names, and to those that our stages name. API Gateway refuses a stage with
+logs while the role is missing. So all resources of the subsystems wait for it, if this stack creates it.
 """
 
 import pulumi
@@ -14,7 +15,7 @@ from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.scope import Scope
 
 LOG_GROUPS = ("API-Gateway-Execution-Logs_*", "/aws/apigateway/*")
-"""Log groups of REST APIs' execution logs; log groups of WebSocket APIs' execution logs and of all access logs."""
+"""Patterns of the log groups: execution logs of REST APIs; execution logs of WebSocket APIs, and all access logs."""
 ACTIONS = (
     "CreateLogGroup",
     "CreateLogStream",
@@ -23,8 +24,9 @@ ACTIONS = (
     "GetLogEvents",
     "PutLogEvents",
 )
-"""Actions of AWS' policy for this role (AmazonAPIGatewayPushToCloudWatchLogs). API Gateway refuses a role that lacks one of
-them. All except DescribeLogGroups can be limited to log groups, so that one has a separate grant."""
+"""Actions of AWS' managed policy for this role (AmazonAPIGatewayPushToCloudWatchLogs), except DescribeLogGroups. API Gateway
+refuses a role that lacks one of the policy's actions. DescribeLogGroups cannot be limited to log groups, so it has a grant of
+its own."""
 
 
 class ApiLogs(pulumi.ComponentResource):

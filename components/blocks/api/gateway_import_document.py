@@ -9,25 +9,25 @@ an error about a missing signature.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
+from components.blocks.api.api_documentation import JSON, SCHEMAS, Document, referenced_names
 from components.blocks.api.gateway_responses import (
-    JSON,
     UNKNOWN_METHOD,
     UNKNOWN_PATH,
     gateway_responses,
     preflight_operation,
     refusal_operation,
 )
-from components.blocks.api.gateway_schema import SCHEMAS, Schema, model_name, to_gateway_schemas
-
-Document = dict[str, Any]
+from components.blocks.api.gateway_schema import Schema, model_name, to_gateway_schemas
 
 ANY = "x-amazon-apigateway-any-method"
+"""Key of the operation that serves all methods of a path that have no operation of their own."""
 TIMEOUT_MILLISECONDS = 29_000
+"""Time limit of a function's response, which is also API Gateway's default maximum."""
 BODY_AND_PARAMETERS, PARAMETERS = "body-and-parameters", "parameters"
 """Names of the request validators, by the parts of a request that they validate."""
 PROXY = "/{proxy+}"
+"""Path that matches every request path without a path of its own, except the root."""
 
 
 class RestAuthorization(StrEnum):
@@ -45,6 +45,7 @@ class Authorizer:
     """Lambda authorizer of an API."""
 
     uri: str
+    """URI with which the gateway calls the authorizer's alias, as `lambda_uri` returns it."""
     result_seconds: int
     """Time for which the gateway caches a result for the same header. The result applies to every path, so the
     function's policy must cover the whole stage."""
@@ -55,11 +56,12 @@ class GatewayOptions:
     """Settings that the gateway adds to an API's documentation."""
 
     integration: str
-    """URI of the function that the gateway calls, as `lambda_uri` returns it."""
+    """URI with which the gateway calls the function of all operations, as `lambda_uri` returns it."""
     cors_origin: str
     """Origin whose pages may read responses; `*` for all origins."""
     authorization: RestAuthorization = RestAuthorization.NONE
     authorizer: Authorizer | None = None
+    """Function that checks the header `Authorization`, if the authorization is `lambda`."""
     bodies_validated: bool = True
     """True if the gateway refuses bodies that do not match their schema. It cannot name the wrong field; the handlers can."""
 
@@ -81,15 +83,15 @@ def gateway_document(document: Document, gateway: GatewayOptions) -> Document:
         "info": dict(document["info"]),
         "paths": {path: _path(path, operations, gateway) for path, operations in document["paths"].items()},
         "components": {
-            "schemas": to_gateway_schemas(dict(_bodies(document))),
-            "securitySchemes": dict(_schemes(gateway)),
+            "schemas": to_gateway_schemas(dict(_body_schemas(document))),
+            "securitySchemes": dict(_security_schemes(gateway)),
         },
         "x-amazon-apigateway-request-validators": {
             gateway.validator: {"validateRequestBody": gateway.bodies_validated, "validateRequestParameters": True}
         },
         "x-amazon-apigateway-gateway-responses": gateway_responses(gateway.cors_origin),
     }
-    # The greedy path does not match the root.
+    # The path PROXY does not match the root, so both get the response 404.
     for path in ("/", PROXY):
         parameters = _path_parameters(path)
         imported["paths"].setdefault(
@@ -156,7 +158,7 @@ def _body_name(operation: Document) -> str:
     return str(operation["requestBody"]["content"][JSON]["schema"]["$ref"]).removeprefix(SCHEMAS)
 
 
-def _bodies(document: Document) -> Iterator[tuple[str, Schema]]:
+def _body_schemas(document: Document) -> Iterator[tuple[str, Schema]]:
     """Yield the schemas of all request bodies and of the models that they refer to."""
     schemas: Mapping[str, Schema] = document["components"]["schemas"]
     operations = [operation for path in document["paths"].values() for operation in path.values()]
@@ -167,17 +169,11 @@ def _bodies(document: Document) -> Iterator[tuple[str, Schema]]:
         if name not in visited:
             visited.add(name)
             yield name, schemas[name]
-            pending_names += _referenced_names(schemas[name])
+            pending_names += referenced_names(schemas[name])
 
 
-def _referenced_names(value: Any) -> list[str]:
-    if isinstance(value, Mapping):
-        direct_names = [value["$ref"].removeprefix(SCHEMAS)] if isinstance(value.get("$ref"), str) else []
-        return direct_names + [name for value_part in value.values() for name in _referenced_names(value_part)]
-    return [name for value_part in value for name in _referenced_names(value_part)] if isinstance(value, list) else []
-
-
-def _schemes(gateway: GatewayOptions) -> Iterator[tuple[str, Document]]:
+def _security_schemes(gateway: GatewayOptions) -> Iterator[tuple[str, Document]]:
+    """Yield the security scheme that all operations require, if there is one."""
     authorizer = gateway.authorizer
     if gateway.authorization is RestAuthorization.API_KEY:
         yield gateway.authorization.value, {"type": "apiKey", "name": "x-api-key", "in": "header"}

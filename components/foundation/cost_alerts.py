@@ -1,8 +1,9 @@
-"""Alerts about cost: a monthly budget and, if this stack creates or names one, an anomaly monitor.
+"""Alerts about cost: a monthly budget, and the alerts of a cost anomaly monitor if this stack creates or names one.
 
-Both filter by the cost-allocation tag `CostCenter`, so its value must be unique to this stack. AWS counts a tag only after
-it has been activated for cost allocation in the billing console, once per account. In an organisation, the management
-account must activate it, and only that account can create a monitor for a tag. An existing monitor keeps its own filter.
+The budget and a created monitor filter by the cost-allocation tag `CostCenter`, so its value must be unique to this stack.
+An existing monitor keeps its own filter. AWS counts a tag only after it has been activated for cost allocation in the
+billing console, once per account. In an organisation, the management account must activate it, and only that account can
+create a monitor for a tag.
 """
 
 import json
@@ -15,9 +16,9 @@ from components.blocks.naming.scope import Scope
 
 COST_TAG = "CostCenter"
 BUDGET_ALERTS = (("ACTUAL", 50), ("ACTUAL", 80), ("ACTUAL", 100), ("FORECASTED", 100))
-"""Percentages of the budget at which actual or forecast cost sends an alert."""
+"""Kind of cost (actual or forecast) and percentage of the budget above which it sends an alert."""
 MIN_ANOMALY_DOLLARS = "10"
-"""Total impact from which a cost anomaly is reported."""
+"""Total impact in US dollars from which a cost anomaly is reported."""
 
 
 class CostAlerts(pulumi.ComponentResource):
@@ -27,15 +28,15 @@ class CostAlerts(pulumi.ComponentResource):
         super().__init__("polyphony:foundation:Spend", f"{scope.subsystem}-spend", None, opts)
         self._scope = scope
         self._opts = pulumi.ResourceOptions(parent=self, depends_on=list(scope.prerequisites))
-        self._budget()
+        self._create_budget()
         spend = scope.foundation.spend
         if spend.anomaly_monitor_arn is not None:
-            self._anomalies(spend.anomaly_monitor_arn)
+            self._create_anomaly_alert(spend.anomaly_monitor_arn)
         elif spend.anomaly_monitor_owned:
-            self._anomalies(self._monitor().arn)
+            self._create_anomaly_alert(self._create_monitor().arn)
         self.register_outputs({})
 
-    def _budget(self) -> None:
+    def _create_budget(self) -> None:
         scope, spend = self._scope, self._scope.foundation.spend
         name = scope.name(Kind.BUDGET, "monthly")
         budgets.Budget(
@@ -60,19 +61,19 @@ class CostAlerts(pulumi.ComponentResource):
             opts=self._opts,
         )
 
-    def _monitor(self) -> costexplorer.AnomalyMonitor:
+    def _create_monitor(self) -> costexplorer.AnomalyMonitor:
         scope = self._scope
         name = scope.name(Kind.ANOMALY_MONITOR, "anomalies")
         return costexplorer.AnomalyMonitor(
             "foundation-spend-anomaly-monitor",
             name=name,
             monitor_type="CUSTOM",
-            monitor_specification=json.dumps(_by_tag(COST_TAG, scope.context.cost_center)),
+            monitor_specification=json.dumps(_tag_filter(COST_TAG, scope.context.cost_center)),
             tags=scope.tags(name),
             opts=self._opts,
         )
 
-    def _anomalies(self, monitor: pulumi.Input[str]) -> None:
+    def _create_anomaly_alert(self, monitor: pulumi.Input[str]) -> None:
         scope = self._scope
         name = scope.name(Kind.ANOMALY_MONITOR, "anomalies")
         costexplorer.AnomalySubscription(
@@ -93,7 +94,7 @@ class CostAlerts(pulumi.ComponentResource):
         )
 
 
-def _by_tag(key: str, value: str) -> dict[str, object]:
+def _tag_filter(key: str, value: str) -> dict[str, object]:
     """Return a filter for one tag value, in the form in which the provider reads it back.
 
     A shorter form would differ, and replace the monitor at each deployment.

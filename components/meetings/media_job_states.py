@@ -1,7 +1,7 @@
 """Workflow states that run the media job: on Spot capacity first, and on demand if there is none or it is interrupted.
 
-Batch does not report when a job starts or ends, so the workflow polls the job (`components/blocks/workflow/job_polling.py` defines
-the intervals). A job that still waits after `processing.capacityMinutes` is cancelled. Cancelling does not end a job
+The execution is not notified when a Batch job starts or ends, so the workflow polls the job
+(`components/blocks/workflow/job_polling.py` defines the intervals). A job that still waits after `processing.capacityMinutes` is cancelled. Cancelling does not end a job
 that has just started; that job continues. The workflow submits to the on-demand queue only after the first job has
 ended.
 
@@ -31,6 +31,7 @@ from handlers.meetings.media_job.environment import RECORDING_VARIABLES
 FIRST_STATE: Final = "Media"
 SUBMIT: Final = "arn:aws:states:::batch:submitJob"
 BATCH: Final = "arn:aws:states:::aws-sdk:batch"
+"""Prefix of the resources with which states call AWS Batch; `SUBMIT` is the only resource without it."""
 JOB_NAME: Final = f"{{% 'media-' & {JOB_NAME_PARTS} %}}"
 THROTTLING_ERRORS: Final = ("Batch.TooManyRequestsException", "Batch.ThrottlingException")
 """The request was rejected, so it had no effect. `Batch.AWSBatchException` is often throttling too, but the request may
@@ -45,11 +46,12 @@ RETRYABLE_ERRORS: Final = (
 )
 """Errors after which a read, a cancellation or a termination is repeated. Repeating them has no further effect."""
 MAX_SUBMISSIONS: Final = 6
-"""Maximum of submissions to one queue whose responses were lost or unclear. The workflow searches for the job before
-each.
+"""Maximum number of submissions to one queue whose response was lost or unclear. The workflow searches for the job before
+it repeats one.
 """
 NO_CAPACITY_REASON: Final = "No Spot capacity within processing.capacityMinutes"
 TIME_LIMIT_REASON: Final = "The workflow no longer waits for this job"
+"""Reasons that Batch shows for a cancelled and for a terminated job."""
 DESCRIBED_JOB: Final = """(
   $seen := $states.result.Jobs[0];
   $status := $exists($seen) ? $seen.Status : 'SUBMITTED';
@@ -70,11 +72,16 @@ DESCRIBED_JOB: Final = """(
     'stopped': $code in [-1, 137, 143] and $not($contains($seen.StatusReason & '', 'timeout'))
   }
 )"""
-"""JSONata expression for the variable `$job` after a DescribeJobs call. `phase` counts the seconds in which the job has
-waited, or run, without interruption.
+"""JSONata expression for the variable `$job` after a DescribeJobs call. It computes the new value from the previous one:
 
-`stopped` is true if the container was killed, was asked to end or never started, but not if it exceeded its timeout. A
-container that ended by itself would end the same way on other capacity.
+- `on`: true while the job runs. `waits`: true while it waits for capacity.
+- `phase`: seconds for which the job has waited, or run, without interruption. `pause`: seconds until the next call.
+- `spent`: seconds for which the workflow has waited for this job.
+- `left`: true after the workflow has cancelled the waiting job, unless it runs nevertheless.
+- `stopped`: true if the container was killed, was asked to end or never started, but not if it exceeded its timeout. A
+  container that ended by itself would end the same way on other capacity.
+
+Exit codes: -1 stands for none, 137 is SIGKILL, 143 is SIGTERM.
 """
 NEW_JOB: Final = (
     "{'id': %(id)s, 'status': 'SUBMITTED', 'on': false, 'waits': true, 'attempts': 0, 'phase': 0, 'pause': %(pause)s, "

@@ -16,10 +16,10 @@ from components.voice_qa import monthly_usage as voice_qa_usage
 from guardrails.pricing.estimate import CostReport, estimate_cost
 from guardrails.pricing.requirements_cost_tables.transcription import STREAMING_QUANTITIES
 from local.preview.cost import to_priced_resource
+from tests.components.deployment_harness import Deployment
 from tests.components.ingestion.recorded_deployment import INGESTION
 from tests.components.livestream.recorded_deployment import LIVESTREAM
 from tests.components.meetings.recorded_deployment import MEETINGS
-from tests.components.subsystem_tests import Deployment
 from tests.components.transcription.recorded_deployment import TRANSCRIPTION
 from tests.components.voice_qa.recorded_deployment import VOICE_QA
 
@@ -51,29 +51,21 @@ def test_every_measure_has_a_price_and_no_measure_is_missing(name: str, sections
     assert (report.problems, report.gaps, report.unpriced) == ((), (), ())
 
 
-AMOUNTS = {
-    "ingestion": {"filesPerDay": 10**7, "fileMegabytes": 5_000, "peakFilesPerHour": 10**6, "runMinutes": 480},
-    "transcription": {"utterancesPerDay": 10**6, "utteranceSeconds": 5},
-    "voice-qa": {"questionsPerDay": 10**6, "lecturesPerDay": 10**4},
-    "livestream": {"episodesPerDay": 10**6, "videoMinutes": 10**4},
-    "meetings": {"meetingsPerMonth": 10**6, "hoursEach": 24, "encodedShare": 1},
+AMOUNTS: dict[str, dict[str, float]] = {
+    "ingestion": {"filesPerDay": 10**7, "fileMegabytes": 5_000.0, "peakFilesPerHour": 10**6, "runMinutes": 480.0},
+    "transcription": {"utterancesPerDay": 10**6, "utteranceSeconds": 5.0},
+    "voice-qa": {"questionsPerDay": 10**6, "lecturesPerDay": 1e4},
+    "livestream": {"episodesPerDay": 10**6, "videoMinutes": 1e4},
+    "meetings": {"meetingsPerMonth": 10**6, "hoursEach": 24.0, "encodedShare": 1.0},
 }
-"""Fields of each load, with a large value."""
+"""Fields of each load, with a large value of the field's type."""
 
 
 @pytest.mark.parametrize("name", SUBSYSTEMS)
 @given(data=st.data())
 def test_no_load_gives_negative_or_infinite_usage(name: str, data: st.DataObject) -> None:
-    integer_fields = {
-        "filesPerDay",
-        "peakFilesPerHour",
-        "utterancesPerDay",
-        "questionsPerDay",
-        "episodesPerDay",
-        "meetingsPerMonth",
-    }
     load = {
-        key: data.draw(st.integers(1, int(maximum)) if key in integer_fields else st.floats(0.1, float(maximum)))
+        key: data.draw(st.integers(1, maximum) if isinstance(maximum, int) else st.floats(0.1, maximum))
         for key, maximum in AMOUNTS[name].items()
     }
     block_usage = usage(name, load=load)
@@ -109,7 +101,7 @@ def test_no_load_gives_negative_or_infinite_usage(name: str, data: st.DataObject
     ],
 )
 def test_twice_the_load_is_twice_the_usage_and_costs_more(name: str, load: str, measures: dict[str, str]) -> None:
-    once = {load: AMOUNTS[name][load] // 1_000}
+    once = {load: int(AMOUNTS[name][load]) // 1_000}
     twice = {load: 2 * once[load]}
     usage_once, usage_twice = usage(name, load=once), usage(name, load=twice)
     for block, measure in measures.items():

@@ -1,7 +1,4 @@
-"""Test harness that registers one subsystem, at preview or with the ids of a deployment.
-
-It reads the recorded resources.
-"""
+"""Harness that registers one subsystem or block, at preview or with the ids of a deployment, and reads the result."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -10,32 +7,47 @@ from typing import Any
 from components.blocks.naming.context import Subsystem
 from components.blocks.naming.scope import Scope
 from components.settings.settings_base import SubsystemSettings
+from local.preview import program_run
+from local.preview.preview_provider import PreviewProvider
 from local.preview.property_values import UNKNOWN, Props
 from local.preview.resource_graph import Resource
-from tests.components.blocks.api.test_websocket_api import DeployedProvider, deploy
+from local.preview.stack_files import StackConfig
 from tests.fake_engine import Engine, Recorded, foundation_settings, scope
 
 ACCOUNT = "us-east-1:123456789012"
 QUEUES = "https://sqs.us-east-1.amazonaws.com/123456789012"
+API_ID = "a1b2c3"
+STAGE_URL = f"https://{API_ID}.execute-api.us-east-1.amazonaws.com/api"
 POOL = "us-east-1:0f3c1a5e-7d42-4b8e-9a61-2c5d8e7f9b10"
 
 Permission = tuple[str, str, str | None]
 """Action, resource, and condition as JSON."""
 
 
-class Versions(DeployedProvider):
-    """Provider that also returns versions of functions and secrets, and the id of an identity pool."""
+class DeployedProvider(PreviewProvider):
+    """Provider that returns the ids, versions and URLs that AWS would generate, as after a deployment."""
 
     def make(self, resource: Resource) -> tuple[str, Props]:
-        test_scope, outputs = super().make(resource)
-        if resource.kind == "IdentityPool":
-            return POOL, outputs
-        more: dict[str, Props] = {
+        resource_id = {"IdentityPool": POOL, "Api": API_ID, "RestApi": API_ID}.get(resource.kind)
+        outputs: dict[str, Props] = {
+            "Api": {"apiEndpoint": f"wss://{API_ID}.execute-api.us-east-1.amazonaws.com"},
             "Function": {"version": "7"},
             "Parameter": {"version": 3},
             "Queue": {"url": f"{QUEUES}/{resource.inputs.get('name')}"},
+            "Stage": {"invokeUrl": STAGE_URL, "arn": "arn:stage"},
+            "WebAcl": {"arn": f"arn:{resource.name}"},
         }
-        return test_scope, {**outputs, **more.get(resource.kind, {})}
+        return resource_id or f"{resource.name}-id", outputs.get(resource.kind, {})
+
+
+def deploy(body: Callable[[], object], provider: PreviewProvider | None = None) -> Recorded:
+    """Return the resources that a program registers if every id is known."""
+
+    def program() -> None:
+        body()
+
+    config = StackConfig(project="polyphony", stack="test", values={})
+    return Recorded(program_run.run_function(program, config, provider or DeployedProvider(), preview=False).graph)
 
 
 class Deployment:
@@ -72,23 +84,18 @@ class Deployment:
 
     def complete(self, **changes: Any) -> Recorded:
         """Return the resources with the ids that AWS would generate."""
-        return self._once("complete", lambda body: deploy(body, Versions()), None, changes)
+        return self._once("complete", deploy, None, changes)
 
     def _once(
         self,
         how: str,
-        run: Callable[[Callable[[], None]], Recorded],
+        run: Callable[[Callable[[], object]], Recorded],
         foundation: Mapping[str, Any] | None,
         changes: dict[str, Any],
     ) -> Recorded:
         key = json.dumps((how, foundation, changes))
         if key not in self._recorded:
-            body = self.program(foundation, **changes)
-
-            def program() -> None:
-                body()
-
-            self._recorded[key] = run(program)
+            self._recorded[key] = run(self.program(foundation, **changes))
         return self._recorded[key]
 
 
@@ -103,17 +110,18 @@ def variables(recorded: Recorded, function: str) -> dict[str, Any]:
     return result
 
 
-def alarms(recorded: Recorded, subsystem: Subsystem) -> dict[str, dict[str, Any]]:
-    """Return the alarms by name without the subsystem's prefix."""
-    result = [resource.inputs for resource in recorded.all("cloudwatch.MetricAlarm")]
-    return {alarm["name"].removeprefix(f"{prefix(subsystem)}-"): alarm for alarm in result}
-
-
 def permissions(recorded: Recorded, role: str) -> set[Permission]:
     """Return all permissions of a role from all of its policies."""
     policies = [resource for resource in recorded.all("iam.RolePolicy") if resource.inputs["role"] == role]
     assert policies, f"{role} has no policy"
     return {permission for policy in policies for permission in _permissions(policy)}
+
+
+def allow_statement(policy: Resource) -> dict[str, Any]:
+    """Return the only Allow statement of a resource policy."""
+    [statement] = [item for item in json.loads(policy.inputs["policy"])["Statement"] if item["Effect"] == "Allow"]
+    result: dict[str, Any] = statement
+    return result
 
 
 def may(service: str, actions: str, *resources: str, condition: str | None = None) -> set[Permission]:

@@ -1,4 +1,4 @@
-"""Evaluates the JSONata expressions of a workflow like Step Functions."""
+"""Evaluation of the JSONata expressions of a workflow's states, as Step Functions does it."""
 
 from collections.abc import Mapping
 from functools import cache

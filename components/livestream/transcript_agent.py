@@ -1,8 +1,8 @@
-"""Resources of the clip agent: a function that cuts transcripts into windows, and the agent that analyzes them.
+"""Component that analyzes transcripts: one function cuts them into windows, and another, the agent, examines each window.
 
-There are two queues, because the two kinds of work take different times and fail for different reasons. The queue
-`TranscriptEvents` contains S3 events of uploaded transcripts. Each message of the queue `AgentWindows` names one window
-of a transcript, which costs one model request.
+The agent asks a model for fact claims and clips, and has a memory of earlier windows. Each function has its own queue,
+because the two kinds of work take different times and fail for different reasons. The queue `TranscriptEvents` contains S3
+events of uploaded transcripts. Each message of the queue `AgentWindows` names one window, which costs one model request.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,9 @@ from handlers.livestream.s3_prefixes import TRANSCRIPTS
 from handlers.livestream.transcript_windows.environment import TranscriptWindowsEnvironment
 
 RULE = "transcript-created"
+"""Short name of the event rule for uploaded transcripts."""
 TOKEN_FIELDS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
+"""Fields of the agent's log line with numbers of tokens. Each becomes a metric."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,8 @@ class TranscriptAgent(pulumi.ComponentResource):
             ),
             self._child,
         )
-        self.window_distributor = self._window_distributor()
-        self.worker = self._worker()
+        self._create_window_function()
+        self.worker = self._create_agent()
         pattern = object_created_pattern(args.bucket.name, TRANSCRIPTS)
         EventRule(RULE, EventRuleArgs(scope, "TranscriptEvents", pattern, target=self.uploads), self._child)
         self.tokens = Chart("tokens that the model read and wrote", [self._token_metric(name) for name in TOKEN_FIELDS])
@@ -82,9 +84,9 @@ class TranscriptAgent(pulumi.ComponentResource):
         pattern = '{ $.message = "model_answered" }'
         return self.worker.log_metric(name.replace("_", "-"), pattern, self._child, value=f"$.{name}")
 
-    def _window_distributor(self) -> Function:
+    def _create_window_function(self) -> None:
         args, agent = self._args, self._args.settings.agent
-        return Function(
+        Function(
             "transcript-windows",
             FunctionArgs(
                 scope=args.scope,
@@ -109,7 +111,7 @@ class TranscriptAgent(pulumi.ComponentResource):
             self._child,
         )
 
-    def _worker(self) -> Function:
+    def _create_agent(self) -> Function:
         args, agent = self._args, self._args.settings.agent
         return Function(
             "agent",

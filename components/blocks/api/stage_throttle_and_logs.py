@@ -1,11 +1,11 @@
-"""Throttling and log groups that stages of REST APIs and WebSocket APIs share."""
+"""Throttle and log groups of a stage, for REST APIs and WebSocket APIs alike."""
 
 from dataclasses import dataclass
 
 import pulumi
 from pulumi_aws import cloudwatch
 
-from components.blocks.naming.scope import Block
+from components.blocks.block import Block
 
 
 @dataclass(frozen=True)
@@ -15,6 +15,7 @@ class Throttle:
     rate: float
     """Requests per second."""
     burst: int
+    """Requests that may arrive at the same time, above the rate."""
 
     @staticmethod
     def from_rate(rate: int) -> "Throttle":
@@ -30,12 +31,6 @@ def create_log_groups(
     API Gateway would otherwise create the group for execution logs itself and keep its lines for ever.
     """
     return [
-        cloudwatch.LogGroup(
-            api.part_name(part),
-            name=name,
-            retention_in_days=api.scope.foundation.logs.retention_days,
-            tags=api.scope.tags(logical_name),
-            opts=api.part_options(),
-        )
+        api.create_log_group(part, name, logical_name)
         for part, name in (("access-logs", access_log), ("execution-logs", execution_log))
     ]

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.blocks.workflow.job_polling import count_polls
-from components.meetings.media_states import MAX_SUBMISSIONS, NO_CAPACITY_REASON, TIME_LIMIT_REASON
+from components.meetings.media_job_states import MAX_SUBMISSIONS, NO_CAPACITY_REASON, TIME_LIMIT_REASON
 from components.settings.meetings_media import ATTEMPTS
 from tests.components.meetings.fake_batch import INTERRUPTED, FakeBatch, Life, WalkResult, walk_states
+from tests.components.meetings.jsonata_evaluation import RECORDING, fill_arguments, find_catch
 from tests.components.meetings.recorded_deployment import MEETINGS, PREFIX, complete, meetings, states
-from tests.components.meetings.state_machine_runner import RECORDING, fill_arguments, find_catch
 
 ENDS = ("ReadMedia", "GiveMediaUp")
 HOUR = 3600

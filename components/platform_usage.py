@@ -1,4 +1,4 @@
-"""Monthly usage of the whole platform: the sum of the enabled subsystems, and the backup storage."""
+"""Monthly usage of the whole platform: the usage of each enabled subsystem, and the backup storage."""
 
 from components.ingestion import monthly_usage as ingestion_usage
 from components.livestream import monthly_usage as livestream_usage
@@ -20,6 +20,6 @@ def monthly_usage(settings: StackSettings) -> Usage:
         **(meetings_usage(settings.meetings) if settings.meetings.enabled else {}),
     }
     # Every recovery point is a full copy of its table. Tables are the blocks that have the measure `writes`.
-    saved = (amounts for name, amounts in usage.items() if "writes" in amounts and name not in NOT_BACKED_UP)
-    tables = sum(amounts["storageGb"] for amounts in saved)
-    return {**usage, "foundation-backup": {"backupGb": tables * settings.foundation.backup.retention_days}}
+    tables = (amounts for name, amounts in usage.items() if "writes" in amounts and name not in NOT_BACKED_UP)
+    table_gb = sum(amounts["storageGb"] for amounts in tables)
+    return {**usage, "foundation-backup": {"backupGb": table_gb * settings.foundation.backup.retention_days}}

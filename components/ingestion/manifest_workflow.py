@@ -18,10 +18,12 @@ from components.blocks.workflow.state_definitions import (
 from components.ingestion.spark_job import SparkJob
 from components.settings.ingestion import SparkSettings
 
+FIRST_STATE = "Confirm"
 GLUE_RUN = "arn:aws:states:::glue:startJobRun.sync"
 QUEUEING_MINUTES = 60
 """Time that a run may wait for capacity. A run with execution class FLEX waits for unused capacity."""
 STEP_SECONDS = 180
+"""Timeout of one call of the function `steps`."""
 CAPACITY_ERRORS = ["Glue.ConcurrentRunsExceededException", "Glue.ResourceNumberLimitExceededException"]
 """Errors of a start if the job's limit of concurrent runs, or the account's quota, is reached."""
 START_ERRORS = [
@@ -47,11 +49,6 @@ CAUSE = {"cause": "{% $states.errorOutput.Error %}"}
 """Only the error's name, because its cause may quote data."""
 
 
-def start_state() -> str:
-    """Return the name of the first state."""
-    return "Confirm"
-
-
 def timeout_seconds(settings: SparkSettings) -> int:
     """Return the workflow's timeout: two runs with their waiting time, the pauses of all retries, and the steps."""
     runs = 2 * (settings.timeout_minutes + QUEUEING_MINUTES) * 60
@@ -63,7 +60,7 @@ def build_states(steps: Function, job: SparkJob, settings: SparkSettings) -> dic
     failed = catch("MarkFailed", assign=CAUSE)
     manifest = {"manifestId": "{% $manifestId %}", "executionArn": "{% $states.context.Execution.Id %}"}
     return {
-        "Confirm": lambda_state(
+        FIRST_STATE: lambda_state(
             steps.live_arn,
             {
                 "step": "confirm",

@@ -1,4 +1,4 @@
-"""Role for API Gateway's logs: one stack of a region creates it, and it may write only logs of APIs."""
+"""Tests of the role for API Gateway's logs: one stack of a region creates it, and it may write only logs of APIs."""
 
 import json
 from typing import Any

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, computed_field
 from pydantic.json_schema import models_json_schema
 
-from components.blocks.api.api_documentation import Error, build_document
-from components.blocks.api.gateway_document import (
+from components.blocks.api.api_documentation import SCHEMAS, Error, build_document
+from components.blocks.api.gateway_import_document import (
     ANY,
     PROXY,
     Authorizer,
@@ -23,7 +23,7 @@ from components.blocks.api.gateway_document import (
     lambda_uri,
 )
 from components.blocks.api.gateway_responses import REFUSALS
-from components.blocks.api.gateway_schema import SCHEMAS, to_gateway_schemas
+from components.blocks.api.gateway_schema import to_gateway_schemas
 from handlers.common.error_responses import CommonErrorCode, HandlerError, to_http_response
 from handlers.common.http.rest_operations import RestOperation
 from handlers.common.websocket.messages import Message
