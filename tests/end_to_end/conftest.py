@@ -4,7 +4,7 @@ All these tests share one xdist group.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +16,15 @@ import pytest
 from local.emulation.iam.decision_log import Decision, log_size, read_decisions
 from local.emulation.iam.grant_usage import GrantComparison, compare_grants, read_reviewed_grants, read_stack_grants
 from local.emulation.iam.policy_evaluator import AccessVerdict
-from local.flows import Deployment, ingestion_flow, livestream_flow, meetings_flow, transcription_flow, voice_qa_flow
+from local.flows import (
+    Deployment,
+    Tell,
+    ingestion_flow,
+    livestream_flow,
+    meetings_flow,
+    transcription_flow,
+    voice_qa_flow,
+)
 from local.flows.ingestion_client import Intake, Runs
 from local.flows.livestream_client import LivestreamClient
 from local.flows.meetings_client import Meetings
@@ -30,9 +38,11 @@ from local.platform.progress import SilentProgress
 from local.preview import stack_files
 from local.preview.property_values import Props
 from local.preview.resource_graph import Graph, Resource
+from tests.end_to_end.meeting_recorder import Recorder
 
 PREFIX = "polyphony-local-"
-INGESTED_FILES = 450
+INGESTED_FILES = 250
+"""Files of the ingestion flow: one full manifest and a flushed one, each with a Spark run of its own."""
 T = TypeVar("T")
 
 
@@ -110,8 +120,12 @@ class Platform:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_refused(platform: Platform) -> Iterator[None]:
-    """Fail a test that used an action without a grant, and name action and role."""
+def _nothing_refused(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test of the shared platform that used an action without a grant, and name action and role."""
+    if "platform" not in request.fixturenames:
+        yield
+        return
+    platform: Platform = request.getfixturevalue("platform")
     platform.unexplained_since = platform.mark()
     yield
     refusals = [
@@ -120,6 +134,13 @@ def _nothing_refused(platform: Platform) -> Iterator[None]:
         if decision.verdict is not AccessVerdict.ALLOW
     ]
     assert not refusals, "\n".join(f"used and not granted: {refusal}" for refusal in dict.fromkeys(refusals))
+
+
+@pytest.fixture
+def allow_refusals(platform: Platform) -> Iterator[None]:
+    """Accept the refused requests of a test."""
+    yield
+    platform.unexplained_since = platform.mark()
 
 
 @pytest.fixture
@@ -138,6 +159,13 @@ class Played(Generic[T]):
     decisions: list[Decision]
 
 
+def play_flow(platform: Platform, play: Callable[[Tell], T]) -> Played[T]:
+    """Play a flow without printing its steps."""
+    mark = platform.mark()
+    outcome = play(lambda _: None)
+    return Played(outcome, platform.decisions(mark))
+
+
 Ingested = Played[tuple[int, ingestion_flow.IngestionOutcome]]
 """Result of ingestion's flow, with the number of files of other tests in its last manifest."""
 
@@ -145,15 +173,14 @@ Ingested = Played[tuple[int, ingestion_flow.IngestionOutcome]]
 @pytest.fixture(scope="session")
 def ingestion_playing(platform: Platform) -> Iterator[Future[Ingested]]:
     """Future of ingestion's flow. It mostly waits for Spark, so other flows run in the meantime."""
-    mark, runs = platform.mark(), Runs(platform.deployment)
+    runs = Runs(platform.deployment)
     pending_files = runs.statuses("")["pending"]
 
-    def play() -> Ingested:
-        outcome = ingestion_flow.play(runs, "incoming/runs", INGESTED_FILES, lambda _: None)
-        return Played((pending_files, outcome), platform.decisions(mark))
+    def play(tell: Tell) -> tuple[int, ingestion_flow.IngestionOutcome]:
+        return pending_files, ingestion_flow.play(runs, "incoming/runs", INGESTED_FILES, tell)
 
     with ThreadPoolExecutor(1) as executor:
-        yield executor.submit(play)
+        yield executor.submit(play_flow, platform, play)
 
 
 @pytest.fixture(scope="session")
@@ -165,17 +192,13 @@ def ingestion_played(ingestion_playing: Future[Ingested]) -> Ingested:
 @pytest.fixture(scope="session")
 def transcription_played(platform: Platform) -> Played[list[str]]:
     """Result of transcription's flow."""
-    mark = platform.mark()
-    outcome = transcription_flow.play(Captioning(platform.deployment), lambda _: None)
-    return Played(outcome, platform.decisions(mark))
+    return play_flow(platform, lambda tell: transcription_flow.play(Captioning(platform.deployment), tell))
 
 
 @pytest.fixture(scope="session")
 def voice_qa_played(platform: Platform) -> Played[list[str]]:
     """Result of voice Q&A's flow."""
-    mark = platform.mark()
-    outcome = voice_qa_flow.play(Lectures(platform.deployment), lambda _: None)
-    return Played(outcome, platform.decisions(mark))
+    return play_flow(platform, lambda tell: voice_qa_flow.play(Lectures(platform.deployment), tell))
 
 
 @pytest.fixture
@@ -193,9 +216,7 @@ def livestream(platform: Platform) -> LivestreamClient:
 @pytest.fixture(scope="session")
 def livestream_played(platform: Platform, livestream: LivestreamClient) -> Played[list[str]]:
     """Result of the livestream's flow."""
-    mark = platform.mark()
-    outcome = livestream_flow.play(livestream, lambda _: None)
-    return Played(outcome, platform.decisions(mark))
+    return play_flow(platform, lambda tell: livestream_flow.play(livestream, tell))
 
 
 @pytest.fixture(scope="session")
@@ -207,9 +228,13 @@ def meetings(platform: Platform) -> Meetings:
 @pytest.fixture(scope="session")
 def meetings_played(platform: Platform, meetings: Meetings) -> Played[list[str]]:
     """Result of the meetings' flow."""
-    mark = platform.mark()
-    outcome = meetings_flow.play(meetings, lambda _: None)
-    return Played(outcome, platform.decisions(mark))
+    return play_flow(platform, lambda tell: meetings_flow.play(meetings, tell))
+
+
+@pytest.fixture(scope="session")
+def ann(meetings: Meetings, tmp_path_factory: pytest.TempPathFactory) -> Recorder:
+    """User who records meetings in the tests."""
+    return Recorder(meetings, "ann", tmp_path_factory.mktemp("recordings"))
 
 
 @pytest.fixture

@@ -22,6 +22,8 @@ from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId
 from local.flows import eventually
 from local.flows.meetings_client import Meetings, write_recording
 
+SPOT, ON_DEMAND = "polyphony-local-meetings-media-spot", "polyphony-local-meetings-media-on-demand"
+"""Job queues of the media job."""
 VOICE = 150
 PATIENCE_SECONDS = 90
 """Several meetings are processed at once by real processes."""

@@ -25,18 +25,11 @@ from local.flows.meetings_client import Meetings
 from local.platform.emulator import ROOT_ACCESS_KEY
 from local.preview.preview_provider import ACCOUNT, REGION
 from tests.end_to_end.conftest import Platform
-from tests.end_to_end.meeting_recorder import Recorder, job_history, new_meeting
+from tests.end_to_end.meeting_recorder import ON_DEMAND, SPOT, Recorder, job_history, new_meeting
 
 pytestmark = [pytest.mark.e2e, pytest.mark.media, pytest.mark.xdist_group("platform")]
-SPOT, ON_DEMAND = "polyphony-local-meetings-media-spot", "polyphony-local-meetings-media-on-demand"
 READY, FAILED = MeetingStatus.READY, MeetingStatus.FAILED
 SUMMARIZER = "polyphony-local-meetings-bedrock-summarize"
-
-
-@pytest.fixture(scope="module")
-def ann(meetings: Meetings, tmp_path_factory: pytest.TempPathFactory) -> Recorder:
-    """The user who records in these tests."""
-    return Recorder(meetings, "ann", tmp_path_factory.mktemp("recordings"))
 
 
 @pytest.fixture
@@ -45,13 +38,6 @@ def no_capacity(platform: Platform) -> Iterator[None]:
     set_faults(platform.emulator.folder, dict.fromkeys((SPOT, ON_DEMAND), QueueFault(no_capacity=True)))
     yield
     set_faults(platform.emulator.folder, {})
-
-
-@pytest.fixture
-def allow_refusals(platform: Platform) -> Iterator[None]:
-    """Accept the refused requests of a test."""
-    yield
-    platform.unexplained_since = platform.mark()
 
 
 def wait_for_job(meetings: Meetings, meeting_id: str) -> dict[str, Any]:
@@ -67,14 +53,14 @@ def wait_for_job(meetings: Meetings, meeting_id: str) -> dict[str, Any]:
 
 def executions(meetings: Meetings, meeting_id: str) -> list[str]:
     """Return the ARNs of a meeting's executions."""
-    found = meetings.client("stepfunctions").list_executions(stateMachineArn=meetings.workflow)["executions"]
-    return [entry["executionArn"] for entry in found if entry["name"].startswith(meeting_id)]
+    listed = meetings.client("stepfunctions").list_executions(stateMachineArn=meetings.workflow)["executions"]
+    return [entry["executionArn"] for entry in listed if entry["name"].startswith(meeting_id)]
 
 
-def waits(meetings: Meetings, which: set[str]) -> str | None:
+def find_waiting_execution(meetings: Meetings, arns: set[str]) -> str | None:
     """Return the first of these executions that waits for its job."""
     states = meetings.client("stepfunctions")
-    for arn in which:
+    for arn in arns:
         events = states.get_execution_history(executionArn=arn)["events"]
         if any(event.get("stateEnteredEventDetails", {}).get("name") == "WaitForMedia" for event in events):
             return arn
@@ -109,34 +95,41 @@ def test_a_recording_that_is_replaced_while_its_job_waits_is_superseded(
     result = Recording(ready.meeting, old.content).media_result_key
     s3 = platform.client("s3")
 
-    def said() -> Any:
-        listed = s3.list_objects_v2(Bucket=meetings.bucket, Prefix=result)
-        there = listed.get("Contents")
-        return json.loads(s3.get_object(Bucket=meetings.bucket, Key=result)["Body"].read()) if there else None
+    def read_result() -> Any:
+        objects = s3.list_objects_v2(Bucket=meetings.bucket, Prefix=result).get("Contents")
+        return json.loads(s3.get_object(Bucket=meetings.bucket, Key=result)["Body"].read()) if objects else None
 
-    assert eventually(said, "what the first job says")["outcome"] == MediaOutcome.SUPERSEDED
+    assert eventually(read_result, "the result of the first job")["outcome"] == MediaOutcome.SUPERSEDED
     assert ann.client.get(meeting.meeting_id).content == new.content
+
+
+def fail_by_stopped_execution(platform: Platform, meetings: Meetings, ann: Recorder, meeting_id: str) -> MeetingRecord:
+    """Stop a meeting's execution while its job waits, and let the sweep fail the meeting. Return its record."""
+    wait_for_job(meetings, meeting_id)
+    [execution] = executions(meetings, meeting_id)
+    meetings.client("stepfunctions").stop_execution(executionArn=execution)
+    make_overdue(platform, meetings, ann.credentials.user, meeting_id)
+    meetings.call(meetings.sweep, "sweep")
+    failed = ann.client.get(meeting_id)
+    assert (failed.status, failed.reason) == (FAILED, MeetingReason.MEDIA_FAILED)
+    return failed
 
 
 @pytest.mark.usefixtures("no_capacity")
 def test_a_job_of_a_stopped_execution_is_taken_over(platform: Platform, meetings: Meetings, ann: Recorder) -> None:
     meeting, chunks = new_meeting(), ann.record_speech("good day")
     ann.client.upload(meeting, chunks)
-    job = wait_for_job(meetings, meeting.meeting_id)
+    failed = fail_by_stopped_execution(platform, meetings, ann, meeting.meeting_id)
     [execution] = executions(meetings, meeting.meeting_id)
-    meetings.client("stepfunctions").stop_execution(executionArn=execution)
-    make_overdue(platform, meetings, ann.credentials.user, meeting.meeting_id)
-    meetings.call(meetings.sweep, "sweep")
-    failed = ann.client.get(meeting.meeting_id)
-    assert (failed.status, failed.reason) == (FAILED, MeetingReason.MEDIA_FAILED)
     ann.client.upload(meeting, chunks)
     eventually(
-        lambda: waits(meetings, set(executions(meetings, meeting.meeting_id)) - {execution}), "the next execution"
+        lambda: find_waiting_execution(meetings, set(executions(meetings, meeting.meeting_id)) - {execution}),
+        "the next execution",
     )
     set_faults(platform.emulator.folder, {})
     assert ann.wait_for_status(meeting.meeting_id, READY).attempt == 2
-    went = job_history(meetings, failed)
-    assert (went.queues, went.attempts) == ((SPOT,), (1,)), f"{job['jobId']} is all that ran"
+    history = job_history(meetings, failed)
+    assert (history.queues, history.attempts) == ((SPOT,), (1,)), "the first execution's job is the only one"
 
 
 CLI = """\
@@ -178,37 +171,34 @@ def test_the_runbooks_command_restarts_failed_meetings(
 ) -> None:
     since = timestamp(datetime.now(UTC))
     meeting_id = ann.upload(ann.record_speech("agree"))
-    wait_for_job(meetings, meeting_id)
-    [execution] = executions(meetings, meeting_id)
-    meetings.client("stepfunctions").stop_execution(executionArn=execution)
-    make_overdue(platform, meetings, ann.credentials.user, meeting_id)
-    meetings.call(meetings.sweep, "sweep")
-    assert ann.client.get(meeting_id).reason is MeetingReason.MEDIA_FAILED
+    fail_by_stopped_execution(platform, meetings, ann, meeting_id)
     set_faults(platform.emulator.folder, {})
     restart_failed_meetings(platform, tmp_path, since)
     assert ann.wait_for_status(meeting_id, READY).attempt == 2
 
 
-def test_a_meeting_fails_if_its_chunks_never_arrive(platform: Platform, meetings: Meetings, ann: Recorder) -> None:
+LONG_AGO = timestamp(datetime.now(UTC) - timedelta(days=20))
+UNREPORTED = {"status": MeetingStatus.PROCESSING, "stage": Stage.MEDIA, "attempt": 99, "whole_at": LONG_AGO}
+
+
+@pytest.mark.parametrize(
+    ("changes", "count", "reason"),
+    [
+        ({}, "never_complete", MeetingReason.NEVER_COMPLETE),
+        (UNREPORTED, "timed_out", MeetingReason.TIMED_OUT),
+    ],
+    ids=["its chunks never arrive", "its executions never report"],
+)
+def test_the_sweep_fails_a_meeting_that_never_ends(
+    platform: Platform, meetings: Meetings, ann: Recorder, changes: dict[str, Any], count: str, reason: MeetingReason
+) -> None:
     meeting = new_meeting()
     ann.upload_partially(meeting, ann.record_speech("good day"), [None])
     ann.wait_for_status(meeting.meeting_id, MeetingStatus.INCOMPLETE)
-    make_overdue(platform, meetings, ann.credentials.user, meeting.meeting_id)
-    assert meetings.call(meetings.sweep, "sweep")["never_complete"] == 1
+    make_overdue(platform, meetings, ann.credentials.user, meeting.meeting_id, **changes)
+    assert meetings.call(meetings.sweep, "sweep")[count] == 1
     record = ann.client.get(meeting.meeting_id)
-    assert (record.status, record.reason) == (FAILED, MeetingReason.NEVER_COMPLETE)
-
-
-def test_a_meeting_whose_executions_never_report_fails(platform: Platform, meetings: Meetings, ann: Recorder) -> None:
-    meeting = new_meeting()
-    ann.upload_partially(meeting, ann.record_speech("good day"), [None])
-    ann.wait_for_status(meeting.meeting_id, MeetingStatus.INCOMPLETE)
-    long_ago = timestamp(datetime.now(UTC) - timedelta(days=20))
-    begun = {"status": MeetingStatus.PROCESSING, "stage": Stage.MEDIA, "attempt": 99, "whole_at": long_ago}
-    make_overdue(platform, meetings, ann.credentials.user, meeting.meeting_id, **begun)
-    assert meetings.call(meetings.sweep, "sweep")["timed_out"] == 1
-    record = ann.client.get(meeting.meeting_id)
-    assert (record.status, record.reason) == (FAILED, MeetingReason.TIMED_OUT)
+    assert (record.status, record.reason) == (FAILED, reason)
 
 
 @pytest.mark.usefixtures("allow_refusals")

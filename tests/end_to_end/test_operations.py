@@ -83,30 +83,24 @@ def test_a_flag_takes_effect_and_the_alias_command_reverts_it(operator: Operator
     assert any(f'liveVersion: "{old_version}"' in line for line in operator.output)
 
 
-def test_a_version_is_rolled_out_if_no_alarm_goes_off(operator: Operator, captioning: Captioning) -> None:
-    old_version = operator.alias()["version"]
-    operator("flag", "PARTIAL_RESULTS_ENABLED=false")
-    new_version = operator.alias()["version"]
-    operator("alias", "--to", old_version)
-    shares = set[float]()
-    operator.meanwhile = lambda: shares.update(operator.alias()["weights"].values())
-    assert operator("rollout", "--to", new_version, "--minutes", "5", "--every", "60", "--alarms", "latency") == 0
-    assert shares == {0.1}
-    assert operator.alias() == {"version": new_version, "weights": {}}
-    assert count_partial_captions(captioning) == 0
-
-
-def test_a_rollout_is_reverted_if_an_alarm_goes_off(
+def test_a_rollout_is_reverted_if_an_alarm_goes_off_and_completes_otherwise(
     operator: Operator, platform: Platform, captioning: Captioning
 ) -> None:
     old_version = operator.alias()["version"]
     operator("flag", "PARTIAL_RESULTS_ENABLED=false")
     new_version = operator.alias()["version"]
     operator("alias", "--to", old_version)
-    operator.meanwhile = lambda: platform.client("cloudwatch").set_alarm_state(
-        AlarmName=ALARM, StateValue="ALARM", StateReason="captions are late"
-    )
-    assert operator("rollout", "--to", new_version, "--minutes", "5", "--every", "60", "--alarms", "latency") == 1
+    rollout = ("rollout", "--to", new_version, "--minutes", "5", "--every", "60", "--alarms", "latency")
+    alarms = platform.client("cloudwatch")
+    operator.meanwhile = lambda: alarms.set_alarm_state(AlarmName=ALARM, StateValue="ALARM", StateReason="late")
+    assert operator(*rollout) == 1
     assert operator.alias() == {"version": old_version, "weights": {}}
-    assert count_partial_captions(captioning) > 0
     assert any("latency" in line for line in operator.output), "the output names the alarm"
+    assert count_partial_captions(captioning) > 0
+    alarms.set_alarm_state(AlarmName=ALARM, StateValue="OK", StateReason="fixed")
+    shares = set[float]()
+    operator.meanwhile = lambda: shares.update(operator.alias()["weights"].values())
+    assert operator(*rollout) == 0
+    assert shares == {0.1}
+    assert operator.alias() == {"version": new_version, "weights": {}}
+    assert count_partial_captions(captioning) == 0
