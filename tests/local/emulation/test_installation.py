@@ -16,7 +16,6 @@ from local.emulation.api_gateway.websocket_message_rules import (
     MESSAGE_BYTES,
     FrameCount,
     RouteAnswer,
-    header_name,
     parse_answer,
     refusal_message,
 )
@@ -96,13 +95,8 @@ def test_a_failed_function_gives_a_failed_answer(flaw: dict[str, Any]) -> None:
     assert parse_answer({"body": {"statusCode": 200, "body": "x"}, **flaw}) == FAILED
 
 
-@pytest.mark.parametrize(("status", "text"), [(401, "Unauthorized"), (500, "Internal server error")])
-def test_a_refusal_contains_only_the_text_of_its_status(status: int, text: str) -> None:
-    assert refusal_message(status) == text
-
-
-def test_functions_get_headers_in_their_usual_capitalisation() -> None:
-    assert header_name("sec-websocket-protocol") == "Sec-WebSocket-Protocol"
+def test_a_refusal_contains_only_the_text_of_its_status() -> None:
+    assert (refusal_message(401), refusal_message(500)) == ("Unauthorized", "Internal server error")
 
 
 def test_a_frame_may_have_32_kilobytes_and_a_message_128() -> None:

@@ -2,7 +2,6 @@
 requests.
 """
 
-import http.client
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -100,13 +99,6 @@ def test_the_best_passage_is_the_answer(endpoint: str, lecture: str) -> None:
     assert len([piece for piece in pieces if isinstance(piece, AgentTextPiece)]) == 8
 
 
-def test_a_question_may_be_spoken(endpoint: str, lecture: str, files: Shelf) -> None:
-    url = files.put("query-one", recorded(("speak", "of", "captions"), "webm"))
-    pieces = asked(endpoint, question(lecture, SpokenQuery(url, "webm")))
-    assert pieces[0] == AgentTranscriptPiece("speak of captions")
-    assert [item.quote for item in citations(pieces)] == ["we speak of the stream", "captions come back again"]
-
-
 def test_another_lecture_gives_another_answer(endpoint: str, files: Shelf) -> None:
     other = files.put("lecture-two", recorded(("good", "day", ".", "thank", "you", "captions")))
     wanted = WrittenQuery("captions")
@@ -186,16 +178,6 @@ def test_a_fault_happens_in_the_middle_of_the_answer(
         assert failed.code is code
         assert 0 < len(text) < len(CAPTIONS)
         assert CAPTIONS.startswith(text)
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "status"), [("GET", "/ping?x", 200), ("GET", "/answer", 404), ("POST", "/other", 404)]
-)
-def test_only_the_documented_paths_are_served(endpoint: str, method: str, path: str, status: int) -> None:
-    connection = http.client.HTTPConnection(endpoint.removeprefix("http://"), timeout=PATIENCE)
-    connection.request(method, path)
-    assert connection.getresponse().status == status
-    connection.close()
 
 
 def test_the_agent_answers_concurrent_requests_after_a_client_has_disconnected(endpoint: str, lecture: str) -> None:

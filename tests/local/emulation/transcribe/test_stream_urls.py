@@ -23,9 +23,10 @@ def address(*, token: str | None = None, stabilised: bool = True, encoding: Enco
     return url.removeprefix("wss://transcribestreaming.eu-west-1.amazonaws.com:8443")
 
 
-@pytest.mark.parametrize("token", [None, "to/ken+=="])
-@pytest.mark.parametrize("stabilised", [True, False])
-@pytest.mark.parametrize("encoding", ["pcm", "flac", "ogg-opus"])
+@pytest.mark.parametrize(
+    ("token", "stabilised", "encoding"),
+    [(None, True, "pcm"), ("to/ken+==", True, "flac"), ("to/ken+==", False, "ogg-opus")],
+)
 def test_a_presigned_url_is_accepted(token: str | None, stabilised: bool, encoding: Encoding) -> None:
     ours = address(token=token, stabilised=stabilised, encoding=encoding)
     assert find_refusal(ours, NOW) is None
