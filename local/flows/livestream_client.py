@@ -1,8 +1,11 @@
 """Client for the livestream backend of a local deployment: its REST API, uploads, and checks of what is stored."""
 
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
+from local.ffmpeg import run_ffmpeg
 from local.flows import Deployment, eventually, invoke
 from local.flows.http_requests import Answer, ask, post_form, send
 
@@ -18,11 +21,9 @@ class LivestreamClient:
         self.memory = ids["livestream-memory-memory"]
         self.cleanup = deployment.function("livestream-care")
 
-    def ask(self, method: str, path: str, body: object = None, **headers: str) -> Answer:
+    def ask(self, method: str, path: str, body: object = None) -> Answer:
         """Send a request to the API."""
-        return ask(
-            method, f"{self.url}{path}", body, {name.replace("_", "-"): value for name, value in headers.items()}
-        )
+        return ask(method, f"{self.url}{path}", body)
 
     def create(self, title: str, **more: object) -> dict[str, Any]:
         """Create an episode."""
@@ -123,3 +124,13 @@ class LivestreamClient:
     def object_size(self, key: str) -> int:
         """Return the size of an object in bytes."""
         return int(self.client("s3").head_object(Bucket=self.bucket, Key=key)["ContentLength"])
+
+
+def make_video(seconds: int) -> bytes:
+    """Return an MP4 video with a tone. Each second has several megabytes, because noise cannot be compressed."""
+    video_source = f"testsrc2=duration={seconds}:size=1280x720:rate=2,noise=alls=100:allf=t"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "video.mp4")
+        sources = ("-f", "lavfi", "-i", video_source, "-f", "lavfi", "-i", f"sine=duration={seconds}")
+        run_ffmpeg(*sources, "-c:v", "mpeg4", "-q:v", "1", "-c:a", "aac", str(path))
+        return path.read_bytes()

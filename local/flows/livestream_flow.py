@@ -7,8 +7,7 @@ model answers from the transcript.
 import uuid
 
 from local.flows import Checks, Tell
-from local.flows.livestream_client import LivestreamClient
-from local.flows.sample_video import film
+from local.flows.livestream_client import LivestreamClient, make_video
 
 TRANSCRIPT = b"""1
 00:00:00,000 --> 00:00:04,000
@@ -23,7 +22,7 @@ This city has 12 bridges.
 It is the largest harbour of the country.
 """
 CLAIMS = ["This city has 12 bridges", "It is the largest harbour of the country"]
-FILM_SECONDS = 5
+VIDEO_SECONDS = 5
 """Duration of the video. A file of this length is large enough to be uploaded in parts on the local platform."""
 CHUNKS = 3
 """Number of chunks of two seconds; the last chunk has one second."""
@@ -53,7 +52,7 @@ def play(livestream: LivestreamClient, tell: Tell) -> list[str]:
     checks.equal("length of the longest page", max(len(page) for page in livestream.pages(PAGE)), PAGE)
     checks.equal("episodes, newest first", titles := listed_titles(), ["third", "second", "first, corrected"])
     tell(f"listed newest first, with encrypted cursors: {', '.join(titles)}")
-    files = {("transcript", "application/x-subrip"): TRANSCRIPT, ("video", "video/mp4"): film(FILM_SECONDS)}
+    files = {("transcript", "application/x-subrip"): TRANSCRIPT, ("video", "video/mp4"): make_video(VIDEO_SECONDS)}
     uploads = [(livestream.upload(first["episodeId"], *kind, data)[0], len(data)) for kind, data in files.items()]
     checks.equal("upload by form", ["form" in ready for ready, _ in uploads], [True, False])
     checks.equal(

@@ -8,8 +8,7 @@ import pytest
 
 from local.flows import eventually
 from local.flows.http_requests import post_form, send
-from local.flows.livestream_client import LivestreamClient
-from local.flows.sample_video import film
+from local.flows.livestream_client import LivestreamClient, make_video
 from tests.end_to_end.conftest import Platform, Played
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
@@ -128,7 +127,7 @@ def replay(platform: Platform, started_at: datetime) -> None:
 def test_replayed_events_change_nothing(platform: Platform, livestream: LivestreamClient) -> None:
     episode = livestream.create("replayed")["episodeId"]
     started_at = datetime.now(UTC) - timedelta(minutes=1)
-    livestream.upload(episode, "video", "video/mp4", film(2))
+    livestream.upload(episode, "video", "video/mp4", make_video(2))
     before, chunks = livestream.wait_until_cut(episode), livestream.chunks(episode)
     replay(platform, started_at)
     logs = platform.client("logs")

@@ -39,7 +39,7 @@ def _credentials(get_credentials: Any, data: Mapping[str, Any]) -> Any:
         return error_response("ResourceNotFoundException", f"Identity '{identity}' not found.", 400)
     kind = "authenticated" if data.get("Logins") else "unauthenticated"
     keys = _identity_keys(identity, pool["IdentityPoolId"], [kind])
-    if not role_trusts(pool["_roles"].get(kind, ""), COGNITO, keys, "Federated"):
+    if not role_trusts(pool["_roles"].get(kind, ""), COGNITO, keys, "sts:AssumeRoleWithWebIdentity"):
         message = "Invalid identity pool configuration. Check assigned IAM roles for this pool."
         return error_response("InvalidIdentityPoolConfigurationException", message, 400)
     return get_credentials(data)

@@ -14,8 +14,7 @@ from ministack.services import eventbridge, sns, sqs
 
 from local.emulation import get_private, wrap_function
 from local.emulation.iam.decision_log import BY_SCHEDULE, BY_SERVICE
-from local.emulation.iam.policy_evaluator import AccessRequest
-from local.emulation.iam.resource_policy_check import policy_admits_service
+from local.emulation.iam.policy_evaluator import AccessRequest, policy_admits
 from local.emulation.iam.role_trust import role_trusts
 from local.emulation.iam.service_roles import ServiceRoles
 from local.emulation.lambda_.function_permissions import admits_service
@@ -62,7 +61,7 @@ class TargetPermissions:
             return admits_service(arn.split(":")[6], arn, principal, keys)
         if service in {"sqs", "sns"}:
             request = AccessRequest(ACTIONS[service], arn, {**keys, "aws:SecureTransport": "true"})
-            return policy_admits_service(_policy(service, arn), principal, request)
+            return policy_admits(_policy(service, arn), principal, request)
         return False
 
 

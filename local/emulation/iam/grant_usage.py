@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from local.emulation.iam.decision_log import BY_SCHEDULE, Decision
-from local.emulation.iam.policy_evaluator import AccessVerdict, as_list, matches_action, matches_resource
+from local.emulation.iam.policy_conditions import as_list
+from local.emulation.iam.policy_evaluator import AccessVerdict, matches_action, matches_resource
 
 REVIEWED = Path(__file__).with_name("reviewed_grants.toml")
 

@@ -28,7 +28,7 @@ def operator_holds(operator: str, keys: Context, context: Context) -> bool:
     """
     quantifier, _, base = operator.rpartition(":")
     return all(
-        _key_holds(quantifier, base, [str(value) for value in _as_list(wanted)], key, context)
+        _key_holds(quantifier, base, [str(value) for value in as_list(wanted)], key, context)
         for key, wanted in keys.items()
     )
 
@@ -60,13 +60,14 @@ def compile_pattern(text: str) -> "re.Pattern[str]":
     return re.compile("".join(WILDCARDS.get(part, re.escape(part.removeprefix(LITERAL))) for part in parts), re.DOTALL)
 
 
+def as_list(value: Any) -> list[Any]:
+    """Return a list, because IAM documents may contain a single item without brackets."""
+    return value if isinstance(value, list) else [value]
+
+
 def lower_case_keys(keys: Mapping[str, Any]) -> dict[str, Any]:
     """Return condition keys in lower case, because they are compared without regard to case."""
     return {name.lower(): value for name, value in keys.items()}
-
-
-def _as_list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
 
 
 def _key_holds(quantifier: str, operator: str, wanted: list[str], key: str, context: Context) -> bool:
@@ -86,9 +87,9 @@ def _key_holds(quantifier: str, operator: str, wanted: list[str], key: str, cont
     match quantifier:
         case "ForAllValues":
             # A missing key has no value that could fail. AWS recommends an additional `Null` condition.
-            return all(matches_any(value) for value in _as_list(present if present is not None else []))
+            return all(matches_any(value) for value in as_list(present if present is not None else []))
         case "ForAnyValue":
-            return present is not None and any(matches_any(value) for value in _as_list(present))
+            return present is not None and any(matches_any(value) for value in as_list(present))
         case "":
             if isinstance(present, list):
                 raise NotEvaluable(f"{key} has several values: {operator} needs ForAllValues or ForAnyValue")

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
-from local.emulation.iam.policy_conditions import lower_case_keys
+from local.emulation.iam.policy_conditions import as_list, lower_case_keys
 from local.emulation.iam.policy_evaluator import AccessRequest
 
 Body = Mapping[str, Any]
@@ -101,9 +101,8 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _has_condition_key(document: Mapping[str, Any], key: str) -> bool:
-    statements = document.get("Statement", [])
     return any(
         key in lower_case_keys(keys)
-        for statement in (statements if isinstance(statements, list) else [statements])
+        for statement in as_list(document.get("Statement", []))
         for keys in (statement.get("Condition") or {}).values()
     )

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from ministack.services import lambda_svc
 
 from local.emulation import get_private
-from local.emulation.iam.policy_evaluator import AccessRequest
-from local.emulation.iam.resource_policy_check import policy_admits_service
+from local.emulation.iam.policy_evaluator import AccessRequest, policy_admits
 
 GATEWAY = "apigateway.amazonaws.com"
 
@@ -21,4 +20,4 @@ def admits_service(name: str, function: str, service: str, keys: Mapping[str, st
     calls.
     """
     record = get_private(lambda_svc, "_functions").get(name) or {"policy": {}}
-    return policy_admits_service(record["policy"], service, AccessRequest("lambda:InvokeFunction", function, keys))
+    return policy_admits(record["policy"], service, AccessRequest("lambda:InvokeFunction", function, keys))

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from local.emulation.iam.policy_conditions import NotEvaluable
-from local.emulation.iam.policy_evaluator import AccessRequest, AccessVerdict, evaluate_policies
+from local.emulation.iam.policy_evaluator import AccessRequest, AccessVerdict, evaluate_policies, policy_admits
 
 pytestmark = pytest.mark.unit
 
@@ -100,6 +100,25 @@ def test_all_policies_of_a_role_count_and_a_deny_in_any_of_them_wins() -> None:
     documents = [{"Statement": allow()}, {"Statement": deny()}]
     assert evaluate_policies(documents, AccessRequest("dynamodb:PutItem", TABLE)).verdict is DENY
     assert evaluate_policies(documents[:1], AccessRequest("dynamodb:PutItem", TABLE)).allowed
+
+
+@pytest.mark.parametrize(
+    ("principal", "is_admitted"),
+    [
+        ("*", True),
+        ({"Service": "events.amazonaws.com"}, True),
+        ({"Service": ["sns.amazonaws.com", "events.amazonaws.com"]}, True),
+        ({"Service": "sns.amazonaws.com"}, False),
+    ],
+    ids=["all", "the service", "a list", "another service"],
+)
+def test_a_resource_policy_admits_its_principals(principal: object, is_admitted: bool) -> None:
+    statement = {**allow(), "Principal": principal}
+    request = AccessRequest("dynamodb:PutItem", TABLE)
+    document = {"Statement": statement}
+    assert policy_admits(document, "events.amazonaws.com", request) is is_admitted
+    document = {"Statement": [allow(), statement, {**statement, "Effect": "Deny"}]}
+    assert not policy_admits(document, "events.amazonaws.com", request)
 
 
 @pytest.mark.parametrize(
