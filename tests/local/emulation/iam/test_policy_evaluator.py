@@ -115,7 +115,7 @@ def test_all_policies_of_a_role_count_and_a_deny_in_any_of_them_wins() -> None:
 def test_a_resource_policy_admits_its_principals(principal: object, is_admitted: bool) -> None:
     statement = {**allow(), "Principal": principal}
     request = AccessRequest("dynamodb:PutItem", TABLE)
-    document = {"Statement": statement}
+    document: dict[str, Any] = {"Statement": statement}
     assert policy_admits(document, "events.amazonaws.com", request) is is_admitted
     document = {"Statement": [allow(), statement, {**statement, "Effect": "Deny"}]}
     assert not policy_admits(document, "events.amazonaws.com", request)
