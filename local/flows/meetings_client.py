@@ -8,7 +8,7 @@ from clients.meetings import MeetingsClient
 from clients.meetings.token_exchange_request import HttpExchange
 from clients.meetings.user_credentials import AccessProvider, UserAccess
 from handlers.common.time_and_ids import clock
-from local.emulation.identity_provider import token_address
+from local.emulation.identity_provider import token_url
 from local.emulation.speech import tone_words
 from local.ffmpeg import pcm_input, run_ffmpeg
 from local.flows import Deployment, invoke
@@ -24,7 +24,7 @@ class Meetings:
         frontend = deployment.frontend("meetings")
         self.client = deployment.client
         self.endpoint = deployment.emulator.endpoint
-        self.login = token_address(deployment.emulator.services["JWKS_URL"])
+        self.login = token_url(deployment.emulator.services["JWKS_URL"])
         """URL at which the local identity provider issues tokens."""
         self.url, self.bucket, self.table = frontend["apiUrl"], frontend["bucket"], frontend["table"]
         self.workflow = deployment.ids["meetings-workflow-machine"]

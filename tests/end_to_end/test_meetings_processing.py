@@ -13,7 +13,7 @@ from handlers.meetings.complete_json import ChunkProblem
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus
 from handlers.meetings.s3_keys import MeetingId
 from local.emulation.batch.batch_faults import QueueFault, set_faults
-from local.emulation.batch.job_containers import RECLAIMED
+from local.emulation.batch.job_processes import RECLAIMED
 from local.flows.meetings_client import Meetings
 from tests.end_to_end.conftest import Platform
 from tests.end_to_end.meeting_recorder import ON_DEMAND, SPOT, Recorder, job_history, new_meeting

@@ -22,7 +22,7 @@ from ministack.services import batch, cloudwatch_logs
 
 from local.emulation import get_private
 from local.emulation.batch import batch_faults
-from local.emulation.batch.job_containers import (
+from local.emulation.batch.job_processes import (
     EXITED,
     RECLAIMED,
     TIMED_OUT,

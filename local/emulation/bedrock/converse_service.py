@@ -17,11 +17,11 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from local import LOOPBACK
+from local.emulation.aws_http_server import AwsError, SignedRequest, serve_signed
 from local.emulation.bedrock.broadcast_answers import parse_broadcast
+from local.emulation.bedrock.converse_permissions import ModelPermissions
 from local.emulation.bedrock.meeting_answers import parse_meeting
-from local.emulation.bedrock.required_permissions import ModelPermissions
-from local.emulation.request_validation import InvalidRequest, read_request
-from local.emulation.signed_http import AwsError, SignedRequest, serve_signed
+from local.emulation.request_validation import InvalidRequest, validate_request
 from local.http_server import HttpResponse
 
 MAX_TOKENS = 4096
@@ -72,7 +72,7 @@ class _ConverseService:
         model = path["model"]
         try:
             content = {"modelId": model, **json.loads(signed.http.body)}
-            request = read_request("bedrock-runtime", "Converse", content)
+            request = validate_request("bedrock-runtime", "Converse", content)
         except (InvalidRequest, ValueError, TypeError) as error:
             raise AwsError("ValidationException", str(error)) from None
         if self._guard is not None:

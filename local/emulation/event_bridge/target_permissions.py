@@ -16,7 +16,7 @@ from local.emulation import get_private, wrap_function
 from local.emulation.iam.decision_log import BY_SCHEDULE, BY_SERVICE
 from local.emulation.iam.policy_evaluator import AccessRequest, policy_admits
 from local.emulation.iam.role_trust import role_trusts
-from local.emulation.iam.service_roles import ServiceRoles
+from local.emulation.iam.service_call_permissions import ServiceRoles
 from local.emulation.lambda_.function_permissions import admits_service
 
 EVENTS, SCHEDULER = "events.amazonaws.com", "scheduler.amazonaws.com"

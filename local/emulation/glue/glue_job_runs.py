@@ -42,7 +42,7 @@ class GlueJobRuns:
         session = open_session(str(job["Role"]), run_id)
         with tempfile.TemporaryDirectory(prefix="glue-") as scratch:
             folder = Path(scratch)
-            s3 = session.boto3().client("s3", endpoint_url=endpoint())
+            s3 = session.to_session().client("s3", endpoint_url=endpoint())
             script = _fetch(s3, str(job["Command"]["ScriptLocation"]), folder)
             library = _fetch(s3, str(arguments.pop(LIBRARY)), folder)
             variables = spark_process.spark_environment(

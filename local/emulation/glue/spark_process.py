@@ -19,7 +19,7 @@ from local import LOOPBACK, ROOT
 
 PYTHON = ROOT / ".venv-spark" / "bin" / "python"
 JOB = ROOT / "handlers" / "ingestion" / "glue" / "job.py"
-CHILD = ROOT / "local" / "emulation" / "glue" / "spark_session.py"
+CHILD = ROOT / "local" / "emulation" / "glue" / "spark_session_worker.py"
 CORES = 2
 SETTINGS = {
     "spark.master": f"local[{CORES}]",

@@ -19,7 +19,7 @@ from local.emulation import get_private
 from local.emulation.iam.decision_log import Decision, DecisionRecorder
 from local.emulation.iam.policy_evaluator import AccessRequest, AccessVerdict, evaluate_policies
 from local.emulation.iam.request_corrections import correct_request, session_tagging
-from local.emulation.iam.service_roles import inline_policies
+from local.emulation.iam.service_call_permissions import inline_policies
 
 _body: contextvars.ContextVar[bytes] = contextvars.ContextVar("request_body", default=b"")
 

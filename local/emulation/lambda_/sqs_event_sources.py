@@ -12,7 +12,7 @@ from typing import Any
 from ministack.services import lambda_svc, sqs
 
 from local.emulation import get_private, wrap_function
-from local.emulation.iam.service_roles import ServiceRoles
+from local.emulation.iam.service_call_permissions import ServiceRoles
 
 POLLING = ("sqs:ReceiveMessage", "sqs:GetQueueAttributes")
 

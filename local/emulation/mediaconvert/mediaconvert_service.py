@@ -19,9 +19,9 @@ from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
+from local.emulation.aws_http_server import AwsError, Permissions, SignedRequest, require_permission, serve_signed
 from local.emulation.mediaconvert.video_cutting import VideoCut, VideoSegments, cut_video, parse_job
-from local.emulation.request_validation import read_request
-from local.emulation.signed_http import AwsError, Permissions, SignedRequest, require_permission, serve_signed
+from local.emulation.request_validation import validate_request
 from local.ffmpeg import UnreadableMedia
 from local.http_server import HttpResponse
 
@@ -90,7 +90,7 @@ class _MediaConvertService:
         if (signed.http.method, signed.http.path) != ("POST", JOBS):
             raise AwsError("NotFoundException", "The local MediaConvert supports only CreateJob.", HTTPStatus.NOT_FOUND)
         try:
-            request = read_request("mediaconvert", "CreateJob", json.loads(signed.http.body))
+            request = validate_request("mediaconvert", "CreateJob", json.loads(signed.http.body))
             cut = parse_job(request)
         except (ValueError, LookupError) as error:
             raise AwsError(

@@ -24,7 +24,7 @@ from ministack.services import stepfunctions
 from local.emulation import get_private, wrap_function
 from local.emulation.batch import batch_service
 from local.emulation.emulator_account import endpoint, open_session
-from local.emulation.iam.service_roles import ServiceRoles
+from local.emulation.iam.service_call_permissions import ServiceRoles
 from local.emulation.step_functions.parameter_names import (
     UnknownField,
     error_name,
@@ -110,7 +110,7 @@ class StateMachines:
         """Return a service client with the credentials of this execution's role."""
         with self._lock:
             if (service, _role.get()) not in self._clients:
-                session: Any = open_session(_role.get(), "states").boto3()
+                session: Any = open_session(_role.get(), "states").to_session()
                 self._clients[service, _role.get()] = session.client(
                     service,
                     endpoint_url=os.environ.get(f"AWS_ENDPOINT_URL_{service.upper()}", endpoint()),

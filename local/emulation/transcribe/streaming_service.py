@@ -23,7 +23,12 @@ from handlers.common.time_and_ids import clock
 from local import LOOPBACK
 from local.emulation.speech.audio_files import DEMUXERS
 from local.emulation.speech.tone_words import Recogniser
-from local.emulation.transcribe.stream_urls import InvalidStreamRequest, StreamSettings, find_refusal, parse_settings
+from local.emulation.transcribe.stream_url_validation import (
+    InvalidStreamRequest,
+    StreamSettings,
+    find_refusal,
+    parse_settings,
+)
 from local.emulation.transcribe.streaming_results import ConnectionDropped, StreamFailed, StreamResults, exception_frame
 
 SILENCE_SECONDS = 15.0

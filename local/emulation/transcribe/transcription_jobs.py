@@ -19,8 +19,8 @@ from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
-from local.emulation.request_validation import read_request
-from local.emulation.signed_http import AwsError, Permissions, SignedRequest, require_permission, serve_signed
+from local.emulation.aws_http_server import AwsError, Permissions, SignedRequest, require_permission, serve_signed
+from local.emulation.request_validation import validate_request
 from local.emulation.speech.audio_files import DEMUXERS, recognise_file
 from local.emulation.speech.tone_words import Pause, SpokenWord
 from local.emulation.transcribe.transcript_document import make_document, make_segments
@@ -92,7 +92,7 @@ class _TranscribeService:
         if operation not in operations:
             raise AwsError("UnknownOperationException", f"The local Transcribe does not support {operation}.")
         try:
-            request = read_request("transcribe", operation, json.loads(signed.http.body))
+            request = validate_request("transcribe", operation, json.loads(signed.http.body))
         except ValueError as error:
             raise AwsError("BadRequestException", str(error)) from None
         with self._lock:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from handlers.meetings.media_job.environment import MediaDeployment
 from local import ROOT
-from local.emulation.batch.job_containers import IMAGES
+from local.emulation.batch.job_processes import IMAGES
 
 FOLDER = ROOT / "handlers" / "meetings" / "media_job"
 TEXT = (FOLDER / "Dockerfile").read_text()

@@ -24,7 +24,9 @@ from handlers.voice_qa.query_worker.agent.agent_types import (
     WrittenQuery,
 )
 from handlers.voice_qa.query_worker.agent.http_agent_client import HttpAgent
-from local.emulation.agentcore.agent_answers import (
+from local.emulation.speech.audio_files import recognise_file
+from local.emulation.speech.tone_words import Pause, SpokenWord
+from local.emulation.voice_qa_agent.agent_answers import (
     NOTHING,
     LecturePassage,
     best_passages,
@@ -33,11 +35,9 @@ from local.emulation.agentcore.agent_answers import (
     make_reply,
     split_words,
 )
-from local.emulation.agentcore.agent_service import AnswerFault, serve
-from local.emulation.speech.audio_files import recognise_file
-from local.emulation.speech.tone_words import Pause, SpokenWord
-from tests.local.emulation.agentcore.served_agent import ENCODINGS, LECTURE, Shelf, question, recorded, shelf
+from local.emulation.voice_qa_agent.agent_service import AnswerFault, serve
 from tests.local.emulation.server_threads import PATIENCE
+from tests.local.emulation.voice_qa_agent.served_agent import ENCODINGS, LECTURE, Shelf, question, recorded, shelf
 
 pytestmark = pytest.mark.media
 CAPTIONS = "At 0:03 you hear: captions come back again."

@@ -7,7 +7,12 @@ import pytest
 from botocore.credentials import Credentials
 
 from handlers.transcription.stream_signing import Encoding, StreamRequest, presign_stream_url
-from local.emulation.transcribe.stream_urls import InvalidStreamRequest, StreamSettings, find_refusal, parse_settings
+from local.emulation.transcribe.stream_url_validation import (
+    InvalidStreamRequest,
+    StreamSettings,
+    find_refusal,
+    parse_settings,
+)
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 

@@ -20,7 +20,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from local.emulation.agentcore.agent_answers import (
+from local.emulation.speech.audio_files import DEMUXERS, recognise_file
+from local.emulation.speech.tone_words import Pause, SpokenWord
+from local.emulation.voice_qa_agent.agent_answers import (
     VOICE_WORDS,
     AgentReply,
     find_passages,
@@ -29,8 +31,6 @@ from local.emulation.agentcore.agent_answers import (
     speak,
     split_words,
 )
-from local.emulation.speech.audio_files import DEMUXERS, recognise_file
-from local.emulation.speech.tone_words import Pause, SpokenWord
 from local.ffmpeg import UnreadableMedia
 from local.http_server import HttpRequest, HttpResponse, serve_json
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from local.emulation.batch import job_containers
+from local.emulation.batch import job_processes
 from local.emulation.batch.batch_faults import QueueFault, read_fault, set_faults
-from local.emulation.batch.job_containers import (
+from local.emulation.batch.job_processes import (
     EXITED,
     RECLAIMED,
     TIMED_OUT,
@@ -74,7 +74,7 @@ class Running:
 @pytest.fixture
 def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Running:
     (tmp_path / "program.py").write_text(PROGRAM, encoding="utf-8")
-    monkeypatch.setattr(job_containers, "ROOT", tmp_path)
+    monkeypatch.setattr(job_processes, "ROOT", tmp_path)
     return Running()
 
 
@@ -103,7 +103,7 @@ def test_a_reclaimed_program_is_stopped_at_the_line_that_the_fault_names(running
 def test_a_program_that_ignores_the_signal_is_killed(
     running: Running, monkeypatch: pytest.MonkeyPatch, end: dict[str, Any], reason: str
 ) -> None:
-    monkeypatch.setattr(job_containers, "GRACE_SECONDS", 0.05)
+    monkeypatch.setattr(job_processes, "GRACE_SECONDS", 0.05)
     assert running.run("deaf", "", **end) == (137, reason)
 
 
