@@ -15,7 +15,7 @@ from ministack.services import eventbridge, sts
 from local import LOOPBACK
 from local.emulation import get_private
 from local.emulation.iam.role_trust import role_trusts
-from local.emulation.iam.service_call_permissions import ServiceRoles
+from local.emulation.iam.service_call_permissions import ServiceCallPermissions
 
 ROOT_KEY = "test"
 """Access key and secret of the account's root user, who has no session."""
@@ -63,7 +63,7 @@ def open_session(role_arn: str, name: str) -> RoleCredentials:
 class EmulatorAccount:
     """Account of the emulator, as one of our services uses it."""
 
-    def __init__(self, roles: ServiceRoles, service: str, source: str) -> None:
+    def __init__(self, roles: ServiceCallPermissions, service: str, source: str) -> None:
         """`source` is the resource that the service works for. A role's trust policy may require its ARN."""
         self._roles = roles
         self._service = service

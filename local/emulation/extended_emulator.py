@@ -12,7 +12,7 @@ from local.emulation.event_bridge.target_permissions import TargetPermissions
 from local.emulation.glue.glue_job_runs import GlueJobRuns
 from local.emulation.iam import decision_recording, resource_corrections
 from local.emulation.iam.decision_log import DecisionRecorder
-from local.emulation.iam.service_call_permissions import ServiceRoles
+from local.emulation.iam.service_call_permissions import ServiceCallPermissions
 from local.emulation.lambda_ import async_invocation_corrections, worker_process_corrections
 from local.emulation.lambda_.sqs_event_sources import SqsEventSources
 from local.emulation.s3 import object_version_corrections
@@ -22,7 +22,7 @@ from local.emulation.step_functions.state_machine_tasks import StateMachines
 def serve(folder: Path) -> None:
     """Serve until the process is killed. The log of IAM decisions and the logs of batch_service are written to `folder`."""
     recorder = DecisionRecorder(folder)
-    roles = ServiceRoles(recorder)
+    roles = ServiceCallPermissions(recorder)
     batch_service = BatchService(folder)
     loopback_counts_as_tls.install()
     decision_recording.install(recorder)

@@ -13,7 +13,7 @@ from local import LOOPBACK
 from local.emulation.bedrock import converse_service
 from local.emulation.bedrock.converse_permissions import ModelPermissions
 from local.emulation.emulator_account import EmulatorAccount
-from local.emulation.iam.service_call_permissions import ServiceRoles
+from local.emulation.iam.service_call_permissions import ServiceCallPermissions
 from local.emulation.mediaconvert import mediaconvert_service
 from local.emulation.transcribe import transcription_jobs
 
@@ -21,7 +21,7 @@ _running_services = contextlib.ExitStack()
 """Context of the running services. It stays open until the process ends."""
 
 
-def install(roles: ServiceRoles) -> None:
+def install(roles: ServiceCallPermissions) -> None:
     """Start the services, and set the variables with their URLs."""
     set_request_account_id("")  # the default account applies, because no request is being served
     media_convert = EmulatorAccount(roles, mediaconvert_service.SERVICE, "queues/Default")

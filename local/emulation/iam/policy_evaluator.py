@@ -32,16 +32,18 @@ class AccessVerdict(StrEnum):
 
 @dataclass(frozen=True)
 class AccessRequest:
-    """An action on a resource, for which permission is needed."""
+    """Action on a resource, for which permission is needed."""
 
     action: str
     resource: str
+    """ARN, or `*` for an action without a resource."""
     context: Context = field(default_factory=dict)
+    """Values of the request by condition key."""
 
 
 @dataclass(frozen=True)
 class PolicyEvaluation:
-    """A verdict, and the statement that caused it."""
+    """Verdict, and the statement that caused it (None for an implicit deny)."""
 
     verdict: AccessVerdict
     statement: Mapping[str, Any] | None = None
@@ -79,14 +81,14 @@ def policy_admits(document: Mapping[str, Any], principal: str, request: AccessRe
     return evaluate_policies([{"Statement": statements}], request).allowed
 
 
-def matches_action(action: str, named: str) -> bool:
+def matches_action(action: str, pattern: str) -> bool:
     """Return True if the pattern matches the action, in any case. `*` matches any text, `?` any character."""
-    return compile_pattern(named.lower()).fullmatch(action.lower()) is not None
+    return compile_pattern(pattern.lower()).fullmatch(action.lower()) is not None
 
 
-def matches_resource(resource: str, named: str) -> bool:
+def matches_resource(resource: str, pattern: str) -> bool:
     """Return True if the pattern matches the resource. The case matters."""
-    return compile_pattern(named).fullmatch(resource) is not None
+    return compile_pattern(pattern).fullmatch(resource) is not None
 
 
 def _statements(document: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
@@ -109,7 +111,7 @@ def _statement_applies(statement: Mapping[str, Any], request: AccessRequest) -> 
         raise NotEvaluable(f"Effect must be Allow or Deny: {statement}")
     context = lower_case_keys(request.context)
     return (
-        any(matches_action(request.action, named) for named in as_list(statement["Action"]))
+        any(matches_action(request.action, pattern) for pattern in as_list(statement["Action"]))
         and _resource_matches(statement["Resource"], request.resource, context)
         and all(
             operator_holds(operator, lower_case_keys(keys), context)
@@ -118,6 +120,6 @@ def _statement_applies(statement: Mapping[str, Any], request: AccessRequest) -> 
     )
 
 
-def _resource_matches(named: Any, resource: str, context: Context) -> bool:
-    resolved = (substitute_variables(pattern, context) for pattern in as_list(named))
+def _resource_matches(patterns: Any, resource: str, context: Context) -> bool:
+    resolved = (substitute_variables(pattern, context) for pattern in as_list(patterns))
     return any(pattern is not None and matches_resource(resource, pattern) for pattern in resolved)

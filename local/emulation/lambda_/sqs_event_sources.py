@@ -12,7 +12,7 @@ from typing import Any
 from ministack.services import lambda_svc, sqs
 
 from local.emulation import get_private, wrap_function
-from local.emulation.iam.service_call_permissions import ServiceRoles
+from local.emulation.iam.service_call_permissions import ServiceCallPermissions
 
 POLLING = ("sqs:ReceiveMessage", "sqs:GetQueueAttributes")
 
@@ -20,7 +20,7 @@ POLLING = ("sqs:ReceiveMessage", "sqs:GetQueueAttributes")
 class SqsEventSources:
     """Polling of queues for functions."""
 
-    def __init__(self, roles: ServiceRoles) -> None:
+    def __init__(self, roles: ServiceCallPermissions) -> None:
         self._roles = roles
 
     def install(self) -> None:

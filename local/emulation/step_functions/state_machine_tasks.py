@@ -24,7 +24,7 @@ from ministack.services import stepfunctions
 from local.emulation import get_private, wrap_function
 from local.emulation.batch import batch_service
 from local.emulation.emulator_account import endpoint, open_session
-from local.emulation.iam.service_call_permissions import ServiceRoles
+from local.emulation.iam.service_call_permissions import ServiceCallPermissions
 from local.emulation.step_functions.parameter_names import (
     UnknownField,
     error_name,
@@ -53,7 +53,10 @@ class StateMachines:
     """The tasks of all state machines."""
 
     def __init__(
-        self, roles: ServiceRoles, jobs: batch_service.BatchService, run_glue_job: Callable[[Parameters], Parameters]
+        self,
+        roles: ServiceCallPermissions,
+        jobs: batch_service.BatchService,
+        run_glue_job: Callable[[Parameters], Parameters],
     ) -> None:
         self._roles = roles
         self._jobs = jobs
@@ -146,7 +149,7 @@ def _permissions(resource: str, parameters: Parameters) -> Permissions:
     if resource.startswith(BATCH):
         try:
             # IAM evaluates the revision that is run, even if the state names none.
-            definition = batch_service.definition_of(str(parameters["JobDefinition"]))["jobDefinitionArn"]
+            definition = batch_service.find_definition(str(parameters["JobDefinition"]))["jobDefinitionArn"]
         except batch_service.BatchClientError:
             return []  # the submission then fails with this error
         return [("batch:SubmitJob", definition), ("batch:SubmitJob", str(parameters["JobQueue"]))]

@@ -8,7 +8,7 @@ from local.emulation.api_gateway.websocket_message_rules import (
     FAILED,
     FRAME_BYTES,
     MESSAGE_BYTES,
-    FrameCount,
+    MessageSize,
     RouteAnswer,
     parse_answer,
     refusal_message,
@@ -44,9 +44,9 @@ def test_a_refusal_contains_only_the_text_of_its_status() -> None:
 
 
 def test_a_frame_may_have_32_kilobytes_and_a_message_128() -> None:
-    count = FrameCount()
+    size = MessageSize()
     for _ in range(MESSAGE_BYTES // FRAME_BYTES):
-        assert count.fits(1, frame_ends=False)
-        assert count.fits(FRAME_BYTES - 1, frame_ends=True)
-    assert not count.fits(1, frame_ends=False)
-    assert not FrameCount().fits(FRAME_BYTES + 1, frame_ends=True)
+        assert size.add(1, frame_ends=False)
+        assert size.add(FRAME_BYTES - 1, frame_ends=True)
+    assert not size.add(1, frame_ends=False)
+    assert not MessageSize().add(FRAME_BYTES + 1, frame_ends=True)

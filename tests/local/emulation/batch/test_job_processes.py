@@ -1,4 +1,4 @@
-"""Tests of the container of a Batch attempt as a real process, and of the retry decision."""
+"""Tests of the process of a Batch attempt, of the retry decision, and of the faults of queues."""
 
 import json
 from pathlib import Path
@@ -13,11 +13,10 @@ from local.emulation.batch.job_processes import (
     RECLAIMED,
     TIMED_OUT,
     ContainerImage,
-    JobContainer,
+    JobProcess,
     find_image,
-    matches,
-    should_retry,
 )
+from local.emulation.batch.retry_strategy import matches_pattern, should_retry
 
 PROGRAM = """
 import json, os, signal, sys, time
@@ -61,14 +60,14 @@ class Running:
     def run(self, *arguments: str, stop_at: str | None = None, **how: Any) -> tuple[int, str]:
         """Run the program. Return its exit code and the reason of its end."""
         image = ContainerImage("program", ("program.py",), {"GIVEN": "by the image", "OF_THE_IMAGE": "1"})
-        container = JobContainer(image, arguments, {"GIVEN": "by the definition"})
+        process = JobProcess(image, arguments, {"GIVEN": "by the definition"})
 
         def log(line: str) -> None:
             self.said.append(line)
             if line == stop_at:
-                container.stop("enough")
+                process.stop("enough")
 
-        return container.run(log, **how), container.reason
+        return process.run(log, **how), process.reason
 
 
 @pytest.fixture
@@ -133,9 +132,9 @@ def test_the_retry_strategy_decides_about_another_attempt(
 
 
 def test_a_pattern_matches_the_whole_text_or_its_beginning() -> None:
-    assert matches("one*", "one and more")
-    assert not matches("one*", "on")
-    assert not matches("one", "one and more")
+    assert matches_pattern("one*", "one and more")
+    assert not matches_pattern("one*", "on")
+    assert not matches_pattern("one", "one and more")
 
 
 def test_an_unknown_image_is_named_in_the_error() -> None:
