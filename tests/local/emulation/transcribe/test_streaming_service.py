@@ -14,7 +14,7 @@ from handlers.transcription.stream_signing import Encoding
 from local.emulation.speech.audio_files import encode_audio
 from local.emulation.speech.tone_words import SENTENCE_END, speech
 from local.emulation.transcribe.streaming_results import StreamFault
-from local.emulation.transcribe.streaming_service import MAX_CHUNK
+from local.emulation.transcribe.streaming_service import MAX_CHUNK_BYTES
 from tests.local.emulation.server_threads import PATIENCE
 from tests.local.emulation.transcribe.stream_listener import RATE, Result, address, finals, listening, rest, results
 
@@ -184,7 +184,7 @@ def test_a_request_that_cannot_be_served_is_rejected_and_an_unsigned_one_is_refu
         b"no frame",
         encode_frame({":message-type": "event", ":event-type": "AudioEvent"}, b"xy") * 2,
         encode_frame({":message-type": "event", ":event-type": "OtherEvent"}, b"xy"),
-        encode_frame({":message-type": "event", ":event-type": "AudioEvent"}, bytes(MAX_CHUNK + 2)),
+        encode_frame({":message-type": "event", ":event-type": "AudioEvent"}, bytes(MAX_CHUNK_BYTES + 2)),
     ],
     ids=["text", "noise", "two", "other", "long"],
 )

@@ -27,9 +27,9 @@ from handlers.voice_qa.query_worker.agent.http_agent_client import HttpAgent
 from local.emulation.speech.audio_files import recognise_file
 from local.emulation.speech.tone_words import Pause, SpokenWord
 from local.emulation.voice_qa_agent.agent_answers import (
-    NOTHING,
+    NO_MATCH_ANSWER,
     LecturePassage,
-    best_passages,
+    find_best_passages,
     find_passages,
     group_words,
     make_reply,
@@ -45,7 +45,7 @@ CAPTIONS = "At 0:03 you hear: captions come back again."
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    with serve(word_seconds=0) as port:
+    with serve(line_seconds=0) as port:
         yield f"http://127.0.0.1:{port}"
 
 
@@ -126,7 +126,7 @@ def test_the_answer_can_be_played_piece_by_piece_and_as_a_whole(endpoint: str, l
 def test_a_question_without_a_matching_passage_gets_no_citation(endpoint: str, lecture: str) -> None:
     for text in ("please", "Why photosynthesis?", ""):
         pieces = asked(endpoint, question(lecture, WrittenQuery(text)))
-        assert answer_text(pieces) == NOTHING
+        assert answer_text(pieces) == NO_MATCH_ANSWER
         assert citations(pieces) == []
 
 
@@ -215,10 +215,10 @@ def test_rare_words_weigh_more_and_the_earlier_passage_wins() -> None:
         LecturePassage(words, at * 1000, at * 1000 + 500)
         for at, words in enumerate([("the", "is"), ("the", "is", "a"), ("the", "stream"), ("the", "is", "a")])
     ]
-    assert best_passages(lecture, ["the", "stream", "is"])[0].words == ("the", "stream")
-    assert [item.start_ms for item in best_passages(lecture, ["a"])] == [1000, 3000]
-    assert len(best_passages(lecture, ["the"])) == 3
-    assert best_passages(lecture, ["good"]) == best_passages([], ["the"]) == []
+    assert find_best_passages(lecture, ["the", "stream", "is"])[0].words == ("the", "stream")
+    assert [item.start_ms for item in find_best_passages(lecture, ["a"])] == [1000, 3000]
+    assert len(find_best_passages(lecture, ["the"])) == 3
+    assert find_best_passages(lecture, ["good"]) == find_best_passages([], ["the"]) == []
     assert make_reply([LecturePassage(("good",), 61_000, 62_000)], ["good"], []).text == "At 1:01 you hear: good."
 
 
