@@ -1,4 +1,4 @@
-"""Client for the meetings backend of a local deployment, and sample recordings."""
+"""Client for the meetings backend of a local deployment, and recordings with tone words for it."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,7 +17,7 @@ from local.flows.http_requests import ask
 SAMPLE_RATE = 16_000
 
 
-class Meetings:
+class MeetingsBackend:
     """Meetings backend of a deployment."""
 
     def __init__(self, deployment: Deployment) -> None:
@@ -37,7 +37,7 @@ class Meetings:
         assert answer.status == 200, answer
         return str(answer.body["id_token"])
 
-    def user(self, subject: str) -> MeetingsClient:
+    def client_of_user(self, subject: str) -> MeetingsClient:
         """Return the meetings client of a user."""
         return MeetingsClient(
             self.url, lambda: self.token(subject), f"{subject}'s laptop", endpoint_url=self.endpoint, workers=2
@@ -59,11 +59,15 @@ class Meetings:
 
 
 def write_recording(path: Path, sentences: Iterable[tuple[int, str]], *, pictures: bool = True) -> Path:
-    """Write a chunk of a recording with these voices and sentences, and with a video picture; return its path."""
+    """Write a chunk of a recording; return its path.
+
+    `sentences` are the pitches of the voices with their words. The video is a test picture; it is left out if `pictures` is
+    false.
+    """
     samples = b"".join(tone_words.speech([*words.split(), "."], SAMPLE_RATE, pitch) for pitch, words in sentences)
     # The duration is set explicitly, because `-shortest` sometimes makes the video seconds longer than the audio.
-    film = ("-f", "lavfi", "-i", f"testsrc2=size=320x240:rate=5:duration={len(samples) / 2 / SAMPLE_RATE}")
+    video_input = ("-f", "lavfi", "-i", f"testsrc2=size=320x240:rate=5:duration={len(samples) / 2 / SAMPLE_RATE}")
     encoders = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac", "-b:a", "96k")
-    output_options = (*film, *encoders) if pictures else ("-c:a", "aac", "-b:a", "96k")
-    run_ffmpeg(*pcm_input(SAMPLE_RATE), *output_options, str(path), data=samples)
+    ffmpeg_options = (*video_input, *encoders) if pictures else ("-c:a", "aac", "-b:a", "96k")
+    run_ffmpeg(*pcm_input(SAMPLE_RATE), *ffmpeg_options, str(path), data=samples)
     return path

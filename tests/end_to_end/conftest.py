@@ -18,18 +18,18 @@ from local.emulation.iam.grant_usage import GrantComparison, compare_grants, rea
 from local.emulation.iam.policy_evaluator import AccessVerdict
 from local.flows import (
     Deployment,
-    Tell,
+    StepReporter,
     ingestion_flow,
     livestream_flow,
     meetings_flow,
     transcription_flow,
     voice_qa_flow,
 )
-from local.flows.ingestion_client import Intake, Runs
-from local.flows.livestream_client import LivestreamClient
-from local.flows.meetings_client import Meetings
-from local.flows.transcription_client import Captioning
-from local.flows.voice_qa_client import Lectures
+from local.flows.ingestion_client import IngestionIntake, IngestionRuns
+from local.flows.livestream_client import LivestreamBackend
+from local.flows.meetings_client import MeetingsBackend
+from local.flows.transcription_client import TranscriptionBackend
+from local.flows.voice_qa_client import VoiceQaBackend
 from local.platform import emulator
 from local.platform.emulator import Emulator
 from local.platform.emulator_clients import EmulatorClients
@@ -144,9 +144,9 @@ def allow_refusals(platform: Platform) -> Iterator[None]:
 
 
 @pytest.fixture
-def intake(platform: Platform) -> Iterator[Intake]:
+def intake(platform: Platform) -> Iterator[IngestionIntake]:
     """Client of ingestion's intake queue. The fixture purges messages that a test leaves behind."""
-    intake_client = Intake(platform.deployment)
+    intake_client = IngestionIntake(platform.deployment)
     yield intake_client
     intake_client.client("sqs").purge_queue(QueueUrl=intake_client.queue_url)
 
@@ -159,7 +159,7 @@ class Played(Generic[T]):
     decisions: list[Decision]
 
 
-def play_flow(platform: Platform, play: Callable[[Tell], T]) -> Played[T]:
+def play_flow(platform: Platform, play: Callable[[StepReporter], T]) -> Played[T]:
     """Play a flow without printing its steps."""
     mark = platform.mark()
     outcome = play(lambda _: None)
@@ -173,11 +173,11 @@ Ingested = Played[tuple[int, ingestion_flow.IngestionOutcome]]
 @pytest.fixture(scope="session")
 def ingestion_playing(platform: Platform) -> Iterator[Future[Ingested]]:
     """Future of ingestion's flow. It mostly waits for Spark, so other flows run in the meantime."""
-    runs = Runs(platform.deployment)
-    pending_files = runs.statuses("")["pending"]
+    runs = IngestionRuns(platform.deployment)
+    pending_files = runs.count_by_status("")["pending"]
 
-    def play(tell: Tell) -> tuple[int, ingestion_flow.IngestionOutcome]:
-        return pending_files, ingestion_flow.play(runs, "incoming/runs", INGESTED_FILES, tell)
+    def play(report_step: StepReporter) -> tuple[int, ingestion_flow.IngestionOutcome]:
+        return pending_files, ingestion_flow.play(runs, "incoming/runs", INGESTED_FILES, report_step)
 
     with ThreadPoolExecutor(1) as executor:
         yield executor.submit(play_flow, platform, play)
@@ -192,55 +192,57 @@ def ingestion_played(ingestion_playing: Future[Ingested]) -> Ingested:
 @pytest.fixture(scope="session")
 def transcription_played(platform: Platform) -> Played[list[str]]:
     """Result of transcription's flow."""
-    return play_flow(platform, lambda tell: transcription_flow.play(Captioning(platform.deployment), tell))
+    return play_flow(
+        platform, lambda report_step: transcription_flow.play(TranscriptionBackend(platform.deployment), report_step)
+    )
 
 
 @pytest.fixture(scope="session")
 def voice_qa_played(platform: Platform) -> Played[list[str]]:
     """Result of voice Q&A's flow."""
-    return play_flow(platform, lambda tell: voice_qa_flow.play(Lectures(platform.deployment), tell))
+    return play_flow(platform, lambda report_step: voice_qa_flow.play(VoiceQaBackend(platform.deployment), report_step))
 
 
 @pytest.fixture
-def lectures(platform: Platform) -> Lectures:
+def lectures(platform: Platform) -> VoiceQaBackend:
     """Client of voice Q&A."""
-    return Lectures(platform.deployment)
+    return VoiceQaBackend(platform.deployment)
 
 
 @pytest.fixture(scope="session")
-def livestream(platform: Platform) -> LivestreamClient:
+def livestream(platform: Platform) -> LivestreamBackend:
     """Client of the livestream backend."""
-    return LivestreamClient(platform.deployment)
+    return LivestreamBackend(platform.deployment)
 
 
 @pytest.fixture(scope="session")
-def livestream_played(platform: Platform, livestream: LivestreamClient) -> Played[list[str]]:
+def livestream_played(platform: Platform, livestream: LivestreamBackend) -> Played[list[str]]:
     """Result of the livestream's flow."""
-    return play_flow(platform, lambda tell: livestream_flow.play(livestream, tell))
+    return play_flow(platform, lambda report_step: livestream_flow.play(livestream, report_step))
 
 
 @pytest.fixture(scope="session")
-def meetings(platform: Platform) -> Meetings:
+def meetings(platform: Platform) -> MeetingsBackend:
     """Client of the meetings backend."""
-    return Meetings(platform.deployment)
+    return MeetingsBackend(platform.deployment)
 
 
 @pytest.fixture(scope="session")
-def meetings_played(platform: Platform, meetings: Meetings) -> Played[list[str]]:
+def meetings_played(platform: Platform, meetings: MeetingsBackend) -> Played[list[str]]:
     """Result of the meetings' flow."""
-    return play_flow(platform, lambda tell: meetings_flow.play(meetings, tell))
+    return play_flow(platform, lambda report_step: meetings_flow.play(meetings, report_step))
 
 
 @pytest.fixture(scope="session")
-def ann(meetings: Meetings, tmp_path_factory: pytest.TempPathFactory) -> Recorder:
+def ann(meetings: MeetingsBackend, tmp_path_factory: pytest.TempPathFactory) -> Recorder:
     """User who records meetings in the tests."""
     return Recorder(meetings, "ann", tmp_path_factory.mktemp("recordings"))
 
 
 @pytest.fixture
-def captioning(platform: Platform) -> Captioning:
+def captioning(platform: Platform) -> TranscriptionBackend:
     """Client of transcription."""
-    return Captioning(platform.deployment)
+    return TranscriptionBackend(platform.deployment)
 
 
 @pytest.fixture(scope="session")

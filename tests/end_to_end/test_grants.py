@@ -6,7 +6,7 @@ import pytest
 
 from local.emulation.iam.policy_evaluator import AccessVerdict
 from local.flows import eventually
-from local.flows.ingestion_client import Intake
+from local.flows.ingestion_client import IngestionIntake
 from local.flows.transcription_client import Speaker
 from tests.end_to_end.conftest import Platform, Played
 
@@ -56,11 +56,11 @@ def test_a_missing_grant_for_live_captions_is_reported_with_its_role(platform: P
 
 
 @pytest.mark.parametrize("action", ["dynamodb:PutItem", "sqs:ReceiveMessage", "sqs:DeleteMessage", "logs:PutLogEvents"])
-def test_a_removed_grant_is_reported_with_its_role(platform: Platform, intake: Intake, action: str) -> None:
+def test_a_removed_grant_is_reported_with_its_role(platform: Platform, intake: IngestionIntake, action: str) -> None:
     refused = f"used and not granted: polyphony-local-{BUILDER}: {action} on arn:aws:"
     with platform.actions_of(BUILDER, without=action):
         mark = platform.mark()
-        intake.drop("incoming/refused.ndjson")
+        intake.upload("incoming/refused.ndjson")
         [problem, *_] = eventually(
             lambda: (
                 [problem for problem in platform.grants_against_use(mark).problems() if problem.startswith(refused)]
@@ -71,10 +71,10 @@ def test_a_removed_grant_is_reported_with_its_role(platform: Platform, intake: I
     assert problem.endswith(AccessVerdict.IMPLICIT_DENY)
 
 
-def test_an_added_grant_is_reported_as_never_used(platform: Platform, intake: Intake) -> None:
+def test_an_added_grant_is_reported_as_never_used(platform: Platform, intake: IngestionIntake) -> None:
     with platform.actions_of(BUILDER, more="dynamodb:DeleteTable"):
         mark = platform.mark()
-        intake.drop("incoming/added.ndjson")
+        intake.upload("incoming/added.ndjson")
         intake.wait_until_tracked("incoming/added.ndjson")
         problems = platform.grants_against_use(mark).problems()
     unused = f"granted and never used: polyphony-local-{BUILDER} may dynamodb:DeleteTable on *"

@@ -55,7 +55,7 @@ class GuestStack:
     stack: SmallStack
 
     def guest(self, pool: str = "pool") -> Guest:
-        return Guest.of(self.stack.emulator.endpoint, self.stack.outputs[pool])
+        return Guest.from_pool(self.stack.emulator.endpoint, self.stack.outputs[pool])
 
 
 def ask(client: Connection, **message: Any) -> Any:

@@ -8,7 +8,7 @@ import pytest
 
 from local.flows import eventually
 from local.flows.http_requests import post_form, send
-from local.flows.livestream_client import LivestreamClient, make_video
+from local.flows.livestream_client import LivestreamBackend, make_video
 from tests.end_to_end.conftest import Platform, Played
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
@@ -32,7 +32,7 @@ LARGE_VIDEO = {"kind": "video", "contentType": "video/mp4", "bytes": 99_000_000_
     ],
 )
 def test_an_invalid_value_is_reported_with_its_field_and_rule(
-    livestream: LivestreamClient, method: str, path: str, body: object, code: str, field: str
+    livestream: LivestreamBackend, method: str, path: str, body: object, code: str, field: str
 ) -> None:
     answer = livestream.ask(method, path, body)
     assert (answer.status, answer.body["code"]) == (400, code)
@@ -40,8 +40,8 @@ def test_an_invalid_value_is_reported_with_its_field_and_rule(
     assert all(field["rule"] for field in answer.body["fields"])
 
 
-def test_a_form_accepts_only_the_announced_file(livestream: LivestreamClient) -> None:
-    episode = livestream.create("with a form")["episodeId"]
+def test_a_form_accepts_only_the_announced_file(livestream: LivestreamBackend) -> None:
+    episode = livestream.create_episode("with a form")["episodeId"]
     request = {"kind": "transcript", "contentType": "text/vtt", "bytes": 10}
     ready = livestream.ask("POST", f"/episodes/{episode}/uploads", request).body
     form = ready["form"]
@@ -51,8 +51,8 @@ def test_a_form_accepts_only_the_announced_file(livestream: LivestreamClient) ->
     assert post_form(form["url"], form["fields"], b"x" * 10).status in {200, 204}
 
 
-def test_parts_can_be_sent_to_newly_signed_urls(livestream: LivestreamClient) -> None:
-    episode = livestream.create("on a slow line")["episodeId"]
+def test_parts_can_be_sent_to_newly_signed_urls(livestream: LivestreamBackend) -> None:
+    episode = livestream.create_episode("on a slow line")["episodeId"]
     request = {"kind": "video", "contentType": "video/mp4", "bytes": 101_000_000}
     ready = livestream.ask("POST", f"/episodes/{episode}/uploads", request).body
     named = {"multipartId": ready["multipart"]["multipartId"]}
@@ -63,8 +63,8 @@ def test_parts_can_be_sent_to_newly_signed_urls(livestream: LivestreamClient) ->
     assert send("PUT", first["url"], b"x" * 100).headers["etag"]
 
 
-def test_a_cursor_is_valid_for_its_own_list_only(livestream: LivestreamClient) -> None:
-    episodes = [livestream.create(f"cursor {number}")["episodeId"] for number in range(2)]
+def test_a_cursor_is_valid_for_its_own_list_only(livestream: LivestreamBackend) -> None:
+    episodes = [livestream.create_episode(f"cursor {number}")["episodeId"] for number in range(2)]
     cursor = livestream.ask("GET", "/episodes?limit=1").body["nextCursor"]
     answer = livestream.ask("GET", f"/episodes/{episodes[0]}/claims?cursor={cursor}")
     assert (answer.status, answer.body["code"]) == (400, "CURSOR_INVALID")
@@ -72,8 +72,8 @@ def test_a_cursor_is_valid_for_its_own_list_only(livestream: LivestreamClient) -
         assert episode_id not in cursor
 
 
-def test_no_client_text_is_logged(platform: Platform, livestream: LivestreamClient) -> None:
-    created = livestream.create(CANARY, clientToken=f"{CANARY}-token", speakers=[CANARY])
+def test_no_client_text_is_logged(platform: Platform, livestream: LivestreamBackend) -> None:
+    created = livestream.create_episode(CANARY, clientToken=f"{CANARY}-token", speakers=[CANARY])
     livestream.ask("PATCH", f"/episodes/{created['episodeId']}", {"version": 9, "title": CANARY})
     livestream.ask("POST", "/episodes", {"title": "", "description": CANARY})
     logs = platform.client("logs")
@@ -84,10 +84,10 @@ def test_no_client_text_is_logged(platform: Platform, livestream: LivestreamClie
 
 
 def test_the_example_claim_of_the_requirements_is_returned_unchanged(
-    platform: Platform, livestream: LivestreamClient
+    platform: Platform, livestream: LivestreamBackend
 ) -> None:
     """The test writes the claim to the table, in place of the agent."""
-    episode = livestream.create("with claims")["episodeId"]
+    episode = livestream.create_episode("with claims")["episodeId"]
     claim = {
         "claimId": "c1",
         "startMs": 61_000,
@@ -124,11 +124,11 @@ def replay(platform: Platform, started_at: datetime) -> None:
     eventually(lambda: events.describe_replay(ReplayName=name)["State"] == "COMPLETED" or None, "a replay")
 
 
-def test_replayed_events_change_nothing(platform: Platform, livestream: LivestreamClient) -> None:
-    episode = livestream.create("replayed")["episodeId"]
+def test_replayed_events_change_nothing(platform: Platform, livestream: LivestreamBackend) -> None:
+    episode = livestream.create_episode("replayed")["episodeId"]
     started_at = datetime.now(UTC) - timedelta(minutes=1)
     livestream.upload(episode, "video", "video/mp4", make_video(2))
-    before, chunks = livestream.wait_until_cut(episode), livestream.chunks(episode)
+    before, chunks = livestream.wait_until_cut(episode), livestream.list_chunks(episode)
     replay(platform, started_at)
     logs = platform.client("logs")
 
@@ -141,12 +141,12 @@ def test_replayed_events_change_nothing(platform: Platform, livestream: Livestre
 
     eventually(count_replayed_events, "the replayed event in the log")
     assert livestream.ask("GET", f"/episodes/{episode}").body == before
-    assert livestream.chunks(episode) == chunks
+    assert livestream.list_chunks(episode) == chunks
 
 
-def test_a_replayed_event_restarts_a_video_whose_job_failed(platform: Platform, livestream: LivestreamClient) -> None:
+def test_a_replayed_event_restarts_a_video_whose_job_failed(platform: Platform, livestream: LivestreamBackend) -> None:
     """The test ends there, because MediaConvert treats an equal request within a minute as the failed job."""
-    episode = livestream.create("restarted")["episodeId"]
+    episode = livestream.create_episode("restarted")["episodeId"]
     started_at = datetime.now(UTC) - timedelta(minutes=1)
     livestream.upload(episode, "video", "video/mp4", b"no video at all" * 100)
     failed = livestream.wait_until_cut(episode)

@@ -15,7 +15,7 @@ from handlers.meetings.s3_keys import COMPLETE_FILE_NAME
 from local.emulation.iam.policy_evaluator import AccessVerdict
 from local.emulation.identity_provider import AUDIENCE, ISSUER, KEY_ID
 from local.flows.http_requests import Answer, ask
-from local.flows.meetings_client import Meetings
+from local.flows.meetings_client import MeetingsBackend
 from tests.end_to_end.conftest import Platform, Played
 from tests.end_to_end.meeting_recorder import Recorder, new_meeting
 
@@ -25,7 +25,7 @@ SAID = "captions come back again"
 """Words that no other test records."""
 
 
-def exchange(meetings: Meetings, body: object) -> Answer:
+def exchange(meetings: MeetingsBackend, body: object) -> Answer:
     """Request credentials as a web page would."""
     return ask("POST", f"{meetings.url}/exchange", body, {"Origin": "https://app.example.com"})
 
@@ -41,7 +41,7 @@ def test_a_recording_becomes_a_summary_for_its_user(meetings_played: Played[list
     assert meetings_played.outcome == []
 
 
-def test_a_token_is_exchanged_for_credentials_for_an_hour(meetings: Meetings) -> None:
+def test_a_token_is_exchanged_for_credentials_for_an_hour(meetings: MeetingsBackend) -> None:
     answer = exchange(meetings, {"token": meetings.token("ann"), "sessionName": "Ann's laptop"})
     assert answer.status == 200
     assert answer.headers["access-control-allow-origin"] == "*"
@@ -60,7 +60,7 @@ def test_a_token_is_exchanged_for_credentials_for_an_hour(meetings: Meetings) ->
     ids=["expired", "forged"],
 )
 def test_an_invalid_token_is_refused_with_a_code_and_no_details(
-    meetings: Meetings, make_token: Callable[[Meetings], str], code: str
+    meetings: MeetingsBackend, make_token: Callable[[MeetingsBackend], str], code: str
 ) -> None:
     answer = exchange(meetings, {"token": make_token(meetings), "sessionName": "laptop"})
     assert (answer.status, answer.body["code"], answer.body["fields"]) == (401, code, [])
@@ -109,7 +109,7 @@ FOREIGN: dict[str, Callable[[UserAccess, str, str], object]] = {
 
 
 @pytest.fixture(scope="module")
-def bob(meetings: Meetings) -> UserAccess:
+def bob(meetings: MeetingsBackend) -> UserAccess:
     """Another user."""
     return meetings.open_access("bob")
 
@@ -124,7 +124,9 @@ def test_another_users_credentials_give_no_access(ann: Recorder, bob: UserAccess
     assert raised.value.response["Error"]["Code"] in {"AccessDenied", "AccessDeniedException"}
 
 
-def test_without_permission_to_tag_sessions_there_are_no_credentials(platform: Platform, meetings: Meetings) -> None:
+def test_without_permission_to_tag_sessions_there_are_no_credentials(
+    platform: Platform, meetings: MeetingsBackend
+) -> None:
     """Without the tag, a session would belong to no user."""
     with platform.actions_of("meetings-auth-exchange", without="sts:TagSession"):
         mark = platform.mark()
@@ -135,7 +137,7 @@ def test_without_permission_to_tag_sessions_there_are_no_credentials(platform: P
     }
 
 
-def test_logs_contain_no_meeting_data(platform: Platform, meetings: Meetings, ann: Recorder) -> None:
+def test_logs_contain_no_meeting_data(platform: Platform, meetings: MeetingsBackend, ann: Recorder) -> None:
     token = meetings.token("ann")
     exchange(meetings, {"token": token, "sessionName": f"{CANARY}-session"})
     exchange(meetings, {"token": f"{token}x", "sessionName": f"{CANARY}-session"})

@@ -21,7 +21,7 @@ from handlers.meetings.s3_keys import MeetingId, Recording
 from local import ROOT
 from local.emulation.batch.batch_faults import QueueFault, set_faults
 from local.flows import eventually
-from local.flows.meetings_client import Meetings
+from local.flows.meetings_client import MeetingsBackend
 from local.platform.emulator import ROOT_ACCESS_KEY
 from local.preview.preview_provider import ACCOUNT, REGION
 from tests.end_to_end.conftest import Platform
@@ -40,7 +40,7 @@ def no_capacity(platform: Platform) -> Iterator[None]:
     set_faults(platform.emulator.folder, {})
 
 
-def wait_for_job(meetings: Meetings, meeting_id: str) -> dict[str, Any]:
+def wait_for_job(meetings: MeetingsBackend, meeting_id: str) -> dict[str, Any]:
     """Wait until the meeting's job waits for capacity; return it."""
     batch = meetings.client("batch")
 
@@ -51,13 +51,13 @@ def wait_for_job(meetings: Meetings, meeting_id: str) -> dict[str, Any]:
     return eventually(found, "a job that waits")
 
 
-def executions(meetings: Meetings, meeting_id: str) -> list[str]:
+def executions(meetings: MeetingsBackend, meeting_id: str) -> list[str]:
     """Return the ARNs of a meeting's executions."""
     listed = meetings.client("stepfunctions").list_executions(stateMachineArn=meetings.workflow)["executions"]
     return [entry["executionArn"] for entry in listed if entry["name"].startswith(meeting_id)]
 
 
-def find_waiting_execution(meetings: Meetings, arns: set[str]) -> str | None:
+def find_waiting_execution(meetings: MeetingsBackend, arns: set[str]) -> str | None:
     """Return the first of these executions that waits for its job."""
     states = meetings.client("stepfunctions")
     for arn in arns:
@@ -67,7 +67,9 @@ def find_waiting_execution(meetings: Meetings, arns: set[str]) -> str | None:
     return None
 
 
-def make_overdue(platform: Platform, meetings: Meetings, user: str, meeting_id: str, **changes: Any) -> MeetingRecord:
+def make_overdue(
+    platform: Platform, meetings: MeetingsBackend, user: str, meeting_id: str, **changes: Any
+) -> MeetingRecord:
     """Change a meeting's times so that it has been in its state for days and is due."""
     table = MeetingTable(platform.client("dynamodb"), meetings.table)
     now = datetime.now(UTC)
@@ -83,7 +85,7 @@ def make_overdue(platform: Platform, meetings: Meetings, user: str, meeting_id: 
 
 @pytest.mark.usefixtures("no_capacity")
 def test_a_recording_that_is_replaced_while_its_job_waits_is_superseded(
-    platform: Platform, meetings: Meetings, ann: Recorder
+    platform: Platform, meetings: MeetingsBackend, ann: Recorder
 ) -> None:
     meeting = new_meeting()
     old = ann.client.upload(meeting, ann.record_speech("good day"))
@@ -103,7 +105,9 @@ def test_a_recording_that_is_replaced_while_its_job_waits_is_superseded(
     assert ann.client.get(meeting.meeting_id).content == new.content
 
 
-def fail_by_stopped_execution(platform: Platform, meetings: Meetings, ann: Recorder, meeting_id: str) -> MeetingRecord:
+def fail_by_stopped_execution(
+    platform: Platform, meetings: MeetingsBackend, ann: Recorder, meeting_id: str
+) -> MeetingRecord:
     """Stop a meeting's execution while its job waits, and let the sweep fail the meeting. Return its record."""
     wait_for_job(meetings, meeting_id)
     [execution] = executions(meetings, meeting_id)
@@ -116,7 +120,9 @@ def fail_by_stopped_execution(platform: Platform, meetings: Meetings, ann: Recor
 
 
 @pytest.mark.usefixtures("no_capacity")
-def test_a_job_of_a_stopped_execution_is_taken_over(platform: Platform, meetings: Meetings, ann: Recorder) -> None:
+def test_a_job_of_a_stopped_execution_is_taken_over(
+    platform: Platform, meetings: MeetingsBackend, ann: Recorder
+) -> None:
     meeting, chunks = new_meeting(), ann.record_speech("good day")
     ann.client.upload(meeting, chunks)
     failed = fail_by_stopped_execution(platform, meetings, ann, meeting.meeting_id)
@@ -167,7 +173,7 @@ def restart_failed_meetings(platform: Platform, folder: Path, since: str) -> Non
 
 @pytest.mark.usefixtures("no_capacity")
 def test_the_runbooks_command_restarts_failed_meetings(
-    platform: Platform, meetings: Meetings, ann: Recorder, tmp_path: Path
+    platform: Platform, meetings: MeetingsBackend, ann: Recorder, tmp_path: Path
 ) -> None:
     since = timestamp(datetime.now(UTC))
     meeting_id = ann.upload(ann.record_speech("agree"))
@@ -190,7 +196,12 @@ UNREPORTED = {"status": MeetingStatus.PROCESSING, "stage": Stage.MEDIA, "attempt
     ids=["its chunks never arrive", "its executions never report"],
 )
 def test_the_sweep_fails_a_meeting_that_never_ends(
-    platform: Platform, meetings: Meetings, ann: Recorder, changes: dict[str, Any], count: str, reason: MeetingReason
+    platform: Platform,
+    meetings: MeetingsBackend,
+    ann: Recorder,
+    changes: dict[str, Any],
+    count: str,
+    reason: MeetingReason,
 ) -> None:
     meeting = new_meeting()
     ann.upload_partially(meeting, ann.record_speech("good day"), [None])
@@ -202,7 +213,9 @@ def test_the_sweep_fails_a_meeting_that_never_ends(
 
 
 @pytest.mark.usefixtures("allow_refusals")
-def test_the_workflow_retries_a_summary_that_s3_refused(platform: Platform, meetings: Meetings, ann: Recorder) -> None:
+def test_the_workflow_retries_a_summary_that_s3_refused(
+    platform: Platform, meetings: MeetingsBackend, ann: Recorder
+) -> None:
     s3, logs = platform.client("s3"), platform.client("logs")
     policy = json.loads(s3.get_bucket_policy(Bucket=meetings.bucket)["Policy"])
     closed = {

@@ -14,7 +14,7 @@ from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, Meeti
 from handlers.meetings.s3_keys import MeetingId
 from local.emulation.batch.batch_faults import QueueFault, set_faults
 from local.emulation.batch.job_processes import RECLAIMED
-from local.flows.meetings_client import Meetings
+from local.flows.meetings_client import MeetingsBackend
 from tests.end_to_end.conftest import Platform
 from tests.end_to_end.meeting_recorder import ON_DEMAND, SPOT, Recorder, job_history, new_meeting
 
@@ -144,7 +144,7 @@ def interrupted_meetings(platform: Platform, ann: Recorder) -> dict[str, Meeting
 
 
 def test_an_interrupted_job_continues_where_it_stopped(
-    meetings: Meetings, interrupted_meetings: dict[str, MeetingRecord]
+    meetings: MeetingsBackend, interrupted_meetings: dict[str, MeetingRecord]
 ) -> None:
     record = interrupted_meetings["reclaimed once"]
     history = job_history(meetings, record)
@@ -155,7 +155,7 @@ def test_an_interrupted_job_continues_where_it_stopped(
 
 @pytest.mark.parametrize(("what", "attempts"), [("reclaimed always", (3, 1)), ("no machine", (0, 1))])
 def test_a_job_without_spot_capacity_runs_on_demand(
-    meetings: Meetings, interrupted_meetings: dict[str, MeetingRecord], what: str, attempts: Any
+    meetings: MeetingsBackend, interrupted_meetings: dict[str, MeetingRecord], what: str, attempts: Any
 ) -> None:
     history = job_history(meetings, interrupted_meetings[what])
     assert (interrupted_meetings[what].status, history.queues, history.attempts) == (READY, (SPOT, ON_DEMAND), attempts)

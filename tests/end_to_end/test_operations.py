@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from local.flows.transcription_client import Captioning, Speaker
+from local.flows.transcription_client import Speaker, TranscriptionBackend
 from operations.__main__ import main
 from tests.end_to_end.conftest import Platform
 
@@ -16,12 +16,12 @@ ALARM = "polyphony-local-transcription-latency-critical"
 """The only alarm that these tests observe, because other tests set other alarms on purpose."""
 
 
-def count_partial_captions(captioning: Captioning) -> int:
+def count_partial_captions(captioning: TranscriptionBackend) -> int:
     """Speak a sentence and return the number of captions before the final one."""
     with Speaker(captioning.url) as speaker:
         speaker.open(encoding="ogg-opus")
         speaker.say("u1", SENTENCE)
-        speaker.done("u1", SENTENCE)
+        speaker.wait_until_done("u1", SENTENCE)
         assert len(speaker.screen.text()) == 1
         return sum(not caption["final"] for caption in speaker.screen.shown)
 
@@ -66,7 +66,9 @@ def operator(platform: Platform) -> Iterator[Operator]:
         assert operator_harness("alias", "--to", deployed) == 0
 
 
-def test_a_flag_takes_effect_and_the_alias_command_reverts_it(operator: Operator, captioning: Captioning) -> None:
+def test_a_flag_takes_effect_and_the_alias_command_reverts_it(
+    operator: Operator, captioning: TranscriptionBackend
+) -> None:
     old_version = operator.alias()["version"]
     assert count_partial_captions(captioning) > 0
     assert operator("flag", "PARTIAL_RESULTS_ENABLED=false") == 0
@@ -84,7 +86,7 @@ def test_a_flag_takes_effect_and_the_alias_command_reverts_it(operator: Operator
 
 
 def test_a_rollout_is_reverted_if_an_alarm_goes_off_and_completes_otherwise(
-    operator: Operator, platform: Platform, captioning: Captioning
+    operator: Operator, platform: Platform, captioning: TranscriptionBackend
 ) -> None:
     old_version = operator.alias()["version"]
     operator("flag", "PARTIAL_RESULTS_ENABLED=false")

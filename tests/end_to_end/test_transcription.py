@@ -11,7 +11,7 @@ from handlers.transcription.audio_processor.transcribe_stream.stream_client impo
 from handlers.transcription.live_table import session_utterances_key
 from local.emulation.speech.tone_words import speech
 from local.flows import PATIENCE_SECONDS
-from local.flows.transcription_client import SAMPLE_RATE, Captioning, Speaker
+from local.flows.transcription_client import SAMPLE_RATE, Speaker, TranscriptionBackend
 from tests.end_to_end.conftest import Platform, Played
 from tests.local.emulation.transcribe.stream_listener import finals, rest
 from tests.token_issuer import AUDIENCE, Provider, serving
@@ -48,7 +48,7 @@ def test_captions_of_flac_audio_are_shown_in_order(speaker: Speaker) -> None:
 
 
 @pytest.fixture
-def provider(captioning: Captioning) -> Iterator[Provider]:
+def provider(captioning: TranscriptionBackend) -> Iterator[Provider]:
     """Return an identity provider. During the test, the router verifies its tokens, as in staging and prod."""
     functions = captioning.client("lambda")
     name, _, alias = captioning.router.rpartition(":")
@@ -112,7 +112,7 @@ def test_a_session_continues_after_its_connection_closed(url: str) -> None:
     with Speaker(url) as before:
         session = before.open()["sessionId"]
         before.say("u1", "hello world")
-        before.drop()
+        before.disconnect()
     with Speaker(url) as after:
         again = after.open(sessionId=session)["resend"]
         if again:  # it was not done before the connection closed
@@ -179,7 +179,7 @@ def test_a_direct_url_streams_without_the_caption_rules(speaker: Speaker) -> Non
     assert speaker.screen.shown == [], "the platform does not receive the audio"
 
 
-def test_a_lost_utterance_is_reported_and_can_be_sent_again(captioning: Captioning, speaker: Speaker) -> None:
+def test_a_lost_utterance_is_reported_and_can_be_sent_again(captioning: TranscriptionBackend, speaker: Speaker) -> None:
     functions, dynamodb = captioning.client("lambda"), captioning.client("dynamodb")
     captioning.operate(kind="sweep")  # utterances that other tests lost are counted before
     functions.put_function_concurrency(FunctionName=captioning.processor, ReservedConcurrentExecutions=0)
