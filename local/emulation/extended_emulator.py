@@ -20,7 +20,9 @@ from local.emulation.step_functions.state_machine_tasks import StateMachines
 
 
 def serve(folder: Path) -> None:
-    """Serve until the process is killed. The log of IAM decisions and the logs of batch_service are written to `folder`."""
+    """Serve until the process is killed. The log of IAM decisions and the logs of batch_service are written to
+    `folder`.
+    """
     recorder = DecisionRecorder(folder)
     roles = ServiceCallPermissions(recorder)
     batch_service = BatchService(folder)

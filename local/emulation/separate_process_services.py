@@ -18,8 +18,8 @@ AGENT_VARIABLE = "AGENTCORE_ENDPOINT"
 KEYS_VARIABLE = "JWKS_URL"
 """Environment variable with the URL of the identity provider's keys, for handlers whose deployment does not set it."""
 _processes: "list[subprocess.Popen[bytes]]" = []
-"""Reference to the started process, which ends when its standard input is closed. Without a reference, Python would close
-it."""
+"""Reference to the started process, which ends when its standard input is closed. Without a reference, Python would
+close it."""
 
 
 def start_services() -> dict[str, str]:

@@ -20,7 +20,8 @@ PATIENCE_SECONDS = 20
 POLL_SECONDS = 0.05
 """Minimum time between two polls."""
 POLL_SHARE = 0.1
-"""Time between two polls as a share of the time waited so far. Frequent polling would take CPU time from the platform."""
+"""Time between two polls as a share of the time waited so far. Frequent polling would take CPU time from the platform.
+"""
 
 
 class NotInTime(Exception):

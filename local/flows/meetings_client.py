@@ -61,8 +61,8 @@ class MeetingsBackend:
 def write_recording(path: Path, sentences: Iterable[tuple[int, str]], *, pictures: bool = True) -> Path:
     """Write a chunk of a recording; return its path.
 
-    `sentences` are the pitches of the voices with their words. The video is a test picture; it is left out if `pictures` is
-    false.
+    `sentences` are the pitches of the voices with their words. The video is a test picture; it is left out if
+    `pictures` is false.
     """
     samples = b"".join(tone_words.speech([*words.split(), "."], SAMPLE_RATE, pitch) for pitch, words in sentences)
     # The duration is set explicitly, because `-shortest` sometimes makes the video seconds longer than the audio.

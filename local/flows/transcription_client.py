@@ -60,7 +60,8 @@ class Screen:
     """Captions as a reader sees them: each result is one line, which is replaced until it is final."""
 
     lines: dict[tuple[int, int, str], Message] = field(default_factory=dict)
-    """Current captions by sequence number of the utterance, start time and result id, which give the order of speech."""
+    """Current captions by sequence number of the utterance, start time and result id, which give the order of speech.
+    """
     shown: list[Message] = field(default_factory=list)
     """All captions in the order of their arrival."""
 

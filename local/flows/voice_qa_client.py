@@ -1,4 +1,5 @@
-"""Client for the voice Q&A backend of a local deployment: a guest uploads a lecture, asks questions and receives answers.
+"""Client for the voice Q&A backend of a local deployment: a guest uploads a lecture, asks questions and receives
+answers.
 
 The words of lecture and questions are tones. The local agent recognises them and answers from the lecture.
 """

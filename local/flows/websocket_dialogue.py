@@ -18,8 +18,8 @@ Message = dict[str, Any]
 PATIENCE_SECONDS = 30
 """Time limit for an expected message."""
 FRAME_BYTES = 30_000
-"""Maximum size of a sent frame. API Gateway accepts at most 32 KB. A browser sends a message as one frame, but other clients may
-split it."""
+"""Maximum size of a sent frame. API Gateway accepts at most 32 KB. A browser sends a message as one frame, but other
+clients may split it."""
 
 
 class Dialogue(ABC):

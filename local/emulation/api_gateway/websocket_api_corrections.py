@@ -1,9 +1,14 @@
 """Corrects WebSocket APIs, so that clients and functions see the behaviour of AWS.
 
-The emulator drops the subprotocol that `$connect` returned, so browsers close the socket. It hides the status of a
-refused `$connect`, and the signer of the handshake. It calls functions without logs, reserved concurrency and
-permission check, sends tracebacks to clients, returns answers on routes without a route response, and accepts messages
-of any size.
+These faults of the emulator are corrected:
+
+- It drops the subprotocol that `$connect` returned, so browsers close the socket.
+- It does not send the status of a refused `$connect` to the client.
+- It does not tell functions who signed the handshake.
+- It calls functions without logs, reserved concurrency and permission check.
+- It sends tracebacks of functions to clients.
+- It sends answers of functions on routes without a route response.
+- It accepts messages of any size.
 """
 
 import contextvars
@@ -53,10 +58,11 @@ class ServedConnection:
     offered_subprotocols: tuple[str, ...]
     connected_at_ms: int
     id: str = ""
-    """Id of the connection, once its `$connect` route was called. The same holds for the next two fields."""
+    """Id of the connection. It is empty before the `$connect` route was called."""
     request_id: str = ""
+    """Id of the `$connect` request. It is empty before the route was called."""
     answer: RouteAnswer | None = None
-    """Answer of the `$connect` function."""
+    """Answer of the `$connect` function, or None before it was called."""
     is_open: bool = False
     """True if the handshake was accepted."""
 
@@ -99,7 +105,7 @@ async def _serve_connection(
     async def receive_complete() -> Message:
         message = await receive()
         while message["type"] == "websocket.receive" and message.get("bytes") is message.get("text") is None:
-            message = await receive()  # skip the rest of a message that was too long
+            message = await receive()  # skip an empty message, the rest of one that was too long
         return message
 
     await original(scope, receive_complete, send_corrected, *arguments, **keywords)
@@ -154,8 +160,9 @@ async def _call_route(  # noqa: PLR0917 - the emulator's signature
 ) -> Message:
     """Call a route's function and return the answer for the client.
 
-    The call takes the emulator's path for all other callers, so it has logs and reserved concurrency. All routes of this
-    project have a Lambda proxy integration. `details` are the query of a `$connect`, or code and reason of a `$disconnect`.
+    The call takes the emulator's path for all other callers, so it has logs and reserved concurrency. All routes of
+    this project have a Lambda proxy integration. `details` are the query of a `$connect`, or code and reason of a
+    `$disconnect`.
     """
     connection = _connection.get()
     integration = get_private(apigateway, "_integrations")[api_id][route["target"].rpartition("/")[2]]

@@ -1,7 +1,7 @@
 """Rules of API Gateway for WebSocket messages: their size limits, and the interpretation of a route function's answer.
 
-The developer guide does not define a malformed answer. Here, an answer is valid if it is an object with an integer `statusCode`
-from 200 to 599 and a text as `body`, which may be absent.
+The developer guide does not define a malformed answer. Here, an answer is valid if it is an object with an integer
+`statusCode` from 200 to 599 and a text as `body`, which may be absent.
 https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api.html
 """
 

@@ -19,7 +19,7 @@ class QueueFault:
     reclaimed: int = 0
     """Number of attempts of each job that Fargate Spot interrupts, beginning with the first."""
     at: str = ""
-    """Text in the log line at which the interruption happens. An empty text is in every line, so the first line counts."""
+    """Text in the log line at which the interruption happens. An empty text is in every line, so the first counts."""
     no_capacity: bool = False
     """True if no job of the queue gets a machine, so jobs stay RUNNABLE."""
 

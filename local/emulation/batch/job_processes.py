@@ -1,8 +1,8 @@
 """Processes that take the place of Batch's containers: one for each attempt of a job.
 
-A process has its own folder, environment variables and import path. It can read other files, as any local process can. A
-container image is built for arm64 and cannot run here. `IMAGES` names the module that is an image's entry point, and the
-packages that are copied into the image. Of the project, the process can import only these packages.
+A process has its own folder, environment variables and import path. It can read other files, as any local process can.
+A container image is built for arm64 and cannot run here. `IMAGES` names the module that is an image's entry point, and
+the packages that are copied into the image. Of the project, the process can import only these packages.
 """
 
 import os
@@ -113,7 +113,8 @@ class JobProcess:
             timer = _start_timer(timeout, self.stop, TIMED_OUT) if timeout else None
             with process:
                 for line in process.stdout or ():
-                    # The process is stopped before the line is logged, because logging takes time and the process continues.
+                    # The process is stopped before the line is logged, because logging takes time and the process
+                    # continues.
                     if reclaim_at is not None and reclaim_at in line:
                         self.stop(RECLAIMED)
                     log(line.rstrip("\n"))

@@ -1,8 +1,8 @@
 """Amazon Bedrock's Converse for this machine. It answers from the JSON lines in the prompt's last turn.
 
-The lines are about a broadcast (`broadcast_answers`) or a meeting (`meeting_answers`). The module shares no code with the
-handlers. Two words in the transcript make it fail: a request whose transcript contains `throttled` is refused twice, and the
-answer to a transcript with `repeating` is cut off at the token limit.
+The lines are about a broadcast (`broadcast_answers`) or a meeting (`meeting_answers`). The module shares no code with
+the handlers. Two words in the transcript make it fail: a request whose transcript contains `throttled` is refused
+twice, and the answer to a transcript with `repeating` is cut off at the token limit.
 """
 
 import contextlib
@@ -100,7 +100,9 @@ class _ConverseService:
         }
 
     def _usage(self, model: str, request: Mapping[str, Any], text: str) -> dict[str, int]:
-        """Return token counts. The prefix up to the last cache point is written to the cache at first, and read after that."""
+        """Return token counts. The prefix up to the last cache point is written to the cache at first, and read after
+        that.
+        """
         before: list[str] = []
         after: list[str] = []
         for block in (

@@ -2,13 +2,14 @@
 
 An action item is recognised by the form of its sentence:
 
-- `Anna will send the report by Friday.` is Anna's, due `by Friday`. `has to`, `must` and `is going to` count like `will`.
+- `Anna will send the report by Friday.` is Anna's, due `by Friday`. `has to`, `must` and `is going to` count like
+`will`.
 - `I will …` and `I'll …` are the speaker's.
 - `Anna, could you send …?` is Anna's.
 - `Please send …` has no owner.
 
-A refusal (`will not`) is no action item, nor is a statement about `it`, `we` or `they`. The same lines always give the same
-answer.
+A refusal (`will not`) is no action item, nor is a statement about `it`, `we` or `they`. The same lines always give the
+same answer.
 """
 
 import re

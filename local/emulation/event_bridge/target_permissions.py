@@ -1,8 +1,8 @@
 """Calls the targets of EventBridge rules and schedules only with the permission that AWS requires.
 
 EventBridge calls a rule's target with the role that the target names or, without a role, by the target's own resource
-policy. It calls a schedule's target with the schedule's role. The emulator checks neither. Here, a call without permission
-is logged and dropped.
+policy. It calls a schedule's target with the schedule's role. The emulator checks neither. Here, a call without
+permission is logged and dropped.
 """
 
 import json

@@ -1,8 +1,8 @@
 """Child processes with Spark, which run ingestion's Glue job on this machine.
 
-`run_job` starts a new process for each run, as Glue does. `SparkChildSession` executes many runs in one process, which saves
-the seconds that the start of Spark takes, and also reads the lake. Both are child processes, because Spark has its own
-virtual environment (`.venv-spark`).
+`run_job` starts a new process for each run, as Glue does. `SparkChildSession` executes many runs in one process, which
+saves the seconds that the start of Spark takes, and also reads the lake. Both are child processes, because Spark has
+its own virtual environment (`.venv-spark`).
 """
 
 import json
@@ -29,8 +29,8 @@ SETTINGS = {
     "spark.driver.bindAddress": LOOPBACK,
     "spark.ui.showConsoleProgress": "false",
     # UsePerfData would leave a file in the system's temporary folder after a kill. The simple compiler and garbage
-    # collector suit runs of a few seconds: on a busy machine, a run took 8 s instead of 28 s. Skipping the verification of
-    # the locked packages' classes saves a seventh of the start.
+    # collector suit runs of a few seconds: on a busy machine, a run took 8 s instead of 28 s. Skipping the verification
+    # of the locked packages' classes saves a seventh of the start.
     "spark.driver.extraJavaOptions": "-XX:-UsePerfData -XX:TieredStopAtLevel=1 -XX:+UseSerialGC "
     "-XX:+UnlockDiagnosticVMOptions -XX:-BytecodeVerificationRemote",
 }
@@ -65,8 +65,8 @@ def spark_environment(
 ) -> dict[str, str]:
     """Return all environment variables of a Spark process.
 
-    `scratch` is its temporary folder. The job reads objects from the S3 `endpoint`, or from the folder `objects`. It imports
-    its library from `import_path`. `settings` are additional settings of Spark.
+    `scratch` is its temporary folder. The job reads objects from the S3 `endpoint`, or from the folder `objects`. It
+    imports its library from `import_path`. `settings` are additional settings of Spark.
     """
     if not PYTHON.exists():
         raise SparkMissing("Spark's environment is missing: `make .venv-spark/.locked` creates it")

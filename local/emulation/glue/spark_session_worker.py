@@ -1,7 +1,7 @@
 """Program of the child process of `spark_process.SparkChildSession`, which runs the Glue job and reads the lake.
 
-It reads one request per line as JSON and answers each with one line of JSON. It reads the lake as readers do: only the files
-that the pointers name. It runs in `.venv-spark` and imports no module of `local`.
+It reads one request per line as JSON and answers each with one line of JSON. It reads the lake as readers do: only the
+files that the pointers name. It runs in `.venv-spark` and imports no module of `local`.
 """
 
 import json
@@ -85,7 +85,9 @@ def _read_tables(lake: str, manifests: Sequence[str] = ()) -> list[tuple[str, An
 
 
 def _read_files(lake: str, manifests: Sequence[str] = ()) -> list[tuple[str, bytes]]:
-    """Return path and content of the files that the pointers of these manifests name. Without manifests, use all pointers."""
+    """Return path and content of the files that the pointers of these manifests name. Without manifests, use all
+    pointers.
+    """
     storage = open_storage(lake)
     pointers = [
         storage.read(uri).decode()

@@ -1,7 +1,7 @@
 """Log of the IAM decisions about roles, one JSON line per decision.
 
-The emulator's process writes it, and the comparison of grants with their use (`grant_usage.py`) reads it. Each start of an
-emulator clears the log.
+The emulator's process writes it, and the comparison of grants with their use (`grant_usage.py`) reads it. Each start of
+an emulator clears the log.
 """
 
 import json

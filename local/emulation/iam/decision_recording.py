@@ -51,13 +51,13 @@ def install(recorder: DecisionRecorder) -> None:
         is_denied = result is not None and result.decision == "Deny"
         request = None if is_denied else _correct(role, action, resource_arn, {**keys, **(service_context or {})})
         if request is None:
-            # The emulator's decision is right. None as result means that the request is allowed.
+            # The emulator's decision stands. Its result None means that the request is allowed.
             verdict = AccessVerdict.ALLOW if result is None else _verdict(result)
             recorder.record(Decision(role, action, resource_arn, verdict, "emulator"))
+            # An allowed AssumeRole with session tags also needs `sts:TagSession`, which is then decided below.
             request = None if result is not None else session_tagging(action, resource_arn, _parse_body(_body.get()))
             if request is None:
                 return result
-        # Decide about the corrected request, or about the tagging that follows an allowed AssumeRole.
         verdict = evaluate_policies(
             inline_policies(role), AccessRequest(request.action, request.resource, {**keys, **request.context})
         ).verdict
@@ -80,8 +80,8 @@ def _correct(role: str, action: str, resource: str, context: Mapping[str, Any]) 
     request = correct_request(action, resource, _parse_body(_body.get()), inline_policies(role), _partition_keys(table))
     if request is None:
         return None
-    present = {key: value for key, value in context.items() if value is not None}
-    return AccessRequest(request.action, request.resource, {**present, **request.context})
+    present_keys = {key: value for key, value in context.items() if value is not None}
+    return AccessRequest(request.action, request.resource, {**present_keys, **request.context})
 
 
 def _verdict(result: Any) -> AccessVerdict:

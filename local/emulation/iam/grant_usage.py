@@ -1,7 +1,7 @@
 """Comparison of the roles' grants with the permissions that the flows used. The demo and the end-to-end tests run it.
 
-A grant that was never used is a problem, unless `reviewed_grants.toml` gives a reason. A call that was refused because its
-role has no grant is always a problem. Each problem names action and role.
+A grant that was never used is a problem, unless `reviewed_grants.toml` gives a reason. A call that was refused because
+its role has no grant is always a problem. Each problem names action and role.
 """
 
 import fnmatch

@@ -26,7 +26,8 @@ class NotEvaluable(ValueError):
 def operator_holds(operator: str, keys: Context, context: Context) -> bool:
     """Return True if the block of one condition operator holds: each of its keys must match one of the key's values.
 
-    `keys` are the condition keys of the policy with their values, `context` those of the request. Both are in lower case.
+    `keys` are the condition keys of the policy with their values, `context` those of the request. Both are in lower
+    case.
     """
     quantifier, _, base = operator.rpartition(":")  # for example `ForAllValues:StringLike`
     return all(
@@ -120,4 +121,5 @@ OPERATORS: dict[str, Callable[[str, str], bool]] = {
     "ArnLike": _arn,
     "Bool": lambda value, expected: _equal(value.lower(), expected.lower()),
 }
-"""Comparisons by condition operator, for the operators that this project's policies use. `Null` is handled separately."""
+"""Comparisons by condition operator, for the operators that this project's policies use. `Null` is handled separately.
+"""

@@ -1,7 +1,8 @@
-"""Corrections of requests that the emulator's IAM is known to misjudge: the action, resource and context that IAM would use.
+"""Corrections of requests that the emulator's IAM is known to misjudge: the action, resource and context that IAM would
+use.
 
-`decision_recording.py` and `resource_corrections.py` apply them. A comment at each case describes the emulator's fault. The
-emulator evaluates all other requests itself.
+`decision_recording.py` and `resource_corrections.py` apply them. A comment at each case describes the emulator's fault.
+The emulator evaluates all other requests itself.
 """
 
 import re

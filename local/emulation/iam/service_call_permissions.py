@@ -1,8 +1,8 @@
 """Checks and records the calls that AWS services make with a role of the stack.
 
-On AWS, Lambda polls a queue, writes a function's logs and sends failed events to a destination with the function's own
-role. The emulator does not check the role. Here each call is evaluated against the role's policies, and refused as on
-AWS.
+For example, Lambda polls a queue, writes a function's logs and sends failed events to a destination with the function's
+own role. The emulator does not check the role. Here, each call is evaluated against the role's policies, and refused as
+on AWS.
 """
 
 import json
@@ -18,7 +18,8 @@ from local.emulation.iam.decision_log import BY_SERVICE, Decision, DecisionRecor
 from local.emulation.iam.policy_evaluator import AccessRequest, evaluate_policies
 
 LOG_STREAM = "any"
-"""Placeholder for the name of a log stream. Each invocation has its own stream, but policies treat all streams alike."""
+"""Placeholder for the name of a log stream. Each invocation has its own stream, but policies treat all streams alike.
+"""
 
 
 class ServiceCallPermissions:
@@ -28,7 +29,10 @@ class ServiceCallPermissions:
         self._recorder = recorder
 
     def install(self) -> None:
-        """Replace `lambda_svc._emit_lambda_logs` and `lambda_svc._route_async_failure`."""
+        """Replace `lambda_svc._emit_lambda_logs` and `lambda_svc._route_async_failure`.
+
+        Other modules check the calls of other services with `is_allowed`.
+        """
         emit = get_private(lambda_svc, "_emit_lambda_logs")
         route = get_private(lambda_svc, "_route_async_failure")
 

@@ -2,7 +2,8 @@
 
 On AWS, retries, event age and failure destination belong to a qualifier, so an invocation of `live` does not use the
 settings of `$LATEST`. The emulator uses only those of `$LATEST`, and its EventBridge invokes a function once, without
-retries. Here, EventBridge uses the same settings as any other caller. https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-configuring.html
+retries. Here, EventBridge uses the same settings as any other caller.
+https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-configuring.html
 """
 
 import json
@@ -29,8 +30,8 @@ def _get_reserved_concurrency(original: Any, record: dict[str, Any], config: dic
 def _invoke_async(original: Any, record: dict[str, Any], event: Any) -> None:
     """Invoke a function asynchronously with the settings of the qualifier that was called.
 
-    `record` is the record of the called version, whose configuration has an ARN that ends in the called qualifier. Only the
-    function's own record has the settings of all qualifiers.
+    `record` is the record of the called version, whose configuration has an ARN that ends in the called qualifier. Only
+    the function's own record has the settings of all qualifiers.
     """
     config = record["config"]
     function = get_private(lambda_svc, "_functions").get(config["FunctionName"]) or {}

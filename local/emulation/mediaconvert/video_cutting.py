@@ -14,7 +14,8 @@ from local.ffmpeg import UnreadableMedia, run_ffmpeg
 
 VIDEO_CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,flv,avi"
 VIDEO_STREAM, AUDIO_STREAM = "0:V:0", "0:a:0?"
-"""ffmpeg's names of the first video and audio stream. `V` excludes album covers, and `?` allows a video without sound."""
+"""ffmpeg's names of the first video and audio stream. `V` excludes album covers, and `?` allows a video without sound.
+"""
 STEM = "segment_"
 """Prefix of the segments' file names on disk. The name from the job could have a meaning for ffmpeg or the file system.
 """

@@ -17,8 +17,8 @@ from operator import add, mul
 
 LOW = (450, 600, 750, 900, 1050, 1200)
 HIGH = (1450, 1650, 1850, 2050, 2250, 2450)
-"""Frequencies of a word's two tones, in hertz. They are multiples of 50 Hz, because a frame of 20 ms can distinguish them. Except 900 and 1200, which are the second
-harmonics of 450 and 600, no tone is the second harmonic of another."""
+"""Frequencies of a word's two tones, in hertz. They are multiples of 50 Hz, because a frame of 20 ms can distinguish
+them. Except 900 and 1200, which are the second harmonics of 450 and 600, no tone is the second harmonic of another."""
 PITCHES = (150, 200, 250, 300, 350)
 """Pitches of voices, in hertz. Words may also have no voice."""
 WORDS = (
@@ -40,7 +40,8 @@ PAUSE_SECONDS = 0.3
 FRAME_SECONDS = 0.02
 """Length of the pieces in which audio is analysed."""
 MIN_WORD_FRAMES = 6
-"""Minimum number of frames of a recognised word. It is more than half of a word's frames, so that a word that is cut in two is recognised at most once."""
+"""Minimum number of frames of a recognised word. It is more than half of a word's frames, so that a word that is cut in
+two is recognised at most once."""
 ANALYSED_RATE = 8000
 """Lowest sample rate, in hertz. Of audio with a multiple of this rate, only every n-th sample is analysed."""
 
@@ -58,14 +59,15 @@ _MIN_VOICE_SHARE = 0.03
 """Minimum share of a frame's energy in the voice. A generated voice has twice as much."""
 
 _FREQUENCIES = (*LOW, *HIGH, *PITCHES)
-# A frame's products with the waves of all frequencies are computed at once: `_waves` explains the fields of large integers.
+# A frame's products with the waves of all frequencies are computed at once: `_waves` explains the fields of large
+# integers.
 _UNIT = 1 << 30
 """Integer that represents 1 in the waves."""
 _FIELD_BITS = 64
 """Width of one wave's field in the large integers."""
 _BIASES = sum((1 << 62) << _FIELD_BITS * at for at in range(2 * len(_FREQUENCIES)))
-"""Offset of 2 ** 62 in every field, which makes it positive, so that no field borrows from its neighbour. The sum of a frame of
-16-bit samples stays below 2 ** 55 in each field."""
+"""Offset of 2 ** 62 in every field, which makes it positive, so that no field borrows from its neighbour. The sum of
+a frame of 16-bit samples stays below 2 ** 55 in each field."""
 
 _PAIRS = dict(zip(WORDS, ((low, high) for low in LOW for high in HIGH), strict=False))
 _WORD_OF = {pair: word for word, pair in _PAIRS.items()}

@@ -1,7 +1,9 @@
-"""Converts names of parameters, results and errors between an API and Step Functions, for SDK integrations of workflows.
+"""Converts names of parameters, results and errors between an API and Step Functions, for SDK integrations of
+workflows.
 
 Step Functions uses Pascal case for every member name of an API, including acronyms, as the AWS SDK for Java does. The
-keys of maps are data, so they stay unchanged. https://docs.aws.amazon.com/step-functions/latest/dg/supported-services-awssdk.html
+keys of maps are data, so they stay unchanged.
+https://docs.aws.amazon.com/step-functions/latest/dg/supported-services-awssdk.html
 """
 
 import re

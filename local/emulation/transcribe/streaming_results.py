@@ -1,9 +1,9 @@
 """Creates the results that the local Transcribe returns for recognised words, and its failures.
 
-A result grows with each word, and becomes final at the end of the sentence. A stable word is the same in every later version
-of the result. Some words make a stream fail, so tests control every failure through the audio. All of them except `broken`
-have this effect only if partial results are stabilised. So a client that sends the same audio again without stabilisation
-gets its transcript.
+A result grows with each word, and becomes final at the end of the sentence. A stable word is the same in every later
+version of the result. Some words make a stream fail, so tests control every failure through the audio. All of them
+except `broken` have this effect only if partial results are stabilised. So a client that sends the same audio again
+without stabilisation gets its transcript.
 """
 
 import json

@@ -1,7 +1,7 @@
 """Amazon Transcribe's streaming service for this machine, with the real protocol. It recognises words that are tones.
 
-It sends results while the audio arrives. botocore decodes the incoming frames, so the encoder of the handlers is checked
-against another implementation. ffmpeg decodes FLAC and Ogg Opus without delay. PCM needs no decoding.
+It sends results while the audio arrives. botocore decodes the incoming frames, so the encoder of the handlers is
+checked against another implementation. ffmpeg decodes FLAC and Ogg Opus without delay. PCM needs no decoding.
 """
 
 import asyncio

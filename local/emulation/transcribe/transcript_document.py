@@ -1,7 +1,7 @@
 """JSON document that the local Transcribe writes for a recording: text, items with times, and speakers.
 
-Speech is simulated by tones. Each pitch of a voice is a speaker, numbered in the order of appearance. A pause or another
-speaker ends a segment. https://docs.aws.amazon.com/transcribe/latest/dg/diarization-output-batch.html
+Speech is simulated by tones. Each pitch of a voice is a speaker, numbered in the order of appearance. A pause or
+another speaker ends a segment. https://docs.aws.amazon.com/transcribe/latest/dg/diarization-output-batch.html
 """
 
 from collections.abc import Iterable

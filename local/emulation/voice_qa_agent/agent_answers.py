@@ -1,7 +1,7 @@
 """Answers of the local voice Q&A agent: the passages of a lecture that share words with the question, and their times.
 
-A passage is the words between two pauses. Rare words have a higher weight, because a word that occurs in many passages does
-not identify one. The same lecture and question always give the same answer.
+A passage is the words between two pauses. Rare words have a higher weight, because a word that occurs in many passages
+does not identify one. The same lecture and question always give the same answer.
 """
 
 import math
