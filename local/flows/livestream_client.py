@@ -1,4 +1,4 @@
-"""Client for the livestream backend of a local deployment: its REST API, uploads, its stored data, and a sample video."""
+"""Client for the livestream backend of a local deployment: REST API, uploads, stored data, and a sample video."""
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping

@@ -92,7 +92,7 @@ class Screen:
         self.lines = {key: line for key, line in self.lines.items() if not is_removed(line)}
 
     def _remove_unfinished(self, utterance: str, from_ms: int) -> None:
-        """Remove the lines of an utterance that are not final by this time, because the client sends that part again."""
+        """Remove the lines of an utterance that are not final by this time. The client sends that part again."""
 
         def is_kept(line: Message) -> bool:
             return bool(line["final"]) and line["endMs"] <= from_ms

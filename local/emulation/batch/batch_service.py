@@ -30,6 +30,7 @@ Parameters = Mapping[str, Any]
 LOG_FILE = "batch.log"
 """File in the platform's folder with the output of all jobs."""
 POLL_SECONDS = 0.05
+"""Time between two checks whether the queue has capacity."""
 _log = logging.getLogger("batch")
 
 
@@ -90,7 +91,7 @@ class BatchService:
         self._jobs[job.detail["jobId"]] = job
         _change_status(job, "SUBMITTED")
         context = contextvars.copy_context()
-        threading.Thread(target=context.run, args=(self._run, job), name=job.detail["jobId"], daemon=True).start()
+        threading.Thread(target=context.run, args=(self._run_job, job), name=job.detail["jobId"], daemon=True).start()
         return {name: job.detail[name] for name in ("jobArn", "jobName", "jobId")}
 
     def _find_job(self, request: Parameters) -> BatchJob:
@@ -115,7 +116,7 @@ class BatchService:
                 job.stop_reason = request["reason"]
         return {}
 
-    def _run(self, job: BatchJob) -> None:
+    def _run_job(self, job: BatchJob) -> None:
         try:
             status, reason = self._run_attempts(job)
         except Exception:  # noqa: BLE001 - the failure of one job must not end the service
@@ -144,14 +145,14 @@ class BatchService:
     def _wait_for_machine(self, job: BatchJob) -> None:
         while True:
             with job.lock:
-                job.has_machine = job.stop_reason is None and not self._fault(job).no_capacity
+                job.has_machine = job.stop_reason is None and not self._read_fault(job).no_capacity
                 if job.has_machine or job.stop_reason is not None:
                     return
             time.sleep(POLL_SECONDS)
 
     def _run_attempt(self, job: BatchJob, number: int) -> tuple[str, int]:
         """Run one attempt. Return the reason of its end, and its exit code."""
-        detail, fault = job.detail, self._fault(job)
+        detail, fault = job.detail, self._read_fault(job)
         options = detail["container"]["logConfiguration"]["options"]
         group, stream = options["awslogs-group"], f"{options['awslogs-stream-prefix']}/default/{uuid.uuid4().hex}"
         get_private(cloudwatch_logs, "_create_log_stream")({"logGroupName": group, "logStreamName": stream})
@@ -167,17 +168,17 @@ class BatchService:
             job.process = process
             if job.stop_reason is not None:
                 process.stop(job.stop_reason)
-        reclaimed = job.is_spot and number <= fault.reclaimed
+        is_reclaimed = job.is_spot and number <= fault.reclaimed
         exit_code = process.run(
             lambda line: self._write(group, stream, line),
             timeout=(detail["timeout"] or {}).get("attemptDurationSeconds"),
-            reclaim_at=fault.at if reclaimed else None,
+            reclaim_at=fault.at if is_reclaimed else None,
         )
         detail["container"]["exitCode"] = attempt["container"]["exitCode"] = exit_code
         detail["attempts"].append({**attempt, "stoppedAt": _now(), "statusReason": process.reason})
         return process.reason, exit_code
 
-    def _fault(self, job: BatchJob) -> batch_faults.QueueFault:
+    def _read_fault(self, job: BatchJob) -> batch_faults.QueueFault:
         return batch_faults.read_fault(self._folder, job.queue["jobQueueName"])
 
     def _write(self, group: str, stream: str, line: str) -> None:
@@ -225,14 +226,14 @@ def _job_detail(request: Parameters, definition: Parameters, queue: Parameters) 
 
 def _job_variables(container: Parameters, job_id: str) -> dict[str, str]:
     """Return the environment variables of the job: its own, the credentials of its role, and the services' URLs."""
-    session = open_session(container["jobRoleArn"], job_id)
+    credentials = open_session(container["jobRoleArn"], job_id)
     return {
         **{variable["name"]: variable["value"] for variable in container["environment"]},
         **{name: value for name, value in os.environ.items() if name.startswith("AWS_ENDPOINT_URL_")},
         "AWS_ENDPOINT_URL": endpoint(),
-        "AWS_ACCESS_KEY_ID": session.key,
-        "AWS_SECRET_ACCESS_KEY": session.secret,
-        "AWS_SESSION_TOKEN": session.token,
+        "AWS_ACCESS_KEY_ID": credentials.key,
+        "AWS_SECRET_ACCESS_KEY": credentials.secret,
+        "AWS_SESSION_TOKEN": credentials.token,
         "AWS_DEFAULT_REGION": get_region(),
         "AWS_EC2_METADATA_DISABLED": "true",
     }

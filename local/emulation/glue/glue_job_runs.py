@@ -39,23 +39,25 @@ class GlueJobRuns:
         run_id = f"jr_{secrets.token_hex(16)}"
         run_arguments = {"--JOB_NAME": name, "--JOB_RUN_ID": run_id}
         arguments = {**(job.get("DefaultArguments") or {}), **(request.get("Arguments") or {}), **run_arguments}
-        session = open_session(str(job["Role"]), run_id)
+        credentials = open_session(str(job["Role"]), run_id)
         with tempfile.TemporaryDirectory(prefix="glue-") as scratch:
             folder = Path(scratch)
-            s3 = session.to_session().client("s3", endpoint_url=endpoint())
+            s3 = credentials.to_session().client("s3", endpoint_url=endpoint())
             script = _download(s3, str(job["Command"]["ScriptLocation"]), folder)
             library = _download(s3, str(arguments.pop(LIBRARY_OPTION)), folder)
             variables = spark_process.spark_environment(
-                folder, endpoint=endpoint(), credentials=(session.key, session.secret), import_path=library
+                folder, endpoint=endpoint(), credentials=(credentials.key, credentials.secret), import_path=library
             )
-            variables["AWS_SESSION_TOKEN"] = session.token
+            variables["AWS_SESSION_TOKEN"] = credentials.token
             command_line = [part for key, value in arguments.items() for part in (key, str(value))]
             with self._run_lock:
-                done = spark_process.run_job(command_line, variables, script)
+                process = spark_process.run_job(command_line, variables, script)
         with (self._folder / "glue.log").open("a", encoding="utf-8") as log:
-            log.write(f"{run_id} ended with {done.returncode}\n{done.stdout}{done.stderr}\n")
-        if done.returncode != 0:
-            raise task_error("States.TaskFailed", f"Job run {run_id} failed: {done.stderr.strip().splitlines()[-1:]}")
+            log.write(f"{run_id} ended with {process.returncode}\n{process.stdout}{process.stderr}\n")
+        if process.returncode != 0:
+            raise task_error(
+                "States.TaskFailed", f"Job run {run_id} failed: {process.stderr.strip().splitlines()[-1:]}"
+            )
         return {"Id": run_id, "JobName": name, "JobRunState": "SUCCEEDED"}
 
 

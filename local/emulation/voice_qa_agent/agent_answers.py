@@ -66,7 +66,7 @@ def find_passages(recognised: Iterable[SpokenWord | Pause]) -> list[LecturePassa
 
 
 def find_best_passages(lecture: Sequence[LecturePassage], question_words: Iterable[str]) -> list[LecturePassage]:
-    """Return up to MAX_CITED passages that share words with the question: the best first, the earlier first if equal."""
+    """Return up to MAX_CITED passages that share words with the question, the best first. Of equals, the earlier is first."""
     passage_counts = Counter(word for passage in lecture for word in set(passage.words))
     wanted = set(question_words)
 
