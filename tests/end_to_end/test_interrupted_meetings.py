@@ -1,6 +1,4 @@
-"""End-to-end tests of interrupted meetings: without capacity, without an execution, without chunks, and with failing
-storage.
-"""
+"""Tests of interrupted meetings: without capacity, without an execution, without chunks, and with failing storage."""
 
 import json
 import re
@@ -44,11 +42,11 @@ def wait_for_job(meetings: MeetingsBackend, meeting_id: str) -> dict[str, Any]:
     """Wait until the meeting's job waits for capacity; return it."""
     batch = meetings.client("batch")
 
-    def found() -> dict[str, Any] | None:
+    def find_job() -> dict[str, Any] | None:
         listed = batch.list_jobs(jobQueue=SPOT, jobStatus="RUNNABLE")["jobSummaryList"]
         return next((dict(job) for job in listed if meeting_id in job["jobName"]), None)
 
-    return eventually(found, "a job that waits")
+    return eventually(find_job, "a job that waits")
 
 
 def executions(meetings: MeetingsBackend, meeting_id: str) -> list[str]:
@@ -142,11 +140,11 @@ CLI = """\
 #!{python}
 import json, sys
 import boto3, jmespath
-service, operation, *said = sys.argv[1:]
-told = {{name[2:].title().replace("-", ""): value for name, value in zip(said[::2], said[1::2])}}
-query, _ = told.pop("Query", "@"), told.pop("Output", "text")
-told = {{name: json.loads(value) if value.startswith("{{") else value for name, value in told.items()}}
-answer = getattr(boto3.client(service.removesuffix("api")), operation.replace("-", "_"))(**told)
+service, operation, *words = sys.argv[1:]
+options = {{name[2:].title().replace("-", ""): value for name, value in zip(words[::2], words[1::2])}}
+query, _ = options.pop("Query", "@"), options.pop("Output", "text")
+options = {{name: json.loads(value) if value.startswith("{{") else value for name, value in options.items()}}
+answer = getattr(boto3.client(service.removesuffix("api")), operation.replace("-", "_"))(**options)
 if query != "@":
     print("\\n".join("\\t".join(row) for row in jmespath.search(query, answer)))
 """
@@ -157,18 +155,18 @@ def restart_failed_meetings(platform: Platform, folder: Path, since: str) -> Non
     """Run the runbook's command for meetings that failed since a time."""
     page = (ROOT / "docs" / "runbooks" / "meetings-late.md").read_text()
     [script] = re.findall(r"^9\. .*?```sh\n(.*?)```", page, re.MULTILINE | re.DOTALL)
-    said = script.replace("<stack>", "local").replace("<account>", ACCOUNT)
+    command_text = script.replace("<stack>", "local").replace("<account>", ACCOUNT)
     (folder / "aws").write_text(CLI.format(python=sys.executable))
     (folder / "aws").chmod(0o700)
-    told = {
+    environment = {
         "PATH": f"{folder}:/usr/bin:/bin",
         "AWS_ENDPOINT_URL": platform.emulator.endpoint,
         "AWS_ACCESS_KEY_ID": ROOT_ACCESS_KEY,
         "AWS_SECRET_ACCESS_KEY": ROOT_ACCESS_KEY,
         "AWS_DEFAULT_REGION": REGION,
     }
-    command = ["/bin/bash", "-euo", "pipefail", "-c", re.sub("<2026-.*?>", since, said)]
-    subprocess.run(command, env=told, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
+    command = ["/bin/bash", "-euo", "pipefail", "-c", re.sub("<2026-.*?>", since, command_text)]
+    subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
 
 
 @pytest.mark.usefixtures("no_capacity")
@@ -228,14 +226,14 @@ def test_the_workflow_retries_a_summary_that_s3_refused(
     group = f"/aws/lambda/{SUMMARIZER}"
     since = int(datetime.now(UTC).timestamp() * 1000) - 1
 
-    def failed() -> str | None:
-        found = logs.filter_log_events(logGroupName=group, startTime=since)["events"]
-        return next((entry["message"] for entry in found if '"StorageFailed"' in entry["message"]), None)
+    def find_failure() -> str | None:
+        events = logs.filter_log_events(logGroupName=group, startTime=since)["events"]
+        return next((entry["message"] for entry in events if '"StorageFailed"' in entry["message"]), None)
 
     s3.put_bucket_policy(Bucket=meetings.bucket, Policy=json.dumps(refusing))
     try:
         meeting_id = ann.upload(ann.record_speech("agree"))
-        eventually(failed, "a summary that fails", 60)
+        eventually(find_failure, "a summary that fails", 60)
     finally:
         s3.put_bucket_policy(Bucket=meetings.bucket, Policy=json.dumps(policy))
     assert ann.wait_for_status(meeting_id).status is READY

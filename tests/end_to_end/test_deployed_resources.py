@@ -1,4 +1,4 @@
-"""Tests that resources exist as deployed, read from the services' APIs, because the engine's state proves nothing."""
+"""Tests of deployed, changed and deleted resources, read from the services' APIs, because the engine's state proves nothing."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -80,19 +80,6 @@ def test_the_intake_queue_moves_failed_messages_to_its_dead_letter_queue(platfor
         statement for statement in json.loads(intake["Policy"])["Statement"] if statement["Effect"] == "Allow"
     )
     assert sender["Condition"]["StringEquals"] == {"aws:SourceAccount": "123456789012"}
-
-
-def test_the_function_runs_behind_its_alias_with_its_own_role(platform: Platform) -> None:
-    lambda_, name = platform.client("lambda"), platform.id("ingestion-manifest-builder-function")
-    configuration = lambda_.get_function_configuration(FunctionName=name, Qualifier="live")
-    assert configuration["Role"].endswith("role/polyphony-local-ingestion-manifest-builder")
-    assert configuration["Environment"]["Variables"]["MANIFEST_TABLE_NAME"] == platform.id("ingestion-files-table")
-    assert configuration["Version"] == lambda_.get_alias(FunctionName=name, Name="live")["FunctionVersion"]
-    [mapping] = lambda_.list_event_source_mappings(FunctionName=f"{name}:live")["EventSourceMappings"]
-    assert mapping["BatchSize"] == 100
-    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-    [group] = platform.client("logs").describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{name}")["logGroups"]
-    assert group["retentionInDays"] == 1
 
 
 def test_the_alarms_notify_the_alerts_topic(platform: Platform) -> None:

@@ -1,7 +1,4 @@
-"""Tests of `python -m local up` as a separate process that is interrupted, killed and taken down.
-
-Nothing is left behind.
-"""
+"""Tests of `python -m local up` as a separate process that is interrupted, killed and taken down: nothing is left behind."""
 
 import os
 import signal
