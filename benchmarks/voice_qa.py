@@ -69,7 +69,7 @@ def to_row(seconds: list[float], required: str = "") -> dict[str, float | str]:
 def measure_guest(lectures: VoiceQaBackend) -> Rows:
     """Measure each step of a single guest."""
     rows: Rows = {}
-    guest, table, key = lectures.guest(), lectures.client("dynamodb"), serialize_item(lecture_key("none"))
+    guest, table, key = lectures.create_guest(), lectures.client("dynamodb"), serialize_item(lecture_key("none"))
     # The connections stay open, because the end of a connection calls a function.
     with ExitStack() as stack:
         rows["signed WebSocket handshake"] = to_row(

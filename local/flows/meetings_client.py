@@ -24,37 +24,39 @@ class MeetingsBackend:
         frontend = deployment.frontend("meetings")
         self.client = deployment.client
         self.endpoint = deployment.emulator.endpoint
-        self.login = token_url(deployment.emulator.services["JWKS_URL"])
+        self.token_url = token_url(deployment.emulator.services["JWKS_URL"])
         """URL at which the local identity provider issues tokens."""
         self.url, self.bucket, self.table = frontend["apiUrl"], frontend["bucket"], frontend["table"]
         self.workflow = deployment.ids["meetings-workflow-machine"]
         self.sweep = deployment.function("meetings-sweep")
         self.storage = deployment.function("meetings-storage")
 
-    def token(self, subject: str, seconds: int = 3600) -> str:
-        """Return a token of the local identity provider. A negative validity gives an expired token."""
-        answer = ask("POST", self.login, {"subject": subject, "seconds": seconds})
-        assert answer.status == 200, answer
-        return str(answer.body["id_token"])
+    def request_token(self, subject: str, seconds: int = 3600) -> str:
+        """Return a token of the local identity provider that is valid for these seconds. A negative number gives an expired
+        token.
+        """
+        response = ask("POST", self.token_url, {"subject": subject, "seconds": seconds})
+        assert response.status == 200, response
+        return str(response.body["id_token"])
 
     def client_of_user(self, subject: str) -> MeetingsClient:
         """Return the meetings client of a user."""
         return MeetingsClient(
-            self.url, lambda: self.token(subject), f"{subject}'s laptop", endpoint_url=self.endpoint, workers=2
+            self.url, lambda: self.request_token(subject), f"{subject}'s laptop", endpoint_url=self.endpoint, workers=2
         )
 
     def open_access(self, subject: str) -> UserAccess:
         """Return AWS clients with the credentials of a user."""
-        exchange = HttpExchange(self.url, lambda: self.token(subject), subject)
+        exchange = HttpExchange(self.url, lambda: self.request_token(subject), subject)
         return AccessProvider(exchange, clock.now, 1, self.endpoint).get()
 
-    def executions(self) -> list[str]:
+    def execution_names(self) -> list[str]:
         """Return the names of the workflow's executions."""
         executions = self.client("stepfunctions").list_executions(stateMachineArn=self.workflow)["executions"]
         return [execution["name"] for execution in executions]
 
-    def call(self, function: str, kind: str) -> dict[str, Any]:
-        """Invoke a function as its schedule does."""
+    def invoke_scheduled(self, function: str, kind: str) -> dict[str, Any]:
+        """Invoke a function as its schedule does. `kind` is the schedule's event."""
         return invoke(self.client, function, kind=kind)
 
 

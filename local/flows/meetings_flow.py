@@ -36,7 +36,7 @@ def play(meetings: MeetingsBackend, report_step: StepReporter) -> list[str]:
     """Run the flow with a meeting of two voices; return the problems."""
     checks = Checks()
     ann = meetings.client_of_user("ann")
-    earlier_executions = set(meetings.executions())
+    earlier_executions = set(meetings.execution_names())
     meeting = NewMeeting(title=TITLE, started_at=datetime.now(UTC), participants=("Ann", "Bob"), tags=("team",))
     with tempfile.TemporaryDirectory() as folder:
         chunks = [write_recording(Path(folder, f"{at:02d}.mp4"), said) for at, said in enumerate(CHUNKS)]
@@ -62,10 +62,12 @@ def play(meetings: MeetingsBackend, report_step: StepReporter) -> list[str]:
     visible = _is_visible_to_another_user(meetings, meeting.meeting_id)
     checks.equal("visible to another user", visible, expected=False)
     report_step(f"another user {'can' if visible else 'cannot'} read the meeting")
-    checks.equal("meetings that the sweep could not check", meetings.call(meetings.sweep, "sweep")["failed"], 0)
-    storage = meetings.call(meetings.storage, "storage")
+    checks.equal(
+        "meetings that the sweep could not check", meetings.invoke_scheduled(meetings.sweep, "sweep")["failed"], 0
+    )
+    storage = meetings.invoke_scheduled(meetings.storage, "storage")
     checks.equal("storage of the user is counted", storage.get("users", 0) >= 1, expected=True)
-    checks.equal("number of executions", len(set(meetings.executions()) - earlier_executions), 1)
+    checks.equal("number of executions", len(set(meetings.execution_names()) - earlier_executions), 1)
     return checks.problems
 
 

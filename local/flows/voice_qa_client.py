@@ -33,7 +33,7 @@ class VoiceQaBackend:
         self.table = deployment.ids["voice-qa-sessions-table"]
         self.validator = deployment.function("voice-qa-validate-lecture")
 
-    def guest(self) -> Guest:
+    def create_guest(self) -> Guest:
         """Return a new guest."""
         return Guest.from_pool(self.endpoint, self.pool_id)
 
@@ -60,20 +60,20 @@ class VoiceQaBackend:
 
 @dataclass
 class ReceivedAnswer:
-    """Received pieces of one answer."""
+    """Pieces of one answer, as far as they were received."""
 
     pieces: list[Message] = field(default_factory=list)
+    """Pieces in the order of their arrival."""
     end: Message | None = None
-    """Message that ends the answer, also after a failure."""
-    repeated_count: int = 0
-    """Number of pieces received again. A sender does not always know whether a message arrived."""
+    """Message that ended the answer, also after a failure, or None before its end."""
 
     def add(self, piece: Message) -> None:
-        """Add a piece. Pieces of a newer attempt replace those of earlier attempts."""
+        """Add a piece. Pieces of a newer attempt replace those of earlier attempts.
+
+        A piece that was received before is ignored. The sender repeats it if it does not know whether it arrived.
+        """
         self.pieces = [other for other in self.pieces if other["attempt"] >= piece["attempt"]]
-        if any(other["number"] == piece["number"] for other in self.pieces):
-            self.repeated_count += 1
-        else:
+        if piece["number"] not in self.numbers:
             self.pieces.append(piece)
 
     def text(self) -> str:
@@ -97,10 +97,11 @@ class ReceivedAnswer:
 class GuestConnection(Dialogue):
     """Connection of a guest to the WebSocket API."""
 
-    def __init__(self, lectures: VoiceQaBackend, guest: Guest | None = None) -> None:
-        self.guest = guest or lectures.guest()
-        super().__init__(self.guest.connect(lectures.url))
+    def __init__(self, backend: VoiceQaBackend, guest: Guest | None = None) -> None:
+        self.guest = guest or backend.create_guest()
+        super().__init__(self.guest.connect(backend.url))
         self.answers: dict[str, ReceivedAnswer] = {}
+        """Received answers by query id."""
 
     def upload_lecture(self, words: str, encoding: str = "ogg-opus", content_type: str = "audio/ogg") -> str:
         """Upload a spoken lecture; return its id."""

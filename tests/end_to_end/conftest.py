@@ -79,6 +79,17 @@ class Platform:
         """Return the id of a resource by its Pulumi name."""
         return self.resource(name).id
 
+    def log_lines(self, *functions: str) -> list[str]:
+        """Return all log messages of functions, named as in `ingestion-manifest-builder`."""
+        pages = [
+            page
+            for function in functions
+            for page in self.client("logs")
+            .get_paginator("filter_log_events")
+            .paginate(logGroupName=f"/aws/lambda/{PREFIX}{function}")
+        ]
+        return [event["message"] for page in pages for event in page["events"]]
+
     def mark(self) -> int:
         """Return the end of the log of IAM decisions; `decisions(mark)` reads later ones."""
         return log_size(self.emulator.folder)
@@ -86,10 +97,6 @@ class Platform:
     def decisions(self, mark: int) -> list[Decision]:
         """Return all decisions since the mark."""
         return read_decisions(self.emulator.folder, mark)
-
-    def grants_against_use(self, mark: int) -> GrantComparison:
-        """Return the comparison of all grants with their use since the mark."""
-        return self.grants_against(self.decisions(mark))
 
     def grants_against(self, decisions: list[Decision]) -> GrantComparison:
         """Return the comparison of all grants with their use in the given decisions."""

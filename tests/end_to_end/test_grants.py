@@ -15,6 +15,16 @@ BUILDER = "ingestion-manifest-builder"
 PROCESSOR = "transcription-audio-processor"
 
 
+def wait_for_problem(platform: Platform, mark: int, beginning: str) -> str:
+    """Wait until the decisions since the mark cause a problem with this beginning; return the problem."""
+
+    def find_problem() -> str | None:
+        problems = platform.grants_against(platform.decisions(mark)).problems()
+        return next((problem for problem in problems if problem.startswith(beginning)), None)
+
+    return eventually(find_problem, f"the problem `{beginning}`")
+
+
 # Transcription must answer as fast as somebody speaks, so its flow runs before Spark uses the CPU. The other flows run
 # meanwhile.
 @pytest.mark.usefixtures("transcription_played", "ingestion_playing")
@@ -46,13 +56,7 @@ def test_a_missing_grant_for_live_captions_is_reported_with_its_role(platform: P
         speaker.open()
         speaker.say("u1", "hello world")
         refused = f"used and not granted: polyphony-local-{PROCESSOR}: {removed} on arn:aws:"
-        eventually(
-            lambda: (
-                [problem for problem in platform.grants_against_use(mark).problems() if problem.startswith(refused)]
-                or None
-            ),
-            f"a refused {removed}",
-        )
+        wait_for_problem(platform, mark, refused)
 
 
 @pytest.mark.parametrize("action", ["dynamodb:PutItem", "sqs:ReceiveMessage", "sqs:DeleteMessage", "logs:PutLogEvents"])
@@ -61,13 +65,7 @@ def test_a_removed_grant_is_reported_with_its_role(platform: Platform, intake: I
     with platform.actions_of(BUILDER, without=action):
         mark = platform.mark()
         intake.upload("incoming/refused.ndjson")
-        [problem, *_] = eventually(
-            lambda: (
-                [problem for problem in platform.grants_against_use(mark).problems() if problem.startswith(refused)]
-                or None
-            ),
-            f"a refused {action}",
-        )
+        problem = wait_for_problem(platform, mark, refused)
     assert problem.endswith(AccessVerdict.IMPLICIT_DENY)
 
 
@@ -76,6 +74,6 @@ def test_an_added_grant_is_reported_as_never_used(platform: Platform, intake: In
         mark = platform.mark()
         intake.upload("incoming/added.ndjson")
         intake.wait_until_tracked("incoming/added.ndjson")
-        problems = platform.grants_against_use(mark).problems()
-    unused = f"granted and never used: polyphony-local-{BUILDER} may dynamodb:DeleteTable on *"
-    assert [problem for problem in problems if problem.startswith(unused)]
+        wait_for_problem(
+            platform, mark, f"granted and never used: polyphony-local-{BUILDER} may dynamodb:DeleteTable on *"
+        )

@@ -47,15 +47,13 @@ def test_only_an_invalid_message_returns_to_the_queue(intake: IngestionIntake) -
     assert intake.count_messages(intake.dead_letters_url) == (0, 0), "it has attempts left"
 
 
-def test_more_than_ten_files_come_in_one_batch(intake: IngestionIntake) -> None:
+def test_more_than_ten_files_come_in_one_batch(intake: IngestionIntake, platform: Platform) -> None:
     """Without our extension, the emulator delivers at most ten messages."""
     keys = [f"incoming/many/{number}.ndjson" for number in range(25)]
     for key in keys:
         intake.upload(key)
     eventually(lambda: True if all(intake.find_records(key) for key in keys) else None, "all records")
-    logs = intake.client("logs")
-    events = logs.filter_log_events(logGroupName="/aws/lambda/polyphony-local-ingestion-manifest-builder")["events"]
-    sizes = [line["message"] for line in events if "batch_taken_in" in line["message"]]
+    sizes = [line for line in platform.log_lines("ingestion-manifest-builder") if "batch_taken_in" in line]
     assert any(f'"records":{count}' in line.replace(" ", "") for line in sizes for count in range(11, 26)), sizes
 
 
@@ -72,8 +70,7 @@ def test_the_handler_runs_from_the_deployed_zip_and_not_from_the_checkout(
 ) -> None:
     function = platform.id("ingestion-manifest-builder-function")
     intake.client("lambda").invoke(FunctionName=function, Qualifier="live", Payload=b'{"Records": 1}')
-    logs, group = intake.client("logs"), f"/aws/lambda/{function}"
-    lines = [event["message"] for event in logs.filter_log_events(logGroupName=group)["events"]]
+    lines = platform.log_lines("ingestion-manifest-builder")
     frames = [line for line in lines if "manifest_builder/handler.py" in line and line.lstrip().startswith("File")]
     assert frames, "the traceback names the file"
     assert all(str(platform.emulator.folder) in line for line in frames), frames

@@ -76,9 +76,7 @@ def test_no_client_text_is_logged(platform: Platform, livestream: LivestreamBack
     created = livestream.create_episode(CANARY, clientToken=f"{CANARY}-token", speakers=[CANARY])
     livestream.ask("PATCH", f"/episodes/{created['episodeId']}", {"version": 9, "title": CANARY})
     livestream.ask("POST", "/episodes", {"title": "", "description": CANARY})
-    logs = platform.client("logs")
-    group = "/aws/lambda/polyphony-local-livestream-episodes"
-    lines = [event["message"] for event in logs.filter_log_events(logGroupName=group)["events"]]
+    lines = platform.log_lines("livestream-episodes")
     assert any('"request_refused"' in line for line in lines)
     assert not [line for line in lines if CANARY in line or created["episodeId"] in line]
 
@@ -130,16 +128,12 @@ def test_replayed_events_change_nothing(platform: Platform, livestream: Livestre
     livestream.upload(episode, "video", "video/mp4", make_video(2))
     before, chunks = livestream.wait_until_cut(episode), livestream.list_chunks(episode)
     replay(platform, started_at)
-    logs = platform.client("logs")
 
-    def count_replayed_events() -> int | None:
-        lines = logs.filter_log_events(logGroupName="/aws/lambda/polyphony-local-livestream-video-chunks")["events"]
-        again = [
-            line for line in lines if '"VideoUploadCompleted"' in line["message"] and '"unchanged"' in line["message"]
-        ]
-        return len(again) or None
+    def find_replayed_events() -> list[str] | None:
+        lines = platform.log_lines("livestream-video-chunks")
+        return [line for line in lines if '"VideoUploadCompleted"' in line and '"unchanged"' in line] or None
 
-    eventually(count_replayed_events, "the replayed event in the log")
+    eventually(find_replayed_events, "the replayed event in the log")
     assert livestream.ask("GET", f"/episodes/{episode}").body == before
     assert livestream.list_chunks(episode) == chunks
 

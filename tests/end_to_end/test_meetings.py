@@ -42,7 +42,7 @@ def test_a_recording_becomes_a_summary_for_its_user(meetings_played: Played[list
 
 
 def test_a_token_is_exchanged_for_credentials_for_an_hour(meetings: MeetingsBackend) -> None:
-    answer = exchange(meetings, {"token": meetings.token("ann"), "sessionName": "Ann's laptop"})
+    answer = exchange(meetings, {"token": meetings.request_token("ann"), "sessionName": "Ann's laptop"})
     assert answer.status == 200
     assert answer.headers["access-control-allow-origin"] == "*"
     assert answer.headers["cache-control"] == "no-store"
@@ -54,7 +54,7 @@ def test_a_token_is_exchanged_for_credentials_for_an_hour(meetings: MeetingsBack
 @pytest.mark.parametrize(
     ("make_token", "code"),
     [
-        (lambda meetings: meetings.token("ann", seconds=-600), "TOKEN_EXPIRED"),
+        (lambda meetings: meetings.request_token("ann", seconds=-600), "TOKEN_EXPIRED"),
         (lambda _: forged_token(), "TOKEN_REFUSED"),
     ],
     ids=["expired", "forged"],
@@ -131,7 +131,7 @@ def test_without_permission_to_tag_sessions_there_are_no_credentials(
     """Without the tag, a session would belong to no user."""
     with platform.actions_of("meetings-auth-exchange", without="sts:TagSession"):
         mark = platform.mark()
-        assert exchange(meetings, {"token": meetings.token("ann"), "sessionName": "laptop"}).status >= 500
+        assert exchange(meetings, {"token": meetings.request_token("ann"), "sessionName": "laptop"}).status >= 500
         refusals = [decision for decision in platform.decisions(mark) if decision.verdict is not AccessVerdict.ALLOW]
     assert {(decision.role, decision.action) for decision in refusals} == {
         ("polyphony-local-meetings-auth-exchange", "sts:TagSession")
@@ -139,7 +139,7 @@ def test_without_permission_to_tag_sessions_there_are_no_credentials(
 
 
 def test_logs_contain_no_meeting_data(platform: Platform, meetings: MeetingsBackend, ann: Recorder) -> None:
-    token = meetings.token("ann")
+    token = meetings.request_token("ann")
     exchange(meetings, {"token": token, "sessionName": f"{CANARY}-session"})
     exchange(meetings, {"token": f"{token}x", "sessionName": f"{CANARY}-session"})
     meeting = new_meeting(f"{CANARY} of a title", participants=(CANARY,), tags=(CANARY,))

@@ -85,8 +85,7 @@ def test_the_token_in_the_subprotocol_determines_the_user(provider: Provider, pl
         with pytest.raises(InvalidStatus) as error:
             Speaker(url, protocols=offered)
         assert error.value.response.status_code == 401
-    group = "/aws/lambda/polyphony-local-transcription-router"
-    lines = [event["message"] for event in platform.client("logs").filter_log_events(logGroupName=group)["events"]]
+    lines = platform.log_lines("transcription-router")
     assert any("UNAUTHENTICATED" in line for line in lines), "there are log lines to search"
     assert not [line for line in lines if mine.rpartition(".")[2] in line or "bearer." in line]
 
@@ -210,9 +209,7 @@ def test_no_text_and_no_token_is_in_any_log_or_table(platform: Platform, url: st
         speaker.open()
         speaker.say("u1", "captions please")
         speaker.wait_for_end("u1")
-    logs = platform.client("logs")
-    groups = [f"/aws/lambda/polyphony-local-transcription-{function}" for function in ("router", "audio-processor")]
-    lines = [event["message"] for group in groups for event in logs.filter_log_events(logGroupName=group)["events"]]
+    lines = platform.log_lines("transcription-router", "transcription-audio-processor")
     assert any("utterance_ended" in line for line in lines), "there are log lines to search"
     tables = [platform.id(f"transcription-{session}-table") for session in ("sessions", "live")]
     stored = json.dumps([platform.client("dynamodb").scan(TableName=item)["Items"] for item in tables])
