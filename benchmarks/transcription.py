@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from benchmarks.measurement import WrongResult, deploy_local_stack, print_heading, print_table, to_milliseconds
 from local.emulation.speech.tone_words import WORDS, silence, speech
-from local.flows.transcription_client import SAMPLE_RATE, Captioning, Screen, Speaker
+from local.flows.transcription_client import SAMPLE_RATE, Screen, Speaker, TranscriptionBackend
 from local.flows.websocket_dialogue import Message
 
 UTTERANCES = 20
@@ -33,13 +33,13 @@ class TimedScreen(Screen):
     first_at: float | None = None
     last_final_at: float | None = None
 
-    def take(self, message: Message) -> None:
+    def apply(self, message: Message) -> None:
         """Record the time of a caption and show it."""
         if message["type"] == "caption":
             self.first_at = self.first_at or time.perf_counter()
             if message["final"]:
                 self.last_final_at = time.perf_counter()
-        super().take(message)
+        super().apply(message)
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def main() -> None:
     """Print the latencies of one client and of several at once."""
     print_heading("Transcription")
     with deploy_local_stack() as deployment, ExitStack() as stack, ThreadPoolExecutor(CLIENTS) as pool:
-        url = Captioning(deployment).url
+        url = TranscriptionBackend(deployment).url
         single = open_session(stack, url, "single")
         speak(single, range(1))  # starts the functions' processes
         one_client = speak(single, range(1, 1 + UTTERANCES))

@@ -13,7 +13,7 @@ from functools import partial
 from benchmarks.measurement import WrongResult, deploy_local_stack, percentile, print_heading, print_table
 from handlers.common.aws.dynamodb_values import serialize_item
 from handlers.voice_qa.table_records import lecture_key
-from local.flows.voice_qa_client import Lectures, Listener
+from local.flows.voice_qa_client import GuestConnection, VoiceQaBackend
 from local.flows.voice_qa_flow import LECTURE
 from local.flows.websocket_dialogue import Message
 
@@ -26,23 +26,23 @@ Rows = dict[str, dict[str, float | str]]
 """Rows of a table: values by column, by the row's name."""
 
 
-class TimedListener(Listener):
+class TimedListener(GuestConnection):
     """A guest that records when the pieces of an answer arrive."""
 
-    def __init__(self, lectures: Lectures) -> None:
+    def __init__(self, lectures: VoiceQaBackend) -> None:
         super().__init__(lectures)
         self.piece_times: list[float] = []
 
-    def _take(self, message: Message) -> None:
+    def _process(self, message: Message) -> None:
         if "number" in message:
             self.piece_times.append(time.perf_counter())
-        super()._take(message)
+        super()._process(message)
 
     def time_answer(self, lecture_id: str) -> tuple[float, float]:
         """Ask a question, and return the seconds to the first piece and to the whole answer."""
         self.piece_times.clear()
         started = time.perf_counter()
-        _, answer = self.question(lecture_id, text="tones")
+        _, answer = self.ask_question(lecture_id, text="tones")
         ended = time.perf_counter()
         quotes = [citation["quote"] for citation in answer.citations()]
         if answer.numbers != list(range(len(answer.pieces))) or quotes != [QUOTE]:
@@ -69,14 +69,14 @@ def to_row(seconds: list[float], required: str = "") -> dict[str, float | str]:
     return {**{name: round(value) for name, value in figures.items()}, "required": required}
 
 
-def measure_guest(lectures: Lectures) -> Rows:
+def measure_guest(lectures: VoiceQaBackend) -> Rows:
     """Measure each step of a single guest."""
     rows: Rows = {}
-    guest, table, key = lectures.guest(), lectures.client("dynamodb"), serialize_item(lecture_key("none"))
+    guest, table, key = lectures.create_guest(), lectures.client("dynamodb"), serialize_item(lecture_key("none"))
     # The connections stay open, because the end of a connection calls a function.
     with ExitStack() as stack:
         rows["signed WebSocket handshake"] = to_row(
-            time_calls(lambda: stack.enter_context(Listener(lectures, guest))), "< 100"
+            time_calls(lambda: stack.enter_context(GuestConnection(lectures, guest))), "< 100"
         )
         listener = stack.enter_context(TimedListener(lectures))
         rows["ping, answered by the handler"] = to_row(time_calls(lambda: listener.ask("ping")), "< 100")
@@ -97,7 +97,7 @@ def measure_guest(lectures: Lectures) -> Rows:
     return rows
 
 
-def measure_guests(lectures: Lectures) -> Rows:
+def measure_guests(lectures: VoiceQaBackend) -> Rows:
     """Measure guests that ask at the same time, after the processes of the functions have started."""
     with ExitStack() as stack, ThreadPoolExecutor(GUESTS) as pool:
         guests = [stack.enter_context(TimedListener(lectures)) for _ in range(GUESTS)]
@@ -112,7 +112,7 @@ def main() -> None:
     """Print one row per step."""
     print_heading("Voice Q&A, milliseconds")
     with deploy_local_stack() as deployment:
-        lectures = Lectures(deployment)
+        lectures = VoiceQaBackend(deployment)
         print_table(measure_guest(lectures) | measure_guests(lectures))
 
 

@@ -17,7 +17,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from local import LOOPBACK, ROOT, CannotRun
-from local.emulation.identity_provider import token_address
+from local.emulation.identity_provider import token_url
 from local.platform import emulator, lifecycle
 from local.platform.frontend_file import NOT_RUNNING, FrontendUnavailable, read_frontend
 
@@ -120,7 +120,7 @@ def _local(folder: Path) -> dict[str, Any]:
 
 def _login(running: emulator.Emulator) -> str:
     """Return the token endpoint of the local identity provider."""
-    return token_address(running.services["JWKS_URL"])
+    return token_url(running.services["JWKS_URL"])
 
 
 class _Handler(BaseHTTPRequestHandler):

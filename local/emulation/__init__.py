@@ -1,8 +1,8 @@
-"""Extensions and corrections of the AWS emulator, which the launcher installs. Each module covers one area and names
-the private attributes of the emulator that it uses.
+"""Corrections of the AWS emulator, and local services that it lacks. The launcher starts the emulator with them.
 
-The emulator's version is pinned exactly, because any version may change private names. If a name is missing, the launch
-stops with an error that contains the name.
+Each correction covers one area and names the private attributes of the emulator that it uses. The emulator's version is
+pinned exactly, because any version may change private names. If a name is missing, the launch stops with an error that
+contains the name.
 """
 
 import functools
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 SUPPORTED_VERSION = "1.5.33"
-"""The version of the emulator whose private names are used."""
+"""Version of the emulator whose private names the corrections use."""
 
 
 class PrivateNameMissing(Exception):
@@ -33,5 +33,5 @@ def get_private(owner: object, name: str) -> Any:
 
 
 def wrap_function(owner: object, name: str, wrapper: Callable[..., Any]) -> None:
-    """Replace a private function by `wrapper`, which gets the original function as its first argument."""
+    """Replace a private function by `wrapper`, which gets the emulator's original function as its first argument."""
     setattr(owner, name, functools.partial(wrapper, get_private(owner, name)))

@@ -1,4 +1,4 @@
-"""The emulator's account, as our services in the emulator's process use it."""
+"""Access of our services to the emulator's account: role sessions, permission checks, S3 clients and events."""
 
 import hashlib
 import json
@@ -15,14 +15,14 @@ from ministack.services import eventbridge, sts
 from local import LOOPBACK
 from local.emulation import get_private
 from local.emulation.iam.role_trust import role_trusts
-from local.emulation.iam.service_roles import ServiceRoles
+from local.emulation.iam.service_call_permissions import ServiceCallPermissions
 
-OWNER = "test"
+ROOT_KEY = "test"
 """Access key and secret of the account's root user, who has no session."""
 
 
 def endpoint() -> str:
-    """Return the emulator's address."""
+    """Return the emulator's URL."""
     return f"http://{LOOPBACK}:{os.environ['GATEWAY_PORT']}"
 
 
@@ -34,7 +34,7 @@ class RoleCredentials:
     secret: str
     token: str
 
-    def boto3(self) -> boto3.Session:
+    def to_session(self) -> boto3.Session:
         """Return a boto3 session with these credentials."""
         return boto3.Session(self.key, self.secret, self.token, get_region())
 
@@ -61,9 +61,9 @@ def open_session(role_arn: str, name: str) -> RoleCredentials:
 
 
 class EmulatorAccount:
-    """The account, as one service uses it."""
+    """Account of the emulator, as one of our services uses it."""
 
-    def __init__(self, roles: ServiceRoles, service: str, source: str) -> None:
+    def __init__(self, roles: ServiceCallPermissions, service: str, source: str) -> None:
         """`source` is the resource that the service works for. A role's trust policy may require its ARN."""
         self._roles = roles
         self._service = service
@@ -81,7 +81,7 @@ class EmulatorAccount:
 
     def put_event(self, source: str, detail_type: str, detail: Mapping[str, Any], resource: str) -> None:
         """Put an event on the default bus. The source may be `aws.…`, which the emulator refuses to other callers."""
-        set_request_account_id("")
+        set_request_account_id("")  # the default account applies, because no request is being served
         set_request_region(self.region)
         entry = {"Source": source, "DetailType": detail_type, "Detail": json.dumps(detail)}
         resources = [resource] if resource else []
@@ -89,13 +89,13 @@ class EmulatorAccount:
 
     def s3(self, role_arn: str, session_name: str) -> Any:
         """Return an S3 client that acts as a role."""
-        return _s3(open_session(role_arn, session_name).boto3())
+        return _s3(open_session(role_arn, session_name).to_session())
 
     def s3_of_caller(self, access_key: str) -> Any:
         """Return an S3 client with the caller's own credentials, as AWS forwards them from service to service."""
         session = get_private(sts, "_sessions").get(access_key)
         if session is None:
-            return _s3(boto3.Session(OWNER, OWNER, region_name=self.region))
+            return _s3(boto3.Session(ROOT_KEY, ROOT_KEY, region_name=self.region))
         return _s3(boto3.Session(access_key, session["SecretAccessKey"], session["SessionToken"], self.region))
 
 

@@ -1,4 +1,4 @@
-"""An OpenID Connect provider for this machine. It publishes its keys, and returns a token for any user without a login.
+"""OpenID Connect provider for this machine. It publishes its keys, and returns a token for any user without a login.
 
 The tokens are signed with a key that is generated at the start. `POST /token` takes `{"subject": "ann"}` and returns
 `{"id_token": …}`. The token is valid for an hour, or for the number of `"seconds"` in the request. A negative number
@@ -22,18 +22,19 @@ ISSUER: Final = "https://login.local.example.com/"
 AUDIENCE: Final = "polyphony-local"
 """Issuer and audience are the same as in Pulumi.local.yaml. No client resolves the issuer's host name, because the
 emulator's environment contains the URL of the keys."""
-KEYS: Final = "/.well-known/jwks.json"
-TOKEN: Final = "/token"  # noqa: S105 - a path
-SECONDS: Final = 3600
+KEYS_PATH: Final = "/.well-known/jwks.json"
+TOKEN_PATH: Final = "/token"  # noqa: S105 - a path
+VALID_SECONDS: Final = 3600
+"""Validity of a token if the request contains no number."""
 KEY_ID: Final = "local"
-CROSS_ORIGIN: Final = {"Access-Control-Allow-Origin": "*"}
+CORS_HEADERS: Final = {"Access-Control-Allow-Origin": "*"}
 """The console's page requests tokens too, from another origin."""
 _SUBJECT = re.compile(r"[A-Za-z0-9._@-]{1,64}")
 
 
-def token_address(keys: str) -> str:
+def token_url(keys_url: str) -> str:
     """Return the URL that returns tokens, from the URL of the keys."""
-    return f"{keys.removesuffix(KEYS)}{TOKEN}"
+    return f"{keys_url.removesuffix(KEYS_PATH)}{TOKEN_PATH}"
 
 
 def serve() -> AbstractContextManager[int]:
@@ -42,36 +43,35 @@ def serve() -> AbstractContextManager[int]:
 
     def respond(request: HttpRequest) -> HttpResponse:
         match request.method, request.path:
-            case "GET", path if path == KEYS:
+            case "GET", path if path == KEYS_PATH:
                 public = json.loads(ECAlgorithm.to_jwk(key.public_key()))
                 return HttpResponse({"keys": [{**public, "kid": KEY_ID, "alg": "ES256", "use": "sig"}]})
-            case "POST", path if path == TOKEN:
-                return _token(request.body, key)
+            case "POST", path if path == TOKEN_PATH:
+                return _respond_with_token(request.body, key)
             case _:
                 return HttpResponse({}, HTTPStatus.NOT_FOUND)
 
     return serve_json(respond)
 
 
-def _token(body: bytes, key: ec.EllipticCurvePrivateKey) -> HttpResponse:
+def _respond_with_token(body: bytes, key: ec.EllipticCurvePrivateKey) -> HttpResponse:
     request = _parse_request(body)
     if request is None:
-        message = f'POST {TOKEN} takes {{"subject": "…"}}: 1 to 64 of A-Za-z0-9._@-'
-        return HttpResponse({"message": message}, HTTPStatus.BAD_REQUEST, CROSS_ORIGIN)
+        message = f'POST {TOKEN_PATH} takes {{"subject": "…"}}: 1 to 64 of A-Za-z0-9._@-'
+        return HttpResponse({"message": message}, HTTPStatus.BAD_REQUEST, CORS_HEADERS)
     subject, seconds = request
-    ends = int(time.time()) + seconds
-    claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": subject, "iat": ends - SECONDS, "exp": ends}
-    return HttpResponse({"id_token": jwt.encode(claims, key, "ES256", {"kid": KEY_ID})}, headers=CROSS_ORIGIN)
+    expires_at = int(time.time()) + seconds
+    # An expired token must have been issued before it expired, so its issue time depends on its end.
+    claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": subject, "iat": expires_at - VALID_SECONDS, "exp": expires_at}
+    return HttpResponse({"id_token": jwt.encode(claims, key, "ES256", {"kid": KEY_ID})}, headers=CORS_HEADERS)
 
 
 def _parse_request(body: bytes) -> tuple[str, int] | None:
     """Return the subject and the seconds until the token expires, or None if the request contains no valid subject."""
     try:
         request = json.loads(body)
-        return (
-            (request["subject"], int(request.get("seconds", SECONDS)))
-            if _SUBJECT.fullmatch(request["subject"])
-            else None
-        )
+        if _SUBJECT.fullmatch(request["subject"]):
+            return request["subject"], int(request.get("seconds", VALID_SECONDS))
     except (ValueError, LookupError, TypeError):
-        return None
+        pass
+    return None

@@ -1,6 +1,6 @@
-"""Starts the local MediaConvert, Transcribe (batch API) and Bedrock in the emulator's process.
+"""Starts the local services that run in the emulator's process: MediaConvert, Bedrock and Transcribe's batch jobs.
 
-They run there because their callers' roles must be checked, and because only the emulator itself may send events whose
+They run there because they check the roles of their callers, and because only the emulator itself may send events whose
 source is `aws.…`. Handlers find the services through `AWS_ENDPOINT_URL_<SERVICE>`.
 """
 
@@ -11,20 +11,21 @@ from ministack.core.responses import get_account_id, get_region, set_request_acc
 
 from local import LOOPBACK
 from local.emulation.bedrock import converse_service
-from local.emulation.bedrock.required_permissions import ModelPermissions
+from local.emulation.bedrock.converse_permissions import ModelPermissions
 from local.emulation.emulator_account import EmulatorAccount
-from local.emulation.iam.service_roles import ServiceRoles
+from local.emulation.iam.service_call_permissions import ServiceCallPermissions
 from local.emulation.mediaconvert import mediaconvert_service
 from local.emulation.transcribe import transcription_jobs
 
-_running = contextlib.ExitStack()
+_running_services = contextlib.ExitStack()
 """Context of the running services. It stays open until the process ends."""
 
 
-def install(roles: ServiceRoles) -> None:
+def install(roles: ServiceCallPermissions) -> None:
     """Start the services, and set the variables with their URLs."""
-    set_request_account_id("")
+    set_request_account_id("")  # the default account applies, because no request is being served
     media_convert = EmulatorAccount(roles, mediaconvert_service.SERVICE, "queues/Default")
+    # Transcribe acts with its caller's credentials, so no role checks this source.
     transcribe = EmulatorAccount(roles, "transcribe.amazonaws.com", "transcription-job/any")
     services = {
         "MEDIACONVERT": mediaconvert_service.serve(media_convert),
@@ -32,4 +33,4 @@ def install(roles: ServiceRoles) -> None:
         "BEDROCK_RUNTIME": converse_service.serve(ModelPermissions(get_region(), get_account_id(), roles)),
     }
     for name, service in services.items():
-        os.environ[f"AWS_ENDPOINT_URL_{name}"] = f"http://{LOOPBACK}:{_running.enter_context(service)}"
+        os.environ[f"AWS_ENDPOINT_URL_{name}"] = f"http://{LOOPBACK}:{_running_services.enter_context(service)}"

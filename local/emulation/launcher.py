@@ -1,4 +1,4 @@
-"""Starts the emulator in its own virtual environment: `python -P launcher.py <folder>`.
+"""Program that starts the emulator in its own virtual environment: `python -P launcher.py <folder>`.
 
 Only `local/platform/emulator.py` runs this file. The launcher and its Lambda workers end as soon as the parent process
 ends or closes the launcher's standard input, unless the parent has sent `keep`. The option `-P` and a separate working
@@ -16,6 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 KEEP_RUNNING = b"keep\n"
+"""Line on the standard input after which the emulator outlives its parent process."""
 
 
 def main() -> None:
@@ -27,13 +28,13 @@ def main() -> None:
         sys.path.append(str(ROOT))  # for this process only: each worker has its own path
         sys.argv = ["ministack"]
 
-        from local.emulation.services_process import start_services  # noqa: PLC0415 - needs the path
+        from local.emulation.separate_process_services import start_services  # noqa: PLC0415 - needs the path
 
         variables = start_services()
         (folder / "emulator" / "services.json").write_text(json.dumps(variables), encoding="utf-8")
         os.environ.update(variables)  # every handler inherits them
 
-        from local.emulation.installation import serve  # noqa: PLC0415 - reads the environment that was just set
+        from local.emulation.extended_emulator import serve  # noqa: PLC0415 - reads the environment that was just set
 
         # The modules loaded by now are never freed. Without the freeze, garbage collection of them took a
         # twelfth of the emulator's time, because requests create many objects.

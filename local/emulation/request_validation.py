@@ -1,4 +1,4 @@
-"""Checks requests against botocore's model of a service.
+"""Validates requests to the local services against botocore's model of the AWS service.
 
 The SDK checks only names, types and required members, and the SDK integrations of Step Functions not even those. The
 services also refuse values that violate the model's enumerations, patterns and ranges.
@@ -13,7 +13,7 @@ import botocore.session
 
 
 class InvalidRequest(ValueError):
-    """A request violates the model. The message names the member."""
+    """A request that violates the model. The message names the member."""
 
 
 @cache
@@ -21,9 +21,10 @@ def _input_shape(service: str, operation: str) -> Any:
     return botocore.session.Session().get_service_model(service).operation_model(operation).input_shape
 
 
-def read_request(service: str, operation: str, content: object) -> dict[str, Any]:
-    """Return a request with the model's member names, which differ from the names in the HTTP message for some
-    services.
+def validate_request(service: str, operation: str, content: object) -> dict[str, Any]:
+    """Return a request with the model's member names. Raise InvalidRequest if it violates the model.
+
+    For some services, the names in the HTTP message (`serialization["name"]`) differ from the model's.
     """
     request: dict[str, Any] = _read(_input_shape(service, operation), content, "")
     return request
@@ -54,8 +55,8 @@ def _read_structure(shape: Any, value: Mapping[str, Any], path: str) -> dict[str
     if unknown := sorted(value.keys() - names.keys()):
         raise InvalidRequest(f"{path}.{unknown[0]} is unknown")
     request = {
-        names[wire]: _read(shape.members[names[wire]], item, f"{path}.{wire}")
-        for wire, item in value.items()
+        names[wire_name]: _read(shape.members[names[wire_name]], item, f"{path}.{wire_name}")
+        for wire_name, item in value.items()
         if item is not None
     }
     if missing := [name for name in shape.required_members if name not in request]:

@@ -1,4 +1,7 @@
-"""Flows: each subsystem used from end to end through its public interfaces, for the demo and the end-to-end tests."""
+"""Flows: each subsystem used from end to end through its public interfaces, for the demo and the end-to-end tests.
+
+This module has what all flows share. `<subsystem>_flow.py` is a flow, `<subsystem>_client.py` the client that it uses.
+"""
 
 import json
 import time
@@ -10,21 +13,23 @@ from local.platform.emulator import Emulator
 from local.platform.emulator_clients import Clients
 
 T = TypeVar("T")
-Tell = Callable[[str], None]
-"""Function that reports a finished step of a flow."""
+StepReporter = Callable[[str], None]
+"""Function that reports a finished step of a flow, described in a text."""
 PATIENCE_SECONDS = 20
+"""Default time limit for an expected result."""
 POLL_SECONDS = 0.05
+"""Minimum time between two polls."""
 POLL_SHARE = 0.1
-"""Share of the time waited so far that passes between two polls. Frequent polling would take CPU time from the
-platform."""
+"""Time between two polls as a share of the time waited so far. Frequent polling would take CPU time from the platform.
+"""
 
 
 class NotInTime(Exception):
-    """An expected result did not appear within the time limit."""
+    """Error that an expected result did not appear within the time limit."""
 
 
 def eventually(find: Callable[[], T | None], what: str, seconds: float = PATIENCE_SECONDS) -> T:
-    """Poll `find` and return its first result that is not None. Raise NotInTime after `seconds`.
+    """Poll `find` and return its first result that is not None. Raise NotInTime, which names `what`, after `seconds`.
 
     The platform processes requests asynchronously, so flows and tests wait for results with this function.
     """
@@ -43,9 +48,11 @@ class Deployment:
 
     emulator: Emulator
     client: Clients
+    """Function that returns a boto3 client by service."""
     ids: Mapping[str, Any]
     """Resource ids by Pulumi name."""
     outputs: Mapping[str, Any]
+    """Outputs of the stack."""
 
     def frontend(self, subsystem: str) -> Any:
         """Return the part of the `frontend` output for a subsystem."""
@@ -64,12 +71,13 @@ def invoke(client: Clients, function: str, **event: Any) -> dict[str, Any]:
 
 
 class Checks:
-    """Collects the differences between actual and expected results of a flow."""
+    """Comparison of a flow's actual results with the expected ones."""
 
     def __init__(self) -> None:
         self.problems: list[str] = []
+        """Description of each difference."""
 
-    def equal(self, what: str, found: object, expected: object) -> None:
+    def equal(self, what: str, actual: object, expected: object) -> None:
         """Add a problem if the values differ."""
-        if found != expected:
-            self.problems.append(f"{what}: got {found!r}, expected {expected!r}")
+        if actual != expected:
+            self.problems.append(f"{what}: got {actual!r}, expected {expected!r}")

@@ -31,11 +31,12 @@ from local.preview.stack_files import StackConfig
 from local.terminal_output import create_console
 
 FOLDER = ROOT / ".local" / "demo"
-PREFIX = "polyphony-local-"
+NAME_PREFIX = "polyphony-local-"
+"""Prefix of the names of all resources of the stack."""
 
 
 class DemoFailed(Exception):
-    """A step of the demo failed; the message states the problem."""
+    """Error that a step of the demo failed. The message states the problem."""
 
 
 def command(chosen: str = "") -> int:
@@ -51,7 +52,7 @@ def command(chosen: str = "") -> int:
     start = time.monotonic()
     try:
         with lock_folder(FOLDER, "another `make demo`"):
-            _all(out, config, [chosen] if chosen else list(FLOWS))
+            _run_steps(out, config, [chosen] if chosen else list(FLOWS))
     except FolderBusy as error:
         print(error, file=sys.stderr)
         return 2
@@ -62,8 +63,8 @@ def command(chosen: str = "") -> int:
     return 0
 
 
-def _all(out: Console, config: StackConfig, flows: list[str]) -> None:
-    with _part(out, "preview"):
+def _run_steps(out: Console, config: StackConfig, flows: list[str]) -> None:
+    with _print_step(out, "preview"):
         result = preview(config)
         out.print(f"  {len(result.graph.customs())} resources, {len(result.rules)} policies evaluated")
         out.print(f"  {len(result.mandatory)} mandatory findings; about ${result.cost.total:,.2f} a month")
@@ -74,7 +75,7 @@ def _all(out: Console, config: StackConfig, flows: list[str]) -> None:
     emulator.stop(FOLDER)  # the emulator of an earlier demo that was killed
     with emulator.start(FOLDER) as started:
         clients = EmulatorClients(started.emulator.endpoint)
-        with _part(out, "up, with IAM enforced"):
+        with _print_step(out, "up, with IAM enforced"):
             deployed = deploy(config, started.emulator, SilentProgress())
             out.print(f"  {len(deployed.graph.customs())} resources at {started.emulator.endpoint}")
             if findings := [
@@ -84,40 +85,43 @@ def _all(out: Console, config: StackConfig, flows: list[str]) -> None:
         deployment = Deployment(started.emulator, clients, deployed.ids, deployed.outputs)
         for name in flows:
             _run_flow(out, name, FLOWS[name], deployment)
-        with _part(out, "granted and used permissions"):
-            _check_grants(out, clients, whole=flows == list(FLOWS))
+        with _print_step(out, "granted and used permissions"):
+            _check_grants(out, clients, all_flows=flows == list(FLOWS))
         out.print("\n[bold]outputs[/]")
         report.print_outputs(out, deployed.outputs)
         report.print_monthly_cost(out, result)
-        with _part(out, "down"):
+        with _print_step(out, "down"):
             if remains := delete_all(started.emulator, SilentProgress()):
                 raise DemoFailed(f"these resources could not be deleted: {', '.join(remains)}")
             out.print("  every resource deleted, in reverse order")
 
 
 def _run_flow(out: Console, name: str, flow: Flow, deployment: Deployment) -> None:
-    with _part(out, f"{name}: {flow.title} ({flow.scripted})"):
+    with _print_step(out, f"{name}: {flow.title} ({flow.scripted})"):
         if problems := flow.play(deployment, StepTimer(out)):
             raise DemoFailed(f"the flow {name} has problems: {'; '.join(problems)}")
         out.print(f"  {flow.promise}")
 
 
-def _check_grants(out: Console, clients: EmulatorClients, *, whole: bool) -> None:
+def _check_grants(out: Console, clients: EmulatorClients, *, all_flows: bool) -> None:
+    """Compare grants and decisions. An unused grant is a problem only if all flows have run."""
     decisions = read_decisions(FOLDER)
-    comparison = compare_grants(read_stack_grants(clients("iam"), PREFIX), decisions, read_reviewed_grants(), PREFIX)
+    comparison = compare_grants(
+        read_stack_grants(clients("iam"), NAME_PREFIX), decisions, read_reviewed_grants(), NAME_PREFIX
+    )
     out.print(f"  {len(decisions)} IAM decisions")
-    _print_by_subsystem(out, comparison)
+    _print_grant_counts(out, comparison)
     problems = (
-        comparison.problems() if whole else [f"used but not granted: {grant}" for grant in comparison.not_granted]
+        comparison.problems() if all_flows else [f"used but not granted: {grant}" for grant in comparison.not_granted]
     )
     if problems:
         raise DemoFailed("\n".join(problems))
-    out.print(f"  no permission is missing{', and none is superfluous' if whole else ''}")
+    out.print(f"  no permission is missing{', and none is superfluous' if all_flows else ''}")
 
 
-def _print_by_subsystem(out: Console, comparison: GrantComparison) -> None:
+def _print_grant_counts(out: Console, comparison: GrantComparison) -> None:
     used, unused = (
-        Counter(parse_subsystem(grant.role.removeprefix(PREFIX)) for grant in grants)
+        Counter(parse_subsystem(grant.role.removeprefix(NAME_PREFIX)) for grant in grants)
         for grants in (comparison.used, (*comparison.reviewed, *comparison.never_used))
     )
     for name in sorted(used | unused):
@@ -125,7 +129,8 @@ def _print_by_subsystem(out: Console, comparison: GrantComparison) -> None:
 
 
 @contextmanager
-def _part(out: Console, what: str) -> Iterator[None]:
+def _print_step(out: Console, what: str) -> Iterator[None]:
+    """Print a title before the block, and its duration after it."""
     out.print(f"\n[bold]{escape(what)}[/]", soft_wrap=True)
     start = time.monotonic()
     if out.is_terminal:

@@ -1,4 +1,4 @@
-"""Table of the five flows: title, scripted parts, and the result that each guarantees."""
+"""Table of the five flows that the demo runs: title, scripted parts, and the statement that a flow proves."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,21 +6,21 @@ from dataclasses import dataclass
 from local.flows import (
     Checks,
     Deployment,
-    Tell,
+    StepReporter,
     ingestion_flow,
     livestream_flow,
     meetings_flow,
     transcription_flow,
     voice_qa_flow,
 )
-from local.flows.ingestion_client import Runs
-from local.flows.livestream_client import LivestreamClient
-from local.flows.meetings_client import Meetings
-from local.flows.transcription_client import Captioning
-from local.flows.voice_qa_client import Lectures
+from local.flows.ingestion_client import IngestionRuns
+from local.flows.livestream_client import LivestreamBackend
+from local.flows.meetings_client import MeetingsBackend
+from local.flows.transcription_client import TranscriptionBackend
+from local.flows.voice_qa_client import VoiceQaBackend
 
-FILES = 230
-"""Number of files: enough for one full manifest and a partial one."""
+FILE_COUNT = 230
+"""Number of files of ingestion's flow: enough for one full manifest and a partial one."""
 
 
 @dataclass(frozen=True)
@@ -32,17 +32,15 @@ class Flow:
     """Names of the parts that are scripted or simulated."""
     promise: str
     """Statement that holds if the flow has no problems."""
-    play: Callable[[Deployment, Tell], list[str]]
+    play: Callable[[Deployment, StepReporter], list[str]]
     """Function that runs the flow and returns its problems."""
 
 
-def _ingestion(deployment: Deployment, tell: Tell) -> list[str]:
-    outcome, expected = (
-        ingestion_flow.play(Runs(deployment), "incoming/demo", FILES, tell),
-        ingestion_flow.list_expected_rows(FILES),
-    )
+def _play_ingestion(deployment: Deployment, report_step: StepReporter) -> list[str]:
+    outcome = ingestion_flow.play(IngestionRuns(deployment), "incoming/demo", FILE_COUNT, report_step)
+    expected = ingestion_flow.list_expected_rows(FILE_COUNT)
     checks = Checks()
-    checks.equal("files per manifest", outcome.sizes, [200, FILES - 200])
+    checks.equal("files per manifest", outcome.sizes, [200, FILE_COUNT - 200])
     checks.equal("number of rows", len(outcome.rows), len(expected))
     checks.equal("rows equal the expected rows", outcome.rows == expected, expected=True)
     return checks.problems
@@ -50,30 +48,30 @@ def _ingestion(deployment: Deployment, tell: Tell) -> list[str]:
 
 FLOWS = {
     "ingestion": Flow(
-        "files to rows", "nothing is scripted", "every row of every file exists exactly once", _ingestion
+        "files to rows", "nothing is scripted", "every row of every file exists exactly once", _play_ingestion
     ),
     "transcription": Flow(
         "speech to captions",
         "words are tones, which the local Transcribe recognizes",
         "every sentence is shown once, in order",
-        lambda deployment, tell: transcription_flow.play(Captioning(deployment), tell),
+        lambda deployment, report_step: transcription_flow.play(TranscriptionBackend(deployment), report_step),
     ),
     "voice-qa": Flow(
         "a lecture, a question, an answer",
         "the local agent recognizes both and quotes the lecture",
         "every piece arrived once, in order, and quotes the lecture",
-        lambda deployment, tell: voice_qa_flow.play(Lectures(deployment), tell),
+        lambda deployment, report_step: voice_qa_flow.play(VoiceQaBackend(deployment), report_step),
     ),
     "livestream": Flow(
         "episodes over HTTP, a video cut, a transcript checked",
         "real ffmpeg; the model is scripted",
         "every response is as documented",
-        lambda deployment, tell: livestream_flow.play(LivestreamClient(deployment), tell),
+        lambda deployment, report_step: livestream_flow.play(LivestreamBackend(deployment), report_step),
     ),
     "meetings": Flow(
         "a recording joined, transcribed and summarised",
         "real ffmpeg; words are tones, the model is scripted",
         "only the user who recorded the meeting can read it",
-        lambda deployment, tell: meetings_flow.play(Meetings(deployment), tell),
+        lambda deployment, report_step: meetings_flow.play(MeetingsBackend(deployment), report_step),
     ),
 }

@@ -1,6 +1,6 @@
-"""Guest of an identity pool: a Cognito identity with credentials for one hour, as a browser page gets them.
+"""Client of a guest: a new identity of a Cognito identity pool, with its credentials, as a browser page gets them.
 
-The guest uses no other credentials. The requests to the identity pool are unsigned.
+The guest uses no other credentials.
 """
 
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ SIGNED_FOR_SECONDS = 60
 
 @dataclass(frozen=True)
 class Guest:
-    """Guest with identity and credentials."""
+    """Guest of an identity pool, with identity and credentials."""
 
     identity_id: str
     credentials: Credentials = field(repr=False)
@@ -29,7 +29,7 @@ class Guest:
     """Function that returns an AWS client with the guest's credentials, by service."""
 
     @classmethod
-    def of(cls, endpoint: str, pool_id: str) -> Self:
+    def from_pool(cls, endpoint: str, pool_id: str) -> Self:
         """Create a guest with a new identity of the pool."""
         identities = EmulatorClients(endpoint)("cognito-identity")
         return cls.from_identity(endpoint, identities.get_id(IdentityPoolId=pool_id)["IdentityId"])
@@ -47,11 +47,11 @@ class Guest:
 
         The signature covers the session token.
         """
-        address = urlsplit(url)
+        parts = urlsplit(url)
         # The scheme is not part of the signature, and botocore only signs http URLs.
-        request = AWSRequest("GET", address._replace(scheme=address.scheme.replace("ws", "http", 1)).geturl())
+        request = AWSRequest("GET", parts._replace(scheme=parts.scheme.replace("ws", "http", 1)).geturl())
         SigV4QueryAuth(self.credentials, "execute-api", REGION, expires=SIGNED_FOR_SECONDS).add_auth(request)
-        return urlsplit(str(request.url))._replace(scheme=address.scheme).geturl()
+        return urlsplit(str(request.url))._replace(scheme=parts.scheme).geturl()
 
     def connect(self, url: str) -> ClientConnection:
         """Connect to a WebSocket API."""

@@ -1,4 +1,4 @@
-"""HTTP requests as a browser page sends them: JSON bodies, and uploads by form or in parts."""
+"""HTTP requests as a browser page sends them: with a JSON body, with any bytes, or as a form."""
 
 import json
 from collections.abc import Mapping

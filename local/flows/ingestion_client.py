@@ -1,4 +1,5 @@
-"""Clients for the ingestion backend of a local deployment: file uploads, the file table, workflow runs and rows.
+"""Clients for the ingestion backend of a local deployment: one for uploads and file records, one for runs and their
+rows.
 
 Nothing is scripted. The handlers, the workflow and the Spark job are those of a deployment.
 """
@@ -6,7 +7,7 @@ Nothing is scripted. The handlers, the workflow and the Spark job are those of a
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from local.flows import Deployment, eventually, invoke
 Item = dict[str, Any]
 
 
-class Intake:
+class IngestionIntake:
     """Landing bucket, queue and file table of a deployment."""
 
     def __init__(self, deployment: Deployment) -> None:
@@ -27,25 +28,25 @@ class Intake:
         self.dead_letters_url = deployment.ids["ingestion-intake-dlq-queue"]
         self.table = deployment.ids["ingestion-files-table"]
 
-    def drop(self, key: str, body: bytes = b'{"a": 1}\n') -> str:
+    def upload(self, key: str, body: bytes = b'{"a": 1}\n') -> str:
         """Upload a file; return its version."""
         answer = self.client("s3").put_object(Bucket=self.bucket, Key=key, Body=body)
         return str(answer["VersionId"])
 
-    def records(self, key: str) -> list[Item]:
+    def find_records(self, key: str) -> list[Item]:
         """Return the file records of a key."""
-        return [item for item in self.files() if item["object_key"]["S"] == key]
+        return [item for item in self.list_files() if item["object_key"]["S"] == key]
 
-    def files(self) -> list[Item]:
+    def list_files(self) -> list[Item]:
         """Return all file records, without the manifest records of the same table."""
         pages = self.client("dynamodb").get_paginator("scan").paginate(TableName=self.table)
         return [item for page in pages for item in page["Items"] if "object_key" in item]
 
     def wait_until_tracked(self, key: str) -> list[Item]:
         """Wait for the file records of a key; return them."""
-        return eventually(lambda: self.records(key) or None, f"the record of {key}")
+        return eventually(lambda: self.find_records(key) or None, f"the record of {key}")
 
-    def announce_again(self, record: Item) -> None:
+    def notify_again(self, record: Item) -> None:
         """Send the notification of a tracked file again, as SQS may do."""
         event = {
             "eventName": "ObjectCreated:Put",
@@ -65,7 +66,7 @@ class Intake:
         """Send any message to the queue of notifications."""
         self.client("sqs").send_message(QueueUrl=self.queue_url, MessageBody=body)
 
-    def waiting(self, url: str) -> tuple[int, int]:
+    def count_messages(self, url: str) -> tuple[int, int]:
         """Return the number of visible messages of a queue, and of those in processing or hidden until a retry."""
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         attributes = self.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
@@ -73,39 +74,39 @@ class Intake:
 
     def wait_until_empty(self) -> None:
         """Wait until the queue of notifications is empty."""
-        eventually(lambda: True if self.waiting(self.queue_url) == (0, 0) else None, "an empty queue")
+        eventually(lambda: True if self.count_messages(self.queue_url) == (0, 0) else None, "an empty queue")
 
 
-class Runs:
+class IngestionRuns:
     """Workflow executions, sweeper and lake of a deployment."""
 
     def __init__(self, deployment: Deployment) -> None:
         self.client = deployment.client
         self.endpoint = deployment.emulator.endpoint
-        self.intake = Intake(deployment)
+        self.intake = IngestionIntake(deployment)
         self.lake = deployment.ids["ingestion-lake-bucket"]
         self.sweeper = deployment.function("ingestion-sweeper")
         self.machine = deployment.ids["ingestion-workflow-machine"]
 
-    def drop_all(self, files: Mapping[str, bytes]) -> None:
+    def upload_all(self, files: Mapping[str, bytes]) -> None:
         """Upload files in parallel."""
         with ThreadPoolExecutor(8) as pool:
-            list(pool.map(lambda file: self.intake.drop(*file), files.items()))
+            list(pool.map(lambda file: self.intake.upload(*file), files.items()))
 
-    def statuses(self, prefix: str) -> Counter[str]:
+    def count_by_status(self, prefix: str) -> Counter[str]:
         """Return the number of files below a prefix by status."""
-        records = (item for item in self.intake.files() if item["object_key"]["S"].startswith(prefix))
+        records = (item for item in self.intake.list_files() if item["object_key"]["S"].startswith(prefix))
         return Counter(item["status"]["S"] for item in records)
 
     def wait_until_tracked(self, prefix: str, count: int) -> None:
         """Wait until this number of files below a prefix has records."""
-        eventually(lambda: True if self.statuses(prefix).total() == count else None, f"{count} records", 60)
+        eventually(lambda: True if self.count_by_status(prefix).total() == count else None, f"{count} records", 60)
 
     def sweep(self, kind: str = "sweep") -> dict[str, int]:
         """Invoke the sweeper as its schedule does."""
         return invoke(self.client, self.sweeper, kind=kind)
 
-    def executions(self) -> dict[str, str]:
+    def execution_statuses(self) -> dict[str, str]:
         """Return the status of each execution by name."""
         pages = self.client("stepfunctions").get_paginator("list_executions").paginate(stateMachineArn=self.machine)
         return {execution["name"]: execution["status"] for page in pages for execution in page["executions"]}
@@ -114,22 +115,22 @@ class Runs:
         """Wait until no execution is running; return the statuses."""
 
         def find_ended() -> dict[str, str] | None:
-            statuses = self.executions()
+            statuses = self.execution_statuses()
             return statuses if statuses and "RUNNING" not in statuses.values() else None
 
         return eventually(find_ended, "the end of every run", 180)
 
-    def sizes(self, names: Mapping[str, str]) -> list[int]:
+    def manifest_sizes(self, names: Iterable[str]) -> list[int]:
         """Return the number of files of each execution's manifest, largest first."""
         s3 = self.client("s3")
-        ids = [name.rpartition("-")[0] for name in names]
+        ids = [name.rpartition("-")[0] for name in names]  # an execution's name is `<manifest id>-<hash>`
         lists = [
             json.load(s3.get_object(Bucket=self.lake, Key=f"manifests/{manifest_id}.json")["Body"])
             for manifest_id in ids
         ]
         return sorted((len(manifest["files"]) for manifest in lists), reverse=True)
 
-    def rows(self) -> list[dict[str, Any]]:
+    def read_rows(self) -> list[dict[str, Any]]:
         """Return all rows that a reader of the lake sees through the pointers."""
         with tempfile.TemporaryDirectory() as scratch:
             variables = spark_process.spark_environment(Path(scratch), endpoint=self.endpoint)

@@ -10,16 +10,20 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from local.flows import Tell
-from local.flows.ingestion_client import Runs
+from local.flows import StepReporter
+from local.flows.ingestion_client import IngestionRuns
 
 BAD_EVERY = 50
+"""Every n-th file has a line that is not JSON."""
 GZIP_EVERY = 9
+"""Every n-th file is compressed."""
 REPEATED_EVERY = 30
+"""Every n-th file is announced twice."""
 LINES = 3
-AWKWARD = {1: " two words", 2: "+plus+", 3: "%2Bpercent%", 4: "-ü-日本", 5: "/deep//er", 6: "&amp;=?#"}
+"""Number of valid lines in each file."""
+UNUSUAL_NAMES = {1: " two words", 2: "+plus+", 3: "%2Bpercent%", 4: "-ü-日本", 5: "/deep//er", 6: "&amp;=?#"}
 """Additions to the names of some files, by file number."""
-LONGEST_KEY, KEY_BYTES = 7, 1024
+LONGEST_KEY, MAX_KEY_BYTES = 7, 1024
 """Number of the file with the longest key that S3 allows, and the length of that key."""
 NOT_UTF8 = 8
 """Number of the file with a line that is not UTF-8."""
@@ -44,34 +48,36 @@ def list_expected_rows(files: int) -> list[tuple[Any, ...]]:
     return sorted(tuple(line.values()) for number in range(files) for line in _lines(number))
 
 
-def play(runs: Runs, prefix: str, files: int, tell: Tell) -> IngestionOutcome:
+def play(runs: IngestionRuns, prefix: str, files: int, report_step: StepReporter) -> IngestionOutcome:
     """Run the flow with this number of files below a prefix, plus an empty file and one of an unsupported type."""
-    before = runs.executions()
-    runs.drop_all({_key(prefix, number): _content(number) for number in range(files)})
-    runs.drop_all({f"{prefix}/ignored.exe": b"x", f"{prefix}/empty.ndjson": b""})
-    tell(
+    earlier_executions = runs.execution_statuses()
+    runs.upload_all({_key(prefix, number): _content(number) for number in range(files)})
+    runs.upload_all({f"{prefix}/ignored.exe": b"x", f"{prefix}/empty.ndjson": b""})
+    report_step(
         f"{files} files uploaded, some compressed, every {BAD_EVERY}th with a line that is not JSON; one empty file, one of another type"
     )
     runs.wait_until_tracked(prefix, files + 2)
     for number in range(0, files, REPEATED_EVERY):
-        runs.intake.announce_again(runs.intake.wait_until_tracked(_key(prefix, number))[0])
+        runs.intake.notify_again(runs.intake.wait_until_tracked(_key(prefix, number))[0])
     runs.intake.wait_until_empty()
-    tell(f"each file tracked once, although every {REPEATED_EVERY}th was announced twice")
+    report_step(f"each file tracked once, although every {REPEATED_EVERY}th was announced twice")
     runs.sweep()
     runs.sweep("flush")
     runs.sweep("reconcile")
-    tell("the sweeper built a manifest of the remaining files")
-    new_runs = {name: status for name, status in runs.wait_until_ended().items() if name not in before}
-    tell(f"{len(new_runs)} workflows ended, each with a Spark run: {dict(Counter(new_runs.values()))}")
+    report_step("the sweeper built a manifest of the remaining files")
+    new_runs = {name: status for name, status in runs.wait_until_ended().items() if name not in earlier_executions}
+    report_step(f"{len(new_runs)} workflows ended, each with a Spark run: {dict(Counter(new_runs.values()))}")
     outcome = IngestionOutcome(
-        sizes=runs.sizes(new_runs),
+        sizes=runs.manifest_sizes(new_runs),
         ended=Counter(new_runs.values()),
-        statuses=runs.statuses(prefix),
+        statuses=runs.count_by_status(prefix),
         rows=sorted(
-            (row["file"], row["line"], row["text"]) for row in runs.rows() if row["_source_key"].startswith(prefix)
+            (row["file"], row["line"], row["text"]) for row in runs.read_rows() if row["_source_key"].startswith(prefix)
         ),
     )
-    tell(f"{len(outcome.rows)} rows read back through the lake's pointers; files by status: {dict(outcome.statuses)}")
+    report_step(
+        f"{len(outcome.rows)} rows read back through the lake's pointers; files by status: {dict(outcome.statuses)}"
+    )
     return outcome
 
 
@@ -90,5 +96,5 @@ def _content(number: int) -> bytes:
 def _key(prefix: str, number: int) -> str:
     suffix = ".ndjson.gz" if number % GZIP_EVERY == 0 else ".ndjson"
     if number == LONGEST_KEY:
-        return f"{prefix}/{number:03}".ljust(KEY_BYTES - len(suffix), "k") + suffix
-    return f"{prefix}/{number:03}{AWKWARD.get(number, '')}{suffix}"
+        return f"{prefix}/{number:03}".ljust(MAX_KEY_BYTES - len(suffix), "k") + suffix
+    return f"{prefix}/{number:03}{UNUSUAL_NAMES.get(number, '')}{suffix}"

@@ -1,13 +1,16 @@
-"""Client for the livestream backend of a local deployment: its REST API, uploads, and checks of what is stored."""
+"""Client for the livestream backend of a local deployment: REST API, uploads, stored data, and a sample video."""
 
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
+from local.ffmpeg import run_ffmpeg
 from local.flows import Deployment, eventually, invoke
 from local.flows.http_requests import Answer, ask, post_form, send
 
 
-class LivestreamClient:
+class LivestreamBackend:
     """Client for the livestream backend of a deployment."""
 
     def __init__(self, deployment: Deployment) -> None:
@@ -18,19 +21,17 @@ class LivestreamClient:
         self.memory = ids["livestream-memory-memory"]
         self.cleanup = deployment.function("livestream-care")
 
-    def ask(self, method: str, path: str, body: object = None, **headers: str) -> Answer:
+    def ask(self, method: str, path: str, body: object = None) -> Answer:
         """Send a request to the API."""
-        return ask(
-            method, f"{self.url}{path}", body, {name.replace("_", "-"): value for name, value in headers.items()}
-        )
+        return ask(method, f"{self.url}{path}", body)
 
-    def create(self, title: str, **more: object) -> dict[str, Any]:
+    def create_episode(self, title: str, **more: object) -> dict[str, Any]:
         """Create an episode."""
         answer = self.ask("POST", "/episodes", {"title": title, **more})
         assert answer.status in {200, 201}, answer
         return dict(answer.body)
 
-    def pages(self, limit: int) -> Iterator[list[dict[str, Any]]]:
+    def list_pages(self, limit: int) -> Iterator[list[dict[str, Any]]]:
         """Yield the pages of the list of episodes."""
         after = ""
         while True:
@@ -63,26 +64,29 @@ class LivestreamClient:
 
     def wait_until_processed(self, episode_id: str) -> dict[str, Any]:
         """Wait until both tracks of an episode are complete or one has failed; return the episode."""
-        return self._episode(episode_id, lambda episode: episode["status"] in {"ready", "failed"})
+        return self._wait_for_episode(episode_id, lambda episode: episode["status"] in {"ready", "failed"})
 
     def wait_until_cut(self, episode_id: str) -> dict[str, Any]:
         """Wait until the video of an episode is cut or has failed; return the episode."""
-        return self._episode(episode_id, lambda episode: episode["video"]["state"] in {"chunked", "failed"})
+        return self._wait_for_episode(episode_id, lambda episode: episode["video"]["state"] in {"chunked", "failed"})
 
-    def _episode(self, episode_id: str, is_wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    def _wait_for_episode(self, episode_id: str, is_wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         def find() -> dict[str, Any] | None:
             episode: dict[str, Any] = self.ask("GET", f"/episodes/{episode_id}").body
             return episode if is_wanted(episode) else None
 
         return eventually(find, "a processed episode")
 
-    def chunks(self, episode_id: str) -> list[str]:
+    def list_chunks(self, episode_id: str) -> list[str]:
         """Return the keys of an episode's chunks, in order."""
         listed = self.client("s3").list_objects_v2(Bucket=self.bucket, Prefix=f"chunks/everybody/{episode_id}/")
         return sorted(item["Key"] for item in listed.get("Contents", []) if item["Key"].endswith(".ts"))
 
-    def remaining_counts(self, episode_id: str) -> dict[str, int]:
-        """Count what is stored for an episode, deleted or not, except its own item."""
+    def count_remaining_items(self, episode_id: str) -> dict[str, int]:
+        """Return the number of stored items of each kind that belong to an episode, without the episode's own item.
+
+        Old versions of objects and delete markers count, too.
+        """
         s3, dynamodb, memory = self.client("s3"), self.client("dynamodb"), self.client("bedrock-agentcore")
         prefixes = [f"{prefix}/everybody/{episode_id}/" for prefix in ("videos", "transcripts", "chunks")]
         values = {":pk": {"S": f"EPISODE#everybody#{episode_id}"}}
@@ -102,7 +106,7 @@ class LivestreamClient:
     def wait_until_removed(self, episode_id: str) -> None:
         """Wait until nothing is stored for an episode except its own item."""
         eventually(
-            lambda: None if any(self.remaining_counts(episode_id).values()) else True, "the removal of an episode"
+            lambda: None if any(self.count_remaining_items(episode_id).values()) else True, "the removal of an episode"
         )
 
     def backdate_track(self, episode_id: str, track: str) -> None:
@@ -123,3 +127,13 @@ class LivestreamClient:
     def object_size(self, key: str) -> int:
         """Return the size of an object in bytes."""
         return int(self.client("s3").head_object(Bucket=self.bucket, Key=key)["ContentLength"])
+
+
+def make_video(seconds: int) -> bytes:
+    """Return an MP4 video with a tone. Each second has several megabytes, because noise cannot be compressed."""
+    video_source = f"testsrc2=duration={seconds}:size=1280x720:rate=2,noise=alls=100:allf=t"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "video.mp4")
+        sources = ("-f", "lavfi", "-i", video_source, "-f", "lavfi", "-i", f"sine=duration={seconds}")
+        run_ffmpeg(*sources, "-c:v", "mpeg4", "-q:v", "1", "-c:a", "aac", str(path))
+        return path.read_bytes()

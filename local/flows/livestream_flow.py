@@ -1,14 +1,13 @@
-"""Flow of livestream: an episode is created, listed, changed, gets a transcript and a video, and is deleted.
+"""Flow of livestream: an episode is created, changed, listed, gets a transcript and a video, and is deleted.
 
-The expected video of another episode never arrives. The local MediaConvert cuts the video with ffmpeg, and the local
+The expected video of a second episode never arrives. The local MediaConvert cuts the video with ffmpeg, and the local
 model answers from the transcript.
 """
 
 import uuid
 
-from local.flows import Checks, Tell
-from local.flows.livestream_client import LivestreamClient
-from local.flows.sample_video import film
+from local.flows import Checks, StepReporter
+from local.flows.livestream_client import LivestreamBackend, make_video
 
 TRANSCRIPT = b"""1
 00:00:00,000 --> 00:00:04,000
@@ -23,37 +22,40 @@ This city has 12 bridges.
 It is the largest harbour of the country.
 """
 CLAIMS = ["This city has 12 bridges", "It is the largest harbour of the country"]
-FILM_SECONDS = 5
+VIDEO_SECONDS = 5
 """Duration of the video. A file of this length is large enough to be uploaded in parts on the local platform."""
 CHUNKS = 3
 """Number of chunks of two seconds; the last chunk has one second."""
-PAGE = 2
+PAGE_SIZE = 2
+"""Number of episodes on a page of their list."""
 
 
-def play(livestream: LivestreamClient, tell: Tell) -> list[str]:
+def play(livestream: LivestreamBackend, report_step: StepReporter) -> list[str]:
     """Run the flow with three episodes, of which the first is processed; return the problems."""
     checks = Checks()
     token = uuid.uuid4().hex
-    first = livestream.create("first", clientToken=token)
-    again = livestream.create("first", clientToken=token)
+    first = livestream.create_episode("first", clientToken=token)
+    again = livestream.create_episode("first", clientToken=token)
     checks.equal("id of the episode that is created twice", again["episodeId"], first["episodeId"])
-    others = [livestream.create(title) for title in ("second", "third")]
+    others = [livestream.create_episode(title) for title in ("second", "third")]
     own_ids = {episode["episodeId"] for episode in (first, *others)}
 
     def listed_titles() -> list[str]:
-        episodes = [episode for page in livestream.pages(PAGE) for episode in page]
+        episodes = [episode for page in livestream.list_pages(PAGE_SIZE) for episode in page]
         return [episode["title"] for episode in episodes if episode["episodeId"] in own_ids]
 
     path = f"/episodes/{first['episodeId']}"
-    tell("three episodes created; the first was sent twice with one client token, and exists once")
+    report_step("three episodes created; the first was sent twice with one client token, and exists once")
     livestream.ask("PATCH", path, {"version": first["version"], "title": "first, corrected"})
     conflict = livestream.ask("PATCH", path, {"version": first["version"], "title": "too late"})
     checks.equal("status of a change to an old version", conflict.status, 409)
-    tell(f"an episode changed; a change to its old version is refused: {conflict.status} {conflict.body['code']}")
-    checks.equal("length of the longest page", max(len(page) for page in livestream.pages(PAGE)), PAGE)
+    report_step(
+        f"an episode changed; a change to its old version is refused: {conflict.status} {conflict.body['code']}"
+    )
+    checks.equal("length of the longest page", max(len(page) for page in livestream.list_pages(PAGE_SIZE)), PAGE_SIZE)
     checks.equal("episodes, newest first", titles := listed_titles(), ["third", "second", "first, corrected"])
-    tell(f"listed newest first, with encrypted cursors: {', '.join(titles)}")
-    files = {("transcript", "application/x-subrip"): TRANSCRIPT, ("video", "video/mp4"): film(FILM_SECONDS)}
+    report_step(f"listed newest first, with encrypted cursors: {', '.join(titles)}")
+    files = {("transcript", "application/x-subrip"): TRANSCRIPT, ("video", "video/mp4"): make_video(VIDEO_SECONDS)}
     uploads = [(livestream.upload(first["episodeId"], *kind, data)[0], len(data)) for kind, data in files.items()]
     checks.equal("upload by form", ["form" in ready for ready, _ in uploads], [True, False])
     checks.equal(
@@ -61,34 +63,36 @@ def play(livestream: LivestreamClient, tell: Tell) -> list[str]:
         [livestream.object_size(ready["key"]) for ready, _ in uploads],
         [size for _, size in uploads],
     )
-    tell(f"a transcript uploaded by form and a video in parts: {', '.join(f'{size} bytes' for _, size in uploads)}")
+    report_step(
+        f"a transcript uploaded by form and a video in parts: {', '.join(f'{size} bytes' for _, size in uploads)}"
+    )
     episode = livestream.wait_until_processed(first["episodeId"])
     checks.equal(
         "states of the tracks", [episode["transcript"]["state"], episode["video"]["state"]], ["analyzed", "chunked"]
     )
-    chunks = livestream.chunks(first["episodeId"])
+    chunks = livestream.list_chunks(first["episodeId"])
     checks.equal("number of chunks", len(chunks), CHUNKS)
-    tell(f"the video is {episode['video']['state']}: {len(chunks)} chunks, cut with ffmpeg")
+    report_step(f"the video is {episode['video']['state']}: {len(chunks)} chunks, cut with ffmpeg")
     claims = [claim["quote"] for claim in livestream.ask("GET", f"{path}/claims").body["claims"]]
     clips = livestream.ask("GET", f"{path}/clips").body["clips"]
     checks.equal("quotes of the claims", claims, CLAIMS)
     checks.equal("number of clips", len(clips), 1)
-    tell(f"the transcript is {episode['transcript']['state']}: claims {'; '.join(claims)}; {len(clips)} clip")
+    report_step(f"the transcript is {episode['transcript']['state']}: claims {'; '.join(claims)}; {len(clips)} clip")
     waiting_path = f"/episodes/{others[0]['episodeId']}"
     livestream.ask("POST", f"{waiting_path}/uploads", {"kind": "video", "contentType": "video/mp4", "bytes": 10**9})
     livestream.backdate_track(others[0]["episodeId"], "video")
     livestream.sweep()
     timed_out = livestream.ask("GET", waiting_path).body["video"]
     checks.equal("video that never arrived", (timed_out["state"], timed_out["reason"]), ("failed", "NEVER_UPLOADED"))
-    tell(f"the sweep fails a video that was expected for a year and never arrived: {timed_out['reason']}")
+    report_step(f"the sweep fails a video that was expected for a year and never arrived: {timed_out['reason']}")
     livestream.ask("DELETE", path)
     deleted_status = livestream.ask("GET", path).status
     checks.equal("status of a deleted episode", deleted_status, 404)
     checks.equal("remaining episodes", listed_titles(), ["third", "second"])
-    tell(f"a deleted episode answers {deleted_status} and is in no list")
+    report_step(f"a deleted episode answers {deleted_status} and is in no list")
     for episode in others:
         livestream.ask("DELETE", f"/episodes/{episode['episodeId']}")
     for episode_id in sorted(own_ids):
         livestream.wait_until_removed(episode_id)
-    tell("cleaned up: no claim, clip, object, incomplete upload or memory is left")
+    report_step("cleaned up: no claim, clip, object, incomplete upload or memory is left")
     return checks.problems

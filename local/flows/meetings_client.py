@@ -1,4 +1,4 @@
-"""Client for the meetings backend of a local deployment, and sample recordings."""
+"""Client for the meetings backend of a local deployment, and recordings with tone words for it."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -8,7 +8,7 @@ from clients.meetings import MeetingsClient
 from clients.meetings.token_exchange_request import TokenExchangeRequest
 from clients.meetings.user_credentials import AccessProvider, UserAccess
 from handlers.common.time_and_ids import clock
-from local.emulation.identity_provider import token_address
+from local.emulation.identity_provider import token_url
 from local.emulation.speech import tone_words
 from local.ffmpeg import pcm_input, run_ffmpeg
 from local.flows import Deployment, invoke
@@ -17,53 +17,59 @@ from local.flows.http_requests import ask
 SAMPLE_RATE = 16_000
 
 
-class Meetings:
+class MeetingsBackend:
     """Meetings backend of a deployment."""
 
     def __init__(self, deployment: Deployment) -> None:
         frontend = deployment.frontend("meetings")
         self.client = deployment.client
         self.endpoint = deployment.emulator.endpoint
-        self.login = token_address(deployment.emulator.services["JWKS_URL"])
+        self.token_url = token_url(deployment.emulator.services["JWKS_URL"])
         """URL at which the local identity provider issues tokens."""
         self.url, self.bucket, self.table = frontend["apiUrl"], frontend["bucket"], frontend["table"]
         self.workflow = deployment.ids["meetings-workflow-machine"]
         self.sweep = deployment.function("meetings-sweep")
         self.storage = deployment.function("meetings-storage")
 
-    def token(self, subject: str, seconds: int = 3600) -> str:
-        """Return a token of the local identity provider. A negative validity gives an expired token."""
-        answer = ask("POST", self.login, {"subject": subject, "seconds": seconds})
-        assert answer.status == 200, answer
-        return str(answer.body["id_token"])
+    def request_token(self, subject: str, seconds: int = 3600) -> str:
+        """Return a token of the local identity provider that is valid for these seconds. A negative number gives an expired
+        token.
+        """
+        response = ask("POST", self.token_url, {"subject": subject, "seconds": seconds})
+        assert response.status == 200, response
+        return str(response.body["id_token"])
 
-    def user(self, subject: str) -> MeetingsClient:
+    def client_of_user(self, subject: str) -> MeetingsClient:
         """Return the meetings client of a user."""
         return MeetingsClient(
-            self.url, lambda: self.token(subject), f"{subject}'s laptop", endpoint_url=self.endpoint, workers=2
+            self.url, lambda: self.request_token(subject), f"{subject}'s laptop", endpoint_url=self.endpoint, workers=2
         )
 
     def open_access(self, subject: str) -> UserAccess:
         """Return AWS clients with the credentials of a user."""
-        exchange = TokenExchangeRequest(self.url, lambda: self.token(subject), subject)
+        exchange = TokenExchangeRequest(self.url, lambda: self.request_token(subject), subject)
         return AccessProvider(exchange, clock.now, 1, self.endpoint).get()
 
-    def executions(self) -> list[str]:
+    def execution_names(self) -> list[str]:
         """Return the names of the workflow's executions."""
         executions = self.client("stepfunctions").list_executions(stateMachineArn=self.workflow)["executions"]
         return [execution["name"] for execution in executions]
 
-    def call(self, function: str, kind: str) -> dict[str, Any]:
-        """Invoke a function as its schedule does."""
+    def invoke_scheduled(self, function: str, kind: str) -> dict[str, Any]:
+        """Invoke a function as its schedule does. `kind` is the schedule's event."""
         return invoke(self.client, function, kind=kind)
 
 
 def write_recording(path: Path, sentences: Iterable[tuple[int, str]], *, pictures: bool = True) -> Path:
-    """Write a chunk of a recording with these voices and sentences, and with a video picture; return its path."""
+    """Write a chunk of a recording; return its path.
+
+    `sentences` are the pitches of the voices with their words. The video is a test picture; it is left out if
+    `pictures` is false.
+    """
     samples = b"".join(tone_words.speech([*words.split(), "."], SAMPLE_RATE, pitch) for pitch, words in sentences)
     # The duration is set explicitly, because `-shortest` sometimes makes the video seconds longer than the audio.
-    film = ("-f", "lavfi", "-i", f"testsrc2=size=320x240:rate=5:duration={len(samples) / 2 / SAMPLE_RATE}")
+    video_input = ("-f", "lavfi", "-i", f"testsrc2=size=320x240:rate=5:duration={len(samples) / 2 / SAMPLE_RATE}")
     encoders = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac", "-b:a", "96k")
-    output_options = (*film, *encoders) if pictures else ("-c:a", "aac", "-b:a", "96k")
-    run_ffmpeg(*pcm_input(SAMPLE_RATE), *output_options, str(path), data=samples)
+    ffmpeg_options = (*video_input, *encoders) if pictures else ("-c:a", "aac", "-b:a", "96k")
+    run_ffmpeg(*pcm_input(SAMPLE_RATE), *ffmpeg_options, str(path), data=samples)
     return path

@@ -10,16 +10,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from clients.meetings import MeetingUnknown, NewMeeting
-from local.flows import Checks, Tell
-from local.flows.meetings_client import Meetings, write_recording
+from local.flows import Checks, StepReporter
+from local.flows.meetings_client import MeetingsBackend, write_recording
 
 ANN, BOB = 150, 300
-"""Pitches of the two voices, in hertz."""
+"""Pitches of the two voices, in hertz. The backend names the speakers `spk_0` and `spk_1`."""
 CHUNKS = (
     [(ANN, "hello world this is a test"), (BOB, "good day and thank you")],
     [(ANN, "please send the report monday"), (BOB, "agree")],
 )
-SAID = [
+TRANSCRIPT = [
     ("spk_0", "Hello world this is a test."),
     ("spk_1", "Good day and thank you."),
     ("spk_0", "Please send the report monday."),
@@ -32,47 +32,49 @@ SUMMARY = (
 TITLE = "Weekly"
 
 
-def play(meetings: Meetings, tell: Tell) -> list[str]:
+def play(meetings: MeetingsBackend, report_step: StepReporter) -> list[str]:
     """Run the flow with a meeting of two voices; return the problems."""
     checks = Checks()
-    ann = meetings.user("ann")
-    before = set(meetings.executions())
+    ann = meetings.client_of_user("ann")
+    earlier_executions = set(meetings.execution_names())
     meeting = NewMeeting(title=TITLE, started_at=datetime.now(UTC), participants=("Ann", "Bob"), tags=("team",))
     with tempfile.TemporaryDirectory() as folder:
         chunks = [write_recording(Path(folder, f"{at:02d}.mp4"), said) for at, said in enumerate(CHUNKS)]
         uploaded = ann.upload(meeting, chunks)
-        tell(f"a token exchanged for credentials of one hour; {uploaded.sent} chunks uploaded with them")
+        report_step(f"a token exchanged for credentials of one hour; {uploaded.sent} chunks uploaded with them")
         record = ann.wait_until_ready(meeting.meeting_id, content=uploaded.content, timeout_seconds=60)
         checks.equal("status of the meeting", record.status.value, "ready")
         seconds = (record.duration_ms or 0) / 1000
-        tell(f"joined with ffmpeg to {seconds:.1f} s, transcribed and summarised: {record.status}")
+        report_step(f"joined with ffmpeg to {seconds:.1f} s, transcribed and summarised: {record.status}")
         again = ann.upload(meeting, chunks)
     checks.equal("chunks sent by the second upload", again.sent, 0)
-    tell(f"uploaded again: {again.sent} chunks sent, {again.kept} already stored")
+    report_step(f"uploaded again: {again.sent} chunks sent, {again.kept} already stored")
     transcript, summary = ann.transcript(meeting.meeting_id), ann.summary(meeting.meeting_id)
-    checks.equal("transcript", [(sentence.speaker, sentence.text) for sentence in transcript.said], SAID)
+    checks.equal("transcript", [(sentence.speaker, sentence.text) for sentence in transcript.said], TRANSCRIPT)
     checks.equal("summary", summary.summary, SUMMARY)
     items = [(item.text, item.quote.text) for item in summary.action_items]
     checks.equal("action items", items, [("Send the report monday", "Please send the report monday")])
     for item in summary.action_items:
-        tell(f"action item: {item.text} (“{item.quote.text}”, {item.quote.start_ms / 1000:.1f} s)")
+        report_step(f"action item: {item.text} (“{item.quote.text}”, {item.quote.start_ms / 1000:.1f} s)")
     listed = ann.list_by_date(participant="bob", tag="team")
     titles = [listed_meeting.title for listed_meeting in listed if listed_meeting.meeting_id == meeting.meeting_id]
     checks.equal("meeting in the list of its participant", titles, [TITLE])
     visible = _is_visible_to_another_user(meetings, meeting.meeting_id)
     checks.equal("visible to another user", visible, expected=False)
-    tell(f"another user {'can' if visible else 'cannot'} read the meeting")
-    checks.equal("meetings that the sweep could not check", meetings.call(meetings.sweep, "sweep")["failed"], 0)
-    storage = meetings.call(meetings.storage, "storage")
+    report_step(f"another user {'can' if visible else 'cannot'} read the meeting")
+    checks.equal(
+        "meetings that the sweep could not check", meetings.invoke_scheduled(meetings.sweep, "sweep")["failed"], 0
+    )
+    storage = meetings.invoke_scheduled(meetings.storage, "storage")
     checks.equal("storage of the user is counted", storage.get("users", 0) >= 1, expected=True)
-    checks.equal("number of executions", len(set(meetings.executions()) - before), 1)
+    checks.equal("number of executions", len(set(meetings.execution_names()) - earlier_executions), 1)
     return checks.problems
 
 
-def _is_visible_to_another_user(meetings: Meetings, meeting_id: str) -> bool:
+def _is_visible_to_another_user(meetings: MeetingsBackend, meeting_id: str) -> bool:
     """Return True if another user can read the meeting."""
     try:
-        meetings.user("bob").get(meeting_id)
+        meetings.client_of_user("bob").get(meeting_id)
     except MeetingUnknown:
         return False
     return True

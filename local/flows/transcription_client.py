@@ -1,6 +1,6 @@
-"""Client for the transcription backend of a local deployment: it sends speech and follows the captions.
+"""Client for the transcription backend of a local deployment: it sends speech and shows the captions.
 
-Nothing is scripted. The local Transcribe recognizes the words, which are tones, in real audio.
+Words are tones, which the local Transcribe recognises. Nothing is scripted.
 """
 
 import base64
@@ -22,11 +22,11 @@ from local.flows.websocket_dialogue import Dialogue, Message
 SAMPLE_RATE = 16_000
 
 
-class Refused(Exception):
-    """The router refused to open a session; the message states the reason."""
+class SessionRefused(Exception):
+    """Error that the router refused to open a session. The message states the reason."""
 
 
-class Captioning:
+class TranscriptionBackend:
     """Transcription backend of a deployment."""
 
     def __init__(self, deployment: Deployment) -> None:
@@ -40,8 +40,8 @@ class Captioning:
         """Invoke the router as its schedule or an operator does."""
         return invoke(self.client, self.router, **event)
 
-    def fallbacks(self) -> float:
-        """Return the number of fallbacks in the CloudWatch metric."""
+    def count_fallbacks(self) -> float:
+        """Return the number of fallbacks of the last hour in the CloudWatch metric."""
         now = time.time()
         points = self.client("cloudwatch").get_metric_statistics(
             Namespace=METRICS_NAMESPACE,
@@ -60,10 +60,12 @@ class Screen:
     """Captions as a reader sees them: each result is one line, which is replaced until it is final."""
 
     lines: dict[tuple[int, int, str], Message] = field(default_factory=dict)
+    """Current captions by sequence number of the utterance, start time and result id, which give the order of speech.
+    """
     shown: list[Message] = field(default_factory=list)
     """All captions in the order of their arrival."""
 
-    def take(self, message: Message) -> None:
+    def apply(self, message: Message) -> None:
         """Apply one message."""
         match message["type"]:
             case "caption":
@@ -90,7 +92,7 @@ class Screen:
         self.lines = {key: line for key, line in self.lines.items() if not is_removed(line)}
 
     def _remove_unfinished(self, utterance: str, from_ms: int) -> None:
-        """Remove the lines of an utterance that are not final by this time, because the client sends that part again."""
+        """Remove the lines of an utterance that are not final by this time. The client sends that part again."""
 
         def is_kept(line: Message) -> bool:
             return bool(line["final"]) and line["endMs"] <= from_ms
@@ -99,7 +101,7 @@ class Screen:
 
 
 class Speaker(Dialogue):
-    """Client with one connection and, after `open`, one session."""
+    """Client with one connection and, after `open`, one transcription session."""
 
     def __init__(self, url: str, user: str = "somebody", protocols: tuple[str, ...] | None = None) -> None:
         offered = protocols or (PROTOCOL, f"{USER_PREFIX}{user}")
@@ -118,18 +120,18 @@ class Speaker(Dialogue):
             self.ask("close", sessionId=self.session)
         super().__exit__(kind, error, trace)
 
-    def drop(self) -> None:
+    def disconnect(self) -> None:
         """Close the connection without closing the session."""
         self.session = ""
         self._connection.close()
 
-    def open(self, **asked: Any) -> Message:
-        """Open a session, or take over an existing one."""
-        answer = self.ask("open", sampleRate=SAMPLE_RATE, **asked)
+    def open(self, **settings: Any) -> Message:
+        """Open a session with these settings, or continue the session `sessionId`."""
+        answer = self.ask("open", sampleRate=SAMPLE_RATE, **settings)
         if answer["type"] != "opened":
-            raise Refused(f"{answer['code']}: {answer['message']}")
+            raise SessionRefused(f"{answer['code']}: {answer['message']}")
         self.session = answer["sessionId"]
-        self.encoding = asked.get("encoding", "pcm")
+        self.encoding = settings.get("encoding", "pcm")
         return answer
 
     def say(self, utterance: str, words: str, *, sequence: int = 0) -> Message:
@@ -157,14 +159,14 @@ class Speaker(Dialogue):
 
         return self._await(is_end, f"the end of {utterance}")
 
-    def done(self, utterance: str, words: str, *, sequence: int = 0) -> Message:
+    def wait_until_done(self, utterance: str, words: str, *, sequence: int = 0) -> Message:
         """Wait until an utterance is done; return that message.
 
-        Send it again if the service asks for that, as on a busy machine.
+        Send it again whenever the service requests that, which happens on a busy machine.
         """
         while (end := self.wait_for_end(utterance))["type"] == "resend":
             self.say(utterance, words, sequence=sequence)
         return end
 
-    def _take(self, message: Message) -> None:
-        self.screen.take(message)
+    def _process(self, message: Message) -> None:
+        self.screen.apply(message)

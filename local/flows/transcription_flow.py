@@ -4,8 +4,8 @@ fails.
 The audio decides the captions and the faults: the local Transcribe fails at certain words.
 """
 
-from local.flows import Checks, Tell, eventually
-from local.flows.transcription_client import Captioning, Speaker
+from local.flows import Checks, StepReporter, eventually
+from local.flows.transcription_client import Speaker, TranscriptionBackend
 
 SENTENCE = "hello world this is a live test of the stream we speak"
 FIRST = "we speak in tones ."
@@ -14,43 +14,47 @@ SECOND = "we speak in tones . good day"
 DROPPED = "dropped captions come back"
 
 
-def play(captioning: Captioning, tell: Tell) -> list[str]:
+def play(captioning: TranscriptionBackend, report_step: StepReporter) -> list[str]:
     """Run the flow and one sweep; return the problems."""
     checks = Checks()
     url = captioning.url
     with Speaker(url) as speaker:
         speaker.open(encoding="ogg-opus")
         speaker.say("sentence", SENTENCE)
-        speaker.done("sentence", SENTENCE)
-        live = speaker.screen.text()
+        speaker.wait_until_done("sentence", SENTENCE)
+        sentence_captions = speaker.screen.text()
         partials = [caption["text"] for caption in speaker.screen.shown if not caption["final"]]
-    checks.equal("captions of the sentence", live, ["Hello world this is a live test of the stream we speak."])
+    checks.equal(
+        "captions of the sentence", sentence_captions, ["Hello world this is a live test of the stream we speak."]
+    )
     checks.equal("partial captions were shown", partials != [], expected=True)
     checks.equal("partial captions without the first word", [text for text in partials if "Hello" not in text], [])
-    tell(f"a sentence sent as Opus: {len(partials)} partial captions, then {live}")
+    report_step(f"a sentence sent as Opus: {len(partials)} partial captions, then {sentence_captions}")
     with Speaker(url) as speaker:
         speaker.open(encoding="pcm")
         speaker.say("first", FIRST, sequence=1)
         speaker.say("second", SECOND, sequence=2)
-        speaker.done("first", FIRST, sequence=1)
-        speaker.done("second", SECOND, sequence=2)
+        speaker.wait_until_done("first", FIRST, sequence=1)
+        speaker.wait_until_done("second", SECOND, sequence=2)
         overlapping = speaker.screen.text()
     checks.equal("captions of overlapping utterances", overlapping, ["We speak in tones.", "Good day."])
-    tell(f"two simultaneous utterances that overlap: {overlapping}")
-    before = captioning.fallbacks()
+    report_step(f"two simultaneous utterances that overlap: {overlapping}")
+    fallbacks_before = captioning.count_fallbacks()
     with Speaker(url) as speaker:
         speaker.open(encoding="pcm")
         speaker.say("dropped", DROPPED)
         done = speaker.wait_for_end("dropped")
         final_captions = speaker.screen.text()
-    after = eventually(
-        lambda: now if (now := captioning.fallbacks()) > before else None,
+    fallbacks = eventually(
+        lambda: count if (count := captioning.count_fallbacks()) > fallbacks_before else None,
         "the metric of the fallback alarm",
     )
     checks.equal("captions of a failed stream", final_captions, ["Dropped captions come back."])
-    checks.equal("fallback and its metric", (done.get("fallback"), after - before), ("stream_failed", 1))
-    tell(f"a Transcribe stream that failed: final captions only, {final_captions}; counted in the alarm's metric")
+    checks.equal("fallback and its metric", (done.get("fallback"), fallbacks - fallbacks_before), ("stream_failed", 1))
+    report_step(
+        f"a Transcribe stream that failed: final captions only, {final_captions}; counted in the alarm's metric"
+    )
     lost = captioning.operate(kind="sweep")["lost"]
     checks.equal("lost utterances", lost, 0)
-    tell(f"the sweep, which runs every minute, found {lost} lost utterances")
+    report_step(f"the sweep, which runs every minute, found {lost} lost utterances")
     return checks.problems

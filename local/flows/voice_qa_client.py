@@ -1,7 +1,7 @@
 """Client for the voice Q&A backend of a local deployment: a guest uploads a lecture, asks questions and receives
 answers.
 
-The local agent recognizes both, as their words are tones, and answers from the lecture.
+The words of lecture and questions are tones. The local agent recognises them and answers from the lecture.
 """
 
 import base64
@@ -21,7 +21,7 @@ from local.flows.websocket_dialogue import Dialogue, Message
 SAMPLE_RATE = 16_000
 
 
-class Lectures:
+class VoiceQaBackend:
     """Voice Q&A backend of a deployment."""
 
     def __init__(self, deployment: Deployment) -> None:
@@ -33,11 +33,11 @@ class Lectures:
         self.table = deployment.ids["voice-qa-sessions-table"]
         self.validator = deployment.function("voice-qa-validate-lecture")
 
-    def guest(self) -> Guest:
+    def create_guest(self) -> Guest:
         """Return a new guest."""
-        return Guest.of(self.endpoint, self.pool_id)
+        return Guest.from_pool(self.endpoint, self.pool_id)
 
-    def record(self, lecture_id: str) -> Message | None:
+    def find_record(self, lecture_id: str) -> Message | None:
         """Return the record of a lecture, or None before its validation."""
         key = serialize_item(lecture_key(lecture_id))
         item = self.client("dynamodb").get_item(TableName=self.table, Key=key, ConsistentRead=True).get("Item", {})
@@ -45,9 +45,9 @@ class Lectures:
 
     def wait_until_validated(self, lecture_id: str) -> Message:
         """Wait until a lecture is validated; return its record."""
-        return eventually(lambda: self.record(lecture_id), "a validated lecture")
+        return eventually(lambda: self.find_record(lecture_id), "a validated lecture")
 
-    def turns(self, identity: str, session: str, lecture_id: str) -> int:
+    def count_turns(self, identity: str, session: str, lecture_id: str) -> int:
         """Return the number of turns of a conversation."""
         key = {"sessionId": {"S": f"{identity}#{session}"}, "lectureId": {"S": lecture_id}}
         item = self.client("dynamodb").get_item(TableName=self.table, Key=key, ConsistentRead=True)["Item"]
@@ -60,20 +60,20 @@ class Lectures:
 
 @dataclass
 class ReceivedAnswer:
-    """Received pieces of one answer."""
+    """Pieces of one answer, as far as they were received."""
 
     pieces: list[Message] = field(default_factory=list)
+    """Pieces in the order of their arrival."""
     end: Message | None = None
-    """Message that ends the answer, also after a failure."""
-    repeated: int = 0
-    """Number of pieces received again. A sender does not always know whether a message arrived."""
+    """Message that ended the answer, also after a failure, or None before its end."""
 
     def add(self, piece: Message) -> None:
-        """Add a piece. Pieces of a newer attempt replace those of earlier attempts."""
+        """Add a piece. Pieces of a newer attempt replace those of earlier attempts.
+
+        A piece that was received before is ignored. The sender repeats it if it does not know whether it arrived.
+        """
         self.pieces = [other for other in self.pieces if other["attempt"] >= piece["attempt"]]
-        if any(other["number"] == piece["number"] for other in self.pieces):
-            self.repeated += 1
-        else:
+        if piece["number"] not in self.numbers:
             self.pieces.append(piece)
 
     def text(self) -> str:
@@ -94,44 +94,47 @@ class ReceivedAnswer:
         return [piece["number"] for piece in self.pieces]
 
 
-class Listener(Dialogue):
-    """Guest with one connection."""
+class GuestConnection(Dialogue):
+    """Connection of a guest to the WebSocket API."""
 
-    def __init__(self, lectures: Lectures, guest: Guest | None = None) -> None:
-        self.guest = guest or lectures.guest()
-        super().__init__(self.guest.connect(lectures.url))
+    def __init__(self, backend: VoiceQaBackend, guest: Guest | None = None) -> None:
+        self.guest = guest or backend.create_guest()
+        super().__init__(self.guest.connect(backend.url))
         self.answers: dict[str, ReceivedAnswer] = {}
+        """Received answers by query id."""
 
     def upload_lecture(self, words: str, encoding: str = "ogg-opus", content_type: str = "audio/ogg") -> str:
         """Upload a spoken lecture; return its id."""
         audio = encode_audio(speech(words.split(), SAMPLE_RATE), SAMPLE_RATE, encoding)
         ready = self.ask("upload", kind="lecture", contentType=content_type)
-        post(ready, audio)
+        upload_by_form(ready, audio)
         return str(ready["lectureId"])
 
     def upload_question(self, words: str) -> str:
         """Upload a spoken question; return its S3 key."""
         audio = encode_audio(speech(words.split(), SAMPLE_RATE), SAMPLE_RATE, "ogg-opus")
         ready = self.ask("upload", kind="query", contentType="audio/ogg")
-        post(ready, audio)
+        upload_by_form(ready, audio)
         return str(ready["key"])
 
-    def question(self, lecture_id: str, query_id: str | None = None, **how: Any) -> tuple[Message, ReceivedAnswer]:
+    def ask_question(
+        self, lecture_id: str, query_id: str | None = None, **content: Any
+    ) -> tuple[Message, ReceivedAnswer]:
         """Ask a question and receive the whole answer; return the response to the question and the answer."""
         query_id = query_id or uuid.uuid4().hex
-        answer = self.ask("query", queryId=query_id, lectureId=lecture_id, **how)
+        answer = self.ask("query", queryId=query_id, lectureId=lecture_id, **content)
         if answer["type"] == "error":
             return answer, ReceivedAnswer()
-        return answer, self.listen(query_id)
+        return answer, self.wait_for_answer(query_id)
 
-    def listen(self, query_id: str) -> ReceivedAnswer:
-        """Wait for the end of an answer, or for its failure; return the answer."""
+    def wait_for_answer(self, query_id: str) -> ReceivedAnswer:
+        """Wait until an answer has ended or failed; return it."""
         answer = self.answers.setdefault(query_id, ReceivedAnswer())
         while answer.end is None:
             self._await(lambda message: message.get("queryId") == query_id, f"the answer to {query_id}")
         return answer
 
-    def _take(self, message: Message) -> None:
+    def _process(self, message: Message) -> None:
         answer = self.answers.setdefault(message["queryId"], ReceivedAnswer()) if "queryId" in message else None
         if answer is None or message["type"] == "queryAccepted":
             return
@@ -141,6 +144,6 @@ class Listener(Dialogue):
             answer.end = message
 
 
-def post(ready: Message, audio: bytes) -> int:
-    """Upload by form; return the status."""
+def upload_by_form(ready: Message, audio: bytes) -> int:
+    """Upload audio with the form of the message `uploadReady`; return the status."""
     return post_form(ready["url"], ready["fields"], audio).status

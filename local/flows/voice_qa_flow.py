@@ -3,8 +3,8 @@
 The local agent recognizes lecture and questions, and answers only from them.
 """
 
-from local.flows import Checks, Tell
-from local.flows.voice_qa_client import Lectures, Listener
+from local.flows import Checks, StepReporter
+from local.flows.voice_qa_client import GuestConnection, VoiceQaBackend
 
 LECTURE = (
     "hello world . this is a live test . we speak in tones and captions . good day please . "
@@ -18,36 +18,38 @@ QUESTIONS = {
 MIN_AUDIO_BYTES = 1_000
 
 
-def play(lectures: Lectures, tell: Tell) -> list[str]:
+def play(lectures: VoiceQaBackend, report_step: StepReporter) -> list[str]:
     """Run the flow: a lecture, two questions in one conversation, and the first answer again from its third piece.
 
     Return the problems.
     """
     checks = Checks()
-    with Listener(lectures) as listener:
+    with GuestConnection(lectures) as listener:
         lecture_id = listener.upload_lecture(LECTURE)
         record = lectures.wait_until_validated(lecture_id)
         checks.equal("status of the lecture", record["status"], "ready")
-        tell(
+        report_step(
             f"a lecture of {int(record['duration_ms']) / 1000:.0f} s uploaded by a guest; its validation status is {record['status']}"
         )
         keys = [listener.upload_question(words) for words in QUESTIONS]
-        accepted, first = listener.question(lecture_id, "first-question", audioKey=keys[0])
-        tell(f"a spoken question answered in {len(first.pieces)} pieces: {first.text()}")
+        accepted, first = listener.ask_question(lecture_id, "first-question", audioKey=keys[0])
+        report_step(f"a spoken question answered in {len(first.pieces)} pieces: {first.text()}")
         session = accepted["sessionId"]
-        _, second = listener.question(lecture_id, "second-question", audioKey=keys[1], sessionId=session)
-        tell(f"a second question in the same conversation: {second.text()}")
+        _, second = listener.ask_question(lecture_id, "second-question", audioKey=keys[1], sessionId=session)
+        report_step(f"a second question in the same conversation: {second.text()}")
     for answer, quotes in zip((first, second), QUESTIONS.values(), strict=True):
         checks.equal("quotes", [citation["quote"] for citation in answer.citations()], quotes)
         checks.equal("numbers of the pieces", answer.numbers, list(range(len(answer.pieces))))
         checks.equal("answer names its position", "you hear" in answer.text(), expected=True)
         checks.equal("answer has audio", len(answer.audio()) > MIN_AUDIO_BYTES, expected=True)
-    with Listener(lectures, listener.guest) as again:
-        _, replayed = again.question(lecture_id, "first-question", audioKey=keys[0], sessionId=session, resumeFrom=2)
+    with GuestConnection(lectures, listener.guest) as again:
+        _, replayed = again.ask_question(
+            lecture_id, "first-question", audioKey=keys[0], sessionId=session, resumeFrom=2
+        )
     checks.equal("numbers of the resumed pieces", replayed.numbers, list(range(2, len(first.pieces))))
-    tell(f"resumed on another connection from piece 2: {len(replayed.pieces)} stored pieces")
+    report_step(f"resumed on another connection from piece 2: {len(replayed.pieces)} stored pieces")
     missing = lectures.sweep()["missing"]
     checks.equal("lectures without validation", missing, 0)
-    tell(f"the scheduled sweep found {missing} lectures without validation")
-    checks.equal("turns of the conversation", lectures.turns(listener.guest.identity_id, session, lecture_id), 2)
+    report_step(f"the scheduled sweep found {missing} lectures without validation")
+    checks.equal("turns of the conversation", lectures.count_turns(listener.guest.identity_id, session, lecture_id), 2)
     return checks.problems

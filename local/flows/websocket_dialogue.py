@@ -1,4 +1,7 @@
-"""Client for the WebSocket APIs. A response has the id of its request; other messages may arrive in between."""
+"""Base class of the WebSocket clients: it sends requests and waits for their responses.
+
+A response has the id of its request. Other messages may arrive in between.
+"""
 
 import json
 import time
@@ -13,19 +16,20 @@ from local.flows import NotInTime
 
 Message = dict[str, Any]
 PATIENCE_SECONDS = 30
+"""Time limit for an expected message."""
 FRAME_BYTES = 30_000
-"""Size of a frame. API Gateway accepts at most 32 KB. A browser sends a message as one frame; other clients may split
-it."""
+"""Maximum size of a sent frame. API Gateway accepts at most 32 KB. A browser sends a message as one frame, but other
+clients may split it."""
 
 
 class Dialogue(ABC):
-    """Client with one connection."""
+    """Client with one WebSocket connection."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self._connection = connection
-        self._waiting: list[Message] = []
+        self._unread: list[Message] = []
         """Received messages that no call has returned yet."""
-        self._count = 0
+        self._request_count = 0
 
     def __enter__(self) -> Self:
         return self
@@ -36,13 +40,13 @@ class Dialogue(ABC):
         self._connection.close()
 
     @abstractmethod
-    def _take(self, message: Message) -> None:
+    def _process(self, message: Message) -> None:
         """Process a message when it is received."""
 
     def ask(self, action: str, **content: Any) -> Message:
         """Send a request and return its response."""
-        self._count += 1
-        request_id = f"m{self._count}"
+        self._request_count += 1
+        request_id = f"m{self._request_count}"
         self.send(json.dumps({"action": action, "id": request_id, **content}))
         return self._await(lambda message: message.get("id") == request_id, f"the response to {action}")
 
@@ -57,18 +61,18 @@ class Dialogue(ABC):
 
     def _await(self, is_wanted: Callable[[Message], bool], what: str) -> Message:
         deadline = time.monotonic() + PATIENCE_SECONDS
-        for index, message in enumerate(self._waiting):
+        for index, message in enumerate(self._unread):
             if is_wanted(message):
-                return self._waiting.pop(index)
+                return self._unread.pop(index)
         while (remaining := deadline - time.monotonic()) > 0:
             try:
                 message = dict(json.loads(self._connection.recv(timeout=remaining)))
             except TimeoutError:
                 break
-            self._take(message)
+            self._process(message)
             if is_wanted(message):
                 return message
-            self._waiting.append(message)
+            self._unread.append(message)
         raise NotInTime(
-            f"{what} did not arrive within {PATIENCE_SECONDS} s; received types: {[message['type'] for message in self._waiting]}"
+            f"{what} did not arrive within {PATIENCE_SECONDS} s; received types: {[message['type'] for message in self._unread]}"
         )

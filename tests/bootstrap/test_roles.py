@@ -13,8 +13,8 @@ from typing import Any
 import pulumi_aws
 import pytest
 
-from local.emulation.iam.policy_conditions import lower_case_keys, operator_holds
-from local.emulation.iam.policy_evaluator import AccessRequest, AccessVerdict, as_list, evaluate_policies
+from local.emulation.iam.policy_conditions import as_list, lower_case_keys, operator_holds
+from local.emulation.iam.policy_evaluator import AccessRequest, AccessVerdict, evaluate_policies
 from local.generate import documented_graph
 from local.generate.diagram_edges import list_role_statements
 from local.platform.engine import ALL_DRIVERS

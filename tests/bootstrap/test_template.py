@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from guardrails.model import iam_actions
-from local.emulation.iam.policy_evaluator import as_list
+from local.emulation.iam.policy_conditions import as_list
 from tests.bootstrap.required_actions import needs, required_actions
 from tests.bootstrap.role_template import PATH, resolve_template, template
 

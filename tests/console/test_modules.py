@@ -121,7 +121,7 @@ def test_the_page_shows_the_same_lines_as_the_flow(window: ConsoleWindow) -> Non
     resend = {"type": "resend", "utterances": [{"utterance": "u1", "fromMs": 100}]}
     screen = Screen()
     for message in [*messages, resend]:
-        screen.take(message)
+        screen.apply(message)
     script = """
     const captions = new module.Captions();
     for (const message of input.messages) captions.apply(message);

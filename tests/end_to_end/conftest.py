@@ -4,7 +4,7 @@ All these tests share one xdist group.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,12 +16,20 @@ import pytest
 from local.emulation.iam.decision_log import Decision, log_size, read_decisions
 from local.emulation.iam.grant_usage import GrantComparison, compare_grants, read_reviewed_grants, read_stack_grants
 from local.emulation.iam.policy_evaluator import AccessVerdict
-from local.flows import Deployment, ingestion_flow, livestream_flow, meetings_flow, transcription_flow, voice_qa_flow
-from local.flows.ingestion_client import Intake, Runs
-from local.flows.livestream_client import LivestreamClient
-from local.flows.meetings_client import Meetings
-from local.flows.transcription_client import Captioning
-from local.flows.voice_qa_client import Lectures
+from local.flows import (
+    Deployment,
+    StepReporter,
+    ingestion_flow,
+    livestream_flow,
+    meetings_flow,
+    transcription_flow,
+    voice_qa_flow,
+)
+from local.flows.ingestion_client import IngestionIntake, IngestionRuns
+from local.flows.livestream_client import LivestreamBackend
+from local.flows.meetings_client import MeetingsBackend
+from local.flows.transcription_client import TranscriptionBackend
+from local.flows.voice_qa_client import VoiceQaBackend
 from local.platform import emulator
 from local.platform.emulator import Emulator
 from local.platform.emulator_clients import EmulatorClients
@@ -30,9 +38,11 @@ from local.platform.progress import SilentProgress
 from local.preview import stack_files
 from local.preview.property_values import Props
 from local.preview.resource_graph import Graph, Resource
+from tests.end_to_end.meeting_recorder import Recorder
 
 PREFIX = "polyphony-local-"
-INGESTED_FILES = 450
+INGESTED_FILES = 250
+"""Files of the ingestion flow: one full manifest and a flushed one, each with a Spark run of its own."""
 T = TypeVar("T")
 
 
@@ -69,6 +79,17 @@ class Platform:
         """Return the id of a resource by its Pulumi name."""
         return self.resource(name).id
 
+    def log_lines(self, *functions: str) -> list[str]:
+        """Return all log messages of functions, named as in `ingestion-manifest-builder`."""
+        pages = [
+            page
+            for function in functions
+            for page in self.client("logs")
+            .get_paginator("filter_log_events")
+            .paginate(logGroupName=f"/aws/lambda/{PREFIX}{function}")
+        ]
+        return [event["message"] for page in pages for event in page["events"]]
+
     def mark(self) -> int:
         """Return the end of the log of IAM decisions; `decisions(mark)` reads later ones."""
         return log_size(self.emulator.folder)
@@ -76,10 +97,6 @@ class Platform:
     def decisions(self, mark: int) -> list[Decision]:
         """Return all decisions since the mark."""
         return read_decisions(self.emulator.folder, mark)
-
-    def grants_against_use(self, mark: int) -> GrantComparison:
-        """Return the comparison of all grants with their use since the mark."""
-        return self.grants_against(self.decisions(mark))
 
     def grants_against(self, decisions: list[Decision]) -> GrantComparison:
         """Return the comparison of all grants with their use in the given decisions."""
@@ -110,8 +127,12 @@ class Platform:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_refused(platform: Platform) -> Iterator[None]:
-    """Fail a test that used an action without a grant, and name action and role."""
+def _nothing_refused(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test of the shared platform that used an action without a grant, and name action and role."""
+    if "platform" not in request.fixturenames:
+        yield
+        return
+    platform: Platform = request.getfixturevalue("platform")
     platform.unexplained_since = platform.mark()
     yield
     refusals = [
@@ -123,9 +144,16 @@ def _nothing_refused(platform: Platform) -> Iterator[None]:
 
 
 @pytest.fixture
-def intake(platform: Platform) -> Iterator[Intake]:
+def allow_refusals(platform: Platform) -> Iterator[None]:
+    """Accept the refused requests of a test."""
+    yield
+    platform.unexplained_since = platform.mark()
+
+
+@pytest.fixture
+def intake(platform: Platform) -> Iterator[IngestionIntake]:
     """Client of ingestion's intake queue. The fixture purges messages that a test leaves behind."""
-    intake_client = Intake(platform.deployment)
+    intake_client = IngestionIntake(platform.deployment)
     yield intake_client
     intake_client.client("sqs").purge_queue(QueueUrl=intake_client.queue_url)
 
@@ -138,6 +166,13 @@ class Played(Generic[T]):
     decisions: list[Decision]
 
 
+def play_flow(platform: Platform, play: Callable[[StepReporter], T]) -> Played[T]:
+    """Play a flow without printing its steps."""
+    mark = platform.mark()
+    outcome = play(lambda _: None)
+    return Played(outcome, platform.decisions(mark))
+
+
 Ingested = Played[tuple[int, ingestion_flow.IngestionOutcome]]
 """Result of ingestion's flow, with the number of files of other tests in its last manifest."""
 
@@ -145,15 +180,14 @@ Ingested = Played[tuple[int, ingestion_flow.IngestionOutcome]]
 @pytest.fixture(scope="session")
 def ingestion_playing(platform: Platform) -> Iterator[Future[Ingested]]:
     """Future of ingestion's flow. It mostly waits for Spark, so other flows run in the meantime."""
-    mark, runs = platform.mark(), Runs(platform.deployment)
-    pending_files = runs.statuses("")["pending"]
+    runs = IngestionRuns(platform.deployment)
+    pending_files = runs.count_by_status("")["pending"]
 
-    def play() -> Ingested:
-        outcome = ingestion_flow.play(runs, "incoming/runs", INGESTED_FILES, lambda _: None)
-        return Played((pending_files, outcome), platform.decisions(mark))
+    def play(report_step: StepReporter) -> tuple[int, ingestion_flow.IngestionOutcome]:
+        return pending_files, ingestion_flow.play(runs, "incoming/runs", INGESTED_FILES, report_step)
 
     with ThreadPoolExecutor(1) as executor:
-        yield executor.submit(play)
+        yield executor.submit(play_flow, platform, play)
 
 
 @pytest.fixture(scope="session")
@@ -165,57 +199,57 @@ def ingestion_played(ingestion_playing: Future[Ingested]) -> Ingested:
 @pytest.fixture(scope="session")
 def transcription_played(platform: Platform) -> Played[list[str]]:
     """Result of transcription's flow."""
-    mark = platform.mark()
-    outcome = transcription_flow.play(Captioning(platform.deployment), lambda _: None)
-    return Played(outcome, platform.decisions(mark))
+    return play_flow(
+        platform, lambda report_step: transcription_flow.play(TranscriptionBackend(platform.deployment), report_step)
+    )
 
 
 @pytest.fixture(scope="session")
 def voice_qa_played(platform: Platform) -> Played[list[str]]:
     """Result of voice Q&A's flow."""
-    mark = platform.mark()
-    outcome = voice_qa_flow.play(Lectures(platform.deployment), lambda _: None)
-    return Played(outcome, platform.decisions(mark))
+    return play_flow(platform, lambda report_step: voice_qa_flow.play(VoiceQaBackend(platform.deployment), report_step))
 
 
 @pytest.fixture
-def lectures(platform: Platform) -> Lectures:
+def lectures(platform: Platform) -> VoiceQaBackend:
     """Client of voice Q&A."""
-    return Lectures(platform.deployment)
+    return VoiceQaBackend(platform.deployment)
 
 
 @pytest.fixture(scope="session")
-def livestream(platform: Platform) -> LivestreamClient:
+def livestream(platform: Platform) -> LivestreamBackend:
     """Client of the livestream backend."""
-    return LivestreamClient(platform.deployment)
+    return LivestreamBackend(platform.deployment)
 
 
 @pytest.fixture(scope="session")
-def livestream_played(platform: Platform, livestream: LivestreamClient) -> Played[list[str]]:
+def livestream_played(platform: Platform, livestream: LivestreamBackend) -> Played[list[str]]:
     """Result of the livestream's flow."""
-    mark = platform.mark()
-    outcome = livestream_flow.play(livestream, lambda _: None)
-    return Played(outcome, platform.decisions(mark))
+    return play_flow(platform, lambda report_step: livestream_flow.play(livestream, report_step))
 
 
 @pytest.fixture(scope="session")
-def meetings(platform: Platform) -> Meetings:
+def meetings(platform: Platform) -> MeetingsBackend:
     """Client of the meetings backend."""
-    return Meetings(platform.deployment)
+    return MeetingsBackend(platform.deployment)
 
 
 @pytest.fixture(scope="session")
-def meetings_played(platform: Platform, meetings: Meetings) -> Played[list[str]]:
+def meetings_played(platform: Platform, meetings: MeetingsBackend) -> Played[list[str]]:
     """Result of the meetings' flow."""
-    mark = platform.mark()
-    outcome = meetings_flow.play(meetings, lambda _: None)
-    return Played(outcome, platform.decisions(mark))
+    return play_flow(platform, lambda report_step: meetings_flow.play(meetings, report_step))
+
+
+@pytest.fixture(scope="session")
+def ann(meetings: MeetingsBackend, tmp_path_factory: pytest.TempPathFactory) -> Recorder:
+    """User who records meetings in the tests."""
+    return Recorder(meetings, "ann", tmp_path_factory.mktemp("recordings"))
 
 
 @pytest.fixture
-def captioning(platform: Platform) -> Captioning:
+def captioning(platform: Platform) -> TranscriptionBackend:
     """Client of transcription."""
-    return Captioning(platform.deployment)
+    return TranscriptionBackend(platform.deployment)
 
 
 @pytest.fixture(scope="session")

@@ -20,8 +20,10 @@ from handlers.meetings.complete_json import Chunk, ChunkProblem
 from handlers.meetings.meeting_record import MeetingRecord, MeetingStatus, Stage
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId
 from local.flows import eventually
-from local.flows.meetings_client import Meetings, write_recording
+from local.flows.meetings_client import MeetingsBackend, write_recording
 
+SPOT, ON_DEMAND = "polyphony-local-meetings-media-spot", "polyphony-local-meetings-media-on-demand"
+"""Job queues of the media job."""
 VOICE = 150
 PATIENCE_SECONDS = 90
 """Several meetings are processed at once by real processes."""
@@ -32,13 +34,13 @@ ENDED = (MeetingStatus.READY, MeetingStatus.FAILED)
 class Recorder:
     """A user who records meetings."""
 
-    meetings: Meetings
+    meetings: MeetingsBackend
     subject: str
     folder: Path
 
     @cached_property
     def client(self) -> MeetingsClient:
-        return self.meetings.user(self.subject)
+        return self.meetings.client_of_user(self.subject)
 
     @cached_property
     def credentials(self) -> UserAccess:
@@ -154,7 +156,7 @@ class JobHistory:
     """Status reason of each job."""
 
 
-def job_history(meetings: Meetings, record: MeetingRecord) -> JobHistory:
+def job_history(meetings: MeetingsBackend, record: MeetingRecord) -> JobHistory:
     """Return the history from AWS Batch and CloudWatch Logs."""
     batch, logs = meetings.client("batch"), meetings.client("logs")
     about = {"name": "MEETING_ID", "value": record.meeting_id}

@@ -10,6 +10,10 @@ from typing import Any
 import pytest
 
 from components.blocks.compute import handler_archive
+from components.blocks.compute.function import Function, FunctionArgs
+from components.blocks.naming.scope import Scope
+from components.settings import FunctionSettings
+from handlers.common.environment import HandlerEnvironment
 from local.emulation.iam.decision_log import Decision, read_decisions
 from local.platform import emulator
 from local.platform.emulator import Emulator
@@ -26,6 +30,16 @@ from local.preview.stack_files import StackConfig
 Body = Callable[[], object]
 
 
+class ActionRecorder(SilentProgress):
+    """Records the action on each resource by its Pulumi name."""
+
+    def __init__(self) -> None:
+        self.actions: dict[str, ResourceAction] = {}
+
+    def on_finish(self, urn: str, action: ResourceAction, _seconds: float, /) -> None:
+        self.actions[urn.rpartition("::")[2]] = action
+
+
 @dataclass
 class SmallStack:
     """Deployed program with its emulator and clients."""
@@ -35,20 +49,15 @@ class SmallStack:
     state: PlatformState
     outputs: dict[str, Any] = field(default_factory=dict)
 
-    def up(self, body: Body, state: PlatformState | None = None) -> tuple[dict[str, Any], dict[str, ResourceAction]]:
-        """Deploy a program and delete the resources that it no longer has. Return its outputs and the action on each
-        resource."""
-        actions: dict[str, ResourceAction] = {}
-
-        class ActionRecorder(SilentProgress):
-            def on_finish(self, urn: str, action: ResourceAction, _seconds: float, /) -> None:
-                actions[urn.rpartition("::")[2]] = action
-
-        engine = Engine(self.clients, state or self.state, ActionRecorder())
+    def up(self, body: Body) -> dict[str, ResourceAction]:
+        """Deploy a program and delete the resources that it no longer has. Return the action on each resource."""
+        recorder = ActionRecorder()
+        engine = Engine(self.clients, self.state, recorder)
         run = program_run.run_function(body, StackConfig("polyphony", "test", {}), engine, preview=False)
         engine.delete_gone(run.graph)
         assert engine.failures == []
-        return {name: to_display_value(value) for name, value in run.outputs.items()}, actions
+        self.outputs = {name: to_display_value(value) for name, value in run.outputs.items()}
+        return recorder.actions
 
     @property
     def ids(self) -> dict[str, str]:
@@ -58,6 +67,14 @@ class SmallStack:
     def decisions(self) -> list[Decision]:
         """Return all IAM decisions."""
         return read_decisions(self.emulator.folder)
+
+
+def echo_function(
+    name: str, function_scope: Scope, environment: type[HandlerEnvironment] = HandlerEnvironment, **more: Any
+) -> Function:
+    """Register a function that runs the module `echo.py` of its archive."""
+    settings = FunctionSettings.model_validate({"timeoutSeconds": 20})
+    return Function(name, FunctionArgs(function_scope, "Echo", "echo.handler", settings, environment, **more))
 
 
 @contextmanager

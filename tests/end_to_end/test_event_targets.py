@@ -133,11 +133,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TargetPermissions
         yield targets
 
 
-@pytest.fixture(autouse=True)
-def _nothing_refused() -> None:
-    """Disable the platform's check, because this harness has its own emulator and targets without permissions."""
-
-
 def test_an_event_reaches_a_queue_only_if_its_policy_admits_the_rule(site: TargetPermissions) -> None:
     site.admit("heard", f"{RULE}-of-another-rule")
     site.send(f"{SQS}:heard", REFUSED)

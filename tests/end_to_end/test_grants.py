@@ -6,13 +6,23 @@ import pytest
 
 from local.emulation.iam.policy_evaluator import AccessVerdict
 from local.flows import eventually
-from local.flows.ingestion_client import Intake
+from local.flows.ingestion_client import IngestionIntake
 from local.flows.transcription_client import Speaker
 from tests.end_to_end.conftest import Platform, Played
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
 BUILDER = "ingestion-manifest-builder"
 PROCESSOR = "transcription-audio-processor"
+
+
+def wait_for_problem(platform: Platform, mark: int, beginning: str) -> str:
+    """Wait until the decisions since the mark cause a problem with this beginning; return the problem."""
+
+    def find_problem() -> str | None:
+        problems = platform.grants_against(platform.decisions(mark)).problems()
+        return next((problem for problem in problems if problem.startswith(beginning)), None)
+
+    return eventually(find_problem, f"the problem `{beginning}`")
 
 
 # Transcription must answer as fast as somebody speaks, so its flow runs before Spark uses the CPU. The other flows run
@@ -46,36 +56,24 @@ def test_a_missing_grant_for_live_captions_is_reported_with_its_role(platform: P
         speaker.open()
         speaker.say("u1", "hello world")
         refused = f"used and not granted: polyphony-local-{PROCESSOR}: {removed} on arn:aws:"
-        eventually(
-            lambda: (
-                [problem for problem in platform.grants_against_use(mark).problems() if problem.startswith(refused)]
-                or None
-            ),
-            f"a refused {removed}",
-        )
+        wait_for_problem(platform, mark, refused)
 
 
 @pytest.mark.parametrize("action", ["dynamodb:PutItem", "sqs:ReceiveMessage", "sqs:DeleteMessage", "logs:PutLogEvents"])
-def test_a_removed_grant_is_reported_with_its_role(platform: Platform, intake: Intake, action: str) -> None:
+def test_a_removed_grant_is_reported_with_its_role(platform: Platform, intake: IngestionIntake, action: str) -> None:
     refused = f"used and not granted: polyphony-local-{BUILDER}: {action} on arn:aws:"
     with platform.actions_of(BUILDER, without=action):
         mark = platform.mark()
-        intake.drop("incoming/refused.ndjson")
-        [problem, *_] = eventually(
-            lambda: (
-                [problem for problem in platform.grants_against_use(mark).problems() if problem.startswith(refused)]
-                or None
-            ),
-            f"a refused {action}",
-        )
+        intake.upload("incoming/refused.ndjson")
+        problem = wait_for_problem(platform, mark, refused)
     assert problem.endswith(AccessVerdict.IMPLICIT_DENY)
 
 
-def test_an_added_grant_is_reported_as_never_used(platform: Platform, intake: Intake) -> None:
+def test_an_added_grant_is_reported_as_never_used(platform: Platform, intake: IngestionIntake) -> None:
     with platform.actions_of(BUILDER, more="dynamodb:DeleteTable"):
         mark = platform.mark()
-        intake.drop("incoming/added.ndjson")
+        intake.upload("incoming/added.ndjson")
         intake.wait_until_tracked("incoming/added.ndjson")
-        problems = platform.grants_against_use(mark).problems()
-    unused = f"granted and never used: polyphony-local-{BUILDER} may dynamodb:DeleteTable on *"
-    assert [problem for problem in problems if problem.startswith(unused)]
+        wait_for_problem(
+            platform, mark, f"granted and never used: polyphony-local-{BUILDER} may dynamodb:DeleteTable on *"
+        )

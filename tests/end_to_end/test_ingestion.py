@@ -6,59 +6,58 @@ import pytest
 
 from local import ROOT
 from local.flows import eventually
-from local.flows.ingestion_client import Intake
+from local.flows.ingestion_client import IngestionIntake
 from tests.end_to_end.conftest import Platform
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
 
 
-def test_a_dropped_file_is_tracked_once_as_pending(intake: Intake) -> None:
-    version = intake.drop("incoming/one file+ü.ndjson")
+def test_a_dropped_file_is_tracked_once_as_pending(intake: IngestionIntake) -> None:
+    version = intake.upload("incoming/one file+ü.ndjson")
     [record] = intake.wait_until_tracked("incoming/one file+ü.ndjson")
     assert record["status"] == {"S": "pending"}
     assert record["version_id"] == {"S": version}
     assert record["size"] == {"N": "9"}
 
 
-def test_a_file_outside_the_prefix_is_ignored(intake: Intake) -> None:
-    intake.drop("elsewhere/two.ndjson")
-    intake.drop("incoming/after-two.ndjson")
+def test_a_file_outside_the_prefix_is_ignored(intake: IngestionIntake) -> None:
+    intake.upload("elsewhere/two.ndjson")
+    intake.upload("incoming/after-two.ndjson")
     intake.wait_until_tracked("incoming/after-two.ndjson")
     intake.wait_until_empty()
-    assert intake.records("elsewhere/two.ndjson") == []
+    assert intake.find_records("elsewhere/two.ndjson") == []
 
 
-def test_a_repeated_delivery_tracks_the_file_once(intake: Intake) -> None:
-    intake.drop("incoming/three.ndjson")
+def test_a_repeated_delivery_tracks_the_file_once(intake: IngestionIntake) -> None:
+    intake.upload("incoming/three.ndjson")
     [first] = intake.wait_until_tracked("incoming/three.ndjson")
-    intake.announce_again(first)
+    intake.notify_again(first)
     intake.wait_until_empty()
-    assert intake.records("incoming/three.ndjson") == [first], "nothing was added, and nothing was written over"
+    assert intake.find_records("incoming/three.ndjson") == [first], "nothing was added, and nothing was written over"
 
 
-def test_only_an_invalid_message_returns_to_the_queue(intake: Intake) -> None:
+def test_only_an_invalid_message_returns_to_the_queue(intake: IngestionIntake) -> None:
     intake.send("not JSON at all")
-    intake.drop("incoming/in-the-same-batch.ndjson")
+    intake.upload("incoming/in-the-same-batch.ndjson")
     intake.wait_until_tracked("incoming/in-the-same-batch.ndjson")
     eventually(
-        lambda: True if intake.waiting(intake.queue_url) == (0, 1) else None, "the bad message, hidden until a retry"
+        lambda: True if intake.count_messages(intake.queue_url) == (0, 1) else None,
+        "the bad message, hidden until a retry",
     )
-    assert intake.waiting(intake.dead_letters_url) == (0, 0), "it has attempts left"
+    assert intake.count_messages(intake.dead_letters_url) == (0, 0), "it has attempts left"
 
 
-def test_more_than_ten_files_come_in_one_batch(intake: Intake) -> None:
+def test_more_than_ten_files_come_in_one_batch(intake: IngestionIntake, platform: Platform) -> None:
     """Without our extension, the emulator delivers at most ten messages."""
     keys = [f"incoming/many/{number}.ndjson" for number in range(25)]
     for key in keys:
-        intake.drop(key)
-    eventually(lambda: True if all(intake.records(key) for key in keys) else None, "all records")
-    logs = intake.client("logs")
-    events = logs.filter_log_events(logGroupName="/aws/lambda/polyphony-local-ingestion-manifest-builder")["events"]
-    sizes = [line["message"] for line in events if "batch_taken_in" in line["message"]]
+        intake.upload(key)
+    eventually(lambda: True if all(intake.find_records(key) for key in keys) else None, "all records")
+    sizes = [line for line in platform.log_lines("ingestion-manifest-builder") if "batch_taken_in" in line]
     assert any(f'"records":{count}' in line.replace(" ", "") for line in sizes for count in range(11, 26)), sizes
 
 
-def test_a_failed_invocation_reports_the_class_of_its_exception(intake: Intake, platform: Platform) -> None:
+def test_a_failed_invocation_reports_the_class_of_its_exception(intake: IngestionIntake, platform: Platform) -> None:
     """Without our extension, the emulator reports one error type for all failures, and no Catch by class would match."""
     function = platform.id("ingestion-manifest-builder-function")
     answer = intake.client("lambda").invoke(FunctionName=function, Qualifier="live", Payload=b"{}")
@@ -66,11 +65,12 @@ def test_a_failed_invocation_reports_the_class_of_its_exception(intake: Intake, 
     assert json.loads(answer["Payload"].read())["errorType"] == "KeyError"
 
 
-def test_the_handler_runs_from_the_deployed_zip_and_not_from_the_checkout(intake: Intake, platform: Platform) -> None:
+def test_the_handler_runs_from_the_deployed_zip_and_not_from_the_checkout(
+    intake: IngestionIntake, platform: Platform
+) -> None:
     function = platform.id("ingestion-manifest-builder-function")
     intake.client("lambda").invoke(FunctionName=function, Qualifier="live", Payload=b'{"Records": 1}')
-    logs, group = intake.client("logs"), f"/aws/lambda/{function}"
-    lines = [event["message"] for event in logs.filter_log_events(logGroupName=group)["events"]]
+    lines = platform.log_lines("ingestion-manifest-builder")
     frames = [line for line in lines if "manifest_builder/handler.py" in line and line.lstrip().startswith("File")]
     assert frames, "the traceback names the file"
     assert all(str(platform.emulator.folder) in line for line in frames), frames

@@ -1,7 +1,6 @@
 """End-to-end tests of meetings: the flow, the token exchange, access to other users' data, and logs."""
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,8 +14,8 @@ from handlers.meetings.meeting_record import DUE_PARTITION, INDEX, PARTITION, SO
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME
 from local.emulation.iam.policy_evaluator import AccessVerdict
 from local.emulation.identity_provider import AUDIENCE, ISSUER, KEY_ID
-from local.flows.http_requests import Answer, ask, send
-from local.flows.meetings_client import Meetings
+from local.flows.http_requests import Answer, ask
+from local.flows.meetings_client import MeetingsBackend
 from tests.end_to_end.conftest import Platform, Played
 from tests.end_to_end.meeting_recorder import Recorder, new_meeting
 
@@ -26,31 +25,9 @@ SAID = "captions come back again"
 """Words that no other test records."""
 
 
-@pytest.fixture(scope="module")
-def ann(meetings: Meetings, tmp_path_factory: pytest.TempPathFactory) -> Recorder:
-    """The user who records in these tests."""
-    return Recorder(meetings, "ann", tmp_path_factory.mktemp("recordings"))
-
-
-@pytest.fixture
-def allow_refusals(platform: Platform) -> Iterator[None]:
-    """Accept the refused requests of a test."""
-    yield
-    platform.unexplained_since = platform.mark()
-
-
-def exchange(meetings: Meetings, body: object) -> Answer:
+def exchange(meetings: MeetingsBackend, body: object) -> Answer:
     """Request credentials as a web page would."""
     return ask("POST", f"{meetings.url}/exchange", body, {"Origin": "https://app.example.com"})
-
-
-def error_body(answer: Answer) -> dict[str, Any]:
-    """Return the body of an error, which has one form and can be read by pages."""
-    body: dict[str, Any] = answer.body
-    assert set(body) == {"code", "message", "fields", "requestId"}
-    assert body["requestId"]
-    assert answer.headers["access-control-allow-origin"] == "*"
-    return body
 
 
 def forged_token() -> str:
@@ -64,8 +41,8 @@ def test_a_recording_becomes_a_summary_for_its_user(meetings_played: Played[list
     assert meetings_played.outcome == []
 
 
-def test_a_token_is_exchanged_for_credentials_for_an_hour(meetings: Meetings) -> None:
-    answer = exchange(meetings, {"token": meetings.token("ann"), "sessionName": "Ann's laptop"})
+def test_a_token_is_exchanged_for_credentials_for_an_hour(meetings: MeetingsBackend) -> None:
+    answer = exchange(meetings, {"token": meetings.request_token("ann"), "sessionName": "Ann's laptop"})
     assert answer.status == 200
     assert answer.headers["access-control-allow-origin"] == "*"
     assert answer.headers["cache-control"] == "no-store"
@@ -75,52 +52,20 @@ def test_a_token_is_exchanged_for_credentials_for_an_hour(meetings: Meetings) ->
 
 
 @pytest.mark.parametrize(
-    ("made", "code"),
+    ("make_token", "code"),
     [
-        (lambda meetings: meetings.token("ann", seconds=-600), "TOKEN_EXPIRED"),
+        (lambda meetings: meetings.request_token("ann", seconds=-600), "TOKEN_EXPIRED"),
         (lambda _: forged_token(), "TOKEN_REFUSED"),
-        (lambda meetings: meetings.token("ann")[:-4] + "AAAA", "TOKEN_REFUSED"),
-        (lambda meetings: f"{meetings.token('ann').rpartition('.')[0]}.", "TOKEN_REFUSED"),
-        (lambda _: "no token", "TOKEN_REFUSED"),
-        (lambda _: "", "TOKEN_REFUSED"),
     ],
+    ids=["expired", "forged"],
 )
 def test_an_invalid_token_is_refused_with_a_code_and_no_details(
-    meetings: Meetings, made: Callable[[Meetings], str], code: str
+    meetings: MeetingsBackend, make_token: Callable[[MeetingsBackend], str], code: str
 ) -> None:
-    answer = exchange(meetings, {"token": made(meetings), "sessionName": "laptop"})
-    body = error_body(answer)
-    assert (answer.status, body["code"], body["fields"]) == (401, code, [])
-
-
-@pytest.mark.parametrize(
-    ("body", "field"),
-    [
-        ({"token": "x"}, "sessionName"),
-        ({"token": "x", "sessionName": ""}, "sessionName"),
-        ({"token": "x", "sessionName": "ÄÖÜ 漢字 !"}, "sessionName"),
-        ({"token": "x", "sessionName": 7}, "sessionName"),
-        ({"sessionName": "laptop"}, "token"),
-    ],
-)
-def test_a_malformed_request_is_answered_with_the_field(meetings: Meetings, body: object, field: str) -> None:
-    answer = exchange(meetings, body)
-    assert (answer.status, [wrong_field["field"] for wrong_field in error_body(answer)["fields"]]) == (400, [field])
-
-
-@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/exchange", 405), ("POST", "/nothing", 404)])
-def test_unknown_routes_are_answered_in_the_same_form(meetings: Meetings, method: str, path: str, status: int) -> None:
-    answer = ask(method, f"{meetings.url}{path}", None if method == "GET" else {})
-    assert answer.status == status
-    error_body(answer)
-
-
-def test_a_cors_preflight_request_is_answered(meetings: Meetings) -> None:
-    asked = {"Origin": "https://app.example.com", "Access-Control-Request-Method": "POST"}
-    answer = send("OPTIONS", f"{meetings.url}/exchange", headers=asked)
-    assert answer.status == 200
+    answer = exchange(meetings, {"token": make_token(meetings), "sessionName": "laptop"})
+    assert (answer.status, answer.body["code"], answer.body["fields"]) == (401, code, [])
+    assert set(answer.body) == {"code", "message", "fields", "requestId"}
     assert answer.headers["access-control-allow-origin"] == "*"
-    assert "POST" in answer.headers["access-control-allow-methods"]
 
 
 def query(bob: UserAccess, partition: str, **more: Any) -> object:
@@ -164,7 +109,7 @@ FOREIGN: dict[str, Callable[[UserAccess, str, str], object]] = {
 
 
 @pytest.fixture(scope="module")
-def bob(meetings: Meetings) -> UserAccess:
+def bob(meetings: MeetingsBackend) -> UserAccess:
     """Another user."""
     return meetings.open_access("bob")
 
@@ -172,49 +117,29 @@ def bob(meetings: Meetings) -> UserAccess:
 @pytest.mark.usefixtures("meetings_played", "allow_refusals")
 @pytest.mark.parametrize("what", FOREIGN)
 def test_another_users_credentials_give_no_access(ann: Recorder, bob: UserAccess, what: str) -> None:
-    [record, *_] = ann.client.list_by_date()
-    assert record.transcript_key is not None
+    user, key = next(
+        (meeting.user, meeting.transcript_key) for meeting in ann.client.list_by_date() if meeting.transcript_key
+    )
     with pytest.raises(ClientError) as raised:
-        FOREIGN[what](bob, record.user, record.transcript_key)
+        FOREIGN[what](bob, user, key)
     assert raised.value.response["Error"]["Code"] in {"AccessDenied", "AccessDeniedException"}
 
 
-def test_without_permission_to_tag_sessions_there_are_no_credentials(platform: Platform, meetings: Meetings) -> None:
+def test_without_permission_to_tag_sessions_there_are_no_credentials(
+    platform: Platform, meetings: MeetingsBackend
+) -> None:
     """Without the tag, a session would belong to no user."""
     with platform.actions_of("meetings-auth-exchange", without="sts:TagSession"):
         mark = platform.mark()
-        assert exchange(meetings, {"token": meetings.token("ann"), "sessionName": "laptop"}).status >= 500
+        assert exchange(meetings, {"token": meetings.request_token("ann"), "sessionName": "laptop"}).status >= 500
         refusals = [decision for decision in platform.decisions(mark) if decision.verdict is not AccessVerdict.ALLOW]
     assert {(decision.role, decision.action) for decision in refusals} == {
         ("polyphony-local-meetings-auth-exchange", "sts:TagSession")
     }
 
 
-@pytest.mark.usefixtures("meetings_played")
-def test_a_sweep_does_not_change_a_ready_meeting(meetings: Meetings, ann: Recorder) -> None:
-    before = list(ann.client.list_by_date())
-    swept = meetings.call(meetings.sweep, "sweep")
-    assert list(ann.client.list_by_date()) == before
-    assert swept["failed"] == 0
-
-
-@pytest.mark.usefixtures("meetings_played")
-def test_the_storage_growth_of_users_is_sent_as_a_metric(platform: Platform, meetings: Meetings) -> None:
-    s3, today = platform.client("s3"), datetime.now(UTC).date()
-    kept = s3.get_object(Bucket=meetings.bucket, Key=f"work/storage/{today}.json")["Body"].read()
-    assert meetings.call(meetings.storage, "storage") == {"objects": 0, "users": 0, "metrics": 0, "started": 0}, (
-        "it was counted"
-    )
-    nothing = json.dumps({**json.loads(kept), "day": f"{today - timedelta(days=1)}", "bytesOf": {}})
-    s3.put_object(Bucket=meetings.bucket, Key=f"work/storage/{today - timedelta(days=1)}.json", Body=nothing.encode())
-    s3.delete_object(Bucket=meetings.bucket, Key=f"work/storage/{today}.json")
-    counted = meetings.call(meetings.storage, "storage")
-    assert counted["objects"] >= 5
-    assert counted["metrics"] >= 1
-
-
-def test_logs_contain_no_meeting_data(platform: Platform, meetings: Meetings, ann: Recorder) -> None:
-    token = meetings.token("ann")
+def test_logs_contain_no_meeting_data(platform: Platform, meetings: MeetingsBackend, ann: Recorder) -> None:
+    token = meetings.request_token("ann")
     exchange(meetings, {"token": token, "sessionName": f"{CANARY}-session"})
     exchange(meetings, {"token": f"{token}x", "sessionName": f"{CANARY}-session"})
     meeting = new_meeting(f"{CANARY} of a title", participants=(CANARY,), tags=(CANARY,))

@@ -13,21 +13,14 @@ from handlers.meetings.complete_json import ChunkProblem
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus
 from handlers.meetings.s3_keys import MeetingId
 from local.emulation.batch.batch_faults import QueueFault, set_faults
-from local.emulation.batch.job_containers import RECLAIMED
-from local.flows.meetings_client import Meetings
+from local.emulation.batch.job_processes import RECLAIMED
+from local.flows.meetings_client import MeetingsBackend
 from tests.end_to_end.conftest import Platform
-from tests.end_to_end.meeting_recorder import Recorder, job_history, new_meeting
+from tests.end_to_end.meeting_recorder import ON_DEMAND, SPOT, Recorder, job_history, new_meeting
 
 pytestmark = [pytest.mark.e2e, pytest.mark.media, pytest.mark.xdist_group("platform")]
-SPOT, ON_DEMAND = "polyphony-local-meetings-media-spot", "polyphony-local-meetings-media-on-demand"
 AT_ONCE = 4
 READY, FAILED = MeetingStatus.READY, MeetingStatus.FAILED
-
-
-@pytest.fixture(scope="module")
-def ann(meetings: Meetings, tmp_path_factory: pytest.TempPathFactory) -> Recorder:
-    """The user who records in these tests."""
-    return Recorder(meetings, "ann", tmp_path_factory.mktemp("recordings"))
 
 
 RECORDINGS: dict[str, Callable[[Recorder], list[Path]]] = {
@@ -151,19 +144,19 @@ def interrupted_meetings(platform: Platform, ann: Recorder) -> dict[str, Meeting
 
 
 def test_an_interrupted_job_continues_where_it_stopped(
-    meetings: Meetings, interrupted_meetings: dict[str, MeetingRecord]
+    meetings: MeetingsBackend, interrupted_meetings: dict[str, MeetingRecord]
 ) -> None:
     record = interrupted_meetings["reclaimed once"]
-    went = job_history(meetings, record)
-    assert (record.status, went.queues, went.attempts) == (READY, (SPOT,), (2,))
+    history = job_history(meetings, record)
+    assert (record.status, history.queues, history.attempts) == (READY, (SPOT,), (2,))
     # Probed once, and each output made once: the audio, two pieces of the video, and the video.
-    assert [went.lines.count(event) for event in ("media_stopped", "media_probed", "media_step")] == [1, 1, 4]
+    assert [history.lines.count(event) for event in ("media_stopped", "media_probed", "media_step")] == [1, 1, 4]
 
 
 @pytest.mark.parametrize(("what", "attempts"), [("reclaimed always", (3, 1)), ("no machine", (0, 1))])
 def test_a_job_without_spot_capacity_runs_on_demand(
-    meetings: Meetings, interrupted_meetings: dict[str, MeetingRecord], what: str, attempts: Any
+    meetings: MeetingsBackend, interrupted_meetings: dict[str, MeetingRecord], what: str, attempts: Any
 ) -> None:
-    went = job_history(meetings, interrupted_meetings[what])
-    assert (interrupted_meetings[what].status, went.queues, went.attempts) == (READY, (SPOT, ON_DEMAND), attempts)
-    assert went.reasons[0] == (NO_CAPACITY_REASON if what == "no machine" else RECLAIMED)
+    history = job_history(meetings, interrupted_meetings[what])
+    assert (interrupted_meetings[what].status, history.queues, history.attempts) == (READY, (SPOT, ON_DEMAND), attempts)
+    assert history.reasons[0] == (NO_CAPACITY_REASON if what == "no machine" else RECLAIMED)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from local.flows.transcription_client import Captioning, Speaker
+from local.flows.transcription_client import Speaker, TranscriptionBackend
 from operations.__main__ import main
 from tests.end_to_end.conftest import Platform
 
@@ -16,12 +16,12 @@ ALARM = "polyphony-local-transcription-latency-critical"
 """The only alarm that these tests observe, because other tests set other alarms on purpose."""
 
 
-def count_partial_captions(captioning: Captioning) -> int:
+def count_partial_captions(captioning: TranscriptionBackend) -> int:
     """Speak a sentence and return the number of captions before the final one."""
     with Speaker(captioning.url) as speaker:
         speaker.open(encoding="ogg-opus")
         speaker.say("u1", SENTENCE)
-        speaker.done("u1", SENTENCE)
+        speaker.wait_until_done("u1", SENTENCE)
         assert len(speaker.screen.text()) == 1
         return sum(not caption["final"] for caption in speaker.screen.shown)
 
@@ -66,7 +66,9 @@ def operator(platform: Platform) -> Iterator[Operator]:
         assert operator_harness("alias", "--to", deployed) == 0
 
 
-def test_a_flag_takes_effect_and_the_alias_command_reverts_it(operator: Operator, captioning: Captioning) -> None:
+def test_a_flag_takes_effect_and_the_alias_command_reverts_it(
+    operator: Operator, captioning: TranscriptionBackend
+) -> None:
     old_version = operator.alias()["version"]
     assert count_partial_captions(captioning) > 0
     assert operator("flag", "PARTIAL_RESULTS_ENABLED=false") == 0
@@ -83,30 +85,24 @@ def test_a_flag_takes_effect_and_the_alias_command_reverts_it(operator: Operator
     assert any(f'liveVersion: "{old_version}"' in line for line in operator.output)
 
 
-def test_a_version_is_rolled_out_if_no_alarm_goes_off(operator: Operator, captioning: Captioning) -> None:
-    old_version = operator.alias()["version"]
-    operator("flag", "PARTIAL_RESULTS_ENABLED=false")
-    new_version = operator.alias()["version"]
-    operator("alias", "--to", old_version)
-    shares = set[float]()
-    operator.meanwhile = lambda: shares.update(operator.alias()["weights"].values())
-    assert operator("rollout", "--to", new_version, "--minutes", "5", "--every", "60", "--alarms", "latency") == 0
-    assert shares == {0.1}
-    assert operator.alias() == {"version": new_version, "weights": {}}
-    assert count_partial_captions(captioning) == 0
-
-
-def test_a_rollout_is_reverted_if_an_alarm_goes_off(
-    operator: Operator, platform: Platform, captioning: Captioning
+def test_a_rollout_is_reverted_if_an_alarm_goes_off_and_completes_otherwise(
+    operator: Operator, platform: Platform, captioning: TranscriptionBackend
 ) -> None:
     old_version = operator.alias()["version"]
     operator("flag", "PARTIAL_RESULTS_ENABLED=false")
     new_version = operator.alias()["version"]
     operator("alias", "--to", old_version)
-    operator.meanwhile = lambda: platform.client("cloudwatch").set_alarm_state(
-        AlarmName=ALARM, StateValue="ALARM", StateReason="captions are late"
-    )
-    assert operator("rollout", "--to", new_version, "--minutes", "5", "--every", "60", "--alarms", "latency") == 1
+    rollout = ("rollout", "--to", new_version, "--minutes", "5", "--every", "60", "--alarms", "latency")
+    alarms = platform.client("cloudwatch")
+    operator.meanwhile = lambda: alarms.set_alarm_state(AlarmName=ALARM, StateValue="ALARM", StateReason="late")
+    assert operator(*rollout) == 1
     assert operator.alias() == {"version": old_version, "weights": {}}
-    assert count_partial_captions(captioning) > 0
     assert any("latency" in line for line in operator.output), "the output names the alarm"
+    assert count_partial_captions(captioning) > 0
+    alarms.set_alarm_state(AlarmName=ALARM, StateValue="OK", StateReason="fixed")
+    shares = set[float]()
+    operator.meanwhile = lambda: shares.update(operator.alias()["weights"].values())
+    assert operator(*rollout) == 0
+    assert shares == {0.1}
+    assert operator.alias() == {"version": new_version, "weights": {}}
+    assert count_partial_captions(captioning) == 0

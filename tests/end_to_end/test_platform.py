@@ -20,6 +20,7 @@ from local.platform.state import PlatformState
 from local.platform.update_plan import UpdatePlan
 from local.preview import stack_files
 from tests.end_to_end.conftest import Platform
+from tests.end_to_end.small_stack import ActionRecorder
 from tests.process_tree import listening, tree
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
@@ -60,7 +61,7 @@ def test_a_second_up_updates_only_functions_with_changed_settings(platform: Plat
     zip_before = zip_file.read_bytes()
     alias = platform.id("ingestion-manifest-builder-function")
     version = platform.client("lambda").get_alias(FunctionName=alias, Name="live")["FunctionVersion"]
-    recorder = ChangeRecorder()
+    recorder = ActionRecorder()
     config = stack_files.read_stack("local")
     settings = {**json.loads(config.values["polyphony:ingestion"]), "logLevel": "INFO"}
     changed = replace(config, values={**config.values, "polyphony:ingestion": json.dumps(settings)})
@@ -73,21 +74,13 @@ def test_a_second_up_updates_only_functions_with_changed_settings(platform: Plat
         for function in ("manifest-builder", "steps", "sweeper")
         for part in ("function", "live")
     ]
-    assert recorder.changed == dict.fromkeys(functions, ResourceAction.UPDATE), (
+    actions = {name: action for name, action in recorder.actions.items() if action is not ResourceAction.SAME}
+    assert actions == dict.fromkeys(functions, ResourceAction.UPDATE), (
         "the log level changes the functions and their aliases only"
     )
     new_version = platform.client("lambda").get_alias(FunctionName=alias, Name="live")["FunctionVersion"]
     assert int(new_version) == int(version) + 2, "one version for the change and one for its reversal"
     assert zip_file.read_bytes() == zip_before
-
-
-class ChangeRecorder(SilentProgress):
-    def __init__(self) -> None:
-        self.changed: dict[str, ResourceAction] = {}
-
-    def on_finish(self, urn: str, action: ResourceAction, _seconds: float, /) -> None:
-        if action is not ResourceAction.SAME:
-            self.changed[urn.rpartition("::")[2]] = action
 
 
 def test_an_emulator_stops_at_the_end_of_its_with_block(tmp_path: Path) -> None:

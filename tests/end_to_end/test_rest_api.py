@@ -1,10 +1,8 @@
 """Tests of a REST API on its own emulator over HTTP, with the behaviour that clients see on AWS."""
 
 import json
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import pulumi
@@ -15,14 +13,12 @@ from components.blocks.api.rest_api import AuthorizerFunction, RestApi, RestApiA
 from components.blocks.api.rest_rate_limits import KeyUsagePlan
 from components.blocks.api.rest_stage import RestAlarms
 from components.blocks.api.stage_throttle_and_logs import Throttle
-from components.blocks.compute.function import Function, FunctionArgs
 from components.foundation.api_log_role import ApiLogs
-from components.settings import FunctionSettings
-from handlers.common.environment import HandlerEnvironment
 from handlers.common.http.rest_operations import RestOperation
 from handlers.common.websocket.messages import Message
+from local.flows.http_requests import Answer, ask, send
 from local.platform.resource_changes import ResourceAction
-from tests.end_to_end.small_stack import SmallStack, small_stack
+from tests.end_to_end.small_stack import SmallStack, echo_function, small_stack
 from tests.fake_engine import scope
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("rest")]
@@ -83,79 +79,38 @@ OPERATIONS = (
 )
 
 
-@dataclass(frozen=True)
-class Answer:
-    status: int
-    headers: Mapping[str, str]
-    text: str
-
-    @property
-    def body(self) -> Any:
-        return json.loads(self.text)
-
-
 @dataclass
 class NotesClient:
     """Deployed stack with an HTTP client for its APIs."""
 
     stack: SmallStack
-    options: dict[str, Any] = field(default_factory=dict)
 
-    def ask(
-        self,
-        method: str,
-        path: str,
-        register_apis: Any = None,
-        headers: Mapping[str, str] | None = None,
-        api: str = "open",
+    def request(
+        self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None, api: str = "open"
     ) -> Answer:
-        data = (
-            register_apis
-            if register_apis is None or isinstance(register_apis, bytes)
-            else json.dumps(register_apis).encode()
-        )
-        arguments = {"Content-Type": "application/json", **(headers or {})}
-        request = urllib.request.Request(self.stack.outputs[api] + path, data, arguments, method=method)  # noqa: S310
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        try:
-            with opener.open(request, timeout=20) as answer:
-                return Answer(answer.status, dict(answer.headers), answer.read().decode())
-        except urllib.error.HTTPError as error:
-            return Answer(error.code, dict(error.headers), error.read().decode())
+        """Send a request to an API. Bytes are sent unchanged, any other body as JSON."""
+        url = self.stack.outputs[api] + path
+        if isinstance(body, bytes):
+            return send(method, url, body, {"Content-Type": "application/json", **(headers or {})})
+        return ask(method, url, body, headers)
 
 
 def register_apis(operations: tuple[RestOperation, ...] = OPERATIONS) -> None:
     logs = ApiLogs(scope(layers=[]))
     test_scope = scope(layers=[], prerequisites=[logs.account])
+    echo, authorizer = echo_function("echo", test_scope), echo_function("authorizer", test_scope)
 
-    def function(name: str) -> Function:
-        return Function(
-            name,
-            FunctionArgs(
-                scope=test_scope,
-                logical_name="Echo",
-                entry="echo.handler",
-                settings=FunctionSettings.model_validate({"timeoutSeconds": 20}),
-                environment=HandlerEnvironment,
-            ),
-        )
-
-    echo, authorizer = function("echo"), function("authorizer")
-
-    def api(name: str, **dropped_operation: Any) -> None:
-        arguments = {
+    def api(name: str, **changes: Any) -> None:
+        arguments: dict[str, Any] = {
+            "scope": test_scope,
+            "logical_name": "Notes",
+            "cors_origin": ORIGIN,
             "operations": operations,
             "function": echo,
             "throttle": Throttle(rate=50, burst=100),
             "alarms": RestAlarms(100, 2_000),
         }
-        rest_api = RestApi(
-            name,
-            RestApiArgs(
-                scope=test_scope, logical_name="Notes", cors_origin=ORIGIN, **{**arguments, **dropped_operation}
-            ),
-        )
-        pulumi.export(name, rest_api.url)
+        pulumi.export(name, RestApi(name, RestApiArgs(**{**arguments, **changes})).url)
 
     api("open", requests_per_address=1000)
     api("keyed", usage_plan=KeyUsagePlan(rate=5, burst=10, requests_per_day=3))
@@ -166,13 +121,8 @@ def register_apis(operations: tuple[RestOperation, ...] = OPERATIONS) -> None:
 @pytest.fixture(scope="module")
 def notes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NotesClient]:
     with small_stack(tmp_path_factory.mktemp("rest"), CODE) as stack:
-        stack.outputs, _ = stack.up(register_apis)
+        stack.up(register_apis)
         yield NotesClient(stack)
-
-
-@pytest.fixture(autouse=True)
-def _nothing_refused() -> None:
-    """Disable the platform's check, because these APIs have their own emulator."""
 
 
 def error_status_and_code(answer: Answer) -> tuple[int, str]:
@@ -180,31 +130,41 @@ def error_status_and_code(answer: Answer) -> tuple[int, str]:
     assert set(answer.body) == {"code", "message", "fields", "requestId"}
     assert answer.body["fields"] == []
     assert answer.body["requestId"]
-    assert "$" not in answer.text
+    assert b"$" not in answer.data
+    assert b"canary" not in answer.data
     assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
     return answer.status, answer.body["code"]
 
 
-@pytest.mark.parametrize("wrong", [{}, {"title": "x", "tags": [{"name": 1}]}, b"{"], ids=str)
-def test_a_body_with_a_wrong_structure_is_refused_without_calling_the_function(notes: NotesClient, wrong: Any) -> None:
-    assert error_status_and_code(notes.ask("POST", "/notes", wrong)) == (400, "MALFORMED")
+@pytest.mark.parametrize(
+    ("method", "path", "body", "headers", "error"),
+    [
+        ("POST", "/notes", {}, {}, (400, "MALFORMED")),
+        ("POST", "/notes", {"title": "x", "tags": [{"name": 1}]}, {}, (400, "MALFORMED")),
+        ("POST", "/notes", b"{", {}, (400, "MALFORMED")),
+        ("POST", "/other", b"x", {"Content-Type": "image/png"}, (415, "UNSUPPORTED_MEDIA_TYPE")),
+        ("POST", "/notes", {"title": "raise"}, {}, (502, "INTERNAL")),
+    ],
+    ids=["missing member", "wrong type", "no JSON", "unsupported content type", "failed function"],
+)
+def test_an_error_has_one_form_and_no_details(
+    notes: NotesClient, method: str, path: str, body: object, headers: dict[str, str], error: tuple[int, str]
+) -> None:
+    assert error_status_and_code(notes.request(method, path, body, headers)) == error
 
 
 def test_a_missing_parameter_is_named(notes: NotesClient) -> None:
-    answer = notes.ask("GET", "/notes")
+    answer = notes.request("GET", "/notes")
     assert error_status_and_code(answer) == (400, "MALFORMED")
     assert "[owner]" in answer.body["message"]
 
 
-def test_the_gateways_own_responses_refuse_unsupported_content_types(notes: NotesClient) -> None:
-    answer = notes.ask("POST", "/other", b"x", {"Content-Type": "image/png"})
-    assert error_status_and_code(answer) == (415, "UNSUPPORTED_MEDIA_TYPE")
-
-
-def test_a_failed_functions_error_has_no_details(notes: NotesClient) -> None:
-    answer = notes.ask("POST", "/notes", {"title": "raise"})
-    assert error_status_and_code(answer) == (502, "INTERNAL")
-    assert "canary" not in answer.text
+def test_a_cors_preflight_request_is_answered(notes: NotesClient) -> None:
+    preflight = {"Origin": ORIGIN, "Access-Control-Request-Method": "POST"}
+    answer = notes.request("OPTIONS", "/notes", headers=preflight)
+    assert (answer.status, answer.headers["Access-Control-Allow-Origin"]) == (200, ORIGIN)
+    assert {"GET", "POST"} <= set(answer.headers["Access-Control-Allow-Methods"].split(","))
+    assert "Authorization" in answer.headers["Access-Control-Allow-Headers"]
 
 
 def key_of(notes: NotesClient) -> str:
@@ -213,22 +173,20 @@ def key_of(notes: NotesClient) -> str:
 
 
 def test_a_usage_plan_requires_a_key_and_limits_its_requests(notes: NotesClient) -> None:
-    assert error_status_and_code(notes.ask("GET", "/notes/7", api="keyed")) == (403, "INVALID_API_KEY")
-    assert error_status_and_code(notes.ask("GET", "/notes/7", headers={"x-api-key": "x" * 20}, api="keyed")) == (
-        403,
-        "INVALID_API_KEY",
-    )
-    assert error_status_and_code(notes.ask("GET", "/other", api="keyed")) == (404, "NOT_FOUND"), (
-        "an unknown path needs no key"
-    )
+    def read_note(path: str = "/notes/7", **headers: str) -> Answer:
+        return notes.request("GET", path, headers=headers, api="keyed")
+
+    assert error_status_and_code(read_note()) == (403, "INVALID_API_KEY")
+    assert error_status_and_code(read_note(**{"x-api-key": "x" * 20})) == (403, "INVALID_API_KEY")
+    assert error_status_and_code(read_note("/other")) == (404, "NOT_FOUND"), "an unknown path needs no key"
     key = {"x-api-key": key_of(notes)}
-    assert [notes.ask("GET", "/notes/7", headers=key, api="keyed").status for _ in range(3)] == [200] * 3
-    assert error_status_and_code(notes.ask("GET", "/notes/7", headers=key, api="keyed")) == (429, "QUOTA_EXCEEDED")
+    assert [read_note(**key).status for _ in range(3)] == [200] * 3
+    assert error_status_and_code(read_note(**key)) == (429, "QUOTA_EXCEEDED")
 
 
 def test_an_authorizer_function_accepts_and_refuses_callers(notes: NotesClient) -> None:
     def read_note(token: str | None, path: str = "/notes/7") -> Answer:
-        return notes.ask("GET", path, headers={"Authorization": token} if token else {}, api="judged")
+        return notes.request("GET", path, headers={"Authorization": token} if token else {}, api="judged")
 
     assert error_status_and_code(read_note(None)) == (401, "UNAUTHORIZED")
     assert error_status_and_code(read_note("Bearer wrong")) == (401, "UNAUTHORIZED")
@@ -238,8 +196,8 @@ def test_an_authorizer_function_accepts_and_refuses_callers(notes: NotesClient) 
 
 
 def test_too_many_requests_are_throttled(notes: NotesClient) -> None:
-    assert notes.ask("GET", "/notes/7", api="slow").status == 200
-    assert error_status_and_code(notes.ask("GET", "/notes/7", api="slow")) == (429, "THROTTLED")
+    assert notes.request("GET", "/notes/7", api="slow").status == 200
+    assert error_status_and_code(notes.request("GET", "/notes/7", api="slow")) == (429, "THROTTLED")
 
 
 def test_the_stage_has_the_configuration_of_its_block(notes: NotesClient) -> None:
@@ -247,11 +205,8 @@ def test_the_stage_has_the_configuration_of_its_block(notes: NotesClient) -> Non
     stage = gateway.get_stage(restApiId=api, stageName="api")
     settings = stage["methodSettings"]["*/*"]
     assert (settings["throttlingRateLimit"], settings["throttlingBurstLimit"]) == (50.0, 100)
-    assert (settings["metricsEnabled"], settings["loggingLevel"], settings["dataTraceEnabled"]) == (
-        True,
-        "ERROR",
-        False,
-    )
+    logging = (settings["metricsEnabled"], settings["loggingLevel"], settings["dataTraceEnabled"])
+    assert logging == (True, "ERROR", False)
     assert stage["tracingEnabled"] is True
     assert stage["accessLogSettings"]["destinationArn"].endswith(":/aws/apigateway/polyphony-test-ingestion-open")
     groups = notes.stack.clients("logs").describe_log_groups(logGroupNamePrefix="API-Gateway-Execution-Logs_")
@@ -276,7 +231,10 @@ def test_a_function_without_the_gateways_permission_is_not_called(
     other_token = {"Authorization": "Bearer unheard"}
     functions.remove_permission(**arguments)
     try:
-        assert error_status_and_code(notes.ask("GET", "/notes/7", headers=other_token, api=api)) == (500, "INTERNAL")
+        assert error_status_and_code(notes.request("GET", "/notes/7", headers=other_token, api=api)) == (
+            500,
+            "INTERNAL",
+        )
     finally:
         action = {
             "Action": "lambda:InvokeFunction",
@@ -284,27 +242,26 @@ def test_a_function_without_the_gateways_permission_is_not_called(
             "SourceArn": source,
         }
         functions.add_permission(**arguments, **action)
-    assert notes.ask("GET", "/notes/7", headers=other_token, api=api).status == expected_status
+    assert notes.request("GET", "/notes/7", headers=other_token, api=api).status == expected_status
 
 
 def test_only_a_changed_document_is_deployed(notes: NotesClient) -> None:
-    _, done = notes.stack.up(register_apis)
-    assert set(done.values()) == {ResourceAction.SAME}
-    dropped_operation = RestOperation(
+    assert set(notes.stack.up(register_apis).values()) == {ResourceAction.SAME}
+    drop_note = RestOperation(
         "dropNote", "DELETE", "/notes/{noteId}", "Deletes a note.", parameters=NotePath, statuses=(204,)
     )
     try:
         before = dict(notes.stack.ids)
-        _, done = notes.stack.up(lambda: register_apis((*OPERATIONS[:2], dropped_operation)))
-        assert done["ingestion-open-api"] is ResourceAction.UPDATE
-        assert done["ingestion-open-deployment"] is ResourceAction.REPLACE
+        actions = notes.stack.up(lambda: register_apis((*OPERATIONS[:2], drop_note)))
+        assert actions["ingestion-open-api"] is ResourceAction.UPDATE
+        assert actions["ingestion-open-deployment"] is ResourceAction.REPLACE
         assert notes.stack.ids["ingestion-open-api"] == before["ingestion-open-api"]
-        assert notes.ask("DELETE", "/notes/7").status == 200
-        assert error_status_and_code(notes.ask("GET", "/notes/7")) == (405, "METHOD_NOT_ALLOWED")
+        assert notes.request("DELETE", "/notes/7").status == 200
+        assert error_status_and_code(notes.request("GET", "/notes/7")) == (405, "METHOD_NOT_ALLOWED")
     finally:
         notes.stack.up(register_apis)
-    assert notes.ask("GET", "/notes/7").status == 200
-    assert error_status_and_code(notes.ask("DELETE", "/notes/7")) == (405, "METHOD_NOT_ALLOWED")
+    assert notes.request("GET", "/notes/7").status == 200
+    assert error_status_and_code(notes.request("DELETE", "/notes/7")) == (405, "METHOD_NOT_ALLOWED")
 
 
 def test_all_resources_can_be_deleted(notes: NotesClient) -> None:

@@ -17,60 +17,63 @@ BAD_GATEWAY = 502
 
 
 class FunctionFailed(Exception):
-    """A function raised an exception or timed out."""
+    """Failure of an API's function, which raised an exception or timed out."""
 
 
 def install() -> None:
     """Replace five functions of `apigateway_v1`."""
-    wrap_function(apigateway_v1, "_invoke_mock_v1", _answer_mock)
-    wrap_function(apigateway_v1, "_call_lambda_raw", _call)
-    wrap_function(apigateway_v1, "_invoke_lambda_proxy_v1", _invoke)
-    wrap_function(apigateway_v1, "_gateway_error_response", _render)
-    wrap_function(apigateway_v1, "_invoke_authorizer_lambda", _authorize)
+    wrap_function(apigateway_v1, "_invoke_mock_v1", _invoke_mock)
+    wrap_function(apigateway_v1, "_call_lambda_raw", _call_function)
+    wrap_function(apigateway_v1, "_invoke_lambda_proxy_v1", _invoke_proxy)
+    wrap_function(apigateway_v1, "_gateway_error_response", _render_error)
+    wrap_function(apigateway_v1, "_invoke_authorizer_lambda", _invoke_authorizer)
 
 
-def _answer_mock(answer: Any, integration: Mapping[str, Any]) -> Any:
-    status, headers, body = answer(integration)
+def _invoke_mock(original: Any, integration: Mapping[str, Any]) -> Any:
+    status, headers, body = original(integration)
     return status, headers, body.replace(b"$context.requestId", str(uuid.uuid4()).encode())
 
 
-async def _call(call: Any, function: str, event: Mapping[str, Any], *, account_id: str, region: str) -> Any:
+async def _call_function(
+    original: Any, function: str, event: Mapping[str, Any], *, account_id: str, region: str
+) -> Any:
     context = event["requestContext"]
     method = f"{context['apiId']}/{context['stage']}/{context['httpMethod']}{context['resourcePath']}"
     if not _may_call(function, account_id, region, method):
         return None, "API Gateway may not call the function"
-    result, error = await call(function, event, account_id=account_id, region=region)
+    result, error = await original(function, event, account_id=account_id, region=region)
     if result and result.get("error") and not result.get("throttle"):
         raise FunctionFailed
     return result, error
 
 
-async def _invoke(invoke: Any, *given: Any, **named: Any) -> Any:
+async def _invoke_proxy(original: Any, *arguments: Any, **keywords: Any) -> Any:
     try:
-        return await invoke(*given, **named)
+        return await original(*arguments, **keywords)
     except FunctionFailed:
+        # The response has the document's form for DEFAULT_5XX, but another status, which `_render_error` sets.
         error = get_private(apigateway_v1, "_gw_error")("DEFAULT_5XX", "Internal server error")
         error.status = BAD_GATEWAY
         return error
 
 
-def _render(render: Any, error: Any, request: Mapping[str, Any]) -> Any:
-    status, headers, body = render(error, request)
+def _render_error(original: Any, error: Any, request: Mapping[str, Any]) -> Any:
+    status, headers, body = original(error, request)
     return getattr(error, "status", status), headers, body
 
 
-async def _authorize(
-    authorize: Any, authorizer: Mapping[str, Any], event: Mapping[str, Any], account_id: str, region: str
+async def _invoke_authorizer(
+    original: Any, authorizer: Mapping[str, Any], event: Mapping[str, Any], account_id: str, region: str
 ) -> Any:
     function = get_private(apigateway_v1, "_extract_lambda_ref_from_integration_uri")(authorizer["authorizerUri"])
     api_id = event["methodArn"].split(":")[5].partition("/")[0]
     if not _may_call(function, account_id, region, f"{api_id}/authorizers/{authorizer['id']}"):
         return None
-    return await authorize(authorizer, event, account_id, region)
+    return await original(authorizer, event, account_id, region)
 
 
 def _may_call(function: str, account_id: str, region: str, resource: str) -> bool:
     """Return True if the function's policy admits API Gateway, or if the function does not exist."""
-    find = get_private(lambda_svc, "_get_func_record_for_ref_in_scope")
-    _, config, name = find(function, account_id=account_id, region=region)
+    find_function = get_private(lambda_svc, "_get_func_record_for_ref_in_scope")
+    _, config, name = find_function(function, account_id=account_id, region=region)
     return config is None or admits_api_gateway(name, function, f"arn:aws:execute-api:{region}:{account_id}:{resource}")

@@ -1,9 +1,14 @@
 """Corrects WebSocket APIs, so that clients and functions see the behaviour of AWS.
 
-The emulator drops the subprotocol that `$connect` returned, so browsers close the socket. It hides the status of a
-refused `$connect`, and the signer of the handshake. It calls functions without logs, reserved concurrency and
-permission check, sends tracebacks to clients, returns answers on routes without a route response, and accepts messages
-of any size.
+These faults of the emulator are corrected:
+
+- It drops the subprotocol that `$connect` returned, so browsers close the socket.
+- It does not send the status of a refused `$connect` to the client.
+- It does not tell functions who signed the handshake.
+- It calls functions without logs, reserved concurrency and permission check.
+- It sends tracebacks of functions to clients.
+- It sends answers of functions on routes without a route response.
+- It accepts messages of any size.
 """
 
 import contextvars
@@ -21,16 +26,16 @@ from local.emulation import get_private, wrap_function
 from local.emulation.api_gateway.websocket_message_rules import (
     FAILED,
     NOT_ADMITTED,
-    FrameCount,
+    MessageSize,
     RouteAnswer,
-    header_name,
+    capitalise_header,
     parse_answer,
     refusal_message,
 )
 from local.emulation.lambda_.function_permissions import admits_api_gateway
 
 Message = dict[str, Any]
-IDENTITY = (
+IDENTITY_FIELDS = (
     "accessKey",
     "accountId",
     "caller",
@@ -42,22 +47,24 @@ IDENTITY = (
     "user",
     "userArn",
 )
-"""On AWS, every `$connect` event has these fields. They are null unless API Gateway has verified a signature."""
+"""Fields of `requestContext.identity` in every `$connect` event on AWS. They are null unless API Gateway has verified a
+signature."""
 
 
 @dataclass
 class ServedConnection:
-    """The connection that is being served."""
+    """Connection of a client, from its handshake to its end."""
 
-    offered: tuple[str, ...]
-    """Subprotocols that the client offered."""
-    since: int
-    """Start of the connection, in milliseconds."""
+    offered_subprotocols: tuple[str, ...]
+    connected_at_ms: int
     id: str = ""
+    """Id of the connection. It is empty before the `$connect` route was called."""
     request_id: str = ""
+    """Id of the `$connect` request. It is empty before the route was called."""
     answer: RouteAnswer | None = None
-    """The answer to `$connect`."""
-    open: bool = False
+    """Answer of the `$connect` function, or None before it was called."""
+    is_open: bool = False
+    """True if the handshake was accepted."""
 
 
 _connection: contextvars.ContextVar[ServedConnection] = contextvars.ContextVar("websocket_connection")
@@ -65,29 +72,30 @@ _connection: contextvars.ContextVar[ServedConnection] = contextvars.ContextVar("
 
 def install() -> None:
     """Replace two functions of `apigateway`, and the server's `ws_stream.WebsocketBuffer`."""
-    wrap_function(apigateway, "handle_websocket", _handle)
-    wrap_function(apigateway, "_invoke_ws_lambda", _invoke)
-    _limit_sizes()
+    wrap_function(apigateway, "handle_websocket", _serve_connection)
+    wrap_function(apigateway, "_invoke_ws_lambda", _call_route)
+    _limit_message_sizes()
 
 
-async def _handle(
-    handle: Any,
+async def _serve_connection(
+    original: Any,
     scope: Message,
     receive: Callable[[], Awaitable[Message]],
     send: Callable[[Message], Awaitable[None]],
-    *rest: Any,
-    **named: Any,
+    *arguments: Any,
+    **keywords: Any,
 ) -> None:
+    """Serve one connection. Correct the messages between the emulator's function and the web server."""
     connection = ServedConnection(tuple(scope.get("subprotocols") or ()), int(time.time() * 1000))
     _connection.set(connection)
 
     async def send_corrected(message: Message) -> None:
         answer = connection.answer
         if message["type"] == "websocket.accept":
-            connection.open = True
+            connection.is_open = True
             if answer is not None and answer.subprotocol:
                 message = {**message, "subprotocol": answer.subprotocol}
-        elif message["type"] == "websocket.close" and not connection.open and answer is not None:
+        elif message["type"] == "websocket.close" and not connection.is_open and answer is not None:
             text = refusal_message(answer.status)
             refuse = get_private(apigateway, "_refuse_ws_handshake")
             await refuse(scope, send, answer.status, text, connection.id, connection.request_id)
@@ -97,13 +105,13 @@ async def _handle(
     async def receive_complete() -> Message:
         message = await receive()
         while message["type"] == "websocket.receive" and message.get("bytes") is message.get("text") is None:
-            message = await receive()  # skip the rest of a message that was too long
+            message = await receive()  # skip an empty message, the rest of one that was too long
         return message
 
-    await handle(scope, receive_complete, send_corrected, *rest, **named)
+    await original(scope, receive_complete, send_corrected, *arguments, **keywords)
 
 
-def _limit_sizes() -> None:
+def _limit_message_sizes() -> None:
     buffer = get_private(ws_stream, "WebsocketBuffer")
     too_large = get_private(ws_stream, "FrameTooLargeError")
 
@@ -115,28 +123,28 @@ def _limit_sizes() -> None:
 
         def __init__(self, max_length: int) -> None:
             super().__init__(max_length)
-            self._count = FrameCount()
-            self._over = False
+            self._size = MessageSize()
+            self._is_too_long = False
 
         def extend(self, event: Any) -> None:
-            if self._over:
+            if self._is_too_long:
                 return  # a second error would prevent the server from handling the client's close frame
             size = len(event.data.encode() if isinstance(event.data, str) else event.data)
-            self._over = not self._count.fits(size, frame_ends=event.frame_finished)
-            if self._over:
+            self._is_too_long = not self._size.add(size, frame_ends=event.frame_finished)
+            if self._is_too_long:
                 super().clear()
                 raise too_large
             super().extend(event)
 
         def clear(self) -> None:
             super().clear()
-            self._count = FrameCount()
+            self._size = MessageSize()
 
     ws_stream.WebsocketBuffer = Limited
 
 
-async def _invoke(  # noqa: PLR0917 - the emulator's signature
-    _invoke: Any,
+async def _call_route(  # noqa: PLR0917 - the emulator's signature
+    _original: Any,
     api_id: str,
     account: str,
     region: str,
@@ -148,14 +156,19 @@ async def _invoke(  # noqa: PLR0917 - the emulator's signature
     body: str | None,
     source_ip: str,
     headers: Mapping[str, str],
-    **named: Any,
+    **details: Any,
 ) -> Message:
-    """Call a route's function as any other caller does. All routes of this project have a Lambda proxy integration."""
+    """Call a route's function and return the answer for the client.
+
+    The call takes the emulator's path for all other callers, so it has logs and reserved concurrency. All routes of
+    this project have a Lambda proxy integration. `details` are the query of a `$connect`, or code and reason of a
+    `$disconnect`.
+    """
     connection = _connection.get()
     integration = get_private(apigateway, "_integrations")[api_id][route["target"].rpartition("/")[2]]
     function = get_private(apigateway, "_extract_lambda_ref_from_integration_uri")(integration["integrationUri"])
-    find = get_private(lambda_svc, "_get_func_record_for_ref_in_scope")
-    record, config, name = find(function, account_id=account, region=region)
+    find_function = get_private(lambda_svc, "_get_func_record_for_ref_in_scope")
+    record, config, name = find_function(function, account_id=account, region=region)
     source = get_private(apigateway, "execute_api_route_arn")(region, account, api_id, stage, route["routeKey"])
     if config is None or not admits_api_gateway(name, function, source):
         answer = NOT_ADMITTED
@@ -163,53 +176,54 @@ async def _invoke(  # noqa: PLR0917 - the emulator's signature
         context = get_private(apigateway, "_ws_request_context")(
             api_id, route["routeKey"], stage, connection_id, event_type, request_id, source_ip, headers
         )
-        context |= {"connectedAt": connection.since, "messageDirection": "IN"}
+        context |= {"connectedAt": connection.connected_at_ms, "messageDirection": "IN"}
         result = await get_private(concurrency, "run_reentrant")(
             get_private(lambda_svc, "_execute_function_with_config_scope"),
             get_private(lambda_svc, "_execution_record_for_config")(record, config),
-            _event(event_type, context, route, body, headers, named),
+            _make_event(event_type, context, route, body, headers, details),
             thread_name="websocket-invoke",
         )
         answer = parse_answer(result)
     if event_type == "CONNECT":
-        if answer.subprotocol and answer.subprotocol not in connection.offered:
+        if answer.subprotocol and answer.subprotocol not in connection.offered_subprotocols:
             answer = FAILED  # a client closes a connection with a subprotocol that it did not offer
         connection.id, connection.request_id, connection.answer = connection_id, request_id, answer
         return {"statusCode": answer.status}
     if answer.failed:
         failure = {"message": refusal_message(answer.status), "connectionId": connection_id, "requestId": request_id}
         return {"statusCode": answer.status, "body": json.dumps(failure)}
-    return {"statusCode": answer.status, "body": answer.body if _has_response(api_id, route) else ""}
+    return {"statusCode": answer.status, "body": answer.body if _has_route_response(api_id, route) else ""}
 
 
-def _event(
+def _make_event(
     event_type: str,
     context: Message,
     route: Message,
     body: str | None,
     headers: Mapping[str, str],
-    named: Mapping[str, Any],
+    details: Mapping[str, Any],
 ) -> Message:
+    """Return the event for a route's function. Add to `context` what the emulator leaves out."""
     event: Message = {"requestContext": context, "isBase64Encoded": False}
     if event_type == "CONNECT":
-        query = named.get("query_params")
-        signed: Mapping[str, Any] = {}
+        query = details.get("query_params")
+        identity: Mapping[str, Any] = {}
         if route.get("authorizationType") == "AWS_IAM":
             # The emulator verifies the signature before it calls a function.
-            signed = get_private(apigateway_v1, "_iam_caller_identity")(headers, query) or {}
-        context["identity"] |= {name: signed.get(name) for name in IDENTITY}
-        function_headers = {header_name(name): value for name, value in headers.items()}
+            identity = get_private(apigateway_v1, "_iam_caller_identity")(headers, query) or {}
+        context["identity"] |= {name: identity.get(name) for name in IDENTITY_FIELDS}
+        function_headers = {capitalise_header(name): value for name, value in headers.items()}
         fields: Message = get_private(apigateway, "_ws_connect_fields")(function_headers, query)
         return event | fields
     if event_type == "DISCONNECT":
-        context["disconnectStatusCode"] = int(named.get("disconnect_code", 1005))
-        context["disconnectReason"] = named.get("disconnect_reason", "")
+        context["disconnectStatusCode"] = int(details.get("disconnect_code", 1005))
+        context["disconnectReason"] = details.get("disconnect_reason", "")
         return event
     context["messageId"] = context["requestId"]
     return event | {"body": body or ""}
 
 
-def _has_response(api_id: str, route: Mapping[str, Any]) -> bool:
+def _has_route_response(api_id: str, route: Mapping[str, Any]) -> bool:
     """Return True if the route has a route response and selects it, so that the client gets the function's answer."""
     responses = get_private(apigateway, "_route_responses").get(api_id, {}).get(route["routeId"], {})
     return bool(route.get("routeResponseSelectionExpression")) and any(

@@ -1,7 +1,7 @@
-"""API Gateway's limits for WebSocket messages, and its interpretation of what a route's function returns.
+"""Rules of API Gateway for WebSocket messages: their size limits, and the interpretation of a route function's answer.
 
-The guide does not define a malformed answer. Here, an answer is valid if it is an object with an integer `statusCode`
-from 200 to 599 and a text as `body`, which may be absent.
+The developer guide does not define a malformed answer. Here, an answer is valid if it is an object with an integer
+`statusCode` from 200 to 599 and a text as `body`, which may be absent.
 https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api.html
 """
 
@@ -25,6 +25,7 @@ class RouteAnswer:
     status: int
     body: str = ""
     subprotocol: str | None = None
+    """Subprotocol that the function selected for the connection, or None."""
     failed: bool = False
 
 
@@ -51,23 +52,23 @@ def refusal_message(status: int) -> str:
     return "Internal server error" if status >= 500 else HTTPStatus(status).phrase
 
 
-def header_name(name: str) -> str:
-    """Return a header's name in the capitalisation that functions get: `Sec-WebSocket-Protocol`."""
+def capitalise_header(name: str) -> str:
+    """Return a header's name in the capitalisation that functions get, for example `Sec-WebSocket-Protocol`."""
     return "-".join("WebSocket" if part == "websocket" else part.capitalize() for part in name.split("-"))
 
 
 @dataclass
-class FrameCount:
-    """Bytes of one client's frame and message, counted as they arrive."""
+class MessageSize:
+    """Sizes of the frame and of the message that one client is sending, in bytes."""
 
     frame: int = 0
     message: int = 0
 
-    def fits(self, size: int, *, frame_ends: bool) -> bool:
-        """Count `size` more bytes. Return False if the frame or the message is now too long."""
+    def add(self, size: int, *, frame_ends: bool) -> bool:
+        """Add received bytes. Return False if the frame or the message is now too long."""
         self.frame += size
         self.message += size
-        fits = self.frame <= FRAME_BYTES and self.message <= MESSAGE_BYTES
+        is_allowed = self.frame <= FRAME_BYTES and self.message <= MESSAGE_BYTES
         if frame_ends:
             self.frame = 0
-        return fits
+        return is_allowed

@@ -8,33 +8,33 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-NAME = "emulator/batch-faults.json"
-"""Below the platform's folder. It is removed with the emulator's other temporary files."""
+FILE = "emulator/batch-faults.json"
+"""File below the platform's folder. It is removed with the emulator's other temporary files."""
 
 
 @dataclass(frozen=True)
 class QueueFault:
-    """The fault of one queue."""
+    """Fault of one queue. By default, the queue has none."""
 
     reclaimed: int = 0
     """Number of attempts of each job that Fargate Spot interrupts, beginning with the first."""
     at: str = ""
-    """Text in the log line at which the interruption happens. By default, that is the first line."""
+    """Text in the log line at which the interruption happens. An empty text is in every line, so the first counts."""
     no_capacity: bool = False
     """True if no job of the queue gets a machine, so jobs stay RUNNABLE."""
 
 
 def set_faults(folder: Path, faults: Mapping[str, QueueFault]) -> None:
-    """Set the faults by queue name. All other queues have none."""
-    partial = folder / f"{NAME}.partial"
+    """Set the faults by queue name. All other queues have none from now on."""
+    partial = folder / f"{FILE}.partial"
     partial.write_text(json.dumps({queue: asdict(fault) for queue, fault in faults.items()}), encoding="utf-8")
-    partial.replace(folder / NAME)
+    partial.replace(folder / FILE)
 
 
 def read_fault(folder: Path, queue: str) -> QueueFault:
     """Return the fault of a queue."""
     try:
-        faults = json.loads((folder / NAME).read_text(encoding="utf-8"))
+        faults = json.loads((folder / FILE).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return QueueFault()
     return QueueFault(**faults.get(queue, {}))

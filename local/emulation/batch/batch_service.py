@@ -22,47 +22,43 @@ from ministack.services import batch, cloudwatch_logs
 
 from local.emulation import get_private
 from local.emulation.batch import batch_faults
-from local.emulation.batch.job_containers import (
-    EXITED,
-    RECLAIMED,
-    TIMED_OUT,
-    JobContainer,
-    find_image,
-    matches,
-    should_retry,
-)
+from local.emulation.batch.job_processes import EXITED, RECLAIMED, TIMED_OUT, JobProcess, find_image
+from local.emulation.batch.retry_strategy import matches_pattern, should_retry
 from local.emulation.emulator_account import endpoint, open_session
 
 Parameters = Mapping[str, Any]
-LOG = "batch.log"
+LOG_FILE = "batch.log"
 """File in the platform's folder with the output of all jobs."""
 POLL_SECONDS = 0.05
+"""Time between two checks whether the queue has capacity."""
 _log = logging.getLogger("batch")
 
 
 class BatchClientError(Exception):
-    """Batch refuses the request with a ClientException."""
+    """Refusal of a request, which Batch answers with a ClientException."""
 
 
 @dataclass
 class BatchJob:
-    """One job, with its response to `DescribeJobs`."""
+    """Job with its state."""
 
     detail: dict[str, Any]
     """Job in the format of `DescribeJobs`."""
     queue: Mapping[str, Any]
-    spot: bool
+    """Record of the job's queue."""
+    is_spot: bool
     """True if the job runs on Fargate Spot."""
-    container: JobContainer | None = None
-    stopped: str | None = None
-    """The reason that the caller gave when it terminated or cancelled the job."""
-    placed: bool = False
+    process: JobProcess | None = None
+    """Process of the latest attempt, or None before the first one."""
+    stop_reason: str | None = None
+    """Reason that the caller gave when it terminated or cancelled the job, or None."""
+    has_machine: bool = False
     """True if the job has a machine, so it cannot be cancelled."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 class BatchService:
-    """The jobs of the account, and the operations on them."""
+    """Jobs of the account, and the operations that the emulator lacks or does wrong."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -76,51 +72,51 @@ class BatchService:
             "updatejobqueue": _update_queue,
             "deletejobqueue": _delete_queue,
             "deletecomputeenvironment": _delete_environment,
-            "registerjobdefinition": lambda given: _register(given, register),
-            "deregisterjobdefinition": _deregister,
+            "registerjobdefinition": lambda request: _register_definition(request, register),
+            "deregisterjobdefinition": _deregister_definition,
             "submitjob": self.submit,
             "terminatejob": self._terminate,
             "canceljob": self._cancel,
-            "listjobs": lambda given: _list_by_name(given) if given.get("filters") else list_jobs(given),
+            "listjobs": lambda request: _list_by_name(request) if request.get("filters") else list_jobs(request),
         }
         operations.update({f"/v1/{name}": _respond_with(operation) for name, operation in added.items()})
 
     def submit(self, request: Parameters) -> dict[str, Any]:
         """Accept a job and run it in a new thread."""
-        definition, queue = definition_of(request["jobDefinition"]), _queue(request["jobQueue"])
+        definition, queue = find_definition(request["jobDefinition"]), _find_queue(request["jobQueue"])
         environment = _find_record(_environments(), queue["computeEnvironmentOrder"][0]["computeEnvironment"])
         job = BatchJob(
-            _detail(request, definition, queue), queue, environment["computeResources"]["type"] == "FARGATE_SPOT"
+            _job_detail(request, definition, queue), queue, environment["computeResources"]["type"] == "FARGATE_SPOT"
         )
         self._jobs[job.detail["jobId"]] = job
         _change_status(job, "SUBMITTED")
         context = contextvars.copy_context()
-        threading.Thread(target=context.run, args=(self._run, job), name=job.detail["jobId"], daemon=True).start()
+        threading.Thread(target=context.run, args=(self._run_job, job), name=job.detail["jobId"], daemon=True).start()
         return {name: job.detail[name] for name in ("jobArn", "jobName", "jobId")}
 
-    def _job(self, given: Parameters) -> BatchJob:
+    def _find_job(self, request: Parameters) -> BatchJob:
         try:
-            return self._jobs[given["jobId"]]
+            return self._jobs[request["jobId"]]
         except KeyError:
-            raise BatchClientError(f"BatchJob not found: {given['jobId']}") from None
+            raise BatchClientError(f"Job not found: {request['jobId']}") from None
 
-    def _terminate(self, given: Parameters) -> Parameters:
-        job = self._job(given)
+    def _terminate(self, request: Parameters) -> Parameters:
+        job = self._find_job(request)
         with job.lock:
-            job.stopped = given["reason"]
-            if job.container is not None:
-                job.container.stop(given["reason"])
+            job.stop_reason = request["reason"]
+            if job.process is not None:
+                job.process.stop(request["reason"])
         return {}
 
-    def _cancel(self, given: Parameters) -> Parameters:
+    def _cancel(self, request: Parameters) -> Parameters:
         """End a job that has no machine. A job with a machine continues, and the caller gets no error."""
-        job = self._job(given)
+        job = self._find_job(request)
         with job.lock:
-            if not job.placed:
-                job.stopped = given["reason"]
+            if not job.has_machine:
+                job.stop_reason = request["reason"]
         return {}
 
-    def _run(self, job: BatchJob) -> None:
+    def _run_job(self, job: BatchJob) -> None:
         try:
             status, reason = self._run_attempts(job)
         except Exception:  # noqa: BLE001 - the failure of one job must not end the service
@@ -134,14 +130,14 @@ class BatchService:
         while True:
             _change_status(job, "RUNNABLE")
             self._wait_for_machine(job)
-            if job.stopped is not None:
-                return "FAILED", job.stopped
+            if job.stop_reason is not None:
+                return "FAILED", job.stop_reason
             reason, exit_code = self._run_attempt(job, len(attempts) + 1)
             # On AWS, a job whose Spot capacity is reclaimed succeeds if its exit code is 0.
             if exit_code == 0 and reason in {EXITED, RECLAIMED}:
                 return "SUCCEEDED", reason
             # Batch does not retry a job that timed out or was terminated.
-            if reason in {TIMED_OUT, job.stopped} or not should_retry(
+            if reason in {TIMED_OUT, job.stop_reason} or not should_retry(
                 job.detail["retryStrategy"], len(attempts), reason, exit_code
             ):
                 return "FAILED", reason
@@ -149,44 +145,44 @@ class BatchService:
     def _wait_for_machine(self, job: BatchJob) -> None:
         while True:
             with job.lock:
-                job.placed = job.stopped is None and not self._fault(job).no_capacity
-                if job.placed or job.stopped is not None:
+                job.has_machine = job.stop_reason is None and not self._read_fault(job).no_capacity
+                if job.has_machine or job.stop_reason is not None:
                     return
             time.sleep(POLL_SECONDS)
 
     def _run_attempt(self, job: BatchJob, number: int) -> tuple[str, int]:
         """Run one attempt. Return the reason of its end, and its exit code."""
-        detail, fault = job.detail, self._fault(job)
+        detail, fault = job.detail, self._read_fault(job)
         options = detail["container"]["logConfiguration"]["options"]
         group, stream = options["awslogs-group"], f"{options['awslogs-stream-prefix']}/default/{uuid.uuid4().hex}"
         get_private(cloudwatch_logs, "_create_log_stream")({"logGroupName": group, "logStreamName": stream})
         attempt: dict[str, Any] = {"container": {"logStreamName": stream}, "startedAt": _now()}
         detail["container"]["logStreamName"] = stream
         _change_status(job, "RUNNING", startedAt=attempt["startedAt"])
-        container = JobContainer(
+        process = JobProcess(
             find_image(detail["container"]["image"]),
             detail["container"].get("command") or [],
-            _variables(detail["container"], detail["jobId"]),
+            _job_variables(detail["container"], detail["jobId"]),
         )
         with job.lock:
-            job.container = container
-            if job.stopped is not None:
-                container.stop(job.stopped)
-        reclaimed = job.spot and number <= fault.reclaimed
-        exit_code = container.run(
+            job.process = process
+            if job.stop_reason is not None:
+                process.stop(job.stop_reason)
+        is_reclaimed = job.is_spot and number <= fault.reclaimed
+        exit_code = process.run(
             lambda line: self._write(group, stream, line),
             timeout=(detail["timeout"] or {}).get("attemptDurationSeconds"),
-            reclaim_at=fault.at if reclaimed else None,
+            reclaim_at=fault.at if is_reclaimed else None,
         )
         detail["container"]["exitCode"] = attempt["container"]["exitCode"] = exit_code
-        detail["attempts"].append({**attempt, "stoppedAt": _now(), "statusReason": container.reason})
-        return container.reason, exit_code
+        detail["attempts"].append({**attempt, "stoppedAt": _now(), "statusReason": process.reason})
+        return process.reason, exit_code
 
-    def _fault(self, job: BatchJob) -> batch_faults.QueueFault:
+    def _read_fault(self, job: BatchJob) -> batch_faults.QueueFault:
         return batch_faults.read_fault(self._folder, job.queue["jobQueueName"])
 
     def _write(self, group: str, stream: str, line: str) -> None:
-        with (self._folder / LOG).open("a", encoding="utf-8") as file:
+        with (self._folder / LOG_FILE).open("a", encoding="utf-8") as file:
             file.write(f"{stream} {line}\n")
         if line:  # CloudWatch Logs refuses an empty message
             event = {"timestamp": _now(), "message": line}
@@ -195,7 +191,7 @@ class BatchService:
             )
 
 
-def definition_of(reference: str) -> dict[str, Any]:
+def find_definition(reference: str) -> dict[str, Any]:
     """Return a job definition by ARN or name. Without a revision, return the newest active one."""
     name, _, revision = reference.rpartition("/")[2].partition(":")
     for definition in reversed(get_private(batch, "_job_definitions").get(name) or []):
@@ -205,7 +201,7 @@ def definition_of(reference: str) -> dict[str, Any]:
     raise BatchClientError(f"JobDefinition not found: {reference}")
 
 
-def _detail(request: Parameters, definition: Parameters, queue: Parameters) -> dict[str, Any]:
+def _job_detail(request: Parameters, definition: Parameters, queue: Parameters) -> dict[str, Any]:
     """Return a job in the format of `DescribeJobs`."""
     job_id = str(uuid.uuid4())
     properties, overrides = definition["containerProperties"], request.get("containerOverrides") or {}
@@ -228,27 +224,27 @@ def _detail(request: Parameters, definition: Parameters, queue: Parameters) -> d
     }
 
 
-def _variables(container: Parameters, job_id: str) -> dict[str, str]:
+def _job_variables(container: Parameters, job_id: str) -> dict[str, str]:
     """Return the environment variables of the job: its own, the credentials of its role, and the services' URLs."""
-    session = open_session(container["jobRoleArn"], job_id)
+    credentials = open_session(container["jobRoleArn"], job_id)
     return {
         **{variable["name"]: variable["value"] for variable in container["environment"]},
         **{name: value for name, value in os.environ.items() if name.startswith("AWS_ENDPOINT_URL_")},
         "AWS_ENDPOINT_URL": endpoint(),
-        "AWS_ACCESS_KEY_ID": session.key,
-        "AWS_SECRET_ACCESS_KEY": session.secret,
-        "AWS_SESSION_TOKEN": session.token,
+        "AWS_ACCESS_KEY_ID": credentials.key,
+        "AWS_SECRET_ACCESS_KEY": credentials.secret,
+        "AWS_SESSION_TOKEN": credentials.token,
         "AWS_DEFAULT_REGION": get_region(),
         "AWS_EC2_METADATA_DISABLED": "true",
     }
 
 
-def _list_by_name(given: Parameters) -> Parameters:
+def _list_by_name(request: Parameters) -> Parameters:
     """Return the jobs of a queue that match the filter JOB_NAME, in any state, the latest first."""
-    [value] = next(item["values"] for item in given["filters"] if item["name"] == "JOB_NAME")
-    queue = _queue(given["jobQueue"])["jobQueueArn"]
+    [value] = next(item["values"] for item in request["filters"] if item["name"] == "JOB_NAME")
+    queue = _find_queue(request["jobQueue"])["jobQueueArn"]
     jobs = [job for job in list(get_private(batch, "_jobs").values()) if job["jobQueue"] == queue]
-    jobs = [job for job in jobs if matches(value.lower(), job["jobName"].lower())]
+    jobs = [job for job in jobs if matches_pattern(value.lower(), job["jobName"].lower())]
     shown = ("jobArn", "jobId", "jobName", "createdAt", "status", "statusReason", "startedAt", "stoppedAt")
     return {
         "jobSummaryList": [
@@ -264,39 +260,41 @@ def _change_status(job: BatchJob, status: str, **more: Any) -> None:
     get_private(batch, "_jobs")[job.detail["jobId"]] = copy.deepcopy(job.detail)
 
 
-def _update_queue(given: Parameters) -> Parameters:
-    queue = _queue(given["jobQueue"])
-    queue.update({name: value for name, value in given.items() if name != "jobQueue"})
+def _update_queue(request: Parameters) -> Parameters:
+    queue = _find_queue(request["jobQueue"])
+    queue.update({name: value for name, value in request.items() if name != "jobQueue"})
     return {"jobQueueName": queue["jobQueueName"], "jobQueueArn": queue["jobQueueArn"]}
 
 
-def _delete_queue(given: Parameters) -> Parameters:
-    del _queues()[_queue(given["jobQueue"])["jobQueueName"]]
+def _delete_queue(request: Parameters) -> Parameters:
+    del _queues()[_find_queue(request["jobQueue"])["jobQueueName"]]
     return {}
 
 
-def _delete_environment(given: Parameters) -> Parameters:
-    environment = _find_record(_environments(), given["computeEnvironment"])
+def _delete_environment(request: Parameters) -> Parameters:
+    environment = _find_record(_environments(), request["computeEnvironment"])
     del _environments()[environment["computeEnvironmentName"]]
     return {}
 
 
-def _register(given: Parameters, register: Callable[[Parameters], Any]) -> Any:
+def _register_definition(request: Parameters, register: Callable[[Parameters], Any]) -> Any:
     """Register a job definition and keep all of it. The emulator would drop retries and timeouts."""
-    answer = register(given)
-    get_private(batch, "_job_definitions")[given["jobDefinitionName"]][-1].update(given)
+    answer = register(request)
+    get_private(batch, "_job_definitions")[request["jobDefinitionName"]][-1].update(request)
     return answer
 
 
-def _deregister(given: Parameters) -> Parameters:
-    definition_of(given["jobDefinition"])["status"] = "INACTIVE"
+def _deregister_definition(request: Parameters) -> Parameters:
+    find_definition(request["jobDefinition"])["status"] = "INACTIVE"
     return {}
 
 
 def _respond_with(operation: Callable[[Parameters], Any]) -> Callable[[Parameters], Any]:
-    def respond(given: Parameters) -> Any:
+    """Return an operation in the emulator's form: its result becomes an HTTP response, and so does a refusal."""
+
+    def respond(request: Parameters) -> Any:
         try:
-            answer = operation(given)
+            answer = operation(request)
         except BatchClientError as error:
             return error_response_json("ClientException", str(error), 400)
         return answer if isinstance(answer, tuple) else get_private(batch, "_json")(200, answer)
@@ -312,7 +310,7 @@ def _queues() -> Any:
     return get_private(batch, "_job_queues")
 
 
-def _queue(reference: str) -> dict[str, Any]:
+def _find_queue(reference: str) -> dict[str, Any]:
     return _find_record(_queues(), reference)
 
 

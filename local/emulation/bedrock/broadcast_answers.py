@@ -1,8 +1,8 @@
-"""Makes the local model's answers about a broadcast: each sentence with a number or a superlative is a claim.
+"""Answers of the local model about a broadcast: each sentence with a number or a superlative is a fact claim.
 
-The answer depends only on the prompt. A memory line that shares words with a claim decides the verdict. Without such a
-line, the claim is unverified. A clip starts with the first claim and has a length within the given limits. The same
-prompt always gives the same answer.
+An answer has at most MAX_CLAIMS fact claims and one clip. A memory line that shares words with a claim decides its
+verdict. Without such a line, the claim is unverified. A clip starts with the cue of the first claim and has a length
+within the given limits. The same prompt always gives the same answer.
 """
 
 import re
@@ -28,12 +28,14 @@ _WORD = re.compile(r"[^\W_]{3,}")
 
 @dataclass(frozen=True)
 class BroadcastPrompt:
-    """Content of the JSON lines of a request."""
+    """Content of the JSON lines of a request about a broadcast."""
 
     head: Mapping[str, Any]
     """Line with the window's id and the limits of a clip's length."""
     cues: tuple[Mapping[str, Any], ...]
+    """Lines with the cues of the window."""
     memories: tuple[Mapping[str, Any], ...]
+    """Lines with stored information about earlier windows."""
 
     @property
     def text(self) -> str:
@@ -43,8 +45,8 @@ class BroadcastPrompt:
     def answer(self) -> dict[str, Any]:
         """Return the claims and clips."""
         sentences = ((cue, sentence) for cue in self.cues for sentence in _find_claims(str(cue["text"])))
-        claims = [_claim(cue, sentence, self) for cue, sentence in islice(sentences, MAX_CLAIMS)]
-        return {"window": self.head.get("window", ""), "claims": claims, "clips": _clips(self, claims)}
+        claims = [_judge_claim(cue, sentence, self) for cue, sentence in islice(sentences, MAX_CLAIMS)]
+        return {"window": self.head.get("window", ""), "claims": claims, "clips": _make_clips(self, claims)}
 
 
 def parse_broadcast(lines: Sequence[Mapping[str, Any]]) -> BroadcastPrompt:
@@ -63,7 +65,7 @@ def _find_claims(text: str) -> Iterator[str]:
             yield sentence
 
 
-def _claim(cue: Mapping[str, Any], sentence: str, prompt: BroadcastPrompt) -> dict[str, Any]:
+def _judge_claim(cue: Mapping[str, Any], sentence: str, prompt: BroadcastPrompt) -> dict[str, Any]:
     words = set(_WORD.findall(sentence.lower()))
     related = [
         line
@@ -71,9 +73,9 @@ def _claim(cue: Mapping[str, Any], sentence: str, prompt: BroadcastPrompt) -> di
         if len(words.intersection(_WORD.findall(str(line["text"]).lower()))) >= SHARED_WORDS
     ]
     for memory in related:
-        within = set(_WORD.findall(str(memory["text"]).lower()))
-        for verdict, signs in VERDICTS:
-            if within & signs:
+        memory_words = set(_WORD.findall(str(memory["text"]).lower()))
+        for verdict, verdict_words in VERDICTS:
+            if memory_words & verdict_words:
                 return _make_claim(cue, sentence, verdict, 0.9, [str(memory["memory"])])
     return _make_claim(cue, sentence, "unverified", 0.5, [])
 
@@ -94,7 +96,7 @@ def _make_claim(
     }
 
 
-def _clips(prompt: BroadcastPrompt, claims: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _make_clips(prompt: BroadcastPrompt, claims: list[dict[str, Any]]) -> list[dict[str, Any]]:
     if not claims:
         return []
     first = next(at for at, cue in enumerate(prompt.cues) if cue["cue"] == claims[0]["cue"])

@@ -1,8 +1,8 @@
 """Amazon Bedrock's Converse for this machine. It answers from the JSON lines in the prompt's last turn.
 
 The lines are about a broadcast (`broadcast_answers`) or a meeting (`meeting_answers`). The module shares no code with
-the handlers. Words in the transcript make it fail: a request whose transcript contains `throttled` is refused twice,
-and the answer to `repeating` reaches the token limit.
+the handlers. Two words in the transcript make it fail: a request whose transcript contains `throttled` is refused
+twice, and the answer to a transcript with `repeating` is cut off at the token limit.
 """
 
 import contextlib
@@ -17,26 +17,28 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from local import LOOPBACK
+from local.emulation.aws_http_server import AwsError, SignedRequest, serve_signed
 from local.emulation.bedrock.broadcast_answers import parse_broadcast
+from local.emulation.bedrock.converse_permissions import ModelPermissions
 from local.emulation.bedrock.meeting_answers import parse_meeting
-from local.emulation.bedrock.required_permissions import ModelPermissions
-from local.emulation.request_validation import InvalidRequest, read_request
-from local.emulation.signed_http import AwsError, SignedRequest, serve_signed
+from local.emulation.request_validation import InvalidRequest, validate_request
 from local.http_server import HttpResponse
 
 MAX_TOKENS = 4096
-"""Limit of an answer if the request contains none."""
+"""Token limit of an answer if the request contains none."""
 CHARACTERS_PER_TOKEN = 4
 MIN_CACHED_TOKENS = 1024
 """Bedrock does not cache shorter prefixes, and does not report that."""
 THROTTLED, REPEATING = "throttled", "repeating"
+"""Words of a transcript that make a request fail."""
 THROTTLED_TIMES = 2
+"""Number of refusals for a transcript with the word `throttled`."""
 _PATH: Final = re.compile(r"/model/(?P<model>.+)/converse")
 
 
-def serve(guard: ModelPermissions | None = None) -> AbstractContextManager[int]:
-    """Serve while the block runs, and yield the port. Without `guard`, every caller may use every model."""
-    return serve_signed(_ConverseService(guard).respond)
+def serve(permissions: ModelPermissions | None = None) -> AbstractContextManager[int]:
+    """Serve while the block runs, and yield the port. Without `permissions`, every caller may use every model."""
+    return serve_signed(_ConverseService(permissions).respond)
 
 
 def read_lines(request: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -56,10 +58,10 @@ def _lines(content: list[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
 
 
 class _ConverseService:
-    def __init__(self, guard: ModelPermissions | None) -> None:
-        self._guard = guard
+    def __init__(self, permissions: ModelPermissions | None) -> None:
+        self._permissions = permissions
         self._throttled: Counter[str] = Counter()
-        """Number of refusals per transcript."""
+        """Number of refusals by transcript."""
         self._cached: set[tuple[str, str]] = set()
         """Cached prefixes by model. They never expire."""
 
@@ -72,11 +74,11 @@ class _ConverseService:
         model = path["model"]
         try:
             content = {"modelId": model, **json.loads(signed.http.body)}
-            request = read_request("bedrock-runtime", "Converse", content)
+            request = validate_request("bedrock-runtime", "Converse", content)
         except (InvalidRequest, ValueError, TypeError) as error:
             raise AwsError("ValidationException", str(error)) from None
-        if self._guard is not None:
-            self._guard.check(signed.access_key, model, request)
+        if self._permissions is not None:
+            self._permissions.check(signed.access_key, model, request)
         return HttpResponse(self._answer(model, request))
 
     def _answer(self, model: str, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -98,7 +100,9 @@ class _ConverseService:
         }
 
     def _usage(self, model: str, request: Mapping[str, Any], text: str) -> dict[str, int]:
-        """Return token counts. The prefix before the last cache point is written the first time, and read after that."""
+        """Return token counts. The prefix up to the last cache point is written to the cache at first, and read after
+        that.
+        """
         before: list[str] = []
         after: list[str] = []
         for block in (
@@ -126,7 +130,7 @@ class _ConverseService:
 
 
 def _tokens(text: str) -> int:
-    """Return about the number of tokens that a model would count."""
+    """Return an estimate of the number of tokens."""
     return math.ceil(len(text) / CHARACTERS_PER_TOKEN)
 
 

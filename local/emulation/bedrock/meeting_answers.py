@@ -1,9 +1,15 @@
-"""Makes the local model's answers about a meeting: a summary with the speakers and the beginning, and the action items.
+"""Answers of the local model about a meeting: a summary with the speakers and the first line, and the action items.
 
-An action item is recognised by its form. `Anna will send the report by Friday.` is Anna's, due `by Friday`; so are `has
-to`, `must` and `is going to`. `I will …` and `I'll …` are the speaker's. `Anna, could you send …?` is Anna's. `Please
-send …` has no owner. A refusal (`will not`) is no action item, nor is a statement about `it`, `we` or `they`. The same
-lines always give the same answer.
+An action item is recognised by the form of its sentence:
+
+- `Anna will send the report by Friday.` is Anna's, due `by Friday`. `has to`, `must` and `is going to` count like
+`will`.
+- `I will …` and `I'll …` are the speaker's.
+- `Anna, could you send …?` is Anna's.
+- `Please send …` has no owner.
+
+A refusal (`will not`) is no action item, nor is a statement about `it`, `we` or `they`. The same lines always give the
+same answer.
 """
 
 import re
@@ -11,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-QUOTED_CHARACTERS = 200
+MAX_QUOTE_CHARACTERS = 200
 _SENTENCE = re.compile(r"[^.!?]+[.!?]?(?=\s|$)")
 _PROMISE = re.compile(
     r"^(?:.*[,;:] )?(?P<owner>[A-Z][\w-]*(?: [A-Z][\w-]*)?|I)(?: will| is going to| have to| has to| must|'ll) (?P<what>.+)$"
@@ -19,10 +25,10 @@ _PROMISE = re.compile(
 _REQUEST = re.compile(r"^(?:.*[.;:] )?(?P<owner>[A-Z][\w-]*), (?:could|can|will|would) you (?:please )?(?P<what>.+)$")
 _PLEASE = re.compile(r"^Please (?P<what>.+)$")
 _DUE = re.compile(r"^(?P<what>.+?) (?P<due>(?:by|before|until) .+)$")
-_NOBODY = frozenset(
+_NO_OWNERS = frozenset(
     ["It", "We", "They", "He", "She", "You", "This", "That", "There", "Nobody", "Somebody", "Who", "What"]
 )
-_NOT = re.compile(r"^(?:not|never|be)\b")
+_REFUSAL = re.compile(r"^(?:not|never|be)\b")
 
 
 @dataclass(frozen=True)
@@ -30,8 +36,11 @@ class MeetingPrompt:
     """Content of the JSON lines of a request about a meeting."""
 
     task: Mapping[str, Any]
+    """Line with the request's task: `summary`, `combine` (of summaries) or `actionItems`."""
     spoken: tuple[Mapping[str, Any], ...]
+    """Lines of the transcript: number, speaker and text."""
     summaries: tuple[str, ...]
+    """Summaries of the meeting's parts, for the task `combine`."""
 
     @property
     def text(self) -> str:
@@ -42,8 +51,8 @@ class MeetingPrompt:
         """Return the answer to the request's task."""
         head = {"task": self.task["task"], "part": self.task.get("part", "")}
         if head["task"] == "actionItems":
-            return {**head, "items": [item for line in self.spoken for item in _items(line)]}
-        return {**head, "summary": " ".join(self.summaries) if head["task"] == "combine" else _summary(self.spoken)}
+            return {**head, "items": [item for line in self.spoken for item in _find_action_items(line)]}
+        return {**head, "summary": " ".join(self.summaries) if head["task"] == "combine" else _summarise(self.spoken)}
 
 
 def parse_meeting(lines: Sequence[Mapping[str, Any]]) -> MeetingPrompt | None:
@@ -58,7 +67,7 @@ def parse_meeting(lines: Sequence[Mapping[str, Any]]) -> MeetingPrompt | None:
     )
 
 
-def _summary(spoken: Sequence[Mapping[str, Any]]) -> str:
+def _summarise(spoken: Sequence[Mapping[str, Any]]) -> str:
     if not spoken:
         return "Nothing was said."
     speakers = list(dict.fromkeys(str(line["speaker"]) for line in spoken))
@@ -68,18 +77,18 @@ def _summary(spoken: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _shorten(line: Mapping[str, Any]) -> str:
-    return str(line["text"])[:QUOTED_CHARACTERS].strip()
+    return str(line["text"])[:MAX_QUOTE_CHARACTERS].strip()
 
 
-def _items(line: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    for found in _SENTENCE.finditer(str(line["text"])):
-        sentence = found[0].strip()
-        bare = sentence.rstrip(".!?")
-        match = _REQUEST.match(bare) or _PROMISE.match(bare) or _PLEASE.match(bare)
-        if match is None or _NOT.match(match["what"]):
+def _find_action_items(line: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for sentence_match in _SENTENCE.finditer(str(line["text"])):
+        sentence = sentence_match[0].strip()
+        statement = sentence.rstrip(".!?")
+        match = _REQUEST.match(statement) or _PROMISE.match(statement) or _PLEASE.match(statement)
+        if match is None or _REFUSAL.match(match["what"]):
             continue
         owner = match.groupdict().get("owner")
-        if owner in _NOBODY:
+        if owner in _NO_OWNERS:
             continue
         due = _DUE.match(match["what"])
         what = match["what"] if due is None else due["what"]

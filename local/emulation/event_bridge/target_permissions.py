@@ -1,7 +1,8 @@
-"""Calls the targets of EventBridge rules and schedules only if they admit the caller, as on AWS.
+"""Calls the targets of EventBridge rules and schedules only with the permission that AWS requires.
 
-The target of a rule admits EventBridge by its own resource policy or by the target's role. The target of a schedule
-admits it by the schedule's role. The emulator checks neither. Here, a call without permission is logged and dropped.
+EventBridge calls a rule's target with the role that the target names or, without a role, by the target's own resource
+policy. It calls a schedule's target with the schedule's role. The emulator checks neither. Here, a call without
+permission is logged and dropped.
 """
 
 import json
@@ -14,59 +15,63 @@ from ministack.services import eventbridge, sns, sqs
 
 from local.emulation import get_private, wrap_function
 from local.emulation.iam.decision_log import BY_SCHEDULE, BY_SERVICE
-from local.emulation.iam.policy_evaluator import AccessRequest
-from local.emulation.iam.resource_policy_check import policy_admits_service
+from local.emulation.iam.policy_evaluator import AccessRequest, policy_admits
 from local.emulation.iam.role_trust import role_trusts
-from local.emulation.iam.service_roles import ServiceRoles
+from local.emulation.iam.service_call_permissions import ServiceCallPermissions
 from local.emulation.lambda_.function_permissions import admits_service
 
 EVENTS, SCHEDULER = "events.amazonaws.com", "scheduler.amazonaws.com"
-ACTIONS = {
+CALL_ACTIONS = {
     "lambda": "lambda:InvokeFunction",
     "sqs": "sqs:SendMessage",
     "sns": "sns:Publish",
     "states": "states:StartExecution",
 }
+"""Action that calls a target, by the service in the target's ARN."""
 _log = logging.getLogger("targets")
 
 
 class TargetPermissions:
     """Permission checks between the event bus and its targets."""
 
-    def __init__(self, roles: ServiceRoles) -> None:
+    def __init__(self, roles: ServiceCallPermissions) -> None:
         self._roles = roles
 
     def install(self) -> None:
         """Replace `eventbridge._invoke_target`, which the emulator's scheduler also uses."""
-        wrap_function(eventbridge, "_invoke_target", self._invoke)
+        wrap_function(eventbridge, "_invoke_target", self._call_if_allowed)
 
-    def _invoke(self, invoke: Any, target: Mapping[str, Any], event: Any, rule: Mapping[str, Any], *rest: Any) -> None:
+    def _call_if_allowed(
+        self, original: Any, target: Mapping[str, Any], event: Any, rule: Mapping[str, Any], *arguments: Any
+    ) -> None:
         if self._is_allowed(target, rule):
-            invoke(target, event, rule, *rest)
+            original(target, event, rule, *arguments)
         else:
             _log.warning("%s may not call %s", rule["Arn"], target["Arn"])
 
     def _is_allowed(self, target: Mapping[str, Any], rule: Mapping[str, Any]) -> bool:
         arn, source = str(target["Arn"]), str(rule["Arn"])
         service = arn.split(":")[2]
-        scheduled = ":schedule/" in source
-        if scheduled:
+        is_schedule = ":schedule/" in source  # the emulator passes a schedule in place of a rule
+        if is_schedule:
             # A schedule sends the ARN of its group, not its own ARN.
             source = f"{source.partition(':schedule/')[0]}:schedule-group/{rule['GroupName']}"
-        principal = SCHEDULER if scheduled else EVENTS
+        principal = SCHEDULER if is_schedule else EVENTS
         keys = {"aws:SourceArn": source, "aws:SourceAccount": get_account_id()}
         if role := target.get("RoleArn"):
-            by = BY_SCHEDULE if scheduled else BY_SERVICE
-            return role_trusts(role, principal, keys) and self._roles.is_allowed(role, ACTIONS[service], arn, by=by)
+            by = BY_SCHEDULE if is_schedule else BY_SERVICE
+            return role_trusts(role, principal, keys) and self._roles.is_allowed(
+                role, CALL_ACTIONS[service], arn, by=by
+            )
         if service == "lambda":
             return admits_service(arn.split(":")[6], arn, principal, keys)
         if service in {"sqs", "sns"}:
-            request = AccessRequest(ACTIONS[service], arn, {**keys, "aws:SecureTransport": "true"})
-            return policy_admits_service(_policy(service, arn), principal, request)
+            request = AccessRequest(CALL_ACTIONS[service], arn, {**keys, "aws:SecureTransport": "true"})
+            return policy_admits(_read_policy(service, arn), principal, request)
         return False
 
 
-def _policy(service: str, arn: str) -> Mapping[str, Any]:
+def _read_policy(service: str, arn: str) -> Mapping[str, Any]:
     """Return the policy of a queue or topic, or an empty one if the target does not exist."""
     holder = (
         get_private(sqs, "_queue_by_arn")(arn) if service == "sqs" else get_private(sns, "_topic_by_arn_any_scope")(arn)

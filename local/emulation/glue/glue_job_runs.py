@@ -18,49 +18,51 @@ from local.emulation.emulator_account import endpoint, open_session
 from local.emulation.glue import spark_process
 from local.emulation.step_functions.state_machine_tasks import task_error
 
-LIBRARY = "--extra-py-files"
-"""An option for Glue itself. It is not passed to the script."""
+LIBRARY_OPTION = "--extra-py-files"
+"""Option with the URI of the library. It is for Glue itself, and is not passed to the script."""
 
 
 class GlueJobRuns:
-    """Job runs, one at a time."""
+    """Runs of Glue jobs, one at a time."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         # On a small machine, two Java processes at once take longer than one after the other.
-        self._turn = threading.Lock()
+        self._run_lock = threading.Lock()
 
-    def run(self, given: Mapping[str, Any]) -> dict[str, Any]:
+    def run(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Run a job to its end, and return the finished job run."""
-        name = str(given["JobName"])
+        name = str(request["JobName"])
         job = get_private(glue, "_jobs").get(name)
         if job is None:
             raise task_error("Glue.EntityNotFoundException", f"Job {name} not found")
         run_id = f"jr_{secrets.token_hex(16)}"
-        own = {"--JOB_NAME": name, "--JOB_RUN_ID": run_id}
-        arguments = {**(job.get("DefaultArguments") or {}), **(given.get("Arguments") or {}), **own}
-        session = open_session(str(job["Role"]), run_id)
+        run_arguments = {"--JOB_NAME": name, "--JOB_RUN_ID": run_id}
+        arguments = {**(job.get("DefaultArguments") or {}), **(request.get("Arguments") or {}), **run_arguments}
+        credentials = open_session(str(job["Role"]), run_id)
         with tempfile.TemporaryDirectory(prefix="glue-") as scratch:
             folder = Path(scratch)
-            s3 = session.boto3().client("s3", endpoint_url=endpoint())
-            script = _fetch(s3, str(job["Command"]["ScriptLocation"]), folder)
-            library = _fetch(s3, str(arguments.pop(LIBRARY)), folder)
+            s3 = credentials.to_session().client("s3", endpoint_url=endpoint())
+            script = _download(s3, str(job["Command"]["ScriptLocation"]), folder)
+            library = _download(s3, str(arguments.pop(LIBRARY_OPTION)), folder)
             variables = spark_process.spark_environment(
-                folder, endpoint=endpoint(), credentials=(session.key, session.secret), import_path=library
+                folder, endpoint=endpoint(), credentials=(credentials.key, credentials.secret), import_path=library
             )
-            variables["AWS_SESSION_TOKEN"] = session.token
-            options = [part for key, value in arguments.items() for part in (key, str(value))]
-            with self._turn:
-                done = spark_process.run_job(options, variables, script)
+            variables["AWS_SESSION_TOKEN"] = credentials.token
+            command_line = [part for key, value in arguments.items() for part in (key, str(value))]
+            with self._run_lock:
+                process = spark_process.run_job(command_line, variables, script)
         with (self._folder / "glue.log").open("a", encoding="utf-8") as log:
-            log.write(f"{run_id} ended with {done.returncode}\n{done.stdout}{done.stderr}\n")
-        if done.returncode != 0:
-            raise task_error("States.TaskFailed", f"Job run {run_id} failed: {done.stderr.strip().splitlines()[-1:]}")
+            log.write(f"{run_id} ended with {process.returncode}\n{process.stdout}{process.stderr}\n")
+        if process.returncode != 0:
+            raise task_error(
+                "States.TaskFailed", f"Job run {run_id} failed: {process.stderr.strip().splitlines()[-1:]}"
+            )
         return {"Id": run_id, "JobName": name, "JobRunState": "SUCCEEDED"}
 
 
-def _fetch(s3: Any, uri: str, folder: Path) -> Path:
-    """Copy an object of the bucket into a file, with the permissions of the job's role."""
+def _download(s3: Any, uri: str, folder: Path) -> Path:
+    """Download an object into a folder with this S3 client. Return the file."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     target = folder / key.rpartition("/")[2]
     target.write_bytes(s3.get_object(Bucket=bucket, Key=key)["Body"].read())

@@ -1,7 +1,8 @@
-"""Runs the Glue job on this machine: each run in a new process, as Glue does it, or many runs in one Spark session.
+"""Child processes with Spark, which run ingestion's Glue job on this machine.
 
-Spark has its own virtual environment (`.venv-spark`), so both are child processes, and the output of a run is read
-there too. A session saves the seconds that the start of Spark takes. It calls the same `main` as a separate process.
+`run_job` starts a new process for each run, as Glue does. `SparkChildSession` executes many runs in one process, which
+saves the seconds that the start of Spark takes, and also reads the lake. Both are child processes, because Spark has
+its own virtual environment (`.venv-spark`).
 """
 
 import json
@@ -19,7 +20,7 @@ from local import LOOPBACK, ROOT
 
 PYTHON = ROOT / ".venv-spark" / "bin" / "python"
 JOB = ROOT / "handlers" / "ingestion" / "glue" / "job.py"
-CHILD = ROOT / "local" / "emulation" / "glue" / "spark_session.py"
+SESSION_WORKER = ROOT / "local" / "emulation" / "glue" / "spark_session_worker.py"
 CORES = 2
 SETTINGS = {
     "spark.master": f"local[{CORES}]",
@@ -28,27 +29,29 @@ SETTINGS = {
     "spark.driver.bindAddress": LOOPBACK,
     "spark.ui.showConsoleProgress": "false",
     # UsePerfData would leave a file in the system's temporary folder after a kill. The simple compiler and garbage
-    # collector suit runs of a few seconds: on a busy machine, a run took 8 s instead of 28 s. Skipping the verification of
-    # the locked packages' classes saves a seventh of the start.
+    # collector suit runs of a few seconds: on a busy machine, a run took 8 s instead of 28 s. Skipping the verification
+    # of the locked packages' classes saves a seventh of the start.
     "spark.driver.extraJavaOptions": "-XX:-UsePerfData -XX:TieredStopAtLevel=1 -XX:+UseSerialGC "
     "-XX:+UnlockDiagnosticVMOptions -XX:-BytecodeVerificationRemote",
 }
 
 
 class SparkMissing(Exception):
-    """The virtual environment of Spark does not exist."""
+    """Error that Spark's virtual environment does not exist."""
 
 
 class SparkSessionEnded(Exception):
-    """The process of the Spark session has ended."""
+    """Error that the process of a Spark session has ended."""
 
 
 @dataclass(frozen=True)
 class SparkRunResult:
-    """The counts of a run, or its error."""
+    """Counts of a run, or its error."""
 
     counts: dict[str, Any]
+    """Result of the job's `main`. It is empty if the run failed."""
     error: str = ""
+    """Class and message of the exception of a failed run, otherwise empty."""
 
 
 def spark_environment(
@@ -60,12 +63,16 @@ def spark_environment(
     import_path: Path = ROOT,
     settings: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
-    """Return all environment variables of a Spark process. Objects are read from an S3 endpoint or from a folder."""
+    """Return all environment variables of a Spark process.
+
+    `scratch` is its temporary folder. The job reads objects from the S3 `endpoint`, or from the folder `objects`. It
+    imports its library from `import_path`. `settings` are additional settings of Spark.
+    """
     if not PYTHON.exists():
         raise SparkMissing("Spark's environment is missing: `make .venv-spark/.locked` creates it")
-    chosen = {**SETTINGS, **(settings or {})}
-    options = " ".join(f"--conf {shlex.quote(f'{key}={value}')}" for key, value in chosen.items())
-    given = {
+    spark_settings = {**SETTINGS, **(settings or {})}
+    options = " ".join(f"--conf {shlex.quote(f'{key}={value}')}" for key, value in spark_settings.items())
+    variables = {
         **{key: os.environ[key] for key in ("LANG", "LC_ALL") if key in os.environ},
         "PATH": f"{PYTHON.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         "HOME": str(scratch),
@@ -85,10 +92,10 @@ def spark_environment(
         "AWS_MAX_ATTEMPTS": "1",
     }
     if endpoint:
-        given["AWS_ENDPOINT_URL"] = endpoint
+        variables["AWS_ENDPOINT_URL"] = endpoint
     if objects:
-        given["POLYPHONY_OBJECTS"] = str(objects)
-    return given
+        variables["POLYPHONY_OBJECTS"] = str(objects)
+    return variables
 
 
 def run_job(
@@ -112,12 +119,12 @@ def job_arguments(manifest_uri: str, lake_uri: str, run_id: str, **others: objec
 
 
 class SparkChildSession:
-    """A Spark session in a child process. It returns one line of JSON for each request line."""
+    """Spark session in a child process. The child answers each request, a line of JSON, with a line of JSON."""
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         self._log = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 # closed with the session
         self._process = subprocess.Popen(
-            [str(PYTHON), "-P", str(CHILD)],
+            [str(PYTHON), "-P", str(SESSION_WORKER)],
             env=dict(variables),
             cwd=variables["TMPDIR"],
             stdin=subprocess.PIPE,
@@ -139,22 +146,24 @@ class SparkChildSession:
 
     def run(self, argv: Sequence[str]) -> SparkRunResult:
         """Run the job once."""
-        answer = self._ask({"do": "run", "argv": list(argv)})
+        answer = self._request({"action": "run", "argv": list(argv)})
         return SparkRunResult(answer.get("counts", {}), answer.get("error", ""))
 
     def rows(self, lake_uri: str, *manifest_ids: str) -> list[dict[str, Any]]:
         """Return all rows that a reader of the lake sees through the pointers, of all manifests or of some."""
-        rows: list[dict[str, Any]] = self._ask({"do": "rows", "lake": lake_uri, "manifests": manifest_ids})["rows"]
+        rows: list[dict[str, Any]] = self._request({"action": "rows", "lake": lake_uri, "manifests": manifest_ids})[
+            "rows"
+        ]
         return rows
 
     def query(self, lake_uri: str, sql: str) -> list[dict[str, Any]]:
         """Return the rows of a query over the table `lake`, which contains all rows that a reader sees."""
-        rows: list[dict[str, Any]] = self._ask({"do": "query", "lake": lake_uri, "sql": sql})["rows"]
+        rows: list[dict[str, Any]] = self._request({"action": "query", "lake": lake_uri, "sql": sql})["rows"]
         return rows
 
     def files(self, lake_uri: str) -> list[dict[str, Any]]:
         """Return path, rows, size, codec and schema of each Parquet file that readers see."""
-        files: list[dict[str, Any]] = self._ask({"do": "files", "lake": lake_uri})["files"]
+        files: list[dict[str, Any]] = self._request({"action": "files", "lake": lake_uri})["files"]
         return files
 
     def close(self) -> None:
@@ -174,10 +183,10 @@ class SparkChildSession:
     ) -> None:
         self.close()
 
-    def _ask(self, question: Mapping[str, object]) -> dict[str, Any]:
+    def _request(self, request: Mapping[str, object]) -> dict[str, Any]:
         if self._process.stdin is None or self._process.stdout is None:
             raise SparkSessionEnded("the session was never started")
-        self._process.stdin.write(json.dumps(question) + "\n")
+        self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
         line = self._process.stdout.readline()
         if not line:

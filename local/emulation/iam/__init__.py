@@ -1,1 +1,1 @@
-"""IAM on the local platform: evaluates and records permissions, and compares their use with the grants of the roles."""
+"""IAM on the local platform: evaluates and records permissions, and compares the grants of the roles with their use."""

@@ -1,7 +1,7 @@
-"""The log of IAM decisions about roles, one JSON line per decision. The launcher writes it, and the check of the grants
-reads it.
+"""Log of the IAM decisions about roles, one JSON line per decision.
 
-Each start of an emulator clears the log.
+The emulator's process writes it, and the comparison of grants with their use (`grant_usage.py`) reads it. Each start of
+an emulator clears the log.
 """
 
 import json
@@ -22,15 +22,15 @@ not prove that a flow needs the grant."""
 
 @dataclass(frozen=True)
 class Decision:
-    """A decision whether a role may perform an action."""
+    """Decision whether a role may perform an action."""
 
     role: str
     action: str
     resource: str
     verdict: AccessVerdict
     by: str
-    """Origin of the decision: the emulator, the role's policy document (if the emulator is known to be wrong), or the
-    check for an AWS service or a schedule."""
+    """Origin of the decision: `emulator`, `document` (the role's policies, where the emulator is known to be wrong),
+    BY_SERVICE or BY_SCHEDULE."""
 
     def __str__(self) -> str:
         return f"{self.role}: {self.action} on {self.resource}: {self.verdict}"
@@ -53,16 +53,16 @@ class DecisionRecorder:
 
 def log_size(folder: Path) -> int:
     """Return the size of the log in an emulator's folder, in bytes. Later decisions can be read from that offset."""
-    return len(_whole_lines(folder, 0))
+    return len(_read_complete_lines(folder, 0))
 
 
 def read_decisions(folder: Path, offset: int = 0) -> list[Decision]:
     """Return the decisions that were logged in an emulator's folder after the first `offset` bytes."""
-    lines = _whole_lines(folder, offset).splitlines()
+    lines = _read_complete_lines(folder, offset).splitlines()
     return [Decision(**{**fields, "verdict": AccessVerdict(fields["verdict"])}) for fields in map(json.loads, lines)]
 
 
-def _whole_lines(folder: Path, offset: int) -> bytes:
+def _read_complete_lines(folder: Path, offset: int) -> bytes:
     """Return the complete lines. A reader may see only the first part of a line that the emulator is writing."""
     with (folder / _FILE).open("rb") as file:
         file.seek(offset)

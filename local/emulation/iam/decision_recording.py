@@ -19,16 +19,17 @@ from local.emulation import get_private
 from local.emulation.iam.decision_log import Decision, DecisionRecorder
 from local.emulation.iam.policy_evaluator import AccessRequest, AccessVerdict, evaluate_policies
 from local.emulation.iam.request_corrections import correct_request, session_tagging
-from local.emulation.iam.service_roles import inline_policies
+from local.emulation.iam.service_call_permissions import inline_policies
 
 _body: contextvars.ContextVar[bytes] = contextvars.ContextVar("request_body", default=b"")
+"""Body of the request that is being served."""
 
 
 def install(recorder: DecisionRecorder) -> None:
     """Replace `iam_evaluator.enforce` and `app.pin_signed_body`."""
     enforce = get_private(iam_evaluator, "enforce")
-    resolve = get_private(iam_evaluator, "resolve_principal")
-    identity = get_private(iam_evaluator, "resolve_caller_identity")
+    resolve_principal = get_private(iam_evaluator, "resolve_principal")
+    resolve_caller = get_private(iam_evaluator, "resolve_caller_identity")
     result_type = get_private(iam_evaluator, "EvalResult")
     error_type = get_private(iam_evaluator, "AuthError")
     pin = get_private(app, "pin_signed_body")
@@ -41,17 +42,19 @@ def install(recorder: DecisionRecorder) -> None:
         access_key: str, action: str, service: str, region: str, resource_arn: str = "*", service_context: Any = None
     ) -> Any:
         result = enforce(access_key, action, service, region, resource_arn, service_context)
-        caller = identity(access_key)
+        caller = resolve_caller(access_key)
         if isinstance(result, error_type) or caller is None or ":assumed-role/" not in caller["userArn"]:
             return result
         role = caller["userArn"].split("/")[1]
-        keys = resolve(access_key, get_account_id()).keys
+        keys = resolve_principal(access_key, get_account_id()).keys
         # An explicit denial, for example by a bucket's policy, overrides every policy of the role.
-        forbidden = result is not None and result.decision == "Deny"
-        request = None if forbidden else _correct(role, action, resource_arn, {**keys, **(service_context or {})})
+        is_denied = result is not None and result.decision == "Deny"
+        request = None if is_denied else _correct(role, action, resource_arn, {**keys, **(service_context or {})})
         if request is None:
+            # The emulator's decision stands. Its result None means that the request is allowed.
             verdict = AccessVerdict.ALLOW if result is None else _verdict(result)
             recorder.record(Decision(role, action, resource_arn, verdict, "emulator"))
+            # An allowed AssumeRole with session tags also needs `sts:TagSession`, which is then decided below.
             request = None if result is not None else session_tagging(action, resource_arn, _parse_body(_body.get()))
             if request is None:
                 return result
@@ -72,20 +75,20 @@ def install(recorder: DecisionRecorder) -> None:
 
 
 def _correct(role: str, action: str, resource: str, context: Mapping[str, Any]) -> AccessRequest | None:
-    own = inline_policies(role)
+    """Return the request as IAM would evaluate it, or None if the emulator evaluates it correctly."""
     table = resource.partition(":table/")[2].partition("/")[0]
-    request = correct_request(action, resource, _parse_body(_body.get()), own, _hash_keys(table))
+    request = correct_request(action, resource, _parse_body(_body.get()), inline_policies(role), _partition_keys(table))
     if request is None:
         return None
-    present = {key: value for key, value in context.items() if value is not None}
-    return AccessRequest(request.action, request.resource, {**present, **request.context})
+    present_keys = {key: value for key, value in context.items() if value is not None}
+    return AccessRequest(request.action, request.resource, {**present_keys, **request.context})
 
 
 def _verdict(result: Any) -> AccessVerdict:
     return AccessVerdict.DENY if result.decision == "Deny" else AccessVerdict.IMPLICIT_DENY
 
 
-def _hash_keys(table: str) -> list[str]:
+def _partition_keys(table: str) -> list[str]:
     """Return the partition keys of a table and of its indexes."""
     record = get_private(dynamodb, "_tables").get(table) or {}
     schemas = [
@@ -96,7 +99,7 @@ def _hash_keys(table: str) -> list[str]:
 
 
 def _parse_body(body: bytes) -> dict[str, Any]:
-    """Return a request's body as a dictionary, from any protocol of AWS. Return an empty one for an unknown protocol."""
+    """Return a request's body as a dictionary, from any protocol of AWS. It is empty if the protocol is unknown."""
     try:
         if body.startswith(b"{"):
             content: dict[str, Any] = json.loads(body)

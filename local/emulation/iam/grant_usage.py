@@ -1,7 +1,7 @@
 """Comparison of the roles' grants with the permissions that the flows used. The demo and the end-to-end tests run it.
 
-A grant that was never used is an error, unless `reviewed_grants.toml` gives a reason. The use of a permission that was
-not granted is always an error that names the action and the role.
+A grant that was never used is a problem, unless `reviewed_grants.toml` gives a reason. A call that was refused because
+its role has no grant is always a problem. Each problem names action and role.
 """
 
 import fnmatch
@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from local.emulation.iam.decision_log import BY_SCHEDULE, Decision
-from local.emulation.iam.policy_evaluator import AccessVerdict, as_list, matches_action, matches_resource
+from local.emulation.iam.policy_conditions import as_list
+from local.emulation.iam.policy_evaluator import AccessVerdict, matches_action, matches_resource
 
-REVIEWED = Path(__file__).with_name("reviewed_grants.toml")
+REVIEWED_GRANTS_FILE = Path(__file__).with_name("reviewed_grants.toml")
 
 
 @dataclass(frozen=True, order=True)
@@ -41,10 +42,12 @@ class RoleGrant:
 
 @dataclass(frozen=True)
 class ReviewedGrant:
-    """Grants of a role that may stay unused, with the reason."""
+    """Entry of the file of reviewed grants: grants that may stay unused, with the reason."""
 
     role: str
+    """Pattern of role names, without the prefix of the stack's names."""
     actions: tuple[str, ...]
+    """Patterns of actions."""
     reason: str
 
     def covers(self, granted: RoleGrant, prefix: str) -> bool:
@@ -59,6 +62,7 @@ class GrantComparison:
     """Result of the comparison of grants with IAM decisions."""
 
     used: tuple[RoleGrant, ...]
+    """Grants that allowed at least one call, other than calls of schedules."""
     reviewed: tuple[RoleGrant, ...]
     """Unused grants that the file of reviewed grants lists with a reason."""
     never_used: tuple[RoleGrant, ...]
@@ -66,18 +70,18 @@ class GrantComparison:
     not_granted: tuple[Decision, ...]
     """Decisions that refused a call."""
     stale: tuple[ReviewedGrant, ...]
-    """Entries of the file whose grants are used or do not exist any more."""
+    """Entries of the file that list no unused grant of the stack."""
 
     def problems(self) -> list[str]:
         """Return a text for each problem that must be fixed."""
         return [
             *(f"used and not granted: {decision}" for decision in self.not_granted),
             *(
-                f"granted and never used: {grant}; remove the grant, or give the reason in {REVIEWED.name}"
+                f"granted and never used: {grant}; remove the grant, or give the reason in {REVIEWED_GRANTS_FILE.name}"
                 for grant in self.never_used
             ),
             *(
-                f"{REVIEWED.name} lists {', '.join(entry.actions)} of {entry.role}, which is used or not granted: remove it"
+                f"{REVIEWED_GRANTS_FILE.name} lists {', '.join(entry.actions)} of {entry.role}, which is used or not granted: remove it"
                 for entry in self.stale
             ),
         ]
@@ -86,22 +90,22 @@ class GrantComparison:
 def compare_grants(
     granted: Iterable[RoleGrant], decisions: Iterable[Decision], reviewed: Iterable[ReviewedGrant], prefix: str
 ) -> GrantComparison:
-    """Compare grants with decisions."""
+    """Compare grants with decisions. `prefix` is the prefix of all names of the stack."""
     grants, all_decisions, entries = sorted(set(granted)), list(decisions), list(reviewed)
     allowed = [
         decision for decision in all_decisions if decision.verdict is AccessVerdict.ALLOW and decision.by != BY_SCHEDULE
     ]
     used = [grant for grant in grants if any(grant.covers(decision) for decision in allowed)]
     unused = [grant for grant in grants if grant not in used]
-    explained = [grant for grant in unused if any(entry.covers(grant, prefix) for entry in entries)]
+    reviewed_grants = [grant for grant in unused if any(entry.covers(grant, prefix) for entry in entries)]
     return GrantComparison(
         used=tuple(used),
-        reviewed=tuple(explained),
-        never_used=tuple(grant for grant in unused if grant not in explained),
+        reviewed=tuple(reviewed_grants),
+        never_used=tuple(grant for grant in unused if grant not in reviewed_grants),
         not_granted=tuple(
             dict.fromkeys(decision for decision in all_decisions if decision.verdict is not AccessVerdict.ALLOW)
         ),
-        stale=tuple(entry for entry in entries if not any(entry.covers(grant, prefix) for grant in explained)),
+        stale=tuple(entry for entry in entries if not any(entry.covers(grant, prefix) for grant in reviewed_grants)),
     )
 
 
@@ -129,5 +133,5 @@ def read_reviewed_grants() -> list[ReviewedGrant]:
     """Return the entries of `reviewed_grants.toml`."""
     return [
         ReviewedGrant(entry["role"], tuple(entry["actions"]), entry["reason"])
-        for entry in tomllib.loads(REVIEWED.read_text(encoding="utf-8"))["unused"]
+        for entry in tomllib.loads(REVIEWED_GRANTS_FILE.read_text(encoding="utf-8"))["unused"]
     ]

@@ -12,24 +12,27 @@ Context = Mapping[str, str | list[str]]
 """Values of a request by condition key. A list is a multivalued key, even if it contains only one value."""
 
 WILDCARDS = {"*": ".*", "?": "."}
-PATTERNS_KEPT = 8192
-"""Size of the cache, which is larger than the number of patterns in the policies of all stacks."""
+"""Regular expressions for IAM's wildcards."""
+MAX_CACHED_PATTERNS = 8192
+"""Size of the cache of compiled patterns. It is larger than the number of patterns in the policies of all stacks."""
 LITERAL = "\ue000"
 """Marks a character that came from a policy variable. A `*` or `?` with this mark matches only itself."""
 
 
 class NotEvaluable(ValueError):
-    """A policy contains an element that this module does not support. No verdict is better than a wrong one."""
+    """Element of a policy that is not supported. An error is better than a wrong verdict."""
 
 
 def operator_holds(operator: str, keys: Context, context: Context) -> bool:
-    """Return True if one operator's block holds: every key must match one of its values. Keys are in lower case on both
-    sides.
+    """Return True if the block of one condition operator holds: each of its keys must match one of the key's values.
+
+    `keys` are the condition keys of the policy with their values, `context` those of the request. Both are in lower
+    case.
     """
-    quantifier, _, base = operator.rpartition(":")
+    quantifier, _, base = operator.rpartition(":")  # for example `ForAllValues:StringLike`
     return all(
-        _key_holds(quantifier, base, [str(value) for value in _as_list(wanted)], key, context)
-        for key, wanted in keys.items()
+        _key_holds(quantifier, base, [str(value) for value in as_list(expected)], key, context)
+        for key, expected in keys.items()
     )
 
 
@@ -51,7 +54,7 @@ def substitute_variables(text: str, context: Context) -> str | None:
     return None if missing else replaced
 
 
-@lru_cache(PATTERNS_KEPT)
+@lru_cache(MAX_CACHED_PATTERNS)
 def compile_pattern(text: str) -> "re.Pattern[str]":
     """Return a text with `*` and `?` as a regular expression. Characters that came from a variable match only
     themselves.
@@ -60,25 +63,26 @@ def compile_pattern(text: str) -> "re.Pattern[str]":
     return re.compile("".join(WILDCARDS.get(part, re.escape(part.removeprefix(LITERAL))) for part in parts), re.DOTALL)
 
 
+def as_list(value: Any) -> list[Any]:
+    """Return a list, because IAM documents may contain a single item without brackets."""
+    return value if isinstance(value, list) else [value]
+
+
 def lower_case_keys(keys: Mapping[str, Any]) -> dict[str, Any]:
     """Return condition keys in lower case, because they are compared without regard to case."""
     return {name.lower(): value for name, value in keys.items()}
 
 
-def _as_list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def _key_holds(quantifier: str, operator: str, wanted: list[str], key: str, context: Context) -> bool:
-    present = context.get(key)
+def _key_holds(quantifier: str, operator: str, expected: list[str], key: str, context: Context) -> bool:
+    actual = context.get(key)
     if operator == "Null":
-        return (present is None or present == []) == (wanted[0].lower() == "true")
+        return (actual is None or actual == []) == (expected[0].lower() == "true")
     compare = OPERATORS.get(operator)
     if compare is None:
         raise NotEvaluable(
             f"the condition operator {operator} is not supported; supported are {', '.join(sorted(OPERATORS))}"
         )
-    values = [value for text in wanted if (value := substitute_variables(text, context)) is not None]
+    values = [value for text in expected if (value := substitute_variables(text, context)) is not None]
 
     def matches_any(value: str) -> bool:
         return any(compare(value, text) for text in values)
@@ -86,28 +90,28 @@ def _key_holds(quantifier: str, operator: str, wanted: list[str], key: str, cont
     match quantifier:
         case "ForAllValues":
             # A missing key has no value that could fail. AWS recommends an additional `Null` condition.
-            return all(matches_any(value) for value in _as_list(present if present is not None else []))
+            return all(matches_any(value) for value in as_list(actual if actual is not None else []))
         case "ForAnyValue":
-            return present is not None and any(matches_any(value) for value in _as_list(present))
+            return actual is not None and any(matches_any(value) for value in as_list(actual))
         case "":
-            if isinstance(present, list):
+            if isinstance(actual, list):
                 raise NotEvaluable(f"{key} has several values: {operator} needs ForAllValues or ForAnyValue")
-            return present is not None and matches_any(present)
+            return actual is not None and matches_any(actual)
     raise NotEvaluable(f"the set operator {quantifier} is not supported")
 
 
-def _equal(value: str, wanted: str) -> bool:
-    return value == wanted.replace(LITERAL, "")
+def _equal(value: str, expected: str) -> bool:
+    return value == expected.replace(LITERAL, "")
 
 
-def _like(value: str, wanted: str) -> bool:
-    return compile_pattern(wanted).fullmatch(value) is not None
+def _like(value: str, expected: str) -> bool:
+    return compile_pattern(expected).fullmatch(value) is not None
 
 
-def _arn(value: str, wanted: str) -> bool:
+def _arn(value: str, expected: str) -> bool:
     """Compare each of the six parts separately, so that a `*` does not match a colon."""
-    ours, theirs = value.split(":", 5), wanted.split(":", 5)
-    return len(ours) == len(theirs) == 6 and all(_like(own, part) for own, part in zip(ours, theirs, strict=True))
+    parts, patterns = value.split(":", 5), expected.split(":", 5)
+    return len(parts) == len(patterns) == 6 and all(map(_like, parts, patterns))
 
 
 OPERATORS: dict[str, Callable[[str, str], bool]] = {
@@ -115,6 +119,7 @@ OPERATORS: dict[str, Callable[[str, str], bool]] = {
     "StringLike": _like,
     "ArnEquals": _arn,
     "ArnLike": _arn,
-    "Bool": lambda value, wanted: _equal(value.lower(), wanted.lower()),
+    "Bool": lambda value, expected: _equal(value.lower(), expected.lower()),
 }
-"""The operators that the policies of this project use."""
+"""Comparisons by condition operator, for the operators that this project's policies use. `Null` is handled separately.
+"""

@@ -1,4 +1,4 @@
-"""Evaluates the policies of a role as IAM documents it: explicit deny, then allow, otherwise implicit deny.
+"""Evaluates policies of roles and of resources as IAM documents it: explicit deny, then allow, otherwise implicit deny.
 
 An unsupported operator or element raises an error, because a guess would produce a wrong verdict.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
@@ -12,6 +12,7 @@ from typing import Any
 from local.emulation.iam.policy_conditions import (
     Context,
     NotEvaluable,
+    as_list,
     compile_pattern,
     lower_case_keys,
     operator_holds,
@@ -31,16 +32,18 @@ class AccessVerdict(StrEnum):
 
 @dataclass(frozen=True)
 class AccessRequest:
-    """An action on a resource, for which permission is needed."""
+    """Action on a resource, for which permission is needed."""
 
     action: str
     resource: str
+    """ARN, or `*` for an action without a resource."""
     context: Context = field(default_factory=dict)
+    """Values of the request by condition key."""
 
 
 @dataclass(frozen=True)
 class PolicyEvaluation:
-    """A verdict, and the statement that caused it."""
+    """Verdict, and the statement that caused it (None for an implicit deny)."""
 
     verdict: AccessVerdict
     statement: Mapping[str, Any] | None = None
@@ -64,23 +67,40 @@ def evaluate_policies(documents: Iterable[Mapping[str, Any]], request: AccessReq
     return evaluation
 
 
-def matches_action(action: str, named: str) -> bool:
+def policy_admits(document: Mapping[str, Any], principal: str, request: AccessRequest) -> bool:
+    """Return True if a resource's own policy allows a principal's request and does not deny it.
+
+    A role's trust policy is such a policy, too.
+    """
+    # The statements about the principal, in the form of a role's policy.
+    statements = [
+        {"Resource": "*", **{element: value for element, value in statement.items() if element != "Principal"}}
+        for statement in _statements(document)
+        if {principal, "*"}.intersection(_principals(statement))
+    ]
+    return evaluate_policies([{"Statement": statements}], request).allowed
+
+
+def matches_action(action: str, pattern: str) -> bool:
     """Return True if the pattern matches the action, in any case. `*` matches any text, `?` any character."""
-    return compile_pattern(named.lower()).fullmatch(action.lower()) is not None
+    return compile_pattern(pattern.lower()).fullmatch(action.lower()) is not None
 
 
-def matches_resource(resource: str, named: str) -> bool:
+def matches_resource(resource: str, pattern: str) -> bool:
     """Return True if the pattern matches the resource. The case matters."""
-    return compile_pattern(named).fullmatch(resource) is not None
-
-
-def as_list(value: Any) -> list[Any]:
-    """Return a list, because IAM documents may contain a single item without brackets."""
-    return value if isinstance(value, list) else [value]
+    return compile_pattern(pattern).fullmatch(resource) is not None
 
 
 def _statements(document: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     return as_list(document.get("Statement", []))
+
+
+def _principals(statement: Mapping[str, Any]) -> list[str]:
+    """Return the principals of a resource policy's statement, of all kinds."""
+    principal = statement.get("Principal") or {}
+    if isinstance(principal, str):
+        return [principal]
+    return [name for names in principal.values() for name in as_list(names)]
 
 
 def _statement_applies(statement: Mapping[str, Any], request: AccessRequest) -> bool:
@@ -91,7 +111,7 @@ def _statement_applies(statement: Mapping[str, Any], request: AccessRequest) -> 
         raise NotEvaluable(f"Effect must be Allow or Deny: {statement}")
     context = lower_case_keys(request.context)
     return (
-        any(matches_action(request.action, named) for named in as_list(statement["Action"]))
+        any(matches_action(request.action, pattern) for pattern in as_list(statement["Action"]))
         and _resource_matches(statement["Resource"], request.resource, context)
         and all(
             operator_holds(operator, lower_case_keys(keys), context)
@@ -100,6 +120,6 @@ def _statement_applies(statement: Mapping[str, Any], request: AccessRequest) -> 
     )
 
 
-def _resource_matches(named: Any, resource: str, context: Context) -> bool:
-    resolved = (substitute_variables(pattern, context) for pattern in as_list(named))
+def _resource_matches(patterns: Any, resource: str, context: Context) -> bool:
+    resolved = (substitute_variables(pattern, context) for pattern in as_list(patterns))
     return any(pattern is not None and matches_resource(resource, pattern) for pattern in resolved)

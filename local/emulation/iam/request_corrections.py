@@ -1,6 +1,8 @@
-"""Corrects requests that the emulator is known to misjudge, so that they are evaluated as IAM would do it.
+"""Corrections of requests that the emulator's IAM is known to misjudge: the action, resource and context that IAM would
+use.
 
-A comment at each case describes the emulator's fault. The emulator evaluates all other requests itself.
+`decision_recording.py` and `resource_corrections.py` apply them. A comment at each case describes the emulator's fault.
+The emulator evaluates all other requests itself.
 """
 
 import re
@@ -8,24 +10,28 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
-from local.emulation.iam.policy_conditions import lower_case_keys
+from local.emulation.iam.policy_conditions import as_list, lower_case_keys
 from local.emulation.iam.policy_evaluator import AccessRequest
 
 Body = Mapping[str, Any]
+"""Parsed body of a request."""
 LEADING_KEYS = "dynamodb:leadingkeys"
 
-AUTHORISED_AS = {
+AUTHORISED_ACTIONS = {
     # IAM authorises a batch as the single operation.
     "sqs:SendMessageBatch": "sqs:SendMessage",
 }
 
 
 def correct_request(
-    action: str, resource: str, body: Body, documents: Sequence[Mapping[str, Any]], hash_keys: Sequence[str]
+    action: str, resource: str, body: Body, documents: Sequence[Mapping[str, Any]], partition_keys: Sequence[str]
 ) -> AccessRequest | None:
-    """Return the request as IAM would evaluate it, or None if the emulator evaluates it correctly."""
-    if action in AUTHORISED_AS:
-        return AccessRequest(AUTHORISED_AS[action], resource)
+    """Return the request as IAM would evaluate it, or None if the emulator evaluates it correctly.
+
+    `documents` are the policies of the role, `partition_keys` the partition keys of a request to DynamoDB.
+    """
+    if action in AUTHORISED_ACTIONS:
+        return AccessRequest(AUTHORISED_ACTIONS[action], resource)
     if action == "cloudwatch:PutMetricData":
         # The emulator lacks the namespace and denies the request.
         return AccessRequest(action, resource, {"cloudwatch:namespace": str(body.get("Namespace", ""))})
@@ -36,7 +42,7 @@ def correct_request(
         return AccessRequest(action, resource, {"events:source": "\n".join(sorted(sources))})
     if action.startswith("dynamodb:") and any(_has_condition_key(document, LEADING_KEYS) for document in documents):
         # The emulator ignores the condition and allows the request.
-        keys = leading_keys(body, hash_keys)
+        keys = leading_keys(body, partition_keys)
         return AccessRequest(action, resource, {LEADING_KEYS: keys} if keys else {})
     if any("${" in text for document in documents for text in _texts(document)):
         # The emulator does not replace policy variables and denies the request.
@@ -55,8 +61,8 @@ def session_tagging(action: str, resource: str, body: Body) -> AccessRequest | N
     }
     if action != "sts:AssumeRole" or not tags:
         return None
-    named = {f"aws:RequestTag/{name}": value for name, value in tags.items()}
-    return AccessRequest("sts:TagSession", resource, {**named, "aws:TagKeys": sorted(tags)})
+    request_tags = {f"aws:RequestTag/{name}": value for name, value in tags.items()}
+    return AccessRequest("sts:TagSession", resource, {**request_tags, "aws:TagKeys": sorted(tags)})
 
 
 def memory_resource(path: str, region: str, account: str) -> str | None:
@@ -70,20 +76,20 @@ def memory_resource(path: str, region: str, account: str) -> str | None:
 def job_resource(path: str, body: Body, region: str, account: str) -> str | None:
     """Return the ARN of the Batch job that a request cancels or terminates. The emulator would use `*`."""
     job = body.get("jobId")
-    ends = path in {"/v1/canceljob", "/v1/terminatejob"}
-    return f"arn:aws:batch:{region}:{account}:job/{job}" if ends and job else None
+    ends_job = path in {"/v1/canceljob", "/v1/terminatejob"}
+    return f"arn:aws:batch:{region}:{account}:job/{job}" if ends_job and job else None
 
 
-def leading_keys(body: Body, hash_keys: Sequence[str]) -> list[str]:
-    """Return the partition keys in a DynamoDB request. `hash_keys` are those of its table and indexes.
+def leading_keys(body: Body, partition_keys: Sequence[str]) -> list[str]:
+    """Return the values of partition keys in a DynamoDB request. `partition_keys` are the names of these keys.
 
     Batches and transactions are not examined, because no role with a condition on leading keys may send them.
     """
     item = body.get("Key") or body.get("Item") or {}
-    keys = [value for key in hash_keys if key in item for value in item[key].values()]
+    keys = [value for key in partition_keys if key in item for value in item[key].values()]
     names, values = body.get("ExpressionAttributeNames") or {}, body.get("ExpressionAttributeValues") or {}
     for name, placeholder in re.findall(r"([#\w.-]+)\s*=\s*(:\w+)", body.get("KeyConditionExpression") or ""):
-        if names.get(name, name) in hash_keys:
+        if names.get(name, name) in partition_keys:
             keys += values.get(placeholder, {}).values()
     return [str(value) for value in keys]
 
@@ -101,9 +107,8 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _has_condition_key(document: Mapping[str, Any], key: str) -> bool:
-    statements = document.get("Statement", [])
     return any(
         key in lower_case_keys(keys)
-        for statement in (statements if isinstance(statements, list) else [statements])
+        for statement in as_list(document.get("Statement", []))
         for keys in (statement.get("Condition") or {}).values()
     )

@@ -1,8 +1,9 @@
 """Corrects asynchronous invocations: they use the settings of the called alias and the function's reserved concurrency.
 
 On AWS, retries, event age and failure destination belong to a qualifier, so an invocation of `live` does not use the
-settings of `$LATEST`. The emulator uses only those of `$LATEST`. The emulator's EventBridge invokes a function once,
-without retries. https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-configuring.html
+settings of `$LATEST`. The emulator uses only those of `$LATEST`, and its EventBridge invokes a function once, without
+retries. Here, EventBridge uses the same settings as any other caller.
+https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-configuring.html
 """
 
 import json
@@ -15,32 +16,38 @@ from local.emulation import get_private, wrap_function
 
 def install() -> None:
     """Replace two functions of `lambda_svc`, and `eventbridge._dispatch_to_lambda`."""
-    wrap_function(lambda_svc, "_reserved_concurrency", _reserved_concurrency)
-    wrap_function(lambda_svc, "invoke_async_with_retry", _invoke)
+    wrap_function(lambda_svc, "_reserved_concurrency", _get_reserved_concurrency)
+    wrap_function(lambda_svc, "invoke_async_with_retry", _invoke_async)
     get_private(eventbridge, "_dispatch_to_lambda")
     eventbridge._dispatch_to_lambda = _invoke_from_bus  # noqa: SLF001
 
 
-def _reserved_concurrency(reserved: Any, record: dict[str, Any], config: dict[str, Any]) -> Any:
+def _get_reserved_concurrency(original: Any, record: dict[str, Any], config: dict[str, Any]) -> Any:
     """Return the function's reserved concurrency. The emulator looks it up in the version's record, which has none."""
-    return reserved(get_private(lambda_svc, "_functions").get(config["FunctionName"]) or record, config)
+    return original(get_private(lambda_svc, "_functions").get(config["FunctionName"]) or record, config)
 
 
-def _invoke(invoke: Any, record: dict[str, Any], event: Any) -> None:
-    """Invoke a function. The ARN in its configuration ends in the qualifier that was called."""
+def _invoke_async(original: Any, record: dict[str, Any], event: Any) -> None:
+    """Invoke a function asynchronously with the settings of the qualifier that was called.
+
+    `record` is the record of the called version, whose configuration has an ARN that ends in the called qualifier. Only
+    the function's own record has the settings of all qualifiers.
+    """
     config = record["config"]
     function = get_private(lambda_svc, "_functions").get(config["FunctionName"]) or {}
-    settings_of = function.get("event_invoke_configs") or {}
+    all_settings = function.get("event_invoke_configs") or {}
+    # The emulator stores the settings for invocations without a qualifier under an empty name.
     qualifiers = config["FunctionArn"].split(":")[7:] or ["", "$LATEST"]
-    settings: dict[str, Any] = next((settings_of[name] for name in qualifiers if name in settings_of), {})
+    settings: dict[str, Any] = next((all_settings[name] for name in qualifiers if name in all_settings), {})
     if get_private(lambda_svc, "_reserved_concurrency")(function, config) == 0:
         # Lambda does not retry the invocation of a function whose reserved concurrency is 0.
         settings = {**settings, "MaximumRetryAttempts": 0}
-    invoke({**record, "event_invoke_config": settings, "event_invoke_configs": {}}, event)
+    original({**record, "event_invoke_config": settings, "event_invoke_configs": {}}, event)
 
 
 def _invoke_from_bus(arn: str, payload: str) -> None:
+    """Invoke a function for EventBridge as any other caller does."""
     record, config, _ = get_private(lambda_svc, "_get_func_record_for_ref")(arn)
     if record is not None and config is not None:
-        called = get_private(lambda_svc, "_execution_record_for_config")(record, {**config, "FunctionArn": arn})
-        get_private(lambda_svc, "invoke_async_with_retry")(called, json.loads(payload))
+        called_version = get_private(lambda_svc, "_execution_record_for_config")(record, {**config, "FunctionArn": arn})
+        get_private(lambda_svc, "invoke_async_with_retry")(called_version, json.loads(payload))

@@ -1,6 +1,6 @@
 """Polls SQS event sources as Lambda does: with the function's role, batches of any size, and the batching window.
 
-The emulator takes at most ten messages, invokes the function immediately, and checks no permission.
+The emulator delivers at most ten messages in a batch, invokes the function immediately, and checks no permission.
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
 """
 
@@ -12,15 +12,16 @@ from typing import Any
 from ministack.services import lambda_svc, sqs
 
 from local.emulation import get_private, wrap_function
-from local.emulation.iam.service_roles import ServiceRoles
+from local.emulation.iam.service_call_permissions import ServiceCallPermissions
 
-POLLING = ("sqs:ReceiveMessage", "sqs:GetQueueAttributes")
+POLL_ACTIONS = ("sqs:ReceiveMessage", "sqs:GetQueueAttributes")
+"""Actions that the function's role must allow before Lambda polls its queue."""
 
 
 class SqsEventSources:
-    """Polling of queues for functions."""
+    """Queues that Lambda polls for functions."""
 
-    def __init__(self, roles: ServiceRoles) -> None:
+    def __init__(self, roles: ServiceCallPermissions) -> None:
         self._roles = roles
 
     def install(self) -> None:
@@ -28,29 +29,29 @@ class SqsEventSources:
         wrap_function(sqs, "_receive_messages_for_esm", self._receive)
         wrap_function(sqs, "_delete_messages_for_esm", self._delete)
 
-    def _receive(self, _receive: Any, url: str, size: int) -> list[dict[str, Any]]:
+    def _receive(self, _original: Any, url: str, size: int) -> list[dict[str, Any]]:
         lock = get_private(sqs, "_queues_lock")
         with lock:
             queue = get_private(sqs, "_get_q")(url)
             get_private(sqs, "_expire_retained")(queue)
             get_private(sqs, "_dlq_sweep")(queue)
-            mapping = _mapping(queue)
+            mapping = _find_mapping(queue)
             window = int((mapping or {}).get("MaximumBatchingWindowInSeconds") or 0)
             count = _batch_size(queue["messages"], int(size), window, time.time())
         if count == 0:
             _poll_after(window, queue)
             return []
-        if not all(self._is_allowed(action, queue, mapping) for action in POLLING):
+        if not all(self._is_allowed(action, queue, mapping) for action in POLL_ACTIONS):
             return []
         visibility = int(queue["attributes"].get("VisibilityTimeout", "30"))
         with lock:
-            found: list[dict[str, Any]] = get_private(sqs, "_collect_msgs")(queue, count, visibility)
-        return found
+            messages: list[dict[str, Any]] = get_private(sqs, "_collect_msgs")(queue, count, visibility)
+        return messages
 
-    def _delete(self, delete: Any, url: str, handles: set[str]) -> None:
+    def _delete(self, original: Any, url: str, handles: set[str]) -> None:
         queue = get_private(sqs, "_get_q")(url)
-        if self._is_allowed("sqs:DeleteMessage", queue, _mapping(queue)):
-            delete(url, handles)
+        if self._is_allowed("sqs:DeleteMessage", queue, _find_mapping(queue)):
+            original(url, handles)
 
     def _is_allowed(self, action: str, queue: Mapping[str, Any], mapping: Mapping[str, Any] | None) -> bool:
         if mapping is None:
@@ -61,23 +62,26 @@ class SqsEventSources:
 
 
 def _batch_size(messages: Sequence[Mapping[str, Any]], size: int, window: float, now: float) -> int:
-    """Return the number of messages to deliver now: a full batch immediately, a smaller one when the window has passed."""
+    """Return the number of messages to deliver now: a full batch immediately, a smaller one when the window has passed.
+
+    `size` is the size of a full batch, and `window` the batching window in seconds.
+    """
     visible = [message for message in messages if message.get("visible_at", 0) <= now][:size]
     if not visible or len(visible) == size:
         return len(visible)
-    first = min(max(message.get("visible_at", 0), message["sent_at"]) for message in visible)
-    return len(visible) if now - first >= window else 0
+    first_visible_at = min(max(message.get("visible_at", 0), message["sent_at"]) for message in visible)
+    return len(visible) if now - first_visible_at >= window else 0
 
 
 def _poll_after(seconds: float, queue: Mapping[str, Any]) -> None:
-    """Wake the poller at the end of a window. Otherwise it polls once a second."""
+    """Wake the emulator's poller after these seconds if the queue has messages. Otherwise it polls once a second."""
     if seconds and queue["messages"]:
         timer = threading.Timer(seconds, get_private(lambda_svc, "_esm_wake").set)
         timer.daemon = True
         timer.start()
 
 
-def _mapping(queue: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def _find_mapping(queue: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Return the enabled event source mapping that polls a queue, or None."""
     arn = queue["attributes"].get("QueueArn")
     for _account, _region, mapping in get_private(lambda_svc, "_iter_all_esms")():

@@ -14,15 +14,15 @@ from ministack.services import lambda_svc
 
 from local.emulation import PrivateNameMissing, get_private, wrap_function
 
-END = "\x1eend of the call"
+LOG_END = "\x1eend of the call"
 """Line that is written to the log after each invocation, and when a process ends."""
-CLASS = "\x1eclass "
+CLASS_MARK = "\x1eclass "
 """Text that is written after a traceback, before the exception's class name."""
 EDITS = {
     "        _real_stdout.flush()\n\nrun()\n": (
-        f"        print({END!r}, file=sys.__stderr__, flush=True)\n        _real_stdout.flush()\n\nrun()\n"
+        f"        print({LOG_END!r}, file=sys.__stderr__, flush=True)\n        _real_stdout.flush()\n\nrun()\n"
     ),
-    "traceback.format_exc()}": f"traceback.format_exc() + {CLASS!r} + type(e).__name__}}",
+    "traceback.format_exc()}": f"traceback.format_exc() + {CLASS_MARK!r} + type(e).__name__}}",
 }
 """Replacements in the emulator's script for Python functions."""
 PATIENCE_SECONDS = 0.25
@@ -37,32 +37,33 @@ def install() -> None:
             raise PrivateNameMissing(lambda_runtime, "_PYTHON_WORKER_SCRIPT as it was")
         script = script.replace(before, after)
     lambda_runtime._PYTHON_WORKER_SCRIPT = script  # noqa: SLF001
-    read = get_private(Worker, "_read_stderr")
-    get_private(Worker, "_drain_stderr_bounded")
+    read_stderr = get_private(Worker, "_read_stderr")
+    get_private(Worker, "_drain_stderr_bounded")  # fails if the name is missing
 
     def read_to_the_end(self: Any) -> None:
         lines = self._stderr_queue  # the next process gets another queue
-        read(self)
-        lines.put(END)
+        read_stderr(self)
+        lines.put(LOG_END)
 
     Worker._read_stderr = read_to_the_end  # noqa: SLF001
     Worker._drain_stderr_bounded = _read_log  # noqa: SLF001
-    wrap_function(lambda_svc, "_execute_function_warm", _execute)
+    wrap_function(lambda_svc, "_execute_function_warm", _execute_function)
 
 
-def _read_log(worker: Any, **_waits: float) -> str:
+def _read_log(worker: Any, **_timeouts: float) -> str:
+    """Return the log of the invocation that has just ended."""
     lines: list[str] = []
     try:
-        while (line := worker._stderr_queue.get(timeout=PATIENCE_SECONDS)) != END:  # noqa: SLF001
+        while (line := worker._stderr_queue.get(timeout=PATIENCE_SECONDS)) != LOG_END:  # noqa: SLF001
             lines.append(line)
     except queue.Empty:
         pass
     return "\n".join(lines)
 
 
-def _execute(execute: Any, *arguments: Any, **named: Any) -> dict[str, Any]:
-    result: dict[str, Any] = execute(*arguments, **named)
-    log, mark, name = result.get("log", "").rpartition(CLASS)
+def _execute_function(original: Any, *arguments: Any, **keywords: Any) -> dict[str, Any]:
+    result: dict[str, Any] = original(*arguments, **keywords)
+    log, mark, class_name = result.get("log", "").rpartition(CLASS_MARK)
     if mark:
-        result["log"], result["body"]["errorType"] = log, name
+        result["log"], result["body"]["errorType"] = log, class_name
     return result

@@ -1,7 +1,7 @@
-"""AWS Elemental MediaConvert for this machine: `CreateJob` of its REST API, and jobs that ffmpeg executes.
+"""AWS Elemental MediaConvert for this machine: `CreateJob` of its REST API, and jobs that cut a video with ffmpeg.
 
-A thread executes the jobs one after the other. A job reads and writes S3 with its role, so a missing grant of the role
-fails here too.
+A thread executes the jobs one after the other. A job reads and writes S3 with its role, so a job whose role lacks a
+grant fails here too.
 """
 
 import contextlib
@@ -19,24 +19,24 @@ from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
+from local.emulation.aws_http_server import AwsError, Permissions, SignedRequest, require_permission, serve_signed
 from local.emulation.mediaconvert.video_cutting import VideoCut, VideoSegments, cut_video, parse_job
-from local.emulation.request_validation import read_request
-from local.emulation.signed_http import AwsError, Permissions, SignedRequest, require_permission, serve_signed
+from local.emulation.request_validation import validate_request
 from local.ffmpeg import UnreadableMedia
 from local.http_server import HttpResponse
 
-JOBS = "/2017-08-29/jobs"
+JOBS_PATH = "/2017-08-29/jobs"
 SERVICE = "mediaconvert.amazonaws.com"
-SOURCE, DETAIL_TYPE = "aws.mediaconvert", "MediaConvert Job State Change"
+EVENT_SOURCE, DETAIL_TYPE = "aws.mediaconvert", "MediaConvert Job State Change"
 TOKEN_SECONDS = 60.0
-"""A request with the token of a job that is younger than this creates no new job."""
+"""Age up to which a job is returned again for a request with the same token, in place of a new job."""
 CANNOT_OPEN, NO_ACCESS, NOT_FOUND, UNKNOWN = 1010, 1401, 1404, 1999
-"""https://docs.aws.amazon.com/mediaconvert/latest/ug/mediaconvert_error_codes.html"""
-_S3_ERRORS = {"AccessDenied": NO_ACCESS, "403": NO_ACCESS, "NoSuchKey": NOT_FOUND, "NoSuchBucket": NOT_FOUND}
+"""Error codes of jobs: https://docs.aws.amazon.com/mediaconvert/latest/ug/mediaconvert_error_codes.html"""
+_ERROR_CODES = {"AccessDenied": NO_ACCESS, "403": NO_ACCESS, "NoSuchKey": NOT_FOUND, "NoSuchBucket": NOT_FOUND}
 
 
 class MediaConvertAccount(Permissions, Protocol):
-    """The account that the service runs in."""
+    """Account that the service runs in."""
 
     account: str
     region: str
@@ -65,41 +65,42 @@ class _MediaConvertJob:
 
 
 @contextlib.contextmanager
-def serve(cloud: MediaConvertAccount, *, now: Callable[[], float] = time.time) -> Iterator[int]:
+def serve(account: MediaConvertAccount, *, now: Callable[[], float] = time.time) -> Iterator[int]:
     """Serve while the block runs, and yield the port. Submitted jobs are completed before the block ends."""
-    service = _MediaConvertService(cloud, now)
+    service = _MediaConvertService(account, now)
     worker = threading.Thread(target=service.work, name="mediaconvert", daemon=True)
     worker.start()
     with serve_signed(service.respond) as port:
         yield port
-    service.waiting.put(None)
+    service.queued_jobs.put(None)
     worker.join()
 
 
 class _MediaConvertService:
-    def __init__(self, cloud: MediaConvertAccount, now: Callable[[], float]) -> None:
-        self._cloud = cloud
+    def __init__(self, account: MediaConvertAccount, now: Callable[[], float]) -> None:
+        self._account = account
         self._now = now
-        self._arn = f"arn:aws:mediaconvert:{cloud.region}:{cloud.account}"
+        self._arn = f"arn:aws:mediaconvert:{account.region}:{account.account}"
         self._jobs: dict[str, _MediaConvertJob] = {}
-        """The newest job of each token."""
+        """Newest job by request token."""
         self._lock = threading.Lock()
-        self.waiting: queue.SimpleQueue[_MediaConvertJob | None] = queue.SimpleQueue()
+        self.queued_jobs: queue.SimpleQueue[_MediaConvertJob | None] = queue.SimpleQueue()
+        """Submitted jobs. None ends the thread that executes them."""
 
     def respond(self, signed: SignedRequest) -> HttpResponse:
-        if (signed.http.method, signed.http.path) != ("POST", JOBS):
+        if (signed.http.method, signed.http.path) != ("POST", JOBS_PATH):
             raise AwsError("NotFoundException", "The local MediaConvert supports only CreateJob.", HTTPStatus.NOT_FOUND)
         try:
-            request = read_request("mediaconvert", "CreateJob", json.loads(signed.http.body))
+            request = validate_request("mediaconvert", "CreateJob", json.loads(signed.http.body))
             cut = parse_job(request)
         except (ValueError, LookupError) as error:
             raise AwsError(
                 "BadRequestException", f"The local MediaConvert does not support this job: {error}"
             ) from None
         queue_arn, role = request.get("Queue", f"{self._arn}:queues/Default"), request["Role"]
-        require_permission(self._cloud, signed.access_key, "mediaconvert:CreateJob", queue_arn)
-        require_permission(self._cloud, signed.access_key, "iam:PassRole", role, {"iam:PassedToService": SERVICE})
-        if not self._cloud.can_assume(role):
+        require_permission(self._account, signed.access_key, "mediaconvert:CreateJob", queue_arn)
+        require_permission(self._account, signed.access_key, "iam:PassRole", role, {"iam:PassedToService": SERVICE})
+        if not self._account.can_assume(role):
             raise AwsError("BadRequestException", "The role does not exist, or does not trust MediaConvert.")
         job = self._submit(request, cut, queue_arn)
         content = {"id": job.id, "arn": job.arn, "queue": queue_arn, "role": role, "status": "SUBMITTED"}
@@ -114,25 +115,25 @@ class _MediaConvertService:
                 return existing_job
             job = _MediaConvertJob(job_id, f"{self._arn}:jobs/{job_id}", queue_arn, request, cut, self._now())
             self._jobs[token] = job
-        self.waiting.put(job)
+        self.queued_jobs.put(job)
         return job
 
     def work(self) -> None:
         """Execute the jobs in the order of their submission, until None is queued."""
-        while (job := self.waiting.get()) is not None:
-            self._tell(job, "PROGRESSING")
+        while (job := self.queued_jobs.get()) is not None:
+            self._put_event(job, "PROGRESSING")
             try:
-                self._tell(job, "COMPLETE", outputGroupDetails=[self._do(job)])
+                self._put_event(job, "COMPLETE", outputGroupDetails=[self._execute(job)])
             except ClientError as error:
                 code = error.response["Error"]["Code"]
-                self._fail(job, _S3_ERRORS.get(code, UNKNOWN), f"S3 returned {code} for {error.operation_name}")
+                self._fail(job, _ERROR_CODES.get(code, UNKNOWN), f"S3 returned {code} for {error.operation_name}")
             except UnreadableMedia:
                 self._fail(job, CANNOT_OPEN, f"Unable to open input file [{job.cut.input_uri}]")
             except Exception as error:  # noqa: BLE001 - one job's failure must not end the service
                 self._fail(job, UNKNOWN, f"Unexpected error: {type(error).__name__}")
 
-    def _do(self, job: _MediaConvertJob) -> dict[str, Any]:
-        s3, cut = self._cloud.s3(job.request["Role"], job.id), job.cut
+    def _execute(self, job: _MediaConvertJob) -> dict[str, Any]:
+        s3, cut = self._account.s3(job.request["Role"], job.id), job.cut
         with tempfile.TemporaryDirectory(prefix="mediaconvert-") as scratch:
             source, folder = Path(scratch, "input"), Path(scratch, "outputs")
             folder.mkdir()
@@ -140,32 +141,32 @@ class _MediaConvertService:
             return _upload(s3, cut, cut_video(source, folder, cut))
 
     def _fail(self, job: _MediaConvertJob, code: int, message: str) -> None:
-        self._tell(job, "ERROR", errorCode=code, errorMessage=message)
+        self._put_event(job, "ERROR", errorCode=code, errorMessage=message)
 
-    def _tell(self, job: _MediaConvertJob, status: str, **more: Any) -> None:
+    def _put_event(self, job: _MediaConvertJob, status: str, **more: Any) -> None:
         detail = {
             "timestamp": int(self._now() * 1000),
-            "accountId": self._cloud.account,
+            "accountId": self._account.account,
             "queue": job.queue_arn,
             "jobId": job.id,
             "status": status,
             "userMetadata": dict(job.request.get("UserMetadata", {})),
             **more,
         }
-        self._cloud.put_event(SOURCE, DETAIL_TYPE, detail, job.arn)
+        self._account.put_event(EVENT_SOURCE, DETAIL_TYPE, detail, job.arn)
 
 
 def _upload(s3: Any, cut: VideoCut, segments: VideoSegments) -> dict[str, Any]:
     """Upload each file before the playlist that names it. Return the output group as in the job's event."""
-    name, top = f"{cut.segment_name}.m3u8", f"{cut.name}.m3u8"
+    playlist, main_playlist = f"{cut.segment_name}.m3u8", f"{cut.name}.m3u8"
 
     def put(name: str, data: bytes, content_type: str) -> None:
         s3.put_object(Bucket=cut.output_bucket, Key=cut.output_prefix + name, Body=data, ContentType=content_type)
 
     for segment, path in segments.files.items():
         put(segment, path.read_bytes(), "video/MP2T")
-    put(name, segments.playlist.encode(), "application/vnd.apple.mpegurl")
-    variants = f"#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-STREAM-INF:BANDWIDTH={cut.max_bitrate}\n{name}\n"
-    put(top, variants.encode(), "application/vnd.apple.mpegurl")
-    output = {"outputFilePaths": [cut.output_uri(name)], "durationInMs": segments.duration_ms}
-    return {"outputDetails": [output], "playlistFilePaths": [cut.output_uri(top)], "type": "HLS_GROUP"}
+    put(playlist, segments.playlist.encode(), "application/vnd.apple.mpegurl")
+    variants = f"#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-STREAM-INF:BANDWIDTH={cut.max_bitrate}\n{playlist}\n"
+    put(main_playlist, variants.encode(), "application/vnd.apple.mpegurl")
+    output = {"outputFilePaths": [cut.output_uri(playlist)], "durationInMs": segments.duration_ms}
+    return {"outputDetails": [output], "playlistFilePaths": [cut.output_uri(main_playlist)], "type": "HLS_GROUP"}

@@ -12,9 +12,10 @@ from typing import Any
 
 from local.ffmpeg import UnreadableMedia, run_ffmpeg
 
-CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,flv,avi"
-PICTURES, SOUND = "0:V:0", "0:a:0?"
-"""The first video and audio stream. `V` excludes album covers, and `?` allows a video without sound."""
+VIDEO_CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,flv,avi"
+VIDEO_STREAM, AUDIO_STREAM = "0:V:0", "0:a:0?"
+"""ffmpeg's names of the first video and audio stream. `V` excludes album covers, and `?` allows a video without sound.
+"""
 STEM = "segment_"
 """Prefix of the segments' file names on disk. The name from the job could have a meaning for ffmpeg or the file system.
 """
@@ -32,12 +33,13 @@ class VideoCut:
     output_prefix: str
     """Prefix of the keys of all files."""
     name: str
-    """Name of the main playlist, which names the other one."""
+    """Name of the main playlist, which names the playlist of the segments."""
     segment_name: str
     """Prefix of the names of the segments and of their playlist."""
     seconds: int
+    """Length of a segment."""
     end_seconds: int | None
-    """End of the clip after the first frame, or None to cut the whole video."""
+    """Length of the beginning that is cut, or None to cut the whole video."""
     video: Mapping[str, Any]
     """The job's `VideoDescription`."""
     audio: Mapping[str, Any]
@@ -59,48 +61,48 @@ class VideoCut:
 
 
 def parse_job(request: Mapping[str, Any]) -> VideoCut:
-    """Read a job. Raise ValueError unless it is of the one kind that the local MediaConvert supports.
+    """Return the parameters of a job. Raise ValueError if the local MediaConvert does not support the job.
 
-    That is one input, and one HLS group of one output with H.264 and AAC in exact segments.
+    It supports one input, and one HLS group of one output with H.264 and AAC in exact segments.
     """
     [source], [group] = request["Settings"]["Inputs"], request["Settings"]["OutputGroups"]
     [output], hls = group["Outputs"], group["OutputGroupSettings"]["HlsGroupSettings"]
-    [sound] = output["AudioDescriptions"]
+    [audio] = output["AudioDescriptions"]
     if hls["SegmentControl"] != "SEGMENTED_FILES" or hls["SegmentLengthControl"] != "EXACT":
         raise ValueError("SegmentControl must be SEGMENTED_FILES and SegmentLengthControl must be EXACT")
     uris = (_URI.fullmatch(source["FileInput"]), _URI.fullmatch(hls["Destination"]))
     if None in uris:
         raise ValueError("the input and the destination must be s3://bucket/key")
-    read, written = (uri.groupdict() for uri in uris if uri)
-    prefix, slash, name = written["key"].rpartition("/")
-    name = name or Path(read["key"]).stem
+    source_uri, output_uri = (uri.groupdict() for uri in uris if uri)
+    prefix, slash, name = output_uri["key"].rpartition("/")
+    name = name or Path(source_uri["key"]).stem
     return VideoCut(
-        input_bucket=read["bucket"],
-        input_key=read["key"],
-        output_bucket=written["bucket"],
+        input_bucket=source_uri["bucket"],
+        input_key=source_uri["key"],
+        output_bucket=output_uri["bucket"],
         output_prefix=prefix + slash,
         name=name,
         segment_name=name + output["NameModifier"],
         seconds=hls["SegmentLength"],
-        end_seconds=_end_seconds(source.get("InputClippings", [])),
+        end_seconds=_parse_end(source.get("InputClippings", [])),
         video=output["VideoDescription"],
-        audio=sound["CodecSettings"]["AacSettings"],
+        audio=audio["CodecSettings"]["AacSettings"],
     )
 
 
-def _end_seconds(clips: list[Mapping[str, str]]) -> int | None:
+def _parse_end(clips: list[Mapping[str, str]]) -> int | None:
     if not clips:
         return None
     [clip] = clips
     hours, minutes, seconds, frame = (int(part) for part in clip["EndTimecode"].split(":"))
     if frame or "StartTimecode" in clip:
-        raise ValueError("a clip must start with the input and end at a whole second")
+        raise ValueError("InputClippings must start with the input and end at a whole second")
     return hours * 3600 + minutes * 60 + seconds
 
 
 @dataclass(frozen=True)
 class VideoSegments:
-    """The files that a cut created."""
+    """Files that a cut created."""
 
     playlist: str
     """Text of the playlist."""
@@ -116,14 +118,24 @@ def cut_video(source: Path, folder: Path, cut: VideoCut) -> VideoSegments:
         f"scale=w='min({cut.video['Width']},iw)':h='min({cut.video['Height']},ih)'"
         ":force_original_aspect_ratio=decrease:force_divisible_by=2"
     )
-    # The frame at the end of a clip belongs to the clip.
-    clip = () if cut.end_seconds is None else ("-t", f"{cut.end_seconds}.001")
+    # MediaConvert includes the frame at the end timecode, so the duration is a millisecond longer.
+    duration = () if cut.end_seconds is None else ("-t", f"{cut.end_seconds}.001")
     run_ffmpeg(
-        *("-threads", "1", "-protocol_whitelist", "file", "-format_whitelist", CONTAINERS, *clip, "-i", str(source)),
-        *("-map", PICTURES, "-c:v", "libx264", "-preset", "ultrafast", "-crf", "30", "-pix_fmt", "yuv420p"),
+        *(
+            "-threads",
+            "1",
+            "-protocol_whitelist",
+            "file",
+            "-format_whitelist",
+            VIDEO_CONTAINERS,
+            *duration,
+            "-i",
+            str(source),
+        ),
+        *("-map", VIDEO_STREAM, "-c:v", "libx264", "-preset", "ultrafast", "-crf", "30", "-pix_fmt", "yuv420p"),
         *("-maxrate", str(cut.max_bitrate), "-bufsize", str(2 * cut.max_bitrate), "-threads:v", "1"),
         *("-filter:v", scale, "-force_key_frames", f"expr:gte(t,n_forced*{cut.seconds})", "-sc_threshold", "0"),
-        *("-map", SOUND, "-c:a", "aac", "-b:a", str(cut.audio["Bitrate"]), "-ar", str(cut.audio["SampleRate"])),
+        *("-map", AUDIO_STREAM, "-c:a", "aac", "-b:a", str(cut.audio["Bitrate"]), "-ar", str(cut.audio["SampleRate"])),
         *("-ac", "2", "-f", "hls", "-hls_time", str(cut.seconds), "-hls_list_size", "0", "-hls_playlist_type", "vod"),
         *("-start_number", "1", "-hls_segment_filename", str(folder / f"{STEM}%05d.ts"), str(playlist)),
     )

@@ -1,4 +1,4 @@
-"""Encodes samples as audio files, and recognises the words in audio files, with ffmpeg."""
+"""Conversion between samples and audio files with ffmpeg: encodes samples, and recognises the tone words in a file."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,6 +11,7 @@ ENCODERS: Final = {
     "flac": ("-c:a", "flac", "-f", "flac"),
     "ogg-opus": ("-c:a", "libopus", "-b:a", "24k", "-f", "ogg"),
 }
+"""ffmpeg's options by encoding."""
 DEMUXERS: Final = {
     "amr": "amr",
     "flac": "flac",
@@ -26,7 +27,7 @@ DEMUXERS: Final = {
 
 
 def encode_audio(samples: bytes, sample_rate: int, encoding: str) -> bytes:
-    """Encode 16-bit samples of one channel. The encoding `pcm` returns them unchanged."""
+    """Encode 16-bit samples of one channel. The encoding `pcm` leaves them unchanged."""
     if encoding == "pcm":
         return samples
     return run_ffmpeg(*pcm_input(sample_rate), *ENCODERS[encoding], "pipe:1", data=samples)

@@ -17,44 +17,57 @@ from operator import add, mul
 
 LOW = (450, 600, 750, 900, 1050, 1200)
 HIGH = (1450, 1650, 1850, 2050, 2250, 2450)
-"""Multiples of 50 Hz, because a frame of 20 ms can distinguish them. Except 900 and 1200, which are the second
-harmonics of 450 and 600, no tone is the second harmonic of another."""
+"""Frequencies of a word's two tones, in hertz. They are multiples of 50 Hz, because a frame of 20 ms can distinguish
+them. Except 900 and 1200, which are the second harmonics of 450 and 600, no tone is the second harmonic of another."""
 PITCHES = (150, 200, 250, 300, 350)
-"""Pitches of voices. Words may also have no voice."""
+"""Pitches of voices, in hertz. Words may also have no voice."""
 WORDS = (
     *("hello", "world", "this", "is", "a", "live", "test", "of", "the", "stream", "we", "speak"),
     *("in", "tones", "and", "captions", "come", "back", "good", "day", "please", "thank", "you", "again"),
     *("send", "report", "budget", "monday", "agree"),
     *("throttled", "dropped", "malformed", "unflagged", "repeating", "endless", "broken"),
 )
+"""Vocabulary. The words of the last line make a local service fail."""
 SENTENCE_END = "."
 
 WORD_SECONDS = 0.2
 GAP_SECONDS = 0.08
+"""Silence after each word."""
 SENTENCE_GAP_SECONDS = 0.4
+"""Silence for a full stop."""
 PAUSE_SECONDS = 0.3
+"""Silence that is recognised as a pause."""
 FRAME_SECONDS = 0.02
-FRAMES_OF_A_WORD = 6
-"""More than half of a word's frames, so that a word that is cut in two is recognised at most once."""
+"""Length of the pieces in which audio is analysed."""
+MIN_WORD_FRAMES = 6
+"""Minimum number of frames of a recognised word. It is more than half of a word's frames, so that a word that is cut in
+two is recognised at most once."""
 ANALYSED_RATE = 8000
+"""Lowest sample rate, in hertz. Of audio with a multiple of this rate, only every n-th sample is analysed."""
 
 _AMPLITUDE = 0.3 * 32767
+"""Amplitude of each tone of a word, as a sample's value."""
 _RAMP_SECONDS = 0.01
-_SILENCE = 150.0
-"""Root mean square below which a frame is silent."""
-_SHARE = 0.6
+"""Time in which the amplitude rises at the start of a word and falls at its end."""
+_MAX_SILENCE = 150.0
+"""Root mean square of the samples up to which a frame is silent."""
+_MIN_TONE_SHARE = 0.6
 """Minimum share of a frame's energy in its two tones together. Each of them needs at least a quarter of this value."""
-_VOICE = 0.4
+_VOICE_AMPLITUDE = 0.4
 """Amplitude of the voice relative to a tone of a word."""
-_VOICE_SHARE = 0.03
+_MIN_VOICE_SHARE = 0.03
 """Minimum share of a frame's energy in the voice. A generated voice has twice as much."""
 
 _FREQUENCIES = (*LOW, *HIGH, *PITCHES)
+# A frame's products with the waves of all frequencies are computed at once: `_waves` explains the fields of large
+# integers.
 _UNIT = 1 << 30
 """Integer that represents 1 in the waves."""
 _FIELD_BITS = 64
+"""Width of one wave's field in the large integers."""
 _BIASES = sum((1 << 62) << _FIELD_BITS * at for at in range(2 * len(_FREQUENCIES)))
-"""Offset that makes every field positive. A frame of 16-bit samples stays below 2 ** 55 in each field."""
+"""Offset of 2 ** 62 in every field, which makes it positive, so that no field borrows from its neighbour. The sum of
+a frame of 16-bit samples stays below 2 ** 55 in each field."""
 
 _PAIRS = dict(zip(WORDS, ((low, high) for low in LOW for high in HIGH), strict=False))
 _WORD_OF = {pair: word for word, pair in _PAIRS.items()}
@@ -101,89 +114,92 @@ class Recogniser:
     """Recogniser of words and pauses in audio that arrives in pieces of any length."""
 
     def __init__(self, sample_rate: int) -> None:
-        self._frame = round(sample_rate * FRAME_SECONDS)
+        self._frame_samples = round(sample_rate * FRAME_SECONDS)
         self._step = max(1, sample_rate // ANALYSED_RATE)
         self._rate = sample_rate
-        self._waves = _waves(self._frame, self._step, sample_rate)
-        self._rest = b""
-        """Audio after the last whole frame."""
-        self._frames = 0
+        self._waves = _waves(self._frame_samples, self._step, sample_rate)
+        self._incomplete_frame = b""
+        """Audio after the last complete frame."""
+        self._frame_count = 0
         """Number of frames so far."""
         self._word: str | None = None
-        """Word of the latest frame."""
+        """Word of the latest frame, or None if it contains no word."""
         self._pitches: Counter[int | None] = Counter()
         """Number of the current word's frames by pitch."""
-        self._run = 0
-        """Number of frames of the current word or silence."""
-        self._quiet = 0
+        self._run_frames = 0
+        """Number of consecutive frames up to the latest that contain the same word, or no word."""
+        self._silent_frames = 0
         """Number of silent frames since the last sound."""
-        self._spoken = False
+        self._has_spoken = False
         """True if a word was recognised since the last pause."""
 
     def feed(self, pcm: bytes) -> Iterator[SpokenWord | Pause]:
         """Yield the words and pauses that this piece completes."""
-        data = self._rest + pcm
-        size = 2 * self._frame
-        whole = len(data) // size * size
-        self._rest = data[whole:]
-        for start in range(0, whole, size):
-            yield from self._recognise_frame(data[start : start + size])
+        data = self._incomplete_frame + pcm
+        frame_bytes = 2 * self._frame_samples
+        complete_bytes = len(data) // frame_bytes * frame_bytes
+        self._incomplete_frame = data[complete_bytes:]
+        for start in range(0, complete_bytes, frame_bytes):
+            yield from self._recognise_frame(data[start : start + frame_bytes])
 
     def finish(self) -> Iterator[SpokenWord]:
         """Yield the word that the end of the audio completes."""
-        yield from self._completed()
-        self._word, self._run = None, 0
+        yield from self._complete_word()
+        self._word, self._run_frames = None, 0
 
     def _recognise_frame(self, frame: bytes) -> Iterator[SpokenWord | Pause]:
         samples = array("h", frame)[:: self._step]
         energy = sum(map(mul, samples, samples))
-        loud = math.sqrt(energy / len(samples)) > _SILENCE
-        shares = _shares(samples, energy, self._waves) if loud else []
-        word = _word_in(shares) if loud else None
+        is_silent = math.sqrt(energy / len(samples)) <= _MAX_SILENCE
+        shares = [] if is_silent else _energy_shares(samples, energy, self._waves)
+        word = None if is_silent else _find_word(shares)
         if word != self._word:
-            yield from self._completed()
-            self._word, self._run = word, 0
+            yield from self._complete_word()
+            self._word, self._run_frames = word, 0
             self._pitches.clear()
         if word is not None:
-            self._pitches[_pitch_in(shares)] += 1
-        self._run += 1
-        self._frames += 1
-        self._quiet = 0 if loud else self._quiet + 1
-        if self._spoken and self._quiet * FRAME_SECONDS >= PAUSE_SECONDS:
-            self._spoken = False
-            yield Pause(self._seconds(self._frames))
+            self._pitches[_find_pitch(shares)] += 1
+        self._run_frames += 1
+        self._frame_count += 1
+        self._silent_frames = self._silent_frames + 1 if is_silent else 0
+        if self._has_spoken and self._silent_frames * FRAME_SECONDS >= PAUSE_SECONDS:
+            self._has_spoken = False
+            yield Pause(self._seconds(self._frame_count))
 
-    def _completed(self) -> Iterator[SpokenWord]:
-        if self._word is not None and self._run >= FRAMES_OF_A_WORD:
-            self._spoken = True
+    def _complete_word(self) -> Iterator[SpokenWord]:
+        if self._word is not None and self._run_frames >= MIN_WORD_FRAMES:
+            self._has_spoken = True
             [(pitch, _)] = self._pitches.most_common(1)
-            yield SpokenWord(self._word, self._seconds(self._frames - self._run), self._seconds(self._frames), pitch)
+            yield SpokenWord(
+                self._word, self._seconds(self._frame_count - self._run_frames), self._seconds(self._frame_count), pitch
+            )
 
     def _seconds(self, frames: int) -> float:
-        return round(frames * self._frame / self._rate, 3)
+        return round(frames * self._frame_samples / self._rate, 3)
 
 
-def _word_in(shares: Sequence[float]) -> str | None:
+def _find_word(shares: Sequence[float]) -> str | None:
     low, high = (max(part, key=shares.__getitem__) for part in (range(6), range(6, 12)))
-    if shares[low] + shares[high] < _SHARE or min(shares[low], shares[high]) < _SHARE / 4:
+    if shares[low] + shares[high] < _MIN_TONE_SHARE or min(shares[low], shares[high]) < _MIN_TONE_SHARE / 4:
         return None
     return _WORD_OF.get((LOW[low], HIGH[high - 6]))
 
 
-def _pitch_in(shares: Sequence[float]) -> int | None:
+def _find_pitch(shares: Sequence[float]) -> int | None:
     voices = shares[-len(PITCHES) :]
     loudest = max(range(len(PITCHES)), key=voices.__getitem__)
-    return PITCHES[loudest] if voices[loudest] >= _VOICE_SHARE else None
+    return PITCHES[loudest] if voices[loudest] >= _MIN_VOICE_SHARE else None
 
 
-def _shares(samples: "array[int]", energy: int, waves: Sequence[int]) -> list[float]:
+def _energy_shares(samples: "array[int]", energy: int, waves: Sequence[int]) -> list[float]:
     """Return the share of a frame's energy at each frequency."""
-    whole = energy * len(samples) / 2
+    # A sine wave that has all of the energy gives this sum of squares.
+    total = energy * len(samples) / 2
     fields = array("Q", (sum(map(mul, samples, waves)) + _BIASES).to_bytes(16 * len(_FREQUENCIES), sys.byteorder))
     if sys.byteorder == "big":
         fields.reverse()
     parts = [(field - (1 << 62)) / _UNIT for field in fields]
-    return [(cosine * cosine + sine * sine) / whole for cosine, sine in zip(parts[::2], parts[1::2], strict=True)]
+    return [(cosine * cosine + sine * sine) / total for cosine, sine in zip(parts[::2], parts[1::2], strict=True)]
 
 
 @lru_cache(maxsize=16)
@@ -213,7 +229,7 @@ def _pair(word: str) -> tuple[int, int]:
 def _tones(low: int, high: int, pitch: int | None, sample_rate: int) -> bytes:
     sounds = map(add, _sine(low, 0, sample_rate), _sine(high, 1, sample_rate))
     if pitch is not None:
-        sounds = map(add, sounds, map(mul, repeat(_VOICE), _sine(pitch, 2, sample_rate)))
+        sounds = map(add, sounds, map(mul, repeat(_VOICE_AMPLITUDE), _sine(pitch, 2, sample_rate)))
     return array("h", map(round, map(mul, _slopes(sample_rate), sounds))).tobytes()
 
 

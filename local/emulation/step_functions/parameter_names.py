@@ -1,7 +1,9 @@
-"""Converts parameters, results and error names between an API and Step Functions.
+"""Converts names of parameters, results and errors between an API and Step Functions, for SDK integrations of
+workflows.
 
 Step Functions uses Pascal case for every member name of an API, including acronyms, as the AWS SDK for Java does. The
-keys of maps are data, so they stay unchanged. https://docs.aws.amazon.com/step-functions/latest/dg/supported-services-awssdk.html
+keys of maps are data, so they stay unchanged.
+https://docs.aws.amazon.com/step-functions/latest/dg/supported-services-awssdk.html
 """
 
 import re
@@ -13,56 +15,56 @@ from botocore.model import ListShape, MapShape, OperationModel, ServiceModel, Sh
 
 _ACRONYM = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]{2,}(?![a-z])")
 _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
-SUFFIX = "Exception"
+EXCEPTION_SUFFIX = "Exception"
 
 
 class UnknownField(ValueError):
-    """The API has no such parameter."""
+    """Error that the API has no such parameter."""
 
 
 def to_pascal_case(name: str) -> str:
     """Return a member's name in Pascal case: `jobQueue` → `JobQueue`, `DBClusterArn` → `DbClusterArn`."""
-    lowered = _ACRONYM.sub(lambda found: found[0].capitalize(), name)
+    lowered = _ACRONYM.sub(lambda acronym: acronym[0].capitalize(), name)
     return lowered[:1].upper() + lowered[1:]
 
 
-def to_api_parameters(given: Any, shape: Shape | None, path: str) -> Any:
-    """Return a state's arguments as the API's parameters."""
-    if given is None or shape is None:
-        return given
+def to_api_parameters(arguments: Any, shape: Shape | None, path: str) -> Any:
+    """Return a state's arguments as the API's parameters. `path` is the position of the arguments, for errors."""
+    if arguments is None or shape is None:
+        return arguments
     match shape:
-        case StructureShape() if isinstance(given, Mapping):
+        case StructureShape() if isinstance(arguments, Mapping):
             members = {to_pascal_case(name): name for name in shape.members}
             parameters = {}
-            for key, value in given.items():
+            for key, value in arguments.items():
                 if key not in members:
                     raise UnknownField(f"The field '{key}' is not supported by Step Functions at {path}")
                 parameters[members[key]] = to_api_parameters(value, shape.members[members[key]], f"{path}.{key}")
             return parameters
-        case ListShape() if isinstance(given, list):
-            return [to_api_parameters(item, shape.member, f"{path}[{index}]") for index, item in enumerate(given)]
-        case MapShape() if isinstance(given, Mapping):
-            return {key: to_api_parameters(value, shape.value, f"{path}.{key}") for key, value in given.items()}
+        case ListShape() if isinstance(arguments, list):
+            return [to_api_parameters(item, shape.member, f"{path}[{index}]") for index, item in enumerate(arguments)]
+        case MapShape() if isinstance(arguments, Mapping):
+            return {key: to_api_parameters(value, shape.value, f"{path}.{key}") for key, value in arguments.items()}
     # Step Functions accepts a JSON number for a string parameter.
-    return str(given) if shape.type_name == "string" and isinstance(given, int | float) else given
+    return str(arguments) if shape.type_name == "string" and isinstance(arguments, int | float) else arguments
 
 
-def to_state_result(answered: Any, shape: Shape | None) -> Any:
+def to_state_result(response: Any, shape: Shape | None) -> Any:
     """Return an API's response as the result of a state. Members without a value are omitted."""
     match shape:
-        case StructureShape() if isinstance(answered, Mapping):
+        case StructureShape() if isinstance(response, Mapping):
             return {
                 to_pascal_case(name): to_state_result(value, shape.members[name])
-                for name, value in answered.items()
+                for name, value in response.items()
                 if name in shape.members and value is not None
             }
-        case ListShape() if isinstance(answered, list):
-            return [to_state_result(item, shape.member) for item in answered]
-        case MapShape() if isinstance(answered, Mapping):
-            return {key: to_state_result(value, shape.value) for key, value in answered.items()}
-    if isinstance(answered, datetime):
-        return answered.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return answered
+        case ListShape() if isinstance(response, list):
+            return [to_state_result(item, shape.member) for item in response]
+        case MapShape() if isinstance(response, Mapping):
+            return {key: to_state_result(value, shape.value) for key, value in response.items()}
+    if isinstance(response, datetime):
+        return response.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return response
 
 
 def service_prefix(model: ServiceModel) -> str:
@@ -77,4 +79,4 @@ def error_name(operation: OperationModel, code: str) -> str:
     prefix = service_prefix(operation.service_model)
     error_codes = {str(shape.metadata.get("error", {}).get("code", shape.name)) for shape in operation.error_shapes}
     error_codes |= {shape.name for shape in operation.error_shapes}
-    return f"{prefix}.{to_pascal_case(code if code in error_codes else prefix).removesuffix(SUFFIX)}{SUFFIX}"
+    return f"{prefix}.{to_pascal_case(code if code in error_codes else prefix).removesuffix(EXCEPTION_SUFFIX)}{EXCEPTION_SUFFIX}"

@@ -24,7 +24,7 @@ from ministack.services import stepfunctions
 from local.emulation import get_private, wrap_function
 from local.emulation.batch import batch_service
 from local.emulation.emulator_account import endpoint, open_session
-from local.emulation.iam.service_roles import ServiceRoles
+from local.emulation.iam.service_call_permissions import ServiceCallPermissions
 from local.emulation.step_functions.parameter_names import (
     UnknownField,
     error_name,
@@ -35,9 +35,10 @@ from local.emulation.step_functions.parameter_names import (
 )
 
 Parameters = Mapping[str, Any]
-Permissions = list[tuple[str, str]]
-"""Actions, each with its resource."""
+RequiredActions = list[tuple[str, str]]
+"""Actions that a task performs with the role, each with its resource."""
 LAMBDA, GLUE, BATCH = (f"arn:aws:states:::{name}" for name in ("lambda:invoke", "glue:startJobRun", "batch:submitJob"))
+"""Beginnings of the resources of optimized integrations."""
 _SDK_CALL = re.compile(r"arn:aws:states:::aws-sdk:(?P<service>[a-z0-9]+):(?P<action>[a-z][A-Za-z0-9]+)")
 _role: contextvars.ContextVar[str] = contextvars.ContextVar("state_machine_role", default="")
 """ARN of the role of the execution that runs in this context."""
@@ -50,10 +51,13 @@ def task_error(error: str, cause: str) -> Exception:
 
 
 class StateMachines:
-    """The tasks of all state machines."""
+    """Tasks of all state machines."""
 
     def __init__(
-        self, roles: ServiceRoles, jobs: batch_service.BatchService, run_glue_job: Callable[[Parameters], Parameters]
+        self,
+        roles: ServiceCallPermissions,
+        jobs: batch_service.BatchService,
+        run_glue_job: Callable[[Parameters], Parameters],
     ) -> None:
         self._roles = roles
         self._jobs = jobs
@@ -63,34 +67,34 @@ class StateMachines:
 
     def install(self) -> None:
         """Replace three functions of `stepfunctions`, and extend `_SERVICE_DISPATCH`."""
-        wrap_function(stepfunctions, "_run_execution", _run)
-        wrap_function(stepfunctions, "_invoke_resource", self._invoke)
+        wrap_function(stepfunctions, "_run_execution", _run_execution)
+        wrap_function(stepfunctions, "_invoke_resource", self._invoke_if_allowed)
         wrap_function(stepfunctions, "_invoke_aws_sdk_integration", self._call_service)
         get_private(stepfunctions, "_SERVICE_DISPATCH").update(
             {GLUE: lambda _resource, parameters: self._run_glue_job(parameters), BATCH: self._submit_job}
         )
 
-    def _invoke(self, invoke: Any, resource: str, parameters: Any) -> Any:
-        for action, target in _permissions(resource, parameters):
+    def _invoke_if_allowed(self, original: Any, resource: str, parameters: Any) -> Any:
+        for action, target in _required_actions(resource, parameters):
             if not self._roles.is_allowed(_role.get(), action, target):
                 raise task_error(
                     "States.TaskFailed", f"{_role.get()} is not authorized to perform {action} on {target}"
                 )
-        return invoke(resource, parameters)
+        return original(resource, parameters)
 
     def _submit_job(self, _resource: str, parameters: Parameters) -> Any:
         model = ServiceModel(create_loader().load_service_model("batch", "service-2"), "batch")
         operation = model.operation_model("SubmitJob")
         try:
-            return to_state_result(self._jobs.submit(_api_parameters(parameters, operation)), operation.output_shape)
+            return to_state_result(self._jobs.submit(_read_parameters(parameters, operation)), operation.output_shape)
         except batch_service.BatchClientError as error:
             raise task_error("Batch.ClientException", str(error)) from None
 
-    def _call_service(self, _call: Any, resource: str, parameters: Parameters) -> Any:
+    def _call_service(self, _original: Any, resource: str, parameters: Parameters) -> Any:
         call = _SDK_CALL.fullmatch(resource)
         if call is None:
             raise task_error("States.Runtime", f"{resource} is not an SDK integration")
-        client = self._client(call["service"])
+        client = self._get_client(call["service"])
         model = client.meta.service_model
         operations = {to_pascal_case(name): name for name in model.operation_names}
         action = call["action"][:1].upper() + call["action"][1:]
@@ -98,7 +102,7 @@ class StateMachines:
             raise task_error("States.Runtime", f"{call['service']} has no action {call['action']}")
         operation = model.operation_model(operations[action])
         try:
-            answer = getattr(client, xform_name(operation.name))(**_api_parameters(parameters, operation))
+            answer = getattr(client, xform_name(operation.name))(**_read_parameters(parameters, operation))
         except ClientError as error:
             details = error.response["Error"]
             raise task_error(error_name(operation, details.get("Code", "")), details.get("Message", "")) from None
@@ -106,11 +110,11 @@ class StateMachines:
             raise task_error(f"{service_prefix(model)}.SdkClientException", str(error)) from None
         return to_state_result(answer, operation.output_shape) or {}
 
-    def _client(self, service: str) -> Any:
+    def _get_client(self, service: str) -> Any:
         """Return a service client with the credentials of this execution's role."""
         with self._lock:
             if (service, _role.get()) not in self._clients:
-                session: Any = open_session(_role.get(), "states").boto3()
+                session: Any = open_session(_role.get(), "states").to_session()
                 self._clients[service, _role.get()] = session.client(
                     service,
                     endpoint_url=os.environ.get(f"AWS_ENDPOINT_URL_{service.upper()}", endpoint()),
@@ -120,21 +124,22 @@ class StateMachines:
             return self._clients[service, _role.get()]
 
 
-def _run(run: Any, execution_arn: str) -> Any:
+def _run_execution(original: Any, execution_arn: str) -> Any:
+    """Run an execution with its state machine's role in the context."""
     execution = get_private(stepfunctions, "_executions").get(execution_arn) or {}
     machine = get_private(stepfunctions, "_state_machines").get(execution.get("stateMachineArn", "")) or {}
     _role.set(machine.get("roleArn", ""))
-    return run(execution_arn)
+    return original(execution_arn)
 
 
-def _api_parameters(parameters: Parameters, operation: OperationModel) -> Any:
+def _read_parameters(parameters: Parameters, operation: OperationModel) -> Any:
     try:
         return to_api_parameters(parameters or {}, operation.input_shape, "Arguments")
     except UnknownField as unknown:
         raise task_error("States.Runtime", str(unknown)) from None
 
 
-def _permissions(resource: str, parameters: Parameters) -> Permissions:
+def _required_actions(resource: str, parameters: Parameters) -> RequiredActions:
     """Return the actions that Step Functions performs with the role (its guide, "IAM policies for integrated
     services").
     """
@@ -146,7 +151,7 @@ def _permissions(resource: str, parameters: Parameters) -> Permissions:
     if resource.startswith(BATCH):
         try:
             # IAM evaluates the revision that is run, even if the state names none.
-            definition = batch_service.definition_of(str(parameters["JobDefinition"]))["jobDefinitionArn"]
+            definition = batch_service.find_definition(str(parameters["JobDefinition"]))["jobDefinitionArn"]
         except batch_service.BatchClientError:
             return []  # the submission then fails with this error
         return [("batch:SubmitJob", definition), ("batch:SubmitJob", str(parameters["JobQueue"]))]

@@ -1,9 +1,9 @@
-"""Creates the results that the local Transcribe returns for the words that it recognises, and its failures.
+"""Creates the results that the local Transcribe returns for recognised words, and its failures.
 
-A result grows with each word, and then becomes final. A stable word never changes: it is the same in every later
-result. Some words make a stream fail, so tests control every failure through the audio. All of them except `broken`
-have this effect only if partial results are stabilised. So a client that sends the same audio again without
-stabilisation gets its transcript.
+A result grows with each word, and becomes final at the end of the sentence. A stable word is the same in every later
+version of the result. Some words make a stream fail, so tests control every failure through the audio. All of them
+except `broken` have this effect only if partial results are stabilised. So a client that sends the same audio again
+without stabilisation gets its transcript.
 """
 
 import json
@@ -37,7 +37,7 @@ class StreamFault(StrEnum):
 
 
 class StreamFailed(Exception):
-    """The stream ends with an exception frame."""
+    """Failure that ends the stream with an exception frame."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
@@ -45,11 +45,11 @@ class StreamFailed(Exception):
 
 
 class ConnectionDropped(Exception):
-    """The connection must be closed without a message."""
+    """Failure that closes the connection without a message."""
 
 
 class StreamResults:
-    """The results of one stream."""
+    """Results of one stream."""
 
     def __init__(self, *, stabilised: bool, new_id: Callable[[], str]) -> None:
         self._stabilised = stabilised
@@ -96,10 +96,11 @@ class StreamResults:
         self._faults: set[StreamFault | None] = set()
 
     def _texts(self) -> list[str]:
-        first, *rest = (word.text for word in self._words)
-        return [first.capitalize(), *rest]
+        first, *others = (word.text for word in self._words)
+        return [first.capitalize(), *others]
 
     def _result(self, texts: list[str], *, partial: bool) -> bytes:
+        """Return the frame of a result with these texts. A text before the first word gets that word's times."""
         words = [self._words[0]] * (len(texts) - len(self._words)) + self._words
         items = [
             self._item(text, word.start, word.end, stable=not partial or at < len(texts) - 1)

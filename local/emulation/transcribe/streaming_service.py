@@ -1,8 +1,7 @@
 """Amazon Transcribe's streaming service for this machine, with the real protocol. It recognises words that are tones.
 
-It sends results as the audio arrives, never earlier. botocore decodes the incoming frames, so the encoder of the
-handlers is checked against another implementation. PCM needs no decoding. ffmpeg decodes FLAC and Ogg Opus without
-delay.
+It sends results while the audio arrives. botocore decodes the incoming frames, so the encoder of the handlers is
+checked against another implementation. ffmpeg decodes FLAC and Ogg Opus without delay. PCM needs no decoding.
 """
 
 import asyncio
@@ -23,14 +22,24 @@ from handlers.common.time_and_ids import clock
 from local import LOOPBACK
 from local.emulation.speech.audio_files import DEMUXERS
 from local.emulation.speech.tone_words import Recogniser
-from local.emulation.transcribe.stream_urls import InvalidStreamRequest, StreamSettings, find_refusal, parse_settings
+from local.emulation.transcribe.stream_url_validation import (
+    InvalidStreamRequest,
+    StreamSettings,
+    find_refusal,
+    parse_settings,
+)
 from local.emulation.transcribe.streaming_results import ConnectionDropped, StreamFailed, StreamResults, exception_frame
 
 SILENCE_SECONDS = 15.0
-MAX_CHUNK = 32 * 1024
-MAX_FRAME = MAX_CHUNK + 1024
+"""Time without an audio event after which a stream ends with an error."""
+MAX_CHUNK_BYTES = 32 * 1024
+"""Maximum size of the audio in one event."""
+MAX_FRAME_BYTES = MAX_CHUNK_BYTES + 1024
+"""Maximum size of an event with its headers."""
 READ_BYTES = 64 * 1024
+"""Maximum size of the decoded samples that are read from ffmpeg at once."""
 CLOSE_SECONDS = 1
+"""Time limit for the client's answer when the server closes a connection."""
 
 
 @contextlib.asynccontextmanager
@@ -49,8 +58,8 @@ async def serve(
             try:
                 settings = parse_settings(connection.request.path if connection.request else "")
                 await _transcribe(connection, settings, silence_seconds)
-            except InvalidStreamRequest as bad:
-                await connection.send(exception_frame("BadRequestException", str(bad)))
+            except InvalidStreamRequest as invalid:
+                await connection.send(exception_frame("BadRequestException", str(invalid)))
             except StreamFailed as failed:
                 await connection.send(failed.frame)
             except ConnectionDropped:
@@ -64,7 +73,7 @@ async def serve(
         compression=None,
         ping_interval=None,
         close_timeout=CLOSE_SECONDS,
-        max_size=MAX_FRAME,
+        max_size=MAX_FRAME_BYTES,
     ) as server:
         yield next(iter(server.sockets)).getsockname()[1]
 
@@ -119,7 +128,7 @@ async def _decode_audio(chunks: AsyncIterator[bytes], settings: StreamSettings) 
         if process.stdin is None:
             return
         try:
-            # ffmpeg ends early if it cannot read the audio. Its exit status is checked below.
+            # ffmpeg closes its input early if it cannot read the audio. Its exit status is checked below.
             with contextlib.suppress(ConnectionError):
                 async for chunk in chunks:
                     process.stdin.write(chunk)
@@ -132,7 +141,7 @@ async def _decode_audio(chunks: AsyncIterator[bytes], settings: StreamSettings) 
         while process.stdout is not None and (samples := await process.stdout.read(READ_BYTES)):
             yield samples
         if feeding.done():
-            feeding.result()
+            feeding.result()  # raises the error of an invalid audio event
         if await process.wait():
             raise InvalidStreamRequest("The audio does not have the requested encoding.")
     finally:
@@ -156,6 +165,6 @@ def _parse_audio_event(message: str | bytes) -> bytes:
     headers = event.to_response_dict()["headers"]
     if (headers.get(":message-type"), headers.get(":event-type")) != ("event", "AudioEvent"):
         raise InvalidStreamRequest("The message is not an audio event.")
-    if len(event.payload) > MAX_CHUNK:
+    if len(event.payload) > MAX_CHUNK_BYTES:
         raise InvalidStreamRequest("The audio event is too long.")
     return event.payload

@@ -1,7 +1,7 @@
-"""Makes the JSON document that Amazon Transcribe writes for a recording: text, items with times, and speakers.
+"""JSON document that the local Transcribe writes for a recording: text, items with times, and speakers.
 
-https://docs.aws.amazon.com/transcribe/latest/dg/diarization-output-batch.html. Each pitch is a speaker, numbered in the
-order of appearance. A pause or another speaker ends a segment.
+Speech is simulated by tones. Each pitch of a voice is a speaker, numbered in the order of appearance. A pause or
+another speaker ends a segment. https://docs.aws.amazon.com/transcribe/latest/dg/diarization-output-batch.html
 """
 
 from collections.abc import Iterable
@@ -11,6 +11,7 @@ from typing import Any
 from local.emulation.speech.tone_words import Pause, SpokenWord
 
 CONFIDENCE = "0.998"
+"""Confidence of every word, because a tone word is never ambiguous."""
 
 
 @dataclass
@@ -18,48 +19,48 @@ class SpeakerSegment:
     """Consecutive words of one speaker."""
 
     speaker: str
+    """Label of the speaker, for example `spk_0`."""
     words: list[SpokenWord] = field(default_factory=list)
 
     @property
     def text(self) -> str:
         """The words as a written sentence."""
-        first, *rest = (word.text for word in self.words)
-        return f"{' '.join([first.capitalize(), *rest])}."
+        return f"{' '.join(word.text for word in self.words).capitalize()}."
 
 
-def make_segments(heard: Iterable[SpokenWord | Pause], max_speakers: int) -> list[SpeakerSegment]:
+def make_segments(recognised: Iterable[SpokenWord | Pause], max_speakers: int) -> list[SpeakerSegment]:
     """Return the segments in order. All speakers beyond the limit count as the last one."""
     segments: list[SpeakerSegment] = []
-    voices: list[int | None] = []
-    continues = False
-    for item in heard:
+    pitches: list[int | None] = []
+    is_continued = False
+    for item in recognised:
         if isinstance(item, Pause):
-            continues = False
+            is_continued = False
             continue
-        if item.pitch not in voices:
-            voices.append(item.pitch)
-        speaker = f"spk_{min(voices.index(item.pitch), max(max_speakers, 1) - 1)}"
-        if not continues or segments[-1].speaker != speaker:
+        if item.pitch not in pitches:
+            pitches.append(item.pitch)
+        speaker = f"spk_{min(pitches.index(item.pitch), max(max_speakers, 1) - 1)}"
+        if not is_continued or segments[-1].speaker != speaker:
             segments.append(SpeakerSegment(speaker))
-            continues = True
+            is_continued = True
         segments[-1].words.append(item)
     return segments
 
 
-def make_document(name: str, account: str, said: list[SpeakerSegment], *, labelled: bool) -> dict[str, Any]:
+def make_document(name: str, account: str, segments: list[SpeakerSegment], *, labelled: bool) -> dict[str, Any]:
     """Return the whole document. It contains speaker labels if the job requested them."""
     items: list[dict[str, Any]] = []
-    for segment in said:
+    for segment in segments:
         items += _items(segment, len(items), labelled=labelled)
     results: dict[str, Any] = {
-        "transcripts": [{"transcript": " ".join(segment.text for segment in said)}],
+        "transcripts": [{"transcript": " ".join(segment.text for segment in segments)}],
         "items": items,
     }
     if labelled:
         results["speaker_labels"] = {
-            "segments": [_labels(segment) for segment in said],
+            "segments": [_labels(segment) for segment in segments],
             "channel_label": "ch_0",
-            "speakers": len({segment.speaker for segment in said}),
+            "speakers": len({segment.speaker for segment in segments}),
         }
     return {"jobName": name, "accountId": account, "status": "COMPLETED", "results": results}
 
@@ -72,8 +73,8 @@ def _items(segment: SpeakerSegment, first: int, *, labelled: bool) -> list[dict[
             "id": first + at,
             "type": "pronunciation",
             "alternatives": [{"confidence": CONFIDENCE, "content": text}],
-            "start_time": _time(word.start),
-            "end_time": _time(word.end),
+            "start_time": _format_time(word.start),
+            "end_time": _format_time(word.end),
             **label,
         }
         for at, (word, text) in enumerate(zip(segment.words, written, strict=True))
@@ -83,14 +84,17 @@ def _items(segment: SpeakerSegment, first: int, *, labelled: bool) -> list[dict[
 
 
 def _labels(segment: SpeakerSegment) -> dict[str, Any]:
-    own = {"speaker_label": segment.speaker}
+    label = {"speaker_label": segment.speaker}
     return {
-        "start_time": _time(segment.words[0].start),
-        "end_time": _time(segment.words[-1].end),
-        **own,
-        "items": [{**own, "start_time": _time(word.start), "end_time": _time(word.end)} for word in segment.words],
+        "start_time": _format_time(segment.words[0].start),
+        "end_time": _format_time(segment.words[-1].end),
+        **label,
+        "items": [
+            {**label, "start_time": _format_time(word.start), "end_time": _format_time(word.end)}
+            for word in segment.words
+        ],
     }
 
 
-def _time(seconds: float) -> str:
+def _format_time(seconds: float) -> str:
     return str(round(seconds, 3))

@@ -1,7 +1,7 @@
 """Amazon Transcribe's batch jobs for this machine: `StartTranscriptionJob` and `GetTranscriptionJob`.
 
-A job reads and writes S3 with the caller's credentials, so a missing grant of the caller fails here too. A job ends at
-the second `GetTranscriptionJob`, so no test has to wait. The words of a recording are tones, and some words make the
+A job reads and writes S3 with the caller's credentials, so a job whose caller lacks a grant fails here too. A job ends
+at the second `GetTranscriptionJob`, so no test has to wait. The words of a recording are tones, and some words make the
 job fail.
 """
 
@@ -19,21 +19,21 @@ from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
-from local.emulation.request_validation import read_request
-from local.emulation.signed_http import AwsError, Permissions, SignedRequest, require_permission, serve_signed
+from local.emulation.aws_http_server import AwsError, Permissions, SignedRequest, require_permission, serve_signed
+from local.emulation.request_validation import validate_request
 from local.emulation.speech.audio_files import DEMUXERS, recognise_file
 from local.emulation.speech.tone_words import Pause, SpokenWord
 from local.emulation.transcribe.transcript_document import make_document, make_segments
 from local.ffmpeg import UnreadableMedia
 from local.http_server import HttpResponse
 
-TARGET = "Transcribe."
+TARGET_PREFIX = "Transcribe."
 CHECK_FILE = ".write_access_check_file.temp"
 """Transcribe writes this object beside the output to check the caller's write permission, and does not delete it."""
-NOT_FOUND = "The requested job couldn't be found. Check the job name and try your request again."
-TAKEN = "The requested job name already exists. Use a different job name."
-UNSUPPORTED = "Unsupported media format. Check the media format of your media file and try your request again."
-BROKEN = "Internal failure. Your request can't be completed. Try your request again."
+NOT_FOUND_MESSAGE = "The requested job couldn't be found. Check the job name and try your request again."
+NAME_TAKEN_MESSAGE = "The requested job name already exists. Use a different job name."
+UNSUPPORTED_MESSAGE = "Unsupported media format. Check the media format of your media file and try your request again."
+FAILURE_MESSAGE = "Internal failure. Your request can't be completed. Try your request again."
 
 
 class JobFault(StrEnum):
@@ -48,7 +48,7 @@ class JobFault(StrEnum):
 
 
 class TranscribeAccount(Permissions, Protocol):
-    """The account that the service runs in."""
+    """Account that the service runs in."""
 
     account: str
     region: str
@@ -63,23 +63,26 @@ class _TranscriptionJob:
     request: Mapping[str, Any]
     output_key: str
     s3: Any
-    heard: list[SpokenWord | Pause] | None
+    """S3 client with the permissions of the caller that started the job."""
+    recognised: list[SpokenWord | Pause] | None
     """Recognised words and pauses, or None if the recording cannot be read."""
     created_at: float
     status: str = "IN_PROGRESS"
     completed_at: float | None = None
     failure: str | None = None
-    was_asked_for: bool = False
+    """Reason of a failed job, otherwise None."""
+    was_described: bool = False
+    """True after the first `GetTranscriptionJob`. The second one ends the job."""
 
 
-def serve(cloud: TranscribeAccount, *, now: Callable[[], float] = time.time) -> AbstractContextManager[int]:
+def serve(account: TranscribeAccount, *, now: Callable[[], float] = time.time) -> AbstractContextManager[int]:
     """Serve while the block runs, and yield the port."""
-    return serve_signed(_TranscribeService(cloud, now).respond)
+    return serve_signed(_TranscribeService(account, now).respond)
 
 
 class _TranscribeService:
-    def __init__(self, cloud: TranscribeAccount, now: Callable[[], float]) -> None:
-        self._cloud = cloud
+    def __init__(self, account: TranscribeAccount, now: Callable[[], float]) -> None:
+        self._account = account
         self._now = now
         self._jobs: dict[str, _TranscriptionJob] = {}
         self._throttled: set[str] = set()
@@ -87,12 +90,12 @@ class _TranscribeService:
         self._lock = threading.Lock()
 
     def respond(self, signed: SignedRequest) -> HttpResponse:
-        operation = signed.http.headers.get("x-amz-target", "").removeprefix(TARGET)
+        operation = signed.http.headers.get("x-amz-target", "").removeprefix(TARGET_PREFIX)
         operations = {"StartTranscriptionJob": self._start, "GetTranscriptionJob": self._get}
         if operation not in operations:
             raise AwsError("UnknownOperationException", f"The local Transcribe does not support {operation}.")
         try:
-            request = read_request("transcribe", operation, json.loads(signed.http.body))
+            request = validate_request("transcribe", operation, json.loads(signed.http.body))
         except ValueError as error:
             raise AwsError("BadRequestException", str(error)) from None
         with self._lock:
@@ -103,13 +106,13 @@ class _TranscribeService:
         name, uri = request["TranscriptionJobName"], request["Media"].get("MediaFileUri", "")
         bucket, key = request.get("OutputBucketName"), request.get("OutputKey")
         if bucket is None or key is None or not uri.startswith("s3://"):
-            needed = "OutputBucketName, OutputKey and a MediaFileUri that begins with s3://"
-            raise AwsError("BadRequestException", f"The local Transcribe needs {needed}.")
+            required = "OutputBucketName, OutputKey and a MediaFileUri that begins with s3://"
+            raise AwsError("BadRequestException", f"The local Transcribe needs {required}.")
         context = {"transcribe:OutputBucketName": bucket, "transcribe:OutputKey": key}
-        require_permission(self._cloud, access_key, "transcribe:StartTranscriptionJob", "*", context)
+        require_permission(self._account, access_key, "transcribe:StartTranscriptionJob", "*", context)
         if name in self._jobs:
-            raise AwsError("ConflictException", TAKEN, HTTPStatus.CONFLICT)
-        s3 = self._cloud.s3_of_caller(access_key)
+            raise AwsError("ConflictException", NAME_TAKEN_MESSAGE, HTTPStatus.CONFLICT)
+        s3 = self._account.s3_of_caller(access_key)
         try:
             recognised = _recognise(s3, uri, request.get("MediaFormat"))
             folder, slash, _ = key.rpartition("/")
@@ -118,7 +121,7 @@ class _TranscribeService:
             access = "read" if error.operation_name == "GetObject" else "write"
             message = f"The S3 URI that you provided can't be accessed. Make sure that you have {access} permission."
             raise AwsError("BadRequestException", message) from None
-        if JobFault.THROTTLED in _words(recognised) and name not in self._throttled:
+        if JobFault.THROTTLED in _spoken_words(recognised) and name not in self._throttled:
             self._throttled.add(name)
             raise AwsError("LimitExceededException", "Rate exceeded", HTTPStatus.TOO_MANY_REQUESTS)
         job = self._jobs[name] = _TranscriptionJob(request, key, s3, recognised, self._now())
@@ -126,27 +129,27 @@ class _TranscribeService:
 
     def _get(self, request: Mapping[str, Any], access_key: str) -> _TranscriptionJob:
         name = request["TranscriptionJobName"]
-        arn = f"arn:aws:transcribe:{self._cloud.region}:{self._cloud.account}:transcription-job/{name}"
-        require_permission(self._cloud, access_key, "transcribe:GetTranscriptionJob", arn)
+        arn = f"arn:aws:transcribe:{self._account.region}:{self._account.account}:transcription-job/{name}"
+        require_permission(self._account, access_key, "transcribe:GetTranscriptionJob", arn)
         job = self._jobs.get(name)
         if job is None:
-            raise AwsError("BadRequestException", NOT_FOUND)
-        if job.was_asked_for and job.status == "IN_PROGRESS":
+            raise AwsError("BadRequestException", NOT_FOUND_MESSAGE)
+        if job.was_described and job.status == "IN_PROGRESS":
             self._finish(job)
-        job.was_asked_for = True
+        job.was_described = True
         return job
 
     def _finish(self, job: _TranscriptionJob) -> None:
-        words = _words(job.heard)
-        if job.heard is None:
-            job.failure = UNSUPPORTED
+        words = _spoken_words(job.recognised)
+        if job.recognised is None:
+            job.failure = UNSUPPORTED_MESSAGE
         elif JobFault.BROKEN in words:
-            job.failure = BROKEN
+            job.failure = FAILURE_MESSAGE
         else:
             speakers = job.request.get("Settings", {}).get("MaxSpeakerLabels", 0)
-            parts = make_segments(job.heard, speakers)
+            segments = make_segments(job.recognised, speakers)
             name = job.request["TranscriptionJobName"]
-            text = json.dumps(make_document(name, self._cloud.account, parts, labelled=speakers > 0))
+            text = json.dumps(make_document(name, self._account.account, segments, labelled=speakers > 0))
             body = text[: len(text) // 2] if JobFault.MALFORMED in words else text
             bucket = job.request["OutputBucketName"]
             job.s3.put_object(Bucket=bucket, Key=job.output_key, Body=body.encode(), ContentType="application/json")
@@ -154,7 +157,7 @@ class _TranscribeService:
         job.completed_at = self._now()
 
     def _describe(self, job: _TranscriptionJob) -> dict[str, Any]:
-        output = f"https://s3.{self._cloud.region}.amazonaws.com/{job.request['OutputBucketName']}/{job.output_key}"
+        output = f"https://s3.{self._account.region}.amazonaws.com/{job.request['OutputBucketName']}/{job.output_key}"
         names = ("TranscriptionJobName", "LanguageCode", "MediaFormat", "Media", "Settings")
         shown = {
             **{name: job.request.get(name) for name in names},
@@ -180,5 +183,5 @@ def _recognise(s3: Any, uri: str, media_format: str | None) -> list[SpokenWord |
             return None
 
 
-def _words(heard: list[SpokenWord | Pause] | None) -> set[str]:
-    return {item.text for item in heard or [] if isinstance(item, SpokenWord)}
+def _spoken_words(recognised: list[SpokenWord | Pause] | None) -> set[str]:
+    return {item.text for item in recognised or [] if isinstance(item, SpokenWord)}

@@ -175,7 +175,7 @@ class ProcessorHarness:
         """Return the lines that the client shows."""
         made = Screen()
         for message in self.clients.inbox.get(connection, []):
-            made.take(message)
+            made.apply(message)
         return made
 
     def before_stream(self, monkeypatch: pytest.MonkeyPatch, action: Callable[[], object]) -> None:

@@ -268,14 +268,14 @@ def test_after_any_failure_a_resent_utterance_shows_each_caption_once(
     told = {"type": "resend", "utterances": [{"utterance": "u1", "fromMs": broken.from_ms}]}
     screen = Screen()
     for message in [*processor.clients.inbox["c1"], told]:
-        screen.take(message)
+        screen.apply(message)
     processor.clients.inbox.clear()
     heard_from_ms = broken.from_ms if encoding == "pcm" else 0
     again = [(text, at - heard_from_ms) for text, at in said if at >= heard_from_ms]
     steps = [final(200 + at, text, f"{text} again", at_ms=at) for text, at in again]
     assert processor.process_utterance(*steps, ENDED, from_ms=broken.from_ms, attempts=2) is UtteranceEnd.DONE
     for message in processor.clients.inbox["c1"]:
-        screen.take(message)
+        screen.apply(message)
     assert screen.text() == ["One.", "Two.", "Three."]
 
 

@@ -30,15 +30,15 @@ def asked(port: int, method: str, path: str, body: str | None = None) -> tuple[i
 
 
 def key(port: int) -> Any:
-    _, result = asked(port, "GET", identity_provider.KEYS)
-    [one] = result["keys"]
-    assert (one["kid"], one["alg"], one["use"]) == (identity_provider.KEY_ID, "ES256", "sig")
-    assert "d" not in one, "the private part is nobody's"
-    return ECAlgorithm.from_jwk(one)
+    _, result = asked(port, "GET", identity_provider.KEYS_PATH)
+    [jwk] = result["keys"]
+    assert (jwk["kid"], jwk["alg"], jwk["use"]) == (identity_provider.KEY_ID, "ES256", "sig")
+    assert "d" not in jwk, "the private part is not published"
+    return ECAlgorithm.from_jwk(jwk)
 
 
 def test_a_token_is_signed_by_the_key_that_is_published(port: int) -> None:
-    status, answer = asked(port, "POST", identity_provider.TOKEN, json.dumps({"subject": "ann"}))
+    status, answer = asked(port, "POST", identity_provider.TOKEN_PATH, json.dumps({"subject": "ann"}))
     assert status == 200
     claims = jwt.decode(
         answer["id_token"],
@@ -48,20 +48,20 @@ def test_a_token_is_signed_by_the_key_that_is_published(port: int) -> None:
         issuer=identity_provider.ISSUER,
     )
     assert claims["sub"] == "ann"
-    assert claims["exp"] - claims["iat"] == identity_provider.SECONDS
+    assert claims["exp"] - claims["iat"] == identity_provider.VALID_SECONDS
     assert claims["exp"] > time.time()
     assert jwt.get_unverified_header(answer["id_token"])["kid"] == identity_provider.KEY_ID
 
 
 def test_a_token_may_have_expired_already(port: int) -> None:
-    _, answer = asked(port, "POST", identity_provider.TOKEN, json.dumps({"subject": "ann", "seconds": -60}))
+    _, answer = asked(port, "POST", identity_provider.TOKEN_PATH, json.dumps({"subject": "ann", "seconds": -60}))
     with pytest.raises(jwt.ExpiredSignatureError):
         jwt.decode(answer["id_token"], key(port), algorithms=["ES256"], audience=identity_provider.AUDIENCE)
 
 
 @pytest.mark.parametrize("body", ["", "no JSON", "[]", "{}", '{"subject": 1}', '{"subject": ""}', '{"subject": "a b"}'])
 def test_an_invalid_request_gets_an_error_that_states_the_format(port: int, body: str) -> None:
-    status, answer = asked(port, "POST", identity_provider.TOKEN, body)
+    status, answer = asked(port, "POST", identity_provider.TOKEN_PATH, body)
     assert (status, set(answer)) == (400, {"message"})
 
 

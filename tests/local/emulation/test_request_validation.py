@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from local.emulation.request_validation import InvalidRequest, read_request
+from local.emulation.request_validation import InvalidRequest, validate_request
 
 TURN = {"role": "user", "content": [{"text": "Hi"}]}
 CONVERSE: dict[str, Any] = {"modelId": "anthropic.claude-3-haiku", "messages": [TURN]}
@@ -13,12 +13,12 @@ JOB = {"TranscriptionJobName": "one", "Media": {"MediaFileUri": "s3://b/k"}, "Me
 
 def test_a_request_gets_the_models_names_without_null_members() -> None:
     wire = {"role": "r", "settings": {"inputs": [{"fileInput": "s3://b/k", "inputClippings": None}]}}
-    assert read_request("mediaconvert", "CreateJob", wire) == {
+    assert validate_request("mediaconvert", "CreateJob", wire) == {
         "Role": "r",
         "Settings": {"Inputs": [{"FileInput": "s3://b/k"}]},
     }
-    assert read_request("bedrock-runtime", "Converse", CONVERSE) == CONVERSE
-    assert read_request("transcribe", "StartTranscriptionJob", JOB) == JOB
+    assert validate_request("bedrock-runtime", "Converse", CONVERSE) == CONVERSE
+    assert validate_request("transcribe", "StartTranscriptionJob", JOB) == JOB
 
 
 @pytest.mark.parametrize(
@@ -38,9 +38,9 @@ def test_a_request_gets_the_models_names_without_null_members() -> None:
 )
 def test_the_error_names_the_member_that_violates_the_model(changed: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidRequest, match=message):
-        read_request("bedrock-runtime", "Converse", {**CONVERSE, **changed})
+        validate_request("bedrock-runtime", "Converse", {**CONVERSE, **changed})
 
 
 def test_a_request_is_an_object() -> None:
     with pytest.raises(InvalidRequest, match="the request must be of type structure"):
-        read_request("bedrock-runtime", "Converse", [])
+        validate_request("bedrock-runtime", "Converse", [])

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from components.blocks.naming.context import Subsystem
 from local.__main__ import main
-from local.flows import Deployment, Tell, demo
+from local.flows import Deployment, StepReporter, demo
 from local.flows.flow_table import FLOWS, Flow
 from local.preview import stack_files
 from local.preview.stack_files import StackFileError
@@ -23,7 +23,7 @@ def output_of(flow: Flow) -> str:
     return out.getvalue()
 
 
-def make_flow(play: Callable[[Any, Tell], list[str]]) -> Flow:
+def make_flow(play: Callable[[Any, StepReporter], list[str]]) -> Flow:
     return Flow("speech to captions", "the words are [tones]", "all was heard", play)
 
 
@@ -32,8 +32,8 @@ def test_there_is_a_flow_for_every_subsystem() -> None:
 
 
 def test_a_flow_prints_its_scripted_parts_its_steps_and_its_result() -> None:
-    def play(_deployment: Deployment, tell: Tell) -> list[str]:
-        tell("a word [said]")
+    def play(_deployment: Deployment, report_step: StepReporter) -> list[str]:
+        report_step("a word [said]")
         return []
 
     lines = output_of(make_flow(play)).splitlines()

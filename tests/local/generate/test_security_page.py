@@ -9,7 +9,7 @@ import pytest
 
 from components.blocks.iam.trust_policy import SOURCE_SENDING_SERVICES, Service
 from local import ROOT
-from local.emulation.iam.policy_evaluator import as_list
+from local.emulation.iam.policy_conditions import as_list
 from local.generate import documented_graph, security_page
 from local.generate.diagram_edges import list_role_statements
 from local.preview import stack_files

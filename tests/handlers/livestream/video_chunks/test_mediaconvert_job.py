@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from handlers.livestream.video_chunks import mediaconvert_job
 from local.emulation.mediaconvert.video_cutting import parse_job
-from local.emulation.request_validation import read_request
+from local.emulation.request_validation import validate_request
 from tests.handlers.livestream.video_chunks.video_processing_harness import (
     BUCKET,
     EPISODE,
@@ -40,7 +40,7 @@ def test_mediaconvert_accepts_the_request() -> None:
             client.create_job(**job)
         # The stub checks only types and names, so the emulation's stricter check follows.
         sent = create_serializer("rest-json").serialize_to_request(job, operation)
-        assert read_request("mediaconvert", "CreateJob", json.loads(sent["body"])) == job
+        assert validate_request("mediaconvert", "CreateJob", json.loads(sent["body"])) == job
 
 
 def test_chunks_have_exact_length_with_audio_and_video() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from handlers.meetings.media_job.environment import MediaDeployment
 from local import ROOT
-from local.emulation.batch.job_containers import IMAGES
+from local.emulation.batch.job_processes import IMAGES
 
 FOLDER = ROOT / "handlers" / "meetings" / "media_job"
 TEXT = (FOLDER / "Dockerfile").read_text()
@@ -60,7 +60,7 @@ def test_the_local_platform_runs_the_modules_of_the_image() -> None:
     assert {source for source, _ in COPIED if source.startswith("handlers")} == set(image.packages)
     assert dict(assignment.split("=") for assignment in instruction("ENV").split()) == image.variables
     places = {name.upper(): field.default for name, field in MediaDeployment.model_fields.items()}
-    assert set(image.places) == {"FFMPEG", "SCRATCH_FOLDER"}
+    assert set(image.paths) == {"FFMPEG", "SCRATCH_FOLDER"}
     assert f"--mode 0700 {places['SCRATCH_FOLDER']}" in TEXT, "the image creates the scratch folder"
     assert places["FFMPEG"] == "/usr/bin/ffmpeg", "the path in Debian"
 

@@ -13,9 +13,9 @@ from handlers.common.bedrock.converse import BedrockModel, ModelReply
 from handlers.common.text.text_windows import Window
 from handlers.livestream.agent.model_request import MemoryEvent, RequestSettings, window_request
 from handlers.livestream.transcript.cues import Cue
+from local.emulation.bedrock.converse_permissions import ModelPermissions
 from local.emulation.bedrock.converse_service import serve
 from local.emulation.bedrock.meeting_answers import parse_meeting
-from local.emulation.bedrock.required_permissions import ModelPermissions
 from tests.local.emulation.fake_account import Account, client_of
 from tests.local.emulation.server_threads import PATIENCE
 

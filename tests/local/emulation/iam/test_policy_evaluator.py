@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from local.emulation.iam.policy_conditions import NotEvaluable
-from local.emulation.iam.policy_evaluator import AccessRequest, AccessVerdict, evaluate_policies
+from local.emulation.iam.policy_evaluator import AccessRequest, AccessVerdict, evaluate_policies, policy_admits
 
 pytestmark = pytest.mark.unit
 
@@ -36,7 +36,6 @@ OWN = allow(
 )
 
 CASES: list[tuple[str, list[dict[str, Any]], dict[str, Any], AccessVerdict]] = [
-    ("nothing is said", [], {}, IMPLICIT),
     ("a list names it", [allow(["dynamodb:GetItem", "dynamodb:PutItem"], ["arn:other", TABLE])], {}, ALLOW),
     ("actions by one character", [allow("dynamodb:PutIte?")], {}, ALLOW),
     ("one of several values", [when("StringEquals", "aws:SourceAccount", ["1", "2"])], {"aws:SourceAccount": "2"}, ALLOW),
@@ -44,29 +43,23 @@ CASES: list[tuple[str, list[dict[str, Any]], dict[str, Any], AccessVerdict]] = [
     ("a variable in any case", [allow(resource=f"{TABLE[:-8]}${{{SUB.upper()}}}")], {SUB: "sessions"}, ALLOW),
     ("named", [allow()], {}, ALLOW),
     ("another action", [allow("dynamodb:GetItem")], {}, IMPLICIT),
-    ("actions in any case", [allow("DynamoDB:putitem")], {}, ALLOW),
     ("actions by wildcard", [allow("dynamodb:Put*")], {}, ALLOW),
     ("another resource", [allow(resource=f"{TABLE}2")], {}, IMPLICIT),
     ("resources to the letter", [allow(resource=TABLE.replace("sessions", "Sessions"))], {}, IMPLICIT),
     ("resources by wildcard", [allow(resource="arn:aws:dynamodb:*:*:table/*")], {}, ALLOW),
-    ("a dot is a dot", [allow(resource=TABLE.replace("-east-", ".east."))], {}, IMPLICIT),
     ("an explicit deny wins, before", [deny(), allow()], {}, DENY),
     ("an explicit deny wins, after", [allow(), deny()], {}, DENY),
-    ("a deny of another action does not", [allow(), deny("dynamodb:GetItem")], {}, ALLOW),
     ("a deny whose condition fails", [allow(), deny(condition={"Bool": {"aws:SecureTransport": "false"}})],
      {"aws:SecureTransport": "true"}, ALLOW),
     ("a deny whose condition holds", [allow(), deny(condition={"Bool": {"aws:SecureTransport": "false"}})],
      {"aws:SecureTransport": "false"}, DENY),
     ("StringEquals", [when("StringEquals", "aws:SourceAccount", "1")], {"aws:SourceAccount": "1"}, ALLOW),
-    ("another value", [when("StringEquals", "aws:SourceAccount", "1")], {"aws:SourceAccount": "2"}, IMPLICIT),
     ("a key that is not there", [when("StringEquals", "aws:SourceAccount", "1")], {}, IMPLICIT),
-    ("keys in any case", [when("StringEquals", "AWS:sourceaccount", "1")], {"aws:SourceAccount": "1"}, ALLOW),
     ("StringEquals knows no wildcard", [when("StringEquals", "s3:prefix", "a*")], {"s3:prefix": "ab"}, IMPLICIT),
     ("StringLike does", [when("StringLike", "s3:prefix", "a*")], {"s3:prefix": "ab"}, ALLOW),
     ("all operators must hold", [allow(condition={"StringEquals": {"s3:prefix": "a"}, "Bool": {"aws:SecureTransport": "true"}})],
      {"s3:prefix": "a", "aws:SecureTransport": "false"}, IMPLICIT),
     ("all keys must hold", [allow(condition={"StringEquals": {"s3:prefix": "a", "aws:SourceAccount": "1"}})], {"s3:prefix": "a"}, IMPLICIT),
-    ("ArnEquals", [when("ArnEquals", "aws:SourceArn", "arn:aws:s3:::bucket")], {"aws:SourceArn": "arn:aws:s3:::bucket"}, ALLOW),
     ("ArnLike by wildcard", [when("ArnLike", "aws:SourceArn", "arn:aws:events:*:1:rule/*")],
      {"aws:SourceArn": "arn:aws:events:us-east-1:1:rule/a:b"}, ALLOW),
     ("a wildcard in an ARN stays within its part", [when("ArnLike", "aws:SourceArn", "arn:aws:*:rule/x")],
@@ -80,22 +73,16 @@ CASES: list[tuple[str, list[dict[str, Any]], dict[str, Any], AccessVerdict]] = [
     ("ForAnyValue with one", [when("ForAnyValue:StringEquals", KEYS, "a")], {KEYS: ["b", "a"]}, ALLOW),
     ("ForAnyValue with none", [when("ForAnyValue:StringEquals", KEYS, "a")], {}, IMPLICIT),
     ("a variable in a condition", [when("ForAllValues:StringLike", KEYS, f"${{{SUB}}}#*")], {KEYS: ["me#1"], SUB: "me"}, ALLOW),
-    ("somebody else's key", [when("ForAllValues:StringLike", KEYS, f"${{{SUB}}}#*")], {KEYS: ["you#1"], SUB: "me"}, IMPLICIT),
     ("a variable without a value matches nothing", [when("ForAllValues:StringLike", KEYS, f"${{{SUB}}}#*")], {KEYS: ["#1"]}, IMPLICIT),
     ("a wildcard in a variable's value is a letter", [when("ForAllValues:StringLike", KEYS, f"${{{SUB}}}#*")],
      {KEYS: ["you#1"], SUB: "*"}, IMPLICIT),
     ("a variable in a resource", [allow(resource=f"{TABLE[:-8]}${{{SUB}}}")], {SUB: "sessions"}, ALLOW),
-    ("a variable in a resource, somebody else's", [allow(resource=f"{TABLE[:-8]}${{{SUB}}}")], {SUB: "session"}, IMPLICIT),
     ("a variable in a resource, without a value", [allow(resource=f"{TABLE[:-8]}${{{SUB}}}")], {}, IMPLICIT),
     ("a variable in a resource is no wildcard", [allow(resource=f"{TABLE[:-8]}${{{SUB}}}")], {SUB: "*"}, IMPLICIT),
-    ("a variable in a resource that is not to the letter", [allow(resource="arn:aws:s3:::b/${aws:userid}/*")], {}, IMPLICIT),
     ("a guest's own key, and `Null` beside it", [OWN], {KEYS: ["me#1"], SUB: "me"}, ALLOW),
     ("one of two keys is another's", [OWN], {KEYS: ["me#1", "you#1"], SUB: "me"}, IMPLICIT),
-    ("no key, which ForAllValues forgives and `Null` does not", [OWN], {SUB: "me"}, IMPLICIT),
     ("an empty list of keys", [OWN], {KEYS: [], SUB: "me"}, IMPLICIT),
-    ("a guest's key by somebody who is no guest", [OWN], {KEYS: ["me#1"]}, IMPLICIT),
     ("Null in any case", [when("Null", KEYS, "False")], {KEYS: ["a"]}, ALLOW),
-    ("Null of a key with one value", [when("Null", SUB, "false")], {SUB: "me"}, ALLOW),
 ]  # fmt: skip
 
 
@@ -113,6 +100,25 @@ def test_all_policies_of_a_role_count_and_a_deny_in_any_of_them_wins() -> None:
     documents = [{"Statement": allow()}, {"Statement": deny()}]
     assert evaluate_policies(documents, AccessRequest("dynamodb:PutItem", TABLE)).verdict is DENY
     assert evaluate_policies(documents[:1], AccessRequest("dynamodb:PutItem", TABLE)).allowed
+
+
+@pytest.mark.parametrize(
+    ("principal", "is_admitted"),
+    [
+        ("*", True),
+        ({"Service": "events.amazonaws.com"}, True),
+        ({"Service": ["sns.amazonaws.com", "events.amazonaws.com"]}, True),
+        ({"Service": "sns.amazonaws.com"}, False),
+    ],
+    ids=["all", "the service", "a list", "another service"],
+)
+def test_a_resource_policy_admits_its_principals(principal: object, is_admitted: bool) -> None:
+    statement = {**allow(), "Principal": principal}
+    request = AccessRequest("dynamodb:PutItem", TABLE)
+    document: dict[str, Any] = {"Statement": statement}
+    assert policy_admits(document, "events.amazonaws.com", request) is is_admitted
+    document = {"Statement": [allow(), statement, {**statement, "Effect": "Deny"}]}
+    assert not policy_admits(document, "events.amazonaws.com", request)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """Tests of tone words: recognition of each word at any sample rate, in pieces of any size, and after Opus encoding."""
 
 import random
-from functools import cache
 
 import pytest
 from hypothesis import given
@@ -24,7 +23,7 @@ from local.emulation.transcribe.streaming_results import StreamFault
 from local.ffmpeg import run_ffmpeg
 from tests.local.emulation.transcribe.stream_listener import RATE
 
-RATES = (8000, 11025, 16000, 22050, 24000, 44100, 48000)
+RATES = (8000, 11025, 16000, 44100, 48000)
 SAID = st.lists(st.sampled_from([*WORDS, SENTENCE_END]), max_size=8)
 
 
@@ -120,17 +119,17 @@ VOICES = [None, *PITCHES]
 SAID_IN_OPUS = [word for word in WORDS for _ in range(1 + (word == "hello"))]
 
 
-@cache
 def in_opus(rate: int, offset: int) -> bytes:
-    """Return all words in all voices, encoded once for all sample rates."""
+    """Return all words in all voices."""
     audio = b"".join(speech([word], rate, VOICES[at % len(VOICES)]) for at, word in enumerate(SAID_IN_OPUS))
     return encode_audio(bytes(2 * offset) + audio, rate, "ogg-opus")
 
 
 @pytest.mark.media
-@pytest.mark.parametrize("rate", [16000, 24000, 48000])
-@pytest.mark.parametrize("offset", [0, 37, 111])
-@pytest.mark.parametrize("out", [16000, 44100, 48000])
+@pytest.mark.parametrize(
+    ("rate", "offset", "out"),
+    [(16000, 0, 48000), (16000, 111, 16000), (24000, 37, 44100), (48000, 0, 16000), (48000, 111, 48000)],
+)
 def test_words_and_voices_survive_opus_at_24_kbit_and_resampling(rate: int, offset: int, out: int) -> None:
     output = ("-f", "s16le", "-ar", str(out), "-ac", "1", "pipe:1")
     result = recognise(run_ffmpeg("-f", "ogg", "-i", "pipe:0", *output, data=in_opus(rate, offset)), out)

@@ -1,7 +1,8 @@
-"""Starts services that the emulator lacks in a separate process: Transcribe streaming, the agent and the identity
+"""Starts the local services that run in a separate process: Transcribe streaming, the voice Q&A agent and the identity
 provider.
 
-The process ends with the emulator. Handlers get the services' URLs through environment variables.
+The launcher starts the process, which ends with the emulator. Handlers get the services' URLs through environment
+variables.
 """
 
 import asyncio
@@ -12,12 +13,13 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-STREAMING = "AWS_ENDPOINT_URL_TRANSCRIBE_STREAMING"
-AGENT = "AGENTCORE_ENDPOINT"
-KEYS = "JWKS_URL"
-"""URL of the identity provider's keys, for handlers whose deployment does not set it."""
-_running: "list[subprocess.Popen[bytes]]" = []
-"""The processes, kept so that their standard inputs stay open. The services end when their standard input is closed."""
+STREAMING_VARIABLE = "AWS_ENDPOINT_URL_TRANSCRIBE_STREAMING"
+AGENT_VARIABLE = "AGENTCORE_ENDPOINT"
+KEYS_VARIABLE = "JWKS_URL"
+"""Environment variable with the URL of the identity provider's keys, for handlers whose deployment does not set it."""
+_processes: "list[subprocess.Popen[bytes]]" = []
+"""Reference to the started process, which ends when its standard input is closed. Without a reference, Python would
+close it."""
 
 
 def start_services() -> dict[str, str]:
@@ -25,7 +27,7 @@ def start_services() -> dict[str, str]:
     process = subprocess.Popen(
         [sys.executable, "-P", str(Path(__file__).resolve())], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
-    _running.append(process)
+    _processes.append(process)
     line = process.stdout.readline() if process.stdout else b""
     if not line:
         raise RuntimeError("the local services did not start: see their output in the emulator's log")
@@ -37,15 +39,15 @@ async def _serve() -> None:
     # These modules can be imported only after the project was added to the path.
     from local import LOOPBACK  # noqa: PLC0415
     from local.emulation import identity_provider  # noqa: PLC0415
-    from local.emulation.agentcore import agent_service  # noqa: PLC0415
     from local.emulation.transcribe import streaming_service  # noqa: PLC0415
+    from local.emulation.voice_qa_agent import agent_service  # noqa: PLC0415
 
     async with streaming_service.serve() as transcribe_port:
-        with agent_service.serve() as agent_port, identity_provider.serve() as login_port:
+        with agent_service.serve() as agent_port, identity_provider.serve() as provider_port:
             variables = {
-                STREAMING: f"ws://{LOOPBACK}:{transcribe_port}",
-                AGENT: f"http://{LOOPBACK}:{agent_port}",
-                KEYS: f"http://{LOOPBACK}:{login_port}{identity_provider.KEYS}",
+                STREAMING_VARIABLE: f"ws://{LOOPBACK}:{transcribe_port}",
+                AGENT_VARIABLE: f"http://{LOOPBACK}:{agent_port}",
+                KEYS_VARIABLE: f"http://{LOOPBACK}:{provider_port}{identity_provider.KEYS_PATH}",
             }
             print(json.dumps(variables), flush=True)
             # The parent process holds the other end of this pipe, which is closed when the parent ends.

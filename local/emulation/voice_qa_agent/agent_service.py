@@ -1,8 +1,8 @@
-"""The agent of voice Q&A for this machine. It recognises the words of the lecture and of the question, and answers from
-them.
+"""Agent of voice Q&A for this machine, an HTTP service. It recognises the words of lecture and question, and answers
+from the lecture only.
 
 It implements the protocol of decision 0051 without the handlers' code, so the handlers are checked against another
-implementation. Every answer comes from the lecture only.
+implementation. Some words of a question make it fail.
 """
 
 import base64
@@ -20,8 +20,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from local.emulation.agentcore.agent_answers import (
-    VOICE_WORDS,
+from local.emulation.speech.audio_files import DEMUXERS, recognise_file
+from local.emulation.speech.tone_words import Pause, SpokenWord
+from local.emulation.voice_qa_agent.agent_answers import (
+    PIECE_WORDS,
     AgentReply,
     find_passages,
     group_words,
@@ -29,17 +31,17 @@ from local.emulation.agentcore.agent_answers import (
     speak,
     split_words,
 )
-from local.emulation.speech.audio_files import DEMUXERS, recognise_file
-from local.emulation.speech.tone_words import Pause, SpokenWord
 from local.ffmpeg import UnreadableMedia
 from local.http_server import HttpRequest, HttpResponse, serve_json
 
-RETRY_AFTER = 1
-WORD_SECONDS = 0.02
+RETRY_AFTER_SECONDS = 1
+LINE_SECONDS = 0.02
 """Time between two lines of an answer."""
 HOSTS = frozenset(["127.0.0.1", "localhost"])
-FETCH_SECONDS = 10
-_WORDS = re.compile(r"\S+\s*")
+"""Hosts from which audio is downloaded."""
+DOWNLOAD_SECONDS = 10
+"""Time limit for the download of an audio file."""
+_TEXT_PIECE = re.compile(r"\S+\s*")
 _INVALID_LINE = b'{"type": "text", "text": '
 
 
@@ -55,16 +57,16 @@ class AnswerFault(StrEnum):
 
 
 class RequestRefused(Exception):
-    """The agent answers the request with an HTTP error status only."""
+    """Refusal of a request with an HTTP error status, before the answer begins."""
 
     def __init__(self, status: HTTPStatus, **headers: str) -> None:
         super().__init__(status.phrase)
         self.status, self.headers = status, headers
 
 
-def serve(word_seconds: float = WORD_SECONDS) -> AbstractContextManager[int]:
+def serve(line_seconds: float = LINE_SECONDS) -> AbstractContextManager[int]:
     """Serve while the block runs, and yield the port."""
-    agent = _Agent(word_seconds)
+    agent = _Agent(line_seconds)
 
     def respond(request: HttpRequest) -> HttpResponse:
         try:
@@ -82,50 +84,49 @@ def serve(word_seconds: float = WORD_SECONDS) -> AbstractContextManager[int]:
 
 
 class _Agent:
-    def __init__(self, word_seconds: float) -> None:
-        self._word_seconds = word_seconds
+    def __init__(self, line_seconds: float) -> None:
+        self._line_seconds = line_seconds
         self._throttled: set[str] = set()
         """Ids of the queries that were refused once."""
 
     def answer(self, question: Mapping[str, Any]) -> Iterator[bytes]:
         """Return the lines of the answer; raise RequestRefused if the agent fails before it answers."""
         query, conversation = question["query"], question["conversation"]
-        text = query["text"] if "text" in query else _transcript(query)
+        text = query["text"] if "text" in query else _transcribe(query)
         words = split_words(text)
         fault = next((AnswerFault(word) for word in words if word in set(AnswerFault)), None)
         if fault is AnswerFault.THROTTLED and question["queryId"] not in self._throttled:
             self._throttled.add(question["queryId"])
-            raise RequestRefused(HTTPStatus.TOO_MANY_REQUESTS, **{"Retry-After": str(RETRY_AFTER)})
-        before = split_words(conversation[-1]["question"]) if conversation else ()
-        return self._lines(
-            text, question["lecture"], [word for word in words if word not in set(AnswerFault)], before, fault
-        )
+            raise RequestRefused(HTTPStatus.TOO_MANY_REQUESTS, **{"Retry-After": str(RETRY_AFTER_SECONDS)})
+        previous_words = split_words(conversation[-1]["question"]) if conversation else ()
+        question_words = [word for word in words if word not in set(AnswerFault)]
+        return self._answer_lines(text, question["lecture"], question_words, previous_words, fault)
 
-    def _lines(
+    def _answer_lines(
         self,
         text: str,
         lecture: Mapping[str, Any],
-        words: list[str],
-        before: tuple[str, ...],
+        question_words: list[str],
+        previous_words: tuple[str, ...],
         fault: AnswerFault | None,
     ) -> Iterator[bytes]:
-        yield _line({"type": "transcript", "text": text})
+        yield _encode({"type": "transcript", "text": text})
         try:
-            reply = make_reply(find_passages(_recognise(lecture)), words, before)
+            reply = make_reply(find_passages(_recognise(lecture)), question_words, previous_words)
         except UnreadableMedia:
-            yield _line({"type": "error", "code": "rejected", "retryable": False})
+            yield _encode({"type": "error", "code": "rejected", "retryable": False})
             return
-        lines = _answer_lines(reply, lecture["durationMs"])
+        lines = _make_lines(reply, lecture["durationMs"])
         for index, line in enumerate(lines):
             if index == len(lines) // 2 and fault is AnswerFault.DROPPED:
                 raise ConnectionAbortedError
             if index == len(lines) // 2 and fault is AnswerFault.MALFORMED:
                 yield _INVALID_LINE
-            yield _line(line)
-            time.sleep(self._word_seconds)
+            yield _encode(line)
+            time.sleep(self._line_seconds)
 
 
-def _transcript(query: Mapping[str, Any]) -> str:
+def _transcribe(query: Mapping[str, Any]) -> str:
     try:
         return " ".join(item.text for item in _recognise(query) if isinstance(item, SpokenWord))
     except UnreadableMedia:
@@ -138,14 +139,14 @@ def _recognise(audio: Mapping[str, Any]) -> Iterable[SpokenWord | Pause]:
         raise UnreadableMedia
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(audio["url"], timeout=FETCH_SECONDS) as response:
-            return _words(response.read(), audio["format"])
+        with opener.open(audio["url"], timeout=DOWNLOAD_SECONDS) as response:
+            return _recognise_audio(response.read(), audio["format"])
     except OSError:
         raise UnreadableMedia from None
 
 
 @lru_cache(maxsize=16)
-def _words(audio: bytes, audio_format: str) -> tuple[SpokenWord | Pause, ...]:
+def _recognise_audio(audio: bytes, audio_format: str) -> tuple[SpokenWord | Pause, ...]:
     """Return the words and pauses of a recording. The result is cached, because many questions are about the same
     lecture.
     """
@@ -155,9 +156,9 @@ def _words(audio: bytes, audio_format: str) -> tuple[SpokenWord | Pause, ...]:
         return tuple(recognise_file(path, [audio_format]))
 
 
-def _answer_lines(reply: AgentReply, duration_ms: int) -> list[dict[str, Any]]:
+def _make_lines(reply: AgentReply, duration_ms: int) -> list[dict[str, Any]]:
     """Return the lines of the answer: words with audio in between, then the citations."""
-    pieces = [{"type": "text", "text": word} for word in _WORDS.findall(reply.text)]
+    texts = [{"type": "text", "text": word} for word in _TEXT_PIECE.findall(reply.text)]
     sounds = [
         {"type": "audio", "audio": base64.b64encode(speak(words)).decode(), "format": "ogg-opus"}
         for words in group_words(reply.text)
@@ -171,7 +172,7 @@ def _answer_lines(reply: AgentReply, duration_ms: int) -> list[dict[str, Any]]:
         }
         for passage in reply.passages
     ]
-    groups = [pieces[start : start + VOICE_WORDS] for start in range(0, len(pieces), VOICE_WORDS)]
+    groups = [texts[start : start + PIECE_WORDS] for start in range(0, len(texts), PIECE_WORDS)]
     mixed = [
         line
         # There are at least as many groups as sounds, because a sound contains no more words than a group.
@@ -181,5 +182,5 @@ def _answer_lines(reply: AgentReply, duration_ms: int) -> list[dict[str, Any]]:
     return [*mixed, *cited, {"type": "done"}]
 
 
-def _line(message: Mapping[str, Any]) -> bytes:
+def _encode(message: Mapping[str, Any]) -> bytes:
     return json.dumps(message).encode()

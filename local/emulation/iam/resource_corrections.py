@@ -1,4 +1,7 @@
-"""Corrects the resource of requests to AgentCore memory and Batch. The emulator evaluates them for `*` or not at all."""
+"""Corrects the resource for which IAM evaluates requests to AgentCore memory and Batch.
+
+The emulator evaluates requests that end a Batch job for `*`, and requests to AgentCore not at all.
+"""
 
 import json
 from typing import Any
@@ -14,14 +17,16 @@ AGENTCORE = "bedrock-agentcore"
 def install() -> None:
     """Replace `iam_actions.extract_resource_arn`, and add AgentCore to `iam_actions._BOTOCORE_SERVICE_MAP`."""
     get_private(iam_actions, "_BOTOCORE_SERVICE_MAP")[AGENTCORE] = [AGENTCORE, f"{AGENTCORE}-control"]
-    wrap_function(iam_actions, "extract_resource_arn", _resource)
+    wrap_function(iam_actions, "extract_resource_arn", _extract_resource)
 
 
-def _resource(extract: Any, service: str, method: str, path: str, headers: Any, body: bytes, *rest: Any) -> str:
-    region, account = rest[-2:]
+def _extract_resource(
+    original: Any, service: str, method: str, path: str, headers: Any, body: bytes, *arguments: Any
+) -> str:
+    region, account = arguments[-2:]
     resource: str | None = None
     if service == AGENTCORE:
         resource = memory_resource(path, region, account)
     elif service == "batch":
         resource = job_resource(path, json.loads(body or b"{}"), region, account)
-    return resource or extract(service, method, path, headers, body, *rest)
+    return resource or original(service, method, path, headers, body, *arguments)

@@ -8,7 +8,12 @@ from botocore.credentials import Credentials
 
 from handlers.transcription.transcribe_stream_urls import StreamRequest, presign_stream_url
 from handlers.transcription.utterance_audio import Encoding
-from local.emulation.transcribe.stream_urls import InvalidStreamRequest, StreamSettings, find_refusal, parse_settings
+from local.emulation.transcribe.stream_url_validation import (
+    InvalidStreamRequest,
+    StreamSettings,
+    find_refusal,
+    parse_settings,
+)
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 
@@ -24,9 +29,10 @@ def address(*, token: str | None = None, stabilised: bool = True, encoding: Enco
     return url.removeprefix("wss://transcribestreaming.eu-west-1.amazonaws.com:8443")
 
 
-@pytest.mark.parametrize("token", [None, "to/ken+=="])
-@pytest.mark.parametrize("stabilised", [True, False])
-@pytest.mark.parametrize("encoding", ["pcm", "flac", "ogg-opus"])
+@pytest.mark.parametrize(
+    ("token", "stabilised", "encoding"),
+    [(None, True, "pcm"), ("to/ken+==", True, "flac"), ("to/ken+==", False, "ogg-opus")],
+)
 def test_a_presigned_url_is_accepted(token: str | None, stabilised: bool, encoding: Encoding) -> None:
     ours = address(token=token, stabilised=stabilised, encoding=encoding)
     assert find_refusal(ours, NOW) is None

@@ -1,4 +1,4 @@
-"""Installs all extensions in the emulator, then serves."""
+"""The emulator with all corrections of `local/emulation`: installs them, starts the local services, then serves."""
 
 from pathlib import Path
 
@@ -7,36 +7,38 @@ from ministack import app
 from local.emulation import in_process_services, loopback_counts_as_tls
 from local.emulation.api_gateway import rest_api_corrections, websocket_api_corrections
 from local.emulation.batch.batch_service import BatchService
-from local.emulation.cognito import guest_credentials
+from local.emulation.cognito import guest_credential_corrections
 from local.emulation.event_bridge.target_permissions import TargetPermissions
 from local.emulation.glue.glue_job_runs import GlueJobRuns
-from local.emulation.iam import decision_recording, request_resources
+from local.emulation.iam import decision_recording, resource_corrections
 from local.emulation.iam.decision_log import DecisionRecorder
-from local.emulation.iam.service_roles import ServiceRoles
+from local.emulation.iam.service_call_permissions import ServiceCallPermissions
 from local.emulation.lambda_ import async_invocation_corrections, worker_process_corrections
 from local.emulation.lambda_.sqs_event_sources import SqsEventSources
-from local.emulation.s3 import object_versions
+from local.emulation.s3 import object_version_corrections
 from local.emulation.step_functions.state_machine_tasks import StateMachines
 
 
 def serve(folder: Path) -> None:
-    """Serve until the process is killed. The log of IAM decisions and the logs of jobs are written to `folder`."""
+    """Serve until the process is killed. The log of IAM decisions and the logs of batch_service are written to
+    `folder`.
+    """
     recorder = DecisionRecorder(folder)
-    roles = ServiceRoles(recorder)
-    jobs = BatchService(folder)
+    roles = ServiceCallPermissions(recorder)
+    batch_service = BatchService(folder)
     loopback_counts_as_tls.install()
     decision_recording.install(recorder)
-    guest_credentials.install()
-    request_resources.install()
+    guest_credential_corrections.install()
+    resource_corrections.install()
     roles.install()
     worker_process_corrections.install()
     async_invocation_corrections.install()
     SqsEventSources(roles).install()
     TargetPermissions(roles).install()
-    jobs.install()
-    StateMachines(roles, jobs, GlueJobRuns(folder).run).install()
+    batch_service.install()
+    StateMachines(roles, batch_service, GlueJobRuns(folder).run).install()
     rest_api_corrections.install()
     websocket_api_corrections.install()
-    object_versions.install()
+    object_version_corrections.install()
     in_process_services.install(roles)
     app.main()

@@ -1,4 +1,4 @@
-"""Checks the presigned URL that opens a stream of Amazon Transcribe.
+"""Validation of the presigned URL that opens a stream of the local Transcribe.
 
 The signature is not verified, because the service does not have the key; the tests of the signing code verify it.
 Unknown parameters are refused, so that a misspelt parameter is noticed.
@@ -12,8 +12,11 @@ from urllib.parse import parse_qsl, urlsplit
 
 PATH = "/stream-transcription-websocket"
 MAX_EXPIRES_SECONDS = 300
+"""Maximum validity of a URL."""
 CLOCK_SKEW = timedelta(minutes=5)
+"""Time by which a signature may lie in the future."""
 
+# Patterns of the values of query parameters, by parameter.
 _SIGNATURE = {
     "X-Amz-Algorithm": r"AWS4-HMAC-SHA256",
     "X-Amz-Credential": r"[^/]+/\d{8}/[a-z0-9-]+/transcribe/aws4_request",
@@ -35,7 +38,7 @@ _OPTIONAL = {
 
 
 class InvalidStreamRequest(Exception):
-    """The stream is opened, and ends with a BadRequestException that contains this message."""
+    """Error that ends an open stream with a BadRequestException, which contains the message."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +47,14 @@ class StreamSettings:
 
     encoding: str
     sample_rate: int
+    """Samples per second."""
     stabilised: bool
+    """True if words of partial results get a stability flag."""
 
 
-def find_refusal(address: str, now: datetime) -> HTTPStatus | None:
+def find_refusal(url: str, now: datetime) -> HTTPStatus | None:
     """Return the HTTP status with which the handshake is refused, or None if the stream opens."""
-    parts = urlsplit(address)
+    parts = urlsplit(url)
     if parts.path != PATH:
         return HTTPStatus.NOT_FOUND
     query = dict(parse_qsl(parts.query))
@@ -61,9 +66,9 @@ def find_refusal(address: str, now: datetime) -> HTTPStatus | None:
     return None if is_in_time and expires <= MAX_EXPIRES_SECONDS else HTTPStatus.FORBIDDEN
 
 
-def parse_settings(address: str) -> StreamSettings:
+def parse_settings(url: str) -> StreamSettings:
     """Return the settings of the stream. Raise InvalidStreamRequest if Transcribe would not serve it."""
-    query = dict(parse_qsl(urlsplit(address).query))
+    query = dict(parse_qsl(urlsplit(url).query))
     patterns = {**_SIGNATURE, **_REQUIRED, **_OPTIONAL}
     if query.keys() - patterns.keys() or _REQUIRED.keys() - query.keys():
         raise InvalidStreamRequest("A parameter of the request is missing or unknown.")

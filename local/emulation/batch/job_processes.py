@@ -1,8 +1,8 @@
-"""A process that stands for the container of one Batch attempt. It has its own folder, variables and import path. It can
-read other files, as any local process can. This module calls no AWS service.
+"""Processes that take the place of Batch's containers: one for each attempt of a job.
 
+A process has its own folder, environment variables and import path. It can read other files, as any local process can.
 A container image is built for arm64 and cannot run here. `IMAGES` names the module that is an image's entry point, and
-the packages that are copied into the image. The process can import these packages and no others.
+the packages that are copied into the image. Of the project, the process can import only these packages.
 """
 
 import os
@@ -13,7 +13,6 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import imageio_ffmpeg
 
@@ -24,20 +23,22 @@ GRACE_SECONDS = 30.0
 EXITED = "Essential container in task exited"
 RECLAIMED = "Your Spot Task was interrupted."
 TIMED_OUT = "Job attempt duration exceeded timeout"
+"""Status reasons of an attempt, as Batch reports them."""
 FFMPEG, SCRATCH = "bin/ffmpeg", "tmp"
+"""Paths of ffmpeg and of the temporary folder, below the attempt's folder."""
 
 
 @dataclass(frozen=True)
 class ContainerImage:
-    """The content of a container image."""
+    """Content of a container image."""
 
     module: str
-    """The entry point. It gets the container's command as arguments."""
+    """Entry point. It gets the container's command as arguments."""
     packages: tuple[str, ...]
-    """The files and folders of the project that are copied into the image."""
+    """Files and folders of the project that are copied into the image."""
     variables: Mapping[str, str] = field(default_factory=dict)
-    """The environment variables that the Dockerfile sets."""
-    places: Mapping[str, str] = field(default_factory=dict)
+    """Environment variables that the Dockerfile sets."""
+    paths: Mapping[str, str] = field(default_factory=dict)
     """Environment variables that contain a path in the image, each with the corresponding path below the attempt's
     folder."""
 
@@ -62,8 +63,8 @@ def find_image(image: str) -> ContainerImage:
     raise ValueError(f"the content of the image {image} is unknown: add it to IMAGES in {__name__}")
 
 
-class JobContainer:
-    """The process of one attempt. Another thread may stop it."""
+class JobProcess:
+    """Process of one attempt. Another thread may stop it."""
 
     def __init__(self, image: ContainerImage, arguments: Sequence[str], variables: Mapping[str, str]) -> None:
         self._image = image
@@ -72,7 +73,7 @@ class JobContainer:
         self._process: subprocess.Popen[str] | None = None
         self._lock = threading.Lock()
         self.reason = EXITED
-        """Reason of the process's end. It is final when `run` has returned."""
+        """Status reason of the attempt. It is final when `run` has returned."""
 
     def stop(self, reason: str) -> None:
         """Stop the process by SIGTERM, and by SIGKILL after the grace period. Only the first reason counts."""
@@ -86,57 +87,41 @@ class JobContainer:
             _start_timer(GRACE_SECONDS, process.kill)
 
     def run(self, log: Callable[[str], None], *, timeout: float | None = None, reclaim_at: str | None = None) -> int:
-        """Run the process to its end and return its exit code. `reclaim_at` is the log text at which Spot interrupts
-        it.
+        """Run the process to its end and return its exit code.
+
+        `log` gets each line of output. `timeout` is in seconds. `reclaim_at` is a text in the log line at which Fargate
+        Spot interrupts the process, or None.
         """
         with tempfile.TemporaryDirectory(prefix="batch-") as scratch:
-            own = _prepare_folder(Path(scratch), self._image)
+            paths = _prepare_folder(Path(scratch), self._image)
             with self._lock:
                 # The process stays in the launcher's process group, so it ends with the emulator.
                 self._process = process = subprocess.Popen(
                     [sys.executable, "-P", "-m", self._image.module, *self._arguments],
                     # A job definition's variables take precedence over the image's. Only this module knows the paths.
-                    env={**self._image.variables, **self._variables, **own},
-                    cwd=own["TMPDIR"],
+                    env={**self._image.variables, **self._variables, **paths},
+                    cwd=paths["TMPDIR"],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.STDOUT,
                     text=True,
                     errors="replace",
                 )
-                stopped = self.reason != EXITED
-            if stopped:
+                is_stopped = self.reason != EXITED  # `stop` was called before the process existed
+            if is_stopped:
                 process.terminate()
             timer = _start_timer(timeout, self.stop, TIMED_OUT) if timeout else None
             with process:
                 for line in process.stdout or ():
-                    # The process is stopped before the line is logged, because logging takes time and the process continues.
+                    # The process is stopped before the line is logged, because logging takes time and the process
+                    # continues.
                     if reclaim_at is not None and reclaim_at in line:
                         self.stop(RECLAIMED)
                     log(line.rstrip("\n"))
             if timer is not None:
                 timer.cancel()
+        # Popen returns the negative number of a signal. A container's exit code is 128 plus that number.
         return process.returncode if process.returncode >= 0 else 128 - process.returncode
-
-
-def should_retry(strategy: Mapping[str, Any], attempts: int, reason: str, exit_code: int) -> bool:
-    """Return True if a job gets another attempt after a failed one.
-
-    The first matching entry of `evaluateOnExit` decides. Without a matching entry, the job is retried:
-    https://docs.aws.amazon.com/batch/latest/APIReference/API_EvaluateOnExit.html.
-    """
-    if attempts >= int(strategy.get("attempts", 1)):
-        return False
-    outcome = {"onStatusReason": reason, "onReason": "", "onExitCode": str(exit_code)}
-    for entry in strategy.get("evaluateOnExit") or []:
-        if all(matches(entry[name], text) for name, text in outcome.items() if entry.get(name)):
-            return str(entry["action"]).upper() == "RETRY"
-    return True
-
-
-def matches(pattern: str, text: str) -> bool:
-    """Return True if a text matches a pattern, which may end in an asterisk."""
-    return text.startswith(pattern[:-1]) if pattern.endswith("*") else text == pattern
 
 
 def _prepare_folder(folder: Path, image: ContainerImage) -> dict[str, str]:
@@ -155,7 +140,7 @@ def _prepare_folder(folder: Path, image: ContainerImage) -> dict[str, str]:
         "TMPDIR": str(folder / SCRATCH),
         "PYTHONDONTWRITEBYTECODE": "1",
         **{name: os.environ[name] for name in ("LANG", "LC_ALL") if name in os.environ},
-        **{name: str(folder / place) for name, place in image.places.items()},
+        **{name: str(folder / path) for name, path in image.paths.items()},
     }
 
 

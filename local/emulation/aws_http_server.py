@@ -1,4 +1,4 @@
-"""HTTP protocol of AWS services: signed requests, JSON responses, and errors in the SDKs' format.
+"""HTTP server with the protocol of AWS services: signed requests, JSON responses, and errors in the SDKs' format.
 
 The signature is not verified. All servers listen on loopback only, so every caller is a user of this machine.
 """
@@ -16,7 +16,7 @@ _ACCESS_KEY = re.compile(r"Credential=([A-Za-z0-9]+)/")
 
 
 class AwsError(Exception):
-    """The service refuses a request with an error response."""
+    """Refusal of a request, which becomes an error response in the SDKs' format."""
 
     def __init__(self, code: str, message: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> None:
         super().__init__(message)

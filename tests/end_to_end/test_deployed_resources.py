@@ -1,4 +1,4 @@
-"""Tests that resources exist as deployed, read from the services' APIs, because the engine's state proves nothing."""
+"""Tests of deployed, changed and deleted resources, read from the services' APIs, because the engine's state proves nothing."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -15,13 +15,11 @@ from components.blocks.bedrock.agentcore_memory import SUMMARIES, AgentMemory, A
 from components.blocks.naming.physical_names import Kind
 from components.blocks.storage.secret import Secret, SecretArgs
 from components.blocks.storage.table import Table, TableArgs
-from local.platform.engine import Engine
-from local.platform.progress import SilentProgress
 from local.platform.resource_changes import ResourceAction
 from local.platform.state import PlatformState
-from local.preview import program_run, stack_files
-from local.preview.stack_files import StackConfig
+from local.preview import stack_files
 from tests.end_to_end.conftest import Platform
+from tests.end_to_end.small_stack import SmallStack
 from tests.fake_engine import foundation_settings, scope
 from tests.whole_program import recorded
 
@@ -82,19 +80,6 @@ def test_the_intake_queue_moves_failed_messages_to_its_dead_letter_queue(platfor
         statement for statement in json.loads(intake["Policy"])["Statement"] if statement["Effect"] == "Allow"
     )
     assert sender["Condition"]["StringEquals"] == {"aws:SourceAccount": "123456789012"}
-
-
-def test_the_function_runs_behind_its_alias_with_its_own_role(platform: Platform) -> None:
-    lambda_, name = platform.client("lambda"), platform.id("ingestion-manifest-builder-function")
-    configuration = lambda_.get_function_configuration(FunctionName=name, Qualifier="live")
-    assert configuration["Role"].endswith("role/polyphony-local-ingestion-manifest-builder")
-    assert configuration["Environment"]["Variables"]["MANIFEST_TABLE_NAME"] == platform.id("ingestion-files-table")
-    assert configuration["Version"] == lambda_.get_alias(FunctionName=name, Name="live")["FunctionVersion"]
-    [mapping] = lambda_.list_event_source_mappings(FunctionName=f"{name}:live")["EventSourceMappings"]
-    assert mapping["BatchSize"] == 100
-    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-    [group] = platform.client("logs").describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{name}")["logGroups"]
-    assert group["retentionInDays"] == 1
 
 
 def test_the_alarms_notify_the_alerts_topic(platform: Platform) -> None:
@@ -176,47 +161,23 @@ def test_every_input_of_the_preview_exists_after_deployment(platform: Platform) 
     assert missing_inputs == []
 
 
-class SeparateProgram:
-    """Program of one test on the shared emulator, with its own state."""
-
-    def __init__(self, platform: Platform, folder: Path) -> None:
-        self._platform = platform
-        self._state = PlatformState.empty(folder / "state.json", "workshop")
-        self.client = platform.client
-
-    def up(self, body: Callable[[], object]) -> dict[str, ResourceAction]:
-        """Deploy a program and return the action on each resource by its Pulumi name."""
-        recorder = ActionRecorder()
-        engine = Engine(self.client, self._state, recorder)
-        graph = program_run.run_function(body, StackConfig("polyphony", "workshop", {}), engine, preview=False).graph
-        engine.delete_gone(graph)
-        assert engine.failures == []
-        return recorder.done
-
-
-class ActionRecorder(SilentProgress):
-    def __init__(self) -> None:
-        self.done: dict[str, ResourceAction] = {}
-
-    def on_finish(self, urn: str, action: ResourceAction, _seconds: float, /) -> None:
-        self.done[urn.rpartition("::")[2]] = action
-
-
 @pytest.fixture
-def workshop(platform: Platform, tmp_path: Path) -> Iterator[SeparateProgram]:
-    program = SeparateProgram(platform, tmp_path)
+def workshop(platform: Platform, tmp_path: Path) -> Iterator[SmallStack]:
+    """Program of one test on the shared emulator, with its own state."""
+    state = PlatformState.empty(tmp_path / "state.json", "workshop")
+    program = SmallStack(platform.emulator, platform.client, state)
     yield program
     program.up(lambda: None)
 
 
-def test_a_secret_parameter_is_created_changed_and_deleted(workshop: SeparateProgram, tmp_path: Path) -> None:
+def test_a_secret_parameter_is_created_changed_and_deleted(workshop: SmallStack, tmp_path: Path) -> None:
     def body(value: str, **tags: str) -> Callable[[], object]:
         return lambda: aws.ssm.Parameter(
             "key", name="/workshop/key", type="SecureString", value=pulumi.Output.secret(value), tags=tags or {"a": "1"}
         )
 
     def read() -> Any:
-        return workshop.client("ssm").get_parameter(Name="/workshop/key", WithDecryption=True)["Parameter"]
+        return workshop.clients("ssm").get_parameter(Name="/workshop/key", WithDecryption=True)["Parameter"]
 
     workshop.up(body("canary-one"))
     assert (read()["Value"], read()["Type"]) == ("canary-one", "SecureString")
@@ -224,7 +185,7 @@ def test_a_secret_parameter_is_created_changed_and_deleted(workshop: SeparatePro
     assert workshop.up(body("canary-two")) == {"key": ResourceAction.UPDATE}
     assert read()["Value"] == "canary-two"
     workshop.up(body("canary-two", b="2"))
-    tags = workshop.client("ssm").list_tags_for_resource(ResourceType="Parameter", ResourceId="/workshop/key")[
+    tags = workshop.clients("ssm").list_tags_for_resource(ResourceType="Parameter", ResourceId="/workshop/key")[
         "TagList"
     ]
     assert tags == [{"Key": "b", "Value": "2"}], "a tag that the program no longer has is deleted"
@@ -234,7 +195,7 @@ def test_a_secret_parameter_is_created_changed_and_deleted(workshop: SeparatePro
         read()
 
 
-def test_a_resource_with_a_secrets_version_changes_with_the_secret(workshop: SeparateProgram) -> None:
+def test_a_resource_with_a_secrets_version_changes_with_the_secret(workshop: SmallStack) -> None:
     def body(value: str) -> Callable[[], object]:
         def program() -> None:
             secret = Secret("key", SecretArgs(scope(), "Key", value))
@@ -243,7 +204,7 @@ def test_a_resource_with_a_secrets_version_changes_with_the_secret(workshop: Sep
         return program
 
     def followed_version() -> str:
-        return str(workshop.client("ssm").get_parameter(Name="/workshop/follower")["Parameter"]["Value"])
+        return str(workshop.clients("ssm").get_parameter(Name="/workshop/follower")["Parameter"]["Value"])
 
     workshop.up(body("canary-one"))
     assert followed_version() == "1"
@@ -253,13 +214,13 @@ def test_a_resource_with_a_secrets_version_changes_with_the_secret(workshop: Sep
     workshop.up(lambda: None)
 
 
-def test_a_kms_key_rotates(workshop: SeparateProgram) -> None:
+def test_a_kms_key_rotates(workshop: SmallStack) -> None:
     def body(**changes: Any) -> Callable[[], object]:
         key_args = {"description": "one", "enable_key_rotation": True, "deletion_window_in_days": 7, **changes}
         return lambda: pulumi.export("id", aws.kms.Key("key", **key_args).key_id)
 
     def keys() -> list[str]:
-        kms = workshop.client("kms")
+        kms = workshop.clients("kms")
         key_details = [kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"] for key in kms.list_keys()["Keys"]]
         return [
             key["KeyId"] for key in key_details if key["KeyState"] == "Enabled" and key["Description"] in {"one", "two"}
@@ -267,20 +228,20 @@ def test_a_kms_key_rotates(workshop: SeparateProgram) -> None:
 
     workshop.up(body())
     [key] = keys()
-    assert workshop.client("kms").get_key_rotation_status(KeyId=key)["KeyRotationEnabled"]
+    assert workshop.clients("kms").get_key_rotation_status(KeyId=key)["KeyRotationEnabled"]
     assert workshop.up(body(description="two")) == {"key": ResourceAction.UPDATE}
     assert keys() == [key]
     assert workshop.up(body(description="two", enable_key_rotation=False)) == {"key": ResourceAction.REPLACE}
     [replaced] = keys()
-    assert not workshop.client("kms").get_key_rotation_status(KeyId=replaced)["KeyRotationEnabled"]
+    assert not workshop.clients("kms").get_key_rotation_status(KeyId=replaced)["KeyRotationEnabled"]
     workshop.up(lambda: None)
     assert keys() == []
 
 
-def test_a_table_changes_its_key_and_keeps_its_items(workshop: SeparateProgram) -> None:
+def test_a_table_changes_its_key_and_keeps_its_items(workshop: SmallStack) -> None:
     unprotected = scope(foundation=foundation_settings(data={"deletionProtection": False}))
     key = "arn:aws:kms:us-east-1:123456789012:key/0f3c1a5e-7d42-4b8e-9a61-2c5d8e7f9b10"
-    dynamodb, name = workshop.client("dynamodb"), unprotected.name(Kind.TABLE, "files")
+    dynamodb, name = workshop.clients("dynamodb"), unprotected.name(Kind.TABLE, "files")
 
     def body(key: str | None) -> Callable[[], object]:
         return lambda: Table("files", TableArgs(unprotected, "Files", "pk", kms_key_arn=key))
@@ -298,7 +259,7 @@ def test_a_table_changes_its_key_and_keeps_its_items(workshop: SeparateProgram) 
     assert encryption()["Status"] == "DISABLED"
 
 
-def test_a_schedule_and_a_rule_are_updated_in_place_and_deleted(workshop: SeparateProgram, platform: Platform) -> None:
+def test_a_schedule_and_a_rule_are_updated_in_place_and_deleted(workshop: SmallStack, platform: Platform) -> None:
     topic = platform.id("foundation-alerts-topic")
     role = "arn:aws:iam::123456789012:role/polyphony-local-ingestion-sweep"
 
@@ -318,10 +279,10 @@ def test_a_schedule_and_a_rule_are_updated_in_place_and_deleted(workshop: Separa
         return make
 
     def rates() -> list[str]:
-        schedule = workshop.client("scheduler").get_schedule(Name="workshop", GroupName="default")
+        schedule = workshop.clients("scheduler").get_schedule(Name="workshop", GroupName="default")
         return [
             schedule["ScheduleExpression"],
-            workshop.client("events").describe_rule(Name="workshop")["ScheduleExpression"],
+            workshop.clients("events").describe_rule(Name="workshop")["ScheduleExpression"],
         ]
 
     workshop.up(body("rate(1 hour)"))
@@ -329,14 +290,14 @@ def test_a_schedule_and_a_rule_are_updated_in_place_and_deleted(workshop: Separa
     actions = workshop.up(body("rate(2 hours)"))
     assert actions == {"schedule": ResourceAction.UPDATE, "rule": ResourceAction.UPDATE, "target": ResourceAction.SAME}
     assert rates() == ["rate(2 hours)"] * 2
-    [target] = workshop.client("events").list_targets_by_rule(Rule="workshop")["Targets"]
+    [target] = workshop.clients("events").list_targets_by_rule(Rule="workshop")["Targets"]
     assert target == {"Id": "topic", "Arn": topic}
     workshop.up(lambda: None)
     with pytest.raises(ClientError, match="ResourceNotFound"):
         rates()
 
 
-def test_removed_settings_of_a_bucket_and_a_queue_are_reset(workshop: SeparateProgram) -> None:
+def test_removed_settings_of_a_bucket_and_a_queue_are_reset(workshop: SmallStack) -> None:
     allow = json.dumps({"redrivePermission": "denyAll"})
 
     def body(*, with_traits: bool) -> Callable[[], object]:
@@ -352,7 +313,7 @@ def test_removed_settings_of_a_bucket_and_a_queue_are_reset(workshop: SeparatePr
         return make
 
     def versioning_and_redrive() -> tuple[str, str | None]:
-        s3, sqs, name = workshop.client("s3"), workshop.client("sqs"), "workshop-123456789012"
+        s3, sqs, name = workshop.clients("s3"), workshop.clients("sqs"), "workshop-123456789012"
         url = sqs.get_queue_url(QueueName="workshop")["QueueUrl"]
         attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
         return (
@@ -362,17 +323,17 @@ def test_removed_settings_of_a_bucket_and_a_queue_are_reset(workshop: SeparatePr
 
     workshop.up(body(with_traits=True))
     assert versioning_and_redrive() == ("Enabled", allow)
-    workshop.client("s3").put_object(Bucket="workshop-123456789012", Key="one", Body=b"1")
+    workshop.clients("s3").put_object(Bucket="workshop-123456789012", Key="one", Body=b"1")
     workshop.up(body(with_traits=False))
     assert versioning_and_redrive() == ("Suspended", None)
     workshop.up(lambda: None)
     with pytest.raises(ClientError, match="NonExistentQueue"):
         versioning_and_redrive()
     with pytest.raises(ClientError, match="NoSuchBucket"):
-        workshop.client("s3").list_objects_v2(Bucket="workshop-123456789012")
+        workshop.clients("s3").list_objects_v2(Bucket="workshop-123456789012")
 
 
-def test_asynchronous_invocation_settings_are_on_the_alias(workshop: SeparateProgram, platform: Platform) -> None:
+def test_asynchronous_invocation_settings_are_on_the_alias(workshop: SmallStack, platform: Platform) -> None:
     name = platform.id("ingestion-manifest-builder-function")
     dead_letters = "arn:aws:sqs:us-east-1:123456789012:polyphony-local-ingestion-intake-dlq"
 
@@ -400,7 +361,7 @@ def test_asynchronous_invocation_settings_are_on_the_alias(workshop: SeparatePro
         )
 
     workshop.up(body)
-    lambda_ = workshop.client("lambda")
+    lambda_ = workshop.clients("lambda")
     settings = lambda_.get_function_event_invoke_config(FunctionName=name, Qualifier="live")
     assert (settings["MaximumRetryAttempts"], settings["MaximumEventAgeInSeconds"]) == (1, 300)
     assert settings["DestinationConfig"]["OnFailure"]["Destination"] == dead_letters
@@ -419,7 +380,7 @@ def test_asynchronous_invocation_settings_are_on_the_alias(workshop: SeparatePro
             read(FunctionName=name, Qualifier="live")
 
 
-def test_a_changed_job_definition_replaces_its_old_revision(workshop: SeparateProgram) -> None:
+def test_a_changed_job_definition_replaces_its_old_revision(workshop: SmallStack) -> None:
     def body(minutes: int) -> Callable[[], object]:
         return lambda: aws.batch.JobDefinition(
             "job",
@@ -431,7 +392,7 @@ def test_a_changed_job_definition_replaces_its_old_revision(workshop: SeparatePr
 
     def timeouts() -> dict[str, int]:
         """Return the timeout of the newest revision by status."""
-        definitions = workshop.client("batch").describe_job_definitions(jobDefinitionName="workshop")["jobDefinitions"]
+        definitions = workshop.clients("batch").describe_job_definitions(jobDefinitionName="workshop")["jobDefinitions"]
         return {definition["status"]: definition["timeout"]["attemptDurationSeconds"] for definition in definitions}
 
     workshop.up(body(60))
@@ -442,7 +403,7 @@ def test_a_changed_job_definition_replaces_its_old_revision(workshop: SeparatePr
 
 
 def test_a_memory_is_updated_in_place_and_strategies_are_added_and_deleted(
-    workshop: SeparateProgram, monkeypatch: pytest.MonkeyPatch
+    workshop: SmallStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     memory, semantic = "ingestion-memory-memory", "ingestion-memory-semantic"
 
@@ -452,7 +413,7 @@ def test_a_memory_is_updated_in_place_and_strategies_are_added_and_deleted(
         return workshop.up(lambda: AgentMemory("memory", AgentMemoryArgs(unprotected, "clipAgentMemory", days)))
 
     def memory_details() -> dict[str, Any]:
-        client = workshop.client("bedrock-agentcore-control")
+        client = workshop.clients("bedrock-agentcore-control")
         [memory_id] = [memory["id"] for memory in client.list_memories()["memories"] if "_test_" in memory["id"]]
         answer: dict[str, Any] = client.get_memory(memoryId=memory_id)["memory"]
         return answer

@@ -1,4 +1,4 @@
-"""Tests of the container of a Batch attempt as a real process, and of the retry decision."""
+"""Tests of the process of a Batch attempt, of the retry decision, and of the faults of queues."""
 
 import json
 from pathlib import Path
@@ -6,18 +6,17 @@ from typing import Any
 
 import pytest
 
-from local.emulation.batch import job_containers
+from local.emulation.batch import job_processes
 from local.emulation.batch.batch_faults import QueueFault, read_fault, set_faults
-from local.emulation.batch.job_containers import (
+from local.emulation.batch.job_processes import (
     EXITED,
     RECLAIMED,
     TIMED_OUT,
     ContainerImage,
-    JobContainer,
+    JobProcess,
     find_image,
-    matches,
-    should_retry,
 )
+from local.emulation.batch.retry_strategy import matches_pattern, should_retry
 
 PROGRAM = """
 import json, os, signal, sys, time
@@ -61,26 +60,25 @@ class Running:
     def run(self, *arguments: str, stop_at: str | None = None, **how: Any) -> tuple[int, str]:
         """Run the program. Return its exit code and the reason of its end."""
         image = ContainerImage("program", ("program.py",), {"GIVEN": "by the image", "OF_THE_IMAGE": "1"})
-        container = JobContainer(image, arguments, {"GIVEN": "by the definition"})
+        process = JobProcess(image, arguments, {"GIVEN": "by the definition"})
 
         def log(line: str) -> None:
             self.said.append(line)
             if line == stop_at:
-                container.stop("enough")
+                process.stop("enough")
 
-        return container.run(log, **how), container.reason
+        return process.run(log, **how), process.reason
 
 
 @pytest.fixture
 def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Running:
     (tmp_path / "program.py").write_text(PROGRAM, encoding="utf-8")
-    monkeypatch.setattr(job_containers, "ROOT", tmp_path)
+    monkeypatch.setattr(job_processes, "ROOT", tmp_path)
     return Running()
 
 
-@pytest.mark.parametrize("status", [0, 3])
-def test_an_attempt_ends_with_its_program(running: Running, status: int) -> None:
-    assert running.run("exit", str(status)) == (status, EXITED)
+def test_an_attempt_ends_with_its_program(running: Running) -> None:
+    assert running.run("exit", "3") == (3, EXITED)
 
 
 def test_a_program_sees_only_its_folder_variables_and_packages(running: Running) -> None:
@@ -93,46 +91,50 @@ def test_a_program_sees_only_its_folder_variables_and_packages(running: Running)
     assert not Path(result["here"]).exists(), "the folder is removed with the attempt"
 
 
-@pytest.mark.parametrize("status", [0, 7])
-def test_a_reclaimed_program_is_stopped_at_the_line_that_the_fault_names(running: Running, status: int) -> None:
-    assert running.run("listen", str(status), reclaim_at="ready") == (status, RECLAIMED)
+def test_a_reclaimed_program_is_stopped_at_the_line_that_the_fault_names(running: Running) -> None:
+    assert running.run("listen", "7", reclaim_at="ready") == (7, RECLAIMED)
     assert running.said == ["ready", "stopping"]
 
 
-def test_a_program_that_ignores_the_signal_is_killed(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job_containers, "GRACE_SECONDS", 0.05)
-    assert running.run("deaf", "", reclaim_at="ready") == (137, RECLAIMED)
-
-
-def test_a_program_that_exceeds_its_timeout_is_stopped(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job_containers, "GRACE_SECONDS", 0.05)
-    assert running.run("deaf", "", timeout=0.5)[1] == TIMED_OUT
+@pytest.mark.parametrize(
+    ("end", "reason"), [({"reclaim_at": "ready"}, RECLAIMED), ({"timeout": 0.5}, TIMED_OUT)], ids=["Spot", "timeout"]
+)
+def test_a_program_that_ignores_the_signal_is_killed(
+    running: Running, monkeypatch: pytest.MonkeyPatch, end: dict[str, Any], reason: str
+) -> None:
+    monkeypatch.setattr(job_processes, "GRACE_SECONDS", 0.05)
+    assert running.run("deaf", "", **end) == (137, reason)
 
 
 def test_a_stopped_attempt_keeps_the_first_reason(running: Running) -> None:
     assert running.run("listen", "0", stop_at="ready") == (0, "enough")
 
 
+NOT_CODE_75 = {"attempts": 2, "evaluateOnExit": [{"onExitCode": "75", "action": "EXIT"}]}
+
+
 @pytest.mark.parametrize(
-    ("attempts", "reason", "again"),
-    [(1, RECLAIMED, True), (3, RECLAIMED, False), (1, EXITED, False)],
-    ids=["reclaimed", "no attempts left", "failed by itself"],
+    ("strategy", "attempts", "reason", "exit_code", "is_retried"),
+    [
+        (RECLAIMED_ONLY, 1, RECLAIMED, 143, True),
+        (RECLAIMED_ONLY, 3, RECLAIMED, 143, False),
+        (RECLAIMED_ONLY, 1, EXITED, 143, False),
+        (NOT_CODE_75, 1, EXITED, 1, True),
+        (NOT_CODE_75, 1, EXITED, 75, False),
+        ({}, 1, EXITED, 1, False),
+    ],
+    ids=["reclaimed", "no attempts left", "failed by itself", "no entry matches", "code matches", "one by default"],
 )
-def test_a_job_is_retried_only_if_it_was_reclaimed(attempts: int, reason: str, again: bool) -> None:
-    assert should_retry(RECLAIMED_ONLY, attempts, reason, 143) is again
-
-
-def test_a_job_without_a_matching_entry_is_retried() -> None:
-    code = {"attempts": 2, "evaluateOnExit": [{"onExitCode": "75", "action": "EXIT"}]}
-    assert should_retry(code, 1, EXITED, 1)
-    assert not should_retry(code, 1, EXITED, 75)
-    assert not should_retry({}, 1, EXITED, 1), "by default there is one attempt"
+def test_the_retry_strategy_decides_about_another_attempt(
+    strategy: dict[str, Any], attempts: int, reason: str, exit_code: int, is_retried: bool
+) -> None:
+    assert should_retry(strategy, attempts, reason, exit_code) is is_retried
 
 
 def test_a_pattern_matches_the_whole_text_or_its_beginning() -> None:
-    assert matches("one*", "one and more")
-    assert not matches("one*", "on")
-    assert not matches("one", "one and more")
+    assert matches_pattern("one*", "one and more")
+    assert not matches_pattern("one*", "on")
+    assert not matches_pattern("one", "one and more")
 
 
 def test_an_unknown_image_is_named_in_the_error() -> None:

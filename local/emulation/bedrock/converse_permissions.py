@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from local.emulation.signed_http import Permissions, require_permission
+from local.emulation.aws_http_server import Permissions, require_permission
 
 INVOKE = "bedrock:InvokeModel"
 PROFILE_KEY = "bedrock:InferenceProfileArn"
@@ -20,7 +20,7 @@ regions."""
 
 @dataclass(frozen=True)
 class ModelPermissions:
-    """The account in which the model is called, and its permissions."""
+    """Permissions for models in the account in which they are called."""
 
     region: str
     account: str
@@ -41,17 +41,17 @@ class ModelPermissions:
         `model` is the id or ARN of a model or of an inference profile.
         """
         name = model.rpartition("/")[2]
-        area, _, rest = name.partition(".")
+        area, _, model_name = name.partition(".")
         # A global profile requires the model in the region of the call, and the model without a region.
         regions = (self.region, "") if area == "global" else PROFILES.get(area)
         if regions is None:
-            yield _model(self.region, name), {}
+            yield _model_arn(self.region, name), {}
             return
         profile = f"arn:aws:bedrock:{self.region}:{self.account}:inference-profile/{name}"
         yield profile, {}
         for region in regions:
-            yield _model(region, rest), {PROFILE_KEY: profile}
+            yield _model_arn(region, model_name), {PROFILE_KEY: profile}
 
 
-def _model(region: str, model: str) -> str:
+def _model_arn(region: str, model: str) -> str:
     return f"arn:aws:bedrock:{region}::foundation-model/{model}"

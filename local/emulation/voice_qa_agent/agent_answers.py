@@ -1,7 +1,7 @@
-"""Makes the local agent's answers: the passages of a lecture that share words with the question, and their times.
+"""Answers of the local voice Q&A agent: the passages of a lecture that share words with the question, and their times.
 
-A passage is the words between two pauses. Rare words have a higher weight, because a word that occurs everywhere
-does not identify a passage. The same lecture and question always give the same answer.
+A passage is the words between two pauses. Rare words have a higher weight, because a word that occurs in many passages
+does not identify one. The same lecture and question always give the same answer.
 """
 
 import math
@@ -16,10 +16,11 @@ from local.emulation.speech.tone_words import WORDS, Pause, SpokenWord, speech
 
 MAX_CITED = 3
 """Maximum number of passages that an answer cites."""
-NOTHING = "The lecture does not say anything about this."
-VOICE_RATE = 16000
-VOICE_WORDS = 4
-"""Number of words in one audio piece."""
+NO_MATCH_ANSWER = "The lecture does not say anything about this."
+SAMPLE_RATE = 16000
+"""Samples per second of spoken answers."""
+PIECE_WORDS = 4
+"""Maximum number of words in one audio piece."""
 _WORD = re.compile(r"[a-z]+")
 
 
@@ -39,7 +40,7 @@ class LecturePassage:
 
 @dataclass(frozen=True)
 class AgentReply:
-    """An answer with the passages that it cites, the best one first."""
+    """Answer with the passages that it cites, the best one first."""
 
     text: str
     passages: tuple[LecturePassage, ...] = ()
@@ -50,11 +51,11 @@ def split_words(text: str) -> tuple[str, ...]:
     return tuple(_WORD.findall(text.lower()))
 
 
-def find_passages(heard: Iterable[SpokenWord | Pause]) -> list[LecturePassage]:
+def find_passages(recognised: Iterable[SpokenWord | Pause]) -> list[LecturePassage]:
     """Return a lecture's passages in order."""
     passages: list[LecturePassage] = []
     passage: list[SpokenWord] = []
-    for item in (*heard, Pause(math.inf)):
+    for item in (*recognised, Pause(math.inf)):
         if isinstance(item, SpokenWord):
             passage.append(item)
         elif passage:
@@ -64,23 +65,25 @@ def find_passages(heard: Iterable[SpokenWord | Pause]) -> list[LecturePassage]:
     return passages
 
 
-def best_passages(lecture: Sequence[LecturePassage], asked: Iterable[str]) -> list[LecturePassage]:
-    """Return the passages that share words with the question: the best first, the earlier first if equal."""
-    within = Counter(word for passage in lecture for word in set(passage.words))
-    wanted = set(asked)
+def find_best_passages(lecture: Sequence[LecturePassage], question_words: Iterable[str]) -> list[LecturePassage]:
+    """Return up to MAX_CITED passages that share words with the question, the best first. Of equals, the earlier is first."""
+    passage_counts = Counter(word for passage in lecture for word in set(passage.words))
+    wanted = set(question_words)
 
     def weight(passage: LecturePassage) -> float:
-        return sum(math.log(1 + len(lecture) / within[word]) for word in wanted.intersection(passage.words))
+        return sum(math.log(1 + len(lecture) / passage_counts[word]) for word in wanted.intersection(passage.words))
 
-    fitting = [passage for passage in lecture if wanted.intersection(passage.words)]
-    return sorted(fitting, key=lambda passage: (-weight(passage), passage.start_ms))[:MAX_CITED]
+    matching = [passage for passage in lecture if wanted.intersection(passage.words)]
+    return sorted(matching, key=lambda passage: (-weight(passage), passage.start_ms))[:MAX_CITED]
 
 
-def make_reply(lecture: Sequence[LecturePassage], asked: Sequence[str], before: Sequence[str]) -> AgentReply:
-    """Return the answer to a question. `before` is the previous question, which is used if no passage matches this one."""
-    passages = best_passages(lecture, asked) or best_passages(lecture, before)
+def make_reply(
+    lecture: Sequence[LecturePassage], question_words: Sequence[str], previous_words: Sequence[str]
+) -> AgentReply:
+    """Return the answer to a question. If no passage matches it, the words of the previous question are used."""
+    passages = find_best_passages(lecture, question_words) or find_best_passages(lecture, previous_words)
     if not passages:
-        return AgentReply(NOTHING)
+        return AgentReply(NO_MATCH_ANSWER)
     minutes, seconds = divmod(passages[0].start_ms // 1000, 60)
     return AgentReply(f"At {minutes}:{seconds:02} you hear: {passages[0].text}.", tuple(passages))
 
@@ -88,10 +91,10 @@ def make_reply(lecture: Sequence[LecturePassage], asked: Sequence[str], before: 
 def group_words(text: str) -> list[tuple[str, ...]]:
     """Return the words of a text that can be spoken, in groups of the size of one audio piece."""
     words = [word for word in split_words(text) if word in WORDS]
-    return [tuple(words[start : start + VOICE_WORDS]) for start in range(0, len(words), VOICE_WORDS)]
+    return [tuple(words[start : start + PIECE_WORDS]) for start in range(0, len(words), PIECE_WORDS)]
 
 
 @lru_cache(maxsize=256)
 def speak(words: tuple[str, ...]) -> bytes:
     """Return these words as an Ogg Opus file."""
-    return encode_audio(speech(words, VOICE_RATE), VOICE_RATE, "ogg-opus")
+    return encode_audio(speech(words, SAMPLE_RATE), SAMPLE_RATE, "ogg-opus")

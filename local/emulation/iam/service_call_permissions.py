@@ -1,8 +1,8 @@
 """Checks and records the calls that AWS services make with a role of the stack.
 
-On AWS, Lambda polls a queue, writes a function's logs and sends failed events to a destination with the function's own
-role. The emulator does not check the role. Here each call is evaluated against the role's policies, and refused as on
-AWS.
+For example, Lambda polls a queue, writes a function's logs and sends failed events to a destination with the function's
+own role. The emulator does not check the role. Here, each call is evaluated against the role's policies, and refused as
+on AWS.
 """
 
 import json
@@ -17,36 +17,40 @@ from local.emulation import get_private
 from local.emulation.iam.decision_log import BY_SERVICE, Decision, DecisionRecorder
 from local.emulation.iam.policy_evaluator import AccessRequest, evaluate_policies
 
-STREAM = "any"
-"""Each invocation has a log stream of its own, but policies treat all streams alike."""
+LOG_STREAM = "any"
+"""Placeholder for the name of a log stream. Each invocation has its own stream, but policies treat all streams alike.
+"""
 
 
-class ServiceRoles:
-    """Permission checks for AWS services that use a role."""
+class ServiceCallPermissions:
+    """Checks whether a role allows the call that an AWS service makes with it."""
 
     def __init__(self, recorder: DecisionRecorder) -> None:
         self._recorder = recorder
 
     def install(self) -> None:
-        """Replace `lambda_svc._emit_lambda_logs` and `lambda_svc._route_async_failure`."""
+        """Replace `lambda_svc._emit_lambda_logs` and `lambda_svc._route_async_failure`.
+
+        Other modules check the calls of other services with `is_allowed`.
+        """
         emit = get_private(lambda_svc, "_emit_lambda_logs")
         route = get_private(lambda_svc, "_route_async_failure")
 
-        def emit_if_allowed(function: Any, request_id: str, *rest: Any, **named: Any) -> None:
+        def emit_if_allowed(function: Any, request_id: str, *arguments: Any, **keywords: Any) -> None:
             config = function.get("config") or function
             group = (config.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{config['FunctionName']}"
-            stream = f"{log_group_arn(group)}:log-stream:{STREAM}"
+            stream = f"{log_group_arn(group)}:log-stream:{LOG_STREAM}"
             if all(
                 self.is_allowed(config["Role"], action, stream)
                 for action in ("logs:CreateLogStream", "logs:PutLogEvents")
             ):
-                emit(function, request_id, *rest, **named)
+                emit(function, request_id, *arguments, **keywords)
 
-        def route_if_allowed(target: str, name: str, *rest: Any) -> None:
-            action = {"sqs": "sqs:SendMessage", "sns": "sns:Publish", "lambda": "lambda:InvokeFunction"}
+        def route_if_allowed(target: str, name: str, *arguments: Any) -> None:
+            actions = {"sqs": "sqs:SendMessage", "sns": "sns:Publish", "lambda": "lambda:InvokeFunction"}
             role = lambda_svc._functions[name]["config"]["Role"]  # noqa: SLF001
-            if self.is_allowed(role, action[target.split(":")[2]], target):
-                route(target, name, *rest)
+            if self.is_allowed(role, actions[target.split(":")[2]], target):
+                route(target, name, *arguments)
 
         lambda_svc._emit_lambda_logs = emit_if_allowed  # noqa: SLF001
         lambda_svc._route_async_failure = route_if_allowed  # noqa: SLF001
@@ -54,14 +58,14 @@ class ServiceRoles:
     def is_allowed(
         self, role_arn: str, action: str, resource: str, context: Mapping[str, Any] | None = None, by: str = BY_SERVICE
     ) -> bool:
-        """Return True if a service may perform an action with a role. The decision is recorded."""
+        """Return True if a service may perform an action with a role. Record the decision with its origin `by`."""
         role = role_arn.rpartition("/")[2]
         verdict = evaluate_policies(inline_policies(role), AccessRequest(action, resource, context or {})).verdict
         self._recorder.record(Decision(role, action, resource, verdict, by))
         return verdict.value == "allow"
 
     def is_denied(self, access_key: str, action: str, resource: str, context: Mapping[str, Any]) -> bool:
-        """Return True if the caller of one of our services may not perform an action. The root user may do everything."""
+        """Return True if a caller of one of our services may not perform an action. The root user may do everything."""
         caller = get_private(iam_evaluator, "resolve_caller_identity")(access_key)
         if caller is None or ":assumed-role/" not in caller["userArn"]:
             return caller is None or not caller["userArn"].endswith(":root")

@@ -19,18 +19,18 @@ COGNITO = "cognito-identity.amazonaws.com"
 def install() -> None:
     """Replace `iam_evaluator._principal_keys` and `cognito._get_credentials_for_identity`."""
     wrap_function(iam_evaluator, "_principal_keys", _principal_keys)
-    wrap_function(cognito, "_get_credentials_for_identity", _credentials)
+    wrap_function(cognito, "_get_credentials_for_identity", _get_credentials)
 
 
-def _principal_keys(keys_of: Any, credential: Any) -> dict[str, Any]:
+def _principal_keys(original: Any, credential: Any) -> dict[str, Any]:
     session = get_private(sts, "_sessions").get(credential.access_key_id) or {}
-    keys: dict[str, Any] = keys_of(credential)
+    keys: dict[str, Any] = original(credential)
     if not session.get("_identity_id"):
         return keys
     return keys | _identity_keys(session["_identity_id"], session["_identity_pool_id"], list(session["_cognito_amr"]))
 
 
-def _credentials(get_credentials: Any, data: Mapping[str, Any]) -> Any:
+def _get_credentials(original: Any, data: Mapping[str, Any]) -> Any:
     error_response = get_private(responses, "error_response_json")
     identity = data.get("IdentityId", "")
     pools = get_private(cognito, "_identity_pools").values()
@@ -39,10 +39,10 @@ def _credentials(get_credentials: Any, data: Mapping[str, Any]) -> Any:
         return error_response("ResourceNotFoundException", f"Identity '{identity}' not found.", 400)
     kind = "authenticated" if data.get("Logins") else "unauthenticated"
     keys = _identity_keys(identity, pool["IdentityPoolId"], [kind])
-    if not role_trusts(pool["_roles"].get(kind, ""), COGNITO, keys, "Federated"):
+    if not role_trusts(pool["_roles"].get(kind, ""), COGNITO, keys, "sts:AssumeRoleWithWebIdentity"):
         message = "Invalid identity pool configuration. Check assigned IAM roles for this pool."
         return error_response("InvalidIdentityPoolConfigurationException", message, 400)
-    return get_credentials(data)
+    return original(data)
 
 
 def _identity_keys(identity: str, pool: str, kinds: list[str]) -> dict[str, Any]:

@@ -1,6 +1,4 @@
-"""End-to-end tests of interrupted meetings: without capacity, without an execution, without chunks, and with failing
-storage.
-"""
+"""Tests of interrupted meetings: without capacity, without an execution, without chunks, and with failing storage."""
 
 import json
 import re
@@ -21,22 +19,15 @@ from handlers.meetings.s3_keys import MeetingId, Recording
 from local import ROOT
 from local.emulation.batch.batch_faults import QueueFault, set_faults
 from local.flows import eventually
-from local.flows.meetings_client import Meetings
+from local.flows.meetings_client import MeetingsBackend
 from local.platform.emulator import ROOT_ACCESS_KEY
 from local.preview.preview_provider import ACCOUNT, REGION
 from tests.end_to_end.conftest import Platform
-from tests.end_to_end.meeting_recorder import Recorder, job_history, new_meeting
+from tests.end_to_end.meeting_recorder import ON_DEMAND, SPOT, Recorder, job_history, new_meeting
 
 pytestmark = [pytest.mark.e2e, pytest.mark.media, pytest.mark.xdist_group("platform")]
-SPOT, ON_DEMAND = "polyphony-local-meetings-media-spot", "polyphony-local-meetings-media-on-demand"
 READY, FAILED = MeetingStatus.READY, MeetingStatus.FAILED
 SUMMARIZER = "polyphony-local-meetings-bedrock-summarize"
-
-
-@pytest.fixture(scope="module")
-def ann(meetings: Meetings, tmp_path_factory: pytest.TempPathFactory) -> Recorder:
-    """The user who records in these tests."""
-    return Recorder(meetings, "ann", tmp_path_factory.mktemp("recordings"))
 
 
 @pytest.fixture
@@ -47,41 +38,36 @@ def no_capacity(platform: Platform) -> Iterator[None]:
     set_faults(platform.emulator.folder, {})
 
 
-@pytest.fixture
-def allow_refusals(platform: Platform) -> Iterator[None]:
-    """Accept the refused requests of a test."""
-    yield
-    platform.unexplained_since = platform.mark()
-
-
-def wait_for_job(meetings: Meetings, meeting_id: str) -> dict[str, Any]:
+def wait_for_job(meetings: MeetingsBackend, meeting_id: str) -> dict[str, Any]:
     """Wait until the meeting's job waits for capacity; return it."""
     batch = meetings.client("batch")
 
-    def found() -> dict[str, Any] | None:
+    def find_job() -> dict[str, Any] | None:
         listed = batch.list_jobs(jobQueue=SPOT, jobStatus="RUNNABLE")["jobSummaryList"]
         return next((dict(job) for job in listed if meeting_id in job["jobName"]), None)
 
-    return eventually(found, "a job that waits")
+    return eventually(find_job, "a job that waits")
 
 
-def executions(meetings: Meetings, meeting_id: str) -> list[str]:
+def executions(meetings: MeetingsBackend, meeting_id: str) -> list[str]:
     """Return the ARNs of a meeting's executions."""
-    found = meetings.client("stepfunctions").list_executions(stateMachineArn=meetings.workflow)["executions"]
-    return [entry["executionArn"] for entry in found if entry["name"].startswith(meeting_id)]
+    listed = meetings.client("stepfunctions").list_executions(stateMachineArn=meetings.workflow)["executions"]
+    return [entry["executionArn"] for entry in listed if entry["name"].startswith(meeting_id)]
 
 
-def waits(meetings: Meetings, which: set[str]) -> str | None:
+def find_waiting_execution(meetings: MeetingsBackend, arns: set[str]) -> str | None:
     """Return the first of these executions that waits for its job."""
     states = meetings.client("stepfunctions")
-    for arn in which:
+    for arn in arns:
         events = states.get_execution_history(executionArn=arn)["events"]
         if any(event.get("stateEnteredEventDetails", {}).get("name") == "WaitForMedia" for event in events):
             return arn
     return None
 
 
-def make_overdue(platform: Platform, meetings: Meetings, user: str, meeting_id: str, **changes: Any) -> MeetingRecord:
+def make_overdue(
+    platform: Platform, meetings: MeetingsBackend, user: str, meeting_id: str, **changes: Any
+) -> MeetingRecord:
     """Change a meeting's times so that it has been in its state for days and is due."""
     table = MeetingTable(platform.client("dynamodb"), meetings.table)
     now = datetime.now(UTC)
@@ -97,7 +83,7 @@ def make_overdue(platform: Platform, meetings: Meetings, user: str, meeting_id: 
 
 @pytest.mark.usefixtures("no_capacity")
 def test_a_recording_that_is_replaced_while_its_job_waits_is_superseded(
-    platform: Platform, meetings: Meetings, ann: Recorder
+    platform: Platform, meetings: MeetingsBackend, ann: Recorder
 ) -> None:
     meeting = new_meeting()
     old = ann.client.upload(meeting, ann.record_speech("good day"))
@@ -109,45 +95,56 @@ def test_a_recording_that_is_replaced_while_its_job_waits_is_superseded(
     result = Recording(ready.meeting, old.content).media_result_key
     s3 = platform.client("s3")
 
-    def said() -> Any:
-        listed = s3.list_objects_v2(Bucket=meetings.bucket, Prefix=result)
-        there = listed.get("Contents")
-        return json.loads(s3.get_object(Bucket=meetings.bucket, Key=result)["Body"].read()) if there else None
+    def read_result() -> Any:
+        objects = s3.list_objects_v2(Bucket=meetings.bucket, Prefix=result).get("Contents")
+        return json.loads(s3.get_object(Bucket=meetings.bucket, Key=result)["Body"].read()) if objects else None
 
-    assert eventually(said, "what the first job says")["outcome"] == MediaOutcome.SUPERSEDED
+    assert eventually(read_result, "the result of the first job")["outcome"] == MediaOutcome.SUPERSEDED
     assert ann.client.get(meeting.meeting_id).content == new.content
 
 
+def fail_by_stopped_execution(
+    platform: Platform, meetings: MeetingsBackend, ann: Recorder, meeting_id: str
+) -> MeetingRecord:
+    """Stop a meeting's execution while its job waits, and let the sweep fail the meeting. Return its record."""
+    wait_for_job(meetings, meeting_id)
+    [execution] = executions(meetings, meeting_id)
+    meetings.client("stepfunctions").stop_execution(executionArn=execution)
+    make_overdue(platform, meetings, ann.credentials.user, meeting_id)
+    meetings.invoke_scheduled(meetings.sweep, "sweep")
+    failed = ann.client.get(meeting_id)
+    assert (failed.status, failed.reason) == (FAILED, MeetingReason.MEDIA_FAILED)
+    return failed
+
+
 @pytest.mark.usefixtures("no_capacity")
-def test_a_job_of_a_stopped_execution_is_taken_over(platform: Platform, meetings: Meetings, ann: Recorder) -> None:
+def test_a_job_of_a_stopped_execution_is_taken_over(
+    platform: Platform, meetings: MeetingsBackend, ann: Recorder
+) -> None:
     meeting, chunks = new_meeting(), ann.record_speech("good day")
     ann.client.upload(meeting, chunks)
-    job = wait_for_job(meetings, meeting.meeting_id)
+    failed = fail_by_stopped_execution(platform, meetings, ann, meeting.meeting_id)
     [execution] = executions(meetings, meeting.meeting_id)
-    meetings.client("stepfunctions").stop_execution(executionArn=execution)
-    make_overdue(platform, meetings, ann.credentials.user, meeting.meeting_id)
-    meetings.call(meetings.sweep, "sweep")
-    failed = ann.client.get(meeting.meeting_id)
-    assert (failed.status, failed.reason) == (FAILED, MeetingReason.MEDIA_FAILED)
     ann.client.upload(meeting, chunks)
     eventually(
-        lambda: waits(meetings, set(executions(meetings, meeting.meeting_id)) - {execution}), "the next execution"
+        lambda: find_waiting_execution(meetings, set(executions(meetings, meeting.meeting_id)) - {execution}),
+        "the next execution",
     )
     set_faults(platform.emulator.folder, {})
     assert ann.wait_for_status(meeting.meeting_id, READY).attempt == 2
-    went = job_history(meetings, failed)
-    assert (went.queues, went.attempts) == ((SPOT,), (1,)), f"{job['jobId']} is all that ran"
+    history = job_history(meetings, failed)
+    assert (history.queues, history.attempts) == ((SPOT,), (1,)), "the first execution's job is the only one"
 
 
 CLI = """\
 #!{python}
 import json, sys
 import boto3, jmespath
-service, operation, *said = sys.argv[1:]
-told = {{name[2:].title().replace("-", ""): value for name, value in zip(said[::2], said[1::2])}}
-query, _ = told.pop("Query", "@"), told.pop("Output", "text")
-told = {{name: json.loads(value) if value.startswith("{{") else value for name, value in told.items()}}
-answer = getattr(boto3.client(service.removesuffix("api")), operation.replace("-", "_"))(**told)
+service, operation, *words = sys.argv[1:]
+options = {{name[2:].title().replace("-", ""): value for name, value in zip(words[::2], words[1::2])}}
+query, _ = options.pop("Query", "@"), options.pop("Output", "text")
+options = {{name: json.loads(value) if value.startswith("{{") else value for name, value in options.items()}}
+answer = getattr(boto3.client(service.removesuffix("api")), operation.replace("-", "_"))(**options)
 if query != "@":
     print("\\n".join("\\t".join(row) for row in jmespath.search(query, answer)))
 """
@@ -158,61 +155,65 @@ def restart_failed_meetings(platform: Platform, folder: Path, since: str) -> Non
     """Run the runbook's command for meetings that failed since a time."""
     page = (ROOT / "docs" / "runbooks" / "meetings-late.md").read_text()
     [script] = re.findall(r"^9\. .*?```sh\n(.*?)```", page, re.MULTILINE | re.DOTALL)
-    said = script.replace("<stack>", "local").replace("<account>", ACCOUNT)
+    command_text = script.replace("<stack>", "local").replace("<account>", ACCOUNT)
     (folder / "aws").write_text(CLI.format(python=sys.executable))
     (folder / "aws").chmod(0o700)
-    told = {
+    environment = {
         "PATH": f"{folder}:/usr/bin:/bin",
         "AWS_ENDPOINT_URL": platform.emulator.endpoint,
         "AWS_ACCESS_KEY_ID": ROOT_ACCESS_KEY,
         "AWS_SECRET_ACCESS_KEY": ROOT_ACCESS_KEY,
         "AWS_DEFAULT_REGION": REGION,
     }
-    command = ["/bin/bash", "-euo", "pipefail", "-c", re.sub("<2026-.*?>", since, said)]
-    subprocess.run(command, env=told, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
+    command = ["/bin/bash", "-euo", "pipefail", "-c", re.sub("<2026-.*?>", since, command_text)]
+    subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
 
 
 @pytest.mark.usefixtures("no_capacity")
 def test_the_runbooks_command_restarts_failed_meetings(
-    platform: Platform, meetings: Meetings, ann: Recorder, tmp_path: Path
+    platform: Platform, meetings: MeetingsBackend, ann: Recorder, tmp_path: Path
 ) -> None:
     since = timestamp(datetime.now(UTC))
     meeting_id = ann.upload(ann.record_speech("agree"))
-    wait_for_job(meetings, meeting_id)
-    [execution] = executions(meetings, meeting_id)
-    meetings.client("stepfunctions").stop_execution(executionArn=execution)
-    make_overdue(platform, meetings, ann.credentials.user, meeting_id)
-    meetings.call(meetings.sweep, "sweep")
-    assert ann.client.get(meeting_id).reason is MeetingReason.MEDIA_FAILED
+    fail_by_stopped_execution(platform, meetings, ann, meeting_id)
     set_faults(platform.emulator.folder, {})
     restart_failed_meetings(platform, tmp_path, since)
     assert ann.wait_for_status(meeting_id, READY).attempt == 2
 
 
-def test_a_meeting_fails_if_its_chunks_never_arrive(platform: Platform, meetings: Meetings, ann: Recorder) -> None:
+LONG_AGO = timestamp(datetime.now(UTC) - timedelta(days=20))
+UNREPORTED = {"status": MeetingStatus.PROCESSING, "stage": Stage.MEDIA, "attempt": 99, "whole_at": LONG_AGO}
+
+
+@pytest.mark.parametrize(
+    ("changes", "count", "reason"),
+    [
+        ({}, "never_complete", MeetingReason.NEVER_COMPLETE),
+        (UNREPORTED, "timed_out", MeetingReason.TIMED_OUT),
+    ],
+    ids=["its chunks never arrive", "its executions never report"],
+)
+def test_the_sweep_fails_a_meeting_that_never_ends(
+    platform: Platform,
+    meetings: MeetingsBackend,
+    ann: Recorder,
+    changes: dict[str, Any],
+    count: str,
+    reason: MeetingReason,
+) -> None:
     meeting = new_meeting()
     ann.upload_partially(meeting, ann.record_speech("good day"), [None])
     ann.wait_for_status(meeting.meeting_id, MeetingStatus.INCOMPLETE)
-    make_overdue(platform, meetings, ann.credentials.user, meeting.meeting_id)
-    assert meetings.call(meetings.sweep, "sweep")["never_complete"] == 1
+    make_overdue(platform, meetings, ann.credentials.user, meeting.meeting_id, **changes)
+    assert meetings.invoke_scheduled(meetings.sweep, "sweep")[count] == 1
     record = ann.client.get(meeting.meeting_id)
-    assert (record.status, record.reason) == (FAILED, MeetingReason.NEVER_COMPLETE)
-
-
-def test_a_meeting_whose_executions_never_report_fails(platform: Platform, meetings: Meetings, ann: Recorder) -> None:
-    meeting = new_meeting()
-    ann.upload_partially(meeting, ann.record_speech("good day"), [None])
-    ann.wait_for_status(meeting.meeting_id, MeetingStatus.INCOMPLETE)
-    long_ago = timestamp(datetime.now(UTC) - timedelta(days=20))
-    begun = {"status": MeetingStatus.PROCESSING, "stage": Stage.MEDIA, "attempt": 99, "whole_at": long_ago}
-    make_overdue(platform, meetings, ann.credentials.user, meeting.meeting_id, **begun)
-    assert meetings.call(meetings.sweep, "sweep")["timed_out"] == 1
-    record = ann.client.get(meeting.meeting_id)
-    assert (record.status, record.reason) == (FAILED, MeetingReason.TIMED_OUT)
+    assert (record.status, record.reason) == (FAILED, reason)
 
 
 @pytest.mark.usefixtures("allow_refusals")
-def test_the_workflow_retries_a_summary_that_s3_refused(platform: Platform, meetings: Meetings, ann: Recorder) -> None:
+def test_the_workflow_retries_a_summary_that_s3_refused(
+    platform: Platform, meetings: MeetingsBackend, ann: Recorder
+) -> None:
     s3, logs = platform.client("s3"), platform.client("logs")
     policy = json.loads(s3.get_bucket_policy(Bucket=meetings.bucket)["Policy"])
     closed = {
@@ -225,14 +226,14 @@ def test_the_workflow_retries_a_summary_that_s3_refused(platform: Platform, meet
     group = f"/aws/lambda/{SUMMARIZER}"
     since = int(datetime.now(UTC).timestamp() * 1000) - 1
 
-    def failed() -> str | None:
-        found = logs.filter_log_events(logGroupName=group, startTime=since)["events"]
-        return next((entry["message"] for entry in found if '"StorageFailed"' in entry["message"]), None)
+    def find_failure() -> str | None:
+        events = logs.filter_log_events(logGroupName=group, startTime=since)["events"]
+        return next((entry["message"] for entry in events if '"StorageFailed"' in entry["message"]), None)
 
     s3.put_bucket_policy(Bucket=meetings.bucket, Policy=json.dumps(refusing))
     try:
         meeting_id = ann.upload(ann.record_speech("agree"))
-        eventually(failed, "a summary that fails", 60)
+        eventually(find_failure, "a summary that fails", 60)
     finally:
         s3.put_bucket_policy(Bucket=meetings.bucket, Policy=json.dumps(policy))
     assert ann.wait_for_status(meeting_id).status is READY

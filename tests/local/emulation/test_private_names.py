@@ -1,25 +1,14 @@
-"""Tests of the launcher's changes to the emulator: the private names, and the parts that need no emulator."""
+"""Tests that the emulator has all private names that its corrections use."""
 
 import ast
 import json
 import subprocess
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from local import ROOT
 from local.emulation import SUPPORTED_VERSION, PrivateNameMissing, get_private
-from local.emulation.api_gateway.websocket_message_rules import (
-    FAILED,
-    FRAME_BYTES,
-    MESSAGE_BYTES,
-    FrameCount,
-    RouteAnswer,
-    header_name,
-    parse_answer,
-    refusal_message,
-)
 from local.platform.emulator import PYTHON
 
 pytestmark = pytest.mark.unit
@@ -72,43 +61,3 @@ def test_a_missing_private_name_stops_the_launch_with_instructions() -> None:
         PrivateNameMissing, match=f"ministack has no ast.gone: .* ministack {SUPPORTED_VERSION}; pin that version"
     ):
         get_private(ast, "gone")
-
-
-@pytest.mark.parametrize(
-    ("returned", "answer"),
-    [
-        ({"statusCode": 200, "body": "x"}, RouteAnswer(200, "x")),
-        ({"statusCode": 200, "body": None, "headers": None}, RouteAnswer(200)),
-        ({"statusCode": 200, "headers": {"SEC-WebSocket-Protocol": "a"}}, RouteAnswer(200, subprotocol="a")),
-        (None, FAILED),
-        ({"statusCode": "200"}, FAILED),
-        ({"statusCode": 101}, FAILED),
-        ({"statusCode": 600}, FAILED),
-        ({"statusCode": 200, "body": {"x": 1}}, FAILED),
-    ],
-)
-def test_an_answer_is_an_object_with_a_status_and_a_text(returned: Any, answer: RouteAnswer) -> None:
-    assert parse_answer({"body": returned}) == answer
-
-
-@pytest.mark.parametrize("flaw", [{"error": True}, {"throttle": True}])
-def test_a_failed_function_gives_a_failed_answer(flaw: dict[str, Any]) -> None:
-    assert parse_answer({"body": {"statusCode": 200, "body": "x"}, **flaw}) == FAILED
-
-
-@pytest.mark.parametrize(("status", "text"), [(401, "Unauthorized"), (500, "Internal server error")])
-def test_a_refusal_contains_only_the_text_of_its_status(status: int, text: str) -> None:
-    assert refusal_message(status) == text
-
-
-def test_functions_get_headers_in_their_usual_capitalisation() -> None:
-    assert header_name("sec-websocket-protocol") == "Sec-WebSocket-Protocol"
-
-
-def test_a_frame_may_have_32_kilobytes_and_a_message_128() -> None:
-    count = FrameCount()
-    for _ in range(MESSAGE_BYTES // FRAME_BYTES):
-        assert count.fits(1, frame_ends=False)
-        assert count.fits(FRAME_BYTES - 1, frame_ends=True)
-    assert not count.fits(1, frame_ends=False)
-    assert not FrameCount().fits(FRAME_BYTES + 1, frame_ends=True)

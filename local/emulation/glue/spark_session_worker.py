@@ -1,7 +1,7 @@
-"""The child process of `spark_process.SparkChildSession`. It runs in `.venv-spark` and imports no module of `local`.
+"""Program of the child process of `spark_process.SparkChildSession`, which runs the Glue job and reads the lake.
 
-It reads one request per line as JSON and writes one line of JSON as the answer. It runs the job, and reads the lake as
-readers do: only the files that the pointers name.
+It reads one request per line as JSON and answers each with one line of JSON. It reads the lake as readers do: only the
+files that the pointers name. It runs in `.venv-spark` and imports no module of `local`.
 """
 
 import json
@@ -29,44 +29,44 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     for line in sys.stdin:
-        question = json.loads(line)
-        answer = _DO[question.pop("do")](question)
-        answers.write(json.dumps(answer, default=_plain) + "\n")
+        request = json.loads(line)
+        answer = _ACTIONS[request.pop("action")](request)
+        answers.write(json.dumps(answer, default=_to_json_value) + "\n")
         answers.flush()
-    if started := SparkSession.getActiveSession():
-        started.stop()
+    if session := SparkSession.getActiveSession():
+        session.stop()
 
 
-def _spark() -> SparkSession:
+def _get_spark() -> SparkSession:
     """Return the session, and start it on first use. Reading the lake's files needs no session."""
     return SparkSession.builder.getOrCreate()
 
 
-def _run(question: dict[str, Any]) -> dict[str, Any]:
+def _run(request: dict[str, Any]) -> dict[str, Any]:
     try:
-        return {"counts": job.main(question["argv"], _spark())}
+        return {"counts": job.main(request["argv"], _get_spark())}
     except Exception as error:  # noqa: BLE001 # a failed run is a result, too
         traceback.print_exc()
         return {"error": f"{type(error).__name__}: {error}"}
 
 
-def _rows(question: dict[str, Any]) -> dict[str, Any]:
-    tables = _tables(question["lake"], question["manifests"])
+def _rows(request: dict[str, Any]) -> dict[str, Any]:
+    tables = _read_tables(request["lake"], request["manifests"])
     return {"rows": [row for _, table in tables for row in table.to_pylist()]}
 
 
-def _query(question: dict[str, Any]) -> dict[str, Any]:
-    spark = _spark()
+def _query(request: dict[str, Any]) -> dict[str, Any]:
+    spark = _get_spark()
     with tempfile.TemporaryDirectory() as folder:
-        for number, (_, table) in enumerate(_tables(question["lake"])):
+        for number, (_, table) in enumerate(_read_tables(request["lake"])):
             pq.write_table(table, Path(folder, f"{number}.parquet"))
         spark.read.parquet(folder).createOrReplaceTempView("lake")
-        return {"rows": [row.asDict(recursive=True) for row in spark.sql(question["sql"]).collect()]}
+        return {"rows": [row.asDict(recursive=True) for row in spark.sql(request["sql"]).collect()]}
 
 
-def _files(question: dict[str, Any]) -> dict[str, Any]:
+def _files(request: dict[str, Any]) -> dict[str, Any]:
     files = []
-    for path, raw in _objects(question["lake"]):
+    for path, raw in _read_files(request["lake"]):
         file = pq.ParquetFile(pa.BufferReader(raw))
         files.append(
             {
@@ -80,12 +80,14 @@ def _files(question: dict[str, Any]) -> dict[str, Any]:
     return {"files": files}
 
 
-def _tables(lake: str, manifests: Sequence[str] = ()) -> list[tuple[str, Any]]:
-    return [(path, pq.read_table(pa.BufferReader(raw))) for path, raw in _objects(lake, manifests)]
+def _read_tables(lake: str, manifests: Sequence[str] = ()) -> list[tuple[str, Any]]:
+    return [(path, pq.read_table(pa.BufferReader(raw))) for path, raw in _read_files(lake, manifests)]
 
 
-def _objects(lake: str, manifests: Sequence[str] = ()) -> list[tuple[str, bytes]]:
-    """Return the files that the pointers of the given manifests name, or those of all manifests."""
+def _read_files(lake: str, manifests: Sequence[str] = ()) -> list[tuple[str, bytes]]:
+    """Return path and content of the files that the pointers of these manifests name. Without manifests, use all
+    pointers.
+    """
     storage = open_storage(lake)
     pointers = [
         storage.read(uri).decode()
@@ -95,7 +97,7 @@ def _objects(lake: str, manifests: Sequence[str] = ()) -> list[tuple[str, bytes]
     return [(path, storage.read(path)) for pointer in pointers for path in pointer.splitlines()]
 
 
-def _plain(value: object) -> object:
+def _to_json_value(value: object) -> object:
     match value:
         case date():
             return value.isoformat()
@@ -104,7 +106,7 @@ def _plain(value: object) -> object:
     raise TypeError(type(value).__name__)
 
 
-_DO: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+_ACTIONS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "run": _run,
     "rows": _rows,
     "query": _query,
