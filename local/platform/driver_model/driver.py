@@ -5,6 +5,7 @@ service's API, which botocore contains, so a driver states only the differences.
 be listed as ignored with a reason. A forgotten property is then an error instead of a silently different resource.
 """
 
+import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -60,6 +61,17 @@ def from_response(operation: str, path: str) -> ComputedValue:
         return UNKNOWN if value is None else value
 
     return ComputedValue(read)
+
+
+def from_template(template: str) -> ComputedValue:
+    """Return a text that contains properties, for example `{functionName}:{name}`. It is unknown while one of them is."""
+    names = tuple(re.findall(r"{(\w+)}", template))
+
+    def text(values: ResourceValues) -> Any:
+        properties = {name: values[name] for name in names}
+        return UNKNOWN if UNKNOWN in properties.values() else template.format(**properties)
+
+    return ComputedValue(text, names)
 
 
 def first_known(*sources: ComputedValue) -> ComputedValue:

@@ -9,6 +9,7 @@ from local.platform.driver_model.driver import (
     ResourceValues,
     computed_from,
     from_response,
+    from_template,
     name_or_prefixed,
 )
 from local.preview.property_values import UNKNOWN
@@ -73,14 +74,6 @@ def _default_group_filters(values: ResourceValues) -> list[dict[str, Any]]:
 def _default_group_id(values: ResourceValues) -> Any:
     groups = values.responses.get("DescribeSecurityGroups", {}).get("SecurityGroups")
     return groups[0]["GroupId"] if groups else UNKNOWN
-
-
-def _route_id(values: ResourceValues) -> str:
-    return f"{values['routeTableId']}_{values['destinationCidrBlock']}"
-
-
-def _id_list(values: ResourceValues) -> list[str]:
-    return [values["id"]]
 
 
 PUBLIC = {"MapPublicIpOnLaunch.Value": "mapPublicIpOnLaunch"}
@@ -213,7 +206,7 @@ DRIVERS = (
         delete=(
             DriverCall("DeleteRoute", {"RouteTableId": "routeTableId", "DestinationCidrBlock": "destinationCidrBlock"}),
         ),
-        id=ComputedValue(_route_id, ("routeTableId", "destinationCidrBlock")),
+        id=from_template("{routeTableId}_{destinationCidrBlock}"),
     ),
     Driver(
         type="aws:ec2/vpcEndpoint:VpcEndpoint",
@@ -234,7 +227,7 @@ DRIVERS = (
                 },
             ),
         ),
-        delete=(DriverCall("DeleteVpcEndpoints", {"VpcEndpointIds": ComputedValue(_id_list)}),),
+        delete=(DriverCall("DeleteVpcEndpoints", {"VpcEndpointIds": "id"}),),
         id=from_response("CreateVpcEndpoint", "VpcEndpoint.VpcEndpointId"),
     ),
     Driver(

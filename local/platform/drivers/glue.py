@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from local.platform.driver_model.driver import ComputedValue, Driver, DriverCall, ResourceValues, computed_from
+from local.platform.driver_model.driver import Driver, DriverCall, computed_from, from_template
 
 JOB = {
     "Description": "description",
@@ -57,10 +57,6 @@ def connection_input(
             "SecurityGroupIdList": network["securityGroupIdLists"],
         },
     }
-
-
-def _table_id(values: ResourceValues) -> str:
-    return f"{values['databaseName']}:{values['name']}"
 
 
 @computed_from("configuration")
@@ -123,7 +119,7 @@ DRIVERS = (
         create=(DriverCall("CreateTable", {"DatabaseName": "databaseName", **TABLE_INPUT}, renames=TABLE_RENAMES),),
         update=(DriverCall("UpdateTable", {"DatabaseName": "databaseName", **TABLE_INPUT}, renames=TABLE_RENAMES),),
         delete=(DriverCall("DeleteTable", {"DatabaseName": "databaseName", "Name": "name"}),),
-        id=ComputedValue(_table_id),
+        id=from_template("{databaseName}:{name}"),
     ),
     Driver(
         type="aws:athena/workgroup:Workgroup",
