@@ -58,25 +58,6 @@ def test_only_own_logs_and_traces_are_omitted() -> None:
     assert not security_page.is_telemetry({**own, "Action": [*own["Action"], "logs:DeleteLogStream"]}, "role")
 
 
-def test_a_condition_is_shown_with_operator_key_and_values() -> None:
-    statement = {"Condition": {"StringLike": {"s3:prefix": ["a/*", "b/*"]}, "Null": {"aws:TagKeys": "false"}}}
-    assert (
-        security_page.format_conditions(statement)
-        == "Null `aws:TagKeys` `false`; StringLike `s3:prefix` `a/*` or `b/*`"
-    )
-
-
-def test_a_resource_of_another_region_is_shown_with_its_region() -> None:
-    assert (
-        security_page.to_resource_label("arn:aws:bedrock:us-west-2::foundation-model/x")
-        == "bedrock `foundation-model/x` in us-west-2"
-    )
-    assert (
-        security_page.to_resource_label("arn:aws:s3:::polyphony-prod-ingestion-lake-123456789012/data/*")
-        == "s3 `ingestion-lake/data/*`"
-    )
-
-
 def test_the_page_names_no_account() -> None:
     assert "123456789012" not in PAGE.read_text()
 
