@@ -7,7 +7,7 @@ if a committed file is stale.
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
@@ -87,14 +87,12 @@ def frontend_types() -> str:
 
 def transcription_schema() -> dict[str, Any]:
     """Return the schema of the messages of transcription's WebSocket API."""
-    api = _MessageApi(messages.REQUESTS, messages.RESPONSES, message_examples.TRANSCRIPTION)
-    return _message_schema("transcription", "handlers/transcription/messages.py", api)
+    return _message_schema("transcription", messages, message_examples.TRANSCRIPTION)
 
 
 def voice_qa_schema() -> dict[str, Any]:
     """Return the schema of the messages of voice Q&A's WebSocket API."""
-    api = _MessageApi(client_messages.REQUESTS, client_messages.RESPONSES, message_examples.VOICE_QA)
-    return _message_schema("voice-qa", "handlers/voice_qa/client_messages.py", api)
+    return _message_schema("voice-qa", client_messages, message_examples.VOICE_QA)
 
 
 def meetings_schema() -> dict[str, Any]:
@@ -114,19 +112,11 @@ def _openapi(subsystem: str, operations: Sequence[RestOperation]) -> Callable[[]
     return lambda: api_documentation.build_document(f"Polyphony: {subsystem}", "1", operations)
 
 
-@dataclass(frozen=True)
-class _MessageApi:
-    """Messages of one WebSocket API."""
-
-    requests: Mapping[str, type[Message]]
-    responses: Sequence[type[Message]]
-    examples: Sequence[Message]
-
-
-def _message_schema(subsystem: str, source: str, api: _MessageApi) -> dict[str, Any]:
-    models: list[tuple[type[Message], JsonSchemaMode]] = [(model, "validation") for model in api.requests.values()]
-    models += [(model, "serialization") for model in api.responses]
-    schema = _with_examples(models, api.examples)
+def _message_schema(subsystem: str, module: ModuleType, examples: Sequence[Message]) -> dict[str, Any]:
+    """Return the schema of a module's requests and responses, which are the messages of one WebSocket API."""
+    models: list[tuple[type[Message], JsonSchemaMode]] = [(model, "validation") for model in module.REQUESTS.values()]
+    models += [(model, "serialization") for model in module.RESPONSES]
+    schema = _with_examples(models, examples)
     for definition in schema["$defs"].values():
         if (tag := definition.get("properties", {}).get("type", {})) and "const" in tag:
             # The model has a default for `type`, so pydantic calls it optional. But every message contains it.
@@ -134,7 +124,7 @@ def _message_schema(subsystem: str, source: str, api: _MessageApi) -> dict[str, 
     return {
         "$schema": DIALECT,
         "title": f"Messages of the WebSocket API of {subsystem}",
-        "description": f"Generated from {source} by `make schema`. Errors: docs/{subsystem}.md.",
+        "description": f"Generated from {module.__name__.replace('.', '/')}.py by `make schema`. Errors: docs/{subsystem}.md.",
         "oneOf": [{"$ref": f"#/$defs/{model.__name__}"} for model, _ in models],
         **schema,
     }

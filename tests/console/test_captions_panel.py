@@ -13,7 +13,7 @@ from tests.console.fake_stack import FakeTranscription, make_token, open_panel, 
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
 SPOKEN_WORDS = "hello world this is a live test . good day . thank you again ."
-CAPTION = {"type": "caption", "utterance": "u1", "resultId": "r1"}
+CAPTION: dict[str, Any] = {"type": "caption", "utterance": "u1", "resultId": "r1"}
 CAPTION |= {"sequence": 1, "startMs": 0, "endMs": 9, "revision": 1}
 MICROPHONE = """
 const realGetUserMedia = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);

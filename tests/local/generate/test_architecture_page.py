@@ -6,13 +6,12 @@ import pytest
 
 from components.blocks.naming.context import Subsystem
 from local import ROOT
-from local.__main__ import main
 from local.generate import documented_graph, generated_files
 from local.generate.architecture_page import flowchart, overview, select_edges
 from local.generate.diagram_edges import Edge, MissingFromDiagram, list_edges, list_role_statements
 from local.generate.diagram_nodes import Node, Shape, list_nodes, to_node_key
 from local.preview.resource_graph import Graph
-from tests.local.generate.mermaid_grammar import blocks, parsed
+from tests.local.generate.mermaid_grammar import list_diagrams, parse_diagram
 from tests.whole_program import DOCUMENTED
 
 pytestmark = DOCUMENTED
@@ -36,17 +35,17 @@ def test_the_generated_pages_are_fresh() -> None:
 
 
 def test_every_diagram_is_valid_mermaid_with_at_most_twenty_nodes() -> None:
-    diagrams = [parsed(block) for block in blocks(PAGE.read_text())]
+    diagrams = [parse_diagram(diagram) for diagram in list_diagrams(PAGE.read_text())]
     assert len(diagrams) == 1 + len(Subsystem), "an overview and one diagram for each subsystem"
     for diagram in diagrams:
         assert diagram.arrows
         assert len(diagram.nodes) <= MAX_NODES
-        assert diagram.alone() == set()
+        assert diagram.unconnected_nodes() == set()
 
 
 def test_a_quote_in_a_label_is_escaped() -> None:
     one = Node("ingestion", 'ingestion-a"b', Shape.QUEUE)
-    parsed(flowchart([Edge(one, one, 'says "x"')]).removeprefix("```mermaid\n").removesuffix("```"))
+    parse_diagram(flowchart([Edge(one, one, 'says "x"')]).removeprefix("```mermaid\n").removesuffix("```"))
 
 
 def test_every_function_queue_store_and_workflow_has_an_arrow(graph: Graph, arrows: list[Edge]) -> None:
@@ -113,17 +112,6 @@ def test_a_permission_without_a_node_stops_the_generation(graph: Graph, monkeypa
     monkeypatch.setitem(policy.inputs, "policy", json.dumps(document))
     with pytest.raises(MissingFromDiagram, match="kinesis:PutRecord"):
         list_edges(graph)
-
-
-def test_a_missing_chapter_is_reported_by_the_command(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def lacks() -> str:
-        raise MissingFromDiagram("write its chapter")
-
-    monkeypatch.setattr(generated_files, "PAGES", {"docs/architecture.md": lacks})
-    assert main(["generate", "pages"]) == 2
-    assert capsys.readouterr().err == "write its chapter\n"
 
 
 def test_every_subsystem_uses_the_foundation(graph: Graph) -> None:
