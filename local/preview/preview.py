@@ -1,4 +1,4 @@
-"""Preview of a stack without an AWS account: planned resources, invalid inputs, policy findings, cost and outputs.
+"""Preview of a stack without an AWS account (`make preview`): resources, invalid inputs, policy findings, cost and outputs.
 
 The program runs unmodified. Each resource's inputs are checked against the API model of its service. The policy pack
 runs in a separate process. As with the Pulumi CLI, it analyzes resources while the program still registers others, and
@@ -43,6 +43,7 @@ class Preview:
     config: StackConfig
     graph: Graph
     outputs: Props
+    """Stack outputs, in which values that AWS assigns are unknown."""
     messages: tuple[str, ...]
     """Warnings and errors that the program logged."""
     invalid_inputs: tuple[InvalidInput, ...]
@@ -117,9 +118,9 @@ def preview(config: StackConfig) -> Preview:
     try:
         with PolicyPackProcess(config, dry_run=True) as pack, PolicyRun(pack) as policy_run:
             run = program_run.run_program(config, ReportingProvider(PreviewProvider(), policy_run.submit), preview=True)
-            rest = policy_run.finish(run.graph)
+            policy_results = policy_run.finish(run.graph)
             invalid_inputs = find_invalid_inputs(run.graph)
-            rules, findings, remediations = rest.result()
+            rules, findings, remediations = policy_results.result()
     except (SettingsError, program_run.ProgramError, PackError, MissingDriver) as error:
         raise CannotPreview(str(error)) from error
     priced = cost.price_graph(config.stack, run.graph)

@@ -10,6 +10,7 @@ from local.preview.stack_files import StackConfig
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 LEVELS = {"mandatory": "error", "advisory": "warning", "remediate": "warning", "unknown": "note"}
 REFUSED = "service-refuses-value"
+"""Rule id of all invalid inputs."""
 
 
 def to_sarif(
@@ -26,7 +27,7 @@ def to_sarif(
         _result(
             finding.policy,
             LEVELS[finding.level],
-            f"{_name(finding.urn)}: {finding.message}",
+            f"{finding.urn.rpartition('::')[2]}: {finding.message}",
             finding.urn,
             file,
         )
@@ -56,7 +57,3 @@ def _result(rule: str, level: str, text: str, urn: str, file: str) -> dict[str, 
         # Code scanning treats results with the same fingerprint as one alert, even if the message changes.
         "partialFingerprints": {"finding/v1": f"{rule}|{urn}"},
     }
-
-
-def _name(urn: str) -> str:
-    return urn.rpartition("::")[2]

@@ -8,7 +8,7 @@ and rejects a missing secret.
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,11 @@ from components.settings.stack import StackSettings
 from local import ROOT, CannotRun
 
 PLACEHOLDER = "placeholder-for-a-secret-that-only-a-deployment-has"
-
-
+"""Replaces a secret that is encrypted or missing. It is long enough for every secret setting."""
 BOOLEAN, INTEGER, FLOAT, DATE = REPLACED_TAGS = tuple(
     f"tag:yaml.org,2002:{kind}" for kind in ("bool", "int", "float", "timestamp")
 )
+"""YAML tags of the types that YAML 1.1 and the CLI recognise differently."""
 INTEGERS = r"[-+]?(?:0|[1-9][0-9]*)"
 FLOATS = r"[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?"
 """Decimal numbers. The CLI also accepts octal, hexadecimal and grouped numbers, which no setting uses."""
@@ -39,10 +39,15 @@ class StackConfig:
     """Configuration of a stack in the form that Pulumi passes to a program."""
 
     project: str
+    """Name of the project."""
     stack: str
+    """Name of the stack."""
     values: Mapping[str, str]
+    """Text or JSON by key, for example `polyphony:ingestion`."""
     secret_keys: frozenset[str] = frozenset()
-    warnings: tuple[str, ...] = field(default=())
+    """Keys of values that contain a secret."""
+    warnings: tuple[str, ...] = ()
+    """One sentence for each placeholder."""
 
 
 class _CliYamlLoader(yaml.SafeLoader):
@@ -149,7 +154,7 @@ def _with_placeholders(project: str, stack: str, config: Mapping[str, Any]) -> S
             warnings += [f"{path} is encrypted. This preview uses a placeholder." for path in encrypted]
     for location in find_secret_paths(StackSettings):
         section = f"{project}:{location[0]}"
-        if _fill(values, section, [str(part) for part in location[1:]]):
+        if _set_missing_secret(values, section, [str(part) for part in location[1:]]):
             secret_keys.add(section)
             warnings.append(f"{format_location(location)} is not set. This preview uses a placeholder.")
     try:
@@ -165,26 +170,26 @@ def _with_placeholders(project: str, stack: str, config: Mapping[str, Any]) -> S
     )
 
 
-def _without_ciphertext(value: Any, path: str, found: list[str]) -> Any:
-    """Return a copy with the placeholder for every `secure:` value; add the paths of these values to `found`."""
+def _without_ciphertext(value: Any, path: str, encrypted_paths: list[str]) -> Any:
+    """Return a copy with the placeholder for every `secure:` value; add the paths of these values to `encrypted_paths`."""
     if isinstance(value, dict):
         if set(value) == {"secure"}:
-            found.append(path)
+            encrypted_paths.append(path)
             return PLACEHOLDER
-        return {key: _without_ciphertext(inner, f"{path}.{key}", found) for key, inner in value.items()}
+        return {key: _without_ciphertext(inner, f"{path}.{key}", encrypted_paths) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_without_ciphertext(inner, f"{path}[{index}]", found) for index, inner in enumerate(value)]
+        return [_without_ciphertext(inner, f"{path}[{index}]", encrypted_paths) for index, inner in enumerate(value)]
     return value
 
 
-def _fill(values: dict[str, Any], section: str, path: list[str]) -> bool:
-    """Set the placeholder for a secret that an existing section lacks. Return True if it was set."""
-    holder: Any = values.get(section)
+def _set_missing_secret(values: dict[str, Any], section: str, path: list[str]) -> bool:
+    """Set the placeholder for a secret that is missing in an existing section. Return True if it was set."""
+    mapping: Any = values.get(section)
     for part in path[:-1]:
-        if not isinstance(holder, dict):
+        if not isinstance(mapping, dict):
             return False
-        holder = holder.get(part)
-    if not isinstance(holder, dict) or path[-1] in holder:
+        mapping = mapping.get(part)
+    if not isinstance(mapping, dict) or path[-1] in mapping:
         return False
-    holder[path[-1]] = PLACEHOLDER
+    mapping[path[-1]] = PLACEHOLDER
     return True

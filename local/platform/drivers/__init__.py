@@ -1,4 +1,7 @@
-"""Drivers of all resource types, one module per AWS service."""
+"""Drivers of all resource types, one module per AWS service.
+
+A driver describes the service calls that create, change and delete one type of resource (`driver_model/driver.py`).
+"""
 
 from local.platform.driver_model.driver import Driver, RecordedOnly
 from local.platform.drivers import (

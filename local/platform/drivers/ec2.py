@@ -16,7 +16,7 @@ from local.preview.property_values import UNKNOWN
 
 
 def _tag_specifications(kind: str) -> ComputedValue:
-    """Return tags in the form that EC2's create operations require."""
+    """Return the tags in the form of EC2's create operations, for a resource type of EC2 such as `vpc`."""
 
     @computed_from("tags")
     def specification(tags: dict[str, str] | None) -> list[dict[str, Any]]:
@@ -42,6 +42,7 @@ def rule_permissions(
 
 
 def _rule_driver(direction: str) -> Driver:
+    """Return the driver of security group rules for a direction, `Ingress` or `Egress`."""
     add, revoke = f"AuthorizeSecurityGroup{direction}", f"RevokeSecurityGroup{direction}"
     return Driver(
         type=f"aws:vpc/securityGroup{direction}Rule:SecurityGroup{direction}Rule",
@@ -62,8 +63,9 @@ def _rule_driver(direction: str) -> Driver:
 
 
 def _rule_id(values: ResourceValues) -> str:
-    answers = list(values.responses.values())
-    rules = answers[0].get("SecurityGroupRules") if answers else None
+    """Return the rule's id, or a substitute if the response to its creation does not contain the id."""
+    responses = list(values.responses.values())
+    rules = responses[0].get("SecurityGroupRules") if responses else None
     return str(rules[0]["SecurityGroupRuleId"]) if rules else f"{values['securityGroupId']}:{values['ipProtocol']}"
 
 

@@ -1,4 +1,6 @@
-"""Drivers of Lambda functions, aliases, permissions, event sources and layers."""
+"""Drivers of Lambda functions, aliases, permissions, event source mappings and layers, and of the settings for
+asynchronous invocations and provisioned concurrency.
+"""
 
 import io
 import zipfile

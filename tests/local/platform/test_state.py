@@ -36,12 +36,14 @@ def test_a_saved_entry_is_read_back(tmp_path: Path) -> None:
     state = PlatformState.empty(path, INSTANCE)
     state.put("a", entry())
     state.put("b", entry("a", made_of=("a",)))
-    state.keep_outputs({"frontend": {"region": "us-east-1"}})
+    state.save_outputs({"frontend": {"region": "us-east-1"}})
     assert stat.S_IMODE(path.stat().st_mode) == 0o600, "only the owner can read it"
     again = PlatformState.read(path, INSTANCE)
     assert again.entries() == state.entries()
     assert again.outputs == {"frontend": {"region": "us-east-1"}}
-    assert again.hashes({"a": 1}) == state.hashes({"a": 1}), "the salt is kept, or everything would look changed"
+    assert again.hash_inputs({"a": 1}) == state.hash_inputs({"a": 1}), (
+        "the salt is kept, or everything would look changed"
+    )
 
 
 def test_a_write_that_fails_leaves_the_file_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,10 +75,12 @@ def test_the_file_contains_neither_a_secret_nor_its_unsalted_hash(tmp_path: Path
     path = tmp_path / "state.json"
     one, other = PlatformState.empty(path, INSTANCE), PlatformState.empty(path, INSTANCE)
     given = {"value": Secret("canary-5f1c")}
-    one.put("a", entry(inputs=one.hashes(given)))
+    one.put("a", entry(inputs=one.hash_inputs(given)))
     assert "canary-5f1c" not in path.read_text()
-    assert one.hashes(given) != other.hashes(given), "without a salt, a guess could be checked against any state"
-    assert one.hashes(given) != one.hashes({"value": "canary-5f1c"}), "becoming a secret is a change"
+    assert one.hash_inputs(given) != other.hash_inputs(given), (
+        "without a salt, a guess could be checked against any state"
+    )
+    assert one.hash_inputs(given) != one.hash_inputs({"value": "canary-5f1c"}), "becoming a secret is a change"
 
 
 def test_the_hash_of_an_archive_depends_on_its_content(tmp_path: Path) -> None:
@@ -85,13 +89,13 @@ def test_the_hash_of_an_archive_depends_on_its_content(tmp_path: Path) -> None:
     one.write_bytes(b"code")
     same.write_bytes(b"code")
     other.write_bytes(b"more code")
-    hashes = [state.hashes({"code": Archive(str(path))}) for path in (one, same, other)]
+    hashes = [state.hash_inputs({"code": Archive(str(path))}) for path in (one, same, other)]
     assert hashes[0] == hashes[1] != hashes[2]
 
 
 def test_an_unknown_value_equals_nothing(tmp_path: Path) -> None:
     state = PlatformState.empty(tmp_path / "state.json", INSTANCE)
-    assert state.hashes({"arn": UNKNOWN}) != state.hashes({"arn": UNKNOWN})
+    assert state.hash_inputs({"arn": UNKNOWN}) != state.hash_inputs({"arn": UNKNOWN})
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,8 @@ def test_the_preview_shows_a_tree_with_counts_and_the_cost(capsys: pytest.Captur
         "stack prod: ",
         "ingestion-intake-dlq DeadLetterQueue: MetricAlarm, Queue, QueuePolicy",
         "by service: ",
+        "warning ",
+        "is not set. This preview uses a placeholder.",
     ):
         assert part in text
     assert "total" in text
@@ -156,6 +158,7 @@ def test_findings_are_written_as_sarif(tmp_path: Path) -> None:
     rules = {rule["id"] for rule in run["tool"]["driver"]["rules"]}
     assert run["results"]
     assert {result["ruleId"] for result in run["results"]} <= rules
+    assert all(re.match(r"[\w-]+: ", result["message"]["text"]) for result in run["results"])
     assert all(
         item["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "Pulumi.dev.yaml"
         for item in run["results"]

@@ -1,4 +1,4 @@
-"""Drivers of API Gateway REST APIs with their deployments, stages, API keys and usage plans."""
+"""Drivers of API Gateway REST APIs with their deployments, stages, method settings, API keys and usage plans."""
 
 from typing import Any
 
