@@ -6,6 +6,7 @@ A driver describes the service calls that create, change and delete one type of 
 from local.platform.driver_model.driver import Driver, RecordedOnly
 from local.platform.drivers import (
     agentcore,
+    athena,
     backup,
     batch,
     cloudwatch,
@@ -29,6 +30,7 @@ from local.platform.drivers.api_gateway import rest_api_drivers, websocket_api_d
 
 ALL: tuple[tuple[Driver, ...], ...] = (
     agentcore.DRIVERS,
+    athena.DRIVERS,
     websocket_api_drivers.DRIVERS,
     backup.DRIVERS,
     batch.DRIVERS,

@@ -1,4 +1,4 @@
-"""Drivers of Glue jobs, connections and catalog, and of Athena workgroups."""
+"""Drivers of Glue jobs, connections, security configurations, catalog databases and tables."""
 
 from typing import Any
 
@@ -59,17 +59,6 @@ def connection_input(
     }
 
 
-@computed_from("configuration")
-def work_group_configuration(given: dict[str, Any]) -> dict[str, Any]:
-    """Return the configuration with the service's names, which differ from the provider's in capitalisation."""
-    return {
-        "EnforceWorkGroupConfiguration": given["enforceWorkgroupConfiguration"],
-        "PublishCloudWatchMetricsEnabled": given["publishCloudwatchMetricsEnabled"],
-        "BytesScannedCutoffPerQuery": given["bytesScannedCutoffPerQuery"],
-        "ResultConfiguration": given["resultConfiguration"],
-    }
-
-
 DRIVERS = (
     Driver(
         type="aws:glue/job:Job",
@@ -120,15 +109,5 @@ DRIVERS = (
         update=(DriverCall("UpdateTable", {"DatabaseName": "databaseName", **TABLE_INPUT}, renames=TABLE_RENAMES),),
         delete=(DriverCall("DeleteTable", {"DatabaseName": "databaseName", "Name": "name"}),),
         id=from_template("{databaseName}:{name}"),
-    ),
-    Driver(
-        type="aws:athena/workgroup:Workgroup",
-        service="athena",
-        create=(
-            DriverCall("CreateWorkGroup", {"Name": "name", "Configuration": work_group_configuration, "Tags": "tags"}),
-        ),
-        delete=(DriverCall("DeleteWorkGroup", {"WorkGroup": "name"}),),
-        id="name",
-        ignored={"forceDestroy": "affects the deletion only, not the workgroup"},
     ),
 )
