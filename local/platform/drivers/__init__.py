@@ -11,16 +11,16 @@ from local.platform.drivers import (
     batch,
     cloudwatch,
     cognito,
+    cost_management,
     dynamodb,
     ec2,
     ecr,
-    events,
+    eventbridge,
     glue,
     iam,
     lambda_,
     s3,
     sns,
-    spend,
     sqs,
     ssm,
     stepfunctions,
@@ -39,14 +39,14 @@ ALL: tuple[tuple[Driver, ...], ...] = (
     dynamodb.DRIVERS,
     ec2.DRIVERS,
     ecr.DRIVERS,
-    events.DRIVERS,
+    eventbridge.DRIVERS,
     glue.DRIVERS,
     iam.DRIVERS,
     lambda_.DRIVERS,
     rest_api_drivers.DRIVERS,
     s3.DRIVERS,
     sns.DRIVERS,
-    spend.DRIVERS,
+    cost_management.DRIVERS,
     sqs.DRIVERS,
     ssm.DRIVERS,
     stepfunctions.DRIVERS,
@@ -55,7 +55,7 @@ ALL: tuple[tuple[Driver, ...], ...] = (
 DRIVERS: dict[str, Driver] = {driver.type: driver for drivers in ALL for driver in drivers}
 
 RECORDED_ONLY: dict[str, RecordedOnly] = {
-    recorded.type: recorded for module in (backup, s3, spend) for recorded in module.RECORDED
+    recorded.type: recorded for module in (backup, s3, cost_management) for recorded in module.RECORDED
 }
 """Types that are checked and recorded, but not created, because the emulator lacks their service."""
 
