@@ -37,7 +37,9 @@ class DeployedPlatform:
     """The result of a deployment to the emulator."""
 
     graph: Graph
+    """All resources of the program."""
     outputs: Props
+    """Stack outputs."""
     state: PlatformState
 
     @property

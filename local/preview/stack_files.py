@@ -143,6 +143,7 @@ def _project_values(declared: Mapping[str, Any], project: str) -> dict[str, Any]
 
 
 def _with_placeholders(project: str, stack: str, config: Mapping[str, Any]) -> StackConfig:
+    """Return the configuration with the placeholder for encrypted values and missing secrets."""
     values: dict[str, Any] = {}
     secret_keys: set[str] = set()
     warnings: list[str] = []
@@ -171,7 +172,7 @@ def _with_placeholders(project: str, stack: str, config: Mapping[str, Any]) -> S
 
 
 def _without_ciphertext(value: Any, path: str, encrypted_paths: list[str]) -> Any:
-    """Return a copy with the placeholder for every `secure:` value; add the paths of these values to `encrypted_paths`."""
+    """Return a copy with the placeholder for every `secure:` value. Add the paths of these values to `encrypted_paths`."""
     if isinstance(value, dict):
         if set(value) == {"secure"}:
             encrypted_paths.append(path)

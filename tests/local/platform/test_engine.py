@@ -38,7 +38,7 @@ pytestmark = pytest.mark.unit
 
 
 @pytest.fixture(autouse=True)
-def _quiet(caplog: pytest.LogCaptureFixture) -> None:
+def _silent_asyncio(caplog: pytest.LogCaptureFixture) -> None:
     """Silence asyncio, which logs every task that a kill interrupts."""
     caplog.set_level(logging.CRITICAL, "asyncio")
 
@@ -47,21 +47,21 @@ class RecordedProgress(SilentProgress):
     """Progress receiver that stores the reports."""
 
     def __init__(self) -> None:
-        self.done: list[tuple[str, ResourceAction]] = []
-        self.wrong: list[tuple[str, str]] = []
+        self.actions: list[tuple[str, ResourceAction]] = []
+        self.failures: list[tuple[str, str]] = []
 
     def on_finish(self, urn: str, action: ResourceAction, _seconds: float, /) -> None:
-        self.done.append((urn.rpartition("::")[2], action))
+        self.actions.append((urn.rpartition("::")[2], action))
 
     def on_failure(self, urn: str, message: str, /) -> None:
-        self.wrong.append((urn, message))
+        self.failures.append((urn, message))
 
 
 def run_up(program: Callable[[], object], aws: FakeAws, folder: Path) -> dict[str, ResourceAction]:
     """Run one `up` and return the action on each resource."""
     recorder = RecordedProgress()
     run(program, aws, folder, recorder)
-    return dict(recorder.done)
+    return dict(recorder.actions)
 
 
 def first_program() -> None:
@@ -212,7 +212,7 @@ def test_a_failure_names_the_resource_and_the_message_of_aws(tmp_path: Path) -> 
     aws.refuses = {"create_topic": "InvalidParameter"}
     with pytest.raises(ResourceFailed):
         run(first_program, aws, tmp_path, recorder)
-    [(urn, message)] = recorder.wrong
+    [(urn, message)] = recorder.failures
     assert urn == "urn:pulumi:test::polyphony::test:index/topic:Topic::topic"
     assert message == "CreateTopic: InvalidParameter: as AWS puts it"
 
@@ -245,10 +245,10 @@ def test_a_resource_that_cannot_be_deleted_is_kept_and_the_others_are_deleted(tm
     assert [urn.rpartition("::")[2] for urn in state.entries()] == ["topic"]
 
 
-def steps_of_a_clean_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[int, int, FakeAws]:
+def count_steps_of_a_clean_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[int, int, FakeAws]:
     """Return the number of steps of a first `up`, those of a second one with changes, and the resources after both."""
     aws = FakeAws()
-    mortal_writes(aws, monkeypatch)
+    count_writes_as_steps(aws, monkeypatch)
     run(first_program, aws, folder)
     first = aws.steps
     run(second_program, aws, folder)
@@ -256,13 +256,13 @@ def steps_of_a_clean_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple
 
 
 @pytest.fixture
-def _deaths_are_cleaned_up() -> Iterator[None]:
+def _collected_garbage() -> Iterator[None]:
     """Collect garbage while asyncio's log is silenced. Later, it would log hundreds of interrupted tasks."""
     yield
     gc.collect()
 
 
-def mortal_writes(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
+def count_writes_as_steps(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
     """State file whose writes count as two steps, before and after the write."""
     write = PlatformState._write
     if getattr(write, "mortal", None):
@@ -278,8 +278,8 @@ def mortal_writes(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(PlatformState, "_write", counted)
 
 
-def die_then_run_again(aws: FakeAws, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    mortal_writes(aws, monkeypatch)
+def kill_and_run_again(aws: FakeAws, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    count_writes_as_steps(aws, monkeypatch)
     program_that_dies = second_program if (folder / "state.json").exists() else first_program
     with pytest.raises(Killed):
         run(program_that_dies, aws, folder)
@@ -287,11 +287,11 @@ def die_then_run_again(aws: FakeAws, folder: Path, monkeypatch: pytest.MonkeyPat
     run(program_that_dies, aws, folder)
 
 
-@pytest.mark.usefixtures("_deaths_are_cleaned_up")
+@pytest.mark.usefixtures("_collected_garbage")
 def test_after_a_kill_at_any_step_of_a_first_up_the_next_one_works(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    steps, _, _ = steps_of_a_clean_run(tmp_path, monkeypatch)
+    steps, _, _ = count_steps_of_a_clean_run(tmp_path, monkeypatch)
     (tmp_path / "clean").mkdir()
     clean = FakeAws()
     run(first_program, clean, tmp_path / "clean")
@@ -299,15 +299,15 @@ def test_after_a_kill_at_any_step_of_a_first_up_the_next_one_works(
         folder = tmp_path / f"first-{step}"
         folder.mkdir()
         aws = FakeAws(dies_at=step)
-        die_then_run_again(aws, folder, monkeypatch)
+        kill_and_run_again(aws, folder, monkeypatch)
         assert aws.things == clean.things, f"killed at step {step}"
 
 
-@pytest.mark.usefixtures("_deaths_are_cleaned_up")
+@pytest.mark.usefixtures("_collected_garbage")
 def test_after_a_kill_at_any_step_of_a_second_up_the_next_one_works(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, both, clean = steps_of_a_clean_run(tmp_path, monkeypatch)
+    first, both, clean = count_steps_of_a_clean_run(tmp_path, monkeypatch)
     wanted = {name: {**thing, "version": None} for name, thing in clean.things.items()}
     wanted["new-name"].pop("kmsKeyId")
     before = FakeAws()
@@ -318,7 +318,7 @@ def test_after_a_kill_at_any_step_of_a_second_up_the_next_one_works(
         shutil.copytree(tmp_path / "before", folder)
         aws = FakeAws(dies_at=step)
         aws.things = copy.deepcopy(before.things)
-        die_then_run_again(aws, folder, monkeypatch)
+        kill_and_run_again(aws, folder, monkeypatch)
         result = {name: {**thing, "version": None} for name, thing in aws.things.items()}
         # A function that was published twice has one more version, and so do the resources that use the version.
         assert result["new-name"].pop("kmsKeyId") == str(aws.things["code"]["version"])
