@@ -36,6 +36,7 @@ NOT_FOUND = ("NotFound", "NoSuch", "NonExistent", "DoesNotExist")
 Drivers = Mapping[str, Driver | RecordedOnly]
 """Drivers by resource type. A recorded-only type is checked and kept in the state, but not created."""
 ALL_DRIVERS: Drivers = {**DRIVERS, **RECORDED_ONLY}
+"""Drivers of the program's resource types. Tests use others."""
 
 
 class ResourceFailed(Exception):
@@ -57,9 +58,10 @@ class Engine:
         self._state = state
         self._progress = progress
         self._drivers = drivers
-        self._replacing = threading.Lock()
+        self._replacement_lock = threading.Lock()
         """Held while a resource and its dependants are deleted, so that only one thread deletes for a replacement."""
         self._stopped = threading.Event()
+        """Set if no further resource may be started."""
         self.failures: list[ResourceFailed] = []
         """All failures of the run, in the order in which they occurred."""
 
@@ -108,7 +110,7 @@ class Engine:
             return entry.id, entry.outputs
         with self._report_step(resource.urn, change.action):
             if entry is not None and change.action is ResourceAction.REPLACE:
-                with self._replacing:
+                with self._replacement_lock:
                     self._delete_with_dependants(resource.urn)
                 entry = None
             return self._create_or_update(driver, resource, entry, hashes, change)
@@ -136,6 +138,10 @@ class Engine:
         hashes: dict[str, str],
         change: ResourceChange,
     ) -> tuple[str, Props]:
+        """Create a resource that has no entry, or update it. Return its id and outputs.
+
+        A resource whose creation failed before the first call succeeded does not exist, so its entry is removed.
+        """
         values = ResourceValues(resource.inputs, entry.id if entry else "", dict(entry.outputs) if entry else {})
         if isinstance(driver, RecordedOnly):
             values.id = f"recorded-{resource.name}"
@@ -170,6 +176,7 @@ class Engine:
         return values.id, values.outputs
 
     def _call(self, driver: Driver, call: DriverCall, values: ResourceValues) -> None:
+        """Check a call's parameters, make the call, store its response, and wait for the state that it states."""
         client = self._clients(driver.service)
         parameters = build_parameters(driver, call, values)
         for violation in find_violations(parameters, input_shape(driver, call), call.operation):
@@ -181,6 +188,7 @@ class Engine:
             self._wait_for_state(driver, call.until, values)
 
     def _apply_import(self, driver: Driver, values: ResourceValues, change: ResourceChange) -> None:
+        """Import the property that needs a variable number of calls, if it has a value that is new or has changed."""
         importer = driver.property_import
         if importer is None or values[importer.property] is None:
             return
@@ -188,6 +196,7 @@ class Engine:
             importer.apply(self._clients(driver.service), values.id, reveal_secrets(values[importer.property]))
 
     def _untag(self, driver: Driver, call: DriverCall, values: ResourceValues, entry: ResourceEntry) -> None:
+        """Remove the tags that the program no longer contains. `call` is the call that adds tags."""
         name = tags_property(call)
         removing = make_untag_call(driver, call, entry.keys.get(name, ()), list(values[name] or ()))
         if removing is not None:
@@ -244,6 +253,7 @@ class Engine:
             self._delete(dependant)
 
     def _delete(self, urn: str) -> None:
+        """Delete a resource with the calls in its entry, and then the entry. A resource that is already gone is no error."""
         entry = self._state.get(urn)
         if entry is None:
             return
@@ -288,6 +298,7 @@ def _call_service(client: Any, operation: str, parameters: Props) -> Props:
 
 
 def _resolve(source: Source, values: ResourceValues) -> Any | Unknown:
+    """Return the value of a source, or UNKNOWN if it has none."""
     value = source.compute(values) if isinstance(source, ComputedValue) else values[source]
     return UNKNOWN if value is None else value
 

@@ -49,7 +49,7 @@ class DeployedPlatform:
 
 
 def up(stack: str = "local", folder: Path = emulator.FOLDER) -> int:
-    """Bring the stack up and leave it running. Return the exit status."""
+    """Deploy a stack to the emulator and leave it running, for `make up`. Return the exit status."""
     with lock_folder(folder, OTHER_COMMANDS), ProgressReporter() as report:
         try:
             config = stack_files.read_stack(stack)
@@ -79,7 +79,7 @@ def up(stack: str = "local", folder: Path = emulator.FOLDER) -> int:
 
 
 def down(folder: Path = emulator.FOLDER) -> int:
-    """Delete all resources in reverse order, report those that could not be deleted, and stop the emulator.
+    """Delete all resources, dependants first, and stop the emulator, for `make down`. Report undeleted resources.
 
     Return the exit status.
     """
@@ -116,11 +116,10 @@ def find_running_platform(folder: Path = emulator.FOLDER) -> dict[str, Any] | No
 
 
 def plan_update(config: StackConfig, folder: Path = emulator.FOLDER) -> list[PlannedStep]:
-    """Return what `up` would do with each resource. Without a running emulator, that is to create all of them."""
+    """Return what `make up` would do with each resource. Without a running emulator, that is to create all of them."""
     running = emulator.find_running(folder)
-    return UpdatePlan(_open_state(running) if running else PlatformState.empty(_state_file(folder), "")).list_steps(
-        config
-    )
+    state = _open_state(running) if running else PlatformState.empty(_state_file(folder), "")
+    return UpdatePlan(state).list_steps(config)
 
 
 def list_deployed_findings(config: StackConfig, graph: Graph) -> list[PolicyFinding]:
@@ -129,13 +128,13 @@ def list_deployed_findings(config: StackConfig, graph: Graph) -> list[PolicyFind
     The ids that AWS generates are known now, so the policies that a preview could not decide are evaluated here.
     """
     with PolicyPackProcess(config, dry_run=False) as pack:
-        pack.policies()
+        pack.policies()  # configures the pack
         findings, _ = pack.analyze(graph)
     return [finding for finding in findings if finding.level in {"mandatory", "unknown"}]
 
 
 def deploy(config: StackConfig, running: Emulator, progress: Progress) -> DeployedPlatform:
-    """Run the program against an emulator."""
+    """Run the program against an emulator. Raise ResourceFailed with the first failure."""
     state = _open_state(running)
     engine = Engine(EmulatorClients(running.endpoint), state, progress)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # it logs every task that a failure cancelled
@@ -189,7 +188,7 @@ def _use_emulator(folder: Path, report: ProgressReporter) -> Iterator[Emulator]:
 
 
 def delete_all(running: Emulator, report: Progress) -> list[str]:
-    """Delete all resources in reverse order. Return the URNs of those that could not be deleted."""
+    """Delete all resources, dependants first. Return the URNs of those that could not be deleted."""
     state = _open_state(running)
     Engine(EmulatorClients(running.endpoint), state, report).delete(set(state.entries()))
     return sorted(state.entries())
@@ -205,6 +204,7 @@ def _print_addresses(running: Emulator, outputs: Props, report: ProgressReporter
 
 
 def _open_state(running: Emulator) -> PlatformState:
+    """Return the state of an emulator, which its process id and port identify."""
     return PlatformState.read(_state_file(running.folder), f"{running.pid}:{running.port}")
 
 

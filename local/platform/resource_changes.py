@@ -34,7 +34,7 @@ class ResourceChange:
     calls: tuple[DriverCall, ...] = ()
     """Calls of an update, in the driver's order. Empty for another action."""
     changed: frozenset[str] = frozenset()
-    """Names of the changed input properties. Empty if they do not matter."""
+    """Names of the input properties whose change causes an update or a replacement. Otherwise empty."""
 
 
 def plan_change(
@@ -57,6 +57,7 @@ def plan_change(
 
 
 def _plan_update(driver: Driver, inputs: Props, changed: set[str]) -> ResourceChange:
+    """Return an update, or a replacement if the driver's update calls cannot change all of the changed properties."""
     # An update with the same operation as the creation sets the whole resource, so it also removes properties.
     replacing_operations = {call.operation for call in driver.create}
     updatable: set[str] = set(driver.ignored)
@@ -73,7 +74,7 @@ def _plan_update(driver: Driver, inputs: Props, changed: set[str]) -> ResourceCh
                 # The call would not contain a property without a value, so the service would keep the old value.
                 uses -= {name for name in changed if inputs.get(name) is None}
             elif call.when and not inputs.get(call.when):
-                uses = set()
+                uses = set()  # The call will not be made, because its condition is not met.
             is_needed = bool(uses & changed)
             updatable |= uses
         if is_needed:

@@ -134,6 +134,7 @@ def to_priced_resource(resource: Resource, graph: Graph) -> PricedResource:
 
 
 def _without_unknowns(value: Any) -> Any:
+    """Return a value without its unknown properties. An unknown item of a list becomes None, so the list keeps its length."""
     if isinstance(value, Mapping):
         return {key: _without_unknowns(inner) for key, inner in value.items() if inner is not UNKNOWN}
     if isinstance(value, list):
@@ -157,7 +158,7 @@ def cost_diff(before: str, after: str, stack: str = "prod") -> tuple[StackCost, 
 
 
 def _price_side(name: str, stack: str) -> StackCost:
-    """Return the cost of one side of a comparison: of the stack `name`, or of `stack` at the git revision `name`."""
+    """Return the cost of one side of a comparison. `name` is a stack, a git revision of `stack`, or `.` for the working tree."""
     if name == WORKING_TREE:
         return cost_report(stack)
     return cost_report(name) if name in stack_files.list_stacks() else price_revision(name, stack)

@@ -131,7 +131,9 @@ class PolicyPackProcess:
         self._process.communicate()
 
     def policies(self) -> list[PolicyDescription]:
-        """Return the pack's policies with their enforcement levels."""
+        """Return the pack's policies with their enforcement levels. The first call also configures the pack, which it
+        requires before it analyzes resources.
+        """
         if not self._policies:
             info = self._analyzer().GetAnalyzerInfo(empty_pb2.Empty())
             self._analyzer().Configure(analyzer_pb2.ConfigureAnalyzerRequest(policyConfig=info.initialConfig))

@@ -41,8 +41,9 @@ class ComputedValue:
     """A value that is computed from several properties or from a response."""
 
     compute: Callable[[ResourceValues], Any]
+    """Function that returns the value, or UNKNOWN if it is not known yet."""
     uses: tuple[str, ...] = ()
-    """The properties that the value is computed from."""
+    """Names of the properties that the value is computed from."""
 
 
 Source = str | ComputedValue
@@ -50,7 +51,7 @@ Source = str | ComputedValue
 
 
 def constant(value: Any) -> ComputedValue:
-    """Return a fixed value."""
+    """Return a value that does not depend on the resource."""
     return ComputedValue(lambda _: value)
 
 
