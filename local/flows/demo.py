@@ -65,7 +65,7 @@ def command(chosen: str = "") -> int:
 def _all(out: Console, config: StackConfig, flows: list[str]) -> None:
     with _part(out, "preview"):
         result = preview(config)
-        out.print(f"  {len(result.graph.customs())} resources, {len(result.rules)} policies evaluated")
+        out.print(f"  {len(result.graph.customs())} resources, {len(result.policies)} policies evaluated")
         out.print(f"  {len(result.mandatory)} mandatory findings; about ${result.cost.total:,.2f} a month")
         if not result.deployable:
             raise DemoFailed(

@@ -24,8 +24,9 @@ class Shape(StrEnum):
     WORKFLOW = "workflow"
     JOB = "job"
     ENTRY = "entry"
-    """API that callers outside the program use."""
+    """API for callers outside the program."""
     CALLER = "caller"
+    """Caller outside the program, for example a guest in a browser."""
     SERVICE = "service"
     """AWS or external service that is no resource of the program."""
 
@@ -55,7 +56,7 @@ Key = tuple[str, str]
 """Service of an ARN, and the resource's name or id in it."""
 
 SHOWN = {
-    # Shape, and service of the ARN, by resource type.
+    # Shape, and service of the ARN, of each resource type in the diagrams.
     "aws:lambda/function:Function": (Shape.FUNCTION, "lambda"),
     "aws:sqs/queue:Queue": (Shape.QUEUE, "sqs"),
     "aws:s3/bucket:Bucket": (Shape.STORE, "s3"),

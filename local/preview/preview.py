@@ -47,7 +47,7 @@ class Preview:
     messages: tuple[str, ...]
     """Warnings and errors that the program logged."""
     invalid_inputs: tuple[InvalidInput, ...]
-    rules: tuple[PolicyDescription, ...]
+    policies: tuple[PolicyDescription, ...]
     """Policies that were evaluated."""
     findings: tuple[PolicyFinding, ...]
     remediations: tuple[Remediation, ...]
@@ -86,7 +86,7 @@ class Preview:
                 for resource in sorted(self.graph, key=lambda resource: resource.urn)
             ],
             "refusals": [invalid_input._asdict() for invalid_input in self.invalid_inputs],
-            "policies": len(self.rules),
+            "policies": len(self.policies),
             "findings": sorted(
                 map(vars, self.findings), key=lambda entry: (entry["urn"], entry["policy"], entry["message"])
             ),
@@ -120,7 +120,7 @@ def preview(config: StackConfig) -> Preview:
             run = program_run.run_program(config, ReportingProvider(PreviewProvider(), policy_run.submit), preview=True)
             policy_results = policy_run.finish(run.graph)
             invalid_inputs = find_invalid_inputs(run.graph)
-            rules, findings, remediations = policy_results.result()
+            policies, findings, remediations = policy_results.result()
     except (SettingsError, program_run.ProgramError, PackError, MissingDriver) as error:
         raise CannotPreview(str(error)) from error
     priced = cost.price_graph(config.stack, run.graph)
@@ -130,7 +130,7 @@ def preview(config: StackConfig) -> Preview:
         outputs=run.outputs,
         messages=run.messages,
         invalid_inputs=tuple(invalid_inputs),
-        rules=tuple(rules),
+        policies=tuple(policies),
         findings=tuple(findings),
         remediations=tuple(remediations),
         cost=priced.report,
@@ -163,5 +163,5 @@ def _changes(config: StackConfig) -> tuple[tuple[str, str], ...]:
 def write_sarif(result: Preview, path: Path) -> None:
     """Write the findings as SARIF, for code scanning."""
     path.write_text(
-        json.dumps(sarif.to_sarif(result.rules, result.findings, result.invalid_inputs, result.config), indent=2)
+        json.dumps(sarif.to_sarif(result.policies, result.findings, result.invalid_inputs, result.config), indent=2)
     )

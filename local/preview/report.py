@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     from local.preview.preview import Preview
 
 STYLES = {"mandatory": "bold red", "advisory": "yellow", "remediate": "cyan", "unknown": "dim"}
+"""Style of each level of findings, in the order in which the report lists the levels."""
 
 
 def print_preview(result: "Preview", console: Console | None = None) -> None:
-    """Print a preview."""
+    """Print a preview to a console, by default to standard output."""
     out = console or create_console()
     out.print(_build_tree(result.graph, result.config.stack))
     out.print(_count_by_service(result.graph))
@@ -101,7 +102,7 @@ def _print_findings(out: Console, result: "Preview") -> None:
     undecided = [finding for finding in result.findings if finding.level == "unknown"]
     advisory_count = sum(finding.level == "advisory" for finding in result.findings)
     out.print(
-        f"\n[bold]policies[/]: {len(result.rules)} evaluated, {len(result.mandatory)} mandatory findings, "
+        f"\n[bold]policies[/]: {len(result.policies)} evaluated, {len(result.mandatory)} mandatory findings, "
         f"{advisory_count} advisory findings, {len(undecided)} undecided until the deployment",
         soft_wrap=True,
     )
@@ -126,7 +127,7 @@ def _print_findings(out: Console, result: "Preview") -> None:
 
 
 def _sort_key(finding: PolicyFinding) -> tuple[int, str, str]:
-    """Sort findings by level, the most severe first, then by policy and resource."""
+    """Return the key that sorts findings by level, then by policy and resource."""
     return (list(STYLES).index(finding.level), finding.policy, finding.urn)
 
 

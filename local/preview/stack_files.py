@@ -103,7 +103,7 @@ def list_stacks(root: Path = ROOT) -> list[str]:
 def read_stack(stack: str, root: Path = ROOT) -> StackConfig:
     """Return the configuration of one stack. Raise StackFileError if its file is missing or invalid."""
     project = _load_yaml(root / "Pulumi.yaml")
-    name = str(project["name"])
+    project_name = str(project["name"])
     path = root / f"Pulumi.{stack}.yaml"
     if not path.exists():
         raise StackFileError(
@@ -112,13 +112,13 @@ def read_stack(stack: str, root: Path = ROOT) -> StackConfig:
     config_section = _load_yaml(path).get("config") or {}
     if not isinstance(config_section, dict):
         raise StackFileError(f"{path.name}: `config` must be a mapping, but it is a {type(config_section).__name__}.")
+    # The CLI keeps every unstructured value as text, also one that looks like a number. So the file is read twice.
     texts = _load_yaml(path, _TextYamlLoader)["config"] if config_section else {}
-    config: dict[str, Any] = {**_project_values(project.get("config") or {}, name)}
+    config = _list_project_values(project.get("config") or {}, project_name)
     for (key, text), value in zip(texts.items(), config_section.values(), strict=True):
-        # The CLI keeps every unstructured value as text, also one that looks like a number.
         config_value = value if isinstance(value, dict | list) else "" if value is None else text
-        config[key if ":" in key else f"{name}:{key}"] = config_value
-    return _with_placeholders(name, stack, config)
+        config[key if ":" in key else f"{project_name}:{key}"] = config_value
+    return _with_placeholders(project_name, stack, config)
 
 
 def _load_yaml(path: Path, loader: type[yaml.SafeLoader] = _CliYamlLoader) -> dict[str, Any]:
@@ -131,7 +131,7 @@ def _load_yaml(path: Path, loader: type[yaml.SafeLoader] = _CliYamlLoader) -> di
     return loaded
 
 
-def _project_values(declared: Mapping[str, Any], project: str) -> dict[str, Any]:
+def _list_project_values(declared: Mapping[str, Any], project: str) -> dict[str, Any]:
     """Return the project file's values: `value` for keys of other namespaces, `default` for keys of the project."""
     values: dict[str, Any] = {}
     for key, declaration in declared.items():

@@ -189,7 +189,7 @@ def test_an_invalid_resource_input_is_found_and_an_error_in_sarif(blocked: Previ
     functions = {resource.urn for resource in blocked.graph.customs() if resource.kind == "Function"}
     assert {item.urn for item in invalid_inputs} == functions
     assert not replace(blocked, findings=()).deployable
-    (run,) = to_sarif(blocked.rules, (), blocked.invalid_inputs, blocked.config)["runs"]
+    (run,) = to_sarif(blocked.policies, (), blocked.invalid_inputs, blocked.config)["runs"]
     assert {(result["ruleId"], result["level"]) for result in run["results"]} == {("service-refuses-value", "error")}
 
 
