@@ -22,9 +22,11 @@ from local.platform import emulator, lifecycle
 from local.platform.frontend_file import NOT_RUNNING, FrontendUnavailable, read_frontend
 
 PAGE = ROOT / "console"
+"""Folder of the page's files."""
 PORT = 8080
+"""Port that is tried first."""
 SUBJECT = "ann"
-"""User that a visitor is signed in as at first."""
+"""User as whom a visitor is signed in at first."""
 TYPES: Final[Mapping[str, str]] = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -42,6 +44,7 @@ HEADERS: Final[Mapping[str, str]] = {
     "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
 }
 FRONTEND, LOCAL = "/frontend.json", "/local.json"
+"""Paths of the documents with the platform's data."""
 
 
 @dataclass(frozen=True)
@@ -68,24 +71,26 @@ class Console:
     """Content of the console server: the page's files, and data of the platform in a folder."""
 
     folder: Path
+    """Folder of the platform's files."""
     files: Mapping[str, Path]
+    """Files of the page by URL path."""
 
     @classmethod
-    def of(cls, folder: Path) -> "Console":
+    def from_folder(cls, folder: Path) -> "Console":
         """Return the console with the files that exist now. Later files are not served."""
         files = {f"/{path.relative_to(PAGE).as_posix()}": path for path in PAGE.rglob("*") if path.suffix in TYPES}
         return cls(folder, files | {"/": PAGE / "index.html"})
 
-    def answer(self, path: str) -> ConsoleResponse:
+    def respond(self, path: str) -> ConsoleResponse:
         """Return the response for a path."""
         if path in {FRONTEND, LOCAL}:
-            return self._platform_data(path)
+            return self._respond_with_platform_data(path)
         file = self.files.get(path)
         if file is None:
             return ConsoleResponse.text(HTTPStatus.NOT_FOUND, "There is no such file.")
         return ConsoleResponse(HTTPStatus.OK, TYPES[file.suffix], file.read_bytes())
 
-    def policy(self) -> str:
+    def content_security_policy(self) -> str:
         """Return the Content-Security-Policy header, which allows connections to this stack only.
 
         The policy in the page's HTML applies in addition.
@@ -94,31 +99,33 @@ class Console:
         if running is None:
             return "connect-src 'self'; frame-ancestors 'none'"
         websockets = running.endpoint.replace("http", "ws", 1)
-        origins = f"{running.endpoint} {websockets} {_login(running)}"
+        origins = f"{running.endpoint} {websockets} {_find_login_url(running)}"
         return f"connect-src 'self' {origins}; media-src blob: {running.endpoint}; frame-ancestors 'none'"
 
-    def _platform_data(self, path: str) -> ConsoleResponse:
+    def _respond_with_platform_data(self, path: str) -> ConsoleResponse:
         try:
-            content = read_frontend(self.folder).to_output() if path == FRONTEND else _local(self.folder)
+            content = (
+                read_frontend(self.folder).to_output() if path == FRONTEND else _describe_local_platform(self.folder)
+            )
         except CannotRun as error:
             return ConsoleResponse.text(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
         return ConsoleResponse.document(content)
 
 
-def _local(folder: Path) -> dict[str, Any]:
+def _describe_local_platform(folder: Path) -> dict[str, Any]:
     """Return the content of `local.json`. Raise FrontendUnavailable if the platform does not run."""
     running = emulator.find_running(folder)
     if running is None:
         raise FrontendUnavailable(NOT_RUNNING)
     return {
         "endpoint": running.endpoint,
-        "login": _login(running),
+        "login": _find_login_url(running),
         "subject": SUBJECT,
         "credentials": {"accessKeyId": emulator.ROOT_ACCESS_KEY, "secretAccessKey": emulator.ROOT_ACCESS_KEY},
     }
 
 
-def _login(running: emulator.Emulator) -> str:
+def _find_login_url(running: emulator.Emulator) -> str:
     """Return the token endpoint of the local identity provider."""
     return token_url(running.services["JWKS_URL"])
 
@@ -141,13 +148,13 @@ class _Handler(BaseHTTPRequestHandler):
             text = f"Open http://{LOOPBACK}:{port}/. This server only answers requests of its own page."
             self._respond(ConsoleResponse.text(HTTPStatus.FORBIDDEN, text))
             return
-        self._respond(self._console.answer(path))
+        self._respond(self._console.respond(path))
 
     def _respond(self, response: ConsoleResponse) -> None:
         self.send_response(response.status)
         self.send_header("Content-Type", response.content_type)
         self.send_header("Content-Length", str(len(response.body)))
-        self.send_header("Content-Security-Policy", self._console.policy())
+        self.send_header("Content-Security-Policy", self._console.content_security_policy())
         for name, value in HEADERS.items():
             self.send_header(name, value)
         self.end_headers()
@@ -159,7 +166,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 def create_server(folder: Path, port: int) -> ThreadingHTTPServer:
     """Return a bound server that does not serve yet. It uses a free port if the given port is 0 or in use."""
-    handler = partial(_Handler, Console.of(folder))
+    handler = partial(_Handler, Console.from_folder(folder))
     try:
         return ThreadingHTTPServer((LOOPBACK, port), handler)
     except OSError:

@@ -1,4 +1,4 @@
-"""Runs ffmpeg, for the local services and for sample files."""
+"""Runs ffmpeg, for the emulated AWS services and for sample files of the flows."""
 
 import os
 import subprocess
@@ -21,10 +21,12 @@ def run_ffmpeg(*arguments: str, data: bytes = b"") -> bytes:
     """Return ffmpeg's standard output. Raise UnreadableMedia if ffmpeg fails."""
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-loglevel", "error", "-y", *arguments]
     environment = {**os.environ, **ENVIRONMENT}
-    done = subprocess.run(command, input=data, env=environment, capture_output=True, check=False, timeout=MAX_SECONDS)
-    if done.returncode:
-        raise UnreadableMedia(done.stderr.decode(errors="replace"))
-    return done.stdout
+    process = subprocess.run(
+        command, input=data, env=environment, capture_output=True, check=False, timeout=MAX_SECONDS
+    )
+    if process.returncode:
+        raise UnreadableMedia(process.stderr.decode(errors="replace"))
+    return process.stdout
 
 
 def pcm_input(sample_rate: int, source: str = "pipe:0") -> tuple[str, ...]:

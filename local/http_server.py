@@ -87,8 +87,13 @@ class _JsonHandler(BaseHTTPRequestHandler):
         document = json.dumps(content).encode() if isinstance(content, Mapping) else None
         framing = ("Transfer-Encoding", "chunked") if document is None else ("Content-Length", str(len(document)))
         self.send_response(response.status)
-        kind = "application/jsonl" if document is None else "application/json"
-        for name, value in (("Content-Type", kind), framing, ("Connection", "close"), *response.headers.items()):
+        content_type = "application/jsonl" if document is None else "application/json"
+        for name, value in (
+            ("Content-Type", content_type),
+            framing,
+            ("Connection", "close"),
+            *response.headers.items(),
+        ):
             self.send_header(name, value)
         self.end_headers()
         if not isinstance(content, Mapping):

@@ -1,10 +1,11 @@
-"""Console that the local commands print to."""
+"""Output of the local commands: the rich console that they print to, on a terminal or in a pipe."""
 
 import sys
 
 from rich.console import Console
 
 PIPE_WIDTH = 160
+"""Width in characters."""
 
 
 def create_console() -> Console:

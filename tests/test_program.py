@@ -5,15 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pulumi import RunError
 
-from components.settings import SettingsError
 from local import ROOT
 from local.preview import program_run, stack_files
 from local.preview.preview_provider import PreviewProvider
 from local.preview.property_values import UNKNOWN, Props
 from local.preview.resource_graph import Graph
-from tests.whole_program import ONE_WORKER, STACKS, changed, graph, previewed, recorded
+from tests.whole_program import ONE_WORKER, STACKS, changed, changed_in, graph, previewed, recorded
 
 pytestmark = ONE_WORKER
 UNTAGGED = {
@@ -25,7 +23,6 @@ UNTAGGED = {
     "LogMetricFilter", "Permission", "ProvisionedConcurrencyConfig", "QueuePolicy", "RegionSettings", "RolePolicy", "Route", "RouteResponse", "RouteTableAssociation", "Schedule", "SecurityConfiguration",
     "Selection", "TopicPolicy", "TopicSubscription",
 }  # fmt: skip
-PROVISIONED = "ProvisionedConcurrencyConfig"
 GUIDE = ROOT / "docs" / "deploying.md"
 NAMES_WITH_LOCAL_SCOPE = {"RolePolicy", "Alias", "CatalogTable", "Stage", "AgentcoreMemoryStrategy"}
 """Types whose names only need to be unique within one role, function, database, API or memory."""
@@ -111,16 +108,8 @@ def test_every_component_has_a_unique_name(stack: str) -> None:
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_every_alarm_has_its_runbook(stack: str) -> None:
-    alarms = [resource for resource in graph(stack) if resource.kind == "MetricAlarm"]
-    assert alarms
-    for alarm in alarms:
-        _, _, page = alarm.inputs["alarmDescription"].rpartition("Runbook: ")
-        assert (ROOT / page).is_file(), f"{alarm.name} names {page}"
-
-
-@pytest.mark.parametrize("stack", STACKS)
 def test_the_stack_output_has_only_the_frontend_model(stack: str) -> None:
+    """At preview, only the URLs of the WebSocket APIs and the id of the identity pool are unknown."""
     assert set(previewed(stack).outputs) == {"frontend"}
     frontend = previewed(stack).outputs["frontend"]
     assert frontend["schemaVersion"] == 1
@@ -132,11 +121,7 @@ def test_the_stack_output_has_only_the_frontend_model(stack: str) -> None:
         "suffixes": [".ndjson", ".ndjson.gz", ".jsonl", ".jsonl.gz", ".json", ".json.gz"],
         "maxFileBytes": 5 * 1024**3,
     }
-
-
-@pytest.mark.parametrize("stack", STACKS)
-def test_only_the_url_of_transcription_is_unknown_at_preview(stack: str) -> None:
-    transcription = dict(previewed(stack).outputs["frontend"]["transcription"])
+    transcription = dict(frontend["transcription"])
     assert "de-DE" in transcription.pop("languages")
     assert transcription == {
         "url": UNKNOWN,
@@ -146,11 +131,7 @@ def test_only_the_url_of_transcription_is_unknown_at_preview(stack: str) -> None
         "sessionHours": 4,
         "routes": ["audio", "close", "direct", "open", "ping"],
     }
-
-
-@pytest.mark.parametrize("stack", STACKS)
-def test_only_url_and_pool_id_of_voice_qa_are_unknown_at_preview(stack: str) -> None:
-    assert previewed(stack).outputs["frontend"]["voiceQa"] == {
+    assert frontend["voiceQa"] == {
         "url": UNKNOWN,
         "identityPoolId": UNKNOWN,
         "pingSeconds": 300,
@@ -161,30 +142,35 @@ def test_only_url_and_pool_id_of_voice_qa_are_unknown_at_preview(stack: str) -> 
     }
 
 
-def test_the_frontend_output_follows_the_settings() -> None:
-    run = recorded(changed("dev", "transcription", sessions={"inFlight": 2, "hours": 1.5}))
-    transcription = run.outputs["frontend"]["transcription"]
+@pytest.fixture(scope="module")
+def changed_prod() -> program_run.ProgramRun:
+    """Run the program with changed settings of production."""
+    sessions = {"inFlight": 2, "hours": 1.5}
+    unprotected = {"data": {"deletionProtection": False}}
+    return recorded(changed_in("prod", {"transcription": {"sessions": sessions}, "foundation": unprotected}))
+
+
+def test_the_frontend_output_follows_the_settings(changed_prod: program_run.ProgramRun) -> None:
+    transcription = changed_prod.outputs["frontend"]["transcription"]
     assert (transcription["inFlight"], transcription["sessionHours"]) == (2, 1.5)
+
+
+PROTECTED = {"dev": False, "staging": True, "prod": True}
+DISPOSABLE = {stack: not protected for stack, protected in PROTECTED.items()}
+LOG_RETENTION = {"dev": 14, "staging": 30, "prod": 90}
 
 
 @pytest.mark.parametrize(
     ("kind", "name", "key", "expected"),
     [
-        ("Table", "files", "deletionProtectionEnabled", {"dev": False, "staging": True, "prod": True}),
-        ("Table", "transcription-live", "deletionProtectionEnabled", {"dev": False, "staging": True, "prod": True}),
-        (
-            "Table",
-            "transcription-sessions",
-            "deletionProtectionEnabled",
-            {"dev": False, "staging": True, "prod": True},
-        ),
-        ("Table", "voice-qa-sessions", "deletionProtectionEnabled", {"dev": False, "staging": True, "prod": True}),
-        ("Bucket", "voice-qa-audio", "forceDestroy", {"dev": True, "staging": False, "prod": False}),
-        ("LogGroup", "voice-qa-socket-execution", "retentionInDays", {"dev": 14, "staging": 30, "prod": 90}),
-        ("LogGroup", "transcription-socket-execution", "retentionInDays", {"dev": 14, "staging": 30, "prod": 90}),
-        ("Bucket", "landing", "forceDestroy", {"dev": True, "staging": False, "prod": False}),
-        ("Vault", "vault", "forceDestroy", {"dev": True, "staging": False, "prod": False}),
-        ("LogGroup", "builder", "retentionInDays", {"dev": 14, "staging": 30, "prod": 90}),
+        ("Table", "files", "deletionProtectionEnabled", PROTECTED),
+        ("Table", "transcription-live", "deletionProtectionEnabled", PROTECTED),
+        ("Table", "voice-qa-sessions", "deletionProtectionEnabled", PROTECTED),
+        ("Table", "files", "pointInTimeRecovery", {name: {"enabled": value} for name, value in PROTECTED.items()}),
+        ("Bucket", "landing", "forceDestroy", DISPOSABLE),
+        ("Bucket", "voice-qa-audio", "forceDestroy", DISPOSABLE),
+        ("LogGroup", "builder", "retentionInDays", LOG_RETENTION),
+        ("LogGroup", "voice-qa-socket-execution", "retentionInDays", LOG_RETENTION),
         ("Budget", "budget", "limitAmount", {"dev": "75.00", "staging": "120.00", "prod": "500.00"}),
     ],
 )
@@ -194,32 +180,20 @@ def test_stacks_have_their_own_protection_retention_and_budget(
     assert {stack: inputs(stack, kind, name)[key] for stack in expected} == expected
 
 
-def test_resources_with_data_are_protected_if_the_stack_protects_data() -> None:
+@pytest.mark.parametrize(("stack", "expected"), {"local": False, **PROTECTED}.items())
+def test_resources_with_data_are_protected_if_the_stack_protects_data(stack: str, *, expected: bool) -> None:
     """Pulumi refuses such a change before it deletes anything.
 
     If AWS refused it, the other resources would already be deleted.
     """
     types_with_data = {"AgentcoreMemory", "Bucket", "IdentityPool", "Table", "Vault"}
-    for stack, expected in {"local": False, "dev": False, "staging": True, "prod": True}.items():
-        protected = {
-            resource.name: resource.request.protect
-            for resource in graph(stack).customs()
-            if resource.kind in types_with_data
-        }
-        assert len(protected) > 12
-        assert protected == dict.fromkeys(protected, expected), stack
-        others = [
-            resource.name
-            for resource in graph(stack).customs()
-            if resource.kind not in types_with_data and resource.request.protect
-        ]
-        assert others == [], "resources without data may be replaced"
-
-
-def test_the_backup_vault_is_retained_in_stacks_that_protect_data() -> None:
-    for stack, retained in {"local": False, "dev": False, "staging": True, "prod": True}.items():
-        (vault,) = [resource for resource in graph(stack).customs() if resource.kind == "Vault"]
-        assert (vault.request.retainOnDelete, vault.inputs["forceDestroy"]) == (retained, not retained)
+    resources = graph(stack).customs()
+    with_data = [resource for resource in resources if resource.kind in types_with_data]
+    assert len(with_data) > 12
+    protected = [resource.name for resource in resources if resource.request.protect]
+    assert protected == [resource.name for resource in with_data if expected], "others may be replaced"
+    (vault,) = [resource for resource in with_data if resource.kind == "Vault"]
+    assert (vault.request.retainOnDelete, vault.inputs["forceDestroy"]) == (expected, not expected)
 
 
 def test_the_guide_imports_the_vault_under_its_name_and_parent() -> None:
@@ -229,10 +203,10 @@ def test_the_guide_imports_the_vault_under_its_name_and_parent() -> None:
     assert re.findall(r"--parent 'backup=(.*)'", GUIDE.read_text()) == [vault.parent]
 
 
-def test_disabling_protection_keeps_the_vault() -> None:
-    unprotected_graph = recorded(changed("prod", "foundation", data={"deletionProtection": False})).graph
-    assert [resource.name for resource in unprotected_graph.customs() if resource.request.protect] == []
-    (vault,) = [resource for resource in unprotected_graph.customs() if resource.kind == "Vault"]
+def test_disabling_protection_keeps_the_vault(changed_prod: program_run.ProgramRun) -> None:
+    resources = changed_prod.graph.customs()
+    assert [resource.name for resource in resources if resource.request.protect] == []
+    (vault,) = [resource for resource in resources if resource.kind == "Vault"]
     assert (vault.request.retainOnDelete, vault.inputs["forceDestroy"]) == (True, False)
 
 
@@ -257,46 +231,23 @@ def test_stacks_in_one_account_do_not_receive_each_others_events() -> None:
     assert [stacks for stacks in stacks_by_pattern.values() if len(stacks) > 1] == []
 
 
-def test_prod_has_point_in_time_recovery() -> None:
-    recovery = {s: inputs(s, "Table", "files")["pointInTimeRecovery"]["enabled"] for s in ("dev", "staging", "prod")}
-    assert recovery == {"dev": False, "staging": True, "prod": True}
-
-
 def test_only_prod_has_provisioned_concurrency() -> None:
-    provisioned = {
-        stack: [
-            resource.inputs["provisionedConcurrentExecutions"]
-            for resource in graph(stack)
-            if resource.kind == PROVISIONED
-        ]
+    provisioned = [
+        (stack, resource.inputs["provisionedConcurrentExecutions"])
         for stack in STACKS
-    }
-    assert provisioned == {"dev": [], "local": [], "staging": [], "prod": [1]}
+        for resource in graph(stack)
+        if resource.kind == "ProvisionedConcurrencyConfig"
+    ]
+    assert provisioned == [("prod", 1)]
 
 
-def test_prod_names_the_origins_that_may_use_the_bucket() -> None:
-    (rule,) = inputs("prod", "BucketCorsConfiguration", "voice-qa-audio")["corsRules"]
-    assert rule["allowedOrigins"] == ["https://app.example.com"]
-
-
-def test_the_voice_qa_sessions_are_backed_up() -> None:
-    assert inputs("prod", "Table", "voice-qa-sessions")["tags"]["Backup"] == "polyphony-prod-daily"
-
-
-def test_callers_are_authenticated_in_staging_and_prod() -> None:
-    checks = {
-        stack: (
-            inputs(stack, "Function", "router")["environment"]["variables"]["AUTH"],
-            "CallersCheckedBy" in inputs(stack, "Api", "transcription")["tags"],
-        )
-        for stack in STACKS
-    }
-    assert checks == {
-        "dev": ("none", False),
-        "local": ("none", False),
-        "staging": ("oidc", True),
-        "prod": ("oidc", True),
-    }
+@pytest.mark.parametrize(
+    ("stack", "expected"),
+    {"dev": ("none", False), "local": ("none", False), "staging": ("oidc", True), "prod": ("oidc", True)}.items(),
+)
+def test_callers_are_authenticated_in_staging_and_prod(stack: str, expected: tuple[str, bool]) -> None:
+    auth = inputs(stack, "Function", "router")["environment"]["variables"]["AUTH"]
+    assert (auth, "CallersCheckedBy" in inputs(stack, "Api", "transcription")["tags"]) == expected
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -353,10 +304,6 @@ def test_invalid_settings_stop_the_program_before_any_registration() -> None:
     with pytest.raises(program_run.ProgramError, match=r"ingestion\.enabld: is not a setting; did you mean enabled\?"):
         program_run.run_program(changed("dev", "ingestion", enabld=True), Provider(), preview=True)
     assert registered == []
-
-
-def test_the_program_reports_invalid_settings_without_a_traceback() -> None:
-    assert issubclass(SettingsError, RunError)
 
 
 def test_a_deployment_without_a_layer_archive_names_the_command_that_builds_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,13 +25,6 @@ def load_yaml(name: str) -> dict[str, Any]:
     return content
 
 
-def test_the_project_installs_what_it_needs_with_pip() -> None:
-    project = load_yaml("Pulumi.yaml")
-    assert project["name"] == "polyphony"
-    assert project["runtime"] == {"name": "python", "options": {"toolchain": "pip", "virtualenv": ".venv"}}
-    assert (ROOT / "requirements.txt").read_text() == "-r requirements/program.txt\n"
-
-
 def test_declared_keys_have_types_that_every_cli_supports() -> None:
     for key, declared in load_yaml("Pulumi.yaml")["config"].items():
         if ":" in key:  # a key of another namespace sets a value and declares nothing
@@ -47,13 +40,6 @@ def test_a_declared_key_without_default_is_set_in_every_stack(stack: str) -> Non
     for key, declared in load_yaml("Pulumi.yaml")["config"].items():
         if ":" not in key and "default" not in declared:
             assert f"polyphony:{key}" in stack_config
-
-
-def test_the_policy_pack_has_its_own_virtual_environment() -> None:
-    pack = load_yaml("policies/PulumiPolicy.yaml")
-    assert pack["runtime"] == {"name": "python", "options": {"toolchain": "pip", "virtualenv": ".venv"}}
-    assert pack["version"]
-    assert (ROOT / "policies" / "requirements.txt").exists()
 
 
 @pytest.mark.parametrize("lock", sorted([*ROOT.glob("requirements/*.txt"), ROOT / "policies/requirements.txt"]))

@@ -19,6 +19,10 @@ ONE_WORKER = pytest.mark.xdist_group("whole")
 DOCUMENTED = pytest.mark.xdist_group("graphs")
 """Marker for tests of the graphs of the generated documents (`local/generate/documented_graph.py`)."""
 STACKS = stack_files.list_stacks()
+ONLY_INGESTION: Mapping[str, Mapping[str, Any]] = {
+    section: {"enabled": False} for section in ("transcription", "voiceQa", "livestream", "meetings")
+}
+"""Changes of the configuration that disable all other subsystems."""
 
 
 @cache
@@ -54,5 +58,4 @@ def changed_in(stack: str, sections: Mapping[str, Mapping[str, Any]]) -> StackCo
 
 def ingestion_alone(stack: str = "dev", **changes: Any) -> StackConfig:
     """Return a stack's configuration with ingestion as the only subsystem, and changes in the foundation."""
-    off = {name: {"enabled": False} for name in ("transcription", "voiceQa", "livestream", "meetings")}
-    return changed_in(stack, {"foundation": changes, **off})
+    return changed_in(stack, {"foundation": changes, **ONLY_INGESTION})

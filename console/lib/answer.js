@@ -4,9 +4,9 @@ import { fromBase64 } from "./ids.js";
 import { concatenate } from "./ogg.js";
 
 export class Answer {
-  #pieces = new Map();
-  attempt = 1;
-  end = null;
+  #pieces = new Map(); // by number
+  attempt = 1; // the highest attempt of which a piece has arrived
+  end = null; // the message that ends the answer: `answered` or `error`
 
   // Add a message. Return true if a new attempt starts, whose pieces replace all earlier ones.
   add(message) {

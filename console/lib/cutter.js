@@ -11,10 +11,10 @@ const [MIN_THRESHOLD, MAX_THRESHOLD] = [0.008, 0.03]; // limits of the loudness 
 export class Cutter {
   #frameSize;
   #incompleteFrame = new Float32Array(0);
-  #frames = [];
-  #levels = [];
+  #frames = []; // frames that do not belong to an utterance yet
+  #levels = []; // loudness of each of these frames (root mean square)
   #isSpeaking = false;
-  #quietFrames = 0;
+  #quietFrames = 0; // quiet frames at the end
   #noiseLevel = MIN_THRESHOLD / 3;
 
   constructor(sampleRate) {
@@ -45,6 +45,7 @@ export class Cutter {
 
   #addFrame(frame) {
     const level = Math.sqrt(frame.reduce((sum, sample) => sum + sample * sample, 0) / frame.length);
+    // The noise level falls at once to a quieter frame and rises slowly, by half a per cent per frame.
     this.#noiseLevel = level < this.#noiseLevel ? level : Math.min(this.#noiseLevel * 1.005 + 1e-6, MAX_THRESHOLD / 3);
     const isLoud = level > this.#threshold;
     this.#frames.push(frame);

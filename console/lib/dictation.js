@@ -26,14 +26,14 @@ export class Dictation {
   #sessionId = ""; // empty while a new session is opened
   #sessionIds = new Set(); // all sessions so far, because each reports on the utterances that it accepted
   #fruitlessSessions = 0; // sessions in a row that ended before they accepted an utterance
-  #utterances = new Map();
+  #utterances = new Map(); // by name: sequence number, encoded audio, state, number of failed tries, and the session that accepted it
   #utteranceCount = 0;
   #isSending = false;
-  #isOver = false;
+  #isOver = false; // true after the end of the dictation, or if no connection or session works any more
   #pingTimer = null;
-  #reconnection = null;
+  #reconnection = null; // promise of the reconnection that is in progress
 
-  // `connect` opens a socket. `onChange` is called after every change, `onFailure` with each permanent error, and `onOver` when no
+  // `connect` opens a socket. `inFlight` is the number of utterances that may be sent before one is done. `onChange` is called after every change, `onFailure` with each permanent error, and `onOver` when no
   // more utterances can be sent.
   constructor({ connect, speechSettings, inFlight, pingSeconds, onChange, onFailure, onOver }) {
     this.#connect = connect;

@@ -41,12 +41,12 @@ export function progress(label) {
   return { bar, setShare: (share) => { bar.value = share; } };
 }
 
-// Create a list of steps. `current` is the index of the current step, and `failed` marks it as failed.
-export function steps(names, current, failed = false) {
+// Create a list of steps. `current` is the index of the current step; if it is the number of steps, all of them are done.
+export function steps(names, current) {
   const list = el("ol", { class: "steps" });
   names.forEach((name, index) => {
-    const state = index < current ? "done" : index === current ? (failed ? "failed" : "now") : "";
-    const spokenState = { done: ", done", now: ", now", failed: ", failed" }[state] ?? "";
+    const state = index < current ? "done" : index === current ? "now" : "";
+    const spokenState = { done: ", done", now: ", now" }[state] ?? "";
     list.append(el("li", { class: state }, name, el("span", { class: "unseen", text: spokenState })));
   });
   return list;

@@ -1,4 +1,4 @@
-// Formatting of times, sizes and lists for the visitor.
+// Formatting of times and sizes for the visitor, parsing of lists, and pauses between requests.
 
 // Format milliseconds as 1:02 or 1:01:02.
 export function formatTime(ms) {

@@ -1,4 +1,4 @@
-// Generation of ids, and conversion of bytes to text.
+// Generation of ids (ULIDs), conversion of bytes to and from text, and SHA-256 hashes.
 
 const ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 

@@ -5,6 +5,7 @@ const PRE_SKIP = 312; // samples that the encoder adds at the start; decoders dr
 const FIRST_PAGE_FLAG = 2;
 const LAST_PAGE_FLAG = 4;
 const PACKETS_PER_PAGE = 50;
+// Samples of a frame, by the kind of its packet. From kind 16 on, the codec is CELT, and every four kinds have the same lengths.
 const FRAME_SAMPLES = [480, 960, 1920, 2880, 480, 960, 1920, 2880, 480, 960, 1920, 2880, 480, 960, 480, 960];
 const CELT_FRAME_SAMPLES = [120, 240, 480, 960];
 
@@ -27,8 +28,9 @@ export function createOggFile(packets, serial = crypto.getRandomValues(new Uint3
   return concatenate(pages);
 }
 
-// Return the number of samples in a packet, from its first bytes.
-export function countSamples(packet) {
+// Return the number of samples in a packet. Its first byte contains the kind (five bits), which determines the length of a frame, the
+// channel count (one bit), and a code for the number of frames (two bits). For code 3 the second byte contains this number (RFC 6716, 3.1).
+function countSamples(packet) {
   const kind = packet[0] >> 3;
   const frames = [1, 2, 2, packet[1] & 63][packet[0] & 3];
   return frames * (kind < 16 ? FRAME_SAMPLES[kind] : CELT_FRAME_SAMPLES[kind & 3]);

@@ -1,4 +1,4 @@
-// Polling of work that a backend does.
+// Polling of work that a backend has not finished, such as the processing of a file.
 
 import { pauses, sleep } from "./format.js";
 import { Problem, showProblem } from "./problems.js";

@@ -18,11 +18,11 @@ export class Stack {
   }
 
   // Return the URL of an object. The bucket is part of the host name on AWS, and of the path on the emulator.
-  objectUrl(bucket, key, query = "") {
+  objectUrl(bucket, key) {
     const path = key.split("/").map(encodeURIComponent).join("/");
     const host = this.endpoint("s3");
     const root = this.local ? `${host}/${bucket}` : host.replace("https://", `https://${bucket}.`);
-    return `${root}/${path}${query}`;
+    return `${root}/${path}`;
   }
 }
 

@@ -14,8 +14,8 @@ export function captions({ stack, visitor, settings }) {
   const [speak, file, level, problem, screen] = ["speak", "file", "level", "problem", "screen"].map((part) => byId(`captions-${part}`));
   const language = byId("captions-language");
   for (const code of settings.languages) language.append(el("option", { value: code, text: languageName(code) }));
-  let session = null;
-  let microphone = null;
+  let session = null; // the dictation that the microphone feeds
+  let microphone = null; // null while the microphone is not in use
   let shown = null; // the dictation whose captions are on the screen
 
   async function connect(checkUser, onMessage, onClose) {

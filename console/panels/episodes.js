@@ -16,9 +16,9 @@ export function episodes({ visitor, settings }) {
   const api = new Episodes(settings, visitor);
   const problem = byId("episodes-problem");
   const player = byId("episodes-player");
-  const video = new Map();
-  let shown = null;
-  let drawn = "";
+  const video = new Map(); // URLs of the videos that were chosen on this page, by episode
+  let shown = null; // the episode on the screen
+  let drawn = ""; // the findings on the screen, as JSON
   byId("episodes-video-hint").textContent = `MP4, MOV, WebM or MKV, up to ${formatSize(settings.maxVideoGigabytes * 1e9)}.`;
 
   // The list may be older than the episode that was just read.

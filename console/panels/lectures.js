@@ -25,12 +25,12 @@ export function lectures({ stack, settings }) {
   const id = byId("lectures-id");
   const guest = new Guest(stack, settings.identityPoolId);
   const answerPlayer = new AnswerPlayer((failure) => showProblem(problem, failure));
-  const pendingQuestions = new Map();
+  const pendingQuestions = new Map(); // callbacks of the questions without a complete answer, by query id
   const lectureUrls = new Map(); // audio of the lectures that were uploaded on this page
   let socket = null;
-  let connecting = null;
-  let recording = null;
-  let conversation = null;
+  let connecting = null; // promise of the connection that is being opened
+  let recording = null; // the spoken question that is being recorded
+  let conversation = null; // id of the conversation, which gives the agent the earlier turns as context
 
   const uploads = settings.lectureUploads === "guests";
   byId("lectures-upload-part").hidden = !uploads;

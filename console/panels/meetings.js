@@ -23,9 +23,9 @@ export function meetings({ stack, visitor }) {
   const api = new Meetings(stack, visitor);
   const problem = byId("meetings-problem");
   const player = byId("meetings-player");
-  let records = [];
-  let after;
-  let shown = null;
+  let records = []; // all meetings that were listed so far
+  let after; // start key of the next page, or undefined after the last page
+  let shown = null; // the meeting on the screen
   byId("meetings-started").value = toLocalTime(new Date());
 
   // The index may be older than the meeting that was just read.

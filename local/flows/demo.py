@@ -66,7 +66,7 @@ def command(chosen: str = "") -> int:
 def _run_steps(out: Console, config: StackConfig, flows: list[str]) -> None:
     with _print_step(out, "preview"):
         result = preview(config)
-        out.print(f"  {len(result.graph.customs())} resources, {len(result.rules)} policies evaluated")
+        out.print(f"  {len(result.graph.customs())} resources, {len(result.policies)} policies evaluated")
         out.print(f"  {len(result.mandatory)} mandatory findings; about ${result.cost.total:,.2f} a month")
         if not result.deployable:
             raise DemoFailed(

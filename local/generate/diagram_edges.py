@@ -1,4 +1,4 @@
-"""Arrows of the architecture diagrams, derived from event sources, rules, schedules, integrations and role policies.
+"""Arrows of the architecture diagrams, derived from event sources, rules, schedules, APIs, CORS rules and role policies.
 
 Every permission of a role must have an arrow or be listed as an exception. Otherwise the page is not generated.
 """
@@ -11,31 +11,33 @@ from dataclasses import dataclass
 from typing import Any
 
 from local import CannotRun
-from local.generate.diagram_nodes import Key, Node, Shape, list_nodes, list_role_nodes, to_node_key
+from local.generate.diagram_nodes import Key, Node, Shape, map_nodes, map_role_nodes, to_node_key
 from local.preview.resource_graph import Graph, Resource
 
 NodesByKey = Mapping[Key, Node]
 NodesByRole = Mapping[str, Node]
+"""Nodes by the names of the roles that they use."""
 CLOCK = Node("", "clock", Shape.SERVICE)
 CALLERS = Node("", "callers", Shape.CALLER)
 
-LEFT_OUT = {
+OMITTED_SERVICES = {
     # Services whose permissions get no arrow.
     "logs", "xray", "cloudwatch", "tag",  # telemetry, and finding what is tagged
-    "ecr",  # a container's image
-    "iam",  # which role a job is given: the job's own edges show what it does
+    "ecr",  # pulls of a container's image
+    "iam",  # `iam:PassRole` of a job's role: the job's own arrows show what the role permits
 }  # fmt: skip
 SERVICES = {"bedrock": "Bedrock", "transcribe": "Transcribe", "mediaconvert": "MediaConvert"}
 """AWS services that the program calls without deploying a resource of theirs."""
 
-ADDRESSES = {
+ADDRESS_VARIABLES = {
     "JWKS_URL": Node("", "identity provider", Shape.SERVICE),
     "AGENTCORE_ENDPOINT": Node("", "agent at AgentCore", Shape.SERVICE),
 }
 """Environment variables with the address of a service that the function calls. Other variables may contain an address
 too, for example an issuer, but the function does not call it."""
 
-READS = re.compile(r"Get|BatchGet|List|Query|Scan|Describe|ConditionCheck")
+READ_ACTIONS = re.compile(r"Get|BatchGet|List|Query|Scan|Describe|ConditionCheck")
+"""Names of actions that read from a store. All other actions on a store write."""
 VERBS = {
     "lambda:InvokeFunction": "calls",
     "states:StartExecution": "starts",
@@ -48,8 +50,9 @@ VERBS = {
     "execute-api:Invoke": "connects",
     "execute-api:ManageConnections": "sends messages over",
 }
+"""Verbs of actions on resources that are not stores."""
 STORES = {"s3", "dynamodb", "ssm", "bedrock-agentcore"}
-IMPLIED = {
+IMPLIED_ACTIONS = {
     # Actions that belong to another verb of the same arrow, or to an event source that has an arrow.
     "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility",
     "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun", "batch:DescribeJobs", "batch:ListJobs", "batch:TerminateJob",
@@ -68,11 +71,12 @@ class Edge:
     tail: Node
     head: Node
     label: str
+    """Verb of the tail on the head, or several verbs with commas."""
 
 
 def list_edges(graph: Graph) -> list[Edge]:
     """Return all arrows of the platform, with one arrow for each pair of nodes."""
-    nodes_by_key, nodes_by_role = list_nodes(graph), list_role_nodes(graph)
+    nodes_by_key, nodes_by_role = map_nodes(graph), map_role_nodes(graph)
     labels_by_ends: dict[tuple[Node, Node], set[str]] = defaultdict(set)
     for edge in (
         *_event_edges(graph, nodes_by_key, nodes_by_role),
@@ -86,9 +90,12 @@ def list_edges(graph: Graph) -> list[Edge]:
 
 
 def _join_labels(labels: set[str]) -> str:
-    rest = labels - {"describes"} if "starts" in labels else labels
-    first = ["reads, writes"] if {"reads", "writes"} <= rest else []
-    return ", ".join([*first, *sorted(rest - {"reads", "writes"} if first else rest)])
+    """Return one label: `reads, writes` first, then the other verbs in alphabetical order. The verb `describes` is implied
+    by `starts`.
+    """
+    verbs = labels - {"describes"} if "starts" in labels else labels
+    first = ["reads, writes"] if {"reads", "writes"} <= verbs else []
+    return ", ".join([*first, *sorted(verbs - {"reads", "writes"} if first else verbs)])
 
 
 def _event_edges(graph: Graph, nodes_by_key: NodesByKey, nodes_by_role: NodesByRole) -> Iterator[Edge]:
@@ -114,6 +121,7 @@ def _event_edges(graph: Graph, nodes_by_key: NodesByKey, nodes_by_role: NodesByR
 
 
 def _rule_edges(target: Resource, graph: Graph, nodes_by_key: NodesByKey, nodes_by_role: NodesByRole) -> Iterator[Edge]:
+    """Yield the arrows of an event rule's target, by the source of the rule's events."""
     rules = [resource for resource in graph.customs() if resource.kind == "EventRule"]
     [rule] = [rule for rule in rules if rule.inputs["name"] == target.inputs["rule"]]
     pattern = json.loads(rule.inputs["eventPattern"])
@@ -156,8 +164,8 @@ def _outside_edges(graph: Graph, nodes_by_key: NodesByKey, nodes_by_role: NodesB
                 yield Edge(CALLERS, nodes_by_key["s3", inputs["bucket"]], f"browsers {', '.join(methods)}")
             case "Function":
                 for name, value in inputs["environment"]["variables"].items():
-                    if name in ADDRESSES and value.startswith("https://"):
-                        yield Edge(nodes_by_key["lambda", inputs["name"]], ADDRESSES[name], "calls")
+                    if name in ADDRESS_VARIABLES and value.startswith("https://"):
+                        yield Edge(nodes_by_key["lambda", inputs["name"]], ADDRESS_VARIABLES[name], "calls")
 
 
 def list_role_statements(graph: Graph) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -175,37 +183,38 @@ def _permission_edges(graph: Graph, nodes_by_key: NodesByKey, nodes_by_role: Nod
             continue
         for action in statement["Action"]:
             for resource in statement["Resource"]:
-                if head := _target(action, resource, nodes_by_key, nodes_by_role):
-                    yield Edge(nodes_by_role[role], head, _verb(action, head))
+                if head := _find_head(action, resource, nodes_by_key, nodes_by_role):
+                    yield Edge(nodes_by_role[role], head, _choose_verb(action, head))
 
 
-def _target(action: str, resource: str, nodes_by_key: NodesByKey, nodes_by_role: NodesByRole) -> Node | None:
+def _find_head(action: str, resource: str, nodes_by_key: NodesByKey, nodes_by_role: NodesByRole) -> Node | None:
+    """Return the node that an action on a resource concerns, or None if it gets no arrow."""
     service = action.partition(":")[0]
-    if service in LEFT_OUT or action in IMPLIED or action == "events:PutEvents":
+    if service in OMITTED_SERVICES or action in IMPLIED_ACTIONS or action == "events:PutEvents":
         return None
     if service in SERVICES:
         return Node("", SERVICES[service], Shape.SERVICE)
     if action == "sts:AssumeRole":
         return nodes_by_role[to_node_key(resource)[1]]
-    if (
-        "*" in to_node_key(resource)[1]
-    ):  # The backup role reaches all tables of a stack. The foundation's diagram shows it.
-        return None
+    if "*" in to_node_key(resource)[1]:
+        return None  # The backup role may access all tables of a stack, which the foundation's diagram shows.
     target = nodes_by_key.get(to_node_key(resource))
     if target is None and not (service == "sqs" or (service == "batch" and ":job-queue/" in resource)):
         raise MissingFromDiagram(
             f"{action} on {resource} has no node in the diagrams. Add its type to SHOWN in "
-            "local/generate/diagram_nodes.py, or its service to LEFT_OUT in local/generate/diagram_edges.py."
+            "local/generate/diagram_nodes.py, or its service to OMITTED_SERVICES in local/generate/diagram_edges.py."
         )
     return target
 
 
-def _verb(action: str, head: Node) -> str:
+def _choose_verb(action: str, head: Node) -> str:
     if action in VERBS:
         return VERBS[action]
     service, _, name = action.partition(":")
     if service in STORES:
-        return "reads" if READS.match(name) else "writes"
+        return "reads" if READ_ACTIONS.match(name) else "writes"
     if head.shape is Shape.SERVICE:
         return "calls"
-    raise MissingFromDiagram(f"{action} has no verb. Add it to VERBS or IMPLIED in local/generate/diagram_edges.py.")
+    raise MissingFromDiagram(
+        f"{action} has no verb. Add it to VERBS or IMPLIED_ACTIONS in local/generate/diagram_edges.py."
+    )

@@ -1,4 +1,4 @@
-"""Nodes of the architecture diagrams: the resources that data flows through, indexed by the names in their ARNs.
+"""Nodes of the architecture diagrams: the resources that data flows through, by the names or ids in their ARNs.
 
 The diagrams omit auxiliary resources (policies, log groups, versions), alarms, dashboards and dead-letter queues.
 """
@@ -12,11 +12,11 @@ from enum import StrEnum
 from guardrails.model.subsystem_names import parse_subsystem
 from local.preview.resource_graph import Graph, Resource
 
-DEAD_LETTERS = "polyphony:blocks:DeadLetterQueue"
+DEAD_LETTER_QUEUE = "polyphony:blocks:DeadLetterQueue"
 
 
 class Shape(StrEnum):
-    """Kind of a node. The legend of the page shows the shape of each kind."""
+    """Kind of a node, which has its own shape. The legend of the page shows the shapes."""
 
     FUNCTION = "function"
     QUEUE = "queue"
@@ -24,8 +24,9 @@ class Shape(StrEnum):
     WORKFLOW = "workflow"
     JOB = "job"
     ENTRY = "entry"
-    """API that callers outside the program use."""
+    """API for callers outside the program."""
     CALLER = "caller"
+    """Caller outside the program, for example a guest in a browser."""
     SERVICE = "service"
     """AWS or external service that is no resource of the program."""
 
@@ -35,8 +36,9 @@ class Node:
     """Node of a diagram."""
 
     subsystem: str
-    """Empty for callers and AWS services, which are outside the program."""
+    """Empty for AWS services, and for callers without a role of the program."""
     name: str
+    """Pulumi name of the block, or name of the service or caller."""
     shape: Shape
 
     @property
@@ -54,6 +56,7 @@ Key = tuple[str, str]
 """Service of an ARN, and the resource's name or id in it."""
 
 SHOWN = {
+    # Shape, and service of the ARN, of each resource type in the diagrams.
     "aws:lambda/function:Function": (Shape.FUNCTION, "lambda"),
     "aws:sqs/queue:Queue": (Shape.QUEUE, "sqs"),
     "aws:s3/bucket:Bucket": (Shape.STORE, "s3"),
@@ -72,15 +75,15 @@ KNOWN_BY_ID = {"execute-api", "bedrock-agentcore"}
 """Services whose ARNs contain an id that AWS assigns, not the name."""
 
 
-def list_nodes(graph: Graph) -> dict[Key, Node]:
-    """Return the nodes of all resources in the diagrams."""
-    return {_key_of(resource): node for resource, node in _shown(graph)}
+def map_nodes(graph: Graph) -> dict[Key, Node]:
+    """Return the nodes of all resources in the diagrams, by the keys of their ARNs."""
+    return {_key_of(resource): node for resource, node in _list_shown(graph)}
 
 
-def _shown(graph: Graph) -> Iterator[tuple[Resource, Node]]:
+def _list_shown(graph: Graph) -> Iterator[tuple[Resource, Node]]:
     for resource in graph.customs():
         block = graph[resource.parent]
-        if resource.type in SHOWN and block.type != DEAD_LETTERS:
+        if resource.type in SHOWN and block.type != DEAD_LETTER_QUEUE:
             yield resource, Node(parse_subsystem(block.name), block.name, SHOWN[resource.type][0])
 
 
@@ -104,18 +107,19 @@ def to_node_key(arn: str) -> Key:
     return service, name
 
 
-def list_role_nodes(graph: Graph) -> dict[str, Node]:
+def map_role_nodes(graph: Graph) -> dict[str, Node]:
     """Return the node that uses each role, by role name: a resource of the program, or else a service or a caller."""
-    node_by_role = {role: node for resource, node in _shown(graph) for role in _roles_of(resource)}
+    node_by_role = {role: node for resource, node in _list_shown(graph) for role in _list_roles(resource)}
     for resource in graph.customs():
         if resource.kind == "Role" and resource.inputs["name"] not in node_by_role:
-            outsider = _outsider(resource, graph)
-            if outsider is not None:
-                node_by_role[resource.inputs["name"]] = outsider
+            outside_node = _find_outside_node(resource, graph)
+            if outside_node is not None:
+                node_by_role[resource.inputs["name"]] = outside_node
     return node_by_role
 
 
-def _roles_of(resource: Resource) -> Iterator[str]:
+def _list_roles(resource: Resource) -> Iterator[str]:
+    """Yield the names of the roles with which a resource acts."""
     arns = [resource.inputs.get("role"), resource.inputs.get("roleArn")]
     if resource.kind == "JobDefinition":  # only the job role: the execution role starts the container and does no more
         arns.append(json.loads(resource.inputs["containerProperties"])["jobRoleArn"])
@@ -128,7 +132,7 @@ SERVICES = {
 }
 
 
-def _outsider(role: Resource, graph: Graph) -> Node | None:
+def _find_outside_node(role: Resource, graph: Graph) -> Node | None:
     """Return the service or caller that assumes a role that no resource of the program uses."""
     principal = json.loads(role.inputs["assumeRolePolicy"])["Statement"][0]["Principal"]
     if "Service" in principal:

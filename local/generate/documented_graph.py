@@ -1,6 +1,6 @@
 """Resource graph that the generated pages describe: the production stack, with placeholders for ids that AWS assigns.
 
-In a preview, a policy document that contains such an id is unknown. The placeholders let the pages show its content.
+In a preview, a policy document that contains such an id is unknown. With the placeholders, the pages show its content.
 """
 
 from functools import cache
@@ -12,6 +12,7 @@ from local.preview.resource_graph import Graph, Resource
 from local.preview.stack_files import StackConfig
 
 STACK = "prod"
+"""Stack that the pages describe."""
 
 
 class NamedIdProvider(PreviewProvider):

@@ -1,13 +1,13 @@
 """Generated files in `docs/`: JSON Schemas, OpenAPI documents, TypeScript types, and pages about the deployed resources.
 
-They are generated from the pydantic models, the policies, the price book and a recorded run of the program. A test fails
-if a committed file is stale.
+`make schema` and `make docs` write them from the pydantic models, the policies, the price book and a recorded run of the
+program. A test fails if a committed file is stale.
 """
 
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
@@ -33,6 +33,8 @@ from local.generate import architecture_page, message_examples, security_page
 from local.generate.typescript import to_declarations
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
+Generator = Callable[[], str]
+"""Function that returns the content of a file."""
 
 
 def stack_schema() -> dict[str, Any]:
@@ -74,6 +76,7 @@ def frontend_schema() -> dict[str, Any]:
 def _frontend() -> dict[str, Any]:
     """Return the schema of the exported output. A subsystem that is disabled is omitted, never null."""
     schema = Frontend.model_json_schema(mode="serialization")
+    # A field with the default None has the schema `anyOf: [$ref, null]`. Only the reference remains.
     for field in schema["properties"].values():
         if field.pop("default", field) is None:
             [field["$ref"]] = [choice["$ref"] for choice in field.pop("anyOf") if "$ref" in choice]
@@ -87,14 +90,12 @@ def frontend_types() -> str:
 
 def transcription_schema() -> dict[str, Any]:
     """Return the schema of the messages of transcription's WebSocket API."""
-    api = _MessageApi(messages.REQUESTS, messages.RESPONSES, message_examples.TRANSCRIPTION)
-    return _message_schema("transcription", "handlers/transcription/messages.py", api)
+    return _message_schema("transcription", messages, message_examples.TRANSCRIPTION)
 
 
 def voice_qa_schema() -> dict[str, Any]:
     """Return the schema of the messages of voice Q&A's WebSocket API."""
-    api = _MessageApi(client_messages.REQUESTS, client_messages.RESPONSES, message_examples.VOICE_QA)
-    return _message_schema("voice-qa", "handlers/voice_qa/client_messages.py", api)
+    return _message_schema("voice-qa", client_messages, message_examples.VOICE_QA)
 
 
 def meetings_schema() -> dict[str, Any]:
@@ -114,19 +115,11 @@ def _openapi(subsystem: str, operations: Sequence[RestOperation]) -> Callable[[]
     return lambda: api_documentation.build_document(f"Polyphony: {subsystem}", "1", operations)
 
 
-@dataclass(frozen=True)
-class _MessageApi:
-    """Messages of one WebSocket API."""
-
-    requests: Mapping[str, type[Message]]
-    responses: Sequence[type[Message]]
-    examples: Sequence[Message]
-
-
-def _message_schema(subsystem: str, source: str, api: _MessageApi) -> dict[str, Any]:
-    models: list[tuple[type[Message], JsonSchemaMode]] = [(model, "validation") for model in api.requests.values()]
-    models += [(model, "serialization") for model in api.responses]
-    schema = _with_examples(models, api.examples)
+def _message_schema(subsystem: str, module: ModuleType, examples: Sequence[Message]) -> dict[str, Any]:
+    """Return the schema of a module's requests and responses, which are the messages of one WebSocket API."""
+    models: list[tuple[type[Message], JsonSchemaMode]] = [(model, "validation") for model in module.REQUESTS.values()]
+    models += [(model, "serialization") for model in module.RESPONSES]
+    schema = _with_examples(models, examples)
     for definition in schema["$defs"].values():
         if (tag := definition.get("properties", {}).get("type", {})) and "const" in tag:
             # The model has a default for `type`, so pydantic calls it optional. But every message contains it.
@@ -134,7 +127,7 @@ def _message_schema(subsystem: str, source: str, api: _MessageApi) -> dict[str, 
     return {
         "$schema": DIALECT,
         "title": f"Messages of the WebSocket API of {subsystem}",
-        "description": f"Generated from {source} by `make schema`. Errors: docs/{subsystem}.md.",
+        "description": f"Generated from {module.__name__.replace('.', '/')}.py by `make schema`. Errors: docs/{subsystem}.md.",
         "oneOf": [{"$ref": f"#/$defs/{model.__name__}"} for model, _ in models],
         **schema,
     }
@@ -149,33 +142,33 @@ def _with_examples(
     return schema
 
 
-def _as_text(make: Callable[[], dict[str, Any]]) -> Callable[[], str]:
+def _as_text(make: Callable[[], dict[str, Any]]) -> Generator:
     return lambda: json.dumps(make(), indent=2, ensure_ascii=False) + "\n"
 
 
-SCHEMAS: dict[str, Callable[[], str]] = {
+SCHEMAS: dict[str, Generator] = {
     "docs/stack.schema.json": _as_text(stack_schema),
     "docs/frontend.schema.json": _as_text(frontend_schema),
     "docs/meetings.schema.json": _as_text(meetings_schema),
     "docs/transcription.schema.json": _as_text(transcription_schema),
     "docs/voice-qa.schema.json": _as_text(voice_qa_schema),
 }
-DOCUMENTS: dict[str, Callable[[], str]] = {
+DOCUMENTS: dict[str, Generator] = {
     "docs/openapi.json": _as_text(_openapi("livestream", LIVESTREAM)),
     "docs/meetings.openapi.json": _as_text(_openapi("meetings", MEETINGS)),
 }
-PAGES: dict[str, Callable[[], str]] = {
-    "docs/architecture.md": architecture_page.text,
-    "docs/security.md": security_page.text,
+PAGES: dict[str, Generator] = {
+    "docs/architecture.md": architecture_page.render_page,
+    "docs/security.md": security_page.render_page,
     "docs/policies.md": catalogue_page.render_page,
     "docs/cost.md": cost_page.render_page,
 }
-TYPES: dict[str, Callable[[], str]] = {"docs/frontend.d.ts": frontend_types}
+TYPES: dict[str, Generator] = {"docs/frontend.d.ts": frontend_types}
 INTERFACES = {**SCHEMAS, **TYPES, **DOCUMENTS}
 FILES = {**INTERFACES, **PAGES}
 
 
-def find_stale_files(files: Mapping[str, Callable[[], str]] = FILES) -> list[str]:
+def find_stale_files(files: Mapping[str, Generator] = FILES) -> list[str]:
     """Return the paths of committed files that differ from what would be generated."""
     return [
         path
@@ -184,7 +177,7 @@ def find_stale_files(files: Mapping[str, Callable[[], str]] = FILES) -> list[str
     ]
 
 
-def command(files: Mapping[str, Callable[[], str]] = FILES, *, check: bool) -> int:
+def command(files: Mapping[str, Generator] = FILES, *, check: bool) -> int:
     """Write stale files for `make schema` and `make docs`. With `check`, only list them and return 1 if there are any."""
     stale_paths = find_stale_files(files)
     for path in stale_paths:

@@ -18,7 +18,8 @@ from local import ROOT
 PLATFORMS = ("manylinux2014_aarch64", "manylinux_2_28_aarch64")
 """Platform tags of wheels that run on Amazon Linux 2023 on arm64."""
 RUNTIME = (3, 13)
-FOUND_AT = "/opt/python"
+"""Python version of the functions."""
+MODULES_FOLDER = "/opt/python"
 """Folder of the layer's modules in a Lambda container."""
 UNZIPPED_LIMIT = 250 * 1024**2
 """Lambda's size limit for a function together with its layers."""
@@ -27,16 +28,16 @@ UNZIPPED_LIMIT = 250 * 1024**2
 def command() -> int:
     """Build the archive for `make layers`, unless it exists for the current lock file; return the exit status."""
     target = ROOT / ARCHIVE
-    mark = target.with_suffix(".lock")
-    if target.exists() and mark.exists() and mark.read_text() == lock_hash():
+    lock_hash_file = target.with_suffix(".lock")
+    if target.exists() and lock_hash_file.exists() and lock_hash_file.read_text() == lock_hash():
         print(f"{ARCHIVE} is up to date")
         return 0
     with tempfile.TemporaryDirectory() as folder:
-        installed = _install(Path(folder))
-        if installed != 0:
-            return installed
+        pip_status = _install(Path(folder))
+        if pip_status != 0:
+            return pip_status
         with_bytecode = add_bytecode(Path(folder))
-        files = [path for path in sorted(Path(folder).rglob("*")) if path.is_file() and _belongs(path)]
+        files = [path for path in sorted(Path(folder).rglob("*")) if path.is_file() and _is_usable_in_lambda(path)]
         size = sum(path.stat().st_size for path in files)
         if size > UNZIPPED_LIMIT:
             message = f"The layer has {size / 1024**2:.0f} MB unzipped, but Lambda allows 250 MB. Remove a dependency."
@@ -44,10 +45,10 @@ def command() -> int:
             return 1
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(zip_files((f"python/{path.relative_to(folder).as_posix()}", path) for path in files))
-        mark.write_text(lock_hash())
-    slower = f"without bytecode, so functions start more slowly (install Python {_version_text()} to add it)"
+        lock_hash_file.write_text(lock_hash())
+    without_bytecode = f"without bytecode, so functions start more slowly (install Python {_version_text()} to add it)"
     print(
-        f"built {ARCHIVE}: {len(files)} files, {size / 1024**2:.1f} MB, {'with bytecode' if with_bytecode else slower}"
+        f"built {ARCHIVE}: {len(files)} files, {size / 1024**2:.1f} MB, {'with bytecode' if with_bytecode else without_bytecode}"
     )
     return 0
 
@@ -59,7 +60,7 @@ def add_bytecode(folder: Path) -> bool:
     """
     for interpreter in (sys.executable, shutil.which(f"python{_version_text()}")):
         if interpreter is not None and _version(interpreter) == RUNTIME:
-            mode = ("--invalidation-mode", "unchecked-hash", "-s", str(folder), "-p", FOUND_AT)
+            mode = ("--invalidation-mode", "unchecked-hash", "-s", str(folder), "-p", MODULES_FOLDER)
             # Files that fail to compile are never imported: templates, and modules for other Python versions.
             subprocess.run([interpreter, "-m", "compileall", "-qq", *mode, str(folder)], check=False)
             return True
@@ -77,12 +78,13 @@ def _version_text() -> str:
     return ".".join(map(str, RUNTIME))
 
 
-def _belongs(path: Path) -> bool:
-    """Return False for bytecode of another Python version."""
+def _is_usable_in_lambda(path: Path) -> bool:
+    """Return True for every file except bytecode of another Python version."""
     return "__pycache__" not in path.parts or path.name.endswith(f".cpython-{RUNTIME[0]}{RUNTIME[1]}.pyc")
 
 
 def _install(folder: Path) -> int:
+    """Install the locked wheels for Lambda's platform into a folder. Return pip's exit status."""
     platforms = [option for name in PLATFORMS for option in ("--platform", name)]
     process = subprocess.run(
         [

@@ -117,11 +117,11 @@ VOICE_QA: Sequence[Message] = (
     ),
 )
 MEETING = MeetingId("KQ4V6TWLNR2EZXJ7HYFA3D5MBCUOGISP", "01K8PFW0000000000000000000")
-BEGAN, ENDED = "2026-01-31T09:30:00.000Z", "2026-01-31T10:12:00.000Z"
+STARTED_AT, ENDED_AT = "2026-01-31T09:30:00.000Z", "2026-01-31T10:12:00.000Z"
 COMPLETED = CompleteFile(
     schema_version=1,
     title="Weekly",
-    started_at=BEGAN,
+    started_at=STARTED_AT,
     participants=("Ann", "Bob"),
     tags=("team",),
     chunks=(
@@ -143,25 +143,25 @@ MEETINGS: Sequence[Message] = (
         participants=COMPLETED.participants,
         tags=COMPLETED.tags,
         status=MeetingStatus.READY,
-        since=ENDED,
+        since=ENDED_AT,
         size=COMPLETED.size,
         duration_ms=1_800_000,
         video_key=RECORDING.video_key,
         transcript_key=RECORDING.transcript_key,
         summary_key=RECORDING.summary_key,
-        created_at=ENDED,
-        updated_at=ENDED,
+        created_at=ENDED_AT,
+        updated_at=ENDED_AT,
     ),
     MeetingRecord(
         user=MEETING.user,
         meeting_id=MEETING.meeting_id,
         content="",
         title="",
-        started_at=ENDED,
+        started_at=ENDED_AT,
         language="",
         status=MeetingStatus.FAILED,
         reason=MeetingReason.MALFORMED,
-        since=ENDED,
+        since=ENDED_AT,
         wrong=(
             WrongChunk(
                 name=COMPLETE_FILE_NAME,
@@ -171,8 +171,8 @@ MEETINGS: Sequence[Message] = (
         ),
         wrong_count=1,
         size=0,
-        created_at=ENDED,
-        updated_at=ENDED,
+        created_at=ENDED_AT,
+        updated_at=ENDED_AT,
     ),
     Transcript(
         language="en-US",
@@ -197,11 +197,11 @@ MEETINGS: Sequence[Message] = (
 
 
 def group_by_model(examples: Sequence[Message]) -> Mapping[str, list[object]]:
-    """Examples as they are sent, by the names of their models."""
-    found: dict[str, list[object]] = {}
+    """Return the examples as JSON values in the form in which they are sent, by the names of their models."""
+    examples_by_model: dict[str, list[object]] = {}
     for example in examples:
-        sent = example.model_dump(
+        document = example.model_dump(
             mode="json", by_alias=True, exclude_none=True, exclude_unset=isinstance(example, ClientMessage)
         )
-        found.setdefault(type(example).__name__, []).append(sent)
-    return found
+        examples_by_model.setdefault(type(example).__name__, []).append(document)
+    return examples_by_model

@@ -1,4 +1,6 @@
-"""Generator of `docs/security.md`: fills tables of entries, roles, resource policies and exceptions into the template."""
+"""Generator of `docs/security.md`: fills tables into the template beside this file. They list the entries from outside, the
+permissions of every role, resource policies, and policy exceptions.
+"""
 
 import json
 import re
@@ -18,17 +20,21 @@ from local.preview import stack_files
 from local.preview.preview_provider import ACCOUNT, REGION
 from local.preview.resource_graph import Graph, Resource
 
-TEXT = Path(__file__).with_suffix(".md")
+TEMPLATE = Path(__file__).with_suffix(".md")
 Statement = Mapping[str, Any]
+"""Statement of a policy document."""
 OWN_LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
+"""Actions that write to a function's log group."""
 TRACES = {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
-POLICIES = {"QueuePolicy", "BucketPolicy", "TopicPolicy"}
+"""Actions that send traces to X-Ray."""
+RESOURCE_POLICIES = {"QueuePolicy", "BucketPolicy", "TopicPolicy"}
+"""Kinds of resources that attach a policy to another resource."""
 
 
-def text() -> str:
+def render_page() -> str:
     """Return the page."""
     graph = documented_graph.build_stack_graph()
-    page = TEXT.read_text(encoding="utf-8")
+    page = TEMPLATE.read_text(encoding="utf-8")
     parts = {
         "entries": list_entries(graph),
         "roles": list_roles(graph),
@@ -42,16 +48,16 @@ def text() -> str:
 
 def list_entries(graph: Graph) -> Iterator[str]:
     """Return the table of entries from outside: routes, identity pools and buckets, each with the check of callers."""
-    yield from _head("entry", "route", "check of the caller")
+    yield from _table_head("entry", "route", "check of the caller")
     for resource in sorted(graph.customs(), key=lambda resource: resource.urn):
-        for route, check in _routes(resource, graph):
+        for route, check in _list_routes(resource, graph):
             yield f"| `{resource.parent.rpartition('::')[2]}` | {route} | {check} |"
 
 
-def _routes(resource: Resource, graph: Graph) -> Iterator[tuple[str, str]]:
+def _list_routes(resource: Resource, graph: Graph) -> Iterator[tuple[str, str]]:
     match resource.kind:
         case "RestApi":
-            yield from _methods(resource)
+            yield from _list_methods(resource)
         case "Api":  # Only `$connect` matters: all later messages come over a connection that it accepted.
             for route in graph.customs():
                 if (
@@ -60,7 +66,7 @@ def _routes(resource: Resource, graph: Graph) -> Iterator[tuple[str, str]]:
                     and route.inputs["routeKey"] == "$connect"
                 ):
                     signed = route.inputs["authorizationType"] == "AWS_IAM"
-                    yield "`$connect`", "IAM: the handshake is signed" if signed else _checked_by(resource)
+                    yield "`$connect`", "IAM: the handshake is signed" if signed else _describe_check(resource)
         case "IdentityPool":
             guests = resource.inputs["allowUnauthenticatedIdentities"]
             check = "none: every caller becomes a guest" if guests else "none: only known users get credentials"
@@ -71,53 +77,54 @@ def _routes(resource: Resource, graph: Graph) -> Iterator[tuple[str, str]]:
                 yield f"{methods} by browsers of the allowed origins", "S3: the request is signed"
 
 
-def _methods(api: Resource) -> Iterator[tuple[str, str]]:
+def _list_methods(api: Resource) -> Iterator[tuple[str, str]]:
     """Return the routes that call a function. API Gateway answers all other routes without a function."""
     for path, methods in sorted(json.loads(api.inputs["body"])["paths"].items()):
         for method, operation in sorted(methods.items()):
             if operation.get("x-amazon-apigateway-integration", {}).get("type") == "aws_proxy":
                 authorizer = "the authorizer function: the token's signature, issuer, audience and times"
-                yield f"`{method.upper()} {path}`", authorizer if operation.get("security") else _checked_by(api)
+                yield f"`{method.upper()} {path}`", authorizer if operation.get("security") else _describe_check(api)
 
 
-def _checked_by(api: Resource) -> str:
+def _describe_check(api: Resource) -> str:
+    """Return the API's tag that names the check of its callers."""
     return str(api.inputs["tags"].get(CHECKED_BY_TAG, "**none**"))
 
 
 def list_exceptions() -> Iterator[str]:
     """Return the table of policy exceptions in the stack files."""
-    rows = [(stack, exception) for stack in stack_files.list_stacks() for exception in _excused(stack)]
+    rows = [(stack, exception) for stack in stack_files.list_stacks() for exception in _read_exceptions(stack)]
     if not rows:
         yield "No stack has an exception."
         return
-    yield from _head("stack", "policy", "resource", "until", "reason")
+    yield from _table_head("stack", "policy", "resource", "until", "reason")
     for stack, exception in rows:
         policy, resource = f"`{exception['policy']}`", f"`{exception['resource']}`"
         yield f"| {stack} | {policy} | {resource} | {exception['expires']} | {exception['reason']} |"
 
 
-def _excused(stack: str) -> list[dict[str, Any]]:
+def _read_exceptions(stack: str) -> list[dict[str, Any]]:
     loaded: list[dict[str, Any]] = json.loads(stack_files.read_stack(stack).values["polyphony:exceptions"])
     return loaded
 
 
 def list_roles(graph: Graph) -> Iterator[str]:
     """Return one chapter for each role, by subsystem: its trust policy, and its permissions except logs and traces."""
-    granted: dict[str, list[Statement]] = defaultdict(list)
+    statements: dict[str, list[Statement]] = defaultdict(list)
     for role, statement in list_role_statements(graph):
         if not is_telemetry(statement, role):
-            granted[role].append(statement)
+            statements[role].append(statement)
     roles_by_name = {resource.inputs["name"]: resource for resource in graph.customs() if resource.kind == "Role"}
     for part in Subsystem:
         yield f"\n### {part.capitalize()}"
-        for name in sorted(name for name in roles_by_name if parse_subsystem(_short(name)) == part):
+        for name in sorted(name for name in roles_by_name if parse_subsystem(_shorten(name)) == part):
             [trust] = json.loads(roles_by_name[name].inputs["assumeRolePolicy"])["Statement"]
-            yield f"\n#### {_short(name)}\n"
-            yield f"Assumed by {_trusted(trust)}.\n"
-            yield from _grants(granted[name])
+            yield f"\n#### {_shorten(name)}\n"
+            yield f"Assumed by {_describe_trust(trust)}.\n"
+            yield from _list_grants(statements[name])
 
 
-def _trusted(trust: Statement) -> str:
+def _describe_trust(trust: Statement) -> str:
     """Return the principals of a trust policy, with its conditions."""
     [(kind, names)] = trust["Principal"].items()
     principals = " or ".join(to_resource_label(name) if kind == "AWS" else f"`{name}`" for name in as_list(names))
@@ -125,14 +132,14 @@ def _trusted(trust: Statement) -> str:
     return f"{principals}, if {condition}" if condition else principals
 
 
-def _grants(granted: list[Statement]) -> Iterator[str]:
-    if not granted:
+def _list_grants(statements: list[Statement]) -> Iterator[str]:
+    if not statements:
         yield "No permissions except its own logs and traces."
         return
-    yield from _head("actions", "resources", "conditions")
-    for statement in granted:
+    yield from _table_head("actions", "resources", "conditions")
+    for statement in statements:
         resources = "<br>".join(to_resource_label(resource) for resource in as_list(statement["Resource"]))
-        yield f"| {_codes(statement['Action'])} | {resources} | {format_conditions(statement)} |"
+        yield f"| {_join_codes(statement['Action'])} | {resources} | {format_conditions(statement)} |"
 
 
 def is_telemetry(statement: Statement, role: str) -> bool:
@@ -145,19 +152,20 @@ def is_telemetry(statement: Statement, role: str) -> bool:
 
 def list_resource_policies(graph: Graph) -> Iterator[str]:
     """Return the table of resource policies, without the statements that deny requests without TLS."""
-    yield from _head("resource", "principal", "actions", "conditions")
+    yield from _table_head("resource", "principal", "actions", "conditions")
     rows: set[str] = set()
     for resource in graph.customs():
         inputs = resource.inputs
-        if resource.kind in POLICIES:
+        if resource.kind in RESOURCE_POLICIES:
             for statement in json.loads(inputs["policy"])["Statement"]:
                 if statement["Effect"] == "Allow":
-                    principal, actions = _codes(statement["Principal"]["Service"]), _codes(statement["Action"])
+                    principal = _join_codes(statement["Principal"]["Service"])
+                    actions = _join_codes(statement["Action"])
                     target = to_resource_label(as_list(statement["Resource"])[0])
                     rows.add(f"| {target} | {principal} | {actions} | {format_conditions(statement)} |")
         elif resource.kind == "Permission":
             api = re.sub(r"^arn:aws:execute-api:[^:]*:[^:]*:([^/]*)-api/.*", r"`\1`", inputs["sourceArn"])
-            function = f"`{_short(inputs['function'])}:{inputs['qualifier']}`"
+            function = f"`{_shorten(inputs['function'])}:{inputs['qualifier']}`"
             rows.add(f"| lambda {function} | `{inputs['principal']}` | `{inputs['action']}` | the API is {api} |")
     yield from sorted(rows)
 
@@ -169,26 +177,27 @@ def to_resource_label(arn: str) -> str:
         return f"`{arn}`"
     _, _, service, region, _, resource = parts
     elsewhere = f" in {region}" if region not in {"", REGION} else ""
-    return f"{service} `{_short(resource)}`{elsewhere}"
+    return f"{service} `{_shorten(resource)}`{elsewhere}"
 
 
 def format_conditions(statement: Statement) -> str:
     """Return the conditions of a statement as text."""
     return "; ".join(
-        f"{operator} `{key}` {' or '.join(f'`{_short(str(text))}`' for text in as_list(value))}"
+        f"{operator} `{key}` {' or '.join(f'`{_shorten(str(text))}`' for text in as_list(value))}"
         for operator, keys in sorted((statement.get("Condition") or {}).items())
         for key, value in sorted(keys.items())
     )
 
 
-def _codes(names: str | list[str]) -> str:
+def _join_codes(names: str | list[str]) -> str:
     return ", ".join(f"`{name}`" for name in as_list(names))
 
 
-def _short(text: str) -> str:
+def _shorten(text: str) -> str:
+    """Return a text without the stack's prefix and the account id."""
     return text.replace(f"-{ACCOUNT}", "").replace(f"polyphony-{STACK}-", "").replace(ACCOUNT, "<account>")
 
 
-def _head(*columns: str) -> Iterator[str]:
+def _table_head(*columns: str) -> Iterator[str]:
     yield f"| {' | '.join(columns)} |"
     yield "|---" * len(columns) + "|"

@@ -1,7 +1,8 @@
 """The AWS emulator as a process: start it, find a running one, and stop it. `local/emulation/` changes its behaviour.
 
-The emulator has no data that must survive, so it is killed, not shut down. The launcher holds a file lock while it
-lives. The lock shows whether the emulator runs, because the system may give a dead process's id to another process.
+The launcher (`local/emulation/launcher.py`) is the program of this process. It holds a file lock while it lives, and the
+lock shows whether the emulator runs. A process id would not, because the system may give it to another process. The
+emulator has no data that must survive, so it is killed, not shut down.
 """
 
 import contextlib
@@ -27,6 +28,7 @@ from local import LOOPBACK, ROOT, CannotRun
 from local.preview.preview_provider import ACCOUNT, REGION
 
 FOLDER = ROOT / ".local"
+"""Folder of the files of `make up`: locks, process id, logs, state, and the emulator's home."""
 PYTHON = ROOT / ".venv-emulator" / "bin" / "python"
 LAUNCHER = ROOT / "local" / "emulation" / "launcher.py"
 PORT = 4566
@@ -40,7 +42,9 @@ ROOT_ACCESS_KEY = "test"
 """Access key and secret of the account's root user, the only credentials that the emulator accepts without
 registration."""
 START_SECONDS = 30
+"""Maximum time until a new emulator answers."""
 STOP_SECONDS = 10
+"""Maximum time until a killed emulator has ended."""
 JOB_LOGS = ("batch.log", "glue.log")
 """Logs that jobs write. They are kept as long as the emulator's own log."""
 KEEP_RUNNING = b"keep\n"
@@ -56,8 +60,10 @@ class Emulator:
     """A running emulator."""
 
     pid: int
+    """Process id of the launcher."""
     port: int
     folder: Path
+    """Folder of the emulator's files."""
 
     @property
     def endpoint(self) -> str:

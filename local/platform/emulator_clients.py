@@ -25,15 +25,16 @@ CONFIG = Config(
     max_pool_connections=32,
 )
 _LOADER = Loader()
-"""Loader of botocore's service models. All sessions share it, because reading the models again for each guest is slow.
+"""Loader of botocore's service models. All sessions share it, because some flows create a session for each guest, and
+reading the models again is slow.
 """
 
 
 class EmulatorClients:
     """Clients of the emulator, one per service, created on first use.
 
-    A lock protects the creation of clients, which is not thread-safe; their use is thread-safe. The clients have the credentials of
-    the account's root user, unless other credentials (key, secret, session token) are given.
+    A lock protects the creation of clients, which is not thread-safe; their use is thread-safe. The clients have the
+    credentials of the account's root user, unless `credentials` gives others: access key, secret key and session token.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
-"""Creates, changes and deletes the program's resources on the emulator.
+"""Creates, changes and deletes the program's resources on the emulator, in place of Pulumi's engine and AWS provider.
 
 The Pulumi SDK determines order and concurrency: it registers a resource, in a thread, when everything that the resource
-depends on exists. For each resource, the engine decides what is needed and makes the calls of the type's driver. It
-saves the state of each resource before and after its calls, so a run may end at any point.
+depends on exists. For each resource, the engine plans the change and makes the service calls that the driver of the
+resource's type lists. It saves the state of each resource before and after its calls, so a run may end at any point.
 """
 
 import threading
@@ -26,14 +26,17 @@ from local.preview.preview_provider import REGION
 from local.preview.property_values import UNKNOWN, Props, Unknown, reveal_secrets
 from local.preview.resource_graph import Graph, Resource
 
-SETTLE_SECONDS = 30
+MAX_WAIT_SECONDS = 30
 """Maximum time of waiting for a state (`AwaitedState`)."""
 POLL_SECONDS = 0.05
-GONE = ("NotFound", "NoSuch", "NonExistent", "DoesNotExist")
-"""Parts of the error codes of services for a resource that does not exist."""
+"""Interval between two checks of that state."""
+NOT_FOUND = ("NotFound", "NoSuch", "NonExistent", "DoesNotExist")
+"""Parts of services' error codes for a resource that does not exist."""
 
 Drivers = Mapping[str, Driver | RecordedOnly]
+"""Drivers by resource type. A recorded-only type is checked and kept in the state, but not created."""
 ALL_DRIVERS: Drivers = {**DRIVERS, **RECORDED_ONLY}
+"""Drivers of the program's resource types. Tests use others."""
 
 
 class ResourceFailed(Exception):
@@ -46,7 +49,7 @@ class ResourceFailed(Exception):
 
 
 class Engine:
-    """The provider that `up` runs the program against."""
+    """The provider of a run of the program by `make up`."""
 
     def __init__(
         self, clients: Clients, state: PlatformState, progress: Progress, drivers: Drivers = ALL_DRIVERS
@@ -55,10 +58,12 @@ class Engine:
         self._state = state
         self._progress = progress
         self._drivers = drivers
-        self._replacing = threading.Lock()
+        self._replacement_lock = threading.Lock()
         """Held while a resource and its dependants are deleted, so that only one thread deletes for a replacement."""
         self._stopped = threading.Event()
+        """Set if no further resource may be started."""
         self.failures: list[ResourceFailed] = []
+        """All failures of the run, in the order in which they occurred."""
 
     def stop(self) -> None:
         """Start no further resource. Steps in progress are finished, so that the state file contains their results."""
@@ -88,7 +93,7 @@ class Engine:
             raise self._report_failure(
                 resource.urn, f"no driver for {resource.type}: add one in local/platform/drivers/"
             )
-        if missing := sorted(_lost_inputs(resource)):
+        if missing := sorted(_find_missing_values(resource)):
             raise self._report_failure(
                 resource.urn,
                 f"{', '.join(missing)} has no value: the driver of the resource that it refers to does not return this output",
@@ -97,30 +102,30 @@ class Engine:
             raise self._report_failure(
                 resource.urn, f"the driver of {resource.type} does not use {', '.join(unhandled)}"
             )
-        hashes = self._state.hashes(resource.inputs)
+        hashes = self._state.hash_inputs(resource.inputs)
         entry = self._state.get(resource.urn)
-        needed = plan_change(driver, resource, entry, hashes)
-        if entry is not None and needed.action is ResourceAction.SAME:
+        change = plan_change(driver, resource, entry, hashes)
+        if entry is not None and change.action is ResourceAction.SAME:
             self._progress.on_finish(resource.urn, ResourceAction.SAME, 0)
             return entry.id, entry.outputs
-        with self._step(resource.urn, needed.action):
-            if entry is not None and needed.action is ResourceAction.REPLACE:
-                with self._replacing:
+        with self._report_step(resource.urn, change.action):
+            if entry is not None and change.action is ResourceAction.REPLACE:
+                with self._replacement_lock:
                     self._delete_with_dependants(resource.urn)
                 entry = None
-            return self._create_or_update(driver, resource, entry, hashes, needed)
+            return self._create_or_update(driver, resource, entry, hashes, change)
 
     def delete_gone(self, graph: Graph) -> None:
         """Delete the resources that are no longer part of the program."""
         self.delete({urn for urn in self._state.entries() if urn not in {resource.urn for resource in graph}})
 
     def delete(self, urns: set[str]) -> None:
-        """Delete resources, dependants first. A resource that cannot be deleted is kept in the state, and the others
-        follow.
+        """Delete resources, dependants first. A resource that cannot be deleted stays in the state, and the next one is
+        deleted.
         """
         for urn in self._state.deletion_order(urns):
             try:
-                with self._step(urn, ResourceAction.DELETE):
+                with self._report_step(urn, ResourceAction.DELETE):
                     self._delete(urn)
             except ResourceFailed:
                 continue
@@ -131,8 +136,12 @@ class Engine:
         resource: Resource,
         entry: ResourceEntry | None,
         hashes: dict[str, str],
-        needed: ResourceChange,
+        change: ResourceChange,
     ) -> tuple[str, Props]:
+        """Create a resource that has no entry, or update it. Return its id and outputs.
+
+        A resource whose creation failed before the first call succeeded does not exist, so its entry is removed.
+        """
         values = ResourceValues(resource.inputs, entry.id if entry else "", dict(entry.outputs) if entry else {})
         if isinstance(driver, RecordedOnly):
             values.id = f"recorded-{resource.name}"
@@ -141,11 +150,11 @@ class Engine:
                 for name, source in driver.outputs.items()
                 if (value := _resolve(source, values)) is not UNKNOWN
             }
-            self._state.put(resource.urn, self._entry(resource, hashes, values, ResourceStatus.MADE))
+            self._state.put(resource.urn, self._to_entry(resource, hashes, values, ResourceStatus.MADE))
             return values.id, values.outputs
         if entry is None:
-            self._state.put(resource.urn, self._entry(resource, hashes, values, ResourceStatus.MAKING))
-        calls = needed.calls if entry else driver.create
+            self._state.put(resource.urn, self._to_entry(resource, hashes, values, ResourceStatus.MAKING))
+        calls = change.calls if entry else driver.create
         finished_calls = 0
         try:
             for call in calls:
@@ -155,18 +164,19 @@ class Engine:
                     self._call(driver, call, values)
                     finished_calls += 1
                     self._read_responses(driver, values)
-            self._apply_import(driver, values, needed)
+            self._apply_import(driver, values, change)
         except Exception:
             if entry is None and finished_calls:
-                self._state.put(resource.urn, self._entry(resource, hashes, values, ResourceStatus.BROKEN, driver))
+                self._state.put(resource.urn, self._to_entry(resource, hashes, values, ResourceStatus.BROKEN, driver))
             elif entry is None:
                 self._state.drop(resource.urn)
             raise
         self._read_responses(driver, values)
-        self._state.put(resource.urn, self._entry(resource, hashes, values, ResourceStatus.MADE, driver))
+        self._state.put(resource.urn, self._to_entry(resource, hashes, values, ResourceStatus.MADE, driver))
         return values.id, values.outputs
 
     def _call(self, driver: Driver, call: DriverCall, values: ResourceValues) -> None:
+        """Check a call's parameters, make the call, store its response, and wait for the state that it states."""
         client = self._clients(driver.service)
         parameters = build_parameters(driver, call, values)
         for violation in find_violations(parameters, input_shape(driver, call), call.operation):
@@ -177,14 +187,16 @@ class Engine:
         if call.until is not None:
             self._wait_for_state(driver, call.until, values)
 
-    def _apply_import(self, driver: Driver, values: ResourceValues, needed: ResourceChange) -> None:
+    def _apply_import(self, driver: Driver, values: ResourceValues, change: ResourceChange) -> None:
+        """Import the property that needs a variable number of calls, if it has a value that is new or has changed."""
         importer = driver.property_import
         if importer is None or values[importer.property] is None:
             return
-        if needed.action is not ResourceAction.UPDATE or importer.property in needed.changed:
+        if change.action is not ResourceAction.UPDATE or importer.property in change.changed:
             importer.apply(self._clients(driver.service), values.id, reveal_secrets(values[importer.property]))
 
     def _untag(self, driver: Driver, call: DriverCall, values: ResourceValues, entry: ResourceEntry) -> None:
+        """Remove the tags that the program no longer contains. `call` is the call that adds tags."""
         name = tags_property(call)
         removing = make_untag_call(driver, call, entry.keys.get(name, ()), list(values[name] or ()))
         if removing is not None:
@@ -193,15 +205,15 @@ class Engine:
     def _wait_for_state(self, driver: Driver, until: AwaitedState, values: ResourceValues) -> None:
         client = self._clients(driver.service)
         parameters = build_parameters(driver, DriverCall(until.operation, until.params), values)
-        deadline = time.monotonic() + SETTLE_SECONDS
-        while (value := _value_at(_call_service(client, until.operation, parameters), until.path)) != until.expected:
+        deadline = time.monotonic() + MAX_WAIT_SECONDS
+        while (value := _read_path(_call_service(client, until.operation, parameters), until.path)) != until.expected:
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{until.path} is still {value} after {SETTLE_SECONDS} s, not {until.expected}")
+                raise TimeoutError(f"{until.path} is still {value} after {MAX_WAIT_SECONDS} s, not {until.expected}")
             time.sleep(POLL_SECONDS)
 
     @staticmethod
     def _read_responses(driver: Driver, values: ResourceValues) -> None:
-        """Take the id and the outputs from the responses so far. Values that no response contains stay as they were."""
+        """Set the id and the outputs from the responses so far. Values that no response contains stay as they were."""
         for name, source in driver.outputs.items():
             if (value := _resolve(source, values)) is not UNKNOWN:
                 values.outputs[name] = value
@@ -209,7 +221,7 @@ class Engine:
             values.id = str(value)
 
     @staticmethod
-    def _entry(
+    def _to_entry(
         resource: Resource,
         hashes: dict[str, str],
         values: ResourceValues,
@@ -241,6 +253,7 @@ class Engine:
             self._delete(dependant)
 
     def _delete(self, urn: str) -> None:
+        """Delete a resource with the calls in its entry, and then the entry. A resource that is already gone is no error."""
         entry = self._state.get(urn)
         if entry is None:
             return
@@ -252,12 +265,12 @@ class Engine:
                     driver.content_deletion.delete(client, deletion.params)
                 _call_service(client, deletion.operation, deletion.params)
             except ClientError as error:
-                if not _is_gone(error):
+                if not _is_not_found(error):
                     raise
         self._state.drop(urn)
 
     @contextmanager
-    def _step(self, urn: str, action: ResourceAction) -> Iterator[None]:
+    def _report_step(self, urn: str, action: ResourceAction) -> Iterator[None]:
         """Report the step's progress, and turn every expected exception into one error that names the resource."""
         self._progress.on_start(urn, action)
         start = time.monotonic()
@@ -280,24 +293,26 @@ class Engine:
 
 
 def _call_service(client: Any, operation: str, parameters: Props) -> Props:
-    answer: Props = getattr(client, xform_name(operation))(**reveal_secrets(parameters))
-    return answer
+    response: Props = getattr(client, xform_name(operation))(**reveal_secrets(parameters))
+    return response
 
 
 def _resolve(source: Source, values: ResourceValues) -> Any | Unknown:
+    """Return the value of a source, or UNKNOWN if it has none."""
     value = source.compute(values) if isinstance(source, ComputedValue) else values[source]
     return UNKNOWN if value is None else value
 
 
-def _value_at(answer: Any, path: str) -> Any:
+def _read_path(response: Any, path: str) -> Any:
     for part in path.split("."):
-        answer = answer.get(part) if isinstance(answer, Mapping) else None
-    return answer
+        response = response.get(part) if isinstance(response, Mapping) else None
+    return response
 
 
-def _lost_inputs(resource: Resource) -> Iterator[str]:
-    """Yield the list inputs in which a value from another resource is missing. The SDK itself omits a missing single
-    value.
+def _find_missing_values(resource: Resource) -> Iterator[str]:
+    """Yield the names of list inputs in which a value from another resource is missing.
+
+    If the missing value is the whole input, the SDK omits the input, so that case cannot be detected here.
     """
     for name, dependencies in resource.request.propertyDependencies.items():
         value = resource.inputs.get(name)
@@ -305,6 +320,6 @@ def _lost_inputs(resource: Resource) -> Iterator[str]:
             yield name
 
 
-def _is_gone(error: ClientError) -> bool:
+def _is_not_found(error: ClientError) -> bool:
     code = str(error.response.get("Error", {}).get("Code", ""))
-    return any(part in code for part in GONE)
+    return any(part in code for part in NOT_FOUND)

@@ -1,4 +1,6 @@
-"""The whole local platform: start it, stop it, find a running one, and list what `up` would change."""
+"""Commands of the whole local platform, for `make up`, `make down` and the demo: start it, stop it, find a running one, and
+list what `make up` would change.
+"""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -26,6 +28,7 @@ from local.preview.resource_graph import Graph
 from local.preview.stack_files import StackConfig
 
 OTHER_COMMANDS = "another `make up` or `make down`"
+"""Commands that may hold the lock of the platform's folder, for the error message."""
 NOT_RUNNING = "the local platform is not running"
 
 
@@ -34,7 +37,9 @@ class DeployedPlatform:
     """The result of a deployment to the emulator."""
 
     graph: Graph
+    """All resources of the program."""
     outputs: Props
+    """Stack outputs."""
     state: PlatformState
 
     @property
@@ -44,11 +49,11 @@ class DeployedPlatform:
 
 
 def up(stack: str = "local", folder: Path = emulator.FOLDER) -> int:
-    """Bring the stack up and leave it running. Return the exit status."""
+    """Deploy a stack to the emulator and leave it running, for `make up`. Return the exit status."""
     with lock_folder(folder, OTHER_COMMANDS), ProgressReporter() as report:
         try:
             config = stack_files.read_stack(stack)
-            with _emulator(folder, report) as running:
+            with _use_emulator(folder, report) as running:
                 deployed = deploy(config, running, report)
                 if recorded := sorted({resource.type for resource in deployed.graph.customs()} & RECORDED_ONLY.keys()):
                     report.print_line("recorded only, because the emulator lacks the service:")
@@ -60,7 +65,7 @@ def up(stack: str = "local", folder: Path = emulator.FOLDER) -> int:
                         f"  {finding.level} {finding.policy} · {finding.urn.rpartition('::')[2]}: {finding.message}"
                     )
                 report.print_line(f"{report.summary()}; the local platform is up")
-                _say_how_to_reach(running, deployed.outputs, report)
+                _print_addresses(running, deployed.outputs, report)
         except KeyboardInterrupt:
             report.print_line("interrupted; run `make up` to try again")
             return 130
@@ -74,19 +79,19 @@ def up(stack: str = "local", folder: Path = emulator.FOLDER) -> int:
 
 
 def down(folder: Path = emulator.FOLDER) -> int:
-    """Delete all resources in reverse order, report those that could not be deleted, and stop the emulator.
+    """Delete all resources, dependants first, and stop the emulator, for `make down`. Report undeleted resources.
 
     Return the exit status.
     """
     if not folder.exists():
         print(NOT_RUNNING)
         return 0
-    remains: list[str] = []
+    undeleted_urns: list[str] = []
     with lock_folder(folder, OTHER_COMMANDS), ProgressReporter() as report:
         running = emulator.find_running(folder)
         try:
             if running is not None:
-                remains = delete_all(running, report)
+                undeleted_urns = delete_all(running, report)
         except StateError as error:
             report.print_line(f"the emulator is stopped without deleting its resources first: {error}")
         finally:
@@ -95,10 +100,10 @@ def down(folder: Path = emulator.FOLDER) -> int:
         if running is None:
             report.print_line(NOT_RUNNING)
             return 0
-        for urn in remains:
+        for urn in undeleted_urns:
             report.print_line(f"  could not be deleted: {urn}")
         report.print_line(f"{report.summary()}; the local platform is down")
-    return 1 if remains else 0
+    return 1 if undeleted_urns else 0
 
 
 def find_running_platform(folder: Path = emulator.FOLDER) -> dict[str, Any] | None:
@@ -106,30 +111,31 @@ def find_running_platform(folder: Path = emulator.FOLDER) -> dict[str, Any] | No
     running = emulator.find_running(folder)
     if running is None:
         return None
-    outputs = _state(running).outputs
+    outputs = _open_state(running).outputs
     return {"endpoint": running.endpoint, "outputs": outputs}
 
 
 def plan_update(config: StackConfig, folder: Path = emulator.FOLDER) -> list[PlannedStep]:
-    """Return what `up` would do with each resource. Without a running emulator, that is to create all of them."""
+    """Return what `make up` would do with each resource. Without a running emulator, that is to create all of them."""
     running = emulator.find_running(folder)
-    return UpdatePlan(_state(running) if running else PlatformState.empty(_state_file(folder), "")).of(config)
+    state = _open_state(running) if running else PlatformState.empty(_state_file(folder), "")
+    return UpdatePlan(state).list_steps(config)
 
 
 def list_deployed_findings(config: StackConfig, graph: Graph) -> list[PolicyFinding]:
-    """Return the policy findings that are mandatory or undecided after the deployment.
+    """Return the policy findings that are mandatory, or still undecided although the resources exist.
 
     The ids that AWS generates are known now, so the policies that a preview could not decide are evaluated here.
     """
     with PolicyPackProcess(config, dry_run=False) as pack:
-        pack.rules()
+        pack.policies()  # configures the pack
         findings, _ = pack.analyze(graph)
     return [finding for finding in findings if finding.level in {"mandatory", "unknown"}]
 
 
 def deploy(config: StackConfig, running: Emulator, progress: Progress) -> DeployedPlatform:
-    """Run the program against an emulator."""
-    state = _state(running)
+    """Run the program against an emulator. Raise ResourceFailed with the first failure."""
+    state = _open_state(running)
     engine = Engine(EmulatorClients(running.endpoint), state, progress)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # it logs every task that a failure cancelled
     try:
@@ -141,7 +147,7 @@ def deploy(config: StackConfig, running: Emulator, progress: Progress) -> Deploy
     engine.delete_gone(result.graph)
     if engine.failures:
         raise engine.failures[0]
-    state.keep_outputs(to_display_value(result.outputs))
+    state.save_outputs(to_display_value(result.outputs))
     return DeployedPlatform(result.graph, result.outputs, state)
 
 
@@ -160,10 +166,10 @@ def _run_in_thread(work: Callable[[], ProgramRun], stop: Callable[[], None]) -> 
 
 
 @contextmanager
-def _emulator(folder: Path, report: ProgressReporter) -> Iterator[Emulator]:
+def _use_emulator(folder: Path, report: ProgressReporter) -> Iterator[Emulator]:
     """Yield the running emulator, or a new one. A new emulator stays only if the block succeeds."""
     running = emulator.find_running(folder)
-    if running is not None and _state(running).interrupted:
+    if running is not None and _open_state(running).interrupted:
         report.print_line("the last run was killed while it created a resource: starting a new platform")
         emulator.stop(folder)
         running = None
@@ -182,13 +188,13 @@ def _emulator(folder: Path, report: ProgressReporter) -> Iterator[Emulator]:
 
 
 def delete_all(running: Emulator, report: Progress) -> list[str]:
-    """Delete all resources in reverse order. Return the URNs of those that could not be deleted."""
-    state = _state(running)
+    """Delete all resources, dependants first. Return the URNs of those that could not be deleted."""
+    state = _open_state(running)
     Engine(EmulatorClients(running.endpoint), state, report).delete(set(state.entries()))
     return sorted(state.entries())
 
 
-def _say_how_to_reach(running: Emulator, outputs: Props, report: ProgressReporter) -> None:
+def _print_addresses(running: Emulator, outputs: Props, report: ProgressReporter) -> None:
     report.print_line(
         f"  AWS endpoint  {running.endpoint}  (access key and secret: {emulator.ROOT_ACCESS_KEY}, region us-east-1)"
     )
@@ -197,7 +203,8 @@ def _say_how_to_reach(running: Emulator, outputs: Props, report: ProgressReporte
     report.print_line("  `make down` stops the platform")
 
 
-def _state(running: Emulator) -> PlatformState:
+def _open_state(running: Emulator) -> PlatformState:
+    """Return the state of an emulator, which its process id and port identify."""
     return PlatformState.read(_state_file(running.folder), f"{running.pid}:{running.port}")
 
 

@@ -61,13 +61,14 @@ class ProgressReporter:
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(file=sys.stdout, highlight=False, soft_wrap=True)
-        self._under_way: dict[str, tuple[ResourceAction, float]] = {}
+        self._current: dict[str, tuple[ResourceAction, float]] = {}
+        """Action and start of each step in progress, by URN."""
         self._counts: Counter[ResourceAction] = Counter()
         self._failures: dict[str, str] = {}
         self._lock = threading.Lock()
         self._start = time.monotonic()
         self._live = Live(
-            console=self._console, refresh_per_second=8, transient=True, get_renderable=self._current_steps
+            console=self._console, refresh_per_second=8, transient=True, get_renderable=self._render_current_steps
         )
 
     def __enter__(self) -> Self:
@@ -84,12 +85,12 @@ class ProgressReporter:
     def on_start(self, urn: str, action: ResourceAction, /) -> None:
         """Show the step while it lasts."""
         with self._lock:
-            self._under_way[urn] = (action, time.monotonic())
+            self._current[urn] = (action, time.monotonic())
 
     def on_finish(self, urn: str, action: ResourceAction, seconds: float, /) -> None:
         """Print a line, unless the resource is unchanged."""
         with self._lock:
-            self._under_way.pop(urn, None)
+            self._current.pop(urn, None)
             self._counts[action] += 1
         if action is not ResourceAction.SAME:
             self._print(
@@ -103,7 +104,7 @@ class ProgressReporter:
     def on_failure(self, urn: str, message: str, /) -> None:
         """Print the complete URN and the error message of AWS."""
         with self._lock:
-            self._under_way.pop(urn, None)
+            self._current.pop(urn, None)
             self._failures[urn] = message
         self._print(
             Text.assemble(
@@ -125,11 +126,11 @@ class ProgressReporter:
     def _print(self, line: Text) -> None:
         self._console.print(line)
 
-    def _current_steps(self) -> Table:
+    def _render_current_steps(self) -> Table:
         table = Table.grid(padding=(0, 1))
         with self._lock:
-            under_way = sorted(self._under_way.items(), key=lambda item: item[1][1])
-        for urn, (action, since) in under_way[:10]:
+            current = sorted(self._current.items(), key=lambda item: item[1][1])
+        for urn, (action, since) in current[:10]:
             table.add_row(
                 f"  {action} …", display_name(urn), Text(format_duration(time.monotonic() - since), style="dim")
             )
@@ -137,10 +138,11 @@ class ProgressReporter:
 
 
 def display_name(urn: str) -> str:
-    """Return the name and the kind of a resource, as people call it."""
+    """Return the Pulumi name and the kind of a resource, for example `intake-queue (Queue)`."""
     _, _, kinds, name = urn.split("::", 3)
     return f"{name} ({kinds.rpartition('$')[2].rpartition(':')[2]})"
 
 
 def format_duration(seconds: float) -> str:
+    """Return a duration in seconds, or in milliseconds if it is shorter than one second."""
     return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"

@@ -1,4 +1,4 @@
-"""Decides what a resource needs: creation, an update, a replacement, or nothing.
+"""Plan of the change that one resource needs: creation, an update, a replacement, or nothing.
 
 A driver's update calls define what can be changed in place. A resource is replaced if one of its identifying properties
 changes, or a property that no update call takes. It is also replaced if a property is removed and no call sets the
@@ -32,15 +32,17 @@ class ResourceChange:
 
     action: ResourceAction
     calls: tuple[DriverCall, ...] = ()
-    """Calls of an update, in the driver's order."""
+    """Calls of an update, in the driver's order. Empty for another action."""
     changed: frozenset[str] = frozenset()
-    """Names of the changed input properties."""
+    """Names of the input properties whose change causes an update or a replacement. Otherwise empty."""
 
 
 def plan_change(
     driver: Driver | RecordedOnly, resource: Resource, entry: ResourceEntry | None, hashes: Mapping[str, str]
 ) -> ResourceChange:
-    """Return what a resource needs. `hashes` are the hashes of its inputs."""
+    """Return the change that a resource needs. `entry` is its last known state, or None for a new resource. `hashes` are the
+    hashes of its current inputs.
+    """
     if entry is None:
         return ResourceChange(ResourceAction.CREATE)
     if entry.status is not ResourceStatus.MADE or entry.type != resource.type:
@@ -51,10 +53,11 @@ def plan_change(
         return ResourceChange(ResourceAction.SAME)
     if isinstance(driver, RecordedOnly):
         return ResourceChange(ResourceAction.UPDATE, changed=frozenset(changed))
-    return _update(driver, resource.inputs, changed)
+    return _plan_update(driver, resource.inputs, changed)
 
 
-def _update(driver: Driver, inputs: Props, changed: set[str]) -> ResourceChange:
+def _plan_update(driver: Driver, inputs: Props, changed: set[str]) -> ResourceChange:
+    """Return an update, or a replacement if the driver's update calls cannot change all of the changed properties."""
     # An update with the same operation as the creation sets the whole resource, so it also removes properties.
     replacing_operations = {call.operation for call in driver.create}
     updatable: set[str] = set(driver.ignored)
@@ -68,9 +71,10 @@ def _update(driver: Driver, inputs: Props, changed: set[str]) -> ResourceChange:
         else:
             uses = set(call.uses())
             if call.operation not in replacing_operations:
+                # The call would not contain a property without a value, so the service would keep the old value.
                 uses -= {name for name in changed if inputs.get(name) is None}
             elif call.when and not inputs.get(call.when):
-                uses = set()
+                uses = set()  # The call will not be made, because its condition is not met.
             is_needed = bool(uses & changed)
             updatable |= uses
         if is_needed:
@@ -84,5 +88,5 @@ def _update(driver: Driver, inputs: Props, changed: set[str]) -> ResourceChange:
 def identity_properties(driver: Driver) -> set[str]:
     """Return the properties that identify a resource: those of its id and of the calls that delete it."""
     sources: Iterable[Source] = (driver.id, *(source for call in driver.delete for source in call.params.values()))
-    named = {name for source in sources for name in ((source,) if isinstance(source, str) else source.uses)}
-    return named - {"id"} - set(driver.outputs) - set(driver.ignored)
+    names = {name for source in sources for name in ((source,) if isinstance(source, str) else source.uses)}
+    return names - {"id"} - set(driver.outputs) - set(driver.ignored)

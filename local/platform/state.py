@@ -1,7 +1,7 @@
-"""The resources that are deployed to the running emulator, one entry per resource, in `.local/state.json`.
+"""State file of the local platform (`.local/state.json`): one entry for each resource that is deployed to the emulator.
 
-The file contains salted hashes of the inputs instead of their values, so it holds no secret input. An archive is hashed
-by its content. The calls that delete a resource are kept in full, because the program may no longer contain the
+The file contains salted hash_inputs of the inputs instead of their values, so it holds no secret input. An archive is hashed
+by its content. The calls that delete a resource are stored in full, because the program may no longer contain the
 resource. The file is replaced atomically after every change, so it is complete even if a run is killed.
 """
 
@@ -20,6 +20,7 @@ from local import ROOT, CannotRun
 from local.preview.property_values import UNKNOWN, Archive, Props, Secret
 
 SCHEMA = 1
+"""Version of the file's format."""
 
 
 class StateError(CannotRun):
@@ -27,7 +28,7 @@ class StateError(CannotRun):
 
 
 class ResourceStatus(StrEnum):
-    """Stage that the creation of a resource reached."""
+    """Stage of a resource's creation."""
 
     MAKING = "making"
     """The creation was started. If this status is in a file, the run was killed, and it is unknown which parts exist.
@@ -43,6 +44,7 @@ class DeletionCall:
     """One service call that deletes a resource."""
 
     service: str
+    """boto3 name of the service."""
     operation: str
     params: Props
 
@@ -52,6 +54,7 @@ class ResourceEntry:
     """The last known state of one resource."""
 
     type: str
+    """Type in Pulumi, for example `aws:s3/bucket:Bucket`."""
     status: ResourceStatus
     inputs: Mapping[str, str]
     """Hash of each input property."""
@@ -59,6 +62,7 @@ class ResourceEntry:
     """Keys of each input property that is a map. An update of some services only adds entries, so removed keys need another
     call."""
     id: str = ""
+    """Physical id, or an empty text before the resource is created."""
     outputs: Props = field(default_factory=dict)
     depends_on: tuple[str, ...] = ()
     """URNs of all resources that had to exist before this one."""
@@ -68,7 +72,7 @@ class ResourceEntry:
     deletion: tuple[DeletionCall, ...] = ()
     """Calls that delete the resource, in this order."""
     emptied: bool = False
-    """True if the resource's content is deleted with it."""
+    """True if the resource's content is deleted before the resource (`ContentDeletion`)."""
 
 
 class PlatformState:
@@ -77,12 +81,13 @@ class PlatformState:
     def __init__(
         self, path: Path, instance: str, salt: str, entries: dict[str, ResourceEntry], outputs: Props | None = None
     ) -> None:
+        """Create the state in memory. `instance` identifies the emulator by process id and port."""
         self._path = path
         self._outputs = outputs or {}
         self._instance = instance
         self._salt = salt
         self._entries = entries
-        self._texts = {urn: _text(entry) for urn, entry in entries.items()}
+        self._texts = {urn: _to_json(entry) for urn, entry in entries.items()}
         """The entries as JSON, each rendered once, because every change writes all of them."""
         self._lock = threading.Lock()
 
@@ -108,7 +113,7 @@ class PlatformState:
                 )
             if content["instance"] != instance:
                 return cls.empty(path, instance)
-            entries = {urn: _entry(fields) for urn, fields in content["resources"].items()}
+            entries = {urn: _from_json(fields) for urn, fields in content["resources"].items()}
             return cls(path, instance, content["salt"], entries, content["outputs"])
         except (ValueError, KeyError, TypeError) as error:
             raise StateError(
@@ -133,7 +138,7 @@ class PlatformState:
     def put(self, urn: str, entry: ResourceEntry) -> None:
         """Save the entry of a resource."""
         with self._lock:
-            self._entries[urn], self._texts[urn] = entry, _text(entry)
+            self._entries[urn], self._texts[urn] = entry, _to_json(entry)
             self._write()
 
     def drop(self, urn: str) -> None:
@@ -148,15 +153,15 @@ class PlatformState:
         """The stack's outputs after the last complete run."""
         return self._outputs
 
-    def keep_outputs(self, outputs: Props) -> None:
+    def save_outputs(self, outputs: Props) -> None:
         """Save the stack's outputs, which contain no secret."""
         with self._lock:
             self._outputs = outputs
             self._write()
 
-    def hashes(self, inputs: Props) -> dict[str, str]:
-        """Return each property as a salted hash. The hash of an unknown value differs each time, so it never equals
-        another.
+    def hash_inputs(self, inputs: Props) -> dict[str, str]:
+        """Return the salted hash of each property. The hash of an unknown value differs each time, so the property always
+        counts as changed.
         """
         return {
             name: hashlib.sha256(f"{self._salt}{json.dumps(_hashable(value), sort_keys=True)}".encode()).hexdigest()
@@ -167,12 +172,12 @@ class PlatformState:
         """Return the given resources in the order of deletion: each before the resources that it depends on."""
         entries = self.entries()
         ordered: list[str] = []
-        seen: set[str] = set()
+        visited: set[str] = set()
 
         def visit(urn: str) -> None:
-            if urn in seen or urn not in entries:
+            if urn in visited or urn not in entries:
                 return
-            seen.add(urn)
+            visited.add(urn)
             for item in entries[urn].depends_on:
                 visit(item)
             ordered.append(urn)
@@ -185,29 +190,29 @@ class PlatformState:
         """Return the resources whose inputs refer to a resource, directly or through others."""
         dependants: set[str] = set()
         entries = self.entries()
-        while more := {
+        while next_dependants := {
             other
             for other, entry in entries.items()
             if other not in dependants and {urn, *dependants} & set(entry.made_of)
         }:
-            dependants |= more
+            dependants |= next_dependants
         return dependants
 
     def _write(self) -> None:
-        about = {"schemaVersion": SCHEMA, "instance": self._instance, "salt": self._salt, "outputs": self._outputs}
+        header = {"schemaVersion": SCHEMA, "instance": self._instance, "salt": self._salt, "outputs": self._outputs}
         resources = ",\n".join(f"{json.dumps(urn)}: {text}" for urn, text in self._texts.items())
         partial = self._path.with_suffix(".partial")
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(f'{json.dumps(about)[:-1]}, "resources": {{\n{resources}\n}}}}\n')
+            file.write(f'{json.dumps(header)[:-1]}, "resources": {{\n{resources}\n}}}}\n')
         partial.replace(self._path)
 
 
-def _text(entry: ResourceEntry) -> str:
+def _to_json(entry: ResourceEntry) -> str:
     return json.dumps(asdict(entry))
 
 
-def _entry(fields: Mapping[str, Any]) -> ResourceEntry:
+def _from_json(fields: Mapping[str, Any]) -> ResourceEntry:
     return ResourceEntry(
         **{
             **fields,

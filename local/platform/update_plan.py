@@ -1,5 +1,5 @@
-"""Lists what `up` would change, without changing it. The program runs as in a preview, and the result is compared with
-the state file.
+"""Plan of what `make up` would change on the running local platform. The program runs as in a preview, and its resources
+are compared with the state file.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from local.preview.stack_files import StackConfig
 
 @dataclass(frozen=True)
 class PlannedStep:
-    """The action that `up` would take on one resource."""
+    """The action that `make up` would take on one resource."""
 
     urn: str
     action: ResourceAction
@@ -34,7 +34,7 @@ class UpdatePlan:
         self._actions: dict[str, ResourceAction] = {}
         self.call = PreviewProvider().call
 
-    def of(self, config: StackConfig) -> list[PlannedStep]:
+    def list_steps(self, config: StackConfig) -> list[PlannedStep]:
         """Return all steps: those of the program in its order, then the deletions."""
         graph = run_program(config, self, preview=True).graph
         gone = self._state.deletion_order(self._state.entries().keys() - {resource.urn for resource in graph})
@@ -46,11 +46,11 @@ class UpdatePlan:
     def make(self, resource: Resource) -> tuple[str, Props]:
         """Record the action for a resource. Return its id and the outputs that would still be valid afterwards."""
         entry = self._state.get(resource.urn)
-        hashes = self._state.hashes(resource.inputs)
-        needed = plan_change(self._drivers[resource.type], resource, entry, hashes)
-        self._actions[resource.urn] = needed.action
-        if entry is None or needed.action in {ResourceAction.CREATE, ResourceAction.REPLACE}:
+        hashes = self._state.hash_inputs(resource.inputs)
+        change = plan_change(self._drivers[resource.type], resource, entry, hashes)
+        self._actions[resource.urn] = change.action
+        if entry is None or change.action in {ResourceAction.CREATE, ResourceAction.REPLACE}:
             return "", {}
         driver = self._drivers[resource.type]
-        renewed = driver.changed_by_update if isinstance(driver, Driver) and needed.calls else ()
-        return entry.id, {name: value for name, value in entry.outputs.items() if name not in renewed}
+        changed_outputs = driver.changed_by_update if isinstance(driver, Driver) and change.calls else ()
+        return entry.id, {name: value for name, value in entry.outputs.items() if name not in changed_outputs}

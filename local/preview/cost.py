@@ -49,6 +49,7 @@ class StackCost:
     label: str
     """Name of the stack, with the git revision if there is one."""
     report: CostReport
+    """Priced lines, and what has no price."""
     budget: float
     """Monthly budget of the stack in dollars."""
 
@@ -89,8 +90,11 @@ class Difference:
     """Cost of one block before and after. A block that exists on one side only costs zero on the other."""
 
     block: str
+    """Pulumi name of the block (a component of the program)."""
     before: float
+    """Dollars a month."""
     after: float
+    """Dollars a month."""
 
     @property
     def change(self) -> float:
@@ -130,6 +134,7 @@ def to_priced_resource(resource: Resource, graph: Graph) -> PricedResource:
 
 
 def _without_unknowns(value: Any) -> Any:
+    """Return a value without its unknown properties. An unknown item of a list becomes None, so the list keeps its length."""
     if isinstance(value, Mapping):
         return {key: _without_unknowns(inner) for key, inner in value.items() if inner is not UNKNOWN}
     if isinstance(value, list):
@@ -142,7 +147,7 @@ def cost_diff(before: str, after: str, stack: str = "prod") -> tuple[StackCost, 
 
     Return both costs, and the blocks whose cost differs by half a cent or more, with the largest change first.
     """
-    first, second = _cost_of(before, stack), _cost_of(after, stack)
+    first, second = _price_side(before, stack), _price_side(after, stack)
     first_blocks, second_blocks = first.report.sum_by("block"), second.report.sum_by("block")
     differences = [
         Difference(block, first_blocks.get(block, 0), second_blocks.get(block, 0))
@@ -152,7 +157,8 @@ def cost_diff(before: str, after: str, stack: str = "prod") -> tuple[StackCost, 
     return first, second, sorted(changed, key=lambda difference: (-abs(difference.change), difference.block))
 
 
-def _cost_of(name: str, stack: str) -> StackCost:
+def _price_side(name: str, stack: str) -> StackCost:
+    """Return the cost of one side of a comparison. `name` is a stack, a git revision of `stack`, or `.` for the working tree."""
     if name == WORKING_TREE:
         return cost_report(stack)
     return cost_report(name) if name in stack_files.list_stacks() else price_revision(name, stack)
@@ -199,14 +205,14 @@ def print_cost(cost: StackCost, console: Console | None = None) -> None:
     for dimension in ("subsystem", "service"):
         sums = report.sum_by(dimension).items()
         rows = [(escape(name), f"{usd:,.2f}", f"[dim]{usd / report.total:.0%}[/]") for name, usd in sums]
-        out.print(_table((dimension,), ("USD", "share"), rows))
+        out.print(_create_table((dimension,), ("USD", "share"), rows))
     lines = [
         (escape(line.block), line.price, f"{line.quantity:,.0f}", f"{line.usd:,.2f}")
         for line in sorted(report.lines, key=lambda line: -line.usd)[:MAX_SHOWN_LINES]
     ]
-    out.print(_table(("most expensive lines", "price"), ("quantity", "USD"), lines))
+    out.print(_create_table(("most expensive lines", "price"), ("quantity", "USD"), lines))
     out.print(f"\nmonitoring and protection (included): ${cost.guardrails:,.2f}")
-    _remarks(out, report)
+    _print_remarks(out, report)
 
 
 def print_cost_difference(
@@ -228,8 +234,10 @@ def print_cost_difference(
         )
         for difference in differences
     ]
-    out.print(_table(("block",), ("before", "after", "change"), rows) if rows else "The cost of no block changes.")
-    _remarks(out, after.report)
+    out.print(
+        _create_table(("block",), ("before", "after", "change"), rows) if rows else "The cost of no block changes."
+    )
+    _print_remarks(out, after.report)
 
 
 def difference_to_json(before: StackCost, after: StackCost, differences: Iterable[Difference]) -> dict[str, Any]:
@@ -267,13 +275,14 @@ def cost_difference_command(before: str, after: str, *, stack: str, as_json: boo
     return 0
 
 
-def _remarks(out: Console, report: CostReport) -> None:
+def _print_remarks(out: Console, report: CostReport) -> None:
+    """Print resource types without a price, gaps in the usage, and usage figures that match no resource."""
     for label, remarks in (("unpriced", report.unpriced), ("gap", report.gaps), ("misspelt", report.problems)):
         for remark in remarks:
             out.print(f"[yellow]{label}[/] {escape(remark)}", soft_wrap=True)
 
 
-def _table(text_columns: Sequence[str], number_columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+def _create_table(text_columns: Sequence[str], number_columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     """Return a table with text columns, then right-aligned number columns."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in text_columns:

@@ -14,6 +14,7 @@ from types import CodeType, ModuleType
 
 PACKAGE = "pulumi_aws"
 POSTPONED = __future__.annotations.compiler_flag
+"""Flag with which the compiler stores annotations as text."""
 
 
 def install() -> None:

@@ -1,4 +1,4 @@
-"""Faster replacements for two functions of Pulumi's SDK, which shorten a run of the program by a quarter.
+"""Faster replacements for two functions of Pulumi's SDK. They shorten a run of the program by a quarter.
 
 The replacements return the same results; a test compares runs with and without them. Both names are private to the
 pinned version of the SDK. A new version without one of them fails at once.
@@ -14,7 +14,7 @@ from pulumi.runtime.proto import source_pb2
 
 
 def contains_unknowns(value: object, seen: set[int] | None = None) -> bool:
-    """Return True if a value contains an unknown value.
+    """Return True if a value contains an unknown value. `seen` has the ids of the containers that were searched already.
 
     For each value, the SDK's version creates a function that refers to itself. These functions are most of the objects
     that the garbage collector has to find in a run.
@@ -33,21 +33,22 @@ def contains_unknowns(value: object, seen: set[int] | None = None) -> bool:
     return any(contains_unknowns(item, seen) for item in inner)
 
 
-REPLACED: tuple[tuple[Any, str, Callable[..., Any]], ...] = (
+REPLACEMENTS: tuple[tuple[Any, str, Callable[..., Any]], ...] = (
     (rpc, "contains_unknowns", contains_unknowns),
     # Records the lines of code that created a resource. The preview does not use them, and they take a fifth of a run.
     (resource, "_get_stack_trace", source_pb2.StackTrace),
 )
+"""Module, name and replacement of each function."""
 
 
 @contextmanager
 def use_faster_sdk() -> Iterator[None]:
     """Replace the functions while the block runs."""
-    originals = [getattr(module, name) for module, name, _ in REPLACED]
+    originals = [getattr(module, name) for module, name, _ in REPLACEMENTS]
     try:
-        for module, name, replacement in REPLACED:
+        for module, name, replacement in REPLACEMENTS:
             setattr(module, name, replacement)
         yield
     finally:
-        for (module, name, _), original in zip(REPLACED, originals, strict=True):
+        for (module, name, _), original in zip(REPLACEMENTS, originals, strict=True):
             setattr(module, name, original)

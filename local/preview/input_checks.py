@@ -18,12 +18,15 @@ UNUSED_BY_DRIVER = "is not used by the resource type's driver: add it to the dri
 
 
 class InvalidInput(NamedTuple):
-    """Input that AWS would reject."""
+    """Input that AWS would reject, or that the driver of the resource type does not use."""
 
     urn: str
     property: str
+    """Operation and path of the parameter, for example `CreateFunction.Runtime`, or names of unused properties."""
     value: str
+    """Printed value, or an empty text if there is none."""
     rule: str
+    """Rule that the value breaks, for example `must be at most 900`."""
 
     def __str__(self) -> str:
         name = self.urn.rpartition("::")[2]
@@ -41,7 +44,7 @@ class MissingDriver(CannotRun):
 
 
 def find_invalid_inputs(graph: Graph) -> list[InvalidInput]:
-    """Return every input in the graph that AWS would reject. Raise MissingDriver for an unknown resource type."""
+    """Return all invalid inputs of the graph's resources. Raise MissingDriver if a resource type has no driver."""
     known_types = DRIVERS.keys() | RECORDED_ONLY.keys()
     if missing_types := {resource.type for resource in graph.customs()} - known_types:
         raise MissingDriver(missing_types)
@@ -58,6 +61,7 @@ def _check_resource(resource: Resource) -> Iterator[InvalidInput]:
 def _check_calls(driver: Driver | RecordedOnly, resource: Resource) -> Iterator[InvalidInput]:
     values = ResourceValues(resource.inputs)
     for call in driver.create:
+        # Skip a call that would not be made, or of which it is unknown before the deployment whether it is made.
         if call.when and values[call.when] in (None, UNKNOWN):
             continue
         try:

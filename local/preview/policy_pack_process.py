@@ -1,4 +1,4 @@
-"""Host of the policy pack: starts it as a separate process and calls it as the Pulumi CLI does.
+"""Process of the policy pack: starts the pack and calls it as the Pulumi CLI does, to evaluate policies without the CLI.
 
 The pack runs unmodified in its own virtual environment, with the environment variables that the CLI sets. The CLI's
 analyzer protocol (gRPC) transfers the inputs of each resource, and at the end the whole stack with its outputs.
@@ -24,7 +24,7 @@ from local.preview.stack_files import StackConfig
 FOLDER = ROOT / "policies"
 PYTHON = FOLDER / ".venv" / "bin" / "python"
 NO_ENGINE = f"{LOOPBACK}:0"
-"""Address of an engine, which the pack requires as an argument but never calls."""
+"""Address of Pulumi's engine. The pack requires it as an argument but never connects to it."""
 UNLIMITED_MESSAGES = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 UNDECIDED = "can't run policy "
 """Start of the SDK's message for a policy that read a value which is unknown before the deployment."""
@@ -39,10 +39,14 @@ class PolicyFinding:
     """One finding of a policy."""
 
     policy: str
+    """Name of the policy."""
     level: str
-    """`mandatory`, `advisory`, or `unknown` if the policy cannot be evaluated before the deployment."""
+    """Enforcement level, for example `mandatory` or `advisory`, or `unknown` if the policy is undecided, because it read a
+    value that is unknown before the deployment."""
     severity: str
+    """`low`, `medium`, `high`, `critical`, or `unspecified`."""
     urn: str
+    """URN of the resource, or of the stack."""
     message: str
 
 
@@ -51,13 +55,16 @@ class Remediation:
     """Change that a policy makes to a resource's properties."""
 
     policy: str
+    """Name of the policy."""
     urn: str
     before: Props
+    """All input properties before the change."""
     after: Props
+    """All input properties after the change."""
 
 
 REMEDIATES: Final = "remediate"
-"""Enforcement level of a policy that corrects its own findings."""
+"""Enforcement level of a policy that corrects what it finds."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +74,11 @@ class PolicyDescription:
     name: str
     description: str
     level: str
+    """Enforcement level in this stack."""
 
 
 ResourceResult = tuple[list[PolicyFinding], list[Remediation]]
+"""Findings and remediations, of one or several resources."""
 
 
 def merge_results(results: Iterable[ResourceResult]) -> ResourceResult:
@@ -86,6 +95,7 @@ class PolicyPackProcess:
     """Running policy pack. The constructor only starts the process, so the pack can load while the program runs."""
 
     def __init__(self, config: StackConfig, *, dry_run: bool) -> None:
+        """Start the process. `dry_run` is True for a preview, and False if the resources exist."""
         if not PYTHON.exists():
             raise PackError("The policy pack's virtual environment is missing. Run `make preview`, which creates it.")
         environment = {
@@ -107,7 +117,7 @@ class PolicyPackProcess:
         )
         self._stub: analyzer_pb2_grpc.AnalyzerStub | None = None
         self._channel: grpc.Channel | None = None
-        self._rules: list[PolicyDescription] = []
+        self._policies: list[PolicyDescription] = []
 
     def __enter__(self) -> Self:
         return self
@@ -120,49 +130,56 @@ class PolicyPackProcess:
         self._process.kill()
         self._process.communicate()
 
-    def rules(self) -> list[PolicyDescription]:
-        """Return the pack's policies with their enforcement levels."""
-        if not self._rules:
+    def policies(self) -> list[PolicyDescription]:
+        """Return the pack's policies with their enforcement levels. The first call also configures the pack, which it
+        requires before it analyzes resources.
+        """
+        if not self._policies:
             info = self._analyzer().GetAnalyzerInfo(empty_pb2.Empty())
             self._analyzer().Configure(analyzer_pb2.ConfigureAnalyzerRequest(policyConfig=info.initialConfig))
-            self._rules = [
+            self._policies = [
                 PolicyDescription(policy.name, policy.description, _level(policy.enforcementLevel))
                 for policy in info.policies
             ]
-        return self._rules
+        return self._policies
 
     def analyze(self, graph: Graph) -> ResourceResult:
-        """Return all findings: those on each resource's inputs, then those on the stack with its outputs."""
+        """Return all findings and remediations: first those of each resource's inputs, then those of the whole stack."""
         findings, remediations = merge_results(map(self.analyze_resource, graph))
         return [*findings, *self.analyze_stack(graph)], remediations
 
     def analyze_resource(self, resource: Resource) -> ResourceResult:
-        """Return the findings on one resource's inputs, after remediations.
+        """Return the remediations of one resource's inputs, and the findings that remain after them.
 
         The CLI calls `Remediate` for each resource before `Analyze`. The pack's policies remediate only what they find.
-        So this method calls `Remediate` only if a remediating policy has a finding, which saves half of all calls.
+        So this method first calls `Analyze`, and then `Remediate` only if a remediating policy has a finding. This saves
+        half of all calls.
         """
         request = _analyze_request(resource)
         diagnostics = self._analyzer().Analyze(request).diagnostics
         policy_names = {diagnostic.policyName for diagnostic in diagnostics}
-        if not any(rule.name in policy_names for rule in self.rules() if rule.level == REMEDIATES):
+        if not any(policy.name in policy_names for policy in self.policies() if policy.level == REMEDIATES):
             return _to_findings(diagnostics, resource.urn), []
         undecided, remediations = self._remediate(request, resource)
         return [*undecided, *_to_findings(self._analyzer().Analyze(request).diagnostics, resource.urn)], remediations
 
     def _remediate(self, request: analyzer_pb2.AnalyzeRequest, resource: Resource) -> ResourceResult:
-        """Apply remediations to the request; return them, and an `unknown` finding for each undecided policy."""
+        """Change the request's properties as the policies require. Return the changes, and an `unknown` finding for each
+        undecided policy.
+        """
         findings: list[PolicyFinding] = []
         remediations: list[Remediation] = []
-        for answer in self._analyzer().Remediate(request).remediations:
-            if answer.diagnostic:  # The policy is undecided, so the answer has no properties.
+        for remediation in self._analyzer().Remediate(request).remediations:
+            if remediation.diagnostic:  # The policy is undecided, so the remediation has no properties.
                 findings.append(
-                    PolicyFinding(answer.policyName, "unknown", "unspecified", resource.urn, answer.diagnostic)
+                    PolicyFinding(
+                        remediation.policyName, "unknown", "unspecified", resource.urn, remediation.diagnostic
+                    )
                 )
                 continue
-            after = to_python_properties(answer.properties)
-            remediations.append(Remediation(answer.policyName, resource.urn, resource.inputs, after))
-            request.properties.CopyFrom(answer.properties)
+            after = to_python_properties(remediation.properties)
+            remediations.append(Remediation(remediation.policyName, resource.urn, resource.inputs, after))
+            request.properties.CopyFrom(remediation.properties)
         return findings, remediations
 
     def analyze_stack(self, graph: Graph) -> list[PolicyFinding]:

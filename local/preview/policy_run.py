@@ -1,4 +1,4 @@
-"""Concurrent policy run: the pack analyzes resources in its own process while the program still registers others.
+"""Concurrent policy run of a preview: the pack analyzes resources in its own process while the program registers others.
 
 Findings are returned in the order in which the program registered the resources.
 """
@@ -20,7 +20,7 @@ from local.preview.policy_pack_process import (
 )
 from local.preview.property_values import Props
 from local.preview.resource_graph import Graph, Resource
-from local.preview.resource_monitor import Provider
+from local.preview.resource_registration import Provider
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class ReportingProvider:
     """Provider that reports each resource to a callback before another provider creates it."""
 
     provider: Provider
+    """Provider that creates the resources and executes function calls."""
     report: Callable[[Resource], None]
 
     def call(self, token: str, arguments: Props) -> Props:
@@ -52,7 +53,7 @@ class PolicyRun:
     def __init__(self, pack: PolicyPackProcess) -> None:
         self._pack = pack
         self._threads = ThreadPoolExecutor(MAX_CONCURRENT_CALLS, "policy_run")
-        self._rules: Future[list[PolicyDescription]] = self._threads.submit(pack.rules)
+        self._policies: Future[list[PolicyDescription]] = self._threads.submit(pack.policies)
         self._results: dict[str, Future[ResourceResult]] = {}
         """Results by URN."""
         self._previous_interval = sys.getswitchinterval()
@@ -76,12 +77,12 @@ class PolicyRun:
         return self._threads.submit(self._analyze_all, graph)
 
     def _analyze_all(self, graph: Graph) -> tuple[list[PolicyDescription], list[PolicyFinding], list[Remediation]]:
-        rules = self._rules.result()
+        policies = self._policies.result()
         findings, remediations = merge_results(map(self._result_of, graph))
-        return rules, [*findings, *self._pack.analyze_stack(graph)], remediations
+        return policies, [*findings, *self._pack.analyze_stack(graph)], remediations
 
     def _analyze(self, resource: Resource) -> ResourceResult:
-        self._rules.result()
+        self._policies.result()
         return self._pack.analyze_resource(resource)
 
     def _result_of(self, resource: Resource) -> ResourceResult:

@@ -1,4 +1,4 @@
-"""Preview of a stack without an AWS account: planned resources, invalid inputs, policy findings, cost and outputs.
+"""Preview of a stack without an AWS account (`make preview`): resources, invalid inputs, policy findings, cost and outputs.
 
 The program runs unmodified. Each resource's inputs are checked against the API model of its service. The policy pack
 runs in a separate process. As with the Pulumi CLI, it analyzes resources while the program still registers others, and
@@ -43,10 +43,11 @@ class Preview:
     config: StackConfig
     graph: Graph
     outputs: Props
+    """Stack outputs, in which values that AWS assigns are unknown."""
     messages: tuple[str, ...]
     """Warnings and errors that the program logged."""
     invalid_inputs: tuple[InvalidInput, ...]
-    rules: tuple[PolicyDescription, ...]
+    policies: tuple[PolicyDescription, ...]
     """Policies that were evaluated."""
     findings: tuple[PolicyFinding, ...]
     remediations: tuple[Remediation, ...]
@@ -85,7 +86,7 @@ class Preview:
                 for resource in sorted(self.graph, key=lambda resource: resource.urn)
             ],
             "refusals": [invalid_input._asdict() for invalid_input in self.invalid_inputs],
-            "policies": len(self.rules),
+            "policies": len(self.policies),
             "findings": sorted(
                 map(vars, self.findings), key=lambda entry: (entry["urn"], entry["policy"], entry["message"])
             ),
@@ -117,9 +118,9 @@ def preview(config: StackConfig) -> Preview:
     try:
         with PolicyPackProcess(config, dry_run=True) as pack, PolicyRun(pack) as policy_run:
             run = program_run.run_program(config, ReportingProvider(PreviewProvider(), policy_run.submit), preview=True)
-            rest = policy_run.finish(run.graph)
+            policy_results = policy_run.finish(run.graph)
             invalid_inputs = find_invalid_inputs(run.graph)
-            rules, findings, remediations = rest.result()
+            policies, findings, remediations = policy_results.result()
     except (SettingsError, program_run.ProgramError, PackError, MissingDriver) as error:
         raise CannotPreview(str(error)) from error
     priced = cost.price_graph(config.stack, run.graph)
@@ -129,7 +130,7 @@ def preview(config: StackConfig) -> Preview:
         outputs=run.outputs,
         messages=run.messages,
         invalid_inputs=tuple(invalid_inputs),
-        rules=tuple(rules),
+        policies=tuple(policies),
         findings=tuple(findings),
         remediations=tuple(remediations),
         cost=priced.report,
@@ -162,5 +163,5 @@ def _changes(config: StackConfig) -> tuple[tuple[str, str], ...]:
 def write_sarif(result: Preview, path: Path) -> None:
     """Write the findings as SARIF, for code scanning."""
     path.write_text(
-        json.dumps(sarif.to_sarif(result.rules, result.findings, result.invalid_inputs, result.config), indent=2)
+        json.dumps(sarif.to_sarif(result.policies, result.findings, result.invalid_inputs, result.config), indent=2)
     )

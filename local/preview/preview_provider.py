@@ -1,12 +1,16 @@
-"""Provider of a preview: creates no resource, and knows only what Pulumi knows before a deployment."""
+"""Provider of a preview, in place of the AWS provider: creates no resource, and returns only what is known before a
+deployment.
+"""
 
 from local.preview.property_values import Props
 from local.preview.resource_graph import Resource
 
 ACCOUNT = "123456789012"
+"""Account id in previews and of the local platform."""
 REGION = "us-east-1"
+"""Region in previews and of the local platform."""
 
-ANSWERS: dict[str, Props] = {
+FUNCTION_RESULTS: dict[str, Props] = {
     "aws:index/getCallerIdentity:getCallerIdentity": {
         "accountId": ACCOUNT,
         "arn": f"arn:aws:iam::{ACCOUNT}:user/preview",
@@ -22,12 +26,12 @@ class PreviewProvider:
 
     def call(self, token: str, arguments: Props) -> Props:
         """Return the caller's identity or the Region. Raise NotImplementedError for another function."""
-        if token not in ANSWERS:
+        if token not in FUNCTION_RESULTS:
             raise NotImplementedError(
                 f"the preview has no answer for {token}({', '.join(arguments)}): add one in "
                 "local/preview/preview_provider.py"
             )
-        return ANSWERS[token]
+        return FUNCTION_RESULTS[token]
 
     def make(self, _resource: Resource) -> tuple[str, Props]:
         """Return an unknown id and no further outputs."""

@@ -25,10 +25,11 @@ from local import ROOT, CannotRun
 from local.preview.faster_sdk import use_faster_sdk
 from local.preview.property_values import Props, to_python_properties
 from local.preview.resource_graph import Graph
-from local.preview.resource_monitor import Monitor, Provider
+from local.preview.resource_registration import Monitor, Provider
 from local.preview.stack_files import StackConfig
 
 MAX_CONCURRENT_REGISTRATIONS = 32
+"""Number of threads that create resources in a deployment."""
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
@@ -42,13 +43,15 @@ class ProgramRun:
     """Result of one run of the program."""
 
     graph: Graph
+    """Registered resources."""
     outputs: Props
+    """Stack outputs."""
     messages: tuple[str, ...]
     """Warnings and errors that the program logged."""
 
 
 def run_program(config: StackConfig, provider: Provider, *, preview: bool) -> ProgramRun:
-    """Run the project's `__main__.py` for one stack."""
+    """Run the project's `__main__.py` for one stack. In a preview, outputs may be unknown, as in `pulumi preview`."""
     return run_function(
         lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"), config, provider, preview=preview
     )
@@ -56,10 +59,10 @@ def run_program(config: StackConfig, provider: Provider, *, preview: bool) -> Pr
 
 def run_function(body: Callable[[], object], config: StackConfig, provider: Provider, *, preview: bool) -> ProgramRun:
     """Run a function as the program of a stack."""
-    return contextvars.Context().run(_record, body, config, provider, preview)
+    return contextvars.Context().run(_run_in_new_loop, body, config, provider, preview)
 
 
-def _record(body: Callable[[], object], config: StackConfig, provider: Provider, preview: bool) -> ProgramRun:
+def _run_in_new_loop(body: Callable[[], object], config: StackConfig, provider: Provider, preview: bool) -> ProgramRun:
     monitor = Monitor(provider)
     log = _MessageCollector()
 
@@ -131,18 +134,18 @@ async def _wait_for_registrations() -> None:
 @contextmanager
 def _cli_environment(config: StackConfig) -> Iterator[None]:
     """Set what the CLI sets for a program: the configuration, and the project's folder as working directory."""
-    before = os.environ.get("PULUMI_CONFIG")
-    folder = Path.cwd()
+    previous_config = os.environ.get("PULUMI_CONFIG")
+    previous_folder = Path.cwd()
     os.environ["PULUMI_CONFIG"] = json.dumps(dict(config.values))
     os.chdir(ROOT)
     try:
         yield
     finally:
-        os.chdir(folder)
-        if before is None:
+        os.chdir(previous_folder)
+        if previous_config is None:
             del os.environ["PULUMI_CONFIG"]
         else:
-            os.environ["PULUMI_CONFIG"] = before
+            os.environ["PULUMI_CONFIG"] = previous_config
 
 
 class _MessageCollector(logging.Handler):

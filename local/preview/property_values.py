@@ -19,6 +19,7 @@ ARCHIVE: Final = "0def7320c3a5731c473e5ecbe6d01bc7"
 UNKNOWN_STRING: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 Props = dict[str, Any]
+"""Properties of a resource by name. The types of this module stand for values that JSON cannot express."""
 
 
 class Unknown(Enum):
@@ -45,10 +46,12 @@ class Secret:
 
 @dataclass(frozen=True)
 class Archive:
-    """Files of a resource: the path of a file, for example a zip, or named entries with their text."""
+    """Archive or file asset of Pulumi: the path of a file, for example a zip, or named entries with their text."""
 
     path: str | None
+    """Path relative to the project's folder, or None for an archive of entries."""
     entries: tuple[tuple[str, str], ...] = ()
+    """Name and text of each entry. Empty for a file."""
 
 
 def to_python_properties(struct: Struct) -> Props:
@@ -86,7 +89,7 @@ def _to_python(value: Any) -> Any:
     if value == UNKNOWN_STRING:
         return UNKNOWN
     if isinstance(value, float) and value.is_integer():
-        return int(value)
+        return int(value)  # The wire format has no integers.
     if isinstance(value, list):
         return [_to_python(inner) for inner in value]
     if not isinstance(value, dict):

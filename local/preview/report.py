@@ -22,19 +22,20 @@ if TYPE_CHECKING:
     from local.preview.preview import Preview
 
 STYLES = {"mandatory": "bold red", "advisory": "yellow", "remediate": "cyan", "unknown": "dim"}
+"""Style of each level of findings, in the order in which the report lists the levels."""
 
 
 def print_preview(result: "Preview", console: Console | None = None) -> None:
-    """Print a preview."""
+    """Print a preview to a console, by default to standard output."""
     out = console or create_console()
-    out.print(_plan(result.graph, result.config.stack))
-    out.print(_counts(result.graph))
-    _changes(out, result)
-    _warnings(out, result)
-    _invalid_inputs(out, result)
-    _findings(out, result)
+    out.print(_build_tree(result.graph, result.config.stack))
+    out.print(_count_by_service(result.graph))
+    _print_changes(out, result)
+    _print_warnings(out, result)
+    _print_invalid_inputs(out, result)
+    _print_findings(out, result)
     print_monthly_cost(out, result)
-    _outputs(out, result)
+    _print_preview_outputs(out, result)
     verdict = (
         "[green]can be deployed[/]" if result.deployable else "[bold red]cannot be deployed[/]: fix the errors above"
     )
@@ -42,39 +43,39 @@ def print_preview(result: "Preview", console: Console | None = None) -> None:
 
 
 @contextmanager
-def show_spinner(what: str, *, quiet: bool) -> Iterator[None]:
+def show_spinner(text: str, *, quiet: bool) -> Iterator[None]:
     """Show a spinner with a text while the block runs. Without a terminal, show nothing."""
     console = Console(stderr=True)
     if quiet or not console.is_terminal:
         yield
         return
-    with console.status(what):
+    with console.status(text):
         yield
 
 
-def _plan(graph: Graph, stack: str) -> Tree:
+def _build_tree(graph: Graph, stack: str) -> Tree:
     tree = Tree(f"[bold]stack {escape(stack)}[/]: {len(graph.customs())} resources")
-    _branch(tree, graph, graph.stack)
+    _add_components(tree, graph, graph.stack)
     return tree
 
 
-def _branch(tree: Tree, graph: Graph, of: Resource) -> None:
+def _add_components(tree: Tree, graph: Graph, parent: Resource) -> None:
     """Add the components below a resource to the tree, each with the kinds and counts of its own resources."""
-    for child in graph.children(of.urn):
+    for child in graph.children(parent.urn):
         if child.custom:
             continue
         counts = Counter(resource.kind for resource in graph.children(child.urn) if resource.custom)
         kinds = ", ".join(kind if count == 1 else f"{kind} x{count}" for kind, count in sorted(counts.items()))
         label = f"[bold]{escape(child.name)}[/] [dim]{escape(child.kind)}[/]"
-        _branch(tree.add(f"{label}{f': {escape(kinds)}' if kinds else ''}"), graph, child)
+        _add_components(tree.add(f"{label}{f': {escape(kinds)}' if kinds else ''}"), graph, child)
 
 
-def _counts(graph: Graph) -> str:
+def _count_by_service(graph: Graph) -> str:
     services = Counter(resource.type.split(":")[1].split("/")[0] for resource in graph.customs())
     return "by service: " + ", ".join(f"{name} {count}" for name, count in sorted(services.items()))
 
 
-def _changes(out: Console, result: "Preview") -> None:
+def _print_changes(out: Console, result: "Preview") -> None:
     if result.changes is None:
         return
     counts = Counter(action for action, _ in result.changes)
@@ -85,23 +86,23 @@ def _changes(out: Console, result: "Preview") -> None:
             out.print(f"  {action:8} {escape(urn.rpartition('::')[2])}")
 
 
-def _warnings(out: Console, result: "Preview") -> None:
+def _print_warnings(out: Console, result: "Preview") -> None:
     for warning in (*result.config.warnings, *result.messages):
         out.print(f"[yellow]warning[/] {escape(warning)}", soft_wrap=True)
 
 
-def _invalid_inputs(out: Console, result: "Preview") -> None:
+def _print_invalid_inputs(out: Console, result: "Preview") -> None:
     if result.invalid_inputs:
         out.print(f"\n[bold red]{len(result.invalid_inputs)} inputs that AWS would reject[/]")
     for invalid_input in result.invalid_inputs:
         out.print(f"  {escape(str(invalid_input))}", soft_wrap=True)
 
 
-def _findings(out: Console, result: "Preview") -> None:
+def _print_findings(out: Console, result: "Preview") -> None:
     undecided = [finding for finding in result.findings if finding.level == "unknown"]
     advisory_count = sum(finding.level == "advisory" for finding in result.findings)
     out.print(
-        f"\n[bold]policies[/]: {len(result.rules)} evaluated, {len(result.mandatory)} mandatory findings, "
+        f"\n[bold]policies[/]: {len(result.policies)} evaluated, {len(result.mandatory)} mandatory findings, "
         f"{advisory_count} advisory findings, {len(undecided)} undecided until the deployment",
         soft_wrap=True,
     )
@@ -126,11 +127,12 @@ def _findings(out: Console, result: "Preview") -> None:
 
 
 def _sort_key(finding: PolicyFinding) -> tuple[int, str, str]:
+    """Return the key that sorts findings by level, then by policy and resource."""
     return (list(STYLES).index(finding.level), finding.policy, finding.urn)
 
 
 def print_monthly_cost(out: Console, result: "Preview") -> None:
-    """Print the monthly cost by subsystem."""
+    """Print the monthly cost of each subsystem with its three most expensive blocks."""
     out.print()
     table = Table(title=None, box=None, pad_edge=False, header_style="bold")
     table.add_column("monthly cost")
@@ -151,7 +153,7 @@ def print_monthly_cost(out: Console, result: "Preview") -> None:
         out.print(f"  unpriced: {escape(resource_type)}")
 
 
-def _outputs(out: Console, result: "Preview") -> None:
+def _print_preview_outputs(out: Console, result: "Preview") -> None:
     out.print("\n[bold]outputs[/]")
     print_outputs(out, result.outputs)
 
@@ -160,16 +162,16 @@ def print_outputs(out: Console, outputs: Props) -> None:
     """Print stack outputs. Secrets are replaced by a marker."""
     for name, value in outputs.items():
         out.print(f"  {escape(name)}:")
-        _values(out, to_display_value(value), 4)
+        _print_value(out, to_display_value(value), 4)
 
 
-def _values(out: Console, value: object, indent: int) -> None:
+def _print_value(out: Console, value: object, indent: int) -> None:
     if not isinstance(value, dict):
         out.print(f"{' ' * indent}{escape(str(value))}", soft_wrap=True)
         return
     for key, inner in sorted(value.items()):
         if isinstance(inner, dict):
             out.print(f"{' ' * indent}{escape(key)}:")
-            _values(out, inner, indent + 2)
+            _print_value(out, inner, indent + 2)
         else:
             out.print(f"{' ' * indent}{escape(key)}: {escape(str(inner))}", soft_wrap=True)

@@ -26,10 +26,13 @@ class Resource:
     custom: bool
     """True if a provider creates the resource. False for a component."""
     request: resource_pb2.RegisterResourceRequest
+    """Message of the registration, with the resource's options."""
     inputs: Props
+    """Input properties as Python values."""
     id: str = ""
     """Physical id, or an empty text if it is unknown."""
     outputs: Struct = field(default_factory=Struct)
+    """Inputs and outputs in Pulumi's wire format."""
 
     @property
     def depends_on(self) -> set[str]:

@@ -1,4 +1,6 @@
-"""Findings in SARIF 2.1.0, the format that code scanning reads. Each result points to the stack file."""
+"""SARIF 2.1.0 document with the findings and invalid inputs of a preview, for code scanning. Each result points to the
+stack file.
+"""
 
 from collections.abc import Iterable
 from typing import Any
@@ -9,31 +11,34 @@ from local.preview.stack_files import StackConfig
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 LEVELS = {"mandatory": "error", "advisory": "warning", "remediate": "warning", "unknown": "note"}
+"""Levels of SARIF, by the level of a finding."""
 REFUSED = "service-refuses-value"
+"""Rule id of all invalid inputs."""
 
 
 def to_sarif(
-    rules: Iterable[PolicyDescription],
+    policies: Iterable[PolicyDescription],
     findings: Iterable[PolicyFinding],
     invalid_inputs: Iterable[InvalidInput],
     config: StackConfig,
 ) -> dict[str, Any]:
-    """Return a SARIF document with all findings of a stack."""
+    """Return a SARIF document with all findings and invalid inputs of a stack."""
     file = f"Pulumi.{config.stack}.yaml"
-    descriptions = [{"id": rule.name, "shortDescription": {"text": rule.description}} for rule in rules]
+    descriptions = [{"id": policy.name, "shortDescription": {"text": policy.description}} for policy in policies]
     descriptions.append({"id": REFUSED, "shortDescription": {"text": "AWS would reject this input."}})
     results = [
-        _result(
+        _create_result(
             finding.policy,
             LEVELS[finding.level],
-            f"{_name(finding.urn)}: {finding.message}",
+            f"{finding.urn.rpartition('::')[2]}: {finding.message}",
             finding.urn,
             file,
         )
         for finding in findings
     ]
     results += [
-        _result(REFUSED, "error", str(invalid_input), invalid_input.urn, file) for invalid_input in invalid_inputs
+        _create_result(REFUSED, "error", str(invalid_input), invalid_input.urn, file)
+        for invalid_input in invalid_inputs
     ]
     return {
         "$schema": SCHEMA,
@@ -42,7 +47,7 @@ def to_sarif(
     }
 
 
-def _result(rule: str, level: str, text: str, urn: str, file: str) -> dict[str, Any]:
+def _create_result(rule: str, level: str, text: str, urn: str, file: str) -> dict[str, Any]:
     return {
         "ruleId": rule,
         "level": level,
@@ -56,7 +61,3 @@ def _result(rule: str, level: str, text: str, urn: str, file: str) -> dict[str, 
         # Code scanning treats results with the same fingerprint as one alert, even if the message changes.
         "partialFingerprints": {"finding/v1": f"{rule}|{urn}"},
     }
-
-
-def _name(urn: str) -> str:
-    return urn.rpartition("::")[2]

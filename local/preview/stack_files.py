@@ -8,7 +8,7 @@ and rejects a missing secret.
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,11 @@ from components.settings.stack import StackSettings
 from local import ROOT, CannotRun
 
 PLACEHOLDER = "placeholder-for-a-secret-that-only-a-deployment-has"
-
-
+"""Replaces a secret that is encrypted or missing. It is long enough for every secret setting."""
 BOOLEAN, INTEGER, FLOAT, DATE = REPLACED_TAGS = tuple(
     f"tag:yaml.org,2002:{kind}" for kind in ("bool", "int", "float", "timestamp")
 )
+"""YAML tags of the types that YAML 1.1 and the CLI recognise differently."""
 INTEGERS = r"[-+]?(?:0|[1-9][0-9]*)"
 FLOATS = r"[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?"
 """Decimal numbers. The CLI also accepts octal, hexadecimal and grouped numbers, which no setting uses."""
@@ -39,10 +39,15 @@ class StackConfig:
     """Configuration of a stack in the form that Pulumi passes to a program."""
 
     project: str
+    """Name of the project."""
     stack: str
+    """Name of the stack."""
     values: Mapping[str, str]
+    """Text or JSON by key, for example `polyphony:ingestion`."""
     secret_keys: frozenset[str] = frozenset()
-    warnings: tuple[str, ...] = field(default=())
+    """Keys of values that contain a secret."""
+    warnings: tuple[str, ...] = ()
+    """One sentence for each placeholder."""
 
 
 class _CliYamlLoader(yaml.SafeLoader):
@@ -98,7 +103,7 @@ def list_stacks(root: Path = ROOT) -> list[str]:
 def read_stack(stack: str, root: Path = ROOT) -> StackConfig:
     """Return the configuration of one stack. Raise StackFileError if its file is missing or invalid."""
     project = _load_yaml(root / "Pulumi.yaml")
-    name = str(project["name"])
+    project_name = str(project["name"])
     path = root / f"Pulumi.{stack}.yaml"
     if not path.exists():
         raise StackFileError(
@@ -107,13 +112,13 @@ def read_stack(stack: str, root: Path = ROOT) -> StackConfig:
     config_section = _load_yaml(path).get("config") or {}
     if not isinstance(config_section, dict):
         raise StackFileError(f"{path.name}: `config` must be a mapping, but it is a {type(config_section).__name__}.")
+    # The CLI keeps every unstructured value as text, also one that looks like a number. So the file is read twice.
     texts = _load_yaml(path, _TextYamlLoader)["config"] if config_section else {}
-    config: dict[str, Any] = {**_project_values(project.get("config") or {}, name)}
+    config = _list_project_values(project.get("config") or {}, project_name)
     for (key, text), value in zip(texts.items(), config_section.values(), strict=True):
-        # The CLI keeps every unstructured value as text, also one that looks like a number.
         config_value = value if isinstance(value, dict | list) else "" if value is None else text
-        config[key if ":" in key else f"{name}:{key}"] = config_value
-    return _with_placeholders(name, stack, config)
+        config[key if ":" in key else f"{project_name}:{key}"] = config_value
+    return _with_placeholders(project_name, stack, config)
 
 
 def _load_yaml(path: Path, loader: type[yaml.SafeLoader] = _CliYamlLoader) -> dict[str, Any]:
@@ -126,7 +131,7 @@ def _load_yaml(path: Path, loader: type[yaml.SafeLoader] = _CliYamlLoader) -> di
     return loaded
 
 
-def _project_values(declared: Mapping[str, Any], project: str) -> dict[str, Any]:
+def _list_project_values(declared: Mapping[str, Any], project: str) -> dict[str, Any]:
     """Return the project file's values: `value` for keys of other namespaces, `default` for keys of the project."""
     values: dict[str, Any] = {}
     for key, declaration in declared.items():
@@ -138,6 +143,7 @@ def _project_values(declared: Mapping[str, Any], project: str) -> dict[str, Any]
 
 
 def _with_placeholders(project: str, stack: str, config: Mapping[str, Any]) -> StackConfig:
+    """Return the configuration with the placeholder for encrypted values and missing secrets."""
     values: dict[str, Any] = {}
     secret_keys: set[str] = set()
     warnings: list[str] = []
@@ -149,7 +155,7 @@ def _with_placeholders(project: str, stack: str, config: Mapping[str, Any]) -> S
             warnings += [f"{path} is encrypted. This preview uses a placeholder." for path in encrypted]
     for location in find_secret_paths(StackSettings):
         section = f"{project}:{location[0]}"
-        if _fill(values, section, [str(part) for part in location[1:]]):
+        if _set_missing_secret(values, section, [str(part) for part in location[1:]]):
             secret_keys.add(section)
             warnings.append(f"{format_location(location)} is not set. This preview uses a placeholder.")
     try:
@@ -165,26 +171,26 @@ def _with_placeholders(project: str, stack: str, config: Mapping[str, Any]) -> S
     )
 
 
-def _without_ciphertext(value: Any, path: str, found: list[str]) -> Any:
-    """Return a copy with the placeholder for every `secure:` value; add the paths of these values to `found`."""
+def _without_ciphertext(value: Any, path: str, encrypted_paths: list[str]) -> Any:
+    """Return a copy with the placeholder for every `secure:` value. Add the paths of these values to `encrypted_paths`."""
     if isinstance(value, dict):
         if set(value) == {"secure"}:
-            found.append(path)
+            encrypted_paths.append(path)
             return PLACEHOLDER
-        return {key: _without_ciphertext(inner, f"{path}.{key}", found) for key, inner in value.items()}
+        return {key: _without_ciphertext(inner, f"{path}.{key}", encrypted_paths) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_without_ciphertext(inner, f"{path}[{index}]", found) for index, inner in enumerate(value)]
+        return [_without_ciphertext(inner, f"{path}[{index}]", encrypted_paths) for index, inner in enumerate(value)]
     return value
 
 
-def _fill(values: dict[str, Any], section: str, path: list[str]) -> bool:
-    """Set the placeholder for a secret that an existing section lacks. Return True if it was set."""
-    holder: Any = values.get(section)
+def _set_missing_secret(values: dict[str, Any], section: str, path: list[str]) -> bool:
+    """Set the placeholder for a secret that is missing in an existing section. Return True if it was set."""
+    mapping: Any = values.get(section)
     for part in path[:-1]:
-        if not isinstance(holder, dict):
+        if not isinstance(mapping, dict):
             return False
-        holder = holder.get(part)
-    if not isinstance(holder, dict) or path[-1] in holder:
+        mapping = mapping.get(part)
+    if not isinstance(mapping, dict) or path[-1] in mapping:
         return False
-    holder[path[-1]] = PLACEHOLDER
+    mapping[path[-1]] = PLACEHOLDER
     return True

@@ -65,6 +65,11 @@ CORS: Final = {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers
     "Access-Control-Allow-Methods": "*",
     "Access-Control-Expose-Headers": "ETag",
 }
+SHORT_PAUSES: Final = """
+const realSetTimeout = window.setTimeout;
+window.setTimeout = (callback, ms, ...args) => realSetTimeout(callback, ms >= 300 && ms <= 5000 ? ms / 20 : ms, ...args);
+"""
+"""Shortens the pauses before retries, reconnections and further polls. Longer times are timeouts and stay as they are."""
 FakeResponse = dict[str, Any] | int
 """Response of a fake host: a JSON document, or a status without a body."""
 
@@ -83,6 +88,7 @@ def open_panel(
     The window ignores the page's content security policy, because the server's policy does not name the fake hosts.
     """
     with open_window(chromium, console_url, bypass_csp=True) as window:
+        window.page.add_init_script(SHORT_PAUSES)
         window.page.add_init_script(script)
         window.page.route("**/frontend.json", lambda route: route.fulfill(json=FRONTEND.to_output()))
         set_up(window.page)

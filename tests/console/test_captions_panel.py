@@ -13,18 +13,9 @@ from tests.console.fake_stack import FakeTranscription, make_token, open_panel, 
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
 SPOKEN_WORDS = "hello world this is a live test . good day . thank you again ."
-CAPTION = {
-    "type": "caption",
-    "utterance": "u1",
-    "sequence": 1,
-    "resultId": "r1",
-    "startMs": 0,
-    "endMs": 9,
-    "revision": 1,
-}
+CAPTION: dict[str, Any] = {"type": "caption", "utterance": "u1", "resultId": "r1"}
+CAPTION |= {"sequence": 1, "startMs": 0, "endMs": 9, "revision": 1}
 MICROPHONE = """
-const realSetTimeout = window.setTimeout;
-window.setTimeout = (callback, ms, ...args) => realSetTimeout(callback, ms >= 1000 && ms <= 4000 ? ms / 20 : ms, ...args);
 const realGetUserMedia = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
 window.permission = new Promise((resolve) => { window.allow = resolve; });
 navigator.mediaDevices.getUserMedia = async (constraints) => {
@@ -32,7 +23,7 @@ navigator.mediaDevices.getUserMedia = async (constraints) => {
   return (window.stream = await realGetUserMedia(constraints));
 };
 """
-"""Shorten the pauses between connections. Permit the microphone when the test calls `allow`, and keep its stream."""
+"""Permit the microphone when the test calls `allow`, and keep its stream."""
 IS_RELEASED = "window.stream?.getTracks().every((track) => track.readyState === 'ended') || null"
 
 

@@ -1,6 +1,8 @@
 """Tests of the files panel against a fake stack: credentials, states of a file, and changes of the user."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
@@ -56,6 +58,15 @@ def choose_file(page: Page, name: str = "a.ndjson") -> Locator:
     return page.get_by_role("list", name="Files of this visit").locator(".card", has_text=name)
 
 
+@contextmanager
+def open_signed_in(chromium: Browser, console_url: str) -> Iterator[tuple[Page, FakeIngestion]]:
+    """Open the panel and sign in with AWS credentials."""
+    ingestion = FakeIngestion()
+    with open_panel(chromium, console_url, "files", set_up=ingestion.install) as window:
+        sign_in(window.page, KEYS.format(1), "Signed in", field="AWS credentials")
+        yield window.page, ingestion
+
+
 def test_entered_credentials_are_only_sent_to_aws(chromium: Browser, console_url: str) -> None:
     ingestion = FakeIngestion()
     ingestion.status, ingestion.reason = "rejected", "EMPTY"
@@ -75,10 +86,8 @@ def test_entered_credentials_are_only_sent_to_aws(chromium: Browser, console_url
 
 
 def test_the_state_of_a_file_is_shown_until_it_is_processed(chromium: Browser, console_url: str) -> None:
-    ingestion = FakeIngestion()
-    with open_panel(chromium, console_url, "files", set_up=ingestion.install) as window:
-        sign_in(window.page, KEYS.format(1), "Signed in", field="AWS credentials")
-        card = choose_file(window.page)
+    with open_signed_in(chromium, console_url) as (page, ingestion):
+        card = choose_file(page)
         expect(card).to_contain_text("Waiting for the notification.")
         for state in ("pending", "claimed", "manifested"):
             ingestion.status = state
@@ -89,48 +98,40 @@ def test_the_state_of_a_file_is_shown_until_it_is_processed(chromium: Browser, c
         expect(card.locator(".done")).to_have_count(4)
 
 
-@pytest.mark.parametrize(
-    ("status", "reason", "text"),
-    [
-        ("processed", "damaged_gzip", "Its rows are in the data lake. The file is damaged"),
-        ("superseded", "version_gone", "This version was deleted or replaced before it was read."),
-        ("rejected", "sealed", "Rejected: the run cannot read it"),
-        ("rejected", "no_good_line:not_json", "Rejected: none of its lines is a JSON record."),
-        ("rejected", "OF_ANOTHER_VERSION", "Rejected: OF_ANOTHER_VERSION"),
-    ],
-)
-def test_final_states_are_explained(chromium: Browser, console_url: str, status: str, reason: str, text: str) -> None:
-    ingestion = FakeIngestion()
-    ingestion.status, ingestion.reason = status, reason
-    with open_panel(chromium, console_url, "files", set_up=ingestion.install) as window:
-        sign_in(window.page, KEYS.format(1), "Signed in", field="AWS credentials")
-        expect(choose_file(window.page)).to_contain_text(text)
+def test_final_states_are_explained(chromium: Browser, console_url: str) -> None:
+    explanations = {
+        ("processed", "damaged_gzip"): "Its rows are in the data lake. The file is damaged",
+        ("superseded", "version_gone"): "This version was deleted or replaced before it was read.",
+        ("rejected", "sealed"): "Rejected: the run cannot read it",
+        ("rejected", "no_good_line:not_json"): "Rejected: none of its lines is a JSON record.",
+        ("rejected", "OF_ANOTHER_VERSION"): "Rejected: OF_ANOTHER_VERSION",
+    }
+    with open_signed_in(chromium, console_url) as (page, ingestion):
+        for number, ((status, reason), text) in enumerate(explanations.items()):
+            ingestion.status, ingestion.reason = status, reason
+            expect(choose_file(page, f"{number}.ndjson")).to_contain_text(text)
 
 
 def test_polling_continues_with_new_credentials_after_the_old_ones_expired(chromium: Browser, console_url: str) -> None:
-    ingestion = FakeIngestion()
-    with open_panel(chromium, console_url, "files", set_up=ingestion.install) as window:
-        sign_in(window.page, KEYS.format(1), "Signed in", field="AWS credentials")
+    with open_signed_in(chromium, console_url) as (page, ingestion):
         ingestion.expired_keys = {"AKIA1"}
-        card = choose_file(window.page)
+        card = choose_file(page)
         expect(card.get_by_role("alert")).to_contain_text("Sign in again at the top.")
         ingestion.status = "processed"
-        sign_in(window.page, KEYS.format(2), "Signed in", field="AWS credentials")
+        sign_in(page, KEYS.format(2), "Signed in", field="AWS credentials")
         expect(card).to_contain_text("Its rows are in the data lake.")
         expect(card.get_by_role("alert")).to_be_hidden()
     assert ingestion.read_keys == {"AKIA1", "AKIA2"}
 
 
 def test_files_of_one_user_are_not_shown_to_another(chromium: Browser, console_url: str) -> None:
-    ingestion = FakeIngestion()
-    with open_panel(chromium, console_url, "files", set_up=ingestion.install) as window:
-        sign_in(window.page, KEYS.format(1), "Signed in", field="AWS credentials")
-        sign_in(window.page, make_token("ann"), "ann")
+    with open_signed_in(chromium, console_url) as (page, ingestion):
+        sign_in(page, make_token("ann"), "ann")
         ingestion.status = "pending"
-        card = choose_file(window.page, "of ann.ndjson")
+        card = choose_file(page, "of ann.ndjson")
         expect(card.locator(".now")).to_contain_text("pending")
-        sign_in(window.page, make_token("ann", 2), "ann")
+        sign_in(page, make_token("ann", 2), "ann")
         expect(card).to_be_visible()
-        sign_in(window.page, make_token("bob"), "bob")
+        sign_in(page, make_token("bob"), "bob")
         expect(card).to_have_count(0)
-        assert "of ann" not in window.page.locator("body").inner_html()
+        assert "of ann" not in page.locator("body").inner_html()

@@ -82,14 +82,14 @@ def recognise(samples: list[float]) -> list[str]:
     return [item.text for item in recognised if isinstance(item, SpokenWord)]
 
 
-@pytest.mark.parametrize("piece_length", [100, 640, 5_000])
+@pytest.mark.parametrize("piece_length", [640, 5_000])
 def test_speech_is_cut_at_pauses(window: ConsoleWindow, piece_length: int) -> None:
     utterances = cut_speech(window, samples_of("hello world . good day . thank you", after=0.5), piece_length)
     assert [recognise(utterance) for utterance in utterances] == [["hello", "world"], ["good", "day"], ["thank", "you"]]
 
 
 def test_long_speech_is_cut_between_words_without_loss(window: ConsoleWindow) -> None:
-    words = ["hello", "world", "good", "day", "thank", "you"] * 6
+    words = ["hello", "world", "good", "day", "thank", "you"] * 3
     utterances = cut_speech(window, samples_of(" ".join(words)))
     assert len(utterances) > 1
     assert max(len(utterance) for utterance in utterances) <= 5 * RATE
@@ -218,27 +218,24 @@ def test_a_request_has_the_same_signature_as_with_botocore(window: ConsoleWindow
     assert run_script(window, "aws", script, KEYS) == request.headers["Authorization"]
 
 
-STACK = "new module.Stack({ region: input.region }, input.local ?? null)"
-
-
 @pytest.mark.parametrize(
-    ("region", "url"),
+    ("region", "local", "url"),
     [
-        ("eu-west-1", "https://landing.s3.eu-west-1.amazonaws.com/incoming/a%20b%2B%C3%BC.ndjson"),
-        ("cn-north-1", "https://landing.s3.cn-north-1.amazonaws.com.cn/incoming/a%20b%2B%C3%BC.ndjson"),
+        ("eu-west-1", None, "https://landing.s3.eu-west-1.amazonaws.com"),
+        ("cn-north-1", None, "https://landing.s3.cn-north-1.amazonaws.com.cn"),
+        ("us-east-1", {"endpoint": "http://127.0.0.1:4566"}, "http://127.0.0.1:4566/landing"),
     ],
+    ids=["AWS", "AWS in China", "emulator"],
 )
-def test_urls_of_aws_follow_from_the_region(window: ConsoleWindow, region: str, url: str) -> None:
-    script = f"return {STACK}.objectUrl('landing', 'incoming/a b+ü.ndjson');"
-    assert run_script(window, "stack", script, {"region": region}) == url
-
-
-def test_a_local_stack_has_one_endpoint(window: ConsoleWindow) -> None:
-    stack = {"region": "us-east-1", "local": {"endpoint": "http://127.0.0.1:4566"}}
-    assert (
-        run_script(window, "stack", f"return {STACK}.objectUrl('landing', 'a');", stack)
-        == "http://127.0.0.1:4566/landing/a"
-    )
+def test_the_url_of_an_object_follows_from_the_stack(
+    window: ConsoleWindow, region: str, local: dict[str, str] | None, url: str
+) -> None:
+    script = """
+    const stack = new module.Stack({ region: input.region }, input.local);
+    return stack.objectUrl('landing', 'incoming/a b+ü.ndjson');
+    """
+    result = run_script(window, "stack", script, {"region": region, "local": local})
+    assert result == f"{url}/incoming/a%20b%2B%C3%BC.ndjson"
 
 
 @pytest.mark.parametrize(
@@ -414,11 +411,9 @@ def test_a_video_is_uploaded_in_parts(window: ConsoleWindow) -> None:
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "ExpiredToken"])
-def test_a_refused_part_is_uploaded_again_to_a_new_url(window: ConsoleWindow, code: str) -> None:
+def test_a_refused_part_is_uploaded_again_to_one_new_url(window: ConsoleWindow, code: str) -> None:
     assert upload_video(window, code, refused=("1/2",)) == [["1/1", "1/2", "2/2", "2/3"], ["", "/u/parts", "/u"]]
-    assert upload_video(window, code, refused=("1/1", "2/1")) == [["1/1", "2/1"], ["", "/u/parts", code]], (
-        "only one new URL is tried"
-    )
+    assert upload_video(window, code, refused=("1/1", "2/1")) == [["1/1", "2/1"], ["", "/u/parts", code]]
 
 
 def test_other_errors_of_a_part_end_the_upload(window: ConsoleWindow) -> None:

@@ -214,30 +214,6 @@ def test_a_resource_with_a_secrets_version_changes_with_the_secret(workshop: Sma
     workshop.up(lambda: None)
 
 
-def test_a_kms_key_rotates(workshop: SmallStack) -> None:
-    def body(**changes: Any) -> Callable[[], object]:
-        key_args = {"description": "one", "enable_key_rotation": True, "deletion_window_in_days": 7, **changes}
-        return lambda: pulumi.export("id", aws.kms.Key("key", **key_args).key_id)
-
-    def keys() -> list[str]:
-        kms = workshop.clients("kms")
-        key_details = [kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"] for key in kms.list_keys()["Keys"]]
-        return [
-            key["KeyId"] for key in key_details if key["KeyState"] == "Enabled" and key["Description"] in {"one", "two"}
-        ]
-
-    workshop.up(body())
-    [key] = keys()
-    assert workshop.clients("kms").get_key_rotation_status(KeyId=key)["KeyRotationEnabled"]
-    assert workshop.up(body(description="two")) == {"key": ResourceAction.UPDATE}
-    assert keys() == [key]
-    assert workshop.up(body(description="two", enable_key_rotation=False)) == {"key": ResourceAction.REPLACE}
-    [replaced] = keys()
-    assert not workshop.clients("kms").get_key_rotation_status(KeyId=replaced)["KeyRotationEnabled"]
-    workshop.up(lambda: None)
-    assert keys() == []
-
-
 def test_a_table_changes_its_key_and_keeps_its_items(workshop: SmallStack) -> None:
     unprotected = scope(foundation=foundation_settings(data={"deletionProtection": False}))
     key = "arn:aws:kms:us-east-1:123456789012:key/0f3c1a5e-7d42-4b8e-9a61-2c5d8e7f9b10"

@@ -19,8 +19,8 @@ from local.emulation.iam.policy_evaluator import AccessVerdict
 from local.flows.guest_client import Guest
 from local.platform.resource_changes import ResourceAction
 from local.platform.state import PlatformState
-from tests.cognito_guests import with_guests
 from tests.end_to_end.small_stack import SmallStack, small_stack
+from tests.guest_program import with_guests
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("guests")]
 

@@ -38,7 +38,7 @@ def test_the_platform_listens_on_loopback_only(platform: Platform) -> None:
 
 
 def test_a_plan_without_changes_has_no_steps(platform: Platform) -> None:
-    steps = UpdatePlan(state_of(platform)).of(stack_files.read_stack("local"))
+    steps = UpdatePlan(state_of(platform)).list_steps(stack_files.read_stack("local"))
     assert {step.action for step in steps} == {ResourceAction.SAME}
     assert len(steps) == len(platform.graph.customs())
 
@@ -46,7 +46,7 @@ def test_a_plan_without_changes_has_no_steps(platform: Platform) -> None:
 def test_a_plan_lists_the_resources_that_a_changed_setting_affects(platform: Platform) -> None:
     config = stack_files.read_stack("local")
     values = {**config.values, "polyphony:ingestion": '{"intake": {"batchWindowSeconds": 2}}'}
-    steps = UpdatePlan(state_of(platform)).of(replace(config, values=values))
+    steps = UpdatePlan(state_of(platform)).list_steps(replace(config, values=values))
     changed = {step.urn.rpartition("::")[2]: step.action for step in steps if step.action is not ResourceAction.SAME}
     assert changed["ingestion-intake-source"] is ResourceAction.UPDATE, "the batching window changed"
     assert changed["ingestion-manifest-builder-function"] is ResourceAction.UPDATE, (

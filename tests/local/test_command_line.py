@@ -15,7 +15,7 @@ pytestmark = pytest.mark.unit
 
 
 @pytest.fixture
-def runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+def running_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Return a folder in which an emulator seems to run."""
     monkeypatch.setattr(emulator, "find_running", lambda folder: Emulator(1, 4566, folder))
     return tmp_path
@@ -51,37 +51,43 @@ def test_a_command_that_cannot_run_prints_one_line_and_returns_two(
 
 @pytest.mark.parametrize("command", ["outputs", "console"])
 def test_a_state_file_of_another_version_is_reported_with_advice(
-    runs: Path, command: str, capsys: pytest.CaptureFixture[str]
+    running_folder: Path, command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (runs / "state.json").write_text(json.dumps({"schemaVersion": 99}))
-    assert main([command, "--folder", str(runs)]) == 2
+    (running_folder / "state.json").write_text(json.dumps({"schemaVersion": 99}))
+    assert main([command, "--folder", str(running_folder)]) == 2
     assert "schema version 99, but this program needs 1: `make down`" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
-    ("given", "says"),
+    ("outputs", "message"),
     [
         ({}, "is not complete"),
         ({"frontend": {"schemaVersion": 1}}, "started by another version of this program: update it with `make up`"),
     ],
 )
 def test_outputs_of_another_version_are_not_written(
-    given: object, says: str, runs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    outputs: object,
+    message: str,
+    running_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(lifecycle, "find_running_platform", lambda _: {"outputs": given})
-    monkeypatch.setattr(frontend_file, "FILE", runs / "frontend.json")
-    assert main(["outputs", "--folder", str(runs)]) == 2
-    assert says in capsys.readouterr().err
+    monkeypatch.setattr(lifecycle, "find_running_platform", lambda _: {"outputs": outputs})
+    monkeypatch.setattr(frontend_file, "FILE", running_folder / "frontend.json")
+    assert main(["outputs", "--folder", str(running_folder)]) == 2
+    assert message in capsys.readouterr().err
     assert not frontend_file.FILE.exists()
 
 
-def test_outputs_are_written_for_the_given_platform_folder(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outputs_are_written_for_the_given_platform_folder(
+    running_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     frontend = {"schemaVersion": 1, "environment": "local", "region": "us-east-1"}
     monkeypatch.setattr(
         lifecycle,
         "find_running_platform",
-        lambda folder: {"outputs": {"frontend": frontend}} if folder == runs else None,
+        lambda folder: {"outputs": {"frontend": frontend}} if folder == running_folder else None,
     )
-    monkeypatch.setattr(frontend_file, "FILE", runs / "frontend.json")
-    assert main(["outputs", "--folder", str(runs)]) == 0
+    monkeypatch.setattr(frontend_file, "FILE", running_folder / "frontend.json")
+    assert main(["outputs", "--folder", str(running_folder)]) == 0
     assert json.loads(frontend_file.FILE.read_text())["region"] == "us-east-1"

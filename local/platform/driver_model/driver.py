@@ -5,6 +5,7 @@ service's API, which botocore contains, so a driver states only the differences.
 be listed as ignored with a reason. A forgotten property is then an error instead of a silently different resource.
 """
 
+import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,18 +16,21 @@ from local.preview.property_values import UNKNOWN, Props
 
 @dataclass
 class ResourceValues:
-    """The values that are known when a call is built: the resource's inputs, and the responses of earlier calls."""
+    """The values of a resource that are known when a call is built."""
 
     inputs: Props
+    """Properties that the program gives the resource."""
     id: str = ""
+    """Physical id, or an empty text before the resource is created."""
     outputs: Props = field(default_factory=dict)
+    """Output properties so far, from an earlier run or from the responses of this run."""
     responses: dict[str, Props] = field(default_factory=dict)
-    """Responses by operation."""
+    """Responses of this run, by operation."""
     endpoint: str = ""
-    """URL of the service."""
+    """URL of the service, or an empty text before the first call."""
 
     def __getitem__(self, name: str) -> Any:
-        """Return an input or output by name, or None. `id` is the resource's id."""
+        """Return an input or else an output by its name, or None. The name `id` stands for the resource's physical id."""
         if name == "id":
             return self.id or UNKNOWN
         return self.inputs.get(name, self.outputs.get(name))
@@ -37,8 +41,9 @@ class ComputedValue:
     """A value that is computed from several properties or from a response."""
 
     compute: Callable[[ResourceValues], Any]
+    """Function that returns the value, or UNKNOWN if it is not known yet."""
     uses: tuple[str, ...] = ()
-    """The properties that the value is computed from."""
+    """Names of the properties that the value is computed from."""
 
 
 Source = str | ComputedValue
@@ -46,7 +51,7 @@ Source = str | ComputedValue
 
 
 def constant(value: Any) -> ComputedValue:
-    """Return a fixed value."""
+    """Return a value that does not depend on the resource."""
     return ComputedValue(lambda _: value)
 
 
@@ -60,6 +65,17 @@ def from_response(operation: str, path: str) -> ComputedValue:
         return UNKNOWN if value is None else value
 
     return ComputedValue(read)
+
+
+def from_template(template: str) -> ComputedValue:
+    """Return a text that contains properties, for example `{functionName}:{name}`. It is unknown while one of them is."""
+    names = tuple(re.findall(r"{(\w+)}", template))
+
+    def text(values: ResourceValues) -> Any:
+        properties = {name: values[name] for name in names}
+        return UNKNOWN if UNKNOWN in properties.values() else template.format(**properties)
+
+    return ComputedValue(text, names)
 
 
 def first_known(*sources: ComputedValue) -> ComputedValue:
@@ -100,13 +116,14 @@ class DriverCall:
     params: Mapping[str, Source]
     """Origin of each parameter, by its name or dotted path. A parameter without a value is omitted."""
     when: str = ""
-    """Property without which the call is not made."""
+    """Property that must have a value other than None and False, or the call is not made. Empty if there is no condition."""
     renames: Mapping[str, str] = field(default_factory=dict)
     """Service names of nested keys, by the Pulumi names that differ from them."""
     after: tuple[str, ...] = ()
-    """Operations of an update that this call always follows, whichever property changed."""
+    """Operations of the same update. If one of them is made, this call is made too, whichever property changed. Empty if the
+    call depends on the changed properties."""
     until: "AwaitedState | None" = None
-    """State to wait for before the next call."""
+    """State to wait for before the next call, or None."""
 
     def is_needed(self, values: ResourceValues) -> bool:
         """Return True if the property that the call requires has a value."""
@@ -125,7 +142,7 @@ class DriverCall:
 
 @dataclass(frozen=True)
 class AwaitedState:
-    """A call that is repeated until its response has the expected value. Some services continue to work after they
+    """A call that is repeated until its response has the expected value, because some services continue to work after they
     respond.
     """
 
@@ -138,19 +155,20 @@ class AwaitedState:
 
 @dataclass(frozen=True)
 class ContentDeletion:
-    """The deletion of a resource's content, because a resource with content cannot be deleted."""
+    """The deletion of a resource's content before the resource. A bucket with objects, for example, cannot be deleted."""
 
     when: str
-    """Property that must be set for the content to be deleted."""
+    """Property that permits the deletion of the content, for example `forceDestroy`."""
     delete: Callable[[Any, Props], None]
     """Function of the service's client and the parameters of the first deletion call."""
 
 
 @dataclass(frozen=True)
 class PropertyImport:
-    """A property that stands for a variable number of calls, such as an API's document."""
+    """A property that needs a variable number of calls, such as the OpenAPI document of an API."""
 
     property: str
+    """Name of the property."""
     apply: Callable[[Any, str, Any], None]
     """Function of the service's client, the resource's id and the property. It brings the resource from any previous
     state to the state that the property describes."""
@@ -168,10 +186,12 @@ class Driver:
     id: Source
     """Origin of the resource's physical id."""
     delete: tuple[DriverCall, ...] = ()
+    """Calls that delete the resource, in this order. Empty if it is deleted together with another resource."""
     update: tuple[DriverCall, ...] = ()
     """Each call is made if a property that it uses has changed. A changed property that no call uses causes a
     replacement."""
     outputs: Mapping[str, Source] = field(default_factory=dict)
+    """Origin of each output property."""
     ignored: Mapping[str, str] = field(default_factory=dict)
     """Properties that no call uses, each with the reason."""
     content_deletion: ContentDeletion | None = None
@@ -193,9 +213,14 @@ class RecordedOnly:
     """
 
     type: str
+    """Type of the resource in Pulumi."""
     service: str
+    """boto3 name of the service."""
     reason: str
+    """What the emulator lacks. `make up` prints it."""
     create: tuple[DriverCall, ...]
+    """Calls that would create the resource. Only their parameters are checked."""
     outputs: Mapping[str, Source] = field(default_factory=dict)
     """Values that the service would return, as far as other resources need them."""
     ignored: Mapping[str, str] = field(default_factory=dict)
+    """Properties that no call would use, each with the reason."""

@@ -1,7 +1,8 @@
-"""Fits values into the shapes of a service's API, and checks them against its rules.
+"""Parameters of service calls: fits Pulumi's values into the shapes of a service's API, and checks them against its rules.
 
-botocore has a model of each service: names, types, required members, enumerations, patterns, lengths and ranges.
-Fitting renames and nests values; the check reports each broken rule. Unknown values pass both.
+botocore has a model of each service, in which a shape describes one type of value: its members, required members,
+enumeration, pattern, length and range. Fitting renames and nests values; the check reports each broken rule. Values that
+are unknown before a deployment pass both.
 """
 
 import functools
@@ -26,8 +27,11 @@ class RuleViolation(NamedTuple):
     """A value that the service would refuse."""
 
     path: str
+    """Operation, and path of the value in its parameters, for example `CreateFunction.VpcConfig.SubnetIds[0]`."""
     value: Any
+    """None for a missing member."""
     rule: str
+    """Broken rule, for example `is required`."""
 
 
 @functools.cache
@@ -43,7 +47,7 @@ def build_parameters(driver: Driver | RecordedOnly, call: DriverCall, values: Re
         value = source.compute(values) if isinstance(source, ComputedValue) else values[source]
         if value is None:
             continue
-        _put(tree, path.split("."), value)
+        _set_at_path(tree, path.split("."), value)
     fitted: Props = fit_to_shape(tree, input_shape(driver, call), call.renames, call.operation)
     return fitted
 
@@ -101,21 +105,21 @@ def find_violations(value: Any, shape: Shape, path: str) -> Iterator[RuleViolati
             for name, inner in value.items():
                 yield from find_violations(inner, shape.members[name], f"{path}.{name}")
         case ListShape():
-            yield from _count(value, shape, path, "items")
+            yield from _check_length(value, shape, path, "items")
             for index, inner in enumerate(value):
                 yield from find_violations(inner, shape.member, f"{path}[{index}]")
         case MapShape():
-            yield from _count(value, shape, path, "entries")
+            yield from _check_length(value, shape, path, "entries")
             for key, inner in value.items():
                 yield from find_violations(key, shape.key, f"{path} key")
                 yield from find_violations(inner, shape.value, f"{path}.{key}")
         case _ if shape.type_name == "string":
-            yield from _string(value, shape, path)
+            yield from _check_text(value, shape, path)
         case _ if shape.type_name in {"integer", "long", "float", "double"}:
-            yield from _number(value, shape, path)
+            yield from _check_range(value, shape, path)
 
 
-def _put(tree: Props, path: list[str], value: Any) -> None:
+def _set_at_path(tree: Props, path: list[str], value: Any) -> None:
     for part in path[:-1]:
         tree = tree.setdefault(part, {})
     tree[path[-1]] = value
@@ -132,6 +136,7 @@ def _fit_structure(value: Any, shape: StructureShape, renames: Mapping[str, str]
     fitted: Props = {}
     for key, inner in value.items():
         name = renames.get(key, key).lower()
+        # Pulumi uses the singular for some members for which the service uses the plural, and the other way round.
         member = members.get(name) or members.get(f"{name}s") or members.get(name.removesuffix("s"))
         if member is None:
             raise ShapeMismatch(
@@ -145,6 +150,7 @@ def _fit_structure(value: Any, shape: StructureShape, renames: Mapping[str, str]
 def _fit_list(value: Any, shape: ListShape, renames: Mapping[str, str], path: str) -> Any:
     member = shape.member
     if isinstance(value, Mapping) and isinstance(member, StructureShape):
+        # A map such as the tags becomes a list of key-value structures, unless it is such a structure itself.
         names = {name.lower(): name for name in member.members}
         key, content = names.get("key") or names.get("tagkey"), names.get("value") or names.get("tagvalue")
         if key and content and set(map(str.lower, value)) != {"key", "value"}:
@@ -153,7 +159,7 @@ def _fit_list(value: Any, shape: ListShape, renames: Mapping[str, str], path: st
     return [fit_to_shape(inner, member, renames, f"{path}[{index}]") for index, inner in enumerate(listed)]
 
 
-def _count(value: Any, shape: Shape, path: str, unit: str) -> Iterator[RuleViolation]:
+def _check_length(value: Any, shape: Shape, path: str, unit: str) -> Iterator[RuleViolation]:
     low, high = shape.metadata.get("min"), shape.metadata.get("max")
     if low is not None and len(value) < low:
         yield RuleViolation(path, value, f"needs at least {low} {unit}")
@@ -161,17 +167,17 @@ def _count(value: Any, shape: Shape, path: str, unit: str) -> Iterator[RuleViola
         yield RuleViolation(path, value, f"takes at most {high} {unit}")
 
 
-def _string(value: str, shape: Shape, path: str) -> Iterator[RuleViolation]:
+def _check_text(value: str, shape: Shape, path: str) -> Iterator[RuleViolation]:
     enum = shape.metadata.get("enum")
     if enum and value not in enum:
         yield RuleViolation(path, value, f"must be one of {', '.join(enum)}")
-    yield from _count(value, shape, path, "characters")
-    pattern = _compiled(shape.metadata.get("pattern"))
+    yield from _check_length(value, shape, path, "characters")
+    pattern = _compile_pattern(shape.metadata.get("pattern"))
     if pattern is not None and not pattern.fullmatch(value):
         yield RuleViolation(path, value, f"must match {pattern.pattern}")
 
 
-def _number(value: float, shape: Shape, path: str) -> Iterator[RuleViolation]:
+def _check_range(value: float, shape: Shape, path: str) -> Iterator[RuleViolation]:
     low, high = shape.metadata.get("min"), shape.metadata.get("max")
     if low is not None and value < float(low):
         yield RuleViolation(path, value, f"must be at least {low}")
@@ -180,7 +186,7 @@ def _number(value: float, shape: Shape, path: str) -> Iterator[RuleViolation]:
 
 
 @functools.cache
-def _compiled(pattern: str | None) -> re.Pattern[str] | None:
+def _compile_pattern(pattern: str | None) -> re.Pattern[str] | None:
     """Return the compiled pattern, or None if Python does not support its dialect."""
     if not pattern:
         return None

@@ -1,7 +1,7 @@
-"""Derives the call that removes tags from a driver's call that adds tags: `TagResource` → `UntagResource`.
+"""Calls that remove tags: derived from a driver's call that adds tags, for example `UntagResource` from `TagResource`.
 
-A driver lists the calls for one resource type (see `driver`). Its tagging call only adds tags, so a tag that the
-program no longer contains needs another call.
+A driver (`driver.py`) lists the service calls for one resource type. Its tagging call only adds tags, so the removal of a
+tag from the program needs another call.
 """
 
 from collections.abc import Sequence

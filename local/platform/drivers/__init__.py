@@ -1,23 +1,26 @@
-"""Drivers of all resource types, one module per AWS service."""
+"""Drivers of all resource types, one module per AWS service.
+
+A driver describes the service calls that create, change and delete one type of resource (`driver_model/driver.py`).
+"""
 
 from local.platform.driver_model.driver import Driver, RecordedOnly
 from local.platform.drivers import (
     agentcore,
+    athena,
     backup,
     batch,
     cloudwatch,
     cognito,
+    cost_management,
     dynamodb,
     ec2,
     ecr,
-    events,
+    eventbridge,
     glue,
     iam,
-    kms,
     lambda_,
     s3,
     sns,
-    spend,
     sqs,
     ssm,
     stepfunctions,
@@ -27,6 +30,7 @@ from local.platform.drivers.api_gateway import rest_api_drivers, websocket_api_d
 
 ALL: tuple[tuple[Driver, ...], ...] = (
     agentcore.DRIVERS,
+    athena.DRIVERS,
     websocket_api_drivers.DRIVERS,
     backup.DRIVERS,
     batch.DRIVERS,
@@ -35,15 +39,14 @@ ALL: tuple[tuple[Driver, ...], ...] = (
     dynamodb.DRIVERS,
     ec2.DRIVERS,
     ecr.DRIVERS,
-    events.DRIVERS,
+    eventbridge.DRIVERS,
     glue.DRIVERS,
     iam.DRIVERS,
-    kms.DRIVERS,
     lambda_.DRIVERS,
     rest_api_drivers.DRIVERS,
     s3.DRIVERS,
     sns.DRIVERS,
-    spend.DRIVERS,
+    cost_management.DRIVERS,
     sqs.DRIVERS,
     ssm.DRIVERS,
     stepfunctions.DRIVERS,
@@ -52,7 +55,7 @@ ALL: tuple[tuple[Driver, ...], ...] = (
 DRIVERS: dict[str, Driver] = {driver.type: driver for drivers in ALL for driver in drivers}
 
 RECORDED_ONLY: dict[str, RecordedOnly] = {
-    recorded.type: recorded for module in (backup, s3, spend) for recorded in module.RECORDED
+    recorded.type: recorded for module in (backup, s3, cost_management) for recorded in module.RECORDED
 }
 """Types that are checked and recorded, but not created, because the emulator lacks their service."""
 

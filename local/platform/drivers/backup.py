@@ -1,13 +1,6 @@
 """Drivers of AWS Backup vaults, plans and selections."""
 
-from local.platform.driver_model.driver import (
-    ComputedValue,
-    Driver,
-    DriverCall,
-    RecordedOnly,
-    ResourceValues,
-    from_response,
-)
+from local.platform.driver_model.driver import Driver, DriverCall, RecordedOnly, from_response
 
 PLAN_RENAMES = {
     "schedule": "ScheduleExpression",
@@ -18,10 +11,6 @@ PLAN_RENAMES = {
     "coldStorageAfter": "MoveToColdStorageAfterDays",
 }
 SELECTION_RENAMES = {"type": "ConditionType", "key": "ConditionKey", "value": "ConditionValue"}
-
-
-def _selection_id(values: ResourceValues) -> str:
-    return str(values["id"])
 
 
 DRIVERS = (
@@ -70,11 +59,7 @@ DRIVERS = (
                 renames=SELECTION_RENAMES,
             ),
         ),
-        delete=(
-            DriverCall(
-                "DeleteBackupSelection", {"BackupPlanId": "planId", "SelectionId": ComputedValue(_selection_id)}
-            ),
-        ),
+        delete=(DriverCall("DeleteBackupSelection", {"BackupPlanId": "planId", "SelectionId": "id"}),),
         id=from_response("CreateBackupSelection", "SelectionId"),
     ),
 )

@@ -36,11 +36,13 @@ def container_properties(text: str) -> Any:
 
 
 def _arn_prefix(values: ResourceValues) -> Any:
+    """Return the ARN of a job definition without its revision."""
     arn = values.responses.get("RegisterJobDefinition", {}).get("jobDefinitionArn")
     return UNKNOWN if arn is None else arn.rpartition(":")[0]
 
 
 def _previous_revision(values: ResourceValues) -> Any:
+    """Return name and number of the revision that an update has just replaced."""
     revision = int(values.responses["RegisterJobDefinition"]["revision"])
     return f"{values['name']}:{revision - 1}"
 

@@ -7,10 +7,6 @@ def _dimensions(values: ResourceValues) -> list[dict[str, object]]:
     return [{"name": name, "value": value} for name, value in sorted((values["dimensions"] or {}).items())]
 
 
-def _name_list(values: ResourceValues) -> list[str]:
-    return [values["name"]]
-
-
 ALARM = DriverCall(
     "PutMetricAlarm",
     {
@@ -33,10 +29,6 @@ ALARM = DriverCall(
 )
 
 DASHBOARD = DriverCall("PutDashboard", {"DashboardName": "dashboardName", "DashboardBody": "dashboardBody"})
-
-
-def _dashboards(values: ResourceValues) -> list[str]:
-    return [values["dashboardName"]]
 
 
 RETENTION = DriverCall(
@@ -62,7 +54,7 @@ DRIVERS = (
         service="cloudwatch",
         create=(ALARM,),
         update=(ALARM,),
-        delete=(DriverCall("DeleteAlarms", {"AlarmNames": ComputedValue(_name_list)}),),
+        delete=(DriverCall("DeleteAlarms", {"AlarmNames": "name"}),),
         id="name",
     ),
     Driver(
@@ -70,7 +62,7 @@ DRIVERS = (
         service="cloudwatch",
         create=(DASHBOARD,),
         update=(DASHBOARD,),
-        delete=(DriverCall("DeleteDashboards", {"DashboardNames": ComputedValue(_dashboards)}),),
+        delete=(DriverCall("DeleteDashboards", {"DashboardNames": "dashboardName"}),),
         id="dashboardName",
     ),
     Driver(

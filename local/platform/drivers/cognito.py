@@ -1,15 +1,7 @@
 """Drivers of Cognito identity pools and of their roles."""
 
-from local.platform.driver_model.driver import (
-    ComputedValue,
-    Driver,
-    DriverCall,
-    ResourceValues,
-    constant,
-    from_response,
-)
+from local.platform.driver_model.driver import Driver, DriverCall, constant, from_response, from_template
 from local.preview.preview_provider import ACCOUNT, REGION
-from local.preview.property_values import UNKNOWN
 
 POOL = {
     "IdentityPoolName": "identityPoolName",
@@ -17,10 +9,6 @@ POOL = {
     "AllowClassicFlow": "allowClassicFlow",
 }
 ROLES = DriverCall("SetIdentityPoolRoles", {"IdentityPoolId": "identityPoolId", "Roles": "roles"})
-
-
-def _arn(values: ResourceValues) -> object:
-    return f"arn:aws:cognito-identity:{REGION}:{ACCOUNT}:identitypool/{values['id']}" if values.id else UNKNOWN
 
 
 DRIVERS = (
@@ -34,7 +22,7 @@ DRIVERS = (
         ),
         delete=(DriverCall("DeleteIdentityPool", {"IdentityPoolId": "id"}),),
         id=from_response("CreateIdentityPool", "IdentityPoolId"),
-        outputs={"arn": ComputedValue(_arn)},
+        outputs={"arn": from_template(f"arn:aws:cognito-identity:{REGION}:{ACCOUNT}:identitypool/{{id}}")},
     ),
     Driver(
         type="aws:cognito/identityPoolRoleAttachment:IdentityPoolRoleAttachment",

@@ -9,13 +9,14 @@ from local.platform.driver_model.driver import (
     ResourceValues,
     computed_from,
     from_response,
+    from_template,
     name_or_prefixed,
 )
 from local.preview.property_values import UNKNOWN
 
 
 def _tag_specifications(kind: str) -> ComputedValue:
-    """Return tags in the form that EC2's create operations require."""
+    """Return the tags in the form of EC2's create operations, for a resource type of EC2 such as `vpc`."""
 
     @computed_from("tags")
     def specification(tags: dict[str, str] | None) -> list[dict[str, Any]]:
@@ -41,6 +42,7 @@ def rule_permissions(
 
 
 def _rule_driver(direction: str) -> Driver:
+    """Return the driver of security group rules for a direction, `Ingress` or `Egress`."""
     add, revoke = f"AuthorizeSecurityGroup{direction}", f"RevokeSecurityGroup{direction}"
     return Driver(
         type=f"aws:vpc/securityGroup{direction}Rule:SecurityGroup{direction}Rule",
@@ -61,8 +63,9 @@ def _rule_driver(direction: str) -> Driver:
 
 
 def _rule_id(values: ResourceValues) -> str:
-    answers = list(values.responses.values())
-    rules = answers[0].get("SecurityGroupRules") if answers else None
+    """Return the rule's id, or a substitute if the response to its creation does not contain the id."""
+    responses = list(values.responses.values())
+    rules = responses[0].get("SecurityGroupRules") if responses else None
     return str(rules[0]["SecurityGroupRuleId"]) if rules else f"{values['securityGroupId']}:{values['ipProtocol']}"
 
 
@@ -73,14 +76,6 @@ def _default_group_filters(values: ResourceValues) -> list[dict[str, Any]]:
 def _default_group_id(values: ResourceValues) -> Any:
     groups = values.responses.get("DescribeSecurityGroups", {}).get("SecurityGroups")
     return groups[0]["GroupId"] if groups else UNKNOWN
-
-
-def _route_id(values: ResourceValues) -> str:
-    return f"{values['routeTableId']}_{values['destinationCidrBlock']}"
-
-
-def _id_list(values: ResourceValues) -> list[str]:
-    return [values["id"]]
 
 
 PUBLIC = {"MapPublicIpOnLaunch.Value": "mapPublicIpOnLaunch"}
@@ -213,7 +208,7 @@ DRIVERS = (
         delete=(
             DriverCall("DeleteRoute", {"RouteTableId": "routeTableId", "DestinationCidrBlock": "destinationCidrBlock"}),
         ),
-        id=ComputedValue(_route_id, ("routeTableId", "destinationCidrBlock")),
+        id=from_template("{routeTableId}_{destinationCidrBlock}"),
     ),
     Driver(
         type="aws:ec2/vpcEndpoint:VpcEndpoint",
@@ -234,7 +229,7 @@ DRIVERS = (
                 },
             ),
         ),
-        delete=(DriverCall("DeleteVpcEndpoints", {"VpcEndpointIds": ComputedValue(_id_list)}),),
+        delete=(DriverCall("DeleteVpcEndpoints", {"VpcEndpointIds": "id"}),),
         id=from_response("CreateVpcEndpoint", "VpcEndpoint.VpcEndpointId"),
     ),
     Driver(

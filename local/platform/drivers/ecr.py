@@ -2,18 +2,11 @@
 program.
 """
 
-from local.platform.driver_model.driver import ComputedValue, Driver, DriverCall, ResourceValues, from_response
+from local.platform.driver_model.driver import Driver, DriverCall, from_response, from_template
 from local.preview.preview_provider import ACCOUNT, REGION
 
 TAGGED = DriverCall("TagResource", {"resourceArn": "arn", "tags": "tags"})
 POLICY = DriverCall("PutLifecyclePolicy", {"repositoryName": "repository", "lifecyclePolicyText": "policy"})
-
-
-def _repository_url(values: ResourceValues) -> str:
-    """Return the URL as on AWS, because job definitions contain it. The emulator's URL would contain this machine's
-    address.
-    """
-    return f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{values['name']}"
 
 
 DRIVERS = (
@@ -53,7 +46,8 @@ DRIVERS = (
         outputs={
             "arn": from_response("CreateRepository", "repository.repositoryArn"),
             "registryId": from_response("CreateRepository", "repository.registryId"),
-            "repositoryUrl": ComputedValue(_repository_url),
+            # The URL as on AWS, because job definitions contain it. The emulator's would contain this machine's address.
+            "repositoryUrl": from_template(f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{{name}}"),
         },
         ignored={"forceDelete": "affects the deletion only, not the repository"},
     ),

@@ -1,8 +1,8 @@
-"""Drivers of Glue jobs, connections and catalog, and of Athena workgroups."""
+"""Drivers of Glue jobs, connections, security configurations, catalog databases and tables."""
 
 from typing import Any
 
-from local.platform.driver_model.driver import ComputedValue, Driver, DriverCall, ResourceValues, computed_from
+from local.platform.driver_model.driver import Driver, DriverCall, computed_from, from_template
 
 JOB = {
     "Description": "description",
@@ -59,21 +59,6 @@ def connection_input(
     }
 
 
-def _table_id(values: ResourceValues) -> str:
-    return f"{values['databaseName']}:{values['name']}"
-
-
-@computed_from("configuration")
-def work_group_configuration(given: dict[str, Any]) -> dict[str, Any]:
-    """Return the configuration with the service's names, which differ from the provider's in capitalisation."""
-    return {
-        "EnforceWorkGroupConfiguration": given["enforceWorkgroupConfiguration"],
-        "PublishCloudWatchMetricsEnabled": given["publishCloudwatchMetricsEnabled"],
-        "BytesScannedCutoffPerQuery": given["bytesScannedCutoffPerQuery"],
-        "ResultConfiguration": given["resultConfiguration"],
-    }
-
-
 DRIVERS = (
     Driver(
         type="aws:glue/job:Job",
@@ -123,16 +108,6 @@ DRIVERS = (
         create=(DriverCall("CreateTable", {"DatabaseName": "databaseName", **TABLE_INPUT}, renames=TABLE_RENAMES),),
         update=(DriverCall("UpdateTable", {"DatabaseName": "databaseName", **TABLE_INPUT}, renames=TABLE_RENAMES),),
         delete=(DriverCall("DeleteTable", {"DatabaseName": "databaseName", "Name": "name"}),),
-        id=ComputedValue(_table_id),
-    ),
-    Driver(
-        type="aws:athena/workgroup:Workgroup",
-        service="athena",
-        create=(
-            DriverCall("CreateWorkGroup", {"Name": "name", "Configuration": work_group_configuration, "Tags": "tags"}),
-        ),
-        delete=(DriverCall("DeleteWorkGroup", {"WorkGroup": "name"}),),
-        id="name",
-        ignored={"forceDestroy": "affects the deletion only, not the workgroup"},
+        id=from_template("{databaseName}:{name}"),
     ),
 )

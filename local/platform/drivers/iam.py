@@ -1,13 +1,8 @@
 """Drivers of IAM roles and their inline policies."""
 
-from local.platform.driver_model.driver import ComputedValue, Driver, DriverCall, ResourceValues, from_response
+from local.platform.driver_model.driver import Driver, DriverCall, from_response, from_template
 
 POLICY = DriverCall("PutRolePolicy", {"RoleName": "role", "PolicyName": "name", "PolicyDocument": "policy"})
-
-
-def _policy_id(values: ResourceValues) -> str:
-    return f"{values['role']}:{values['name']}"
-
 
 DRIVERS = (
     Driver(
@@ -43,6 +38,6 @@ DRIVERS = (
         create=(POLICY,),
         update=(POLICY,),
         delete=(DriverCall("DeleteRolePolicy", {"RoleName": "role", "PolicyName": "name"}),),
-        id=ComputedValue(_policy_id),
+        id=from_template("{role}:{name}"),
     ),
 )

@@ -1,4 +1,6 @@
-"""Drivers of Lambda functions, aliases, permissions, event sources and layers."""
+"""Drivers of Lambda functions, aliases, permissions, event source mappings and layers, and of the settings for
+asynchronous invocations and provisioned concurrency.
+"""
 
 import io
 import zipfile
@@ -15,6 +17,7 @@ from local.platform.driver_model.driver import (
     constant,
     first_known,
     from_response,
+    from_template,
 )
 from local.preview.property_values import UNKNOWN, Archive
 
@@ -47,20 +50,8 @@ def _function_arn(values: ResourceValues) -> Any:
     return UNKNOWN if arn is None else ":".join(arn.split(":")[:7])
 
 
-def _layer_arn(values: ResourceValues) -> Any:
-    return values.responses.get("PublishLayerVersion", {}).get("LayerVersionArn", UNKNOWN)
-
-
 def _layer_version(values: ResourceValues) -> int:
     return int(str(values["id"]).rpartition(":")[2])
-
-
-def _alias_id(values: ResourceValues) -> str:
-    return f"{values['functionName']}:{values['name']}"
-
-
-def _provisioned_id(values: ResourceValues) -> str:
-    return f"{values['functionName']},{values['qualifier']}"
 
 
 CONFIGURATION = {
@@ -170,7 +161,7 @@ DRIVERS = (
         create=(DriverCall("CreateAlias", ALIAS),),
         update=(DriverCall("UpdateAlias", ALIAS),),
         delete=(DriverCall("DeleteAlias", {"FunctionName": "functionName", "Name": "name"}),),
-        id=ComputedValue(_alias_id),
+        id=from_template("{functionName}:{name}"),
         outputs={"arn": from_response("CreateAlias", "AliasArn")},
     ),
     Driver(
@@ -231,7 +222,7 @@ DRIVERS = (
                 "DeleteProvisionedConcurrencyConfig", {"FunctionName": "functionName", "Qualifier": "qualifier"}
             ),
         ),
-        id=ComputedValue(_provisioned_id, ("functionName", "qualifier")),
+        id=from_template("{functionName},{qualifier}"),
     ),
     Driver(
         type="aws:lambda/layerVersion:LayerVersion",
@@ -253,8 +244,8 @@ DRIVERS = (
                 "DeleteLayerVersion", {"LayerName": "layerName", "VersionNumber": ComputedValue(_layer_version)}
             ),
         ),
-        id=ComputedValue(_layer_arn),
-        outputs={"arn": ComputedValue(_layer_arn)},
+        id=from_response("PublishLayerVersion", "LayerVersionArn"),
+        outputs={"arn": from_response("PublishLayerVersion", "LayerVersionArn")},
         ignored={"sourceCodeHash": "Pulumi uses it to detect a change of the archive"},
     ),
 )

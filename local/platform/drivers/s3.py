@@ -43,7 +43,7 @@ def notifications(queues: list[dict[str, Any]] | None, eventbridge: bool | None)
 
 
 def _put_driver(kind: str, operation: str, params: dict[str, Any], delete: str | DriverCall) -> Driver:
-    """Return the driver of a setting that each call sets as a whole."""
+    """Return the driver of a bucket setting. `operation` creates and replaces it; `delete` is an operation or a call."""
     put = DriverCall(operation, {"Bucket": "bucket", **params})
     return Driver(
         type=f"aws:s3/{kind[0].lower()}{kind[1:]}:{kind}",
@@ -55,13 +55,13 @@ def _put_driver(kind: str, operation: str, params: dict[str, Any], delete: str |
     )
 
 
-def _block_of(*uses: str) -> ComputedValue:
-    """Return the named properties as one block."""
+def _structure_of(*uses: str) -> ComputedValue:
+    """Return the named properties as one structure."""
 
-    def block(values: ResourceValues) -> dict[str, Any]:
+    def structure(values: ResourceValues) -> dict[str, Any]:
         return {name: values[name] for name in uses if values[name] is not None}
 
-    return ComputedValue(block, uses)
+    return ComputedValue(structure, uses)
 
 
 def delete_all_versions(client: Any, params: Props) -> None:
@@ -100,7 +100,7 @@ DRIVERS = (
         "BucketPublicAccessBlock",
         "PutPublicAccessBlock",
         {
-            "PublicAccessBlockConfiguration": _block_of(
+            "PublicAccessBlockConfiguration": _structure_of(
                 "blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets"
             )
         },
@@ -181,24 +181,6 @@ RECORDED = (
             DriverCall(
                 "PutBucketMetricsConfiguration",
                 {"Bucket": "bucket", "Id": "name", "MetricsConfiguration.Id": "name"},
-            ),
-        ),
-    ),
-    RecordedOnly(
-        type="aws:s3/bucketIntelligentTieringConfiguration:BucketIntelligentTieringConfiguration",
-        service="s3",
-        reason="the emulator accepts a bucket's tiering configuration but does not store it",
-        create=(
-            DriverCall(
-                "PutBucketIntelligentTieringConfiguration",
-                {
-                    "Bucket": "bucket",
-                    "Id": "name",
-                    "IntelligentTieringConfiguration.Id": "name",
-                    "IntelligentTieringConfiguration.Status": "status",
-                    "IntelligentTieringConfiguration.Filter": "filter",
-                    "IntelligentTieringConfiguration.Tierings": "tierings",
-                },
             ),
         ),
     ),

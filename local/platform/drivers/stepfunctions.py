@@ -1,27 +1,24 @@
 """Driver of Step Functions state machines."""
 
-from local.platform.driver_model.driver import ComputedValue, Driver, DriverCall, ResourceValues, Source, from_response
+from typing import Any
+
+from local.platform.driver_model.driver import Driver, DriverCall, Source, computed_from, from_response
 
 
-def _destinations(values: ResourceValues) -> list[dict[str, object]]:
-    return [{"cloudWatchLogsLogGroup": {"logGroupArn": values["loggingConfiguration"]["logDestination"]}}]
+@computed_from("loggingConfiguration")
+def logging_configuration(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the logging configuration, in which the one log group is a list of destinations."""
+    return {
+        "level": given["level"],
+        "includeExecutionData": given["includeExecutionData"],
+        "destinations": [{"cloudWatchLogsLogGroup": {"logGroupArn": given["logDestination"]}}],
+    }
 
 
-def _level(values: ResourceValues) -> object:
-    return values["loggingConfiguration"]["level"]
-
-
-def _includes_data(values: ResourceValues) -> object:
-    return values["loggingConfiguration"]["includeExecutionData"]
-
-
-USES = ("loggingConfiguration",)
 MACHINE: dict[str, Source] = {
     "definition": "definition",
     "roleArn": "roleArn",
-    "loggingConfiguration.level": ComputedValue(_level, USES),
-    "loggingConfiguration.includeExecutionData": ComputedValue(_includes_data, USES),
-    "loggingConfiguration.destinations": ComputedValue(_destinations, USES),
+    "loggingConfiguration": logging_configuration,
     "tracingConfiguration": "tracingConfiguration",
 }
 

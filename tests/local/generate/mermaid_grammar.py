@@ -4,7 +4,6 @@ Each supported form was checked with Mermaid's own parser. Check a new form in t
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 ID = r"[a-z][a-z0-9_]*"
@@ -21,14 +20,13 @@ SHAPES = "|".join(
         rf"\[{TEXT}\]",
     )
 )
-NODE = re.compile(rf" +({ID})(?:{SHAPES})")
-ARROW = re.compile(rf"  ({ID}) (?:-->|-\.->)(?:\|{TEXT}\|)? ({ID})")
-BOX = re.compile(rf"  subgraph ({ID})\[{TEXT}\]")
+LINE = re.compile(
+    rf" +(?P<node>{ID})(?:{SHAPES})"
+    rf"|  (?P<tail>{ID}) (?:-->|-\.->)(?:\|{TEXT}\|)? (?P<head>{ID})"
+    rf"|  subgraph (?P<box>{ID})\[{TEXT}\]"
+    r"|  (?P<end>end)"
+)
 RESERVED = {"end", "graph", "subgraph", "flowchart", "class", "style", "click", "default", "linkstyle", "direction"}
-
-
-class Refused(Exception):
-    """A line does not match the grammar or uses an undeclared node."""
 
 
 @dataclass
@@ -40,54 +38,41 @@ class Flowchart:
     boxes: list[str] = field(default_factory=list)
     arrows: list[tuple[str, str]] = field(default_factory=list)
 
-    def alone(self) -> set[str]:
+    def unconnected_nodes(self) -> set[str]:
         """Return the nodes without an arrow to them or to their box."""
-        joined = {end for arrow in self.arrows for end in arrow}
-        return {node for node, box in self.nodes.items() if node not in joined and box not in joined}
+        ends = {end for arrow in self.arrows for end in arrow}
+        return {node for node, box in self.nodes.items() if node not in ends and box not in ends}
 
 
-def blocks(page: str) -> Iterator[str]:
+def list_diagrams(page: str) -> list[str]:
     """Return the diagrams of a page."""
-    for match in re.finditer(r"^```mermaid\n(.*?)^```$", page, re.MULTILINE | re.DOTALL):
-        yield match[1]
+    return re.findall(r"^```mermaid\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
 
 
-def parsed(diagram: str) -> Flowchart:
-    """Parse a diagram. Raise Refused if a version of Mermaid might not draw it."""
+def parse_diagram(diagram: str) -> Flowchart:
+    """Parse a diagram. Fail if a version of Mermaid might not draw it."""
     head, *lines = diagram.splitlines()
-    if head != "flowchart LR":
-        raise Refused(head)
+    assert head == "flowchart LR"
     chart = Flowchart()
-    box = ""
+    open_box = ""
     for line in lines:
-        box = _read(line, chart, box)
-    if box:
-        raise Refused("a box that does not end")
-    declared = {*chart.nodes, *chart.boxes}
-    if undeclared := {end for arrow in chart.arrows for end in arrow} - declared:
-        raise Refused(f"never declared: {sorted(undeclared)}")
-    if taken := RESERVED & declared:
-        raise Refused(f"words of Mermaid's own: {sorted(taken)}")
+        match = LINE.fullmatch(line)
+        assert match, f"the diagrams may not use this form: {line}"
+        if match["box"]:
+            assert not open_box, f"a box within a box: {line}"
+            open_box = match["box"]
+            chart.boxes.append(open_box)
+        elif match["end"]:
+            assert open_box, "an end without a box"
+            open_box = ""
+        elif match["node"]:
+            assert match["node"] not in chart.nodes, f"declared twice: {line}"
+            chart.nodes[match["node"]] = open_box
+        else:
+            chart.arrows.append((match["tail"], match["head"]))
+    assert not open_box, "a box that does not end"
+    assert len(set(chart.boxes)) == len(chart.boxes), "two boxes have one name"
+    assert set(chart.boxes).isdisjoint(chart.nodes), "a box and a node have one name"
+    assert {end for arrow in chart.arrows for end in arrow} <= {*chart.nodes, *chart.boxes}, "an end is not declared"
+    assert RESERVED.isdisjoint({*chart.nodes, *chart.boxes}), "a word of Mermaid's own"
     return chart
-
-
-def _read(line: str, chart: Flowchart, box: str) -> str:
-    """Parse a line; return the name of the box that contains the next line."""
-    if match := BOX.fullmatch(line):
-        if box or match[1] in chart.boxes:
-            raise Refused(f"a box within a box, or one of the same name: {line}")
-        chart.boxes.append(match[1])
-        return match[1]
-    if line == "  end":
-        if not box:
-            raise Refused("an end without a beginning")
-        return ""
-    if match := NODE.fullmatch(line):
-        if match[1] in {*chart.nodes, *chart.boxes}:
-            raise Refused(f"a name that is declared twice: {line}")
-        chart.nodes[match[1]] = box
-    elif match := ARROW.fullmatch(line):
-        chart.arrows.append((match[1], match[2]))
-    else:
-        raise Refused(line)
-    return box

@@ -6,13 +6,12 @@ import pytest
 
 from components.blocks.naming.context import Subsystem
 from local import ROOT
-from local.__main__ import main
 from local.generate import documented_graph, generated_files
-from local.generate.architecture_page import flowchart, overview, select_edges
+from local.generate.architecture_page import render_flowchart, render_overview, select_edges
 from local.generate.diagram_edges import Edge, MissingFromDiagram, list_edges, list_role_statements
-from local.generate.diagram_nodes import Node, Shape, list_nodes, to_node_key
+from local.generate.diagram_nodes import Node, Shape, map_nodes, to_node_key
 from local.preview.resource_graph import Graph
-from tests.local.generate.mermaid_grammar import blocks, parsed
+from tests.local.generate.mermaid_grammar import list_diagrams, parse_diagram
 from tests.whole_program import DOCUMENTED
 
 pytestmark = DOCUMENTED
@@ -36,23 +35,23 @@ def test_the_generated_pages_are_fresh() -> None:
 
 
 def test_every_diagram_is_valid_mermaid_with_at_most_twenty_nodes() -> None:
-    diagrams = [parsed(block) for block in blocks(PAGE.read_text())]
-    assert len(diagrams) == 1 + len(Subsystem), "an overview and one diagram for each subsystem"
+    diagrams = [parse_diagram(diagram) for diagram in list_diagrams(PAGE.read_text())]
+    assert len(diagrams) == 1 + len(Subsystem), "an overview and node diagram for each subsystem"
     for diagram in diagrams:
         assert diagram.arrows
         assert len(diagram.nodes) <= MAX_NODES
-        assert diagram.alone() == set()
+        assert diagram.unconnected_nodes() == set()
 
 
 def test_a_quote_in_a_label_is_escaped() -> None:
-    one = Node("ingestion", 'ingestion-a"b', Shape.QUEUE)
-    parsed(flowchart([Edge(one, one, 'says "x"')]).removeprefix("```mermaid\n").removesuffix("```"))
+    node = Node("ingestion", 'ingestion-a"b', Shape.QUEUE)
+    parse_diagram(render_flowchart([Edge(node, node, 'says "x"')]).removeprefix("```mermaid\n").removesuffix("```"))
 
 
 def test_every_function_queue_store_and_workflow_has_an_arrow(graph: Graph, arrows: list[Edge]) -> None:
-    joined = {end for arrow in arrows for end in (arrow.tail, arrow.head)}
-    alone = {node.name for node in list_nodes(graph).values() if node not in joined}
-    assert alone == {"foundation-audit-logs"}, "a node without arrows may be unused"
+    connected = {end for arrow in arrows for end in (arrow.tail, arrow.head)}
+    unconnected = {node.name for node in map_nodes(graph).values() if node not in connected}
+    assert unconnected == {"foundation-audit-logs"}, "a node without arrows may be unused"
 
 
 def test_no_arrow_connects_two_subsystems(arrows: list[Edge]) -> None:
@@ -66,9 +65,9 @@ def test_no_arrow_connects_two_subsystems(arrows: list[Edge]) -> None:
 
 
 def test_every_grant_of_a_function_on_a_table_or_bucket_is_an_arrow(graph: Graph, arrows: list[Edge]) -> None:
-    known, drawn = list_nodes(graph), {(arrow.tail.name, arrow.head.name) for arrow in arrows}
+    nodes, arrow_ends = map_nodes(graph), {(arrow.tail.name, arrow.head.name) for arrow in arrows}
     functions = {
-        item.inputs["role"].rpartition("/")[2]: known["lambda", item.inputs["name"]].name
+        item.inputs["role"].rpartition("/")[2]: nodes["lambda", item.inputs["name"]].name
         for item in graph.customs()
         if item.kind == "Function"
     }
@@ -76,19 +75,19 @@ def test_every_grant_of_a_function_on_a_table_or_bucket_is_an_arrow(graph: Graph
     for role, statement in list_role_statements(graph):
         for resource in statement["Resource"] if role in functions else ():
             if resource.split(":")[2:3] in (["s3"], ["dynamodb"]):
-                assert (functions[role], known[to_node_key(resource)].name) in drawn
+                assert (functions[role], nodes[to_node_key(resource)].name) in arrow_ends
                 checked += 1
     assert checked > 40
 
 
 def test_every_event_source_is_an_arrow(graph: Graph, arrows: list[Edge]) -> None:
-    known, woken = (
-        list_nodes(graph),
+    nodes, triggered = (
+        map_nodes(graph),
         {(arrow.tail.name, arrow.head.name) for arrow in arrows if "triggers" in arrow.label},
     )
     mappings = [resource.inputs for resource in graph.customs() if resource.kind == "EventSourceMapping"]
-    assert woken == {
-        (known[to_node_key(mapping["eventSourceArn"])].name, known[to_node_key(mapping["functionName"])].name)
+    assert triggered == {
+        (nodes[to_node_key(mapping["eventSourceArn"])].name, nodes[to_node_key(mapping["functionName"])].name)
         for mapping in mappings
     }
 
@@ -99,9 +98,7 @@ def test_an_event_has_an_arrow_from_its_publisher_to_its_consumer(arrows: list[E
 
 
 def test_dead_letter_queues_and_alarms_are_omitted(graph: Graph) -> None:
-    assert not [
-        node.name for node in list_nodes(graph).values() if node.name.endswith(("-dlq", "-failed", "-failures"))
-    ]
+    assert not [node.name for node in map_nodes(graph).values() if node.name.endswith(("-dlq", "-failed", "-failures"))]
 
 
 def test_a_permission_without_a_node_stops_the_generation(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,19 +112,8 @@ def test_a_permission_without_a_node_stops_the_generation(graph: Graph, monkeypa
         list_edges(graph)
 
 
-def test_a_missing_chapter_is_reported_by_the_command(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def lacks() -> str:
-        raise MissingFromDiagram("write its chapter")
-
-    monkeypatch.setattr(generated_files, "PAGES", {"docs/architecture.md": lacks})
-    assert main(["generate", "pages"]) == 2
-    assert capsys.readouterr().err == "write its chapter\n"
-
-
 def test_every_subsystem_uses_the_foundation(graph: Graph) -> None:
-    output = overview(graph)
+    output = render_overview(graph)
     for subsystem in Subsystem:
         if subsystem is not Subsystem.FOUNDATION:
             assert f"inside_{subsystem.package} -.->" in output

@@ -31,10 +31,10 @@ def test_modules_get_unchecked_bytecode_with_the_layers_paths(folder: Path, monk
     """The layer's files have other dates, so bytecode that is checked against its source would be compiled again."""
     monkeypatch.setattr(handler_layers, "RUNTIME", sys.version_info[:2])
     assert handler_layers.add_bytecode(folder)
-    [made] = bytecode(folder)
-    content = made.read_bytes()
+    [compiled_file] = bytecode(folder)
+    content = compiled_file.read_bytes()
     assert (content[MAGIC], content[FLAGS]) == (importlib.util.MAGIC_NUMBER, UNCHECKED)
-    code = marshal.loads(content[HEADER:])  # noqa: S302 - made a moment ago
+    code = marshal.loads(content[HEADER:])  # noqa: S302 - compiled_file a moment ago
     assert isinstance(code, CodeType)
     assert code.co_filename == "/opt/python/package/module.py"
 

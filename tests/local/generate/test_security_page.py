@@ -33,12 +33,12 @@ def rows(lines: Iterator[str]) -> list[str]:
 
 def test_every_role_has_a_chapter(graph: Graph) -> None:
     chapters = re.findall(r"^#### (.+)$", PAGE.read_text(), re.MULTILINE)
-    made = [
+    expected = [
         resource.inputs["name"].removeprefix("polyphony-prod-")
         for resource in graph.customs()
         if resource.kind == "Role"
     ]
-    assert sorted(chapters) == sorted(made)
+    assert sorted(chapters) == sorted(expected)
 
 
 def test_every_granted_action_is_named_in_its_roles_chapter(graph: Graph) -> None:
@@ -56,25 +56,6 @@ def test_only_own_logs_and_traces_are_omitted() -> None:
     assert security_page.is_telemetry(own, "role")
     assert not security_page.is_telemetry(own, "another")
     assert not security_page.is_telemetry({**own, "Action": [*own["Action"], "logs:DeleteLogStream"]}, "role")
-
-
-def test_a_condition_is_shown_with_operator_key_and_values() -> None:
-    statement = {"Condition": {"StringLike": {"s3:prefix": ["a/*", "b/*"]}, "Null": {"aws:TagKeys": "false"}}}
-    assert (
-        security_page.format_conditions(statement)
-        == "Null `aws:TagKeys` `false`; StringLike `s3:prefix` `a/*` or `b/*`"
-    )
-
-
-def test_a_resource_of_another_region_is_shown_with_its_region() -> None:
-    assert (
-        security_page.to_resource_label("arn:aws:bedrock:us-west-2::foundation-model/x")
-        == "bedrock `foundation-model/x` in us-west-2"
-    )
-    assert (
-        security_page.to_resource_label("arn:aws:s3:::polyphony-prod-ingestion-lake-123456789012/data/*")
-        == "s3 `ingestion-lake/data/*`"
-    )
 
 
 def test_the_page_names_no_account() -> None:
@@ -100,14 +81,14 @@ def test_every_method_with_a_function_is_an_entry(graph: Graph) -> None:
 
 
 def test_an_exception_is_listed_with_its_expiry_date(monkeypatch: pytest.MonkeyPatch) -> None:
-    excused = {"policy": "waf-is-there", "resource": "api", "expires": "2030-01-01", "reason": "it is being built"}
-    monkeypatch.setattr(security_page, "_excused", lambda stack: [excused] if stack == "dev" else [])
+    exception = {"policy": "waf-is-there", "resource": "api", "expires": "2030-01-01", "reason": "it is being built"}
+    monkeypatch.setattr(security_page, "_read_exceptions", lambda stack: [exception] if stack == "dev" else [])
     assert (
         list(security_page.list_exceptions())[-1] == "| dev | `waf-is-there` | `api` | 2030-01-01 | it is being built |"
     )
 
 
-def allowed(stack: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
+def list_allowed_actions(stack: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
     for role, statement in list_role_statements(documented_graph.build_stack_graph(stack)):
         for action in as_list(statement["Action"]):
             yield role, action, dict(statement)
@@ -115,12 +96,14 @@ def allowed(stack: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_no_role_may_change_iam(stack: str) -> None:
-    assert {action for _, action, _ in allowed(stack) if action.startswith("iam:")} <= {"iam:PassRole"}
+    assert {action for _, action, _ in list_allowed_actions(stack) if action.startswith("iam:")} <= {"iam:PassRole"}
 
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_no_function_may_delete_a_table_or_a_bucket(stack: str) -> None:
-    assert not {action for _, action, _ in allowed(stack) if action in {"dynamodb:DeleteTable", "s3:DeleteBucket"}}
+    assert not {
+        action for _, action, _ in list_allowed_actions(stack) if action in {"dynamodb:DeleteTable", "s3:DeleteBucket"}
+    }
 
 
 def test_the_page_names_all_services_that_do_not_send_their_source() -> None:

@@ -12,14 +12,14 @@ from local.generate.typescript import to_declarations
 from tests.document_samples import read_code_block
 
 
-def of(**fields: dict[str, Any]) -> str:
+def declare(**fields: dict[str, Any]) -> str:
     return to_declarations(
         {"title": "Given", "type": "object", "additionalProperties": False, "properties": fields, "required": ["must"]}
     )
 
 
 def test_each_field_is_declared_with_its_type_and_description() -> None:
-    assert of(
+    assert declare(
         must={"type": "string", "description": "Always there."},
         may={"type": "integer"},
         one={"const": "a"},
@@ -42,7 +42,7 @@ def test_each_field_is_declared_with_its_type_and_description() -> None:
 @pytest.mark.parametrize("shape", [{}, {"type": "object"}, {"type": ["string", "null"]}, {"allOf": []}])
 def test_an_unsupported_schema_is_rejected_with_the_fields_name(shape: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"Given\.must"):
-        of(must=shape)
+        declare(must=shape)
 
 
 def test_an_object_with_unknown_fields_is_rejected() -> None:
@@ -51,7 +51,7 @@ def test_an_object_with_unknown_fields_is_rejected() -> None:
 
 
 def test_a_description_cannot_end_its_comment() -> None:
-    assert "*/ evil" not in of(must={"type": "string", "description": "*/ evil"})
+    assert "*/ evil" not in declare(must={"type": "string", "description": "*/ evil"})
 
 
 def test_every_field_of_the_output_is_declared_and_none_is_ever_null() -> None:
@@ -66,7 +66,7 @@ def test_the_guides_sample_reads_existing_fields() -> None:
     """The test compares field names only, because no TypeScript compiler is available."""
     text = "\n".join(read_code_block("docs/frontend.md", "look at the version first:"))
     read: dict[type[BaseModel], list[str]] = {
-        Frontend: re.findall(r"\bfound\.(\w+)", text) + re.findall(r"const \{ (\w+) \} = await stack", text),
+        Frontend: re.findall(r"\boutput\.(\w+)", text) + re.findall(r"const \{ (\w+) \} = await stack", text),
         TranscriptionOutput: re.findall(r"\btranscription\.(\w+)", text),
     }
     for model, names in read.items():

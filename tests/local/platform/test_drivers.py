@@ -48,9 +48,9 @@ def test_a_type_is_either_created_or_recorded_only() -> None:
 @pytest.mark.parametrize("driver", DRIVERS.values(), ids=DRIVERS)
 def test_identifying_properties_are_never_updated_in_place(driver: Driver) -> None:
     """A name in an update call identifies the resource. It never renames the resource."""
-    named = identity_properties(driver)
+    names = identity_properties(driver)
     created = {name for call in driver.create for name in call.uses()}
-    assert named <= created, "a resource is known by properties that it was made with"
+    assert names <= created, "a resource is identified by properties with which it was created"
 
 
 TAGGING = [(driver, call) for driver in DRIVERS.values() for call in driver.update if adds_tags(call)]
@@ -106,7 +106,7 @@ def test_no_service_of_the_program_is_left_at_its_real_endpoint() -> None:
     assert used <= json.loads(config.values["aws:endpoints"])[0].keys()
 
 
-def can_be_made() -> set[str]:
+def list_created_types() -> set[str]:
     """Return every type of the AWS package that the program's source creates in any stack."""
     result = set()
     for path in (ROOT / "components").rglob("*.py"):
@@ -114,17 +114,17 @@ def can_be_made() -> set[str]:
         for node in ast.walk(tree):
             match node:
                 case ast.Call(func=ast.Attribute(value=ast.Name(id=module), attr=name)):
-                    made = getattr(getattr(pulumi_aws, module, None), name, None)
-                    if inspect.isclass(made) and issubclass(made, pulumi.CustomResource):
-                        result.add(vars(made)["pulumi_type"])
+                    resource_class = getattr(getattr(pulumi_aws, module, None), name, None)
+                    if inspect.isclass(resource_class) and issubclass(resource_class, pulumi.CustomResource):
+                        result.add(vars(resource_class)["pulumi_type"])
     return result
 
 
 @ONE_WORKER
 def test_every_type_that_the_program_can_create_has_a_driver_and_a_price() -> None:
-    made = can_be_made()
-    assert made >= {
+    created_types = list_created_types()
+    assert created_types >= {
         resource.type for stack in STACKS for resource in graph(stack).customs() if resource.type.startswith("aws:")
     }
-    assert made <= DRIVERS.keys() | RECORDED_ONLY.keys()
-    assert made <= PRICE_RULES.keys() | FREE_TYPES
+    assert created_types <= DRIVERS.keys() | RECORDED_ONLY.keys()
+    assert created_types <= PRICE_RULES.keys() | FREE_TYPES

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.unit
 
 
 @pytest.fixture
-def begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def starting_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Return the folder of an emulator that another process is starting, before its process id is written."""
     monkeypatch.setattr(emulator, "STOP_SECONDS", 0)
     (tmp_path / "emulator").mkdir()
@@ -23,11 +23,11 @@ def begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("command", [emulator.start, emulator.stop])
-def test_the_files_of_a_starting_emulator_are_kept(begun: Path, command: object) -> None:
+def test_the_files_of_a_starting_emulator_are_kept(starting_folder: Path, command: object) -> None:
     assert callable(command)
     with pytest.raises(EmulatorError, match="the emulator in this folder does not stop"):
-        command(begun)
-    assert {path.name for path in begun.iterdir()} == {"emulator", "emulator.lock"}
+        command(starting_folder)
+    assert {path.name for path in starting_folder.iterdir()} == {"emulator", "emulator.lock"}
 
 
 def test_the_files_of_a_killed_emulator_are_removed(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import copy
 import gc
 import logging
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.unit
 
 
 @pytest.fixture(autouse=True)
-def _quiet(caplog: pytest.LogCaptureFixture) -> None:
+def _silent_asyncio(caplog: pytest.LogCaptureFixture) -> None:
     """Silence asyncio, which logs every task that a kill interrupts."""
     caplog.set_level(logging.CRITICAL, "asyncio")
 
@@ -47,20 +47,21 @@ class RecordedProgress(SilentProgress):
     """Progress receiver that stores the reports."""
 
     def __init__(self) -> None:
-        self.done: list[tuple[str, ResourceAction]] = []
-        self.wrong: list[tuple[str, str]] = []
+        self.actions: list[tuple[str, ResourceAction]] = []
+        self.failures: list[tuple[str, str]] = []
 
     def on_finish(self, urn: str, action: ResourceAction, _seconds: float, /) -> None:
-        self.done.append((urn.rpartition("::")[2], action))
+        self.actions.append((urn.rpartition("::")[2], action))
 
     def on_failure(self, urn: str, message: str, /) -> None:
-        self.wrong.append((urn, message))
+        self.failures.append((urn, message))
 
 
-def done(body: "object", aws: FakeAws, folder: Path) -> dict[str, ResourceAction]:
+def run_up(program: Callable[[], object], aws: FakeAws, folder: Path) -> dict[str, ResourceAction]:
+    """Run one `up` and return the action on each resource."""
     recorder = RecordedProgress()
-    run(body, aws, folder, recorder)  # type: ignore[arg-type]
-    return dict(recorder.done)
+    run(program, aws, folder, recorder)
+    return dict(recorder.actions)
 
 
 def first_program() -> None:
@@ -95,16 +96,31 @@ def test_a_resource_is_created_after_those_it_depends_on(tmp_path: Path) -> None
     assert aws.things["kept"]["kmsKeyId"] == "arn:aws:sns:us-east-1:1:topic"
 
 
-def test_a_type_without_a_driver_stops_the_run_with_instructions(tmp_path: Path) -> None:
+UNKNOWN_TYPES = ("test:index/what:What", "test:index/else:Else")
+
+
+@pytest.mark.parametrize(
+    ("create", "message"),
+    [
+        (lambda: Thing(UNKNOWN_TYPES[0], "what"), r"no driver for test:index/what:What: add one in local/platform/"),
+        (lambda: Thing(NOTE, "other", keys=[Thing(TOPIC, "topic", name="topic").version]), "other: keys has no value"),
+        (lambda: Thing(GROUP, "group", name="group", colour="blue"), "the driver of .*Group does not use colour"),
+        (lambda: Thing(GROUP, "group", name="g" * 513), r"CreateLogGroup\.logGroupName takes at most 512 characters"),
+    ],
+    ids=["no driver", "missing output", "unused property", "invalid value"],
+)
+def test_an_unusable_resource_is_refused_without_a_call(
+    create: Callable[[], object], message: str, tmp_path: Path
+) -> None:
     aws = FakeAws()
-    with pytest.raises(ResourceFailed, match=r"no driver for test:index/what:What: add one in local/platform/drivers/"):
-        run(lambda: Thing("test:index/what:What", "what", name="what"), aws, tmp_path)
-    assert aws.calls == []
+    with pytest.raises(ResourceFailed, match=message):
+        run(create, aws, tmp_path)
+    assert aws.calls in ([], [("create_topic", "topic")])
 
 
 def test_a_preview_names_all_types_without_a_driver() -> None:
     def body() -> None:
-        for kind in ("test:index/what:What", "test:index/else:Else"):
+        for kind in UNKNOWN_TYPES:
             Thing(kind, kind[-4:], name="x")
 
     graph = program_run.run_function(body, CONFIG, PreviewProvider(), preview=True).graph
@@ -116,7 +132,7 @@ def test_a_second_up_of_the_same_program_calls_nothing(tmp_path: Path) -> None:
     aws = FakeAws()
     run(first_program, aws, tmp_path)
     aws.calls.clear()
-    assert set(done(first_program, aws, tmp_path).values()) == {ResourceAction.SAME}
+    assert set(run_up(first_program, aws, tmp_path).values()) == {ResourceAction.SAME}
     assert aws.calls == []
 
 
@@ -124,7 +140,7 @@ def test_a_second_up_changes_only_what_changed(tmp_path: Path) -> None:
     aws = FakeAws()
     run(first_program, aws, tmp_path)
     aws.calls.clear()
-    result = done(second_program, aws, tmp_path)
+    result = run_up(second_program, aws, tmp_path)
     assert result == {
         "topic": ResourceAction.SAME,
         "kept": ResourceAction.SAME,
@@ -160,20 +176,23 @@ def test_the_dependants_of_a_replaced_resource_are_replaced_too(tmp_path: Path) 
     ]
 
 
-def test_a_removed_property_that_no_call_unsets_causes_a_replacement(tmp_path: Path) -> None:
-    aws = FakeAws()
-    run(lambda: Thing(GROUP, "group", name="group", days=7), aws, tmp_path)
-    result = done(lambda: Thing(GROUP, "group", name="group"), aws, tmp_path)
-    assert result == {"group": ResourceAction.REPLACE}
-    assert "retentionInDays" not in aws.things["group"]
-
-
-def test_changes_of_ignored_properties_are_ignored(tmp_path: Path) -> None:
-    options = pulumi.ResourceOptions(ignore_changes=["days"])
+@pytest.mark.parametrize(
+    ("options", "changes", "action"),
+    [
+        (pulumi.ResourceOptions(ignore_changes=["days"]), {"days": 30}, ResourceAction.SAME),
+        (pulumi.ResourceOptions(), {"days": 30}, ResourceAction.UPDATE),
+        (pulumi.ResourceOptions(), {}, ResourceAction.REPLACE),
+    ],
+    ids=["ignored", "changed", "removed, and no call unsets it"],
+)
+def test_the_action_follows_from_the_changed_property(
+    options: pulumi.ResourceOptions, changes: dict[str, int], action: ResourceAction, tmp_path: Path
+) -> None:
     aws = FakeAws()
     run(lambda: Thing(GROUP, "group", opts=options, name="group", days=7), aws, tmp_path)
-    result = done(lambda: Thing(GROUP, "group", opts=options, name="group", days=30), aws, tmp_path)
-    assert result == {"group": ResourceAction.SAME}
+    result = run_up(lambda: Thing(GROUP, "group", opts=options, name="group", **changes), aws, tmp_path)
+    assert result == {"group": action}
+    assert aws.things["group"].get("retentionInDays") == {ResourceAction.SAME: 7}.get(action, changes.get("days"))
 
 
 def test_a_recorded_only_type_makes_no_call_and_returns_its_outputs(tmp_path: Path) -> None:
@@ -188,33 +207,12 @@ def test_a_recorded_only_type_makes_no_call_and_returns_its_outputs(tmp_path: Pa
     assert aws.things["group"]["kmsKeyId"] == "arn:made-up"
 
 
-def test_a_missing_output_in_a_list_is_an_error(tmp_path: Path) -> None:
-    def body() -> None:
-        group = Thing(GROUP, "group", name="group")
-        Thing(GROUP, "other", name="other", keys=[group.arn])
-
-    with pytest.raises(ResourceFailed, match="other: keys has no value"):
-        run(body, FakeAws(), tmp_path)
-
-
-def test_a_property_that_the_driver_does_not_use_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ResourceFailed, match="the driver of test:index/group:Group does not use colour"):
-        run(lambda: Thing(GROUP, "group", name="group", colour="blue"), FakeAws(), tmp_path)
-
-
-def test_a_value_that_aws_would_refuse_is_refused_before_the_emulator_gets_it(tmp_path: Path) -> None:
-    aws = FakeAws()
-    with pytest.raises(ResourceFailed, match=r"CreateLogGroup\.logGroupName takes at most 512 characters"):
-        run(lambda: Thing(GROUP, "group", name="g" * 513), aws, tmp_path)
-    assert aws.calls == []
-
-
 def test_a_failure_names_the_resource_and_the_message_of_aws(tmp_path: Path) -> None:
     aws, recorder = FakeAws(), RecordedProgress()
     aws.refuses = {"create_topic": "InvalidParameter"}
     with pytest.raises(ResourceFailed):
         run(first_program, aws, tmp_path, recorder)
-    [(urn, message)] = recorder.wrong
+    [(urn, message)] = recorder.failures
     assert urn == "urn:pulumi:test::polyphony::test:index/topic:Topic::topic"
     assert message == "CreateTopic: InvalidParameter: as AWS puts it"
 
@@ -247,10 +245,10 @@ def test_a_resource_that_cannot_be_deleted_is_kept_and_the_others_are_deleted(tm
     assert [urn.rpartition("::")[2] for urn in state.entries()] == ["topic"]
 
 
-def steps_of_a_clean_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[int, int, FakeAws]:
+def count_steps_of_a_clean_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[int, int, FakeAws]:
     """Return the number of steps of a first `up`, those of a second one with changes, and the resources after both."""
     aws = FakeAws()
-    mortal_writes(aws, monkeypatch)
+    count_writes_as_steps(aws, monkeypatch)
     run(first_program, aws, folder)
     first = aws.steps
     run(second_program, aws, folder)
@@ -258,13 +256,13 @@ def steps_of_a_clean_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple
 
 
 @pytest.fixture
-def _deaths_are_cleaned_up() -> Iterator[None]:
+def _collected_garbage() -> Iterator[None]:
     """Collect garbage while asyncio's log is silenced. Later, it would log hundreds of interrupted tasks."""
     yield
     gc.collect()
 
 
-def mortal_writes(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
+def count_writes_as_steps(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
     """State file whose writes count as two steps, before and after the write."""
     write = PlatformState._write
     if getattr(write, "mortal", None):
@@ -280,8 +278,8 @@ def mortal_writes(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(PlatformState, "_write", counted)
 
 
-def die_then_run_again(aws: FakeAws, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    mortal_writes(aws, monkeypatch)
+def kill_and_run_again(aws: FakeAws, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    count_writes_as_steps(aws, monkeypatch)
     program_that_dies = second_program if (folder / "state.json").exists() else first_program
     with pytest.raises(Killed):
         run(program_that_dies, aws, folder)
@@ -289,11 +287,11 @@ def die_then_run_again(aws: FakeAws, folder: Path, monkeypatch: pytest.MonkeyPat
     run(program_that_dies, aws, folder)
 
 
-@pytest.mark.usefixtures("_deaths_are_cleaned_up")
+@pytest.mark.usefixtures("_collected_garbage")
 def test_after_a_kill_at_any_step_of_a_first_up_the_next_one_works(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    steps, _, _ = steps_of_a_clean_run(tmp_path, monkeypatch)
+    steps, _, _ = count_steps_of_a_clean_run(tmp_path, monkeypatch)
     (tmp_path / "clean").mkdir()
     clean = FakeAws()
     run(first_program, clean, tmp_path / "clean")
@@ -301,15 +299,15 @@ def test_after_a_kill_at_any_step_of_a_first_up_the_next_one_works(
         folder = tmp_path / f"first-{step}"
         folder.mkdir()
         aws = FakeAws(dies_at=step)
-        die_then_run_again(aws, folder, monkeypatch)
+        kill_and_run_again(aws, folder, monkeypatch)
         assert aws.things == clean.things, f"killed at step {step}"
 
 
-@pytest.mark.usefixtures("_deaths_are_cleaned_up")
+@pytest.mark.usefixtures("_collected_garbage")
 def test_after_a_kill_at_any_step_of_a_second_up_the_next_one_works(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, both, clean = steps_of_a_clean_run(tmp_path, monkeypatch)
+    first, both, clean = count_steps_of_a_clean_run(tmp_path, monkeypatch)
     wanted = {name: {**thing, "version": None} for name, thing in clean.things.items()}
     wanted["new-name"].pop("kmsKeyId")
     before = FakeAws()
@@ -320,7 +318,7 @@ def test_after_a_kill_at_any_step_of_a_second_up_the_next_one_works(
         shutil.copytree(tmp_path / "before", folder)
         aws = FakeAws(dies_at=step)
         aws.things = copy.deepcopy(before.things)
-        die_then_run_again(aws, folder, monkeypatch)
+        kill_and_run_again(aws, folder, monkeypatch)
         result = {name: {**thing, "version": None} for name, thing in aws.things.items()}
         # A function that was published twice has one more version, and so do the resources that use the version.
         assert result["new-name"].pop("kmsKeyId") == str(aws.things["code"]["version"])
@@ -351,7 +349,7 @@ def test_a_document_is_imported_when_it_is_new_or_changed(tmp_path: Path, monkey
             given: dict[str, Any] = {} if text is None else {"text": pulumi.Output.secret(text)}
             Thing(DOCUMENT, "one", name="one", days=days, **given)
 
-        return done(body, aws, tmp_path)
+        return run_up(body, aws, tmp_path)
 
     up(text="first", days=1)
     assert applied == [("one", "first")]

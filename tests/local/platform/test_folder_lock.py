@@ -17,7 +17,7 @@ from local.platform import lifecycle
 from local.platform.folder_lock import FolderBusy, lock_folder
 
 pytestmark = pytest.mark.unit
-OTHER = """
+LOCK_FOLDER = """
 import subprocess, sys
 from pathlib import Path
 from local.platform.folder_lock import lock_folder
@@ -30,10 +30,10 @@ with lock_folder(Path(sys.argv[1]), "another"):
 
 
 @contextmanager
-def other(folder: Path, *more: str) -> Iterator["subprocess.Popen[str]"]:
+def lock_in_other_process(folder: Path, *options: str) -> Iterator["subprocess.Popen[str]"]:
     """Run a process that holds the folder's lock until its standard input is closed."""
     with subprocess.Popen(  # noqa: S603 - this project's own code
-        [sys.executable, "-c", OTHER, str(folder), *more],
+        [sys.executable, "-c", LOCK_FOLDER, str(folder), *options],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -48,7 +48,7 @@ def other(folder: Path, *more: str) -> Iterator["subprocess.Popen[str]"]:
 
 def test_a_second_command_is_refused_with_the_process_that_holds_the_lock(tmp_path: Path) -> None:
     with (
-        other(tmp_path) as first,
+        lock_in_other_process(tmp_path) as first,
         pytest.raises(FolderBusy, match=rf"another `make up` is .* process {first.pid}: wait"),
         lock_folder(tmp_path, "another `make up`"),
     ):
@@ -67,7 +67,7 @@ def test_up_creates_the_parent_folders(tmp_path: Path, capsys: pytest.CaptureFix
 
 
 def test_a_killed_process_releases_the_lock(tmp_path: Path) -> None:
-    with other(tmp_path) as first:
+    with lock_in_other_process(tmp_path) as first:
         first.send_signal(signal.SIGKILL)
         first.wait()
     with lock_folder(tmp_path, "another"):
@@ -75,7 +75,7 @@ def test_a_killed_process_releases_the_lock(tmp_path: Path) -> None:
 
 
 def test_a_child_process_does_not_hold_the_lock(tmp_path: Path) -> None:
-    with other(tmp_path, "child") as first:
+    with lock_in_other_process(tmp_path, "child") as first:
         first.wait()
         with lock_folder(tmp_path, "another"):
             pass
@@ -87,7 +87,7 @@ def test_a_command_is_refused_while_another_one_uses_the_platform(
 ) -> None:
     monkeypatch.setattr(lifecycle, "emulator", None)
     monkeypatch.setattr(demo, "FOLDER", tmp_path)
-    with other(tmp_path) as first:
+    with lock_in_other_process(tmp_path) as first:
         assert main([command, *([] if command == "demo" else ["--folder", str(tmp_path)])]) == 2
         output = capsys.readouterr()
         assert f" is using {tmp_path}, process {first.pid}: wait until" in output.err

@@ -16,7 +16,8 @@ QUEUE = (
 TOPIC = "urn:pulumi:local::polyphony::aws:sns/topic:Topic::alerts"
 
 
-def told() -> str:
+def print_progress() -> str:
+    """Return the output of a run with a finished, an unchanged and a failed step."""
     out = io.StringIO()
     with ProgressReporter(Console(file=out, width=200)) as report:
         report.on_start(QUEUE, ResourceAction.CREATE)
@@ -29,10 +30,10 @@ def told() -> str:
 
 
 def test_in_a_pipe_each_step_is_a_plain_line() -> None:
-    lines = told().splitlines()
+    lines = print_progress().splitlines()
     assert lines[0] == "  created   intake-queue (Queue) 34 ms"
     assert lines[1] == "  failed    alerts (Topic)"
     assert lines[2].strip() == TOPIC
     assert lines[3].strip() == "SetTopicAttributes: InvalidParameter: [red]no[/red]", "AWS' words are no markup"
     assert lines[4].startswith("1 created, 1 unchanged, 1 failed in ")
-    assert "\x1b" not in told()
+    assert "\x1b" not in print_progress()

@@ -1,10 +1,12 @@
 """Tests of the state file: its content, its protection, and errors for an unusable file."""
 
-import json
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -34,16 +36,14 @@ def test_a_saved_entry_is_read_back(tmp_path: Path) -> None:
     state = PlatformState.empty(path, INSTANCE)
     state.put("a", entry())
     state.put("b", entry("a", made_of=("a",)))
-    state.keep_outputs({"frontend": {"region": "us-east-1"}})
+    state.save_outputs({"frontend": {"region": "us-east-1"}})
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600, "only the owner can read it"
     again = PlatformState.read(path, INSTANCE)
     assert again.entries() == state.entries()
     assert again.outputs == {"frontend": {"region": "us-east-1"}}
-    assert again.hashes({"a": 1}) == state.hashes({"a": 1}), "the salt is kept, or everything would look changed"
-
-
-def test_only_the_owner_can_read_the_state_file(tmp_path: Path) -> None:
-    PlatformState.empty(tmp_path / "state.json", INSTANCE).put("a", entry())
-    assert stat.S_IMODE((tmp_path / "state.json").stat().st_mode) == 0o600
+    assert again.hash_inputs({"a": 1}) == state.hash_inputs({"a": 1}), (
+        "the salt is kept, or everything would look changed"
+    )
 
 
 def test_a_write_that_fails_leaves_the_file_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,23 +54,18 @@ def test_a_write_that_fails_leaves_the_file_as_it_was(tmp_path: Path, monkeypatc
 
     opened = os.fdopen
 
-    class Full:
-        """A file on a full disk, which accepts only the first characters."""
+    @contextmanager
+    def full_disk(descriptor: int, *options: Any, **more: Any) -> Iterator[Mock]:
+        """Open a file that accepts only the first characters."""
 
-        def __init__(self, descriptor: int, *how: Any, **more: Any) -> None:
-            self._file = opened(descriptor, *how, **more)
-
-        def __enter__(self) -> Self:
-            return self
-
-        def __exit__(self, *_: object) -> None:
-            self._file.close()
-
-        def write(self, text: str) -> None:
-            self._file.write(text[:6])
+        def write(text: str) -> None:
+            file.write(text[:6])
             raise OSError("no space left")
 
-    monkeypatch.setattr(os, "fdopen", Full)
+        with opened(descriptor, *options, **more) as file:
+            yield Mock(write=write)
+
+    monkeypatch.setattr(os, "fdopen", full_disk)
     with pytest.raises(OSError, match="no space"):
         state.put("b", entry())
     assert path.read_bytes() == before
@@ -80,10 +75,12 @@ def test_the_file_contains_neither_a_secret_nor_its_unsalted_hash(tmp_path: Path
     path = tmp_path / "state.json"
     one, other = PlatformState.empty(path, INSTANCE), PlatformState.empty(path, INSTANCE)
     given = {"value": Secret("canary-5f1c")}
-    one.put("a", entry(inputs=one.hashes(given)))
+    one.put("a", entry(inputs=one.hash_inputs(given)))
     assert "canary-5f1c" not in path.read_text()
-    assert one.hashes(given) != other.hashes(given), "without a salt, a guess could be checked against any state"
-    assert one.hashes(given) != one.hashes({"value": "canary-5f1c"}), "becoming a secret is a change"
+    assert one.hash_inputs(given) != other.hash_inputs(given), (
+        "without a salt, a guess could be checked against any state"
+    )
+    assert one.hash_inputs(given) != one.hash_inputs({"value": "canary-5f1c"}), "becoming a secret is a change"
 
 
 def test_the_hash_of_an_archive_depends_on_its_content(tmp_path: Path) -> None:
@@ -92,27 +89,29 @@ def test_the_hash_of_an_archive_depends_on_its_content(tmp_path: Path) -> None:
     one.write_bytes(b"code")
     same.write_bytes(b"code")
     other.write_bytes(b"more code")
-    hashes = [state.hashes({"code": Archive(str(path))}) for path in (one, same, other)]
+    hashes = [state.hash_inputs({"code": Archive(str(path))}) for path in (one, same, other)]
     assert hashes[0] == hashes[1] != hashes[2]
 
 
 def test_an_unknown_value_equals_nothing(tmp_path: Path) -> None:
     state = PlatformState.empty(tmp_path / "state.json", INSTANCE)
-    assert state.hashes({"arn": UNKNOWN}) != state.hashes({"arn": UNKNOWN})
+    assert state.hash_inputs({"arn": UNKNOWN}) != state.hash_inputs({"arn": UNKNOWN})
 
 
-def test_another_schema_version_is_refused_with_instructions(tmp_path: Path) -> None:
-    path = tmp_path / "state.json"
-    PlatformState.empty(path, INSTANCE).put("a", entry())
-    path.write_text(json.dumps({**json.loads(path.read_text()), "schemaVersion": 99}))
-    with pytest.raises(StateError, match="schema version 99, but this program needs 1: `make down`"):
-        PlatformState.read(path, INSTANCE)
-
-
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"schemaVersion": 1}', '{"schemaVersion": 1, "instance": "1:4566"}'])
-def test_an_invalid_state_file_is_refused_with_instructions(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"schemaVersion": 99}', "schema version 99, but this program needs 1: `make down`"),
+        ("", "cannot be read .*`make down`"),
+        ("{", "cannot be read .*`make down`"),
+        ("[]", "cannot be read .*`make down`"),
+        ('{"schemaVersion": 1}', "cannot be read .*`make down`"),
+        ('{"schemaVersion": 1, "instance": "1:4566"}', "cannot be read .*`make down`"),
+    ],
+)
+def test_an_unusable_state_file_is_refused_with_instructions(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "state.json").write_text(text)
-    with pytest.raises(StateError, match=r"cannot be read .*`make down`"):
+    with pytest.raises(StateError, match=message):
         PlatformState.read(tmp_path / "state.json", INSTANCE)
 
 

@@ -12,12 +12,13 @@ from pulumi.runtime import rpc
 from local.preview import program_run
 from local.preview.faster_sdk import contains_unknowns, use_faster_sdk
 from local.preview.resource_graph import Graph
-from tests.whole_program import ONE_WORKER, changed, recorded
+from tests.whole_program import ONE_WORKER, ONLY_INGESTION, changed_in, recorded
 
 UNKNOWN: Any = Unknown
 """Typed here, because the SDK's function has no annotations."""
-LEAVES = st.none() | st.text(max_size=2) | st.integers() | st.builds(UNKNOWN)
-VALUES = st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=2), inner))
+TEXTS = st.text("ab", max_size=2)
+LEAVES = st.none() | TEXTS | st.integers() | st.builds(UNKNOWN)
+VALUES = st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(TEXTS, inner))
 
 
 @given(VALUES)
@@ -58,7 +59,7 @@ def facts(graph: Graph) -> dict[str, tuple[Any, ...]]:
 @ONE_WORKER
 def test_a_run_registers_the_same_resources_with_the_sdks_functions(monkeypatch: pytest.MonkeyPatch) -> None:
     # With a network, because many inputs depend on a subnet's id, which is unknown in a preview.
-    config = changed("dev", "ingestion", networkAttached=True)
+    config = changed_in("dev", {"ingestion": {"networkAttached": True}, **ONLY_INGESTION})
     ours = recorded(config)
     monkeypatch.setattr(program_run, "use_faster_sdk", nullcontext)
     theirs = recorded(config)

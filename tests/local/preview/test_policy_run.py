@@ -21,7 +21,7 @@ class DelayedPack:
         self.may_begin = threading.Event()
         self.asked: list[str] = []
 
-    def rules(self) -> list[PolicyDescription]:
+    def policies(self) -> list[PolicyDescription]:
         assert self.may_begin.wait(20)
         return [PolicyDescription("named", "has a name", "advisory")]
 
@@ -49,7 +49,7 @@ def test_every_resource_is_analyzed_once_and_findings_keep_the_order_of_registra
 
 def test_a_failing_pack_fails_the_policy_run() -> None:
     class BrokenPack(DelayedPack):
-        def rules(self) -> list[PolicyDescription]:
+        def policies(self) -> list[PolicyDescription]:
             raise PackError("no pack is here")
 
     with (

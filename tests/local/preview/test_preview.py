@@ -3,6 +3,7 @@
 import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from local.platform.state import StateError
 from local.platform.update_plan import PlannedStep
 from local.preview import preview as previewing
 from local.preview import report, stack_files
-from local.preview.preview import CannotPreview, preview
+from local.preview.preview import CannotPreview, Preview, preview
 from local.preview.sarif import to_sarif
 from local.preview.stack_files import StackConfig
 from tests.whole_program import ONE_WORKER, changed, ingestion_alone, previewed
@@ -27,13 +28,31 @@ pytestmark = ONE_WORKER
 
 
 @pytest.fixture
-def as_committed(monkeypatch: pytest.MonkeyPatch) -> None:
+def _committed_previews(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the command use the cached preview of each committed stack."""
     monkeypatch.setattr(previewing, "preview", lambda config: previewed(config.stack))
 
 
-def given(monkeypatch: pytest.MonkeyPatch, config: StackConfig) -> None:
-    monkeypatch.setattr(stack_files, "read_stack", lambda _: config)
+@pytest.fixture(scope="module")
+def blocked() -> Preview:
+    """Return the preview of a small stack with problems of every kind and a secret input."""
+    config = ingestion_alone()
+    foundation = json.loads(config.values["polyphony:foundation"])
+    foundation["spend"]["monthlyBudget"] = 1
+    exception = {"policy": "logs-expire", "resource": "ingestion-manifest-builder-logs"}
+    exception |= {"reason": "a reason that is long enough", "expires": "2999-12-31"}
+    exceptions = [exception, {**exception, "expires": "2026-01-01"}]
+    exceptions.append({**exception, "policy": "no-such", "resource": "nothing"})
+    changes = {"polyphony:foundation": json.dumps(foundation), "polyphony:exceptions": json.dumps(exceptions)}
+    topic = sns.Topic
+
+    def create_topic(*arguments: Any, **named: Any) -> sns.Topic:
+        return topic(*arguments, **{**named, "display_name": pulumi.Output.secret("canary")})
+
+    with pytest.MonkeyPatch.context() as patches:
+        patches.setattr("components.blocks.compute.function.RUNTIME", "python3.31")
+        patches.setattr(sns, "Topic", create_topic)
+        return preview(StackConfig(config.project, "dev", {**config.values, **changes}))
 
 
 @pytest.mark.parametrize("stack", stack_files.list_stacks())
@@ -44,7 +63,7 @@ def test_every_committed_stack_can_be_deployed(stack: str) -> None:
     assert result.deployable
 
 
-@pytest.mark.usefixtures("as_committed")
+@pytest.mark.usefixtures("_committed_previews")
 def test_the_preview_shows_a_tree_with_counts_and_the_cost(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["preview", "--stack", "prod"]) == 0
     text = capsys.readouterr().out
@@ -52,6 +71,8 @@ def test_the_preview_shows_a_tree_with_counts_and_the_cost(capsys: pytest.Captur
         "stack prod: ",
         "ingestion-intake-dlq DeadLetterQueue: MetricAlarm, Queue, QueuePolicy",
         "by service: ",
+        "warning ",
+        "is not set. This preview uses a placeholder.",
     ):
         assert part in text
     assert "total" in text
@@ -60,7 +81,7 @@ def test_the_preview_shows_a_tree_with_counts_and_the_cost(capsys: pytest.Captur
     assert "stack prod can be deployed" in text
 
 
-@pytest.mark.usefixtures("as_committed")
+@pytest.mark.usefixtures("_committed_previews")
 def test_a_sarif_file_that_cannot_be_written_is_reported_after_the_preview(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -70,7 +91,7 @@ def test_a_sarif_file_that_cannot_be_written_is_reported_after_the_preview(
     assert f"No such file or directory: '{tmp_path}/no/x.sarif'" in output.err
 
 
-@pytest.mark.usefixtures("as_committed")
+@pytest.mark.usefixtures("_committed_previews")
 def test_an_unreadable_state_file_is_reported(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -82,16 +103,7 @@ def test_an_unreadable_state_file_is_reported(
     assert capsys.readouterr().err.strip().endswith("state.json has schema version 99")
 
 
-def test_the_preview_covers_the_enabled_subsystems_only(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    given(monkeypatch, ingestion_alone())
-    assert main(["preview", "--json"]) == 0
-    result = json.loads(capsys.readouterr().out)
-    assert set(result["cost"]["bySubsystem"]) == {"foundation", "ingestion"}
-
-
-@pytest.mark.usefixtures("as_committed")
+@pytest.mark.usefixtures("_committed_previews")
 def test_the_preview_can_be_printed_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["preview", "--stack", "dev", "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
@@ -101,35 +113,12 @@ def test_the_preview_can_be_printed_as_json(capsys: pytest.CaptureFixture[str]) 
     assert result["outputs"]["frontend"]["environment"] == "dev"
 
 
-def test_a_budget_of_one_dollar_blocks_and_names_the_three_most_expensive_blocks(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    spend = {**json.loads(stack_files.read_stack("dev").values["polyphony:foundation"])["spend"], "monthlyBudget": 1}
-    given(monkeypatch, ingestion_alone(spend=spend))
-    assert main(["preview"]) == 1
-    text = capsys.readouterr().out
-    assert "spend-within-budget" in text
-    assert "exceeds the budget of $1.00" in " ".join(text.split())
-    blocks = re.search(r"Largest blocks: (.+?)\. ", " ".join(text.split()))
-    assert blocks is not None
-    assert len(re.findall(r"(ingestion|foundation)-\S+ \$", blocks[1])) == 3
-    assert "stack dev cannot be deployed" in text
-
-
 def test_five_invalid_settings_give_one_message_and_status_two(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    given(
-        monkeypatch,
-        changed(
-            "dev",
-            "ingestion",
-            lod={},
-            builder={"memoryMb": 1, "timeoutSeconds": 0},
-            load={"filesPerDay": "x"},
-            logLevel=1,
-        ),
-    )
+    builder = {"memoryMb": 1, "timeoutSeconds": 0}
+    config = changed("dev", "ingestion", lod={}, builder=builder, load={"filesPerDay": "x"}, logLevel=1)
+    monkeypatch.setattr(stack_files, "read_stack", lambda _: config)
     assert main(["preview"]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
@@ -137,7 +126,7 @@ def test_five_invalid_settings_give_one_message_and_status_two(
     assert len(captured.err.splitlines()) == 6
 
 
-@pytest.mark.usefixtures("as_committed")
+@pytest.mark.usefixtures("_committed_previews")
 def test_the_preview_of_the_local_stack_lists_changes_of_make_up(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -154,45 +143,60 @@ def test_the_preview_of_the_local_stack_lists_changes_of_make_up(
     assert "on this machine" not in capsys.readouterr().out
 
 
-def test_an_unknown_stack_gives_status_two(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["preview", "--stack", "nope"]) == 2
-    assert "There is no stack 'nope'" in capsys.readouterr().err
+def test_a_pack_that_cannot_start_reports_the_reason() -> None:
+    config = stack_files.read_stack("dev")
+    values = {key: value for key, value in config.values.items() if key != "polyphony:exceptions"}
+    with pytest.raises(CannotPreview, match="exceptions"):
+        preview(StackConfig(config.project, "dev", values))
 
 
-def test_an_invalid_resource_input_is_found_and_an_error_in_sarif(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("components.blocks.compute.function.RUNTIME", "python3.31")
-    actual = preview(ingestion_alone())
-    assert len(actual.invalid_inputs) == sum(
-        resource.kind == "Function" and resource.custom for resource in actual.graph
+@pytest.mark.usefixtures("_committed_previews")
+def test_findings_are_written_as_sarif(tmp_path: Path) -> None:
+    path = tmp_path / "findings.sarif"
+    assert main(["preview", "--stack", "dev", "--sarif", str(path)]) == 0
+    (run,) = json.loads(path.read_text())["runs"]
+    rules = {rule["id"] for rule in run["tool"]["driver"]["rules"]}
+    assert run["results"]
+    assert {result["ruleId"] for result in run["results"]} <= rules
+    assert all(re.match(r"[\w-]+: ", result["message"]["text"]) for result in run["results"])
+    assert all(
+        item["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "Pulumi.dev.yaml"
+        for item in run["results"]
     )
-    invalid_input = next(
-        item for item in actual.invalid_inputs if item.urn.endswith("::ingestion-manifest-builder-function")
-    )
-    assert (invalid_input.property, invalid_input.value) == ("CreateFunction.Runtime", "'python3.31'")
-    assert invalid_input.rule.startswith("must be one of ")
-    assert not actual.deployable
-    (run,) = to_sarif(actual.rules, actual.findings, actual.invalid_inputs, actual.config)["runs"]
-    assert {result["ruleId"] for result in run["results"] if result["level"] == "error"} == {"service-refuses-value"}
 
 
-def test_a_valid_exception_is_shown_and_an_expired_or_unmatched_exception_blocks() -> None:
-    config = ingestion_alone()
-    good = {
-        "policy": "logs-expire",
-        "resource": "ingestion-manifest-builder-logs",
-        "reason": "a reason that is long enough",
-        "expires": "2999-12-31",
-    }
-    given = [good, {**good, "expires": "2026-01-01"}, {**good, "policy": "no-such", "resource": "nothing"}]
-    result = preview(StackConfig(config.project, "dev", {**config.values, "polyphony:exceptions": json.dumps(given)}))
-    [shown] = [
-        finding
-        for finding in result.findings
-        if finding.policy == "exceptions-in-force" and "logs-expire" in finding.message
-    ]
-    assert shown.level == "advisory"
-    assert {item.policy for item in result.mandatory} == {"exceptions-in-order"}
-    messages = sorted(entry.message for entry in result.mandatory)
+def test_the_preview_covers_the_enabled_subsystems_only(blocked: Preview) -> None:
+    assert set(blocked.as_json()["cost"]["bySubsystem"]) == {"foundation", "ingestion"}
+
+
+def test_a_budget_of_one_dollar_blocks_and_names_the_three_most_expensive_blocks(
+    blocked: Preview, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(previewing, "preview", lambda _: blocked)
+    assert main(["preview"]) == 1
+    text = " ".join(capsys.readouterr().out.split())
+    assert re.search(r"spend-within-budget .* exceeds the budget of \$1\.00", text)
+    blocks = re.search(r"Largest blocks: (.+?)\. ", text)
+    assert blocks is not None
+    assert len(re.findall(r"(ingestion|foundation)-\S+ \$", blocks[1])) == 3
+    assert "stack dev cannot be deployed" in text
+
+
+def test_an_invalid_resource_input_is_found_and_an_error_in_sarif(blocked: Preview) -> None:
+    invalid_inputs = [item for item in blocked.invalid_inputs if item.property == "CreateFunction.Runtime"]
+    assert {item.value for item in invalid_inputs} == {"'python3.31'"}
+    assert all(item.rule.startswith("must be one of ") for item in invalid_inputs)
+    functions = {resource.urn for resource in blocked.graph.customs() if resource.kind == "Function"}
+    assert {item.urn for item in invalid_inputs} == functions
+    assert not replace(blocked, findings=()).deployable
+    (run,) = to_sarif(blocked.policies, (), blocked.invalid_inputs, blocked.config)["runs"]
+    assert {(result["ruleId"], result["level"]) for result in run["results"]} == {("service-refuses-value", "error")}
+
+
+def test_a_valid_exception_is_shown_and_an_expired_or_unmatched_exception_blocks(blocked: Preview) -> None:
+    levels = {finding.level for finding in blocked.findings if finding.policy == "exceptions-in-force"}
+    assert levels == {"advisory"}
+    messages = sorted(finding.message for finding in blocked.mandatory if finding.policy == "exceptions-in-order")
     assert len(messages) == 3
     for text in (
         "expired on 2026-01-01",
@@ -202,36 +206,9 @@ def test_a_valid_exception_is_shown_and_an_expired_or_unmatched_exception_blocks
         assert any(text in message for message in messages)
 
 
-def test_a_pack_that_cannot_start_reports_the_reason() -> None:
-    config = stack_files.read_stack("dev")
-    values = {key: value for key, value in config.values.items() if key != "polyphony:exceptions"}
-    with pytest.raises(CannotPreview, match="exceptions"):
-        preview(StackConfig(config.project, "dev", values))
-
-
-@pytest.mark.usefixtures("as_committed")
-def test_findings_are_written_as_sarif(tmp_path: Path) -> None:
-    path = tmp_path / "findings.sarif"
-    assert main(["preview", "--stack", "dev", "--sarif", str(path)]) == 0
-    (run,) = json.loads(path.read_text())["runs"]
-    rules = {rule["id"] for rule in run["tool"]["driver"]["rules"]}
-    assert run["results"]
-    assert {result["ruleId"] for result in run["results"]} <= rules
-    assert all(
-        item["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "Pulumi.dev.yaml"
-        for item in run["results"]
-    )
-
-
-def test_a_secret_input_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    def with_secret(*arguments: Any, **named: Any) -> sns.Topic:
-        return original(*arguments, **{**named, "display_name": pulumi.Output.secret("canary")})
-
-    original = sns.Topic
-    monkeypatch.setattr(sns, "Topic", with_secret)
-    monkeypatch.setattr(previewing, "find_invalid_inputs", lambda _: [])
-    result = preview(ingestion_alone())
+def test_a_secret_input_is_never_shown(blocked: Preview) -> None:
     out = io.StringIO()
-    report.print_preview(result, Console(file=out, width=200))
-    assert "canary" not in out.getvalue() + json.dumps(result.as_json())
-    assert "[secret]" in json.dumps(result.as_json())
+    report.print_preview(blocked, Console(file=out, width=200))
+    document = json.dumps(blocked.as_json())
+    assert "canary" not in out.getvalue() + document
+    assert "[secret]" in document

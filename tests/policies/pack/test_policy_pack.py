@@ -60,7 +60,7 @@ def test_findings_and_estimate_do_not_depend_on_the_order_of_resources() -> None
     """The CLI's engine keeps the resources in an unordered map."""
     recorded_graph = graph("prod")
     with PolicyPackProcess(stack_files.read_stack("prod"), dry_run=True) as pack:
-        pack.rules()
+        pack.policies()
         found = pack.analyze_stack(recorded_graph)
         assert [answer.policy for answer in found] == ["cost-estimate"]
         for seed in range(3):
@@ -125,7 +125,7 @@ def test_the_pack_does_not_start_without_required_configuration(
         PolicyPackProcess(StackConfig(config.project, "prod", values), dry_run=True) as pack,
         pytest.raises(Exception, match=message_part),
     ):
-        pack.rules()
+        pack.policies()
 
 
 @pytest.mark.parametrize("day", ["2026-12-31", "2026-12-31T00:00:00Z"])

@@ -1,4 +1,4 @@
-"""Drivers of API Gateway REST APIs with their deployments, stages, API keys and usage plans."""
+"""Drivers of API Gateway REST APIs with their deployments, stages, method settings, API keys and usage plans."""
 
 from typing import Any
 
@@ -10,11 +10,14 @@ from local.platform.driver_model.driver import (
     ResourceValues,
     computed_from,
     from_response,
+    from_template,
 )
 from local.platform.drivers.api_gateway.rest_document_import import replace_api_content
 from local.preview.preview_provider import ACCOUNT, REGION
 from local.preview.property_values import UNKNOWN
 
+ARN = f"arn:aws:apigateway:{REGION}::"
+"""Start of the ARNs of API Gateway."""
 METHOD_SETTINGS = {
     "metricsEnabled": "metrics/enabled",
     "loggingLevel": "logging/loglevel",
@@ -73,26 +76,6 @@ def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _arn(values: ResourceValues) -> Any:
-    return f"arn:aws:apigateway:{REGION}::/restapis/{values['id']}" if values.id else UNKNOWN
-
-
-def _execution_arn(values: ResourceValues) -> Any:
-    return f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{values['id']}" if values.id else UNKNOWN
-
-
-def _stage_arn(values: ResourceValues) -> str:
-    return f"arn:aws:apigateway:{REGION}::/restapis/{values['restApi']}/stages/{values['stageName']}"
-
-
-def _plan_arn(values: ResourceValues) -> Any:
-    return f"arn:aws:apigateway:{REGION}::/usageplans/{values['id']}" if values.id else UNKNOWN
-
-
-def _key_arn(values: ResourceValues) -> Any:
-    return f"arn:aws:apigateway:{REGION}::/apikeys/{values['id']}" if values.id else UNKNOWN
-
-
 def _url(values: ResourceValues) -> Any:
     """Return the URL of a stage: a path below the emulator's address."""
     if not values.endpoint:
@@ -123,7 +106,10 @@ DRIVERS = (
         update=(TAG,),
         delete=(DriverCall("DeleteRestApi", {"restApiId": "id"}),),
         id=from_response("CreateRestApi", "id"),
-        outputs={"arn": ComputedValue(_arn), "executionArn": ComputedValue(_execution_arn)},
+        outputs={
+            "arn": from_template(f"{ARN}/restapis/{{id}}"),
+            "executionArn": from_template(f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{{id}}"),
+        },
         property_import=PropertyImport("body", replace_api_content),
     ),
     Driver(
@@ -147,8 +133,11 @@ DRIVERS = (
             TAG,
         ),
         delete=(DriverCall("DeleteStage", STAGE),),
-        id=ComputedValue(lambda values: f"ags-{values['restApi']}-{values['stageName']}"),
-        outputs={"arn": ComputedValue(_stage_arn), "invokeUrl": ComputedValue(_url)},
+        id=from_template("ags-{restApi}-{stageName}"),
+        outputs={
+            "arn": from_template(f"{ARN}/restapis/{{restApi}}/stages/{{stageName}}"),
+            "invokeUrl": ComputedValue(_url),
+        },
     ),
     Driver(
         type="aws:apigateway/methodSettings:MethodSettings",
@@ -156,7 +145,7 @@ DRIVERS = (
         create=(SETTINGS,),
         update=(SETTINGS,),
         delete=(DriverCall("UpdateStage", {**STAGE, "patchOperations": remove_method_settings}),),
-        id=ComputedValue(lambda values: f"{values['restApi']}-{values['stageName']}-{values['methodPath']}"),
+        id=from_template("{restApi}-{stageName}-{methodPath}"),
     ),
     Driver(
         type="aws:apigateway/apiKey:ApiKey",
@@ -169,7 +158,7 @@ DRIVERS = (
         update=(TAG,),
         delete=(DriverCall("DeleteApiKey", {"apiKey": "id"}),),
         id=from_response("CreateApiKey", "id"),
-        outputs={"arn": ComputedValue(_key_arn)},
+        outputs={"arn": from_template(f"{ARN}/apikeys/{{id}}")},
     ),
     Driver(
         type="aws:apigateway/usagePlan:UsagePlan",
@@ -190,7 +179,7 @@ DRIVERS = (
         update=(TAG,),
         delete=(DriverCall("DeleteUsagePlan", {"usagePlanId": "id"}),),
         id=from_response("CreateUsagePlan", "id"),
-        outputs={"arn": ComputedValue(_plan_arn)},
+        outputs={"arn": from_template(f"{ARN}/usageplans/{{id}}")},
     ),
     Driver(
         type="aws:apigateway/usagePlanKey:UsagePlanKey",

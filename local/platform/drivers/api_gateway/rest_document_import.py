@@ -14,6 +14,7 @@ from local.platform.driver_model.service_shapes import ShapeMismatch
 Document = Mapping[str, Any]
 
 MAX_ITEMS = 500
+"""Page size of lists. It is API Gateway's maximum, and no API of this project has more items."""
 JSON = "application/json"
 SCHEMAS = "#/components/schemas/"
 ANY = "x-amazon-apigateway-any-method"
@@ -68,28 +69,30 @@ class _DocumentImport:
         self._api = {"restApiId": api_id}
         self._document = document
         self._validators: dict[str, str] = {}
+        """Ids of the request validators, by name."""
         self._security: dict[str, dict[str, Any]] = {}
+        """Parameters of a method that requires a security scheme, by the scheme's name."""
 
     def run(self, root: str) -> None:
         """Create all items, each after those that it refers to."""
         components = self._document.get("components", {})
         for name, schema in components.get("schemas", {}).items():
             self._client.create_model(
-                **self._api, name=name, contentType=JSON, schema=json.dumps(self._absolute(schema))
+                **self._api, name=name, contentType=JSON, schema=json.dumps(self._with_absolute_references(schema))
             )
         for name, rules in self._document.get(VALIDATORS, {}).items():
             self._validators[name] = self._client.create_request_validator(**self._api, name=name, **rules)["id"]
         for name, scheme in components.get("securitySchemes", {}).items():
-            self._security[name] = self._scheme(name, scheme)
+            self._security[name] = self._create_scheme(name, scheme)
         resources = {"": root}
         for path, operations in self._document["paths"].items():
-            resource = self._resource(path.rstrip("/"), resources)
+            resource = self._ensure_resource(path.rstrip("/"), resources)
             for verb, operation in operations.items():
-                self._method(resource, METHODS[verb], operation, f"{verb} {path}")
-        for kind, answer in self._document.get(GATEWAY_RESPONSES, {}).items():
-            self._client.put_gateway_response(**self._api, responseType=kind, **answer)
+                self._create_method(resource, METHODS[verb], operation, f"{verb} {path}")
+        for kind, response in self._document.get(GATEWAY_RESPONSES, {}).items():
+            self._client.put_gateway_response(**self._api, responseType=kind, **response)
 
-    def _absolute(self, value: Any) -> Any:
+    def _with_absolute_references(self, value: Any) -> Any:
         """Return a schema with references to the API's models, because references within the document work in an import
         only.
         """
@@ -97,11 +100,13 @@ class _DocumentImport:
             if "$ref" in value:
                 name = str(value["$ref"]).removeprefix(SCHEMAS)
                 return {"$ref": f"https://apigateway.amazonaws.com/restapis/{self._api['restApiId']}/models/{name}"}
-            return {key: self._absolute(inner) for key, inner in value.items()}
-        return [self._absolute(inner) for inner in value] if isinstance(value, list) else value
+            return {key: self._with_absolute_references(inner) for key, inner in value.items()}
+        return [self._with_absolute_references(inner) for inner in value] if isinstance(value, list) else value
 
-    def _scheme(self, name: str, scheme: Document) -> dict[str, Any]:
-        """Return the parameters of a method that requires a security scheme."""
+    def _create_scheme(self, name: str, scheme: Document) -> dict[str, Any]:
+        """Create the authorizer of a security scheme, unless the scheme is an API key. Return the parameters of a method that
+        requires the scheme.
+        """
         authorizer = scheme.get(AUTHORIZER)
         if authorizer is None:
             if (scheme.get("type"), scheme.get("name")) != ("apiKey", "x-api-key"):
@@ -117,15 +122,15 @@ class _DocumentImport:
         )
         return {"authorizationType": "CUSTOM", "authorizerId": created["id"]}
 
-    def _resource(self, path: str, resources: dict[str, str]) -> str:
+    def _ensure_resource(self, path: str, resources: dict[str, str]) -> str:
         """Return the id of the resource at a path. Create it and its parents if necessary."""
         if path not in resources:
             parent, _, part = path.rpartition("/")
-            parent_id = self._resource(parent, resources)
+            parent_id = self._ensure_resource(parent, resources)
             resources[path] = self._client.create_resource(**self._api, parentId=parent_id, pathPart=part)["id"]
         return resources[path]
 
-    def _method(self, resource: str, method: str, operation: Document, where: str) -> None:
+    def _create_method(self, resource: str, method: str, operation: Document, where: str) -> None:
         _check_keys(operation, OPERATION_KEYS, where)
         target = {**self._api, "resourceId": resource, "httpMethod": method}
         options: dict[str, Any] = {"authorizationType": "NONE"}
@@ -142,25 +147,27 @@ class _DocumentImport:
             **options,
             operationName=operation.get("operationId", ""),
             requestParameters={
-                f"method.request.{PARAMETER_LOCATIONS[given['in']]}.{given['name']}": bool(given.get("required"))
-                for given in operation.get("parameters", ())
+                f"method.request.{PARAMETER_LOCATIONS[parameter['in']]}.{parameter['name']}": bool(
+                    parameter.get("required")
+                )
+                for parameter in operation.get("parameters", ())
             },
         )
-        for status, answer in operation["responses"].items():
-            headers = {f"method.response.header.{name}": False for name in answer.get("headers", {})}
+        for status, response in operation["responses"].items():
+            headers = {f"method.response.header.{name}": False for name in response.get("headers", {})}
             self._client.put_method_response(**target, statusCode=status, responseParameters=headers)
-        self._integration(target, operation[INTEGRATION])
+        self._create_integration(target, operation[INTEGRATION])
 
-    def _integration(self, target: Mapping[str, Any], integration: Document) -> None:
+    def _create_integration(self, target: Mapping[str, Any], integration: Document) -> None:
         given = {key: value for key, value in integration.items() if key not in {"type", "httpMethod", "responses"}}
         if "passthroughBehavior" in given:
             given["passthroughBehavior"] = given["passthroughBehavior"].upper()
         if "httpMethod" in integration:
             given["integrationHttpMethod"] = integration["httpMethod"]
         self._client.put_integration(**target, type=integration["type"].upper(), **given)
-        for pattern, answer in integration.get("responses", {}).items():
+        for pattern, response in integration.get("responses", {}).items():
             selects = {} if pattern == "default" else {"selectionPattern": pattern}
-            self._client.put_integration_response(**target, **selects, **answer)
+            self._client.put_integration_response(**target, **selects, **response)
 
 
 def _check_keys(given: Document, keys: frozenset[str], where: str) -> None:

@@ -11,7 +11,9 @@ from local.platform.driver_model.driver import (
     computed_from,
     constant,
     from_response,
+    from_template,
 )
+from local.platform.drivers.api_gateway.rest_api_drivers import ARN, deployment_description
 from local.preview.preview_provider import ACCOUNT, REGION
 from local.preview.property_values import UNKNOWN
 
@@ -24,12 +26,6 @@ def log_role(arn: str) -> list[dict[str, str]]:
     return [{"op": "replace", "path": ROLE, "value": arn}]
 
 
-@computed_from("triggers")
-def deployment_description(triggers: dict[str, str]) -> str:
-    """Return a description that differs for different `triggers`, with which Pulumi requests a new deployment."""
-    return " ".join(f"{name}={value}" for name, value in sorted(triggers.items()))
-
-
 def _endpoint(values: ResourceValues) -> Any:
     """Return the URL for clients: a path below the emulator's address. The emulator returns a host name that not every
     machine can resolve.
@@ -39,18 +35,6 @@ def _endpoint(values: ResourceValues) -> Any:
         return UNKNOWN
     host = urlsplit(answer["ApiEndpoint"]).netloc.partition(".execute-api.")[2]
     return f"ws://{host}/_aws/execute-api/{answer['ApiId']}"
-
-
-def _arn(values: ResourceValues) -> Any:
-    return f"arn:aws:apigateway:{REGION}::/apis/{values['id']}" if values.id else UNKNOWN
-
-
-def _execution_arn(values: ResourceValues) -> Any:
-    return f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{values['id']}" if values.id else UNKNOWN
-
-
-def _stage_arn(values: ResourceValues) -> str:
-    return f"arn:aws:apigateway:{REGION}::/apis/{values['apiId']}/stages/{values['name']}"
 
 
 API = {"Name": "name", "Description": "description", "RouteSelectionExpression": "routeSelectionExpression"}
@@ -94,8 +78,8 @@ DRIVERS = (
         id=from_response("CreateApi", "ApiId"),
         outputs={
             "apiEndpoint": ComputedValue(_endpoint),
-            "arn": ComputedValue(_arn),
-            "executionArn": ComputedValue(_execution_arn),
+            "arn": from_template(f"{ARN}/apis/{{id}}"),
+            "executionArn": from_template(f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{{id}}"),
         },
     ),
     Driver(
@@ -139,6 +123,6 @@ DRIVERS = (
         update=(DriverCall("UpdateStage", STAGE), TAG),
         delete=(DriverCall("DeleteStage", {"ApiId": "apiId", "StageName": "name"}),),
         id="name",
-        outputs={"arn": ComputedValue(_stage_arn)},
+        outputs={"arn": from_template(f"{ARN}/apis/{{apiId}}/stages/{{name}}")},
     ),
 )

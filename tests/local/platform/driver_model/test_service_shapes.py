@@ -32,53 +32,67 @@ def shape(service: str, operation: str) -> StructureShape:
     return result
 
 
-def fitted(service: str, operation: str, value: dict[str, Any], **renames: str) -> Any:
+def fit(service: str, operation: str, value: dict[str, Any], **renames: str) -> Any:
     return fit_to_shape(value, shape(service, operation), renames, operation)
 
 
-def test_names_match_in_any_case_in_singular_and_plural() -> None:
-    given = {"bucket": "b", "lifecycleConfiguration": {"rule": [{"status": "Enabled", "transition": [{"days": 1}]}]}}
-    rules = fitted("s3", "PutBucketLifecycleConfiguration", given)["LifecycleConfiguration"]["Rules"]
-    assert rules == [{"Status": "Enabled", "Transitions": [{"Days": 1}]}]
+@pytest.mark.parametrize(
+    ("service", "operation", "given", "renames", "expected"),
+    [
+        (
+            *("s3", "PutBucketLifecycleConfiguration"),
+            {"lifecycleConfiguration": {"rule": [{"status": "Enabled", "transition": [{"days": 1}]}]}},
+            {},
+            {"LifecycleConfiguration": {"Rules": [{"Status": "Enabled", "Transitions": [{"Days": 1}]}]}},
+        ),
+        (
+            *("dynamodb", "CreateTable"),
+            {"tableName": "t", "attributeDefinitions": [{"name": "pk", "type": "S"}]},
+            {"name": "attributeName", "type": "attributeType"},
+            {"TableName": "t", "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}]},
+        ),
+        (
+            *("lambda", "UpdateFunctionConfiguration"),
+            {"functionName": "f", "deadLetterConfig": [{"targetArn": "arn"}]},
+            {},
+            {"FunctionName": "f", "DeadLetterConfig": {"TargetArn": "arn"}},
+        ),
+        (
+            *("iam", "TagRole"),
+            {"tags": {"b": "2", "a": "1"}},
+            {},
+            {"Tags": [{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "2"}]},
+        ),
+        (
+            *("sqs", "CreateQueue"),
+            {"attributes": {"VisibilityTimeout": 30, "SqsManagedSseEnabled": True}},
+            {},
+            {"Attributes": {"VisibilityTimeout": "30", "SqsManagedSseEnabled": "true"}},
+        ),
+        ("lambda", "CreateFunction", {"timeout": "30", "publish": "true"}, {}, {"Timeout": 30, "Publish": True}),
+        (
+            *("ssm", "PutParameter"),
+            {"value": Secret("s3cret"), "description": UNKNOWN},
+            {},
+            {"Value": "s3cret", "Description": UNKNOWN},
+        ),
+    ],
+    ids=["case and plural", "rename", "list of one block", "tags", "text", "number and boolean", "secret and unknown"],
+)
+def test_values_are_fitted_into_the_shape_of_the_service(
+    service: str, operation: str, given: dict[str, Any], renames: dict[str, str], expected: object
+) -> None:
+    assert fit(service, operation, given, **renames) == expected
 
 
-def test_a_rename_applies_at_any_depth() -> None:
-    given = {"tableName": "t", "attributeDefinitions": [{"name": "pk", "type": "S"}]}
-    assert fitted("dynamodb", "CreateTable", given, name="attributeName", type="attributeType") == {
-        "TableName": "t",
-        "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
-    }
-
-
-def test_a_list_of_one_block_becomes_the_block() -> None:
-    given = {"functionName": "f", "deadLetterConfig": [{"targetArn": "arn"}]}
-    assert fitted("lambda", "UpdateFunctionConfiguration", given)["DeadLetterConfig"] == {"TargetArn": "arn"}
+def test_two_blocks_do_not_fit_into_one() -> None:
     with pytest.raises(ShapeMismatch, match="takes one block, but 2 are given"):
-        fitted("lambda", "UpdateFunctionConfiguration", {"deadLetterConfig": [{}, {}]})
+        fit("lambda", "UpdateFunctionConfiguration", {"deadLetterConfig": [{}, {}]})
 
 
 def test_an_unknown_member_is_refused() -> None:
     with pytest.raises(ShapeMismatch, match="CreateQueue has no member colour"):
-        fitted("sqs", "CreateQueue", {"colour": "blue"})
-
-
-def test_a_map_of_tags_becomes_a_list() -> None:
-    given = {"roleName": "r", "tags": {"b": "2", "a": "1"}}
-    assert fitted("iam", "TagRole", given)["Tags"] == [{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "2"}]
-
-
-def test_scalars_are_converted_to_the_services_type() -> None:
-    attributes = {"VisibilityTimeout": 30, "SqsManagedSseEnabled": True}
-    assert fitted("sqs", "CreateQueue", {"attributes": attributes})["Attributes"] == {
-        "VisibilityTimeout": "30",
-        "SqsManagedSseEnabled": "true",
-    }
-    assert fitted("lambda", "CreateFunction", {"timeout": "30", "publish": "true"}) == {"Timeout": 30, "Publish": True}
-
-
-def test_secrets_are_revealed_to_the_service_and_unknown_values_stay_unknown() -> None:
-    given = {"name": "/p", "value": Secret("s3cret"), "description": UNKNOWN}
-    assert fitted("ssm", "PutParameter", given) == {"Name": "/p", "Value": "s3cret", "Description": UNKNOWN}
+        fit("sqs", "CreateQueue", {"colour": "blue"})
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from local.platform.driver_model.driver import (
     RecordedOnly,
     ResourceValues,
     computed_from,
+    from_template,
 )
 from local.preview.preview_provider import ACCOUNT
 
@@ -55,11 +56,6 @@ def _account_of_topic(values: ResourceValues) -> str:
     return str(topics[0]).split(":")[4]
 
 
-def _monitor_arn(values: ResourceValues) -> str:
-    """Return an ARN in the service's format, with the name in place of the generated id."""
-    return f"arn:aws:ce::{ACCOUNT}:anomalymonitor/{values['name']}"
-
-
 DRIVERS = (
     Driver(
         type="aws:budgets/budget:Budget",
@@ -103,7 +99,8 @@ RECORDED = (
                 },
             ),
         ),
-        outputs={"arn": ComputedValue(_monitor_arn)},
+        # The service's ARN contains a generated id instead of the name.
+        outputs={"arn": from_template(f"arn:aws:ce::{ACCOUNT}:anomalymonitor/{{name}}")},
     ),
     RecordedOnly(
         type="aws:costexplorer/anomalySubscription:AnomalySubscription",

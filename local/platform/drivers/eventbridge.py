@@ -2,14 +2,7 @@
 
 from typing import Any
 
-from local.platform.driver_model.driver import (
-    ComputedValue,
-    Driver,
-    DriverCall,
-    ResourceValues,
-    computed_from,
-    from_response,
-)
+from local.platform.driver_model.driver import Driver, DriverCall, computed_from, from_response, from_template
 
 RULE = DriverCall(
     "PutRule",
@@ -30,14 +23,6 @@ def targets(identifier: str, arn: str, text: str | None, retry: Any, dead_letter
     parts = {"Id": identifier, "Arn": arn, "Input": text, "RoleArn": role}
     blocks = {"RetryPolicy": retry, "DeadLetterConfig": dead_letters}
     return [{name: value for name, value in {**parts, **blocks}.items() if value is not None}]
-
-
-def _target_ids(values: ResourceValues) -> list[str]:
-    return [values["targetId"]]
-
-
-def _target_id(values: ResourceValues) -> str:
-    return f"{values['rule']}-{values['targetId']}"
 
 
 TARGET = DriverCall("PutTargets", {"Rule": "rule", "Targets": targets})
@@ -74,8 +59,8 @@ DRIVERS = (
         service="events",
         create=(TARGET,),
         update=(TARGET,),
-        delete=(DriverCall("RemoveTargets", {"Rule": "rule", "Ids": ComputedValue(_target_ids, ("targetId",))}),),
-        id=ComputedValue(_target_id, ("rule", "targetId")),
+        delete=(DriverCall("RemoveTargets", {"Rule": "rule", "Ids": "targetId"}),),
+        id=from_template("{rule}-{targetId}"),
     ),
     Driver(
         type="aws:cloudwatch/eventArchive:EventArchive",

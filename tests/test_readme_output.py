@@ -22,7 +22,7 @@ def test_the_readme_shows_the_output_of_a_preview_of_prod(capsys: pytest.Capture
 def test_the_readme_shows_plan_and_cost_of_the_demos_stack() -> None:
     preview = previewed("local")
     output_sample = "\n".join(read_code_block("README.md", "Excerpt of its output"))
-    assert f"{len(preview.graph.customs())} resources, {len(preview.rules)} policies evaluated" in output_sample
+    assert f"{len(preview.graph.customs())} resources, {len(preview.policies)} policies evaluated" in output_sample
     assert f"{len(preview.mandatory)} mandatory findings; about ${preview.cost.total:,.2f} a month" in output_sample
     assert re.findall(r"(\d+) resources at", output_sample) == [str(len(preview.graph.customs()))]
 

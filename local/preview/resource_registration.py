@@ -1,7 +1,8 @@
-"""Resource monitor: the engine's side of a run, which records registrations and lets a provider create the resources.
+"""Registration of resources without Pulumi's engine: records what the program registers, and lets a provider create it.
 
-The program talks to Pulumi's mock runtime. The SDK awaits all dependencies of a resource before it registers the
-resource. So independent resources are created concurrently, and dependent ones in order.
+Pulumi calls the server side of its registration protocol the resource monitor. This one replaces the monitor of Pulumi's
+mock runtime. The SDK awaits all dependencies of a resource before it registers the resource. So independent resources
+are created concurrently, and dependent ones in order.
 """
 
 from typing import Any, Protocol
@@ -49,8 +50,8 @@ class Monitor(MockMonitor):
     ) -> resource_pb2.ResourceInvokeResponse:
         """Call a provider function. The inherited method would leave an event loop open in this thread."""
         response = resource_pb2.ResourceInvokeResponse()
-        answer: Struct = getattr(response, "return")  # The protocol's field name is a Python keyword.
-        answer.update(self._provider.call(request.tok, to_python_properties(request.args)))
+        result: Struct = getattr(response, "return")  # The protocol's field name is a Python keyword.
+        result.update(self._provider.call(request.tok, to_python_properties(request.args)))
         return response
 
     def RegisterResource(  # noqa: N802 - the protocol's name
@@ -61,8 +62,8 @@ class Monitor(MockMonitor):
         outputs = Struct()
         outputs.CopyFrom(request.object)
         if resource.custom:
-            resource.id, made = self._provider.make(resource)
-            outputs.update(made)
+            resource.id, provider_outputs = self._provider.make(resource)
+            outputs.update(provider_outputs)
         resource.outputs = outputs
         return resource_pb2.RegisterResourceResponse(urn=resource.urn, id=resource.id, object=outputs)
 
