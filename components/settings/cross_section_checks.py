@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from components.settings.error_messages import SettingsProblem, secret_command
+from components.settings.error_messages import SettingsProblem
 from components.settings.foundation import Auth
 from components.settings.livestream import AuthorizerKind, window_seconds
 from components.settings.settings_base import Environment, LogLevel, SubsystemSettings
@@ -90,12 +90,9 @@ def _ingestion(stack: "StackSettings") -> Iterator[SettingsProblem]:
             str(intake.batch_window_seconds),
             "must be at least 1 if batchSize is above 10 (a rule of Lambda)",
         )
-    if intake.cors_origin == "*" and stack.environment is Environment.PROD:
-        yield SettingsProblem(
-            "ingestion.intake.corsOrigin",
-            '"*"',
-            "must be the origin of the page that may upload files, in prod; or leave it out",
-        )
+    yield from _check_origin(
+        "ingestion.intake.corsOrigin", intake.cors_origin, stack, "upload files, in prod; or leave it out"
+    )
     yield from _check_log_level("ingestion", stack.ingestion, ALARM_NEEDS_INFO)
 
 
@@ -160,12 +157,10 @@ def _voice_qa(stack: "StackSettings") -> Iterator[SettingsProblem]:
 def _livestream(stack: "StackSettings", name: str) -> Iterator[SettingsProblem]:
     settings, api = stack.livestream, stack.livestream.api
     if settings.encryption_key is None:
-        command = secret_command("livestream.encryptionKey", name)
-        yield SettingsProblem("livestream.encryptionKey", None, f"is a secret and not set; set it with: {command}")
-    if api.cors_origin == "*" and stack.environment is Environment.PROD:
-        yield SettingsProblem(
-            "livestream.api.corsOrigin", '"*"', "must be the origin of the page that may use the API, in prod"
-        )
+        key = "livestream.encryptionKey"
+        command = f"pulumi config set --secret --path 'polyphony:{key}' --stack {name}"
+        yield SettingsProblem(key, None, f"is a secret and not set; set it with: {command}")
+    yield from _check_origin("livestream.api.corsOrigin", api.cors_origin, stack, "use the API, in prod")
     if api.authorizer is AuthorizerKind.NONE and not stack.environment.relaxed:
         yield SettingsProblem(
             "livestream.api.authorizer",
@@ -195,10 +190,9 @@ def _meetings(stack: "StackSettings") -> Iterator[SettingsProblem]:
                 None,
                 "is required for meetings, because tokens identify the owner of a meeting",
             )
-    if settings.exchange.cors_origin == "*" and stack.environment is Environment.PROD:
-        yield SettingsProblem(
-            "meetings.exchange.corsOrigin", '"*"', "must be the origin of the page that may use the exchange, in prod"
-        )
+    yield from _check_origin(
+        "meetings.exchange.corsOrigin", settings.exchange.cors_origin, stack, "use the exchange, in prod"
+    )
     if settings.processing.image_digest is None and not stack.environment.relaxed:
         yield SettingsProblem(
             "meetings.processing.imageDigest",
@@ -214,6 +208,12 @@ def _meetings(stack: "StackSettings") -> Iterator[SettingsProblem]:
             f"must be at least {answers}: an answer and its repair with models.answerSeconds each, and time to read and write",
         )
     yield from _check_log_level("meetings", settings, METRICS_NEED_INFO)
+
+
+def _check_origin(key: str, origin: str | None, stack: "StackSettings", use: str) -> Iterator[SettingsProblem]:
+    """Yield a problem if the web pages of every origin may do what `use` says, in prod."""
+    if origin == "*" and stack.environment is Environment.PROD:
+        yield SettingsProblem(key, '"*"', f"must be the origin of the page that may {use}")
 
 
 def _check_log_level(section: str, settings: SubsystemSettings, why: str) -> Iterator[SettingsProblem]:

@@ -3,18 +3,19 @@
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr
 
 from components.settings.networks import Origin
 from components.settings.settings_base import (
     ClientFunctionSettings,
     FunctionSettings,
+    GuardedModelSettings,
     Region,
     RequestsPerSecond,
     SettingsModel,
     SubsystemSettings,
 )
-from handlers.common.identifier_types import GuardrailId, GuardrailVersion, ModelId
+from handlers.common.identifier_types import ModelId
 from handlers.livestream.agent.environment import MAX_OUTPUT_TOKENS
 from handlers.livestream.episode_cleanup.environment import LimitMinutes
 from handlers.livestream.episodes_api.environment import (
@@ -103,15 +104,13 @@ class VideoSettings(SettingsModel):
     """Time after which a MediaConvert job counts as failed. A busy MediaConvert queue may take hours."""
 
 
-class ClaimAgentSettings(SettingsModel):
+class ClaimAgentSettings(GuardedModelSettings):
     """Settings of the agent that checks claims."""
 
     model_id: ModelId = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
     """Id of a model or of an inference profile. AWS retires models within a year or two."""
     model_regions: Annotated[tuple[Region, ...], Field(min_length=1)] = ("us-east-1", "us-east-2", "us-west-2")
     """Regions to which an inference profile may send a request. The function gets a permission for each of them."""
-    guardrail_id: GuardrailId | None = None
-    guardrail_version: GuardrailVersion | None = None
     memory_days: Annotated[int, Field(ge=7, le=365)] = 90
     """Days that the agent's memory keeps an entry."""
     window_characters: Annotated[int, Field(ge=2 * OVERLAP_CHARACTERS, le=50_000)] = 6_000
@@ -120,12 +119,6 @@ class ClaimAgentSettings(SettingsModel):
     """Maximum time for an answer of the model. A request that takes longer is repeated once, and each request is billed."""
     at_once: Annotated[int, Field(ge=2, le=100)] = 5
     """Maximum number of windows that are processed at the same time. The whole account shares the model's quota."""
-
-    @model_validator(mode="after")
-    def _check_guardrail(self) -> "ClaimAgentSettings":
-        if (self.guardrail_id is None) != (self.guardrail_version is None):
-            raise ValueError("guardrailId and guardrailVersion belong together: give both or neither")
-        return self
 
 
 class LivestreamSettings(SubsystemSettings):

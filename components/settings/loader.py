@@ -42,7 +42,7 @@ def load_settings(config: Mapping[str, str], stack: str) -> StackSettings:
     except ValidationError as error:
         unreadable = {problem.key for problem in problems}
         details = [detail for detail in error.errors(include_url=False) if str(detail["loc"][0]) not in unreadable]
-        problems += list_problems(details, StackSettings, stack)
+        problems += list_problems(details, StackSettings)
         problems += _find_hidden_problems(values, stack)
     else:
         problems += find_conflicts(settings, stack)
@@ -95,7 +95,7 @@ def _find_hidden_problems(values: Mapping[str, Any], stack: str) -> Iterator[Set
                     for detail in details
                     if detail["type"] == "value_error" and not _mentioned_keys(dropped, validator_message(detail))
                 ]
-                yield from list_problems(rules, StackSettings, stack)
+                yield from list_problems(rules, StackSettings)
             for location in chain.from_iterable(map(_invalid_locations, details)):
                 dropped.add(format_location(location))
                 pruned = _without(pruned, location)

@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
+from handlers.common.identifier_types import GuardrailId, GuardrailVersion
+
 Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")]
 GATEWAY_SECONDS = 29
 """Time that API Gateway waits for a function."""
@@ -113,6 +115,21 @@ class ClientFunctionSettings(FunctionSettings):
             raise ValueError(
                 f"provisionedConcurrency must be at most reservedConcurrency ({self.reserved_concurrency})"
             )
+        return self
+
+
+class GuardedModelSettings(SettingsModel):
+    """Base of the settings of Amazon Bedrock models, with a guardrail for their input and output."""
+
+    guardrail_id: GuardrailId | None = None
+    """Id of a Bedrock guardrail. Without it, no guardrail applies."""
+    guardrail_version: GuardrailVersion | None = None
+    """Version of the guardrail. It is required with `guardrailId`."""
+
+    @model_validator(mode="after")
+    def _check_guardrail(self) -> Self:
+        if (self.guardrail_id is None) != (self.guardrail_version is None):
+            raise ValueError("guardrailId and guardrailVersion belong together: give both or neither")
         return self
 
 
