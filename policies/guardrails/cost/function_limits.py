@@ -105,10 +105,7 @@ def _check_function_memory_ceiling(function: CheckedResource) -> Iterator[str]:
 def _check_function_timeout_ceiling(function: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     timeout, max_seconds = float(function.props.get("timeout", 3)), stack.limits["seconds"]
     if timeout > max_seconds and not _has_no_synchronous_caller(function, stack):
-        yield (
-            f"timeout is {timeout:g} seconds, but at most {max_seconds:g} are allowed, because a caller "
-            "waits or a queue delivers the message again."
-        )
+        yield f"timeout is {timeout:g} seconds; at most {max_seconds:g} are allowed, because the caller waits."
 
 
 def _has_no_synchronous_caller(function: CheckedResource, stack: CheckedStack) -> bool:
@@ -134,10 +131,7 @@ def _check_function_provisioned_ceiling(concurrency: CheckedResource) -> Iterato
     count = float(concurrency.props.get("provisionedConcurrentExecutions") or 0)
     max_environments = concurrency.limits["environments"]
     if count > max_environments:
-        yield (
-            f"provisionedConcurrentExecutions is {count:g}; at most {max_environments:g} environments "
-            "are allowed, because each is billed all the time."
-        )
+        yield f"provisionedConcurrentExecutions is {count:g}; at most {max_environments:g} environments are allowed."
 
 
 @POLICIES.resource(
@@ -177,7 +171,4 @@ def _check_no_always_on_service(resource: CheckedResource) -> Iterator[str]:
 )
 def _check_rest_api_no_cache_cluster(stage: CheckedResource) -> Iterator[str]:
     if stage.props.get("cacheClusterEnabled"):
-        yield (
-            "cacheClusterEnabled is true, so a cache cluster of "
-            f"{stage.props.get('cacheClusterSize', '?')} GB is billed by the hour."
-        )
+        yield f"cacheClusterEnabled is true: {stage.props.get('cacheClusterSize', '?')} GB are billed by the hour."

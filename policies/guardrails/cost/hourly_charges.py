@@ -27,10 +27,7 @@ POLICIES = PolicySet(PolicyGroup.COST)
 )
 def _check_nat_with_reason(gateway: CheckedResource) -> Iterator[str]:
     if not gateway.has_reason():
-        yield (
-            f"The gateway is billed by the hour and by the gigabyte, and has no tag {REASON_TAG} that "
-            "says why it is needed."
-        )
+        yield f"The gateway is billed by the hour, and has no tag {REASON_TAG} that says why it is needed."
 
 
 @POLICIES.resource(
@@ -43,10 +40,7 @@ def _check_nat_with_reason(gateway: CheckedResource) -> Iterator[str]:
 )
 def _check_interface_endpoint_with_reason(endpoint: CheckedResource) -> Iterator[str]:
     if endpoint.props.get("vpcEndpointType") == "Interface" and not endpoint.has_reason():
-        yield (
-            f"The endpoint is billed by the hour in each zone, and has no tag {REASON_TAG} that says "
-            "which function or job uses it."
-        )
+        yield f"The endpoint is billed by the hour, and has no tag {REASON_TAG} that says which code uses it."
 
 
 @POLICIES.resource(
@@ -59,7 +53,4 @@ def _check_interface_endpoint_with_reason(endpoint: CheckedResource) -> Iterator
 )
 def _check_customer_key_with_reason(key: CheckedResource) -> Iterator[str]:
     if not key.has_reason():
-        yield (
-            f"The key is billed by the month and by the request, and has no tag {REASON_TAG} that says "
-            "why the AWS-owned key is not enough."
-        )
+        yield f"The key is billed monthly, and has no tag {REASON_TAG} that says why the AWS-owned key is not enough."

@@ -62,9 +62,7 @@ def _check_glue_worker_ceiling(job: CheckedResource) -> Iterator[str]:
 )
 def _check_glue_no_quarter_worker(job: CheckedResource) -> Iterator[str]:
     if job.props.get("workerType") == QUARTER_WORKER and job.get_nested("command", "name") != STREAMING:
-        yield (
-            f"workerType is {QUARTER_WORKER}, which Glue accepts only for streaming jobs, so the first run would fail."
-        )
+        yield f"workerType is {QUARTER_WORKER}. Glue accepts it only for streaming jobs, so every run would fail."
 
 
 @POLICIES.resource(
@@ -79,9 +77,7 @@ def _check_glue_no_quarter_worker(job: CheckedResource) -> Iterator[str]:
 def _check_glue_timeout_ceiling(job: CheckedResource) -> Iterator[str]:
     minutes, max_minutes = job.props.get("timeout"), job.limits["minutes"]
     if minutes is None:
-        yield (
-            f"timeout is not set, so a run can take hours, Glue's default; at most {max_minutes:g} minutes are allowed."
-        )
+        yield f"timeout is not set, and Glue's default is hours; at most {max_minutes:g} minutes are allowed."
     elif float(minutes) > max_minutes:
         yield f"timeout is {minutes:g} minutes; at most {max_minutes:g} minutes are allowed."
 
@@ -98,9 +94,7 @@ def _check_glue_timeout_ceiling(job: CheckedResource) -> Iterator[str]:
 def _check_glue_concurrency_set(job: CheckedResource) -> Iterator[str]:
     runs, max_runs = job.get_nested("executionProperty", "maxConcurrentRuns"), job.limits["runs"]
     if runs is None:
-        yield (
-            "executionProperty.maxConcurrentRuns is not set and defaults to 1, so Glue refuses a second concurrent run."
-        )
+        yield "executionProperty.maxConcurrentRuns defaults to 1, so Glue refuses a second concurrent run."
     elif float(runs) > max_runs:
         yield f"executionProperty.maxConcurrentRuns is {runs:g}; at most {max_runs:g} are allowed."
 
@@ -119,10 +113,7 @@ def _check_glue_flex_before_prod(job: CheckedResource) -> Iterator[str]:
         and job.get_nested("command", "name") != STREAMING
         and job.props.get("executionClass") != "FLEX"
     ):
-        yield (
-            f"executionClass is {job.props.get('executionClass', 'STANDARD')}. FLEX costs less if a run "
-            "may start later."
-        )
+        yield f"executionClass is {job.props.get('executionClass', 'STANDARD')}. FLEX costs less, but may start later."
 
 
 def _get_capacity_type(environment: CheckedResource) -> str:
@@ -151,10 +142,7 @@ def _check_batch_spot_first(queue: CheckedResource, stack: CheckedStack) -> Iter
         if resource.urn != queue.urn
     ]
     if not any(environment is not None and _get_capacity_type(environment) in SPOT for environment in others):
-        yield (
-            f"The queue's jobs run only on {_get_capacity_type(first)}, and no other queue offers Spot "
-            "capacity, which costs less."
-        )
+        yield f"The queue's jobs run only on {_get_capacity_type(first)}, and no other queue has Spot capacity."
 
 
 def _find_first_environment(queue: CheckedResource, stack: CheckedStack) -> CheckedResource | None:

@@ -89,10 +89,7 @@ def _check_function_logs_owned(function: CheckedResource, stack: CheckedStack) -
     severity=PolicySeverity.MEDIUM,
     levels=ADVISORY_IN_DEV,
     description="Every API stage writes its execution logs into a log group of this stack.",
-    remedy=(
-        f"Create a log group {REST_LOGS}<api id>/<stage> (WebSocket: {WEBSOCKET_LOGS}<api "
-        "id>/<stage>) before the stage."
-    ),
+    remedy=f"Create the log group {REST_LOGS}<api id>/<stage> (WebSocket: {WEBSOCKET_LOGS}<api id>/<stage>) first.",
     types={REST_STAGE, API_V2_STAGE},
 )
 def _check_api_logs_owned(resource: CheckedResource, stack: CheckedStack) -> Iterator[str]:
@@ -115,9 +112,7 @@ def _check_api_logs_owned(resource: CheckedResource, stack: CheckedStack) -> Ite
     severity=PolicySeverity.MEDIUM,
     levels=ADVISORY_IN_DEV,
     description="Every Glue and Batch job logs into a log group of this stack.",
-    remedy=(
-        "Name the log group: in --continuous-log-logGroup for Glue, in logConfiguration with awslogs-group for Batch."
-    ),
+    remedy="Name the log group: in --continuous-log-logGroup for Glue, in the option awslogs-group for Batch.",
     types={BATCH_JOB, GLUE_JOB},
 )
 def _check_job_logs_owned(resource: CheckedResource, stack: CheckedStack) -> Iterator[str]:

@@ -46,19 +46,14 @@ send their token in the body.
 )
 def _check_api_asks_who_calls(resource: CheckedResource, _stack: CheckedStack) -> Iterator[str]:
     if resource.type == REST_METHOD:
-        if resource.props.get("httpMethod") != "OPTIONS" and _is_unauthorized(resource):
-            yield (
-                f"{resource.props.get('httpMethod')} requires no authorization: authorization is NONE and "
-                "apiKeyRequired is not true."
-            )
+        method = resource.props.get("httpMethod")
+        if method != "OPTIONS" and _is_unauthorized(resource):
+            yield f"{method} requires no authorization: authorization is NONE and apiKeyRequired is not true."
     elif resource.type == API_V2_ROUTE:
         yield from _find_unauthorized_route(resource)
     elif not resource.has_reason(CHECKED_BY):
         if _has_target(resource):
-            yield (
-                "The API has the property target, whose default route requires no authorization, so "
-                "any caller reaches the target."
-            )
+            yield "The default route of property target requires no authorization, so any caller reaches the target."
         yield from _find_unauthorized_operations(resource)
 
 

@@ -189,10 +189,7 @@ def _is_audit_bucket(bucket: CheckedResource, stack: CheckedStack) -> bool:
 )
 def _check_bucket_logs_elsewhere(logging: CheckedResource) -> Iterator[str]:
     if logging.props.get("targetBucket") == logging.props.get("bucket"):
-        yield (
-            f"targetBucket is the bucket {logging.props.get('targetBucket')} itself, so every log "
-            "object would be logged again."
-        )
+        yield f"targetBucket is the bucket {logging.props.get('targetBucket')} itself, so each log causes another."
 
 
 @POLICIES.relation(

@@ -86,10 +86,7 @@ def _check_function_logs_no_events(function: CheckedResource) -> Iterator[str]:
     variables = function.get_nested("environment", "variables") or {}
     for name, value in BODY_LOGGING_VARIABLES.items():
         if name in list(variables) and str(variables[name]).lower() in {value, "1"}:
-            yield (
-                f"The environment variable {name} is {variables[name]}, so the function's events or "
-                "responses are written to logs or traces."
-            )
+            yield f"The environment variable {name} is {variables[name]}, so events or responses are logged or traced."
 
 
 @POLICIES.resource(
@@ -102,7 +99,4 @@ def _check_function_logs_no_events(function: CheckedResource) -> Iterator[str]:
 )
 def _check_workflow_logs_no_data(workflow: CheckedResource) -> Iterator[str]:
     if workflow.get_nested("loggingConfiguration", "includeExecutionData"):
-        yield (
-            "loggingConfiguration.includeExecutionData is true, so the log contains the input and "
-            "output of every state."
-        )
+        yield "loggingConfiguration.includeExecutionData is true, so every state's input and output is logged."

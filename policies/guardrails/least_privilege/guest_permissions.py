@@ -103,12 +103,10 @@ def _check_guests_few_services(role: CheckedResource, stack: CheckedStack) -> It
 )
 def _check_guests_own_objects_only(role: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     for statement in _list_guest_statements(role, stack, "s3"):
+        actions = ", ".join(statement.actions)
         for arn in statement.resources:
             if not _contains_own_id(arn) and not _lists_own_objects_only(statement):
-                yield (
-                    f"The guest role allows {', '.join(statement.actions)} on {arn}, which includes objects of "
-                    "other guests."
-                )
+                yield f"The guest role allows {actions} on {arn}, which includes objects of other guests."
 
 
 def _lists_own_objects_only(statement: Statement) -> bool:
@@ -126,13 +124,8 @@ def _lists_own_objects_only(statement: Statement) -> bool:
     "guests-own-items-only",
     severity=PolicySeverity.CRITICAL,
     levels=MANDATORY_EVERYWHERE,
-    description=(
-        "Guests of an identity pool may reach only DynamoDB items whose partition key contains their own identity."
-    ),
-    remedy=(
-        f"Add the condition ForAllValues on {LEADING_KEYS} with {OWN_ID}, and the condition Null "
-        f"with {LEADING_KEYS}: false."
-    ),
+    description="Guests of an identity pool may reach only DynamoDB items with their identity in the partition key.",
+    remedy=f"Add the conditions ForAllValues with {LEADING_KEYS}: {OWN_ID}, and Null with {LEADING_KEYS}: false.",
     types={ROLE},
 )
 def _check_guests_own_items_only(role: CheckedResource, stack: CheckedStack) -> Iterator[str]:
@@ -154,10 +147,7 @@ def _check_guests_own_items_only(role: CheckedResource, stack: CheckedStack) -> 
     "cognito-no-classic-flow",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
-    description=(
-        "Identity pools use only the enhanced authentication flow, in which AWS limits the "
-        "services that guests may call."
-    ),
+    description="Identity pools use only the enhanced flow, in which AWS limits the services that guests may call.",
     remedy="Set allowClassicFlow to false or remove it.",
     types={IDENTITY_POOL},
 )

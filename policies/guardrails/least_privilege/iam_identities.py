@@ -81,10 +81,7 @@ def _check_iam_one_role_a_function(function: CheckedResource, stack: CheckedStac
         if other_function.urn != function.urn and role and _get_role_identity(other_function) == role
     ]
     if others:
-        yield (
-            f"The function shares its role with {', '.join(others)}, so each function has the "
-            "permissions of the others."
-        )
+        yield f"The function shares its role with {', '.join(others)}, and so also the permissions."
 
 
 def _get_role_identity(function: CheckedResource) -> str:

@@ -64,10 +64,8 @@ def _check_iam_no_star_resource(resource: CheckedResource) -> Iterator[str]:
     for statement in list_allow_statements(resource):
         for action in statement.actions if "*" in statement.resources else ():
             if iam_actions.has_resource_level(action):
-                yield (
-                    f"The policy allows {action} on *, but the action can be limited to "
-                    f"{iam_actions.get_arn_patterns(action)[0]}."
-                )
+                arn_pattern = iam_actions.get_arn_patterns(action)[0]
+                yield f"The policy allows {action} on *, but the action can be limited to {arn_pattern}."
 
 
 @POLICIES.resource(
@@ -81,12 +79,10 @@ def _check_iam_no_star_resource(resource: CheckedResource) -> Iterator[str]:
 )
 def _check_iam_resource_is_named(resource: CheckedResource) -> Iterator[str]:
     for statement in list_allow_statements(resource):
+        actions = ", ".join(statement.actions)
         for arn in statement.resources if not set(statement.actions) <= ACTIONS_ON_GENERATED_IDS else ():
             if arn != "*" and not _contains_name(arn):
-                yield (
-                    f"The policy allows {', '.join(statement.actions)} on {arn}, which matches every resource "
-                    "of that type."
-                )
+                yield f"The policy allows {actions} on {arn}, which matches every resource of that type."
 
 
 def _contains_name(arn: str) -> bool:
@@ -109,10 +105,7 @@ def _contains_name(arn: str) -> bool:
     severity=PolicySeverity.MEDIUM,
     levels=MANDATORY_EVERYWHERE,
     description="Every action of a role's policy exists in AWS.",
-    remedy=(
-        "Look up the action in the service authorization reference. For example, the HeadObject "
-        "call needs s3:GetObject."
-    ),
+    remedy="Look it up in the service authorization reference. For example, HeadObject needs s3:GetObject.",
     types=IDENTITY_POLICIES,
 )
 def _check_iam_action_exists(resource: CheckedResource) -> Iterator[str]:

@@ -71,6 +71,4 @@ def _check_iam_no_escalation(role: CheckedResource, stack: CheckedStack) -> Iter
     ]
     for combination in COMBINATIONS:
         if all(any(matches_pattern(needed, action) for action in allowed_actions) for needed in combination):
-            yield (
-                f"The role may call {' and '.join(combination)}, and so it can use permissions that it was not granted."
-            )
+            yield f"The role may call {' and '.join(combination)}, and so gain permissions that it was not granted."

@@ -109,10 +109,7 @@ def _check_resource_policy_source_account(resource: CheckedResource) -> Iterator
     for statement in _list_grants(resource):
         services = [value for kind, value in statement.principals if kind == "Service"]
         if services and not _limits_service_account(statement):
-            yield (
-                f"The policy allows {', '.join(services)} without a condition on the account for which the "
-                "service acts."
-            )
+            yield f"The policy allows {', '.join(services)} without a condition on the account that it acts for."
 
 
 def _limits_service_account(statement: Statement) -> bool:
@@ -177,10 +174,8 @@ def _check_function_permission_source(permission: CheckedResource, _stack: Check
     if not permission.has_property("sourceArn"):
         yield f"{principal} may call the function for any resource of any account, because sourceArn is missing."
     elif not permission.has_property("sourceAccount") and not _source_has_account(permission):
-        yield (
-            f"{principal} may call the function for any account, because sourceArn "
-            f"{permission.props.get('sourceArn')} contains no account and sourceAccount is missing."
-        )
+        arn = permission.props.get("sourceArn")
+        yield f"{principal} may call the function for any account, because {arn} contains no account."
 
 
 def _source_has_account(permission: CheckedResource) -> bool:
@@ -205,7 +200,4 @@ def _source_has_account(permission: CheckedResource) -> bool:
 )
 def _check_function_url_not_public(url: CheckedResource) -> Iterator[str]:
     if url.props.get("authorizationType") != "AWS_IAM":
-        yield (
-            f"authorizationType is {url.props.get('authorizationType')}, so any caller on the internet "
-            "may call the function."
-        )
+        yield f"authorizationType is {url.props.get('authorizationType')}, so everyone may call the function."

@@ -92,7 +92,4 @@ def _check_no_secret_in_environment(resource: CheckedResource) -> Iterator[str]:
 def _check_secret_parameter_encrypted(parameter: CheckedResource) -> Iterator[str]:
     name = str(parameter.props.get("name", parameter.name))
     if SECRET_NAME.search(name.replace("-", "_")) and parameter.props.get("type") != "SecureString":
-        yield (
-            f"The parameter {name} has type {parameter.props.get('type')}, so every identity that may "
-            "read parameters can read the secret."
-        )
+        yield f"The parameter {name} has type {parameter.props.get('type')}, so the secret is stored in plain text."

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pulumi_policy.proxy import UnknownValueError
 
 from guardrails.model.resource_types import FUNCTION_ALIAS, FUNCTION_PERMISSION, SCHEDULE
-from guardrails.pack.policy_kinds import CheckedResource, CheckedStack, Props
+from guardrails.pack.policy_kinds import CheckedResource, CheckedStack
 
 SCHEDULER = "scheduler.amazonaws.com"
 
@@ -18,17 +18,6 @@ def list_bucket_settings(bucket: CheckedResource, stack: CheckedStack, resource_
         references = attachment.references.get("bucket", ())
         if bucket in references or (not references and attachment.props.get("bucket") == bucket.props.get("bucket")):
             yield attachment
-
-
-def list_enabled_rules(configuration: CheckedResource) -> list[Props]:
-    """Return the lifecycle rules whose status is Enabled."""
-    return [rule for rule in configuration.props.get("rules") or () if rule.get("status") == "Enabled"]
-
-
-def covers_whole_bucket(rule: Props) -> bool:
-    """Return True if a lifecycle rule covers the whole bucket."""
-    criteria = rule.get("filter") or {}
-    return not any(criteria.get(key) for key in criteria) and not rule.get("prefix")
 
 
 def refers_to_function(resource: CheckedResource, function: CheckedResource) -> bool:

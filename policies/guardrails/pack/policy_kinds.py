@@ -31,9 +31,7 @@ def describe_malformed(error: Exception) -> str:
     """Return the message for a resource whose data no check can read. An exception that leaves a check would end the
     pack and the whole preview.
     """
-    return (
-        f"A property or document has an unexpected structure and cannot be checked ({type(error).__name__}: {error})."
-    )
+    return f"A property or document has an unexpected form and cannot be checked ({type(error).__name__}: {error})."
 
 
 class EnforcementLevel(StrEnum):

@@ -144,15 +144,10 @@ def _check_firewall_measures(web_acl: CheckedResource) -> Iterator[str]:
     "firewall-where-possible",
     severity=PolicySeverity.MEDIUM,
     levels=MANDATORY_EVERYWHERE,
-    description=(
-        "Web firewalls are associated with REST stages only, because WebSocket and HTTP APIs do not support them."
-    ),
+    description="Web firewalls protect REST stages only, because WebSocket and HTTP APIs do not support them.",
     remedy="Remove the association, and throttle the routes of the stage instead.",
     types={WEB_ACL_ASSOCIATION},
 )
 def _check_firewall_where_possible(association: CheckedResource) -> Iterator[str]:
     if "/apis/" in str(association.props.get("resourceArn")):
-        yield (
-            f"resourceArn is {association.props.get('resourceArn')}, but a WebSocket or HTTP API cannot "
-            "have a web firewall."
-        )
+        yield f"{association.props.get('resourceArn')} is a WebSocket or HTTP API, which cannot have a web firewall."

@@ -89,10 +89,7 @@ def _check_queue_has_dead_letters(queue: CheckedResource, stack: CheckedStack) -
     if name in redrive_targets:
         yield "redrivePolicy names the queue itself, so a message that always fails is never removed."
     elif not redrive_targets and name not in find_dead_letter_queues(stack):
-        yield (
-            "The queue has no dead-letter queue (redrivePolicy is not set), so a message that always "
-            "fails is deleted when it expires."
-        )
+        yield "The queue has no dead-letter queue (redrivePolicy is not set), so failed messages are lost."
 
 
 @POLICIES.relation(
@@ -123,10 +120,7 @@ def _check_dead_letters_watched(queue: CheckedResource, stack: CheckedStack) -> 
     if name in find_dead_letter_queues(stack) and not any(
         _alarm_watches_queue(alarm, name) for alarm in stack.list_resources(ALARM)
     ):
-        yield (
-            "No alarm watches ApproximateNumberOfMessagesVisible of this queue with a threshold of one "
-            "message, so failed work would stay unnoticed."
-        )
+        yield "No alarm watches ApproximateNumberOfMessagesVisible of this queue with a threshold of one message."
 
 
 def _alarm_watches_queue(alarm: CheckedResource, queue: str) -> bool:
@@ -213,12 +207,6 @@ def _check_async_failure_lands(function: CheckedResource, stack: CheckedStack) -
     if any(config.get_nested("destinationConfig", "onFailure", "destination") for config in configs):
         return
     for caller in sorted(find_calling_services(function, stack) & ASYNCHRONOUS):
-        yield (
-            f"{caller} calls the function asynchronously, but there is no failure destination, so an "
-            "event that fails three times is lost."
-        )
+        yield f"{caller} calls the function asynchronously, but there is no failure destination for its events."
     if configs and not function.has_reason():
-        yield (
-            f"The asynchronous configuration has no failure destination, and no tag {REASON_TAG} says "
-            "why failed events may be lost."
-        )
+        yield f"The function has no failure destination, and no tag {REASON_TAG} says why failed events may be lost."

@@ -79,8 +79,9 @@ def _check_function_throttles_find_missing_alarm(function: CheckedResource, stac
     types={FUNCTION},
 )
 def _check_function_traced(function: CheckedResource) -> Iterator[str]:
-    if function.get_nested("tracingConfig", "mode") != "Active":
-        yield f"tracingConfig.mode is {function.get_nested('tracingConfig', 'mode') or 'not set'} instead of Active."
+    mode = function.get_nested("tracingConfig", "mode")
+    if mode != "Active":
+        yield f"tracingConfig.mode is {mode or 'not set'} instead of Active."
 
 
 @POLICIES.resource(
@@ -92,11 +93,9 @@ def _check_function_traced(function: CheckedResource) -> Iterator[str]:
     types={FUNCTION},
 )
 def _check_function_logs_json(function: CheckedResource) -> Iterator[str]:
-    if function.get_nested("loggingConfig", "logFormat") != "JSON":
-        yield (
-            f"loggingConfig.logFormat is {function.get_nested('loggingConfig', 'logFormat') or 'Text'} "
-            "instead of JSON, so logs cannot be searched by field."
-        )
+    log_format = function.get_nested("loggingConfig", "logFormat") or "Text"
+    if log_format != "JSON":
+        yield f"loggingConfig.logFormat is {log_format} instead of JSON, so logs cannot be searched by field."
 
 
 @POLICIES.relation(

@@ -38,9 +38,7 @@ def _reads_queue(mapping: CheckedResource) -> bool:
     "queue-hides-long-enough",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
-    description=(
-        "A queue's visibility timeout is at least six times its function's timeout, as the Lambda guide requires."
-    ),
+    description="A queue's visibility timeout is at least six times its function's timeout, as Lambda requires.",
     remedy="Raise visibilityTimeoutSeconds. The queue block computes it from the consumer's timeout.",
     limits=(PolicyLimit("timeouts", 6, "Minimum visibility timeout, as a multiple of the function's timeout."),),
     types={EVENT_SOURCE_MAPPING},
@@ -90,10 +88,7 @@ def _check_queue_fed_function_no_dlq(function: CheckedResource, stack: CheckedSt
         for mapping in stack.list_resources(EVENT_SOURCE_MAPPING)
     )
     if fed and function.get_nested("deadLetterConfig", "targetArn"):
-        yield (
-            "deadLetterConfig never receives a message, because a queue calls the function "
-            "synchronously and keeps failed messages itself."
-        )
+        yield "deadLetterConfig never receives a message, because the queue itself keeps failed messages."
 
 
 @POLICIES.resource(

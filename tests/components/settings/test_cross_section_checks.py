@@ -16,6 +16,7 @@ from tests.components.settings.stack_config import ENCRYPTION_KEY, IDENTITY, PAG
 
 Changes = dict[str, Any]
 RUNTIME = "arn:aws:bedrock-agentcore:us-east-1:123456789012:runtime/lecturer-a1B2c3"
+AGENT_NETWORK = {"vpcId": "vpc-0a1b2c3d", "cidr": "172.31.0.0/16", "subnetIds": ["subnet-0a1b"]}
 SPOT = {"vcpus": 0.5, "memoryMb": 1024}
 
 ENVIRONMENTS = ("local", "dev", "staging", "prod")
@@ -101,6 +102,8 @@ REFUSED: list[tuple[Changes, str]] = [
         'livestream.api.authorizer = "jwt": must be `none` or `apiKey` if foundation.identity.auth is `none`',
     ),
     ({"foundation.alerts.emails": ["a@b.de", "c@d.de", "a@b.de"]}, "a@b.de occurs more than once"),
+    ({"foundation.network": {"vpcId": "vpc-0a1b"}}, "vpcId and subnetIds belong together"),
+    ({"foundation.network": {"subnetIds": ["subnet-0a1b"]}}, "vpcId and subnetIds belong together"),
     # Functions.
     (
         {"transcription.audioProcessor": {"snapStart": True, "provisionedConcurrency": 1}},
@@ -135,6 +138,10 @@ REFUSED: list[tuple[Changes, str]] = [
     ({"voiceQa.agentcore": {}}, "voiceQa.agentcore.endpoint: is required with mode http"),
     ({"voiceQa.agentcore.mode": "bedrock"}, "with mode bedrock, runtimeArn is required"),
     ({"voiceQa.agentcore.qualifier": "1st"}, "voiceQa.agentcore.qualifier = "),
+    (
+        {"voiceQa.agentcore": {"endpoint": "http://10.0.0.5:5000", "network": AGENT_NETWORK}},
+        "endpoint is not in network.cidr (172.31.0.0/16)",
+    ),
     (
         {"voiceQa.agentcore.answerSeconds": 471, "voiceQa.queryWorker.timeoutSeconds": 500},
         "voiceQa.agentcore.answerSeconds = 471.0: must be at most queryWorker.timeoutSeconds (500) minus 30",
