@@ -1,6 +1,4 @@
-"""Policies about the cost of functions and always-on services: architecture, memory, timeout, provisioned and maximum
-concurrency.
-"""
+"""Policies about the cost of Lambda functions: architecture, memory, timeout, provisioned and maximum concurrency."""
 
 from collections.abc import Iterator
 
@@ -10,12 +8,10 @@ from guardrails.model.resource_types import (
     FUNCTION,
     FUNCTION_ASYNC_CONFIG,
     PROVISIONED_CONCURRENCY,
-    REST_STAGE,
     WORKFLOW,
 )
 from guardrails.pack.policy_kinds import (
     ADVISORY_IN_DEV,
-    MANDATORY_EVERYWHERE,
     CheckedResource,
     CheckedStack,
     PolicyGroup,
@@ -25,42 +21,6 @@ from guardrails.pack.policy_kinds import (
 )
 
 POLICIES = PolicySet(PolicyGroup.COST)
-
-ALWAYS_ON = (
-    "docdb",
-    "elasticache",
-    "elasticsearch",
-    "eks",
-    "emr",
-    "fsx",
-    "kendra",
-    "lightsail",
-    "memorydb",
-    "mq",
-    "msk",
-    "mwaa",
-    "neptune",
-    "opensearch",
-    "rds",
-    "redshift",
-    "sagemaker",
-)
-"""Provider modules of services that are billed by the hour, used or not."""
-ALWAYS_ON_TYPES = frozenset(
-    {
-        "aws:alb/loadBalancer:LoadBalancer",
-        "aws:ec2/fleet:Fleet",
-        "aws:ec2/instance:Instance",
-        "aws:ec2/launchTemplate:LaunchTemplate",
-        "aws:ec2/spotFleetRequest:SpotFleetRequest",
-        "aws:ec2/spotInstanceRequest:SpotInstanceRequest",
-        "aws:bedrock/provisionedModelThroughput:ProvisionedModelThroughput",
-        "aws:ecs/service:Service",
-        "aws:elb/loadBalancer:LoadBalancer",
-        "aws:lb/loadBalancer:LoadBalancer",
-        *(f"aws:{module}/" for module in ALWAYS_ON),
-    }
-)
 
 
 @POLICIES.resource(
@@ -147,28 +107,3 @@ def _check_queue_source_bounded(mapping: CheckedResource) -> Iterator[str]:
         "scalingConfig", "maximumConcurrency"
     ):
         yield "scalingConfig.maximumConcurrency is not set, so the queue can use the concurrency of the whole account."
-
-
-@POLICIES.resource(
-    "no-always-on-service",
-    severity=PolicySeverity.HIGH,
-    levels=MANDATORY_EVERYWHERE,
-    description="The stack has no EC2 instances, databases, clusters or other services that are billed while idle.",
-    remedy="Use services that are billed by use (Lambda, DynamoDB, SQS, Batch on Fargate), or add an exception.",
-    types=ALWAYS_ON_TYPES,
-)
-def _check_no_always_on_service(resource: CheckedResource) -> Iterator[str]:
-    yield f"{resource.type} is billed by the hour, used or not."
-
-
-@POLICIES.resource(
-    "rest-api-no-cache-cluster",
-    severity=PolicySeverity.MEDIUM,
-    levels=ADVISORY_IN_DEV,
-    description="REST stages have no cache cluster, which is billed by the hour.",
-    remedy="Set cacheClusterEnabled to false. Clients can cache responses.",
-    types={REST_STAGE},
-)
-def _check_rest_api_no_cache_cluster(stage: CheckedResource) -> Iterator[str]:
-    if stage.props.get("cacheClusterEnabled"):
-        yield f"cacheClusterEnabled is true: {stage.props.get('cacheClusterSize', '?')} GB are billed by the hour."

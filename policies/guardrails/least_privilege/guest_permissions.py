@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pulumi_policy.proxy import UnknownValueError
 
-from guardrails.least_privilege.effective_permissions import list_role_statements
+from guardrails.least_privilege.permission_statements import list_role_statements
 from guardrails.model.iam_documents import (
     KEY_REQUIRING_OPERATORS,
     Statement,

@@ -1,10 +1,10 @@
-"""Policies about IAM policy documents: actions exist, resources fit the actions, and there are no wildcards and no
-negated elements.
+"""Policies about the statements of IAM policy documents: actions exist, resources fit the actions, metrics have a
+namespace, and there are no wildcards and no negated elements.
 """
 
 from collections.abc import Iterator
 
-from guardrails.least_privilege.effective_permissions import list_all_statements, list_allow_statements, list_statements
+from guardrails.least_privilege.permission_statements import list_all_statements, list_allow_statements, list_statements
 from guardrails.model import iam_actions
 from guardrails.model.iam_documents import patterns_overlap
 from guardrails.model.resource_types import IDENTITY_POLICIES, RESOURCE_POLICIES
@@ -147,3 +147,17 @@ def _check_iam_no_negation(resource: CheckedResource) -> Iterator[str]:
     for statement in list_all_statements(resource):
         for element in statement.not_elements:
             yield f"The document uses {element}, which also covers everything that AWS adds later."
+
+
+@POLICIES.resource(
+    "iam-metrics-in-namespace",
+    severity=PolicySeverity.MEDIUM,
+    levels=MANDATORY_EVERYWHERE,
+    description="PutMetricData, which has no resource level, is limited to a namespace.",
+    remedy="Add a condition on cloudwatch:namespace.",
+    types=IDENTITY_POLICIES,
+)
+def _check_iam_metrics_in_namespace(resource: CheckedResource) -> Iterator[str]:
+    for statement in list_allow_statements(resource):
+        if statement.covers_action("cloudwatch:PutMetricData") and not statement.is_narrowed_by("cloudwatch:namespace"):
+            yield "The policy allows cloudwatch:PutMetricData in every namespace, including those of AWS."

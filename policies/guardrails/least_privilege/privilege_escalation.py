@@ -7,7 +7,7 @@ Vulnerable"), as far as they end with the permissions of another role.
 
 from collections.abc import Iterator
 
-from guardrails.least_privilege.effective_permissions import list_role_statements
+from guardrails.least_privilege.permission_statements import list_role_statements
 from guardrails.model.iam_documents import matches_pattern
 from guardrails.model.resource_types import ROLE
 from guardrails.pack.policy_kinds import (

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from guardrails.least_privilege.effective_permissions import list_allow_statements
+from guardrails.least_privilege.permission_statements import list_allow_statements
 from guardrails.model.iam_documents import Statement
 from guardrails.model.resource_types import IDENTITY_POLICIES
 from guardrails.pack.policy_kinds import MANDATORY_EVERYWHERE, CheckedResource, PolicyGroup, PolicySet, PolicySeverity

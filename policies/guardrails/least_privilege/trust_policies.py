@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from guardrails.least_privilege.effective_permissions import list_all_statements
+from guardrails.least_privilege.permission_statements import list_all_statements
 from guardrails.least_privilege.trust_condition_keys import SENT_KEYS_BY_SERVICE
 from guardrails.model.iam_documents import Statement, parse_statements
 from guardrails.model.resource_types import IDENTITY_POLICIES, ROLE

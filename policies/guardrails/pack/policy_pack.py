@@ -17,7 +17,6 @@ from typing import Any
 import pulumi.runtime
 import pulumi_policy as sdk
 
-from guardrails.catalogue import POLICIES
 from guardrails.model import iam_actions
 from guardrails.model.resource_types import PLATFORM
 from guardrails.pack.policy_kinds import (
@@ -34,6 +33,7 @@ from guardrails.pack.policy_kinds import (
 )
 from guardrails.pack.sdk_patches import cache_decoding, skip_unneeded_checks
 from guardrails.pack.stack_context import InvalidStackConfiguration, StackContext, read_stack_context
+from guardrails.policy_catalogue import POLICIES
 
 NAME = "polyphony-guardrails"
 GC_THRESHOLD = 2_000_000

@@ -119,7 +119,7 @@ REFUSED: list[tuple[Changes, str]] = [
     ),
     ({"voiceQa.queryWorker.provisionedConcurrency": 51}, "provisionedConcurrency must be at most reservedConcurrency"),
     # Ingestion.
-    ({"ingestion.intake.batchWindowSeconds": 0}, "ingestion.intake.batchWindowSeconds = 0: must be at least 1"),
+    ({"ingestion.intake": {"batchSize": 11, "batchWindowSeconds": 0}}, "batchWindowSeconds = 0: must be at least 1"),
     (
         {"ingestion.spark.schemaDdl": "id BIGINT,"},
         'schemaDdl = "id BIGINT,": the text ends before the type is complete',

@@ -4,8 +4,8 @@ file.
 
 from collections.abc import Iterator
 
-from guardrails.catalogue import POLICIES
 from guardrails.pack.policy_kinds import EnforcementLevel, Policy, PolicyGroup, RelationPolicy, ResourcePolicy
+from guardrails.policy_catalogue import POLICIES
 
 INTRODUCTION = """\
 # Policies

@@ -11,7 +11,7 @@ from pulumi_policy.proxy import UnknownValueError
 
 from guardrails.model.subsystem_names import parse_subsystem
 from guardrails.pack.policy_kinds import CheckedResource, CheckedStack
-from guardrails.pricing.estimate import CostReport, PricedResource, estimate_cost
+from guardrails.pricing.cost_estimate import CostReport, PricedResource, estimate_cost
 from guardrails.pricing.rules import PRICE_RULES
 
 UNKNOWN_ITEM = None

@@ -16,7 +16,7 @@ from guardrails.pack.policy_kinds import (
     PolicySet,
     PolicySeverity,
 )
-from guardrails.pricing.estimate_input import estimate_stack
+from guardrails.pricing.stack_estimate import estimate_stack
 
 POLICIES = PolicySet(PolicyGroup.COST)
 

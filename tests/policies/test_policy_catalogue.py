@@ -9,13 +9,13 @@ import pulumi_aws
 import pytest
 
 from components.blocks.iam.trust_policy import SOURCE_SENDING_SERVICES, Service
-from guardrails import catalogue
-from guardrails.catalogue import POLICIES
+from guardrails import policy_catalogue
 from guardrails.cost.required_tags import TAGGABLE
 from guardrails.least_privilege.trust_condition_keys import SENT_KEYS_BY_SERVICE
 from guardrails.model import resource_types
 from guardrails.model.subsystem_names import parse_subsystem, to_settings_section
 from guardrails.pack.policy_kinds import EnforcementLevel, Policy, PolicyGroup, RelationPolicy, ResourcePolicy
+from guardrails.policy_catalogue import POLICIES
 from guardrails.pricing.rules import FREE_TYPES, PRICE_RULES
 from local.generate import documented_graph
 from local.preview.resource_graph import Graph
@@ -113,7 +113,7 @@ def test_every_type_of_the_program_has_a_price_and_a_tag_rule(graph: Graph) -> N
 def test_the_pack_imports_only_itself_its_sdk_and_policy_sentry() -> None:
     allowed = {"guardrails", "pulumi", "pulumi_policy", "policy_sentry", *sys.stdlib_module_names}
     imported = set()
-    for file in Path(catalogue.__file__).parent.rglob("*.py"):
+    for file in Path(policy_catalogue.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 imported |= {alias.name.partition(".")[0] for alias in node.names}

@@ -6,11 +6,11 @@ from unittest.mock import Mock
 
 import pytest
 
-from guardrails.catalogue import POLICIES
 from guardrails.model import resource_types as t
 from guardrails.pack import policy_pack, sdk_patches
 from guardrails.pack.policy_kinds import EnforcementLevel, ResourcePolicy
 from guardrails.pack.sdk_patches import ANALYZER_CLASS, DECODING_FUNCTIONS, cache_decoding, skip_unneeded_checks
+from guardrails.policy_catalogue import POLICIES
 from tests.policies.policy_harness import (
     BY_NAME,
     EngineMessages,
