@@ -1,5 +1,5 @@
-"""Policies about the monthly cost: the estimate, its comparison with the stack's budget, and the alerts of AWS
-Budgets and Cost Anomaly Detection.
+"""Policies about the monthly cost of the stack: every run reports the estimate and compares it with the budget, and AWS
+Budgets and Cost Anomaly Detection notify subscribers.
 """
 
 from collections.abc import Iterator

@@ -18,9 +18,13 @@ from guardrails.pack.policy_kinds import (
 POLICIES = PolicySet(PolicyGroup.COST)
 
 STREAMING = "gluestreaming"
+"""Command name of a Glue streaming job."""
 QUARTER_WORKER = "G.025X"
+"""Worker type of Glue with a quarter of a DPU, for streaming jobs only."""
 SMALL_WORKERS = ("G.1X", "G.2X")
+"""Worker types of Glue with one and two DPU."""
 SPOT = ("FARGATE_SPOT", "SPOT")
+"""Capacity types of Batch that use Spot capacity."""
 
 
 def _is_spark_job(job: CheckedResource) -> bool:
@@ -39,11 +43,8 @@ def _is_spark_job(job: CheckedResource) -> bool:
 def _check_glue_worker_ceiling(job: CheckedResource) -> Iterator[str]:
     if not _is_spark_job(job):
         return
-    worker_type, count, max_workers = (
-        job.props.get("workerType"),
-        job.props.get("numberOfWorkers"),
-        job.limits["workers"],
-    )
+    worker_type, count = job.props.get("workerType"), job.props.get("numberOfWorkers")
+    max_workers = job.limits["workers"]
     if worker_type not in (*SMALL_WORKERS, QUARTER_WORKER):
         yield f"workerType is {worker_type or 'not set'}; {', '.join(SMALL_WORKERS)} are allowed."
     if count is None:
@@ -130,8 +131,9 @@ def _get_capacity_type(environment: CheckedResource) -> str:
     types={BATCH_QUEUE},
 )
 def _check_batch_spot_first(queue: CheckedResource, stack: CheckedStack) -> Iterator[str]:
-    """Check that the queue's first compute environment, or that of another queue of the stack, has Spot capacity. Two
-    queues are allowed, because in one queue Fargate's first environment would always be used.
+    """Yield a violation if the first compute environment has no Spot capacity, neither of this queue nor of another
+    queue of the stack. The fallback needs a queue of its own, because within one queue Batch always uses the first
+    environment of Fargate.
     """
     first = _find_first_environment(queue, stack)
     if first is None or _get_capacity_type(first) in SPOT:
@@ -146,6 +148,7 @@ def _check_batch_spot_first(queue: CheckedResource, stack: CheckedStack) -> Iter
 
 
 def _find_first_environment(queue: CheckedResource, stack: CheckedStack) -> CheckedResource | None:
+    """Return the compute environment that a queue uses first, or None if it is not a resource of this stack."""
     environments = stack.list_resources(BATCH_ENVIRONMENT)
     referred = [
         environment

@@ -30,6 +30,7 @@ from guardrails.pack.policy_kinds import (
 POLICIES = PolicySet(PolicyGroup.COST)
 
 LIFECYCLE_ACTIONS = ("expiration", "transitions", "noncurrentVersionExpiration")
+"""Actions of a lifecycle rule that delete objects or move them to a cheaper storage class."""
 
 
 def _list_enabled_rules(lifecycle: CheckedResource) -> list[Props]:

@@ -1,5 +1,6 @@
-"""Lookup of the resources that configure a bucket or a function. Such settings are separate resources in AWS,
-and policies need them together.
+"""Lookup of the resources that configure or call a bucket or a function.
+
+The AWS provider has separate resources for such settings, and the policies check them together.
 """
 
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from guardrails.model.resource_types import FUNCTION_ALIAS, FUNCTION_PERMISSION,
 from guardrails.pack.policy_kinds import CheckedResource, CheckedStack
 
 SCHEDULER = "scheduler.amazonaws.com"
+"""Service principal of EventBridge Scheduler."""
 
 
 def list_bucket_settings(bucket: CheckedResource, stack: CheckedStack, resource_type: str) -> Iterator[CheckedResource]:
@@ -21,7 +23,7 @@ def list_bucket_settings(bucket: CheckedResource, stack: CheckedStack, resource_
 
 
 def refers_to_function(resource: CheckedResource, function: CheckedResource) -> bool:
-    """Return True if a resource refers to a function: by reference, name, ARN or alias."""
+    """Return True if a resource refers to a function: by Pulumi reference, or by name, ARN or alias ARN."""
     key = "functionName" if resource.has_property("functionName") else "function"
     if resource.references.get(key):
         return function in resource.references[key]

@@ -28,7 +28,7 @@ ANY_STAGE = frozenset({REST_STAGE, API_V2_STAGE})
 
 
 def _list_stage_settings(stage: CheckedResource, stack: CheckedStack) -> list[Props]:
-    """Return the settings that apply to all methods of a stage. Settings of single methods are ignored."""
+    """Return the settings that apply to all methods or routes of a stage. Settings of single methods are ignored."""
     if stage.type == API_V2_STAGE:
         return [stage.props.get("defaultRouteSettings") or {}]
     return [
@@ -44,8 +44,8 @@ def _belongs_to_stage(settings: CheckedResource, stage: CheckedResource) -> bool
         same_api = settings_apis == stage_apis
     else:
         same_api = settings.props.get("restApi") == stage.props.get("restApi")
-    refers = stage in settings.references.get("stageName", ())
-    return same_api and (refers or settings.props.get("stageName") == stage.props.get("stageName"))
+    refers_to_stage = stage in settings.references.get("stageName", ())
+    return same_api and (refers_to_stage or settings.props.get("stageName") == stage.props.get("stageName"))
 
 
 @POLICIES.relation(

@@ -20,6 +20,7 @@ POLICIES = PolicySet(PolicyGroup.RELIABILITY)
 
 FILE = Path(__file__).with_name("runtime_support.toml")
 DAYS_A_MONTH = 30.4
+"""Average length of a month."""
 
 
 @functools.cache

@@ -192,7 +192,7 @@ SPECS = (
         "corsRules",
         [{"allowedOrigins": ["https://console.example.com"]}],
         [{"allowedOrigins": ["*"]}],
-        "polyphony:thing.corsOrigin",
+        "without a wildcard in polyphony:thing",
     ),
     property_spec(
         "api-traces-no-bodies", t.REST_METHOD_SETTINGS, "settings.dataTraceEnabled", False, True, "dataTraceEnabled"
