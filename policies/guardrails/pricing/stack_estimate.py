@@ -1,10 +1,11 @@
-"""Input of the estimate for the stack that a policy checks: converts its resources, with known properties only.
+"""Cost estimate of the stack that a policy checks: its resources are converted to the estimate's input.
 
-Reading an unknown value raises an exception. Here each unknown property is left out, so that a single unknown id prevents
-neither the estimate nor the check of the budget.
+Reading an unknown value raises an exception in a policy. Here each unknown property is left out, so that a single unknown
+id prevents neither the estimate nor the check of the budget.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from pulumi_policy.proxy import UnknownValueError
@@ -14,9 +15,6 @@ from guardrails.pack.policy_kinds import CheckedResource, CheckedStack
 from guardrails.pricing.cost_estimate import CostReport, PricedResource, estimate_cost
 from guardrails.pricing.rules import PRICE_RULES
 
-UNKNOWN_ITEM = None
-"""Replacement of an unknown item in a list, so that the list keeps its length."""
-
 
 def estimate_stack(stack: CheckedStack, platform: CheckedResource) -> CostReport:
     """Return the estimate of a stack at the usage that its Platform resource publishes."""
@@ -24,33 +22,29 @@ def estimate_stack(stack: CheckedStack, platform: CheckedResource) -> CostReport
 
 
 def to_priced_resource(resource: CheckedResource) -> PricedResource:
-    """Return the resource for the estimate. Properties are converted only if a price rule reads them."""
+    """Return the resource for the estimate. A resource without a price rule gets no properties, which saves time."""
     block = resource.parent.name if resource.parent else resource.name
-    props = known_properties(resource.props) if resource.type in PRICE_RULES else {}
+    props = select_known_properties(resource.props) if resource.type in PRICE_RULES else {}
     return PricedResource(resource.type, resource.name, block, parse_subsystem(block), props)
 
 
-def known_properties(props: Mapping[str, Any]) -> dict[str, Any]:
+def select_known_properties(props: Mapping[str, Any]) -> dict[str, Any]:
     """Return the known properties, at every depth."""
     known: dict[str, Any] = {}
     for key in props:
-        try:
-            known[key] = _convert_known(props[key])
-        except UnknownValueError:
-            continue
+        with suppress(UnknownValueError):
+            known[key] = _select_known(props[key])
     return known
 
 
-def _convert_known(value: Any) -> Any:
+def _select_known(value: Any) -> Any:
+    """Return the known parts of a value. In a list, None replaces an unknown item, so that the list keeps its length."""
     if isinstance(value, Mapping):
-        return known_properties(value)
+        return select_known_properties(value)
     if isinstance(value, str) or not hasattr(value, "__getitem__"):
         return value
-    return [_convert_known_item(value, index) for index in range(len(value))]
-
-
-def _convert_known_item(values: Any, index: int) -> Any:
-    try:
-        return _convert_known(values[index])
-    except UnknownValueError:
-        return UNKNOWN_ITEM
+    items: list[Any] = [None] * len(value)
+    for index in range(len(value)):
+        with suppress(UnknownValueError):
+            items[index] = _select_known(value[index])
+    return items

@@ -18,9 +18,11 @@ REQUESTS_PER_MESSAGE = 2
 POLLERS = 5
 """Number of long polls that Lambda keeps open for each queue that it reads (Lambda developer guide, SQS scaling)."""
 POLL_SECONDS = 20
+"""Duration of one long poll of an empty queue."""
 WEEKDAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 SECONDS_BY_UNIT = {"minute": 60, "hour": 3600, "day": 86_400}
 DAYS = HOURS / 24
+"""Days of an average month."""
 
 
 def _price_queue(pricing: PricingInput) -> Quantities:
