@@ -1,4 +1,4 @@
-"""Settings of livestream: expected load, REST API, uploads, videos, claim checks, functions."""
+"""Settings of livestream: expected load, REST API, uploads, videos, the agent that checks claims, and functions."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -31,14 +31,17 @@ Days = Annotated[int, Field(ge=1, le=365)]
 
 
 def _check_lines(secret: SecretStr) -> SecretStr:
+    """Return the secret. Raise ValueError if a line is too short for a key."""
     parse_secrets(secret.get_secret_value())
     return secret
 
 
 EncryptionKey = Annotated[SecretStr, Field(min_length=32, max_length=4096), AfterValidator(_check_lines)]
+"""Secret with one key in each line."""
 
 TOKENS_PER_SECOND = 60
-"""Output speed of an average model. A longer answer would exceed the time limit, and is billed nevertheless."""
+"""Output speed of an average model. `answerSeconds` must suffice for the longest answer at this speed, because an answer that
+exceeds the time limit is billed nevertheless."""
 
 WINDOW_MARGIN_SECONDS = 20
 """Time that the agent needs for a window in addition to two answers: 8 seconds to store its findings, the rest to read."""
@@ -53,6 +56,7 @@ class LivestreamLoad(SettingsModel):
     """Expected load, from which the cost is computed."""
 
     episodes_per_day: Annotated[int, Field(ge=1)] = 4
+    """Episodes with video and transcript per day."""
     video_minutes: Annotated[float, Field(gt=0)] = 30
     """Length of an episode's video."""
 
@@ -85,7 +89,9 @@ class UploadSettings(SettingsModel):
     """Limits of uploads, and retention of objects."""
 
     max_video_gigabytes: VideoGigabytes = 20
+    """Maximum size of a video."""
     max_transcript_megabytes: TranscriptMegabytes = 10
+    """Maximum size of a transcript."""
     multipart_megabytes: MultipartMegabytes = 100
     """Size above which a file is uploaded in parts. Each part has its own presigned URL."""
     object_days: Days = 7

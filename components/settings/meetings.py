@@ -1,4 +1,7 @@
-"""Settings of meetings: expected load, token exchange, transcription, models, retention."""
+"""Settings of meetings: expected load, token exchange, transcription, models, retention and functions.
+
+Those of the media job are in `meetings_media`.
+"""
 
 from typing import Annotated
 
@@ -33,7 +36,9 @@ class MeetingLoad(SettingsModel):
     """Expected load, from which the cost is computed."""
 
     meetings_per_month: Annotated[int, Field(ge=1)] = 60
+    """Meetings of all users per month."""
     hours_each: Annotated[float, Field(gt=0)] = 1
+    """Average length of a meeting in hours."""
     encoded_share: Annotated[float, Field(ge=0, le=1)] = 0.2
     """Share of recordings that must be encoded again. The others are joined without encoding."""
 
@@ -63,11 +68,13 @@ class ModelSettings(GuardedModelSettings):
     """Models that write summaries and action items."""
 
     summary: ModelId = SONNET
+    """Model for summaries: id of a model or of an inference profile."""
     action_items: ModelId = SONNET
     """Model for action items. Use a cheaper model only after it has passed `python -m operations.compare_models`."""
     regions: Annotated[tuple[Region, ...], Field(min_length=1)] = ("us-east-1", "us-east-2", "us-west-2")
     """Regions to which an inference profile may send a request. The function gets a permission for each of them."""
     max_output_tokens: OutputTokens = 4_000
+    """Maximum length of one answer of a model."""
     answer_seconds: AnswerSeconds = 150
     """Timeout for one answer of a model."""
     part_characters: Annotated[int, Field(ge=2 * OVERLAP_CHARACTERS, le=400_000)] = 100_000

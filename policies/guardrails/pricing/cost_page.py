@@ -1,4 +1,4 @@
-"""Generator of `docs/cost.md`, which compares the requirements' cost tables with the price book and lists measures,
+"""Generator of `docs/cost.md`. The page compares the requirements' cost tables with today's prices, and lists measures,
 assumptions and prices. `python -m local generate` writes the file.
 """
 
