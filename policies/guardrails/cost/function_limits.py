@@ -82,7 +82,7 @@ def _has_no_synchronous_caller(function: CheckedResource, stack: CheckedStack) -
     "function-provisioned-ceiling",
     severity=PolicySeverity.MEDIUM,
     levels=ADVISORY_IN_DEV,
-    description="Few environments have provisioned concurrency.",
+    description="A function has provisioned concurrency for few execution environments.",
     remedy="Lower provisionedConcurrency, or use SnapStart.",
     limits=(PolicyLimit("environments", 2, "Maximum number of environments that a function keeps initialized."),),
     types={PROVISIONED_CONCURRENCY},
