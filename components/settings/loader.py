@@ -8,7 +8,11 @@ secrets are treated as secrets.
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
+from copy import deepcopy
+from functools import reduce
 from itertools import chain
+from operator import getitem
 from typing import Any
 
 from pydantic import ValidationError
@@ -90,26 +94,26 @@ def _find_hidden_problems(values: Mapping[str, Any], stack: str) -> Iterator[Set
             if not details:
                 return
             if dropped:
-                rules = [
+                rule_errors = [
                     detail
                     for detail in details
                     if detail["type"] == "value_error"
                     and not _find_mentioned_keys(dropped, get_validator_message(detail))
                 ]
-                yield from list_problems(rules, StackSettings)
-            for location in chain.from_iterable(map(_invalid_locations, details)):
+                yield from list_problems(rule_errors, StackSettings)
+            for location in chain.from_iterable(map(_list_invalid_locations, details)):
                 dropped.add(format_location(location))
                 pruned = _copy_without(pruned, location)
         else:
             return
 
 
-def _is_within(key: str, groups: Collection[str]) -> bool:
-    """Return True if a key is one of the groups (keys of sections), or below one of them."""
-    return any(key == group or key.startswith((f"{group}.", f"{group}[")) for group in groups)
+def _is_within(key: str, parents: Collection[str]) -> bool:
+    """Return True if a key is one of the parents, or below one of them."""
+    return any(key == parent or key.startswith((f"{parent}.", f"{parent}[")) for parent in parents)
 
 
-def _invalid_locations(error: ErrorDetails) -> list[Location]:
+def _list_invalid_locations(error: ErrorDetails) -> list[Location]:
     """Return the locations that an error concerns: the fields that a section's rule mentions, else its own location."""
     location, given = error["loc"], error["input"]
     if error["type"] == "value_error" and isinstance(given, Mapping):
@@ -122,17 +126,10 @@ def _find_mentioned_keys(keys: Collection[str], message: str) -> list[str]:
     return [key for key in keys if re.search(rf"\b{re.escape(key.rpartition('.')[2])}\b", message)]
 
 
-def _copy_without(value: Any, location: Location) -> Any:
-    """Return a copy of a structure without the value at a location."""
-    if not location:
-        return value
-    head, *rest = location
-    if isinstance(value, Mapping):
-        if not rest:
-            return {key: inner for key, inner in value.items() if key != head}
-        return {key: _copy_without(inner, tuple(rest)) if key == head else inner for key, inner in value.items()}
-    if isinstance(value, list) and isinstance(head, int):
-        if not rest:
-            return [inner for index, inner in enumerate(value) if index != head]
-        return [_copy_without(inner, tuple(rest)) if index == head else inner for index, inner in enumerate(value)]
-    return value
+def _copy_without(values: Any, location: Location) -> Any:
+    """Return a copy of a structure without the value at a location. A default has a location, but is not in the structure."""
+    copied = deepcopy(values)
+    with suppress(LookupError, TypeError):
+        parent: Any = reduce(getitem, location[:-1], copied)
+        del parent[location[-1]]
+    return copied

@@ -70,6 +70,7 @@ TAGGABLE: Final = frozenset(
         "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
     }
 )
+"""Types whose resources must have the required tags: those of this program that support tags."""
 
 
 def _add_missing_tags(resource: CheckedResource) -> Props:

@@ -60,12 +60,12 @@ def start() -> None:
     sdk.PolicyPack(name=NAME, policies=[builder.build(record) for record in POLICIES])
 
 
+_RESOURCE_POLICIES = {record.name: record for record in POLICIES if isinstance(record, ResourcePolicy)}
+
+
 def policy_applies_to_type(policy_name: str, resource_type: str) -> bool:
     """Return True if the named policy checks single resources of a type."""
     return policy_name in _RESOURCE_POLICIES and _RESOURCE_POLICIES[policy_name].applies_to(resource_type)
-
-
-_RESOURCE_POLICIES = {record.name: record for record in POLICIES if isinstance(record, ResourcePolicy)}
 
 
 class PolicyBuilder:

@@ -21,7 +21,7 @@ from tests.policies.policy_harness import (
     property_spec,
     resource_spec,
 )
-from tests.policies.specs.sample_documents import ACCOUNT, REGION, ROLE_ARN, allow, document
+from tests.policies.specs.sample_iam_documents import ACCOUNT, REGION, ROLE_ARN, allow, document
 
 LANDING = "ingestion-landing-bucket"
 QUEUE_ARN = f"arn:aws:sqs:{REGION}:{ACCOUNT}:q"

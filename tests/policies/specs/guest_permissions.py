@@ -11,7 +11,7 @@ from tests.policies.policy_harness import (
     insert_resources,
     property_spec,
 )
-from tests.policies.specs.sample_documents import ACCOUNT, REGION, TABLE_ARN, Statement, allow, document, trust
+from tests.policies.specs.sample_iam_documents import ACCOUNT, REGION, TABLE_ARN, Statement, allow, document, trust
 
 COGNITO = "cognito-identity.amazonaws.com"
 OWN = f"${{{COGNITO}:sub}}"

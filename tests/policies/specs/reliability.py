@@ -17,7 +17,7 @@ from tests.policies.policy_harness import (
     property_spec,
     resource_spec,
 )
-from tests.policies.specs.sample_documents import ACCOUNT, REGION
+from tests.policies.specs.sample_iam_documents import ACCOUNT, REGION
 
 BUILDER = "ingestion-manifest-builder-function"
 QUEUE_ARN = f"arn:aws:sqs:{REGION}:{ACCOUNT}:q"

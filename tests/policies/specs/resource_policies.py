@@ -19,7 +19,7 @@ from tests.policies.policy_harness import (
     resource_spec,
 )
 from tests.policies.specs.guest_permissions import COGNITO, GUEST_TRUST, POOL, guest_trust
-from tests.policies.specs.sample_documents import (
+from tests.policies.specs.sample_iam_documents import (
     ACCOUNT,
     REGION,
     ROLE_ARN,

@@ -13,7 +13,7 @@ from tests.policies.policy_harness import (
     property_spec,
     resource_spec,
 )
-from tests.policies.specs.sample_documents import ACCOUNT, REGION, ROLE_ARN, TABLE_ARN, Statement, allow, document
+from tests.policies.specs.sample_iam_documents import ACCOUNT, REGION, ROLE_ARN, TABLE_ARN, Statement, allow, document
 
 READS = document(allow("dynamodb:GetItem"))
 NAMESPACE = {"StringEquals": {"cloudwatch:namespace": "Polyphony"}}

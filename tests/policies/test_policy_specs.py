@@ -33,7 +33,7 @@ from tests.policies.specs.data_protection import tls_only
 MODULES = [
     importlib.import_module(f"tests.policies.specs.{path.stem}")
     for path in sorted(Path(__file__).with_name("specs").glob("*.py"))
-    if path.stem != "sample_documents"
+    if path.stem != "sample_iam_documents"
 ]
 SPECS: list[PolicySpec] = [spec for module in MODULES for spec in module.SPECS]
 CASES: list[PolicyCase] = [case for module in MODULES for case in module.CASES]
