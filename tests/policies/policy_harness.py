@@ -32,7 +32,9 @@ from local.preview.resource_graph import Graph
 TODAY = date(2026, 11, 20)
 TAGS = {"Project": "polyphony", "Environment": "prod", "Owner": "platform", "CostCenter": "voice"}
 UNKNOWN = UNKNOWN_STRING
+"""An unknown value in a protocol message."""
 UNDECIDED = "can't run policy"
+"""Beginning of the SDK's message for a policy that read an unknown value."""
 
 Props = Mapping[str, Any]
 

@@ -1,4 +1,4 @@
-"""Rules across fields, sections and environments: refused values with their messages, and accepted values."""
+"""Tests of the rules across fields, sections and environments: refused values with their messages, and accepted values."""
 
 import re
 from typing import Any
@@ -384,3 +384,9 @@ def test_the_image_digest_is_required_in_staging_and_prod(environment: str) -> N
 def test_intermediate_objects_are_kept_longer_than_the_chunks() -> None:
     kept = load_settings(complete({"meetings.kept.rawDays": 14}), "dev").meetings.kept
     assert kept.work_days == 15
+
+
+@pytest.mark.parametrize(("hours", "parts"), [(3, 1), (4, 2), (23, 6)])
+def test_the_longest_recording_is_transcribed_in_parts_of_less_than_four_hours(hours: int, parts: int) -> None:
+    longest = {"maxHours": hours, "spot": {"vcpus": 2, "memoryMb": 4096}}
+    assert load_settings(complete({"meetings.processing": longest}), "dev").meetings.audio_parts == parts

@@ -1,4 +1,4 @@
-"""Secrets in settings: the error names a missing secret, and never shows an invalid one."""
+"""Tests of the error messages about secrets, which never show the secret, and about items of lists."""
 
 from typing import Annotated
 

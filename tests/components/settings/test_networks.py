@@ -1,4 +1,4 @@
-"""Settings of networks: networks that are built, and the network of a private agent."""
+"""Tests of the settings of networks: networks that are built, and the network of a private agent."""
 
 from typing import Any
 

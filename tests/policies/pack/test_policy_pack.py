@@ -1,4 +1,4 @@
-"""Tests of the pack as a separate process, with the recorded program of every stack."""
+"""Tests of the pack as a separate process, with the recorded program of every stack, and of its configuration."""
 
 import json
 from collections.abc import Iterator, Mapping

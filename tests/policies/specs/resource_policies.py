@@ -1,4 +1,4 @@
-"""Specs of the policies about trust policies, resource policies, permissions and secrets."""
+"""Specs of the policies about trust policies, resource policies, function permissions and secrets."""
 
 import json
 from collections.abc import Mapping
