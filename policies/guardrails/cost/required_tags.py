@@ -70,7 +70,7 @@ TAGGABLE: Final = frozenset(
         "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
     }
 )
-"""Types whose resources must have the required tags: those of this program that support tags."""
+"""Types whose resources must have the required tags. A test checks that all types of the program with tags are listed."""
 
 
 def _add_missing_tags(resource: CheckedResource) -> Props:

@@ -28,6 +28,12 @@ ASYNCHRONOUS_CALLERS = frozenset({"events.amazonaws.com", "s3.amazonaws.com", SC
 """Services that call a function asynchronously."""
 DEAD_LETTER_SUFFIX = "-dlq"
 """End of the names of dead-letter queues in this program."""
+FAILURE_ARN_PATHS = {
+    EVENT_TARGET: ("deadLetterConfig", "arn"),
+    SCHEDULE: ("target", "deadLetterConfig", "arn"),
+    FUNCTION_ASYNC_CONFIG: ("destinationConfig", "onFailure", "destination"),
+}
+"""Path of the property with the ARN of the queue that gets failed work, by resource type."""
 
 
 def _last_arn_part(arn: object) -> str:
@@ -38,23 +44,15 @@ def _find_dead_letter_queues(stack: CheckedStack) -> set[str]:
     """Return the names of all queues that receive failed work: redrive targets, dead-letter queues of rules and
     schedules, failure destinations, and queues named `…-dlq`.
     """
-    names = {name for queue in stack.list_resources(QUEUE) for name in _find_redrive_targets(queue)}
-    names |= {
-        _last_arn_part(target.get_nested("deadLetterConfig", "arn")) for target in stack.list_resources(EVENT_TARGET)
+    queues = stack.list_resources(QUEUE)
+    redrive_targets = {name for queue in queues for name in _find_redrive_targets(queue)}
+    destinations = {
+        _last_arn_part(resource.get_nested(*path))
+        for resource_type, path in FAILURE_ARN_PATHS.items()
+        for resource in stack.list_resources(resource_type)
     }
-    names |= {
-        _last_arn_part(schedule.get_nested("target", "deadLetterConfig", "arn"))
-        for schedule in stack.list_resources(SCHEDULE)
-    }
-    names |= {
-        _last_arn_part(async_config.get_nested("destinationConfig", "onFailure", "destination"))
-        for async_config in stack.list_resources(FUNCTION_ASYNC_CONFIG)
-    }
-    return names | {
-        str(queue.props.get("name"))
-        for queue in stack.list_resources(QUEUE)
-        if str(queue.props.get("name")).endswith(DEAD_LETTER_SUFFIX)
-    }
+    names = {str(queue.props.get("name")) for queue in queues}
+    return redrive_targets | destinations | {name for name in names if name.endswith(DEAD_LETTER_SUFFIX)}
 
 
 def _get_redrive_policy(queue: CheckedResource) -> dict[str, object]:
