@@ -80,7 +80,7 @@ def find_setting_problem(target: FunctionTarget, name: str, value: str) -> str |
     except ValidationError as error:
         # Errors about missing required settings are ignored.
         errors = [detail for detail in error.errors(include_url=False) if detail["loc"][: len(location)] == location]
-        return next((problem.allowed for problem in list_problems(errors, StackSettings, target.stack)), None)
+        return next((problem.allowed for problem in list_problems(errors, StackSettings)), None)
     return None
 
 

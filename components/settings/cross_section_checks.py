@@ -1,10 +1,13 @@
-"""Checks across the sections of a stack file: settings that the environment, or another section, does not allow."""
+"""Checks of a stack's settings that one section cannot make alone: values that the environment or another setting forbids.
+
+The loader calls them after the settings models have checked each value.
+"""
 
 import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from components.settings.error_messages import SettingsProblem, secret_command
+from components.settings.error_messages import SettingsProblem
 from components.settings.foundation import Auth
 from components.settings.livestream import AuthorizerKind, window_seconds
 from components.settings.settings_base import Environment, LogLevel, SubsystemSettings
@@ -22,7 +25,9 @@ SINGLE_VCPU_MB = 1769
 MIN_UTTERANCE_TIMEOUT_SECONDS = 15
 """Minimum timeout of the audio processor: five seconds of speech, and the time before and after them."""
 ANSWER_MARGIN_SECONDS = 30
+"""Time that the query worker of voice Q&A needs in addition to the agent's answer."""
 SUMMARY_MARGIN_SECONDS = 60
+"""Time that the summary function of meetings needs in addition to two answers of the model."""
 ALARM_NEEDS_INFO = "an alarm reads log lines of level INFO"
 METRICS_NEED_INFO = "metrics are derived from log lines of level INFO"
 
@@ -32,20 +37,20 @@ def find_conflicts(stack: "StackSettings", name: str) -> Iterator[SettingsProble
 
     A disabled subsystem is not checked.
     """
-    yield from _foundation(stack)
+    yield from _check_foundation(stack)
     if stack.ingestion.enabled:
-        yield from _ingestion(stack)
+        yield from _check_ingestion(stack)
     if stack.transcription.enabled:
-        yield from _transcription(stack)
+        yield from _check_transcription(stack)
     if stack.voice_qa.enabled:
-        yield from _voice_qa(stack)
+        yield from _check_voice_qa(stack)
     if stack.livestream.enabled:
-        yield from _livestream(stack, name)
+        yield from _check_livestream(stack, name)
     if stack.meetings.enabled:
-        yield from _meetings(stack)
+        yield from _check_meetings(stack)
 
 
-def _foundation(stack: "StackSettings") -> Iterator[SettingsProblem]:
+def _check_foundation(stack: "StackSettings") -> Iterator[SettingsProblem]:
     foundation = stack.foundation
     if foundation.identity.auth is Auth.NONE and not stack.environment.relaxed:
         yield SettingsProblem(
@@ -68,19 +73,19 @@ def _foundation(stack: "StackSettings") -> Iterator[SettingsProblem]:
         )
 
 
-def _ingestion(stack: "StackSettings") -> Iterator[SettingsProblem]:
+def _check_ingestion(stack: "StackSettings") -> Iterator[SettingsProblem]:
     files = stack.ingestion.manifests.files
     for name, function in (
         ("builder", stack.ingestion.builder),
         ("sweeper", stack.ingestion.sweeper),
         ("steps", stack.ingestion.steps),
     ):
-        needed = math.ceil(files * FILE_MB_SECONDS / min(function.memory_mb, SINGLE_VCPU_MB))
-        if function.timeout_seconds < needed:
+        min_seconds = math.ceil(files * FILE_MB_SECONDS / min(function.memory_mb, SINGLE_VCPU_MB))
+        if function.timeout_seconds < min_seconds:
             yield SettingsProblem(
                 f"ingestion.{name}.timeoutSeconds",
                 str(function.timeout_seconds),
-                f"must be at least {needed} with manifests.files {files} and {function.memory_mb} MB, because one invocation "
+                f"must be at least {min_seconds} with manifests.files {files} and {function.memory_mb} MB, because one invocation "
                 "claims, confirms or completes a whole manifest",
             )
     intake = stack.ingestion.intake
@@ -90,16 +95,13 @@ def _ingestion(stack: "StackSettings") -> Iterator[SettingsProblem]:
             str(intake.batch_window_seconds),
             "must be at least 1 if batchSize is above 10 (a rule of Lambda)",
         )
-    if intake.cors_origin == "*" and stack.environment is Environment.PROD:
-        yield SettingsProblem(
-            "ingestion.intake.corsOrigin",
-            '"*"',
-            "must be the origin of the page that may upload files, in prod; or leave it out",
-        )
+    yield from _check_origin(
+        "ingestion.intake.corsOrigin", intake.cors_origin, stack, "upload files, in prod; or leave it out"
+    )
     yield from _check_log_level("ingestion", stack.ingestion, ALARM_NEEDS_INFO)
 
 
-def _transcription(stack: "StackSettings") -> Iterator[SettingsProblem]:
+def _check_transcription(stack: "StackSettings") -> Iterator[SettingsProblem]:
     sessions = stack.transcription.sessions
     if sessions.in_flight * sessions.per_user >= sessions.stream_quota:
         yield SettingsProblem(
@@ -123,7 +125,7 @@ def _transcription(stack: "StackSettings") -> Iterator[SettingsProblem]:
         )
 
 
-def _voice_qa(stack: "StackSettings") -> Iterator[SettingsProblem]:
+def _check_voice_qa(stack: "StackSettings") -> Iterator[SettingsProblem]:
     settings, agent = stack.voice_qa, stack.voice_qa.agentcore
     if agent.mode is AgentMode.HTTP and agent.endpoint is None and stack.environment is not Environment.LOCAL:
         yield SettingsProblem("voiceQa.agentcore.endpoint", None, "is required with mode http: the URL of the agent")
@@ -157,15 +159,13 @@ def _voice_qa(stack: "StackSettings") -> Iterator[SettingsProblem]:
     yield from _check_log_level("voiceQa", settings, ALARM_NEEDS_INFO)
 
 
-def _livestream(stack: "StackSettings", name: str) -> Iterator[SettingsProblem]:
+def _check_livestream(stack: "StackSettings", name: str) -> Iterator[SettingsProblem]:
     settings, api = stack.livestream, stack.livestream.api
     if settings.encryption_key is None:
-        command = secret_command("livestream.encryptionKey", name)
-        yield SettingsProblem("livestream.encryptionKey", None, f"is a secret and not set; set it with: {command}")
-    if api.cors_origin == "*" and stack.environment is Environment.PROD:
-        yield SettingsProblem(
-            "livestream.api.corsOrigin", '"*"', "must be the origin of the page that may use the API, in prod"
-        )
+        key = "livestream.encryptionKey"
+        command = f"pulumi config set --secret --path 'polyphony:{key}' --stack {name}"
+        yield SettingsProblem(key, None, f"is a secret and not set; set it with: {command}")
+    yield from _check_origin("livestream.api.corsOrigin", api.cors_origin, stack, "use the API, in prod")
     if api.authorizer is AuthorizerKind.NONE and not stack.environment.relaxed:
         yield SettingsProblem(
             "livestream.api.authorizer",
@@ -176,17 +176,17 @@ def _livestream(stack: "StackSettings", name: str) -> Iterator[SettingsProblem]:
         yield SettingsProblem(
             "livestream.api.authorizer", '"jwt"', "must be `none` or `apiKey` if foundation.identity.auth is `none`"
         )
-    answers = window_seconds(settings.agent.answer_seconds)
-    if settings.agent_worker.timeout_seconds < answers:
+    min_seconds = window_seconds(settings.agent.answer_seconds)
+    if settings.agent_worker.timeout_seconds < min_seconds:
         yield SettingsProblem(
             "livestream.agentWorker.timeoutSeconds",
             str(settings.agent_worker.timeout_seconds),
-            f"must be at least {answers}: an answer and its repair with agent.answerSeconds each, and time to read and store",
+            f"must be at least {min_seconds}: an answer and its repair with agent.answerSeconds each, and time to read and store",
         )
     yield from _check_log_level("livestream", settings, METRICS_NEED_INFO)
 
 
-def _meetings(stack: "StackSettings") -> Iterator[SettingsProblem]:
+def _check_meetings(stack: "StackSettings") -> Iterator[SettingsProblem]:
     settings, identity = stack.meetings, stack.foundation.identity
     for key, given in (("issuer", identity.issuer), ("audience", identity.audience)):
         if given is None and identity.auth is Auth.NONE:  # with `oidc`, the identity section requires them
@@ -195,10 +195,9 @@ def _meetings(stack: "StackSettings") -> Iterator[SettingsProblem]:
                 None,
                 "is required for meetings, because tokens identify the owner of a meeting",
             )
-    if settings.exchange.cors_origin == "*" and stack.environment is Environment.PROD:
-        yield SettingsProblem(
-            "meetings.exchange.corsOrigin", '"*"', "must be the origin of the page that may use the exchange, in prod"
-        )
+    yield from _check_origin(
+        "meetings.exchange.corsOrigin", settings.exchange.cors_origin, stack, "use the exchange, in prod"
+    )
     if settings.processing.image_digest is None and not stack.environment.relaxed:
         yield SettingsProblem(
             "meetings.processing.imageDigest",
@@ -206,14 +205,20 @@ def _meetings(stack: "StackSettings") -> Iterator[SettingsProblem]:
             f"is required in {stack.environment}: the digest of the reviewed image, as the workflow `image` prints it. Before "
             "the first deployment, which creates the image's repository, use `sha256:` and 64 zeros",
         )
-    answers = 2 * settings.models.answer_seconds + SUMMARY_MARGIN_SECONDS
-    if settings.bedrock_summarize.timeout_seconds < answers:
+    min_seconds = 2 * settings.models.answer_seconds + SUMMARY_MARGIN_SECONDS
+    if settings.bedrock_summarize.timeout_seconds < min_seconds:
         yield SettingsProblem(
             "meetings.bedrockSummarize.timeoutSeconds",
             str(settings.bedrock_summarize.timeout_seconds),
-            f"must be at least {answers}: an answer and its repair with models.answerSeconds each, and time to read and write",
+            f"must be at least {min_seconds}: an answer and its repair with models.answerSeconds each, and time to read and write",
         )
     yield from _check_log_level("meetings", settings, METRICS_NEED_INFO)
+
+
+def _check_origin(key: str, origin: str | None, stack: "StackSettings", use: str) -> Iterator[SettingsProblem]:
+    """Yield a problem if the web pages of every origin may do what `use` says, in prod."""
+    if origin == "*" and stack.environment is Environment.PROD:
+        yield SettingsProblem(key, '"*"', f"must be the origin of the page that may {use}")
 
 
 def _check_log_level(section: str, settings: SubsystemSettings, why: str) -> Iterator[SettingsProblem]:

@@ -1,7 +1,7 @@
-"""Error messages for a stack file: the key, the value given, the values allowed, and what to do.
+"""Error messages for an invalid stack file: the key, the value given, the values allowed, and what to do.
 
-The texts are built from pydantic's errors and the models' JSON schemas. Values of secret fields and of unknown keys,
-which may be misspelt secrets, are never repeated.
+The texts are built from pydantic's errors and the JSON schemas of the settings models. Values of secret fields and of
+unknown keys, which may be misspelt secrets, are never repeated.
 """
 
 import difflib
@@ -13,9 +13,11 @@ from typing import Any, NamedTuple
 
 from pulumi import RunError
 from pydantic import BaseModel, SecretStr, TypeAdapter
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 Location = tuple[int | str, ...]
+"""Path of a value in a stack file, as in pydantic's errors: keys, and indexes of list items."""
 
 
 class SettingsProblem(NamedTuple):
@@ -44,20 +46,22 @@ class SettingsError(RunError):
         super().__init__(f"stack {stack} has {count} in its configuration:\n{lines}")
 
 
-def list_problems(errors: Sequence[ErrorDetails], model: type[BaseModel], stack: str) -> Iterator[SettingsProblem]:
+def list_problems(errors: Sequence[ErrorDetails], model: type[BaseModel]) -> Iterator[SettingsProblem]:
     """Yield the problems of pydantic's errors for a model."""
-    parents = {error["loc"][:-1] for error in errors}
+    locations_with_invalid_items = {error["loc"][:-1] for error in errors}
     for error in errors:
         location = error["loc"]
         key = format_location(location)
-        if error["type"] == "too_short" and location in parents:
-            continue  # it is only too short because of its invalid items, which have their own problems
+        if error["type"] == "too_short" and location in locations_with_invalid_items:
+            continue  # pydantic does not count the invalid items, which have their own problems
         if error["type"] == "extra_forbidden":
-            yield SettingsProblem(key, None, _describe_unknown_key(str(location[-1]), _model_at(model, location[:-1])))
+            yield SettingsProblem(
+                key, None, _describe_unknown_key(str(location[-1]), _find_model(model, location[:-1]))
+            )
         elif error["type"] == "missing":
-            yield SettingsProblem(key, None, _describe_missing_key(location, model, stack))
+            yield SettingsProblem(key, None, f"is required: {_describe_schema(_get_schema(model, location))}")
         elif _is_secret(model, location):
-            yield SettingsProblem(key, None, f"the secret is not valid: {_secret_problem(error, model)}")
+            yield SettingsProblem(key, None, f"the secret is not valid: {_describe_secret_fault(error, model)}")
         else:
             yield SettingsProblem(key, _format_value(error["input"]), _describe_allowed(error, model))
 
@@ -68,11 +72,6 @@ def format_location(location: Location) -> str:
     for part in location:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
     return text
-
-
-def secret_command(key: str, stack: str) -> str:
-    """Return the command that sets a secret."""
-    return f"pulumi config set --secret --path 'polyphony:{key}' --stack {stack}"
 
 
 def find_secret_paths(model: type[BaseModel], prefix: Location = ()) -> Iterator[Location]:
@@ -86,40 +85,26 @@ def find_secret_paths(model: type[BaseModel], prefix: Location = ()) -> Iterator
 
 
 def _describe_unknown_key(key: str, model: type[BaseModel] | None) -> str:
-    known = [field.alias or name for name, field in model.model_fields.items()] if model else []
-    folded = {name.lower().replace("_", ""): name for name in known}
-    close = difflib.get_close_matches(key.lower().replace("_", ""), folded, n=1, cutoff=0.6)
-    if close:
-        return f"is not a setting; did you mean {folded[close[0]]}?"
-    return f"is not a setting; settings at this level: {', '.join(sorted(known)) or 'none'}"
+    valid_keys = [field.alias or name for name, field in model.model_fields.items()] if model else []
+    # Keys are compared without case and underscores, so that `log_level` matches `logLevel`.
+    by_folded_key = {valid_key.lower().replace("_", ""): valid_key for valid_key in valid_keys}
+    matches = difflib.get_close_matches(key.lower().replace("_", ""), by_folded_key, n=1, cutoff=0.6)
+    if matches:
+        return f"is not a setting; did you mean {by_folded_key[matches[0]]}?"
+    return f"is not a setting; settings at this level: {', '.join(sorted(valid_keys)) or 'none'}"
 
 
-def _describe_missing_key(location: Location, model: type[BaseModel], stack: str) -> str:
-    if _is_secret(model, location):
-        return f"is a secret and not set; set it with: {secret_command(format_location(location), stack)}"
-    schema = _schema_at(model, location)
-    return f"is required: {_describe_schema(schema)}" if schema else "is required"
-
-
-def _secret_problem(error: ErrorDetails, model: type[BaseModel]) -> str:
-    """Return the problem with a secret. Only its length may be shown. Pydantic's text would count "items"."""
+def _describe_secret_fault(error: ErrorDetails, model: type[BaseModel]) -> str:
+    """Return the fault of a secret. Only its length may be shown. Pydantic's text would count "items"."""
     if error["type"] == "value_error":
-        return validator_message(error)
+        return get_validator_message(error)
     if error["type"] not in {"too_short", "too_long"}:
         return error["msg"]
-    limits = _describe_lengths(_schema_at(model, error["loc"]) or {})
-    return f"it must have {limits} characters, but has {len(str(error['input']))}"
-
-
-def _describe_lengths(schema: dict[str, Any]) -> str:
-    """Return the allowed lengths of a text."""
-    text: dict[str, Any] = next(
-        (part for part in (schema, *schema.get("anyOf", ())) if "minLength" in part or "maxLength" in part), {}
-    )
-    low, high = text.get("minLength"), text.get("maxLength")
-    if low is not None and high is not None:
-        return f"{low} to {high}"
-    return f"at least {low}" if low is not None else f"at most {high}"
+    schema = _get_schema(model, error["loc"])
+    lengths = next(option for option in (schema, *schema.get("anyOf", ())) if "minLength" in option)
+    minimum, maximum = lengths["minLength"], lengths.get("maxLength")
+    allowed = f"{minimum} to {maximum}" if maximum else f"at least {minimum}"
+    return f"it must have {allowed} characters, but has {len(str(error['input']))}"
 
 
 def _format_value(value: object) -> str:
@@ -131,13 +116,12 @@ def _format_value(value: object) -> str:
 
 def _describe_allowed(error: ErrorDetails, model: type[BaseModel]) -> str:
     if error["type"] == "value_error":
-        return validator_message(error)
-    schema = _schema_at(model, error["loc"])
-    return f"allowed is {_describe_schema(schema)}" if schema else error["msg"]
+        return get_validator_message(error)
+    return f"allowed is {_describe_schema(_get_schema(model, error['loc']))}"
 
 
-def validator_message(error: ErrorDetails) -> str:
-    """Return the message of a validator of this project."""
+def get_validator_message(error: ErrorDetails) -> str:
+    """Return the message of the ValueError that a settings model raised."""
     return str(error["ctx"]["error"]) if "ctx" in error else error["msg"]
 
 
@@ -163,14 +147,11 @@ def _describe_schema(schema: dict[str, Any]) -> str:
     if schema.get("format") in formats:
         return formats[str(schema["format"])]
     text = names.get(kind, str(kind))
-    low = schema.get("minimum", schema.get("exclusiveMinimum"))
-    high = schema.get("maximum", schema.get("exclusiveMaximum"))
-    if low is not None and high is not None:
-        text += f" from {low} to {high}" if "minimum" in schema else f" above {low}, up to {high}"
-    elif low is not None:
-        text += f" of at least {low}" if "minimum" in schema else f" above {low}"
-    elif high is not None:
-        text += f" of at most {high}"
+    lowest, above, highest = (schema.get(key) for key in ("minimum", "exclusiveMinimum", "maximum"))
+    if above is not None:
+        text += f" above {above}" + (f", up to {highest}" if highest is not None else "")
+    elif lowest is not None:
+        text += f" from {lowest} to {highest}" if highest is not None else f" of at least {lowest}"
     if "pattern" in schema:
         text += f" like {schema['pattern']}"
     if "minLength" in schema:
@@ -191,11 +172,12 @@ def _type_members(annotation: object) -> tuple[object, ...]:
 
 
 def _member_models(annotation: object) -> tuple[type[BaseModel], ...]:
+    """Return the models among the members of a type."""
     return tuple(m for m in _type_members(annotation) if isinstance(m, type) and issubclass(m, BaseModel))
 
 
-def _model_at(model: type[BaseModel], location: Location) -> type[BaseModel] | None:
-    """Return the model at a location, or None if the location is not that of a model."""
+def _find_model(model: type[BaseModel], location: Sequence[int | str]) -> type[BaseModel] | None:
+    """Return the model of the section at a location, or None if there is no section."""
     for part in location:
         if isinstance(part, int):
             continue
@@ -207,34 +189,30 @@ def _model_at(model: type[BaseModel], location: Location) -> type[BaseModel] | N
     return model
 
 
-def _field_at(model: type[BaseModel], location: Location) -> tuple[type[BaseModel], str] | None:
-    names = [part for part in location if isinstance(part, str)]
-    holder = _model_at(model, tuple(names[:-1])) if names else None
-    if holder is None:
-        return None
-    return next(((holder, n) for n, f in holder.model_fields.items() if names[-1] == (f.alias or n)), None)
+def _find_field(model: type[BaseModel], location: Location) -> FieldInfo | None:
+    """Return the field at a location, or None if the location is unknown or the whole model."""
+    keys = [part for part in location if isinstance(part, str)]
+    holder = _find_model(model, keys[:-1]) if keys else None
+    fields = holder.model_fields.items() if holder else ()
+    return next((field for name, field in fields if keys[-1] == (field.alias or name)), None)
 
 
 def _is_secret(model: type[BaseModel], location: Location) -> bool:
-    found = _field_at(model, location)
-    return found is not None and SecretStr in _type_members(found[0].model_fields[found[1]].annotation)
+    field = _find_field(model, location)
+    return field is not None and SecretStr in _type_members(field.annotation)
 
 
-def _schema_at(model: type[BaseModel], location: Location) -> dict[str, Any] | None:
+def _get_schema(model: type[BaseModel], location: Location) -> dict[str, Any]:
     """Return the JSON schema of the field at a location, or of its items if the location is an item of a list."""
-    found = _field_at(model, location)
-    if found is None:
-        return None
-    holder, name = found
-    field = holder.model_fields[name]
+    field = _find_field(model, location)
+    if field is None:
+        return {}
     annotation: Any = typing.Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
     schema = TypeAdapter(annotation).json_schema()
     definitions = schema.pop("$defs", {})
     resolved: dict[str, Any] = _resolve_references(schema, definitions)
-    if location and isinstance(location[-1], int) and "items" in resolved:
-        items: dict[str, Any] = resolved["items"]
-        return items
-    return resolved
+    is_item = bool(location) and isinstance(location[-1], int)
+    return resolved.get("items", resolved) if is_item else resolved
 
 
 def _resolve_references(schema: Any, definitions: dict[str, Any]) -> Any:

@@ -1,4 +1,6 @@
-"""Settings of the foundation: alerts, logs, protection of data, spend, backup, identity, network."""
+"""Settings of the foundation, which all subsystems share: alerts, logs, data protection, budget, backup, identity provider
+and network.
+"""
 
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -51,7 +53,7 @@ class LogSettings(SettingsModel):
 
 
 class DataSettings(SettingsModel):
-    """Protection of stored data against deletion and mistakes."""
+    """Protection of stored data against accidental deletion and change."""
 
     deletion_protection: bool = True
     """Tables refuse deletion, buckets with objects are never emptied, and Pulumi refuses to delete resources that hold data."""
@@ -86,14 +88,16 @@ class Auth(StrEnum):
     """Authentication of callers."""
 
     OIDC = "oidc"
+    """Callers send a token of the OpenID Connect provider."""
     NONE = "none"
+    """Every caller is accepted."""
 
 
 class IdentitySettings(SettingsModel):
     """OpenID Connect provider whose tokens the backends accept."""
 
     auth: Auth = Auth.OIDC
-    """Authentication of callers. `none` accepts every caller and is allowed in local and dev only."""
+    """Authentication of callers. `none` is allowed in local and dev only."""
     issuer: HttpUrl | None = None
     """Issuer of the provider: the claim `iss` of its tokens."""
     audience: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = None
@@ -130,7 +134,7 @@ class NetworkSettings(BuiltNetwork):
 
 
 PolicyName = Annotated[str, StringConstraints(pattern=r"^([\w+=,.@-]+/)*[\w+=,.@-]{1,128}$", max_length=512)]
-"""Path and name of a managed policy of the account."""
+"""Path and name of a managed policy of the account, without a slash at the beginning."""
 
 
 class FoundationSettings(SettingsModel):

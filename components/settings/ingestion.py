@@ -1,4 +1,4 @@
-"""Settings of ingestion: expected load, intake, manifests, Spark runs and queries."""
+"""Settings of ingestion: expected load, landing bucket and queue, manifests, Spark runs and queries."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -23,7 +23,7 @@ class IngestionLoad(SettingsModel):
     peak_files_per_hour: Annotated[int, Field(ge=1)] = 1_000
     """Files that arrive in the busiest hour."""
     run_minutes: Annotated[float, Field(gt=0)] = 4
-    """Duration of one Spark run."""
+    """Minutes that one Spark run takes."""
 
 
 class IntakeSettings(SettingsModel):
@@ -34,7 +34,7 @@ class IntakeSettings(SettingsModel):
     batch_window_seconds: Annotated[int, Field(ge=0, le=300)] = 60
     """Time that Lambda waits for a batch to fill. It must be at least 1 if `batchSize` is above 10."""
     max_concurrency: Annotated[int, Field(ge=2, le=1000)] = 10
-    """Maximum number of concurrent invocations for the queue."""
+    """Maximum number of concurrent invocations of the manifest builder for the queue."""
     max_file_gigabytes: Annotated[float, Field(gt=0, le=50)] = 5
     """Maximum size of a file. Larger files are rejected."""
     cors_origin: Origin | None = None
@@ -62,7 +62,7 @@ class ManifestSettings(SettingsModel):
 
 
 class WorkerType(StrEnum):
-    """Worker types of Glue for batch jobs. G.025X exists for streaming jobs only."""
+    """Worker type of Glue, which determines the size of a worker. G.025X is missing, because it is for streaming jobs only."""
 
     G_1X = "G.1X"
     G_2X = "G.2X"
@@ -80,8 +80,10 @@ class SparkSettings(SettingsModel):
     """Settings of the Spark job that converts a manifest's files to Parquet."""
 
     glue_version: Annotated[str, StringConstraints(pattern=r"^5\.[0-9]$")] = "5.1"
+    """Version of Glue, which determines the version of Spark."""
     worker_type: WorkerType = WorkerType.G_1X
     workers: Annotated[int, Field(ge=2, le=100)] = 2
+    """Number of workers of one run."""
     execution_class: ExecutionClass = ExecutionClass.STANDARD
     timeout_minutes: Annotated[int, Field(ge=1, le=480)] = 30
     """Maximum duration of a run. After it, the run is stopped and its manifest is marked as failed."""

@@ -1,20 +1,21 @@
-"""Settings of livestream: expected load, REST API, uploads, videos, claim checks, functions."""
+"""Settings of livestream: expected load, REST API, uploads, videos, the agent that checks claims, and functions."""
 
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr
 
 from components.settings.networks import Origin
 from components.settings.settings_base import (
     ClientFunctionSettings,
     FunctionSettings,
+    GuardedModelSettings,
     Region,
     RequestsPerSecond,
     SettingsModel,
     SubsystemSettings,
 )
-from handlers.common.identifier_types import GuardrailId, GuardrailVersion, ModelId
+from handlers.common.identifier_types import ModelId
 from handlers.livestream.agent.environment import MAX_OUTPUT_TOKENS
 from handlers.livestream.episode_cleanup.environment import LimitMinutes
 from handlers.livestream.episodes_api.environment import (
@@ -30,14 +31,17 @@ Days = Annotated[int, Field(ge=1, le=365)]
 
 
 def _check_lines(secret: SecretStr) -> SecretStr:
+    """Return the secret. Raise ValueError if a line is too short for a key."""
     parse_secrets(secret.get_secret_value())
     return secret
 
 
 EncryptionKey = Annotated[SecretStr, Field(min_length=32, max_length=4096), AfterValidator(_check_lines)]
+"""Secret with one key in each line."""
 
 TOKENS_PER_SECOND = 60
-"""Output speed of an average model. A longer answer would exceed the time limit, and is billed nevertheless."""
+"""Output speed of an average model. `answerSeconds` must suffice for the longest answer at this speed, because an answer that
+exceeds the time limit is billed nevertheless."""
 
 WINDOW_MARGIN_SECONDS = 20
 """Time that the agent needs for a window in addition to two answers: 8 seconds to store its findings, the rest to read."""
@@ -52,6 +56,7 @@ class LivestreamLoad(SettingsModel):
     """Expected load, from which the cost is computed."""
 
     episodes_per_day: Annotated[int, Field(ge=1)] = 4
+    """Episodes with video and transcript per day."""
     video_minutes: Annotated[float, Field(gt=0)] = 30
     """Length of an episode's video."""
 
@@ -84,7 +89,9 @@ class UploadSettings(SettingsModel):
     """Limits of uploads, and retention of objects."""
 
     max_video_gigabytes: VideoGigabytes = 20
+    """Maximum size of a video."""
     max_transcript_megabytes: TranscriptMegabytes = 10
+    """Maximum size of a transcript."""
     multipart_megabytes: MultipartMegabytes = 100
     """Size above which a file is uploaded in parts. Each part has its own presigned URL."""
     object_days: Days = 7
@@ -103,15 +110,13 @@ class VideoSettings(SettingsModel):
     """Time after which a MediaConvert job counts as failed. A busy MediaConvert queue may take hours."""
 
 
-class ClaimAgentSettings(SettingsModel):
+class ClaimAgentSettings(GuardedModelSettings):
     """Settings of the agent that checks claims."""
 
     model_id: ModelId = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
     """Id of a model or of an inference profile. AWS retires models within a year or two."""
     model_regions: Annotated[tuple[Region, ...], Field(min_length=1)] = ("us-east-1", "us-east-2", "us-west-2")
     """Regions to which an inference profile may send a request. The function gets a permission for each of them."""
-    guardrail_id: GuardrailId | None = None
-    guardrail_version: GuardrailVersion | None = None
     memory_days: Annotated[int, Field(ge=7, le=365)] = 90
     """Days that the agent's memory keeps an entry."""
     window_characters: Annotated[int, Field(ge=2 * OVERLAP_CHARACTERS, le=50_000)] = 6_000
@@ -120,12 +125,6 @@ class ClaimAgentSettings(SettingsModel):
     """Maximum time for an answer of the model. A request that takes longer is repeated once, and each request is billed."""
     at_once: Annotated[int, Field(ge=2, le=100)] = 5
     """Maximum number of windows that are processed at the same time. The whole account shares the model's quota."""
-
-    @model_validator(mode="after")
-    def _check_guardrail(self) -> "ClaimAgentSettings":
-        if (self.guardrail_id is None) != (self.guardrail_version is None):
-            raise ValueError("guardrailId and guardrailVersion belong together: give both or neither")
-        return self
 
 
 class LivestreamSettings(SubsystemSettings):

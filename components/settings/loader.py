@@ -1,14 +1,18 @@
 """Loader of a stack's settings. If the configuration is invalid, one error lists every problem.
 
 The Pulumi CLI passes the configuration as strings, and structured values as JSON. If one value inside a structure is a
-secret, the CLI marks the whole structure as secret. Here only the fields that the models type as secrets are secret, so
-the CLI's marking makes no difference.
+secret, the CLI marks the whole structure as secret. This marking is ignored: only the fields that the models declare as
+secrets are treated as secrets.
 """
 
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
+from copy import deepcopy
+from functools import reduce
 from itertools import chain
+from operator import getitem
 from typing import Any
 
 from pydantic import ValidationError
@@ -20,14 +24,14 @@ from components.settings.error_messages import (
     SettingsError,
     SettingsProblem,
     format_location,
+    get_validator_message,
     list_problems,
-    validator_message,
 )
 from components.settings.stack import StackSettings
 
 PROJECT = "polyphony"
 MAX_PRUNING_ROUNDS = 20
-"""Each round drops the values that failed. A section has few rules and a stack file few levels, so this is enough."""
+"""Maximum number of validations, each without the values that failed before. A section has few rules, so this is enough."""
 
 
 def load_settings(config: Mapping[str, str], stack: str) -> StackSettings:
@@ -40,9 +44,9 @@ def load_settings(config: Mapping[str, str], stack: str) -> StackSettings:
     try:
         settings = StackSettings.model_validate(values)
     except ValidationError as error:
-        unreadable = {problem.key for problem in problems}
-        details = [detail for detail in error.errors(include_url=False) if str(detail["loc"][0]) not in unreadable]
-        problems += list_problems(details, StackSettings, stack)
+        unparsed_keys = {problem.key for problem in problems}
+        details = [detail for detail in error.errors(include_url=False) if str(detail["loc"][0]) not in unparsed_keys]
+        problems += list_problems(details, StackSettings)
         problems += _find_hidden_problems(values, stack)
     else:
         problems += find_conflicts(settings, stack)
@@ -90,48 +94,42 @@ def _find_hidden_problems(values: Mapping[str, Any], stack: str) -> Iterator[Set
             if not details:
                 return
             if dropped:
-                rules = [
+                rule_errors = [
                     detail
                     for detail in details
-                    if detail["type"] == "value_error" and not _mentioned_keys(dropped, validator_message(detail))
+                    if detail["type"] == "value_error"
+                    and not _find_mentioned_keys(dropped, get_validator_message(detail))
                 ]
-                yield from list_problems(rules, StackSettings, stack)
-            for location in chain.from_iterable(map(_invalid_locations, details)):
+                yield from list_problems(rule_errors, StackSettings)
+            for location in chain.from_iterable(map(_list_invalid_locations, details)):
                 dropped.add(format_location(location))
-                pruned = _without(pruned, location)
+                pruned = _copy_without(pruned, location)
         else:
             return
 
 
-def _is_within(key: str, groups: Collection[str]) -> bool:
-    """Return True if a key is one of the groups, or below one of them."""
-    return any(key == group or key.startswith((f"{group}.", f"{group}[")) for group in groups)
+def _is_within(key: str, parents: Collection[str]) -> bool:
+    """Return True if a key is one of the parents, or below one of them."""
+    return any(key == parent or key.startswith((f"{parent}.", f"{parent}[")) for parent in parents)
 
 
-def _invalid_locations(error: ErrorDetails) -> list[Location]:
+def _list_invalid_locations(error: ErrorDetails) -> list[Location]:
     """Return the locations that an error concerns: the fields that a section's rule mentions, else its own location."""
     location, given = error["loc"], error["input"]
     if error["type"] == "value_error" and isinstance(given, Mapping):
-        return [(*location, field) for field in _mentioned_keys(given, validator_message(error))] or [location]
+        return [(*location, field) for field in _find_mentioned_keys(given, get_validator_message(error))] or [location]
     return [location]
 
 
-def _mentioned_keys(keys: Collection[str], message: str) -> list[str]:
+def _find_mentioned_keys(keys: Collection[str], message: str) -> list[str]:
     """Return the keys whose last part occurs in a message as a word."""
     return [key for key in keys if re.search(rf"\b{re.escape(key.rpartition('.')[2])}\b", message)]
 
 
-def _without(value: Any, location: tuple[int | str, ...]) -> Any:
-    """Return a copy of a structure without the value at a location."""
-    if not location:
-        return value
-    head, *rest = location
-    if isinstance(value, Mapping):
-        if not rest:
-            return {key: inner for key, inner in value.items() if key != head}
-        return {key: _without(inner, tuple(rest)) if key == head else inner for key, inner in value.items()}
-    if isinstance(value, list) and isinstance(head, int):
-        if not rest:
-            return [inner for index, inner in enumerate(value) if index != head]
-        return [_without(inner, tuple(rest)) if index == head else inner for index, inner in enumerate(value)]
-    return value
+def _copy_without(values: Any, location: Location) -> Any:
+    """Return a copy of a structure without the value at a location. A default has a location, but is not in the structure."""
+    copied = deepcopy(values)
+    with suppress(LookupError, TypeError):
+        parent: Any = reduce(getitem, location[:-1], copied)
+        del parent[location[-1]]
+    return copied

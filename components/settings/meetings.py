@@ -1,19 +1,23 @@
-"""Settings of meetings: expected load, token exchange, transcription, models, retention."""
+"""Settings of meetings: expected load, token exchange, transcription, models, retention and functions.
 
-from typing import Annotated, Self
+Those of the media job are in `meetings_media`.
+"""
 
-from pydantic import Field, StringConstraints, model_validator
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
 
 from components.settings.meetings_media import MeetingNetworkSettings, ProcessingSettings
 from components.settings.networks import Origin
 from components.settings.settings_base import (
     FunctionSettings,
+    GuardedModelSettings,
     Region,
     RequestsPerSecond,
     SettingsModel,
     SubsystemSettings,
 )
-from handlers.common.identifier_types import GuardrailId, GuardrailVersion, ModelId
+from handlers.common.identifier_types import ModelId
 from handlers.meetings.bedrock_summarize.environment import (
     OVERLAP_CHARACTERS,
     SONNET,
@@ -32,7 +36,9 @@ class MeetingLoad(SettingsModel):
     """Expected load, from which the cost is computed."""
 
     meetings_per_month: Annotated[int, Field(ge=1)] = 60
+    """Meetings of all users per month."""
     hours_each: Annotated[float, Field(gt=0)] = 1
+    """Average length of a meeting in hours."""
     encoded_share: Annotated[float, Field(ge=0, le=1)] = 0.2
     """Share of recordings that must be encoded again. The others are joined without encoding."""
 
@@ -58,29 +64,23 @@ class MeetingSpeechSettings(SettingsModel):
     """Maximum number of parts of one recording that are transcribed at the same time."""
 
 
-class ModelSettings(SettingsModel):
+class ModelSettings(GuardedModelSettings):
     """Models that write summaries and action items."""
 
     summary: ModelId = SONNET
+    """Model for summaries: id of a model or of an inference profile."""
     action_items: ModelId = SONNET
     """Model for action items. Use a cheaper model only after it has passed `python -m operations.compare_models`."""
     regions: Annotated[tuple[Region, ...], Field(min_length=1)] = ("us-east-1", "us-east-2", "us-west-2")
     """Regions to which an inference profile may send a request. The function gets a permission for each of them."""
-    guardrail_id: GuardrailId | None = None
-    guardrail_version: GuardrailVersion | None = None
     max_output_tokens: OutputTokens = 4_000
+    """Maximum length of one answer of a model."""
     answer_seconds: AnswerSeconds = 150
     """Timeout for one answer of a model."""
     part_characters: Annotated[int, Field(ge=2 * OVERLAP_CHARACTERS, le=400_000)] = 100_000
     """Maximum size of a transcript for one request. A longer transcript is summarised in parts, which overlap by at most half."""
     at_once: AtOnce = 3
     """Maximum number of parts of one transcript that are summarised at the same time."""
-
-    @model_validator(mode="after")
-    def _check_guardrail(self) -> Self:
-        if (self.guardrail_id is None) != (self.guardrail_version is None):
-            raise ValueError("guardrailId and guardrailVersion belong together: give both or neither")
-        return self
 
 
 class RetentionSettings(SettingsModel):

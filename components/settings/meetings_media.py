@@ -46,7 +46,9 @@ class MachineSize(SettingsModel):
     """Size of a Fargate task."""
 
     vcpus: Annotated[float, Field(ge=0.25, le=16)]
+    """Number of vCPUs: one of the sizes of Fargate."""
     memory_mb: Annotated[int, Field(ge=512, le=122_880)]
+    """Memory in MB. Fargate allows certain sizes for each number of vCPUs."""
 
     @model_validator(mode="after")
     def _check_fargate_size(self) -> Self:
@@ -69,6 +71,7 @@ class ProcessingSettings(SettingsModel):
     spot: MachineSize = MachineSize.model_validate({"vcpus": 1, "memoryMb": 2048})
     """Size with engine `batch-spot`, on Spot and on demand."""
     fargate: MachineSize = MachineSize.model_validate({"vcpus": 2, "memoryMb": 4096})
+    """Size with engine `fargate`."""
     timeout_minutes: Annotated[int, Field(ge=5, le=1_440)] = 1_440
     """Time limit of one attempt. A job that exceeds it is stopped, so the longest recording must fit."""
     capacity_minutes: Annotated[int, Field(ge=1, le=720)] = 30

@@ -1,4 +1,6 @@
-"""Settings types for networks and web origins: ids of existing networks, CIDR blocks, zones, and networks to build."""
+"""Types of settings for networks and web origins: ids of existing networks, CIDR blocks, zones, networks to build, and
+origins of web pages.
+"""
 
 from ipaddress import IPv4Network
 from typing import Annotated, Literal, Self
@@ -15,14 +17,17 @@ Cidr = Annotated[str, StringConstraints(pattern=r"^([0-9]{1,3}\.){3}[0-9]{1,3}/(
 """CIDR block of a network or subnet. AWS accepts sizes between /16 and /28."""
 
 PRIVATE_RANGES = (IPv4Network("10.0.0.0/8"), IPv4Network("172.16.0.0/12"), IPv4Network("192.168.0.0/16"))
+"""The private IPv4 ranges of RFC 1918."""
 BUILT_NETWORK_BITS = 16
+"""Prefix length of a network that this program builds."""
 
 HOST = r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?"
+"""Pattern of a host name: letters, digits, dots and hyphens, with a letter or digit at both ends."""
 Origin = Annotated[str, StringConstraints(pattern=rf"^(\*|https?://{HOST}(:[0-9]{{1,5}})?)$")]
 """Origin of a web page that may send requests from a browser, or `*` for any origin."""
 
 
-def private_network(cidr: str) -> IPv4Network:
+def parse_private_network(cidr: str) -> IPv4Network:
     """Return the network of a CIDR block. Raise ValueError if the block is invalid or not private."""
     try:
         network = IPv4Network(cidr)
@@ -43,7 +48,7 @@ class BuiltNetwork(SettingsModel):
 
     @model_validator(mode="after")
     def _check_subnets(self) -> Self:
-        if private_network(self.cidr).prefixlen != BUILT_NETWORK_BITS:
+        if parse_private_network(self.cidr).prefixlen != BUILT_NETWORK_BITS:
             raise ValueError(f"cidr must be a block of size /{BUILT_NETWORK_BITS}: each zone gets a /24 of it")
         if len(set(self.zones)) < len(self.zones):
             raise ValueError("zones contains a zone more than once: list each zone once")

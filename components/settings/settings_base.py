@@ -1,7 +1,8 @@
-"""Base classes of all settings models. Keys are in camelCase, unknown keys are errors, and loaded settings are immutable.
+"""Base classes of all settings models, and the settings that several subsystems share.
 
-Every default is the value for production. The stack file of another environment relaxes settings, for example to save
-money or to log more. So the stack files show every difference between stacks.
+Keys in stack files are in camelCase, unknown keys are errors, and loaded settings are immutable. Every default is the
+value for production. The stack file of another environment relaxes settings, for example to save money or to log more.
+So the stack files show every difference between stacks.
 """
 
 from enum import StrEnum
@@ -11,13 +12,16 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
+from handlers.common.identifier_types import GuardrailId, GuardrailVersion
+
 Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")]
+"""Name of an AWS region, for example `us-east-1`."""
 GATEWAY_SECONDS = 29
 """Time that API Gateway waits for a function."""
 
 
 class Environment(StrEnum):
-    """Kind of a stack. It decides about protection of data, retention, and the enforcement of policies."""
+    """Kind of a stack. It determines which settings are allowed and which policies are mandatory."""
 
     LOCAL = "local"
     DEV = "dev"
@@ -89,7 +93,9 @@ class FunctionSettings(SettingsModel):
     """Version that the alias `live` is pinned to. Without it, the alias follows the newest version."""
 
     def seconds_to_work(self, finish_seconds: int, max_seconds: int = 900) -> int:
-        """Return the time budget for repeated work in one invocation. The rest of the timeout is reserved for its end."""
+        """Return the seconds in which one invocation may start further work: the timeout less `finish_seconds`, which are
+        reserved for its end, and at most `max_seconds`.
+        """
         return min(max_seconds, max(1, self.timeout_seconds - finish_seconds))
 
 
@@ -113,6 +119,21 @@ class ClientFunctionSettings(FunctionSettings):
             raise ValueError(
                 f"provisionedConcurrency must be at most reservedConcurrency ({self.reserved_concurrency})"
             )
+        return self
+
+
+class GuardedModelSettings(SettingsModel):
+    """Base of the settings of Amazon Bedrock models, with a guardrail for their input and output."""
+
+    guardrail_id: GuardrailId | None = None
+    """Id of a Bedrock guardrail. Without it, no guardrail applies."""
+    guardrail_version: GuardrailVersion | None = None
+    """Version of the guardrail. It is required with `guardrailId`."""
+
+    @model_validator(mode="after")
+    def _check_guardrail(self) -> Self:
+        if (self.guardrail_id is None) != (self.guardrail_version is None):
+            raise ValueError("guardrailId and guardrailVersion belong together: give both or neither")
         return self
 
 

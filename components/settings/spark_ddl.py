@@ -1,7 +1,7 @@
-"""Column types of the lake: parser for Spark DDL that gives the types of the catalogue (Hive) and of Athena views (Presto).
+"""Parser of the setting `schemaDdl`, which lists the columns of the lake as Spark DDL.
 
-The setting `schemaDdl` uses Spark's syntax. Types that a run cannot use are refused here, because otherwise each run
-would fail, long after the deployment.
+It converts each type to the names that the Glue catalogue (Hive) and Athena views (Presto) use. Types that the Spark job
+cannot use are refused here, because otherwise each run would fail, long after the deployment.
 """
 
 import re
@@ -11,9 +11,10 @@ from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator
 
-Read = TypeVar("Read")
+Parsed = TypeVar("Parsed")
 
 TOKEN = re.compile(r"""`[^`]*`|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[<>(),:]|[^\s<>(),:`'"]+""")
+"""Token of a DDL: a name in backquotes, a text in single or double quotes, one sign of punctuation, or a word."""
 NAME = re.compile(r"""[A-Za-z_][A-Za-z0-9_]*|`[^`'",:;<>(){}\x00-\x1f]+`""")
 """Name of a column, in backquotes if it has other characters than letters, digits and `_`. Characters with a meaning in
 Hive's types are not allowed."""
@@ -34,8 +35,11 @@ HIVE = {
 }
 """Spark's names of the types that the job supports, with Hive's names. Decimals and nested types are handled separately."""
 DECIMALS = frozenset({"decimal", "dec", "numeric"})
+"""Spark's names of the decimal type."""
 MAX_DIGITS = 38
+"""Maximum precision of a decimal."""
 PRESTO = {"string": "varchar", "int": "integer"}
+"""Presto's names of the types that it does not call as Hive does, by Hive's name."""
 
 SYSTEM_COLUMNS = (
     ("_source_key", "string"),
@@ -44,9 +48,11 @@ SYSTEM_COLUMNS = (
     ("_arrived_at", "timestamp"),
     ("_unknown", "string"),
 )
-"""Columns that the job adds to every row."""
+"""Columns that the job adds to every row, with their types in DDL."""
 PARTITION = "dt"
+"""Partition column of the lake: the date."""
 RESERVED_COLUMNS = frozenset({PARTITION, *(name for name, _ in SYSTEM_COLUMNS)})
+"""Names that a column of the data must not have."""
 
 
 class InvalidDdl(ValueError):
@@ -71,15 +77,17 @@ class CatalogColumn:
 
 def parse_columns(ddl: str) -> list[CatalogColumn]:
     """Return the columns of a DDL such as `a INT, b: ARRAY<STRING> NOT NULL COMMENT 'text'`."""
-    tokens = _Tokens(ddl)
-    columns = tokens.columns()
-    if tokens.next:
-        raise InvalidDdl(f"{tokens.next} is not expected after a column: separate columns by commas")
+    parser = _Parser(ddl)
+    columns = parser.parse_columns()
+    if parser.current:
+        raise InvalidDdl(f"{parser.current} is not expected after a column: separate columns by commas")
     return columns
 
 
 def parse_data_columns(ddl: str) -> list[CatalogColumn]:
-    """Return the columns of a setting. Refuse names of the columns that the job adds. An empty setting has no columns."""
+    """Return the columns of the setting `schemaDdl`; none if it is empty. Raise InvalidDdl if a column has the name of a
+    column that the job adds.
+    """
     columns = parse_columns(ddl) if ddl.strip() else []
     if reserved := sorted(RESERVED_COLUMNS & {column.name for column in columns}):
         raise InvalidDdl(f"the job adds these columns itself, so remove them: {', '.join(reserved)}")
@@ -95,106 +103,110 @@ Ddl = Annotated[str, AfterValidator(_check_ddl)]
 """Columns of the data as Spark DDL, or an empty text."""
 
 
-class _Tokens:
-    """Tokens of a DDL that are not parsed yet."""
+class _Parser:
+    """Recursive descent parser of one DDL. Each method takes the tokens that it parses."""
 
     def __init__(self, ddl: str) -> None:
-        if unread := TOKEN.sub("", ddl).strip():
-            raise InvalidDdl(f"the quote {unread[0]} is not closed")
-        self._left: list[str] = TOKEN.findall(ddl)[::-1]
+        # Only a quote without its counterpart is part of no token.
+        if unmatched := TOKEN.sub("", ddl).strip():
+            raise InvalidDdl(f"the quote {unmatched[0]} is not closed")
+        self._reversed_tokens: list[str] = TOKEN.findall(ddl)[::-1]
 
     @property
-    def next(self) -> str:
-        return self._left[-1] if self._left else ""
+    def current(self) -> str:
+        """The first token that is not parsed yet, or an empty text at the end."""
+        return self._reversed_tokens[-1] if self._reversed_tokens else ""
 
-    def columns(self) -> list[CatalogColumn]:
-        columns = [self._column()]
-        while self.next == ",":
-            self._pop()
-            columns.append(self._column())
+    def parse_columns(self) -> list[CatalogColumn]:
+        """Take columns, or fields of a struct, that are separated by commas."""
+        columns = [self._parse_column()]
+        while self.current == ",":
+            self._take()
+            columns.append(self._parse_column())
         if len({column.name for column in columns}) < len(columns):
             raise InvalidDdl("two columns have names that differ only in case: rename one of them")
         return columns
 
-    def _column(self) -> CatalogColumn:
-        name = self._pop()
+    def _parse_column(self) -> CatalogColumn:
+        name = self._take()
         if not NAME.fullmatch(name):
             raise InvalidDdl(f"{name} is not a valid column name: use letters, digits and _, or backquotes")
-        if self.next == ":":
-            self._pop()
-        column = CatalogColumn(name.strip("`").lower(), self._type())
+        if self.current == ":":
+            self._take()
+        column = CatalogColumn(name.strip("`").lower(), self._parse_type())
         # The catalogue and the view have neither `NOT NULL` nor comments, so both are skipped.
-        if self.next.lower() == "not":
-            self._pop()
+        if self.current.lower() == "not":
+            self._take()
             self._expect("null")
-        if self.next.lower() == "comment":
-            self._pop()
-            if self._pop()[0] not in "'\"":
+        if self.current.lower() == "comment":
+            self._take()
+            if self._take()[0] not in "'\"":
                 raise InvalidDdl("the text of a COMMENT must be in quotes")
         return column
 
-    def _type(self) -> CatalogType:
-        word = self._pop().lower()
+    def _parse_type(self) -> CatalogType:
+        word = self._take().lower()
         match word:
             case "array":
-                item = self._within(self._type)
+                item = self._parse_in_brackets(self._parse_type)
                 return CatalogType(f"array<{item.hive}>", f"array({item.presto})")
             case "map":
-                key, value = self._within(self._pair)
+                key, value = self._parse_in_brackets(self._parse_key_and_value)
                 return CatalogType(f"map<{key.hive},{value.hive}>", f"map({key.presto}, {value.presto})")
             case "struct":
-                fields = self._within(self.columns)
+                fields = self._parse_in_brackets(self.parse_columns)
                 hive = ",".join(f"{field.name}:{field.type.hive}" for field in fields)
                 presto = ", ".join(f'"{field.name}" {field.type.presto}' for field in fields)
                 return CatalogType(f"struct<{hive}>", f"row({presto})")
         if word in DECIMALS:
-            sized = f"decimal({self._size()})"
-            return CatalogType(sized, sized)
+            decimal = f"decimal({self._parse_precision_and_scale()})"
+            return CatalogType(decimal, decimal)
         if word not in HIVE:
-            known = ", ".join(sorted({*HIVE, *DECIMALS, "array", "map", "struct"}))
-            raise InvalidDdl(f"{word} is not a supported type: use one of {known}")
+            supported = ", ".join(sorted({*HIVE, *DECIMALS, "array", "map", "struct"}))
+            raise InvalidDdl(f"{word} is not a supported type: use one of {supported}")
         name = HIVE[word]
         return CatalogType(name, PRESTO.get(name, name))
 
-    def _within(self, read: Callable[[], Read]) -> Read:
+    def _parse_in_brackets(self, parse_content: Callable[[], Parsed]) -> Parsed:
         self._expect("<")
-        content = read()
+        content = parse_content()
         self._expect(">")
         return content
 
-    def _pair(self) -> tuple[CatalogType, CatalogType]:
-        key = self._type()
+    def _parse_key_and_value(self) -> tuple[CatalogType, CatalogType]:
+        key = self._parse_type()
         if key.hive != "string":
             raise InvalidDdl("the keys of a map must be strings, as in JSON")
         self._expect(",")
-        return key, self._type()
+        return key, self._parse_type()
 
-    def _size(self) -> str:
+    def _parse_precision_and_scale(self) -> str:
         """Return precision and scale of a decimal. Without them, Spark's defaults apply."""
         digits, scale = 10, 0
-        if self.next == "(":
-            self._pop()
-            digits = self._number()
-            if self.next == ",":
-                self._pop()
-                scale = self._number()
+        if self.current == "(":
+            self._take()
+            digits = self._parse_number()
+            if self.current == ",":
+                self._take()
+                scale = self._parse_number()
             self._expect(")")
         if not (0 <= scale <= digits <= MAX_DIGITS and digits):
             raise InvalidDdl(f"a decimal must have 1 to {MAX_DIGITS} digits, and its scale must not exceed them")
         return f"{digits},{scale}"
 
-    def _number(self) -> int:
-        text = self._pop()
+    def _parse_number(self) -> int:
+        text = self._take()
         if not re.fullmatch(r"[0-9]{1,4}", text):
             raise InvalidDdl(f"{text} is not a number of digits")
         return int(text)
 
     def _expect(self, token: str) -> None:
-        actual = self._pop()
+        actual = self._take()
         if actual.lower() != token:
             raise InvalidDdl(f"{token} is missing before {actual}")
 
-    def _pop(self) -> str:
-        if not self._left:
+    def _take(self) -> str:
+        """Return the current token and go on to the next one."""
+        if not self._reversed_tokens:
             raise InvalidDdl("the text ends before the type is complete")
-        return self._left.pop()
+        return self._reversed_tokens.pop()

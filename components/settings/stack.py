@@ -13,8 +13,6 @@ from components.settings.settings_base import Environment, SettingsModel
 from components.settings.transcription import TranscriptionSettings
 from components.settings.voice_qa import VoiceQaSettings
 
-Reason = Annotated[str, StringConstraints(min_length=15)]
-
 
 class PolicyException(SettingsModel):
     """Permission for one resource to violate one policy until a date."""
@@ -22,8 +20,8 @@ class PolicyException(SettingsModel):
     policy: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]+$")]
     """Name of the policy, as in docs/policies.md."""
     resource: Annotated[str, StringConstraints(min_length=1)]
-    """Pulumi name of the resource: the last part of its URN."""
-    reason: Reason
+    """Pulumi name of the resource: the last part of its URN. `platform` stands for the stack as a whole."""
+    reason: Annotated[str, StringConstraints(min_length=15)]
     """Reason for the exception, as a sentence."""
     expires: date
     """Last day on which the exception is valid."""

@@ -1,4 +1,4 @@
-"""Settings of transcription: expected load, live captions, sessions, WebSocket API, alarms, functions."""
+"""Settings of transcription: expected load, live captions, limits of sessions, WebSocket API, alarms and functions."""
 
 from typing import Annotated
 
@@ -73,14 +73,20 @@ class TranscriptionSessionSettings(SettingsModel):
 
 
 class CaptionAlarmSettings(SettingsModel):
-    """Thresholds of the alarms in the requirement."""
+    """Thresholds of the six alarms that the requirements list. Counts are for five minutes, unless a name says otherwise."""
 
     latency_ms: Annotated[int, Field(ge=100)] = 5_000
+    """Delay of partial captions (95th percentile)."""
     dropped_per_minute: Annotated[int, Field(ge=1)] = 100
+    """Partial captions that the rate limit suppresses."""
     orphans: Annotated[int, Field(ge=1)] = 10
+    """Results that never became final."""
     fallbacks: Annotated[int, Field(ge=1)] = 1
+    """Streams that fell back to final captions only. The alarm goes off at this number, and others above theirs."""
     errors: Annotated[int, Field(ge=0)] = 5
+    """Failed invocations of the audio processor."""
     throttles: Annotated[int, Field(ge=0)] = 10
+    """Throttled invocations of the audio processor."""
 
 
 class RouterSettings(FunctionSettings):

@@ -1,4 +1,4 @@
-"""Settings of voice Q&A: expected load, lectures, audio bucket, guests, WebSocket API, functions, alarms."""
+"""Settings of voice Q&A: expected load, lectures, audio bucket, limits of guests, WebSocket API, functions and alarms."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -30,13 +30,16 @@ class VoiceQaLoad(SettingsModel):
     """Expected load, from which the cost is computed."""
 
     questions_per_day: Annotated[int, Field(ge=1)] = 200
+    """Questions of all guests per day."""
     lectures_per_day: Annotated[float, Field(gt=0)] = 5
+    """Lectures that are uploaded per day."""
 
 
 class LectureUploads(StrEnum):
     """Callers that may upload lectures."""
 
     GUESTS = "guests"
+    """Every guest may upload lectures."""
     OFF = "off"
     """Only operators upload lectures."""
 
@@ -45,14 +48,16 @@ class LectureSettings(SettingsModel):
     """Upload of lectures, and their maximum size."""
 
     uploads: LectureUploads = LectureUploads.OFF
-    """Callers that may upload lectures. With `guests`, every guest may."""
+    """Callers that may upload lectures: with `guests` every guest, with `off` only operators."""
     max_gigabytes: Annotated[float, Field(ge=0.01, le=5)] = 2
+    """Maximum size of a lecture."""
 
 
 class AudioSettings(SettingsModel):
     """Settings of the bucket for lectures, questions and answers."""
 
     query_days: Days = 7
+    """Days that a spoken question is kept. In a versioned bucket, its old version is deleted a day later."""
     response_days: Days = 7
     """Days that an answer is kept. In a versioned bucket, its old version is deleted a day later."""
     origins: Annotated[tuple[Origin, ...], Field(min_length=1)] = ("*",)
@@ -69,7 +74,9 @@ class ConversationSettings(SettingsModel):
     days: SessionDays = 7
     """Days that a conversation is kept after its first turn. A question is kept as long."""
     queries_at_once: QueriesAtOnce = 2
+    """Maximum number of questions of a guest that are answered at the same time."""
     queries_per_hour: QueriesPerHour = 60
+    """Maximum number of questions that a guest may ask per hour."""
     lectures_per_day: LecturesPerDay = 20
     """Maximum number of lectures that a guest may upload per day. Each may have `lectures.maxGigabytes`."""
     guest_writes: bool = True
@@ -87,7 +94,7 @@ class QaAlarmSettings(SettingsModel):
     answer_seconds: Annotated[float, Field(gt=0)] = 10
     """Time from a question to its complete answer (95th percentile)."""
     account_concurrency: Annotated[int, Field(ge=10)] = 1_000
-    """Concurrent invocations that the account may have (Service Quotas, AWS Lambda)."""
+    """Concurrent invocations that the account may have (Service Quotas, AWS Lambda). The threshold is derived from it."""
 
 
 class SocketHandlerSettings(ClientFunctionSettings):

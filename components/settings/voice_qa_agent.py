@@ -1,4 +1,4 @@
-"""Settings of the agent that answers questions: protocol, address, network, time limit."""
+"""Settings of the agent that answers the questions of voice Q&A: protocol, address, network and time limit."""
 
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import HttpUrl, StringConstraints, model_validator
 
-from components.settings.networks import Cidr, SubnetId, VpcId, Zone, private_network
+from components.settings.networks import Cidr, SubnetId, VpcId, Zone, parse_private_network
 from components.settings.settings_base import SettingsModel
 from handlers.voice_qa.environment import AnswerSeconds, parse_endpoint
 
@@ -15,8 +15,9 @@ class AgentMode(StrEnum):
     """Protocol for requests to the agent."""
 
     HTTP = "http"
+    """HTTP requests to `endpoint`."""
     BEDROCK = "bedrock"
-    """Bedrock AgentCore Runtime."""
+    """Calls of Bedrock AgentCore Runtime at `runtimeArn`."""
 
 
 class NatSettings(SettingsModel):
@@ -34,19 +35,20 @@ class AgentNetworkSettings(SettingsModel):
     """Network of a private agent. The worker is attached to it, and needs a route to the internet."""
 
     vpc_id: VpcId
+    """VPC in which the agent runs."""
     cidr: Cidr
     """CIDR block of the network. In it, the worker can reach only the agent's port."""
     subnet_ids: tuple[SubnetId, ...] = ()
     """Private subnets that already have a route to the internet."""
     nat: NatSettings | None = None
-    """Subnet and NAT gateway to create if `subnetIds` is empty. They cost money."""
+    """Subnet and NAT gateway to create. Either this or `subnetIds` must be given."""
 
     @model_validator(mode="after")
     def _check_internet_route(self) -> "AgentNetworkSettings":
-        network = private_network(self.cidr)
+        network = parse_private_network(self.cidr)
         if bool(self.subnet_ids) == (self.nat is not None):
             raise ValueError("give either subnetIds (with a route to the internet) or nat (to create one)")
-        if self.nat is not None and not private_network(self.nat.subnet_cidr).subnet_of(network):
+        if self.nat is not None and not parse_private_network(self.nat.subnet_cidr).subnet_of(network):
             raise ValueError(f"nat.subnetCidr ({self.nat.subnet_cidr}) must be part of cidr ({self.cidr})")
         return self
 
@@ -65,6 +67,7 @@ class AnswerAgentSettings(SettingsModel):
     ) = None
     """ARN of the agent in mode `bedrock`."""
     qualifier: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,47}$")] = "DEFAULT"
+    """Name of the runtime's endpoint, in mode `bedrock`."""
     answer_seconds: AnswerSeconds = 600
     """Maximum time for a complete answer."""
 
@@ -97,7 +100,7 @@ class AnswerAgentSettings(SettingsModel):
             return self
         if self.mode is not AgentMode.HTTP or self.endpoint is None:
             raise ValueError("network is only for mode http: give endpoint, or remove network")
-        if self._address is not None and self._address not in private_network(self.network.cidr):
+        if self._address is not None and self._address not in parse_private_network(self.network.cidr):
             raise ValueError(f"endpoint is not in network.cidr ({self.network.cidr}), so the worker could not reach it")
         return self
 

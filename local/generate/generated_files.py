@@ -16,7 +16,7 @@ from components.blocks.api import api_documentation
 from components.frontend_output import Frontend
 from components.settings.loader import PROJECT
 from components.settings.stack import StackSettings
-from guardrails import catalogue_page
+from guardrails import policies_page
 from guardrails.pricing import cost_page
 from handlers.common.http.rest_operations import RestOperation
 from handlers.common.websocket.messages import Message
@@ -160,7 +160,7 @@ DOCUMENTS: dict[str, Generator] = {
 PAGES: dict[str, Generator] = {
     "docs/architecture.md": architecture_page.render_page,
     "docs/security.md": security_page.render_page,
-    "docs/policies.md": catalogue_page.render_page,
+    "docs/policies.md": policies_page.render_page,
     "docs/cost.md": cost_page.render_page,
 }
 TYPES: dict[str, Generator] = {"docs/frontend.d.ts": frontend_types}

@@ -21,7 +21,7 @@ from rich.table import Table
 from components.settings import SettingsError
 from guardrails.model.resource_types import PLATFORM
 from guardrails.model.subsystem_names import parse_subsystem
-from guardrails.pricing.estimate import CostLine, CostReport, PricedResource, estimate_cost
+from guardrails.pricing.cost_estimate import CostLine, CostReport, PricedResource, estimate_cost
 from guardrails.pricing.price_book import load_prices
 from local import ROOT, CannotRun
 from local.preview import program_run, stack_files

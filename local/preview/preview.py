@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from components.settings import SettingsError
-from guardrails.pricing.estimate import CostReport
+from guardrails.pricing.cost_estimate import CostReport
 from local import CannotRun
 from local.preview import cost, program_run, report, sarif, stack_files
 from local.preview.input_checks import InvalidInput, MissingDriver, find_invalid_inputs

@@ -13,7 +13,7 @@ from components.meetings import monthly_usage as meetings_usage
 from components.transcription import monthly_usage as transcription_usage
 from components.usage_measures import DAYS_PER_MONTH, Usage
 from components.voice_qa import monthly_usage as voice_qa_usage
-from guardrails.pricing.estimate import CostReport, estimate_cost
+from guardrails.pricing.cost_estimate import CostReport, estimate_cost
 from guardrails.pricing.requirements_cost_tables.transcription import STREAMING_QUANTITIES
 from local.preview.cost import to_priced_resource
 from tests.components.deployment_harness import Deployment

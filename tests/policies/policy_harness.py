@@ -20,11 +20,11 @@ import pulumi_policy
 from pulumi.runtime.proto import analyzer_pb2
 from pulumi_policy import policy as sdk
 
-from guardrails.catalogue import POLICIES
 from guardrails.pack import policy_pack
 from guardrails.pack.policy_kinds import Policy
 from guardrails.pack.sdk_patches import ANALYZER_CLASS, DECODING_FUNCTIONS, cache_decoding, skip_unneeded_checks
 from guardrails.pack.stack_context import ExceptionEntry, StackContext
+from guardrails.policy_catalogue import POLICIES
 from local.preview.policy_pack_process import _analyze_request, _analyzer_resource
 from local.preview.property_values import UNKNOWN_STRING
 from local.preview.resource_graph import Graph
@@ -32,7 +32,9 @@ from local.preview.resource_graph import Graph
 TODAY = date(2026, 11, 20)
 TAGS = {"Project": "polyphony", "Environment": "prod", "Owner": "platform", "CostCenter": "voice"}
 UNKNOWN = UNKNOWN_STRING
+"""An unknown value in a protocol message."""
 UNDECIDED = "can't run policy"
+"""Beginning of the SDK's message for a policy that read an unknown value."""
 
 Props = Mapping[str, Any]
 

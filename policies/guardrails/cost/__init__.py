@@ -1,7 +1,7 @@
 """Policies about cost: the monthly estimate and budget, and limits on settings that make the cost grow."""
 
 from guardrails.cost import (
-    budget_limits,
+    estimate_and_budget,
     function_limits,
     hourly_charges,
     job_limits,
@@ -13,7 +13,7 @@ from guardrails.cost import (
 from guardrails.pack.policy_kinds import Policy
 
 MODULES = (
-    budget_limits,
+    estimate_and_budget,
     log_groups,
     storage_limits,
     function_limits,

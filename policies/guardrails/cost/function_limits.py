@@ -1,6 +1,4 @@
-"""Policies about the cost of functions and always-on services: architecture, memory, timeout, provisioned and maximum
-concurrency.
-"""
+"""Policies about the cost of Lambda functions: architecture, memory, timeout, provisioned and maximum concurrency."""
 
 from collections.abc import Iterator
 
@@ -10,12 +8,10 @@ from guardrails.model.resource_types import (
     FUNCTION,
     FUNCTION_ASYNC_CONFIG,
     PROVISIONED_CONCURRENCY,
-    REST_STAGE,
     WORKFLOW,
 )
 from guardrails.pack.policy_kinds import (
     ADVISORY_IN_DEV,
-    MANDATORY_EVERYWHERE,
     CheckedResource,
     CheckedStack,
     PolicyGroup,
@@ -25,42 +21,6 @@ from guardrails.pack.policy_kinds import (
 )
 
 POLICIES = PolicySet(PolicyGroup.COST)
-
-ALWAYS_ON = (
-    "docdb",
-    "elasticache",
-    "elasticsearch",
-    "eks",
-    "emr",
-    "fsx",
-    "kendra",
-    "lightsail",
-    "memorydb",
-    "mq",
-    "msk",
-    "mwaa",
-    "neptune",
-    "opensearch",
-    "rds",
-    "redshift",
-    "sagemaker",
-)
-"""Provider modules of services that are billed by the hour, used or not."""
-ALWAYS_ON_TYPES = frozenset(
-    {
-        "aws:alb/loadBalancer:LoadBalancer",
-        "aws:ec2/fleet:Fleet",
-        "aws:ec2/instance:Instance",
-        "aws:ec2/launchTemplate:LaunchTemplate",
-        "aws:ec2/spotFleetRequest:SpotFleetRequest",
-        "aws:ec2/spotInstanceRequest:SpotInstanceRequest",
-        "aws:bedrock/provisionedModelThroughput:ProvisionedModelThroughput",
-        "aws:ecs/service:Service",
-        "aws:elb/loadBalancer:LoadBalancer",
-        "aws:lb/loadBalancer:LoadBalancer",
-        *(f"aws:{module}/" for module in ALWAYS_ON),
-    }
-)
 
 
 @POLICIES.resource(
@@ -105,10 +65,7 @@ def _check_function_memory_ceiling(function: CheckedResource) -> Iterator[str]:
 def _check_function_timeout_ceiling(function: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     timeout, max_seconds = float(function.props.get("timeout", 3)), stack.limits["seconds"]
     if timeout > max_seconds and not _has_no_synchronous_caller(function, stack):
-        yield (
-            f"timeout is {timeout:g} seconds, but at most {max_seconds:g} are allowed, because a caller "
-            "waits or a queue delivers the message again."
-        )
+        yield f"timeout is {timeout:g} seconds; at most {max_seconds:g} are allowed, because the caller waits."
 
 
 def _has_no_synchronous_caller(function: CheckedResource, stack: CheckedStack) -> bool:
@@ -125,7 +82,7 @@ def _has_no_synchronous_caller(function: CheckedResource, stack: CheckedStack) -
     "function-provisioned-ceiling",
     severity=PolicySeverity.MEDIUM,
     levels=ADVISORY_IN_DEV,
-    description="Few environments have provisioned concurrency.",
+    description="A function has provisioned concurrency for few execution environments.",
     remedy="Lower provisionedConcurrency, or use SnapStart.",
     limits=(PolicyLimit("environments", 2, "Maximum number of environments that a function keeps initialized."),),
     types={PROVISIONED_CONCURRENCY},
@@ -134,10 +91,7 @@ def _check_function_provisioned_ceiling(concurrency: CheckedResource) -> Iterato
     count = float(concurrency.props.get("provisionedConcurrentExecutions") or 0)
     max_environments = concurrency.limits["environments"]
     if count > max_environments:
-        yield (
-            f"provisionedConcurrentExecutions is {count:g}; at most {max_environments:g} environments "
-            "are allowed, because each is billed all the time."
-        )
+        yield f"provisionedConcurrentExecutions is {count:g}; at most {max_environments:g} environments are allowed."
 
 
 @POLICIES.resource(
@@ -153,31 +107,3 @@ def _check_queue_source_bounded(mapping: CheckedResource) -> Iterator[str]:
         "scalingConfig", "maximumConcurrency"
     ):
         yield "scalingConfig.maximumConcurrency is not set, so the queue can use the concurrency of the whole account."
-
-
-@POLICIES.resource(
-    "no-always-on-service",
-    severity=PolicySeverity.HIGH,
-    levels=MANDATORY_EVERYWHERE,
-    description="The stack has no EC2 instances, databases, clusters or other services that are billed while idle.",
-    remedy="Use services that are billed by use (Lambda, DynamoDB, SQS, Batch on Fargate), or add an exception.",
-    types=ALWAYS_ON_TYPES,
-)
-def _check_no_always_on_service(resource: CheckedResource) -> Iterator[str]:
-    yield f"{resource.type} is billed by the hour, used or not."
-
-
-@POLICIES.resource(
-    "rest-api-no-cache-cluster",
-    severity=PolicySeverity.MEDIUM,
-    levels=ADVISORY_IN_DEV,
-    description="REST stages have no cache cluster, which is billed by the hour.",
-    remedy="Set cacheClusterEnabled to false. Clients can cache responses.",
-    types={REST_STAGE},
-)
-def _check_rest_api_no_cache_cluster(stage: CheckedResource) -> Iterator[str]:
-    if stage.props.get("cacheClusterEnabled"):
-        yield (
-            "cacheClusterEnabled is true, so a cache cluster of "
-            f"{stage.props.get('cacheClusterSize', '?')} GB is billed by the hour."
-        )

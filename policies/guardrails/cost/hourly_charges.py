@@ -1,11 +1,14 @@
-"""Policies about resources that are billed for existing: NAT gateways, interface endpoints and customer-managed keys.
-Each needs a tag `Reason`.
+"""Policies about resources that are billed by the hour or month, used or not.
+
+NAT gateways, interface endpoints and customer-managed keys need a tag `Reason`. Services that always run, and cache
+clusters of REST stages, are not allowed.
 """
 
 from collections.abc import Iterator
 
-from guardrails.model.resource_types import KMS_KEY, NAT_GATEWAY, VPC_ENDPOINT
+from guardrails.model.resource_types import KMS_KEY, NAT_GATEWAY, REST_STAGE, VPC_ENDPOINT
 from guardrails.pack.policy_kinds import (
+    ADVISORY_IN_DEV,
     MANDATORY_EVERYWHERE,
     REASON_TAG,
     CheckedResource,
@@ -15,6 +18,43 @@ from guardrails.pack.policy_kinds import (
 )
 
 POLICIES = PolicySet(PolicyGroup.COST)
+
+ALWAYS_ON_MODULES = (
+    "docdb",
+    "elasticache",
+    "elasticsearch",
+    "eks",
+    "emr",
+    "fsx",
+    "kendra",
+    "lightsail",
+    "memorydb",
+    "mq",
+    "msk",
+    "mwaa",
+    "neptune",
+    "opensearch",
+    "rds",
+    "redshift",
+    "sagemaker",
+)
+"""Provider modules of services that are billed by the hour, used or not."""
+ALWAYS_ON_TYPES = frozenset(
+    {
+        "aws:alb/loadBalancer:LoadBalancer",
+        "aws:ec2/fleet:Fleet",
+        "aws:ec2/instance:Instance",
+        "aws:ec2/launchTemplate:LaunchTemplate",
+        "aws:ec2/spotFleetRequest:SpotFleetRequest",
+        "aws:ec2/spotInstanceRequest:SpotInstanceRequest",
+        "aws:bedrock/provisionedModelThroughput:ProvisionedModelThroughput",
+        "aws:ecs/service:Service",
+        "aws:elb/loadBalancer:LoadBalancer",
+        "aws:lb/loadBalancer:LoadBalancer",
+        *(f"aws:{module}/" for module in ALWAYS_ON_MODULES),
+    }
+)
+"""Types of services that are billed by the hour, used or not. An entry that ends in `/` means all types of that module."""
 
 
 @POLICIES.resource(
@@ -27,10 +67,7 @@ POLICIES = PolicySet(PolicyGroup.COST)
 )
 def _check_nat_with_reason(gateway: CheckedResource) -> Iterator[str]:
     if not gateway.has_reason():
-        yield (
-            f"The gateway is billed by the hour and by the gigabyte, and has no tag {REASON_TAG} that "
-            "says why it is needed."
-        )
+        yield f"The gateway is billed by the hour, and has no tag {REASON_TAG} that says why it is needed."
 
 
 @POLICIES.resource(
@@ -43,10 +80,7 @@ def _check_nat_with_reason(gateway: CheckedResource) -> Iterator[str]:
 )
 def _check_interface_endpoint_with_reason(endpoint: CheckedResource) -> Iterator[str]:
     if endpoint.props.get("vpcEndpointType") == "Interface" and not endpoint.has_reason():
-        yield (
-            f"The endpoint is billed by the hour in each zone, and has no tag {REASON_TAG} that says "
-            "which function or job uses it."
-        )
+        yield f"The endpoint is billed by the hour, and has no tag {REASON_TAG} that says which code uses it."
 
 
 @POLICIES.resource(
@@ -59,7 +93,29 @@ def _check_interface_endpoint_with_reason(endpoint: CheckedResource) -> Iterator
 )
 def _check_customer_key_with_reason(key: CheckedResource) -> Iterator[str]:
     if not key.has_reason():
-        yield (
-            f"The key is billed by the month and by the request, and has no tag {REASON_TAG} that says "
-            "why the AWS-owned key is not enough."
-        )
+        yield f"The key is billed monthly, and has no tag {REASON_TAG} that says why the AWS-owned key is not enough."
+
+
+@POLICIES.resource(
+    "no-always-on-service",
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_EVERYWHERE,
+    description="The stack has no EC2 instances, databases, clusters or other services that are billed while idle.",
+    remedy="Use services that are billed by use (Lambda, DynamoDB, SQS, Batch on Fargate), or add an exception.",
+    types=ALWAYS_ON_TYPES,
+)
+def _check_no_always_on_service(resource: CheckedResource) -> Iterator[str]:
+    yield f"{resource.type} is billed by the hour, used or not."
+
+
+@POLICIES.resource(
+    "rest-api-no-cache-cluster",
+    severity=PolicySeverity.MEDIUM,
+    levels=ADVISORY_IN_DEV,
+    description="REST stages have no cache cluster, which is billed by the hour.",
+    remedy="Set cacheClusterEnabled to false. Clients can cache responses.",
+    types={REST_STAGE},
+)
+def _check_rest_api_no_cache_cluster(stage: CheckedResource) -> Iterator[str]:
+    if stage.props.get("cacheClusterEnabled"):
+        yield f"cacheClusterEnabled is true: {stage.props.get('cacheClusterSize', '?')} GB are billed by the hour."

@@ -18,9 +18,13 @@ from guardrails.pack.policy_kinds import (
 POLICIES = PolicySet(PolicyGroup.COST)
 
 STREAMING = "gluestreaming"
+"""Command name of a Glue streaming job."""
 QUARTER_WORKER = "G.025X"
+"""Worker type of Glue with a quarter of a DPU, for streaming jobs only."""
 SMALL_WORKERS = ("G.1X", "G.2X")
+"""Worker types of Glue with one and two DPU."""
 SPOT = ("FARGATE_SPOT", "SPOT")
+"""Capacity types of Batch that use Spot capacity."""
 
 
 def _is_spark_job(job: CheckedResource) -> bool:
@@ -39,11 +43,8 @@ def _is_spark_job(job: CheckedResource) -> bool:
 def _check_glue_worker_ceiling(job: CheckedResource) -> Iterator[str]:
     if not _is_spark_job(job):
         return
-    worker_type, count, max_workers = (
-        job.props.get("workerType"),
-        job.props.get("numberOfWorkers"),
-        job.limits["workers"],
-    )
+    worker_type, count = job.props.get("workerType"), job.props.get("numberOfWorkers")
+    max_workers = job.limits["workers"]
     if worker_type not in (*SMALL_WORKERS, QUARTER_WORKER):
         yield f"workerType is {worker_type or 'not set'}; {', '.join(SMALL_WORKERS)} are allowed."
     if count is None:
@@ -62,9 +63,7 @@ def _check_glue_worker_ceiling(job: CheckedResource) -> Iterator[str]:
 )
 def _check_glue_no_quarter_worker(job: CheckedResource) -> Iterator[str]:
     if job.props.get("workerType") == QUARTER_WORKER and job.get_nested("command", "name") != STREAMING:
-        yield (
-            f"workerType is {QUARTER_WORKER}, which Glue accepts only for streaming jobs, so the first run would fail."
-        )
+        yield f"workerType is {QUARTER_WORKER}. Glue accepts it only for streaming jobs, so every run would fail."
 
 
 @POLICIES.resource(
@@ -79,9 +78,7 @@ def _check_glue_no_quarter_worker(job: CheckedResource) -> Iterator[str]:
 def _check_glue_timeout_ceiling(job: CheckedResource) -> Iterator[str]:
     minutes, max_minutes = job.props.get("timeout"), job.limits["minutes"]
     if minutes is None:
-        yield (
-            f"timeout is not set, so a run can take hours, Glue's default; at most {max_minutes:g} minutes are allowed."
-        )
+        yield f"timeout is not set, and Glue's default is hours; at most {max_minutes:g} minutes are allowed."
     elif float(minutes) > max_minutes:
         yield f"timeout is {minutes:g} minutes; at most {max_minutes:g} minutes are allowed."
 
@@ -98,9 +95,7 @@ def _check_glue_timeout_ceiling(job: CheckedResource) -> Iterator[str]:
 def _check_glue_concurrency_set(job: CheckedResource) -> Iterator[str]:
     runs, max_runs = job.get_nested("executionProperty", "maxConcurrentRuns"), job.limits["runs"]
     if runs is None:
-        yield (
-            "executionProperty.maxConcurrentRuns is not set and defaults to 1, so Glue refuses a second concurrent run."
-        )
+        yield "executionProperty.maxConcurrentRuns defaults to 1, so Glue refuses a second concurrent run."
     elif float(runs) > max_runs:
         yield f"executionProperty.maxConcurrentRuns is {runs:g}; at most {max_runs:g} are allowed."
 
@@ -119,10 +114,7 @@ def _check_glue_flex_before_prod(job: CheckedResource) -> Iterator[str]:
         and job.get_nested("command", "name") != STREAMING
         and job.props.get("executionClass") != "FLEX"
     ):
-        yield (
-            f"executionClass is {job.props.get('executionClass', 'STANDARD')}. FLEX costs less if a run "
-            "may start later."
-        )
+        yield f"executionClass is {job.props.get('executionClass', 'STANDARD')}. FLEX costs less, but may start later."
 
 
 def _get_capacity_type(environment: CheckedResource) -> str:
@@ -139,8 +131,9 @@ def _get_capacity_type(environment: CheckedResource) -> str:
     types={BATCH_QUEUE},
 )
 def _check_batch_spot_first(queue: CheckedResource, stack: CheckedStack) -> Iterator[str]:
-    """Check that the queue's first compute environment, or that of another queue of the stack, has Spot capacity. Two
-    queues are allowed, because in one queue Fargate's first environment would always be used.
+    """Yield a violation if the first compute environment has no Spot capacity, neither of this queue nor of another
+    queue of the stack. The fallback needs a queue of its own, because within one queue Batch always uses the first
+    environment of Fargate.
     """
     first = _find_first_environment(queue, stack)
     if first is None or _get_capacity_type(first) in SPOT:
@@ -151,13 +144,11 @@ def _check_batch_spot_first(queue: CheckedResource, stack: CheckedStack) -> Iter
         if resource.urn != queue.urn
     ]
     if not any(environment is not None and _get_capacity_type(environment) in SPOT for environment in others):
-        yield (
-            f"The queue's jobs run only on {_get_capacity_type(first)}, and no other queue offers Spot "
-            "capacity, which costs less."
-        )
+        yield f"The queue's jobs run only on {_get_capacity_type(first)}, and no other queue has Spot capacity."
 
 
 def _find_first_environment(queue: CheckedResource, stack: CheckedStack) -> CheckedResource | None:
+    """Return the compute environment that a queue uses first, or None if it is not a resource of this stack."""
     environments = stack.list_resources(BATCH_ENVIRONMENT)
     referred = [
         environment

@@ -22,6 +22,7 @@ from guardrails.pack.policy_kinds import (
 POLICIES = PolicySet(PolicyGroup.COST)
 
 REST_LOGS, WEBSOCKET_LOGS = "API-Gateway-Execution-Logs_", "/aws/apigateway/"
+"""Beginnings of the names of the log groups into which API Gateway writes the execution logs of a stage."""
 
 
 def _set_retention(log_group: CheckedResource) -> Props:
@@ -59,9 +60,9 @@ def _check_logs_expire_in_time(log_group: CheckedResource) -> Iterator[str]:
         yield f"retentionInDays is {days:g} days; at most {max_days:g} are allowed."
 
 
-def _list_known_names(stack: CheckedStack) -> set[str]:
-    """Return the names of the log groups whose names are known. The name of an API's log group contains the API's id
-    and can be unknown.
+def _list_known_group_names(stack: CheckedStack) -> set[str]:
+    """Return the names of the stack's log groups, as far as they are known. The name of an API's log group contains the
+    API's id and can be unknown.
     """
     names = set()
     for log_group in stack.list_resources(LOG_GROUP):
@@ -80,7 +81,7 @@ def _list_known_names(stack: CheckedStack) -> set[str]:
 )
 def _check_function_logs_owned(function: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     group = function.get_nested("loggingConfig", "logGroup") or f"/aws/lambda/{function.props.get('name')}"
-    if group not in _list_known_names(stack):
+    if group not in _list_known_group_names(stack):
         yield f"The function logs into {group}, which AWS would create without a retention."
 
 
@@ -89,24 +90,22 @@ def _check_function_logs_owned(function: CheckedResource, stack: CheckedStack) -
     severity=PolicySeverity.MEDIUM,
     levels=ADVISORY_IN_DEV,
     description="Every API stage writes its execution logs into a log group of this stack.",
-    remedy=(
-        f"Create a log group {REST_LOGS}<api id>/<stage> (WebSocket: {WEBSOCKET_LOGS}<api "
-        "id>/<stage>) before the stage."
-    ),
+    remedy=f"Create the log group {REST_LOGS}<api id>/<stage> (WebSocket: {WEBSOCKET_LOGS}<api id>/<stage>) first.",
     types={REST_STAGE, API_V2_STAGE},
 )
 def _check_api_logs_owned(resource: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     """Yield a violation if no log group of the stack has the name of the stage's execution logs. The name contains
     the API's id. While the id is unknown, the group is found because its name is computed from the API.
     """
-    rest = resource.type == REST_STAGE
-    prefix, api, stage = (REST_LOGS, "restApi", "stageName") if rest else (WEBSOCKET_LOGS, "apiId", "name")
-    apis = resource.references.get(api, ())
+    is_rest = resource.type == REST_STAGE
+    prefix, api_key, name_key = (REST_LOGS, "restApi", "stageName") if is_rest else (WEBSOCKET_LOGS, "apiId", "name")
+    apis = resource.references.get(api_key, ())
     if apis:
-        owned = any(set(apis) & set(group.references.get("name", ())) for group in stack.list_resources(LOG_GROUP))
+        is_owned = any(set(apis) & set(group.references.get("name", ())) for group in stack.list_resources(LOG_GROUP))
     else:
-        owned = f"{prefix}{resource.props.get(api)}/{resource.props.get(stage)}" in _list_known_names(stack)
-    if not owned:
+        name = f"{prefix}{resource.props.get(api_key)}/{resource.props.get(name_key)}"
+        is_owned = name in _list_known_group_names(stack)
+    if not is_owned:
         yield f"The stage writes its execution logs into {prefix}…, which AWS would create without a retention."
 
 
@@ -115,9 +114,7 @@ def _check_api_logs_owned(resource: CheckedResource, stack: CheckedStack) -> Ite
     severity=PolicySeverity.MEDIUM,
     levels=ADVISORY_IN_DEV,
     description="Every Glue and Batch job logs into a log group of this stack.",
-    remedy=(
-        "Name the log group: in --continuous-log-logGroup for Glue, in logConfiguration with awslogs-group for Batch."
-    ),
+    remedy="Name the log group: in --continuous-log-logGroup for Glue, in the option awslogs-group for Batch.",
     types={BATCH_JOB, GLUE_JOB},
 )
 def _check_job_logs_owned(resource: CheckedResource, stack: CheckedStack) -> Iterator[str]:
@@ -126,5 +123,5 @@ def _check_job_logs_owned(resource: CheckedResource, stack: CheckedStack) -> Ite
     else:
         configuration = json.loads(resource.props.get("containerProperties") or "{}").get("logConfiguration", {})
         group = configuration.get("options", {}).get("awslogs-group")
-    if group not in _list_known_names(stack):
+    if group not in _list_known_group_names(stack):
         yield f"The job logs into {group or 'a group'} that AWS would create without a retention."

@@ -70,6 +70,4 @@ def _check_custom_metric_ceiling(stack: CheckedStack) -> Iterator[Finding]:
 def _compare_with_limit(stack: CheckedStack, count: float, limit_name: str) -> Iterator[Finding]:
     max_count = stack.limits[limit_name]
     if count > max_count:
-        yield Finding(
-            f"The stack has {count:g} {limit_name}, which are billed by the month; at most {max_count:g} are allowed."
-        )
+        yield Finding(f"The stack has {count:g} {limit_name}, each billed monthly; at most {max_count:g} are allowed.")

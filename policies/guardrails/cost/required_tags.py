@@ -15,7 +15,7 @@ from guardrails.pack.policy_kinds import (
 
 POLICIES = PolicySet(PolicyGroup.COST)
 
-REQUIRED: Final = ("Project", "Environment", "Subsystem", "Owner", "CostCenter", "Name")
+REQUIRED_TAGS: Final = ("Project", "Environment", "Subsystem", "Owner", "CostCenter", "Name")
 
 TAGGABLE: Final = frozenset(
     {
@@ -70,6 +70,7 @@ TAGGABLE: Final = frozenset(
         "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
     }
 )
+"""Types whose resources must have the required tags. A test checks that all types of the program with tags are listed."""
 
 
 def _add_missing_tags(resource: CheckedResource) -> Props:
@@ -78,7 +79,7 @@ def _add_missing_tags(resource: CheckedResource) -> Props:
     if isinstance(tags, str):  # unknown value
         return {}
     known = {**resource.context.tags, "Subsystem": resource.subsystem, "Name": resource.name}
-    added = {tag: known[tag] for tag in REQUIRED if tag in known and not tags.get(tag)}
+    added = {tag: known[tag] for tag in REQUIRED_TAGS if tag in known and not tags.get(tag)}
     return {"tags": added} if added else {}
 
 
@@ -94,6 +95,6 @@ def _add_missing_tags(resource: CheckedResource) -> Props:
 )
 def _check_required_tags(resource: CheckedResource) -> Iterator[str]:
     tags = resource.props.get("tags") or {}
-    missing = [tag for tag in REQUIRED if not tags.get(tag)]
+    missing = [tag for tag in REQUIRED_TAGS if not tags.get(tag)]
     if missing:
         yield f"The resource has no tag {', '.join(missing)}."

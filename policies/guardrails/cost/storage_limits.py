@@ -4,7 +4,7 @@ queries.
 
 from collections.abc import Iterator
 
-from guardrails.model.related_resources import covers_whole_bucket, list_bucket_settings, list_enabled_rules
+from guardrails.model.related_resources import list_bucket_settings
 from guardrails.model.resource_types import (
     AGENT_MEMORY,
     ATHENA_WORKGROUP,
@@ -24,11 +24,28 @@ from guardrails.pack.policy_kinds import (
     PolicyLimit,
     PolicySet,
     PolicySeverity,
+    Props,
 )
 
 POLICIES = PolicySet(PolicyGroup.COST)
 
 LIFECYCLE_ACTIONS = ("expiration", "transitions", "noncurrentVersionExpiration")
+"""Actions of a lifecycle rule that delete objects or move them to a cheaper storage class."""
+
+
+def _list_enabled_rules(lifecycle: CheckedResource) -> list[Props]:
+    return [rule for rule in lifecycle.props.get("rules") or () if rule.get("status") == "Enabled"]
+
+
+def _list_bucket_rules(bucket: CheckedResource, stack: CheckedStack) -> list[Props]:
+    """Return the enabled lifecycle rules of a bucket."""
+    lifecycles = list_bucket_settings(bucket, stack, BUCKET_LIFECYCLE)
+    return [rule for lifecycle in lifecycles for rule in _list_enabled_rules(lifecycle)]
+
+
+def _covers_whole_bucket(rule: Props) -> bool:
+    criteria = rule.get("filter") or {}
+    return not any(criteria.get(key) for key in criteria) and not rule.get("prefix")
 
 
 @POLICIES.relation(
@@ -41,11 +58,7 @@ LIFECYCLE_ACTIONS = ("expiration", "transitions", "noncurrentVersionExpiration")
     types=BUCKETS,
 )
 def _check_bucket_objects_expire(bucket: CheckedResource, stack: CheckedStack) -> Iterator[str]:
-    rules = [
-        rule
-        for lifecycle in list_bucket_settings(bucket, stack, BUCKET_LIFECYCLE)
-        for rule in list_enabled_rules(lifecycle)
-    ]
+    rules = _list_bucket_rules(bucket, stack)
     if not any(rule.get(action) for rule in rules for action in LIFECYCLE_ACTIONS):
         yield "No enabled lifecycle rule of the bucket has an expiration or a transition, so objects are kept for ever."
 
@@ -61,21 +74,16 @@ def _check_bucket_objects_expire(bucket: CheckedResource, stack: CheckedStack) -
 )
 def _check_bucket_aborts_multipart(lifecycle: CheckedResource) -> Iterator[str]:
     max_days = lifecycle.limits["days"]
-    given_days = [
+    days_of_rules = [
         (rule.get("abortIncompleteMultipartUpload") or {}).get("daysAfterInitiation")
-        for rule in list_enabled_rules(lifecycle)
-        if covers_whole_bucket(rule)
+        for rule in _list_enabled_rules(lifecycle)
+        if _covers_whole_bucket(rule)
     ]
-    days = [float(days_given) for days_given in given_days if days_given]
+    days = [float(rule_days) for rule_days in days_of_rules if rule_days]
     if not days:
-        yield (
-            "No rule for the whole bucket has abortIncompleteMultipartUpload, so the parts of "
-            "incomplete uploads are billed, but not listed as objects."
-        )
+        yield "No rule for the whole bucket has abortIncompleteMultipartUpload, so hidden parts are billed for ever."
     elif min(days) > max_days:
-        yield (
-            f"abortIncompleteMultipartUpload aborts uploads after {min(days):g} days; at most {max_days:g} are allowed."
-        )
+        yield f"abortIncompleteMultipartUpload acts after {min(days):g} days; at most {max_days:g} are allowed."
 
 
 @POLICIES.relation(
@@ -91,16 +99,9 @@ def _check_bucket_old_versions_expire(bucket: CheckedResource, stack: CheckedSta
         versioning.get_nested("versioningConfiguration", "status") == "Enabled"
         for versioning in list_bucket_settings(bucket, stack, BUCKET_VERSIONING)
     )
-    rules = [
-        rule
-        for lifecycle in list_bucket_settings(bucket, stack, BUCKET_LIFECYCLE)
-        for rule in list_enabled_rules(lifecycle)
-    ]
+    rules = _list_bucket_rules(bucket, stack)
     if versioned and not any(rule.get("noncurrentVersionExpiration") for rule in rules):
-        yield (
-            "The bucket is versioned, but no lifecycle rule has noncurrentVersionExpiration, so old "
-            "versions are kept for ever."
-        )
+        yield "No lifecycle rule has noncurrentVersionExpiration, so old versions are kept for ever."
 
 
 @POLICIES.resource(
@@ -114,10 +115,7 @@ def _check_bucket_old_versions_expire(bucket: CheckedResource, stack: CheckedSta
 )
 def _check_table_on_demand(table: CheckedResource) -> Iterator[str]:
     if table.props.get("billingMode") != "PAY_PER_REQUEST":
-        yield (
-            f"billingMode is {table.props.get('billingMode', 'PROVISIONED, the default')}, so the table "
-            "is billed while idle."
-        )
+        yield f"billingMode is {table.props.get('billingMode', 'PROVISIONED')}, so the table is billed while idle."
 
 
 @POLICIES.resource(

@@ -7,9 +7,9 @@ from guardrails.data_protection import (
     bucket_protection,
     cors_and_logged_data,
     customer_keys,
-    images_and_jobs,
-    message_encryption,
+    ecr_and_glue,
     network_ingress,
+    queue_and_topic_encryption,
     table_protection,
 )
 from guardrails.pack.policy_kinds import Policy
@@ -17,11 +17,11 @@ from guardrails.pack.policy_kinds import Policy
 MODULES = (
     bucket_protection,
     table_protection,
-    message_encryption,
+    queue_and_topic_encryption,
     customer_keys,
     cors_and_logged_data,
     api_authorization,
-    images_and_jobs,
+    ecr_and_glue,
     network_ingress,
 )
 POLICIES: tuple[Policy, ...] = tuple(policy for module in MODULES for policy in module.POLICIES)

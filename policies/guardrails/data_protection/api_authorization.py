@@ -1,4 +1,6 @@
-"""Policy about API authorization: every method, route and connection of an API requires it, or a tag names the check."""
+"""Policy about API authorization: every method, route and connection of an API requires it, or a tag of the API says
+what checks callers instead.
+"""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -6,12 +8,7 @@ from typing import Any
 
 from pulumi_policy.proxy import UnknownValueError
 
-from guardrails.model.resource_types import (
-    API_V2,
-    API_V2_ROUTE,
-    REST_API,
-    REST_METHOD,
-)
+from guardrails.model.resource_types import API_V2, API_V2_ROUTE, REST_API, REST_METHOD
 from guardrails.pack.policy_kinds import (
     DISABLED_IN_DEV,
     CheckedResource,
@@ -24,7 +21,9 @@ from guardrails.pack.policy_kinds import (
 POLICIES = PolicySet(PolicyGroup.DATA_PROTECTION)
 
 ANY = "x-amazon-apigateway-any-method"
+"""Key of the operation that serves all other methods of a path, in API Gateway's extension of OpenAPI."""
 VERBS = frozenset({"get", "put", "post", "delete", "patch", "head", ANY})
+"""Keys of the operations that need authorization. Browsers call `options` without credentials."""
 CHECKED_BY = "CallersCheckedBy"
 """Tag of an API that has no authorizer. Its value describes the check of callers that replaces the authorizer. A
 WebSocket API needs it because a browser cannot set a header, and the REST API of the token exchange because callers
@@ -46,19 +45,14 @@ send their token in the body.
 )
 def _check_api_asks_who_calls(resource: CheckedResource, _stack: CheckedStack) -> Iterator[str]:
     if resource.type == REST_METHOD:
-        if resource.props.get("httpMethod") != "OPTIONS" and _is_unauthorized(resource):
-            yield (
-                f"{resource.props.get('httpMethod')} requires no authorization: authorization is NONE and "
-                "apiKeyRequired is not true."
-            )
+        method = resource.props.get("httpMethod")
+        if method != "OPTIONS" and _is_unauthorized(resource):
+            yield f"{method} requires no authorization: authorization is NONE and apiKeyRequired is not true."
     elif resource.type == API_V2_ROUTE:
         yield from _find_unauthorized_route(resource)
     elif not resource.has_reason(CHECKED_BY):
         if _has_target(resource):
-            yield (
-                "The API has the property target, whose default route requires no authorization, so "
-                "any caller reaches the target."
-            )
+            yield "The default route of property target requires no authorization, so any caller reaches the target."
         yield from _find_unauthorized_operations(resource)
 
 
@@ -69,31 +63,33 @@ def _find_unauthorized_route(route: CheckedResource) -> Iterator[str]:
     key, apis = str(route.props.get("routeKey")), route.references.get("apiId", ())
     if route.props.get("authorizationType", "NONE") != "NONE" or any(api.has_reason(CHECKED_BY) for api in apis):
         return
-    of_http = " " in key or any(api.props.get("protocolType") == "HTTP" for api in apis)
+    # The route keys of an HTTP API have the form `GET /path`. Those of a WebSocket API contain no space.
+    is_http = " " in key or any(api.props.get("protocolType") == "HTTP" for api in apis)
     if key == "$connect":
         yield (
             "Any client may call $connect: authorizationType is NONE, and the API has no tag "
             f"{CHECKED_BY} that says what checks callers."
         )
-    elif of_http and not key.startswith("OPTIONS "):
+    elif is_http and not key.startswith("OPTIONS "):
         yield f"The route {key} requires no authorization (authorizationType is NONE)."
 
 
 def _has_target(api: CheckedResource) -> bool:
-    """Return True if an API was created with a target, which adds a default route."""
+    """Return True if an API was created with a target, which adds a default route. An unknown value is a target."""
     try:
         return bool(api.props.get("target"))
     except UnknownValueError:
         return True
 
 
-def _is_unauthorized(resource: CheckedResource) -> bool:
-    return resource.props.get("authorization", "NONE") == "NONE" and not resource.props.get("apiKeyRequired")
+def _is_unauthorized(method: CheckedResource) -> bool:
+    return method.props.get("authorization", "NONE") == "NONE" and not method.props.get("apiKeyRequired")
 
 
 def _find_unauthorized_operations(resource: CheckedResource) -> Iterator[str]:
-    """Yield the operations of an OpenAPI document that have no security requirement. API Gateway ignores a
-    requirement for the whole document.
+    """Yield a message for each operation of an OpenAPI document without a security requirement. API Gateway ignores a
+    requirement for the whole document. An any-method with a mock integration may have none, because it reaches no
+    backend.
     """
     body = resource.props.get("body")
     try:

@@ -34,6 +34,7 @@ PUBLIC_ACCESS_SETTINGS = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicA
 SERVICE_WIDE_ACTIONS = frozenset({"sns:Publish"})
 """Actions that cover a whole service whose resource policies allow no wildcard."""
 LOG_DELIVERY = ("Service", "logging.s3.amazonaws.com")
+"""Principal that delivers access logs to a bucket."""
 
 
 @POLICIES.relation(
@@ -89,7 +90,7 @@ def _check_bucket_tls_only(bucket: CheckedResource, stack: CheckedStack) -> Iter
 
 
 def list_inline_policies(resource: CheckedResource, stack: CheckedStack) -> list[CheckedResource]:
-    """Return the resource in a list if the program sets its inline policy.
+    """Return the bucket, queue or topic in a list if the program sets its inline policy, else an empty list.
 
     If the program sets none, the AWS provider first returns an unknown value, and later the separate policy in its
     state before the deployment. Both are ignored.
@@ -105,7 +106,7 @@ def list_inline_policies(resource: CheckedResource, stack: CheckedStack) -> list
 
 
 def refuses_plain_http(policy: CheckedResource) -> bool:
-    """Return True if a resource's policy denies all requests without TLS, for all principals."""
+    """Return True if the property `policy` of a resource denies all requests without TLS, for all principals."""
     return any(
         statement.effect == "Deny"
         and any(value == "*" for _, value in statement.principals)
@@ -128,7 +129,9 @@ def _is_tls_the_only_condition(statement: Statement) -> bool:
 
 
 def _covers_whole_resource(resources: Sequence[str]) -> bool:
-    """Return True if the ARNs cover the whole resource. For a bucket they must cover the bucket and its objects."""
+    """Return True if the ARNs cover the whole resource. For a bucket they must cover the bucket and its objects, by two
+    ARNs or by `*`.
+    """
     return any(":s3:::" not in arn or (not arn.endswith("/*") and f"{arn}/*" in resources) for arn in resources)
 
 
@@ -166,12 +169,14 @@ def _check_bucket_access_logged(bucket: CheckedResource, stack: CheckedStack) ->
 
 
 def _is_audit_bucket(bucket: CheckedResource, stack: CheckedStack) -> bool:
-    """Return True if other buckets write their access logs into this bucket, or if no bucket writes logs yet and this
-    bucket allows it. The audit bucket does not log its own access, because each log object would cause another log object.
+    """Return True if other buckets write their access logs into this bucket. If no bucket of the stack writes logs,
+    return True if this bucket's policy allows the delivery of logs.
+
+    The audit bucket does not log its own access, because each log object would cause another log object.
     """
-    logged = [logging.props.get("targetBucket") for logging in stack.list_resources(BUCKET_LOGGING)]
-    if logged:
-        return bucket.props.get("bucket") in logged
+    target_names = [logging.props.get("targetBucket") for logging in stack.list_resources(BUCKET_LOGGING)]
+    if target_names:
+        return bucket.props.get("bucket") in target_names
     return any(
         statement.effect == "Allow" and LOG_DELIVERY in statement.principals
         for policy in list_bucket_settings(bucket, stack, BUCKET_POLICY)
@@ -189,10 +194,7 @@ def _is_audit_bucket(bucket: CheckedResource, stack: CheckedStack) -> bool:
 )
 def _check_bucket_logs_elsewhere(logging: CheckedResource) -> Iterator[str]:
     if logging.props.get("targetBucket") == logging.props.get("bucket"):
-        yield (
-            f"targetBucket is the bucket {logging.props.get('targetBucket')} itself, so every log "
-            "object would be logged again."
-        )
+        yield f"targetBucket is the bucket {logging.props.get('targetBucket')} itself, so each log causes another."
 
 
 @POLICIES.relation(

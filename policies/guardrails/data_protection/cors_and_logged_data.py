@@ -1,4 +1,6 @@
-"""Policies about exposed data: browser access from any origin, and requests, events or workflow data in logs."""
+"""Policies that keep data from foreign web pages and from logs: named CORS origins, and no request bodies, events or
+workflow data in logs.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -24,7 +26,10 @@ from guardrails.pack.policy_kinds import (
 
 POLICIES = PolicySet(PolicyGroup.DATA_PROTECTION)
 
-BODY_LOGGING_VARIABLES = {"POWERTOOLS_LOGGER_LOG_EVENT": "true", "POWERTOOLS_TRACER_CAPTURE_RESPONSE": "true"}
+BODY_LOGGING_VARIABLES = ("POWERTOOLS_LOGGER_LOG_EVENT", "POWERTOOLS_TRACER_CAPTURE_RESPONSE")
+"""Variables of Powertools for AWS Lambda. With `true` or `1`, events are logged or responses are traced."""
+ORIGIN_VARIABLES = ("ORIGIN", "CORS_ORIGIN")
+"""Environment variables from which this program's functions take the allowed origin."""
 
 
 @POLICIES.resource(
@@ -38,22 +43,19 @@ BODY_LOGGING_VARIABLES = {"POWERTOOLS_LOGGER_LOG_EVENT": "true", "POWERTOOLS_TRA
 def _check_cors_origin_named(resource: CheckedResource) -> Iterator[str]:
     for origin in _list_origins(resource):
         if "*" in str(origin):
-            yield (
-                f"The allowed origin is {origin}. Set "
-                f"polyphony:{to_settings_section(resource.name)}.corsOrigin to one origin without a wildcard."
-            )
+            section = to_settings_section(resource.name)
+            yield f"The allowed origin is {origin}. Set an origin without a wildcard in polyphony:{section}."
 
 
 def _list_origins(resource: CheckedResource) -> Iterator[Any]:
-    match resource.type:
-        case t if t == BUCKET_CORS or t in BUCKETS:
-            for rule in resource.props.get("corsRules") or ():
-                yield from rule.get("allowedOrigins") or ()
-        case t if t == API_V2:
-            yield from resource.get_nested("corsConfiguration", "allowOrigins") or ()
-        case _:
-            variables = resource.get_nested("environment", "variables") or {}
-            yield from (variables[name] for name in ("ORIGIN", "CORS_ORIGIN") if name in list(variables))
+    if resource.type == FUNCTION:
+        variables = resource.get_nested("environment", "variables") or {}
+        yield from (variables[name] for name in ORIGIN_VARIABLES if name in list(variables))
+    elif resource.type == API_V2:
+        yield from resource.get_nested("corsConfiguration", "allowOrigins") or ()
+    else:
+        for rule in resource.props.get("corsRules") or ():
+            yield from rule.get("allowedOrigins") or ()
 
 
 @POLICIES.resource(
@@ -65,12 +67,8 @@ def _list_origins(resource: CheckedResource) -> Iterator[Any]:
     types={REST_METHOD_SETTINGS, API_V2_STAGE},
 )
 def _check_api_traces_no_bodies(resource: CheckedResource) -> Iterator[str]:
-    settings = (
-        resource.props.get("settings")
-        if resource.type == REST_METHOD_SETTINGS
-        else resource.props.get("defaultRouteSettings")
-    )
-    if (settings or {}).get("dataTraceEnabled"):
+    key = "settings" if resource.type == REST_METHOD_SETTINGS else "defaultRouteSettings"
+    if resource.get_nested(key, "dataTraceEnabled"):
         yield "dataTraceEnabled is true, so the stage logs request and response bodies."
 
 
@@ -84,12 +82,9 @@ def _check_api_traces_no_bodies(resource: CheckedResource) -> Iterator[str]:
 )
 def _check_function_logs_no_events(function: CheckedResource) -> Iterator[str]:
     variables = function.get_nested("environment", "variables") or {}
-    for name, value in BODY_LOGGING_VARIABLES.items():
-        if name in list(variables) and str(variables[name]).lower() in {value, "1"}:
-            yield (
-                f"The environment variable {name} is {variables[name]}, so the function's events or "
-                "responses are written to logs or traces."
-            )
+    for name in BODY_LOGGING_VARIABLES:
+        if name in list(variables) and str(variables[name]).lower() in {"true", "1"}:
+            yield f"The environment variable {name} is {variables[name]}, so events or responses are logged or traced."
 
 
 @POLICIES.resource(
@@ -102,7 +97,4 @@ def _check_function_logs_no_events(function: CheckedResource) -> Iterator[str]:
 )
 def _check_workflow_logs_no_data(workflow: CheckedResource) -> Iterator[str]:
     if workflow.get_nested("loggingConfiguration", "includeExecutionData"):
-        yield (
-            "loggingConfiguration.includeExecutionData is true, so the log contains the input and "
-            "output of every state."
-        )
+        yield "loggingConfiguration.includeExecutionData is true, so every state's input and output is logged."

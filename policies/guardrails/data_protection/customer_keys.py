@@ -51,10 +51,7 @@ def _check_key_keeps_its_account(resource: CheckedResource) -> Iterator[str]:
         for statement in parse_statements(document)
         for kind, value in statement.principals
     ):
-        yield (
-            "The key policy does not name the account's root user, so no identity could change the "
-            "policy or delete the key."
-        )
+        yield "The key policy does not name the account's root user, so no identity could manage the key."
 
 
 @POLICIES.resource(

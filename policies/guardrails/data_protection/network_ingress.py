@@ -12,6 +12,7 @@ POLICIES = PolicySet(PolicyGroup.DATA_PROTECTION)
 MIN_PREFIX_LENGTHS: Final = {4: 8, 6: 16}
 """Minimum prefix length of an allowed public range, by IP version. No organization owns a larger range."""
 RANGE_PROPERTIES = ("cidrBlocks", "ipv6CidrBlocks", "cidrIpv4", "cidrIpv6")
+"""Properties of a rule with IP ranges: lists in a security group, single ranges in a separate rule."""
 
 
 @POLICIES.resource(
@@ -27,18 +28,18 @@ def _check_network_not_open(resource: CheckedResource) -> Iterator[str]:
     for rule in _list_ingress_rules(resource):
         for key in RANGE_PROPERTIES:
             given = rule.get(key) or ()
-            for block in [given] if isinstance(given, str) else given:
-                if _is_large_public_range(block):
+            for cidr in [given] if isinstance(given, str) else given:
+                if _is_large_public_range(cidr):
                     yield (
-                        f"The rule allows inbound traffic from {block} (fromPort "
+                        f"The rule allows inbound traffic from {cidr} (fromPort "
                         f"{float(rule.get('fromPort') or 0):g}). Public ranges must have a prefix of at least "
                         f"/{MIN_PREFIX_LENGTHS[4]} (IPv4) or /{MIN_PREFIX_LENGTHS[6]} (IPv6)."
                     )
 
 
-def _is_large_public_range(block: str) -> bool:
+def _is_large_public_range(cidr: str) -> bool:
     try:
-        network = ip_network(block, strict=False)
+        network = ip_network(cidr, strict=False)
     except ValueError:
         return False  # EC2 refuses the value as well
     return network.prefixlen < MIN_PREFIX_LENGTHS[network.version] and not network.is_private

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pulumi_policy.proxy import UnknownValueError
 
-from guardrails.least_privilege.effective_permissions import list_role_statements
+from guardrails.least_privilege.permission_statements import list_all_role_statements
 from guardrails.model.iam_documents import (
     KEY_REQUIRING_OPERATORS,
     Statement,
@@ -27,8 +27,10 @@ from guardrails.pack.policy_kinds import (
 POLICIES = PolicySet(PolicyGroup.LEAST_PRIVILEGE)
 
 OWN_ID = "${cognito-identity.amazonaws.com:sub}"
+"""IAM policy variable that stands for the identity of the calling guest."""
 LEADING_KEYS = "dynamodb:LeadingKeys"
-SERVICES = ("dynamodb", "execute-api", "s3")
+"""Condition key with the partition keys of the items that a request uses."""
+GUEST_SERVICES = ("dynamodb", "execute-api", "s3")
 """The services that the console page calls directly. Cognito's list for guests is longer, but has no Bedrock, Step
 Functions or EventBridge: https://docs.aws.amazon.com/cognito/latest/developerguide/iam-roles.html
 """
@@ -50,21 +52,22 @@ def _is_guest(role: CheckedResource, stack: CheckedStack) -> bool:
         trust = parse_statements(role.props.get("assumeRolePolicy"))
     except UnknownValueError:  # the pool's id is unknown; the attachments were checked above
         return False
-    references = (
-        reference
-        for statement in trust
-        for reference in statement.condition_values("cognito-identity.amazonaws.com:amr")
+    # The claim `amr` (authentication methods) of a guest's token is `unauthenticated`.
+    amr_patterns = (
+        pattern for statement in trust for pattern in statement.condition_values("cognito-identity.amazonaws.com:amr")
     )
-    return any(matches_pattern("unauthenticated", reference) for reference in references)
+    return any(matches_pattern("unauthenticated", pattern) for pattern in amr_patterns)
 
 
-def _list_guest_grants(role: CheckedResource, stack: CheckedStack) -> Iterator[Statement]:
+def _list_guest_statements(role: CheckedResource, stack: CheckedStack) -> Iterator[Statement]:
+    """Yield the Allow statements of a role; none if it is not a guest role."""
     if _is_guest(role, stack):
-        yield from (statement for statement in list_role_statements(role, stack) if statement.is_allow)
+        yield from (statement for statement in list_all_role_statements(role, stack) if statement.is_allow)
 
 
-def _list_guest_statements(role: CheckedResource, stack: CheckedStack, service: str) -> Iterator[Statement]:
-    for statement in _list_guest_grants(role, stack):
+def _list_service_statements(role: CheckedResource, stack: CheckedStack, service: str) -> Iterator[Statement]:
+    """Yield the Allow statements of a guest role that have actions of a service."""
+    for statement in _list_guest_statements(role, stack):
         if any(action.lower().startswith((f"{service}:", "*")) for action in statement.actions):
             yield statement
 
@@ -84,12 +87,12 @@ def _contains_own_id(pattern: str) -> bool:
     types={ROLE},
 )
 def _check_guests_few_services(role: CheckedResource, stack: CheckedStack) -> Iterator[str]:
-    for statement in _list_guest_grants(role, stack):
+    for statement in _list_guest_statements(role, stack):
         for action in statement.actions:
-            if action.partition(":")[0].lower() not in SERVICES:
+            if action.partition(":")[0].lower() not in GUEST_SERVICES:
                 yield (
                     f"The guest role allows {action}. Every internet user can become a guest, so only actions of "
-                    f"{', '.join(SERVICES)} are allowed."
+                    f"{', '.join(GUEST_SERVICES)} are allowed."
                 )
 
 
@@ -102,13 +105,11 @@ def _check_guests_few_services(role: CheckedResource, stack: CheckedStack) -> It
     types={ROLE},
 )
 def _check_guests_own_objects_only(role: CheckedResource, stack: CheckedStack) -> Iterator[str]:
-    for statement in _list_guest_statements(role, stack, "s3"):
+    for statement in _list_service_statements(role, stack, "s3"):
+        actions = ", ".join(statement.actions)
         for arn in statement.resources:
             if not _contains_own_id(arn) and not _lists_own_objects_only(statement):
-                yield (
-                    f"The guest role allows {', '.join(statement.actions)} on {arn}, which includes objects of "
-                    "other guests."
-                )
+                yield f"The guest role allows {actions} on {arn}, which includes objects of other guests."
 
 
 def _lists_own_objects_only(statement: Statement) -> bool:
@@ -126,23 +127,17 @@ def _lists_own_objects_only(statement: Statement) -> bool:
     "guests-own-items-only",
     severity=PolicySeverity.CRITICAL,
     levels=MANDATORY_EVERYWHERE,
-    description=(
-        "Guests of an identity pool may reach only DynamoDB items whose partition key contains their own identity."
-    ),
-    remedy=(
-        f"Add the condition ForAllValues on {LEADING_KEYS} with {OWN_ID}, and the condition Null "
-        f"with {LEADING_KEYS}: false."
-    ),
+    description="Guests of an identity pool may reach only DynamoDB items with their identity in the partition key.",
+    remedy=f"Add the conditions ForAllValues with {LEADING_KEYS}: {OWN_ID}, and Null with {LEADING_KEYS}: false.",
     types={ROLE},
 )
 def _check_guests_own_items_only(role: CheckedResource, stack: CheckedStack) -> Iterator[str]:
-    for statement in _list_guest_statements(role, stack, "dynamodb"):
+    for statement in _list_service_statements(role, stack, "dynamodb"):
         keys = [
             value
             for operator in ("ForAllValues:StringLike", "ForAllValues:StringEquals")
             for value in to_list(statement.conditions.get(operator, {}).get(LEADING_KEYS, []))
         ]
-
         grant = f"The guest role allows {', '.join(statement.actions)} on {', '.join(statement.resources)}"
         if not keys or not all(_contains_own_id(key) for key in keys):
             yield f"{grant} without a condition that limits {LEADING_KEYS} to the guest's own identity."
@@ -154,10 +149,7 @@ def _check_guests_own_items_only(role: CheckedResource, stack: CheckedStack) -> 
     "cognito-no-classic-flow",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
-    description=(
-        "Identity pools use only the enhanced authentication flow, in which AWS limits the "
-        "services that guests may call."
-    ),
+    description="Identity pools use only the enhanced flow, in which AWS limits the services that guests may call.",
     remedy="Set allowClassicFlow to false or remove it.",
     types={IDENTITY_POOL},
 )

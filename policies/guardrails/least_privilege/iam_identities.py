@@ -4,8 +4,8 @@ access keys.
 
 from collections.abc import Iterator
 
-from guardrails.least_privilege.effective_permissions import ATTACHMENTS, list_allow_statements, list_policy_arns
-from guardrails.model.resource_types import ACCESS_KEY, FUNCTION, IDENTITY_POLICIES, ROLE, USER, USER_LOGIN_PROFILE
+from guardrails.least_privilege.permission_statements import ATTACHMENTS, list_policy_arns
+from guardrails.model.resource_types import ACCESS_KEY, FUNCTION, ROLE, USER, USER_LOGIN_PROFILE
 from guardrails.pack.policy_kinds import (
     MANDATORY_EVERYWHERE,
     CheckedResource,
@@ -18,7 +18,9 @@ from guardrails.pack.policy_kinds import (
 POLICIES = PolicySet(PolicyGroup.LEAST_PRIVILEGE)
 
 AWS_MANAGED_POLICY = ":iam::aws:policy/"
+"""Part of the ARN of every policy that AWS manages."""
 BROAD_POLICY_WORDS = ("AdministratorAccess", "PowerUserAccess", "FullAccess", "ReadOnlyAccess", "SystemAdministrator")
+"""Parts of the names of AWS-managed policies that allow far more than one program needs."""
 
 
 @POLICIES.resource(
@@ -40,12 +42,13 @@ def _check_iam_no_full_access_policy(resource: CheckedResource) -> Iterator[str]
     "iam-no-managed-policy",
     severity=PolicySeverity.MEDIUM,
     levels=MANDATORY_EVERYWHERE,
-    description="No role has an AWS-managed policy.",
+    description="No identity has an AWS-managed policy, not even a narrow one.",
     remedy="Detach the policy and grant only the actions that are needed.",
     types=ATTACHMENTS | {ROLE},
 )
 def _check_iam_no_managed_policy(resource: CheckedResource) -> Iterator[str]:
     for arn in list_policy_arns(resource):
+        # Broad policies are findings of iam-no-full-access-policy.
         if AWS_MANAGED_POLICY in arn and not any(word in arn for word in BROAD_POLICY_WORDS):
             yield f"AWS manages the attached policy {arn.rpartition('/')[2]} and can extend it at any time."
 
@@ -81,27 +84,10 @@ def _check_iam_one_role_a_function(function: CheckedResource, stack: CheckedStac
         if other_function.urn != function.urn and role and _get_role_identity(other_function) == role
     ]
     if others:
-        yield (
-            f"The function shares its role with {', '.join(others)}, so each function has the "
-            "permissions of the others."
-        )
+        yield f"The function shares its role with {', '.join(others)}, and so also the permissions."
 
 
 def _get_role_identity(function: CheckedResource) -> str:
     """Return the identity of a function's role: the URN if the function refers to the role resource, or else the ARN."""
     references = function.references.get("role", ())
     return references[0].urn if references else str(function.props.get("role"))
-
-
-@POLICIES.resource(
-    "iam-metrics-in-namespace",
-    severity=PolicySeverity.MEDIUM,
-    levels=MANDATORY_EVERYWHERE,
-    description="PutMetricData, which has no resource level, is limited to a namespace.",
-    remedy="Add a condition on cloudwatch:namespace.",
-    types=IDENTITY_POLICIES,
-)
-def _check_iam_metrics_in_namespace(resource: CheckedResource) -> Iterator[str]:
-    for statement in list_allow_statements(resource):
-        if statement.covers_action("cloudwatch:PutMetricData") and not statement.is_narrowed_by("cloudwatch:namespace"):
-            yield "The policy allows cloudwatch:PutMetricData in every namespace, including those of AWS."

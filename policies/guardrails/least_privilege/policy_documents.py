@@ -1,10 +1,14 @@
-"""Policies about IAM policy documents: actions exist, resources fit the actions, and there are no wildcards and no
-negated elements.
+"""Policies about the statements of IAM policy documents: actions exist, resources fit the actions, metrics have a
+namespace, and there are no wildcards and no negated elements.
 """
 
 from collections.abc import Iterator
 
-from guardrails.least_privilege.effective_permissions import list_all_statements, list_allow_statements, list_statements
+from guardrails.least_privilege.permission_statements import (
+    list_allow_statements,
+    list_statements,
+    list_statements_and_trust,
+)
 from guardrails.model import iam_actions
 from guardrails.model.iam_documents import patterns_overlap
 from guardrails.model.resource_types import IDENTITY_POLICIES, RESOURCE_POLICIES
@@ -30,8 +34,8 @@ SERVICES_WITHOUT_RESOURCE_TYPE = frozenset({"codecommit", "execute-api", "sns", 
 ARNs have no region.
 """
 SEGMENTS_BEFORE_NAME = {"autoScalingGroup": 2, "global": 1, "loadbalancer": 1, "regional": 1}
-"""Number of path segments between the resource type and the name, for resource types that do not have the name as
-next segment.
+"""Number of segments between the resource type and the name, by resource type. In other ARNs the name follows the
+resource type directly.
 """
 
 
@@ -64,10 +68,8 @@ def _check_iam_no_star_resource(resource: CheckedResource) -> Iterator[str]:
     for statement in list_allow_statements(resource):
         for action in statement.actions if "*" in statement.resources else ():
             if iam_actions.has_resource_level(action):
-                yield (
-                    f"The policy allows {action} on *, but the action can be limited to "
-                    f"{iam_actions.get_arn_patterns(action)[0]}."
-                )
+                arn_pattern = iam_actions.get_arn_patterns(action)[0]
+                yield f"The policy allows {action} on *, but the action can be limited to {arn_pattern}."
 
 
 @POLICIES.resource(
@@ -81,27 +83,25 @@ def _check_iam_no_star_resource(resource: CheckedResource) -> Iterator[str]:
 )
 def _check_iam_resource_is_named(resource: CheckedResource) -> Iterator[str]:
     for statement in list_allow_statements(resource):
+        actions = ", ".join(statement.actions)
         for arn in statement.resources if not set(statement.actions) <= ACTIONS_ON_GENERATED_IDS else ():
             if arn != "*" and not _contains_name(arn):
-                yield (
-                    f"The policy allows {', '.join(statement.actions)} on {arn}, which matches every resource "
-                    "of that type."
-                )
+                yield f"The policy allows {actions} on {arn}, which matches every resource of that type."
 
 
 def _contains_name(arn: str) -> bool:
     """Return True if an ARN contains at least a part of the resource's name, and not only resource types and
     wildcards.
     """
-    parts = arn.split(":", 5)
+    parts = arn.split(":", 5)  # arn, partition, service, region, account, resource
     if len(parts) < 6:
         return False
     service, region = parts[2:4]
-    words = [word for word in parts[5].replace(":", "/").split("/") if word]
-    if len(words) > 1 and service not in SERVICES_WITHOUT_RESOURCE_TYPE and not (service == "s3" and not region):
-        resource_type, *words = words
-        words = words[min(SEGMENTS_BEFORE_NAME.get(resource_type, 0), len(words) - 1) :]
-    return any(letter.isalnum() for letter in "".join(words[:1]))
+    segments = [segment for segment in parts[5].replace(":", "/").split("/") if segment]
+    if len(segments) > 1 and service not in SERVICES_WITHOUT_RESOURCE_TYPE and not (service == "s3" and not region):
+        resource_type, *segments = segments
+        segments = segments[min(SEGMENTS_BEFORE_NAME.get(resource_type, 0), len(segments) - 1) :]
+    return any(letter.isalnum() for letter in "".join(segments[:1]))
 
 
 @POLICIES.resource(
@@ -109,10 +109,7 @@ def _contains_name(arn: str) -> bool:
     severity=PolicySeverity.MEDIUM,
     levels=MANDATORY_EVERYWHERE,
     description="Every action of a role's policy exists in AWS.",
-    remedy=(
-        "Look up the action in the service authorization reference. For example, the HeadObject "
-        "call needs s3:GetObject."
-    ),
+    remedy="Look it up in the service authorization reference. For example, HeadObject needs s3:GetObject.",
     types=IDENTITY_POLICIES,
 )
 def _check_iam_action_exists(resource: CheckedResource) -> Iterator[str]:
@@ -136,10 +133,10 @@ def _check_iam_action_exists(resource: CheckedResource) -> Iterator[str]:
 def _check_iam_resource_fits_action(resource: CheckedResource) -> Iterator[str]:
     for statement in list_statements(resource):
         for action in statement.actions:
-            known = iam_actions.get_arn_patterns(action) if "*" not in action else ()
-            for arn in statement.resources if known else ():
-                if arn != "*" and not any(patterns_overlap(arn, pattern) for pattern in known):
-                    yield f"{action} can never be allowed on {arn}. Its resources have the form {known[0]}."
+            arn_patterns = iam_actions.get_arn_patterns(action) if "*" not in action else ()
+            for arn in statement.resources if arn_patterns else ():
+                if arn != "*" and not any(patterns_overlap(arn, pattern) for pattern in arn_patterns):
+                    yield f"{action} can never be allowed on {arn}. Its resources have the form {arn_patterns[0]}."
 
 
 @POLICIES.resource(
@@ -151,6 +148,20 @@ def _check_iam_resource_fits_action(resource: CheckedResource) -> Iterator[str]:
     types=IDENTITY_POLICIES | RESOURCE_POLICIES,
 )
 def _check_iam_no_negation(resource: CheckedResource) -> Iterator[str]:
-    for statement in list_all_statements(resource):
+    for statement in list_statements_and_trust(resource):
         for element in statement.not_elements:
             yield f"The document uses {element}, which also covers everything that AWS adds later."
+
+
+@POLICIES.resource(
+    "iam-metrics-in-namespace",
+    severity=PolicySeverity.MEDIUM,
+    levels=MANDATORY_EVERYWHERE,
+    description="PutMetricData, which has no resource level, is limited to a namespace.",
+    remedy="Add a condition on cloudwatch:namespace.",
+    types=IDENTITY_POLICIES,
+)
+def _check_iam_metrics_in_namespace(resource: CheckedResource) -> Iterator[str]:
+    for statement in list_allow_statements(resource):
+        if statement.covers_action("cloudwatch:PutMetricData") and not statement.is_narrowed_by("cloudwatch:namespace"):
+            yield "The policy allows cloudwatch:PutMetricData in every namespace, including those of AWS."

@@ -7,7 +7,7 @@ Vulnerable"), as far as they end with the permissions of another role.
 
 from collections.abc import Iterator
 
-from guardrails.least_privilege.effective_permissions import list_role_statements
+from guardrails.least_privilege.permission_statements import list_all_role_statements
 from guardrails.model.iam_documents import matches_pattern
 from guardrails.model.resource_types import ROLE
 from guardrails.pack.policy_kinds import (
@@ -54,6 +54,7 @@ COMBINATIONS: tuple[tuple[str, ...], ...] = (
     ("iam:PassRole", "sagemaker:CreateTrainingJob"),
     ("iam:PassRole", "bedrock-agentcore:CreateCodeInterpreter"),
 )
+"""Each entry is dangerous if a role may call all of its actions."""
 
 
 @POLICIES.relation(
@@ -66,11 +67,8 @@ COMBINATIONS: tuple[tuple[str, ...], ...] = (
     types={ROLE},
 )
 def _check_iam_no_escalation(role: CheckedResource, stack: CheckedStack) -> Iterator[str]:
-    allowed_actions = [
-        action for statement in list_role_statements(role, stack) if statement.is_allow for action in statement.actions
-    ]
+    statements = list_all_role_statements(role, stack)
+    allowed_actions = [action for statement in statements if statement.is_allow for action in statement.actions]
     for combination in COMBINATIONS:
-        if all(any(matches_pattern(needed, action) for action in allowed_actions) for needed in combination):
-            yield (
-                f"The role may call {' and '.join(combination)}, and so it can use permissions that it was not granted."
-            )
+        if all(any(matches_pattern(needed, allowed) for allowed in allowed_actions) for needed in combination):
+            yield f"The role may call {' and '.join(combination)}, and so gain permissions that it was not granted."

@@ -1,5 +1,5 @@
-"""Policies about resource policies and permissions: which principals may use a bucket, queue, topic, key, API or
-function.
+"""Policies about IAM resource policies and function permissions: which principals may use a bucket, queue, topic, key,
+API or function.
 """
 
 from collections.abc import Iterator, Mapping
@@ -42,14 +42,16 @@ CALLER_KEYS = (
 CALLER_ARN_KEYS = ("aws:PrincipalArn", "aws:SourceArn")
 """Condition keys that identify the caller if the ARN contains an account or names one bucket."""
 SERVICE_ACCOUNT_KEYS = ("aws:SourceAccount", "aws:SourceOrgID", "kms:CallerAccount")
+"""Condition keys that identify the account for which an AWS service acts."""
 API_TYPES = frozenset({REST_API, API_V2})
 """API types whose ids AWS generates and whose ARNs contain the account. An unknown ARN that is computed from an API
 of this stack belongs to this account.
 """
 ENCRYPTION_CONTEXT = "kms:EncryptionContext:"
+"""Prefix of the condition keys of a KMS key policy that name the encrypted resource, for example a log group."""
 
 
-def _list_grants(resource: CheckedResource) -> list[Statement]:
+def _list_allow_statements(resource: CheckedResource) -> list[Statement]:
     return [statement for statement in parse_statements(_get_document(resource)) if statement.is_allow]
 
 
@@ -82,13 +84,14 @@ def _get_document(resource: CheckedResource) -> str | Mapping[str, Any] | None:
     types=RESOURCE_POLICIES,
 )
 def _check_resource_policy_not_public(resource: CheckedResource) -> Iterator[str]:
-    for statement in _list_grants(resource):
+    for statement in _list_allow_statements(resource):
         for kind, value in statement.principals:
             if kind in {"*", "AWS"} and value == "*" and not _limits_caller(statement):
                 yield f"The policy allows {', '.join(statement.actions)} to every principal."
 
 
 def _limits_caller(statement: Statement) -> bool:
+    """Return True if the conditions of a statement refuse foreign callers."""
     return any(statement.is_pinned_by(key) for key in CALLER_KEYS) or any(
         statement.is_narrowed_by(key)
         and all(_contains_account(arn) or _names_bucket(arn) for arn in statement.condition_values(key))
@@ -106,16 +109,14 @@ def _limits_caller(statement: Statement) -> bool:
     types=RESOURCE_POLICIES,
 )
 def _check_resource_policy_source_account(resource: CheckedResource) -> Iterator[str]:
-    for statement in _list_grants(resource):
+    for statement in _list_allow_statements(resource):
         services = [value for kind, value in statement.principals if kind == "Service"]
         if services and not _limits_service_account(statement):
-            yield (
-                f"The policy allows {', '.join(services)} without a condition on the account for which the "
-                "service acts."
-            )
+            yield f"The policy allows {', '.join(services)} without a condition on the account that it acts for."
 
 
 def _limits_service_account(statement: Statement) -> bool:
+    """Return True if the conditions of a statement name the account for which a service acts."""
     if any(statement.is_pinned_by(key) for key in SERVICE_ACCOUNT_KEYS):
         return True
     if statement.is_narrowed_by("aws:SourceArn") and all(
@@ -152,10 +153,10 @@ def _names_bucket(arn: str) -> bool:
     types=RESOURCE_POLICIES,
 )
 def _check_resource_policy_no_wildcard_action(resource: CheckedResource) -> Iterator[str]:
-    for statement in _list_grants(resource):
-        owner = all(kind == "AWS" and value.endswith(":root") for kind, value in statement.principals)
+    for statement in _list_allow_statements(resource):
+        is_for_account = all(kind == "AWS" and value.endswith(":root") for kind, value in statement.principals)
         for action in statement.actions:
-            if "*" in action and not (owner and action == "kms:*"):
+            if "*" in action and not (is_for_account and action == "kms:*"):
                 yield f"The policy allows the action pattern {action}."
 
 
@@ -177,10 +178,8 @@ def _check_function_permission_source(permission: CheckedResource, _stack: Check
     if not permission.has_property("sourceArn"):
         yield f"{principal} may call the function for any resource of any account, because sourceArn is missing."
     elif not permission.has_property("sourceAccount") and not _source_has_account(permission):
-        yield (
-            f"{principal} may call the function for any account, because sourceArn "
-            f"{permission.props.get('sourceArn')} contains no account and sourceAccount is missing."
-        )
+        arn = permission.props.get("sourceArn")
+        yield f"{principal} may call the function for any account, because {arn} contains no account."
 
 
 def _source_has_account(permission: CheckedResource) -> bool:
@@ -205,7 +204,4 @@ def _source_has_account(permission: CheckedResource) -> bool:
 )
 def _check_function_url_not_public(url: CheckedResource) -> Iterator[str]:
     if url.props.get("authorizationType") != "AWS_IAM":
-        yield (
-            f"authorizationType is {url.props.get('authorizationType')}, so any caller on the internet "
-            "may call the function."
-        )
+        yield f"authorizationType is {url.props.get('authorizationType')}, so everyone may call the function."

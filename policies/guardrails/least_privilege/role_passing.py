@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from guardrails.least_privilege.effective_permissions import list_allow_statements
+from guardrails.least_privilege.permission_statements import list_allow_statements
 from guardrails.model.iam_documents import Statement
 from guardrails.model.resource_types import IDENTITY_POLICIES
 from guardrails.pack.policy_kinds import MANDATORY_EVERYWHERE, CheckedResource, PolicyGroup, PolicySet, PolicySeverity
@@ -42,15 +42,13 @@ def _check_iam_pass_role_exact(resource: CheckedResource) -> Iterator[str]:
 )
 def _check_iam_pass_role_to_service(resource: CheckedResource) -> Iterator[str]:
     for statement in _list_pass_role_statements(resource):
+        grant = f"The policy allows iam:PassRole on {', '.join(statement.resources)}"
         services = statement.condition_values("iam:PassedToService")
         if not services or not statement.is_narrowed_by("iam:PassedToService"):
-            yield f"The policy allows iam:PassRole on {', '.join(statement.resources)} to every service."
+            yield f"{grant} to every service."
         for service in services:
             if "*" in service or not service.endswith(".amazonaws.com"):
-                yield (
-                    f"The policy allows iam:PassRole on {', '.join(statement.resources)} to {service}, which is "
-                    "not one exact service."
-                )
+                yield f"{grant} to {service}, which is not one exact service."
 
 
 @POLICIES.resource(
@@ -82,7 +80,4 @@ def _check_mediaconvert_job_has_role(resource: CheckedResource) -> Iterator[str]
         MEDIA_CONVERT in statement.condition_values("iam:PassedToService")
         for statement in _list_pass_role_statements(resource)
     ):
-        yield (
-            f"The policy allows mediaconvert:CreateJob, but no iam:PassRole to {MEDIA_CONVERT}, so "
-            "MediaConvert would refuse every job."
-        )
+        yield f"The policy allows no iam:PassRole to {MEDIA_CONVERT}, which would refuse every job."

@@ -5,6 +5,7 @@ never the secrets.
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from pulumi_policy.proxy import UnknownValueError
@@ -19,7 +20,9 @@ SECRET_NAME = re.compile(
 )
 """Endings of names that usually belong to secrets. `TOKEN_ISSUER` or `MAX_TOKENS` does not match."""
 REFERENCE_PREFIXES = ("arn:", "/", "alias/", "ssm:", "secretsmanager:", "{{resolve:", "https://", "s3://")
+"""Beginnings of values that name a secret's place instead of containing it."""
 HARMLESS_VALUE = re.compile(r"(true|false|[0-9.]*)", re.IGNORECASE)
+"""Values that are no secret, although the variable's name ends like that of one: a flag, a number, or nothing."""
 SECRET_PATTERNS = {
     "an AWS access key": re.compile(r"\b(AKIA|ASIA)[A-Z0-9]{16}\b"),
     "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
@@ -28,33 +31,29 @@ SECRET_PATTERNS = {
     "a GitHub token": re.compile(r"\bgh[pousr]_[A-Za-z0-9]{30,}"),
     "a Slack token": re.compile(r"\bxox[abprs]-[A-Za-z0-9-]{10,}"),
 }
+"""Forms of secrets that are recognised by their value, whatever the variable's name is."""
 
 
 def _list_variables(resource: CheckedResource) -> Iterator[tuple[str, str]]:
-    """Yield the names and known values of the environment variables or arguments. An unknown value is a reference to
-    another resource, so it is skipped.
+    """Yield the names and known values of a function's, task's or job's environment variables or arguments. An unknown
+    value is skipped, because it comes from another resource of the stack.
     """
     variables: Mapping[str, Any] = {}
-    match resource.type:
-        case t if t == FUNCTION:
-            variables = resource.get_nested("environment", "variables") or {}
-        case t if t == GLUE_JOB:
-            variables = resource.props.get("defaultArguments") or {}
-        case t if t == BATCH_JOB:
-            properties = resource.props.get("containerProperties") or "{}"
-            variables = {item["name"]: item.get("value", "") for item in json.loads(properties).get("environment", [])}
-        case _:
-            containers = json.loads(resource.props.get("containerDefinitions") or "[]")
-            variables = {
-                item["name"]: item.get("value", "")
-                for container in containers
-                for item in container.get("environment", [])
-            }
+    if resource.type == FUNCTION:
+        variables = resource.get_nested("environment", "variables") or {}
+    elif resource.type == GLUE_JOB:
+        variables = resource.props.get("defaultArguments") or {}
+    else:
+        containers = (
+            [json.loads(resource.props.get("containerProperties") or "{}")]
+            if resource.type == BATCH_JOB
+            else json.loads(resource.props.get("containerDefinitions") or "[]")
+        )
+        pairs = [pair for container in containers for pair in container.get("environment", [])]
+        variables = {pair["name"]: pair.get("value", "") for pair in pairs}
     for name in variables:
-        try:
+        with suppress(UnknownValueError):
             yield name, str(variables[name])
-        except UnknownValueError:
-            continue
 
 
 @POLICIES.resource(
@@ -92,7 +91,4 @@ def _check_no_secret_in_environment(resource: CheckedResource) -> Iterator[str]:
 def _check_secret_parameter_encrypted(parameter: CheckedResource) -> Iterator[str]:
     name = str(parameter.props.get("name", parameter.name))
     if SECRET_NAME.search(name.replace("-", "_")) and parameter.props.get("type") != "SecureString":
-        yield (
-            f"The parameter {name} has type {parameter.props.get('type')}, so every identity that may "
-            "read parameters can read the secret."
-        )
+        yield f"The parameter {name} has type {parameter.props.get('type')}, so the secret is stored in plain text."

@@ -1,9 +1,9 @@
-"""Table of the condition keys that AWS services send when they assume a role.
+"""Table of the condition keys that AWS services send when they assume a role. The policies about trust policies use it.
 
 A condition on a key that the service does not send makes the role unusable, and no mock shows that. A missing
 condition lets other accounts use the service with the role. Each entry cites the AWS page that documents it.
-`components/blocks/iam/trust_policy.py` has its own table for the roles that the blocks create. This table checks all
-roles, whatever code created them.
+`components/blocks/iam/trust_policy.py` has its own table for the roles that the blocks create. This table applies to
+all roles, whatever code creates them.
 """
 
 from dataclasses import dataclass
@@ -16,13 +16,17 @@ class SentConditionKeys:
     guide: str
     """Path of the page that documents the keys, below https://docs.aws.amazon.com/."""
     sends_account: bool
+    """True if the service sends `aws:SourceAccount`."""
     sends_arn: bool
+    """True if the service sends `aws:SourceArn`."""
     is_required: bool = True
     """True if the policy requires the conditions. False if the service's guide also shows trust policies without
     them.
     """
     arn_part: str = ""
-    """A part of the ARN that the service sends, if trust policies often name another kind of ARN."""
+    """A part of the ARN that the service sends, for services whose trust policies often name another kind of ARN. Empty
+    for other services.
+    """
 
     @property
     def page(self) -> str:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from guardrails.least_privilege.effective_permissions import list_all_statements
+from guardrails.least_privilege.permission_statements import list_statements_and_trust
 from guardrails.least_privilege.trust_condition_keys import SENT_KEYS_BY_SERVICE
 from guardrails.model.iam_documents import Statement, parse_statements
 from guardrails.model.resource_types import IDENTITY_POLICIES, ROLE
@@ -20,6 +20,7 @@ def _list_trust_statements(resource: CheckedResource) -> list[Statement]:
 
 
 def _list_trusted_services(resource: CheckedResource) -> Iterator[tuple[Statement, str]]:
+    """Yield each AWS service that a role trusts, with the statement that trusts it."""
     for statement in _list_trust_statements(resource):
         for kind, value in statement.principals:
             if kind == "Service":
@@ -40,13 +41,13 @@ def _list_trusted_services(resource: CheckedResource) -> Iterator[tuple[Statemen
 )
 def _check_iam_trust_names_source(role: CheckedResource) -> Iterator[str]:
     for statement, service in _list_trusted_services(role):
-        sends = SENT_KEYS_BY_SERVICE.get(service)
-        if sends is None:
+        sent_keys = SENT_KEYS_BY_SERVICE.get(service)
+        if sent_keys is None:
             yield f"The role trusts {service}, but trust_condition_keys.py has no entry for this service."
-        elif sends.is_required:
-            if sends.sends_account and not statement.is_pinned_by(ACCOUNT):
+        elif sent_keys.is_required:
+            if sent_keys.sends_account and not statement.is_pinned_by(ACCOUNT):
                 yield f"The role trusts {service} for every account, because {ACCOUNT} is not compared."
-            if sends.sends_arn and not statement.is_narrowed_by(ARN):
+            if sent_keys.sends_arn and not statement.is_narrowed_by(ARN):
                 yield f"The role trusts {service} for every resource, because {ARN} is not compared."
 
 
@@ -60,21 +61,20 @@ def _check_iam_trust_names_source(role: CheckedResource) -> Iterator[str]:
 )
 def _check_iam_trust_usable(role: CheckedResource) -> Iterator[str]:
     for statement, service in _list_trusted_services(role):
-        sends = SENT_KEYS_BY_SERVICE.get(service)
-        if sends is None:
+        sent_keys = SENT_KEYS_BY_SERVICE.get(service)
+        if sent_keys is None:
             continue
-        if (statement.condition_values(ACCOUNT) and not sends.sends_account) or (
-            statement.condition_values(ARN) and not sends.sends_arn
-        ):
+        accounts, arns = statement.condition_values(ACCOUNT), statement.condition_values(ARN)
+        if (accounts and not sent_keys.sends_account) or (arns and not sent_keys.sends_arn):
             yield (
                 f"The trust policy compares {ACCOUNT} or {ARN}, but {service} does not send these keys, so "
-                f"it could never assume the role ({sends.page})."
+                f"it could never assume the role ({sent_keys.page})."
             )
-        for arn in statement.condition_values(ARN) if sends.arn_part else ():
-            if "*" not in arn and sends.arn_part not in arn:
+        for arn in arns if sent_keys.arn_part else ():
+            if "*" not in arn and sent_keys.arn_part not in arn:
                 yield (
                     f"The trust policy compares {ARN} with {arn}, but {service} sends an ARN that contains "
-                    f"{sends.arn_part} ({sends.page})."
+                    f"{sent_keys.arn_part} ({sent_keys.page})."
                 )
 
 
@@ -98,6 +98,7 @@ def _check_iam_trust_federated_conditioned(role: CheckedResource) -> Iterator[st
         for kind, provider in statement.principals:
             if kind != "Federated":
                 continue
+            # Condition keys begin with the provider's host name. Cognito has no ARN, only its host name.
             host = provider.partition(":oidc-provider/")[2] or provider
             for claim in ("aud", "amr") if host == COGNITO else ("aud", "sub"):
                 if not statement.is_narrowed_by(f"{host}:{claim}"):
@@ -139,7 +140,7 @@ def _check_iam_trust_exact_principal(role: CheckedResource) -> Iterator[str]:
     types=IDENTITY_POLICIES,
 )
 def _check_iam_session_tags_conditioned(resource: CheckedResource) -> Iterator[str]:
-    for statement in list_all_statements(resource):
+    for statement in list_statements_and_trust(resource):
         if not statement.is_allow or not statement.covers_action("sts:TagSession"):
             continue
         compared = {key.lower() for keys in statement.conditions.values() for key in keys}

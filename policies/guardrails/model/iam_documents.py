@@ -9,6 +9,7 @@ from typing import Any
 KEY_REQUIRING_OPERATORS = frozenset({"ArnEquals", "ArnLike", "StringEquals", "StringEqualsIgnoreCase", "StringLike"})
 """Condition operators that are never met by a request without the key or with another value."""
 NOT_ELEMENTS = ("NotAction", "NotResource", "NotPrincipal")
+"""Elements of a statement that cover everything except what they list."""
 
 
 @dataclass(frozen=True)
@@ -19,9 +20,11 @@ class Statement:
     actions: tuple[str, ...]
     resources: tuple[str, ...]
     not_elements: tuple[str, ...]
+    """Names of the elements in `NOT_ELEMENTS` that the statement uses."""
     principals: tuple[tuple[str, str], ...]
     """Pairs of kind (`AWS`, `Service`, `Federated`) and value. The principal `"*"` has the kind `*`."""
     conditions: Mapping[str, Mapping[str, Any]]
+    """Values by condition operator and condition key, as in the document."""
 
     @property
     def is_allow(self) -> bool:
@@ -29,7 +32,7 @@ class Statement:
         return self.effect == "Allow"
 
     def covers_action(self, *actions: str) -> bool:
-        """Return True if the statement covers one of the actions, also by a wildcard."""
+        """Return True if the statement covers at least one of the actions, also by a wildcard."""
         return any(matches_pattern(action, pattern) for action in actions for pattern in self.actions)
 
     def condition_values(self, key: str) -> tuple[str, ...]:
@@ -99,13 +102,17 @@ def matches_pattern(text: str, pattern: str) -> bool:
 
 
 def patterns_overlap(first: str, second: str) -> bool:
-    """Return True if at least one text matches both patterns. Only `*` is a wildcard here."""
-    pending, seen = [(0, 0)], set()
+    """Return True if at least one text matches both patterns. Only `*` is a wildcard here.
+
+    A pair of positions stands for the rests of both patterns, of which the same text must match both. A `*` either ends
+    (its position moves on) or matches one more character of the other pattern (the other position moves on).
+    """
+    pending, visited = [(0, 0)], set()
     while pending:
         i, j = pending.pop()
-        if (i, j) in seen:
+        if (i, j) in visited:
             continue
-        seen.add((i, j))
+        visited.add((i, j))
         if i == len(first) and j == len(second):
             return True
         if i < len(first) and first[i] == "*":

@@ -1,5 +1,6 @@
-"""Lookup of the resources that configure a bucket or a function. Such settings are separate resources in AWS,
-and policies need them together.
+"""Lookup of the resources that configure or call a bucket or a function.
+
+The AWS provider has separate resources for such settings, and the policies check them together.
 """
 
 from collections.abc import Iterator
@@ -7,9 +8,10 @@ from collections.abc import Iterator
 from pulumi_policy.proxy import UnknownValueError
 
 from guardrails.model.resource_types import FUNCTION_ALIAS, FUNCTION_PERMISSION, SCHEDULE
-from guardrails.pack.policy_kinds import CheckedResource, CheckedStack, Props
+from guardrails.pack.policy_kinds import CheckedResource, CheckedStack
 
 SCHEDULER = "scheduler.amazonaws.com"
+"""Service principal of EventBridge Scheduler."""
 
 
 def list_bucket_settings(bucket: CheckedResource, stack: CheckedStack, resource_type: str) -> Iterator[CheckedResource]:
@@ -20,19 +22,8 @@ def list_bucket_settings(bucket: CheckedResource, stack: CheckedStack, resource_
             yield attachment
 
 
-def list_enabled_rules(configuration: CheckedResource) -> list[Props]:
-    """Return the lifecycle rules whose status is Enabled."""
-    return [rule for rule in configuration.props.get("rules") or () if rule.get("status") == "Enabled"]
-
-
-def covers_whole_bucket(rule: Props) -> bool:
-    """Return True if a lifecycle rule covers the whole bucket."""
-    criteria = rule.get("filter") or {}
-    return not any(criteria.get(key) for key in criteria) and not rule.get("prefix")
-
-
 def refers_to_function(resource: CheckedResource, function: CheckedResource) -> bool:
-    """Return True if a resource refers to a function: by reference, name, ARN or alias."""
+    """Return True if a resource refers to a function: by Pulumi reference, or by name, ARN or alias ARN."""
     key = "functionName" if resource.has_property("functionName") else "function"
     if resource.references.get(key):
         return function in resource.references[key]

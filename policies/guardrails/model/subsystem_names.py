@@ -1,6 +1,7 @@
-"""Conversion of Pulumi names, which have the form `<subsystem>-<rest>`, to subsystem names."""
+"""Subsystem names from Pulumi names of resources, which have the form `<subsystem>-<rest>`."""
 
 TWO_WORD_SUBSYSTEMS = ("voice-qa",)
+"""Subsystems whose name contains a hyphen."""
 
 
 def parse_subsystem(name: str) -> str:

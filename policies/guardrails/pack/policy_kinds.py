@@ -1,6 +1,7 @@
-"""Policy records of three kinds, and the resources and stacks that are passed to their checks.
+"""Types of the policy pack: the three kinds of policies, and the resources and stacks that their checks get.
 
-A policy is one record with name, severity, enforcement levels, description, remedy and check.
+A policy is one record with name, severity, enforcement levels, description, remedy and check. The modules of the policies
+register their records with a `PolicySet`, and `policy_pack` converts them to policies of the SDK.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -21,6 +22,7 @@ LimitValues = Mapping[str, float]
 """Limits of a policy by name: the values of the pack's configuration, or else the defaults."""
 
 REASON_TAG: Final = "Reason"
+"""Tag of a resource that deviates from a policy on purpose. Its value says why."""
 MIN_REASON_LENGTH: Final = 15
 """Minimum number of characters of a tag that counts as a reason."""
 MALFORMED_ERRORS: Final = (AttributeError, KeyError, TypeError, ValueError)
@@ -28,12 +30,10 @@ MALFORMED_ERRORS: Final = (AttributeError, KeyError, TypeError, ValueError)
 
 
 def describe_malformed(error: Exception) -> str:
-    """Return the message for a resource whose data no check can read. An exception that leaves a check would end the
-    pack and the whole preview.
+    """Return the message of a finding for data that a check cannot read. The error is reported as a finding, because an
+    exception that leaves a check would end the pack and the whole preview.
     """
-    return (
-        f"A property or document has an unexpected structure and cannot be checked ({type(error).__name__}: {error})."
-    )
+    return f"A property or document has an unexpected form and cannot be checked ({type(error).__name__}: {error})."
 
 
 class EnforcementLevel(StrEnum):
@@ -43,7 +43,7 @@ class EnforcementLevel(StrEnum):
     ADVISORY = "advisory"
     MANDATORY = "mandatory"
     REMEDIATE = "remediate"
-    """The pack corrects the resource. A fault that remains is mandatory."""
+    """The pack corrects the resource. A fault that it cannot correct has the level mandatory."""
 
 
 class PolicySeverity(StrEnum):
@@ -67,7 +67,7 @@ class PolicyGroup(StrEnum):
 
 @dataclass(frozen=True)
 class EnforcementLevels:
-    """Enforcement level by environment. The local environment has the level of dev."""
+    """Enforcement levels of a policy by environment. The local environment has the level of dev."""
 
     dev: EnforcementLevel
     staging: EnforcementLevel = EnforcementLevel.MANDATORY
@@ -109,8 +109,8 @@ class CheckedResource:
     value is unknown.
     """
     limits: LimitValues = field(default_factory=dict)
-    """The limits of the policy that checks this single resource. Policies that check a stack find theirs in the
-    stack.
+    """The limits of the resource policy that checks this resource. Relation and stack policies find their limits in
+    `CheckedStack`.
     """
 
     def get_nested(self, *path: str) -> Any:
@@ -139,18 +139,19 @@ class CheckedResource:
 
 
 ProgramProperties = Mapping[str, frozenset[str]]
-"""The properties that the program itself sets, by the resource's URN. A resource that the pack has not seen before is
-absent, and all its properties count as set by the program.
+"""The properties that the program itself sets, by the resource's URN. If a resource is absent, all its properties count
+as set by the program.
 """
 
 
 @dataclass(frozen=True)
 class CheckedStack:
-    """All resources of a stack, which policies check together."""
+    """All resources of a stack, which relation and stack policies get."""
 
     resources: tuple[CheckedResource, ...]
     context: StackContext
     limits: LimitValues = field(default_factory=dict)
+    """The limits of the policy that checks the stack."""
     program_properties: ProgramProperties = field(default_factory=dict)
 
     def is_set_by_program(self, resource: CheckedResource, key: str) -> bool:
@@ -178,6 +179,7 @@ class PolicyLimit:
     """A threshold of a policy that the pack's configuration can change."""
 
     name: str
+    """Key in the pack's configuration, usually the unit."""
     default: float
     description: str
 
@@ -229,11 +231,12 @@ class RelationPolicy(Policy):
     """Policy that checks one resource together with related resources of the stack."""
 
     types: frozenset[str]
+    """The types of the resources that the policy checks, without those of the related resources."""
     check: RelationCheck
 
     def list_findings(self, stack: CheckedStack) -> Iterator[Finding]:
-        """Yield the findings of all resources. An unknown value of one resource does not keep the others from being
-        checked. Its error is raised after them.
+        """Yield the findings of all resources. If a check of one resource reads an unknown value, the other resources are
+        still checked. The error is raised afterwards, so that the SDK reports the policy as undecided.
         """
         unknown: UnknownValueError | None = None
         for resource in stack.list_resources(*self.types):
@@ -251,7 +254,7 @@ class RelationPolicy(Policy):
 
 @dataclass(frozen=True, kw_only=True)
 class StackPolicy(Policy):
-    """Policy that checks the stack as a whole, after the engine knows the resources' planned outputs."""
+    """Policy that checks the stack as a whole, with the outputs of its resources."""
 
     check: StackCheck
 

@@ -1,7 +1,8 @@
-"""Start of the policy pack, and conversion of the policy records to the SDK's policies.
+"""Start of the policy pack in its own process, and conversion of the policy records to policies of Pulumi's SDK.
 
-This module skips every resource that an exception covers. A policy has one level for all resources, so separate
-policies report the exceptions in force. No exception can excuse those policies.
+A resource that an exception covers is not checked. The finding could not be made advisory, because the SDK has one
+enforcement level for all findings of a policy. The policies about exceptions report every exception instead, and cannot
+be excused.
 """
 
 import gc
@@ -17,7 +18,6 @@ from typing import Any
 import pulumi.runtime
 import pulumi_policy as sdk
 
-from guardrails.catalogue import POLICIES
 from guardrails.model import iam_actions
 from guardrails.model.resource_types import PLATFORM
 from guardrails.pack.policy_kinds import (
@@ -34,6 +34,7 @@ from guardrails.pack.policy_kinds import (
 )
 from guardrails.pack.sdk_patches import cache_decoding, skip_unneeded_checks
 from guardrails.pack.stack_context import InvalidStackConfiguration, StackContext, read_stack_context
+from guardrails.policy_catalogue import POLICIES
 
 NAME = "polyphony-guardrails"
 GC_THRESHOLD = 2_000_000
@@ -43,7 +44,7 @@ memory until the process ends, so a garbage collection would find nothing.
 
 
 def start() -> None:
-    """Run the pack until the engine ends the process."""
+    """Run the pack until Pulumi's engine ends the process."""
     try:
         context = read_stack_context(
             pulumi.runtime.get_config_env(), os.environ.get("PULUMI_PROJECT", ""), datetime.now(UTC).date()
@@ -53,10 +54,13 @@ def start() -> None:
     gc.set_threshold(GC_THRESHOLD)
     cache_decoding()
     skip_unneeded_checks(policy_applies_to_type)
-    # The program is still running, so nothing waits for this thread.
+    # While the Pulumi program runs, the pack is idle and can load the table.
     threading.Thread(target=iam_actions.load_action_table, daemon=True).start()
     builder = PolicyBuilder(context)
     sdk.PolicyPack(name=NAME, policies=[builder.build(record) for record in POLICIES])
+
+
+_RESOURCE_POLICIES = {record.name: record for record in POLICIES if isinstance(record, ResourcePolicy)}
 
 
 def policy_applies_to_type(policy_name: str, resource_type: str) -> bool:
@@ -64,15 +68,12 @@ def policy_applies_to_type(policy_name: str, resource_type: str) -> bool:
     return policy_name in _RESOURCE_POLICIES and _RESOURCE_POLICIES[policy_name].applies_to(resource_type)
 
 
-_RESOURCE_POLICIES = {record.name: record for record in POLICIES if isinstance(record, ResourcePolicy)}
-
-
 class PolicyBuilder:
     """Builder of the SDK's policies for one stack.
 
     The engine first sends each resource with the inputs that the program sets. Then it sends all resources with the
-    outputs of the provider. The first step records which properties the program set, because policies of the second
-    step need to know.
+    outputs of the provider. The first step records which properties the program sets, because the outputs also contain
+    properties that other resources set.
     """
 
     def __init__(self, context: StackContext) -> None:
@@ -137,6 +138,7 @@ class PolicyBuilder:
         return record.applies_to(args.resource_type) and not self._context.is_excepted(record.name, args.name)
 
     def _to_checked_resource(self, args: sdk.ResourceValidationArgs, record: Policy) -> CheckedResource:
+        """Return the single resource that a resource policy checks, with the policy's limits."""
         limits = record.resolve_limits(args.get_config())
         return CheckedResource(args.urn, args.resource_type, args.name, args.props, self._context, limits=limits)
 
@@ -198,16 +200,17 @@ def _build_config_schema(record: Policy) -> sdk.PolicyConfigSchema | None:
 
 
 async def _to_awaitable(props: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the properties. The SDK awaits the result of a remediation."""
     return props
 
 
-def _merge_changes(into: Any, changes: Mapping[str, Any]) -> None:
-    """Write the changes through the SDK's view of the properties, which keeps secret values secret."""
+def _merge_changes(props: Any, changes: Mapping[str, Any]) -> None:
+    """Write the changes into the SDK's view of the properties, which keeps secret values secret."""
     for key, value in changes.items():
-        if isinstance(value, Mapping) and isinstance(into.get(key), Mapping):
-            _merge_changes(into[key], value)
+        if isinstance(value, Mapping) and isinstance(props.get(key), Mapping):
+            _merge_changes(props[key], value)
         else:
-            into[key] = value
+            props[key] = value
 
 
 def _stop_at_malformed_data(findings: Iterable[Finding]) -> Iterator[Finding]:

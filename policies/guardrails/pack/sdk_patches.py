@@ -1,9 +1,9 @@
-"""Patches of the policy SDK that make the pack faster and leave all findings unchanged.
+"""Patches of Pulumi's policy SDK that make the pack faster and leave all findings unchanged.
 
-The SDK decodes every resource again for every policy, calls every policy for every resource whatever its type, and
-builds the list of a stack's resources again for every policy that checks the whole stack. With these patches a
+Without them, the SDK decodes every resource again for every policy, calls every policy for every resource whatever its
+type, and builds the list of a stack's resources again for every policy that checks the whole stack. With them, a
 resource is decoded once, because policies only read it. Only the policies that check a type are called for it. The
-stack is built once per request. Remediation modifies resources, so it always gets its own copy.
+list is built once per request. A remediation modifies the resource, so it always gets its own copy.
 
 The patches replace private names of the SDK. If a later version lacks one of the names, that patch is skipped: the
 pack is slower, but correct.
@@ -22,18 +22,18 @@ POLICIES_ATTRIBUTE = f"{ANALYZER_CLASS}__policies"
 
 
 class _IdentityCache:
-    """Cache of a function's results by the identity of the argument. The argument is stored too, so that its identity
-    is not reused.
+    """Cache of a function's results by the identity of the argument. The argument is stored too, because Python reuses
+    the identity of a deleted object.
     """
 
     def __init__(self, function: Callable[[Any], Any]) -> None:
         self._function = function
         self._results: dict[int, tuple[Any, Any]] = {}
 
-    def __call__(self, given: Any) -> Any:
-        entry = self._results.get(id(given))
+    def __call__(self, argument: Any) -> Any:
+        entry = self._results.get(id(argument))
         if entry is None:
-            entry = self._results[id(given)] = (given, self._function(given))
+            entry = self._results[id(argument)] = (argument, self._function(argument))
         return entry[1]
 
 

@@ -1,8 +1,7 @@
-"""Facts about the stack that the pack needs before the first resource: environment, exceptions in force, and tags.
+"""Environment, policy exceptions and tags of the stack, which the policy pack reads from the stack's configuration.
 
-The enforcement levels are fixed when the pack starts, so these facts are read from the stack's configuration. There are
-no defaults: the pack does not start without them. The configuration may hold decrypted secrets, so it is never
-printed.
+The pack needs them before the first resource, because the enforcement levels are fixed when it starts. It does not start
+without environment and exceptions. The configuration may contain decrypted secrets, so it is never printed.
 """
 
 import json
@@ -15,8 +14,8 @@ ENVIRONMENTS = ("local", "dev", "staging", "prod")
 
 
 class InvalidStackConfiguration(Exception):
-    """The stack's configuration lacks a value that the pack needs. The message names the setting and the allowed
-    values.
+    """The stack's configuration lacks a value that the pack needs, or has an invalid one. The message names the setting
+    and the allowed values.
     """
 
 
@@ -26,6 +25,7 @@ class ExceptionEntry:
 
     policy: str
     resource: str
+    """Pulumi name of the resource, or the Platform's name for the stack as a whole."""
     reason: str
     expires: date
 
@@ -40,6 +40,7 @@ class StackContext:
 
     environment: str
     exceptions: tuple[ExceptionEntry, ...]
+    """All entries of the stack file, also expired ones."""
     today: date
     tags: Mapping[str, str] = field(default_factory=dict)
     """Tags that all resources of the stack have in common, as far as the configuration gives them."""
@@ -59,15 +60,15 @@ def read_stack_context(config: Mapping[str, str], project: str, today: date) -> 
         raise InvalidStackConfiguration(
             f"{project}:environment must be one of {', '.join(ENVIRONMENTS)}. Set it in the stack file."
         )
-    raw = config.get(f"{project}:exceptions")
-    if raw is None:
+    entries = config.get(f"{project}:exceptions")
+    if entries is None:
         raise InvalidStackConfiguration(
             f"{project}:exceptions is missing in the stack file. Use an empty list if there are no exceptions."
         )
     try:
         exceptions = tuple(
             ExceptionEntry(item["policy"], item["resource"], item["reason"], _parse_date(item["expires"]))
-            for item in json.loads(raw)
+            for item in json.loads(entries)
         )
     except (ValueError, TypeError, KeyError) as error:
         raise InvalidStackConfiguration(

@@ -1,4 +1,4 @@
-"""Generator of `docs/cost.md`, which compares the requirements' cost tables with the price book and lists measures,
+"""Generator of `docs/cost.md`. The page compares the requirements' cost tables with today's prices, and lists measures,
 assumptions and prices. `python -m local generate` writes the file.
 """
 
@@ -15,9 +15,9 @@ INTRODUCTION = """\
 # Cost
 
 This page is generated from `policies/guardrails/pricing/` by `make docs`, and a test checks that it is current. Change
-the records, not this page.
+the price rules, prices and tables there, not this page.
 
-The cost model prices the resources of a stack at the usage that the stack's settings publish. `make cost STACK=prod`
+The cost model prices the resources of a stack at the monthly usage that follows from its settings. `make cost STACK=prod`
 prints the estimate, every preview reports it, and a mandatory policy compares it with the stack's budget.
 `make cost-diff A=dev B=prod` compares two stacks, and `make cost-diff A=HEAD~1 B=HEAD` compares two git revisions.
 
@@ -25,9 +25,10 @@ The prices are in `price_book.toml`, for us-east-1, each with unit, source and d
 run `make cost FREE=1`. A billable resource without a price rule is listed as *unpriced*, and a resource without
 published usage as a *gap*. Neither is counted as zero.
 
-This page compares the cost tables of the requirements with the price book, at the usage that the requirements state.
-Figures that the requirements do not give are assumptions. They are in one file (`requirements_cost_tables/assumptions.toml`)
-and are listed below. None of them is chosen to reproduce a figure of the requirements.
+The tables below have the costs that the requirements state, and the costs computed from the price book at the usage that
+the requirements state. Figures that the requirements do not give are assumptions. They are in one file
+(`requirements_cost_tables/assumptions.toml`) and are listed [below](#assumptions). None of them is chosen to reproduce a
+figure of the requirements. All costs are in US dollars a month.
 """
 
 
@@ -102,14 +103,15 @@ def _render_table(table: CostTable) -> Iterator[str]:
 
 
 def _render_promised_savings(table: CostTable) -> Iterator[str]:
-    yield "\n| change | stated saving | computed saving | stated rest | computed rest | reason |"
+    yield "\nSavings that the requirements promise, one after the other:\n"
+    yield "| change | stated saving | computed saving | stated cost after it | computed cost after it | reason |"
     yield "|---|---:|---:|---:|---:|---|"
-    stated_rest, computed_rest = table.stated_total, table.computed_usd
+    stated_cost, computed_cost = table.stated_total, table.computed_usd
     for saving in table.promised_savings:
-        stated_rest, computed_rest = stated_rest - saving.stated_usd, computed_rest - saving.computed_usd
+        stated_cost, computed_cost = stated_cost - saving.stated_usd, computed_cost - saving.computed_usd
         yield (
             f"| {saving.label} | {_format_usd(saving.stated_usd)} | {_format_usd(saving.computed_usd)} | "
-            f"{_format_usd(stated_rest)} | {_format_usd(computed_rest)} | {saving.cause} |"
+            f"{_format_usd(stated_cost)} | {_format_usd(computed_cost)} | {saving.cause} |"
         )
 
 

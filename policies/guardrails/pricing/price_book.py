@@ -16,8 +16,11 @@ class Price:
     unit: str
     service: str
     source: str
+    """Address of the page with the price."""
     date: str
+    """Month in which the price was read, for example `2026-11`."""
     basis: str
+    """Reliability: `primary` (AWS's own page or price list), `secondary` (another source) or `estimate` (ours)."""
     free: float = 0
     """Quantity that an account gets free of charge every month, without a time limit."""
     guardrail: bool = False

@@ -1,6 +1,6 @@
-"""Price rules: conversion of one resource and its usage to quantities of prices.
+"""Price rule: the conversion of one resource and its monthly usage to quantities of prices, with builders of common rules.
 
-Usage is published by block: the component's Pulumi name, the measure, and the amount a month. A rule names all
+The program publishes usage by block (a component's Pulumi name) and measure (for example `requests`). A rule names all
 measures that it reads. So the estimate can report a measure that no rule reads, for example a misspelt one, and a
 required measure that is missing. Neither is silently counted as zero.
 """
@@ -12,12 +12,14 @@ from typing import Any, Final
 HOURS: Final = 730
 """Hours of an average month, as in AWS's own calculators."""
 SECONDS: Final = HOURS * 3600
+"""Seconds of an average month."""
 
 Quantities = Iterator[tuple[str, float]]
+"""Pairs of a price's name in the price book and the quantity a month."""
 Measures = Mapping[str, str]
 """Description of what a measure counts in a month, by the measure's name."""
 PricedMeasures = Mapping[str, tuple[str, str]]
-"""Price of a measure and description of what it counts in a month, by the measure's name."""
+"""Name of the price of a measure, and description of what it counts in a month, by the measure's name."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,9 @@ class PricingInput:
 
     resource: PricedResource
     usage: Mapping[str, float]
+    """Published amounts a month of the resource's block, by measure."""
     siblings: tuple[PricedResource, ...] = ()
-    """All resources of the same block."""
+    """All resources of the same block, with this one."""
 
     @property
     def props(self) -> Mapping[str, Any]:
@@ -60,13 +63,13 @@ class PriceRule:
     """Conversion of resources of one type to quantities of prices."""
 
     quantities: Callable[[PricingInput], Quantities]
+    """Function that yields the quantities of one resource."""
     required_measures: Measures = field(default_factory=dict)
     """Measures that the rule needs. A resource without them is a gap."""
     optional_measures: Measures = field(default_factory=dict)
     """Measures that the rule adds if they are published."""
     is_usage_optional: Callable[[PricedResource], bool] = field(default=lambda _: False)
-    """Function that returns True for a resource that needs no published usage, because only failures or logs use it.
-    """
+    """Function that returns True for a resource whose missing usage is not a gap, for example a dead-letter queue."""
     describe_unpriced: Callable[[PricedResource], str] = field(default=lambda _: "")
     """Function that describes a feature of the resource that is billed, but has no price in the book; an empty string
     if there is none.

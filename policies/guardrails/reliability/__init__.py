@@ -2,12 +2,12 @@
 
 from guardrails.pack.policy_kinds import Policy
 from guardrails.reliability import (
-    alarm_properties,
+    alarms,
     api_stages,
     dead_letter_queues,
-    function_monitoring,
     function_triggers,
     job_resilience,
+    lambda_functions,
     runtime_support,
     workflow_resilience,
 )
@@ -15,8 +15,8 @@ from guardrails.reliability import (
 MODULES = (
     dead_letter_queues,
     function_triggers,
-    function_monitoring,
-    alarm_properties,
+    lambda_functions,
+    alarms,
     workflow_resilience,
     api_stages,
     job_resilience,

@@ -28,7 +28,7 @@ ANY_STAGE = frozenset({REST_STAGE, API_V2_STAGE})
 
 
 def _list_stage_settings(stage: CheckedResource, stack: CheckedStack) -> list[Props]:
-    """Return the settings that apply to all methods of a stage. Settings of single methods are ignored."""
+    """Return the settings that apply to all methods or routes of a stage. Settings of single methods are ignored."""
     if stage.type == API_V2_STAGE:
         return [stage.props.get("defaultRouteSettings") or {}]
     return [
@@ -44,8 +44,8 @@ def _belongs_to_stage(settings: CheckedResource, stage: CheckedResource) -> bool
         same_api = settings_apis == stage_apis
     else:
         same_api = settings.props.get("restApi") == stage.props.get("restApi")
-    refers = stage in settings.references.get("stageName", ())
-    return same_api and (refers or settings.props.get("stageName") == stage.props.get("stageName"))
+    refers_to_stage = stage in settings.references.get("stageName", ())
+    return same_api and (refers_to_stage or settings.props.get("stageName") == stage.props.get("stageName"))
 
 
 @POLICIES.relation(
@@ -144,15 +144,10 @@ def _check_firewall_measures(web_acl: CheckedResource) -> Iterator[str]:
     "firewall-where-possible",
     severity=PolicySeverity.MEDIUM,
     levels=MANDATORY_EVERYWHERE,
-    description=(
-        "Web firewalls are associated with REST stages only, because WebSocket and HTTP APIs do not support them."
-    ),
+    description="Web firewalls protect REST stages only, because WebSocket and HTTP APIs do not support them.",
     remedy="Remove the association, and throttle the routes of the stage instead.",
     types={WEB_ACL_ASSOCIATION},
 )
 def _check_firewall_where_possible(association: CheckedResource) -> Iterator[str]:
     if "/apis/" in str(association.props.get("resourceArn")):
-        yield (
-            f"resourceArn is {association.props.get('resourceArn')}, but a WebSocket or HTTP API cannot "
-            "have a web firewall."
-        )
+        yield f"{association.props.get('resourceArn')} is a WebSocket or HTTP API, which cannot have a web firewall."

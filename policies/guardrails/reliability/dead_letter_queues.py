@@ -1,4 +1,6 @@
-"""Policies about dead-letter queues: every place where work can fail has one, with 14 days of retention and an alarm."""
+"""Policies about dead-letter queues: queues, event targets, schedules and asynchronous functions have one, which keeps
+messages for 14 days and has an alarm.
+"""
 
 import json
 from collections.abc import Iterator
@@ -21,42 +23,41 @@ from guardrails.pack.policy_kinds import (
 POLICIES = PolicySet(PolicyGroup.RELIABILITY)
 
 FOURTEEN_DAYS = 1_209_600
-ASYNCHRONOUS = frozenset({"events.amazonaws.com", "s3.amazonaws.com", SCHEDULER, "sns.amazonaws.com"})
+"""Fourteen days in seconds."""
+ASYNCHRONOUS_CALLERS = frozenset({"events.amazonaws.com", "s3.amazonaws.com", SCHEDULER, "sns.amazonaws.com"})
 """Services that call a function asynchronously."""
 DEAD_LETTER_SUFFIX = "-dlq"
+"""End of the names of dead-letter queues in this program."""
+FAILURE_ARN_PATHS = {
+    EVENT_TARGET: ("deadLetterConfig", "arn"),
+    SCHEDULE: ("target", "deadLetterConfig", "arn"),
+    FUNCTION_ASYNC_CONFIG: ("destinationConfig", "onFailure", "destination"),
+}
+"""Path of the property with the ARN of the queue that gets failed work, by resource type."""
 
 
 def _last_arn_part(arn: object) -> str:
     return str(arn).rpartition(":")[2]
 
 
-def find_dead_letter_queues(stack: CheckedStack) -> set[str]:
-    """Return the names of all queues that receive failed work: redrive targets, dead-letter targets of rules and
+def _find_dead_letter_queues(stack: CheckedStack) -> set[str]:
+    """Return the names of all queues that receive failed work: redrive targets, dead-letter queues of rules and
     schedules, failure destinations, and queues named `…-dlq`.
     """
-    names = {name for queue in stack.list_resources(QUEUE) for name in _find_redrive_targets(queue)}
-    names |= {
-        _last_arn_part(target.get_nested("deadLetterConfig", "arn")) for target in stack.list_resources(EVENT_TARGET)
+    queues = stack.list_resources(QUEUE)
+    redrive_targets = {name for queue in queues for name in _find_redrive_targets(queue)}
+    destinations = {
+        _last_arn_part(resource.get_nested(*path))
+        for resource_type, path in FAILURE_ARN_PATHS.items()
+        for resource in stack.list_resources(resource_type)
     }
-    names |= {
-        _last_arn_part(schedule.get_nested("target", "deadLetterConfig", "arn"))
-        for schedule in stack.list_resources(SCHEDULE)
-    }
-    names |= {
-        _last_arn_part(async_config.get_nested("destinationConfig", "onFailure", "destination"))
-        for async_config in stack.list_resources(FUNCTION_ASYNC_CONFIG)
-    }
-    return names | {
-        str(queue.props.get("name"))
-        for queue in stack.list_resources(QUEUE)
-        if str(queue.props.get("name")).endswith(DEAD_LETTER_SUFFIX)
-    }
+    names = {str(queue.props.get("name")) for queue in queues}
+    return redrive_targets | destinations | {name for name in names if name.endswith(DEAD_LETTER_SUFFIX)}
 
 
-def get_redrive_policy(queue: CheckedResource) -> dict[str, object]:
-    """Return a queue's redrive policy."""
-    loaded: dict[str, object] = json.loads(queue.props.get("redrivePolicy") or "{}")
-    return loaded
+def _get_redrive_policy(queue: CheckedResource) -> dict[str, object]:
+    redrive_policy: dict[str, object] = json.loads(queue.props.get("redrivePolicy") or "{}")
+    return redrive_policy
 
 
 def _find_redrive_targets(queue: CheckedResource) -> set[str]:
@@ -66,7 +67,7 @@ def _find_redrive_targets(queue: CheckedResource) -> set[str]:
     program sets an unknown policy, the reference names the other queue.
     """
     try:
-        arn = get_redrive_policy(queue).get("deadLetterTargetArn")
+        arn = _get_redrive_policy(queue).get("deadLetterTargetArn")
     except UnknownValueError:
         return {
             str(target.props.get("name"))
@@ -88,11 +89,8 @@ def _check_queue_has_dead_letters(queue: CheckedResource, stack: CheckedStack) -
     name, redrive_targets = queue.props.get("name"), _find_redrive_targets(queue)
     if name in redrive_targets:
         yield "redrivePolicy names the queue itself, so a message that always fails is never removed."
-    elif not redrive_targets and name not in find_dead_letter_queues(stack):
-        yield (
-            "The queue has no dead-letter queue (redrivePolicy is not set), so a message that always "
-            "fails is deleted when it expires."
-        )
+    elif not redrive_targets and name not in _find_dead_letter_queues(stack):
+        yield "The queue has no dead-letter queue (redrivePolicy is not set), so failed messages are lost."
 
 
 @POLICIES.relation(
@@ -105,7 +103,7 @@ def _check_queue_has_dead_letters(queue: CheckedResource, stack: CheckedStack) -
 )
 def _check_dead_letters_kept(queue: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     seconds = queue.props.get("messageRetentionSeconds", 345_600)
-    if queue.props.get("name") in find_dead_letter_queues(stack) and seconds != FOURTEEN_DAYS:
+    if queue.props.get("name") in _find_dead_letter_queues(stack) and seconds != FOURTEEN_DAYS:
         yield f"messageRetentionSeconds keeps failed work for {seconds / 86_400:g} days instead of 14."
 
 
@@ -120,13 +118,10 @@ def _check_dead_letters_kept(queue: CheckedResource, stack: CheckedStack) -> Ite
 )
 def _check_dead_letters_watched(queue: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     name = queue.props.get("name")
-    if name in find_dead_letter_queues(stack) and not any(
+    if name in _find_dead_letter_queues(stack) and not any(
         _alarm_watches_queue(alarm, name) for alarm in stack.list_resources(ALARM)
     ):
-        yield (
-            "No alarm watches ApproximateNumberOfMessagesVisible of this queue with a threshold of one "
-            "message, so failed work would stay unnoticed."
-        )
+        yield "No alarm watches ApproximateNumberOfMessagesVisible of this queue with a threshold of one message."
 
 
 def _alarm_watches_queue(alarm: CheckedResource, queue: str) -> bool:
@@ -156,14 +151,13 @@ def _goes_off_at_one_message(comparison: str, threshold: float) -> bool:
     types={QUEUE},
 )
 def _check_queue_retries_first(queue: CheckedResource) -> Iterator[str]:
-    if (
-        queue.has_property("redrivePolicy")
-        and int(str(get_redrive_policy(queue).get("maxReceiveCount", 0))) < queue.limits["receives"]
-    ):
+    if not queue.has_property("redrivePolicy"):
+        return
+    receives, min_receives = _get_redrive_policy(queue).get("maxReceiveCount"), queue.limits["receives"]
+    if int(str(receives or 0)) < min_receives:
         yield (
-            f"maxReceiveCount is {get_redrive_policy(queue).get('maxReceiveCount')}; at least "
-            f"{queue.limits['receives']:g} is required, because a transient error would move a valid "
-            "message to the dead-letter queue."
+            f"maxReceiveCount is {receives}; at least {min_receives:g} is required, because a transient error would "
+            "move a valid message to the dead-letter queue."
         )
 
 
@@ -212,13 +206,7 @@ def _check_async_failure_lands(function: CheckedResource, stack: CheckedStack) -
     ]
     if any(config.get_nested("destinationConfig", "onFailure", "destination") for config in configs):
         return
-    for caller in sorted(find_calling_services(function, stack) & ASYNCHRONOUS):
-        yield (
-            f"{caller} calls the function asynchronously, but there is no failure destination, so an "
-            "event that fails three times is lost."
-        )
+    for caller in sorted(find_calling_services(function, stack) & ASYNCHRONOUS_CALLERS):
+        yield f"{caller} calls the function asynchronously, but there is no failure destination for its events."
     if configs and not function.has_reason():
-        yield (
-            f"The asynchronous configuration has no failure destination, and no tag {REASON_TAG} says "
-            "why failed events may be lost."
-        )
+        yield f"The function has no failure destination, and no tag {REASON_TAG} says why failed events may be lost."

@@ -1,5 +1,5 @@
-"""Policies about functions that queues, buckets and services call: visibility timeouts, partial batch failures,
-aliases and permissions.
+"""Policies about what calls a Lambda function: visibility timeouts and partial failures of queues, calls of the alias
+instead of the function, and the order of notifications and permissions.
 """
 
 from collections.abc import Iterator
@@ -28,6 +28,7 @@ from guardrails.pack.policy_kinds import (
 POLICIES = PolicySet(PolicyGroup.RELIABILITY)
 
 LATEST = "$LATEST"
+"""Qualifier of the unpublished version of a function."""
 
 
 def _reads_queue(mapping: CheckedResource) -> bool:
@@ -38,9 +39,7 @@ def _reads_queue(mapping: CheckedResource) -> bool:
     "queue-hides-long-enough",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
-    description=(
-        "A queue's visibility timeout is at least six times its function's timeout, as the Lambda guide requires."
-    ),
+    description="A queue's visibility timeout is at least six times its function's timeout, as Lambda requires.",
     remedy="Raise visibilityTimeoutSeconds. The queue block computes it from the consumer's timeout.",
     limits=(PolicyLimit("timeouts", 6, "Minimum visibility timeout, as a multiple of the function's timeout."),),
     types={EVENT_SOURCE_MAPPING},
@@ -53,12 +52,12 @@ def _check_queue_hides_long_enough(source: CheckedResource, stack: CheckedStack)
     for queue in stack.list_resources(QUEUE):
         if queue.props.get("name") != queue_name:
             continue
-        hidden = float(queue.props.get("visibilityTimeoutSeconds", 30))
+        visibility_timeout = float(queue.props.get("visibilityTimeoutSeconds", 30))
         for function in stack.list_resources(FUNCTION):
             timeout = float(function.props.get("timeout", 3))
-            if refers_to_function(source, function) and hidden < factor * timeout:
+            if refers_to_function(source, function) and visibility_timeout < factor * timeout:
                 yield (
-                    f"visibilityTimeoutSeconds of {queue_name} is {hidden:g} seconds, less than {factor:g} "
+                    f"visibilityTimeoutSeconds of {queue_name} is {visibility_timeout:g} seconds, less than {factor:g} "
                     f"times the timeout of {function.props.get('name')} ({timeout:g} seconds)."
                 )
 
@@ -85,15 +84,12 @@ def _check_queue_fails_one_by_one(mapping: CheckedResource) -> Iterator[str]:
     types={FUNCTION},
 )
 def _check_queue_fed_function_no_dlq(function: CheckedResource, stack: CheckedStack) -> Iterator[str]:
-    fed = any(
+    consumes_queue = any(
         _reads_queue(mapping) and refers_to_function(mapping, function)
         for mapping in stack.list_resources(EVENT_SOURCE_MAPPING)
     )
-    if fed and function.get_nested("deadLetterConfig", "targetArn"):
-        yield (
-            "deadLetterConfig never receives a message, because a queue calls the function "
-            "synchronously and keeps failed messages itself."
-        )
+    if consumes_queue and function.get_nested("deadLetterConfig", "targetArn"):
+        yield "deadLetterConfig never receives a message, because the queue itself keeps failed messages."
 
 
 @POLICIES.resource(
@@ -106,8 +102,9 @@ def _check_queue_fed_function_no_dlq(function: CheckedResource, stack: CheckedSt
 )
 def _check_function_called_by_alias(resource: CheckedResource) -> Iterator[str]:
     if resource.type == EVENT_SOURCE_MAPPING:
-        words = str(resource.props.get("functionName")).split(":")
-        qualifier = words[7] if len(words) == 8 else words[1] if len(words) == 2 else ""
+        # The alias is the eighth part of an ARN, or the second part of `name:alias`.
+        parts = str(resource.props.get("functionName")).split(":")
+        qualifier = parts[7] if len(parts) == 8 else parts[1] if len(parts) == 2 else ""
     else:
         qualifier = str(resource.props.get("qualifier") or "")
     if qualifier in {"", LATEST}:
@@ -126,10 +123,11 @@ def _check_notification_after_permission(notification: CheckedResource, _stack: 
     """Yield a violation for each missing dependency. S3 sends a test message when a notification is created, so the
     permission must exist before.
     """
-    before = {dependency.type for dependency in notification.dependencies}
-    if notification.props.get("queues") and QUEUE_POLICY not in before:
-        yield "The notification does not depend on a queue policy, so S3 can refuse to create it."
-    if notification.props.get("topics") and TOPIC_POLICY not in before:
-        yield "The notification does not depend on a topic policy, so S3 can refuse to create it."
-    if notification.props.get("lambdaFunctions") and FUNCTION_PERMISSION not in before:
-        yield "The notification does not depend on a function permission, so S3 can refuse to create it."
+    dependency_types = {dependency.type for dependency in notification.dependencies}
+    for key, needed_type, description in (
+        ("queues", QUEUE_POLICY, "queue policy"),
+        ("topics", TOPIC_POLICY, "topic policy"),
+        ("lambdaFunctions", FUNCTION_PERMISSION, "function permission"),
+    ):
+        if notification.props.get(key) and needed_type not in dependency_types:
+            yield f"The notification does not depend on a {description}, so S3 can refuse to create it."

@@ -30,9 +30,7 @@ def _check_batch_retries_reclaims(job: CheckedResource) -> Iterator[str]:
         yield "retryStrategy.attempts is 1, so the job fails if AWS reclaims its Spot capacity."
     last = rules[-1] if rules else {}
     if attempts > 1 and (last.get("onReason") != "*" or str(last.get("action")).upper() != "EXIT"):
-        yield (
-            "retryStrategy.evaluateOnExits does not end with onReason * → EXIT, so every other failure is retried too."
-        )
+        yield "retryStrategy.evaluateOnExits does not end with onReason * → EXIT, so other failures are retried too."
 
 
 @POLICIES.resource(

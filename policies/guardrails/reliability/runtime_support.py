@@ -20,6 +20,7 @@ POLICIES = PolicySet(PolicyGroup.RELIABILITY)
 
 FILE = Path(__file__).with_name("runtime_support.toml")
 DAYS_A_MONTH = 30.4
+"""Average length of a month."""
 
 
 @functools.cache
@@ -34,10 +35,7 @@ def load_support_ends() -> dict[str, date]:
     severity=PolicySeverity.MEDIUM,
     levels=ADVISORY_IN_DEV,
     description="AWS supports every function's runtime for some more months.",
-    remedy=(
-        "Use a newer runtime. policies/guardrails/reliability/runtime_support.toml lists the "
-        "dates; add a missing runtime there."
-    ),
+    remedy="Use a newer runtime, or add a missing one to policies/guardrails/reliability/runtime_support.toml.",
     frameworks=("AWS FSBP Lambda.2",),
     limits=(PolicyLimit("months", 6, "Minimum months until the end of support."),),
     types={FUNCTION},

@@ -4,8 +4,6 @@ import json
 from copy import deepcopy
 from typing import Any
 
-import pytest
-
 from components.settings import SettingsError, load_settings
 from tests.fake_engine import FOUNDATION
 
@@ -38,7 +36,9 @@ def complete(changes: dict[str, Any] | None = None, environment: str = "dev") ->
 
 
 def problems(raw: dict[str, str]) -> list[str]:
-    """Return the lines of the error that the loader raises."""
-    with pytest.raises(SettingsError) as error:
+    """Return the lines of the loader's error; empty if the loader accepts the configuration."""
+    try:
         load_settings(raw, "dev")
-    return [str(problem) for problem in error.value.problems]
+    except SettingsError as error:
+        return [str(problem) for problem in error.problems]
+    return []

@@ -1,4 +1,4 @@
-"""The loader returns the settings of a configuration, or one error with all problems."""
+"""Tests of the loader, which returns the settings of a configuration, or one error with all problems."""
 
 from typing import Any
 
@@ -56,6 +56,7 @@ def test_five_mistakes_make_one_message_with_five_lines() -> None:
     ("changes", "message"),
     [
         ({"environment": "prd"}, 'environment = "prd": allowed is one of local, dev, staging, prod'),
+        ({"environment": "p" * 80}, f'environment = "{"p" * 76}…: allowed is one of local, dev, staging, prod'),
         ({"ingestoin": {}}, "ingestoin: is not a setting; did you mean ingestion?"),
         ({"ingestion.log_level": "INFO"}, "ingestion.log_level: is not a setting; did you mean logLevel?"),
         ({"voiceQa.agentcore.endPoint": 1}, "voiceQa.agentcore.endPoint: is not a setting; did you mean endpoint?"),

@@ -1,4 +1,4 @@
-"""Settings of networks: networks that are built, and the network of a private agent."""
+"""Tests of the settings of networks: networks that are built, and the network of a private agent."""
 
 from typing import Any
 
@@ -29,12 +29,6 @@ def test_an_invalid_network_is_refused(section: str, network: dict[str, Any], me
     [problem] = problems(complete({f"{section}.network": network}))
     assert f"{section}.network" in problem
     assert message in problem
-
-
-@pytest.mark.parametrize("network", [{"vpcId": "vpc-0a1b"}, {"subnetIds": SUBNETS}])
-def test_an_existing_network_needs_its_subnets(network: dict[str, Any]) -> None:
-    [problem] = problems(complete({"foundation.network": network}))
-    assert "vpcId and subnetIds belong together" in problem
 
 
 def private(endpoint: str = "http://172.31.10.9:5000", **network: Any) -> dict[str, str]:
@@ -84,11 +78,6 @@ def test_a_nat_gateway_may_be_created() -> None:
 )
 def test_an_agent_network_that_the_worker_cannot_use_is_refused(network: dict[str, Any], message: str) -> None:
     assert [problem for problem in problems(private(**network)) if message in problem]
-
-
-def test_an_endpoint_outside_the_network_is_refused() -> None:
-    [problem] = problems(private("http://10.0.0.5:5000"))
-    assert "endpoint is not in network.cidr (172.31.0.0/16)" in problem
 
 
 def test_a_network_is_refused_for_a_bedrock_runtime() -> None:

@@ -1,4 +1,4 @@
-"""Every numeric setting accepts the limits of its range. The error for other values names the allowed range."""
+"""Tests of every numeric setting: it accepts the limits of its range, and the error for other values names the range."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel, TypeAdapter
 from pydantic.alias_generators import to_snake
 
-from components.settings import SettingsError, StackSettings, load_settings
+from components.settings import StackSettings, load_settings
 from components.settings.transcription import CaptionSettings
 from components.settings.voice_qa import ConversationSettings
 from components.settings.voice_qa_agent import AnswerAgentSettings
@@ -76,14 +76,6 @@ def ranges(schema: dict[str, Any], prefix: str = "") -> Iterator[Range]:
                 )
 
 
-def _problems(raw: dict[str, str]) -> list[str]:
-    try:
-        load_settings(raw, "dev")
-    except SettingsError as error:
-        return [str(problem) for problem in error.problems]
-    return []
-
-
 RANGES = [number for number in ranges(SCHEMA) if number.key != "foundation.logs.retentionDays"]
 
 
@@ -96,7 +88,7 @@ def test_numbers_are_found_and_all_have_a_lower_bound() -> None:
 def test_the_limits_of_a_range_are_accepted_and_values_beyond_are_refused(number: Range) -> None:
     for edge in number.edges:
         raw = complete({number.key: edge})
-        if conflicts := _problems(raw):  # a rule across fields may refuse the value, but not the range
+        if conflicts := problems(raw):  # a rule across fields may refuse the value, but not the range
             assert not [conflict for conflict in conflicts if "allowed is" in conflict]
             continue
         value: Any = load_settings(raw, "dev")

@@ -1,4 +1,4 @@
-"""Columns of a schema with the types of the catalogue and of Athena's views."""
+"""Tests of the DDL parser: the names of types in the catalogue and in Athena's views, and refused columns."""
 
 import pytest
 

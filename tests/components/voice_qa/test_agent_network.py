@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from components.voice_qa import monthly_usage
-from guardrails.pricing.estimate import estimate_cost
+from guardrails.pricing.cost_estimate import estimate_cost
 from local.preview.cost import to_priced_resource
 from tests.components.voice_qa.recorded_deployment import PREFIX, VOICE_QA, complete, plain, voice_qa
 from tests.fake_engine import Recorded

@@ -1,7 +1,7 @@
-"""Tests of the pack as a separate process, with the recorded program of every stack."""
+"""Tests of the pack as a separate process, with the recorded program of every stack, and of its configuration."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from random import Random
 from typing import Any
@@ -10,17 +10,16 @@ import pytest
 from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto.resource_pb2 import RegisterResourceRequest
 
-from guardrails.catalogue import EXCUSABLE_POLICIES
 from guardrails.model import resource_types as t
 from guardrails.pack import stack_context
 from guardrails.pack.policy_kinds import PolicyGroup
+from guardrails.policy_catalogue import EXCUSABLE_POLICIES
 from local.preview import stack_files
 from local.preview.policy_pack_process import PolicyPackProcess
 from local.preview.resource_graph import Graph
-from local.preview.stack_files import StackConfig
 from tests.policies import policy_harness
 from tests.policies.policy_harness import BY_NAME, build_exception
-from tests.whole_program import ONE_WORKER, STACKS, changed, graph, previewed, recorded
+from tests.whole_program import ONE_WORKER, STACKS, changed_in, graph, previewed, recorded
 
 DOCUMENTS_WITH_GENERATED_IDS = frozenset(
     {
@@ -73,10 +72,20 @@ def test_findings_and_estimate_do_not_depend_on_the_order_of_resources() -> None
 def test_the_network_of_a_private_agent_passes() -> None:
     nat = {"publicSubnetId": "subnet-0e3f", "subnetCidr": "172.31.200.0/24", "zone": "b"}
     network = {"vpcId": "vpc-0a1b2c3d", "cidr": "172.31.0.0/16", "nat": nat}
-    config = changed("prod", "voiceQa", agentcore={"endpoint": "https://agent.example.com:5000", "network": network})
+    agent = {"endpoint": "https://agent.example.com:5000", "network": network}
+    others = ("ingestion", "transcription", "livestream", "meetings")
+    config = changed_in(
+        "prod", {"voiceQa": {"agentcore": agent}, **{section: {"enabled": False} for section in others}}
+    )
     with PolicyPackProcess(config, dry_run=True) as pack:
         findings, _ = pack.analyze(recorded(config).graph)
     assert [finding for finding in findings if finding.level == "mandatory"] == []
+
+
+@pytest.fixture(scope="module")
+def staging_pack() -> Iterator[PolicyPackProcess]:
+    with PolicyPackProcess(stack_files.read_stack("staging"), dry_run=True) as pack:
+        yield pack
 
 
 @pytest.mark.parametrize(
@@ -88,13 +97,12 @@ def test_the_network_of_a_private_agent_passes() -> None:
     ],
 )
 def test_a_remediation_shows_the_properties_before_and_after(
-    kind: str, given: dict[str, Any], remedied: dict[str, tuple[str, object]]
+    staging_pack: PolicyPackProcess, kind: str, given: dict[str, Any], remedied: dict[str, tuple[str, object]]
 ) -> None:
     inputs = Struct()
     inputs.update(given)
     request = RegisterResourceRequest(type=kind, name="ingestion-thing", object=inputs)
-    with PolicyPackProcess(stack_files.read_stack("staging"), dry_run=True) as pack:
-        findings, remediations = pack.analyze_resource(Graph().add(f"urn:x::y::{kind}::ingestion-thing", request))
+    findings, remediations = staging_pack.analyze_resource(Graph().add(f"urn:x::y::{kind}::ingestion-thing", request))
     by_policy = {remediation.policy: remediation for remediation in remediations}
     assert set(by_policy) == {"required-tags", *remedied}
     for policy, (key, value) in remedied.items():
@@ -109,23 +117,22 @@ def test_a_remediation_shows_the_properties_before_and_after(
 
 
 @pytest.mark.parametrize(
-    ("change", "message_part"),
+    ("config", "message_part"),
     [
+        ({}, "polyphony:environment must be one of local, dev, staging, prod"),
         ({"polyphony:environment": "production"}, "polyphony:environment must be one of"),
-        ({"polyphony:exceptions": None}, "polyphony:exceptions is missing in the stack file"),
-        ({"polyphony:exceptions": '[{"policy": "x"}]'}, "must have policy, resource, reason and expires"),
+        ({"polyphony:environment": "prod"}, "polyphony:exceptions is missing in the stack file"),
+        (
+            {"polyphony:environment": "prod", "polyphony:exceptions": '[{"policy": "x"}]'},
+            "must have policy, resource, reason and expires",
+        ),
     ],
 )
-def test_the_pack_does_not_start_without_required_configuration(
-    change: Mapping[str, str | None], message_part: str
+def test_a_configuration_without_environment_or_exceptions_is_refused(
+    config: Mapping[str, str], message_part: str
 ) -> None:
-    config = stack_files.read_stack("prod")
-    values = {key: value for key, value in {**config.values, **change}.items() if value is not None}
-    with (
-        PolicyPackProcess(StackConfig(config.project, "prod", values), dry_run=True) as pack,
-        pytest.raises(Exception, match=message_part),
-    ):
-        pack.policies()
+    with pytest.raises(stack_context.InvalidStackConfiguration, match=message_part):
+        stack_context.read_stack_context(config, "polyphony", date(2026, 11, 1))
 
 
 @pytest.mark.parametrize("day", ["2026-12-31", "2026-12-31T00:00:00Z"])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from guardrails.model import resource_types as t
-from guardrails.pricing.estimate import CostReport, PricedResource, estimate_cost
+from guardrails.pricing.cost_estimate import CostReport, PricedResource, estimate_cost
 from guardrails.pricing.price_book import load_prices
 from guardrails.pricing.requirements_cost_tables import COST_TABLES
 from guardrails.pricing.requirements_cost_tables.transcription import STREAMING_QUANTITIES

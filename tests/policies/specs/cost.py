@@ -122,11 +122,7 @@ SPECS = (
         good=[],
         bad=[platform()],
         message_part="About $0.00 a month",
-        unknown=[
-            platform(),
-            SampleResource(t.FUNCTION, {"name": UNKNOWN, "role": UNKNOWN}, "f"),
-            SampleResource(t.ALARM, {}, "a"),
-        ],
+        unknown=[platform(), SampleResource(t.FUNCTION, {"name": UNKNOWN}, "f"), SampleResource(t.ALARM, {}, "a")],
         break_program=insert_resources([SampleResource("aws:lex/bot:Bot", {}, "bot")], ""),
         faulty_name="platform",
         undecided=False,
@@ -150,7 +146,7 @@ SPECS = (
         unknown=[
             platform(usage=SPENT, budget=1),
             *EXPENSIVE_BLOCK,
-            SampleResource(t.FUNCTION, {"memorySize": UNKNOWN}, "late"),
+            SampleResource(t.FUNCTION, {"memorySize": UNKNOWN}, "f"),
         ],
         break_program=change_resource("platform", {"budget": 1}),
         faulty_name="platform",
@@ -244,12 +240,7 @@ SPECS = (
         added=True,
     ),
     property_spec(
-        "query-scans-limited",
-        t.ATHENA_WORKGROUP,
-        "configuration",
-        {"bytesScannedCutoffPerQuery": 10},
-        {},
-        "bytesScannedCutoffPerQuery",
+        "query-scans-limited", t.ATHENA_WORKGROUP, "configuration", {"bytesScannedCutoffPerQuery": 10}, {}, "any amount"
     ),
     property_spec("memory-expires", t.AGENT_MEMORY, "eventExpiryDuration", 90, 365, "365 days"),
     property_spec("function-on-arm64", t.FUNCTION, "architectures", ["arm64"], None, "x86_64"),

@@ -11,7 +11,7 @@ from tests.policies.policy_harness import (
     insert_resources,
     property_spec,
 )
-from tests.policies.specs.sample_documents import ACCOUNT, REGION, TABLE_ARN, Statement, allow, document, trust
+from tests.policies.specs.sample_iam_documents import ACCOUNT, REGION, TABLE_ARN, Statement, allow, document, trust
 
 COGNITO = "cognito-identity.amazonaws.com"
 OWN = f"${{{COGNITO}:sub}}"
@@ -138,12 +138,7 @@ CASES = (
     *map(guest_by_trust_policy, ("unauthenticated", "unauth*", "*")),
     # If the ARN of the guest role is unknown, the attachment names the role by reference.
     expect_finding(
-        "guests-few-services",
-        "The guest role allows events:PutEvents",
-        GUEST,
-        REFERRING_POOL,
-        *PUTS_EVENTS[2:],
-        faulty_name="thing",
+        "guests-few-services", "events:PutEvents", GUEST, REFERRING_POOL, *PUTS_EVENTS[2:], faulty_name="thing"
     ),
     expect_no_finding("guests-few-services", GUEST, pool_roles("guest-2"), *PUTS_EVENTS[2:]),
     expect_finding("guests-own-objects-only", "includes objects of other guests", *EVERYTHING, faulty_name="thing"),

@@ -1,4 +1,4 @@
-"""Specs of the policies about trust policies, resource policies, permissions and secrets."""
+"""Specs of the policies about trust policies, resource policies, function permissions and secrets."""
 
 import json
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from tests.policies.policy_harness import (
     resource_spec,
 )
 from tests.policies.specs.guest_permissions import COGNITO, GUEST_TRUST, POOL, guest_trust
-from tests.policies.specs.sample_documents import (
+from tests.policies.specs.sample_iam_documents import (
     ACCOUNT,
     REGION,
     ROLE_ARN,
@@ -252,10 +252,7 @@ CASES = (
     expect_finding(PUBLIC, "cannot be checked", UNREADABLE, faulty_name="thing"),
     expect_finding(PUBLIC, "cannot be checked", SampleResource(t.QUEUE_POLICY, {"policy": "{"})),
     expect_finding(
-        PUBLIC,
-        "to every principal",
-        UNREADABLE,
-        replace(resource_with_policy(t.TOPIC_POLICY, EVERYBODY), name="public"),
+        PUBLIC, "every principal", UNREADABLE, replace(resource_with_policy(t.TOPIC_POLICY, EVERYBODY), name="public")
     ),
     expect_finding("iam-no-negation", "NotResource", resource_with_policy(t.QUEUE_POLICY, {"NotResource": "x"})),
     expect_finding("iam-no-negation", "NotAction", resource_with_policy(t.LOG_RESOURCE_POLICY, {"NotAction": "x"})),
@@ -305,9 +302,7 @@ CASES = (
         SampleResource(t.TASK_DEFINITION, {"containerDefinitions": json.dumps([container("URL", "pg://u:p@h/d")])}),
     ),
     expect_finding(
-        SECRETS,
-        "an AWS access key",
-        SampleResource(t.FUNCTION, {"environment": {"variables": {"NOTE": f"AKIA{'X' * 16}"}}}),
+        SECRETS, "access key", SampleResource(t.FUNCTION, {"environment": {"variables": {"NOTE": f"AKIA{'X' * 16}"}}})
     ),
     expect_no_finding(
         SECRETS,

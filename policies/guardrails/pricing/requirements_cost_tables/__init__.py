@@ -1,4 +1,7 @@
-"""Cost tables of the requirements. Each stated cost is computed again, line by line, with the stated usage and today's prices."""
+"""Cost tables of the requirements, with each stated cost computed again from the stated usage and today's prices.
+
+`cost_page` shows them in `docs/cost.md`.
+"""
 
 from guardrails.pricing.requirements_cost_tables import ingestion, meetings, transcription, voice_qa
 from guardrails.pricing.requirements_cost_tables.cost_table import (

@@ -1,7 +1,7 @@
-"""Model of a cost table of the requirements, with each line also priced from the price book.
+"""Model of a cost table of the requirements: each line has the stated cost, and the cost computed from the price book.
 
-Usage that the requirements give is next to the lines. Figures that they do not give are in `assumptions.toml`. No
-assumption is chosen to reproduce a figure of the requirements.
+The usage that the requirements give is written in each table's module. Figures that they do not give are in
+`assumptions.toml`. No assumption is chosen to reproduce a figure of the requirements.
 """
 
 import functools
@@ -26,6 +26,7 @@ class Assumption:
     value: float
     unit: str
     why: str
+    """Reason for the value."""
 
 
 @functools.cache
@@ -53,8 +54,9 @@ class CostTableLine:
     stated_usd: float
     """Dollars a month, as the requirements state them."""
     quantities: Quantities
+    """Usage a month, from the requirements and the assumptions."""
     cause: str
-    """Reason for the difference."""
+    """Reason for the difference between stated and computed cost."""
 
     @property
     def computed_usd(self) -> float:
@@ -69,8 +71,11 @@ class PromisedSaving:
     label: str
     stated_usd: float
     before: Quantities
+    """Usage a month without the change."""
     after: Quantities
+    """Usage a month with the change."""
     cause: str
+    """Reason for the difference between stated and computed saving."""
 
     @property
     def computed_usd(self) -> float:
@@ -83,7 +88,9 @@ class SettingSaving:
     """The saving of one setting of this program, at the same usage."""
 
     setting: str
+    """Path of the setting in a stack file, or a description if the saving has no setting."""
     change: str
+    """The values before and after the change, for example `90 → 30 days`."""
     before: Quantities
     after: Quantities
     remark: str = ""

@@ -1,4 +1,4 @@
-"""Cost table of the ingestion requirements, with each stated figure compared with today's prices ("Current Monthly Cost: ~$270/month")."""
+"""Cost table of the ingestion requirements ("Current Monthly Cost: ~$270/month"), computed again with today's prices."""
 
 from guardrails.pricing.requirements_cost_tables.cost_table import (
     DAYS,
@@ -10,19 +10,23 @@ from guardrails.pricing.requirements_cost_tables.cost_table import (
 )
 
 FILES = 8_000 * DAYS
+"""Files a month."""
 RUNS = 40 * DAYS
+"""Glue runs a month."""
 STORED_GB = 840
+"""Size of the files of one month."""
 BATCHES = FILES / get_assumption("ingestion_messages_a_batch")
 GB_SECONDS = BATCHES * get_assumption("ingestion_seconds_a_batch") * get_assumption("ingestion_builder_mb") / 1024
 RUN_HOURS = RUNS * get_assumption("ingestion_glue_minutes") / 60
 DPU_HOURS = RUN_HOURS * get_assumption("ingestion_glue_workers")
 FEWER_DPU_HOURS = RUN_HOURS * get_assumption("ingestion_glue_fewer_workers")
-TIERED = STORED_GB * 2 / 3
-"""Two thirds of the data in a lake of three months are older than the 30 days of Intelligent-Tiering."""
+TIERED_GB = 2 * STORED_GB
+"""Data that Intelligent-Tiering has moved. In a lake of three months, the data of two months are older than its 30 days."""
 
 FUNCTION: Quantities = (("lambda_gb_second_x86", GB_SECONDS), ("lambda_request", BATCHES))
 GLUE: Quantities = (("glue_dpu_hour", DPU_HOURS),)
 LAKE: Quantities = (("s3_storage", 3 * STORED_GB),)
+"""Storage of the data of three months."""
 
 COST_TABLE = CostTable(
     subsystem="ingestion",
@@ -123,8 +127,8 @@ COST_TABLE = CostTable(
             "lake of three months, two of them seldom read",
             LAKE,
             (
-                ("s3_storage", 3 * STORED_GB - 3 * TIERED),
-                ("s3_infrequent_storage", 3 * TIERED),
+                ("s3_storage", 3 * STORED_GB - TIERED_GB),
+                ("s3_infrequent_storage", TIERED_GB),
                 ("s3_tiering_monitoring", 3 * RUNS * get_assumption("ingestion_parquet_files_a_run")),
             ),
             "Saves nothing in the first month, because objects move after 30 days without access.",

@@ -1,7 +1,7 @@
-"""Cost table of the meetings requirements, with each stated figure compared with today's prices.
+"""Cost table of the meetings requirements, computed again with today's prices.
 
-In dollars a month, the table states 55.69 at first, 39.19 after phase 2, 27.19 after phase 3 and 26.69 after phase 4. The
-requirements give totals and savings, but no volume.
+The requirements plan four phases of changes. In dollars a month, they state 55.69 at first, 39.19 after phase 2, 27.19
+after phase 3 and 26.69 after phase 4. They give totals and savings, but no number of meetings.
 """
 
 from guardrails.pricing.requirements_cost_tables.cost_table import (
@@ -21,6 +21,7 @@ VIDEO_GB = STORED_HOURS * get_assumption("meetings_video_gb_an_hour")
 SHARE_OF_ONE_MONTH = 1 / get_assumption("meetings_months_kept")
 """Share of the newest month in the stored data."""
 WEEK_OF_MONTH = 7 / 30
+"""Share of a month for which raw chunks are kept."""
 JOB_HOURS = HOURS * get_assumption("meetings_job_hours_an_hour")
 INPUT = get_assumption("meetings_count") * get_assumption("meetings_input_tokens")
 OUTPUT = get_assumption("meetings_count") * get_assumption("meetings_output_tokens")
@@ -30,6 +31,7 @@ WRITES = get_assumption("meetings_count") * get_assumption("meetings_table_write
 CALLS = get_assumption("meetings_count") * get_assumption("meetings_calls")
 
 STORAGE: Quantities = (("s3_storage", RAW_GB + AUDIO_GB + VIDEO_GB),)
+"""Storage if nothing expires."""
 EXPIRING: Quantities = (
     (
         "s3_storage",
@@ -37,7 +39,9 @@ EXPIRING: Quantities = (
     ),
     ("s3_infrequent_storage", VIDEO_GB * (1 - SHARE_OF_ONE_MONTH)),
 )
+"""Storage if raw chunks expire after a week and audio after a month, and videos move to the infrequent tier."""
 FARGATE: Quantities = (("fargate_vcpu_hour_x86", 2 * JOB_HOURS), ("fargate_gb_hour_x86", 4 * JOB_HOURS))
+"""The machine in the requirements: 2 vCPU and 4 GB."""
 ON_DEMAND: Quantities = (("fargate_vcpu_hour_arm64", 2 * JOB_HOURS), ("fargate_gb_hour_arm64", 4 * JOB_HOURS))
 """The machine of the setting `fargate`: the size in the requirements, but arm64, because the job's image is built for
 arm64.
@@ -45,17 +49,20 @@ arm64.
 SPOT: Quantities = (("fargate_spot_vcpu_hour_arm64", 2 * JOB_HOURS), ("fargate_spot_gb_hour_arm64", 4 * JOB_HOURS))
 """1 vCPU and 2 GB for twice as long, because an encoding job uses all processors that it has."""
 SONNET: Quantities = (("bedrock_sonnet_input", INPUT), ("bedrock_sonnet_output", OUTPUT))
+"""Claude Sonnet for all requests."""
 WITH_HAIKU: Quantities = (
     ("bedrock_sonnet_input", INPUT * (1 - EXTRACTION_SHARE)),
     ("bedrock_sonnet_output", OUTPUT * (1 - EXTRACTION_SHARE)),
     ("bedrock_haiku_input", INPUT * EXTRACTION_SHARE),
     ("bedrock_haiku_output", OUTPUT * EXTRACTION_SHARE),
 )
+"""Claude Haiku for the extraction of action items, Claude Sonnet for the other requests."""
 CACHED: Quantities = (
     ("bedrock_sonnet_input", INPUT - FIXED_PROMPT_TOKENS),
     ("bedrock_sonnet_cache_read", FIXED_PROMPT_TOKENS),
     ("bedrock_sonnet_output", OUTPUT),
 )
+"""Claude Sonnet with the fixed part of each prompt read from the cache."""
 KEY: Quantities = (("kms_key", 1), ("kms_request", get_assumption("meetings_key_requests")))
 
 COST_TABLE = CostTable(

@@ -1,4 +1,4 @@
-"""Cost table of the transcription requirements, with each stated figure compared with today's prices ("Total: ~$6.40/month" of additional cost)."""
+"""Cost table of the transcription requirements ("Total: ~$6.40/month"), computed again with today's prices."""
 
 from guardrails.pricing.requirements_cost_tables.cost_table import (
     DAYS,
@@ -10,8 +10,11 @@ from guardrails.pricing.requirements_cost_tables.cost_table import (
 )
 
 CALLS = 1_000 * DAYS
+"""Calls a month. Each call transcribes one utterance."""
 SECONDS = 5
+"""Length of an utterance, and duration of a call."""
 GIGABYTES = 512 / 1024
+"""Memory of the function."""
 GB_SECONDS = CALLS * SECONDS * GIGABYTES
 BILLED_SECONDS = 15
 """Minimum seconds that Amazon Transcribe bills for a stream."""

@@ -1,4 +1,7 @@
-"""Cost table of the voice Q&A requirements, with each stated figure compared with today's prices ("Total: ~$35/month (infrastructure only, excludes EC2)")."""
+"""Cost table of the voice Q&A requirements, computed again with today's prices.
+
+The requirements state "Total: ~$35/month (infrastructure only, excludes EC2)".
+"""
 
 from guardrails.pricing.requirements_cost_tables.cost_table import (
     CostTable,
@@ -9,9 +12,12 @@ from guardrails.pricing.requirements_cost_tables.cost_table import (
 )
 
 MESSAGES = 1_000_000
+"""WebSocket messages a month."""
 QUERIES = get_assumption("voice_queries")
+"""Questions a month."""
 GB_SECONDS = QUERIES * get_assumption("voice_seconds_a_query") * 512 / 1024
 DAYS_KEPT = 7
+"""Days that questions and answers are kept."""
 AUDIO_GB = QUERIES * (get_assumption("voice_query_mb") + get_assumption("voice_response_mb")) / 1024 * DAYS_KEPT / 30
 RESPONSE_GB = QUERIES * get_assumption("voice_response_mb") / 1024
 

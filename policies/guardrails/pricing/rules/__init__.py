@@ -1,6 +1,4 @@
-"""Price rules of all billable resource types, and the list of free types. The estimate reports every other type as
-unpriced.
-"""
+"""Price rules by resource type, and the list of free types. The estimate reports every other type as unpriced."""
 
 from guardrails.pricing.price_rule import PriceRule
 from guardrails.pricing.rules import (

@@ -50,6 +50,7 @@ CALLED_SERVICE_PRICES: PricedMeasures = {
     "egressGb": ("data_transfer_out", "GB sent to the internet"),
 }
 CALLED_SERVICE_MEASURES = describe_measures(CALLED_SERVICE_PRICES)
+"""The measures with their descriptions, for the rules of functions, workflows and jobs."""
 
 
 def called_service_quantities(pricing: PricingInput) -> Quantities:

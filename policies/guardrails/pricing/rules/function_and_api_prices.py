@@ -1,6 +1,8 @@
 """Price rules of Lambda functions and API Gateway APIs."""
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 from guardrails.model.resource_types import (
     API_V2,
@@ -25,6 +27,7 @@ from guardrails.pricing.price_rule import (
 from guardrails.pricing.rules.called_service_prices import CALLED_SERVICE_MEASURES, called_service_quantities
 
 DEFAULT_MB = 128
+"""Memory of a function that sets none."""
 FREE_DISK_MB = 512
 """Size of `/tmp` that is free. More is billed while the function runs."""
 METRICS_PER_ROUTE = 5
@@ -41,27 +44,30 @@ requests.
 """
 
 
-def _get_memory_gb(pricing: PricingInput) -> float:
+def _get_function_props(pricing: PricingInput) -> Mapping[str, Any]:
+    """Return the properties of the priced function, or of the function in the block of another priced resource."""
     function = pricing.resource if pricing.resource.type == FUNCTION else pricing.find_sibling(FUNCTION)
-    return float((function.props.get("memorySize") if function else None) or DEFAULT_MB) / 1024
+    return function.props if function else {}
+
+
+def _get_memory_gb(pricing: PricingInput) -> float:
+    return float(_get_function_props(pricing).get("memorySize") or DEFAULT_MB) / 1024
 
 
 def _get_processor(pricing: PricingInput) -> str:
-    function = pricing.resource if pricing.resource.type == FUNCTION else pricing.find_sibling(FUNCTION)
-    architectures = list((function.props.get("architectures") if function else None) or ["x86_64"])
+    architectures = list(_get_function_props(pricing).get("architectures") or ["x86_64"])
     return "arm64" if architectures == ["arm64"] else "x86"
 
 
 def _price_function(pricing: PricingInput) -> Quantities:
     invocations, gigabytes = pricing.amount("invocations"), _get_memory_gb(pricing)
+    seconds = invocations * pricing.amount("milliseconds") / 1000
+    # Invocations in provisioned environments have a lower price.
     running = "provisioned_running_" if pricing.find_sibling(PROVISIONED_CONCURRENCY) else ""
     yield "lambda_request", invocations
-    yield (
-        f"lambda_{running}gb_second_{_get_processor(pricing)}",
-        invocations * pricing.amount("milliseconds") / 1000 * gigabytes,
-    )
-    disk = float((pricing.props.get("ephemeralStorage") or {}).get("size") or FREE_DISK_MB)
-    yield "lambda_disk_gb_second", invocations * pricing.amount("milliseconds") / 1000 * (disk - FREE_DISK_MB) / 1024
+    yield f"lambda_{running}gb_second_{_get_processor(pricing)}", seconds * gigabytes
+    disk_mb = float((pricing.props.get("ephemeralStorage") or {}).get("size") or FREE_DISK_MB)
+    yield "lambda_disk_gb_second", seconds * (disk_mb - FREE_DISK_MB) / 1024
     if (pricing.props.get("snapStart") or {}).get("applyOn") == "PublishedVersions":
         yield "lambda_snapstart_cache_gb_second", gigabytes * SECONDS * (pricing.amount("cachedVersions") or 1)
         yield "lambda_snapstart_restore_gb", gigabytes * pricing.amount("coldStarts")

@@ -9,7 +9,9 @@ from guardrails.pricing.price_rule import PricedResource, PriceRule, PricingInpu
 from guardrails.pricing.rules.called_service_prices import CALLED_SERVICE_MEASURES, called_service_quantities
 
 DPU = {"Standard": 1, "G.025X": 0.25, "G.1X": 1, "G.2X": 2, "G.4X": 4, "G.8X": 8}
+"""Data processing units of one Glue worker, by worker type. Glue bills by DPU and hour."""
 DEFAULT_WORKERS = 10
+"""Number of workers of a Glue job that sets none."""
 FREE_DISK_GB = 20
 """Free disk space of every Fargate task. More is billed while the task runs, on Fargate Spot and on demand."""
 

@@ -18,9 +18,11 @@ REQUESTS_PER_MESSAGE = 2
 POLLERS = 5
 """Number of long polls that Lambda keeps open for each queue that it reads (Lambda developer guide, SQS scaling)."""
 POLL_SECONDS = 20
+"""Duration of one long poll of an empty queue."""
 WEEKDAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 SECONDS_BY_UNIT = {"minute": 60, "hour": 3600, "day": 86_400}
 DAYS = HOURS / 24
+"""Days of an average month."""
 
 
 def _price_queue(pricing: PricingInput) -> Quantities:
@@ -28,7 +30,7 @@ def _price_queue(pricing: PricingInput) -> Quantities:
 
 
 def _price_event_source(pricing: PricingInput) -> Quantities:
-    """Yield the cost of Lambda's polling of an empty queue, which is billed like other requests."""
+    """Yield the number of requests with which Lambda polls a queue. They are billed even if the queue is empty."""
     if ":sqs:" in str(pricing.props.get("eventSourceArn")):
         yield "sqs_request", POLLERS * SECONDS / POLL_SECONDS
 
@@ -42,14 +44,15 @@ def _price_schedule(pricing: PricingInput) -> Quantities:
 
 def count_runs_per_month(expression: str) -> float:
     """Return the number of runs a month of a schedule expression. Rates are exact. For cron, months and years
-    are ignored.
+    are ignored. An expression `at(…)` runs only once and counts zero.
     """
     if rate := re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", expression):
         return SECONDS / (int(rate[1]) * SECONDS_BY_UNIT[rate[2]])
     if cron := re.fullmatch(r"cron\((\S+) (\S+) (\S+) \S+ (\S+) \S+\)", expression):
         minutes, hours, days, weekdays = cron.groups()
-        share = _count_values(weekdays, 7) / 7 if weekdays not in "*?" else _count_values(days, 30) / 30
-        return _count_values(minutes, 60) * _count_values(hours, 24) * share * DAYS
+        # A cron expression limits either the weekdays or the days of the month. The other field is `?`.
+        share_of_days = _count_values(weekdays, 7) / 7 if weekdays not in "*?" else _count_values(days, 30) / 30
+        return _count_values(minutes, 60) * _count_values(hours, 24) * share_of_days * DAYS
     return 0
 
 

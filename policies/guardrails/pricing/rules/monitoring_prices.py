@@ -4,7 +4,9 @@ from guardrails.model.resource_types import ALARM, BUCKET_METRIC, COMPOSITE_ALAR
 from guardrails.pricing.price_rule import PricedResource, PriceRule, PricingInput, Quantities, make_monthly_rule
 
 UNLIMITED_RETENTION_DAYS = 3650
+"""Retention that is assumed for a log group that keeps its logs for ever."""
 HIGH_RESOLUTION_SECONDS = 60
+"""Alarms with a shorter period are billed as high-resolution alarms."""
 REQUEST_METRICS_PER_FILTER = 16
 """Number of request metrics that S3 creates for each filter."""
 

@@ -1,5 +1,5 @@
-"""Policies about container images and Glue jobs: images are scanned, tags are immutable, and jobs encrypt their
-output.
+"""Policies about ECR image repositories and Glue jobs: images are scanned, tags are immutable, and jobs have a security
+configuration.
 """
 
 from collections.abc import Iterator
@@ -44,10 +44,7 @@ def _check_repository_tags_immutable(repository: CheckedResource) -> Iterator[st
         return
     for exclusion in repository.props.get("imageTagMutabilityExclusionFilters") or ():
         if exclusion["filter"] != MUTABLE_TAG:
-            yield (
-                f"imageTagMutabilityExclusionFilters lets tags like {exclusion['filter']} move to other "
-                f"images; only {MUTABLE_TAG} may."
-            )
+            yield f"Tags like {exclusion['filter']} may move to other images; only {MUTABLE_TAG} is allowed to."
 
 
 @POLICIES.resource(

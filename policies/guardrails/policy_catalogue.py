@@ -1,7 +1,7 @@
 """List of all policies of the pack, and the policies about exceptions.
 
-The policies about exceptions are defined here because they need the names of all other policies. Every run reports
-the exceptions in force. An exception that has expired, or that names an unknown policy or resource, is a violation.
+The policies about exceptions are defined here because they need the names of all other policies. They report the
+exceptions in force. An exception that has expired, or that names an unknown policy or resource, is a violation.
 """
 
 from collections.abc import Iterator
@@ -58,13 +58,13 @@ def _check_exceptions_in_order(stack: CheckedStack) -> Iterator[Finding]:
     policy_names = {policy.name for policy in EXCUSABLE_POLICIES}
     resource_names = {resource.name for resource in stack.resources}
     for entry in stack.context.exceptions:
-        label = f"The exception for {entry.resource} from {entry.policy}"
+        subject = f"The exception for {entry.resource} from {entry.policy}"
         if not entry.is_in_force(stack.context.today):
-            yield Finding(f"{label} expired on {entry.expires}.")
+            yield Finding(f"{subject} expired on {entry.expires}.")
         if entry.policy not in policy_names:
-            yield Finding(f"{label} names a policy that this pack does not have.")
+            yield Finding(f"{subject} names a policy that this pack does not have.")
         if entry.resource not in resource_names:
-            yield Finding(f"{label} names a resource that this stack does not have.")
+            yield Finding(f"{subject} names a resource that this stack does not have.")
 
 
 @EXCEPTIONS.stack(

@@ -1,8 +1,8 @@
 """Estimate of a stack's monthly cost, from its resources and the usage that the Platform resource publishes.
 
-Each line is a quantity times a price. Free tiers are left out by default. The report does not count missing
-data as zero, but lists it. Resource types without a price rule are *unpriced*. Resources without published usage, or
-with a feature that has no price in the book, are *gaps*. Usage that no rule reads is a *problem*.
+Each line is a quantity times a price. Free tiers are left out by default. Missing data is not counted as zero, but
+listed in the report. Resources whose type has no price rule and is not listed as free are *unpriced*. Resources without
+published usage, or with a feature that has no price in the book, are *gaps*. Usage that no rule reads is a *problem*.
 """
 
 from collections import defaultdict
@@ -16,7 +16,7 @@ from guardrails.pricing.rules import FREE_TYPES, PRICE_RULES
 __all__ = ["CostLine", "CostReport", "PricedResource", "estimate_cost"]
 
 COMPONENT_PREFIXES = ("polyphony:", "pulumi:")
-"""Prefixes of component types, which no provider creates. Resources of any other package can be billable."""
+"""Prefixes of components and of Pulumi's own types, which cost nothing. Resources of any other package can be billable."""
 Usage = Mapping[str, Mapping[str, float]]
 """Amount a month, by the block's Pulumi name and the measure."""
 
@@ -27,10 +27,14 @@ class CostLine:
 
     subsystem: str
     block: str
+    """Pulumi name of the component that contains the priced resource."""
     service: str
     price: str
+    """Name of the price in the price book."""
     quantity: float
+    """Quantity a month, in the unit of the price."""
     usd: float
+    """Dollars a month."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +67,8 @@ class CostReport:
 
 
 def estimate_cost(resources: Iterable[PricedResource], usage: Usage, *, free_tiers: bool = False) -> CostReport:
-    """Estimate the monthly cost of the resources at the given usage. With free tiers, the estimate assumes that
-    nothing else runs in the account.
+    """Estimate the monthly cost of the resources at the given usage. With `free_tiers`, the free amounts of the account
+    are subtracted, as if nothing else ran in it.
     """
     blocks: dict[str, list[PricedResource]] = defaultdict(list)
     for resource in resources:
@@ -99,11 +103,11 @@ def _subtract_free_amounts(lines: Iterable[CostLine]) -> Iterator[CostLine]:
     """Subtract the free amounts. The free amount of a price is shared among its lines in proportion to their
     quantities.
     """
-    used: dict[str, float] = defaultdict(float)
+    quantities: dict[str, float] = defaultdict(float)
     for line in lines:
-        used[line.price] += line.quantity
+        quantities[line.price] += line.quantity
     for line in lines:
-        billed_share = 1 - min(1, load_prices()[line.price].free / used[line.price])
+        billed_share = 1 - min(1, load_prices()[line.price].free / quantities[line.price])
         if billed_share:
             yield replace(line, quantity=line.quantity * billed_share, usd=line.usd * billed_share)
 
@@ -122,15 +126,9 @@ def _find_unread_usage(blocks: Mapping[str, list[PricedResource]], usage: Usage)
         if block not in blocks:
             yield f"usage is published for {block}, but the stack has no block of this name"
             continue
-        read = {
-            measure
-            for resource in blocks[block]
-            if resource.type in PRICE_RULES
-            for measure in PRICE_RULES[resource.type].measures
-        }
+        rules = [PRICE_RULES[resource.type] for resource in blocks[block] if resource.type in PRICE_RULES]
+        read_measures = {measure for rule in rules for measure in rule.measures}
+        valid = ", ".join(sorted(read_measures)) or "none"
         for measure in measures:
-            if measure not in read:
-                yield (
-                    f"no price rule reads {block}.{measure}; the measures of {block} are "
-                    f"{', '.join(sorted(read)) or 'none'}"
-                )
+            if measure not in read_measures:
+                yield f"no price rule reads {block}.{measure}; the measures of {block} are {valid}"

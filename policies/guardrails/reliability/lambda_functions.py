@@ -1,4 +1,4 @@
-"""Policies about functions: alarms, traces, structured logs, versions, and timeouts below API Gateway's limit."""
+"""Policies about Lambda functions: alarms, traces, JSON logs, versions, and timeouts within API Gateway's limit."""
 
 from collections.abc import Iterator
 
@@ -21,6 +21,7 @@ GATEWAY = "apigateway.amazonaws.com"
 
 
 def _find_missing_alarm(function: CheckedResource, stack: CheckedStack, metric: str) -> Iterator[str]:
+    """Yield a message if no alarm watches a metric of the function's alias, or of the function if it has no alias."""
     name = function.props.get("name")
     aliases = {
         f"{name}:{alias.props.get('name')}"
@@ -52,7 +53,7 @@ def _find_missing_alarm(function: CheckedResource, stack: CheckedStack, metric: 
     frameworks=("AWS Well-Architected REL06-BP03",),
     types={FUNCTION},
 )
-def _check_function_errors_find_missing_alarm(function: CheckedResource, stack: CheckedStack) -> Iterator[str]:
+def _check_function_errors_watched(function: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     yield from _find_missing_alarm(function, stack, "Errors")
 
 
@@ -65,7 +66,7 @@ def _check_function_errors_find_missing_alarm(function: CheckedResource, stack: 
     frameworks=("AWS Well-Architected REL06-BP03",),
     types={FUNCTION},
 )
-def _check_function_throttles_find_missing_alarm(function: CheckedResource, stack: CheckedStack) -> Iterator[str]:
+def _check_function_throttles_watched(function: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     yield from _find_missing_alarm(function, stack, "Throttles")
 
 
@@ -79,8 +80,9 @@ def _check_function_throttles_find_missing_alarm(function: CheckedResource, stac
     types={FUNCTION},
 )
 def _check_function_traced(function: CheckedResource) -> Iterator[str]:
-    if function.get_nested("tracingConfig", "mode") != "Active":
-        yield f"tracingConfig.mode is {function.get_nested('tracingConfig', 'mode') or 'not set'} instead of Active."
+    mode = function.get_nested("tracingConfig", "mode")
+    if mode != "Active":
+        yield f"tracingConfig.mode is {mode or 'not set'} instead of Active."
 
 
 @POLICIES.resource(
@@ -92,11 +94,9 @@ def _check_function_traced(function: CheckedResource) -> Iterator[str]:
     types={FUNCTION},
 )
 def _check_function_logs_json(function: CheckedResource) -> Iterator[str]:
-    if function.get_nested("loggingConfig", "logFormat") != "JSON":
-        yield (
-            f"loggingConfig.logFormat is {function.get_nested('loggingConfig', 'logFormat') or 'Text'} "
-            "instead of JSON, so logs cannot be searched by field."
-        )
+    log_format = function.get_nested("loggingConfig", "logFormat") or "Text"
+    if log_format != "JSON":
+        yield f"loggingConfig.logFormat is {log_format} instead of JSON, so logs cannot be searched by field."
 
 
 @POLICIES.relation(

@@ -1,6 +1,7 @@
-"""Lists the statements of policies and roles, and the managed policies that roles and attachments name.
+"""Lists of the permission statements of policies and roles, and of the managed policies that roles and attachments name.
 
-Allow and Deny statements are listed side by side, and are not evaluated.
+The policies about least privilege read them. Deny statements are listed too: they are not subtracted from the allowed
+actions.
 """
 
 from collections.abc import Iterable, Iterator
@@ -38,6 +39,7 @@ ATTACHMENTS = frozenset(
 ROLE_PROPERTIES = {POLICY_ATTACHMENT: "roles", ROLE_POLICY_ATTACHMENT: "role", ROLE_POLICY_ATTACHMENTS: "roleName"}
 """The property that names the role, by the type of attachment."""
 POLICY_ARN_PROPERTIES = ("managedPolicyArns", "policyArn", "policyArns")
+"""The properties with ARNs of managed policies, of a role and of the types of attachments."""
 
 
 def list_statements(resource: CheckedResource) -> Iterator[Statement]:
@@ -47,12 +49,12 @@ def list_statements(resource: CheckedResource) -> Iterator[Statement]:
 
 
 def list_allow_statements(resource: CheckedResource) -> Iterator[Statement]:
-    """Yield the statements with the effect Allow."""
+    """Yield the statements of a policy, or of a role's inline policies, that have the effect Allow."""
     return (statement for statement in list_statements(resource) if statement.is_allow)
 
 
-def list_all_statements(resource: CheckedResource) -> Iterator[Statement]:
-    """Yield all statements of a policy or a role, including the role's trust policy."""
+def list_statements_and_trust(resource: CheckedResource) -> Iterator[Statement]:
+    """Yield the statements of a policy, or of a role's inline policies and trust policy."""
     yield from list_statements(resource)
     yield from parse_statements(resource.props.get("assumeRolePolicy"))
 
@@ -67,13 +69,13 @@ def list_policy_arns(resource: CheckedResource) -> list[str]:
     return [str(arn) for key in POLICY_ARN_PROPERTIES for arn in to_list(resource.props.get(key) or [])]
 
 
-def list_role_statements(role: CheckedResource, stack: CheckedStack) -> Iterator[Statement]:
-    """Yield the statements of all policies of a role, as far as they are known. The policies are inline, separate
-    resources, or managed policies of this stack.
+def list_all_role_statements(role: CheckedResource, stack: CheckedStack) -> Iterator[Statement]:
+    """Yield the known statements of all policies of a role: inline policies, separate policies, and managed policies of
+    this stack.
 
-    A document that contains an unknown id is skipped here; it is checked as a resource, and again after the
-    deployment. The AWS provider returns a role's separate policies as inline policies too, in their state before the
-    deployment. So inline policies count only if the program sets them.
+    A document that contains an unknown id is skipped. The policies that check single documents report it as undecided,
+    and the next run after the deployment knows it. The AWS provider returns a role's separate policies as inline
+    policies too, in their state before the deployment. So inline policies count only if the program sets them.
     """
     inline = [role] if stack.is_set_by_program(role, "inlinePolicies") else []
     separate = [policy for policy in stack.list_resources(ROLE_POLICY) if _names_role(policy, "role", role)]
@@ -101,7 +103,7 @@ def _list_managed_policies(role: CheckedResource, stack: CheckedStack) -> Iterat
 
 
 def _names_role(resource: CheckedResource, key: str, role: CheckedResource) -> bool:
-    """Return True if a property names a role, by reference or by the role's name."""
+    """Return True if the property `key` of a policy or attachment names a role, by reference or by the role's name."""
     references = resource.references.get(key, ())
     if role in references:
         return True

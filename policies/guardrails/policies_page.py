@@ -4,8 +4,8 @@ file.
 
 from collections.abc import Iterator
 
-from guardrails.catalogue import POLICIES
 from guardrails.pack.policy_kinds import EnforcementLevel, Policy, PolicyGroup, RelationPolicy, ResourcePolicy
+from guardrails.policy_catalogue import POLICIES
 
 INTRODUCTION = """\
 # Policies
@@ -31,7 +31,7 @@ The file has the policy's name and the limit's name, for example `{"function-mem
 that it cannot be decided, and the next run after the deployment decides it. The program computes names and ARNs in
 advance, so few policies are undecided.
 """
-SHORT = {
+LEVEL_WORDS = {
     EnforcementLevel.ADVISORY: "advisory",
     EnforcementLevel.MANDATORY: "mandatory",
     EnforcementLevel.REMEDIATE: "remediates",
@@ -66,7 +66,7 @@ def _render_group(group: PolicyGroup) -> Iterator[str]:
         yield f"\n### {policy.name}\n"
         yield policy.description
         yield ""
-        levels = (f"{env} {SHORT[policy.levels.for_environment(env)]}" for env in ("dev", "staging", "prod"))
+        levels = (f"{env} {LEVEL_WORDS[policy.levels.for_environment(env)]}" for env in ("dev", "staging", "prod"))
         yield f"- severity {policy.severity}; {', '.join(levels)}"
         yield f"- checks {_describe_scope(policy)}"
         if policy.remedy:

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guardrails.catalogue import POLICIES
 from guardrails.model import resource_types as t
 from guardrails.pack.policy_kinds import Policy, RelationPolicy, ResourcePolicy
+from guardrails.policy_catalogue import POLICIES
 from tests.policies.policy_harness import (
     TAGS,
     UNKNOWN,

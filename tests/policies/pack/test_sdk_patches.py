@@ -6,11 +6,11 @@ from unittest.mock import Mock
 
 import pytest
 
-from guardrails.catalogue import POLICIES
 from guardrails.model import resource_types as t
 from guardrails.pack import policy_pack, sdk_patches
 from guardrails.pack.policy_kinds import EnforcementLevel, ResourcePolicy
 from guardrails.pack.sdk_patches import ANALYZER_CLASS, DECODING_FUNCTIONS, cache_decoding, skip_unneeded_checks
+from guardrails.policy_catalogue import POLICIES
 from tests.policies.policy_harness import (
     BY_NAME,
     EngineMessages,
@@ -43,13 +43,21 @@ def test_the_sdk_still_has_the_patched_names(sdk: Any) -> None:
 
 
 def test_the_patches_change_no_answer(sdk: Any, prod: EngineMessages) -> None:
+    # Two subsystems of the program, because the SDK without patches needs seconds for all resources.
+    program = prod.copy()
+    for name in prod.inputs:
+        if name.startswith(("livestream-", "meetings-", "voice-qa-")):
+            program.drop(name)
     small = build_messages(TWO_BUCKETS)
-    unpatched = [run_policies(ENFORCED, stack, CONTEXT) for stack in (prod, small)]
+    unpatched = [run_policies(ENFORCED, stack, CONTEXT) for stack in (program, small)]
     assert all(unpatched)
     for _ in range(2):  # a second call changes nothing
         cache_decoding()
         skip_unneeded_checks(policy_pack.policy_applies_to_type)
-    assert [run_policies(ENFORCED, stack, CONTEXT) for stack in (prod, small, prod)] == [*unpatched, unpatched[0]]
+    assert [run_policies(ENFORCED, stack, CONTEXT) for stack in (program, small, program)] == [
+        *unpatched,
+        unpatched[0],
+    ]
 
 
 def test_a_stack_is_built_once_for_all_policies_and_again_for_the_next_stack(

@@ -1,5 +1,5 @@
-"""Policies about the monthly cost: the estimate, its comparison with the stack's budget, and the alerts of AWS
-Budgets and Cost Anomaly Detection.
+"""Policies about the monthly cost of the stack: every run reports the estimate and compares it with the budget, and AWS
+Budgets and Cost Anomaly Detection notify subscribers.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from guardrails.pack.policy_kinds import (
     PolicySet,
     PolicySeverity,
 )
-from guardrails.pricing.estimate_input import estimate_stack
+from guardrails.pricing.stack_estimate import estimate_stack
 
 POLICIES = PolicySet(PolicyGroup.COST)
 

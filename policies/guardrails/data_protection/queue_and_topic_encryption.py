@@ -89,6 +89,4 @@ def _check_queue_encrypted(queue: CheckedResource) -> Iterator[str]:
 )
 def _check_topic_key_lets_alarms_in(topic: CheckedResource) -> Iterator[str]:
     if str(topic.props.get("kmsMasterKeyId", "")).endswith("alias/aws/sns"):
-        yield (
-            "kmsMasterKeyId is alias/aws/sns. Alarms, budgets and EventBridge cannot publish to a topic with this key."
-        )
+        yield "kmsMasterKeyId is alias/aws/sns. Alarms and EventBridge cannot publish to a topic with this key."

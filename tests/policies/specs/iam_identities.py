@@ -13,7 +13,7 @@ from tests.policies.policy_harness import (
     property_spec,
     resource_spec,
 )
-from tests.policies.specs.sample_documents import ACCOUNT, REGION, ROLE_ARN, TABLE_ARN, Statement, allow, document
+from tests.policies.specs.sample_iam_documents import ACCOUNT, REGION, ROLE_ARN, TABLE_ARN, Statement, allow, document
 
 READS = document(allow("dynamodb:GetItem"))
 NAMESPACE = {"StringEquals": {"cloudwatch:namespace": "Polyphony"}}
@@ -232,9 +232,7 @@ CASES = (
     expect_finding("iam-no-negation", "NotPrincipal", role(assumeRolePolicy=document({"NotPrincipal": {"AWS": "x"}}))),
     expect_finding("iam-pass-role-exact", "iam:PassRole on *", grants(document(allow("iam:*", "*")))),
     expect_finding(
-        "iam-pass-role-to-service",
-        "not one exact service",
-        grants(document(allow("iam:PassRole", ROLE_ARN, ANY_SERVICE))),
+        "iam-pass-role-to-service", "one exact service", grants(document(allow("iam:PassRole", ROLE_ARN, ANY_SERVICE)))
     ),
     expect_finding(
         "iam-resource-fits-action",
@@ -251,9 +249,7 @@ CASES = (
     *map(inline_policy_case, DOCUMENTS),
     *(
         expect_finding(
-            "iam-no-full-access-policy",
-            "AdministratorAccess allows",
-            SampleResource(k, {"policyArns": [OURS, ADMINISTRATOR]}),
+            "iam-no-full-access-policy", "AdministratorAccess", SampleResource(k, {"policyArns": [OURS, ADMINISTRATOR]})
         )
         for k in EXCLUSIVE
     ),

@@ -1,0 +1,50 @@
+"""Cost estimate of the stack that a policy checks: its resources are converted to the estimate's input.
+
+Reading an unknown value raises an exception in a policy. Here each unknown property is left out, so that a single unknown
+id prevents neither the estimate nor the check of the budget.
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from pulumi_policy.proxy import UnknownValueError
+
+from guardrails.model.subsystem_names import parse_subsystem
+from guardrails.pack.policy_kinds import CheckedResource, CheckedStack
+from guardrails.pricing.cost_estimate import CostReport, PricedResource, estimate_cost
+from guardrails.pricing.rules import PRICE_RULES
+
+
+def estimate_stack(stack: CheckedStack, platform: CheckedResource) -> CostReport:
+    """Return the estimate of a stack at the usage that its Platform resource publishes."""
+    return estimate_cost((to_priced_resource(resource) for resource in stack.resources), platform.props["usage"])
+
+
+def to_priced_resource(resource: CheckedResource) -> PricedResource:
+    """Return the resource for the estimate. A resource without a price rule gets no properties, which saves time."""
+    block = resource.parent.name if resource.parent else resource.name
+    props = select_known_properties(resource.props) if resource.type in PRICE_RULES else {}
+    return PricedResource(resource.type, resource.name, block, parse_subsystem(block), props)
+
+
+def select_known_properties(props: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the known properties, at every depth."""
+    known: dict[str, Any] = {}
+    for key in props:
+        with suppress(UnknownValueError):
+            known[key] = _select_known(props[key])
+    return known
+
+
+def _select_known(value: Any) -> Any:
+    """Return the known parts of a value. In a list, None replaces an unknown item, so that the list keeps its length."""
+    if isinstance(value, Mapping):
+        return select_known_properties(value)
+    if isinstance(value, str) or not hasattr(value, "__getitem__"):
+        return value
+    items: list[Any] = [None] * len(value)
+    for index in range(len(value)):
+        with suppress(UnknownValueError):
+            items[index] = _select_known(value[index])
+    return items
