@@ -16,7 +16,7 @@ from components.blocks.api.stage_throttle_and_logs import Throttle
 from components.blocks.api.websocket_api import WebSocketApi, WebSocketApiArgs
 from components.blocks.compute.function import Function
 from components.blocks.iam.grant import Grant
-from components.foundation.api_logs import ApiLogs
+from components.foundation.api_log_role import ApiLogs
 from handlers.common.environment import HandlerEnvironment
 from local.emulation.api_gateway.websocket_message_rules import FRAME_BYTES
 from local.emulation.iam.policy_evaluator import AccessVerdict
