@@ -60,11 +60,11 @@ class AccountQuotas:
 def scale_load(settings: IngestionSettings, factor: float) -> IngestionSettings:
     """Return the settings with a multiple of their load."""
     load = settings.load
-    more = {
+    multiplied = {
         "files_per_day": max(1, round(load.files_per_day * factor)),
         "peak_files_per_hour": max(1, round(load.peak_files_per_hour * factor)),
     }
-    return settings.model_copy(update={"load": load.model_copy(update=more)})
+    return settings.model_copy(update={"load": load.model_copy(update=multiplied)})
 
 
 class PeakLoad:

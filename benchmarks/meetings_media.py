@@ -56,12 +56,12 @@ class MediaCase:
 
 def create_file(case: MediaCase, folder: Path) -> Path:
     """Create one file of a recording."""
-    sample, whole = folder / f"sample.{case.suffix}", folder / f"whole.{case.suffix}"
+    sample, file = folder / f"sample.{case.suffix}", folder / f"file.{case.suffix}"
     if not sample.exists():
         _run_ffmpeg(*SOURCE, *case.ffmpeg_options, "-t", str(SAMPLE_SECONDS), str(sample))
     repetitions = case.file_seconds // SAMPLE_SECONDS - 1
-    _run_ffmpeg("-stream_loop", str(repetitions), "-i", str(sample), "-c", "copy", str(whole))
-    return whole
+    _run_ffmpeg("-stream_loop", str(repetitions), "-i", str(sample), "-c", "copy", str(file))
+    return file
 
 
 def _run_ffmpeg(*arguments: str) -> None:
@@ -94,10 +94,10 @@ def measure(clients: EmulatorClients, case: MediaCase) -> dict[str, float | str]
         scratch = Path(folder, "scratch")
         scratch.mkdir()
         deployment = MediaDeployment(bucket_name=BUCKET, scratch_folder=str(scratch), ffmpeg=FFMPEG, encode_threads=1)
-        about = (recording.meeting.user, recording.meeting.meeting_id, recording.content)
+        values = (recording.meeting.user, recording.meeting.meeting_id, recording.content)
         environment = {
             **deployment.variables(),
-            **dict(zip(RECORDING_VARIABLES, about, strict=True)),
+            **dict(zip(RECORDING_VARIABLES, values, strict=True)),
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_ENDPOINT_URL": s3.meta.endpoint_url,
             "AWS_ACCESS_KEY_ID": emulator.ROOT_ACCESS_KEY,

@@ -51,8 +51,13 @@ def generate_files(folder: Path, megabytes: int) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("\n".join(lines) + "\n")
         (folder / "plain" / f"{number:04}.ndjson").hardlink_to(path)
-        about = {"versionId": "v1", "arrivedAt": f"{DATE}T03:04:05.678Z", "datePrefix": DATE, "fileKey": f"{key}#v1"}
-        files.append({"bucket": "landing", "key": key, "size": size, **about})
+        other_fields = {
+            "versionId": "v1",
+            "arrivedAt": f"{DATE}T03:04:05.678Z",
+            "datePrefix": DATE,
+            "fileKey": f"{key}#v1",
+        }
+        files.append({"bucket": "landing", "key": key, "size": size, **other_fields})
     for name, listed in (("whole", files), ("single", files[:1])):
         manifest = {"schemaVersion": 1, "manifestId": name, "createdAt": f"{DATE}T00:00:00.000Z", "files": listed}
         objects.put(f"s3://lake/manifests/{name}.confirmed.json", json.dumps(manifest).encode())

@@ -78,8 +78,8 @@ class ManifestCreator:
             return 0  # another builder was faster, or the index lags behind
         claimed = [first, *self._claim(others, manifest_id, tried)]
         if len(claimed) < min_files:
-            more = self.table.list_pending(min_files - len(claimed), tried)
-            claimed += self._claim(more, manifest_id, tried)
+            replacements = self.table.list_pending(min_files - len(claimed), tried)
+            claimed += self._claim(replacements, manifest_id, tried)
         if len(claimed) < min_files:
             self._release(claimed, manifest_id)
             return 0

@@ -41,25 +41,25 @@ def parse_arguments(argv: Sequence[str]) -> JobArguments:
     parser.add_argument("--schema_ddl", nargs="?", default="", const="")
     parser.add_argument("--max_rejected_share", type=float, default=0.05)
     parser.add_argument("--target_file_mb", type=int, default=128)
-    given, _ = parser.parse_known_args(list(argv))
-    run_id = given.run_id or given.job_run_id
+    options, _ = parser.parse_known_args(list(argv))
+    run_id = options.run_id or options.job_run_id
     if not SAFE_NAME.fullmatch(run_id):
         raise ValueError(
             "--run_id (or Glue's --JOB_RUN_ID) is missing or invalid: use up to 200 letters, digits, '.', '_' and '-', "
             "beginning with a letter or digit"
         )
-    if not 0 <= given.max_rejected_share <= 1:
-        raise ValueError(f"--max_rejected_share is {given.max_rejected_share}: give a share from 0 to 1")
-    if given.target_file_mb < 1:
-        raise ValueError(f"--target_file_mb is {given.target_file_mb}: give at least 1")
-    for uri in (given.manifest_uri, given.lake_uri):
+    if not 0 <= options.max_rejected_share <= 1:
+        raise ValueError(f"--max_rejected_share is {options.max_rejected_share}: give a share from 0 to 1")
+    if options.target_file_mb < 1:
+        raise ValueError(f"--target_file_mb is {options.target_file_mb}: give at least 1")
+    for uri in (options.manifest_uri, options.lake_uri):
         if not uri.startswith("s3://"):
             raise ValueError("--manifest_uri and --lake_uri must start with s3://")
     return JobArguments(
-        manifest_uri=given.manifest_uri,
-        lake_uri=given.lake_uri.rstrip("/") + "/",
+        manifest_uri=options.manifest_uri,
+        lake_uri=options.lake_uri.rstrip("/") + "/",
         run_id=run_id,
-        schema_ddl=(given.schema_ddl or "").strip(),
-        max_rejected_share=given.max_rejected_share,
-        target_bytes=given.target_file_mb * MEGABYTE,
+        schema_ddl=(options.schema_ddl or "").strip(),
+        max_rejected_share=options.max_rejected_share,
+        target_bytes=options.target_file_mb * MEGABYTE,
     )

@@ -54,26 +54,26 @@ def read_lines(
     if it exceeds one of them.
     """
     number = unpacked = 0
-    tail = b""
-    long_start = b""  # beginning of a line that is too long, until its end is found
+    tail = b""  # beginning of a line whose end is not read yet
+    long_start = b""  # beginning of a line that is too long, until its end is read
     try:
         for chunk in decompress(chunks):
-            first, *rest = chunk.split(b"\n")
+            line_part, *following = chunk.split(b"\n")
             unpacked += len(chunk)
-            if unpacked > max_content_bytes or number + len(rest) > max_lines:
+            if unpacked > max_content_bytes or number + len(following) > max_lines:
                 raise ContentTooLarge
-            if not rest:
+            if not following:  # the chunk has no line break
                 if long_start:
                     continue
-                tail += first
+                tail += line_part
                 if len(tail) > max_line_bytes:
                     tail, long_start = b"", tail[:KEPT_BYTES]
                 continue
             number += 1
-            yield from _line(number, long_start or tail + first, max_line_bytes, truncated=bool(long_start))
+            yield from _line(number, long_start or tail + line_part, max_line_bytes, truncated=bool(long_start))
             long_start = b""
-            tail = rest.pop()
-            for raw in rest:
+            tail = following.pop()
+            for raw in following:
                 number += 1
                 yield from _line(number, raw, max_line_bytes)
     except DamagedGzip:
@@ -97,8 +97,8 @@ def decompress(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """Yield the content of an object in chunks of bounded size, unpacked if it starts like a gzip stream."""
     source = iter(chunks)
     start = b""
-    while len(start) < len(GZIP_MAGIC) and (more := next(source, None)) is not None:
-        start += more
+    while len(start) < len(GZIP_MAGIC) and (chunk := next(source, None)) is not None:
+        start += chunk
     if not start.startswith(GZIP_MAGIC):
         if start:
             yield start

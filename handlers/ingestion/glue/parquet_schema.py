@@ -152,9 +152,9 @@ def fits_unchanged(column_type: ColumnType, shape: JsonShape) -> bool:
         case ListOf(item):
             return not kinds & ~JsonKind.ARRAY and (shape.items is None or fits_unchanged(item, shape.items))
         case StructOf(fields):
-            known = dict(fields)
+            types = dict(fields)
             return not kinds & ~JsonKind.OBJECT and all(
-                name in known and fits_unchanged(known[name], inner) for name, inner in shape.names.items()
+                name in types and fits_unchanged(types[name], inner) for name, inner in shape.names.items()
             )
     return False
 

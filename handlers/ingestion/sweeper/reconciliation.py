@@ -58,8 +58,9 @@ class LandingBucket:
             )
             for version in response.get("Versions", [])
         ]
-        more = response.get("IsTruncated", False)
-        return files, ListingPosition(response["NextKeyMarker"], response["NextVersionIdMarker"]) if more else None
+        if not response.get("IsTruncated", False):
+            return files, None
+        return files, ListingPosition(response["NextKeyMarker"], response["NextVersionIdMarker"])
 
 
 @dataclass(frozen=True)
