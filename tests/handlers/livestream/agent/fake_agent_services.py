@@ -134,11 +134,6 @@ class FakeFindings:
         self.outcomes.setdefault(window.window_id, failure)
 
 
-def fake_services(transcripts: Any, memory: Any, model: Any, findings: Any) -> AgentServices:
-    """Return the worker's gateways. The parameters are untyped, because the fakes replace concrete classes."""
-    return AgentServices(transcripts, memory, model, findings)
-
-
 @dataclass
 class WorkerHarness:
     """Worker with fakes for all gateways, and a clock that only pauses advance."""
@@ -152,7 +147,8 @@ class WorkerHarness:
     answer_seconds: int = 50
 
     def worker(self) -> WindowWorker:
-        services = fake_services(self.transcripts, self.memory, self.model, self.findings)
+        gateways: Any = (self.transcripts, self.memory, self.model, self.findings)  # fakes of concrete classes
+        services = AgentServices(*gateways)
         settings = RequestSettings(
             max_tokens=3_000, clip_min_ms=5_000, clip_max_ms=20_000, answer_seconds=self.answer_seconds
         )
