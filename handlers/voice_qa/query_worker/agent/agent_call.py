@@ -21,9 +21,9 @@ from handlers.voice_qa.query_worker.agent.agent_protocol import AnswerReader
 from handlers.voice_qa.query_worker.agent.agent_types import AgentAnswer, AgentCode, AgentFailed, AgentPiece
 from handlers.voice_qa.query_worker.agent.http_connection import (
     HostUnreachable,
+    HttpExchange,
     HttpRequest,
     MalformedResponse,
-    TokenExchangeRequest,
     TruncatedBody,
 )
 
@@ -67,7 +67,7 @@ class StreamedAnswer(AgentAnswer):
 
     def __init__(
         self,
-        body: TokenExchangeRequest,
+        body: HttpExchange,
         first_bytes: bytes,
         *,
         reader: AnswerReader,
@@ -173,10 +173,10 @@ def _attempt(
     limits: AnswerLimits,
     deadline: float,
     now: Callable[[], float],
-) -> tuple[TokenExchangeRequest, bytes] | ResponseVerdict:
-    exchange: TokenExchangeRequest | None = None
+) -> tuple[HttpExchange, bytes] | ResponseVerdict:
+    exchange: HttpExchange | None = None
     try:
-        exchange = TokenExchangeRequest.start(create_request(), limits.connect_seconds, deadline, now)
+        exchange = HttpExchange.start(create_request(), limits.connect_seconds, deadline, now)
         outcome = _read_first_bytes(exchange, verdicts, deadline)
     except TimeoutError:
         outcome = ResponseVerdict(AgentCode.FIRST_BYTE_LATE)
@@ -192,8 +192,8 @@ def _attempt(
 
 
 def _read_first_bytes(
-    exchange: TokenExchangeRequest, verdicts: Mapping[int, ResponseVerdict], deadline: float
-) -> tuple[TokenExchangeRequest, bytes] | ResponseVerdict:
+    exchange: HttpExchange, verdicts: Mapping[int, ResponseVerdict], deadline: float
+) -> tuple[HttpExchange, bytes] | ResponseVerdict:
     if exchange.status != HTTPStatus.OK:
         return replace(
             _verdict(exchange.status, verdicts),
