@@ -64,15 +64,15 @@ class VideoMaker:
 
     def join(self, name: str, soundtrack: str | None, pieces: Sequence[str] = ()) -> None:
         """Write the whole video from copied chunks or from pieces, with the given soundtrack or the audio of the only
-        chunk.
+        chunk. Raises InputRefused if the video has another duration than the chunks.
         """
         inputs, maps = self._video_input(pieces)
-        copied_audio = self._plan.chunks[0].audio
+        first_audio = self._plan.chunks[0].audio
         if soundtrack is not None:
             inputs, maps = (*inputs, *CHUNK_OPTIONS, "-i", soundtrack), (*maps, "-map", "1:0")
-        elif self._plan.copies_audio and copied_audio is not None:
+        elif self._plan.copies_audio and first_audio is not None:
             inputs = (*inputs, *self._all_chunks_input("audio-list"))
-            maps = (*maps, "-map", f"1:{copied_audio.track_format.stream}")
+            maps = (*maps, "-map", f"1:{first_audio.track_format.stream}")
         output_options = ("-c", "copy", *self._codec_tag(), *METADATA_FREE_OPTIONS, "-movflags", "+faststart")
         self._ffmpeg.run(*inputs, *maps, *output_options, "-f", "mp4", name)
         difference = abs(probe_chunk(self._ffmpeg, name).duration - self._plan.duration)

@@ -3,7 +3,7 @@
 A meeting in progress has an execution. The sweep waits while it runs, starts it if it never started, and marks the
 meeting as failed if it failed without a report. An execution that succeeded without a report found a `complete.json` of
 another recording, which was replaced or deleted since. The sweep then starts a new attempt. An incomplete meeting is
-checked again, in case an upload's event was lost. When its uploads are about to be deleted, it fails.
+checked again, in case an upload's event was lost. It fails when its uploads are deleted.
 """
 
 from collections.abc import Callable

@@ -20,9 +20,9 @@ from handlers.voice_qa.query_worker.agent.agent_protocol import AnswerReader
 from handlers.voice_qa.query_worker.agent.agent_types import AgentAnswer, AgentCode, AgentFailed, AgentPiece
 from handlers.voice_qa.query_worker.agent.http_connection import (
     HostUnreachable,
+    HttpExchange,
     HttpRequest,
     MalformedResponse,
-    TokenExchangeRequest,
     TruncatedBody,
 )
 
@@ -66,7 +66,7 @@ class StreamedAnswer(AgentAnswer):
 
     def __init__(
         self,
-        body: TokenExchangeRequest,
+        body: HttpExchange,
         first_bytes: bytes,
         *,
         reader: AnswerReader,
@@ -172,11 +172,11 @@ def _try_request(
     limits: AnswerLimits,
     deadline: float,
     now: Callable[[], float],
-) -> tuple[TokenExchangeRequest, bytes] | ResponseVerdict:
+) -> tuple[HttpExchange, bytes] | ResponseVerdict:
     """Send one request. Return the exchange with the first bytes of the answer, or the meaning of the failure."""
-    exchange: TokenExchangeRequest | None = None
+    exchange: HttpExchange | None = None
     try:
-        exchange = TokenExchangeRequest.start(create_request(), limits.connect_seconds, deadline, now)
+        exchange = HttpExchange.start(create_request(), limits.connect_seconds, deadline, now)
         outcome = _read_first_bytes(exchange, verdicts, deadline)
     except TimeoutError:
         outcome = ResponseVerdict(AgentCode.FIRST_BYTE_LATE)
@@ -192,8 +192,8 @@ def _try_request(
 
 
 def _read_first_bytes(
-    exchange: TokenExchangeRequest, verdicts: Mapping[int, ResponseVerdict], deadline: float
-) -> tuple[TokenExchangeRequest, bytes] | ResponseVerdict:
+    exchange: HttpExchange, verdicts: Mapping[int, ResponseVerdict], deadline: float
+) -> tuple[HttpExchange, bytes] | ResponseVerdict:
     if exchange.status != HTTPStatus.OK:
         return replace(
             _judge_status(exchange.status, verdicts),

@@ -49,7 +49,7 @@ class HttpRequest:
     body: bytes = field(repr=False)
 
 
-class TokenExchangeRequest:
+class HttpExchange:
     """A response whose headers have arrived. Its body is read in chunks."""
 
     def __init__(self, sock: "_Socket", response: http.client.HTTPResponse) -> None:

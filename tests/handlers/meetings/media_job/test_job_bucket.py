@@ -1,5 +1,6 @@
 """Tests of the job's S3 gateway: interrupted downloads are repeated, and interrupted uploads leave nothing."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -115,3 +116,19 @@ def test_an_interrupted_upload_leaves_no_parts(
     with at_event(harness.s3, f"before-call.s3.{stopped_at}", stop), pytest.raises((JobTerminated, ReadTimeoutError)):
         bucket.upload("k", path, "video/mp4", "1 a recipe", 1)
     assert (harness.multipart_uploads(), harness.keys("")) == ([], [])
+
+
+def test_no_request_is_sent_once_the_job_has_to_end(harness: JobHarness, bucket: JobBucket, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"x")
+    harness.termination.request()
+    requests: list[Callable[[], object]] = [
+        lambda: bucket.read("k", 1),
+        lambda: bucket.find("k"),
+        lambda: bucket.write("k", b"x"),
+        lambda: bucket.download("k", path),
+        lambda: bucket.upload("k", path, "video/mp4", "1 a recipe", 1),
+    ]
+    for request in requests:
+        with pytest.raises(JobTerminated):
+            request()
