@@ -57,10 +57,11 @@ class Platform(pulumi.ComponentResource):
         foundation = Foundation(context, settings.foundation, attached_services(settings), child)
 
         def create_subsystem(
-            identity: Subsystem, subsystem_settings: SubsystemSettings, create: Callable[[Scope], SubsystemComponent]
+            subsystem: Subsystem, subsystem_settings: SubsystemSettings, create: Callable[[Scope], SubsystemComponent]
         ) -> Mapping[str, pulumi.Input[object]] | None:
+            """Create a subsystem if it is enabled, and return its part of the output `frontend`."""
             return (
-                create(foundation.scope(identity, subsystem_settings.log_level)).frontend
+                create(foundation.scope(subsystem, subsystem_settings.log_level)).frontend
                 if subsystem_settings.enabled
                 else None
             )

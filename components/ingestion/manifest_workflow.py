@@ -46,7 +46,7 @@ RUN_RETRIES = [
 STEPS_SECONDS = 2 * 3600
 """Time for the steps before and after the run, with their retries."""
 CAUSE = {"cause": "{% $states.errorOutput.Error %}"}
-"""Only the error's name, because its cause may quote data."""
+"""Variable that a Catch block stores: only the error's name, because the error's text may quote data."""
 
 
 def timeout_seconds(settings: SparkSettings) -> int:

@@ -45,8 +45,8 @@ class JobNetwork(Block):
         ec2.DefaultSecurityGroup(
             self.part_name("default-group"), vpc_id=network.id, tags=self._tags, opts=self.part_options()
         )
-        routes = self._routes(network)
-        self.subnet_ids = self._subnets(network, routes, settings)
+        routes = self._create_routes(network)
+        self.subnet_ids = self._create_subnets(network, routes, settings)
         region, opts = scope.context.region, self.part_options()
         create_gateway_endpoints(self.label, region, network.id, routes.id, lambda _: self._tags, opts)
         group = ec2.SecurityGroup(
@@ -62,7 +62,7 @@ class JobNetwork(Block):
         self.group_id = group.id
         self.register_outputs({"groupId": group.id})
 
-    def _routes(self, network: ec2.Vpc) -> ec2.RouteTable:
+    def _create_routes(self, network: ec2.Vpc) -> ec2.RouteTable:
         gateway = ec2.InternetGateway(
             self.part_name("gateway"), vpc_id=network.id, tags=self._tags, opts=self.part_options()
         )
@@ -76,9 +76,10 @@ class JobNetwork(Block):
         )
         return routes
 
-    def _subnets(
+    def _create_subnets(
         self, network: ec2.Vpc, routes: ec2.RouteTable, settings: MeetingNetworkSettings
     ) -> Sequence[pulumi.Output[str]]:
+        """Create one public subnet in each zone, and return their ids."""
         subnet_ids = []
         for zone in settings.zones:
             subnet = ec2.Subnet(

@@ -41,7 +41,7 @@ effect.
 UNNAMED_ERROR: Final = "Transcribe.TranscribeException"
 """Error name for responses that are not in the API model of Transcribe: a throttled call, but also a denied one."""
 PART_DIGITS: Final = "$formatNumber($states.context.Map.Item.Index, '000')"
-"""A part's number with the digits that its key has."""
+"""JSONata expression of a part's number, with as many digits as in the part's key."""
 WORK_PREFIX: Final = f"'work/' & {INPUT}.user & '/' & {INPUT}.meetingId & '/' & {INPUT}.content & '/'"
 """JSONata expression for the key prefix of the recording's internal objects."""
 

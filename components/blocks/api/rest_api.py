@@ -87,7 +87,7 @@ class RestApi(Block):
         scope = args.scope
         self._args = args
         self.name = scope.name(Kind.REST_API, short_name)
-        body = json.dumps(self._document(), sort_keys=True)
+        body = json.dumps(self._build_document(), sort_keys=True)
         self.api = apigateway.RestApi(
             self.part_name("api"),
             name=self.name,
@@ -112,7 +112,7 @@ class RestApi(Block):
             deployment_id=deployment.id,
             throttle=args.throttle,
             alarms=args.alarms,
-            after=self._permissions(),
+            after=self._create_permissions(),
         )
         self.key = (
             create_api_key(self, short_name, args.logical_name, args.usage_plan, self.stage)
@@ -129,7 +129,7 @@ class RestApi(Block):
         """Dimensions of the API's own metrics."""
         return {"ApiName": self.name, "Stage": STAGE}
 
-    def _document(self) -> dict[str, object]:
+    def _build_document(self) -> dict[str, object]:
         args, authorizer = self._args, self._args.authorizer
         authorization = (
             RestAuthorization.LAMBDA
@@ -154,7 +154,7 @@ class RestApi(Block):
     def _uri(self, function: Function) -> str:
         return lambda_uri(self.scope.context.partition, self.scope.context.region, function.live_arn)
 
-    def _permissions(self) -> list[pulumi.Resource]:
+    def _create_permissions(self) -> list[pulumi.Resource]:
         """Permit this stage to call the function, and the gateway to call the authorizer."""
         permissions: list[pulumi.Resource] = [
             self._args.function.allow_api_gateway(self.label, self._arn(f"{STAGE}/*"))

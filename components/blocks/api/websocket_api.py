@@ -103,12 +103,12 @@ class WebSocketApi(Block):
 
     def serve(self, routes: Sequence[str], function: Function) -> None:
         """Connect every route with the function, and create the deployment and the stage."""
-        integration = self._integration(function)
+        integration = self._create_integration(function)
         permission = function.allow_api_gateway(self.label, self._arn("*"))
         deployed: list[pulumi.Resource] = [integration]
         trigger_values: list[pulumi.Input[str]] = []
         for route_key in sorted(routes):
-            route_resources = self._route(route_key, integration)
+            route_resources = self._create_route(route_key, integration)
             deployed += route_resources
             trigger_values += [route_key, function.live_arn, *(route.id for route in route_resources)]
         trigger_values += [self._args.authorization.value, integration.id]
@@ -118,7 +118,7 @@ class WebSocketApi(Block):
             api_name=self.name,
             name=self._args.stage,
             logical_name=self._args.logical_name,
-            deployment_id=self._deployment(trigger_values, deployed).id,
+            deployment_id=self._create_deployment(trigger_values, deployed).id,
             throttle=self._args.routes_throttle,
             after=[permission],
         )
@@ -130,7 +130,7 @@ class WebSocketApi(Block):
             self.scope.context.arn("execute-api", ""), self.api.id, f"/{self._args.stage}/{resource}"
         )
 
-    def _integration(self, function: Function) -> apigatewayv2.Integration:
+    def _create_integration(self, function: Function) -> apigatewayv2.Integration:
         context = self.scope.context
         return apigatewayv2.Integration(
             self.part_name(f"{function.short_name}-integration"),
@@ -141,7 +141,7 @@ class WebSocketApi(Block):
             opts=self.part_options(function.live),
         )
 
-    def _route(self, route_key: str, integration: apigatewayv2.Integration) -> list[pulumi.CustomResource]:
+    def _create_route(self, route_key: str, integration: apigatewayv2.Integration) -> list[pulumi.CustomResource]:
         """Create a route, and the route response that lets the function's result reach the client."""
         has_response = route_key not in {CONNECT, DISCONNECT}
         route = apigatewayv2.Route(
@@ -166,7 +166,7 @@ class WebSocketApi(Block):
         )
         return [route, response]
 
-    def _deployment(
+    def _create_deployment(
         self, trigger_values: Sequence[pulumi.Input[str]], deployed: Sequence[pulumi.Resource]
     ) -> apigatewayv2.Deployment:
         """Create a snapshot of all routes. Any change of a route triggers a new deployment."""

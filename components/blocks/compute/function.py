@@ -122,7 +122,7 @@ class Function(Block):
             ),
             self.part_options(),
         )
-        self.function = self._function(args)
+        self.function = self._create_function(args)
         self.live = lambda_.Alias(
             self.part_name("live"),
             name=LIVE,
@@ -252,7 +252,7 @@ class Function(Block):
             ]
         return grants
 
-    def _function(self, args: FunctionArgs) -> lambda_.Function:
+    def _create_function(self, args: FunctionArgs) -> lambda_.Function:
         scope, settings = args.scope, args.settings
         concurrency = settings if isinstance(settings, ClientFunctionSettings) else ClientFunctionSettings()
         return lambda_.Function(

@@ -169,15 +169,16 @@ def _check_resource(action: str, resource: str, formats: Sequence[str]) -> None:
     _check_variables(resource)
     if "${" in "".join(resource.split(":", 5)[:5]):
         raise GrantError(f"{resource} matches no resource: IAM replaces variables only after the fifth colon of an ARN")
-    levels = [form for form in formats if form != "*"]
+    arn_formats = [arn_format for arn_format in formats if arn_format != "*"]
     if resource == "*":
-        if levels:
+        if arn_formats:
             raise GrantError(
-                f"{action} must not be granted on *, because it has a resource level. Name a resource like {levels[0]}"
+                f"{action} must not be granted on *, because it has a resource level. Name a resource like {arn_formats[0]}"
             )
         return
-    if not any(_could_match(resource, re.sub(r"\$\{[^}]+\}", "*", form)) for form in levels):
-        wanted = " or ".join(levels) or "* (it has no resource level)"
+    # The database writes the variable parts of an ARN as `${Name}`.
+    if not any(_could_match(resource, re.sub(r"\$\{[^}]+\}", "*", arn_format)) for arn_format in arn_formats):
+        wanted = " or ".join(arn_formats) or "* (it has no resource level)"
         raise GrantError(f"{action} does not apply to the resource {resource}. It applies to {wanted}")
 
 

@@ -139,25 +139,22 @@ def test_the_job_runs_the_image_of_the_digest() -> None:
     assert container(complete())["image"] == f"{IMAGES}:latest"
 
 
-def test_images_are_scanned_immutable_and_expire() -> None:
+def test_images_are_scanned_and_only_the_tag_latest_is_mutable() -> None:
     repository = complete().one("ecr.Repository").inputs
     assert repository["imageScanningConfiguration"] == {"scanOnPush": True}
+    assert repository["imageTagMutability"] == "IMMUTABLE_WITH_EXCLUSION"
+    assert repository["imageTagMutabilityExclusionFilters"] == [{"filter": "latest", "filterType": "WILDCARD"}]
     reviewed = changed().one("ecr.Repository").inputs
     assert reviewed["imageTagMutability"] == "IMMUTABLE"
     assert "imageTagMutabilityExclusionFilters" not in reviewed
+
+
+def test_old_images_expire_but_an_image_in_use_outlives_newer_images() -> None:
     newest_first = [{f"commit-{number}"} for number in range(30)]
     assert remaining_images(complete(), newest_first) == newest_first[:10]
 
-
-def test_an_image_in_use_outlives_newer_images() -> None:
     named = {"commit", f"{PINNED_TAG_PREFIX}{DIGEST[7:19]}"}
     assert named in remaining_images(changed(), [*({f"commit-{number}"} for number in range(30)), named])
-
-
-def test_only_the_tag_latest_is_mutable() -> None:
-    repository = complete().one("ecr.Repository").inputs
-    assert repository["imageTagMutability"] == "IMMUTABLE_WITH_EXCLUSION"
-    assert repository["imageTagMutabilityExclusionFilters"] == [{"filter": "latest", "filterType": "WILDCARD"}]
 
 
 def test_the_jobs_network_allows_no_inbound_traffic() -> None:
@@ -174,6 +171,7 @@ def test_s3_and_dynamodb_are_reached_through_gateway_endpoints() -> None:
     endpoints = complete().all("ec2.VpcEndpoint")
     assert {endpoint.inputs["serviceName"].rpartition(".")[2] for endpoint in endpoints} == {"s3", "dynamodb"}
     assert {endpoint.inputs["vpcEndpointType"] for endpoint in endpoints} == {"Gateway"}
+    assert complete().one("ec2.Vpc").inputs["enableDnsSupport"] is True, "otherwise no host name can be resolved"
     routes = complete().one("ec2.RouteTable").id
     assert {tuple(endpoint.inputs["routeTableIds"]) for endpoint in endpoints} == {(routes,)}
 

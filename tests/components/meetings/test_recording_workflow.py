@@ -35,7 +35,7 @@ def test_the_definition_passes_the_linter(engine: str) -> None:
     assert found["QueryLanguage"] == "JSONata"
 
 
-def test_all_policies_are_known_in_a_preview() -> None:
+def test_the_definition_is_known_in_a_preview() -> None:
     assert workflow(plain()) == workflow(complete())
 
 
