@@ -1,4 +1,4 @@
-"""Checks of a stack's settings that one section cannot make alone: values that the environment or another setting forbids.
+"""Checks across the sections of a stack's settings: values that the environment or another setting does not allow.
 
 The loader calls them after the settings models have checked each value.
 """
@@ -216,7 +216,7 @@ def _check_meetings(stack: "StackSettings") -> Iterator[SettingsProblem]:
 
 
 def _check_origin(key: str, origin: str | None, stack: "StackSettings", use: str) -> Iterator[SettingsProblem]:
-    """Yield a problem if the web pages of every origin may do what `use` says, in prod."""
+    """Yield a problem if an origin is `*` in prod. `use` completes the message: "the page that may ..."."""
     if origin == "*" and stack.environment is Environment.PROD:
         yield SettingsProblem(key, '"*"', f"must be the origin of the page that may {use}")
 

@@ -79,9 +79,9 @@ def _parse_structures(config: Mapping[str, str]) -> tuple[dict[str, Any], list[S
 def _find_hidden_problems(values: Mapping[str, Any], stack: str) -> Iterator[SettingsProblem]:
     """Yield the problems of rules that compare fields or sections, although some field is invalid.
 
-    Pydantic runs no such rule if a field fails, and no further rule after one has failed. To list all problems at once,
-    the invalid fields are dropped, so that their defaults apply, and the rules run on the remaining values. A problem
-    that concerns a default inserted this way is not reported, because the user has not written it.
+    Pydantic runs no such rule if a field is invalid, and no further rule after the first violation. To list all problems
+    at once, the invalid fields are dropped, so that their defaults apply, and the rules run on the remaining values. A
+    problem that concerns a default inserted this way is not reported, because the user has not written it.
     """
     pruned: Any = values
     dropped: set[str] = set()

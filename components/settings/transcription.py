@@ -82,7 +82,7 @@ class CaptionAlarmSettings(SettingsModel):
     orphans: Annotated[int, Field(ge=1)] = 10
     """Results that never became final."""
     fallbacks: Annotated[int, Field(ge=1)] = 1
-    """Streams that fell back to final captions only. The alarm goes off at this number, and others above theirs."""
+    """Streams that fell back to final captions only. This alarm goes off at its threshold, the other alarms above theirs."""
     errors: Annotated[int, Field(ge=0)] = 5
     """Failed invocations of the audio processor."""
     throttles: Annotated[int, Field(ge=0)] = 10
@@ -108,6 +108,6 @@ class TranscriptionSettings(SubsystemSettings):
     """Maximum message rate of the WebSocket API, for all clients together."""
     alarms: CaptionAlarmSettings = CaptionAlarmSettings()
     audio_processor: ClientFunctionSettings = ClientFunctionSettings()
-    """Function that transcribes an utterance. Its default is 512 MB; set 768 if its memory alarm rings."""
+    """Function that transcribes an utterance. Its default is 512 MB; set 768 if its memory alarm goes off."""
     router: RouterSettings = RouterSettings()
     """Function behind the WebSocket API."""

@@ -67,7 +67,7 @@ ALWAYS_ON_TYPES = frozenset(
 )
 def _check_nat_with_reason(gateway: CheckedResource) -> Iterator[str]:
     if not gateway.has_reason():
-        yield f"The gateway is billed by the hour, and has no tag {REASON_TAG} that says why it is needed."
+        yield f"The gateway is billed by the hour, and has no tag {REASON_TAG} with the reason why it is needed."
 
 
 @POLICIES.resource(

@@ -54,7 +54,7 @@ COMBINATIONS: tuple[tuple[str, ...], ...] = (
     ("iam:PassRole", "sagemaker:CreateTrainingJob"),
     ("iam:PassRole", "bedrock-agentcore:CreateCodeInterpreter"),
 )
-"""Each entry is dangerous if a role may call all of its actions."""
+"""Combinations of actions. A role that may call all actions of an entry can gain further permissions."""
 
 
 @POLICIES.relation(

@@ -9,7 +9,7 @@ from typing import Any
 KEY_REQUIRING_OPERATORS = frozenset({"ArnEquals", "ArnLike", "StringEquals", "StringEqualsIgnoreCase", "StringLike"})
 """Condition operators that are never met by a request without the key or with another value."""
 NOT_ELEMENTS = ("NotAction", "NotResource", "NotPrincipal")
-"""Elements of a statement that cover everything except what they list."""
+"""Elements of a statement that cover everything except the listed values."""
 
 
 @dataclass(frozen=True)
@@ -104,8 +104,8 @@ def matches_pattern(text: str, pattern: str) -> bool:
 def patterns_overlap(first: str, second: str) -> bool:
     """Return True if at least one text matches both patterns. Only `*` is a wildcard here.
 
-    A pair of positions stands for the rests of both patterns, of which the same text must match both. A `*` either ends
-    (its position moves on) or matches one more character of the other pattern (the other position moves on).
+    The search goes through pairs of positions, from which on both patterns must match the same text. A `*` either ends (its
+    position moves on), or matches one more character of the other pattern (the other position moves on).
     """
     pending, visited = [(0, 0)], set()
     while pending:

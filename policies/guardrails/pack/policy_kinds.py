@@ -22,7 +22,7 @@ LimitValues = Mapping[str, float]
 """Limits of a policy by name: the values of the pack's configuration, or else the defaults."""
 
 REASON_TAG: Final = "Reason"
-"""Tag of a resource that deviates from a policy on purpose. Its value says why."""
+"""Tag of a resource that deviates from a policy on purpose. Its value is the reason."""
 MIN_REASON_LENGTH: Final = 15
 """Minimum number of characters of a tag that counts as a reason."""
 MALFORMED_ERRORS: Final = (AttributeError, KeyError, TypeError, ValueError)

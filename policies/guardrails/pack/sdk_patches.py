@@ -1,9 +1,9 @@
 """Patches of Pulumi's policy SDK that make the pack faster and leave all findings unchanged.
 
-Without them, the SDK decodes every resource again for every policy, calls every policy for every resource whatever its
-type, and builds the list of a stack's resources again for every policy that checks the whole stack. With them, a
-resource is decoded once, because policies only read it. Only the policies that check a type are called for it. The
-list is built once per request. A remediation modifies the resource, so it always gets its own copy.
+Without them, the SDK decodes every resource again for every policy, and calls every policy for resources of every type.
+For every policy that checks the whole stack, it builds the list of resources again. With the patches, a resource is
+decoded once, because policies only read it. Only the policies that check a type are called for it. The list is built
+once per request. A remediation modifies the resource, so it always gets its own copy.
 
 The patches replace private names of the SDK. If a later version lacks one of the names, that patch is skipped: the
 pack is slower, but correct.

@@ -4,12 +4,12 @@ from guardrails.pack.policy_kinds import Policy
 from guardrails.reliability import (
     alarms,
     api_stages,
+    batch_and_glue_jobs,
     dead_letter_queues,
     function_triggers,
-    job_resilience,
     lambda_functions,
     runtime_support,
-    workflow_resilience,
+    step_functions_workflows,
 )
 
 MODULES = (
@@ -17,9 +17,9 @@ MODULES = (
     function_triggers,
     lambda_functions,
     alarms,
-    workflow_resilience,
+    step_functions_workflows,
     api_stages,
-    job_resilience,
+    batch_and_glue_jobs,
     runtime_support,
 )
 POLICIES: tuple[Policy, ...] = tuple(policy for module in MODULES for policy in module.POLICIES)

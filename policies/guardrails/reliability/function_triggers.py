@@ -1,5 +1,5 @@
-"""Policies about what calls a Lambda function: visibility timeouts and partial failures of queues, calls of the alias
-instead of the function, and the order of notifications and permissions.
+"""Policies about the triggers of Lambda functions: visibility timeouts and partial batch failures of queues, calls of an
+alias, and permissions of bucket notifications.
 """
 
 from collections.abc import Iterator
