@@ -7,14 +7,14 @@ from urllib.parse import quote
 import pytest
 
 from local.emulation.iam.decision_log import BY_SCHEDULE, Decision, DecisionRecorder, log_size, read_decisions
-from local.emulation.iam.grant_usage import ReviewedGrant, RoleGrant, compare_grants, document_grants
+from local.emulation.iam.grant_usage import ReviewedGrant, RoleGrant, compare_grants, list_document_grants
 from local.emulation.iam.policy_evaluator import AccessRequest, AccessVerdict
 from local.emulation.iam.request_corrections import (
     correct_request,
-    job_resource,
-    leading_keys,
-    memory_resource,
-    session_tagging,
+    find_job_resource,
+    find_leading_keys,
+    find_memory_resource,
+    make_tagging_request,
 )
 
 pytestmark = pytest.mark.unit
@@ -99,7 +99,7 @@ def test_a_document_grants_each_action_on_each_resource_and_a_deny_grants_nothin
             {"Effect": "Deny", "Action": "a:*", "Resource": "*"},
         ]
     }
-    assert sorted((item.action, item.resource) for item in document_grants("role", document)) == [
+    assert sorted((item.action, item.resource) for item in list_document_grants("role", document)) == [
         ("a:B", "r1"), ("a:B", "r2"), ("a:C", "r1"), ("a:C", "r2"), ("a:D", "r3"),
     ]  # fmt: skip
 
@@ -135,10 +135,10 @@ def test_a_policy_variable_in_a_grant_matches_any_value() -> None:
 
 def test_assuming_a_role_with_session_tags_needs_tag_session() -> None:
     body = {"Action": "AssumeRole", "Tags.member.1.Key": "user", "Tags.member.1.Value": "u1", "RoleSessionName": "x"}
-    result = session_tagging("sts:AssumeRole", "arn:role", body)
+    result = make_tagging_request("sts:AssumeRole", "arn:role", body)
     assert result == AccessRequest("sts:TagSession", "arn:role", {"aws:RequestTag/user": "u1", "aws:TagKeys": ["user"]})
-    assert session_tagging("sts:AssumeRole", "arn:role", {"Action": "AssumeRole"}) is None
-    assert session_tagging("sts:GetCallerIdentity", "*", body) is None
+    assert make_tagging_request("sts:AssumeRole", "arn:role", {"Action": "AssumeRole"}) is None
+    assert make_tagging_request("sts:GetCallerIdentity", "*", body) is None
 
 
 @pytest.mark.parametrize(
@@ -154,15 +154,15 @@ def test_assuming_a_role_with_session_tags_needs_tag_session() -> None:
     ],
 )
 def test_a_request_to_a_memory_has_the_memory_as_its_resource(path: str, resource: str | None) -> None:
-    assert memory_resource(path, "us-east-1", "123456789012") == resource
+    assert find_memory_resource(path, "us-east-1", "123456789012") == resource
 
 
 @pytest.mark.parametrize("path", ["/v1/canceljob", "/v1/terminatejob"])
 def test_ending_a_job_has_the_job_as_its_resource(path: str) -> None:
-    job = job_resource(path, {"jobId": "a1-b2", "reason": "enough"}, "us-east-1", "123456789012")
+    job = find_job_resource(path, {"jobId": "a1-b2", "reason": "enough"}, "us-east-1", "123456789012")
     assert job == "arn:aws:batch:us-east-1:123456789012:job/a1-b2"
-    assert job_resource(path, {}, "us-east-1", "123456789012") is None
-    assert job_resource("/v1/describejobs", {"jobId": "a1-b2"}, "us-east-1", "123456789012") is None
+    assert find_job_resource(path, {}, "us-east-1", "123456789012") is None
+    assert find_job_resource("/v1/describejobs", {"jobId": "a1-b2"}, "us-east-1", "123456789012") is None
 
 
 def sources(*names: str) -> dict[str, Any]:
@@ -244,4 +244,4 @@ def test_dynamodb_requests_are_evaluated_again_only_if_a_policy_has_leading_keys
     ids=["key", "item", "query", "query by name", "scan"],
 )  # fmt: skip
 def test_the_leading_keys_of_a_request_are_its_partition_keys(body: dict[str, Any], keys: list[str]) -> None:
-    assert leading_keys(body, ["pk"]) == keys
+    assert find_leading_keys(body, ["pk"]) == keys
