@@ -85,7 +85,7 @@ def run_job(folder: Path, manifest_id: str, run_id: str) -> ProcessUse:
     settings = {**JAVA, "spark.master": f"local[{CORES}]"}
     variables = spark_process.spark_environment(scratch, objects=folder / "objects", settings=settings)
     arguments = spark_process.job_arguments(f"s3://lake/manifests/{manifest_id}.confirmed.json", "s3://lake/", run_id)
-    return run_process([str(spark_process.PYTHON), "-P", str(spark_process.JOB), *arguments], variables, scratch)
+    return run_process([str(spark_process.PYTHON), "-P", str(spark_process.JOB_SCRIPT), *arguments], variables, scratch)
 
 
 def run_duckdb(folder: Path) -> ProcessUse:

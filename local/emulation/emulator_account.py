@@ -63,9 +63,9 @@ def open_session(role_arn: str, name: str) -> RoleCredentials:
 class EmulatorAccount:
     """Account of the emulator, as one of our services uses it."""
 
-    def __init__(self, roles: ServiceCallPermissions, service: str, source: str) -> None:
+    def __init__(self, permissions: ServiceCallPermissions, service: str, source: str) -> None:
         """`source` is the resource that the service works for. A role's trust policy may require its ARN."""
-        self._roles = roles
+        self._permissions = permissions
         self._service = service
         self.account = get_account_id()
         self.region = get_region()
@@ -73,7 +73,7 @@ class EmulatorAccount:
 
     def is_denied(self, access_key: str, action: str, resource: str, context: Mapping[str, str]) -> bool:
         """Return True if a caller may not perform an action. The root user may do everything."""
-        return self._roles.is_denied(access_key, action, resource, context)
+        return self._permissions.is_denied(access_key, action, resource, context)
 
     def can_assume(self, role_arn: str) -> bool:
         """Return True if the role exists and trusts the service."""

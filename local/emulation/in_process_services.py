@@ -21,16 +21,16 @@ _running_services = contextlib.ExitStack()
 """Context of the running services. It stays open until the process ends."""
 
 
-def install(roles: ServiceCallPermissions) -> None:
+def install(permissions: ServiceCallPermissions) -> None:
     """Start the services, and set the variables with their URLs."""
     set_request_account_id("")  # the default account applies, because no request is being served
-    media_convert = EmulatorAccount(roles, mediaconvert_service.SERVICE, "queues/Default")
+    media_convert = EmulatorAccount(permissions, mediaconvert_service.SERVICE, "queues/Default")
     # Transcribe acts with its caller's credentials, so no role checks this source.
-    transcribe = EmulatorAccount(roles, "transcribe.amazonaws.com", "transcription-job/any")
+    transcribe = EmulatorAccount(permissions, "transcribe.amazonaws.com", "transcription-job/any")
     services = {
         "MEDIACONVERT": mediaconvert_service.serve(media_convert),
         "TRANSCRIBE": transcription_jobs.serve(transcribe),
-        "BEDROCK_RUNTIME": converse_service.serve(ModelPermissions(get_region(), get_account_id(), roles)),
+        "BEDROCK_RUNTIME": converse_service.serve(ModelPermissions(get_region(), get_account_id(), permissions)),
     }
     for name, service in services.items():
         os.environ[f"AWS_ENDPOINT_URL_{name}"] = f"http://{LOOPBACK}:{_running_services.enter_context(service)}"

@@ -39,11 +39,11 @@ class DemoFailed(Exception):
     """Error that a step of the demo failed. The message states the problem."""
 
 
-def command(chosen: str = "") -> int:
+def command(chosen_flow: str = "") -> int:
     """Run the demo with all flows or the chosen one; return the exit status."""
-    if chosen and chosen not in FLOWS:
+    if chosen_flow and chosen_flow not in FLOWS:
         print(
-            f"Unknown flow {chosen}. Set FLOW to one of {', '.join(FLOWS)}, or leave it out to run all.",
+            f"Unknown flow {chosen_flow}. Set FLOW to one of {', '.join(FLOWS)}, or leave it out to run all.",
             file=sys.stderr,
         )
         return 2
@@ -52,7 +52,7 @@ def command(chosen: str = "") -> int:
     start = time.monotonic()
     try:
         with lock_folder(FOLDER, "another `make demo`"):
-            _run_steps(out, config, [chosen] if chosen else list(FLOWS))
+            _run_steps(out, config, [chosen_flow] if chosen_flow else list(FLOWS))
     except FolderBusy as error:
         print(error, file=sys.stderr)
         return 2
@@ -91,8 +91,8 @@ def _run_steps(out: Console, config: StackConfig, flows: list[str]) -> None:
         report.print_outputs(out, deployed.outputs)
         report.print_monthly_cost(out, result)
         with _print_step(out, "down"):
-            if remains := delete_all(started.emulator, SilentProgress()):
-                raise DemoFailed(f"these resources could not be deleted: {', '.join(remains)}")
+            if undeleted := delete_all(started.emulator, SilentProgress()):
+                raise DemoFailed(f"these resources could not be deleted: {', '.join(undeleted)}")
             out.print("  every resource deleted, in reverse order")
 
 

@@ -40,7 +40,7 @@ def _play_ingestion(deployment: Deployment, report_step: StepReporter) -> list[s
     outcome = ingestion_flow.play(IngestionRuns(deployment), "incoming/demo", FILE_COUNT, report_step)
     expected = ingestion_flow.list_expected_rows(FILE_COUNT)
     checks = Checks()
-    checks.equal("files per manifest", outcome.sizes, [200, FILE_COUNT - 200])
+    checks.equal("files per manifest", outcome.manifest_sizes, [200, FILE_COUNT - 200])
     checks.equal("number of rows", len(outcome.rows), len(expected))
     checks.equal("rows equal the expected rows", outcome.rows == expected, expected=True)
     return checks.problems

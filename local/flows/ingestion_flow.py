@@ -33,11 +33,11 @@ NOT_UTF8 = 8
 class IngestionOutcome:
     """Outcome of the flow for its files."""
 
-    sizes: list[int]
+    manifest_sizes: list[int]
     """Number of files of each manifest, largest first."""
-    ended: Counter[str]
+    execution_counts: Counter[str]
     """Number of workflow executions by final status."""
-    statuses: Counter[str]
+    file_counts: Counter[str]
     """Number of files by status."""
     rows: list[tuple[Any, ...]]
     """Rows that a reader of the lake sees, sorted."""
@@ -68,15 +68,15 @@ def play(runs: IngestionRuns, prefix: str, files: int, report_step: StepReporter
     new_runs = {name: status for name, status in runs.wait_until_ended().items() if name not in earlier_executions}
     report_step(f"{len(new_runs)} workflows ended, each with a Spark run: {dict(Counter(new_runs.values()))}")
     outcome = IngestionOutcome(
-        sizes=runs.manifest_sizes(new_runs),
-        ended=Counter(new_runs.values()),
-        statuses=runs.count_by_status(prefix),
+        manifest_sizes=runs.manifest_sizes(new_runs),
+        execution_counts=Counter(new_runs.values()),
+        file_counts=runs.count_by_status(prefix),
         rows=sorted(
             (row["file"], row["line"], row["text"]) for row in runs.read_rows() if row["_source_key"].startswith(prefix)
         ),
     )
     report_step(
-        f"{len(outcome.rows)} rows read back through the lake's pointers; files by status: {dict(outcome.statuses)}"
+        f"{len(outcome.rows)} rows read back through the lake's pointers; files by status: {dict(outcome.file_counts)}"
     )
     return outcome
 

@@ -13,9 +13,9 @@ pytestmark = [pytest.mark.e2e, pytest.mark.spark, pytest.mark.xdist_group("platf
 
 def test_files_become_a_full_manifest_a_flushed_one_and_exactly_their_rows(ingestion_played: Ingested) -> None:
     pending_files, outcome = ingestion_played.outcome
-    assert outcome.ended == Counter(SUCCEEDED=2)
-    assert outcome.sizes == [200, INGESTED_FILES - 200 + pending_files]
-    assert outcome.statuses == {"processed": INGESTED_FILES, "rejected": 2}
+    assert outcome.execution_counts == Counter(SUCCEEDED=2)
+    assert outcome.manifest_sizes == [200, INGESTED_FILES - 200 + pending_files]
+    assert outcome.file_counts == {"processed": INGESTED_FILES, "rejected": 2}
     assert outcome.rows == list_expected_rows(INGESTED_FILES)
 
 
@@ -23,7 +23,7 @@ def test_a_run_logs_counts_and_no_content_of_a_file(platform: Platform, ingestio
     _, outcome = ingestion_played.outcome
     log = (platform.emulator.folder / "glue.log").read_text(encoding="utf-8")
     counted = [json.loads(line) for line in log.splitlines() if line.startswith('{"event": "run_finished"')]
-    assert len(counted) == len(outcome.sizes)
+    assert len(counted) == len(outcome.manifest_sizes)
     assert sum(item["rows"] for item in counted) >= len(outcome.rows) > 0
     assert sum(item["rejected_rows"] for item in counted) >= INGESTED_FILES // BAD_EVERY
     assert [name for name in ("incoming/", "two words", "日本", "not json", '"text"') if name in log] == []

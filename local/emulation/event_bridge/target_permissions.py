@@ -34,8 +34,8 @@ _log = logging.getLogger("targets")
 class TargetPermissions:
     """Permission checks between the event bus and its targets."""
 
-    def __init__(self, roles: ServiceCallPermissions) -> None:
-        self._roles = roles
+    def __init__(self, permissions: ServiceCallPermissions) -> None:
+        self._permissions = permissions
 
     def install(self) -> None:
         """Replace `eventbridge._invoke_target`, which the emulator's scheduler also uses."""
@@ -60,7 +60,7 @@ class TargetPermissions:
         keys = {"aws:SourceArn": source, "aws:SourceAccount": get_account_id()}
         if role := target.get("RoleArn"):
             by = BY_SCHEDULE if is_schedule else BY_SERVICE
-            return role_trusts(role, principal, keys) and self._roles.is_allowed(
+            return role_trusts(role, principal, keys) and self._permissions.is_allowed(
                 role, CALL_ACTIONS[service], arn, by=by
             )
         if service == "lambda":

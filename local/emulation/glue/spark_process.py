@@ -19,9 +19,10 @@ from typing import Any, Self
 from local import LOOPBACK, ROOT
 
 PYTHON = ROOT / ".venv-spark" / "bin" / "python"
-JOB = ROOT / "handlers" / "ingestion" / "glue" / "job.py"
+JOB_SCRIPT = ROOT / "handlers" / "ingestion" / "glue" / "job.py"
 SESSION_WORKER = ROOT / "local" / "emulation" / "glue" / "spark_session_worker.py"
 CORES = 2
+"""Number of cores that Spark uses."""
 SETTINGS = {
     "spark.master": f"local[{CORES}]",
     "spark.ui.enabled": "false",
@@ -99,7 +100,7 @@ def spark_environment(
 
 
 def run_job(
-    arguments: Sequence[str], variables: Mapping[str, str], script: Path = JOB
+    arguments: Sequence[str], variables: Mapping[str, str], script: Path = JOB_SCRIPT
 ) -> "subprocess.CompletedProcess[str]":
     """Run the job once as Glue does: in a new process that gets the script and its arguments."""
     return subprocess.run(

@@ -18,7 +18,7 @@ from ministack.services import dynamodb
 from local.emulation import get_private
 from local.emulation.iam.decision_log import Decision, DecisionRecorder
 from local.emulation.iam.policy_evaluator import AccessRequest, AccessVerdict, evaluate_policies
-from local.emulation.iam.request_corrections import correct_request, session_tagging
+from local.emulation.iam.request_corrections import correct_request, make_tagging_request
 from local.emulation.iam.service_call_permissions import inline_policies
 
 _body: contextvars.ContextVar[bytes] = contextvars.ContextVar("request_body", default=b"")
@@ -55,7 +55,9 @@ def install(recorder: DecisionRecorder) -> None:
             verdict = AccessVerdict.ALLOW if result is None else _verdict(result)
             recorder.record(Decision(role, action, resource_arn, verdict, "emulator"))
             # An allowed AssumeRole with session tags also needs `sts:TagSession`, which is then decided below.
-            request = None if result is not None else session_tagging(action, resource_arn, _parse_body(_body.get()))
+            request = (
+                None if result is not None else make_tagging_request(action, resource_arn, _parse_body(_body.get()))
+            )
             if request is None:
                 return result
         verdict = evaluate_policies(

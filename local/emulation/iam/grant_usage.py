@@ -109,7 +109,7 @@ def compare_grants(
     )
 
 
-def document_grants(role: str, document: Mapping[str, Any]) -> Iterator[RoleGrant]:
+def list_document_grants(role: str, document: Mapping[str, Any]) -> Iterator[RoleGrant]:
     """Yield every grant of one policy document."""
     for statement in as_list(document["Statement"]):
         if statement["Effect"] == "Allow":
@@ -125,7 +125,9 @@ def read_stack_grants(iam: Any, prefix: str) -> list[RoleGrant]:
         for role in (entry["RoleName"] for entry in page["Roles"] if entry["RoleName"].startswith(prefix)):
             for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
                 document = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
-                grants += document_grants(role, document if isinstance(document, Mapping) else json.loads(document))
+                grants += list_document_grants(
+                    role, document if isinstance(document, Mapping) else json.loads(document)
+                )
     return grants
 
 

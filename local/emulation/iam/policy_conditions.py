@@ -37,28 +37,24 @@ def operator_holds(operator: str, keys: Context, context: Context) -> bool:
 
 
 def substitute_variables(text: str, context: Context) -> str | None:
-    """Return a text with its policy variables replaced, or None if a variable has no value, so that the text matches
-    nothing.
-    """
-    missing = False
+    """Return a text with its policy variables replaced. Return None if a variable has no value: the text matches nothing."""
+    is_missing = False
 
     def replace(match: re.Match[str]) -> str:
-        nonlocal missing
+        nonlocal is_missing
         value = context.get(match[1].lower())
         if isinstance(value, str):
             return "".join(f"{LITERAL}{letter}" if letter in WILDCARDS else letter for letter in value)
-        missing = True
+        is_missing = True
         return ""
 
     replaced = re.sub(r"\$\{([^}]*)\}", replace, text)
-    return None if missing else replaced
+    return None if is_missing else replaced
 
 
 @lru_cache(MAX_CACHED_PATTERNS)
 def compile_pattern(text: str) -> "re.Pattern[str]":
-    """Return a text with `*` and `?` as a regular expression. Characters that came from a variable match only
-    themselves.
-    """
+    """Return a pattern with `*` and `?` as a regular expression. Characters from a variable match only themselves."""
     parts = re.split(rf"({LITERAL}.|[*?])", text, flags=re.DOTALL)
     return re.compile("".join(WILDCARDS.get(part, re.escape(part.removeprefix(LITERAL))) for part in parts), re.DOTALL)
 
@@ -100,26 +96,26 @@ def _key_holds(quantifier: str, operator: str, expected: list[str], key: str, co
     raise NotEvaluable(f"the set operator {quantifier} is not supported")
 
 
-def _equal(value: str, expected: str) -> bool:
+def _is_equal(value: str, expected: str) -> bool:
     return value == expected.replace(LITERAL, "")
 
 
-def _like(value: str, expected: str) -> bool:
+def _matches_pattern(value: str, expected: str) -> bool:
     return compile_pattern(expected).fullmatch(value) is not None
 
 
-def _arn(value: str, expected: str) -> bool:
+def _matches_arn(value: str, expected: str) -> bool:
     """Compare each of the six parts separately, so that a `*` does not match a colon."""
     parts, patterns = value.split(":", 5), expected.split(":", 5)
-    return len(parts) == len(patterns) == 6 and all(map(_like, parts, patterns))
+    return len(parts) == len(patterns) == 6 and all(map(_matches_pattern, parts, patterns))
 
 
 OPERATORS: dict[str, Callable[[str, str], bool]] = {
-    "StringEquals": _equal,
-    "StringLike": _like,
-    "ArnEquals": _arn,
-    "ArnLike": _arn,
-    "Bool": lambda value, expected: _equal(value.lower(), expected.lower()),
+    "StringEquals": _is_equal,
+    "StringLike": _matches_pattern,
+    "ArnEquals": _matches_arn,
+    "ArnLike": _matches_arn,
+    "Bool": lambda value, expected: _is_equal(value.lower(), expected.lower()),
 }
 """Comparisons by condition operator, for the operators that this project's policies use. `Null` is handled separately.
 """

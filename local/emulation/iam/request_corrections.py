@@ -42,17 +42,18 @@ def correct_request(
         return AccessRequest(action, resource, {"events:source": "\n".join(sorted(sources))})
     if action.startswith("dynamodb:") and any(_has_condition_key(document, LEADING_KEYS) for document in documents):
         # The emulator ignores the condition and allows the request.
-        keys = leading_keys(body, partition_keys)
+        keys = find_leading_keys(body, partition_keys)
         return AccessRequest(action, resource, {LEADING_KEYS: keys} if keys else {})
-    if any("${" in text for document in documents for text in _texts(document)):
+    if any("${" in text for document in documents for text in _list_texts(document)):
         # The emulator does not replace policy variables and denies the request.
         return AccessRequest(action, resource)
     return None
 
 
-def session_tagging(action: str, resource: str, body: Body) -> AccessRequest | None:
-    """Return the second request that AssumeRole with session tags needs, or None. The emulator checks only the role's
-    trust.
+def make_tagging_request(action: str, resource: str, body: Body) -> AccessRequest | None:
+    """Return the second request that IAM evaluates for AssumeRole with session tags, or None for any other request.
+
+    The emulator checks only the trust policy of the role.
     """
     tags = {
         str(value): str(body.get(f"{name.removesuffix('.Key')}.Value", ""))
@@ -65,22 +66,23 @@ def session_tagging(action: str, resource: str, body: Body) -> AccessRequest | N
     return AccessRequest("sts:TagSession", resource, {**request_tags, "aws:TagKeys": sorted(tags)})
 
 
-def memory_resource(path: str, region: str, account: str) -> str | None:
-    """Return the ARN of the AgentCore memory in a request's path, which names it by id or ARN. The emulator would use
-    `*`.
+def find_memory_resource(path: str, region: str, account: str) -> str | None:
+    """Return the ARN of the AgentCore memory that a request's path names by id or ARN, or None.
+
+    The emulator would use `*`.
     """
     match = re.match(r"/memories/(?:arn:[^/]+:memory/)?([a-zA-Z][a-zA-Z0-9_-]{0,99}-[a-zA-Z0-9]{10})/", unquote(path))
     return f"arn:aws:bedrock-agentcore:{region}:{account}:memory/{match[1]}" if match else None
 
 
-def job_resource(path: str, body: Body, region: str, account: str) -> str | None:
-    """Return the ARN of the Batch job that a request cancels or terminates. The emulator would use `*`."""
+def find_job_resource(path: str, body: Body, region: str, account: str) -> str | None:
+    """Return the ARN of the Batch job that a request cancels or terminates, or None. The emulator would use `*`."""
     job = body.get("jobId")
     ends_job = path in {"/v1/canceljob", "/v1/terminatejob"}
     return f"arn:aws:batch:{region}:{account}:job/{job}" if ends_job and job else None
 
 
-def leading_keys(body: Body, partition_keys: Sequence[str]) -> list[str]:
+def find_leading_keys(body: Body, partition_keys: Sequence[str]) -> list[str]:
     """Return the values of partition keys in a DynamoDB request. `partition_keys` are the names of these keys.
 
     Batches and transactions are not examined, because no role with a condition on leading keys may send them.
@@ -94,16 +96,16 @@ def leading_keys(body: Body, partition_keys: Sequence[str]) -> list[str]:
     return [str(value) for value in keys]
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _list_texts(value: Any) -> Iterator[str]:
     """Yield every text in a document."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
         for inner in value.values():
-            yield from _texts(inner)
+            yield from _list_texts(inner)
     elif isinstance(value, list):
         for inner in value:
-            yield from _texts(inner)
+            yield from _list_texts(inner)
 
 
 def _has_condition_key(document: Mapping[str, Any], key: str) -> bool:

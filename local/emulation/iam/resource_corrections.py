@@ -9,7 +9,7 @@ from typing import Any
 from ministack.core import iam_actions
 
 from local.emulation import get_private, wrap_function
-from local.emulation.iam.request_corrections import job_resource, memory_resource
+from local.emulation.iam.request_corrections import find_job_resource, find_memory_resource
 
 AGENTCORE = "bedrock-agentcore"
 
@@ -26,7 +26,7 @@ def _extract_resource(
     region, account = arguments[-2:]
     resource: str | None = None
     if service == AGENTCORE:
-        resource = memory_resource(path, region, account)
+        resource = find_memory_resource(path, region, account)
     elif service == "batch":
-        resource = job_resource(path, json.loads(body or b"{}"), region, account)
+        resource = find_job_resource(path, json.loads(body or b"{}"), region, account)
     return resource or original(service, method, path, headers, body, *arguments)

@@ -21,8 +21,8 @@ POLL_ACTIONS = ("sqs:ReceiveMessage", "sqs:GetQueueAttributes")
 class SqsEventSources:
     """Queues that Lambda polls for functions."""
 
-    def __init__(self, roles: ServiceCallPermissions) -> None:
-        self._roles = roles
+    def __init__(self, permissions: ServiceCallPermissions) -> None:
+        self._permissions = permissions
 
     def install(self) -> None:
         """Replace `sqs._receive_messages_for_esm` and `sqs._delete_messages_for_esm`."""
@@ -58,7 +58,7 @@ class SqsEventSources:
             return True
         function, qualifier = mapping["FunctionName"], mapping.get("Qualifier")
         _, config = get_private(lambda_svc, "_get_func_record_for_qualifier")(function, qualifier)
-        return config is None or self._roles.is_allowed(config["Role"], action, queue["attributes"]["QueueArn"])
+        return config is None or self._permissions.is_allowed(config["Role"], action, queue["attributes"]["QueueArn"])
 
 
 def _batch_size(messages: Sequence[Mapping[str, Any]], size: int, window: float, now: float) -> int:

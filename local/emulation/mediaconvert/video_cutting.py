@@ -39,7 +39,7 @@ class VideoCut:
     seconds: int
     """Length of a segment."""
     end_seconds: int | None
-    """Length of the beginning that is cut, or None to cut the whole video."""
+    """Length of the beginning of the video that is used, or None if the whole video is used."""
     video: Mapping[str, Any]
     """The job's `VideoDescription`."""
     audio: Mapping[str, Any]

@@ -55,11 +55,11 @@ class StateMachines:
 
     def __init__(
         self,
-        roles: ServiceCallPermissions,
+        permissions: ServiceCallPermissions,
         jobs: batch_service.BatchService,
         run_glue_job: Callable[[Parameters], Parameters],
     ) -> None:
-        self._roles = roles
+        self._permissions = permissions
         self._jobs = jobs
         self._run_glue_job = run_glue_job
         self._clients: dict[tuple[str, str], Any] = {}
@@ -76,7 +76,7 @@ class StateMachines:
 
     def _invoke_if_allowed(self, original: Any, resource: str, parameters: Any) -> Any:
         for action, target in _required_actions(resource, parameters):
-            if not self._roles.is_allowed(_role.get(), action, target):
+            if not self._permissions.is_allowed(_role.get(), action, target):
                 raise task_error(
                     "States.TaskFailed", f"{_role.get()} is not authorized to perform {action} on {target}"
                 )

@@ -13,8 +13,8 @@ from enum import StrEnum
 from handlers.transcription.audio_processor.transcribe_stream.event_stream_frames import encode_frame
 from local.emulation.speech.tone_words import Pause, SpokenWord
 
-REWORDED = "well,"
-"""First word of a repeated final result."""
+ADDED_WORD = "well,"
+"""Word at the beginning of a repeated final result."""
 
 
 class StreamFault(StrEnum):
@@ -49,7 +49,7 @@ class ConnectionDropped(Exception):
 
 
 class StreamResults:
-    """Results of one stream."""
+    """Results of one stream. `new_id` returns the id of a new result."""
 
     def __init__(self, *, stabilised: bool, new_id: Callable[[], str]) -> None:
         self._stabilised = stabilised
@@ -87,7 +87,7 @@ class StreamResults:
         if self._words and StreamFault.ENDLESS not in self._faults:
             yield self._result(self._texts(), partial=False)
             if StreamFault.REPEATING in self._faults:
-                yield self._result([REWORDED.capitalize(), *(word.text for word in self._words)], partial=False)
+                yield self._result([ADDED_WORD.capitalize(), *(word.text for word in self._words)], partial=False)
         self._begin_sentence()
 
     def _begin_sentence(self) -> None:

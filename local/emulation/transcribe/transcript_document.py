@@ -1,7 +1,8 @@
 """JSON document that the local Transcribe writes for a recording: text, items with times, and speakers.
 
-Speech is simulated by tones. Each pitch of a voice is a speaker, numbered in the order of appearance. A pause or
-another speaker ends a segment. https://docs.aws.amazon.com/transcribe/latest/dg/diarization-output-batch.html
+Speech is simulated by tones. Each pitch of a voice is a speaker, and so are all words without a voice. Speakers are
+numbered in the order of appearance. A pause or another speaker ends a segment.
+https://docs.aws.amazon.com/transcribe/latest/dg/diarization-output-batch.html
 """
 
 from collections.abc import Iterable
@@ -11,7 +12,7 @@ from typing import Any
 from local.emulation.speech.tone_words import Pause, SpokenWord
 
 CONFIDENCE = "0.998"
-"""Confidence of every word, because a tone word is never ambiguous."""
+"""Confidence of every word. The local Transcribe recognises no alternatives."""
 
 
 @dataclass
@@ -51,21 +52,21 @@ def make_document(name: str, account: str, segments: list[SpeakerSegment], *, la
     """Return the whole document. It contains speaker labels if the job requested them."""
     items: list[dict[str, Any]] = []
     for segment in segments:
-        items += _items(segment, len(items), labelled=labelled)
+        items += _make_items(segment, len(items), labelled=labelled)
     results: dict[str, Any] = {
         "transcripts": [{"transcript": " ".join(segment.text for segment in segments)}],
         "items": items,
     }
     if labelled:
         results["speaker_labels"] = {
-            "segments": [_labels(segment) for segment in segments],
+            "segments": [_make_labels(segment) for segment in segments],
             "channel_label": "ch_0",
             "speakers": len({segment.speaker for segment in segments}),
         }
     return {"jobName": name, "accountId": account, "status": "COMPLETED", "results": results}
 
 
-def _items(segment: SpeakerSegment, first: int, *, labelled: bool) -> list[dict[str, Any]]:
+def _make_items(segment: SpeakerSegment, first: int, *, labelled: bool) -> list[dict[str, Any]]:
     label = {"speaker_label": segment.speaker} if labelled else {}
     written = segment.text.removesuffix(".").split()
     spoken = [
@@ -83,7 +84,7 @@ def _items(segment: SpeakerSegment, first: int, *, labelled: bool) -> list[dict[
     return [*spoken, {"id": first + len(spoken), "type": "punctuation", **stop, **label}]
 
 
-def _labels(segment: SpeakerSegment) -> dict[str, Any]:
+def _make_labels(segment: SpeakerSegment) -> dict[str, Any]:
     label = {"speaker_label": segment.speaker}
     return {
         "start_time": _format_time(segment.words[0].start),

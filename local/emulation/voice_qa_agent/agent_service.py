@@ -35,6 +35,7 @@ from local.ffmpeg import UnreadableMedia
 from local.http_server import HttpRequest, HttpResponse, serve_json
 
 RETRY_AFTER_SECONDS = 1
+"""Value of the header Retry-After for a throttled question."""
 LINE_SECONDS = 0.02
 """Time between two lines of an answer."""
 HOSTS = frozenset(["127.0.0.1", "localhost"])
@@ -42,6 +43,7 @@ HOSTS = frozenset(["127.0.0.1", "localhost"])
 DOWNLOAD_SECONDS = 10
 """Time limit for the download of an audio file."""
 _TEXT_PIECE = re.compile(r"\S+\s*")
+"""Word of an answer, with the space after it."""
 _INVALID_LINE = b'{"type": "text", "text": '
 
 

@@ -10,6 +10,7 @@ from local.emulation.api_gateway.websocket_message_rules import (
     MESSAGE_BYTES,
     MessageSize,
     RouteAnswer,
+    capitalise_header,
     parse_answer,
     refusal_message,
 )
@@ -37,6 +38,10 @@ def test_an_answer_is_an_object_with_a_status_and_a_text(returned: Any, answer: 
 @pytest.mark.parametrize("flaw", [{"error": True}, {"throttle": True}])
 def test_a_failed_function_gives_a_failed_answer(flaw: dict[str, Any]) -> None:
     assert parse_answer({"body": {"statusCode": 200, "body": "x"}, **flaw}) == FAILED
+
+
+def test_functions_get_headers_in_their_usual_capitalisation() -> None:
+    assert capitalise_header("sec-websocket-protocol") == "Sec-WebSocket-Protocol"
 
 
 def test_a_refusal_contains_only_the_text_of_its_status() -> None:
