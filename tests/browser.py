@@ -70,7 +70,7 @@ def write_speech(path: Path, words: str) -> Path:
 
 @dataclass
 class ConsoleWindow:
-    """Browser window page shows the console."""
+    """Browser window that shows the console."""
 
     page: Page
     url: str

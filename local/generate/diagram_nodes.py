@@ -108,7 +108,10 @@ def to_node_key(arn: str) -> Key:
 
 
 def map_role_nodes(graph: Graph) -> dict[str, Node]:
-    """Return the node that uses each role, by role name: a resource of the program, or else a service or a caller."""
+    """Return the node that uses each role, by role name: a resource of the program, or else a service or a caller.
+
+    A role without a node is omitted.
+    """
     node_by_role = {role: node for resource, node in _list_shown(graph) for role in _list_roles(resource)}
     for resource in graph.customs():
         if resource.kind == "Role" and resource.inputs["name"] not in node_by_role:
@@ -133,7 +136,7 @@ SERVICES = {
 
 
 def _find_outside_node(role: Resource, graph: Graph) -> Node | None:
-    """Return the service or caller that assumes a role that no resource of the program uses."""
+    """Return the service or caller that assumes a role which no resource of the program uses. Some services have no node."""
     principal = json.loads(role.inputs["assumeRolePolicy"])["Statement"][0]["Principal"]
     if "Service" in principal:
         return SERVICES.get(principal["Service"])

@@ -55,6 +55,7 @@ def list_entries(graph: Graph) -> Iterator[str]:
 
 
 def _list_routes(resource: Resource, graph: Graph) -> Iterator[tuple[str, str]]:
+    """Yield each route from outside to a resource, with the check of the caller. Most kinds of resources have none."""
     match resource.kind:
         case "RestApi":
             yield from _list_methods(resource)
@@ -87,7 +88,7 @@ def _list_methods(api: Resource) -> Iterator[tuple[str, str]]:
 
 
 def _describe_check(api: Resource) -> str:
-    """Return the API's tag that names the check of its callers."""
+    """Return the value of the API's tag that names the check of its callers, or a conspicuous `none`."""
     return str(api.inputs["tags"].get(CHECKED_BY_TAG, "**none**"))
 
 
@@ -109,7 +110,7 @@ def _read_exceptions(stack: str) -> list[dict[str, Any]]:
 
 
 def list_roles(graph: Graph) -> Iterator[str]:
-    """Return one chapter for each role, by subsystem: its trust policy, and its permissions except logs and traces."""
+    """Return one chapter for each role, by subsystem: its trust policy, and its permissions except its own logs and traces."""
     statements: dict[str, list[Statement]] = defaultdict(list)
     for role, statement in list_role_statements(graph):
         if not is_telemetry(statement, role):

@@ -4,14 +4,15 @@ The AWS provider checks little in a preview, and a mock checks nothing. Without 
 or a name that is too long would only fail in the middle of a deployment.
 """
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from itertools import chain
+from typing import Any, NamedTuple
 
 from local import CannotRun
 from local.platform.driver_model.driver import ResourceValues
 from local.platform.driver_model.service_shapes import ShapeMismatch, build_parameters, find_violations, input_shape
 from local.platform.drivers import DRIVERS, RECORDED_ONLY, Driver, RecordedOnly
-from local.preview.property_values import UNKNOWN, to_display_value
+from local.preview.property_values import UNKNOWN, Secret, reveal_secrets, to_display_value
 from local.preview.resource_graph import Graph, Resource
 
 UNUSED_BY_DRIVER = "is not used by the resource type's driver: add it to the driver in local/platform/drivers/"
@@ -24,7 +25,7 @@ class InvalidInput(NamedTuple):
     property: str
     """Operation and path of the parameter, for example `CreateFunction.Runtime`, or names of unused properties."""
     value: str
-    """Printed value, or an empty text if there is none."""
+    """Printed value, a marker for a secret, or an empty text if there is none."""
     rule: str
     """Rule that the value breaks, for example `must be at most 900`."""
 
@@ -60,6 +61,7 @@ def _check_resource(resource: Resource) -> Iterator[InvalidInput]:
 
 def _check_calls(driver: Driver | RecordedOnly, resource: Resource) -> Iterator[InvalidInput]:
     values = ResourceValues(resource.inputs)
+    secrets = set(_list_secrets(resource.inputs))
     for call in driver.create:
         # Skip a call that would not be made, or of which it is unknown before the deployment whether it is made.
         if call.when and values[call.when] in (None, UNKNOWN):
@@ -71,6 +73,31 @@ def _check_calls(driver: Driver | RecordedOnly, resource: Resource) -> Iterator[
             continue
         for violation in find_violations(parameters, input_shape(driver, call), call.operation):
             value = "" if violation.value is None else repr(to_display_value(violation.value))
+            # Parameters of a call contain revealed secrets, which must not be printed.
+            if any(secret in text for text in _list_texts(violation.value) for secret in secrets):
+                value = "[secret]"
             yield InvalidInput(
                 resource.urn, violation.path, value if len(value) <= 80 else f"{value[:77]}…", violation.rule
             )
+
+
+def _list_secrets(value: Any) -> Iterator[str]:
+    """Yield the texts of all secrets in an input value."""
+    match value:
+        case Secret():
+            yield from filter(None, _list_texts(reveal_secrets(value)))
+        case Mapping():
+            yield from chain.from_iterable(map(_list_secrets, value.values()))
+        case list():
+            yield from chain.from_iterable(map(_list_secrets, value))
+
+
+def _list_texts(value: Any) -> Iterator[str]:
+    """Yield the texts of all scalars in a value."""
+    match value:
+        case Mapping():
+            yield from chain.from_iterable(map(_list_texts, value.values()))
+        case list():
+            yield from chain.from_iterable(map(_list_texts, value))
+        case _:
+            yield str(value)

@@ -82,9 +82,10 @@ class PolicyRun:
         return policies, [*findings, *self._pack.analyze_stack(graph)], remediations
 
     def _analyze(self, resource: Resource) -> ResourceResult:
-        self._policies.result()
+        self._policies.result()  # waits until the pack is configured
         return self._pack.analyze_resource(resource)
 
     def _result_of(self, resource: Resource) -> ResourceResult:
+        """Return the result of a resource. A component was not submitted, so it is analyzed now."""
         result = self._results.get(resource.urn)
         return self._analyze(resource) if result is None else result.result()

@@ -63,6 +63,7 @@ def run_function(body: Callable[[], object], config: StackConfig, provider: Prov
 
 
 def _run_in_new_loop(body: Callable[[], object], config: StackConfig, provider: Provider, preview: bool) -> ProgramRun:
+    """Run a function as a program in a new event loop, and record its registrations, outputs and messages."""
     monitor = Monitor(provider)
     log = _MessageCollector()
 

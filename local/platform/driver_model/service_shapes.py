@@ -131,7 +131,7 @@ def _fit_structure(value: Any, shape: StructureShape, renames: Mapping[str, str]
             raise ShapeMismatch(f"{path} takes one block, but {len(value)} are given")
         value = value[0]
     if not isinstance(value, Mapping):
-        raise ShapeMismatch(f"{path} must be a block of settings, not {value!r}")
+        raise ShapeMismatch(f"{path} must be a block of settings, not a {type(value).__name__}")
     members = {name.lower(): name for name in shape.members}
     fitted: Props = {}
     for key, inner in value.items():

@@ -6,7 +6,6 @@ import pytest
 
 from local.platform import emulator, lifecycle
 from local.platform.emulator import Emulator
-from local.platform.progress import Progress
 
 pytestmark = pytest.mark.unit
 KEPT = "urn:pulumi:local::polyphony::aws:s3/bucket:Bucket::kept"
@@ -22,16 +21,9 @@ def test_down_reports_undeleted_resources_and_stops_the_emulator(
 ) -> None:
     stopped: list[Path] = []
 
-    def deleted(_there: Emulator, _report: Progress) -> list[str]:
-        return remains
-
-    def stop(folder: Path) -> bool:
-        stopped.append(folder)
-        return True
-
     monkeypatch.setattr(emulator, "find_running", lambda folder: Emulator(1, 2, folder))
-    monkeypatch.setattr(emulator, "stop", stop)
-    monkeypatch.setattr(lifecycle, "delete_all", deleted)
+    monkeypatch.setattr(emulator, "stop", stopped.append)
+    monkeypatch.setattr(lifecycle, "delete_all", lambda _emulator, _report: remains)
     assert lifecycle.down(tmp_path) == status
     assert stopped == [tmp_path]
     output = capsys.readouterr()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pulumi
 import pytest
-from pulumi_aws import sns
+from pulumi_aws import sns, ssm
 from rich.console import Console
 
 from local.__main__ import main
@@ -18,8 +18,10 @@ from local.platform.resource_changes import ResourceAction
 from local.platform.state import StateError
 from local.platform.update_plan import PlannedStep
 from local.preview import preview as previewing
-from local.preview import report, stack_files
+from local.preview import program_run, report, stack_files
+from local.preview.input_checks import find_invalid_inputs
 from local.preview.preview import CannotPreview, Preview, preview
+from local.preview.preview_provider import PreviewProvider
 from local.preview.sarif import to_sarif
 from local.preview.stack_files import StackConfig
 from tests.whole_program import ONE_WORKER, changed, ingestion_alone, previewed
@@ -212,3 +214,13 @@ def test_a_secret_input_is_never_shown(blocked: Preview) -> None:
     document = json.dumps(blocked.as_json())
     assert "canary" not in out.getvalue() + document
     assert "[secret]" in document
+
+
+def test_a_secret_that_aws_would_reject_is_never_shown() -> None:
+    def create() -> None:
+        key = pulumi.Output.secret("canary key")
+        ssm.Parameter("key", name="key", type="SecureString", value="v", key_id=key)
+
+    run = program_run.run_function(create, StackConfig("polyphony", "test", {}), PreviewProvider(), preview=True)
+    [invalid_input] = find_invalid_inputs(run.graph)
+    assert (invalid_input.property, invalid_input.value) == ("PutParameter.KeyId", "[secret]")
