@@ -13,7 +13,7 @@ from itertools import repeat
 
 from handlers.common.aws.workflow_executions import ExecutionStatus
 from handlers.common.logging import EventLog
-from handlers.common.sweep import SweepLoop
+from handlers.common.sweep_loop import SweepLoop
 from handlers.ingestion.file_records import OpenFile
 from handlers.ingestion.file_table import FileTable
 from handlers.ingestion.manifest_creation import ManifestCreator
