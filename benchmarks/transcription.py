@@ -23,6 +23,7 @@ UTTERANCES_PER_CLIENT = 4
 SECONDS = 2
 """Length of an utterance."""
 SPOKEN_WORDS = [word for word in WORDS[:50] if word != "throttled"]
+"""Words of the utterances. The word "throttled" makes the local Transcribe fail."""
 WORD_COUNT = 7
 """Words spoken in an utterance."""
 

@@ -24,7 +24,7 @@ from handlers.ingestion.manifest_records import ManifestRecords
 from handlers.ingestion.table_items import RecordId
 
 MAX_MANIFESTS_PER_SWEEP = 50
-"""Bounds one invocation, for full manifests and for flushed ones. The next sweep continues."""
+"""Maximum number of full manifests, and of manifests that are not full, that one sweep creates. The next sweep continues."""
 RUN_CHECK_BUDGET = timedelta(minutes=1)
 """Time for status checks of executions. Thousands may wait for a Glue run, and the files after them must be handled."""
 
@@ -112,6 +112,7 @@ class IngestionSweeper:
             return self._release(manifest_id, claims)
         listed = {file.record_id for file in manifest.files}
         running = status is ExecutionStatus.RUNNING
+        # The builder may have died before it wrote the record, so the record is written here.
         if self.records.begin(manifest_id, execution.arn, len(listed)) and not running:
             self.lifecycle.close_ended_execution(execution, status)
         # A claim whose response was lost is on no list, so no run will confirm it. A file that is still claimed after
