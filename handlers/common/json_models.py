@@ -1,6 +1,6 @@
-"""Base model of all JSON that is exchanged, with camelCase field names: requests, answers, messages and stored documents.
+"""Base model for the JSON of our own interfaces: requests, answers, messages and documents, with camelCase field names.
 
-Unknown fields are ignored. The module also has the model of a violated rule, which several answers and documents contain.
+The module also has the model of a wrong field, which several answers and documents contain.
 """
 
 import os
@@ -14,7 +14,7 @@ reads these from the source files, class by class, which would delay cold starts
 
 
 class Message(BaseModel):
-    """Base of all models whose field names are camelCase in JSON."""
+    """Base of models whose field names are camelCase in JSON. Unknown fields are ignored."""
 
     model_config = ConfigDict(
         frozen=True,

@@ -61,6 +61,7 @@ def probe(file: RangedFile) -> AudioFile:
 
 
 def _read(file: RangedFile) -> AudioFile:
+    """Recognise the format by the first bytes, and read the file in this format."""
     head = file.at(0, 12)
     if head.startswith(b"\x1a\x45\xdf\xa3"):
         return read_webm(file)

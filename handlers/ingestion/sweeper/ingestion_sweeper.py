@@ -125,14 +125,14 @@ class IngestionSweeper:
     def _close_runs(self) -> Counter[str]:
         """Check the executions of old running manifests, oldest first, and close those that have ended."""
         return SweepLoop(self.log, self.clock, RUN_CHECK_BUDGET).run(
-            ([manifest] for manifest in self.records.list_running(self.clock() - self.claim_age)),
-            lambda manifest: self._close_run(manifest[1]),
+            ([running_manifest] for running_manifest in self.records.list_running(self.clock() - self.claim_age)),
+            lambda running_manifest: self._close_run(execution_arn=running_manifest[1]),
             failure_event="run_unsettled",
-            describe=lambda manifest: {"manifest_id": manifest[0]},
+            describe=lambda running_manifest: {"manifest_id": running_manifest[0]},
         )
 
-    def _close_run(self, arn: str) -> list[str]:
-        execution = ManifestExecution.from_arn(arn)
+    def _close_run(self, execution_arn: str) -> list[str]:
+        execution = ManifestExecution.from_arn(execution_arn)
         status = self.workflow.status(execution)
         if status is ExecutionStatus.RUNNING:
             return []
