@@ -40,14 +40,17 @@ class RaisedLimits:
     account: AccountQuotas
 
     def apply(self, settings: IngestionSettings) -> IngestionSettings:
-        """Return the settings with these two values."""
+        """Return the settings with the values of the two settings. The account quotas are no settings."""
         spark = settings.spark.model_copy(update={"concurrent_runs": self.concurrent_runs})
         manifests = settings.manifests.model_copy(update={"sweep_minutes": self.sweep_minutes})
         return settings.model_copy(update={"spark": spark, "manifests": manifests})
 
 
 def raise_limits(settings: IngestionSettings, factor: float) -> RaisedLimits:
-    """Return limits that are sufficient for a multiple of the load. Each is raised only if necessary."""
+    """Return limits that are sufficient for a multiple of the load.
+
+    Each limit is raised, and the interval between sweeps is shortened, only if necessary.
+    """
     shares = {quota.name: MARGIN * quota.share(settings, factor) for quota in list_quotas(settings)}
 
     def required_limit(name: str, limit: float) -> int:

@@ -25,15 +25,16 @@ from handlers.ingestion.sweeper.environment import SweeperEnvironment
 DAY = 86_400
 """Seconds of a day."""
 INDEX_STATES = 2
-"""A file is in the index twice, as pending and as claimed, in separate partitions."""
+"""A file has an entry of the index first as pending and then as claimed. The two entries are in different partitions, so
+each partition gets half of the writes."""
 ENTRY_BYTES = 300
 """Assumed: the size of one entry of the index."""
 READ_UNIT_BYTES = 8 * 1024
-"""An eventually consistent read of 4 KB takes half a unit."""
+"""Size of an eventually consistent read that takes one unit, because such a read of 4 KB takes half a unit."""
 GETS_PER_FILE = 2
-"""Assumed: Spark asks for an object's size, then reads it."""
+"""The Spark job reads each file in two passes."""
 LIST_SECONDS = 0.2
-"""Assumed: the sweeper lists and compares one page of 1,000 object versions."""
+"""Assumed: time in which the sweeper lists and compares one page of 1,000 object versions."""
 VERSIONS_PER_PAGE = 1000
 DPUS = {WorkerType.G_1X: 1, WorkerType.G_2X: 2, WorkerType.G_4X: 4}
 """Glue's data processing units per worker."""
@@ -72,6 +73,7 @@ class PeakLoad:
 
     def __init__(self, settings: IngestionSettings, factor: float) -> None:
         load = scale_load(settings, factor).load
+        # The usage model computes averages, so every hour of this load is as busy as the busiest hour.
         every_hour_busiest = load.model_copy(update={"files_per_day": load.peak_files_per_hour * 24})
         self._usage = monthly_usage(settings.model_copy(update={"load": every_hour_busiest}))
         run_seconds = load.run_minutes * 60

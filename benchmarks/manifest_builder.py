@@ -76,7 +76,7 @@ class MeteredCloud:
         try:
             answer = getattr(self._fakes[service], METHODS[operation])(**parameters)
         except ClientError as error:
-            self.write_units += 1
+            self.write_units += 1  # a write whose condition fails is billed too
             return _response(request, 400, {"__type": error.response["Error"]["Code"]})
         if operation in {"PutItem", "UpdateItem"}:
             self.write_units += _write_units(before, self.cloud.items[_key(parameters)])

@@ -31,8 +31,10 @@ FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 SAMPLE_SECONDS = 20
 """Length of the encoded video that a recording repeats."""
 SOURCE = ("-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=30", "-f", "lavfi", "-i", "anoisesrc=c=pink:r=48000:a=0.1")
+"""Inputs of ffmpeg: a generated picture and generated noise."""
 MP4 = ("-c:v", "libx264", "-preset", "veryfast", "-g", "60", "-b:v", "1M", "-c:a", "aac", "-b:a", "64k", "-ac", "1")
 WEBM = ("-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-b:v", "1M", "-c:a", "libopus", "-ac", "1")
+"""Options of ffmpeg for the codecs of MP4 and of WebM. The job copies MP4 and encodes WebM again."""
 
 
 @dataclass(frozen=True)

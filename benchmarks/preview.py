@@ -1,4 +1,4 @@
-"""Benchmark of the preview, started like a user starts it.
+"""Benchmark of `make preview`: time and memory of the command, started as a new process each time.
 
 The stacks alternate, so that a machine that becomes slower affects all of them.
 """
@@ -17,7 +17,7 @@ def main() -> None:
     """Print one row per stack."""
     print_heading(f"Preview, median of {ROUNDS} rounds")
     commands = {stack: [sys.executable, "-m", "local", "preview", "--stack", stack] for stack in STACKS}
-    folder = Path("benchmarks")
+    folder = Path("benchmarks")  # `run_process` samples the size of a folder, which is not used here
     for stack in STACKS:
         run_process(commands[stack], os.environ, folder)  # fills the file caches
     rounds = [{stack: run_process(commands[stack], os.environ, folder) for stack in STACKS} for _ in range(ROUNDS)]

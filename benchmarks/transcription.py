@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from benchmarks.measurement import WrongResult, deploy_local_stack, print_heading, print_table, to_milliseconds
 from local.emulation.speech.tone_words import WORDS, silence, speech
+from local.emulation.transcribe.streaming_results import StreamFault
 from local.flows.transcription_client import SAMPLE_RATE, Screen, Speaker, TranscriptionBackend
 from local.flows.websocket_dialogue import Message
 
@@ -22,7 +23,8 @@ UTTERANCES_PER_CLIENT = 4
 """Utterances of each client if several send at once."""
 SECONDS = 2
 """Length of an utterance."""
-SPOKEN_WORDS = [word for word in WORDS[:50] if word != "throttled"]
+SPOKEN_WORDS = [word for word in WORDS if word not in set(StreamFault)]
+"""Words of the utterances, without those that make the local Transcribe fail."""
 WORD_COUNT = 7
 """Words spoken in an utterance."""
 

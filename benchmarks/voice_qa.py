@@ -29,8 +29,8 @@ Rows = dict[str, dict[str, float | str]]
 class TimedListener(GuestConnection):
     """A guest that records when the pieces of an answer arrive."""
 
-    def __init__(self, lectures: VoiceQaBackend) -> None:
-        super().__init__(lectures)
+    def __init__(self, backend: VoiceQaBackend) -> None:
+        super().__init__(backend)
         self.piece_times: list[float] = []
 
     def _process(self, message: Message) -> None:
@@ -69,41 +69,41 @@ def to_row(seconds: list[float], required: str = "") -> dict[str, float | str]:
     return {**{name: round(value) for name, value in figures.items()}, "required": required}
 
 
-def measure_guest(lectures: VoiceQaBackend) -> Rows:
+def measure_guest(backend: VoiceQaBackend) -> Rows:
     """Measure each step of a single guest."""
     rows: Rows = {}
-    guest, table, key = lectures.create_guest(), lectures.client("dynamodb"), serialize_item(lecture_key("none"))
+    guest, table, key = backend.create_guest(), backend.client("dynamodb"), serialize_item(lecture_key("none"))
     # The connections stay open, because the end of a connection calls a function.
     with ExitStack() as stack:
         rows["signed WebSocket handshake"] = to_row(
-            time_calls(lambda: stack.enter_context(GuestConnection(lectures, guest))), "< 100"
+            time_calls(lambda: stack.enter_context(GuestConnection(backend, guest))), "< 100"
         )
-        listener = stack.enter_context(TimedListener(lectures))
+        listener = stack.enter_context(TimedListener(backend))
         rows["ping, answered by the handler"] = to_row(time_calls(lambda: listener.ask("ping")), "< 100")
         rows["presigned form for an upload"] = to_row(
             time_calls(lambda: listener.ask("upload", kind="query", contentType="audio/ogg")), "< 50"
         )
         rows["read of one item, without a function"] = to_row(
-            time_calls(lambda: table.get_item(TableName=lectures.table, Key=key)), "< 10"
+            time_calls(lambda: table.get_item(TableName=backend.table, Key=key)), "< 10"
         )
         uploads = (listener.upload_lecture(LECTURE) for _ in range(5))
-        validations = [time_calls(partial(lectures.wait_until_validated, upload), 1)[0] for upload in uploads]
+        validations = [time_calls(partial(backend.wait_until_validated, upload), 1)[0] for upload in uploads]
         rows["validation of an uploaded lecture"] = to_row(validations, "< 2,000")
         lecture_id = listener.upload_lecture(LECTURE)
-        lectures.wait_until_validated(lecture_id)
+        backend.wait_until_validated(lecture_id)
         answers = [listener.time_answer(lecture_id) for _ in range(ROUNDS)]
     rows["question to first piece"] = to_row([first for first, _ in answers])
     rows["question to whole answer"] = to_row([whole for _, whole in answers], "< 10,000")
     return rows
 
 
-def measure_guests(lectures: VoiceQaBackend) -> Rows:
+def measure_guests(backend: VoiceQaBackend) -> Rows:
     """Measure guests that ask at the same time, after the processes of the functions have started."""
     with ExitStack() as stack, ThreadPoolExecutor(GUESTS) as pool:
-        guests = [stack.enter_context(TimedListener(lectures)) for _ in range(GUESTS)]
+        guests = [stack.enter_context(TimedListener(backend)) for _ in range(GUESTS)]
         lecture_id = guests[0].upload_lecture(LECTURE)
-        lectures.wait_until_validated(lecture_id)
-        for _ in range(2):
+        backend.wait_until_validated(lecture_id)
+        for _ in range(2):  # the first round starts the processes
             answers = list(pool.map(lambda guest: guest.time_answer(lecture_id), guests))
     return {f"{GUESTS} guests at once, whole answer": to_row([whole for _, whole in answers], "< 10,000")}
 
@@ -112,8 +112,8 @@ def main() -> None:
     """Print one row per step."""
     print_heading("Voice Q&A, milliseconds")
     with deploy_local_stack() as deployment:
-        lectures = VoiceQaBackend(deployment)
-        print_table(measure_guest(lectures) | measure_guests(lectures))
+        backend = VoiceQaBackend(deployment)
+        print_table(measure_guest(backend) | measure_guests(backend))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from handlers.common.websocket.messages import Message
+from handlers.common.json_models import Message
 from handlers.ingestion.table_items import RecordId
 
 

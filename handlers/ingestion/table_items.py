@@ -90,7 +90,8 @@ def build_update(
 ) -> dict[str, Any]:
     """Return the arguments of a conditional UpdateItem call, without the table name.
 
-    In `condition`, attribute names start with `#` and values with `:`. `assign` sets attributes, and `assign_if_absent`
+    In `condition`, attribute names start with `#` and values with `:`. Spaces separate each name from the rest, because
+    this function finds the names by splitting the text. `assign` sets attributes, and `assign_if_absent`
     sets those that the item lacks. `copy` maps an attribute to the attribute whose value it gets. `remove` removes
     attributes. The response contains the item after the update. If the condition fails, the error contains the item as
     it is. A retried call therefore sees what its first attempt did.

@@ -6,7 +6,7 @@ from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from handlers.common.identifier_types import LanguageCode, Ulid
-from handlers.common.websocket.messages import Message
+from handlers.common.json_models import Message
 from handlers.livestream.fact_claim_verdict import Verdict
 from handlers.livestream.track_state_machine import ContentType, EpisodeStatus, TrackKind, TrackReason, TrackState
 

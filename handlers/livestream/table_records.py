@@ -8,7 +8,7 @@ import base64
 import hashlib
 from enum import StrEnum
 
-from handlers.common.websocket.messages import Message
+from handlers.common.json_models import Message
 from handlers.livestream.api_models import Episode, TrackView
 from handlers.livestream.track_state_machine import Track, TrackKind, episode_status
 

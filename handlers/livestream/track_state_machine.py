@@ -20,7 +20,7 @@ from enum import StrEnum
 
 from pydantic import computed_field
 
-from handlers.common.websocket.messages import Message
+from handlers.common.json_models import Message
 
 
 class TrackKind(StrEnum):

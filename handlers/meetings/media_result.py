@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from handlers.common.websocket.messages import Message
+from handlers.common.json_models import Message
 from handlers.meetings.complete_json import WrongChunk
 
 Milliseconds = Annotated[int, Field(ge=0)]

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from handlers.common.websocket.messages import Message
+from handlers.common.json_models import Message
 from handlers.meetings.complete_json import WrongChunk
 from handlers.meetings.s3_keys import MeetingId
 

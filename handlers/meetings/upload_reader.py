@@ -20,8 +20,8 @@ from pydantic import ValidationError
 
 from handlers.common.aws.unreadable_objects import UnreadableObject, classify_read_error
 from handlers.common.error_responses import to_field_problems
+from handlers.common.json_models import WrongField
 from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.common.websocket.messages import WrongField
 from handlers.meetings.complete_json import MAX_CHUNKS, MAX_COMPLETE_FILE_BYTES, ChunkProblem, CompleteFile, WrongChunk
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId
 

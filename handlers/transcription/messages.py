@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from pydantic_core import PydanticCustomError
 
 from handlers.common.identifier_types import LanguageCode
-from handlers.common.websocket.messages import ClientMessage, ErrorMessage, Message, MessageId, ReplyMessage
+from handlers.common.json_models import Message
+from handlers.common.websocket.messages import ClientMessage, ErrorMessage, MessageId, ReplyMessage
 from handlers.transcription.caption_thresholds import SessionSettings
 from handlers.transcription.session_utterances import MAX_REMEMBERED_UTTERANCES
 from handlers.transcription.utterance_audio import SAMPLE_RATES, Encoding

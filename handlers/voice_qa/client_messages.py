@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from handlers.common.identifier_types import LanguageCode, Ulid
-from handlers.common.websocket.messages import ClientMessage, ErrorMessage, Message, ReplyMessage
+from handlers.common.json_models import Message
+from handlers.common.websocket.messages import ClientMessage, ErrorMessage, ReplyMessage
 
 QueryId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
 

@@ -12,7 +12,7 @@ from typing import Annotated, Literal, Self
 from pydantic import ConfigDict, Field, StringConstraints
 
 from handlers.common.aws.dynamodb_versioned_items import VersionedState
-from handlers.common.websocket.messages import Message
+from handlers.common.json_models import Message
 from handlers.voice_qa.client_messages import QueryId
 
 Key = dict[str, str]

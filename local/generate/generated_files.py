@@ -19,7 +19,7 @@ from components.settings.stack import StackSettings
 from guardrails import policies_page
 from guardrails.pricing import cost_page
 from handlers.common.http.rest_operations import RestOperation
-from handlers.common.websocket.messages import Message
+from handlers.common.json_models import Message
 from handlers.livestream.episodes_api.api_operations import OPERATIONS as LIVESTREAM
 from handlers.meetings.auth_exchange.api_operations import OPERATIONS as MEETINGS
 from handlers.meetings.bedrock_summarize.summary import Summary

@@ -7,7 +7,8 @@ import base64
 import hashlib
 from collections.abc import Mapping, Sequence
 
-from handlers.common.websocket.messages import ClientMessage, ErrorMessage, Message, WrongField
+from handlers.common.json_models import Message, WrongField
+from handlers.common.websocket.messages import ClientMessage, ErrorMessage
 from handlers.meetings.bedrock_summarize.summary import ActionItem, Summary, SummaryTokens, TranscriptQuote
 from handlers.meetings.bedrock_summarize.transcript import Transcript, TranscriptSegment
 from handlers.meetings.complete_json import Chunk, ChunkProblem, CompleteFile, WrongChunk

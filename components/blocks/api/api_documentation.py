@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic.json_schema import models_json_schema
 
 from handlers.common.http.rest_operations import RestOperation
-from handlers.common.websocket.messages import Message, WrongField
+from handlers.common.json_models import Message, WrongField
 
 Document = dict[str, Any]
 SchemaMode = Literal["validation", "serialization"]

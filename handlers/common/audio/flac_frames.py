@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 FRAME_STARTS = FIXED, VARYING = (b"\xff\xf8", b"\xff\xf9")
-"""First bytes of a frame: of one with a fixed block size, and of one whose block size varies."""
+"""First bytes of a frame with a fixed block size, and of a frame whose block size varies."""
 MIN_HEADER, MAX_HEADER = 6, 16
 """Shortest and longest header in bytes."""
 
@@ -63,6 +63,7 @@ def frame_header(head: bytes, sample_rate: int, channels: int, sample_bits: int)
     # The checksum over a header including its own checksum is 0.
     if number is None or len(head) <= checksum_at or _crc8(head[: checksum_at + 1]) != 0:
         return None
+    # A rate in the header is entered for all of its codes, because only the code of this frame is looked up.
     rates = {0: sample_rate, **RATES, **dict.fromkeys(RATE_BYTES, unit * _int(head[rate_at:checksum_at]))}
     fits = (
         size_code != 0

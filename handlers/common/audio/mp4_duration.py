@@ -108,7 +108,10 @@ def _read_boxes(file: RangedFile, offset: int, end: int, *, may_be_cut: bool = F
 
 
 def _find_inner_box(file: RangedFile, box: Box, *path: bytes) -> Box:
-    """Return the first box on a path below a box. Raises RejectedAudio without one."""
+    """Follow a path of kinds below a box, and return the last box. At each level, the first box of the kind counts.
+
+    Raises RejectedAudio if a box is missing.
+    """
     for kind in path:
         child = next((child for child in _read_boxes(file, box.begin, box.end) if child.kind == kind), None)
         if child is None:

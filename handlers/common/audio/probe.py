@@ -34,7 +34,7 @@ WAV_CODECS = {1: "pcm", 3: "float", 6: "alaw", 7: "mulaw"}
 EXTENSIBLE = 0xFFFE
 """WAV format code of WAVE_FORMAT_EXTENSIBLE, whose codec is in the first two bytes of the sub-format id."""
 UNKNOWN_SIZES = (range(1), range(0x7FFF0000, 0x80000000), range(0xFFFF0000, 0x100000000))
-"""Sizes of the data chunk that programs write into a pipe, where they cannot know it."""
+"""Sizes that programs write for the data chunk if they write to a pipe, and so do not know the size."""
 STREAMINFO_BYTES = 34
 """Size of FLAC's first metadata block, which states the number of samples."""
 OPUS_RATE = 48000
@@ -61,6 +61,7 @@ def probe(file: RangedFile) -> AudioFile:
 
 
 def _read(file: RangedFile) -> AudioFile:
+    """Recognise the format by the first bytes, and read the file in this format."""
     head = file.at(0, 12)
     if head.startswith(b"\x1a\x45\xdf\xa3"):
         return read_webm(file)
@@ -118,7 +119,10 @@ def _read_stated_bytes(file: RangedFile, info: Any) -> int:
 
 
 def _has_further_frames(file: RangedFile, end: int) -> bool:
-    """Return True if further frames follow, possibly behind tags. A single frame may be uncounted by the header."""
+    """Return True if several further frames follow, possibly behind tags.
+
+    A single further frame does not count, because the header may leave out one frame.
+    """
     offset = _skip_id3(file, end + (ID3V1_BYTES if file.at(end, 3) == b"TAG" else 0))
     try:
         return _is_mp3_frame(file, offset) and not MPEGInfo(file, offset).sketchy

@@ -4,8 +4,8 @@ Pauses double with each attempt up to a maximum. They have a random part, so tha
 time do not retry at the same time. An attempt only starts if it can end before the deadline. Tests replace clock,
 pauses and randomness through `RetryTiming`.
 
-A call with a known maximum duration is retried at most once after a timeout, even if time is left. The service may have
-completed and billed each timed-out call.
+A call with a known maximum duration is retried at most once after a timeout, even if time is left, because the service
+may have completed and billed each timed-out call.
 """
 
 import math
@@ -44,7 +44,7 @@ class Retrier:
     def call(self, operation: Callable[[], T], seconds: float = 0.0) -> T:
         """Return the operation's result. Raises ServiceFailed if attempts or time run out, or for a lasting fault.
 
-        `seconds` is the maximum duration of one attempt; 0 means that it is negligible.
+        `seconds` is the maximum duration of one attempt, or 0 if the duration is negligible.
         """
         attempt = timeouts = 0
         if self.timing.now() + seconds > self.deadline:

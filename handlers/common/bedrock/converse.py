@@ -2,7 +2,8 @@
 
 All requests have the same layout. The instructions, which never change, come first and are followed by a cache point.
 The material that the model works on follows as one JSON object per line, so that text which a speaker or user wrote
-cannot end its own line. The answer is text. Retries are made by `aws.retry`, and second questions after unusable answers by `model_questions`.
+cannot end its own line. The answer is text. `aws.retry` retries failed calls, and `model_questions` asks again after an
+unusable answer.
 
 Bedrock rejects cache points for models without prompt caching. So requests contain cache points where caching is
 worthwhile, and `BedrockModel` removes them if its model does not support them.

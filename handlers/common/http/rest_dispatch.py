@@ -18,8 +18,8 @@ from pydantic import ValidationError
 from handlers.common.error_responses import CommonErrorCode, HandlerError, to_http_response, to_malformed_error
 from handlers.common.http.rest_operations import RestOperation
 from handlers.common.identity import user_ids
+from handlers.common.json_models import Message
 from handlers.common.logging import EventLog
-from handlers.common.websocket.messages import Message
 
 RETRY_AFTER = "Retry-After"
 ProxyResponse = dict[str, Any]

@@ -7,7 +7,7 @@ and the generator builds the OpenAPI documentation from it.
 from dataclasses import dataclass
 from typing import Literal
 
-from handlers.common.websocket.messages import Message
+from handlers.common.json_models import Message
 
 Method = Literal["GET", "POST", "PATCH", "DELETE"]
 

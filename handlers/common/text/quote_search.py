@@ -4,8 +4,8 @@ Case, spaces and punctuation are ignored. All words of the quote must occur, com
 Scripts without spaces between words are compared character by character.
 
 A match contains the transcript's own text, so text that a model wrote is never shown as a speaker's words. Signs at
-the ends of a match are included, because $5 and -40 are not 5 and 40. The comparison ignores signs: a model that writes
-"4%" for "4 percent" has invented nothing.
+the ends of a match are included, because $5 and -40 are not 5 and 40. The comparison ignores signs, because a model that
+quotes "4 percent" as "4%" has invented nothing.
 """
 
 import unicodedata

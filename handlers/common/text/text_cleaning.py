@@ -10,7 +10,8 @@ MAX_MARKS = 30
 """Maximum number of consecutive combining marks, as in Unicode's stream-safe text format. No script needs more. NFC
 normalization sorts them in quadratic time, which would take minutes for as many marks as an upload may contain."""
 _MARKS = re.compile(rf"\w?[^\w\x00-\u02ff]{{{MAX_MARKS // 3},}}")
-"""Sequences that may contain too many marks. A mark is not a letter, is above U+02FF, and decomposes to one or two."""
+"""Sequences that may contain too many marks, and the letter before them, which may itself decompose to a letter and marks.
+A mark is not a letter, is above U+02FF, and decomposes to at most two marks."""
 
 
 def clean_text(text: str) -> str:

@@ -6,7 +6,7 @@ event never determines the endpoint.
 
 from typing import Any
 
-from handlers.common.websocket.messages import Message
+from handlers.common.json_models import Message
 
 
 class WebSocketConnections:

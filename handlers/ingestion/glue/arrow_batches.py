@@ -38,7 +38,7 @@ class ColumnPlan:
 def plan_columns(columns: TableColumns, shape: JsonShape) -> ColumnPlan:
     """Return the plan for the run's columns and the shape of all its records."""
     no_values = JsonShape()
-    # A shape with kinds but without names is boundless: it does not say which names and values the records have.
+    # A shape with kinds but without names may be boundless. Then it does not show which names and values the records have.
     is_described = bool(shape.names) or not shape.kinds
     fields = tuple(
         (name, column_type, is_described and fits_unchanged(column_type, shape.names.get(name, no_values)))

@@ -32,7 +32,8 @@ SAMPLE_BYTES = 256 * 1024
 NODE_CHECK_BYTES = 1024 * 1024
 """Content that is read between two checks of a file's node count."""
 MAX_FILE_NODES = 4 * MAX_NODES
-"""Nodes that a file may have until it is limited. More could fill a worker's memory, and all files the driver's."""
+"""Number of nodes above which the shape of a single file is limited. A larger shape could fill a worker's memory, and the
+shapes of all files could fill the driver's memory."""
 PARQUET_TO_ZLIB_RATIO = 0.65
 """Size of zstd Parquet relative to zlib's fastest level, measured on the benchmark's records."""
 

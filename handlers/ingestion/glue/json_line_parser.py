@@ -16,7 +16,7 @@ SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 class DataProblem(StrEnum):
-    """Problem that makes a line unusable, or a file without usable lines. The values are stored and logged."""
+    """Problem of a line or of a whole file. The values are stored and logged."""
 
     NOT_UTF8 = "not_utf8"
     NOT_JSON = "not_json"
@@ -29,13 +29,13 @@ class DataProblem(StrEnum):
     TOO_LONG = "too_long"
     DAMAGED_GZIP = "damaged_gzip"
     EMPTY = "empty"
-    """Of a file: it has no lines."""
+    """The file has no lines."""
     TOO_LARGE = "too_large"
-    """Of a file: it, or its unpacked content, exceeds a limit."""
+    """The file, or its unpacked content, exceeds a limit."""
     VERSION_GONE = "version_gone"
-    """Of a file: its version was deleted."""
+    """The version of the file was deleted."""
     SEALED = "sealed"
-    """Of a file: S3 does not give out its content (see `unreadable_objects`)."""
+    """S3 does not give out the content of the file (see `unreadable_objects`)."""
 
 
 class InvalidLine(Exception):

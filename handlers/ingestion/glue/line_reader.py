@@ -48,10 +48,10 @@ def read_lines(
     max_content_bytes: float = math.inf,
     max_lines: float = math.inf,
 ) -> Iterator[SourceLine]:
-    """Yield the lines that are not blank. They are numbered from 1, blank lines included.
+    """Yield the lines that are not blank. Line numbers start at 1, and blank lines are counted.
 
-    The two limits apply to the unpacked content of the whole file, with blank and too long lines. Raise ContentTooLarge
-    if it exceeds one of them.
+    The two limits apply to the unpacked content of the whole file, including blank lines and lines that are
+    too long. Raise ContentTooLarge if the content exceeds a limit.
     """
     number = unpacked = 0
     tail = b""  # beginning of a line whose end is not read yet
@@ -115,7 +115,7 @@ def _unpack_members(start: bytes, source: Iterator[bytes]) -> Iterator[bytes]:
             pending = chunk[begin : begin + PACKED_BYTES]
             while pending:
                 if member is None:
-                    if not pending.strip(b"\0"):  # padding of tapes and block devices
+                    if not pending.strip(b"\0"):  # zero bytes that tapes and block devices append
                         break
                     member = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
                 yield from _unpack(member, pending)

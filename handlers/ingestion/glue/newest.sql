@@ -1,6 +1,7 @@
--- Each key's newest version, of the table that has the rows of all. The same text for Athena's view and for Spark.
--- Only the versions are ranked, which are few; the rows themselves are read once and not sorted. Two uploads within one
--- millisecond: the version's id decides, the same way each time. A version without any row hides nothing.
+-- Rows of the newest version of each key. The table has the rows of all versions. Athena's view and Spark use the same text.
+-- Only the versions are ranked, because they are few. The rows themselves are read once and are not sorted. If two versions
+-- arrived within one millisecond, the version id decides, so that the result is always the same. A version without rows
+-- does not hide an earlier version.
 WITH versions AS (
   SELECT DISTINCT _source_key, _source_version, _arrived_at
   FROM ${table}
@@ -10,13 +11,13 @@ ranked AS (
     _source_key,
     _source_version,
     _arrived_at,
-    ROW_NUMBER() OVER (PARTITION BY _source_key ORDER BY _arrived_at DESC, _source_version DESC) AS place
+    ROW_NUMBER() OVER (PARTITION BY _source_key ORDER BY _arrived_at DESC, _source_version DESC) AS version_rank
   FROM versions
 )
-SELECT every.*
-FROM ${table} every
+SELECT all_rows.*
+FROM ${table} all_rows
 JOIN ranked newest
-  ON newest._source_key = every._source_key
-  AND newest._source_version = every._source_version
-  AND newest._arrived_at = every._arrived_at
-WHERE newest.place = 1
+  ON newest._source_key = all_rows._source_key
+  AND newest._source_version = all_rows._source_version
+  AND newest._arrived_at = all_rows._arrived_at
+WHERE newest.version_rank = 1

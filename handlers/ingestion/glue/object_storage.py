@@ -1,8 +1,8 @@
-"""Object storage of the Spark job, by URI. Spark itself only writes the Parquet files; all other access is here.
+"""Object storage of the Spark job, by URI. Spark itself only writes the Parquet files. All other access is here.
 
 `open_storage` decides what an s3:// URI refers to. On Glue and on the local platform, it is an S3 object, which boto3
 reads, because Spark cannot read a given version. If the environment variable `POLYPHONY_OBJECTS` names a folder, the
-same URI is a file below it. The benchmarks use this. A key in a URI is never URL-encoded, so every key is possible.
+same URI is a file below it. The benchmark of the job uses this. A key in a URI is never URL-encoded, so every key is possible.
 """
 
 import hashlib

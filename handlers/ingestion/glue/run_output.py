@@ -22,7 +22,7 @@ class NewerRunStarted(Exception):
 
 
 class RunOutput:
-    """Folders, pointers and result of one run. `begin` comes first."""
+    """Folders, pointers and result of one run. The caller must call `begin` first."""
 
     def __init__(
         self, storage: ObjectStorage, lake_uri: str, manifest_id: str, run_id: str, dates: Iterable[str]

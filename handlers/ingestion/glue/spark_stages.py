@@ -74,7 +74,7 @@ class ReadTask:
 
 
 class SparkStages:
-    """Runs the two passes over the files of one run."""
+    """Gateway to Spark for the two passes over the files of one run."""
 
     def __init__(self, spark: SparkSession) -> None:
         self._spark = spark

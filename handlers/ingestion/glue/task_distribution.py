@@ -1,7 +1,7 @@
 """Distribution of files over Spark tasks, and the number of Parquet files.
 
-Each task of the second pass writes one Parquet file per date. So the number of tasks is a compromise: no file much larger
-than the target, every core in use, but no core for a file so small that it would slow down readers.
+Each task of the second pass writes at least one Parquet file. So the number of tasks is a compromise: no Parquet file should be
+much larger than the target size, all cores should be used, and no file should be so small that it slows down readers.
 """
 
 import math
@@ -22,7 +22,7 @@ def count_writers(estimated_bytes: float, target_bytes: int, cores: int) -> int:
 
 
 def max_rows_per_file(rows: int, estimated_bytes: float, target_bytes: int) -> int:
-    """Return the row limit that splits the output of a task with one large file.
+    """Return the row limit of a Parquet file. It splits the output of a task that processes one very large file.
 
     The limit is 1.5 times the target, so that it rarely leaves a small last file.
     """

@@ -13,7 +13,7 @@ from itertools import repeat
 
 from handlers.common.aws.workflow_executions import ExecutionStatus
 from handlers.common.logging import EventLog
-from handlers.common.sweep import SweepLoop
+from handlers.common.sweep_loop import SweepLoop
 from handlers.ingestion.file_records import OpenFile
 from handlers.ingestion.file_table import FileTable
 from handlers.ingestion.manifest_creation import ManifestCreator
@@ -24,7 +24,7 @@ from handlers.ingestion.manifest_records import ManifestRecords
 from handlers.ingestion.table_items import RecordId
 
 MAX_MANIFESTS_PER_SWEEP = 50
-"""Bounds one invocation, for full manifests and for flushed ones. The next sweep continues."""
+"""Maximum number of full manifests, and of manifests that are not full, that one sweep creates. The next sweep continues."""
 RUN_CHECK_BUDGET = timedelta(minutes=1)
 """Time for status checks of executions. Thousands may wait for a Glue run, and the files after them must be handled."""
 
@@ -112,6 +112,7 @@ class IngestionSweeper:
             return self._release(manifest_id, claims)
         listed = {file.record_id for file in manifest.files}
         running = status is ExecutionStatus.RUNNING
+        # The builder may have died before it wrote the record, so the record is written here.
         if self.records.begin(manifest_id, execution.arn, len(listed)) and not running:
             self.lifecycle.close_ended_execution(execution, status)
         # A claim whose response was lost is on no list, so no run will confirm it. A file that is still claimed after
@@ -124,14 +125,14 @@ class IngestionSweeper:
     def _close_runs(self) -> Counter[str]:
         """Check the executions of old running manifests, oldest first, and close those that have ended."""
         return SweepLoop(self.log, self.clock, RUN_CHECK_BUDGET).run(
-            ([manifest] for manifest in self.records.list_running(self.clock() - self.claim_age)),
-            lambda manifest: self._close_run(manifest[1]),
+            ([running_manifest] for running_manifest in self.records.list_running(self.clock() - self.claim_age)),
+            lambda running_manifest: self._close_run(execution_arn=running_manifest[1]),
             failure_event="run_unsettled",
-            describe=lambda manifest: {"manifest_id": manifest[0]},
+            describe=lambda running_manifest: {"manifest_id": running_manifest[0]},
         )
 
-    def _close_run(self, arn: str) -> list[str]:
-        execution = ManifestExecution.from_arn(arn)
+    def _close_run(self, execution_arn: str) -> list[str]:
+        execution = ManifestExecution.from_arn(execution_arn)
         status = self.workflow.status(execution)
         if status is ExecutionStatus.RUNNING:
             return []

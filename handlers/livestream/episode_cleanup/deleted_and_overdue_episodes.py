@@ -16,10 +16,10 @@ from pydantic import Field, ValidationError
 from handlers.common.aws.eventbridge_events import parse_bus_event, to_invalid_event
 from handlers.common.aws.s3_notifications import InvalidEvent
 from handlers.common.aws.sqs_batches import BatchFailures, process_batch
+from handlers.common.json_models import Message
 from handlers.common.logging import EventLog
-from handlers.common.sweep import SweepLoop
+from handlers.common.sweep_loop import SweepLoop
 from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.common.websocket.messages import Message
 from handlers.livestream.api_models import EpisodeId
 from handlers.livestream.episode_cleanup.agent_memory_deletion import SessionMemory
 from handlers.livestream.episode_cleanup.cleanup_table_gateway import CleanupTable, DueEpisode

@@ -22,7 +22,7 @@ from handlers.common.aws.eventbridge_events import (
 )
 from handlers.common.aws.s3_notifications import InvalidEvent
 from handlers.common.identifier_types import Ulid
-from handlers.common.websocket.messages import Message
+from handlers.common.json_models import Message
 from handlers.livestream import event_names
 from handlers.livestream.s3_prefixes import CHUNKS, VIDEOS
 from handlers.livestream.upload_object_keys import (

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from handlers.common.identifier_types import UserId
-from handlers.common.websocket.messages import Message
+from handlers.common.json_models import Message
 from handlers.meetings.auth_exchange.session_names import SessionName
 from handlers.meetings.complete_json import UtcTimestamp
 

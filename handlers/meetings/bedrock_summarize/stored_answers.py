@@ -19,8 +19,8 @@ from handlers.common.aws.service_faults import TRANSIENT_FAULTS, ServiceFailed
 from handlers.common.bedrock.converse import LanguageModel, TokenUsage
 from handlers.common.bedrock.json_answers import UnusableAnswer
 from handlers.common.bedrock.model_questions import MAX_ATTEMPTS, ModelQuestion, NoAnswer, ask_model
+from handlers.common.json_models import Message
 from handlers.common.logging import EventLog
-from handlers.common.websocket.messages import Message
 from handlers.meetings.bedrock_summarize.model_requests import TaskQuestion
 from handlers.meetings.bedrock_summarize.summary import SummaryTokens
 from handlers.meetings.meeting_bucket import MeetingBucket

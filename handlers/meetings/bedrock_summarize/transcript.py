@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from handlers.common.websocket.messages import Message
+from handlers.common.json_models import Message
 from handlers.meetings.media_result import Milliseconds
 
 

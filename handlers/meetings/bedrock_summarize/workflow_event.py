@@ -11,7 +11,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from handlers.common.identifier_types import Ulid, UserId
-from handlers.common.websocket.messages import Message
+from handlers.common.json_models import Message
 from handlers.meetings.complete_json import Language
 from handlers.meetings.media_result import AudioPart, Milliseconds
 from handlers.meetings.s3_keys import Content, MeetingId, Recording

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from handlers.common.websocket.messages import Message
+from handlers.common.json_models import Message
 
 Microseconds = Annotated[int, Field(ge=0)]
 Count = Annotated[int, Field(ge=0)]

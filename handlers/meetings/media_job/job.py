@@ -15,8 +15,8 @@ from pydantic import ValidationError
 
 from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.aws.unreadable_objects import UnreadableObject
+from handlers.common.json_models import Message
 from handlers.common.logging import EventLog, hash_for_log
-from handlers.common.websocket.messages import Message
 from handlers.meetings.complete_json import MAX_COMPLETE_FILE_BYTES, ChunkProblem, CompleteFile, WrongChunk
 from handlers.meetings.media_job.audio_maker import UndecodableChunks
 from handlers.meetings.media_job.chunk_downloads import ChunkFolder, JobConcluded

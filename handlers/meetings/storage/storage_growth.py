@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Final, Literal
 
-from handlers.common.websocket.messages import Message
+from handlers.common.json_models import Message
 from handlers.meetings.metrics import STORAGE_GROWTH, MeetingMetric
 
 OTHERS: Final = "others"

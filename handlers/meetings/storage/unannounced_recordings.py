@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from handlers.common.logging import EventLog
-from handlers.common.sweep import SweepLoop
+from handlers.common.sweep_loop import SweepLoop
 from handlers.meetings.meeting_table import MeetingTable
 from handlers.meetings.s3_keys import MeetingId
 from handlers.meetings.upload_processing import UploadOutcome, UploadProcessor, meeting_hash

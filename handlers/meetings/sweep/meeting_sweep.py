@@ -14,7 +14,7 @@ from typing import Final
 
 from handlers.common.aws.workflow_executions import ExecutionStatus, WorkflowExecutions
 from handlers.common.logging import EventLog
-from handlers.common.sweep import SweepLoop
+from handlers.common.sweep_loop import SweepLoop
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.meetings.meeting_progress import (
     STAGE_FAILURES,

@@ -14,8 +14,8 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from handlers.common.identifier_types import Ulid, UserId
+from handlers.common.json_models import Message
 from handlers.common.logging import EventLog
-from handlers.common.websocket.messages import Message
 from handlers.meetings.media_result import AudioPart, MediaOutcome, MediaResult, Milliseconds
 from handlers.meetings.meeting_progress import (
     STAGE_FAILURES,

@@ -12,9 +12,9 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from handlers.common.json_models import Message
 from handlers.common.logging import EventLog, hash_for_log
 from handlers.common.websocket.message_sender import WebSocketConnections
-from handlers.common.websocket.messages import Message
 from handlers.transcription.audio_processor.caption_delivery import CaptionDelivery, ClientGone
 from handlers.transcription.audio_processor.captions.caption_decisions import CaptionCounts, Captions
 from handlers.transcription.audio_processor.metrics import UtteranceMetrics

@@ -16,9 +16,9 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from handlers.common.json_models import Message
 from handlers.common.logging import EventLog
 from handlers.common.websocket.message_sender import WebSocketConnections
-from handlers.common.websocket.messages import Message
 from handlers.voice_qa.client_messages import AudioPiece, CitationPiece, Piece, TextPiece, TranscriptPiece
 from handlers.voice_qa.query_worker.agent import agent_types
 from handlers.voice_qa.table_records import Listener

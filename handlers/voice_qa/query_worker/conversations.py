@@ -16,8 +16,8 @@ from pydantic import Field, StringConstraints, ValidationError
 
 from handlers.common.aws.dynamodb_values import serialize_item
 from handlers.common.aws.dynamodb_versioned_items import MAX_ATTEMPTS, TooManyWriters
+from handlers.common.json_models import Message
 from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.common.websocket.messages import Message
 from handlers.voice_qa.client_messages import QueryId
 from handlers.voice_qa.query_worker.agent.agent_types import Turn
 from handlers.voice_qa.table_records import DAY_SECONDS, TTL_ATTRIBUTE, Key

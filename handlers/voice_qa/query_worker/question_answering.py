@@ -13,9 +13,9 @@ from enum import StrEnum
 from botocore.exceptions import BotoCoreError, ClientError
 
 from handlers.common.aws.dynamodb_versioned_items import TooManyWriters
+from handlers.common.json_models import Message
 from handlers.common.logging import EventLog, LogFields
 from handlers.common.websocket.message_sender import WebSocketConnections
-from handlers.common.websocket.messages import Message
 from handlers.voice_qa.client_messages import Answered, Piece, QueryFailed, UnanswerableQuestion, VoiceQaErrorCode
 from handlers.voice_qa.query_worker.agent import agent_types
 from handlers.voice_qa.query_worker.agent.agent_types import Agent, AgentCode, AgentFailed

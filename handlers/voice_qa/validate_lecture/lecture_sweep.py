@@ -16,7 +16,7 @@ from itertools import chain
 from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.aws.s3_notifications import NewObject
 from handlers.common.logging import EventLog
-from handlers.common.sweep import SweepLoop
+from handlers.common.sweep_loop import SweepLoop
 from handlers.common.time_and_ids.ulid import ulid
 from handlers.voice_qa.environment import LECTURES_PREFIX
 from handlers.voice_qa.lecture_upload_rules import parse_upload

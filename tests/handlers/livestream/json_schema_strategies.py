@@ -6,7 +6,7 @@ from typing import Any
 import jsonschema
 from hypothesis import strategies as st
 
-from handlers.common.websocket.messages import Message
+from handlers.common.json_models import Message
 
 Schema = dict[str, Any]
 ANYTHING = st.recursive(

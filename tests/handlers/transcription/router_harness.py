@@ -12,10 +12,10 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from handlers.common.json_models import Message
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.clock import new_id
 from handlers.common.websocket.message_sender import WebSocketConnections
-from handlers.common.websocket.messages import Message
 from handlers.transcription.audio_processor.transcribe_stream.stream_client import (
     StreamFailureCode,
     TranscribeStreamFailed,

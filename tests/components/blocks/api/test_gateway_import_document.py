@@ -26,7 +26,7 @@ from components.blocks.api.gateway_responses import REFUSALS
 from components.blocks.api.gateway_schema import to_gateway_schemas
 from handlers.common.error_responses import CommonErrorCode, HandlerError, to_http_response
 from handlers.common.http.rest_operations import RestOperation
-from handlers.common.websocket.messages import Message
+from handlers.common.json_models import Message
 from local.platform.driver_model.service_shapes import service_model
 
 pytestmark = pytest.mark.unit

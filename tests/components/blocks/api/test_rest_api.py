@@ -15,7 +15,7 @@ from components.blocks.compute.function import Function, FunctionArgs
 from components.settings import FunctionSettings
 from handlers.common.environment import HandlerEnvironment
 from handlers.common.http.rest_operations import RestOperation
-from handlers.common.websocket.messages import Message
+from handlers.common.json_models import Message
 from tests.components.deployment_harness import STAGE_URL, deploy
 from tests.fake_engine import Engine, Recorded, foundation_settings, scope
 from tests.policies.policy_harness import BY_NAME, build_context, messages_from_graph, run_policies

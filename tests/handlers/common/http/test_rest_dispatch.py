@@ -15,8 +15,8 @@ from handlers.common.error_responses import CommonErrorCode, HandlerError
 from handlers.common.http.rest_dispatch import MAX_BODY_BYTES, RestAnswer, RestDispatcher, RestRequest
 from handlers.common.http.rest_operations import RestOperation
 from handlers.common.identity.user_ids import DEFAULT_OWNER
+from handlers.common.json_models import Message
 from handlers.common.logging import EventLog
-from handlers.common.websocket.messages import Message
 from tests.handlers.common.test_error_responses import JSON
 
 ORIGIN = "https://example.org"

@@ -9,8 +9,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from handlers.common.aws.dynamodb_versioned_items import VersionedItems
+from handlers.common.json_models import Message
 from handlers.common.logging import EventLog
-from handlers.common.websocket.messages import Message
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.query_worker.agent import agent_types
 from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentFailed, AnswerAudioFormat

@@ -10,7 +10,7 @@ import pytest
 from components.blocks.api.api_documentation import build_document
 from components.blocks.api.gateway_import_document import GatewayOptions, gateway_document
 from handlers.common.http.rest_operations import RestOperation
-from handlers.common.websocket.messages import Message
+from handlers.common.json_models import Message
 from local.platform.driver_model.driver import ResourceValues
 from local.platform.driver_model.service_shapes import ShapeMismatch, find_violations, service_model
 from local.platform.drivers.api_gateway.rest_api_drivers import put_method_settings, remove_method_settings

@@ -1,0 +1,34 @@
+"""Base model for the JSON of our own interfaces: requests, answers, messages and documents, with camelCase field names.
+
+The module also has the model of a wrong field, which several answers and documents contain.
+"""
+
+import os
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+USE_ATTRIBUTE_DOCSTRINGS = "AWS_LAMBDA_FUNCTION_NAME" not in os.environ
+"""True outside Lambda. The generated documents take field descriptions from the docstrings below the fields. Pydantic
+reads these from the source files, class by class, which would delay cold starts."""
+
+
+class Message(BaseModel):
+    """Base of models whose field names are camelCase in JSON. Unknown fields are ignored."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="ignore",
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        use_attribute_docstrings=USE_ATTRIBUTE_DOCSTRINGS,
+        hide_input_in_errors=True,
+    )
+
+
+class WrongField(Message):
+    """A field of a message, and the rule that it violates."""
+
+    field: str
+    rule: str
