@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from handlers.common.websocket.messages import Message
-from handlers.meetings.complete_json import WrongChunk
+from handlers.meetings.upload_completion_file import WrongChunk
 
 Milliseconds = Annotated[int, Field(ge=0)]
 

@@ -136,22 +136,23 @@ def _decode(part: TranscribedPart) -> str:
     raise InvalidPartOutput("no_utf8")
 
 
-def _group_words(words: Iterable[TranscribedWord | PunctuationMark]) -> Iterator[_SegmentBuilder]:
+def _group_words(items: Iterable[TranscribedWord | PunctuationMark]) -> Iterator[_SegmentBuilder]:
+    """Yield the segments of a part."""
     segment: _SegmentBuilder | None = None
-    for word in words:
-        text = clean_text(word.text)
+    for item in items:
+        text = clean_text(item.text)
         if not text:
             continue
-        if isinstance(word, PunctuationMark):
+        if isinstance(item, PunctuationMark):
             if segment is not None:
                 segment.add_punctuation(text)
             continue
-        speaker = clean_text(word.speaker or "")[:MAX_SPEAKER_CHARACTERS].strip() or UNKNOWN_SPEAKER
-        if segment is None or not segment.is_continued_by(word, speaker, text):
+        speaker = clean_text(item.speaker or "")[:MAX_SPEAKER_CHARACTERS].strip() or UNKNOWN_SPEAKER
+        if segment is None or not segment.is_continued_by(item, speaker, text):
             if segment is not None:
                 yield segment
-            segment = _SegmentBuilder(speaker, word.start_ms, max(word.start_ms, word.end_ms))
-        segment.add_word(text, word.end_ms)
+            segment = _SegmentBuilder(speaker, item.start_ms, max(item.start_ms, item.end_ms))
+        segment.add_word(text, item.end_ms)
     if segment is not None:
         yield segment
 

@@ -58,7 +58,7 @@ class JobTermination:
             self.raise_if_requested()
             running = start()
             self._running.add(running)
-            if self._requested:
+            if self._requested:  # the signal arrived in this thread, between the check and the registration
                 running.kill()
             return running
 
