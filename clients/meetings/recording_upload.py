@@ -42,7 +42,9 @@ class StoredObject:
     """An existing object of the meeting."""
 
     size: int
+    """Size in bytes."""
     etag: str
+    """ETag without its quotation marks."""
     is_usable: bool
     """False if the listing names another storage class than STANDARD, or checksum algorithms without SHA256."""
 
@@ -58,6 +60,7 @@ class _FileDigest:
     size: int
     sha256: bytes
     md5: str
+    """Hexadecimal digits, as in an ETag."""
 
 
 @dataclass(frozen=True)

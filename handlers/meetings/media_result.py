@@ -55,6 +55,7 @@ class MediaResult(Message):
     audio: tuple[AudioPart, ...] = ()
     """Parts of the whole audio, in their order. Empty unless the outcome is `ready`."""
     duration_ms: Milliseconds = 0
+    """Duration of the recording. Zero unless the outcome is `ready` or `no_audio`."""
     copied: bool = False
     """True if the video was joined without encoding it again."""
     ffmpeg_ms: Milliseconds = 0

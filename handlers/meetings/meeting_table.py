@@ -106,6 +106,7 @@ class MeetingTable:
         self._client.delete_item(TableName=self._name, Key=_due_key(due.meeting, due.due_at))
 
     def _write_items(self, before: MeetingRecord | None, after: MeetingRecord) -> bool:
+        """Write the record, and its due item if the due time changed. Return False if another writer was faster."""
         meeting, put = after.meeting, self._put_request(before, after)
         old_due, new_due = None if before is None else before.due, after.due
         if old_due == new_due:

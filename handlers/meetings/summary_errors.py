@@ -1,8 +1,8 @@
-"""Exceptions of the summary function. The workflow retries some of them, which it recognises by the class name.
+"""Exceptions of the summary function, which the workflow recognises by their class names.
 
 The workflow retries `ModelBusy` and `StorageFailed`, because they are usually transient. Answers of models are stored,
-so a retry does not request them again. The other errors persist until a setting, a permission or the recording changes.
-No message contains data of a meeting.
+so a retry does not request them again. The other errors usually persist until a setting, a permission or the recording
+changes, so they fail the meeting. No message contains data of a meeting.
 """
 
 from enum import StrEnum

@@ -59,7 +59,7 @@ class UploadedCompleteFile:
     cause: str = ""
     """Reason why the file could not be used, for the log. Empty if it could be used."""
     wrong_fields: tuple[WrongField, ...] | None = None
-    """The malformed fields and the rules that they break, for the user. None if the file could not be read."""
+    """The malformed fields and the rules that they break, for the user. None unless the file was read and is malformed."""
 
 
 @dataclass(frozen=True)

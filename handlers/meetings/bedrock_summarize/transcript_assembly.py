@@ -57,6 +57,7 @@ class TranscribedPart:
     """Start of the part within the whole audio."""
     duration_ms: int
     output: bytes = field(repr=False)
+    """JSON file that Amazon Transcribe wrote."""
 
 
 @dataclass
@@ -65,7 +66,9 @@ class _SegmentBuilder:
 
     speaker: str
     start_ms: int
+    """Start within the part."""
     end_ms: int
+    """End of the latest word within the part."""
     words: list[str] = field(default_factory=list)
     characters: int = 0
     """Length of the text, with a space after each word."""

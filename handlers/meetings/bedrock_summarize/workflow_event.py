@@ -28,7 +28,9 @@ class SummaryRequest(Message):
     content: Content
     language: Language
     duration_ms: Milliseconds
+    """Duration of the recording."""
     audio: Annotated[tuple[AudioPart, ...], Field(min_length=1, max_length=MAX_PARTS)]
+    """Parts of the audio, in their order."""
 
     @model_validator(mode="after")
     def _check_parts(self) -> Self:
