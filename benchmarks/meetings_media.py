@@ -18,10 +18,10 @@ import imageio_ffmpeg
 
 from benchmarks.measurement import MB, WrongResult, print_heading, print_table, run_process, start_emulator
 from handlers.common.time_and_ids.ulid import ulid
-from handlers.meetings.complete_json import Chunk, CompleteFile
 from handlers.meetings.media_job.environment import RECORDING_VARIABLES, MediaDeployment
 from handlers.meetings.media_result import MediaOutcome, MediaResult
 from handlers.meetings.s3_keys import MeetingId, Recording
+from handlers.meetings.upload_completion_file import Chunk, CompleteFile
 from local.platform import emulator
 from local.platform.emulator_clients import EmulatorClients
 

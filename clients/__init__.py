@@ -1,1 +1,1 @@
-"""Typed Python clients of the backends."""
+"""Typed Python clients of the backends. So far, only the meetings backend has one."""

@@ -17,7 +17,7 @@ from handlers.ingestion.glue.json_line_parser import DataProblem
 from handlers.ingestion.status_transitions import FileStatus
 from handlers.livestream import error_codes as livestream
 from handlers.meetings.auth_exchange import error_codes as meetings
-from handlers.meetings.complete_json import CompleteFile
+from handlers.meetings.upload_completion_file import CompleteFile
 from handlers.transcription import messages as transcription
 from handlers.voice_qa import client_messages as voice_qa
 from local import ROOT

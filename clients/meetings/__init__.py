@@ -21,8 +21,8 @@ from clients.meetings.meetings_client import MeetingsClient
 from clients.meetings.upload_models import NewMeeting, Uploaded
 from handlers.meetings.bedrock_summarize.summary import ActionItem, Summary, SummaryTokens, TranscriptQuote
 from handlers.meetings.bedrock_summarize.transcript import Transcript, TranscriptSegment
-from handlers.meetings.complete_json import ChunkProblem, WrongChunk
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus, Stage
+from handlers.meetings.upload_completion_file import ChunkProblem, WrongChunk
 
 __all__ = [
     "ActionItem",

@@ -4,8 +4,8 @@ Errors of S3 and DynamoDB are raised as botocore's own exceptions. During an upl
 `UploadInterrupted`. No message contains a token or credentials.
 """
 
-from handlers.meetings.complete_json import WrongChunk
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord
+from handlers.meetings.upload_completion_file import WrongChunk
 
 
 class MeetingsError(Exception):
@@ -13,7 +13,9 @@ class MeetingsError(Exception):
 
 
 class ExchangeFailed(MeetingsError):
-    """The token could not be exchanged for credentials. `code` is the error code of the backend."""
+    """The token could not be exchanged for credentials. `code` is the error code of the backend, or a code of the client:
+    `UNREACHABLE`, `NOT_UNDERSTOOD`, `CLOCK_WRONG`, or `HTTP_` with the status.
+    """
 
     def __init__(self, code: str, message: str, request_id: str = "") -> None:
         super().__init__(f"{code}: {message}")
@@ -105,7 +107,7 @@ class MeetingIncomplete(MeetingsError):
 
 
 class NotReadyInTime(MeetingsError):
-    """The meeting was not ready within the waiting time. It may still be in process."""
+    """The meeting was not ready within the waiting time. Its processing may still continue."""
 
     def __init__(self, meeting_id: str, record: MeetingRecord | None) -> None:
         super().__init__(

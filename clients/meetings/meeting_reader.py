@@ -70,8 +70,8 @@ def query_newest_first(access: UserAccess, bounds: tuple[str, str]) -> Iterator[
     """Yield the items of a period, newest first. Pages are small at first and grow, because callers often stop early."""
     first, last = bounds
     limit = FIRST_PAGE
-    start: dict[str, Any] | None = {}
-    while start is not None:
+    continuation: dict[str, Any] | None = {}
+    while continuation is not None:
         page = access.dynamodb.query(
             TableName=access.table,
             IndexName=INDEX,
@@ -80,10 +80,10 @@ def query_newest_first(access: UserAccess, bounds: tuple[str, str]) -> Iterator[
             ExpressionAttributeValues={":user": {"S": access.user}, ":first": {"S": first}, ":last": {"S": last}},
             ScanIndexForward=False,
             Limit=limit,
-            **start,
+            **continuation,
         )
         yield from page["Items"]
-        start = {"ExclusiveStartKey": page["LastEvaluatedKey"]} if page.get("LastEvaluatedKey") else None
+        continuation = {"ExclusiveStartKey": page["LastEvaluatedKey"]} if page.get("LastEvaluatedKey") else None
         limit = min(2 * limit, MAX_PAGE)
 
 

@@ -41,7 +41,7 @@ class ReadinessPolling:
         deadline = started_at + timedelta(seconds=timeout_seconds)
         incomplete_since: datetime | None = None
         is_first = True
-        failed_attempt: int | None = None
+        failed_attempt: int | None = None  # attempt of the failure that existed at the start
         for pause in generate_pauses():
             record = self.find(meeting_id)
             now = self.clock()
@@ -52,8 +52,8 @@ class ReadinessPolling:
             if record is not None and status is MeetingStatus.FAILED:
                 if is_first and content is not None:
                     failed_attempt = record.attempt
-                is_noticed = now - started_at >= timedelta(seconds=NOTICED_SECONDS)
-                if record.attempt != failed_attempt or is_noticed or seconds_left <= 0:
+                upload_is_noticed = now - started_at >= timedelta(seconds=NOTICED_SECONDS)
+                if record.attempt != failed_attempt or upload_is_noticed or seconds_left <= 0:
                     raise MeetingFailed(record)
             is_first = False
             if record is not None and status is MeetingStatus.INCOMPLETE:

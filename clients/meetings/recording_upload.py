@@ -23,8 +23,8 @@ from pydantic import ValidationError
 from clients.meetings.client_errors import ChunkRefused, MeetingsError, UploadInterrupted
 from clients.meetings.upload_models import NewMeeting, Uploaded
 from clients.meetings.user_credentials import UserAccess
-from handlers.meetings.complete_json import MAX_CHUNKS, Chunk
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId
+from handlers.meetings.upload_completion_file import MAX_CHUNKS, Chunk
 
 if TYPE_CHECKING:
     from types_boto3_s3.type_defs import ObjectTypeDef
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 BLOCK_BYTES = 1024 * 1024
 """Size of the blocks in which files are read to hash them."""
 SHA256: Final = "SHA256"
+"""Checksum algorithm of all uploads."""
 STANDARD: Final = "STANDARD"
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}", re.ASCII)
 
@@ -41,7 +42,9 @@ class StoredObject:
     """An existing object of the meeting."""
 
     size: int
+    """Size in bytes."""
     etag: str
+    """ETag without its quotation marks."""
     is_usable: bool
     """False if the listing names another storage class than STANDARD, or checksum algorithms without SHA256."""
 
@@ -57,6 +60,7 @@ class _FileDigest:
     size: int
     sha256: bytes
     md5: str
+    """Hexadecimal digits, as in an ETag."""
 
 
 @dataclass(frozen=True)

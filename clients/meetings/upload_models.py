@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from handlers.common.identifier_types import Ulid
 from handlers.common.time_and_ids import clock
 from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.meetings.complete_json import Chunk, CompleteFile, Language, Participants, Tags, Title
+from handlers.meetings.upload_completion_file import Chunk, CompleteFile, Language, Participants, Tags, Title
 
 
 class NewMeeting(BaseModel):
@@ -28,6 +28,7 @@ class NewMeeting(BaseModel):
     participants: Participants = ()
     tags: Tags = ()
     meeting_id: Ulid = Field(default_factory=clock.new_id)
+    """Id of the meeting. By default a new ULID."""
 
     def to_complete_file(self, chunks: Sequence[Chunk]) -> CompleteFile:
         """Return the content of `complete.json`, which completes the upload."""

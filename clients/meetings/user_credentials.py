@@ -77,6 +77,7 @@ class AccessProvider:
             return self._access
 
     def _open(self, first: ExchangeResponse) -> UserAccess:
+        """Create clients that start with the credentials of this first response."""
         botocore_session = botocore.session.get_session()
         provider = _FixedProvider(create_renewable_credentials(first, self._exchange, self._clock))
         botocore_session.register_component("credential_provider", CredentialResolver([provider]))

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from handlers.common.json_models import Message
-from handlers.meetings.complete_json import WrongChunk
+from handlers.meetings.upload_completion_file import WrongChunk
 
 Milliseconds = Annotated[int, Field(ge=0)]
 
@@ -55,6 +55,7 @@ class MediaResult(Message):
     audio: tuple[AudioPart, ...] = ()
     """Parts of the whole audio, in their order. Empty unless the outcome is `ready`."""
     duration_ms: Milliseconds = 0
+    """Duration of the recording. Zero unless the outcome is `ready` or `no_audio`."""
     copied: bool = False
     """True if the video was joined without encoding it again."""
     ffmpeg_ms: Milliseconds = 0

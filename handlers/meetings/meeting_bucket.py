@@ -25,7 +25,10 @@ class MeetingBucket:
         self._bucket = bucket
 
     def read(self, key: str, max_bytes: int) -> bytes | None:
-        """Return an object's bytes, or None if it does not exist. Of a longer object, return only `max_bytes` + 1 bytes."""
+        """Return an object's bytes, or None if it does not exist.
+
+        At most `max_bytes` + 1 bytes are read. A longer object is cut there, so that the caller rejects it.
+        """
 
         def get_body() -> Mapping[str, Any]:
             with self._client.get_object(Bucket=self._bucket, Key=key)["Body"] as body:
@@ -50,7 +53,10 @@ class MeetingBucket:
         return self._put(key, data, IfNoneMatch="*")
 
     def exists(self, key: str) -> bool:
-        """Return True if the object exists. A listing needs no permission to read the object."""
+        """Return True if the object exists. A listing needs no permission to read the object.
+
+        The key itself is the first key of those that begin with it, so it is among the first thousand.
+        """
         return key in self.list_modified_times(key)
 
     def list_modified_times(self, prefix: str) -> dict[str, datetime]:

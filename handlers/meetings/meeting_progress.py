@@ -2,8 +2,8 @@
 
 A meeting's rank is its attempt and, within the attempt, its stage and status. The rank only rises, so repeated reports,
 late reports, and reports of an earlier attempt or of another content change nothing. A failure is not final: a meeting
-that was marked as failed becomes ready if its execution finishes after all. A meeting whose chunks are wrong waits for
-new uploads with its next attempt.
+that was marked as failed becomes ready if its execution finishes after all. If the media job finds wrong chunks, the
+meeting becomes incomplete again. Its attempt then rises by one, because the status alone would lower the rank.
 """
 
 import hashlib
@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.meetings.complete_json import WrongChunk
 from handlers.meetings.meeting_record import MAX_LISTED_CHUNKS, MeetingReason, MeetingRecord, MeetingStatus, Stage
 from handlers.meetings.s3_keys import Recording
+from handlers.meetings.upload_completion_file import WrongChunk
 
 HASH_DIGITS: Final = 32
 """Length of the hash in an execution's name."""
@@ -112,7 +112,7 @@ def apply_report(record: MeetingRecord, report: ExecutionReport, at: datetime) -
     if report.status is MeetingStatus.INCOMPLETE:
         if record.stage is not Stage.MEDIA:
             return record  # the chunks were already accepted
-        update["attempt"] = record.attempt + 1
+        update["attempt"] = record.attempt + 1  # the rank must rise
     after = record.model_copy(update={**update, **wrong_chunk_fields(report.wrong)})
     return stamp_change(record, after, at) if progress_rank(after) > progress_rank(record) else record
 
@@ -135,7 +135,7 @@ def postpone_sweep(record: MeetingRecord, until: datetime) -> MeetingRecord:
 
 
 def wrong_chunk_fields(wrong: tuple[WrongChunk, ...]) -> dict[str, object]:
-    """Return the record's fields that list wrong chunks."""
+    """Return the values of the record's fields `wrong` and `wrong_count`."""
     return {"wrong": wrong[:MAX_LISTED_CHUNKS], "wrong_count": len(wrong)}
 
 

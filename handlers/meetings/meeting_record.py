@@ -10,8 +10,8 @@ from enum import StrEnum
 from pydantic import Field
 
 from handlers.common.json_models import Message
-from handlers.meetings.complete_json import WrongChunk
 from handlers.meetings.s3_keys import MeetingId
+from handlers.meetings.upload_completion_file import WrongChunk
 
 PARTITION = "user"
 """Partition key of the table."""
@@ -61,9 +61,9 @@ class MeetingReason(StrEnum):
     TOO_LARGE = "TOO_LARGE"
     """The recording exceeds the maximum duration or the media job's disk."""
     NO_AUDIO = "NO_AUDIO"
-    """The meeting is ready without transcript and summary."""
+    """The recording has no audio, so the meeting is ready without transcript and summary."""
     NOTHING_SAID = "NOTHING_SAID"
-    """The meeting is ready without a summary."""
+    """The transcript is empty, so the meeting is ready without a summary."""
     MEDIA_FAILED = "MEDIA_FAILED"
     TRANSCRIPTION_FAILED = "TRANSCRIPTION_FAILED"
     SUMMARY_FAILED = "SUMMARY_FAILED"
@@ -118,7 +118,7 @@ class MeetingRecord(Message):
     same, no execution is started, because it would give the same result.
     """
     whole_at: str | None = None
-    """Time at which the last object of the recording was uploaded. None until an execution is started."""
+    """Upload time of the recording's last object: a chunk or `complete.json`. None until the chunks are complete."""
     due: str | None = None
     """Time of the sweep's next check. None if the meeting is finished."""
     version: int = 1

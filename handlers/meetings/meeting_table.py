@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
 
 MAX_WRITE_ATTEMPTS = 8
-"""A number that collisions cannot reach, because only a few functions write to one meeting, a few times in hours."""
+"""Number of times that a change is tried. Collisions do not use them up, because a meeting is rarely written."""
 CONFLICT_REASONS = frozenset({"ConditionalCheckFailed", "TransactionConflict"})
 """Cancellation reasons of a transaction if another writer was faster."""
 CONFLICT_ERRORS = frozenset({"ConditionalCheckFailedException", "TransactionConflictException"})
@@ -76,7 +76,7 @@ class MeetingTable:
     def update(self, meeting: MeetingId, change: Callable[[MeetingRecord], MeetingRecord]) -> MeetingChange | None:
         """Apply a change to a meeting's record; return None if the meeting does not exist.
 
-        `change` may be called several times. Raises TooManyWriters if every attempt collides with another writer.
+        `change` may be called several times. Raises TooManyWriters if every try collides with another writer.
         """
         for _ in range(MAX_WRITE_ATTEMPTS):
             before = self.read(meeting)
@@ -106,6 +106,7 @@ class MeetingTable:
         self._client.delete_item(TableName=self._name, Key=_due_key(due.meeting, due.due_at))
 
     def _write_items(self, before: MeetingRecord | None, after: MeetingRecord) -> bool:
+        """Write the record, and its due item if the due time changed. Return False if another writer was faster."""
         meeting, put = after.meeting, self._put_request(before, after)
         old_due, new_due = None if before is None else before.due, after.due
         if old_due == new_due:

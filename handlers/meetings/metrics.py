@@ -14,10 +14,11 @@ NAMESPACE: Final = "Polyphony/Meetings"
 PROCESSING_DURATION: Final = "ProcessingDuration"
 """Seconds from the last upload of a recording until the meeting is ready."""
 INPUT_TOKENS: Final = "SummaryInputTokens"
+"""Tokens that the models read for one meeting's summary and action items."""
 OUTPUT_TOKENS: Final = "SummaryOutputTokens"
-"""Tokens that the models wrote for one meeting's summary. `SummaryInputTokens` counts those that they read."""
+"""Tokens that the models wrote for them."""
 STORAGE_GROWTH: Final = "StorageGrowth"
-"""Bytes that a user's objects grew since the day before. The total of all users has only the stack as dimension."""
+"""Bytes per day by which a user's storage grew. The total of all users has only the stack as dimension."""
 FFMPEG_RATIO: Final = "FfmpegRatio"
 """Seconds of ffmpeg's work per second of recording."""
 STACK: Final = "Stack"
@@ -34,7 +35,7 @@ class MeetingMetric:
     value: float
     unit: Literal["Seconds", "Count", "Bytes", "None"]
     user: str | None = None
-    """The user as the pseudonym that the keys contain, or None for the whole stack."""
+    """The user's pseudonym in S3 keys, `others` for all users without their own metric, or None for the whole stack."""
 
 
 class MeetingMetrics:

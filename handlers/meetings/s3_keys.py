@@ -17,6 +17,7 @@ from handlers.common.time_and_ids import ulid
 RAW: Final = "raw/"
 """Prefix of the clients' uploads."""
 VIDEO: Final = "video/"
+"""Prefix of the videos that the media job joins."""
 AUDIO: Final = "audio/"
 """Prefix of the audio parts that Amazon Transcribe reads."""
 TRANSCRIPTS: Final = "transcripts/"
@@ -29,6 +30,7 @@ USER_TAG: Final = "user"
 """Session tag that holds the user. Role policies compare it with the keys, as `${aws:PrincipalTag/user}`."""
 CHUNK_NAME_PATTERN: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"
 CONTENT_PATTERN: Final = r"[0-9a-f]{32}"
+"""Form of a content, which identifies a recording by its chunks (`CompleteFile.content`)."""
 Content = Annotated[str, StringConstraints(pattern=rf"^{CONTENT_PATTERN}$")]
 _UPLOAD_KEY = re.compile(rf"{RAW}({user_ids.USER_ID_PATTERN})/({ulid.ULID_PATTERN})/({CHUNK_NAME_PATTERN})", re.ASCII)
 
@@ -62,6 +64,7 @@ class Recording:
 
     meeting: MeetingId
     content: str
+    """Identity of the recording: a hash over the hashes of its chunks."""
 
     def __post_init__(self) -> None:
         if re.fullmatch(CONTENT_PATTERN, self.content) is None:
@@ -69,10 +72,12 @@ class Recording:
 
     @property
     def video_key(self) -> str:
+        """Key of the video."""
         return f"{self._folder(VIDEO)[:-1]}.mp4"
 
     @property
     def audio_prefix(self) -> str:
+        """Prefix of the audio parts."""
         return self._folder(AUDIO)
 
     def audio_key(self, part: int) -> str:
@@ -89,9 +94,9 @@ class Recording:
         """
         return f"{self.part_transcript_prefix(language)}{part:03d}.json"
 
-    def answer_key(self, question: str) -> str:
-        """Return the key of a stored answer, by the hash of the question."""
-        return f"{self._folder(WORK)}answers/{question}.json"
+    def answer_key(self, question_hash: str) -> str:
+        """Return the key of the stored answer of a model to a question."""
+        return f"{self._folder(WORK)}answers/{question_hash}.json"
 
     @property
     def transcript_key(self) -> str:

@@ -1,8 +1,8 @@
-"""Exceptions of the summary function. The workflow retries or catches them by class name.
+"""Exceptions of the summary function, which the workflow recognises by their class names.
 
 The workflow retries `ModelBusy` and `StorageFailed`, because they are usually transient. Answers of models are stored,
-so a retry does not request them again. The other errors persist until a setting, a permission or the recording changes.
-No message contains data of a meeting.
+so a retry does not request them again. The other errors usually persist until a setting, a permission or the recording
+changes, so they fail the meeting. No message contains data of a meeting.
 """
 
 from enum import StrEnum
@@ -32,7 +32,7 @@ class ModelBusy(SummaryFailed):
 
 
 class ModelRefused(SummaryFailed):
-    """Access to the model is denied, or the model refuses to answer."""
+    """The model gives no answer, and a retry would not help: access is denied, or the request or the answer is refused."""
 
 
 class SummaryUnusable(SummaryFailed):
@@ -40,4 +40,6 @@ class SummaryUnusable(SummaryFailed):
 
 
 class StorageFailed(SummaryFailed):
-    """S3 could not read or write an object, or a stored output has an invalid form."""
+    """S3 could not read or write an object, or a stored output has an invalid form. Other functions that use
+    `MeetingBucket` raise it too.
+    """

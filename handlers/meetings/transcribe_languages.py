@@ -1,6 +1,6 @@
 """Language codes that Amazon Transcribe supports for transcription jobs.
 
-They are the values of `LanguageCode` in the API, which a test compares. Streaming supports fewer.
+A test compares them with the values of `LanguageCode` in the API. Streaming supports fewer languages.
 """
 
 from typing import Final

@@ -15,10 +15,10 @@ from collections.abc import Callable
 from datetime import datetime
 
 from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.meetings.complete_json import CompleteFile, WrongChunk
 from handlers.meetings.meeting_progress import stamp_change, wrong_chunk_fields
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus, Stage
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId
+from handlers.meetings.upload_completion_file import CompleteFile, WrongChunk
 from handlers.meetings.upload_reader import UploadedChunks, UploadedCompleteFile
 
 FindChunks = Callable[[CompleteFile], UploadedChunks]
@@ -64,6 +64,7 @@ def _apply_malformed(
         or record.complete_fingerprint == upload.fingerprint
     ):
         return record
+    # A second failure in the same attempt would not raise the meeting's rank.
     attempt = record.attempt + 1 if record.status is MeetingStatus.FAILED else record.attempt
     return stamp_change(record, record.model_copy(update={**update, "attempt": attempt}), at)
 
@@ -103,7 +104,7 @@ def _apply_chunks(record: MeetingRecord, upload: UploadedCompleteFile, chunks: U
     if chunks.wrong:
         return record.model_copy(update={**wrong_chunk_fields(chunks.wrong), "tried": ""})
     tried = f"{upload.fingerprint} {chunks.fingerprint}"
-    if record.tried == tried:
+    if record.tried == tried:  # the media job rejected exactly these uploads
         return record
     update = {
         "status": MeetingStatus.PROCESSING,

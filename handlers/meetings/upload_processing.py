@@ -79,10 +79,14 @@ class UploadProcessor:
                 )
             if not _has_new_wrong_chunk(record, after):
                 return UploadOutcome.REFUSED if upload.file is None else self._start_if_complete(after)
+            # New wrong chunks were recorded, so the uploads are read once more, as the module docstring explains.
         raise TooManyWriters
 
     def start_execution(self, record: MeetingRecord) -> None:
-        """Start the execution of the meeting's current attempt, unless it was started before; raise NotStarted."""
+        """Start the execution of the meeting's current attempt, unless it was started before.
+
+        Raises NotStarted if Step Functions does not confirm it.
+        """
         execution = MeetingExecution.for_record(record)
         outcome = self.executions.start(execution.name, execution.input)
         if outcome not in {StartOutcome.STARTED, StartOutcome.ALREADY_EXISTS}:

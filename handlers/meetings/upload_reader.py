@@ -1,8 +1,8 @@
 """Gateway that reads a meeting's uploads from S3: `complete.json` and the list of chunks.
 
 An event may arrive late, and the bucket need not keep old versions. So this module reads the current objects, which may
-be newer than those that an event describes. S3 reads are consistent. So a caller never overwrites newer state with older
-if it reads the meeting's record first, then the uploads, and writes the record only if its version is unchanged.
+be newer than those that an event describes. S3 reads are consistent. So a caller that reads the meeting's record first,
+then the uploads, and writes the record only if its version is unchanged, never overwrites newer state with older.
 
 Chunks are listed in pages of a thousand instead of being checked one by one. The client decides how many other objects
 lie below the same prefix, so listing ends after `MAX_PAGES`. A chunk that is not in these pages counts as missing.
@@ -22,8 +22,15 @@ from handlers.common.aws.unreadable_objects import UnreadableObject, classify_re
 from handlers.common.error_responses import to_field_problems
 from handlers.common.json_models import WrongField
 from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.meetings.complete_json import MAX_CHUNKS, MAX_COMPLETE_FILE_BYTES, ChunkProblem, CompleteFile, WrongChunk
+from handlers.common.websocket.messages import WrongField
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId
+from handlers.meetings.upload_completion_file import (
+    MAX_CHUNKS,
+    MAX_COMPLETE_FILE_BYTES,
+    ChunkProblem,
+    CompleteFile,
+    WrongChunk,
+)
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -32,7 +39,8 @@ if TYPE_CHECKING:
 PAGE_SIZE: Final = 1_000
 """Number of objects in one page of a listing."""
 MAX_PAGES: Final = 4 * MAX_CHUNKS // PAGE_SIZE
-"""Maximum number of pages that a listing reads: enough for a recording of the maximum size that was replaced three times.
+"""Maximum number of pages that a listing reads. A recording of the maximum size may have been replaced three times, with
+other chunk names.
 """
 FINGERPRINT_DIGITS: Final = 32
 """Length of the fingerprint of the chunks."""
@@ -52,7 +60,7 @@ class UploadedCompleteFile:
     cause: str = ""
     """Reason why the file could not be used, for the log. Empty if it could be used."""
     wrong_fields: tuple[WrongField, ...] | None = None
-    """The malformed fields and the rules that they break, for the user. None if the file could not be read."""
+    """The malformed fields and the rules that they break, for the user. None unless the file was read and is malformed."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +85,8 @@ class UploadReader:
     def read_complete_file(self, meeting: MeetingId) -> UploadedCompleteFile | None:
         """Return a meeting's `complete.json`, or None if it does not exist.
 
-        A file that the client encrypted with its own key, or that is archived, cannot be read. It counts as malformed.
+        A file that the client encrypted with its own key, or that is archived, cannot be read. It is returned with the
+        problem `unreadable`.
         """
         try:
             return self._read(meeting)

@@ -24,8 +24,8 @@ from handlers.livestream.episodes_api.api_operations import OPERATIONS as LIVEST
 from handlers.meetings.auth_exchange.api_operations import OPERATIONS as MEETINGS
 from handlers.meetings.bedrock_summarize.summary import Summary
 from handlers.meetings.bedrock_summarize.transcript import Transcript
-from handlers.meetings.complete_json import CompleteFile
 from handlers.meetings.meeting_record import MeetingRecord
+from handlers.meetings.upload_completion_file import CompleteFile
 from handlers.transcription import messages
 from handlers.voice_qa import client_messages
 from local import ROOT

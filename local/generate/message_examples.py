@@ -11,9 +11,9 @@ from handlers.common.json_models import Message, WrongField
 from handlers.common.websocket.messages import ClientMessage, ErrorMessage
 from handlers.meetings.bedrock_summarize.summary import ActionItem, Summary, SummaryTokens, TranscriptQuote
 from handlers.meetings.bedrock_summarize.transcript import Transcript, TranscriptSegment
-from handlers.meetings.complete_json import Chunk, ChunkProblem, CompleteFile, WrongChunk
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId, Recording
+from handlers.meetings.upload_completion_file import Chunk, ChunkProblem, CompleteFile, WrongChunk
 from handlers.transcription import messages
 from handlers.voice_qa import client_messages
 from handlers.voice_qa.client_messages import UploadKind

@@ -13,7 +13,7 @@ from botocore.credentials import Credentials
 from pydantic import ValidationError
 
 from handlers.common.time_and_ids import ulid
-from handlers.meetings.complete_json import CompleteFile
+from handlers.meetings.upload_completion_file import CompleteFile
 from handlers.transcription import ogg_length
 from local.emulation.speech.tone_words import Recogniser, SpokenWord, silence, speech
 from local.flows.transcription_client import Screen

@@ -16,9 +16,9 @@ import imageio_ffmpeg
 from clients.meetings import MeetingsClient, MeetingUnknown, NewMeeting
 from clients.meetings.recording_upload import chunk_name
 from clients.meetings.user_credentials import UserAccess
-from handlers.meetings.complete_json import Chunk, ChunkProblem
 from handlers.meetings.meeting_record import MeetingRecord, MeetingStatus, Stage
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId
+from handlers.meetings.upload_completion_file import Chunk, ChunkProblem
 from local.flows import eventually
 from local.flows.meetings_client import MeetingsBackend, write_recording
 

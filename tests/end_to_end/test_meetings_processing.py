@@ -9,9 +9,9 @@ import pytest
 
 from clients.meetings import NotMade
 from components.meetings.media_job_states import NO_CAPACITY_REASON
-from handlers.meetings.complete_json import ChunkProblem
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus
 from handlers.meetings.s3_keys import MeetingId
+from handlers.meetings.upload_completion_file import ChunkProblem
 from local.emulation.batch.batch_faults import QueueFault, set_faults
 from local.emulation.batch.job_processes import RECLAIMED
 from local.flows.meetings_client import MeetingsBackend

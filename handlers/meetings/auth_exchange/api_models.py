@@ -1,6 +1,6 @@
 """Request and response of the API call that exchanges a token for AWS credentials.
 
-`repr=False` keeps secrets out of every text that is made from a model.
+`repr=False` keeps a secret out of the text that Python shows for a model, for example in an error.
 """
 
 from typing import Annotated
@@ -10,7 +10,7 @@ from pydantic import Field
 from handlers.common.identifier_types import UserId
 from handlers.common.json_models import Message
 from handlers.meetings.auth_exchange.session_names import SessionName
-from handlers.meetings.complete_json import UtcTimestamp
+from handlers.meetings.upload_completion_file import UtcTimestamp
 
 Secret = Annotated[str, Field(min_length=1, repr=False)]
 
@@ -46,6 +46,7 @@ class ExchangeResponse(Message):
     secret_access_key: Secret
     session_token: Secret
     expiration: UtcTimestamp
+    """Time at which the credentials expire."""
     renew_after: UtcTimestamp
     """The client should exchange a token again from this time on, well before the credentials expire."""
     user: UserId

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from handlers.common.environment import HandlerEnvironment
 
 CREDENTIAL_SECONDS = 3600
+"""Default validity of the credentials."""
 CredentialSeconds = Annotated[int, Field(ge=900, le=3600)]
 """STS allows at least 15 minutes. An hour is its maximum for a role that another role assumes, as the function's role
 does here.
@@ -24,10 +25,13 @@ class AuthEnvironment(HandlerEnvironment):
     client_role: str
     """ARN of the role whose credentials clients receive."""
     bucket_name: str
+    """Bucket of the recordings, which the response names."""
     table_name: str
+    """Table of the meetings, which the response names."""
     origin: str = "*"
     """Web origin whose pages may read the responses."""
     credential_seconds: CredentialSeconds = CREDENTIAL_SECONDS
+    """Validity of the credentials."""
     renew_before_seconds: RenewBeforeSeconds = 900
     """Time before the expiration at which clients should renew the credentials."""
 

@@ -1,6 +1,7 @@
 """Lambda function behind `POST /exchange`, which exchanges an identity provider's token for AWS credentials.
 
-The endpoint is public, because the token in the body identifies the caller. So API Gateway must not log bodies either.
+API Gateway does not authenticate callers. The token in the request's body identifies them, so neither this function nor
+API Gateway may log bodies.
 """
 
 import os

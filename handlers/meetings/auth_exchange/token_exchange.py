@@ -1,7 +1,7 @@
 """Exchange of a token for AWS credentials that are restricted to the token's user.
 
-The error for a refused token names the reason only if it is the token's time, because the client can then send another
-token. Logs contain the reason of every refusal, but neither the user nor the token.
+The error response distinguishes only tokens that have expired or are not valid yet, because the client can react to
+that. Logs contain the reason of every refusal, but neither the user nor the token.
 """
 
 from collections.abc import Callable
@@ -100,7 +100,7 @@ class TokenExchange:
         self._log = log
 
     def exchange(self, call: RestRequest) -> RestAnswer:
-        """Verify the token; return credentials for its user."""
+        """Verify the token, and return credentials for its user. Raises HandlerError or ServiceFailed."""
         request: ExchangeRequest = call.body
         user = self._verify_user(request.token)
         credentials = self._create_credentials(user, request.session_name)

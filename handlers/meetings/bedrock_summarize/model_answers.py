@@ -13,7 +13,9 @@ from handlers.common.bedrock.json_answers import ModelAnswer, UnusableAnswer, pa
 from handlers.common.text.text_cleaning import clean_text
 
 MAX_ANSWER_CHARACTERS = 200_000
+"""Maximum length of an answer."""
 MAX_SUMMARY_CHARACTERS = 20_000
+"""Maximum length of the summary in an answer."""
 MAX_ITEMS = 100
 """Maximum number of action items in one answer."""
 
@@ -28,7 +30,9 @@ class SummaryTask(StrEnum):
 
 
 class AnswerProblem(StrEnum):
-    """Problem of an answer that is JSON, or was cut off. The model receives the text with the second attempt."""
+    """Problem of an answer that is JSON, or was cut off. Its value is the text that the model receives with the second
+    request.
+    """
 
     CUT_OFF = "It was cut off at the limit of its length. Write less."
     NO_OBJECT = "It was JSON, but not an object with the fields that the task asks for."

@@ -79,7 +79,7 @@ def summary_question(
 ) -> TaskQuestion[str]:
     """Return the question for the summary of a window."""
     material = to_json_lines(_transcript_lines(window))
-    return _summary_question(SummaryTask.SUMMARY, material, position, style)
+    return _build_summary_question(SummaryTask.SUMMARY, material, position, style)
 
 
 def action_items_question(
@@ -88,7 +88,7 @@ def action_items_question(
     """Return the question for the action items of a window."""
     material = to_json_lines(_transcript_lines(window))
     part_id = _part_id(material)
-    return _question(
+    return _build_question(
         SummaryTask.ACTION_ITEMS,
         material,
         position,
@@ -101,7 +101,7 @@ def combination_question(summaries: Sequence[str], language: str, style: Questio
     """Return the question for one summary of several summaries."""
     material = to_json_lines({"summaryOf": number, "text": text} for number, text in enumerate(summaries))
     uncached = QuestionStyle(style.inference_options, transcript_cached=False)
-    return _summary_question(SummaryTask.COMBINE, material, WindowPosition(0, 1, language), uncached)
+    return _build_summary_question(SummaryTask.COMBINE, material, WindowPosition(0, 1, language), uncached)
 
 
 def group_texts(texts: Sequence[str], characters: int) -> tuple[tuple[str, ...], ...]:
@@ -119,14 +119,15 @@ def group_texts(texts: Sequence[str], characters: int) -> tuple[tuple[str, ...],
     return (*groups, tuple(group)) if group else tuple(groups)
 
 
-def _summary_question(
+def _build_summary_question(
     task: SummaryTask, material: ContentBlock, position: WindowPosition, style: QuestionStyle
 ) -> TaskQuestion[str]:
+    """Build a question whose answer is a summary, for the tasks `summary` and `combine`."""
     part_id = _part_id(material)
-    return _question(task, material, position, style, lambda text, _is_last: parse_summary(text, task, part_id))
+    return _build_question(task, material, position, style, lambda text, _is_last: parse_summary(text, task, part_id))
 
 
-def _question(
+def _build_question(
     task: SummaryTask,
     material: ContentBlock,
     position: WindowPosition,

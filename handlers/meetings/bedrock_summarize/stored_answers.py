@@ -77,6 +77,7 @@ class StoredAnswers:
         if data is not None:
             try:
                 stored = StoredAnswer.model_validate_json(data)
+                # True: as in the last attempt, malformed items are skipped.
                 return task_question.question.read(stored.text, True), stored.tokens
             except (ValidationError, UnusableAnswer):
                 pass  # the validation rules have changed since it was stored
@@ -90,7 +91,7 @@ class StoredAnswers:
         def read(text: str, last: bool) -> tuple[T, str]:
             return task_question.question.read(text, last), text
 
-        def count(usage: TokenUsage) -> None:
+        def record_usage(usage: TokenUsage) -> None:
             usages.append(usage)
             self._log_usage(task_question, usage)
 
@@ -100,7 +101,7 @@ class StoredAnswers:
             self._models.timing, min(self._deadline, now + MAX_ATTEMPTS * answer_seconds + BUSY_MODEL_SECONDS)
         )
         try:
-            result = ask_model(self._models.models[model_id], question, retrier, answer_seconds, count)
+            result = ask_model(self._models.models[model_id], question, retrier, answer_seconds, record_usage)
         except ServiceFailed as error:
             fault = error.fault
         else:

@@ -1,9 +1,9 @@
 """Creation of a meeting's transcript, summary and action items.
 
-Nothing is done twice: an existing summary or transcript is used as it is, and a stored answer is not requested again. A
-long transcript is divided into windows, several of which are processed concurrently. Each window gets a summary and then
-its action items. The summaries are then combined into one. A part is something else: a section of the audio, with its own
-output of Amazon Transcribe.
+An existing summary or transcript is used as it is, and a stored answer is not requested again. A long transcript is
+divided into windows, several of which are processed concurrently. Each window gets a summary and then its action items.
+The summaries are then combined into one. A window is not a part: a part is a section of the audio, with its own output of
+Amazon Transcribe.
 """
 
 from collections.abc import Callable, Sequence
@@ -88,7 +88,7 @@ class Summarizer:
     log: EventLog
 
     def summarize(self, request: SummaryRequest, remaining_ms: int) -> SummaryResult:
-        """Summarise a recording; raise SummaryFailed."""
+        """Summarise a recording within `remaining_ms`, the remaining time of the invocation. Raises SummaryFailed."""
         key_hash = hash_for_log(request.recording.summary_key)
         started_at = self.models.timing.now()
         try:
@@ -131,8 +131,8 @@ class Summarizer:
         data = self.bucket.read(recording.transcript_key, MAX_TRANSCRIPT_BYTES)
         if data is not None:
             return _parse_stored(Transcript, data)
-        parts = (self._read_part(request, at) for at in range(len(request.audio)))
-        transcript = _join_readable(lambda: join_parts(parts, request.language, request.duration_ms))
+        parts = (self._read_part(request, number) for number in range(len(request.audio)))
+        transcript = _join_or_fail(lambda: join_parts(parts, request.language, request.duration_ms))
         self.bucket.write(recording.transcript_key, transcript.model_dump_json(by_alias=True))
         return transcript
 
@@ -217,7 +217,7 @@ class Summarizer:
 
 
 def _parse_stored(model: type[M], data: bytes) -> M:
-    """Parse an output that this module has written. StorageFailed shows an operator that something else is in its place."""
+    """Parse a stored summary or transcript. Raises StorageFailed if another object is stored under its key."""
     try:
         return model.model_validate_json(data)
     except ValidationError:
@@ -225,12 +225,13 @@ def _parse_stored(model: type[M], data: bytes) -> M:
     raise StorageFailed("unreadable")
 
 
-def _join_readable(join: Callable[[], Transcript]) -> Transcript:
-    """Return the joined transcript; raise TranscriptUnreadable, which contains nothing from it."""
+def _join_or_fail(join: Callable[[], Transcript]) -> Transcript:
+    """Call `join`, which parses and joins the parts. Raises TranscriptUnreadable, which contains nothing from a part."""
     try:
         return join()
-    except InvalidPartOutput as bad:
-        cause = str(bad)
+    except InvalidPartOutput as error:
+        cause = str(error)
+    # Raised outside the except block, so that the exception does not refer to the output.
     raise TranscriptUnreadable(cause)
 
 

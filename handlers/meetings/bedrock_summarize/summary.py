@@ -11,15 +11,18 @@ class TranscriptQuote(Message):
 
     text: str
     start_ms: Milliseconds
+    """Start of the segment in which the quote begins."""
 
 
 class ActionItem(Message):
     """A task that a participant promised or accepted in the meeting."""
 
     text: str
+    """The task in one sentence."""
     owner: str | None = None
+    """Person who has the task: the spoken name, or the speaker's label. None if the model names nobody."""
     due: str | None = None
-    """Due time in the words of the speaker, for example `by Friday` or a date."""
+    """Due time in the words of the speaker, for example `by Friday`. None if none was said."""
     quote: TranscriptQuote
 
 
@@ -41,5 +44,7 @@ class Summary(Message):
     dropped: int = 0
     """Number of action items that were dropped because their quote does not occur in the transcript."""
     summary_model: str
+    """Id of the model that summarised."""
     action_model: str
+    """Id of the model that found the action items."""
     tokens: SummaryTokens

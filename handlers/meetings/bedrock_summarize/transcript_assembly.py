@@ -57,6 +57,7 @@ class TranscribedPart:
     """Start of the part within the whole audio."""
     duration_ms: int
     output: bytes = field(repr=False)
+    """JSON file that Amazon Transcribe wrote."""
 
 
 @dataclass
@@ -65,7 +66,9 @@ class _SegmentBuilder:
 
     speaker: str
     start_ms: int
+    """Start within the part."""
     end_ms: int
+    """End of the latest word within the part."""
     words: list[str] = field(default_factory=list)
     characters: int = 0
     """Length of the text, with a space after each word."""
@@ -136,22 +139,23 @@ def _decode(part: TranscribedPart) -> str:
     raise InvalidPartOutput("no_utf8")
 
 
-def _group_words(words: Iterable[TranscribedWord | PunctuationMark]) -> Iterator[_SegmentBuilder]:
+def _group_words(items: Iterable[TranscribedWord | PunctuationMark]) -> Iterator[_SegmentBuilder]:
+    """Yield the segments of a part."""
     segment: _SegmentBuilder | None = None
-    for word in words:
-        text = clean_text(word.text)
+    for item in items:
+        text = clean_text(item.text)
         if not text:
             continue
-        if isinstance(word, PunctuationMark):
+        if isinstance(item, PunctuationMark):
             if segment is not None:
                 segment.add_punctuation(text)
             continue
-        speaker = clean_text(word.speaker or "")[:MAX_SPEAKER_CHARACTERS].strip() or UNKNOWN_SPEAKER
-        if segment is None or not segment.is_continued_by(word, speaker, text):
+        speaker = clean_text(item.speaker or "")[:MAX_SPEAKER_CHARACTERS].strip() or UNKNOWN_SPEAKER
+        if segment is None or not segment.is_continued_by(item, speaker, text):
             if segment is not None:
                 yield segment
-            segment = _SegmentBuilder(speaker, word.start_ms, max(word.start_ms, word.end_ms))
-        segment.add_word(text, word.end_ms)
+            segment = _SegmentBuilder(speaker, item.start_ms, max(item.start_ms, item.end_ms))
+        segment.add_word(text, item.end_ms)
     if segment is not None:
         yield segment
 

@@ -12,9 +12,9 @@ from pydantic import Field, model_validator
 
 from handlers.common.identifier_types import Ulid, UserId
 from handlers.common.json_models import Message
-from handlers.meetings.complete_json import Language
 from handlers.meetings.media_result import AudioPart, Milliseconds
 from handlers.meetings.s3_keys import Content, MeetingId, Recording
+from handlers.meetings.upload_completion_file import Language
 
 MAX_PARTS = 999
 """The number of a part has three digits in its key."""
@@ -28,11 +28,13 @@ class SummaryRequest(Message):
     content: Content
     language: Language
     duration_ms: Milliseconds
+    """Duration of the recording."""
     audio: Annotated[tuple[AudioPart, ...], Field(min_length=1, max_length=MAX_PARTS)]
+    """Parts of the audio, in their order."""
 
     @model_validator(mode="after")
     def _check_parts(self) -> Self:
-        if [part.key for part in self.audio] != [self.recording.audio_key(at) for at in range(len(self.audio))]:
+        if [part.key for part in self.audio] != [self.recording.audio_key(number) for number in range(len(self.audio))]:
             raise ValueError("the audio keys must be the recording's own, in order")
         offsets = [part.offset_ms for part in self.audio]
         if any(later <= before for before, later in itertools.pairwise(offsets)):
@@ -67,4 +69,4 @@ class SummaryResult(Message):
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
     made: bool = False
-    """True if this invocation wrote the summary. Otherwise its tokens were paid for earlier."""
+    """True if this invocation wrote the summary. Otherwise another invocation wrote it and sent its metrics."""

@@ -4,7 +4,7 @@ The exit status is 0 for every outcome of a recording, because `result.json` con
 failures:
 
 - 1: the job failed, which fails its meeting. After the user has uploaded `complete.json` again, the next job continues.
-  The status is also 1 if the memory runs out, because the kernel then kills ffmpeg.
+  The status is also 1 if the memory runs out and the kernel kills ffmpeg.
 - 2: the environment variables are invalid.
 - 143: the job received SIGTERM, for example because its Spot capacity was reclaimed.
 

@@ -131,6 +131,7 @@ class AudioMaker:
         missing_bytes = length
         try:
             with self._ffmpeg.start(*arguments, pipe_output=True, seconds=MAX_DECODE_SECONDS) as run:
+                # All output is read, also excess samples. Otherwise ffmpeg would wait, or fail with a broken pipe.
                 for block in _read_blocks(run.output):
                     if missing_bytes:
                         yield block[:missing_bytes]

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.aws.unreadable_objects import UnreadableObject
-from handlers.meetings.complete_json import ChunkProblem, CompleteFile, WrongChunk
 from handlers.meetings.media_job.job_bucket import JobBucket, JobObjectGone
 from handlers.meetings.media_result import MediaOutcome, MediaResult
 from handlers.meetings.s3_keys import MeetingId
+from handlers.meetings.upload_completion_file import ChunkProblem, CompleteFile, WrongChunk
 
 
 class JobConcluded(Exception):
@@ -42,12 +42,14 @@ class ChunkFolder:
 
     def check_uploads(self) -> None:
         """Check that every chunk exists and has the announced size; raise JobConcluded with all chunks that do not."""
-        _raise_incomplete(self._parallel.call_all(self._check_upload, range(len(self._chunks))))
+        _raise_if_wrong(self._parallel.call_all(self._check_upload, range(len(self._chunks))))
 
     def download(self, numbers: Iterable[int] | None = None) -> None:
-        """Download some or all chunks; raise JobConcluded with all chunks that do not match their hash."""
+        """Download the chunks with these numbers, by default all. Raises JobConcluded with all chunks that are missing,
+        unreadable or do not match their hash.
+        """
         missing = sorted(set(range(len(self._chunks)) if numbers is None else numbers) - self._downloaded)
-        _raise_incomplete(self._parallel.call_all(self._download_chunk, missing))
+        _raise_if_wrong(self._parallel.call_all(self._download_chunk, missing))
         self._downloaded.update(missing)
 
     def clear(self) -> None:
@@ -84,7 +86,7 @@ class ChunkFolder:
         return WrongChunk(name=chunk.name, problem=problem)
 
 
-def _raise_incomplete(checked: Iterable[WrongChunk | None]) -> None:
+def _raise_if_wrong(checks: Iterable[WrongChunk | None]) -> None:
     """Raise JobConcluded if any check found a wrong chunk."""
-    if wrong := [wrong_chunk for wrong_chunk in checked if wrong_chunk is not None]:
+    if wrong := [wrong_chunk for wrong_chunk in checks if wrong_chunk is not None]:
         raise JobConcluded(MediaOutcome.INCOMPLETE, wrong)

@@ -21,7 +21,9 @@ class TrackFormat(Message):
     stream: Count
     """Stream index in the file. ffmpeg's concat demuxer selects streams by it."""
     codec: str
+    """Name of the codec in ffmpeg."""
     time_base: str
+    """Time unit of the track in seconds, as a fraction such as `1/1000`."""
     parameters: str
     """Checksum of the decoder's configuration, sizes or rates, and the rotation of a video."""
 
@@ -33,6 +35,7 @@ class ChunkVideo(Message):
     width: Count
     """Width after rotation."""
     height: Count
+    """Height after rotation."""
     count: Count
     """Number of frames."""
     max_frames_per_second: Annotated[Count, Field(alias="fastest")]
@@ -48,6 +51,7 @@ class ChunkAudio(Message):
 
     track_format: Annotated[TrackFormat, Field(alias="form")]
     channels: Count
+    """1 for mono, 2 for any other layout."""
     count: Count
     """Number of packets."""
     bytes: Count

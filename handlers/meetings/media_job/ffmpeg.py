@@ -166,7 +166,7 @@ class Ffmpeg:
         timer.daemon = True
         timer.start()
         try:
-            with suppress(BrokenPipeError):  # it ended before it read everything: the return code shows why
+            with suppress(BrokenPipeError):  # ffmpeg ended before it read everything: the return code shows why
                 yield run
             if process.stdin is not None:
                 _close(process.stdin)
@@ -213,6 +213,6 @@ class Ffmpeg:
 
 
 def _close(pipe: IO[bytes]) -> None:
-    """Close a pipe. Unwritten data does not matter, because the return code has been checked."""
+    """Close a pipe. Data that ffmpeg no longer reads does not matter, because its return code shows a failure."""
     with suppress(BrokenPipeError):
         pipe.close()

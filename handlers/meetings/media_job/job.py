@@ -17,17 +17,18 @@ from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.aws.unreadable_objects import UnreadableObject
 from handlers.common.json_models import Message
 from handlers.common.logging import EventLog, hash_for_log
-from handlers.meetings.complete_json import MAX_COMPLETE_FILE_BYTES, ChunkProblem, CompleteFile, WrongChunk
+from handlers.common.websocket.messages import Message
 from handlers.meetings.media_job.audio_maker import UndecodableChunks
 from handlers.meetings.media_job.chunk_downloads import ChunkFolder, JobConcluded
 from handlers.meetings.media_job.chunk_facts import ChunkFacts, RecordingFacts
 from handlers.meetings.media_job.chunk_probe import probe_chunk
 from handlers.meetings.media_job.ffmpeg import Ffmpeg, FfmpegFailed, InputRefused
 from handlers.meetings.media_job.job_bucket import JobBucket, ObjectTooLong
-from handlers.meetings.media_job.job_steps import JobSteps
 from handlers.meetings.media_job.recording_plan import PlanLimits, RecordingPlan
+from handlers.meetings.media_job.resumable_steps import ResumableSteps
 from handlers.meetings.media_result import AudioPart, MediaOutcome, MediaResult
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, Recording
+from handlers.meetings.upload_completion_file import MAX_COMPLETE_FILE_BYTES, ChunkProblem, CompleteFile, WrongChunk
 
 FINAL_OUTCOMES: Final = frozenset({MediaOutcome.READY, MediaOutcome.NO_AUDIO})
 """Outcomes that stay as long as the output exists. Others may change after a new upload or a changed setting."""
@@ -93,16 +94,15 @@ class MediaJob:
         complete = self._read_complete_file()
         if complete.size > self.settings.scratch_bytes:
             raise JobConcluded(MediaOutcome.TOO_LARGE)
-        chunks = ChunkFolder(self.bucket, self.recording.meeting, complete, self.ffmpeg.folder, self.parallel)
-        facts = self._find_facts(complete, chunks)
+        chunk_folder = ChunkFolder(self.bucket, self.recording.meeting, complete, self.ffmpeg.folder, self.parallel)
+        facts = self._find_facts(complete, chunk_folder)
         try:
             try:
-                return self._run_steps(complete, chunks, facts)
+                return self._run_steps(complete, chunk_folder, facts)
             except InputRefused:  # the videos have equal formats, but cannot be copied, so they are encoded
                 self.log.warning("media_not_copied", key_hash=self._key_hash)
-                return self._run_steps(
-                    complete, chunks, self._write_facts(facts.model_copy(update={"uncopiable": True}))
-                )
+                uncopiable_facts = self._write_facts(facts.model_copy(update={"uncopiable": True}))
+                return self._run_steps(complete, chunk_folder, uncopiable_facts)
         except UndecodableChunks as undecodable:
             raise self._conclude_unreadable(complete, undecodable.chunks) from None
 
@@ -110,7 +110,9 @@ class MediaJob:
         plan = RecordingPlan(facts, self.settings.limits)
         if plan.is_too_long or plan.required_bytes(complete.size) > self.settings.scratch_bytes:
             raise JobConcluded(MediaOutcome.TOO_LARGE)
-        steps = JobSteps(self.recording, self.bucket, self.ffmpeg, plan, chunk_folder, self.settings.threads, self.log)
+        steps = ResumableSteps(
+            self.recording, self.bucket, self.ffmpeg, plan, chunk_folder, self.settings.threads, self.log
+        )
         audio_ms = sum(steps.make_audio_part(part) for part in plan.parts)
         video_ms = steps.make_video() if plan.has_video else 0
         return MediaResult(
@@ -143,14 +145,14 @@ class MediaJob:
             problem = ChunkProblem.UNREADABLE
         raise JobConcluded(MediaOutcome.INCOMPLETE, [WrongChunk(name=COMPLETE_FILE_NAME, problem=problem)])
 
-    def _find_facts(self, complete: CompleteFile, chunks: ChunkFolder) -> RecordingFacts:
+    def _find_facts(self, complete: CompleteFile, chunk_folder: ChunkFolder) -> RecordingFacts:
         """Return the stored properties of the chunks, or download and probe all chunks."""
         stored_facts = self._read_job_file(RecordingFacts, self._facts_key)
         if stored_facts is not None:
             return stored_facts
-        chunks.check_uploads()
-        chunks.download()
-        probes = [self._probe(name) for name in chunks.names]
+        chunk_folder.check_uploads()
+        chunk_folder.download()
+        probes = [self._probe(name) for name in chunk_folder.names]
         unreadable = tuple(number for number, facts in enumerate(probes) if facts is None)
         if unreadable:
             raise self._conclude_unreadable(complete, unreadable)
@@ -165,8 +167,10 @@ class MediaJob:
             return None
 
     def _conclude_unreadable(self, complete: CompleteFile, numbers: tuple[int, ...]) -> JobConcluded:
-        """Blame the chunks, but only after ffmpeg could probe a valid file. A broken ffmpeg would otherwise reject
-        every recording.
+        """Return the exception that reports the chunks as unreadable.
+
+        Raises FfmpegFailed if ffmpeg cannot even probe a valid file. A broken ffmpeg would otherwise reject every
+        recording.
         """
         name = "valid-audio"
         with wave.open(str(self.ffmpeg.folder / name), "wb") as file:

@@ -87,8 +87,8 @@ class JobBucket:
         )
         self._transfers = TransferManager(client, config)
 
-    def read(self, key: str, limit: int) -> bytes | None:
-        """Return a small object, or None if it does not exist; raise ObjectTooLong."""
+    def read(self, key: str, max_bytes: int) -> bytes | None:
+        """Return a small object, or None if it does not exist. Raises ObjectTooLong or UnreadableObject."""
         self._termination.raise_if_requested()
         try:
             answer = self._client.get_object(Bucket=self._name, Key=key)
@@ -97,12 +97,12 @@ class JobBucket:
                 return None
             raise classify_read_error(error) from None
         with closing(answer["Body"]) as body:
-            if answer["ContentLength"] > limit:
+            if answer["ContentLength"] > max_bytes:
                 raise ObjectTooLong
             return body.read()
 
     def find(self, key: str) -> StoredMedia | None:
-        """Return size and metadata of an object, or None if it does not exist."""
+        """Return size and metadata of an object, or None if it does not exist. Raises UnreadableObject."""
         self._termination.raise_if_requested()
         try:
             answer = self._client.head_object(Bucket=self._name, Key=key)
@@ -119,7 +119,7 @@ class JobBucket:
         )
 
     def download(self, key: str, path: Path) -> None:
-        """Download an object to a file; raise JobObjectGone."""
+        """Download an object to a file. Raises JobObjectGone or UnreadableObject."""
         try:
             self._transfer(lambda: self._transfers.download(self._name, key, os.fspath(path)))
         except S3DownloadFailedError:

@@ -52,13 +52,16 @@ class JobTermination:
         if self._requested:
             raise JobTerminated
 
-    def start(self, start: Callable[[], K]) -> K:
-        """Start a process or transfer that ends with the job."""
+    def start(self, create: Callable[[], K]) -> K:
+        """Call `create`, which starts a process or transfer, and keep its result, so that it ends with the job.
+
+        Raises JobTerminated.
+        """
         with self._lock:
             self.raise_if_requested()
-            running = start()
+            running = create()
             self._running.add(running)
-            if self._requested:
+            if self._requested:  # the signal arrived in this thread, between the check and the registration
                 running.kill()
             return running
 

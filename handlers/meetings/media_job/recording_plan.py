@@ -53,6 +53,7 @@ class PlanLimits:
     max_piece: int
     """Limit for a piece of encoded video."""
     max_recording: int
+    """Limit for a recording."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ class SpeechPart:
     """A part of the audio for one transcription job."""
 
     number: int
+    """Number of the part, from 0."""
     first: int
     """Number of its first sample in the whole audio."""
     samples: int
@@ -85,6 +87,7 @@ class ChunkSpan:
     begin: int
     """Microseconds from the start of the chunk."""
     end: int
+    """Microseconds from the start of the chunk."""
 
     @property
     def duration(self) -> int:
@@ -98,9 +101,11 @@ class VideoPiece:
     """
 
     number: int
+    """Number of the piece, from 0."""
     spans: tuple[ChunkSpan, ...]
+    """The chunks, or the section of a chunk, that the piece shows."""
     track_format: TrackFormat | None
-    """None for a black piece, because its chunk has no video."""
+    """None for a black piece: its chunks have no video, or its section contains no frame."""
 
     @property
     def duration(self) -> int:

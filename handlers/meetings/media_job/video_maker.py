@@ -21,6 +21,7 @@ DURATION_TOLERANCE: Final = 1_000_000
 """Microseconds, in addition to one frame, by which a video may differ from the duration of its chunks."""
 VIDEO_ENCODER: Final = "libx264"
 SCALE_OPTIONS: Final = "force_original_aspect_ratio=decrease:force_divisible_by=2:out_color_matrix=bt709:out_range=tv"
+"""Options of ffmpeg's `scale` filter: it keeps the aspect ratio, and converts the colours to those of `COLOUR_OPTIONS`."""
 COLOUR_OPTIONS: Final = ("-x264-params", "colorprim=bt709:transfer=bt709:colormatrix=bt709:range=tv:chromaloc=0")
 """Colour properties of all pieces, because an MP4 file declares them once. They are passed to the encoder itself, which
 would otherwise use those of the input.
@@ -102,6 +103,9 @@ class VideoMaker:
         return ("-tag:v", "hvc1") if is_copied_hevc else ()
 
     def _piece_input(self, piece: VideoPiece, seconds: str) -> tuple[str, ...]:
+        """Return the options that read a piece and scale its frames: whole chunks through a list, a section of a chunk, or
+        black frames.
+        """
         width, height = self._plan.frame_size
         if piece.track_format is None:
             black = f"color=c=black:s={width}x{height}:r={self._plan.frame_rate}:d={seconds},format=yuv420p[black]"

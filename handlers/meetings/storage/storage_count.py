@@ -33,7 +33,7 @@ COUNTS_PREFIX: Final = f"{WORK}storage/"
 """Prefix of the stored counts, for example `work/storage/2026-01-31.json`."""
 LOOK_BACK_DAYS: Final = 7
 """Number of previous days among which the last count is searched."""
-MAX_BYTES: Final = 64 * 1024 * 1024
+MAX_COUNT_BYTES: Final = 64 * 1024 * 1024
 """Maximum size of a stored count: about a million users."""
 _USER: Final = re.compile(rf"({user_ids.USER_ID_PATTERN})/", re.ASCII)
 
@@ -47,7 +47,9 @@ class StorageCountResult:
     """Numbers of one count."""
 
     objects: int
+    """Number of listed objects. Zero if the day was counted before."""
     users: int
+    """Number of users with objects. Objects without a user in their key count as one more user."""
     metrics: int
     """Number of metric values sent. None are sent if the day was counted before, or if there is no earlier count."""
     started: int = 0
@@ -130,7 +132,7 @@ class StorageCounter:
 
     def _read_count(self, day: date) -> StorageTotals | None:
         """Return the count of a day, or None if it does not exist or another version of the code wrote it."""
-        text = self.bucket.read(_count_key(day), MAX_BYTES)
+        text = self.bucket.read(_count_key(day), MAX_COUNT_BYTES)
         try:
             return None if text is None else StorageTotals.model_validate_json(text)
         except ValidationError:

@@ -3,7 +3,8 @@
 A meeting in progress has an execution. The sweep waits while it runs, starts it if it never started, and marks the
 meeting as failed if it failed without a report. An execution that succeeded without a report found a `complete.json` of
 another recording, which was replaced or deleted since. The sweep then starts a new attempt. An incomplete meeting is
-checked again, in case an upload's event was lost. It fails when its uploads are deleted.
+checked again, in case an upload's event was lost. It is marked as failed after a time limit, because its uploaded chunks
+are then deleted.
 """
 
 from collections.abc import Callable
@@ -47,9 +48,9 @@ class MeetingSweepOutcome(StrEnum):
     """Result of checking one meeting."""
 
     WAITING = "waiting"
-    """The check is too early, or the meeting's execution runs."""
+    """The meeting is checked again later: its execution runs, it waits for chunks, or this check was too early."""
     STARTED = "started"
-    """An execution was started."""
+    """The meeting's execution was started, or the meeting got a new attempt, which checks the uploads again."""
     ENDED = "ended"
     """The meeting's execution ended without a report."""
     TIMED_OUT = "timed_out"

@@ -1,7 +1,7 @@
-"""Environment variables of the workflow's own steps.
+"""Environment variables of the function `steps`, which runs the steps of the workflow.
 
-The workflow calls this function, and the function also starts executions: a recording whose missing chunks arrived
-during the media job is started again.
+The function knows the state machine, because it also starts executions. It starts a recording again whose missing chunks
+arrived during the media job.
 """
 
 from handlers.meetings.environment import MeetingsEnvironment

@@ -1,4 +1,4 @@
-"""Lambda function for the workflow's own steps, which write the progress of a recording to its meeting's record."""
+"""Lambda function `steps`: the workflow calls it to write a recording's progress to the meeting's record."""
 
 import os
 from collections.abc import Mapping

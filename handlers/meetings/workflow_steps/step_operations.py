@@ -68,13 +68,14 @@ class StepEvent(Message):
 
 
 class StepOutcome(StrEnum):
-    """Result of a step. The step `media` can also return the media job's outcome."""
+    """Outcome of every step except `media`, which returns the media job's outcome."""
 
     GOES_ON = "goes_on"
     """The workflow continues with the next stage."""
     READY = "ready"
-    """The step `fail` returns it too, if the meeting was ready before."""
+    """The meeting is ready. The step `fail` returns it too, if the meeting was ready before."""
     FAILED = "failed"
+    """The meeting was marked as failed."""
     SUPERSEDED = "superseded"
     """The meeting has a newer attempt or another content."""
 
@@ -83,6 +84,7 @@ class StepResult(Message):
     """Response of a step."""
 
     outcome: StepOutcome | MediaOutcome
+    """Outcome of the step. The step `media` returns the media job's outcome."""
 
 
 class StepAudioPart(AudioPart):
@@ -130,10 +132,10 @@ class WorkflowSteps:
     def record_media_result(self, execution: MeetingExecution, attempts: int = 1) -> MediaStepResult:
         """Record the media job's result, and return the parts of the audio to transcribe.
 
-        Raises ResultMissing or ResultMalformed if the job left no valid result.
+        `attempts` is the number of times that Batch started the job; all attempts but the last were interrupted. Raises ResultMissing or ResultMalformed if the job left no valid result.
         """
         result = self.results.read_media_result(execution.recording)
-        report = _report_media_result(execution, result)
+        report = _to_report(execution, result)
         change = (
             None
             if report is None
@@ -225,7 +227,7 @@ class WorkflowSteps:
         return [MeetingMetric(PROCESSING_DURATION, max(0.0, duration.total_seconds()), "Seconds")]
 
 
-def _report_media_result(execution: MeetingExecution, result: MediaResult) -> ExecutionReport | None:
+def _to_report(execution: MeetingExecution, result: MediaResult) -> ExecutionReport | None:
     """Return the report for a media job's result, or None if the job found another recording than its own."""
     fields = _video_fields(result)
     match result.outcome:

@@ -18,8 +18,8 @@ from clients.meetings import ChunkRefused, ExchangeUnavailable, MeetingsClient, 
 from clients.meetings import recording_upload as module
 from clients.meetings.recording_upload import chunk_name
 from handlers.common.time_and_ids import ulid
-from handlers.meetings.complete_json import Chunk, CompleteFile
 from handlers.meetings.s3_keys import MeetingId, parse_upload_key
+from handlers.meetings.upload_completion_file import Chunk, CompleteFile
 from tests.clients.meetings.fake_backend import Backend
 from tests.handlers.meetings.exchange_harness import LOCATION
 

@@ -24,7 +24,6 @@ from handlers.common.aws.client_config import CONFIG
 from handlers.common.aws.workflow_executions import WorkflowExecutions
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.ulid import ulid
-from handlers.meetings.complete_json import Chunk, CompleteFile
 from handlers.meetings.media_result import MediaOutcome
 from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.meeting_record import INDEX, INDEX_SORT, PARTITION, SORT, MeetingRecord
@@ -33,6 +32,7 @@ from handlers.meetings.metrics import MeetingMetrics
 from handlers.meetings.s3_keys import MeetingId, Recording
 from handlers.meetings.start.upload_events import UploadEvents
 from handlers.meetings.sweep.meeting_sweep import MeetingSweep, MeetingTimeLimits
+from handlers.meetings.upload_completion_file import Chunk, CompleteFile
 from handlers.meetings.upload_processing import UploadProcessor
 from handlers.meetings.upload_reader import UploadReader
 from handlers.meetings.workflow_steps.handler import run_step

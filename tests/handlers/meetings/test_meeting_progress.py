@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.common.aws.dynamodb_values import serialize_item
-from handlers.meetings.complete_json import MAX_CHUNKS, ChunkProblem, CompleteFile, WrongChunk
 from handlers.meetings.meeting_progress import (
     PROGRESS_RANKS,
     ExecutionReport,
@@ -27,6 +26,7 @@ from handlers.meetings.meeting_progress import (
 )
 from handlers.meetings.meeting_record import MAX_LISTED_CHUNKS, MeetingReason, MeetingRecord, MeetingStatus, Stage
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId, Recording
+from handlers.meetings.upload_completion_file import MAX_CHUNKS, ChunkProblem, CompleteFile, WrongChunk
 from handlers.meetings.upload_decision import apply_upload
 from handlers.meetings.upload_reader import UploadedChunks, UploadedCompleteFile
 from tests.handlers.meetings.meeting_harness import ANN, BOB, MEETING, START, complete_file

@@ -9,7 +9,6 @@ from typing import Any
 
 from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.logging import EventLog
-from handlers.meetings.complete_json import Chunk, CompleteFile
 from handlers.meetings.media_job.ffmpeg import Ffmpeg
 from handlers.meetings.media_job.job import MediaJob, MediaJobSettings
 from handlers.meetings.media_job.job_bucket import JobBucket
@@ -17,6 +16,7 @@ from handlers.meetings.media_job.job_termination import JobTermination
 from handlers.meetings.media_job.recording_plan import PlanLimits
 from handlers.meetings.media_result import MediaResult
 from handlers.meetings.s3_keys import MeetingId, Recording
+from handlers.meetings.upload_completion_file import Chunk, CompleteFile
 from tests.handlers.meetings.media_job import sample_videos
 
 BUCKET = "recordings"

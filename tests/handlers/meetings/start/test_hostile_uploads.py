@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.meetings.complete_json import MAX_COMPLETE_FILE_BYTES
 from handlers.meetings.media_result import MediaOutcome
 from handlers.meetings.s3_keys import parse_upload_key
+from handlers.meetings.upload_completion_file import MAX_COMPLETE_FILE_BYTES
 from tests.handlers.meetings.meeting_harness import (
     ANN,
     BOB,

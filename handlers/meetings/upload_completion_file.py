@@ -1,7 +1,7 @@
 """Model of `complete.json`, the file with which a client completes the upload of a recording.
 
 Each chunk is a file that can be decoded without the others. Title, participants and tags only describe the meeting. The
-chunks' hashes, in their order, identify the recording: the same chunks in the same order are the same content.
+chunks' hashes, in their order, identify the recording, so the same chunks in the same order are the same content.
 """
 
 import hashlib

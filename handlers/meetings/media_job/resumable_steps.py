@@ -1,4 +1,4 @@
-"""Steps of the media job that each make one object of video or audio, at most once.
+"""Steps of the media job that each make one object of video or audio, unless an earlier or concurrent job made it.
 
 An object's metadata contain its recipe, which is a text that names how the object was made. An object with the right
 recipe is not made again, even if another job made it. An object with another recipe, from before a setting changed, is
@@ -25,9 +25,10 @@ FLAC, MP4 = "audio/flac", "video/mp4"
 RESULT_NAME: Final = "made"
 """File name of a step's result in the job's folder."""
 SOUNDTRACK_NAME: Final = "sound"
+"""File name of the soundtrack in the job's folder."""
 
 
-class JobSteps:
+class ResumableSteps:
     """Makes the objects that do not exist yet. Each step returns the milliseconds that ffmpeg took for its object, now
     or earlier.
     """
@@ -113,7 +114,7 @@ class JobSteps:
             except InputRefused:
                 if undecodable := self._video_maker.find_undecodable(piece):
                     raise UndecodableChunks(*undecodable) from None
-                # The chunks can be decoded, so this section just contains no frame.
+                # The chunks can be decoded, so this section only contains no frame.
                 self._log.warning("media_piece_is_black", key_hash=hash_for_log(self._piece_key(piece)))
                 self._make_black_piece(piece)
 
