@@ -1,8 +1,9 @@
-"""Command `flag`: change one environment variable for the callers of `live`, without a deployment.
+"""Command `flag`: change one environment variable of a Lambda function for all its callers, without a deployment.
 
-The environment of a published version cannot change, so the command publishes a new version and moves the alias to it.
-Lambda can only publish `$LATEST`. The command is refused if `$LATEST` differs from the live version in anything but
-this variable, because all callers would otherwise get untested code during an incident.
+Callers use the alias `live`, which points to a published version. The environment of a published version cannot change,
+so the command publishes a new version and moves the alias to it. Lambda can only publish `$LATEST`. The command is
+refused if `$LATEST` differs from the live version in anything but this variable, because all callers would otherwise
+get untested code during an incident.
 """
 
 import argparse
