@@ -139,7 +139,8 @@ def _check_accepted(flag: Assignment, current: Mapping[str, str], target: Functi
 def find_model_problem(subsystem: str, current: Mapping[str, str], name: str, value: str) -> str | None:
     """Return why a function with these variables would fail with a new value, or None if it would not.
 
-    The function's model is found among the subsystem's models by its current variables, which it must accept.
+    The function's environment model (a `HandlerEnvironment`) is not known, so each model of the subsystem that accepts the
+    current variables is tried.
     """
     for model in _list_models(subsystem.replace("-", "_")):
         if name in {field.alias for field in model.model_fields.values()} and _find_problem(model, current) is None:

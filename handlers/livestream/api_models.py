@@ -244,7 +244,7 @@ class ClaimPage(Message):
 
 
 class Clip(Message):
-    """Section of an episode that the agent suggests to cut."""
+    """Section of an episode that the agent suggests as an excerpt, because it is worth watching alone."""
 
     clip_id: FindingId
     start_ms: Milliseconds

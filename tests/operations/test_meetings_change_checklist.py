@@ -1,4 +1,4 @@
-"""Tests of the command `checklist`: findings, measurements and manual checks."""
+"""Tests of the command `checklist`: found problems, measurements and manual checks."""
 
 from argparse import Namespace
 from datetime import UTC, datetime, timedelta
