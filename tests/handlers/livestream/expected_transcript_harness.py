@@ -43,7 +43,7 @@ FINDINGS = VerifiedAnswer(claims=(CLAIM,), clips=(CLIP,))
 
 @dataclass
 class Broadcast:
-    """Episode whose transcript track expects an upload. Its methods change the track, and its properties read the table."""
+    """Episode whose transcript track expects an upload."""
 
     harness: ApiHarness
     episode_id: str
