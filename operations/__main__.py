@@ -21,7 +21,7 @@ from operations import (
     gradual_rollout,
     lecture_upload,
     manifest_redrive,
-    meetings_check,
+    meetings_change_checklist,
     meetings_cost_savings,
     meetings_index_backfill,
 )
@@ -49,7 +49,7 @@ COMMANDS: dict[str, Command] = {
     "lecture": lecture_upload,
     "redrive": manifest_redrive,
     "backfill": meetings_index_backfill,
-    "checklist": meetings_check,
+    "checklist": meetings_change_checklist,
     "savings": meetings_cost_savings,
 }
 

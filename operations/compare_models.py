@@ -1,8 +1,8 @@
-"""Comparison of two models for action items: `python -m operations.compare_models`.
+"""Comparison of two models that extract meetings' action items: `python -m operations.compare_models`.
 
-An operator uses it before a cheaper model replaces the current one for the meetings' action items. Both models are
+An operator runs it before a cheaper model (the candidate) replaces the current one (the reference). Both models are
 asked about the same transcripts, with the requests of the Lambda function `bedrock-summarize`. Agreement, tokens and
-cost are printed side by side. If the candidate agrees sufficiently with the current model, the setting to commit is
+cost are printed side by side. If the candidate agrees sufficiently with the reference, the setting to commit is
 printed.
 
 Exit status: 0 if the candidate passed, 1 if its agreement is below the threshold, 2 if the comparison could not run.
@@ -41,6 +41,7 @@ FOLDER = Path(__file__).resolve().parent
 TRANSCRIPTS = FOLDER / "meeting_samples"
 """Folder with the transcripts of invented meetings, one JSON file each."""
 PRICES = FOLDER.parent / "policies" / "guardrails" / "pricing" / "price_book.toml"
+"""Price book with the prices of tokens."""
 COUNT = 10
 """Number of transcripts to compare."""
 THRESHOLD = 0.8
@@ -48,11 +49,11 @@ THRESHOLD = 0.8
 QUESTION_SECONDS = 300.0
 """Maximum time of one question, including retries while the model is throttled."""
 AWS_HOST_SUFFIXES = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
-"""Ends of the host names of AWS. Answers of other hosts come from a script."""
+"""Ends of AWS's host names. Answers of any other host are treated as scripted, so they are no evidence."""
 DEFAULTS = {name: field.default for name, field in SummaryEnvironment.model_fields.items()}
 """Default settings of the Lambda function `bedrock-summarize`."""
 STYLE = QuestionStyle(InferenceOptions(DEFAULTS["max_output_tokens"]), transcript_cached=False)
-"""Settings of the questions. Transcripts are not cached, because each model is asked once about each part."""
+"""Settings of the questions. Transcripts are not cached, because each model is asked once about each window."""
 Client = Callable[..., Any]
 """`boto3.client`, or a replacement of it."""
 PrintLine = Callable[[str], None]
@@ -71,6 +72,7 @@ class ActionItemExaminer:
         try:
             return self._find_items(model_id, transcript)
         except ServiceFailed as error:
+            # The new exception is raised outside this block, so that no text of AWS is attached to it.
             cause = error.fault.value
         raise CommandRefused(
             f"{model_id} did not answer about {name} ({cause}). Check the credentials, the Region, the model id, and that "

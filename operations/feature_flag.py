@@ -1,8 +1,9 @@
-"""Command `flag`: change one environment variable for the callers of `live`, without a deployment.
+"""Command `flag`: change one environment variable of a Lambda function for all its callers, without a deployment.
 
-The environment of a published version cannot change, so the command publishes a new version and moves the alias to it.
-Lambda can only publish `$LATEST`. The command is refused if `$LATEST` differs from the live version in anything but
-this variable, because all callers would otherwise get untested code during an incident.
+Callers use the alias `live`, which points to a published version. The environment of a published version cannot change,
+so the command publishes a new version and moves the alias to it. Lambda can only publish `$LATEST`. The command is
+refused if `$LATEST` differs from the live version in anything but this variable, because all callers would otherwise
+get untested code during an incident.
 """
 
 import argparse
@@ -138,7 +139,8 @@ def _check_accepted(flag: Assignment, current: Mapping[str, str], target: Functi
 def find_model_problem(subsystem: str, current: Mapping[str, str], name: str, value: str) -> str | None:
     """Return why a function with these variables would fail with a new value, or None if it would not.
 
-    The function's model is found among the subsystem's models by its current variables, which it must accept.
+    The function's environment model (a `HandlerEnvironment`) is not known, so each model of the subsystem that accepts the
+    current variables is tried.
     """
     for model in _list_models(subsystem.replace("-", "_")):
         if name in {field.alias for field in model.model_fields.values()} and _find_problem(model, current) is None:

@@ -1,6 +1,6 @@
-"""The function that a command works on, and the physical names of a stack's resources.
+"""The Lambda function that a command works on, and the physical names of a stack's resources.
 
-Names are computed like in the deployment. This module does not check whether the resources exist.
+Names are computed by the same code as in the deployment. This module does not check whether the resources exist.
 """
 
 import argparse

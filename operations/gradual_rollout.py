@@ -1,4 +1,4 @@
-"""Command `rollout`: give a new version a share of the traffic, watch the alarms, then give it all traffic.
+"""Command `rollout`: give a new version of a Lambda function a share of the traffic, watch the alarms, then give it all.
 
 If the rollout ends early, because of an alarm or for another reason, the previous version gets all traffic again, and
 the resulting routing is printed. An alias that another user has changed meanwhile is not touched.
@@ -32,7 +32,8 @@ class RolloutPlan:
     every: float = 30
     """Seconds between two checks of the alarms."""
     alarms: str = ""
-    """Text with which the names of the watched alarms continue behind the subsystem's prefix; empty for all alarms."""
+    """Text that follows the subsystem's prefix in the names of the watched alarms. If it is empty, all alarms of the
+    subsystem are watched."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.share <= 99:

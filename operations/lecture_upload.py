@@ -24,7 +24,7 @@ from operations.function_target import build_name
 SUMMARY = "upload a lecture for voice Q&A, and wait for its validation"
 SUBSYSTEM = "voice-qa"
 VALIDATION_SECONDS = 600.0
-"""Maximum time of the validation: two attempts of the validator."""
+"""Maximum time to wait for the validation. It is enough for two attempts of the validator."""
 READY = "ready"
 """Validation status of an accepted lecture."""
 

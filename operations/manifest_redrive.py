@@ -104,7 +104,7 @@ def redrive(
     Return the outcome and the execution that it concerns, if any.
     """
     manifest = lists.read(manifest_id)
-    number = 0  # number of the last redrive that is known
+    number = 0  # number of the last redrive that was tried or is in the record
     for _ in range(MAX_REDRIVE_NUMBERS):
         record = records.get(manifest_id)
         if record is None:
@@ -114,9 +114,8 @@ def redrive(
             status = workflow.status(last_execution)
             if status is ExecutionStatus.RUNNING:
                 return RedriveOutcome.RUNNING, last_execution
-            lifecycle.close_ended_execution(
-                last_execution, status
-            )  # The execution ended, and the sweep has not found it yet.
+            # The execution has ended, but the sweep has not found it yet, so its end is recorded here.
+            lifecycle.close_ended_execution(last_execution, status)
             continue
         if record.status is ManifestStatus.PROCESSED:
             return RedriveOutcome.PROCESSED, last_execution

@@ -26,7 +26,7 @@ MIN_DAYS = 3
 """Minimum number of days before and after the change. Cost Explorer is about one day behind, so fewer days are not
 significant."""
 MODELS = "Bedrock"
-"""Part of the service name that all models have in common."""
+"""Part of Cost Explorer's service name that all Bedrock models have in common."""
 
 
 @dataclass(frozen=True)

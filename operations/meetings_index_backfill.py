@@ -147,6 +147,7 @@ class _Backfill:
         for name in sorted({" ".join(value.casefold().split()) for value in meeting.get(self.what, ())}):
             value = f"{name}#{meeting[INDEX_SORT]}"
             key = f"{self._prefix(meeting[SORT])}{sha256(value.encode()).hexdigest()[:32]}"
+            # The attribute `of` has the id of the meeting.
             yield {PARTITION: meeting[PARTITION], SORT: key, ATTRIBUTES[self.what]: value, "of": meeting[SORT]}
 
     def _list_keys(self, user: str, meeting_id: str) -> Iterator[str]:

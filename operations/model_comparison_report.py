@@ -130,7 +130,7 @@ def format_table(
     total = TranscriptComparison(
         "all",
         *(
-            _sum_findings([getattr(comparison, side) for comparison in comparisons])
+            _sum_found_items([getattr(comparison, side) for comparison in comparisons])
             for side in ("reference", "candidate")
         ),
     )
@@ -158,24 +158,24 @@ def _row(
     comparison: TranscriptComparison, agreement: Agreement, models: tuple[str, str], prices: Mapping[str, float]
 ) -> list[str]:
     sides = (comparison.reference, comparison.candidate)
-    costs = [compute_cost(model, findings.tokens, prices) for model, findings in zip(models, sides, strict=True)]
+    costs = [compute_cost(model, found.tokens, prices) for model, found in zip(models, sides, strict=True)]
     return [
         comparison.name,
-        *(str(len(findings.located)) if findings.usable else "none" for findings in sides),
+        *(str(len(found.located)) if found.usable else "none" for found in sides),
         str(agreement.both),
         f"{agreement.f1:.3f}",
         *(
-            str(findings.tokens.input_tokens + findings.tokens.cache_read_tokens + findings.tokens.cache_write_tokens)
-            for findings in sides
+            str(found.tokens.input_tokens + found.tokens.cache_read_tokens + found.tokens.cache_write_tokens)
+            for found in sides
         ),
-        *(str(findings.tokens.output_tokens) for findings in sides),
+        *(str(found.tokens.output_tokens) for found in sides),
         *("no price" if usd is None else f"{usd:.5f}" for usd in costs),
     ]
 
 
-def _sum_findings(all_findings: Sequence[FoundActionItems]) -> FoundActionItems:
+def _sum_found_items(all_found: Sequence[FoundActionItems]) -> FoundActionItems:
     return FoundActionItems(
-        tuple(item for findings in all_findings for item in findings.located),
-        sum_tokens([findings.tokens for findings in all_findings]),
-        invented_quotes=sum(findings.invented_quotes for findings in all_findings),
+        tuple(item for found in all_found for item in found.located),
+        sum_tokens([found.tokens for found in all_found]),
+        invented_quotes=sum(found.invented_quotes for found in all_found),
     )

@@ -1,7 +1,8 @@
-"""Advice on what to write into the stack file, so that the next deployment keeps a manual change.
+"""Advice for the operator on what to write into the stack file (`Pulumi.<stack>.yaml`) after a manual change.
 
-The commands that change a function print it. An environment variable is made from the setting of the same name
-(`MAX_FILES` from `maxFiles`). The path of this setting is found in the settings models.
+Without this entry, the next deployment would undo the change. The commands that change a function print the advice. An
+environment variable is made from the setting of the same name (`MAX_FILES` from `maxFiles`). The path of this setting
+is found in the settings models.
 """
 
 import re

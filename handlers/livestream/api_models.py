@@ -23,6 +23,7 @@ def _text_constraints(max_length: int, pattern: str = _LINE) -> StringConstraint
 
 
 EpisodeId = Annotated[str, StringConstraints(pattern=r"^[0-9A-Z]{26}$")]
+"""A ULID, or an id of the same length that is derived from the client token of the creation."""
 Title = Annotated[str, _text_constraints(200)]
 Description = Annotated[str, _text_constraints(5_000, _LINES)]
 Speakers = Annotated[tuple[Annotated[str, _text_constraints(100)], ...], Field(max_length=20)]
@@ -33,9 +34,10 @@ Timestamp = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{
 MAX_FINDING_CHARACTERS = 2_000
 """Maximum length of each text of a fact claim or a clip."""
 _FindingText = Annotated[str, StringConstraints(min_length=1, max_length=MAX_FINDING_CHARACTERS)]
-"""Text of a finding: words of the transcript or of the model. It has no pattern, because no client could correct
-it."""
+"""Text of a finding, written by the model or taken from the transcript. It has no pattern, because API clients do not
+send this text, so they could not correct it."""
 FindingText = Annotated[_FindingText, Field(repr=False)]
+"""The same text, omitted from `repr`, so that it does not get into logs."""
 OptionalFindingText = Annotated[_FindingText | None, Field(repr=False)]
 FindingId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
@@ -242,7 +244,7 @@ class ClaimPage(Message):
 
 
 class Clip(Message):
-    """Section of an episode that the agent suggests to cut."""
+    """Section of an episode that the agent suggests as an excerpt, because it is worth watching alone."""
 
     clip_id: FindingId
     start_ms: Milliseconds

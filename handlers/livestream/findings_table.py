@@ -8,8 +8,9 @@ The transcript is finished when all its windows have an outcome. The worker that
 transcript's track to its final state. A worker that receives a finished window again tries to move the track too,
 because the earlier worker may have stopped between the two writes.
 
-Each finding names the upload in which it was found. A transcript that failed may have left findings. The analysis of a
-later upload stores its own findings under other ids, so the earlier findings are deleted when the new upload arrives.
+Each finding names the transcript's upload. If a track fails after some windows were analyzed, their findings remain in
+the table. The analysis of a later upload stores its own findings under other ids, so the earlier findings are deleted
+when the new upload arrives.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -74,7 +75,8 @@ class FindingsTable:
     def is_done(self, window: WindowMessage) -> bool:
         """Return True if the window has an outcome, or if its findings would not be stored.
 
-        If it has an outcome, also move the track if this was the last window: the earlier worker may not have done it.
+        If all windows have an outcome, also move the track to its final state, because the earlier worker may have
+        stopped before that.
         """
         key = serialize_item(_window_key(window, window.index))
         if "Item" in self._client.get_item(TableName=self._name, Key=key, ConsistentRead=True):
@@ -140,7 +142,8 @@ class FindingsTable:
         """Store the outcome of a window and its findings, and finish the transcript if this window was the last."""
         items = [(_window_key(window, window.index), {"outcome": outcome}), *findings]
         if self._write_new_items([self._put(window, *item) for item in items]) and not self._is_current_upload(window):
-            # A newer upload was requested meanwhile. Its deletion of older findings may have run before this write.
+            # A newer upload was requested meanwhile, or the episode was deleted. The deletion of the older findings may
+            # have run before this write.
             for key, _ in items:
                 self._client.delete_item(TableName=self._name, Key=serialize_item(key))
             return

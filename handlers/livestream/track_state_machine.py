@@ -97,7 +97,7 @@ RANKS: dict[TrackState, int] = {
     TrackState.CHUNKED: 5,
     TrackState.ANALYZED: 5,
 }
-"""Rank of each state. A track moves only to a higher rank. The table compares the rank that is stored with the track
+"""Rank of each state. An event moves a track only to a higher rank; a new upload starts the track again. The table compares the rank that is stored with the track
 (`Track.rank`), which is lower after a timeout."""
 REPLACEABLE_STATES = frozenset({TrackState.NONE, TrackState.REQUESTED, TrackState.FAILED})
 """States in which a client may request another upload. An upload that is being processed or is complete stays."""

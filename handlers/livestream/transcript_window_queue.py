@@ -1,9 +1,9 @@
 """Messages of the queue `agent-windows`, each of which names one window of a transcript.
 
-The function `transcript-windows` sends the messages, and the function `agent` analyzes the windows. A message contains
-no text of the window. The agent reads the transcript again and cuts it again, with the window sizes that the message
-contains. With other sizes, for example from newer settings, the windows would begin and end elsewhere, so some cues
-would be analyzed twice and others never.
+The function `transcript-windows` cuts an uploaded transcript into windows and sends the messages. The function `agent`
+analyzes the windows. A message contains no text of the window. So the agent reads the transcript and cuts it again,
+with the window sizes that the message contains. With other sizes, for example from newer settings, the windows would
+begin and end elsewhere, so some cues would be analyzed twice and others never.
 """
 
 import hashlib
@@ -72,7 +72,10 @@ class WindowMessage(Message):
         return self._name(self.index)
 
     def finding_id(self, *parts: str) -> str:
-        """Return the id of a finding: the same parts give the same id in each window of the same transcript version."""
+        """Return the id of a finding, derived from parts such as its kind, its times and its words.
+
+        The same parts give the same id in each window of the same transcript version.
+        """
         return _hash_parts(self.episode_id, self.transcript_key, self.transcript_version, *parts)
 
     @property

@@ -29,6 +29,7 @@ ENVIRONMENT = {
     "PRIVATE_TOKEN": SECRET,
 }
 Event = Callable[[], None] | BaseException | None
+"""Scripted event of a call: an action to run, an error to raise, or nothing."""
 
 
 def error_response(code: str, message: str = "", status: int = 400) -> ClientError:
@@ -50,7 +51,9 @@ class Function:
     versions: dict[str, dict[str, Any]] = field(default_factory=dict)
     live: dict[str, Any] | None = None
     settles: float | None = None
+    """Time at which the update in progress ends; None if there is none."""
     unpublished: bool = True
+    """True if `$LATEST` has changed since the last version was published."""
 
 
 class FakeLambdaCloud:
@@ -61,6 +64,7 @@ class FakeLambdaCloud:
         self.now = 0.0
         self.functions: dict[str, Function] = {}
         self.alarm_states: dict[str, tuple[str, datetime]] = {}
+        """State of each alarm, and the time of its last change."""
         self.calls: list[str] = []
         self.printed: list[str] = []
         self.before: dict[str, list[Event]] = {}
@@ -68,9 +72,13 @@ class FakeLambdaCloud:
         self.after: dict[str, list[Event]] = {}
         """Events after the effect of a call, for example a lost response."""
         self.schedule: list[tuple[float, Callable[[], object]]] = []
+        """Actions, each with the time of the clock at which it runs."""
         self.update_seconds = 5.0
+        """Duration of an update of `$LATEST`."""
         self.pending_seconds = 0.0
+        """Time for which a new version is `Pending`."""
         self.update_ends = "Successful"
+        """Status with which updates of `$LATEST` end."""
         self._revisions = itertools.count(1)
 
     # Time.

@@ -3,7 +3,7 @@
 The model decides which statements matter. This module decides what may be stored:
 - A claim whose quote does not occur in the window is dropped. Text and times of a stored quote are those of the
   transcript.
-- A claim or clip that begins in the overlap with the next window is dropped here, because the next window contains it
+- A claim or clip that begins in the overlap with the next window is dropped, because the next window contains it
   completely. So no claim is stored twice in different words. The part of a window before the overlap is its core.
 - A verdict needs a source that the request contained. A cue or memory that repeats the claim's words is no source,
   because rolling captions contain each line twice, and memories contain claims. A verdict without a source becomes
@@ -67,6 +67,7 @@ def verify_answer(
     dropped if it has none.
     """
     window_search = QuoteSearch(window.passages)
+    # A search needs passages with times. The times of a memory are never used.
     memory_searches = {memory.event_id: QuoteSearch([Cue(0, 0, memory.text)]) for memory in memories}
     matches = [window_search.find(claim.quote, _expected_passage(claim, window)) for claim in answer.claims]
     quoted = [(claim, match) for claim, match in zip(answer.claims, matches, strict=True) if match is not None]

@@ -1,4 +1,7 @@
-"""Lambda function `agent`: finds fact claims and clips in the transcript windows that its queue's messages name."""
+"""Lambda function `agent`: lets a Bedrock model find fact claims and clips in windows of transcripts.
+
+Its queue delivers one message for each window.
+"""
 
 import os
 from collections.abc import Mapping

@@ -1,5 +1,6 @@
-"""Instructions for the model: the fixed part of each request, which Bedrock caches at a lower price.
+"""Instructions (prompt) with which the model finds fact claims and clips in a window of a transcript.
 
+The instructions are the fixed beginning of each request. Bedrock caches them, and cached tokens have a lower price.
 Bedrock only caches a prefix of a minimum length, about a thousand tokens for most models. A test checks that the
 instructions have this length. The prefix must be identical in all requests, so nothing that differs between windows or
 episodes may be added.

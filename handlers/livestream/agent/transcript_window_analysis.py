@@ -192,6 +192,7 @@ def _parse_message(body: str) -> WindowMessage:
     try:
         return WindowMessage.model_validate_json(body)
     except ValidationError:
+        # Its text contains the message, so the new exception is raised outside this block.
         pass
     raise InvalidWindowMessage
 

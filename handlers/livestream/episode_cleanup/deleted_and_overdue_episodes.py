@@ -1,5 +1,7 @@
 """Removal of the data of deleted episodes, and the sweep that marks overdue tracks as failed.
 
+A track is overdue if it has waited for an event for longer than its state allows (`track_time_limits`).
+
 The API publishes an event for each deletion, and the cleanup then starts at once. The sweep also cleans up deleted
 episodes, for two reasons. The event of a deletion may have been lost. And the agent or a MediaConvert job may have
 written something after the first cleanup, so each deleted episode is cleaned up again when all work on it must have
@@ -79,7 +81,7 @@ class EpisodeCleaner:
         return process_batch(messages, self._handle_deletion, self._log, event_kind="deletion")
 
     def sweep(self) -> dict[str, int]:
-        """Run one sweep; return the number of episodes by outcome."""
+        """Run one sweep; return the numbers of overdue tracks by reason, and of episodes by all other outcomes."""
         due = self._table.list_due(timestamp(self._clock() - SWEEP_GRACE_PERIOD))
         count = self._loop.run(
             ([episode] for episode in due), self._check_episode, failure_event="episode_sweep_failed"

@@ -1,4 +1,7 @@
-"""Operations of livestream's REST API. The gateway, the handler and the API document all use this table."""
+"""Operations of livestream's REST API, with their paths and models.
+
+API Gateway's routes, the dispatch in the handler, and docs/openapi.json are all derived from `OPERATIONS`.
+"""
 
 from handlers.common.http.rest_operations import RestOperation
 from handlers.livestream.api_models import (

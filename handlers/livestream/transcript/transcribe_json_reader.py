@@ -24,14 +24,16 @@ _PROBLEMS = {
     TranscribeOutputProblem.MALFORMED: TranscriptProblem.MALFORMED,
     TranscribeOutputProblem.BAD_TIMES: TranscriptProblem.BAD_TIMES,
 }
+"""Problem of the transcript for each problem of the job's output."""
 
 
 def transcribe_cues(text: str) -> Iterator[Cue]:
     """Yield the cues of a job's output. Raise BadTranscript if it is malformed."""
     try:
         yield from _cues(parse_transcribe_output(text, MAX_MS))
-    except InvalidTranscribeOutput as bad:
-        problem = bad.problem
+    except InvalidTranscribeOutput as error:
+        # The new exception is raised outside this block, so that no earlier exception is attached to it.
+        problem = error.problem
     else:
         return
     raise BadTranscript(_PROBLEMS[problem])

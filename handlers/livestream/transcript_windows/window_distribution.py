@@ -41,7 +41,7 @@ class DistributionOutcome(StrEnum):
     QUEUED = "queued"
     """All windows are on the agent's queue."""
     INVALID = "bad"
-    """The object is not a valid transcript. Logs and alarms use the value `bad`."""
+    """The object is not a valid transcript. The log event `transcript_event` has the value `bad`."""
     UNCHANGED = "unchanged"
     """The track has advanced further, has another upload or version, or does not exist."""
     GONE = "gone"

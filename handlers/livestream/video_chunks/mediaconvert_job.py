@@ -9,9 +9,10 @@ prefix. MediaConvert treats requests with the same token as one job if they arri
 writes the same chunks again.
 
 A small file can play for a day, because it may show one still image, and MediaConvert bills every minute. So the job
-ends its input at a fixed time, which is the longest permitted length plus a margin. MediaConvert counts this time from
-the first frame, so the duration that the file's container declares has no effect. If the video is shorter, MediaConvert
-rejects the clip, because the video contains no such time. Then a second job without a clip end follows (`to_its_end`).
+has an input clip, which is MediaConvert's term for the part of the input that it reads. The clip ends at the longest
+permitted length plus a margin. MediaConvert counts this time from the first frame, so the duration that the file's
+container declares has no effect. If the video is shorter, MediaConvert rejects the clip, because the video contains no
+such time. Then a second job without a clip end follows (`to_its_end`).
 """
 
 import hashlib

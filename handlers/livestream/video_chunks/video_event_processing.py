@@ -69,7 +69,9 @@ class VideoProcessing:
     publish: PublishEvent
     _: KW_ONLY
     bucket: str
+    """Livestream's bucket. Events about other buckets are ignored or refused."""
     role_arn: str
+    """Role with which MediaConvert reads the video and writes the chunks."""
     chunk_seconds: int
     """Length of a chunk."""
     max_hours: int | None

@@ -35,7 +35,7 @@ from handlers.livestream.upload_object_keys import (
 
 HOUR_MS = 3_600_000
 NO_SUCH_CLIP = 1060
-"""MediaConvert's error code for a clip outside its input."""
+"""MediaConvert's error code for an input clip whose end is not in the video."""
 VIDEO_TYPES = frozenset({"mp4", "m4v", "mov", "mkv", "webm", "ts", "m2ts", "flv", "avi", "mpg", "mpeg"})
 """Lower-case suffixes of the formats that MediaConvert reads."""
 _PLAYLIST = re.compile(

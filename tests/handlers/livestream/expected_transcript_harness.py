@@ -43,7 +43,7 @@ FINDINGS = VerifiedAnswer(claims=(CLAIM,), clips=(CLIP,))
 
 @dataclass
 class Broadcast:
-    """Episode of the harness that expects a transcript."""
+    """Episode whose transcript track expects an upload."""
 
     harness: ApiHarness
     episode_id: str

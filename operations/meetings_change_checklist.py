@@ -1,7 +1,8 @@
-"""Command `checklist`: the checks that the requirements list for a change of the meetings backend.
+"""Command `checklist`: check a stack's meetings backend after a change.
 
-It runs the automatic checks and prints the remaining manual checks. It only reads, except that it uploads a sample
-recording if the options for it are given. Only counts are printed from logs.
+The requirements document lists these checks. The command runs the automatic ones: alarms, errors in logs, failed
+executions, and metrics. It prints the remaining checks for a person to make. It only reads, except that it uploads a
+sample recording if the options for it are given. From the logs it prints only the numbers of errors.
 """
 
 import argparse
@@ -57,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(
     context: CommandContext, options: argparse.Namespace, client: Callable[..., MeetingsClient] = MeetingsClient
 ) -> int:
-    """Print the checks. Return 0 if there is no finding, or 1."""
+    """Print the checks. Return 0 if they found no problem, or 1."""
     stack, hours = options.stack, options.hours
     if hours <= 0:
         raise CommandRefused(f"--hours {hours:g}: give a number above 0.")
@@ -65,19 +66,19 @@ def run(
     machine = build_name(Kind.STATE_MACHINE, stack, SUBSYSTEM, "workflow")
     prefix = f"{PROJECT}-{stack_part(stack)}-{SUBSYSTEM}-"
     since = clock.now() - timedelta(hours=hours)
-    findings = [
+    problems = [
         *_check_alarms(context, prefix),
         *_check_logs(context, prefix, since),
         *_check_executions(context, machine, since),
     ]
     for line in _measurements(context.clients("cloudwatch"), stack_part(stack), since, timedelta(hours=hours)):
         context.print_line(f"measured  {line}")
-    findings += _check_sample(context, options, client)
-    for line in findings:
+    problems += _check_sample(context, options, client)
+    for line in problems:
         context.print_line(f"FOUND     {line}")
     for line in MANUAL_CHECKS:
         context.print_line(f"confirm   {line}")
-    return 1 if findings else 0
+    return 1 if problems else 0
 
 
 def _check_options(options: argparse.Namespace) -> None:
@@ -165,7 +166,7 @@ def _measurements(cloudwatch: Any, label: str, since: datetime, period: timedelt
 def _check_sample(
     context: CommandContext, sample: argparse.Namespace, client: Callable[..., MeetingsClient]
 ) -> Iterator[str]:
-    """Upload the sample, if one is given, and yield a finding if it is not processed."""
+    """Upload the sample, if one is given, and yield a problem if it is not processed."""
     if sample.recording is None:
         context.print_line("skipped   a sample recording: give --recording, --token and --api-url")
         return
