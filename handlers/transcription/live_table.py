@@ -1,5 +1,5 @@
 """DynamoDB gateway for the live table: connections, utterances of sessions, open sessions of users, and text
-reservations.
+reservations, which keep overlapping utterances from showing the same words twice.
 
 Only this module reads and writes the table. It uses GetItem, UpdateItem and one Query on the index of due items. Of a
 caption's text, the table contains only a keyed hash.

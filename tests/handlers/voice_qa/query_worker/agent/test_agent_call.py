@@ -14,13 +14,13 @@ from handlers.voice_qa.query_worker.agent.agent_types import (
     AgentPiece,
     AgentTextPiece,
 )
-from handlers.voice_qa.query_worker.agent.http_connection import TokenExchangeRequest
+from handlers.voice_qa.query_worker.agent.http_connection import HttpExchange
 from tests.handlers.voice_qa.query_worker.agent.agent_servers import DONE, DURATION_MS, Clock, line, text
 
 WAITING = line({"type": "waiting"})
 
 
-class Body(TokenExchangeRequest):
+class Body(HttpExchange):
     """Body that returns each part some seconds after the previous one."""
 
     def __init__(self, clock: Clock, step: float, parts: Iterable[bytes]) -> None:
