@@ -159,7 +159,7 @@ def connection_key(connection_id: str) -> str:
     return f"connection#{connection_id}"
 
 
-def user_quota_key(user: str) -> str:
+def user_open_sessions_key(user: str) -> str:
     """Return the key under which a user's open sessions are counted."""
     return f"user#{user}"
 

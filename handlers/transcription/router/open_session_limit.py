@@ -14,7 +14,7 @@ from handlers.transcription.live_table import (
     ClientConnection,
     LiveTable,
     connection_key,
-    user_quota_key,
+    user_open_sessions_key,
 )
 from handlers.transcription.messages import TranscriptionErrorCode
 from handlers.transcription.session_table import Session
@@ -82,7 +82,7 @@ class SessionCounter:
 
     def count_open(self, user: str, session: Session, connection: str) -> None:
         """Count a session that is opened. If the limit is reached, an abandoned session stops counting instead."""
-        now_ms, key = self._clock_ms(), user_quota_key(user)
+        now_ms, key = self._clock_ms(), user_open_sessions_key(user)
 
         def add(open_sessions: UserOpenSessions) -> tuple[UserOpenSessions, bool]:
             return open_sessions.add(session.session_id, connection, session.ends_at * 1000, now_ms, self._max_sessions)
@@ -104,7 +104,9 @@ class SessionCounter:
         utterances, _ = self._live.utterances(session_id).remove_overdue(now_ms)
         ends_ms = max([now_ms, *(slot.overdue_ms for slot in utterances.slots)])
         self._live.change(
-            UserOpenSessions, user_quota_key(user), lambda open_sessions: (open_sessions.end(session_id, ends_ms), None)
+            UserOpenSessions,
+            user_open_sessions_key(user),
+            lambda open_sessions: (open_sessions.end(session_id, ends_ms), None),
         )
 
     def stop_counting_disconnected(self, connection_id: str) -> None:
@@ -120,7 +122,7 @@ class SessionCounter:
         def end(open_sessions: UserOpenSessions) -> tuple[UserOpenSessions, None]:
             return open_sessions.end(session_id, ends_ms, connection=connection_id), None
 
-        self._live.change(UserOpenSessions, user_quota_key(user), end)
+        self._live.change(UserOpenSessions, user_open_sessions_key(user), end)
 
     def _end_if_idle(self, key: str, session_id: str, now_ms: int) -> bool:
         """Detach an abandoned session and stop counting it. Return False if it is not abandoned."""
