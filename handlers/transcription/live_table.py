@@ -1,5 +1,5 @@
 """DynamoDB gateway for the live table: connections, utterances of sessions, open sessions of users, and text
-reservations.
+reservations, which keep overlapping utterances from showing the same words twice.
 
 Only this module reads and writes the table. It uses GetItem, UpdateItem and one Query on the index of due items. Of a
 caption's text, the table contains only a keyed hash.
@@ -159,7 +159,7 @@ def connection_key(connection_id: str) -> str:
     return f"connection#{connection_id}"
 
 
-def user_quota_key(user: str) -> str:
+def user_open_sessions_key(user: str) -> str:
     """Return the key under which a user's open sessions are counted."""
     return f"user#{user}"
 

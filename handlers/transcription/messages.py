@@ -1,5 +1,5 @@
-"""Messages of transcription's WebSocket API, with one model per message in both directions, and the audio processor's
-event.
+"""Models of the messages of transcription's WebSocket API, from and to clients, and of the event with which the router
+invokes the audio processor.
 
 The router answers each message of a client. The audio processor and the sweep send messages without a request. A client
 can name its message with `id`; the answer has the same `id`. Unknown fields are ignored, so a newer client can use an
@@ -85,7 +85,7 @@ class Audio(ClientMessage):
     sequence: Annotated[int, Field(ge=0, le=10_000_000)]
     """Position of the utterance in the session's speech. Captions of overlapping utterances are ordered by it."""
     audio: Annotated[str, StringConstraints(min_length=1, max_length=129_024)]
-    """Base64."""
+    """Base64. The maximum length is that of `MAX_BYTES` of `utterance_audio`."""
 
 
 class Ping(ClientMessage):
@@ -140,7 +140,7 @@ class Opened(ReplyMessage):
 
 
 class Accepted(ReplyMessage):
-    """The utterance is being transcribed. A repeated message gets the same answer."""
+    """The utterance is being transcribed or, if `done` is true, has ended. A repeated message is answered too."""
 
     type: Literal["accepted"] = "accepted"
     session_id: SessionId

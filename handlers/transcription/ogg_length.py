@@ -3,8 +3,8 @@
 RFC 3533 defines the pages, RFC 7845 Opus in the pages, and RFC 6716 the length of a packet.
 
 Each file is one complete utterance, so the rules are strict: one stream, pages numbered from 0 without a gap, right
-checksums, nothing truncated, and nothing after the end. `OpusHead` is the only packet on the first page, `OpusTags`
-ends the next page, then audio follows.
+checksums, nothing truncated, and nothing after the end. The first page contains only the packet `OpusHead`. The packet
+`OpusTags` follows; it may span several pages and shares none with another packet. Then audio follows.
 
 The granule position of a page (in samples at 48 kHz) must match the sum of the packet lengths. A difference of up to
 one packet of the longest kind is allowed, because encoders trim the end and some muxers take positions from a clock. So
@@ -28,7 +28,8 @@ OPUS_RATE = 48000
 MAX_PACKET_SAMPLES = 5760
 """Number of samples in the longest packet, which lasts 120 ms."""
 FRAME_SAMPLES = (480, 960, 1920, 2880) * 3 + (480, 960) * 2 + (120, 240, 480, 960) * 4
-"""Number of samples in a frame, by the number of the packet's configuration: 12 of SILK, 4 of hybrid, 16 of CELT."""
+"""Number of samples in a frame, by the number of the packet's configuration (RFC 6716, section 3.1): 12
+configurations of the mode SILK, 4 of the mode hybrid, 16 of the mode CELT."""
 OPUS_HEAD = struct.Struct("<8sBBHIhB")
 """Magic bytes, version, channels, pre-skip, input rate, output gain, channel mapping family."""
 
@@ -75,7 +76,9 @@ def _pages(audio: bytes) -> Iterator[OggPage]:
             raise MalformedOgg(f"is cut off or damaged: it has no whole page at byte {start}") from None
         if page.write() != audio[start : file.tell()]:
             raise MalformedOgg(f"is damaged: the checksum of the page at byte {start} is wrong")
-        serial, ended = serial if number else page.serial, page.last
+        ended = page.last
+        if number == 0:
+            serial = page.serial
         if page.serial != serial:
             raise MalformedOgg("holds more than one stream")
         if page.sequence != number:
@@ -101,6 +104,8 @@ def _parse_opus_head(packet: bytes) -> tuple[int, int, int]:
     if len(packet) < OPUS_HEAD.size:
         raise MalformedOgg("has an OpusHead that is too short")
     _, version, channels, pre_skip, input_rate, _, family = OPUS_HEAD.unpack_from(packet)
+    # Versions up to 15 are compatible (RFC 7845, section 5.1). With one or two channels, only mapping family 0 is
+    # accepted. More channels pass here, because `utterance_audio` refuses them with a clearer message.
     if version > 15 or channels == 0 or (family and channels <= 2):
         raise MalformedOgg(f"has an OpusHead of version {version} with {channels} channels in mapping family {family}")
     return channels, pre_skip, input_rate

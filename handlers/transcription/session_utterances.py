@@ -1,10 +1,10 @@
 """State of one session's utterances: a slot for each one in progress, the names of those that ended, and those that the
 client must send again.
 
-The router takes a slot before it invokes the audio processor, and the processor returns it. A slot that is not returned
-before its deadline counts as lost. The deadline is compared with the clock, because DynamoDB may delete an expired item
-days late. Every method returns a new value. `LiveTable.change` writes it only if no concurrent invocation changed the
-item.
+The router takes a slot before it invokes the audio processor, and the processor releases it. If a slot is not released
+before its deadline, its utterance counts as lost. The deadline is compared with the clock, because DynamoDB may delete
+an expired item days late. A method that changes the state returns a new object. `LiveTable.change` writes the object
+only if no concurrent invocation changed the item.
 """
 
 from collections.abc import Collection
@@ -119,7 +119,7 @@ class SessionUtterances(LiveItem):
         `unfinished` are the utterances whose end the client has not received. Nothing changes if the connection is the
         same. Otherwise, messages that were sent over the old connection may be lost. So ended utterances that the
         client lists as unfinished, and all pending resends, are repeated from their beginning. The slot of an attempt
-        that has not started is returned if the attempt would continue in the middle of its utterance. The caller then
+        that has not started is released if the attempt would continue in the middle of its utterance. The caller then
         records the new connection with `note_message`.
         """
         if connection == self.connection:
@@ -188,14 +188,20 @@ class SessionUtterances(LiveItem):
         if not self.holds_slot(utterance, attempt):
             return self
         done = (*self.done, utterance)[-MAX_REMEMBERED_UTTERANCES:]
-        all_failed = tuple(name for name in (*self.failed, *[utterance] * failed) if name in done)
+        failed_names = (*self.failed, utterance) if failed else self.failed
+        remembered_failed = tuple(name for name in failed_names if name in done)
         resends = tuple(resend for resend in self.resends if resend.utterance != utterance)
         return self.model_copy(
-            update={"slots": self._other_slots(utterance), "done": done, "failed": all_failed, "resends": resends}
+            update={
+                "slots": self._other_slots(utterance),
+                "done": done,
+                "failed": remembered_failed,
+                "resends": resends,
+            }
         )
 
     def plan_resend(self, utterance: str, attempt: int, from_ms: int, wait_until_ms: int = 0) -> Self:
-        """Return the slot and remember that the client must send the utterance again.
+        """Release the slot, and remember that the client must send the utterance again.
 
         Captions up to `from_ms` remain valid. With `wait_until_ms`, Amazon Transcribe had no free stream, and the
         attempt does not count. Nothing changes if the attempt has lost its slot.
@@ -215,7 +221,7 @@ class SessionUtterances(LiveItem):
         )
 
     def release_unstarted(self, utterance: str, attempt: int) -> tuple[Self, bool]:
-        """Return the slot of an attempt that has not started. Return False if it has started or has no slot."""
+        """Release the slot of an attempt that has not started. Return False if it has started or has no slot."""
         slot = self._slot(utterance, attempt)
         if slot is None or slot.running:
             return self, False

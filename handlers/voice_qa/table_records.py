@@ -160,7 +160,7 @@ class QuestionRecord(VersionedState):
         """Begin an answer attempt. Return False if another one is running or there is nothing to do.
 
         A retry by Lambda has the request id of the failed invocation, so the attempt that began under this id has died.
-        With a new id, the question would wait for the dead attempt's timeout.
+        An invocation with another id can begin an attempt only after the dead attempt's timeout.
         """
         died = self.begun_by == request_id and now_ms - self.begun_ms >= RETRY_MS
         attempt_over = self.status is QuestionStatus.RUNNING and (died or self.running_until_ms <= now_ms)
@@ -184,7 +184,7 @@ class QuestionRecord(VersionedState):
         return self.model_copy(update={"status": QuestionStatus.FAILED, "code": code, "retryable": retryable})
 
     def release(self) -> Self:
-        """Let the next invocation begin, because an error of the project stopped the current attempt."""
+        """Let the next invocation begin, because an unexpected exception stopped the current attempt."""
         return (
             self.model_copy(update={"status": QuestionStatus.ACCEPTED})
             if self.status is QuestionStatus.RUNNING
@@ -219,6 +219,7 @@ class Allowance(VersionedState):
         running = tuple(
             (running_id, ends_ms) for running_id, ends_ms in self.running if ends_ms > now_ms and running_id != query_id
         )
+        # `running` lacks this question, so it is shorter than the stored list if the question is being answered already.
         repeated = len(running) < sum(ends_ms > now_ms for _, ends_ms in self.running)
         recent_ms = tuple(asked_ms for asked_ms in self.asked_ms if now_ms - asked_ms < HOUR_MS)
         if len(running) >= at_once or (not repeated and len(recent_ms) >= per_hour):

@@ -88,7 +88,7 @@ class CaptionDelivery:
         Raises NewerAttemptStarted, ClientGone, or the error of a final that could not be posted.
         """
         final = caption.final
-        if caption.kind is not CaptionKind.PARTIAL:  # after a partial, a final is still to come
+        if caption.kind is not CaptionKind.PARTIAL:  # a partial saves this read, because its final is still checked
             self._check_attempt()
         self._revisions += 1
         key = self._reservation_key(caption.text)

@@ -37,7 +37,7 @@ from handlers.transcription.utterance_audio import Utterance, check_utterance
 OVERDUE_MS = 8_000
 """Time beyond the utterance's own length after which a started attempt counts as lost. No attempt takes so long."""
 RESERVE_MS = 3_000
-"""Part of the invocation's time that is reserved for telling the client how the utterance ended."""
+"""Part of the invocation's time that is reserved for notifying the client of the utterance's end."""
 
 MAX_ATTEMPTS = 3
 """Number of attempts with a stream after which an utterance is given up."""
@@ -156,7 +156,7 @@ class UtteranceProcessor:
         delivery: CaptionDelivery,
         outcome: UtteranceOutcome,
     ) -> None:
-        """Return the slot, notify the client, log, and put the metrics, in this order."""
+        """Release the slot, notify the client, log, and put the metrics, in this order."""
         event, all_counts = invocation.event, [captions.counts for captions in transcription.captions_by_stream]
         give_up_reason = _give_up_reason(event, outcome)
         must_repeat = outcome.end in {UtteranceEnd.BROKEN, UtteranceEnd.GONE} and not give_up_reason

@@ -35,7 +35,7 @@ from handlers.transcription.messages import (
     TranscriptionErrorCode,
 )
 from handlers.transcription.router.environment import RouterEnvironment
-from handlers.transcription.router.session_quota import SessionCounter
+from handlers.transcription.router.open_session_limit import SessionCounter
 from handlers.transcription.session_table import Session, SessionStatus, SessionTable
 from handlers.transcription.session_utterances import SessionUtterances, SlotDecision, SlotOutcome
 from handlers.transcription.transcribe_stream_urls import StreamRequest
@@ -161,15 +161,15 @@ class ClientMessageHandler:
         return Pong(resend=self._list_resends(utterances), done=utterances.done, failed=utterances.failed)
 
     def close_session(self, caller: ConnectedUser, message: Close) -> ReplyMessage:
-        """Close a session; closing it again changes nothing. It counts until its last utterance has ended."""
+        """Close a session; closing it again changes nothing. Utterances in progress may still end."""
         if not self._sessions.close(message.session_id, caller.user):
             raise _unknown_session()
-        self._counter.count_closed(caller.user, message.session_id)
+        self._counter.stop_counting_closed(caller.user, message.session_id)
         return Closed(session_id=message.session_id)
 
     def disconnect(self, connection_id: str) -> None:
-        """Stop counting the sessions of a closed connection soon. The user can still open them again."""
-        self._counter.count_disconnected(connection_id)
+        """Stop counting the sessions of a closed connection a minute later. The user can still open them again."""
+        self._counter.stop_counting_disconnected(connection_id)
 
     def create_direct_url(self, caller: ConnectedUser, message: Direct) -> ReplyMessage:
         """Return a presigned URL with which the client streams directly to Amazon Transcribe."""

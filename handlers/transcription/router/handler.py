@@ -1,7 +1,7 @@
 """Lambda function behind transcription's WebSocket API: handshakes, client messages, and the sweep.
 
 Each client message gets exactly one answer. The schedule and operators invoke the function with `{"kind": …}` instead
-of an API Gateway event: `sweep` asks clients for lost utterances, `open` creates a session for a user.
+of an API Gateway event: `sweep` asks clients to send lost utterances again, `open` creates a session for a user.
 """
 
 import os

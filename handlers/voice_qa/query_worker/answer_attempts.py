@@ -46,7 +46,7 @@ class QuestionItem:
         return record.listener if _is_current(record, attempt) else Listener()
 
     def release(self, attempt: int) -> None:
-        """Let the next invocation begin, because an error of the project stopped this attempt."""
+        """Let the next invocation begin, because an unexpected exception stopped this attempt."""
 
         def release(record: QuestionRecord) -> tuple[QuestionRecord, None]:
             return (record.release() if _is_current(record, attempt) else record), None

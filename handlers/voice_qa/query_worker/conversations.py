@@ -52,16 +52,16 @@ TURN_ATTRIBUTES = frozenset(field.alias or name for name, field in StoredTurn.mo
 
 
 def append_turn(turns: Iterable[StoredTurn], turn: StoredTurn) -> tuple[StoredTurn, ...]:
-    """Return the turns with a new one, each once. The oldest are dropped if the item would grow too large."""
+    """Return the turns and then the new turn, one per question. The oldest are dropped if the item would grow too large."""
     truncated = turn.model_copy(
         update={"question": _truncate(turn.question, MAX_QUESTION), "answer": _truncate(turn.answer, MAX_ANSWER)}
     )
-    once: dict[str, StoredTurn] = {}
+    turns_by_query: dict[str, StoredTurn] = {}
     for candidate in (*turns, truncated):
-        once.setdefault(candidate.query_id, candidate)
+        turns_by_query.setdefault(candidate.query_id, candidate)
     newest_first: list[StoredTurn] = []
     size = ITEM_OVERHEAD
-    for candidate in reversed(once.values()):
+    for candidate in reversed(turns_by_query.values()):
         size += stored_size(candidate)
         if size > MAX_ITEM:
             break

@@ -34,8 +34,8 @@ from handlers.voice_qa.table_records import DAY_SECONDS, TTL_ATTRIBUTE, WorkerEv
 
 
 class AnsweringFailed(Exception):
-    """Answering failed because of an error of the project. The message is only the exception's type, because its
-    text may contain anything.
+    """Answering failed with an unexpected exception. The message is only that exception's type, because its text may
+    contain anything.
     """
 
 

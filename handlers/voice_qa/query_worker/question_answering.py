@@ -1,9 +1,9 @@
 """Answering of one question: send it to the agent, forward the answer while it arrives, and store it.
 
-If the agent fails, no exception is raised: the question is marked as failed, and the client is notified. An error of
-the project, by contrast, raises an exception and releases the question, so that the next invocation can begin another
-attempt. Lambda retries an invocation that raised an exception or whose process died. Once the record states how the
-question ended, no exception is raised any more.
+If the agent fails or the question cannot be answered, the question is marked as failed and the client is notified; no
+exception is raised. Any other exception during an attempt, such as a failed read of the table, releases the question
+and is raised again. Lambda then retries the invocation, as it does if the process died, and the retry begins another
+attempt. Once the record states how the question ended, failures are only logged.
 """
 
 from collections.abc import Callable

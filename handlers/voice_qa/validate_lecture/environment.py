@@ -1,4 +1,4 @@
-"""Environment variables of the lecture validator, and the ranges that stack settings share with them."""
+"""Environment variables of the lecture validator, and the ranges that stack settings share with it."""
 
 from typing import Annotated, Self
 

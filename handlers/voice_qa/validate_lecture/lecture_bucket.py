@@ -1,7 +1,8 @@
 """Gateway for lectures in the audio bucket: read a version, check whether it is current, and list current versions.
 
-A read requests the version that the notification names. A bucket may be unversioned, so the ETag of each response is
-also compared with the notification's. An object that was overwritten since then counts as gone, like a deleted one.
+A read requests the version that a notification or a listing names. A bucket may be unversioned, so the ETag of each
+response is also compared with the one that they state. An object that was overwritten since then counts as gone, like a
+deleted one.
 """
 
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ NOT_FOUND = "404"
 
 
 class ObjectGone(Exception):
-    """The version from the notification no longer exists."""
+    """The version that a notification or a listing named no longer exists."""
 
 
 class LectureBucket:
@@ -84,7 +85,7 @@ class LectureBucket:
                 for version in versions
                 if version["IsLatest"]
             ]
-            # Keys are listed in order, so a version that was left out is behind `until`, and so are all that follow.
+            # Keys are listed in order, so a version that was left out comes after `until`, as all later ones do.
             if not answer.get("IsTruncated") or len(versions) < len(answer.get("Versions", [])):
                 return
             begin = {"KeyMarker": answer["NextKeyMarker"], "VersionIdMarker": answer["NextVersionIdMarker"]}

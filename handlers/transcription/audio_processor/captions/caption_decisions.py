@@ -1,27 +1,27 @@
-"""Decides which captions of one stream are shown, and when. `utterance_transcription` passes it the stream's results.
+"""Decisions about the captions of one stream: which ones are shown, and when.
 
 Amazon Transcribe sends a result as partials, each of which replaces the previous one, and then as a final. Each final
 is shown once, in the order of speech. Partials are shown at a readable rate. A partial that is not stable enough yet is
 deferred. A partial that must wait for the rate limit is a candidate; of all candidates, only the best one is shown. No
 text is shown under two results at the same time.
 
-The caller passes results to `accept`, calls `take_due` at the time that `next_due_ms` returns, and `finish` at the end.
-It also states the time, so the same input always gives the same captions.
+The caller, `utterance_transcription`, passes results to `accept`, calls `take_due` at the time that `next_due_ms`
+returns, and calls `finish` at the end. It also states the time, so the same input always gives the same captions.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
 
+from handlers.transcription.audio_processor.captions.partial_stability_check import (
+    PARTIALS_WITHOUT_STABILITY,
+    is_stable_enough,
+)
 from handlers.transcription.audio_processor.captions.pending_results import (
     FinalsInOrder,
     OpenResults,
     PartialRate,
     PendingFinal,
     ResultVersion,
-)
-from handlers.transcription.audio_processor.captions.result_stability import (
-    PARTIALS_WITHOUT_STABILITY,
-    is_stable_enough,
 )
 from handlers.transcription.audio_processor.captions.shown_texts import ShownTexts, normalize_text
 from handlers.transcription.audio_processor.transcribe_stream.transcribe_results import Result

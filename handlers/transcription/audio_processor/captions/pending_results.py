@@ -1,6 +1,6 @@
 """Results and captions that wait: results for their finals, partials until they may be shown, finals for their turn.
 
-`caption_decisions` uses these collections. It states all times, and they never go back.
+`caption_decisions` uses these collections. They read no clock: it passes them the time, which never goes back.
 """
 
 from bisect import bisect_right, insort

@@ -5,7 +5,7 @@ tries and the pauses between them share one time limit. The maximum pause grows 
 random share of it, so that callers that failed together do not return together. A `Retry-After` of the agent is added
 to the pause. If the pause would end after the time limit, the call fails at once.
 
-After the first byte, the pause between two lines and the whole answer have time limits. The time that the caller needs
+After the first byte, the silence between two lines and the whole answer have time limits. The time that the caller needs
 to process a piece counts only towards the limit of the whole answer. An answer is complete when the agent sends `done`,
 never because the connection has ended.
 """
@@ -66,7 +66,7 @@ class StreamedAnswer(AgentAnswer):
 
     def __init__(
         self,
-        body: HttpExchange,
+        exchange: HttpExchange,
         first_bytes: bytes,
         *,
         reader: AnswerReader,
@@ -74,8 +74,8 @@ class StreamedAnswer(AgentAnswer):
         asked_at: float,
         now: Callable[[], float],
     ) -> None:
-        """Initialise the answer. `first_bytes` are the bytes that were read before."""
-        self._body = body
+        """Initialise the answer. `first_bytes` are the bytes of the body that were read before."""
+        self._exchange = exchange
         self._reader = reader
         self._silence_seconds = limits.silence_seconds
         self._ends_at = asked_at + limits.answer_seconds
@@ -91,7 +91,7 @@ class StreamedAnswer(AgentAnswer):
 
     def close(self) -> None:
         self._pieces.close()
-        self._body.close()
+        self._exchange.close()
 
     def _read(self, data: bytes) -> Generator[AgentPiece, None, None]:
         try:
@@ -107,11 +107,11 @@ class StreamedAnswer(AgentAnswer):
                 if not self._reader.done:
                     data = self._read_more(min(quiet_until, self._ends_at))
         finally:
-            self._body.close()
+            self._exchange.close()
 
     def _read_more(self, deadline: float) -> bytes:
         try:
-            data = self._body.read(deadline)
+            data = self._exchange.read(deadline)
         except TimeoutError:
             code = AgentCode.TOO_SLOW
         except MalformedResponse:

@@ -50,7 +50,7 @@ class HttpRequest:
 
 
 class HttpExchange:
-    """A response whose headers have arrived. Its body is read in chunks."""
+    """A request that was sent, and its response, whose headers have arrived. The body is read in chunks."""
 
     def __init__(self, sock: "_Socket", response: http.client.HTTPResponse) -> None:
         self._socket = sock
@@ -58,7 +58,7 @@ class HttpExchange:
 
     @classmethod
     def start(cls, request: HttpRequest, connect_seconds: float, deadline: float, now: Callable[[], float]) -> Self:
-        """Send the request and return the response once its headers have arrived.
+        """Send the request and return the exchange once the response's headers have arrived.
 
         Raises OSError (including TimeoutError), HostUnreachable or MalformedResponse.
         """

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from handlers.transcription.live_table import ClientConnection
-from handlers.transcription.router.session_quota import DETACHED_MS, IDLE_MS, SessionQuota
+from handlers.transcription.router.open_session_limit import DETACHED_MS, IDLE_MS, UserOpenSessions
 from handlers.transcription.session_utterances import LiveItem, SessionUtterances, Slot
 from tests.handlers.transcription.router_harness import LIMITS, RouterHarness
 
@@ -66,7 +66,7 @@ def test_a_session_that_is_opened_while_it_makes_room_counts(
     router: RouterHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sessions = silent_sessions(router)
-    act_before_second_change(router, monkeypatch, SessionQuota, lambda: router.send("open", sessionId=sessions[0]))
+    act_before_second_change(router, monkeypatch, UserOpenSessions, lambda: router.send("open", sessionId=sessions[0]))
     newer = str(router.send("open")["sessionId"])
     assert usable_sessions(router, [*sessions, newer]) == [sessions[0], newer], "only one session makes room"
 
@@ -76,7 +76,7 @@ def test_two_concurrent_requests_for_room_never_exceed_the_limit(
 ) -> None:
     sessions, newer = silent_sessions(router), []
     act_before_second_change(
-        router, monkeypatch, SessionQuota, lambda: newer.append(str(router.send("open")["sessionId"]))
+        router, monkeypatch, UserOpenSessions, lambda: newer.append(str(router.send("open")["sessionId"]))
     )
     newer.append(str(router.send("open")["sessionId"]))
     assert sorted(usable_sessions(router, [*sessions, *newer])) == sorted(newer)

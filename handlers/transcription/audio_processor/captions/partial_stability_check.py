@@ -1,12 +1,16 @@
-"""Decides whether a partial is stable enough to be shown, by its stability, its age or the end of a sentence."""
+"""Stability check of a partial: it decides whether the partial is shown without waiting.
+
+A partial is shown if its stability is high enough, or if its text ends a sentence. If Amazon Transcribe reports no
+stability, the age of the result is compared with a minimum instead.
+"""
 
 import unicodedata
 
 from handlers.transcription.audio_processor.transcribe_stream.transcribe_results import Result
 
 PARTIALS_WITHOUT_STABILITY = 10
-"""If so many partials at the start of a stream have no stability, no later one is expected to have it. Ten partials
-come in about two seconds of speech."""
+"""Number of partials without stability at the start of a stream after which no later one is expected to have it. Ten
+partials come in about two seconds of speech."""
 
 SENTENCE_ENDS = (
     *".!?",

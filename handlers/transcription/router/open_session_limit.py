@@ -1,9 +1,9 @@
 """Limit on each user's open sessions.
 
-To make room for a new session, the counter removes an abandoned session in two steps: it detaches the session from its
-connection, so that no client can use it, and then stops counting it. In the opposite order, a session could be used
-without being counted. If the process stops between the steps, the session counts but cannot be used until its user
-opens it again. If the user opens the session between the steps, it keeps counting.
+If the limit is reached, `SessionCounter` removes an abandoned session to make room for a new one. It first detaches the
+session from its connection, so that no client can use it, and then stops counting it. In the opposite order, a session
+could be used without being counted. If the process stops between the steps, the session counts but cannot be used until
+its user opens it again. If the user opens the session between the steps, it keeps counting.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from handlers.transcription.live_table import (
     ClientConnection,
     LiveTable,
     connection_key,
-    user_quota_key,
+    user_open_sessions_key,
 )
 from handlers.transcription.messages import TranscriptionErrorCode
 from handlers.transcription.session_table import Session
@@ -40,7 +40,7 @@ class OpenSession(LiveItem):
     """Time at which the session was last opened."""
 
 
-class SessionQuota(LiveItem):
+class UserOpenSessions(LiveItem):
     """The open sessions of one user."""
 
     sessions: tuple[OpenSession, ...] = ()
@@ -82,15 +82,15 @@ class SessionCounter:
 
     def count_open(self, user: str, session: Session, connection: str) -> None:
         """Count a session that is opened. If the limit is reached, an abandoned session stops counting instead."""
-        now_ms, key = self._clock_ms(), user_quota_key(user)
+        now_ms, key = self._clock_ms(), user_open_sessions_key(user)
 
-        def add(quota: SessionQuota) -> tuple[SessionQuota, bool]:
-            return quota.add(session.session_id, connection, session.ends_at * 1000, now_ms, self._max_sessions)
+        def add(open_sessions: UserOpenSessions) -> tuple[UserOpenSessions, bool]:
+            return open_sessions.add(session.session_id, connection, session.ends_at * 1000, now_ms, self._max_sessions)
 
-        if self._live.change(SessionQuota, key, add):
+        if self._live.change(UserOpenSessions, key, add):
             return
-        for counted in self._live.read(SessionQuota, key).sessions:
-            if self._end_if_idle(key, counted.session, now_ms) and self._live.change(SessionQuota, key, add):
+        for counted in self._live.read(UserOpenSessions, key).sessions:
+            if self._end_if_idle(key, counted.session, now_ms) and self._live.change(UserOpenSessions, key, add):
                 return
         raise HandlerError(
             TranscriptionErrorCode.TOO_MANY_SESSIONS,
@@ -98,15 +98,19 @@ class SessionCounter:
             429,
         )
 
-    def count_closed(self, user: str, session_id: str) -> None:
-        """Stop counting a closed session when its last utterance has ended."""
+    def stop_counting_closed(self, user: str, session_id: str) -> None:
+        """Stop counting a closed session once the deadlines of its utterances in progress have passed."""
         now_ms = self._clock_ms()
         utterances, _ = self._live.utterances(session_id).remove_overdue(now_ms)
         ends_ms = max([now_ms, *(slot.overdue_ms for slot in utterances.slots)])
-        self._live.change(SessionQuota, user_quota_key(user), lambda quota: (quota.end(session_id, ends_ms), None))
+        self._live.change(
+            UserOpenSessions,
+            user_open_sessions_key(user),
+            lambda open_sessions: (open_sessions.end(session_id, ends_ms), None),
+        )
 
-    def count_disconnected(self, connection_id: str) -> None:
-        """Stop counting the sessions of a closed connection soon. The user can still open them again."""
+    def stop_counting_disconnected(self, connection_id: str) -> None:
+        """Stop counting the sessions of a closed connection after `DETACHED_MS`. The user can still open them again."""
         connection = self._live.read(ClientConnection, connection_key(connection_id))
         for session_id in connection.sessions:
             if self._live.utterances(session_id).connection == connection_id:
@@ -115,10 +119,10 @@ class SessionCounter:
     def _end_detached(self, user: str, session_id: str, connection_id: str) -> None:
         ends_ms = self._clock_ms() + DETACHED_MS
 
-        def end(quota: SessionQuota) -> tuple[SessionQuota, None]:
-            return quota.end(session_id, ends_ms, connection=connection_id), None
+        def end(open_sessions: UserOpenSessions) -> tuple[UserOpenSessions, None]:
+            return open_sessions.end(session_id, ends_ms, connection=connection_id), None
 
-        self._live.change(SessionQuota, user_quota_key(user), end)
+        self._live.change(UserOpenSessions, user_open_sessions_key(user), end)
 
     def _end_if_idle(self, key: str, session_id: str, now_ms: int) -> bool:
         """Detach an abandoned session and stop counting it. Return False if it is not abandoned."""
@@ -129,10 +133,10 @@ class SessionCounter:
                 return utterances, False
             return utterances.detach(), True
 
-        def end(quota: SessionQuota) -> tuple[SessionQuota, None]:
-            return quota.end(session_id, now_ms, opened_before_ms=idle_since_ms), None
+        def end(open_sessions: UserOpenSessions) -> tuple[UserOpenSessions, None]:
+            return open_sessions.end(session_id, now_ms, opened_before_ms=idle_since_ms), None
 
         if not self._live.change_utterances(session_id, detach):
             return False
-        self._live.change(SessionQuota, key, end)
+        self._live.change(UserOpenSessions, key, end)
         return True

@@ -3,7 +3,10 @@
 import pytest
 
 from handlers.transcription.audio_processor.captions.caption_decisions import NO_STABILITY, Captions
-from handlers.transcription.audio_processor.captions.result_stability import PARTIALS_WITHOUT_STABILITY, ends_sentence
+from handlers.transcription.audio_processor.captions.partial_stability_check import (
+    PARTIALS_WITHOUT_STABILITY,
+    ends_sentence,
+)
 from tests.handlers.transcription.caption_samples import DEPLOYED, final, lines, partial
 
 
