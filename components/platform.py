@@ -33,7 +33,10 @@ class SubsystemComponent(Protocol):
 
 
 def attached_services(settings: StackSettings) -> Mapping[str, str]:
-    """Return the services that functions and jobs in the network call. An empty result creates no network."""
+    """Return the services that functions and jobs in the network call, each with the reason.
+
+    An empty result creates no network.
+    """
     ingestion = settings.ingestion
     return ingestion_services(ingestion) if ingestion.enabled and ingestion.network_attached else {}
 

@@ -74,7 +74,7 @@ class IngestionArgs:
 
 
 class Ingestion(pulumi.ComponentResource):
-    """Resources of ingestion, which converts each NDJSON file to Parquet once."""
+    """Storage, Spark job, workflow, functions, alarms and dashboard of ingestion."""
 
     def __init__(self, name: str, args: IngestionArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:ingestion:Ingestion", name, None, opts)

@@ -100,6 +100,7 @@ class Livestream(pulumi.ComponentResource):
 
     def _create_storage(self) -> None:
         scope, settings = self._scope, self._settings
+        # The requirements name this table `NullCheckTable`. It contains all items of episodes.
         self.table = Table(
             "null-check",
             TableArgs(

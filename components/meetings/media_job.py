@@ -93,6 +93,7 @@ class MediaProcessing(pulumi.ComponentResource):
             scratch_mb=(DISK_GIGABYTES - RESERVED_GIGABYTES) * 1000,
             max_hours=args.settings.processing.max_hours,
         )
+        # The defaults of these two fit the image, so the job definition does not set them.
         image_defaults = {"SCRATCH_FOLDER", "FFMPEG"}
         variables = {name: value for name, value in deployment.variables().items() if name not in image_defaults}
         return {**variables, "POWERTOOLS_SERVICE_NAME": args.scope.subsystem.value}

@@ -1,6 +1,6 @@
 """Component of the meetings backend's scheduled functions: the sweep of meetings without progress, and the storage count.
 
-The component and the dead-letter queue are named `care`.
+The component and the dead-letter queue are named `care` in Pulumi and on AWS.
 """
 
 from collections.abc import Sequence

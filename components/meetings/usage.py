@@ -7,7 +7,7 @@ constants of this module, marked as assumed.
 from components.blocks.workflow.job_polling import count_polls
 from components.settings import MeetingsSettings
 from components.settings.meetings_media import ProcessingEngine
-from components.usage_measures import DAYS_PER_MONTH, GB, LOG_BYTES_PER_CALL, Usage, function_usage, token_usage
+from components.usage_formulas import DAYS_PER_MONTH, GB, LOG_BYTES_PER_CALL, Usage, function_usage, token_usage
 
 SWEEP_MINUTES = 15
 """Interval of the sweep."""

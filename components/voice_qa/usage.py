@@ -5,7 +5,7 @@ states are constants in this module, each marked as assumed.
 """
 
 from components.settings.voice_qa import VoiceQaSettings
-from components.usage_measures import DAYS_PER_MONTH, GB, LOG_BYTES_PER_CALL, Usage, function_usage
+from components.usage_formulas import DAYS_PER_MONTH, GB, LOG_BYTES_PER_CALL, Usage, function_usage
 from components.voice_qa.voice_qa import OLD_VERSION_DAYS, SWEEP_MINUTES
 
 HANDLED_MILLISECONDS = 60

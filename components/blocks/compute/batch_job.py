@@ -117,7 +117,10 @@ class BatchJob(Block):
         ]
 
     def _container(self, args: BatchJobArgs, execution_role: str, job_role: str) -> str:
-        """Return the container properties. CPU and memory are strings, as in Fargate's list of combinations."""
+        """Return the container properties as JSON.
+
+        CPU and memory must be values of Fargate's list, as strings: `1`, not `1.0`.
+        """
         context = self.scope.context
         return json.dumps(
             {

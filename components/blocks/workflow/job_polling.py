@@ -26,9 +26,9 @@ def pause_expression(waited: str, min_pause: int) -> str:
 
 
 def max_detection_seconds(seconds: int) -> int:
-    """Return the seconds after which polling has noticed that `seconds` have passed, if the growing pause is in use.
+    """Return the time in seconds by which polling notices that `seconds` have passed, if the pause has started to grow.
 
-    While the shortest pause is longer, polling may notice it up to one shortest pause after `seconds`. Callers must allow
+    Before that, the pause is the shortest pause, so polling may be late by up to one shortest pause. Callers must allow
     for that.
     """
     return seconds + seconds // PAUSE_DIVISOR
