@@ -10,7 +10,7 @@ from typing import Protocol
 import pulumi
 
 from components.blocks.naming.context import Context, Subsystem
-from components.blocks.naming.scope import Scope
+from components.blocks.naming.subsystem_scope import Scope
 from components.foundation import Foundation
 from components.frontend_output import build_frontend
 from components.ingestion import Ingestion, IngestionArgs

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import ec2, vpc
 
-from components.blocks.naming.scope import Scope
+from components.blocks.naming.subsystem_scope import Scope
 from components.blocks.network.egress_and_endpoints import HTTPS, allow_egress, create_gateway_endpoints
 from components.settings.foundation import NetworkSettings
 

@@ -11,7 +11,7 @@ from components.blocks.compute.batch_job import BatchJob, BatchJobArgs
 from components.blocks.compute.batch_queue import BatchQueue, BatchQueueArgs, Capacity
 from components.blocks.compute.image_repository import ImageRepository, ImageRepositoryArgs
 from components.blocks.iam.grant import Grant
-from components.blocks.naming.scope import Scope
+from components.blocks.naming.subsystem_scope import Scope
 from components.blocks.storage.bucket import Bucket
 from components.meetings.job_network import JobNetwork, JobNetworkArgs
 from components.settings import MeetingsSettings

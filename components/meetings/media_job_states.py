@@ -6,11 +6,11 @@
    once.
 2. Submit (`SubmitMedia`): if there is no active job, the workflow submits one.
 3. Poll (`WaitForMedia`, `AskForMedia`, `MediaOver`): Batch does not notify the execution when a job starts or ends, so the
-   workflow polls the job. `components/blocks/workflow/job_polling.py` defines the intervals.
+   workflow polls the job. `components/blocks/workflow/polling_intervals.py` defines the intervals.
 4. Cancel (`LeaveSpare`): a job that still waits for Spot capacity after `processing.capacityMinutes` is cancelled.
    Cancelling does not end a job that has just started; that job continues.
 5. Fall back (`MediaOnDemand`): after the Spot job has ended because of its capacity, the workflow starts again at the
-   search, and submits to the on-demand queue.
+   search, and submits to the on-demand queue. Steps 4 and 5 exist only if the settings choose Spot capacity.
 6. Give up (`EndMedia`): a job that exceeds its time limit, or that the workflow cannot describe or cancel, is terminated.
 
 The states share these variables:
@@ -25,7 +25,7 @@ The states share these variables:
 from collections.abc import Sequence
 from typing import Final
 
-from components.blocks.workflow.job_polling import pause_expression
+from components.blocks.workflow.polling_intervals import pause_expression
 from components.blocks.workflow.state_definitions import (
     Retry,
     State,

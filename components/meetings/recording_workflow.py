@@ -7,7 +7,7 @@ names the recording, and every state that needs it reads it from there.
 from collections.abc import Mapping
 
 from components.blocks.compute.function import Function
-from components.blocks.workflow.job_polling import max_detection_seconds
+from components.blocks.workflow.polling_intervals import max_detection_seconds
 from components.blocks.workflow.state_definitions import (
     LAMBDA_INVOKE,
     SUCCEED,

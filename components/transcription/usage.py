@@ -23,7 +23,7 @@ MESSAGES_PER_UTTERANCE = 3
 """Billed messages: the utterance, its acceptance, and its end. API Gateway bills each 32 KB of a message. An utterance is
 one such unit as Opus, and up to four as uncompressed samples."""
 ROUTER_READS = 3
-"""Connection, session and slots, each read consistently with one unit."""
+"""Reads of the router for one utterance: connection, session and slots, each a consistent read of one unit."""
 PROCESSOR_READS = 3
 """Assumed: reads of a session's utterances by the processor: to start the attempt, before a final caption, and to end
 the attempt."""

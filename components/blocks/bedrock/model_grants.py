@@ -7,7 +7,7 @@ A setting lists these regions, because AWS adds some over time.
 from collections.abc import Iterable, Sequence
 
 from components.blocks.iam.grant import Grant, grant
-from components.blocks.naming.scope import Scope
+from components.blocks.naming.subsystem_scope import Scope
 
 PROFILES = ("us", "us-gov", "ca", "eu", "apac", "jp", "au", "global")
 """Prefixes of the ids of inference profiles."""

@@ -17,7 +17,7 @@ from components.blocks.iam.trust_policy import Service
 from components.blocks.messaging.queue import DeadLetterQueue, Queue
 from components.blocks.monitoring.alarm import AlarmGroup, Comparison, Metric, Severity
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Scope
+from components.blocks.naming.subsystem_scope import Scope
 from components.settings.settings_base import ClientFunctionSettings, FunctionSettings
 from handlers.common.environment import HandlerEnvironment
 

@@ -15,7 +15,7 @@ from components.blocks.block import Block
 from components.blocks.iam.grant import Grant, grant
 from components.blocks.messaging.queue import Queue
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Scope
+from components.blocks.naming.subsystem_scope import Scope
 
 ENTIRE_BUCKET = "EntireBucket"
 """Name of the metrics configuration that covers the requests to all objects of the bucket."""

@@ -1,4 +1,4 @@
-"""Polling of long jobs by a workflow: the growing pause between two status requests.
+"""Growing pause between two status requests with which a workflow polls a long job.
 
 A job that has run for a long time will probably run on, so the pause grows with the time already waited. The end is noticed
 late by at most a twentieth of that time, or by the shortest pause if that is longer. A job of several hours needs about a
