@@ -1,6 +1,6 @@
 """Component of the meetings backend's scheduled functions: the sweep of meetings without progress, and the storage count.
 
-The component and the dead-letter queue are named `care` in Pulumi and on AWS.
+The names of the component and of the dead-letter queue contain `care`, an older word for these functions.
 """
 
 from collections.abc import Sequence
