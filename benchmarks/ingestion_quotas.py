@@ -18,7 +18,7 @@ from components.ingestion.usage import (
 )
 from components.settings import IngestionSettings
 from components.settings.ingestion import WorkerType
-from components.usage_measures import DAYS_PER_MONTH
+from components.usage_formulas import DAYS_PER_MONTH
 from handlers.ingestion.environment_bases import OPEN_SHARDS
 from handlers.ingestion.sweeper.environment import SweeperEnvironment
 

@@ -10,7 +10,7 @@ from typing import Protocol
 import pulumi
 
 from components.blocks.naming.context import Context, Subsystem
-from components.blocks.naming.scope import Scope
+from components.blocks.naming.subsystem_scope import Scope
 from components.foundation import Foundation
 from components.frontend_output import build_frontend
 from components.ingestion import Ingestion, IngestionArgs
@@ -33,7 +33,10 @@ class SubsystemComponent(Protocol):
 
 
 def attached_services(settings: StackSettings) -> Mapping[str, str]:
-    """Return the services that functions and jobs in the network call. An empty result creates no network."""
+    """Return the services that functions and jobs in the network call, each with the reason.
+
+    An empty result creates no network.
+    """
     ingestion = settings.ingestion
     return ingestion_services(ingestion) if ingestion.enabled and ingestion.network_attached else {}
 

@@ -6,7 +6,7 @@ from components.meetings import monthly_usage as meetings_usage
 from components.settings import StackSettings
 from components.transcription import NOT_BACKED_UP
 from components.transcription import monthly_usage as transcription_usage
-from components.usage_measures import Usage
+from components.usage_formulas import Usage
 from components.voice_qa import monthly_usage as voice_qa_usage
 
 

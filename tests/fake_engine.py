@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from components.blocks.naming.context import Context, Subsystem
-from components.blocks.naming.scope import Scope
+from components.blocks.naming.subsystem_scope import Scope
 from components.settings import Environment, FoundationSettings, LogLevel
 from local.preview import program_run
 from local.preview.preview_provider import ACCOUNT, REGION, PreviewProvider

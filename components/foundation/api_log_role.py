@@ -12,7 +12,7 @@ from components.blocks.iam.grant import Grant, grant
 from components.blocks.iam.role import Role, RoleArgs
 from components.blocks.iam.trust_policy import Service
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Scope
+from components.blocks.naming.subsystem_scope import Scope
 
 LOG_GROUPS = ("API-Gateway-Execution-Logs_*", "/aws/apigateway/*")
 """Patterns of the log groups: execution logs of REST APIs; execution logs of WebSocket APIs, and all access logs."""

@@ -13,7 +13,7 @@ from components.blocks.iam.trust_policy import Service
 from components.blocks.messaging.event_rule import EventRule, EventRuleArgs
 from components.blocks.naming.context import Subsystem
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Scope
+from components.blocks.naming.subsystem_scope import Scope
 from components.blocks.storage.table import BACKUP_TAG, backup_tag_value
 
 SCHEDULE = "cron(0 3 * * ? *)"

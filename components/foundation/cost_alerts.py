@@ -12,7 +12,7 @@ import pulumi
 from pulumi_aws import budgets, costexplorer
 
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Scope
+from components.blocks.naming.subsystem_scope import Scope
 
 COST_TAG = "CostCenter"
 BUDGET_ALERTS = (("ACTUAL", 50), ("ACTUAL", 80), ("ACTUAL", 100), ("FORECASTED", 100))

@@ -9,10 +9,10 @@ import pulumi
 
 from components.blocks.naming.context import Context, Subsystem
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Scope
+from components.blocks.naming.subsystem_scope import Scope
+from components.foundation.access_log_bucket import AUDIT_LOGS, AuditLogs
 from components.foundation.alerts import Alerts
 from components.foundation.api_log_role import ApiLogs
-from components.foundation.audit_logs import AUDIT_LOGS, AuditLogs
 from components.foundation.backup import Backup
 from components.foundation.cost_alerts import CostAlerts
 from components.foundation.lambda_layer import HandlersLayer

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import ec2, vpc
 
-from components.blocks.naming.scope import Scope
-from components.blocks.network.vpc_parts import HTTPS, allow_egress, create_gateway_endpoints
+from components.blocks.naming.subsystem_scope import Scope
+from components.blocks.network.egress_and_endpoints import HTTPS, allow_egress, create_gateway_endpoints
 from components.settings.foundation import NetworkSettings
 
 
@@ -49,7 +49,7 @@ class Network(pulumi.ComponentResource):
         self._allow_within_group("glue", self.glue)
         allow_egress("foundation-network-glue-out", self.glue.id, self._tags("glue"), self._child)
         self.zone = f"{self._scope.context.region}{args.settings.zones[0]}"
-        """Availability zone of the first subnet, as `network.zones` names it."""
+        """Availability zone of the first subnet: the region and the first letter of the setting `network.zones`."""
         self.register_outputs({"vpcId": self.vpc_id})
 
     def _tags(self, name: str, reason: str | None = None) -> dict[str, str]:

@@ -5,7 +5,7 @@ import pulumi
 from components.blocks.compute.function import Function
 from components.blocks.messaging.queue import Queue
 from components.blocks.monitoring.alarm import AlarmGroup, Comparison, Metric, three_sweeps_seconds
-from components.blocks.naming.scope import Scope
+from components.blocks.naming.subsystem_scope import Scope
 from components.settings import IngestionSettings
 
 DURATION_SHARE = 0.8

@@ -23,7 +23,7 @@ from components.blocks.monitoring.dashboard import (
     table_chart,
 )
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Scope
+from components.blocks.naming.subsystem_scope import Scope
 from components.blocks.storage.bucket import Bucket, BucketArgs, CorsRule, LifecycleRule, QueueNotification
 from components.blocks.storage.table import SecondaryIndex, Table, TableArgs
 from components.blocks.workflow.workflow import Workflow, WorkflowArgs
@@ -74,7 +74,7 @@ class IngestionArgs:
 
 
 class Ingestion(pulumi.ComponentResource):
-    """Resources of ingestion, which converts each NDJSON file to Parquet once."""
+    """Storage, Spark job, workflow, functions, alarms and dashboard of ingestion."""
 
     def __init__(self, name: str, args: IngestionArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:ingestion:Ingestion", name, None, opts)

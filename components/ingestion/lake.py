@@ -13,7 +13,7 @@ from pulumi_aws import athena, glue
 
 from components.blocks.compute.handler_archive import ROOT
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Scope
+from components.blocks.naming.subsystem_scope import Scope
 from components.blocks.storage.bucket import Bucket, BucketArgs, LifecycleRule
 from components.settings import IngestionSettings
 from components.settings.spark_ddl import PARTITION, SYSTEM_COLUMNS, CatalogColumn, parse_columns, parse_data_columns

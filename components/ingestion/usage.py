@@ -5,7 +5,7 @@ states are constants here, and are marked as assumed. benchmarks/ measures those
 """
 
 from components.settings.ingestion import IngestionSettings
-from components.usage_measures import DAYS_PER_MONTH, GB, Usage, function_usage
+from components.usage_formulas import DAYS_PER_MONTH, GB, Usage, function_usage
 from handlers.ingestion.environment_bases import OPEN_SHARDS
 
 OLD_VERSION_DAYS = 7

@@ -9,7 +9,7 @@ import pulumi
 from components.blocks.api.rest_stage import RUNBOOK as REST_RUNBOOK
 from components.blocks.compute.function import Function
 from components.blocks.monitoring.alarm import AlarmGroup, Severity
-from components.blocks.naming.scope import Scope
+from components.blocks.naming.subsystem_scope import Scope
 
 STUCK_RUNBOOK = "episodes-stuck"
 

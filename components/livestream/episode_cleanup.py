@@ -13,11 +13,11 @@ from components.blocks.compute.function import AsyncInvocation, Function, Functi
 from components.blocks.compute.schedule import Schedule, ScheduleArgs
 from components.blocks.messaging.event_rule import EventRule, EventRuleArgs, rule_sender
 from components.blocks.messaging.queue import DeadLetterQueue, DeadLetterQueueArgs, Queue, QueueArgs
-from components.blocks.naming.scope import Scope
+from components.blocks.naming.subsystem_scope import Scope
 from components.blocks.storage.bucket import Bucket
 from components.blocks.storage.table import Table
 from components.livestream.usage import SWEEP_MINUTES
-from components.livestream.videos import event_source
+from components.livestream.video_chunking import event_source
 from components.settings import LivestreamSettings
 from handlers.common.environment import MAX_SWEEP_SECONDS
 from handlers.livestream.episode_cleanup.environment import EpisodeCleanupEnvironment

@@ -23,7 +23,7 @@ from components.blocks.monitoring.dashboard import (
     queue_chart,
     table_chart,
 )
-from components.blocks.naming.scope import Scope
+from components.blocks.naming.subsystem_scope import Scope
 from components.blocks.storage.bucket import Bucket, BucketArgs, CorsRule, LifecycleRule
 from components.blocks.storage.secret import Secret, SecretArgs
 from components.blocks.storage.table import SecondaryIndex, Table, TableArgs
@@ -31,7 +31,7 @@ from components.livestream.alarms import register_alarms
 from components.livestream.episode_cleanup import EpisodeCleanup, EpisodeCleanupArgs
 from components.livestream.transcript_agent import TranscriptAgent, TranscriptAgentArgs
 from components.livestream.usage import EVENT_DAYS, OLD_VERSION_DAYS
-from components.livestream.videos import Videos, VideosArgs, event_source, grant_events
+from components.livestream.video_chunking import Videos, VideosArgs, event_source, grant_events
 from components.settings import LivestreamSettings
 from components.settings.livestream import AuthorizerKind
 from handlers.livestream.authorizer.environment import AuthorizerEnvironment
@@ -100,6 +100,7 @@ class Livestream(pulumi.ComponentResource):
 
     def _create_storage(self) -> None:
         scope, settings = self._scope, self._settings
+        # The requirements name this table `NullCheckTable`. It contains all items of episodes.
         self.table = Table(
             "null-check",
             TableArgs(

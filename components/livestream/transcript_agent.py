@@ -16,7 +16,7 @@ from components.blocks.messaging.event_rule import EventRule, EventRuleArgs, obj
 from components.blocks.messaging.queue import Queue, QueueArgs
 from components.blocks.monitoring.alarm import Metric
 from components.blocks.monitoring.dashboard import Chart
-from components.blocks.naming.scope import Scope
+from components.blocks.naming.subsystem_scope import Scope
 from components.blocks.storage.bucket import Bucket
 from components.blocks.storage.table import Table
 from components.settings import LivestreamSettings

@@ -7,7 +7,7 @@ states are constants here, and their docstrings mark them as assumed.
 import math
 
 from components.settings.livestream import AuthorizerKind, LivestreamSettings
-from components.usage_measures import DAYS_PER_MONTH, GB, LOG_BYTES_PER_CALL, Usage, function_usage, token_usage
+from components.usage_formulas import DAYS_PER_MONTH, GB, LOG_BYTES_PER_CALL, Usage, function_usage, token_usage
 from handlers.livestream.transcript_windows.environment import WINDOW_SECONDS
 
 EVENT_DAYS = 14

@@ -10,7 +10,7 @@ from components.blocks.compute.function import Function
 from components.blocks.messaging.queue import Queue
 from components.blocks.monitoring.alarm import AlarmGroup, Metric, Severity, three_sweeps_seconds
 from components.blocks.monitoring.dashboard import Chart, duration_chart, function_chart, queue_chart, table_chart
-from components.blocks.naming.scope import Scope
+from components.blocks.naming.subsystem_scope import Scope
 from components.blocks.storage.bucket import ENTIRE_BUCKET, Bucket
 from components.blocks.storage.table import Table
 from components.blocks.workflow.workflow import Workflow

@@ -16,7 +16,7 @@ from components.blocks.compute.function import Function, FunctionArgs
 from components.blocks.iam.grant import Grant, grant
 from components.blocks.iam.role import Role, RoleArgs
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Scope
+from components.blocks.naming.subsystem_scope import Scope
 from components.blocks.storage.bucket import Bucket
 from components.blocks.storage.table import Table
 from components.settings import Environment, MeetingsSettings

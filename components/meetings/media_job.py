@@ -11,7 +11,7 @@ from components.blocks.compute.batch_job import BatchJob, BatchJobArgs
 from components.blocks.compute.batch_queue import BatchQueue, BatchQueueArgs, Capacity
 from components.blocks.compute.image_repository import ImageRepository, ImageRepositoryArgs
 from components.blocks.iam.grant import Grant
-from components.blocks.naming.scope import Scope
+from components.blocks.naming.subsystem_scope import Scope
 from components.blocks.storage.bucket import Bucket
 from components.meetings.job_network import JobNetwork, JobNetworkArgs
 from components.settings import MeetingsSettings
@@ -93,6 +93,7 @@ class MediaProcessing(pulumi.ComponentResource):
             scratch_mb=(DISK_GIGABYTES - RESERVED_GIGABYTES) * 1000,
             max_hours=args.settings.processing.max_hours,
         )
+        # The defaults of these two fit the image, so the job definition does not set them.
         image_defaults = {"SCRATCH_FOLDER", "FFMPEG"}
         variables = {name: value for name, value in deployment.variables().items() if name not in image_defaults}
         return {**variables, "POWERTOOLS_SERVICE_NAME": args.scope.subsystem.value}

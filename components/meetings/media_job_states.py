@@ -1,19 +1,31 @@
 """Workflow states that run the media job: on Spot capacity first, and on demand if there is none or it is interrupted.
 
-The execution is not notified when a Batch job starts or ends, so the workflow polls the job
-(`components/blocks/workflow/job_polling.py` defines the intervals). A job that still waits after `processing.capacityMinutes` is cancelled. Cancelling does not end a job
-that has just started; that job continues. The workflow submits to the on-demand queue only after the first job has
-ended.
+1. Search (`FindMedia`): the job's name identifies the recording. The workflow searches for an active job with that name,
+   first in the on-demand queue, then in the Spot queue. Such a job was left by an execution that was stopped, or by a
+   submission whose response was lost. The workflow waits for that job, so two jobs never process the same recording at
+   once.
+2. Submit (`SubmitMedia`): if there is no active job, the workflow submits one.
+3. Poll (`WaitForMedia`, `AskForMedia`, `MediaOver`): Batch does not notify the execution when a job starts or ends, so the
+   workflow polls the job. `components/blocks/workflow/polling_intervals.py` defines the intervals.
+4. Cancel (`LeaveSpare`): a job that still waits for Spot capacity after `processing.capacityMinutes` is cancelled.
+   Cancelling does not end a job that has just started; that job continues.
+5. Fall back (`MediaOnDemand`): after the Spot job has ended because of its capacity, the workflow starts again at the
+   search, and submits to the on-demand queue. Steps 4 and 5 exist only if the settings choose Spot capacity.
+6. Give up (`EndMedia`): a job that exceeds its time limit, or that the workflow cannot describe or cancel, is terminated.
 
-The job's name identifies the recording. Before a submission, the workflow searches for an active job with that name.
-Such a job was left by an execution that was stopped, or by a submission whose response was lost. The workflow waits for
-that job, so two jobs never process the same recording at once.
+The states share these variables:
+
+- `$job`: the job that is polled (`DESCRIBED_JOB`).
+- `$queue`: the queue that is searched or submitted to. `$to`: the queue for the next submission.
+- `$before`: how often Batch started the job on Spot capacity, before the fallback to on-demand capacity.
+- `$lost`: the number of submissions to this queue whose response was lost or unclear.
+- `$error`: the error that the workflow reports if the media job fails.
 """
 
 from collections.abc import Sequence
 from typing import Final
 
-from components.blocks.workflow.job_polling import pause_expression
+from components.blocks.workflow.polling_intervals import pause_expression
 from components.blocks.workflow.state_definitions import (
     Retry,
     State,

@@ -15,7 +15,7 @@ from components.blocks.messaging.event_rule import EventRule, EventRuleArgs, obj
 from components.blocks.messaging.queue import Queue, QueueArgs
 from components.blocks.monitoring.dashboard import Dashboard, DashboardArgs
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Scope
+from components.blocks.naming.subsystem_scope import Scope
 from components.blocks.storage.bucket import Bucket, BucketArgs, CorsRule, LifecycleRule
 from components.blocks.storage.table import SecondaryIndex, Table, TableArgs
 from components.blocks.workflow.workflow import Workflow, WorkflowArgs

@@ -7,7 +7,7 @@ names the recording, and every state that needs it reads it from there.
 from collections.abc import Mapping
 
 from components.blocks.compute.function import Function
-from components.blocks.workflow.job_polling import max_detection_seconds
+from components.blocks.workflow.polling_intervals import max_detection_seconds
 from components.blocks.workflow.state_definitions import (
     LAMBDA_INVOKE,
     SUCCEED,
@@ -33,6 +33,7 @@ OTHER_STEPS_SECONDS = 3 * 3600
 """Time for the remaining steps and for retries."""
 FAILED = "Failed"
 """Name of the state that fails the execution."""
+# The function `steps` raises StepFailed for every error except a missing or malformed result of the media job.
 STEP_RETRY = retry(["StepFailed"], attempts=6, first_seconds=5)
 
 
@@ -83,6 +84,7 @@ def workflow_states(
             to="StillWanted",
             on_failure=give_up_states[MeetingReason.TRANSCRIPTION_FAILED],
         ),
+        # The other outcome is `superseded`: the meeting has a newer attempt or another content, so this execution ends.
         "StillWanted": choice_state([("{% $step.outcome = 'goes_on' %}", "Summarize")], otherwise="Done"),
         "Summarize": task_state(
             LAMBDA_INVOKE,

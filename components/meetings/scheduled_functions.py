@@ -1,6 +1,6 @@
 """Component of the meetings backend's scheduled functions: the sweep of meetings without progress, and the storage count.
 
-The component and the dead-letter queue are named `care`.
+The names of the component and of the dead-letter queue contain `care`, an older word for these functions.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from components.blocks.compute.function import AsyncInvocation, Function, Functi
 from components.blocks.compute.schedule import Schedule, ScheduleArgs
 from components.blocks.iam.grant import Grant, grant_metrics
 from components.blocks.messaging.queue import DeadLetterQueue, DeadLetterQueueArgs
-from components.blocks.naming.scope import Scope
+from components.blocks.naming.subsystem_scope import Scope
 from components.blocks.storage.bucket import Bucket
 from components.blocks.storage.table import Table
 from components.blocks.workflow.workflow import Workflow

@@ -10,7 +10,7 @@ never be transcribed again.
 from collections.abc import Mapping
 from typing import Final
 
-from components.blocks.workflow.job_polling import pause_expression
+from components.blocks.workflow.polling_intervals import pause_expression
 from components.blocks.workflow.state_definitions import (
     SUCCEED,
     State,

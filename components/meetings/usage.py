@@ -4,10 +4,10 @@ Keys are the Pulumi names of blocks, and measures are those that the price rules
 constants of this module, marked as assumed.
 """
 
-from components.blocks.workflow.job_polling import count_polls
+from components.blocks.workflow.polling_intervals import count_polls
 from components.settings import MeetingsSettings
 from components.settings.meetings_media import ProcessingEngine
-from components.usage_measures import DAYS_PER_MONTH, GB, LOG_BYTES_PER_CALL, Usage, function_usage, token_usage
+from components.usage_formulas import DAYS_PER_MONTH, GB, LOG_BYTES_PER_CALL, Usage, function_usage, token_usage
 
 SWEEP_MINUTES = 15
 """Interval of the sweep."""

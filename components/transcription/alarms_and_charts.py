@@ -8,7 +8,7 @@ import pulumi
 from components.blocks.compute.function import Function
 from components.blocks.monitoring.alarm import AlarmGroup, Comparison, Metric, Severity
 from components.blocks.monitoring.dashboard import Chart
-from components.blocks.naming.scope import Scope
+from components.blocks.naming.subsystem_scope import Scope
 from components.settings import TranscriptionSettings
 from handlers.transcription.environment import (
     DROPPED_METRIC,

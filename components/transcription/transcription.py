@@ -27,7 +27,7 @@ from components.blocks.monitoring.dashboard import (
     function_chart,
     table_chart,
 )
-from components.blocks.naming.scope import Scope
+from components.blocks.naming.subsystem_scope import Scope
 from components.blocks.storage.table import SecondaryIndex, Table, TableArgs
 from components.settings import Auth, TranscriptionSettings
 from components.transcription.alarms_and_charts import caption_charts, latency_chart, register_alarms

@@ -5,7 +5,7 @@ states are constants in this module, each marked as assumed.
 """
 
 from components.settings.transcription import TranscriptionSettings
-from components.usage_measures import DAYS_PER_MONTH, GB, LOG_BYTES_PER_CALL, Usage, function_usage
+from components.usage_formulas import DAYS_PER_MONTH, GB, LOG_BYTES_PER_CALL, Usage, function_usage
 
 PING_SECONDS = 300
 """Interval of the client's pings. API Gateway closes a connection after ten idle minutes."""
@@ -20,9 +20,10 @@ ROUTED_MILLISECONDS = 60
 BILLED_SECONDS = 15
 """Minimum duration that Amazon Transcribe bills for a stream: three times the longest utterance."""
 MESSAGES_PER_UTTERANCE = 3
-"""The utterance in pieces of 32 KB (one as Opus, up to four as samples), its acceptance, and its end."""
+"""Billed messages: the utterance, its acceptance, and its end. API Gateway bills each 32 KB of a message. An utterance is
+one such unit as Opus, and up to four as uncompressed samples."""
 ROUTER_READS = 3
-"""Connection, session and slots, each read consistently with one unit."""
+"""Reads of the router for one utterance: connection, session and slots, each a consistent read of one unit."""
 PROCESSOR_READS = 3
 """Assumed: reads of a session's utterances by the processor: to start the attempt, before a final caption, and to end
 the attempt."""

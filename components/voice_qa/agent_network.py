@@ -14,8 +14,8 @@ from pulumi_aws import ec2
 from components.blocks.block import Block
 from components.blocks.compute.function import NetworkAttachment
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Scope
-from components.blocks.network.vpc_parts import ANYWHERE, allow_egress, create_gateway_endpoints
+from components.blocks.naming.subsystem_scope import Scope
+from components.blocks.network.egress_and_endpoints import ANYWHERE, allow_egress, create_gateway_endpoints
 from components.settings.voice_qa_agent import AgentNetworkSettings, NatSettings
 
 NAT_REASON = "API Gateway connections have no VPC endpoint"
@@ -58,7 +58,7 @@ class AgentNetwork(Block):
         self.register_outputs({"groupId": self.group.id})
 
     def _create_subnet(self, vpc_id: str, nat: NatSettings) -> pulumi.Output[str]:
-        """Create a subnet with a route to the internet, and return its id.
+        """Create a subnet, and a NAT gateway as its route to the internet. Return the subnet's id.
 
         The id is known only after the route exists, so nothing is attached to the subnet before.
         """

@@ -8,7 +8,7 @@ import pulumi
 from components.blocks.api.websocket_api import WebSocketApi
 from components.blocks.compute.function import Function
 from components.blocks.monitoring.alarm import AlarmGroup, Metric, Severity
-from components.blocks.naming.scope import Scope
+from components.blocks.naming.subsystem_scope import Scope
 from components.blocks.storage.table import Table
 from components.settings import VoiceQaSettings
 from handlers.voice_qa.query_worker.agent.agent_types import AgentCode

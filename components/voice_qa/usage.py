@@ -5,7 +5,7 @@ states are constants in this module, each marked as assumed.
 """
 
 from components.settings.voice_qa import VoiceQaSettings
-from components.usage_measures import DAYS_PER_MONTH, GB, LOG_BYTES_PER_CALL, Usage, function_usage
+from components.usage_formulas import DAYS_PER_MONTH, GB, LOG_BYTES_PER_CALL, Usage, function_usage
 from components.voice_qa.voice_qa import OLD_VERSION_DAYS, SWEEP_MINUTES
 
 HANDLED_MILLISECONDS = 60
@@ -29,7 +29,8 @@ ANSWER_MEGABYTES = 0.5
 BASE64_FACTOR = 4 / 3
 """Factor by which base64 enlarges spoken pieces."""
 MESSAGES_PER_QUESTION = 6
-"""Upload and question with their answers, and the messages that the question is accepted and answered."""
+"""Assumed: messages of one question besides the pieces. Without errors there are five: the upload request and its response,
+the question and its acceptance, and the message that the answer is complete."""
 ITEM_KILOBYTES = 4
 """Assumed: size of a conversation of some turns."""
 READS_PER_QUESTION = 12

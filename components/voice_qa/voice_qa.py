@@ -34,7 +34,7 @@ from components.blocks.monitoring.dashboard import (
     table_chart,
 )
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Scope
+from components.blocks.naming.subsystem_scope import Scope
 from components.blocks.storage.bucket import Bucket, BucketArgs, CorsRule, LifecycleRule, QueueNotification
 from components.blocks.storage.table import Table, TableArgs
 from components.settings import VoiceQaSettings

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from components.blocks.naming.context import Subsystem
-from components.blocks.naming.scope import CHECKED_BY_TAG
+from components.blocks.naming.subsystem_scope import CHECKED_BY_TAG
 from guardrails.model.subsystem_names import parse_subsystem
 from local.emulation.iam.policy_conditions import as_list
 from local.generate import documented_graph

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from components.blocks.naming.context import Subsystem
-from components.blocks.naming.scope import Scope
+from components.blocks.naming.subsystem_scope import Scope
 from components.settings.settings_base import SubsystemSettings
 from local.preview import program_run
 from local.preview.preview_provider import PreviewProvider

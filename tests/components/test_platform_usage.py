@@ -11,7 +11,7 @@ from components.ingestion import monthly_usage as ingestion_usage
 from components.livestream import monthly_usage as livestream_usage
 from components.meetings import monthly_usage as meetings_usage
 from components.transcription import monthly_usage as transcription_usage
-from components.usage_measures import DAYS_PER_MONTH, Usage
+from components.usage_formulas import DAYS_PER_MONTH, Usage
 from components.voice_qa import monthly_usage as voice_qa_usage
 from guardrails.pricing.cost_estimate import CostReport, estimate_cost
 from guardrails.pricing.requirements_cost_tables.transcription import STREAMING_QUANTITIES

@@ -11,7 +11,7 @@ import pytest
 
 from components.blocks.compute import handler_archive
 from components.blocks.compute.function import Function, FunctionArgs
-from components.blocks.naming.scope import Scope
+from components.blocks.naming.subsystem_scope import Scope
 from components.settings import FunctionSettings
 from handlers.common.environment import HandlerEnvironment
 from local.emulation.iam.decision_log import Decision, read_decisions

@@ -1,9 +1,9 @@
 """OpenAPI 3.0.1 document that API Gateway imports as a REST API, built from the API's documentation.
 
 The document contains only what the gateway acts on: paths, required parameters, request bodies and authorization.
-Response schemas stay in the documentation, because the handlers are responsible for responses. An unknown path is
-answered with 404, and an unsupported method of a path with 405. Without these rules, the gateway would answer both with
-an error about a missing signature.
+Response schemas stay in the documentation, because the handlers are responsible for responses. Two further operations
+answer an unknown path with 404, and an unsupported method of a path with 405. Without them, the gateway would answer both
+with an error about a missing signature.
 """
 
 from collections.abc import Iterator, Mapping

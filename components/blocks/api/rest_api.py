@@ -30,7 +30,7 @@ from components.blocks.api.stage_throttle_and_logs import Throttle
 from components.blocks.block import Block
 from components.blocks.compute.function import Function
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import CHECKED_BY_TAG, Scope
+from components.blocks.naming.subsystem_scope import CHECKED_BY_TAG, Scope
 from handlers.common.http.rest_operations import RestOperation
 
 VERSION = "1"

@@ -24,7 +24,7 @@ from components.blocks.block import Block
 from components.blocks.compute.function import Function
 from components.blocks.iam.grant import Grant, grant
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import CHECKED_BY_TAG, Scope
+from components.blocks.naming.subsystem_scope import CHECKED_BY_TAG, Scope
 
 CONNECT, DISCONNECT, DEFAULT = "$connect", "$disconnect", "$default"
 """Routes that API Gateway defines: connection opened, connection closed, message that has no route of its own."""

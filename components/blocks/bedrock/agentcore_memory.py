@@ -13,7 +13,7 @@ from pulumi_aws import bedrock
 from components.blocks.block import Block
 from components.blocks.iam.grant import Grant, grant
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Scope
+from components.blocks.naming.subsystem_scope import Scope
 
 SERVICE = "bedrock-agentcore"
 SUMMARIES = "/summaries/{actorId}/{sessionId}/"

@@ -1,4 +1,4 @@
-"""Grants to invoke Bedrock models by name.
+"""Grants to invoke Bedrock models, directly or through an inference profile, and to apply a guardrail.
 
 A cross-region inference profile needs a grant on itself and on its model in each region to which it may send requests.
 A setting lists these regions, because AWS adds some over time.
@@ -7,7 +7,7 @@ A setting lists these regions, because AWS adds some over time.
 from collections.abc import Iterable, Sequence
 
 from components.blocks.iam.grant import Grant, grant
-from components.blocks.naming.scope import Scope
+from components.blocks.naming.subsystem_scope import Scope
 
 PROFILES = ("us", "us-gov", "ca", "eu", "apac", "jp", "au", "global")
 """Prefixes of the ids of inference profiles."""
@@ -16,7 +16,10 @@ PROFILES = ("us", "us-gov", "ca", "eu", "apac", "jp", "au", "global")
 def model_grants(
     scope: Scope, model_ids: Iterable[str], regions: Sequence[str], guardrail_id: str | None
 ) -> list[Grant]:
-    """Return the grants for the given models or profiles, and for the guardrail if there is one."""
+    """Return the grants for the given models or profiles, and for the guardrail if there is one.
+
+    `regions` are the regions to which a profile may send requests.
+    """
     grants = [_model_grant(scope, model_id, regions) for model_id in sorted(set(model_ids))]
     if guardrail_id is not None:
         grants.append(grant("bedrock", ["ApplyGuardrail"], scope.context.arn("bedrock", f"guardrail/{guardrail_id}")))
@@ -30,6 +33,7 @@ def _model_grant(scope: Scope, model_id: str, regions: Sequence[str]) -> Grant:
         return grant(
             "bedrock", ["InvokeModel"], f"arn:{context.partition}:bedrock:{context.region}::foundation-model/{model_id}"
         )
+    # A global profile also needs a grant on its model without a region.
     model_regions = [*regions, *([""] if prefix == "global" else [])]
     return grant(
         "bedrock",

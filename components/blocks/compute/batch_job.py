@@ -18,7 +18,7 @@ from components.blocks.iam.grant import Grant, grant
 from components.blocks.iam.role import Role, RoleArgs
 from components.blocks.iam.trust_policy import Service
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Scope
+from components.blocks.naming.subsystem_scope import Scope
 
 SPOT_INTERRUPTED_REASON = "Your Spot Task was interrupted*"
 """Status reason of an attempt that ended because AWS reclaimed its Spot capacity (ECS guide, "Fargate Spot termination
@@ -117,7 +117,10 @@ class BatchJob(Block):
         ]
 
     def _container(self, args: BatchJobArgs, execution_role: str, job_role: str) -> str:
-        """Return the container properties. CPU and memory are strings, as in Fargate's list of combinations."""
+        """Return the container properties as JSON.
+
+        CPU and memory must be values of Fargate's list, as strings: `1`, not `1.0`.
+        """
         context = self.scope.context
         return json.dumps(
             {

@@ -17,7 +17,7 @@ from pulumi_aws import batch
 
 from components.blocks.block import Block
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Scope
+from components.blocks.naming.subsystem_scope import Scope
 
 
 class Capacity(StrEnum):

@@ -17,7 +17,7 @@ from components.blocks.iam.trust_policy import Service
 from components.blocks.messaging.queue import DeadLetterQueue, Queue
 from components.blocks.monitoring.alarm import AlarmGroup, Comparison, Metric, Severity
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Scope
+from components.blocks.naming.subsystem_scope import Scope
 from components.settings.settings_base import ClientFunctionSettings, FunctionSettings
 from handlers.common.environment import HandlerEnvironment
 
@@ -193,8 +193,9 @@ class Function(Block):
         return grant("lambda", ["InvokeFunction"], self.live_arn)
 
     def allow_api_gateway(self, label: str, source_arn: pulumi.Input[str]) -> lambda_.Permission:
-        """Let one API of API Gateway call the alias. The condition names `aws:SourceArn` only, because API Gateway's
-        guide does; this ARN contains the account.
+        """Let one API of API Gateway call the alias.
+
+        The permission checks `aws:SourceArn` only, like the example in API Gateway's guide. This ARN contains the account.
         """
         return lambda_.Permission(
             self.part_name(f"{label}-permission"),
@@ -254,6 +255,7 @@ class Function(Block):
 
     def _create_function(self, args: FunctionArgs) -> lambda_.Function:
         scope, settings = args.scope, args.settings
+        # Only functions that clients wait for have concurrency settings. The defaults set no concurrency.
         concurrency = settings if isinstance(settings, ClientFunctionSettings) else ClientFunctionSettings()
         return lambda_.Function(
             self.part_name("function"),

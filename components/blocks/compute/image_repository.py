@@ -12,15 +12,16 @@ from pulumi_aws import ecr
 from components.blocks.block import Block
 from components.blocks.iam.grant import Grant, grant
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Scope
+from components.blocks.naming.subsystem_scope import Scope
 
 UNTAGGED_DAYS = 7
 KEPT_IMAGES = 10
-"""Number of newest images that are kept. As many of the newest images with a pinned tag are kept in addition."""
+"""Number of newest images that are kept. The newest images with a pinned tag are kept in addition, up to the same
+number."""
 LATEST = "latest"
 PINNED_TAG_PREFIX = "pinned-"
-"""Prefix of a tag that keeps an image. The GitHub workflow `image` gives it to the image that a stack file names, before it
-pushes another image."""
+"""Prefix of a tag that keeps an image. Before the GitHub workflow `image` pushes an image, it gives such a tag to the image
+that a stack file (`Pulumi.<stack>.yaml`) names."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,8 @@ def _lifecycle_policy() -> str:
             },
             "action": {"type": "expire"},
         },
-        # The next rule never expires an image that this rule selects by its tag, however old the image is.
+        # The rule with priority 3 never expires an image whose tag the rule with priority 2 selects, however old the image
+        # is.
         {
             "rulePriority": 2,
             "description": "all but the newest images that a stack file named",

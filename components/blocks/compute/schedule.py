@@ -13,7 +13,7 @@ from components.blocks.iam.role import Role, RoleArgs
 from components.blocks.iam.trust_policy import Service
 from components.blocks.messaging.queue import DeadLetterQueue, DeadLetterQueueArgs
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Scope
+from components.blocks.naming.subsystem_scope import Scope
 
 GROUP = "default"
 """Schedule group that every account has."""

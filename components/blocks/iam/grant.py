@@ -27,8 +27,8 @@ SUPPORTED_VARIABLES = frozenset({"cognito-identity.amazonaws.com:sub", "*", "?",
 """Policy variables that a grant may use, in addition to the global `aws:…` variables."""
 
 EXTRA_RESOURCE_FORMATS = {
-    # The action database lists only the REST form, with method and path. Of a WebSocket API's routes, IAM is asked
-    # about `$connect` only (API Gateway guide, IAM authorization of WebSocket APIs).
+    # The action database lists only the form for REST APIs, with method and path. For a WebSocket API, IAM authorizes
+    # only the route `$connect` (API Gateway guide, IAM authorization of WebSocket APIs).
     "execute-api:Invoke": ("arn:${Partition}:execute-api:${Region}:${Account}:${ApiId}/${Stage}/$connect",),
 }
 

@@ -22,7 +22,7 @@ from components.blocks.block import Block
 from components.blocks.iam.grant import IDENTITY_ID_VARIABLE, Grant
 from components.blocks.iam.role import Role, RoleArgs
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Scope
+from components.blocks.naming.subsystem_scope import Scope
 from components.blocks.storage.bucket import Bucket
 from components.blocks.storage.table import Table
 

@@ -13,7 +13,7 @@ from pulumi_aws import iam
 from components.blocks.iam.grant import Grant, policy_documents
 from components.blocks.iam.trust_policy import Service, trust_policy
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Scope
+from components.blocks.naming.subsystem_scope import Scope
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Trust policies of roles that AWS services assume.
 
 AWS recommends conditions on `aws:SourceAccount` and `aws:SourceArn` if the service sends them. A condition on a key
-that a service does not send makes the role unusable, and no mock shows it. The policy pack has its own table
+that a service does not send makes the role unusable, and tests with mocks do not show it. The policy pack has its own table
 (`policies/guardrails/least_privilege/trust_condition_keys.py`), which cites each service's documentation.
 """
 

@@ -14,7 +14,7 @@ from pulumi_aws import cloudwatch
 from components.blocks.block import Block
 from components.blocks.messaging.queue import DeadLetterQueue, DeadLetterQueueArgs, Queue, Sender
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Scope
+from components.blocks.naming.subsystem_scope import Scope
 from handlers.common.aws.eventbridge_events import OBJECT_CREATED, S3_SOURCE
 
 SERVICE = "events.amazonaws.com"

@@ -16,7 +16,7 @@ from components.blocks.iam.grant import Grant, grant
 from components.blocks.iam.trust_policy import SOURCE_ARN_ONLY_SERVICES
 from components.blocks.monitoring.alarm import AlarmGroup, Metric, Severity
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Scope
+from components.blocks.naming.subsystem_scope import Scope
 
 FOURTEEN_DAYS = 1_209_600  # in seconds
 FOUR_DAYS = 345_600

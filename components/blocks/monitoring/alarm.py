@@ -11,7 +11,7 @@ import pulumi
 from pulumi_aws import cloudwatch
 
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Scope
+from components.blocks.naming.subsystem_scope import Scope
 
 
 class Severity(StrEnum):

@@ -15,7 +15,7 @@ from components.blocks.block import Block
 from components.blocks.iam.grant import Grant, grant
 from components.blocks.messaging.queue import Queue
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Scope
+from components.blocks.naming.subsystem_scope import Scope
 
 ENTIRE_BUCKET = "EntireBucket"
 """Name of the metrics configuration that covers the requests to all objects of the bucket."""
@@ -154,10 +154,10 @@ class Bucket(Block):
         return grant("s3", actions, f"{self.arn}/{prefix}")
 
     def grant_list(self, prefix: str | None = None) -> Grant:
-        """Grant listing the keys below a prefix. Without a prefix, S3 also answers 404 for a missing key.
+        """Grant listing the keys below a prefix, or all keys.
 
-        A request for a missing key has no prefix. So a condition on the prefix fails, and S3 answers 403 instead of
-        404.
+        Without a prefix, the grant also makes S3 answer 404 for a missing key. With a prefix, S3 answers 403, because a
+        request for an object sends no prefix, so the grant's condition does not hold.
         """
         return grant("s3", ["ListBucket"], self.arn, {"StringLike": {"s3:prefix": prefix}} if prefix else None)
 

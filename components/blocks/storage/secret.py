@@ -8,7 +8,7 @@ from pulumi_aws import ssm
 from components.blocks.block import Block
 from components.blocks.iam.grant import Grant, grant
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Scope
+from components.blocks.naming.subsystem_scope import Scope
 
 
 @dataclass(frozen=True)

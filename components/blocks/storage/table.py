@@ -10,7 +10,7 @@ from components.blocks.block import Block
 from components.blocks.iam.grant import Grant, grant
 from components.blocks.naming.context import Context
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Scope
+from components.blocks.naming.subsystem_scope import Scope
 
 BACKUP_TAG = "Backup"
 """Tag by which the backup plan selects tables."""

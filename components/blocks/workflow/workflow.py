@@ -13,7 +13,7 @@ from components.blocks.iam.role import Role, RoleArgs
 from components.blocks.iam.trust_policy import Service
 from components.blocks.monitoring.alarm import AlarmGroup, Metric, Severity
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Scope
+from components.blocks.naming.subsystem_scope import Scope
 from components.blocks.workflow.state_definitions import State
 
 LOG_DELIVERY_ACTIONS = (
@@ -56,8 +56,8 @@ class Workflow(Block):
         scope = args.scope
         self.name = scope.name(Kind.STATE_MACHINE, short_name)
         self.arn = scope.context.arn("states", f"stateMachine:{self.name}")
-        # AWS keeps one resource policy for all log groups below this prefix. Other log groups would reach the policy's
-        # size limit.
+        # AWS keeps one resource policy for all log groups below this prefix. It would list log groups with other names
+        # one by one, and so reach its size limit.
         log_group = f"/aws/vendedlogs/states/{self.name}"
         logs = self.create_log_group("logs", log_group, args.logical_name)
         platform_grants = [grant("logs", LOG_DELIVERY_ACTIONS, "*"), grant("xray", TRACING_ACTIONS, "*")]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.blocks.workflow.job_polling import count_polls
+from components.blocks.workflow.polling_intervals import count_polls
 from components.meetings.media_job_states import MAX_SUBMISSIONS, NO_CAPACITY_REASON, TIME_LIMIT_REASON
 from components.settings.meetings_media import ATTEMPTS
 from tests.components.meetings.fake_batch import INTERRUPTED, FakeBatch, Life, WalkResult, walk_states

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from components.blocks.workflow.job_polling import count_polls
+from components.blocks.workflow.polling_intervals import count_polls
 from local.emulation.step_functions.parameter_names import error_name, to_pascal_case
 from local.platform.driver_model.service_shapes import service_model
 from tests.components.meetings.jsonata_evaluation import INPUT, RECORDING, evaluate_choice, fill_arguments, find_catch

@@ -1,8 +1,8 @@
 """Component that cuts uploaded videos into chunks: three event rules, one queue, one function, and MediaConvert's role.
 
 The rules send to a queue, because MediaConvert may throttle job requests for longer than Lambda retries an asynchronous
-invocation (see `handlers/livestream/video_chunks/handler.py`). MediaConvert writes below a prefix that no rule matches, so its output
-is never taken for an upload.
+invocation. `handlers/livestream/video_chunks/handler.py` is the function. MediaConvert writes below a prefix that no rule
+matches, so its output is never taken for an upload.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from components.blocks.iam.role import Role, RoleArgs
 from components.blocks.iam.trust_policy import Service
 from components.blocks.messaging.event_rule import EventRule, EventRuleArgs, object_created_pattern, rule_sender
 from components.blocks.messaging.queue import Queue, QueueArgs
-from components.blocks.naming.scope import Scope
+from components.blocks.naming.subsystem_scope import Scope
 from components.blocks.storage.bucket import Bucket
 from components.blocks.storage.table import Table
 from components.settings import LivestreamSettings

@@ -1,4 +1,4 @@
-"""Parts that every VPC of the program needs: egress rules of security groups, and gateway endpoints."""
+"""Egress rules of security groups, and gateway endpoints for S3 and DynamoDB, for all networks of the program."""
 
 from collections.abc import Callable
 

@@ -5,7 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.blocks.workflow.job_polling import PAUSE_DIVISOR, count_polls, max_detection_seconds, pause_expression
+from components.blocks.workflow.polling_intervals import (
+    PAUSE_DIVISOR,
+    count_polls,
+    max_detection_seconds,
+    pause_expression,
+)
 from components.settings import load_settings
 from components.settings.meetings_media import ATTEMPTS
 from tests.components.settings.stack_config import complete

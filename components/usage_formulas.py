@@ -1,4 +1,4 @@
-"""Types, units and formulas with which all subsystems compute their monthly usage, for the cost model."""
+"""Formulas, units and types with which all subsystems compute their monthly usage, for the cost model."""
 
 from collections.abc import Mapping
 
@@ -16,9 +16,9 @@ TRACED_SHARE = 0.05
 
 
 def token_usage(model_id: str, input_tokens: float, output_tokens: float) -> dict[str, float]:
-    """Return a model's input and output tokens, by model family and kind of inference profile.
+    """Return a model's input and output tokens, under measures named after its family and kind of inference profile.
 
-    An unknown family counts as Sonnet, which costs more.
+    Every family except Haiku counts as Sonnet, which costs more.
     """
     family = "haiku" if "haiku" in model_id else "sonnet"
     kind = "Global" if model_id.startswith("global.") else ""

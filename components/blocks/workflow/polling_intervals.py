@@ -1,4 +1,4 @@
-"""Polling of long jobs by a workflow: the growing pause between two status requests.
+"""Growing pause between two status requests with which a workflow polls a long job.
 
 A job that has run for a long time will probably run on, so the pause grows with the time already waited. The end is noticed
 late by at most a twentieth of that time, or by the shortest pause if that is longer. A job of several hours needs about a
@@ -26,9 +26,9 @@ def pause_expression(waited: str, min_pause: int) -> str:
 
 
 def max_detection_seconds(seconds: int) -> int:
-    """Return the seconds after which polling has noticed that `seconds` have passed, if the growing pause is in use.
+    """Return the time in seconds by which polling notices that `seconds` have passed, if the pause has started to grow.
 
-    While the shortest pause is longer, polling may notice it up to one shortest pause after `seconds`. Callers must allow
+    Before that, the pause is the shortest pause, so polling may be late by up to one shortest pause. Callers must allow
     for that.
     """
     return seconds + seconds // PAUSE_DIVISOR

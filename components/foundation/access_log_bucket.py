@@ -3,7 +3,7 @@
 import pulumi
 
 from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.scope import Scope
+from components.blocks.naming.subsystem_scope import Scope
 from components.blocks.storage.bucket import ACCESS_LOG_PREFIX, Bucket, BucketArgs, LifecycleRule
 
 AUDIT_LOGS = "audit-logs"
