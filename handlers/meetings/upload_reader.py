@@ -22,7 +22,6 @@ from handlers.common.aws.unreadable_objects import UnreadableObject, classify_re
 from handlers.common.error_responses import to_field_problems
 from handlers.common.json_models import WrongField
 from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.common.websocket.messages import WrongField
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId
 from handlers.meetings.upload_completion_file import (
     MAX_CHUNKS,

@@ -17,7 +17,6 @@ from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.aws.unreadable_objects import UnreadableObject
 from handlers.common.json_models import Message
 from handlers.common.logging import EventLog, hash_for_log
-from handlers.common.websocket.messages import Message
 from handlers.meetings.media_job.audio_maker import UndecodableChunks
 from handlers.meetings.media_job.chunk_downloads import ChunkFolder, JobConcluded
 from handlers.meetings.media_job.chunk_facts import ChunkFacts, RecordingFacts
