@@ -163,9 +163,9 @@ class KeysOf(SigningKeys):
 
 
 def timed(monkeypatch: pytest.MonkeyPatch, seconds: Callable[[], float]) -> None:
-    """Replace the clock of PyJWT's caches."""
-    for module in ("jwks_client", "jwk_set_cache", "api_jwk"):
-        monkeypatch.setattr(f"jwt.{module}.time", SimpleNamespace(monotonic=seconds))
+    """Replace the clock of the signing keys and of PyJWT's caches."""
+    for module in ("jwt.jwks_client", "jwt.jwk_set_cache", "jwt.api_jwk", "handlers.common.identity.signing_keys"):
+        monkeypatch.setattr(f"{module}.time", SimpleNamespace(monotonic=seconds))
 
 
 def _handler(provider: Provider) -> type[BaseHTTPRequestHandler]:

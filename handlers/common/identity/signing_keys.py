@@ -2,12 +2,13 @@
 
 PyJWT's client caches the keys and refetches them for an unknown key id at most once per cooldown period. Callers choose
 the key ids in their tokens, so without this limit they would control how often the provider is called. Redirects are
-not followed. While the provider is unavailable, the latest fetched keys stay in use, and an unknown key id raises
-SigningKeysUnavailable instead of UnknownSigningKey.
+not followed. While the provider is unavailable, the latest fetched keys stay in use for a day, and an unknown key id
+raises SigningKeysUnavailable instead of UnknownSigningKey.
 
 Tokens are verified in `oidc_tokens`. This module loads cryptography, so only functions that verify tokens import it.
 """
 
+import time
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,7 +18,9 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jwt import PyJWK, PyJWKClient, PyJWKClientError, PyJWKSet
 
 CACHE_SECONDS = 3600
-"""Lifetime of cached keys. A key that the provider withdraws is accepted for at most this long."""
+"""Lifetime of cached keys. A withdrawn key is accepted for at most this long while the provider can be reached."""
+MAX_OUTAGE_SECONDS = 24 * 3600
+"""Maximum age of the latest fetched keys while the provider cannot be reached. A withdrawn key must expire then too."""
 REFETCH_COOLDOWN_SECONDS = 60
 """Minimum time between two fetches for unknown key ids."""
 TIMEOUT_SECONDS = 2.5
@@ -53,6 +56,8 @@ class SigningKeys(PyJWKClient):
             headers=HEADERS,
         )
         self._latest: PyJWKSet | None = None
+        self._fetched_at = 0.0
+        """Time of the latest successful fetch, on the monotonic clock."""
         self._last_fetch_failed = False
 
     def key(self, kid: str | None) -> PyJWK:
@@ -69,11 +74,16 @@ class SigningKeys(PyJWKClient):
         raise SigningKeysUnavailable if self._last_fetch_failed else UnknownSigningKey
 
     def fetch_data(self) -> PyJWKSet:
-        """Fetch the keys for PyJWT's client. If the provider does not answer with keys, return those that were fetched last."""
+        """Fetch the keys for PyJWT's client.
+
+        If the provider does not answer with keys, return those that were fetched last. Raises SigningKeysUnavailable if
+        there are none, or if they are older than MAX_OUTAGE_SECONDS.
+        """
         try:
             self._latest, self._last_fetch_failed = PyJWKSet.from_dict(self._fetch_jwks()), False
+            self._fetched_at = time.monotonic()
         except Exception as error:
-            if self._latest is None:
+            if self._latest is None or time.monotonic() - self._fetched_at > MAX_OUTAGE_SECONDS:
                 raise SigningKeysUnavailable(type(error).__name__) from error
             self._last_fetch_failed = True
         return self._latest

@@ -14,6 +14,7 @@ from jwt.algorithms import OKPAlgorithm, RSAAlgorithm
 
 from handlers.common.identity.signing_keys import (
     CACHE_SECONDS,
+    MAX_OUTAGE_SECONDS,
     REFETCH_COOLDOWN_SECONDS,
     SigningKeys,
     SigningKeysUnavailable,
@@ -88,6 +89,18 @@ def test_known_keys_stay_valid_while_the_provider_is_unavailable(harness: KeysHa
     harness.now += REFETCH_COOLDOWN_SECONDS
     with pytest.raises(UnknownSigningKey):
         harness.keys.key("second")
+
+
+def test_known_keys_expire_after_a_day_without_the_provider(harness: KeysHarness) -> None:
+    harness.keys.key("first")
+    harness.provider.away = True
+    harness.now += MAX_OUTAGE_SECONDS
+    assert harness.keys.key("first").key_id == "first"
+    harness.now += CACHE_SECONDS + 1
+    with pytest.raises(SigningKeysUnavailable):
+        harness.keys.key("first")
+    harness.provider.away = False
+    assert harness.keys.key("first").key_id == "first"
 
 
 def test_an_unavailable_provider_is_asked_again_if_there_are_no_keys(harness: KeysHarness) -> None:
