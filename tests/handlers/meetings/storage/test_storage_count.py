@@ -188,6 +188,19 @@ def test_objects_on_all_pages_are_counted(count: CountHarness, monkeypatch: pyte
     assert count.run().objects == 5
 
 
+def test_logs_contain_no_key_and_no_user(count: CountHarness, capsys: pytest.CaptureFixture[str]) -> None:
+    put_objects(count.meetings, BOB, 1)
+    count.meetings.put_object(f"raw/{CANARY}", b"1")
+    count.meetings.upload_chunks(b"a")
+    count.meetings.upload_complete_file(b"a")
+    count.meetings.advance(days=1)
+    assert count.run() == StorageCountResult(objects=8, users=3, metrics=0, started=1)
+    output = capsys.readouterr().out
+    assert "storage_counted" in output
+    for secret in (CANARY, ANN, BOB, MEETING.meeting_id):
+        assert secret not in output
+
+
 def test_a_recording_whose_event_was_lost_is_started_the_next_day(count: CountHarness) -> None:
     harness = count.meetings
     harness.upload_chunks(b"a", b"b")

@@ -8,10 +8,10 @@ import pytest
 
 from handlers.meetings.media_result import MediaOutcome
 from handlers.meetings.metrics import FFMPEG_RATIO, PROCESSING_DURATION
-from handlers.meetings.s3_keys import Recording
+from handlers.meetings.s3_keys import MeetingId, Recording
 from handlers.meetings.workflow_steps.handler import StepFailed
 from handlers.meetings.workflow_steps.job_results import JobResults, ResultMalformed, ResultMissing
-from tests.handlers.meetings.meeting_harness import ANN, CANARY, MEETING, MeetingHarness
+from tests.handlers.meetings.meeting_harness import ANN, BOB, BUCKET, CANARY, MEETING, MeetingHarness
 
 
 @pytest.fixture
@@ -146,6 +146,15 @@ def test_a_chunk_that_arrived_during_the_job_starts_a_new_attempt_at_once(
     assert harness.step_functions.attempts == [1, 2]
 
 
+def test_a_chunk_that_was_deleted_during_the_job_is_listed_as_missing(
+    harness: MeetingHarness, recording: Recording
+) -> None:
+    harness.write_media_result(recording, MediaOutcome.INCOMPLETE, wrong=[{"name": "1.webm", "problem": "hash"}])
+    harness.s3.delete_object(Bucket=BUCKET, Key=MEETING.upload_key("0.webm"))
+    harness.run_step("media", recording)
+    assert harness.wrong_chunks() == {"0.webm": "missing"}
+
+
 def test_a_failed_start_is_repeated_by_the_next_event(harness: MeetingHarness, recording: Recording) -> None:
     harness.write_media_result(recording, MediaOutcome.INCOMPLETE, wrong=[{"name": "1.webm", "problem": "hash"}])
     harness.put_object(MEETING.upload_key("1.webm"), b"c")
@@ -175,6 +184,20 @@ def test_a_repeated_step_changes_nothing_and_returns_the_same_result(
         assert harness.run_step(step, recording) == first
         assert harness.all_items() == before
     assert [name for name, _ in harness.cloudwatch.values] == [FFMPEG_RATIO, PROCESSING_DURATION]
+
+
+def test_two_users_can_have_meetings_with_the_same_id(harness: MeetingHarness, recording: Recording) -> None:
+    ann = harness.record()
+    bob = MeetingId(BOB, MEETING.meeting_id)
+    assert harness.upload_recording(b"a", b"b", meeting=bob, language="de-DE").content == recording.content
+    assert len(harness.step_functions.statuses) == 2
+    assert harness.record() == ann
+    before = harness.record(bob)
+    finish_media_job(harness, recording)
+    for step in ("transcribed", "finish", "fail"):
+        harness.run_step(step, recording)
+    assert harness.state() == ("ready",)
+    assert harness.record(bob) == before
 
 
 def test_a_repeated_earlier_step_does_not_set_a_meeting_back(harness: MeetingHarness, recording: Recording) -> None:
