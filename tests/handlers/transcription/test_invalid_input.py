@@ -118,6 +118,17 @@ def test_a_flood_of_utterances_fills_the_slots_and_every_message_is_answered(rou
     assert router.send_utterance(ann, "u4")["type"] == "accepted", "when a slot is free again"
 
 
+def test_a_repeated_disconnect_leaves_all_sessions_usable(router: RouterHarness) -> None:
+    ann, bob = router.open_session("c1"), other_session(router)
+    router.send_utterance(ann)
+    for _ in range(2):
+        assert router.disconnect("c1")["statusCode"] == 200
+    assert router.send_utterance(bob, connection="c2")["type"] == "accepted"
+    router.connect("c3")
+    assert router.send("open", "c3", sessionId=ann)["sessionId"] == ann
+    assert router.send_utterance(ann, connection="c3")["repeated"], "the utterance in progress continues"
+
+
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
