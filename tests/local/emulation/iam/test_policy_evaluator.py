@@ -96,6 +96,20 @@ def test_a_request_is_evaluated_as_iam_documents_it(
     assert evaluate_policies([document], AccessRequest("dynamodb:PutItem", TABLE, context)).verdict is verdict
 
 
+@pytest.mark.parametrize("tag", ["*", "?1", "${aws:username}", "../u2"])
+def test_the_value_of_a_session_tag_matches_only_itself(tag: str) -> None:
+    uploads = "arn:aws:s3:::recordings/raw/"
+    statements = [
+        allow("s3:PutObject", f"{uploads}${{aws:PrincipalTag/user}}/*"),
+        allow("s3:ListBucket", "*", condition={"StringLike": {"s3:prefix": "raw/${aws:PrincipalTag/user}/*"}}),
+    ]
+    for user, verdict in {tag: ALLOW, "u1": IMPLICIT, "u2": IMPLICIT}.items():
+        context = {"aws:PrincipalTag/user": tag, "aws:username": "u1", "s3:prefix": f"raw/{user}/"}
+        for action in ("s3:PutObject", "s3:ListBucket"):
+            request = AccessRequest(action, f"{uploads}{user}/chunk", context)
+            assert evaluate_policies([{"Statement": statements}], request).verdict is verdict
+
+
 def test_all_policies_of_a_role_count_and_a_deny_in_any_of_them_wins() -> None:
     documents = [{"Statement": allow()}, {"Statement": deny()}]
     assert evaluate_policies(documents, AccessRequest("dynamodb:PutItem", TABLE)).verdict is DENY

@@ -84,6 +84,26 @@ def test_results_arrive_while_audio_is_still_being_sent(endpoint: str) -> None:
         assert finals(rest(stream)) == ["Again."]
 
 
+def test_concurrent_streams_do_not_mix_their_audio(endpoint: str) -> None:
+    with (
+        TranscribeStream.open(address(endpoint), PATIENCE) as first,
+        TranscribeStream.open(address(endpoint), PATIENCE) as second,
+    ):
+        # Each stream pauses within its second word. Its first result shows that the service has read the audio so far.
+        audio = [(first, speech(["hello", "world"], RATE)), (second, speech(["good", "day"], RATE))]
+        for stream, samples in audio:
+            stream.send(samples[: len(samples) * 3 // 4])
+            assert len(results(stream.receive(PATIENCE) or b"")) == 1
+        for stream, samples in audio:
+            stream.send(samples[len(samples) * 3 // 4 :])
+        for stream, _ in audio:
+            stream.end()
+        assert [[result.text for result in rest(stream)] for stream, _ in audio] == [
+            ["Hello world", "Hello world."],
+            ["Good day", "Good day."],
+        ]
+
+
 @pytest.mark.media
 @pytest.mark.parametrize("encoding", ["pcm", "flac", "ogg-opus"])
 @pytest.mark.parametrize("piece", [317, 8000])
