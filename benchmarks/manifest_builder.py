@@ -51,6 +51,7 @@ class MeteredCloud:
         self.cloud = Cloud(datetime.now(UTC))
         self.calls: Counter[str] = Counter()
         self.write_units = 0
+        # The gate of a fake client can interrupt its calls in crash tests. An open gate lets every call pass.
         self._fakes: dict[str, Any] = {
             "dynamodb": FakeDynamoDB(self.cloud, open_gate),
             "s3": FakeS3(self.cloud, open_gate),

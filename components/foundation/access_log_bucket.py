@@ -1,4 +1,7 @@
-"""Bucket for the access logs of all other buckets. Its own access is not logged, because each log would cause another."""
+"""Bucket `audit-logs`, for the S3 access logs of all other buckets.
+
+Its own access is not logged, because each log would cause another.
+"""
 
 import pulumi
 
@@ -6,18 +9,18 @@ from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.subsystem_scope import Scope
 from components.blocks.storage.bucket import ACCESS_LOG_PREFIX, Bucket, BucketArgs, LifecycleRule
 
-AUDIT_LOGS = "audit-logs"
+ACCESS_LOGS = "audit-logs"
 """Short name of the bucket. Other subsystems compute its full name from it."""
 
 
-class AuditLogs(pulumi.ComponentResource):
+class AccessLogs(pulumi.ComponentResource):
     """Bucket with the access logs of every bucket below `logs/s3-access/<bucket>/`, kept for the retention in the settings."""
 
     def __init__(self, scope: Scope, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:foundation:AuditLogs", f"{scope.subsystem}-audit", None, opts)
-        name = scope.name(Kind.BUCKET, AUDIT_LOGS)
+        name = scope.name(Kind.BUCKET, ACCESS_LOGS)
         self.bucket = Bucket(
-            AUDIT_LOGS,
+            ACCESS_LOGS,
             BucketArgs(
                 scope=scope,
                 logical_name="AuditLogs",

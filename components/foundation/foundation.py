@@ -10,7 +10,7 @@ import pulumi
 from components.blocks.naming.context import Context, Subsystem
 from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.subsystem_scope import Scope
-from components.foundation.access_log_bucket import AUDIT_LOGS, AuditLogs
+from components.foundation.access_log_bucket import ACCESS_LOGS, AccessLogs
 from components.foundation.alerts import Alerts
 from components.foundation.api_log_role import ApiLogs
 from components.foundation.backup import Backup
@@ -42,7 +42,7 @@ class Foundation(pulumi.ComponentResource):
         self.alerts = Alerts(context, settings.alerts, child)
         self.layer = HandlersLayer(context, child)
         own_scope = self.scope(Subsystem.FOUNDATION, LogLevel.INFO)
-        self.audit_logs = AuditLogs(own_scope, child)
+        self.access_logs = AccessLogs(own_scope, child)
         self.api_logs = ApiLogs(own_scope, child) if settings.logs.api_gateway_role_owned else None
         self.network = (
             Network("foundation-network", NetworkArgs(own_scope, settings.network, attached_services), child)
@@ -57,7 +57,7 @@ class Foundation(pulumi.ComponentResource):
         """Return the scope for the blocks of one subsystem."""
         prerequisites: list[pulumi.Resource] = [self.alerts.policy]
         if subsystem is not Subsystem.FOUNDATION:
-            prerequisites.append(self.audit_logs.bucket.policy)
+            prerequisites.append(self.access_logs.bucket.policy)
             if self.api_logs is not None:
                 # API Gateway refuses a stage with logs while the region has no role for them.
                 prerequisites.append(self.api_logs.account)
@@ -67,7 +67,7 @@ class Foundation(pulumi.ComponentResource):
             foundation=self._settings,
             log_level=log_level,
             alerts_topic=self.alerts.topic_arn,
-            access_log_bucket=self._context.name(Kind.BUCKET, Subsystem.FOUNDATION, AUDIT_LOGS),
+            access_log_bucket=self._context.name(Kind.BUCKET, Subsystem.FOUNDATION, ACCESS_LOGS),
             layers=[self.layer.arn],
             prerequisites=prerequisites,
         )

@@ -19,7 +19,7 @@ from components.blocks.storage.table import Table
 from components.livestream.usage import SWEEP_MINUTES
 from components.livestream.video_chunking import event_source
 from components.settings import LivestreamSettings
-from handlers.common.environment import MAX_SWEEP_SECONDS
+from handlers.common.sweep_time_budget import MAX_SWEEP_SECONDS
 from handlers.livestream.episode_cleanup.environment import EpisodeCleanupEnvironment
 from handlers.livestream.episode_cleanup.s3_object_deletion import PREFIXES
 from handlers.livestream.event_names import EPISODE_DELETED

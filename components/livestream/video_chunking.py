@@ -39,7 +39,9 @@ def event_source(scope: Scope) -> str:
 def event_patterns(bucket: str, source: str) -> Mapping[str, Mapping[str, object]]:
     """Return the event pattern of each rule.
 
-    Jobs of other programs send events to the same bus. A job of this stack has the bucket's name in its metadata.
+    `video-created` matches a new object. The function then publishes the event that `video-completed` matches, and
+    submits a job when it receives that event. `video-jobs` matches the events of these jobs. Jobs of other programs send
+    events to the same bus. A job of this stack has the bucket's name in its metadata.
     """
     return {
         "video-created": object_created_pattern(bucket, VIDEOS),

@@ -6,14 +6,9 @@ the environment on import. Components import this module, so it imports only pyd
 """
 
 import os
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
-
-MAX_SWEEP_SECONDS = 840
-"""Maximum time budget of a sweep: one minute less than Lambda's maximum timeout."""
-SweepSeconds = Annotated[int, Field(ge=1, le=MAX_SWEEP_SECONDS)]
-"""Type of a setting for the time budget of a sweep."""
+from pydantic import BaseModel, ConfigDict
 
 
 class HandlerEnvironment(BaseModel):

@@ -45,6 +45,7 @@ class SweepLoop:
     ) -> Counter[str]:
         """Handle the items of each batch and count the outcomes that `handle` returns.
 
+        The time is checked before each batch, so a sweep that makes one call at a time passes batches of one item.
         `checked` counts all items. `failed` counts the items whose handling raised an exception. Each of them is logged
         as `failure_event`, with the log fields that `describe` returns for it. `unfinished` is 1 if the budget was spent
         before the last batch.
@@ -64,10 +65,11 @@ class SweepLoop:
                     counts.update(result)
         return counts
 
-    def report(self, event: str, counts: Mapping[str, int], *outcomes: str) -> dict[str, int]:
-        """Log and return the named outcomes, with `checked` before and `failed` and `unfinished` after them."""
-        reported: dict[str, Any] = {
-            name: counts.get(name, 0) for name in ("checked", *outcomes, "failed", "unfinished")
-        }
-        self._log.info(event, **reported)
-        return reported
+    def log_counts(self, event: str, counts: Mapping[str, int], *, outcomes: Sequence[str]) -> dict[str, int]:
+        """Log and return the counts of these outcomes, with `checked` before and `failed` and `unfinished` after them.
+
+        Counts of other outcomes are neither logged nor returned.
+        """
+        logged: dict[str, Any] = {name: counts.get(name, 0) for name in ("checked", *outcomes, "failed", "unfinished")}
+        self._log.info(event, **logged)
+        return logged

@@ -136,8 +136,8 @@ class QuestionRecord(VersionedState):
     calls: int = 0
     """Number of worker invocations for the question."""
 
-    def ask(self, new: "QuestionRecord", now_ms: int) -> tuple[Self, bool]:
-        """Apply a request for the question, which may be a repeated one. Return True if a worker must be invoked.
+    def apply_request(self, new: "QuestionRecord", now_ms: int) -> tuple[Self, bool]:
+        """Apply a client's request for the question, which may be a repeated one. Return True if a worker must be invoked.
 
         `new` contains the request. It replaces the question only if a new answer attempt is needed.
         """

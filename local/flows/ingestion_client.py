@@ -131,7 +131,7 @@ class IngestionRuns:
         return sorted((len(manifest["files"]) for manifest in lists), reverse=True)
 
     def read_rows(self) -> list[dict[str, Any]]:
-        """Return all rows that a reader of the lake sees through the pointers."""
+        """Return all rows that a reader of the lake sees: those of the Parquet files that a pointer names."""
         with tempfile.TemporaryDirectory() as scratch:
             variables = spark_process.spark_environment(Path(scratch), endpoint=self.endpoint)
             with spark_process.SparkChildSession(variables) as session:

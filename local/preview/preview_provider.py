@@ -22,7 +22,7 @@ FUNCTION_RESULTS: dict[str, Props] = {
 
 
 class PreviewProvider:
-    """Provider with a fixed account and Region, in which every resource id is unknown."""
+    """Provider with a fixed account and Region, in which every resource id is unknown. An unknown id is an empty string."""
 
     def call(self, token: str, arguments: Props) -> Props:
         """Return the caller's identity or the Region. Raise NotImplementedError for another function."""
@@ -34,5 +34,5 @@ class PreviewProvider:
         return FUNCTION_RESULTS[token]
 
     def make(self, _resource: Resource) -> tuple[str, Props]:
-        """Return an unknown id and no further outputs."""
+        """Return an empty id, because the id is unknown before a deployment, and no further outputs."""
         return "", {}

@@ -23,7 +23,7 @@ from pulumi_policy import policy as sdk
 from guardrails.pack import policy_pack
 from guardrails.pack.policy_kinds import Policy
 from guardrails.pack.sdk_patches import ANALYZER_CLASS, DECODING_FUNCTIONS, cache_decoding, skip_unneeded_checks
-from guardrails.pack.stack_context import ExceptionEntry, StackContext
+from guardrails.pack.stack_configuration import ExceptionEntry, StackContext
 from guardrails.policy_catalogue import POLICIES
 from local.preview.policy_pack_process import _analyze_request, _analyzer_resource
 from local.preview.property_values import UNKNOWN_STRING

@@ -67,8 +67,8 @@ class RestApiArgs:
     """Limits of an API key, which callers must send if there is no authorizer. Without both, the gateway admits all
     callers."""
     checked_by: str | None = None
-    """Check that authenticates callers if the gateway does not, in at least 15 characters. It becomes a tag of the API,
-    which the policies require outside dev."""
+    """Description of the check that authenticates callers, if the gateway does not. The text becomes a tag of the API. The
+    policies require it outside dev, with at least 15 characters."""
     bodies_validated: bool = True
     """True if the gateway refuses bodies that do not match their schema. Otherwise the functions do so, and name the
     wrong field."""

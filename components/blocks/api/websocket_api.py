@@ -60,8 +60,8 @@ class WebSocketApiArgs:
     """Limit of all clients and routes together."""
     authorization: WebSocketAuthorization = WebSocketAuthorization.NONE
     checked_by: str | None = None
-    """Check that authenticates callers if API Gateway does not, in at least 15 characters. It becomes a tag of the API,
-    which the policies require outside dev. None if API Gateway authenticates callers, or if every client may connect."""
+    """Description of the check that authenticates callers, if API Gateway does not. The text becomes a tag of the API. The
+    policies require it outside dev, with at least 15 characters. None if API Gateway authenticates callers, or if every client may connect."""
 
 
 class WebSocketApi(Block):

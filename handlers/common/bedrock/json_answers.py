@@ -1,7 +1,8 @@
-"""Parser for a model's answer: one JSON value, possibly in a code fence, validated against a pydantic model.
+"""Parser for a model's answer (one JSON value, possibly in a code fence), and validation of the parsed values.
 
-Problems are described by fixed sentences that quote nothing from the answer, because they are sent to the model and
-appear in exceptions.
+`parse_json_answer` accepts any JSON value. Its callers pass the value, or each of its items, to `validate_or_none` with a
+pydantic model. A problem is described by a fixed sentence that quotes nothing from the answer. The model is sent this
+sentence, and the exception's message is the sentence's name.
 """
 
 import json
@@ -22,6 +23,7 @@ class AnswerJsonProblem(StrEnum):
     EMPTY = "It was empty."
     TOO_LONG = "It was too long."
     NO_JSON = "It was not one valid JSON object and nothing else."
+    """The answer is not valid JSON. The sentence names an object, because all questions request one."""
 
 
 class UnusableAnswer(Exception):

@@ -94,8 +94,8 @@ class IngestionSweeper:
         for claim in self.table.list_claims(self.clock() - self.claim_age):
             by_manifest[claim.manifest_id].append(claim)
         return SweepLoop(self.log, self.clock, timedelta.max).run(
-            ([entry] for entry in by_manifest.items()),
-            lambda entry: ["resolved", *repeat("released", self._resolve(*entry))],
+            batches=([entry] for entry in by_manifest.items()),
+            handle=lambda entry: ["resolved", *repeat("released", self._resolve(*entry))],
             failure_event="claims_unresolved",
             describe=lambda entry: {"manifest_id": entry[0]},
         )
@@ -125,8 +125,10 @@ class IngestionSweeper:
     def _close_runs(self) -> Counter[str]:
         """Check the executions of old running manifests, oldest first, and close those that have ended."""
         return SweepLoop(self.log, self.clock, RUN_CHECK_BUDGET).run(
-            ([running_manifest] for running_manifest in self.records.list_running(self.clock() - self.claim_age)),
-            lambda running_manifest: self._close_run(execution_arn=running_manifest[1]),
+            batches=(
+                [running_manifest] for running_manifest in self.records.list_running(self.clock() - self.claim_age)
+            ),
+            handle=lambda running_manifest: self._close_run(execution_arn=running_manifest[1]),
             failure_event="run_unsettled",
             describe=lambda running_manifest: {"manifest_id": running_manifest[0]},
         )

@@ -84,9 +84,11 @@ class EpisodeCleaner:
         """Run one sweep; return the numbers of overdue tracks by reason, and of episodes by all other outcomes."""
         due = self._table.list_due(timestamp(self._clock() - SWEEP_GRACE_PERIOD))
         count = self._loop.run(
-            ([episode] for episode in due), self._check_episode, failure_event="episode_sweep_failed"
+            batches=([episode] for episode in due), handle=self._check_episode, failure_event="episode_sweep_failed"
         )
-        return self._loop.report("care_sweep", count, "never_uploaded", "timed_out", CleanupOutcome.CLEANED_UP)
+        return self._loop.log_counts(
+            "care_sweep", count, outcomes=["never_uploaded", "timed_out", CleanupOutcome.CLEANED_UP]
+        )
 
     def _handle_deletion(self, body: str) -> CleanupOutcome:
         event = parse_bus_event(body)

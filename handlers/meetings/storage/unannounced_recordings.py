@@ -4,8 +4,14 @@ The daily storage count lists all uploads anyway, and passes every `complete.jso
 meeting has no record, or a record with another fingerprint, is processed like a new upload. The record's modification
 time would not show this, because the processing of older uploads changes it too.
 
-A malformed file for a meeting that is in progress or ready does not change the record, so this search finds it again
-every day. Malformed files therefore raise no alarm.
+Three log events raise an alarm:
+
+- `recording_unheard`: the event of a recording was lost, and its upload was processed now.
+- `recording_unattended`: the processing of a file failed.
+- `recordings_unchecked`: time ran out before all files were checked.
+
+A malformed file raises no alarm. If its meeting is in progress or ready, the file leaves the old fingerprint in the record,
+so this search finds it again every day.
 """
 
 from collections.abc import Callable, Iterable
@@ -23,10 +29,7 @@ NOTIFICATION_GRACE_PERIOD: Final = timedelta(hours=1)
 """Younger uploads are ignored, because their event may still arrive."""
 
 PROCESSED_LATE: Final = frozenset({UploadOutcome.STARTED, UploadOutcome.INCOMPLETE})
-"""Outcomes that show that an event was lost. Such a recording is logged as `recording_unheard`. In the log,
-`recording_unattended` means that the processing of a file failed, and `recordings_unchecked` that time ran out before
-all files were checked.
-"""
+"""Outcomes that show that an event was lost. Such a recording is logged as `recording_unheard`."""
 
 
 @dataclass(frozen=True)
@@ -54,14 +57,18 @@ class UnannouncedRecordings:
         Failures are logged, and the next day's search finds the same files again.
         """
         counts = SweepLoop(self.log, self.clock, deadline - self.clock()).run(
-            ([complete_file] for complete_file in complete_files),
-            lambda complete_file: [self._process(complete_file)] if self._is_unannounced(complete_file) else [],
+            # The loop checks the time before each batch. With one file per batch, it checks the time before each file.
+            batches=([complete_file] for complete_file in complete_files),
+            handle=self._process_if_unannounced,
             failure_event="recording_unattended",
             describe=lambda complete_file: {"key_hash": meeting_hash(complete_file.meeting)},
         )
         if counts["unfinished"]:
             self.log.error("recordings_unchecked", cause="out_of_time")
         return counts[UploadOutcome.STARTED]
+
+    def _process_if_unannounced(self, complete_file: ListedCompleteFile) -> list[UploadOutcome]:
+        return [self._process(complete_file)] if self._is_unannounced(complete_file) else []
 
     def _is_unannounced(self, complete_file: ListedCompleteFile) -> bool:
         if self.clock() - complete_file.uploaded_at < NOTIFICATION_GRACE_PERIOD:

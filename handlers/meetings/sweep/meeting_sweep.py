@@ -1,10 +1,16 @@
 """Sweep of meetings that stay in one state for too long, so that no lost message leaves a meeting unfinished for ever.
 
-A meeting in progress has an execution. The sweep waits while it runs, starts it if it never started, and marks the
-meeting as failed if it failed without a report. An execution that succeeded without a report found a `complete.json` of
-another recording, which was replaced or deleted since. The sweep then starts a new attempt. An incomplete meeting is
-checked again, in case an upload's event was lost. It is marked as failed after a time limit, because its uploaded chunks
-are then deleted.
+A meeting in progress has an execution of the workflow, which reports its result to the meeting's record. If the meeting
+makes no progress, the sweep checks the execution:
+
+- It runs: the sweep waits.
+- It never started: the sweep starts it.
+- It failed, was aborted or timed out: its report is missing, so the sweep marks the meeting as failed.
+- It succeeded: its report is missing, so the sweep starts a new attempt. Such an execution found that `complete.json`, the
+  list of a recording's chunks, described another recording. Since then, that file was replaced or deleted.
+
+A recording that is too old is marked as failed instead of being started again. An incomplete meeting is checked again, in
+case an upload's event was lost. It is marked as failed after a time limit, because its uploaded chunks are then deleted.
 """
 
 from collections.abc import Callable
@@ -51,14 +57,23 @@ class MeetingSweepOutcome(StrEnum):
     """The meeting is checked again later: its execution runs, it waits for chunks, or this check was too early."""
     STARTED = "started"
     """The meeting's execution was started, or the meeting got a new attempt, which checks the uploads again."""
-    ENDED = "ended"
-    """The meeting's execution ended without a report."""
+    EXECUTION_FAILED = "ended"
+    """The meeting's execution failed or was aborted without a report."""
     TIMED_OUT = "timed_out"
     """The meeting's execution timed out, or the recording is too old to be restarted."""
     NEVER_COMPLETE = "never_complete"
     """The meeting's chunks did not arrive in time."""
     NOT_DUE = "not_due"
     """The meeting is no longer due at this time, or a concurrent invocation changed it."""
+
+
+LOGGED_OUTCOMES: Final = (
+    MeetingSweepOutcome.STARTED,
+    MeetingSweepOutcome.EXECUTION_FAILED,
+    MeetingSweepOutcome.TIMED_OUT,
+    MeetingSweepOutcome.NEVER_COMPLETE,
+)
+"""Outcomes whose numbers a sweep logs: those that started or failed a meeting."""
 
 
 @dataclass(frozen=True)
@@ -79,19 +94,12 @@ class MeetingSweep:
         """Sweep once; return the number of meetings by outcome."""
         loop = SweepLoop(self.log, self.clock, self.budget)
         counts = loop.run(
-            ([due] for due in self.table.list_due(timestamp(self.clock()))),
-            lambda due: [self._sweep_meeting(due)],
+            batches=([due] for due in self.table.list_due(timestamp(self.clock()))),
+            handle=lambda due: [self._sweep_meeting(due)],
             failure_event="meeting_unattended",
             describe=lambda due: {"key_hash": meeting_hash(due.meeting)},
         )
-        return loop.report(
-            "meeting_sweep",
-            counts,
-            MeetingSweepOutcome.STARTED,
-            MeetingSweepOutcome.ENDED,
-            MeetingSweepOutcome.TIMED_OUT,
-            MeetingSweepOutcome.NEVER_COMPLETE,
-        )
+        return loop.log_counts("meeting_sweep", counts, outcomes=LOGGED_OUTCOMES)
 
     def _sweep_meeting(self, due: DueMeeting) -> MeetingSweepOutcome:
         record = self.table.read(due.meeting)
@@ -121,7 +129,8 @@ class MeetingSweep:
             case ExecutionStatus.TIMED_OUT:
                 return self._fail(record, MeetingReason.TIMED_OUT, MeetingSweepOutcome.TIMED_OUT)
             case ExecutionStatus.FAILED | ExecutionStatus.ABORTED:
-                return self._fail(record, STAGE_FAILURES[record.stage or Stage.MEDIA], MeetingSweepOutcome.ENDED)
+                reason = STAGE_FAILURES[record.stage or Stage.MEDIA]
+                return self._fail(record, reason, MeetingSweepOutcome.EXECUTION_FAILED)
             case ExecutionStatus.SUCCEEDED if not self._is_too_old(record):
                 return self._restart(record, due)
             case None if not self._is_too_old(record):

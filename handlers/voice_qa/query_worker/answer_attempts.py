@@ -34,11 +34,11 @@ class QuestionItem:
         `request_id` is the invocation's; a retry by Lambda has the same id.
         """
 
-        def begin(record: QuestionRecord) -> tuple[QuestionRecord, tuple[QuestionRecord, bool]]:
+        def update(record: QuestionRecord) -> tuple[QuestionRecord, tuple[QuestionRecord, bool]]:
             begun, must_answer = record.begin(now_ms, until_ms, request_id)
             return begun, (begun, must_answer)
 
-        return self._items.change(QuestionRecord, self._key, begin)
+        return self._items.change(QuestionRecord, self._key, update)
 
     def current_listener(self, attempt: int) -> Listener:
         """Return the current listener; a listener without a connection if another attempt has begun."""
@@ -48,27 +48,27 @@ class QuestionItem:
     def release(self, attempt: int) -> None:
         """Let the next invocation begin, because an unexpected exception stopped this attempt."""
 
-        def release(record: QuestionRecord) -> tuple[QuestionRecord, None]:
+        def update(record: QuestionRecord) -> tuple[QuestionRecord, None]:
             return (record.release() if _is_current(record, attempt) else record), None
 
-        self._items.change(QuestionRecord, self._key, release)
+        self._items.change(QuestionRecord, self._key, update)
 
     def end(self, attempt: int, transition: Callable[[QuestionRecord], QuestionRecord]) -> Listener | None:
         """End the question. Return the listener at that moment; None if another attempt has begun."""
 
-        def end(record: QuestionRecord) -> tuple[QuestionRecord, Listener | None]:
+        def update(record: QuestionRecord) -> tuple[QuestionRecord, Listener | None]:
             return (transition(record), record.listener) if _is_current(record, attempt) else (record, None)
 
-        return self._items.change(QuestionRecord, self._key, end)
+        return self._items.change(QuestionRecord, self._key, update)
 
     def mark_answer_gone(self, code: str, *, retryable: bool) -> None:
         """Mark an answered question as failed, because its stored answer no longer exists."""
 
-        def mark(record: QuestionRecord) -> tuple[QuestionRecord, None]:
+        def update(record: QuestionRecord) -> tuple[QuestionRecord, None]:
             answered = record.status is QuestionStatus.ANSWERED
             return (record.mark_failed(code, retryable=retryable) if answered else record), None
 
-        self._items.change(QuestionRecord, self._key, mark)
+        self._items.change(QuestionRecord, self._key, update)
 
     def stop_counting(self) -> None:
         """Stop counting the question as being answered. If this fails, the count expires later."""

@@ -53,12 +53,14 @@ class LectureSweep:
 
     def run(self) -> dict[str, int]:
         """Run one sweep. Return the counts by outcome."""
-        count = self._loop.run(self._recent_objects(), self._validate, failure_event="upload_failed")
+        count = self._loop.run(batches=self._recent_objects(), handle=self._validate, failure_event="upload_failed")
         count["missing"] = sum(
             count[outcome] for outcome in (ValidationOutcome.READY, ValidationOutcome.REJECTED, IGNORED, "failed")
         )
-        return self._loop.report(
-            "lecture_sweep", count, "missing", ValidationOutcome.READY, ValidationOutcome.REJECTED, IGNORED
+        return self._loop.log_counts(
+            "lecture_sweep",
+            count,
+            outcomes=["missing", ValidationOutcome.READY, ValidationOutcome.REJECTED, IGNORED],
         )
 
     def _recent_objects(self) -> Iterator[list[NewObject]]:

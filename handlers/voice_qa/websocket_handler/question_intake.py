@@ -41,6 +41,16 @@ class ConnectedGuest:
     """Id of the connection, which receives the answer."""
 
 
+@dataclass(frozen=True)
+class RequestedQuestion:
+    """A question after a client's request was applied to it."""
+
+    record: QuestionRecord
+    worker_needed: bool
+    repeated: bool
+    """True if the question was stored before this request."""
+
+
 class QuestionIntake:
     """Accepts the questions of guests, and invokes workers for them."""
 
@@ -77,8 +87,8 @@ class QuestionIntake:
             asked_ms=now_ms,
         )
 
-        def ask(stored: QuestionRecord) -> tuple[QuestionRecord, tuple[QuestionRecord, bool, bool]]:
-            changed, worker_needed = stored.ask(new, now_ms)
+        def update(stored: QuestionRecord) -> tuple[QuestionRecord, RequestedQuestion]:
+            changed, worker_needed = stored.apply_request(new, now_ms)
             if changed.status is QuestionStatus.ACCEPTED and stored.status is not QuestionStatus.ACCEPTED:
                 # Checked only when a new attempt is accepted. An attempt that has begun is finished, whatever happened
                 # to its lecture.
@@ -86,22 +96,14 @@ class QuestionIntake:
             if worker_needed:
                 # If the allowance refuses, the question is not changed. A repeated question counts once.
                 self._count_question(caller.identity, message.query_id, now_ms)
-            return changed, (changed, worker_needed, stored.status is not QuestionStatus.NEW)
+            repeated = stored.status is not QuestionStatus.NEW
+            return changed, RequestedQuestion(changed, worker_needed=worker_needed, repeated=repeated)
 
-        key = query_key(caller.identity, message.query_id)
-        question, worker_needed, repeated = self._items.change(QuestionRecord, key, ask)
-        being_answered = question.status is QuestionStatus.RUNNING and question.running_until_ms > now_ms
-        if not worker_needed and question.calls >= MAX_CALLS and not being_answered:
-            raise HandlerError(
-                VoiceQaErrorCode.TOO_MANY_QUERIES, "This question was asked too often. Ask it with a new queryId.", 429
-            )
-        if question.status is QuestionStatus.FAILED:
-            raise HandlerError(
-                VoiceQaErrorCode.QUERY_FAILED, "This question cannot be answered. Asking it again would not help.", 409
-            )
-        if worker_needed:
+        question = self._items.change(QuestionRecord, query_key(caller.identity, message.query_id), update)
+        _check_answerable(question, now_ms)
+        if question.worker_needed:
             self._start_worker(WorkerEvent(identity=caller.identity, query_id=message.query_id), now_ms)
-        return QueryAccepted(query_id=message.query_id, session_id=question.session, repeated=repeated)
+        return QueryAccepted(query_id=message.query_id, session_id=question.record.session, repeated=question.repeated)
 
     def _check_lecture(self, lecture_id: str) -> None:
         try:
@@ -151,8 +153,26 @@ def _check_question(caller: ConnectedGuest, message: Query) -> None:
         raise HandlerError(VoiceQaErrorCode.AUDIO_FOREIGN, "audioKey is not the key of one of your uploads.", 403)
 
 
+def _check_answerable(question: RequestedQuestion, now_ms: int) -> None:
+    """Raise HandlerError if no worker answers the question now or will answer it."""
+    record = question.record
+    being_answered = record.status is QuestionStatus.RUNNING and record.running_until_ms > now_ms
+    # The worker was invoked MAX_CALLS times for this question, is not invoked again, and is not running.
+    if record.calls >= MAX_CALLS and not question.worker_needed and not being_answered:
+        raise HandlerError(
+            VoiceQaErrorCode.TOO_MANY_QUERIES, "This question was asked too often. Ask it with a new queryId.", 429
+        )
+    if record.status is QuestionStatus.FAILED:
+        raise HandlerError(
+            VoiceQaErrorCode.QUERY_FAILED, "This question cannot be answered. Asking it again would not help.", 409
+        )
+
+
 def _without_question(allowance: Allowance, query_id: str, now_ms: int) -> Allowance:
-    """Undo the counting of a question at this time. A question that was counted earlier still counts."""
+    """Return the allowance without the question that was counted at `now_ms`, or unchanged if none was counted then.
+
+    A repeated question that was counted earlier still counts.
+    """
     if now_ms not in allowance.asked_ms:
         return allowance
     index = allowance.asked_ms.index(now_ms)

@@ -20,7 +20,7 @@ regions."""
 
 @dataclass(frozen=True)
 class ModelPermissions:
-    """Permissions for models in the account in which they are called."""
+    """Check of a caller's permissions for requests to models, in the Region and account that receive them."""
 
     region: str
     account: str

@@ -151,7 +151,10 @@ class SparkChildSession:
         return SparkRunResult(answer.get("counts", {}), answer.get("error", ""))
 
     def rows(self, lake_uri: str, *manifest_ids: str) -> list[dict[str, Any]]:
-        """Return all rows that a reader of the lake sees through the pointers, of all manifests or of some."""
+        """Return all rows of all manifests or of some, as a reader of the lake sees them.
+
+        A reader reads only the Parquet files that a pointer of the lake names.
+        """
         rows: list[dict[str, Any]] = self._request({"action": "rows", "lake": lake_uri, "manifests": manifest_ids})[
             "rows"
         ]

@@ -1,6 +1,7 @@
-"""Corrects the resource for which IAM evaluates requests to AgentCore memory and Batch.
+"""Corrects the resource against which IAM evaluates requests to AgentCore memory and Batch.
 
-The emulator evaluates requests that end a Batch job for `*`, and requests to AgentCore not at all.
+For a request that ends a Batch job, the emulator uses the resource `*` instead of the job's ARN. It does not evaluate
+requests to AgentCore.
 """
 
 import json

@@ -6,7 +6,6 @@ tone, whose pitch identifies the speaker. The tones are far enough apart for Opu
 """
 
 import math
-import sys
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,10 +14,12 @@ from functools import lru_cache
 from itertools import repeat
 from operator import add, mul
 
+from local.emulation.speech.tone_energy import ToneEnergy
+
 LOW = (450, 600, 750, 900, 1050, 1200)
 HIGH = (1450, 1650, 1850, 2050, 2250, 2450)
 """Frequencies of a word's two tones, in hertz. They are multiples of 50 Hz, because a frame of 20 ms can distinguish
-them. Except 900 and 1200, which are the second harmonics of 450 and 600, no tone is the second harmonic of another."""
+them. No tone of a word is the second harmonic of another, except 900 and 1200 (of 450 and 600)."""
 PITCHES = (150, 200, 250, 300, 350)
 """Pitches of voices, in hertz. Words may also have no voice."""
 WORDS = (
@@ -59,17 +60,8 @@ _MIN_VOICE_SHARE = 0.03
 """Minimum share of a frame's energy in the voice. A generated voice has twice as much."""
 
 _FREQUENCIES = (*LOW, *HIGH, *PITCHES)
-# A frame's products with the waves of all frequencies are computed at once: `_waves` explains the fields of large
-# integers.
-_UNIT = 1 << 30
-"""Integer that represents 1 in the waves."""
-_FIELD_BITS = 64
-"""Width of one wave's field in the large integers."""
-_BIASES = sum((1 << 62) << _FIELD_BITS * at for at in range(2 * len(_FREQUENCIES)))
-"""Offset of 2 ** 62 in every field, which makes it positive, so that no field borrows from its neighbour. The sum of
-a frame of 16-bit samples stays below 2 ** 55 in each field."""
 
-_PAIRS = dict(zip(WORDS, ((low, high) for low in LOW for high in HIGH), strict=False))
+_PAIRS = dict(zip(WORDS, ((low, high) for low in LOW for high in HIGH), strict=True))
 _WORD_OF = {pair: word for word, pair in _PAIRS.items()}
 
 
@@ -117,7 +109,7 @@ class Recogniser:
         self._frame_samples = round(sample_rate * FRAME_SECONDS)
         self._step = max(1, sample_rate // ANALYSED_RATE)
         self._rate = sample_rate
-        self._waves = _waves(self._frame_samples, self._step, sample_rate)
+        self._tone_energy = ToneEnergy(_FREQUENCIES, self._frame_samples, self._step, sample_rate)
         self._incomplete_frame = b""
         """Audio after the last complete frame."""
         self._frame_count = 0
@@ -151,7 +143,7 @@ class Recogniser:
         samples = array("h", frame)[:: self._step]
         energy = sum(map(mul, samples, samples))
         is_silent = math.sqrt(energy / len(samples)) <= _MAX_SILENCE
-        shares = [] if is_silent else _energy_shares(samples, energy, self._waves)
+        shares = [] if is_silent else self._tone_energy.shares(samples, energy)
         word = None if is_silent else _find_word(shares)
         if word != self._word:
             yield from self._complete_word()
@@ -189,34 +181,6 @@ def _find_pitch(shares: Sequence[float]) -> int | None:
     voices = shares[-len(PITCHES) :]
     loudest = max(range(len(PITCHES)), key=voices.__getitem__)
     return PITCHES[loudest] if voices[loudest] >= _MIN_VOICE_SHARE else None
-
-
-def _energy_shares(samples: "array[int]", energy: int, waves: Sequence[int]) -> list[float]:
-    """Return the share of a frame's energy at each frequency."""
-    # A sine wave that has all of the energy gives this sum of squares.
-    total = energy * len(samples) / 2
-    fields = array("Q", (sum(map(mul, samples, waves)) + _BIASES).to_bytes(16 * len(_FREQUENCIES), sys.byteorder))
-    if sys.byteorder == "big":
-        fields.reverse()
-    parts = [(field - (1 << 62)) / _UNIT for field in fields]
-    return [(cosine * cosine + sine * sine) / total for cosine, sine in zip(parts[::2], parts[1::2], strict=True)]
-
-
-@lru_cache(maxsize=16)
-def _waves(frame: int, step: int, sample_rate: int) -> tuple[int, ...]:
-    """Return the factors of a frame's samples: for each sample, the cosine and sine of every frequency.
-
-    They are fields of one large integer. The sum of products over all frequencies is then one multiplication and one
-    addition per sample, which takes a quarter of the time of a loop over the frequencies.
-    """
-    return tuple(
-        sum(
-            round(_UNIT * part(math.tau * frequency * at / sample_rate)) << _FIELD_BITS * (2 * number + half)
-            for number, frequency in enumerate(_FREQUENCIES)
-            for half, part in enumerate((math.cos, math.sin))
-        )
-        for at in range(0, frame, step)
-    )
 
 
 def _pair(word: str) -> tuple[int, int]:

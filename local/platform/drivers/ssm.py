@@ -1,4 +1,8 @@
-"""Driver of SSM parameters. A secret parameter is a SecureString, and no file contains its value."""
+"""Driver of SSM parameters: the calls that create, update and delete a parameter.
+
+The state file contains only hashes of inputs (`local/platform/state.py`), so no file contains the value of a secret
+parameter.
+"""
 
 from local.platform.driver_model.driver import (
     ComputedValue,

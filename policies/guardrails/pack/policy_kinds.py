@@ -13,7 +13,7 @@ from typing import Any, Final, NotRequired, TypedDict, TypeVar, Unpack
 from pulumi_policy.proxy import UnknownValueError
 
 from guardrails.model.subsystem_names import parse_subsystem
-from guardrails.pack.stack_context import StackContext
+from guardrails.pack.stack_configuration import StackContext
 
 Props = Mapping[str, Any]
 """Properties of a resource. Reading an unknown value raises the SDK's UnknownValueError."""

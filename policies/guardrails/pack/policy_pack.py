@@ -33,7 +33,7 @@ from guardrails.pack.policy_kinds import (
     describe_malformed,
 )
 from guardrails.pack.sdk_patches import cache_decoding, skip_unneeded_checks
-from guardrails.pack.stack_context import InvalidStackConfiguration, StackContext, read_stack_context
+from guardrails.pack.stack_configuration import InvalidStackConfiguration, StackContext, read_stack_context
 from guardrails.policy_catalogue import POLICIES
 
 NAME = "polyphony-guardrails"

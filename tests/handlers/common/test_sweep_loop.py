@@ -57,7 +57,7 @@ def test_a_failure_is_logged_without_its_text_and_stops_no_other_item(
     count = loop.run(
         [["a", "canary", "b"]], clock.handle, failure_event="broken", describe=lambda item: {"records": len(item)}
     )
-    assert loop.report("swept", count, "seen", "absent") == {
+    assert loop.log_counts("swept", count, outcomes=["seen", "absent"]) == {
         "checked": 3,
         "seen": 2,
         "absent": 0,

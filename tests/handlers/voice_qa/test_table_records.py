@@ -32,7 +32,7 @@ ASKS = st.lists(st.tuples(st.sampled_from("abcde"), st.integers(0, HOUR_MS // 2)
 
 def step(question: QuestionRecord, name: str, now_ms: int) -> QuestionRecord:
     moves: dict[str, Callable[[], QuestionRecord]] = {
-        "ask": lambda: question.ask(NEW.model_copy(update={"asked_ms": now_ms}), now_ms)[0],
+        "ask": lambda: question.apply_request(NEW.model_copy(update={"asked_ms": now_ms}), now_ms)[0],
         "begin": lambda: question.begin(now_ms, now_ms + RUN_MS, CALL)[0],
         "answer": question.mark_answered,
         "fail": lambda: question.mark_failed("AGENT_FAILED", retryable=False),
@@ -58,7 +58,7 @@ def test_no_worker_begins_while_another_one_is_running(steps: list[tuple[str, in
     question, now_ms = apply_steps(steps)
     begun, mine = question.begin(now_ms, now_ms + RUN_MS, CALL)
     if mine:
-        asked, worker_needed = begun.ask(NEW, now_ms + waited)
+        asked, worker_needed = begun.apply_request(NEW, now_ms + waited)
         assert not worker_needed
         assert asked.begin(now_ms + waited, now_ms + waited + RUN_MS, CALL) == (asked, False)
         assert asked.begin(now_ms + RUN_MS, now_ms + 2 * RUN_MS, CALL)[1], "a dead worker is replaced"
@@ -77,7 +77,7 @@ def test_only_a_retry_by_lambda_takes_over_before_the_timeout(steps: list[tuple[
 @given(STEPS)
 def test_a_worker_that_was_invoked_for_an_unanswered_question_can_begin(steps: list[tuple[str, int]]) -> None:
     question, now_ms = apply_steps(steps)
-    asked, worker_needed = question.ask(NEW, now_ms)
+    asked, worker_needed = question.apply_request(NEW, now_ms)
     if worker_needed and asked.status is not QuestionStatus.ANSWERED:
         assert asked.begin(now_ms, now_ms + RUN_MS, CALL)[1]
 
@@ -85,8 +85,8 @@ def test_a_worker_that_was_invoked_for_an_unanswered_question_can_begin(steps: l
 @given(STEPS)
 def test_asking_twice_at_the_same_time_does_not_change_the_question(steps: list[tuple[str, int]]) -> None:
     question, now_ms = apply_steps(steps)
-    asked, _ = question.ask(NEW, now_ms)
-    again, called = asked.ask(NEW, now_ms)
+    asked, _ = question.apply_request(NEW, now_ms)
+    again, called = asked.apply_request(NEW, now_ms)
     place = asked.listener.model_copy(update={"request_count": asked.listener.request_count + 1})
     assert again == asked.model_copy(update={"calls": asked.calls + called, "listener": place})
 
@@ -96,7 +96,7 @@ def test_asking_changes_the_listener_and_always_leads_to_an_answer(steps: list[t
     question, now_ms = apply_steps(steps)
     wish = Listener(connection="c9", attempt=2, resume_from=4)
     new = NEW.model_copy(update={"listener": wish, "session": "s9"})
-    asked, worker_needed = question.ask(new, now_ms)
+    asked, worker_needed = question.apply_request(new, now_ms)
     assert asked.listener == wish.model_copy(update={"request_count": question.listener.request_count + 1})
     assert asked.session == (question.session or ("s9" if worker_needed else ""))
     final = question.status is QuestionStatus.FAILED and not question.retryable
@@ -108,7 +108,7 @@ def test_asking_changes_the_listener_and_always_leads_to_an_answer(steps: list[t
 def test_a_final_answer_or_failure_stays(steps: list[tuple[str, int]]) -> None:
     question, now_ms = apply_steps(steps)
     for ended in (question.mark_answered(), question.mark_failed("AUDIO_EMPTY", retryable=False)):
-        asked, _ = ended.ask(NEW, now_ms)
+        asked, _ = ended.apply_request(NEW, now_ms)
         assert (asked.status, asked.code) == (ended.status, ended.code)
         assert asked.begin(now_ms, now_ms + RUN_MS, CALL) == (asked, False)
         assert asked.release() == asked
@@ -119,7 +119,7 @@ def test_each_beginning_is_another_attempt(steps: list[tuple[str, int]]) -> None
     question, now_ms = apply_steps(steps)
     begun, mine = question.begin(now_ms, now_ms + RUN_MS, CALL)
     assert begun.attempt == question.attempt + mine
-    assert begun.ask(NEW, now_ms + RUN_MS)[0].attempt == begun.attempt, "asking again is not an attempt"
+    assert begun.apply_request(NEW, now_ms + RUN_MS)[0].attempt == begun.attempt, "asking again is not an attempt"
 
 
 def test_a_listeners_number_applies_to_its_own_attempt() -> None:

@@ -11,7 +11,7 @@ from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto.resource_pb2 import RegisterResourceRequest
 
 from guardrails.model import resource_types as t
-from guardrails.pack import stack_context
+from guardrails.pack import stack_configuration
 from guardrails.pack.policy_kinds import PolicyGroup
 from guardrails.policy_catalogue import EXCUSABLE_POLICIES
 from local.preview import stack_files
@@ -131,15 +131,15 @@ def test_a_remediation_shows_the_properties_before_and_after(
 def test_a_configuration_without_environment_or_exceptions_is_refused(
     config: Mapping[str, str], message_part: str
 ) -> None:
-    with pytest.raises(stack_context.InvalidStackConfiguration, match=message_part):
-        stack_context.read_stack_context(config, "polyphony", date(2026, 11, 1))
+    with pytest.raises(stack_configuration.InvalidStackConfiguration, match=message_part):
+        stack_configuration.read_stack_context(config, "polyphony", date(2026, 11, 1))
 
 
 @pytest.mark.parametrize("day", ["2026-12-31", "2026-12-31T00:00:00Z"])
 def test_a_date_may_be_quoted_or_unquoted_in_the_stack_file(day: str) -> None:
     entry = {"policy": "table-backed-up", "resource": "x", "reason": "until the move is over", "expires": day}
     config = {"polyphony:environment": "prod", "polyphony:exceptions": json.dumps([entry])}
-    [exception] = stack_context.read_stack_context(config, "polyphony", date(2026, 11, 1)).exceptions
+    [exception] = stack_configuration.read_stack_context(config, "polyphony", date(2026, 11, 1)).exceptions
     assert exception.expires == date(2026, 12, 31)
 
 

@@ -166,7 +166,7 @@ class WorkerHarness:
             lambda state: state.count_question(QUERY, self.clock.now_ms, until_ms, 2, 60),
         )
         return self.items.change(
-            QuestionRecord, query_key(IDENTITY, QUERY), lambda state: state.ask(new, self.clock.now_ms)
+            QuestionRecord, query_key(IDENTITY, QUERY), lambda state: state.apply_request(new, self.clock.now_ms)
         )
 
     def upload_audio(self, data: bytes = b"audio", content_type: str = "audio/webm; codecs=opus") -> None:

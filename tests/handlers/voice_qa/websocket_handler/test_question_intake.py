@@ -261,7 +261,7 @@ def test_a_question_that_collides_with_another_request_is_counted_once(
     api: SocketHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     met: list[int] = []
-    asked = QuestionRecord.ask
+    asked = QuestionRecord.apply_request
 
     def late(self: QuestionRecord, new: QuestionRecord, now_ms: int) -> Any:
         met.append(1)
@@ -269,7 +269,7 @@ def test_a_question_that_collides_with_another_request_is_counted_once(
             api.put_question(QuestionRecord(status=QuestionStatus.FAILED, retryable=True, session=ULID))
         return asked(self, new, now_ms)
 
-    monkeypatch.setattr(QuestionRecord, "ask", late)
+    monkeypatch.setattr(QuestionRecord, "apply_request", late)
     assert api.ask()["sessionId"] == ULID
     assert (len(met), api.allowance().asked_ms, len(api.worker_events)) == (2, (START_MS,), 1)
 

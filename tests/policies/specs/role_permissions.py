@@ -1,4 +1,4 @@
-"""Specs of the policies about IAM identities: documents, passing of roles, privilege escalation."""
+"""Specs of the policies about roles and what they permit: documents, credentials, role passing, privilege escalation."""
 
 from guardrails.model import resource_types as t
 from tests.policies.policy_harness import (

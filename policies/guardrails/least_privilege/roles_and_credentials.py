@@ -1,5 +1,5 @@
-"""Policies about IAM identities: every function has its own role, and there are no AWS-managed policies, users or
-access keys.
+"""Policies about roles and credentials: every function has its own role, and there are no AWS-managed policies, users,
+access keys or passwords.
 """
 
 from collections.abc import Iterator

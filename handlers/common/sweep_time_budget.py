@@ -1,0 +1,13 @@
+"""Time budget of a sweep, as an environment variable.
+
+A sweep starts no further work after this time. Components import this module, so it imports only pydantic.
+"""
+
+from typing import Annotated
+
+from pydantic import Field
+
+MAX_SWEEP_SECONDS = 840
+"""Maximum time budget of a sweep: one minute less than Lambda's maximum timeout."""
+SweepSeconds = Annotated[int, Field(ge=1, le=MAX_SWEEP_SECONDS)]
+"""Type of a field for the time budget of a sweep."""
