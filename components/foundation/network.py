@@ -23,8 +23,8 @@ class NetworkArgs:
     scope: Scope
     settings: NetworkSettings
     services: Mapping[str, str]
-    """Services that attached functions and jobs call, in addition to S3 and DynamoDB, with the reason. In a VPC that is
-    built here, each gets an interface endpoint, and the reason becomes a tag of it."""
+    """Services that functions and jobs in the network call, in addition to S3 and DynamoDB, with the reason. In a VPC
+    that is built here, each gets an interface endpoint, and the reason becomes a tag of it."""
 
 
 class Network(pulumi.ComponentResource):

@@ -42,18 +42,19 @@ from handlers.ingestion.workflow_steps.environment import WorkflowStepsEnvironme
 INCOMING = "incoming/"
 """Prefix of the files in the landing bucket."""
 OPEN_INDEX = "open"
-"""Name of the index of files without a run and of running manifests."""
+"""Name of the index of the files that wait for a run, and of the manifests that are running."""
 GIGABYTE = 1024**3
 RECONCILE_DAILY = "cron(0 2 * * ? *)"
 """Daily at 02:00 UTC."""
 ATTACHED_SERVICES = {
-    "glue": "the Spark job asks for its connection",
+    "glue": "the Spark job reads its Glue connection",
     "logs": "the Spark job writes its logs",
     "monitoring": "the Spark job writes its metrics",
-    "sqs": "the requirement for the attached builder asks for it",
+    "sqs": "required for a builder that is attached to a network",
     "states": "the builder starts workflows",
 }
-"""Services that the builder and the Spark job call from inside a network, in addition to S3 and DynamoDB, with the reason."""
+"""Services that the builder and the Spark job call from inside a network, in addition to S3 and DynamoDB. Each has the
+reason, which becomes a tag of the service's endpoint."""
 KEY_SERVICE = {"kms": "the Spark job uses its customer key"}
 """Service that the Spark job calls only if it has a customer key."""
 
@@ -104,6 +105,7 @@ class Ingestion(pulumi.ComponentResource):
 
     def _create_storage(self) -> None:
         scope, settings, intake = self._scope, self._settings, self._settings.intake
+        # The file table. Its logical name mentions only manifests, but it has a record for each file and each manifest.
         self.files = Table(
             "files",
             TableArgs(
@@ -111,7 +113,7 @@ class Ingestion(pulumi.ComponentResource):
                 logical_name="ManifestTable",
                 hash_key="date_prefix",
                 range_key="file_key",
-                # Sparse index: a file's item has these keys only while it is pending or claimed, a manifest's while it runs.
+                # Sparse index: a file has these keys while it is pending or claimed, and a manifest while it runs.
                 indexes=[
                     SecondaryIndex(
                         OPEN_INDEX, "open_shard", "open_since", projected_attributes=["manifest_id", "execution_arn"]
@@ -137,7 +139,7 @@ class Ingestion(pulumi.ComponentResource):
                 scope=scope,
                 logical_name="LandingBucket",
                 versioned=True,
-                # The version is part of a file's key in the table, so the page must be able to read it.
+                # The version is part of a file's key in the file table, so the page that uploads a file must read it.
                 cors=CorsRule([intake.cors_origin], ("PUT",), exposed_headers=["x-amz-version-id"])
                 if intake.cors_origin
                 else None,

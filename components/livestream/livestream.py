@@ -69,6 +69,7 @@ class Livestream(pulumi.ComponentResource):
         self.videos = Videos(
             "livestream-video-processing", VideosArgs(args.scope, args.settings, self.bucket, self.table), self._child
         )
+        # The names `livestream-clip-agent` and `livestream-episode-care` are in Pulumi's state, so they do not change.
         self.agent = TranscriptAgent(
             "livestream-clip-agent",
             TranscriptAgentArgs(args.scope, args.settings, self.bucket, self.table),

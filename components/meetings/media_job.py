@@ -26,18 +26,22 @@ RESERVED_GIGABYTES = 5
 
 
 @dataclass(frozen=True)
-class MediaProcessingArgs:
-    """Arguments of `MediaProcessing`."""
+class MediaBatchJobArgs:
+    """Arguments of `MediaBatchJob`."""
 
     scope: Scope
     settings: MeetingsSettings
     bucket: Bucket
 
 
-class MediaProcessing(pulumi.ComponentResource):
-    """The media job and the queues to which it is submitted."""
+class MediaBatchJob(pulumi.ComponentResource):
+    """The media job and the queues to which it is submitted.
 
-    def __init__(self, name: str, args: MediaProcessingArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    Its Pulumi type ends in `Media`. The type is part of the URNs of all resources in the component, so another type would
+    replace them.
+    """
+
+    def __init__(self, name: str, args: MediaBatchJobArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:meetings:Media", name, None, opts)
         self._child = pulumi.ResourceOptions(parent=self)
         scope, processing = args.scope, args.settings.processing
@@ -86,7 +90,7 @@ class MediaProcessing(pulumi.ComponentResource):
         """Return the grants with which the workflow runs the job."""
         return self.job.grant_run([queue.arn for queue in self.queues])
 
-    def _variables(self, args: MediaProcessingArgs) -> dict[str, str]:
+    def _variables(self, args: MediaBatchJobArgs) -> dict[str, str]:
         deployment = MediaDeployment(
             log_level=args.scope.log_level.value,
             bucket_name=args.bucket.name,

@@ -22,7 +22,7 @@ from components.blocks.workflow.workflow import Workflow, WorkflowArgs
 from components.meetings import media_job_states, recording_workflow
 from components.meetings.alarms_and_charts import MAX_BUSY_ANSWERS, MeetingAlarmsArgs, create_alarms, dashboard_charts
 from components.meetings.client_access import ClientAccess, ClientAccessArgs
-from components.meetings.media_job import MediaProcessing, MediaProcessingArgs
+from components.meetings.media_job import MediaBatchJob, MediaBatchJobArgs
 from components.meetings.scheduled_functions import ScheduledFunctions, ScheduledFunctionsArgs
 from components.settings import MeetingsSettings
 from handlers.meetings.auth_exchange.api_operations import OPERATIONS
@@ -57,8 +57,8 @@ class Meetings(pulumi.ComponentResource):
         self.access = ClientAccess(
             "meetings-access", ClientAccessArgs(args.scope, args.settings, self.bucket, self.table), self._child
         )
-        self.media = MediaProcessing(
-            "meetings-media-processing", MediaProcessingArgs(args.scope, args.settings, self.bucket), self._child
+        self.media = MediaBatchJob(
+            "meetings-media-processing", MediaBatchJobArgs(args.scope, args.settings, self.bucket), self._child
         )
         self._create_workflow()
         self._create_upload_queue()

@@ -20,7 +20,7 @@ from components.blocks.workflow.state_definitions import (
     retry,
     task_state,
 )
-from components.meetings.media_job import MediaProcessing
+from components.meetings.media_job import MediaBatchJob
 from components.meetings.media_job_states import media_states
 from components.meetings.transcription_states import transcription_states
 from components.meetings.workflow_expressions import CALL_SECONDS, RECORDING, STEP_INPUT, catch_failure
@@ -51,7 +51,7 @@ def timeout_seconds(settings: MeetingsSettings) -> int:
 
 
 def workflow_states(
-    media: MediaProcessing, steps: Function, summarize: Function, bucket: str, settings: MeetingsSettings
+    media: MediaBatchJob, steps: Function, summarize: Function, bucket: str, settings: MeetingsSettings
 ) -> dict[str, State]:
     """Return all states by name."""
     give_up_states = {reason: f"Give{_stage_name(reason)}Up" for reason in _FAILURE_REASONS}

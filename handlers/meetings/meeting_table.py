@@ -1,9 +1,9 @@
 """DynamoDB gateway for meeting records: consistent reads, and writes that fail if the record has changed meanwhile.
 
-A new record is computed from the one that was read (`meeting_progress.py`, `upload_decision.py`), so every write names
-the version that was read. If another writer was faster, the caller reads again and computes its change again. boto3
-repeats a call whose response was lost. So a write that fails its condition still counts as done if the table holds
-exactly the record that was to be written.
+A new record is computed from the one that was read (`meeting_state_transitions.py`, `upload_decision.py`), so every
+write names the version that was read. If another writer was faster, the caller reads again and computes its change
+again. boto3 repeats a call whose response was lost. So a write that fails its condition still counts as done if the
+table holds exactly the record that was to be written.
 
 A meeting that the sweep has to check has a second item, in the partition `#open` with the sort key
 `<due>#<user>#<meetingId>`. The sweep thus finds due meetings without another index and reads no others. One transaction

@@ -15,8 +15,8 @@ from collections.abc import Callable
 from datetime import datetime
 
 from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.meetings.meeting_progress import stamp_change, wrong_chunk_fields
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus, Stage
+from handlers.meetings.meeting_state_transitions import stamp_change, wrong_chunk_fields
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId
 from handlers.meetings.upload_completion_file import CompleteFile, WrongChunk
 from handlers.meetings.upload_reader import UploadedChunks, UploadedCompleteFile

@@ -40,7 +40,8 @@ class Session(BaseModel):
     sample_rate: int
     settings: SessionSettings
     secret: str
-    """Key of the hashes in text reservations. It is used for nothing else."""
+    """HMAC key of the text reservations, and used for nothing else. A text reservation is the keyed hash of a caption's
+    text. It keeps overlapping utterances from showing the same words twice."""
     created_at: str
     ends_at: int
     """Time, in epoch seconds, from which the session accepts nothing."""

@@ -18,7 +18,7 @@ from components.settings.loader import PROJECT
 from components.settings.stack import StackSettings
 from guardrails import policies_page
 from guardrails.pricing import cost_page
-from handlers.common.http.rest_operations import RestOperation
+from handlers.common.http.rest_operation import RestOperation
 from handlers.common.json_models import Message
 from handlers.livestream.episodes_api.api_operations import OPERATIONS as LIVESTREAM
 from handlers.meetings.auth_exchange.api_operations import OPERATIONS as MEETINGS
@@ -29,7 +29,7 @@ from handlers.meetings.upload_completion_file import CompleteFile
 from handlers.transcription import messages
 from handlers.voice_qa import client_messages
 from local import ROOT
-from local.generate import architecture_page, message_examples, security_page
+from local.generate import architecture_page, schema_examples, security_page
 from local.generate.typescript import to_declarations
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -90,12 +90,12 @@ def frontend_types() -> str:
 
 def transcription_schema() -> dict[str, Any]:
     """Return the schema of the messages of transcription's WebSocket API."""
-    return _message_schema("transcription", messages, message_examples.TRANSCRIPTION)
+    return _message_schema("transcription", messages, schema_examples.TRANSCRIPTION)
 
 
 def voice_qa_schema() -> dict[str, Any]:
     """Return the schema of the messages of voice Q&A's WebSocket API."""
-    return _message_schema("voice-qa", client_messages, message_examples.VOICE_QA)
+    return _message_schema("voice-qa", client_messages, schema_examples.VOICE_QA)
 
 
 def meetings_schema() -> dict[str, Any]:
@@ -107,7 +107,7 @@ def meetings_schema() -> dict[str, Any]:
         "title": "What clients of meetings write and read",
         "description": "Generated from handlers/meetings by `make schema`. Their keys: docs/meetings.md.",
         "anyOf": [{"$ref": f"#/$defs/{model.__name__}"} for model, _ in models],
-        **_with_examples(models, message_examples.MEETINGS),
+        **_with_examples(models, schema_examples.MEETINGS),
     }
 
 
@@ -137,7 +137,7 @@ def _with_examples(
     models: Sequence[tuple[type[Message], JsonSchemaMode]], messages: Sequence[Message]
 ) -> dict[str, Any]:
     _, schema = models_json_schema(models)
-    for name, examples in message_examples.group_by_model(messages).items():
+    for name, examples in schema_examples.group_by_model(messages).items():
         schema["$defs"][name] |= {"examples": examples}
     return schema
 

@@ -17,10 +17,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local.platform.driver_model.driver import AwaitedState, ComputedValue, DriverCall, ResourceValues, Source
 from local.platform.driver_model.service_shapes import ShapeMismatch, build_parameters, find_violations, input_shape
 from local.platform.driver_model.untag_calls import adds_tags, make_untag_call, tags_property
-from local.platform.drivers import DRIVERS, RECORDED_ONLY, Driver, RecordedOnly
 from local.platform.emulator_clients import Clients
 from local.platform.progress import Progress
 from local.platform.resource_changes import ResourceAction, ResourceChange, plan_change
+from local.platform.resource_drivers import DRIVERS, RECORDED_ONLY, Driver, RecordedOnly
 from local.platform.state import DeletionCall, PlatformState, ResourceEntry, ResourceStatus
 from local.preview.preview_provider import REGION
 from local.preview.property_values import UNKNOWN, Props, Unknown, reveal_secrets
@@ -91,7 +91,7 @@ class Engine:
         driver = self._drivers.get(resource.type)
         if driver is None:
             raise self._report_failure(
-                resource.urn, f"no driver for {resource.type}: add one in local/platform/drivers/"
+                resource.urn, f"no driver for {resource.type}: add one in local/platform/resource_drivers/"
             )
         if missing := sorted(_find_missing_values(resource)):
             raise self._report_failure(

@@ -12,12 +12,12 @@ from typing import Any
 
 from local import CannotRun
 from local.platform import emulator
-from local.platform.drivers import RECORDED_ONLY
 from local.platform.emulator import Emulator
 from local.platform.emulator_clients import EmulatorClients
 from local.platform.engine import Engine, ResourceFailed
 from local.platform.folder_lock import lock_folder
 from local.platform.progress import Progress, ProgressReporter
+from local.platform.resource_drivers import RECORDED_ONLY
 from local.platform.state import PlatformState, StateError
 from local.platform.update_plan import PlannedStep, UpdatePlan
 from local.preview import stack_files

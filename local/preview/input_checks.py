@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 from local import CannotRun
 from local.platform.driver_model.driver import ResourceValues
 from local.platform.driver_model.service_shapes import ShapeMismatch, build_parameters, find_violations, input_shape
-from local.platform.drivers import DRIVERS, RECORDED_ONLY, Driver, RecordedOnly
+from local.platform.resource_drivers import DRIVERS, RECORDED_ONLY, Driver, RecordedOnly
 from local.preview.property_values import UNKNOWN, Secret, reveal_secrets, to_display_value
 from local.preview.resource_graph import Graph, Resource
 
-UNUSED_BY_DRIVER = "is not used by the resource type's driver: add it to the driver in local/platform/drivers/"
+UNUSED_BY_DRIVER = "is not used by the resource type's driver: add it to the driver in local/platform/resource_drivers/"
 
 
 class InvalidInput(NamedTuple):
@@ -39,8 +39,8 @@ class MissingDriver(CannotRun):
 
     def __init__(self, types: set[str]) -> None:
         super().__init__(
-            f"There is no driver for {', '.join(sorted(types))}. Add one in local/platform/drivers/, in the file of its "
-            "service."
+            f"There is no driver for {', '.join(sorted(types))}. Add one in local/platform/resource_drivers/, in the file of "
+            "its service."
         )
 
 

@@ -6,10 +6,8 @@ and rejects a missing secret.
 """
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +16,10 @@ import yaml
 from components.settings.error_messages import find_secret_paths, format_location
 from components.settings.stack import StackSettings
 from local import ROOT, CannotRun
+from local.preview.cli_yaml import CliYamlLoader, TextYamlLoader
 
 PLACEHOLDER = "placeholder-for-a-secret-that-only-a-deployment-has"
 """Replaces a secret that is encrypted or missing. It is long enough for every secret setting."""
-BOOLEAN, INTEGER, FLOAT, DATE = REPLACED_TAGS = tuple(
-    f"tag:yaml.org,2002:{kind}" for kind in ("bool", "int", "float", "timestamp")
-)
-"""YAML tags of the types that YAML 1.1 and the CLI recognise differently."""
-INTEGERS = r"[-+]?(?:0|[1-9][0-9]*)"
-FLOATS = r"[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?"
-"""Decimal numbers. The CLI also accepts octal, hexadecimal and grouped numbers, which no setting uses."""
 
 
 class StackFileError(CannotRun):
@@ -50,51 +42,6 @@ class StackConfig:
     """One sentence for each placeholder."""
 
 
-class _CliYamlLoader(yaml.SafeLoader):
-    """YAML loader that reads scalars as the CLI does, which follows YAML 1.2 for the most part.
-
-    PyYAML follows YAML 1.1, where `off` is a boolean and 1:15 is a number. The loader also rejects a key that occurs
-    twice, as the CLI does. PyYAML would silently keep the second value.
-    """
-
-    def construct_date(self, node: yaml.ScalarNode) -> str:
-        """Return a date as midnight in UTC, which is how the CLI passes it to a program."""
-        try:
-            return f"{date(*map(int, node.value.split('-'))).isoformat()}T00:00:00Z"
-        except ValueError:
-            return str(node.value)
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [str(key.value) for key, _ in node.value]
-        if duplicate := next((key for key, _ in node.value if keys.count(str(key.value)) > 1), None):
-            raise yaml.constructor.ConstructorError(
-                None, None, f"{duplicate.value!r} is given more than once", duplicate.start_mark
-            )
-        return super().construct_mapping(node, deep=deep)
-
-
-_CliYamlLoader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag not in REPLACED_TAGS]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-for _tag, _pattern, _first_characters, _constructor in (
-    (BOOLEAN, "true|True|TRUE|false|False|FALSE", "tTfF", yaml.SafeLoader.construct_yaml_bool),
-    (INTEGER, INTEGERS, "-+0123456789", yaml.SafeLoader.construct_yaml_int),
-    (FLOAT, FLOATS, "-+.0123456789", yaml.SafeLoader.construct_yaml_float),
-    (DATE, r"\d{4}-\d{1,2}-\d{1,2}", "0123456789", _CliYamlLoader.construct_date),
-):
-    _CliYamlLoader.add_implicit_resolver(_tag, re.compile(f"^(?:{_pattern})$"), list(_first_characters))
-    _CliYamlLoader.add_constructor(_tag, _constructor)
-
-
-class _TextYamlLoader(yaml.SafeLoader):
-    """YAML loader that reads every scalar as text."""
-
-
-# The resolver for the merge key `<<` stays, because it concerns mappings.
-_TextYamlLoader.yaml_implicit_resolvers = {"<": yaml.SafeLoader.yaml_implicit_resolvers["<"]}
-
-
 def list_stacks(root: Path = ROOT) -> list[str]:
     """Return the names of the stacks that have a file."""
     return sorted(path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in root.glob("Pulumi.*.yaml"))
@@ -113,7 +60,7 @@ def read_stack(stack: str, root: Path = ROOT) -> StackConfig:
     if not isinstance(config_section, dict):
         raise StackFileError(f"{path.name}: `config` must be a mapping, but it is a {type(config_section).__name__}.")
     # The CLI keeps every unstructured value as text, also one that looks like a number. So the file is read twice.
-    texts = _load_yaml(path, _TextYamlLoader)["config"] if config_section else {}
+    texts = _load_yaml(path, TextYamlLoader)["config"] if config_section else {}
     config = _list_project_values(project.get("config") or {}, project_name)
     for (key, text), value in zip(texts.items(), config_section.values(), strict=True):
         config_value = value if isinstance(value, dict | list) else "" if value is None else text
@@ -121,7 +68,7 @@ def read_stack(stack: str, root: Path = ROOT) -> StackConfig:
     return _with_placeholders(project_name, stack, config)
 
 
-def _load_yaml(path: Path, loader: type[yaml.SafeLoader] = _CliYamlLoader) -> dict[str, Any]:
+def _load_yaml(path: Path, loader: type[yaml.SafeLoader] = CliYamlLoader) -> dict[str, Any]:
     try:
         loaded = yaml.load(path.read_text(encoding="utf-8"), loader)  # noqa: S506 - both are safe loaders
     except (yaml.YAMLError, ValueError) as error:  # ValueError: invalid UTF-8, or a value that its tag does not allow
@@ -132,7 +79,10 @@ def _load_yaml(path: Path, loader: type[yaml.SafeLoader] = _CliYamlLoader) -> di
 
 
 def _list_project_values(declared: Mapping[str, Any], project: str) -> dict[str, Any]:
-    """Return the project file's values: `value` for keys of other namespaces, `default` for keys of the project."""
+    """Return the project file's values. A declaration that is a mapping gives its `value`, or else its `default`.
+
+    The CLI permits `value` only for keys of other namespaces, for example `aws:region`.
+    """
     values: dict[str, Any] = {}
     for key, declaration in declared.items():
         is_schema = isinstance(declaration, dict)

@@ -14,7 +14,7 @@ from components.blocks.api.rest_rate_limits import KeyUsagePlan
 from components.blocks.api.rest_stage import RestAlarms
 from components.blocks.api.stage_throttle_and_logs import Throttle
 from components.foundation.api_log_role import ApiLogs
-from handlers.common.http.rest_operations import RestOperation
+from handlers.common.http.rest_operation import RestOperation
 from handlers.common.json_models import Message
 from local.flows.http_requests import Answer, ask, send
 from local.platform.resource_changes import ResourceAction

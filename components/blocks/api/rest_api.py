@@ -31,7 +31,7 @@ from components.blocks.block import Block
 from components.blocks.compute.function import Function
 from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.subsystem_scope import CHECKED_BY_TAG, Scope
-from handlers.common.http.rest_operations import RestOperation
+from handlers.common.http.rest_operation import RestOperation
 
 VERSION = "1"
 """Version of every API, as its OpenAPI document states it."""

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from handlers.common.error_responses import CommonErrorCode, HandlerError, to_http_response, to_malformed_error
-from handlers.common.http.rest_operations import RestOperation
+from handlers.common.http.rest_operation import RestOperation
 from handlers.common.identity import user_ids
 from handlers.common.json_models import Message
 from handlers.common.logging import EventLog

@@ -1,10 +1,10 @@
 """Parser for the JSON output of an Amazon Transcribe batch job: one item per word, with times as text.
 
 The file is not trusted: its form and size are checked, and exceptions contain nothing from it. Only the items and their
-speakers are read, because not every version of this file has the job's own paragraphs. If the job transcribed several
-channels separately, each channel is read as one speaker, channel after channel. Words of different channels are not
-sorted by time, because people who speak at the same time would then interrupt each other's sentences. Callers join words
-to sentences and passages.
+speakers are read, because not every version of this file has `audio_segments`, the sections into which the job itself
+divides the text. If the job transcribed several channels separately, each channel is read as one speaker, channel after
+channel. Words of different channels are not sorted by time, because people who speak at the same time would then
+interrupt each other's sentences. Callers join words to sentences and passages.
 """
 
 import json

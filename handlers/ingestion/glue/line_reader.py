@@ -17,7 +17,8 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 CHUNK_BYTES = 1024 * 1024
 """Maximum output of one zlib call."""
 PACKED_BYTES = 16 * 1024
-"""Input of one zlib call. At the end of a gzip member zlib copies the rest, and a file may have a member for each line."""
+"""Input of one zlib call. At the end of a gzip member, zlib copies the rest of the input. A file may have a member for
+each line, so most of a large input would be copied once for each of them."""
 MAX_LINE_BYTES = 8 * 1024 * 1024
 """Size above which a line is rejected."""
 KEPT_BYTES = 64 * 1024

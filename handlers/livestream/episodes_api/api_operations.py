@@ -3,7 +3,7 @@
 API Gateway's routes, the dispatch in the handler, and docs/openapi.json are all derived from `OPERATIONS`.
 """
 
-from handlers.common.http.rest_operations import RestOperation
+from handlers.common.http.rest_operation import RestOperation
 from handlers.livestream.api_models import (
     ClaimPage,
     ClipPage,

@@ -49,7 +49,8 @@ def upload_limits(environment: EpisodesApiEnvironment) -> UploadLimits:
     return UploadLimits(
         max_video_bytes=environment.max_video_gigabytes * GIGABYTE,
         max_transcript_bytes=environment.max_transcript_megabytes * MEGABYTE,
-        form_bytes=environment.multipart_megabytes * MEGABYTE,
+        # Above this size, a video is uploaded in parts instead of by form.
+        max_form_bytes=environment.multipart_megabytes * MEGABYTE,
     )
 
 

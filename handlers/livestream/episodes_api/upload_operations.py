@@ -55,8 +55,8 @@ class UploadLimits:
 
     max_video_bytes: int
     max_transcript_bytes: int
-    form_bytes: int
-    """Largest file that is uploaded by form."""
+    max_form_bytes: int
+    """Maximum size of a video that is uploaded by form. A larger video is uploaded in parts."""
 
     def max_bytes(self, kind: TrackKind) -> int:
         """Return the largest permitted size of an upload."""
@@ -172,7 +172,7 @@ class UploadOperations:
     def _part_count(self, request: UploadRequest) -> int:
         """Return the number of parts, or 0 for an upload by form."""
         size = request.bytes
-        if request.kind is TrackKind.TRANSCRIPT or size <= self.limits.form_bytes:
+        if request.kind is TrackKind.TRANSCRIPT or size <= self.limits.max_form_bytes:
             return 0
         return -(-size // _part_bytes(size))  # rounded up
 

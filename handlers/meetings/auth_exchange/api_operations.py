@@ -3,7 +3,7 @@
 Clients do everything else by calling AWS with the credentials that this operation returns.
 """
 
-from handlers.common.http.rest_operations import RestOperation
+from handlers.common.http.rest_operation import RestOperation
 from handlers.meetings.auth_exchange.api_models import ExchangeRequest, ExchangeResponse
 
 OPERATIONS: tuple[RestOperation, ...] = (

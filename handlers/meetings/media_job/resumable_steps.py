@@ -73,7 +73,7 @@ class ResumableSteps:
         recipe = f"encoded {width}x{height} {self._plan.frame_rate}"
         milliseconds = self._find_result(key, recipe)
         if milliseconds is not None:
-            return milliseconds
+            return milliseconds  # a finished video needs no pieces
         pieces_milliseconds = sum(self._make_piece(piece, recipe) for piece in self._plan.pieces)
         return self._run_step(key, recipe, MP4, self._join_pieces, pieces_milliseconds)
 
@@ -85,9 +85,9 @@ class ResumableSteps:
     def _join_pieces(self) -> None:
         soundtrack = self._make_soundtrack()
         if self._plan.copies_audio:
-            self._chunk_folder.download()
+            self._chunk_folder.download()  # the audio is copied from the chunk
         else:
-            self._chunk_folder.clear()
+            self._chunk_folder.clear()  # frees disk space for the pieces
         names = [f"piece-{piece.number:04d}" for piece in self._plan.pieces]
         for name, piece in zip(names, self._plan.pieces, strict=True):
             self._bucket.download(self._piece_key(piece), self._ffmpeg.folder / name)
@@ -121,8 +121,9 @@ class ResumableSteps:
         return self._run_step(self._piece_key(piece), f"{video_recipe} {hash_for_log(spans)}", MP4, make)
 
     def _make_black_piece(self, piece: VideoPiece) -> None:
+        black_piece = replace(piece, track_format=None)  # a piece without a format shows black frames
         try:
-            self._video_maker.encode_piece(replace(piece, track_format=None), RESULT_NAME)
+            self._video_maker.encode_piece(black_piece, RESULT_NAME)
         except InputRefused:
             raise FfmpegFailed("cannot encode video") from None
 

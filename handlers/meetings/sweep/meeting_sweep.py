@@ -23,14 +23,14 @@ from handlers.common.aws.workflow_executions import ExecutionStatus, WorkflowExe
 from handlers.common.logging import EventLog
 from handlers.common.sweep_loop import SweepLoop
 from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.meetings.meeting_progress import (
+from handlers.meetings.meeting_execution import MeetingExecution
+from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus, Stage
+from handlers.meetings.meeting_state_transitions import (
     STAGE_FAILURES,
-    MeetingExecution,
     mark_failed,
     postpone_sweep,
     start_new_attempt,
 )
-from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus, Stage
 from handlers.meetings.meeting_table import DueMeeting, MeetingTable
 from handlers.meetings.upload_processing import UploadOutcome, UploadProcessor, meeting_hash
 

@@ -17,14 +17,14 @@ from handlers.common.identifier_types import Ulid, UserId
 from handlers.common.json_models import Message
 from handlers.common.logging import EventLog
 from handlers.meetings.media_result import AudioPart, MediaOutcome, MediaResult, Milliseconds
-from handlers.meetings.meeting_progress import (
+from handlers.meetings.meeting_execution import MeetingExecution
+from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus, Stage
+from handlers.meetings.meeting_state_transitions import (
     STAGE_FAILURES,
     ExecutionReport,
-    MeetingExecution,
     apply_report,
     is_current,
 )
-from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus, Stage
 from handlers.meetings.meeting_table import MeetingChange, MeetingTable
 from handlers.meetings.metrics import FFMPEG_RATIO, PROCESSING_DURATION, MeetingMetric, MeetingMetrics
 from handlers.meetings.s3_keys import Content, MeetingId, Recording

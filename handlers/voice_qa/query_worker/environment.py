@@ -10,7 +10,9 @@ from handlers.voice_qa.environment import (
 
 
 class WorkerEnvironment(VoiceQaEnvironment):
-    """Environment variables of the query worker. The annotated types of the time limits define their meaning."""
+    """Environment variables of the query worker. The types of the four time limits, in
+    `handlers/voice_qa/environment.py`, describe their meaning and their range.
+    """
 
     agentcore_endpoint: str | None = None
     """URL of an agent that is an HTTP service, despite the variable's name. None if the agent runs in AgentCore

@@ -1,4 +1,4 @@
-"""Runs the tasks of Step Functions with the permissions of the state machine's role.
+"""Tasks of Step Functions, which run with the permissions of the state machine's role.
 
 The emulator checks no permission, and lacks the integrations of Batch and Glue and most SDK integrations. Here, an
 optimized integration is checked against the role's policies. An SDK call is signed with the role's credentials and sent
@@ -45,7 +45,7 @@ _role: contextvars.ContextVar[str] = contextvars.ContextVar("state_machine_role"
 
 
 def task_error(error: str, cause: str) -> Exception:
-    """Return the exception that fails a task with an error name, which a workflow can catch, and a cause."""
+    """Return the exception that fails a task with an error name and a cause. A workflow can catch the name."""
     exception: Exception = get_private(stepfunctions, "_ExecutionError")(error, cause)
     return exception
 

@@ -176,7 +176,7 @@ class PropertyImport:
 
 @dataclass(frozen=True)
 class Driver:
-    """The calls that create, change and delete one type of resource."""
+    """The calls that create, change and delete one resource type on the emulator."""
 
     type: str
     """Type of the resource in Pulumi, for example `aws:s3/bucket:Bucket`."""

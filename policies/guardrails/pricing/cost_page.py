@@ -122,7 +122,7 @@ def _render_added_prices() -> Iterator[str]:
     yield "| price | USD | unit |"
     yield "|---|---:|---|"
     for name, price in sorted(load_prices().items()):
-        if price.guardrail:
+        if price.guardrail:  # a price for monitoring or protection
             yield f"| {name} | {_format_price(price.usd, 8)} | {price.unit} |"
 
 

@@ -31,7 +31,7 @@ TABLE, BUCKET, PARAMETER = "episodes", "transcripts", "/polyphony/cursors"
 SECRET = "canary-secret-of-cursors"
 START = datetime(2026, 1, 3, 12, 0, 0, 123000, tzinfo=UTC)
 ANN, BOB = "A" * 32, "B" * 32
-LIMITS = UploadLimits(max_video_bytes=40 * MEBIBYTE, max_transcript_bytes=10_000, form_bytes=MEBIBYTE)
+LIMITS = UploadLimits(max_video_bytes=40 * MEBIBYTE, max_transcript_bytes=10_000, max_form_bytes=MEBIBYTE)
 URL_SECONDS, CURSOR_SECONDS = 600, 900
 DELETED_DAYS = 3
 OPERATION = {operation.name: operation for operation in OPERATIONS}

@@ -13,13 +13,13 @@ from handlers.common.aws.dynamodb_values import deserialize_item
 from handlers.common.aws.dynamodb_versioned_items import TooManyWriters
 from handlers.common.identity import user_ids
 from handlers.common.time_and_ids.ulid import ulid
-from handlers.meetings.meeting_progress import ExecutionReport, apply_report, mark_failed, postpone_sweep
 from handlers.meetings.meeting_record import DUE_PARTITION, INDEX, MeetingReason, MeetingRecord, MeetingStatus
+from handlers.meetings.meeting_state_transitions import ExecutionReport, apply_report, mark_failed, postpone_sweep
 from handlers.meetings.meeting_table import DueMeeting, MeetingTable
 from handlers.meetings.s3_keys import MeetingId
 from handlers.meetings.upload_completion_file import ChunkProblem, WrongChunk
 from tests.handlers.meetings.meeting_harness import ANN, BOB, CANARY, MEETING, START, TABLE, MeetingHarness
-from tests.handlers.meetings.test_meeting_progress import LATER, REPORTS, STARTED
+from tests.handlers.meetings.test_meeting_state_transitions import LATER, REPORTS, STARTED
 
 
 def record_of(user: str, number: int = 1) -> MeetingRecord:

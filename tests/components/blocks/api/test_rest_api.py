@@ -14,7 +14,7 @@ from components.blocks.api.stage_throttle_and_logs import Throttle
 from components.blocks.compute.function import Function, FunctionArgs
 from components.settings import FunctionSettings
 from handlers.common.environment import HandlerEnvironment
-from handlers.common.http.rest_operations import RestOperation
+from handlers.common.http.rest_operation import RestOperation
 from handlers.common.json_models import Message
 from tests.components.deployment_harness import STAGE_URL, deploy
 from tests.fake_engine import Engine, Recorded, foundation_settings, scope

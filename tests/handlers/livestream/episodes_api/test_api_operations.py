@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handlers.common.http.rest_operations import RestOperation
+from handlers.common.http.rest_operation import RestOperation
 from handlers.livestream.episodes_api.api_operations import OPERATIONS
 from tests.handlers.livestream.json_schema_strategies import arbitrary_values, schema_of, valid_values, validator
 from tests.handlers.livestream.rest_api_harness import ANN, OPERATION, ApiHarness, ApiResponse
@@ -57,7 +57,7 @@ def check(operation: RestOperation, answer: ApiResponse) -> None:
 def upload_path(harness: ApiHarness) -> dict[str, str]:
     """Path parameters of an upload in parts that an episode expects."""
     episode = harness.create_episode()
-    request = {"kind": "video", "contentType": "video/mp4", "bytes": harness.limits.form_bytes + 1}
+    request = {"kind": "video", "contentType": "video/mp4", "bytes": harness.limits.max_form_bytes + 1}
     upload = harness.call("requestUpload", request, episode_id=episode).body["uploadId"]
     return {"episode_id": episode, "upload_id": upload}
 

@@ -60,7 +60,7 @@ def test_the_environment_gives_the_upload_limits() -> None:
     sizes = {"MAX_VIDEO_GIGABYTES": "2", "MAX_TRANSCRIPT_MEGABYTES": "3"}
     environment = EpisodesApiEnvironment.model_validate({**needed, **sizes})
     limits = handler.upload_limits(environment)
-    assert (limits.max_video_bytes, limits.max_transcript_bytes, limits.form_bytes) == (2 * 10**9, 3 * 10**6, 10**8)
+    assert (limits.max_video_bytes, limits.max_transcript_bytes, limits.max_form_bytes) == (2 * 10**9, 3 * 10**6, 10**8)
     assert environment.origin == "*"
     for name in needed:
         with pytest.raises(ValidationError):

@@ -172,7 +172,7 @@ def test_an_unconfirmed_start_is_repeated(harness: MeetingHarness, fate: str) ->
 def test_chunks_beyond_the_listed_ones_are_counted_and_processed_when_they_arrive(
     harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("handlers.meetings.meeting_progress.MAX_LISTED_CHUNKS", 3)
+    monkeypatch.setattr("handlers.meetings.meeting_state_transitions.MAX_LISTED_CHUNKS", 3)
     chunks = [b"%d" % number for number in range(5)]
     harness.upload_complete_file(*chunks)
     harness.deliver_event("complete.json")

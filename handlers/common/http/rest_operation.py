@@ -1,0 +1,38 @@
+"""Declaration of one operation of a REST API. A subsystem defines its API as a list of operations with their models.
+
+Handlers parse and answer requests with the models. The deployment builds the API Gateway definition from the same list,
+and the generator builds the OpenAPI documentation from it.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from handlers.common.json_models import Message
+
+Method = Literal["GET", "POST", "PATCH", "DELETE"]
+
+
+@dataclass(frozen=True)
+class RestOperation:
+    """One operation of a REST API."""
+
+    name: str
+    """Operation id, for example `createEpisode`."""
+    method: Method
+    path: str
+    """Path with parameters in braces, for example `/episodes/{episodeId}`."""
+    summary: str
+    parameters: type[Message] | None = None
+    """Path parameters. All fields are required."""
+    query: type[Message] | None = None
+    """Query string parameters."""
+    body: type[Message] | None = None
+    answer: type[Message] | None = None
+    """Body of the answer, or None for an answer without a body."""
+    statuses: tuple[int, ...] = (200,)
+    """Status codes of successful answers."""
+
+    @property
+    def route(self) -> str:
+        """Method and path, for example `GET /episodes/{episodeId}`."""
+        return f"{self.method} {self.path}"

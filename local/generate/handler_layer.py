@@ -1,0 +1,102 @@
+"""Builder of the handlers' Lambda layer, which contains locked wheels for arm64 and Python 3.13, on any machine.
+
+For another platform, pip only downloads wheels, so nothing is compiled from C. Lambda cannot write below `/opt/python`,
+so each new container would compile modules without bytecode again. The builder therefore adds bytecode if it finds a
+Python of the runtime's version. Bytecode does not depend on the processor. A layer without bytecode loads more slowly.
+"""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from components.blocks.compute.handler_archive import zip_files
+from components.foundation.lambda_layer import ARCHIVE, LOCK, lock_hash
+from local import ROOT
+
+PLATFORMS = ("manylinux2014_aarch64", "manylinux_2_28_aarch64")
+"""Platform tags of wheels that run on Amazon Linux 2023 on arm64."""
+RUNTIME = (3, 13)
+"""Python version of the functions."""
+MODULES_FOLDER = "/opt/python"
+"""Folder of the layer's modules in a Lambda container."""
+UNZIPPED_LIMIT = 250 * 1024**2
+"""Lambda's size limit for a function together with its layers."""
+
+
+def command() -> int:
+    """Build the archive for `make layers`, unless it exists for the current lock file; return the exit status."""
+    target = ROOT / ARCHIVE
+    lock_hash_file = target.with_suffix(".lock")
+    if target.exists() and lock_hash_file.exists() and lock_hash_file.read_text() == lock_hash():
+        print(f"{ARCHIVE} is up to date")
+        return 0
+    with tempfile.TemporaryDirectory() as folder:
+        pip_status = _install(Path(folder))
+        if pip_status != 0:
+            return pip_status
+        with_bytecode = add_bytecode(Path(folder))
+        files = [path for path in sorted(Path(folder).rglob("*")) if path.is_file() and _is_usable_in_lambda(path)]
+        size = sum(path.stat().st_size for path in files)
+        if size > UNZIPPED_LIMIT:
+            message = f"The layer has {size / 1024**2:.0f} MB unzipped, but Lambda allows 250 MB. Remove a dependency."
+            print(message, file=sys.stderr)
+            return 1
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(zip_files((f"python/{path.relative_to(folder).as_posix()}", path) for path in files))
+        lock_hash_file.write_text(lock_hash())
+    without_bytecode = f"without bytecode, so functions start more slowly (install Python {_version_text()} to add it)"
+    print(
+        f"built {ARCHIVE}: {len(files)} files, {size / 1024**2:.1f} MB, {'with bytecode' if with_bytecode else without_bytecode}"
+    )
+    return 0
+
+
+def add_bytecode(folder: Path) -> bool:
+    """Add bytecode to all modules, if a Python of the runtime's version is installed. Return True if it was added.
+
+    The bytecode is marked as `unchecked-hash`, so Lambda does not compare it with the source.
+    """
+    for interpreter in (sys.executable, shutil.which(f"python{_version_text()}")):
+        if interpreter is not None and _version(interpreter) == RUNTIME:
+            mode = ("--invalidation-mode", "unchecked-hash", "-s", str(folder), "-p", MODULES_FOLDER)
+            # Files that fail to compile are never imported: templates, and modules for other Python versions.
+            subprocess.run([interpreter, "-m", "compileall", "-qq", *mode, str(folder)], check=False)
+            return True
+    return False
+
+
+def _version(interpreter: str) -> tuple[int, ...]:
+    """Return major and minor version of a Python interpreter, or an empty tuple if it does not run."""
+    code = "import sys; print(*sys.version_info[:2])"
+    process = subprocess.run([interpreter, "-c", code], check=False, capture_output=True, text=True)
+    return tuple(int(part) for part in process.stdout.split()) if process.returncode == 0 else ()
+
+
+def _version_text() -> str:
+    return ".".join(map(str, RUNTIME))
+
+
+def _is_usable_in_lambda(path: Path) -> bool:
+    """Return True for every file except bytecode of another Python version."""
+    return "__pycache__" not in path.parts or path.name.endswith(f".cpython-{RUNTIME[0]}{RUNTIME[1]}.pyc")
+
+
+def _install(folder: Path) -> int:
+    """Install the locked wheels for Lambda's platform into a folder. Return pip's exit status."""
+    platforms = [option for name in PLATFORMS for option in ("--platform", name)]
+    process = subprocess.run(
+        [
+            *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"),
+            *("--require-hashes", "--only-binary=:all:", "--implementation", "cp", "--python-version", "3.13"),
+            *platforms,
+            *("--target", str(folder), "--requirement", str(LOCK)),
+        ],
+        check=False,
+    )
+    if process.returncode != 0:
+        print(
+            f"pip failed to install {LOCK.name} for arm64 and Python 3.13. Its output above says why.", file=sys.stderr
+        )
+    return process.returncode

@@ -1,0 +1,62 @@
+"""Drivers of all resource types, one module per AWS service.
+
+A driver lists the calls that create, change and delete one resource type on the emulator (`driver_model/driver.py`).
+"""
+
+from local.platform.driver_model.driver import Driver, RecordedOnly
+from local.platform.resource_drivers import (
+    agentcore,
+    athena,
+    backup,
+    batch,
+    cloudwatch,
+    cognito,
+    cost_management,
+    dynamodb,
+    ec2,
+    ecr,
+    eventbridge,
+    glue,
+    iam,
+    lambda_,
+    s3,
+    sns,
+    sqs,
+    ssm,
+    stepfunctions,
+    wafv2,
+)
+from local.platform.resource_drivers.api_gateway import rest_api_drivers, websocket_api_drivers
+
+ALL: tuple[tuple[Driver, ...], ...] = (
+    agentcore.DRIVERS,
+    athena.DRIVERS,
+    websocket_api_drivers.DRIVERS,
+    backup.DRIVERS,
+    batch.DRIVERS,
+    cloudwatch.DRIVERS,
+    cognito.DRIVERS,
+    dynamodb.DRIVERS,
+    ec2.DRIVERS,
+    ecr.DRIVERS,
+    eventbridge.DRIVERS,
+    glue.DRIVERS,
+    iam.DRIVERS,
+    lambda_.DRIVERS,
+    rest_api_drivers.DRIVERS,
+    s3.DRIVERS,
+    sns.DRIVERS,
+    cost_management.DRIVERS,
+    sqs.DRIVERS,
+    ssm.DRIVERS,
+    stepfunctions.DRIVERS,
+    wafv2.DRIVERS,
+)
+DRIVERS: dict[str, Driver] = {driver.type: driver for drivers in ALL for driver in drivers}
+
+RECORDED_ONLY: dict[str, RecordedOnly] = {
+    recorded.type: recorded for module in (backup, s3, cost_management) for recorded in module.RECORDED
+}
+"""Types that are checked and recorded, but not created, because the emulator lacks their service."""
+
+__all__ = ["DRIVERS", "RECORDED_ONLY", "Driver", "RecordedOnly"]

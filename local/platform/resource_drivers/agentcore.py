@@ -1,0 +1,84 @@
+"""Drivers of AgentCore memories and their strategies.
+
+A driver lists the calls that create, change and delete one resource type on the emulator.
+"""
+
+from typing import Any
+
+from local.platform.driver_model.driver import (
+    ComputedValue,
+    Driver,
+    DriverCall,
+    ResourceValues,
+    computed_from,
+    from_response,
+)
+from local.preview.property_values import UNKNOWN
+
+REQUEST_MEMBERS = {"SEMANTIC": "semanticMemoryStrategy", "SUMMARIZATION": "summaryMemoryStrategy"}
+"""Member of the request that adds a strategy, by the type of the strategy."""
+MEMORY = {"eventExpiryDuration": "eventExpiryDuration", "description": "description"}
+
+
+@computed_from("type", "name", "namespaceTemplates", "description")
+def added_strategies(kind: str, name: str, namespaces: list[str], description: str | None) -> list[Any]:
+    """Return the list with the one strategy to add."""
+    described = {} if description is None else {"description": description}
+    return [{REQUEST_MEMBERS[kind]: {"name": name, "namespaceTemplates": namespaces, **described}}]
+
+
+def _modified_strategies(values: ResourceValues) -> list[Any]:
+    parts = {name: values[name] for name in ("namespaceTemplates", "description")}
+    return [{"memoryStrategyId": values["id"], **{name: value for name, value in parts.items() if value is not None}}]
+
+
+def _deleted_strategies(values: ResourceValues) -> list[Any]:
+    return [{"memoryStrategyId": values["id"]}]
+
+
+def _strategy_id(values: ResourceValues) -> Any:
+    """Return the id of the strategy with this name, from all strategies of the memory."""
+    strategies = values.responses.get("UpdateMemory", {}).get("memory", {}).get("strategies", [])
+    return next((strategy["strategyId"] for strategy in strategies if strategy["name"] == values["name"]), UNKNOWN)
+
+
+DRIVERS = (
+    Driver(
+        type="aws:bedrock/agentcoreMemory:AgentcoreMemory",
+        service="bedrock-agentcore-control",
+        # The emulator cannot change the tags of a memory, so a change of tags replaces the memory.
+        create=(DriverCall("CreateMemory", {"name": "name", "tags": "tags", **MEMORY}),),
+        update=(DriverCall("UpdateMemory", {"memoryId": "id", **MEMORY}),),
+        delete=(DriverCall("DeleteMemory", {"memoryId": "id"}),),
+        id=from_response("CreateMemory", "memory.id"),
+        outputs={"arn": from_response("CreateMemory", "memory.arn")},
+    ),
+    Driver(
+        type="aws:bedrock/agentcoreMemoryStrategy:AgentcoreMemoryStrategy",
+        service="bedrock-agentcore-control",
+        create=(
+            DriverCall(
+                "UpdateMemory", {"memoryId": "memoryId", "memoryStrategies.addMemoryStrategies": added_strategies}
+            ),
+        ),
+        update=(
+            DriverCall(
+                "UpdateMemory",
+                {
+                    "memoryId": "memoryId",
+                    "memoryStrategies.modifyMemoryStrategies": ComputedValue(
+                        _modified_strategies, ("namespaceTemplates", "description")
+                    ),
+                },
+            ),
+        ),
+        delete=(
+            DriverCall(
+                "UpdateMemory",
+                {"memoryId": "memoryId", "memoryStrategies.deleteMemoryStrategies": ComputedValue(_deleted_strategies)},
+            ),
+        ),
+        id=ComputedValue(_strategy_id),
+        outputs={"memoryStrategyId": ComputedValue(_strategy_id)},
+    ),
+)

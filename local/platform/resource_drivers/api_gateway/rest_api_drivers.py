@@ -1,0 +1,196 @@
+"""Drivers of API Gateway REST APIs with their deployments, stages, method settings, API keys and usage plans.
+
+A driver lists the calls that create, change and delete one resource type on the emulator.
+"""
+
+from typing import Any
+
+from local.platform.driver_model.driver import (
+    ComputedValue,
+    Driver,
+    DriverCall,
+    PropertyImport,
+    ResourceValues,
+    computed_from,
+    from_response,
+    from_template,
+)
+from local.platform.resource_drivers.api_gateway.rest_document_import import replace_api_content
+from local.preview.preview_provider import ACCOUNT, REGION
+from local.preview.property_values import UNKNOWN
+
+ARN = f"arn:aws:apigateway:{REGION}::"
+"""Start of the ARNs of API Gateway."""
+METHOD_SETTINGS = {
+    "metricsEnabled": "metrics/enabled",
+    "loggingLevel": "logging/loglevel",
+    "dataTraceEnabled": "logging/dataTrace",
+    "throttlingRateLimit": "throttling/rateLimit",
+    "throttlingBurstLimit": "throttling/burstLimit",
+}
+"""Path of each method setting in a patch of the stage."""
+
+
+@computed_from("triggers")
+def deployment_description(triggers: dict[str, str]) -> str:
+    """Return a description that differs for different `triggers`, with which Pulumi requests a new deployment."""
+    return " ".join(f"{name}={value}" for name, value in sorted(triggers.items()))
+
+
+@computed_from("accessLogSettings")
+def access_log(settings: Any) -> list[dict[str, str]]:
+    """Return the patch that sets the access log, because CreateStage does not take it."""
+    settings = settings[0] if isinstance(settings, list) else settings
+    return [
+        {"op": "replace", "path": f"/accessLogSettings/{name}", "value": settings[name]}
+        for name in ("destinationArn", "format")
+    ]
+
+
+@computed_from("xrayTracingEnabled")
+def tracing(enabled: bool) -> list[dict[str, str]]:
+    """Return the patch that sets X-Ray tracing."""
+    return [{"op": "replace", "path": "/tracingEnabled", "value": str(bool(enabled)).lower()}]
+
+
+@computed_from("methodPath", "settings")
+def put_method_settings(path: str, settings: Any) -> list[dict[str, str]]:
+    """Return the patch of the stage that sets the method settings."""
+    settings = settings[0] if isinstance(settings, list) else settings
+    return [
+        {"op": "replace", "path": f"{_settings_path(path)}/{METHOD_SETTINGS[name]}", "value": _text(value)}
+        for name, value in settings.items()
+        if value is not None
+    ]
+
+
+@computed_from("methodPath")
+def remove_method_settings(path: str) -> list[dict[str, str]]:
+    """Return the patch of the stage that removes the method settings."""
+    return [{"op": "remove", "path": _settings_path(path)}]
+
+
+def _settings_path(path: str) -> str:
+    resource, _, method = path.rpartition("/")
+    return f"/{resource.replace('~', '~0').replace('/', '~1')}/{method}"
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _url(values: ResourceValues) -> Any:
+    """Return the URL of a stage: a path below the emulator's address."""
+    if not values.endpoint:
+        return UNKNOWN
+    return f"{values.endpoint}/_aws/execute-api/{values['restApi']}/{values['stageName']}"
+
+
+STAGE = {"restApiId": "restApi", "stageName": "stageName"}
+SETTINGS = DriverCall("UpdateStage", {**STAGE, "patchOperations": put_method_settings})
+TAG = DriverCall("TagResource", {"resourceArn": "arn", "tags": "tags"})
+
+DRIVERS = (
+    Driver(
+        type="aws:apigateway/restApi:RestApi",
+        service="apigateway",
+        create=(
+            DriverCall(
+                "CreateRestApi",
+                {
+                    "name": "name",
+                    "description": "description",
+                    "endpointConfiguration": "endpointConfiguration",
+                    "disableExecuteApiEndpoint": "disableExecuteApiEndpoint",
+                    "tags": "tags",
+                },
+            ),
+        ),
+        update=(TAG,),
+        delete=(DriverCall("DeleteRestApi", {"restApiId": "id"}),),
+        id=from_response("CreateRestApi", "id"),
+        outputs={
+            "arn": from_template(f"{ARN}/restapis/{{id}}"),
+            "executionArn": from_template(f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{{id}}"),
+        },
+        property_import=PropertyImport("body", replace_api_content),
+    ),
+    Driver(
+        type="aws:apigateway/deployment:Deployment",
+        service="apigateway",
+        create=(DriverCall("CreateDeployment", {"restApiId": "restApi", "description": deployment_description}),),
+        delete=(DriverCall("DeleteDeployment", {"restApiId": "restApi", "deploymentId": "id"}),),
+        id=from_response("CreateDeployment", "id"),
+    ),
+    Driver(
+        type="aws:apigateway/stage:Stage",
+        service="apigateway",
+        create=(
+            DriverCall("CreateStage", {**STAGE, "deploymentId": "deployment", "tags": "tags"}),
+            DriverCall("UpdateStage", {**STAGE, "patchOperations": access_log}, when="accessLogSettings"),
+            DriverCall("UpdateStage", {**STAGE, "patchOperations": tracing}, when="xrayTracingEnabled"),
+        ),
+        update=(
+            DriverCall("UpdateStage", {**STAGE, "patchOperations": access_log}),
+            DriverCall("UpdateStage", {**STAGE, "patchOperations": tracing}),
+            TAG,
+        ),
+        delete=(DriverCall("DeleteStage", STAGE),),
+        id=from_template("ags-{restApi}-{stageName}"),
+        outputs={
+            "arn": from_template(f"{ARN}/restapis/{{restApi}}/stages/{{stageName}}"),
+            "invokeUrl": ComputedValue(_url),
+        },
+    ),
+    Driver(
+        type="aws:apigateway/methodSettings:MethodSettings",
+        service="apigateway",
+        create=(SETTINGS,),
+        update=(SETTINGS,),
+        delete=(DriverCall("UpdateStage", {**STAGE, "patchOperations": remove_method_settings}),),
+        id=from_template("{restApi}-{stageName}-{methodPath}"),
+    ),
+    Driver(
+        type="aws:apigateway/apiKey:ApiKey",
+        service="apigateway",
+        create=(
+            DriverCall(
+                "CreateApiKey", {"name": "name", "description": "description", "enabled": "enabled", "tags": "tags"}
+            ),
+        ),
+        update=(TAG,),
+        delete=(DriverCall("DeleteApiKey", {"apiKey": "id"}),),
+        id=from_response("CreateApiKey", "id"),
+        outputs={"arn": from_template(f"{ARN}/apikeys/{{id}}")},
+    ),
+    Driver(
+        type="aws:apigateway/usagePlan:UsagePlan",
+        service="apigateway",
+        create=(
+            DriverCall(
+                "CreateUsagePlan",
+                {
+                    "name": "name",
+                    "description": "description",
+                    "apiStages": "apiStages",
+                    "throttle": "throttleSettings",
+                    "quota": "quotaSettings",
+                    "tags": "tags",
+                },
+            ),
+        ),
+        update=(TAG,),
+        delete=(DriverCall("DeleteUsagePlan", {"usagePlanId": "id"}),),
+        id=from_response("CreateUsagePlan", "id"),
+        outputs={"arn": from_template(f"{ARN}/usageplans/{{id}}")},
+    ),
+    Driver(
+        type="aws:apigateway/usagePlanKey:UsagePlanKey",
+        service="apigateway",
+        create=(
+            DriverCall("CreateUsagePlanKey", {"usagePlanId": "usagePlanId", "keyId": "keyId", "keyType": "keyType"}),
+        ),
+        delete=(DriverCall("DeleteUsagePlanKey", {"usagePlanId": "usagePlanId", "keyId": "id"}),),
+        id="keyId",
+    ),
+)

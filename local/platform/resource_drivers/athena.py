@@ -1,0 +1,33 @@
+"""Driver of Athena workgroups.
+
+A driver lists the calls that create, change and delete one resource type on the emulator.
+"""
+
+from typing import Any
+
+from local.platform.driver_model.driver import Driver, DriverCall, computed_from
+
+
+@computed_from("configuration")
+def work_group_configuration(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the configuration with the service's names, which differ from the provider's in capitalisation."""
+    return {
+        "EnforceWorkGroupConfiguration": given["enforceWorkgroupConfiguration"],
+        "PublishCloudWatchMetricsEnabled": given["publishCloudwatchMetricsEnabled"],
+        "BytesScannedCutoffPerQuery": given["bytesScannedCutoffPerQuery"],
+        "ResultConfiguration": given["resultConfiguration"],
+    }
+
+
+DRIVERS = (
+    Driver(
+        type="aws:athena/workgroup:Workgroup",
+        service="athena",
+        create=(
+            DriverCall("CreateWorkGroup", {"Name": "name", "Configuration": work_group_configuration, "Tags": "tags"}),
+        ),
+        delete=(DriverCall("DeleteWorkGroup", {"WorkGroup": "name"}),),
+        id="name",
+        ignored={"forceDestroy": "affects the deletion only, not the workgroup"},
+    ),
+)

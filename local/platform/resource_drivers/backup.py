@@ -1,0 +1,85 @@
+"""Drivers of AWS Backup vaults, plans and selections.
+
+A driver lists the calls that create, change and delete one resource type on the emulator.
+"""
+
+from local.platform.driver_model.driver import Driver, DriverCall, RecordedOnly, from_response
+
+PLAN_RENAMES = {
+    "schedule": "ScheduleExpression",
+    "startWindow": "StartWindowMinutes",
+    "completionWindow": "CompletionWindowMinutes",
+    "targetVaultName": "TargetBackupVaultName",
+    "deleteAfter": "DeleteAfterDays",
+    "coldStorageAfter": "MoveToColdStorageAfterDays",
+}
+SELECTION_RENAMES = {"type": "ConditionType", "key": "ConditionKey", "value": "ConditionValue"}
+
+
+DRIVERS = (
+    Driver(
+        type="aws:backup/vault:Vault",
+        service="backup",
+        create=(DriverCall("CreateBackupVault", {"BackupVaultName": "name", "BackupVaultTags": "tags"}),),
+        delete=(DriverCall("DeleteBackupVault", {"BackupVaultName": "name"}),),
+        id="name",
+        outputs={"arn": from_response("CreateBackupVault", "BackupVaultArn")},
+        ignored={"forceDestroy": "affects the deletion only, not the vault"},
+    ),
+    Driver(
+        type="aws:backup/plan:Plan",
+        service="backup",
+        create=(
+            DriverCall(
+                "CreateBackupPlan",
+                {"BackupPlan.BackupPlanName": "name", "BackupPlan.Rules": "rules", "BackupPlanTags": "tags"},
+                renames=PLAN_RENAMES,
+            ),
+        ),
+        update=(
+            DriverCall(
+                "UpdateBackupPlan",
+                {"BackupPlanId": "id", "BackupPlan.BackupPlanName": "name", "BackupPlan.Rules": "rules"},
+                renames=PLAN_RENAMES,
+            ),
+        ),
+        delete=(DriverCall("DeleteBackupPlan", {"BackupPlanId": "id"}),),
+        id=from_response("CreateBackupPlan", "BackupPlanId"),
+        outputs={"arn": from_response("CreateBackupPlan", "BackupPlanArn")},
+    ),
+    Driver(
+        type="aws:backup/selection:Selection",
+        service="backup",
+        create=(
+            DriverCall(
+                "CreateBackupSelection",
+                {
+                    "BackupPlanId": "planId",
+                    "BackupSelection.SelectionName": "name",
+                    "BackupSelection.IamRoleArn": "iamRoleArn",
+                    "BackupSelection.ListOfTags": "selectionTags",
+                },
+                renames=SELECTION_RENAMES,
+            ),
+        ),
+        delete=(DriverCall("DeleteBackupSelection", {"BackupPlanId": "planId", "SelectionId": "id"}),),
+        id=from_response("CreateBackupSelection", "SelectionId"),
+    ),
+)
+
+RECORDED = (
+    RecordedOnly(
+        type="aws:backup/regionSettings:RegionSettings",
+        service="backup",
+        reason="the emulator's Backup service has no region settings",
+        create=(
+            DriverCall(
+                "UpdateRegionSettings",
+                {
+                    "ResourceTypeOptInPreference": "resourceTypeOptInPreference",
+                    "ResourceTypeManagementPreference": "resourceTypeManagementPreference",
+                },
+            ),
+        ),
+    ),
+)

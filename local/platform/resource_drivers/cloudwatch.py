@@ -1,0 +1,90 @@
+"""Drivers of CloudWatch alarms, dashboards, log groups and metric filters.
+
+A driver lists the calls that create, change and delete one resource type on the emulator.
+"""
+
+from local.platform.driver_model.driver import ComputedValue, Driver, DriverCall, ResourceValues
+
+
+def _dimensions(values: ResourceValues) -> list[dict[str, object]]:
+    return [{"name": name, "value": value} for name, value in sorted((values["dimensions"] or {}).items())]
+
+
+ALARM = DriverCall(
+    "PutMetricAlarm",
+    {
+        "AlarmName": "name",
+        "AlarmDescription": "alarmDescription",
+        "Namespace": "namespace",
+        "MetricName": "metricName",
+        "Dimensions": ComputedValue(_dimensions, ("dimensions",)),
+        "Statistic": "statistic",
+        "ExtendedStatistic": "extendedStatistic",
+        "Period": "period",
+        "EvaluationPeriods": "evaluationPeriods",
+        "Threshold": "threshold",
+        "ComparisonOperator": "comparisonOperator",
+        "TreatMissingData": "treatMissingData",
+        "AlarmActions": "alarmActions",
+        "OKActions": "okActions",
+        "Tags": "tags",
+    },
+)
+
+DASHBOARD = DriverCall("PutDashboard", {"DashboardName": "dashboardName", "DashboardBody": "dashboardBody"})
+
+
+RETENTION = DriverCall(
+    "PutRetentionPolicy",
+    {"logGroupName": "name", "retentionInDays": "retentionInDays"},
+    when="retentionInDays",
+)
+
+FILTER = DriverCall(
+    "PutMetricFilter",
+    {
+        "logGroupName": "logGroupName",
+        "filterName": "name",
+        "filterPattern": "pattern",
+        "metricTransformations": "metricTransformation",
+    },
+    renames={"name": "metricName", "namespace": "metricNamespace", "value": "metricValue"},
+)
+
+DRIVERS = (
+    Driver(
+        type="aws:cloudwatch/metricAlarm:MetricAlarm",
+        service="cloudwatch",
+        create=(ALARM,),
+        update=(ALARM,),
+        delete=(DriverCall("DeleteAlarms", {"AlarmNames": "name"}),),
+        id="name",
+    ),
+    Driver(
+        type="aws:cloudwatch/dashboard:Dashboard",
+        service="cloudwatch",
+        create=(DASHBOARD,),
+        update=(DASHBOARD,),
+        delete=(DriverCall("DeleteDashboards", {"DashboardNames": "dashboardName"}),),
+        id="dashboardName",
+    ),
+    Driver(
+        type="aws:cloudwatch/logGroup:LogGroup",
+        service="logs",
+        create=(
+            DriverCall("CreateLogGroup", {"logGroupName": "name", "kmsKeyId": "kmsKeyId", "tags": "tags"}),
+            RETENTION,
+        ),
+        update=(RETENTION, DriverCall("TagResource", {"resourceArn": "arn", "tags": "tags"})),
+        delete=(DriverCall("DeleteLogGroup", {"logGroupName": "name"}),),
+        id="name",
+    ),
+    Driver(
+        type="aws:cloudwatch/logMetricFilter:LogMetricFilter",
+        service="logs",
+        create=(FILTER,),
+        update=(FILTER,),
+        delete=(DriverCall("DeleteMetricFilter", {"logGroupName": "logGroupName", "filterName": "name"}),),
+        id="name",
+    ),
+)

@@ -1,0 +1,39 @@
+"""Drivers of Cognito identity pools and of their roles.
+
+A driver lists the calls that create, change and delete one resource type on the emulator.
+"""
+
+from local.platform.driver_model.driver import Driver, DriverCall, constant, from_response, from_template
+from local.preview.preview_provider import ACCOUNT, REGION
+
+POOL = {
+    "IdentityPoolName": "identityPoolName",
+    "AllowUnauthenticatedIdentities": "allowUnauthenticatedIdentities",
+    "AllowClassicFlow": "allowClassicFlow",
+}
+ROLES = DriverCall("SetIdentityPoolRoles", {"IdentityPoolId": "identityPoolId", "Roles": "roles"})
+
+
+DRIVERS = (
+    Driver(
+        type="aws:cognito/identityPool:IdentityPool",
+        service="cognito-identity",
+        create=(DriverCall("CreateIdentityPool", {**POOL, "IdentityPoolTags": "tags"}),),
+        update=(
+            DriverCall("UpdateIdentityPool", {**POOL, "IdentityPoolId": "id"}),
+            DriverCall("TagResource", {"ResourceArn": "arn", "Tags": "tags"}),
+        ),
+        delete=(DriverCall("DeleteIdentityPool", {"IdentityPoolId": "id"}),),
+        id=from_response("CreateIdentityPool", "IdentityPoolId"),
+        outputs={"arn": from_template(f"arn:aws:cognito-identity:{REGION}:{ACCOUNT}:identitypool/{{id}}")},
+    ),
+    Driver(
+        type="aws:cognito/identityPoolRoleAttachment:IdentityPoolRoleAttachment",
+        service="cognito-identity",
+        create=(ROLES,),
+        update=(ROLES,),
+        # A pool always has this setting, so deleting it means to set no roles.
+        delete=(DriverCall("SetIdentityPoolRoles", {"IdentityPoolId": "identityPoolId", "Roles": constant({})}),),
+        id="identityPoolId",
+    ),
+)

@@ -1,0 +1,126 @@
+"""Drivers of budgets and cost anomaly detection.
+
+A driver lists the calls that create, change and delete one resource type on the emulator.
+"""
+
+import json
+from typing import Any
+
+from local.platform.driver_model.driver import (
+    ComputedValue,
+    Driver,
+    DriverCall,
+    RecordedOnly,
+    ResourceValues,
+    computed_from,
+    from_template,
+)
+from local.preview.preview_provider import ACCOUNT
+
+
+@computed_from("costFilters")
+def cost_filters(given: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """Return the filters as a map of lists."""
+    return {cost_filter["name"]: cost_filter["values"] for cost_filter in given}
+
+
+@computed_from("notifications")
+def notifications(given: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return each notification with its subscribers."""
+    return [
+        {
+            "Notification": {key: value for key, value in notification.items() if not key.startswith("subscriber")},
+            "Subscribers": [
+                {"SubscriptionType": "SNS", "Address": topic}
+                for topic in notification.get("subscriberSnsTopicArns", ())
+            ],
+        }
+        for notification in given
+    ]
+
+
+@computed_from("monitorSpecification")
+def monitor_specification(given: str) -> Any:
+    """Return the filter of the costs that the monitor watches."""
+    return json.loads(given)
+
+
+@computed_from("thresholdExpression")
+def threshold_expression(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the impact from which an anomaly is reported. The service's name of the block is in the plural."""
+    return {"Dimensions": given["dimension"]}
+
+
+def _account_of_topic(values: ResourceValues) -> str:
+    """Return the account id from the ARN of the notification's topic, because a budget belongs to an account."""
+    topics = [
+        topic for notification in values["notifications"] for topic in notification.get("subscriberSnsTopicArns", ())
+    ]
+    return str(topics[0]).split(":")[4]
+
+
+DRIVERS = (
+    Driver(
+        type="aws:budgets/budget:Budget",
+        service="budgets",
+        create=(
+            DriverCall(
+                "CreateBudget",
+                {
+                    "AccountId": ComputedValue(_account_of_topic, ("notifications",)),
+                    "Budget.BudgetName": "name",
+                    "Budget.BudgetType": "budgetType",
+                    "Budget.BudgetLimit.Amount": "limitAmount",
+                    "Budget.BudgetLimit.Unit": "limitUnit",
+                    "Budget.TimeUnit": "timeUnit",
+                    "Budget.CostFilters": cost_filters,
+                    "NotificationsWithSubscribers": notifications,
+                    "ResourceTags": "tags",
+                },
+            ),
+        ),
+        delete=(DriverCall("DeleteBudget", {"AccountId": ComputedValue(_account_of_topic), "BudgetName": "name"}),),
+        id="name",
+    ),
+)
+
+NO_COST_EXPLORER = "the emulator has no Cost Explorer"
+
+RECORDED = (
+    RecordedOnly(
+        type="aws:costexplorer/anomalyMonitor:AnomalyMonitor",
+        service="ce",
+        reason=NO_COST_EXPLORER,
+        create=(
+            DriverCall(
+                "CreateAnomalyMonitor",
+                {
+                    "AnomalyMonitor.MonitorName": "name",
+                    "AnomalyMonitor.MonitorType": "monitorType",
+                    "AnomalyMonitor.MonitorSpecification": monitor_specification,
+                    "ResourceTags": "tags",
+                },
+            ),
+        ),
+        # The service's ARN contains a generated id instead of the name.
+        outputs={"arn": from_template(f"arn:aws:ce::{ACCOUNT}:anomalymonitor/{{name}}")},
+    ),
+    RecordedOnly(
+        type="aws:costexplorer/anomalySubscription:AnomalySubscription",
+        service="ce",
+        reason=NO_COST_EXPLORER,
+        create=(
+            DriverCall(
+                "CreateAnomalySubscription",
+                {
+                    "AnomalySubscription.SubscriptionName": "name",
+                    "AnomalySubscription.Frequency": "frequency",
+                    "AnomalySubscription.MonitorArnList": "monitorArnLists",
+                    "AnomalySubscription.Subscribers": "subscribers",
+                    "AnomalySubscription.ThresholdExpression": threshold_expression,
+                    "ResourceTags": "tags",
+                },
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,258 @@
+"""Drivers of VPCs and their parts: subnets, gateways, routes, endpoints and security groups.
+
+A driver lists the calls that create, change and delete one resource type on the emulator.
+"""
+
+from typing import Any
+
+from local.platform.driver_model.driver import (
+    ComputedValue,
+    Driver,
+    DriverCall,
+    ResourceValues,
+    computed_from,
+    from_response,
+    from_template,
+    name_or_prefixed,
+)
+from local.preview.property_values import UNKNOWN
+
+
+def _tag_specifications(kind: str) -> ComputedValue:
+    """Return the tags in the form of EC2's create operations, for a resource type of EC2 such as `vpc`."""
+
+    @computed_from("tags")
+    def specification(tags: dict[str, str] | None) -> list[dict[str, Any]]:
+        listed = [{"Key": key, "Value": value} for key, value in sorted((tags or {}).items())]
+        return [{"ResourceType": kind, "Tags": listed}]
+
+    return specification
+
+
+@computed_from("fromPort", "toPort", "ipProtocol", "cidrIpv4", "referencedSecurityGroupId")
+def rule_permissions(
+    low: int | None, high: int | None, protocol: str, cidr: str | None, group: str | None
+) -> list[Any]:
+    """Return one rule of a security group."""
+    rule: dict[str, Any] = {"IpProtocol": protocol}
+    if low is not None:
+        rule |= {"FromPort": low, "ToPort": high}
+    if cidr is not None:
+        rule["IpRanges"] = [{"CidrIp": cidr}]
+    if group is not None:
+        rule["UserIdGroupPairs"] = [{"GroupId": group}]
+    return [rule]
+
+
+def _rule_driver(direction: str) -> Driver:
+    """Return the driver of security group rules for a direction, `Ingress` or `Egress`."""
+    add, revoke = f"AuthorizeSecurityGroup{direction}", f"RevokeSecurityGroup{direction}"
+    return Driver(
+        type=f"aws:vpc/securityGroup{direction}Rule:SecurityGroup{direction}Rule",
+        service="ec2",
+        create=(
+            DriverCall(
+                add,
+                {
+                    "GroupId": "securityGroupId",
+                    "IpPermissions": rule_permissions,
+                    "TagSpecifications": _tag_specifications("security-group-rule"),
+                },
+            ),
+        ),
+        delete=(DriverCall(revoke, {"GroupId": "securityGroupId", "IpPermissions": rule_permissions}),),
+        id=ComputedValue(_rule_id),
+    )
+
+
+def _rule_id(values: ResourceValues) -> str:
+    """Return the rule's id, or a substitute if the response to its creation does not contain the id."""
+    responses = list(values.responses.values())
+    rules = responses[0].get("SecurityGroupRules") if responses else None
+    return str(rules[0]["SecurityGroupRuleId"]) if rules else f"{values['securityGroupId']}:{values['ipProtocol']}"
+
+
+def _default_group_filters(values: ResourceValues) -> list[dict[str, Any]]:
+    return [{"Name": "vpc-id", "Values": [values["vpcId"]]}, {"Name": "group-name", "Values": ["default"]}]
+
+
+def _default_group_id(values: ResourceValues) -> Any:
+    groups = values.responses.get("DescribeSecurityGroups", {}).get("SecurityGroups")
+    return groups[0]["GroupId"] if groups else UNKNOWN
+
+
+PUBLIC = {"MapPublicIpOnLaunch.Value": "mapPublicIpOnLaunch"}
+GATEWAY = from_response("CreateInternetGateway", "InternetGateway.InternetGatewayId")
+
+DRIVERS = (
+    Driver(
+        type="aws:ec2/vpc:Vpc",
+        service="ec2",
+        create=(
+            DriverCall("CreateVpc", {"CidrBlock": "cidrBlock", "TagSpecifications": _tag_specifications("vpc")}),
+            DriverCall(
+                "ModifyVpcAttribute",
+                {"VpcId": from_response("CreateVpc", "Vpc.VpcId"), "EnableDnsSupport.Value": "enableDnsSupport"},
+                when="enableDnsSupport",
+            ),
+            DriverCall(
+                "ModifyVpcAttribute",
+                {"VpcId": from_response("CreateVpc", "Vpc.VpcId"), "EnableDnsHostnames.Value": "enableDnsHostnames"},
+                when="enableDnsHostnames",
+            ),
+        ),
+        delete=(DriverCall("DeleteVpc", {"VpcId": "id"}),),
+        id=from_response("CreateVpc", "Vpc.VpcId"),
+    ),
+    Driver(
+        type="aws:ec2/defaultSecurityGroup:DefaultSecurityGroup",
+        service="ec2",
+        # The group is not created: the provider adopts the VPC's default group and removes its rules.
+        create=(DriverCall("DescribeSecurityGroups", {"Filters": ComputedValue(_default_group_filters, ("vpcId",))}),),
+        id=ComputedValue(_default_group_id),
+        ignored={"tags": "the provider sets them when it adopts the group"},
+    ),
+    Driver(
+        type="aws:ec2/subnet:Subnet",
+        service="ec2",
+        create=(
+            DriverCall(
+                "CreateSubnet",
+                {
+                    "VpcId": "vpcId",
+                    "CidrBlock": "cidrBlock",
+                    "AvailabilityZone": "availabilityZone",
+                    "TagSpecifications": _tag_specifications("subnet"),
+                },
+            ),
+            DriverCall(
+                "ModifySubnetAttribute",
+                {"SubnetId": from_response("CreateSubnet", "Subnet.SubnetId"), **PUBLIC},
+                when="mapPublicIpOnLaunch",
+            ),
+        ),
+        update=(DriverCall("ModifySubnetAttribute", {"SubnetId": "id", **PUBLIC}),),
+        delete=(DriverCall("DeleteSubnet", {"SubnetId": "id"}),),
+        id=from_response("CreateSubnet", "Subnet.SubnetId"),
+    ),
+    Driver(
+        type="aws:ec2/internetGateway:InternetGateway",
+        service="ec2",
+        create=(
+            DriverCall("CreateInternetGateway", {"TagSpecifications": _tag_specifications("internet-gateway")}),
+            DriverCall("AttachInternetGateway", {"InternetGatewayId": GATEWAY, "VpcId": "vpcId"}, when="vpcId"),
+        ),
+        delete=(
+            DriverCall("DetachInternetGateway", {"InternetGatewayId": "id", "VpcId": "vpcId"}),
+            DriverCall("DeleteInternetGateway", {"InternetGatewayId": "id"}),
+        ),
+        id=GATEWAY,
+    ),
+    Driver(
+        type="aws:ec2/routeTable:RouteTable",
+        service="ec2",
+        create=(
+            DriverCall("CreateRouteTable", {"VpcId": "vpcId", "TagSpecifications": _tag_specifications("route-table")}),
+        ),
+        delete=(DriverCall("DeleteRouteTable", {"RouteTableId": "id"}),),
+        id=from_response("CreateRouteTable", "RouteTable.RouteTableId"),
+    ),
+    Driver(
+        type="aws:ec2/routeTableAssociation:RouteTableAssociation",
+        service="ec2",
+        create=(DriverCall("AssociateRouteTable", {"SubnetId": "subnetId", "RouteTableId": "routeTableId"}),),
+        delete=(DriverCall("DisassociateRouteTable", {"AssociationId": "id"}),),
+        id=from_response("AssociateRouteTable", "AssociationId"),
+    ),
+    Driver(
+        type="aws:ec2/eip:Eip",
+        service="ec2",
+        create=(
+            DriverCall("AllocateAddress", {"Domain": "domain", "TagSpecifications": _tag_specifications("elastic-ip")}),
+        ),
+        delete=(DriverCall("ReleaseAddress", {"AllocationId": "id"}),),
+        id=from_response("AllocateAddress", "AllocationId"),
+        outputs={
+            "allocationId": from_response("AllocateAddress", "AllocationId"),
+            "publicIp": from_response("AllocateAddress", "PublicIp"),
+        },
+    ),
+    Driver(
+        type="aws:ec2/natGateway:NatGateway",
+        service="ec2",
+        create=(
+            DriverCall(
+                "CreateNatGateway",
+                {
+                    "AllocationId": "allocationId",
+                    "SubnetId": "subnetId",
+                    "ConnectivityType": "connectivityType",
+                    "TagSpecifications": _tag_specifications("natgateway"),
+                },
+            ),
+        ),
+        delete=(DriverCall("DeleteNatGateway", {"NatGatewayId": "id"}),),
+        id=from_response("CreateNatGateway", "NatGateway.NatGatewayId"),
+    ),
+    Driver(
+        type="aws:ec2/route:Route",
+        service="ec2",
+        create=(
+            DriverCall(
+                "CreateRoute",
+                {
+                    "RouteTableId": "routeTableId",
+                    "DestinationCidrBlock": "destinationCidrBlock",
+                    "GatewayId": "gatewayId",
+                    "NatGatewayId": "natGatewayId",
+                },
+            ),
+        ),
+        delete=(
+            DriverCall("DeleteRoute", {"RouteTableId": "routeTableId", "DestinationCidrBlock": "destinationCidrBlock"}),
+        ),
+        id=from_template("{routeTableId}_{destinationCidrBlock}"),
+    ),
+    Driver(
+        type="aws:ec2/vpcEndpoint:VpcEndpoint",
+        service="ec2",
+        create=(
+            DriverCall(
+                "CreateVpcEndpoint",
+                {
+                    "VpcId": "vpcId",
+                    "ServiceName": "serviceName",
+                    "VpcEndpointType": "vpcEndpointType",
+                    "PolicyDocument": "policy",
+                    "RouteTableIds": "routeTableIds",
+                    "SubnetIds": "subnetIds",
+                    "SecurityGroupIds": "securityGroupIds",
+                    "PrivateDnsEnabled": "privateDnsEnabled",
+                    "TagSpecifications": _tag_specifications("vpc-endpoint"),
+                },
+            ),
+        ),
+        delete=(DriverCall("DeleteVpcEndpoints", {"VpcEndpointIds": "id"}),),
+        id=from_response("CreateVpcEndpoint", "VpcEndpoint.VpcEndpointId"),
+    ),
+    Driver(
+        type="aws:ec2/securityGroup:SecurityGroup",
+        service="ec2",
+        create=(
+            DriverCall(
+                "CreateSecurityGroup",
+                {
+                    "GroupName": name_or_prefixed,
+                    "Description": "description",
+                    "VpcId": "vpcId",
+                    "TagSpecifications": _tag_specifications("security-group"),
+                },
+            ),
+        ),
+        delete=(DriverCall("DeleteSecurityGroup", {"GroupId": "id"}),),
+        id=from_response("CreateSecurityGroup", "GroupId"),
+        ignored={"revokeRulesOnDelete": "affects the deletion only, not the group"},
+    ),
+    _rule_driver("Ingress"),
+    _rule_driver("Egress"),
+)

@@ -1,0 +1,64 @@
+"""Drivers of ECR repositories.
+
+A driver lists the calls that create, change and delete one resource type on the emulator. No image is pushed to a
+repository: `IMAGES` in `local/emulation/batch` maps an image to its program.
+"""
+
+from local.platform.driver_model.driver import Driver, DriverCall, from_response, from_template
+from local.preview.preview_provider import ACCOUNT, REGION
+
+TAGGED = DriverCall("TagResource", {"resourceArn": "arn", "tags": "tags"})
+POLICY = DriverCall("PutLifecyclePolicy", {"repositoryName": "repository", "lifecyclePolicyText": "policy"})
+
+
+DRIVERS = (
+    Driver(
+        type="aws:ecr/repository:Repository",
+        service="ecr",
+        create=(
+            DriverCall(
+                "CreateRepository",
+                {
+                    "repositoryName": "name",
+                    "imageTagMutability": "imageTagMutability",
+                    "imageTagMutabilityExclusionFilters": "imageTagMutabilityExclusionFilters",
+                    "imageScanningConfiguration": "imageScanningConfiguration",
+                    "encryptionConfiguration": "encryptionConfigurations",
+                    "tags": "tags",
+                },
+            ),
+        ),
+        update=(
+            DriverCall(
+                "PutImageTagMutability",
+                {
+                    "repositoryName": "name",
+                    "imageTagMutability": "imageTagMutability",
+                    "imageTagMutabilityExclusionFilters": "imageTagMutabilityExclusionFilters",
+                },
+            ),
+            DriverCall(
+                "PutImageScanningConfiguration",
+                {"repositoryName": "name", "imageScanningConfiguration": "imageScanningConfiguration"},
+            ),
+            TAGGED,
+        ),
+        delete=(DriverCall("DeleteRepository", {"repositoryName": "name"}),),
+        id="name",
+        outputs={
+            "arn": from_response("CreateRepository", "repository.repositoryArn"),
+            "registryId": from_response("CreateRepository", "repository.registryId"),
+            # The URL as on AWS, because job definitions contain it. The emulator's would contain this machine's address.
+            "repositoryUrl": from_template(f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{{name}}"),
+        },
+        ignored={"forceDelete": "affects the deletion only, not the repository"},
+    ),
+    Driver(
+        type="aws:ecr/lifecyclePolicy:LifecyclePolicy",
+        service="ecr",
+        create=(POLICY,),
+        update=(POLICY,),
+        delete=(DriverCall("DeleteLifecyclePolicy", {"repositoryName": "repository"}),),
+        id="repository",
+    ),
+)

@@ -1,0 +1,88 @@
+"""Drivers of EventBridge rules, targets and archives, and of EventBridge Scheduler schedules.
+
+A driver lists the calls that create, change and delete one resource type on the emulator.
+"""
+
+from typing import Any
+
+from local.platform.driver_model.driver import Driver, DriverCall, computed_from, from_response, from_template
+
+RULE = DriverCall(
+    "PutRule",
+    {
+        "Name": "name",
+        "EventPattern": "eventPattern",
+        "ScheduleExpression": "scheduleExpression",
+        "Description": "description",
+        "State": "state",
+        "Tags": "tags",
+    },
+)
+
+
+@computed_from("targetId", "arn", "input", "retryPolicy", "deadLetterConfig", "roleArn")
+def targets(identifier: str, arn: str, text: str | None, retry: Any, dead_letters: Any, role: str | None) -> list[Any]:
+    """Return the list with the one target of a rule."""
+    parts = {"Id": identifier, "Arn": arn, "Input": text, "RoleArn": role}
+    blocks = {"RetryPolicy": retry, "DeadLetterConfig": dead_letters}
+    return [{name: value for name, value in {**parts, **blocks}.items() if value is not None}]
+
+
+TARGET = DriverCall("PutTargets", {"Rule": "rule", "Targets": targets})
+
+ARCHIVE = {
+    "ArchiveName": "name",
+    "EventSourceArn": "eventSourceArn",
+    "EventPattern": "eventPattern",
+    "RetentionDays": "retentionDays",
+    "Description": "description",
+}
+SCHEDULE = {
+    "Name": "name",
+    "GroupName": "groupName",
+    "ScheduleExpression": "scheduleExpression",
+    "ScheduleExpressionTimezone": "scheduleExpressionTimezone",
+    "State": "state",
+    "FlexibleTimeWindow": "flexibleTimeWindow",
+    "Target": "target",
+}
+
+DRIVERS = (
+    Driver(
+        type="aws:cloudwatch/eventRule:EventRule",
+        service="events",
+        create=(RULE,),
+        update=(RULE,),
+        delete=(DriverCall("DeleteRule", {"Name": "name"}),),
+        id="name",
+        outputs={"arn": from_response("PutRule", "RuleArn")},
+    ),
+    Driver(
+        type="aws:cloudwatch/eventTarget:EventTarget",
+        service="events",
+        create=(TARGET,),
+        update=(TARGET,),
+        delete=(DriverCall("RemoveTargets", {"Rule": "rule", "Ids": "targetId"}),),
+        id=from_template("{rule}-{targetId}"),
+    ),
+    Driver(
+        type="aws:cloudwatch/eventArchive:EventArchive",
+        service="events",
+        create=(DriverCall("CreateArchive", ARCHIVE),),
+        update=(
+            DriverCall("UpdateArchive", {name: source for name, source in ARCHIVE.items() if name != "EventSourceArn"}),
+        ),
+        delete=(DriverCall("DeleteArchive", {"ArchiveName": "name"}),),
+        id="name",
+        outputs={"arn": from_response("CreateArchive", "ArchiveArn")},
+    ),
+    Driver(
+        type="aws:scheduler/schedule:Schedule",
+        service="scheduler",
+        create=(DriverCall("CreateSchedule", SCHEDULE),),
+        update=(DriverCall("UpdateSchedule", SCHEDULE),),
+        delete=(DriverCall("DeleteSchedule", {"Name": "name", "GroupName": "groupName"}),),
+        id="name",
+        outputs={"arn": from_response("CreateSchedule", "ScheduleArn")},
+    ),
+)

@@ -1,0 +1,116 @@
+"""Drivers of Glue jobs, connections, security configurations, catalog databases and tables.
+
+A driver lists the calls that create, change and delete one resource type on the emulator.
+"""
+
+from typing import Any
+
+from local.platform.driver_model.driver import Driver, DriverCall, computed_from, from_template
+
+JOB = {
+    "Description": "description",
+    "Role": "roleArn",
+    "GlueVersion": "glueVersion",
+    "WorkerType": "workerType",
+    "NumberOfWorkers": "numberOfWorkers",
+    "ExecutionClass": "executionClass",
+    "Timeout": "timeout",
+    "MaxRetries": "maxRetries",
+    "ExecutionProperty": "executionProperty",
+    "SecurityConfiguration": "securityConfiguration",
+    "Command": "command",
+    "Connections.Connections": "connections",
+    "DefaultArguments": "defaultArguments",
+}
+TABLE_INPUT = {
+    "TableInput.Name": "name",
+    "TableInput.Description": "description",
+    "TableInput.TableType": "tableType",
+    "TableInput.Parameters": "parameters",
+    "TableInput.PartitionKeys": "partitionKeys",
+    "TableInput.StorageDescriptor": "storageDescriptor",
+    "TableInput.ViewOriginalText": "viewOriginalText",
+    "TableInput.ViewExpandedText": "viewExpandedText",
+}
+TABLE_RENAMES = {"serDeInfo": "SerdeInfo"}
+
+
+@computed_from("encryptionConfiguration")
+def encryption_configuration(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the encryption configuration, in which the S3 setting is a list with one item."""
+    return {
+        "S3Encryption": [given["s3Encryption"]],
+        "CloudWatchEncryption": given["cloudwatchEncryption"],
+        "JobBookmarksEncryption": given["jobBookmarksEncryption"],
+    }
+
+
+@computed_from("name", "connectionType", "connectionProperties", "physicalConnectionRequirements")
+def connection_input(
+    name: str, kind: str, properties: dict[str, str] | None, network: dict[str, Any]
+) -> dict[str, Any]:
+    """Return a connection with the service's names of its blocks."""
+    return {
+        "Name": name,
+        "ConnectionType": kind,
+        "ConnectionProperties": properties or {},
+        "PhysicalConnectionRequirements": {
+            "SubnetId": network["subnetId"],
+            "AvailabilityZone": network["availabilityZone"],
+            "SecurityGroupIdList": network["securityGroupIdLists"],
+        },
+    }
+
+
+DRIVERS = (
+    Driver(
+        type="aws:glue/job:Job",
+        service="glue",
+        create=(DriverCall("CreateJob", {"Name": "name", **JOB, "Tags": "tags"}),),
+        update=(
+            DriverCall(
+                "UpdateJob", {"JobName": "name", **{f"JobUpdate.{name}": source for name, source in JOB.items()}}
+            ),
+        ),
+        delete=(DriverCall("DeleteJob", {"JobName": "name"}),),
+        id="name",
+    ),
+    Driver(
+        type="aws:glue/connection:Connection",
+        service="glue",
+        create=(DriverCall("CreateConnection", {"ConnectionInput": connection_input, "Tags": "tags"}),),
+        delete=(DriverCall("DeleteConnection", {"ConnectionName": "name"}),),
+        id="name",
+    ),
+    Driver(
+        type="aws:glue/securityConfiguration:SecurityConfiguration",
+        service="glue",
+        create=(
+            DriverCall(
+                "CreateSecurityConfiguration", {"Name": "name", "EncryptionConfiguration": encryption_configuration}
+            ),
+        ),
+        delete=(DriverCall("DeleteSecurityConfiguration", {"Name": "name"}),),
+        id="name",
+    ),
+    Driver(
+        type="aws:glue/catalogDatabase:CatalogDatabase",
+        service="glue",
+        create=(
+            DriverCall(
+                "CreateDatabase",
+                {"DatabaseInput.Name": "name", "DatabaseInput.Description": "description", "Tags": "tags"},
+            ),
+        ),
+        delete=(DriverCall("DeleteDatabase", {"Name": "name"}),),
+        id="name",
+    ),
+    Driver(
+        type="aws:glue/catalogTable:CatalogTable",
+        service="glue",
+        create=(DriverCall("CreateTable", {"DatabaseName": "databaseName", **TABLE_INPUT}, renames=TABLE_RENAMES),),
+        update=(DriverCall("UpdateTable", {"DatabaseName": "databaseName", **TABLE_INPUT}, renames=TABLE_RENAMES),),
+        delete=(DriverCall("DeleteTable", {"DatabaseName": "databaseName", "Name": "name"}),),
+        id=from_template("{databaseName}:{name}"),
+    ),
+)

@@ -1,0 +1,46 @@
+"""Drivers of IAM roles and their inline policies.
+
+A driver lists the calls that create, change and delete one resource type on the emulator.
+"""
+
+from local.platform.driver_model.driver import Driver, DriverCall, from_response, from_template
+
+POLICY = DriverCall("PutRolePolicy", {"RoleName": "role", "PolicyName": "name", "PolicyDocument": "policy"})
+
+DRIVERS = (
+    Driver(
+        type="aws:iam/role:Role",
+        service="iam",
+        create=(
+            DriverCall(
+                "CreateRole",
+                {
+                    "RoleName": "name",
+                    "AssumeRolePolicyDocument": "assumeRolePolicy",
+                    "PermissionsBoundary": "permissionsBoundary",
+                    "Tags": "tags",
+                },
+            ),
+        ),
+        update=(
+            DriverCall("UpdateAssumeRolePolicy", {"RoleName": "name", "PolicyDocument": "assumeRolePolicy"}),
+            DriverCall("TagRole", {"RoleName": "name", "Tags": "tags"}),
+            DriverCall(
+                "PutRolePermissionsBoundary",
+                {"RoleName": "name", "PermissionsBoundary": "permissionsBoundary"},
+                when="permissionsBoundary",
+            ),
+        ),
+        delete=(DriverCall("DeleteRole", {"RoleName": "name"}),),
+        id="name",
+        outputs={"arn": from_response("CreateRole", "Role.Arn")},
+    ),
+    Driver(
+        type="aws:iam/rolePolicy:RolePolicy",
+        service="iam",
+        create=(POLICY,),
+        update=(POLICY,),
+        delete=(DriverCall("DeleteRolePolicy", {"RoleName": "role", "PolicyName": "name"}),),
+        id=from_template("{role}:{name}"),
+    ),
+)

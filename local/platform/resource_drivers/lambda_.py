@@ -1,0 +1,253 @@
+"""Drivers of Lambda functions and the resources that belong to them.
+
+A driver lists the calls that create, change and delete one resource type on the emulator. The types are functions,
+aliases, permissions, event source mappings, layers, and the settings for asynchronous invocations and provisioned
+concurrency.
+"""
+
+import io
+import zipfile
+from typing import Any
+
+from local import ROOT
+from local.platform.driver_model.driver import (
+    AwaitedState,
+    ComputedValue,
+    Driver,
+    DriverCall,
+    ResourceValues,
+    computed_from,
+    constant,
+    first_known,
+    from_response,
+    from_template,
+)
+from local.preview.property_values import UNKNOWN, Archive
+
+
+def read_archive(code: Archive) -> bytes:
+    """Return the bytes of an archive: those of its file, or of a zip made of its entries."""
+    if code.path is not None:
+        return (ROOT / code.path).read_bytes()
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, text in code.entries:
+            archive.writestr(name, text)
+    return buffer.getvalue()
+
+
+archive_bytes = computed_from("code")(read_archive)
+
+
+@computed_from("code")
+def empty_layer(_code: Archive) -> bytes:
+    """Return a layer without packages. The real layer's wheels are for arm64, and the emulator's environment has the
+    packages.
+    """
+    return read_archive(Archive(None, (("python/README", "the emulator's environment has the same packages\n"),)))
+
+
+def _function_arn(values: ResourceValues) -> Any:
+    """Return the function's ARN without a version: CreateFunction returns the version's ARN if it publishes one."""
+    arn = values.responses.get("CreateFunction", {}).get("FunctionArn")
+    return UNKNOWN if arn is None else ":".join(arn.split(":")[:7])
+
+
+def _layer_version(values: ResourceValues) -> int:
+    return int(str(values["id"]).rpartition(":")[2])
+
+
+CONFIGURATION = {
+    "FunctionName": "name",
+    "Role": "role",
+    "Handler": "handler",
+    "Runtime": "runtime",
+    "Description": "description",
+    "MemorySize": "memorySize",
+    "Timeout": "timeout",
+    "Layers": "layers",
+    "Environment": "environment",
+    "KMSKeyArn": "kmsKeyArn",
+    "VpcConfig": "vpcConfig",
+    "TracingConfig": "tracingConfig",
+    "LoggingConfig": "loggingConfig",
+    "SnapStart": "snapStart",
+}
+ACTIVE = AwaitedState("GetFunctionConfiguration", {"FunctionName": "name"}, "State", "Active")
+UPDATED = AwaitedState("GetFunctionConfiguration", {"FunctionName": "name"}, "LastUpdateStatus", "Successful")
+CONCURRENCY = DriverCall(
+    "PutFunctionConcurrency",
+    {"FunctionName": "name", "ReservedConcurrentExecutions": "reservedConcurrentExecutions"},
+    when="reservedConcurrentExecutions",
+)
+ALIAS = {"FunctionName": "functionName", "Name": "name", "FunctionVersion": "functionVersion"}
+MAPPING = {
+    "BatchSize": "batchSize",
+    "MaximumBatchingWindowInSeconds": "maximumBatchingWindowInSeconds",
+    "FunctionResponseTypes": "functionResponseTypes",
+    "ScalingConfig": "scalingConfig",
+}
+ASYNCHRONOUS = DriverCall(
+    "PutFunctionEventInvokeConfig",
+    {
+        "FunctionName": "functionName",
+        "Qualifier": "qualifier",
+        "MaximumRetryAttempts": "maximumRetryAttempts",
+        "MaximumEventAgeInSeconds": "maximumEventAgeInSeconds",
+        "DestinationConfig": "destinationConfig",
+    },
+)
+
+PROVISIONED = DriverCall(
+    "PutProvisionedConcurrencyConfig",
+    {
+        "FunctionName": "functionName",
+        "Qualifier": "qualifier",
+        "ProvisionedConcurrentExecutions": "provisionedConcurrentExecutions",
+    },
+)
+
+DRIVERS = (
+    Driver(
+        type="aws:lambda/function:Function",
+        service="lambda",
+        create=(
+            DriverCall(
+                "CreateFunction",
+                {
+                    **CONFIGURATION,
+                    "Architectures": "architectures",
+                    "Code.ZipFile": archive_bytes,
+                    "Publish": "publish",
+                    "Tags": "tags",
+                },
+                until=ACTIVE,
+            ),
+            CONCURRENCY,
+        ),
+        update=(
+            DriverCall(
+                "UpdateFunctionCode",
+                {
+                    "FunctionName": "name",
+                    "ZipFile": archive_bytes,
+                    "Architectures": "architectures",
+                    "Publish": constant(False),
+                },
+                until=UPDATED,
+            ),
+            DriverCall("UpdateFunctionConfiguration", CONFIGURATION, until=UPDATED),
+            # Callers use an alias, and the alias needs a new version. Otherwise the old code would continue to run.
+            DriverCall(
+                "PublishVersion",
+                {"FunctionName": "name"},
+                when="publish",
+                after=("UpdateFunctionCode", "UpdateFunctionConfiguration"),
+            ),
+            CONCURRENCY,
+            DriverCall("TagResource", {"Resource": "arn", "Tags": "tags"}),
+        ),
+        delete=(DriverCall("DeleteFunction", {"FunctionName": "name"}),),
+        id="name",
+        outputs={
+            "arn": ComputedValue(_function_arn),
+            "version": first_known(
+                from_response("PublishVersion", "Version"), from_response("CreateFunction", "Version")
+            ),
+        },
+        changed_by_update=("version",),
+    ),
+    Driver(
+        type="aws:lambda/alias:Alias",
+        service="lambda",
+        create=(DriverCall("CreateAlias", ALIAS),),
+        update=(DriverCall("UpdateAlias", ALIAS),),
+        delete=(DriverCall("DeleteAlias", {"FunctionName": "functionName", "Name": "name"}),),
+        id=from_template("{functionName}:{name}"),
+        outputs={"arn": from_response("CreateAlias", "AliasArn")},
+    ),
+    Driver(
+        type="aws:lambda/eventSourceMapping:EventSourceMapping",
+        service="lambda",
+        create=(
+            DriverCall(
+                "CreateEventSourceMapping",
+                {"FunctionName": "functionName", "EventSourceArn": "eventSourceArn", **MAPPING, "Tags": "tags"},
+            ),
+        ),
+        update=(DriverCall("UpdateEventSourceMapping", {"UUID": "id", "FunctionName": "functionName", **MAPPING}),),
+        delete=(DriverCall("DeleteEventSourceMapping", {"UUID": "id"}),),
+        id=from_response("CreateEventSourceMapping", "UUID"),
+    ),
+    Driver(
+        type="aws:lambda/permission:Permission",
+        service="lambda",
+        create=(
+            DriverCall(
+                "AddPermission",
+                {
+                    "FunctionName": "function",
+                    "StatementId": "statementId",
+                    "Action": "action",
+                    "Principal": "principal",
+                    "Qualifier": "qualifier",
+                    "SourceAccount": "sourceAccount",
+                    "SourceArn": "sourceArn",
+                },
+            ),
+        ),
+        delete=(
+            DriverCall(
+                "RemovePermission",
+                {"FunctionName": "function", "StatementId": "statementId", "Qualifier": "qualifier"},
+            ),
+        ),
+        id="statementId",
+    ),
+    Driver(
+        type="aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig",
+        service="lambda",
+        create=(ASYNCHRONOUS,),
+        update=(ASYNCHRONOUS,),
+        delete=(
+            DriverCall("DeleteFunctionEventInvokeConfig", {"FunctionName": "functionName", "Qualifier": "qualifier"}),
+        ),
+        id="functionName",
+    ),
+    Driver(
+        type="aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig",
+        service="lambda",
+        create=(PROVISIONED,),
+        update=(PROVISIONED,),
+        delete=(
+            DriverCall(
+                "DeleteProvisionedConcurrencyConfig", {"FunctionName": "functionName", "Qualifier": "qualifier"}
+            ),
+        ),
+        id=from_template("{functionName},{qualifier}"),
+    ),
+    Driver(
+        type="aws:lambda/layerVersion:LayerVersion",
+        service="lambda",
+        create=(
+            DriverCall(
+                "PublishLayerVersion",
+                {
+                    "LayerName": "layerName",
+                    "Description": "description",
+                    "CompatibleRuntimes": "compatibleRuntimes",
+                    "CompatibleArchitectures": "compatibleArchitectures",
+                    "Content.ZipFile": empty_layer,
+                },
+            ),
+        ),
+        delete=(
+            DriverCall(
+                "DeleteLayerVersion", {"LayerName": "layerName", "VersionNumber": ComputedValue(_layer_version)}
+            ),
+        ),
+        id=from_response("PublishLayerVersion", "LayerVersionArn"),
+        outputs={"arn": from_response("PublishLayerVersion", "LayerVersionArn")},
+        ignored={"sourceCodeHash": "Pulumi uses it to detect a change of the archive"},
+    ),
+)

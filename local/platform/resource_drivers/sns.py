@@ -1,0 +1,46 @@
+"""Drivers of SNS topics, topic policies and subscriptions.
+
+A driver lists the calls that create, change and delete one resource type on the emulator.
+"""
+
+from local.platform.driver_model.driver import Driver, DriverCall, constant, from_response
+
+POLICY = DriverCall(
+    "SetTopicAttributes", {"TopicArn": "arn", "AttributeName": constant("Policy"), "AttributeValue": "policy"}
+)
+
+DRIVERS = (
+    Driver(
+        type="aws:sns/topic:Topic",
+        service="sns",
+        create=(DriverCall("CreateTopic", {"Name": "name", "Tags": "tags"}),),
+        update=(DriverCall("TagResource", {"ResourceArn": "id", "Tags": "tags"}),),
+        delete=(DriverCall("DeleteTopic", {"TopicArn": "id"}),),
+        id=from_response("CreateTopic", "TopicArn"),
+        outputs={"arn": from_response("CreateTopic", "TopicArn")},
+    ),
+    Driver(
+        type="aws:sns/topicPolicy:TopicPolicy",
+        service="sns",
+        create=(POLICY,),
+        update=(POLICY,),
+        id="arn",
+    ),
+    Driver(
+        type="aws:sns/topicSubscription:TopicSubscription",
+        service="sns",
+        create=(
+            DriverCall(
+                "Subscribe",
+                {
+                    "TopicArn": "topic",
+                    "Protocol": "protocol",
+                    "Endpoint": "endpoint",
+                    "ReturnSubscriptionArn": constant(True),
+                },
+            ),
+        ),
+        delete=(DriverCall("Unsubscribe", {"SubscriptionArn": "id"}),),
+        id=from_response("Subscribe", "SubscriptionArn"),
+    ),
+)

@@ -1,0 +1,48 @@
+"""Drivers of SQS queues and their policies.
+
+A driver lists the calls that create, change and delete one resource type on the emulator.
+"""
+
+from local.platform.driver_model.driver import Driver, DriverCall, constant, from_response
+
+ATTRIBUTES = {
+    "Attributes.VisibilityTimeout": "visibilityTimeoutSeconds",
+    "Attributes.MessageRetentionPeriod": "messageRetentionSeconds",
+    "Attributes.ReceiveMessageWaitTimeSeconds": "receiveWaitTimeSeconds",
+    "Attributes.SqsManagedSseEnabled": "sqsManagedSseEnabled",
+    "Attributes.RedrivePolicy": "redrivePolicy",
+    "Attributes.RedriveAllowPolicy": "redriveAllowPolicy",
+}
+
+
+def _attribute(kind: str, attribute: str, source: str) -> Driver:
+    """Return the driver of a queue attribute that is a resource of its own. SQS deletes an attribute that is set to an
+    empty text.
+    """
+    put = DriverCall("SetQueueAttributes", {"QueueUrl": "queueUrl", f"Attributes.{attribute}": source})
+    return Driver(
+        type=kind,
+        service="sqs",
+        create=(put,),
+        update=(put,),
+        delete=(DriverCall("SetQueueAttributes", {"QueueUrl": "queueUrl", f"Attributes.{attribute}": constant("")}),),
+        id="queueUrl",
+    )
+
+
+DRIVERS = (
+    Driver(
+        type="aws:sqs/queue:Queue",
+        service="sqs",
+        create=(DriverCall("CreateQueue", {"QueueName": "name", "tags": "tags", **ATTRIBUTES}),),
+        update=(
+            DriverCall("SetQueueAttributes", {"QueueUrl": "id", **ATTRIBUTES}),
+            DriverCall("TagQueue", {"QueueUrl": "id", "Tags": "tags"}),
+        ),
+        delete=(DriverCall("DeleteQueue", {"QueueUrl": "id"}),),
+        id=from_response("CreateQueue", "QueueUrl"),
+        outputs={"url": from_response("CreateQueue", "QueueUrl")},
+    ),
+    _attribute("aws:sqs/queuePolicy:QueuePolicy", "Policy", "policy"),
+    _attribute("aws:sqs/redriveAllowPolicy:RedriveAllowPolicy", "RedriveAllowPolicy", "redriveAllowPolicy"),
+)

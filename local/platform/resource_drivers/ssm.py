@@ -1,0 +1,48 @@
+"""Driver of SSM parameters.
+
+A driver lists the calls that create, change and delete one resource type on the emulator. the calls that create, update and delete a
+SecureString, so no file contains the value of a secret
+parameter.
+"""
+
+from local.platform.driver_model.driver import (
+    ComputedValue,
+    Driver,
+    DriverCall,
+    ResourceValues,
+    constant,
+    from_response,
+)
+from local.preview.preview_provider import ACCOUNT, REGION
+
+
+def _arn(values: ResourceValues) -> str:
+    return f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/{values['name'].removeprefix('/')}"
+
+
+PARAMETER = {
+    "Name": "name",
+    "Type": "type",
+    "Value": "value",
+    "Description": "description",
+    "KeyId": "keyId",
+    "Tier": "tier",
+}
+
+DRIVERS = (
+    Driver(
+        type="aws:ssm/parameter:Parameter",
+        service="ssm",
+        create=(DriverCall("PutParameter", {**PARAMETER, "Tags": "tags"}),),
+        update=(
+            DriverCall("PutParameter", {**PARAMETER, "Overwrite": constant(True)}),
+            DriverCall(
+                "AddTagsToResource", {"ResourceType": constant("Parameter"), "ResourceId": "name", "Tags": "tags"}
+            ),
+        ),
+        delete=(DriverCall("DeleteParameter", {"Name": "name"}),),
+        id="name",
+        outputs={"arn": ComputedValue(_arn, ("name",)), "version": from_response("PutParameter", "Version")},
+        changed_by_update=("version",),
+    ),
+)

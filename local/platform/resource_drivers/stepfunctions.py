@@ -1,0 +1,38 @@
+"""Driver of Step Functions state machines.
+
+A driver lists the calls that create, change and delete one resource type on the emulator.
+"""
+
+from typing import Any
+
+from local.platform.driver_model.driver import Driver, DriverCall, Source, computed_from, from_response
+
+
+@computed_from("loggingConfiguration")
+def logging_configuration(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the logging configuration, in which the one log group is a list of destinations."""
+    return {
+        "level": given["level"],
+        "includeExecutionData": given["includeExecutionData"],
+        "destinations": [{"cloudWatchLogsLogGroup": {"logGroupArn": given["logDestination"]}}],
+    }
+
+
+MACHINE: dict[str, Source] = {
+    "definition": "definition",
+    "roleArn": "roleArn",
+    "loggingConfiguration": logging_configuration,
+    "tracingConfiguration": "tracingConfiguration",
+}
+
+DRIVERS = (
+    Driver(
+        type="aws:sfn/stateMachine:StateMachine",
+        service="stepfunctions",
+        create=(DriverCall("CreateStateMachine", {"name": "name", "type": "type", **MACHINE, "tags": "tags"}),),
+        update=(DriverCall("UpdateStateMachine", {"stateMachineArn": "id", **MACHINE}),),
+        delete=(DriverCall("DeleteStateMachine", {"stateMachineArn": "id"}),),
+        id=from_response("CreateStateMachine", "stateMachineArn"),
+        outputs={"arn": from_response("CreateStateMachine", "stateMachineArn")},
+    ),
+)

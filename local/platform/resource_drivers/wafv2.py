@@ -1,0 +1,44 @@
+"""Drivers of WAF web ACLs.
+
+A driver lists the calls that create, change and delete one resource type on the emulator. The emulator stores web ACLs
+but does not apply them: every request passes.
+"""
+
+from local.platform.driver_model.driver import Driver, DriverCall, from_response
+
+SUMMARY = "Summary"
+
+DRIVERS = (
+    Driver(
+        type="aws:wafv2/webAcl:WebAcl",
+        service="wafv2",
+        create=(
+            DriverCall(
+                "CreateWebACL",
+                {
+                    "Name": "name",
+                    "Scope": "scope",
+                    "Description": "description",
+                    "DefaultAction": "defaultAction",
+                    "Rules": "rules",
+                    "VisibilityConfig": "visibilityConfig",
+                    "Tags": "tags",
+                },
+            ),
+        ),
+        update=(DriverCall("TagResource", {"ResourceARN": "arn", "Tags": "tags"}),),
+        delete=(DriverCall("DeleteWebACL", {"Name": "name", "Scope": "scope", "Id": "id", "LockToken": "lockToken"}),),
+        id=from_response("CreateWebACL", f"{SUMMARY}.Id"),
+        outputs={
+            "arn": from_response("CreateWebACL", f"{SUMMARY}.ARN"),
+            "lockToken": from_response("CreateWebACL", f"{SUMMARY}.LockToken"),
+        },
+    ),
+    Driver(
+        type="aws:wafv2/webAclAssociation:WebAclAssociation",
+        service="wafv2",
+        create=(DriverCall("AssociateWebACL", {"ResourceArn": "resourceArn", "WebACLArn": "webAclArn"}),),
+        delete=(DriverCall("DisassociateWebACL", {"ResourceArn": "resourceArn"}),),
+        id="resourceArn",
+    ),
+)

@@ -1,0 +1,66 @@
+"""YAML loaders that read a stack file as the Pulumi CLI does, which follows YAML 1.2 for the most part.
+
+PyYAML follows YAML 1.1, in which `off` is a boolean and 1:15 is a number. So the loaders replace PyYAML's rules for the
+types of scalars.
+"""
+
+import re
+from datetime import date
+from typing import Any
+
+import yaml
+
+BOOLEAN = "tag:yaml.org,2002:bool"
+INTEGER = "tag:yaml.org,2002:int"
+FLOAT = "tag:yaml.org,2002:float"
+DATE = "tag:yaml.org,2002:timestamp"
+REPLACED_TAGS = frozenset({BOOLEAN, INTEGER, FLOAT, DATE})
+"""YAML tags of the types that YAML 1.1 and the CLI recognise differently."""
+INTEGERS = r"[-+]?(?:0|[1-9][0-9]*)"
+FLOATS = r"[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?"
+"""Decimal numbers. The CLI also accepts octal, hexadecimal and grouped numbers, which no setting uses."""
+
+
+class CliYamlLoader(yaml.SafeLoader):
+    """YAML loader that reads scalars as the CLI does.
+
+    It also rejects a key that occurs twice, as the CLI does. PyYAML would silently keep the second value.
+    """
+
+    def construct_date(self, node: yaml.ScalarNode) -> str:
+        """Return a date as midnight in UTC, which is how the CLI passes it to a program."""
+        try:
+            return f"{date(*map(int, node.value.split('-'))).isoformat()}T00:00:00Z"
+        except ValueError:
+            return str(node.value)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [str(key.value) for key, _ in node.value]
+        if duplicate := next((key for key, _ in node.value if keys.count(str(key.value)) > 1), None):
+            raise yaml.constructor.ConstructorError(
+                None, None, f"{duplicate.value!r} is given more than once", duplicate.start_mark
+            )
+        return super().construct_mapping(node, deep=deep)
+
+
+# PyYAML recognises a value's type by resolvers. Those for the replaced tags are removed, and the CLI's are added below.
+CliYamlLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag not in REPLACED_TAGS]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+for _tag, _pattern, _first_characters, _constructor in (
+    (BOOLEAN, "true|True|TRUE|false|False|FALSE", "tTfF", yaml.SafeLoader.construct_yaml_bool),
+    (INTEGER, INTEGERS, "-+0123456789", yaml.SafeLoader.construct_yaml_int),
+    (FLOAT, FLOATS, "-+.0123456789", yaml.SafeLoader.construct_yaml_float),
+    (DATE, r"\d{4}-\d{1,2}-\d{1,2}", "0123456789", CliYamlLoader.construct_date),
+):
+    CliYamlLoader.add_implicit_resolver(_tag, re.compile(f"^(?:{_pattern})$"), list(_first_characters))
+    CliYamlLoader.add_constructor(_tag, _constructor)
+
+
+class TextYamlLoader(yaml.SafeLoader):
+    """YAML loader that reads every scalar as text."""
+
+
+# The resolver for the merge key `<<` stays, because it concerns mappings.
+TextYamlLoader.yaml_implicit_resolvers = {"<": yaml.SafeLoader.yaml_implicit_resolvers["<"]}

@@ -1,0 +1,51 @@
+"""Tests of the layer builder: bytecode is only created by the runtime's Python version."""
+
+import importlib.util
+import marshal
+import sys
+from pathlib import Path
+from types import CodeType
+
+import pytest
+
+from components.blocks.compute.function import RUNTIME
+from local.generate import handler_layer
+
+MAGIC, FLAGS, HEADER = slice(0, 4), slice(4, 8), 16
+UNCHECKED = (1).to_bytes(4, "little")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "module.py").write_text("ANSWER = 42\n")
+    (tmp_path / "package" / "template.py").write_text("{{ no Python }}}\n")
+    return tmp_path
+
+
+def bytecode(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*.pyc"))
+
+
+def test_modules_get_unchecked_bytecode_with_the_layers_paths(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The layer's files have other dates, so bytecode that is checked against its source would be compiled again."""
+    monkeypatch.setattr(handler_layer, "RUNTIME", sys.version_info[:2])
+    assert handler_layer.add_bytecode(folder)
+    [compiled_file] = bytecode(folder)
+    content = compiled_file.read_bytes()
+    assert (content[MAGIC], content[FLAGS]) == (importlib.util.MAGIC_NUMBER, UNCHECKED)
+    code = marshal.loads(content[HEADER:])  # noqa: S302 - compiled_file a moment ago
+    assert isinstance(code, CodeType)
+    assert code.co_filename == "/opt/python/package/module.py"
+
+
+def test_without_the_runtimes_python_version_no_bytecode_is_added(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handler_layer, "RUNTIME", (3, 99))
+    assert not handler_layer.add_bytecode(folder)
+    assert bytecode(folder) == []
+
+
+def test_the_layers_python_version_is_that_of_the_functions() -> None:
+    assert f"python{handler_layer.RUNTIME[0]}.{handler_layer.RUNTIME[1]}" == RUNTIME

@@ -1,0 +1,130 @@
+"""Tests of all drivers together: each one is complete and valid, independently of the emulator."""
+
+import ast
+import inspect
+import json
+import re
+
+import pulumi
+import pulumi_aws
+import pytest
+import yaml
+
+from guardrails.pricing.rules import FREE_TYPES, PRICE_RULES
+from local import ROOT
+from local.platform.driver_model.driver import DriverCall
+from local.platform.driver_model.service_shapes import input_shape, service_model
+from local.platform.driver_model.untag_calls import adds_tags, make_untag_call, tags_property
+from local.platform.emulator import PORT
+from local.platform.resource_changes import identity_properties
+from local.platform.resource_drivers import DRIVERS, RECORDED_ONLY, Driver
+from local.preview import stack_files
+from tests.whole_program import ONE_WORKER, STACKS, graph
+
+pytestmark = pytest.mark.unit
+
+NEVER_DELETED = {
+    "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup": "a network's own group goes with the network",
+    "aws:sns/topicPolicy:TopicPolicy": "a topic always has a policy; it goes with the topic",
+}
+
+
+@pytest.mark.parametrize("driver", DRIVERS.values(), ids=DRIVERS)
+def test_every_call_has_the_required_parameters_and_no_unknown_ones(driver: Driver) -> None:
+    for call in (*driver.create, *driver.update, *driver.delete):
+        shape = input_shape(driver, call)
+        given = {name.partition(".")[0] for name in call.params}
+        assert set(shape.required_members) <= given <= set(shape.members), call.operation
+
+
+def test_every_type_can_be_deleted_or_has_a_reason_why_not() -> None:
+    assert {kind for kind, driver in DRIVERS.items() if not driver.delete} == set(NEVER_DELETED)
+
+
+def test_a_type_is_either_created_or_recorded_only() -> None:
+    assert DRIVERS.keys() & RECORDED_ONLY.keys() == set()
+
+
+@pytest.mark.parametrize("driver", DRIVERS.values(), ids=DRIVERS)
+def test_identifying_properties_are_never_updated_in_place(driver: Driver) -> None:
+    """A name in an update call identifies the resource. It never renames the resource."""
+    names = identity_properties(driver)
+    created = {name for call in driver.create for name in call.uses()}
+    assert names <= created, "a resource is identified by properties with which it was created"
+
+
+TAGGING = [(driver, call) for driver in DRIVERS.values() for call in driver.update if adds_tags(call)]
+
+
+@pytest.mark.parametrize(("driver", "call"), TAGGING, ids=[driver.type for driver, _ in TAGGING])
+def test_every_tagging_call_has_an_untagging_call(driver: Driver, call: DriverCall) -> None:
+    removing = make_untag_call(driver, call, ["kept", "gone"], ["kept", "new"])
+    assert removing is not None
+    assert removing.operation in service_model(driver.service).operation_names
+    assert set(input_shape(driver, removing).required_members) <= set(removing.params)
+    assert make_untag_call(driver, call, ["kept"], ["kept", "new"]) is None
+    assert tags_property(call) == "tags"
+
+
+def test_the_documented_recorded_only_list_is_the_real_one() -> None:
+    page = (ROOT / "docs" / "local-platform.md").read_text(encoding="utf-8")
+    section = page.partition("## Recorded-only types")[2].partition("\n## ")[0]
+    rows = dict(re.findall(r"^\| `([^`]+)` \| (.+) \|$", section, re.MULTILINE))
+    assert rows == {kind: resource.reason for kind, resource in RECORDED_ONLY.items()}
+
+
+def accepted_names(arguments: type) -> set[str]:
+    """Return the names of a type's arguments in the provider's schema."""
+    return {pulumi_name(name) for name in inspect.signature(arguments).parameters}
+
+
+def pulumi_name(python_name: str) -> str:
+    first, *rest = python_name.split("_")
+    return first + "".join(part.capitalize() for part in rest)
+
+
+def test_the_settings_for_the_cli_are_keys_of_the_providers_schema() -> None:
+    given = yaml.safe_load((ROOT / "Pulumi.local.yaml").read_text(encoding="utf-8"))["config"]
+    keys = {key.removeprefix("aws:") for key in given if key.startswith("aws:")}
+    assert keys
+    assert keys <= accepted_names(pulumi_aws.ProviderArgs)
+    [endpoints] = given["aws:endpoints"]
+    assert endpoints.keys() <= accepted_names(pulumi_aws.ProviderEndpointArgs)
+    assert set(endpoints.values()) == {f"http://127.0.0.1:{PORT}"}
+
+
+@ONE_WORKER
+def test_no_service_of_the_program_is_left_at_its_real_endpoint() -> None:
+    config = stack_files.read_stack("local")
+    modules = {
+        resource.type.split(":")[1].split("/")[0]
+        for resource in graph("local").customs()
+        if resource.type.startswith("aws:")
+    }
+    used = {{"cognito": "cognitoidentity", "vpc": "ec2"}.get(module, module) for module in modules}
+    assert used
+    assert used <= json.loads(config.values["aws:endpoints"])[0].keys()
+
+
+def list_created_types() -> set[str]:
+    """Return every type of the AWS package that the program's source creates in any stack."""
+    result = set()
+    for path in (ROOT / "components").rglob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            match node:
+                case ast.Call(func=ast.Attribute(value=ast.Name(id=module), attr=name)):
+                    resource_class = getattr(getattr(pulumi_aws, module, None), name, None)
+                    if inspect.isclass(resource_class) and issubclass(resource_class, pulumi.CustomResource):
+                        result.add(vars(resource_class)["pulumi_type"])
+    return result
+
+
+@ONE_WORKER
+def test_every_type_that_the_program_can_create_has_a_driver_and_a_price() -> None:
+    created_types = list_created_types()
+    assert created_types >= {
+        resource.type for stack in STACKS for resource in graph(stack).customs() if resource.type.startswith("aws:")
+    }
+    assert created_types <= DRIVERS.keys() | RECORDED_ONLY.keys()
+    assert created_types <= PRICE_RULES.keys() | FREE_TYPES
