@@ -1,8 +1,8 @@
 """Makes requests over the loopback interface count as TLS.
 
 The policies of all buckets and queues refuse plain HTTP. On this machine all connections are plain HTTP, and the
-emulator derives `aws:SecureTransport` from the connection, so the policies would refuse every request. Tests of the
-policy documents check these statements instead.
+emulator derives `aws:SecureTransport` from the connection, so the policies would refuse every request. Tests check the
+text of the policies instead.
 """
 
 import contextvars

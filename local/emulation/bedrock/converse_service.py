@@ -1,8 +1,8 @@
-"""Amazon Bedrock's Converse for this machine. It answers from the JSON lines in the prompt's last turn.
+"""Local Amazon Bedrock: the operation Converse, which answers from the JSON lines in the last turn of a request.
 
 The lines are about a broadcast (`broadcast_answers`) or a meeting (`meeting_answers`). The module shares no code with
-the handlers. Two words in the transcript make it fail: a request whose transcript contains `throttled` is refused
-twice, and the answer to a transcript with `repeating` is cut off at the token limit.
+the handlers. Two words of a transcript make requests fail. A request whose transcript contains `throttled` is refused
+twice. The answer to a transcript with `repeating` is cut in half, as if it had reached the token limit.
 """
 
 import contextlib
@@ -100,8 +100,8 @@ class _ConverseService:
         }
 
     def _usage(self, model: str, request: Mapping[str, Any], text: str) -> dict[str, int]:
-        """Return token counts. The prefix up to the last cache point is written to the cache at first, and read after
-        that.
+        """Return token counts. The first request writes the prefix up to the last cache point to the cache, and later
+        requests read it.
         """
         before: list[str] = []
         after: list[str] = []

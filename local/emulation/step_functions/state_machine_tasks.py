@@ -25,7 +25,7 @@ from local.emulation import get_private, wrap_function
 from local.emulation.batch import batch_service
 from local.emulation.emulator_account import endpoint, open_session
 from local.emulation.iam.service_call_permissions import ServiceCallPermissions
-from local.emulation.step_functions.parameter_names import (
+from local.emulation.step_functions.parameter_name_conversion import (
     UnknownField,
     error_name,
     service_prefix,
