@@ -16,7 +16,7 @@ from local.emulation import get_private
 
 def install() -> None:
     """Replace the default of `iam_evaluator._request_origin`, and `app.pin_request_origin`."""
-    get_private(iam_evaluator, "_request_origin")
+    get_private(iam_evaluator, "_request_origin")  # fails if the name is missing
     pin = get_private(app, "pin_request_origin")
     origin = contextvars.ContextVar("request_origin", default=(LOOPBACK, True))
     iam_evaluator._request_origin = origin  # noqa: SLF001

@@ -3,6 +3,8 @@
 The lines are about a broadcast (`broadcast_answers`) or a meeting (`meeting_answers`). The module shares no code with
 the handlers. Two words of a transcript make requests fail. A request whose transcript contains `throttled` is refused
 twice. The answer to a transcript with `repeating` is cut in half, as if it had reached the token limit.
+
+`python -m local.emulation.bedrock.converse_service` runs the service separately, without permission checks.
 """
 
 import contextlib

@@ -50,8 +50,8 @@ def task_error(error: str, cause: str) -> Exception:
     return exception
 
 
-class StateMachines:
-    """Tasks of all state machines."""
+class StateMachineTasks:
+    """Implementation of the tasks of all state machines."""
 
     def __init__(
         self,
