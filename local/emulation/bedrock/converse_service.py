@@ -1,6 +1,6 @@
 """Local Amazon Bedrock: the operation Converse, which answers from the JSON lines in the last turn of a request.
 
-The lines are about a broadcast (`broadcast_answers`) or a meeting (`meeting_answers`). The module shares no code with
+The lines are about a broadcast (`fact_check_answers`) or a meeting (`meeting_answers`). The module shares no code with
 the handlers. Two words of a transcript make requests fail. A request whose transcript contains `throttled` is refused
 twice. The answer to a transcript with `repeating` is cut in half, as if it had reached the token limit.
 
@@ -20,8 +20,8 @@ from typing import Any, Final
 
 from local import LOOPBACK
 from local.emulation.aws_http_server import AwsError, SignedRequest, serve_signed
-from local.emulation.bedrock.broadcast_answers import parse_broadcast
 from local.emulation.bedrock.converse_permissions import ModelPermissions
+from local.emulation.bedrock.fact_check_answers import parse_broadcast
 from local.emulation.bedrock.meeting_answers import parse_meeting
 from local.emulation.request_validation import InvalidRequest, validate_request
 from local.http_server import HttpResponse

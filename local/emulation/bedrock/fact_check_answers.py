@@ -1,6 +1,6 @@
-"""Answers of the local model about a broadcast: each sentence with a number or a superlative is a fact claim.
+"""Answers of the local model to livestream's fact-check agent. Each sentence with a number or a superlative is a claim.
 
-An answer has at most MAX_CLAIMS fact claims and one clip. A memory line that shares words with a claim and contains a
+An answer has at most MAX_CLAIMS claims and one clip. A memory line that shares words with a claim and contains a
 word of VERDICTS decides the claim's verdict. Without such a line, the claim is unverified. The clip starts with the cue
 of the first claim and has a length within the given limits. The same prompt always gives the same answer.
 """
