@@ -14,7 +14,7 @@ from benchmarks.measurement import WrongResult, deploy_local_stack, print_headin
 from local.emulation.speech.tone_words import WORDS, silence, speech
 from local.emulation.transcribe.streaming_results import StreamFault
 from local.flows.transcription_client import SAMPLE_RATE, Screen, Speaker, TranscriptionBackend
-from local.flows.websocket_dialogue import Message
+from local.flows.websocket_client import Message
 
 UTTERANCES = 20
 """Utterances of the single client."""

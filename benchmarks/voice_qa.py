@@ -15,7 +15,7 @@ from handlers.common.aws.dynamodb_values import serialize_item
 from handlers.voice_qa.table_records import lecture_key
 from local.flows.voice_qa_client import GuestConnection, VoiceQaBackend
 from local.flows.voice_qa_flow import LECTURE
-from local.flows.websocket_dialogue import Message
+from local.flows.websocket_client import Message
 
 ROUNDS = 20
 """Number of calls of each kind."""

@@ -1,4 +1,4 @@
-"""Corrections of the AWS emulator, and local services that it lacks. The launcher starts the emulator with them.
+"""Corrections of the AWS emulator (ministack), and local services that it lacks. The launcher starts all of them.
 
 Each correction covers one area and names the private attributes of the emulator that it uses. The emulator's version is
 pinned exactly, because any version may change private names. If a name is missing, the launch stops with an error that

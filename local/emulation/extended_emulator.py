@@ -1,4 +1,4 @@
-"""The emulator with all corrections of `local/emulation`: installs them, starts the local services, then serves."""
+"""Installs all corrections of `local/emulation` in the emulator, starts the services in its process, and then serves."""
 
 from pathlib import Path
 
@@ -10,17 +10,17 @@ from local.emulation.batch.batch_service import BatchService
 from local.emulation.cognito import guest_credential_corrections
 from local.emulation.event_bridge.target_permissions import TargetPermissions
 from local.emulation.glue.glue_job_runs import GlueJobRuns
-from local.emulation.iam import decision_recording, resource_corrections
+from local.emulation.iam import decision_recording, resource_arn_corrections
 from local.emulation.iam.decision_log import DecisionRecorder
 from local.emulation.iam.service_call_permissions import ServiceCallPermissions
 from local.emulation.lambda_ import async_invocation_corrections, worker_process_corrections
 from local.emulation.lambda_.sqs_event_sources import SqsEventSources
 from local.emulation.s3 import object_version_corrections
-from local.emulation.step_functions.state_machine_tasks import StateMachines
+from local.emulation.step_functions.state_machine_tasks import StateMachineTasks
 
 
 def serve(folder: Path) -> None:
-    """Serve until the process is killed. The log of IAM decisions and the logs of batch_service are written to
+    """Serve until the process is killed. The log of IAM decisions and the output of Batch and Glue jobs are written to
     `folder`.
     """
     recorder = DecisionRecorder(folder)
@@ -29,14 +29,14 @@ def serve(folder: Path) -> None:
     loopback_counts_as_tls.install()
     decision_recording.install(recorder)
     guest_credential_corrections.install()
-    resource_corrections.install()
+    resource_arn_corrections.install()
     permissions.install()
     worker_process_corrections.install()
     async_invocation_corrections.install()
     SqsEventSources(permissions).install()
     TargetPermissions(permissions).install()
     batch_service.install()
-    StateMachines(permissions, batch_service, GlueJobRuns(folder).run).install()
+    StateMachineTasks(permissions, batch_service, GlueJobRuns(folder).run).install()
     rest_api_corrections.install()
     websocket_api_corrections.install()
     object_version_corrections.install()

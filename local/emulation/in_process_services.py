@@ -25,7 +25,7 @@ def install(permissions: ServiceCallPermissions) -> None:
     """Start the services, and set the variables with their URLs."""
     set_request_account_id("")  # the default account applies, because no request is being served
     media_convert = EmulatorAccount(permissions, mediaconvert_service.SERVICE, "queues/Default")
-    # Transcribe acts with its caller's credentials, so no role checks this source.
+    # Transcribe acts with its caller's credentials and assumes no role, so no trust policy ever checks this ARN.
     transcribe = EmulatorAccount(permissions, "transcribe.amazonaws.com", "transcription-job/any")
     services = {
         "MEDIACONVERT": mediaconvert_service.serve(media_convert),

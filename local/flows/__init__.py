@@ -1,6 +1,6 @@
 """Flows: each subsystem used from end to end through its public interfaces, for the demo and the end-to-end tests.
 
-This module has what all flows share. `<subsystem>_flow.py` is a flow, `<subsystem>_client.py` the client that it uses.
+This module contains the helpers that all flows share. `<subsystem>_flow.py` is a flow, `<subsystem>_client.py` the client that it uses.
 """
 
 import json

@@ -18,7 +18,7 @@ from local import ROOT, CannotRun
 from local.emulation.iam.decision_log import read_decisions
 from local.emulation.iam.grant_usage import GrantComparison, compare_grants, read_reviewed_grants, read_stack_grants
 from local.flows import Deployment, NotInTime
-from local.flows.flow_table import FLOWS, Flow
+from local.flows.flow_registry import FLOWS, Flow
 from local.platform import emulator
 from local.platform.emulator_clients import EmulatorClients
 from local.platform.engine import ResourceFailed

@@ -1,6 +1,6 @@
-"""Client of a guest: a new identity of a Cognito identity pool, with its credentials, as a browser page gets them.
+"""Client of a guest: it gets an identity and credentials from a Cognito identity pool, as a browser page does.
 
-The guest uses no other credentials.
+After that, the guest uses no other credentials.
 """
 
 from dataclasses import dataclass, field

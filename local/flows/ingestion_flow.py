@@ -62,8 +62,8 @@ def play(runs: IngestionRuns, prefix: str, files: int, report_step: StepReporter
     runs.intake.wait_until_empty()
     report_step(f"each file tracked once, although every {REPEATED_EVERY}th was announced twice")
     runs.sweep()
-    runs.sweep("flush")
-    runs.sweep("reconcile")
+    runs.sweep("flush")  # without this, a partial manifest would be created only after `flush_minutes`
+    runs.sweep("reconcile")  # must not affect any file, because all files are tracked
     report_step("the sweeper built a manifest of the remaining files")
     new_runs = {name: status for name, status in runs.wait_until_ended().items() if name not in earlier_executions}
     report_step(f"{len(new_runs)} workflows ended, each with a Spark run: {dict(Counter(new_runs.values()))}")

@@ -9,6 +9,9 @@ from local.ffmpeg import run_ffmpeg
 from local.flows import Deployment, eventually, invoke
 from local.flows.http_requests import Answer, ask, post_form, send
 
+OWNER = "everybody"
+"""Owner of all episodes. The API of the local stack does not identify its users, so they have one common owner."""
+
 
 class LivestreamBackend:
     """Client for the livestream backend of a deployment."""
@@ -79,7 +82,7 @@ class LivestreamBackend:
 
     def list_chunks(self, episode_id: str) -> list[str]:
         """Return the keys of an episode's chunks, in order."""
-        listed = self.client("s3").list_objects_v2(Bucket=self.bucket, Prefix=f"chunks/everybody/{episode_id}/")
+        listed = self.client("s3").list_objects_v2(Bucket=self.bucket, Prefix=f"chunks/{OWNER}/{episode_id}/")
         return sorted(item["Key"] for item in listed.get("Contents", []) if item["Key"].endswith(".ts"))
 
     def count_remaining_items(self, episode_id: str) -> dict[str, int]:
@@ -88,14 +91,14 @@ class LivestreamBackend:
         Old versions of objects and delete markers count, too.
         """
         s3, dynamodb, memory = self.client("s3"), self.client("dynamodb"), self.client("bedrock-agentcore")
-        prefixes = [f"{prefix}/everybody/{episode_id}/" for prefix in ("videos", "transcripts", "chunks")]
-        values = {":pk": {"S": f"EPISODE#everybody#{episode_id}"}}
+        prefixes = [f"{prefix}/{OWNER}/{episode_id}/" for prefix in ("videos", "transcripts", "chunks")]
+        values = {":pk": {"S": f"EPISODE#{OWNER}#{episode_id}"}}
         items = dynamodb.query(
             TableName=self.table, KeyConditionExpression="pk = :pk", ExpressionAttributeValues=values
         )
         versions = [s3.list_object_versions(Bucket=self.bucket, Prefix=prefix) for prefix in prefixes]
         uploads = s3.list_multipart_uploads(Bucket=self.bucket, Prefix=prefixes[0])
-        events = memory.list_events(memoryId=self.memory, actorId="everybody", sessionId=episode_id)
+        events = memory.list_events(memoryId=self.memory, actorId=OWNER, sessionId=episode_id)
         return {
             "items": sum(item["sk"]["S"] != "EPISODE" for item in items["Items"]),
             "versions": sum(len(page.get(kind, ())) for page in versions for kind in ("Versions", "DeleteMarkers")),
@@ -114,7 +117,7 @@ class LivestreamBackend:
         long_ago = "2025-01-01T00:00:00.000Z"
         self.client("dynamodb").update_item(
             TableName=self.table,
-            Key={"pk": {"S": f"EPISODE#everybody#{episode_id}"}, "sk": {"S": "EPISODE"}},
+            Key={"pk": {"S": f"EPISODE#{OWNER}#{episode_id}"}, "sk": {"S": "EPISODE"}},
             UpdateExpression="SET #track.#since = :then, GSI2SK = :then",
             ExpressionAttributeNames={"#track": track, "#since": "since"},
             ExpressionAttributeValues={":then": {"S": long_ago}},

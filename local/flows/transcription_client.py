@@ -17,7 +17,7 @@ from handlers.transcription.messages import USER_PREFIX
 from local.emulation.speech.audio_files import encode_audio
 from local.emulation.speech.tone_words import speech
 from local.flows import Deployment, invoke
-from local.flows.websocket_dialogue import Dialogue, Message
+from local.flows.websocket_client import Dialogue, Message
 
 SAMPLE_RATE = 16_000
 

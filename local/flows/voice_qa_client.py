@@ -16,7 +16,7 @@ from local.emulation.speech.tone_words import speech
 from local.flows import Deployment, eventually, invoke
 from local.flows.guest_client import Guest
 from local.flows.http_requests import post_form
-from local.flows.websocket_dialogue import Dialogue, Message
+from local.flows.websocket_client import Dialogue, Message
 
 SAMPLE_RATE = 16_000
 

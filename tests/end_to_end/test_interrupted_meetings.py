@@ -17,7 +17,7 @@ from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, Meeti
 from handlers.meetings.meeting_table import MeetingTable
 from handlers.meetings.s3_keys import MeetingId, Recording
 from local import ROOT
-from local.emulation.batch.batch_faults import QueueFault, set_faults
+from local.emulation.batch.fault_injection import QueueFault, set_faults
 from local.flows import eventually
 from local.flows.meetings_client import MeetingsBackend
 from local.platform.emulator import ROOT_ACCESS_KEY

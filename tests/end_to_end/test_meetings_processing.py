@@ -12,7 +12,7 @@ from components.meetings.media_job_states import NO_CAPACITY_REASON
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus
 from handlers.meetings.s3_keys import MeetingId
 from handlers.meetings.upload_completion_file import ChunkProblem
-from local.emulation.batch.batch_faults import QueueFault, set_faults
+from local.emulation.batch.fault_injection import QueueFault, set_faults
 from local.emulation.batch.job_processes import RECLAIMED
 from local.flows.meetings_client import MeetingsBackend
 from tests.end_to_end.conftest import Platform
@@ -125,8 +125,8 @@ def test_a_chunk_is_listed_while_it_is_missing_or_has_wrong_bytes(ann: Recorder)
 def interrupted_meetings(platform: Platform, ann: Recorder) -> dict[str, MeetingRecord]:
     """Process recordings with faults of the Spot queue, one after the other, because a fault affects the whole queue."""
     faults = {
-        "reclaimed once": QueueFault(reclaimed=1, at='"media_step"'),
-        "reclaimed always": QueueFault(reclaimed=99),
+        "reclaimed once": QueueFault(reclaimed_attempts=1, reclaim_at='"media_step"'),
+        "reclaimed always": QueueFault(reclaimed_attempts=99),
         "no machine": QueueFault(no_capacity=True),
     }
     # A chunk without video forces encoding, so that a job has more steps than attempts. The recording that is always

@@ -11,7 +11,7 @@ from typing import Any
 from ministack.services import apigateway_v1, lambda_svc
 
 from local.emulation import get_private, wrap_function
-from local.emulation.lambda_.function_permissions import admits_api_gateway
+from local.emulation.lambda_.invoke_permissions import admits_api_gateway
 
 BAD_GATEWAY = 502
 
@@ -42,7 +42,7 @@ async def _call_function(
     if not _may_call(function, account_id, region, method):
         return None, "API Gateway may not call the function"
     result, error = await original(function, event, account_id=account_id, region=region)
-    if result and result.get("error") and not result.get("throttle"):
+    if result and result.get("error") and not result.get("throttle"):  # the emulator itself answers throttling
         raise FunctionFailed
     return result, error
 
@@ -51,7 +51,8 @@ async def _invoke_proxy(original: Any, *arguments: Any, **keywords: Any) -> Any:
     try:
         return await original(*arguments, **keywords)
     except FunctionFailed:
-        # The response has the document's form for DEFAULT_5XX, but another status, which `_render_error` sets.
+        # The client gets body and headers that the API's document defines for DEFAULT_5XX. The emulator would send its
+        # status 500, so `_render_error` replaces it by 502, the status of AWS.
         error = get_private(apigateway_v1, "_gw_error")("DEFAULT_5XX", "Internal server error")
         error.status = BAD_GATEWAY
         return error

@@ -32,7 +32,7 @@ from local.emulation.api_gateway.websocket_message_rules import (
     parse_answer,
     refusal_message,
 )
-from local.emulation.lambda_.function_permissions import admits_api_gateway
+from local.emulation.lambda_.invoke_permissions import admits_api_gateway
 
 Message = dict[str, Any]
 IDENTITY_FIELDS = (

@@ -1,4 +1,4 @@
-"""AWS Batch for this machine: the operations that the emulator lacks, and jobs that are real processes.
+"""Local AWS Batch: the operations that the emulator lacks or does wrong, and jobs that are real processes.
 
 The emulator's own jobs succeed immediately. Here, a job has the permissions of its job role, its attempts follow its
 retry strategy, and its output goes to its log group and to `batch.log`.
@@ -21,7 +21,7 @@ from ministack.core.responses import error_response_json, get_account_id, get_re
 from ministack.services import batch, cloudwatch_logs
 
 from local.emulation import get_private
-from local.emulation.batch import batch_faults
+from local.emulation.batch import fault_injection
 from local.emulation.batch.job_processes import EXITED, RECLAIMED, TIMED_OUT, JobProcess, find_image
 from local.emulation.batch.retry_strategy import matches_pattern, should_retry
 from local.emulation.emulator_account import endpoint, open_session
@@ -55,6 +55,7 @@ class BatchJob:
     has_machine: bool = False
     """True if the job has a machine, so it cannot be cancelled."""
     lock: threading.Lock = field(default_factory=threading.Lock)
+    """Lock for `process`, `stop_reason` and `has_machine`, which requests and the job's thread use."""
 
 
 class BatchService:
@@ -168,18 +169,18 @@ class BatchService:
             job.process = process
             if job.stop_reason is not None:
                 process.stop(job.stop_reason)
-        is_reclaimed = job.is_spot and number <= fault.reclaimed
+        is_reclaimed = job.is_spot and number <= fault.reclaimed_attempts
         exit_code = process.run(
             lambda line: self._write(group, stream, line),
             timeout=(detail["timeout"] or {}).get("attemptDurationSeconds"),
-            reclaim_at=fault.at if is_reclaimed else None,
+            reclaim_at=fault.reclaim_at if is_reclaimed else None,
         )
         detail["container"]["exitCode"] = attempt["container"]["exitCode"] = exit_code
         detail["attempts"].append({**attempt, "stoppedAt": _now(), "statusReason": process.reason})
         return process.reason, exit_code
 
-    def _read_fault(self, job: BatchJob) -> batch_faults.QueueFault:
-        return batch_faults.read_fault(self._folder, job.queue["jobQueueName"])
+    def _read_fault(self, job: BatchJob) -> fault_injection.QueueFault:
+        return fault_injection.read_fault(self._folder, job.queue["jobQueueName"])
 
     def _write(self, group: str, stream: str, line: str) -> None:
         with (self._folder / LOG_FILE).open("a", encoding="utf-8") as file:

@@ -1,8 +1,10 @@
-"""Amazon Bedrock's Converse for this machine. It answers from the JSON lines in the prompt's last turn.
+"""Local Amazon Bedrock: the operation Converse, which answers from the JSON lines in the last turn of a request.
 
-The lines are about a broadcast (`broadcast_answers`) or a meeting (`meeting_answers`). The module shares no code with
-the handlers. Two words in the transcript make it fail: a request whose transcript contains `throttled` is refused
-twice, and the answer to a transcript with `repeating` is cut off at the token limit.
+The lines are about a broadcast (`fact_check_answers`) or a meeting (`meeting_answers`). The module shares no code with
+the handlers. Two words of a transcript make requests fail. A request whose transcript contains `throttled` is refused
+twice. The answer to a transcript with `repeating` is cut in half, as if it had reached the token limit.
+
+`python -m local.emulation.bedrock.converse_service` runs the service separately, without permission checks.
 """
 
 import contextlib
@@ -18,8 +20,8 @@ from typing import Any, Final
 
 from local import LOOPBACK
 from local.emulation.aws_http_server import AwsError, SignedRequest, serve_signed
-from local.emulation.bedrock.broadcast_answers import parse_broadcast
 from local.emulation.bedrock.converse_permissions import ModelPermissions
+from local.emulation.bedrock.fact_check_answers import parse_broadcast
 from local.emulation.bedrock.meeting_answers import parse_meeting
 from local.emulation.request_validation import InvalidRequest, validate_request
 from local.http_server import HttpResponse
@@ -100,8 +102,8 @@ class _ConverseService:
         }
 
     def _usage(self, model: str, request: Mapping[str, Any], text: str) -> dict[str, int]:
-        """Return token counts. The prefix up to the last cache point is written to the cache at first, and read after
-        that.
+        """Return token counts. The first request writes the prefix up to the last cache point to the cache, and later
+        requests read it.
         """
         before: list[str] = []
         after: list[str] = []

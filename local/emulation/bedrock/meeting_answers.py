@@ -8,8 +8,8 @@ An action item is recognised by the form of its sentence:
 - `Anna, could you send …?` is Anna's.
 - `Please send …` has no owner.
 
-A refusal (`will not`) is no action item, nor is a statement about `it`, `we` or `they`. The same lines always give the
-same answer.
+A refusal (`will not`) or a state (`will be`) is no action item, and neither is a sentence whose owner is a word of
+_NO_OWNERS. The same lines always give the same answer.
 """
 
 import re
@@ -25,10 +25,11 @@ _PROMISE = re.compile(
 _REQUEST = re.compile(r"^(?:.*[.;:] )?(?P<owner>[A-Z][\w-]*), (?:could|can|will|would) you (?:please )?(?P<what>.+)$")
 _PLEASE = re.compile(r"^Please (?P<what>.+)$")
 _DUE = re.compile(r"^(?P<what>.+?) (?P<due>(?:by|before|until) .+)$")
+# Words at the beginning of a sentence that name no participant.
 _NO_OWNERS = frozenset(
     ["It", "We", "They", "He", "She", "You", "This", "That", "There", "Nobody", "Somebody", "Who", "What"]
 )
-_REFUSAL = re.compile(r"^(?:not|never|be)\b")
+_NO_TASK = re.compile(r"^(?:not|never|be)\b")
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def _find_action_items(line: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         sentence = sentence_match[0].strip()
         statement = sentence.rstrip(".!?")
         match = _REQUEST.match(statement) or _PROMISE.match(statement) or _PLEASE.match(statement)
-        if match is None or _REFUSAL.match(match["what"]):
+        if match is None or _NO_TASK.match(match["what"]):
             continue
         owner = match.groupdict().get("owner")
         if owner in _NO_OWNERS:

@@ -23,6 +23,7 @@ def install() -> None:
 
 
 def _principal_keys(original: Any, credential: Any) -> dict[str, Any]:
+    """Return the condition keys of a credential. Add those of the identity if Cognito issued the credential."""
     session = get_private(sts, "_sessions").get(credential.access_key_id) or {}
     keys: dict[str, Any] = original(credential)
     if not session.get("_identity_id"):

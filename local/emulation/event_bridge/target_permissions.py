@@ -18,7 +18,7 @@ from local.emulation.iam.decision_log import BY_SCHEDULE, BY_SERVICE
 from local.emulation.iam.policy_evaluator import AccessRequest, policy_admits
 from local.emulation.iam.role_trust import role_trusts
 from local.emulation.iam.service_call_permissions import ServiceCallPermissions
-from local.emulation.lambda_.function_permissions import admits_service
+from local.emulation.lambda_.invoke_permissions import admits_service
 
 EVENTS, SCHEDULER = "events.amazonaws.com", "scheduler.amazonaws.com"
 CALL_ACTIONS = {

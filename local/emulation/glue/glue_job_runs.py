@@ -1,4 +1,4 @@
-"""Runs Glue jobs with real Spark: script and library come from the bucket, credentials from the job's role.
+"""Runs Glue jobs with real Spark and the credentials of the job's role. Script and library are downloaded from S3.
 
 This implements `glue:startJobRun.sync` for Step Functions, which the emulator lacks. The emulator's own `StartJobRun`
 would run the script without Spark and with the emulator's keys.

@@ -16,9 +16,9 @@ from ministack.core.responses import get_account_id
 from ministack.services import dynamodb
 
 from local.emulation import get_private
+from local.emulation.iam.access_request_corrections import correct_request, make_tagging_request
 from local.emulation.iam.decision_log import Decision, DecisionRecorder
 from local.emulation.iam.policy_evaluator import AccessRequest, AccessVerdict, evaluate_policies
-from local.emulation.iam.request_corrections import correct_request, make_tagging_request
 from local.emulation.iam.service_call_permissions import inline_policies
 
 _body: contextvars.ContextVar[bytes] = contextvars.ContextVar("request_body", default=b"")
@@ -41,6 +41,7 @@ def install(recorder: DecisionRecorder) -> None:
     def enforce_and_record(
         access_key: str, action: str, service: str, region: str, resource_arn: str = "*", service_context: Any = None
     ) -> Any:
+        """Return None if the request is allowed, otherwise the refusal. Record each decision about a role."""
         result = enforce(access_key, action, service, region, resource_arn, service_context)
         caller = resolve_caller(access_key)
         if isinstance(result, error_type) or caller is None or ":assumed-role/" not in caller["userArn"]:
@@ -51,7 +52,7 @@ def install(recorder: DecisionRecorder) -> None:
         is_denied = result is not None and result.decision == "Deny"
         request = None if is_denied else _correct(role, action, resource_arn, {**keys, **(service_context or {})})
         if request is None:
-            # The emulator's decision stands. Its result None means that the request is allowed.
+            # The emulator's decision is correct. Its result None means that the request is allowed.
             verdict = AccessVerdict.ALLOW if result is None else _verdict(result)
             recorder.record(Decision(role, action, resource_arn, verdict, "emulator"))
             # An allowed AssumeRole with session tags also needs `sts:TagSession`, which is then decided below.

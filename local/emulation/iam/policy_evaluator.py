@@ -82,12 +82,12 @@ def policy_admits(document: Mapping[str, Any], principal: str, request: AccessRe
 
 
 def matches_action(action: str, pattern: str) -> bool:
-    """Return True if the pattern matches the action, in any case. `*` matches any text, `?` any character."""
+    """Return True if the pattern matches the action. Case is ignored. `*` matches any text, `?` any character."""
     return compile_pattern(pattern.lower()).fullmatch(action.lower()) is not None
 
 
 def matches_resource(resource: str, pattern: str) -> bool:
-    """Return True if the pattern matches the resource. The case matters."""
+    """Return True if the pattern matches the resource, including the case of letters."""
     return compile_pattern(pattern).fullmatch(resource) is not None
 
 

@@ -65,7 +65,7 @@ class ServiceCallPermissions:
         return verdict.value == "allow"
 
     def is_denied(self, access_key: str, action: str, resource: str, context: Mapping[str, Any]) -> bool:
-        """Return True if a caller of one of our services may not perform an action. The root user may do everything."""
+        """Return True if a caller of a local service may not perform an action. The root user may do everything."""
         caller = get_private(iam_evaluator, "resolve_caller_identity")(access_key)
         if caller is None or ":assumed-role/" not in caller["userArn"]:
             return caller is None or not caller["userArn"].endswith(":root")

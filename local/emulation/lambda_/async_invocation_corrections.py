@@ -18,7 +18,7 @@ def install() -> None:
     """Replace two functions of `lambda_svc`, and `eventbridge._dispatch_to_lambda`."""
     wrap_function(lambda_svc, "_reserved_concurrency", _get_reserved_concurrency)
     wrap_function(lambda_svc, "invoke_async_with_retry", _invoke_async)
-    get_private(eventbridge, "_dispatch_to_lambda")
+    get_private(eventbridge, "_dispatch_to_lambda")  # fails if the name is missing
     eventbridge._dispatch_to_lambda = _invoke_from_bus  # noqa: SLF001
 
 

@@ -2,7 +2,8 @@
 
 The emulator waits 50 ms for the first log line and stops if no line comes for 5 ms. So on a busy machine, the last
 lines appear in the next invocation's log. It also gives every failure the error type `Runtime.HandlerError`, so a
-workflow could never catch an exception by its class. Both are corrected in the script that the processes run.
+workflow could never catch an exception by its class. For both corrections, the script that the processes run writes
+marks to the log, which the emulator's process reads and removes.
 """
 
 import queue
@@ -26,7 +27,8 @@ EDITS = {
 }
 """Replacements in the emulator's script for Python functions."""
 PATIENCE_SECONDS = 0.25
-"""Time to wait for the next line of a dead process whose children keep its log open, as in the emulator."""
+"""Time to wait for the next log line. It matters only if a process has died and its children keep its log open. The
+emulator has the same limit."""
 
 
 def install() -> None:

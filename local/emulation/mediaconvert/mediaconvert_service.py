@@ -1,4 +1,4 @@
-"""AWS Elemental MediaConvert for this machine: `CreateJob` of its REST API, and jobs that cut a video with ffmpeg.
+"""Local AWS Elemental MediaConvert: `CreateJob` of its REST API, and jobs that cut a video with ffmpeg.
 
 A thread executes the jobs one after the other. A job reads and writes S3 with its role, so a job whose role lacks a
 grant fails here too.

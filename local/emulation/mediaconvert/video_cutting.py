@@ -16,8 +16,8 @@ VIDEO_CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,flv,avi"
 VIDEO_STREAM, AUDIO_STREAM = "0:V:0", "0:a:0?"
 """ffmpeg's names of the first video and audio stream. `V` excludes album covers, and `?` allows a video without sound.
 """
-STEM = "segment_"
-"""Prefix of the segments' file names on disk. The name from the job could have a meaning for ffmpeg or the file system.
+SEGMENT_FILE_PREFIX = "segment_"
+"""Prefix of the segments' file names on disk. The name in the job could have a meaning for ffmpeg or the file system.
 """
 _URI = re.compile(r"s3://(?P<bucket>[^/]+)/(?P<key>.*)")
 _LENGTH = re.compile(r"^#EXTINF:([0-9.]+)", re.MULTILINE)
@@ -137,13 +137,16 @@ def cut_video(source: Path, folder: Path, cut: VideoCut) -> VideoSegments:
         *("-filter:v", scale, "-force_key_frames", f"expr:gte(t,n_forced*{cut.seconds})", "-sc_threshold", "0"),
         *("-map", AUDIO_STREAM, "-c:a", "aac", "-b:a", str(cut.audio["Bitrate"]), "-ar", str(cut.audio["SampleRate"])),
         *("-ac", "2", "-f", "hls", "-hls_time", str(cut.seconds), "-hls_list_size", "0", "-hls_playlist_type", "vod"),
-        *("-start_number", "1", "-hls_segment_filename", str(folder / f"{STEM}%05d.ts"), str(playlist)),
+        *("-start_number", "1", "-hls_segment_filename", str(folder / f"{SEGMENT_FILE_PREFIX}%05d.ts"), str(playlist)),
     )
     if not playlist.exists():
         raise UnreadableMedia
     text = playlist.read_text(encoding="utf-8")
     return VideoSegments(
-        re.sub(rf"^{STEM}", f"{cut.segment_name}_", text, flags=re.MULTILINE),
-        {f"{cut.segment_name}_{file.name.removeprefix(STEM)}": file for file in sorted(folder.glob(f"{STEM}*.ts"))},
+        re.sub(rf"^{SEGMENT_FILE_PREFIX}", f"{cut.segment_name}_", text, flags=re.MULTILINE),
+        {
+            f"{cut.segment_name}_{file.name.removeprefix(SEGMENT_FILE_PREFIX)}": file
+            for file in sorted(folder.glob(f"{SEGMENT_FILE_PREFIX}*.ts"))
+        },
         round(sum(float(length) for length in _LENGTH.findall(text)) * 1000),
     )

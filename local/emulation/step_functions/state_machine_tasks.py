@@ -25,7 +25,7 @@ from local.emulation import get_private, wrap_function
 from local.emulation.batch import batch_service
 from local.emulation.emulator_account import endpoint, open_session
 from local.emulation.iam.service_call_permissions import ServiceCallPermissions
-from local.emulation.step_functions.parameter_names import (
+from local.emulation.step_functions.parameter_name_conversion import (
     UnknownField,
     error_name,
     service_prefix,
@@ -50,8 +50,8 @@ def task_error(error: str, cause: str) -> Exception:
     return exception
 
 
-class StateMachines:
-    """Tasks of all state machines."""
+class StateMachineTasks:
+    """Implementation of the tasks of all state machines."""
 
     def __init__(
         self,

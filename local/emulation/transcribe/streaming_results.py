@@ -100,7 +100,7 @@ class StreamResults:
         return [first.capitalize(), *others]
 
     def _result(self, texts: list[str], *, partial: bool) -> bytes:
-        """Return the frame of a result with these texts. A text before the first word gets that word's times."""
+        """Return the frame of a result with these texts. If ADDED_WORD precedes the words, it gets the first word's times."""
         words = [self._words[0]] * (len(texts) - len(self._words)) + self._words
         items = [
             self._item(text, word.start, word.end, stable=not partial or at < len(texts) - 1)

@@ -1,4 +1,4 @@
-"""Amazon Transcribe's streaming service for this machine, with the real protocol. It recognises words that are tones.
+"""Local Amazon Transcribe streaming with the real protocol. It recognises words that are tones.
 
 It sends results while the audio arrives. botocore decodes the incoming frames, so the encoder of the handlers is
 checked against another implementation. ffmpeg decodes FLAC and Ogg Opus without delay. PCM needs no decoding.
@@ -52,7 +52,7 @@ async def serve(
         status = find_refusal(request.path, now())
         return None if status is None else connection.respond(status, "")
 
-    async def converse(connection: ServerConnection) -> None:
+    async def serve_stream(connection: ServerConnection) -> None:
         # When this function returns, the server closes the connection normally.
         with contextlib.suppress(ConnectionClosed):
             try:
@@ -66,7 +66,7 @@ async def serve(
                 connection.transport.abort()
 
     async with serve_websockets(
-        converse,
+        serve_stream,
         LOOPBACK,
         0,
         process_request=refuse_invalid,

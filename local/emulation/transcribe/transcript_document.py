@@ -1,7 +1,7 @@
 """JSON document that the local Transcribe writes for a recording: text, items with times, and speakers.
 
-Speech is simulated by tones. Each pitch of a voice is a speaker, and so are all words without a voice. Speakers are
-numbered in the order of appearance. A pause or another speaker ends a segment.
+Speech is simulated by tones. Each pitch is one speaker. All words without a pitch (None) are one more speaker. Speakers
+are numbered in the order of appearance. A pause or another speaker ends a segment.
 https://docs.aws.amazon.com/transcribe/latest/dg/diarization-output-batch.html
 """
 

@@ -66,7 +66,7 @@ def find_passages(recognised: Iterable[SpokenWord | Pause]) -> list[LecturePassa
 
 
 def find_best_passages(lecture: Sequence[LecturePassage], question_words: Iterable[str]) -> list[LecturePassage]:
-    """Return up to MAX_CITED passages that share words with the question, the best first. Of equals, the earlier is first."""
+    """Return up to MAX_CITED passages that share words with the question, the best first. Equals are in the order of the lecture."""
     passage_counts = Counter(word for passage in lecture for word in set(passage.words))
     wanted = set(question_words)
 

@@ -1,5 +1,5 @@
-"""Agent of voice Q&A for this machine, an HTTP service. It recognises the words of lecture and question, and answers
-from the lecture only.
+"""Local voice Q&A agent, an HTTP service. It recognises the words of lecture and question, and answers from the lecture
+only.
 
 It implements the protocol of decision 0051 without the handlers' code, so the handlers are checked against another
 implementation. Some words of a question make it fail.

@@ -13,7 +13,7 @@ from handlers.common.logging import ALLOWED_LOG_FIELDS
 from handlers.meetings import metrics, summary_errors
 from handlers.meetings.storage.storage_growth import growth_metrics
 from local import ROOT
-from local.emulation.step_functions.parameter_names import error_name
+from local.emulation.step_functions.parameter_name_conversion import error_name
 from local.platform.driver_model.service_shapes import service_model
 from tests.components.meetings.recorded_deployment import PREFIX, changed, complete
 from tests.handlers.meetings.meeting_harness import FakeCloudWatch

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from components.blocks.workflow.polling_intervals import count_polls
-from local.emulation.step_functions.parameter_names import error_name, to_pascal_case
+from local.emulation.step_functions.parameter_name_conversion import error_name, to_pascal_case
 from local.platform.driver_model.service_shapes import service_model
 from tests.components.meetings.jsonata_evaluation import INPUT, RECORDING, evaluate_choice, fill_arguments, find_catch
 from tests.components.meetings.recorded_deployment import BUCKET, changed, complete, meetings, states

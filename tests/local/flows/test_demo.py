@@ -10,7 +10,7 @@ from rich.console import Console
 from components.blocks.naming.context import Subsystem
 from local.__main__ import main
 from local.flows import Deployment, StepReporter, demo
-from local.flows.flow_table import FLOWS, Flow
+from local.flows.flow_registry import FLOWS, Flow
 from local.preview import stack_files
 from local.preview.stack_files import StackFileError
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from local.emulation.batch import job_processes
-from local.emulation.batch.batch_faults import QueueFault, read_fault, set_faults
+from local.emulation.batch.fault_injection import QueueFault, read_fault, set_faults
 from local.emulation.batch.job_processes import (
     EXITED,
     RECLAIMED,
@@ -149,7 +149,10 @@ def test_an_unknown_image_is_named_in_the_error() -> None:
 def test_a_queue_keeps_its_fault_until_another_is_set(tmp_path: Path) -> None:
     (tmp_path / "emulator").mkdir()
     assert read_fault(tmp_path, "spot") == QueueFault()
-    set_faults(tmp_path, {"spot": QueueFault(reclaimed=2)})
-    assert (read_fault(tmp_path, "spot"), read_fault(tmp_path, "on-demand")) == (QueueFault(reclaimed=2), QueueFault())
+    set_faults(tmp_path, {"spot": QueueFault(reclaimed_attempts=2)})
+    assert (read_fault(tmp_path, "spot"), read_fault(tmp_path, "on-demand")) == (
+        QueueFault(reclaimed_attempts=2),
+        QueueFault(),
+    )
     set_faults(tmp_path, {})
     assert read_fault(tmp_path, "spot") == QueueFault()

@@ -10,7 +10,7 @@ from typing import Any
 from ministack.core import iam_actions
 
 from local.emulation import get_private, wrap_function
-from local.emulation.iam.request_corrections import find_job_resource, find_memory_resource
+from local.emulation.iam.access_request_corrections import find_job_resource, find_memory_resource
 
 AGENTCORE = "bedrock-agentcore"
 

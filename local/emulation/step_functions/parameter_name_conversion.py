@@ -1,5 +1,4 @@
-"""Converts names of parameters, results and errors between an API and Step Functions, for SDK integrations of
-workflows.
+"""Converts the names of parameters, results and errors between an AWS API and the Step Functions states that call it.
 
 Step Functions uses Pascal case for every member name of an API, including acronyms, as the AWS SDK for Java does. The
 keys of maps are data, so they stay unchanged.
@@ -73,8 +72,9 @@ def service_prefix(model: ServiceModel) -> str:
 
 
 def error_name(operation: OperationModel, code: str) -> str:
-    """Return the error name that a workflow can catch: the operation's own error if it has this one, otherwise the
-    service's.
+    """Return the error name that a workflow can catch, for example `Batch.ClientException`.
+
+    An error that the operation does not declare gets the service's general name, for example `DynamoDb.DynamoDbException`.
     """
     prefix = service_prefix(operation.service_model)
     error_codes = {str(shape.metadata.get("error", {}).get("code", shape.name)) for shape in operation.error_shapes}

@@ -1,6 +1,6 @@
-"""Answers of the local model about a broadcast: each sentence with a number or a superlative is a fact claim.
+"""Answers of the local model to livestream's fact-check agent. Each sentence with a number or a superlative is a claim.
 
-An answer has at most MAX_CLAIMS fact claims and one clip. A memory line that shares words with a claim and contains a
+An answer has at most MAX_CLAIMS claims and one clip. A memory line that shares words with a claim and contains a
 word of VERDICTS decides the claim's verdict. Without such a line, the claim is unverified. The clip starts with the cue
 of the first claim and has a length within the given limits. The same prompt always gives the same answer.
 """
@@ -20,6 +20,7 @@ VERDICTS = (
     ("supported", frozenset(["supported", "confirmed", "true", "correct"])),
 )
 """Words in a memory line that decide the verdict. The first matching entry counts."""
+# The last alternative matches a word that contains a full stop, for example `1.5`. Such a word separates sentences.
 _SENTENCE = re.compile(r"[^.!?]+[.!?]?(?=\s|$)|\S+")
 _NUMBER = re.compile(r"\d")
 _SUPERLATIVE = re.compile(r"\b(?:most|least|best|worst|first|never|always|[a-z]{3,}est)\b", re.IGNORECASE)
@@ -99,7 +100,7 @@ def _make_claim(
 def _make_clips(prompt: BroadcastPrompt, claims: list[dict[str, Any]]) -> list[dict[str, Any]]:
     if not claims:
         return []
-    first = next(at for at, cue in enumerate(prompt.cues) if cue["cue"] == claims[0]["cue"])
+    first = next(index for index, cue in enumerate(prompt.cues) if cue["cue"] == claims[0]["cue"])
     start = int(prompt.cues[first]["startMs"])
     min_ms, max_ms = int(prompt.head.get("clipMinMs", 0)), int(prompt.head.get("clipMaxMs", 0))
     for cue in prompt.cues[first:]:

@@ -1,8 +1,7 @@
-"""Corrections of requests that the emulator's IAM is known to misjudge: the action, resource and context that IAM would
-use.
+"""Action, resource and condition keys that IAM would use for the requests that the emulator is known to misjudge.
 
-`decision_recording.py` and `resource_corrections.py` apply them. A comment at each case describes the emulator's fault.
-The emulator evaluates all other requests itself.
+`decision_recording.py` and `resource_arn_corrections.py` apply these corrections. A text at each case describes the
+emulator's fault. The emulator evaluates all other requests itself.
 """
 
 import re
@@ -18,7 +17,7 @@ Body = Mapping[str, Any]
 LEADING_KEYS = "dynamodb:leadingkeys"
 
 AUTHORISED_ACTIONS = {
-    # IAM authorises a batch as the single operation.
+    # The emulator checks the batch operation. IAM has no such action, and authorises a batch as the single operation.
     "sqs:SendMessageBatch": "sqs:SendMessage",
 }
 

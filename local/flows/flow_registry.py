@@ -1,4 +1,4 @@
-"""Table of the five flows that the demo runs: title, scripted parts, and the statement that a flow proves."""
+"""Registry of the five flows that the demo runs: title, scripted parts, function, and the statement that a flow proves."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from local.emulation.step_functions.parameter_names import (
+from local.emulation.step_functions.parameter_name_conversion import (
     UnknownField,
     error_name,
     service_prefix,

@@ -5,14 +5,14 @@ from urllib.parse import quote
 
 import pytest
 
-from local.emulation.iam.policy_evaluator import AccessRequest
-from local.emulation.iam.request_corrections import (
+from local.emulation.iam.access_request_corrections import (
     correct_request,
     find_job_resource,
     find_leading_keys,
     find_memory_resource,
     make_tagging_request,
 )
+from local.emulation.iam.policy_evaluator import AccessRequest
 
 pytestmark = pytest.mark.unit
 

@@ -1,4 +1,4 @@
-"""Faults of the local AWS Batch: a file in the platform's folder names the queues that fail and how they fail.
+"""Fault injection for the local AWS Batch: a file in the platform's folder names the queues that fail and how they fail.
 
 The file is read before each attempt, so a test can set and clear faults while the platform is running.
 """
@@ -16,12 +16,12 @@ FILE = "emulator/batch-faults.json"
 class QueueFault:
     """Fault of one queue. By default, the queue has none."""
 
-    reclaimed: int = 0
+    reclaimed_attempts: int = 0
     """Number of attempts of each job that Fargate Spot interrupts, beginning with the first."""
-    at: str = ""
-    """Text in the log line at which the interruption happens. An empty text is in every line, so the first counts."""
+    reclaim_at: str = ""
+    """Text in the log line at which an attempt is interrupted. The default is in every line, so the first line counts."""
     no_capacity: bool = False
-    """True if no job of the queue gets a machine, so jobs stay RUNNABLE."""
+    """True if no job of the queue gets a machine. Its jobs then stay RUNNABLE."""
 
 
 def set_faults(folder: Path, faults: Mapping[str, QueueFault]) -> None:
