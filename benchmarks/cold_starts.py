@@ -18,7 +18,7 @@ import zipfile
 from importlib.metadata import distribution
 from pathlib import Path
 
-from benchmarks.measurement import percentile, print_heading, print_table
+from benchmarks.benchmark_report import percentile, print_heading, print_table
 from components.blocks.compute.handler_archive import zip_handlers
 from local import ROOT
 

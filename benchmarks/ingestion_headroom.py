@@ -7,6 +7,7 @@ import argparse
 import math
 from dataclasses import dataclass
 
+from benchmarks.benchmark_report import print_table
 from benchmarks.ingestion_quotas import (
     AccountQuotas,
     Quota,
@@ -15,7 +16,6 @@ from benchmarks.ingestion_quotas import (
     list_quotas,
     scale_load,
 )
-from benchmarks.measurement import print_table
 from components.settings import IngestionSettings
 from local.preview import program_run, stack_files
 from local.preview.cost import StackCost, price_graph

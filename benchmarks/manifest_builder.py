@@ -20,7 +20,7 @@ import boto3
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
 
-from benchmarks.measurement import WrongResult, print_heading, print_table
+from benchmarks.benchmark_report import WrongResult, print_heading, print_table
 from handlers.common.aws.client_config import CONFIG, MAX_WORKERS
 from handlers.common.aws.parallel_calls import ParallelCalls
 from tests.handlers.ingestion.fake_cloud import Cloud, FakeDynamoDB, FakeS3, FakeStepFunctions

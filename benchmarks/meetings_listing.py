@@ -16,7 +16,7 @@ from itertools import islice
 from multiprocessing.connection import Connection
 from typing import Any
 
-from benchmarks.measurement import percentile, print_heading, print_table
+from benchmarks.benchmark_report import percentile, print_heading, print_table
 from clients.meetings import MeetingsClient
 from handlers.common.aws.dynamodb_values import serialize_item
 from handlers.common.time_and_ids.timestamps import timestamp

@@ -16,7 +16,9 @@ from typing import Any
 
 import imageio_ffmpeg
 
-from benchmarks.measurement import MB, WrongResult, print_heading, print_table, run_process, start_emulator
+from benchmarks.benchmark_report import WrongResult, print_heading, print_table
+from benchmarks.local_platform import start_emulator
+from benchmarks.process_use import MB, run_process
 from handlers.common.time_and_ids.ulid import ulid
 from handlers.meetings.media_job.environment import RECORDING_VARIABLES, MediaDeployment
 from handlers.meetings.media_result import MediaOutcome, MediaResult

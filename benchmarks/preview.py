@@ -7,7 +7,8 @@ import os
 import sys
 from pathlib import Path
 
-from benchmarks.measurement import percentile, print_heading, print_table, run_process
+from benchmarks.benchmark_report import percentile, print_heading, print_table
+from benchmarks.process_use import run_process
 
 ROUNDS = 5
 STACKS = ("dev", "prod")

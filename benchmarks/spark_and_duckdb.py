@@ -13,7 +13,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from benchmarks.measurement import MB, ProcessUse, percentile, print_heading, print_table, run_process
+from benchmarks.benchmark_report import percentile, print_heading, print_table
+from benchmarks.process_use import MB, ProcessUse, run_process
 from handlers.ingestion.glue.object_storage import FolderStorage
 from local.emulation.glue import spark_process
 

@@ -14,7 +14,7 @@ from boto3.exceptions import S3UploadFailedError
 from components.blocks.naming.physical_names import Kind
 from handlers.common.aws.dynamodb_values import serialize_item
 from handlers.common.time_and_ids import clock
-from handlers.voice_qa.environment import LECTURES_PREFIX
+from handlers.voice_qa import s3_prefixes
 from handlers.voice_qa.table_records import lecture_key
 from operations.aws_gateway import get_caller, translate_errors
 from operations.command_context import CommandContext
@@ -42,7 +42,7 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
     bucket = build_name(Kind.BUCKET, options.stack, SUBSYSTEM, "audio", suffix=get_caller(context.clients).account)
     table = build_name(Kind.TABLE, options.stack, SUBSYSTEM, "sessions")
     lecture_id = clock.new_id()
-    _upload(context.clients("s3"), path, bucket, f"{LECTURES_PREFIX}{lecture_id}/lecture{_suffix(path)}")
+    _upload(context.clients("s3"), path, bucket, f"{s3_prefixes.LECTURES}{lecture_id}/lecture{_suffix(path)}")
     context.print_line(f"uploaded as {lecture_id}; waiting for its validation")
     item = context.poll(lambda: _get_validated(context.clients("dynamodb"), table, lecture_id), VALIDATION_SECONDS)
     if item is None:

@@ -49,7 +49,8 @@ class Uploaded:
 
     meeting_id: str
     content: str
-    """Identity of this recording among recordings of the same meeting, for `wait_until_ready`."""
+    """Hash over the chunks, which identifies this recording among recordings of the same meeting. Pass it to
+    `wait_until_ready`."""
     sent: int
     """Number of chunks that this upload sent."""
     kept: int

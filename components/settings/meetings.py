@@ -78,9 +78,9 @@ class ModelSettings(GuardedModelSettings):
     answer_seconds: AnswerSeconds = 150
     """Timeout for one answer of a model."""
     part_characters: Annotated[int, Field(ge=2 * OVERLAP_CHARACTERS, le=400_000)] = 100_000
-    """Maximum size of a transcript for one request. A longer transcript is summarised in parts, which overlap by at most half."""
+    """Maximum size of a transcript for one request. A longer transcript is divided into windows, which overlap by at most half."""
     at_once: AtOnce = 3
-    """Maximum number of parts of one transcript that are summarised at the same time."""
+    """Maximum number of windows of one transcript that are summarised at the same time."""
 
 
 class RetentionSettings(SettingsModel):

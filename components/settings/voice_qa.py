@@ -15,13 +15,8 @@ from components.settings.settings_base import (
     SubsystemSettings,
 )
 from components.settings.voice_qa_agent import AnswerAgentSettings
-from handlers.voice_qa.environment import (
-    LecturesPerDay,
-    QueriesAtOnce,
-    QueriesPerHour,
-    SessionDays,
-    UrlSeconds,
-)
+from handlers.voice_qa.environment import SessionDays, UrlSeconds
+from handlers.voice_qa.websocket_handler.environment import LecturesPerDay, QueriesAtOnce, QueriesPerHour
 
 Days = Annotated[int, Field(ge=1, le=365)]
 

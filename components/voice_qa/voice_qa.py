@@ -42,12 +42,8 @@ from components.settings.voice_qa import LectureUploads
 from components.settings.voice_qa_agent import AgentMode
 from components.voice_qa.agent_network import AgentNetwork, AgentNetworkArgs
 from components.voice_qa.alarms import register_alarms
-from handlers.voice_qa.environment import (
-    LECTURES_PREFIX,
-    MAX_QUERY_BYTES,
-    QUERIES_PREFIX,
-    RESPONSES_PREFIX,
-)
+from handlers.voice_qa import s3_prefixes
+from handlers.voice_qa.environment import MAX_QUERY_BYTES
 from handlers.voice_qa.query_worker.environment import WorkerEnvironment
 from handlers.voice_qa.table_records import TTL_ATTRIBUTE
 from handlers.voice_qa.validate_lecture.environment import FORMATS, ValidatorEnvironment
@@ -151,11 +147,13 @@ class VoiceQa(pulumi.ComponentResource):
                 cors=CorsRule(settings.audio.origins),
                 lifecycle=[
                     # If two rules apply, S3 uses the shorter time.
-                    LifecycleRule("expire-queries", QUERIES_PREFIX, settings.audio.query_days, OLD_VERSION_DAYS),
-                    LifecycleRule("expire-responses", RESPONSES_PREFIX, settings.audio.response_days, OLD_VERSION_DAYS),
+                    LifecycleRule("expire-queries", s3_prefixes.QUERIES, settings.audio.query_days, OLD_VERSION_DAYS),
+                    LifecycleRule(
+                        "expire-responses", s3_prefixes.RESPONSES, settings.audio.response_days, OLD_VERSION_DAYS
+                    ),
                     LifecycleRule("expire-old-versions", old_version_days=OLD_LECTURE_DAYS),
                 ],
-                notify=[QueueNotification(self.uploads, prefix=LECTURES_PREFIX)],
+                notify=[QueueNotification(self.uploads, prefix=s3_prefixes.LECTURES)],
             ),
             self._child,
         )
@@ -201,9 +199,9 @@ class VoiceQa(pulumi.ComponentResource):
                     ),
                 },
                 grants=[
-                    self.audio.grant("GetObject", "GetObjectVersion", prefix=f"{LECTURES_PREFIX}*"),
+                    self.audio.grant("GetObject", "GetObjectVersion", prefix=f"{s3_prefixes.LECTURES}*"),
                     self.audio.grant_list(),
-                    self.audio.grant_list_versions(f"{LECTURES_PREFIX}*"),
+                    self.audio.grant_list_versions(f"{s3_prefixes.LECTURES}*"),
                     self.sessions.grant("GetItem", "UpdateItem"),
                 ],
                 queues=[QueueSource(self.uploads, batch_size=5, window_seconds=0, max_concurrency=5)],
@@ -243,9 +241,9 @@ class VoiceQa(pulumi.ComponentResource):
                 },
                 endpoints={CALLBACK_ENDPOINT_VARIABLE: self.socket.callback_url},
                 grants=[
-                    self.audio.grant("GetObject", prefix=f"{QUERIES_PREFIX}*"),
-                    self.audio.grant("GetObject", "GetObjectVersion", prefix=f"{LECTURES_PREFIX}*"),
-                    self.audio.grant("GetObject", "PutObject", prefix=f"{RESPONSES_PREFIX}*"),
+                    self.audio.grant("GetObject", prefix=f"{s3_prefixes.QUERIES}*"),
+                    self.audio.grant("GetObject", "GetObjectVersion", prefix=f"{s3_prefixes.LECTURES}*"),
+                    self.audio.grant("GetObject", "PutObject", prefix=f"{s3_prefixes.RESPONSES}*"),
                     self.audio.grant_list(),
                     self.sessions.grant("GetItem", "UpdateItem"),
                     self.socket.grant_post(),
@@ -274,7 +272,7 @@ class VoiceQa(pulumi.ComponentResource):
     def _create_handler(self) -> Function:
         scope, settings = self._scope, self._settings
         uploads_lectures = settings.lectures.uploads is LectureUploads.GUESTS
-        upload_prefixes = [QUERIES_PREFIX, *([LECTURES_PREFIX] if uploads_lectures else [])]
+        upload_prefixes = [s3_prefixes.QUERIES, *([s3_prefixes.LECTURES] if uploads_lectures else [])]
         return Function(
             "websocket-handler",
             FunctionArgs(

@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 from handlers.common.identifier_types import LanguageCode, Ulid
 from handlers.common.json_models import Message
 from handlers.livestream.fact_claim_verdict import Verdict
-from handlers.livestream.track_state_machine import ContentType, EpisodeStatus, TrackKind, TrackReason, TrackState
+from handlers.livestream.track_states import ContentType, EpisodeStatus, TrackKind, TrackReason, TrackState
 
 MAX_PARTS = 100
 """Maximum number of parts of a multipart upload."""

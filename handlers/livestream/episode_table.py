@@ -29,7 +29,7 @@ from handlers.livestream.table_records import (
     partition_key,
     sweep_index_key,
 )
-from handlers.livestream.track_state_machine import (
+from handlers.livestream.track_states import (
     PROCESSING_STATES,
     RANKS,
     REPLACEABLE_STATES,

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from handlers.common.json_models import Message
 from handlers.livestream.api_models import Episode, TrackView
-from handlers.livestream.track_state_machine import Track, TrackKind, episode_status
+from handlers.livestream.track_states import Track, TrackKind, episode_status
 
 Key = dict[str, str]
 """Key attributes of an item, or of its entry in an index."""

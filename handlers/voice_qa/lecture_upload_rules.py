@@ -18,11 +18,11 @@ from handlers.common.audio.probe_result import AudioFile, AudioFormat, RejectedA
 from handlers.common.aws.s3_notifications import NULL_VERSION_ID, NewObject
 from handlers.common.time_and_ids import ulid
 from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.voice_qa.environment import LECTURES_PREFIX
+from handlers.voice_qa import s3_prefixes
 
 MAX_NAME_CHARS = 255
 """Maximum length of a file name."""
-_KEY = re.compile(rf"{LECTURES_PREFIX}({ulid.ULID_PATTERN})/(.+)", re.DOTALL)
+_KEY = re.compile(rf"{s3_prefixes.LECTURES}({ulid.ULID_PATTERN})/(.+)", re.DOTALL)
 
 
 class LectureStatus(StrEnum):

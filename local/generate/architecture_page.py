@@ -54,25 +54,25 @@ def render_page() -> str:
 
 
 def select_edges(graph: Graph, subsystem: Subsystem) -> list[Edge]:
-    """Return the arrows of one subsystem, both within it and to nodes outside."""
+    """Return the edges of one subsystem, both within it and to nodes outside."""
     edges = [edge for edge in list_edges(graph) if subsystem in {edge.tail.subsystem, edge.head.subsystem}]
-    return sorted([*edges, *_list_foundation_arrows(graph)]) if subsystem is Subsystem.FOUNDATION else edges
+    return sorted([*edges, *_list_foundation_edges(graph)]) if subsystem is Subsystem.FOUNDATION else edges
 
 
-def render_flowchart(arrows: Sequence[Edge]) -> str:
-    """Return a flowchart of the arrows and their nodes, with one box for each subsystem."""
+def render_flowchart(edges: Sequence[Edge]) -> str:
+    """Return a flowchart of the edges and their nodes, with one box for each subsystem."""
     groups: dict[str, list[Node]] = {}
-    for node in sorted(_list_ends(arrows)):
+    for node in sorted(_list_ends(edges)):
         groups.setdefault(node.subsystem, []).append(node)
     lines = [line for name, members in groups.items() for line in _render_box(name, map(_render_node, members))]
-    return _render_code_block([*lines, *(_render_arrow(edge.tail.id, edge.head.id, edge.label) for edge in arrows)])
+    return _render_code_block([*lines, *(_render_arrow(edge.tail.id, edge.head.id, edge.label) for edge in edges)])
 
 
 def render_overview(graph: Graph) -> str:
     """Return the diagram of the whole platform: callers, subsystems, AWS services that they call, and the foundation."""
-    arrows = list_edges(graph)
-    members = sorted({*map_nodes(graph).values(), *_list_ends(arrows)})
-    called = {edge.head for edge in arrows if edge.tail.subsystem not in {"", Subsystem.FOUNDATION}}
+    edges = list_edges(graph)
+    members = sorted({*map_nodes(graph).values(), *_list_ends(edges)})
+    called = {edge.head for edge in edges if edge.tail.subsystem not in {"", Subsystem.FOUNDATION}}
     lines = [f"  {_render_node(CALLERS)}"]
     for subsystem in sorted({node.subsystem for node in members if node.subsystem}):
         subsystem_nodes = [node for node in members if node.subsystem == subsystem]
@@ -82,13 +82,13 @@ def render_overview(graph: Graph) -> str:
         )
         lines += _render_box(subsystem, shown_nodes)
     lines += (f"  {_render_node(node)}" for node in sorted(called) if node.shape is Shape.SERVICE)
-    entry_arrows = sorted(set(_render_entry_arrows(arrows)))
-    service_arrows = sorted(set(_render_service_arrows(arrows)))
+    entry_arrows = sorted(set(_render_entry_arrows(edges)))
+    service_arrows = sorted(set(_render_service_arrows(edges)))
     return _render_code_block([*lines, *entry_arrows, *service_arrows, *_render_foundation_users(graph)])
 
 
-def _list_ends(arrows: Iterable[Edge]) -> set[Node]:
-    return {end for edge in arrows for end in (edge.tail, edge.head)}
+def _list_ends(edges: Iterable[Edge]) -> set[Node]:
+    return {end for edge in edges for end in (edge.tail, edge.head)}
 
 
 def _render_summary(subsystem: str, subsystem_nodes: Sequence[Node]) -> Iterator[str]:
@@ -99,36 +99,40 @@ def _render_summary(subsystem: str, subsystem_nodes: Sequence[Node]) -> Iterator
     yield f'{_create_id("inside", subsystem)}["{", ".join(parts)}"]'
 
 
-def _render_entry_arrows(arrows: Iterable[Edge]) -> Iterator[str]:
-    """Return the arrows from callers to entries, and from entries and browsers into a subsystem."""
-    for edge in arrows:
+def _render_entry_arrows(edges: Iterable[Edge]) -> Iterator[str]:
+    """Return the arrows from callers to the entries of subsystems, and from entries to what is behind them.
+
+    A subsystem's own callers, for example guests in a browser, are also entries. The overview has one node for all
+    functions, queues, stores, workflows and jobs of a subsystem. An edge to one of them becomes an arrow to that node.
+    """
+    for edge in edges:
         if edge.tail == CALLERS:
-            inside = edge.head.shape not in ENTRY_SHAPES
-            yield _render_arrow(
-                CALLERS.id, _create_id("inside", edge.head.subsystem) if inside else edge.head.id, edge.label
-            )
+            is_entry = edge.head.shape in ENTRY_SHAPES
+            head = edge.head.id if is_entry else _create_id("inside", edge.head.subsystem)
+            yield _render_arrow(CALLERS.id, head, edge.label)
             continue
-        is_internal = edge.head.shape in COUNTED_SHAPES and edge.tail.subsystem == edge.head.subsystem
-        if edge.tail.shape in ENTRY_SHAPES and is_internal:
+        starts_at_entry = edge.tail.shape in ENTRY_SHAPES
+        stays_in_subsystem = edge.tail.subsystem == edge.head.subsystem
+        if starts_at_entry and stays_in_subsystem and edge.head.shape in COUNTED_SHAPES:
             yield _render_arrow(edge.tail.id, _create_id("inside", edge.tail.subsystem))
 
 
-def _render_service_arrows(arrows: Iterable[Edge]) -> Iterator[str]:
-    for edge in arrows:
+def _render_service_arrows(edges: Iterable[Edge]) -> Iterator[str]:
+    for edge in edges:
         if edge.tail.subsystem and edge.head.shape is Shape.SERVICE:
             yield _render_arrow(_create_id("inside", edge.tail.subsystem), edge.head.id)
 
 
 def _render_foundation_users(graph: Graph) -> Iterator[str]:
     """Return an arrow to the foundation for each subsystem with alarms, access logs or backups."""
-    users = {edge.tail.subsystem for edge in _list_foundation_arrows(graph)}
+    users = {edge.tail.subsystem for edge in _list_foundation_edges(graph)}
     users |= {resource.inputs["tags"]["Subsystem"] for resource in graph.customs() if resource.kind == "MetricAlarm"}
     for subsystem in sorted(users - {"", Subsystem.FOUNDATION}):
         yield f"  {_create_id('inside', subsystem)} -.-> {_create_id('box', Subsystem.FOUNDATION)}"
 
 
-def _list_foundation_arrows(graph: Graph) -> Iterator[Edge]:
-    """Return the arrows of the foundation's diagram: access logs, backups, and sources of alerts."""
+def _list_foundation_edges(graph: Graph) -> Iterator[Edge]:
+    """Return the edges of the foundation's diagram: access logs, backups, and sources of alerts."""
     nodes_by_key = map_nodes(graph)
     for resource in graph.customs():
         match resource.kind:
@@ -136,8 +140,8 @@ def _list_foundation_arrows(graph: Graph) -> Iterator[Edge]:
                 target = nodes_by_key["s3", resource.inputs["targetBucket"]]
                 yield Edge(nodes_by_key["s3", resource.inputs["bucket"]], target, "access logs")
             case "TopicPolicy":
-                yield from _list_alert_arrows(resource.inputs["policy"], nodes_by_key)
-            case "Selection":
+                yield from _list_alert_edges(resource.inputs["policy"], nodes_by_key)
+            case "Selection":  # of AWS Backup: the tables with this tag are backed up
                 [chosen] = resource.inputs["selectionTags"]
                 [vault] = [node for (service, _), node in nodes_by_key.items() if service == "backup"]
                 for table in graph.customs():
@@ -145,7 +149,7 @@ def _list_foundation_arrows(graph: Graph) -> Iterator[Edge]:
                         yield Edge(nodes_by_key["dynamodb", table.inputs["name"]], vault, "daily backup")
 
 
-def _list_alert_arrows(policy: str, nodes_by_key: Mapping[Key, Node]) -> Iterator[Edge]:
+def _list_alert_edges(policy: str, nodes_by_key: Mapping[Key, Node]) -> Iterator[Edge]:
     for statement in json.loads(policy)["Statement"]:
         if statement["Effect"] == "Allow":
             for service in statement["Principal"]["Service"]:

@@ -1,6 +1,6 @@
-"""Arrows of the architecture diagrams, derived from event sources, rules, schedules, APIs, CORS rules and role policies.
+"""Edges of the architecture diagrams, derived from event sources, rules, schedules, APIs, CORS rules and role policies.
 
-Every permission of a role must have an arrow or be listed as an exception. Otherwise the page is not generated.
+Every permission of a role must have an edge or be listed as an exception. Otherwise the page is not generated.
 """
 
 import json
@@ -21,10 +21,10 @@ CLOCK = Node("", "clock", Shape.SERVICE)
 CALLERS = Node("", "callers", Shape.CALLER)
 
 OMITTED_SERVICES = {
-    # Services whose permissions get no arrow.
+    # Services whose permissions get no edge.
     "logs", "xray", "cloudwatch", "tag",  # telemetry, and finding what is tagged
     "ecr",  # pulls of a container's image
-    "iam",  # `iam:PassRole` of a job's role: the job's own arrows show what the role permits
+    "iam",  # `iam:PassRole` of a job's role: the job's own edges show what the role permits
 }  # fmt: skip
 SERVICES = {"bedrock": "Bedrock", "transcribe": "Transcribe", "mediaconvert": "MediaConvert"}
 """AWS services that the program calls without deploying a resource of theirs."""
@@ -53,7 +53,7 @@ VERBS = {
 """Verbs of actions on resources that are not stores."""
 STORES = {"s3", "dynamodb", "ssm", "bedrock-agentcore"}
 IMPLIED_ACTIONS = {
-    # Actions that belong to another verb of the same arrow, or to an event source that has an arrow.
+    # Actions that belong to another verb of the same edge, or to an event source that has an edge.
     "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility",
     "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun", "batch:DescribeJobs", "batch:ListJobs", "batch:TerminateJob",
     "backup:DescribeBackupVault", "sts:TagSession",
@@ -66,7 +66,7 @@ class MissingFromDiagram(CannotRun):
 
 @dataclass(frozen=True, order=True)
 class Edge:
-    """Arrow from the node that acts to the node that is acted on."""
+    """Edge from the node that acts to the node that is acted on. The page shows it as an arrow."""
 
     tail: Node
     head: Node
@@ -75,7 +75,7 @@ class Edge:
 
 
 def list_edges(graph: Graph) -> list[Edge]:
-    """Return all arrows of the platform, with one arrow for each pair of nodes."""
+    """Return all edges of the platform, with one edge for each pair of nodes."""
     nodes_by_key, nodes_by_role = map_nodes(graph), map_role_nodes(graph)
     labels_by_ends: dict[tuple[Node, Node], set[str]] = defaultdict(set)
     for edge in (
@@ -99,7 +99,7 @@ def _join_labels(labels: set[str]) -> str:
 
 
 def _event_edges(graph: Graph, nodes_by_key: NodesByKey, nodes_by_role: NodesByRole) -> Iterator[Edge]:
-    """Yield the arrows of event source mappings, bucket notifications, schedules and event rules."""
+    """Yield the edges of event source mappings, bucket notifications, schedules and event rules."""
     for resource in graph.customs():
         inputs = resource.inputs
         match resource.kind:
@@ -121,7 +121,7 @@ def _event_edges(graph: Graph, nodes_by_key: NodesByKey, nodes_by_role: NodesByR
 
 
 def _rule_edges(target: Resource, graph: Graph, nodes_by_key: NodesByKey, nodes_by_role: NodesByRole) -> Iterator[Edge]:
-    """Yield the arrows of an event rule's target, by the source of the rule's events."""
+    """Yield the edges of an event rule's target, by the source of the rule's events."""
     rules = [resource for resource in graph.customs() if resource.kind == "EventRule"]
     [rule] = [rule for rule in rules if rule.inputs["name"] == target.inputs["rule"]]
     pattern = json.loads(rule.inputs["eventPattern"])
@@ -138,14 +138,14 @@ def _rule_edges(target: Resource, graph: Graph, nodes_by_key: NodesByKey, nodes_
         name = {"aws.mediaconvert": "MediaConvert", "aws.backup": "AWS Backup"}[source]
         yield Edge(Node("", name, Shape.SERVICE), head, detail_type.lower())
     else:
-        # The source is one of our own, so the arrow starts at each role that may publish its events.
+        # The source is one of our own, so the edge starts at each role that may publish its events.
         for role, statement in list_role_statements(graph):
             if "events:PutEvents" in statement["Action"] and source in json.dumps(statement.get("Condition", {})):
                 yield Edge(nodes_by_role[role], head, f"event {detail_type}")
 
 
 def _outside_edges(graph: Graph, nodes_by_key: NodesByKey, nodes_by_role: NodesByRole) -> Iterator[Edge]:
-    """Yield the arrows from callers to APIs, identity pools and buckets, and from functions to external services."""
+    """Yield the edges from callers to APIs, identity pools and buckets, and from functions to external services."""
     for resource in graph.customs():
         inputs = resource.inputs
         match resource.kind:
@@ -178,7 +178,7 @@ def list_role_statements(graph: Graph) -> Iterator[tuple[str, Mapping[str, Any]]
 
 def _permission_edges(graph: Graph, nodes_by_key: NodesByKey, nodes_by_role: NodesByRole) -> Iterator[Edge]:
     for role, statement in list_role_statements(graph):
-        # Roles of schedules, backups and log writers have no node. Their arrows come from the resources themselves.
+        # Roles of schedules, backups and log writers have no node. Their edges come from the resources themselves.
         if role not in nodes_by_role:
             continue
         for action in statement["Action"]:
@@ -188,7 +188,7 @@ def _permission_edges(graph: Graph, nodes_by_key: NodesByKey, nodes_by_role: Nod
 
 
 def _find_head(action: str, resource: str, nodes_by_key: NodesByKey, nodes_by_role: NodesByRole) -> Node | None:
-    """Return the node that an action on a resource concerns, or None if it gets no arrow."""
+    """Return the node that an action on a resource concerns, or None if it gets no edge."""
     service = action.partition(":")[0]
     if service in OMITTED_SERVICES or action in IMPLIED_ACTIONS or action == "events:PutEvents":
         return None

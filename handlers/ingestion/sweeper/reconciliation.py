@@ -1,6 +1,6 @@
 """Reconciliation: the daily comparison of the landing bucket with the file table, so that a lost notification loses no file.
 
-It lists the versions of the last days and tracks those that have no record. A large bucket needs several invocations,
+It lists the versions of the last days and tracks those that have no record: it creates their records. A large bucket needs several invocations,
 so the position is stored after each page. If two invocations continue from the same position, one of them stops.
 """
 

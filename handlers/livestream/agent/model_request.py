@@ -22,7 +22,8 @@ from handlers.livestream.transcript.cues import Cue
 MAX_MEMORIES = 10
 """Maximum number of memories in a request."""
 MAX_MEMORY_CHARACTERS = 4_000
-"""Maximum length of a memory. It starts with the findings of a window; the window's text follows."""
+"""Maximum length of a memory. A memory starts with the findings of a window. The window's text follows, so it is
+truncated first."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,8 @@ def select_memories(events: Sequence[MemoryEvent], other_window_ids: Collection[
     """Return the latest memories for a request about a window, truncated.
 
     `other_window_ids` are the other windows of the same transcript. Events of the same window or of an earlier upload
-    are left out, because they may repeat a claim's own words, which are no source for the claim.
+    are left out, because they may repeat the words of a claim, and the model could take those words for a source of the
+    claim.
     """
     memories = [
         MemoryEvent(event.event_id, clean_text(event.text[:MAX_MEMORY_CHARACTERS]), event.window_id)

@@ -29,7 +29,7 @@ from handlers.livestream.episode_cleanup.s3_object_deletion import EpisodeObject
 from handlers.livestream.episode_cleanup.track_time_limits import TrackLimits, is_idle, timeout_reason
 from handlers.livestream.event_names import EPISODE_DELETED, is_livestream_source
 from handlers.livestream.table_records import EpisodeRecord
-from handlers.livestream.track_state_machine import TrackKind
+from handlers.livestream.track_states import TrackKind
 from handlers.livestream.upload_object_keys import OWNER_PATTERN
 
 SWEEP_GRACE_PERIOD = timedelta(minutes=15)

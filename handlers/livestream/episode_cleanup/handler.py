@@ -22,7 +22,7 @@ from handlers.livestream.episode_cleanup.deleted_and_overdue_episodes import Epi
 from handlers.livestream.episode_cleanup.environment import EpisodeCleanupEnvironment
 from handlers.livestream.episode_cleanup.s3_object_deletion import EpisodeObjects
 from handlers.livestream.episode_cleanup.track_time_limits import TrackLimits
-from handlers.livestream.track_state_machine import TrackState
+from handlers.livestream.track_states import TrackState
 
 
 class CleanupSweepEvent(BaseModel):

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from handlers.livestream.track_state_machine import Track, TrackReason, TrackState
+from handlers.livestream.track_states import Track, TrackReason, TrackState
 
 _IDLE_STATES = frozenset({TrackState.NONE, TrackState.CHUNKED, TrackState.ANALYZED, TrackState.FAILED})
 """States in which a track waits for no event."""

@@ -1,6 +1,6 @@
 """Distribution of an uploaded transcript: one message on the agent's queue for each window of the transcript.
 
-The state of the episode's transcript track (`track_state_machine`) decides whether an event needs work. The track
+The state of the episode's transcript track (`track_states`) decides whether an event needs work. The track
 accepts a repeated event until all windows are queued, so an interrupted distribution is repeated as a whole. A window
 that is queued twice is analyzed once, because the agent first checks whether the window has an outcome. Findings of an
 earlier, failed upload are deleted before the windows are queued.
@@ -21,7 +21,7 @@ from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.findings_table import FindingsTable
 from handlers.livestream.s3_object_reader import ObjectReader
 from handlers.livestream.s3_prefixes import TRANSCRIPTS
-from handlers.livestream.track_state_machine import TrackKind, TrackReason, TrackState, TrackUpdate
+from handlers.livestream.track_states import TrackKind, TrackReason, TrackState, TrackUpdate
 from handlers.livestream.transcript.cues import BadTranscript, TranscriptProblem
 from handlers.livestream.transcript.transcript_reader import read_transcript
 from handlers.livestream.transcript_window_queue import MAX_WINDOWS, WindowQueue, window_messages

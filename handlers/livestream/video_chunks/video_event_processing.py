@@ -1,6 +1,6 @@
 """Processing of the events of a video: its upload, and the MediaConvert job that cuts it into chunks.
 
-Events may arrive twice or late. The state of the video's track (`track_state_machine`) decides whether an event still
+Events may arrive twice or late. The state of the video's track (`track_states`) decides whether an event still
 needs work. The track accepts a repeated event until a later event has advanced it. So interrupted work is repeated, and
 finished work is not. There is one exception: if the track cannot be advanced after a job was submitted, the same job
 may be submitted again. The second job is billed too, but writes the same chunks.
@@ -22,7 +22,7 @@ from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.event_names import UPLOAD_COMPLETED
 from handlers.livestream.event_publisher import PublishEvent
 from handlers.livestream.s3_object_reader import ObjectReader
-from handlers.livestream.track_state_machine import TrackKind, TrackReason, TrackState, TrackUpdate
+from handlers.livestream.track_states import TrackKind, TrackReason, TrackState, TrackUpdate
 from handlers.livestream.upload_object_keys import UploadedObject
 from handlers.livestream.video_chunks import mediaconvert_job
 from handlers.livestream.video_chunks.video_events import (

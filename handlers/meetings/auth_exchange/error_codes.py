@@ -1,4 +1,4 @@
-"""Error codes of the meetings API for requests whose form is valid."""
+"""Error codes of the token exchange for well-formed requests."""
 
 from enum import StrEnum
 

@@ -2,8 +2,9 @@
 
 An existing summary or transcript is used as it is, and a stored answer is not requested again. A long transcript is
 divided into windows, several of which are processed concurrently. Each window gets a summary and then its action items.
-The summaries are then combined into one. A window is not a part: a part is a section of the audio, with its own output of
-Amazon Transcribe.
+The summaries are then combined into one.
+
+A *part* is something else: a section of the audio, with its own output of Amazon Transcribe.
 """
 
 from collections.abc import Callable, Sequence
@@ -54,7 +55,7 @@ class SummarySettings:
     action_model: str
     """Id of the model that finds action items."""
     inference_options: InferenceOptions
-    part_characters: int
+    window_characters: int
     """Maximum length of a window of the transcript."""
     overlap_characters: int
     """Length of the text after a window that the model also receives."""
@@ -141,12 +142,13 @@ class Summarizer:
         if output is None:
             raise TranscriptMissing("part_missing")
         part = TranscribedPart(request.audio[number].offset_ms, request.audio[number].duration_ms, output)
-        return parse_part(part, request.language, number + 1 if len(request.audio) > 1 else None)
+        # Each part numbers its speakers anew, so the part's number is added to their labels unless it is the only part.
+        return parse_part(part, request.language, part_number=number + 1 if len(request.audio) > 1 else None)
 
     def _summarize_transcript(self, transcript: Transcript, answers: StoredAnswers) -> Summary:
         settings = self.settings
-        # Only characters limit a window, so the duration limit is the whole transcript.
-        sizes = WindowSizes(settings.part_characters, transcript.said[-1].end_ms + 1, settings.overlap_characters)
+        # The duration limit is longer than the transcript, so that only characters limit a window.
+        sizes = WindowSizes(settings.window_characters, transcript.said[-1].end_ms + 1, settings.overlap_characters)
         windows = split_into_windows(transcript.said, sizes)
         position = partial(WindowPosition, count=len(windows), language=transcript.language)
         results = self.parallel.call_all(
@@ -154,18 +156,18 @@ class Summarizer:
         )
         summary, tokens = self._combine_summaries([result.summary for result in results], transcript.language, answers)
         items = tuple(item.item for item in merge_items([result.verified.items for result in results]))
-        dropped = sum(result.verified.dropped for result in results)
+        dropped_items = sum(result.verified.dropped for result in results)
         self.log.info(
             "meeting_read",
-            parts=len(results),
+            parts=len(results),  # the number of windows
             action_items=len(items),
             malformed=sum(result.malformed for result in results),
-            dropped=dropped,
+            dropped=dropped_items,  # their quotes do not occur in the transcript
         )
         return Summary(
             summary=summary,
             action_items=items,
-            dropped=dropped,
+            dropped=dropped_items,
             summary_model=settings.summary_model,
             action_model=settings.action_model,
             tokens=sum_tokens([*(result.tokens for result in results), tokens]),
@@ -195,7 +197,7 @@ class Summarizer:
         tokens_of_answers: list[SummaryTokens] = []
         while len(summaries) > 1:
             shorter: list[str] = []
-            for group in model_requests.group_texts(summaries, settings.part_characters):
+            for group in model_requests.group_texts(summaries, settings.window_characters):
                 if len(group) == 1:
                     shorter += group
                     continue

@@ -93,9 +93,10 @@ class _SegmentBuilder:
         return self.characters + len(text) <= max_characters
 
 
-def parse_part(part: TranscribedPart, language: str, number: int | None = None) -> tuple[TranscriptSegment, ...]:
-    """Return the segments of a part; raise InvalidPartOutput. `number` is the part's number from 1, or None if it is the
-    only part.
+def parse_part(part: TranscribedPart, language: str, part_number: int | None = None) -> tuple[TranscriptSegment, ...]:
+    """Return the segments of a part. `part_number` counts from 1; None if it is the only part.
+
+    Raises InvalidPartOutput.
     """
     has_spaces = language.partition("-")[0] not in _UNSPACED
     try:
@@ -105,7 +106,7 @@ def parse_part(part: TranscribedPart, language: str, number: int | None = None) 
     else:
         return tuple(
             TranscriptSegment(
-                speaker=segment.speaker if number is None else f"{number}-{segment.speaker}",
+                speaker=segment.speaker if part_number is None else f"{part_number}-{segment.speaker}",
                 start_ms=part.offset_ms + min(segment.start_ms, part.duration_ms),
                 end_ms=part.offset_ms + min(segment.end_ms, part.duration_ms),
                 text=" ".join(segment.words) if has_spaces else _join_unspaced(segment.words),

@@ -3,6 +3,9 @@
 `caption_decisions` decides which captions of a stream are shown. This module keeps overlapping utterances from showing
 the same text twice: it reserves each text under a keyed hash in the live table. It also follows a client that has
 reconnected.
+
+An utterance may be transcribed in several attempts, one after another. Only the newest attempt holds the utterance's
+slot, which is its entry among the session's utterances in progress. An attempt without the slot must not send finals.
 """
 
 import hashlib
@@ -66,15 +69,15 @@ class CaptionDelivery:
         self._clock_ms = clock_ms
         self._log = log
         self._lines: dict[str, DeliveredLine] = {}
-        # Connections over which any message except a partial was sent. Valid captions of an earlier attempt were sent
-        # over the connection that the session has at the start of this one, because `from_ms` is 0 after a
-        # reconnection.
+        # Connections over which any message except a partial was sent. The attempt streams from the position `from_ms`,
+        # because captions of earlier attempts remain valid up to there. If there are such captions, they were sent over
+        # `connection`: after a reconnection, the utterance would be repeated from its beginning (`from_ms` = 0).
         self._used_connections = {connection} if event.from_ms else set[str]()
         self._revisions = 0
         """Number of captions so far. It is the revision of the latest one."""
         accepted_ms = clock_ms() if event.accepted_ms is None else event.accepted_ms
-        # Time at which the utterance's first sample would have been streamed. The attempt is accepted at `accepted_ms`
-        # and streams from the position `from_ms`, because captions up to there remain valid.
+        # Time at which the utterance's first sample would have been streamed, because the sample at `from_ms` is streamed
+        # at `accepted_ms`, when the router accepts the attempt.
         self._first_sample_ms = accepted_ms - event.from_ms
         self.latencies_ms: list[int] = []
         """Delay of each caption: the time from the earliest moment at which Amazon Transcribe could have received the
@@ -88,7 +91,8 @@ class CaptionDelivery:
         Raises NewerAttemptStarted, ClientGone, or the error of a final that could not be posted.
         """
         final = caption.final
-        if caption.kind is not CaptionKind.PARTIAL:  # a partial saves this read, because its final is still checked
+        # A check reads the table. Partials are not checked, because their final will be.
+        if caption.kind is not CaptionKind.PARTIAL:
             self._check_attempt()
         self._revisions += 1
         key = self._reservation_key(caption.text)
@@ -108,7 +112,7 @@ class CaptionDelivery:
             start_ms=caption.start_ms + offset_ms,
             end_ms=caption.end_ms + offset_ms,
             stability=caption.stability,
-            orphan=caption.orphan,
+            orphan=caption.orphan,  # a partial that never became final, shown as it was last received
         )
         try:
             self.send(message)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Annotated
 from botocore.exceptions import ClientError
 from pydantic import Field, TypeAdapter, ValidationError
 
+from handlers.voice_qa import s3_prefixes
 from handlers.voice_qa.client_messages import AudioPiece, CitationPiece, Piece, TextPiece, TranscriptPiece
-from handlers.voice_qa.environment import RESPONSES_PREFIX
 from handlers.voice_qa.query_worker.agent.agent_types import AnswerAudioFormat
 from handlers.voice_qa.query_worker.answer_forwarding import MAX_MESSAGES
 
@@ -87,7 +87,7 @@ class AnswerStore:
 
 
 def _key(identity: str, query_id: str, attempt: int, extension: str) -> str:
-    return f"{RESPONSES_PREFIX}{identity}/{query_id}.{attempt}.{extension}"
+    return f"{s3_prefixes.RESPONSES}{identity}/{query_id}.{attempt}.{extension}"
 
 
 def _audio_pieces(messages: Sequence[Piece]) -> list[AudioPiece]:

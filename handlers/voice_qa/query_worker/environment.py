@@ -1,18 +1,17 @@
-"""Environment variables of the query worker."""
+"""Environment variables of the query worker. Stack settings use `AnswerSeconds` too."""
 
-from handlers.voice_qa.environment import (
-    AnswerSeconds,
-    ConnectSeconds,
-    FirstByteSeconds,
-    SilenceSeconds,
-    VoiceQaEnvironment,
-)
+from typing import Annotated
+
+from pydantic import Field
+
+from handlers.voice_qa.environment import VoiceQaEnvironment
+
+AnswerSeconds = Annotated[float, Field(ge=10, le=840)]
+"""Maximum time from a question to the end of its answer. It is below the 15 minutes that an invocation may take."""
 
 
 class WorkerEnvironment(VoiceQaEnvironment):
-    """Environment variables of the query worker. The types of the four time limits, in
-    `handlers/voice_qa/environment.py`, describe their meaning and their range.
-    """
+    """Environment variables of the query worker."""
 
     agentcore_endpoint: str | None = None
     """URL of an agent that is an HTTP service, despite the variable's name. None if the agent runs in AgentCore
@@ -21,7 +20,10 @@ class WorkerEnvironment(VoiceQaEnvironment):
     """ARN of an agent in AgentCore Runtime. None if the agent is an HTTP service."""
     agentcore_qualifier: str = "DEFAULT"
     """Name of an endpoint of the AgentCore runtime, which selects a version of the agent."""
-    connect_seconds: ConnectSeconds = 2
-    first_byte_seconds: FirstByteSeconds = 10
-    silence_seconds: SilenceSeconds = 20
+    connect_seconds: Annotated[float, Field(ge=0.5, le=5)] = 2
+    """Time limit of one try to connect to the agent."""
+    first_byte_seconds: Annotated[float, Field(ge=1, le=60)] = 10
+    """Maximum time from a question to the first byte of its answer, including retries."""
+    silence_seconds: Annotated[float, Field(ge=2, le=120)] = 20
+    """Maximum time between two lines of an answer."""
     answer_seconds: AnswerSeconds = 600

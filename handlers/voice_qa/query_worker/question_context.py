@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from handlers.voice_qa import s3_prefixes
 from handlers.voice_qa.client_messages import UnanswerableQuestion, VoiceQaErrorCode
-from handlers.voice_qa.environment import QUERIES_PREFIX
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.query_worker.agent import agent_types
 from handlers.voice_qa.query_worker.conversations import Conversations, context_turns
@@ -80,7 +80,7 @@ class QuestionContext:
         return agent_types.WrittenQuery(record.text)
 
     def _build_spoken_query(self, identity: str, key: str) -> agent_types.SpokenQuery:
-        if not key.startswith(f"{QUERIES_PREFIX}{identity}/"):
+        if not key.startswith(f"{s3_prefixes.QUERIES}{identity}/"):
             raise UnanswerableQuestion(VoiceQaErrorCode.AUDIO_FOREIGN, "The audio is not one of your uploads.")
         try:
             head = self._s3.head_object(Bucket=self._bucket, Key=key)

@@ -18,7 +18,7 @@ from handlers.common.aws.s3_notifications import NewObject
 from handlers.common.logging import EventLog
 from handlers.common.sweep_loop import SweepLoop
 from handlers.common.time_and_ids.ulid import ulid
-from handlers.voice_qa.environment import LECTURES_PREFIX
+from handlers.voice_qa import s3_prefixes
 from handlers.voice_qa.lecture_upload_rules import parse_upload
 from handlers.voice_qa.validate_lecture.lecture_bucket import LectureBucket
 from handlers.voice_qa.validate_lecture.lecture_validation import LectureValidator, ValidationOutcome
@@ -65,8 +65,10 @@ class LectureSweep:
 
     def _recent_objects(self) -> Iterator[list[NewObject]]:
         now = self._clock()
-        recent = LECTURES_PREFIX + ulid(now - self._look_back, 0)
-        for page in chain(self._bucket.pages(LECTURES_PREFIX, recent), self._bucket.pages(LECTURES_PREFIX, "", recent)):
+        recent = s3_prefixes.LECTURES + ulid(now - self._look_back, 0)
+        for page in chain(
+            self._bucket.pages(s3_prefixes.LECTURES, recent), self._bucket.pages(s3_prefixes.LECTURES, "", recent)
+        ):
             yield [
                 new_object
                 for new_object in page

@@ -1,10 +1,17 @@
-"""Environment variables of the WebSocket handler."""
+"""Environment variables of the WebSocket handler. Stack settings use the annotated types too."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from handlers.voice_qa.environment import LecturesPerDay, QueriesAtOnce, QueriesPerHour, VoiceQaEnvironment
+from handlers.voice_qa.environment import VoiceQaEnvironment
+
+LecturesPerDay = Annotated[int, Field(ge=1, le=1000)]
+"""Maximum number of lectures that one guest can upload in 24 hours."""
+QueriesAtOnce = Annotated[int, Field(ge=1, le=10)]
+"""Maximum number of one guest's questions that are being answered at the same time."""
+QueriesPerHour = Annotated[int, Field(ge=1, le=1000)]
+"""Maximum number of one guest's questions in an hour."""
 
 
 class SocketEnvironment(VoiceQaEnvironment):

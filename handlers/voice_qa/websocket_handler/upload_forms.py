@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from handlers.common.aws.dynamodb_versioned_items import VersionedItems
 from handlers.common.error_responses import HandlerError
 from handlers.common.time_and_ids import ulid
+from handlers.voice_qa import s3_prefixes
 from handlers.voice_qa.client_messages import Upload, UploadKind, UploadReady, VoiceQaErrorCode
-from handlers.voice_qa.environment import LECTURES_PREFIX, QUERIES_PREFIX
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.table_records import Allowance, allowance_key
 from handlers.voice_qa.websocket_handler.environment import SocketEnvironment
@@ -48,7 +48,7 @@ class UploadForms:
         """Return a form for the requested kind of upload. Raises HandlerError if lectures are refused."""
         match message.kind:
             case UploadKind.QUERY:
-                key = f"{QUERIES_PREFIX}{identity}/{self._new_id()}"
+                key = f"{s3_prefixes.QUERIES}{identity}/{self._new_id()}"
                 return self._sign_form(message, key, self._environment.max_query_bytes)
             case UploadKind.LECTURE:
                 return self._create_lecture_form(identity, message)
@@ -64,7 +64,7 @@ class UploadForms:
                 VoiceQaErrorCode.UPLOAD_REFUSED, f"Daily limit of {limit} lectures reached. Try again later.", 429
             )
         lecture_id = self._new_id()
-        key = f"{LECTURES_PREFIX}{lecture_id}/{self._new_id()}"
+        key = f"{s3_prefixes.LECTURES}{lecture_id}/{self._new_id()}"
         self._lectures.store_owner(lecture_id, identity)
         return self._sign_form(message, key, self._environment.max_lecture_bytes, lecture_id)
 
@@ -90,4 +90,4 @@ class UploadForms:
 
 def is_own_query(identity: str, key: str) -> bool:
     """Return True if the key has the form of the keys that this guest gets for spoken questions."""
-    return re.fullmatch(rf"{QUERIES_PREFIX}{re.escape(identity)}/{ulid.ULID_PATTERN}", key) is not None
+    return re.fullmatch(rf"{s3_prefixes.QUERIES}{re.escape(identity)}/{ulid.ULID_PATTERN}", key) is not None

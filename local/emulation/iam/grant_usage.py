@@ -62,7 +62,7 @@ class GrantComparison:
     """Result of the comparison of grants with IAM decisions."""
 
     used: tuple[RoleGrant, ...]
-    """Grants that allowed at least one call, other than calls of schedules."""
+    """Grants that allowed at least one call. Calls of schedules do not count, because no flow causes them."""
     reviewed: tuple[RoleGrant, ...]
     """Unused grants that the file of reviewed grants lists with a reason."""
     never_used: tuple[RoleGrant, ...]

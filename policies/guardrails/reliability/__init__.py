@@ -2,7 +2,7 @@
 
 from guardrails.pack.policy_kinds import Policy
 from guardrails.reliability import (
-    alarms,
+    alarm_configuration,
     api_stages,
     batch_and_glue_jobs,
     dead_letter_queues,
@@ -16,7 +16,7 @@ MODULES = (
     dead_letter_queues,
     function_triggers,
     lambda_functions,
-    alarms,
+    alarm_configuration,
     step_functions_workflows,
     api_stages,
     batch_and_glue_jobs,

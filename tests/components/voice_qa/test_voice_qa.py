@@ -7,8 +7,8 @@ import pulumi
 import pytest
 
 from components.frontend_output import build_frontend
+from handlers.voice_qa import s3_prefixes
 from handlers.voice_qa.client_messages import REQUESTS
-from handlers.voice_qa.environment import LECTURES_PREFIX, QUERIES_PREFIX, RESPONSES_PREFIX
 from handlers.voice_qa.validate_lecture.environment import ValidatorEnvironment
 from local.preview import program_run
 from local.preview.preview_provider import PreviewProvider
@@ -270,7 +270,7 @@ def days(recorded: Recorded) -> tuple[dict[str, int], dict[str, int]]:
 
 def test_questions_and_answers_expire_after_a_week_and_lectures_stay() -> None:
     """An expired object becomes an old version, which is kept for a day."""
-    assert (QUERIES_PREFIX, RESPONSES_PREFIX, LECTURES_PREFIX) == ("queries/", "responses/", "lectures/")
+    assert (s3_prefixes.QUERIES, s3_prefixes.RESPONSES, s3_prefixes.LECTURES) == ("queries/", "responses/", "lectures/")
     versions = {"queries/": 1, "responses/": 1, "": 7}
     assert days(complete()) == ({"queries/": 7, "responses/": 7}, versions)
     assert days(deploy_changed()) == ({"queries/": 11, "responses/": 12}, versions)

@@ -12,7 +12,7 @@ from handlers.livestream.episode_cleanup.cleanup_table_gateway import CleanupTab
 from handlers.livestream.fact_claim_verdict import Verdict
 from handlers.livestream.findings_table import FindingsTable
 from handlers.livestream.table_records import episode_key
-from handlers.livestream.track_state_machine import (
+from handlers.livestream.track_states import (
     ContentType,
     ExpectedUpload,
     TrackKind,

@@ -26,7 +26,7 @@ def graph() -> Graph:
 
 
 @pytest.fixture(scope="module")
-def arrows(graph: Graph) -> list[Edge]:
+def edges(graph: Graph) -> list[Edge]:
     return list_edges(graph)
 
 
@@ -48,24 +48,24 @@ def test_a_quote_in_a_label_is_escaped() -> None:
     parse_diagram(render_flowchart([Edge(node, node, 'says "x"')]).removeprefix("```mermaid\n").removesuffix("```"))
 
 
-def test_every_function_queue_store_and_workflow_has_an_arrow(graph: Graph, arrows: list[Edge]) -> None:
-    connected = {end for arrow in arrows for end in (arrow.tail, arrow.head)}
+def test_every_function_queue_store_and_workflow_has_an_arrow(graph: Graph, edges: list[Edge]) -> None:
+    connected = {end for edge in edges for end in (edge.tail, edge.head)}
     unconnected = {node.name for node in map_nodes(graph).values() if node not in connected}
     assert unconnected == {"foundation-audit-logs"}, "a node without arrows may be unused"
 
 
-def test_no_arrow_connects_two_subsystems(arrows: list[Edge]) -> None:
+def test_no_arrow_connects_two_subsystems(edges: list[Edge]) -> None:
     crossing = [
-        arrow
-        for arrow in arrows
-        if arrow.tail.subsystem != arrow.head.subsystem
-        and {arrow.tail.subsystem, arrow.head.subsystem}.isdisjoint({"", "foundation"})
+        edge
+        for edge in edges
+        if edge.tail.subsystem != edge.head.subsystem
+        and {edge.tail.subsystem, edge.head.subsystem}.isdisjoint({"", "foundation"})
     ]
     assert crossing == []
 
 
-def test_every_grant_of_a_function_on_a_table_or_bucket_is_an_arrow(graph: Graph, arrows: list[Edge]) -> None:
-    nodes, arrow_ends = map_nodes(graph), {(arrow.tail.name, arrow.head.name) for arrow in arrows}
+def test_every_grant_of_a_function_on_a_table_or_bucket_is_an_arrow(graph: Graph, edges: list[Edge]) -> None:
+    nodes, edge_ends = map_nodes(graph), {(edge.tail.name, edge.head.name) for edge in edges}
     functions = {
         item.inputs["role"].rpartition("/")[2]: nodes["lambda", item.inputs["name"]].name
         for item in graph.customs()
@@ -75,15 +75,15 @@ def test_every_grant_of_a_function_on_a_table_or_bucket_is_an_arrow(graph: Graph
     for role, statement in list_role_statements(graph):
         for resource in statement["Resource"] if role in functions else ():
             if resource.split(":")[2:3] in (["s3"], ["dynamodb"]):
-                assert (functions[role], nodes[to_node_key(resource)].name) in arrow_ends
+                assert (functions[role], nodes[to_node_key(resource)].name) in edge_ends
                 checked += 1
     assert checked > 40
 
 
-def test_every_event_source_is_an_arrow(graph: Graph, arrows: list[Edge]) -> None:
+def test_every_event_source_is_an_arrow(graph: Graph, edges: list[Edge]) -> None:
     nodes, triggered = (
         map_nodes(graph),
-        {(arrow.tail.name, arrow.head.name) for arrow in arrows if "triggers" in arrow.label},
+        {(edge.tail.name, edge.head.name) for edge in edges if "triggers" in edge.label},
     )
     mappings = [resource.inputs for resource in graph.customs() if resource.kind == "EventSourceMapping"]
     assert triggered == {
@@ -92,8 +92,8 @@ def test_every_event_source_is_an_arrow(graph: Graph, arrows: list[Edge]) -> Non
     }
 
 
-def test_an_event_has_an_arrow_from_its_publisher_to_its_consumer(arrows: list[Edge]) -> None:
-    ends = {(arrow.tail.name, arrow.head.name) for arrow in arrows if "Episode Deleted" in arrow.label}
+def test_an_event_has_an_arrow_from_its_publisher_to_its_consumer(edges: list[Edge]) -> None:
+    ends = {(edge.tail.name, edge.head.name) for edge in edges if "Episode Deleted" in edge.label}
     assert ("livestream-episodes", "livestream-deletions") in ends
 
 

@@ -33,7 +33,7 @@ METHOD_SETTINGS = {
 
 @computed_from("triggers")
 def deployment_description(triggers: dict[str, str]) -> str:
-    """Return a description that differs for different `triggers`, with which Pulumi requests a new deployment."""
+    """Return a description of the `triggers`. A change of the triggers makes Pulumi create a new deployment."""
     return " ".join(f"{name}={value}" for name, value in sorted(triggers.items()))
 
 

@@ -17,7 +17,7 @@ from handlers.livestream.episode_cleanup.s3_object_deletion import EpisodeObject
 from handlers.livestream.episode_cleanup.track_time_limits import TrackLimits
 from handlers.livestream.table_item_deletion import ItemsNotDeleted
 from handlers.livestream.table_records import window_key
-from handlers.livestream.track_state_machine import (
+from handlers.livestream.track_states import (
     TrackKind,
     TrackReason,
     TrackState,

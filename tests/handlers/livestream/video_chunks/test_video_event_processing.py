@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.livestream.track_state_machine import Track, TrackKind, TrackReason, TrackState
+from handlers.livestream.track_states import Track, TrackKind, TrackReason, TrackState
 from handlers.livestream.video_chunks import handler
 from handlers.livestream.video_chunks.environment import VideoEnvironment
 from handlers.livestream.video_chunks.video_events import VideoUploadDetail

@@ -9,7 +9,7 @@ from typing import Any
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.ulid import ulid
 from handlers.livestream.s3_prefixes import VIDEOS
-from handlers.livestream.track_state_machine import (
+from handlers.livestream.track_states import (
     ContentType,
     ExpectedUpload,
     Track,

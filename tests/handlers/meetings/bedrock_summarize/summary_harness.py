@@ -149,7 +149,7 @@ class SummaryHarness:
             "summary_model": SONNET,
             "action_model": SONNET,
             "inference_options": InferenceOptions(4_000),
-            "part_characters": 100_000,
+            "window_characters": 100_000,
             "overlap_characters": 200,
             **changed,
         }

@@ -301,7 +301,7 @@ def answer_promises(given: list[Line]) -> str:
 
 def test_a_long_transcript_is_summarised_in_parts(harness: SummaryHarness) -> None:
     harness.sonnet = ScriptedModel([answer_promises])
-    result = harness.summarize(harness.store_part_transcripts(long_meeting()), part_characters=1_000)
+    result = harness.summarize(harness.store_part_transcripts(long_meeting()), window_characters=1_000)
     heads = [prompt_lines(request)[-1] for request in harness.sonnet.requests]
     count = heads[0]["count"]
     assert count > 4
@@ -320,7 +320,7 @@ def test_a_long_transcript_is_summarised_in_parts(harness: SummaryHarness) -> No
 
 def test_the_summaries_of_many_parts_are_combined_in_groups(harness: SummaryHarness) -> None:
     harness.sonnet = ScriptedModel([lambda given: answer_with(summary=given[-1]["part"] + " word" * 50)(given)])
-    harness.summarize(harness.store_part_transcripts(long_meeting(200)), part_characters=1_000)
+    harness.summarize(harness.store_part_transcripts(long_meeting(200)), window_characters=1_000)
     prompts = [prompt_lines(request) for request in harness.sonnet.requests]
     combined = [lines[:-1] for lines in prompts if lines[-1]["task"] == "combine"]
     assert len(combined) > 4
@@ -332,7 +332,7 @@ def test_concurrent_parts_give_the_same_summary() -> None:
     found = []
     for at_once in (1, 4):
         one = SummaryHarness(sonnet=ScriptedModel([answer_promises]), at_once=at_once)
-        one.summarize(one.store_part_transcripts(long_meeting()), part_characters=1_000)
+        one.summarize(one.store_part_transcripts(long_meeting()), window_characters=1_000)
         found.append((one.summary, sorted(one.sonnet.tasks), one.bucket.objects))
     assert found[0] == found[1]
 

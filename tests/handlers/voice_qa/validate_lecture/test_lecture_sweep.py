@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from handlers.common.time_and_ids.ulid import ulid
-from handlers.voice_qa.environment import LECTURES_PREFIX
+from handlers.voice_qa import s3_prefixes
 from handlers.voice_qa.validate_lecture.lecture_sweep import NOTIFICATION_GRACE_PERIOD
 from tests.handlers.common.audio.sample_files import spoken
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, ID, KEY, FailingClient, LectureHarness
@@ -82,7 +82,7 @@ def test_all_pages_are_checked_with_recent_ids_first(lectures: LectureHarness) -
         lectures.put(b"bad", f"lectures/{lecture_id}/a")
     lectures.put(b"bad", "lectures/zzz")
     # The first recent id. moto treats a marker as an existing key.
-    lectures.put(b"bad", LECTURES_PREFIX + ulid(began - 47 * HOUR, 0))
+    lectures.put(b"bad", s3_prefixes.LECTURES + ulid(began - 47 * HOUR, 0))
     lectures.put(b"bad", "lecturesz")
     lectures.now = began + HOUR
     times = iter([lectures.now] * 3 + [lectures.now + HOUR])
@@ -109,7 +109,7 @@ def test_an_object_without_a_lecture_id_is_missing_each_time_and_a_folder_is_not
     lectures.put(b"bad", key)
     lectures.now = arrival_time(lectures, key) + HOUR
     # The first recent id. moto treats a marker as an existing key.
-    lectures.put(b"bad", LECTURES_PREFIX + ulid(lectures.now - 48 * HOUR, 0))
+    lectures.put(b"bad", s3_prefixes.LECTURES + ulid(lectures.now - 48 * HOUR, 0))
     for _ in range(2):
         assert lectures.sweep().run() == sweep_counts(checked=1 + found, missing=1 + found, ignored=1 + found)
 

@@ -1,4 +1,7 @@
-"""State machine of an episode's two tracks (video and transcript), and the episode status that follows from them.
+"""States of an episode's two tracks (video and transcript), and the episode status that follows from them.
+
+This module defines which updates change a track. It calls no AWS service and has nothing to do with Step Functions.
+`episode_table.py` enforces the same rules with DynamoDB conditions.
 
 Events about an upload may arrive late, repeated and in any order, so a track only moves forward. Old updates are
 ignored. Updates of an upload that the track no longer expects are ignored too. If the uploaded object has several
@@ -10,8 +13,6 @@ A failed track can still succeed:
   counts.
 - If the MediaConvert job failed, an operator can restart it (see `RESTARTABLE_REASON`).
 - In all other cases the client must request a new upload.
-
-This module calls no AWS service. `episode_table.py` enforces the same rules with DynamoDB conditions.
 """
 
 from collections.abc import Mapping
@@ -97,8 +98,8 @@ RANKS: dict[TrackState, int] = {
     TrackState.CHUNKED: 5,
     TrackState.ANALYZED: 5,
 }
-"""Rank of each state. An event moves a track only to a higher rank; a new upload starts the track again. The table compares the rank that is stored with the track
-(`Track.rank`), which is lower after a timeout."""
+"""Rank of each state. An event moves a track only to a higher rank; a new upload starts the track again. The table
+compares the rank that is stored with the track (`Track.rank`), which is lower after a timeout."""
 REPLACEABLE_STATES = frozenset({TrackState.NONE, TrackState.REQUESTED, TrackState.FAILED})
 """States in which a client may request another upload. An upload that is being processed or is complete stays."""
 PROCESSING_STATES = frozenset({TrackState.UPLOADED, TrackState.CHUNKING, TrackState.ANALYZING})

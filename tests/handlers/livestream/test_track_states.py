@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from handlers.common.aws.dynamodb_values import deserialize_item
 from handlers.livestream.episode_cleanup.cleanup_table_gateway import CleanupTable
 from handlers.livestream.episode_table import EpisodeConflict
-from handlers.livestream.track_state_machine import (
+from handlers.livestream.track_states import (
     PROCESSING_STATES,
     REPLACEABLE_STATES,
     TIMEOUT_REASONS,

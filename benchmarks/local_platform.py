@@ -1,0 +1,29 @@
+"""Emulators for benchmarks, with the local stack or without resources."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from local.flows import Deployment
+from local.platform import emulator
+from local.platform.emulator_clients import EmulatorClients
+from local.platform.lifecycle import deploy
+from local.platform.progress import SilentProgress
+from local.preview import stack_files
+
+
+@contextmanager
+def deploy_local_stack() -> Iterator[Deployment]:
+    """Deploy the local stack to a new emulator."""
+    with tempfile.TemporaryDirectory() as folder, emulator.start(Path(folder)) as started:
+        deployed = deploy(stack_files.read_stack("local"), started.emulator, SilentProgress())
+        clients = EmulatorClients(started.emulator.endpoint)
+        yield Deployment(started.emulator, clients, deployed.ids, deployed.outputs)
+
+
+@contextmanager
+def start_emulator() -> Iterator[EmulatorClients]:
+    """Start an emulator without resources, and yield its clients."""
+    with tempfile.TemporaryDirectory() as folder, emulator.start(Path(folder)) as started:
+        yield EmulatorClients(started.emulator.endpoint)
