@@ -66,7 +66,7 @@ def monthly_usage(settings: MeetingsSettings) -> Usage:
     copying = hours * COPY_HOURS + meetings * STARTING_HOURS
     encoding = hours * load.encoded_share * ENCODE_HOURS
     uses_spot = settings.processing.engine is ProcessingEngine.BATCH_SPOT
-    # On demand, the job has twice the processors. This halves the time for encoding only.
+    # With the engine `fargate`, the job has twice the vCPUs by default. This halves the time for encoding only.
     on_demand = (copying + encoding) * INTERRUPTED_SHARE if uses_spot else copying + encoding / 2
     status_checks = meetings * _status_checks(settings)
     sweeps = DAYS_PER_MONTH * 24 * 60 / SWEEP_MINUTES

@@ -228,7 +228,11 @@ def _kill(pid: int) -> None:
 
 @contextmanager
 def _reserve_port(preferred: int | None) -> Iterator[int]:
-    """Yield a free TCP port. Binding the UDP port of the same number reserves it against other starts of an emulator."""
+    """Yield a free TCP port that no concurrent start of another emulator chooses.
+
+    This process cannot hold the TCP port itself, because the emulator must bind it. So it holds the UDP port of the same
+    number as a reservation. A start that finds the number reserved tries another number.
+    """
     candidates = random.SystemRandom().sample(PORTS, PORTS_TRIED)
     for port in candidates if preferred is None else (preferred, *candidates):
         with socket.socket(type=socket.SOCK_DGRAM) as reservation:

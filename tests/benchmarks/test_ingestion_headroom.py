@@ -1,5 +1,6 @@
 """Tests of the headroom page: the multiple of the load that uses up each quota, and the limits that a load requires."""
 
+import json
 import math
 
 import pytest
@@ -126,7 +127,7 @@ def test_the_usage_is_that_of_the_busiest_hour() -> None:
 def test_the_page_shows_the_order_in_which_quotas_are_used_up(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The page also shows the costs of the real program, which grow with the load."""
+    """The page also shows the costs of the real program, which grow with the load and exceed the budget of prod first."""
     costs: dict[float, StackCost] = {}
 
     def keep_cost(config: StackConfig, factor: float) -> StackCost:
@@ -141,6 +142,9 @@ def test_the_page_shows_the_order_in_which_quotas_are_used_up(
     assert twelve.sum_by("block")["ingestion-spark"] == pytest.approx(
         12 * once.sum_by("block")["ingestion-spark"], rel=0.01
     )
+    budget = json.loads(stack_files.read_stack("prod").values["polyphony:foundation"])["spend"]["monthlyBudget"]
+    assert budget == 500
+    assert 1 + 11 * (budget - once.total) / (twelve.total - once.total) == pytest.approx(1.5, abs=0.1)
     tables = [line for line in capsys.readouterr().out.splitlines() if line]
     page = (ROOT / "docs" / "headroom.md").read_text(encoding="utf-8").splitlines()
     assert [line for line in page if line.startswith("|")] == tables, "copy the output of `make headroom` to the page"

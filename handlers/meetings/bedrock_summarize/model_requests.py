@@ -3,7 +3,8 @@
 Every request starts with all prompts, sorted by name. This prefix is the same for each task and meeting, so Bedrock
 caches it once per model, if it is long enough: it is for Sonnet, but not for Haiku. The transcript's lines follow, then
 the line that names the task. If one model does both tasks, a second cache point follows the transcript, so that the
-second request reads it from the cache. A long transcript is divided into windows, which the prompts call parts.
+second request reads it from the cache. The transcript's tokens then cost 1.25 times their price to write them to the
+cache, and 0.1 times to read them. A long transcript is divided into windows, which the prompts call parts.
 """
 
 import hashlib

@@ -81,7 +81,10 @@ COST_TABLE = CostTable(
         ),
     ),
     remarks=(
-        "The table omits the EC2 machine of AgentCore, and all models.",
+        (
+            "The requirements run the agent, which they call AgentCore, on an EC2 machine. The table omits this machine, "
+            "and the models that the agent calls."
+        ),
         (
             "SnapStart supports Python 3.12 and newer, so provisioned concurrency is not the only way "
             "to short cold starts."
