@@ -21,9 +21,11 @@ from local import ROOT, CannotRun
 
 PLACEHOLDER = "placeholder-for-a-secret-that-only-a-deployment-has"
 """Replaces a secret that is encrypted or missing. It is long enough for every secret setting."""
-BOOLEAN, INTEGER, FLOAT, DATE = REPLACED_TAGS = tuple(
-    f"tag:yaml.org,2002:{kind}" for kind in ("bool", "int", "float", "timestamp")
-)
+BOOLEAN = "tag:yaml.org,2002:bool"
+INTEGER = "tag:yaml.org,2002:int"
+FLOAT = "tag:yaml.org,2002:float"
+DATE = "tag:yaml.org,2002:timestamp"
+REPLACED_TAGS = (BOOLEAN, INTEGER, FLOAT, DATE)
 """YAML tags of the types that YAML 1.1 and the CLI recognise differently."""
 INTEGERS = r"[-+]?(?:0|[1-9][0-9]*)"
 FLOATS = r"[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?"
