@@ -21,7 +21,8 @@ from local.emulation.glue import spark_process
 FILE_MB = 3.5
 DATE = "2026-01-02"
 JAVA = {"spark.driver.memory": "4g", "spark.driver.extraJavaOptions": "-XX:-UsePerfData"}
-"""Java options like on Glue: the full compiler, and the memory of a small worker."""
+"""Java options as on Glue, with the memory of a small worker. They replace the local options, which switch off the full
+compiler."""
 CORES = os.cpu_count() or 1
 DUCKDB = """
 import sys, duckdb

@@ -12,7 +12,7 @@ from components.blocks.compute.function import Function, FunctionArgs
 from components.blocks.iam.identity_pool import IdentityPool, IdentityPoolArgs, grant_own_items, grant_own_objects
 from components.blocks.storage.bucket import Bucket, BucketArgs
 from components.blocks.storage.table import Table, TableArgs
-from components.foundation.api_log_role import ApiLogs
+from components.foundation.api_log_role import ApiLogRole
 from components.settings import FunctionSettings
 from handlers.common.environment import HandlerEnvironment
 from tests.fake_engine import scope
@@ -27,7 +27,7 @@ class EchoEnvironment(HandlerEnvironment):
 def with_guests() -> None:
     """Register all resources, and export their URLs and ids."""
     own = scope(layers=[])
-    logs = ApiLogs(own)
+    logs = ApiLogRole(own)
     own = scope(layers=[], prerequisites=[logs.account])
     throttle = Throttle(rate=50, burst=100)
     api = WebSocketApi("live", WebSocketApiArgs(own, "LiveApi", "live", throttle, WebSocketAuthorization.IAM))

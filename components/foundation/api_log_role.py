@@ -29,7 +29,7 @@ refuses a role that lacks one of the policy's actions. DescribeLogGroups cannot 
 its own."""
 
 
-class ApiLogs(pulumi.ComponentResource):
+class ApiLogRole(pulumi.ComponentResource):
     """Role for logs, and the account setting of API Gateway that names it."""
 
     def __init__(self, scope: Scope, opts: pulumi.ResourceOptions | None = None) -> None:

@@ -12,7 +12,7 @@ from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.subsystem_scope import Scope
 from components.foundation.access_log_bucket import ACCESS_LOGS, AccessLogs
 from components.foundation.alerts import Alerts
-from components.foundation.api_log_role import ApiLogs
+from components.foundation.api_log_role import ApiLogRole
 from components.foundation.backup import Backup
 from components.foundation.cost_alerts import CostAlerts
 from components.foundation.lambda_layer import HandlersLayer
@@ -43,7 +43,7 @@ class Foundation(pulumi.ComponentResource):
         self.layer = HandlersLayer(context, child)
         own_scope = self.scope(Subsystem.FOUNDATION, LogLevel.INFO)
         self.access_logs = AccessLogs(own_scope, child)
-        self.api_logs = ApiLogs(own_scope, child) if settings.logs.api_gateway_role_owned else None
+        self.api_log_role = ApiLogRole(own_scope, child) if settings.logs.api_gateway_role_owned else None
         self.network = (
             Network("foundation-network", NetworkArgs(own_scope, settings.network, attached_services), child)
             if attached_services
@@ -58,9 +58,9 @@ class Foundation(pulumi.ComponentResource):
         prerequisites: list[pulumi.Resource] = [self.alerts.policy]
         if subsystem is not Subsystem.FOUNDATION:
             prerequisites.append(self.access_logs.bucket.policy)
-            if self.api_logs is not None:
+            if self.api_log_role is not None:
                 # API Gateway refuses a stage with logs while the region has no role for them.
-                prerequisites.append(self.api_logs.account)
+                prerequisites.append(self.api_log_role.account)
         return Scope(
             context=self._context,
             subsystem=subsystem,

@@ -31,7 +31,7 @@ from components.livestream.alarms import register_alarms
 from components.livestream.episode_cleanup import EpisodeCleanup, EpisodeCleanupArgs
 from components.livestream.transcript_agent import TranscriptAgent, TranscriptAgentArgs
 from components.livestream.usage import EVENT_DAYS, OLD_VERSION_DAYS
-from components.livestream.video_chunking import Videos, VideosArgs, event_source, grant_events
+from components.livestream.video_chunking import VideoChunking, VideoChunkingArgs, event_source, grant_events
 from components.settings import LivestreamSettings
 from components.settings.livestream import AuthorizerKind
 from handlers.livestream.authorizer.environment import AuthorizerEnvironment
@@ -66,8 +66,10 @@ class Livestream(pulumi.ComponentResource):
         self._create_storage()
         self.episodes = self._create_episodes_function()
         self.api = self._create_api()
-        self.videos = Videos(
-            "livestream-video-processing", VideosArgs(args.scope, args.settings, self.bucket, self.table), self._child
+        self.videos = VideoChunking(
+            "livestream-video-processing",
+            VideoChunkingArgs(args.scope, args.settings, self.bucket, self.table),
+            self._child,
         )
         # The names `livestream-clip-agent` and `livestream-episode-care` are in Pulumi's state, so they do not change.
         self.agent = TranscriptAgent(

@@ -55,8 +55,8 @@ def event_patterns(bucket: str, source: str) -> Mapping[str, Mapping[str, object
 
 
 @dataclass(frozen=True)
-class VideosArgs:
-    """Arguments of `Videos`."""
+class VideoChunkingArgs:
+    """Arguments of `VideoChunking`."""
 
     scope: Scope
     settings: LivestreamSettings
@@ -64,10 +64,10 @@ class VideosArgs:
     table: Table
 
 
-class Videos(pulumi.ComponentResource):
+class VideoChunking(pulumi.ComponentResource):
     """Rules, queue, function and MediaConvert role that cut videos into chunks."""
 
-    def __init__(self, name: str, args: VideosArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: VideoChunkingArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:livestream:Videos", name, None, opts)
         self._child = pulumi.ResourceOptions(parent=self)
         self._args = args

@@ -7,7 +7,7 @@ secrets are treated as secrets.
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from copy import deepcopy
 from functools import reduce
@@ -77,11 +77,12 @@ def _parse_structures(config: Mapping[str, str]) -> tuple[dict[str, Any], list[S
 
 
 def _find_hidden_problems(values: Mapping[str, Any], stack: str) -> Iterator[SettingsProblem]:
-    """Yield the problems of rules that compare fields or sections, although some field is invalid.
+    """Yield the problems that pydantic hides behind an invalid field: violations of rules that compare fields or sections.
 
     Pydantic runs no such rule if a field is invalid, and no further rule after the first violation. To list all problems
-    at once, the invalid fields are dropped, so that their defaults apply, and the rules run on the remaining values. A
-    problem that concerns a default inserted this way is not reported, because the user has not written it.
+    at once, the invalid fields are dropped, so that their defaults apply, and the rules run on the remaining values. This
+    is repeated until the values are valid, or until only required fields are missing. A problem that concerns a default
+    inserted this way is not reported, because the user has not written it.
     """
     pruned: Any = values
     dropped: set[str] = set()
@@ -93,19 +94,22 @@ def _find_hidden_problems(values: Mapping[str, Any], stack: str) -> Iterator[Set
             details = [detail for detail in error.errors(include_url=False) if detail["type"] != "missing"]
             if not details:
                 return
-            if dropped:
-                rule_errors = [
-                    detail
-                    for detail in details
-                    if detail["type"] == "value_error"
-                    and not _find_mentioned_keys(dropped, get_validator_message(detail))
-                ]
-                yield from list_problems(rule_errors, StackSettings)
+            if dropped:  # the first validation's errors are not hidden, so the caller has already listed them
+                yield from list_problems(_select_rule_errors(details, dropped), StackSettings)
             for location in chain.from_iterable(map(_list_invalid_locations, details)):
                 dropped.add(format_location(location))
                 pruned = _copy_without(pruned, location)
         else:
             return
+
+
+def _select_rule_errors(errors: Iterable[ErrorDetails], dropped: Collection[str]) -> list[ErrorDetails]:
+    """Return the violations of rules, except of rules whose message mentions a dropped field. They compared its default."""
+    return [
+        error
+        for error in errors
+        if error["type"] == "value_error" and not _find_mentioned_keys(dropped, get_validator_message(error))
+    ]
 
 
 def _is_within(key: str, parents: Collection[str]) -> bool:
@@ -127,7 +131,10 @@ def _find_mentioned_keys(keys: Collection[str], message: str) -> list[str]:
 
 
 def _copy_without(values: Any, location: Location) -> Any:
-    """Return a copy of a structure without the value at a location. A default has a location, but is not in the structure."""
+    """Return a copy of a structure without the value at a location.
+
+    An error in a default has a location that the structure lacks. The copy is then unchanged.
+    """
     copied = deepcopy(values)
     with suppress(LookupError, TypeError):
         parent: Any = reduce(getitem, location[:-1], copied)

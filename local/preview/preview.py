@@ -155,7 +155,7 @@ def command(stack: str, *, as_json: bool, sarif_file: Path | None) -> int:
 
 def _changes(config: StackConfig) -> tuple[tuple[str, str], ...]:
     """Return what `make up` would change on the running local platform."""
-    from local.platform import lifecycle  # noqa: PLC0415
+    from local.platform import lifecycle  # noqa: PLC0415 - only a preview of the local stack needs it
 
     return tuple((step.action.value, step.urn) for step in lifecycle.plan_update(config))
 

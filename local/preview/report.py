@@ -132,7 +132,10 @@ def _sort_key(finding: PolicyFinding) -> tuple[int, str, str]:
 
 
 def print_monthly_cost(out: Console, result: "Preview") -> None:
-    """Print the monthly cost of each subsystem with its three most expensive blocks."""
+    """Print the monthly cost of each subsystem with its three most expensive blocks.
+
+    A block is a component that contains priced resources.
+    """
     out.print()
     table = Table(title=None, box=None, pad_edge=False, header_style="bold")
     table.add_column("monthly cost")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from guardrails.model import iam_actions
+from guardrails.model import iam_action_table
 from local.emulation.iam.policy_conditions import as_list
 from tests.bootstrap.required_actions import needs, required_actions
 from tests.bootstrap.role_template import PATH, resolve_template, template
@@ -49,7 +49,7 @@ def test_every_action_exists_in_iam() -> None:
     assert [
         action
         for action in sorted(granted_actions() | required_actions())
-        if "*" not in action and not iam_actions.is_known_action(action)
+        if "*" not in action and not iam_action_table.is_known_action(action)
     ] == []
 
 
@@ -60,7 +60,7 @@ def test_each_required_action_supports_its_resource() -> None:
         for arn_pattern, actions_text in required.items():
             arn = arn_pattern.format_map(defaultdict(lambda: "x", region="us-east-1", account="123456789012"))
             for action in (action_text.partition("?")[0] for action_text in actions_text.split()):
-                known = iam_actions.get_arn_patterns(action)
+                known = iam_action_table.get_arn_patterns(action)
                 # For `apigateway`, IAM's list only has the actions of WebSocket APIs.
                 if (
                     arn_pattern in {"{role}", "*"}
@@ -88,7 +88,9 @@ def test_only_denials_cover_all_actions_of_a_service(stack: str) -> None:
 
 def test_an_action_without_resource_level_is_granted_on_all_resources() -> None:
     limited = {action for entry in statements("prod") if entry["Resource"] != "*" for action in entry["Action"]}
-    assert {action for action in limited if "*" not in action and not iam_actions.has_resource_level(action)} == set()
+    assert {
+        action for action in limited if "*" not in action and not iam_action_table.has_resource_level(action)
+    } == set()
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -97,7 +99,7 @@ def test_grants_on_all_resources_have_a_condition_or_no_resource_level(stack: st
         for entry in document["Statement"]:
             if entry["Effect"] == "Allow" and entry["Resource"] == "*" and "Condition" not in entry:
                 assert {
-                    action for action in as_list(entry["Action"]) if iam_actions.has_resource_level(action)
+                    action for action in as_list(entry["Action"]) if iam_action_table.has_resource_level(action)
                 } == set()
 
 

@@ -13,7 +13,7 @@ from components.blocks.api.rest_api import AuthorizerFunction, RestApi, RestApiA
 from components.blocks.api.rest_rate_limits import KeyUsagePlan
 from components.blocks.api.rest_stage import RestAlarms
 from components.blocks.api.stage_throttle_and_logs import Throttle
-from components.foundation.api_log_role import ApiLogs
+from components.foundation.api_log_role import ApiLogRole
 from handlers.common.http.rest_operation import RestOperation
 from handlers.common.json_models import Message
 from local.flows.http_requests import Answer, ask, send
@@ -96,7 +96,7 @@ class NotesClient:
 
 
 def register_apis(operations: tuple[RestOperation, ...] = OPERATIONS) -> None:
-    logs = ApiLogs(scope(layers=[]))
+    logs = ApiLogRole(scope(layers=[]))
     test_scope = scope(layers=[], prerequisites=[logs.account])
     echo, authorizer = echo_function("echo", test_scope), echo_function("authorizer", test_scope)
 

@@ -16,9 +16,9 @@ from components.blocks.api.stage_throttle_and_logs import Throttle
 from components.blocks.api.websocket_api import WebSocketApi, WebSocketApiArgs
 from components.blocks.compute.function import Function
 from components.blocks.iam.grant import Grant
-from components.foundation.api_log_role import ApiLogs
+from components.foundation.api_log_role import ApiLogRole
 from handlers.common.environment import HandlerEnvironment
-from local.emulation.api_gateway.websocket_message_rules import FRAME_BYTES
+from local.emulation.api_gateway.websocket_message_size import FRAME_BYTES
 from local.emulation.iam.policy_evaluator import AccessVerdict
 from local.flows import eventually
 from tests.end_to_end.small_stack import SmallStack, echo_function, small_stack
@@ -95,7 +95,7 @@ def ask(client: Connection, **message: Any) -> Any:
 
 
 def register_apis() -> None:
-    logs = ApiLogs(scope(layers=[]))
+    logs = ApiLogRole(scope(layers=[]))
     test_scope = scope(layers=[], prerequisites=[logs.account])
     throttle = Throttle(rate=50, burst=100)
     api = WebSocketApi("live", WebSocketApiArgs(test_scope, "LiveApi", "live", throttle))

@@ -16,7 +16,7 @@ RATE_BYTES = {12: (1, 1000), 13: (2, 1), 14: (2, 10)}
 """Number of bytes at the end of the header that contain the sample rate, and its unit in Hz, by sample rate code."""
 CHANNELS = {code: code + 1 for code in range(8)} | {8: 2, 9: 2, 10: 2}
 SAMPLE_BITS = {2: 8, 4: 12, 8: 16, 10: 20, 12: 24, 14: 32}
-"""Sample sizes by code. The codes include the reserved bit behind the size, which is never set."""
+"""Sample sizes by code. The codes include the reserved bit after the size, which is never set."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def frame_header(head: bytes, sample_rate: int, channels: int, sample_bits: int)
     if len(head) < MIN_HEADER or not head.startswith(FRAME_STARTS):
         return None
     size_code, rate_code, channels_code, bits_code = head[2] >> 4, head[2] & 15, head[3] >> 4, head[3] & 15
-    # Behind the number follow the block size and the sample rate, if their codes say so, and then the checksum.
+    # After the number come the block size and the sample rate, if their codes say so, and then the checksum.
     number, size_at = _parse_number(head)
     rate_at = size_at + SIZE_BYTES.get(size_code, 0)
     rate_bytes, unit = RATE_BYTES.get(rate_code, (0, 0))

@@ -38,7 +38,7 @@ class Box:
     begin: int
     """Offset of the content."""
     end: int
-    """Offset behind the box."""
+    """Offset after the box."""
 
 
 @dataclass(frozen=True)

@@ -119,7 +119,7 @@ def _read_stated_bytes(file: RangedFile, info: Any) -> int:
 
 
 def _has_further_frames(file: RangedFile, end: int) -> bool:
-    """Return True if several further frames follow, possibly behind tags.
+    """Return True if several further frames follow, possibly after tags.
 
     A single further frame does not count, because the header may leave out one frame.
     """

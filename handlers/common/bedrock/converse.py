@@ -29,7 +29,7 @@ _CACHING_MODELS = re.compile(
     r"(?:^|[./])(?:anthropic\.claude-(?:3-5-haiku|3-7|[a-z]+-\d)|amazon\.nova-(?:micro|lite|pro|premier)-)"
 )
 """Model ids and inference profile ids with prompt caching: Amazon Nova, and Claude 3.5 Haiku, 3.7 and later. Later
-Claude ids have the version number behind the family name.
+Claude ids have the version number after the family name.
 https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html#prompt-caching-models"""
 
 

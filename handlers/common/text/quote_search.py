@@ -23,7 +23,7 @@ _SIGNS = "%\u2030\u2031"
 _UNITS = frozenset(f"{_SIGNS}\u00b0$\u00a2\u00a3\u00a5\u20a9\u20aa\u20ac\u20b9\u20ba\u20bd")
 """Signs that can follow a number as its unit."""
 _BEFORE_DIGITS = "-\u2010\u2011\u2012\u2013.,"
-"""Minus signs and decimal points. They belong to the number behind them, unless they directly follow a word."""
+"""Minus signs and decimal points. They belong to the number after them, unless they directly follow a word."""
 _APOSTROPHES = "'\u2019\u02bc"
 # Ranges of characters of scripts without spaces between words.
 _UNSPACED = (
@@ -68,7 +68,7 @@ class _PassageWord:
     """Index of the word in its passage."""
     start: int
     end: int
-    """Offset behind the word in the text of its passage."""
+    """Offset after the word in the text of its passage."""
 
 
 class QuoteSearch:
@@ -101,7 +101,12 @@ class QuoteSearch:
         return self._match(start, start + len(quote_words) - 1)
 
     def find_passages(self, quote: str) -> frozenset[int]:
-        """Return the indexes of passages that belong to any match of the quote or consist of a part of the quote."""
+        """Return the indexes of passages that repeat the quote: passages of any match, and passages that consist of a part
+        of the quote.
+
+        A statement must not be its own source, so callers exclude these passages from the sources of a quoted statement.
+        Unlike `find`, this method also accepts a single word.
+        """
         quote_words = [text for text, _, _ in split_words(quote)]
         passages = {index for index, texts in self._texts_by_passage() if _contains(quote_words, texts)}
         for start in self._find_words(quote_words) if quote_words else ():
@@ -143,7 +148,7 @@ def _contains(texts: list[str], part: list[str]) -> bool:
 
 
 def _extend_left(text: str, start: int) -> int:
-    """Return the start of the first word of a match, including the signs in front of it."""
+    """Return the start of the first word of a match, including the signs before it."""
     is_number = text[start].isdigit()
     while start and (_is_sign(text[start - 1]) or (is_number and _begins_number(text, start - 1))):
         start -= 1
@@ -151,13 +156,16 @@ def _extend_left(text: str, start: int) -> int:
 
 
 def _begins_number(text: str, index: int) -> bool:
-    """Return True for a minus sign or decimal point that follows no word and no character of the same kind."""
+    """Return True for a minus sign or decimal point that begins a number, as in `-40` and `.5`.
+
+    A hyphen in a word (`well-4`) begins no number, and neither does a repeated character (`--4`, `..5`).
+    """
     before = text[index - 1 : index]
     return text[index] in _BEFORE_DIGITS and (not before or (_find_kind(before) == "other" and before != text[index]))
 
 
 def _extend_right(text: str, end: int) -> int:
-    """Return the end of the last word of a match, including the signs behind it.
+    """Return the end of the last word of a match, including the signs after it.
 
     Many languages put a space between a number and its unit.
     """

@@ -22,7 +22,7 @@ def clean_text(text: str) -> str:
 
 
 def _limit_marks(match: re.Match[str]) -> str:
-    """Return the matched text without the marks behind the first `MAX_MARKS` consecutive ones."""
+    """Return the matched text without the marks after the first `MAX_MARKS` consecutive ones."""
     characters: list[str] = []
     marks = 0
     for character in match[0]:

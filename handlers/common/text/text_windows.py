@@ -20,10 +20,11 @@ class WindowSizes:
     """Size limits of windows."""
 
     characters: int
-    """Maximum length of a core. A core that is a single passage may be longer."""
+    """Maximum length of a core. A core that is a single passage may be longer. So may the last window's core, because it
+    includes the passages that would otherwise be its overlap."""
     milliseconds: int
-    """Maximum time between the starts of a core's first and last passage. End times do not count, because passages that
-    claim to last a day would then become one window each."""
+    """Maximum time between the starts of a core's first and last passage. End times do not count, because each passage
+    with a wrong end time, for example a day later, would then become a window of its own."""
     overlap_characters: int
     """Length of the overlap. Its last passage may exceed this length."""
 

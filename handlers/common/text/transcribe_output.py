@@ -54,7 +54,7 @@ class TranscribedWord:
 
 @dataclass(frozen=True)
 class PunctuationMark:
-    """Punctuation directly behind the preceding word."""
+    """Punctuation directly after the preceding word."""
 
     text: str = field(repr=False)
 

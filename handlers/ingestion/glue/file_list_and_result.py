@@ -1,6 +1,9 @@
 """JSON documents that the Spark job exchanges with the workflow: the list of files (input) and the run's result (output).
 
-They are the documents of `handlers.ingestion.manifest`, read without pydantic, because Glue does not have it. A test
+A manifest has two lists. The builder writes the list of the files that it claimed for the manifest. The workflow's first
+step writes the list of the files that it confirmed, which the run processes.
+
+The documents are those of `handlers.ingestion.manifest`, read without pydantic, because Glue does not have it. A test
 compares the two.
 """
 
@@ -84,8 +87,10 @@ def _parse_file(entry: dict[str, Any]) -> SourceFile:
 def add_published_files(confirmed: FileList, claimed: FileList | None, published: frozenset[str]) -> FileList:
     """Return the confirmed files and those that an earlier run of the manifest has already published.
 
-    A redrive of a manifest with some marked files confirms only the other files. The run replaces the manifest's whole
-    output, so it must process the marked files again, or their rows would disappear.
+    `claimed` is the builder's list, and `published` contains the keys of the published files. A redrive's confirmed list
+    may lack a published file. For example, it has no rejected files, but an earlier run may have stored their rejected
+    lines. The run replaces the manifest's whole output, so it must process such files again, or their lines would
+    disappear.
     """
     missing = published - {file.file_key for file in confirmed.files}
     repeated = tuple(file for file in claimed.files if file.file_key in missing) if claimed else ()

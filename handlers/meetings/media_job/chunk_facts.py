@@ -1,7 +1,7 @@
 """Properties of a recording's chunks that the media job measures: their tracks, and their durations in microseconds.
 
 The job stores them below `work/`, so that a restarted job need not probe the chunks again. A chunk is identified by its
-position, because a later `complete.json` with the same content may name the chunks differently. A field with an alias
+position, because the client may upload a new `complete.json`, which lists the same chunks under other names. A field with an alias
 is stored under that older name.
 """
 

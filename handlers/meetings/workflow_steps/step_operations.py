@@ -50,10 +50,11 @@ class StepEvent(Message):
     user: UserId
     meeting_id: Ulid
     content: Content
+    """Identity of the recording that the execution processes: a hash over the hashes of its chunks."""
     attempt: Annotated[int, Field(ge=1)]
     """Processing attempt of the meeting."""
-    attempts: Annotated[int, Field(ge=1)] = 1
-    """Number of times that Batch started the job, for the step `media`. All attempts but the last were interrupted."""
+    job_starts: Annotated[int, Field(ge=1, alias="attempts")] = 1
+    """Number of times that Batch started the media job, for the step `media`. All runs but the last were interrupted."""
     outcome: Literal["summarized", "nothing_said"] = "summarized"
     """Outcome of the summary function, for the step `finish`."""
     reason: FailureReason | None = None
@@ -77,7 +78,7 @@ class StepOutcome(StrEnum):
     FAILED = "failed"
     """The meeting was marked as failed."""
     SUPERSEDED = "superseded"
-    """The meeting has a newer attempt or another content."""
+    """The meeting has a newer attempt, or a recording with another content."""
 
 
 class StepResult(Message):
@@ -121,7 +122,7 @@ class WorkflowSteps:
         """Run one step."""
         match step.step:
             case "media":
-                return self.record_media_result(step.execution, step.attempts)
+                return self.record_media_result(step.execution, step.job_starts)
             case "transcribed":
                 return self.mark_transcribed(step.execution)
             case "finish":
@@ -129,10 +130,11 @@ class WorkflowSteps:
             case "fail":
                 return self.fail(step.execution, step.reason, step.error)
 
-    def record_media_result(self, execution: MeetingExecution, attempts: int = 1) -> MediaStepResult:
+    def record_media_result(self, execution: MeetingExecution, job_starts: int = 1) -> MediaStepResult:
         """Record the media job's result, and return the parts of the audio to transcribe.
 
-        `attempts` is the number of times that Batch started the job; all attempts but the last were interrupted. Raises ResultMissing or ResultMalformed if the job left no valid result.
+        `job_starts` is the number of times that Batch started the job. All runs but the last were interrupted. Raise
+        ResultMissing or ResultMalformed if the job left no valid result.
         """
         result = self.results.read_media_result(execution.recording)
         report = _to_report(execution, result)
@@ -144,7 +146,7 @@ class WorkflowSteps:
         if change is None:
             return MediaStepResult(outcome=MediaOutcome.SUPERSEDED)
         if change.has_changed:
-            self.log.info("media_read", interruptions=attempts - 1, key_hash=_hash(execution))
+            self.log.info("media_read", interruptions=job_starts - 1, key_hash=_hash(execution))
             self._put_metrics(change.after, result)
         if change.after.status is MeetingStatus.INCOMPLETE:
             # A chunk may have arrived after the job's check and before the record listed it as missing.
@@ -228,7 +230,7 @@ class WorkflowSteps:
 
 
 def _to_report(execution: MeetingExecution, result: MediaResult) -> ExecutionReport | None:
-    """Return the report for a media job's result, or None if the job found another recording than its own."""
+    """Return the report for a media job's result, or None if the job found that the recording has another content now."""
     fields = _video_fields(result)
     match result.outcome:
         case MediaOutcome.READY:

@@ -1,7 +1,7 @@
 """Conversations about a lecture: the latest turns are stored, and some of them are given to the agent as context.
 
-Guests have permission to write these items. So items are parsed strictly, and invalid turns are ignored. The context
-for the agent has a maximum size.
+Guests, who are browser users with unauthenticated Cognito credentials, may read and write these items directly in the
+table. So items are parsed strictly, and invalid turns are ignored. The context for the agent has a maximum size.
 
 A conversation expires a fixed number of days after its first turn, even if turns are added, so that no words are kept
 longer. A later turn begins a new conversation, even if DynamoDB has not deleted the old item.
@@ -115,8 +115,10 @@ class Conversations:
         raise TooManyWriters
 
     def _read_item(self, key: Key) -> Mapping[str, Any]:
-        """Return the item. Of an expired conversation, return only its number of turns, which the next update's
-        condition needs.
+        """Return the item. If its conversation has expired, return only `totalTurns`, which the next update's condition
+        needs.
+
+        `totalTurns` counts all turns that were ever added under the key, also those of expired conversations.
         """
         item = self._client.get_item(TableName=self._table, Key=serialize_item(key), ConsistentRead=True).get(
             "Item", {}
@@ -124,7 +126,7 @@ class Conversations:
         until = _parse_number(item, TTL_ATTRIBUTE)
         if until is None or until > self._clock_ms() // 1000:
             return item
-        return {name: value for name, value in item.items() if name == "totalTurns"}  # it counts all turns of the key
+        return {name: value for name, value in item.items() if name == "totalTurns"}
 
     def _write(self, key: Key, before: Mapping[str, Any], turns: tuple[StoredTurn, ...]) -> bool:
         """Write the turns. Return False if a concurrent invocation changed the item.
@@ -172,7 +174,7 @@ def _parse_turn(value: Mapping[str, Any]) -> StoredTurn | None:
 
 
 def _turn_count(item: Mapping[str, Any]) -> int:
-    """Return the number of turns; if the item does not state it, the number of its valid turns."""
+    """Return `totalTurns`; if the item does not have it, the number of its valid turns."""
     count = _parse_number(item, "totalTurns")
     return len(parse_turns(item)) if count is None else count
 

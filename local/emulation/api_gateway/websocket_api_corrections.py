@@ -23,10 +23,10 @@ from ministack.core import concurrency
 from ministack.services import apigateway, apigateway_v1, lambda_svc
 
 from local.emulation import get_private, wrap_function
-from local.emulation.api_gateway.websocket_message_rules import (
+from local.emulation.api_gateway.websocket_message_size import MessageSize
+from local.emulation.api_gateway.websocket_route_answers import (
     FAILED,
     NOT_ADMITTED,
-    MessageSize,
     RouteAnswer,
     capitalise_header,
     parse_answer,

@@ -14,7 +14,7 @@ from typing import Any
 from ministack.services import glue
 
 from local.emulation import get_private
-from local.emulation.emulator_account import endpoint, open_session
+from local.emulation.emulated_service_access import endpoint, open_session
 from local.emulation.glue import spark_process
 from local.emulation.step_functions.state_machine_tasks import task_error
 

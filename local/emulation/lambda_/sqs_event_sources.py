@@ -1,6 +1,7 @@
 """Polls SQS event sources as Lambda does: with the function's role, batches of any size, and the batching window.
 
-The emulator delivers at most ten messages in a batch, invokes the function immediately, and checks no permission.
+This module replaces two functions of the emulator. The emulator's own functions would deliver at most ten messages in a
+batch, invoke the function immediately, and check no permission.
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
 """
 
@@ -74,7 +75,10 @@ def _batch_size(messages: Sequence[Mapping[str, Any]], size: int, window: float,
 
 
 def _poll_after(seconds: float, queue: Mapping[str, Any]) -> None:
-    """Wake the emulator's poller after these seconds if the queue has messages. Otherwise it polls once a second."""
+    """Wake the emulator's poller after these seconds if the queue has messages.
+
+    The poller itself looks only once a second, so it could deliver a batch up to a second after its window.
+    """
     if seconds and queue["messages"]:
         timer = threading.Timer(seconds, get_private(lambda_svc, "_esm_wake").set)
         timer.daemon = True

@@ -1,8 +1,8 @@
 """Local Amazon Transcribe batch jobs: `StartTranscriptionJob` and `GetTranscriptionJob`.
 
 A job reads and writes S3 with the caller's credentials, so a job whose caller lacks a grant fails here too. A job ends
-at the second `GetTranscriptionJob`, so no test has to wait. The words of a recording are tones, and some words make the
-job fail.
+at the second `GetTranscriptionJob`, so no test has to wait. In test recordings, each word is a pair of tones, and
+some words make the job fail.
 """
 
 import json

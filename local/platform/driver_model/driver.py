@@ -120,8 +120,9 @@ class DriverCall:
     renames: Mapping[str, str] = field(default_factory=dict)
     """Service names of nested keys, by the Pulumi names that differ from them."""
     after: tuple[str, ...] = ()
-    """Operations of the same update. If one of them is made, this call is made too, whichever property changed. Empty if the
-    call depends on the changed properties."""
+    """Other operations of the same update. If one of them is made, this call is made too, whichever property changed. For
+    example, a Lambda version is published after each change of code or settings. Empty if the call depends on the changed
+    properties."""
     until: "AwaitedState | None" = None
     """State to wait for before the next call, or None."""
 

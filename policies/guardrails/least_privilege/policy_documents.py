@@ -9,7 +9,7 @@ from guardrails.least_privilege.permission_statements import (
     list_statements,
     list_statements_and_trust,
 )
-from guardrails.model import iam_actions
+from guardrails.model import iam_action_table
 from guardrails.model.iam_documents import patterns_overlap
 from guardrails.model.resource_types import IDENTITY_POLICIES, RESOURCE_POLICIES
 from guardrails.pack.policy_kinds import MANDATORY_EVERYWHERE, CheckedResource, PolicyGroup, PolicySet, PolicySeverity
@@ -67,8 +67,8 @@ def _check_iam_no_wildcard_action(resource: CheckedResource) -> Iterator[str]:
 def _check_iam_no_star_resource(resource: CheckedResource) -> Iterator[str]:
     for statement in list_allow_statements(resource):
         for action in statement.actions if "*" in statement.resources else ():
-            if iam_actions.has_resource_level(action):
-                arn_pattern = iam_actions.get_arn_patterns(action)[0]
+            if iam_action_table.has_resource_level(action):
+                arn_pattern = iam_action_table.get_arn_patterns(action)[0]
                 yield f"The policy allows {action} on *, but the action can be limited to {arn_pattern}."
 
 
@@ -115,7 +115,7 @@ def _contains_name(arn: str) -> bool:
 def _check_iam_action_exists(resource: CheckedResource) -> Iterator[str]:
     for statement in list_statements(resource):
         for action in statement.actions:
-            if "*" not in action and not iam_actions.is_known_action(action):
+            if "*" not in action and not iam_action_table.is_known_action(action):
                 yield f"AWS has no action {action}, so the statement allows nothing."
 
 
@@ -133,7 +133,7 @@ def _check_iam_action_exists(resource: CheckedResource) -> Iterator[str]:
 def _check_iam_resource_fits_action(resource: CheckedResource) -> Iterator[str]:
     for statement in list_statements(resource):
         for action in statement.actions:
-            arn_patterns = iam_actions.get_arn_patterns(action) if "*" not in action else ()
+            arn_patterns = iam_action_table.get_arn_patterns(action) if "*" not in action else ()
             for arn in statement.resources if arn_patterns else ():
                 if arn != "*" and not any(patterns_overlap(arn, pattern) for pattern in arn_patterns):
                     yield f"{action} can never be allowed on {arn}. Its resources have the form {arn_patterns[0]}."

@@ -1,4 +1,4 @@
-"""Parser of IAM policy documents, and matching of their patterns. Facts about single actions are in `iam_actions`."""
+"""Parser of IAM policy documents, and matching of their patterns. Facts about single actions are in `iam_action_table`."""
 
 import json
 import re

@@ -18,7 +18,7 @@ from typing import Any
 import pulumi.runtime
 import pulumi_policy as sdk
 
-from guardrails.model import iam_actions
+from guardrails.model import iam_action_table
 from guardrails.model.resource_types import PLATFORM
 from guardrails.pack.policy_kinds import (
     MALFORMED_ERRORS,
@@ -55,7 +55,7 @@ def start() -> None:
     cache_decoding()
     skip_unneeded_checks(policy_applies_to_type)
     # While the Pulumi program runs, the pack is idle and can load the table.
-    threading.Thread(target=iam_actions.load_action_table, daemon=True).start()
+    threading.Thread(target=iam_action_table.load_action_table, daemon=True).start()
     builder = PolicyBuilder(context)
     sdk.PolicyPack(name=NAME, policies=[builder.build(record) for record in POLICIES])
 

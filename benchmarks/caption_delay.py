@@ -1,7 +1,8 @@
-"""Benchmark of transcription on the local platform: the delay between an utterance and its captions.
+"""Benchmark of live transcription on the local platform: the delay between an utterance and its captions.
 
 The deployed functions run as processes and are called over WebSockets. The emulator and the local Transcribe run on the
-same cores. Transcribe works at the pace of speech, so the length of the utterance is subtracted.
+same cores. Transcribe works at the pace of speech, so the length of the utterance is subtracted from the delay of the last
+final caption. The other delays count from sending the utterance.
 """
 
 import time
@@ -94,7 +95,7 @@ def to_rows(name: str, latencies: Sequence[Latency]) -> dict[str, dict[str, floa
 
 def main() -> None:
     """Print the latencies of one client and of several at once."""
-    print_heading("Transcription")
+    print_heading("Caption delay")
     with deploy_local_stack() as deployment, ExitStack() as stack, ThreadPoolExecutor(CLIENTS) as pool:
         url = TranscriptionBackend(deployment).url
         single = open_session(stack, url, "single")

@@ -1,4 +1,7 @@
-"""Access of our services to the emulator's account: role sessions, permission checks, S3 clients and events."""
+"""Access of the emulated AWS services that this project adds to the emulator, for example Transcribe and MediaConvert.
+
+They use the emulator's account through role sessions, permission checks, S3 clients and events.
+"""
 
 import hashlib
 import json
@@ -61,10 +64,10 @@ def open_session(role_arn: str, name: str) -> RoleCredentials:
 
 
 class EmulatorAccount:
-    """Account of the emulator, as one of our services uses it."""
+    """The emulator's account, as one emulated AWS service uses it, for example Transcribe."""
 
     def __init__(self, permissions: ServiceCallPermissions, service: str, source: str) -> None:
-        """`source` is the resource that the service works for. A role's trust policy may require its ARN."""
+        """`service` is the service's principal. `source` is the resource that the service works for. A role's trust policy may require its ARN."""
         self._permissions = permissions
         self._service = service
         self.account = get_account_id()
@@ -76,7 +79,7 @@ class EmulatorAccount:
         return self._permissions.is_denied(access_key, action, resource, context)
 
     def can_assume(self, role_arn: str) -> bool:
-        """Return True if the role exists and trusts the service."""
+        """Return True if the role exists and trusts the emulated service."""
         return role_trusts(role_arn, self._service, {"aws:SourceAccount": self.account, "aws:SourceArn": self._source})
 
     def put_event(self, source: str, detail_type: str, detail: Mapping[str, Any], resource: str) -> None:

@@ -1,4 +1,4 @@
-"""Rules of API Gateway for WebSocket messages: their size limits, and the interpretation of a route function's answer.
+"""Interpretation of the answers of a WebSocket API's route functions, also of `$connect`, as API Gateway does it.
 
 The developer guide does not define a malformed answer. Here, an answer is valid if it is an object with an integer
 `statusCode` from 200 to 599 and a text as `body`, which may be absent.
@@ -10,10 +10,6 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-FRAME_BYTES = 32 * 1024
-"""Maximum size of a frame."""
-MESSAGE_BYTES = 128 * 1024
-"""Maximum size of a message, which can have several frames."""
 BAD_GATEWAY = 502
 PROTOCOL = "sec-websocket-protocol"
 
@@ -55,20 +51,3 @@ def refusal_message(status: int) -> str:
 def capitalise_header(name: str) -> str:
     """Return a header's name in the capitalisation that functions get, for example `Sec-WebSocket-Protocol`."""
     return "-".join("WebSocket" if part == "websocket" else part.capitalize() for part in name.split("-"))
-
-
-@dataclass
-class MessageSize:
-    """Sizes of the frame and of the message that one client is sending, in bytes."""
-
-    frame: int = 0
-    message: int = 0
-
-    def add(self, size: int, *, frame_ends: bool) -> bool:
-        """Add received bytes. Return False if the frame or the message is now too long."""
-        self.frame += size
-        self.message += size
-        is_allowed = self.frame <= FRAME_BYTES and self.message <= MESSAGE_BYTES
-        if frame_ends:
-            self.frame = 0
-        return is_allowed

@@ -1,14 +1,11 @@
-"""Tests of the interpretation of functions' answers, and of the sizes of WebSocket messages."""
+"""Tests of the interpretation of the answers of WebSocket APIs' functions."""
 
 from typing import Any
 
 import pytest
 
-from local.emulation.api_gateway.websocket_message_rules import (
+from local.emulation.api_gateway.websocket_route_answers import (
     FAILED,
-    FRAME_BYTES,
-    MESSAGE_BYTES,
-    MessageSize,
     RouteAnswer,
     capitalise_header,
     parse_answer,
@@ -46,12 +43,3 @@ def test_functions_get_headers_in_their_usual_capitalisation() -> None:
 
 def test_a_refusal_contains_only_the_text_of_its_status() -> None:
     assert (refusal_message(401), refusal_message(500)) == ("Unauthorized", "Internal server error")
-
-
-def test_a_frame_may_have_32_kilobytes_and_a_message_128() -> None:
-    size = MessageSize()
-    for _ in range(MESSAGE_BYTES // FRAME_BYTES):
-        assert size.add(1, frame_ends=False)
-        assert size.add(FRAME_BYTES - 1, frame_ends=True)
-    assert not size.add(1, frame_ends=False)
-    assert not MessageSize().add(FRAME_BYTES + 1, frame_ends=True)
