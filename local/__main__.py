@@ -132,9 +132,9 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _layers(_options: argparse.Namespace) -> int:
-    from local.generate import handler_layer  # noqa: PLC0415
+    from local.generate import lambda_layer_archive  # noqa: PLC0415
 
-    return handler_layer.command()
+    return lambda_layer_archive.command()
 
 
 def _outputs(options: argparse.Namespace) -> int:
