@@ -1,6 +1,7 @@
 """Arrows of the architecture diagrams, derived from event sources, rules, schedules, APIs, CORS rules and role policies.
 
-Every permission of a role must have an arrow or be listed as an exception. Otherwise the page is not generated.
+Every permission of a role in the diagrams must result in an arrow, unless this module omits it. An unknown permission
+stops the generation of the page, so no data flow is missing.
 """
 
 import json
@@ -199,6 +200,7 @@ def _find_head(action: str, resource: str, nodes_by_key: NodesByKey, nodes_by_ro
     if "*" in to_node_key(resource)[1]:
         return None  # The backup role may access all tables of a stack, which the foundation's diagram shows.
     target = nodes_by_key.get(to_node_key(resource))
+    # Dead-letter queues and job queues are not shown, so actions on them get no arrow.
     if target is None and not (service == "sqs" or (service == "batch" and ":job-queue/" in resource)):
         raise MissingFromDiagram(
             f"{action} on {resource} has no node in the diagrams. Add its type to SHOWN in "

@@ -1,6 +1,6 @@
 """State file of the local platform (`.local/state.json`): one entry for each resource that is deployed to the emulator.
 
-The file contains salted hash_inputs of the inputs instead of their values, so it holds no secret input. An archive is hashed
+The file contains salted hashes of the inputs instead of their values, so it holds no secret input. An archive is hashed
 by its content. The calls that delete a resource are stored in full, because the program may no longer contain the
 resource. The file is replaced atomically after every change, so it is complete even if a run is killed.
 """

@@ -20,7 +20,7 @@ from components.settings.stack import StackSettings
 from local import ROOT, CannotRun
 
 PLACEHOLDER = "placeholder-for-a-secret-that-only-a-deployment-has"
-"""Replaces a secret that is encrypted or missing. It is long enough for every secret setting."""
+"""Text that replaces an encrypted or missing secret. It is long enough for every secret setting."""
 BOOLEAN, INTEGER, FLOAT, DATE = REPLACED_TAGS = tuple(
     f"tag:yaml.org,2002:{kind}" for kind in ("bool", "int", "float", "timestamp")
 )

@@ -54,7 +54,7 @@ def start() -> None:
     gc.set_threshold(GC_THRESHOLD)
     cache_decoding()
     skip_unneeded_checks(policy_applies_to_type)
-    # While the Pulumi program runs, the pack is idle and can load the table.
+    # While the Pulumi program runs, the pack is idle and can load the table of IAM actions.
     threading.Thread(target=iam_actions.load_action_table, daemon=True).start()
     builder = PolicyBuilder(context)
     sdk.PolicyPack(name=NAME, policies=[builder.build(record) for record in POLICIES])

@@ -14,7 +14,9 @@ from guardrails.pricing.requirements_cost_tables.cost_table import (
 )
 
 HOURS = get_assumption("meetings_count") * get_assumption("meetings_hours_each")
+"""Hours of meetings in a month."""
 STORED_HOURS = HOURS * get_assumption("meetings_months_kept")
+"""Hours of meetings whose files are stored."""
 RAW_GB = STORED_HOURS * get_assumption("meetings_raw_gb_an_hour")
 AUDIO_GB = STORED_HOURS * get_assumption("meetings_audio_gb_an_hour")
 VIDEO_GB = STORED_HOURS * get_assumption("meetings_video_gb_an_hour")
@@ -23,8 +25,10 @@ SHARE_OF_ONE_MONTH = 1 / get_assumption("meetings_months_kept")
 WEEK_OF_MONTH = 7 / 30
 """Share of a month for which raw chunks are kept."""
 JOB_HOURS = HOURS * get_assumption("meetings_job_hours_an_hour")
+"""Hours that the encoding jobs of a month run on 2 vCPU."""
 INPUT = get_assumption("meetings_count") * get_assumption("meetings_input_tokens")
 OUTPUT = get_assumption("meetings_count") * get_assumption("meetings_output_tokens")
+"""Tokens a month that models read (`INPUT`) and write (`OUTPUT`)."""
 EXTRACTION_SHARE = get_assumption("meetings_extraction_share")
 FIXED_PROMPT_TOKENS = INPUT * get_assumption("meetings_fixed_prompt_share")
 WRITES = get_assumption("meetings_count") * get_assumption("meetings_table_writes")
@@ -47,7 +51,8 @@ ON_DEMAND: Quantities = (("fargate_vcpu_hour_arm64", 2 * JOB_HOURS), ("fargate_g
 arm64.
 """
 SPOT: Quantities = (("fargate_spot_vcpu_hour_arm64", 2 * JOB_HOURS), ("fargate_spot_gb_hour_arm64", 4 * JOB_HOURS))
-"""1 vCPU and 2 GB for twice as long, because an encoding job uses all processors that it has."""
+"""The machine of Batch on Spot: 1 vCPU and 2 GB. An encoding job uses all processors that it has, so with half of them it
+takes twice as long, and the quantities are the same."""
 SONNET: Quantities = (("bedrock_sonnet_input", INPUT), ("bedrock_sonnet_output", OUTPUT))
 """Claude Sonnet for all requests."""
 WITH_HAIKU: Quantities = (

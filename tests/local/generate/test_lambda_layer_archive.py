@@ -9,7 +9,7 @@ from types import CodeType
 import pytest
 
 from components.blocks.compute.function import RUNTIME
-from local.generate import handler_layers
+from local.generate import lambda_layer_archive
 
 MAGIC, FLAGS, HEADER = slice(0, 4), slice(4, 8), 16
 UNCHECKED = (1).to_bytes(4, "little")
@@ -29,8 +29,8 @@ def bytecode(folder: Path) -> list[Path]:
 
 def test_modules_get_unchecked_bytecode_with_the_layers_paths(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The layer's files have other dates, so bytecode that is checked against its source would be compiled again."""
-    monkeypatch.setattr(handler_layers, "RUNTIME", sys.version_info[:2])
-    assert handler_layers.add_bytecode(folder)
+    monkeypatch.setattr(lambda_layer_archive, "RUNTIME", sys.version_info[:2])
+    assert lambda_layer_archive.add_bytecode(folder)
     [compiled_file] = bytecode(folder)
     content = compiled_file.read_bytes()
     assert (content[MAGIC], content[FLAGS]) == (importlib.util.MAGIC_NUMBER, UNCHECKED)
@@ -42,10 +42,10 @@ def test_modules_get_unchecked_bytecode_with_the_layers_paths(folder: Path, monk
 def test_without_the_runtimes_python_version_no_bytecode_is_added(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(handler_layers, "RUNTIME", (3, 99))
-    assert not handler_layers.add_bytecode(folder)
+    monkeypatch.setattr(lambda_layer_archive, "RUNTIME", (3, 99))
+    assert not lambda_layer_archive.add_bytecode(folder)
     assert bytecode(folder) == []
 
 
 def test_the_layers_python_version_is_that_of_the_functions() -> None:
-    assert f"python{handler_layers.RUNTIME[0]}.{handler_layers.RUNTIME[1]}" == RUNTIME
+    assert f"python{lambda_layer_archive.RUNTIME[0]}.{lambda_layer_archive.RUNTIME[1]}" == RUNTIME
