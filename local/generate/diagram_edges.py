@@ -146,7 +146,9 @@ def _rule_edges(target: Resource, graph: Graph, nodes_by_key: NodesByKey, nodes_
 
 
 def _outside_edges(graph: Graph, nodes_by_key: NodesByKey, nodes_by_role: NodesByRole) -> Iterator[Edge]:
-    """Yield the arrows from callers to APIs, identity pools and buckets, and from functions to external services."""
+    """Yield the arrows from callers to APIs, guests and buckets, from APIs to their functions, and from functions to
+    external services.
+    """
     for resource in graph.customs():
         inputs = resource.inputs
         match resource.kind:
@@ -156,6 +158,7 @@ def _outside_edges(graph: Graph, nodes_by_key: NodesByKey, nodes_by_role: NodesB
                 verb = "authorizes with" if "/authorizers/" in inputs["sourceArn"] else "calls"
                 yield Edge(api, nodes_by_key["lambda", inputs["function"]], verb)
             case "IdentityPool" if inputs["allowUnauthenticatedIdentities"]:
+                # A guest has the name of the block with the identity pool, and the pool's name contains it.
                 guests = {
                     node for node in nodes_by_role.values() if node.shape is Shape.CALLER and node.name in resource.name
                 }
