@@ -1,4 +1,4 @@
-"""Commands for one machine: previews of any stack without an AWS account, and a complete platform on an AWS emulator."""
+"""Commands for a developer's machine: previews of any stack without an AWS account, and the platform on an AWS emulator."""
 
 import sys
 from pathlib import Path

@@ -2,7 +2,8 @@
 
 It serves the page, the stack output `frontend` and `local.json`. The latter contains the addresses of the emulator and
 of the identity provider, and the emulator's public test credentials. Two checks prevent other websites from reading
-them. The Host header must name this server (against DNS rebinding), and a browser's request must originate from its page.
+these two documents. The Host header must name this server (against DNS rebinding), and a browser's request must come
+from the console's own page.
 """
 
 import json
@@ -26,7 +27,7 @@ PAGE = ROOT / "console"
 PORT = 8080
 """Port that is tried first."""
 SUBJECT = "ann"
-"""User as whom a visitor is signed in at first."""
+"""Name of the test user that the console signs in at first."""
 TYPES: Final[Mapping[str, str]] = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",

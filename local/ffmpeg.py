@@ -1,4 +1,4 @@
-"""Runs ffmpeg, for the emulated AWS services and for sample files of the flows."""
+"""Runner of ffmpeg, for the emulated AWS services and for sample files of the flows."""
 
 import os
 import subprocess
@@ -7,8 +7,9 @@ from typing import Final
 import imageio_ffmpeg
 
 ENVIRONMENT: Final = {"GCONV_PATH": os.devnull}
-"""ffmpeg from the wheel is linked statically, and crashes when it loads the machine's character set tables. It looks
-for them when it reads the name of a transport stream. Without the tables, it leaves the name unchanged."""
+"""Variable that hides the machine's character set tables from ffmpeg. The ffmpeg of the Python package is linked
+statically, and crashes when it loads these tables to read the name of a transport stream. Without the tables, it leaves
+the name unchanged."""
 MAX_SECONDS = 1800
 """Time limit of one ffmpeg process."""
 
@@ -18,7 +19,7 @@ class UnreadableMedia(Exception):
 
 
 def run_ffmpeg(*arguments: str, data: bytes = b"") -> bytes:
-    """Return ffmpeg's standard output. Raise UnreadableMedia if ffmpeg fails."""
+    """Run ffmpeg with `data` on standard input; return its standard output. Raise UnreadableMedia if ffmpeg fails."""
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-loglevel", "error", "-y", *arguments]
     environment = {**os.environ, **ENVIRONMENT}
     process = subprocess.run(

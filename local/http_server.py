@@ -1,5 +1,5 @@
-"""HTTP servers that run in threads and listen on the loopback interface only. The local services, the console and tests
-use them.
+"""HTTP servers that run in threads and listen on the loopback interface only. The local platform's own
+services and tests use them.
 """
 
 import contextlib
@@ -40,7 +40,7 @@ def serve_in_thread(server: ThreadingHTTPServer) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class HttpRequest:
-    """A request to a service that answers in JSON."""
+    """A GET or POST request to a service that answers in JSON."""
 
     method: str
     path: str
@@ -63,7 +63,7 @@ class HttpResponse:
 
 
 def serve_json(respond: Callable[[HttpRequest], HttpResponse]) -> AbstractContextManager[int]:
-    """Serve while the block runs, and yield the port."""
+    """Serve the JSON responses of a function while the block runs, and yield the port."""
     return serve_handler(type("Handler", (_JsonHandler,), {"respond": staticmethod(respond)}))
 
 

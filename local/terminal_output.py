@@ -5,7 +5,7 @@ import sys
 from rich.console import Console
 
 PIPE_WIDTH = 160
-"""Width in characters."""
+"""Width in characters of output that goes to a pipe."""
 
 
 def create_console() -> Console:

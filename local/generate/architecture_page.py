@@ -30,7 +30,7 @@ NODE_SYNTAX = {
 COUNTED_SHAPES = (Shape.FUNCTION, Shape.QUEUE, Shape.STORE, Shape.WORKFLOW, Shape.JOB)
 """Shapes that the overview counts instead of showing each node."""
 ENTRY_SHAPES = {Shape.ENTRY, Shape.CALLER}
-"""Shapes of the nodes through which requests enter a subsystem."""
+"""Shapes of the entries: the nodes through which requests enter a subsystem."""
 ALERT_SOURCES = {
     # Labels of the services that publish alerts.
     "budgets.amazonaws.com": "budgets",
@@ -92,7 +92,7 @@ def _list_ends(edges: Iterable[Edge]) -> set[Node]:
 
 
 def _render_summary(subsystem: str, subsystem_nodes: Sequence[Node]) -> Iterator[str]:
-    """Return the entries of a subsystem, and a node with the numbers of its resources."""
+    """Return the entries of a subsystem, and its summary node with the numbers of its other resources."""
     yield from (_render_node(node) for node in subsystem_nodes if node.shape in ENTRY_SHAPES)
     counts = Counter(node.shape for node in subsystem_nodes)
     parts = (f"{counts[shape]} {shape}{'' if counts[shape] == 1 else 's'}" for shape in COUNTED_SHAPES if counts[shape])
@@ -187,5 +187,5 @@ def _escape(text: str) -> str:
 
 
 def _create_id(kind: str, subsystem: str) -> str:
-    """Return the identifier of a subsystem's box (`box`), or of the node with the numbers of its resources (`inside`)."""
+    """Return the identifier of a subsystem's box (`box`), or of its summary node with the numbers of resources (`inside`)."""
     return f"{kind}_{subsystem.replace('-', '_')}"

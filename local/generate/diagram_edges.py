@@ -155,6 +155,7 @@ def _outside_edges(graph: Graph, nodes_by_key: NodesByKey, nodes_by_role: NodesB
                 verb = "authorizes with" if "/authorizers/" in inputs["sourceArn"] else "calls"
                 yield Edge(api, nodes_by_key["lambda", inputs["function"]], verb)
             case "IdentityPool" if inputs["allowUnauthenticatedIdentities"]:
+                # A guest has the name of the block with the identity pool, and the pool's name contains it.
                 guests = {
                     node for node in nodes_by_role.values() if node.shape is Shape.CALLER and node.name in resource.name
                 }
@@ -199,6 +200,7 @@ def _find_head(action: str, resource: str, nodes_by_key: NodesByKey, nodes_by_ro
     if "*" in to_node_key(resource)[1]:
         return None  # The backup role may access all tables of a stack, which the foundation's diagram shows.
     target = nodes_by_key.get(to_node_key(resource))
+    # Dead-letter queues and job queues are not shown, so actions on them get no arrow.
     if target is None and not (service == "sqs" or (service == "batch" and ":job-queue/" in resource)):
         raise MissingFromDiagram(
             f"{action} on {resource} has no node in the diagrams. Add its type to SHOWN in "

@@ -16,7 +16,7 @@ DEAD_LETTER_QUEUE = "polyphony:blocks:DeadLetterQueue"
 
 
 class Shape(StrEnum):
-    """Kind of a node, which has its own shape. The legend of the page shows the shapes."""
+    """Kind of a node. Each kind is drawn in its own shape, as the page's legend shows."""
 
     FUNCTION = "function"
     QUEUE = "queue"
@@ -91,6 +91,7 @@ def _key_of(resource: Resource) -> Key:
     service = SHOWN[resource.type][1]
     if service in KNOWN_BY_ID:
         return service, resource.id
+    # The ARN of an SSM parameter contains its name without the leading slash.
     return service, str(resource.inputs["bucket" if service == "s3" else "name"]).removeprefix("/")
 
 

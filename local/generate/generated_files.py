@@ -1,6 +1,6 @@
 """Generated files in `docs/`: JSON Schemas, OpenAPI documents, TypeScript types, and pages about the deployed resources.
 
-`make schema` and `make docs` write them from the pydantic models, the policies, the price book and a recorded run of the
+`make schema` and `make docs` write them from the pydantic models, the policies, the price book and a preview run of the
 program. A test fails if a committed file is stale.
 """
 
@@ -122,7 +122,7 @@ def _message_schema(subsystem: str, module: ModuleType, examples: Sequence[Messa
     schema = _with_examples(models, examples)
     for definition in schema["$defs"].values():
         if (tag := definition.get("properties", {}).get("type", {})) and "const" in tag:
-            # The model has a default for `type`, so pydantic calls it optional. But every message contains it.
+            # The model has a default for `type`, so pydantic does not require the field. But every message contains it.
             definition["required"] = ["type", *definition.get("required", ())]
     return {
         "$schema": DIALECT,

@@ -1,8 +1,8 @@
-"""Builder of the handlers' Lambda layer, which contains locked wheels for arm64 and Python 3.13, on any machine.
+"""Builder of the zip archive of the handlers' Lambda layer: the dependencies of the lock file, for arm64 and Python 3.13.
 
-For another platform, pip only downloads wheels, so nothing is compiled from C. Lambda cannot write below `/opt/python`,
-so each new container would compile modules without bytecode again. The builder therefore adds bytecode if it finds a
-Python of the runtime's version. Bytecode does not depend on the processor. A layer without bytecode loads more slowly.
+The build works on any machine, because pip downloads the platform's wheels and compiles nothing from C. If a Python of
+the runtime's version is installed, the builder adds bytecode, which does not depend on the processor. Without bytecode,
+each new Lambda container would compile the modules again, because a function cannot write below `/opt/python`.
 """
 
 import shutil

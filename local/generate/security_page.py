@@ -1,5 +1,5 @@
-"""Generator of `docs/security.md`: fills tables into the template beside this file. They list the entries from outside, the
-permissions of every role, resource policies, and policy exceptions.
+"""Generator of `docs/security.md`: fills tables into the template beside this file. They list the entry points for
+outside callers, the permissions of every role, resource policies, and policy exceptions.
 """
 
 import json
@@ -21,6 +21,7 @@ from local.preview.preview_provider import ACCOUNT, REGION
 from local.preview.resource_graph import Graph, Resource
 
 TEMPLATE = Path(__file__).with_suffix(".md")
+"""Text of the page, with placeholders in braces for the tables."""
 Statement = Mapping[str, Any]
 """Statement of a policy document."""
 OWN_LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
@@ -47,7 +48,7 @@ def render_page() -> str:
 
 
 def list_entries(graph: Graph) -> Iterator[str]:
-    """Return the table of entries from outside: routes, identity pools and buckets, each with the check of callers."""
+    """Return the table of entry points: routes, identity pools and buckets, each with the check of its callers."""
     yield from _table_head("entry", "route", "check of the caller")
     for resource in sorted(graph.customs(), key=lambda resource: resource.urn):
         for route, check in _list_routes(resource, graph):
@@ -110,15 +111,15 @@ def _read_exceptions(stack: str) -> list[dict[str, Any]]:
 
 
 def list_roles(graph: Graph) -> Iterator[str]:
-    """Return one chapter for each role, by subsystem: its trust policy, and its permissions except its own logs and traces."""
+    """Return one chapter for each role, by subsystem: its trust policy, and its permissions without telemetry."""
     statements: dict[str, list[Statement]] = defaultdict(list)
     for role, statement in list_role_statements(graph):
         if not is_telemetry(statement, role):
             statements[role].append(statement)
     roles_by_name = {resource.inputs["name"]: resource for resource in graph.customs() if resource.kind == "Role"}
-    for part in Subsystem:
-        yield f"\n### {part.capitalize()}"
-        for name in sorted(name for name in roles_by_name if parse_subsystem(_shorten(name)) == part):
+    for subsystem in Subsystem:
+        yield f"\n### {subsystem.capitalize()}"
+        for name in sorted(name for name in roles_by_name if parse_subsystem(_shorten(name)) == subsystem):
             [trust] = json.loads(roles_by_name[name].inputs["assumeRolePolicy"])["Statement"]
             yield f"\n#### {_shorten(name)}\n"
             yield f"Assumed by {_describe_trust(trust)}.\n"
@@ -144,7 +145,7 @@ def _list_grants(statements: list[Statement]) -> Iterator[str]:
 
 
 def is_telemetry(statement: Statement, role: str) -> bool:
-    """Return True if a statement only allows what every function may do: write its own log group, and send traces."""
+    """Return True if a statement only allows sending traces, or writing the log group with the role's name."""
     actions = set(statement["Action"])
     if actions == TRACES:
         return True

@@ -34,6 +34,7 @@ def _comment(schema: Mapping[str, Any], indent: str) -> Iterator[str]:
 
 
 def _type(schema: Mapping[str, Any], where: str) -> str:
+    """Return the TypeScript type of a field. `where` names the field in the error message."""
     match schema:
         case {"$ref": str(reference)}:
             return reference.rpartition("/")[2]

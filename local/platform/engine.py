@@ -1,8 +1,9 @@
-"""Creates, changes and deletes the program's resources on the emulator, in place of Pulumi's engine and AWS provider.
+"""Engine of the local platform: creates, changes and deletes the program's resources on the emulator.
 
-The Pulumi SDK determines order and concurrency: it registers a resource, in a thread, when everything that the resource
-depends on exists. For each resource, the engine plans the change and makes the service calls that the driver of the
-resource's type lists. It saves the state of each resource before and after its calls, so a run may end at any point.
+It takes the place of Pulumi's engine and AWS provider. The Pulumi SDK determines order and concurrency: it registers a
+resource, in a thread, when everything that the resource depends on exists. For each resource, the engine plans the
+change and makes the service calls that the driver of the resource's type lists. It saves the state of each resource
+before and after its calls, so a run may end at any point.
 """
 
 import threading
@@ -49,7 +50,7 @@ class ResourceFailed(Exception):
 
 
 class Engine:
-    """The provider of a run of the program by `make up`."""
+    """Provider of the program's run by `make up`. It also deletes the resources for `make down`."""
 
     def __init__(
         self, clients: Clients, state: PlatformState, progress: Progress, drivers: Drivers = ALL_DRIVERS
@@ -176,7 +177,7 @@ class Engine:
         return values.id, values.outputs
 
     def _call(self, driver: Driver, call: DriverCall, values: ResourceValues) -> None:
-        """Check a call's parameters, make the call, store its response, and wait for the state that it states."""
+        """Check a call's parameters, make the call, store its response, and wait for the state in `until`, if any."""
         client = self._clients(driver.service)
         parameters = build_parameters(driver, call, values)
         for violation in find_violations(parameters, input_shape(driver, call), call.operation):

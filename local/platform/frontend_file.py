@@ -1,4 +1,4 @@
-"""Writes the stack output `frontend` of the running local platform to `frontend.json`, where a web page can read it.
+"""File `frontend.json`: the stack output `frontend` of the running local platform, written for a web page.
 
 For a deployed stack, use the CLI: `pulumi stack output frontend > frontend.json`.
 """

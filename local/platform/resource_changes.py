@@ -2,7 +2,8 @@
 
 A driver's update calls define what can be changed in place. A resource is replaced if one of its identifying properties
 changes, or a property that no update call takes. It is also replaced if a property is removed and no call sets the
-resource as a whole, because a partial update without the property would keep the old value.
+resource as a whole, because a partial update without the property would keep the old value. A resource whose creation
+was not completed is replaced, too.
 """
 
 from collections.abc import Iterable, Mapping
@@ -59,8 +60,8 @@ def plan_change(
 def _plan_update(driver: Driver, inputs: Props, changed: set[str]) -> ResourceChange:
     """Return an update, or a replacement if the driver's update calls cannot change all of the changed properties."""
     # An update with the same operation as the creation sets the whole resource, so it also removes properties.
-    replacing_operations = {call.operation for call in driver.create}
-    updatable: set[str] = set(driver.ignored)
+    whole_resource_operations = {call.operation for call in driver.create}
+    updatable: set[str] = set(driver.ignored)  # A change of an ignored property needs no call.
     if driver.property_import is not None and inputs.get(driver.property_import.property) is not None:
         updatable.add(driver.property_import.property)
     calls: list[DriverCall] = []
@@ -70,7 +71,7 @@ def _plan_update(driver: Driver, inputs: Props, changed: set[str]) -> ResourceCh
             is_needed = bool(operations & set(call.after))
         else:
             uses = set(call.uses())
-            if call.operation not in replacing_operations:
+            if call.operation not in whole_resource_operations:
                 # The call would not contain a property without a value, so the service would keep the old value.
                 uses -= {name for name in changed if inputs.get(name) is None}
             elif call.when and not inputs.get(call.when):

@@ -32,6 +32,7 @@ from local.preview.stack_files import StackFileError
 from local.terminal_output import create_console
 
 WORKTREES = ROOT / ".local" / "worktrees"
+"""Folder of the temporary git worktrees."""
 WORKING_TREE = "."
 """Name of the working tree, with uncommitted changes, in place of a git revision."""
 MAX_SHOWN_LINES = 5

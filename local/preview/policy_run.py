@@ -69,7 +69,7 @@ class PolicyRun:
         sys.setswitchinterval(self._previous_interval)
 
     def submit(self, resource: Resource) -> None:
-        """Submit a resource for analysis."""
+        """Let a thread analyze a resource. Return at once."""
         self._results[resource.urn] = self._threads.submit(self._analyze, resource)
 
     def finish(self, graph: Graph) -> Future[tuple[list[PolicyDescription], list[PolicyFinding], list[Remediation]]]:

@@ -36,7 +36,7 @@ class Resource:
 
     @property
     def depends_on(self) -> set[str]:
-        """URNs of the resources that must exist before this one."""
+        """URNs of the resources that must exist before this one: explicit dependencies, and those in `made_of`."""
         return {*self.request.dependencies, *self.made_of}
 
     @property

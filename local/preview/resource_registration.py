@@ -1,8 +1,8 @@
 """Registration of resources without Pulumi's engine: records what the program registers, and lets a provider create it.
 
-Pulumi calls the server side of its registration protocol the resource monitor. This one replaces the monitor of Pulumi's
-mock runtime. The SDK awaits all dependencies of a resource before it registers the resource. So independent resources
-are created concurrently, and dependent ones in order.
+Pulumi calls the server side of its registration protocol the resource monitor. The monitor in this module replaces the
+one of Pulumi's mock runtime. The SDK awaits all dependencies of a resource before it registers the resource. So
+independent resources are created concurrently, and dependent ones in order.
 """
 
 from typing import Any, Protocol

@@ -68,7 +68,7 @@ def from_response(operation: str, path: str) -> ComputedValue:
 
 
 def from_template(template: str) -> ComputedValue:
-    """Return a text that contains properties, for example `{functionName}:{name}`. It is unknown while one of them is."""
+    """Return a text that contains properties, for example `{functionName}:{name}`. The text is unknown if one of them is."""
     names = tuple(re.findall(r"{(\w+)}", template))
 
     def text(values: ResourceValues) -> Any:
@@ -184,13 +184,14 @@ class Driver:
     service: str
     """boto3 name of the service."""
     create: tuple[DriverCall, ...]
+    """Calls that create the resource, in this order."""
     id: Source
     """Origin of the resource's physical id."""
     delete: tuple[DriverCall, ...] = ()
     """Calls that delete the resource, in this order. Empty if it is deleted together with another resource."""
     update: tuple[DriverCall, ...] = ()
-    """Each call is made if a property that it uses has changed. A changed property that no call uses causes a
-    replacement."""
+    """Calls that change the resource. A call without `after` is made if a property that it uses has changed. A changed
+    property causes a replacement if no call uses it and it is neither ignored nor imported."""
     outputs: Mapping[str, Source] = field(default_factory=dict)
     """Origin of each output property."""
     ignored: Mapping[str, str] = field(default_factory=dict)
@@ -209,8 +210,8 @@ class Driver:
 
 @dataclass(frozen=True)
 class RecordedOnly:
-    """A type whose service the emulator lacks. Its inputs are checked against the service's model, and it is never
-    created.
+    """A resource type that the emulator cannot create, because it lacks the service or the feature. The inputs of its
+    resources are only checked against the service's model.
     """
 
     type: str
@@ -218,7 +219,7 @@ class RecordedOnly:
     service: str
     """boto3 name of the service."""
     reason: str
-    """What the emulator lacks. `make up` prints it."""
+    """Reason why the emulator cannot create the resource. `make up` prints it."""
     create: tuple[DriverCall, ...]
     """Calls that would create the resource. Only their parameters are checked."""
     outputs: Mapping[str, Source] = field(default_factory=dict)

@@ -29,7 +29,7 @@ class RuleViolation(NamedTuple):
     path: str
     """Operation, and path of the value in its parameters, for example `CreateFunction.VpcConfig.SubnetIds[0]`."""
     value: Any
-    """None for a missing member."""
+    """The refused value, or None for a missing member."""
     rule: str
     """Broken rule, for example `is required`."""
 
@@ -126,7 +126,7 @@ def _set_at_path(tree: Props, path: list[str], value: Any) -> None:
 
 
 def _fit_structure(value: Any, shape: StructureShape, renames: Mapping[str, str], path: str) -> Any:
-    if isinstance(value, list):
+    if isinstance(value, list):  # Pulumi passes some single blocks as a list with one item.
         if len(value) != 1:
             raise ShapeMismatch(f"{path} takes one block, but {len(value)} are given")
         value = value[0]

@@ -1,4 +1,4 @@
-"""Calls that remove tags: derived from a driver's call that adds tags, for example `UntagResource` from `TagResource`.
+"""Builder of calls that remove tags, derived from calls that add tags, for example `UntagResource` from `TagResource`.
 
 A driver (`driver.py`) lists the service calls for one resource type. Its tagging call only adds tags, so the removal of a
 tag from the program needs another call.

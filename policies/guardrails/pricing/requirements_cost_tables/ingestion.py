@@ -16,10 +16,13 @@ RUNS = 40 * DAYS
 STORED_GB = 840
 """Size of the files of one month."""
 BATCHES = FILES / get_assumption("ingestion_messages_a_batch")
+"""Function calls a month. Each call handles one batch of messages, and each message announces one file."""
 GB_SECONDS = BATCHES * get_assumption("ingestion_seconds_a_batch") * get_assumption("ingestion_builder_mb") / 1024
 RUN_HOURS = RUNS * get_assumption("ingestion_glue_minutes") / 60
+"""Duration of all Glue runs of a month."""
 DPU_HOURS = RUN_HOURS * get_assumption("ingestion_glue_workers")
 FEWER_DPU_HOURS = RUN_HOURS * get_assumption("ingestion_glue_fewer_workers")
+"""DPU hours a month with Glue's proposed number of workers, and with this program's default. A worker has one DPU."""
 TIERED_GB = 2 * STORED_GB
 """Data that Intelligent-Tiering has moved. In a lake of three months, the data of two months are older than its 30 days."""
 

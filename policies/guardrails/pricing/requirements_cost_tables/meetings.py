@@ -14,7 +14,9 @@ from guardrails.pricing.requirements_cost_tables.cost_table import (
 )
 
 HOURS = get_assumption("meetings_count") * get_assumption("meetings_hours_each")
+"""Hours of meetings in a month."""
 STORED_HOURS = HOURS * get_assumption("meetings_months_kept")
+"""Hours of meetings whose files are stored."""
 RAW_GB = STORED_HOURS * get_assumption("meetings_raw_gb_an_hour")
 AUDIO_GB = STORED_HOURS * get_assumption("meetings_audio_gb_an_hour")
 VIDEO_GB = STORED_HOURS * get_assumption("meetings_video_gb_an_hour")
@@ -28,6 +30,7 @@ SPOT_JOB_HOURS = 2 * JOB_HOURS
 """Hours of all encoding jobs with 1 vCPU. They take twice as long, because a job uses all processors that it has."""
 INPUT = get_assumption("meetings_count") * get_assumption("meetings_input_tokens")
 OUTPUT = get_assumption("meetings_count") * get_assumption("meetings_output_tokens")
+"""Tokens a month that models read (`INPUT`) and write (`OUTPUT`)."""
 EXTRACTION_SHARE = get_assumption("meetings_extraction_share")
 FIXED_PROMPT_TOKENS = INPUT * get_assumption("meetings_fixed_prompt_share")
 WRITES = get_assumption("meetings_count") * get_assumption("meetings_table_writes")

@@ -16,12 +16,16 @@ MESSAGES = 1_000_000
 QUERIES = get_assumption("voice_queries")
 """Questions a month."""
 GB_SECONDS = QUERIES * get_assumption("voice_seconds_a_query") * 512 / 1024
+"""GB-seconds a month of a function with 512 MB."""
 DAYS_KEPT = 7
 """Days that questions and answers are kept."""
 AUDIO_GB = QUERIES * (get_assumption("voice_query_mb") + get_assumption("voice_response_mb")) / 1024 * DAYS_KEPT / 30
+"""Average size of the stored questions and answers."""
 RESPONSE_GB = QUERIES * get_assumption("voice_response_mb") / 1024
+"""Size of all spoken answers of a month, which browsers download."""
 
 FUNCTION: Quantities = (("lambda_gb_second_x86", GB_SECONDS), ("lambda_request", QUERIES * 4))
+"""Usage of the functions, with four calls for each question."""
 
 COST_TABLE = CostTable(
     subsystem="voice-qa",

@@ -1,4 +1,4 @@
-"""Resource types that are free themselves. Work that they cause is priced where it is done."""
+"""Resource types that AWS does not bill. Work that they cause is priced with the resource that does it."""
 
 from typing import Final
 

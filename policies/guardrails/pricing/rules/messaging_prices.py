@@ -1,4 +1,4 @@
-"""Price rules of queues, topics, event archives, schedules and agent memory."""
+"""Price rules of queues, event source mappings, topics, event archives, schedules and agent memory."""
 
 import re
 
