@@ -76,7 +76,7 @@ class Key:
 
 
 def assembled(header: object, claims: object, sign: Callable[[bytes], bytes] = lambda _: b"") -> str:
-    """Return a token with any header, claims and signature, including invalid ones."""
+    """Return a token with any header, claims and signature, which may be invalid."""
     signed = b".".join(_encoded(json.dumps(part).encode()) for part in (header, claims))
     return b".".join([signed, _encoded(sign(signed))]).decode()
 
@@ -120,7 +120,7 @@ class Provider:
         return self.published()
 
     def rotate(self, kid: str, algorithm: str = "RS256") -> None:
-        """Replace all keys by a new one."""
+        """Replace all keys by a new key."""
         self.keys = [Key(kid, algorithm)]
 
     def claims(self, without: Collection[str] = (), **other: object) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """A fake AWS in memory, and a small table of drivers for tests of the engine. It uses no sockets.
 
-The operations are real ones, so parameters are fitted and checked as usual. Their effect is a change of a dictionary.
+The operations are real, so parameters are fitted and checked as usual. Their effect is a change of a dictionary.
 """
 
 import threading

@@ -1,4 +1,4 @@
-"""Recorded deployment of the meetings backend for tests, with default settings and with changed ones."""
+"""Recorded deployment of the meetings backend for tests, with default and with changed settings."""
 
 import json
 from typing import Any

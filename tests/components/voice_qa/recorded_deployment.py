@@ -1,4 +1,4 @@
-"""Recorded deployment of voice Q&A for tests, with default settings and with changed ones."""
+"""Recorded deployment of voice Q&A for tests, with default and with changed settings."""
 
 from typing import Any
 

@@ -39,7 +39,7 @@ def valid_values(model: type[Message]) -> st.SearchStrategy[Any]:
 
 @cache
 def arbitrary_values(model: type[Message]) -> st.SearchStrategy[Any]:
-    """Return a strategy for arbitrary values, and for valid ones with changed or missing fields."""
+    """Return a strategy for arbitrary values, and for valid values with changed or missing fields."""
     names = sorted(schema_of(model)["properties"])
 
     def spoilt(pair: tuple[dict[str, Any], dict[str, Any]]) -> dict[str, Any]:

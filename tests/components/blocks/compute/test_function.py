@@ -69,7 +69,7 @@ def test_the_functions_logs_expire(engine: Engine) -> None:
 def test_a_function_is_created_after_its_log_group_and_permissions(engine: Engine) -> None:
     recorded = register_function(engine)
     before = list(recorded.ancestors(recorded.one("lambda.Function")))
-    assert recorded.one("cloudwatch.LogGroup") in before  # otherwise Lambda creates one that never expires
+    assert recorded.one("cloudwatch.LogGroup") in before  # otherwise Lambda creates a log group that never expires
     assert recorded.one("iam.RolePolicy") in before
 
 

@@ -1,4 +1,4 @@
-"""Tests of grants: invalid ones are refused, and valid ones become one minimal policy document."""
+"""Tests of grants: invalid grants are refused, and valid grants become a single minimal policy document."""
 
 import json
 from typing import Any

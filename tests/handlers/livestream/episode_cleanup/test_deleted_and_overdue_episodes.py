@@ -116,7 +116,7 @@ def cleanup(harness: ApiHarness) -> CleanupHarness:
 
 
 def request_upload(harness: ApiHarness, episode: str | None = None, kind: str = "video") -> tuple[str, str]:
-    """Make an episode, by default a new one, expect an upload; return the ids of both."""
+    """Make an episode, new by default, expect an upload; return the ids of both."""
     episode = episode or harness.create_episode()
     content_type = "video/mp4" if kind == "video" else "text/vtt"
     request = {"kind": kind, "contentType": content_type, "bytes": 100}
