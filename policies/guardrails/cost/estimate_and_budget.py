@@ -48,7 +48,10 @@ def _check_cost_estimate(stack: CheckedStack) -> Iterator[Finding]:
     severity=PolicySeverity.MEDIUM,
     levels=MANDATORY_EVERYWHERE,
     description="A price rule reads every measure of the published usage.",
-    remedy="Correct the name of the block or measure. docs/cost.md lists the measures of each resource type.",
+    remedy=(
+        "Correct the name of the block or measure where the subsystem computes its usage, in "
+        "components/<subsystem>/usage.py. docs/cost.md lists the measures of each resource type."
+    ),
 )
 def _check_cost_usage_read(stack: CheckedStack) -> Iterator[Finding]:
     for platform in stack.list_resources(PLATFORM):

@@ -61,7 +61,7 @@ def _check_bucket_encrypted(bucket: CheckedResource, stack: CheckedStack) -> Ite
     severity=PolicySeverity.CRITICAL,
     levels=MANDATORY_EVERYWHERE,
     description="Every bucket blocks public access with all four settings.",
-    remedy="Use the bucket block, which sets all four.",
+    remedy="Use the bucket block, which sets all four settings.",
     frameworks=("AWS FSBP S3.8", "CIS AWS 3.0 2.1.4"),
     types=BUCKETS,
 )

@@ -101,7 +101,7 @@ def _check_guests_few_services(role: CheckedResource, stack: CheckedStack) -> It
     severity=PolicySeverity.CRITICAL,
     levels=MANDATORY_EVERYWHERE,
     description="Guests of an identity pool may reach only S3 objects below their own identity.",
-    remedy=f"Put {OWN_ID} into the ARN, at the end of a fixed prefix.",
+    remedy=f"Put {OWN_ID} into the ARN, for example arn:aws:s3:::<bucket>/guests/{OWN_ID}/*, with no wildcard before it.",
     types={ROLE},
 )
 def _check_guests_own_objects_only(role: CheckedResource, stack: CheckedStack) -> Iterator[str]:

@@ -6,8 +6,13 @@ from collections.abc import Iterator
 
 from guardrails.pricing.price_book import load_prices
 from guardrails.pricing.requirements_cost_tables import COST_TABLES, CostTable
-from guardrails.pricing.requirements_cost_tables.cost_table import load_assumptions, price_quantities
-from guardrails.pricing.requirements_cost_tables.transcription import STREAMING_QUANTITIES
+from guardrails.pricing.requirements_cost_tables.cost_table import DAYS, load_assumptions, price_quantities
+from guardrails.pricing.requirements_cost_tables.transcription import (
+    BILLED_SECONDS,
+    CALLS,
+    STREAMED_MINUTES,
+    STREAMING_QUANTITIES,
+)
 from guardrails.pricing.rules import PRICE_RULES
 from guardrails.pricing.rules.called_service_prices import CALLED_SERVICE_MEASURES
 
@@ -87,8 +92,9 @@ def _render_table(table: CostTable) -> Iterator[str]:
         yield from (f"- {remark}" for remark in table.remarks)
     if table.subsystem == "transcription":
         yield (
-            "- Streaming to Transcribe at the stated usage costs "
-            f"${_format_usd(price_quantities(STREAMING_QUANTITIES))} a month."
+            f"- The table omits Amazon Transcribe. {CALLS / DAYS:,.0f} streams a day, each billed for at least {BILLED_SECONDS} seconds, are "
+            f"{STREAMED_MINUTES:,.0f} minutes a month. They cost ${_format_usd(price_quantities(STREAMING_QUANTITIES))}, more than all "
+            "lines of the table together."
         )
     if table.setting_savings:
         yield "\nSavings by settings of this program. Each setting is changed separately, at the same usage:\n"

@@ -82,7 +82,7 @@ def _find_redrive_targets(queue: CheckedResource) -> set[str]:
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
     description="Every queue has a dead-letter queue.",
-    remedy="Use the queue block, which creates one.",
+    remedy="Use the queue block, which creates a dead-letter queue.",
     types={QUEUE},
 )
 def _check_queue_has_dead_letters(queue: CheckedResource, stack: CheckedStack) -> Iterator[str]:
@@ -166,7 +166,7 @@ def _check_queue_retries_first(queue: CheckedResource) -> Iterator[str]:
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
     description="Every target of an event rule has a dead-letter queue.",
-    remedy="Use the event rule block, which creates one.",
+    remedy="Use the event rule block, which creates a dead-letter queue.",
     types={EVENT_TARGET},
 )
 def _check_event_target_has_dead_letters(target: CheckedResource) -> Iterator[str]:
@@ -179,7 +179,7 @@ def _check_event_target_has_dead_letters(target: CheckedResource) -> Iterator[st
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
     description="Every schedule has a dead-letter queue.",
-    remedy="Use the schedule block, which creates one.",
+    remedy="Use the schedule block, which creates a dead-letter queue.",
     types={SCHEDULE},
 )
 def _check_schedule_has_dead_letters(schedule: CheckedResource) -> Iterator[str]:

@@ -64,10 +64,6 @@ COST_TABLE = CostTable(
             "Two of the six alarms use metrics that Lambda provides free of charge. So four custom "
             "metrics ($1.20) are enough."
         ),
-        (
-            f"The table omits Transcribe: {STREAMED_MINUTES:,.0f} streamed minutes a month, with the "
-            f"billed minimum of {BILLED_SECONDS} seconds for each stream, cost more than all its lines."
-        ),
     ),
 )
 STREAMING_QUANTITIES: Quantities = (("transcribe_streaming_minute", STREAMED_MINUTES),)
