@@ -131,8 +131,8 @@ def _get_capacity_type(environment: CheckedResource) -> str:
     types={BATCH_QUEUE},
 )
 def _check_batch_spot_first(queue: CheckedResource, stack: CheckedStack) -> Iterator[str]:
-    """Yield a violation if the first compute environment has no Spot capacity, neither of this queue nor of another
-    queue of the stack. The on-demand fallback needs a separate queue, because within a queue Batch always uses the first
+    """Yield a violation if neither this queue nor another queue of the stack has Spot capacity in its first compute
+    environment. The on-demand fallback needs a separate queue, because within a queue Batch always uses the first
     environment of Fargate.
     """
     first = _find_first_environment(queue, stack)
