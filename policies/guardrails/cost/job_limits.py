@@ -156,6 +156,7 @@ def _find_first_environment(queue: CheckedResource, stack: CheckedStack) -> Chec
         if environment in queue.references.get("computeEnvironmentOrders", ())
     ]
     orders = sorted(queue.props.get("computeEnvironmentOrders") or (), key=lambda order: float(order["order"]))
+    # A single reference is enough. The ARNs, which may be unknown in a preview, are read only if there are several.
     if len(referred) == 1 or not orders:
         return referred[0] if referred else None
     arn = str(orders[0]["computeEnvironment"])
