@@ -1,6 +1,6 @@
 """Gateway to Lambda and CloudWatch for the commands, and the translation of AWS errors for operators.
 
-Each method of the gateway calls one operation and returns typed records. Errors become one-line messages of our own.
+Each method of the gateway calls one operation of AWS. Errors become one-line messages of our own.
 Environment variables of functions are never part of a text: records hide them from `repr`, and messages from AWS are
 not repeated, because they may contain the environment.
 """

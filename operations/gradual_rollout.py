@@ -1,4 +1,5 @@
-"""Command `rollout`: give a new version of a Lambda function a share of the traffic, watch the alarms, then give it all.
+"""Command `rollout`: give a new version of a Lambda function a share of the traffic, watch the alarms, then give it the
+rest.
 
 If the rollout ends early, because of an alarm or for another reason, the previous version gets all traffic again, and
 the resulting routing is printed. An alias that another user has changed meanwhile is not touched.

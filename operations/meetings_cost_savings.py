@@ -118,7 +118,7 @@ def _get_costs(
     ce: Any, start: date, change: date, end: date, cost_filter: Mapping[str, Any] | None
 ) -> dict[str, tuple[float, float]]:
     """Return the total cost from `start` to `change` and from `change` to `end`, by service."""
-    sums: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
+    sums: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])  # cost before and after the change
     request: dict[str, Any] = {
         "TimePeriod": {"Start": start.isoformat(), "End": end.isoformat()},
         "Granularity": "DAILY",

@@ -36,6 +36,7 @@ PAGE = 25
 MAX_CHANGES = 90
 """Maximum number of changes in a transaction. DynamoDB allows 100 actions, and one of them checks the meeting."""
 Key = Mapping[str, Any]
+"""Primary key of a table item, in DynamoDB's attribute format."""
 
 
 @dataclass
@@ -67,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(context: CommandContext, options: argparse.Namespace) -> int:
-    """Process all meetings. Return 0 if each has its items, or 2 if meetings changed meanwhile."""
+    """Process all meetings. Return 0 if none of them changed meanwhile, or else 2."""
     stack, what, remove, per_second = options.stack, options.what, options.remove, options.per_second
     if per_second <= 0:
         raise CommandRefused(f"--per-second {per_second:g}: give a number of meetings per second above 0.")
@@ -165,7 +166,7 @@ class _Backfill:
                     yield item[SORT]["S"]
 
     def _write(self, meeting: Mapping[str, Any], changes: Sequence[Item]) -> bool:
-        """Write the changes. Return False if the meeting has changed since it was read."""
+        """Write the changes. Return False if DynamoDB cancelled them, as a rule because the meeting has changed."""
         unchanged = {
             "TableName": self.table,
             "Key": serialize_item({PARTITION: meeting[PARTITION], SORT: meeting[SORT]}),

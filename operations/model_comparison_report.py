@@ -81,7 +81,7 @@ def total_agreement(comparisons: Sequence[TranscriptComparison]) -> Agreement:
 
 
 def compute_cost(model_id: str, tokens: SummaryTokens, prices: Mapping[str, float]) -> float | None:
-    """Return the cost in USD, by the price book's names, or None for a model without prices."""
+    """Return the cost in USD, or None for a model without prices. `prices`: USD per token, by name in the price book."""
     match = _PRICED_MODEL.match(model_id)
     if match is None:
         return None

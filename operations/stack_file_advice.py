@@ -20,7 +20,7 @@ from components.settings.stack import StackSettings
 from operations.function_target import PROJECT, FunctionTarget
 
 Path = tuple[str, ...]
-"""Keys that lead to a setting, from the subsystem's settings on."""
+"""Keys that lead to a setting. The first key is directly below the subsystem's key."""
 
 
 class Setting(NamedTuple):
@@ -46,7 +46,7 @@ def advise_live_version(target: FunctionTarget, version: str) -> list[str]:
 def advise_variable(target: FunctionTarget, name: str, value: str, version: str) -> list[str]:
     """Return advice on how to make deployments set this variable.
 
-    The advice includes a pinned `liveVersion`, with which callers would not get the version that has the new value.
+    The advice mentions `liveVersion` too. If it pins an older version, a deployment would take the new value from callers.
     """
     key = to_camel(name.lower())
     setting = _find_setting(target, key)
@@ -126,7 +126,7 @@ def _function_section(target: FunctionTarget) -> Path:
 
 
 def _find_setting(target: FunctionTarget, key: str) -> Setting | None:
-    """Return the setting of this name, the function's before the subsystem's; None unless exactly one is found."""
+    """Return the setting of this name in the function's section, or else in the whole subsystem; None unless it is unique."""
     section, settings = _function_section(target), _list_settings(_settings_model(target))
     matches = [setting for setting in settings if setting.path[-1] == key and setting.path[0] not in NO_VARIABLES]
     matches = [setting for setting in matches if setting.path[:1] == section] or matches

@@ -14,7 +14,9 @@ Days = Annotated[int, Field(ge=1, le=3653)]
 
 
 class IngestionLoad(SettingsModel):
-    """Expected load. Cost and headroom are computed from it. Other settings must be large enough for it."""
+    """Expected load, from which the cost and `benchmarks/ingestion_headroom.py` are computed. The loader does not check that
+    the other settings suffice for it.
+    """
 
     files_per_day: Annotated[int, Field(ge=1)] = 8_000
     """NDJSON files that arrive per day."""

@@ -1,4 +1,4 @@
-"""Settings of livestream: expected load, REST API, uploads, videos, the agent that checks claims, and functions."""
+"""Settings of livestream: expected load, REST API, uploads, videos, the fact-check agent, and functions."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -111,7 +111,7 @@ class VideoSettings(SettingsModel):
 
 
 class ClaimAgentSettings(GuardedModelSettings):
-    """Settings of the agent that checks claims."""
+    """Settings of the fact-check agent, which finds claims in transcripts and checks them with a Bedrock model."""
 
     model_id: ModelId = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
     """Id of a model or of an inference profile. AWS retires models within a year or two."""

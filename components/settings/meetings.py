@@ -1,6 +1,6 @@
 """Settings of meetings: expected load, token exchange, transcription, models, retention and functions.
 
-Those of the media job are in `meetings_media`.
+The settings of the media job are in `meetings_media`.
 """
 
 from typing import Annotated

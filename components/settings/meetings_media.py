@@ -37,7 +37,7 @@ FARGATE_SIZES: Mapping[float, Sequence[int]] = {
 """vCPUs, with the memory sizes in MB that AWS Batch accepts for them (API reference, ResourceRequirement)."""
 
 ATTEMPTS: Final = 3
-"""Number of times that a job is started on Fargate Spot. After an interruption it resumes where it was."""
+"""Maximum number of starts of a job on Fargate Spot. After an interruption, the job resumes where it was."""
 ENCODE_HOURS: Final = 2
 """Maximum vCPU hours to encode one hour of a recording: assumed (docs/decisions/0061)."""
 

@@ -39,7 +39,7 @@ DECIMALS = frozenset({"decimal", "dec", "numeric"})
 MAX_DIGITS = 38
 """Maximum precision of a decimal."""
 PRESTO = {"string": "varchar", "int": "integer"}
-"""Presto's names of the types that it does not call as Hive does, by Hive's name."""
+"""Presto's names of the types that Hive and Presto name differently, by Hive's name."""
 
 SYSTEM_COLUMNS = (
     ("_source_key", "string"),

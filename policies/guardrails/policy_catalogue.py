@@ -1,7 +1,8 @@
 """List of all policies of the pack, and the policies about exceptions.
 
 The policies about exceptions are defined here because they need the names of all other policies. They report the
-exceptions in force. An exception that has expired, or that names an unknown policy or resource, is a violation.
+exceptions in force. An exception that has expired, or that names an unknown policy or resource, is a violation. So is a
+difference between the exceptions, or the environment, that the program publishes and the stack's configuration.
 """
 
 from collections.abc import Iterator

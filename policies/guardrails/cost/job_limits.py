@@ -131,8 +131,8 @@ def _get_capacity_type(environment: CheckedResource) -> str:
     types={BATCH_QUEUE},
 )
 def _check_batch_spot_first(queue: CheckedResource, stack: CheckedStack) -> Iterator[str]:
-    """Yield a violation if the first compute environment has no Spot capacity, neither of this queue nor of another
-    queue of the stack. The on-demand fallback needs a separate queue, because within a queue Batch always uses the first
+    """Yield a violation if neither this queue nor another queue of the stack has Spot capacity in its first compute
+    environment. The on-demand fallback needs a separate queue, because within a queue Batch always uses the first
     environment of Fargate.
     """
     first = _find_first_environment(queue, stack)
@@ -156,6 +156,7 @@ def _find_first_environment(queue: CheckedResource, stack: CheckedStack) -> Chec
         if environment in queue.references.get("computeEnvironmentOrders", ())
     ]
     orders = sorted(queue.props.get("computeEnvironmentOrders") or (), key=lambda order: float(order["order"]))
+    # A single reference is enough. The ARNs, which may be unknown in a preview, are read only if there are several.
     if len(referred) == 1 or not orders:
         return referred[0] if referred else None
     arn = str(orders[0]["computeEnvironment"])

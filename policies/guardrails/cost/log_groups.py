@@ -95,7 +95,8 @@ def _check_function_logs_owned(function: CheckedResource, stack: CheckedStack) -
 )
 def _check_api_logs_owned(resource: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     """Yield a violation if no log group of the stack has the name of the stage's execution logs. The name contains
-    the API's id. While the id is unknown, the group is found because its name is computed from the API.
+    the API's id, which can be unknown. So the group is found by the reference from its name to the API. If the stage
+    refers to no API, the group is found by its name.
     """
     is_rest = resource.type == REST_STAGE
     prefix, api_key, name_key = (REST_LOGS, "restApi", "stageName") if is_rest else (WEBSOCKET_LOGS, "apiId", "name")

@@ -32,7 +32,7 @@ POLICIES = PolicySet(PolicyGroup.DATA_PROTECTION)
 
 PUBLIC_ACCESS_SETTINGS = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
 SERVICE_WIDE_ACTIONS = frozenset({"sns:Publish"})
-"""Actions that cover a whole service whose resource policies allow no wildcard."""
+"""Actions that count as all actions of a service, because its resource policies allow no wildcard."""
 LOG_DELIVERY = ("Service", "logging.s3.amazonaws.com")
 """Principal that delivers access logs to a bucket."""
 

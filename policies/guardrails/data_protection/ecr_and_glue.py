@@ -25,7 +25,7 @@ def _check_repository_scans(repository: CheckedResource) -> Iterator[str]:
 
 
 MUTABLE_TAG = "latest"
-"""The only tag that may move to another image. No job runs an image by this tag."""
+"""The only tag that may move to another image. In staging and prod, jobs run images by digest."""
 
 
 @POLICIES.resource(

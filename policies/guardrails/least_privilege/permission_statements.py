@@ -74,7 +74,7 @@ def list_all_role_statements(role: CheckedResource, stack: CheckedStack) -> Iter
     this stack.
 
     A document that contains an unknown id is skipped. The policies that check single documents report it as undecided,
-    and the next run after the deployment knows it. The AWS provider returns a role's separate policies as inline
+    and the next run after the deployment can read it. The AWS provider returns a role's separate policies as inline
     policies too, in their state before the deployment. So inline policies count only if the program sets them.
     """
     inline = [role] if stack.is_set_by_program(role, "inlinePolicies") else []

@@ -116,7 +116,9 @@ def _check_resource_policy_source_account(resource: CheckedResource) -> Iterator
 
 
 def _limits_service_account(statement: Statement) -> bool:
-    """Return True if the conditions of a statement name the account for which a service acts."""
+    """Return True if the conditions of a statement name the account for which a service acts. A condition on a KMS
+    encryption context is enough, because it names the encrypted resource.
+    """
     if any(statement.is_pinned_by(key) for key in SERVICE_ACCOUNT_KEYS):
         return True
     if statement.is_narrowed_by("aws:SourceArn") and all(
@@ -183,8 +185,8 @@ def _check_function_permission_source(permission: CheckedResource, _stack: Check
 
 
 def _source_has_account(permission: CheckedResource) -> bool:
-    """Return True if the source ARN contains an account. API Gateway is not documented to send the account
-    separately.
+    """Return True if the source ARN contains an account, so that `sourceAccount` is not needed. API Gateway is not
+    documented to send the account separately, so its permissions must not depend on `sourceAccount`.
     """
     try:
         return _contains_account(str(permission.props.get("sourceArn")))

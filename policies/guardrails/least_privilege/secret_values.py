@@ -1,5 +1,5 @@
-"""Policies about secrets: environment variables, job arguments and plain parameters contain references to secrets,
-never the secrets.
+"""Policies about secrets: environment variables and job arguments contain references to secrets, never the secrets,
+and SSM parameters with secrets are encrypted.
 """
 
 import json
@@ -20,9 +20,9 @@ SECRET_NAME = re.compile(
 )
 """Endings of names that usually belong to secrets. `TOKEN_ISSUER` or `MAX_TOKENS` does not match."""
 REFERENCE_PREFIXES = ("arn:", "/", "alias/", "ssm:", "secretsmanager:", "{{resolve:", "https://", "s3://")
-"""Beginnings of values that name a secret's place instead of containing it."""
+"""Beginnings of values that refer to a secret, for example by the name of a parameter, instead of containing it."""
 HARMLESS_VALUE = re.compile(r"(true|false|[0-9.]*)", re.IGNORECASE)
-"""Values that are no secret, although the variable's name ends like that of one: a flag, a number, or nothing."""
+"""Values that are no secret, even if the variable is named like a secret: a flag, a number, or an empty text."""
 SECRET_PATTERNS = {
     "an AWS access key": re.compile(r"\b(AKIA|ASIA)[A-Z0-9]{16}\b"),
     "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),

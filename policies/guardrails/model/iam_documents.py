@@ -62,8 +62,8 @@ class Statement:
         return self.is_narrowed_by(key) and not any({"*", "?"} & set(value) for value in self.condition_values(key))
 
     def _requires_key(self, key: str) -> bool:
-        """Return True if a request without the key is refused. ForAllValues needs this, because a request without any
-        value meets it.
+        """Return True if a request without the key is refused. Conditions with ForAllValues do not refuse it, so a
+        separate `Null` condition is needed.
         """
         return any(
             name.lower() == key.lower() and [str(value).lower() for value in to_list(given)] == ["false"]
