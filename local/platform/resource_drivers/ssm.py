@@ -1,8 +1,7 @@
 """Driver of SSM parameters.
 
-A driver lists the calls that create, change and delete one resource type on the emulator. the calls that create, update and delete a
-SecureString, so no file contains the value of a secret
-parameter.
+A driver lists the calls that create, change and delete one resource type on the emulator. A secret parameter is a
+SecureString. The state file contains only hashes of inputs (`local/platform/state.py`), so no file contains its value.
 """
 
 from local.platform.driver_model.driver import (
