@@ -16,7 +16,7 @@ policy's record, not this page.
 The policy pack checks every preview and every deployment: run `pulumi preview --policy-pack policies`, or
 `make preview` without an AWS account. A *mandatory* finding stops the deployment. An *advisory* finding is only
 reported. A policy that *remediates* corrects the resource and shows it before and after the change. The environment
-`local` has the levels of `dev`.
+`local` has the levels of `dev`. A dash (—) means that the policy is disabled.
 
 **Exceptions** are entries of the setting `polyphony:exceptions` in a stack file. An entry names a policy, a resource,
 a reason and an expiry date. The resource is a Pulumi name, or `platform` for the stack as a whole. Every run reports

@@ -37,8 +37,8 @@ send their token in the body.
     levels=DISABLED_IN_DEV,
     description="In staging and prod, every method, route and connection requires authorization.",
     remedy=(
-        f"Set an authorizer, or give the API the tag {CHECKED_BY} (15 characters or more) that says "
-        "what checks callers. The setting auth: none is for dev and local only."
+        f"Set an authorizer, or give the API the tag {CHECKED_BY}, whose value says in 15 characters or more "
+        "what checks callers. The setting `auth: none` is for dev and local only."
     ),
     frameworks=("AWS FSBP APIGateway.8",),
     types={REST_API, REST_METHOD, API_V2, API_V2_ROUTE},

@@ -51,7 +51,10 @@ def _check_table_deletion_protected(table: CheckedResource) -> Iterator[str]:
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_IN_PROD,
     description="In prod, every table is in a backup selection, or its tag Reason says why not.",
-    remedy=f"Back up the table, or give the tag {REASON_TAG} (15 characters or more): no_backup_reason of the block.",
+    remedy=(
+        "Back up the table, or set no_backup_reason of the table block (15 characters or more), which becomes the tag "
+        f"{REASON_TAG}."
+    ),
     frameworks=("AWS Security Hub DynamoDB.4",),
     types=ANY_TABLE,
 )

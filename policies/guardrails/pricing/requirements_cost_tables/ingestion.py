@@ -147,8 +147,9 @@ COST_TABLE = CostTable(
     remarks=(
         "The requirements' lines in this table add up to $266. The requirements round their total to ~$270.",
         (
-            "The three savings that the requirements list ($75, $165 and $8) add up to $248, not to $220. The $75 "
-            "(Flex) and the $165 (G.025X workers) cannot be combined, because each is a part of the same $220 for Glue."
+            "The requirements state $220 as the sum of their three savings ($75, $165 and $8), but the sum is $248. "
+            "The $75 (Flex) and the $165 (G.025X workers) cannot be combined, because both are parts of the Glue "
+            "line, which happens to be $220 too."
         ),
         (
             "The saving by G.025X workers does not exist. They run streaming jobs only, so an ETL job "
