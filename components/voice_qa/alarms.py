@@ -52,11 +52,11 @@ def register_alarms(
         AlarmGroup(scope, runbook, opts)
         for runbook in (ANSWERS_RUNBOOK, LIMITS_RUNBOOK, LECTURES_RUNBOOK, SOCKETS_RUNBOOK)
     )
-    timeout = "uses most of its timeout."
+    timeout_problem = "uses most of its timeout."
     for name, function, max_seconds, problem in (
-        ("handler", handler, settings.socket_handler.timeout_seconds, f"The WebSocket handler {timeout}"),
+        ("handler", handler, settings.socket_handler.timeout_seconds, f"The WebSocket handler {timeout_problem}"),
         ("worker", worker, settings.agentcore.answer_seconds, "Answers use most of their time limit."),
-        ("validator", validator, settings.validator.timeout_seconds, f"The validation of lectures {timeout}"),
+        ("validator", validator, settings.validator.timeout_seconds, f"The validation of lectures {timeout_problem}"),
     ):
         threshold_ms = max_seconds * 1000 * DURATION_PERCENT / 100
         answers.register(f"{name}-duration", function.metric("Duration", "p95"), threshold_ms, problem)

@@ -70,6 +70,9 @@ class ManifestLifecycle:
     def confirm_files(self, execution: ManifestExecution) -> ConfirmedFiles:
         """Mark the files that still belong to the manifest as `manifested`, and write their list for the run.
 
+        A file no longer belongs to the manifest if its record is gone or names another manifest. No run is needed if no
+        file is left to process, or if this execution is no longer the manifest's current one.
+
         A redrive needs no run if an earlier run reported a result other than `failed` for every file. Its output is already
         published, so the files are marked from that result.
         """
@@ -84,7 +87,7 @@ class ManifestLifecycle:
             lambda file: self.table.mark_manifested(file.record_id, manifest_id, redriven=execution.redrive > 0),
             manifest.files,
         )
-        own_records = _of_manifest(manifest_id, file_records)
+        own_records = _keep_own_records(manifest_id, file_records)
         unfinished = sum(record.status is FileStatus.MANIFESTED for record in own_records)
         if not unfinished:
             self.records.end(manifest_id, execution.arn, ManifestStatus.PROCESSED, {})
@@ -92,9 +95,10 @@ class ManifestLifecycle:
             return no_files
         # A run replaces the output of the previous run, so a redrive also processes the files that are already processed.
         to_run = [record for record in own_records if record.status in {FileStatus.MANIFESTED, FileStatus.PROCESSED}]
-        uri = self.documents.write_confirmed(_manifest_of(manifest_id, self.clock(), to_run))
+        uri = self.documents.write_confirmed(_build_manifest(manifest_id, self.clock(), to_run))
         if execution.redrive and self._has_results(manifest_id, to_run):
-            # Only the marking had failed. Some versions may be deleted by now, and a new run would remove their rows.
+            # Only the marking had failed. Some object versions may be deleted by now, and the output of a new run would
+            # lack their rows.
             self.finish(execution)
             return no_files
         self.log.info("manifest_confirmed", manifest_id=manifest_id, files=unfinished)
@@ -150,7 +154,7 @@ class ManifestLifecycle:
 
     def _record_results(self, manifest_id: str, results: Iterable[FileResult]) -> StatusCounts:
         file_records = self.parallel.call_all(lambda result: self.table.record_result(result, manifest_id), results)
-        return dict(Counter(record.status.value for record in _of_manifest(manifest_id, file_records)))
+        return dict(Counter(record.status.value for record in _keep_own_records(manifest_id, file_records)))
 
     def _end(self, execution: ManifestExecution, status: ManifestStatus, counts: StatusCounts, cause: str = "") -> None:
         manifest_id = execution.manifest_id
@@ -161,7 +165,7 @@ class ManifestLifecycle:
             self.log.info("manifest_processed", manifest_id=manifest_id, files=sum(counts.values()))
 
 
-def _of_manifest(manifest_id: str, records: Iterable[FileRecord | None]) -> list[FileRecord]:
+def _keep_own_records(manifest_id: str, records: Iterable[FileRecord | None]) -> list[FileRecord]:
     """Return the records of files that exist and still belong to the manifest."""
     return [record for record in records if record is not None and record.manifest_id == manifest_id]
 
@@ -170,5 +174,5 @@ def _failed_result(file: ListedFile, reason: str) -> FileResult:
     return FileResult(file_key=file.file_key, date_prefix=file.date_prefix, status="failed", reason=reason)
 
 
-def _manifest_of(manifest_id: str, now: datetime, records: Iterable[FileRecord]) -> Manifest:
+def _build_manifest(manifest_id: str, now: datetime, records: Iterable[FileRecord]) -> Manifest:
     return Manifest(manifest_id=manifest_id, created_at=now, files=tuple(record.listed_file for record in records))

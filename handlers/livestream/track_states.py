@@ -198,11 +198,11 @@ def is_applied(track: Track, update: TrackUpdate) -> bool:
 
 def episode_status(video: TrackState, transcript: TrackState) -> EpisodeStatus:
     """Return the status of an episode whose tracks are in these states."""
-    both = {video, transcript}
-    if TrackState.FAILED in both:
+    states = {video, transcript}
+    if TrackState.FAILED in states:
         return EpisodeStatus.FAILED
-    if both & PROCESSING_STATES:
+    if states & PROCESSING_STATES:
         return EpisodeStatus.PROCESSING
-    if TrackState.REQUESTED in both:
+    if TrackState.REQUESTED in states:
         return EpisodeStatus.UPLOADING
-    return EpisodeStatus.READY if both & _SUCCESS_STATES else EpisodeStatus.DRAFT
+    return EpisodeStatus.READY if states & _SUCCESS_STATES else EpisodeStatus.DRAFT

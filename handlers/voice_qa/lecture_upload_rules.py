@@ -4,10 +4,11 @@ A lecture's object has the key `lectures/<lectureId>/<filename>`. The id is a UL
 without meaning. Other objects below a lecture's id are recorded as misplaced, but only if the lecture has no valid
 object. Objects without a lecture's id are not recorded.
 
-A lecture refers to its newest upload, even if that upload is rejected. Among versions of one object, the newest one is
-the version that the bucket returns now. Times are not used for versions, because a multipart upload has the time at
-which it began, a listing and an event state different times, and events may come late. Among objects with different
-names, the one with the later time is the newest. If the times are equal, the lecture's item does not change.
+A lecture refers to its newest upload, even if that upload is rejected. There are two cases:
+- Uploads with the same key are versions of one object. The newest is the version that the bucket returns now. Times do
+  not decide, because a multipart upload has the time at which it began, a listing and an event state different times,
+  and events may come late.
+- For uploads with different keys, the later time decides. If the times are equal, the lecture's item does not change.
 """
 
 import re

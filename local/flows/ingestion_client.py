@@ -1,7 +1,7 @@
 """Clients for the ingestion backend of a local deployment: one for uploads and file records, one for runs and their
 rows.
 
-Nothing is scripted. The handlers, the workflow and the Spark job are those of a deployment.
+No answer is scripted. The handlers, the workflow and the Spark job are those of a deployment.
 """
 
 import json

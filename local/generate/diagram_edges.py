@@ -53,7 +53,7 @@ VERBS = {
 """Verbs of actions on resources that are not stores."""
 STORES = {"s3", "dynamodb", "ssm", "bedrock-agentcore"}
 IMPLIED_ACTIONS = {
-    # Actions that belong to another verb of the same edge, or to an event source that has an edge.
+    # Actions that need no verb: they accompany another action of the same edge, or an event source that has an edge.
     "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility",
     "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun", "batch:DescribeJobs", "batch:ListJobs", "batch:TerminateJob",
     "backup:DescribeBackupVault", "sts:TagSession",
@@ -155,7 +155,7 @@ def _outside_edges(graph: Graph, nodes_by_key: NodesByKey, nodes_by_role: NodesB
                 verb = "authorizes with" if "/authorizers/" in inputs["sourceArn"] else "calls"
                 yield Edge(api, nodes_by_key["lambda", inputs["function"]], verb)
             case "IdentityPool" if inputs["allowUnauthenticatedIdentities"]:
-                # A guest has the name of the block with the identity pool, and the pool's name contains it.
+                # A guest's node has the name of the block that contains its role. The pool's name contains that name.
                 guests = {
                     node for node in nodes_by_role.values() if node.shape is Shape.CALLER and node.name in resource.name
                 }
@@ -198,7 +198,7 @@ def _find_head(action: str, resource: str, nodes_by_key: NodesByKey, nodes_by_ro
     if action == "sts:AssumeRole":
         return nodes_by_role[to_node_key(resource)[1]]
     if "*" in to_node_key(resource)[1]:
-        return None  # The backup role may access all tables of a stack, which the foundation's diagram shows.
+        return None  # The backup role may access all tables of a stack. The foundation's diagram shows backups.
     target = nodes_by_key.get(to_node_key(resource))
     # Dead-letter queues and job queues are not shown, so actions on them get no arrow.
     if target is None and not (service == "sqs" or (service == "batch" and ":job-queue/" in resource)):

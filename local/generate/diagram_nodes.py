@@ -36,7 +36,7 @@ class Node:
     """Node of a diagram."""
 
     subsystem: str
-    """Empty for AWS services, and for callers without a role of the program."""
+    """Empty for AWS services, and for callers that assume no role of the program."""
     name: str
     """Pulumi name of the block, or name of the service or caller."""
     shape: Shape
@@ -141,5 +141,7 @@ def _find_outside_node(role: Resource, graph: Graph) -> Node | None:
     principal = json.loads(role.inputs["assumeRolePolicy"])["Statement"][0]["Principal"]
     if "Service" in principal:
         return SERVICES.get(principal["Service"])
+    # A guest assumes its role through an identity pool (a federated principal). The guest is named after the block that
+    # contains the role. The name of any other caller is that of its role without the suffix.
     name = graph[role.parent].name if "Federated" in principal else role.name.removesuffix("-role")
     return Node(parse_subsystem(name), name, Shape.CALLER)

@@ -50,7 +50,9 @@ class ResourceFailed(Exception):
 
 
 class Engine:
-    """Provider of the program's run by `make up`. It also deletes the resources for `make down`."""
+    """Creates, changes and deletes the resources that the program registers when `make up` runs it. For `make down`, it
+    deletes all resources.
+    """
 
     def __init__(
         self, clients: Clients, state: PlatformState, progress: Progress, drivers: Drivers = ALL_DRIVERS
@@ -189,7 +191,10 @@ class Engine:
             self._wait_for_state(driver, call.until, values)
 
     def _apply_import(self, driver: Driver, values: ResourceValues, change: ResourceChange) -> None:
-        """Import the property that needs a variable number of calls, if it has a value that is new or has changed."""
+        """Apply the property that needs a variable number of calls, if it has a value that is new or has changed.
+
+        An example is the OpenAPI document of an API.
+        """
         importer = driver.property_import
         if importer is None or values[importer.property] is None:
             return

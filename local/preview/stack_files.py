@@ -20,15 +20,6 @@ from local.preview.cli_yaml import CliYamlLoader, TextYamlLoader
 
 PLACEHOLDER = "placeholder-for-a-secret-that-only-a-deployment-has"
 """Replaces a secret that is encrypted or missing. It is long enough for every secret setting."""
-BOOLEAN = "tag:yaml.org,2002:bool"
-INTEGER = "tag:yaml.org,2002:int"
-FLOAT = "tag:yaml.org,2002:float"
-DATE = "tag:yaml.org,2002:timestamp"
-REPLACED_TAGS = (BOOLEAN, INTEGER, FLOAT, DATE)
-"""YAML tags of the types that YAML 1.1 and the CLI recognise differently."""
-INTEGERS = r"[-+]?(?:0|[1-9][0-9]*)"
-FLOATS = r"[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?"
-"""Decimal numbers. The CLI also accepts octal, hexadecimal and grouped numbers, which no setting uses."""
 
 
 class StackFileError(CannotRun):

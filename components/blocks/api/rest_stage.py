@@ -1,7 +1,7 @@
 """Stage of a REST API with its throttling, access and execution logs, and alarms.
 
 The logs contain no body, header, query string or full path of a request, because these may contain tokens or personal
-data. A path is logged as in the document, with the names of its parameters instead of their values.
+data. A path is logged as in the API's OpenAPI document, with the names of its parameters instead of their values.
 """
 
 import json

@@ -1,5 +1,12 @@
 """Processing of the events of a video: its upload, and the MediaConvert job that cuts it into chunks.
 
+There are three kinds of events:
+- A video was uploaded. `Video Upload Completed` is published.
+- `Video Upload Completed`, which this module also receives. A job is submitted.
+- The job's state changed. The track is updated. If `max_hours` is set, the first job has a clip, which is the part of
+  the video that it reads. If the video is shorter than its clip, that job fails, and a second job without a clip end
+  follows.
+
 Events may arrive twice or late. The state of the video's track (`track_states`) decides whether an event still
 needs work. The track accepts a repeated event until a later event has advanced it. So interrupted work is repeated, and
 finished work is not. There is one exception: if the track cannot be advanced after a job was submitted, the same job

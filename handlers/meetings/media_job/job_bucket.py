@@ -1,8 +1,8 @@
 """S3 gateway of the media job: small objects in memory, and files through boto3's transfer manager.
 
-A finished output is an object whose metadata contain its recipe, which is a text that names how it was made, and the
-time that ffmpeg took. Transfers are cancelled if the job has to end. A cancelled upload leaves no parts behind. If the
-job is killed, the bucket's lifecycle deletes them.
+A finished output is an object whose metadata contain its recipe, which is a text that describes how it was made, and
+the time that ffmpeg took. Transfers are cancelled if the job has to end. A cancelled upload leaves no parts behind. If
+the job is killed, the bucket's lifecycle deletes them.
 """
 
 import os

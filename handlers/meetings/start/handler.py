@@ -13,7 +13,7 @@ from typing import Any
 from handlers.common.aws.sqs_batches import BatchFailures
 from handlers.meetings.meeting_gateways import create_gateways
 from handlers.meetings.start.environment import StartEnvironment
-from handlers.meetings.start.upload_events import UploadEvents
+from handlers.meetings.start.upload_event_processing import UploadEvents
 
 
 @cache

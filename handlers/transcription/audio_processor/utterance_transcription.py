@@ -35,7 +35,7 @@ OPEN_SECONDS = 1.0
 TAIL_MS = 500
 """Time that a second stream needs beyond the length of its audio."""
 ORPHAN_CHECK_MS = 5_000
-"""Maximum time between two checks for orphans."""
+"""Maximum time between two checks for orphans, which are partials that never became final."""
 STREAM_FAILED = "stream_failed"
 """Reason for showing only final captions: a stream failed."""
 
@@ -161,9 +161,12 @@ class UtteranceTranscription:
     def _end_failed_stream(self, end: UtteranceEnd, cause: str) -> UtteranceOutcome:
         """Retract lines of a failed stream, as long as there is time, and return the outcome.
 
-        Lines that are not final are retracted. Final lines are retracted too if the audio must be repeated from its
-        beginning. The client then sends the utterance again, and removes the remaining lines except final captions up
-        to `valid_ms`. If valid captions cover the whole utterance, nothing is repeated.
+        Lines that are not final are retracted. Final lines of PCM audio stay. Final lines of other encodings are
+        retracted too if the stream broke, because such audio must be repeated from its beginning.
+
+        The audio is repeated by a second stream, or by another attempt, for which the client sends the utterance again.
+        In that case the client removes the lines that are left, except final captions up to `valid_ms`. If valid
+        captions cover the whole utterance, nothing is repeated.
         """
         if end is UtteranceEnd.BROKEN:
             self.captions_by_stream[-1].fall_back(STREAM_FAILED)
@@ -197,7 +200,7 @@ class UtteranceTranscription:
         return self._utterance.encoding is Encoding.PCM
 
     def _run_stream(self, captions: Captions) -> UtteranceOutcome:
-        """Stream the audio from the first chunk that is not final, and deliver the captions.
+        """Stream the audio from the first chunk without valid final captions, and deliver the captions.
 
         Chunk number n is sent n times CHUNK_MS after the stream opened. Between two chunks, results are received.
         """

@@ -3,8 +3,10 @@
 Guests, who are browser users with unauthenticated Cognito credentials, may read and write these items directly in the
 table. So items are parsed strictly, and invalid turns are ignored. The context for the agent has a maximum size.
 
-A conversation expires a fixed number of days after its first turn, even if turns are added, so that no words are kept
-longer. A later turn begins a new conversation, even if DynamoDB has not deleted the old item.
+A conversation expires a fixed number of days after its first turn, even if turns are added, so that regular use does
+not keep words for ever. A later turn begins a new conversation, even if DynamoDB has not deleted the old item. But a
+guest can keep an item longer, by changing or removing its `expiresAt`. A later turn then sets the expiry to at most the
+same number of days after that turn.
 """
 
 import re
@@ -131,8 +133,11 @@ class Conversations:
     def _write(self, key: Key, before: Mapping[str, Any], turns: tuple[StoredTurn, ...]) -> bool:
         """Write the turns. Return False if a concurrent invocation changed the item.
 
-        Each write of a worker increases `totalTurns`, so the condition on it notices the others. A guest cannot extend
-        the lifetime: an expiry that a guest wrote applies only if it is earlier than the regular one.
+        Each worker's write increases `totalTurns`, so the condition fails if another worker has written since the read.
+
+        The item's expiry stays if it is at most `kept_days` from now. Otherwise, or if the item has no valid expiry, it
+        becomes `kept_days` from now. So a guest can postpone it, but each write of a worker limits it to `kept_days`
+        after the newest turn.
         """
         total_before = before.get("totalTurns")
         latest = self._clock_ms() // 1000 + self._kept_days * DAY_SECONDS

@@ -1,4 +1,5 @@
-"""Corrects Lambda's Python worker processes: the end of an invocation's log, and the class of a raised exception.
+"""Corrects two faults of Lambda's Python worker processes: the next invocation gets the last lines of a log, and the
+class of a raised exception is not reported.
 
 The emulator waits 50 ms for the first log line and stops if no line comes for 5 ms. So on a busy machine, the last
 lines appear in the next invocation's log. It also gives every failure the error type `Runtime.HandlerError`, so a
@@ -20,15 +21,17 @@ LOG_END = "\x1eend of the call"
 CLASS_MARK = "\x1eclass "
 """Text that is written after a traceback, before the exception's class name."""
 EDITS = {
+    # Write LOG_END after each invocation, and when the process ends.
     "        _real_stdout.flush()\n\nrun()\n": (
         f"        print({LOG_END!r}, file=sys.__stderr__, flush=True)\n        _real_stdout.flush()\n\nrun()\n"
     ),
+    # Write the class's name after the traceback.
     "traceback.format_exc()}": f"traceback.format_exc() + {CLASS_MARK!r} + type(e).__name__}}",
 }
 """Replacements in the emulator's script for Python functions."""
 PATIENCE_SECONDS = 0.25
 """Time to wait for the next log line. It matters only if a process has died and its children keep its log open. The
-emulator has the same limit."""
+emulator's own limit for reading a whole log is as long."""
 
 
 def install() -> None:

@@ -1,4 +1,7 @@
-"""Conversion between samples and audio files with ffmpeg: encodes samples, and recognises the tone words in a file."""
+"""Conversion between samples and audio files with ffmpeg: encodes samples, and recognises the tone words in a file.
+
+A tone word is a pair of tones that takes the place of a spoken word (`tone_words`).
+"""
 
 from collections.abc import Iterable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Memory of the texts that one stream showed recently, so that no other result shows the same text again.
+"""Memory of the texts that one stream showed recently, so that no other Transcribe result repeats them.
 
 Texts are compared without regard to Unicode spelling variants, capitals, punctuation and spacing.
 """
@@ -8,14 +8,15 @@ import unicodedata
 from dataclasses import dataclass
 
 MAX_TEXTS = 2000
-"""Maximum number of texts. The highest rate and the longest time give 1200 partials; the rest is for finals."""
+"""Maximum number of texts. The highest permitted rate of partials (20 per second) and the longest permitted lifetime of
+a text (60 s) give 1200 partials. The rest is for finals."""
 
 _NO_WORD = re.compile(r"[^\w\s]|_")
 """A character that is no letter, digit or space. The underscore is named because `\\w` includes it."""
 
 
 def normalize_text(text: str) -> str:
-    """Return the text in the form that is compared. A text of punctuation only keeps it."""
+    """Return the text in the form that is compared. Text that consists only of punctuation keeps it."""
     # Normalised again, because case folding can leave a form that NFKC changes.
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     spaced = _NO_WORD.sub(_space_for_punctuation, folded)
@@ -30,7 +31,7 @@ def _space_for_punctuation(match: re.Match[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ShownText:
-    """The result that showed a text."""
+    """The Transcribe result that showed a text."""
 
     result_id: str
     at_ms: int
@@ -50,19 +51,19 @@ class ShownTexts:
     def __len__(self) -> int:
         return len(self._texts)
 
-    def shown_by_other(self, text: str, result_id: str, now_ms: int) -> ShownText | None:
+    def shown_by_other(self, normalized_text: str, result_id: str, now_ms: int) -> ShownText | None:
         """Return the other result that has shown the text; None if there is none or its time is over."""
-        shown = self._texts.get(text)
+        shown = self._texts.get(normalized_text)
         if shown is None or shown.result_id == result_id or now_ms - shown.at_ms >= self._ttl_ms:
             return None
         return shown
 
-    def show(self, text: str, result_id: str, now_ms: int, *, final: bool = False) -> None:
+    def show(self, normalized_text: str, result_id: str, now_ms: int, *, final: bool = False) -> None:
         """Remember that this result shows the text now."""
         if not self._ttl_ms:
             return
-        self._texts.pop(text, None)
-        self._texts[text] = ShownText(result_id, now_ms, final)
+        self._texts.pop(normalized_text, None)
+        self._texts[normalized_text] = ShownText(result_id, now_ms, final)
         while len(self._texts) > MAX_TEXTS or self._first().at_ms + self._ttl_ms <= now_ms:
             del self._texts[next(iter(self._texts))]
 

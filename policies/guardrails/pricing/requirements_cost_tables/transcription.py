@@ -22,6 +22,7 @@ STREAMED_MINUTES = CALLS * max(SECONDS, BILLED_SECONDS) / 60
 
 FUNCTION: Quantities = (("lambda_gb_second_x86", GB_SECONDS), ("lambda_request", CALLS))
 LOG_GB = get_assumption("transcription_log_gb")
+"""Logs of one month. They are kept for 90 days, so three times as much is stored."""
 
 COST_TABLE = CostTable(
     subsystem="transcription",

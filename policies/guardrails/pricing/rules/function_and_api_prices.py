@@ -16,7 +16,7 @@ from guardrails.model.resource_types import (
     REST_STAGE,
 )
 from guardrails.pricing.price_rule import (
-    SECONDS,
+    SECONDS_PER_MONTH,
     PricedResource,
     PriceRule,
     PricingInput,
@@ -45,7 +45,7 @@ requests.
 
 
 def _get_function_props(pricing: PricingInput) -> Mapping[str, Any]:
-    """Return the properties of the priced function, or of the function in the block of another priced resource."""
+    """Return the properties of the priced function or, for another resource, of the function in the same block."""
     function = pricing.resource if pricing.resource.type == FUNCTION else pricing.find_sibling(FUNCTION)
     return function.props if function else {}
 
@@ -69,14 +69,20 @@ def _price_function(pricing: PricingInput) -> Quantities:
     disk_mb = float((pricing.props.get("ephemeralStorage") or {}).get("size") or FREE_DISK_MB)
     yield "lambda_disk_gb_second", seconds * (disk_mb - FREE_DISK_MB) / 1024
     if (pricing.props.get("snapStart") or {}).get("applyOn") == "PublishedVersions":
-        yield "lambda_snapstart_cache_gb_second", gigabytes * SECONDS * (pricing.amount("cachedVersions") or 1)
+        yield (
+            "lambda_snapstart_cache_gb_second",
+            gigabytes * SECONDS_PER_MONTH * (pricing.amount("cachedVersions") or 1),
+        )
         yield "lambda_snapstart_restore_gb", gigabytes * pricing.amount("coldStarts")
     yield from called_service_quantities(pricing)
 
 
 def _price_provisioned_concurrency(pricing: PricingInput) -> Quantities:
     environments = float(pricing.props["provisionedConcurrentExecutions"])
-    yield f"lambda_provisioned_gb_second_{_get_processor(pricing)}", environments * _get_memory_gb(pricing) * SECONDS
+    yield (
+        f"lambda_provisioned_gb_second_{_get_processor(pricing)}",
+        environments * _get_memory_gb(pricing) * SECONDS_PER_MONTH,
+    )
 
 
 def _describe_cache(stage: PricedResource) -> str:
@@ -114,13 +120,14 @@ PRICE_RULES = {
         optional_measures={
             **CALLED_SERVICE_MEASURES,
             "coldStarts": "environments restored from a snapshot (SnapStart)",
-            "cachedVersions": "published versions whose snapshot is kept (SnapStart); 1 if it is not published",
+            "cachedVersions": "published versions whose snapshot is kept (SnapStart); 1 if this amount is missing",
         },
     ),
     PROVISIONED_CONCURRENCY: PriceRule(_price_provisioned_concurrency),
     REST_API: make_usage_rule({"requests": ("rest_request", "requests")}),
     REST_METHOD_SETTINGS: PriceRule(_price_method_settings),
     REST_STAGE: make_free_rule(_describe_cache),
+    # Messages and connections are required, because the program's only APIs of this type are WebSocket APIs.
     API_V2: PriceRule(
         _price_api_v2,
         required_measures={

@@ -151,7 +151,7 @@ LATEST = START_MS // 1000 + 7 * 86_400
         *(({"S": "never"}, LATEST), ({"NULL": True}, LATEST)),
     ],
 )
-def test_a_guest_cannot_extend_a_conversations_lifetime(
+def test_the_next_turn_limits_an_expiry_that_a_guest_wrote(
     stored_turns: Conversations, lectures: LectureHarness, theirs: dict[str, Any], expected: int
 ) -> None:
     written = {"conversation": {"L": [GOOD]}, "totalTurns": {"N": "1"}, "expiresAt": theirs}

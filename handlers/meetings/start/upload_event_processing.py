@@ -1,4 +1,7 @@
-"""Events of new uploads: a `complete.json` always updates its meeting, and a chunk only if the meeting waits for it.
+"""Processing of the S3 events of new uploads: chunks of a recording, and the `complete.json` that lists them.
+
+A `complete.json` always updates its meeting. A chunk updates it only if the meeting waits for the chunk, because the
+chunk may have been missing or wrong when the meeting was last processed.
 
 Most chunks arrive before their `complete.json`, and their events cost a single read of the table. All objects of a batch
 existed before the batch was delivered, so each meeting is processed at most once per batch.
@@ -48,7 +51,11 @@ class UploadEvents:
 
 
 def _is_waiting_for(record: MeetingRecord | None, name: str) -> bool:
-    """Return True if a meeting lists this chunk as wrong, or has more wrong chunks than it lists."""
+    """Return True if a meeting waits for this chunk.
+
+    Missing chunks count as wrong. The record lists only the first wrong chunks. If there are more, any chunk may be
+    one of them.
+    """
     if record is None or record.status is not MeetingStatus.INCOMPLETE:
         return False
     return record.wrong_count > len(record.wrong) or name in {wrong.name for wrong in record.wrong}
