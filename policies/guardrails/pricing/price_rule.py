@@ -11,7 +11,7 @@ from typing import Any, Final
 
 HOURS: Final = 730
 """Hours of an average month, as in AWS's own calculators."""
-SECONDS: Final = HOURS * 3600
+SECONDS_PER_MONTH: Final = HOURS * 3600
 """Seconds of an average month."""
 
 Quantities = Iterator[tuple[str, float]]

@@ -16,7 +16,7 @@ from guardrails.model.resource_types import (
     REST_STAGE,
 )
 from guardrails.pricing.price_rule import (
-    SECONDS,
+    SECONDS_PER_MONTH,
     PricedResource,
     PriceRule,
     PricingInput,
@@ -69,17 +69,24 @@ def _price_function(pricing: PricingInput) -> Quantities:
     disk_mb = float((pricing.props.get("ephemeralStorage") or {}).get("size") or FREE_DISK_MB)
     yield "lambda_disk_gb_second", seconds * (disk_mb - FREE_DISK_MB) / 1024
     if (pricing.props.get("snapStart") or {}).get("applyOn") == "PublishedVersions":
-        yield "lambda_snapstart_cache_gb_second", gigabytes * SECONDS * (pricing.amount("cachedVersions") or 1)
+        yield (
+            "lambda_snapstart_cache_gb_second",
+            gigabytes * SECONDS_PER_MONTH * (pricing.amount("cachedVersions") or 1),
+        )
         yield "lambda_snapstart_restore_gb", gigabytes * pricing.amount("coldStarts")
     yield from called_service_quantities(pricing)
 
 
 def _price_provisioned_concurrency(pricing: PricingInput) -> Quantities:
     environments = float(pricing.props["provisionedConcurrentExecutions"])
-    yield f"lambda_provisioned_gb_second_{_get_processor(pricing)}", environments * _get_memory_gb(pricing) * SECONDS
+    yield (
+        f"lambda_provisioned_gb_second_{_get_processor(pricing)}",
+        environments * _get_memory_gb(pricing) * SECONDS_PER_MONTH,
+    )
 
 
 def _describe_cache(stage: PricedResource) -> str:
+    """Return the part of a stage that is billed but has no price in the book; an empty text if there is none."""
     size = stage.props.get("cacheClusterSize", "?")
     return f"a cache cluster of {size} GB" if stage.props.get("cacheClusterEnabled") else ""
 
@@ -114,7 +121,7 @@ PRICE_RULES = {
         optional_measures={
             **CALLED_SERVICE_MEASURES,
             "coldStarts": "environments restored from a snapshot (SnapStart)",
-            "cachedVersions": "published versions whose snapshot is kept (SnapStart); 1 if it is not published",
+            "cachedVersions": "published versions whose snapshot is kept (SnapStart); 1 if this measure is not given",
         },
     ),
     PROVISIONED_CONCURRENCY: PriceRule(_price_provisioned_concurrency),

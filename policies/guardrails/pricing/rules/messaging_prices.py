@@ -5,7 +5,7 @@ import re
 from guardrails.model.resource_types import AGENT_MEMORY, EVENT_ARCHIVE, EVENT_SOURCE_MAPPING, QUEUE, SCHEDULE, TOPIC
 from guardrails.pricing.price_rule import (
     HOURS,
-    SECONDS,
+    SECONDS_PER_MONTH,
     PricedResource,
     PriceRule,
     PricingInput,
@@ -32,7 +32,7 @@ def _price_queue(pricing: PricingInput) -> Quantities:
 def _price_event_source(pricing: PricingInput) -> Quantities:
     """Yield the number of requests with which Lambda polls a queue. They are billed even if the queue is empty."""
     if ":sqs:" in str(pricing.props.get("eventSourceArn")):
-        yield "sqs_request", POLLERS * SECONDS / POLL_SECONDS
+        yield "sqs_request", POLLERS * SECONDS_PER_MONTH / POLL_SECONDS
 
 
 def _price_schedule(pricing: PricingInput) -> Quantities:
@@ -47,7 +47,7 @@ def count_runs_per_month(expression: str) -> float:
     are ignored. An expression `at(…)` runs only once and counts zero.
     """
     if rate := re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", expression):
-        return SECONDS / (int(rate[1]) * SECONDS_BY_UNIT[rate[2]])
+        return SECONDS_PER_MONTH / (int(rate[1]) * SECONDS_BY_UNIT[rate[2]])
     if cron := re.fullmatch(r"cron\((\S+) (\S+) (\S+) \S+ (\S+) \S+\)", expression):
         minutes, hours, days, weekdays = cron.groups()
         # A cron expression limits either the weekdays or the days of the month. The other field is `?`.
