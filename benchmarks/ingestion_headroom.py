@@ -31,7 +31,7 @@ MARGIN = 1.25
 
 @dataclass(frozen=True)
 class RaisedLimits:
-    """Values of two settings and two account quotas that are sufficient for a multiple of the load."""
+    """Two settings and two account quotas, raised so far that a multiple of the load fits."""
 
     concurrent_runs: int
     """Setting `spark.concurrentRuns`."""
@@ -40,7 +40,7 @@ class RaisedLimits:
     account: AccountQuotas
 
     def apply(self, settings: IngestionSettings) -> IngestionSettings:
-        """Return the settings with the values of the two settings. The account quotas are no settings."""
+        """Return the settings with the two raised values. The account quotas are not part of the settings."""
         spark = settings.spark.model_copy(update={"concurrent_runs": self.concurrent_runs})
         manifests = settings.manifests.model_copy(update={"sweep_minutes": self.sweep_minutes})
         return settings.model_copy(update={"spark": spark, "manifests": manifests})
@@ -60,6 +60,7 @@ def raise_limits(settings: IngestionSettings, factor: float) -> RaisedLimits:
     default = AccountQuotas()
     return RaisedLimits(
         required_limit("Glue runs of the job, busiest hour", settings.spark.concurrent_runs),
+        # Each sweep continues the daily comparison, so more sweeps give the comparison more time a day.
         max(1, min(minutes, math.floor(minutes / shares["Sweeper's daily comparison"]))),
         AccountQuotas(
             required_limit("Glue runs of the account", default.glue_runs),
@@ -95,7 +96,7 @@ def describe_load(config: StackConfig, factor: int) -> dict[str, float | str]:
         "sweepMinutes": limits.sweep_minutes,
         "account's Glue runs": limits.account.glue_runs,
         "account's Glue DPUs": limits.account.glue_dpus,
-        "fits with these": ", ".join(quota.name for quota in remaining) or "yes",
+        "still exceeded": ", ".join(quota.name for quota in remaining) or "none",
     }
 
 

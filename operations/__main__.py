@@ -16,10 +16,10 @@ import boto3
 
 from handlers.common.aws.client_config import CONFIG
 from operations import (
-    alias_command,
     feature_flag,
     gradual_rollout,
     lecture_upload,
+    live_alias_command,
     manifest_redrive,
     meetings_change_checklist,
     meetings_cost_savings,
@@ -44,7 +44,7 @@ class Command(Protocol):
 
 COMMANDS: dict[str, Command] = {
     "flag": feature_flag,
-    "alias": alias_command,
+    "alias": live_alias_command,
     "rollout": gradual_rollout,
     "lecture": lecture_upload,
     "redrive": manifest_redrive,

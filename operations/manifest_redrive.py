@@ -1,4 +1,4 @@
-"""Command `redrive`: start a new execution (`<name>-r<n>`) for a failed manifest of ingestion.
+"""Command `redrive`: start a new execution (`<name of the first>-r<n>`) for a failed manifest of ingestion.
 
 It only starts the execution. The first step of the workflow then marks the manifest's failed files for the new run. The
 number of the execution follows from the manifest record, so running the command twice starts one redrive.
@@ -74,17 +74,18 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
     machine_arn = account.arn("states", states.meta.region_name, f"stateMachine:{machine}")
     # The third value is the retention of new records in days. Records are only updated here, so it has no effect.
     table_arguments = (clients("dynamodb"), table, 1, clock.now)
-    records, lists = ManifestRecords(*table_arguments), ManifestDocuments(clients("s3"), lake)
+    records, documents = ManifestRecords(*table_arguments), ManifestDocuments(clients("s3"), lake)
     lifecycle = ManifestLifecycle(
+        # The default number of shards is safe even if the stack uses another one, because the sweeper reads all shards.
         FileTable(*table_arguments, FileTableEnvironment.model_fields["open_shards"].default),
         records,
-        lists,
+        documents,
         parallel=ParallelCalls(MAX_WORKERS),
         log=EventLog("ERROR"),
         clock=clock.now,
     )
     with translate_errors(None, f"{manifest_id} in {table}, {lake} and {machine_arn}"):
-        outcome, execution = redrive(manifest_id, records, lists, ManifestWorkflow(states, machine_arn), lifecycle)
+        outcome, execution = redrive(manifest_id, records, documents, ManifestWorkflow(states, machine_arn), lifecycle)
     message = f"{manifest_id} {outcome}{f': {execution.arn}' if execution else ''}"
     if outcome not in SUCCESSFUL_OUTCOMES:
         raise CommandRefused(message)
@@ -95,7 +96,7 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
 def redrive(
     manifest_id: str,
     records: ManifestRecords,
-    lists: ManifestDocuments,
+    documents: ManifestDocuments,
     workflow: ManifestWorkflow,
     lifecycle: ManifestLifecycle,
 ) -> tuple[RedriveOutcome, ManifestExecution | None]:
@@ -103,7 +104,7 @@ def redrive(
 
     Return the outcome and the execution that it concerns, if any.
     """
-    manifest = lists.read(manifest_id)
+    manifest = documents.read(manifest_id)
     number = 0  # number of the last redrive that was tried or is in the record
     for _ in range(MAX_REDRIVE_NUMBERS):
         record = records.get(manifest_id)
@@ -128,4 +129,5 @@ def redrive(
             return OUTCOMES_BY_START[started], execution
         if workflow.status(execution) is ExecutionStatus.RUNNING:
             return RedriveOutcome.RUNNING, execution  # It has not updated the manifest record yet.
+        # The name belongs to an ended execution: try the next number.
     return RedriveOutcome.UNCLEAR, None

@@ -88,7 +88,7 @@ def compute_cost(model_id: str, tokens: SummaryTokens, prices: Mapping[str, floa
     regional = f"bedrock_{match['family']}_"
     profile = f"{regional}global_" if match["area"] == "global" else regional
     try:
-        # The price book has cache prices for regional profiles only. Those of others have the same ratio to input prices.
+        # The price book has cache prices for regional profiles only. Cache prices of other profiles have the same ratio to the input prices.
         ratio = prices[f"{profile}input"] / prices[f"{regional}input"]
         return (
             tokens.input_tokens * prices[f"{profile}input"]

@@ -1,8 +1,8 @@
 """Advice for the operator on what to write into the stack file (`Pulumi.<stack>.yaml`) after a manual change.
 
-Without this entry, the next deployment would undo the change. The commands that change a function print the advice. An
+If nothing is written there, the next deployment undoes the change. The commands that change a function print the advice. An
 environment variable is made from the setting of the same name (`MAX_FILES` from `maxFiles`). The path of this setting
-is found in the settings models.
+is found in the settings models. Before a change, `find_setting_problem` checks whether the setting accepts the value.
 """
 
 import re
@@ -46,7 +46,8 @@ def advise_live_version(target: FunctionTarget, version: str) -> list[str]:
 def advise_variable(target: FunctionTarget, name: str, value: str, version: str) -> list[str]:
     """Return advice on how to make deployments set this variable.
 
-    The advice mentions `liveVersion` too. If it pins an older version, a deployment would take the new value from callers.
+    The advice mentions `liveVersion` too. If it pins an older version, callers would get that version after the next
+    deployment, without the new value.
     """
     key = to_camel(name.lower())
     setting = _find_setting(target, key)
@@ -126,7 +127,10 @@ def _function_section(target: FunctionTarget) -> Path:
 
 
 def _find_setting(target: FunctionTarget, key: str) -> Setting | None:
-    """Return the setting of this name in the function's section, or else in the whole subsystem; None unless it is unique."""
+    """Return the setting of this name in the function's section, or else in the whole subsystem.
+
+    Return None if there is none, or if the place that was searched last has several.
+    """
     section, settings = _function_section(target), _list_settings(_settings_model(target))
     matches = [setting for setting in settings if setting.path[-1] == key and setting.path[0] not in NO_VARIABLES]
     matches = [setting for setting in matches if setting.path[:1] == section] or matches

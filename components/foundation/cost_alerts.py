@@ -1,4 +1,4 @@
-"""Alerts about cost: a monthly budget, and the alerts of a cost anomaly monitor if this stack creates or names one.
+"""Alerts about cost: a monthly budget, and alerts of a cost anomaly monitor, if this stack creates one or its settings name one.
 
 The budget and a created monitor filter by the cost-allocation tag `CostCenter`, so its value must be unique to this stack.
 An existing monitor keeps its own filter. AWS counts a tag only after it has been activated for cost allocation in the

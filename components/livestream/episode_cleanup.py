@@ -1,5 +1,5 @@
 """Component of the cleanup of deleted episodes: one function that receives deletion events through a queue, and that a
-schedule calls to sweep, which also marks overdue tracks as failed.
+schedule calls to repeat unfinished cleanups and to mark overdue tracks as failed.
 
 The names of most of these resources contain `care`, the former name of the function.
 """

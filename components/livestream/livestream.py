@@ -1,4 +1,5 @@
-"""Component of the livestream backend: a REST API for episodes, their table, and a bucket for videos and transcripts.
+"""Component of the livestream backend, which checks the facts in the transcripts of episodes: a REST API for episodes,
+their table, and a bucket for videos and transcripts.
 
 This module creates the storage, the API, the alarms and the dashboard. The components for videos, transcripts and cleanup
 use the same table and bucket. Decision 0052 in `docs/decisions/` explains the storage of episodes.
@@ -99,6 +100,7 @@ class Livestream(pulumi.ComponentResource):
             "max_transcript_megabytes": uploads.max_transcript_megabytes,
             "routes": [operation.route for operation in OPERATIONS],
         }
+        """Values that the subsystem adds to the stack output `frontend`."""
         self.register_outputs({"apiUrl": self.api.url})
 
     def _create_storage(self) -> None:
@@ -138,6 +140,7 @@ class Livestream(pulumi.ComponentResource):
         key = settings.encryption_key
         if key is None:
             raise ValueError("livestream.encryptionKey is not set. The settings loader should have refused this.")
+        # The secret encrypts the cursors with which clients page through lists.
         self.key = Secret("cursors", SecretArgs(scope, "EncryptionKey", key.get_secret_value()), self._child)
 
     def _create_episodes_function(self) -> Function:

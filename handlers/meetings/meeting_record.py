@@ -78,7 +78,7 @@ class MeetingRecord(Message):
     user: str
     meeting_id: str
     content: str
-    """Content of the recording. Empty if only a malformed `complete.json` was uploaded."""
+    """Hash that identifies the recording. Empty if only a malformed `complete.json` was uploaded."""
     title: str
     started_at: str
     """Start of the meeting. Until a valid `complete.json` was uploaded, the time at which the record was created."""

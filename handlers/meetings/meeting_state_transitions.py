@@ -2,11 +2,11 @@
 
 This module makes no AWS calls. It computes the changed record, and the caller writes it to the table.
 
-A meeting's rank is its attempt and, within the attempt, its stage and status. The rank only rises, so repeated reports,
-late reports, and reports of an earlier attempt or of another content (the hash that identifies a recording) change
-nothing. A failure is not final: a meeting that was marked as failed becomes ready if its execution finishes after all.
-If the media job finds wrong chunks, the meeting becomes incomplete again. Its attempt then rises by one, because the
-status alone would lower the rank.
+Reports of an earlier attempt or of another recording are ignored. A meeting's rank is its attempt and, within the
+attempt, its stage and status. Reports only raise the rank, so repeated and late reports change nothing either.
+
+A failure is not final: a meeting that was marked as failed becomes ready if its execution finishes after all. If the
+media job finds wrong chunks, the meeting becomes incomplete again, with a new attempt.
 """
 
 from collections.abc import Mapping
@@ -74,7 +74,7 @@ def apply_report(record: MeetingRecord, report: ExecutionReport, at: datetime) -
     if report.status is MeetingStatus.INCOMPLETE:
         if record.stage is not Stage.MEDIA:
             return record  # the chunks were already accepted
-        update["attempt"] = record.attempt + 1  # the rank must rise
+        update["attempt"] = record.attempt + 1  # the status alone would lower the rank
     after = record.model_copy(update={**update, **wrong_chunk_fields(report.wrong)})
     return stamp_change(record, after, at) if progress_rank(after) > progress_rank(record) else record
 
@@ -87,6 +87,7 @@ def mark_failed(record: MeetingRecord, reason: MeetingReason, at: datetime) -> M
 
 def start_new_attempt(record: MeetingRecord, at: datetime) -> MeetingRecord:
     """Return the record as incomplete, with a new attempt, so that the uploads are checked again."""
+    # Without `tried`, the sweep starts an execution even if the uploads are the same as for the last one.
     update = {"status": MeetingStatus.INCOMPLETE, "stage": None, "attempt": record.attempt + 1, "tried": ""}
     return stamp_change(record, record.model_copy(update=update), at)
 
@@ -107,13 +108,19 @@ def stamp_change(before: MeetingRecord | None, after: MeetingRecord, at: datetim
         return before
     now = timestamp(at)
     has_new_rank = before is None or progress_rank(before) != progress_rank(after)
-    due: str | None = timestamp(at + FIRST_SWEEP_DELAY)
-    if before is not None and (before.attempt, before.status) == (after.attempt, after.status):
-        due = before.due  # a new stage of the same attempt changes the rank, but does not move the next sweep
     update = {
         "version": 1 if before is None else before.version + 1,
         "since": now if has_new_rank else after.since,
-        "due": due if after.status in _UNFINISHED else None,
+        "due": _next_sweep(before, after, at),
         "updated_at": now,
     }
     return after.model_copy(update=update)
+
+
+def _next_sweep(before: MeetingRecord | None, after: MeetingRecord, at: datetime) -> str | None:
+    """Return the time from which a sweep checks the changed record; None if it is finished."""
+    if after.status not in _UNFINISHED:
+        return None
+    if before is not None and (before.attempt, before.status) == (after.attempt, after.status):
+        return before.due  # a new stage of the same attempt changes the rank, but does not move the next sweep
+    return timestamp(at + FIRST_SWEEP_DELAY)

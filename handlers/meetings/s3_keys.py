@@ -1,8 +1,8 @@
 """S3 key layout of a meeting: the keys of its objects, and the parser of the uploads' keys.
 
 Every key starts with the kind of object and then the user, so a role whose policy names the user reaches only that
-user's objects. The key of everything that is made from a recording contains the recording's content, so a repeated run
-writes the same keys.
+user's objects. The key of everything that is made from a recording contains a hash of the recording's content, so a
+repeated run writes the same keys. Fields named `content` hold this hash.
 """
 
 import re
@@ -29,9 +29,9 @@ COMPLETE_FILE_NAME: Final = "complete.json"
 USER_TAG: Final = "user"
 """Session tag that holds the user. Role policies compare it with the keys, as `${aws:PrincipalTag/user}`."""
 CHUNK_NAME_PATTERN: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"
-CONTENT_PATTERN: Final = r"[0-9a-f]{32}"
-"""Form of a content, which identifies a recording by its chunks (`CompleteFile.content`)."""
-Content = Annotated[str, StringConstraints(pattern=rf"^{CONTENT_PATTERN}$")]
+CONTENT_HASH_PATTERN: Final = r"[0-9a-f]{32}"
+"""Form of the hash that identifies a recording by its chunks (`CompleteFile.content`)."""
+ContentHash = Annotated[str, StringConstraints(pattern=rf"^{CONTENT_HASH_PATTERN}$")]
 _UPLOAD_KEY = re.compile(rf"{RAW}({user_ids.USER_ID_PATTERN})/({ulid.ULID_PATTERN})/({CHUNK_NAME_PATTERN})", re.ASCII)
 
 
@@ -60,14 +60,14 @@ class MeetingId:
 
 @dataclass(frozen=True)
 class Recording:
-    """One content of a meeting. Any change of a chunk, or of the order of chunks, makes another recording."""
+    """One version of a meeting's recording. Any change of a chunk, or of the order of chunks, makes another version."""
 
     meeting: MeetingId
     content: str
     """Identity of the recording: a hash over the hashes of its chunks."""
 
     def __post_init__(self) -> None:
-        if re.fullmatch(CONTENT_PATTERN, self.content) is None:
+        if re.fullmatch(CONTENT_HASH_PATTERN, self.content) is None:
             raise ValueError("a content must have 32 hexadecimal digits")
 
     @property

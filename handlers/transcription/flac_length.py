@@ -11,7 +11,7 @@ accepted, because they do not change its checksum, and no decoder plays them.
 import re
 from dataclasses import dataclass
 
-from handlers.common.audio.flac_frames import FRAME_STARTS, MAX_HEADER, FrameHeader, crc_table, frame_header
+from handlers.common.audio.flac_frame_headers import FRAME_STARTS, MAX_HEADER, FrameHeader, crc_table, frame_header
 
 STREAMINFO, INVALID = 0, 127
 """Kinds of metadata blocks."""

@@ -1,7 +1,7 @@
 """WebSocket API on API Gateway with one stage, whose routes one function handles.
 
 The function's environment needs the API's URL, and a route needs the function. So the API is created first, and `serve`
-adds the routes. Both URLs consist of the API's endpoint and the stage's name, because the stage is created last.
+adds the routes. The client URL and the callback URL consist of the API's endpoint and the stage's name, because the stage is created last.
 
 Every route except `$connect` and `$disconnect` sends the function's result back to the client. The subsystem decides
 who may connect: API Gateway checks an IAM signature, or the function behind `$connect` checks the caller and

@@ -16,7 +16,7 @@ from mutagen.mp3 import HeaderNotFoundError, MPEGInfo, skip_id3
 from mutagen.mp3._util import XingHeader, XingHeaderError
 from mutagen.ogg import OggPage
 
-from handlers.common.audio.flac_frames import FRAME_STARTS, MAX_HEADER, frame_header
+from handlers.common.audio.flac_frame_headers import FRAME_STARTS, MAX_HEADER, frame_header
 from handlers.common.audio.mp4_duration import read_mp4
 from handlers.common.audio.probe_result import AudioFile, AudioFormat, RejectedAudio, RejectionReason
 from handlers.common.audio.ranged_file import RangedFile

@@ -3,9 +3,9 @@
 Case, spaces and punctuation are ignored. All words of the quote must occur, complete, in order, and without gaps.
 Scripts without spaces between words are compared character by character.
 
-A match contains the transcript's own text, so text that a model wrote is never shown as a speaker's words. Signs at
-the ends of a match are included, because $5 and -40 are not 5 and 40. The comparison ignores signs, because a model that
-quotes "4 percent" as "4%" has invented nothing.
+A match contains the transcript's own text, so text that a model wrote is never shown as a speaker's words.
+The comparison ignores signs such as $ and %, because a model that quotes "4 percent" as "4%" has invented nothing. But the
+text of a match includes the signs at its ends, because $5 and -40 are not 5 and 40.
 """
 
 import unicodedata
@@ -101,10 +101,9 @@ class QuoteSearch:
         return self._match(start, start + len(quote_words) - 1)
 
     def find_passages(self, quote: str) -> frozenset[int]:
-        """Return the indexes of passages that repeat the quote: passages of any match, and passages that consist of a part
-        of the quote.
+        """Return the indexes of the passages that a match touches, and of those that are entirely part of the quote.
 
-        A statement must not be its own source, so callers exclude these passages from the sources of a quoted statement.
+        Callers do not accept them as sources of the quoted statement, because a statement must not prove itself.
         Unlike `find`, this method also accepts a single word.
         """
         quote_words = [text for text, _, _ in split_words(quote)]

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from handlers.ingestion.glue.file_list_and_result import SourceFile
 from handlers.ingestion.glue.json_line_parser import InvalidLine, parse_record
-from handlers.ingestion.glue.json_shapes import JsonShape
+from handlers.ingestion.glue.json_schema_inference import JsonShape
 from handlers.ingestion.glue.line_reader import read_lines
 from handlers.ingestion.glue.object_storage import ObjectStorage
 from handlers.ingestion.glue.parquet_schema import ColumnType, TableColumns, fits_unchanged
@@ -38,7 +38,7 @@ class ColumnPlan:
 def plan_columns(columns: TableColumns, shape: JsonShape) -> ColumnPlan:
     """Return the plan for the run's columns and the shape of all its records."""
     no_values = JsonShape()
-    # A shape with kinds but without names may be boundless. Then it does not show which names and values the records have.
+    # A root with kinds but without names may be boundless. Then it does not show whether the records fit the columns.
     is_described = bool(shape.names) or not shape.kinds
     fields = tuple(
         (name, column_type, is_described and fits_unchanged(column_type, shape.names.get(name, no_values)))

@@ -18,7 +18,7 @@ from handlers.ingestion.glue.arrow_batches import plan_columns
 from handlers.ingestion.glue.file_scan import FileScan
 from handlers.ingestion.glue.job_arguments import JobArguments, parse_arguments
 from handlers.ingestion.glue.json_line_parser import DataProblem
-from handlers.ingestion.glue.json_shapes import MAX_NODES, JsonShape, limit_nodes
+from handlers.ingestion.glue.json_schema_inference import MAX_NODES, JsonShape, limit_nodes
 from handlers.ingestion.glue.object_storage import ObjectStorage, open_storage
 from handlers.ingestion.glue.run_output import RunOutput, read_if_exists
 from handlers.ingestion.glue.spark_stages import SparkStages

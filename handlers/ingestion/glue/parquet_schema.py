@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from handlers.ingestion.glue.json_shapes import JsonKind, JsonShape
+from handlers.ingestion.glue.json_schema_inference import JsonKind, JsonShape
 
 UNKNOWN_COLUMN = "_unknown"
 """Column for the values that no other column holds, as JSON."""

@@ -12,7 +12,7 @@ from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperatio
 from functools import partial
 from typing import Any
 
-from handlers.ingestion.glue.json_shapes import EXACT_IN_DOUBLE
+from handlers.ingestion.glue.json_schema_inference import EXACT_IN_DOUBLE
 from handlers.ingestion.glue.parquet_schema import DECIMALS, JSON, ColumnType, ListOf, MapOf, Scalar, StructOf
 
 Misfits = list[None]

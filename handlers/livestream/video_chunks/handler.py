@@ -51,7 +51,7 @@ def _processing() -> VideoProcessing:
 
 
 def handler(event: Mapping[str, Any], _context: object) -> BatchFailures:
-    """Process one batch of queue messages."""
+    """Process a batch of queue messages, which contains one event."""
     return _processing().handle(event["Records"])
 
 

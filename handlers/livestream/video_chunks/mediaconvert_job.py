@@ -1,18 +1,18 @@
 """Request for the MediaConvert job that cuts one video into chunks.
 
 The job has one HLS output group, because MediaConvert cannot split an MP4 group into segments. HLS is used instead of
-CMAF, because an HLS segment contains audio and video in one file, so each chunk can be played separately. `EXACT` gives
-every chunk except the last the same length, and each chunk starts with a key frame.
+CMAF, because an HLS segment contains audio and video in one file, so each chunk can be played separately. With
+`SegmentLengthControl: EXACT`, every chunk except the last has the same length, and each chunk starts with a key frame.
 
 The same object version, cut to the same chunk length and end, always gives the same request token and the same output
 prefix. MediaConvert treats requests with the same token as one job if they arrive within a minute. A later repetition
 writes the same chunks again.
 
-A small file can play for a day, because it may show one still image, and MediaConvert bills every minute. So the job
-has an input clip, which is MediaConvert's term for the part of the input that it reads. The clip ends at the longest
-permitted length plus a margin. MediaConvert counts this time from the first frame, so the duration that the file's
-container declares has no effect. If the video is shorter, MediaConvert rejects the clip, because the video contains no
-such time. Then a second job without a clip end follows (`to_its_end`).
+The job reads at most the longest permitted length (`max_hours`) plus a margin. MediaConvert bills every minute, and a
+small file can play for a day, because it may show one still image. The part of the input that a job reads is called an
+input clip. MediaConvert counts its end from the first frame, so the duration that the file's container declares has no
+effect. MediaConvert rejects the clip of a shorter video, because the video contains no such time. Then a second job
+without a clip end follows (`to_its_end`).
 """
 
 import hashlib
@@ -41,8 +41,9 @@ AUDIO_RATE = 48_000
 STATUS_UPDATES = "SECONDS_60"
 """Interval of MediaConvert's events about the progress of a job."""
 CLIP_MARGIN_MINUTES = 30
-"""Time by which the clip is longer than the longest permitted video. The margin distinguishes a clipped video from a
-video that is just short enough, even if the frame rate is counted slightly wrong. The longest clip with this margin is
+"""Time by which the clip is longer than the longest permitted video. Thanks to the margin, an
+output that is longer than permitted proves that the video was too long, even if MediaConvert counts the frame rate
+slightly wrong. The longest clip with this margin is
 still below MediaConvert's limit of 12 hours."""
 
 
@@ -72,6 +73,7 @@ def job_request(
 ) -> dict[str, Any]:
     """Return the parameters of CreateJob. Without `max_hours`, or with `to_its_end`, the input has no clip end.
 
+    `to_its_end` marks the second job, which keeps `max_hours` in its metadata.
     `seconds` is the length of a chunk. `role_arn` is the role with which MediaConvert reads and writes the bucket.
     """
     clip_hours = None if to_its_end else max_hours

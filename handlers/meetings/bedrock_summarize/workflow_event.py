@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from handlers.common.identifier_types import Ulid, UserId
 from handlers.common.json_models import Message
 from handlers.meetings.media_result import AudioPart, Milliseconds
-from handlers.meetings.s3_keys import Content, MeetingId, Recording
+from handlers.meetings.s3_keys import ContentHash, MeetingId, Recording
 from handlers.meetings.upload_completion_file import Language
 
 MAX_PARTS = 999
@@ -25,7 +25,7 @@ class SummaryRequest(Message):
 
     user: UserId
     meeting_id: Ulid
-    content: Content
+    content: ContentHash
     language: Language
     duration_ms: Milliseconds
     """Duration of the recording."""

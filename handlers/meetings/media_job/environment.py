@@ -10,7 +10,7 @@ from pydantic import Field, StringConstraints
 
 from handlers.common.environment import HandlerEnvironment
 from handlers.common.identifier_types import Ulid, UserId
-from handlers.meetings.s3_keys import Content, MeetingId, Recording
+from handlers.meetings.s3_keys import ContentHash, MeetingId, Recording
 
 RECORDING_VARIABLES: Final = ("MEETING_USER", "MEETING_ID", "CONTENT")
 """Variables that each job submission sets."""
@@ -53,7 +53,7 @@ class MediaEnvironment(MediaDeployment):
 
     meeting_user: UserId
     meeting_id: Ulid
-    content: Content
+    content: ContentHash
 
     @property
     def recording(self) -> Recording:

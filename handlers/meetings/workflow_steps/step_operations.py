@@ -27,7 +27,7 @@ from handlers.meetings.meeting_state_transitions import (
 )
 from handlers.meetings.meeting_table import MeetingChange, MeetingTable
 from handlers.meetings.metrics import FFMPEG_RATIO, PROCESSING_DURATION, MeetingMetric, MeetingMetrics
-from handlers.meetings.s3_keys import Content, MeetingId, Recording
+from handlers.meetings.s3_keys import ContentHash, MeetingId, Recording
 from handlers.meetings.upload_processing import UploadProcessor, meeting_hash
 from handlers.meetings.workflow_steps.job_results import JobResults
 
@@ -49,7 +49,7 @@ class StepEvent(Message):
     step: Literal["media", "transcribed", "finish", "fail"]
     user: UserId
     meeting_id: Ulid
-    content: Content
+    content: ContentHash
     """Identity of the recording that the execution processes: a hash over the hashes of its chunks."""
     attempt: Annotated[int, Field(ge=1)]
     """Processing attempt of the meeting."""

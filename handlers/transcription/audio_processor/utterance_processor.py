@@ -1,14 +1,16 @@
 """Processing of one utterance: start its attempt, transcribe it, then report its end to the client and to CloudWatch.
 
-An attempt that cannot be started is ignored, because it has lost its slot or another invocation has started it.
-Audio and text are kept only in memory.
+Each attempt at an utterance holds one of the session's slots while the utterance is transcribed. An attempt that cannot
+be started is ignored, because it has lost its slot or another invocation has started it. `event.attempt` numbers the
+attempts of the whole session. `event.utterance_attempt` numbers the attempts at this utterance, without those that had
+no free stream. Audio and text are kept only in memory.
 """
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -40,7 +42,7 @@ RESERVE_MS = 3_000
 """Part of the invocation's time that is reserved for notifying the client of the utterance's end."""
 
 MAX_ATTEMPTS = 3
-"""Number of attempts with a stream after which an utterance is given up."""
+"""Maximum of `utterance_attempt`. An utterance is given up if this attempt fails."""
 WAIT_MS = 3_000
 """Time after which the client sends an utterance again for which no stream was free. Most streams take less time."""
 RETRIED = "retried"
@@ -60,6 +62,15 @@ class ProcessorInvocation:
     """Time at which the invocation started."""
     max_ms: int
     """Maximum time for the transcription."""
+
+
+class _EndedAttempt(NamedTuple):
+    """An attempt whose slot was released."""
+
+    connection: str
+    """The session's current connection."""
+    again: Again | None
+    """Request to the client to send the utterance again; None if it is not repeated."""
 
 
 class UtteranceProcessor:
@@ -161,14 +172,17 @@ class UtteranceProcessor:
         give_up_reason = _give_up_reason(event, outcome)
         must_repeat = outcome.end in {UtteranceEnd.BROKEN, UtteranceEnd.GONE} and not give_up_reason
 
-        def end(utterances: SessionUtterances) -> tuple[SessionUtterances, tuple[str, Again | None] | None]:
+        def end(utterances: SessionUtterances) -> tuple[SessionUtterances, _EndedAttempt | None]:
+            """Release the slot. Return None for an attempt that was replaced without noticing it."""
             if not utterances.holds_slot(event.utterance, event.attempt):
                 return utterances, None
-            # What was sent over another connection may be lost, so the utterance is repeated, at most three times.
+            # What was sent over another connection may be lost, so the utterance is repeated, up to MAX_ATTEMPTS attempts.
             sent_elsewhere = delivery.was_sent_elsewhere(utterances.connection)
-            if not (must_repeat or (sent_elsewhere and not give_up_reason and event.utterance_attempt < MAX_ATTEMPTS)):
+            may_repeat = not give_up_reason and event.utterance_attempt < MAX_ATTEMPTS
+            repeats = must_repeat or (sent_elsewhere and may_repeat)
+            if not repeats:
                 finished = utterances.finish(event.utterance, event.attempt, failed=give_up_reason is not None)
-                return finished, (utterances.connection, None)
+                return finished, _EndedAttempt(utterances.connection, None)
             again = Again(
                 utterance=event.utterance,
                 from_ms=0 if sent_elsewhere else outcome.from_ms,
@@ -176,13 +190,11 @@ class UtteranceProcessor:
             )
             wait_until_ms = self._clock_ms() + WAIT_MS if outcome.throttled else 0
             planned = utterances.plan_resend(event.utterance, event.attempt, again.from_ms, wait_until_ms)
-            return planned, (utterances.connection, again)
+            return planned, _EndedAttempt(utterances.connection, again)
 
-        # A replaced attempt changes no slot and sends nothing. `end` returns None for an attempt that was replaced
-        # without noticing it.
+        # A replaced attempt changes no slot and sends nothing.
         ended = None if outcome.end is UtteranceEnd.OVERTAKEN else self._live.change_utterances(event.session_id, end)
         if ended and outcome.end is not UtteranceEnd.GONE:
-            connection, again = ended
             if give_up_reason:
                 # Logged as an error, because no log level filters errors out and an alarm counts this event.
                 self._log.error(
@@ -191,8 +203,8 @@ class UtteranceProcessor:
                     outcome=outcome.end,
                     cause=outcome.cause or "",
                 )
-            delivery.follow_client(connection)
-            self._send(delivery, _last_message(event, all_counts, delivery.final_count, again, give_up_reason))
+            delivery.follow_client(ended.connection)
+            self._send(delivery, _last_message(event, all_counts, delivery.final_count, ended.again, give_up_reason))
         fallback = _fallback(event, all_counts)
         self._log.info(
             "utterance_ended",

@@ -1,4 +1,4 @@
-"""Validation of uploaded lectures: each version of an object once, until the lecture's item contains its verdict.
+"""Validation of uploaded lectures. A version of an object is checked until the lecture's item contains its verdict.
 
 An upload is read only if it is the newest known one. The item is written only if no concurrent invocation changed it;
 otherwise everything is checked again. So repeated, late and reordered events change nothing.

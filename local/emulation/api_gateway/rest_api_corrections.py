@@ -1,4 +1,4 @@
-"""Corrects REST APIs: they call a function only if its policy admits API Gateway, and hide the cause of its failure.
+"""Corrects REST APIs: they call a function only if its policy admits API Gateway, and hide why a function failed.
 
 The emulator checks no permission. It sends a function's traceback to the client, without the body and headers that the
 API's document defines for errors. It does not replace `$context.requestId` in the responses of mock integrations.

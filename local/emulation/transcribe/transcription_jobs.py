@@ -2,7 +2,7 @@
 
 A job reads and writes S3 with the caller's credentials, so a job whose caller lacks a grant fails here too. A job ends
 at the second `GetTranscriptionJob`, so no test has to wait. In test recordings, each word is a pair of tones, and
-some words make the job fail.
+some words cause a fault of the job.
 """
 
 import json
@@ -37,7 +37,7 @@ FAILURE_MESSAGE = "Internal failure. Your request can't be completed. Try your r
 
 
 class JobFault(StrEnum):
-    """Words of a recording that make its job fail."""
+    """Words of a recording that cause a fault of its job."""
 
     THROTTLED = "throttled"
     """LimitExceededException, once per job name."""

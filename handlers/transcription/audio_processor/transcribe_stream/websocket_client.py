@@ -1,4 +1,4 @@
-"""WebSocket client for a stream of Amazon Transcribe. It reads and writes only during a call, within a time limit.
+"""WebSocket client for a stream of Amazon Transcribe. It reads and writes only while one of its methods runs, within a time limit.
 
 The library `websockets` implements the protocol. Its own client is not used, because it reads in a second thread. Two
 threads would use one TLS session, which OpenSSL does not allow. `stream_client` interprets the messages.

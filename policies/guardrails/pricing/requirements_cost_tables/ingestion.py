@@ -21,8 +21,9 @@ GB_SECONDS = BATCHES * get_assumption("ingestion_seconds_a_batch") * get_assumpt
 RUN_HOURS = RUNS * get_assumption("ingestion_glue_minutes") / 60
 """Duration of all Glue runs of a month."""
 DPU_HOURS = RUN_HOURS * get_assumption("ingestion_glue_workers")
+"""DPU hours a month with the number of workers that Glue proposes. A worker has one DPU."""
 FEWER_DPU_HOURS = RUN_HOURS * get_assumption("ingestion_glue_fewer_workers")
-"""DPU hours a month with Glue's proposed number of workers, and with this program's default. A worker has one DPU."""
+"""DPU hours a month with this program's default number of workers."""
 TIERED_GB = 2 * STORED_GB
 """Data that Intelligent-Tiering has moved. In a lake of three months, the data of two months are older than its 30 days."""
 
@@ -47,8 +48,8 @@ COST_TABLE = CostTable(
             220,
             GLUE,
             (
-                "The number of workers is assumed. $220 is 100 hours of 5 DPU: 5 workers for the longest "
-                "run of 5 minutes. Glue proposes 10 workers."
+                "The number of workers is assumed. $220 buys 500 DPU hours: 1,200 runs of 5 minutes with 5 workers. "
+                "Glue proposes 10 workers."
             ),
         ),
         CostTableLine(
@@ -75,7 +76,7 @@ COST_TABLE = CostTable(
             5,
             (("s3_put", FILES + RUNS * get_assumption("ingestion_parquet_files_a_run")), ("s3_get", FILES)),
             (
-                "A million PUTs cost $5, which is four for each file. One PUT and one GET a file, and the "
+                "$5 pays for a million PUTs, about four for each file. One PUT and one GET a file, and the "
                 "Parquet files, cost less."
             ),
         ),
@@ -121,8 +122,8 @@ COST_TABLE = CostTable(
             GLUE,
             (("glue_flex_dpu_hour", DPU_HOURS),),
             (
-                "For batches that may start some minutes later. After the change of workers, it saves a "
-                "share of the rest."
+                "For batches that may start some minutes later. If the number of workers was already reduced, it "
+                "saves the same share of what is left."
             ),
         ),
         SettingSaving(

@@ -86,6 +86,7 @@ def _price_provisioned_concurrency(pricing: PricingInput) -> Quantities:
 
 
 def _describe_cache(stage: PricedResource) -> str:
+    """Return the part of a stage that is billed but has no price in the book; an empty text if there is none."""
     size = stage.props.get("cacheClusterSize", "?")
     return f"a cache cluster of {size} GB" if stage.props.get("cacheClusterEnabled") else ""
 

@@ -11,7 +11,7 @@ from handlers.ingestion.glue import file_scan as module
 from handlers.ingestion.glue.file_list_and_result import SourceFile
 from handlers.ingestion.glue.file_scan import MAX_FILE_BYTES, MAX_FILE_NODES, FileScan, scan_file
 from handlers.ingestion.glue.json_line_parser import DataProblem
-from handlers.ingestion.glue.json_shapes import MAX_NODES, count_nodes
+from handlers.ingestion.glue.json_schema_inference import MAX_NODES, count_nodes
 from tests.handlers.ingestion.glue.memory_storage import MemoryStorage
 
 KEY = "incoming/ü +%.ndjson"

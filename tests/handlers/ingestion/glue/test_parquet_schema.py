@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.ingestion.glue import json_shapes, parquet_schema
-from handlers.ingestion.glue.json_shapes import (
+from handlers.ingestion.glue import json_schema_inference, parquet_schema
+from handlers.ingestion.glue.json_schema_inference import (
     MAX_LEVELS,
     MAX_NAMES,
     MAX_NODES,
@@ -186,7 +186,7 @@ def test_an_object_that_is_a_map_becomes_json_and_stays_small() -> None:
 @given(st.integers(0, 12), st.integers(0, 12))
 def test_the_limit_of_names_does_not_depend_on_the_order(one: int, other: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(json_shapes, "MAX_NAMES", 10)
+        patch.setattr(json_schema_inference, "MAX_NAMES", 10)
         first, second = {f"a{number}": 1 for number in range(one)}, {f"b{number}": 1 for number in range(other)}
         assert merged(seen(first), seen(second)) == seen(second, first) == merged(seen(second), seen(first))
         assert bool(seen(first, second).kinds & JsonKind.BOUNDLESS) == (one + other > 10)

@@ -192,4 +192,6 @@ def test_a_failure_exits_with_1_and_names_the_reason(
 
 
 def test_the_runbook_explains_a_killed_ffmpeg() -> None:
-    assert f"`{KILLED}` means that memory ran out" in (ROOT / "docs/runbooks/meetings-late.md").read_text(encoding="utf-8")
+    assert f"`{KILLED}` means that memory ran out" in (ROOT / "docs/runbooks/meetings-late.md").read_text(
+        encoding="utf-8"
+    )

@@ -1,13 +1,15 @@
-"""Shapes of JSON records: the names and kinds of values, collected while records are read.
+"""Schema inference for JSON records: the names and kinds of their values are collected in a shape while they are read.
 
 A shape is a tree with one node for each name at each level. Shapes only grow and are merged as a union, so the order of
 files and tasks does not matter, and a retried run finds the same columns. `parquet_schema` turns a shape into columns.
 
-The number of nodes is limited. Names beyond the limit are data rather than names, for example user ids. A few lines can
-multiply names at each level to a million columns, although no single object has many. The widest nodes become
-`boundless`, and their values are stored as JSON. The limit is applied to the merged shape of the whole run, because a
-part of the run could give another result. Only a file with several times as many nodes is limited before, so that it
-does not fill the memory (see `file_scan`).
+An object with more than `MAX_NAMES` names is data rather than a record, for example a map from user ids. The total
+number of nodes is limited to `MAX_NODES` too, because small objects nested in each other can still make a million
+columns. The widest nodes become `boundless`, and their values are stored as JSON.
+
+The total is limited only after the shapes of all files are merged. If each file were limited first, other nodes could
+become boundless. The exception is a file with several times `MAX_NODES` nodes: it is limited while it is read, so that
+it does not fill the memory (see `file_scan`).
 """
 
 from collections import Counter
@@ -148,6 +150,9 @@ def limit_nodes(shape: JsonShape, max_nodes: int) -> None:
 
     Nodes of the same width are marked together, because only chance would distinguish them. So the result does not
     depend on the order of files, lines and tasks. The items of an array count as one name.
+
+    Example: if the nodes below objects with 50 names no longer fit, but those below narrower objects do, then every
+    object with 50 or more names becomes boundless.
     """
     counts = Counter({0: 1})
     for child in _children(shape):
@@ -157,6 +162,7 @@ def limit_nodes(shape: JsonShape, max_nodes: int) -> None:
     for width in sorted(counts):
         remaining -= counts[width]
         if remaining < 0:
+            # A node without children has nothing to drop, so nodes are marked from a width of 1.
             _mark_wide_nodes(shape, max(1, width))
             return
 

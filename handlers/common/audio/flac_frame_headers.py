@@ -1,8 +1,12 @@
-"""Parser for the headers of FLAC frames (RFC 9639), which show where a recording ends. No audio is decoded."""
+"""Parser for the headers of FLAC frames (RFC 9639). No audio is decoded.
+
+The number and the block size of the last frame show where a recording ends.
+"""
 
 from dataclasses import dataclass
 
-FRAME_STARTS = FIXED, VARYING = (b"\xff\xf8", b"\xff\xf9")
+FIXED, VARYING = b"\xff\xf8", b"\xff\xf9"
+FRAME_STARTS = (FIXED, VARYING)
 """First bytes of a frame with a fixed block size, and of a frame whose block size varies."""
 MIN_HEADER, MAX_HEADER = 6, 16
 """Shortest and longest header in bytes."""
@@ -63,7 +67,7 @@ def frame_header(head: bytes, sample_rate: int, channels: int, sample_bits: int)
     # The checksum over a header including its own checksum is 0.
     if number is None or len(head) <= checksum_at or _crc8(head[: checksum_at + 1]) != 0:
         return None
-    # A rate in the header is entered for all of its codes, because only the code of this frame is looked up.
+    # If the rate is in the header, it is entered under all codes of RATE_BYTES, because only this frame's code is looked up.
     rates = {0: sample_rate, **RATES, **dict.fromkeys(RATE_BYTES, unit * _int(head[rate_at:checksum_at]))}
     fits = (
         size_code != 0

@@ -1,4 +1,4 @@
-"""Command `alias`: list a Lambda function's versions, or move the alias `live` to one of them.
+"""Command `alias`: list a Lambda function's versions, or move its Lambda alias `live` to one of them.
 
 Moving the alias is the fastest rollback. It also ends a rollout.
 """
