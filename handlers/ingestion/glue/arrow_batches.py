@@ -74,7 +74,8 @@ class FileBatches:
             values.append(column if convert is None else _convert_column(name, convert, column, unknown))
         size = len(records)
         types = self._schema.types
-        arrays = [pa.array(column, arrow_type) for column, arrow_type in zip(values, types, strict=False)]
+        data_types = types[: len(values)]
+        arrays = [pa.array(column, arrow_type) for column, arrow_type in zip(values, data_types, strict=True)]
         # The job's own columns follow those of the data.
         unknown_type, *source_types = types[len(values) :]
         arrays.append(pa.array([to_json_text(extra) if extra else None for extra in unknown], unknown_type))
