@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, Self
 
+SESSION_LENGTH = range(33, 257)
+"""Length of a session id in characters that Bedrock AgentCore accepts."""
+
 
 class AgentCode(StrEnum):
     """Failure of an answer, as it is logged."""
@@ -100,12 +103,14 @@ class AgentQuestion:
     conversation: tuple[Turn, ...] = ()
     language: str = "en-US"
 
+    def __post_init__(self) -> None:
+        """Raise ValueError for a session id that an agent cannot accept."""
+        if len(self.session_id) not in SESSION_LENGTH:
+            raise ValueError("the session id of an agent must have 33 to 256 characters")
+
 
 def opaque_session_id(session_id: str) -> str:
-    """Return the session id for agents, which does not reveal the guest.
-
-    It has 64 characters; Bedrock AgentCore accepts 33 to 256.
-    """
+    """Return the session id for agents, which does not reveal the guest."""
     return hashlib.sha256(session_id.encode()).hexdigest()
 
 
