@@ -41,10 +41,11 @@ AUDIO_RATE = 48_000
 STATUS_UPDATES = "SECONDS_60"
 """Interval of MediaConvert's events about the progress of a job."""
 CLIP_MARGIN_MINUTES = 30
-"""Time by which the clip is longer than the longest permitted video. Thanks to the margin, an
-output that is longer than permitted proves that the video was too long, even if MediaConvert counts the frame rate
-slightly wrong. The longest clip with this margin is
-still below MediaConvert's limit of 12 hours."""
+"""Time by which the clip is longer than the longest permitted video.
+
+Thanks to the margin, an output that is longer than permitted proves that the video was too long, even if MediaConvert
+counts the frame rate slightly wrong. The longest clip with this margin is still below MediaConvert's limit of 12 hours.
+"""
 
 
 def job_token(bucket: str, video: UploadedObject, seconds: int, clip_hours: int | None) -> str:
