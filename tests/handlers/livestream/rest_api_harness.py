@@ -25,6 +25,7 @@ from handlers.livestream.episodes_api.page_cursors import Cursors
 from handlers.livestream.episodes_api.upload_bucket import UploadBucket
 from handlers.livestream.episodes_api.upload_operations import MEBIBYTE, UploadLimits, UploadOperations
 from handlers.livestream.table_records import FindingKind, finding_key
+from tests.handlers.rest_response import RestResponse
 from tests.moto_tables import Index, create_table
 
 TABLE, BUCKET, PARAMETER = "episodes", "transcripts", "/polyphony/cursors"
@@ -201,18 +202,8 @@ class ApiHarness:
         self.published.append((detail_type, detail))
 
 
-class ApiResponse:
+class ApiResponse(RestResponse):
     """Response of the API."""
-
-    def __init__(self, response: dict[str, Any]) -> None:
-        self.status: int = response["statusCode"]
-        self.headers: dict[str, str] = response["headers"]
-        self.text: str = response["body"]
-
-    @property
-    def body(self) -> dict[str, Any]:
-        content: dict[str, Any] = json.loads(self.text)
-        return content
 
     @property
     def error(self) -> tuple[int, str]:

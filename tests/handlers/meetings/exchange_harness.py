@@ -19,6 +19,7 @@ from handlers.meetings.auth_exchange.api_operations import OPERATIONS
 from handlers.meetings.auth_exchange.handler import operation_functions
 from handlers.meetings.auth_exchange.token_exchange import ClientRole, MeetingsLocation, TokenExchange
 from tests.handlers.client_events import at_event
+from tests.handlers.rest_response import RestResponse
 from tests.token_issuer import AUDIENCE, Provider, serving
 
 ROLE = "arn:aws:iam::123456789012:role/polyphony-dev-meetings-client"
@@ -75,18 +76,8 @@ def api_gateway_event(body: str | None) -> dict[str, Any]:
     return {"resource": "/exchange", "httpMethod": "POST", "body": body, "requestContext": context}
 
 
-class ParsedResponse:
+class ParsedResponse(RestResponse):
     """Response of the function."""
-
-    def __init__(self, response: dict[str, Any]) -> None:
-        self.status: int = response["statusCode"]
-        self.headers: dict[str, str] = response["headers"]
-        self.text: str = response["body"]
-
-    @property
-    def body(self) -> dict[str, Any]:
-        content: dict[str, Any] = json.loads(self.text)
-        return content
 
     @property
     def refusal(self) -> tuple[int, str, list[str]]:
