@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 export CUSTOM_COMPILE_COMMAND=requirements/compile.sh
 compile() { ../.venv/bin/pip-compile --config ../pyproject.toml "$@"; }
-for name in program tools layer media emulator spark; do
+for name in program layer tools media emulator spark; do
   compile --output-file "$name.txt" "$name.in" "${@:1}"
 done
 cd ../policies

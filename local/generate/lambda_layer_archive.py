@@ -23,6 +23,8 @@ MODULES_FOLDER = "/opt/python"
 """Folder of the layer's modules in a Lambda container."""
 UNZIPPED_LIMIT = 250 * 1024**2
 """Lambda's size limit for a function together with its layers."""
+ZIPPED_LIMIT = 50 * 1024**2
+"""Lambda's size limit for an archive that is uploaded without S3."""
 
 
 def command() -> int:
@@ -43,8 +45,16 @@ def command() -> int:
             message = f"The layer has {size / 1024**2:.0f} MB unzipped, but Lambda allows 250 MB. Remove a dependency."
             print(message, file=sys.stderr)
             return 1
+        names = ((f"python/{path.relative_to(folder).as_posix()}", path) for path in files)
+        archive = zip_files(names, compress=True)
+        if len(archive) > ZIPPED_LIMIT:
+            message = (
+                f"The layer has {len(archive) / 1024**2:.0f} MB zipped, but Lambda allows 50 MB. Remove a dependency."
+            )
+            print(message, file=sys.stderr)
+            return 1
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(zip_files((f"python/{path.relative_to(folder).as_posix()}", path) for path in files))
+        target.write_bytes(archive)
         lock_hash_file.write_text(lock_hash())
     without_bytecode = f"without bytecode, so functions start more slowly (install Python {_version_text()} to add it)"
     print(

@@ -45,14 +45,17 @@ def zip_handlers(subsystem: str, root: Path = ROOT) -> bytes:
     return zip_files((path.as_posix(), root / path) for path in list_source_files(subsystem, root))
 
 
-def zip_files(files: Iterable[tuple[str, Path]]) -> bytes:
-    """Return a zip of the given names and files. Its bytes depend only on the names and contents."""
+def zip_files(files: Iterable[tuple[str, Path]], *, compress: bool = False) -> bytes:
+    """Return a zip of the given names and files.
+
+    Without compression, its bytes depend only on the names and contents. With it, they also depend on zlib's version.
+    """
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED) as archive:
         for name, path in files:
             entry = zipfile.ZipInfo(name, ENTRY_DATE)
             entry.external_attr = FILE_MODE
-            archive.writestr(entry, path.read_bytes())
+            archive.writestr(entry, path.read_bytes(), archive.compression)
     return buffer.getvalue()
 
 

@@ -1,4 +1,4 @@
-"""Tests of the layer builder: bytecode is only created by the runtime's Python version."""
+"""The layer builder adds bytecode only for the runtime's Python version, and refuses a layer that is too large."""
 
 import importlib.util
 import marshal
@@ -9,6 +9,7 @@ from types import CodeType
 import pytest
 
 from components.blocks.compute.function import RUNTIME
+from components.foundation.lambda_layer import ARCHIVE
 from local.generate import lambda_layer_archive
 
 MAGIC, FLAGS, HEADER = slice(0, 4), slice(4, 8), 16
@@ -49,3 +50,22 @@ def test_without_the_runtimes_python_version_no_bytecode_is_added(
 
 def test_the_layers_python_version_is_that_of_the_functions() -> None:
     assert f"python{lambda_layer_archive.RUNTIME[0]}.{lambda_layer_archive.RUNTIME[1]}" == RUNTIME
+
+
+def test_a_layer_that_lambda_refuses_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def install(folder: Path) -> int:
+        (folder / "package.py").write_bytes(bytes(range(256)))
+        return 0
+
+    monkeypatch.setattr(lambda_layer_archive, "ROOT", tmp_path)
+    monkeypatch.setattr(lambda_layer_archive, "_install", install)
+    monkeypatch.setattr(lambda_layer_archive, "add_bytecode", lambda _folder: False)
+    monkeypatch.setattr(lambda_layer_archive, "ZIPPED_LIMIT", 100)
+    assert lambda_layer_archive.command() == 1
+    assert "Lambda allows 50 MB" in capsys.readouterr().err
+    assert not (tmp_path / ARCHIVE).exists()
+    monkeypatch.setattr(lambda_layer_archive, "ZIPPED_LIMIT", 1000)
+    assert lambda_layer_archive.command() == 0
+    assert (tmp_path / ARCHIVE).exists()

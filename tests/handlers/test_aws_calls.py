@@ -1,0 +1,154 @@
+"""Each AWS call in the handlers exists, with these parameters, in the service models of the layer's botocore."""
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import botocore
+import botocore.session
+import pytest
+from botocore import xform_name
+from botocore.model import ListShape, OperationModel, Shape, StructureShape
+
+ROOT = Path(__file__).parents[2]
+SESSION = botocore.session.get_session()
+NOT_CALLED_ON_A_CLIENT = {"scan", "create_connection"}
+"""Names of other methods that equal the name of an operation."""
+
+
+@dataclass(frozen=True)
+class AwsCall:
+    """A call of an operation, with the values of the parameters that the source shows."""
+
+    place: str
+    operation: str
+    parameters: Mapping[str, ast.expr]
+
+
+def client_services(source: ast.AST) -> Iterator[str]:
+    """Yield the services for which the source creates clients."""
+    for node in ast.walk(source):
+        match node:
+            case ast.Call(func=ast.Attribute(attr="client"), args=[ast.Constant(value=str(service)), *_]):
+                yield service
+
+
+def parameters_of(keywords: list[ast.keyword]) -> dict[str, ast.expr]:
+    """Return the parameters with a name, also those of `**{...}`. Others are checked by mypy or by stubbed clients."""
+    found: dict[str, ast.expr] = {}
+    for keyword in keywords:
+        if keyword.arg is not None:
+            found[keyword.arg] = keyword.value
+        elif isinstance(keyword.value, ast.Dict):
+            found |= members_of(keyword.value)
+    return found
+
+
+def members_of(literal: ast.Dict) -> dict[str, ast.expr]:
+    """Return the entries of a dictionary in the source whose keys are constants."""
+    entries = zip(literal.keys, literal.values, strict=True)
+    return {key.value: value for key, value in entries if isinstance(key, ast.Constant) and isinstance(key.value, str)}
+
+
+def aws_calls(source: ast.AST, file: str, operations: Mapping[str, object]) -> Iterator[AwsCall]:
+    """Yield the calls of operations: direct ones, paginated ones, presigned URLs, and those through `call_service`."""
+    for node in ast.walk(source):
+        if not isinstance(node, ast.Call):
+            continue
+        place = f"{file}:{node.lineno}"
+        parameters = parameters_of(node.keywords)
+        match node:
+            case ast.Call(func=ast.Attribute(attr="paginate", value=ast.Call(args=[ast.Constant(value=str(name))]))):
+                yield AwsCall(
+                    place, name, {key: value for key, value in parameters.items() if key != "PaginationConfig"}
+                )
+            case ast.Call(func=ast.Attribute(attr="generate_presigned_url"), args=[ast.Constant(value=str(name)), *_]):
+                params = parameters.get("Params")
+                yield AwsCall(place, name, members_of(params) if isinstance(params, ast.Dict) else {})
+            case ast.Call(func=ast.Name(id="call_service"), args=[ast.Attribute(attr=name), *_]) if name in operations:
+                yield AwsCall(place, name, parameters)
+            case ast.Call(func=ast.Attribute(attr=name)) if name in operations and name not in NOT_CALLED_ON_A_CLIENT:
+                if parameters:
+                    yield AwsCall(place, name, parameters)
+
+
+def unknown_parameters(shape: Shape | None, given: Mapping[str, ast.expr], path: str = "") -> Iterator[str]:
+    """Yield the parameters, also nested ones, that a structure does not have."""
+    if not isinstance(shape, StructureShape):
+        return
+    for name, value in given.items():
+        if name not in shape.members:
+            yield path + name
+            continue
+        member = shape.members[name]
+        values = [value]
+        while isinstance(member, ListShape) and values:
+            member = member.member
+            values = [entry for listed in values for entry in (listed.elts if isinstance(listed, ast.List) else ())]
+        for entry in values:
+            if isinstance(entry, ast.Dict):
+                yield from unknown_parameters(member, members_of(entry), f"{path}{name}.")
+
+
+def handlers_calls() -> tuple[dict[str, list[OperationModel]], list[AwsCall]]:
+    """Return the operations of all services that the handlers use, and the handlers' calls."""
+    sources = {str(path.relative_to(ROOT)): ast.parse(path.read_text()) for path in (ROOT / "handlers").rglob("*.py")}
+    operations: dict[str, list[OperationModel]] = {}
+    for service in sorted({service for source in sources.values() for service in client_services(source)}):
+        model = SESSION.get_service_model(service)
+        for name in model.operation_names:
+            operations.setdefault(xform_name(name), []).append(model.operation_model(name))
+    return operations, [call for file, source in sources.items() for call in aws_calls(source, file, operations)]
+
+
+def find_wrong_calls(calls: list[AwsCall], operations: Mapping[str, list[OperationModel]]) -> list[str]:
+    """Return the calls that no service accepts, with their place and the wrong parameters."""
+    wrong = []
+    for call in calls:
+        models = operations.get(call.operation, [])
+        problems = [list(unknown_parameters(model.input_shape, call.parameters)) for model in models]
+        if all(problems):
+            wrong.append(f"{call.place} {call.operation}: {min(problems, key=len, default='no such operation')}")
+    return wrong
+
+
+def test_the_locked_botocore_knows_each_operation_and_parameter_of_the_handlers() -> None:
+    operations, calls = handlers_calls()
+    assert {"create_event", "transact_write_items", "list_objects_v2", "put_events"} <= {
+        call.operation for call in calls
+    }
+    assert len(calls) > 70
+    assert not find_wrong_calls(calls, operations)
+
+
+@pytest.mark.parametrize(
+    ("source", "wrong"),
+    [
+        ("client.get_item(TableName=t, Keys=k)", "Keys"),
+        ("client.put_events(Entries=[{'Source': s, 'DetailTyp': d}])", "Entries.DetailTyp"),
+        ("client.get_paginator('list_objects_v3').paginate(Bucket=b)", "no such operation"),
+        ("client.generate_presigned_url('get_object', Params={'Bucket': b, 'Version': v})", "Version"),
+        ("call_service(self._client.create_event, memoryId=m, metadatas={})", "metadatas"),
+    ],
+)
+def test_a_wrong_operation_or_parameter_is_found(source: str, wrong: str) -> None:
+    operations, _ = handlers_calls()
+    (problem,) = find_wrong_calls(list(aws_calls(ast.parse(source), "module.py", operations)), operations)
+    assert problem.startswith("module.py:1 ")
+    assert wrong in problem
+
+
+def test_all_environments_use_the_layers_botocore() -> None:
+    """The tests, the emulator, the media job and the types must describe the version that the functions run with."""
+    locks = {path.name: path.read_text() for path in (ROOT / "requirements").glob("*.txt")}
+    versions = {
+        (package, version)
+        for text in locks.values()
+        for package, version in re.findall(r"^(boto3|botocore|types-boto3)==(\S+)", text, re.MULTILINE)
+    }
+    assert versions == {(package, botocore.__version__) for package in ("boto3", "botocore", "types-boto3")}
+    assert all(
+        "botocore==" in locks[name] for name in ("layer.txt", "tools.txt", "emulator.txt", "media.txt", "spark.txt")
+    )
