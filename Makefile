@@ -26,9 +26,11 @@ policies/.venv/.locked: policies/requirements.txt
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-lint: .venv/.locked ## check rules and format with ruff
+lint: .venv/.locked ## check code with ruff, the bootstrap template with cfn-lint, and the workflows with zizmor
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
+	@.venv/bin/cfn-lint bootstrap/roles.yaml
+	@.venv/bin/zizmor --offline --quiet --no-progress .github
 
 types: .venv/.locked ## check all types with mypy --strict
 	@.venv/bin/mypy && .venv/bin/mypy policies/__main__.py
