@@ -30,7 +30,7 @@ class TranscriptWindowsEnvironment(HandlerEnvironment):
     """Maximum number of characters in a window's core, which is the text before the overlap with the next window.
     `WindowSizes` names the windows that may be longer."""
     window_seconds: WindowSeconds = WINDOW_SECONDS
-    """Maximum time between the starts of the first and the last cue of a window's core. The last window may be longer."""
+    """Maximum time between the starts of the first and the last cue in a core. The last window's core may be longer."""
     overlap_characters: OverlapCharacters = OVERLAP_CHARACTERS
     """Length of the overlap in characters. A fact claim of at most this length is always complete in one window."""
 

@@ -9,13 +9,13 @@ prefix. MediaConvert treats requests with the same token as one job if they arri
 writes the same chunks again.
 
 If `max_hours` is set, the job has an input clip: it reads only the part of the video before the end of the clip. The
-clip ends at the longest permitted length plus a margin. Without it, a small file could become expensive, because
+clip ends at the longest permitted length plus a margin. Without a clip, a small file could become expensive, because
 MediaConvert bills every minute, and a file that shows one still image can play for a day. The end of the clip is
 counted from the first frame, so the duration that the file's container declares has no effect.
 
 Most videos are shorter than the clip. MediaConvert's documentation does not say whether it accepts the clip of such a
-video, and this has not been tested. If it rejects the clip, the job fails with the error code `NO_SUCH_CLIP`. This shows
-that the video is shorter than the clip, so a second job without a clip cuts it (`to_its_end`).
+video, and this has not been tested. If it rejects the clip, the job fails with the error code `NO_SUCH_CLIP`. The error
+shows that the video is shorter than the clip, so a second job without a clip cuts it (`to_its_end`).
 """
 
 import hashlib
