@@ -122,8 +122,9 @@ def _blocks(lines: list[str]) -> Iterator[list[str]]:
             in_other_block = True
         elif _LIKE_TIMES.match(line) and (len(block) > 1 or (block and _LIKE_TIMES.match(block[0]))):
             # The block is more than the name of a cue, so these times start a new cue.
+            # A number at the end of the block belongs to the new cue, unless it is the block's only line of text.
             if len(block) > 2 and _NUMBER.fullmatch(block[-1]):
-                block.pop()  # the number of the new cue; of two lines, the second is the only text and stays
+                block.pop()
             yield block
             block = [line]
         else:
