@@ -137,7 +137,8 @@ class QuestionRecord(VersionedState):
     """Number of worker invocations for the question."""
 
     def apply_request(self, new: "QuestionRecord", now_ms: int) -> tuple[Self, bool]:
-        """Apply a client's request for the question, which may be a repeated one. Return True if a worker must be invoked.
+        """Apply a client's request for the question, which may be a repeated one. Return True if a worker must be
+        invoked.
 
         `new` contains the request. It replaces the question only if a new answer attempt is needed.
         """
@@ -219,7 +220,8 @@ class Allowance(VersionedState):
         running = tuple(
             (running_id, ends_ms) for running_id, ends_ms in self.running if ends_ms > now_ms and running_id != query_id
         )
-        # `running` lacks this question, so it is shorter than the stored list if the question is being answered already.
+        # `running` lacks this question, so it is shorter than the stored list if the question is being answered
+        # already.
         repeated = len(running) < sum(ends_ms > now_ms for _, ends_ms in self.running)
         recent_ms = tuple(asked_ms for asked_ms in self.asked_ms if now_ms - asked_ms < HOUR_MS)
         if len(running) >= at_once or (not repeated and len(recent_ms) >= per_hour):

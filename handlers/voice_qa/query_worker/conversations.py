@@ -54,7 +54,9 @@ TURN_ATTRIBUTES = frozenset(field.alias or name for name, field in StoredTurn.mo
 
 
 def append_turn(turns: Iterable[StoredTurn], turn: StoredTurn) -> tuple[StoredTurn, ...]:
-    """Return the turns and then the new turn, one per question. The oldest are dropped if the item would grow too large."""
+    """Return the turns and then the new turn, one per question. The oldest are dropped if the item would grow too
+    large.
+    """
     truncated = turn.model_copy(
         update={"question": _truncate(turn.question, MAX_QUESTION), "answer": _truncate(turn.answer, MAX_ANSWER)}
     )

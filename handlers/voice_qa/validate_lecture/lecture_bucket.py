@@ -1,8 +1,8 @@
 """Gateway for lectures in the audio bucket: read a version, check whether it is current, and list current versions.
 
 A read requests the version that a notification or a listing names. A bucket may be unversioned, so the ETag of each
-response is also compared with the ETag in the notification or listing. An object that was overwritten since then counts as
-gone, like a deleted one.
+response is also compared with the ETag in the notification or listing. An object that was overwritten since then counts
+as gone, like a deleted one.
 """
 
 from collections.abc import Iterator

@@ -97,7 +97,8 @@ class AgentQuestion:
 
     query_id: str
     session_id: str
-    """Opaque id, equal for all questions of a conversation and for no other question. `opaque_session_id` creates it."""
+    """Opaque id, equal for all questions of a conversation and for no other question. `opaque_session_id` creates
+    it."""
     lecture: Lecture
     query: SpokenQuery | WrittenQuery
     conversation: tuple[Turn, ...] = ()
