@@ -192,7 +192,7 @@ class UtteranceProcessor:
             planned = utterances.plan_resend(event.utterance, event.attempt, again.from_ms, wait_until_ms)
             return planned, _ReleasedAttempt(utterances.connection, again)
 
-        # An attempt that has lost its slot changes nothing in the session's state, and sends nothing.
+        # An attempt that has lost its slot changes nothing in the session's state, and sends no last message.
         slot_lost = outcome.end is UtteranceEnd.SLOT_LOST
         released = None if slot_lost else self._live.change_utterances(event.session_id, release_slot)
         if released and outcome.end is not UtteranceEnd.GONE:
