@@ -40,7 +40,7 @@ def _to_cell(value: float | str) -> str:
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """Return the value below which at most the given share of the values lies."""
+    """Return the value that follows the given share of the sorted values, for example the 20th of 20 for a share of 0.95."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 

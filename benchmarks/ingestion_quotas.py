@@ -2,6 +2,9 @@
 
 Rates and times come from the usage model that also computes the cost. Figures that it lacks are constants in this
 module, marked as assumed.
+
+The quotas of DynamoDB apply to the file table and to its index `open`, which has an entry for each pending or claimed
+file. The pending files are in OPEN_SHARDS partitions of the index, and the claimed files in as many others.
 """
 
 import math
@@ -25,12 +28,14 @@ from handlers.ingestion.sweeper.environment import SweeperEnvironment
 DAY = 86_400
 """Seconds of a day."""
 INDEX_STATES = 2
-"""A file has an entry of the index first as pending and then as claimed. The two entries are in different partitions, so
-each partition gets half of the writes."""
+"""A file's entry in the index `open` is first pending and then claimed. Each state has its own partitions, so the
+partitions of one state get half of the writes."""
 ENTRY_BYTES = 300
-"""Assumed: the size of one entry of the index."""
+"""Assumed: the size of one entry of the index `open`."""
 READ_UNIT_BYTES = 8 * 1024
-"""Size of an eventually consistent read that takes one unit, because such a read of 4 KB takes half a unit."""
+"""Bytes that one read unit reads: two eventually consistent reads of 4 KB."""
+MIN_QUERY_UNITS = 0.5
+"""Read units of the smallest query."""
 GETS_PER_FILE = 2
 """The Spark job reads each file in two passes."""
 LIST_SECONDS = 0.2
@@ -41,7 +46,7 @@ DPUS = {WorkerType.G_1X: 1, WorkerType.G_2X: 2, WorkerType.G_4X: 4}
 MAX_FACTOR = 10_000_000
 """A quota that even this multiple of the load does not use up counts as unlimited."""
 
-# Origins of the limits, as the page shows them.
+# Origins of the limits, as docs/headroom.md shows them.
 FROM_MEMORY = "AWS quotas page, from memory"
 LOOKED_UP = "AWS quotas page, looked up"
 REQUIREMENT = "requirement, System Utilization"
@@ -73,7 +78,8 @@ class PeakLoad:
 
     def __init__(self, settings: IngestionSettings, factor: float) -> None:
         load = scale_load(settings, factor).load
-        # The usage model computes averages, so every hour of this load is as busy as the busiest hour.
+        # The usage model computes averages over a day. A load whose every hour is as busy as the busiest one therefore
+        # gives the rates of the busiest hour.
         every_hour_busiest = load.model_copy(update={"files_per_day": load.peak_files_per_hour * 24})
         self._usage = monthly_usage(settings.model_copy(update={"load": every_hour_busiest}))
         run_seconds = load.run_minutes * 60
@@ -91,11 +97,13 @@ class PeakLoad:
         self.dpus = self.runs * settings.spark.workers * DPUS[settings.spark.worker_type]
         """Data processing units of the concurrent Glue runs."""
         self.index_reads = (self._rate("ingestion-manifest-builder") + self.manifests) * max(
-            0.5, index_bytes / READ_UNIT_BYTES
+            MIN_QUERY_UNITS, index_bytes / READ_UNIT_BYTES
         )
-        """Read units of one index partition: each batch and each manifest reads a manifest's files."""
+        """Read units per second of one partition of the index `open`. Each invocation of the manifest builder and each
+        new manifest reads as many entries as a manifest has files."""
         self.listing_seconds = versions / VERSIONS_PER_PAGE * LIST_SECONDS
-        """Time to list the landing bucket once, including replaced and expired versions."""
+        """Seconds in which the sweeper lists the landing bucket once, with replaced and expired versions, and compares it
+        with the file table."""
 
     def _rate(self, function: str) -> float:
         """Return the number of invocations per second."""
@@ -179,7 +187,7 @@ def _intake(settings: IngestionSettings) -> list[Quota]:
             lambda load: sum(load.concurrency(function) for function in (builder, steps, sweeper)),
         ),
         Quota(
-            "Sweeper's daily comparison", "s/day", reconcile_seconds, SETTING,
+            "Sweeper's daily reconciliation", "s/day", reconcile_seconds, SETTING,
             "ingestion.manifests.sweepMinutes, ingestion.intake.landingDays", lambda load: load.listing_seconds,
         ),
     ]  # fmt: skip
