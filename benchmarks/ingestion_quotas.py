@@ -102,8 +102,8 @@ class PeakLoad:
         """Read units per second of one partition of the index `open`. Each invocation of the manifest builder and each
         new manifest reads as many entries as a manifest has files."""
         self.listing_seconds = versions / VERSIONS_PER_PAGE * LIST_SECONDS
-        """Seconds in which the sweeper lists the landing bucket once, with replaced and expired versions, and compares it
-        with the file table."""
+        """Seconds in which the sweeper lists the landing bucket once, with replaced and expired versions, and compares
+        it with the file table."""
 
     def _rate(self, function: str) -> float:
         """Return the number of invocations per second."""
