@@ -1,7 +1,7 @@
 """Flow of transcription: one sentence in a live session, two overlapping utterances, and a Transcribe stream that
 fails.
 
-The audio decides the captions and the faults: the local Transcribe fails at certain words.
+The audio decides the captions and the fault, because certain words cause a fault of the local Transcribe.
 """
 
 from local.flows import Checks, StepReporter, eventually

@@ -127,7 +127,10 @@ def test_the_usage_is_that_of_the_busiest_hour() -> None:
 def test_the_page_shows_the_order_in_which_quotas_are_used_up(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The page also shows the costs of the real program. They grow with the load and exceed the budget of prod first."""
+    """The page also shows the costs of the real program, which grow with the load.
+
+    They exceed the budget of prod before any quota is used up.
+    """
     costs: dict[float, StackCost] = {}
 
     def keep_cost(config: StackConfig, factor: float) -> StackCost:
