@@ -1,4 +1,4 @@
-"""Checks and records calls that AWS services make with a role of the stack, and calls to the local services.
+"""Checks and records calls that AWS services make with a role of the stack, and requests to the local services.
 
 For example, Lambda polls a queue, writes a function's logs and sends failed events to a destination with the function's
 own role. The emulator does not check the role. Here, each call is evaluated against the role's policies, and refused as
@@ -23,7 +23,7 @@ LOG_STREAM = "any"
 
 
 class ServiceCallPermissions:
-    """Checks whether a role allows the call of a service that uses it, or of a caller of a local service."""
+    """Checks the permissions of roles for the calls of AWS services and for requests to local services."""
 
     def __init__(self, recorder: DecisionRecorder) -> None:
         self._recorder = recorder

@@ -1,8 +1,8 @@
 """Local Amazon Transcribe streaming with the real protocol. It recognises tone words.
 
 A tone word is a pair of tones that takes the place of a spoken word (`tone_words`). The service sends results while the
-audio arrives. botocore decodes the incoming frames, so the encoder of the handlers is
-checked against another implementation. ffmpeg decodes FLAC and Ogg Opus without delay. PCM needs no decoding.
+audio arrives. botocore decodes the incoming frames, so the encoder of the handlers is checked against another
+implementation. ffmpeg decodes FLAC and Ogg Opus without delay. PCM needs no decoding.
 """
 
 import asyncio
