@@ -28,8 +28,8 @@ from handlers.ingestion.sweeper.environment import SweeperEnvironment
 DAY = 86_400
 """Seconds of a day."""
 INDEX_STATES = 2
-"""Number of states of an entry in the index `open`: first pending, then claimed. The partitions of each state get half of
-the writes."""
+"""Number of states of an entry in the index `open`: first pending, then claimed. The partitions of each state get half
+of the writes."""
 ENTRY_BYTES = 300
 """Assumed: the size of one entry of the index `open`."""
 READ_UNIT_BYTES = 8 * 1024
