@@ -10,6 +10,7 @@ from pathlib import Path
 import pulumi
 from pulumi_aws import lambda_
 
+from components.blocks.compute.function import RUNTIME
 from components.blocks.compute.handler_archive import ROOT
 from components.blocks.naming.context import Context, Subsystem
 from components.blocks.naming.physical_names import Kind
@@ -38,7 +39,7 @@ class HandlersLayer(pulumi.ComponentResource):
             "foundation-layer-version",
             layer_name=context.name(Kind.LAYER, Subsystem.FOUNDATION, f"handlers-{content[:12]}"),
             description="Libraries of Polyphony's handlers",
-            compatible_runtimes=["python3.13"],
+            compatible_runtimes=[RUNTIME],
             compatible_architectures=["arm64"],
             code=_layer_code(context),
             source_code_hash=content,

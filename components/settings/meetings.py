@@ -8,7 +8,6 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from components.settings.meetings_media import MeetingNetworkSettings, ProcessingSettings
-from components.settings.networks import Origin
 from components.settings.settings_base import (
     FunctionSettings,
     GuardedModelSettings,
@@ -17,6 +16,7 @@ from components.settings.settings_base import (
     SettingsModel,
     SubsystemSettings,
 )
+from components.settings.web_origins import Origin
 from handlers.common.identifier_types import ModelId
 from handlers.meetings.bedrock_summarize.environment import (
     OVERLAP_CHARACTERS,
@@ -78,7 +78,8 @@ class ModelSettings(GuardedModelSettings):
     answer_seconds: AnswerSeconds = 150
     """Timeout for one answer of a model."""
     part_characters: Annotated[int, Field(ge=2 * OVERLAP_CHARACTERS, le=400_000)] = 100_000
-    """Maximum size of a transcript for one request. A longer transcript is divided into windows, which overlap by at most half."""
+    """Maximum number of characters of a transcript in one request. A longer transcript is divided into windows of this size,
+    which overlap by at most half."""
     at_once: AtOnce = 3
     """Maximum number of windows of one transcript that are summarised at the same time."""
 

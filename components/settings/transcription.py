@@ -34,7 +34,10 @@ class TranscriptionLoad(SettingsModel):
 
 
 class CaptionSettings(SettingsModel):
-    """Thresholds for showing captions. A session may choose its own values within the same ranges."""
+    """Thresholds for showing captions. A session may choose its own values within the same ranges.
+
+    The protocol and the requirements use the same names, of which some lack the unit. All these times are in seconds.
+    """
 
     partial_results_enabled: bool = True
     """Show captions before they are final. If false, no session can enable them."""

@@ -5,7 +5,6 @@ from typing import Annotated
 
 from pydantic import Field
 
-from components.settings.networks import Origin
 from components.settings.settings_base import (
     GATEWAY_SECONDS,
     ClientFunctionSettings,
@@ -15,6 +14,7 @@ from components.settings.settings_base import (
     SubsystemSettings,
 )
 from components.settings.voice_qa_agent import AnswerAgentSettings
+from components.settings.web_origins import Origin
 from handlers.voice_qa.environment import SessionDays, UrlSeconds
 from handlers.voice_qa.websocket_handler.environment import LecturesPerDay, QueriesAtOnce, QueriesPerHour
 
@@ -45,16 +45,16 @@ class LectureSettings(SettingsModel):
     uploads: LectureUploads = LectureUploads.OFF
     """Callers that may upload lectures: with `guests` every guest, with `off` only operators."""
     max_gigabytes: Annotated[float, Field(ge=0.01, le=5)] = 2
-    """Maximum size of a lecture."""
+    """Maximum size of a lecture in units of 1000³ bytes."""
 
 
 class AudioSettings(SettingsModel):
     """Settings of the bucket for lectures, questions and answers."""
 
     query_days: Days = 7
-    """Days that a spoken question is kept. In a versioned bucket, its old version is deleted a day later."""
+    """Days that the audio of a spoken question is kept. In a versioned bucket, its old version is deleted a day later."""
     response_days: Days = 7
-    """Days that an answer is kept. In a versioned bucket, its old version is deleted a day later."""
+    """Days that the audio of an answer is kept. In a versioned bucket, its old version is deleted a day later."""
     origins: Annotated[tuple[Origin, ...], Field(min_length=1)] = ("*",)
     """Origins of the web pages that may upload and download. In prod, `*` is not allowed."""
     versioned: bool = True
@@ -67,7 +67,8 @@ class ConversationSettings(SettingsModel):
     """Limits of one guest identity, and retention of its data."""
 
     days: SessionDays = 7
-    """Days that a conversation is kept after its first turn. A question is kept as long."""
+    """Days that the table keeps the text of a conversation after its first turn, and the record of each question. The bucket
+    keeps the audio as long as the section `audio` says."""
     queries_at_once: QueriesAtOnce = 2
     """Maximum number of questions of a guest that are answered at the same time."""
     queries_per_hour: QueriesPerHour = 60

@@ -80,7 +80,7 @@ class RestApi(Block):
     """REST API with its deployment and stage."""
 
     url: pulumi.Output[str]
-    """URL that clients call: `https://…/stage`."""
+    """URL that clients call. It ends in the name of the only stage: `https://…/api`."""
 
     def __init__(self, short_name: str, args: RestApiArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("RestApi", short_name, args.scope, opts)
@@ -114,11 +114,8 @@ class RestApi(Block):
             alarms=args.alarms,
             after=self._create_permissions(),
         )
-        self.key = (
+        if args.usage_plan is not None:
             create_api_key(self, short_name, args.logical_name, args.usage_plan, self.stage)
-            if args.usage_plan
-            else None
-        )
         if args.requests_per_address is not None:
             create_firewall(self, short_name, args.logical_name, args.requests_per_address, self.stage)
         self.url = self.stage.invoke_url

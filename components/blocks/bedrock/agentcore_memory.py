@@ -28,7 +28,8 @@ class AgentMemoryArgs:
 
     scope: Scope
     logical_name: str
-    """Last word of the memory's name; it has no hyphens, because AgentCore accepts none."""
+    """Name that the requirements use. It is also the last part of the physical name, for which AgentCore accepts no
+    hyphens."""
     days: int
     """Days for which events are kept."""
 

@@ -44,7 +44,8 @@ class IdentityPool(Block):
     """Identity pool with its guest role."""
 
     pool_id: pulumi.Output[str]
-    """Id with which a page requests an identity. `$connect` compares it with the pool of the caller."""
+    """Id with which a page requests an identity. The function behind a WebSocket API's route `$connect` compares it with the
+    pool of the caller's identity."""
 
     def __init__(self, short_name: str, args: IdentityPoolArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("IdentityPool", short_name, args.scope, opts)
@@ -64,14 +65,13 @@ class IdentityPool(Block):
             RoleArgs(scope, f"{short_name}-guest", args.logical_name, pool.id.apply(guest_trust), args.guest_grants),
             self.part_options(),
         )
-        self.guest_role_arn = role.arn
         cognito.IdentityPoolRoleAttachment(
             self.part_name("roles"),
             identity_pool_id=pool.id,
-            roles={"unauthenticated": self.guest_role_arn},
+            roles={"unauthenticated": role.arn},
             opts=self.part_options(*role.parts),
         )
-        self.register_outputs({"poolId": self.pool_id, "guestRoleArn": self.guest_role_arn})
+        self.register_outputs({"poolId": self.pool_id, "guestRoleArn": role.arn})
 
 
 def guest_trust(pool_id: str) -> str:

@@ -24,6 +24,7 @@ class RoleArgs:
     short_name: str
     """Purpose of the role within its subsystem: the last part of its name on AWS."""
     logical_name: str
+    """Name for the tag `Name`: the logical name of the block that the role belongs to, or else the role's own name on AWS."""
     trust: Service | pulumi.Input[str]
     """AWS service that assumes the role, or the trust policy if no service assumes it."""
     grants: Iterable[Grant]

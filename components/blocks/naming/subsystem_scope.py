@@ -48,5 +48,8 @@ class Scope:
         return self.context.name(kind, self.subsystem, short_name)
 
     def tags(self, name: str, more: Mapping[str, str | None] | None = None) -> dict[str, str]:
-        """Return all tags of a resource of this subsystem, plus the extra tags in `more`."""
+        """Return all tags of a resource of this subsystem, plus the extra tags in `more`.
+
+        `name` becomes the tag `Name`: the logical name, or the physical name of a resource that has no logical name.
+        """
         return self.context.tags(self.subsystem, name, more)

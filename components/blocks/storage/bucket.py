@@ -20,7 +20,8 @@ from components.blocks.naming.subsystem_scope import Scope
 ENTIRE_BUCKET = "EntireBucket"
 """Name of the metrics configuration that covers the requests to all objects of the bucket."""
 ACCESS_LOG_PREFIX = "logs/s3-access"
-"""Prefix of all access logs in the audit bucket."""
+"""Prefix of all access logs in the audit bucket, which receives the access logs of all other buckets
+(`components/foundation/access_log_bucket.py`)."""
 
 
 @dataclass(frozen=True)
