@@ -1,7 +1,7 @@
 """Typed stack output `frontend`: everything that a frontend needs, without secrets.
 
-A disabled subsystem is absent. Fields are only ever added. An incompatible structure would become another output next to
-this one.
+A disabled subsystem is absent. Fields are only ever added. An incompatible structure would become another output next
+to this one.
 """
 
 from collections.abc import Mapping

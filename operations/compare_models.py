@@ -53,7 +53,8 @@ AWS_HOST_SUFFIXES = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 DEFAULTS = {name: field.default for name, field in SummaryEnvironment.model_fields.items()}
 """Default settings of the Lambda function `bedrock-summarize`."""
 STYLE = QuestionStyle(InferenceOptions(DEFAULTS["max_output_tokens"]), transcript_cached=False)
-"""Options of the requests to the models. Transcripts are not cached, because each model is asked once about each window."""
+"""Options of the requests to the models. Transcripts are not cached, because each model is asked once about each
+window."""
 Client = Callable[..., Any]
 """`boto3.client`, or a replacement of it."""
 PrintLine = Callable[[str], None]

@@ -124,9 +124,9 @@ def _check_kind(flag: Assignment, current: str) -> None:
 def _check_accepted(flag: Assignment, current: Mapping[str, str], target: FunctionTarget) -> None:
     """Raise CommandRefused if the function, or the setting of the same name, does not accept the value.
 
-    If the setting rejects the value, the next deployment would fail after the operator has committed the value. But some
-    variables have another format than the setting of the same name. Such a setting rejects the variable's current value
-    too, so it is ignored.
+    If the setting rejects the value, the next deployment would fail after the operator has committed the value. But
+    some variables have another format than the setting of the same name. Such a setting rejects the variable's current
+    value too, so it is ignored.
     """
     problem = stack_file_advice.find_setting_problem(target, flag.name, flag.value)
     if problem and stack_file_advice.find_setting_problem(target, flag.name, current[flag.name]) is None:
@@ -140,8 +140,8 @@ def _check_accepted(flag: Assignment, current: Mapping[str, str], target: Functi
 def find_model_problem(subsystem: str, current: Mapping[str, str], name: str, value: str) -> str | None:
     """Return why a function with these variables would fail with a new value, or None if it would not.
 
-    The function's environment model (a `HandlerEnvironment`) is not known, so each model of the subsystem that accepts the
-    current variables is tried.
+    The function's environment model (a `HandlerEnvironment`) is not known, so each model of the subsystem that accepts
+    the current variables is tried.
     """
     for model in _list_models(subsystem.replace("-", "_")):
         if name in {field.alias for field in model.model_fields.values()} and _find_problem(model, current) is None:

@@ -1,7 +1,7 @@
 """Gateway to Lambda and CloudWatch: the functions, their alias `live`, and the alarms of one account and Region.
 
-Each method of the gateway calls one operation of AWS. Environment variables of functions are never part of a text: records
-hide them from `repr`.
+Each method of the gateway calls one operation of AWS. Environment variables of functions are never part of a text:
+records hide them from `repr`.
 """
 
 import json

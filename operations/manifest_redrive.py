@@ -77,8 +77,8 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
     table_arguments = (clients("dynamodb"), table, 1, clock.now)
     records, documents = ManifestRecords(*table_arguments), ManifestDocuments(clients("s3"), lake)
     lifecycle = ManifestLifecycle(
-        # The last value is the number of shards over which the file table's index spreads files that wait for a manifest.
-        # The default is safe even if the stack uses another number, because the sweeper reads all shards.
+        # The last value is the number of shards over which the file table's index spreads files that wait for a
+        # manifest. The default is safe even if the stack uses another number, because the sweeper reads all shards.
         FileTable(*table_arguments, FileTableEnvironment.model_fields["open_shards"].default),
         records,
         documents,

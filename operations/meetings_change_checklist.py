@@ -59,7 +59,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(
     context: CommandContext, options: argparse.Namespace, create_client: Callable[..., MeetingsClient] = MeetingsClient
 ) -> int:
-    """Run the automatic checks, and print their results and the manual checks. Return 0 if there is no problem, or 1."""
+    """Run the automatic checks, and print their results and the manual checks. Return 0 if there is no problem, or
+    1.
+    """
     stack, hours = options.stack, options.hours
     if hours <= 0:
         raise CommandRefused(f"--hours {hours:g}: give a number above 0.")

@@ -1,10 +1,11 @@
 """Advice for the operator on what to write into the stack file (`Pulumi.<stack>.yaml`) after a manual change.
 
-If nothing is written there, the next deployment undoes the change. The commands that change a function print the advice.
+If nothing is written there, the next deployment undoes the change. The commands that change a function print the
+advice.
 
-Most environment variables are made from a setting of the same name (`MAX_FILES` from `maxFiles`). So this module searches
-the settings models for the setting with a variable's name. Before a change of a variable, `find_setting_problem` checks
-whether this setting accepts the new value.
+Most environment variables are made from a setting of the same name (`MAX_FILES` from `maxFiles`). So this module
+searches the settings models for the setting with a variable's name. Before a change of a variable,
+`find_setting_problem` checks whether this setting accepts the new value.
 """
 
 import re
@@ -48,8 +49,8 @@ def advise_live_version(target: FunctionTarget, version: str) -> list[str]:
 def advise_variable(target: FunctionTarget, name: str, value: str, version: str) -> list[str]:
     """Return advice on how to make deployments set this variable.
 
-    The advice mentions `liveVersion` too: if this setting pins an older version, the next deployment would give callers that
-    version, which has the old value.
+    The advice mentions `liveVersion` too: if this setting pins an older version, the next deployment would give callers
+    that version, which has the old value.
     """
     key = to_camel(name.lower())
     setting = _find_setting(target, key)

@@ -14,7 +14,9 @@ AUDIT_BUCKET = "audit-logs"
 
 
 class AuditBucket(pulumi.ComponentResource):
-    """Audit bucket. It has the access logs of every bucket below `logs/s3-access/<bucket>/`, for the retention in the settings."""
+    """Audit bucket. It has the access logs of every bucket below `logs/s3-access/<bucket>/`, for the retention in the
+    settings.
+    """
 
     def __init__(self, scope: Scope, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:foundation:AuditLogs", f"{scope.subsystem}-audit", None, opts)

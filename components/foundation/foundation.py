@@ -21,7 +21,9 @@ from components.settings import FoundationSettings, LogLevel
 
 
 class Foundation(pulumi.ComponentResource):
-    """Resources that all subsystems share: alerts, audit bucket, role for API logs, network, cost alerts, backup, Lambda layer."""
+    """Resources that all subsystems share: alerts, audit bucket, role for API logs, network, cost alerts, backup,
+    Lambda layer.
+    """
 
     def __init__(
         self,
@@ -33,8 +35,8 @@ class Foundation(pulumi.ComponentResource):
         """Create the foundation.
 
         `attached_services` are the AWS services that functions and jobs inside the network call. A key is the service's
-        name in its endpoint (`glue`), and the value is the reason for the calls. The network is created only if there are
-        any.
+        name in its endpoint (`glue`), and the value is the reason for the calls. The network is created only if there
+        are any.
         """
         super().__init__("polyphony:foundation:Foundation", "foundation", None, opts)
         child = pulumi.ResourceOptions(parent=self)

@@ -1,8 +1,8 @@
 """Network for functions and Glue jobs, if any attach to it: an existing VPC, or a VPC that is built here.
 
-The built subnets are private and have no route to the internet, and there is no NAT gateway. S3 and DynamoDB are reached
-through gateway endpoints, which are free. Other services are reached through interface endpoints, which are billed per
-hour and zone.
+The built subnets are private and have no route to the internet, and there is no NAT gateway. S3 and DynamoDB are
+reached through gateway endpoints, which are free. Other services are reached through interface endpoints, which are
+billed per hour and zone.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,6 +1,7 @@
 """Checks of a stack's settings against each other and against the environment.
 
-Most of them compare settings of different sections. The loader runs them after the settings models have checked each value.
+Most of them compare settings of different sections. The loader runs them after the settings models have checked each
+value.
 """
 
 import math
@@ -18,11 +19,12 @@ if TYPE_CHECKING:
     from components.settings.stack import StackSettings
 
 SECONDS_TIMES_MB_PER_FILE = 5
-"""Seconds that a function needs for each file of a manifest, multiplied by the function's memory in MB. The product is the
-same for every memory size, because Lambda assigns processor time in proportion to memory. It is twice the measured value."""
+"""Seconds that a function needs for each file of a manifest, multiplied by the function's memory in MB. The product is
+the same for every memory size, because Lambda assigns processor time in proportion to memory. It is twice the measured
+value."""
 SINGLE_VCPU_MB = 1769
-"""Memory up to which more memory makes a function faster. With more than this, Lambda adds a second vCPU, which a single
-process cannot use."""
+"""Memory up to which more memory makes a function faster. With more than this, Lambda adds a second vCPU, which a
+single process cannot use."""
 MIN_UTTERANCE_TIMEOUT_SECONDS = 15
 """Minimum timeout of the audio processor: five seconds of speech, and the time before and after them."""
 ANSWER_MARGIN_SECONDS = 30

@@ -40,8 +40,8 @@ EncryptionKey = Annotated[SecretStr, Field(min_length=32, max_length=4096), Afte
 """Secret with one key in each line."""
 
 TOKENS_PER_SECOND = 60
-"""Output speed of an average model. `answerSeconds` must suffice for the longest answer at this speed, because an answer that
-exceeds the time limit is billed nevertheless."""
+"""Output speed of an average model. `answerSeconds` must suffice for the longest answer at this speed, because an
+answer that exceeds the time limit is billed nevertheless."""
 
 WINDOW_MARGIN_SECONDS = 20
 """Time that the fact-check agent needs for a window, in addition to two answers of the model: 8 seconds to store its
@@ -85,8 +85,8 @@ class RestSettings(SettingsModel):
     requests_per_second: RequestsPerSecond = 50
     """Maximum request rate of the API stage, for all callers together."""
     waf_requests: Annotated[int, Field(ge=10, le=2_000_000_000)] | None = None
-    """Maximum number of requests from one IP address in five minutes, enforced by AWS WAF ($8 a month). Without it, there is
-    no firewall."""
+    """Maximum number of requests from one IP address in five minutes, enforced by AWS WAF ($8 a month). Without it,
+    there is no firewall."""
 
 
 class UploadSettings(SettingsModel):
@@ -108,8 +108,8 @@ class VideoSettings(SettingsModel):
     chunk_seconds: ChunkSeconds = 120
     """Length of a chunk."""
     max_hours: MaxHours | None = 11
-    """Maximum length of a video. MediaConvert bills by the minute, and accepts no clip of 12 hours. Without a limit, each
-    video is converted completely, whatever it costs."""
+    """Maximum length of a video. MediaConvert bills by the minute, and accepts no clip of 12 hours. Without a limit,
+    each video is converted completely, whatever it costs."""
     chunking_minutes: LimitMinutes = 720
     """Time after which a MediaConvert job counts as failed. A busy MediaConvert queue may take hours."""
 
@@ -124,10 +124,11 @@ class ClaimAgentSettings(GuardedModelSettings):
     memory_days: Annotated[int, Field(ge=7, le=365)] = 90
     """Days that the agent's memory keeps an entry."""
     window_characters: Annotated[int, Field(ge=2 * OVERLAP_CHARACTERS, le=50_000)] = 6_000
-    """Maximum length of a window (a section of a transcript), without its overlap with the next window. The overlap is at
-    most half as long."""
+    """Maximum length of a window (a section of a transcript), without its overlap with the next window. The overlap is
+    at most half as long."""
     answer_seconds: Annotated[int, Field(ge=MAX_OUTPUT_TOKENS // TOKENS_PER_SECOND, le=440)] = 50
-    """Maximum time for an answer of the model. A request that takes longer is repeated once, and each request is billed."""
+    """Maximum time for an answer of the model. A request that takes longer is repeated once, and each request is
+    billed."""
     at_once: Annotated[int, Field(ge=2, le=100)] = 5
     """Maximum number of windows that are processed at the same time. The whole account shares the model's quota."""
 
@@ -136,9 +137,9 @@ class LivestreamSettings(SubsystemSettings):
     """Settings of livestream, which checks the claims of recorded broadcasts."""
 
     encryption_key: EncryptionKey | None = None
-    """Key that encrypts cursors: the positions in a list that the API returns, and that clients send to get the next page.
-    It is required if the subsystem is enabled. If it has several lines, the first line encrypts, and the other lines
-    decrypt older cursors."""
+    """Key that encrypts cursors: the positions in a list that the API returns, and that clients send to get the next
+    page. It is required if the subsystem is enabled. If it has several lines, the first line encrypts, and the other
+    lines decrypt older cursors."""
     load: LivestreamLoad = LivestreamLoad()
     api: RestSettings = RestSettings()
     uploads: UploadSettings = UploadSettings()

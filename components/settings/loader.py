@@ -4,8 +4,8 @@ The Pulumi CLI passes the configuration as strings, and structured values as JSO
 secret, the CLI marks the whole structure as secret. This marking is ignored: only the fields that the models declare as
 secrets are treated as secrets.
 
-A rule is a validator of a whole section, which compares its settings. The error message of a rule must contain the key of
-each setting that the rule compares, because the loader finds out from the message which settings are wrong.
+A rule is a validator of a whole section, which compares its settings. The error message of a rule must contain the key
+of each setting that the rule compares, because the loader finds out from the message which settings are wrong.
 """
 
 import json
@@ -34,8 +34,8 @@ from components.settings.stack import StackSettings
 
 PROJECT = "polyphony"
 MAX_PRUNING_ROUNDS = 20
-"""Maximum number of validations in `_find_hidden_problems`, which drops the values of one more broken rule of each section
-after each validation. A section has few rules, so this is enough."""
+"""Maximum number of validations in `_find_hidden_problems`, which drops the values of one more broken rule of each
+section after each validation. A section has few rules, so this is enough."""
 
 
 def load_settings(config: Mapping[str, str], stack: str) -> StackSettings:
@@ -84,9 +84,9 @@ def _find_hidden_problems(values: Mapping[str, Any], stack: str) -> Iterator[Set
     """Yield the violations of rules that the first validation has not found, because other values are invalid.
 
     Pydantic runs no rule of a section with an invalid field, and no further rule after the first violation. To list all
-    problems at once, the invalid values are dropped and the rest is validated again. This is repeated until the values are
-    valid, or until only required fields are missing. Each dropped field has its default then. A violation that concerns
-    such a field is not reported, because the user has not written the default.
+    problems at once, the invalid values are dropped and the rest is validated again. This is repeated until the values
+    are valid, or until only required fields are missing. Each dropped field has its default then. A violation that
+    concerns such a field is not reported, because the user has not written the default.
     """
     pruned: Any = values
     dropped: set[str] = set()

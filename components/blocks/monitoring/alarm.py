@@ -46,8 +46,8 @@ def three_sweeps_seconds(every_minutes: int) -> int:
     """Return the period of an alarm on overdue work that a sweep has not finished: the time of three sweeps.
 
     A sweep is a scheduled run of a function that ends or restarts overdue work. It logs the amount of work that it left
-    undone, from which the metric is made. One sweep may fail because of a throttled call. So the alarm uses the metric's minimum over this period,
-    which is above 0 only if all three sweeps left work undone.
+    undone, from which the metric is made. One sweep may fail because of a throttled call. So the alarm uses the
+    metric's minimum over this period, which is above 0 only if all three sweeps left work undone.
     """
     return 3 * every_minutes * 60
 

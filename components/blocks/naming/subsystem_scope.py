@@ -12,7 +12,8 @@ from components.blocks.naming.physical_names import Kind
 from components.settings import FoundationSettings, LogLevel
 
 CHECKED_BY_TAG = "CallersCheckedBy"
-"""Tag of an API whose gateway does not authenticate callers. Its value names the check that authenticates them instead."""
+"""Tag of an API whose gateway does not authenticate callers. Its value names the check that authenticates them
+instead."""
 
 
 @dataclass(frozen=True)
