@@ -62,7 +62,7 @@ PrintLine = Callable[[str], None]
 
 @dataclass(frozen=True)
 class ActionItemExaminer:
-    """Asks models for the action items of transcripts."""
+    """Examiner that asks models for the action items of transcripts."""
 
     client: Any
     """The boto3 client of `bedrock-runtime`."""

@@ -135,8 +135,8 @@ def _function_section(target: FunctionTarget) -> SettingPath:
 def _find_setting(target: FunctionTarget, key: str) -> Setting | None:
     """Return the setting with this name. A setting in the function's own section takes precedence over the others.
 
-    Return None if the subsystem has no such setting. Return None also if several settings with this name are left: then
-    the one from which the variable is made is unknown.
+    Return None if the subsystem has no such setting. Return None also if several settings take the same precedence,
+    because then it is unknown from which of them the variable is made.
     """
     section, settings = _function_section(target), _list_settings(_settings_model(target))
     matches = [setting for setting in settings if setting.path[-1] == key and setting.path[0] not in NO_VARIABLES]

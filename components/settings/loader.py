@@ -81,12 +81,13 @@ def _parse_structures(config: Mapping[str, str]) -> tuple[dict[str, Any], list[S
 
 
 def _find_hidden_problems(values: Mapping[str, Any], stack: str) -> Iterator[SettingsProblem]:
-    """Yield the violations of rules that the first validation has not found, because other values are invalid.
+    """Yield the problems that the first validation has not found, because other values are invalid: violations of rules,
+    and conflicts between settings (`cross_section_checks.py`).
 
     Pydantic runs no rule of a section with an invalid field, and no further rule after the first violation. To list all
     problems at once, the invalid values are dropped and the rest is validated again. This is repeated until the values
-    are valid, or until only required fields are missing. Each dropped field has its default then. A violation that
-    concerns such a field is not reported, because the user has not written the default.
+    are valid, or until only required fields are missing. Each dropped field has its default then. A problem that concerns
+    such a field is not reported, because the user has not written the default.
     """
     pruned: Any = values
     dropped: set[str] = set()

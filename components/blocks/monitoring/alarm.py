@@ -18,9 +18,9 @@ class Severity(StrEnum):
     """Urgency of an alarm for the operator."""
 
     CRITICAL = "critical"
-    """Needs an operator at once."""
+    """An operator must act at once."""
     WARNING = "warning"
-    """Needs an operator on the same day."""
+    """An operator must act on the same day."""
 
 
 class Comparison(StrEnum):

@@ -66,13 +66,13 @@ class BucketArgs:
     lifecycle: Sequence[LifecycleRule] = ()
     versioned: bool = False
     accelerated: bool = False
-    """Enables transfer acceleration through the nearest edge location, which costs extra."""
+    """True to enable transfer acceleration through the nearest edge location, which costs extra."""
     requests_measured: bool = False
-    """Enables CloudWatch request metrics: sixteen paid metrics."""
+    """True to enable CloudWatch request metrics: sixteen paid metrics."""
     cors: CorsRule | None = None
     notify: Sequence[QueueNotification] = ()
     event_bridge: bool = False
-    """Sends the events of all objects to EventBridge."""
+    """True to send the events of all objects to EventBridge."""
     access_logged: bool = True
     """False for the audit bucket only, because it would log its own log deliveries endlessly."""
     statements: Sequence[dict[str, object]] = field(default_factory=tuple)
