@@ -3,9 +3,9 @@
 The document contains only what the gateway acts on: paths, required parameters, request bodies and authorization.
 Response schemas stay in the documentation, because the handlers are responsible for responses.
 
-Further operations, which call no function, answer an unknown path with 404, an unsupported method of a path with 405,
-and CORS preflights. Without an operation for unsupported methods, the gateway would answer them with 404, because it
-does not distinguish an unknown method from an unknown path.
+Further operations call no function. They answer CORS preflights, an unknown path (with 404), and an unsupported method
+of a path (with 405). Without an operation of its own, an unsupported method would be answered with 404, because the
+gateway does not distinguish it from an unknown path.
 """
 
 from collections.abc import Iterator, Mapping
