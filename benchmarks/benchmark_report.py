@@ -40,7 +40,10 @@ def _to_cell(value: float | str) -> str:
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """Return the value below which at most the given share of the values lies."""
+    """Return the value that follows the given share of the sorted values.
+
+    For a share of 0.95, this is the 20th of 20 values.
+    """
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 

@@ -26,7 +26,7 @@ UTTERANCES_PER_CLIENT = 4
 SECONDS = 2
 """Length of an utterance."""
 SPOKEN_WORDS = [word for word in WORDS if word not in set(StreamFault)]
-"""Words of the utterances, without those that make the local Transcribe fail."""
+"""Words of the utterances: the vocabulary without the words that cause a fault of the local Transcribe."""
 WORD_COUNT = 7
 """Words spoken in an utterance."""
 

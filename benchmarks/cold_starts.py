@@ -15,8 +15,10 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Sequence
 from importlib.metadata import distribution
 from pathlib import Path
+from typing import NamedTuple
 
 from benchmarks.benchmark_report import percentile, print_heading, print_table
 from components.blocks.compute.handler_archive import zip_handlers
@@ -49,7 +51,18 @@ assert module.__file__.startswith(sys.argv[1])
 [peak] = [line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM:")]
 print(json.dumps([1000 * (with_boto3 - started), 1000 * (ended - with_boto3), int(peak) / 1024]))
 """
-"""Program that imports a module from a folder, and prints milliseconds for boto3 and for the module, and the memory."""
+"""Program that imports a module from a folder, and prints the three values of `ImportUse`."""
+
+
+class ImportUse(NamedTuple):
+    """Resources that a new process used for its imports."""
+
+    boto3_ms: float
+    """Processor milliseconds for the import of boto3."""
+    module_ms: float
+    """Processor milliseconds for the import of the module after boto3."""
+    memory_mb: float
+    """Peak memory."""
 
 
 def unpack_sources(folder: Path) -> None:
@@ -70,12 +83,22 @@ def compile_layer(folder: Path) -> None:
     compileall.compile_dir(folder, quiet=2, rx=re.compile(r"/handlers/"), invalidation_mode=mode)
 
 
-def time_import(folder: Path, module: str) -> list[float]:
-    """Return the processor milliseconds for boto3 and for the module, and the peak memory in MB, of a new process."""
+def measure_import(folder: Path, module: str) -> ImportUse:
+    """Import a module from a folder in a new process."""
     command = [sys.executable, "-I", "-B", "-c", IMPORT, str(folder), module]
     done = subprocess.run(command, env={}, cwd=folder, check=True, capture_output=True, text=True)
-    measured: list[float] = json.loads(done.stdout)
-    return measured
+    return ImportUse(*json.loads(done.stdout))
+
+
+def to_row(from_sources: Sequence[ImportUse], from_compiled: Sequence[ImportUse]) -> dict[str, float | str]:
+    """Return the medians of a function's imports without and with a compiled layer."""
+    values = {
+        "boto3, ms": [use.boto3_ms for use in from_compiled],
+        "layer not compiled, ms": [use.module_ms for use in from_sources],
+        "layer compiled, ms": [use.module_ms for use in from_compiled],
+        "peak memory, MB": [use.memory_mb for use in from_compiled],
+    }
+    return {column: round(percentile(column_values, 0.5)) for column, column_values in values.items()}
 
 
 def main() -> None:
@@ -86,20 +109,13 @@ def main() -> None:
         unpack_sources(sources)
         shutil.copytree(sources, compiled)
         compile_layer(compiled)
-        runs = [
-            {name: time_import(sources, module) + time_import(compiled, module) for name, module in FUNCTIONS.items()}
-            for _ in range(ROUNDS)
-        ]
-    # Positions in the figures of both imports: boto3, module and memory, first not compiled, then compiled.
-    columns = {"boto3, ms": 3, "layer not compiled, ms": 1, "layer compiled, ms": 4, "peak memory, MB": 5}
-    print_table(
-        {
-            name: {
-                column: round(percentile([run[name][index] for run in runs], 0.5)) for column, index in columns.items()
-            }
-            for name in FUNCTIONS
-        }
-    )
+        from_sources: dict[str, list[ImportUse]] = {name: [] for name in FUNCTIONS}
+        from_compiled: dict[str, list[ImportUse]] = {name: [] for name in FUNCTIONS}
+        for _ in range(ROUNDS):
+            for name, module in FUNCTIONS.items():
+                from_sources[name].append(measure_import(sources, module))
+                from_compiled[name].append(measure_import(compiled, module))
+    print_table({name: to_row(from_sources[name], from_compiled[name]) for name in FUNCTIONS})
 
 
 if __name__ == "__main__":

@@ -60,8 +60,9 @@ def raise_limits(settings: IngestionSettings, factor: float) -> RaisedLimits:
     default = AccountQuotas()
     return RaisedLimits(
         required_limit("Glue runs of the job, busiest hour", settings.spark.concurrent_runs),
-        # Each sweep continues the daily comparison, so more sweeps give the comparison more time a day.
-        max(1, min(minutes, math.floor(minutes / shares["Sweeper's daily comparison"]))),
+        # The reconciliation compares the landing bucket with the file table. Each sweep continues it for a limited
+        # time, so more sweeps give it more time a day.
+        max(1, min(minutes, math.floor(minutes / shares["Sweeper's daily reconciliation"]))),
         AccountQuotas(
             required_limit("Glue runs of the account", default.glue_runs),
             required_limit("Glue DPUs of the account", default.glue_dpus),

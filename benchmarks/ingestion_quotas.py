@@ -2,6 +2,9 @@
 
 Rates and times come from the usage model that also computes the cost. Figures that it lacks are constants in this
 module, marked as assumed.
+
+The quotas of DynamoDB apply to the file table and to its index `open`, which has an entry for each pending or claimed
+file. The pending files are in OPEN_SHARDS partitions of the index, and the claimed files in as many others.
 """
 
 import math
@@ -25,23 +28,25 @@ from handlers.ingestion.sweeper.environment import SweeperEnvironment
 DAY = 86_400
 """Seconds of a day."""
 INDEX_STATES = 2
-"""A file has an entry of the index first as pending and then as claimed. The two entries are in different partitions, so
-each partition gets half of the writes."""
+"""Number of states of an entry in the index `open`: first pending, then claimed. The partitions of each state get half
+of the writes."""
 ENTRY_BYTES = 300
-"""Assumed: the size of one entry of the index."""
+"""Assumed: the size of one entry of the index `open`."""
 READ_UNIT_BYTES = 8 * 1024
-"""Size of an eventually consistent read that takes one unit, because such a read of 4 KB takes half a unit."""
+"""Bytes that one read unit reads: two eventually consistent reads of 4 KB."""
+MIN_QUERY_UNITS = 0.5
+"""Read units of the smallest query."""
 GETS_PER_FILE = 2
-"""The Spark job reads each file in two passes."""
+"""Number of reads of each file: the Spark job makes two passes."""
 LIST_SECONDS = 0.2
 """Assumed: time in which the sweeper lists and compares one page of 1,000 object versions."""
 VERSIONS_PER_PAGE = 1000
 DPUS = {WorkerType.G_1X: 1, WorkerType.G_2X: 2, WorkerType.G_4X: 4}
 """Glue's data processing units per worker."""
 MAX_FACTOR = 10_000_000
-"""A quota that even this multiple of the load does not use up counts as unlimited."""
+"""Largest multiple of the load. A quota that it does not use up counts as unlimited."""
 
-# Origins of the limits, as the page shows them.
+# Origins of the limits, as docs/headroom.md shows them.
 FROM_MEMORY = "AWS quotas page, from memory"
 LOOKED_UP = "AWS quotas page, looked up"
 REQUIREMENT = "requirement, System Utilization"
@@ -73,12 +78,13 @@ class PeakLoad:
 
     def __init__(self, settings: IngestionSettings, factor: float) -> None:
         load = scale_load(settings, factor).load
-        # The usage model computes averages, so every hour of this load is as busy as the busiest hour.
+        # The usage model computes the usage of a month. In this load, every hour is as busy as the busiest hour, so the
+        # average rates of the month are the rates of the busiest hour.
         every_hour_busiest = load.model_copy(update={"files_per_day": load.peak_files_per_hour * 24})
         self._usage = monthly_usage(settings.model_copy(update={"load": every_hour_busiest}))
         run_seconds = load.run_minutes * 60
         versions = load.files_per_day * (settings.intake.landing_days + OLD_VERSION_DAYS)
-        index_bytes = settings.manifests.files / OPEN_SHARDS * ENTRY_BYTES
+        query_bytes = settings.manifests.files / OPEN_SHARDS * ENTRY_BYTES
         self.settings = settings
         self.files = load.peak_files_per_hour / 3600
         """Files per second."""
@@ -91,11 +97,13 @@ class PeakLoad:
         self.dpus = self.runs * settings.spark.workers * DPUS[settings.spark.worker_type]
         """Data processing units of the concurrent Glue runs."""
         self.index_reads = (self._rate("ingestion-manifest-builder") + self.manifests) * max(
-            0.5, index_bytes / READ_UNIT_BYTES
+            MIN_QUERY_UNITS, query_bytes / READ_UNIT_BYTES
         )
-        """Read units of one index partition: each batch and each manifest reads a manifest's files."""
+        """Read units per second of one partition of the index `open`. Each invocation of the manifest builder and each
+        new manifest query the pending files of one manifest, which are spread evenly over the partitions."""
         self.listing_seconds = versions / VERSIONS_PER_PAGE * LIST_SECONDS
-        """Time to list the landing bucket once, including replaced and expired versions."""
+        """Seconds in which the sweeper once compares the landing bucket with the file table. It lists all versions of
+        the objects, including replaced and expired ones."""
 
     def _rate(self, function: str) -> float:
         """Return the number of invocations per second."""
@@ -179,7 +187,7 @@ def _intake(settings: IngestionSettings) -> list[Quota]:
             lambda load: sum(load.concurrency(function) for function in (builder, steps, sweeper)),
         ),
         Quota(
-            "Sweeper's daily comparison", "s/day", reconcile_seconds, SETTING,
+            "Sweeper's daily reconciliation", "s/day", reconcile_seconds, SETTING,
             "ingestion.manifests.sweepMinutes, ingestion.intake.landingDays", lambda load: load.listing_seconds,
         ),
     ]  # fmt: skip

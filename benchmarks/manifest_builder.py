@@ -1,7 +1,7 @@
 """Benchmark of the manifest builder: time, AWS calls and DynamoDB write units per tracked file.
 
 The handler's code runs with real boto3 clients, whose requests the in-memory AWS of ingestion's tests answers. It answers
-each call after 5 ms, like DynamoDB within its Region. One invocation runs at a time.
+each call after 5 ms, as DynamoDB does within its region. One invocation runs at a time.
 """
 
 import io

@@ -31,9 +31,9 @@ class ProcessUse:
 
 
 def run_process(command: Sequence[str], environment: Mapping[str, str], folder: Path) -> ProcessUse:
-    """Run a process and sample its memory, and the size of `folder`, to which it writes. Raises WrongResult if it fails.
+    """Run a process in the project's root folder, and return its use of resources. Raise WrongResult if it fails.
 
-    Its working directory is the project's root.
+    `folder` is the folder to which the process writes.
     """
     use, ended = ProcessUse(), threading.Event()
     seconds_by_pid: dict[int, float] = {}
@@ -54,8 +54,8 @@ def run_process(command: Sequence[str], environment: Mapping[str, str], folder: 
         use.elapsed_seconds = time.monotonic() - started
         ended.set()
         sampler.join()
-        # The first value lacks children that their parent did not wait for (Spark's Java), the second one lacks processes
-        # that ended between two samples.
+        # The first value lacks children that their parent did not wait for (Spark's Java). The second one lacks
+        # processes that ended between two samples.
         use.processor_seconds = max(resources.ru_utime + resources.ru_stime, sum(seconds_by_pid.values()))
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:

@@ -5,7 +5,7 @@ separately.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
@@ -20,15 +20,17 @@ from local.flows.websocket_client import Message
 
 ROUNDS = 20
 """Number of calls of each kind."""
+VALIDATIONS = 5
+"""Number of lectures whose validation is timed."""
 GUESTS = 10
 QUOTE = "we speak in tones and captions"
 """Quote from the lecture that every answer must have."""
 Rows = dict[str, dict[str, float | str]]
-"""Rows of a table: values by column, by the row's name."""
+"""Rows of a table by name. A row contains its values by column."""
 
 
 class TimedListener(GuestConnection):
-    """A guest that records when the pieces of an answer arrive."""
+    """Connection of a guest that records the arrival times of an answer's pieces."""
 
     def __init__(self, backend: VoiceQaBackend) -> None:
         super().__init__(backend)
@@ -53,18 +55,19 @@ class TimedListener(GuestConnection):
 
 def time_calls(call: Callable[[], object], count: int = ROUNDS) -> list[float]:
     """Return the seconds of each call."""
-
-    def times() -> Iterator[float]:
-        for _ in range(count):
-            started = time.perf_counter()
-            call()
-            yield time.perf_counter() - started
-
-    return list(times())
+    seconds = []
+    for _ in range(count):
+        started = time.perf_counter()
+        call()
+        seconds.append(time.perf_counter() - started)
+    return seconds
 
 
 def to_row(seconds: list[float], required: str = "") -> dict[str, float | str]:
-    """Return a row with the first call's milliseconds, and the distribution of the others."""
+    """Return a row with the first call's milliseconds, and the distribution of the others.
+
+    `required` is the required time in milliseconds, for example `< 100`, or empty if none is required.
+    """
     first, *others = (1000 * value for value in seconds)
     figures = {"first": first, "median": percentile(others, 0.5), "p95": percentile(others, 0.95), "max": max(others)}
     return {**{name: round(value) for name, value in figures.items()}, "required": required}
@@ -74,7 +77,7 @@ def measure_guest(backend: VoiceQaBackend) -> Rows:
     """Measure each step of a single guest."""
     rows: Rows = {}
     guest, table, key = backend.create_guest(), backend.client("dynamodb"), serialize_item(lecture_key("none"))
-    # The connections stay open, because the end of a connection calls a function.
+    # The connections stay open, because the end of a connection calls a function, which takes processor time.
     with ExitStack() as stack:
         rows["signed WebSocket handshake"] = to_row(
             time_calls(lambda: stack.enter_context(GuestConnection(backend, guest))), "< 100"
@@ -87,8 +90,11 @@ def measure_guest(backend: VoiceQaBackend) -> Rows:
         rows["read of one item, without a function"] = to_row(
             time_calls(lambda: table.get_item(TableName=backend.table, Key=key)), "< 10"
         )
-        uploads = (listener.upload_lecture(LECTURE) for _ in range(5))
-        validations = [time_calls(partial(backend.wait_until_validated, upload), 1)[0] for upload in uploads]
+        validations = []
+        for _ in range(VALIDATIONS):
+            # The upload itself is not timed.
+            uploaded_id = listener.upload_lecture(LECTURE)
+            validations += time_calls(partial(backend.wait_until_validated, uploaded_id), 1)
         rows["validation of an uploaded lecture"] = to_row(validations, "< 2,000")
         lecture_id = listener.upload_lecture(LECTURE)
         backend.wait_until_validated(lecture_id)

@@ -1,7 +1,7 @@
 """Typed stack output `frontend`: everything that a frontend needs, without secrets.
 
-A disabled subsystem is absent. Fields are only ever added. An incompatible structure would become another output next to
-this one.
+A disabled subsystem is absent. Fields are only ever added. An incompatible structure would become another output next
+to this one.
 """
 
 from collections.abc import Mapping
@@ -50,7 +50,7 @@ class TranscriptionOutput(OutputModel):
     session_hours: float
     """Hours for which a session can be used."""
     languages: tuple[str, ...]
-    """Languages that a session may have."""
+    """Codes of the languages that a session may have: `en-US`."""
     routes: tuple[str, ...]
     """Values that a message's `action` may have."""
 
@@ -69,7 +69,7 @@ class VoiceQaOutput(OutputModel):
     max_query_bytes: int
     """Maximum size of a spoken question, in bytes."""
     lecture_formats: tuple[str, ...]
-    """File formats of lectures."""
+    """Names of the file formats that a lecture may have, in lower case: `mp3`."""
     routes: tuple[str, ...]
     """Values that a message's `action` may have."""
 
@@ -82,9 +82,9 @@ class LivestreamOutput(OutputModel):
     authorizer: Literal["none", "apiKey", "jwt"]
     """`none`; `apiKey`: a key in the header `x-api-key`; or `jwt`: the identity provider's token in `Authorization`."""
     max_video_gigabytes: int
-    """Maximum size of an uploaded video."""
+    """Maximum size of an uploaded video in units of 1000³ bytes."""
     max_transcript_megabytes: int
-    """Maximum size of an uploaded transcript."""
+    """Maximum size of an uploaded transcript in units of 1000² bytes."""
     routes: tuple[str, ...]
     """Method and path of each operation: `POST /episodes`."""
 
@@ -134,8 +134,8 @@ def build_frontend(
 ) -> dict[str, Any]:
     """Return the output of a stack from the values of its subsystems; a disabled subsystem has None.
 
-    The model validates the values at once, also those that AWS generates during the deployment. A placeholder replaces
-    each such value for the validation, so a preview shows the other values and reports a missing field.
+    The model checks already at preview that every field is present. Values that AWS generates during the deployment are
+    unknown then, so placeholders stand for them in this check. These values themselves are not validated.
     """
     late_values: dict[str, pulumi.Output[object]] = {}
 

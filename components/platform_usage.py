@@ -19,7 +19,8 @@ def monthly_usage(settings: StackSettings) -> Usage:
         **(livestream_usage(settings.livestream) if settings.livestream.enabled else {}),
         **(meetings_usage(settings.meetings) if settings.meetings.enabled else {}),
     }
-    # Every recovery point is a full copy of its table. Tables are the blocks that have the measure `writes`.
+    # Every recovery point is a full copy of its table. Tables are the blocks that have the measure `writes`. All of
+    # them are backed up, except the blocks of transcription that NOT_BACKED_UP names.
     tables = (amounts for name, amounts in usage.items() if "writes" in amounts and name not in NOT_BACKED_UP)
     table_gb = sum(amounts["storageGb"] for amounts in tables)
     return {**usage, "foundation-backup": {"backupGb": table_gb * settings.foundation.backup.retention_days}}

@@ -3,16 +3,19 @@
 from collections.abc import Mapping
 
 Usage = dict[str, Mapping[str, float]]
-"""Pulumi name of a block → measure → amount per month."""
+"""Pulumi name of a block → measure → amount. Most amounts are totals of a month. Others are averages: a stored amount
+is the average of the month, and the duration of a call or run is the average of one call or run."""
 
 DAYS_PER_MONTH = 30
-GB = 1024**3  # bytes
+GB = 1024**3
+"""Bytes of a GB, as AWS bills it."""
 LOG_BYTES_PER_CALL = 600
 """Assumed size of the log lines of one invocation."""
 ALWAYS_TRACED_CALLS = DAYS_PER_MONTH * 86_400
 """Calls of a month that X-Ray's default sampling always traces: one per second."""
 TRACED_SHARE = 0.05
-"""Share of all further calls that X-Ray's default sampling traces."""
+"""Share of the other calls that X-Ray's default sampling traces. `function_usage` applies it to all calls, which is
+simpler and slightly too high."""
 
 
 def token_usage(model_id: str, input_tokens: float, output_tokens: float) -> dict[str, float]:

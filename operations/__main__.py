@@ -25,7 +25,8 @@ from operations import (
     meetings_cost_savings,
     meetings_index_backfill,
 )
-from operations.aws_gateway import Clients, translate_errors
+from operations.aws_account import Clients
+from operations.aws_errors import translate_errors
 from operations.command_context import CommandContext
 from operations.command_errors import CommandRefused
 
@@ -70,7 +71,10 @@ def main(
     except CommandRefused as error:
         sys.stderr.write(f"{error}\n")
     except KeyboardInterrupt:
-        sys.stderr.write("Interrupted. The command `alias` without --to shows which version callers use.\n")
+        sys.stderr.write(
+            "Interrupted. After `flag`, `alias` or `rollout`, the command `alias` without --to shows which version callers "
+            "use.\n"
+        )
     return 2
 
 

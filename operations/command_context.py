@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
-from operations.aws_gateway import AliasRouting, Clients, FunctionConfiguration, FunctionGateway, LiveAlias
+from operations.aws_account import Clients
 from operations.command_errors import CommandRefused, ConcurrentChange, ResourceNotFound, UnknownOutcome
+from operations.function_gateway import AliasRouting, FunctionConfiguration, FunctionGateway, LiveAlias
 from operations.function_target import LIVE, FunctionTarget
 
 POLL_SECONDS = 1.0
@@ -45,7 +46,7 @@ class CommandContext:
         try:
             return self.gateway.get_alias(target.function_name)
         except ResourceNotFound:
-            self.get_latest(target)
+            self.get_latest(target)  # raises CommandRefused if the function does not exist either
             raise CommandRefused(
                 f"{target.function_name} has no alias {LIVE}. Deploy the stack {target.stack} first."
             ) from None
@@ -57,7 +58,7 @@ class CommandContext:
         except ResourceNotFound:
             raise CommandRefused(
                 f"The function {target.function_name} does not exist in {self.gateway.region}. Check --stack, the path "
-                f"{target.subsystem}/{target.logical_name}, the account and the Region."
+                f"{target.subsystem}/{target.short_name}, the account and the Region."
             ) from None
 
     def wait_until_callable(self, target: FunctionTarget, version: str) -> FunctionConfiguration:

@@ -33,7 +33,7 @@ from handlers.meetings.bedrock_summarize.model_requests import QuestionStyle, Wi
 from handlers.meetings.bedrock_summarize.stored_answers import sum_tokens
 from handlers.meetings.bedrock_summarize.summary import SummaryTokens
 from handlers.meetings.bedrock_summarize.transcript import Transcript
-from operations.aws_gateway import translate_errors
+from operations.aws_errors import translate_errors
 from operations.command_errors import CommandRefused
 from operations.model_comparison_report import FoundActionItems, TranscriptComparison, format_table, total_agreement
 
@@ -53,7 +53,8 @@ AWS_HOST_SUFFIXES = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 DEFAULTS = {name: field.default for name, field in SummaryEnvironment.model_fields.items()}
 """Default settings of the Lambda function `bedrock-summarize`."""
 STYLE = QuestionStyle(InferenceOptions(DEFAULTS["max_output_tokens"]), transcript_cached=False)
-"""Settings of the questions. Transcripts are not cached, because each model is asked once about each window."""
+"""Options of the requests to the models. Transcripts are not cached, because each model is asked once about each
+window."""
 Client = Callable[..., Any]
 """`boto3.client`, or a replacement of it."""
 PrintLine = Callable[[str], None]
@@ -61,7 +62,7 @@ PrintLine = Callable[[str], None]
 
 @dataclass(frozen=True)
 class ActionItemExaminer:
-    """Asks models for the action items of transcripts."""
+    """Examiner that asks models for the action items of transcripts."""
 
     client: Any
     """The boto3 client of `bedrock-runtime`."""

@@ -19,9 +19,9 @@ from pydantic import ValidationError
 
 from handlers.common.environment import HandlerEnvironment
 from operations import stack_file_advice
-from operations.aws_gateway import AliasRouting, FunctionConfiguration, LiveAlias
 from operations.command_context import CommandContext, describe_routing, refuse_during_rollout
 from operations.command_errors import CommandRefused, ConcurrentChange, InvalidInput, UnknownOutcome
+from operations.function_gateway import AliasRouting, FunctionConfiguration, LiveAlias
 from operations.function_target import FunctionTarget
 
 SUMMARY = "change one environment variable of a function for the callers of `live`"
@@ -124,8 +124,9 @@ def _check_kind(flag: Assignment, current: str) -> None:
 def _check_accepted(flag: Assignment, current: Mapping[str, str], target: FunctionTarget) -> None:
     """Raise CommandRefused if the function, or the setting of the same name, does not accept the value.
 
-    With a value that the setting rejects, the next deployment would fail. A setting that also rejects the current value
-    has another format than its variable, so its problem is ignored.
+    If the setting rejects the value, the next deployment would fail after the operator has committed the value. But
+    some variables have another format than the setting of the same name. Such a setting rejects the variable's current
+    value too, so it is ignored.
     """
     problem = stack_file_advice.find_setting_problem(target, flag.name, flag.value)
     if problem and stack_file_advice.find_setting_problem(target, flag.name, current[flag.name]) is None:
@@ -139,8 +140,8 @@ def _check_accepted(flag: Assignment, current: Mapping[str, str], target: Functi
 def find_model_problem(subsystem: str, current: Mapping[str, str], name: str, value: str) -> str | None:
     """Return why a function with these variables would fail with a new value, or None if it would not.
 
-    The function's environment model (a `HandlerEnvironment`) is not known, so each model of the subsystem that accepts the
-    current variables is tried.
+    The function's environment model (a `HandlerEnvironment`) is not known, so each model of the subsystem that accepts
+    the current variables is tried.
     """
     for model in _list_models(subsystem.replace("-", "_")):
         if name in {field.alias for field in model.model_fields.values()} and _find_problem(model, current) is None:

@@ -35,10 +35,10 @@ class FunctionTarget:
     stack: str
     subsystem: str
     """Name of the subsystem in a function path, for example `voice-qa`."""
-    logical_name: str
+    short_name: str
     """Name of the function in a function path, for example `audio-processor`."""
     function_name: str
-    """Physical name."""
+    """Physical name of the function on AWS."""
     alarm_prefix: str
     """Common prefix of the names of all alarms of the subsystem."""
 
@@ -75,7 +75,7 @@ class FunctionTarget:
                 name,
                 "--stack",
                 self.stack,
-                f"{self.subsystem}/{self.logical_name}",
+                f"{self.subsystem}/{self.short_name}",
                 *arguments,
             ]
         )

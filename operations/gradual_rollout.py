@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from operations import stack_file_advice
-from operations.aws_gateway import AlarmState, AliasRouting, LiveAlias
 from operations.command_context import CommandContext, describe_routing, refuse_during_rollout
 from operations.command_errors import CommandRefused, InvalidInput
+from operations.function_gateway import AlarmState, AliasRouting, LiveAlias
 from operations.function_target import FunctionTarget, parse_version
 
 SUMMARY = "give a version a share of the traffic, watch the alarms, then give it all traffic"

@@ -16,7 +16,8 @@ from handlers.common.aws.dynamodb_values import serialize_item
 from handlers.common.time_and_ids import clock
 from handlers.voice_qa import s3_prefixes
 from handlers.voice_qa.table_records import lecture_key
-from operations.aws_gateway import get_caller, translate_errors
+from operations.aws_account import get_caller
+from operations.aws_errors import translate_errors
 from operations.command_context import CommandContext
 from operations.command_errors import CommandRefused, UnknownOutcome
 from operations.function_target import build_name

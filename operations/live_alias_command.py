@@ -6,8 +6,8 @@ Moving the alias is the fastest rollback. It also ends a rollout.
 import argparse
 
 from operations import stack_file_advice
-from operations.aws_gateway import AliasRouting, FunctionConfiguration
 from operations.command_context import CommandContext, describe_routing
+from operations.function_gateway import AliasRouting, FunctionConfiguration
 from operations.function_target import FunctionTarget, parse_version
 
 SUMMARY = "list a function's versions, or move the alias `live` to one of them"

@@ -22,7 +22,8 @@ from handlers.ingestion.manifest_executions import ManifestExecution, ManifestWo
 from handlers.ingestion.manifest_lifecycle import ManifestLifecycle
 from handlers.ingestion.manifest_records import ManifestRecords
 from handlers.ingestion.status_transitions import ManifestStatus
-from operations.aws_gateway import get_caller, translate_errors
+from operations.aws_account import get_caller
+from operations.aws_errors import translate_errors
 from operations.command_context import CommandContext
 from operations.command_errors import CommandRefused
 from operations.function_target import build_name
@@ -76,7 +77,8 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
     table_arguments = (clients("dynamodb"), table, 1, clock.now)
     records, documents = ManifestRecords(*table_arguments), ManifestDocuments(clients("s3"), lake)
     lifecycle = ManifestLifecycle(
-        # The default number of shards is safe even if the stack uses another one, because the sweeper reads all shards.
+        # The last value is the number of shards over which the file table's index spreads files that wait for a
+        # manifest. The default is safe even if the stack uses another number, because the sweeper reads all shards.
         FileTable(*table_arguments, FileTableEnvironment.model_fields["open_shards"].default),
         records,
         documents,

@@ -18,7 +18,8 @@ from clients.meetings import MeetingsClient, MeetingsError, NewMeeting
 from components.blocks.naming.physical_names import Kind, stack_part
 from handlers.common.time_and_ids import clock
 from handlers.meetings.metrics import FFMPEG_RATIO, NAMESPACE, PROCESSING_DURATION, STACK
-from operations.aws_gateway import get_caller, translate_errors
+from operations.aws_account import get_caller
+from operations.aws_errors import translate_errors
 from operations.command_context import CommandContext
 from operations.command_errors import CommandRefused
 from operations.function_target import PROJECT, build_name
@@ -56,9 +57,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(
-    context: CommandContext, options: argparse.Namespace, client: Callable[..., MeetingsClient] = MeetingsClient
+    context: CommandContext, options: argparse.Namespace, create_client: Callable[..., MeetingsClient] = MeetingsClient
 ) -> int:
-    """Print the checks. Return 0 if they found no problem, or 1."""
+    """Run the automatic checks, and print their results and the manual checks. Return 0 if there is no problem, or
+    1.
+    """
     stack, hours = options.stack, options.hours
     if hours <= 0:
         raise CommandRefused(f"--hours {hours:g}: give a number above 0.")
@@ -73,7 +76,7 @@ def run(
     ]
     for line in _measurements(context.clients("cloudwatch"), stack_part(stack), since, timedelta(hours=hours)):
         context.print_line(f"measured  {line}")
-    problems += _check_sample(context, options, client)
+    problems += _check_sample(context, options, create_client)
     for line in problems:
         context.print_line(f"FOUND     {line}")
     for line in MANUAL_CHECKS:
@@ -164,18 +167,18 @@ def _measurements(cloudwatch: Any, label: str, since: datetime, period: timedelt
 
 
 def _check_sample(
-    context: CommandContext, sample: argparse.Namespace, client: Callable[..., MeetingsClient]
+    context: CommandContext, options: argparse.Namespace, create_client: Callable[..., MeetingsClient]
 ) -> Iterator[str]:
-    """Upload the sample, if one is given, and yield a problem if it is not processed."""
-    if sample.recording is None:
+    """Upload the sample recording, if the options name one, and yield a problem if it is not processed."""
+    if options.recording is None:
         context.print_line("skipped   a sample recording: give --recording, --token and --api-url")
         return
     started = time.monotonic()
     try:
-        user = client(sample.api_url, lambda: sample.token.read_text().strip(), "checklist")
-        uploaded = user.upload(NewMeeting(title="Checklist", started_at=clock.now()), [sample.recording])
+        client = create_client(options.api_url, lambda: options.token.read_text().strip(), "checklist")
+        uploaded = client.upload(NewMeeting(title="Checklist", started_at=clock.now()), [options.recording])
         context.print_line(f"uploaded  {uploaded.meeting_id}; waiting for it")
-        record = user.wait_until_ready(uploaded.meeting_id, content=uploaded.content)
+        record = client.wait_until_ready(uploaded.meeting_id, content=uploaded.content)
     except (MeetingsError, ClientError, BotoCoreError) as error:
         # A service's message may repeat the request.
         yield f"the sample was not processed: {type(error).__name__}"

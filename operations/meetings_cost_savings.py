@@ -14,7 +14,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from handlers.common.time_and_ids import clock
-from operations.aws_gateway import translate_errors
+from operations.aws_errors import translate_errors
 from operations.command_context import CommandContext
 from operations.command_errors import CommandRefused
 from operations.function_target import PROJECT
@@ -26,7 +26,7 @@ MIN_DAYS = 3
 """Minimum number of days before and after the change. Cost Explorer is about one day behind, so fewer days are not
 significant."""
 MODELS = "Bedrock"
-"""Part of Cost Explorer's service name that all Bedrock models have in common."""
+"""Text that Cost Explorer's service names of all Bedrock models contain."""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from handlers.common.aws.dynamodb_values import Item, deserialize_item, serializ
 from handlers.common.identity import user_ids
 from handlers.common.time_and_ids import ulid
 from handlers.meetings.meeting_record import INDEX_SORT, PARTITION, SORT
-from operations.aws_gateway import translate_errors
+from operations.aws_errors import translate_errors
 from operations.command_context import CommandContext
 from operations.command_errors import CommandRefused
 from operations.function_target import build_name
@@ -30,7 +30,7 @@ from operations.function_target import build_name
 SUMMARY = "write the table items for an index of meetings by participant or tag"
 SUBSYSTEM = "meetings"
 ATTRIBUTES = {"participants": "participantSearch", "tags": "tagSearch"}
-"""Sort attribute of each index, by the meeting's field that it indexes."""
+"""Field of a meeting → attribute that is the sort key of the index over this field."""
 PAGE = 25
 """Number of items that are read at a time."""
 MAX_CHANGES = 90
@@ -46,11 +46,11 @@ class _BackfillCount:
     meetings: int = 0
     """Meetings that were read."""
     written: int = 0
-    """Items that were written."""
+    """Items that were written, except those of meetings that count as changed."""
     removed: int = 0
-    """Items that were removed."""
+    """Items that were removed, except those of meetings that count as changed."""
     changed: int = 0
-    """Meetings that changed between reading and writing, so their items are incomplete."""
+    """Meetings that changed between reading and writing. Some of their items may be written or removed, but not all."""
 
     def __str__(self) -> str:
         return (

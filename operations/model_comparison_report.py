@@ -81,14 +81,17 @@ def total_agreement(comparisons: Sequence[TranscriptComparison]) -> Agreement:
 
 
 def compute_cost(model_id: str, tokens: SummaryTokens, prices: Mapping[str, float]) -> float | None:
-    """Return the cost in USD, or None for a model without prices. `prices`: USD per token, by name in the price book."""
+    """Return the cost in USD, or None for a model without prices. `prices`: USD per token, by name in the price
+    book.
+    """
     match = _PRICED_MODEL.match(model_id)
     if match is None:
         return None
     regional = f"bedrock_{match['family']}_"
     profile = f"{regional}global_" if match["area"] == "global" else regional
     try:
-        # The price book has cache prices for regional profiles only. Cache prices of other profiles have the same ratio to the input prices.
+        # The price book has cache prices for regional profiles only. Cache prices of other profiles have the same ratio
+        # to the input prices.
         ratio = prices[f"{profile}input"] / prices[f"{regional}input"]
         return (
             tokens.input_tokens * prices[f"{profile}input"]

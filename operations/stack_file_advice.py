@@ -1,8 +1,11 @@
 """Advice for the operator on what to write into the stack file (`Pulumi.<stack>.yaml`) after a manual change.
 
-If nothing is written there, the next deployment undoes the change. The commands that change a function print the advice. An
-environment variable is made from the setting of the same name (`MAX_FILES` from `maxFiles`). The path of this setting
-is found in the settings models. Before a change, `find_setting_problem` checks whether the setting accepts the value.
+If nothing is written there, the next deployment undoes the change. The commands that change a function print the
+advice.
+
+Most environment variables are made from a setting of the same name (`MAX_FILES` from `maxFiles`). So this module
+searches the settings models for the setting with a variable's name. Before a change of a variable,
+`find_setting_problem` checks whether this setting accepts the new value.
 """
 
 import re
@@ -19,20 +22,20 @@ from components.settings.settings_base import FunctionSettings
 from components.settings.stack import StackSettings
 from operations.function_target import PROJECT, FunctionTarget
 
-Path = tuple[str, ...]
+SettingPath = tuple[str, ...]
 """Keys that lead to a setting. The first key is directly below the subsystem's key."""
 
 
 class Setting(NamedTuple):
     """Path of a setting, and its form."""
 
-    path: Path
+    path: SettingPath
     is_list: bool = False
-    """True if the setting is a list. Its environment variable separates the values with commas."""
+    """True if the setting is a list. In the environment variable, its values are separated by commas."""
 
 
 NO_VARIABLES = frozenset({"alarms", "load"})
-"""Sections that no environment variable is made from: alarm thresholds, and the load for the cost model."""
+"""Sections whose settings never become environment variables: alarm thresholds, and the load for the cost model."""
 
 
 def advise_live_version(target: FunctionTarget, version: str) -> list[str]:
@@ -46,8 +49,8 @@ def advise_live_version(target: FunctionTarget, version: str) -> list[str]:
 def advise_variable(target: FunctionTarget, name: str, value: str, version: str) -> list[str]:
     """Return advice on how to make deployments set this variable.
 
-    The advice mentions `liveVersion` too. If it pins an older version, callers would get that version after the next
-    deployment, without the new value.
+    The advice mentions `liveVersion` too: if this setting pins an older version, the next deployment would give callers
+    that version, which has the old value.
     """
     key = to_camel(name.lower())
     setting = _find_setting(target, key)
@@ -66,9 +69,9 @@ def advise_variable(target: FunctionTarget, name: str, value: str, version: str)
 
 
 def find_setting_problem(target: FunctionTarget, name: str, value: str) -> str | None:
-    """Return which values the variable's setting allows, if it rejects this value.
+    """Return a description of the values that the variable's setting allows, if the setting rejects this value.
 
-    Return None if it accepts the value, or if the variable has no setting.
+    Return None if it accepts the value, or if no setting has the variable's name.
     """
     setting = _find_setting(target, to_camel(name.lower()))
     if setting is None:
@@ -86,7 +89,7 @@ def find_setting_problem(target: FunctionTarget, name: str, value: str) -> str |
     return None
 
 
-def _lines(target: FunctionTarget, path: Path, value: str) -> Iterator[str]:
+def _lines(target: FunctionTarget, path: SettingPath, value: str) -> Iterator[str]:
     """Yield the lines of a stack file that contains only this setting."""
     yield "config:"
     steps = [f"{PROJECT}:{_to_key(target.subsystem)}", *path]
@@ -114,9 +117,12 @@ def _to_key(name: str) -> str:
     return to_camel(name.replace("-", "_"))
 
 
-def _function_section(target: FunctionTarget) -> Path:
-    """Return the path of the function's settings: its name or the end of it (`manifest-builder`: `builder`)."""
-    words = target.logical_name.split("-")
+def _function_section(target: FunctionTarget) -> SettingPath:
+    """Return the path of the section with the function's settings.
+
+    The section has the function's name, or the last words of it: the settings of `manifest-builder` are in `builder`.
+    """
+    words = target.short_name.split("-")
     names = [_to_key("-".join(words[start:])) for start in range(len(words))]
     functions = {
         field.alias
@@ -127,14 +133,14 @@ def _function_section(target: FunctionTarget) -> Path:
 
 
 def _find_setting(target: FunctionTarget, key: str) -> Setting | None:
-    """Return the setting of this name in the function's section, or else in the whole subsystem.
+    """Return the setting with this name. A setting in the function's own section takes precedence over the others.
 
-    Return None if there is none, or if the place that was searched last has several.
+    Return None if the subsystem has no such setting. Return None also if several settings take the same precedence,
+    because then it is unknown from which of them the variable is made.
     """
     section, settings = _function_section(target), _list_settings(_settings_model(target))
     matches = [setting for setting in settings if setting.path[-1] == key and setting.path[0] not in NO_VARIABLES]
     matches = [setting for setting in matches if setting.path[:1] == section] or matches
-    # If several settings have this name, the source of the variable is unknown.
     return matches[0] if len(matches) == 1 else None
 
 
@@ -145,7 +151,7 @@ def _settings_model(target: FunctionTarget) -> type[BaseModel]:
     return model if isinstance(model, type) and issubclass(model, BaseModel) else BaseModel
 
 
-def _list_settings(model: type[BaseModel], prefix: Path = ()) -> Iterator[Setting]:
+def _list_settings(model: type[BaseModel], prefix: SettingPath = ()) -> Iterator[Setting]:
     """Yield all settings of a model, including nested ones."""
     for name, field in model.model_fields.items():
         path = (*prefix, field.alias or name)

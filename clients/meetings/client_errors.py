@@ -13,8 +13,8 @@ class MeetingsError(Exception):
 
 
 class ExchangeFailed(MeetingsError):
-    """The token could not be exchanged for credentials. `code` is the error code of the backend, or a code of the client:
-    `UNREACHABLE`, `NOT_UNDERSTOOD`, `CLOCK_WRONG`, or `HTTP_` with the status.
+    """The token could not be exchanged for credentials. `code` is the error code of the backend, or a code of the
+    client: `UNREACHABLE`, `NOT_UNDERSTOOD`, `CLOCK_WRONG`, or `HTTP_` with the status.
     """
 
     def __init__(self, code: str, message: str, request_id: str = "") -> None:
@@ -50,7 +50,7 @@ class UserChanged(MeetingsError):
 
 
 class ChunkRefused(MeetingsError, ValueError):
-    """A file cannot be uploaded as a chunk. The message states the reason."""
+    """A file cannot be a chunk, or the number of files is not allowed. The message states the reason."""
 
 
 class UploadInterrupted(MeetingsError):
@@ -113,7 +113,9 @@ class NotReadyInTime(MeetingsError):
         super().__init__(
             f"Meeting {meeting_id} is not ready yet: {'it is unknown' if record is None else record.status}"
         )
+        self.meeting_id = meeting_id
         self.record = record
+        """The meeting's last record; None if the user has no meeting with this id yet."""
 
 
 class NotMade(MeetingsError):

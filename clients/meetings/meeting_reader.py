@@ -1,4 +1,4 @@
-"""Functions that read a user's meetings: the list by date, single records by id, and output objects from the bucket.
+"""Reads of a user's meetings: the list by date and single records from the table, and output objects from the bucket.
 
 The table has one index, by date. Participants and tags are filtered in the client, because a user has thousands of
 meetings, not millions (docs/benchmarks.md shows how long that takes).
@@ -33,8 +33,8 @@ def to_bounds(since: datetime | None, until: datetime | None) -> tuple[str, str]
     for time in (since, until):
         if time is not None and time.tzinfo is None:
             raise ValueError("since and until need a time zone, for example datetime(2026, 1, 31, tzinfo=UTC)")
-    # Timestamps in the table have whole milliseconds, and `timestamp` rounds down. So the first bound is rounded up, and
-    # the last is a microsecond before the end.
+    # Timestamps in the table have whole milliseconds, and `timestamp` rounds down. So the first bound is rounded up,
+    # and the last is a microsecond before the end.
     first = timestamp(EARLIEST if since is None else since + (_MILLISECOND - _MICROSECOND))
     last = timestamp(LATEST if until is None else until - _MICROSECOND)
     return (first, last) if first <= last else None
@@ -67,7 +67,7 @@ class MeetingList(Iterator[MeetingRecord]):
 
 
 def query_newest_first(access: UserAccess, bounds: tuple[str, str]) -> Iterator[Mapping[str, Any]]:
-    """Yield the items of a period, newest first. Pages are small at first and grow, because callers often stop early."""
+    """Yield the items of a period, newest first. The first pages are small, because callers often stop early."""
     first, last = bounds
     limit = FIRST_PAGE
     continuation: dict[str, Any] | None = {}
@@ -88,7 +88,7 @@ def query_newest_first(access: UserAccess, bounds: tuple[str, str]) -> Iterator[
 
 
 def find_record(access: UserAccess, meeting_id: str) -> MeetingRecord | None:
-    """Return the current record of a meeting, or None. Reads are consistent, so progress never appears to go backwards."""
+    """Return the current record of a meeting, or None. The read is consistent, so progress never appears to go back."""
     key = {PARTITION: {"S": access.user}, SORT: {"S": meeting_id}}
     answer = access.dynamodb.get_item(TableName=access.table, Key=key, ConsistentRead=True)
     item = answer.get("Item")
@@ -104,7 +104,8 @@ def read_object(access: UserAccess, key: str) -> bytes | None:
     """Return the bytes of an object, or None if it does not exist.
 
     S3 answers 403 for a missing object if the caller may not list the bucket (API reference, GetObject). Users may only
-    list their uploads, but may read all their objects. So for them 403 means that the object is missing.
+    list their uploads, but may read all their objects, whose keys have the form `<prefix>/<user>/…`. So for a key of
+    the user, 403 means that the object is missing.
     """
     try:
         answer = access.s3.get_object(Bucket=access.bucket, Key=key)

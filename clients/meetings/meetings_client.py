@@ -64,7 +64,8 @@ class MeetingsClient:
 
         `chunks` may be an iterator that yields files while they are recorded; each is uploaded immediately. Calling
         this again with the same `meeting` and files continues an interrupted upload: chunks that exist with the correct
-        size and checksum are not sent again. Raises ExchangeFailed, ChunkRefused or UploadInterrupted.
+        size and checksum are not sent again. Raises ExchangeFailed, ChunkRefused or UploadInterrupted, and OSError if
+        a file cannot be read.
         """
         return RecordingUpload(self._access.get(), meeting, self._workers).run(chunks)
 
@@ -97,19 +98,26 @@ class MeetingsClient:
     ) -> MeetingRecord:
         """Wait until a meeting is ready, and return it. The pauses between requests grow.
 
-        With the `content` of an `Uploaded`, it waits for this recording and ignores states of earlier recordings. A
-        failure that exists at the start is then only raised after a minute. Raises MeetingFailed, MeetingIncomplete if
-        chunks are missing for more than a minute, or NotReadyInTime.
+        With the `content` of an `Uploaded`, states of the meeting's other recordings are ignored. A failure of this
+        recording that exists at the start may be older than the upload, so it is raised only after a minute or at the
+        timeout. Raises MeetingFailed, MeetingIncomplete if chunks are missing for more than a minute,
+        MeetingUnreadable, or NotReadyInTime.
         """
         return ReadinessPolling(self._find, self._clock, self._sleep).wait(meeting_id, content, timeout_seconds)
 
     def summary(self, meeting_id: str) -> Summary:
-        """Return the summary with its action items. Raises MeetingUnknown or NotMade."""
+        """Return the summary with its action items. Raises MeetingUnknown, MeetingUnreadable or NotMade.
+
+        Raises pydantic's ValidationError if this version of the client cannot read the summary.
+        """
         record = self.get(meeting_id)
         return Summary.model_validate_json(self._read_output(record.summary_key, "summary", record))
 
     def transcript(self, meeting_id: str) -> Transcript:
-        """Return the transcript. Raises MeetingUnknown or NotMade."""
+        """Return the transcript. Raises MeetingUnknown, MeetingUnreadable or NotMade.
+
+        Raises pydantic's ValidationError if this version of the client cannot read the transcript.
+        """
         record = self.get(meeting_id)
         return Transcript.model_validate_json(self._read_output(record.transcript_key, "transcript", record))
 

@@ -2,8 +2,9 @@
 
 Each chunk is one PutObject request with a SHA-256 checksum, which S3 verifies. A chunk that the bucket already has is
 not sent again. It is recognised by its size and its ETag, which is the MD5 of the file. In a bucket with a KMS key the
-ETag is not the MD5, so all chunks are sent again. Objects without a SHA-256 checksum, or in a storage class other
-than STANDARD, do not come from this client and are sent again too.
+ETag is not the MD5, so all chunks are sent again. A chunk is also sent again if the listing of the bucket names
+checksum algorithms without SHA-256 for the object, or a storage class other than STANDARD. Such an object is not from
+this client.
 """
 
 import base64
@@ -46,7 +47,7 @@ class StoredObject:
     etag: str
     """ETag without its quotation marks."""
     is_usable: bool
-    """False if the listing names another storage class than STANDARD, or checksum algorithms without SHA256."""
+    """False if the listing names a storage class other than STANDARD, or checksum algorithms without SHA-256."""
 
 
 class _UploadStopped(Exception):
@@ -84,7 +85,9 @@ class RecordingUpload:
         self._failed = threading.Event()
 
     def run(self, files: Iterable[str | os.PathLike[str]]) -> Uploaded:
-        """Upload the files in order, as the iterable yields them. Raises ChunkRefused or UploadInterrupted."""
+        """Upload the files in order, as the iterable yields them. Raises ChunkRefused or UploadInterrupted, and OSError
+        if a file cannot be read.
+        """
         try:
             uploaded_chunks = self._upload_all(files, self._list_objects())
             complete = self._meeting.to_complete_file([uploaded.chunk for uploaded in uploaded_chunks])
@@ -173,7 +176,7 @@ def chunk_name(number: int, path: Path) -> str:
 
 
 def _to_stored_object(listed: "ObjectTypeDef") -> StoredObject:
-    # If the listing lacks these fields, checksum and storage class are unknown, and the object counts as usable.
+    # An object for which the listing names no checksum algorithm or no storage class counts as usable.
     has_checksum = SHA256 in listed.get("ChecksumAlgorithm", [SHA256])
     is_usable = has_checksum and listed.get("StorageClass", STANDARD) == STANDARD
     return StoredObject(listed["Size"], listed["ETag"].strip('"'), is_usable)

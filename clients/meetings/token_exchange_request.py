@@ -20,7 +20,7 @@ PATH = "/exchange"
 TIMEOUT_SECONDS = 15.0
 """Timeout of the connection and of each read."""
 MAX_BYTES = 64 * 1024
-"""Number of bytes of a response that are read."""
+"""Maximum number of bytes that are read from a response."""
 RETRY_SECONDS = 5.0
 """Pause before a retry, if the response names none."""
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})

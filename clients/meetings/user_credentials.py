@@ -1,8 +1,9 @@
 """A user's AWS credentials, which are renewed automatically, and the boto3 clients that use them.
 
-The backend states the time of renewal. The first thread that makes an AWS call after this time renews the credentials;
-other threads continue with the old credentials. If the renewal fails, the old credentials stay in use until shortly
-before they expire. After that, calls raise the error.
+The backend's first response states the time of renewal. All later credentials are renewed equally long before they
+expire. The first thread that makes an AWS call after the time of renewal renews the credentials; other threads continue
+with the old credentials. If the renewal fails, the old credentials stay in use until shortly before they expire. After
+that, calls raise the error.
 """
 
 import threading
@@ -53,8 +54,8 @@ class AccessProvider:
         connections: int,
         endpoint_url: str | None = None,
     ) -> None:
-        """`connections` is the maximum number of concurrent connections. `endpoint_url` replaces the endpoints of S3 and
-        DynamoDB.
+        """`connections` is the maximum number of concurrent connections. `endpoint_url` replaces the endpoints of S3
+        and DynamoDB.
         """
         self._exchange = exchange
         self._clock = clock
@@ -108,7 +109,10 @@ class _FixedProvider(CredentialProvider):
 def create_renewable_credentials(
     first: ExchangeResponse, exchange: Callable[[], ExchangeResponse], clock: Callable[[], datetime]
 ) -> RefreshableCredentials:
-    """Return credentials that botocore renews through the exchange."""
+    """Return credentials that botocore renews through the exchange.
+
+    The first response states how long before the expiry they are renewed. This time also applies to all later ones.
+    """
     expires_at, renew_at = _parse_expiry(first, clock()), _parse_time(first.renew_after)
     return RefreshableCredentials(
         access_key=first.access_key_id,
@@ -165,7 +169,7 @@ class _Renewal:
 
 
 def _parse_expiry(credentials: ExchangeResponse, now: datetime) -> datetime:
-    """Return the expiry of new credentials. Raises ExchangeFailed if it is past, because the clock must then be wrong."""
+    """Return the expiry of new credentials. Raises ExchangeFailed if it is past, because then the clock is wrong."""
     expires_at = _parse_time(credentials.expiration)
     if expires_at <= now:
         raise ExchangeFailed(

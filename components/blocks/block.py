@@ -11,7 +11,10 @@ from components.blocks.naming.subsystem_scope import Scope
 class Block(pulumi.ComponentResource):
     """Base class of all blocks: components that create one kind of resource with everything that makes it safe to run.
 
-    Its Pulumi name is `<subsystem>-<short name>`, and its parts are `<subsystem>-<short name>-<part>`.
+    The short name identifies the block within its subsystem (`audio-processor`), and is the last part of the physical
+    name on AWS. The Pulumi name of the block is `<subsystem>-<short name>`, and its parts are
+    `<subsystem>-<short name>-<part>`. Most blocks also get a logical name: the name that the requirements use
+    (`AudioProcessor`). It becomes the tag `Name`.
     """
 
     def __init__(self, kind: str, short_name: str, scope: Scope, opts: pulumi.ResourceOptions | None) -> None:

@@ -1,4 +1,4 @@
-"""Bucket `audit-logs`, for the S3 access logs of all other buckets.
+"""Audit bucket: the bucket `audit-logs`, which receives the S3 access logs of all other buckets.
 
 Its own access is not logged, because each log would cause another.
 """
@@ -9,18 +9,20 @@ from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.subsystem_scope import Scope
 from components.blocks.storage.bucket import ACCESS_LOG_PREFIX, Bucket, BucketArgs, LifecycleRule
 
-ACCESS_LOGS = "audit-logs"
-"""Short name of the bucket. Other subsystems compute its full name from it."""
+AUDIT_BUCKET = "audit-logs"
+"""Short name of the audit bucket. Other subsystems compute its full name from it."""
 
 
-class AccessLogs(pulumi.ComponentResource):
-    """Bucket with the access logs of every bucket below `logs/s3-access/<bucket>/`, kept for the retention in the settings."""
+class AuditBucket(pulumi.ComponentResource):
+    """Audit bucket. It has the access logs of every bucket below `logs/s3-access/<bucket>/`, for the retention in the
+    settings.
+    """
 
     def __init__(self, scope: Scope, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:foundation:AuditLogs", f"{scope.subsystem}-audit", None, opts)
-        name = scope.name(Kind.BUCKET, ACCESS_LOGS)
+        name = scope.name(Kind.BUCKET, AUDIT_BUCKET)
         self.bucket = Bucket(
-            ACCESS_LOGS,
+            AUDIT_BUCKET,
             BucketArgs(
                 scope=scope,
                 logical_name="AuditLogs",

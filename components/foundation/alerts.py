@@ -1,7 +1,7 @@
 """SNS topic that receives every alarm, budget alert and anomaly alert, with its e-mail subscriptions.
 
-The topic has no KMS key, only SNS' default encryption at rest. With the AWS-managed key, CloudWatch could not publish, and
-no alarm would arrive.
+The topic has no KMS key, only SNS' default encryption at rest. With the AWS-managed key, CloudWatch could not publish,
+and no alarm would arrive.
 """
 
 import json

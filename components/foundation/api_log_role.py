@@ -1,8 +1,8 @@
 """IAM role with which API Gateway writes the logs of APIs, and the account setting that names it.
 
-A region of an account has only one such role, so only the stack with `foundation.logs.apiGatewayRoleOwned` creates it. The
-role may write to the log groups that API Gateway names, and to those that our stages name. API Gateway refuses a stage with
-logs while the role is missing. So all resources of the subsystems wait for it, if this stack creates it.
+A region of an account has only one such role, so only the stack with `foundation.logs.apiGatewayRoleOwned` creates it.
+The role may write to the log groups that API Gateway names, and to those that our stages name. API Gateway refuses a
+stage with logs while the role is missing. So all resources of the subsystems wait for it, if this stack creates it.
 """
 
 import pulumi
@@ -24,9 +24,9 @@ ACTIONS = (
     "GetLogEvents",
     "PutLogEvents",
 )
-"""Actions of AWS' managed policy for this role (AmazonAPIGatewayPushToCloudWatchLogs), except DescribeLogGroups. API Gateway
-refuses a role that lacks one of the policy's actions. DescribeLogGroups cannot be limited to log groups, so it has a grant of
-its own."""
+"""Actions of AWS' managed policy for this role (AmazonAPIGatewayPushToCloudWatchLogs), except DescribeLogGroups. API
+Gateway refuses a role that lacks one of the policy's actions. DescribeLogGroups cannot be limited to log groups, so it
+has a grant of its own."""
 
 
 class ApiLogRole(pulumi.ComponentResource):

@@ -1,7 +1,7 @@
 """Daily AWS Backup of every table with the backup tag, and the roles to back up and to restore.
 
-The roles reach no table of another stack. A failed backup is published to the alerts topic, because otherwise it would be
-noticed only when a restore is needed.
+The roles reach no table of another stack. A failed backup is published to the alerts topic, because otherwise it would
+be noticed only when a restore is needed.
 """
 
 import pulumi
@@ -19,8 +19,9 @@ from components.blocks.storage.table import BACKUP_TAG, backup_tag_value
 SCHEDULE = "cron(0 3 * * ? *)"
 """Daily at 03:00 UTC."""
 START_WINDOW_MINUTES = 60
+"""AWS Backup cancels a job that has not started within this time."""
 COMPLETION_WINDOW_MINUTES = 360
-"""AWS Backup cancels a job that has not started within the start window, or not completed within the completion window."""
+"""AWS Backup cancels a job that has not completed within this time."""
 
 
 class Backup(pulumi.ComponentResource):
@@ -61,7 +62,8 @@ class Backup(pulumi.ComponentResource):
                 "foundation-backup-region-settings",
                 resource_type_opt_in_preference={"DynamoDB": True},
                 resource_type_management_preference={"DynamoDB": True},
-                # AWS returns the preferences of all services. The others must not be changed back.
+                # AWS returns the preferences of all services. Those of the other services must stay as they are, so
+                # later differences are ignored.
                 opts=pulumi.ResourceOptions.merge(
                     self._child,
                     pulumi.ResourceOptions(

@@ -1,9 +1,12 @@
-"""Alerts about cost: a monthly budget, and alerts of a cost anomaly monitor, if this stack creates one or its settings name one.
+"""Alerts about cost: a monthly budget, and alerts of a cost anomaly monitor, if this stack creates one or its settings
+name one.
 
-The budget and a created monitor filter by the cost-allocation tag `CostCenter`, so its value must be unique to this stack.
-An existing monitor keeps its own filter. AWS counts a tag only after it has been activated for cost allocation in the
-billing console, once per account. In an organisation, the management account must activate it, and only that account can
-create a monitor for a tag.
+The budget and a created monitor filter by the cost-allocation tag `CostCenter`, so its value must be unique to this
+stack. An existing monitor keeps its own filter. AWS counts a tag only after it has been activated for cost allocation
+in the billing console, once per account. In an organisation, the management account must activate it, and only that
+account can create a monitor for a tag.
+
+The section of the settings is called `spend`, and so are the Pulumi names of these resources.
 """
 
 import json

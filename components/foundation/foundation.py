@@ -10,7 +10,7 @@ import pulumi
 from components.blocks.naming.context import Context, Subsystem
 from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.subsystem_scope import Scope
-from components.foundation.access_log_bucket import ACCESS_LOGS, AccessLogs
+from components.foundation.access_log_bucket import AUDIT_BUCKET, AuditBucket
 from components.foundation.alerts import Alerts
 from components.foundation.api_log_role import ApiLogRole
 from components.foundation.backup import Backup
@@ -21,7 +21,9 @@ from components.settings import FoundationSettings, LogLevel
 
 
 class Foundation(pulumi.ComponentResource):
-    """Resources that all subsystems share: alerts, audit logs, API logs, network, cost alerts, backup, Lambda layer."""
+    """Resources that all subsystems share: alerts, audit bucket, role for API logs, network, cost alerts, backup,
+    Lambda layer.
+    """
 
     def __init__(
         self,
@@ -32,8 +34,9 @@ class Foundation(pulumi.ComponentResource):
     ) -> None:
         """Create the foundation.
 
-        `attached_services` are the services that functions and jobs inside the network call, with the reason. The network
-        is created only if there are any.
+        `attached_services` are the AWS services that functions and jobs inside the network call. A key is the service's
+        name in its endpoint (`glue`), and the value is the reason for the calls. The network is created only if there
+        are any.
         """
         super().__init__("polyphony:foundation:Foundation", "foundation", None, opts)
         child = pulumi.ResourceOptions(parent=self)
@@ -42,7 +45,7 @@ class Foundation(pulumi.ComponentResource):
         self.alerts = Alerts(context, settings.alerts, child)
         self.layer = HandlersLayer(context, child)
         own_scope = self.scope(Subsystem.FOUNDATION, LogLevel.INFO)
-        self.access_logs = AccessLogs(own_scope, child)
+        self.audit_bucket = AuditBucket(own_scope, child)
         self.api_log_role = ApiLogRole(own_scope, child) if settings.logs.api_gateway_role_owned else None
         self.network = (
             Network("foundation-network", NetworkArgs(own_scope, settings.network, attached_services), child)
@@ -57,7 +60,7 @@ class Foundation(pulumi.ComponentResource):
         """Return the scope for the blocks of one subsystem."""
         prerequisites: list[pulumi.Resource] = [self.alerts.policy]
         if subsystem is not Subsystem.FOUNDATION:
-            prerequisites.append(self.access_logs.bucket.policy)
+            prerequisites.append(self.audit_bucket.bucket.policy)
             if self.api_log_role is not None:
                 # API Gateway refuses a stage with logs while the region has no role for them.
                 prerequisites.append(self.api_log_role.account)
@@ -67,7 +70,7 @@ class Foundation(pulumi.ComponentResource):
             foundation=self._settings,
             log_level=log_level,
             alerts_topic=self.alerts.topic_arn,
-            access_log_bucket=self._context.name(Kind.BUCKET, Subsystem.FOUNDATION, ACCESS_LOGS),
+            access_log_bucket=self._context.name(Kind.BUCKET, Subsystem.FOUNDATION, AUDIT_BUCKET),
             layers=[self.layer.arn],
             prerequisites=prerequisites,
         )

@@ -1,7 +1,7 @@
 """Lambda layer of all functions: the handlers' libraries, built for arm64 and Python 3.13.
 
-The layer's name contains the hash of the lock file. So a preview needs no archive, and a changed lock file creates a new
-layer. `make layers` builds the archive. A deployment without it fails with an error that names this command.
+The layer's name contains the hash of the lock file. So a preview needs no archive, and a changed lock file creates a
+new layer. `make layers` builds the archive. A deployment without it fails with an error that names this command.
 """
 
 import hashlib
@@ -10,6 +10,7 @@ from pathlib import Path
 import pulumi
 from pulumi_aws import lambda_
 
+from components.blocks.compute.function import RUNTIME
 from components.blocks.compute.handler_archive import ROOT
 from components.blocks.naming.context import Context, Subsystem
 from components.blocks.naming.physical_names import Kind
@@ -38,7 +39,7 @@ class HandlersLayer(pulumi.ComponentResource):
             "foundation-layer-version",
             layer_name=context.name(Kind.LAYER, Subsystem.FOUNDATION, f"handlers-{content[:12]}"),
             description="Libraries of Polyphony's handlers",
-            compatible_runtimes=["python3.13"],
+            compatible_runtimes=[RUNTIME],
             compatible_architectures=["arm64"],
             code=_layer_code(context),
             source_code_hash=content,

@@ -1,8 +1,8 @@
 """Network for functions and Glue jobs, if any attach to it: an existing VPC, or a VPC that is built here.
 
-The built subnets are private and have no route to the internet, and there is no NAT gateway. S3 and DynamoDB are reached
-through gateway endpoints, which are free. Other services are reached through interface endpoints, which are billed per
-hour and zone.
+The built subnets are private and have no route to the internet, and there is no NAT gateway. S3 and DynamoDB are
+reached through gateway endpoints, which are free. Other services are reached through interface endpoints, which are
+billed per hour and zone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,8 +23,9 @@ class NetworkArgs:
     scope: Scope
     settings: NetworkSettings
     services: Mapping[str, str]
-    """Services that functions and jobs in the network call, in addition to S3 and DynamoDB, with the reason. In a VPC
-    that is built here, each gets an interface endpoint, and the reason becomes a tag of it."""
+    """Services that functions and jobs in the network call, in addition to S3 and DynamoDB: the service's name in its
+    endpoint (`glue`) → the reason. In a VPC that is built here, each service gets an interface endpoint, and the reason
+    becomes a tag of it."""
 
 
 class Network(pulumi.ComponentResource):
@@ -120,8 +121,8 @@ class Network(pulumi.ComponentResource):
                 opts=self._child,
             )
 
-    # The annotations are in quotes, because `pulumi_aws` loads `ec2` when it is first used. Loading it is slow, and most
-    # stacks build no network.
+    # The annotations of the next two functions are in quotes, so that importing this module does not load `ec2`. That
+    # import is slow, and most stacks build no network.
     def _create_group(self, name: str, description: str) -> "ec2.SecurityGroup":
         return ec2.SecurityGroup(
             f"foundation-network-{name}-group",

@@ -1,6 +1,7 @@
-"""Checks across the sections of a stack's settings: values that the environment or another setting does not allow.
+"""Checks of a stack's settings against each other and against the environment.
 
-The loader calls them after the settings models have checked each value.
+Most of them compare settings of different sections. The loader runs them after the settings models have checked each
+value.
 """
 
 import math
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from components.settings.error_messages import SettingsProblem
 from components.settings.foundation import Auth
-from components.settings.livestream import AuthorizerKind, window_seconds
+from components.settings.livestream import AuthorizerKind, min_agent_timeout_seconds
 from components.settings.settings_base import Environment, LogLevel, SubsystemSettings
 from components.settings.voice_qa import LectureUploads
 from components.settings.voice_qa_agent import AgentMode
@@ -17,11 +18,13 @@ from components.settings.voice_qa_agent import AgentMode
 if TYPE_CHECKING:
     from components.settings.stack import StackSettings
 
-FILE_MB_SECONDS = 5
-"""Time that a function needs for each file of a manifest, multiplied by its memory in MB, because Lambda assigns processor
-time in proportion to memory. This is twice the measured value."""
+SECONDS_TIMES_MB_PER_FILE = 5
+"""Seconds that a function needs for each file of a manifest, multiplied by the function's memory in MB. The product is
+the same for every memory size, because Lambda assigns processor time in proportion to memory. It is twice the measured
+value."""
 SINGLE_VCPU_MB = 1769
-"""Memory up to which more memory makes a function faster. Above, Lambda adds a second vCPU, which a single process cannot use."""
+"""Memory up to which more memory makes a function faster. With more than this, Lambda adds a second vCPU, which a
+single process cannot use."""
 MIN_UTTERANCE_TIMEOUT_SECONDS = 15
 """Minimum timeout of the audio processor: five seconds of speech, and the time before and after them."""
 ANSWER_MARGIN_SECONDS = 30
@@ -80,7 +83,7 @@ def _check_ingestion(stack: "StackSettings") -> Iterator[SettingsProblem]:
         ("sweeper", stack.ingestion.sweeper),
         ("steps", stack.ingestion.steps),
     ):
-        min_seconds = math.ceil(files * FILE_MB_SECONDS / min(function.memory_mb, SINGLE_VCPU_MB))
+        min_seconds = math.ceil(files * SECONDS_TIMES_MB_PER_FILE / min(function.memory_mb, SINGLE_VCPU_MB))
         if function.timeout_seconds < min_seconds:
             yield SettingsProblem(
                 f"ingestion.{name}.timeoutSeconds",
@@ -176,7 +179,7 @@ def _check_livestream(stack: "StackSettings", name: str) -> Iterator[SettingsPro
         yield SettingsProblem(
             "livestream.api.authorizer", '"jwt"', "must be `none` or `apiKey` if foundation.identity.auth is `none`"
         )
-    min_seconds = window_seconds(settings.agent.answer_seconds)
+    min_seconds = min_agent_timeout_seconds(settings.agent.answer_seconds)
     if settings.agent_worker.timeout_seconds < min_seconds:
         yield SettingsProblem(
             "livestream.agentWorker.timeoutSeconds",

@@ -95,7 +95,9 @@ def _describe_unknown_key(key: str, model: type[BaseModel] | None) -> str:
 
 
 def _describe_secret_fault(error: ErrorDetails, model: type[BaseModel]) -> str:
-    """Return the fault of a secret without its value. A wrong length is counted in characters, but Pydantic says "items"."""
+    """Return the fault of a secret without its value. A wrong length is counted in characters, but Pydantic says
+    "items".
+    """
     if error["type"] == "value_error":
         return get_validator_message(error)
     if error["type"] not in {"too_short", "too_long"}:

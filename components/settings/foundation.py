@@ -1,5 +1,5 @@
-"""Settings of the foundation, which all subsystems share: alerts, logs, data protection, budget, backup, identity provider
-and network.
+"""Settings of the foundation, which all subsystems share: alerts, logs, data protection, budget, backup, identity
+provider and network.
 """
 
 from enum import StrEnum
@@ -28,7 +28,8 @@ class AlertSettings(SettingsModel):
     """Settings of alerts: recipients, and the location of the runbooks."""
 
     emails: tuple[Email, ...] = ()
-    """E-mail addresses that receive every alarm, budget alert and anomaly alert. Each must confirm a link that AWS sends."""
+    """E-mail addresses that receive every alarm, budget alert and anomaly alert. Each must confirm a link that AWS
+    sends."""
     runbooks: Annotated[str, StringConstraints(min_length=1)] = "docs/runbooks"
     """Location of the runbooks. The description of an alarm names its page below this path."""
 
@@ -48,15 +49,16 @@ class LogSettings(SettingsModel):
     method_metrics: bool = True
     """Metrics by method for REST APIs. Each method that is called has five metrics, which are billed monthly."""
     api_gateway_role_owned: bool = False
-    """Create the role with which API Gateway writes logs. A region of an account has one such role, so only one stack of a
-    region should create it."""
+    """Create the role with which API Gateway writes logs. A region of an account has one such role, so only one stack
+    of a region should create it."""
 
 
 class DataSettings(SettingsModel):
     """Protection of stored data against accidental deletion and change."""
 
     deletion_protection: bool = True
-    """Tables refuse deletion, buckets with objects are never emptied, and Pulumi refuses to delete resources that hold data."""
+    """Tables refuse deletion, buckets with objects are never emptied, and Pulumi refuses to delete resources that hold
+    data."""
     point_in_time_recovery: bool = True
     """Point-in-time recovery: tables can be restored to any second of the last 35 days."""
 
@@ -65,9 +67,11 @@ class SpendSettings(SettingsModel):
     """Budget, and alerts about cost."""
 
     monthly_budget: Annotated[float, Field(gt=0, le=1_000_000)]
-    """Budget in US dollars per month. The preview compares the estimate with it, and AWS Budgets compares the bill with it."""
+    """Budget in US dollars per month. The preview compares the estimate with it, and AWS Budgets compares the bill with
+    it."""
     anomaly_monitor_owned: bool = True
-    """Create an anomaly monitor if `anomalyMonitorArn` names none. An account allows few monitors, so stacks may share one."""
+    """Create an anomaly monitor if `anomalyMonitorArn` names none. An account allows few monitors, so stacks may share
+    one."""
     anomaly_monitor_arn: MonitorArn | None = None
     """Existing anomaly monitor whose alerts this stack receives. The stack then creates none. Member accounts of an
     organisation cannot create monitors for a tag."""
@@ -144,7 +148,8 @@ class FoundationSettings(SettingsModel):
     owner: TagValue
     """Team that is responsible for the stack: the tag `Owner`."""
     cost_center: TagValue
-    """Cost centre that pays: the tag `CostCenter`. Budget and anomaly monitor filter by it, so each stack needs its own."""
+    """Cost centre that pays: the tag `CostCenter`. Budget and anomaly monitor filter by it, so each stack needs its
+    own."""
     alerts: AlertSettings = AlertSettings()
     logs: LogSettings = LogSettings()
     data: DataSettings = DataSettings()
@@ -153,5 +158,5 @@ class FoundationSettings(SettingsModel):
     identity: IdentitySettings
     network: NetworkSettings = NetworkSettings()
     permissions_boundary: PolicyName | None = None
-    """Permissions boundary of every role, as path and name of a managed policy. `bootstrap/roles.yaml` creates one. CI may
-    create roles only with it."""
+    """Permissions boundary of every role, as path and name of a managed policy. `bootstrap/roles.yaml` creates one. CI
+    may create roles only with it."""

@@ -5,23 +5,23 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from components.settings.networks import Origin
 from components.settings.settings_base import FunctionSettings, SettingsModel, SubsystemSettings
 from components.settings.spark_ddl import Ddl
+from components.settings.web_origins import Origin
 from handlers.ingestion.sweeper.environment import CLAIM_SECONDS
 
 Days = Annotated[int, Field(ge=1, le=3653)]
 
 
 class IngestionLoad(SettingsModel):
-    """Expected load, from which the cost and `benchmarks/ingestion_headroom.py` are computed. The loader does not check that
-    the other settings suffice for it.
+    """Expected load, from which the cost and `benchmarks/ingestion_headroom.py` are computed. The loader does not check
+    that the other settings suffice for it.
     """
 
     files_per_day: Annotated[int, Field(ge=1)] = 8_000
     """NDJSON files that arrive per day."""
     file_megabytes: Annotated[float, Field(gt=0)] = 3.5
-    """Average size of a file."""
+    """Average size of a file in units of 1024² bytes."""
     peak_files_per_hour: Annotated[int, Field(ge=1)] = 1_000
     """Files that arrive in the busiest hour."""
     run_minutes: Annotated[float, Field(gt=0)] = 4
@@ -38,13 +38,14 @@ class IntakeSettings(SettingsModel):
     max_concurrency: Annotated[int, Field(ge=2, le=1000)] = 10
     """Maximum number of concurrent invocations of the manifest builder for the queue."""
     max_file_gigabytes: Annotated[float, Field(gt=0, le=50)] = 5
-    """Maximum size of a file. Larger files are rejected."""
+    """Maximum size of a file in units of 1024³ bytes. Larger files are rejected."""
     cors_origin: Origin | None = None
-    """Origin of the web page that may upload files from a browser, with its user's credentials. Without it, no page may. In
-    prod it must not be `*`."""
+    """Origin of the web page that may upload files from a browser, with its user's credentials. Without it, no page
+    may. In prod it must not be `*`."""
     table_record_days: Annotated[int, Field(ge=16, le=3653)] = 400
-    """Days that a file's record is kept. A file without a record is processed again, which duplicates its rows. The daily
-    reconciliation looks back two days, and a message in the dead-letter queue can be redriven for fourteen days."""
+    """Days that a file's record is kept. A file that is announced again after this time is processed again, which
+    duplicates its rows. The last announcement can come after sixteen days: the daily reconciliation looks back two
+    days, and a message in the dead-letter queue can be redriven for fourteen days."""
     landing_days: Days = 30
     """Days that a file stays in the landing bucket. The lake keeps its content."""
 
@@ -55,8 +56,8 @@ class ManifestSettings(SettingsModel):
     files: Annotated[int, Field(ge=1, le=10_000)] = 200
     """Maximum number of files in a manifest."""
     gigabytes: Annotated[float, Field(ge=0.01, le=10_000)] = 10
-    """Maximum total size of a manifest's files, as they arrived. A larger file gets a manifest for itself. A run must be able
-    to process the unpacked content within `spark.timeoutMinutes`."""
+    """Maximum total size of a manifest's files as they arrived, in units of 1024³ bytes. A larger file gets a manifest
+    for itself. A run must be able to process the unpacked content within `spark.timeoutMinutes`."""
     flush_minutes: Annotated[int, Field(ge=1, le=1440)] = 60
     """Waiting time after which pending files go into a manifest that is not full."""
     sweep_minutes: Annotated[int, Field(ge=1, le=60)] = 5
@@ -64,7 +65,9 @@ class ManifestSettings(SettingsModel):
 
 
 class WorkerType(StrEnum):
-    """Worker type of Glue, which determines the size of a worker. G.025X is missing, because it is for streaming jobs only."""
+    """Worker type of Glue, which determines the size of a worker. G.025X is missing, because it is for streaming jobs
+    only.
+    """
 
     G_1X = "G.1X"
     G_2X = "G.2X"
@@ -90,22 +93,26 @@ class SparkSettings(SettingsModel):
     timeout_minutes: Annotated[int, Field(ge=1, le=480)] = 30
     """Maximum duration of a run. After it, the run is stopped and its manifest is marked as failed."""
     concurrent_runs: Annotated[int, Field(ge=1, le=1000)] = 10
-    """Maximum number of concurrent runs. Glue's default of 1 would limit the whole system. An account allows about 50."""
+    """Maximum number of concurrent runs. Glue's default of 1 would limit the whole system. An account allows about
+    50."""
     schema_ddl: Ddl = ""
-    """Columns of the data as Spark DDL (`id BIGINT, name STRING`). If empty, each run infers them. `FLOAT` and `BINARY` are
-    not allowed, because JSON values do not fit them. Names of the columns that the job adds are not allowed either."""
+    """Columns of the data as Spark DDL (`id BIGINT, name STRING`). If empty, each run infers them. `FLOAT` and `BINARY`
+    are not allowed, because JSON values do not fit them. Names of the columns that the job adds are not allowed
+    either."""
     max_rejected_share: Annotated[float, Field(ge=0, le=1)] = 0.05
-    """Maximum share of rejected lines. A run with a larger share fails. Otherwise rejected lines are stored and counted."""
+    """Maximum share of rejected lines. A run with a larger share fails. Otherwise rejected lines are stored and
+    counted."""
     encryption_key_arn: Annotated[str, StringConstraints(pattern=r"^arn:[a-z-]+:kms:.+:key/.+$")] | None = None
-    """KMS key for logs and bookmarks, which Glue encrypts only with a customer key. S3 output is always encrypted. With the
-    permissions boundary of `bootstrap/`, the key needs the tags `Project: polyphony` and `Environment: <stack>`."""
+    """KMS key for logs and bookmarks, which Glue encrypts only with a customer key. S3 output is always encrypted. With
+    the permissions boundary of `bootstrap/`, the key needs the tags `Project: polyphony` and `Environment: <stack>`."""
 
 
 class BuildingFunctionSettings(FunctionSettings):
     """Size and version of a function that claims files for manifests."""
 
     timeout_seconds: Annotated[int, Field(ge=1, le=CLAIM_SECONDS - 1)] = 60
-    """Maximum duration of one invocation. It is shorter than the age at which the sweeper releases the invocation's claims."""
+    """Maximum duration of one invocation. It is shorter than the age at which the sweeper releases the invocation's
+    claims."""
 
 
 class IngestionSettings(SubsystemSettings):
@@ -116,7 +123,8 @@ class IngestionSettings(SubsystemSettings):
     manifests: ManifestSettings = ManifestSettings()
     spark: SparkSettings = SparkSettings()
     scan_limit_gigabytes: Annotated[float, Field(ge=0.01, le=10_000)] = 100
-    """Maximum amount of data that an Athena query may read. A query that reads more is stopped."""
+    """Maximum amount of data that an Athena query may read, in units of 1024³ bytes. A query that reads more is
+    stopped."""
     network_attached: bool = False
     """Attach the manifest builder and the Spark job to the network. Only compliance rules need this."""
     builder: BuildingFunctionSettings = BuildingFunctionSettings()

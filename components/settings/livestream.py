@@ -5,7 +5,6 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from components.settings.networks import Origin
 from components.settings.settings_base import (
     ClientFunctionSettings,
     FunctionSettings,
@@ -15,6 +14,7 @@ from components.settings.settings_base import (
     SettingsModel,
     SubsystemSettings,
 )
+from components.settings.web_origins import Origin
 from handlers.common.identifier_types import ModelId
 from handlers.livestream.agent.environment import MAX_OUTPUT_TOKENS
 from handlers.livestream.episode_cleanup.environment import LimitMinutes
@@ -40,15 +40,20 @@ EncryptionKey = Annotated[SecretStr, Field(min_length=32, max_length=4096), Afte
 """Secret with one key in each line."""
 
 TOKENS_PER_SECOND = 60
-"""Output speed of an average model. `answerSeconds` must suffice for the longest answer at this speed, because an answer that
-exceeds the time limit is billed nevertheless."""
+"""Output speed of an average model. `answerSeconds` must suffice for the longest answer at this speed, because an
+answer that exceeds the time limit is billed nevertheless."""
 
 WINDOW_MARGIN_SECONDS = 20
-"""Time that the agent needs for a window in addition to two answers: 8 seconds to store its findings, the rest to read."""
+"""Time that the fact-check agent needs for a window, in addition to two answers of the model: 8 seconds to store its
+findings in it, and 12 seconds to read it. A window is a section of a transcript."""
 
 
-def window_seconds(answer_seconds: int) -> int:
-    """Return the minimum time for a window: two answers, and the margin."""
+def min_agent_timeout_seconds(answer_seconds: int) -> int:
+    """Return the minimum timeout of the function `agentWorker`, which checks one window in one invocation.
+
+    The model may answer twice, because the agent repeats a request whose answer is unusable or late. Each answer may
+    take `answer_seconds`.
+    """
     return 2 * answer_seconds + WINDOW_MARGIN_SECONDS
 
 
@@ -81,19 +86,19 @@ class RestSettings(SettingsModel):
     requests_per_second: RequestsPerSecond = 50
     """Maximum request rate of the API stage, for all callers together."""
     waf_requests: Annotated[int, Field(ge=10, le=2_000_000_000)] | None = None
-    """Maximum number of requests from one IP address in five minutes, enforced by AWS WAF ($8 a month). Without it, there is
-    no firewall."""
+    """Maximum number of requests from one IP address in five minutes, enforced by AWS WAF ($8 a month). Without it,
+    there is no firewall."""
 
 
 class UploadSettings(SettingsModel):
     """Limits of uploads, and retention of objects."""
 
     max_video_gigabytes: VideoGigabytes = 20
-    """Maximum size of a video."""
+    """Maximum size of a video in units of 1000³ bytes."""
     max_transcript_megabytes: TranscriptMegabytes = 10
-    """Maximum size of a transcript."""
+    """Maximum size of a transcript in units of 1000² bytes."""
     multipart_megabytes: MultipartMegabytes = 100
-    """Size above which a file is uploaded in parts. Each part has its own presigned URL."""
+    """Size above which a file is uploaded in parts, in units of 1000² bytes. Each part has its own presigned URL."""
     object_days: Days = 7
     """Days that the bucket keeps an object."""
 
@@ -104,8 +109,8 @@ class VideoSettings(SettingsModel):
     chunk_seconds: ChunkSeconds = 120
     """Length of a chunk."""
     max_hours: MaxHours | None = 11
-    """Maximum length of a video. MediaConvert bills by the minute, and accepts no clip of 12 hours. Without a limit, each
-    video is converted completely, whatever it costs."""
+    """Maximum length of a video. MediaConvert bills by the minute, and accepts no clip of 12 hours. Without a limit,
+    each video is converted completely, whatever it costs."""
     chunking_minutes: LimitMinutes = 720
     """Time after which a MediaConvert job counts as failed. A busy MediaConvert queue may take hours."""
 
@@ -120,9 +125,11 @@ class ClaimAgentSettings(GuardedModelSettings):
     memory_days: Annotated[int, Field(ge=7, le=365)] = 90
     """Days that the agent's memory keeps an entry."""
     window_characters: Annotated[int, Field(ge=2 * OVERLAP_CHARACTERS, le=50_000)] = 6_000
-    """Characters of a window, without its overlap with the next window. The overlap is at most half of it."""
+    """Maximum length of a window (a section of a transcript), without its overlap with the next window. The overlap is
+    at most half as long."""
     answer_seconds: Annotated[int, Field(ge=MAX_OUTPUT_TOKENS // TOKENS_PER_SECOND, le=440)] = 50
-    """Maximum time for an answer of the model. A request that takes longer is repeated once, and each request is billed."""
+    """Maximum time for an answer of the model. A request that takes longer is repeated once, and each request is
+    billed."""
     at_once: Annotated[int, Field(ge=2, le=100)] = 5
     """Maximum number of windows that are processed at the same time. The whole account shares the model's quota."""
 
@@ -131,8 +138,9 @@ class LivestreamSettings(SubsystemSettings):
     """Settings of livestream, which checks the claims of recorded broadcasts."""
 
     encryption_key: EncryptionKey | None = None
-    """Key that encrypts cursors. It is required if the subsystem is enabled. If it has several lines, the first line
-    encrypts, and the other lines decrypt older cursors."""
+    """Key that encrypts cursors: the positions in a list that the API returns, and that clients send to get the next
+    page. It is required if the subsystem is enabled. If it has several lines, the first line encrypts, and the other
+    lines decrypt older cursors."""
     load: LivestreamLoad = LivestreamLoad()
     api: RestSettings = RestSettings()
     uploads: UploadSettings = UploadSettings()
@@ -147,6 +155,7 @@ class LivestreamSettings(SubsystemSettings):
     agent_worker: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 120})
     """Function that checks the claims of a window with the model."""
     care: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 60})
-    """Function that deletes the data of deleted episodes, and ends overdue tracks as failed."""
+    """Function that deletes the data of deleted episodes. It also marks the processing of a video or of a transcript as
+    failed if it is overdue."""
     authorizer: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 512, "timeoutSeconds": 10})
     """Function that checks tokens. It exists only with authorizer `jwt`."""

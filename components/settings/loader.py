@@ -3,6 +3,9 @@
 The Pulumi CLI passes the configuration as strings, and structured values as JSON. If one value inside a structure is a
 secret, the CLI marks the whole structure as secret. This marking is ignored: only the fields that the models declare as
 secrets are treated as secrets.
+
+A rule is a validator of a whole section, which compares its settings. The error message of a rule must contain the key
+of each setting that the rule compares, because the loader finds out from the message which settings are wrong.
 """
 
 import json
@@ -31,7 +34,8 @@ from components.settings.stack import StackSettings
 
 PROJECT = "polyphony"
 MAX_PRUNING_ROUNDS = 20
-"""Maximum number of validations, each without the values that failed before. A section has few rules, so this is enough."""
+"""Maximum number of validations in `_find_hidden_problems`, which drops the values of one more broken rule of each
+section after each validation. A section has few rules, so this is enough."""
 
 
 def load_settings(config: Mapping[str, str], stack: str) -> StackSettings:
@@ -77,12 +81,13 @@ def _parse_structures(config: Mapping[str, str]) -> tuple[dict[str, Any], list[S
 
 
 def _find_hidden_problems(values: Mapping[str, Any], stack: str) -> Iterator[SettingsProblem]:
-    """Yield the problems that pydantic hides behind an invalid field: violations of rules that compare fields or sections.
+    """Yield the problems that the first validation has not found, because other values are invalid: violations of rules,
+    and conflicts between settings (`cross_section_checks.py`).
 
-    Pydantic runs no such rule if a field is invalid, and no further rule after the first violation. To list all problems
-    at once, the invalid fields are dropped, so that their defaults apply, and the rules run on the remaining values. This
-    is repeated until the values are valid, or until only required fields are missing. A problem that concerns a default
-    inserted this way is not reported, because the user has not written it.
+    Pydantic runs no rule of a section with an invalid field, and no further rule after the first violation. To list all
+    problems at once, the invalid values are dropped and the rest is validated again. This is repeated until the values
+    are valid, or until only required fields are missing. Each dropped field has its default then. A problem that concerns
+    such a field is not reported, because the user has not written the default.
     """
     pruned: Any = values
     dropped: set[str] = set()
@@ -104,7 +109,10 @@ def _find_hidden_problems(values: Mapping[str, Any], stack: str) -> Iterator[Set
 
 
 def _select_rule_errors(errors: Iterable[ErrorDetails], dropped: Collection[str]) -> list[ErrorDetails]:
-    """Return the violations of rules, except of rules whose message mentions a dropped field. They compared its default."""
+    """Return the violations of rules that concern no dropped field.
+
+    A rule whose message mentions a dropped field has compared the field's default, which the user has not written.
+    """
     return [
         error
         for error in errors
@@ -118,7 +126,11 @@ def _is_within(key: str, parents: Collection[str]) -> bool:
 
 
 def _list_invalid_locations(error: ErrorDetails) -> list[Location]:
-    """Return the locations that an error concerns: the fields that a section's rule mentions, else its own location."""
+    """Return the locations of the values that an error concerns.
+
+    For the violation of a rule, these are the fields that its message mentions. For any other error, or if the message
+    mentions no field, it is the error's own location.
+    """
     location, given = error["loc"], error["input"]
     if error["type"] == "value_error" and isinstance(given, Mapping):
         return [(*location, field) for field in _find_mentioned_keys(given, get_validator_message(error))] or [location]
@@ -126,7 +138,7 @@ def _list_invalid_locations(error: ErrorDetails) -> list[Location]:
 
 
 def _find_mentioned_keys(keys: Collection[str], message: str) -> list[str]:
-    """Return the keys whose last part occurs in a message as a word."""
+    """Return the keys whose last part (after the last dot) occurs in a message as a word."""
     return [key for key in keys if re.search(rf"\b{re.escape(key.rpartition('.')[2])}\b", message)]
 
 

@@ -8,7 +8,6 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from components.settings.meetings_media import MeetingNetworkSettings, ProcessingSettings
-from components.settings.networks import Origin
 from components.settings.settings_base import (
     FunctionSettings,
     GuardedModelSettings,
@@ -17,6 +16,7 @@ from components.settings.settings_base import (
     SettingsModel,
     SubsystemSettings,
 )
+from components.settings.web_origins import Origin
 from handlers.common.identifier_types import ModelId
 from handlers.meetings.bedrock_summarize.environment import (
     OVERLAP_CHARACTERS,
@@ -51,8 +51,8 @@ class ExchangeSettings(SettingsModel):
     requests_per_second: RequestsPerSecond = 10
     """Maximum request rate of the API stage, for all callers together."""
     waf_requests: Annotated[int, Field(ge=10, le=2_000_000_000)] | None = None
-    """Maximum number of requests from one IP address in five minutes, enforced by AWS WAF ($8 a month). Without it, there is
-    no firewall."""
+    """Maximum number of requests from one IP address in five minutes, enforced by AWS WAF ($8 a month). Without it,
+    there is no firewall."""
 
 
 class MeetingSpeechSettings(SettingsModel):
@@ -78,7 +78,8 @@ class ModelSettings(GuardedModelSettings):
     answer_seconds: AnswerSeconds = 150
     """Timeout for one answer of a model."""
     part_characters: Annotated[int, Field(ge=2 * OVERLAP_CHARACTERS, le=400_000)] = 100_000
-    """Maximum size of a transcript for one request. A longer transcript is divided into windows, which overlap by at most half."""
+    """Maximum number of characters of a transcript in one request. A longer transcript is divided into windows of this
+    size, which overlap by at most half."""
     at_once: AtOnce = 3
     """Maximum number of windows of one transcript that are summarised at the same time."""
 
@@ -95,8 +96,8 @@ class RetentionSettings(SettingsModel):
 
     @property
     def work_days(self) -> int:
-        """Days that the media job's intermediate objects are kept: a day longer than the chunks, because a resumed job reads
-        them.
+        """Days that the media job's intermediate objects are kept: a day longer than the chunks, because a resumed job
+        reads them.
         """
         return self.raw_days + 1
 
@@ -116,7 +117,8 @@ class MeetingsSettings(SubsystemSettings):
     storage_users: MaxUsers = 20
     """Number of users with a metric of their storage: those whose storage grew most. Each metric costs money."""
     requests_measured: bool = False
-    """Turn on the bucket's request metrics, which show its latency on the dashboard: sixteen metrics, about $5 a month."""
+    """Turn on the bucket's request metrics, which show its latency on the dashboard: sixteen metrics, about $5 a
+    month."""
     auth_exchange: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 15})
     """Function that exchanges tokens for credentials."""
     start: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 60})

@@ -1,6 +1,4 @@
-"""Types of settings for networks and web origins: ids of existing networks, CIDR blocks, zones, networks to build, and
-origins of web pages.
-"""
+"""Types of settings for networks: ids of existing networks, CIDR blocks, zones, and networks to build."""
 
 from ipaddress import IPv4Network
 from typing import Annotated, Literal, Self
@@ -20,11 +18,6 @@ PRIVATE_RANGES = (IPv4Network("10.0.0.0/8"), IPv4Network("172.16.0.0/12"), IPv4N
 """The private IPv4 ranges of RFC 1918."""
 BUILT_NETWORK_BITS = 16
 """Prefix length of a network that this program builds."""
-
-HOST = r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?"
-"""Pattern of a host name: letters, digits, dots and hyphens, with a letter or digit at both ends."""
-Origin = Annotated[str, StringConstraints(pattern=rf"^(\*|https?://{HOST}(:[0-9]{{1,5}})?)$")]
-"""Origin of a web page that may send requests from a browser, or `*` for any origin."""
 
 
 def parse_private_network(cidr: str) -> IPv4Network:

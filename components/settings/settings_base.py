@@ -59,7 +59,9 @@ class SettingsModel(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _merge_section_defaults(cls, given: Any) -> Any:
-        """Complete a partly given section from the default of its field: a new timeout keeps the default memory size."""
+        """Complete a partly given section from the default of its field: a new timeout keeps the default memory
+        size.
+        """
         if not isinstance(given, dict):
             return given
         merged = dict(given)
@@ -93,8 +95,8 @@ class FunctionSettings(SettingsModel):
     """Version that the alias `live` is pinned to. Without it, the alias follows the newest version."""
 
     def seconds_to_work(self, finish_seconds: int, max_seconds: int = 900) -> int:
-        """Return the seconds in which one invocation may start further work: the timeout less `finish_seconds`, which are
-        reserved for its end, and at most `max_seconds`.
+        """Return the seconds in which one invocation may start further work: the timeout less `finish_seconds`, which
+        are reserved for its end, and at most `max_seconds`.
         """
         return min(max_seconds, max(1, self.timeout_seconds - finish_seconds))
 
@@ -103,7 +105,8 @@ class ClientFunctionSettings(FunctionSettings):
     """Size, version and concurrency of a function that clients wait for."""
 
     reserved_concurrency: Annotated[int, Field(ge=1, le=1000)] | None = None
-    """Maximum number of concurrent invocations, reserved for this function. Without it, the account's shared pool applies."""
+    """Maximum number of concurrent invocations, reserved for this function. Without it, the account's shared pool
+    applies."""
     provisioned_concurrency: Annotated[int, Field(ge=0, le=100)] = 0
     """Number of execution environments that are kept warm. Each costs money per hour."""
     snap_start: bool = False

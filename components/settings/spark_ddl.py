@@ -1,7 +1,7 @@
 """Parser of the setting `schemaDdl`, which lists the columns of the lake as Spark DDL.
 
-It converts each type to the names that the Glue catalogue (Hive) and Athena views (Presto) use. Types that the Spark job
-cannot use are refused here, because otherwise each run would fail, long after the deployment.
+It converts each type to the names that the Glue catalogue (Hive) and Athena views (Presto) use. Types that the Spark
+job cannot use are refused here, because otherwise each run would fail, long after the deployment.
 """
 
 import re
@@ -33,7 +33,8 @@ HIVE = {
     "date": "date",
     "timestamp": "timestamp",
 }
-"""Spark's names of the types that the job supports, with Hive's names. Decimals and nested types are handled separately."""
+"""Spark's names of the types that the job supports, with Hive's names. Decimals and nested types are handled
+separately."""
 DECIMALS = frozenset({"decimal", "dec", "numeric"})
 """Spark's names of the decimal type."""
 MAX_DIGITS = 38
@@ -85,8 +86,8 @@ def parse_columns(ddl: str) -> list[CatalogColumn]:
 
 
 def parse_data_columns(ddl: str) -> list[CatalogColumn]:
-    """Return the columns of the setting `schemaDdl`; none if it is empty. Raise InvalidDdl if a column has the name of a
-    column that the job adds.
+    """Return the columns of the setting `schemaDdl`; none if it is empty. Raise InvalidDdl if a column has the name of
+    a column that the job adds.
     """
     columns = parse_columns(ddl) if ddl.strip() else []
     if reserved := sorted(RESERVED_COLUMNS & {column.name for column in columns}):

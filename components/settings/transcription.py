@@ -30,11 +30,15 @@ class TranscriptionLoad(SettingsModel):
     utterances_per_day: Annotated[int, Field(ge=1)] = 1_000
     """Utterances per day. Each needs one invocation and one Transcribe stream."""
     utterance_seconds: Annotated[float, Field(gt=0, le=5)] = 5
-    """Average length of an utterance. Amazon Transcribe bills at least 15 seconds for a stream, so shorter utterances cost the same."""
+    """Average length of an utterance. Amazon Transcribe bills at least 15 seconds for a stream, so shorter utterances
+    cost the same."""
 
 
 class CaptionSettings(SettingsModel):
-    """Thresholds for showing captions. A session may choose its own values within the same ranges."""
+    """Thresholds for showing captions. A session may choose its own values within the same ranges.
+
+    The protocol and the requirements use the same names, of which some lack the unit. All these times are in seconds.
+    """
 
     partial_results_enabled: bool = True
     """Show captions before they are final. If false, no session can enable them."""
@@ -73,7 +77,9 @@ class TranscriptionSessionSettings(SettingsModel):
 
 
 class CaptionAlarmSettings(SettingsModel):
-    """Thresholds of the six alarms that the requirements list. Counts are for five minutes, unless a name says otherwise."""
+    """Thresholds of the six alarms that the requirements list. Counts are for five minutes, unless a name says
+    otherwise.
+    """
 
     latency_ms: Annotated[int, Field(ge=100)] = 5_000
     """Delay of partial captions (95th percentile)."""
@@ -82,7 +88,8 @@ class CaptionAlarmSettings(SettingsModel):
     orphans: Annotated[int, Field(ge=1)] = 10
     """Results that never became final."""
     fallbacks: Annotated[int, Field(ge=1)] = 1
-    """Streams that fell back to final captions only. This alarm goes off at its threshold, the other alarms above theirs."""
+    """Streams that fell back to final captions only. This alarm goes off at its threshold, the other alarms above
+    theirs."""
     errors: Annotated[int, Field(ge=0)] = 5
     """Failed invocations of the audio processor."""
     throttles: Annotated[int, Field(ge=0)] = 10

@@ -1,11 +1,12 @@
-"""Settings of voice Q&A: expected load, lectures, audio bucket, limits of guests, WebSocket API, functions and alarms."""
+"""Settings of voice Q&A: expected load, lectures, audio bucket, limits of guests, WebSocket API, functions and
+alarms.
+"""
 
 from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field
 
-from components.settings.networks import Origin
 from components.settings.settings_base import (
     GATEWAY_SECONDS,
     ClientFunctionSettings,
@@ -15,6 +16,7 @@ from components.settings.settings_base import (
     SubsystemSettings,
 )
 from components.settings.voice_qa_agent import AnswerAgentSettings
+from components.settings.web_origins import Origin
 from handlers.voice_qa.environment import SessionDays, UrlSeconds
 from handlers.voice_qa.websocket_handler.environment import LecturesPerDay, QueriesAtOnce, QueriesPerHour
 
@@ -45,16 +47,17 @@ class LectureSettings(SettingsModel):
     uploads: LectureUploads = LectureUploads.OFF
     """Callers that may upload lectures: with `guests` every guest, with `off` only operators."""
     max_gigabytes: Annotated[float, Field(ge=0.01, le=5)] = 2
-    """Maximum size of a lecture."""
+    """Maximum size of a lecture in units of 1000³ bytes."""
 
 
 class AudioSettings(SettingsModel):
     """Settings of the bucket for lectures, questions and answers."""
 
     query_days: Days = 7
-    """Days that a spoken question is kept. In a versioned bucket, its old version is deleted a day later."""
+    """Days that the audio of a spoken question is kept. In a versioned bucket, its old version is deleted a day
+    later."""
     response_days: Days = 7
-    """Days that an answer is kept. In a versioned bucket, its old version is deleted a day later."""
+    """Days that the audio of an answer is kept. In a versioned bucket, its old version is deleted a day later."""
     origins: Annotated[tuple[Origin, ...], Field(min_length=1)] = ("*",)
     """Origins of the web pages that may upload and download. In prod, `*` is not allowed."""
     versioned: bool = True
@@ -67,7 +70,8 @@ class ConversationSettings(SettingsModel):
     """Limits of one guest identity, and retention of its data."""
 
     days: SessionDays = 7
-    """Days that a conversation is kept after its first turn. A question is kept as long."""
+    """Days that the table keeps the text of a conversation after its first turn, and the record of each question. The
+    bucket keeps the audio as long as the section `audio` says."""
     queries_at_once: QueriesAtOnce = 2
     """Maximum number of questions of a guest that are answered at the same time."""
     queries_per_hour: QueriesPerHour = 60
@@ -75,8 +79,8 @@ class ConversationSettings(SettingsModel):
     lectures_per_day: LecturesPerDay = 20
     """Maximum number of lectures that a guest may upload per day. Each may have `lectures.maxGigabytes`."""
     guest_writes: bool = True
-    """Allow guests to write objects and items with their own AWS credentials. Their number and size is not limited, because
-    such calls do not pass our functions. Without this, guests upload only with forms, as the console does."""
+    """Allow guests to write objects and items with their own AWS credentials. Their number and size is not limited,
+    because such calls do not pass our functions. Without this, guests upload only with forms, as the console does."""
     url_seconds: UrlSeconds = 3600
     """Validity of a presigned URL for a client. URLs for the agent have a separate limit."""
     ping_seconds: Annotated[int, Field(ge=30, le=540)] = 300
@@ -89,7 +93,8 @@ class QaAlarmSettings(SettingsModel):
     answer_seconds: Annotated[float, Field(gt=0)] = 10
     """Time from a question to its complete answer (95th percentile)."""
     account_concurrency: Annotated[int, Field(ge=10)] = 1_000
-    """Concurrent invocations that the account may have (Service Quotas, AWS Lambda). The threshold is derived from it."""
+    """Concurrent invocations that the account may have (Service Quotas, AWS Lambda). The threshold is derived from
+    it."""
 
 
 class SocketHandlerSettings(ClientFunctionSettings):
@@ -107,9 +112,9 @@ class WorkerSettings(ClientFunctionSettings):
     timeout_seconds: Annotated[int, Field(ge=60, le=900)] = 900
     """Maximum time for one question."""
     reserved_concurrency: Annotated[int, Field(ge=1, le=1000)] | None = 50
-    """Maximum number of questions that are answered at the same time, reserved for this function. Other questions wait, for
-    five minutes at most. Without it, guests could use all invocations of the account. Lambda refuses a reservation that
-    leaves fewer than 100 to the account."""
+    """Maximum number of questions that are answered at the same time, reserved for this function. Other questions wait,
+    for five minutes at most. Without it, guests could use all invocations of the account. Lambda refuses a reservation
+    that leaves fewer than 100 to the account."""
 
 
 class VoiceQaSettings(SubsystemSettings):

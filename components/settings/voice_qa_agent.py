@@ -1,4 +1,9 @@
-"""Settings of the agent that answers the questions of voice Q&A: protocol, address, network and time limit."""
+"""Settings for calling the external agent that answers the questions of voice Q&A: protocol, address, network, time
+limit.
+
+The agent itself is not part of this program. Stack files have these settings in the section `voiceQa.agentcore`,
+although they also apply to an agent that is called by HTTP and not through Bedrock AgentCore.
+"""
 
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -55,7 +60,7 @@ class AgentNetworkSettings(SettingsModel):
 
 
 class AnswerAgentSettings(SettingsModel):
-    """Settings of the agent that answers questions."""
+    """Settings for calling the external agent that answers questions."""
 
     mode: AgentMode = AgentMode.HTTP
     endpoint: HttpUrl | None = None

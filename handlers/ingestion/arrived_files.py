@@ -16,7 +16,12 @@ HASHED_KEY_PREFIX = "sha256:"
 NOTIFICATION_GRACE_PERIOD = timedelta(hours=1)
 """Reconciliation ignores younger versions, because their notification may still arrive."""
 ADJACENT_DATES_CHECK_AGE = NOTIFICATION_GRACE_PERIOD / 2
-"""Age of a file after which the builder also checks the adjacent dates, because reconciliation may have tracked it."""
+"""Age of a file after which the builder also looks for its record under the day before and the day after.
+
+Reconciliation may already have tracked such a file. It takes the date from the bucket listing, which may differ from
+the date of the notification by a day. It only tracks files older than `NOTIFICATION_GRACE_PERIOD`. Half of that period
+leaves a margin, because the listing and the notification give slightly different times for one file.
+"""
 
 
 class ArrivedFile(s3_notifications.NewObject):
@@ -45,7 +50,10 @@ class ArrivedFile(s3_notifications.NewObject):
 
 
 def parse_arrived_files(body: str) -> Iterator[ArrivedFile]:
-    """Yield the files that an SQS message announces. Raise InvalidEvent at the first part that is no S3 notification."""
+    """Yield the files that an SQS message announces.
+
+    Raise InvalidEvent at the first part that is no S3 notification.
+    """
     return (ArrivedFile(**dict(new_object)) for new_object in s3_notifications.parse_new_objects(body))
 
 

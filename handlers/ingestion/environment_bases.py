@@ -7,7 +7,8 @@ from pydantic import Field
 from handlers.common.environment import HandlerEnvironment
 
 MAX_OPEN_SHARDS = 16
-"""Limit of `open_shards`. The sweeper reads all of these shards, so no file is lost if the number is lowered."""
+"""Upper limit of `open_shards`, the number of partitions with pending files. The sweeper reads this many partitions, so
+it finds all pending files even if `open_shards` was lowered."""
 OPEN_SHARDS = 2
 """Default of `open_shards`."""
 ALLOWED_SUFFIXES = ".ndjson,.ndjson.gz,.jsonl,.jsonl.gz,.json,.json.gz"

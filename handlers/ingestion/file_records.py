@@ -71,7 +71,10 @@ class FileRecord:
 def build_file_item(
     file: ArrivedFile, rejection: str | None, now: datetime, record_days: int, shard_count: int
 ) -> dict[str, Any]:
-    """Return the table item of a file that is tracked now: rejected if there is a reason, otherwise pending."""
+    """Return the table item of a file that is tracked now: rejected if there is a reason, otherwise pending.
+
+    No code reads `etag`. It is stored for operators.
+    """
     record_id = file.record_id
     state: Values = (
         {"status": FileStatus.REJECTED, "reason": rejection}

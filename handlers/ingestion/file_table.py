@@ -1,7 +1,7 @@
 """DynamoDB gateway for file records. No other module reads or writes them.
 
-Each status change is one conditional update of the file's record. The condition is built from the allowed transitions in
-`status_transitions`, so a late, repeated or misplaced call changes nothing.
+Each status change is one conditional update of the file's record. The condition is built from the allowed transitions
+in `status_transitions`, so a late, repeated or misplaced call changes nothing.
 """
 
 import heapq
@@ -51,9 +51,9 @@ class FileTable:
     def track(self, file: ArrivedFile, rejection: str | None = None, *, check_adjacent_dates: bool = False) -> bool:
         """Record a file as pending, or as rejected. Return False if it is already recorded, in any status.
 
-        `check_adjacent_dates`: also return False if the file is recorded under the day before or after. An event and the
-        bucket's listing may give different days for one version. So the option is required if the file may already be
-        recorded from the other source. The check and the write are one transaction.
+        `check_adjacent_dates`: also return False if the file is recorded under the day before or after. A notification
+        and the bucket listing may give different days for one version. So the option is required if the file may
+        already be recorded from the other source. The check and the write are one transaction.
         """
         put = {
             "TableName": self._name,
@@ -62,7 +62,8 @@ class FileTable:
         }
         try:
             if check_adjacent_dates:
-                self._client.transact_write_items(TransactItems=[{"Put": put}, *self._absence_checks(file)])  # type: ignore[list-item, typeddict-item]
+                items: list[Any] = [{"Put": put}, *self._absence_checks(file)]
+                self._client.transact_write_items(TransactItems=items)
             else:
                 self._client.put_item(**put)  # type: ignore[arg-type]
         except ClientError as error:
@@ -72,7 +73,7 @@ class FileTable:
         return True
 
     def list_pending(self, max_count: int, skip: Collection[RecordId] = ()) -> list[OpenFile]:
-        """Return the pending files that have waited longest, oldest first."""
+        """Return the pending files that have waited longest, oldest first. Leave out the files in `skip`."""
         page_size = max_count + len(skip)
         shards = [
             map(OpenFile.from_item, query_open_items(self._client, self._name, f"pending#{shard}", page_size=page_size))
@@ -92,8 +93,8 @@ class FileTable:
     def claim(self, record_id: RecordId, manifest_id: str) -> FileRecord | None:
         """Claim a pending file for a manifest.
 
-        Return its record, also if this manifest has already claimed it. Return None if the file is not pending, if another
-        manifest has claimed it, or if it has no record.
+        Return its record, also if this manifest has already claimed it. Return None if another manifest has claimed the
+        file, if its status is neither `pending` nor `claimed`, or if it has no record.
         """
         record = self._transition(
             record_id,

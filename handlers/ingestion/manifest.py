@@ -21,8 +21,9 @@ class ListedFile(Message):
     key: str
     version_id: str
     size: Annotated[int, Field(ge=0)]
+    """Size in bytes."""
     arrived_at: str
-    """Time of arrival, as text."""
+    """Time of arrival: ISO 8601 in UTC, with milliseconds."""
     date_prefix: str
     """UTC date of arrival: the partition key of the file's record."""
     file_key: str
@@ -44,10 +45,10 @@ class Manifest(Message):
 
     @property
     def execution_name(self) -> str:
-        """Name of the workflow execution: the manifest id and a hash of the files.
+        """Name of the manifest's first workflow execution: the manifest id and a hash of the files.
 
-        The same list always gives the same name. Another list gives another name, because Step Functions refuses the
-        name of a closed execution for 90 days.
+        The builder's list always gives the same name, so the builder, the sweeper and a redrive refer to the same
+        execution. The list of confirmed files may give another name, because it may lack some of the files.
         """
         digest = hashlib.sha256("\n".join(sorted(file.file_key for file in self.files)).encode()).hexdigest()
         return f"{self.manifest_id}-{digest[:16]}"

@@ -55,7 +55,10 @@ class ManifestCreator:
         return max_manifests
 
     def flush(self, tried: set[RecordId], older_than: timedelta, max_manifests: int) -> int:
-        """Create manifests of any size while the oldest pending file is old enough. Return the number of their files."""
+        """Create manifests of any size while the oldest pending file is older than `older_than`.
+
+        Return the number of their files.
+        """
         latest, file_count = timestamp(self.clock() - older_than), 0
         for _ in range(max_manifests):
             pending = self.table.list_pending(self.files_per_manifest, tried)
@@ -65,14 +68,15 @@ class ManifestCreator:
         return file_count
 
     def _create(self, pending: Sequence[OpenFile], min_files: int, tried: set[RecordId]) -> int:
-        """Create one manifest if at least `min_files` files can be claimed. Files beyond its size limit are released again.
+        """Create one manifest if at least `min_files` files can be claimed.
 
-        Return the number of its files, or 0 if no execution is known to have started.
+        Files beyond the size limit of the manifest are released again. Return the number of the manifest's files, or 0
+        if no execution is known to have started.
         """
         manifest_id = self.new_id()
         oldest, *others = pending
         tried.add(oldest.id)
-        # The oldest file is claimed before the others, so that of several builders that see the same files only one continues.
+        # The oldest file is claimed first. So of several builders that see the same files, only one continues.
         first = self.table.claim(oldest.id, manifest_id)
         if first is None:
             return 0  # another builder was faster, or the index lags behind
@@ -131,7 +135,7 @@ class ManifestCreator:
             return
         outcomes = self.parallel.call_each(lambda record: self.table.mark_manifested(record.id, manifest_id), claimed)
         if failures := [outcome for outcome in outcomes if isinstance(outcome, Exception)]:
-            # The workflow marks all files again when it confirms them.
+            # These files are still `claimed`. The workflow marks all files when it confirms them.
             self.log.warning(
                 "files_not_noted",
                 manifest_id=manifest_id,

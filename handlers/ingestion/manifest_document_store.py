@@ -1,4 +1,8 @@
-"""S3 gateway for the JSON documents of manifests in the lake bucket: claimed files, confirmed files, run result."""
+"""S3 gateway for the JSON documents of manifests in the lake bucket.
+
+A manifest has three documents: the list of the files that the builder claimed, the list of the files that the workflow
+confirmed, and the result of the run.
+"""
 
 from typing import TYPE_CHECKING, TypeVar
 

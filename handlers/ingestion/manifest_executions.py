@@ -1,4 +1,8 @@
-"""Workflow executions of manifests. An execution's name contains its manifest id and its redrive number."""
+"""Workflow executions of manifests. An execution's name contains its manifest id and its redrive number.
+
+A redrive is a new execution for a failed manifest. It is not the redrive of Step Functions, which continues the same
+execution.
+"""
 
 import re
 from dataclasses import dataclass
@@ -7,7 +11,7 @@ from handlers.common.aws.workflow_executions import ExecutionsClient, ExecutionS
 from handlers.common.time_and_ids.ulid import ULID_PATTERN
 
 EXECUTION_NAME = re.compile(rf"(?P<manifest>{ULID_PATTERN})-[0-9a-f]{{16}}(-r(?P<redrive>[1-9][0-9]*))?")
-"""Manifest id and hash of the files, and `-r<n>` for the nth redrive."""
+"""Manifest id and hash of the files. The name of the nth redrive also ends in `-r<n>`."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,10 @@ class ManifestWorkflow:
         return ManifestExecution.from_arn(self._executions.arn(name))
 
     def start(self, execution: ManifestExecution) -> StartOutcome:
-        """Start an execution and return what is known about the start. A repeated start does not create a second one."""
+        """Start an execution and return what is known about the start.
+
+        A repeated start does not create a second execution.
+        """
         return self._executions.start(execution.name, {"schemaVersion": 1, "manifestId": execution.manifest_id})
 
     def status(self, execution: ManifestExecution) -> ExecutionStatus | None:

@@ -1,7 +1,7 @@
 """State changes of a manifest and its files during an execution: confirmation, success and failure.
 
-The workflow steps make these changes. The sweeper and the redrive command make them for executions that died. A call may
-be repeated, late, or concurrent with the builder's own writes. The order of writes is always the same: the manifest
+The workflow steps make these changes. The sweeper and the redrive command make them for executions that died. A call
+may be repeated, late, or concurrent with the builder's own writes. The order of writes is always the same: the manifest
 record becomes `running`, the files change their status, the manifest record gets its final status.
 """
 
@@ -73,8 +73,8 @@ class ManifestLifecycle:
         A file no longer belongs to the manifest if its record is gone or names another manifest. No run is needed if no
         file is left to process, or if this execution is no longer the manifest's current one.
 
-        A redrive needs no run if an earlier run reported a result other than `failed` for every file. Its output is already
-        published, so the files are marked from that result.
+        A redrive needs no run if an earlier run reported a result other than `failed` for every file that it would
+        process. The output of that run is already published, so the files are marked from its result.
         """
         manifest_id = execution.manifest_id
         manifest = self.documents.read(manifest_id)
@@ -88,21 +88,21 @@ class ManifestLifecycle:
             manifest.files,
         )
         own_records = _keep_own_records(manifest_id, file_records)
-        unfinished = sum(record.status is FileStatus.MANIFESTED for record in own_records)
-        if not unfinished:
+        manifested_count = sum(record.status is FileStatus.MANIFESTED for record in own_records)
+        if not manifested_count:
             self.records.end(manifest_id, execution.arn, ManifestStatus.PROCESSED, {})
             self.log.warning("manifest_empty", manifest_id=manifest_id)
             return no_files
-        # A run replaces the output of the previous run, so a redrive also processes the files that are already processed.
-        to_run = [record for record in own_records if record.status in {FileStatus.MANIFESTED, FileStatus.PROCESSED}]
-        uri = self.documents.write_confirmed(_build_manifest(manifest_id, self.clock(), to_run))
-        if execution.redrive and self._has_results(manifest_id, to_run):
-            # Only the marking had failed. Some object versions may be deleted by now, and the output of a new run would
-            # lack their rows.
+        # A run replaces the output of the previous run, so the run of a redrive also repeats the processed files.
+        confirmed = [record for record in own_records if record.status in {FileStatus.MANIFESTED, FileStatus.PROCESSED}]
+        uri = self.documents.write_confirmed(_build_manifest(manifest_id, self.clock(), confirmed))
+        if execution.redrive and self._has_results(manifest_id, confirmed):
+            # The earlier run succeeded, and only the recording of its result failed. Some object versions may be
+            # deleted by now, and the output of a new run would lack their rows.
             self.finish(execution)
             return no_files
-        self.log.info("manifest_confirmed", manifest_id=manifest_id, files=unfinished)
-        return ConfirmedFiles(len(to_run), uri)
+        self.log.info("manifest_confirmed", manifest_id=manifest_id, files=manifested_count)
+        return ConfirmedFiles(len(confirmed), uri)
 
     def finish(self, execution: ManifestExecution, run_id: str | None = None) -> StatusCounts:
         """Record the run's result for each file, and end the manifest.
@@ -139,7 +139,10 @@ class ManifestLifecycle:
         return counts
 
     def close_ended_execution(self, execution: ManifestExecution, status: ExecutionStatus | None) -> None:
-        """Complete the work of an execution that ended before its last step: finish if its run has a result, else fail."""
+        """Complete the work of an execution that ended before its last step.
+
+        The manifest is finished if its run has a result. Otherwise it fails.
+        """
         try:
             self.finish(execution)
         except ResultMissing:

@@ -2,6 +2,9 @@
 
 A record exists only if an execution exists. It is `running`, and listed in the index `open`, from before the first of
 its files becomes `manifested` until after the last result is written. So the sweeper finds every run that died.
+
+No code reads the attributes `file_count`, `created_at`, `ended_at`, `cause` and `files_<status>`. They are stored for
+operators.
 """
 
 from collections.abc import Callable, Mapping

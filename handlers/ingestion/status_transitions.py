@@ -1,4 +1,8 @@
-"""Statuses of files and manifests, and the transitions that are allowed. The conditions of writes are built from them."""
+"""Statuses of files and manifests, and the transitions between the statuses of a file that are allowed.
+
+`FileTable` builds the conditions of its writes from these transitions. The transitions of a manifest are the conditions
+of `ManifestRecords.begin` and `ManifestRecords.end`.
+"""
 
 from enum import StrEnum
 
@@ -13,7 +17,7 @@ class FileStatus(StrEnum):
     MANIFESTED = "manifested"
     """Part of a manifest whose execution has started."""
     PROCESSED = "processed"
-    """Its rows are in the lake."""
+    """Its rows are in the lake. An empty file is processed too, and has no rows."""
     REJECTED = "rejected"
     """Has no rows, and is not tried again."""
     SUPERSEDED = "superseded"
@@ -26,8 +30,11 @@ class ManifestStatus(StrEnum):
     """Status of one manifest."""
 
     RUNNING = "running"
+    """It has an execution whose end is not recorded yet."""
     PROCESSED = "processed"
+    """Its execution has ended, and none of its files has failed."""
     FAILED = "failed"
+    """Its execution has failed, or at least one of its files has. An operator can redrive it."""
 
 
 TRANSITIONS: dict[FileStatus, frozenset[FileStatus]] = {

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
 
 SCHEMA_VERSION = 1
-"""Version of the items' attributes. It is stored in every item."""
+"""Version of the items' attributes. Every item has it as `schemaVersion`, the only attribute in camel case."""
 OPEN_INDEX = "open"
 """Sparse index of the items that are not finished. Its partition key is `open_shard`, its sort key `open_since`."""
 MANIFEST_KEY_PREFIX = "MANIFEST#"

@@ -9,6 +9,7 @@ from handlers.common.identifier_types import LanguageCode, Ulid
 from handlers.common.json_models import Message
 from handlers.livestream.fact_claim_verdict import Verdict
 from handlers.livestream.track_states import ContentType, EpisodeStatus, TrackKind, TrackReason, TrackState
+from handlers.livestream.upload_object_keys import EPISODE_ID_PATTERN
 
 MAX_PARTS = 100
 """Maximum number of parts of a multipart upload."""
@@ -22,7 +23,7 @@ def _text_constraints(max_length: int, pattern: str = _LINE) -> StringConstraint
     return StringConstraints(strip_whitespace=True, min_length=1, max_length=max_length, pattern=pattern)
 
 
-EpisodeId = Annotated[str, StringConstraints(pattern=r"^[0-9A-Z]{26}$")]
+EpisodeId = Annotated[str, StringConstraints(pattern=rf"^{EPISODE_ID_PATTERN}$")]
 """A ULID, or an id of the same length that is derived from the client token of the creation."""
 Title = Annotated[str, _text_constraints(200)]
 Description = Annotated[str, _text_constraints(5_000, _LINES)]
@@ -96,6 +97,7 @@ class TrackView(Message):
 
     state: TrackState
     since: Timestamp
+    """Time of the last change of the state."""
     reason: TrackReason | None = None
     """Reason of the failure, if the track failed."""
     upload_id: Ulid | None = None
@@ -169,7 +171,7 @@ class UploadReady(Message):
     kind: TrackKind
     key: str
     max_bytes: int
-    """Announced size. S3 accepts no other size."""
+    """Announced size in bytes. Despite the name of the field, S3 accepts only exactly this size."""
     expires_seconds: int
     """Validity of the form or of the URLs."""
     form: UploadForm | None = None

@@ -18,10 +18,10 @@ from botocore.exceptions import ClientError
 
 from handlers.common.aws.dynamodb_values import Item, deserialize_item, serialize_item, serialize_value
 from handlers.common.error_responses import HandlerError
+from handlers.livestream.episode_record import EpisodeRecord
 from handlers.livestream.error_codes import LivestreamErrorCode
 from handlers.livestream.table_records import (
     OWNER_INDEX,
-    EpisodeRecord,
     FindingKind,
     Key,
     episode_key,

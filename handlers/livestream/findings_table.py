@@ -72,11 +72,11 @@ class FindingsTable:
         self._clock = clock
         self._episodes = EpisodeTable(client, table_name)
 
-    def is_done(self, window: WindowMessage) -> bool:
+    def finish_if_done(self, window: WindowMessage) -> bool:
         """Return True if the window has an outcome, or if its findings would not be stored.
 
-        If all windows have an outcome, also move the track to its final state, because the earlier worker may have
-        stopped before that.
+        If all windows of the transcript have an outcome, also move the track to its final state, because the earlier
+        worker may have stopped before that.
         """
         key = serialize_item(_window_key(window, window.index))
         if "Item" in self._client.get_item(TableName=self._name, Key=key, ConsistentRead=True):

@@ -1,4 +1,4 @@
-"""Keys of livestream's DynamoDB table, and the record of an episode.
+"""Keys of livestream's DynamoDB table and of its indexes.
 
 All items of an episode are in one partition. The partition key contains the owner, so a caller can never reach another
 owner's episode.
@@ -8,13 +8,10 @@ import base64
 import hashlib
 from enum import StrEnum
 
-from handlers.common.json_models import Message
-from handlers.livestream.api_models import Episode, TrackView
-from handlers.livestream.track_states import Track, TrackKind, episode_status
-
 Key = dict[str, str]
 """Key attributes of an item, or of its entry in an index."""
 SCHEMA_VERSION = 1
+"""Version of the items' attributes. Every item has it as `schemaVersion`."""
 EPISODE_SORT_KEY = "EPISODE"
 """Sort key of an episode's own item."""
 WINDOW_PREFIX = "WINDOW#"
@@ -28,7 +25,7 @@ checks."""
 SWEEP_PARTITION = "CARE"
 """The only partition of this index. `care` is the resource name of the function that runs the sweep."""
 ID_LENGTH = 26
-"""Number of characters of an episode id, which is the length of a ULID."""
+"""Number of characters of an episode id. A ULID has the same length."""
 
 
 class FindingKind(StrEnum):
@@ -78,51 +75,3 @@ def sweep_index_key(since: str) -> Key:
 def episode_id_from_token(owner: str, token: str) -> str:
     """Return the episode id for a client token. The same owner and token always give the same id."""
     return base64.b32encode(hashlib.sha256(f"{owner}\n{token}".encode()).digest()).decode()[:ID_LENGTH]
-
-
-class EpisodeRecord(Message):
-    """Stored form of an episode, without its keys."""
-
-    schema_version: int = SCHEMA_VERSION
-    owner: str
-    """User id of the caller; `everybody` if the API does not identify its users."""
-    episode_id: str
-    title: str
-    description: str | None = None
-    language: str
-    speakers: tuple[str, ...] = ()
-    video: Track
-    transcript: Track
-    created_at: str
-    updated_at: str
-    version: int = 1
-    """Version of the fields that a client may change. Changes of the tracks do not increase it."""
-    creation: str | None = None
-    """Hash of the creation request; None if the client gave no token."""
-    deleted_at: str | None = None
-    """Time of the deletion; None if the episode exists. A deleted episode remains as a tombstone for some days."""
-
-    def track(self, kind: TrackKind) -> Track:
-        """Return one of the two tracks."""
-        return self.video if kind is TrackKind.VIDEO else self.transcript
-
-    def to_episode(self) -> Episode:
-        """Return the episode as the API shows it."""
-        return Episode(
-            episode_id=self.episode_id,
-            title=self.title,
-            description=self.description,
-            language=self.language,
-            speakers=self.speakers,
-            status=episode_status(self.video.state, self.transcript.state),
-            video=_to_track_view(self.video),
-            transcript=_to_track_view(self.transcript),
-            created_at=self.created_at,
-            updated_at=self.updated_at,
-            version=self.version,
-        )
-
-
-def _to_track_view(track: Track) -> TrackView:
-    upload_id = track.upload.upload_id if track.upload else None
-    return TrackView(state=track.state, since=track.since, reason=track.reason, upload_id=upload_id)

@@ -1,7 +1,8 @@
 """States of an episode's two tracks (video and transcript), and the episode status that follows from them.
 
-This module defines which updates change a track. It calls no AWS service and has nothing to do with Step Functions.
-`episode_table.py` enforces the same rules with DynamoDB conditions.
+This module defines the states of a track and their ranks. It calls no AWS service and has nothing to do with Step
+Functions. `EpisodeTable.advance_track` applies an update to a stored track. Its DynamoDB condition enforces the rules
+below.
 
 Events about an upload may arrive late, repeated and in any order, so a track only moves forward. Old updates are
 ignored. Updates of an upload that the track no longer expects are ignored too. If the uploaded object has several
@@ -60,11 +61,12 @@ class TrackReason(StrEnum):
     UNSUPPORTED_TYPE = "UNSUPPORTED_TYPE"
     """MediaConvert does not read videos with this file name suffix."""
     TOO_LARGE = "TOO_LARGE"
-    """The video is too long, or the transcript exceeds a limit of size, duration, cues or windows."""
+    """The video is too long. Or the transcript has too many bytes, characters, cues or windows. Or it is plain text for
+    more than 24 hours of speech."""
     EMPTY = "EMPTY"
     """The transcript contains no text."""
     UNREADABLE = "UNREADABLE"
-    """The transcript is malformed or has an unsupported format."""
+    """The transcript is malformed, has an unsupported format or an invalid time, or has a cue that is too long."""
     CHUNKING_FAILED = "CHUNKING_FAILED"
     """The MediaConvert job failed or was cancelled."""
     ANALYSIS_FAILED = "ANALYSIS_FAILED"

@@ -56,7 +56,7 @@ class WindowMessage(Message):
     count: Annotated[int, Field(ge=1, le=MAX_WINDOWS)]
     """Number of windows of the transcript."""
     cut: QueuedWindowSizes
-    """Sizes with which the worker must cut the transcript again."""
+    """Sizes with which the agent must cut the transcript again."""
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:

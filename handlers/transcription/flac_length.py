@@ -34,6 +34,7 @@ class FlacAudio:
     sample_rate: int
     channels: int
     bits: int
+    """Bits per sample."""
     samples: int
     """In STREAMINFO, 0 if the encoder could not know it. In the result of `read_flac`, the sum of all frames."""
 

@@ -36,8 +36,8 @@ class ClientConnection(LiveItem):
 
     user: str = ""
     sessions: tuple[str, ...] = ()
-    """Sessions that the client last opened on the connection. When it closes, they soon stop counting, unless the
-    client has opened them on another connection."""
+    """Sessions that the client last opened on the connection. Soon after it closes, they stop counting towards the
+    user's limit of open sessions, unless the client has opened them on another connection."""
 
     def add_session(self, session: str) -> Self:
         """Remember one more session."""

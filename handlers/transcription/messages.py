@@ -129,6 +129,7 @@ class Opened(ReplyMessage):
     type: Literal["opened"] = "opened"
     session_id: SessionId
     expires_at: str
+    """End of the session: UTC in ISO 8601 with milliseconds, as in `2026-01-31T12:00:00.000Z`."""
     in_flight: int
     """Maximum number of utterances in progress at the same time."""
     resend: tuple[Again, ...] = ()
@@ -225,11 +226,12 @@ class Done(Message):
     finals: int
     """Number of final captions of the last attempt, without those that another utterance has shown."""
     fallback: str | None = None
-    """Reason for showing only final captions, if partial captions were enabled."""
+    """Reason for showing only final captions: no stability, a failed stream, or an earlier attempt. None if partial
+    captions were shown, or if the settings of a first attempt disable them."""
 
 
 class Failed(Message):
-    """The utterance is given up: Amazon Transcribe refuses it, or it failed three times."""
+    """The utterance is given up. Amazon Transcribe refuses it, or it was sent at least three times without success."""
 
     type: Literal["error"] = "error"
     code: str
@@ -283,7 +285,7 @@ REQUESTS: dict[str, type[ClientMessage]] = {
     "close": Close,
     "direct": Direct,
 }
-"""Request models by route."""
+"""Request models by their `action`."""
 
 RESPONSES: tuple[type[Message], ...] = (
     Opened,

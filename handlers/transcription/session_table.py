@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
 
 SCHEMA_VERSION = 1
+"""Version of the stored form. No code reads it yet."""
 
 
 class SessionStatus(StrEnum):
@@ -43,6 +44,7 @@ class Session(BaseModel):
     """HMAC key of the text reservations, and used for nothing else. A text reservation is the keyed hash of a caption's
     text. It keeps overlapping utterances from showing the same words twice."""
     created_at: str
+    """UTC in ISO 8601 with milliseconds."""
     ends_at: int
     """Time, in epoch seconds, from which the session accepts nothing."""
 

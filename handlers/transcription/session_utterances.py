@@ -57,7 +57,7 @@ class Slot(LiveItem):
 
 
 class PendingResend(LiveItem):
-    """An utterance that the client must send again."""
+    """An utterance that the client must send again, or is sending again. It is removed when the utterance ends."""
 
     utterance: str
     from_ms: int
@@ -85,8 +85,8 @@ class SessionUtterances(LiveItem):
     """Slots, recent ends and pending resends of one session's utterances."""
 
     connection: str = ""
-    """Connection that may use the session and receives its captions; empty if no client has opened the session or it
-    was detached."""
+    """Connection that may use the session and receives its captions. It is empty if no client has opened the session,
+    or after `detach`."""
     seen_ms: int = 0
     """Time of the client's last message about this session."""
     attempt: int = 0
@@ -118,9 +118,9 @@ class SessionUtterances(LiveItem):
 
         `unfinished` are the utterances whose end the client has not received. Nothing changes if the connection is the
         same. Otherwise, messages that were sent over the old connection may be lost. So ended utterances that the
-        client lists as unfinished, and all pending resends, are repeated from their beginning. The slot of an attempt
-        that has not started is released if the attempt would continue in the middle of its utterance. The caller then
-        records the new connection with `note_message`.
+        client lists as unfinished, and all pending resends, are repeated from their beginning. An attempt that has not
+        started loses its slot if it would continue in the middle of its utterance, because captions of the part before
+        may be lost. The caller then records the new connection with `note_message`.
         """
         if connection == self.connection:
             return self
@@ -137,7 +137,7 @@ class SessionUtterances(LiveItem):
         )
         return self.model_copy(update={"slots": slots, "done": done, "failed": failed, "resends": resends})
 
-    def is_silent(self, since_ms: int, now_ms: int) -> bool:
+    def is_abandoned(self, since_ms: int, now_ms: int) -> bool:
         """Return True if the client has sent nothing since `since_ms` and no utterance is in progress."""
         return self.seen_ms < since_ms and all(slot.overdue_ms <= now_ms for slot in self.slots)
 

@@ -24,6 +24,7 @@ SERVICE = "transcribe"
 """Service name in the signature."""
 PATH = "/stream-transcription-websocket"
 PORT = 8443
+"""Port of Amazon Transcribe's WebSocket endpoint. PATH is its path."""
 MAX_EXPIRES_SECONDS = 300
 """Maximum lifetime of a URL, as Amazon Transcribe limits it."""
 

@@ -94,7 +94,6 @@ class BadAudio(Exception):
     def __init__(self, code: AudioProblem, message: str) -> None:
         super().__init__(message)
         self.code = code
-        self.message = message
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from handlers.common.json_models import Message
 from handlers.common.websocket.messages import ClientMessage, ErrorMessage, ReplyMessage
 
 QueryId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
+"""A client's name for a question. It is unique among the questions of one guest."""
 
 
 class VoiceQaErrorCode(StrEnum):
@@ -147,6 +148,7 @@ class AudioPiece(Piece):
     audio: str
     """Base64."""
     format: str
+    """Format of the file: `ogg-opus` or `mp3`."""
     more: bool = False
 
 
@@ -192,7 +194,7 @@ class QueryFailed(Message):
 
 
 REQUESTS: dict[str, type[ClientMessage]] = {"upload": Upload, "query": Query, "ping": Ping}
-"""Request models by route."""
+"""Request models by their `action`."""
 RESPONSES: tuple[type[Message], ...] = (
     *(UploadReady, QueryAccepted, Pong),
     *(TextPiece, AudioPiece, CitationPiece, TranscriptPiece, Answered, QueryFailed, ErrorMessage),

@@ -1,4 +1,4 @@
-"""Environment variables that the WebSocket handler and the query worker share. Stack settings use the annotated types too."""
+"""Environment variables that the WebSocket handler and the query worker share, and types that stack settings use."""
 
 from typing import Annotated
 

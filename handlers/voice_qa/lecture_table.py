@@ -1,9 +1,10 @@
 """DynamoDB gateway for the lecture items in voice Q&A's table. It uses only GetItem and UpdateItem.
 
-The validator writes a lecture's verdict. The WebSocket handler and the query worker read whether guests can ask about
-the lecture. A lecture's item has the partition key `lecture#<lectureId>`, which never begins with a guest's identity,
-and has no time to live. Writing a verdict changes no other attribute, such as the owner. It is conditional: the item
-must still describe the upload that the validator read.
+The validator writes a lecture's verdict. The WebSocket handler and the query worker read whether guests, who are
+browser users with unauthenticated Cognito credentials, can ask about the lecture. A lecture's item has the partition
+key `lecture#<lectureId>`, which never begins with a guest's identity, and has no time to live. Writing a verdict
+changes no other attribute, such as the owner. It is conditional: the item must still describe the upload that the
+validator read.
 """
 
 import re
@@ -23,11 +24,13 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
 
 SCHEMA_VERSION = 1
+"""Version of the items' format. No code reads it yet."""
 MAX_REASON_CHARS = 300
 """Maximum length of a rejection's reason in a message to a client."""
 NO_REASON = "The recording cannot be used."
 """Reason of a rejected lecture whose item states none."""
 DURATION_PATTERN = re.compile(r"[0-9]{1,12}")
+"""Duration as the validator writes it: whole milliseconds. A lecture without such a duration counts as not ready."""
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,11 @@
 """Rules for uploaded lectures: which recordings are accepted, and which of several uploads a lecture refers to.
 
 A lecture's object has the key `lectures/<lectureId>/<filename>`. The id is a ULID, and the file name is one segment
-without meaning. Other objects below a lecture's id are recorded as misplaced, but only if the lecture has no valid
-object. Objects without a lecture's id are not recorded.
+without meaning. Other objects below a lecture's id are misplaced uploads, which are always rejected. Objects without a
+lecture's id are not recorded.
 
-A lecture refers to its newest upload, even if that upload is rejected. There are two cases:
+A lecture refers to the newest of its uploads that are not misplaced, even if that upload is rejected. It refers to the
+newest misplaced upload only as long as it has no other. Two rules decide which of two uploads is newer:
 - Uploads with the same key are versions of one object. The newest is the version that the bucket returns now. Times do
   not decide, because a multipart upload has the time at which it began, a listing and an event state different times,
   and events may come late.
@@ -37,8 +38,10 @@ class UploadOrder(StrEnum):
     """Order of an upload relative to the one that a lecture's item describes."""
 
     NEWER = "newer"
+    """The upload replaces the one that the item describes."""
     SAME = "same"
     OLDER = "older"
+    """The item keeps the upload that it describes."""
     ASK_BUCKET = "bucket_knows"
     """Only the bucket can decide, because both are versions of one object."""
 
@@ -54,7 +57,7 @@ class LectureUpload:
 
     @property
     def uploaded_at(self) -> str:
-        """Time of the upload, in the format of the lecture's item."""
+        """Time of the upload in the format of the lecture's item: UTC in ISO 8601 with milliseconds."""
         return timestamp(self.object.arrived)
 
 
@@ -66,6 +69,7 @@ class StoredUpload:
     version_id: str
     etag: str
     uploaded_at: str
+    """Time of the upload, as `LectureUpload.uploaded_at` returns it."""
     misplaced: bool
 
     def describes(self, upload: LectureUpload) -> bool:

@@ -3,7 +3,7 @@
 The table's key attributes are `sessionId` and `lectureId`. A guest can read and write the items whose `sessionId`
 begins with the guest's own identity and `#`. These items are conversations. The keys of all other items begin with a
 word that begins no identity, so guests cannot access them. `lecture_table` and `conversations` define the content of
-their items.
+their items. A field's alias is its stored name.
 """
 
 from enum import StrEnum
@@ -137,24 +137,27 @@ class QuestionRecord(VersionedState):
     """Number of worker invocations for the question."""
 
     def apply_request(self, new: "QuestionRecord", now_ms: int) -> tuple[Self, bool]:
-        """Apply a client's request for the question, which may be a repeated one. Return True if a worker must be invoked.
+        """Apply a client's request for the question. Return True if a worker must be invoked.
 
-        `new` contains the request. It replaces the question only if a new answer attempt is needed.
+        `new` is the question as the client asks it now, perhaps not for the first time. Its listener always replaces
+        the listener. All else in it replaces the question only if a new answer attempt is needed and MAX_CALLS is not
+        reached. The conversation and the number of attempts stay.
         """
         timed_out = self.status is QuestionStatus.RUNNING and self.running_until_ms <= now_ms
         failed = self.status is QuestionStatus.FAILED and self.retryable
         needs_attempt = self.status is QuestionStatus.NEW or timed_out or failed
         # An accepted question may have lost its invocation. For an answered one, a worker resends the answer.
         needs_worker = needs_attempt or self.status in {QuestionStatus.ACCEPTED, QuestionStatus.ANSWERED}
-        worker_allowed = needs_worker and self.calls < MAX_CALLS
-        request = {
+        invokes_worker = needs_worker and self.calls < MAX_CALLS
+        changes = {
             "listener": new.listener.model_copy(update={"request_count": self.listener.request_count + 1}),
-            "calls": self.calls + worker_allowed,
+            "calls": self.calls + invokes_worker,
         }
-        if not (needs_attempt and worker_allowed):
-            return self.model_copy(update=request), worker_allowed
-        accepted = {"status": QuestionStatus.ACCEPTED, "session": self.session or new.session, "attempt": self.attempt}
-        return self.model_copy(update=dict(new) | accepted | request), True
+        if needs_attempt and invokes_worker:
+            kept = {"session": self.session or new.session, "attempt": self.attempt}
+            accepted = dict(new) | kept | changes | {"status": QuestionStatus.ACCEPTED}
+            return self.model_copy(update=accepted), True
+        return self.model_copy(update=changes), invokes_worker
 
     def begin(self, now_ms: int, until_ms: int, request_id: str) -> tuple[Self, bool]:
         """Begin an answer attempt. Return False if another one is running or there is nothing to do.
@@ -212,20 +215,19 @@ class Allowance(VersionedState):
     def count_question(
         self, query_id: str, now_ms: int, until_ms: int, at_once: int, per_hour: int
     ) -> tuple[Self, bool]:
-        """Count one more question, which counts as being answered until `until_ms`. Return False if a limit is reached.
+        """Count a question, which then counts as being answered until `until_ms`. Return False if a limit is reached.
 
-        A question that is being answered already is not counted again.
+        A question that counts as being answered already is not counted again.
         """
-        running = tuple(
-            (running_id, ends_ms) for running_id, ends_ms in self.running if ends_ms > now_ms and running_id != query_id
+        others = tuple(
+            (running_id, ends_ms) for running_id, ends_ms in self.running if running_id != query_id and ends_ms > now_ms
         )
-        # `running` lacks this question, so it is shorter than the stored list if the question is being answered already.
-        repeated = len(running) < sum(ends_ms > now_ms for _, ends_ms in self.running)
+        repeated = any(running_id == query_id and ends_ms > now_ms for running_id, ends_ms in self.running)
         recent_ms = tuple(asked_ms for asked_ms in self.asked_ms if now_ms - asked_ms < HOUR_MS)
-        if len(running) >= at_once or (not repeated and len(recent_ms) >= per_hour):
+        if len(others) >= at_once or (not repeated and len(recent_ms) >= per_hour):
             return self, False
         counted = recent_ms if repeated else (*recent_ms, now_ms)
-        return self.model_copy(update={"running": (*running, (query_id, until_ms)), "asked_ms": counted}), True
+        return self.model_copy(update={"running": (*others, (query_id, until_ms)), "asked_ms": counted}), True
 
     def end_question(self, query_id: str) -> Self:
         """Stop counting a question as being answered."""

@@ -1,8 +1,8 @@
 """Corrections of the AWS emulator (ministack), and local services that it lacks. The launcher starts all of them.
 
-Each correction covers one area and names the private attributes of the emulator that it uses. The emulator's version is
-pinned exactly, because any version may change private names. If a name is missing, the launch stops with an error that
-contains the name.
+Each correction covers one area, and uses private attributes of the emulator. The emulator's version is pinned exactly,
+because any version may change private names. If a name is missing, its first use raises an error that contains the
+name, at the launch or later. A test checks all names.
 """
 
 import functools
@@ -25,7 +25,7 @@ class PrivateNameMissing(Exception):
 
 
 def get_private(owner: object, name: str) -> Any:
-    """Return a private attribute of the emulator."""
+    """Return a private attribute of the emulator. Raise PrivateNameMissing if it does not exist."""
     try:
         return getattr(owner, name)
     except AttributeError:

@@ -1,6 +1,6 @@
-"""Access of the emulated AWS services that this project adds to the emulator, for example Transcribe and MediaConvert.
+"""Access to the emulator's account for the AWS services that this project adds, for example Transcribe and MediaConvert.
 
-They use the emulator's account through role sessions, permission checks, S3 clients and events.
+A service opens sessions of roles, checks permissions, reads and writes S3, and sends events.
 """
 
 import hashlib
@@ -67,7 +67,11 @@ class EmulatorAccount:
     """The emulator's account, as one emulated AWS service uses it, for example Transcribe."""
 
     def __init__(self, permissions: ServiceCallPermissions, service: str, source: str) -> None:
-        """`service` is the service's principal. `source` is the resource that the service works for. A role's trust policy may require its ARN."""
+        """`service` is the service's principal, for example `mediaconvert.amazonaws.com`.
+
+        `source` is the end of the ARN of the resource for which the service works, for example `queues/Default`. A
+        role's trust policy may require this ARN.
+        """
         self._permissions = permissions
         self._service = service
         self.account = get_account_id()

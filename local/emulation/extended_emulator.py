@@ -1,4 +1,4 @@
-"""Installs all corrections of `local/emulation` in the emulator, starts the services in its process, and then serves."""
+"""Installs all corrections of `local/emulation` in the emulator, starts the services in its process, and serves."""
 
 from pathlib import Path
 

@@ -1,8 +1,8 @@
-"""OpenID Connect provider for this machine. It publishes its keys, and returns a token for any user without a login.
+"""OpenID Connect provider for this machine.
 
-The tokens are signed with a key that is generated at the start. `POST /token` takes `{"subject": "ann"}` and returns
-`{"id_token": …}`. The token is valid for an hour, or for the number of `"seconds"` in the request. A negative number
-gives an expired token.
+It publishes its keys, and returns a token for any user name, without a login. The tokens are signed with a key that is
+generated at the start. `POST /token` takes `{"subject": "ann"}` and returns `{"id_token": …}`. The token is valid for
+an hour, or for the number of `"seconds"` in the request. A negative number gives an expired token.
 """
 
 import json

@@ -23,6 +23,7 @@ def main() -> None:
     """Serve until the process is killed."""
     folder = Path(sys.argv[1])
     with (folder / "emulator.lock").open("wb") as lock:
+        # The lock is held until the process ends. Locking fails if the folder already has a running emulator.
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         threading.Thread(target=_end_with_the_parent, name="parent", daemon=True).start()
         sys.path.append(str(ROOT))  # for this process only: each worker has its own path

@@ -1,6 +1,7 @@
 """Flows: each subsystem used from end to end through its public interfaces, for the demo and the end-to-end tests.
 
-This module contains the helpers that all flows share. `<subsystem>_flow.py` is a flow, `<subsystem>_client.py` the client that it uses.
+`<subsystem>_flow.py` is a flow, and `<subsystem>_client.py` the client that it uses. This module contains the helpers
+that all flows share. A part of a flow is *scripted* if it answers by fixed rules in place of a language model.
 """
 
 import json

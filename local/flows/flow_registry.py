@@ -1,4 +1,4 @@
-"""Registry of the five flows that the demo runs: title, scripted parts, function, and the statement that a flow proves."""
+"""Registry of the five flows that the demo runs, each with a title, its function and the statement that it proves."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,7 +29,8 @@ class Flow:
 
     title: str
     scripted: str
-    """Names of the parts that are scripted or simulated."""
+    """Note about the scripted, simulated and real parts. A scripted part answers by fixed rules in place of a language
+    model."""
     promise: str
     """Statement that holds if the flow has no problems."""
     play: Callable[[Deployment, StepReporter], list[str]]
@@ -52,13 +53,13 @@ FLOWS = {
     ),
     "transcription": Flow(
         "speech to captions",
-        "words are tones, which the local Transcribe recognizes",
+        "words are tones, which the local Transcribe recognises",
         "every sentence is shown once, in order",
         lambda deployment, report_step: transcription_flow.play(TranscriptionBackend(deployment), report_step),
     ),
     "voice-qa": Flow(
         "a lecture, a question, an answer",
-        "the local agent recognizes both and quotes the lecture",
+        "the local agent recognises both and quotes the lecture",
         "every piece arrived once, in order, and quotes the lecture",
         lambda deployment, report_step: voice_qa_flow.play(VoiceQaBackend(deployment), report_step),
     ),

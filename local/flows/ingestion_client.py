@@ -1,7 +1,7 @@
-"""Clients for the ingestion backend of a local deployment: one for uploads and file records, one for runs and their
-rows.
+"""Clients for the ingestion backend of a local deployment: `IngestionIntake` for uploads and file records, and
+`IngestionRuns` for executions of the workflow and the rows in the lake.
 
-No answer is scripted. The handlers, the workflow and the Spark job are those of a deployment.
+No part is scripted. The handlers, the workflow and the Spark job are those of any deployment.
 """
 
 import json

@@ -1,7 +1,7 @@
 """Flow of ingestion: files are uploaded, processed by Spark, and read back as rows.
 
 Some files are announced twice, some have unusual names, and some contain unreadable lines. The demo and the end-to-end
-test use the same flow and compare its outcome. Nothing is scripted, so other files give other rows.
+test run this flow and compare its outcome with the expected rows.
 """
 
 import gzip
@@ -54,7 +54,8 @@ def play(runs: IngestionRuns, prefix: str, files: int, report_step: StepReporter
     runs.upload_all({_key(prefix, number): _content(number) for number in range(files)})
     runs.upload_all({f"{prefix}/ignored.exe": b"x", f"{prefix}/empty.ndjson": b""})
     report_step(
-        f"{files} files uploaded, some compressed, every {BAD_EVERY}th with a line that is not JSON; one empty file, one of another type"
+        f"{files} files uploaded, some compressed, every {BAD_EVERY}th with a line that is not JSON; "
+        "one empty file, one of another type"
     )
     runs.wait_until_tracked(prefix, files + 2)
     for number in range(0, files, REPEATED_EVERY):

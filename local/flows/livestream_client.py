@@ -21,8 +21,9 @@ class LivestreamBackend:
         self.url = deployment.frontend("livestream")["apiUrl"]
         self.bucket = ids["livestream-transcripts-bucket"]
         self.table = ids["livestream-null-check-table"]
+        """Name of the table of episodes."""
         self.memory = ids["livestream-memory-memory"]
-        self.cleanup = deployment.function("livestream-care")
+        self.cleanup_function = deployment.function("livestream-care")
 
     def ask(self, method: str, path: str, body: object = None) -> Answer:
         """Send a request to the API."""
@@ -124,8 +125,8 @@ class LivestreamBackend:
         )
 
     def sweep(self) -> dict[str, Any]:
-        """Invoke the cleanup function as its schedule does."""
-        return invoke(self.client, self.cleanup, kind="sweep")
+        """Start a sweep: invoke the cleanup function as its schedule does."""
+        return invoke(self.client, self.cleanup_function, kind="sweep")
 
     def object_size(self, key: str) -> int:
         """Return the size of an object in bytes."""

@@ -1,7 +1,7 @@
 """Flow of livestream: an episode is created, changed, listed, gets a transcript and a video, and is deleted.
 
-The expected video of a second episode never arrives. The local MediaConvert cuts the video with ffmpeg, and the local
-model answers from the transcript.
+A second episode expects a video that never arrives. The local MediaConvert cuts the video of the first episode with
+ffmpeg. The model is scripted: the local Bedrock finds claims in the transcript by fixed rules.
 """
 
 import uuid
@@ -31,7 +31,7 @@ PAGE_SIZE = 2
 
 
 def play(livestream: LivestreamBackend, report_step: StepReporter) -> list[str]:
-    """Run the flow with three episodes, of which the first is processed; return the problems."""
+    """Run the flow with three episodes. Only the first is processed. Return the problems."""
     checks = Checks()
     token = uuid.uuid4().hex
     first = livestream.create_episode("first", clientToken=token)
@@ -84,7 +84,7 @@ def play(livestream: LivestreamBackend, report_step: StepReporter) -> list[str]:
     livestream.sweep()
     timed_out = livestream.ask("GET", waiting_path).body["video"]
     checks.equal("video that never arrived", (timed_out["state"], timed_out["reason"]), ("failed", "NEVER_UPLOADED"))
-    report_step(f"the sweep fails a video that was expected for a year and never arrived: {timed_out['reason']}")
+    report_step(f"the sweep fails a video that was expected long ago and never arrived: {timed_out['reason']}")
     livestream.ask("DELETE", path)
     deleted_status = livestream.ask("GET", path).status
     checks.equal("status of a deleted episode", deleted_status, 404)

@@ -29,11 +29,14 @@ class MeetingsBackend:
         self.url, self.bucket, self.table = frontend["apiUrl"], frontend["bucket"], frontend["table"]
         self.workflow = deployment.ids["meetings-workflow-machine"]
         self.sweep = deployment.function("meetings-sweep")
+        """Name of the function that sweeps the meetings."""
         self.storage = deployment.function("meetings-storage")
+        """Name of the function that counts the storage of each user."""
 
     def request_token(self, subject: str, seconds: int = 3600) -> str:
-        """Return a token of the local identity provider that is valid for these seconds. A negative number gives an expired
-        token.
+        """Return a token of the local identity provider that is valid for these seconds.
+
+        A negative number gives an expired token.
         """
         response = ask("POST", self.token_url, {"subject": subject, "seconds": seconds})
         assert response.status == 200, response

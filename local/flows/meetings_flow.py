@@ -1,8 +1,8 @@
 """Flow of meetings: a recording is uploaded in chunks, joined, transcribed and summarised, and only its user can read
 it.
 
-The media job joins the chunks with ffmpeg. The words are tones, which the local Transcribe recognizes in two voices.
-The model is scripted and answers from the transcript.
+The media job joins the chunks with ffmpeg. The words are tones, which the local Transcribe recognises in two voices.
+The model is scripted: the local Bedrock summarises the transcript by fixed rules.
 """
 
 import tempfile

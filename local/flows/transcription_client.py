@@ -1,6 +1,6 @@
 """Client for the transcription backend of a local deployment: it sends speech and shows the captions.
 
-Words are tones, which the local Transcribe recognises. Nothing is scripted.
+The words are tones, which the local Transcribe recognises.
 """
 
 import base64
@@ -17,7 +17,7 @@ from handlers.transcription.messages import USER_PREFIX
 from local.emulation.speech.audio_files import encode_audio
 from local.emulation.speech.tone_words import speech
 from local.flows import Deployment, invoke
-from local.flows.websocket_client import Dialogue, Message
+from local.flows.websocket_client import Message, WebSocketClient
 
 SAMPLE_RATE = 16_000
 
@@ -100,7 +100,7 @@ class Screen:
         self.lines = {key: line for key, line in self.lines.items() if line["utterance"] != utterance or is_kept(line)}
 
 
-class Speaker(Dialogue):
+class Speaker(WebSocketClient):
     """Client with one connection and, after `open`, one transcription session."""
 
     def __init__(self, url: str, user: str = "somebody", protocols: tuple[str, ...] | None = None) -> None:

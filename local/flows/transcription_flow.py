@@ -1,7 +1,7 @@
 """Flow of transcription: one sentence in a live session, two overlapping utterances, and a Transcribe stream that
 fails.
 
-The audio decides the captions and the faults: the local Transcribe fails at certain words.
+The audio decides the captions and the fault, because certain words cause a fault of the local Transcribe.
 """
 
 from local.flows import Checks, StepReporter, eventually
@@ -14,10 +14,10 @@ SECOND = "we speak in tones . good day"
 DROPPED = "dropped captions come back"
 
 
-def play(captioning: TranscriptionBackend, report_step: StepReporter) -> list[str]:
+def play(backend: TranscriptionBackend, report_step: StepReporter) -> list[str]:
     """Run the flow and one sweep; return the problems."""
     checks = Checks()
-    url = captioning.url
+    url = backend.url
     with Speaker(url) as speaker:
         speaker.open(encoding="ogg-opus")
         speaker.say("sentence", SENTENCE)
@@ -39,14 +39,14 @@ def play(captioning: TranscriptionBackend, report_step: StepReporter) -> list[st
         overlapping = speaker.screen.text()
     checks.equal("captions of overlapping utterances", overlapping, ["We speak in tones.", "Good day."])
     report_step(f"two simultaneous utterances that overlap: {overlapping}")
-    fallbacks_before = captioning.count_fallbacks()
+    fallbacks_before = backend.count_fallbacks()
     with Speaker(url) as speaker:
         speaker.open(encoding="pcm")
         speaker.say("dropped", DROPPED)
         done = speaker.wait_for_end("dropped")
         final_captions = speaker.screen.text()
     fallbacks = eventually(
-        lambda: count if (count := captioning.count_fallbacks()) > fallbacks_before else None,
+        lambda: count if (count := backend.count_fallbacks()) > fallbacks_before else None,
         "the metric of the fallback alarm",
     )
     checks.equal("captions of a failed stream", final_captions, ["Dropped captions come back."])
@@ -54,7 +54,7 @@ def play(captioning: TranscriptionBackend, report_step: StepReporter) -> list[st
     report_step(
         f"a Transcribe stream that failed: final captions only, {final_captions}; counted in the alarm's metric"
     )
-    lost = captioning.operate(kind="sweep")["lost"]
+    lost = backend.operate(kind="sweep")["lost"]
     checks.equal("lost utterances", lost, 0)
     report_step(f"the sweep, which runs every minute, found {lost} lost utterances")
     return checks.problems

@@ -1,7 +1,8 @@
 """Client for the voice Q&A backend of a local deployment: a guest uploads a lecture, asks questions and receives
 answers.
 
-The words of lecture and questions are tones. The local agent recognises them and answers from the lecture.
+The words of lecture and questions are tones. The local agent recognises them, and answers from the lecture by fixed
+rules.
 """
 
 import base64
@@ -16,7 +17,7 @@ from local.emulation.speech.tone_words import speech
 from local.flows import Deployment, eventually, invoke
 from local.flows.guest_client import Guest
 from local.flows.http_requests import post_form
-from local.flows.websocket_client import Dialogue, Message
+from local.flows.websocket_client import Message, WebSocketClient
 
 SAMPLE_RATE = 16_000
 
@@ -94,7 +95,7 @@ class ReceivedAnswer:
         return [piece["number"] for piece in self.pieces]
 
 
-class GuestConnection(Dialogue):
+class GuestConnection(WebSocketClient):
     """Connection of a guest to the WebSocket API."""
 
     def __init__(self, backend: VoiceQaBackend, guest: Guest | None = None) -> None:

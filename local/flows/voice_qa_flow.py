@@ -1,6 +1,6 @@
 """Flow of voice Q&A: a guest uploads a lecture, asks two spoken questions, and resumes an answer on a new connection.
 
-The local agent recognizes lecture and questions, and answers only from them.
+The local agent recognises the words of lecture and questions, and answers from the lecture by fixed rules.
 """
 
 from local.flows import Checks, StepReporter
@@ -18,18 +18,19 @@ QUESTIONS = {
 MIN_AUDIO_BYTES = 1_000
 
 
-def play(lectures: VoiceQaBackend, report_step: StepReporter) -> list[str]:
+def play(backend: VoiceQaBackend, report_step: StepReporter) -> list[str]:
     """Run the flow: a lecture, two questions in one conversation, and the first answer again from its third piece.
 
     Return the problems.
     """
     checks = Checks()
-    with GuestConnection(lectures) as listener:
+    with GuestConnection(backend) as listener:
         lecture_id = listener.upload_lecture(LECTURE)
-        record = lectures.wait_until_validated(lecture_id)
+        record = backend.wait_until_validated(lecture_id)
         checks.equal("status of the lecture", record["status"], "ready")
         report_step(
-            f"a lecture of {int(record['duration_ms']) / 1000:.0f} s uploaded by a guest; its validation status is {record['status']}"
+            f"a lecture of {int(record['duration_ms']) / 1000:.0f} s uploaded by a guest; "
+            f"its validation status is {record['status']}"
         )
         keys = [listener.upload_question(words) for words in QUESTIONS]
         accepted, first = listener.ask_question(lecture_id, "first-question", audioKey=keys[0])
@@ -42,14 +43,14 @@ def play(lectures: VoiceQaBackend, report_step: StepReporter) -> list[str]:
         checks.equal("numbers of the pieces", answer.numbers, list(range(len(answer.pieces))))
         checks.equal("answer names its position", "you hear" in answer.text(), expected=True)
         checks.equal("answer has audio", len(answer.audio()) > MIN_AUDIO_BYTES, expected=True)
-    with GuestConnection(lectures, listener.guest) as again:
+    with GuestConnection(backend, listener.guest) as again:
         _, replayed = again.ask_question(
             lecture_id, "first-question", audioKey=keys[0], sessionId=session, resumeFrom=2
         )
     checks.equal("numbers of the resumed pieces", replayed.numbers, list(range(2, len(first.pieces))))
     report_step(f"resumed on another connection from piece 2: {len(replayed.pieces)} stored pieces")
-    missing = lectures.sweep()["missing"]
+    missing = backend.sweep()["missing"]
     checks.equal("lectures without validation", missing, 0)
     report_step(f"the scheduled sweep found {missing} lectures without validation")
-    checks.equal("turns of the conversation", lectures.count_turns(listener.guest.identity_id, session, lecture_id), 2)
+    checks.equal("turns of the conversation", backend.count_turns(listener.guest.identity_id, session, lecture_id), 2)
     return checks.problems

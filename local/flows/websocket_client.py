@@ -22,7 +22,7 @@ FRAME_BYTES = 30_000
 clients may split it."""
 
 
-class Dialogue(ABC):
+class WebSocketClient(ABC):
     """Client with one WebSocket connection."""
 
     def __init__(self, connection: ClientConnection) -> None:
@@ -74,5 +74,6 @@ class Dialogue(ABC):
                 return message
             self._unread.append(message)
         raise NotInTime(
-            f"{what} did not arrive within {PATIENCE_SECONDS} s; received types: {[message['type'] for message in self._unread]}"
+            f"{what} did not arrive within {PATIENCE_SECONDS} s; "
+            f"received types: {[message['type'] for message in self._unread]}"
         )

@@ -25,7 +25,7 @@ SETTINGS = IngestionSettings()
 RUNS = "Glue runs of the job, busiest hour"
 RUNS_OF_DAY = "Glue runs of the job, whole day"
 ACCOUNT_RUNS = "Glue runs of the account"
-COMPARISON = "Sweeper's daily comparison"
+RECONCILIATION = "Sweeper's daily reconciliation"
 DPUS = "Glue DPUs of the account"
 DAY_PARTITION = "DynamoDB writes, one day's partition"
 UNLIMITED = ("SQS messages", "Glue time of one run")
@@ -52,7 +52,7 @@ def test_quotas_are_used_up_in_this_order() -> None:
         (RUNS, 30),
         (RUNS_OF_DAY, 90),
         (ACCOUNT_RUNS, 150),
-        (COMPARISON, 292),
+        (RECONCILIATION, 292),
         (DPUS, 450),
         (DAY_PARTITION, 720),
     ]
@@ -74,8 +74,8 @@ def test_with_one_concurrent_glue_run_the_first_quota_is_used_up_at_three_times_
         (RUNS, "spark", {"concurrent_runs": 20}),
         (RUNS_OF_DAY, "spark", {"concurrent_runs": 20}),
         ("Lambda, builders of the queue", "intake", {"max_concurrency": 20}),
-        (COMPARISON, "manifests", {"sweep_minutes": 1}),
-        (COMPARISON, "intake", {"landing_days": 7}),
+        (RECONCILIATION, "manifests", {"sweep_minutes": 1}),
+        (RECONCILIATION, "intake", {"landing_days": 7}),
         ("SQS in flight", "intake", {"batch_window_seconds": 10}),
     ],
 )
@@ -90,7 +90,7 @@ def test_the_setting_that_a_quota_names_raises_its_limit(name: str, section: str
 
 def test_six_hundred_times_the_load_does_not_fit_with_the_default_limits() -> None:
     exceeded = {quota.name for quota in exceeded_quotas(SETTINGS, 600)}
-    assert exceeded == {RUNS, RUNS_OF_DAY, ACCOUNT_RUNS, DPUS, COMPARISON}
+    assert exceeded == {RUNS, RUNS_OF_DAY, ACCOUNT_RUNS, DPUS, RECONCILIATION}
 
 
 @pytest.mark.parametrize("factor", FACTORS)
@@ -127,7 +127,10 @@ def test_the_usage_is_that_of_the_busiest_hour() -> None:
 def test_the_page_shows_the_order_in_which_quotas_are_used_up(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The page also shows the costs of the real program, which grow with the load and exceed the budget of prod first."""
+    """The page also shows the costs of the real program, which grow with the load.
+
+    They exceed the budget of prod before any quota is used up.
+    """
     costs: dict[float, StackCost] = {}
 
     def keep_cost(config: StackConfig, factor: float) -> StackCost:

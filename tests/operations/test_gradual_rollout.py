@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from operations import gradual_rollout
-from operations.aws_gateway import AlarmState
 from operations.command_errors import CommandRefused
+from operations.function_gateway import AlarmState
 from tests.operations.fake_lambda_cloud import (
     ALARM,
     FUNCTION,

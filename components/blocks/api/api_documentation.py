@@ -1,9 +1,10 @@
 """OpenAPI 3.1 documentation of a REST API, built from the list of its operations.
 
-`gateway_import_document.py` converts it to the document that API Gateway imports, and `local/generate` writes it to `docs/`.
+`gateway_import_document.py` converts it to the document that API Gateway imports, and `local/generate` writes it to
+`docs/`.
 
-The pydantic models define the schemas: requests as the model reads them, responses as the model writes them. Every error
-has the same body, whether a handler or API Gateway returns it.
+The pydantic models define the schemas: requests as the model reads them, responses as the model writes them. Every
+error has the same body, whether a handler or API Gateway returns it.
 """
 
 import re
@@ -161,7 +162,9 @@ def _parameter(location: str, name: str, schema: Document, *, required: bool) ->
 
 
 def _check_path_parameters(operations: Sequence[RestOperation]) -> None:
-    """Raise ValueError if a path and its model differ, or if two paths name the parameter at one position differently."""
+    """Raise ValueError if a path and its model differ, or if two paths name the parameter at one position
+    differently.
+    """
     parameter_by_prefix: dict[str, str] = {}
     for operation in operations:
         path_names = set(PATH_PARAMETER.findall(operation.path))

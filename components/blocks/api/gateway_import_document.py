@@ -1,9 +1,11 @@
 """OpenAPI 3.0.1 document that API Gateway imports as a REST API, built from the API's documentation.
 
 The document contains only what the gateway acts on: paths, required parameters, request bodies and authorization.
-Response schemas stay in the documentation, because the handlers are responsible for responses. Two further operations
-answer an unknown path with 404, and an unsupported method of a path with 405. Without them, the gateway would answer both
-with an error about a missing signature.
+Response schemas stay in the documentation, because the handlers are responsible for responses.
+
+Further operations call no function. They answer CORS preflights, an unknown path (with 404), and an unsupported method
+of a path (with 405). Without an operation of its own, an unsupported method would be answered with 404, because the
+gateway does not distinguish it from an unknown path.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,10 +21,11 @@ from components.blocks.api.gateway_responses import (
     refusal_operation,
 )
 from components.blocks.api.gateway_schema import Schema, model_name, to_gateway_schemas
+from components.settings.settings_base import GATEWAY_SECONDS
 
 ANY = "x-amazon-apigateway-any-method"
 """Key of the operation that serves all methods of a path that have no operation of their own."""
-TIMEOUT_MILLISECONDS = 29_000
+TIMEOUT_MILLISECONDS = 1000 * GATEWAY_SECONDS
 """Time limit of a function's response, which is also API Gateway's default maximum."""
 BODY_AND_PARAMETERS, PARAMETERS = "body-and-parameters", "parameters"
 """Names of the request validators, by the parts of a request that they validate."""
@@ -63,7 +66,8 @@ class GatewayOptions:
     authorizer: Authorizer | None = None
     """Function that checks the header `Authorization`, if the authorization is `lambda`."""
     bodies_validated: bool = True
-    """True if the gateway refuses bodies that do not match their schema. It cannot name the wrong field; the handlers can."""
+    """True if the gateway refuses bodies that do not match their schema. It cannot name the wrong field; the handlers
+    can."""
 
     @property
     def validator(self) -> str:
@@ -91,7 +95,7 @@ def gateway_document(document: Document, gateway: GatewayOptions) -> Document:
         },
         "x-amazon-apigateway-gateway-responses": gateway_responses(gateway.cors_origin),
     }
-    # The path PROXY does not match the root, so both get the response 404.
+    # The path PROXY does not match the root, so each of them gets an operation that answers with 404.
     for path in ("/", PROXY):
         parameters = _path_parameters(path)
         imported["paths"].setdefault(

@@ -1,9 +1,9 @@
 """Responses that API Gateway gives without calling a function: errors, preflights, and unknown paths and methods.
 
-Errors have the common error body. No response contains anything of the request. The validator's own text would:
-`$context.error.validationErrorString` quotes the refused value, which need not be valid JSON, and these templates
-cannot escape it. So the gateway validates only the structure of a body (`gateway_schema.py`), and the handlers report
-which field has a wrong value.
+Errors have the common error body. No response repeats a part of the request. So the validator's own message
+(`$context.error.validationErrorString`) is not used: it quotes the refused value, and these templates cannot escape the
+value for JSON. Without this message, a client does not learn which field is wrong. So the gateway validates only the
+structure of a body (`gateway_schema.py`), and the handlers report which field has a wrong value.
 """
 
 import json

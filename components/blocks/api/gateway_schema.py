@@ -25,8 +25,10 @@ OMITTED_KEYWORDS = frozenset(
         *("minLength", "maxLength", "pattern", "minItems", "maxItems", "uniqueItems", "minProperties", "maxProperties"),
         # The gateway's formats of dates and addresses differ from the model's, so it would refuse valid requests.
         "format",
-        # For readers of the documentation, for the handler's model, or not supported by the gateway.
-        *("title", "default", "example", "examples", "deprecated"),
+        # These describe a field for readers of the documentation, and refuse no value.
+        *("title", "example", "examples", "deprecated"),
+        # The handler's model inserts the default.
+        "default",
     }
 )
 NULL_SCHEMA = {"type": "null"}

@@ -1,8 +1,8 @@
 """REST API on API Gateway, built from a list of operations, all of which one function handles.
 
-The API has one OpenAPI document and one stage. The document refers to functions by ARNs that follow from their names, so it
-is known at preview, and policies can check it there. A change of its hash triggers a new deployment. The API's URL is an
-attribute of the stage, because it differs on the local platform.
+The API has one OpenAPI document and one stage. The document refers to functions by ARNs that follow from their names,
+so it is known at preview, and policies can check it there. A change of its hash triggers a new deployment. The API's
+URL is an attribute of the stage, because it differs on the local platform.
 
 Functions add the CORS headers to their own responses. Responses that the gateway gives itself get them from the
 document.
@@ -67,8 +67,8 @@ class RestApiArgs:
     """Limits of an API key, which callers must send if there is no authorizer. Without both, the gateway admits all
     callers."""
     checked_by: str | None = None
-    """Description of the check that authenticates callers, if the gateway does not. The text becomes a tag of the API. The
-    policies require it outside dev, with at least 15 characters."""
+    """Description of the check that authenticates callers, if the gateway does not. The text becomes a tag of the API.
+    The policies require it outside dev, with at least 15 characters."""
     bodies_validated: bool = True
     """True if the gateway refuses bodies that do not match their schema. Otherwise the functions do so, and name the
     wrong field."""
@@ -80,7 +80,7 @@ class RestApi(Block):
     """REST API with its deployment and stage."""
 
     url: pulumi.Output[str]
-    """URL that clients call: `https://…/stage`."""
+    """URL that clients call. It ends in the name of the only stage: `https://…/api`."""
 
     def __init__(self, short_name: str, args: RestApiArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("RestApi", short_name, args.scope, opts)
@@ -114,11 +114,8 @@ class RestApi(Block):
             alarms=args.alarms,
             after=self._create_permissions(),
         )
-        self.key = (
+        if args.usage_plan is not None:
             create_api_key(self, short_name, args.logical_name, args.usage_plan, self.stage)
-            if args.usage_plan
-            else None
-        )
         if args.requests_per_address is not None:
             create_firewall(self, short_name, args.logical_name, args.requests_per_address, self.stage)
         self.url = self.stage.invoke_url

@@ -1,15 +1,11 @@
 """Rate limits of a REST API: an API key with a usage plan, and a firewall that counts requests by address."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from pulumi_aws import apigateway
 
 from components.blocks.block import Block
 from components.blocks.naming.physical_names import Kind
-
-if TYPE_CHECKING:
-    from pulumi_aws import wafv2
 
 QUOTA_PERIOD = "DAY"
 FIREWALL_WINDOW_SECONDS = 300
@@ -23,13 +19,11 @@ class KeyUsagePlan:
     rate: float
     """Requests per second."""
     burst: int
-    """Requests that may arrive at the same time, above the rate."""
+    """Maximum number of requests that may arrive at once. It is the size of a token bucket, which `rate` refills."""
     requests_per_day: int
 
 
-def create_api_key(
-    api: Block, short_name: str, logical_name: str, plan: KeyUsagePlan, stage: apigateway.Stage
-) -> apigateway.ApiKey:
+def create_api_key(api: Block, short_name: str, logical_name: str, plan: KeyUsagePlan, stage: apigateway.Stage) -> None:
     """Create an API key and its usage plan.
 
     AWS generates the key's value, which is a secret in the state and not an output.
@@ -60,12 +54,11 @@ def create_api_key(
         usage_plan_id=usage.id,
         opts=api.part_options(),
     )
-    return key
 
 
 def create_firewall(
     api: Block, short_name: str, logical_name: str, requests_per_address: int, stage: apigateway.Stage
-) -> "wafv2.WebAcl":
+) -> None:
     """Create a firewall in front of the stage.
 
     It blocks an address while it exceeds the limit of requests in five minutes.
@@ -109,4 +102,3 @@ def create_firewall(
         web_acl_arn=firewall.arn,
         opts=api.part_options(),
     )
-    return firewall

@@ -39,6 +39,7 @@ ACCESS_LOG = {
 STAGE = "api"
 """Name of the only stage of each REST API."""
 RUNBOOK = "rest-api-errors"
+"""File name of the alarms' runbook below `docs/runbooks/`, without suffix."""
 SLOW_PERIODS = 3
 """Successive periods of five minutes that must be slow. One slow response among few requests raises no alarm."""
 

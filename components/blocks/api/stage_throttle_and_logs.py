@@ -15,7 +15,7 @@ class Throttle:
     rate: float
     """Requests per second."""
     burst: int
-    """Requests that may arrive at the same time, above the rate."""
+    """Maximum number of requests that may arrive at once. It is the size of a token bucket, which `rate` refills."""
 
     @staticmethod
     def from_rate(rate: int) -> "Throttle":

@@ -1,7 +1,8 @@
 """WebSocket API on API Gateway with one stage, whose routes one function handles.
 
 The function's environment needs the API's URL, and a route needs the function. So the API is created first, and `serve`
-adds the routes. The client URL and the callback URL consist of the API's endpoint and the stage's name, because the stage is created last.
+adds the routes and, last of all, the stage. The client URL and the callback URL are needed earlier, so they are not
+read from the stage, but built from the API's endpoint and the stage's name.
 
 Every route except `$connect` and `$disconnect` sends the function's result back to the client. The subsystem decides
 who may connect: API Gateway checks an IAM signature, or the function behind `$connect` checks the caller and
@@ -30,7 +31,8 @@ CONNECT, DISCONNECT, DEFAULT = "$connect", "$disconnect", "$default"
 """Routes that API Gateway defines: connection opened, connection closed, message that has no route of its own."""
 PREDEFINED_ROUTES = (CONNECT, DISCONNECT, DEFAULT)
 CALLBACK_ENDPOINT_VARIABLE = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
-"""Environment variable from which the AWS SDK reads the URL for posting to connections (`WebSocketApi.callback_url`)."""
+"""Environment variable from which the AWS SDK reads the URL for posting to connections
+(`WebSocketApi.callback_url`)."""
 
 
 def message_actions(routes: Iterable[str]) -> list[str]:
@@ -60,8 +62,9 @@ class WebSocketApiArgs:
     """Limit of all clients and routes together."""
     authorization: WebSocketAuthorization = WebSocketAuthorization.NONE
     checked_by: str | None = None
-    """Description of the check that authenticates callers, if API Gateway does not. The text becomes a tag of the API. The
-    policies require it outside dev, with at least 15 characters. None if API Gateway authenticates callers, or if every client may connect."""
+    """Description of the check that authenticates callers, if API Gateway does not. The text becomes a tag of the API.
+    The policies require it outside dev, with at least 15 characters. None if API Gateway authenticates callers, or if
+    every client may connect."""
 
 
 class WebSocketApi(Block):

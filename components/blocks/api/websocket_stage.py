@@ -14,8 +14,8 @@ from components.blocks.block import Block
 from components.blocks.monitoring.alarm import AlarmGroup, Metric, Severity
 
 LOGS = "/aws/apigateway"
-"""Prefix of both log groups. We name the group for access logs `…/<API name>`; API Gateway names the group for execution
-logs of WebSocket APIs `…/<API id>/<stage>`."""
+"""Prefix of both log groups. We name the group for access logs `…/<API name>`; API Gateway names the group for
+execution logs of WebSocket APIs `…/<API id>/<stage>`."""
 ACCESS_LOG = {
     "requestId": "$context.requestId",
     "time": "$context.requestTimeEpoch",
@@ -67,7 +67,8 @@ def create_websocket_stage(
         default_route_settings={
             "throttling_rate_limit": throttle.rate,
             "throttling_burst_limit": throttle.burst,
-            # API Gateway always records metrics of the whole API. Detailed metrics are five paid metrics for each route.
+            # API Gateway always records metrics of the whole API. Detailed metrics are five paid metrics for each
+            # route.
             "detailed_metrics_enabled": False,
             "logging_level": "ERROR",
             "data_trace_enabled": False,

@@ -1,8 +1,8 @@
 """Amazon Bedrock AgentCore memory of an agent: raw events, and records that strategies extract from them.
 
-Events are kept for some days, by actor and session. Each strategy writes its records to its own namespace. A namespace is
-a path that contains the actor's id, so actors never share records. Reading a namespace also returns the records of all
-namespaces that start with the same text, so every namespace ends in a slash.
+Events are kept for some days, by actor and session. Each strategy writes its records to its own namespace. A namespace
+is a path that contains the actor's id, so actors never share records. Reading a namespace also returns the records of
+all namespaces that start with the same text, so every namespace ends in a slash.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,8 @@ class AgentMemoryArgs:
 
     scope: Scope
     logical_name: str
-    """Last word of the memory's name; it has no hyphens, because AgentCore accepts none."""
+    """Name that the requirements use. It is also the last part of the physical name, for which AgentCore accepts no
+    hyphens."""
     days: int
     """Days for which events are kept."""
 

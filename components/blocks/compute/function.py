@@ -1,4 +1,5 @@
-"""Lambda function with role, log group, alias `live`, event sources, tracing, alarms, and a destination for failed calls.
+"""Lambda function with role, log group, alias `live`, event sources, tracing, alarms, and a destination for failed
+calls.
 
 All callers use the alias.
 """
@@ -195,7 +196,8 @@ class Function(Block):
     def allow_api_gateway(self, label: str, source_arn: pulumi.Input[str]) -> lambda_.Permission:
         """Let one API of API Gateway call the alias.
 
-        The permission checks `aws:SourceArn` only, like the example in API Gateway's guide. This ARN contains the account.
+        The permission checks `aws:SourceArn` only, like the example in API Gateway's guide. This ARN contains the
+        account.
         """
         return lambda_.Permission(
             self.part_name(f"{label}-permission"),

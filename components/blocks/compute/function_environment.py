@@ -13,7 +13,7 @@ from handlers.common.environment import HandlerEnvironment
 
 MAX_ENVIRONMENT_BYTES = 4096
 PLACEHOLDER = "known-later"
-"""Stands for a value that is not known yet, so that the model can validate the other values at preview."""
+"""Text in place of a value that is not known yet, so that the model can validate the other values at preview."""
 RESERVED = frozenset(
     [
         "_HANDLER",
@@ -60,7 +60,7 @@ def environment_variables(
         )
     late_variables = {name: value for name, value in added.items() if not isinstance(value, str)}
     known_added = {name: value for name, value in added.items() if isinstance(value, str)}
-    check_limits(dict.fromkeys(late_variables, ""))
+    check_limits(dict.fromkeys(late_variables, ""))  # checks only the names, because the values are not known yet
 
     def build_variables(known_values: Mapping[str, object]) -> dict[str, str]:
         return check_limits({**model.model_validate(known_values).variables(), **known_added})

@@ -66,8 +66,8 @@ def write_archive(subsystem: str, root: Path = ROOT) -> Path:
     target = root / path
     if not target.exists() or target.read_bytes() != content:
         target.parent.mkdir(parents=True, exist_ok=True)
-        # Concurrent previews write different temporary files. Renaming one replaces the archive in one step, so no reader
-        # sees an incomplete archive.
+        # Concurrent previews write different temporary files. Renaming one replaces the archive in one step, so no
+        # reader sees an incomplete archive.
         with tempfile.NamedTemporaryFile(dir=target.parent, suffix=".partial", delete=False) as partial:
             partial.write(content)
         Path(partial.name).replace(target)

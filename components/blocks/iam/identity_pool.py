@@ -3,8 +3,8 @@
 The subsystem decides what the role allows. `grant_own_objects` and `grant_own_items` build grants that cover only the
 guest's own objects and items. The pool has no authenticated users and no other role.
 
-Clients get credentials by the enhanced flow only (`GetId`, `GetCredentialsForIdentity`); the classic flow is disabled. In
-the enhanced flow, Cognito adds its own session policy for guests, and a call must be allowed by both that policy and
+Clients get credentials by the enhanced flow only (`GetId`, `GetCredentialsForIdentity`); the classic flow is disabled.
+In the enhanced flow, Cognito adds its own session policy for guests, and a call must be allowed by both that policy and
 the role. The session policy allows S3, DynamoDB and execute-api, but not Bedrock, Step Functions or EventBridge. The
 credentials last an hour, which is also the default session duration of a role.
 
@@ -44,7 +44,8 @@ class IdentityPool(Block):
     """Identity pool with its guest role."""
 
     pool_id: pulumi.Output[str]
-    """Id with which a page requests an identity. `$connect` compares it with the pool of the caller."""
+    """Id with which a page requests an identity. The function behind a WebSocket API's route `$connect` compares it
+    with the pool of the caller's identity."""
 
     def __init__(self, short_name: str, args: IdentityPoolArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("IdentityPool", short_name, args.scope, opts)
@@ -64,14 +65,13 @@ class IdentityPool(Block):
             RoleArgs(scope, f"{short_name}-guest", args.logical_name, pool.id.apply(guest_trust), args.guest_grants),
             self.part_options(),
         )
-        self.guest_role_arn = role.arn
         cognito.IdentityPoolRoleAttachment(
             self.part_name("roles"),
             identity_pool_id=pool.id,
-            roles={"unauthenticated": self.guest_role_arn},
+            roles={"unauthenticated": role.arn},
             opts=self.part_options(*role.parts),
         )
-        self.register_outputs({"poolId": self.pool_id, "guestRoleArn": self.guest_role_arn})
+        self.register_outputs({"poolId": self.pool_id, "guestRoleArn": role.arn})
 
 
 def guest_trust(pool_id: str) -> str:

@@ -1,7 +1,7 @@
 """IAM role with its trust policy, permissions boundary and grants.
 
-One inline policy contains all grants whose ARNs are known at preview. Every other grant waits for an id that AWS generates
-and has its own policy, so that it makes no other grant unknown.
+One inline policy contains all grants whose ARNs are known at preview. Every other grant waits for an id that AWS
+generates and has its own policy, so that it makes no other grant unknown.
 """
 
 from collections.abc import Iterable
@@ -24,6 +24,8 @@ class RoleArgs:
     short_name: str
     """Purpose of the role within its subsystem: the last part of its name on AWS."""
     logical_name: str
+    """Name for the tag `Name`: the logical name of the block that the role belongs to, or else the role's own name on
+    AWS."""
     trust: Service | pulumi.Input[str]
     """AWS service that assumes the role, or the trust policy if no service assumes it."""
     grants: Iterable[Grant]

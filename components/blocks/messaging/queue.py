@@ -18,8 +18,8 @@ from components.blocks.monitoring.alarm import AlarmGroup, Metric, Severity
 from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.subsystem_scope import Scope
 
-FOURTEEN_DAYS = 1_209_600  # in seconds
-FOUR_DAYS = 345_600
+FOURTEEN_DAYS = 14 * 86_400  # in seconds
+FOUR_DAYS = 4 * 86_400  # in seconds
 VISIBILITY_FACTOR = 6
 """A received message stays hidden for six times the consumer's timeout, as Lambda's guide recommends."""
 

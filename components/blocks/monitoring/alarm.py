@@ -18,9 +18,9 @@ class Severity(StrEnum):
     """Urgency of an alarm for the operator."""
 
     CRITICAL = "critical"
-    """Needs an operator at once."""
+    """An operator must act at once."""
     WARNING = "warning"
-    """Needs an operator on the same day."""
+    """An operator must act on the same day."""
 
 
 class Comparison(StrEnum):
@@ -43,10 +43,11 @@ class Metric:
 
 
 def three_sweeps_seconds(every_minutes: int) -> int:
-    """Return the duration of three sweeps: the period of an alarm on work that sweeps leave undone.
+    """Return the period of an alarm on overdue work that a sweep has not finished: the time of three sweeps.
 
-    One sweep may fail because of a throttled call. So the alarm uses the minimum over this period, which rises only if
-    all three sweeps left work undone.
+    A sweep is a scheduled run of a function that ends or restarts overdue work. It logs the amount of work that it left
+    undone, from which the metric is made. One sweep may fail because of a throttled call. So the alarm uses the
+    metric's minimum over this period, which is above 0 only if all three sweeps left work undone.
     """
     return 3 * every_minutes * 60
 

@@ -101,7 +101,7 @@ def duration_chart(function: Function) -> Chart:
 def queue_chart(queue: Queue) -> Chart:
     """Return a chart of a queue's waiting messages, the age of the oldest one, and the dead-letter queue's messages."""
     return Chart(
-        f"{queue.label}: messages",
+        f"{queue.label}: messages, and age of the oldest one in seconds",
         [
             Metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": queue.name}, "Maximum"),
             Metric("AWS/SQS", "ApproximateAgeOfOldestMessage", {"QueueName": queue.name}, "Maximum"),
@@ -113,7 +113,7 @@ def queue_chart(queue: Queue) -> Chart:
 def table_chart(table: Table) -> Chart:
     """Return a chart of a table's consumed write and read capacity, and of its throttled writes."""
     return Chart(
-        f"{table.label}: capacity units",
+        f"{table.label}: capacity units, and throttled writes",
         [
             Metric("AWS/DynamoDB", name, {"TableName": table.name})
             for name in ("ConsumedWriteCapacityUnits", "ConsumedReadCapacityUnits", "WriteThrottleEvents")

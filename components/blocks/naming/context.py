@@ -1,7 +1,8 @@
-"""Stack-wide context from which every name, ARN and tag is built.
+"""Stack-wide context from which names, ARNs and tags are built.
 
-The program reads it once at start and passes it down. All names are deterministic, so every ARN is known at preview and
-the policies can check it there.
+The program reads it once at start and passes it down. The names are deterministic, so the ARNs that contain them are
+known at preview and the policies can check them there. The security groups of the foundation's network are the only
+resources whose names are not built here: their prefix contains `stack_label`.
 """
 
 import re
@@ -53,7 +54,7 @@ class Context:
 
     @staticmethod
     def read(settings: StackSettings) -> "Context":
-        """Build the context from the settings and from two AWS calls that return the account and the region."""
+        """Build the context from the settings, the account that AWS returns, and the region of the AWS provider."""
         caller = aws.get_caller_identity()
         return Context(
             project=pulumi.get_project(),

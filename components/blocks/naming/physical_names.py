@@ -43,8 +43,8 @@ class Kind(Enum):
     REST_API = ("REST API", 255)
     ROLE = ("role", 64)
     SECURITY_GROUP = ("security group", 228)
-    """Shorter than the service's limit, because the provider appends a hyphen and 26 characters here too. Resources move
-    to the new group before the old group is deleted."""
+    """Shorter than the service's limit, because the provider appends a hyphen and 26 characters here too. Resources
+    move to the new group before the old group is deleted."""
     SECURITY_CONFIGURATION = ("security configuration", 255)
     SCHEDULE = ("schedule", 64)
     STATE_MACHINE = ("state machine", 80)

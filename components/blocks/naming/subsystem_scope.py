@@ -12,7 +12,8 @@ from components.blocks.naming.physical_names import Kind
 from components.settings import FoundationSettings, LogLevel
 
 CHECKED_BY_TAG = "CallersCheckedBy"
-"""Tag of an API whose gateway does not authenticate callers. Its value names the check that authenticates them instead."""
+"""Tag of an API whose gateway does not authenticate callers. Its value names the check that authenticates them
+instead."""
 
 
 @dataclass(frozen=True)
@@ -48,5 +49,8 @@ class Scope:
         return self.context.name(kind, self.subsystem, short_name)
 
     def tags(self, name: str, more: Mapping[str, str | None] | None = None) -> dict[str, str]:
-        """Return all tags of a resource of this subsystem, plus the extra tags in `more`."""
+        """Return all tags of a resource of this subsystem, plus the extra tags in `more`.
+
+        `name` becomes the tag `Name`: the logical name, or the physical name of a resource that has no logical name.
+        """
         return self.context.tags(self.subsystem, name, more)

@@ -20,7 +20,8 @@ from components.blocks.naming.subsystem_scope import Scope
 ENTIRE_BUCKET = "EntireBucket"
 """Name of the metrics configuration that covers the requests to all objects of the bucket."""
 ACCESS_LOG_PREFIX = "logs/s3-access"
-"""Prefix of all access logs in the audit bucket."""
+"""Prefix of all access logs in the audit bucket, which receives the access logs of all other buckets
+(`components/foundation/access_log_bucket.py`)."""
 
 
 @dataclass(frozen=True)
@@ -65,13 +66,13 @@ class BucketArgs:
     lifecycle: Sequence[LifecycleRule] = ()
     versioned: bool = False
     accelerated: bool = False
-    """Enables transfer acceleration through the nearest edge location, which costs extra."""
+    """True to enable transfer acceleration through the nearest edge location, which costs extra."""
     requests_measured: bool = False
-    """Enables CloudWatch request metrics: sixteen paid metrics."""
+    """True to enable CloudWatch request metrics: sixteen paid metrics."""
     cors: CorsRule | None = None
     notify: Sequence[QueueNotification] = ()
     event_bridge: bool = False
-    """Sends the events of all objects to EventBridge."""
+    """True to send the events of all objects to EventBridge."""
     access_logged: bool = True
     """False for the audit bucket only, because it would log its own log deliveries endlessly."""
     statements: Sequence[dict[str, object]] = field(default_factory=tuple)

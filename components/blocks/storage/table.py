@@ -35,8 +35,8 @@ class SecondaryIndex:
     hash_key: str
     range_key: str | None = None
     projected_attributes: Sequence[str] | None = None
-    """Attributes that the index copies in addition to the keys. None copies all attributes; an empty list copies only the
-    keys."""
+    """Attributes that the index copies in addition to the keys. None copies all attributes; an empty list copies only
+    the keys."""
 
 
 @dataclass(frozen=True)

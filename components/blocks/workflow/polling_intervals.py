@@ -1,8 +1,8 @@
 """Growing pause between two status requests with which a workflow polls a long job.
 
-A job that has run for a long time will probably run on, so the pause grows with the time already waited. The end is noticed
-late by at most a twentieth of that time, or by the shortest pause if that is longer. A job of several hours needs about a
-hundred requests.
+A job that has run for a long time will probably run on, so the pause grows with the time already waited. The end is
+noticed late by at most a twentieth of that time, or by the shortest pause if that is longer. A job of several hours
+needs about a hundred requests.
 """
 
 from typing import Final
@@ -26,9 +26,9 @@ def pause_expression(waited: str, min_pause: int) -> str:
 
 
 def max_detection_seconds(seconds: int) -> int:
-    """Return the time in seconds by which polling notices that `seconds` have passed, if the pause has started to grow.
+    """Return the latest time at which polling notices that `seconds` have passed, in seconds since the start.
 
-    Before that, the pause is the shortest pause, so polling may be late by up to one shortest pause. Callers must allow
-    for that.
+    This is only correct after the pause has started to grow. Before that, polling may be late by up to one shortest
+    pause, and callers must allow for it.
     """
     return seconds + seconds // PAUSE_DIVISOR

@@ -1,7 +1,7 @@
 """Functions that build the states of a Step Functions workflow in Amazon States Language, with JSONata.
 
-Text between `{%` and `%}` is a JSONata expression; all other values are literal. The parameter `to` is always the name of
-the next state.
+Text between `{%` and `%}` is a JSONata expression; all other values are literal. The parameter `to` is always the name
+of the next state.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,7 @@
 """Second pass over a file, on a Spark executor: its records as Arrow batches with the run's columns.
 
-The first pass (`file_scan`) has found which columns exist, which files have rows, and how many. This pass reads the file
-again, moves the values into columns, and converts the values of those columns that need it.
+The first pass (`file_scan`) has found which columns exist, which files have rows, and how many. This pass reads the
+file again, moves the values into columns, and converts the values of those columns that need it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -38,7 +38,8 @@ class ColumnPlan:
 def plan_columns(columns: TableColumns, shape: JsonShape) -> ColumnPlan:
     """Return the plan for the run's columns and the shape of all its records."""
     no_values = JsonShape()
-    # A root with kinds but without names may be boundless. Then it does not show whether the records fit the columns.
+    # A root that has records but no names may be boundless (`JsonKind.BOUNDLESS`). Its names were then dropped, so it
+    # does not show whether the records fit the columns.
     is_described = bool(shape.names) or not shape.kinds
     fields = tuple(
         (name, column_type, is_described and fits_unchanged(column_type, shape.names.get(name, no_values)))

@@ -1,7 +1,7 @@
-"""JSON documents that the Spark job exchanges with the workflow: the list of files (input) and the run's result (output).
+"""JSON documents that the Spark job exchanges with the workflow: the list of files (input), the run's result (output).
 
-A manifest has two lists. The builder writes the list of the files that it claimed for the manifest. The workflow's first
-step writes the list of the files that it confirmed, which the run processes.
+A manifest has two lists. The builder writes the list of the files that it claimed for the manifest. The workflow's
+first step writes the list of the files that it confirmed, which the run processes.
 
 The documents are those of `handlers.ingestion.manifest`, read without pydantic, because Glue does not have it. A test
 compares the two.
@@ -27,7 +27,9 @@ class SourceFile:
     key: str
     version_id: str
     size: int
+    """Size in bytes."""
     arrived_at: str
+    """Time of arrival: ISO 8601 in UTC."""
     date_prefix: str
     file_key: str
 
@@ -85,18 +87,21 @@ def _parse_file(entry: dict[str, Any]) -> SourceFile:
 
 
 def add_published_files(confirmed: FileList, claimed: FileList | None, published: frozenset[str]) -> FileList:
-    """Return the confirmed files and those that an earlier run of the manifest has already published.
+    """Return the confirmed files, and those files that only an earlier run of the manifest has published.
 
-    `claimed` is the builder's list, and `published` contains the keys of the published files. A redrive's confirmed list
-    may lack a published file. For example, it has no rejected files, but an earlier run may have stored their rejected
-    lines. The run replaces the manifest's whole output, so it must process such files again, or their lines would
-    disappear.
+    `published` contains the keys of the files that an earlier run has published. `claimed` is the builder's list. It is
+    None if it no longer exists, or if nothing is published.
+
+    The confirmed list of a redrive has no rejected files. But an earlier run may have published the rejected lines of
+    such a file. The run replaces the manifest's whole output, so these lines would disappear if the run did not process
+    the file again.
     """
     missing = published - {file.file_key for file in confirmed.files}
     repeated = tuple(file for file in claimed.files if file.file_key in missing) if claimed else ()
     if len(repeated) < len(missing):
         raise ValueError(
-            f"{len(missing) - len(repeated)} files that an earlier run of this manifest published are on none of its lists"
+            f"{len(missing) - len(repeated)} files that an earlier run of this manifest published are on none of its "
+            "lists"
         )
     return FileList(confirmed.manifest_id, (*confirmed.files, *repeated))
 

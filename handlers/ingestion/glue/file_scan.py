@@ -1,8 +1,9 @@
 """First pass over a file, on a Spark executor: count its records, collect their shape, and write its rejected lines.
 
-Only counts and shapes return to the driver, never content. The rejected lines of a file are written at once, as one
-object or as several parts. The names of these objects depend on file and part only, so a task that Spark repeats
-replaces the same objects.
+A shape is a tree with the names and kinds of the records' values (see `json_schema_inference`). Only counts and shapes
+return to the driver, never content. The rejected lines of a file are written during this pass, as one or more objects.
+The names of these objects depend only on the file and the number of the object, so a task that Spark repeats replaces
+the same objects.
 """
 
 import base64
@@ -19,23 +20,29 @@ from handlers.ingestion.glue.line_reader import KEPT_BYTES, ContentTooLarge, Sou
 from handlers.ingestion.glue.object_storage import ObjectGone, ObjectStorage
 
 MAX_FILE_BYTES = 5 * 1024**3
-"""Size limit of a file, in addition to the limit in the settings. A larger file would occupy a worker for hours."""
+"""Size limit of a file, in addition to the limit in the settings. A larger file is rejected before it is read, because
+a single core would read all of it."""
 MAX_CONTENT_BYTES = 10 * 1024**3
+"""Size limit of a file's unpacked content, which can be a thousand times larger than a gzip file. In both passes
+together, one core processes about 16 MB per second, so 10 GiB take 11 minutes. A run's default time limit is 30
+minutes."""
 MAX_LINES = 50_000_000
-"""Limits of a file's unpacked content, because gzip can make it a thousand times smaller. One core takes a file through
-both passes at about 16 MB/s and 110,000 short lines per second, so a file takes at most a quarter of an hour. This is half
-of a run's default time limit."""
+"""Maximum number of lines in a file. Many short lines take longer than their size suggests. In both passes together,
+one core processes about 110,000 short lines per second, so 50 million lines take 8 minutes."""
 PART_BYTES = 8 * 1024 * 1024
-"""A part of the rejected lines ends with the line that exceeds this size."""
+"""An object with rejected lines ends with the line that exceeds this size. The next rejected line begins another
+object."""
 SAMPLE_BYTES = 256 * 1024
-"""Content from the beginning of a file whose compressed size gives `parquet_ratio`."""
+"""Size of the sample with which `parquet_ratio` is estimated. The sample has whole lines from the beginning of the
+file, and ends with the line that reaches this size."""
 NODE_CHECK_BYTES = 1024 * 1024
-"""Content that is read between two checks of a file's node count."""
+"""Amount of content between two checks of the number of nodes in the file's shape."""
 MAX_FILE_NODES = 4 * MAX_NODES
-"""Number of nodes above which the shape of a single file is limited. A larger shape could fill a worker's memory, and the
-shapes of all files could fill the driver's memory."""
+"""Number of nodes above which the shape of a single file is reduced to `MAX_NODES`. A larger shape could fill a
+worker's memory, and the shapes of all files could fill the driver's memory."""
 PARQUET_TO_ZLIB_RATIO = 0.65
-"""Size of zstd Parquet relative to zlib's fastest level, measured on the benchmark's records."""
+"""Size of the Parquet output, which is compressed with zstd, relative to the same content compressed by zlib at its
+fastest level. The value was measured on the benchmark's records."""
 
 
 @dataclass
@@ -52,12 +59,12 @@ class FileScan:
     content_bytes: int = 0
     """Size of the unpacked lines."""
     parquet_ratio: float = 1.0
-    """Estimated size of the Parquet output relative to the content. A sample from the beginning gives the estimate."""
+    """Estimated size of the Parquet output relative to the unpacked content."""
     unreadable: DataProblem | None = None
     """Problem that makes the whole file unusable, or None."""
 
     def limit_file_nodes(self) -> None:
-        """Limit the shape if this file has several times as many nodes as the run may have."""
+        """Reduce the shape to `MAX_NODES` nodes if it has more than `MAX_FILE_NODES`."""
         if count_nodes(self.shape) > MAX_FILE_NODES:
             limit_nodes(self.shape, MAX_NODES)
 
@@ -137,7 +144,7 @@ def _scan_line(line: SourceLine, scan: FileScan, rejected: "RejectedLines") -> N
 
 
 class RejectedLines:
-    """Writer for the rejected lines of one file, as NDJSON objects with position, reason and raw bytes."""
+    """Writer for the rejected lines of one file: NDJSON with the position, reason and raw bytes of each line."""
 
     def __init__(self, storage: ObjectStorage, uri: str, file: SourceFile) -> None:
         self._storage, self._uri, self._file = storage, uri, file
@@ -146,7 +153,7 @@ class RejectedLines:
         self._part = 0
 
     def add(self, line: SourceLine, problem: DataProblem) -> None:
-        """Add a rejected line. Write a part if enough lines have accumulated."""
+        """Add a rejected line. Write an object if enough lines have accumulated."""
         beginning = line.raw[:KEPT_BYTES]
         entry = {
             "file": self._file.key,
@@ -164,7 +171,7 @@ class RejectedLines:
             self.flush()
 
     def flush(self) -> None:
-        """Write the accumulated lines as one part."""
+        """Write the accumulated lines as one object."""
         if self._lines:
             self._storage.put(f"{self._uri}-{self._part:03}.ndjson", b"".join(self._lines))
             self._lines, self._size, self._part = [], 0, self._part + 1

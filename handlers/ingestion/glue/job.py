@@ -1,8 +1,10 @@
-"""Spark job on Glue: converts the NDJSON files of one manifest to Parquet in the lake. Glue runs this file as its script.
+"""Spark job on Glue: converts the NDJSON files of one manifest to Parquet in the lake.
 
-The modules that it imports are in the handlers' zip. The first pass decides which lines are records, which columns hold
-them, and whether too many lines are rejected. The second pass writes the data. Both see the same content, because
-versions are immutable. Then the output is published, as `run_output` describes. The log contains only counts.
+Glue runs this file as its script. The modules that it imports are in the handlers' zip.
+
+The first pass decides which lines are records, which columns hold them, and whether too many lines are rejected. The
+second pass writes the data. Both see the same content, because versions are immutable. Then the output is published, as
+`run_output` describes. The log contains only counts.
 """
 
 import json
@@ -122,7 +124,8 @@ def _read_input(arguments: JobArguments, storage: ObjectStorage) -> tuple[file_l
 def _check_published_files(scans: Sequence[FileScan], previous_result: bytes | None, output: RunOutput) -> None:
     """Raise VersionsGone if a version that can no longer be read may have published rows.
 
-    A run that died between its pointers and its result reported no file, so its pointers may cover any file of the date.
+    A run that died after it wrote its pointers, but before its result, has reported no files. So a file that the latest
+    result does not contain may be published too, if readers see rows of this manifest under the file's date.
     """
     published = file_list_and_result.published_file_keys(previous_result)
     reported = file_list_and_result.reported_file_keys(previous_result)

@@ -148,8 +148,9 @@ def count_nodes(shape: JsonShape) -> int:
 def limit_nodes(shape: JsonShape, max_nodes: int) -> None:
     """Mark the widest nodes below the root as boundless until at most `max_nodes` nodes remain.
 
-    Nodes of the same width are marked together, because only chance would distinguish them. So the result does not
-    depend on the order of files, lines and tasks. The items of an array count as one name.
+    The width of a node is the number of its children: its names, and one child for the items of its arrays. Nodes of
+    the same width are marked together, because only chance would distinguish them. So the result does not depend on the
+    order of files, lines and tasks.
 
     Example: if the nodes below objects with 50 names no longer fit, but those below narrower objects do, then every
     object with 50 or more names becomes boundless.

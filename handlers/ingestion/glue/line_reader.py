@@ -17,8 +17,8 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 CHUNK_BYTES = 1024 * 1024
 """Maximum output of one zlib call."""
 PACKED_BYTES = 16 * 1024
-"""Input of one zlib call. At the end of a gzip member, zlib copies the rest of the input. A file may have a member for
-each line, so most of a large input would be copied once for each of them."""
+"""Input of one zlib call. A gzip file may consist of many compressed members, for example one for each line. At the end
+of each member, zlib copies the rest of the input, so a large input would be copied again for each line."""
 MAX_LINE_BYTES = 8 * 1024 * 1024
 """Size above which a line is rejected."""
 KEPT_BYTES = 64 * 1024
@@ -58,7 +58,7 @@ def read_lines(
     tail = b""  # beginning of a line whose end is not read yet
     long_start = b""  # beginning of a line that is too long, until its end is read
     try:
-        for chunk in decompress(chunks):
+        for chunk in _decompress(chunks):
             line_part, *following = chunk.split(b"\n")
             unpacked += len(chunk)
             if unpacked > max_content_bytes or number + len(following) > max_lines:
@@ -94,7 +94,7 @@ def _line(number: int, raw: bytes, max_line_bytes: int, *, truncated: bool = Fal
         yield SourceLine(number, raw)
 
 
-def decompress(chunks: Iterable[bytes]) -> Iterator[bytes]:
+def _decompress(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """Yield the content of an object in chunks of bounded size, unpacked if it starts like a gzip stream."""
     source = iter(chunks)
     start = b""

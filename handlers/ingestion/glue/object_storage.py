@@ -2,7 +2,8 @@
 
 `open_storage` decides what an s3:// URI refers to. On Glue and on the local platform, it is an S3 object, which boto3
 reads, because Spark cannot read a given version. If the environment variable `POLYPHONY_OBJECTS` names a folder, the
-same URI is a file below it. The benchmark of the job uses this. A key in a URI is never URL-encoded, so every key is possible.
+same URI is a file below it. The benchmark of the job uses this. A key in a URI is never URL-encoded, so every key is
+possible.
 """
 
 import hashlib
@@ -26,7 +27,7 @@ CHUNK_BYTES = 1024 * 1024
 FOLDER_VARIABLE = "POLYPHONY_OBJECTS"
 """Environment variable with the folder that replaces S3."""
 GONE_CODES = frozenset({"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed"})
-"""Error codes of S3 for an object that no longer exists. `MethodNotAllowed` means that the version is a delete marker."""
+"""Error codes of S3 for an object that does not exist. `MethodNotAllowed` means that the version is a delete marker."""
 DELETE_BATCH_SIZE = 1000
 """Maximum number of objects that a DeleteObjects call deletes."""
 
@@ -40,10 +41,13 @@ class StorageFailed(Exception):
 
 
 class ObjectStorage(Protocol):
-    """Access to objects by URI."""
+    """Access to objects by URI. Each method raises StorageFailed if S3 refuses or fails."""
 
     def read_chunks(self, uri: str, version: str) -> Iterator[bytes]:
-        """Yield the content of a version in chunks. Raise UnreadableObject if S3 does not give out its content."""
+        """Yield the content of a version in chunks.
+
+        Raise ObjectGone if the version does not exist, and UnreadableObject if S3 does not give out its content.
+        """
         ...
 
     def read(self, uri: str) -> bytes:
@@ -129,7 +133,7 @@ class S3Storage:
 
 
 class FolderStorage:
-    """Objects as files `<bucket>/<key>` below a folder. `version_path` gives the file of a version of a source object."""
+    """Objects as files `<bucket>/<key>` below a folder. Versions of source objects have files of their own."""
 
     def __init__(self, root: Path) -> None:
         self._root = root

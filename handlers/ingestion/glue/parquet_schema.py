@@ -1,15 +1,17 @@
 """Columns of a run's Parquet files, inferred from the shape of its records or taken from a given schema.
 
-A column gets the narrowest type that holds all values of its name. If they differ in kind, the run's result reports it.
+A column gets the narrowest type that holds all values of its name. The run's result reports each column whose values
+differ in kind, and each column that contains JSON.
 
 - integers: `long`, or a `decimal` of 38 digits if one has more than 64 bits, or `string` if one has more digits
 - integers and fractions: `double` if each integer is exact as a double, otherwise `string`
-- scalars of different kinds: `string`
-- objects or arrays mixed with other kinds, values with too many names or levels (`JsonKind.BOUNDLESS`), objects without names,
-  with an empty name, or with names that differ only in case: `json`, a string of JSON
+- scalars of different kinds, or only nulls: `string`
+- objects or arrays mixed with other kinds, values with too many names or levels (`JsonKind.BOUNDLESS`), objects without
+  names, with an empty name, or with names that differ only in case: `json`, a string of JSON
 
-Some names cannot be columns: names that the job uses itself, and names that equal another one except for case, which
-Athena ignores. Their values go into the column `_unknown`. So do values that a given schema does not name or cannot hold.
+Some names of a record cannot be columns: the empty name, names that the job uses itself, and names that equal another
+one except for case, because Athena ignores case. Their values go into the column `_unknown`. So do values that a given
+schema does not name or cannot hold.
 """
 
 import re
@@ -33,7 +35,8 @@ RESERVED_NAMES = frozenset({*SOURCE_COLUMNS, UNKNOWN_COLUMN, "dt"})
 LONG_DECIMAL = "decimal(38,0)"
 DECIMALS = re.compile(r"decimal\((\d+),(\d+)\)")
 SUPPORTED_TYPES = frozenset({"boolean", "byte", "short", "integer", "long", "double", "string", "date", "timestamp"})
-"""Types that a given schema may use, in addition to decimals. `float` is not one, because it holds few JSON numbers exactly."""
+"""Types that a given schema may use, in addition to decimals. `float` is not one of them, because it holds few JSON
+numbers exactly."""
 
 
 @dataclass(frozen=True)
@@ -71,14 +74,14 @@ STRING = Scalar("string")
 
 @dataclass(frozen=True)
 class WidenedColumn:
-    """Column, or part of one, whose values differed in kind, with the type it got."""
+    """Column, or part of one, whose values differ in kind, or that contains JSON."""
 
     column: str
     """Path of the column, for example `order.items[].price`."""
     saw: tuple[str, ...]
     """Kinds of its values, as names of `JsonKind` in lower case."""
     became: str
-    """Type of the column."""
+    """Type that the column or part got."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,10 @@ def infer_columns(shape: JsonShape) -> TableColumns:
 
 
 def _lower_case_first(name: str) -> tuple[str, str]:
-    """Return a sort key. Of names that differ only in case, the one in lower case comes first and becomes the column."""
+    """Return a sort key for names.
+
+    Of names that differ only in case, the one in lower case comes first and becomes the column.
+    """
     return name.lower(), name.swapcase()
 
 
@@ -122,7 +128,10 @@ def columns_from_schema(schema: Mapping[str, Any]) -> TableColumns:
 
 
 def to_spark_schema(columns: TableColumns) -> dict[str, Any]:
-    """Return the schema of the whole table in Spark's JSON form. The metadata of a widened column lists its kinds."""
+    """Return the schema of the whole table in Spark's JSON form.
+
+    The metadata of a widened column lists the kinds of its values. A widened part of a column has no metadata.
+    """
     metadata = {column.column: {"widened": ", ".join(column.saw)} for column in columns.widened}
     return {
         "type": "struct",
@@ -229,7 +238,8 @@ def _from_spark_type(spark_type: Any) -> ColumnType:
     if isinstance(spark_type, str):
         if spark_type not in SUPPORTED_TYPES and not DECIMALS.fullmatch(spark_type):
             raise InvalidSchema(
-                f"type {spark_type} is not supported: use {', '.join(sorted(SUPPORTED_TYPES))}, decimal, array, map or struct"
+                f"type {spark_type} is not supported: use {', '.join(sorted(SUPPORTED_TYPES))}, decimal, array, map or "
+                "struct"
             )
         return Scalar(spark_type)
     match spark_type["type"]:

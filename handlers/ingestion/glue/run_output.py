@@ -1,9 +1,9 @@
-"""Output of a run in the lake: its folders, and the order of writes that lets readers see either one complete run or another.
+"""Output of a run in the lake: its folders, and the order of writes that shows readers only complete runs.
 
-A run writes to its own folders, which readers do not list. Readers follow pointers. A pointer is one object for each date
-and manifest that names Parquet files, and is replaced atomically. The order of writes is: data, pointers, deletion of the
-previous runs' objects, result. An object that a pointer names is never deleted. If a run dies at any point, the next run
-repairs the state.
+A run writes to its own folders, which readers do not list. Readers follow pointers. A pointer is an object that names
+the Parquet files of one manifest and date, and it is replaced atomically. The order of writes is: data, pointers,
+deletion of the previous runs' objects, result. An object that a pointer names is never deleted. If a run dies at any
+point, the next run repairs the state.
 
 Two runs of a manifest should not run at the same time, but after a timeout the workflow may start another run while the
 first one is still working. So each run records at its start that it is the newest, and publishes only while it is. It

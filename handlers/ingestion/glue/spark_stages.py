@@ -1,8 +1,10 @@
 """The two passes of the job on Spark. No other module uses Spark, except `job`, which creates the session.
 
-The executors read the objects by version. Python gives the rows to Spark as Arrow batches, and Spark writes Parquet. A
-failure on an executor is reported with its type, source line and the file's number in the list. Its message is left
-out, because it may quote a record. Only the message of a storage error is kept, since it has neither key nor content.
+The executors read the objects by version. Python gives the rows to Spark as Arrow batches, and Spark writes Parquet.
+
+A failure on an executor is reported with its type and source line, and in the first pass also with the file's number in
+the list. Its message is left out, because it may quote a record. Only the message of a storage error is kept, because
+it has neither key nor content.
 """
 
 import tempfile

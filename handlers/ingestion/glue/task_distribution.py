@@ -1,7 +1,8 @@
 """Distribution of files over Spark tasks, and the number of Parquet files.
 
-Each task of the second pass writes at least one Parquet file. So the number of tasks is a compromise: no Parquet file should be
-much larger than the target size, all cores should be used, and no file should be so small that it slows down readers.
+Each task of the second pass writes at least one Parquet file. So the number of tasks is a compromise: no Parquet file
+should be much larger than the target size, all cores should be used, and no file should be so small that it slows down
+readers.
 """
 
 import math

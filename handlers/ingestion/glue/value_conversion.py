@@ -21,7 +21,8 @@ Converter = Callable[[Any, Misfits], Any]
 """Function that returns the stored value of a JSON value, and adds an entry to the misfits if it does not fit."""
 
 EXACT_CONTEXT = Context(prec=5000, traps=[Inexact, InvalidOperation, Overflow, Underflow])
-"""Context with many times the digits of a column. A number that would lose a digit raises an error and is not rounded."""
+"""Context with many times the digits of a column. A number that would lose a digit is not rounded but raises an
+error."""
 
 INTEGER_BITS = {"byte": 8, "short": 16, "integer": 32, "long": 64}
 """Sizes of Spark's integer types."""

@@ -18,8 +18,8 @@ from handlers.ingestion.file_table import FileTable
 from handlers.ingestion.manifest_creation import ManifestCreator
 
 MAX_MANIFESTS_PER_INVOCATION = 5
-"""Maximum number of manifests that one invocation creates. With the default sizes, 5 manifests take 1,000 files, which is
-ten full batches."""
+"""Maximum number of manifests that one invocation creates. With the default sizes, 5 manifests take 1,000 files, which
+is ten full batches."""
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ class SweeperEnvironment(ManifestCreationEnvironment):
     flush_seconds: Annotated[int, Field(ge=1)] = 3600
     """Age after which a pending file goes into a manifest that is not full."""
     reconcile_days: Annotated[int, Field(ge=1)] = 2
-    """Days that the daily reconciliation looks back."""
+    """A reconciliation compares the versions that arrived at most this many days before the previous reconciliation
+    started."""
     reconcile_seconds: Annotated[int, Field(ge=1)] = 60
     """Time that an invocation spends on reconciliation. The next invocation continues."""

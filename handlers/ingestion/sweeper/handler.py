@@ -1,7 +1,7 @@
 """Lambda function that schedules invoke: the sweep every few minutes, the reconciliation of bucket and table daily.
 
-The sweep releases claims of dead executions, records the end of executions, and makes manifests from pending files. The
-reconciliation finds files in the landing bucket that are not in the file table, and adds them.
+The sweep releases claims that no execution will confirm, records the end of executions, and creates manifests from
+pending files. The reconciliation finds files in the landing bucket that are not in the file table, and adds them.
 """
 
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ class SweepRequest(BaseModel):
     """Event that a schedule or an operator sends."""
 
     kind: Literal["sweep", "flush", "reconcile"]
-    """Only operators send `flush`: a sweep that puts all pending files into manifests at once, even if these are not full."""
+    """Only operators send `flush`: a sweep that puts all pending files into manifests, even if these are not full."""
 
 
 @cache

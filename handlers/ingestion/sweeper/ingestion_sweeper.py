@@ -24,7 +24,7 @@ from handlers.ingestion.manifest_records import ManifestRecords
 from handlers.ingestion.table_items import RecordId
 
 MAX_MANIFESTS_PER_SWEEP = 50
-"""Maximum number of full manifests, and of manifests that are not full, that one sweep creates. The next sweep continues."""
+"""Maximum number of full manifests, and also of other manifests, that one sweep creates. The next sweep continues."""
 RUN_CHECK_BUDGET = timedelta(minutes=1)
 """Time for status checks of executions. Thousands may wait for a Glue run, and the files after them must be handled."""
 
@@ -95,6 +95,7 @@ class IngestionSweeper:
             by_manifest[claim.manifest_id].append(claim)
         return SweepLoop(self.log, self.clock, timedelta.max).run(
             batches=([entry] for entry in by_manifest.items()),
+            # `SweepLoop` counts each name in this list: one checked manifest, and each claim that was released.
             handle=lambda entry: ["resolved", *repeat("released", self._resolve(*entry))],
             failure_event="claims_unresolved",
             describe=lambda entry: {"manifest_id": entry[0]},

@@ -1,7 +1,9 @@
-"""Reconciliation: the daily comparison of the landing bucket with the file table, so that a lost notification loses no file.
+"""Reconciliation: the daily comparison of the landing bucket with the file table. It finds files whose notification was
+lost.
 
-It lists the versions of the last days and tracks those that have no record: it creates their records. A large bucket needs several invocations,
-so the position is stored after each page. If two invocations continue from the same position, one of them stops.
+It lists all versions in the bucket, and creates a record for each version of the last days that has none. A large
+bucket needs several invocations, so the position is stored after each page. If two invocations continue from the same
+position, one of them stops.
 """
 
 from collections.abc import Callable
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
 STATE_RECORD = RecordId("reconcile", "WALK")
-"""Primary key of the item that stores the state of the reconciliation."""
+"""Primary key of the item that stores the progress of the reconciliation, in the file table. `WALK` is only its stored
+name."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +171,8 @@ class Reconciler:
     log: EventLog
     clock: Callable[[], datetime]
     look_back: timedelta
-    """A reconciliation compares the versions that arrived at most this long before the previous one started."""
+    """A reconciliation compares the versions that arrived at most this long before the previous one started. The first
+    reconciliation uses its own start."""
     budget: timedelta
     """Time after which an invocation compares no further page."""
 
@@ -177,7 +181,8 @@ class Reconciler:
         last = self.state.get()
         if last is None or last.done:
             now = self.clock()
-            # The range starts before the last reconciliation, so days on which none ran are included.
+            # The range depends on the start of the previous reconciliation, so days on which none ran are included.
+            # That start may be after `now`, because the clocks of two containers differ.
             since = min(now, last.started if last else now) - self.look_back
             self.state.put(ReconciliationProgress(started=now, since=since, pages=0, position=None, done=False), last)
         return self.resume()

@@ -1,4 +1,6 @@
-"""Lambda function behind the steps of the manifest workflow: `confirm` before the Spark run, `finish` or `fail` after it."""
+"""Lambda function behind three steps of the manifest workflow: `confirm` before the Spark run, `finish` or `fail` after
+it.
+"""
 
 from collections.abc import Mapping
 from functools import cache

@@ -31,7 +31,8 @@ MEMORY_CONFIG = CONFIG.merge(Config(retries={"mode": "standard", "total_max_atte
 def _worker() -> WindowWorker:
     """Create the worker once per container."""
     environment = AgentEnvironment.read()
-    # Both clients are untyped, because the project does not install type stubs for three operations.
+    # Both clients are untyped, because the agent uses only three of their operations (ListEvents, CreateEvent and
+    # Converse), and the project does not install type stubs for so few.
     memory: Any = boto3.client("bedrock-agentcore", config=MEMORY_CONFIG)
     bedrock: Any = boto3.client("bedrock-runtime", config=build_client_config(environment.answer_seconds))
     services = AgentServices(

@@ -28,7 +28,7 @@ truncated first."""
 
 @dataclass(frozen=True)
 class MemoryEvent:
-    """Event that the agent stored in its memory for an earlier window."""
+    """Event that the agent stored in its memory for an earlier window. `AgentMemory` reads and creates these events."""
 
     event_id: str
     text: str = field(repr=False)

@@ -107,7 +107,7 @@ class WindowWorker:
         deadline = self._timing.now() + remaining_ms / 1000
         analysis_retrier = Retrier(self._timing, deadline - FINISH_SECONDS)
         storage_retrier = Retrier(self._timing, deadline)
-        if self._services.findings.is_done(message):
+        if self._services.findings.finish_if_done(message):
             self._log.info("window_already_done", session_hash=hash_for_log(message.episode_id))
             return WindowOutcome.ALREADY_DONE
         result = self._analyze(message, analysis_retrier)

@@ -27,8 +27,8 @@ from handlers.livestream.episode_cleanup.agent_memory_deletion import SessionMem
 from handlers.livestream.episode_cleanup.cleanup_table_gateway import CleanupTable, DueEpisode
 from handlers.livestream.episode_cleanup.s3_object_deletion import EpisodeObjects
 from handlers.livestream.episode_cleanup.track_time_limits import TrackLimits, is_idle, timeout_reason
+from handlers.livestream.episode_record import EpisodeRecord
 from handlers.livestream.event_names import EPISODE_DELETED, is_livestream_source
-from handlers.livestream.table_records import EpisodeRecord
 from handlers.livestream.track_states import TrackKind
 from handlers.livestream.upload_object_keys import OWNER_PATTERN
 
@@ -48,7 +48,8 @@ class CleanupOutcome(StrEnum):
     """Outcome of a deletion event, or of the sweep's check of a deleted episode."""
 
     CLEANED_UP = "tidied"
-    """The objects, memory, findings and window outcomes of a deleted episode were deleted."""
+    """The objects, memory, findings and window outcomes of a deleted episode were deleted. Logs and counts name this
+    outcome `tidied`."""
     IGNORED = "ignored"
     """The event names an episode that is not deleted, so nothing was removed."""
 
@@ -81,7 +82,11 @@ class EpisodeCleaner:
         return process_batch(messages, self._handle_deletion, self._log, event_kind="deletion")
 
     def sweep(self) -> dict[str, int]:
-        """Run one sweep; return the numbers of overdue tracks by reason, and of episodes by all other outcomes."""
+        """Run one sweep and return its counts, which are also logged.
+
+        They are the number of tracks that were failed, for each reason, and the number of deleted episodes that were
+        cleaned up. `SweepLoop` adds the counts of checked and failed episodes, and of an unfinished sweep.
+        """
         due = self._table.list_due(timestamp(self._clock() - SWEEP_GRACE_PERIOD))
         count = self._loop.run(
             batches=([episode] for episode in due), handle=self._check_episode, failure_event="episode_sweep_failed"

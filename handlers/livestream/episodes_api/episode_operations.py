@@ -22,12 +22,13 @@ from handlers.livestream.api_models import (
     EpisodePage,
     NewEpisode,
 )
+from handlers.livestream.episode_record import EpisodeRecord
 from handlers.livestream.episode_table import EpisodeConflict, EpisodeTable, ItemPage
 from handlers.livestream.episodes_api.page_cursors import Cursors, ListIdentity
 from handlers.livestream.error_codes import LivestreamErrorCode
 from handlers.livestream.event_names import EPISODE_DELETED
 from handlers.livestream.event_publisher import EventNotPublished, PublishEvent
-from handlers.livestream.table_records import EpisodeRecord, FindingKind, episode_id_from_token
+from handlers.livestream.table_records import FindingKind, episode_id_from_token
 from handlers.livestream.track_states import Track, TrackState
 
 
@@ -57,7 +58,8 @@ class EpisodeOperations:
             if conflict.current.creation != episode.creation or conflict.current.deleted_at is not None:
                 raise HandlerError(
                     LivestreamErrorCode.TOKEN_USED,
-                    "This clientToken was already used to create a different or deleted episode. Use a new clientToken.",
+                    "This clientToken was already used to create a different or deleted episode. "
+                    "Use a new clientToken.",
                     409,
                 ) from None
             return RestAnswer(conflict.current.to_episode(), 200)

@@ -21,6 +21,8 @@ MAX_CUE_CHARACTERS = 2_000
 """Maximum length of a cue after cleaning."""
 MAX_WRITTEN_CHARACTERS = 10 * MAX_CUE_CHARACTERS
 """Maximum length of a cue in the file, including tags and white space."""
+SENTENCE_CHARACTERS = 300
+"""Length above which a sentence is split into several cues, by readers that make one cue of each sentence."""
 MAX_SPEAKER_CHARACTERS = 100
 """Length to which a speaker's name is truncated."""
 MAX_MS = 24 * 60 * 60 * 1000

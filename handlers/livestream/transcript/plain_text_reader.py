@@ -10,12 +10,17 @@ from collections.abc import Iterator
 from itertools import chain
 
 from handlers.common.text.text_cleaning import clean_text
-from handlers.livestream.transcript.cues import MAX_CHARACTERS, MAX_MS, BadTranscript, Cue, TranscriptProblem
+from handlers.livestream.transcript.cues import (
+    MAX_CHARACTERS,
+    MAX_MS,
+    SENTENCE_CHARACTERS,
+    BadTranscript,
+    Cue,
+    TranscriptProblem,
+)
 
 CHARACTERS_PER_SECOND = 15
 """Speaking rate, about 150 English words per minute."""
-SENTENCE_CHARACTERS = 300
-"""Length above which a sentence is split into several cues."""
 _PARAGRAPH = re.compile(r"\n\s*\n")
 """Space between two paragraphs. It ends a sentence."""
 _SENTENCE = re.compile(r"(?<=[.!?\u2026])[\"'\u201d\u2019)\]]*\s+|(?<=[\u3002\uff01\uff1f])")

@@ -7,8 +7,12 @@ speech.
 
 WebVTT consists of a header and blocks: cues, comments, styles and regions. A block ends at an empty line, as the
 specification requires. A line that contains only white space does not end a block, because some programs write such
-lines within a cue. A line of times also starts a new cue, even directly below the header. A line above it that contains
-only a number belongs to the new cue, as in SRT. A line of times within a comment does not start a cue.
+lines within a cue. A line of times also starts a new cue, even directly below the header. A line of times within a
+comment does not start a cue.
+
+If a line of times ends a cue without an empty line, a number alone on the line above belongs to the new cue, as in SRT.
+There is one exception: the number is directly below the times of a cue that has no name. It stays there, because it is
+that cue's only text.
 
 A WebVTT cue with several voices becomes one cue for each voice, all with the same times. Karaoke times, classes and
 ruby tags are removed as style. Other blocks are skipped, as the specification requires.
@@ -118,6 +122,7 @@ def _blocks(lines: list[str]) -> Iterator[list[str]]:
             in_other_block = True
         elif _LIKE_TIMES.match(line) and (len(block) > 1 or (block and _LIKE_TIMES.match(block[0]))):
             # The block is more than the name of a cue, so these times start a new cue.
+            # A number at the end of the block belongs to the new cue, unless it is the block's only line of text.
             if len(block) > 2 and _NUMBER.fullmatch(block[-1]):
                 block.pop()
             yield block

@@ -14,12 +14,17 @@ from handlers.common.text.transcribe_output import (
     TranscribeOutputProblem,
     parse_transcribe_output,
 )
-from handlers.livestream.transcript.cues import MAX_CUE_CHARACTERS, MAX_MS, BadTranscript, Cue, TranscriptProblem
+from handlers.livestream.transcript.cues import (
+    MAX_CUE_CHARACTERS,
+    MAX_MS,
+    SENTENCE_CHARACTERS,
+    BadTranscript,
+    Cue,
+    TranscriptProblem,
+)
 
 PAUSE_MS = 1_500
 """Pause between two words after which a new cue begins."""
-SENTENCE_CHARACTERS = 300
-"""Length above which a sentence is split into several cues."""
 _PROBLEMS = {
     TranscribeOutputProblem.MALFORMED: TranscriptProblem.MALFORMED,
     TranscribeOutputProblem.BAD_TIMES: TranscriptProblem.BAD_TIMES,

@@ -27,11 +27,12 @@ class TranscriptWindowsEnvironment(HandlerEnvironment):
     agent_queue_url: Annotated[str, Field(min_length=1)]
     """Queue of the function `agent`."""
     window_characters: WindowCharacters = 6_000
-    """Maximum length of a window's text without the overlap with the next window."""
+    """Maximum number of characters in a window's core, which is the text before the overlap with the next window.
+    `WindowSizes` names the windows that may be longer."""
     window_seconds: WindowSeconds = WINDOW_SECONDS
-    """Maximum duration of a window without the overlap."""
+    """Maximum time between the starts of the first and the last cue in a core. The last window's core may be longer."""
     overlap_characters: OverlapCharacters = OVERLAP_CHARACTERS
-    """Length of the overlap. A fact claim of at most this length is always complete in one window."""
+    """Length of the overlap in characters. A fact claim of at most this length is always complete in one window."""
 
     @model_validator(mode="after")
     def _has_small_overlap(self) -> Self:

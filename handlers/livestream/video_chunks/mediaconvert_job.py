@@ -8,11 +8,14 @@ The same object version, cut to the same chunk length and end, always gives the 
 prefix. MediaConvert treats requests with the same token as one job if they arrive within a minute. A later repetition
 writes the same chunks again.
 
-The job reads at most the longest permitted length (`max_hours`) plus a margin. MediaConvert bills every minute, and a
-small file can play for a day, because it may show one still image. The part of the input that a job reads is called an
-input clip. MediaConvert counts its end from the first frame, so the duration that the file's container declares has no
-effect. MediaConvert rejects the clip of a shorter video, because the video contains no such time. Then a second job
-without a clip end follows (`to_its_end`).
+If `max_hours` is set, the job has an input clip: it reads only the part of the video before the end of the clip. The
+clip ends at the longest permitted length plus a margin. Without a clip, a small file could become expensive, because
+MediaConvert bills every minute, and a file that shows one still image can play for a day. The end of the clip is
+counted from the first frame, so the duration that the file's container declares has no effect.
+
+Most videos are shorter than the clip. MediaConvert's documentation does not say whether it accepts the clip of such a
+video, and this has not been tested. If it rejects the clip, the job fails with the error code `NO_SUCH_CLIP`. The error
+shows that the video is shorter than the clip, so a second job without a clip cuts it (`to_its_end`).
 """
 
 import hashlib
@@ -44,15 +47,16 @@ CLIP_MARGIN_MINUTES = 30
 """Time by which the clip is longer than the longest permitted video.
 
 Thanks to the margin, an output that is longer than permitted proves that the video was too long, even if MediaConvert
-counts the frame rate slightly wrong. The longest clip with this margin is still below MediaConvert's limit of 12 hours.
+measures the frame rate slightly wrong. The longest clip with this margin is still below MediaConvert's limit of 12
+hours.
 """
 
 
 def job_token(bucket: str, video: UploadedObject, seconds: int, clip_hours: int | None) -> str:
     """Return the request token of the job that cuts this object version in this way.
 
-    `clip_hours` is None for a job without a clip end. The token has 64 characters, the maximum that MediaConvert
-    accepts.
+    `seconds` is the length of a chunk. `clip_hours` is the length of the clip without its margin, or None for a job
+    without a clip. The token has 64 characters, the maximum that MediaConvert accepts.
     """
     identity = (bucket, video.key, video.version_id, str(seconds), str(clip_hours))
     return hashlib.sha256("\n".join(identity).encode()).hexdigest()
@@ -72,10 +76,11 @@ def job_request(
     max_hours: int | None = None,
     to_its_end: bool = False,
 ) -> dict[str, Any]:
-    """Return the parameters of CreateJob. Without `max_hours`, or with `to_its_end`, the input has no clip end.
+    """Return the parameters of CreateJob. Without `max_hours`, or with `to_its_end`, the job has no clip.
 
-    `to_its_end` marks the second job, which keeps `max_hours` in its metadata.
     `seconds` is the length of a chunk. `role_arn` is the role with which MediaConvert reads and writes the bucket.
+    `to_its_end` marks the second job. Its metadata contains `max_hours` too, so that `JobChanged.is_too_long` checks
+    the length of its output.
     """
     clip_hours = None if to_its_end else max_hours
     token = job_token(bucket, video, seconds, clip_hours)
@@ -106,8 +111,7 @@ def job_request(
 
 
 def _input(uri: str, clip_hours: int | None) -> dict[str, Any]:
-    # A clip with only an end covers everything up to that time, and most videos end before it. If MediaConvert rejects
-    # such a clip, the video is known to be shorter: see `JobChanged.video_to_cut_unclipped`.
+    # A clip without a start begins at the first frame.
     clips = [] if clip_hours is None else [{"EndTimecode": f"{clip_hours:02}:{CLIP_MARGIN_MINUTES}:00:00"}]
     return {
         "FileInput": uri,

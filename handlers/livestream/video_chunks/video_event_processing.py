@@ -3,9 +3,8 @@
 There are three kinds of events:
 - A video was uploaded. `Video Upload Completed` is published.
 - `Video Upload Completed`, which this module also receives. A job is submitted.
-- The job's state changed. The track is updated. If `max_hours` is set, the first job has a clip, which is the part of
-  the video that it reads. If the video is shorter than its clip, that job fails, and a second job without a clip end
-  follows.
+- The job's state changed. The track is updated. If MediaConvert rejected the job because the video is shorter than the
+  job's input clip, a second job without a clip follows (see `mediaconvert_job`).
 
 Events may arrive twice or late. The state of the video's track (`track_states`) decides whether an event still
 needs work. The track accepts a repeated event until a later event has advanced it. So interrupted work is repeated, and
@@ -76,7 +75,7 @@ class VideoProcessing:
     publish: PublishEvent
     _: KW_ONLY
     bucket: str
-    """Livestream's bucket. Events about other buckets are ignored or refused."""
+    """Livestream's bucket. Job events about other buckets are ignored. S3 events about other buckets are invalid."""
     role_arn: str
     """Role with which MediaConvert reads the video and writes the chunks."""
     chunk_seconds: int

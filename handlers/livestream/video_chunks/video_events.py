@@ -26,7 +26,7 @@ from handlers.common.json_models import Message
 from handlers.livestream import event_names
 from handlers.livestream.s3_prefixes import CHUNKS, VIDEOS
 from handlers.livestream.upload_object_keys import (
-    EPISODE_PATTERN,
+    EPISODE_ID_PATTERN,
     OWNER_PATTERN,
     UploadedObject,
     UploadKey,
@@ -35,11 +35,11 @@ from handlers.livestream.upload_object_keys import (
 
 HOUR_MS = 3_600_000
 NO_SUCH_CLIP = 1060
-"""MediaConvert's error code for an input clip whose end is not in the video."""
+"""MediaConvert's error code for an input clip whose end is not in the video (see `mediaconvert_job`)."""
 VIDEO_TYPES = frozenset({"mp4", "m4v", "mov", "mkv", "webm", "ts", "m2ts", "flv", "avi", "mpg", "mpeg"})
 """Lower-case suffixes of the formats that MediaConvert reads."""
 _PLAYLIST = re.compile(
-    rf"s3://(?P<bucket>[a-z0-9.-]+)/(?P<prefix>{CHUNKS}(?P<owner>{OWNER_PATTERN})/(?P<episode>{EPISODE_PATTERN})"
+    rf"s3://(?P<bucket>[a-z0-9.-]+)/(?P<prefix>{CHUNKS}(?P<owner>{OWNER_PATTERN})/(?P<episode>{EPISODE_ID_PATTERN})"
     r"/[A-Za-z0-9_-]+/)[A-Za-z0-9_-]+\.m3u8"
 )
 """URI of the HLS playlist that names the chunks of an episode."""
@@ -86,7 +86,7 @@ class JobMetadata(Message):
     bucket: Annotated[str, Field(pattern=r"^[a-z0-9.-]{3,63}$")]
     """Bucket of the stack that submitted the job. Several stacks may share an account."""
     owner: Annotated[str, Field(pattern=rf"^{OWNER_PATTERN}$")]
-    episode_id: Annotated[str, Field(pattern=rf"^{EPISODE_PATTERN}$")]
+    episode_id: Annotated[str, Field(pattern=rf"^{EPISODE_ID_PATTERN}$")]
     upload_id: Ulid
     version_id: Annotated[str, Field(pattern=f"^{VERSION_ID_PATTERN}$")]
     chunk_seconds: Annotated[int, Field(ge=1, le=3600)]
@@ -121,7 +121,7 @@ class JobChanged:
     def video_to_cut_unclipped(self) -> UploadedObject | None:
         """Video to cut again without a clip, because MediaConvert rejected the clip's end; None in all other cases.
 
-        MediaConvert rejects the end if the video is shorter than the clip.
+        A clip whose end is rejected is longer than its video.
         """
         job = self.job
         key_parts = parse_upload_key(VIDEOS, job.key)

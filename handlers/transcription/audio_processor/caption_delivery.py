@@ -29,8 +29,8 @@ class ClientGone(Exception):
     """The session's client has no open connection."""
 
 
-class NewerAttemptStarted(Exception):
-    """The attempt has lost its slot to a newer attempt or was given up, so it must not send final captions."""
+class SlotLost(Exception):
+    """A newer attempt has taken the attempt's slot, or the slot became overdue. The attempt must not send finals."""
 
 
 @dataclass
@@ -69,26 +69,27 @@ class CaptionDelivery:
         self._clock_ms = clock_ms
         self._log = log
         self._lines: dict[str, DeliveredLine] = {}
-        # Connections over which any message except a partial was sent. The attempt streams from the position `from_ms`,
-        # because captions of earlier attempts remain valid up to there. If there are such captions, they were sent over
-        # `connection`: after a reconnection, the utterance would be repeated from its beginning (`from_ms` = 0).
         self._used_connections = {connection} if event.from_ms else set[str]()
+        """Connections over which the utterance's valid captions, or any message except a partial, were sent.
+
+        If `from_ms` is not 0, captions of earlier attempts remain valid up to that position. They were sent over
+        `connection`, because a client that opens the session on another connection gets the whole utterance again."""
         self._revisions = 0
         """Number of captions so far. It is the revision of the latest one."""
         accepted_ms = clock_ms() if event.accepted_ms is None else event.accepted_ms
-        # Time at which the utterance's first sample would have been streamed, because the sample at `from_ms` is streamed
-        # at `accepted_ms`, when the router accepts the attempt.
         self._first_sample_ms = accepted_ms - event.from_ms
+        """Time at which the utterance's first sample counts as streamed. The attempt streams from the position
+        `from_ms` on, and the sample at this position counts as streamed when the router accepts the attempt."""
         self.latencies_ms: list[int] = []
-        """Delay of each caption: the time from the earliest moment at which Amazon Transcribe could have received the
-        words until the delivery. That moment assumes that streaming starts when the router accepts the attempt."""
+        """Delay of each caption: the time from the moment at which its last sample counts as streamed, until its
+        delivery."""
         self.duplicate_count = 0
         """Number of captions that another utterance has shown."""
 
     def show(self, caption: Caption, offset_ms: int) -> None:
         """Deliver one caption, or retract its line. `offset_ms` is the stream's start in the utterance.
 
-        Raises NewerAttemptStarted, ClientGone, or the error of a final that could not be posted.
+        Raises SlotLost, ClientGone, or the error of a final that could not be posted.
         """
         final = caption.final
         # A check reads the table. Partials are not checked, because their final will be.
@@ -168,7 +169,7 @@ class CaptionDelivery:
     def _check_attempt(self) -> None:
         utterances = self._live.utterances(self._event.session_id)
         if not utterances.holds_slot(self._event.utterance, self._event.attempt):
-            raise NewerAttemptStarted
+            raise SlotLost
         self.follow_client(utterances.connection)
 
     def _send_retraction(self, utterance: str, result_id: str, revision: int) -> None:
@@ -185,7 +186,10 @@ class CaptionDelivery:
         return text_reservation_key(self._event.session_id, digest)
 
     def _reserve(self, caption: Caption, key: str) -> bool:
-        """Reserve a caption's text. Return False if another utterance shows it."""
+        """Reserve a caption's text. Return False if another utterance shows it.
+
+        If the table does not answer, return True for a final and False for a partial.
+        """
         reservation = TextReservation(self._event.utterance, caption.result_id, self._revisions, final=caption.final)
         try:
             reserved, replaced = self._live.reserve_text(key, reservation, self._dedup_seconds)

@@ -14,8 +14,9 @@ from handlers.transcription.environment import (
 class ProcessorEnvironment(TranscriptionEnvironment):
     """Environment variables of the audio processor.
 
-    The types of the caption thresholds, in `handlers/transcription/environment.py`, define their meaning. Their
-    defaults are the values of the requirement. A stack sets its own, and a session can override them.
+    The types of the caption thresholds, in `handlers/transcription/environment.py`, define their meaning and range. The
+    defaults are the thresholds that the product requirements state (docs/requirements.md). A stack can set other
+    values, and a session can override them.
     """
 
     partial_results_enabled: bool = True

@@ -30,7 +30,7 @@ URL_SECONDS = 60
 @cache
 def _processor() -> UtteranceProcessor:
     """Create the processor, once per container."""
-    environment = CaptionThresholds.read()  # the function's environment, which contains the thresholds
+    environment = CaptionThresholds.read()  # all environment variables of the function
     session = boto3.Session()
     dynamodb = session.client("dynamodb", config=LIVE_CONFIG)
     sign = stream_url_signer(session, environment.aws_endpoint_url_transcribe_streaming)

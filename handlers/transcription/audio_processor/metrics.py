@@ -34,7 +34,8 @@ class UtteranceMetrics:
         for name, value in (
             (DROPPED_METRIC, sum(counts.dropped for counts in all_counts)),
             (ORPHANS_METRIC, sum(counts.orphans for counts in all_counts)),
-            # `fallback` alone is not enough: it stays None if partials are disabled, although the stream may have failed.
+            # `fallback` alone is not enough: it stays None if partials are disabled, although the stream may have
+            # failed.
             (FALLBACK_METRIC, int(any(counts.fallback is not None or counts.failed for counts in all_counts))),
         ):
             if value:

@@ -1,9 +1,9 @@
 """Processing of one utterance: start its attempt, transcribe it, then report its end to the client and to CloudWatch.
 
-Each attempt at an utterance holds one of the session's slots while the utterance is transcribed. An attempt that cannot
-be started is ignored, because it has lost its slot or another invocation has started it. `event.attempt` numbers the
-attempts of the whole session. `event.utterance_attempt` numbers the attempts at this utterance, without those that had
-no free stream. Audio and text are kept only in memory.
+Each attempt at an utterance holds one of the session's slots while the utterance is transcribed. An attempt cannot be
+started if it has lost its slot or if another invocation has started it. Such an attempt is ignored. `event.attempt`
+numbers the attempts of the whole session. `event.utterance_attempt` numbers the attempts at this utterance, without
+those that had no free stream. Audio and text are kept only in memory.
 """
 
 import base64
@@ -42,9 +42,13 @@ RESERVE_MS = 3_000
 """Part of the invocation's time that is reserved for notifying the client of the utterance's end."""
 
 MAX_ATTEMPTS = 3
-"""Maximum of `utterance_attempt`. An utterance is given up if this attempt fails."""
+"""Number of attempts after which a failed utterance is given up.
+
+Only an attempt that ends as `BROKEN`, although it had a stream, gives the utterance up. After an attempt that was lost
+or whose client was gone, the utterance is repeated in any case, so `utterance_attempt` can exceed this number."""
 WAIT_MS = 3_000
-"""Time after which the client sends an utterance again for which no stream was free. Most streams take less time."""
+"""Minimum time that the client waits before it sends an utterance again for which no stream was free. Most streams that
+run now have ended by then."""
 RETRIED = "retried"
 """Reason for showing only final captions: an earlier attempt failed."""
 
@@ -64,8 +68,8 @@ class ProcessorInvocation:
     """Maximum time for the transcription."""
 
 
-class _EndedAttempt(NamedTuple):
-    """An attempt whose slot was released."""
+class _ReleasedAttempt(NamedTuple):
+    """An attempt that has released its slot."""
 
     connection: str
     """The session's current connection."""
@@ -170,19 +174,15 @@ class UtteranceProcessor:
         """Release the slot, notify the client, log, and put the metrics, in this order."""
         event, all_counts = invocation.event, [captions.counts for captions in transcription.captions_by_stream]
         give_up_reason = _give_up_reason(event, outcome)
-        must_repeat = outcome.end in {UtteranceEnd.BROKEN, UtteranceEnd.GONE} and not give_up_reason
 
-        def end(utterances: SessionUtterances) -> tuple[SessionUtterances, _EndedAttempt | None]:
-            """Release the slot. Return None for an attempt that was replaced without noticing it."""
+        def release_slot(utterances: SessionUtterances) -> tuple[SessionUtterances, _ReleasedAttempt | None]:
+            """End the utterance or plan its repetition. Return None if the attempt has lost its slot meanwhile."""
             if not utterances.holds_slot(event.utterance, event.attempt):
                 return utterances, None
-            # What was sent over another connection may be lost, so the utterance is repeated, up to MAX_ATTEMPTS attempts.
             sent_elsewhere = delivery.was_sent_elsewhere(utterances.connection)
-            may_repeat = not give_up_reason and event.utterance_attempt < MAX_ATTEMPTS
-            repeats = must_repeat or (sent_elsewhere and may_repeat)
-            if not repeats:
+            if give_up_reason or not _must_repeat(event, outcome, sent_elsewhere=sent_elsewhere):
                 finished = utterances.finish(event.utterance, event.attempt, failed=give_up_reason is not None)
-                return finished, _EndedAttempt(utterances.connection, None)
+                return finished, _ReleasedAttempt(utterances.connection, None)
             again = Again(
                 utterance=event.utterance,
                 from_ms=0 if sent_elsewhere else outcome.from_ms,
@@ -190,11 +190,12 @@ class UtteranceProcessor:
             )
             wait_until_ms = self._clock_ms() + WAIT_MS if outcome.throttled else 0
             planned = utterances.plan_resend(event.utterance, event.attempt, again.from_ms, wait_until_ms)
-            return planned, _EndedAttempt(utterances.connection, again)
+            return planned, _ReleasedAttempt(utterances.connection, again)
 
-        # A replaced attempt changes no slot and sends nothing.
-        ended = None if outcome.end is UtteranceEnd.OVERTAKEN else self._live.change_utterances(event.session_id, end)
-        if ended and outcome.end is not UtteranceEnd.GONE:
+        # An attempt that has lost its slot changes nothing in the session's state, and sends no last message.
+        slot_lost = outcome.end is UtteranceEnd.SLOT_LOST
+        released = None if slot_lost else self._live.change_utterances(event.session_id, release_slot)
+        if released and outcome.end is not UtteranceEnd.GONE:
             if give_up_reason:
                 # Logged as an error, because no log level filters errors out and an alarm counts this event.
                 self._log.error(
@@ -203,8 +204,9 @@ class UtteranceProcessor:
                     outcome=outcome.end,
                     cause=outcome.cause or "",
                 )
-            delivery.follow_client(ended.connection)
-            self._send(delivery, _last_message(event, all_counts, delivery.final_count, ended.again, give_up_reason))
+            delivery.follow_client(released.connection)
+            last_message = _last_message(event, all_counts, delivery.final_count, released.again, give_up_reason)
+            self._send(delivery, last_message)
         fallback = _fallback(event, all_counts)
         self._log.info(
             "utterance_ended",
@@ -239,8 +241,19 @@ def _give_up_reason(event: ProcessorEvent, outcome: UtteranceOutcome) -> str | N
     if outcome.end is UtteranceEnd.REJECTED:
         return "Amazon Transcribe refuses this utterance. Sending it again would not help."
     if outcome.end is UtteranceEnd.BROKEN and event.utterance_attempt >= MAX_ATTEMPTS and not outcome.throttled:
-        return "This utterance failed three times and is given up."
+        return f"This utterance was sent at least {MAX_ATTEMPTS} times without success and is given up."
     return None
+
+
+def _must_repeat(event: ProcessorEvent, outcome: UtteranceOutcome, *, sent_elsewhere: bool) -> bool:
+    """Return True if the client must send an utterance again that is not given up.
+
+    With `sent_elsewhere`, messages were sent over a connection that the client no longer uses, so they may be lost.
+    The utterance is then repeated too, unless this is attempt MAX_ATTEMPTS or a later one.
+    """
+    if outcome.end in {UtteranceEnd.BROKEN, UtteranceEnd.GONE}:
+        return True
+    return sent_elsewhere and event.utterance_attempt < MAX_ATTEMPTS
 
 
 def _last_message(
@@ -269,7 +282,10 @@ def _last_message(
 
 
 def _fallback(event: ProcessorEvent, all_counts: Sequence[CaptionCounts]) -> str | None:
-    """Return the reason for showing only finals; None if partials were shown or are disabled."""
+    """Return the reason for showing only finals.
+
+    Return None if partials were allowed. Also return None for a first attempt for which the settings disabled them.
+    """
     return next(
         (counts.fallback for counts in all_counts if counts.fallback), RETRIED if event.utterance_attempt > 1 else None
     )

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from handlers.transcription.audio_processor.caption_delivery import CaptionDelivery, ClientGone, NewerAttemptStarted
+from handlers.transcription.audio_processor.caption_delivery import CaptionDelivery, ClientGone, SlotLost
 from handlers.transcription.audio_processor.captions.caption_decisions import Caption, CaptionKind, Captions
 from handlers.transcription.audio_processor.transcribe_stream.stream_client import (
     StreamFailureCode,
@@ -47,20 +47,20 @@ class UtteranceEnd(StrEnum):
     DEADLINE = "cut"
     """The deadline came first. Captions of the results that had arrived are delivered."""
     BROKEN = "broken"
-    """The client must send the utterance again."""
+    """The attempt failed. The client must send the utterance again, unless the utterance is given up."""
     REJECTED = "rejected"
     """Amazon Transcribe refuses the utterance, and would refuse it again."""
     GONE = "gone"
     """The client has no open connection."""
-    OVERTAKEN = "overtaken"
-    """The attempt has lost its slot."""
+    SLOT_LOST = "overtaken"
+    """The attempt has lost its slot, because a newer attempt took it or it became overdue."""
 
 
 class EndCause(StrEnum):
     """Cause of an outcome that is not a failure code of the stream."""
 
     LATE = "late"
-    """The deadline came before all audio was sent or before any result arrived."""
+    """The deadline came before all audio was sent, before any result arrived, or before all captions were delivered."""
     INTERNAL = "internal_error"
     """The processor raised an exception."""
 
@@ -125,14 +125,14 @@ class UtteranceTranscription:
             return UtteranceOutcome(UtteranceEnd.BROKEN, self.valid_ms, EndCause.LATE)
         except ClientGone:
             return UtteranceOutcome(UtteranceEnd.GONE, self.valid_ms)
-        except NewerAttemptStarted:
-            return self._stop_for_newer_attempt()
+        except SlotLost:
+            return self._stop_without_slot()
 
-    def _stop_for_newer_attempt(self) -> UtteranceOutcome:
-        """Retract the partial lines, because the newer attempt shows their text."""
+    def _stop_without_slot(self) -> UtteranceOutcome:
+        """Retract the partial lines, because another attempt transcribes the utterance again."""
         with suppress(ClientGone, DeadlinePassed):
             self._retract_lines(include_finals=False)
-        return UtteranceOutcome(UtteranceEnd.OVERTAKEN)
+        return UtteranceOutcome(UtteranceEnd.SLOT_LOST)
 
     def _try_twice(self, *, finals_only: bool) -> UtteranceOutcome:
         """Use one stream. If it fails and there is time, use another one for final captions only."""
@@ -164,9 +164,9 @@ class UtteranceTranscription:
         Lines that are not final are retracted. Final lines of PCM audio stay. Final lines of other encodings are
         retracted too if the stream broke, because such audio must be repeated from its beginning.
 
-        The audio is repeated by a second stream, or by another attempt, for which the client sends the utterance again.
-        In that case the client removes the lines that are left, except final captions up to `valid_ms`. If valid
-        captions cover the whole utterance, nothing is repeated.
+        If valid captions cover the whole utterance, nothing is repeated. Otherwise, a second stream or another attempt
+        transcribes the rest. For another attempt, the client sends the utterance again, and removes the lines that are
+        left, except final captions up to `valid_ms`.
         """
         if end is UtteranceEnd.BROKEN:
             self.captions_by_stream[-1].fall_back(STREAM_FAILED)

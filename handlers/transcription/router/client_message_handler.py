@@ -291,7 +291,8 @@ class ClientMessageHandler:
 def _check_connection(utterances: SessionUtterances, caller: ConnectedUser) -> SessionUtterances:
     """Return the utterances unchanged, or raise HandlerError if the session was last opened on another connection.
 
-    A session counts towards its user's limit only on that connection.
+    When a connection closes, the sessions that were last opened on it stop counting towards the user's limit. On other
+    connections, a client could use a session that does not count.
     """
     if utterances.connection != caller.connection:
         raise HandlerError(

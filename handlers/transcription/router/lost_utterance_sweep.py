@@ -1,6 +1,6 @@
 """Sweep that finds lost utterances and asks their clients to send them again. A schedule starts it every minute.
 
-An utterance is lost if its slot was not returned before the slot's deadline.
+An utterance is lost if its slot was not released before the slot's deadline.
 """
 
 from botocore.exceptions import BotoCoreError, ClientError

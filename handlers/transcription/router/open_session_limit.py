@@ -1,9 +1,13 @@
 """Limit on each user's open sessions.
 
-If the limit is reached, `SessionCounter` removes an abandoned session to make room for a new one. It first detaches the
-session from its connection, so that no client can use it, and then stops counting it. In the opposite order, a session
-could be used without being counted. If the process stops between the steps, the session counts but cannot be used until
-its user opens it again. If the user opens the session between the steps, it keeps counting.
+A session counts until it ends. It stops counting earlier if its client closes it and no utterance is in progress, or a
+minute after its connection has closed.
+
+If the limit is reached, `SessionCounter` stops counting an abandoned session to make room for a new one. First it
+detaches the abandoned session from its connection, so that no client can use it, and then it stops counting the
+session. In the opposite order, a session could be used without being counted. If the process stops between the steps,
+the session counts but cannot be used until its user opens it again. If the user opens the session between the steps, it
+keeps counting.
 """
 
 from collections.abc import Callable
@@ -20,11 +24,12 @@ from handlers.transcription.messages import TranscriptionErrorCode
 from handlers.transcription.session_table import Session
 from handlers.transcription.session_utterances import LiveItem, SessionUtterances
 
-DETACHED_MS = 60_000
-"""Time for which a session counts after its connection closed. A client that reloads its page opens it within
-seconds."""
-IDLE_MS = 15 * 60 * 1000
-"""Time without a message after which a session counts as abandoned: three ping intervals."""
+DISCONNECTED_MS = 60_000
+"""Time for which a session still counts after its connection has closed. A client that reloads its page opens the
+session again within seconds."""
+ABANDONED_MS = 15 * 60 * 1000
+"""Time without a message after which a session is abandoned, unless an utterance is in progress. It is three ping
+intervals."""
 
 
 class OpenSession(LiveItem):
@@ -90,7 +95,7 @@ class SessionCounter:
         if self._live.change(UserOpenSessions, key, add):
             return
         for counted in self._live.read(UserOpenSessions, key).sessions:
-            if self._end_if_idle(key, counted.session, now_ms) and self._live.change(UserOpenSessions, key, add):
+            if self._end_if_abandoned(key, counted.session, now_ms) and self._live.change(UserOpenSessions, key, add):
                 return
         raise HandlerError(
             TranscriptionErrorCode.TOO_MANY_SESSIONS,
@@ -110,31 +115,34 @@ class SessionCounter:
         )
 
     def stop_counting_disconnected(self, connection_id: str) -> None:
-        """Stop counting the sessions of a closed connection after `DETACHED_MS`. The user can still open them again."""
+        """Stop counting the sessions of a closed connection after `DISCONNECTED_MS`.
+
+        The user can still open them again.
+        """
         connection = self._live.read(ClientConnection, connection_key(connection_id))
         for session_id in connection.sessions:
             if self._live.utterances(session_id).connection == connection_id:
-                self._end_detached(connection.user, session_id, connection_id)
+                self._end_disconnected(connection.user, session_id, connection_id)
 
-    def _end_detached(self, user: str, session_id: str, connection_id: str) -> None:
-        ends_ms = self._clock_ms() + DETACHED_MS
+    def _end_disconnected(self, user: str, session_id: str, connection_id: str) -> None:
+        ends_ms = self._clock_ms() + DISCONNECTED_MS
 
         def end(open_sessions: UserOpenSessions) -> tuple[UserOpenSessions, None]:
             return open_sessions.end(session_id, ends_ms, connection=connection_id), None
 
         self._live.change(UserOpenSessions, user_open_sessions_key(user), end)
 
-    def _end_if_idle(self, key: str, session_id: str, now_ms: int) -> bool:
-        """Detach an abandoned session and stop counting it. Return False if it is not abandoned."""
-        idle_since_ms = now_ms - IDLE_MS
+    def _end_if_abandoned(self, key: str, session_id: str, now_ms: int) -> bool:
+        """Detach a session and stop counting it, if it is abandoned. Return False if it is not abandoned."""
+        abandoned_since_ms = now_ms - ABANDONED_MS
 
         def detach(utterances: SessionUtterances) -> tuple[SessionUtterances, bool]:
-            if not utterances.is_silent(idle_since_ms, now_ms):
+            if not utterances.is_abandoned(abandoned_since_ms, now_ms):
                 return utterances, False
             return utterances.detach(), True
 
         def end(open_sessions: UserOpenSessions) -> tuple[UserOpenSessions, None]:
-            return open_sessions.end(session_id, now_ms, opened_before_ms=idle_since_ms), None
+            return open_sessions.end(session_id, now_ms, opened_before_ms=abandoned_since_ms), None
 
         if not self._live.change_utterances(session_id, detach):
             return False

@@ -1,6 +1,7 @@
-"""Beginning, release and end of the attempts to answer a question. They are recorded in the question's record.
+"""A question's stored record, and the query worker's changes to it: begin, release and end an answer attempt.
 
-Only one attempt runs at a time, and only the attempt that runs can end the question.
+Only one attempt runs at a time, and only the attempt that runs can end the question. When a question ends, the worker
+also changes the guest's allowance, which counts the questions that are being answered.
 """
 
 from collections.abc import Callable

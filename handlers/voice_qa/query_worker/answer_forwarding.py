@@ -31,7 +31,8 @@ MAX_AUDIO = 72_000
 MAX_MESSAGES = 100_000
 """Maximum number of messages of an answer. It equals the highest number from which a client can resume."""
 LISTENER_CHECK_MS = 2_000
-"""Interval at which the listener is read, and the time without posts after a post that failed."""
+"""Interval at which the listener is read. It is also the time without posts after a post that failed, and the pause
+before the last message is posted again."""
 MAX_LAST_POSTS = 3
 """Maximum number of attempts to post the last message."""
 

@@ -4,9 +4,9 @@ Guests, who are browser users with unauthenticated Cognito credentials, may read
 table. So items are parsed strictly, and invalid turns are ignored. The context for the agent has a maximum size.
 
 A conversation expires a fixed number of days after its first turn, even if turns are added, so that regular use does
-not keep words for ever. A later turn begins a new conversation, even if DynamoDB has not deleted the old item. But a
-guest can keep an item longer, by changing or removing its `expiresAt`. A later turn then sets the expiry to at most the
-same number of days after that turn.
+not keep words for ever. A later turn begins a new conversation, even if DynamoDB has not deleted the old item. A guest
+can postpone the expiry by changing or removing the item's `expiresAt`. But each new turn limits it again: to the same
+number of days after that turn.
 """
 
 import re
@@ -48,13 +48,17 @@ class StoredTurn(Message):
     question: str = Field(repr=False)
     answer: str = Field(repr=False)
     at: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")]
+    """Time at which the turn was stored, after its answer was complete."""
 
 
 TURN_ATTRIBUTES = frozenset(field.alias or name for name, field in StoredTurn.model_fields.items())
 
 
 def append_turn(turns: Iterable[StoredTurn], turn: StoredTurn) -> tuple[StoredTurn, ...]:
-    """Return the turns and then the new turn, one per question. The oldest are dropped if the item would grow too large."""
+    """Return the turns and then the new turn, one per question.
+
+    The oldest turns are dropped if the item would grow too large.
+    """
     truncated = turn.model_copy(
         update={"question": _truncate(turn.question, MAX_QUESTION), "answer": _truncate(turn.answer, MAX_ANSWER)}
     )

@@ -14,8 +14,8 @@ class WorkerEnvironment(VoiceQaEnvironment):
     """Environment variables of the query worker."""
 
     agentcore_endpoint: str | None = None
-    """URL of an agent that is an HTTP service, despite the variable's name. None if the agent runs in AgentCore
-    Runtime."""
+    """URL of an agent that is an HTTP service outside AgentCore, although the variable is named after AgentCore. None
+    if the agent runs in AgentCore Runtime."""
     agentcore_runtime_arn: str | None = None
     """ARN of an agent in AgentCore Runtime. None if the agent is an HTTP service."""
     agentcore_qualifier: str = "DEFAULT"

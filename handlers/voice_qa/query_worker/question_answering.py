@@ -50,12 +50,12 @@ class AnswerOutcome(StrEnum):
 
     ANSWERED = "answered"
     FAILED = "failed"
-    """The question was not answered, and the client was notified."""
+    """The question was not answered. The client was notified, unless it is not connected any more."""
     REPLAYED = "replayed"
     """The stored answer was sent again."""
     NOTHING_TO_DO = "nothing_to_do"
     """Another invocation is answering the question, or the question has failed."""
-    OVERTAKEN = "overtaken"
+    NEWER_ATTEMPT_BEGAN = "overtaken"
     """Another invocation has begun an attempt, because it assumed that this one was dead."""
 
 
@@ -193,7 +193,7 @@ class QuestionAnswering:
         self._answers.put(item.identity, item.query_id, number, messages)
         answered = self._answered_message(item, number, messages)
         ended = self._end(attempt, QuestionRecord.mark_answered, answered, lambda: self._append_turn(attempt))
-        return self._log_end(attempt, AnswerOutcome.ANSWERED if ended else AnswerOutcome.OVERTAKEN)
+        return self._log_end(attempt, AnswerOutcome.ANSWERED if ended else AnswerOutcome.NEWER_ATTEMPT_BEGAN)
 
     def _forward_answer(self, attempt: AnswerAttempt, question: agent_types.AgentQuestion) -> None:
         with self._agent.answer(question) as answer:
@@ -223,7 +223,7 @@ class QuestionAnswering:
     def _fail(self, attempt: AnswerAttempt, error: UnanswerableQuestion, *, cause: str) -> AnswerOutcome:
         failed = _failed_message(attempt.item, error)
         ended = self._end(attempt, lambda record: record.mark_failed(error.code, retryable=error.retryable), failed)
-        return self._log_end(attempt, AnswerOutcome.FAILED if ended else AnswerOutcome.OVERTAKEN, cause)
+        return self._log_end(attempt, AnswerOutcome.FAILED if ended else AnswerOutcome.NEWER_ATTEMPT_BEGAN, cause)
 
     def _end(
         self,

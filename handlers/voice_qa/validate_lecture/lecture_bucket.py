@@ -1,8 +1,8 @@
 """Gateway for lectures in the audio bucket: read a version, check whether it is current, and list current versions.
 
 A read requests the version that a notification or a listing names. A bucket may be unversioned, so the ETag of each
-response is also compared with the ETag in the notification or listing. An object that was overwritten since then counts as
-gone, like a deleted one.
+response is also compared with the ETag in the notification or listing. An object that was overwritten since then counts
+as gone, like a deleted one.
 """
 
 from collections.abc import Iterator
@@ -34,36 +34,38 @@ class LectureBucket:
         self._client = client
         self._page_size = page_size
 
-    def open(self, announced: NewObject) -> RangedFile:
+    def open(self, new_object: NewObject) -> RangedFile:
         """Return an object as a file, which reads the parts that its caller needs. Nothing is read yet."""
-        version: dict[str, Any] = {} if announced.version_id == NULL_VERSION_ID else {"VersionId": announced.version_id}
+        version: dict[str, Any] = (
+            {} if new_object.version_id == NULL_VERSION_ID else {"VersionId": new_object.version_id}
+        )
 
         def fetch(start: int, length: int) -> bytes:
             try:
                 answer = self._client.get_object(
-                    Bucket=self.name, Key=announced.key, Range=f"bytes={start}-{start + length - 1}", **version
+                    Bucket=self.name, Key=new_object.key, Range=f"bytes={start}-{start + length - 1}", **version
                 )
             except ClientError as error:
                 if error.response["Error"]["Code"] in GONE_CODES:
                     raise ObjectGone from None
                 raise
             with answer["Body"] as body:
-                if announced.etag and _unquote(answer["ETag"]) != announced.etag:
+                if new_object.etag and _unquote(answer["ETag"]) != new_object.etag:
                     raise ObjectGone
                 return body.read()
 
-        return RangedFile(fetch, announced.size)
+        return RangedFile(fetch, new_object.size)
 
-    def is_current(self, announced: NewObject) -> bool:
+    def is_current(self, new_object: NewObject) -> bool:
         """Return True if this is the version that the bucket returns for the key now."""
         try:
-            head = self._client.head_object(Bucket=self.name, Key=announced.key)
+            head = self._client.head_object(Bucket=self.name, Key=new_object.key)
         except ClientError as error:
             if error.response["Error"]["Code"] == NOT_FOUND:
                 return False
             raise
-        same_version = head.get("VersionId", NULL_VERSION_ID) == announced.version_id
-        return same_version and _unquote(head["ETag"]) == announced.etag
+        same_version = head.get("VersionId", NULL_VERSION_ID) == new_object.version_id
+        return same_version and _unquote(head["ETag"]) == new_object.etag
 
     def pages(self, prefix: str, after: str, until: str | None = None) -> Iterator[list[NewObject]]:
         """Yield pages of the current versions below a prefix, after the key `after` and up to the key `until`."""

@@ -1,8 +1,8 @@
 """Sweep that finds and validates uploaded lectures whose S3 notification was lost.
 
 It lists the objects below `lectures/` that arrived in the last hours, and validates each one that its lecture's item
-does not describe yet. Such objects count as missing, even if their validation fails. Objects whose keys
-contain no lecture's id count as missing too, because an operator must learn of them.
+does not describe yet. The sweep's count `missing` is the number of these objects, even if their validation fails. It
+includes objects whose keys contain no lecture's id, because an operator must learn of them.
 
 Lecture ids are ULIDs, which contain their creation time, so keys sort by that time. The sweep checks recent ids first,
 and then older ids, because an old id may have a new object. A sweep that runs out of time reports that, and the next

@@ -1,7 +1,8 @@
-"""Validation of uploaded lectures. A version of an object is checked until the lecture's item contains its verdict.
+"""Validation of uploaded lectures: judge an upload, and write the verdict to the lecture's item.
 
-An upload is read only if it is the newest known one. The item is written only if no concurrent invocation changed it;
-otherwise everything is checked again. So repeated, late and reordered events change nothing.
+An upload is judged only if it replaces the upload that the item describes, as `compare_uploads` decides. The item is
+written only if no concurrent invocation changed it. Otherwise the upload is compared with the changed item, but not
+judged again. So repeated, late and reordered events change nothing.
 """
 
 from collections import Counter
@@ -38,7 +39,7 @@ class ValidationOutcome(StrEnum):
     SAME = "same"
     """The item already contains the verdict."""
     OLDER = "older"
-    """The item describes a newer upload."""
+    """The item keeps the upload that it describes, which is usually newer (`UploadOrder.OLDER`)."""
     GONE = "gone"
     """The uploaded version no longer exists."""
 

@@ -94,7 +94,9 @@ class QuestionIntake:
                 # to its lecture.
                 self._check_lecture(message.lecture_id)
             if worker_needed:
-                # If the allowance refuses, the question is not changed. A repeated question counts once.
+                # Raises an exception if a limit is reached, so the question is not changed. After a conflict, `update`
+                # is called again. It does not count the question twice, because the question then counts as being
+                # answered.
                 self._count_question(caller.identity, message.query_id, now_ms)
             repeated = stored.status is not QuestionStatus.NEW
             return changed, RequestedQuestion(changed, worker_needed=worker_needed, repeated=repeated)

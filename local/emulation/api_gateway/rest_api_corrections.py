@@ -74,7 +74,10 @@ async def _invoke_authorizer(
 
 
 def _may_call(function: str, account_id: str, region: str, resource: str) -> bool:
-    """Return True if the function's policy admits API Gateway, or if the function does not exist."""
+    """Return True if the function's policy admits API Gateway.
+
+    Also return True if the function does not exist, because the emulator itself handles that case.
+    """
     find_function = get_private(lambda_svc, "_get_func_record_for_ref_in_scope")
     _, config, name = find_function(function, account_id=account_id, region=region)
     return config is None or admits_api_gateway(name, function, f"arn:aws:execute-api:{region}:{account_id}:{resource}")

@@ -160,8 +160,8 @@ async def _call_route(  # noqa: PLR0917 - the emulator's signature
 ) -> Message:
     """Call a route's function and return the answer for the client.
 
-    The call takes the emulator's path for all other callers, so it has logs and reserved concurrency. All routes of
-    this project have a Lambda proxy integration. `details` are the query of a `$connect`, or code and reason of a
+    The emulator executes the function as for its other callers, with logs and reserved concurrency. All routes of this
+    project have a Lambda proxy integration. `details` are the query of a `$connect`, or code and reason of a
     `$disconnect`.
     """
     connection = _connection.get()

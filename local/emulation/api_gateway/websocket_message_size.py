@@ -13,7 +13,7 @@ MESSAGE_BYTES = 128 * 1024
 
 @dataclass
 class MessageSize:
-    """Sizes of the frame and of the message that one client is sending, in bytes."""
+    """Sizes of one message and of its current frame, in bytes, while a client sends the message."""
 
     frame: int = 0
     message: int = 0

@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import Any
 
 BAD_GATEWAY = 502
-PROTOCOL = "sec-websocket-protocol"
+SUBPROTOCOL_HEADER = "sec-websocket-protocol"
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def parse_answer(result: Mapping[str, Any]) -> RouteAnswer:
     if not isinstance(status, int) or not 200 <= status < 600 or not isinstance(body, str):
         return FAILED
     headers = {str(name).lower(): str(value) for name, value in (returned.get("headers") or {}).items()}
-    return RouteAnswer(status, body, headers.get(PROTOCOL))
+    return RouteAnswer(status, body, headers.get(SUBPROTOCOL_HEADER))
 
 
 def refusal_message(status: int) -> str:

@@ -291,13 +291,14 @@ def _deregister_definition(request: Parameters) -> Parameters:
 
 
 def _respond_with(operation: Callable[[Parameters], Any]) -> Callable[[Parameters], Any]:
-    """Return an operation in the emulator's form: its result becomes an HTTP response, and so does a refusal."""
+    """Return an operation in the emulator's form, which returns an HTTP response for a result and for a refusal."""
 
     def respond(request: Parameters) -> Any:
         try:
             answer = operation(request)
         except BatchClientError as error:
             return error_response_json("ClientException", str(error), 400)
+        # The emulator's own operations already return an HTTP response, which is a tuple.
         return answer if isinstance(answer, tuple) else get_private(batch, "_json")(200, answer)
 
     return respond

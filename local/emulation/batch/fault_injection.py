@@ -1,6 +1,7 @@
 """Fault injection for the local AWS Batch: a file in the platform's folder names the queues that fail and how they fail.
 
-The file is read before each attempt, so a test can set and clear faults while the platform is running.
+The file is read before each attempt, and repeatedly while a job waits for a machine. So a test can set and clear faults
+while the platform is running.
 """
 
 import json
@@ -19,7 +20,8 @@ class QueueFault:
     reclaimed_attempts: int = 0
     """Number of attempts of each job that Fargate Spot interrupts, beginning with the first."""
     reclaim_at: str = ""
-    """Text in the log line at which an attempt is interrupted. The default is in every line, so the first line counts."""
+    """Text in the log line at which an attempt is interrupted. By default, this is the first line, because every line
+    contains the empty text."""
     no_capacity: bool = False
     """True if no job of the queue gets a machine. Its jobs then stay RUNNABLE."""
 

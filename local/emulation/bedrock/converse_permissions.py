@@ -1,7 +1,7 @@
 """Checks the permissions that Bedrock requires of a caller of Converse.
 
-A model is one resource. An inference profile requires a permission for the profile and, in each of its regions, for the
-model with the profile as a condition key.
+A call of a model requires one permission, for the model. A call of an inference profile requires a permission for the
+profile and, in each of its regions, a permission for the model. The latter has the profile as a condition key.
 https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-prereq.html
 """
 
@@ -20,7 +20,7 @@ regions."""
 
 @dataclass(frozen=True)
 class ModelPermissions:
-    """Check of a caller's permissions for requests to models, in the Region and account that receive them."""
+    """Check of a caller's permissions for requests to models, in the region and account that receive them."""
 
     region: str
     account: str

@@ -1,8 +1,8 @@
 """Local Amazon Bedrock: the operation Converse, which answers from the JSON lines in the last turn of a request.
 
 The lines are about a broadcast (`fact_check_answers`) or a meeting (`meeting_answers`). The module shares no code with
-the handlers. Two words of a transcript make requests fail. A request whose transcript contains `throttled` is refused
-twice. The answer to a transcript with `repeating` is cut in half, as if it had reached the token limit.
+the handlers. Two words of a transcript cause a fault. A request whose transcript contains `throttled` is refused twice.
+The answer to a transcript with `repeating` is cut in half, as if it had reached the token limit.
 
 `python -m local.emulation.bedrock.converse_service` runs the service separately, without permission checks.
 """
@@ -32,7 +32,7 @@ CHARACTERS_PER_TOKEN = 4
 MIN_CACHED_TOKENS = 1024
 """Bedrock does not cache shorter prefixes, and does not report that."""
 THROTTLED, REPEATING = "throttled", "repeating"
-"""Words of a transcript that make a request fail."""
+"""Words of a transcript that cause a fault."""
 THROTTLED_TIMES = 2
 """Number of refusals for a transcript with the word `throttled`."""
 _PATH: Final = re.compile(r"/model/(?P<model>.+)/converse")

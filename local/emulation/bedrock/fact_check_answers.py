@@ -1,8 +1,9 @@
 """Answers of the local model to livestream's fact-check agent. Each sentence with a number or a superlative is a claim.
 
-An answer has at most MAX_CLAIMS claims and one clip. A memory line that shares words with a claim and contains a
-word of VERDICTS decides the claim's verdict. Without such a line, the claim is unverified. The clip starts with the cue
-of the first claim and has a length within the given limits. The same prompt always gives the same answer.
+An answer has at most MAX_CLAIMS claims and one clip. The prompt may contain memory lines, which are stored information
+about earlier windows of the broadcast. A memory line that shares words with a claim and contains a word of VERDICTS
+decides the claim's verdict. Without such a line, the claim is unverified. The clip starts with the cue of the first
+claim and has a length within the given limits. The same prompt always gives the same answer.
 """
 
 import re
@@ -12,8 +13,8 @@ from itertools import islice
 from typing import Any
 
 MAX_CLAIMS = 20
-SHARED_WORDS = 3
-"""Number of words that a memory line must share with a claim to be about it."""
+MIN_SHARED_WORDS = 3
+"""Minimum number of words that a memory line must share with a claim to be about it."""
 VERDICTS = (
     ("refuted", frozenset(["refuted", "false", "wrong", "untrue"])),
     ("misleading", frozenset(["misleading", "context"])),
@@ -71,7 +72,7 @@ def _judge_claim(cue: Mapping[str, Any], sentence: str, prompt: BroadcastPrompt)
     related = [
         line
         for line in prompt.memories
-        if len(words.intersection(_WORD.findall(str(line["text"]).lower()))) >= SHARED_WORDS
+        if len(words.intersection(_WORD.findall(str(line["text"]).lower()))) >= MIN_SHARED_WORDS
     ]
     for memory in related:
         memory_words = set(_WORD.findall(str(memory["text"]).lower()))

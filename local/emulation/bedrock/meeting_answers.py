@@ -1,9 +1,11 @@
-"""Answers of the local model about a meeting: a summary with the speakers and the first line, and the action items.
+"""Answers of the local model about a meeting: a summary, or the action items.
+
+A summary has the speakers, the number of lines, the first line and the longest line.
 
 An action item is recognised by the form of its sentence:
 
 - `Anna will send the report by Friday.` is Anna's, due `by Friday`. `has to`, `must` and `is going to` count like
-`will`.
+  `will`.
 - `I will …` and `I'll …` are the speaker's.
 - `Anna, could you send …?` is Anna's.
 - `Please send …` has no owner.

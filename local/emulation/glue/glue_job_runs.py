@@ -25,8 +25,9 @@ LIBRARY_OPTION = "--extra-py-files"
 class GlueJobRuns:
     """Runs of Glue jobs, one at a time."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, log_folder: Path) -> None:
+        """The output of all runs is written to `glue.log` in `log_folder`."""
+        self._log_folder = log_folder
         # On a small machine, two Java processes at once take longer than one after the other.
         self._run_lock = threading.Lock()
 
@@ -52,7 +53,7 @@ class GlueJobRuns:
             command_line = [part for key, value in arguments.items() for part in (key, str(value))]
             with self._run_lock:
                 process = spark_process.run_job(command_line, variables, script)
-        with (self._folder / "glue.log").open("a", encoding="utf-8") as log:
+        with (self._log_folder / "glue.log").open("a", encoding="utf-8") as log:
             log.write(f"{run_id} ended with {process.returncode}\n{process.stdout}{process.stderr}\n")
         if process.returncode != 0:
             raise task_error(

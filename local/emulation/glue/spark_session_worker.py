@@ -1,8 +1,9 @@
-"""Program of the child process of `spark_process.SparkChildSession`, which runs the Glue job and reads the lake.
+"""Runs the Glue job and reads the lake, as the child process of `spark_process.SparkChildSession`.
 
-It reads one request per line as JSON and answers each with one line of JSON. It reads the lake as readers do: only the
-files that pointers name. A pointer is an object that lists the Parquet files of one manifest and one date. A manifest
-is the list of the files that one run processes. The program runs in `.venv-spark` and imports no module of `local`.
+The program reads one request per line as JSON, and answers each with one line of JSON. It reads only the Parquet files
+that the lake's pointers name, as every reader of the lake does. A pointer is an object that lists the Parquet files of
+one manifest and one date. A manifest is the list of the files that one run processes. The program runs in
+`.venv-spark` and imports no module of `local`.
 """
 
 import json

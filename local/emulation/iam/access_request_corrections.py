@@ -1,7 +1,7 @@
 """Action, resource and condition keys that IAM would use for the requests that the emulator is known to misjudge.
 
-`decision_recording.py` and `resource_arn_corrections.py` apply these corrections. A text at each case describes the
-emulator's fault. The emulator evaluates all other requests itself.
+`decision_recording.py` and `resource_arn_corrections.py` apply these corrections. A comment or docstring at each case
+describes the emulator's fault. The emulator evaluates all other requests itself.
 """
 
 import re
@@ -27,7 +27,8 @@ def correct_request(
 ) -> AccessRequest | None:
     """Return the request as IAM would evaluate it, or None if the emulator evaluates it correctly.
 
-    `documents` are the policies of the role, `partition_keys` the partition keys of a request to DynamoDB.
+    `documents` are the policies of the role. For a request to DynamoDB, `partition_keys` are the names of the
+    partition keys of the table and its indexes.
     """
     if action in AUTHORISED_ACTIONS:
         return AccessRequest(AUTHORISED_ACTIONS[action], resource)
@@ -68,14 +69,17 @@ def make_tagging_request(action: str, resource: str, body: Body) -> AccessReques
 def find_memory_resource(path: str, region: str, account: str) -> str | None:
     """Return the ARN of the AgentCore memory that a request's path names by id or ARN, or None.
 
-    The emulator would use `*`.
+    Without this ARN, the emulator would use `*`.
     """
     match = re.match(r"/memories/(?:arn:[^/]+:memory/)?([a-zA-Z][a-zA-Z0-9_-]{0,99}-[a-zA-Z0-9]{10})/", unquote(path))
     return f"arn:aws:bedrock-agentcore:{region}:{account}:memory/{match[1]}" if match else None
 
 
 def find_job_resource(path: str, body: Body, region: str, account: str) -> str | None:
-    """Return the ARN of the Batch job that a request cancels or terminates, or None. The emulator would use `*`."""
+    """Return the ARN of the Batch job that a request cancels or terminates, or None.
+
+    Without this ARN, the emulator would use `*`.
+    """
     job = body.get("jobId")
     ends_job = path in {"/v1/canceljob", "/v1/terminatejob"}
     return f"arn:aws:batch:{region}:{account}:job/{job}" if ends_job and job else None

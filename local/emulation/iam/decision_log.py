@@ -29,7 +29,7 @@ class Decision:
     resource: str
     verdict: AccessVerdict
     by: str
-    """Origin of the decision: `emulator`, `document` (the role's policies, where the emulator is known to be wrong),
+    """Origin of the decision: `emulator`, `document` (the role's policies, used if the emulator is known to be wrong),
     BY_SERVICE or BY_SCHEDULE."""
 
     def __str__(self) -> str:

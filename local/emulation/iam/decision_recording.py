@@ -1,4 +1,4 @@
-"""Records every IAM decision about a role, and corrects decisions that the emulator is known to get wrong.
+"""Corrects IAM decisions about roles that the emulator is known to get wrong, and records all decisions about roles.
 
 The emulator makes every decision in its function `enforce`. Its callers look this function up for each request, so its
 replacement affects all of them.
@@ -38,7 +38,7 @@ def install(recorder: DecisionRecorder) -> None:
         _body.set(body)
         pin(body)
 
-    def enforce_and_record(
+    def decide_and_record(
         access_key: str, action: str, service: str, region: str, resource_arn: str = "*", service_context: Any = None
     ) -> Any:
         """Return None if the request is allowed, otherwise the refusal. Record each decision about a role."""
@@ -50,31 +50,34 @@ def install(recorder: DecisionRecorder) -> None:
         keys = resolve_principal(access_key, get_account_id()).keys
         # An explicit denial, for example by a bucket's policy, overrides every policy of the role.
         is_denied = result is not None and result.decision == "Deny"
-        request = None if is_denied else _correct(role, action, resource_arn, {**keys, **(service_context or {})})
-        if request is None:
-            # The emulator's decision is correct. Its result None means that the request is allowed.
-            verdict = AccessVerdict.ALLOW if result is None else _verdict(result)
-            recorder.record(Decision(role, action, resource_arn, verdict, "emulator"))
-            # An allowed AssumeRole with session tags also needs `sts:TagSession`, which is then decided below.
-            request = (
-                None if result is not None else make_tagging_request(action, resource_arn, _parse_body(_body.get()))
-            )
-            if request is None:
-                return result
-        verdict = evaluate_policies(
-            inline_policies(role), AccessRequest(request.action, request.resource, {**keys, **request.context})
-        ).verdict
+        corrected = None if is_denied else _correct(role, action, resource_arn, {**keys, **(service_context or {})})
+        if corrected is not None:
+            return decide_from_policies(caller["userArn"], corrected, keys)
+        # The emulator's decision is correct. Its result None means that the request is allowed.
+        verdict = AccessVerdict.ALLOW if result is None else _verdict(result)
+        recorder.record(Decision(role, action, resource_arn, verdict, "emulator"))
+        if result is not None:
+            return result
+        # An allowed AssumeRole with session tags also needs `sts:TagSession`.
+        tagging = make_tagging_request(action, resource_arn, _parse_body(_body.get()))
+        return None if tagging is None else decide_from_policies(caller["userArn"], tagging, keys)
+
+    def decide_from_policies(caller_arn: str, request: AccessRequest, keys: Mapping[str, Any]) -> Any:
+        """Decide a request from the inline policies of the caller's role. `keys` are the caller's condition keys."""
+        role = caller_arn.split("/")[1]
+        complete = AccessRequest(request.action, request.resource, {**keys, **request.context})
+        verdict = evaluate_policies(inline_policies(role), complete).verdict
         recorder.record(Decision(role, request.action, request.resource, verdict, "document"))
         if verdict is AccessVerdict.ALLOW:
             return None
         return result_type(
             "Deny" if verdict is AccessVerdict.DENY else "ImplicitDeny",
-            principal_arn=caller["userArn"],
+            principal_arn=caller_arn,
             reason="decided from the role's inline policies",
         )
 
     app.pin_signed_body = pin_body
-    iam_evaluator.enforce = enforce_and_record
+    iam_evaluator.enforce = decide_and_record
 
 
 def _correct(role: str, action: str, resource: str, context: Mapping[str, Any]) -> AccessRequest | None:
@@ -109,7 +112,8 @@ def _parse_body(body: bytes) -> dict[str, Any]:
             return content
         if b"Action=" in body:
             return dict(parse_qsl(body.decode()))
-        import cbor2  # type: ignore[import-not-found] # noqa: PLC0415 - a dependency of the emulator, for the newest protocol
+        # The newest protocol uses CBOR. Only the emulator's environment contains the decoder.
+        import cbor2  # type: ignore[import-not-found] # noqa: PLC0415
 
         decoded = cbor2.loads(body) if body else {}
     except (ValueError, ImportError):

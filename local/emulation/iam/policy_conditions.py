@@ -37,7 +37,10 @@ def operator_holds(operator: str, keys: Context, context: Context) -> bool:
 
 
 def substitute_variables(text: str, context: Context) -> str | None:
-    """Return a text with its policy variables replaced. Return None if a variable has no value: the text matches nothing."""
+    """Return a text with its policy variables replaced.
+
+    Return None if a variable has no value, because such a text matches nothing.
+    """
     is_missing = False
 
     def replace(match: re.Match[str]) -> str:

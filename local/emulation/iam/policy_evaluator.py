@@ -106,7 +106,7 @@ def _principals(statement: Mapping[str, Any]) -> list[str]:
 def _statement_applies(statement: Mapping[str, Any], request: AccessRequest) -> bool:
     for element in ("NotAction", "NotResource", "Principal", "NotPrincipal"):
         if element in statement:
-            raise NotEvaluable(f"{element} is not used in this project's role policies: {statement}")
+            raise NotEvaluable(f"the element {element} is not supported: {statement}")
     if statement.get("Effect") not in {"Allow", "Deny"}:
         raise NotEvaluable(f"Effect must be Allow or Deny: {statement}")
     context = lower_case_keys(request.context)

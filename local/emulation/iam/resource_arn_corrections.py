@@ -1,7 +1,7 @@
 """Corrects the resource against which IAM evaluates requests to AgentCore memory and Batch.
 
-For a request that ends a Batch job, the emulator uses the resource `*` instead of the job's ARN. It does not evaluate
-requests to AgentCore.
+For a request that ends a Batch job, the emulator would use the resource `*` instead of the job's ARN. It would not
+evaluate requests to AgentCore at all.
 """
 
 import json

@@ -1,8 +1,8 @@
-"""Checks and records the calls that AWS services make with a role of the stack.
+"""Checks and records calls that AWS services make with a role of the stack, and requests to the local services.
 
 For example, Lambda polls a queue, writes a function's logs and sends failed events to a destination with the function's
 own role. The emulator does not check the role. Here, each call is evaluated against the role's policies, and refused as
-on AWS.
+on AWS. A local service, for example MediaConvert, lets this module check whether its caller may perform an action.
 """
 
 import json
@@ -23,7 +23,7 @@ LOG_STREAM = "any"
 
 
 class ServiceCallPermissions:
-    """Checks whether a role allows the call that an AWS service makes with it."""
+    """Checks the permissions of roles for the calls of AWS services and for requests to local services."""
 
     def __init__(self, recorder: DecisionRecorder) -> None:
         self._recorder = recorder
@@ -48,7 +48,7 @@ class ServiceCallPermissions:
 
         def route_if_allowed(target: str, name: str, *arguments: Any) -> None:
             actions = {"sqs": "sqs:SendMessage", "sns": "sns:Publish", "lambda": "lambda:InvokeFunction"}
-            role = lambda_svc._functions[name]["config"]["Role"]  # noqa: SLF001
+            role = get_private(lambda_svc, "_functions")[name]["config"]["Role"]
             if self.is_allowed(role, actions[target.split(":")[2]], target):
                 route(target, name, *arguments)
 

@@ -36,12 +36,14 @@ def _invoke_async(original: Any, record: dict[str, Any], event: Any) -> None:
     config = record["config"]
     function = get_private(lambda_svc, "_functions").get(config["FunctionName"]) or {}
     all_settings = function.get("event_invoke_configs") or {}
-    # The emulator stores the settings for invocations without a qualifier under an empty name.
+    # The qualifier is the eighth part of the ARN. The emulator stores the settings for invocations without a qualifier
+    # under an empty name.
     qualifiers = config["FunctionArn"].split(":")[7:] or ["", "$LATEST"]
     settings: dict[str, Any] = next((all_settings[name] for name in qualifiers if name in all_settings), {})
     if get_private(lambda_svc, "_reserved_concurrency")(function, config) == 0:
         # Lambda does not retry the invocation of a function whose reserved concurrency is 0.
         settings = {**settings, "MaximumRetryAttempts": 0}
+    # If `event_invoke_config` is empty, the emulator would use the settings of `$LATEST` in `event_invoke_configs`.
     original({**record, "event_invoke_config": settings, "event_invoke_configs": {}}, event)
 
 

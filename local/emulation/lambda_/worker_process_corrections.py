@@ -30,8 +30,8 @@ EDITS = {
 }
 """Replacements in the emulator's script for Python functions."""
 PATIENCE_SECONDS = 0.25
-"""Time to wait for the next log line. It matters only if a process has died and its children keep its log open. The
-emulator's own limit for reading a whole log is as long."""
+"""Time to wait for the next log line. It matters only if a process has died and its children keep its log open. It
+equals the emulator's limit for reading a whole log."""
 
 
 def install() -> None:

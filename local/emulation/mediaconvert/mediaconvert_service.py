@@ -62,6 +62,7 @@ class _MediaConvertJob:
     request: Mapping[str, Any]
     cut: VideoCut
     submitted_at: float
+    """Seconds since the epoch."""
 
 
 @contextlib.contextmanager

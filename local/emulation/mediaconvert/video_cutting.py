@@ -13,6 +13,7 @@ from typing import Any
 from local.ffmpeg import UnreadableMedia, run_ffmpeg
 
 VIDEO_CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,flv,avi"
+"""ffmpeg's names of the formats that may be opened."""
 VIDEO_STREAM, AUDIO_STREAM = "0:V:0", "0:a:0?"
 """ffmpeg's names of the first video and audio stream. `V` excludes album covers, and `?` allows a video without sound.
 """
@@ -33,7 +34,7 @@ class VideoCut:
     output_prefix: str
     """Prefix of the keys of all files."""
     name: str
-    """Name of the main playlist, which names the playlist of the segments."""
+    """Name of the main playlist without its suffix `.m3u8`. The main playlist names the playlist of the segments."""
     segment_name: str
     """Prefix of the names of the segments and of their playlist."""
     seconds: int
@@ -47,7 +48,7 @@ class VideoCut:
 
     @property
     def input_uri(self) -> str:
-        """The URI of the video."""
+        """URI of the video."""
         return f"s3://{self.input_bucket}/{self.input_key}"
 
     def output_uri(self, name: str) -> str:
@@ -56,7 +57,7 @@ class VideoCut:
 
     @property
     def max_bitrate(self) -> int:
-        """Maximum bit rate of the video stream."""
+        """Maximum bit rate of the video stream, in bits per second."""
         return int(self.video["CodecSettings"]["H264Settings"]["MaxBitrate"])
 
 

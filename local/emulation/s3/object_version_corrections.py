@@ -38,6 +38,7 @@ def _dispatch_event(original: Any, event: dict[str, Any], view: Any = None) -> A
         return original(event, view)
     detail = json.loads(event["Detail"])
     detail["object"]["version-id"] = version
+    # `view` is left out, because it was made from the event without the version.
     return original({**event, "Detail": json.dumps(detail)})
 
 

@@ -1,4 +1,4 @@
-"""Conversion between samples and audio files with ffmpeg: encodes samples, and recognises the tone words in a file.
+"""Encodes samples as audio, and recognises the tone words in an audio file, both with ffmpeg.
 
 A tone word is a pair of tones that takes the place of a spoken word (`tone_words`).
 """

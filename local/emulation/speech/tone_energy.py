@@ -9,7 +9,8 @@ field, and adding the products adds every field. So all frequencies together tak
 sample, which takes a quarter of the time of a loop over the frequencies.
 
 The sum in a field may be negative, and would then borrow from the next field. To prevent this, 2 ** 62 is added to every
-field, and subtracted again when the field is read. The sum of a frame of 16-bit samples is less than 2 ** 55.
+field, and subtracted again when the field is read. This number is large enough, because the absolute value of a field's
+sum over a frame of 16-bit samples is less than 2 ** 55.
 """
 
 import math
@@ -46,8 +47,8 @@ class ToneEnergy:
         if sys.byteorder == "big":
             fields.reverse()
         sums = [(field - _FIELD_OFFSET) / _UNIT for field in fields]
-        # If n samples are one sine wave with amplitude a, their energy is n * a² / 2. The two squared sums then add up to
-        # (n * a / 2)², which is energy * n / 2.
+        # If n samples are one sine wave with amplitude a, their energy is n * a² / 2. The two squared sums then add up
+        # to (n * a / 2)², which is energy * n / 2.
         full_share = energy * len(samples) / 2
         return [
             (cosine * cosine + sine * sine) / full_share for cosine, sine in zip(sums[::2], sums[1::2], strict=True)

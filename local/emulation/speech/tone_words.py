@@ -28,7 +28,7 @@ WORDS = (
     *("send", "report", "budget", "monday", "agree"),
     *("throttled", "dropped", "malformed", "unflagged", "repeating", "endless", "broken"),
 )
-"""Vocabulary. The words of the last line make a local service fail."""
+"""Vocabulary. Each word of the last line causes a fault of a local service."""
 SENTENCE_END = "."
 
 WORD_SECONDS = 0.2
@@ -81,6 +81,7 @@ class Pause:
     """Silence of `PAUSE_SECONDS` after a word. A longer silence is still one pause."""
 
     at: float
+    """Seconds from the beginning of the audio to the moment when the silence has lasted `PAUSE_SECONDS`."""
 
 
 def speech(words: Iterable[str], sample_rate: int, pitch: int | None = None) -> bytes:

@@ -74,7 +74,8 @@ def service_prefix(model: ServiceModel) -> str:
 def error_name(operation: OperationModel, code: str) -> str:
     """Return the error name that a workflow can catch, for example `Batch.ClientException`.
 
-    An error that the operation does not declare gets the service's general name, for example `DynamoDb.DynamoDbException`.
+    An error that the operation does not declare gets the service's general name, for example
+    `DynamoDb.DynamoDbException`.
     """
     prefix = service_prefix(operation.service_model)
     error_codes = {str(shape.metadata.get("error", {}).get("code", shape.name)) for shape in operation.error_shapes}

@@ -1,13 +1,14 @@
-"""Creates the results that the local Transcribe returns for recognised words, and its failures.
+"""Creates the results that the local Transcribe returns for recognised words, and the faults of its streams.
 
 A result grows with each word, and becomes final at the end of the sentence. A stable word is the same in every later
-version of the result. Some words make a stream fail, so tests control every failure through the audio. All of them
-except `broken` have this effect only if partial results are stabilised. So a client that sends the same audio again
-without stabilisation gets its transcript.
+version of the result. Some words cause a fault of the stream, so tests control every fault through the audio. All of
+them except `broken` have this effect only if partial results are stabilised. So a client that sends the same audio
+again without stabilisation gets its transcript.
 """
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from enum import StrEnum
 
 from handlers.transcription.audio_processor.transcribe_stream.event_stream_frames import encode_frame
@@ -18,7 +19,7 @@ ADDED_WORD = "well,"
 
 
 class StreamFault(StrEnum):
-    """Words that make a stream fail."""
+    """Words that cause a fault of the stream."""
 
     THROTTLED = "throttled"
     """LimitExceededException, and the stream ends."""
@@ -75,19 +76,19 @@ class StreamResults:
             case StreamFault.DROPPED:
                 raise ConnectionDropped
             case StreamFault.MALFORMED:
-                frame = self._result(self._texts(), partial=True)
+                frame = self._result(partial=True)
                 yield frame[:-1] + bytes([frame[-1] ^ 0xFF])
             case _:
                 self._faults.add(fault)
                 self._has_stable_flags = self._has_stable_flags and fault is not StreamFault.UNFLAGGED
-                yield self._result(self._texts(), partial=True)
+                yield self._result(partial=True)
 
     def end(self) -> Iterator[bytes]:
         """Yield the final result of the current sentence, if it has any words."""
         if self._words and StreamFault.ENDLESS not in self._faults:
-            yield self._result(self._texts(), partial=False)
+            yield self._result(partial=False)
             if StreamFault.REPEATING in self._faults:
-                yield self._result([ADDED_WORD.capitalize(), *(word.text for word in self._words)], partial=False)
+                yield self._result(partial=False, added_word=ADDED_WORD)
         self._begin_sentence()
 
     def _begin_sentence(self) -> None:
@@ -95,20 +96,22 @@ class StreamResults:
         self._words: list[SpokenWord] = []
         self._faults: set[StreamFault | None] = set()
 
-    def _texts(self) -> list[str]:
-        first, *others = (word.text for word in self._words)
-        return [first.capitalize(), *others]
+    def _result(self, *, partial: bool, added_word: str | None = None) -> bytes:
+        """Return the frame of the sentence's result.
 
-    def _result(self, texts: list[str], *, partial: bool) -> bytes:
-        """Return the frame of a result with these texts. If ADDED_WORD precedes the words, it gets the first word's times."""
-        words = [self._words[0]] * (len(texts) - len(self._words)) + self._words
+        `added_word` precedes the words of the sentence, and has the times of the first one.
+        """
+        added = [] if added_word is None else [replace(self._words[0], text=added_word)]
+        words = [*added, *self._words]
+        first, *others = (word.text for word in words)
+        texts = [first.capitalize(), *others]
         items = [
             self._item(text, word.start, word.end, stable=not partial or at < len(texts) - 1)
             for at, (text, word) in enumerate(zip(texts, words, strict=True))
         ]
         if not partial:
             items.append({**self._item(".", words[-1].end, words[-1].end, stable=True), "Type": "punctuation"})
-        return event_frame(
+        return _event_frame(
             {
                 "Alternatives": [{"Items": items, "Transcript": " ".join(texts) + ("" if partial else ".")}],
                 "ChannelId": "ch_0",
@@ -130,7 +133,7 @@ class StreamResults:
         }
 
 
-def event_frame(*results: dict[str, object]) -> bytes:
+def _event_frame(*results: dict[str, object]) -> bytes:
     """Return the frame of a transcript event."""
     return _frame("event", "TranscriptEvent", {"Transcript": {"Results": list(results)}})
 

@@ -1,7 +1,8 @@
-"""Local Amazon Transcribe streaming with the real protocol. It recognises words that are tones.
+"""Local Amazon Transcribe streaming with the real protocol. It recognises tone words.
 
-It sends results while the audio arrives. botocore decodes the incoming frames, so the encoder of the handlers is
-checked against another implementation. ffmpeg decodes FLAC and Ogg Opus without delay. PCM needs no decoding.
+A tone word is a pair of tones that takes the place of a spoken word (`tone_words`). The service sends results while the
+audio arrives. botocore decodes the incoming frames, so the encoder of the handlers is checked against another
+implementation. ffmpeg decodes FLAC and Ogg Opus without delay. PCM needs no decoding.
 """
 
 import asyncio

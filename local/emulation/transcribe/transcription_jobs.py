@@ -67,8 +67,10 @@ class _TranscriptionJob:
     recognised: list[SpokenWord | Pause] | None
     """Recognised words and pauses, or None if the recording cannot be read."""
     created_at: float
+    """Seconds since the epoch."""
     status: str = "IN_PROGRESS"
     completed_at: float | None = None
+    """Seconds since the epoch, or None before the job has ended."""
     failure: str | None = None
     """Reason of a failed job, otherwise None."""
     was_described: bool = False

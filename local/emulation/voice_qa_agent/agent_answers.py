@@ -47,7 +47,7 @@ class AgentReply:
 
 
 def split_words(text: str) -> tuple[str, ...]:
-    """Return the words of a text, as the vocabulary spells them."""
+    """Return the words of a text in lower case and without punctuation, as in `tone_words.WORDS`."""
     return tuple(_WORD.findall(text.lower()))
 
 
@@ -66,7 +66,10 @@ def find_passages(recognised: Iterable[SpokenWord | Pause]) -> list[LecturePassa
 
 
 def find_best_passages(lecture: Sequence[LecturePassage], question_words: Iterable[str]) -> list[LecturePassage]:
-    """Return up to MAX_CITED passages that share words with the question, the best first. Equals are in the order of the lecture."""
+    """Return up to MAX_CITED passages that share words with the question, the best first.
+
+    Passages with the same weight are in the order of the lecture.
+    """
     passage_counts = Counter(word for passage in lecture for word in set(passage.words))
     wanted = set(question_words)
 

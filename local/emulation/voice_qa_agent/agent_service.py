@@ -1,8 +1,8 @@
 """Local voice Q&A agent, an HTTP service. It recognises the words of lecture and question, and answers from the lecture
 only.
 
-It implements the protocol of decision 0051 without the handlers' code, so the handlers are checked against another
-implementation. Some words of a question make it fail.
+The answer consists of JSON lines, as decision 0051 requires. The module shares no code with the handlers, so they are
+checked against another implementation of the protocol. Some words of a question cause a fault of the agent.
 """
 
 import base64
@@ -48,7 +48,7 @@ _INVALID_LINE = b'{"type": "text", "text": '
 
 
 class AnswerFault(StrEnum):
-    """Words of a question that make the agent fail."""
+    """Words of a question that cause a fault of the agent."""
 
     THROTTLED = "throttled"
     """Status 429 with a Retry-After, once per query id."""

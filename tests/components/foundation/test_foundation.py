@@ -1,4 +1,4 @@
-"""Tests of the foundation's resources: alerts, audit logs, budget, anomaly monitor, backup, Lambda layer."""
+"""Tests of the foundation's resources: alerts, audit bucket, budget, anomaly monitor, backup, Lambda layer."""
 
 import json
 from typing import Any

@@ -1,4 +1,6 @@
-"""Tests of the rules across fields, sections and environments: refused values with their messages, and accepted values."""
+"""Tests of the rules across fields, sections and environments: refused values with their messages, and accepted
+values.
+"""
 
 import re
 from typing import Any

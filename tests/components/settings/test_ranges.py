@@ -1,4 +1,6 @@
-"""Tests of every numeric setting: it accepts the limits of its range, and the error for other values names the range."""
+"""Tests of every numeric setting: it accepts the limits of its range, and the error for other values names the
+range.
+"""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple

@@ -1,4 +1,6 @@
-"""Tests of the generated JSON schemas: they are up to date and valid, and accept the examples and the committed stack files."""
+"""Tests of the generated JSON schemas: they are up to date and valid, and accept the examples and the committed stack
+files.
+"""
 
 import json
 from collections.abc import Iterator, Mapping

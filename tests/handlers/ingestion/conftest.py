@@ -79,7 +79,7 @@ def harness() -> IngestionHarness:
 
 @pytest.fixture(params=["moto", "memory"])
 def dynamodb(request: pytest.FixtureRequest) -> Any:
-    """DynamoDB of moto and of the fake: tests that pass on both show that the fake's conditions work like DynamoDB's."""
+    """DynamoDB of moto and of the fake. A test that passes on both shows that the fake's conditions are correct."""
     if request.param == "moto":
         return request.getfixturevalue("aws").dynamodb
     return FakeDynamoDB(Cloud(NOW), open_gate)

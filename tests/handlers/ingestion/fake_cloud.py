@@ -1,8 +1,8 @@
 """In-memory AWS for crash tests, with the operations that ingestion's gateways use.
 
-Conditions work like DynamoDB's, and the index lags behind until a test updates it. S3 keeps whole objects. The start of an
-execution may be refused, lost before or after it happened, or delayed. Every call passes a gate, which can stop or kill its
-caller.
+Conditions work like DynamoDB's, and the index lags behind until a test updates it. S3 keeps whole objects. The start of
+an execution may be refused, lost before or after it happened, or delayed. Every call passes a gate, which can stop or
+kill its caller.
 """
 
 import io
@@ -52,7 +52,10 @@ class Cloud:
         self.delayed_starts: list[tuple[str, str]] = []
         """Starts that were sent but have not arrived."""
         self.next_starts: deque[str] = deque()
-        """Outcomes of the next starts: `refused`, `exists`, `lost`, `lost after`, `delayed` or empty. Later starts succeed."""
+        """Outcomes of the next starts: `refused`, `exists`, `lost`, `lost after`, `delayed` or empty.
+
+        Later starts succeed.
+        """
         self.next_calls: deque[str] = deque()
         """Outcomes of the next other calls: `lost`, `lost after` or empty."""
         self.status_changes: list[tuple[Key, str, str]] = []

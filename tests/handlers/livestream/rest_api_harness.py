@@ -105,7 +105,7 @@ class ApiHarness:
 
     @cached_property
     def log(self) -> EventLog:
-        """Logger, created in the test that first uses it, because a logger keeps the standard output of its creation."""
+        """Logger, created when a test first uses it, because a logger keeps the standard output of its creation."""
         return EventLog("DEBUG")
 
     @cached_property

@@ -64,13 +64,13 @@ def test_existing_findings_are_never_overwritten(broadcast: Broadcast) -> None:
 
 def test_a_window_is_done_after_its_outcome_is_stored(broadcast: Broadcast) -> None:
     first, second = broadcast.windows(2)
-    assert not broadcast.findings.is_done(first)
+    assert not broadcast.findings.finish_if_done(first)
     broadcast.findings.save_findings(first, VerifiedAnswer())
-    assert broadcast.findings.is_done(first)
-    assert not broadcast.findings.is_done(second)
-    assert not broadcast.findings.is_done(broadcast.windows(2, "v2")[0]), "another version is another transcript"
+    assert broadcast.findings.finish_if_done(first)
+    assert not broadcast.findings.finish_if_done(second)
+    assert not broadcast.findings.finish_if_done(broadcast.windows(2, "v2")[0]), "another version is another transcript"
     broadcast.findings.save_failure(second, WindowFailure.FILTERED)
-    assert broadcast.findings.is_done(second)
+    assert broadcast.findings.finish_if_done(second)
     outcomes = {item["outcome"]["S"] for item in broadcast.harness.stored_items() if "outcome" in item}
     assert outcomes == {"found", "filtered"}
 
@@ -85,7 +85,7 @@ def test_outcome_and_findings_are_stored_together(broadcast: Broadcast, monkeypa
         patched.setattr(broadcast.harness.dynamodb, "transact_write_items", failing)
         with pytest.raises(ClientError):
             broadcast.findings.save_findings(window, FINDINGS)
-    assert (broadcast.findings.is_done(window), broadcast.stored_sort_keys) == (False, [])
+    assert (broadcast.findings.finish_if_done(window), broadcast.stored_sort_keys) == (False, [])
     broadcast.findings.save_findings(window, FINDINGS)
     assert broadcast.stored_kinds == ["CLAIM", "CLIP", "WINDOW"]
 
@@ -193,7 +193,7 @@ def test_a_repeated_message_moves_the_track_after_a_crash(
         with pytest.raises(TypeError):
             broadcast.findings.save_findings(second, VerifiedAnswer())
     assert broadcast.track["state"] == "requested"
-    assert broadcast.findings.is_done(second)
+    assert broadcast.findings.finish_if_done(second)
     assert broadcast.track["state"] == "analyzed"
 
 
@@ -203,7 +203,7 @@ def test_nothing_is_stored_for_a_deleted_episode(broadcast: Broadcast) -> None:
     broadcast.findings.save_findings(first, FINDINGS)
     broadcast.findings.save_failure(second, WindowFailure.TRANSCRIPT_GONE)
     assert broadcast.stored_sort_keys == []
-    assert broadcast.findings.is_done(first), "the result of a model request would not be stored"
+    assert broadcast.findings.finish_if_done(first), "the result of a model request would not be stored"
 
 
 def test_nothing_is_stored_for_a_replaced_transcript(broadcast: Broadcast) -> None:
@@ -212,7 +212,7 @@ def test_nothing_is_stored_for_a_replaced_transcript(broadcast: Broadcast) -> No
     broadcast.request_another()
     broadcast.findings.save_findings(second, FINDINGS)
     assert broadcast.stored_kinds == ["WINDOW"]
-    assert broadcast.findings.is_done(second)
+    assert broadcast.findings.finish_if_done(second)
     assert broadcast.track["state"] == "requested"
 
 

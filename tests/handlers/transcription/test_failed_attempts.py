@@ -190,7 +190,7 @@ def test_the_third_attempt_is_the_last(processor: ProcessorHarness) -> None:
         processor.scripts += [StreamFailureCode.DROPPED, StreamFailureCode.DROPPED]
         processor.process_utterance(attempts=attempt)
     assert [len(processor.sent_messages(kind)) for kind in ("resend", "error")] == [2, 1]
-    assert "three times" in processor.sent_messages("error")[0]["message"], (
+    assert "3 times" in processor.sent_messages("error")[0]["message"], (
         "the message does not claim that resending is useless"
     )
     assert processor.utterances.done == ("u1",)
@@ -199,8 +199,8 @@ def test_the_third_attempt_is_the_last(processor: ProcessorHarness) -> None:
 @pytest.mark.parametrize(
     ("steps", "end"),
     [
-        ([partial(300, "Old"), final(1_100, "Old words."), ENDED], UtteranceEnd.OVERTAKEN),
-        ([partial(300, "Old"), ENDED], UtteranceEnd.OVERTAKEN),
+        ([partial(300, "Old"), final(1_100, "Old words."), ENDED], UtteranceEnd.SLOT_LOST),
+        ([partial(300, "Old"), ENDED], UtteranceEnd.SLOT_LOST),
         ([ENDED], UtteranceEnd.DONE),
         ([(200, StreamFailureCode.REJECTED)], UtteranceEnd.REJECTED),
     ],

@@ -37,7 +37,6 @@ PCM, FLAC, OGG_OPUS = Encoding.PCM, Encoding.FLAC, Encoding.OGG_OPUS
 def refusal_of(audio: bytes, encoding: Encoding = PCM, sample_rate: int = 16000) -> BadAudio:
     with pytest.raises(BadAudio) as raised:
         check_utterance(audio, encoding, sample_rate)
-    assert str(raised.value) == raised.value.message
     return raised.value
 
 
@@ -103,7 +102,7 @@ def test_the_error_names_the_format_that_was_sent(codec: str, named: str, encodi
         return  # Samples can have the same bytes as such a frame.
     error = refusal_of(recording(codec, seconds=1), encoding)
     assert error.code is AudioProblem.WRONG_ENCODING
-    assert named in error.message
+    assert named in str(error)
 
 
 @pytest.mark.media
@@ -114,12 +113,12 @@ def test_the_error_names_the_format_that_was_sent(codec: str, named: str, encodi
 def test_one_encoding_is_not_taken_for_another(codec: str, encoding: Encoding) -> None:
     error = refusal_of(recording(codec, seconds=1), encoding)
     assert error.code is AudioProblem.WRONG_ENCODING
-    assert f"the session has the encoding {encoding}" in error.message
+    assert f"the session has the encoding {encoding}" in str(error)
 
 
 @pytest.mark.parametrize("begin", [b"RIFF\n\n\n\nWAVE", b"\n\n\n\nftyp", b"OggS" + b"\n" * 24 + b"\x01vorbis"])
 def test_a_foreign_file_is_named_whatever_lengths_it_states(begin: bytes) -> None:
-    assert refusal_of(begin + bytes(400)).message.startswith("this is ")
+    assert str(refusal_of(begin + bytes(400))).startswith("this is ")
 
 
 @given(
@@ -133,9 +132,9 @@ def test_any_bytes_are_accepted_as_a_whole_or_refused_with_a_short_message(
 ) -> None:
     found = outcome_of(begin + noise, encoding, rate)
     if isinstance(found, BadAudio):
-        assert len(found.message) < 200
-        assert found.message.isascii()
-        assert found.message.isprintable()
+        assert len(str(found)) < 200
+        assert str(found).isascii()
+        assert str(found).isprintable()
     else:
         assert b"".join(found.chunks) == begin + noise
         assert all(found.chunks)
@@ -196,7 +195,7 @@ def test_the_smallest_files_of_the_longest_utterances_have_no_empty_chunk(
 def test_less_than_a_tenth_of_a_second_is_refused(audio: bytes, encoding: Encoding, rate: int) -> None:
     error = refusal_of(audio, encoding, rate)
     assert error.code is AudioProblem.TOO_SHORT
-    assert "the minimum is 100 ms" in error.message
+    assert "the minimum is 100 ms" in str(error)
     for enough in ((samples(1600), PCM, 16000), (flac(1600), FLAC, 16000), (opus(5), OGG_OPUS, 48000)):
         assert len(check_utterance(*enough).chunks) == 1
 
@@ -220,7 +219,7 @@ def test_an_utterance_has_a_maximum_length(most: bytes, over: bytes, encoding: E
     )
     error = refusal_of(over, encoding, rate)
     assert error.code is AudioProblem.TOO_LONG
-    assert f"the maximum for {encoding} is {limit:g} s: send shorter utterances" in error.message
+    assert f"the maximum for {encoding} is {limit:g} s: send shorter utterances" in str(error)
 
 
 def test_the_largest_allowed_audio_fits_into_a_message() -> None:
@@ -230,7 +229,7 @@ def test_the_largest_allowed_audio_fits_into_a_message() -> None:
     for encoding in Encoding:
         error = refusal_of(samples(MAX_BYTES // 2) + b"\x00", encoding, 48000)
         assert error.code is AudioProblem.TOO_LARGE
-        assert "96769 bytes, but at most 96768 are allowed" in error.message
+        assert "96769 bytes, but at most 96768 are allowed" in str(error)
 
 
 @pytest.mark.parametrize("encoding", Encoding)
@@ -240,7 +239,7 @@ def test_an_unsupported_sample_rate_is_refused(encoding: Encoding, rate: int) ->
         return  # Opus supports fewer rates.
     error = refusal_of(opus(50, rate=rate) if rate > 0 else samples(1600), encoding, rate)
     assert error.code is AudioProblem.WRONG_SAMPLE_RATE
-    assert "needs one of 8000, 16000" in error.message
+    assert "needs one of 8000, 16000" in str(error)
 
 
 @pytest.mark.parametrize("rate", [8000, 16000, 24000])
@@ -252,7 +251,7 @@ def test_opus_accepts_48_khz_and_the_encoders_input_rate(rate: int) -> None:
     for number in {0, 8000, 16000, 24000, 44100, 48000} - {rate}:
         error = refusal_of(opus(50, rate=number), OGG_OPUS, rate)
         assert error.code is AudioProblem.WRONG_SAMPLE_RATE
-        assert f"encoded from {number or 'an unknown rate'}: open the session with 48000" in error.message
+        assert f"encoded from {number or 'an unknown rate'}: open the session with 48000" in str(error)
 
 
 @pytest.mark.parametrize(
@@ -273,7 +272,7 @@ def test_only_one_channel_of_16_bits_at_the_sessions_rate_is_accepted(
 ) -> None:
     error = refusal_of(audio, encoding)
     assert error.code is code
-    assert says in error.message
+    assert says in str(error)
 
 
 @pytest.mark.parametrize(
@@ -290,7 +289,7 @@ def test_only_one_channel_of_16_bits_at_the_sessions_rate_is_accepted(
 def test_an_incomplete_file_is_malformed(audio: bytes, encoding: Encoding, begins: str) -> None:
     error = refusal_of(audio, encoding)
     assert error.code is AudioProblem.MALFORMED
-    assert error.message.startswith(begins)
+    assert str(error).startswith(begins)
     assert error.__suppress_context__
 
 

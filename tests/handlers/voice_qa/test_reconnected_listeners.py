@@ -163,7 +163,7 @@ def test_pieces_of_a_replaced_invocation_are_never_sent(worker: WorkerHarness) -
         worker.script_answer(WORLD, SOUND)
         worker.call()
 
-    assert worker.answer_question(HELLO, overtaken, HELLO, SOUND, HELLO) is AnswerOutcome.OVERTAKEN
+    assert worker.answer_question(HELLO, overtaken, HELLO, SOUND, HELLO) is AnswerOutcome.NEWER_ATTEMPT_BEGAN
     assert worker.clients.pieces("c1") == [(1, 0), (2, 0), (2, 1)]
     worker.ask("c2", resume_from=1, attempt=1)
     worker.call()
@@ -188,5 +188,5 @@ def test_an_answer_of_a_replaced_invocation_is_not_in_the_conversation(worker: W
         assert mine
         worker.items.change(QuestionRecord, query_key(IDENTITY, QUERY), lambda _: (begun, None))
 
-    assert worker.answer_question(HELLO, overtaken, WORLD) is AnswerOutcome.OVERTAKEN
+    assert worker.answer_question(HELLO, overtaken, WORLD) is AnswerOutcome.NEWER_ATTEMPT_BEGAN
     assert worker.turns == []

@@ -56,7 +56,7 @@ def test_every_private_name_is_there_in_the_version_that_is_pinned() -> None:
     assert f"ministack=={SUPPORTED_VERSION} " in lock
 
 
-def test_a_missing_private_name_stops_the_launch_with_instructions() -> None:
+def test_a_missing_private_name_raises_an_error_with_instructions() -> None:
     with pytest.raises(
         PrivateNameMissing, match=f"ministack has no ast.gone: .* ministack {SUPPORTED_VERSION}; pin that version"
     ):

@@ -51,7 +51,8 @@ class OpenResult:
     deferred: ResultVersion | None = None
     """The newest version, if it is not stable enough to be shown yet; None otherwise."""
     deferred_since_ms: int = 0
-    """Time at which the first of the deferred versions arrived that were not shown since."""
+    """Time at which the first version of the current series of deferred versions arrived. A newer version that replaces
+    the deferred one continues the series."""
     due_ms: int = 0
     """Time at which the deferred version may be shown anyway."""
     candidate: ResultVersion | None = None
@@ -127,7 +128,7 @@ class OpenResults:
         open_result.candidate = max(open_result.candidate or version, version, key=rank)
 
     def take_candidates(self) -> tuple[list[ResultVersion], int]:
-        """Remove all candidates. Return the best of each result, the best of all first, and the number of the others."""
+        """Remove all candidates. Return each result's best one, best first by `rank`, and the number of the others."""
         best, beaten_count = [], 0
         for open_result in self._open.values():
             if open_result.candidate is not None:
@@ -198,9 +199,6 @@ class FinalsInOrder:
     def __init__(self, max_wait_ms: int) -> None:
         self._max_wait_ms = max_wait_ms
         self._pending: list[PendingFinal] = []
-
-    def __len__(self) -> int:
-        return len(self._pending)
 
     def add(self, final: PendingFinal) -> None:
         """Insert a final by its start."""

@@ -48,9 +48,6 @@ class ShownTexts:
         # A text that is shown again moves to the end, so the first text expires next.
         self._texts: dict[str, ShownText] = {}
 
-    def __len__(self) -> int:
-        return len(self._texts)
-
     def shown_by_other(self, normalized_text: str, result_id: str, now_ms: int) -> ShownText | None:
         """Return the other result that has shown the text; None if there is none or its time is over."""
         shown = self._texts.get(normalized_text)

@@ -55,7 +55,8 @@ def decode_frame(frame: bytes) -> EventStreamMessage:
     except Exception:  # noqa: BLE001 - checksums, lengths, text and types all fail in ways of their own
         message = None
     if message is None or message.prelude.total_length != len(frame):
-        raise MalformedFrame  # raised outside the except block, because the parser's exception may contain the peer's bytes
+        # Raised outside the except block, because the parser's exception may contain the peer's bytes.
+        raise MalformedFrame
     return EventStreamMessage(message.headers, message.payload)
 
 

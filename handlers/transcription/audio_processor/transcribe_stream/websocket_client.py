@@ -1,4 +1,6 @@
-"""WebSocket client for a stream of Amazon Transcribe. It reads and writes only while one of its methods runs, within a time limit.
+"""WebSocket client for a stream of Amazon Transcribe.
+
+It reads and writes only while one of its methods runs, and each method has a time limit.
 
 The library `websockets` implements the protocol. Its own client is not used, because it reads in a second thread. Two
 threads would use one TLS session, which OpenSSL does not allow. `stream_client` interprets the messages.
@@ -11,7 +13,6 @@ import socket
 import ssl
 import time
 from collections import deque
-from types import TracebackType
 from typing import Self
 
 from websockets.client import ClientProtocol
@@ -80,14 +81,6 @@ class WebSocket:
             raise
         return opened
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     @property
     def is_over(self) -> bool:
         """True if no more message can be received."""
@@ -151,7 +144,10 @@ class WebSocket:
         return self._protocol.state is State.CLOSING and self.peer_close_code is None and not self.is_broken
 
     def _step(self, deadline: float) -> bool:
-        """Write and read once, when the socket is ready. Return False if the deadline passed or the connection closed."""
+        """Write and read once, when the socket is ready.
+
+        Return False if the deadline has passed or the connection is closed.
+        """
         if self._protocol.state is State.CLOSED:
             return False
         reading = len(self._messages) < MAX_WAITING

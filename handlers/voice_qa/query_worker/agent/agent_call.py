@@ -5,9 +5,9 @@ tries and the pauses between them share one time limit. The maximum pause grows 
 random share of it, so that callers that failed together do not return together. A `Retry-After` of the agent is added
 to the pause. If the pause would end after the time limit, the call fails at once.
 
-After the first byte, the silence between two lines and the whole answer have time limits. The time that the caller needs
-to process a piece counts only towards the limit of the whole answer. An answer is complete when the agent sends `done`,
-never because the connection has ended.
+After the first byte, the silence between two lines and the whole answer have time limits. The time that the caller
+needs to process a piece counts only towards the limit of the whole answer. An answer is complete when the agent sends
+`done`, never because the connection has ended.
 """
 
 import ssl

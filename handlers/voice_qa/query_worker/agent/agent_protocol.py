@@ -41,6 +41,7 @@ from handlers.voice_qa.query_worker.agent.agent_types import (
 )
 
 SCHEMA_VERSION = 1
+"""Version of the request, which each request states."""
 CONTENT_TYPE = "application/json"
 ACCEPTED = "application/jsonl, text/event-stream"
 

@@ -21,7 +21,7 @@ class AgentCode(StrEnum):
     REFUSED = "refused"
     """Access to the agent is refused, or its certificate is not valid."""
     UNAVAILABLE = "unavailable"
-    """The agent does not accept connections now."""
+    """The agent could not be reached, broke off before its answer began, or reports that it is unavailable."""
     THROTTLED = "throttled"
     """The agent is overloaded."""
     FIRST_BYTE_LATE = "first_byte_late"
@@ -97,7 +97,7 @@ class AgentQuestion:
 
     query_id: str
     session_id: str
-    """Opaque id, equal for all questions of a conversation and for no other question. `opaque_session_id` creates it."""
+    """Opaque id, equal for all questions of a conversation and for no others. `opaque_session_id` creates it."""
     lecture: Lecture
     query: SpokenQuery | WrittenQuery
     conversation: tuple[Turn, ...] = ()

@@ -1,7 +1,7 @@
-"""Proxy in front of the emulator's S3. It forwards requests, runs a check after each write, and can refuse all requests.
+"""Proxy in front of the emulator's S3. It forwards requests, runs a check after each write, and can refuse requests.
 
-When the gate shuts, the run can no longer write, as if its process had been killed at a write that the test chooses. The
-response to that last write never arrives.
+When the gate shuts, the run can no longer write, as if its process had been killed at a write that the test chooses.
+The response to that last write never arrives.
 """
 
 import http.client

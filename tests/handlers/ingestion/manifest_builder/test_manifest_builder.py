@@ -1,4 +1,4 @@
-"""The manifest builder tracks each version once, returns only failed messages, and creates manifests of pending files."""
+"""The manifest builder tracks each version once, returns only failed messages, and creates full manifests."""
 
 from typing import Any
 

@@ -116,7 +116,7 @@ class FakeFindings:
     faults: list[ServiceFault] = field(default_factory=list)
     """Faults of the next calls."""
 
-    def is_done(self, window: WindowMessage) -> bool:
+    def finish_if_done(self, window: WindowMessage) -> bool:
         return window.window_id in self.outcomes
 
     def save_findings(self, window: WindowMessage, result: VerifiedAnswer) -> None:

@@ -143,4 +143,5 @@ def test_any_text_is_parsed_or_refused(text: str) -> None:
         try:
             parse_answer(text, WINDOW, skip_malformed=patient)
         except UnusableAnswer as bad:
-            assert isinstance(bad.problem, AnswerProblem | AnswerJsonProblem)  # noqa: PT017 - either outcome is right, nothing else is
+            # Any text has one of two outcomes: an answer, or this exception with a known problem.
+            assert isinstance(bad.problem, AnswerProblem | AnswerJsonProblem)  # noqa: PT017

@@ -12,7 +12,7 @@ from handlers.transcription.live_table import session_utterances_key
 from handlers.transcription.messages import ProcessorEvent
 from handlers.transcription.router.client_message_handler import DIRECT_URL_PERIOD_MS, MAX_START_MS
 from handlers.transcription.router.lost_utterance_sweep import SweepFailed
-from handlers.transcription.router.open_session_limit import DETACHED_MS, IDLE_MS
+from handlers.transcription.router.open_session_limit import ABANDONED_MS, DISCONNECTED_MS
 from handlers.transcription.session_utterances import SessionUtterances
 from tests.handlers.transcription.router_harness import LIMITS, LIVE, SESSIONS, START_MS, RouterHarness, silence
 
@@ -99,7 +99,7 @@ def test_a_session_of_a_closed_connection_soon_stops_counting(router: RouterHarn
         router.disconnect(f"c{number}")
     router.connect("c9")
     assert router.send("open", "c9")["code"] == "TOO_MANY_SESSIONS"
-    router.clock.now_ms += DETACHED_MS
+    router.clock.now_ms += DISCONNECTED_MS
     assert router.send("open", "c9")["type"] == "opened", "a client that reloads its page repeatedly can still connect"
 
 
@@ -108,7 +108,7 @@ def test_a_session_that_moved_to_another_connection_still_counts(router: RouterH
     router.connect("c2")
     router.send("open", "c2", sessionId=first)
     router.disconnect("c1")
-    router.clock.now_ms += DETACHED_MS
+    router.clock.now_ms += DISCONNECTED_MS
     router.send("open", "c2")
     assert router.send("open", "c2")["code"] == "TOO_MANY_SESSIONS"
 
@@ -225,7 +225,7 @@ def test_an_idle_session_makes_room_for_another_one(router: RouterHarness) -> No
     """API Gateway does not report the end of every connection."""
     for number in range(LIMITS.sessions_per_user):
         router.open_session(f"c{number}")
-    router.clock.now_ms += IDLE_MS
+    router.clock.now_ms += ABANDONED_MS
     router.connect("c9")
     assert router.send("open", "c9")["code"] == "TOO_MANY_SESSIONS"
     router.clock.now_ms += 1
@@ -234,7 +234,7 @@ def test_an_idle_session_makes_room_for_another_one(router: RouterHarness) -> No
 
 def test_an_active_session_keeps_its_place_in_the_quota(router: RouterHarness) -> None:
     first, second = router.open_session("c1"), router.open_session("c2")
-    router.clock.now_ms += IDLE_MS
+    router.clock.now_ms += ABANDONED_MS
     router.send("ping", "c1", sessionId=first)
     router.send_utterance(second, connection="c2")
     router.clock.now_ms += 1

@@ -6,16 +6,16 @@ from typing import Any
 import pytest
 
 from handlers.transcription.live_table import ClientConnection
-from handlers.transcription.router.open_session_limit import DETACHED_MS, IDLE_MS, UserOpenSessions
+from handlers.transcription.router.open_session_limit import ABANDONED_MS, DISCONNECTED_MS, UserOpenSessions
 from handlers.transcription.session_utterances import LiveItem, SessionUtterances, Slot
 from tests.handlers.transcription.router_harness import LIMITS, RouterHarness
 
 
-def silent_sessions(router: RouterHarness, connection: str = "c1") -> list[str]:
-    """Open as many sessions as allowed, on an open connection, and let them become idle."""
+def abandoned_sessions(router: RouterHarness, connection: str = "c1") -> list[str]:
+    """Open as many sessions as allowed, on an open connection, and let them become abandoned."""
     router.connect(connection)
     opened = [str(router.send("open", connection)["sessionId"]) for _ in range(LIMITS.sessions_per_user)]
-    router.clock.now_ms += IDLE_MS + 1
+    router.clock.now_ms += ABANDONED_MS + 1
     assert router.send("ping", connection)["type"] == "pong"
     return opened
 
@@ -41,7 +41,7 @@ def act_before_second_change(
 
 
 def test_a_session_that_made_room_must_be_opened_again_before_use(router: RouterHarness) -> None:
-    first, second = silent_sessions(router)
+    first, second = abandoned_sessions(router)
     router.send("ping", sessionId=second)
     assert router.send("open")["type"] == "opened"
     refused = [
@@ -57,7 +57,7 @@ def test_a_session_that_made_room_must_be_opened_again_before_use(router: Router
 
 
 def test_reconnecting_never_raises_the_number_of_usable_sessions(router: RouterHarness) -> None:
-    sessions = [session for number in range(4) for session in silent_sessions(router, f"c{number}")]
+    sessions = [session for number in range(4) for session in abandoned_sessions(router, f"c{number}")]
     spoken = [router.send_utterance(session, connection=f"c{at // 2}")["type"] for at, session in enumerate(sessions)]
     assert spoken.count("accepted") == LIMITS.sessions_per_user
 
@@ -65,7 +65,7 @@ def test_reconnecting_never_raises_the_number_of_usable_sessions(router: RouterH
 def test_a_session_that_is_opened_while_it_makes_room_counts(
     router: RouterHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sessions = silent_sessions(router)
+    sessions = abandoned_sessions(router)
     act_before_second_change(router, monkeypatch, UserOpenSessions, lambda: router.send("open", sessionId=sessions[0]))
     newer = str(router.send("open")["sessionId"])
     assert usable_sessions(router, [*sessions, newer]) == [sessions[0], newer], "only one session makes room"
@@ -74,7 +74,7 @@ def test_a_session_that_is_opened_while_it_makes_room_counts(
 def test_two_concurrent_requests_for_room_never_exceed_the_limit(
     router: RouterHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sessions, newer = silent_sessions(router), []
+    sessions, newer = abandoned_sessions(router), []
     act_before_second_change(
         router, monkeypatch, UserOpenSessions, lambda: newer.append(str(router.send("open")["sessionId"]))
     )
@@ -98,13 +98,13 @@ def test_a_session_that_moves_while_its_old_connection_closes_counts(
 
         meanwhile.setattr(router.live, "change", changed)
         router.send("open", "c2", sessionId=session)
-    router.clock.now_ms += DETACHED_MS
+    router.clock.now_ms += DISCONNECTED_MS
     opened = [router.send("open", "c2")["type"] for _ in range(LIMITS.sessions_per_user)]
     assert opened.count("opened") == LIMITS.sessions_per_user - 1
 
 
-def test_a_session_with_an_utterance_in_progress_is_not_silent() -> None:
+def test_a_session_with_an_utterance_in_progress_is_not_abandoned() -> None:
     slots = SessionUtterances(connection="c1", seen_ms=100, slots=(Slot(utterance="a", attempt=1, overdue_ms=900),))
-    assert not slots.is_silent(since_ms=500, now_ms=899)
-    assert slots.is_silent(since_ms=500, now_ms=900)
-    assert not slots.is_silent(since_ms=100, now_ms=900)
+    assert not slots.is_abandoned(since_ms=500, now_ms=899)
+    assert slots.is_abandoned(since_ms=500, now_ms=900)
+    assert not slots.is_abandoned(since_ms=100, now_ms=900)

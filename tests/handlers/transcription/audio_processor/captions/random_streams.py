@@ -47,7 +47,8 @@ class Trace:
     limits: CaptionThresholds
     captions: Captions
     punctual: bool = True
-    """True if `take_due` is called at every `next_due_ms`; otherwise, it is called when a result arrives or after a tick."""
+    """True if `take_due` is called at every `next_due_ms`; otherwise, it is called when a result arrives or after a
+    tick."""
     ended_ms: int = 0
     looked: list[tuple[int, Result | None]] = field(default_factory=list)
     """Every call: its time, and the result that arrived or None."""
@@ -93,8 +94,8 @@ def check_sizes(captions: Captions) -> None:
     """Check the number of stored items of each kind against the current limits."""
     max_open, max_finals = pending_results.MAX_OPEN, pending_results.MAX_PENDING_FINALS
     assert len(captions._open) <= max_open
-    assert len(captions._finals) <= max_finals
-    assert len(captions._texts) <= shown_texts.MAX_TEXTS
+    assert len(captions._finals._pending) <= max_finals
+    assert len(captions._texts._texts) <= shown_texts.MAX_TEXTS
     assert len(captions._open._closed) <= pending_results.MAX_CLOSED
     assert len(captions._lines) <= max_open + max_finals, "of open results, and of those whose finals wait"
 
@@ -254,8 +255,8 @@ def _check_reader(trace: Trace) -> None:
 def _check_end(trace: Trace) -> None:
     captions, counts = trace.captions, trace.captions.counts
     assert captions.next_due_ms() is None
-    for caption in (captions._open, captions._finals):
-        assert len(caption) == 0
+    assert not captions._open._open
+    assert not captions._finals._pending
     assert captions.take_due(trace.ended_ms + 100_000) == captions.finish(trace.ended_ms + 100_000) == []
     assert sum(caption.kind is CaptionKind.PARTIAL for _, caption in trace.shown) == counts.partials
     assert counts.partials + counts.dropped <= sum(not result.final for _, result in trace.arrived)

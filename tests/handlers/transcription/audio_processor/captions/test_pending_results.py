@@ -113,7 +113,7 @@ def test_if_too_many_finals_wait_the_first_is_shown_without_waiting() -> None:
         starts = 100 - number
         finals.add(PendingFinal(ResultVersion(final("a", "x", start_ms=starts), 0, number), orphan=False))
     assert [caption.version.result.start_ms for caption in finals.take_ready(0, 0)] == [100 - MAX_PENDING_FINALS]
-    assert len(finals) == MAX_PENDING_FINALS
+    assert len(finals._pending) == MAX_PENDING_FINALS
 
 
 def test_the_oldest_ids_of_closed_results_are_forgotten_first() -> None:

@@ -85,7 +85,7 @@ def test_the_number_of_remembered_texts_is_limited_and_the_oldest_go_first() -> 
         texts.show(str(number), "a", 0)
     texts.show("0", "a", 0)
     texts.show("one too many", "a", 0)
-    assert len(texts) == MAX_TEXTS
+    assert len(texts._texts) == MAX_TEXTS
     assert texts.shown_by_other("0", "b", 0)
     assert not texts.shown_by_other("1", "b", 0)
     assert texts.shown_by_other("2", "b", 0)
@@ -106,4 +106,4 @@ def test_no_other_result_shows_a_text_within_the_time(ttl_ms: int, steps: list[t
         if not taken:
             texts.show(text, result_id, now_ms)
             history.append((text, result_id, now_ms))
-        assert len(texts) <= sum(now_ms - at_ms < ttl_ms for _, _, at_ms in history) + bool(history)
+        assert len(texts._texts) <= sum(now_ms - at_ms < ttl_ms for _, _, at_ms in history) + bool(history)

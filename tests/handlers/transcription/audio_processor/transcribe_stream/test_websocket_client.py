@@ -6,6 +6,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import NoReturn
 
@@ -65,14 +66,14 @@ def send_forever(one: WebSocket, message: bytes) -> NoReturn:
 
 @pytest.mark.parametrize("length", [0, 1, 200_000, websocket_client.MAX_MESSAGE])
 def test_messages_are_sent_and_received_unchanged(length: int) -> None:
-    with websocket_server(echo) as url, WebSocket.open(url, PATIENCE) as one:
+    with websocket_server(echo) as url, closing(WebSocket.open(url, PATIENCE)) as one:
         one.send(bytes(length))
         assert one.receive(PATIENCE) == bytes(length)
 
 
 def test_large_messages_can_be_sent_to_a_peer_that_answers_all_of_them() -> None:
     """If both sides only wrote, they would wait for each other."""
-    with websocket_server(echo) as url, WebSocket.open(url, PATIENCE) as one:
+    with websocket_server(echo) as url, closing(WebSocket.open(url, PATIENCE)) as one:
         for _ in range(40):
             one.send(bytes(websocket_client.MAX_MESSAGE))
         assert [len(one.receive(PATIENCE) or b"") for _ in range(40)] == [websocket_client.MAX_MESSAGE] * 40
@@ -84,7 +85,7 @@ def test_a_ping_is_answered_while_receiving_and_fragments_are_joined() -> None:
         connection.send([b"answered ", b"in ", b"parts"])
         send_and_wait("a text, whose content is dropped")(connection)
 
-    with websocket_server(peer) as url, WebSocket.open(url, PATIENCE) as one:
+    with websocket_server(peer) as url, closing(WebSocket.open(url, PATIENCE)) as one:
         assert one.receive(PATIENCE) == b"answered in parts"
         assert one.receive(PATIENCE) == ""
         assert one.receive(0) is None
@@ -121,7 +122,7 @@ def test_a_message_with_endless_fragments_is_not_waited_for() -> None:
 
 
 def test_a_close_is_noticed_before_the_next_message() -> None:
-    with websocket_server(lambda _: None) as url, WebSocket.open(url, PATIENCE) as one:
+    with websocket_server(lambda _: None) as url, closing(WebSocket.open(url, PATIENCE)) as one:
         select.select([one._socket], [], [], PATIENCE)
         with pytest.raises(PeerGone):
             one.send(b"x")
@@ -136,7 +137,7 @@ def test_all_messages_of_a_peer_are_received_although_it_reads_nothing_any_more(
         answer_handshake(other, SAID * 5_000)
         other.close()
 
-    with tcp_server(peer, polite=False) as url, WebSocket.open(url, PATIENCE) as one:
+    with tcp_server(peer, polite=False) as url, closing(WebSocket.open(url, PATIENCE)) as one:
         with pytest.raises(PeerGone):
             send_forever(one, bytes(1000))
         assert sum(1 for _ in iter(lambda: one.receive(PATIENCE), None)) == 5_000
@@ -149,7 +150,7 @@ def test_messages_that_arrive_with_the_handshake_are_received() -> None:
     def answer(peer: socket.socket) -> None:
         answer_handshake(peer, SAID, b"\x88\x02\x03\xe8")
 
-    with tcp_server(answer, polite=False) as url, WebSocket.open(url, PATIENCE) as one:
+    with tcp_server(answer, polite=False) as url, closing(WebSocket.open(url, PATIENCE)) as one:
         assert [one.receive(PATIENCE), one.receive(PATIENCE)] == [b"said", None]
         assert one.peer_close_code == 1000
 
@@ -182,7 +183,10 @@ def test_a_handshake_with_endless_headers_is_refused() -> None:
 
 @pytest.mark.parametrize("code", [1000, 1001, 4000])
 def test_the_peers_close_code_is_known(code: int) -> None:
-    with websocket_server(lambda connection: connection.close(code)) as url, WebSocket.open(url, PATIENCE) as one:
+    with (
+        websocket_server(lambda connection: connection.close(code)) as url,
+        closing(WebSocket.open(url, PATIENCE)) as one,
+    ):
         assert one.receive(PATIENCE) is None
         assert (one.is_over, one.peer_close_code, one.is_broken) == (True, code, False)
         with pytest.raises(PeerGone):
@@ -190,7 +194,10 @@ def test_the_peers_close_code_is_known(code: int) -> None:
 
 
 def test_a_peer_that_vanishes_is_over_without_a_close_code() -> None:
-    with websocket_server(lambda connection: connection.close_socket()) as url, WebSocket.open(url, PATIENCE) as one:
+    with (
+        websocket_server(lambda connection: connection.close_socket()) as url,
+        closing(WebSocket.open(url, PATIENCE)) as one,
+    ):
         assert one.receive(PATIENCE) is None
         assert (one.is_over, one.peer_close_code, one.is_broken) == (True, None, False)
 
@@ -200,7 +207,7 @@ def test_an_invalid_frame_violates_the_protocol() -> None:
         connection.socket.sendall(b"\xff\xff\xff\xff")
         send_and_wait()(connection)
 
-    with websocket_server(peer) as url, WebSocket.open(url, PATIENCE) as one:
+    with websocket_server(peer) as url, closing(WebSocket.open(url, PATIENCE)) as one:
         assert one.receive(PATIENCE) is None
         assert one.is_broken
         assert not one._awaits_close()
@@ -209,7 +216,7 @@ def test_an_invalid_frame_violates_the_protocol() -> None:
 def test_the_number_of_messages_kept_while_sending_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(websocket_client, "MAX_WAITING", 2)
     monkeypatch.setattr(websocket_client, "READ_BYTES", 50)
-    with websocket_server(send_and_wait(*[bytes(48)] * 20)) as url, WebSocket.open(url, PATIENCE) as one:
+    with websocket_server(send_and_wait(*[bytes(48)] * 20)) as url, closing(WebSocket.open(url, PATIENCE)) as one:
         for _ in range(200):
             one.send(b"x")
         assert len(one._messages) <= 2
@@ -219,7 +226,7 @@ def test_the_number_of_messages_kept_while_sending_is_limited(monkeypatch: pytes
 def test_sending_to_a_peer_that_reads_nothing_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(websocket_client, "SEND_SECONDS", 0.05)
     go = threading.Event()
-    with websocket_server(ignore_until(go)) as url, WebSocket.open(url, PATIENCE) as one:
+    with websocket_server(ignore_until(go)) as url, closing(WebSocket.open(url, PATIENCE)) as one:
         try:
             with pytest.raises(PeerGone):
                 send_forever(one, bytes(100_000))
@@ -251,7 +258,7 @@ def test_closing_sends_a_close_frame() -> None:
         left.append(connection.close_code)
         done.set()
 
-    with websocket_server(peer) as url, WebSocket.open(url, PATIENCE) as one:
+    with websocket_server(peer) as url, closing(WebSocket.open(url, PATIENCE)) as one:
         assert one.receive(PATIENCE) == bytes(1000)
         one.close()
         assert done.wait(PATIENCE)
@@ -261,7 +268,7 @@ def test_closing_sends_a_close_frame() -> None:
 def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
-    with websocket_server(send_and_wait(b"said")) as url, WebSocket.open(url, PATIENCE) as one:
+    with websocket_server(send_and_wait(b"said")) as url, closing(WebSocket.open(url, PATIENCE)) as one:
         assert one.receive(PATIENCE) == b"said"
 
 
@@ -275,7 +282,7 @@ def test_certificates_are_verified(tmp_path: Path, trusted: bool, monkeypatch: p
     # The server has no second thread for reading, because two threads would use one TLS session and lose data.
     with tcp_server(lambda peer: answer_handshake(peer, SAID * 30_000), polite=False, context=context) as url:
         if trusted:
-            with WebSocket.open(url, PATIENCE) as one:
+            with closing(WebSocket.open(url, PATIENCE)) as one:
                 assert [one.receive(PATIENCE) for _ in range(30_000)] == [b"said"] * 30_000
         else:
             with pytest.raises(ssl.SSLCertVerificationError):

@@ -1,38 +1,20 @@
-"""Gateway to Lambda and CloudWatch for the commands, and the translation of AWS errors for operators.
+"""Gateway to Lambda and CloudWatch: the functions, their alias `live`, and the alarms of one account and Region.
 
-Each method of the gateway calls one operation of AWS. Errors become one-line messages of our own.
-Environment variables of functions are never part of a text: records hide them from `repr`, and messages from AWS are
-not repeated, because they may contain the environment.
+Each method of the gateway calls one operation of AWS. Environment variables of functions are never part of a text:
+records hide them from `repr`.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from operations.command_errors import CommandRefused, ConcurrentChange, InvalidInput, ResourceNotFound, UnknownOutcome
+from operations.aws_account import Clients
+from operations.aws_errors import translate_errors
 from operations.function_target import LIVE
 
-Clients = Callable[[str], Any]
-"""Function that returns the boto3 client of a service."""
-
-DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
-"""Error codes for a missing permission."""
-EXPIRED = frozenset(
-    {
-        "ExpiredToken",
-        "ExpiredTokenException",
-        "InvalidClientTokenId",
-        "InvalidSignatureException",
-        "UnrecognizedClientException",
-    }
-)
-"""Error codes for expired or invalid credentials."""
 FROZEN_SETTINGS = (
     "CodeSha256",
     "Layers",
@@ -201,78 +183,6 @@ class FunctionGateway:
                 for page in pages
                 for alarm in page["MetricAlarms"]
             ]
-
-
-@dataclass(frozen=True)
-class CallerAccount:
-    """AWS account and partition of the current credentials."""
-
-    partition: str
-    account: str
-
-    def arn(self, service: str, region: str, resource: str) -> str:
-        """Return the ARN of a resource in this account, for example of `stateMachine:<name>`."""
-        return f"arn:{self.partition}:{service}:{region}:{self.account}:{resource}"
-
-
-def get_caller(clients: Clients) -> CallerAccount:
-    """Return the account of the current credentials, from STS."""
-    with translate_errors("sts:GetCallerIdentity", "these credentials"):
-        identity = clients("sts").get_caller_identity()
-    return CallerAccount(identity["Arn"].split(":")[1], identity["Account"])
-
-
-@contextmanager
-def translate_errors(action: str | None, resource: str) -> Iterator[None]:
-    """Translate errors of botocore into `CommandRefused` with a one-line message.
-
-    The original error is not attached, because its text may contain a function's environment. If the block makes
-    several calls, pass None as action; the message then names the operation of the error.
-    """
-    try:
-        yield
-    except ClientError as error:
-        raise _to_command_error(error, action or error.operation_name, resource) from None
-    except BotoCoreError as error:
-        raise UnknownOutcome(
-            f"{action or 'A call'} on {resource}: no answer ({type(error).__name__}). Check credentials, Region and network, "
-            "then run the command again."
-        ) from None
-
-
-def _to_command_error(error: ClientError, action: str, resource: str) -> CommandRefused:
-    code = error.response.get("Error", {}).get("Code", "")
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if code in DENIED:
-        return CommandRefused(
-            f"Access denied: the current credentials do not allow {action} on {resource}. Use a role that allows it."
-        )
-    if code in EXPIRED:
-        return CommandRefused(
-            f"{action} on {resource}: the credentials are expired or invalid ({code}). Log in and run the command again."
-        )
-    match code:
-        case "ResourceNotFoundException":
-            return ResourceNotFound(f"{action} on {resource}: the resource does not exist.")
-        case "PreconditionFailedException":
-            return ConcurrentChange(
-                f"{action} on {resource}: it was changed by another user meanwhile. Nothing was overwritten."
-            )
-        case "ResourceConflictException":
-            return CommandRefused(
-                f"{resource}: another update is in progress, perhaps a deployment. Run the command again when it is done."
-            )
-        case "InvalidParameterValueException":
-            return InvalidInput(f"{action} on {resource}: Lambda does not accept the values.")
-    if code.startswith("KMS"):
-        return CommandRefused(
-            f"{action} on {resource}: the KMS key is disabled, or the credentials may not use it ({code})."
-        )
-    if status >= 500:
-        return UnknownOutcome(
-            f"{action} on {resource}: {code or 'error'} of the service ({status}). Run the command again."
-        )
-    return CommandRefused(f"{action} on {resource}: {code or 'error'} ({status}). This call changed nothing.")
 
 
 def _alias(answer: Mapping[str, Any]) -> LiveAlias:
