@@ -1,0 +1,213 @@
+"""Each command of the AWS CLI on a page exists, with these options and output paths, in the services' own models."""
+
+import json
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import botocore.session
+import jmespath
+import pytest
+from botocore import xform_name
+from botocore.model import ListShape, MapShape, OperationModel, Shape, StringShape, StructureShape
+from botocore.validate import ParamValidator
+
+from local import ROOT
+
+SESSION = botocore.session.get_session()
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+GLOBAL_OPTIONS = {
+    *("query", "output", "region", "profile", "no-paginate", "max-items", "page-size"),
+    *("cli-binary-format", "cli-read-timeout"),
+}
+"""Options of every command (AWS CLI Command Reference, "Global options", and pagination)."""
+CUSTOM_COMMANDS: Mapping[tuple[str, str], set[str]] = {
+    # Commands of the CLI itself, which no service model describes, with the options that the pages use.
+    ("s3", "cp"): {"metadata-directive", "storage-class", "recursive"},
+    ("s3", "ls"): {"recursive"},
+    ("s3", "sync"): {"delete"},
+    ("logs", "tail"): {"since", "filter-pattern", "follow", "format"},
+    ("ecr", "get-login-password"): set(),
+    ("cloudformation", "deploy"): {"stack-name", "template-file", "parameter-overrides", "capabilities"},
+}
+ADDED_OPTIONS: Mapping[tuple[str, str], set[str]] = {
+    # Options that the CLI adds to an operation.
+    ("ec2", "authorize-security-group-ingress"): {"protocol", "port", "source-group"},
+}
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command on a page."""
+
+    page: str
+    service: str
+    operation: str
+    arguments: tuple[str, ...]
+
+    @property
+    def options(self) -> dict[str, tuple[str, ...]]:
+        """The options without hyphens, each with its values."""
+        found: dict[str, tuple[str, ...]] = {}
+        name = ""
+        for argument in self.arguments:
+            if argument.startswith("--"):
+                name = argument.removeprefix("--")
+                found[name] = ()
+            elif name:
+                found[name] = (*found[name], argument)
+        return found
+
+    @property
+    def is_complete(self) -> bool:
+        """False for a command that the page shortens by an ellipsis, or that it only names."""
+        return bool(self.arguments) and "…" not in self.arguments
+
+
+def commands_in(page: str, text: str) -> Iterator[Command]:
+    """Yield the commands in code blocks and in backticks, also those inside of `$(...)`."""
+    code = re.findall(r"^ *```\w*\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
+    prose = re.sub(r"^ *```\w*\n(.*?)^ *```", "", text, flags=re.MULTILINE | re.DOTALL)
+    inline = [piece.replace("\n", " ") for piece in re.findall(r"`([^`]*\baws [^`]*)`", prose)]
+    for piece in [*code, *inline]:
+        joined = re.sub(r"\\\n\s*", " ", piece)
+        for match in re.finditer(r"\baws ([a-z][a-z0-9-]+) ([a-z][a-z0-9-]+)", joined):
+            yield Command(page, match[1], match[2], tuple(words_of(joined[match.end() :])))
+
+
+def words_of(rest: str) -> list[str]:
+    """Return the words of a shell command up to its end. A placeholder such as `<the queue's url>` is one word."""
+    rest = re.sub(r"<[^>]*>", "PLACEHOLDER", rest)
+    end = re.match(r"""(?:'[^']*'|"(?:\$\([^)]*\)|[^"])*"|[^'"|;)\n#])*""", rest)
+    assert end is not None
+    return shlex.split(end[0].rstrip("& "))
+
+
+@cache
+def operations(service: str) -> Mapping[str, OperationModel]:
+    """Return the operations of a service by their names in the CLI."""
+    model = SESSION.get_service_model(service.replace("s3api", "s3"))
+    return {xform_name(name, "-"): model.operation_model(name) for name in model.operation_names}
+
+
+def problems_of(command: Command) -> Iterator[str]:
+    """Yield what is wrong with a command: operation, options, missing options, values or output paths."""
+    options = {name: values for name, values in command.options.items() if name not in GLOBAL_OPTIONS}
+    if (command.service, command.operation) in CUSTOM_COMMANDS:
+        yield from sorted(options.keys() - CUSTOM_COMMANDS[command.service, command.operation])
+        return
+    if command.operation == "wait":
+        waiters = SESSION.get_waiter_model(command.service).waiter_names
+        if command.arguments[0] not in {xform_name(name, "-") for name in waiters}:
+            yield f"no waiter {command.arguments[0]}"
+        return
+    if command.service.replace("s3api", "s3") not in SESSION.get_available_services():
+        yield "no such service"
+        return
+    model = operations(command.service).get(command.operation)
+    if model is None:
+        yield "no such operation"
+        return
+    shape = model.input_shape
+    members = {xform_name(name, "-"): member for name, member in shape.members.items()} if shape else {}
+    required = {xform_name(name, "-") for name in shape.required_members} if shape else set()
+    for name in sorted(options.keys() - ADDED_OPTIONS.get((command.service, command.operation), set())):
+        member = members.get(name) or members.get(name.removeprefix("no-"))
+        if member is None:
+            yield f"no option --{name}"
+        else:
+            yield from value_problems(member, options[name])
+    if command.is_complete:
+        yield from (f"--{name} is missing" for name in sorted(required - options.keys()))
+    for query in command.options.get("query", ()):
+        try:
+            output_shape(jmespath.compile(query).parsed, model.output_shape)
+        except KeyError as error:
+            yield f"the output has no {error.args[0]}"
+
+
+def value_problems(shape: Shape, values: tuple[str, ...]) -> Iterator[str]:
+    """Yield the problems of JSON values, and of the keys in the short form `key=value,key=value`."""
+
+    element = shape.member if isinstance(shape, ListShape) else shape
+    for value in values:
+        if value.startswith(("{", "[")) and shape.type_name not in {"blob", "string"}:
+            report = ParamValidator().validate(json.loads(value), shape)
+            if report.has_errors():
+                yield report.generate_report()
+        elif isinstance(element, StructureShape):
+            yield from sorted({part.partition("=")[0] for part in value.split(",")} - element.members.keys())
+        elif isinstance(element, StringShape) and element.enum and value not in {"PLACEHOLDER", *element.enum}:
+            yield f"{value} is not one of {', '.join(element.enum)}"
+
+
+def output_shape(node: Mapping[str, Any], shape: Shape | None) -> Shape | None:
+    """Return the shape of a JMESPath expression's result, or None if it is computed. Raise KeyError for a wrong path."""
+    children = node.get("children", [])
+    match node["type"]:
+        case "field":
+            if isinstance(shape, StructureShape) and node["value"] not in shape.members:
+                raise KeyError(node["value"])
+            return shape.members[node["value"]] if isinstance(shape, StructureShape) else None
+        case "identity" | "current":
+            return shape
+        case "subexpression" | "index_expression" | "pipe":
+            for child in children:
+                shape = output_shape(child, shape)
+            return shape
+        case "index":
+            return shape.member if isinstance(shape, ListShape) else None
+        case "flatten":
+            return output_shape(children[0], shape)
+        case "projection" | "filter_projection":
+            listed = output_shape(children[0], shape)
+            element = listed.member if isinstance(listed, ListShape) else None
+            for child in children[1:]:
+                projected = output_shape(child, element)
+            return projected
+        case "value_projection":
+            mapping = output_shape(children[0], shape)
+            return output_shape(children[1], mapping.value if isinstance(mapping, MapShape) else None)
+        case _:
+            for child in children:
+                output_shape(child, shape)
+            return None
+
+
+def all_commands() -> list[Command]:
+    return [command for page in PAGES for command in commands_in(str(page.relative_to(ROOT)), page.read_text())]
+
+
+def test_every_command_on_the_pages_exists_with_its_options_and_output_paths() -> None:
+    commands = all_commands()
+    assert len(commands) > 80
+    wrong = {
+        f"{command.page}: aws {command.service} {command.operation}": problems
+        for command in commands
+        if (problems := list(problems_of(command)))
+    }
+    assert wrong == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("aws lambda invokes --function-name f", "no such operation"),
+        ("aws lambdas invoke --function-name f", "no such service"),
+        ("aws sqs purge-queue --queue-name q", "no option --queue-name"),
+        ("aws sqs purge-queue --region us-east-1", "--queue-url is missing"),
+        ("aws sqs get-queue-url --queue-name q --query QueueURL", "the output has no QueueURL"),
+        ("aws batch describe-jobs --jobs j --query 'jobs[].attempts[].reason'", "the output has no reason"),
+        ("aws batch list-jobs --job-queue q --job-status FAIL", "FAIL is not one of"),
+        ("aws ecr describe-images --repository-name r --image-ids tag=1", "tag"),
+        ("aws dynamodb wait table-gone --table-name t", "no waiter table-gone"),
+        ("aws logs tail /group --from 30m", "from"),
+        ("URL=$(aws sqs get-queue-url --queue q)", "no option --queue"),
+    ],
+)
+def test_a_wrong_command_is_found(text: str, problem: str) -> None:
+    (command,) = commands_in("page.md", f"```sh\n{text}\n```\n")
+    assert any(found.startswith(problem) for found in problems_of(command))
