@@ -4,8 +4,8 @@ The workflow can repeat every step, because the response of a step may be lost. 
 again, and sends no metric. But the step `media` looks at the bucket again: for transcripts of the audio parts, and for
 new uploads if the meeting is incomplete.
 
-The report of an outdated attempt is ignored. Its step returns `superseded`, with which the execution ends. Only the step
-`media` returns the media job's outcome, if that is not `ready`. The execution ends with such an outcome too.
+The report of an outdated attempt is ignored. Its step returns `superseded`, with which the execution ends. Only the
+step `media` returns the media job's outcome, if that is not `ready`. The execution ends with such an outcome too.
 """
 
 import re
