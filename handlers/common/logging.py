@@ -72,14 +72,16 @@ class LogFields(TypedDict, total=False):
     partials: int
     """Partial captions."""
     parts: int
-    """Windows of a transcript."""
+    """Windows of a meeting's transcript. Livestream counts its windows as `windows`."""
     pieces: int
     ready: int
     records: int
     rejected: int
     released: int
+    """File claims that were released."""
     requests: int
     resolved: int
+    """Manifests whose old file claims were checked."""
     route: str
     """REST operation, route of a WebSocket message, or kind of event."""
     session_hash: str

@@ -20,10 +20,10 @@ from jwt import PyJWK, PyJWKClient, PyJWKClientError, PyJWKSet
 CACHE_SECONDS = 3600
 """Lifetime of cached keys. A withdrawn key is accepted for at most this long while the provider can be reached."""
 MAX_OUTAGE_SECONDS = 24 * 3600
-"""Maximum age at which the latest fetched keys replace the keys that a failed fetch did not return.
+"""Age above which the latest fetched keys are no longer used after a failed fetch.
 
-They then stay in the cache for another CACHE_SECONDS. So during an outage, a withdrawn key is accepted for at most
-MAX_OUTAGE_SECONDS + CACHE_SECONDS.
+Younger keys then stay in the cache for another CACHE_SECONDS. So during an outage, a withdrawn key is accepted for at
+most MAX_OUTAGE_SECONDS + CACHE_SECONDS.
 """
 REFETCH_COOLDOWN_SECONDS = 60
 """Minimum time between two fetches for unknown key ids."""

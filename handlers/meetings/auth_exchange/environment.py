@@ -21,8 +21,8 @@ class AuthEnvironment(HandlerEnvironment):
     audience: str
     """Audience that a token must name."""
     jwks_url: str | None = None
-    """URL of the identity provider's keys. Only a deployment to the local platform leaves it out, because the platform
-    adds it to the function's environment itself.
+    """URL of the identity provider's keys. Only a deployment to the local platform may leave it out. The platform then
+    adds the variable, with the URL of its own identity provider.
     """
     client_role: str
     """ARN of the role whose credentials clients receive."""
