@@ -2,7 +2,10 @@
 
 Each function defines its own model in its `environment.py`. Its `handler.py` reads the model once per container, and
 the deployment builds the function's variables from the same model. Neither this module nor an `environment.py` reads
-the environment on import. Components import this module, so it imports only pydantic.
+the environment on import.
+
+Components import this module. Of the handlers' packages, the Pulumi program only installs pydantic, so this module
+imports no other package.
 """
 
 import os

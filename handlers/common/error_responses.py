@@ -125,7 +125,10 @@ def _body(answer: HandlerError, request_id: str) -> dict[str, object]:
 
 
 def _find_rule(error_type: str, message: str) -> str:
-    """Return pydantic's message if it contains only the rule, or else the error type. Other messages may quote a value."""
+    """Return pydantic's message if it contains only the rule. Otherwise, return the error type.
+
+    Other messages may quote a value.
+    """
     return message if error_type in RULE_ONLY_PROBLEM_TYPES else error_type
 
 

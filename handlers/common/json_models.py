@@ -1,6 +1,6 @@
-"""Base model for the JSON of our own interfaces: requests, answers, messages and documents, with camelCase field names.
+"""Base model for the JSON of our own interfaces: requests, answers, messages and stored documents.
 
-The module also has the model of a wrong field, which several answers and documents contain.
+The module also has `WrongField`, which names a field that violates its model. Several answers and documents contain it.
 """
 
 import os
@@ -14,7 +14,10 @@ reads these from the source files, class by class, which would delay cold starts
 
 
 class Message(BaseModel):
-    """Base of models whose field names are camelCase in JSON. Unknown fields are ignored."""
+    """Base of models whose field names are camelCase in JSON: messages, and also documents that are stored.
+
+    Unknown fields are ignored.
+    """
 
     model_config = ConfigDict(
         frozen=True,
@@ -28,7 +31,9 @@ class Message(BaseModel):
 
 
 class WrongField(Message):
-    """A field of a message, and the rule that it violates."""
+    """A field of a message or document that violates its model."""
 
     field: str
+    """Path of the field with dots, for example `speakers.0.name`."""
     rule: str
+    """The rule that the field violates."""

@@ -15,7 +15,8 @@ from aws_lambda_powertools.logging.formatter import BasePowertoolsFormatter
 class LogFields(TypedDict, total=False):
     """Fields that a log line may have in addition to its event name.
 
-    An integer is a count, unless its name contains a unit. The events that use a field define what it counts.
+    An integer is a count, unless its name contains a unit. A field without an explanation counts what its name says, in
+    the work that the event is about.
     """
 
     action_items: int
@@ -25,25 +26,33 @@ class LogFields(TypedDict, total=False):
     cache_read_tokens: int
     cache_write_tokens: int
     cause: str
+    """Reason for a failure or a refusal."""
     checked: int
+    """Items that a sweep handled, failed ones included."""
     claims: int
     clips: int
     code: str
+    """Code of an error or of a rejection."""
     dropped: int
     dropped_citations: int
     duplicates: int
     elsewhere: int
+    """Findings that begin in the overlap of a window, so that another window is responsible for them."""
     ended: int
+    """Meetings whose execution failed or was aborted without a report."""
     error_type: str
     failed: int
     fallback: str
+    """Reason why only final captions were shown."""
     files: int
     finals: int
+    """Final captions."""
     first_piece_milliseconds: int
     ignored: int
     input_tokens: int
     interruptions: int
     invented: int
+    """Claims whose quote does not occur in the transcript."""
     key_hash: str
     lost: int
     malformed: int
@@ -56,26 +65,38 @@ class LogFields(TypedDict, total=False):
     objects: int
     oldest_pending_seconds: int
     orphans: int
+    """Partial captions that never became final."""
     outcome: str
+    """Result of the work: a member of the subsystem's enum."""
     output_tokens: int
     partials: int
+    """Partial captions."""
     parts: int
+    """Windows of a meeting's transcript. Livestream counts its windows as `windows`."""
     pieces: int
     ready: int
     records: int
     rejected: int
     released: int
+    """File claims that were released."""
     requests: int
     resolved: int
+    """Manifests whose old file claims were checked."""
     route: str
+    """REST operation, route of a WebSocket message, or kind of event."""
     session_hash: str
     settled: int
+    """Running manifests that were closed, because their execution had ended."""
     started: int
     task: str
+    """Task of a question to a model."""
     tidied: int
+    """Deleted episodes whose objects, memory and findings were removed."""
     timed_out: int
     unfounded: int
+    """Claims whose verdict was changed to unverified, because it had no valid source."""
     unfinished: int
+    """1 if a sweep's time ran out, or else 0."""
     users: int
     windows: int
 

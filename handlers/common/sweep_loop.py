@@ -47,8 +47,8 @@ class SweepLoop:
 
         The time is checked before each batch, so a sweep that makes one call at a time passes batches of one item.
         `checked` counts all items. `failed` counts the items whose handling raised an exception. Each of them is logged
-        as `failure_event`, with the log fields that `describe` returns for it. `unfinished` is 1 if the budget was spent
-        before the last batch.
+        as `failure_event`, with the log fields that `describe` returns for it. `unfinished` is 1 if the budget was
+        spent before the last batch.
         """
         started = self._clock()
         counts: Counter[str] = Counter()

@@ -1,6 +1,7 @@
-"""Time budget of a sweep, as an environment variable.
+"""Type and maximum of the environment variable with a sweep's time budget.
 
-A sweep starts no further work after this time. Components import this module, so it imports only pydantic.
+A sweep starts no further work after this time. Components import this module, so it imports no package but pydantic
+(see `environment.py`).
 """
 
 from typing import Annotated

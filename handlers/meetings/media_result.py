@@ -1,7 +1,7 @@
 """Result of the media job. The workflow decides by its outcome how to continue.
 
-A recording that cannot be processed is an outcome and not a failed job, because a failed job has no result that says what
-is wrong with the recording.
+A recording that cannot be processed is an outcome and not a failed job, because a failed job has no result that says
+what is wrong with the recording.
 """
 
 from enum import StrEnum
@@ -23,11 +23,11 @@ class MediaOutcome(StrEnum):
     NO_AUDIO = "no_audio"
     """The recording has video, but no audio track."""
     INCOMPLETE = "incomplete"
-    """A chunk is missing, cannot be read from S3, or differs from its announced size or hash. The outcome is the same if
-    `complete.json` is missing or cannot be used.
+    """A chunk is missing, cannot be read from S3, or differs from the size or hash in `complete.json`. The outcome is
+    the same if `complete.json` is missing or cannot be used.
     """
     UNREADABLE = "unreadable"
-    """A chunk has the announced bytes, but is not a media file that can be decoded."""
+    """A chunk has the hash that `complete.json` states, but is not a media file that can be decoded."""
     TOO_LARGE = "too_large"
     """The recording exceeds the job's disk or the maximum duration."""
     SUPERSEDED = "superseded"
@@ -58,6 +58,7 @@ class MediaResult(Message):
     duration_ms: Milliseconds = 0
     """Duration of the recording. Zero unless the outcome is `ready` or `no_audio`."""
     copied: bool = False
-    """True if the video was joined without encoding it again."""
+    """True if the chunks' videos were joined without encoding them again."""
     ffmpeg_ms: Milliseconds = 0
-    """Time during which at least one ffmpeg process ran. The metric divides it by the duration."""
+    """Time during which at least one ffmpeg process ran. The metric `FfmpegRatio` is this time divided by the duration.
+    """

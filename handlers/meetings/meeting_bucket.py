@@ -27,7 +27,8 @@ class MeetingBucket:
     def read(self, key: str, max_bytes: int) -> bytes | None:
         """Return an object's bytes, or None if it does not exist.
 
-        At most `max_bytes` + 1 bytes are read. A longer object is cut there, so that the caller rejects it.
+        At most `max_bytes` + 1 bytes are read. The caller must reject a result that is longer than `max_bytes`, because
+        it may be incomplete. Callers that parse JSON do so anyway, because incomplete JSON is invalid.
         """
 
         def get_body() -> Mapping[str, Any]:

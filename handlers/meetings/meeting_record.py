@@ -24,8 +24,8 @@ INDEX_SORT = "startedAt"
 DUE_PARTITION = "#open"
 """Partition of the items that list the meetings for the sweep. No user has this name, so no user's role can read it."""
 MAX_LISTED_CHUNKS = 1_000
-"""Maximum number of wrong chunks that a record lists, because an item of the table may have 400 KB. `wrong_count` counts
-all of them.
+"""Maximum number of wrong chunks that a record lists, because an item of the table may have 400 KB. `wrong_count`
+counts all of them.
 """
 
 
@@ -112,13 +112,16 @@ class MeetingRecord(Message):
     attempt: int = 1
     """Number of the processing attempt. It rises if the recording has to be processed again."""
     complete_fingerprint: str = Field(default="", alias="said")
-    """Fingerprint of the `complete.json` from which this record was made. The table's attribute is `said`."""
-    tried: str = ""
-    """Fingerprints of `complete.json` and of the chunks for which the last execution was started. While they are the
-    same, no execution is started, because it would give the same result.
+    """Fingerprint of the `complete.json` from which this record was made. Its attribute in the table has the older name
+    `said`.
+    """
+    last_tried_uploads: str = Field(default="", alias="tried")
+    """The uploads with which the last execution was started: the fingerprint of `complete.json` and that of the chunks.
+    No execution is started with the same uploads again, because it would give the same result. Empty if the next
+    execution may be started with any uploads. Its attribute in the table has the older name `tried`.
     """
     whole_at: str | None = None
-    """Upload time of the recording's last object: a chunk or `complete.json`. None until the chunks are complete."""
+    """Latest upload time of the recording's objects: its chunks and `complete.json`. None until all chunks arrived."""
     due: str | None = None
     """Time of the sweep's next check. None if the meeting is finished."""
     version: int = 1

@@ -87,8 +87,12 @@ def mark_failed(record: MeetingRecord, reason: MeetingReason, at: datetime) -> M
 
 def start_new_attempt(record: MeetingRecord, at: datetime) -> MeetingRecord:
     """Return the record as incomplete, with a new attempt, so that the uploads are checked again."""
-    # Without `tried`, the sweep starts an execution even if the uploads are the same as for the last one.
-    update = {"status": MeetingStatus.INCOMPLETE, "stage": None, "attempt": record.attempt + 1, "tried": ""}
+    update = {
+        "status": MeetingStatus.INCOMPLETE,
+        "stage": None,
+        "attempt": record.attempt + 1,
+        "last_tried_uploads": "",  # the same uploads may be tried again
+    }
     return stamp_change(record, record.model_copy(update=update), at)
 
 

@@ -8,8 +8,8 @@ table holds exactly the record that was to be written.
 A meeting that the sweep has to check has a second item, in the partition `#open` with the sort key
 `<due>#<user>#<meetingId>`. The sweep thus finds due meetings without another index and reads no others. One transaction
 writes both items. No user is called `#open`, so a role that is restricted to its user's partition cannot read these
-items. They have no `startedAt`, so the index does not contain them. All of them are in one partition, which accepts 1,000
-write units per second. A transactional write costs two units, and a meeting causes two or three such writes.
+items. They have no `startedAt`, so the index does not contain them. All of them are in one partition, which accepts
+1,000 write units per second. A transactional write costs two units, and a meeting causes two or three such writes.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
 
 MAX_WRITE_ATTEMPTS = 8
-"""Number of times that a change is tried. Collisions do not use them up, because a meeting is rarely written."""
+"""Maximum number of tries to write a change. A try fails if another writer was faster. A meeting has few writers, so
+they collide less often than this.
+"""
 CONFLICT_REASONS = frozenset({"ConditionalCheckFailed", "TransactionConflict"})
 """Cancellation reasons of a transaction if another writer was faster."""
 CONFLICT_ERRORS = frozenset({"ConditionalCheckFailedException", "TransactionConflictException"})

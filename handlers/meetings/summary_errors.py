@@ -32,7 +32,7 @@ class ModelBusy(SummaryFailed):
 
 
 class ModelRefused(SummaryFailed):
-    """The model gives no answer, and a retry would not help: access is denied, or the request or the answer is refused."""
+    """The model gives no answer, and a retry would not help. Access is denied, or the request or answer is refused."""
 
 
 class SummaryUnusable(SummaryFailed):
@@ -40,6 +40,8 @@ class SummaryUnusable(SummaryFailed):
 
 
 class StorageFailed(SummaryFailed):
-    """S3 could not read or write an object, or a stored output has an invalid form. Other functions that use
-    `MeetingBucket` raise it too.
+    """S3 could not read or write an object, or a stored transcript or summary has an invalid form.
+
+    `MeetingBucket` raises it for every function that uses the bucket. It is defined here, because the workflow
+    recognises it in the summary function only.
     """

@@ -1,6 +1,7 @@
 """Language codes that Amazon Transcribe supports for transcription jobs.
 
-A test compares them with the values of `LanguageCode` in the API. Streaming supports fewer languages.
+A test compares them with the values of `LanguageCode` in boto3's description of Amazon Transcribe. Amazon Transcribe's
+streaming supports fewer languages.
 """
 
 from typing import Final

@@ -84,7 +84,7 @@ class CompleteFile(Message):
 
     @property
     def content(self) -> str:
-        """The recording's identity: the first 32 hexadecimal digits of a hash over the chunks' hashes in their order."""
+        """The recording's identity: the start of a hash over the chunks' hashes, in their order."""
         hashes = json.dumps([chunk.sha256 for chunk in self.chunks]).encode()
         return hashlib.sha256(hashes).hexdigest()[:CONTENT_DIGITS]
 

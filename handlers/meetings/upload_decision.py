@@ -102,14 +102,14 @@ def _description_fields(record: MeetingRecord, upload: UploadedCompleteFile, fil
 
 def _apply_chunks(record: MeetingRecord, upload: UploadedCompleteFile, chunks: UploadedChunks) -> MeetingRecord:
     if chunks.wrong:
-        return record.model_copy(update={**wrong_chunk_fields(chunks.wrong), "tried": ""})
-    tried = f"{upload.fingerprint} {chunks.fingerprint}"
-    if record.tried == tried:  # the media job rejected exactly these uploads
+        return record.model_copy(update={**wrong_chunk_fields(chunks.wrong), "last_tried_uploads": ""})
+    uploads = f"{upload.fingerprint} {chunks.fingerprint}"
+    if record.last_tried_uploads == uploads:  # the media job rejected exactly these uploads
         return record
     update = {
         "status": MeetingStatus.PROCESSING,
         "stage": Stage.MEDIA,
-        "tried": tried,
+        "last_tried_uploads": uploads,
         "whole_at": timestamp(
             upload.uploaded_at if chunks.last_uploaded_at is None else max(upload.uploaded_at, chunks.last_uploaded_at)
         ),

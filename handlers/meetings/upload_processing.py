@@ -34,7 +34,7 @@ class UploadOutcome(StrEnum):
     REFUSED = "refused"
     """`complete.json` is malformed or cannot be read."""
     UNCHANGED = "unchanged"
-    """The upload does not start the processing, for example because the meeting is ready or waits for another object."""
+    """The upload does not start an execution, for example because the meeting is ready or waits for another object."""
     GONE = "gone"
     """`complete.json` does not exist, or no longer exists."""
     IGNORED = "ignored"

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 PAGE_SIZE: Final = 1_000
 """Number of objects in one page of a listing."""
 MAX_PAGES: Final = 4 * MAX_CHUNKS // PAGE_SIZE
-"""Maximum number of pages that a listing reads. A recording of the maximum size may have been replaced three times, with
-other chunk names.
+"""Maximum number of pages that a listing reads. A recording of the maximum size may have been replaced three times,
+with other chunk names.
 """
 FINGERPRINT_DIGITS: Final = 32
 """Length of the fingerprint of the chunks."""
@@ -59,7 +59,8 @@ class UploadedCompleteFile:
     cause: str = ""
     """Reason why the file could not be used, for the log. Empty if it could be used."""
     wrong_fields: tuple[WrongField, ...] | None = None
-    """The malformed fields and the rules that they break, for the user. None unless the file was read and is malformed."""
+    """The malformed fields and the rules that they break, for the user. None unless the file was read and is malformed.
+    """
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,7 @@ class UploadReader:
             uploaded_at,
             None,
             ChunkProblem.UNREADABLE,
-            cause="sealed",  # in the log: encrypted with the client's own key, or archived
+            cause="sealed",  # the log's word for an object that is encrypted with the client's own key, or archived
         )
 
     def find_chunks(self, meeting: MeetingId, complete: CompleteFile) -> UploadedChunks:

@@ -67,8 +67,9 @@ def frame_header(head: bytes, sample_rate: int, channels: int, sample_bits: int)
     # The checksum over a header including its own checksum is 0.
     if number is None or len(head) <= checksum_at or _crc8(head[: checksum_at + 1]) != 0:
         return None
-    # If the rate is in the header, it is entered under all codes of RATE_BYTES, because only this frame's code is looked up.
-    rates = {0: sample_rate, **RATES, **dict.fromkeys(RATE_BYTES, unit * _int(head[rate_at:checksum_at]))}
+    rates = {0: sample_rate, **RATES}
+    if rate_code in RATE_BYTES:
+        rates[rate_code] = unit * _int(head[rate_at:checksum_at])
     fits = (
         size_code != 0
         and rates.get(rate_code) == sample_rate
@@ -80,7 +81,10 @@ def frame_header(head: bytes, sample_rate: int, channels: int, sample_bits: int)
 
 
 def _parse_number(head: bytes) -> tuple[int | None, int]:
-    """Return the number in a header, or None if it is invalid, and its end offset. It is coded like a UTF-8 character."""
+    """Return the number in a header and its end offset. The number is None if it is invalid.
+
+    The number is coded like a UTF-8 character.
+    """
     # The leading ones of the first byte state the number of bytes.
     ones = 8 - (head[4] ^ 0xFF).bit_length()
     following = head[5 : 4 + max(1, ones)]

@@ -7,8 +7,8 @@ QuickTime files.
 
 Browsers write fragmented files: samples follow in `moof` boxes, each with a start time. Such a file often states no
 duration, or only the duration of its first fragment. So the last fragment is searched from the end of the file. Its end
-time counts, or the stated duration if that is longer. If the last fragment is longer than the searched part, all fragments
-are visited from the start, as far as the read limits allow.
+time counts, or the stated duration if that is longer. If the last fragment is longer than the searched section, all
+fragments are visited from the start, as far as the read limits allow.
 
 A file is truncated if a box ends beyond the end of the file. A fragmented file is accepted in this case, because its
 recording was stopped there. Edit lists are ignored, because they only hide the first milliseconds of an encoder.
@@ -130,18 +130,21 @@ def _read_audio_track(file: RangedFile, track: Box, extension: Box) -> AudioTrac
     return AudioTrack(track_id, 0)
 
 
-def _find_last_fragment_end(file: RangedFile, first: int, track: AudioTrack) -> int:
-    """Return the end time of the last fragment, or 0 without fragments. They start at the offset `first`."""
+def _find_last_fragment_end(file: RangedFile, fragments_begin: int, track: AudioTrack) -> int:
+    """Return the end time of the track's last fragment in units of its timescale, or 0 without fragments.
+
+    `fragments_begin` is the offset from which the file may contain fragments.
+    """
     for offset in file.find_backwards(b"moof"):
         try:
             end = _read_fragment_end(file, next(_read_boxes(file, offset - 4, file.size)), track)
         except RejectedAudio:
-            continue  # Audio data that looks like a fragment.
+            continue  # Audio data that looks like a fragment, or an incomplete last fragment.
         if end:
             return end
     end = 0
     try:
-        for box in _read_boxes(file, first, file.size, may_be_cut=True):
+        for box in _read_boxes(file, fragments_begin, file.size, may_be_cut=True):
             if box.kind == b"moof" and box.end <= file.size:
                 end = max(end, _read_fragment_end(file, box, track))
     except (RejectedAudio, ReadLimitExceeded):
@@ -150,25 +153,26 @@ def _find_last_fragment_end(file: RangedFile, first: int, track: AudioTrack) -> 
 
 
 def _read_fragment_end(file: RangedFile, fragment: Box, track: AudioTrack) -> int:
-    """Return the end time of the track's samples in a fragment, or 0 if it has none of them."""
+    """Return the end time of the track's samples in a fragment (moof), or 0 if the fragment has none of them."""
     end = 0
-    for part in _read_boxes(file, fragment.begin, fragment.end):
-        if part.kind != b"traf":
+    for box in _read_boxes(file, fragment.begin, fragment.end):
+        if box.kind != b"traf":
             continue
-        header = _find_inner_box(file, part, b"tfhd")
+        header = _find_inner_box(file, box, b"tfhd")
         if _read_number(file, header, 4, 4) == track.id:
-            end = max(end, _read_part_end(file, part, header, track.sample_duration))
+            end = max(end, _read_track_fragment_end(file, box, header, track.sample_duration))
     return end
 
 
-def _read_part_end(file: RangedFile, part: Box, header: Box, sample_duration: int) -> int:
-    """Return the end time of the samples in a track fragment (traf)."""
+def _read_track_fragment_end(file: RangedFile, track_fragment: Box, header: Box, sample_duration: int) -> int:
+    """Return the end time of the samples in a track fragment (traf): the samples of one track in a fragment."""
     flags = _read_number(file, header, 1, 3)
     if flags & HAS_DURATION:
         offset = 8 + 8 * bool(flags & HAS_BASE_OFFSET) + 4 * bool(flags & HAS_DESCRIPTION)
         sample_duration = _read_number(file, header, offset, 4)
-    time = _find_inner_box(file, part, b"tfdt")
-    runs = (box for box in _read_boxes(file, part.begin, part.end) if box.kind == b"trun")
+    time = _find_inner_box(file, track_fragment, b"tfdt")
+    boxes = _read_boxes(file, track_fragment.begin, track_fragment.end)
+    runs = (box for box in boxes if box.kind == b"trun")
     begin = _read_number(file, time, 4, 8 if _has_wide_times(file, time) else 4)
     return begin + sum(_read_run_duration(file, run, sample_duration) for run in runs)
 

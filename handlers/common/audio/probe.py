@@ -1,4 +1,4 @@
-"""Prober of audio files: reads format, codec and duration from the headers only.
+"""Prober of audio files: reads format, codec and duration without decoding audio.
 
 For MP3, WAV, FLAC and Ogg, the prober uses mutagen's parsers of single structures, because mutagen's file classes would
 also load all tags and pictures. MP4 and WebM have readers of their own. For crafted bytes, the parsers may raise any
@@ -93,12 +93,13 @@ def _is_mp3_frame(file: RangedFile, offset: int) -> bool:
 
 
 def _read_mp3(file: RangedFile, start: int) -> AudioFile:
-    """Read the duration from the Xing or VBRI header, or else estimate it from file size and the first frame's bit rate.
+    """Read the duration from the Xing or VBRI header. Without one, estimate it from the size and first bit rate.
 
     A file that is shorter than its Xing header states is truncated. A file with further frames consists of several
     joined recordings, of which only the first would count, so it is rejected.
     """
     info = MPEGInfo(file, start)
+    # Mutagen calls a file sketchy if it found no Xing or VBRI header, and fewer than four consecutive frames.
     if info.sketchy or info.layer != 3:
         raise RejectedAudio(RejectionReason.UNREADABLE)
     stated = _read_stated_bytes(file, info)
@@ -119,9 +120,9 @@ def _read_stated_bytes(file: RangedFile, info: Any) -> int:
 
 
 def _has_further_frames(file: RangedFile, end: int) -> bool:
-    """Return True if several further frames follow, possibly after tags.
+    """Return True if at least four consecutive frames follow, possibly after tags.
 
-    A single further frame does not count, because the header may leave out one frame.
+    A single further frame does not count, because the header may leave out one frame. So `sketchy` has to be False.
     """
     offset = _skip_id3(file, end + (ID3V1_BYTES if file.at(end, 3) == b"TAG" else 0))
     try:

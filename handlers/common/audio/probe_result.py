@@ -17,7 +17,7 @@ class AudioFormat(StrEnum):
 
 
 class RejectionReason(StrEnum):
-    """Reasons to reject a recording. The prober raises some of them, and its callers add their own."""
+    """Reasons to reject a recording. The prober finds some of them, and its callers find the others."""
 
     MISPLACED = "MISPLACED"
     """The object's key is not one that an upload gets."""

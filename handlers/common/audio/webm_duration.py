@@ -5,8 +5,9 @@ duration and without sizes of the segment and its clusters. In such a file, the 
 the end of the file. The start time of its last block counts as the duration, so the length of that block is missing.
 A live recording may end anywhere. A file that is shorter than its stated segment size is truncated.
 
-WebM consists of EBML elements: an id, a size, and a value or further elements. Elements are read in place. Matroska
-files with another document type are rejected, because they may contain almost any codec.
+WebM consists of EBML elements: an id, a size, and a value or further elements. The reader never loads a whole element
+to find the elements in it. Matroska files with another document type are rejected, because they may contain almost any
+codec.
 """
 
 import math
@@ -31,15 +32,15 @@ TRACK, TRACK_NUMBER, TRACK_TYPE, CODEC = 0xAE, 0xD7, 0x83, 0x86
 TIMESTAMP, SIMPLE_BLOCK, BLOCK_GROUP, BLOCK = 0xE7, 0xA3, 0xA0, 0xA1
 POSITION, PREVIOUS_SIZE, VOID, CHECKSUM = 0xA7, 0xAB, 0xEC, 0xBF
 IN_CLUSTER = {TIMESTAMP, SIMPLE_BLOCK, BLOCK_GROUP, POSITION, PREVIOUS_SIZE, VOID, CHECKSUM}
-"""Elements that a cluster may contain. Any other element ends a cluster of unknown size, or shows that the bytes are not
-a cluster."""
+"""Elements that a cluster may contain. Any other element ends a cluster of unknown size, or shows that the bytes are no
+cluster."""
 AUDIO = 2
 """Type of an audio track."""
 CODECS = {b"A_OPUS": "opus", b"A_VORBIS": "vorbis"}
 MILLISECOND = 1_000_000
 """Default unit of timestamps, in nanoseconds."""
-MAX_PARTS = 64
-"""Maximum number of elements in front of the first cluster."""
+MAX_LEADING_ELEMENTS = 64
+"""Maximum number of a segment's elements that are read in front of the first cluster."""
 
 
 @dataclass(frozen=True)
@@ -67,10 +68,10 @@ def read_webm(file: RangedFile) -> AudioFile:
         raise RejectedAudio(RejectionReason.UNREADABLE)
     if not segment.complete:
         raise RejectedAudio(RejectionReason.TRUNCATED)
-    parts = _read_parts(file, segment)
-    track, codec = _find_audio_track(file, parts[TRACKS])
-    scale = _read_unsigned(file, parts[INFO], TIMESTAMP_SCALE, MILLISECOND)
-    duration = _read_float(file, parts[INFO], DURATION)
+    elements = _read_leading_elements(file, segment)
+    track, codec = _find_audio_track(file, elements[TRACKS])
+    scale = _read_unsigned(file, elements[INFO], TIMESTAMP_SCALE, MILLISECOND)
+    duration = _read_float(file, elements[INFO], DURATION)
     if duration <= 0:
         duration = _find_last_block_time(file, track)
     return AudioFile(AudioFormat.WEBM, codec, round(duration * scale / MILLISECOND))
@@ -92,7 +93,7 @@ def _read_element(file: RangedFile, offset: int, end: int) -> Element:
 
 
 def _read_length(head: bytes, offset: int, max_length: int) -> int:
-    """Return the length of an id or size. It is one more than the number of zeros at the beginning of the first byte."""
+    """Return the length of an id or size in bytes: one more than the number of zeros at the start of its first byte."""
     length = 9 - head[offset].bit_length() if offset < len(head) else max_length + 1
     if length > max_length or offset + length > len(head):
         raise RejectedAudio(RejectionReason.UNREADABLE)
@@ -138,16 +139,16 @@ def _read_text(file: RangedFile, parent: Element, identifier: int) -> bytes:
     return (_read_value(file, parent, identifier) or b"").rstrip(b"\0")
 
 
-def _read_parts(file: RangedFile, segment: Element) -> dict[int, Element]:
+def _read_leading_elements(file: RangedFile, segment: Element) -> dict[int, Element]:
     """Return the elements in front of the first cluster by their ids."""
-    parts: dict[int, Element] = {}
-    for part, _ in zip(_read_children(file, segment), range(MAX_PARTS), strict=False):
-        if part.id == CLUSTER:
+    elements: dict[int, Element] = {}
+    for element, _ in zip(_read_children(file, segment), range(MAX_LEADING_ELEMENTS), strict=False):
+        if element.id == CLUSTER:
             break
-        if not part.has_size or not part.complete:
-            raise RejectedAudio(RejectionReason.TRUNCATED if part.has_size else RejectionReason.UNREADABLE)
-        parts.setdefault(part.id, part)
-    return parts
+        if not element.has_size or not element.complete:
+            raise RejectedAudio(RejectionReason.TRUNCATED if element.has_size else RejectionReason.UNREADABLE)
+        elements.setdefault(element.id, element)
+    return elements
 
 
 def _find_audio_track(file: RangedFile, tracks: Element) -> tuple[int, str]:

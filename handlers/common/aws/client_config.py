@@ -1,10 +1,13 @@
-"""Configuration of boto3 clients: timeouts, retries, and one connection per worker thread."""
+"""Configuration of boto3 clients: timeouts, retries, and one connection per worker thread.
+
+Importing this module also limits the log level of boto3 and its libraries.
+"""
 
 import logging
 
 from botocore.config import Config
 
-# Lambda sets the function's log level for every logger. At DEBUG, these loggers write requests and responses.
+# Lambda sets the function's log level for every logger. At DEBUG, these loggers would write requests and responses.
 for name in ("boto3", "botocore", "s3transfer", "urllib3"):
     logging.getLogger(name).setLevel(logging.INFO)
 

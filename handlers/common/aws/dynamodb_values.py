@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+AttributeValue = dict[str, Any]
+"""A value under the name of its DynamoDB type, for example `{"N": "1"}`."""
 Item = dict[str, Any]
-"""Attribute values by name, each with its DynamoDB type, for example `{"count": {"N": "1"}}`."""
+"""Attribute values by attribute name, for example `{"count": {"N": "1"}}`."""
 
 
 def serialize_item(values: Mapping[str, Any]) -> Item:
@@ -17,8 +19,11 @@ def deserialize_item(item: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _deserialize_value(value) for name, value in item.items()}
 
 
-def serialize_value(value: object) -> Item:
-    """Return one typed attribute value. Raises TypeError for all types without a case below."""
+def serialize_value(value: object) -> AttributeValue:
+    """Return one typed attribute value. Raises TypeError for all types without a case below.
+
+    Bytes have no case of their own. They are a sequence, so they would become a list of numbers.
+    """
     match value:
         case bool():
             return {"BOOL": value}

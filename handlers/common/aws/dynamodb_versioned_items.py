@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from handlers.common.aws.dynamodb_values import Item, serialize_item
+from handlers.common.aws.dynamodb_values import AttributeValue, Item, serialize_item
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
@@ -66,7 +66,7 @@ class VersionedItems:
         model: type[S],
         key: Key,
         transition: Callable[[S], tuple[S, T]],
-        index_attributes: Callable[[S], Mapping[str, Item | None]] = lambda _: {},
+        index_attributes: Callable[[S], Mapping[str, AttributeValue | None]] = lambda _: {},
     ) -> T:
         """Apply a transition to the state of a key, and return the transition's second value.
 
@@ -89,7 +89,11 @@ class VersionedItems:
         return self.client.get_item(TableName=self.table, Key=serialize_item(key), ConsistentRead=True).get("Item", {})
 
     def _write(
-        self, key: Key, state: VersionedState, index_attributes: Mapping[str, Item | None], old_item: Item
+        self,
+        key: Key,
+        state: VersionedState,
+        index_attributes: Mapping[str, AttributeValue | None],
+        old_item: Item,
     ) -> Item | None:
         """Write the state. Return None if it is written, or the item that a concurrent function wrote."""
         version = int(old_item["version"]["N"]) if "version" in old_item else 0
@@ -126,9 +130,9 @@ class VersionedItems:
         return None
 
 
-def _write_ids(item: Item) -> list[Item]:
+def _write_ids(item: Item) -> list[AttributeValue]:
     """Return the ids of the item's latest writes, newest first."""
-    write_ids: list[Item] = item.get("writes", {}).get("L", [])
+    write_ids: list[AttributeValue] = item.get("writes", {}).get("L", [])
     return write_ids
 
 

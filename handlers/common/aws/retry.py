@@ -1,7 +1,7 @@
 """Retries of AWS calls that failed with a transient fault, until a deadline.
 
-Pauses double with each attempt up to a maximum. They have a random part, so that callers which were throttled at the same
-time do not retry at the same time. An attempt only starts if it can end before the deadline. Tests replace clock,
+Pauses double with each attempt up to a maximum. They have a random part, so that callers which were throttled at the
+same time do not retry at the same time. An attempt only starts if it can end before the deadline. Tests replace clock,
 pauses and randomness through `RetryTiming`.
 
 A call with a known maximum duration is retried at most once after a timeout, even if time is left, because the service
@@ -26,11 +26,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class RetryTiming:
-    """Clock in seconds, sleep function, and a source of random numbers from 0 to 1."""
+    """Clock, sleep function and source of random numbers."""
 
     now: Callable[[], float] = time.monotonic
+    """Return the time in seconds."""
     wait: Callable[[float], None] = time.sleep
+    """Sleep for a number of seconds."""
     share: Callable[[], float] = random.random
+    """Return a random number from 0 to 1: the share of a pause's random part that is waited."""
 
 
 @dataclass(frozen=True)
@@ -64,5 +67,6 @@ class Retrier:
 
     def _pause(self, attempt: int) -> float:
         longest = min(MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * math.pow(2, attempt))
-        # A pause is at least half of the maximum, because throttling lasts for a while.
+        # Half of this attempt's longest pause is random. The other half is always waited, because throttling lasts for
+        # a while.
         return longest * (1 + self.timing.share()) / 2

@@ -16,7 +16,10 @@ NULL_VERSION_ID = "null"
 
 
 class InvalidEvent(ValueError):
-    """The message is not the expected event. It should go to the dead-letter queue, where an operator sees it."""
+    """The message is not the expected event. It should go to the dead-letter queue, where an operator sees it.
+
+    The parsers of EventBridge events (see `eventbridge_events`) raise it too.
+    """
 
 
 class NewObject(BaseModel):
@@ -33,8 +36,8 @@ class NewObject(BaseModel):
     arrived: datetime
     """Time of the event."""
     in_parts: bool = False
-    """True for a multipart upload. The bucket's listing shows the time when that upload began, which may be on an
-    earlier day than its event."""
+    """True for a multipart upload. Its `arrived` is the time when the upload ended, but the bucket's listing shows the
+    time when it began. So a caller that files objects by date may find an earlier date in the listing."""
 
 
 class _NotificationRecord(BaseModel):

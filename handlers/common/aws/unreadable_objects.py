@@ -1,7 +1,8 @@
 """Recognition of S3 objects that exist but cannot be read because of how they were uploaded.
 
-The uploader encrypted the object with a customer-provided key (SSE-C), or stored it in an archive storage class. Another
-attempt would fail too. So callers report it as a property of the object, and not as a failure that a retry could repair.
+The uploader encrypted the object with a customer-provided key (SSE-C), or stored it in an archive storage class.
+Another attempt would fail too. So callers report it as a property of the object, and not as a failure that a retry
+could repair.
 """
 
 from typing import Final

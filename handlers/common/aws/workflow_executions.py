@@ -18,8 +18,8 @@ THROTTLING_CODES = frozenset({"ThrottlingException", "Throttling", "TooManyReque
 class StartOutcome(StrEnum):
     """Outcomes of a request to start an execution."""
 
-    STARTED = "yes"
-    ALREADY_EXISTS = "already"
+    STARTED = "started"
+    ALREADY_EXISTS = "already_exists"
     """An execution of this name exists, and has ended or has another input."""
     REFUSED = "refused"
     """Step Functions refused the request, so it did not start an execution."""
@@ -51,7 +51,13 @@ STATUSES = {
 class ExecutionsClient(Protocol):
     """Methods of the boto3 client that are used here. The project does not install its type stubs."""
 
-    def start_execution(self, *, stateMachineArn: str, name: str, input: str) -> Mapping[str, Any]: ...  # noqa: A002, N803
+    def start_execution(
+        self,
+        *,
+        stateMachineArn: str,  # noqa: N803
+        name: str,
+        input: str,  # noqa: A002
+    ) -> Mapping[str, Any]: ...
     def describe_execution(self, *, executionArn: str) -> Mapping[str, Any]: ...  # noqa: N803
 
 

@@ -5,8 +5,8 @@ The material that the model works on follows as one JSON object per line, so tha
 cannot end its own line. The answer is text. `aws.retry` retries failed calls, and `model_questions` asks again after an
 unusable answer.
 
-Bedrock rejects cache points for models without prompt caching. So requests contain cache points where caching is
-worthwhile, and `BedrockModel` removes them if its model does not support them.
+Callers put cache points into their requests wherever caching is worthwhile, for any model. Bedrock rejects cache points
+for models without prompt caching, so `BedrockModel` removes them from the requests to such a model.
 """
 
 import json
@@ -34,7 +34,10 @@ https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html#prompt-
 
 
 def build_client_config(answer_seconds: int) -> Config:
-    """Return the configuration of a client that waits at most so many seconds for each answer, which arrives as a whole."""
+    """Return the configuration of a client that waits at most so many seconds for each answer.
+
+    An answer arrives as a whole, so the client receives nothing until the model has finished.
+    """
     return Config(
         connect_timeout=2,
         read_timeout=answer_seconds,

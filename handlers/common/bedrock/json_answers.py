@@ -1,8 +1,8 @@
 """Parser for a model's answer (one JSON value, possibly in a code fence), and validation of the parsed values.
 
-`parse_json_answer` accepts any JSON value. Its callers pass the value, or each of its items, to `validate_or_none` with a
-pydantic model. A problem is described by a fixed sentence that quotes nothing from the answer. The model is sent this
-sentence, and the exception's message is the sentence's name.
+`parse_json_answer` accepts any JSON value. Its callers pass the value, or each of its items, to `validate_or_none` with
+a pydantic model. A problem of an answer is a member of an enum. Its value is a sentence that is sent to the model and
+quotes nothing from the answer. Its name is the message of the exception.
 """
 
 import json
@@ -30,7 +30,7 @@ class UnusableAnswer(Exception):
     """The model's answer cannot be used."""
 
     def __init__(self, problem: StrEnum) -> None:
-        """`problem` is the sentence that the model is sent."""
+        """`problem` is an enum member whose value is a sentence for the model."""
         super().__init__(problem.name)
         self.problem = problem
 

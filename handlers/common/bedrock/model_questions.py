@@ -48,7 +48,8 @@ class ModelQuestion(Generic[T]):
     request: Callable[[StrEnum | None], ConverseRequest]
     """Build the request. The argument is the problem of the previous answer, or None in the first request.
 
-    The previous answer is not sent again, because its input tokens would be billed and its fault would be read again.
+    The previous answer is not sent again, because its tokens would be billed as input, and the model might repeat its
+    fault.
     """
     read: Callable[[str, bool], T]
     """Read the answer's text. The second argument is True for the last attempt. Raises UnusableAnswer."""
@@ -82,9 +83,8 @@ def ask_model(
 
 def build_correction(problem: StrEnum) -> ContentBlock:
     """Return the content block that ends a second question. It states the problem of the previous answer."""
-    return {
-        "text": f"Your answer to this could not be used. {problem.value} Answer again, in exactly the form that you were told."
-    }
+    request = "Answer again, in exactly the form that you were told."
+    return {"text": f"Your answer to this could not be used. {problem.value} {request}"}
 
 
 def _read(question: ModelQuestion[T], reply: ModelReply, *, is_last: bool) -> T:

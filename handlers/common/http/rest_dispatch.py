@@ -74,7 +74,10 @@ class RestDispatcher:
         origin: str,
         log: EventLog,
     ) -> None:
-        """`actions` maps operation names to functions. Browsers let pages of the web origin `origin` read the answers."""
+        """`actions` maps operation names to functions.
+
+        Browsers let pages of the web origin `origin` read the answers.
+        """
         self._operations: dict[tuple[str, str], RestOperation] = {
             (operation.path, operation.method): operation for operation in operations
         }
@@ -91,7 +94,7 @@ class RestDispatcher:
         try:
             context = event.get("requestContext") or {}
             request_id = str(context.get("requestId", ""))
-            # API Gateway has exactly these operations, and answers other paths and methods without calling the function.
+            # API Gateway has exactly these operations. It answers other paths and methods without calling the function.
             operation = self._operations[event["resource"], event["httpMethod"]]
             route = operation.name
             return self._to_response(operation, self._actions[route](_parse_request(operation, event, context)))

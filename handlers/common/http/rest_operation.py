@@ -1,7 +1,7 @@
 """Declaration of one operation of a REST API. A subsystem defines its API as a list of operations with their models.
 
 Handlers parse and answer requests with the models. The deployment builds the API Gateway definition from the same list,
-and the generator builds the OpenAPI documentation from it.
+and `python -m local generate` writes the OpenAPI documents from it.
 """
 
 from dataclasses import dataclass

@@ -2,8 +2,8 @@
 
 PyJWT's client caches the keys and refetches them for an unknown key id at most once per cooldown period. Callers choose
 the key ids in their tokens, so without this limit they would control how often the provider is called. Redirects are
-not followed. While the provider is unavailable, the latest fetched keys stay in use for about a day, and an unknown key id
-raises SigningKeysUnavailable instead of UnknownSigningKey.
+not followed. While the provider is unavailable, the latest fetched keys stay in use for about a day, and an unknown key
+id raises SigningKeysUnavailable instead of UnknownSigningKey.
 
 Tokens are verified in `oidc_tokens`. This module loads cryptography, so only functions that verify tokens import it.
 """
@@ -20,9 +20,10 @@ from jwt import PyJWK, PyJWKClient, PyJWKClientError, PyJWKSet
 CACHE_SECONDS = 3600
 """Lifetime of cached keys. A withdrawn key is accepted for at most this long while the provider can be reached."""
 MAX_OUTAGE_SECONDS = 24 * 3600
-"""Maximum age of the latest fetched keys at a failed fetch. A withdrawn key must expire during an outage too.
+"""Age above which the latest fetched keys are no longer used after a failed fetch.
 
-The keys stay in the cache after a failed fetch, so they may be used up to CACHE_SECONDS longer.
+Younger keys then stay in the cache for another CACHE_SECONDS. So during an outage, a withdrawn key is accepted for at
+most MAX_OUTAGE_SECONDS + CACHE_SECONDS.
 """
 REFETCH_COOLDOWN_SECONDS = 60
 """Minimum time between two fetches for unknown key ids."""

@@ -4,8 +4,9 @@ Case, spaces and punctuation are ignored. All words of the quote must occur, com
 Scripts without spaces between words are compared character by character.
 
 A match contains the transcript's own text, so text that a model wrote is never shown as a speaker's words.
-The comparison ignores signs such as $ and %, because a model that quotes "4 percent" as "4%" has invented nothing. But the
-text of a match includes the signs at its ends, because $5 and -40 are not 5 and 40.
+
+The comparison also ignores signs such as $ and %. The transcript's "4" matches the quote "4%", and its "4%" matches the
+quote "4". But the text of a match includes the transcript's signs at its ends, because $5 and -40 are not 5 and 40.
 """
 
 import unicodedata
@@ -18,12 +19,13 @@ from handlers.common.text.transcript_passage import Passage
 
 MIN_WORDS = 2
 """Minimum length of a quote. A single word proves nothing, because every speaker uses it."""
-_SIGNS = "%\u2030\u2031"
-"""Signs that Unicode counts as punctuation."""
-_UNITS = frozenset(f"{_SIGNS}\u00b0$\u00a2\u00a3\u00a5\u20a9\u20aa\u20ac\u20b9\u20ba\u20bd")
-"""Signs that can follow a number as its unit."""
-_BEFORE_DIGITS = "-\u2010\u2011\u2012\u2013.,"
-"""Minus signs and decimal points. They belong to the number after them, unless they directly follow a word."""
+_PERCENT_SIGNS = "%\u2030\u2031"
+"""Percent, per mille and per ten thousand. Unicode counts them as punctuation, although they are signs like $ and +."""
+_UNITS = frozenset(f"{_PERCENT_SIGNS}\u00b0$\u00a2\u00a3\u00a5\u20a9\u20aa\u20ac\u20b9\u20ba\u20bd")
+"""Signs that can follow a number and a space as the number's unit."""
+_NUMBER_BEGINNINGS = "-\u2010\u2011\u2012\u2013.,"
+"""Hyphens that mean minus, and decimal points. They can begin a number (see `_begins_number`). Unicode counts them as
+punctuation. It counts the minus sign U+2212 as a symbol."""
 _APOSTROPHES = "'\u2019\u02bc"
 # Ranges of characters of scripts without spaces between words.
 _UNSPACED = (
@@ -42,8 +44,11 @@ class QuoteMatch:
     """Position and original text of a quote in a transcript."""
 
     start_ms: int
+    """Start of the passage in which the quote begins."""
     end_ms: int
+    """Latest end of the passages of the match."""
     quote: str = field(repr=False)
+    """The transcript's text at this position."""
     words: str = field(repr=False)
     """Compared form of the quote. It is the same for all spellings that the comparison treats as equal."""
     first: int
@@ -60,6 +65,8 @@ class QuoteMatch:
 
 @dataclass(frozen=True)
 class _PassageWord:
+    """A word of the searched passages, with its position."""
+
     text: str
     """Compared form of the word."""
     passage: int
@@ -67,6 +74,7 @@ class _PassageWord:
     number: int
     """Index of the word in its passage."""
     start: int
+    """Offset of the word in the text of its passage."""
     end: int
     """Offset after the word in the text of its passage."""
 
@@ -87,9 +95,9 @@ class QuoteSearch:
             self._positions.setdefault(text, []).append(position)
 
     def find(self, quote: str, near: int | None = None) -> QuoteMatch | None:
-        """Return the match that is nearest to the passage `near`, or the first match without `near`, or None.
+        """Return the match that is nearest to the passage `near`. Without `near`, return the first match.
 
-        A quote of fewer than `MIN_WORDS` words has no match.
+        Return None if there is no match. A quote of fewer than `MIN_WORDS` words has none.
         """
         quote_words = [text for text, _, _ in split_words(quote)]
         if len(quote_words) < MIN_WORDS:
@@ -101,10 +109,11 @@ class QuoteSearch:
         return self._match(start, start + len(quote_words) - 1)
 
     def find_passages(self, quote: str) -> frozenset[int]:
-        """Return the indexes of the passages that a match touches, and of those that are entirely part of the quote.
+        """Return the indexes of the passages that repeat the quote.
 
-        Callers do not accept them as sources of the quoted statement, because a statement must not prove itself.
-        Unlike `find`, this method also accepts a single word.
+        These are the passages that contain a match or a part of it, and passages whose whole text occurs in the quote.
+        They are no evidence for a quoted statement, because they are the statement itself. Unlike `find`, this method
+        also searches a single word.
         """
         quote_words = [text for text, _, _ in split_words(quote)]
         passages = {index for index, texts in self._texts_by_passage() if _contains(quote_words, texts)}
@@ -143,11 +152,12 @@ class QuoteSearch:
 
 
 def _contains(texts: list[str], part: list[str]) -> bool:
+    """Return True if the words `part` follow each other in `texts`."""
     return any(texts[start : start + len(part)] == part for start in range(len(texts) - len(part) + 1))
 
 
 def _extend_left(text: str, start: int) -> int:
-    """Return the start of the first word of a match, including the signs before it."""
+    """Return the start of a match, including the signs before its first word, which begins at `start`."""
     is_number = text[start].isdigit()
     while start and (_is_sign(text[start - 1]) or (is_number and _begins_number(text, start - 1))):
         start -= 1
@@ -159,14 +169,16 @@ def _begins_number(text: str, index: int) -> bool:
 
     A hyphen in a word (`well-4`) begins no number, and neither does a repeated character (`--4`, `..5`).
     """
+    if text[index] not in _NUMBER_BEGINNINGS:
+        return False
     before = text[index - 1 : index]
-    return text[index] in _BEFORE_DIGITS and (not before or (_find_kind(before) == "other" and before != text[index]))
+    return not before or (_find_kind(before) == "other" and before != text[index])
 
 
 def _extend_right(text: str, end: int) -> int:
-    """Return the end of the last word of a match, including the signs after it.
+    """Return the end of a match, including the signs after its last word, which ends at `end`.
 
-    Many languages put a space between a number and its unit.
+    One space may be between a number and its unit, as many languages write it.
     """
     if text[end - 1].isdigit() and text[end : end + 1].isspace() and text[end + 1 : end + 2] in _UNITS:
         end += 2
@@ -176,7 +188,8 @@ def _extend_right(text: str, end: int) -> int:
 
 
 def _is_sign(character: str) -> bool:
-    return character in _SIGNS or unicodedata.category(character)[0] == "S"
+    """Return True for Unicode's symbols (category S, for example $, + and degree signs) and for percent signs."""
+    return character in _PERCENT_SIGNS or unicodedata.category(character)[0] == "S"
 
 
 def split_words(text: str) -> Iterator[tuple[str, int, int]]:
@@ -197,6 +210,7 @@ def split_words(text: str) -> Iterator[tuple[str, int, int]]:
 
 
 def _compared_word(text: str, start: int, end: int) -> Iterator[tuple[str, int, int]]:
+    """Yield the word between two offsets in its compared form, or nothing if the compared form is empty."""
     while text[end - 1] in _APOSTROPHES:  # A closing quotation mark. A word never begins with one.
         end -= 1
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text[start:end]).casefold())

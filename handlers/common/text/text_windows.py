@@ -20,8 +20,8 @@ class WindowSizes:
     """Size limits of windows."""
 
     characters: int
-    """Maximum length of a core. A core that is a single passage may be longer. So may the last window's core, because it
-    includes the passages that would otherwise be its overlap."""
+    """Maximum length of a core. A core that is a single passage may be longer. So may the last window's core, because
+    it includes the passages that would otherwise be its overlap."""
     milliseconds: int
     """Maximum time between the starts of a core's first and last passage. End times do not count, because each passage
     with a wrong end time, for example a day later, would then become a window of its own."""
@@ -59,7 +59,9 @@ class Window(Generic[P]):
 def split_into_windows(passages: Sequence[P], sizes: WindowSizes) -> tuple[Window[P], ...]:
     """Return the windows of a transcript. It must have at least one passage, and passages must be ordered by time.
 
-    There are at most `1 + duration / sizes.milliseconds + 2 * characters / sizes.characters` windows.
+    There are at most `1 + duration / sizes.milliseconds + 2 * characters / sizes.characters` windows, so the cost of a
+    transcript is limited. The factor is 2, because a core and the passage after it are together longer than
+    `sizes.characters`, unless the core reached the time limit. That passage counts again in its own core.
     """
     return tuple(_iter_windows(passages, sizes))
 

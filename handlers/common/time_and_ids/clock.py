@@ -1,4 +1,4 @@
-"""System clock and new random ids.
+"""Functions that return the current time or a new random id.
 
 Entry points pass these functions as arguments to the logic, so that tests can replace them.
 """

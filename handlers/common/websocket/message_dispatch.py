@@ -12,12 +12,10 @@ from pydantic import ValidationError
 
 from handlers.common.error_responses import HandlerError, to_malformed_error, to_websocket_error
 from handlers.common.logging import EventLog
-from handlers.common.websocket.messages import ClientMessage, ReplyMessage
+from handlers.common.websocket.messages import MAX_MESSAGE_ID_LENGTH, ClientMessage, ReplyMessage
 
 ProxyResponse = dict[str, Any]
 """Lambda proxy response for API Gateway."""
-MAX_MESSAGE_ID_LENGTH = 64
-"""A longer id is not repeated in the answer."""
 
 
 class WebSocketErrorCode(StrEnum):
@@ -74,7 +72,11 @@ def _parse_json_object(body: str) -> Mapping[str, Any]:
 
 
 def _find_message_id(content: Mapping[str, Any]) -> str | None:
-    """Return the client's message id if it is short and printable. Only such an id is repeated in the answer."""
+    """Return the client's message id if it is short and printable. Only such an id is repeated in the answer.
+
+    An id with characters that `MessageId` forbids makes the message invalid. The error answer still repeats it, so that
+    the client knows which message is invalid.
+    """
     message_id = content.get("id")
     if isinstance(message_id, str) and len(message_id) <= MAX_MESSAGE_ID_LENGTH and message_id.isprintable():
         return message_id

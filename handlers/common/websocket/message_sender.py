@@ -10,7 +10,7 @@ from handlers.common.json_models import Message
 
 
 class WebSocketConnections:
-    """Gateway for sending messages to WebSocket connections."""
+    """The clients' WebSocket connections. A connection is named by its id."""
 
     def __init__(self, client: Any) -> None:
         self._client = client

@@ -9,7 +9,9 @@ from pydantic import StringConstraints
 
 from handlers.common.json_models import Message, WrongField
 
-MessageId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
+MAX_MESSAGE_ID_LENGTH = 64
+MessageId = Annotated[str, StringConstraints(pattern=rf"^[A-Za-z0-9_.:-]{{1,{MAX_MESSAGE_ID_LENGTH}}}$")]
+"""Id of a valid message."""
 
 
 class ClientMessage(Message):

@@ -21,7 +21,9 @@ class AuthEnvironment(HandlerEnvironment):
     audience: str
     """Audience that a token must name."""
     jwks_url: str | None = None
-    """URL of the identity provider's keys. A deployment omits it only on the local platform, whose emulator sets it."""
+    """URL of the identity provider's keys. Only a deployment to the local platform may leave it out. The platform then
+    adds the variable, with the URL of its own identity provider.
+    """
     client_role: str
     """ARN of the role whose credentials clients receive."""
     bucket_name: str

@@ -28,7 +28,7 @@ class LocatedActionItem:
     """True if the quote begins in the overlap with the next window, and so belongs to the next window."""
 
     def overlaps(self, other: "LocatedActionItem") -> bool:
-        """Return True if both quotes share words."""
+        """Return True if at least one word of the transcript belongs to both quotes."""
         return self.first <= other.last and other.first <= self.last
 
 
@@ -72,9 +72,9 @@ def verify_items(items: Iterable[ModelActionItem], window: Window[TranscriptSegm
 def merge_items(windows: Sequence[Sequence[LocatedActionItem]]) -> tuple[LocatedActionItem, ...]:
     """Return every action item of all windows once, in the order of the transcript.
 
-    An item from the overlap is dropped if the next window, which contains the whole context, has an item whose quote
-    shares words with it and whose owner can be the same. An unnamed owner can be anybody. Of several items with the same
-    text and owner, the first is kept.
+    An item from the overlap is dropped if the next window, which contains the whole context, has an item for the same
+    statement: its quote overlaps the item's quote in the transcript, and its owner can be the same. An unnamed owner
+    can be anybody. Of several items with the same text and owner, the first is kept.
     """
     merged: list[LocatedActionItem] = []
     for index, items in enumerate(windows):
@@ -99,7 +99,7 @@ def _position(item: LocatedActionItem) -> tuple[tuple[int, int], tuple[int, int]
 
 
 def _is_same_statement(item: LocatedActionItem, other: LocatedActionItem) -> bool:
-    """Return True if the quotes share words and the owners can be the same."""
+    """Return True if the quotes overlap in the transcript and the owners can be the same."""
     is_unowned = item.item.owner is None or other.item.owner is None
     return item.overlaps(other) and (is_unowned or is_same_owner(item.item.owner, other.item.owner))
 

@@ -10,13 +10,16 @@ from handlers.common.identifier_types import GuardrailId, GuardrailVersion, Mode
 SONNET = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 """Claude Sonnet 4.5 through an inference profile, which uses any of its regions with free capacity."""
 HAIKU = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
-"""Claude Haiku 4.5 through such a profile. Use it for action items once `operations/compare_models.py` has approved it."""
+"""Claude Haiku 4.5 through such a profile. Use it for action items once `operations/compare_models.py` has approved it.
+"""
 OutputTokens = Annotated[int, Field(ge=256, le=32_000)]
 AnswerSeconds = Annotated[int, Field(ge=10, le=600)]
 PartCharacters = Annotated[int, Field(ge=1_000, le=400_000)]
 OVERLAP_CHARACTERS = 2_000
+"""Default length of the overlap of two windows."""
 OverlapCharacters = Annotated[int, Field(ge=0, le=20_000)]
 AtOnce = Annotated[int, Field(ge=1, le=10)]
+"""Number of windows that are processed concurrently."""
 
 
 class SummaryEnvironment(HandlerEnvironment):
@@ -33,10 +36,11 @@ class SummaryEnvironment(HandlerEnvironment):
     answer_seconds: AnswerSeconds = 150
     """Timeout for one answer."""
     part_characters: PartCharacters = 100_000
-    """Maximum length of a window. A longer transcript is divided into windows. The default is about two hours of speech.
+    """Maximum length of a window, which the prompts call a part. A longer transcript is divided into windows. The
+    default is about two hours of speech.
     """
     overlap_characters: OverlapCharacters = OVERLAP_CHARACTERS
-    """Length of the text after a window that the model also receives, because it may explain the end of the window."""
+    """Length of the text after a window that the model also receives, because it may explain the window's end."""
     at_once: AtOnce = 3
     """Number of windows that are processed concurrently. The model's quota belongs to the whole account."""
 

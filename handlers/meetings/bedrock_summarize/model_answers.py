@@ -50,7 +50,9 @@ class ModelActionItem(ModelAnswer):
     due: Annotated[str | None, Field(max_length=200, repr=False)] = None
     quote: Annotated[str, Field(min_length=1, max_length=1_000, repr=False)]
     segment: Annotated[int | None, Field(ge=0, alias="said")] = None
-    """Number of the segment in which the quote begins, according to the model. Prompts and answers call it `said`."""
+    """Number of the segment in which the quote begins, according to the model. In prompts and answers, the field `said`
+    contains this number.
+    """
 
 
 class _Envelope(ModelAnswer):
@@ -58,7 +60,7 @@ class _Envelope(ModelAnswer):
 
     task: str
     part: str
-    """Id that the last line of the request contained."""
+    """Id of the material, which the last line of the request contained."""
     summary: Any = Field(default=None, repr=False)
     items: list[Any] | None = Field(default=None, repr=False)
 
@@ -72,9 +74,9 @@ class ModelActionItems:
     """Number of malformed items that were skipped."""
 
 
-def parse_summary(text: str, task: SummaryTask, part_id: str) -> str:
+def parse_summary(text: str, task: SummaryTask, material_id: str) -> str:
     """Return the summary with one line per paragraph; raise UnusableAnswer."""
-    summary = _parse_envelope(text, task, part_id).summary
+    summary = _parse_envelope(text, task, material_id).summary
     if not isinstance(summary, str) or len(summary) > MAX_SUMMARY_CHARACTERS:
         raise UnusableAnswer(AnswerProblem.NO_SUMMARY)
     paragraphs = [clean for line in summary.splitlines() if (clean := clean_text(line))]
@@ -83,12 +85,12 @@ def parse_summary(text: str, task: SummaryTask, part_id: str) -> str:
     return "\n".join(paragraphs)
 
 
-def parse_items(text: str, part_id: str, *, skip_malformed: bool) -> ModelActionItems:
+def parse_items(text: str, material_id: str, *, skip_malformed: bool) -> ModelActionItems:
     """Return the action items; raise UnusableAnswer.
 
     With `skip_malformed`, malformed items are skipped if at least one item is valid.
     """
-    raw_items = _parse_envelope(text, SummaryTask.ACTION_ITEMS, part_id).items
+    raw_items = _parse_envelope(text, SummaryTask.ACTION_ITEMS, material_id).items
     if raw_items is None:
         raise UnusableAnswer(AnswerProblem.NO_OBJECT)
     if len(raw_items) > MAX_ITEMS:
@@ -104,10 +106,10 @@ def parse_items(text: str, part_id: str, *, skip_malformed: bool) -> ModelAction
     return ModelActionItems(tuple(items), malformed)
 
 
-def _parse_envelope(text: str, task: SummaryTask, part_id: str) -> _Envelope:
+def _parse_envelope(text: str, task: SummaryTask, material_id: str) -> _Envelope:
     envelope = validate_or_none(_Envelope, parse_json_answer(text, MAX_ANSWER_CHARACTERS))
     if envelope is None:
         raise UnusableAnswer(AnswerProblem.NO_OBJECT)
-    if (envelope.task, envelope.part) != (task.value, part_id):
+    if (envelope.task, envelope.part) != (task.value, material_id):
         raise UnusableAnswer(AnswerProblem.OTHER_TASK)
     return envelope

@@ -1,10 +1,12 @@
 """Requests to the model about a meeting. The prompts are files in `prompts/`.
 
-Every request starts with all prompts, sorted by name. This prefix is the same for each task and meeting, so Bedrock
-caches it once per model, if it is long enough: it is for Sonnet, but not for Haiku. The transcript's lines follow, then
-the line that names the task. If one model does both tasks, a second cache point follows the transcript, so that the
-second request reads it from the cache. The transcript's tokens then cost 1.25 times their price to write them to the
-cache, and 0.1 times to read them. A long transcript is divided into windows, which the prompts call parts.
+Every request starts with all prompts, sorted by name. The material follows: the lines of the transcript, or summaries
+to combine. The last line names the task. A long transcript is divided into windows, which the prompts call parts.
+
+The prompts are the same for each task and meeting, so Bedrock can cache them for each model. They have about 1,200
+tokens. Claude Sonnet 4.5 caches at least 1,024 tokens, and Haiku 4.5 at least 4,096, so only Sonnet caches them. If one
+model does both tasks, a second cache point follows the transcript, so that the second request reads it from the cache.
+The transcript's tokens then cost 1.25 times their price to write them to the cache, and 0.1 times to read them.
 """
 
 import hashlib
@@ -30,8 +32,8 @@ from handlers.meetings.bedrock_summarize.model_answers import (
 from handlers.meetings.bedrock_summarize.transcript import TranscriptSegment
 
 PROMPTS_FOLDER = Path(__file__).parent / "prompts"
-PART_ID_DIGITS = 12
-"""Length of the id that an answer repeats."""
+MATERIAL_ID_DIGITS = 12
+"""Length of the material's id, which an answer repeats."""
 T = TypeVar("T")
 
 
@@ -44,14 +46,14 @@ class TaskQuestion(Generic[T]):
 
     @property
     def digest(self) -> str:
-        """Hash that is the same for the same question. It does not depend on the model's id."""
+        """Hash of the first request, without the model's id. It identifies the question."""
         request = json.dumps(self.question.request(None), sort_keys=True)
         return hashlib.sha256(request.encode()).hexdigest()
 
 
 @dataclass(frozen=True)
 class WindowPosition:
-    """Position of a window in its transcript."""
+    """Position of a window in its transcript, and the transcript's language."""
 
     index: int
     """Number of the window, from 0."""
@@ -66,7 +68,7 @@ class QuestionStyle:
 
     inference_options: InferenceOptions
     transcript_cached: bool
-    """True if the same model is asked about each window twice."""
+    """True if a cache point follows the transcript, because the same model is asked about each window twice."""
 
 
 @cache
@@ -88,13 +90,13 @@ def action_items_question(
 ) -> TaskQuestion[ModelActionItems]:
     """Return the question for the action items of a window."""
     material = to_json_lines(_transcript_lines(window))
-    part_id = _part_id(material)
+    material_id = _material_id(material)
     return _build_question(
         SummaryTask.ACTION_ITEMS,
         material,
         position,
         style,
-        lambda text, is_last: parse_items(text, part_id, skip_malformed=is_last),
+        lambda text, is_last: parse_items(text, material_id, skip_malformed=is_last),
     )
 
 
@@ -124,8 +126,10 @@ def _build_summary_question(
     task: SummaryTask, material: ContentBlock, position: WindowPosition, style: QuestionStyle
 ) -> TaskQuestion[str]:
     """Build a question whose answer is a summary, for the tasks `summary` and `combine`."""
-    part_id = _part_id(material)
-    return _build_question(task, material, position, style, lambda text, _is_last: parse_summary(text, task, part_id))
+    material_id = _material_id(material)
+    return _build_question(
+        task, material, position, style, lambda text, _is_last: parse_summary(text, task, material_id)
+    )
 
 
 def _build_question(
@@ -141,7 +145,7 @@ def _build_question(
     """
     task_line: Mapping[str, Any] = {
         "task": task.value,
-        "part": _part_id(material),
+        "part": _material_id(material),
         "index": position.index,
         "count": position.count,
         "language": position.language,
@@ -163,6 +167,6 @@ def _transcript_lines(window: Window[TranscriptSegment]) -> Iterator[dict[str, A
         yield {"said": number, "speaker": segment.speaker, "text": segment.text}
 
 
-def _part_id(material: ContentBlock) -> str:
-    """Return the id that the answer must repeat, so that it cannot belong to other material."""
-    return hashlib.sha256(material["text"].encode()).hexdigest()[:PART_ID_DIGITS]
+def _material_id(material: ContentBlock) -> str:
+    """Return the material's id. The answer must repeat it, so that it cannot belong to other material."""
+    return hashlib.sha256(material["text"].encode()).hexdigest()[:MATERIAL_ID_DIGITS]

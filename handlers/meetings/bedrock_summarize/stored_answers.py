@@ -42,7 +42,7 @@ class StoredAnswer(Message):
     schema_version: Literal[1] = 1
     text: str = Field(repr=False)
     tokens: SummaryTokens
-    """Tokens of this answer and of an invalid answer before it."""
+    """Billed tokens of this answer, and of an invalid answer that came before it."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +68,10 @@ class StoredAnswers:
         self._deadline = deadline
 
     def answer(self, model_id: str, task_question: TaskQuestion[T]) -> tuple[T, SummaryTokens]:
-        """Return the stored answer, or ask the model and store its answer; raise SummaryFailed.
+        """Return an answer with its tokens; raise SummaryFailed.
 
-        The tokens are those of the request that produced the answer, even if it was sent earlier.
+        The answer is the stored one. Without one, the model is asked and its answer is stored. The tokens of a stored
+        answer are those that were billed when the model was asked.
         """
         key = self._recording.answer_key(hashlib.sha256(f"{model_id}\n{task_question.digest}".encode()).hexdigest())
         data = self._bucket.read(key, MAX_STORED_BYTES)

@@ -4,7 +4,7 @@ An existing summary or transcript is used as it is, and a stored answer is not r
 divided into windows, several of which are processed concurrently. Each window gets a summary and then its action items.
 The summaries are then combined into one.
 
-A *part* is something else: a section of the audio, with its own output of Amazon Transcribe.
+A *part* is not a window: it is a section of the audio, with its own output of Amazon Transcribe.
 """
 
 from collections.abc import Callable, Sequence
@@ -159,7 +159,7 @@ class Summarizer:
         dropped_items = sum(result.verified.dropped for result in results)
         self.log.info(
             "meeting_read",
-            parts=len(results),  # the number of windows
+            parts=len(results),  # the windows, which the log and the prompts call parts
             action_items=len(items),
             malformed=sum(result.malformed for result in results),
             dropped=dropped_items,  # their quotes do not occur in the transcript
@@ -192,7 +192,10 @@ class Summarizer:
     def _combine_summaries(
         self, summaries: Sequence[str], language: str, answers: StoredAnswers
     ) -> tuple[str, SummaryTokens]:
-        """Return one summary of all. Many summaries are combined in groups, repeatedly, until a single one is left."""
+        """Return one summary of all summaries, and the tokens of the combinations.
+
+        The summaries are combined in groups, repeatedly, until a single one is left.
+        """
         settings = self.settings
         tokens_of_answers: list[SummaryTokens] = []
         while len(summaries) > 1:
@@ -228,7 +231,7 @@ def _parse_stored(model: type[M], data: bytes) -> M:
 
 
 def _join_or_fail(join: Callable[[], Transcript]) -> Transcript:
-    """Call `join`, which parses and joins the parts. Raises TranscriptUnreadable, which contains nothing from a part."""
+    """Call `join`, which parses and joins the parts. Raises TranscriptUnreadable, which quotes nothing from a part."""
     try:
         return join()
     except InvalidPartOutput as error:

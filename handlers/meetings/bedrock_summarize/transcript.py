@@ -23,4 +23,4 @@ class Transcript(Message):
     language: str
     duration_ms: Milliseconds
     said: tuple[TranscriptSegment, ...] = ()
-    """The segments. Empty if the recording contains no speech."""
+    """The transcript's segments. Empty if the recording contains no speech. The name is part of the stored format."""

@@ -1,7 +1,9 @@
 """Conversion of the outputs of Amazon Transcribe into one transcript of the meeting.
 
-A transcript consists of segments. A segment ends when another speaker begins, after a pause, or at the end of a sentence
-once the segment is long. So each segment's time is exact within seconds, and no segment is too long for a model request.
+A transcript consists of segments. A segment ends when another speaker begins, after a pause, or at the end of a
+sentence once the segment is long. So each segment's time is exact within seconds, and no segment is too long for a
+model request.
+
 Each part of the audio has its own output. The start of the part is added to all times. Amazon Transcribe labels the
 speakers of each part separately. So labels of several parts include the part's number, and one voice may have two
 labels.
@@ -34,9 +36,11 @@ PAUSE_MS = 1_500
 SENTENCE_END_CHARACTERS = 300
 """Once a segment is longer than this, it ends with its sentence."""
 MAX_SEGMENT_CHARACTERS = 1_000
-"""Maximum length of a segment, unless a single word is longer."""
+"""Maximum length to which a further word may extend a segment. The first word may be longer."""
 MAX_PUNCTUATED_CHARACTERS = 5_000
-"""Maximum length of a segment with any punctuation that follows its last word."""
+"""Maximum length of a segment with the punctuation that follows its words. An output with a longer one is rejected,
+because no speech has so much punctuation.
+"""
 MAX_OVERRUN_MS = 5_000
 """Tolerance for words that end after their part, because encoders pad audio and times are rounded."""
 UNKNOWN_SPEAKER = "unknown"

@@ -73,7 +73,8 @@ def main() -> int:
         if termination.requested:
             log.info("media_stopped")
             return TERMINATED
-        log.error("media_failed", error_type=type(error).__name__, code=_aws_error_code(error))  # noqa: TRY400 - a traceback may quote customer data
+        # Without the traceback, which may quote customer data.
+        log.error("media_failed", error_type=type(error).__name__, code=_aws_error_code(error))  # noqa: TRY400
         _print_error(_failure_reason(error))
         return FAILED
     return 0
@@ -81,7 +82,8 @@ def main() -> int:
 
 def _create_job(environment: MediaEnvironment, folder: Path, termination: JobTermination, log: EventLog) -> MediaJob:
     scratch_bytes = min(environment.scratch_mb * 1_000_000, shutil.disk_usage(folder).free)
-    # The plan's estimate is enforced: no file of this process or of ffmpeg can exceed it.
+    # No single file that this process or ffmpeg writes can exceed the job's disk space, even if the plan's estimate of
+    # the required space is wrong.
     resource.setrlimit(resource.RLIMIT_FSIZE, (scratch_bytes, scratch_bytes))
     return MediaJob(
         environment.recording,

@@ -1,4 +1,4 @@
-"""Audio output of the media job: parts for the transcription, and the soundtrack of a video whose audio cannot be copied.
+"""Audio output of the media job: parts for the transcription, and the soundtrack of a video if its audio is not copied.
 
 Every chunk is decoded separately to samples of exactly its duration. Missing audio is filled with silence, and excess
 audio is cut off, so no chunk shifts the next one. A chunk without an audio track is silent. The samples pass through
@@ -12,7 +12,7 @@ from typing import IO, Final
 from handlers.meetings.media_job.chunk_facts import ChunkAudio
 from handlers.meetings.media_job.ffmpeg import CHUNK_OPTIONS, METADATA_FREE_OPTIONS, Ffmpeg, FfmpegFailed, InputRefused
 from handlers.meetings.media_job.recording_plan import (
-    AUDIO_BITS,
+    AUDIO_BIT_RATE,
     BYTES_PER_SAMPLE,
     SOUNDTRACK_RATE,
     SPEECH_RATE,
@@ -75,7 +75,7 @@ class AudioMaker:
     def make_soundtrack(self, name: str) -> None:
         """Write the soundtrack of the video as AAC."""
         sample_format = SampleFormat(SOUNDTRACK_RATE, self._plan.channels)
-        bit_rate = str(AUDIO_BITS * sample_format.channels)
+        bit_rate = str(AUDIO_BIT_RATE * sample_format.channels)
         codec_options = ("-c:a", "aac", "-aac_coder", "fast", "-b:a", bit_rate, "-f", "mp4")
         self._encode(name, sample_format, 0, self._plan.chunk_samples(sample_format.rate)[-1], codec_options)
 

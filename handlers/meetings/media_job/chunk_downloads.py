@@ -1,6 +1,6 @@
-"""Checks and downloads of a recording's chunks. A HEAD request checks a chunk's size before the download, and its hash is
-checked afterwards.
+"""Checks and downloads of a recording's chunks.
 
+A HEAD request checks a chunk's size before the download. Its hash is checked after the download.
 The job chooses the names of the downloaded files, because a client's name could have a special meaning for the file
 system or ffmpeg.
 """
@@ -12,17 +12,10 @@ from pathlib import Path
 from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.aws.unreadable_objects import UnreadableObject
 from handlers.meetings.media_job.job_bucket import JobBucket, JobObjectGone
-from handlers.meetings.media_result import MediaOutcome, MediaResult
+from handlers.meetings.media_job.job_conclusion import JobConcluded
+from handlers.meetings.media_result import MediaOutcome
 from handlers.meetings.s3_keys import MeetingId
 from handlers.meetings.upload_completion_file import ChunkProblem, CompleteFile, WrongChunk
-
-
-class JobConcluded(Exception):
-    """The recording cannot be processed. The exception contains the job's result."""
-
-    def __init__(self, outcome: MediaOutcome, wrong: Iterable[WrongChunk] = ()) -> None:
-        super().__init__(outcome)
-        self.result = MediaResult(outcome=outcome, wrong=tuple(wrong))
 
 
 class ChunkFolder:
@@ -41,7 +34,10 @@ class ChunkFolder:
         self._downloaded: set[int] = set()
 
     def check_uploads(self) -> None:
-        """Check that every chunk exists and has the announced size; raise JobConcluded with all chunks that do not."""
+        """Check that every chunk exists and has the size that `complete.json` states.
+
+        Raises JobConcluded with all chunks that do not.
+        """
         _raise_if_wrong(self._parallel.call_all(self._check_upload, range(len(self._chunks))))
 
     def download(self, numbers: Iterable[int] | None = None) -> None:

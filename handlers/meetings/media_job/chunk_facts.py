@@ -1,8 +1,8 @@
 """Properties of a recording's chunks that the media job measures: their tracks, and their durations in microseconds.
 
 The job stores them below `work/`, so that a restarted job need not probe the chunks again. A chunk is identified by its
-position, because the client may upload a new `complete.json`, which lists the same chunks under other names. A field with an alias
-is stored under that older name.
+position, because the client may upload a new `complete.json`, which lists the same chunks under other names. A field
+with an alias is stored under that older name.
 """
 
 from typing import Annotated, Literal
@@ -25,7 +25,9 @@ class TrackFormat(Message):
     time_base: str
     """Time unit of the track in seconds, as a fraction such as `1/1000`."""
     parameters: str
-    """Checksum of the decoder's configuration, sizes or rates, and the rotation of a video."""
+    """Text with the other properties: the checksum of the decoder's configuration, then the frame size, pixel aspect
+    ratio and rotation of a video, or the sample rate and channel layout of audio.
+    """
 
 
 class ChunkVideo(Message):

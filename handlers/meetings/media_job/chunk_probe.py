@@ -25,8 +25,11 @@ MIN_DURATION: Final = 40_000
 MONO: Final = ("mono", "1 channels")
 """Names of ffmpeg for a layout of one channel. Any other layout becomes stereo."""
 _MAPPING_LINE = re.compile(rb" *Stream #0:(\d+) -> #0:(\d+) \(copy\)| *displaymatrix: rotation of (-?\d+\.\d+) degrees")
-"""Matches whole lines only. ffmpeg also prints the file's metadata, for example `title : Stream #0:7 -> #0:0 (copy)`, and
-such a line must not match. Hundreds of lines with chapters may precede or follow.
+"""Matches ffmpeg's line that maps an input stream to an output track, and the line with a video's rotation.
+
+Only whole lines match, because ffmpeg also prints the file's metadata, for example
+`title : Stream #0:7 -> #0:0 (copy)`. Lines are matched while ffmpeg writes them. Hundreds of lines about chapters may
+come before and after them, and only the beginning and the end of ffmpeg's messages are kept.
 """
 _HEADER_LINE = re.compile(rb"#(\w+) (\d+): *(.*)")
 """Matches a line about a track before its packets: name, number of the track, and value, as in `#tb 0: 1/1000`."""
@@ -106,16 +109,15 @@ def probe_chunk(ffmpeg: Ffmpeg, name: str) -> ChunkFacts:
 def _parse_mappings(lines: Iterable[re.Match[bytes]]) -> tuple[dict[int, int], float]:
     """Return the input stream of each output track, and the rotation of the video in degrees.
 
-    ffmpeg prints the rotation of all input streams first. Only the rotation that follows the mapping lines belongs to a
-    mapped stream.
+    ffmpeg prints the rotations of all input streams, then the mapping lines, and then the rotation of the video track.
     """
     streams: dict[int, int] = {}
     rotation = 0.0
     for match in lines:
         if match[3] is None:
             streams[int(match[2])] = int(match[1])
-        elif streams:
-            rotation = rotation or float(match[3]) or 0.0  # the last term replaces -0.0
+        elif streams and not rotation:  # a rotation before the first mapping line belongs to an input stream
+            rotation = float(match[3]) or 0.0  # -0.0 becomes 0.0
     return streams, rotation
 
 
@@ -142,7 +144,9 @@ def _to_chunk_facts(tracks: dict[int, _TrackPackets], streams: dict[int, int], r
     for number, track in tracks.items():
         if not track.count:
             continue
-        if number not in streams:  # the job then probes a valid file, to distinguish a bad chunk from a broken ffmpeg
+        if number not in streams:
+            # ffmpeg printed no mapping line for this track. `job.py` then probes a valid file, to find out whether the
+            # chunk or ffmpeg is the reason.
             raise InputRefused
         headers = track.headers
         parameters = [

@@ -18,6 +18,7 @@ RECORDING_VARIABLES: Final = ("MEETING_USER", "MEETING_ID", "CONTENT")
 ScratchMegabytes = Annotated[int, Field(ge=64, le=200_000)]
 """A Fargate task has 20 GiB of disk by default, including the image, and at most 200 GiB."""
 AUDIO_PART_SECONDS: Final = 13_800
+"""Default: ten minutes less than the four hours that Amazon Transcribe accepts."""
 AudioPartSeconds = Annotated[int, Field(ge=60, le=14_340)]
 """Amazon Transcribe accepts four hours and 2 GB per job. Four hours of 16-kHz mono take at most 0.46 GB."""
 PieceSeconds = Annotated[int, Field(ge=1, le=3_600)]
@@ -25,7 +26,7 @@ PieceSeconds = Annotated[int, Field(ge=1, le=3_600)]
 MaxHours = Annotated[int, Field(ge=1, le=24)]
 EncodeThreads = Annotated[int, Field(ge=1, le=16)]
 ENCODE_THREADS: Final = 2
-"""A Fargate task with one vCPU reports two processors."""
+"""Default: the number of processors that a Fargate task with one vCPU reports."""
 
 
 class MediaDeployment(HandlerEnvironment):

@@ -27,7 +27,9 @@ DECODERS: Final = (
 )
 """Decoders that ffmpeg may use."""
 MAX_PIXELS: Final = 16 * 1024 * 1024
-"""Maximum of one frame; a 5K screen has 15 million. ffmpeg allocates the memory before it knows the content."""
+"""Maximum number of pixels of one frame; a 5K screen has 15 million. ffmpeg allocates the memory for a frame before it
+knows the content.
+"""
 _INPUT_LIMITS: Final = ("-protocol_whitelist", "file", "-codec_whitelist", DECODERS, "-max_pixels", str(MAX_PIXELS))
 CHUNK_OPTIONS: Final = (*_INPUT_LIMITS, "-format_whitelist", CONTAINERS)
 """Options before the name of a chunk."""
@@ -46,8 +48,8 @@ METADATA_FREE_OPTIONS: Final = ("-map_metadata", "-1", "-map_chapters", "-1", "-
 ENVIRONMENT: Final = {"GCONV_PATH": os.devnull, "LC_ALL": "C"}
 """The complete environment, so that ffmpeg cannot see AWS credentials.
 
-A statically linked ffmpeg crashes when it loads the machine's character set tables, which it does for named transport
-streams. `GCONV_PATH` prevents that.
+A statically linked ffmpeg crashes when it loads the machine's character set tables. It does so to read the name of a
+program in a transport stream. `GCONV_PATH` prevents that.
 """
 MAX_RUN_SECONDS: Final = 4 * 3600
 """Time limit of a run, unless the caller sets another one."""

@@ -18,11 +18,12 @@ from handlers.common.aws.unreadable_objects import UnreadableObject
 from handlers.common.json_models import Message
 from handlers.common.logging import EventLog, hash_for_log
 from handlers.meetings.media_job.audio_maker import UndecodableChunks
-from handlers.meetings.media_job.chunk_downloads import ChunkFolder, JobConcluded
+from handlers.meetings.media_job.chunk_downloads import ChunkFolder
 from handlers.meetings.media_job.chunk_facts import ChunkFacts, RecordingFacts
 from handlers.meetings.media_job.chunk_probe import probe_chunk
 from handlers.meetings.media_job.ffmpeg import Ffmpeg, FfmpegFailed, InputRefused
 from handlers.meetings.media_job.job_bucket import JobBucket, ObjectTooLong
+from handlers.meetings.media_job.job_conclusion import JobConcluded
 from handlers.meetings.media_job.recording_plan import PlanLimits, RecordingPlan
 from handlers.meetings.media_job.resumable_steps import ResumableSteps
 from handlers.meetings.media_result import AudioPart, MediaOutcome, MediaResult

@@ -1,8 +1,8 @@
-"""Plan by which the media job makes video and audio: the start of each chunk, what is copied or encoded, and the division
-of the audio into parts and of an encoded video into pieces.
+"""Plan by which the media job makes video and audio.
 
-The measured durations decide where each chunk begins, for audio and for video. So both stay synchronous, for any number
-of chunks.
+The plan states where each chunk begins and what is copied or encoded. It divides the audio into parts, and an encoded
+video into pieces. The measured durations decide where each chunk begins, for audio and for video. So both stay
+synchronous, for any number of chunks.
 
 Video is copied if all chunks have the same format and MP4 supports it. Otherwise it is encoded in pieces that are
 stored separately. Audio is copied only if there is a single chunk. Every encoder starts with some milliseconds of
@@ -28,18 +28,21 @@ SOUNDTRACK_RATE: Final = 48_000
 MIN_SAMPLES: Final = SPEECH_RATE // 2
 """Amazon Transcribe rejects audio shorter than half a second."""
 BYTES_PER_SAMPLE: Final = 2
+"""Size of a sample of one channel."""
 MAX_FRAME_RATE: Final = 30
 """Maximum frame rate of encoded video, which shows faces and slides."""
 MAX_LONG_SIDE, MAX_SHORT_SIDE = 1920, 1080
 """Maximum frame size of encoded video, in pixels."""
-MAX_VIDEO_BITS: Final = 2_500_000
-"""Maximum bit rate of encoded video."""
-AUDIO_BITS: Final = 64_000
-"""Bit rate of encoded audio per channel."""
+MAX_VIDEO_BIT_RATE: Final = 2_500_000
+"""Maximum bit rate of encoded video, in bits per second."""
+AUDIO_BIT_RATE: Final = 64_000
+"""Bit rate of each channel of encoded audio, in bits per second."""
 _SECOND: Final = 1_000_000
 """Microseconds per second."""
 _HEADER_BYTES: Final = 4 * 1024 * 1024
-"""Reserve for file headers and rounding."""
+"""Reserve for the headers of the largest file, and for rounding."""
+_PIECE_HEADER_BYTES: Final = 256 * 1024
+"""Reserve for the headers of each piece, while all pieces are on the disk."""
 _INDEX_ENTRY_BYTES: Final = 32
 """Size of a packet's index entry in an MP4 file."""
 
@@ -91,13 +94,15 @@ class ChunkSpan:
 
     @property
     def duration(self) -> int:
+        """Duration in microseconds."""
         return self.end - self.begin
 
 
 @dataclass(frozen=True)
 class VideoPiece:
-    """A section of the video that is encoded and stored by itself: whole chunks of the same format, or a section of one
-    chunk.
+    """A section of the video that is encoded and stored by itself.
+
+    It shows whole chunks of the same format, or a section of one chunk that is too long for a piece.
     """
 
     number: int
@@ -105,10 +110,12 @@ class VideoPiece:
     spans: tuple[ChunkSpan, ...]
     """The chunks, or the section of a chunk, that the piece shows."""
     track_format: TrackFormat | None
-    """None for a black piece: its chunks have no video, or its section contains no frame."""
+    """Format of the chunks' video. None for a black piece: the chunks have no video, or the section contains no frame.
+    """
 
     @property
     def duration(self) -> int:
+        """Duration in microseconds."""
         return sum(span.duration for span in self.spans)
 
 
@@ -122,7 +129,7 @@ class RecordingPlan:
 
     @cached_property
     def starts(self) -> tuple[int, ...]:
-        """Start of each chunk, and the end of the last chunk."""
+        """Start of each chunk in microseconds, and the end of the last chunk."""
         starts = [0]
         for chunk in self.chunks:
             starts.append(starts[-1] + chunk.duration)
@@ -184,7 +191,8 @@ class RecordingPlan:
         pieces: list[VideoPiece] = []
         for span, track_format, is_whole in self._split_chunks():
             previous = pieces[-1] if pieces else None
-            # Only whole chunks share a piece. Nothing is added to the last section of a long chunk, which begins after 0.
+            # Only whole chunks share a piece. If the first span of a piece begins after 0, the piece is a section of a
+            # long chunk, so nothing is added to it.
             if (
                 previous is not None
                 and is_whole
@@ -199,8 +207,9 @@ class RecordingPlan:
 
     @cached_property
     def frame_rate(self) -> int:
-        """Frame rate of an encoded video: that of the fastest second, or of the fastest chunk if that is shorter than a
-        second.
+        """Frame rate of an encoded video: the highest number of frames in any second, at most `MAX_FRAME_RATE`.
+
+        A chunk shorter than a second counts with its average rate, because a full second would have more frames.
         """
         videos = [(chunk.video, chunk.duration) for chunk in self.chunks if chunk.video]
         # Measured durations are not exact. Without the tolerance of 0.05, 25.01 frames per second would become 26.
@@ -221,8 +230,8 @@ class RecordingPlan:
     def required_bytes(self, uploaded: int) -> int:
         """Return the maximum disk space that processing needs at once. `uploaded` is the size of all chunks.
 
-        The job makes the audio parts and the encoded pieces one by one, and then the soundtrack, while the chunks are on
-        the disk. Before it joins encoded pieces, it deletes the chunks, unless it copies their audio.
+        While the chunks are on the disk, the job makes the audio parts and the encoded pieces one by one, and then the
+        soundtrack. Before it joins encoded pieces, it deletes the chunks, unless it copies their audio.
         """
         seconds = self.duration / _SECOND + 1
         # FLAC is never larger than the samples.
@@ -235,9 +244,9 @@ class RecordingPlan:
         if self.copies_video:
             video_bytes = sum(chunk.video.bytes for chunk in self.chunks if chunk.video)
             return uploaded + max(largest_part, soundtrack + video_bytes + index + _HEADER_BYTES)
-        all_pieces = round(seconds * MAX_VIDEO_BITS / 8) + len(self.pieces) * _HEADER_BYTES // 16
+        all_pieces = round(seconds * MAX_VIDEO_BIT_RATE / 8) + len(self.pieces) * _PIECE_HEADER_BYTES
         largest_piece = (
-            round(max(piece.duration for piece in self.pieces) / _SECOND * MAX_VIDEO_BITS / 8) + _HEADER_BYTES
+            round(max(piece.duration for piece in self.pieces) / _SECOND * MAX_VIDEO_BIT_RATE / 8) + _HEADER_BYTES
         )
         remaining_bytes = uploaded if self.copies_audio else soundtrack
         # Joining needs the pieces twice: as files, and in the whole video.
@@ -250,15 +259,16 @@ class RecordingPlan:
         if self.copies_audio:
             return sum(chunk.audio.bytes for chunk in self.chunks if chunk.audio)
         # A quarter is added, because the bit rate is only an average.
-        return round(seconds * AUDIO_BITS * self.channels / 8 * 1.25) if self.has_audio else 0
+        return round(seconds * AUDIO_BIT_RATE * self.channels / 8 * 1.25) if self.has_audio else 0
 
     def _is_copiable(self) -> bool:
         (track_format, *others) = {chunk.video.track_format if chunk.video else None for chunk in self.chunks}
         return track_format is not None and not others and track_format.codec in COPIED_VIDEO_CODECS
 
     def _split_chunks(self) -> Iterator[tuple[ChunkSpan, TrackFormat | None, bool]]:
-        """Yield the chunks, and sections of chunks that are too long for a piece, with their format and whether they
-        are whole.
+        """Yield each chunk, or the sections of a chunk that is too long for a piece.
+
+        The values are the chunk or section, its format, and True for a whole chunk.
         """
         for number, chunk in enumerate(self.chunks):
             count = ceil(chunk.duration / self._limits.max_piece)

@@ -22,7 +22,7 @@ RECIPE_VERSION: Final = 2
 """Raise it when the way of making outputs changes, so that old and new pieces are not joined."""
 FLAC, MP4 = "audio/flac", "video/mp4"
 """Content types of the objects."""
-RESULT_NAME: Final = "made"
+RESULT_NAME: Final = "result"
 """File name of a step's result in the job's folder."""
 SOUNDTRACK_NAME: Final = "sound"
 """File name of the soundtrack in the job's folder."""

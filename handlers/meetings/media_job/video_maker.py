@@ -11,17 +11,18 @@ from typing import Final
 
 from handlers.meetings.media_job.chunk_probe import probe_chunk
 from handlers.meetings.media_job.ffmpeg import CHUNK_OPTIONS, LIST_OPTIONS, METADATA_FREE_OPTIONS, Ffmpeg, InputRefused
-from handlers.meetings.media_job.recording_plan import MAX_VIDEO_BITS, RecordingPlan, VideoPiece
+from handlers.meetings.media_job.recording_plan import MAX_VIDEO_BIT_RATE, RecordingPlan, VideoPiece
 
 TIME_SCALE: Final = 90_000
 """Time units per second in encoded pieces. All pieces must have the same."""
 KEYFRAME_SECONDS: Final = 5
 """Distance between key frames, at which a player can start."""
 DURATION_TOLERANCE: Final = 1_000_000
-"""Microseconds, in addition to one frame, by which a video may differ from the duration of its chunks."""
+"""Microseconds by which a video's duration may differ from that of its chunks, in addition to `_last_frame_error`."""
 VIDEO_ENCODER: Final = "libx264"
 SCALE_OPTIONS: Final = "force_original_aspect_ratio=decrease:force_divisible_by=2:out_color_matrix=bt709:out_range=tv"
-"""Options of ffmpeg's `scale` filter: it keeps the aspect ratio, and converts the colours to those of `COLOUR_OPTIONS`."""
+"""Options of ffmpeg's `scale` filter. It keeps the aspect ratio, and converts the colours to those of `COLOUR_OPTIONS`.
+"""
 COLOUR_OPTIONS: Final = ("-x264-params", "colorprim=bt709:transfer=bt709:colormatrix=bt709:range=tv:chromaloc=0")
 """Colour properties of all pieces, because an MP4 file declares them once. They are passed to the encoder itself, which
 would otherwise use those of the input.
@@ -46,7 +47,7 @@ class VideoMaker:
             *self._piece_input(piece, seconds),
             *("-an", "-sn", "-dn", "-c:v", VIDEO_ENCODER, "-preset", "veryfast", "-crf", "26", "-pix_fmt", "yuv420p"),
             *COLOUR_OPTIONS,
-            *("-maxrate", str(MAX_VIDEO_BITS), "-bufsize", str(2 * MAX_VIDEO_BITS)),
+            *("-maxrate", str(MAX_VIDEO_BIT_RATE), "-bufsize", str(2 * MAX_VIDEO_BIT_RATE)),
             *("-g", str(KEYFRAME_SECONDS * self._plan.frame_rate)),
             *("-threads", str(self._threads), "-t", seconds, "-video_track_timescale", str(TIME_SCALE)),
             # Frames that cannot be decoded are skipped, but a piece without any frame is an error.
@@ -77,7 +78,7 @@ class VideoMaker:
         output_options = ("-c", "copy", *self._codec_tag(), *METADATA_FREE_OPTIONS, "-movflags", "+faststart")
         self._ffmpeg.run(*inputs, *maps, *output_options, "-f", "mp4", name)
         difference = abs(probe_chunk(self._ffmpeg, name).duration - self._plan.duration)
-        if difference > DURATION_TOLERANCE + self._frame_duration:
+        if difference > DURATION_TOLERANCE + self._last_frame_error:
             raise InputRefused
 
     def _video_input(self, pieces: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -103,8 +104,9 @@ class VideoMaker:
         return ("-tag:v", "hvc1") if is_copied_hevc else ()
 
     def _piece_input(self, piece: VideoPiece, seconds: str) -> tuple[str, ...]:
-        """Return the options that read a piece and scale its frames: whole chunks through a list, a section of a chunk, or
-        black frames.
+        """Return the options that read a piece and scale its frames.
+
+        The input is a list of whole chunks, a section of a chunk, or a source of black frames.
         """
         width, height = self._plan.frame_size
         if piece.track_format is None:
@@ -127,8 +129,12 @@ class VideoMaker:
         return *threads, *CHUNK_OPTIONS, *seek_options, "-i", self._names[first.chunk], *output_options
 
     @property
-    def _frame_duration(self) -> int:
-        """Duration of one frame in microseconds, which is assumed for a last frame without a duration."""
+    def _last_frame_error(self) -> int:
+        """Possible error of a measured duration, in microseconds: the duration of one frame.
+
+        The last frame of a file may have no duration. It is a frame of the encoded video or of the last chunk, so the
+        longer of these two counts.
+        """
         last = self._plan.chunks[-1].video
         return max(_SECOND // self._plan.frame_rate, last.end // last.count if last and last.count else 0)
 
@@ -142,7 +148,8 @@ class VideoMaker:
         key frame.
         """
         rate = self._plan.frame_rate
-        # Rounds timestamps as `fps` would, but `fps` would lose a last frame that is rounded to its own end.
+        # By default, `fps` rounds to the nearest frame, but drops a last frame whose start is rounded up to its end. So
+        # half a frame is added first, and `fps` rounds down.
         rounded = f"settb=AVTB,setpts=PTS+{_SECOND // (2 * rate)},fps={rate}:round=down:eof_action=pass"
         return f"{rounded},tpad=stop=-1:stop_mode=clone,fps={rate}:start_time=0"
 

@@ -1,8 +1,7 @@
-"""Lambda function that starts the workflow of a meeting when its recording is complete. It gets the events of new objects
-below `raw/` from an SQS queue.
+"""Lambda function that starts the workflow of a meeting when its recording is complete.
 
-SQS retries each event separately, up to the queue's limit. Events that still fail go to the dead-letter queue, from
-which `aws sqs start-message-move-task` returns them.
+It gets the events of new objects below `raw/` from an SQS queue. SQS retries each event separately, up to the queue's
+limit. Events that still fail go to the dead-letter queue, from which `aws sqs start-message-move-task` returns them.
 """
 
 import os

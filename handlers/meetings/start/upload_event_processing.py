@@ -1,10 +1,10 @@
 """Processing of the S3 events of new uploads: chunks of a recording, and the `complete.json` that lists them.
 
-A `complete.json` always updates its meeting. A chunk updates it only if the meeting waits for the chunk, because the
-chunk may have been missing or wrong when the meeting was last processed.
+A `complete.json` always updates its meeting. A chunk updates its meeting only if the meeting waits for this chunk: if
+the chunk was missing or wrong when the meeting was last processed.
 
-Most chunks arrive before their `complete.json`, and their events cost a single read of the table. All objects of a batch
-existed before the batch was delivered, so each meeting is processed at most once per batch.
+Most chunks arrive before their `complete.json`, and their events cost a single read of the table. All objects of a
+batch existed before the batch was delivered, so each meeting is processed at most once per batch.
 """
 
 from collections.abc import Mapping, Sequence

@@ -17,7 +17,7 @@ from handlers.meetings.meeting_gateways import create_gateways
 from handlers.meetings.metrics import MeetingMetrics
 from handlers.meetings.storage.environment import StorageEnvironment
 from handlers.meetings.storage.storage_count import COUNTED_PREFIXES, StorageCounter
-from handlers.meetings.storage.unannounced_recordings import UnannouncedRecordings
+from handlers.meetings.storage.unannounced_recordings import LostUploadEvents
 
 
 class StorageScheduleEvent(BaseModel):
@@ -33,7 +33,7 @@ def _storage_counter() -> StorageCounter:
     return StorageCounter(
         gateways.bucket,
         MeetingMetrics(boto3.client("cloudwatch", config=CONFIG), environment.stack),
-        UnannouncedRecordings(gateways.table, gateways.upload_processor, clock=gateways.clock, log=gateways.log),
+        LostUploadEvents(gateways.table, gateways.upload_processor, clock=gateways.clock, log=gateways.log),
         max_users=environment.max_users,
         budget=timedelta(seconds=environment.count_seconds),
         parallel=ParallelCalls(len(COUNTED_PREFIXES)),

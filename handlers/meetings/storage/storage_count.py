@@ -4,8 +4,10 @@ The count lists every current object version, a thousand per call. A million obj
 which is the practical limit; a larger bucket needs S3 Inventory. A count that does not finish in time raises an error,
 because an incomplete count would look like deleted data. Each finished count is stored as an object, so a day is
 counted once and can be compared with the last count before. The metrics are sent before that object is written. A
-failure in between sends the same values twice, but never loses them. The listing also contains every `complete.json`,
-so `unannounced_recordings.py` searches it for recordings whose event was lost.
+failure in between sends the same values twice, but never loses them.
+
+The listing also contains every `complete.json`, so `unannounced_recordings.py` searches it for files whose event was
+lost.
 """
 
 import re
@@ -24,7 +26,7 @@ from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.metrics import MeetingMetrics
 from handlers.meetings.s3_keys import AUDIO, RAW, SUMMARIES, TRANSCRIPTS, VIDEO, WORK, parse_upload_key
 from handlers.meetings.storage.storage_growth import OTHERS, StorageTotals, daily_growth, growth_metrics
-from handlers.meetings.storage.unannounced_recordings import ListedCompleteFile, UnannouncedRecordings
+from handlers.meetings.storage.unannounced_recordings import ListedCompleteFile, LostUploadEvents
 from handlers.meetings.upload_reader import complete_file_fingerprint
 
 COUNTED_PREFIXES: Final = (RAW, VIDEO, AUDIO, TRANSCRIPTS, SUMMARIES)
@@ -73,7 +75,7 @@ class StorageCounter:
 
     bucket: MeetingBucket
     metrics: MeetingMetrics
-    unannounced: UnannouncedRecordings
+    lost_events: LostUploadEvents
     _: KW_ONLY
     max_users: int
     """Number of users with a metric of their own."""
@@ -90,7 +92,7 @@ class StorageCounter:
             return StorageCountResult(0, 0, 0)
         deadline = started_at + self.budget
         listings = self.parallel.call_all(lambda prefix: self._list_prefix(prefix, deadline), COUNTED_PREFIXES)
-        started_count = self.unannounced.start(
+        started_count = self.lost_events.process(
             (complete_file for listing in listings for complete_file in listing.complete_files), deadline
         )
         by_user: Counter[str] = Counter()

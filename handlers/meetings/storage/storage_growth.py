@@ -21,8 +21,9 @@ class StorageTotals(Message):
 
 
 def daily_growth(earlier: StorageTotals, today: StorageTotals) -> dict[str, int]:
-    """Return each user's growth per day. If the earlier count is several days old, the growth is divided by this number of
-    days. A user who is missing in a count has zero bytes.
+    """Return each user's growth per day. A user who is missing in a count has zero bytes.
+
+    If the earlier count is several days old, the growth is divided by this number of days.
     """
     days = max(1, (today.day - earlier.day).days)
     users = earlier.bytes_of.keys() | today.bytes_of.keys()

@@ -1,17 +1,20 @@
-"""Search for complete recordings whose event never reached the queue.
+"""Search for every `complete.json` whose S3 event was lost, and processing of these files.
 
-The daily storage count lists all uploads anyway, and passes every `complete.json` with its fingerprint. A file whose
-meeting has no record, or a record with another fingerprint, is processed like a new upload. The record's modification
-time would not show this, because the processing of older uploads changes it too.
+The daily storage count lists all uploads anyway, and passes every `complete.json` with its fingerprint. The processing
+of an event writes this fingerprint to the meeting's record. So if the meeting has no record, or a record with another
+fingerprint, the event was lost, and the file is processed like a new upload. The record's modification time would not
+show this, because the processing of older uploads changes it too.
 
 Three log events raise an alarm:
 
-- `recording_unheard`: the event of a recording was lost, and its upload was processed now.
+- `recording_unheard`: an event was lost. The processing of its file started an execution, or found missing or wrong
+  chunks.
 - `recording_unattended`: the processing of a file failed.
 - `recordings_unchecked`: time ran out before all files were checked.
 
-A malformed file raises no alarm. If its meeting is in progress or ready, the file leaves the old fingerprint in the record,
-so this search finds it again every day.
+A file raises no alarm if it only changes the description of its meeting, or if it is malformed. If the meeting of a
+malformed file is in progress or ready, its record keeps the old fingerprint. So this search processes the file again
+every day.
 """
 
 from collections.abc import Callable, Iterable
@@ -27,9 +30,8 @@ from handlers.meetings.upload_processing import UploadOutcome, UploadProcessor, 
 
 NOTIFICATION_GRACE_PERIOD: Final = timedelta(hours=1)
 """Younger uploads are ignored, because their event may still arrive."""
-
-PROCESSED_LATE: Final = frozenset({UploadOutcome.STARTED, UploadOutcome.INCOMPLETE})
-"""Outcomes that show that an event was lost. Such a recording is logged as `recording_unheard`."""
+ALARMING_OUTCOMES: Final = frozenset({UploadOutcome.STARTED, UploadOutcome.INCOMPLETE})
+"""Outcomes of a file's processing that are logged as `recording_unheard`."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,12 @@ class ListedCompleteFile:
     meeting: MeetingId
     uploaded_at: datetime
     fingerprint: str
+    """Identifies the object. Another upload has another fingerprint."""
 
 
 @dataclass(frozen=True)
-class UnannouncedRecordings:
-    """Processes recordings whose event was lost."""
+class LostUploadEvents:
+    """Finds and processes each `complete.json` whose event was lost."""
 
     table: MeetingTable
     upload_processor: UploadProcessor
@@ -51,15 +54,15 @@ class UnannouncedRecordings:
     clock: Callable[[], datetime]
     log: EventLog
 
-    def start(self, complete_files: Iterable[ListedCompleteFile], deadline: datetime) -> int:
-        """Process unannounced files until the deadline; return how many executions were started.
+    def process(self, complete_files: Iterable[ListedCompleteFile], deadline: datetime) -> int:
+        """Process the files whose event was lost, until the deadline; return how many executions were started.
 
         Failures are logged, and the next day's search finds the same files again.
         """
         counts = SweepLoop(self.log, self.clock, deadline - self.clock()).run(
             # The loop checks the time before each batch. With one file per batch, it checks the time before each file.
             batches=([complete_file] for complete_file in complete_files),
-            handle=self._process_if_unannounced,
+            handle=self._process_if_lost,
             failure_event="recording_unattended",
             describe=lambda complete_file: {"key_hash": meeting_hash(complete_file.meeting)},
         )
@@ -67,17 +70,17 @@ class UnannouncedRecordings:
             self.log.error("recordings_unchecked", cause="out_of_time")
         return counts[UploadOutcome.STARTED]
 
-    def _process_if_unannounced(self, complete_file: ListedCompleteFile) -> list[UploadOutcome]:
-        return [self._process(complete_file)] if self._is_unannounced(complete_file) else []
+    def _process_if_lost(self, complete_file: ListedCompleteFile) -> list[UploadOutcome]:
+        return [self._process_file(complete_file)] if self._is_event_lost(complete_file) else []
 
-    def _is_unannounced(self, complete_file: ListedCompleteFile) -> bool:
+    def _is_event_lost(self, complete_file: ListedCompleteFile) -> bool:
         if self.clock() - complete_file.uploaded_at < NOTIFICATION_GRACE_PERIOD:
             return False
         record = self.table.read(complete_file.meeting)
         return record is None or record.complete_fingerprint != complete_file.fingerprint
 
-    def _process(self, complete_file: ListedCompleteFile) -> UploadOutcome:
+    def _process_file(self, complete_file: ListedCompleteFile) -> UploadOutcome:
         outcome = self.upload_processor.process_upload(complete_file.meeting)
-        if outcome in PROCESSED_LATE:
+        if outcome in ALARMING_OUTCOMES:
             self.log.warning("recording_unheard", key_hash=meeting_hash(complete_file.meeting))
         return outcome

@@ -16,9 +16,11 @@ class SweepEnvironment(MeetingsEnvironment):
     processing_minutes: ProcessingMinutes = 60
     """Time without progress after which the sweep checks a meeting's execution, and the interval between two checks."""
     incomplete_minutes: IncompleteMinutes = 7 * 24 * 60
-    """Time after which missing chunks are no longer expected, because the uploaded chunks are deleted."""
+    """Time after which missing chunks are no longer expected. The deployment sets it to the days after which the
+    bucket's lifecycle deletes uploaded chunks, but at most two weeks.
+    """
     give_up_minutes: GiveUpMinutes = 2 * 24 * 60
-    """Age of a recording after which it is not restarted again."""
+    """Age of a recording after which the sweep does not start it again."""
     sweep_seconds: SweepSeconds = 40
     """Time after which a sweep starts no further work."""
 

@@ -5,12 +5,15 @@ makes no progress, the sweep checks the execution:
 
 - It runs: the sweep waits.
 - It never started: the sweep starts it.
-- It failed, was aborted or timed out: its report is missing, so the sweep marks the meeting as failed.
-- It succeeded: its report is missing, so the sweep starts a new attempt. Such an execution found that `complete.json`, the
-  list of a recording's chunks, described another recording. Since then, that file was replaced or deleted.
+- It failed, was aborted or timed out without a report: the sweep marks the meeting as failed.
+- It succeeded without a report: the sweep starts a new attempt. Such an execution ended because `complete.json`, which
+  lists a recording's chunks, described another recording at that time. But the record still names this recording, so
+  the new attempt reads the uploads again.
 
-A recording that is too old is marked as failed instead of being started again. An incomplete meeting is checked again, in
-case an upload's event was lost. It is marked as failed after a time limit, because its uploaded chunks are then deleted.
+A recording that is too old is marked as failed instead of being started again.
+
+The sweep also processes the uploads of an incomplete meeting again, in case an event was lost. After a time limit, it
+marks the meeting as failed, because the bucket's lifecycle then deletes the uploaded chunks.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
 """Environment variables of the function `steps`, which runs the steps of the workflow.
 
-The function knows the state machine, because it also starts executions. It starts a recording again whose missing chunks
-arrived during the media job.
+The function knows the state machine, because it also starts executions: if missing chunks of a recording arrived during
+its media job, the function starts the recording's next execution.
 """
 
 from handlers.meetings.environment import MeetingsEnvironment

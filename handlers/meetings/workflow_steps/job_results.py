@@ -1,6 +1,7 @@
 """Objects that the workflow's jobs left in the bucket: the media job's result and the parts' transcripts.
 
-The media job's result is validated although the job belongs to this project: it may only name keys of its own recording.
+The media job's result is validated although the job belongs to this project. For example, it may only name keys of its
+own recording.
 """
 
 from collections.abc import Sequence

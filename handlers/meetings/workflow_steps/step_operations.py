@@ -1,7 +1,11 @@
 """Steps by which the workflow reports its progress: `media`, `transcribed`, `finish` and `fail`.
 
-Every step can be repeated. A repetition changes nothing, sends no metric and returns the same result. A step of an
-outdated attempt returns `superseded`, and its execution can stop.
+The workflow can repeat every step, because the response of a step may be lost. A repetition does not apply the report
+again, and sends no metric. But the step `media` looks at the bucket again: for transcripts of the audio parts, and for
+new uploads if the meeting is incomplete.
+
+The report of an outdated attempt is ignored. Its step returns `superseded`, with which the execution ends. Only the
+step `media` returns the media job's outcome, if that is not `ready`. The execution ends with such an outcome too.
 """
 
 import re
@@ -54,7 +58,9 @@ class StepEvent(Message):
     attempt: Annotated[int, Field(ge=1)]
     """Processing attempt of the meeting."""
     job_starts: Annotated[int, Field(ge=1, alias="attempts")] = 1
-    """Number of times that Batch started the media job, for the step `media`. All runs but the last were interrupted."""
+    """Number of times that Batch started the media job, for the step `media`. All runs but the last were interrupted.
+    The workflow calls this field `attempts`, like Batch. It has nothing to do with the processing attempt.
+    """
     outcome: Literal["summarized", "nothing_said"] = "summarized"
     """Outcome of the summary function, for the step `finish`."""
     reason: FailureReason | None = None
@@ -92,7 +98,7 @@ class StepAudioPart(AudioPart):
     """A part of the audio, as the workflow transcribes it."""
 
     transcribed: bool
-    """True if its transcript exists, from an earlier attempt or an earlier call of this step."""
+    """True if its transcript exists already, for example from an earlier attempt. The workflow then skips the part."""
 
 
 class MediaStepResult(StepResult):
@@ -230,7 +236,7 @@ class WorkflowSteps:
 
 
 def _to_report(execution: MeetingExecution, result: MediaResult) -> ExecutionReport | None:
-    """Return the report for a media job's result, or None if the job found that the recording has another content now."""
+    """Return the report for a media job's result, or None if the outcome is `superseded`."""
     fields = _video_fields(result)
     match result.outcome:
         case MediaOutcome.READY:

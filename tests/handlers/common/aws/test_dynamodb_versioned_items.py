@@ -7,7 +7,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from handlers.common.aws.dynamodb_values import Item
+from handlers.common.aws.dynamodb_values import AttributeValue
 from handlers.common.aws.dynamodb_versioned_items import (
     MAX_ATTEMPTS,
     MAX_WRITE_IDS,
@@ -89,7 +89,7 @@ def test_an_item_does_not_grow_with_its_writes(items: VersionedItems, dynamodb: 
 
 
 def test_index_attributes_are_set_and_removed(items: VersionedItems, dynamodb: Any) -> None:
-    def due(state: Names) -> dict[str, Item | None]:
+    def due(state: Names) -> dict[str, AttributeValue | None]:
         return {"due": {"N": "7"} if len(state.names) == 1 else None}
 
     for expected in ({"N": "7"}, None):

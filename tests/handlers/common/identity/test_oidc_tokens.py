@@ -371,6 +371,9 @@ def test_the_exception_contains_nothing_of_the_token(token: str) -> None:
 
 
 def test_shared_modules_do_not_load_cryptography() -> None:
-    loaded = "import sys, handlers.common.error_responses, handlers.common.identity.user_ids; print({'jwt', 'cryptography'} & {*sys.modules})"
-    process = subprocess.run([sys.executable, "-c", loaded], check=True, capture_output=True, text=True)  # noqa: S603
+    program = (
+        "import sys, handlers.common.error_responses, handlers.common.identity.user_ids; "
+        "print({'jwt', 'cryptography'} & {*sys.modules})"
+    )
+    process = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)  # noqa: S603
     assert process.stdout == "set()\n"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from handlers.common.time_and_ids.ulid import parse_ulid_time, ulid
 
-MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2500, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - given one here
+MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2500, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 RANDOM = st.integers(0, 2**80 - 1)
 
 

@@ -214,7 +214,8 @@ def test_a_throttled_or_unresponsive_sts_is_a_503(exchange_harness: ExchangeHarn
     with stubbed("sts") as (client, stubber):
         if code is not None:
             stubber.add_client_error("assume_role", code, CANARY, 400)
-        exchange_harness.role = ClientRole(UnresponsiveSts() if code is None else client, ROLE, SECONDS)  # type: ignore[arg-type]
+        sts: Any = UnresponsiveSts() if code is None else client
+        exchange_harness.role = ClientRole(sts, ROLE, SECONDS)
         answer = exchange_harness.exchange()
     assert answer.refusal == (503, "UNAVAILABLE", [])
     assert answer.headers["Retry-After"] == str(RETRY_AFTER_SECONDS)

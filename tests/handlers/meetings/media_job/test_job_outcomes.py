@@ -37,7 +37,8 @@ def test_all_missing_or_short_chunks_are_listed_before_a_download(harness: JobHa
     assert (result.outcome, harness.ffmpeg_runs) == (MediaOutcome.INCOMPLETE, [])
     assert harness.wrong_chunks(result) == {"canary-000.bin": "size", "canary-001.bin": "missing"}
     assert calls == [*["GetObject"] * 3, *["HeadObject"] * 3, "PutObject", "GetObject"], (
-        "the result, complete.json, what is known of the chunks, all chunks' heads; then the result, and the test's look"
+        "the job reads the earlier result, complete.json, the stored chunk properties and the heads of all chunks. "
+        "It then writes the result, which this test reads."
     )
 
 

@@ -1,4 +1,4 @@
-"""Tests of the job's entry point: its environment, signals and exit status, partly as a process with a real S3 endpoint."""
+"""Tests of the job's entry point: environment, signals and exit status, partly as a process with a real S3 endpoint."""
 
 import os
 import resource

@@ -71,7 +71,10 @@ def test_chunks_of_different_formats_are_encoded(harness: JobHarness) -> None:
 
 @pytest.mark.parametrize(("suffix", "options"), [("mp4", (*sample_videos.H264, *sample_videos.AAC)), ("webm", WEBM)])
 def test_audio_and_video_are_synchronous(harness: JobHarness, suffix: str, options: tuple[str, ...]) -> None:
-    """Every other chunk is white and begins with a beep. MP4 chunks are copied, WebM chunks are encoded in one piece."""
+    """Every other chunk is white and begins with a beep.
+
+    MP4 chunks are copied, and WebM chunks are encoded in one piece.
+    """
     colours = ["black", "white", "black", "white"]
     harness.upload(
         *[

@@ -16,7 +16,7 @@ from handlers.meetings.metrics import STORAGE_GROWTH, MeetingMetrics
 from handlers.meetings.s3_keys import MeetingId, Recording
 from handlers.meetings.storage.storage_count import CountOutOfTime, StorageCounter, StorageCountResult
 from handlers.meetings.storage.storage_growth import OTHERS, StorageTotals, daily_growth, growth_metrics
-from handlers.meetings.storage.unannounced_recordings import NOTIFICATION_GRACE_PERIOD, UnannouncedRecordings
+from handlers.meetings.storage.unannounced_recordings import NOTIFICATION_GRACE_PERIOD, LostUploadEvents
 from handlers.meetings.upload_reader import UploadReader
 from tests.handlers.client_events import at_event
 from tests.handlers.meetings.meeting_harness import ANN, BOB, BUCKET, CANARY, MEETING, START, MeetingHarness
@@ -39,7 +39,7 @@ class CountHarness:
         return StorageCounter(
             MeetingBucket(self.meetings.s3, BUCKET),
             MeetingMetrics(client, STACK),
-            UnannouncedRecordings(
+            LostUploadEvents(
                 self.meetings.table,
                 self.meetings.upload_processor,
                 clock=lambda: self.meetings.now,
