@@ -22,6 +22,7 @@ POINTERS, DATA, REJECTED, MANIFESTS = "pointers", "data", "rejected", "manifests
 SCRIPTS, QUERIES = "scripts", "queries"
 """Folders of the lake bucket: pointers, Parquet, rejected lines, manifest lists, code of the Spark job, query results."""
 GIGABYTE = 1024**3
+"""Bytes of a gigabyte in the limit of a query, which counts in powers of two."""
 MANIFEST_DAYS = 90
 REJECTED_DAYS = 365
 QUERY_RESULT_DAYS = 7
@@ -97,7 +98,7 @@ class Lake(pulumi.ComponentResource):
             "ingestion-lake-table",
             database_name=database.name,
             name="rows",
-            description="Rows of all ingested versions. The view `newest` has only the newest version of each key.",
+            description="Rows of all ingested file versions. The view `newest` has only the newest version of each file.",
             table_type="EXTERNAL_TABLE",
             partition_keys=[{"name": PARTITION, "type": "string"}],
             parameters={
@@ -134,7 +135,7 @@ class Lake(pulumi.ComponentResource):
             "ingestion-lake-view",
             database_name=database.name,
             name="newest",
-            description="Rows of the newest version of each key",
+            description="Rows of the newest version of each file",
             table_type="VIRTUAL_VIEW",
             parameters={"presto_view": "true"},
             view_original_text=f"/* Presto View: {base64.b64encode(json.dumps(view).encode()).decode()} */",

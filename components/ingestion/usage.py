@@ -98,5 +98,6 @@ def _lake(gigabytes: float, runs: float) -> Usage:
             "tieredObjects": objects,
             "monitoredObjects": objects * LAKE_MONTHS,
         },
+        # The component `Lake`, which contains the workgroup of the queries, has the Pulumi name `ingestion-store`.
         "ingestion-store": {"scannedTb": lake_gb * QUERIED_SHARE / 1024},
     }

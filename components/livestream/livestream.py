@@ -43,6 +43,8 @@ from handlers.livestream.table_records import OWNER_INDEX, SWEEP_INDEX
 
 SLOW_MILLISECONDS = 2_000
 """Latency threshold of the API alarm: it is raised if more than 5 % of the responses take longer."""
+MAX_CLIENT_ERRORS = 100
+"""Responses of the API with a status of 400 to 499 in five minutes, above which an alarm is raised."""
 KEY_REQUESTS_PER_DAY = 50_000
 """Daily request quota of an API key, if the authorizer is `apiKey`."""
 AUTHORIZER_CACHE_SECONDS = 60
@@ -197,7 +199,7 @@ class Livestream(pulumi.ComponentResource):
                     else None
                 ),
                 requests_per_address=settings.waf_requests,
-                alarms=RestAlarms(client_errors_above=100, latency_above_ms=SLOW_MILLISECONDS),
+                alarms=RestAlarms(client_errors_above=MAX_CLIENT_ERRORS, latency_above_ms=SLOW_MILLISECONDS),
             ),
             self._child,
         )

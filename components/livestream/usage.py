@@ -51,7 +51,7 @@ OUTPUT_TOKENS = 1_000
 HD_FACTOR = 2
 """MediaConvert bills a minute of HD video in AVC as two normalized minutes. The chunks have at most 720 lines."""
 VIDEO_COPIES = 2
-"""Assumed: the bucket contains the video and its chunks, which are together as large as the video."""
+"""Assumed: the bucket contains the video and its chunks, and all chunks together are as large as the video."""
 PARTS_PER_VIDEO = 30
 """Assumed: the number of parts of a video upload."""
 SWEEP_MILLISECONDS = 200

@@ -62,6 +62,7 @@ class Meetings(pulumi.ComponentResource):
         )
         self._create_workflow()
         self._create_upload_queue()
+        # The name contains `care`, an older word for these functions. It is in Pulumi's state, so it does not change.
         self.scheduled = ScheduledFunctions(
             "meetings-care",
             ScheduledFunctionsArgs(

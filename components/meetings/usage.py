@@ -17,6 +17,8 @@ EXCHANGES = 2
 """Assumed: token exchanges of one meeting. During an hour of recording, the credentials are renewed once."""
 CHUNKS_PER_HOUR = 60
 """Assumed: one chunk per minute."""
+EVENTS_PER_BATCH = 2
+"""Assumed: events of uploads that the function `start` receives in one invocation."""
 EXCHANGE_MILLISECONDS = 250
 START_MILLISECONDS = 60
 STEP_MILLISECONDS = 200
@@ -45,6 +47,10 @@ TRANSCRIBE_HOURS = 1 / 6
 """Assumed: Amazon Transcribe takes ten minutes for an hour of recording."""
 AUDIO_GB_PER_HOUR = 0.06
 """Assumed: size of an hour of 16-kHz mono FLAC."""
+JOB_LOG_BYTES = 6_000
+"""Assumed size of the log lines of a media job."""
+IMAGE_GIGABYTES = 2
+"""Assumed size of all stored images of the media job."""
 METRICS = 5
 """Number of custom metrics of the stack. Each measured user adds one, which this estimate leaves out."""
 KEPT_MONTHS = 12
@@ -54,6 +60,11 @@ ITEM_KILOBYTES = 2
 WRITES = 8
 READS = 20
 """Assumed number of writes and reads of a meeting's record."""
+OUTPUT_PUTS = 20
+"""Assumed: objects that the media job, Amazon Transcribe and the summary write for one meeting, and listings of its
+uploads."""
+READS_PER_UPLOAD = 2
+"""Requests of the media job for each uploaded chunk: HEAD, to check that it is there, and GET."""
 
 
 def monthly_usage(settings: MeetingsSettings) -> Usage:
@@ -62,6 +73,7 @@ def monthly_usage(settings: MeetingsSettings) -> Usage:
     meetings = load.meetings_per_month
     hours = meetings * load.hours_each
     uploads = hours * CHUNKS_PER_HOUR + meetings
+    batches = uploads / EVENTS_PER_BATCH
     video_gb = hours * GIGABYTES_PER_HOUR
     copying = hours * COPY_HOURS + meetings * STARTING_HOURS
     encoding = hours * load.encoded_share * ENCODE_HOURS
@@ -75,8 +87,8 @@ def monthly_usage(settings: MeetingsSettings) -> Usage:
     return {
         "meetings-api": {"requests": exchanges, "logGb": exchanges * LOG_BYTES_PER_CALL / GB, **firewall},
         "meetings-auth-exchange": function_usage(exchanges, EXCHANGE_MILLISECONDS),
-        "meetings-uploads": {"messages": uploads, "batches": uploads / 2},
-        "meetings-start": function_usage(uploads / 2, START_MILLISECONDS),
+        "meetings-uploads": {"messages": uploads, "batches": batches},
+        "meetings-start": function_usage(batches, START_MILLISECONDS),
         "meetings-steps": function_usage(
             2 * meetings, STEP_MILLISECONDS, metricRequests=2 * meetings, customMetrics=METRICS
         ),
@@ -94,17 +106,17 @@ def monthly_usage(settings: MeetingsSettings) -> Usage:
         "meetings-media": {
             "spotHours": copying + encoding if uses_spot else 0,
             "onDemandHours": on_demand,
-            "logGb": meetings * LOG_BYTES_PER_CALL * 10 / GB,
+            "logGb": meetings * JOB_LOG_BYTES / GB,
         },
-        "meetings-media-images": {"imageGb": 2},
+        "meetings-media-images": {"imageGb": IMAGE_GIGABYTES},
         "meetings-recordings": {
             "storageGb": video_gb * (1 + kept.raw_days / DAYS_PER_MONTH)
             + hours * AUDIO_GB_PER_HOUR * kept.audio_days / DAYS_PER_MONTH,
             "infrequentGb": video_gb * (KEPT_MONTHS - 1),
             "monitoredObjects": meetings * KEPT_MONTHS,
             "tieredObjects": meetings,
-            "puts": uploads + meetings * 20,
-            "gets": 2 * uploads,
+            "puts": uploads + meetings * OUTPUT_PUTS,
+            "gets": uploads * READS_PER_UPLOAD,
             "downloadedGb": 0,
         },
         "meetings-meetings": {

@@ -88,6 +88,9 @@ class Transcription(pulumi.ComponentResource):
         self.register_outputs({"url": self.socket.url})
 
     def _create_tables(self) -> None:
+        """Create the table of the sessions' settings, and the live table. The live table has the items that change while
+        users speak: connections, slots, open sessions and text reservations.
+        """
         no_backup_reason = "its items live for hours and nothing in them is worth having back"
         self.sessions = Table(
             "sessions",

@@ -6,8 +6,12 @@ states are constants in this module, each marked as assumed.
 
 from components.settings.voice_qa import VoiceQaSettings
 from components.usage_formulas import DAYS_PER_MONTH, GB, LOG_BYTES_PER_CALL, Usage, function_usage
-from components.voice_qa.voice_qa import OLD_VERSION_DAYS, SWEEP_MINUTES
 
+OLD_VERSION_DAYS = 1
+"""Days for which old versions of questions and answers are kept. An expired object of a versioned bucket becomes an old
+version, and expired audio must not remain available."""
+SWEEP_MINUTES = 15
+"""Interval of the sweep for lectures without a notification."""
 HANDLED_MILLISECONDS = 60
 """Assumed: duration of one message in the WebSocket handler."""
 WORKER_OVERHEAD_SECONDS = 1
@@ -25,7 +29,9 @@ LECTURE_MEGABYTES = 60
 QUERY_MEGABYTES = 0.2
 """Assumed: size of a question of some seconds."""
 ANSWER_MEGABYTES = 0.5
-"""Assumed: size of a spoken answer, which is stored twice (as pieces, and as one file)."""
+"""Assumed: size of a spoken answer. It is stored twice: in the JSONL file of the pieces, and as one audio file."""
+ANSWER_COPIES = 2
+"""Copies of a spoken answer in the bucket."""
 BASE64_FACTOR = 4 / 3
 """Factor by which base64 enlarges spoken pieces."""
 MESSAGES_PER_QUESTION = 6
@@ -36,6 +42,12 @@ ITEM_KILOBYTES = 4
 READS_PER_QUESTION = 12
 WRITES_PER_QUESTION = 12
 """Assumed, both: capacity units for connection, allowance, question and conversation."""
+PUTS_PER_QUESTION = 3
+"""Uploads for one question: the spoken question, all pieces of the answer as one JSONL file, and the joined spoken
+answer."""
+GETS_PER_QUESTION = 4
+"""Reads for one question: the worker's HEAD request, the agent's downloads of question and lecture, and the client's
+download of the spoken answer."""
 LECTURE_MONTHS = 12
 """Assumed: months of lectures in the bucket when its cost is estimated. It keeps growing."""
 REQUESTS_PER_VALIDATION = 10
@@ -53,7 +65,7 @@ def monthly_usage(settings: VoiceQaSettings) -> Usage:
     sweeps = DAYS_PER_MONTH * 24 * 60 / SWEEP_MINUTES
     audio, old_days = settings.audio, OLD_VERSION_DAYS if settings.audio.versioned else 0
     query_mb = QUERY_MEGABYTES * (audio.query_days + old_days)
-    answer_mb = 2 * ANSWER_MEGABYTES * (audio.response_days + old_days)
+    answer_mb = ANSWER_COPIES * ANSWER_MEGABYTES * (audio.response_days + old_days)
     audio_mb = questions / DAYS_PER_MONTH * (query_mb + answer_mb)
     uploaded_mb = questions * QUERY_MEGABYTES + lectures * LECTURE_MEGABYTES
     network = settings.agentcore.network
@@ -73,8 +85,8 @@ def monthly_usage(settings: VoiceQaSettings) -> Usage:
         "voice-qa-validator-failed": {"messages": 0},
         "voice-qa-audio": {
             "storageGb": (audio_mb + lectures_mb) / 1024,
-            "puts": 3 * questions + lectures,
-            "gets": 4 * questions + lectures * REQUESTS_PER_VALIDATION + sweeps,
+            "puts": questions * PUTS_PER_QUESTION + lectures,
+            "gets": questions * GETS_PER_QUESTION + lectures * REQUESTS_PER_VALIDATION + sweeps,
             "downloadedGb": questions * ANSWER_MEGABYTES / 1024,
             "acceleratedGb": uploaded_mb / 1024 if settings.audio.accelerated else 0,
         },
