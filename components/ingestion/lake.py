@@ -1,7 +1,9 @@
-"""Component of the lake: the bucket for Parquet, pointers and manifest lists, and the resources with which Athena reads it.
+"""Component of the lake: the bucket for Parquet, pointers and manifest lists, and the resources with which Athena reads
+it.
 
-The catalogue table reads pointers instead of data. A pointer is a text file that names the Parquet files of a complete run
-(Hive's symlink input format). The table is partitioned by date with partition projection, so no partition is registered.
+The catalogue table reads pointers instead of data. A pointer is a text file that names the Parquet files of a complete
+run (Hive's symlink input format). The table is partitioned by date with partition projection, so no partition is
+registered.
 """
 
 import base64
@@ -20,7 +22,8 @@ from components.settings.spark_ddl import PARTITION, SYSTEM_COLUMNS, CatalogColu
 
 POINTERS, DATA, REJECTED, MANIFESTS = "pointers", "data", "rejected", "manifests"
 SCRIPTS, QUERIES = "scripts", "queries"
-"""Folders of the lake bucket: pointers, Parquet, rejected lines, manifest lists, code of the Spark job, query results."""
+"""Folders of the lake bucket: pointers, Parquet, rejected lines, manifest lists, code of the Spark job, query
+results."""
 GIGABYTE = 1024**3
 """Bytes of a gigabyte in the limit of a query, which counts in powers of two."""
 MANIFEST_DAYS = 90

@@ -32,8 +32,8 @@ START_ERRORS = [
     "Glue.OperationTimeoutException",
     "Glue.ThrottlingException",
 ]
-"""Errors of a start that Glue rejected or did not confirm. Glue reports a throttled start as `Glue.AWSGlueException`. If
-Glue starts such a run nevertheless, the job stops before it publishes, because it finds that a newer run has started
+"""Errors of a start that Glue rejected or did not confirm. Glue reports a throttled start as `Glue.AWSGlueException`.
+If Glue starts such a run nevertheless, the job stops before it publishes, because it finds that a newer run has started
 (`NewerRunStarted`)."""
 RUN_RETRIES = [
     # All runs are in use. After a large delivery, a manifest may wait for most of a day. The interval grows, because

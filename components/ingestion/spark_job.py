@@ -1,5 +1,5 @@
-"""Component of the Spark job on Glue: script, role, security configuration, log groups, network connection, and a rule that
-reports failed runs to the alerts topic.
+"""Component of the Spark job on Glue: script, role, security configuration, log groups, network connection, and a rule
+that reports failed runs to the alerts topic.
 
 With a customer key, Glue inserts the names of the security configuration and the role into the names of the log groups
 (Glue developer guide, "Security configuration with Amazon CloudWatch logging"). If a group is missing, Glue creates it
@@ -30,8 +30,8 @@ ROLE = "spark"
 TARGET_FILE_MB = "128"
 """Target size of a Parquet file."""
 LOG_GROUPS = ("continuous", "error", "output")
-"""Last parts of the log groups' names. Glue writes the first group for `--continuous-log-logGroup`, and the other two below
-`--custom-logGroup-prefix`."""
+"""Last parts of the log groups' names. Glue writes the first group for `--continuous-log-logGroup`, and the other two
+below `--custom-logGroup-prefix`."""
 
 
 @dataclass(frozen=True)
@@ -134,8 +134,8 @@ class SparkJob(pulumi.ComponentResource):
             "--job-bookmark-option": "job-bookmark-disable",
             "--enable-metrics": "true",
             "--enable-continuous-cloudwatch-log": "true",
-            # Glue uses the first name as it is. Below the second one, it inserts the names of the security configuration and
-            # the role itself.
+            # Glue uses the first name as it is. Below the second one, it inserts the names of the security
+            # configuration and the role itself.
             "--continuous-log-logGroup": f"{self._log_group_prefix}/continuous",
             "--custom-logGroup-prefix": self._custom_log_prefix,
         }

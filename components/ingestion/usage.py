@@ -27,9 +27,9 @@ OBJECTS_PER_RUN = 8
 QUERIED_SHARE = 0.5
 """Assumed: share of the lake that the queries of a month scan in total."""
 WRITES_PER_FILE = 5
-"""Writes to track and claim a file, to mark it as manifested (builder and workflow), and to record its result. Each needs
-a write unit of 1 KB, even if its condition fails because the work is done. benchmarks/manifest_builder.py counts the
-first three."""
+"""Writes to track and claim a file, to mark it as manifested (builder and workflow), and to record its result. Each
+needs a write unit of 1 KB, even if its condition fails because the work is done. benchmarks/manifest_builder.py counts
+the first three."""
 INDEX_WRITES_PER_FILE = 4
 """Index writes: add and remove the pending entry, add and remove the claimed entry."""
 TRANSITIONS_PER_RUN = 6

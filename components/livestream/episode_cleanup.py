@@ -1,7 +1,7 @@
 """Component of the cleanup of deleted episodes, and of the sweep that marks overdue videos and transcripts as failed.
 
-Both are one function. It receives the events of deleted episodes through a queue. A schedule calls it for the sweep, which
-also repeats unfinished cleanups.
+Both are one function. It receives the events of deleted episodes through a queue. A schedule calls it for the sweep,
+which also repeats unfinished cleanups.
 
 The names of most of these resources contain `care`, the former name of the function.
 """

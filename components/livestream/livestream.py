@@ -1,8 +1,8 @@
 """Component of the livestream backend, which checks the facts in the transcripts of episodes: a REST API for episodes,
 their table, and a bucket for videos and transcripts.
 
-This module creates the storage, the API, the alarms and the dashboard. The components for videos, transcripts and cleanup
-use the same table and bucket. Decision 0052 in `docs/decisions/` explains the storage of episodes.
+This module creates the storage, the API, the alarms and the dashboard. The components for videos, transcripts and
+cleanup use the same table and bucket. Decision 0052 in `docs/decisions/` explains the storage of episodes.
 """
 
 from dataclasses import dataclass

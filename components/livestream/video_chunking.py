@@ -1,8 +1,8 @@
 """Component that cuts uploaded videos into chunks: three event rules, one queue, one function, and MediaConvert's role.
 
 The rules send to a queue, because MediaConvert may throttle job requests for longer than Lambda retries an asynchronous
-invocation. `handlers/livestream/video_chunks/handler.py` is the function. MediaConvert writes below a prefix that no rule
-matches, so its output is never taken for an upload.
+invocation. `handlers/livestream/video_chunks/handler.py` is the function. MediaConvert writes below a prefix that no
+rule matches, so its output is never taken for an upload.
 """
 
 from collections.abc import Mapping
@@ -40,8 +40,8 @@ def event_patterns(bucket: str, source: str) -> Mapping[str, Mapping[str, object
     """Return the event pattern of each rule.
 
     `video-created` matches a new object. The function then publishes the event that `video-completed` matches, and
-    submits a job when it receives that event. `video-jobs` matches the events of these jobs. Jobs of other programs send
-    events to the same bus. A job of this stack has the bucket's name in its metadata.
+    submits a job when it receives that event. `video-jobs` matches the events of these jobs. Jobs of other programs
+    send events to the same bus. A job of this stack has the bucket's name in its metadata.
     """
     return {
         "video-created": object_created_pattern(bucket, VIDEOS),

@@ -126,7 +126,9 @@ def create_alarms(args: MeetingAlarmsArgs, opts: pulumi.ResourceOptions) -> None
 
 
 def dashboard_charts(args: MeetingAlarmsArgs) -> list[list[Chart]]:
-    """Return the rows of charts: the backend's own metrics, latencies of bucket and table, durations, and the functions."""
+    """Return the rows of charts: the backend's own metrics, latencies of bucket and table, durations, and the
+    functions.
+    """
     bucket_dimensions: dict[str, pulumi.Input[str]] = {"BucketName": args.bucket.name, "FilterId": ENTIRE_BUCKET}
     return [
         [
@@ -165,8 +167,8 @@ def dashboard_charts(args: MeetingAlarmsArgs) -> list[list[Chart]]:
                 ],
             ),
         ],
-        # These two durations replace those of the traces, because X-Ray publishes only the number of traces to CloudWatch.
-        # Step Functions and API Gateway, which start the traces, measure every request, traced or not.
+        # These two durations replace those of the traces, because X-Ray publishes only the number of traces to
+        # CloudWatch. Step Functions and API Gateway, which start the traces, measure every request, traced or not.
         [
             Chart(
                 "duration of executions, in milliseconds",

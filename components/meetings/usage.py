@@ -35,8 +35,8 @@ STARTING_HOURS = 0.02
 INTERRUPTED_SHARE = 0.05
 """Assumed share of jobs that lose their Spot capacity and end on demand."""
 INPUT_TOKENS_PER_HOUR = 7_500
-"""Assumed tokens of a question per hour of recording. An hour of speech has about 9,000 words, and each of the two questions
-contains all of them."""
+"""Assumed tokens of a question per hour of recording. An hour of speech has about 9,000 words, and each of the two
+questions contains all of them."""
 OUTPUT_TOKENS = 750
 """Assumed tokens of the answer to one question."""
 TRANSITIONS = 20

@@ -22,16 +22,17 @@ BILLED_SECONDS = 15
 REQUESTS_PER_SESSION = 2
 """Messages of the client for one session: open and close. Each has an answer."""
 MESSAGES_PER_UTTERANCE = 3
-"""Billed messages: the utterance, its acceptance, and its end. API Gateway bills each 32 KB of a message. An utterance is
-one such unit as Opus, and up to four as uncompressed samples."""
+"""Billed messages: the utterance, its acceptance, and its end. API Gateway bills each 32 KB of a message. An utterance
+is one such unit as Opus, and up to four as uncompressed samples."""
 ROUTER_READS = 3
 """Reads of the router for one utterance: connection, session and slots, each a consistent read of one unit."""
 PROCESSOR_READS = 3
 """Assumed: reads of a session's utterances by the processor: to start the attempt, before a final caption, and to end
 the attempt."""
 SLOT_WRITES = 3
-"""Writes for one utterance to the item of its session's utterances. The item contains a slot for each utterance in progress.
-The router takes the slot, and the processor starts the attempt and releases the slot. Each write also changes the index."""
+"""Writes for one utterance to the item of its session's utterances. The item contains a slot for each utterance in
+progress. The router takes the slot, and the processor starts the attempt and releases the slot. Each write also changes
+the index."""
 SLOT_WRITE_UNITS = 2
 """Assumed: write units of one such write. The item also contains the names of the session's last utterances."""
 ITEM_BYTES = 1_000

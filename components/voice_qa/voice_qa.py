@@ -54,8 +54,8 @@ ROUTES = ("$connect", "$default", "$disconnect", "ping", "query", "upload")
 GIGABYTE = 1_000_000_000
 """Bytes of a gigabyte in the size limit of lectures, which counts in powers of ten."""
 MAX_QUESTION_AGE_SECONDS = 300
-"""Age at which a question that no worker has started is moved to the dead-letter queue. Its client has gone or has asked
-again."""
+"""Age at which a question that no worker has started is moved to the dead-letter queue. Its client has gone or has
+asked again."""
 OLD_LECTURE_DAYS = 7
 """Days for which old versions of lectures are kept."""
 FINISH_PERCENT = 60

@@ -75,7 +75,9 @@ def _find_unauthorized_route(route: CheckedResource) -> Iterator[str]:
 
 
 def _has_target(api: CheckedResource) -> bool:
-    """Return True if an API was created with a target, which adds a default route. An unknown value counts as a target."""
+    """Return True if an API was created with a target, which adds a default route. An unknown value counts as a
+    target.
+    """
     try:
         return bool(api.props.get("target"))
     except UnknownValueError:

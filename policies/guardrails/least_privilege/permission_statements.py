@@ -1,4 +1,5 @@
-"""Lists of the permission statements of policies and roles, and of the managed policies that roles and attachments name.
+"""Lists of the permission statements of policies and roles, and of the managed policies that roles and attachments
+name.
 
 The policies about least privilege read them. Deny statements are listed too: they are not subtracted from the allowed
 actions.

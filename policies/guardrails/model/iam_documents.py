@@ -1,4 +1,6 @@
-"""Parser of IAM policy documents, and matching of their patterns. Facts about single actions are in `iam_action_table`."""
+"""Parser of IAM policy documents, and matching of their patterns. Facts about single actions are in
+`iam_action_table`.
+"""
 
 import json
 import re
@@ -36,7 +38,9 @@ class Statement:
         return any(matches_pattern(action, pattern) for action in actions for pattern in self.actions)
 
     def condition_values(self, key: str) -> tuple[str, ...]:
-        """Return the values that conditions of any operator compare with a key. Names of keys are not case-sensitive."""
+        """Return the values that conditions of any operator compare with a key. Names of keys are not
+        case-sensitive.
+        """
         return tuple(
             str(value)
             for keys in self.conditions.values()
@@ -104,8 +108,8 @@ def matches_pattern(text: str, pattern: str) -> bool:
 def patterns_overlap(first: str, second: str) -> bool:
     """Return True if at least one text matches both patterns. Only `*` is a wildcard here.
 
-    The search goes through pairs of positions, from which on both patterns must match the same text. A `*` either ends (its
-    position moves on), or matches one more character of the other pattern (the other position moves on).
+    The search goes through pairs of positions, from which on both patterns must match the same text. A `*` either ends
+    (its position moves on), or matches one more character of the other pattern (the other position moves on).
     """
     pending, visited = [(0, 0)], set()
     while pending:

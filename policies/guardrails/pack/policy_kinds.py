@@ -1,7 +1,7 @@
 """Types of the policy pack: the three kinds of policies, and the resources and stacks that their checks get.
 
-A policy is one record with name, severity, enforcement levels, description, remedy and check. The modules of the policies
-register their records with a `PolicySet`, and `policy_pack` converts them to policies of the SDK.
+A policy is one record with name, severity, enforcement levels, description, remedy and check. The modules of the
+policies register their records with a `PolicySet`, and `policy_pack` converts them to policies of the SDK.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -235,8 +235,8 @@ class RelationPolicy(Policy):
     check: RelationCheck
 
     def list_findings(self, stack: CheckedStack) -> Iterator[Finding]:
-        """Yield the findings of all resources. If a check of one resource reads an unknown value, the other resources are
-        still checked. The error is raised afterwards, so that the SDK reports the policy as undecided.
+        """Yield the findings of all resources. If a check of one resource reads an unknown value, the other resources
+        are still checked. The error is raised afterwards, so that the SDK reports the policy as undecided.
         """
         unknown: UnknownValueError | None = None
         for resource in stack.list_resources(*self.types):

@@ -16,7 +16,8 @@ from guardrails.pricing.rules import FREE_TYPES, PRICE_RULES
 __all__ = ["CostLine", "CostReport", "PricedResource", "estimate_cost"]
 
 COMPONENT_PREFIXES = ("polyphony:", "pulumi:")
-"""Prefixes of components and of Pulumi's own types, which cost nothing. Resources of any other package can be billable."""
+"""Prefixes of components and of Pulumi's own types, which cost nothing. Resources of any other package can be
+billable."""
 Usage = Mapping[str, Mapping[str, float]]
 """Amount a month, by the block's Pulumi name and the measure."""
 

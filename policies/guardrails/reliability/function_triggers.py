@@ -1,5 +1,5 @@
-"""Policies about the triggers of Lambda functions: visibility timeouts and partial batch failures of queues, calls of an
-alias, and permissions of bucket notifications.
+"""Policies about the triggers of Lambda functions: visibility timeouts and partial batch failures of queues, calls of
+an alias, and permissions of bucket notifications.
 """
 
 from collections.abc import Iterator
