@@ -44,6 +44,7 @@ send their token in the body.
     types={REST_API, REST_METHOD, API_V2, API_V2_ROUTE},
 )
 def _check_api_asks_who_calls(resource: CheckedResource, _stack: CheckedStack) -> Iterator[str]:
+    # This is a relation policy, because a resource policy gets no references.
     if resource.type == REST_METHOD:
         method = resource.props.get("httpMethod")
         if method != "OPTIONS" and _is_unauthorized(resource):

@@ -54,8 +54,7 @@ class Statement:
         return any(
             name.lower() == key.lower() and all(str(value).strip("*?") for value in to_list(given))
             for operator, keys in self.conditions.items()
-            if operator.removeprefix("ForAnyValue:").removeprefix("ForAllValues:") in KEY_REQUIRING_OPERATORS
-            if not operator.startswith("ForAllValues:") or self._requires_key(key)
+            if self._refuses_other_values(operator, key)
             for name, given in keys.items()
         )
 
@@ -64,6 +63,12 @@ class Statement:
         account or organization id would also match foreign ids.
         """
         return self.is_narrowed_by(key) and not any({"*", "?"} & set(value) for value in self.condition_values(key))
+
+    def _refuses_other_values(self, operator: str, key: str) -> bool:
+        """Return True if a condition with this operator refuses requests without the key and with any other value."""
+        if operator.startswith("ForAllValues:") and not self._requires_key(key):
+            return False
+        return operator.removeprefix("ForAnyValue:").removeprefix("ForAllValues:") in KEY_REQUIRING_OPERATORS
 
     def _requires_key(self, key: str) -> bool:
         """Return True if a request without the key is refused. Conditions with ForAllValues do not refuse it, so a

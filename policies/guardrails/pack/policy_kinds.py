@@ -80,14 +80,18 @@ class EnforcementLevels:
 
 MANDATORY_EVERYWHERE = EnforcementLevels(dev=EnforcementLevel.MANDATORY)
 ADVISORY_IN_DEV = EnforcementLevels(dev=EnforcementLevel.ADVISORY)
+"""Mandatory in staging and prod."""
 DISABLED_IN_DEV = EnforcementLevels(dev=EnforcementLevel.DISABLED)
+"""Mandatory in staging and prod."""
 MANDATORY_IN_PROD = EnforcementLevels(dev=EnforcementLevel.DISABLED, staging=EnforcementLevel.ADVISORY)
+"""Disabled in dev, and advisory in staging."""
 ADVISORY_EVERYWHERE = EnforcementLevels(
     dev=EnforcementLevel.ADVISORY, staging=EnforcementLevel.ADVISORY, prod=EnforcementLevel.ADVISORY
 )
 ADVISORY_BEFORE_PROD = EnforcementLevels(
     dev=EnforcementLevel.ADVISORY, staging=EnforcementLevel.ADVISORY, prod=EnforcementLevel.DISABLED
 )
+"""Disabled in prod."""
 REMEDIATED_EVERYWHERE = EnforcementLevels(
     dev=EnforcementLevel.REMEDIATE, staging=EnforcementLevel.REMEDIATE, prod=EnforcementLevel.REMEDIATE
 )
@@ -103,6 +107,9 @@ class CheckedResource:
     props: Props
     context: StackContext
     parent: "CheckedResource | None" = None
+    """The parent in Pulumi's tree. Like `dependencies` and `references`, it is set only for relation and stack policies,
+    because a resource policy sees a resource before the other resources exist.
+    """
     dependencies: tuple["CheckedResource", ...] = ()
     references: Mapping[str, tuple["CheckedResource", ...]] = field(default_factory=dict)
     """The resources from whose outputs a property is computed, by property. They are known even if the property's

@@ -20,6 +20,7 @@ STORED_GB = 840
 BATCHES = FILES / get_assumption("ingestion_messages_a_batch")
 """Function calls a month. Each call handles one batch of messages, and each message announces one file."""
 GB_SECONDS = BATCHES * get_assumption("ingestion_seconds_a_batch") * get_assumption("ingestion_builder_mb") / 1024
+"""GB-seconds a month of the function that handles the batches."""
 RUN_HOURS = RUNS * get_assumption("ingestion_glue_minutes") / 60
 """Duration of all Glue runs of a month."""
 DPU_HOURS = RUN_HOURS * get_assumption("ingestion_glue_workers")
