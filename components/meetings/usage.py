@@ -51,6 +51,10 @@ JOB_LOG_BYTES = 6_000
 """Assumed size of the log lines of a media job."""
 IMAGE_GIGABYTES = 2
 """Assumed size of all stored images of the media job."""
+STEPS = 3
+"""Calls of the function `steps` for a recording that succeeds: `media`, `transcribed` and `finish`."""
+STEP_METRIC_REQUESTS = 2
+"""Steps of such a recording that send metrics: `media` and `finish`."""
 METRICS = 5
 """Number of custom metrics of the stack. Each measured user adds one, which this estimate leaves out."""
 KEPT_MONTHS = 12
@@ -60,11 +64,13 @@ ITEM_KILOBYTES = 2
 WRITES = 8
 READS = 20
 """Assumed number of writes and reads of a meeting's record."""
-OUTPUT_PUTS = 20
-"""Assumed: objects that the media job, Amazon Transcribe and the summary write for one meeting, and listings of its
+MEDIA_PART_MEGABYTES = 16
+"""Size of one part of the media job's uploads of video and audio (`PART_BYTES` in its `job_bucket`)."""
+OTHER_PUTS = 20
+"""Assumed: further writes for one meeting by the media job, Amazon Transcribe and the summary, and listings of its
 uploads."""
-READS_PER_UPLOAD = 2
-"""Requests of the media job for each uploaded chunk: HEAD, to check that it is there, and GET."""
+READS_PER_UPLOAD = 3
+"""Requests of the media job for each uploaded chunk: HEAD to check that it exists, and HEAD and GET to download it."""
 
 
 def monthly_usage(settings: MeetingsSettings) -> Usage:
@@ -75,6 +81,7 @@ def monthly_usage(settings: MeetingsSettings) -> Usage:
     uploads = hours * CHUNKS_PER_HOUR + meetings
     batches = uploads / EVENTS_PER_BATCH
     video_gb = hours * GIGABYTES_PER_HOUR
+    media_parts = (video_gb + hours * AUDIO_GB_PER_HOUR) * 1024 / MEDIA_PART_MEGABYTES
     copying = hours * COPY_HOURS + meetings * STARTING_HOURS
     encoding = hours * load.encoded_share * ENCODE_HOURS
     uses_spot = settings.processing.engine is ProcessingEngine.BATCH_SPOT
@@ -90,13 +97,16 @@ def monthly_usage(settings: MeetingsSettings) -> Usage:
         "meetings-uploads": {"messages": uploads, "batches": batches},
         "meetings-start": function_usage(batches, START_MILLISECONDS),
         "meetings-steps": function_usage(
-            2 * meetings, STEP_MILLISECONDS, metricRequests=2 * meetings, customMetrics=METRICS
+            STEPS * meetings,
+            STEP_MILLISECONDS,
+            metricRequests=STEP_METRIC_REQUESTS * meetings,
+            customMetrics=METRICS,
         ),
         "meetings-bedrock-summarize": function_usage(
-            meetings, SUMMARY_MILLISECONDS, **_summary_tokens(settings, hours, meetings)
+            meetings, SUMMARY_MILLISECONDS, metricRequests=meetings, **_summary_tokens(settings, hours, meetings)
         ),
         "meetings-sweep": function_usage(sweeps, SWEEP_MILLISECONDS),
-        "meetings-storage": function_usage(DAYS_PER_MONTH, STORAGE_MILLISECONDS),
+        "meetings-storage": function_usage(DAYS_PER_MONTH, STORAGE_MILLISECONDS, metricRequests=DAYS_PER_MONTH),
         "meetings-workflow": {
             "transitions": meetings * TRANSITIONS + status_checks * TRANSITIONS_PER_CHECK,
             "transcribeMinutes": hours * 60,
@@ -115,7 +125,7 @@ def monthly_usage(settings: MeetingsSettings) -> Usage:
             "infrequentGb": video_gb * (KEPT_MONTHS - 1),
             "monitoredObjects": meetings * KEPT_MONTHS,
             "tieredObjects": meetings,
-            "puts": uploads + meetings * OUTPUT_PUTS,
+            "puts": uploads + media_parts + meetings * OTHER_PUTS,
             "gets": uploads * READS_PER_UPLOAD,
             "downloadedGb": 0,
         },

@@ -24,11 +24,17 @@ REQUESTS_PER_SESSION = 2
 MESSAGES_PER_UTTERANCE = 3
 """Billed messages: the utterance, its acceptance, and its end. API Gateway bills each 32 KB of a message. An utterance
 is one such unit as Opus, and up to four as uncompressed samples."""
-ROUTER_READS = 3
-"""Reads of the router for one utterance: connection, session and slots, each a consistent read of one unit."""
+ROUTER_READS = 2
+"""Reads of the live table by the router for one utterance: the connection and the session's utterances, each a
+consistent read of one unit."""
 PROCESSOR_READS = 3
-"""Assumed: reads of a session's utterances by the processor: to start the attempt, before a final caption, and to end
+"""Assumed: reads of the session's utterances by the processor: to start the attempt, before a final caption, and to end
 the attempt."""
+SESSION_READS = 2
+"""Reads of the session for one utterance, by the router and by the processor."""
+SESSION_WRITES = 5
+"""Writes of the live table for one session: the connection at the handshake; the user's open sessions, the connection
+and the session's utterances at `open`; and the user's open sessions at `close`."""
 SLOT_WRITES = 3
 """Writes for one utterance to the item of its session's utterances. The item contains a slot for each utterance in
 progress. The router takes the slot, and the processor starts the attempt and releases the slot. Each write also changes
@@ -79,14 +85,15 @@ def monthly_usage(settings: TranscriptionSettings) -> Usage:
         "transcription-router": function_usage(routed + sweeps, ROUTED_MILLISECONDS),
         "transcription-router-failed": {"messages": 0},
         "transcription-live": {
-            "writes": utterances * SLOT_WRITES * SLOT_WRITE_UNITS + captions + 4 * sessions,
+            # Each caption reserves its text. Each ping updates the time of the client's last message.
+            "writes": (utterances * SLOT_WRITES + pings) * SLOT_WRITE_UNITS + captions + SESSION_WRITES * sessions,
             "indexWrites": utterances * SLOT_WRITES,
             "reads": utterances * (ROUTER_READS + PROCESSOR_READS) + sweeps,
             "storageGb": (captions + sessions) / DAYS_PER_MONTH * ITEM_DAYS * ITEM_BYTES / GB,
         },
         "transcription-sessions": {
-            "writes": 2 * sessions,
-            "reads": utterances * 2,
+            "writes": 2 * sessions,  # at `open` and `close`
+            "reads": utterances * SESSION_READS,
             "storageGb": sessions / DAYS_PER_MONTH * ITEM_DAYS * ITEM_BYTES / GB,
         },
     }
