@@ -1,7 +1,7 @@
 """Monthly usage of ingestion's resources, computed from the load settings. The cost model multiplies it with prices.
 
-The keys are the Pulumi names of the blocks. The measures are those that the price rules read. Numbers that no document
-states are constants here, and are marked as assumed. benchmarks/ measures those that can be measured.
+The keys are the Pulumi names of the blocks. The measures are those that the price rules read. A constant that
+is marked as assumed is an estimate without a source. benchmarks/ measures those that can be measured.
 """
 
 from components.settings.ingestion import IngestionSettings

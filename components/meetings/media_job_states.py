@@ -48,9 +48,10 @@ BATCH: Final = "arn:aws:states:::aws-sdk:batch"
 """Prefix of the resources with which states call AWS Batch; `SUBMIT` is the only resource without it."""
 JOB_NAME: Final = f"{{% 'media-' & {JOB_NAME_PARTS} %}}"
 THROTTLING_ERRORS: Final = ("Batch.TooManyRequestsException", "Batch.ThrottlingException")
-"""Errors of a submission that AWS Batch rejected, so that it had no effect. Only these are retried at once. Any other
-error of `SUBMIT` leads to a new search, except `Batch.ClientException`, because the submission may have had an effect.
-This includes `Batch.AWSBatchException`, which is often throttling too.
+"""Errors of a submission that AWS Batch rejected. It had no effect, so it is repeated.
+
+`Batch.ClientException` is final. After any other error, the submission may have had an effect, so the workflow searches
+for the job. Such an error is `Batch.AWSBatchException`, although it is often throttling too.
 """
 RETRYABLE_ERRORS: Final = (
     *THROTTLING_ERRORS,

@@ -1,7 +1,7 @@
 """Monthly usage of the meetings backend, computed from its load settings for the cost model.
 
-Keys are the Pulumi names of blocks, and measures are those that the price rules read. Quantities without a source are
-constants of this module, marked as assumed.
+Keys are the Pulumi names of blocks, and measures are those that the price rules read. A constant that is marked as
+assumed is an estimate without a source.
 """
 
 from components.blocks.workflow.polling_intervals import count_polls

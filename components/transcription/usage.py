@@ -1,7 +1,7 @@
 """Monthly usage of transcription, computed from its load settings. The cost model multiplies it with prices.
 
-Keys are the Pulumi names of the blocks; measures are those that the price rules read. Quantities that no document
-states are constants in this module, each marked as assumed.
+Keys are the Pulumi names of the blocks, and measures are those that the price rules read. A constant that is marked as
+assumed is an estimate without a source.
 """
 
 from components.settings.transcription import TranscriptionSettings
@@ -70,7 +70,7 @@ def monthly_usage(settings: TranscriptionSettings) -> Usage:
     sweeps = DAYS_PER_MONTH * 24 * 60
     return {
         "transcription-socket": {
-            "messages": utterances * MESSAGES_PER_UTTERANCE + captions + 2 * client_requests,
+            "messages": utterances * MESSAGES_PER_UTTERANCE + captions + 2 * client_requests,  # with answers
             "connectionMinutes": connected_minutes,
             "logGb": routed * LOG_BYTES_PER_CALL / GB,
         },

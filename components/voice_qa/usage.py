@@ -1,7 +1,7 @@
 """Monthly usage of voice Q&A, computed from its load settings. The cost model multiplies it with prices.
 
-Keys are the Pulumi names of the blocks; measures are those that the price rules read. Quantities that no document
-states are constants in this module, each marked as assumed.
+Keys are the Pulumi names of the blocks, and measures are those that the price rules read. A constant that is marked as
+assumed is an estimate without a source.
 """
 
 from components.settings.voice_qa import VoiceQaSettings
@@ -73,7 +73,7 @@ def monthly_usage(settings: VoiceQaSettings) -> Usage:
     lectures_mb = lectures * LECTURE_MONTHS * LECTURE_MEGABYTES
     return {
         "voice-qa-socket": {
-            "messages": questions * (MESSAGES_PER_QUESTION + PIECES_PER_ANSWER) + 2 * pings,
+            "messages": questions * (MESSAGES_PER_QUESTION + PIECES_PER_ANSWER) + 2 * pings,  # each ping has an answer
             "connectionMinutes": minutes,
             "logGb": handled * LOG_BYTES_PER_CALL / GB,
         },
