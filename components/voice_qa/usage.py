@@ -29,9 +29,8 @@ LECTURE_MEGABYTES = 60
 QUERY_MEGABYTES = 0.2
 """Assumed: size of a question of some seconds."""
 ANSWER_MEGABYTES = 0.5
-"""Assumed: size of a spoken answer. It is stored twice: in the JSONL file of the pieces, and as one audio file."""
-ANSWER_COPIES = 2
-"""Copies of a spoken answer in the bucket."""
+"""Assumed: size of a spoken answer. It is stored twice: as one audio file, and as base64 in the JSONL file of the
+pieces."""
 BASE64_FACTOR = 4 / 3
 """Factor by which base64 enlarges spoken pieces."""
 MESSAGES_PER_QUESTION = 6
@@ -65,7 +64,7 @@ def monthly_usage(settings: VoiceQaSettings) -> Usage:
     sweeps = DAYS_PER_MONTH * 24 * 60 / SWEEP_MINUTES
     audio, old_days = settings.audio, OLD_VERSION_DAYS if settings.audio.versioned else 0
     query_mb = QUERY_MEGABYTES * (audio.query_days + old_days)
-    answer_mb = ANSWER_COPIES * ANSWER_MEGABYTES * (audio.response_days + old_days)
+    answer_mb = (1 + BASE64_FACTOR) * ANSWER_MEGABYTES * (audio.response_days + old_days)
     audio_mb = questions / DAYS_PER_MONTH * (query_mb + answer_mb)
     uploaded_mb = questions * QUERY_MEGABYTES + lectures * LECTURE_MEGABYTES
     network = settings.agentcore.network

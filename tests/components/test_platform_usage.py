@@ -183,6 +183,13 @@ def test_a_longer_retention_stores_more(sections: dict[str, Any], block: str) ->
     assert longer[f"voice-qa-{block}"]["storageGb"] > once[f"voice-qa-{block}"]["storageGb"]
 
 
+def test_an_answer_is_stored_as_a_file_and_as_base64() -> None:
+    longer, once = (
+        usage("voice-qa", audio=audio)["voice-qa-audio"]["storageGb"] for audio in ({"responseDays": 8}, {})
+    )
+    assert longer - once == pytest.approx(200 * 0.5 * (1 + 4 / 3) / 1024)
+
+
 def test_versioned_objects_are_stored_one_day_longer() -> None:
     versioned, plainly, longer = (
         usage("voice-qa", audio=audio)["voice-qa-audio"]["storageGb"]
