@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pulumi
 
 from components.blocks.compute.function import Function, FunctionArgs, QueueSource
-from components.blocks.iam.grant import Grant, grant
+from components.blocks.iam.grant import grant
 from components.blocks.iam.role import Role, RoleArgs
 from components.blocks.iam.trust_policy import Service
 from components.blocks.messaging.event_rule import EventRule, EventRuleArgs, object_created_pattern, rule_sender
@@ -19,8 +19,9 @@ from components.blocks.messaging.queue import Queue, QueueArgs
 from components.blocks.naming.subsystem_scope import Scope
 from components.blocks.storage.bucket import Bucket
 from components.blocks.storage.table import Table
+from components.livestream.published_events import event_source, grant_events
 from components.settings import LivestreamSettings
-from handlers.livestream.event_names import JOB_STATE_CHANGE, MEDIACONVERT, SOURCE_SUFFIX, UPLOAD_COMPLETED
+from handlers.livestream.event_names import JOB_STATE_CHANGE, MEDIACONVERT, UPLOAD_COMPLETED
 from handlers.livestream.s3_prefixes import CHUNKS, VIDEOS
 from handlers.livestream.video_chunks.environment import VideoEnvironment
 
@@ -29,11 +30,6 @@ DELIVERIES = 20
 job requests for a long time."""
 JOB_STATES = ("PROGRESSING", "STATUS_UPDATE", "COMPLETE", "ERROR", "CANCELED")
 """States of MediaConvert jobs whose events the function receives."""
-
-
-def event_source(scope: Scope) -> str:
-    """Return the source of this stack's livestream events. Other stacks may use the same bus."""
-    return f"{scope.context.stack_label}{SOURCE_SUFFIX}"
 
 
 def event_patterns(bucket: str, source: str) -> Mapping[str, Mapping[str, object]]:
@@ -142,9 +138,3 @@ class VideoChunking(pulumi.ComponentResource):
             ),
             pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=role.parts)),
         )
-
-
-def grant_events(scope: Scope) -> Grant:
-    """Return the permission to publish on the default bus, only with this stack's livestream source."""
-    bus = scope.context.arn("events", "event-bus/default")
-    return grant("events", ["PutEvents"], bus, {"StringEquals": {"events:source": event_source(scope)}})
