@@ -85,7 +85,7 @@ def test_the_charted_growth_has_the_dimensions_of_a_sent_metric() -> None:
         ]
 
 
-def test_the_dashboard_shows_the_durations_of_traced_work() -> None:
+def test_the_dashboard_shows_the_duration_of_traces() -> None:
     widgets = json.loads(complete().one("cloudwatch.Dashboard").inputs["dashboardBody"])["widgets"]
     charts = {widget["properties"]["title"]: widget["properties"]["metrics"] for widget in widgets}
     for operation, namespace, metric in (
