@@ -34,8 +34,8 @@ SERVICES_WITHOUT_RESOURCE_TYPE = frozenset({"codecommit", "execute-api", "sns", 
 ARNs have no region.
 """
 SEGMENTS_BEFORE_NAME = {"autoScalingGroup": 2, "global": 1, "loadbalancer": 1, "regional": 1}
-"""Number of segments between the first segment and the name, by the first segment. For example, the ARN of a web ACL ends
-in `regional/webacl/<name>/<id>`. In other ARNs the name follows the first segment, which is the resource type.
+"""Number of segments between the first segment and the name, by the first segment. For example, the ARN of a web ACL
+ends in `regional/webacl/<name>/<id>`. In other ARNs the name follows the first segment, which is the resource type.
 """
 
 

@@ -107,8 +107,8 @@ class CheckedResource:
     props: Props
     context: StackContext
     parent: "CheckedResource | None" = None
-    """The parent in Pulumi's tree. Like `dependencies` and `references`, it is set only for relation and stack policies,
-    because a resource policy sees a resource before the other resources exist.
+    """The parent in Pulumi's tree. Like `dependencies` and `references`, it is set only for relation and stack
+    policies, because a resource policy sees a resource before the other resources exist.
     """
     dependencies: tuple["CheckedResource", ...] = ()
     references: Mapping[str, tuple["CheckedResource", ...]] = field(default_factory=dict)

@@ -1,8 +1,9 @@
 """Estimate of a stack's monthly cost, from its resources and the usage that the Platform resource publishes.
 
-Each line is a quantity times a price. Free tiers are not subtracted by default. Missing data is not counted as zero, but
-listed in the report. Resources whose type has no price rule and is not listed as free are *unpriced*. Resources without
-published usage, or with a feature that has no price in the book, are *gaps*. Usage that no rule reads is a *problem*.
+Each line is a quantity times a price. Free tiers are not subtracted by default. Missing data is not counted as zero,
+but listed in the report. Resources whose type has no price rule and is not listed as free are *unpriced*. Resources
+without published usage, or with a feature that has no price in the book, are *gaps*. Usage that no rule reads is a
+*problem*.
 """
 
 from collections import defaultdict
