@@ -1,8 +1,8 @@
 """Policy against privilege escalation: actions and combinations of actions by which a role can gain further
 permissions.
 
-The combinations are a selection from two published lists: "AWS IAM Privilege Escalation" by Rhino Security Labs, and "IAM
-Vulnerable" by Bishop Fox.
+The combinations are a selection from two published lists: "AWS IAM Privilege Escalation" by Rhino Security Labs, and
+"IAM Vulnerable" by Bishop Fox.
 """
 
 from collections.abc import Iterator

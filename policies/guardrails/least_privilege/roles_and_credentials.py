@@ -88,6 +88,8 @@ def _check_iam_one_role_a_function(function: CheckedResource, stack: CheckedStac
 
 
 def _get_role_identity(function: CheckedResource) -> str:
-    """Return the identity of a function's role: the URN if the function refers to the role resource, or else the ARN."""
+    """Return the identity of a function's role: the URN if the function refers to the role resource, or else the
+    ARN.
+    """
     references = function.references.get("role", ())
     return references[0].urn if references else str(function.props.get("role"))

@@ -89,12 +89,10 @@ def test_the_dashboard_shows_the_duration_of_traces() -> None:
     widgets = json.loads(complete().one("cloudwatch.Dashboard").inputs["dashboardBody"])["widgets"]
     charts = {widget["properties"]["title"]: widget["properties"]["metrics"] for widget in widgets}
     for operation, namespace, metric in (
-        ("execution", "AWS/States", "ExecutionTime"),
-        ("token exchange", "AWS/ApiGateway", "Latency"),
+        ("executions", "AWS/States", "ExecutionTime"),
+        ("token exchanges", "AWS/ApiGateway", "Latency"),
     ):
-        [found] = [
-            metrics for title, metrics in charts.items() if title.startswith(f"duration of a traced {operation}")
-        ]
+        [found] = [metrics for title, metrics in charts.items() if title.startswith(f"duration of {operation},")]
         assert {(metric_key[0], metric_key[1]) for metric_key in found} == {(namespace, metric)}
 
 

@@ -10,10 +10,10 @@ import pytest
 from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto.resource_pb2 import RegisterResourceRequest
 
+from guardrails.exception_policies import EXCUSABLE_POLICIES
 from guardrails.model import resource_types as t
 from guardrails.pack import stack_configuration
 from guardrails.pack.policy_kinds import PolicyGroup
-from guardrails.policy_catalogue import EXCUSABLE_POLICIES
 from local.preview import stack_files
 from local.preview.policy_pack_process import PolicyPackProcess
 from local.preview.resource_graph import Graph
