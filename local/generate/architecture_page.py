@@ -72,7 +72,7 @@ def render_overview(graph: Graph) -> str:
     """Return the diagram of the whole platform: callers, subsystems, AWS services that they call, and the foundation."""
     edges = list_edges(graph)
     members = sorted({*map_nodes(graph).values(), *_list_ends(edges)})
-    called = {edge.head for edge in edges if edge.tail.subsystem not in {"", Subsystem.FOUNDATION}}
+    calls = [edge for edge in edges if edge.tail.subsystem and edge.head.shape is Shape.SERVICE]
     lines = [f"  {_render_node(CALLERS)}"]
     for subsystem in sorted({node.subsystem for node in members if node.subsystem}):
         subsystem_nodes = [node for node in members if node.subsystem == subsystem]
@@ -81,9 +81,9 @@ def render_overview(graph: Graph) -> str:
             map(_render_node, subsystem_nodes) if is_foundation else _render_summary(subsystem, subsystem_nodes)
         )
         lines += _render_box(subsystem, shown_nodes)
-    lines += (f"  {_render_node(node)}" for node in sorted(called) if node.shape is Shape.SERVICE)
+    lines += (f"  {_render_node(service)}" for service in sorted({edge.head for edge in calls}))
     entry_arrows = sorted(set(_render_entry_arrows(edges)))
-    service_arrows = sorted(set(_render_service_arrows(edges)))
+    service_arrows = sorted(set(_render_service_arrows(calls)))
     return _render_code_block([*lines, *entry_arrows, *service_arrows, *_render_foundation_users(graph)])
 
 
@@ -117,10 +117,13 @@ def _render_entry_arrows(edges: Iterable[Edge]) -> Iterator[str]:
             yield _render_arrow(edge.tail.id, _create_id("inside", edge.tail.subsystem))
 
 
-def _render_service_arrows(edges: Iterable[Edge]) -> Iterator[str]:
-    for edge in edges:
-        if edge.tail.subsystem and edge.head.shape is Shape.SERVICE:
-            yield _render_arrow(_create_id("inside", edge.tail.subsystem), edge.head.id)
+def _render_service_arrows(calls: Iterable[Edge]) -> Iterator[str]:
+    """Return an arrow to a service from each subsystem that calls it. The foundation has no summary node, so its arrows
+    start at the node that calls the service.
+    """
+    for call in calls:
+        is_foundation = call.tail.subsystem == Subsystem.FOUNDATION
+        yield _render_arrow(call.tail.id if is_foundation else _create_id("inside", call.tail.subsystem), call.head.id)
 
 
 def _render_foundation_users(graph: Graph) -> Iterator[str]:
