@@ -205,7 +205,7 @@ def print_cost(cost: StackCost, console: Console | None = None) -> None:
     out.print(f"[bold]{escape(cost.label)}[/]: ${report.total:,.2f} a month, budget ${cost.budget:,.2f}\n")
     for dimension in ("subsystem", "service"):
         sums = report.sum_by(dimension).items()
-        rows = [(escape(name), f"{usd:,.2f}", f"[dim]{usd / report.total:.0%}[/]") for name, usd in sums]
+        rows = [(escape(name), f"{usd:,.2f}", f"[dim]{_format_share(usd, report.total)}[/]") for name, usd in sums]
         out.print(_create_table((dimension,), ("USD", "share"), rows))
     lines = [
         (escape(line.block), line.price, f"{line.quantity:,.0f}", f"{line.usd:,.2f}")
@@ -214,6 +214,11 @@ def print_cost(cost: StackCost, console: Console | None = None) -> None:
     out.print(_create_table(("most expensive lines", "price"), ("quantity", "USD"), lines))
     out.print(f"\nmonitoring and protection (included): ${cost.guardrails:,.2f}")
     _print_remarks(out, report)
+
+
+def _format_share(usd: float, total: float) -> str:
+    """Return a part of the total in percent. If the free tiers cover everything, the total is zero and has no parts."""
+    return f"{usd / total:.0%}" if total else "-"
 
 
 def print_cost_difference(

@@ -4,12 +4,14 @@ import io
 import json
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
 from rich.console import Console
 
+from guardrails.pricing.cost_estimate import CostReport
 from local import ROOT
 from local.__main__ import main
 from local.preview import cost, program_run, stack_files
@@ -59,6 +61,13 @@ def test_the_table_has_subsystems_services_largest_lines_and_monitoring_cost(pro
         "monitoring and protection (included): $",
     ):
         assert part in text
+
+
+def test_a_total_of_zero_has_no_shares(prod_cost: StackCost) -> None:
+    free_line = replace(prod_cost.report.lines[0], usd=0.0)
+    text = render_cost(replace(prod_cost, report=CostReport((free_line,))))
+    assert "prod: $0.00 a month" in text
+    assert free_line.service in text
 
 
 def test_the_program_has_no_unread_usage_and_no_unpriced_resource(prod_cost: StackCost) -> None:
