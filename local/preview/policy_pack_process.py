@@ -169,6 +169,7 @@ class PolicyPackProcess:
         """
         findings: list[PolicyFinding] = []
         remediations: list[Remediation] = []
+        before = resource.inputs
         for remediation in self._analyzer().Remediate(request).remediations:
             if remediation.diagnostic:  # The policy is undecided, so the remediation has no properties.
                 findings.append(
@@ -178,7 +179,8 @@ class PolicyPackProcess:
                 )
                 continue
             after = to_python_properties(remediation.properties)
-            remediations.append(Remediation(remediation.policyName, resource.urn, resource.inputs, after))
+            remediations.append(Remediation(remediation.policyName, resource.urn, before, after))
+            before = after  # The pack applies the next remediation to the result of this one.
             request.properties.CopyFrom(remediation.properties)
         return findings, remediations
 
