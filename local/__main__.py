@@ -97,13 +97,13 @@ def _preview(options: argparse.Namespace) -> int:
 def _cost(options: argparse.Namespace) -> int:
     from local.preview import cost  # noqa: PLC0415
 
-    return cost.cost_command(options.stack, as_json=options.json, free_tiers=options.free)
+    return cost.command(options.stack, as_json=options.json, free_tiers=options.free)
 
 
 def _cost_diff(options: argparse.Namespace) -> int:
-    from local.preview import cost  # noqa: PLC0415
+    from local.preview import cost_difference  # noqa: PLC0415
 
-    return cost.cost_difference_command(options.before, options.after, stack=options.stack, as_json=options.json)
+    return cost_difference.command(options.before, options.after, stack=options.stack, as_json=options.json)
 
 
 def _generate(options: argparse.Namespace) -> int:
