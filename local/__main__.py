@@ -15,8 +15,8 @@ from local import CannotRun
 from local.preview import deferred_annotations
 
 OBJECTS_BETWEEN_COLLECTIONS = 2_000_000
-"""Threshold of the garbage collector. One run creates fewer objects, so no collection interrupts it. A collection would
-free little, because nearly all objects live to the end of the run."""
+"""Threshold of the garbage collector. One run of the Pulumi program creates fewer objects, so no collection interrupts it.
+A collection would free little, because nearly all objects live to the end of the run."""
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -54,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
         platform_command.add_argument(
             "--folder", type=_folder, help="folder of the platform's files (default: .local), for a second platform"
         )
-    demo = _command(commands, "demo", _demo, "preview, up, all flows, used permissions, outputs, cost, down")
+    demo = _command(commands, "demo", _demo, "preview, up, all flows, check of the grants, outputs, cost, down")
     demo.add_argument("--flow", default="", help="run only this flow")
     _command(commands, "layers", _layers, "build the Lambda layer of the handlers")
 
@@ -151,7 +151,7 @@ def _console(options: argparse.Namespace) -> int:
 
 
 def prepare() -> None:
-    """Configure this process to run one program quickly."""
+    """Configure this process to run the Pulumi program quickly."""
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     deferred_annotations.install()
 

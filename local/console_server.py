@@ -100,7 +100,7 @@ class Console:
         if running is None:
             return "connect-src 'self'; frame-ancestors 'none'"
         websockets = running.endpoint.replace("http", "ws", 1)
-        origins = f"{running.endpoint} {websockets} {_find_login_url(running)}"
+        origins = f"{running.endpoint} {websockets} {_find_token_url(running)}"
         return f"connect-src 'self' {origins}; media-src blob: {running.endpoint}; frame-ancestors 'none'"
 
     def _respond_with_platform_data(self, path: str) -> ConsoleResponse:
@@ -120,13 +120,13 @@ def _describe_local_platform(folder: Path) -> dict[str, Any]:
         raise FrontendUnavailable(NOT_RUNNING)
     return {
         "endpoint": running.endpoint,
-        "login": _find_login_url(running),
+        "login": _find_token_url(running),
         "subject": SUBJECT,
         "credentials": {"accessKeyId": emulator.ROOT_ACCESS_KEY, "secretAccessKey": emulator.ROOT_ACCESS_KEY},
     }
 
 
-def _find_login_url(running: emulator.Emulator) -> str:
+def _find_token_url(running: emulator.Emulator) -> str:
     """Return the token endpoint of the local identity provider."""
     return token_url(running.services["JWKS_URL"])
 

@@ -22,15 +22,15 @@ NODE_SYNTAX = {
     Shape.STORE: '[("{}")]',
     Shape.WORKFLOW: '{{{{"{}"}}}}',
     Shape.JOB: '[["{}"]]',
-    Shape.ENTRY: '>"{}"]',
+    Shape.API: '>"{}"]',
     Shape.CALLER: '(["{}"])',
     Shape.SERVICE: '["{}"]',
 }
 """Mermaid's syntax for a node of each shape, with a placeholder for the label."""
 COUNTED_SHAPES = (Shape.FUNCTION, Shape.QUEUE, Shape.STORE, Shape.WORKFLOW, Shape.JOB)
 """Shapes that the overview counts instead of showing each node."""
-ENTRY_SHAPES = {Shape.ENTRY, Shape.CALLER}
-"""Shapes of the entries: the nodes through which requests enter a subsystem."""
+ENTRY_SHAPES = {Shape.API, Shape.CALLER}
+"""Shapes of the entries. Requests enter a subsystem through its APIs and its own callers."""
 ALERT_SOURCES = {
     # Labels of the services that publish alerts.
     "budgets.amazonaws.com": "budgets",

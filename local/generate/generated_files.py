@@ -78,7 +78,7 @@ def _frontend() -> dict[str, Any]:
     schema = Frontend.model_json_schema(mode="serialization")
     # A field with the default None has the schema `anyOf: [$ref, null]`. Only the reference remains.
     for field in schema["properties"].values():
-        if field.pop("default", field) is None:
+        if "default" in field and field.pop("default") is None:
             [field["$ref"]] = [choice["$ref"] for choice in field.pop("anyOf") if "$ref" in choice]
     return schema
 

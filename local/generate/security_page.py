@@ -166,6 +166,7 @@ def list_resource_policies(graph: Graph) -> Iterator[str]:
                     target = to_resource_label(as_list(statement["Resource"])[0])
                     rows.add(f"| {target} | {principal} | {actions} | {format_conditions(statement)} |")
         elif resource.kind == "Permission":
+            # In the documented graph, an API's id is its Pulumi name, for example `livestream-api-api`.
             api = re.sub(r"^arn:aws:execute-api:[^:]*:[^:]*:([^/]*)-api/.*", r"`\1`", inputs["sourceArn"])
             function = f"`{_shorten(inputs['function'])}:{inputs['qualifier']}`"
             rows.add(f"| lambda {function} | `{inputs['principal']}` | `{inputs['action']}` | the API is {api} |")
