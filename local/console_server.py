@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from local import LOOPBACK, ROOT, CannotRun
 from local.emulation.identity_provider import token_url
 from local.platform import emulator, lifecycle
-from local.platform.frontend_file import NOT_RUNNING, FrontendUnavailable, read_frontend
+from local.platform.frontend_file import NOT_RUNNING_ERROR, FrontendUnavailable, read_frontend
 
 PAGE = ROOT / "console"
 """Folder of the page's files."""
@@ -117,7 +117,7 @@ def _describe_local_platform(folder: Path) -> dict[str, Any]:
     """Return the content of `local.json`. Raise FrontendUnavailable if the platform does not run."""
     running = emulator.find_running(folder)
     if running is None:
-        raise FrontendUnavailable(NOT_RUNNING)
+        raise FrontendUnavailable(NOT_RUNNING_ERROR)
     return {
         "endpoint": running.endpoint,
         "login": _find_token_url(running),
@@ -177,7 +177,7 @@ def create_server(folder: Path, port: int) -> ThreadingHTTPServer:
 def command(folder: Path = emulator.FOLDER) -> int:
     """Serve the console for `make console` until Ctrl-C; return the exit status."""
     if lifecycle.find_running_platform(folder) is None:
-        print(NOT_RUNNING, file=sys.stderr)
+        print(NOT_RUNNING_ERROR, file=sys.stderr)
         return 2
     with create_server(folder, PORT) as server:
         print(f"The console is at http://{LOOPBACK}:{server.server_address[1]}/ (Ctrl-C stops it).")

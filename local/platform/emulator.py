@@ -1,4 +1,5 @@
-"""The AWS emulator as a process: start it, find a running one, and stop it. `local/emulation/` changes its behaviour.
+"""The AWS emulator ministack as a process: start it, find a running one, and stop it. `local/emulation/` changes its
+behaviour.
 
 The launcher (`local/emulation/launcher.py`) is the program of this process. It holds a file lock while it lives, and the
 lock shows whether the emulator runs. A process id would not, because the system may give it to another process. The
@@ -30,7 +31,9 @@ from local.preview.preview_provider import ACCOUNT, REGION
 FOLDER = ROOT / ".local"
 """Folder of the files of `make up`: locks, process id, logs, state, and the emulator's home."""
 PYTHON = ROOT / ".venv-emulator" / "bin" / "python"
+"""Python of the emulator's own virtual environment."""
 LAUNCHER = ROOT / "local" / "emulation" / "launcher.py"
+"""Program that starts the emulator."""
 PORT = 4566
 """Port that `make up` tries first. Pulumi.local.yaml names this address for the Pulumi CLI."""
 PORTS = range(20_000, 32_000)

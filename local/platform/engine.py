@@ -191,10 +191,7 @@ class Engine:
             self._wait_for_state(driver, call.until, values)
 
     def _apply_import(self, driver: Driver, values: ResourceValues, change: ResourceChange) -> None:
-        """Apply the property that needs a variable number of calls, if it has a value that is new or has changed.
-
-        An example is the OpenAPI document of an API.
-        """
+        """Import the property that is a whole document (`PropertyImport`), if it has a value that is new or has changed."""
         importer = driver.property_import
         if importer is None or values[importer.property] is None:
             return
@@ -254,6 +251,11 @@ class Engine:
         )
 
     def _delete_with_dependants(self, urn: str) -> None:
+        """Delete a resource and the resources whose inputs refer to it, dependants first.
+
+        The entries of the dependants are deleted too. So the engine creates a dependant again when the program registers
+        it later in the same run.
+        """
         urns = {urn, *self._state.find_dependants(urn)}
         for dependant in self._state.deletion_order(urns):
             self._delete(dependant)

@@ -24,8 +24,9 @@ class PlannedStep:
 
 
 class UpdatePlan:
-    """Provider of the preview run. Outputs of a resource that would be created are unknown to its dependants, as in a
-    real preview.
+    """Provider for a preview run. It creates nothing, and plans the action of `make up` on each resource.
+
+    Outputs of a resource that would be created are unknown to its dependants, as in a real preview.
     """
 
     def __init__(self, state: PlatformState, drivers: Drivers = ALL_DRIVERS) -> None:

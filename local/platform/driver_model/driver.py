@@ -102,8 +102,10 @@ def computed_from(*uses: str) -> Callable[[Callable[..., Any]], ComputedValue]:
 
 @computed_from("name", "namePrefix")
 def name_or_prefixed(name: str | None, prefix: str | None) -> Any:
-    """Return the name, or the prefix with random letters, so that the old and the new resource can exist at the same
-    time.
+    """Return the name, or the prefix with random hexadecimal digits.
+
+    A prefix takes the place of a name in the program, so that Pulumi can create a replacement before it deletes the old
+    resource. The engine of the local platform deletes the old resource first.
     """
     return name or f"{prefix}{uuid.uuid4().hex[:26]}"
 
@@ -116,7 +118,8 @@ class DriverCall:
     params: Mapping[str, Source]
     """Origin of each parameter, by its name or dotted path. A parameter without a value is omitted."""
     when: str = ""
-    """Property that must have a value other than None and False, or the call is not made. Empty if there is no condition."""
+    """Property that is the condition of the call. The call is made only if this property has a value other than
+    False, 0 and unknown. Empty if the call has no condition."""
     renames: Mapping[str, str] = field(default_factory=dict)
     """Service names of nested keys, by the Pulumi names that differ from them."""
     after: tuple[str, ...] = ()
@@ -127,7 +130,7 @@ class DriverCall:
     """State to wait for before the next call, or None."""
 
     def is_needed(self, values: ResourceValues) -> bool:
-        """Return True if the property that the call requires has a value."""
+        """Return True if the call has no condition (`when`), or if its condition is met."""
         return not self.when or values[self.when] not in (None, False, UNKNOWN)
 
     def uses(self) -> Iterator[str]:
@@ -161,18 +164,21 @@ class ContentDeletion:
     when: str
     """Property that permits the deletion of the content, for example `forceDestroy`."""
     delete: Callable[[Any, Props], None]
-    """Function of the service's client and the parameters of the first deletion call."""
+    """Function that deletes the content. It is called with the service's client and the parameters of the first deletion
+    call."""
 
 
 @dataclass(frozen=True)
 class PropertyImport:
-    """A property that needs a variable number of calls, such as the OpenAPI document of an API."""
+    """A property that is a whole document, such as the OpenAPI document of an API. Its import needs a variable number of
+    calls, so a list of calls cannot describe it.
+    """
 
     property: str
     """Name of the property."""
     apply: Callable[[Any, str, Any], None]
-    """Function of the service's client, the resource's id and the property. It brings the resource from any previous
-    state to the state that the property describes."""
+    """Function that imports the document. It is called with the service's client, the resource's id and the property's
+    value. It brings the resource from any previous state to the state that the document describes."""
 
 
 @dataclass(frozen=True)

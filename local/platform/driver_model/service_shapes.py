@@ -83,7 +83,7 @@ def _fit_scalar(value: Any, shape: Shape) -> Any:
     match shape.type_name:
         case "string":
             return str(value).lower() if isinstance(value, bool) else str(value)
-        case "integer" | "long":
+        case "integer" | "long":  # A boolean stays a boolean. Otherwise a wrong type would become the number 0 or 1.
             return value if isinstance(value, bool) else int(value)
         case "float" | "double":
             return float(value)
