@@ -71,7 +71,7 @@ def _list_routes(resource: Resource, graph: Graph) -> Iterator[tuple[str, str]]:
                     yield "`$connect`", "IAM: the handshake is signed" if signed else _describe_check(resource)
         case "IdentityPool":
             guests = resource.inputs["allowUnauthenticatedIdentities"]
-            check = "none: every caller becomes a guest" if guests else "none: only known users get credentials"
+            check = "none: every caller becomes a guest" if guests else "Cognito: only signed-in users get credentials"
             yield "`GetId`, `GetCredentialsForIdentity`", check
         case "BucketCorsConfiguration":
             for rule in resource.inputs["corsRules"]:

@@ -239,7 +239,7 @@ class Engine:
             id=values.id,
             outputs=values.outputs,
             depends_on=tuple(sorted(resource.depends_on)),
-            made_of=tuple(sorted(resource.made_of)),
+            made_of=tuple(sorted(resource.property_dependencies)),
             deletion=tuple(
                 DeletionCall(driver.service, call.operation, build_parameters(driver, call, values))
                 for call in driver.delete

@@ -22,7 +22,9 @@ from local.preview.resource_graph import Graph, Resource
 from local.preview.stack_files import StackConfig
 
 FOLDER = ROOT / "policies"
+"""Folder of the policy pack."""
 PYTHON = FOLDER / ".venv" / "bin" / "python"
+"""Python of the policy pack's virtual environment."""
 NO_ENGINE = f"{LOOPBACK}:0"
 """Address of Pulumi's engine. The pack requires it as an argument but never connects to it."""
 UNLIMITED_MESSAGES = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
@@ -58,7 +60,7 @@ class Remediation:
     """Name of the policy."""
     urn: str
     before: Props
-    """All input properties before the change."""
+    """All input properties before the change. An earlier remediation of the resource may already have changed them."""
     after: Props
     """All input properties after the change."""
 
@@ -77,11 +79,11 @@ class PolicyDescription:
     """Enforcement level in this stack."""
 
 
-ResourceResult = tuple[list[PolicyFinding], list[Remediation]]
-"""Findings and remediations, of one or several resources."""
+PolicyResult = tuple[list[PolicyFinding], list[Remediation]]
+"""Findings and remediations of one or several resources."""
 
 
-def merge_results(results: Iterable[ResourceResult]) -> ResourceResult:
+def merge_results(results: Iterable[PolicyResult]) -> PolicyResult:
     """Return the findings and remediations of several resources as one pair, in the order of the resources."""
     findings: list[PolicyFinding] = []
     remediations: list[Remediation] = []
@@ -143,12 +145,12 @@ class PolicyPackProcess:
             ]
         return self._policies
 
-    def analyze(self, graph: Graph) -> ResourceResult:
+    def analyze(self, graph: Graph) -> PolicyResult:
         """Return all findings and remediations: first those of each resource's inputs, then those of the whole stack."""
         findings, remediations = merge_results(map(self.analyze_resource, graph))
         return [*findings, *self.analyze_stack(graph)], remediations
 
-    def analyze_resource(self, resource: Resource) -> ResourceResult:
+    def analyze_resource(self, resource: Resource) -> PolicyResult:
         """Return the remediations of one resource's inputs, and the findings that remain after them.
 
         The CLI calls `Remediate` for each resource before `Analyze`. The pack's policies remediate only what they find.
@@ -163,7 +165,7 @@ class PolicyPackProcess:
         undecided, remediations = self._remediate(request, resource)
         return [*undecided, *_to_findings(self._analyzer().Analyze(request).diagnostics, resource.urn)], remediations
 
-    def _remediate(self, request: analyzer_pb2.AnalyzeRequest, resource: Resource) -> ResourceResult:
+    def _remediate(self, request: analyzer_pb2.AnalyzeRequest, resource: Resource) -> PolicyResult:
         """Change the request's properties as the policies require. Return the changes, and an `unknown` finding for each
         undecided policy.
         """

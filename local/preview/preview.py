@@ -114,7 +114,11 @@ class Preview:
 
 
 def preview(config: StackConfig) -> Preview:
-    """Preview a stack. Raise CannotPreview if its settings, the program or the policy pack fail."""
+    """Preview a stack.
+
+    Raise CannotPreview if the settings are invalid, the program or the policy pack fails, or a resource type has no driver.
+    Raise CannotPrice if the program publishes no usage figures.
+    """
     try:
         with PolicyPackProcess(config, dry_run=True) as pack, PolicyRun(pack) as policy_run:
             run = program_run.run_program(config, ReportingProvider(PreviewProvider(), policy_run.submit), preview=True)
