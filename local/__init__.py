@@ -1,7 +1,7 @@
-"""Commands for a developer's machine: previews of any stack without an AWS account, and the platform on an AWS emulator.
+"""Commands for a developer's machine: previews without an AWS account, and the platform on an AWS emulator.
 
-This module contains the repository's root, the address of all local servers, and the base class of the commands' errors.
-Importing it makes the policy pack's modules importable.
+This module contains the repository's root, the address of all local servers, and the base class of the commands'
+errors. Importing it makes the policy pack's modules importable.
 """
 
 import sys

@@ -15,8 +15,8 @@ from local import CannotRun
 from local.preview import deferred_annotations
 
 OBJECTS_BETWEEN_COLLECTIONS = 2_000_000
-"""Threshold of the garbage collector. One run of the Pulumi program creates fewer objects, so no collection interrupts it.
-A collection would free little, because nearly all objects live to the end of the run."""
+"""Threshold of the garbage collector. One run of the Pulumi program creates fewer objects, so no collection interrupts
+it. A collection would free little, because nearly all objects live to the end of the run."""
 
 Command = Callable[[argparse.Namespace], int]
 

@@ -35,7 +35,7 @@ TYPES: Final[Mapping[str, str]] = {
     ".svg": "image/svg+xml",
 }
 OWN_SITE = frozenset([None, "same-origin", "none"])
-"""Values of `Sec-Fetch-Site` for requests of this server's page and of the address bar. Other clients do not send it."""
+"""Values of `Sec-Fetch-Site` for requests of this server's page and of the address bar. Other clients send none."""
 HEADERS: Final[Mapping[str, str]] = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",

@@ -17,8 +17,8 @@ MAX_SECONDS = 1800
 class UnreadableMedia(Exception):
     """The media cannot be read.
 
-    `run_ffmpeg` raises this error for every failure of ffmpeg, because unreadable input is the usual cause. The message is
-    then ffmpeg's error output.
+    `run_ffmpeg` raises this error for every failure of ffmpeg, because unreadable input is the usual cause. The message
+    is then ffmpeg's error output.
     """
 
 

@@ -69,7 +69,7 @@ def render_flowchart(edges: Sequence[Edge]) -> str:
 
 
 def render_overview(graph: Graph) -> str:
-    """Return the diagram of the whole platform: callers, subsystems, AWS services that they call, and the foundation."""
+    """Return the diagram of the whole platform: callers, subsystems, called AWS services, and the foundation."""
     edges = list_edges(graph)
     members = sorted({*map_nodes(graph).values(), *_list_ends(edges)})
     calls = [edge for edge in edges if edge.tail.subsystem and edge.head.shape is Shape.SERVICE]
@@ -190,5 +190,5 @@ def _escape(text: str) -> str:
 
 
 def _create_id(kind: str, subsystem: str) -> str:
-    """Return the identifier of a subsystem's box (`box`), or of its summary node with the numbers of resources (`inside`)."""
+    """Return the identifier of a subsystem's box (`box`), or of its summary node (`inside`)."""
     return f"{kind}_{subsystem.replace('-', '_')}"

@@ -92,8 +92,9 @@ def list_edges(graph: Graph) -> list[Edge]:
 
 
 def _join_labels(labels: set[str]) -> str:
-    """Return one label: `reads, writes` first, then the other verbs in alphabetical order. The verb `describes` is implied
-    by `starts`.
+    """Return one label: `reads, writes` first, then the other verbs in alphabetical order.
+
+    The verb `describes` is implied by `starts`.
     """
     verbs = labels - {"describes"} if "starts" in labels else labels
     first = ["reads, writes"] if {"reads", "writes"} <= verbs else []
@@ -147,8 +148,8 @@ def _rule_edges(target: Resource, graph: Graph, nodes_by_key: NodesByKey, nodes_
 
 
 def _outside_edges(graph: Graph, nodes_by_key: NodesByKey, nodes_by_role: NodesByRole) -> Iterator[Edge]:
-    """Yield the edges to and from the outside: from callers to APIs, guests and buckets, from APIs to the functions that
-    they call, and from functions to external services.
+    """Yield the edges to and from the outside: from callers to APIs, guests and buckets, from APIs to the functions
+    that they call, and from functions to external services.
     """
     for resource in graph.customs():
         inputs = resource.inputs

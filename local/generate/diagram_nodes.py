@@ -100,7 +100,7 @@ def _key_of(resource: Resource) -> Key:
 
 
 def to_node_key(arn: str) -> Key:
-    """Return the key for an ARN: a function without its alias, a table without its index, a bucket without its prefix."""
+    """Return the key for an ARN. It omits the alias of a function, the index of a table and the prefix of a bucket."""
     service, resource = arn.split(":", 5)[2], arn.split(":", 5)[5]
     match service:
         case "lambda" | "states" | "backup":  # function:NAME:live, execution:NAME:*, backup-vault:NAME
@@ -142,7 +142,10 @@ SERVICES_WITH_ROLES = {
 
 
 def _find_outside_node(role: Resource, graph: Graph) -> Node | None:
-    """Return the service or caller that assumes a role which no resource of the program uses. Some services have no node."""
+    """Return the service or caller that assumes a role which no resource of the program uses.
+
+    Some services have no node.
+    """
     principal = json.loads(role.inputs["assumeRolePolicy"])["Statement"][0]["Principal"]
     if "Service" in principal:
         return SERVICES_WITH_ROLES.get(principal["Service"])

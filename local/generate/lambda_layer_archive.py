@@ -1,4 +1,4 @@
-"""Builder of the zip archive of the handlers' Lambda layer: the dependencies of the lock file, for arm64 and Python 3.13.
+"""Builder of the zip archive of the handlers' Lambda layer: the locked dependencies, for arm64 and Python 3.13.
 
 The build works on any machine, because pip downloads the platform's wheels and compiles nothing from C. If a Python of
 the runtime's version is installed, the builder adds bytecode, which does not depend on the processor. Without bytecode,

@@ -1,5 +1,5 @@
-"""Commands of the whole local platform, for `make up`, `make down` and the demo: start it, stop it, find a running one, and
-list what `make up` would change.
+"""Commands of the whole local platform, for `make up`, `make down` and the demo: start it, stop it, find a running one,
+and list what `make up` would change.
 """
 
 import logging

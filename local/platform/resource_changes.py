@@ -41,8 +41,9 @@ class ResourceChange:
 def plan_change(
     driver: Driver | RecordedOnly, resource: Resource, entry: ResourceEntry | None, hashes: Mapping[str, str]
 ) -> ResourceChange:
-    """Return the change that a resource needs. `entry` is its last known state, or None for a new resource. `hashes` are the
-    hashes of its current inputs.
+    """Return the change that a resource needs.
+
+    `entry` is its last known state, or None for a new resource. `hashes` are the hashes of its current inputs.
     """
     if entry is None:
         return ResourceChange(ResourceAction.CREATE)

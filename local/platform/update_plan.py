@@ -1,5 +1,5 @@
-"""Plan of what `make up` would change on the running local platform. The program runs as in a preview, and its resources
-are compared with the state file.
+"""Plan of what `make up` would change on the running local platform. The program runs as in a preview, and its
+resources are compared with the state file.
 """
 
 from dataclasses import dataclass

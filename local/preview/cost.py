@@ -43,8 +43,9 @@ class StackCost:
 
     @property
     def guardrails(self) -> float:
-        """Monthly cost of monitoring and protection in dollars. It is part of the total, but the requirements' cost tables do
-        not contain it.
+        """Monthly cost of monitoring and protection in dollars.
+
+        It is part of the total, but the requirements' cost tables do not contain it.
         """
         return sum(line.usd for line in self.report.lines if load_prices()[line.price].guardrail)
 
@@ -107,7 +108,10 @@ def to_priced_resource(resource: Resource, graph: Graph) -> PricedResource:
 
 
 def _without_unknowns(value: Any) -> Any:
-    """Return a value without its unknown properties. An unknown item of a list becomes None, so the list keeps its length."""
+    """Return a value without its unknown properties.
+
+    An unknown item of a list becomes None, so the list keeps its length.
+    """
     if isinstance(value, Mapping):
         return {key: _without_unknowns(inner) for key, inner in value.items() if inner is not UNKNOWN}
     if isinstance(value, list):

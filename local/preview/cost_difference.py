@@ -1,7 +1,7 @@
 """Difference in monthly cost between two stacks or git revisions (`make cost-diff`).
 
-A git revision is checked out as a worktree below `.local/`. The program runs there in a separate process with the current
-virtual environment, so two revisions never share a module.
+A git revision is checked out as a worktree below `.local/`. The program runs there in a separate process with the
+current virtual environment, so two revisions never share a module.
 """
 
 import json
@@ -63,7 +63,10 @@ def compare_costs(
 
 
 def _price_side(name: str, stack: str) -> StackCost:
-    """Return the cost of one side of a comparison. `name` is a stack, a git revision of `stack`, or `.` for the working tree."""
+    """Return the cost of one side of a comparison.
+
+    `name` is a stack, a git revision of `stack`, or `.` for the working tree.
+    """
     if name == WORKING_TREE:
         return price_stack(stack)
     return price_stack(name) if name in stack_files.list_stacks() else price_revision(name, stack)

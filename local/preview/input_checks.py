@@ -4,8 +4,8 @@ The AWS provider checks little in a preview, and a mock checks nothing. Without 
 or a name that is too long would only fail in the middle of a deployment.
 
 The local platform has a driver for each resource type. A driver lists service calls, and from which input each of their
-parameters is taken. So a type without a driver, and an input that its driver does not use, are reported too. Resources of a `RecordedOnly`
-type cannot be created on the emulator. Their inputs are only checked.
+parameters is taken. So a type without a driver, and an input that its driver does not use, are reported too. Resources
+of a `RecordedOnly` type cannot be created on the emulator. Their inputs are only checked.
 """
 
 from collections.abc import Iterator, Mapping

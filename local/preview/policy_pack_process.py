@@ -1,4 +1,4 @@
-"""Process of the policy pack: starts the pack and calls it as the Pulumi CLI does, to evaluate policies without the CLI.
+"""Process of the policy pack: starts the pack and calls it as the Pulumi CLI does, so policies run without the CLI.
 
 The pack runs unmodified in its own virtual environment, with the environment variables that the CLI sets. The CLI's
 analyzer protocol (gRPC) transfers the inputs of each resource, and at the end the whole stack with its outputs.
@@ -43,8 +43,8 @@ class PolicyFinding:
     policy: str
     """Name of the policy."""
     level: str
-    """Enforcement level, for example `mandatory` or `advisory`, or `unknown` if the policy is undecided, because it read a
-    value that is unknown before the deployment."""
+    """Enforcement level, for example `mandatory` or `advisory`, or `unknown` if the policy is undecided, because it
+    read a value that is unknown before the deployment."""
     severity: str
     """`low`, `medium`, `high`, `critical`, or `unspecified`."""
     urn: str
@@ -146,7 +146,7 @@ class PolicyPackProcess:
         return self._policies
 
     def analyze(self, graph: Graph) -> PolicyResult:
-        """Return all findings and remediations: first those of each resource's inputs, then those of the whole stack."""
+        """Return all findings and remediations: those of each resource's inputs, then those of the whole stack."""
         findings, remediations = merge_results(map(self.analyze_resource, graph))
         return [*findings, *self.analyze_stack(graph)], remediations
 
@@ -154,8 +154,8 @@ class PolicyPackProcess:
         """Return the remediations of one resource's inputs, and the findings that remain after them.
 
         The CLI calls `Remediate` for each resource before `Analyze`. The pack's policies remediate only what they find.
-        So this method first calls `Analyze`, and then `Remediate` only if a remediating policy has a finding. This saves
-        half of all calls.
+        So this method first calls `Analyze`, and then `Remediate` only if a remediating policy has a finding. This
+        saves half of all calls.
         """
         request = _analyze_request(resource)
         diagnostics = self._analyzer().Analyze(request).diagnostics
@@ -166,8 +166,9 @@ class PolicyPackProcess:
         return [*undecided, *_to_findings(self._analyzer().Analyze(request).diagnostics, resource.urn)], remediations
 
     def _remediate(self, request: analyzer_pb2.AnalyzeRequest, resource: Resource) -> PolicyResult:
-        """Change the request's properties as the policies require. Return the changes, and an `unknown` finding for each
-        undecided policy.
+        """Change the request's properties as the policies require.
+
+        Return the changes, and an `unknown` finding for each undecided policy.
         """
         findings: list[PolicyFinding] = []
         remediations: list[Remediation] = []

@@ -1,4 +1,4 @@
-"""Concurrent policy run of a preview: the pack analyzes resources in its own process while the program registers others.
+"""Concurrent policy run of a preview: the pack's process analyzes resources while the program registers others.
 
 Findings are returned in the order in which the program registered the resources.
 """

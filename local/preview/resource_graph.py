@@ -36,7 +36,7 @@ class Resource:
 
     @property
     def depends_on(self) -> set[str]:
-        """URNs of the resources that must exist before this one: explicit dependencies, and those in `property_dependencies`."""
+        """URNs of the resources that must exist before this one: explicit dependencies and property dependencies."""
         return {*self.request.dependencies, *self.property_dependencies}
 
     @property

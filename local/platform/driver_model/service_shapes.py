@@ -1,8 +1,8 @@
-"""Parameters of service calls: fits Pulumi's values into the shapes of a service's API, and checks them against its rules.
+"""Parameters of service calls: fits Pulumi's values into the shapes of a service's API, and checks them.
 
 botocore has a model of each service, in which a shape describes one type of value: its members, required members,
-enumeration, pattern, length and range. Fitting renames and nests values; the check reports each broken rule. Values that
-are unknown before a deployment pass both.
+enumeration, pattern, length and range. Fitting renames and nests values; the check reports each broken rule. Values
+that are unknown before a deployment pass both.
 """
 
 import functools

@@ -108,8 +108,8 @@ DRIVERS = (
     Driver(
         type="aws:ec2/defaultSecurityGroup:DefaultSecurityGroup",
         service="ec2",
-        # Each VPC has a default group from the start. The provider adopts this group and removes its rules. The driver only
-        # finds it.
+        # Each VPC has a default group from the start. The provider adopts this group and removes its rules. The driver
+        # only finds it.
         create=(DriverCall("DescribeSecurityGroups", {"Filters": ComputedValue(_default_group_filters, ("vpcId",))}),),
         id=ComputedValue(_default_group_id),
         ignored={"tags": "the driver only finds the group and does not change it"},

@@ -48,7 +48,7 @@ DRIVERS = (
         outputs={
             "arn": from_response("CreateRepository", "repository.repositoryArn"),
             "registryId": from_response("CreateRepository", "repository.registryId"),
-            # The URL as on AWS, because job definitions contain it. The emulator's would contain this machine's address.
+            # The URL is that of AWS, because job definitions contain it. The emulator's has this machine's address.
             "repositoryUrl": from_template(f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{{name}}"),
         },
         ignored={"forceDelete": "the repositories of the emulator contain no images"},

@@ -110,8 +110,9 @@ class _DocumentImport:
         return [self._with_absolute_references(inner) for inner in value] if isinstance(value, list) else value
 
     def _create_scheme(self, name: str, scheme: Document) -> dict[str, Any]:
-        """Create the authorizer of a security scheme, unless the scheme is an API key. Return the parameters of a method that
-        requires the scheme.
+        """Create the authorizer of a security scheme, unless the scheme is an API key.
+
+        Return the parameters of a method that requires the scheme.
         """
         authorizer = scheme.get(AUTHORIZER)
         if authorizer is None:
