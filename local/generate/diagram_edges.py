@@ -1,6 +1,7 @@
 """Edges of the architecture diagrams, derived from event sources, rules, schedules, APIs, CORS rules and role policies.
 
-Every permission of a role must have an edge or be listed as an exception. Otherwise the page is not generated.
+Every permission of a role with a node must have an edge, or one of the exceptions in this module must apply to it.
+Otherwise the page is not generated.
 """
 
 import json
@@ -15,10 +16,13 @@ from local.generate.diagram_nodes import Key, Node, Shape, map_nodes, map_role_n
 from local.preview.resource_graph import Graph, Resource
 
 NodesByKey = Mapping[Key, Node]
+"""Nodes by the keys of their ARNs."""
 NodesByRole = Mapping[str, Node]
 """Nodes by the names of the roles that they use."""
 CLOCK = Node("", "clock", Shape.SERVICE)
+"""Tail of the edges of all schedules."""
 CALLERS = Node("", "callers", Shape.CALLER)
+"""All callers outside the program that assume no role of the program."""
 
 OMITTED_SERVICES = {
     # Services whose permissions get no edge.
@@ -73,11 +77,14 @@ class Edge:
     tail: Node
     head: Node
     label: str
-    """Verb of the tail on the head, or several verbs with commas."""
+    """Relation of the tail to the head, for example `reads, writes` or `every 5 minutes`."""
 
 
 def list_edges(graph: Graph) -> list[Edge]:
-    """Return all edges of the platform, with one edge for each pair of nodes."""
+    """Return all edges of the platform, with one edge for each pair of nodes.
+
+    Edges from a node to itself are omitted.
+    """
     nodes_by_key, nodes_by_role = map_nodes(graph), map_role_nodes(graph)
     labels_by_ends: dict[tuple[Node, Node], set[str]] = defaultdict(set)
     for edge in (
@@ -92,9 +99,9 @@ def list_edges(graph: Graph) -> list[Edge]:
 
 
 def _join_labels(labels: set[str]) -> str:
-    """Return one label: `reads, writes` first, then the other verbs in alphabetical order.
+    """Return the labels in alphabetical order as one label. If both `reads` and `writes` occur, they come first.
 
-    The verb `describes` is implied by `starts`.
+    The label omits `describes` after `starts`, because a role that starts an execution usually also describes it.
     """
     verbs = labels - {"describes"} if "starts" in labels else labels
     first = ["reads, writes"] if {"reads", "writes"} <= verbs else []
@@ -182,6 +189,7 @@ def list_role_statements(graph: Graph) -> Iterator[tuple[str, Mapping[str, Any]]
 
 
 def _permission_edges(graph: Graph, nodes_by_key: NodesByKey, nodes_by_role: NodesByRole) -> Iterator[Edge]:
+    """Yield the edges from the node that uses a role to the resources that the role's permissions concern."""
     for role, statement in list_role_statements(graph):
         # Roles of schedules, backups and log writers have no node. Their edges come from the resources themselves.
         if role not in nodes_by_role:
@@ -214,6 +222,7 @@ def _find_head(action: str, resource: str, nodes_by_key: NodesByKey, nodes_by_ro
 
 
 def _choose_verb(action: str, head: Node) -> str:
+    """Return the verb of an action. Raise MissingFromDiagram if it has none."""
     if action in VERBS:
         return VERBS[action]
     service, _, name = action.partition(":")

@@ -1,5 +1,7 @@
-"""Generator of `docs/security.md`: fills tables into the template beside this file. They list the entry points for
-outside callers, the permissions of every role, resource policies, and policy exceptions.
+"""Generator of `docs/security.md`: fills tables into the template beside this file.
+
+The tables list the entry points for outside callers, the permissions of every role, the resource policies, and the
+policy exceptions.
 """
 
 import json

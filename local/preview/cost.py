@@ -100,7 +100,10 @@ def price_graph(label: str, graph: Graph, *, free_tiers: bool = False) -> StackC
 
 
 def to_priced_resource(resource: Resource, graph: Graph) -> PricedResource:
-    """Return a resource in the form that the cost model takes, without properties that are still unknown."""
+    """Return a resource in the form that the cost model takes, without properties that are still unknown.
+
+    The block of a resource is the component that contains it.
+    """
     block = graph[resource.parent].name if resource.parent else resource.name
     return PricedResource(
         resource.type, resource.name, block, parse_subsystem(block), _without_unknowns(resource.inputs)
