@@ -42,8 +42,12 @@ def main(arguments: list[str] | None = None) -> int:
     difference.add_argument("--stack", default="prod", help="stack to price at the revisions")
     difference.add_argument("--json", action="store_true")
 
-    generate = _command(commands, "generate", _generate, "write the generated files")
-    generate.add_argument("what", choices=("schemas", "pages", "all"))
+    generate = _command(commands, "generate", _generate, "write the generated files in docs/")
+    generate.add_argument(
+        "what",
+        choices=("schemas", "pages", "all"),
+        help="`schemas` includes the OpenAPI documents and TypeScript types",
+    )
     generate.add_argument("--check", action="store_true", help="only list stale files")
 
     up = _command(commands, "up", _up, "start the local platform and leave it running")
