@@ -1,4 +1,4 @@
-"""Generated files in `docs/`: JSON Schemas, OpenAPI documents, TypeScript types, and pages about the deployed resources.
+"""Generated files in `docs/`: JSON Schemas, OpenAPI documents, TypeScript types, and pages about the resources.
 
 `make schema` and `make docs` write them from the pydantic models, the policies, the price book and a preview run of the
 program. A test fails if a committed file is stale.
@@ -78,7 +78,7 @@ def _frontend() -> dict[str, Any]:
     schema = Frontend.model_json_schema(mode="serialization")
     # A field with the default None has the schema `anyOf: [$ref, null]`. Only the reference remains.
     for field in schema["properties"].values():
-        if field.pop("default", field) is None:
+        if "default" in field and field.pop("default") is None:
             [field["$ref"]] = [choice["$ref"] for choice in field.pop("anyOf") if "$ref" in choice]
     return schema
 
@@ -178,7 +178,10 @@ def find_stale_files(files: Mapping[str, Generator] = FILES) -> list[str]:
 
 
 def command(files: Mapping[str, Generator] = FILES, *, check: bool) -> int:
-    """Write stale files for `make schema` and `make docs`. With `check`, only list them and return 1 if there are any."""
+    """Write stale files for `make schema` and `make docs`.
+
+    With `check`, only list them and return 1 if there are any.
+    """
     stale_paths = find_stale_files(files)
     for path in stale_paths:
         if check:

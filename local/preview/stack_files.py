@@ -122,7 +122,10 @@ def _with_placeholders(project: str, stack: str, config: Mapping[str, Any]) -> S
 
 
 def _without_ciphertext(value: Any, path: str, encrypted_paths: list[str]) -> Any:
-    """Return a copy with the placeholder for every `secure:` value. Add the paths of these values to `encrypted_paths`."""
+    """Return a copy with the placeholder for every `secure:` value.
+
+    Add the paths of these values to `encrypted_paths`.
+    """
     if isinstance(value, dict):
         if set(value) == {"secure"}:
             encrypted_paths.append(path)

@@ -103,6 +103,7 @@ def test_a_remediation_shows_the_properties_before_and_after(
     inputs.update(given)
     request = RegisterResourceRequest(type=kind, name="ingestion-thing", object=inputs)
     findings, remediations = staging_pack.analyze_resource(Graph().add(f"urn:x::y::{kind}::ingestion-thing", request))
+    assert [remediation.before for remediation in remediations] == [given, *(item.after for item in remediations[:-1])]
     by_policy = {remediation.policy: remediation for remediation in remediations}
     assert set(by_policy) == {"required-tags", *remedied}
     for policy, (key, value) in remedied.items():
