@@ -21,12 +21,12 @@ from components.blocks.storage.table import Table
 from components.livestream.published_events import event_source
 from components.livestream.usage import SWEEP_MINUTES
 from components.settings import LivestreamSettings
-from handlers.common.sweep_time_budget import MAX_SWEEP_SECONDS
+from handlers.common.sweep_seconds import MAX_SWEEP_SECONDS
 from handlers.livestream.episode_cleanup.environment import EpisodeCleanupEnvironment
 from handlers.livestream.episode_cleanup.s3_object_deletion import PREFIXES
 from handlers.livestream.event_names import EPISODE_DELETED
 from handlers.livestream.s3_prefixes import VIDEOS
-from handlers.livestream.table_records import SWEEP_INDEX
+from handlers.livestream.table_keys import SWEEP_INDEX
 
 RULE = "episode-deleted"
 """Short name of the event rule for deleted episodes."""

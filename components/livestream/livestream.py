@@ -26,7 +26,7 @@ from components.blocks.monitoring.dashboard import (
 )
 from components.blocks.naming.subsystem_scope import Scope
 from components.blocks.storage.bucket import Bucket, BucketArgs, CorsRule, LifecycleRule
-from components.blocks.storage.secret import Secret, SecretArgs
+from components.blocks.storage.secret_parameter import Secret, SecretArgs
 from components.blocks.storage.table import SecondaryIndex, Table, TableArgs
 from components.livestream.alarms import register_alarms
 from components.livestream.episode_cleanup import EpisodeCleanup, EpisodeCleanupArgs
@@ -40,7 +40,7 @@ from handlers.livestream.authorizer.environment import AuthorizerEnvironment
 from handlers.livestream.episodes_api.api_operations import OPERATIONS
 from handlers.livestream.episodes_api.environment import EpisodesApiEnvironment
 from handlers.livestream.s3_prefixes import TRANSCRIPTS, VIDEOS
-from handlers.livestream.table_records import OWNER_INDEX, SWEEP_INDEX
+from handlers.livestream.table_keys import OWNER_INDEX, SWEEP_INDEX
 
 SLOW_MILLISECONDS = 2_000
 """Latency threshold of the API alarm: it is raised if more than 5 % of the responses take longer."""

@@ -22,7 +22,7 @@ from components.blocks.storage.table import SecondaryIndex, Table, TableArgs
 from components.blocks.workflow.workflow import Workflow, WorkflowArgs
 from components.meetings import media_job_states, recording_workflow
 from components.meetings.alarms_and_charts import MAX_BUSY_ANSWERS, MeetingAlarmsArgs, create_alarms, dashboard_charts
-from components.meetings.client_access import ClientAccess, ClientAccessArgs
+from components.meetings.client_role_and_exchange import ClientAccess, ClientAccessArgs
 from components.meetings.media_job import MediaBatchJob, MediaBatchJobArgs
 from components.meetings.scheduled_functions import ScheduledFunctions, ScheduledFunctionsArgs
 from components.settings import MeetingsSettings

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from guardrails.model.subsystem_names import parse_subsystem
+from guardrails.model.subsystem_of_resource import parse_subsystem
 from local.preview.resource_graph import Graph, Resource
 
 DEAD_LETTER_QUEUE = "polyphony:blocks:DeadLetterQueue"

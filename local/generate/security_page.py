@@ -13,7 +13,7 @@ from typing import Any
 
 from components.blocks.naming.context import Subsystem
 from components.blocks.naming.subsystem_scope import CHECKED_BY_TAG
-from guardrails.model.subsystem_names import parse_subsystem
+from guardrails.model.subsystem_of_resource import parse_subsystem
 from local.emulation.iam.policy_conditions import as_list
 from local.generate import documented_graph
 from local.generate.diagram_edges import list_role_statements

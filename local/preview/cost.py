@@ -11,7 +11,7 @@ from rich.table import Table
 
 from components.settings import SettingsError
 from guardrails.model.resource_types import PLATFORM
-from guardrails.model.subsystem_names import parse_subsystem
+from guardrails.model.subsystem_of_resource import parse_subsystem
 from guardrails.pricing.cost_estimate import CostLine, CostReport, PricedResource, estimate_cost
 from guardrails.pricing.price_book import load_prices
 from local import CannotRun

@@ -20,7 +20,7 @@ from local.preview.policy_pack_process import (
 )
 from local.preview.property_values import Props
 from local.preview.resource_graph import Graph, Resource
-from local.preview.resource_registration import Provider
+from local.preview.resource_monitor import Provider
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from local import ROOT, CannotRun
 from local.preview.faster_sdk import use_faster_sdk
 from local.preview.property_values import Props, to_python_properties
 from local.preview.resource_graph import Graph
-from local.preview.resource_registration import Monitor, Provider
+from local.preview.resource_monitor import Monitor, Provider
 from local.preview.stack_files import StackConfig
 
 MAX_CONCURRENT_REGISTRATIONS = 32

@@ -4,14 +4,14 @@ namespace, and there are no wildcards and no negated elements.
 
 from collections.abc import Iterator
 
-from guardrails.least_privilege.permission_statements import (
+from guardrails.model import iam_action_table
+from guardrails.model.iam_documents import patterns_overlap
+from guardrails.model.resource_types import IDENTITY_POLICIES, RESOURCE_POLICIES
+from guardrails.model.role_statements import (
     list_allow_statements,
     list_statements,
     list_statements_and_trust,
 )
-from guardrails.model import iam_action_table
-from guardrails.model.iam_documents import patterns_overlap
-from guardrails.model.resource_types import IDENTITY_POLICIES, RESOURCE_POLICIES
 from guardrails.pack.policy_kinds import MANDATORY_EVERYWHERE, CheckedResource, PolicyGroup, PolicySet, PolicySeverity
 
 POLICIES = PolicySet(PolicyGroup.LEAST_PRIVILEGE)

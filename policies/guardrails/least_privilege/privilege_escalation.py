@@ -7,9 +7,9 @@ The combinations are a selection from two published lists: "AWS IAM Privilege Es
 
 from collections.abc import Iterator
 
-from guardrails.least_privilege.permission_statements import list_all_role_statements
 from guardrails.model.iam_documents import matches_pattern
 from guardrails.model.resource_types import ROLE
+from guardrails.model.role_statements import list_all_role_statements
 from guardrails.pack.policy_kinds import (
     MANDATORY_EVERYWHERE,
     CheckedResource,

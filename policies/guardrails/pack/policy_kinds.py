@@ -12,7 +12,7 @@ from typing import Any, Final, NotRequired, TypedDict, TypeVar, Unpack
 
 from pulumi_policy.proxy import UnknownValueError
 
-from guardrails.model.subsystem_names import parse_subsystem
+from guardrails.model.subsystem_of_resource import parse_subsystem
 from guardrails.pack.stack_configuration import StackContext
 
 Props = Mapping[str, Any]

@@ -10,7 +10,7 @@ from typing import Any
 
 from pulumi_policy.proxy import UnknownValueError
 
-from guardrails.model.subsystem_names import parse_subsystem
+from guardrails.model.subsystem_of_resource import parse_subsystem
 from guardrails.pack.policy_kinds import CheckedResource, CheckedStack
 from guardrails.pricing.cost_estimate import CostReport, PricedResource, estimate_cost
 from guardrails.pricing.rules import PRICE_RULES

@@ -20,7 +20,7 @@ from tests.handlers.meetings.meeting_harness import FakeCloudWatch
 
 
 def test_the_alarm_counts_the_log_events_of_the_daily_check() -> None:
-    written = (ROOT / "handlers/meetings/storage/unannounced_recordings.py").read_text(encoding="utf-8")
+    written = (ROOT / "handlers/meetings/storage/lost_upload_events.py").read_text(encoding="utf-8")
     assert set(re.findall(r'"(recordings?_\w+)"', written)) == set(MISSED_RECORDING_EVENTS)
 
 

@@ -4,8 +4,8 @@ access keys or passwords.
 
 from collections.abc import Iterator
 
-from guardrails.least_privilege.permission_statements import ATTACHMENTS, list_policy_arns
 from guardrails.model.resource_types import ACCESS_KEY, FUNCTION, ROLE, USER, USER_LOGIN_PROFILE
+from guardrails.model.role_statements import ATTACHMENTS, list_policy_arns
 from guardrails.pack.policy_kinds import (
     MANDATORY_EVERYWHERE,
     CheckedResource,
