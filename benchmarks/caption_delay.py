@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+from benchmarks.benchmark_emulators import deploy_local_stack
 from benchmarks.benchmark_report import WrongResult, print_heading, print_table, to_milliseconds
-from benchmarks.local_platform import deploy_local_stack
 from local.emulation.speech.tone_words import WORDS, silence, speech
 from local.emulation.transcribe.streaming_results import StreamFault
 from local.flows.transcription_client import SAMPLE_RATE, Screen, Speaker, TranscriptionBackend

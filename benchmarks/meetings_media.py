@@ -16,8 +16,8 @@ from typing import Any
 
 import imageio_ffmpeg
 
+from benchmarks.benchmark_emulators import start_emulator
 from benchmarks.benchmark_report import WrongResult, print_heading, print_table
-from benchmarks.local_platform import start_emulator
 from benchmarks.process_use import MB, run_process
 from handlers.common.time_and_ids.ulid import ulid
 from handlers.meetings.media_job.environment import RECORDING_VARIABLES, MediaDeployment

@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 
+from benchmarks.benchmark_emulators import deploy_local_stack
 from benchmarks.benchmark_report import WrongResult, percentile, print_heading, print_table
-from benchmarks.local_platform import deploy_local_stack
 from handlers.common.aws.dynamodb_values import serialize_item
 from handlers.voice_qa.table_records import lecture_key
 from local.flows.voice_qa_client import GuestConnection, VoiceQaBackend

@@ -21,9 +21,9 @@ export interface LivestreamOutput {
   readonly apiUrl: string;
   /** `none`; `apiKey`: a key in the header `x-api-key`; or `jwt`: the identity provider's token in `Authorization`. */
   readonly authorizer: "none" | "apiKey" | "jwt";
-  /** Maximum size of an uploaded video. */
+  /** Maximum size of an uploaded video in units of 1000³ bytes. */
   readonly maxVideoGigabytes: number;
-  /** Maximum size of an uploaded transcript. */
+  /** Maximum size of an uploaded transcript in units of 1000² bytes. */
   readonly maxTranscriptMegabytes: number;
   /** Method and path of each operation: `POST /episodes`. */
   readonly routes: ReadonlyArray<string>;
@@ -60,7 +60,7 @@ export interface TranscriptionOutput {
   readonly inFlight: number;
   /** Hours for which a session can be used. */
   readonly sessionHours: number;
-  /** Languages that a session may have. */
+  /** Codes of the languages that a session may have: `en-US`. */
   readonly languages: ReadonlyArray<string>;
   /** Values that a message's `action` may have. */
   readonly routes: ReadonlyArray<string>;
@@ -78,7 +78,7 @@ export interface VoiceQaOutput {
   readonly lectureUploads: "guests" | "off";
   /** Maximum size of a spoken question, in bytes. */
   readonly maxQueryBytes: number;
-  /** File formats of lectures. */
+  /** Names of the file formats that a lecture may have, in lower case: `mp3`. */
   readonly lectureFormats: ReadonlyArray<string>;
   /** Values that a message's `action` may have. */
   readonly routes: ReadonlyArray<string>;

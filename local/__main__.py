@@ -15,8 +15,8 @@ from local import CannotRun
 from local.preview import deferred_annotations
 
 OBJECTS_BETWEEN_COLLECTIONS = 2_000_000
-"""Threshold of the garbage collector. One run creates fewer objects, so no collection interrupts it. A collection would
-free little, because nearly all objects live to the end of the run."""
+"""Threshold of the garbage collector. One run of the Pulumi program creates fewer objects, so no collection interrupts
+it. A collection would free little, because nearly all objects live to the end of the run."""
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -42,8 +42,12 @@ def main(arguments: list[str] | None = None) -> int:
     difference.add_argument("--stack", default="prod", help="stack to price at the revisions")
     difference.add_argument("--json", action="store_true")
 
-    generate = _command(commands, "generate", _generate, "write the generated files")
-    generate.add_argument("what", choices=("schemas", "pages", "all"))
+    generate = _command(commands, "generate", _generate, "write the generated files in docs/")
+    generate.add_argument(
+        "what",
+        choices=("schemas", "pages", "all"),
+        help="`schemas` includes the OpenAPI documents and TypeScript types",
+    )
     generate.add_argument("--check", action="store_true", help="only list stale files")
 
     up = _command(commands, "up", _up, "start the local platform and leave it running")
@@ -54,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
         platform_command.add_argument(
             "--folder", type=_folder, help="folder of the platform's files (default: .local), for a second platform"
         )
-    demo = _command(commands, "demo", _demo, "preview, up, all flows, used permissions, outputs, cost, down")
+    demo = _command(commands, "demo", _demo, "preview, up, all flows, check of the grants, outputs, cost, down")
     demo.add_argument("--flow", default="", help="run only this flow")
     _command(commands, "layers", _layers, "build the Lambda layer of the handlers")
 
@@ -97,13 +101,13 @@ def _preview(options: argparse.Namespace) -> int:
 def _cost(options: argparse.Namespace) -> int:
     from local.preview import cost  # noqa: PLC0415
 
-    return cost.cost_command(options.stack, as_json=options.json, free_tiers=options.free)
+    return cost.command(options.stack, as_json=options.json, free_tiers=options.free)
 
 
 def _cost_diff(options: argparse.Namespace) -> int:
-    from local.preview import cost  # noqa: PLC0415
+    from local.preview import cost_difference  # noqa: PLC0415
 
-    return cost.cost_difference_command(options.before, options.after, stack=options.stack, as_json=options.json)
+    return cost_difference.command(options.before, options.after, stack=options.stack, as_json=options.json)
 
 
 def _generate(options: argparse.Namespace) -> int:
@@ -151,7 +155,7 @@ def _console(options: argparse.Namespace) -> int:
 
 
 def prepare() -> None:
-    """Configure this process to run one program quickly."""
+    """Configure this process to run the Pulumi program quickly."""
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     deferred_annotations.install()
 

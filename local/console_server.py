@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from local import LOOPBACK, ROOT, CannotRun
 from local.emulation.identity_provider import token_url
 from local.platform import emulator, lifecycle
-from local.platform.frontend_file import NOT_RUNNING, FrontendUnavailable, read_frontend
+from local.platform.frontend_file import NOT_RUNNING_ERROR, FrontendUnavailable, read_frontend
 
 PAGE = ROOT / "console"
 """Folder of the page's files."""
@@ -35,7 +35,7 @@ TYPES: Final[Mapping[str, str]] = {
     ".svg": "image/svg+xml",
 }
 OWN_SITE = frozenset([None, "same-origin", "none"])
-"""Values of `Sec-Fetch-Site` for requests of this server's page and of the address bar. Other clients do not send it."""
+"""Values of `Sec-Fetch-Site` for requests of this server's page and of the address bar. Other clients send none."""
 HEADERS: Final[Mapping[str, str]] = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
@@ -100,7 +100,7 @@ class Console:
         if running is None:
             return "connect-src 'self'; frame-ancestors 'none'"
         websockets = running.endpoint.replace("http", "ws", 1)
-        origins = f"{running.endpoint} {websockets} {_find_login_url(running)}"
+        origins = f"{running.endpoint} {websockets} {_find_token_url(running)}"
         return f"connect-src 'self' {origins}; media-src blob: {running.endpoint}; frame-ancestors 'none'"
 
     def _respond_with_platform_data(self, path: str) -> ConsoleResponse:
@@ -117,16 +117,16 @@ def _describe_local_platform(folder: Path) -> dict[str, Any]:
     """Return the content of `local.json`. Raise FrontendUnavailable if the platform does not run."""
     running = emulator.find_running(folder)
     if running is None:
-        raise FrontendUnavailable(NOT_RUNNING)
+        raise FrontendUnavailable(NOT_RUNNING_ERROR)
     return {
         "endpoint": running.endpoint,
-        "login": _find_login_url(running),
+        "login": _find_token_url(running),
         "subject": SUBJECT,
         "credentials": {"accessKeyId": emulator.ROOT_ACCESS_KEY, "secretAccessKey": emulator.ROOT_ACCESS_KEY},
     }
 
 
-def _find_login_url(running: emulator.Emulator) -> str:
+def _find_token_url(running: emulator.Emulator) -> str:
     """Return the token endpoint of the local identity provider."""
     return token_url(running.services["JWKS_URL"])
 
@@ -177,7 +177,7 @@ def create_server(folder: Path, port: int) -> ThreadingHTTPServer:
 def command(folder: Path = emulator.FOLDER) -> int:
     """Serve the console for `make console` until Ctrl-C; return the exit status."""
     if lifecycle.find_running_platform(folder) is None:
-        print(NOT_RUNNING, file=sys.stderr)
+        print(NOT_RUNNING_ERROR, file=sys.stderr)
         return 2
     with create_server(folder, PORT) as server:
         print(f"The console is at http://{LOOPBACK}:{server.server_address[1]}/ (Ctrl-C stops it).")

@@ -8,14 +8,18 @@ import imageio_ffmpeg
 
 ENVIRONMENT: Final = {"GCONV_PATH": os.devnull}
 """Variable that hides the machine's character set tables from ffmpeg. The ffmpeg of the Python package is linked
-statically, and crashes when it loads these tables to read the name of a transport stream. Without the tables, it leaves
-the name unchanged."""
+statically, and crashes when it loads these tables to convert the service name in an MPEG transport stream. Without the
+tables, it does not convert the name."""
 MAX_SECONDS = 1800
 """Time limit of one ffmpeg process."""
 
 
 class UnreadableMedia(Exception):
-    """ffmpeg cannot decode the file as one of the allowed formats."""
+    """The media cannot be read.
+
+    `run_ffmpeg` raises this error for every failure of ffmpeg, because unreadable input is the usual cause. The message
+    is then ffmpeg's error output.
+    """
 
 
 def run_ffmpeg(*arguments: str, data: bytes = b"") -> bytes:

@@ -21,7 +21,7 @@ POLL_SECONDS = 0.02
 
 @contextmanager
 def serve_handler(handler: Callable[..., BaseHTTPRequestHandler]) -> Iterator[int]:
-    """Serve while the block runs, and yield the port. Each request has its own thread."""
+    """Serve while the block runs, and yield the port. Each connection has its own thread."""
     with ThreadingHTTPServer((LOOPBACK, 0), handler) as server, serve_in_thread(server):
         yield server.server_port
 
@@ -52,7 +52,7 @@ class HttpRequest:
 
 @dataclass(frozen=True)
 class HttpResponse:
-    """A JSON document, or JSON lines that are sent as soon as the iterator yields them.
+    """A JSON document, or JSON lines, each without its newline. Each line is sent as soon as the iterator yields it.
 
     If the iterator raises a ConnectionError, the connection is closed in the middle of the response.
     """

@@ -16,14 +16,14 @@ import boto3
 
 from handlers.common.aws.client_config import CONFIG
 from operations import (
-    feature_flag,
     gradual_rollout,
     lecture_upload,
     live_alias_command,
     manifest_redrive,
-    meetings_change_checklist,
-    meetings_cost_savings,
+    meetings_cost_comparison,
     meetings_index_backfill,
+    meetings_post_change_checks,
+    variable_command,
 )
 from operations.aws_account import Clients
 from operations.aws_errors import translate_errors
@@ -44,14 +44,14 @@ class Command(Protocol):
 
 
 COMMANDS: dict[str, Command] = {
-    "flag": feature_flag,
+    "flag": variable_command,
     "alias": live_alias_command,
     "rollout": gradual_rollout,
     "lecture": lecture_upload,
     "redrive": manifest_redrive,
     "backfill": meetings_index_backfill,
-    "checklist": meetings_change_checklist,
-    "savings": meetings_cost_savings,
+    "checklist": meetings_post_change_checks,
+    "savings": meetings_cost_comparison,
 }
 
 

@@ -13,7 +13,7 @@ from boto3.exceptions import S3UploadFailedError
 
 from components.blocks.naming.physical_names import Kind
 from handlers.common.aws.dynamodb_values import serialize_item
-from handlers.common.time_and_ids import clock
+from handlers.common.time_and_ids.new_ids import new_id
 from handlers.voice_qa import s3_prefixes
 from handlers.voice_qa.table_records import lecture_key
 from operations.aws_account import get_caller
@@ -42,7 +42,7 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
         raise CommandRefused(f"{path} is not a file, or is empty: give the recording of a lecture.")
     bucket = build_name(Kind.BUCKET, options.stack, SUBSYSTEM, "audio", suffix=get_caller(context.clients).account)
     table = build_name(Kind.TABLE, options.stack, SUBSYSTEM, "sessions")
-    lecture_id = clock.new_id()
+    lecture_id = new_id()
     _upload(context.clients("s3"), path, bucket, f"{s3_prefixes.LECTURES}{lecture_id}/lecture{_suffix(path)}")
     context.print_line(f"uploaded as {lecture_id}; waiting for its validation")
     item = context.poll(lambda: _get_validated(context.clients("dynamodb"), table, lecture_id), VALIDATION_SECONDS)

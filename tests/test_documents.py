@@ -21,7 +21,7 @@ from handlers.meetings.upload_completion_file import CompleteFile
 from handlers.transcription import messages as transcription
 from handlers.voice_qa import client_messages as voice_qa
 from local import ROOT
-from local.generate.schema_examples import COMPLETED
+from local.generate.message_examples import COMPLETED
 from tests.document_samples import list_make_targets
 
 PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")})

@@ -17,8 +17,8 @@ from components.blocks.api import rest_stage, websocket_stage
 from handlers.ingestion.arrived_files import ArrivedFile
 from handlers.ingestion.file_records import FileRecord, build_file_item
 from handlers.ingestion.file_table import FileTable
-from handlers.ingestion.manifest import FileResult, Manifest
 from handlers.ingestion.manifest_document_store import ManifestDocuments
+from handlers.ingestion.manifest_documents import FileResult, Manifest
 from handlers.ingestion.table_items import RecordId
 from local import ROOT
 from local.generate import documented_graph

@@ -16,7 +16,7 @@ from clients.meetings.client_errors import (
     UploadInterrupted,
     UserChanged,
 )
-from clients.meetings.meeting_reader import MeetingList
+from clients.meetings.meeting_queries import MeetingList
 from clients.meetings.meetings_client import MeetingsClient
 from clients.meetings.upload_models import NewMeeting, Uploaded
 from handlers.meetings.bedrock_summarize.summary import ActionItem, Summary, SummaryTokens, TranscriptQuote

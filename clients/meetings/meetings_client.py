@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from clients.meetings import meeting_reader
+from clients.meetings import meeting_queries
 from clients.meetings.client_errors import MeetingUnknown, NotMade
 from clients.meetings.readiness_polling import ReadinessPolling
 from clients.meetings.recording_upload import RecordingUpload
@@ -76,15 +76,15 @@ class MeetingsClient:
         until: datetime | None = None,
         participant: str | None = None,
         tag: str | None = None,
-    ) -> meeting_reader.MeetingList:
+    ) -> meeting_queries.MeetingList:
         """Return the meetings that began in the period from `since` to before `until`, newest first.
 
         They are read on demand. `participant` and `tag` select meetings, ignoring case. Meetings that this version
         cannot read are skipped; their ids are in the list's `unreadable`.
         """
-        bounds = meeting_reader.to_bounds(since, until)
-        items = () if bounds is None else meeting_reader.query_newest_first(self._access.get(), bounds)
-        return meeting_reader.MeetingList(items, lambda record: meeting_reader.matches(record, participant, tag))
+        bounds = meeting_queries.to_bounds(since, until)
+        items = () if bounds is None else meeting_queries.query_newest_first(self._access.get(), bounds)
+        return meeting_queries.MeetingList(items, lambda record: meeting_queries.matches(record, participant, tag))
 
     def get(self, meeting_id: str) -> MeetingRecord:
         """Return a meeting. Raises MeetingUnknown or MeetingUnreadable."""
@@ -122,10 +122,10 @@ class MeetingsClient:
         return Transcript.model_validate_json(self._read_output(record.transcript_key, "transcript", record))
 
     def _find(self, meeting_id: str) -> MeetingRecord | None:
-        return meeting_reader.find_record(self._access.get(), meeting_id)
+        return meeting_queries.find_record(self._access.get(), meeting_id)
 
     def _read_output(self, key: str | None, output: str, record: MeetingRecord) -> bytes:
-        content = None if key is None else meeting_reader.read_object(self._access.get(), key)
+        content = None if key is None else meeting_queries.read_object(self._access.get(), key)
         if content is None:
             raise NotMade(output, record)
         return content

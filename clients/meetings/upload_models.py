@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from handlers.common.identifier_types import Ulid
-from handlers.common.time_and_ids import clock
+from handlers.common.time_and_ids.new_ids import new_id
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.meetings.upload_completion_file import Chunk, CompleteFile, Language, Participants, Tags, Title
 
@@ -27,7 +27,7 @@ class NewMeeting(BaseModel):
     """Spoken language, as a language code of Amazon Transcribe."""
     participants: Participants = ()
     tags: Tags = ()
-    meeting_id: Ulid = Field(default_factory=clock.new_id)
+    meeting_id: Ulid = Field(default_factory=new_id)
     """Id of the meeting. By default a new ULID."""
 
     def to_complete_file(self, chunks: Sequence[Chunk]) -> CompleteFile:

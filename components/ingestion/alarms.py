@@ -48,5 +48,7 @@ def register_alarms(
     record_failures = builder.log_metric("manifest-record", RECORD_FAILED_PATTERN, opts)
     # The sweeper creates manifests too.
     sweeper.log_metric("manifest-record-swept", RECORD_FAILED_PATTERN, opts, metric_name=record_failures.name)
-    problem = "A workflow was started, but its MANIFEST record could not be written. The workflow writes it."
+    # A single failure needs no action, because the workflow writes the record itself. Repeated failures show that the
+    # table refuses writes.
+    problem = "A workflow was started, but its manifest record could not be written. If this recurs, the table refuses writes."
     alarms.register("manifest-record", record_failures, 1, problem, comparison=Comparison.AT_LEAST)

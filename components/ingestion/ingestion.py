@@ -44,17 +44,19 @@ INCOMING = "incoming/"
 OPEN_INDEX = "open"
 """Name of the index of the files that wait for a run, and of the manifests that are running."""
 GIGABYTE = 1024**3
+"""Bytes of a gigabyte in the size limits of files and manifests, which count in powers of two."""
 RECONCILE_DAILY = "cron(0 2 * * ? *)"
-"""Daily at 02:00 UTC."""
+"""Schedule of the reconciliation, which tracks files whose notification was lost: daily at 02:00 UTC."""
 ATTACHED_SERVICES = {
     "glue": "the Spark job reads its Glue connection",
     "logs": "the Spark job writes its logs",
     "monitoring": "the Spark job writes its metrics",
-    "sqs": "required for a builder that is attached to a network",
+    "sqs": "the requirements ask for it if the builder is attached",
     "states": "the builder starts workflows",
 }
-"""Services that the builder and the Spark job call from inside a network, in addition to S3 and DynamoDB. Each has the
-reason, which becomes a tag of the service's endpoint."""
+"""Services that need an endpoint in the network of the builder and the Spark job, in addition to S3 and DynamoDB. Each
+has its reason, which becomes a tag of the endpoint. The builder does not call SQS: Lambda receives the messages for it,
+from outside of the network."""
 KEY_SERVICE = {"kms": "the Spark job uses its customer key"}
 """Service that the Spark job calls only if it has a customer key."""
 

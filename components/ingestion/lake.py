@@ -1,7 +1,9 @@
-"""Component of the lake: the bucket for Parquet, pointers and manifest lists, and the resources with which Athena reads it.
+"""Component of the lake: the bucket for Parquet, pointers and manifest lists, and the resources with which Athena reads
+it.
 
-The catalogue table reads pointers instead of data. A pointer is a text file that names the Parquet files of a complete run
-(Hive's symlink input format). The table is partitioned by date with partition projection, so no partition is registered.
+The catalogue table reads pointers instead of data. A pointer is a text file that names the Parquet files of a complete
+run (Hive's symlink input format). The table is partitioned by date with partition projection, so no partition is
+registered.
 """
 
 import base64
@@ -20,8 +22,10 @@ from components.settings.spark_ddl import PARTITION, SYSTEM_COLUMNS, CatalogColu
 
 POINTERS, DATA, REJECTED, MANIFESTS = "pointers", "data", "rejected", "manifests"
 SCRIPTS, QUERIES = "scripts", "queries"
-"""Folders of the lake bucket: pointers, Parquet, rejected lines, manifest lists, code of the Spark job, query results."""
+"""Folders of the lake bucket: pointers, Parquet, rejected lines, manifest lists, code of the Spark job, query
+results."""
 GIGABYTE = 1024**3
+"""Bytes of a gigabyte in the limit of a query, which counts in powers of two."""
 MANIFEST_DAYS = 90
 REJECTED_DAYS = 365
 QUERY_RESULT_DAYS = 7
@@ -97,7 +101,7 @@ class Lake(pulumi.ComponentResource):
             "ingestion-lake-table",
             database_name=database.name,
             name="rows",
-            description="Rows of all ingested versions. The view `newest` has only the newest version of each key.",
+            description="Rows of all ingested file versions. The view `newest` has only the newest version of each file.",
             table_type="EXTERNAL_TABLE",
             partition_keys=[{"name": PARTITION, "type": "string"}],
             parameters={
@@ -134,7 +138,7 @@ class Lake(pulumi.ComponentResource):
             "ingestion-lake-view",
             database_name=database.name,
             name="newest",
-            description="Rows of the newest version of each key",
+            description="Rows of the newest version of each file",
             table_type="VIRTUAL_VIEW",
             parameters={"presto_view": "true"},
             view_original_text=f"/* Presto View: {base64.b64encode(json.dumps(view).encode()).decode()} */",

@@ -22,7 +22,7 @@ FIRST_STATE = "Confirm"
 GLUE_RUN = "arn:aws:states:::glue:startJobRun.sync"
 QUEUEING_MINUTES = 60
 """Time that a run may wait for capacity. A run with execution class FLEX waits for unused capacity."""
-STEP_SECONDS = 180
+STEP_CALL_SECONDS = 180
 """Timeout of one call of the function `steps`."""
 CAPACITY_ERRORS = ["Glue.ConcurrentRunsExceededException", "Glue.ResourceNumberLimitExceededException"]
 """Errors of a start if the job's limit of concurrent runs, or the account's quota, is reached."""
@@ -32,8 +32,9 @@ START_ERRORS = [
     "Glue.OperationTimeoutException",
     "Glue.ThrottlingException",
 ]
-"""Errors of a start that Glue did not accept. A throttled start has the first name. If such a run starts nevertheless, it
-stops at `NewerRunStarted` before it publishes."""
+"""Errors of a start that Glue rejected or did not confirm. Glue reports a throttled start as `Glue.AWSGlueException`.
+If Glue starts such a run nevertheless, the job stops before it publishes, because it finds that a newer run has started
+(`NewerRunStarted`)."""
 RUN_RETRIES = [
     # All runs are in use. After a large delivery, a manifest may wait for most of a day. The interval grows, because
     # otherwise all waiting manifests together would exceed Glue's rate limit for starts.
@@ -43,8 +44,8 @@ RUN_RETRIES = [
     # A failure may be due to a bad worker. A repeated run replaces the output of the failed one.
     retry(["States.TaskFailed"], attempts=1, first_seconds=60),
 ]
-STEPS_SECONDS = 2 * 3600
-"""Time for the steps before and after the run, with their retries."""
+ALL_STEPS_SECONDS = 2 * 3600
+"""Time for all calls of the function `steps` before and after the run, with their retries."""
 CAUSE = {"cause": "{% $states.errorOutput.Error %}"}
 """Variable that a Catch block stores: only the error's name, because the error's text may quote data."""
 
@@ -52,7 +53,7 @@ CAUSE = {"cause": "{% $states.errorOutput.Error %}"}
 def timeout_seconds(settings: SparkSettings) -> int:
     """Return the workflow's timeout: two runs with their waiting time, the pauses of all retries, and the steps."""
     runs = 2 * (settings.timeout_minutes + QUEUEING_MINUTES) * 60
-    return runs + sum(map(total_pause_seconds, RUN_RETRIES)) + STEPS_SECONDS
+    return runs + sum(map(total_pause_seconds, RUN_RETRIES)) + ALL_STEPS_SECONDS
 
 
 def build_states(steps: Function, job: SparkJob, settings: SparkSettings) -> dict[str, State]:
@@ -67,7 +68,7 @@ def build_states(steps: Function, job: SparkJob, settings: SparkSettings) -> dic
                 "manifestId": "{% $states.input.manifestId %}",
                 "executionArn": "{% $states.context.Execution.Id %}",
             },
-            STEP_SECONDS,
+            STEP_CALL_SECONDS,
             to="AnythingToDo",
             catches=[catch("MarkFailed", assign={**CAUSE, "manifestId": "{% $states.input.manifestId %}"})],
             assign={
@@ -92,12 +93,12 @@ def build_states(steps: Function, job: SparkJob, settings: SparkSettings) -> dic
             catches=[failed],
         ),
         "MarkProcessed": lambda_state(
-            steps.live_arn, {"step": "finish", **manifest}, STEP_SECONDS, to="Done", catches=[failed]
+            steps.live_arn, {"step": "finish", **manifest}, STEP_CALL_SECONDS, to="Done", catches=[failed]
         ),
         "MarkFailed": lambda_state(
             steps.live_arn,
             {"step": "fail", "cause": "{% $cause %}", **manifest},
-            STEP_SECONDS,
+            STEP_CALL_SECONDS,
             to="Failed",
             catches=[catch("Failed")],
         ),

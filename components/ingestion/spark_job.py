@@ -1,4 +1,10 @@
-"""Component of the Spark job on Glue: script, role, security configuration, log groups and network connection."""
+"""Component of the Spark job on Glue: script, role, security configuration, log groups, network connection, and a rule
+that reports failed runs to the alerts topic.
+
+With a customer key, Glue inserts the names of the security configuration and the role into the names of the log groups
+(Glue developer guide, "Security configuration with Amazon CloudWatch logging"). If a group is missing, Glue creates it
+itself. So this component creates the groups in advance, under the names that Glue uses.
+"""
 
 import hashlib
 from dataclasses import dataclass
@@ -24,7 +30,8 @@ ROLE = "spark"
 TARGET_FILE_MB = "128"
 """Target size of a Parquet file."""
 LOG_GROUPS = ("continuous", "error", "output")
-"""Last parts of the log groups' names."""
+"""Last parts of the log groups' names. Glue writes the first group for `--continuous-log-logGroup`, and the other two
+below `--custom-logGroup-prefix`."""
 
 
 @dataclass(frozen=True)
@@ -51,19 +58,17 @@ class SparkJob(pulumi.ComponentResource):
         self._child = pulumi.ResourceOptions(parent=self)
         self.name = scope.name(Kind.GLUE_JOB, "spark")
         self.arn = scope.context.arn("glue", f"job/{self.name}")
-        self._log_prefix = f"/aws-glue/{self.name}"
-        """Prefix that is configured in the job."""
         self._security_name = scope.name(Kind.SECURITY_CONFIGURATION, "spark")
-        self._group_prefix = self._log_prefix
-        """Prefix from which Glue builds the names of the log groups."""
+        self._custom_log_prefix = f"/aws-glue/{self.name}"
+        """Prefix of the log groups without the names that Glue may insert."""
+        self._log_group_prefix = self._custom_log_prefix
+        """Actual prefix of the log groups."""
         if settings.encryption_key_arn:
-            # With encryption, Glue inserts these names below the prefix, and creates the groups itself if they are missing
-            # (Glue developer guide, "Security configuration with Amazon CloudWatch logging").
-            self._group_prefix += f"/{self._security_name}-role/{scope.name(Kind.ROLE, ROLE)}"
+            self._log_group_prefix += f"/{self._security_name}-role/{scope.name(Kind.ROLE, ROLE)}"
         log_groups = [
             cloudwatch.LogGroup(
                 f"ingestion-spark-{group}-logs",
-                name=f"{self._group_prefix}/{group}",
+                name=f"{self._log_group_prefix}/{group}",
                 retention_in_days=scope.foundation.logs.retention_days,
                 kms_key_id=settings.encryption_key_arn,
                 tags=scope.tags("SparkLogs"),
@@ -97,6 +102,7 @@ class SparkJob(pulumi.ComponentResource):
                 self._child, pulumi.ResourceOptions(depends_on=[*role.parts, *log_groups, *self._objects])
             ),
         )
+        # Without a target, the block sends the events to the alerts topic.
         EventRule(
             "spark-failed",
             EventRuleArgs(
@@ -128,8 +134,10 @@ class SparkJob(pulumi.ComponentResource):
             "--job-bookmark-option": "job-bookmark-disable",
             "--enable-metrics": "true",
             "--enable-continuous-cloudwatch-log": "true",
-            "--continuous-log-logGroup": f"{self._group_prefix}/continuous",
-            "--custom-logGroup-prefix": self._log_prefix,
+            # Glue uses the first name as it is. Below the second one, it inserts the names of the security
+            # configuration and the role itself.
+            "--continuous-log-logGroup": f"{self._log_group_prefix}/continuous",
+            "--custom-logGroup-prefix": self._custom_log_prefix,
         }
 
     def _upload_code(self, args: SparkJobArgs) -> tuple[str, str]:
@@ -193,7 +201,7 @@ class SparkJob(pulumi.ComponentResource):
 
     def _grants(self, args: SparkJobArgs) -> list[Grant]:
         context, lake, key = args.scope.context, args.lake.bucket, args.settings.encryption_key_arn
-        log_groups = [context.arn("logs", f"log-group:{self._group_prefix}/{group}:*") for group in LOG_GROUPS]
+        log_groups = [context.arn("logs", f"log-group:{self._log_group_prefix}/{group}:*") for group in LOG_GROUPS]
         grants = [
             args.landing.grant("GetObjectVersion", prefix=f"{args.incoming}*"),
             # Spark writes to temporary keys and moves the objects, which reads, writes and deletes.

@@ -1,7 +1,7 @@
 """Monthly usage of ingestion's resources, computed from the load settings. The cost model multiplies it with prices.
 
-The keys are the Pulumi names of the blocks. The measures are those that the price rules read. Numbers that no document
-states are constants here, and are marked as assumed. benchmarks/ measures those that can be measured.
+The keys are the Pulumi names of the blocks. The measures are those that the price rules read. A constant that
+is marked as assumed is an estimate without a source. benchmarks/ measures those that can be measured.
 """
 
 from components.settings.ingestion import IngestionSettings
@@ -27,9 +27,9 @@ OBJECTS_PER_RUN = 8
 QUERIED_SHARE = 0.5
 """Assumed: share of the lake that the queries of a month scan in total."""
 WRITES_PER_FILE = 5
-"""Writes to track and claim a file, to mark it as manifested (builder and workflow), and to record its result. Each needs
-a write unit of 1 KB, even if its condition fails because the work is done. benchmarks/manifest_builder.py counts the
-first three."""
+"""Writes to track and claim a file, to mark it as manifested (builder and workflow), and to record its result. Each
+needs a write unit of 1 KB, even if its condition fails because the work is done. benchmarks/manifest_builder.py counts
+the first three."""
 INDEX_WRITES_PER_FILE = 4
 """Index writes: add and remove the pending entry, add and remove the claimed entry."""
 TRANSITIONS_PER_RUN = 6
@@ -98,5 +98,6 @@ def _lake(gigabytes: float, runs: float) -> Usage:
             "tieredObjects": objects,
             "monitoredObjects": objects * LAKE_MONTHS,
         },
+        # The component `Lake`, which contains the workgroup of the queries, has the Pulumi name `ingestion-store`.
         "ingestion-store": {"scannedTb": lake_gb * QUERIED_SHARE / 1024},
     }

@@ -1,7 +1,8 @@
-"""Alarms on log lines of the livestream backend: broken responses, failed or stuck videos and transcripts, and the sweep.
+"""Alarms on log lines of the livestream backend: broken responses, failed or stuck videos and transcripts, and the
+sweep.
 
-The log lines of the cleanup's sweep are named `care_sweep`, after the cleanup's former name `care`. The blocks register the
-alarms that every function, queue and API has.
+The log lines of the cleanup's sweep are named `care_sweep`, after the cleanup's former name `care`. The blocks register
+the alarms that every function, queue and API has.
 """
 
 import pulumi

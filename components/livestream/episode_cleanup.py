@@ -1,5 +1,7 @@
-"""Component of the cleanup of deleted episodes: one function that receives deletion events through a queue, and that a
-schedule calls to repeat unfinished cleanups and to mark overdue tracks as failed.
+"""Component of the cleanup of deleted episodes, and of the sweep that marks overdue videos and transcripts as failed.
+
+Both are one function. It receives the events of deleted episodes through a queue. A schedule calls it for the sweep,
+which also repeats unfinished cleanups.
 
 The names of most of these resources contain `care`, the former name of the function.
 """
@@ -16,15 +18,15 @@ from components.blocks.messaging.queue import DeadLetterQueue, DeadLetterQueueAr
 from components.blocks.naming.subsystem_scope import Scope
 from components.blocks.storage.bucket import Bucket
 from components.blocks.storage.table import Table
+from components.livestream.published_events import event_source
 from components.livestream.usage import SWEEP_MINUTES
-from components.livestream.video_chunking import event_source
 from components.settings import LivestreamSettings
-from handlers.common.sweep_time_budget import MAX_SWEEP_SECONDS
+from handlers.common.sweep_seconds import MAX_SWEEP_SECONDS
 from handlers.livestream.episode_cleanup.environment import EpisodeCleanupEnvironment
 from handlers.livestream.episode_cleanup.s3_object_deletion import PREFIXES
 from handlers.livestream.event_names import EPISODE_DELETED
 from handlers.livestream.s3_prefixes import VIDEOS
-from handlers.livestream.table_records import SWEEP_INDEX
+from handlers.livestream.table_keys import SWEEP_INDEX
 
 RULE = "episode-deleted"
 """Short name of the event rule for deleted episodes."""
@@ -44,7 +46,7 @@ class EpisodeCleanupArgs:
 
 
 class EpisodeCleanup(pulumi.ComponentResource):
-    """Function, queue and schedule that clean up deleted episodes and mark overdue tracks as failed."""
+    """Function, queue and schedule that clean up deleted episodes and mark overdue videos and transcripts as failed."""
 
     def __init__(self, name: str, args: EpisodeCleanupArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:livestream:Care", name, None, opts)

@@ -1,8 +1,8 @@
 """Component of the livestream backend, which checks the facts in the transcripts of episodes: a REST API for episodes,
 their table, and a bucket for videos and transcripts.
 
-This module creates the storage, the API, the alarms and the dashboard. The components for videos, transcripts and cleanup
-use the same table and bucket. Decision 0052 in `docs/decisions/` explains the storage of episodes.
+This module creates the storage, the API, the alarms and the dashboard. The components for videos, transcripts and
+cleanup use the same table and bucket. Decision 0052 in `docs/decisions/` explains the storage of episodes.
 """
 
 from dataclasses import dataclass
@@ -26,23 +26,26 @@ from components.blocks.monitoring.dashboard import (
 )
 from components.blocks.naming.subsystem_scope import Scope
 from components.blocks.storage.bucket import Bucket, BucketArgs, CorsRule, LifecycleRule
-from components.blocks.storage.secret import Secret, SecretArgs
+from components.blocks.storage.secret_parameter import Secret, SecretArgs
 from components.blocks.storage.table import SecondaryIndex, Table, TableArgs
 from components.livestream.alarms import register_alarms
 from components.livestream.episode_cleanup import EpisodeCleanup, EpisodeCleanupArgs
+from components.livestream.published_events import event_source, grant_events
 from components.livestream.transcript_agent import TranscriptAgent, TranscriptAgentArgs
 from components.livestream.usage import EVENT_DAYS, OLD_VERSION_DAYS
-from components.livestream.video_chunking import VideoChunking, VideoChunkingArgs, event_source, grant_events
+from components.livestream.video_chunking import VideoChunking, VideoChunkingArgs
 from components.settings import LivestreamSettings
 from components.settings.livestream import AuthorizerKind
 from handlers.livestream.authorizer.environment import AuthorizerEnvironment
 from handlers.livestream.episodes_api.api_operations import OPERATIONS
 from handlers.livestream.episodes_api.environment import EpisodesApiEnvironment
 from handlers.livestream.s3_prefixes import TRANSCRIPTS, VIDEOS
-from handlers.livestream.table_records import OWNER_INDEX, SWEEP_INDEX
+from handlers.livestream.table_keys import OWNER_INDEX, SWEEP_INDEX
 
 SLOW_MILLISECONDS = 2_000
 """Latency threshold of the API alarm: it is raised if more than 5 % of the responses take longer."""
+MAX_CLIENT_ERRORS = 100
+"""Responses of the API with a status of 400 to 499 in five minutes, above which an alarm is raised."""
 KEY_REQUESTS_PER_DAY = 50_000
 """Daily request quota of an API key, if the authorizer is `apiKey`."""
 AUTHORIZER_CACHE_SECONDS = 60
@@ -197,7 +200,7 @@ class Livestream(pulumi.ComponentResource):
                     else None
                 ),
                 requests_per_address=settings.waf_requests,
-                alarms=RestAlarms(client_errors_above=100, latency_above_ms=SLOW_MILLISECONDS),
+                alarms=RestAlarms(client_errors_above=MAX_CLIENT_ERRORS, latency_above_ms=SLOW_MILLISECONDS),
             ),
             self._child,
         )

@@ -1,8 +1,10 @@
-"""Component that analyzes transcripts: one function cuts them into windows, and another, the agent, examines each window.
+"""Component that analyzes transcripts: one function cuts them into windows, and another, the agent, examines each
+window.
 
 The agent asks a model for fact claims and clips, and has a memory of earlier windows. Each function has its own queue,
-because the two kinds of work take different times and fail for different reasons. The queue `TranscriptEvents` contains S3
-events of uploaded transcripts. Each message of the queue `AgentWindows` names one window, which costs one model request.
+because the two kinds of work take different times and fail for different reasons. The queue `TranscriptEvents` contains
+S3 events of uploaded transcripts. Each message of the queue `AgentWindows` names one window, which costs one model
+request.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """Monthly usage of the livestream backend, derived from its load settings, for the cost model.
 
-The result maps the Pulumi name of each block to amounts, named as the price rules read them. Figures that no document
-states are constants here, and their docstrings mark them as assumed.
+The result maps the Pulumi name of each block to amounts, named as the price rules read them. A constant that
+is marked as assumed is an estimate without a source.
 """
 
 import math
@@ -51,9 +51,13 @@ OUTPUT_TOKENS = 1_000
 HD_FACTOR = 2
 """MediaConvert bills a minute of HD video in AVC as two normalized minutes. The chunks have at most 720 lines."""
 VIDEO_COPIES = 2
-"""Assumed: the bucket contains the video and its chunks, which are together as large as the video."""
+"""Assumed: the bucket contains the video and its chunks, and all chunks together are as large as the video."""
 PARTS_PER_VIDEO = 30
 """Assumed: the number of parts of a video upload."""
+REQUESTS_PER_MULTIPART_UPLOAD = 2
+"""Requests of a video upload in addition to its parts: create and complete."""
+PLAYLISTS_PER_VIDEO = 2
+"""Playlists that MediaConvert writes: the master playlist and the playlist of the chunks."""
 SWEEP_MILLISECONDS = 200
 """Assumed: the duration of a sweep."""
 DELETED_SHARE = 0.1
@@ -80,13 +84,16 @@ def monthly_usage(settings: LivestreamSettings) -> Usage:
     )
     minutes = episodes * load.video_minutes
     windows = episodes * _windows_per_transcript(settings)
+    chunks_per_video = math.ceil(load.video_minutes * 60 / settings.video.chunk_seconds)
+    deletions = episodes * DELETED_SHARE
+    published = episodes + deletions  # the end of each video's upload, and each deletion
     events = episodes * (EVENTS_PER_VIDEO + load.video_minutes / MINUTES_PER_UPDATE)
     return {
         "livestream-api": {"requests": requests, "logGb": requests * LOG_BYTES_PER_CALL / GB, **inspected_requests},
-        "livestream-episodes": function_usage(requests, REQUEST_MILLISECONDS),
+        "livestream-episodes": function_usage(requests, REQUEST_MILLISECONDS, customEvents=deletions),
         **authorizer,
         "livestream-video-chunks": function_usage(
-            events, EVENT_MILLISECONDS, mediaConvertMinutes=minutes * HD_FACTOR, customEvents=2 * episodes
+            events, EVENT_MILLISECONDS, mediaConvertMinutes=minutes * HD_FACTOR, customEvents=episodes
         ),
         "livestream-transcript-windows": function_usage(episodes, TRANSCRIPT_MILLISECONDS),
         "livestream-transcript-events": {"messages": episodes, "batches": episodes},
@@ -101,20 +108,21 @@ def monthly_usage(settings: LivestreamSettings) -> Usage:
             "memoryRecords": windows * settings.agent.memory_days / DAYS_PER_MONTH,
             "memoryRetrievals": 0,
         },
-        "livestream-care": function_usage(
-            DAYS_PER_MONTH * 24 * 60 / SWEEP_MINUTES + episodes * DELETED_SHARE, SWEEP_MILLISECONDS
-        ),
+        "livestream-care": function_usage(DAYS_PER_MONTH * 24 * 60 / SWEEP_MINUTES + deletions, SWEEP_MILLISECONDS),
         "livestream-care-failures": {"messages": 0},
-        "livestream-deletions": {"messages": episodes * DELETED_SHARE, "batches": episodes * DELETED_SHARE},
+        "livestream-deletions": {"messages": deletions, "batches": deletions},
         "livestream-videos": {"messages": events, "batches": events},
         "livestream-events": {
-            "archivedGb": 2 * episodes * EVENT_BYTES / GB,
-            "archiveGb": 2 * episodes / DAYS_PER_MONTH * EVENT_DAYS * EVENT_BYTES / GB,
+            "archivedGb": published * EVENT_BYTES / GB,
+            "archiveGb": published / DAYS_PER_MONTH * EVENT_DAYS * EVENT_BYTES / GB,
         },
         "livestream-transcripts": {
             "storageGb": retained_gb,
-            "puts": episodes * (PARTS_PER_VIDEO + 2),
-            "gets": episodes,
+            # The last put of an episode is its transcript.
+            "puts": episodes
+            * (PARTS_PER_VIDEO + REQUESTS_PER_MULTIPART_UPLOAD + chunks_per_video + PLAYLISTS_PER_VIDEO + 1),
+            # The transcript is read once to cut it into windows, and once for each window. The playlist is read once.
+            "gets": 2 * episodes + windows,
             "downloadedGb": 0,
         },
         "livestream-null-check": {

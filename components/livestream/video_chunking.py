@@ -1,8 +1,8 @@
 """Component that cuts uploaded videos into chunks: three event rules, one queue, one function, and MediaConvert's role.
 
 The rules send to a queue, because MediaConvert may throttle job requests for longer than Lambda retries an asynchronous
-invocation. `handlers/livestream/video_chunks/handler.py` is the function. MediaConvert writes below a prefix that no rule
-matches, so its output is never taken for an upload.
+invocation. `handlers/livestream/video_chunks/handler.py` is the function. MediaConvert writes below a prefix that no
+rule matches, so its output is never taken for an upload.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pulumi
 
 from components.blocks.compute.function import Function, FunctionArgs, QueueSource
-from components.blocks.iam.grant import Grant, grant
+from components.blocks.iam.grant import grant
 from components.blocks.iam.role import Role, RoleArgs
 from components.blocks.iam.trust_policy import Service
 from components.blocks.messaging.event_rule import EventRule, EventRuleArgs, object_created_pattern, rule_sender
@@ -19,8 +19,9 @@ from components.blocks.messaging.queue import Queue, QueueArgs
 from components.blocks.naming.subsystem_scope import Scope
 from components.blocks.storage.bucket import Bucket
 from components.blocks.storage.table import Table
+from components.livestream.published_events import event_source, grant_events
 from components.settings import LivestreamSettings
-from handlers.livestream.event_names import JOB_STATE_CHANGE, MEDIACONVERT, SOURCE_SUFFIX, UPLOAD_COMPLETED
+from handlers.livestream.event_names import JOB_STATE_CHANGE, MEDIACONVERT, UPLOAD_COMPLETED
 from handlers.livestream.s3_prefixes import CHUNKS, VIDEOS
 from handlers.livestream.video_chunks.environment import VideoEnvironment
 
@@ -31,17 +32,12 @@ JOB_STATES = ("PROGRESSING", "STATUS_UPDATE", "COMPLETE", "ERROR", "CANCELED")
 """States of MediaConvert jobs whose events the function receives."""
 
 
-def event_source(scope: Scope) -> str:
-    """Return the source of this stack's livestream events. Other stacks may use the same bus."""
-    return f"{scope.context.stack_label}{SOURCE_SUFFIX}"
-
-
 def event_patterns(bucket: str, source: str) -> Mapping[str, Mapping[str, object]]:
     """Return the event pattern of each rule.
 
     `video-created` matches a new object. The function then publishes the event that `video-completed` matches, and
-    submits a job when it receives that event. `video-jobs` matches the events of these jobs. Jobs of other programs send
-    events to the same bus. A job of this stack has the bucket's name in its metadata.
+    submits a job when it receives that event. `video-jobs` matches the events of these jobs. Jobs of other programs
+    send events to the same bus. A job of this stack has the bucket's name in its metadata.
     """
     return {
         "video-created": object_created_pattern(bucket, VIDEOS),
@@ -142,9 +138,3 @@ class VideoChunking(pulumi.ComponentResource):
             ),
             pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=role.parts)),
         )
-
-
-def grant_events(scope: Scope) -> Grant:
-    """Return the permission to publish on the default bus, only with this stack's livestream source."""
-    bus = scope.context.arn("events", "event-bus/default")
-    return grant("events", ["PutEvents"], bus, {"StringEquals": {"events:source": event_source(scope)}})

@@ -33,8 +33,8 @@ MODEL_RUNBOOK = "models-refuse"
 MODEL_ERRORS = ("ModelRefused", "SummaryUnusable")
 """Errors of the model that end a summary. The workflow retries `ModelBusy`."""
 MISSED_RECORDING_EVENTS = ("recording_unheard", "recording_unattended", "recordings_unchecked")
-"""Log events of the daily count: a recording whose event was lost, a recording that could not be started, and an
-unfinished check.
+"""Log events of the daily storage count, which also searches for recordings whose event was lost. In this order: such a
+recording was found, the processing of such a recording failed, and the search did not finish.
 """
 SWEEP_REPORT_PATTERN = '{ $.message = "meeting_sweep" }'
 HOUR_SECONDS = 3600
@@ -126,7 +126,9 @@ def create_alarms(args: MeetingAlarmsArgs, opts: pulumi.ResourceOptions) -> None
 
 
 def dashboard_charts(args: MeetingAlarmsArgs) -> list[list[Chart]]:
-    """Return the rows of charts: the backend's own metrics, latencies of bucket and table, durations, and the functions."""
+    """Return the rows of charts: the backend's own metrics, latencies of bucket and table, durations, and the
+    functions.
+    """
     bucket_dimensions: dict[str, pulumi.Input[str]] = {"BucketName": args.bucket.name, "FilterId": ENTIRE_BUCKET}
     return [
         [
@@ -165,18 +167,18 @@ def dashboard_charts(args: MeetingAlarmsArgs) -> list[list[Chart]]:
                 ],
             ),
         ],
-        # X-Ray publishes the number of traces to CloudWatch, but not their duration. The service that starts a trace
-        # measures the same duration for every request, including those that are not traced.
+        # These two durations replace those of the traces, because X-Ray publishes only the number of traces to
+        # CloudWatch. Step Functions and API Gateway, which start the traces, measure every request, traced or not.
         [
             Chart(
-                "duration of a traced execution, in milliseconds, measured by Step Functions",
+                "duration of executions, in milliseconds",
                 [
                     Metric("AWS/States", "ExecutionTime", {"StateMachineArn": args.workflow.arn}, s)
                     for s in ("p50", "p95")
                 ],
             ),
             Chart(
-                "duration of a traced token exchange, in milliseconds, measured by API Gateway",
+                "duration of token exchanges, in milliseconds",
                 [Metric("AWS/ApiGateway", "Latency", args.api.dimensions, s) for s in ("p50", "p95")],
             ),
         ],

@@ -1,5 +1,5 @@
-"""Component of the media job, the AWS Batch job that makes a recording's video and audio: job definition, image repository,
-queues and network.
+"""Component of the media job, the AWS Batch job that makes a recording's video and audio: job definition, image
+repository, queues and network.
 """
 
 from collections.abc import Sequence
@@ -37,8 +37,8 @@ class MediaBatchJobArgs:
 class MediaBatchJob(pulumi.ComponentResource):
     """The media job and the queues to which it is submitted.
 
-    Its Pulumi type ends in `Media`. The type is part of the URNs of all resources in the component, so another type would
-    replace them.
+    Its Pulumi type ends in `Media`. The type is part of the URNs of all resources in the component, so another type
+    would replace them.
     """
 
     def __init__(self, name: str, args: MediaBatchJobArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -61,7 +61,8 @@ class MediaBatchJob(pulumi.ComponentResource):
         self.queues: Sequence[BatchQueue] = (
             [create_queue("media-spot", Capacity.SPOT), on_demand] if uses_spot else [on_demand]
         )
-        """Queues in the order in which the workflow submits to them (`media_job_states.py`): Spot, if used, then on demand."""
+        """Queues in the order in which the workflow submits to them (`media_job_states.py`): Spot, if used, then on
+        demand."""
         size = processing.size
         digest = processing.image_digest
         repository = ImageRepository(

@@ -1,17 +1,19 @@
 """Workflow states that run the media job: on Spot capacity first, and on demand if there is none or it is interrupted.
 
-1. Search (`FindMedia`): the job's name identifies the recording. The workflow searches for an active job with that name,
-   first in the on-demand queue, then in the Spot queue. Such a job was left by an execution that was stopped, or by a
-   submission whose response was lost. The workflow waits for that job, so two jobs never process the same recording at
-   once.
+1. Search (`FindMedia`): the job's name identifies the recording. The workflow searches for an active job with that
+   name, first in the on-demand queue, then in the Spot queue (`SearchSpotQueue`). Such a job was left by an execution
+   that was stopped, or by a submission whose response was lost. The workflow waits for that job, so two jobs never
+   process the same recording at once.
 2. Submit (`SubmitMedia`): if there is no active job, the workflow submits one.
-3. Poll (`WaitForMedia`, `AskForMedia`, `MediaOver`): Batch does not notify the execution when a job starts or ends, so the
-   workflow polls the job. `components/blocks/workflow/polling_intervals.py` defines the intervals.
-4. Cancel (`LeaveSpare`): a job that still waits for Spot capacity after `processing.capacityMinutes` is cancelled.
+3. Poll (`WaitForMedia`, `AskForMedia`, `MediaOver`): Batch does not notify the execution when a job starts or ends, so
+   the workflow polls the job. `components/blocks/workflow/polling_intervals.py` defines the intervals.
+4. Cancel (`CancelSpotJob`): a job that still waits for Spot capacity after `processing.capacityMinutes` is cancelled.
    Cancelling does not end a job that has just started; that job continues.
 5. Fall back (`MediaOnDemand`): after the Spot job has ended because of its capacity, the workflow starts again at the
-   search, and submits to the on-demand queue. Steps 4 and 5 exist only if the settings choose Spot capacity.
-6. Give up (`EndMedia`): a job that exceeds its time limit, or that the workflow cannot describe or cancel, is terminated.
+   search, and submits to the on-demand queue. `SearchSpotQueue` and the steps 4 and 5 exist only if the settings choose
+   Spot capacity.
+6. Give up (`EndMedia`): a job that exceeds its time limit, or that the workflow cannot describe or cancel, is
+   terminated.
 
 The states share these variables:
 
@@ -46,8 +48,10 @@ BATCH: Final = "arn:aws:states:::aws-sdk:batch"
 """Prefix of the resources with which states call AWS Batch; `SUBMIT` is the only resource without it."""
 JOB_NAME: Final = f"{{% 'media-' & {JOB_NAME_PARTS} %}}"
 THROTTLING_ERRORS: Final = ("Batch.TooManyRequestsException", "Batch.ThrottlingException")
-"""The request was rejected, so it had no effect. `Batch.AWSBatchException` is often throttling too, but the request may
-have had an effect.
+"""Errors of a submission that AWS Batch rejected. It had no effect, so it is repeated.
+
+`Batch.ClientException` is final. After any other error, the submission may have had an effect, so the workflow searches
+for the job. Such an error is `Batch.AWSBatchException`, although it is often throttling too.
 """
 RETRYABLE_ERRORS: Final = (
     *THROTTLING_ERRORS,
@@ -56,10 +60,13 @@ RETRYABLE_ERRORS: Final = (
     "Batch.SdkClientException",
     "States.Timeout",
 )
-"""Errors after which a read, a cancellation or a termination is repeated. Repeating them has no further effect."""
+"""Errors after which a read, a cancellation or a termination is repeated. Repeating them has no further effect. The
+states with these calls use resources below `BATCH`. They report an error that is not in the API model as
+`Batch.BatchException`, while `SUBMIT` reports it as `Batch.AWSBatchException`.
+"""
 MAX_SUBMISSIONS: Final = 6
-"""Maximum number of submissions to one queue whose response was lost or unclear. The workflow searches for the job before
-it repeats one.
+"""Maximum number of submissions to one queue whose response was lost or unclear. The workflow searches for the job
+before it repeats one.
 """
 NO_CAPACITY_REASON: Final = "No Spot capacity within processing.capacityMinutes"
 TIME_LIMIT_REASON: Final = "The workflow no longer waits for this job"
@@ -84,7 +91,8 @@ DESCRIBED_JOB: Final = """(
     'stopped': $code in [-1, 137, 143] and $not($contains($seen.StatusReason & '', 'timeout'))
   }
 )"""
-"""JSONata expression for the variable `$job` after a DescribeJobs call. It computes the new value from the previous one:
+"""JSONata expression for the variable `$job` after a DescribeJobs call. It computes the new value from the previous
+one:
 
 - `on`: true while the job runs. `waits`: true while it waits for capacity.
 - `phase`: seconds for which the job has waited, or run, without interruption. `pause`: seconds until the next call.
@@ -104,7 +112,7 @@ LISTED_JOB: Final = (
     "($living := $states.result.JobSummaryList[$not(Status in ['SUCCEEDED', 'FAILED'])][0]; "
     "$id := $exists($living) ? $living.JobId : ''; %(new)s)"
 )
-"""JSONata expression for the variable `$job` after a ListJobs call: the active job, or a job without an id."""
+"""JSONata expression for the variable `$job` after a ListJobs call: the active job. If there is none, `id` is empty."""
 
 
 def media_states(
@@ -204,19 +212,20 @@ class _OnDemandFallback:
         has_waited = f"$job.waits and $job.phase >= {settings.capacity_minutes * 60} and $not($job.left)"
         is_spot = f"$queue = '{spot}'"
         self._on_demand = on_demand
-        self.after_search = [("{% $queue != $to %}", "MediaOnSpare")]
-        """No active job in the on-demand queue."""
+        self.after_search = [("{% $queue != $to %}", "SearchSpotQueue")]
+        """The on-demand queue has no active job. The Spot queue, to which the job would be submitted, is searched
+        next."""
         self.after_interruption = [(f"{{% {is_spot} and $job.status = 'FAILED' and $job.stopped %}}", "MediaOnDemand")]
         """The job's last Spot capacity was interrupted, or it never got any."""
-        self.after_waiting = [(f"{{% {is_spot} and {has_waited} %}}", "LeaveSpare")]
+        self.after_waiting = [(f"{{% {is_spot} and {has_waited} %}}", "CancelSpotJob")]
         """The job has waited too long for Spot capacity."""
 
     def states(self, retries: Sequence[Retry]) -> dict[str, State]:
         """Return the states that only a workflow with both queues has."""
         return {
-            "MediaOnSpare": set_variables_state({"queue": "{% $to %}"}, "FindMedia"),
+            "SearchSpotQueue": set_variables_state({"queue": "{% $to %}"}, "FindMedia"),
             # A cancelled job fails; one that has started meanwhile continues. The next DescribeJobs call shows which.
-            "LeaveSpare": task_state(
+            "CancelSpotJob": task_state(
                 f"{BATCH}:cancelJob",
                 {"JobId": "{% $job.id %}", "Reason": NO_CAPACITY_REASON},
                 CALL_SECONDS,

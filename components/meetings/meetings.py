@@ -1,7 +1,8 @@
 """Component of the meetings backend: a workflow makes a video, a transcript and a summary of each uploaded recording.
 
-The user reads the results directly from the bucket and the table. This module creates both, the workflow and its functions,
-and gives each function its grants and environment variables. docs/decisions/0060 describes how a meeting is identified.
+The user reads the results directly from the bucket and the table. This module creates both, the workflow and its
+functions, and gives each function its grants and environment variables. docs/decisions/0060 describes how a meeting is
+identified.
 """
 
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from components.blocks.storage.table import SecondaryIndex, Table, TableArgs
 from components.blocks.workflow.workflow import Workflow, WorkflowArgs
 from components.meetings import media_job_states, recording_workflow
 from components.meetings.alarms_and_charts import MAX_BUSY_ANSWERS, MeetingAlarmsArgs, create_alarms, dashboard_charts
-from components.meetings.client_access import ClientAccess, ClientAccessArgs
+from components.meetings.client_role_and_exchange import ClientAccess, ClientAccessArgs
 from components.meetings.media_job import MediaBatchJob, MediaBatchJobArgs
 from components.meetings.scheduled_functions import ScheduledFunctions, ScheduledFunctionsArgs
 from components.settings import MeetingsSettings
@@ -62,6 +63,7 @@ class Meetings(pulumi.ComponentResource):
         )
         self._create_workflow()
         self._create_upload_queue()
+        # The name contains `care`, an older word for these functions. It is in Pulumi's state, so it does not change.
         self.scheduled = ScheduledFunctions(
             "meetings-care",
             ScheduledFunctionsArgs(
@@ -254,8 +256,8 @@ class Meetings(pulumi.ComponentResource):
                     grant_metrics(NAMESPACE),
                     *model_grants(scope, {models.summary, models.action_items}, models.regions, models.guardrail_id),
                 ],
-                # If a model is busy, the invocation fails like after any other error, and the workflow retries it. So a few
-                # errors are normal. A final failure fails the meeting, which raises the alarm `meetings-failed`.
+                # If a model is busy, the invocation fails like after any other error, and the workflow retries it. So a
+                # few errors are normal. A final failure fails the meeting, which raises the alarm `meetings-failed`.
                 errors_above=MAX_BUSY_ANSWERS,
             ),
             self._child,

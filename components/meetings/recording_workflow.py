@@ -1,4 +1,5 @@
-"""States of the workflow that processes one recording: make the video, transcribe, summarise, update the meeting's status.
+"""States of the workflow that processes one recording: make the video, transcribe, summarise, update the meeting's
+status.
 
 This module only builds the states. `meetings.py` creates the workflow and grants its permissions. The execution's input
 names the recording, and every state that needs it reads it from there.
@@ -38,7 +39,9 @@ STEP_RETRY = retry(["StepFailed"], attempts=6, first_seconds=5)
 
 
 def timeout_seconds(settings: MeetingsSettings) -> int:
-    """Return the workflow's timeout: the sum of all waiting times and the time for the other steps."""
+    """Return the workflow's timeout: the time until polling notices the end of the longest Spot job, of the longest
+    on-demand job and of all transcription jobs, and the time for the other steps.
+    """
     job_seconds = max_detection_seconds(settings.processing.spot_seconds) + max_detection_seconds(
         settings.processing.on_demand_seconds
     )

@@ -24,6 +24,7 @@ from components.blocks.workflow.state_definitions import (
 )
 from components.meetings.workflow_expressions import CALL_SECONDS, INPUT, JOB_NAME_PARTS, catch_failure
 from components.settings import MeetingsSettings
+from handlers.meetings.s3_keys import WORK
 
 MAX_SPEAKERS: Final = 10
 """Number of voices that Transcribe tells apart in one part."""
@@ -40,9 +41,10 @@ effect.
 """
 UNNAMED_ERROR: Final = "Transcribe.TranscribeException"
 """Error name for responses that are not in the API model of Transcribe: a throttled call, but also a denied one."""
+FIRST_PART_STATE: Final = "PartAlreadyTranscribed"
 PART_DIGITS: Final = "$formatNumber($states.context.Map.Item.Index, '000')"
 """JSONata expression of a part's number, with as many digits as in the part's key."""
-WORK_PREFIX: Final = f"'work/' & {INPUT}.user & '/' & {INPUT}.meetingId & '/' & {INPUT}.content & '/'"
+WORK_PREFIX: Final = f"'{WORK}' & {INPUT}.user & '/' & {INPUT}.meetingId & '/' & {INPUT}.content & '/'"
 """JSONata expression for the key prefix of the recording's internal objects."""
 
 
@@ -54,7 +56,7 @@ def transcription_states(bucket: str, label: str, settings: MeetingsSettings, *,
     name = f"'{label}-' & {JOB_NAME_PARTS} & '-' & $string({INPUT}.attempt) & '-' & {PART_DIGITS}"
     started_job = {"name": f"{{% {name} %}}", "spent": 0, "pause": first_pause}
     part_states: Mapping[str, State] = {
-        "PartThere": choice_state([("{% $states.input.transcribed %}", "PartTranscribed")], otherwise="StartPart"),
+        FIRST_PART_STATE: choice_state([("{% $states.input.transcribed %}", "PartTranscribed")], otherwise="StartPart"),
         "StartPart": task_state(
             f"{TRANSCRIBE}:startTranscriptionJob",
             {
@@ -103,7 +105,7 @@ def transcription_states(bucket: str, label: str, settings: MeetingsSettings, *,
     }
     return map_state(
         "{% $media.audio %}",
-        "PartThere",
+        FIRST_PART_STATE,
         part_states,
         settings.speech.at_once,
         to=to,

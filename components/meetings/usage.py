@@ -1,7 +1,7 @@
 """Monthly usage of the meetings backend, computed from its load settings for the cost model.
 
-Keys are the Pulumi names of blocks, and measures are those that the price rules read. Quantities without a source are
-constants of this module, marked as assumed.
+Keys are the Pulumi names of blocks, and measures are those that the price rules read. A constant that is marked as
+assumed is an estimate without a source.
 """
 
 from components.blocks.workflow.polling_intervals import count_polls
@@ -17,6 +17,8 @@ EXCHANGES = 2
 """Assumed: token exchanges of one meeting. During an hour of recording, the credentials are renewed once."""
 CHUNKS_PER_HOUR = 60
 """Assumed: one chunk per minute."""
+EVENTS_PER_BATCH = 2
+"""Assumed: events of uploads that the function `start` receives in one invocation."""
 EXCHANGE_MILLISECONDS = 250
 START_MILLISECONDS = 60
 STEP_MILLISECONDS = 200
@@ -33,8 +35,8 @@ STARTING_HOURS = 0.02
 INTERRUPTED_SHARE = 0.05
 """Assumed share of jobs that lose their Spot capacity and end on demand."""
 INPUT_TOKENS_PER_HOUR = 7_500
-"""Assumed tokens of a question per hour of recording. An hour of speech has about 9,000 words, and each of the two questions
-contains all of them."""
+"""Assumed tokens of a question per hour of recording. An hour of speech has about 9,000 words, and each of the two
+questions contains all of them."""
 OUTPUT_TOKENS = 750
 """Assumed tokens of the answer to one question."""
 TRANSITIONS = 20
@@ -45,6 +47,14 @@ TRANSCRIBE_HOURS = 1 / 6
 """Assumed: Amazon Transcribe takes ten minutes for an hour of recording."""
 AUDIO_GB_PER_HOUR = 0.06
 """Assumed: size of an hour of 16-kHz mono FLAC."""
+JOB_LOG_BYTES = 6_000
+"""Assumed size of the log lines of a media job."""
+IMAGE_GIGABYTES = 2
+"""Assumed size of all stored images of the media job."""
+STEPS = 3
+"""Calls of the function `steps` for a recording that succeeds: `media`, `transcribed` and `finish`."""
+STEP_METRIC_REQUESTS = 2
+"""Steps of such a recording that send metrics: `media` and `finish`."""
 METRICS = 5
 """Number of custom metrics of the stack. Each measured user adds one, which this estimate leaves out."""
 KEPT_MONTHS = 12
@@ -54,6 +64,13 @@ ITEM_KILOBYTES = 2
 WRITES = 8
 READS = 20
 """Assumed number of writes and reads of a meeting's record."""
+MEDIA_PART_MEGABYTES = 16
+"""Size of one part of the media job's uploads of video and audio (`PART_BYTES` in its `job_bucket`)."""
+OTHER_PUTS = 20
+"""Assumed: further writes for one meeting by the media job, Amazon Transcribe and the summary, and listings of its
+uploads."""
+READS_PER_UPLOAD = 3
+"""Requests of the media job for each uploaded chunk: HEAD to check that it exists, and HEAD and GET to download it."""
 
 
 def monthly_usage(settings: MeetingsSettings) -> Usage:
@@ -62,7 +79,9 @@ def monthly_usage(settings: MeetingsSettings) -> Usage:
     meetings = load.meetings_per_month
     hours = meetings * load.hours_each
     uploads = hours * CHUNKS_PER_HOUR + meetings
+    batches = uploads / EVENTS_PER_BATCH
     video_gb = hours * GIGABYTES_PER_HOUR
+    media_parts = (video_gb + hours * AUDIO_GB_PER_HOUR) * 1024 / MEDIA_PART_MEGABYTES
     copying = hours * COPY_HOURS + meetings * STARTING_HOURS
     encoding = hours * load.encoded_share * ENCODE_HOURS
     uses_spot = settings.processing.engine is ProcessingEngine.BATCH_SPOT
@@ -75,16 +94,19 @@ def monthly_usage(settings: MeetingsSettings) -> Usage:
     return {
         "meetings-api": {"requests": exchanges, "logGb": exchanges * LOG_BYTES_PER_CALL / GB, **firewall},
         "meetings-auth-exchange": function_usage(exchanges, EXCHANGE_MILLISECONDS),
-        "meetings-uploads": {"messages": uploads, "batches": uploads / 2},
-        "meetings-start": function_usage(uploads / 2, START_MILLISECONDS),
+        "meetings-uploads": {"messages": uploads, "batches": batches},
+        "meetings-start": function_usage(batches, START_MILLISECONDS),
         "meetings-steps": function_usage(
-            2 * meetings, STEP_MILLISECONDS, metricRequests=2 * meetings, customMetrics=METRICS
+            STEPS * meetings,
+            STEP_MILLISECONDS,
+            metricRequests=STEP_METRIC_REQUESTS * meetings,
+            customMetrics=METRICS,
         ),
         "meetings-bedrock-summarize": function_usage(
-            meetings, SUMMARY_MILLISECONDS, **_summary_tokens(settings, hours, meetings)
+            meetings, SUMMARY_MILLISECONDS, metricRequests=meetings, **_summary_tokens(settings, hours, meetings)
         ),
         "meetings-sweep": function_usage(sweeps, SWEEP_MILLISECONDS),
-        "meetings-storage": function_usage(DAYS_PER_MONTH, STORAGE_MILLISECONDS),
+        "meetings-storage": function_usage(DAYS_PER_MONTH, STORAGE_MILLISECONDS, metricRequests=DAYS_PER_MONTH),
         "meetings-workflow": {
             "transitions": meetings * TRANSITIONS + status_checks * TRANSITIONS_PER_CHECK,
             "transcribeMinutes": hours * 60,
@@ -94,17 +116,17 @@ def monthly_usage(settings: MeetingsSettings) -> Usage:
         "meetings-media": {
             "spotHours": copying + encoding if uses_spot else 0,
             "onDemandHours": on_demand,
-            "logGb": meetings * LOG_BYTES_PER_CALL * 10 / GB,
+            "logGb": meetings * JOB_LOG_BYTES / GB,
         },
-        "meetings-media-images": {"imageGb": 2},
+        "meetings-media-images": {"imageGb": IMAGE_GIGABYTES},
         "meetings-recordings": {
             "storageGb": video_gb * (1 + kept.raw_days / DAYS_PER_MONTH)
             + hours * AUDIO_GB_PER_HOUR * kept.audio_days / DAYS_PER_MONTH,
             "infrequentGb": video_gb * (KEPT_MONTHS - 1),
             "monitoredObjects": meetings * KEPT_MONTHS,
             "tieredObjects": meetings,
-            "puts": uploads + meetings * 20,
-            "gets": 2 * uploads,
+            "puts": uploads + media_parts + meetings * OTHER_PUTS,
+            "gets": uploads * READS_PER_UPLOAD,
             "downloadedGb": 0,
         },
         "meetings-meetings": {

@@ -1,4 +1,6 @@
-"""JSONata expressions with which the states of the recording workflow read the execution's input, and their Catch block."""
+"""JSONata expressions with which the states of the recording workflow read the execution's input, and their Catch
+block.
+"""
 
 from collections.abc import Mapping
 
@@ -15,8 +17,8 @@ RECORDING = {
 STEP_INPUT = {**RECORDING, "attempt": f"{{% {INPUT}.attempt %}}"}
 """Input that every step receives: the recording and the attempt."""
 JOB_NAME_PARTS = f"{INPUT}.user & '-' & {INPUT}.meetingId & '-' & {INPUT}.content"
-"""JSONata expression of the recording, as part of a job's name. It contains the user, because two users may have the same
-meeting id."""
+"""JSONata expression of the recording, as part of a job's name. It contains the user, because two users may have the
+same meeting id."""
 CALL_SECONDS = 60
 """Timeout of one service call."""
 

@@ -13,7 +13,7 @@ from components.settings.foundation import Auth
 from components.settings.livestream import AuthorizerKind, min_agent_timeout_seconds
 from components.settings.settings_base import Environment, LogLevel, SubsystemSettings
 from components.settings.voice_qa import LectureUploads
-from components.settings.voice_qa_agent import AgentMode
+from components.settings.voice_qa_agent_connection import AgentMode
 
 if TYPE_CHECKING:
     from components.settings.stack import StackSettings

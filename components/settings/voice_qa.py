@@ -15,7 +15,7 @@ from components.settings.settings_base import (
     SettingsModel,
     SubsystemSettings,
 )
-from components.settings.voice_qa_agent import AnswerAgentSettings
+from components.settings.voice_qa_agent_connection import AnswerAgentSettings
 from components.settings.web_origins import Origin
 from handlers.voice_qa.environment import SessionDays, UrlSeconds
 from handlers.voice_qa.websocket_handler.environment import LecturesPerDay, QueriesAtOnce, QueriesPerHour

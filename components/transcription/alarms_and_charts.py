@@ -81,7 +81,7 @@ def register_alarms(
 
 
 def caption_charts(processor: Function) -> list[Chart]:
-    """Return the charts of suppressed and orphaned partial results."""
+    """Return the charts of dropped and orphaned partial results, and of the fallback to final captions only."""
     return [
         Chart(
             "partial results: dropped, orphaned",

@@ -42,8 +42,8 @@ from handlers.transcription.router.environment import RouterEnvironment
 
 ROUTES = ("$connect", "$default", "$disconnect", "audio", "close", "direct", "open", "ping")
 MAX_EVENT_AGE_SECONDS = 60
-"""Maximum age of an utterance that waits for the audio processor: the lowest value that Lambda allows. The router counts an
-utterance as lost earlier."""
+"""Maximum age of an utterance that waits for the audio processor: the lowest value that Lambda allows. The router
+counts an utterance as lost earlier."""
 MEMORY_PERCENT = 90
 """Percentage of the audio processor's memory above which an alarm is raised."""
 DISCARD_REASON = "a failure record would hold audio that must not be stored - a lost utterance is sent again"
@@ -88,6 +88,9 @@ class Transcription(pulumi.ComponentResource):
         self.register_outputs({"url": self.socket.url})
 
     def _create_tables(self) -> None:
+        """Create the table of the sessions' settings, and the live table. The live table has the items that change
+        while users speak: connections, slots, open sessions and text reservations.
+        """
         no_backup_reason = "its items live for hours and nothing in them is worth having back"
         self.sessions = Table(
             "sessions",

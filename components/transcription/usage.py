@@ -1,7 +1,7 @@
 """Monthly usage of transcription, computed from its load settings. The cost model multiplies it with prices.
 
-Keys are the Pulumi names of the blocks; measures are those that the price rules read. Quantities that no document
-states are constants in this module, each marked as assumed.
+Keys are the Pulumi names of the blocks, and measures are those that the price rules read. A constant that is marked as
+assumed is an estimate without a source.
 """
 
 from components.settings.transcription import TranscriptionSettings
@@ -18,19 +18,29 @@ UTTERANCE_OVERHEAD_SECONDS = 1
 ROUTED_MILLISECONDS = 60
 """Assumed: duration of one message in the router."""
 BILLED_SECONDS = 15
-"""Minimum duration that Amazon Transcribe bills for a stream: three times the longest utterance."""
+"""Minimum duration that Amazon Transcribe bills for a stream. Each utterance is a stream of its own, of at most 5 s."""
+REQUESTS_PER_SESSION = 2
+"""Messages of the client for one session: open and close. Each has an answer."""
 MESSAGES_PER_UTTERANCE = 3
-"""Billed messages: the utterance, its acceptance, and its end. API Gateway bills each 32 KB of a message. An utterance is
-one such unit as Opus, and up to four as uncompressed samples."""
-ROUTER_READS = 3
-"""Reads of the router for one utterance: connection, session and slots, each a consistent read of one unit."""
+"""Billed messages: the utterance, its acceptance, and its end. API Gateway bills each 32 KB of a message. An utterance
+is one such unit as Opus, and up to four as uncompressed samples."""
+ROUTER_READS = 2
+"""Reads of the live table by the router for one utterance: the connection and the session's utterances, each a
+consistent read of one unit."""
 PROCESSOR_READS = 3
-"""Assumed: reads of a session's utterances by the processor: to start the attempt, before a final caption, and to end
+"""Assumed: reads of the session's utterances by the processor: to start the attempt, before a final caption, and to end
 the attempt."""
+SESSION_READS = 2
+"""Reads of the session for one utterance, by the router and by the processor."""
+SESSION_WRITES = 5
+"""Writes of the live table for one session: the connection at the handshake; the user's open sessions, the connection
+and the session's utterances at `open`; and the user's open sessions at `close`."""
 SLOT_WRITES = 3
-"""A slot is taken, started and returned. Each write also changes the index."""
+"""Writes for one utterance to the item of its session's utterances. The item contains a slot for each utterance in
+progress. The router takes the slot, and the processor starts the attempt and releases the slot. Each write also changes
+the index."""
 SLOT_WRITE_UNITS = 2
-"""Assumed: write units for a session's slots item, which contains the names of its last utterances."""
+"""Assumed: write units of one such write. The item also contains the names of the session's last utterances."""
 ITEM_BYTES = 1_000
 """Assumed: size of an item of the session table or the live table."""
 ITEM_DAYS = 3
@@ -54,11 +64,13 @@ def monthly_usage(settings: TranscriptionSettings) -> Usage:
     sessions = max(1.0, speech_minutes / SESSION_MINUTES)
     connected_minutes = sessions * SESSION_MINUTES
     pings = connected_minutes * 60 / PING_SECONDS
-    routed = utterances + pings + 4 * sessions  # connect, open, close, disconnect
+    client_requests = pings + REQUESTS_PER_SESSION * sessions
+    handshakes = 2 * sessions  # connect and disconnect, which are not messages
+    routed = utterances + client_requests + handshakes
     sweeps = DAYS_PER_MONTH * 24 * 60
     return {
         "transcription-socket": {
-            "messages": utterances * MESSAGES_PER_UTTERANCE + captions + 2 * (pings + 2 * sessions),
+            "messages": utterances * MESSAGES_PER_UTTERANCE + captions + 2 * client_requests,  # with answers
             "connectionMinutes": connected_minutes,
             "logGb": routed * LOG_BYTES_PER_CALL / GB,
         },
@@ -73,14 +85,15 @@ def monthly_usage(settings: TranscriptionSettings) -> Usage:
         "transcription-router": function_usage(routed + sweeps, ROUTED_MILLISECONDS),
         "transcription-router-failed": {"messages": 0},
         "transcription-live": {
-            "writes": utterances * SLOT_WRITES * SLOT_WRITE_UNITS + captions + 4 * sessions,
+            # Each caption reserves its text. Each ping updates the time of the client's last message.
+            "writes": (utterances * SLOT_WRITES + pings) * SLOT_WRITE_UNITS + captions + SESSION_WRITES * sessions,
             "indexWrites": utterances * SLOT_WRITES,
             "reads": utterances * (ROUTER_READS + PROCESSOR_READS) + sweeps,
             "storageGb": (captions + sessions) / DAYS_PER_MONTH * ITEM_DAYS * ITEM_BYTES / GB,
         },
         "transcription-sessions": {
-            "writes": 2 * sessions,
-            "reads": utterances * 2,
+            "writes": 2 * sessions,  # at `open` and `close`
+            "reads": utterances * SESSION_READS,
             "storageGb": sessions / DAYS_PER_MONTH * ITEM_DAYS * ITEM_BYTES / GB,
         },
     }

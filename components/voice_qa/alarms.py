@@ -1,4 +1,5 @@
-"""Alarms of voice Q&A, for answers that are late or missing, lectures whose S3 notification is missing, and limits that are near.
+"""Alarms of voice Q&A, for answers that are late or missing, lectures whose S3 notification is missing, and limits that
+are near.
 
 Every block registers its own alarms in addition.
 """

@@ -1,13 +1,17 @@
 """Monthly usage of voice Q&A, computed from its load settings. The cost model multiplies it with prices.
 
-Keys are the Pulumi names of the blocks; measures are those that the price rules read. Quantities that no document
-states are constants in this module, each marked as assumed.
+Keys are the Pulumi names of the blocks, and measures are those that the price rules read. A constant that is marked as
+assumed is an estimate without a source.
 """
 
 from components.settings.voice_qa import VoiceQaSettings
 from components.usage_formulas import DAYS_PER_MONTH, GB, LOG_BYTES_PER_CALL, Usage, function_usage
-from components.voice_qa.voice_qa import OLD_VERSION_DAYS, SWEEP_MINUTES
 
+OLD_VERSION_DAYS = 1
+"""Days for which old versions of questions and answers are kept. An expired object of a versioned bucket becomes an old
+version, and expired audio must not remain available."""
+SWEEP_MINUTES = 15
+"""Interval of the sweep for lectures without a notification."""
 HANDLED_MILLISECONDS = 60
 """Assumed: duration of one message in the WebSocket handler."""
 WORKER_OVERHEAD_SECONDS = 1
@@ -25,17 +29,24 @@ LECTURE_MEGABYTES = 60
 QUERY_MEGABYTES = 0.2
 """Assumed: size of a question of some seconds."""
 ANSWER_MEGABYTES = 0.5
-"""Assumed: size of a spoken answer, which is stored twice (as pieces, and as one file)."""
+"""Assumed: size of a spoken answer. It is stored twice: as one audio file, and as base64 in the JSONL file of the
+pieces."""
 BASE64_FACTOR = 4 / 3
 """Factor by which base64 enlarges spoken pieces."""
 MESSAGES_PER_QUESTION = 6
-"""Assumed: messages of one question besides the pieces. Without errors there are five: the upload request and its response,
-the question and its acceptance, and the message that the answer is complete."""
+"""Assumed: messages of one question besides the pieces. Without errors there are five: the upload request and its
+response, the question and its acceptance, and the message that the answer is complete."""
 ITEM_KILOBYTES = 4
 """Assumed: size of a conversation of some turns."""
 READS_PER_QUESTION = 12
 WRITES_PER_QUESTION = 12
 """Assumed, both: capacity units for connection, allowance, question and conversation."""
+PUTS_PER_QUESTION = 3
+"""Uploads for one question: the spoken question, all pieces of the answer as one JSONL file, and the joined spoken
+answer."""
+GETS_PER_QUESTION = 4
+"""Reads for one question: the worker's HEAD request, the agent's downloads of question and lecture, and the client's
+download of the spoken answer."""
 LECTURE_MONTHS = 12
 """Assumed: months of lectures in the bucket when its cost is estimated. It keeps growing."""
 REQUESTS_PER_VALIDATION = 10
@@ -53,7 +64,7 @@ def monthly_usage(settings: VoiceQaSettings) -> Usage:
     sweeps = DAYS_PER_MONTH * 24 * 60 / SWEEP_MINUTES
     audio, old_days = settings.audio, OLD_VERSION_DAYS if settings.audio.versioned else 0
     query_mb = QUERY_MEGABYTES * (audio.query_days + old_days)
-    answer_mb = 2 * ANSWER_MEGABYTES * (audio.response_days + old_days)
+    answer_mb = (1 + BASE64_FACTOR) * ANSWER_MEGABYTES * (audio.response_days + old_days)
     audio_mb = questions / DAYS_PER_MONTH * (query_mb + answer_mb)
     uploaded_mb = questions * QUERY_MEGABYTES + lectures * LECTURE_MEGABYTES
     network = settings.agentcore.network
@@ -61,7 +72,7 @@ def monthly_usage(settings: VoiceQaSettings) -> Usage:
     lectures_mb = lectures * LECTURE_MONTHS * LECTURE_MEGABYTES
     return {
         "voice-qa-socket": {
-            "messages": questions * (MESSAGES_PER_QUESTION + PIECES_PER_ANSWER) + 2 * pings,
+            "messages": questions * (MESSAGES_PER_QUESTION + PIECES_PER_ANSWER) + 2 * pings,  # each ping has an answer
             "connectionMinutes": minutes,
             "logGb": handled * LOG_BYTES_PER_CALL / GB,
         },
@@ -73,8 +84,8 @@ def monthly_usage(settings: VoiceQaSettings) -> Usage:
         "voice-qa-validator-failed": {"messages": 0},
         "voice-qa-audio": {
             "storageGb": (audio_mb + lectures_mb) / 1024,
-            "puts": 3 * questions + lectures,
-            "gets": 4 * questions + lectures * REQUESTS_PER_VALIDATION + sweeps,
+            "puts": questions * PUTS_PER_QUESTION + lectures,
+            "gets": questions * GETS_PER_QUESTION + lectures * REQUESTS_PER_VALIDATION + sweeps,
             "downloadedGb": questions * ANSWER_MEGABYTES / 1024,
             "acceleratedGb": uploaded_mb / 1024 if settings.audio.accelerated else 0,
         },

@@ -39,9 +39,10 @@ from components.blocks.storage.bucket import Bucket, BucketArgs, CorsRule, Lifec
 from components.blocks.storage.table import Table, TableArgs
 from components.settings import VoiceQaSettings
 from components.settings.voice_qa import LectureUploads
-from components.settings.voice_qa_agent import AgentMode
-from components.voice_qa.agent_network import AgentNetwork, AgentNetworkArgs
+from components.settings.voice_qa_agent_connection import AgentMode
 from components.voice_qa.alarms import register_alarms
+from components.voice_qa.usage import OLD_VERSION_DAYS, SWEEP_MINUTES
+from components.voice_qa.worker_network import AgentNetwork, AgentNetworkArgs
 from handlers.voice_qa import s3_prefixes
 from handlers.voice_qa.environment import MAX_QUERY_BYTES
 from handlers.voice_qa.query_worker.environment import WorkerEnvironment
@@ -51,16 +52,12 @@ from handlers.voice_qa.websocket_handler.environment import SocketEnvironment
 
 ROUTES = ("$connect", "$default", "$disconnect", "ping", "query", "upload")
 GIGABYTE = 1_000_000_000
+"""Bytes of a gigabyte in the size limit of lectures, which counts in powers of ten."""
 MAX_QUESTION_AGE_SECONDS = 300
-"""Age at which a question that no worker has started is moved to the dead-letter queue. Its client has gone or has asked
-again."""
+"""Age at which a question that no worker has started is moved to the dead-letter queue. Its client has gone or has
+asked again."""
 OLD_LECTURE_DAYS = 7
 """Days for which old versions of lectures are kept."""
-OLD_VERSION_DAYS = 1
-"""Days for which old versions of questions and answers are kept. An expired object of a versioned bucket becomes an old
-version, and expired audio must not remain available."""
-SWEEP_MINUTES = 15
-"""Interval of the sweep for lectures without a notification."""
 FINISH_PERCENT = 60
 """Percentage of the validator's timeout that is reserved to finish the last page of a sweep. A page of lectures without
 notifications takes minutes."""
@@ -116,6 +113,7 @@ class VoiceQa(pulumi.ComponentResource):
 
     def _create_storage(self) -> None:
         scope, settings = self._scope, self._settings
+        # The requirements name this table `SynapScribe-Sessions`. It also has the items of lectures.
         self.sessions = Table(
             "sessions",
             TableArgs(

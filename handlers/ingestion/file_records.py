@@ -8,7 +8,7 @@ from typing import Any
 from handlers.common.aws.dynamodb_values import serialize_value
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.ingestion.arrived_files import ArrivedFile
-from handlers.ingestion.manifest import ListedFile
+from handlers.ingestion.manifest_documents import ListedFile
 from handlers.ingestion.status_transitions import FileStatus
 from handlers.ingestion.table_items import (
     SCHEMA_VERSION,

@@ -16,7 +16,7 @@ from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.ingestion.arrived_files import ArrivedFile
 from handlers.ingestion.environment_bases import MAX_OPEN_SHARDS, OPEN_SHARDS
 from handlers.ingestion.file_records import FileRecord, OpenFile, build_file_item, choose_open_shard
-from handlers.ingestion.manifest import FileResult
+from handlers.ingestion.manifest_documents import FileResult
 from handlers.ingestion.status_transitions import FileStatus, source_statuses
 from handlers.ingestion.table_items import Item, RecordId, Values, build_update, query_open_items
 

@@ -16,8 +16,8 @@ from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.ingestion.file_records import FileRecord, OpenFile
 from handlers.ingestion.file_table import FileTable
-from handlers.ingestion.manifest import Manifest
 from handlers.ingestion.manifest_document_store import ManifestDocuments
+from handlers.ingestion.manifest_documents import Manifest
 from handlers.ingestion.manifest_executions import ManifestExecution, ManifestWorkflow
 from handlers.ingestion.manifest_records import ManifestRecords
 from handlers.ingestion.table_items import RecordId

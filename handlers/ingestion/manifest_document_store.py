@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from botocore.exceptions import ClientError
 
-from handlers.ingestion.manifest import Manifest, RunResult
+from handlers.ingestion.manifest_documents import Manifest, RunResult
 from handlers.ingestion.manifest_s3_keys import confirmed_key, list_key, result_key
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from handlers.common.aws.workflow_executions import ExecutionStatus
 from handlers.common.logging import EventLog
 from handlers.ingestion.file_records import FileRecord
 from handlers.ingestion.file_table import FileTable
-from handlers.ingestion.manifest import FileResult, ListedFile, Manifest
 from handlers.ingestion.manifest_document_store import ManifestDocuments
+from handlers.ingestion.manifest_documents import FileResult, ListedFile, Manifest
 from handlers.ingestion.manifest_executions import ManifestExecution
 from handlers.ingestion.manifest_records import ManifestRecords
 from handlers.ingestion.manifest_s3_keys import confirmed_key

@@ -2,7 +2,7 @@
 
 from handlers.common.json_models import Message
 from handlers.livestream.api_models import Episode, TrackView
-from handlers.livestream.table_records import SCHEMA_VERSION
+from handlers.livestream.table_keys import SCHEMA_VERSION
 from handlers.livestream.track_states import Track, TrackKind, episode_status
 
 

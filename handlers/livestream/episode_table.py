@@ -20,7 +20,7 @@ from handlers.common.aws.dynamodb_values import Item, deserialize_item, serializ
 from handlers.common.error_responses import HandlerError
 from handlers.livestream.episode_record import EpisodeRecord
 from handlers.livestream.error_codes import LivestreamErrorCode
-from handlers.livestream.table_records import (
+from handlers.livestream.table_keys import (
     OWNER_INDEX,
     FindingKind,
     Key,

@@ -25,7 +25,7 @@ from handlers.livestream.agent.answer_verification import VerifiedAnswer
 from handlers.livestream.api_models import Claim, Clip
 from handlers.livestream.episode_table import EpisodeNotFound, EpisodeTable
 from handlers.livestream.table_item_deletion import delete_items
-from handlers.livestream.table_records import SCHEMA_VERSION, FindingKind, Key, finding_key, partition_key, window_key
+from handlers.livestream.table_keys import SCHEMA_VERSION, FindingKind, Key, finding_key, partition_key, window_key
 from handlers.livestream.track_states import TrackKind, TrackReason, TrackState, TrackUpdate
 from handlers.livestream.transcript_window_queue import WindowMessage
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.markup import escape
 
-from guardrails.model.subsystem_names import parse_subsystem
+from guardrails.model.subsystem_of_resource import parse_subsystem
 from local import ROOT, CannotRun
 from local.emulation.iam.decision_log import read_decisions
 from local.emulation.iam.grant_usage import GrantComparison, compare_grants, read_reviewed_grants, read_stack_grants

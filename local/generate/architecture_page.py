@@ -22,15 +22,15 @@ NODE_SYNTAX = {
     Shape.STORE: '[("{}")]',
     Shape.WORKFLOW: '{{{{"{}"}}}}',
     Shape.JOB: '[["{}"]]',
-    Shape.ENTRY: '>"{}"]',
+    Shape.API: '>"{}"]',
     Shape.CALLER: '(["{}"])',
     Shape.SERVICE: '["{}"]',
 }
 """Mermaid's syntax for a node of each shape, with a placeholder for the label."""
 COUNTED_SHAPES = (Shape.FUNCTION, Shape.QUEUE, Shape.STORE, Shape.WORKFLOW, Shape.JOB)
 """Shapes that the overview counts instead of showing each node."""
-ENTRY_SHAPES = {Shape.ENTRY, Shape.CALLER}
-"""Shapes of the entries: the nodes through which requests enter a subsystem."""
+ENTRY_SHAPES = {Shape.API, Shape.CALLER}
+"""Shapes of the entries. Requests enter a subsystem through its APIs and its own callers."""
 ALERT_SOURCES = {
     # Labels of the services that publish alerts.
     "budgets.amazonaws.com": "budgets",
@@ -69,10 +69,10 @@ def render_flowchart(edges: Sequence[Edge]) -> str:
 
 
 def render_overview(graph: Graph) -> str:
-    """Return the diagram of the whole platform: callers, subsystems, AWS services that they call, and the foundation."""
+    """Return the diagram of the whole platform: callers, subsystems, called AWS services, and the foundation."""
     edges = list_edges(graph)
     members = sorted({*map_nodes(graph).values(), *_list_ends(edges)})
-    called = {edge.head for edge in edges if edge.tail.subsystem not in {"", Subsystem.FOUNDATION}}
+    calls = [edge for edge in edges if edge.tail.subsystem and edge.head.shape is Shape.SERVICE]
     lines = [f"  {_render_node(CALLERS)}"]
     for subsystem in sorted({node.subsystem for node in members if node.subsystem}):
         subsystem_nodes = [node for node in members if node.subsystem == subsystem]
@@ -81,9 +81,9 @@ def render_overview(graph: Graph) -> str:
             map(_render_node, subsystem_nodes) if is_foundation else _render_summary(subsystem, subsystem_nodes)
         )
         lines += _render_box(subsystem, shown_nodes)
-    lines += (f"  {_render_node(node)}" for node in sorted(called) if node.shape is Shape.SERVICE)
+    lines += (f"  {_render_node(service)}" for service in sorted({edge.head for edge in calls}))
     entry_arrows = sorted(set(_render_entry_arrows(edges)))
-    service_arrows = sorted(set(_render_service_arrows(edges)))
+    service_arrows = sorted(set(_render_service_arrows(calls)))
     return _render_code_block([*lines, *entry_arrows, *service_arrows, *_render_foundation_users(graph)])
 
 
@@ -117,10 +117,13 @@ def _render_entry_arrows(edges: Iterable[Edge]) -> Iterator[str]:
             yield _render_arrow(edge.tail.id, _create_id("inside", edge.tail.subsystem))
 
 
-def _render_service_arrows(edges: Iterable[Edge]) -> Iterator[str]:
-    for edge in edges:
-        if edge.tail.subsystem and edge.head.shape is Shape.SERVICE:
-            yield _render_arrow(_create_id("inside", edge.tail.subsystem), edge.head.id)
+def _render_service_arrows(calls: Iterable[Edge]) -> Iterator[str]:
+    """Return an arrow to a service from each subsystem that calls it. The foundation has no summary node, so its arrows
+    start at the node that calls the service.
+    """
+    for call in calls:
+        is_foundation = call.tail.subsystem == Subsystem.FOUNDATION
+        yield _render_arrow(call.tail.id if is_foundation else _create_id("inside", call.tail.subsystem), call.head.id)
 
 
 def _render_foundation_users(graph: Graph) -> Iterator[str]:
@@ -187,5 +190,5 @@ def _escape(text: str) -> str:
 
 
 def _create_id(kind: str, subsystem: str) -> str:
-    """Return the identifier of a subsystem's box (`box`), or of its summary node with the numbers of resources (`inside`)."""
+    """Return the identifier of a subsystem's box (`box`), or of its summary node (`inside`)."""
     return f"{kind}_{subsystem.replace('-', '_')}"

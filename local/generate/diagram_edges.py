@@ -1,6 +1,7 @@
 """Edges of the architecture diagrams, derived from event sources, rules, schedules, APIs, CORS rules and role policies.
 
-Every permission of a role must have an edge or be listed as an exception. Otherwise the page is not generated.
+Every permission of a role with a node must have an edge, or one of the exceptions in this module must apply to it.
+Otherwise the page is not generated.
 """
 
 import json
@@ -15,10 +16,13 @@ from local.generate.diagram_nodes import Key, Node, Shape, map_nodes, map_role_n
 from local.preview.resource_graph import Graph, Resource
 
 NodesByKey = Mapping[Key, Node]
+"""Nodes by the keys of their ARNs."""
 NodesByRole = Mapping[str, Node]
 """Nodes by the names of the roles that they use."""
 CLOCK = Node("", "clock", Shape.SERVICE)
+"""Tail of the edges of all schedules."""
 CALLERS = Node("", "callers", Shape.CALLER)
+"""All callers outside the program that assume no role of the program."""
 
 OMITTED_SERVICES = {
     # Services whose permissions get no edge.
@@ -26,8 +30,9 @@ OMITTED_SERVICES = {
     "ecr",  # pulls of a container's image
     "iam",  # `iam:PassRole` of a job's role: the job's own edges show what the role permits
 }  # fmt: skip
-SERVICES = {"bedrock": "Bedrock", "transcribe": "Transcribe", "mediaconvert": "MediaConvert"}
-"""AWS services that the program calls without deploying a resource of theirs."""
+CALLED_SERVICES = {"bedrock": "Bedrock", "transcribe": "Transcribe", "mediaconvert": "MediaConvert"}
+"""Label of each AWS service that the program calls without deploying a resource of the service, by the service's IAM
+prefix."""
 
 ADDRESS_VARIABLES = {
     "JWKS_URL": Node("", "identity provider", Shape.SERVICE),
@@ -37,7 +42,7 @@ ADDRESS_VARIABLES = {
 too, for example an issuer, but the function does not call it."""
 
 READ_ACTIONS = re.compile(r"Get|BatchGet|List|Query|Scan|Describe|ConditionCheck")
-"""Names of actions that read from a store. All other actions on a store write."""
+"""Start of the names of actions that read. All other actions of `READ_OR_WRITE_SERVICES` write."""
 VERBS = {
     "lambda:InvokeFunction": "calls",
     "states:StartExecution": "starts",
@@ -50,8 +55,9 @@ VERBS = {
     "execute-api:Invoke": "connects",
     "execute-api:ManageConnections": "sends messages over",
 }
-"""Verbs of actions on resources that are not stores."""
-STORES = {"s3", "dynamodb", "ssm", "bedrock-agentcore"}
+"""Verbs of single actions."""
+READ_OR_WRITE_SERVICES = {"s3", "dynamodb", "ssm", "bedrock-agentcore"}
+"""IAM prefixes of the services whose actions have the verb `reads` or `writes`."""
 IMPLIED_ACTIONS = {
     # Actions that need no verb: they accompany another action of the same edge, or an event source that has an edge.
     "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility",
@@ -71,11 +77,14 @@ class Edge:
     tail: Node
     head: Node
     label: str
-    """Verb of the tail on the head, or several verbs with commas."""
+    """Relation of the tail to the head, for example `reads, writes` or `every 5 minutes`."""
 
 
 def list_edges(graph: Graph) -> list[Edge]:
-    """Return all edges of the platform, with one edge for each pair of nodes."""
+    """Return all edges of the platform, with one edge for each pair of nodes.
+
+    Edges from a node to itself are omitted.
+    """
     nodes_by_key, nodes_by_role = map_nodes(graph), map_role_nodes(graph)
     labels_by_ends: dict[tuple[Node, Node], set[str]] = defaultdict(set)
     for edge in (
@@ -90,8 +99,9 @@ def list_edges(graph: Graph) -> list[Edge]:
 
 
 def _join_labels(labels: set[str]) -> str:
-    """Return one label: `reads, writes` first, then the other verbs in alphabetical order. The verb `describes` is implied
-    by `starts`.
+    """Return the labels in alphabetical order as one label. If both `reads` and `writes` occur, they come first.
+
+    The label omits `describes` after `starts`, because a role that starts an execution usually also describes it.
     """
     verbs = labels - {"describes"} if "starts" in labels else labels
     first = ["reads, writes"] if {"reads", "writes"} <= verbs else []
@@ -145,7 +155,9 @@ def _rule_edges(target: Resource, graph: Graph, nodes_by_key: NodesByKey, nodes_
 
 
 def _outside_edges(graph: Graph, nodes_by_key: NodesByKey, nodes_by_role: NodesByRole) -> Iterator[Edge]:
-    """Yield the edges from callers to APIs, identity pools and buckets, and from functions to external services."""
+    """Yield the edges to and from the outside: from callers to APIs, guests and buckets, from APIs to the functions
+    that they call, and from functions to external services.
+    """
     for resource in graph.customs():
         inputs = resource.inputs
         match resource.kind:
@@ -155,10 +167,9 @@ def _outside_edges(graph: Graph, nodes_by_key: NodesByKey, nodes_by_role: NodesB
                 verb = "authorizes with" if "/authorizers/" in inputs["sourceArn"] else "calls"
                 yield Edge(api, nodes_by_key["lambda", inputs["function"]], verb)
             case "IdentityPool" if inputs["allowUnauthenticatedIdentities"]:
-                # A guest's node has the name of the block that contains its role. The pool's name contains that name.
-                guests = {
-                    node for node in nodes_by_role.values() if node.shape is Shape.CALLER and node.name in resource.name
-                }
+                # A guest's node is named after the block that contains the pool and the role of its guests.
+                block = graph[resource.parent].name
+                guests = {node for node in nodes_by_role.values() if node.shape is Shape.CALLER and node.name == block}
                 yield from (Edge(CALLERS, guest, "become") for guest in guests)
             case "BucketCorsConfiguration":
                 methods = sorted({method for rule in inputs["corsRules"] for method in rule["allowedMethods"]})
@@ -178,6 +189,7 @@ def list_role_statements(graph: Graph) -> Iterator[tuple[str, Mapping[str, Any]]
 
 
 def _permission_edges(graph: Graph, nodes_by_key: NodesByKey, nodes_by_role: NodesByRole) -> Iterator[Edge]:
+    """Yield the edges from the node that uses a role to the resources that the role's permissions concern."""
     for role, statement in list_role_statements(graph):
         # Roles of schedules, backups and log writers have no node. Their edges come from the resources themselves.
         if role not in nodes_by_role:
@@ -193,8 +205,8 @@ def _find_head(action: str, resource: str, nodes_by_key: NodesByKey, nodes_by_ro
     service = action.partition(":")[0]
     if service in OMITTED_SERVICES or action in IMPLIED_ACTIONS or action == "events:PutEvents":
         return None
-    if service in SERVICES:
-        return Node("", SERVICES[service], Shape.SERVICE)
+    if service in CALLED_SERVICES:
+        return Node("", CALLED_SERVICES[service], Shape.SERVICE)
     if action == "sts:AssumeRole":
         return nodes_by_role[to_node_key(resource)[1]]
     if "*" in to_node_key(resource)[1]:
@@ -210,10 +222,11 @@ def _find_head(action: str, resource: str, nodes_by_key: NodesByKey, nodes_by_ro
 
 
 def _choose_verb(action: str, head: Node) -> str:
+    """Return the verb of an action. Raise MissingFromDiagram if it has none."""
     if action in VERBS:
         return VERBS[action]
     service, _, name = action.partition(":")
-    if service in STORES:
+    if service in READ_OR_WRITE_SERVICES:
         return "reads" if READ_ACTIONS.match(name) else "writes"
     if head.shape is Shape.SERVICE:
         return "calls"

@@ -1,5 +1,8 @@
 """Nodes of the architecture diagrams: the resources that data flows through, by the names or ids in their ARNs.
 
+A node is named after the block that contains the resource. A block is a component of the program that creates one kind
+of resource with everything that it needs, for example a function with its role and log group.
+
 The diagrams omit auxiliary resources (policies, log groups, versions), alarms, dashboards and dead-letter queues.
 """
 
@@ -9,10 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from guardrails.model.subsystem_names import parse_subsystem
+from guardrails.model.subsystem_of_resource import parse_subsystem
 from local.preview.resource_graph import Graph, Resource
 
 DEAD_LETTER_QUEUE = "polyphony:blocks:DeadLetterQueue"
+"""Type of the block that contains a dead-letter queue."""
 
 
 class Shape(StrEnum):
@@ -23,7 +27,7 @@ class Shape(StrEnum):
     STORE = "store"
     WORKFLOW = "workflow"
     JOB = "job"
-    ENTRY = "entry"
+    API = "api"
     """API for callers outside the program."""
     CALLER = "caller"
     """Caller outside the program, for example a guest in a browser."""
@@ -65,8 +69,8 @@ SHOWN = {
     "aws:sfn/stateMachine:StateMachine": (Shape.WORKFLOW, "states"),
     "aws:glue/job:Job": (Shape.JOB, "glue"),
     "aws:batch/jobDefinition:JobDefinition": (Shape.JOB, "batch"),
-    "aws:apigateway/restApi:RestApi": (Shape.ENTRY, "execute-api"),
-    "aws:apigatewayv2/api:Api": (Shape.ENTRY, "execute-api"),
+    "aws:apigateway/restApi:RestApi": (Shape.API, "execute-api"),
+    "aws:apigatewayv2/api:Api": (Shape.API, "execute-api"),
     "aws:bedrock/agentcoreMemory:AgentcoreMemory": (Shape.STORE, "bedrock-agentcore"),
     "aws:ssm/parameter:Parameter": (Shape.STORE, "ssm"),
     "aws:backup/vault:Vault": (Shape.STORE, "backup"),
@@ -96,7 +100,7 @@ def _key_of(resource: Resource) -> Key:
 
 
 def to_node_key(arn: str) -> Key:
-    """Return the key for an ARN: a function without its alias, a table without its index, a bucket without its prefix."""
+    """Return the key for an ARN. It omits the alias of a function, the index of a table and the prefix of a bucket."""
     service, resource = arn.split(":", 5)[2], arn.split(":", 5)[5]
     match service:
         case "lambda" | "states" | "backup":  # function:NAME:live, execution:NAME:*, backup-vault:NAME
@@ -130,17 +134,21 @@ def _list_roles(resource: Resource) -> Iterator[str]:
     yield from (arn.partition(":role/")[2] for arn in arns if isinstance(arn, str) and ":role/" in arn)
 
 
-SERVICES = {
+SERVICES_WITH_ROLES = {
+    # Node of each AWS service that assumes a role of the program, by its service principal.
     "mediaconvert.amazonaws.com": Node("", "MediaConvert", Shape.SERVICE),
     "backup.amazonaws.com": Node("", "AWS Backup", Shape.SERVICE),
 }
 
 
 def _find_outside_node(role: Resource, graph: Graph) -> Node | None:
-    """Return the service or caller that assumes a role which no resource of the program uses. Some services have no node."""
+    """Return the service or caller that assumes a role which no resource of the program uses.
+
+    Some services have no node.
+    """
     principal = json.loads(role.inputs["assumeRolePolicy"])["Statement"][0]["Principal"]
     if "Service" in principal:
-        return SERVICES.get(principal["Service"])
+        return SERVICES_WITH_ROLES.get(principal["Service"])
     # A guest assumes its role through an identity pool (a federated principal). The guest is named after the block that
     # contains the role. The name of any other caller is that of its role without the suffix.
     name = graph[role.parent].name if "Federated" in principal else role.name.removesuffix("-role")

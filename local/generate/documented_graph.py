@@ -6,7 +6,7 @@ In a preview, a policy document that contains such an id is unknown. With the pl
 from functools import cache
 
 from local.preview import program_run, stack_files
-from local.preview.preview_provider import PreviewProvider
+from local.preview.preview_provider import REGION, PreviewProvider
 from local.preview.property_values import Props
 from local.preview.resource_graph import Graph, Resource
 from local.preview.stack_files import StackConfig
@@ -21,7 +21,7 @@ class NamedIdProvider(PreviewProvider):
     def make(self, resource: Resource) -> tuple[str, Props]:
         """Return the name as id. A WebSocket API also gets an endpoint, because the stage's address contains it."""
         if resource.kind == "Api":
-            return resource.name, {"apiEndpoint": f"wss://{resource.name}.execute-api.us-east-1.amazonaws.com"}
+            return resource.name, {"apiEndpoint": f"wss://{resource.name}.execute-api.{REGION}.amazonaws.com"}
         return resource.name, {}
 
 

@@ -1,4 +1,4 @@
-"""Generated files in `docs/`: JSON Schemas, OpenAPI documents, TypeScript types, and pages about the deployed resources.
+"""Generated files in `docs/`: JSON Schemas, OpenAPI documents, TypeScript types, and pages about the resources.
 
 `make schema` and `make docs` write them from the pydantic models, the policies, the price book and a preview run of the
 program. A test fails if a committed file is stale.
@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from components.blocks.api import api_documentation
+from components.blocks.api import openapi_document
 from components.frontend_output import Frontend
 from components.settings.loader import PROJECT
 from components.settings.stack import StackSettings
@@ -29,7 +29,7 @@ from handlers.meetings.upload_completion_file import CompleteFile
 from handlers.transcription import messages
 from handlers.voice_qa import client_messages
 from local import ROOT
-from local.generate import architecture_page, schema_examples, security_page
+from local.generate import architecture_page, message_examples, security_page
 from local.generate.typescript import to_declarations
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -78,7 +78,7 @@ def _frontend() -> dict[str, Any]:
     schema = Frontend.model_json_schema(mode="serialization")
     # A field with the default None has the schema `anyOf: [$ref, null]`. Only the reference remains.
     for field in schema["properties"].values():
-        if field.pop("default", field) is None:
+        if "default" in field and field.pop("default") is None:
             [field["$ref"]] = [choice["$ref"] for choice in field.pop("anyOf") if "$ref" in choice]
     return schema
 
@@ -90,12 +90,12 @@ def frontend_types() -> str:
 
 def transcription_schema() -> dict[str, Any]:
     """Return the schema of the messages of transcription's WebSocket API."""
-    return _message_schema("transcription", messages, schema_examples.TRANSCRIPTION)
+    return _message_schema("transcription", messages, message_examples.TRANSCRIPTION)
 
 
 def voice_qa_schema() -> dict[str, Any]:
     """Return the schema of the messages of voice Q&A's WebSocket API."""
-    return _message_schema("voice-qa", client_messages, schema_examples.VOICE_QA)
+    return _message_schema("voice-qa", client_messages, message_examples.VOICE_QA)
 
 
 def meetings_schema() -> dict[str, Any]:
@@ -107,12 +107,12 @@ def meetings_schema() -> dict[str, Any]:
         "title": "What clients of meetings write and read",
         "description": "Generated from handlers/meetings by `make schema`. Their keys: docs/meetings.md.",
         "anyOf": [{"$ref": f"#/$defs/{model.__name__}"} for model, _ in models],
-        **_with_examples(models, schema_examples.MEETINGS),
+        **_with_examples(models, message_examples.MEETINGS),
     }
 
 
 def _openapi(subsystem: str, operations: Sequence[RestOperation]) -> Callable[[], dict[str, Any]]:
-    return lambda: api_documentation.build_document(f"Polyphony: {subsystem}", "1", operations)
+    return lambda: openapi_document.build_document(f"Polyphony: {subsystem}", "1", operations)
 
 
 def _message_schema(subsystem: str, module: ModuleType, examples: Sequence[Message]) -> dict[str, Any]:
@@ -137,7 +137,7 @@ def _with_examples(
     models: Sequence[tuple[type[Message], JsonSchemaMode]], messages: Sequence[Message]
 ) -> dict[str, Any]:
     _, schema = models_json_schema(models)
-    for name, examples in schema_examples.group_by_model(messages).items():
+    for name, examples in message_examples.group_by_model(messages).items():
         schema["$defs"][name] |= {"examples": examples}
     return schema
 
@@ -178,7 +178,10 @@ def find_stale_files(files: Mapping[str, Generator] = FILES) -> list[str]:
 
 
 def command(files: Mapping[str, Generator] = FILES, *, check: bool) -> int:
-    """Write stale files for `make schema` and `make docs`. With `check`, only list them and return 1 if there are any."""
+    """Write stale files for `make schema` and `make docs`.
+
+    With `check`, only list them and return 1 if there are any.
+    """
     stale_paths = find_stale_files(files)
     for path in stale_paths:
         if check:

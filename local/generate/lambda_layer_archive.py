@@ -1,4 +1,4 @@
-"""Builder of the zip archive of the handlers' Lambda layer: the dependencies of the lock file, for arm64 and Python 3.13.
+"""Builder of the zip archive of the handlers' Lambda layer: the locked dependencies, for arm64 and Python 3.13.
 
 The build works on any machine, because pip downloads the platform's wheels and compiles nothing from C. If a Python of
 the runtime's version is installed, the builder adds bytecode, which does not depend on the processor. Without bytecode,
@@ -57,9 +57,8 @@ def command() -> int:
         target.write_bytes(archive)
         lock_hash_file.write_text(lock_hash())
     without_bytecode = f"without bytecode, so functions start more slowly (install Python {_version_text()} to add it)"
-    print(
-        f"built {ARCHIVE}: {len(files)} files, {size / 1024**2:.1f} MB, {'with bytecode' if with_bytecode else without_bytecode}"
-    )
+    bytecode = "with bytecode" if with_bytecode else without_bytecode
+    print(f"built {ARCHIVE}: {len(files)} files, {size / 1024**2:.1f} MB unzipped, {bytecode}")
     return 0
 
 
@@ -99,7 +98,7 @@ def _install(folder: Path) -> int:
     process = subprocess.run(
         [
             *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"),
-            *("--require-hashes", "--only-binary=:all:", "--implementation", "cp", "--python-version", "3.13"),
+            *("--require-hashes", "--only-binary=:all:", "--implementation", "cp", "--python-version", _version_text()),
             *platforms,
             *("--target", str(folder), "--requirement", str(LOCK)),
         ],
@@ -107,6 +106,7 @@ def _install(folder: Path) -> int:
     )
     if process.returncode != 0:
         print(
-            f"pip failed to install {LOCK.name} for arm64 and Python 3.13. Its output above says why.", file=sys.stderr
+            f"pip failed to install {LOCK.name} for arm64 and Python {_version_text()}. Its output above says why.",
+            file=sys.stderr,
         )
     return process.returncode

@@ -1,5 +1,7 @@
-"""Generator of `docs/security.md`: fills tables into the template beside this file. They list the entry points for
-outside callers, the permissions of every role, resource policies, and policy exceptions.
+"""Generator of `docs/security.md`: fills tables into the template beside this file.
+
+The tables list the entry points for outside callers, the permissions of every role, the resource policies, and the
+policy exceptions.
 """
 
 import json
@@ -11,7 +13,7 @@ from typing import Any
 
 from components.blocks.naming.context import Subsystem
 from components.blocks.naming.subsystem_scope import CHECKED_BY_TAG
-from guardrails.model.subsystem_names import parse_subsystem
+from guardrails.model.subsystem_of_resource import parse_subsystem
 from local.emulation.iam.policy_conditions import as_list
 from local.generate import documented_graph
 from local.generate.diagram_edges import list_role_statements
@@ -71,7 +73,7 @@ def _list_routes(resource: Resource, graph: Graph) -> Iterator[tuple[str, str]]:
                     yield "`$connect`", "IAM: the handshake is signed" if signed else _describe_check(resource)
         case "IdentityPool":
             guests = resource.inputs["allowUnauthenticatedIdentities"]
-            check = "none: every caller becomes a guest" if guests else "none: only known users get credentials"
+            check = "none: every caller becomes a guest" if guests else "Cognito: only signed-in users get credentials"
             yield "`GetId`, `GetCredentialsForIdentity`", check
         case "BucketCorsConfiguration":
             for rule in resource.inputs["corsRules"]:
@@ -166,6 +168,7 @@ def list_resource_policies(graph: Graph) -> Iterator[str]:
                     target = to_resource_label(as_list(statement["Resource"])[0])
                     rows.add(f"| {target} | {principal} | {actions} | {format_conditions(statement)} |")
         elif resource.kind == "Permission":
+            # In the documented graph, an API's id is its Pulumi name, for example `livestream-api-api`.
             api = re.sub(r"^arn:aws:execute-api:[^:]*:[^:]*:([^/]*)-api/.*", r"`\1`", inputs["sourceArn"])
             function = f"`{_shorten(inputs['function'])}:{inputs['qualifier']}`"
             rows.add(f"| lambda {function} | `{inputs['principal']}` | `{inputs['action']}` | the API is {api} |")

@@ -1,7 +1,8 @@
-"""The AWS emulator as a process: start it, find a running one, and stop it. `local/emulation/` changes its behaviour.
+"""The AWS emulator ministack as a process: start it, find a running one, and stop it. `local/emulation/` changes its
+behaviour.
 
-The launcher (`local/emulation/launcher.py`) is the program of this process. It holds a file lock while it lives, and the
-lock shows whether the emulator runs. A process id would not, because the system may give it to another process. The
+The launcher (`local/emulation/launcher.py`) is the program of this process. It holds a file lock while it lives, and
+the lock shows whether the emulator runs. A process id would not, because the system may give it to another process. The
 emulator has no data that must survive, so it is killed, not shut down.
 """
 
@@ -30,7 +31,9 @@ from local.preview.preview_provider import ACCOUNT, REGION
 FOLDER = ROOT / ".local"
 """Folder of the files of `make up`: locks, process id, logs, state, and the emulator's home."""
 PYTHON = ROOT / ".venv-emulator" / "bin" / "python"
+"""Python of the emulator's own virtual environment."""
 LAUNCHER = ROOT / "local" / "emulation" / "launcher.py"
+"""Program that starts the emulator."""
 PORT = 4566
 """Port that `make up` tries first. Pulumi.local.yaml names this address for the Pulumi CLI."""
 PORTS = range(20_000, 32_000)
@@ -230,8 +233,8 @@ def _kill(pid: int) -> None:
 def _reserve_port(preferred: int | None) -> Iterator[int]:
     """Yield a free TCP port that no concurrent start of another emulator chooses.
 
-    This process cannot hold the TCP port itself, because the emulator must bind it. So it holds the UDP port of the same
-    number as a reservation. A start that finds the number reserved tries another number.
+    This process cannot hold the TCP port itself, because the emulator must bind it. So it holds the UDP port of the
+    same number as a reservation. A start that finds the number reserved tries another number.
     """
     candidates = random.SystemRandom().sample(PORTS, PORTS_TRIED)
     for port in candidates if preferred is None else (preferred, *candidates):

@@ -191,10 +191,7 @@ class Engine:
             self._wait_for_state(driver, call.until, values)
 
     def _apply_import(self, driver: Driver, values: ResourceValues, change: ResourceChange) -> None:
-        """Apply the property that needs a variable number of calls, if it has a value that is new or has changed.
-
-        An example is the OpenAPI document of an API.
-        """
+        """Import the document of the driver's `property_import`, if the document is new or has changed."""
         importer = driver.property_import
         if importer is None or values[importer.property] is None:
             return
@@ -242,7 +239,7 @@ class Engine:
             id=values.id,
             outputs=values.outputs,
             depends_on=tuple(sorted(resource.depends_on)),
-            made_of=tuple(sorted(resource.made_of)),
+            made_of=tuple(sorted(resource.property_dependencies)),
             deletion=tuple(
                 DeletionCall(driver.service, call.operation, build_parameters(driver, call, values))
                 for call in driver.delete
@@ -254,12 +251,20 @@ class Engine:
         )
 
     def _delete_with_dependants(self, urn: str) -> None:
+        """Delete a resource and the resources whose inputs refer to it, dependants first.
+
+        The entries of the dependants are deleted too. So the engine creates a dependant again when the program
+        registers it later in the same run.
+        """
         urns = {urn, *self._state.find_dependants(urn)}
         for dependant in self._state.deletion_order(urns):
             self._delete(dependant)
 
     def _delete(self, urn: str) -> None:
-        """Delete a resource with the calls in its entry, and then the entry. A resource that is already gone is no error."""
+        """Delete a resource with the calls in its entry, and then the entry.
+
+        A resource that is already gone is no error.
+        """
         entry = self._state.get(urn)
         if entry is None:
             return

@@ -13,6 +13,7 @@ from pathlib import Path
 from local import CannotRun
 
 LOCK = "command.lock"
+"""Name of the lock file in the folder. It contains the process id of the command that holds the lock."""
 
 
 class FolderBusy(CannotRun):

@@ -13,7 +13,9 @@ from local import ROOT, CannotRun
 from local.platform import emulator, lifecycle
 
 FILE = ROOT / "frontend.json"
-NOT_RUNNING = "the local platform is not running: start it with `make up`"
+"""File that `make outputs` writes."""
+NOT_RUNNING_ERROR = "the local platform is not running: start it with `make up`"
+"""Error message for a command that needs a running platform."""
 
 
 class FrontendUnavailable(CannotRun):
@@ -24,7 +26,7 @@ def read_frontend(folder: Path) -> Frontend:
     """Return the validated output `frontend` of the platform in a folder."""
     running = lifecycle.find_running_platform(folder)
     if running is None:
-        raise FrontendUnavailable(NOT_RUNNING)
+        raise FrontendUnavailable(NOT_RUNNING_ERROR)
     if "frontend" not in running["outputs"]:
         raise FrontendUnavailable("the local platform is not complete: wait for `make up` to finish, or run it again")
     try:

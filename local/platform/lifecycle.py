@@ -1,5 +1,5 @@
-"""Commands of the whole local platform, for `make up`, `make down` and the demo: start it, stop it, find a running one, and
-list what `make up` would change.
+"""Commands of the whole local platform, for `make up`, `make down` and the demo: start it, stop it, find a running one,
+and list what `make up` would change.
 """
 
 import logging
@@ -22,6 +22,7 @@ from local.platform.state import PlatformState, StateError
 from local.platform.update_plan import PlannedStep, UpdatePlan
 from local.preview import stack_files
 from local.preview.policy_pack_process import PolicyFinding, PolicyPackProcess
+from local.preview.preview_provider import REGION
 from local.preview.program_run import ProgramRun, run_program
 from local.preview.property_values import Props, to_display_value
 from local.preview.resource_graph import Graph
@@ -56,7 +57,7 @@ def up(stack: str = "local", folder: Path = emulator.FOLDER) -> int:
             with _use_emulator(folder, report) as running:
                 deployed = deploy(config, running, report)
                 if recorded := sorted({resource.type for resource in deployed.graph.customs()} & RECORDED_ONLY.keys()):
-                    report.print_line("recorded only, because the emulator lacks the service:")
+                    report.print_line("recorded only, because the emulator lacks the service or the feature:")
                     for kind in recorded:
                         report.print_line(f"  {kind}: {RECORDED_ONLY[kind].reason}")
                 findings = list_deployed_findings(config, deployed.graph)
@@ -196,7 +197,7 @@ def delete_all(running: Emulator, report: Progress) -> list[str]:
 
 def _print_addresses(running: Emulator, outputs: Props, report: ProgressReporter) -> None:
     report.print_line(
-        f"  AWS endpoint  {running.endpoint}  (access key and secret: {emulator.ROOT_ACCESS_KEY}, region us-east-1)"
+        f"  AWS endpoint  {running.endpoint}  (access key and secret: {emulator.ROOT_ACCESS_KEY}, region {REGION})"
     )
     for name, value in outputs.items():
         report.print_line(f"  {name}  {to_display_value(value)}")

@@ -102,7 +102,7 @@ class ProgressReporter:
             )
 
     def on_failure(self, urn: str, message: str, /) -> None:
-        """Print the complete URN and the error message of AWS."""
+        """Print the complete URN and the error message."""
         with self._lock:
             self._current.pop(urn, None)
             self._failures[urn] = message

@@ -41,8 +41,9 @@ class ResourceChange:
 def plan_change(
     driver: Driver | RecordedOnly, resource: Resource, entry: ResourceEntry | None, hashes: Mapping[str, str]
 ) -> ResourceChange:
-    """Return the change that a resource needs. `entry` is its last known state, or None for a new resource. `hashes` are the
-    hashes of its current inputs.
+    """Return the change that a resource needs.
+
+    `entry` is its last known state, or None for a new resource. `hashes` are the hashes of its current inputs.
     """
     if entry is None:
         return ResourceChange(ResourceAction.CREATE)
@@ -59,8 +60,6 @@ def plan_change(
 
 def _plan_update(driver: Driver, inputs: Props, changed: set[str]) -> ResourceChange:
     """Return an update, or a replacement if the driver's update calls cannot change all of the changed properties."""
-    # An update with the same operation as the creation sets the whole resource, so it also removes properties.
-    whole_resource_operations = {call.operation for call in driver.create}
     updatable: set[str] = set(driver.ignored)  # A change of an ignored property needs no call.
     if driver.property_import is not None and inputs.get(driver.property_import.property) is not None:
         updatable.add(driver.property_import.property)
@@ -70,20 +69,27 @@ def _plan_update(driver: Driver, inputs: Props, changed: set[str]) -> ResourceCh
         if call.after:
             is_needed = bool(operations & set(call.after))
         else:
-            uses = set(call.uses())
-            if call.operation not in whole_resource_operations:
-                # The call would not contain a property without a value, so the service would keep the old value.
-                uses -= {name for name in changed if inputs.get(name) is None}
-            elif call.when and not inputs.get(call.when):
-                uses = set()  # The call will not be made, because its condition is not met.
-            is_needed = bool(uses & changed)
-            updatable |= uses
+            changed_by_call = _find_changed_by_call(call, driver, inputs, changed)
+            is_needed = bool(changed_by_call)
+            updatable |= changed_by_call
         if is_needed:
             calls.append(call)
             operations.add(call.operation)
     if changed & identity_properties(driver) or changed - updatable:
         return ResourceChange(ResourceAction.REPLACE, changed=frozenset(changed))
     return ResourceChange(ResourceAction.UPDATE, tuple(calls), frozenset(changed))
+
+
+def _find_changed_by_call(call: DriverCall, driver: Driver, inputs: Props, changed: set[str]) -> set[str]:
+    """Return those of the changed properties that an update call sets to their new value."""
+    if call.when and not inputs.get(call.when):
+        return set()  # The call will not be made, because its condition is not met.
+    changed_and_used = set(call.uses()) & changed
+    # An update with the same operation as the creation sets the whole resource, so it also removes properties.
+    if call.operation in {creating.operation for creating in driver.create}:
+        return changed_and_used
+    # Another call does not contain a property that was removed, so the service would keep the old value.
+    return {name for name in changed_and_used if inputs.get(name) is not None}
 
 
 def identity_properties(driver: Driver) -> set[str]:

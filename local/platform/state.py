@@ -59,8 +59,8 @@ class ResourceEntry:
     inputs: Mapping[str, str]
     """Hash of each input property."""
     keys: Mapping[str, list[str]] = field(default_factory=dict)
-    """Keys of each input property that is a map. An update of some services only adds entries, so removed keys need another
-    call."""
+    """Keys of each input property that is a map. An update of some services only adds entries, so removed keys need
+    another call."""
     id: str = ""
     """Physical id, or an empty text before the resource is created."""
     outputs: Props = field(default_factory=dict)
@@ -160,8 +160,9 @@ class PlatformState:
             self._write()
 
     def hash_inputs(self, inputs: Props) -> dict[str, str]:
-        """Return the salted hash of each property. The hash of an unknown value differs each time, so the property always
-        counts as changed.
+        """Return the salted hash of each property.
+
+        The hash of an unknown value differs each time, so the property always counts as changed.
         """
         return {
             name: hashlib.sha256(f"{self._salt}{json.dumps(_hashable(value), sort_keys=True)}".encode()).hexdigest()

@@ -1,5 +1,5 @@
-"""Plan of what `make up` would change on the running local platform. The program runs as in a preview, and its resources
-are compared with the state file.
+"""Plan of what `make up` would change on the running local platform. The program runs as in a preview, and its
+resources are compared with the state file.
 """
 
 from dataclasses import dataclass
@@ -24,8 +24,9 @@ class PlannedStep:
 
 
 class UpdatePlan:
-    """Provider of the preview run. Outputs of a resource that would be created are unknown to its dependants, as in a
-    real preview.
+    """Provider for a preview run. It creates nothing, and plans the action of `make up` on each resource.
+
+    Outputs of a resource that would be created are unknown to its dependants, as in a real preview.
     """
 
     def __init__(self, state: PlatformState, drivers: Drivers = ALL_DRIVERS) -> None:

@@ -14,7 +14,9 @@ from pulumi.runtime.proto import source_pb2
 
 
 def contains_unknowns(value: object, seen: set[int] | None = None) -> bool:
-    """Return True if a value contains an unknown value. `seen` has the ids of the containers that were searched already.
+    """Return True if a value contains an unknown value.
+
+    `seen` has the ids of the containers that were searched already.
 
     For each value, the SDK's version creates a function that refers to itself. These functions are most of the objects
     that the garbage collector has to find in a run.

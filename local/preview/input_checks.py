@@ -3,9 +3,9 @@
 The AWS provider checks little in a preview, and a mock checks nothing. Without this check, a misspelt enumeration value
 or a name that is too long would only fail in the middle of a deployment.
 
-The local platform has a driver for each resource type, which states the service calls and the input of each parameter.
-So a type without a driver, and an input that its driver does not use, are reported too. Resources of a `RecordedOnly`
-type cannot be created on the emulator. Their inputs are only checked.
+The local platform has a driver for each resource type. A driver lists service calls, and from which input each of their
+parameters is taken. So a type without a driver, and an input that its driver does not use, are reported too. Resources
+of a `RecordedOnly` type cannot be created on the emulator. Their inputs are only checked.
 """
 
 from collections.abc import Iterator, Mapping
@@ -67,7 +67,7 @@ def _check_calls(driver: Driver | RecordedOnly, resource: Resource) -> Iterator[
     values = ResourceValues(resource.inputs)
     secrets = set(_list_secrets(resource.inputs))
     for call in driver.create:
-        # Skip a call that would not be made, or of which it is unknown before the deployment whether it is made.
+        # Skip a call whose condition has no value, or a value that is unknown before the deployment.
         if call.when and values[call.when] in (None, UNKNOWN):
             continue
         try:

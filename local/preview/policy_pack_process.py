@@ -1,4 +1,4 @@
-"""Process of the policy pack: starts the pack and calls it as the Pulumi CLI does, to evaluate policies without the CLI.
+"""Process of the policy pack: starts the pack and calls it as the Pulumi CLI does, so policies run without the CLI.
 
 The pack runs unmodified in its own virtual environment, with the environment variables that the CLI sets. The CLI's
 analyzer protocol (gRPC) transfers the inputs of each resource, and at the end the whole stack with its outputs.
@@ -22,7 +22,9 @@ from local.preview.resource_graph import Graph, Resource
 from local.preview.stack_files import StackConfig
 
 FOLDER = ROOT / "policies"
+"""Folder of the policy pack."""
 PYTHON = FOLDER / ".venv" / "bin" / "python"
+"""Python of the policy pack's virtual environment."""
 NO_ENGINE = f"{LOOPBACK}:0"
 """Address of Pulumi's engine. The pack requires it as an argument but never connects to it."""
 UNLIMITED_MESSAGES = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
@@ -41,8 +43,8 @@ class PolicyFinding:
     policy: str
     """Name of the policy."""
     level: str
-    """Enforcement level, for example `mandatory` or `advisory`, or `unknown` if the policy is undecided, because it read a
-    value that is unknown before the deployment."""
+    """Enforcement level, for example `mandatory` or `advisory`, or `unknown` if the policy is undecided, because it
+    read a value that is unknown before the deployment."""
     severity: str
     """`low`, `medium`, `high`, `critical`, or `unspecified`."""
     urn: str
@@ -58,7 +60,7 @@ class Remediation:
     """Name of the policy."""
     urn: str
     before: Props
-    """All input properties before the change."""
+    """All input properties before the change. An earlier remediation of the resource may already have changed them."""
     after: Props
     """All input properties after the change."""
 
@@ -77,11 +79,11 @@ class PolicyDescription:
     """Enforcement level in this stack."""
 
 
-ResourceResult = tuple[list[PolicyFinding], list[Remediation]]
-"""Findings and remediations, of one or several resources."""
+PolicyResult = tuple[list[PolicyFinding], list[Remediation]]
+"""Findings and remediations of one or several resources."""
 
 
-def merge_results(results: Iterable[ResourceResult]) -> ResourceResult:
+def merge_results(results: Iterable[PolicyResult]) -> PolicyResult:
     """Return the findings and remediations of several resources as one pair, in the order of the resources."""
     findings: list[PolicyFinding] = []
     remediations: list[Remediation] = []
@@ -143,17 +145,17 @@ class PolicyPackProcess:
             ]
         return self._policies
 
-    def analyze(self, graph: Graph) -> ResourceResult:
-        """Return all findings and remediations: first those of each resource's inputs, then those of the whole stack."""
+    def analyze(self, graph: Graph) -> PolicyResult:
+        """Return all findings and remediations: those of each resource's inputs, then those of the whole stack."""
         findings, remediations = merge_results(map(self.analyze_resource, graph))
         return [*findings, *self.analyze_stack(graph)], remediations
 
-    def analyze_resource(self, resource: Resource) -> ResourceResult:
+    def analyze_resource(self, resource: Resource) -> PolicyResult:
         """Return the remediations of one resource's inputs, and the findings that remain after them.
 
         The CLI calls `Remediate` for each resource before `Analyze`. The pack's policies remediate only what they find.
-        So this method first calls `Analyze`, and then `Remediate` only if a remediating policy has a finding. This saves
-        half of all calls.
+        So this method first calls `Analyze`, and then `Remediate` only if a remediating policy has a finding. This
+        saves half of all calls.
         """
         request = _analyze_request(resource)
         diagnostics = self._analyzer().Analyze(request).diagnostics
@@ -163,12 +165,14 @@ class PolicyPackProcess:
         undecided, remediations = self._remediate(request, resource)
         return [*undecided, *_to_findings(self._analyzer().Analyze(request).diagnostics, resource.urn)], remediations
 
-    def _remediate(self, request: analyzer_pb2.AnalyzeRequest, resource: Resource) -> ResourceResult:
-        """Change the request's properties as the policies require. Return the changes, and an `unknown` finding for each
-        undecided policy.
+    def _remediate(self, request: analyzer_pb2.AnalyzeRequest, resource: Resource) -> PolicyResult:
+        """Change the request's properties as the policies require.
+
+        Return the changes, and an `unknown` finding for each undecided policy.
         """
         findings: list[PolicyFinding] = []
         remediations: list[Remediation] = []
+        before = resource.inputs
         for remediation in self._analyzer().Remediate(request).remediations:
             if remediation.diagnostic:  # The policy is undecided, so the remediation has no properties.
                 findings.append(
@@ -178,7 +182,8 @@ class PolicyPackProcess:
                 )
                 continue
             after = to_python_properties(remediation.properties)
-            remediations.append(Remediation(remediation.policyName, resource.urn, resource.inputs, after))
+            remediations.append(Remediation(remediation.policyName, resource.urn, before, after))
+            before = after  # The pack applies the next remediation to the result of this one.
             request.properties.CopyFrom(remediation.properties)
         return findings, remediations
 

@@ -1,4 +1,4 @@
-"""Concurrent policy run of a preview: the pack analyzes resources in its own process while the program registers others.
+"""Concurrent policy run of a preview: the pack's process analyzes resources while the program registers others.
 
 Findings are returned in the order in which the program registered the resources.
 """
@@ -14,13 +14,13 @@ from local.preview.policy_pack_process import (
     PolicyDescription,
     PolicyFinding,
     PolicyPackProcess,
+    PolicyResult,
     Remediation,
-    ResourceResult,
     merge_results,
 )
 from local.preview.property_values import Props
 from local.preview.resource_graph import Graph, Resource
-from local.preview.resource_registration import Provider
+from local.preview.resource_monitor import Provider
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class PolicyRun:
         self._pack = pack
         self._threads = ThreadPoolExecutor(MAX_CONCURRENT_CALLS, "policy_run")
         self._policies: Future[list[PolicyDescription]] = self._threads.submit(pack.policies)
-        self._results: dict[str, Future[ResourceResult]] = {}
+        self._results: dict[str, Future[PolicyResult]] = {}
         """Results by URN."""
         self._previous_interval = sys.getswitchinterval()
 
@@ -81,11 +81,11 @@ class PolicyRun:
         findings, remediations = merge_results(map(self._result_of, graph))
         return policies, [*findings, *self._pack.analyze_stack(graph)], remediations
 
-    def _analyze(self, resource: Resource) -> ResourceResult:
+    def _analyze(self, resource: Resource) -> PolicyResult:
         self._policies.result()  # waits until the pack is configured
         return self._pack.analyze_resource(resource)
 
-    def _result_of(self, resource: Resource) -> ResourceResult:
+    def _result_of(self, resource: Resource) -> PolicyResult:
         """Return the result of a resource. A component was not submitted, so it is analyzed now."""
         result = self._results.get(resource.urn)
         return self._analyze(resource) if result is None else result.result()

@@ -1,4 +1,4 @@
-"""Preview of a stack without an AWS account (`make preview`): resources, invalid inputs, policy findings, cost and outputs.
+"""Preview of a stack without an AWS account (`make preview`): resources, invalid inputs, findings, cost and outputs.
 
 The program runs unmodified. Each resource's inputs are checked against the API model of its service. The policy pack
 runs in a separate process. As with the Pulumi CLI, it analyzes resources while the program still registers others, and
@@ -114,7 +114,11 @@ class Preview:
 
 
 def preview(config: StackConfig) -> Preview:
-    """Preview a stack. Raise CannotPreview if its settings, the program or the policy pack fail."""
+    """Preview a stack.
+
+    Raise CannotPreview if the settings are invalid, the program or the policy pack fails, or a resource type has no
+    driver. Raise CannotPrice if the program publishes no usage figures.
+    """
     try:
         with PolicyPackProcess(config, dry_run=True) as pack, PolicyRun(pack) as policy_run:
             run = program_run.run_program(config, ReportingProvider(PreviewProvider(), policy_run.submit), preview=True)

@@ -22,7 +22,10 @@ FUNCTION_RESULTS: dict[str, Props] = {
 
 
 class PreviewProvider:
-    """Provider with a fixed account and Region, in which every resource id is unknown. An unknown id is an empty string."""
+    """Provider with a fixed account and Region, in which every resource id is unknown.
+
+    An unknown id is an empty string.
+    """
 
     def call(self, token: str, arguments: Props) -> Props:
         """Return the caller's identity or the Region. Raise NotImplementedError for another function."""

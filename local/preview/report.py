@@ -1,4 +1,4 @@
-"""Text report of a preview: tree of components, findings, monthly cost and stack outputs.
+"""Text report of a preview: tree of components, changes, invalid inputs, findings, monthly cost and stack outputs.
 
 Rich prints colours on a terminal, and plain text to a pipe.
 """
@@ -93,7 +93,7 @@ def _print_warnings(out: Console, result: "Preview") -> None:
 
 def _print_invalid_inputs(out: Console, result: "Preview") -> None:
     if result.invalid_inputs:
-        out.print(f"\n[bold red]{len(result.invalid_inputs)} inputs that AWS would reject[/]")
+        out.print(f"\n[bold red]{len(result.invalid_inputs)} invalid inputs[/]")
     for invalid_input in result.invalid_inputs:
         out.print(f"  {escape(str(invalid_input))}", soft_wrap=True)
 
@@ -152,8 +152,8 @@ def print_monthly_cost(out: Console, result: "Preview") -> None:
         )
     table.add_row("[bold]total[/]", f"[bold]{result.cost.total:,.2f}[/]", f"budget {result.budget:,.2f}")
     out.print(table)
-    for resource_type in result.cost.unpriced:
-        out.print(f"  unpriced: {escape(resource_type)}")
+    for resource in result.cost.unpriced:
+        out.print(f"  unpriced: {escape(resource)}")
 
 
 def _print_preview_outputs(out: Console, result: "Preview") -> None:

@@ -36,11 +36,11 @@ class Resource:
 
     @property
     def depends_on(self) -> set[str]:
-        """URNs of the resources that must exist before this one: explicit dependencies, and those in `made_of`."""
-        return {*self.request.dependencies, *self.made_of}
+        """URNs of the resources that must exist before this one: explicit dependencies and property dependencies."""
+        return {*self.request.dependencies, *self.property_dependencies}
 
     @property
-    def made_of(self) -> set[str]:
+    def property_dependencies(self) -> set[str]:
         """URNs of the resources whose outputs this resource's properties use."""
         return {urn for dependencies in self.request.propertyDependencies.values() for urn in dependencies.urns}
 

@@ -12,7 +12,7 @@ from local.preview.stack_files import StackConfig
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 LEVELS = {"mandatory": "error", "advisory": "warning", "remediate": "warning", "unknown": "note"}
 """Levels of SARIF, by the level of a finding."""
-REFUSED = "service-refuses-value"
+INVALID_INPUT = "service-refuses-value"
 """Rule id of all invalid inputs."""
 
 
@@ -25,7 +25,14 @@ def to_sarif(
     """Return a SARIF document with all findings and invalid inputs of a stack."""
     file = f"Pulumi.{config.stack}.yaml"
     descriptions = [{"id": policy.name, "shortDescription": {"text": policy.description}} for policy in policies]
-    descriptions.append({"id": REFUSED, "shortDescription": {"text": "AWS would reject this input."}})
+    descriptions.append(
+        {
+            "id": INVALID_INPUT,
+            "shortDescription": {
+                "text": "AWS would reject this input, or the driver of the resource type does not use it."
+            },
+        }
+    )
     results = [
         _create_result(
             finding.policy,
@@ -37,7 +44,7 @@ def to_sarif(
         for finding in findings
     ]
     results += [
-        _create_result(REFUSED, "error", str(invalid_input), invalid_input.urn, file)
+        _create_result(INVALID_INPUT, "error", str(invalid_input), invalid_input.urn, file)
         for invalid_input in invalid_inputs
     ]
     return {

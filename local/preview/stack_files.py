@@ -16,7 +16,7 @@ import yaml
 from components.settings.error_messages import find_secret_paths, format_location
 from components.settings.stack import StackSettings
 from local import ROOT, CannotRun
-from local.preview.cli_yaml import CliYamlLoader, TextYamlLoader
+from local.preview.pulumi_yaml import CliYamlLoader, TextYamlLoader
 
 PLACEHOLDER = "placeholder-for-a-secret-that-only-a-deployment-has"
 """Replaces a secret that is encrypted or missing. It is long enough for every secret setting."""
@@ -122,7 +122,10 @@ def _with_placeholders(project: str, stack: str, config: Mapping[str, Any]) -> S
 
 
 def _without_ciphertext(value: Any, path: str, encrypted_paths: list[str]) -> Any:
-    """Return a copy with the placeholder for every `secure:` value. Add the paths of these values to `encrypted_paths`."""
+    """Return a copy with the placeholder for every `secure:` value.
+
+    Add the paths of these values to `encrypted_paths`.
+    """
     if isinstance(value, dict):
         if set(value) == {"secure"}:
             encrypted_paths.append(path)

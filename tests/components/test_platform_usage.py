@@ -15,6 +15,7 @@ from components.usage_formulas import DAYS_PER_MONTH, Usage
 from components.voice_qa import monthly_usage as voice_qa_usage
 from guardrails.pricing.cost_estimate import CostReport, estimate_cost
 from guardrails.pricing.requirements_cost_tables.transcription import STREAMING_QUANTITIES
+from handlers.meetings.media_job.job_bucket import PART_BYTES
 from local.preview.cost import to_priced_resource
 from tests.components.deployment_harness import Deployment
 from tests.components.ingestion.recorded_deployment import INGESTION
@@ -143,6 +144,17 @@ def test_the_default_load_streams_as_much_as_the_requirement_assumes() -> None:
     assert next(iter(cost("transcription").sum_by("service"))) == "Amazon Transcribe"
 
 
+def test_an_utterance_reads_its_session_once_and_its_slots_twice_in_both_functions() -> None:
+    few, many = (usage("transcription", load={"utterancesPerDay": number}) for number in (100_000, 200_000))
+    utterances = 100_000 * DAYS_PER_MONTH
+    assert many["transcription-sessions"]["reads"] - few["transcription-sessions"]["reads"] == 2 * utterances, (
+        "one read each by the router and the processor"
+    )
+    assert many["transcription-live"]["reads"] - few["transcription-live"]["reads"] == 5 * utterances, (
+        "connection and slots in the router, three times the slots in the processor"
+    )
+
+
 # Voice Q&A
 
 
@@ -169,6 +181,13 @@ def test_a_question_is_one_call_and_a_lecture_is_one_message_and_one_validation(
 def test_a_longer_retention_stores_more(sections: dict[str, Any], block: str) -> None:
     longer, once = usage("voice-qa", **sections), usage("voice-qa")
     assert longer[f"voice-qa-{block}"]["storageGb"] > once[f"voice-qa-{block}"]["storageGb"]
+
+
+def test_an_answer_is_stored_as_a_file_and_as_base64() -> None:
+    longer, once = (
+        usage("voice-qa", audio=audio)["voice-qa-audio"]["storageGb"] for audio in ({"responseDays": 8}, {})
+    )
+    assert longer - once == pytest.approx(200 * 0.5 * (1 + 4 / 3) / 1024)
 
 
 def test_versioned_objects_are_stored_one_day_longer() -> None:
@@ -198,7 +217,38 @@ def test_expired_objects_are_stored_until_their_old_versions_expire() -> None:
     assert stored(7) > 8 * 4 * 2, "the video and its chunks"
 
 
+def test_each_uploaded_video_and_each_deletion_is_one_published_event() -> None:
+    block_usage = usage("livestream")
+    episodes = 4 * DAYS_PER_MONTH
+    assert block_usage["livestream-video-chunks"]["customEvents"] == episodes
+    assert block_usage["livestream-episodes"]["customEvents"] == block_usage["livestream-deletions"]["messages"]
+    assert block_usage["livestream-events"]["archivedGb"] == pytest.approx(episodes * 1.1 * 1_000 / 1024**3)
+
+
+def test_every_chunk_of_a_video_is_an_object() -> None:
+    def puts(**video: int) -> float:
+        return usage("livestream", load={"videoMinutes": 30}, video=video)["livestream-transcripts"]["puts"]
+
+    assert puts(chunkSeconds=60) - puts(chunkSeconds=120) == (30 - 15) * 4 * DAYS_PER_MONTH
+
+
 # Meetings
+
+
+def test_a_recording_takes_three_steps_and_sends_metrics_three_times() -> None:
+    block_usage = usage("meetings", load={"meetingsPerMonth": 1_000})
+    steps, summary = block_usage["meetings-steps"], block_usage["meetings-bedrock-summarize"]
+    assert steps["invocations"] == 3_000, "media, transcribed, finish"
+    assert (steps["metricRequests"], summary["metricRequests"]) == (2_000, 1_000)
+
+
+def test_the_media_job_writes_video_and_audio_in_parts() -> None:
+    def puts(hours: float) -> float:
+        load = {"meetingsPerMonth": 1_000, "hoursEach": hours}
+        return usage("meetings", load=load)["meetings-recordings"]["puts"]
+
+    megabytes, chunks = (0.9 + 0.06) * 1024, 60
+    assert puts(2) - puts(1) == pytest.approx(1_000 * (megabytes * 1024**2 / PART_BYTES + chunks))
 
 
 def test_spot_capacity_costs_less_than_on_demand_fargate() -> None:

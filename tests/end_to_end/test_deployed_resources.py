@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from components.blocks.bedrock import agentcore_memory
 from components.blocks.bedrock.agentcore_memory import SUMMARIES, AgentMemory, AgentMemoryArgs
 from components.blocks.naming.physical_names import Kind
-from components.blocks.storage.secret import Secret, SecretArgs
+from components.blocks.storage.secret_parameter import Secret, SecretArgs
 from components.blocks.storage.table import Table, TableArgs
 from local.platform.resource_changes import ResourceAction
 from local.platform.state import PlatformState

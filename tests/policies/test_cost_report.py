@@ -1,23 +1,22 @@
-"""Tests of `make cost` and `make cost-diff` with the recorded program: table, JSON and exit status."""
+"""Tests of `make cost` with the recorded program: table, JSON and exit status, and the variables that make passes."""
 
 import io
 import json
 import os
 import subprocess
-from pathlib import Path
+from dataclasses import replace
 from unittest.mock import Mock
 
 import pytest
 from rich.console import Console
 
+from guardrails.pricing.cost_estimate import CostReport
 from local import ROOT
 from local.__main__ import main
-from local.preview import cost, program_run, stack_files
-from local.preview.cost import CannotPrice, StackCost, cost_diff, price_graph, price_revision
-from local.preview.preview_provider import PreviewProvider
-from local.preview.stack_files import StackConfig
+from local.preview import cost
+from local.preview.cost import StackCost, price_graph
 from tests.policies import policy_harness
-from tests.whole_program import ONE_WORKER, graph, previewed
+from tests.whole_program import ONE_WORKER, graph
 
 pytestmark = ONE_WORKER
 
@@ -25,21 +24,6 @@ pytestmark = ONE_WORKER
 @pytest.fixture
 def prod_cost() -> StackCost:
     return price_graph("prod", graph("prod"))
-
-
-@pytest.fixture
-def shared_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Replace the program runs of the command by the runs that all tests share."""
-
-    runs = {stack: previewed(stack) for stack in ("dev", "prod")}
-
-    def return_shared_run(config: StackConfig, _provider: PreviewProvider, *, preview: bool) -> program_run.ProgramRun:
-        assert preview
-        assert config == stack_files.read_stack(config.stack)
-        found = runs[config.stack]
-        return program_run.ProgramRun(found.graph, found.outputs, found.messages)
-
-    monkeypatch.setattr(program_run, "run_program", return_shared_run)
 
 
 def render_cost(stack_cost: StackCost) -> str:
@@ -61,6 +45,13 @@ def test_the_table_has_subsystems_services_largest_lines_and_monitoring_cost(pro
         assert part in text
 
 
+def test_a_total_of_zero_has_no_shares(prod_cost: StackCost) -> None:
+    free_line = replace(prod_cost.report.lines[0], usd=0.0)
+    text = render_cost(replace(prod_cost, report=CostReport((free_line,))))
+    assert "prod: $0.00 a month" in text
+    assert free_line.service in text
+
+
 def test_the_program_has_no_unread_usage_and_no_unpriced_resource(prod_cost: StackCost) -> None:
     assert prod_cost.report.problems == ()
     assert prod_cost.report.unpriced == ()
@@ -78,23 +69,6 @@ def test_a_report_is_equal_after_writing_and_reading_json(prod_cost: StackCost) 
     assert StackCost.from_json(json.loads(json.dumps(prod_cost.as_json()))) == prod_cost
 
 
-@pytest.mark.usefixtures("shared_runs")
-def test_two_stacks_differ_by_block_and_the_differences_add_up() -> None:
-    before, after, differences = cost_diff("dev", "prod")
-    assert [abs(difference.change) for difference in differences] == sorted(
-        (abs(difference.change) for difference in differences), reverse=True
-    )
-    assert sum(difference.change for difference in differences) == pytest.approx(
-        after.report.total - before.report.total, abs=0.05
-    )
-    stream = io.StringIO()
-    cost.print_cost_difference(before, after, differences, Console(file=stream, width=140, highlight=False))
-    assert f"{after.report.total - before.report.total:+,.2f} a month" in stream.getvalue()
-    assert cost.difference_to_json(before, after, differences)["blocks"][0]["block"] == differences[0].block
-    assert main(["cost-diff", "dev", "prod", "--json"]) == 0
-    assert cost_diff(".", "prod")[2] == [], "a stack does not differ from itself"
-
-
 def test_free_tiers_are_left_out_by_default(prod_cost: StackCost) -> None:
     free = price_graph("prod", graph("prod"), free_tiers=True)
     assert free.report.total < prod_cost.report.total
@@ -108,7 +82,7 @@ def test_the_command_fails_above_the_budget_and_passes_on_free_tiers(
 ) -> None:
     for budget, status in ((prod_cost.budget, 0), (1, 1)):
         report = Mock(return_value=StackCost("prod", prod_cost.report, budget))
-        monkeypatch.setattr(cost, "cost_report", report)
+        monkeypatch.setattr(cost, "price_stack", report)
         assert main(["cost", "--stack", "prod", "--json", *["--free"] * free]) == status
         report.assert_called_once_with("prod", free_tiers=free)
 
@@ -133,22 +107,3 @@ def test_make_passes_its_variables_to_the_command(typed: list[str], runs: str) -
         check=True,
     )
     assert [line.strip() for line in done.stdout.splitlines()] == [f".venv/bin/python -m {runs}"]
-
-
-def test_a_name_that_is_neither_a_stack_nor_a_revision_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(CannotPrice, match=r"'nothing' is neither a stack .* nor a git revision"):
-        price_revision("nothing", "prod")
-    assert main(["cost", "--stack", "nowhere"]) == 2
-    assert main(["cost-diff", "--", "--output=x", "prod"]) == 2
-    assert "nowhere" in capsys.readouterr().err
-
-
-def test_a_revision_is_priced_from_its_own_files_and_its_worktree_is_removed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(cost, "WORKTREES", tmp_path)
-    found = price_revision("HEAD", "dev")
-    assert found.label == "dev at HEAD"
-    assert found.report.total > 0
-    assert found.budget > 0
-    assert list(tmp_path.iterdir()) == []

@@ -13,7 +13,7 @@ from guardrails import policy_catalogue
 from guardrails.cost.required_tags import TAGGABLE
 from guardrails.least_privilege.trust_condition_keys import SENT_KEYS_BY_SERVICE
 from guardrails.model import resource_types
-from guardrails.model.subsystem_names import parse_subsystem, to_settings_section
+from guardrails.model.subsystem_of_resource import parse_subsystem, to_settings_section
 from guardrails.pack.policy_kinds import EnforcementLevel, Policy, PolicyGroup, RelationPolicy, ResourcePolicy
 from guardrails.policy_catalogue import POLICIES
 from guardrails.pricing.rules import FREE_TYPES, PRICE_RULES

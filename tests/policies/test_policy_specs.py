@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from pulumi.runtime.proto import analyzer_pb2
 
+from guardrails.exception_policies import EXCUSABLE_POLICIES
 from guardrails.model import resource_types as t
 from guardrails.pack.policy_kinds import EnforcementLevel
-from guardrails.policy_catalogue import EXCUSABLE_POLICIES, POLICIES
+from guardrails.policy_catalogue import POLICIES
 from tests.policies.policy_harness import (
     BY_NAME,
     TODAY,

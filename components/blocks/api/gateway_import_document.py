@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from components.blocks.api.api_documentation import JSON, SCHEMAS, Document, referenced_names
 from components.blocks.api.gateway_responses import (
     UNKNOWN_METHOD,
     UNKNOWN_PATH,
@@ -21,6 +20,7 @@ from components.blocks.api.gateway_responses import (
     refusal_operation,
 )
 from components.blocks.api.gateway_schema import Schema, model_name, to_gateway_schemas
+from components.blocks.api.openapi_document import JSON, SCHEMAS, Document, referenced_names
 from components.settings.settings_base import GATEWAY_SECONDS
 
 ANY = "x-amazon-apigateway-any-method"

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import apigateway
 
-from components.blocks.api.api_documentation import build_document
 from components.blocks.api.gateway_import_document import (
     Authorizer,
     GatewayOptions,
@@ -24,6 +23,7 @@ from components.blocks.api.gateway_import_document import (
     gateway_document,
     lambda_uri,
 )
+from components.blocks.api.openapi_document import build_document
 from components.blocks.api.rest_rate_limits import KeyUsagePlan, create_api_key, create_firewall
 from components.blocks.api.rest_stage import STAGE, RestAlarms, create_rest_stage
 from components.blocks.api.stage_throttle_and_logs import Throttle

@@ -11,6 +11,7 @@ from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.aws.sqs_batches import BatchFailures
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
+from handlers.common.time_and_ids.new_ids import new_id
 from handlers.ingestion.arrived_files import AdmissionRules
 from handlers.ingestion.file_table import FileTable
 from handlers.ingestion.manifest_builder.environment import BuilderEnvironment
@@ -41,7 +42,7 @@ def _builder() -> ManifestBuilder:
         parallel=parallel,
         log=log,
         clock=clock.now,
-        new_id=clock.new_id,
+        new_id=new_id,
         files_per_manifest=environment.files_per_manifest,
         manifest_bytes=environment.manifest_bytes,
     )

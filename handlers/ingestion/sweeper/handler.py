@@ -17,6 +17,7 @@ from handlers.common.aws.client_config import CONFIG, MAX_WORKERS
 from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
+from handlers.common.time_and_ids.new_ids import new_id
 from handlers.ingestion.arrived_files import AdmissionRules
 from handlers.ingestion.file_table import FileTable
 from handlers.ingestion.manifest_creation import ManifestCreator
@@ -55,7 +56,7 @@ def _sweeper_and_reconciler() -> tuple[IngestionSweeper, Reconciler]:
         parallel=parallel,
         log=log,
         clock=clock.now,
-        new_id=clock.new_id,
+        new_id=new_id,
         files_per_manifest=environment.files_per_manifest,
         manifest_bytes=environment.manifest_bytes,
     )

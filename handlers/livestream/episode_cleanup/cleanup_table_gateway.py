@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from handlers.common.aws.dynamodb_values import deserialize_item, serialize_item
 from handlers.livestream.episode_record import EpisodeRecord
 from handlers.livestream.table_item_deletion import delete_items
-from handlers.livestream.table_records import (
+from handlers.livestream.table_keys import (
     EPISODE_SORT_KEY,
     SWEEP_INDEX,
     SWEEP_PARTITION,

@@ -12,6 +12,7 @@ from handlers.common.aws.client_config import CONFIG, LIVE_CONFIG, build_presign
 from handlers.common.http.rest_dispatch import ProxyResponse, RestAnswer, RestDispatcher, RestRequest
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
+from handlers.common.time_and_ids.new_ids import new_id
 from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.episodes_api.api_operations import OPERATIONS
 from handlers.livestream.episodes_api.environment import EpisodesApiEnvironment
@@ -73,12 +74,12 @@ def _rest() -> RestDispatcher:
         EventPublisher(session.client("events", config=LIVE_CONFIG), environment.event_source),
         deleted_days=environment.deleted_days,
         clock=clock.now,
-        new_id=clock.new_id,
+        new_id=new_id,
         log=log,
     )
     s3 = session.client("s3", config=_S3_CONFIG.merge(build_presigning_config()))
     bucket = UploadBucket(s3, environment.bucket_name, environment.url_seconds)
-    uploads = UploadOperations(table, bucket, limits=upload_limits(environment), clock=clock.now, new_id=clock.new_id)
+    uploads = UploadOperations(table, bucket, limits=upload_limits(environment), clock=clock.now, new_id=new_id)
     return RestDispatcher(OPERATIONS, operation_handlers(episodes, uploads), origin=environment.origin, log=log)
 
 

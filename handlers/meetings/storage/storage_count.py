@@ -6,7 +6,7 @@ because an incomplete count would look like deleted data. Each finished count is
 counted once and can be compared with the last count before. The metrics are sent before that object is written. A
 failure in between sends the same values twice, but never loses them.
 
-The listing also contains every `complete.json`, so `unannounced_recordings.py` searches it for files whose event was
+The listing also contains every `complete.json`, so `lost_upload_events.py` searches it for files whose event was
 lost.
 """
 
@@ -25,8 +25,8 @@ from handlers.common.logging import EventLog
 from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.metrics import MeetingMetrics
 from handlers.meetings.s3_keys import AUDIO, RAW, SUMMARIES, TRANSCRIPTS, VIDEO, WORK, parse_upload_key
+from handlers.meetings.storage.lost_upload_events import ListedCompleteFile, LostUploadEvents
 from handlers.meetings.storage.storage_growth import OTHERS, StorageTotals, daily_growth, growth_metrics
-from handlers.meetings.storage.unannounced_recordings import ListedCompleteFile, LostUploadEvents
 from handlers.meetings.upload_reader import complete_file_fingerprint
 
 COUNTED_PREFIXES: Final = (RAW, VIDEO, AUDIO, TRANSCRIPTS, SUMMARIES)

@@ -17,6 +17,7 @@ from handlers.common.error_responses import HandlerError, to_http_response
 from handlers.common.identity import user_ids
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
+from handlers.common.time_and_ids.new_ids import new_id
 from handlers.common.websocket.message_dispatch import MessageDispatcher, ProxyResponse
 from handlers.common.websocket.message_sender import WebSocketConnections
 from handlers.common.websocket.messages import ClientMessage, ReplyMessage
@@ -135,7 +136,7 @@ def _router() -> Router:
         invoke_processor=invoke_processor,
         presign=stream_url_signer(session, environment.aws_endpoint_url_transcribe_streaming),
         clock_ms=clock.now_ms,
-        new_id=clock.new_id,
+        new_id=new_id,
         log=log,
     )
     connections = WebSocketConnections(session.client("apigatewaymanagementapi", config=LIVE_CONFIG))

@@ -19,11 +19,11 @@ from handlers.common.websocket.message_sender import WebSocketConnections
 from handlers.voice_qa.client_messages import Answered, Piece, QueryFailed, UnanswerableQuestion, VoiceQaErrorCode
 from handlers.voice_qa.query_worker.agent import agent_types
 from handlers.voice_qa.query_worker.agent.agent_types import Agent, AgentCode, AgentFailed
-from handlers.voice_qa.query_worker.answer_attempts import QuestionItem
 from handlers.voice_qa.query_worker.answer_forwarding import AnswerForwarder
 from handlers.voice_qa.query_worker.answer_store import AnswerNotStored, AnswerStore
 from handlers.voice_qa.query_worker.conversations import Conversations
 from handlers.voice_qa.query_worker.question_context import QuestionContext
+from handlers.voice_qa.query_worker.question_item import QuestionItem
 from handlers.voice_qa.table_records import QuestionRecord, QuestionStatus, conversation_key
 
 ANSWER_GONE = UnanswerableQuestion(

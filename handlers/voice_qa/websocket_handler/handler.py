@@ -17,6 +17,7 @@ from handlers.common.aws.dynamodb_versioned_items import VersionedItems
 from handlers.common.error_responses import HandlerError, to_http_response
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
+from handlers.common.time_and_ids.new_ids import new_id
 from handlers.common.websocket.message_dispatch import MessageDispatcher, ProxyResponse
 from handlers.common.websocket.messages import ClientMessage, ReplyMessage
 from handlers.voice_qa.client_messages import REQUESTS, Ping, Pong, Query, Upload, VoiceQaErrorCode
@@ -134,10 +135,10 @@ def _handler() -> SocketHandler:
         items,
         environment,
         clock_ms=clock.now_ms,
-        new_id=clock.new_id,
+        new_id=new_id,
     )
     intake = QuestionIntake(
-        items, lectures, environment, invoke_worker=invoke_worker, new_id=clock.new_id, clock_ms=clock.now_ms, log=log
+        items, lectures, environment, invoke_worker=invoke_worker, new_id=new_id, clock_ms=clock.now_ms, log=log
     )
     return SocketHandler(items, uploads, intake, identity_pool=environment.identity_pool, log=log)
 

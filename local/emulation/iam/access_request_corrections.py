@@ -1,6 +1,6 @@
 """Action, resource and condition keys that IAM would use for the requests that the emulator is known to misjudge.
 
-`decision_recording.py` and `resource_arn_corrections.py` apply these corrections. A comment or docstring at each case
+`decision_corrections.py` and `resource_arn_corrections.py` apply these corrections. A comment or docstring at each case
 describes the emulator's fault. The emulator evaluates all other requests itself.
 """
 

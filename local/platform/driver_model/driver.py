@@ -1,8 +1,9 @@
 """The model of a driver: data that names the service calls that create, change and delete a resource of one type.
 
-Each parameter of a call names the Pulumi property that it is taken from. Nested values are fitted into the shapes of the
-service's API, which botocore contains, so a driver states only the differences. Every property must be used by a call or
-be listed as ignored with a reason. A forgotten property is then an error instead of a silently different resource.
+Each parameter of a call names the Pulumi property that it is taken from. Nested values are fitted into the shapes of
+the service's API, which botocore contains, so a driver states only the differences. Every property must be used by a
+call or be listed as ignored with a reason. A forgotten property is then an error instead of a silently different
+resource.
 """
 
 import re
@@ -30,7 +31,10 @@ class ResourceValues:
     """URL of the service, or an empty text before the first call."""
 
     def __getitem__(self, name: str) -> Any:
-        """Return an input or else an output by its name, or None. The name `id` stands for the resource's physical id."""
+        """Return an input or else an output by its name, or None.
+
+        The name `id` stands for the resource's physical id.
+        """
         if name == "id":
             return self.id or UNKNOWN
         return self.inputs.get(name, self.outputs.get(name))
@@ -68,7 +72,10 @@ def from_response(operation: str, path: str) -> ComputedValue:
 
 
 def from_template(template: str) -> ComputedValue:
-    """Return a text that contains properties, for example `{functionName}:{name}`. The text is unknown if one of them is."""
+    """Return a text that contains properties, for example `{functionName}:{name}`.
+
+    The text is unknown if one of them is.
+    """
     names = tuple(re.findall(r"{(\w+)}", template))
 
     def text(values: ResourceValues) -> Any:
@@ -102,8 +109,10 @@ def computed_from(*uses: str) -> Callable[[Callable[..., Any]], ComputedValue]:
 
 @computed_from("name", "namePrefix")
 def name_or_prefixed(name: str | None, prefix: str | None) -> Any:
-    """Return the name, or the prefix with random letters, so that the old and the new resource can exist at the same
-    time.
+    """Return the name, or the prefix with random hexadecimal digits.
+
+    A prefix takes the place of a name in the program, so that Pulumi can create a replacement before it deletes the old
+    resource. The engine of the local platform deletes the old resource first.
     """
     return name or f"{prefix}{uuid.uuid4().hex[:26]}"
 
@@ -116,18 +125,19 @@ class DriverCall:
     params: Mapping[str, Source]
     """Origin of each parameter, by its name or dotted path. A parameter without a value is omitted."""
     when: str = ""
-    """Property that must have a value other than None and False, or the call is not made. Empty if there is no condition."""
+    """Property that is the condition of the call. The call is made only if this property has a value other than
+    False, 0 and unknown. Empty if the call has no condition."""
     renames: Mapping[str, str] = field(default_factory=dict)
     """Service names of nested keys, by the Pulumi names that differ from them."""
     after: tuple[str, ...] = ()
-    """Other operations of the same update. If one of them is made, this call is made too, whichever property changed. For
-    example, a Lambda version is published after each change of code or settings. Empty if the call depends on the changed
-    properties."""
+    """Other operations of the same update. If one of them is made, this call is made too, whichever property changed.
+    For example, a Lambda version is published after each change of code or settings. Empty if the call depends on the
+    changed properties."""
     until: "AwaitedState | None" = None
     """State to wait for before the next call, or None."""
 
     def is_needed(self, values: ResourceValues) -> bool:
-        """Return True if the property that the call requires has a value."""
+        """Return True if the call has no condition (`when`), or if its condition is met."""
         return not self.when or values[self.when] not in (None, False, UNKNOWN)
 
     def uses(self) -> Iterator[str]:
@@ -143,8 +153,8 @@ class DriverCall:
 
 @dataclass(frozen=True)
 class AwaitedState:
-    """A call that is repeated until its response has the expected value, because some services continue to work after they
-    respond.
+    """A call that is repeated until its response has the expected value, because some services continue to work after
+    they respond.
     """
 
     operation: str
@@ -156,23 +166,30 @@ class AwaitedState:
 
 @dataclass(frozen=True)
 class ContentDeletion:
-    """The deletion of a resource's content before the resource. A bucket with objects, for example, cannot be deleted."""
+    """The deletion of a resource's content before the resource.
+
+    A bucket with objects, for example, cannot be deleted.
+    """
 
     when: str
     """Property that permits the deletion of the content, for example `forceDestroy`."""
     delete: Callable[[Any, Props], None]
-    """Function of the service's client and the parameters of the first deletion call."""
+    """Function that deletes the content. It is called with the service's client and the parameters of the first
+    deletion call."""
 
 
 @dataclass(frozen=True)
 class PropertyImport:
-    """A property that needs a variable number of calls, such as the OpenAPI document of an API."""
+    """A property that is a whole document, such as the OpenAPI document of an API.
+
+    Its import needs a variable number of calls, so a list of calls cannot describe it.
+    """
 
     property: str
     """Name of the property."""
     apply: Callable[[Any, str, Any], None]
-    """Function of the service's client, the resource's id and the property. It brings the resource from any previous
-    state to the state that the property describes."""
+    """Function that imports the document. It is called with the service's client, the resource's id and the property's
+    value. It brings the resource from any previous state to the state that the document describes."""
 
 
 @dataclass(frozen=True)

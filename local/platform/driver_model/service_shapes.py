@@ -1,8 +1,8 @@
-"""Parameters of service calls: fits Pulumi's values into the shapes of a service's API, and checks them against its rules.
+"""Parameters of service calls: fits Pulumi's values into the shapes of a service's API, and checks them.
 
 botocore has a model of each service, in which a shape describes one type of value: its members, required members,
-enumeration, pattern, length and range. Fitting renames and nests values; the check reports each broken rule. Values that
-are unknown before a deployment pass both.
+enumeration, pattern, length and range. Fitting renames and nests values; the check reports each broken rule. Values
+that are unknown before a deployment pass both.
 """
 
 import functools
@@ -83,7 +83,7 @@ def _fit_scalar(value: Any, shape: Shape) -> Any:
     match shape.type_name:
         case "string":
             return str(value).lower() if isinstance(value, bool) else str(value)
-        case "integer" | "long":
+        case "integer" | "long":  # A boolean stays a boolean. Otherwise a wrong type would become the number 0 or 1.
             return value if isinstance(value, bool) else int(value)
         case "float" | "double":
             return float(value)

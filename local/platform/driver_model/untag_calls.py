@@ -1,7 +1,7 @@
 """Builder of calls that remove tags, derived from calls that add tags, for example `UntagResource` from `TagResource`.
 
-A driver (`driver.py`) lists the service calls for one resource type. Its tagging call only adds tags, so the removal of a
-tag from the program needs another call.
+A driver (`driver.py`) lists the service calls for one resource type. Its tagging call only adds tags, so the removal of
+a tag from the program needs another call.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ OPPOSITES = {"AddTagsToResource": "RemoveTagsFromResource"}
 def make_untag_call(
     driver: Driver, call: DriverCall, old_keys: Sequence[str], new_keys: Sequence[str]
 ) -> DriverCall | None:
-    """Return the call that removes the tags whose keys are only in `old_keys`, or None if there is nothing to remove."""
+    """Return the call that removes the tags whose keys are only in `old_keys`, or None if nothing is removed."""
     removed = sorted(set(old_keys) - set(new_keys))
     if not removed or not adds_tags(call):
         return None

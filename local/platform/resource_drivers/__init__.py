@@ -10,7 +10,7 @@ from local.platform.resource_drivers import (
     backup,
     batch,
     cloudwatch,
-    cognito,
+    cognito_identity,
     cost_management,
     dynamodb,
     ec2,
@@ -35,7 +35,7 @@ ALL: tuple[tuple[Driver, ...], ...] = (
     backup.DRIVERS,
     batch.DRIVERS,
     cloudwatch.DRIVERS,
-    cognito.DRIVERS,
+    cognito_identity.DRIVERS,
     dynamodb.DRIVERS,
     ec2.DRIVERS,
     ecr.DRIVERS,
@@ -52,11 +52,13 @@ ALL: tuple[tuple[Driver, ...], ...] = (
     stepfunctions.DRIVERS,
     wafv2.DRIVERS,
 )
+"""Drivers of each module."""
 DRIVERS: dict[str, Driver] = {driver.type: driver for drivers in ALL for driver in drivers}
+"""Drivers by resource type."""
 
 RECORDED_ONLY: dict[str, RecordedOnly] = {
     recorded.type: recorded for module in (backup, s3, cost_management) for recorded in module.RECORDED
 }
-"""Types that are checked and recorded, but not created, because the emulator lacks their service."""
+"""Types that are checked and recorded, but not created, because the emulator lacks the service or the feature."""
 
 __all__ = ["DRIVERS", "RECORDED_ONLY", "Driver", "RecordedOnly"]

@@ -18,6 +18,7 @@ from local.preview.property_values import UNKNOWN
 REQUEST_MEMBERS = {"SEMANTIC": "semanticMemoryStrategy", "SUMMARIZATION": "summaryMemoryStrategy"}
 """Member of the request that adds a strategy, by the type of the strategy."""
 MEMORY = {"eventExpiryDuration": "eventExpiryDuration", "description": "description"}
+"""Parameters of the calls that create and update a memory, each with its Pulumi property."""
 
 
 @computed_from("type", "name", "namespaceTemplates", "description")

@@ -28,6 +28,6 @@ DRIVERS = (
         ),
         delete=(DriverCall("DeleteWorkGroup", {"WorkGroup": "name"}),),
         id="name",
-        ignored={"forceDestroy": "affects the deletion only, not the workgroup"},
+        ignored={"forceDestroy": "the emulator deletes a workgroup without this parameter"},
     ),
 )

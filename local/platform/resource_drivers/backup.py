@@ -24,7 +24,7 @@ DRIVERS = (
         delete=(DriverCall("DeleteBackupVault", {"BackupVaultName": "name"}),),
         id="name",
         outputs={"arn": from_response("CreateBackupVault", "BackupVaultArn")},
-        ignored={"forceDestroy": "affects the deletion only, not the vault"},
+        ignored={"forceDestroy": "the emulator deletes a vault without this parameter"},
     ),
     Driver(
         type="aws:backup/plan:Plan",

@@ -79,7 +79,7 @@ DRIVERS = (
             ),
         ),
         update=(DriverCall("UpdateComputeEnvironment", {"computeEnvironment": "id", **ENVIRONMENT}),),
-        # An enabled compute environment cannot be deleted.
+        # An enabled compute environment cannot be deleted, and neither can an enabled job queue.
         delete=(
             DriverCall("UpdateComputeEnvironment", {"computeEnvironment": "id", "state": constant("DISABLED")}),
             DriverCall("DeleteComputeEnvironment", {"computeEnvironment": "id"}),

@@ -3,7 +3,8 @@
 A driver lists the calls that create, change and delete one resource type on the emulator.
 """
 
-from local.platform.driver_model.driver import ComputedValue, Driver, DriverCall, ResourceValues
+from local.platform.driver_model.driver import ComputedValue, Driver, DriverCall, ResourceValues, from_template
+from local.preview.preview_provider import ACCOUNT, REGION
 
 
 def _dimensions(values: ResourceValues) -> list[dict[str, object]]:
@@ -51,6 +52,8 @@ FILTER = DriverCall(
     renames={"name": "metricName", "namespace": "metricNamespace", "value": "metricValue"},
 )
 
+LOG_GROUP_ARN = from_template(f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{{name}}")
+
 DRIVERS = (
     Driver(
         type="aws:cloudwatch/metricAlarm:MetricAlarm",
@@ -75,7 +78,7 @@ DRIVERS = (
             DriverCall("CreateLogGroup", {"logGroupName": "name", "kmsKeyId": "kmsKeyId", "tags": "tags"}),
             RETENTION,
         ),
-        update=(RETENTION, DriverCall("TagResource", {"resourceArn": "arn", "tags": "tags"})),
+        update=(RETENTION, DriverCall("TagResource", {"resourceArn": LOG_GROUP_ARN, "tags": "tags"})),
         delete=(DriverCall("DeleteLogGroup", {"logGroupName": "name"}),),
         id="name",
     ),

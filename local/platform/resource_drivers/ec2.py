@@ -81,8 +81,9 @@ def _default_group_id(values: ResourceValues) -> Any:
     return groups[0]["GroupId"] if groups else UNKNOWN
 
 
-PUBLIC = {"MapPublicIpOnLaunch.Value": "mapPublicIpOnLaunch"}
-GATEWAY = from_response("CreateInternetGateway", "InternetGateway.InternetGatewayId")
+PUBLIC_ADDRESSES = {"MapPublicIpOnLaunch.Value": "mapPublicIpOnLaunch"}
+"""Parameter with which instances in a subnet get public IP addresses."""
+GATEWAY_ID = from_response("CreateInternetGateway", "InternetGateway.InternetGatewayId")
 
 DRIVERS = (
     Driver(
@@ -107,10 +108,11 @@ DRIVERS = (
     Driver(
         type="aws:ec2/defaultSecurityGroup:DefaultSecurityGroup",
         service="ec2",
-        # The group is not created: the provider adopts the VPC's default group and removes its rules.
+        # Each VPC has a default group from the start. The provider adopts this group and removes its rules. The driver
+        # only finds it.
         create=(DriverCall("DescribeSecurityGroups", {"Filters": ComputedValue(_default_group_filters, ("vpcId",))}),),
         id=ComputedValue(_default_group_id),
-        ignored={"tags": "the provider sets them when it adopts the group"},
+        ignored={"tags": "the driver only finds the group and does not change it"},
     ),
     Driver(
         type="aws:ec2/subnet:Subnet",
@@ -127,11 +129,11 @@ DRIVERS = (
             ),
             DriverCall(
                 "ModifySubnetAttribute",
-                {"SubnetId": from_response("CreateSubnet", "Subnet.SubnetId"), **PUBLIC},
+                {"SubnetId": from_response("CreateSubnet", "Subnet.SubnetId"), **PUBLIC_ADDRESSES},
                 when="mapPublicIpOnLaunch",
             ),
         ),
-        update=(DriverCall("ModifySubnetAttribute", {"SubnetId": "id", **PUBLIC}),),
+        update=(DriverCall("ModifySubnetAttribute", {"SubnetId": "id", **PUBLIC_ADDRESSES}),),
         delete=(DriverCall("DeleteSubnet", {"SubnetId": "id"}),),
         id=from_response("CreateSubnet", "Subnet.SubnetId"),
     ),
@@ -140,13 +142,13 @@ DRIVERS = (
         service="ec2",
         create=(
             DriverCall("CreateInternetGateway", {"TagSpecifications": _tag_specifications("internet-gateway")}),
-            DriverCall("AttachInternetGateway", {"InternetGatewayId": GATEWAY, "VpcId": "vpcId"}, when="vpcId"),
+            DriverCall("AttachInternetGateway", {"InternetGatewayId": GATEWAY_ID, "VpcId": "vpcId"}, when="vpcId"),
         ),
         delete=(
             DriverCall("DetachInternetGateway", {"InternetGatewayId": "id", "VpcId": "vpcId"}),
             DriverCall("DeleteInternetGateway", {"InternetGatewayId": "id"}),
         ),
-        id=GATEWAY,
+        id=GATEWAY_ID,
     ),
     Driver(
         type="aws:ec2/routeTable:RouteTable",
@@ -251,7 +253,7 @@ DRIVERS = (
         ),
         delete=(DriverCall("DeleteSecurityGroup", {"GroupId": "id"}),),
         id=from_response("CreateSecurityGroup", "GroupId"),
-        ignored={"revokeRulesOnDelete": "affects the deletion only, not the group"},
+        ignored={"revokeRulesOnDelete": "the emulator deletes a group together with its rules"},
     ),
     _rule_driver("Ingress"),
     _rule_driver("Egress"),

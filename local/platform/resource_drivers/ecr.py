@@ -7,7 +7,7 @@ repository: `IMAGES` in `local/emulation/batch` maps an image to its program.
 from local.platform.driver_model.driver import Driver, DriverCall, from_response, from_template
 from local.preview.preview_provider import ACCOUNT, REGION
 
-TAGGED = DriverCall("TagResource", {"resourceArn": "arn", "tags": "tags"})
+TAG = DriverCall("TagResource", {"resourceArn": "arn", "tags": "tags"})
 POLICY = DriverCall("PutLifecyclePolicy", {"repositoryName": "repository", "lifecyclePolicyText": "policy"})
 
 
@@ -41,17 +41,17 @@ DRIVERS = (
                 "PutImageScanningConfiguration",
                 {"repositoryName": "name", "imageScanningConfiguration": "imageScanningConfiguration"},
             ),
-            TAGGED,
+            TAG,
         ),
         delete=(DriverCall("DeleteRepository", {"repositoryName": "name"}),),
         id="name",
         outputs={
             "arn": from_response("CreateRepository", "repository.repositoryArn"),
             "registryId": from_response("CreateRepository", "repository.registryId"),
-            # The URL as on AWS, because job definitions contain it. The emulator's would contain this machine's address.
+            # The URL is that of AWS, because job definitions contain it. The emulator's has this machine's address.
             "repositoryUrl": from_template(f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{{name}}"),
         },
-        ignored={"forceDelete": "affects the deletion only, not the repository"},
+        ignored={"forceDelete": "the repositories of the emulator contain no images"},
     ),
     Driver(
         type="aws:ecr/lifecyclePolicy:LifecyclePolicy",

@@ -37,6 +37,7 @@ ARCHIVE = {
     "RetentionDays": "retentionDays",
     "Description": "description",
 }
+"""Parameters of the calls that create and update an archive, each with its Pulumi property."""
 SCHEDULE = {
     "Name": "name",
     "GroupName": "groupName",
@@ -46,6 +47,7 @@ SCHEDULE = {
     "FlexibleTimeWindow": "flexibleTimeWindow",
     "Target": "target",
 }
+"""Parameters of the calls that create and update a schedule, each with its Pulumi property."""
 
 DRIVERS = (
     Driver(

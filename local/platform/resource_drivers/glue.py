@@ -22,6 +22,7 @@ JOB = {
     "Connections.Connections": "connections",
     "DefaultArguments": "defaultArguments",
 }
+"""Parameters of the calls that create and update a job, each with its Pulumi property."""
 TABLE_INPUT = {
     "TableInput.Name": "name",
     "TableInput.Description": "description",
@@ -32,6 +33,7 @@ TABLE_INPUT = {
     "TableInput.ViewOriginalText": "viewOriginalText",
     "TableInput.ViewExpandedText": "viewExpandedText",
 }
+"""Parameters of the calls that create and update a table, each with its Pulumi property."""
 TABLE_RENAMES = {"serDeInfo": "SerdeInfo"}
 
 

@@ -73,6 +73,7 @@ CONFIGURATION = {
     "LoggingConfig": "loggingConfig",
     "SnapStart": "snapStart",
 }
+"""Parameters of the calls that create a function and update its configuration, each with its Pulumi property."""
 ACTIVE = AwaitedState("GetFunctionConfiguration", {"FunctionName": "name"}, "State", "Active")
 UPDATED = AwaitedState("GetFunctionConfiguration", {"FunctionName": "name"}, "LastUpdateStatus", "Successful")
 CONCURRENCY = DriverCall(
@@ -87,6 +88,7 @@ MAPPING = {
     "FunctionResponseTypes": "functionResponseTypes",
     "ScalingConfig": "scalingConfig",
 }
+"""Parameters of the calls that create and update an event source mapping, each with its Pulumi property."""
 ASYNCHRONOUS = DriverCall(
     "PutFunctionEventInvokeConfig",
     {

@@ -46,7 +46,10 @@ def notifications(queues: list[dict[str, Any]] | None, eventbridge: bool | None)
 
 
 def _put_driver(kind: str, operation: str, params: dict[str, Any], delete: str | DriverCall) -> Driver:
-    """Return the driver of a bucket setting. `operation` creates and replaces it; `delete` is an operation or a call."""
+    """Return the driver of a bucket setting.
+
+    `operation` creates and replaces it; `delete` is an operation or a call.
+    """
     put = DriverCall(operation, {"Bucket": "bucket", **params})
     return Driver(
         type=f"aws:s3/{kind[0].lower()}{kind[1:]}:{kind}",

@@ -24,6 +24,7 @@ DRIVERS = (
         service="sns",
         create=(POLICY,),
         update=(POLICY,),
+        # A topic always has a policy. SNS deletes it together with the topic.
         id="arn",
     ),
     Driver(

@@ -15,13 +15,13 @@ ATTRIBUTES = {
 }
 
 
-def _attribute(kind: str, attribute: str, source: str) -> Driver:
+def _attribute_driver(pulumi_type: str, attribute: str, source: str) -> Driver:
     """Return the driver of a queue attribute that is a resource of its own. SQS deletes an attribute that is set to an
     empty text.
     """
     put = DriverCall("SetQueueAttributes", {"QueueUrl": "queueUrl", f"Attributes.{attribute}": source})
     return Driver(
-        type=kind,
+        type=pulumi_type,
         service="sqs",
         create=(put,),
         update=(put,),
@@ -43,6 +43,6 @@ DRIVERS = (
         id=from_response("CreateQueue", "QueueUrl"),
         outputs={"url": from_response("CreateQueue", "QueueUrl")},
     ),
-    _attribute("aws:sqs/queuePolicy:QueuePolicy", "Policy", "policy"),
-    _attribute("aws:sqs/redriveAllowPolicy:RedriveAllowPolicy", "RedriveAllowPolicy", "redriveAllowPolicy"),
+    _attribute_driver("aws:sqs/queuePolicy:QueuePolicy", "Policy", "policy"),
+    _attribute_driver("aws:sqs/redriveAllowPolicy:RedriveAllowPolicy", "RedriveAllowPolicy", "redriveAllowPolicy"),
 )

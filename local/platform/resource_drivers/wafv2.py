@@ -1,12 +1,10 @@
-"""Drivers of WAF web ACLs.
+"""Drivers of WAF web ACLs and their associations with resources.
 
 A driver lists the calls that create, change and delete one resource type on the emulator. The emulator stores web ACLs
 but does not apply them: every request passes.
 """
 
 from local.platform.driver_model.driver import Driver, DriverCall, from_response
-
-SUMMARY = "Summary"
 
 DRIVERS = (
     Driver(
@@ -28,10 +26,10 @@ DRIVERS = (
         ),
         update=(DriverCall("TagResource", {"ResourceARN": "arn", "Tags": "tags"}),),
         delete=(DriverCall("DeleteWebACL", {"Name": "name", "Scope": "scope", "Id": "id", "LockToken": "lockToken"}),),
-        id=from_response("CreateWebACL", f"{SUMMARY}.Id"),
+        id=from_response("CreateWebACL", "Summary.Id"),
         outputs={
-            "arn": from_response("CreateWebACL", f"{SUMMARY}.ARN"),
-            "lockToken": from_response("CreateWebACL", f"{SUMMARY}.LockToken"),
+            "arn": from_response("CreateWebACL", "Summary.ARN"),
+            "lockToken": from_response("CreateWebACL", "Summary.LockToken"),
         },
     ),
     Driver(

@@ -54,7 +54,8 @@ ALWAYS_ON_TYPES = frozenset(
         *(f"aws:{module}/" for module in ALWAYS_ON_MODULES),
     }
 )
-"""Types of services that are billed by the hour, used or not. An entry that ends in `/` means all types of that module."""
+"""Types of services that are billed by the hour, used or not. An entry that ends in `/` means all types of that
+module."""
 
 
 @POLICIES.resource(

@@ -132,8 +132,8 @@ def _get_capacity_type(environment: CheckedResource) -> str:
 )
 def _check_batch_spot_first(queue: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     """Yield a violation if neither this queue nor another queue of the stack has Spot capacity in its first compute
-    environment. The on-demand fallback needs a separate queue, because within a queue Batch always uses the first
-    environment of Fargate.
+    environment. The on-demand fallback needs a separate queue, because Batch always uses the first Fargate
+    environment of a queue.
     """
     first = _find_first_environment(queue, stack)
     if first is None or _get_capacity_type(first) in SPOT:

@@ -1,4 +1,6 @@
-"""Policies about log groups: every group has a retention, and functions, APIs and jobs log into groups of this stack."""
+"""Policies about log groups: every group has a retention, and functions, APIs and jobs log into groups of this
+stack.
+"""
 
 import json
 from collections.abc import Iterator

@@ -70,11 +70,14 @@ TAGGABLE: Final = frozenset(
         "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
     }
 )
-"""Types whose resources must have the required tags. A test checks that all types of the program with tags are listed."""
+"""Types whose resources must have the required tags. A test checks that all types of the program with tags are
+listed."""
 
 
 def _add_missing_tags(resource: CheckedResource) -> Props:
-    """Return the missing tags, from the stack's configuration and the resource's name. Existing tags are not changed."""
+    """Return the missing tags, from the stack's configuration and the resource's name. Existing tags are not
+    changed.
+    """
     tags = resource.props.get("tags") or {}
     if isinstance(tags, str):  # unknown value
         return {}

@@ -53,7 +53,7 @@ def _covers_whole_bucket(rule: Props) -> bool:
     severity=PolicySeverity.MEDIUM,
     levels=ADVISORY_IN_DEV,
     description="Every bucket has a lifecycle rule that expires or moves objects.",
-    remedy="Pass a Lifecycle to the bucket block.",
+    remedy="Pass a LifecycleRule to the bucket block (argument lifecycle).",
     frameworks=("AWS FSBP S3.13",),
     types=BUCKETS,
 )
@@ -91,7 +91,7 @@ def _check_bucket_aborts_multipart(lifecycle: CheckedResource) -> Iterator[str]:
     severity=PolicySeverity.LOW,
     levels=ADVISORY_IN_DEV,
     description="A versioned bucket expires old versions.",
-    remedy="Add noncurrentVersionExpiration (old_version_days in the bucket block's Lifecycle).",
+    remedy="Add noncurrentVersionExpiration (old_version_days of a LifecycleRule of the bucket block).",
     types=BUCKETS,
 )
 def _check_bucket_old_versions_expire(bucket: CheckedResource, stack: CheckedStack) -> Iterator[str]:

@@ -44,6 +44,7 @@ send their token in the body.
     types={REST_API, REST_METHOD, API_V2, API_V2_ROUTE},
 )
 def _check_api_asks_who_calls(resource: CheckedResource, _stack: CheckedStack) -> Iterator[str]:
+    # This is a relation policy, because a resource policy gets no references.
     if resource.type == REST_METHOD:
         method = resource.props.get("httpMethod")
         if method != "OPTIONS" and _is_unauthorized(resource):
@@ -75,7 +76,9 @@ def _find_unauthorized_route(route: CheckedResource) -> Iterator[str]:
 
 
 def _has_target(api: CheckedResource) -> bool:
-    """Return True if an API was created with a target, which adds a default route. An unknown value counts as a target."""
+    """Return True if an API was created with a target, which adds a default route. An unknown value counts as a
+    target.
+    """
     try:
         return bool(api.props.get("target"))
     except UnknownValueError:

@@ -2,11 +2,10 @@
 originals.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from pulumi_policy.proxy import UnknownValueError
-
-from guardrails.model.iam_documents import Statement, parse_statements
+from guardrails.model.iam_documents import parse_statements
+from guardrails.model.plain_http_refusal import list_inline_policies, refuses_plain_http
 from guardrails.model.related_resources import list_bucket_settings
 from guardrails.model.resource_types import (
     BUCKET_ENCRYPTION,
@@ -31,8 +30,6 @@ from guardrails.pack.policy_kinds import (
 POLICIES = PolicySet(PolicyGroup.DATA_PROTECTION)
 
 PUBLIC_ACCESS_SETTINGS = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
-SERVICE_WIDE_ACTIONS = frozenset({"sns:Publish"})
-"""Actions that count as all actions of a service, because its resource policies allow no wildcard."""
 LOG_DELIVERY = ("Service", "logging.s3.amazonaws.com")
 """Principal that delivers access logs to a bucket."""
 
@@ -87,52 +84,6 @@ def _check_bucket_tls_only(bucket: CheckedResource, stack: CheckedStack) -> Iter
         for policy in (*list_bucket_settings(bucket, stack, BUCKET_POLICY), *list_inline_policies(bucket, stack))
     ):
         yield "The bucket policy does not refuse requests without TLS (plain HTTP)."
-
-
-def list_inline_policies(resource: CheckedResource, stack: CheckedStack) -> list[CheckedResource]:
-    """Return the bucket, queue or topic in a list if the program sets its inline policy, else an empty list.
-
-    If the program sets none, the AWS provider first returns an unknown value, and later the separate policy in its
-    state before the deployment. Both are ignored.
-    """
-    if not stack.is_set_by_program(resource, "policy"):
-        return []
-    try:
-        return [resource] if resource.props.get("policy") else []
-    except UnknownValueError:
-        if resource.references.get("policy"):
-            raise
-        return []
-
-
-def refuses_plain_http(policy: CheckedResource) -> bool:
-    """Return True if the property `policy` of a resource denies all requests without TLS, for all principals."""
-    return any(
-        statement.effect == "Deny"
-        and any(value == "*" for _, value in statement.principals)
-        and any(
-            action == "*" or action.endswith(":*") or action in SERVICE_WIDE_ACTIONS for action in statement.actions
-        )
-        and _covers_whole_resource(statement.resources)
-        and _is_tls_the_only_condition(statement)
-        for statement in parse_statements(policy.props.get("policy"))
-    )
-
-
-def _is_tls_the_only_condition(statement: Statement) -> bool:
-    """Return True if the missing TLS is the only condition. A second condition would let plain HTTP through if it is
-    not met.
-    """
-    compared = [(operator.lower(), key.lower()) for operator, keys in statement.conditions.items() for key in keys]
-    values = [value.lower() for value in statement.condition_values("aws:SecureTransport")]
-    return compared == [("bool", "aws:securetransport")] and values == ["false"]
-
-
-def _covers_whole_resource(resources: Sequence[str]) -> bool:
-    """Return True if the ARNs cover the whole resource. For a bucket they must cover the bucket and its objects, by two
-    ARNs or by `*`.
-    """
-    return any(":s3:::" not in arn or (not arn.endswith("/*") and f"{arn}/*" in resources) for arn in resources)
 
 
 @POLICIES.relation(

@@ -14,7 +14,7 @@ from guardrails.model.resource_types import (
     REST_METHOD_SETTINGS,
     WORKFLOW,
 )
-from guardrails.model.subsystem_names import to_settings_section
+from guardrails.model.subsystem_of_resource import to_settings_section
 from guardrails.pack.policy_kinds import (
     DISABLED_IN_DEV,
     MANDATORY_IN_PROD,

@@ -16,8 +16,6 @@ from guardrails.pack.policy_kinds import (
 
 POLICIES = PolicySet(PolicyGroup.DATA_PROTECTION)
 
-ANY_KEY = frozenset({KMS_KEY})
-
 
 @POLICIES.resource(
     "key-rotates",
@@ -26,7 +24,7 @@ ANY_KEY = frozenset({KMS_KEY})
     description="Symmetric customer-managed keys are rotated automatically.",
     remedy="Set enableKeyRotation to true.",
     frameworks=("AWS Security Hub KMS.4", "CIS AWS 3.0 3.6"),
-    types=ANY_KEY,
+    types={KMS_KEY},
 )
 def _check_key_rotates(key: CheckedResource) -> Iterator[str]:
     symmetric = key.props.get("customerMasterKeySpec", "SYMMETRIC_DEFAULT") == "SYMMETRIC_DEFAULT"
@@ -40,7 +38,7 @@ def _check_key_rotates(key: CheckedResource) -> Iterator[str]:
     levels=MANDATORY_EVERYWHERE,
     description="A key policy lets the key's own account manage the key.",
     remedy="Add a statement that allows kms:* to arn:aws:iam::<account>:root.",
-    types=ANY_KEY | {KMS_KEY_POLICY, KMS_REPLICA_KEY},
+    types={KMS_KEY, KMS_KEY_POLICY, KMS_REPLICA_KEY},
 )
 def _check_key_keeps_its_account(resource: CheckedResource) -> Iterator[str]:
     document = resource.props.get("policy")
@@ -61,7 +59,7 @@ def _check_key_keeps_its_account(resource: CheckedResource) -> Iterator[str]:
     description="The deletion of a key can be cancelled for some time.",
     remedy="Raise deletionWindowInDays.",
     limits=(PolicyLimit("days", 14, "Minimum days between the request for a deletion and the deletion."),),
-    types=ANY_KEY,
+    types={KMS_KEY},
 )
 def _check_key_deletion_waits(key: CheckedResource) -> Iterator[str]:
     days, min_days = float(key.props.get("deletionWindowInDays") or 30), key.limits["days"]

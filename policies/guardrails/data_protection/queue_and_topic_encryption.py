@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from guardrails.data_protection.bucket_protection import list_inline_policies, refuses_plain_http
 from guardrails.model.iam_documents import parse_statements
+from guardrails.model.plain_http_refusal import list_inline_policies, refuses_plain_http
 from guardrails.model.resource_types import QUEUE, QUEUE_POLICY, TOPIC, TOPIC_POLICY
 from guardrails.pack.policy_kinds import (
     MANDATORY_EVERYWHERE,

@@ -15,8 +15,6 @@ from guardrails.pack.policy_kinds import (
 
 POLICIES = PolicySet(PolicyGroup.DATA_PROTECTION)
 
-ANY_TABLE = frozenset({TABLE})
-
 
 @POLICIES.resource(
     "table-point-in-time-recovery",
@@ -25,7 +23,7 @@ ANY_TABLE = frozenset({TABLE})
     description="In prod, every table has point-in-time recovery.",
     remedy="Set foundation.data.pointInTimeRecovery to true.",
     frameworks=("AWS FSBP DynamoDB.2",),
-    types=ANY_TABLE,
+    types={TABLE},
 )
 def _check_table_point_in_time_recovery(table: CheckedResource) -> Iterator[str]:
     if not table.get_nested("pointInTimeRecovery", "enabled"):
@@ -39,7 +37,7 @@ def _check_table_point_in_time_recovery(table: CheckedResource) -> Iterator[str]
     description="In prod, every table has deletion protection.",
     remedy="Set foundation.data.deletionProtection to true.",
     frameworks=("AWS FSBP DynamoDB.6",),
-    types=ANY_TABLE,
+    types={TABLE},
 )
 def _check_table_deletion_protected(table: CheckedResource) -> Iterator[str]:
     if not table.props.get("deletionProtectionEnabled"):
@@ -56,7 +54,7 @@ def _check_table_deletion_protected(table: CheckedResource) -> Iterator[str]:
         f"{REASON_TAG}."
     ),
     frameworks=("AWS Security Hub DynamoDB.4",),
-    types=ANY_TABLE,
+    types={TABLE},
 )
 def _check_table_backed_up(table: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     if not table.has_reason() and not any(

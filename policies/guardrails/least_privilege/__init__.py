@@ -2,11 +2,11 @@
 
 from guardrails.least_privilege import (
     guest_permissions,
+    managed_policies_and_credentials,
     policy_documents,
     privilege_escalation,
     resource_policies,
     role_passing,
-    roles_and_credentials,
     secret_values,
     trust_policies,
 )
@@ -14,7 +14,7 @@ from guardrails.pack.policy_kinds import Policy
 
 MODULES = (
     policy_documents,
-    roles_and_credentials,
+    managed_policies_and_credentials,
     role_passing,
     privilege_escalation,
     trust_policies,

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from pulumi_policy.proxy import UnknownValueError
 
-from guardrails.least_privilege.permission_statements import list_all_role_statements
 from guardrails.model.iam_documents import (
     KEY_REQUIRING_OPERATORS,
     Statement,
@@ -15,6 +14,7 @@ from guardrails.model.iam_documents import (
     to_list,
 )
 from guardrails.model.resource_types import IDENTITY_POOL, IDENTITY_POOL_ROLES, ROLE
+from guardrails.model.role_statements import list_all_role_statements
 from guardrails.pack.policy_kinds import (
     MANDATORY_EVERYWHERE,
     CheckedResource,

@@ -4,14 +4,14 @@ namespace, and there are no wildcards and no negated elements.
 
 from collections.abc import Iterator
 
-from guardrails.least_privilege.permission_statements import (
+from guardrails.model import iam_action_table
+from guardrails.model.iam_documents import patterns_overlap
+from guardrails.model.resource_types import IDENTITY_POLICIES, RESOURCE_POLICIES
+from guardrails.model.role_statements import (
     list_allow_statements,
     list_statements,
     list_statements_and_trust,
 )
-from guardrails.model import iam_action_table
-from guardrails.model.iam_documents import patterns_overlap
-from guardrails.model.resource_types import IDENTITY_POLICIES, RESOURCE_POLICIES
 from guardrails.pack.policy_kinds import MANDATORY_EVERYWHERE, CheckedResource, PolicyGroup, PolicySet, PolicySeverity
 
 POLICIES = PolicySet(PolicyGroup.LEAST_PRIVILEGE)
@@ -34,8 +34,8 @@ SERVICES_WITHOUT_RESOURCE_TYPE = frozenset({"codecommit", "execute-api", "sns", 
 ARNs have no region.
 """
 SEGMENTS_BEFORE_NAME = {"autoScalingGroup": 2, "global": 1, "loadbalancer": 1, "regional": 1}
-"""Number of segments between the resource type and the name, by resource type. In other ARNs the name follows the
-resource type directly.
+"""Number of segments between the first segment and the name, by the first segment. For example, the ARN of a web ACL
+ends in `regional/webacl/<name>/<id>`. In other ARNs the name follows the first segment, which is the resource type.
 """
 
 
@@ -99,8 +99,8 @@ def _contains_name(arn: str) -> bool:
     service, region = parts[2:4]
     segments = [segment for segment in parts[5].replace(":", "/").split("/") if segment]
     if len(segments) > 1 and service not in SERVICES_WITHOUT_RESOURCE_TYPE and not (service == "s3" and not region):
-        resource_type, *segments = segments
-        segments = segments[min(SEGMENTS_BEFORE_NAME.get(resource_type, 0), len(segments) - 1) :]
+        first, *segments = segments
+        segments = segments[min(SEGMENTS_BEFORE_NAME.get(first, 0), len(segments) - 1) :]
     return any(letter.isalnum() for letter in "".join(segments[:1]))
 
 

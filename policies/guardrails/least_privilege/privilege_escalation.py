@@ -1,15 +1,15 @@
 """Policy against privilege escalation: actions and combinations of actions by which a role can gain further
 permissions.
 
-The combinations are a selection from two published lists: "AWS IAM Privilege Escalation" by Rhino Security Labs, and "IAM
-Vulnerable" by Bishop Fox.
+The combinations are a selection from two published lists: "AWS IAM Privilege Escalation" by Rhino Security Labs, and
+"IAM Vulnerable" by Bishop Fox.
 """
 
 from collections.abc import Iterator
 
-from guardrails.least_privilege.permission_statements import list_all_role_statements
 from guardrails.model.iam_documents import matches_pattern
 from guardrails.model.resource_types import ROLE
+from guardrails.model.role_statements import list_all_role_statements
 from guardrails.pack.policy_kinds import (
     MANDATORY_EVERYWHERE,
     CheckedResource,

@@ -172,6 +172,7 @@ def _check_resource_policy_no_wildcard_action(resource: CheckedResource) -> Iter
     types={FUNCTION_PERMISSION},
 )
 def _check_function_permission_source(permission: CheckedResource, _stack: CheckedStack) -> Iterator[str]:
+    # This is a relation policy, because a resource policy gets no references.
     principal = str(permission.props.get("principal"))
     if principal == "*" and not permission.has_property("principalOrgId"):
         yield "principal is *, so every AWS account may call the function."

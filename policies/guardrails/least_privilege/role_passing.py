@@ -1,10 +1,12 @@
-"""Policies about iam:PassRole and sts:AssumeRole: statements name exact roles, and PassRole also names the service."""
+"""Policies about iam:PassRole and sts:AssumeRole: statements name exact roles, and PassRole also names the service. A
+policy that allows mediaconvert:CreateJob also allows passing a role to MediaConvert.
+"""
 
 from collections.abc import Iterator
 
-from guardrails.least_privilege.permission_statements import list_allow_statements
 from guardrails.model.iam_documents import Statement
 from guardrails.model.resource_types import IDENTITY_POLICIES
+from guardrails.model.role_statements import list_allow_statements
 from guardrails.pack.policy_kinds import MANDATORY_EVERYWHERE, CheckedResource, PolicyGroup, PolicySet, PolicySeverity
 
 POLICIES = PolicySet(PolicyGroup.LEAST_PRIVILEGE)

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterator
 
-from guardrails.least_privilege.permission_statements import list_statements_and_trust
 from guardrails.least_privilege.trust_condition_keys import SENT_KEYS_BY_SERVICE
 from guardrails.model.iam_documents import Statement, parse_statements
 from guardrails.model.resource_types import IDENTITY_POLICIES, ROLE
+from guardrails.model.role_statements import list_statements_and_trust
 from guardrails.pack.policy_kinds import MANDATORY_EVERYWHERE, CheckedResource, PolicyGroup, PolicySet, PolicySeverity
 
 POLICIES = PolicySet(PolicyGroup.LEAST_PRIVILEGE)

@@ -1,4 +1,6 @@
-"""Parser of IAM policy documents, and matching of their patterns. Facts about single actions are in `iam_action_table`."""
+"""Parser of IAM policy documents, and matching of their patterns. Facts about single actions are in
+`iam_action_table`.
+"""
 
 import json
 import re
@@ -36,7 +38,9 @@ class Statement:
         return any(matches_pattern(action, pattern) for action in actions for pattern in self.actions)
 
     def condition_values(self, key: str) -> tuple[str, ...]:
-        """Return the values that conditions of any operator compare with a key. Names of keys are not case-sensitive."""
+        """Return the values that conditions of any operator compare with a key. Names of keys are not
+        case-sensitive.
+        """
         return tuple(
             str(value)
             for keys in self.conditions.values()
@@ -50,8 +54,7 @@ class Statement:
         return any(
             name.lower() == key.lower() and all(str(value).strip("*?") for value in to_list(given))
             for operator, keys in self.conditions.items()
-            if operator.removeprefix("ForAnyValue:").removeprefix("ForAllValues:") in KEY_REQUIRING_OPERATORS
-            if not operator.startswith("ForAllValues:") or self._requires_key(key)
+            if self._refuses_other_values(operator, key)
             for name, given in keys.items()
         )
 
@@ -60,6 +63,12 @@ class Statement:
         account or organization id would also match foreign ids.
         """
         return self.is_narrowed_by(key) and not any({"*", "?"} & set(value) for value in self.condition_values(key))
+
+    def _refuses_other_values(self, operator: str, key: str) -> bool:
+        """Return True if a condition with this operator refuses requests without the key and with any other value."""
+        if operator.startswith("ForAllValues:") and not self._requires_key(key):
+            return False
+        return operator.removeprefix("ForAnyValue:").removeprefix("ForAllValues:") in KEY_REQUIRING_OPERATORS
 
     def _requires_key(self, key: str) -> bool:
         """Return True if a request without the key is refused. Conditions with ForAllValues do not refuse it, so a
@@ -104,8 +113,8 @@ def matches_pattern(text: str, pattern: str) -> bool:
 def patterns_overlap(first: str, second: str) -> bool:
     """Return True if at least one text matches both patterns. Only `*` is a wildcard here.
 
-    The search goes through pairs of positions, from which on both patterns must match the same text. A `*` either ends (its
-    position moves on), or matches one more character of the other pattern (the other position moves on).
+    The search goes through pairs of positions, from which on both patterns must match the same text. A `*` either ends
+    (its position moves on), or matches one more character of the other pattern (the other position moves on).
     """
     pending, visited = [(0, 0)], set()
     while pending:

@@ -1,7 +1,7 @@
 """Types of the policy pack: the three kinds of policies, and the resources and stacks that their checks get.
 
-A policy is one record with name, severity, enforcement levels, description, remedy and check. The modules of the policies
-register their records with a `PolicySet`, and `policy_pack` converts them to policies of the SDK.
+A policy is one record with name, severity, enforcement levels, description, remedy and check. The modules of the
+policies register their records with a `PolicySet`, and `policy_pack` converts them to policies of the SDK.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -12,7 +12,7 @@ from typing import Any, Final, NotRequired, TypedDict, TypeVar, Unpack
 
 from pulumi_policy.proxy import UnknownValueError
 
-from guardrails.model.subsystem_names import parse_subsystem
+from guardrails.model.subsystem_of_resource import parse_subsystem
 from guardrails.pack.stack_configuration import StackContext
 
 Props = Mapping[str, Any]
@@ -80,14 +80,18 @@ class EnforcementLevels:
 
 MANDATORY_EVERYWHERE = EnforcementLevels(dev=EnforcementLevel.MANDATORY)
 ADVISORY_IN_DEV = EnforcementLevels(dev=EnforcementLevel.ADVISORY)
+"""Mandatory in staging and prod."""
 DISABLED_IN_DEV = EnforcementLevels(dev=EnforcementLevel.DISABLED)
+"""Mandatory in staging and prod."""
 MANDATORY_IN_PROD = EnforcementLevels(dev=EnforcementLevel.DISABLED, staging=EnforcementLevel.ADVISORY)
+"""Disabled in dev, and advisory in staging."""
 ADVISORY_EVERYWHERE = EnforcementLevels(
     dev=EnforcementLevel.ADVISORY, staging=EnforcementLevel.ADVISORY, prod=EnforcementLevel.ADVISORY
 )
 ADVISORY_BEFORE_PROD = EnforcementLevels(
     dev=EnforcementLevel.ADVISORY, staging=EnforcementLevel.ADVISORY, prod=EnforcementLevel.DISABLED
 )
+"""Disabled in prod."""
 REMEDIATED_EVERYWHERE = EnforcementLevels(
     dev=EnforcementLevel.REMEDIATE, staging=EnforcementLevel.REMEDIATE, prod=EnforcementLevel.REMEDIATE
 )
@@ -103,6 +107,9 @@ class CheckedResource:
     props: Props
     context: StackContext
     parent: "CheckedResource | None" = None
+    """The parent in Pulumi's tree. Like `dependencies` and `references`, it is set only for relation and stack
+    policies, because a resource policy sees a resource before the other resources exist.
+    """
     dependencies: tuple["CheckedResource", ...] = ()
     references: Mapping[str, tuple["CheckedResource", ...]] = field(default_factory=dict)
     """The resources from whose outputs a property is computed, by property. They are known even if the property's
@@ -235,8 +242,8 @@ class RelationPolicy(Policy):
     check: RelationCheck
 
     def list_findings(self, stack: CheckedStack) -> Iterator[Finding]:
-        """Yield the findings of all resources. If a check of one resource reads an unknown value, the other resources are
-        still checked. The error is raised afterwards, so that the SDK reports the policy as undecided.
+        """Yield the findings of all resources. If a check of one resource reads an unknown value, the other resources
+        are still checked. The error is raised afterwards, so that the SDK reports the policy as undecided.
         """
         unknown: UnknownValueError | None = None
         for resource in stack.list_resources(*self.types):

@@ -1,7 +1,7 @@
 """Reader of the stack's configuration, from which the policy pack gets the environment, policy exceptions and tags.
 
-The pack needs them before the first resource, because the enforcement levels are fixed when it starts. It does not start
-without environment and exceptions. The configuration may contain decrypted secrets, so it is never printed.
+The pack needs them before the first resource, because the enforcement levels are fixed when it starts. It does not
+start without environment and exceptions. The configuration may contain decrypted secrets, so it is never printed.
 """
 
 import json

@@ -1,8 +1,9 @@
 """Estimate of a stack's monthly cost, from its resources and the usage that the Platform resource publishes.
 
-Each line is a quantity times a price. Free tiers are left out by default. Missing data is not counted as zero, but
-listed in the report. Resources whose type has no price rule and is not listed as free are *unpriced*. Resources without
-published usage, or with a feature that has no price in the book, are *gaps*. Usage that no rule reads is a *problem*.
+Each line is a quantity times a price. Free tiers are not subtracted by default. Missing data is not counted as zero,
+but listed in the report. Resources whose type has no price rule and is not listed as free are *unpriced*. Resources
+without published usage, or with a feature that has no price in the book, are *gaps*. Usage that no rule reads is a
+*problem*.
 """
 
 from collections import defaultdict
@@ -16,7 +17,8 @@ from guardrails.pricing.rules import FREE_TYPES, PRICE_RULES
 __all__ = ["CostLine", "CostReport", "PricedResource", "estimate_cost"]
 
 COMPONENT_PREFIXES = ("polyphony:", "pulumi:")
-"""Prefixes of components and of Pulumi's own types, which cost nothing. Resources of any other package can be billable."""
+"""Prefixes of components and of Pulumi's own types, which cost nothing. Resources of any other package can be
+billable."""
 Usage = Mapping[str, Mapping[str, float]]
 """Amount a month, by the block's Pulumi name and the measure."""
 

@@ -1,18 +1,12 @@
 """Generator of `docs/cost.md`. The page compares the requirements' cost tables with today's prices, and lists measures,
-assumptions and prices. `python -m local generate` writes the file.
+assumptions and prices. `make docs` writes the file.
 """
 
 from collections.abc import Iterator
 
 from guardrails.pricing.price_book import load_prices
 from guardrails.pricing.requirements_cost_tables import COST_TABLES, CostTable
-from guardrails.pricing.requirements_cost_tables.cost_table import DAYS, load_assumptions, price_quantities
-from guardrails.pricing.requirements_cost_tables.transcription import (
-    BILLED_SECONDS,
-    CALLS,
-    STREAMED_MINUTES,
-    STREAMING_QUANTITIES,
-)
+from guardrails.pricing.requirements_cost_tables.cost_table import load_assumptions, price_quantities
 from guardrails.pricing.rules import PRICE_RULES
 from guardrails.pricing.rules.called_service_prices import CALLED_SERVICE_MEASURES
 
@@ -26,8 +20,8 @@ The cost model prices the resources of a stack at the monthly usage that follows
 prints the estimate, every preview reports it, and a mandatory policy compares it with the stack's budget.
 `make cost-diff A=dev B=prod` compares two stacks, and `make cost-diff A=HEAD~1 B=HEAD` compares two git revisions.
 
-The prices are in `price_book.toml`, for us-east-1, each with unit, source and date. Free tiers are left out unless you
-run `make cost FREE=1`. A billable resource without a price rule is listed as *unpriced*, and a resource without
+The prices are in `price_book.toml`, for us-east-1, each with unit, source and date. Free tiers are not subtracted
+unless you run `make cost FREE=1`. A billable resource without a price rule is listed as *unpriced*, and a resource without
 published usage as a *gap*. Neither is counted as zero.
 
 The tables below have the costs that the requirements state, and the costs computed from the price book at the usage that
@@ -90,12 +84,6 @@ def _render_table(table: CostTable) -> Iterator[str]:
     if table.remarks:
         yield "\nRemarks on the requirements' figures:\n"
         yield from (f"- {remark}" for remark in table.remarks)
-    if table.subsystem == "transcription":
-        yield (
-            f"- The table omits Amazon Transcribe. {CALLS / DAYS:,.0f} streams a day, each billed for at least {BILLED_SECONDS} seconds, are "
-            f"{STREAMED_MINUTES:,.0f} minutes a month. They cost ${_format_usd(price_quantities(STREAMING_QUANTITIES))}, more than all "
-            "lines of the table together."
-        )
     if table.setting_savings:
         yield "\nSavings by settings of this program. Each setting is changed separately, at the same usage:\n"
         yield "| setting | change | before | after | saved | remark |"

@@ -1,4 +1,5 @@
-"""Price rule: the conversion of one resource and its monthly usage to quantities of prices, with builders of common rules.
+"""Price rule: the conversion of one resource and its monthly usage to quantities of prices, with builders of common
+rules.
 
 The program publishes usage by block (a component's Pulumi name) and measure (for example `requests`). A rule names all
 measures that it reads. So the estimate can report a measure that no rule reads, for example a misspelt one, and a

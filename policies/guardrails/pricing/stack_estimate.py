@@ -1,7 +1,7 @@
 """Cost estimate of the stack that a policy checks: its resources are converted to the estimate's input.
 
-Reading an unknown value raises an exception in a policy. Here each unknown property is left out, so that a single unknown
-id prevents neither the estimate nor the check of the budget.
+Reading an unknown value raises an exception in a policy. Here each unknown property is left out, so that a single
+unknown id prevents neither the estimate nor the check of the budget.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from typing import Any
 
 from pulumi_policy.proxy import UnknownValueError
 
-from guardrails.model.subsystem_names import parse_subsystem
+from guardrails.model.subsystem_of_resource import parse_subsystem
 from guardrails.pack.policy_kinds import CheckedResource, CheckedStack
 from guardrails.pricing.cost_estimate import CostReport, PricedResource, estimate_cost
 from guardrails.pricing.rules import PRICE_RULES
@@ -38,7 +38,9 @@ def select_known_properties(props: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _select_known(value: Any) -> Any:
-    """Return the known parts of a value. In a list, None replaces an unknown item, so that the list keeps its length."""
+    """Return the known parts of a value. In a list, None replaces an unknown item, so that the list keeps its
+    length.
+    """
     if isinstance(value, Mapping):
         return select_known_properties(value)
     if isinstance(value, str) or not hasattr(value, "__getitem__"):

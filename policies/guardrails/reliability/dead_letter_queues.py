@@ -191,10 +191,14 @@ def _check_schedule_has_dead_letters(schedule: CheckedResource) -> Iterator[str]
     "async-failure-lands",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
-    description="Every asynchronously called function has a failure destination, or a tag with the reason for none.",
+    description=(
+        "Every asynchronously called function has a failure destination or, if only other functions call it, a tag with "
+        "the reason for none."
+    ),
     remedy=(
-        "Pass asynchronous=… to the function block, which sets the destination on the alias. If "
-        f"failed events must not be stored, give the tag {REASON_TAG} (15 characters or more)."
+        "Pass asynchronous=… to the function block, which sets the destination on the alias. If only other "
+        "functions call the function, and failed events must not be stored, give it the tag "
+        f"{REASON_TAG} (15 characters or more)."
     ),
     types={FUNCTION},
 )
@@ -206,6 +210,7 @@ def _check_async_failure_lands(function: CheckedResource, stack: CheckedStack) -
     ]
     if any(config.get_nested("destinationConfig", "onFailure", "destination") for config in configs):
         return
+    # The tag does not excuse calls by an AWS service. Our own functions can repeat a call whose event was lost.
     for caller in sorted(find_calling_services(function, stack) & ASYNCHRONOUS_CALLERS):
         yield f"{caller} calls the function asynchronously, but there is no failure destination for its events."
     if configs and not function.has_reason():

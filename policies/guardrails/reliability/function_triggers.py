@@ -1,5 +1,5 @@
-"""Policies about the triggers of Lambda functions: visibility timeouts and partial batch failures of queues, calls of an
-alias, and permissions of bucket notifications.
+"""Policies about the triggers of Lambda functions: visibility timeouts and partial batch failures of queues, calls of
+an alias, and permissions of bucket notifications.
 """
 
 from collections.abc import Iterator
@@ -123,6 +123,7 @@ def _check_notification_after_permission(notification: CheckedResource, _stack: 
     """Yield a violation for each missing dependency. S3 sends a test message when a notification is created, so the
     permission must exist before.
     """
+    # This is a relation policy, because a resource policy gets no dependencies.
     dependency_types = {dependency.type for dependency in notification.dependencies}
     for key, needed_type, description in (
         ("queues", QUEUE_POLICY, "queue policy"),

@@ -17,8 +17,6 @@ from guardrails.pack.policy_kinds import (
 
 POLICIES = PolicySet(PolicyGroup.RELIABILITY)
 
-ANY_WORKFLOW = frozenset({WORKFLOW})
-
 
 def _list_tasks(workflow: CheckedResource) -> Iterator[tuple[str, Mapping[str, Any]]]:
     yield from _list_tasks_of_definition(json.loads(workflow.props.get("definition") or "{}"))
@@ -41,7 +39,7 @@ def _list_tasks_of_definition(definition: Mapping[str, Any]) -> Iterator[tuple[s
     description="Every task of a workflow has a retry or catches errors.",
     remedy="Add Retry for transient errors and Catch for other errors.",
     frameworks=("AWS Well-Architected REL05-BP03",),
-    types=ANY_WORKFLOW,
+    types={WORKFLOW},
 )
 def _check_workflow_tasks_retried(workflow: CheckedResource) -> Iterator[str]:
     for name, state in _list_tasks(workflow):
@@ -56,7 +54,7 @@ def _check_workflow_tasks_retried(workflow: CheckedResource) -> Iterator[str]:
     description="Every task of a workflow has a timeout.",
     remedy="Set TimeoutSeconds of the task.",
     frameworks=("AWS Well-Architected REL05-BP05",),
-    types=ANY_WORKFLOW,
+    types={WORKFLOW},
 )
 def _check_workflow_tasks_bounded(workflow: CheckedResource) -> Iterator[str]:
     for name, state in _list_tasks(workflow):
@@ -74,7 +72,7 @@ def _check_workflow_tasks_bounded(workflow: CheckedResource) -> Iterator[str]:
     description="Every workflow writes logs.",
     remedy="Set loggingConfiguration.level to ERROR, and a log destination.",
     frameworks=("AWS FSBP StepFunctions.1",),
-    types=ANY_WORKFLOW,
+    types={WORKFLOW},
 )
 def _check_workflow_logged(workflow: CheckedResource) -> Iterator[str]:
     level = workflow.get_nested("loggingConfiguration", "level") or "OFF"
@@ -88,7 +86,7 @@ def _check_workflow_logged(workflow: CheckedResource) -> Iterator[str]:
     levels=ADVISORY_IN_DEV,
     description="Every workflow has X-Ray tracing.",
     remedy="Set tracingConfiguration.enabled to true.",
-    types=ANY_WORKFLOW,
+    types={WORKFLOW},
 )
 def _check_workflow_traced(workflow: CheckedResource) -> Iterator[str]:
     if not workflow.get_nested("tracingConfiguration", "enabled"):
@@ -102,7 +100,7 @@ def _check_workflow_traced(workflow: CheckedResource) -> Iterator[str]:
     description="Every workflow has an alarm on failed executions.",
     remedy="Use the workflow block, which creates the alarm.",
     frameworks=("AWS Well-Architected REL06-BP03",),
-    types=ANY_WORKFLOW,
+    types={WORKFLOW},
 )
 def _check_workflow_failures_watched(workflow: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     for alarm in stack.list_resources(ALARM):

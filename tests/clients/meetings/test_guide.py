@@ -13,7 +13,7 @@ from handlers.common.identity.user_ids import derive_user_id
 from handlers.meetings.s3_keys import MeetingId, Recording
 from local import ROOT
 from tests.clients.meetings.fake_backend import Backend
-from tests.clients.meetings.test_meeting_reader import SUMMARY, TRANSCRIPT
+from tests.clients.meetings.test_meeting_queries import SUMMARY, TRANSCRIPT
 
 GUIDE = (ROOT / "docs" / "meetings-client.md").read_text(encoding="utf-8")
 STEPS = re.findall(r"^```python\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)

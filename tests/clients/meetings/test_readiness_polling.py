@@ -11,7 +11,7 @@ from clients.meetings import MeetingFailed, MeetingIncomplete, MeetingsError, No
 from clients.meetings.readiness_polling import MAX_PAUSE_SECONDS, NOTICED_SECONDS, ReadinessPolling, generate_pauses
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus, Stage
 from tests.clients.meetings.fake_backend import START
-from tests.clients.meetings.test_meeting_reader import RECORD
+from tests.clients.meetings.test_meeting_queries import RECORD
 
 OLD, NEW = "0" * 32, "1" * 32
 Timeline = list[tuple[float, MeetingRecord | None]]

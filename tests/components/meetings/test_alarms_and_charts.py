@@ -20,7 +20,7 @@ from tests.handlers.meetings.meeting_harness import FakeCloudWatch
 
 
 def test_the_alarm_counts_the_log_events_of_the_daily_check() -> None:
-    written = (ROOT / "handlers/meetings/storage/unannounced_recordings.py").read_text(encoding="utf-8")
+    written = (ROOT / "handlers/meetings/storage/lost_upload_events.py").read_text(encoding="utf-8")
     assert set(re.findall(r'"(recordings?_\w+)"', written)) == set(MISSED_RECORDING_EVENTS)
 
 
@@ -89,12 +89,10 @@ def test_the_dashboard_shows_the_duration_of_traces() -> None:
     widgets = json.loads(complete().one("cloudwatch.Dashboard").inputs["dashboardBody"])["widgets"]
     charts = {widget["properties"]["title"]: widget["properties"]["metrics"] for widget in widgets}
     for operation, namespace, metric in (
-        ("execution", "AWS/States", "ExecutionTime"),
-        ("token exchange", "AWS/ApiGateway", "Latency"),
+        ("executions", "AWS/States", "ExecutionTime"),
+        ("token exchanges", "AWS/ApiGateway", "Latency"),
     ):
-        [found] = [
-            metrics for title, metrics in charts.items() if title.startswith(f"duration of a traced {operation}")
-        ]
+        [found] = [metrics for title, metrics in charts.items() if title.startswith(f"duration of {operation},")]
         assert {(metric_key[0], metric_key[1]) for metric_key in found} == {(namespace, metric)}
 
 

@@ -178,7 +178,7 @@ def test_a_stopped_container_on_demand_is_a_failure(said: dict[str, Any]) -> Non
 
 def test_the_on_demand_engine_has_no_spot_states() -> None:
     found = states(meetings(processing={"engine": "fargate"}))
-    assert not {"LeaveSpare", "MediaOnDemand", "MediaOnSpare"} & set(found)
+    assert not {"CancelSpotJob", "MediaOnDemand", "SearchSpotQueue"} & set(found)
     batch = FakeBatch(lambda _: FINISHED_LIFE)
     assert (walk_media_states(batch, engine="fargate").to, queues(batch)) == ("ReadMedia", ["on-demand"])
 
@@ -221,7 +221,7 @@ def test_a_queue_that_rejects_submissions_fails_the_recording() -> None:
 
 
 def test_a_job_that_cannot_be_described_is_terminated() -> None:
-    for name in ("AskForMedia", "LeaveSpare"):
+    for name in ("AskForMedia", "CancelSpotJob"):
         state = states(complete())[name]
         assert find_catch(state, "Batch.AccessDeniedException")["Next"] == "EndMedia"
         [retry] = state["Retry"]

@@ -61,8 +61,8 @@ def test_every_attempt_has_its_own_transcription_job() -> None:
 @pytest.mark.parametrize(("there", "to"), [(True, "PartTranscribed"), (False, "StartPart")])
 def test_a_part_with_a_transcript_starts_no_job(there: bool, to: str) -> None:
     found = states(complete())["Transcribe"]["ItemProcessor"]
-    assert found["StartAt"] == "PartThere"
-    assert evaluate_choice(found["States"]["PartThere"], {"input": {**AUDIO, "transcribed": there}}) == to
+    assert found["StartAt"] == "PartAlreadyTranscribed"
+    assert evaluate_choice(found["States"]["PartAlreadyTranscribed"], {"input": {**AUDIO, "transcribed": there}}) == to
 
 
 def test_a_job_whose_start_response_was_lost_is_waited_for() -> None:

@@ -12,7 +12,7 @@ from pydantic.alias_generators import to_snake
 from components.settings import StackSettings, load_settings
 from components.settings.transcription import CaptionSettings
 from components.settings.voice_qa import ConversationSettings
-from components.settings.voice_qa_agent import AnswerAgentSettings
+from components.settings.voice_qa_agent_connection import AnswerAgentSettings
 from handlers.transcription.audio_processor.environment import ProcessorEnvironment
 from handlers.transcription.caption_thresholds import SessionSettings
 from handlers.transcription.router.environment import RouterEnvironment

@@ -14,10 +14,10 @@ from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.ulid import ulid
 from handlers.ingestion.arrived_files import AdmissionRules
 from handlers.ingestion.file_table import FileTable
-from handlers.ingestion.manifest import FileResult, RunResult
 from handlers.ingestion.manifest_builder.manifest_builder import ManifestBuilder
 from handlers.ingestion.manifest_creation import ManifestCreator
 from handlers.ingestion.manifest_document_store import ManifestDocuments
+from handlers.ingestion.manifest_documents import FileResult, RunResult
 from handlers.ingestion.manifest_executions import ManifestWorkflow
 from handlers.ingestion.manifest_lifecycle import ManifestLifecycle
 from handlers.ingestion.manifest_records import ManifestRecords

@@ -7,7 +7,7 @@ import pytest
 
 from handlers.ingestion.arrived_files import ArrivedFile
 from handlers.ingestion.file_table import FileTable
-from handlers.ingestion.manifest import FileResult, ListedFile
+from handlers.ingestion.manifest_documents import FileResult, ListedFile
 from handlers.ingestion.status_transitions import FileStatus
 from handlers.ingestion.table_items import RecordId, get_text, query_open_items
 from tests.handlers.ingestion.fake_cloud import client_error

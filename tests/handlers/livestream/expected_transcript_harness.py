@@ -11,7 +11,7 @@ from handlers.livestream.api_models import Claim, Clip
 from handlers.livestream.episode_cleanup.cleanup_table_gateway import CleanupTable
 from handlers.livestream.fact_claim_verdict import Verdict
 from handlers.livestream.findings_table import FindingsTable
-from handlers.livestream.table_records import episode_key
+from handlers.livestream.table_keys import episode_key
 from handlers.livestream.track_states import (
     ContentType,
     ExpectedUpload,

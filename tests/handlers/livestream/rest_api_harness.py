@@ -24,7 +24,7 @@ from handlers.livestream.episodes_api.handler import operation_handlers
 from handlers.livestream.episodes_api.page_cursors import Cursors
 from handlers.livestream.episodes_api.upload_bucket import UploadBucket
 from handlers.livestream.episodes_api.upload_operations import MEBIBYTE, UploadLimits, UploadOperations
-from handlers.livestream.table_records import FindingKind, finding_key
+from handlers.livestream.table_keys import FindingKind, finding_key
 from tests.handlers.rest_response import RestResponse
 from tests.moto_tables import Index, create_table
 

@@ -14,7 +14,7 @@ from moto import mock_aws
 
 from handlers.common.json_models import Message
 from handlers.common.logging import EventLog
-from handlers.common.time_and_ids.clock import new_id
+from handlers.common.time_and_ids.new_ids import new_id
 from handlers.common.websocket.message_sender import WebSocketConnections
 from handlers.transcription.audio_processor.transcribe_stream.stream_client import (
     StreamFailureCode,

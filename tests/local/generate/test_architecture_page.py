@@ -6,7 +6,7 @@ import pytest
 
 from components.blocks.naming.context import Subsystem
 from local import ROOT
-from local.generate import documented_graph, generated_files
+from local.generate import architecture_page, documented_graph, generated_files
 from local.generate.architecture_page import render_flowchart, render_overview, select_edges
 from local.generate.diagram_edges import Edge, MissingFromDiagram, list_edges, list_role_statements
 from local.generate.diagram_nodes import Node, Shape, map_nodes, to_node_key
@@ -110,6 +110,16 @@ def test_a_permission_without_a_node_stops_the_generation(graph: Graph, monkeypa
     monkeypatch.setitem(policy.inputs, "policy", json.dumps(document))
     with pytest.raises(MissingFromDiagram, match="kinesis:PutRecord"):
         list_edges(graph)
+
+
+def test_a_service_that_the_foundation_calls_leaves_the_overview_valid(
+    graph: Graph, edges: list[Edge], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vault = next(node for node in map_nodes(graph).values() if node.subsystem == Subsystem.FOUNDATION)
+    added = Edge(vault, Node("", "a service", Shape.SERVICE), "calls")
+    monkeypatch.setattr(architecture_page, "list_edges", lambda _graph: sorted([*edges, added]))
+    [overview] = list_diagrams(f"{render_overview(graph)}\n")
+    assert (added.tail.id, added.head.id) in parse_diagram(overview).arrows
 
 
 def test_every_subsystem_uses_the_foundation(graph: Graph) -> None:

@@ -1,4 +1,4 @@
-"""Tests of the folder lock: no two commands use one platform, and a process that has ended never blocks the next one."""
+"""Tests of the folder lock: no two commands use one platform, and a process that has ended never blocks the next."""
 
 import os
 import signal

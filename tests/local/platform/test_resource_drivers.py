@@ -66,6 +66,12 @@ def test_every_tagging_call_has_an_untagging_call(driver: Driver, call: DriverCa
     assert tags_property(call) == "tags"
 
 
+@pytest.mark.parametrize(("driver", "call"), TAGGING, ids=[driver.type for driver, _ in TAGGING])
+def test_every_tagging_call_takes_its_parameters_from_known_properties(driver: Driver, call: DriverCall) -> None:
+    created = {name for creating in driver.create for name in creating.uses()}
+    assert set(call.uses()) <= created | driver.outputs.keys() | {"id"}, "another property never has a value"
+
+
 def test_the_documented_recorded_only_list_is_the_real_one() -> None:
     page = (ROOT / "docs" / "local-platform.md").read_text(encoding="utf-8")
     section = page.partition("## Recorded-only types")[2].partition("\n## ")[0]

@@ -42,7 +42,7 @@ def test_a_property_may_have_the_name_of_a_dict_method() -> None:
     assert not contains_unknowns(Filter(one="1"))
 
 
-read_facts = attrgetter("urn", "id", "parent", "inputs", "outputs", "depends_on", "made_of")
+read_facts = attrgetter("urn", "id", "parent", "inputs", "outputs", "depends_on", "property_dependencies")
 
 
 @ONE_WORKER

@@ -10,10 +10,10 @@ import pytest
 from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto.resource_pb2 import RegisterResourceRequest
 
+from guardrails.exception_policies import EXCUSABLE_POLICIES
 from guardrails.model import resource_types as t
 from guardrails.pack import stack_configuration
 from guardrails.pack.policy_kinds import PolicyGroup
-from guardrails.policy_catalogue import EXCUSABLE_POLICIES
 from local.preview import stack_files
 from local.preview.policy_pack_process import PolicyPackProcess
 from local.preview.resource_graph import Graph
@@ -103,6 +103,7 @@ def test_a_remediation_shows_the_properties_before_and_after(
     inputs.update(given)
     request = RegisterResourceRequest(type=kind, name="ingestion-thing", object=inputs)
     findings, remediations = staging_pack.analyze_resource(Graph().add(f"urn:x::y::{kind}::ingestion-thing", request))
+    assert [remediation.before for remediation in remediations] == [given, *(item.after for item in remediations[:-1])]
     by_policy = {remediation.policy: remediation for remediation in remediations}
     assert set(by_policy) == {"required-tags", *remedied}
     for policy, (key, value) in remedied.items():

@@ -70,7 +70,7 @@ CLAIMS: list[tuple[str, float, float, float]] = [
         0.013,
         0.0005,
     ),
-    ("Spot costs a quarter", price_quantities(meetings.SPOT) / price_quantities(meetings.FARGATE), 0.255, 0.01),
+    ("Spot costs a quarter", price_quantities(meetings.SPOT) / price_quantities(meetings.FARGATE_X86), 0.255, 0.01),
     ("$2 are 3.2 million index writes", 2.00 / usd("dynamodb_write"), 3.2e6, 1),
     ("75,000 GB-seconds on x86", LAMBDA_OF_TRANSCRIPTION.computed_usd, 1.26, 0.005),
     ("a million WebSocket messages", 1e6 * usd("websocket_message"), 1.00, 1e-6),

@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import Self
 
 from handlers.common.aws.retry import RetryTiming
-from handlers.voice_qa.agent_endpoint import parse_endpoint
+from handlers.voice_qa.agent_url import parse_endpoint
 from handlers.voice_qa.query_worker.agent.agent_call import (
     AnswerLimits,
     ResponseVerdict,

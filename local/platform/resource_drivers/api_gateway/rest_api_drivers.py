@@ -33,13 +33,16 @@ METHOD_SETTINGS = {
 
 @computed_from("triggers")
 def deployment_description(triggers: dict[str, str]) -> str:
-    """Return a description of the `triggers`. A change of the triggers makes Pulumi create a new deployment."""
+    """Return a description that contains the deployment's `triggers`.
+
+    No update call takes the description, so a change of the triggers replaces the deployment.
+    """
     return " ".join(f"{name}={value}" for name, value in sorted(triggers.items()))
 
 
 @computed_from("accessLogSettings")
 def access_log(settings: Any) -> list[dict[str, str]]:
-    """Return the patch that sets the access log, because CreateStage does not take it."""
+    """Return the patch that sets the access log, because CreateStage has no parameter for it."""
     settings = settings[0] if isinstance(settings, list) else settings
     return [
         {"op": "replace", "path": f"/accessLogSettings/{name}", "value": settings[name]}

@@ -1,8 +1,10 @@
 """Import of the OpenAPI document of a REST API into the emulator, item by item.
 
 The emulator's own import accepts a document but ignores its content. As on AWS with mode `overwrite`, all existing
-items are deleted first. Only the elements that this project's documents use are supported; any other element is an
-error, so that no API silently differs from its document.
+items are deleted first.
+
+The import reads only the elements that this project's documents use. An unknown key of the document, of a path or of an
+operation is an error. Unknown keys on deeper levels are ignored, for example the content of a response.
 """
 
 import json
@@ -39,7 +41,10 @@ def replace_api_content(client: Any, api_id: str, body: str) -> None:
 
 
 def _clear_api(client: Any, api_id: str) -> str:
-    """Delete all items of an API except its root resource. Return the id of the root resource."""
+    """Delete all items of an API except its root resource. Return the id of the root resource.
+
+    Resources are deleted from the longest path to the shortest, so each one before its parent.
+    """
     api = {"restApiId": api_id}
     resources = sorted(
         client.get_resources(**api, limit=MAX_ITEMS)["items"], key=lambda resource: -len(resource["path"])
@@ -58,7 +63,7 @@ def _clear_api(client: Any, api_id: str) -> str:
     for response in client.get_gateway_responses(**api)["items"]:
         if not response["defaultResponse"]:
             client.delete_gateway_response(**api, responseType=response["responseType"])
-    return str(resources[-1]["id"])
+    return str(resources[-1]["id"])  # The root has the shortest path.
 
 
 class _DocumentImport:
@@ -86,6 +91,7 @@ class _DocumentImport:
             self._security[name] = self._create_scheme(name, scheme)
         resources = {"": root}
         for path, operations in self._document["paths"].items():
+            _check_keys(operations, frozenset(METHODS), path)
             resource = self._ensure_resource(path.rstrip("/"), resources)
             for verb, operation in operations.items():
                 self._create_method(resource, METHODS[verb], operation, f"{verb} {path}")
@@ -104,8 +110,9 @@ class _DocumentImport:
         return [self._with_absolute_references(inner) for inner in value] if isinstance(value, list) else value
 
     def _create_scheme(self, name: str, scheme: Document) -> dict[str, Any]:
-        """Create the authorizer of a security scheme, unless the scheme is an API key. Return the parameters of a method that
-        requires the scheme.
+        """Create the authorizer of a security scheme, unless the scheme is an API key.
+
+        Return the parameters of a method that requires the scheme.
         """
         authorizer = scheme.get(AUTHORIZER)
         if authorizer is None:
@@ -171,7 +178,9 @@ class _DocumentImport:
 
 
 def _check_keys(given: Document, keys: frozenset[str], where: str) -> None:
+    """Raise ShapeMismatch for a key that the import does not support. `where` names the element for the message."""
     if unknown := sorted(set(given) - keys):
         raise ShapeMismatch(
-            f"{where}: {', '.join(unknown)} is not supported: add it to local/platform/resource_drivers/api_gateway/rest_document_import.py"
+            f"{where}: {', '.join(unknown)} is not supported: "
+            "add it to local/platform/resource_drivers/api_gateway/rest_document_import.py"
         )

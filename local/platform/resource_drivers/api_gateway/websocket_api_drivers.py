@@ -21,11 +21,12 @@ from local.preview.preview_provider import ACCOUNT, REGION
 from local.preview.property_values import UNKNOWN
 
 ROLE = "/cloudwatchRoleArn"
+"""Path of the log role in a patch of the account's settings."""
 
 
 @computed_from("cloudwatchRoleArn")
 def log_role(arn: str) -> list[dict[str, str]]:
-    """Return the patch of the account's log role."""
+    """Return the patch that sets the account's log role."""
     return [{"op": "replace", "path": ROLE, "value": arn}]
 
 
@@ -40,6 +41,7 @@ def _endpoint(values: ResourceValues) -> Any:
     return f"ws://{host}/_aws/execute-api/{answer['ApiId']}"
 
 
+# Parameters of the calls that create and update each kind of resource, each with its Pulumi property.
 API = {"Name": "name", "Description": "description", "RouteSelectionExpression": "routeSelectionExpression"}
 INTEGRATION = {
     "ApiId": "apiId",

@@ -1,4 +1,6 @@
-"""Cost table of the ingestion requirements ("Current Monthly Cost: ~$270/month"), computed again with today's prices."""
+"""Cost table of the ingestion requirements ("Current Monthly Cost: ~$270/month"), computed again with today's
+prices.
+"""
 
 from guardrails.pricing.requirements_cost_tables.cost_table import (
     DAYS,
@@ -18,6 +20,7 @@ STORED_GB = 840
 BATCHES = FILES / get_assumption("ingestion_messages_a_batch")
 """Function calls a month. Each call handles one batch of messages, and each message announces one file."""
 GB_SECONDS = BATCHES * get_assumption("ingestion_seconds_a_batch") * get_assumption("ingestion_builder_mb") / 1024
+"""GB-seconds a month of the function that handles the batches."""
 RUN_HOURS = RUNS * get_assumption("ingestion_glue_minutes") / 60
 """Duration of all Glue runs of a month."""
 DPU_HOURS = RUN_HOURS * get_assumption("ingestion_glue_workers")
@@ -25,7 +28,8 @@ DPU_HOURS = RUN_HOURS * get_assumption("ingestion_glue_workers")
 FEWER_DPU_HOURS = RUN_HOURS * get_assumption("ingestion_glue_fewer_workers")
 """DPU hours a month with this program's default number of workers."""
 TIERED_GB = 2 * STORED_GB
-"""Data that Intelligent-Tiering has moved. In a lake of three months, the data of two months are older than its 30 days."""
+"""Data that Intelligent-Tiering has moved. In a lake of three months, the data of two months are older than its 30
+days."""
 
 FUNCTION: Quantities = (("lambda_gb_second_x86", GB_SECONDS), ("lambda_request", BATCHES))
 GLUE: Quantities = (("glue_dpu_hour", DPU_HOURS),)

@@ -32,7 +32,9 @@ INPUT = get_assumption("meetings_count") * get_assumption("meetings_input_tokens
 OUTPUT = get_assumption("meetings_count") * get_assumption("meetings_output_tokens")
 """Tokens a month that models read (`INPUT`) and write (`OUTPUT`)."""
 EXTRACTION_SHARE = get_assumption("meetings_extraction_share")
+"""Share of the tokens for the extraction of action items. The other tokens are for the summary."""
 FIXED_PROMPT_TOKENS = INPUT * get_assumption("meetings_fixed_prompt_share")
+"""Tokens of the part that all prompts have in common, so that it can be read from the cache."""
 WRITES = get_assumption("meetings_count") * get_assumption("meetings_table_writes")
 """Writes to the table. Each is written to every index too, as a write of its own."""
 INDEXES_BEFORE = 3
@@ -40,6 +42,7 @@ INDEXES_BEFORE = 3
 INDEXES_AFTER = 1
 """Indexes of the table after phase 2."""
 CALLS = get_assumption("meetings_count") * get_assumption("meetings_calls")
+"""Lambda calls a month."""
 
 STORAGE: Quantities = (("s3_storage", RAW_GB + AUDIO_GB + VIDEO_GB),)
 """Storage if nothing expires."""
@@ -51,9 +54,9 @@ EXPIRING: Quantities = (
     ("s3_infrequent_storage", VIDEO_GB * (1 - SHARE_OF_ONE_MONTH)),
 )
 """Storage if raw chunks expire after a week and audio after a month, and videos move to the infrequent tier."""
-FARGATE: Quantities = (("fargate_vcpu_hour_x86", 2 * JOB_HOURS), ("fargate_gb_hour_x86", 4 * JOB_HOURS))
+FARGATE_X86: Quantities = (("fargate_vcpu_hour_x86", 2 * JOB_HOURS), ("fargate_gb_hour_x86", 4 * JOB_HOURS))
 """The machine in the requirements: 2 vCPU and 4 GB."""
-ON_DEMAND: Quantities = (("fargate_vcpu_hour_arm64", 2 * JOB_HOURS), ("fargate_gb_hour_arm64", 4 * JOB_HOURS))
+FARGATE_ARM64: Quantities = (("fargate_vcpu_hour_arm64", 2 * JOB_HOURS), ("fargate_gb_hour_arm64", 4 * JOB_HOURS))
 """The machine of the setting `fargate`: the size in the requirements, but arm64, because the job's image is built for
 arm64.
 """
@@ -92,7 +95,7 @@ COST_TABLE = CostTable(
             55.69,
             (
                 *STORAGE,
-                *FARGATE,
+                *FARGATE_X86,
                 ("transcribe_batch_minute", HOURS * 60),
                 *SONNET,
                 *KEY,
@@ -144,7 +147,7 @@ COST_TABLE = CostTable(
         PromisedSaving(
             "Batch with Spot (phase 3)",
             12.00,
-            FARGATE,
+            FARGATE_X86,
             SPOT,
             (
                 "Half the processors take twice as long. The stated $0.12 an hour for 2 vCPU and 4 GB is "
@@ -163,7 +166,7 @@ COST_TABLE = CostTable(
         ),
     ),
     setting_savings=(
-        SettingSaving("meetings.processing.engine", "fargate → batch-spot", ON_DEMAND, SPOT),
+        SettingSaving("meetings.processing.engine", "fargate → batch-spot", FARGATE_ARM64, SPOT),
         SettingSaving("the recordings bucket's lifecycle", "no expiry → 7 and 30 days, tiering", STORAGE, EXPIRING),
         SettingSaving(
             "meetings.models.actionItems",

@@ -7,6 +7,7 @@ from guardrails.pricing.requirements_cost_tables.cost_table import (
     Quantities,
     SettingSaving,
     get_assumption,
+    price_quantities,
 )
 
 CALLS = 1_000 * DAYS
@@ -19,6 +20,8 @@ GB_SECONDS = CALLS * SECONDS * GIGABYTES
 BILLED_SECONDS = 15
 """Minimum seconds that Amazon Transcribe bills for a stream."""
 STREAMED_MINUTES = CALLS * max(SECONDS, BILLED_SECONDS) / 60
+STREAMING_QUANTITIES: Quantities = (("transcribe_streaming_minute", STREAMED_MINUTES),)
+"""The streaming usage that the table omits."""
 
 FUNCTION: Quantities = (("lambda_gb_second_x86", GB_SECONDS), ("lambda_request", CALLS))
 LOG_GB = get_assumption("transcription_log_gb")
@@ -65,7 +68,10 @@ COST_TABLE = CostTable(
             "Two of the six alarms use metrics that Lambda provides free of charge. So four custom "
             "metrics ($1.20) are enough."
         ),
+        (
+            f"The table omits Amazon Transcribe. {CALLS / DAYS:,.0f} streams a day, each billed for at least "
+            f"{BILLED_SECONDS} seconds, are {STREAMED_MINUTES:,.0f} minutes a month. They cost "
+            f"${price_quantities(STREAMING_QUANTITIES):,.2f}, more than all lines of the table together."
+        ),
     ),
 )
-STREAMING_QUANTITIES: Quantities = (("transcribe_streaming_minute", STREAMED_MINUTES),)
-"""The streaming usage that the table omits."""

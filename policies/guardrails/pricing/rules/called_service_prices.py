@@ -1,7 +1,7 @@
 """Prices of calls to AWS services such as Transcribe and Bedrock, whose usage the calling block publishes.
 
-Most of these services have no resource in the stack that could be priced. Functions, workflows and jobs can call each of
-them, so the price rules of functions, workflows and jobs include these measures.
+Most of these services have no resource in the stack that could be priced. Functions, workflows and jobs can call each
+of them, so the price rules of functions, workflows and jobs include these measures.
 """
 
 from guardrails.pricing.price_rule import PricedMeasures, PricingInput, Quantities, describe_measures

@@ -76,6 +76,9 @@ def _count_range(part: str, max_values: int) -> int:
 
 
 def _is_dead_letter_queue(resource: PricedResource) -> bool:
+    """Return True for a dead-letter queue that a block creates for itself. No usage is published for it. For any other
+    dead-letter queue, the program publishes zero messages.
+    """
     return resource.block.endswith("-dlq")
 
 

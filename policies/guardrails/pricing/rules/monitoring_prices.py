@@ -25,7 +25,9 @@ def _price_alarm(pricing: PricingInput) -> Quantities:
 
 
 def _price_metric_filter(pricing: PricingInput) -> Quantities:
-    """Yield one metric. If several filters of a block write the same metric, only the first filter by name counts it."""
+    """Yield one metric. If several filters of a block write the same metric, only the first filter by name counts
+    it.
+    """
     metric = _get_metric(pricing.resource)
     same = [
         sibling.name

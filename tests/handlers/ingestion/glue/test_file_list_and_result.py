@@ -17,7 +17,7 @@ from handlers.ingestion.glue.file_list_and_result import (
     reported_file_keys,
 )
 from handlers.ingestion.glue.parquet_schema import WidenedColumn
-from handlers.ingestion.manifest import ListedFile, Manifest, RunResult
+from handlers.ingestion.manifest_documents import ListedFile, Manifest, RunResult
 
 ABOUT: dict[str, Any] = {
     "bucket": "landing",

@@ -10,7 +10,7 @@ import pytest
 
 from components.settings.spark_ddl import DECIMALS, HIVE, parse_data_columns
 from handlers.ingestion.glue.json_schema_inference import MAX_NAMES
-from handlers.ingestion.manifest import RunResult
+from handlers.ingestion.manifest_documents import RunResult
 from local import ROOT
 from tests.handlers.ingestion.glue.conftest import ARRIVED, LAKE, LAKE_BUCKET, LANDING, SparkHarness
 from tests.process_tree import listening, tree

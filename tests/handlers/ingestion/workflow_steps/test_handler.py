@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from handlers.ingestion.manifest import FileResult, Manifest, RunResult
+from handlers.ingestion.manifest_documents import FileResult, Manifest, RunResult
 from handlers.ingestion.manifest_lifecycle import ListMissing, ResultMissing
 from handlers.ingestion.manifest_s3_keys import confirmed_key, result_key
 from handlers.ingestion.status_transitions import ManifestStatus

@@ -16,7 +16,7 @@ from handlers.livestream.episode_cleanup.deleted_and_overdue_episodes import SWE
 from handlers.livestream.episode_cleanup.s3_object_deletion import EpisodeObjects, ObjectsNotDeleted
 from handlers.livestream.episode_cleanup.track_time_limits import TrackLimits
 from handlers.livestream.table_item_deletion import ItemsNotDeleted
-from handlers.livestream.table_records import window_key
+from handlers.livestream.table_keys import window_key
 from handlers.livestream.track_states import (
     TrackKind,
     TrackReason,

@@ -9,7 +9,7 @@ import pytest
 from moto.dynamodb.responses import DynamoHandler
 
 from handlers.livestream.event_publisher import EventNotPublished
-from handlers.livestream.table_records import episode_id_from_token
+from handlers.livestream.table_keys import episode_id_from_token
 from tests.handlers.livestream.rest_api_harness import ANN, BOB, DELETED_DAYS, START, ApiHarness
 from tests.lost_responses import repeated
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from components.blocks.api.api_documentation import build_document
 from components.blocks.api.gateway_import_document import GatewayOptions, gateway_document
+from components.blocks.api.openapi_document import build_document
 from handlers.common.http.rest_operation import RestOperation
 from handlers.common.json_models import Message
 from local.platform.driver_model.driver import ResourceValues
@@ -114,9 +114,10 @@ def test_existing_items_are_deleted_deepest_first() -> None:
     [
         (lambda call: call.update({"x-amazon-apigateway-policy": {}}), "the document: x-amazon-apigateway-policy"),
         (lambda call: call["paths"]["/notes"]["post"].update({"servers": []}), "post /notes: servers"),
+        (lambda call: call["paths"]["/notes"].update({"summary": "Notes"}), "/notes: summary"),
         (lambda call: call["components"]["securitySchemes"].update({"x": {"type": "http"}}), "scheme x"),
     ],
-    ids=["document", "operation", "scheme"],
+    ids=["document", "operation", "path", "scheme"],
 )
 def test_an_unsupported_element_is_refused(change: Callable[[dict[str, Any]], None], says: str) -> None:
     given = copy.deepcopy(make_document())

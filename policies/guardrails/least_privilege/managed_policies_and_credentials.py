@@ -4,8 +4,8 @@ access keys or passwords.
 
 from collections.abc import Iterator
 
-from guardrails.least_privilege.permission_statements import ATTACHMENTS, list_policy_arns
 from guardrails.model.resource_types import ACCESS_KEY, FUNCTION, ROLE, USER, USER_LOGIN_PROFILE
+from guardrails.model.role_statements import ATTACHMENTS, list_policy_arns
 from guardrails.pack.policy_kinds import (
     MANDATORY_EVERYWHERE,
     CheckedResource,
@@ -88,6 +88,8 @@ def _check_iam_one_role_a_function(function: CheckedResource, stack: CheckedStac
 
 
 def _get_role_identity(function: CheckedResource) -> str:
-    """Return the identity of a function's role: the URN if the function refers to the role resource, or else the ARN."""
+    """Return the identity of a function's role: the URN if the function refers to the role resource, or else the
+    ARN.
+    """
     references = function.references.get("role", ())
     return references[0].urn if references else str(function.props.get("role"))

@@ -1,4 +1,5 @@
-"""Lists of the permission statements of policies and roles, and of the managed policies that roles and attachments name.
+"""Lists of the permission statements of policies and roles, and of the managed policies that roles and attachments
+name.
 
 The policies about least privilege read them. Deny statements are listed too: they are not subtracted from the allowed
 actions.
@@ -74,8 +75,10 @@ def list_all_role_statements(role: CheckedResource, stack: CheckedStack) -> Iter
     this stack.
 
     A document that contains an unknown id is skipped. The policies that check single documents report it as undecided,
-    and the next run after the deployment can read it. The AWS provider returns a role's separate policies as inline
-    policies too, in their state before the deployment. So inline policies count only if the program sets them.
+    and the next run after the deployment can read it.
+
+    Inline policies count only if the program sets them. Otherwise the AWS provider reports the role's separate policies
+    as its inline policies, as the last deployment left them.
     """
     inline = [role] if stack.is_set_by_program(role, "inlinePolicies") else []
     separate = [policy for policy in stack.list_resources(ROLE_POLICY) if _names_role(policy, "role", role)]

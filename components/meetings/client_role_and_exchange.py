@@ -31,6 +31,10 @@ CLIENT = "client"
 CALLER_USER = f"${{aws:PrincipalTag/{USER_TAG}}}"
 """IAM policy variable that contains the user of the calling session."""
 LEADING_KEYS = "dynamodb:LeadingKeys"
+MAX_CLIENT_ERRORS = 50
+"""Responses of the token exchange with a status of 400 to 499 in five minutes, above which an alarm is raised."""
+SLOW_MILLISECONDS = 3_000
+"""Latency above which the token exchange counts as slow."""
 
 
 @dataclass(frozen=True)
@@ -110,13 +114,14 @@ class ClientAccess(pulumi.ComponentResource):
                 checked_by="the token in the body - auth-exchange verifies it",
                 bodies_validated=False,
                 requests_per_address=settings.waf_requests,
-                alarms=RestAlarms(client_errors_above=50, latency_above_ms=3_000),
+                alarms=RestAlarms(client_errors_above=MAX_CLIENT_ERRORS, latency_above_ms=SLOW_MILLISECONDS),
             ),
             self._child,
         )
 
 
 _USER_TAG_CONDITION = {
+    # Each `?` stands for one character, so the value must have exactly the length of a user id.
     "StringLike": {f"aws:RequestTag/{USER_TAG}": "?" * user_ids.USER_ID_LENGTH},
     "ForAllValues:StringEquals": {"aws:TagKeys": USER_TAG},
     "Null": {f"aws:RequestTag/{USER_TAG}": "false", "aws:TagKeys": "false"},

@@ -10,15 +10,15 @@ from typing import Any
 
 import yaml
 
-BOOLEAN = "tag:yaml.org,2002:bool"
-INTEGER = "tag:yaml.org,2002:int"
-FLOAT = "tag:yaml.org,2002:float"
-DATE = "tag:yaml.org,2002:timestamp"
-REPLACED_TAGS = frozenset({BOOLEAN, INTEGER, FLOAT, DATE})
+BOOLEAN_TAG = "tag:yaml.org,2002:bool"
+INTEGER_TAG = "tag:yaml.org,2002:int"
+FLOAT_TAG = "tag:yaml.org,2002:float"
+DATE_TAG = "tag:yaml.org,2002:timestamp"
+REPLACED_TAGS = frozenset({BOOLEAN_TAG, INTEGER_TAG, FLOAT_TAG, DATE_TAG})
 """YAML tags of the types that YAML 1.1 and the CLI recognise differently."""
-INTEGERS = r"[-+]?(?:0|[1-9][0-9]*)"
-FLOATS = r"[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?"
-"""Decimal numbers. The CLI also accepts octal, hexadecimal and grouped numbers, which no setting uses."""
+INTEGER_PATTERN = r"[-+]?(?:0|[1-9][0-9]*)"
+FLOAT_PATTERN = r"[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?"
+"""Pattern of decimal numbers. The CLI also accepts octal, hexadecimal and grouped numbers, which no setting uses."""
 
 
 class CliYamlLoader(yaml.SafeLoader):
@@ -49,10 +49,10 @@ CliYamlLoader.yaml_implicit_resolvers = {
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 for _tag, _pattern, _first_characters, _constructor in (
-    (BOOLEAN, "true|True|TRUE|false|False|FALSE", "tTfF", yaml.SafeLoader.construct_yaml_bool),
-    (INTEGER, INTEGERS, "-+0123456789", yaml.SafeLoader.construct_yaml_int),
-    (FLOAT, FLOATS, "-+.0123456789", yaml.SafeLoader.construct_yaml_float),
-    (DATE, r"\d{4}-\d{1,2}-\d{1,2}", "0123456789", CliYamlLoader.construct_date),
+    (BOOLEAN_TAG, "true|True|TRUE|false|False|FALSE", "tTfF", yaml.SafeLoader.construct_yaml_bool),
+    (INTEGER_TAG, INTEGER_PATTERN, "-+0123456789", yaml.SafeLoader.construct_yaml_int),
+    (FLOAT_TAG, FLOAT_PATTERN, "-+.0123456789", yaml.SafeLoader.construct_yaml_float),
+    (DATE_TAG, r"\d{4}-\d{1,2}-\d{1,2}", "0123456789", CliYamlLoader.construct_date),
 ):
     CliYamlLoader.add_implicit_resolver(_tag, re.compile(f"^(?:{_pattern})$"), list(_first_characters))
     CliYamlLoader.add_constructor(_tag, _constructor)

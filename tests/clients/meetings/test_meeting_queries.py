@@ -10,8 +10,8 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clients.meetings import MeetingUnknown, MeetingUnreadable, NotMade, meeting_reader
-from clients.meetings.meeting_reader import matches, read_object, to_bounds
+from clients.meetings import MeetingUnknown, MeetingUnreadable, NotMade, meeting_queries
+from clients.meetings.meeting_queries import matches, read_object, to_bounds
 from handlers.common.aws.dynamodb_values import serialize_item
 from handlers.common.identity.user_ids import derive_user_id
 from handlers.common.time_and_ids.timestamps import timestamp
@@ -79,8 +79,8 @@ def test_a_time_without_time_zone_is_refused(backend: Backend) -> None:
 
 
 def test_pages_are_read_on_demand(backend: Backend, ann: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(meeting_reader, "FIRST_PAGE", 1)
-    monkeypatch.setattr(meeting_reader, "MAX_PAGE", 3)
+    monkeypatch.setattr(meeting_queries, "FIRST_PAGE", 1)
+    monkeypatch.setattr(meeting_queries, "MAX_PAGE", 3)
     made = [backend.meeting(ann) for _ in range(8)]
     client = backend.client()
     listed = client.list_by_date()
@@ -120,7 +120,7 @@ class OutdatedReplica:
 
 def test_a_record_is_read_consistently() -> None:
     access: Any = SimpleNamespace(dynamodb=OutdatedReplica(), table="meetings", user=BOB)
-    record = meeting_reader.find_record(access, "m")
+    record = meeting_queries.find_record(access, "m")
     assert record is not None
     assert record.status is MeetingStatus.READY, "a client that waited for the meeting would find no summary"
 

@@ -198,7 +198,11 @@ MEETINGS: Sequence[Message] = (
 
 
 def group_by_model(examples: Sequence[Message]) -> Mapping[str, list[object]]:
-    """Return the examples as JSON values in the form in which they are sent, by the names of their models."""
+    """Return the examples as JSON values in the form in which they are sent, by the names of their models.
+
+    A client's message contains only the fields that the example sets, because a client may omit fields with a default.
+    All other models are written with every field that has a value.
+    """
     examples_by_model: dict[str, list[object]] = {}
     for example in examples:
         document = example.model_dump(

@@ -11,6 +11,7 @@ POOL = {
     "AllowUnauthenticatedIdentities": "allowUnauthenticatedIdentities",
     "AllowClassicFlow": "allowClassicFlow",
 }
+"""Parameters of the calls that create and update an identity pool, each with its Pulumi property."""
 ROLES = DriverCall("SetIdentityPoolRoles", {"IdentityPoolId": "identityPoolId", "Roles": "roles"})
 
 

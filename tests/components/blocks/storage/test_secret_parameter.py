@@ -1,6 +1,6 @@
 """Test of a secret: encrypted in SSM and marked as secret in the state."""
 
-from components.blocks.storage.secret import Secret, SecretArgs
+from components.blocks.storage.secret_parameter import Secret, SecretArgs
 from tests.fake_engine import Engine, scope
 
 CANARY = "canary-of-a-secret"

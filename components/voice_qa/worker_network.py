@@ -1,8 +1,8 @@
 """Network access of voice Q&A's query worker to an agent in an existing VPC.
 
-API Gateway has no VPC endpoint for posting to WebSocket connections. So a function that is attached to a VPC and posts to
-connections needs a route to the internet. If the VPC has none (setting `nat`), a subnet with a NAT gateway is created, and S3
-and DynamoDB are reached through gateway endpoints, which are free.
+API Gateway has no VPC endpoint for posting to WebSocket connections. So a function that is attached to a VPC and posts
+to connections needs a route to the internet. If the VPC has none (setting `nat`), a subnet with a NAT gateway is
+created, and S3 and DynamoDB are reached through gateway endpoints, which are free.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from components.blocks.compute.function import NetworkAttachment
 from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.subsystem_scope import Scope
 from components.blocks.network.egress_and_endpoints import ANYWHERE, allow_egress, create_gateway_endpoints
-from components.settings.voice_qa_agent import AgentNetworkSettings, NatSettings
+from components.settings.voice_qa_agent_connection import AgentNetworkSettings, NatSettings
 
 NAT_REASON = "API Gateway connections have no VPC endpoint"
 

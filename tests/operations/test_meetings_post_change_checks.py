@@ -11,7 +11,7 @@ import pytest
 from botocore.stub import ANY, Stubber
 
 from clients.meetings import UploadInterrupted
-from operations import meetings_change_checklist
+from operations import meetings_post_change_checks
 from operations.command_context import CommandContext
 from operations.command_errors import CommandRefused
 
@@ -42,7 +42,7 @@ class HealthyStack:
             stub.activate()
         recording, token, api_url = sample
         options = Namespace(stack="dev", hours=24, recording=recording, token=token, api_url=api_url)
-        return meetings_change_checklist.run(context, options, client)
+        return meetings_post_change_checks.run(context, options, client)
 
     def _prepare(self) -> None:
         cloudwatch, logs, states = self.stubs["cloudwatch"], self.stubs["logs"], self.stubs["stepfunctions"]
@@ -55,13 +55,13 @@ class HealthyStack:
         logs.add_response(
             "filter_log_events",
             {"events": [{"message": CANARY}] * self.errors},
-            {"logGroupName": GROUP, "startTime": ANY, "filterPattern": meetings_change_checklist.ERROR_PATTERN},
+            {"logGroupName": GROUP, "startTime": ANY, "filterPattern": meetings_post_change_checks.ERROR_PATTERN},
         )
         self.stubs["sts"].add_response(
             "get_caller_identity", {"Account": "123456789012", "Arn": "arn:aws:sts::123456789012:assumed-role/a/b"}
         )
         arn = "arn:aws:states:us-east-1:123456789012:stateMachine:polyphony-dev-meetings-workflow"
-        for status in meetings_change_checklist.FAILED_STATUSES:
+        for status in meetings_post_change_checks.FAILED_STATUSES:
             result = [
                 {
                     "executionArn": arn,
@@ -86,7 +86,7 @@ def test_a_healthy_stack_leaves_only_the_manual_checks() -> None:
     assert "measured  ProcessingDuration, p95: 10.0; in the period before: 20.0" in stack.printed
     assert not [line for line in stack.printed if line.startswith("FOUND")]
     assert [item for item in stack.printed if item.startswith("confirm")] == [
-        f"confirm   {entry}" for entry in meetings_change_checklist.MANUAL_CHECKS
+        f"confirm   {entry}" for entry in meetings_post_change_checks.MANUAL_CHECKS
     ]
 
 

@@ -9,7 +9,7 @@ import pytest
 from botocore.stub import ANY, Stubber
 
 from guardrails.pricing.requirements_cost_tables.meetings import COST_TABLE
-from operations import meetings_cost_savings
+from operations import meetings_cost_comparison
 from operations.command_context import CommandContext
 from operations.command_errors import CommandRefused
 
@@ -53,7 +53,7 @@ class Explorer:
     def run(self, since: str = "2026-01-15", days: int = 10, today: date = CHANGE + timedelta(10)) -> int:
         context = CommandContext(lambda _: self.ce, lambda: 0.0, lambda _: None, self.printed.append)
         with self.stub:
-            return meetings_cost_savings.run(
+            return meetings_cost_comparison.run(
                 context, Namespace(stack="dev", environment=None, since=since, days=days), today
             )
 
@@ -107,6 +107,6 @@ def test_invalid_options_are_refused_before_a_paid_request(given: dict[str, Any]
 
 
 def test_the_expected_savings_match_the_requirements() -> None:
-    assert [item.expected for item in meetings_cost_savings.STEPS] == [
+    assert [item.expected for item in meetings_cost_comparison.STEPS] == [
         step.stated_usd for step in COST_TABLE.promised_savings
     ]

@@ -1,0 +1,93 @@
+"""Policies about exceptions, and about the settings that the program publishes.
+
+An exception excuses one resource from one policy until a date. These policies report the exceptions in force. An
+exception that has expired, or that names an unknown policy or resource, is a violation. So is a difference between the
+exceptions, or the environment, that the program publishes and the stack's configuration.
+"""
+
+from collections.abc import Iterator
+
+from guardrails import cost, data_protection, least_privilege, reliability
+from guardrails.model.resource_types import PLATFORM
+from guardrails.pack.policy_kinds import (
+    ADVISORY_EVERYWHERE,
+    MANDATORY_EVERYWHERE,
+    CheckedStack,
+    Finding,
+    Policy,
+    PolicyGroup,
+    PolicySet,
+    PolicySeverity,
+)
+
+EXCUSABLE_POLICIES: tuple[Policy, ...] = (
+    *least_privilege.POLICIES,
+    *cost.POLICIES,
+    *data_protection.POLICIES,
+    *reliability.POLICIES,
+)
+"""The policies that an exception may name."""
+POLICIES = PolicySet(PolicyGroup.EXCEPTIONS)
+
+
+@POLICIES.stack(
+    "exceptions-in-force",
+    severity=PolicySeverity.LOW,
+    levels=ADVISORY_EVERYWHERE,
+    description="Every run reports the exceptions that are in force.",
+    remedy="Remove the exception from polyphony:exceptions as soon as the resource satisfies the policy.",
+)
+def _check_exceptions_in_force(stack: CheckedStack) -> Iterator[Finding]:
+    by_name = {resource.name: resource.urn for resource in stack.resources}
+    for entry in stack.context.exceptions:
+        if entry.is_in_force(stack.context.today):
+            yield Finding(
+                f"Exception in force: {entry.resource} is not checked by {entry.policy} until "
+                f"{entry.expires}. Reason: {entry.reason}",
+                by_name.get(entry.resource, ""),
+            )
+
+
+@POLICIES.stack(
+    "exceptions-in-order",
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_EVERYWHERE,
+    description="Every exception names a policy of the pack and a resource of the stack, and has not expired.",
+    remedy="Fix the resource and remove the exception, or correct or renew its entry in polyphony:exceptions.",
+)
+def _check_exceptions_in_order(stack: CheckedStack) -> Iterator[Finding]:
+    policy_names = {policy.name for policy in EXCUSABLE_POLICIES}
+    resource_names = {resource.name for resource in stack.resources}
+    for entry in stack.context.exceptions:
+        subject = f"The exception for {entry.resource} from {entry.policy}"
+        if not entry.is_in_force(stack.context.today):
+            yield Finding(f"{subject} expired on {entry.expires}.")
+        if entry.policy not in policy_names:
+            yield Finding(f"{subject} names a policy that this pack does not have.")
+        if entry.resource not in resource_names:
+            yield Finding(f"{subject} names a resource that this stack does not have.")
+
+
+@POLICIES.stack(
+    "published-settings-agree",
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_EVERYWHERE,
+    description="The program publishes the same environment and exceptions as the stack's configuration.",
+    remedy="Pass the loaded settings to the Platform component unchanged (components/platform.py).",
+)
+def _check_published_settings_agree(stack: CheckedStack) -> Iterator[Finding]:
+    context = stack.context
+    for platform in stack.list_resources(PLATFORM):
+        if platform.props["environment"] != context.environment:
+            yield Finding(
+                f"The Platform resource publishes environment {platform.props['environment']}, but the "
+                f"stack's configuration has {context.environment}.",
+                platform.urn,
+            )
+        published = {(entry["policy"], entry["resource"], entry["expires"]) for entry in platform.props["exceptions"]}
+        if published != {(entry.policy, entry.resource, entry.expires.isoformat()) for entry in context.exceptions}:
+            yield Finding(
+                "The exceptions that the Platform resource publishes differ from polyphony:exceptions in "
+                "the stack's configuration.",
+                platform.urn,
+            )

@@ -1,0 +1,57 @@
+"""Check of the policies of buckets, queues and topics: a statement denies requests without TLS."""
+
+from collections.abc import Sequence
+
+from pulumi_policy.proxy import UnknownValueError
+
+from guardrails.model.iam_documents import Statement, parse_statements
+from guardrails.pack.policy_kinds import CheckedResource, CheckedStack
+
+SERVICE_WIDE_ACTIONS = frozenset({"sns:Publish"})
+"""Actions that count as all actions of a service, because its resource policies allow no wildcard."""
+
+
+def list_inline_policies(resource: CheckedResource, stack: CheckedStack) -> list[CheckedResource]:
+    """Return the bucket, queue or topic in a list if the program sets its inline policy, else an empty list.
+
+    If the program sets none, the AWS provider still returns a value. Before the first deployment, it is unknown. Later
+    it is the policy that a separate resource has attached, as the last deployment left it. Both are ignored.
+    """
+    if not stack.is_set_by_program(resource, "policy"):
+        return []
+    try:
+        return [resource] if resource.props.get("policy") else []
+    except UnknownValueError:
+        if resource.references.get("policy"):
+            raise
+        return []
+
+
+def refuses_plain_http(policy: CheckedResource) -> bool:
+    """Return True if the property `policy` of a resource denies all requests without TLS, for all principals."""
+    return any(
+        statement.effect == "Deny"
+        and any(value == "*" for _, value in statement.principals)
+        and any(
+            action == "*" or action.endswith(":*") or action in SERVICE_WIDE_ACTIONS for action in statement.actions
+        )
+        and _covers_whole_resource(statement.resources)
+        and _is_tls_the_only_condition(statement)
+        for statement in parse_statements(policy.props.get("policy"))
+    )
+
+
+def _is_tls_the_only_condition(statement: Statement) -> bool:
+    """Return True if the missing TLS is the only condition. A second condition would let plain HTTP through if it is
+    not met.
+    """
+    compared = [(operator.lower(), key.lower()) for operator, keys in statement.conditions.items() for key in keys]
+    values = [value.lower() for value in statement.condition_values("aws:SecureTransport")]
+    return compared == [("bool", "aws:securetransport")] and values == ["false"]
+
+
+def _covers_whole_resource(resources: Sequence[str]) -> bool:
+    """Return True if the ARNs cover the whole resource. For a bucket they must cover the bucket and its objects, by two
+    ARNs or by `*`.
+    """
+    return any(":s3:::" not in arn or (not arn.endswith("/*") and f"{arn}/*" in resources) for arn in resources)

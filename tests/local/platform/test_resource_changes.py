@@ -1,0 +1,50 @@
+"""Tests of the plan for the change of one resource."""
+
+from typing import Any
+
+import pytest
+from google.protobuf.struct_pb2 import Struct
+from pulumi.runtime.proto.resource_pb2 import RegisterResourceRequest
+
+from local.platform.driver_model.driver import Driver, DriverCall
+from local.platform.resource_changes import ResourceAction, plan_change
+from local.platform.state import ResourceEntry, ResourceStatus
+from local.preview.resource_graph import Graph
+
+pytestmark = pytest.mark.unit
+
+TYPE = "test:index/group:Group"
+CONDITIONAL = Driver(
+    type=TYPE,
+    service="logs",
+    create=(DriverCall("CreateLogGroup", {"logGroupName": "name"}),),
+    update=(DriverCall("PutRetentionPolicy", {"logGroupName": "name", "retentionInDays": "days"}, when="limited"),),
+    delete=(DriverCall("DeleteLogGroup", {"logGroupName": "name"}),),
+    id="name",
+)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "action"),
+    [
+        ({"limited": True, "days": 7}, {"limited": True, "days": 9}, ResourceAction.UPDATE),
+        ({"limited": False, "days": 7}, {"limited": True, "days": 7}, ResourceAction.UPDATE),
+        ({"limited": True, "days": 7}, {"limited": False, "days": 7}, ResourceAction.REPLACE),
+        ({"limited": True, "days": 7}, {"days": 7}, ResourceAction.REPLACE),
+    ],
+    ids=["met", "becomes true", "becomes false", "removed"],
+)
+def test_a_call_changes_nothing_if_its_condition_is_not_met(
+    before: dict[str, Any], after: dict[str, Any], action: ResourceAction
+) -> None:
+    inputs = Struct()
+    inputs.update({"name": "group", **after})
+    resource = Graph().add(f"urn:x::y::{TYPE}::group", RegisterResourceRequest(type=TYPE, name="group", object=inputs))
+    entry = ResourceEntry(TYPE, ResourceStatus.MADE, hash_inputs({"name": "group", **before}))
+    change = plan_change(CONDITIONAL, resource, entry, hash_inputs(resource.inputs))
+    assert change.action is action
+    assert bool(change.calls) is (action is ResourceAction.UPDATE)
+
+
+def hash_inputs(inputs: dict[str, Any]) -> dict[str, str]:
+    return {name: str(value) for name, value in inputs.items()}
