@@ -131,6 +131,7 @@ class Ingestion(pulumi.ComponentResource):
                 scope=scope,
                 logical_name="IntakeQueue",
                 consumer_timeout_seconds=settings.builder.timeout_seconds,
+                batching_window_seconds=settings.intake.batch_window_seconds,
                 senders=[Sender("s3.amazonaws.com", scope.context.bucket_arn(scope.name(Kind.BUCKET, "landing")))],
             ),
             self._child,
@@ -216,7 +217,6 @@ class Ingestion(pulumi.ComponentResource):
                     QueueSource(
                         self.intake,
                         batch_size=settings.intake.batch_size,
-                        window_seconds=settings.intake.batch_window_seconds,
                         max_concurrency=settings.intake.max_concurrency,
                     )
                 ],

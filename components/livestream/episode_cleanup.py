@@ -114,7 +114,7 @@ class EpisodeCleanup(pulumi.ComponentResource):
                     ),
                     args.memory.grant("ListEvents", "DeleteEvent", "ListMemoryRecords", "DeleteMemoryRecord"),
                 ],
-                queues=[QueueSource(self.deletions, batch_size=1, window_seconds=0, max_concurrency=5)],
+                queues=[QueueSource(self.deletions, batch_size=1, max_concurrency=5)],
                 asynchronous=AsyncInvocation(on_failure=failure_queue),
             ),
             self._child,

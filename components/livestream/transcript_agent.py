@@ -108,7 +108,7 @@ class TranscriptAgent(pulumi.ComponentResource):
                     args.bucket.grant_list(),
                     self.windows.grant("SendMessage"),
                 ],
-                queues=[QueueSource(self.uploads, batch_size=1, window_seconds=0, max_concurrency=5)],
+                queues=[QueueSource(self.uploads, batch_size=1, max_concurrency=5)],
             ),
             self._child,
         )
@@ -139,7 +139,7 @@ class TranscriptAgent(pulumi.ComponentResource):
                     self.memory.grant("CreateEvent", "ListEvents"),
                     *model_grants(args.scope, [agent.model_id], agent.model_regions, agent.guardrail_id),
                 ],
-                queues=[QueueSource(self.windows, batch_size=1, window_seconds=0, max_concurrency=agent.at_once)],
+                queues=[QueueSource(self.windows, batch_size=1, max_concurrency=agent.at_once)],
             ),
             self._child,
         )

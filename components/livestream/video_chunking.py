@@ -134,7 +134,7 @@ class VideoChunking(pulumi.ComponentResource):
                 # One event per invocation: if MediaConvert throttles, one job request takes most of the timeout. If a
                 # batch timed out, SQS would deliver all its events again, and jobs that were submitted but not yet
                 # recorded would be paid for twice.
-                queues=[QueueSource(self.queue, batch_size=1, window_seconds=0, max_concurrency=5)],
+                queues=[QueueSource(self.queue, batch_size=1, max_concurrency=5)],
             ),
             pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=role.parts)),
         )

@@ -271,6 +271,7 @@ class Meetings(pulumi.ComponentResource):
                 scope=scope,
                 logical_name="Uploads",
                 consumer_timeout_seconds=settings.start.timeout_seconds,
+                batching_window_seconds=1,
                 senders=[rule_sender(scope, RULE)],
             ),
             self._child,
@@ -289,7 +290,7 @@ class Meetings(pulumi.ComponentResource):
                     "state_machine_arn": workflow_arn(scope),
                 },
                 grants=self.meeting_update_grants(),
-                queues=[QueueSource(self.uploads, batch_size=10, window_seconds=1, max_concurrency=5)],
+                queues=[QueueSource(self.uploads, batch_size=10, max_concurrency=5)],
             ),
             self._child,
         )

@@ -202,7 +202,7 @@ class VoiceQa(pulumi.ComponentResource):
                     self.audio.grant_list_versions(f"{s3_prefixes.LECTURES}*"),
                     self.sessions.grant("GetItem", "UpdateItem"),
                 ],
-                queues=[QueueSource(self.uploads, batch_size=5, window_seconds=0, max_concurrency=5)],
+                queues=[QueueSource(self.uploads, batch_size=5, max_concurrency=5)],
                 asynchronous=AsyncInvocation(failed),
             ),
             self._child,

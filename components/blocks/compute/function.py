@@ -37,8 +37,6 @@ class QueueSource:
     queue: Queue
     batch_size: int
     """Maximum number of messages in one invocation."""
-    window_seconds: int
-    """Time for which Lambda waits for a full batch; at least 1 if the batch size is above 10."""
     max_concurrency: int
     """Maximum number of concurrent invocations for this queue."""
 
@@ -313,7 +311,7 @@ class Function(Block):
                 function_name=self.live_arn,
                 event_source_arn=source.queue.arn,
                 batch_size=source.batch_size,
-                maximum_batching_window_in_seconds=source.window_seconds,
+                maximum_batching_window_in_seconds=source.queue.batching_window_seconds,
                 function_response_types=["ReportBatchItemFailures"],
                 scaling_config={"maximum_concurrency": source.max_concurrency},
                 tags=scope.tags(args.logical_name),
@@ -350,7 +348,7 @@ def _check_args(short_name: str, args: FunctionArgs) -> None:
             f"{short_name}: set either on_failure, the queue for failed calls, or discard_reason, the reason why they must not be kept"
         )
     for source in args.queues:
-        if source.batch_size > 10 and source.window_seconds < 1:
+        if source.batch_size > 10 and source.queue.batching_window_seconds < 1:
             raise ValueError(
-                f"{short_name}: a batch size above 10 needs a batching window (window_seconds) of at least 1 second"
+                f"{short_name}: a batch size above 10 needs a queue with a batching window (batching_window_seconds) of at least 1 second"
             )

@@ -1,6 +1,6 @@
 """SQS queue with its dead-letter queue, so that no failed message is lost and an alarm reports it.
 
-The visibility timeout follows from the consumer's timeout. A message is received `max_receive_count` times and then
+The visibility timeout follows from the consumer's timeout and batching window. A message is received `max_receive_count` times and then
 moves to the dead-letter queue for 14 days. An alarm goes off when a message is there.
 """
 
@@ -21,7 +21,8 @@ from components.blocks.naming.subsystem_scope import Scope
 FOURTEEN_DAYS = 14 * 86_400  # in seconds
 FOUR_DAYS = 4 * 86_400  # in seconds
 VISIBILITY_FACTOR = 6
-"""A received message stays hidden for six times the consumer's timeout, as Lambda's guide recommends."""
+"""A received message stays hidden for six times the consumer's timeout, plus the time for which Lambda waits for a full
+batch (Lambda developer guide, "Creating and configuring an Amazon SQS event source mapping")."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class QueueArgs:
     logical_name: str
     consumer_timeout_seconds: int
     """Timeout of the function that consumes the queue."""
+    batching_window_seconds: int = 0
+    """Time for which Lambda waits for a full batch. At least 1 if the function's batch size is above 10."""
     max_receive_count: int = 5
     senders: Sequence[Sender] = ()
     """AWS services that send to the queue. Functions get a grant instead."""
@@ -59,10 +62,11 @@ class Queue(Block):
         )
         self.name = args.scope.name(Kind.QUEUE, short_name)
         self.arn = args.scope.context.arn("sqs", self.name)
+        self.batching_window_seconds = args.batching_window_seconds
         queue = sqs.Queue(
             self.part_name("queue"),
             name=self.name,
-            visibility_timeout_seconds=VISIBILITY_FACTOR * args.consumer_timeout_seconds,
+            visibility_timeout_seconds=VISIBILITY_FACTOR * args.consumer_timeout_seconds + args.batching_window_seconds,
             message_retention_seconds=FOUR_DAYS,
             receive_wait_time_seconds=20,
             sqs_managed_sse_enabled=True,

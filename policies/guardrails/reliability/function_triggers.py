@@ -39,8 +39,8 @@ def _reads_queue(mapping: CheckedResource) -> bool:
     "queue-hides-long-enough",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
-    description="A queue's visibility timeout is at least six times its function's timeout, as Lambda requires.",
-    remedy="Raise visibilityTimeoutSeconds. The queue block computes it from the consumer's timeout.",
+    description="A queue's visibility timeout is at least six times its function's timeout, plus the batching window.",
+    remedy="Raise visibilityTimeoutSeconds. The queue block computes it from the consumer's timeout and window.",
     limits=(PolicyLimit("timeouts", 6, "Minimum visibility timeout, as a multiple of the function's timeout."),),
     types={EVENT_SOURCE_MAPPING},
 )
@@ -49,16 +49,18 @@ def _check_queue_hides_long_enough(source: CheckedResource, stack: CheckedStack)
         return
     factor = stack.limits["timeouts"]
     queue_name = str(source.props.get("eventSourceArn")).rpartition(":")[2]
+    window = float(source.props.get("maximumBatchingWindowInSeconds") or 0)
     for queue in stack.list_resources(QUEUE):
         if queue.props.get("name") != queue_name:
             continue
         visibility_timeout = float(queue.props.get("visibilityTimeoutSeconds", 30))
         for function in stack.list_resources(FUNCTION):
             timeout = float(function.props.get("timeout", 3))
-            if refers_to_function(source, function) and visibility_timeout < factor * timeout:
+            if refers_to_function(source, function) and visibility_timeout < factor * timeout + window:
                 yield (
                     f"visibilityTimeoutSeconds of {queue_name} is {visibility_timeout:g} seconds, less than {factor:g} "
-                    f"times the timeout of {function.props.get('name')} ({timeout:g} seconds)."
+                    f"times the timeout of {function.props.get('name')} ({timeout:g} seconds), plus the batching window "
+                    f"({window:g} seconds)."
                 )
 
 

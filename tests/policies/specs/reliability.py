@@ -61,12 +61,12 @@ def alarm_spec(policy: str, metric: str) -> PolicySpec:
     )
 
 
-def queue_and_consumer(seconds: object) -> list[SampleResource]:
+def queue_and_consumer(seconds: object, window: object = None) -> list[SampleResource]:
     """Return a queue with a visibility timeout, and the function that consumes it."""
     return [
         SampleResource(t.QUEUE, {"name": "q", "visibilityTimeoutSeconds": seconds}, "queue"),
         SampleResource(t.FUNCTION, {"name": "f", "timeout": 60}, "f"),
-        SampleResource(t.EVENT_SOURCE_MAPPING, FEEDS),
+        SampleResource(t.EVENT_SOURCE_MAPPING, {**FEEDS, "maximumBatchingWindowInSeconds": window}),
     ]
 
 
@@ -181,9 +181,9 @@ SPECS = (
     ),
     PolicySpec(
         "queue-hides-long-enough",
-        good=queue_and_consumer(360),
-        bad=queue_and_consumer(60),
-        message_part="is 60 seconds, less than 6 times the timeout",
+        good=queue_and_consumer(361, 1),
+        bad=queue_and_consumer(360, 1),
+        message_part="is 360 seconds, less than 6 times the timeout of f (60 seconds), plus the batching window",
         unknown=queue_and_consumer(UNKNOWN),
         break_program=change_resource(BUILDER, {"timeout": 61}, "ingestion-intake-source"),
     ),

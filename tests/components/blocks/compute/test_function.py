@@ -92,9 +92,9 @@ def test_a_deployment_does_not_revert_a_rollout_in_progress(engine: Engine) -> N
 def test_a_large_batch_without_a_window_is_refused(engine: Engine) -> None:
     def program() -> None:
         queue = Queue("intake", QueueArgs(scope(), "Intake", consumer_timeout_seconds=60))
-        Function("builder", args(queues=[QueueSource(queue, 100, 0, 10)]))
+        Function("builder", args(queues=[QueueSource(queue, 100, 10)]))
 
-    with pytest.raises(ValueError, match="needs a batching window"):
+    with pytest.raises(ValueError, match="needs a queue with a batching window"):
         engine.run(program)
 
 

@@ -26,6 +26,12 @@ def test_failed_messages_are_kept_for_fourteen_days(engine: Engine) -> None:
     assert json.loads(dead_letters["redriveAllowPolicy"]) == {"redrivePermission": "byQueue", "sourceQueueArns": [ARN]}
 
 
+def test_messages_also_stay_hidden_while_lambda_waits_for_a_full_batch(engine: Engine) -> None:
+    args = QueueArgs(scope(), "IntakeQueue", consumer_timeout_seconds=60, batching_window_seconds=45)
+    queue = engine.run(lambda: Queue("intake", args)).one("sqs.Queue", "intake-queue")
+    assert queue.inputs["visibilityTimeoutSeconds"] == 6 * 60 + 45
+
+
 def test_a_service_may_send_for_one_resource_of_this_account_only(engine: Engine) -> None:
     allow = allow_statement(register_queue(engine).one("sqs.QueuePolicy", "intake-policy"))
     assert allow["Principal"] == {"Service": "s3.amazonaws.com"}
