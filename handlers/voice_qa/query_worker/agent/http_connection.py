@@ -18,7 +18,7 @@ from typing import Self
 
 from typing_extensions import Buffer
 
-from handlers.voice_qa.agent_url import parse_endpoint
+from handlers.voice_qa.agent_url import parse_agent_url
 
 READ_BYTES = 64 * 1024
 """Maximum size of one read."""
@@ -57,7 +57,7 @@ class AgentAddress:
     @classmethod
     def from_endpoint(cls, endpoint: str, tls: ssl.SSLContext | None = None) -> Self:
         """Return the address of an endpoint. Raises ValueError. `tls` replaces the default TLS context."""
-        parts = parse_endpoint(endpoint)
+        parts = parse_agent_url(endpoint)
         context = (tls or ssl.create_default_context()) if parts.scheme == "https" else None
         return cls(parts.hostname or "", parts.port or _PORTS[parts.scheme], context, parts.path.rstrip("/"))
 
