@@ -12,7 +12,7 @@ from components.settings.spark_ddl import SYSTEM_COLUMNS
 from handlers.common.error_responses import CommonErrorCode
 from handlers.common.http.rest_dispatch import RestErrorCode
 from handlers.common.websocket.message_dispatch import WebSocketErrorCode
-from handlers.ingestion.arrived_files import FileRejection
+from handlers.ingestion.file_admission import FileRejection
 from handlers.ingestion.glue.json_line_parser import DataProblem
 from handlers.ingestion.status_transitions import FileStatus
 from handlers.livestream import error_codes as livestream

@@ -14,7 +14,7 @@ from components.blocks.api.rest_rate_limits import KeyUsagePlan
 from components.blocks.api.rest_stage import RestAlarms
 from components.blocks.api.stage_throttle_and_logs import Throttle
 from components.blocks.compute.function import Function, FunctionArgs
-from components.blocks.messaging.event_rule import EventArchive, EventArchiveArgs
+from components.blocks.messaging.event_archive import EventArchive, EventArchiveArgs
 from components.blocks.monitoring.dashboard import (
     Chart,
     Dashboard,

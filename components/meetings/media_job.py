@@ -77,7 +77,7 @@ class MediaBatchJob(pulumi.ComponentResource):
                 digest=digest,
                 vcpus=size.vcpus,
                 memory_mb=size.memory_mb,
-                disk_gigabytes=DISK_GIGABYTES,
+                disk_gib=DISK_GIGABYTES,
                 attempts=ATTEMPTS,
                 timeout_seconds=processing.timeout_minutes * 60,
                 variables=self._variables(args),

@@ -13,7 +13,7 @@ from pydantic import HttpUrl, StringConstraints, model_validator
 
 from components.settings.networks import Cidr, SubnetId, VpcId, Zone, parse_private_network
 from components.settings.settings_base import SettingsModel
-from handlers.voice_qa.agent_url import parse_endpoint
+from handlers.voice_qa.agent_url import parse_agent_url
 from handlers.voice_qa.query_worker.environment import AnswerSeconds
 
 
@@ -86,7 +86,7 @@ class AnswerAgentSettings(SettingsModel):
     @model_validator(mode="after")
     def _check_endpoint(self) -> "AnswerAgentSettings":
         if self.endpoint is not None:
-            parse_endpoint(str(self.endpoint))
+            parse_agent_url(str(self.endpoint))
         return self
 
     @model_validator(mode="after")

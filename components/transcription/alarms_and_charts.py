@@ -10,7 +10,7 @@ from components.blocks.monitoring.alarm import AlarmGroup, Comparison, Metric, S
 from components.blocks.monitoring.dashboard import Chart
 from components.blocks.naming.subsystem_scope import Scope
 from components.settings import TranscriptionSettings
-from handlers.transcription.environment import (
+from handlers.transcription.shared_names import (
     DROPPED_METRIC,
     FALLBACK_METRIC,
     GIVEN_UP_EVENT,

@@ -1,4 +1,4 @@
-"""Type and maximum of the environment variable with a sweep's time budget.
+"""Type and maximum of the environment variable `SWEEP_SECONDS`, which is a sweep's time budget.
 
 A sweep starts no further work after this time. Components import this module, so it imports no package but pydantic
 (see `environment.py`).

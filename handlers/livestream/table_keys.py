@@ -1,4 +1,4 @@
-"""Keys of livestream's DynamoDB table and of its indexes.
+"""Keys of livestream's DynamoDB table and of its indexes, and the episode id that belongs to a client token.
 
 All items of an episode are in one partition. The partition key contains the owner, so a caller can never reach another
 owner's episode.

@@ -1,7 +1,6 @@
-"""Environment variables of both transcription functions, and names and ranges that a deployment shares with them.
+"""Environment variables of both transcription functions, and ranges that a deployment shares with them.
 
-Stack settings, the environment models and the settings of a session all use the ranges that are defined here. Alarms
-and dashboards use the metric names and the log event. The index of the live table uses `DUE_INDEX`.
+Stack settings, the environment models and the settings of a session all use the ranges that are defined here.
 """
 
 from typing import Annotated
@@ -9,24 +8,6 @@ from typing import Annotated
 from pydantic import Field
 
 from handlers.common.environment import HandlerEnvironment
-
-METRICS_NAMESPACE = "AudioTranscription/PartialResults"
-LATENCY_METRIC = "PartialResultProcessingLatency"
-"""Delay of each caption in milliseconds, as `CaptionDelivery.latencies_ms` defines it."""
-DROPPED_METRIC = "PartialResultsDropped"
-"""Number of partials that the rate limit suppressed."""
-ORPHANS_METRIC = "OrphanedResultsFlushed"
-"""Number of results that never became final."""
-FALLBACK_METRIC = "TranscribeFallbackTriggered"
-"""1 for each invocation with a failed stream, late captions that were not delivered, or partials without stability
-marks."""
-GIVEN_UP_EVENT = "utterance_given_up"
-"""Log event of the audio processor for an utterance that is not transcribed. An alarm counts it."""
-PROTOCOL = "polyphony.transcription.v1"
-"""WebSocket subprotocol that the client offers and the router selects. The client offers its token as a second
-subprotocol, which the router never returns."""
-DUE_INDEX = "due"
-"""Sparse index of the live table. It contains only items with a deadline, sorted by that deadline."""
 
 Stability = Annotated[float, Field(ge=0, le=1)]
 """Share of a result's words and punctuation marks that Amazon Transcribe marks as stable."""

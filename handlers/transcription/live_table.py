@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from handlers.common.aws.dynamodb_versioned_items import VersionedItems
-from handlers.transcription.environment import DUE_INDEX
 from handlers.transcription.session_utterances import LiveItem, SessionUtterances
+from handlers.transcription.shared_names import DUE_INDEX
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient

@@ -4,8 +4,8 @@ from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
 
-def parse_endpoint(endpoint: str) -> SplitResult:
-    """Return the parts of an HTTP agent's endpoint. Raises ValueError if it cannot be used as an endpoint."""
+def parse_agent_url(endpoint: str) -> SplitResult:
+    """Return the parts of an HTTP agent's URL. Raises ValueError if it cannot be used as an endpoint."""
     parts = urlsplit(endpoint)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username is not None:
         raise ValueError("an agent's endpoint must be an http:// or https:// URL with a host and without a user")

@@ -28,9 +28,9 @@ class MeetingsBackend:
         """URL at which the local identity provider issues tokens."""
         self.url, self.bucket, self.table = frontend["apiUrl"], frontend["bucket"], frontend["table"]
         self.workflow = deployment.ids["meetings-workflow-machine"]
-        self.sweep = deployment.function("meetings-sweep")
+        self.sweep_function = deployment.function("meetings-sweep")
         """Name of the function that sweeps the meetings."""
-        self.storage = deployment.function("meetings-storage")
+        self.storage_function = deployment.function("meetings-storage")
         """Name of the function that counts the storage of each user."""
 
     def request_token(self, subject: str, seconds: int = 3600) -> str:

@@ -63,9 +63,11 @@ def play(meetings: MeetingsBackend, report_step: StepReporter) -> list[str]:
     checks.equal("visible to another user", visible, expected=False)
     report_step(f"another user {'can' if visible else 'cannot'} read the meeting")
     checks.equal(
-        "meetings that the sweep could not check", meetings.invoke_scheduled(meetings.sweep, "sweep")["failed"], 0
+        "meetings that the sweep could not check",
+        meetings.invoke_scheduled(meetings.sweep_function, "sweep")["failed"],
+        0,
     )
-    storage = meetings.invoke_scheduled(meetings.storage, "storage")
+    storage = meetings.invoke_scheduled(meetings.storage_function, "storage")
     checks.equal("storage of the user is counted", storage.get("users", 0) >= 1, expected=True)
     checks.equal("number of executions", len(set(meetings.execution_names()) - earlier_executions), 1)
     return checks.problems

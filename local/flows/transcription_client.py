@@ -12,8 +12,8 @@ from typing import Any
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
-from handlers.transcription.environment import FALLBACK_METRIC, METRICS_NAMESPACE, PROTOCOL
 from handlers.transcription.messages import USER_PREFIX
+from handlers.transcription.shared_names import FALLBACK_METRIC, METRICS_NAMESPACE, PROTOCOL
 from local.emulation.speech.audio_files import encode_audio
 from local.emulation.speech.tone_words import speech
 from local.flows import Deployment, invoke

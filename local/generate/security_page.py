@@ -41,7 +41,7 @@ def render_page() -> str:
     parts = {
         "entries": list_entries(graph),
         "roles": list_roles(graph),
-        "admitted": list_resource_policies(graph),
+        "resource_policies": list_resource_policies(graph),
         "exceptions": list_exceptions(),
     }
     for name, lines in parts.items():

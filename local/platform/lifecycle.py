@@ -19,7 +19,7 @@ from local.platform.folder_lock import lock_folder
 from local.platform.progress import Progress, ProgressReporter
 from local.platform.resource_drivers import RECORDED_ONLY
 from local.platform.state import PlatformState, StateError
-from local.platform.update_plan import PlannedStep, UpdatePlan
+from local.platform.update_plan import PlannedStep, PlanningProvider
 from local.preview import stack_files
 from local.preview.policy_pack_process import PolicyFinding, PolicyPackProcess
 from local.preview.preview_provider import REGION
@@ -120,7 +120,7 @@ def plan_update(config: StackConfig, folder: Path = emulator.FOLDER) -> list[Pla
     """Return what `make up` would do with each resource. Without a running emulator, that is to create all of them."""
     running = emulator.find_running(folder)
     state = _open_state(running) if running else PlatformState.empty(_state_file(folder), "")
-    return UpdatePlan(state).list_steps(config)
+    return PlanningProvider(state).list_steps(config)
 
 
 def list_deployed_findings(config: StackConfig, graph: Graph) -> list[PolicyFinding]:

@@ -23,7 +23,7 @@ class PlannedStep:
     action: ResourceAction
 
 
-class UpdatePlan:
+class PlanningProvider:
     """Provider for a preview run. It creates nothing, and plans the action of `make up` on each resource.
 
     Outputs of a resource that would be created are unknown to its dependants, as in a real preview.

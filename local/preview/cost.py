@@ -42,7 +42,7 @@ class StackCost:
     """Monthly budget of the stack in dollars."""
 
     @property
-    def guardrails(self) -> float:
+    def protection_usd(self) -> float:
         """Monthly cost of monitoring and protection in dollars.
 
         It is part of the total, but the requirements' cost tables do not contain it.
@@ -57,7 +57,7 @@ class StackCost:
             "label": self.label,
             "monthlyUsd": round(report.total, 2),
             "budgetUsd": self.budget,
-            "guardrailsUsd": round(self.guardrails, 2),
+            "guardrailsUsd": round(self.protection_usd, 2),
             **{
                 name: {key: round(usd, 4) for key, usd in report.sum_by(name).items()}
                 for name in ("subsystem", "service", "block", "price")
@@ -136,7 +136,7 @@ def print_cost(cost: StackCost, console: Console | None = None) -> None:
         for line in sorted(report.lines, key=lambda line: -line.usd)[:MAX_SHOWN_LINES]
     ]
     out.print(create_table(("most expensive lines", "price"), ("quantity", "USD"), lines))
-    out.print(f"\nmonitoring and protection (included): ${cost.guardrails:,.2f}")
+    out.print(f"\nmonitoring and protection (included): ${cost.protection_usd:,.2f}")
     print_remarks(out, report)
 
 

@@ -111,7 +111,7 @@ def fail_by_stopped_execution(
     [execution] = executions(meetings, meeting_id)
     meetings.client("stepfunctions").stop_execution(executionArn=execution)
     make_overdue(platform, meetings, ann.credentials.user, meeting_id)
-    meetings.invoke_scheduled(meetings.sweep, "sweep")
+    meetings.invoke_scheduled(meetings.sweep_function, "sweep")
     failed = ann.client.get(meeting_id)
     assert (failed.status, failed.reason) == (FAILED, MeetingReason.MEDIA_FAILED)
     return failed
@@ -205,7 +205,7 @@ def test_the_sweep_fails_a_meeting_that_never_ends(
     ann.upload_partially(meeting, ann.record_speech("good day"), [None])
     ann.wait_for_status(meeting.meeting_id, MeetingStatus.INCOMPLETE)
     make_overdue(platform, meetings, ann.credentials.user, meeting.meeting_id, **changes)
-    assert meetings.invoke_scheduled(meetings.sweep, "sweep")[count] == 1
+    assert meetings.invoke_scheduled(meetings.sweep_function, "sweep")[count] == 1
     record = ann.client.get(meeting.meeting_id)
     assert (record.status, record.reason) == (FAILED, reason)
 

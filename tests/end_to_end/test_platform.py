@@ -17,7 +17,7 @@ from local.platform.emulator import EmulatorError
 from local.platform.progress import SilentProgress
 from local.platform.resource_changes import ResourceAction
 from local.platform.state import PlatformState
-from local.platform.update_plan import UpdatePlan
+from local.platform.update_plan import PlanningProvider
 from local.preview import stack_files
 from tests.end_to_end.conftest import Platform
 from tests.end_to_end.small_stack import ActionRecorder
@@ -38,7 +38,7 @@ def test_the_platform_listens_on_loopback_only(platform: Platform) -> None:
 
 
 def test_a_plan_without_changes_has_no_steps(platform: Platform) -> None:
-    steps = UpdatePlan(state_of(platform)).list_steps(stack_files.read_stack("local"))
+    steps = PlanningProvider(state_of(platform)).list_steps(stack_files.read_stack("local"))
     assert {step.action for step in steps} == {ResourceAction.SAME}
     assert len(steps) == len(platform.graph.customs())
 
@@ -46,7 +46,7 @@ def test_a_plan_without_changes_has_no_steps(platform: Platform) -> None:
 def test_a_plan_lists_the_resources_that_a_changed_setting_affects(platform: Platform) -> None:
     config = stack_files.read_stack("local")
     values = {**config.values, "polyphony:ingestion": '{"intake": {"batchWindowSeconds": 2}}'}
-    steps = UpdatePlan(state_of(platform)).list_steps(replace(config, values=values))
+    steps = PlanningProvider(state_of(platform)).list_steps(replace(config, values=values))
     changed = {step.urn.rpartition("::")[2]: step.action for step in steps if step.action is not ResourceAction.SAME}
     assert changed["ingestion-intake-source"] is ResourceAction.UPDATE, "the batching window changed"
     assert changed["ingestion-manifest-builder-function"] is ResourceAction.UPDATE, (

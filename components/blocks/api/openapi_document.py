@@ -1,4 +1,4 @@
-"""OpenAPI 3.1 documentation of a REST API, built from the list of its operations.
+"""OpenAPI 3.1 document of a REST API: its documentation, built from the list of its operations.
 
 `gateway_import_document.py` converts it to the document that API Gateway imports, and `local/generate` writes it to
 `docs/`.

@@ -39,7 +39,7 @@ class BatchJobArgs:
     """Digest of the image (`sha256:…`); None runs the tag `latest`."""
     vcpus: float
     memory_mb: int
-    disk_gigabytes: int
+    disk_gib: int
     """Ephemeral storage in GiB."""
     attempts: int
     """Maximum number of attempts, including the first one."""
@@ -136,7 +136,7 @@ class BatchJob(Block):
                     {"type": "VCPU", "value": f"{args.vcpus:g}"},
                     {"type": "MEMORY", "value": str(args.memory_mb)},
                 ],
-                "ephemeralStorage": {"sizeInGiB": max(MIN_DISK_GIB, args.disk_gigabytes)},
+                "ephemeralStorage": {"sizeInGiB": max(MIN_DISK_GIB, args.disk_gib)},
                 "linuxParameters": {"initProcessEnabled": True},
                 "logConfiguration": {
                     "logDriver": "awslogs",

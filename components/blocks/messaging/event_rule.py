@@ -1,4 +1,4 @@
-"""EventBridge rule on the default event bus, with one target and a dead-letter queue; and an archive of events.
+"""EventBridge rule on the default event bus, with one target and a dead-letter queue.
 
 The target is a queue or the alerts topic. A queue keeps events until its consumer has processed them, and must name the
 rule among its senders (`rule_sender`).
@@ -86,36 +86,3 @@ def rule_arn(scope: Scope, short_name: str) -> str:
 def rule_sender(scope: Scope, short_name: str) -> Sender:
     """Return a rule as a sender that its target queue admits."""
     return Sender(SERVICE, rule_arn(scope, short_name))
-
-
-@dataclass(frozen=True)
-class EventArchiveArgs:
-    """Arguments of an archive."""
-
-    scope: Scope
-    logical_name: str
-    source: str
-    """Source of the archived events: `polyphony-prod.livestream`."""
-    days: int
-    """Days for which the archive keeps an event."""
-
-
-class EventArchive(Block):
-    """Archive of the events of one source, which an operator may replay (docs/runbooks/replay-events.md).
-
-    A replay delivers events a second time, so consumers must be idempotent.
-    """
-
-    def __init__(self, short_name: str, args: EventArchiveArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("EventArchive", short_name, args.scope, opts)
-        self.name = args.scope.name(Kind.EVENT_ARCHIVE, short_name)
-        cloudwatch.EventArchive(
-            self.part_name("archive"),
-            name=self.name,
-            description=f"{args.logical_name} of Polyphony's {args.scope.subsystem}",
-            event_source_arn=args.scope.context.arn("events", "event-bus/default"),
-            event_pattern=json.dumps({"source": [args.source]}),
-            retention_days=args.days,
-            opts=self.part_options(),
-        )
-        self.register_outputs({"name": self.name})

@@ -12,7 +12,7 @@ from handlers.common.aws.sqs_batches import BatchFailures
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
 from handlers.common.time_and_ids.new_ids import new_id
-from handlers.ingestion.arrived_files import AdmissionRules
+from handlers.ingestion.file_admission import AdmissionRules
 from handlers.ingestion.file_table import FileTable
 from handlers.ingestion.manifest_builder.environment import BuilderEnvironment
 from handlers.ingestion.manifest_builder.manifest_builder import ManifestBuilder

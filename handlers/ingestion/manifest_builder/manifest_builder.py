@@ -13,7 +13,8 @@ from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.aws.s3_notifications import InvalidEvent
 from handlers.common.aws.sqs_batches import BatchFailures
 from handlers.common.logging import EventLog, hash_for_log
-from handlers.ingestion.arrived_files import ADJACENT_DATES_CHECK_AGE, AdmissionRules, ArrivedFile, parse_arrived_files
+from handlers.ingestion.arrived_files import ADJACENT_DATES_CHECK_AGE, ArrivedFile, parse_arrived_files
+from handlers.ingestion.file_admission import AdmissionRules
 from handlers.ingestion.file_table import FileTable
 from handlers.ingestion.manifest_creation import ManifestCreator
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.ingestion.arrived_files import NOTIFICATION_GRACE_PERIOD, AdmissionRules, ArrivedFile
+from handlers.ingestion.arrived_files import NOTIFICATION_GRACE_PERIOD, ArrivedFile
+from handlers.ingestion.file_admission import AdmissionRules
 from handlers.ingestion.file_table import FileTable
 from handlers.ingestion.table_items import SCHEMA_VERSION, RecordId, Values, build_update, get_number, get_text
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from handlers.transcription.audio_processor.captions.caption_decisions import CaptionCounts
-from handlers.transcription.environment import (
+from handlers.transcription.shared_names import (
     DROPPED_METRIC,
     FALLBACK_METRIC,
     LATENCY_METRIC,

@@ -28,11 +28,11 @@ from handlers.transcription.audio_processor.utterance_transcription import (
     UtteranceTranscription,
 )
 from handlers.transcription.caption_thresholds import CaptionThresholds
-from handlers.transcription.environment import GIVEN_UP_EVENT
 from handlers.transcription.live_table import LiveTable
 from handlers.transcription.messages import Again, Done, Failed, ProcessorEvent, Resend, TranscriptionErrorCode
 from handlers.transcription.session_table import Session, SessionTable
 from handlers.transcription.session_utterances import SessionUtterances
+from handlers.transcription.shared_names import GIVEN_UP_EVENT
 from handlers.transcription.transcribe_stream_urls import StreamRequest
 from handlers.transcription.utterance_audio import Utterance, check_utterance
 

@@ -10,8 +10,8 @@ from handlers.common.error_responses import HandlerError
 from handlers.common.identity.oidc_tokens import InvalidToken, InvalidTokenReason, TokenVerifier
 from handlers.common.identity.user_ids import derive_user_id
 from handlers.common.websocket.message_dispatch import WebSocketErrorCode
-from handlers.transcription.environment import PROTOCOL
 from handlers.transcription.messages import TOKEN_PREFIX, USER_PREFIX, TranscriptionErrorCode
+from handlers.transcription.shared_names import PROTOCOL
 
 SUBPROTOCOL_HEADER = "sec-websocket-protocol"
 ANONYMOUS = "anonymous"

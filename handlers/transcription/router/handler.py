@@ -21,13 +21,13 @@ from handlers.common.time_and_ids.new_ids import new_id
 from handlers.common.websocket.message_dispatch import MessageDispatcher, ProxyResponse
 from handlers.common.websocket.message_sender import WebSocketConnections
 from handlers.common.websocket.messages import ClientMessage, ReplyMessage
-from handlers.transcription.environment import PROTOCOL
 from handlers.transcription.live_table import ClientConnection, LiveTable, connection_key
 from handlers.transcription.messages import REQUESTS, Open, ProcessorEvent, TranscriptionErrorCode
 from handlers.transcription.router.client_message_handler import ClientMessageHandler, ConnectedUser
 from handlers.transcription.router.environment import RouterEnvironment
 from handlers.transcription.router.lost_utterance_sweep import LostUtteranceSweep
 from handlers.transcription.session_table import SessionTable
+from handlers.transcription.shared_names import PROTOCOL
 from handlers.transcription.transcribe_stream_urls import stream_url_signer
 
 if TYPE_CHECKING:

@@ -1,8 +1,7 @@
-"""Lists of the permission statements of policies and roles, and of the managed policies that roles and attachments
-name.
+"""IAM statements of roles and of single policy documents, and the managed policies that roles and attachments name.
 
-The policies about least privilege read them. Deny statements are listed too: they are not subtracted from the allowed
-actions.
+The policies about least privilege read them. Deny statements are not subtracted from the allowed actions. Only
+`list_allow_statements` omits them.
 """
 
 from collections.abc import Iterable, Iterator

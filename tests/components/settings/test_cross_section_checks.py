@@ -13,7 +13,7 @@ from handlers.livestream.agent.transcript_window_analysis import FINISH_SECONDS
 from handlers.livestream.episodes_api.environment import parse_secrets
 from handlers.livestream.episodes_api.handler import MEGABYTE
 from handlers.livestream.transcript.cues import MAX_TRANSCRIPT_BYTES
-from handlers.voice_qa.query_worker.agent.http_agent_client import AgentAddress
+from handlers.voice_qa.query_worker.agent.http_connection import AgentAddress
 from tests.components.settings.stack_config import ENCRYPTION_KEY, IDENTITY, PAGE, complete, problems
 
 Changes = dict[str, Any]

@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError
 from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.ulid import ulid
-from handlers.ingestion.arrived_files import AdmissionRules
+from handlers.ingestion.file_admission import AdmissionRules
 from handlers.ingestion.file_table import FileTable
 from handlers.ingestion.manifest_builder.manifest_builder import ManifestBuilder
 from handlers.ingestion.manifest_creation import ManifestCreator

@@ -1,4 +1,4 @@
-"""Arrived files: record keys and admission rules."""
+"""Arrived files: their record keys."""
 
 from datetime import UTC, datetime
 
@@ -6,17 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.ingestion.arrived_files import (
-    MAX_SORT_KEY_BYTES,
-    AdmissionRules,
-    ArrivedFile,
-    FileRejection,
-    parse_arrived_files,
-)
-from handlers.ingestion.environment_bases import ALLOWED_SUFFIXES
+from handlers.ingestion.arrived_files import MAX_SORT_KEY_BYTES, ArrivedFile, parse_arrived_files
 from tests.handlers.ingestion.s3_messages import body, record
-
-LIMIT = 5 * 1024**3
 
 
 def arrived_file(key: str = "incoming/a.ndjson", size: int = 1) -> ArrivedFile:
@@ -43,19 +34,3 @@ def test_a_key_that_cannot_be_a_record_key_is_hashed_with_its_version(key: str) 
     file = arrived_file(key)
     assert (file.file_key[:7], len(file.file_key), file.key) == ("sha256:", 7 + 64, key)
     assert arrived_file("k" * 1021).file_key == "k" * 1021 + "#v1"
-
-
-def test_suffixes_are_compared_without_case_and_others_are_rejected() -> None:
-    allowed, unlimited = AdmissionRules.from_setting(ALLOWED_SUFFIXES, LIMIT), AdmissionRules.from_setting(" , ", LIMIT)
-    for name in ("a.ndjson", "a.NDJSON", "a.json.gz", "a.b.JsonL", "ü 日.ndjson.GZ", ".jsonl"):
-        assert allowed.find_rejection(arrived_file(f"incoming/{name}")) is None
-    for name in ("a", "a.csv", "a.ndjson.zip", "ndjson", "a.ndjson/"):
-        assert allowed.find_rejection(arrived_file(f"incoming/{name}")) is FileRejection.SUFFIX_NOT_ALLOWED
-        assert unlimited.find_rejection(arrived_file(name)) is None, "an empty list allows all suffixes"
-
-
-@pytest.mark.parametrize(
-    ("size", "rejection"), [(0, FileRejection.EMPTY), (1, None), (LIMIT, None), (LIMIT + 1, FileRejection.TOO_LARGE)]
-)
-def test_a_file_has_at_least_one_byte_and_at_most_the_limit(size: int, rejection: FileRejection | None) -> None:
-    assert AdmissionRules.from_setting("", LIMIT).find_rejection(arrived_file("a", size)) is rejection

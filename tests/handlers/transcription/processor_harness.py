@@ -12,10 +12,10 @@ from handlers.transcription.audio_processor.metrics import UtteranceMetrics
 from handlers.transcription.audio_processor.utterance_processor import OpenStream, UtteranceProcessor
 from handlers.transcription.audio_processor.utterance_transcription import UtteranceEnd
 from handlers.transcription.caption_thresholds import SessionSettings
-from handlers.transcription.environment import LATENCY_METRIC
 from handlers.transcription.live_table import LiveTable
 from handlers.transcription.session_table import Session, SessionStatus, SessionTable
 from handlers.transcription.session_utterances import SessionUtterances, SlotDecision
+from handlers.transcription.shared_names import LATENCY_METRIC
 from handlers.transcription.utterance_audio import Encoding, Utterance
 from local.flows.transcription_client import Screen
 from tests.handlers.transcription.caption_samples import DEPLOYED

@@ -13,7 +13,7 @@ from handlers.transcription.audio_processor.transcribe_stream.stream_client impo
 from handlers.transcription.audio_processor.utterance_processor import WAIT_MS
 from handlers.transcription.audio_processor.utterance_transcription import UtteranceEnd
 from handlers.transcription.caption_thresholds import SessionSettings
-from handlers.transcription.environment import GIVEN_UP_EVENT
+from handlers.transcription.shared_names import GIVEN_UP_EVENT
 from local.flows.transcription_client import Screen
 from tests.handlers.transcription.processor_harness import ENDED, ProcessorHarness, final, partial, use_recording
 from tests.handlers.transcription.router_harness import START_MS, Step

@@ -26,8 +26,7 @@ from handlers.voice_qa.query_worker.agent.agent_call import (
 )
 from handlers.voice_qa.query_worker.agent.agent_protocol import ACCEPTED, CONTENT_TYPE, request_body
 from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentQuestion
-from handlers.voice_qa.query_worker.agent.http_agent_client import AgentAddress
-from handlers.voice_qa.query_worker.agent.http_connection import HttpRequest
+from handlers.voice_qa.query_worker.agent.http_connection import AgentAddress, HttpRequest
 
 SERVICE = "bedrock-agentcore"
 SESSION_HEADER = "X-Amzn-Bedrock-AgentCore-Runtime-Session-Id"

@@ -1,17 +1,15 @@
 """Client of an agent that is an HTTP service, for example at a private address.
 
 This module builds the request and maps the service's error statuses; `agent_call` sends the request. The deployment
-sets the endpoint. It is validated in the stack settings and again here, and no response changes it.
+sets the endpoint. It is validated in the stack settings and again when the client is created, and no response changes
+it.
 """
 
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Self
 
 from handlers.common.aws.retry import RetryTiming
-from handlers.voice_qa.agent_url import parse_endpoint
 from handlers.voice_qa.query_worker.agent.agent_call import (
     AnswerLimits,
     ResponseVerdict,
@@ -20,11 +18,10 @@ from handlers.voice_qa.query_worker.agent.agent_call import (
 )
 from handlers.voice_qa.query_worker.agent.agent_protocol import ACCEPTED, CONTENT_TYPE, request_body
 from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentQuestion
-from handlers.voice_qa.query_worker.agent.http_connection import HttpRequest
+from handlers.voice_qa.query_worker.agent.http_connection import AgentAddress, HttpRequest
 
 PATH = "/answer"
 """Path of the request below the endpoint's own path."""
-_PORTS = {"http": 80, "https": 443}
 _BUSY = ResponseVerdict(AgentCode.UNAVAILABLE, retryable=True)
 _NO_ACCESS = ResponseVerdict(AgentCode.REFUSED)
 # `agent_call` judges the statuses that are not listed.
@@ -39,31 +36,6 @@ _VERDICTS: Mapping[int, ResponseVerdict] = {
     HTTPStatus.SERVICE_UNAVAILABLE: _BUSY,
     HTTPStatus.GATEWAY_TIMEOUT: _BUSY,
 }
-
-
-@dataclass(frozen=True)
-class AgentAddress:
-    """Address of an HTTP service."""
-
-    host: str
-    port: int
-    tls: ssl.SSLContext | None
-    """TLS context; None for plain HTTP."""
-    path: str
-    """Path without a slash at its end."""
-
-    @property
-    def authority(self) -> str:
-        """Host and port for signatures and the Host header, without the default port."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == _PORTS["http" if self.tls is None else "https"] else f"{host}:{self.port}"
-
-    @classmethod
-    def from_endpoint(cls, endpoint: str, tls: ssl.SSLContext | None = None) -> Self:
-        """Return the address of an endpoint. Raises ValueError. `tls` replaces the default TLS context."""
-        parts = parse_endpoint(endpoint)
-        context = (tls or ssl.create_default_context()) if parts.scheme == "https" else None
-        return cls(parts.hostname or "", parts.port or _PORTS[parts.scheme], context, parts.path.rstrip("/"))
 
 
 class HttpAgent:

@@ -1,4 +1,4 @@
-"""One HTTP request to an agent and its response, with a deadline for each step.
+"""Address of an agent, and one HTTP request to it with its response. Each step has a deadline.
 
 Each request has its own connection, which is never reused. Certificates are verified as usual. Redirects, proxies of
 the environment and content encodings are not supported. `agent_call` decides about retries and interprets the body.
@@ -18,8 +18,11 @@ from typing import Self
 
 from typing_extensions import Buffer
 
+from handlers.voice_qa.agent_url import parse_agent_url
+
 READ_BYTES = 64 * 1024
 """Maximum size of one read."""
+_PORTS = {"http": 80, "https": 443}
 
 
 class HostUnreachable(Exception):
@@ -32,6 +35,31 @@ class MalformedResponse(Exception):
 
 class TruncatedBody(Exception):
     """The body ended before its announced end."""
+
+
+@dataclass(frozen=True)
+class AgentAddress:
+    """Address of an HTTP service."""
+
+    host: str
+    port: int
+    tls: ssl.SSLContext | None
+    """TLS context; None for plain HTTP."""
+    path: str
+    """Path without a slash at its end."""
+
+    @property
+    def authority(self) -> str:
+        """Host and port for signatures and the Host header, without the default port."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _PORTS["http" if self.tls is None else "https"] else f"{host}:{self.port}"
+
+    @classmethod
+    def from_endpoint(cls, endpoint: str, tls: ssl.SSLContext | None = None) -> Self:
+        """Return the address of an endpoint. Raises ValueError. `tls` replaces the default TLS context."""
+        parts = parse_agent_url(endpoint)
+        context = (tls or ssl.create_default_context()) if parts.scheme == "https" else None
+        return cls(parts.hostname or "", parts.port or _PORTS[parts.scheme], context, parts.path.rstrip("/"))
 
 
 @dataclass(frozen=True)

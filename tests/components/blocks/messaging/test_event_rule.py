@@ -6,7 +6,7 @@ import pytest
 
 from components.blocks.compute.function import Function
 from components.blocks.compute.schedule import Schedule, ScheduleArgs
-from components.blocks.messaging.event_rule import EventArchive, EventArchiveArgs, EventRule, EventRuleArgs, rule_sender
+from components.blocks.messaging.event_rule import EventRule, EventRuleArgs, rule_sender
 from components.blocks.messaging.queue import Queue, QueueArgs
 from tests.components.blocks.compute.test_function import args, async_function
 from tests.components.deployment_harness import allow_statement
@@ -27,14 +27,6 @@ def test_a_rule_without_a_queue_notifies_the_alerts_topic_and_keeps_undelivered_
     policy = recorded.one("sqs.QueuePolicy", "uploads-dlq")
     assert policy in list(recorded.ancestors(target))
     assert allow_statement(policy)["Condition"]["ArnEquals"] == {"aws:SourceArn": RULE}
-
-
-def test_only_events_of_the_given_source_are_archived(engine: Engine) -> None:
-    args = EventArchiveArgs(scope(), "EpisodeEvents", "polyphony.ingestion", days=14)
-    archive = engine.run(lambda: EventArchive("episode-events", args)).one("cloudwatch.EventArchive").inputs
-    assert json.loads(archive["eventPattern"]) == {"source": ["polyphony.ingestion"]}
-    assert archive["eventSourceArn"] == "arn:aws:events:us-east-1:123456789012:event-bus/default"
-    assert archive["retentionDays"] == 14
 
 
 def test_a_rule_sends_to_a_queue_that_admits_it(engine: Engine) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.logging import EventLog
-from handlers.ingestion.arrived_files import AdmissionRules, ArrivedFile
+from handlers.ingestion.arrived_files import ArrivedFile
+from handlers.ingestion.file_admission import AdmissionRules
 from handlers.ingestion.file_table import FileTable
 from handlers.ingestion.sweeper.reconciliation import (
     LandingBucket,

@@ -19,7 +19,7 @@ from handlers.voice_qa.query_worker.agent.agent_types import (
     AgentTextPiece,
     WrittenQuery,
 )
-from handlers.voice_qa.query_worker.agent.http_agent_client import AgentAddress, HttpAgent
+from handlers.voice_qa.query_worker.agent.http_agent_client import HttpAgent
 from tests.handlers.voice_qa.query_worker.agent.agent_servers import (
     CANARY,
     DONE,
@@ -241,33 +241,3 @@ def test_a_refusal_before_the_end_of_the_request_is_received(clock: Clock) -> No
         with pytest.raises(AgentFailed) as failed:
             agent(serving.endpoint, clock).answer(long)
         assert failed.value.code is AgentCode.REJECTED
-
-
-@pytest.mark.parametrize(
-    "endpoint",
-    [
-        *("", "agent", "ftp://agent", "http://", "http://user:word@agent", "http://agent?query", "http://agent#part"),
-        *("http://agent:port", "http://agent/a b", "http://agent/\r\nX: y"),
-        *("http://8.8.8.8", "http://[2001:4860:4860::8888]/"),
-    ],
-)
-def test_an_invalid_endpoint_is_refused(endpoint: str) -> None:
-    with pytest.raises(ValueError, match=r"endpoint|address|[Pp]ort"):
-        AgentAddress.from_endpoint(endpoint)
-
-
-@pytest.mark.parametrize(
-    ("endpoint", "authority"),
-    [
-        ("http://10.20.0.7:5000", "10.20.0.7:5000"),
-        ("http://agent.internal", "agent.internal"),
-        ("http://agent:80/base", "agent"),
-        ("https://agent.example/", "agent.example"),
-        ("https://8.8.8.8:443", "8.8.8.8"),
-        ("http://[::1]:5000", "[::1]:5000"),
-    ],
-)
-def test_an_endpoint_determines_host_port_and_path(endpoint: str, authority: str) -> None:
-    address = AgentAddress.from_endpoint(endpoint)
-    assert address.authority == authority
-    assert (address.tls is None) is endpoint.startswith("http:")

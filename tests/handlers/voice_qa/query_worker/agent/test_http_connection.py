@@ -1,4 +1,4 @@
-"""HTTP connection to an agent with TLS."""
+"""Addresses of agents, and an HTTP connection to an agent with TLS."""
 
 import ssl
 from pathlib import Path
@@ -9,6 +9,7 @@ from handlers.common.aws.retry import RetryTiming
 from handlers.voice_qa.query_worker.agent.agent_call import AnswerLimits
 from handlers.voice_qa.query_worker.agent.agent_types import AgentCode
 from handlers.voice_qa.query_worker.agent.http_agent_client import HttpAgent
+from handlers.voice_qa.query_worker.agent.http_connection import AgentAddress
 from tests.handlers.certificates import self_signed
 from tests.handlers.voice_qa.query_worker.agent.agent_servers import HELLO, QUESTION, SHORT, Clock, failure, peer
 
@@ -28,3 +29,33 @@ def test_only_an_agent_with_a_trusted_certificate_is_asked(tmp_path: Path, clock
         else:
             assert failure(endpoint, clock).code is AgentCode.REFUSED
             assert clock.waits == []
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        *("", "agent", "ftp://agent", "http://", "http://user:word@agent", "http://agent?query", "http://agent#part"),
+        *("http://agent:port", "http://agent/a b", "http://agent/\r\nX: y"),
+        *("http://8.8.8.8", "http://[2001:4860:4860::8888]/"),
+    ],
+)
+def test_an_invalid_endpoint_is_refused(endpoint: str) -> None:
+    with pytest.raises(ValueError, match=r"endpoint|address|[Pp]ort"):
+        AgentAddress.from_endpoint(endpoint)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "authority"),
+    [
+        ("http://10.20.0.7:5000", "10.20.0.7:5000"),
+        ("http://agent.internal", "agent.internal"),
+        ("http://agent:80/base", "agent"),
+        ("https://agent.example/", "agent.example"),
+        ("https://8.8.8.8:443", "8.8.8.8"),
+        ("http://[::1]:5000", "[::1]:5000"),
+    ],
+)
+def test_an_endpoint_determines_host_port_and_path(endpoint: str, authority: str) -> None:
+    address = AgentAddress.from_endpoint(endpoint)
+    assert address.authority == authority
+    assert (address.tls is None) is endpoint.startswith("http:")

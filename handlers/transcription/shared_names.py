@@ -1,0 +1,23 @@
+"""Names that transcription's functions share with the deployment: metrics, a log event, a subprotocol and an index.
+
+Alarms and dashboards use the metric names and the log event. The stack output contains the WebSocket subprotocol, and
+the index of the live table uses `DUE_INDEX`.
+"""
+
+METRICS_NAMESPACE = "AudioTranscription/PartialResults"
+LATENCY_METRIC = "PartialResultProcessingLatency"
+"""Delay of each caption in milliseconds, as `CaptionDelivery.latencies_ms` defines it."""
+DROPPED_METRIC = "PartialResultsDropped"
+"""Number of partials that the rate limit suppressed."""
+ORPHANS_METRIC = "OrphanedResultsFlushed"
+"""Number of results that never became final."""
+FALLBACK_METRIC = "TranscribeFallbackTriggered"
+"""1 for each invocation with a failed stream, late captions that were not delivered, or partials without stability
+marks."""
+GIVEN_UP_EVENT = "utterance_given_up"
+"""Log event of the audio processor for an utterance that is not transcribed. An alarm counts it."""
+PROTOCOL = "polyphony.transcription.v1"
+"""WebSocket subprotocol that the client offers and the router selects. The client offers its token as a second
+subprotocol, which the router never returns."""
+DUE_INDEX = "due"
+"""Sparse index of the live table. It contains only items with a deadline, sorted by that deadline."""
