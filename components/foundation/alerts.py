@@ -17,9 +17,9 @@ PUBLISHERS = (
     "budgets.amazonaws.com",
     "cloudwatch.amazonaws.com",
     "costalerts.amazonaws.com",
-    "events.amazonaws.com",
 )
-"""Services that publish to the topic: budgets, alarms, cost anomaly alerts, and event rules."""
+"""Services that publish to the topic: budgets, alarms, and cost anomaly alerts. The guides of all three show a topic
+policy with a condition on the account."""
 
 
 class Alerts(pulumi.ComponentResource):

@@ -1,6 +1,6 @@
 """Daily AWS Backup of every table with the backup tag, and the roles to back up and to restore.
 
-The roles reach no table of another stack. A failed backup is published to the alerts topic, because otherwise it would
+The roles reach no table of another stack. The event of a failed backup goes to a queue with an alarm, because otherwise it would
 be noticed only when a restore is needed.
 """
 

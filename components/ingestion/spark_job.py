@@ -1,5 +1,5 @@
 """Component of the Spark job on Glue: script, role, security configuration, log groups, network connection, and a rule
-that reports failed runs to the alerts topic.
+that keeps the events of failed runs in a queue with an alarm.
 
 With a customer key, Glue inserts the names of the security configuration and the role into the names of the log groups
 (Glue developer guide, "Security configuration with Amazon CloudWatch logging"). If a group is missing, Glue creates it
@@ -102,7 +102,7 @@ class SparkJob(pulumi.ComponentResource):
                 self._child, pulumi.ResourceOptions(depends_on=[*role.parts, *log_groups, *self._objects])
             ),
         )
-        # Without a target, the block sends the events to the alerts topic.
+        # Without a target, the events go to a queue whose alarm notifies operators.
         EventRule(
             "spark-failed",
             EventRuleArgs(

@@ -135,7 +135,9 @@ def _rule_edges(target: Resource, graph: Graph, nodes_by_key: NodesByKey, nodes_
     rules = [resource for resource in graph.customs() if resource.kind == "EventRule"]
     [rule] = [rule for rule in rules if rule.inputs["name"] == target.inputs["rule"]]
     pattern = json.loads(rule.inputs["eventPattern"])
-    head = nodes_by_key[to_node_key(target.inputs["arn"])]
+    # Dead-letter queues are not drawn. The alarm of one that receives events for operators notifies the alerts topic.
+    [alerts_topic] = [node for (service, _), node in nodes_by_key.items() if service == "sns"]
+    head = nodes_by_key.get(to_node_key(target.inputs["arn"]), alerts_topic)
     [source], [detail_type] = pattern["source"], pattern["detail-type"]
     detail = pattern.get("detail", {})
     if source == "aws.s3":

@@ -106,7 +106,7 @@ def test_the_foundation_creates_budget_and_backup_plan(platform: Platform) -> No
     [target] = platform.client("events").list_targets_by_rule(Rule=platform.id("foundation-backup-failed-rule"))[
         "Targets"
     ]
-    assert target["Arn"].startswith("arn:aws:")
+    assert target["Arn"].endswith(":polyphony-local-foundation-backup-failed-dlq")
 
 
 def test_the_media_jobs_queues_and_definition_have_the_configuration_of_their_blocks(platform: Platform) -> None:

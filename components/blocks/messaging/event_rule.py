@@ -1,7 +1,11 @@
 """EventBridge rule on the default event bus, with one target and a dead-letter queue.
 
-The target is a queue or the alerts topic. A queue keeps events until its consumer has processed them, and must name the
-rule among its senders (`rule_sender`).
+The target is a queue with a consumer, which must name the rule among its senders (`rule_sender`). An event for operators
+goes directly to the dead-letter queue, whose alarm notifies them.
+
+No rule sends events to the alerts topic. EventBridge's guide shows a topic policy without conditions only, but without
+a condition on the account, every AWS account could publish to the topic through a rule of its own. For a queue, the guide
+shows a condition on the rule's ARN ("Using resource-based policies for Amazon EventBridge").
 """
 
 import json
@@ -22,14 +26,14 @@ SERVICE = "events.amazonaws.com"
 
 @dataclass(frozen=True)
 class EventRuleArgs:
-    """Arguments of a rule with one target: a queue or the alerts topic."""
+    """Arguments of a rule with one target."""
 
     scope: Scope
     logical_name: str
     pattern: Mapping[str, object]
     """EventBridge event pattern; events that match it are sent to the target."""
     target: Queue | None = None
-    """Queue that receives the events; None sends them to the alerts topic."""
+    """Queue of a function that processes the events. None if the events are for operators."""
 
 
 def object_created_pattern(bucket: str, prefix: str) -> Mapping[str, object]:
@@ -65,15 +69,15 @@ class EventRule(Block):
             tags=scope.tags(args.logical_name),
             opts=self.part_options(),
         )
-        prerequisites = [self.dead_letters.policy, *([args.target.policy] if args.target else [])]
+        target = args.target or self.dead_letters
         cloudwatch.EventTarget(
             self.part_name("target"),
             rule=rule.name,
             target_id=short_name,
-            arn=args.target.arn if args.target else scope.alerts_topic,
+            arn=target.arn,
             retry_policy={"maximum_retry_attempts": 8, "maximum_event_age_in_seconds": 3600},
             dead_letter_config={"arn": self.dead_letters.arn},
-            opts=self.part_options(*prerequisites),
+            opts=self.part_options(self.dead_letters.policy, target.policy),
         )
         self.register_outputs({"arn": self.arn})
 

@@ -175,6 +175,22 @@ def _check_event_target_has_dead_letters(target: CheckedResource) -> Iterator[st
 
 
 @POLICIES.resource(
+    "event-target-is-no-topic",
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_EVERYWHERE,
+    description=(
+        "No event rule sends to a topic. EventBridge's guide shows only topic policies without conditions, which admit "
+        "the rules of every account."
+    ),
+    remedy="Send the events to a queue with an alarm. The event rule block does so if it gets no target.",
+    types={EVENT_TARGET},
+)
+def _check_event_target_is_no_topic(target: CheckedResource) -> Iterator[str]:
+    if ":sns:" in str(target.props.get("arn")):
+        yield "The target is a topic, so EventBridge may not deliver the events if the topic's policy has a condition."
+
+
+@POLICIES.resource(
     "schedule-has-dead-letters",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,

@@ -35,7 +35,6 @@ def test_only_alerting_services_of_this_account_may_publish(engine: Engine) -> N
         "budgets.amazonaws.com",
         "cloudwatch.amazonaws.com",
         "costalerts.amazonaws.com",
-        "events.amazonaws.com",
     }
     assert allow["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}
     assert "kmsMasterKeyId" not in foundation(engine).one("sns.Topic").inputs, "no alarm could use the AWS managed key"
@@ -133,12 +132,16 @@ def test_backups_and_restores_have_separate_roles_and_backups_may_be_tagged(engi
     assert [item["Resource"] for item in tagging] == [["arn:aws:backup:us-east-1:123456789012:recovery-point:*"]]
 
 
-def test_a_failed_backup_is_published_to_the_alerts_topic(engine: Engine) -> None:
+def test_the_event_of_a_failed_backup_goes_to_a_queue_with_an_alarm(engine: Engine) -> None:
     recorded = foundation(engine)
     pattern = json.loads(recorded.one("cloudwatch.EventRule").inputs["eventPattern"])
     assert pattern["detail"]["state"] == ["FAILED", "ABORTED", "EXPIRED"]
     assert pattern["detail"]["backupVaultName"] == ["polyphony-test-foundation-backups"]
-    assert recorded.one("cloudwatch.EventTarget").inputs["arn"] == TOPIC
+    queue = recorded.one("cloudwatch.EventTarget").inputs["arn"].rpartition(":")[2]
+    [alarm] = [
+        alarm for alarm in recorded.all("cloudwatch.MetricAlarm") if alarm.inputs["dimensions"] == {"QueueName": queue}
+    ]
+    assert alarm.inputs["alarmActions"] == [TOPIC]
 
 
 def test_only_the_stack_that_owns_the_region_settings_creates_them(engine: Engine) -> None:

@@ -163,6 +163,14 @@ SPECS = (
         "event-target-has-dead-letters", t.EVENT_TARGET, "deadLetterConfig", {"arn": QUEUE_ARN}, None, "is not set"
     ),
     property_spec(
+        "event-target-is-no-topic",
+        t.EVENT_TARGET,
+        "arn",
+        QUEUE_ARN,
+        "arn:aws:sns:us-east-1:123456789012:alerts",
+        "The target is a topic",
+    ),
+    property_spec(
         "schedule-has-dead-letters",
         t.SCHEDULE,
         "target",

@@ -17,11 +17,11 @@ RULE = "arn:aws:events:us-east-1:123456789012:rule/polyphony-test-ingestion-uplo
 LIVE = "arn:aws:lambda:us-east-1:123456789012:function:polyphony-test-ingestion-builder:live"
 
 
-def test_a_rule_without_a_queue_notifies_the_alerts_topic_and_keeps_undelivered_events(engine: Engine) -> None:
+def test_a_rule_for_operators_keeps_its_events_in_the_queue_with_the_alarm(engine: Engine) -> None:
     recorded = engine.run(lambda: EventRule("uploads", EventRuleArgs(scope(), "Uploads", PATTERN)))
     assert json.loads(recorded.one("cloudwatch.EventRule").inputs["eventPattern"]) == PATTERN
     target = recorded.one("cloudwatch.EventTarget")
-    assert target.inputs["arn"] == scope().alerts_topic
+    assert target.inputs["arn"] == target.inputs["deadLetterConfig"]["arn"]
     assert target.inputs["retryPolicy"] == {"maximumRetryAttempts": 8, "maximumEventAgeInSeconds": 3600}
     assert target.inputs["deadLetterConfig"]["arn"].endswith(":polyphony-test-ingestion-uploads-dlq")
     policy = recorded.one("sqs.QueuePolicy", "uploads-dlq")
