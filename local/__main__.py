@@ -7,11 +7,12 @@ import argparse
 import gc
 import os
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from local import CannotRun
+from local import ROOT, CannotRun
 from local.preview import deferred_annotations
 
 OBJECTS_BETWEEN_COLLECTIONS = 2_000_000
@@ -73,7 +74,30 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
     except OSError as error:  # for example a full disk or a folder without write permission
         print(f"The command failed: {error}", file=sys.stderr)
+    except Exception as error:  # noqa: BLE001 - a defect of the project: the exit status must not be that of a finding
+        if os.environ.get("TRACEBACK"):
+            traceback.print_exc()
+        else:
+            print(f"{_describe_failure(error)} (TRACEBACK=1 shows the whole traceback)", file=sys.stderr)
     return 2
+
+
+def _describe_failure(error: Exception) -> str:
+    """Return one line with the place in this project where an exception was raised, its type and its message."""
+    frames = traceback.extract_tb(error.__traceback__)
+    if isinstance(error, SyntaxError) and error.filename is not None:
+        place = f"{error.filename}:{error.lineno}"
+    else:
+        own = [frame for frame in frames if _is_own(Path(frame.filename))]
+        frame = (own or list(frames))[-1]
+        place = f"{frame.filename}:{frame.lineno}"
+    message = " ".join(str(error).split())
+    return f"{place.removeprefix(f'{ROOT}/')}: {type(error).__name__}: {message}"
+
+
+def _is_own(path: Path) -> bool:
+    """Return True for a source file of this project, but not of an environment inside its folder."""
+    return path.is_relative_to(ROOT) and "site-packages" not in path.parts
 
 
 def _command(

@@ -19,6 +19,8 @@ from components.settings.meetings_media import ATTEMPTS, ProcessingEngine
 from handlers.meetings.media_job.environment import MediaDeployment
 from handlers.meetings.s3_keys import AUDIO, RAW, VIDEO, WORK
 
+NO_IMAGE = f"sha256:{'0' * 64}"
+"""Digest in a stack file before the first image was pushed."""
 DISK_GIGABYTES = 40
 """Disk of a job: about twice the largest recording, and the image."""
 RESERVED_GIGABYTES = 5
@@ -65,6 +67,11 @@ class MediaBatchJob(pulumi.ComponentResource):
         demand."""
         size = processing.size
         digest = processing.image_digest
+        if digest == NO_IMAGE:
+            pulumi.log.warn(
+                "image missing: meetings.processing.imageDigest has 64 zeros, so no recording can be processed. The first "
+                "deployment creates the image's repository. Then push the image and set its digest (docs/deploying.md)."
+            )
         repository = ImageRepository(
             "media-images", ImageRepositoryArgs(scope, "MediaImages", latest_mutable=digest is None), self._child
         )

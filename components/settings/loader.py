@@ -13,6 +13,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from copy import deepcopy
+from difflib import get_close_matches
 from functools import reduce
 from itertools import chain
 from operator import getitem
@@ -33,6 +34,7 @@ from components.settings.error_messages import (
 from components.settings.stack import StackSettings
 
 PROJECT = "polyphony"
+REGION_KEY = "aws:region"
 MAX_PRUNING_ROUNDS = 20
 """Maximum number of validations in `_find_hidden_problems`, which drops the values of one more broken rule of each
 section after each validation. A section has few rules, so this is enough."""
@@ -44,6 +46,7 @@ def load_settings(config: Mapping[str, str], stack: str) -> StackSettings:
     Raise SettingsError with all problems if it is invalid.
     """
     values, problems = _parse_structures(config)
+    problems += _check_region(config.get(REGION_KEY))
     settings: StackSettings | None = None
     try:
         settings = StackSettings.model_validate(values)
@@ -57,6 +60,19 @@ def load_settings(config: Mapping[str, str], stack: str) -> StackSettings:
     if problems or settings is None:
         raise SettingsError(stack, problems)
     return settings
+
+
+def _check_region(region: str | None) -> Iterator[SettingsProblem]:
+    """Yield a problem if the AWS provider does not know the region. Without it, the provider reads its environment."""
+    if region is None:
+        return
+    from pulumi_aws._enums import Region  # noqa: PLC0415 - the import takes long, and few callers have a region
+
+    regions = [known.value for known in Region]
+    if region not in regions:
+        closest = get_close_matches(region, regions, n=1)
+        hint = f"did you mean {closest[0]}?" if closest else f"the AWS provider knows {', '.join(regions)}"
+        yield SettingsProblem(REGION_KEY, region, f"is not a region of AWS; {hint}")
 
 
 def _parse_structures(config: Mapping[str, str]) -> tuple[dict[str, Any], list[SettingsProblem]]:

@@ -36,9 +36,12 @@ def print_preview(result: "Preview", console: Console | None = None) -> None:
     _print_findings(out, result)
     print_monthly_cost(out, result)
     _print_preview_outputs(out, result)
-    verdict = (
-        "[green]can be deployed[/]" if result.deployable else "[bold red]cannot be deployed[/]: fix the errors above"
-    )
+    if not result.deployable:
+        verdict = "[bold red]cannot be deployed[/]: fix the errors above"
+    elif result.messages:
+        verdict = f"[yellow]can be deployed, but[/] {escape(' '.join(result.messages))}"
+    else:
+        verdict = "[green]can be deployed[/]"
     out.print(f"\nstack {escape(result.config.stack)} {verdict}", soft_wrap=True)
 
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from components.blocks.iam.grant import Grant, grant
+from components.blocks.messaging.queue import Queue
 from local.__main__ import main
 from local.platform import emulator, frontend_file, lifecycle
 from local.platform.emulator import Emulator
@@ -91,3 +93,39 @@ def test_outputs_are_written_for_the_given_platform_folder(
     monkeypatch.setattr(frontend_file, "FILE", running_folder / "frontend.json")
     assert main(["outputs", "--folder", str(running_folder)]) == 0
     assert json.loads(frontend_file.FILE.read_text())["region"] == "us-east-1"
+
+
+@pytest.mark.parametrize(
+    ("error", "place"),
+    [
+        (ImportError("no module x"), "tests/local/test_command_line.py:"),
+        (SyntaxError("x", ("a.py", 3, 1, "")), "a.py:3"),
+    ],
+)
+def test_a_defect_of_the_program_is_no_finding_and_takes_one_line(
+    error: Exception, place: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(_stack: str) -> None:
+        raise error
+
+    monkeypatch.setattr(stack_files, "read_stack", fails)
+    assert main(["preview"]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith(place)
+    assert type(error).__name__ in line
+    monkeypatch.setenv("TRACEBACK", "1")
+    assert main(["preview"]) == 2
+    assert "Traceback (most recent call last)" in capsys.readouterr().err
+
+
+def test_a_mistyped_grant_is_reported_with_its_place(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def mistyped(queue: Queue, *_actions: str) -> Grant:
+        return grant("sqs", ["SendMesage"], queue.arn)
+
+    monkeypatch.setattr(Queue, "grant", mistyped)
+    assert main(["preview", "--stack", "dev"]) == 2
+    [line] = [line for line in capsys.readouterr().err.splitlines() if line]
+    assert "SendMesage" in line
+    assert line.startswith("components/blocks/iam/grant.py:")

@@ -113,8 +113,23 @@ def test_all_rules_of_a_section_are_checked_despite_invalid_fields(wrong: dict[s
     assert all(any(word.startswith(item) for word in words) for item in messages)
 
 
-def test_keys_of_other_namespaces_are_ignored() -> None:
-    assert load_settings({**complete(), "aws:region": "us-east-1"}, "dev").environment is Environment.DEV
+def test_other_keys_of_other_namespaces_are_ignored() -> None:
+    assert (
+        load_settings({**complete(), "aws:region": "us-east-1", "aws:profile": "work"}, "dev").environment
+        is Environment.DEV
+    )
+
+
+@pytest.mark.parametrize(
+    ("region", "message"),
+    [
+        ("eu-centrall-1", "aws:region = eu-centrall-1: is not a region of AWS; did you mean eu-central-1?"),
+        ("", "aws:region = : is not a region of AWS; the AWS provider knows af-south-1, "),
+    ],
+)
+def test_a_mistyped_region_is_refused_with_a_suggestion(region: str, message: str) -> None:
+    [problem] = problems({**complete(), "aws:region": region})
+    assert problem.startswith(message)
 
 
 def test_numbers_and_switches_may_be_written_as_the_cli_stores_them() -> None:

@@ -80,7 +80,8 @@ def test_the_preview_shows_a_tree_with_counts_and_the_cost(capsys: pytest.Captur
     assert "total" in text
     assert "budget 500.00" in text
     assert "prefix: incoming/" in text
-    assert "stack prod can be deployed" in text
+    # The committed stack file has no image yet.
+    assert "stack prod can be deployed, but image missing: meetings.processing.imageDigest" in " ".join(text.split())
 
 
 @pytest.mark.usefixtures("_committed_previews")
