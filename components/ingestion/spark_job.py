@@ -204,14 +204,20 @@ class SparkJob(pulumi.ComponentResource):
         log_groups = [context.arn("logs", f"log-group:{self._log_group_prefix}/{group}:*") for group in LOG_GROUPS]
         grants = [
             args.landing.grant("GetObjectVersion", prefix=f"{args.incoming}*"),
-            # Spark writes to temporary keys and moves the objects, which reads, writes and deletes.
-            lake.grant("GetObject", "PutObject", "DeleteObject", prefix=f"{DATA}/*"),
+            # Spark writes to temporary keys and moves the objects, which reads, writes and deletes. The committers of
+            # S3A write in parts: a task begins an upload, the driver completes it, and aborts those of failed tasks.
+            lake.grant(
+                *("GetObject", "PutObject", "DeleteObject", "AbortMultipartUpload", "ListMultipartUploadParts"),
+                prefix=f"{DATA}/*",
+            ),
+            grant("s3", ["ListBucketMultipartUploads"], lake.arn),
             *(lake.grant("PutObject", "DeleteObject", prefix=f"{prefix}/*") for prefix in (POINTERS, REJECTED)),
             lake.grant("GetObject", "PutObject", prefix=f"{MANIFESTS}/*"),
             lake.grant("GetObject", prefix=f"{SCRIPTS}/*"),
             # Without ListBucket, S3 answers 403 instead of 404 for a deleted key or version.
             grant("s3", ["ListBucket"], [args.landing.arn, lake.arn]),
-            grant("logs", ["CreateLogStream", "PutLogEvents"], log_groups),
+            # Glue calls CreateLogGroup also for groups that exist.
+            grant("logs", ["CreateLogGroup", "CreateLogStream", "PutLogEvents"], log_groups),
             grant_metrics("Glue"),
         ]
         if args.network:

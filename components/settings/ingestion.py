@@ -84,7 +84,7 @@ class ExecutionClass(StrEnum):
 class SparkSettings(SettingsModel):
     """Settings of the Spark job that converts a manifest's files to Parquet."""
 
-    glue_version: Annotated[str, StringConstraints(pattern=r"^5\.[0-9]$")] = "5.1"
+    glue_version: Annotated[str, StringConstraints(pattern=r"^5\.[1-9]$")] = "5.1"
     """Version of Glue, which determines the version of Spark."""
     worker_type: WorkerType = WorkerType.G_1X
     workers: Annotated[int, Field(ge=2, le=100)] = 2

@@ -75,7 +75,7 @@ def test_the_intake_queue_moves_failed_messages_to_its_dead_letter_queue(platfor
         "redrivePermission": "byQueue",
         "sourceQueueArns": [intake["QueueArn"]],
     }
-    assert intake["VisibilityTimeout"] == "360"
+    assert intake["VisibilityTimeout"] == "361", "six timeouts and the batching window"
     sender = next(
         statement for statement in json.loads(intake["Policy"])["Statement"] if statement["Effect"] == "Allow"
     )

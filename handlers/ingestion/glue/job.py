@@ -3,8 +3,8 @@
 Glue runs this file as its script. The modules that it imports are in the handlers' zip.
 
 The first pass decides which lines are records, which columns hold them, and whether too many lines are rejected. The
-second pass writes the data. Both see the same content, because versions are immutable. Then the output is published, as
-`run_output` describes. The log contains only counts.
+second pass writes the data. Both see the same content, because versions are immutable. Then the rows of the written files
+are counted, and the output is published, as `run_output` describes. The log contains only counts.
 """
 
 import json
@@ -22,6 +22,7 @@ from handlers.ingestion.glue.job_arguments import JobArguments, parse_arguments
 from handlers.ingestion.glue.json_line_parser import DataProblem
 from handlers.ingestion.glue.json_schema_inference import MAX_NODES, JsonShape, limit_nodes
 from handlers.ingestion.glue.object_storage import ObjectStorage, open_storage
+from handlers.ingestion.glue.parquet_row_count import count_stored_rows
 from handlers.ingestion.glue.run_output import RunOutput, read_if_exists
 from handlers.ingestion.glue.spark_stages import SparkStages
 from handlers.ingestion.glue.task_distribution import count_writers, max_rows_per_file
@@ -46,7 +47,7 @@ class VersionsGone(Exception):
 
 
 class RowsMissing(Exception):
-    """Spark has not written as many rows as the first pass counted, so nothing is published."""
+    """The lake does not contain as many rows as the first pass counted, so nothing is published."""
 
 
 def main(argv: Sequence[str], spark: SparkSession) -> dict[str, Any]:
@@ -54,7 +55,7 @@ def main(argv: Sequence[str], spark: SparkSession) -> dict[str, Any]:
     arguments = parse_arguments(argv)
     for key, value in SPARK_SETTINGS.items():
         spark.conf.set(key, value)
-    storage, stages = open_storage(arguments.lake_uri), SparkStages(spark)
+    storage, stages = open_storage(arguments.lake_uri), SparkStages(spark, local_spark=arguments.local_spark)
     schema_columns = (
         parquet_schema.columns_from_schema(stages.parse_schema(arguments.schema_ddl)) if arguments.schema_ddl else None
     )
@@ -180,9 +181,10 @@ def _write_data(
             tasks=count_writers(estimate, arguments.target_bytes, stages.cores),
             max_rows=max_rows_per_file(rows, estimate, arguments.target_bytes),
         )
-        if written != rows:
-            raise RowsMissing(f"Spark wrote {written} of {rows} rows")
         paths[date] = [uri for uri in storage.list_uris(target) if uri.endswith(".parquet")]
+        stored = count_stored_rows(storage, paths[date])
+        if not written == stored == rows:
+            raise RowsMissing(f"Spark wrote {written} of {rows} rows, and the lake contains {stored}")
     return paths
 
 

@@ -28,6 +28,8 @@ class JobArguments:
     """Share of rejected lines, from 0 to 1, above which the run fails."""
     target_bytes: int
     """Intended size of a Parquet file."""
+    local_spark: bool
+    """True on the local platform and in tests, whose Spark runs on one machine and cannot write to s3://."""
 
 
 def parse_arguments(argv: Sequence[str]) -> JobArguments:
@@ -41,6 +43,7 @@ def parse_arguments(argv: Sequence[str]) -> JobArguments:
     parser.add_argument("--schema_ddl", nargs="?", default="", const="")
     parser.add_argument("--max_rejected_share", type=float, default=0.05)
     parser.add_argument("--target_file_mb", type=int, default=128)
+    parser.add_argument("--local_spark", action="store_true")
     options, _ = parser.parse_known_args(list(argv))
     run_id = options.run_id or options.job_run_id
     if not SAFE_NAME.fullmatch(run_id):
@@ -62,4 +65,5 @@ def parse_arguments(argv: Sequence[str]) -> JobArguments:
         schema_ddl=(options.schema_ddl or "").strip(),
         max_rejected_share=options.max_rejected_share,
         target_bytes=options.target_file_mb * MEGABYTE,
+        local_spark=options.local_spark,
     )

@@ -54,6 +54,13 @@ class ObjectStorage(Protocol):
         """Return the whole content of an object. Raise ObjectGone if it does not exist."""
         ...
 
+    def read_end(self, uri: str, size: int) -> bytes:
+        """Return the last bytes of an object, or the whole content of a smaller one.
+
+        Raise ObjectGone if it does not exist.
+        """
+        ...
+
     def put(self, uri: str, body: bytes) -> None:
         """Write an object as a whole."""
         ...
@@ -108,6 +115,11 @@ class S3Storage:
         with _translated_errors():
             return self._client.get_object(Bucket=bucket, Key=key)["Body"].read()
 
+    def read_end(self, uri: str, size: int) -> bytes:
+        bucket, key = split_uri(uri)
+        with _translated_errors():
+            return self._client.get_object(Bucket=bucket, Key=key, Range=f"bytes=-{size}")["Body"].read()
+
     def put(self, uri: str, body: bytes) -> None:
         bucket, key = split_uri(uri)
         with _translated_errors():
@@ -156,6 +168,9 @@ class FolderStorage:
             return self._path(uri).read_bytes()
         except FileNotFoundError:
             raise ObjectGone from None
+
+    def read_end(self, uri: str, size: int) -> bytes:
+        return self.read(uri)[-size:]
 
     def put(self, uri: str, body: bytes) -> None:
         path = self._path(uri)

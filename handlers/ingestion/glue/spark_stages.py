@@ -78,8 +78,10 @@ class ReadTask:
 class SparkStages:
     """Gateway to Spark for the two passes over the files of one run."""
 
-    def __init__(self, spark: SparkSession) -> None:
+    def __init__(self, spark: SparkSession, *, local_spark: bool) -> None:
+        """`local_spark`: True if all of Spark runs on this machine and cannot write to S3."""
         self._spark = spark
+        self._local_spark = local_spark
 
     @property
     def cores(self) -> int:
@@ -121,28 +123,29 @@ class SparkStages:
         frame = self._spark.range(0, len(groups), 1, len(groups)).mapInArrow(task, structure)
         observation = Observation()
         frame = frame.observe(observation, f.count(f.lit(1)).alias("rows"))
-        _save(self._spark, frame, uri, max_rows)
+        if self._local_spark:
+            _save_through_folder(frame, uri, max_rows)
+        else:
+            _save(frame, uri, max_rows)
         return int(observation.get["rows"])
 
 
-def _save(spark: SparkSession, frame: DataFrame, uri: str, max_rows: int) -> None:
-    """Write Parquet to a URI: directly if this Spark supports s3://, otherwise through a local folder.
+def _save(frame: DataFrame, target: str, max_rows: int) -> None:
+    """Write Parquet files below a URI or folder."""
+    frame.write.mode("overwrite").options(
+        compression="zstd",
+        maxRecordsPerFile=max_rows,
+        **{"mapreduce.fileoutputcommitter.marksuccessfuljobs": "false"},
+    ).parquet(target)
 
-    Glue's Spark supports it, the PyPI wheel does not. This is the only difference between the two.
+
+def _save_through_folder(frame: DataFrame, uri: str, max_rows: int) -> None:
+    """Write Parquet files to a folder of this machine, and then to the object storage.
+
+    On Glue, each worker would write to its own disk, and the folder of this machine would stay empty.
     """
-
-    def save(target: str) -> None:
-        frame.write.mode("overwrite").options(
-            compression="zstd",
-            maxRecordsPerFile=max_rows,
-            **{"mapreduce.fileoutputcommitter.marksuccessfuljobs": "false"},
-        ).parquet(target)
-
-    if spark.sparkContext._jsc.hadoopConfiguration().get("fs.s3.impl"):  # noqa: SLF001 # PySpark has no public way
-        save(uri)
-        return
     with tempfile.TemporaryDirectory() as folder:
-        save(f"{folder}/out")
+        _save(frame, f"{folder}/out", max_rows)
         storage: ObjectStorage = open_storage(uri)
         for part in sorted(Path(folder, "out").glob("*.parquet")):
             storage.put(uri + part.name, part.read_bytes())

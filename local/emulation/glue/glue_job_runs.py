@@ -51,6 +51,7 @@ class GlueJobRuns:
             )
             variables["AWS_SESSION_TOKEN"] = credentials.token
             command_line = [part for key, value in arguments.items() for part in (key, str(value))]
+            command_line.append(spark_process.LOCAL_SPARK)
             with self._run_lock:
                 process = spark_process.run_job(command_line, variables, script)
         with (self._log_folder / "glue.log").open("a", encoding="utf-8") as log:

@@ -113,10 +113,14 @@ def run_job(
     )
 
 
+LOCAL_SPARK = "--local_spark"
+"""Argument of the job for Spark on this machine."""
+
+
 def job_arguments(manifest_uri: str, lake_uri: str, run_id: str, **others: object) -> list[str]:
-    """Return the job's command line."""
+    """Return the job's command line, for Spark on this machine."""
     named = {"manifest_uri": manifest_uri, "lake_uri": lake_uri, "run_id": run_id, **others}
-    return [part for name, value in named.items() for part in (f"--{name}", str(value))]
+    return [*(part for name, value in named.items() for part in (f"--{name}", str(value))), LOCAL_SPARK]
 
 
 class SparkChildSession:

@@ -53,7 +53,10 @@ ROLES: dict[str, set[Permission]] = {
     "spark": {
         # Other keys of both buckets cannot be read or written. A run replaces the output of an earlier one.
         *may("s3", "GetObjectVersion", f"{LANDING}/incoming/*"),
-        *may("s3", "DeleteObject GetObject PutObject", f"{LAKE}/data/*"),
+        *may(
+            "s3", "AbortMultipartUpload DeleteObject GetObject ListMultipartUploadParts PutObject", f"{LAKE}/data/*"
+        ),
+        *may("s3", "ListBucketMultipartUploads", LAKE),
         *may("s3", "DeleteObject PutObject", f"{LAKE}/pointers/*", f"{LAKE}/rejected/*"),
         *may("s3", "GetObject PutObject", MANIFEST_LISTS),
         *may("s3", "GetObject", f"{LAKE}/scripts/*"),
@@ -169,7 +172,7 @@ def test_with_a_key_glue_logs_to_groups_named_after_its_security_configuration_a
         for action in statement["Action"]
         for resource in statement["Resource"]
     }
-    for action in ("logs:AssociateKmsKey", "logs:CreateLogStream", "logs:PutLogEvents"):
+    for action in ("logs:AssociateKmsKey", "logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"):
         for group in groups:
             assert (action, f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:{group}:*") in allowed
     assert "AssociateKmsKey" not in str([resource.inputs for resource in plain().all("iam.RolePolicy")])

@@ -35,6 +35,9 @@ class MemoryStorage:
             raise ObjectGone
         return self.objects[uri]
 
+    def read_end(self, uri: str, size: int) -> bytes:
+        return self.read(uri)[-size:]
+
     def put(self, uri: str, body: bytes) -> None:
         self.objects[uri] = body
         self._written()

@@ -117,6 +117,14 @@ def test_objects_are_written_listed_and_removed(storage: ObjectStorage) -> None:
     assert storage.list_uris("s3://lake/a/") == sorted(f"s3://lake/{key}" for key in KEYS[1:])
 
 
+def test_the_end_of_an_object_is_read(storage: ObjectStorage) -> None:
+    storage.put("s3://lake/a", b"0123456789")
+    assert storage.read_end("s3://lake/a", 4) == b"6789"
+    assert storage.read_end("s3://lake/a", 40) == b"0123456789"
+    with pytest.raises(ObjectGone):
+        storage.read_end("s3://lake/b", 4)
+
+
 def test_objects_are_deleted_in_several_calls(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "DELETE_BATCH_SIZE", 2)
     storage = S3Storage(client)

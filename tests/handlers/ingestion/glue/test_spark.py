@@ -12,6 +12,7 @@ from components.settings.spark_ddl import DECIMALS, HIVE, parse_data_columns
 from handlers.ingestion.glue.json_schema_inference import MAX_NAMES
 from handlers.ingestion.manifest_documents import RunResult
 from local import ROOT
+from local.emulation.glue import spark_process
 from tests.handlers.ingestion.glue.conftest import ARRIVED, LAKE, LAKE_BUCKET, LANDING, SparkHarness
 from tests.process_tree import listening, tree
 
@@ -330,6 +331,34 @@ def test_a_storage_error_is_reported_with_its_code_and_the_number_of_the_file(
     assert "TaskFailed: StorageFailed (GetObject: AccessDenied) at object_storage.py:" in done.error
     assert " of files[1]" in done.error
     assert "canary" not in done.error + lake.session.log
+
+
+def test_a_run_whose_files_do_not_reach_the_lake_publishes_nothing(
+    lake: SparkHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Spark counts the rows that it produces, also if the files get lost."""
+    forward = lake.gate.forward
+
+    def losing(method: str, path: str, headers: dict[str, str], sent: bytes) -> tuple[int, dict[str, str], bytes]:
+        if method == "PUT" and "/data/" in path:
+            return 200, {"ETag": '"0"'}, b""
+        return forward(method, path, headers, sent)
+
+    lake.confirm("lost", [lake.land("incoming/lost/a", body(good(3)))])
+    with monkeypatch.context() as patches:
+        patches.setattr(lake.gate, "forward", losing)
+        done = lake.run("lost", "r1")
+    assert done.error == "RowsMissing: Spark wrote 3 of 3 rows, and the lake contains 0"
+    assert not lake.keys("pointers/dt=2026-01-02/lost")
+    assert not lake.keys("manifests/lost.result")
+
+
+def test_only_an_argument_makes_the_job_write_through_this_machine(lake: SparkHarness) -> None:
+    """Without it, Spark writes to S3 itself. The Spark of this test cannot, so it fails."""
+    lake.confirm("direct", [lake.land("incoming/direct/a", body(good(1)))])
+    arguments = [argument for argument in lake.arguments("direct", "r1") if argument != spark_process.LOCAL_SPARK]
+    assert "No FileSystem for scheme" in lake.session.run(arguments).error
+    assert not lake.keys("pointers/dt=2026-01-02/direct")
 
 
 def _refuse(lake: SparkHarness, monkeypatch: pytest.MonkeyPatch, part: str, status: int, code: str) -> None:
