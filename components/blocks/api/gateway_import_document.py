@@ -20,7 +20,7 @@ from components.blocks.api.gateway_responses import (
     refusal_operation,
 )
 from components.blocks.api.gateway_schema import Schema, model_name, to_gateway_schemas
-from components.blocks.api.openapi_document import JSON, SCHEMAS, Document, referenced_names
+from components.blocks.api.openapi_description import JSON, SCHEMAS, Document, referenced_names
 from components.settings.settings_base import GATEWAY_SECONDS
 
 ANY = "x-amazon-apigateway-any-method"

@@ -1,4 +1,4 @@
-"""Policies about API stages and web firewalls: throttling, logs, metrics, traces and redeployment."""
+"""Guardrail policies about API stages and web firewalls: throttling, logs, metrics, traces and redeployment."""
 
 from collections.abc import Iterator
 
