@@ -43,7 +43,7 @@ enough to refuse foreign callers.
 """
 CALLER_ARN_KEYS = ("aws:PrincipalArn", "aws:SourceArn")
 """Condition keys that identify the caller by an ARN. A condition on one of them is enough if each of its ARNs contains
-an account id or names one bucket. Other parts of an ARN may be wildcards.
+an account id or names one bucket. An ARN with an account id may have wildcards in its other parts.
 """
 SERVICE_ACCOUNT_KEYS = ("aws:SourceAccount", "aws:SourceOrgID", "kms:CallerAccount")
 """Condition keys that identify the account for which an AWS service acts."""

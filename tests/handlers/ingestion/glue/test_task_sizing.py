@@ -1,4 +1,4 @@
-"""Distribution of files over tasks."""
+"""Tests of the number of Spark tasks, their files, and the row limit of Parquet files."""
 
 from hypothesis import given
 from hypothesis import strategies as st
