@@ -1,5 +1,4 @@
-"""Table of the condition keys that AWS services send when they assume a role. The guardrails in
-`trust_policies.py` use it.
+"""Table of the condition keys that AWS services send when they assume a role. The policies about trust policies use it.
 
 A condition on a key that the service does not send makes the role unusable, which tests with mocks do not show. A
 missing condition lets other accounts use the service with the role. Each entry cites the AWS page that documents it.

@@ -116,7 +116,6 @@ DRIVERS = (
             "arn": from_template(f"{ARN}/restapis/{{id}}"),
             "executionArn": from_template(f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{{id}}"),
         },
-        # The resources and methods of the API have no drivers, because the import of its `body` creates them.
         property_import=PropertyImport("body", replace_api_content),
     ),
     Driver(
