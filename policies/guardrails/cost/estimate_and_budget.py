@@ -1,5 +1,5 @@
-"""Policies about the monthly cost of the stack: every run reports the estimate and compares it with the budget, and AWS
-Budgets and Cost Anomaly Detection notify subscribers.
+"""Guardrail policies about the monthly cost of the stack: every run reports the estimate and compares it with the
+budget, and AWS Budgets and Cost Anomaly Detection notify subscribers.
 """
 
 from collections.abc import Iterator

@@ -1,5 +1,5 @@
-"""Policies about roles and credentials: every function has its own role, and there are no AWS-managed policies, users,
-access keys or passwords.
+"""Guardrail policies about roles and credentials: every function has its own role, and there are no AWS-managed
+policies, users, access keys or passwords.
 """
 
 from collections.abc import Iterator

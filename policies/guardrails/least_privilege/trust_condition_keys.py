@@ -20,7 +20,7 @@ class SentConditionKeys:
     sends_arn: bool
     """True if the service sends `aws:SourceArn`."""
     is_required: bool = True
-    """True if the policy requires the conditions. False if the service's guide also shows trust policies without
+    """True if the guardrail requires the conditions. False if the service's guide also shows trust policies without
     them.
     """
     arn_part: str = ""
