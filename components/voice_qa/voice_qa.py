@@ -59,8 +59,8 @@ asked again."""
 OLD_LECTURE_DAYS = 7
 """Days for which old versions of lectures are kept."""
 FINISH_PERCENT = 60
-"""Percentage of the validator's timeout that is reserved to finish the last page of a sweep. A page of lectures without
-notifications takes minutes."""
+"""Percentage of the validator's timeout in which a sweep starts no further page of the list of lectures. It is reserved
+for the page that was started before, because validating all lectures of a page takes minutes."""
 
 
 @dataclass(frozen=True)
