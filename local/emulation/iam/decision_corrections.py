@@ -18,7 +18,7 @@ from ministack.services import dynamodb
 
 from local.emulation import get_private
 from local.emulation.iam.access_request_corrections import correct_request, make_tagging_request
-from local.emulation.iam.decision_log import Decision, DecisionRecorder
+from local.emulation.iam.decision_log import BY_DOCUMENT, BY_EMULATOR, Decision, DecisionRecorder
 from local.emulation.iam.policy_evaluator import AccessRequest, AccessVerdict, evaluate_policies
 from local.emulation.iam.service_call_permissions import inline_policies
 
@@ -57,7 +57,7 @@ def install(recorder: DecisionRecorder) -> None:
             return decide_from_policies(caller["userArn"], corrected, keys)
         # The emulator's decision is correct. Its result None means that the request is allowed.
         verdict = AccessVerdict.ALLOW if result is None else _verdict(result)
-        recorder.record(Decision(role, action, resource_arn, verdict, "emulator"))
+        recorder.record(Decision(role, action, resource_arn, verdict, BY_EMULATOR))
         if result is not None:
             return result
         # An allowed AssumeRole with session tags also needs `sts:TagSession`.
@@ -72,7 +72,7 @@ def install(recorder: DecisionRecorder) -> None:
         role = caller_arn.split("/")[1]
         complete = AccessRequest(request.action, request.resource, {**keys, **request.context})
         verdict = evaluate_policies(inline_policies(role), complete).verdict
-        recorder.record(Decision(role, request.action, request.resource, verdict, "document"))
+        recorder.record(Decision(role, request.action, request.resource, verdict, BY_DOCUMENT))
         if verdict is AccessVerdict.ALLOW:
             return None
         return result_type(
