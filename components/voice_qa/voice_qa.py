@@ -59,8 +59,8 @@ asked again."""
 OLD_LECTURE_DAYS = 7
 """Days for which old versions of lectures are kept."""
 FINISH_PERCENT = 60
-"""Percentage of the validator's timeout in which a sweep starts no further page of the list of lectures. It is reserved
-for the page that was started before, because validating all lectures of a page takes minutes."""
+"""Percentage of the validator's timeout that is reserved for finishing the last page of a sweep. No further page is
+started in this time. A page takes minutes if none of its lectures was validated before."""
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ LIMIT_MARGIN_MINUTES = 30
 
 Without the margin, the output of a video that is too long would end at the permitted length, and would look permitted.
 With the margin, this output is longer than permitted, even if MediaConvert measures the frame rate slightly wrong. The
-largest time limit, 11 hours and this margin, is below the 12 hours that MediaConvert no longer accepts.
+largest time limit, 11 hours and this margin, is below 12 hours, as MediaConvert requires.
 """
 
 

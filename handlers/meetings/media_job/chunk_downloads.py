@@ -41,8 +41,9 @@ class ChunkFolder:
         _raise_if_wrong(self._parallel.call_all(self._check_upload, range(len(self._chunks))))
 
     def download(self, numbers: Iterable[int] | None = None) -> None:
-        """Download the chunks with these numbers, by default all. Raises RecordingUnprocessable with all chunks that are missing,
-        unreadable or do not match their hash.
+        """Download the chunks with these numbers, by default all.
+
+        Raises RecordingUnprocessable with all chunks that are missing, unreadable or do not match their hash.
         """
         missing = sorted(set(range(len(self._chunks)) if numbers is None else numbers) - self._downloaded)
         _raise_if_wrong(self._parallel.call_all(self._download_chunk, missing))

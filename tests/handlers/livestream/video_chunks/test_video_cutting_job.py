@@ -67,7 +67,7 @@ def test_the_job_reads_the_upload_and_writes_where_no_rule_matches(suffix: str) 
 
 @pytest.mark.parametrize("hours", [1, 7, 11])
 def test_the_time_limit_is_a_margin_above_the_longest_permitted_video(hours: int) -> None:
-    """Only a video that is too long gives an output above the permitted length. MediaConvert does not accept 12 hours."""
+    """Only a video that is too long gives a longer output. MediaConvert accepts limits below 12 hours."""
     end = parse_job(request(max_hours=hours)).end_seconds
     assert end is not None
     assert hours * 3600 < end < 12 * 3600
