@@ -47,7 +47,7 @@ def _check_cost_estimate(stack: CheckedStack) -> Iterator[Finding]:
     "cost-usage-read",
     severity=PolicySeverity.MEDIUM,
     levels=MANDATORY_EVERYWHERE,
-    description="A price rule reads every measure of the published usage.",
+    description="The estimate uses every measure of the usage that the stack publishes.",
     remedy=(
         "Correct the name of the block or measure where the subsystem computes its usage, in "
         "components/<subsystem>/usage.py. docs/cost.md lists the measures of each resource type."
