@@ -10,10 +10,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from operations import stack_file_advice
-from operations.command_context import CommandContext, describe_routing, refuse_during_rollout
+from operations.command_context import CommandContext
 from operations.command_errors import CommandRefused, InvalidInput
 from operations.function_gateway import AlarmState, AliasRouting, LiveAlias
 from operations.function_target import FunctionTarget, parse_version
+from operations.live_alias import (
+    describe_routing,
+    get_live_alias,
+    move_alias,
+    refuse_during_rollout,
+    wait_until_callable,
+)
 
 SUMMARY = "give a version a share of the traffic, watch the alarms, then give it all traffic"
 REVERT_ATTEMPTS = 6
@@ -72,7 +79,7 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
     """
     target = FunctionTarget.from_options(options)
     plan = RolloutPlan(options.share, options.minutes, options.every, options.alarms)
-    before = context.get_live_alias(target)
+    before = get_live_alias(context, target)
     refuse_during_rollout(target, before)
     version = _choose_version(context, target, options.to, before.routing.version)
     alarms = _list_watched_alarms(context, f"{target.alarm_prefix}{plan.alarms}")
@@ -89,7 +96,7 @@ def _choose_version(context: CommandContext, target: FunctionTarget, to: str | N
             f"Version {version} of {target.function_name} is live already. Pin `liveVersion` to it, deploy, and then roll out "
             "the version that the deployment publishes."
         )
-    return context.wait_until_callable(target, version).version
+    return wait_until_callable(context, target, version).version
 
 
 def _list_watched_alarms(context: CommandContext, prefix: str) -> list[AlarmState]:
@@ -155,7 +162,7 @@ class _Rollout:
             shared = self._shift_share()
             alarmed = self._watch(alarms)
             if not alarmed:
-                self.context.move_alias(self.target, AliasRouting(self.version), shared)
+                move_alias(self.context, self.target, AliasRouting(self.version), shared)
         except BaseException:
             self.context.print_line(self._revert_share()[1])
             raise
@@ -174,7 +181,7 @@ class _Rollout:
     def _shift_share(self) -> LiveAlias:
         """Give the new version its share."""
         try:
-            alias = self.context.move_alias(self.target, self._shared_routing, self.before)
+            alias = move_alias(self.context, self.target, self._shared_routing, self.before)
         except InvalidInput:
             raise CommandRefused(
                 f"Versions {self._old_routing.version} and {self.version} of {self.target.function_name} cannot share traffic, because "
@@ -209,7 +216,7 @@ class _Rollout:
 
     def _check_routing(self) -> None:
         """Raise CommandRefused if another user has changed the alias."""
-        routing = self.context.get_live_alias(self.target).routing
+        routing = get_live_alias(self.context, self.target).routing
         if routing != self._shared_routing:
             raise CommandRefused(
                 f"The alias of {self.target.function_name} was changed by another user, so the rollout ends."
@@ -228,7 +235,7 @@ class _Rollout:
                     self.context.wait(REVERT_PAUSE_SECONDS)
                 alias = self.context.gateway.get_alias(self.target.function_name)
                 if alias.routing == self._shared_routing:
-                    alias = self.context.move_alias(self.target, self._old_routing, alias)
+                    alias = move_alias(self.context, self.target, self._old_routing, alias)
                     return True, f"the share was returned: {describe_routing(alias.routing)}"
                 is_reverted = alias.routing == self._old_routing
                 return is_reverted, f"the alias was left unchanged: {describe_routing(alias.routing)}"

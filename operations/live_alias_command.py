@@ -6,9 +6,10 @@ Moving the alias is the fastest rollback. It also ends a rollout.
 import argparse
 
 from operations import stack_file_advice
-from operations.command_context import CommandContext, describe_routing
+from operations.command_context import CommandContext
 from operations.function_gateway import AliasRouting, FunctionConfiguration
 from operations.function_target import FunctionTarget, parse_version
+from operations.live_alias import describe_routing, get_live_alias, move_alias, wait_until_callable
 
 SUMMARY = "list a function's versions, or move the alias `live` to one of them"
 
@@ -25,15 +26,15 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
     if options.to is None:
         return _list(context, target)
     new_routing = AliasRouting(parse_version(options.to))
-    before = context.get_live_alias(target)
+    before = get_live_alias(context, target)
     if before.routing == new_routing:
         context.print_line(f"{target.function_name}: {describe_routing(new_routing)} already; nothing was changed")
     else:
-        if context.wait_until_callable(target, new_routing.version).state == "Inactive":
+        if wait_until_callable(context, target, new_routing.version).state == "Inactive":
             context.print_line(
                 f"Version {new_routing.version} is inactive because it was not called for weeks. Its first calls fail until Lambda has activated it."
             )
-        context.move_alias(target, new_routing, before)
+        move_alias(context, target, new_routing, before)
         context.print_line(
             f"{target.function_name}: {describe_routing(new_routing)}; before: {describe_routing(before.routing)}"
         )
@@ -43,7 +44,7 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
 
 
 def _list(context: CommandContext, target: FunctionTarget) -> int:
-    routing = context.get_live_alias(target).routing
+    routing = get_live_alias(context, target).routing
     context.print_line(f"{target.function_name}: {describe_routing(routing)}")
     for version in context.gateway.list_versions(target.function_name):
         context.print_line(_row(version, routing))

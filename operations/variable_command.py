@@ -19,10 +19,18 @@ from pydantic import ValidationError
 
 from handlers.common.environment import HandlerEnvironment
 from operations import stack_file_advice
-from operations.command_context import CommandContext, describe_routing, refuse_during_rollout
+from operations.command_context import CommandContext
 from operations.command_errors import CommandRefused, ConcurrentChange, InvalidInput, UnknownOutcome
 from operations.function_gateway import AliasRouting, FunctionConfiguration, LiveAlias
 from operations.function_target import FunctionTarget
+from operations.live_alias import (
+    describe_routing,
+    get_latest,
+    get_live_alias,
+    move_alias,
+    refuse_during_rollout,
+    wait_until_callable,
+)
 
 SUMMARY = "change one environment variable of a function for the callers of `live`"
 HANDLERS = Path(__file__).resolve().parents[1] / "handlers"
@@ -59,10 +67,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(context: CommandContext, options: argparse.Namespace) -> int:
     """Set the variable for all callers of `live`."""
     target, flag = FunctionTarget.from_options(options), Assignment.parse(options.assignment)
-    alias = context.get_live_alias(target)
+    alias = get_live_alias(context, target)
     refuse_during_rollout(target, alias)
     live = context.gateway.get_configuration(target.function_name, alias.routing.version)
-    latest = context.get_latest(target)
+    latest = get_latest(context, target)
     new_environment = build_environment(live, latest, flag, target)
     if latest.environment != new_environment or latest.update_status == "Failed":
         latest = _update_environment(context, target, latest, new_environment)
@@ -210,7 +218,7 @@ def _update_environment(
 
 
 def _get_updated(context: CommandContext, target: FunctionTarget) -> FunctionConfiguration | None:
-    latest = context.get_latest(target)
+    latest = get_latest(context, target)
     return None if latest.update_status == "InProgress" else latest
 
 
@@ -229,6 +237,6 @@ def _publish(
         ) from None
     except UnknownOutcome as error:
         raise UnknownOutcome(f"{error} Callers still use version {before}.") from None
-    context.wait_until_callable(target, version)
-    context.move_alias(target, AliasRouting(version), alias)
+    wait_until_callable(context, target, version)
+    move_alias(context, target, AliasRouting(version), alias)
     return version

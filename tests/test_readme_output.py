@@ -32,5 +32,5 @@ def test_the_readme_shows_the_cost_of_each_stack(stack: str) -> None:
     preview = previewed(stack)
     priced = cost.price_graph(stack, preview.graph)
     assert priced.report.total == preview.cost.total
-    row = f"| {stack} | {priced.report.total:.0f} | {priced.protection_usd:.0f} |"
+    row = f"| {stack} | {priced.report.total:.0f} | {priced.monitoring_and_protection_usd:.0f} |"
     assert row in (ROOT / "README.md").read_text(encoding="utf-8")

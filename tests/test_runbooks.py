@@ -241,8 +241,8 @@ def test_the_runbooks_script_restores_records_of_files_since_the_backup(
 @pytest.mark.parametrize(
     ("page", "log", "statuses"),
     [
-        ("websocket-errors", websocket_stage.ACCESS_LOG, ["400", "403", "429", "500", "504"]),
-        ("rest-api-errors", rest_stage.ACCESS_LOG, ["500", "504"]),
+        ("websocket-errors", websocket_stage.ACCESS_LOG_FIELDS, ["400", "403", "429", "500", "504"]),
+        ("rest-api-errors", rest_stage.ACCESS_LOG_FIELDS, ["500", "504"]),
     ],
 )
 def test_the_runbooks_filter_patterns_match_access_logs(page: str, log: dict[str, str], statuses: list[str]) -> None:

@@ -35,6 +35,7 @@ def register_alarms(
         "oldest-pending", SWEEP_PATTERN, opts, value="$.oldest_pending_seconds", statistic="Maximum", period_seconds=900
     )
     period = three_sweeps_seconds(settings.manifests.sweep_minutes)
+    # The minimum over three sweeps is above 0 only if each of the three failed to end a claim or a manifest.
     unsettled = sweeper.log_metric(
         "unsettled", SWEEP_PATTERN, opts, value="$.failed", statistic="Minimum", period_seconds=period
     )
@@ -48,7 +49,7 @@ def register_alarms(
     record_failures = builder.log_metric("manifest-record", RECORD_FAILED_PATTERN, opts)
     # The sweeper creates manifests too.
     sweeper.log_metric("manifest-record-swept", RECORD_FAILED_PATTERN, opts, metric_name=record_failures.name)
-    # A single failure needs no action, because the workflow writes the record itself. Repeated failures show that the
-    # table refuses writes.
+    # The alarm is raised by the first failure, although the workflow then writes the record itself. It ends when writes
+    # succeed again. If it stays, the table refuses writes, and an operator must act (see the runbook).
     problem = "A workflow was started, but its manifest record could not be written. If this recurs, the table refuses writes."
     alarms.register("manifest-record", record_failures, 1, problem, comparison=Comparison.AT_LEAST)

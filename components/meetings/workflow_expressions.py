@@ -1,5 +1,5 @@
-"""JSONata expressions with which the states of the recording workflow read the execution's input, and their Catch
-block.
+"""JSONata expressions with which the states of the recording workflow read the execution's input. The module also has
+the timeout and the Catch block that many of these states share.
 """
 
 from collections.abc import Mapping

@@ -109,8 +109,8 @@ class VideoSettings(SettingsModel):
     chunk_seconds: ChunkSeconds = 120
     """Length of a chunk."""
     max_hours: MaxHours | None = 11
-    """Maximum length of a video. MediaConvert bills by the minute, and accepts no clip of 12 hours. Without a limit,
-    each video is converted completely, whatever it costs."""
+    """Maximum length of a video. MediaConvert bills by the minute, and cannot limit a job to 12 hours or more. Without a
+    limit, each video is converted completely, whatever it costs."""
     chunking_minutes: LimitMinutes = 720
     """Time after which a MediaConvert job counts as failed. A busy MediaConvert queue may take hours."""
 

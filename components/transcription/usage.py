@@ -25,8 +25,8 @@ MESSAGES_PER_UTTERANCE = 3
 """Billed messages: the utterance, its acceptance, and its end. API Gateway bills each 32 KB of a message. An utterance
 is one such unit as Opus, and up to four as uncompressed samples."""
 ROUTER_READS = 2
-"""Reads of the live table by the router for one utterance: the connection and the session's utterances, each a
-consistent read of one unit."""
+"""Reads of the live table by the router for one utterance: the item of the connection and the item of the session's
+utterances. Each is a consistent read of one unit."""
 PROCESSOR_READS = 3
 """Assumed: reads of the session's utterances by the processor: to start the attempt, before a final caption, and to end
 the attempt."""
@@ -36,11 +36,15 @@ SESSION_WRITES = 5
 """Writes of the live table for one session: the connection at the handshake; the user's open sessions, the connection
 and the session's utterances at `open`; and the user's open sessions at `close`."""
 SLOT_WRITES = 3
-"""Writes for one utterance to the item of its session's utterances. The item contains a slot for each utterance in
-progress. The router takes the slot, and the processor starts the attempt and releases the slot. Each write also changes
-the index."""
+"""Writes of the live table for one utterance. The table has one item for each session, with a slot for each of the
+session's utterances in progress. The router takes the slot, and the processor starts the attempt and later releases the
+slot. Each of these writes also changes the index."""
 SLOT_WRITE_UNITS = 2
-"""Assumed: write units of one such write. The item also contains the names of the session's last utterances."""
+"""Assumed: write units of one write to the item of a session's utterances, for a slot or a ping. It is more than one
+unit, because the item also contains the names of the session's last utterances."""
+SWEEPS_PER_DAY = 24 * 60
+"""The schedule invokes the router once a minute for a sweep, which ends overdue utterances. Each sweep reads the live
+table once."""
 ITEM_BYTES = 1_000
 """Assumed: size of an item of the session table or the live table."""
 ITEM_DAYS = 3
@@ -67,7 +71,7 @@ def monthly_usage(settings: TranscriptionSettings) -> Usage:
     client_requests = pings + REQUESTS_PER_SESSION * sessions
     handshakes = 2 * sessions  # connect and disconnect, which are not messages
     routed = utterances + client_requests + handshakes
-    sweeps = DAYS_PER_MONTH * 24 * 60
+    sweeps = DAYS_PER_MONTH * SWEEPS_PER_DAY
     return {
         "transcription-socket": {
             "messages": utterances * MESSAGES_PER_UTTERANCE + captions + 2 * client_requests,  # with answers

@@ -59,8 +59,8 @@ asked again."""
 OLD_LECTURE_DAYS = 7
 """Days for which old versions of lectures are kept."""
 FINISH_PERCENT = 60
-"""Percentage of the validator's timeout that is reserved to finish the last page of a sweep. A page of lectures without
-notifications takes minutes."""
+"""Percentage of the validator's timeout that is reserved for finishing the last page of a sweep. No further page is
+started in this time. A page takes minutes if none of its lectures was validated before."""
 
 
 @dataclass(frozen=True)

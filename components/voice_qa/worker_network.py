@@ -1,8 +1,9 @@
 """Network access of voice Q&A's query worker to an agent in an existing VPC.
 
 API Gateway has no VPC endpoint for posting to WebSocket connections. So a function that is attached to a VPC and posts
-to connections needs a route to the internet. If the VPC has none (setting `nat`), a subnet is created for the worker,
-with a new NAT gateway as its route. S3 and DynamoDB are then reached through gateway endpoints, which are free.
+to connections needs a subnet with a route to the internet. Either the stack names such subnets (setting `subnetIds`),
+or a subnet is created for the worker, with a new NAT gateway as its route (setting `nat`). From the created subnet, S3
+and DynamoDB are reached through gateway endpoints, which are free.
 """
 
 from collections.abc import Sequence

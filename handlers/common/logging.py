@@ -21,6 +21,7 @@ class LogFields(TypedDict, total=False):
 
     action_items: int
     bad_clips: int
+    """Clips with a wrong position or length, without a title, repeated, or without measured times."""
     bytes_read: int
     bytes_written: int
     cache_read_tokens: int
@@ -34,8 +35,11 @@ class LogFields(TypedDict, total=False):
     code: str
     """Code of an error or of a rejection."""
     dropped: int
+    """Action items whose quote does not occur in the transcript, or partial captions that the rate limit suppressed."""
     dropped_citations: int
+    """Citations that lie outside the lecture."""
     duplicates: int
+    """Captions whose text was already shown."""
     elsewhere: int
     """Findings that begin in the overlap of a window, so that another window is responsible for them."""
     ended: int
@@ -51,17 +55,23 @@ class LogFields(TypedDict, total=False):
     ignored: int
     input_tokens: int
     interruptions: int
+    """Interrupted runs of a media job, before its last run."""
     invented: int
     """Claims whose quote does not occur in the transcript."""
     key_hash: str
     lost: int
+    """Utterances whose attempt became overdue, and which the client must send again."""
     malformed: int
+    """Items of a model's answer that have the wrong form."""
     manifest_id: str
     manifests: int
     milliseconds: int
     missing: int
+    """Missing or wrong chunks of a meeting, or uploads whose notification was lost."""
     never_complete: int
+    """Meetings whose chunks did not arrive in time."""
     never_uploaded: int
+    """Episode tracks whose upload did not arrive in time."""
     objects: int
     oldest_pending_seconds: int
     orphans: int
@@ -93,6 +103,8 @@ class LogFields(TypedDict, total=False):
     tidied: int
     """Deleted episodes whose objects, memory and findings were removed."""
     timed_out: int
+    """Episode tracks whose processing took too long, or meetings whose execution timed out or whose recording is too
+    old to be restarted."""
     unfounded: int
     """Claims whose verdict was changed to unverified, because it had no valid source."""
     unfinished: int

@@ -1,8 +1,14 @@
-"""State changes of a manifest and its files during an execution: confirmation, success and failure.
+"""State changes of a manifest and its files during an execution of the workflow.
 
-The workflow steps make these changes. The sweeper and the redrive command make them for executions that died. A call
-may be repeated, late, or concurrent with the builder's own writes. The order of writes is always the same: the manifest
-record becomes `running`, the files change their status, the manifest record gets its final status.
+A manifest is a list of files, which the manifest builder writes. The execution for a manifest has three parts. It
+confirms the files, because some may belong to another manifest by now. It starts at most one run of the Glue job, which
+processes the confirmed files. It ends the manifest with the run's result, or with a failure. A redrive is a new
+execution for a manifest that failed.
+
+The steps of the workflow call this module. The sweeper and the redrive command call it for executions that ended before
+their last step. A call may be repeated, late, or concurrent with the builder's own writes. The order of writes is
+always the same: the manifest record becomes `running`, the files change their status, the manifest record gets its
+final status.
 """
 
 import re
@@ -46,9 +52,9 @@ class ConfirmedFiles:
     """Files that the run processes."""
 
     count: int
-    """Number of files. No run is needed for 0."""
+    """Number of files. If it is 0, no run is needed."""
     uri: str
-    """URI of their list. The list need not exist if there are none."""
+    """URI of the list of the files. If there are no files, the list may not exist."""
 
 
 StatusCounts = dict[str, int]
@@ -73,8 +79,8 @@ class ManifestLifecycle:
         A file no longer belongs to the manifest if its record is gone or names another manifest. No run is needed if no
         file is left to process, or if this execution is no longer the manifest's current one.
 
-        A redrive needs no run if an earlier run reported a result other than `failed` for every file that it would
-        process. The output of that run is already published, so the files are marked from its result.
+        A redrive also needs no run if an earlier run has reported a result other than `failed` for every confirmed
+        file. The output of that run is already published, so the redrive only marks the files with these results.
         """
         manifest_id = execution.manifest_id
         manifest = self.documents.read(manifest_id)

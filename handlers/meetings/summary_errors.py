@@ -42,6 +42,6 @@ class SummaryUnusable(SummaryFailed):
 class StorageFailed(SummaryFailed):
     """S3 could not read or write an object, or a stored transcript or summary has an invalid form.
 
-    `MeetingBucket` raises it for every function that uses the bucket. It is defined here, because the workflow
-    recognises it in the summary function only.
+    `MeetingBucket` raises it in every function that uses the bucket. It is defined here, because the workflow only
+    recognises it by its name if the summary function raises it.
     """

@@ -1,7 +1,8 @@
 """Flow of transcription: one sentence in a live session, two overlapping utterances, and a Transcribe stream that
 fails.
 
-The audio decides the captions and the fault, because certain words cause a fault of the local Transcribe.
+`Speaker` turns words into tones, and the local Transcribe recognises the words again. So the words that are spoken are
+the expected captions. The word `dropped` also makes the local Transcribe drop the stream.
 """
 
 from local.flows import Checks, StepReporter, eventually
@@ -9,15 +10,18 @@ from local.flows.transcription_client import Speaker, TranscriptionBackend
 
 SENTENCE = "hello world this is a live test of the stream we speak"
 FIRST = "we speak in tones ."
+"""Words of the first utterance. The full stop is separate, because it becomes a silence that ends the sentence."""
 SECOND = "we speak in tones . good day"
 """Words of the second utterance. It starts with those of the first, because a client cuts its audio with an overlap."""
 DROPPED = "dropped captions come back"
+"""Words whose stream fails, because of the first word."""
 
 
 def play(backend: TranscriptionBackend, report_step: StepReporter) -> list[str]:
     """Run the flow and one sweep; return the problems."""
     checks = Checks()
     url = backend.url
+
     with Speaker(url) as speaker:
         speaker.open(encoding="ogg-opus")
         speaker.say("sentence", SENTENCE)
@@ -30,6 +34,7 @@ def play(backend: TranscriptionBackend, report_step: StepReporter) -> list[str]:
     checks.equal("partial captions were shown", partials != [], expected=True)
     checks.equal("partial captions without the first word", [text for text in partials if "Hello" not in text], [])
     report_step(f"a sentence sent as Opus: {len(partials)} partial captions, then {sentence_captions}")
+
     with Speaker(url) as speaker:
         speaker.open(encoding="pcm")
         speaker.say("first", FIRST, sequence=1)
@@ -39,6 +44,7 @@ def play(backend: TranscriptionBackend, report_step: StepReporter) -> list[str]:
         overlapping = speaker.screen.text()
     checks.equal("captions of overlapping utterances", overlapping, ["We speak in tones.", "Good day."])
     report_step(f"two simultaneous utterances that overlap: {overlapping}")
+
     fallbacks_before = backend.count_fallbacks()
     with Speaker(url) as speaker:
         speaker.open(encoding="pcm")
@@ -54,6 +60,7 @@ def play(backend: TranscriptionBackend, report_step: StepReporter) -> list[str]:
     report_step(
         f"a Transcribe stream that failed: final captions only, {final_captions}; counted in the alarm's metric"
     )
+
     lost = backend.operate(kind="sweep")["lost"]
     checks.equal("lost utterances", lost, 0)
     report_step(f"the sweep, which runs every minute, found {lost} lost utterances")

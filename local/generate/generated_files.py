@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from components.blocks.api import openapi_document
+from components.blocks.api import openapi_description
 from components.frontend_output import Frontend
 from components.settings.loader import PROJECT
 from components.settings.stack import StackSettings
@@ -112,7 +112,7 @@ def meetings_schema() -> dict[str, Any]:
 
 
 def _openapi(subsystem: str, operations: Sequence[RestOperation]) -> Callable[[], dict[str, Any]]:
-    return lambda: openapi_document.build_document(f"Polyphony: {subsystem}", "1", operations)
+    return lambda: openapi_description.build_document(f"Polyphony: {subsystem}", "1", operations)
 
 
 def _message_schema(subsystem: str, module: ModuleType, examples: Sequence[Message]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from local.platform.driver_model.service_shapes import ShapeMismatch, build_para
 from local.platform.driver_model.untag_calls import adds_tags, make_untag_call, tags_property
 from local.platform.emulator_clients import Clients
 from local.platform.progress import Progress
-from local.platform.resource_changes import ResourceAction, ResourceChange, plan_change
+from local.platform.resource_change_planning import ResourceAction, ResourceChange, plan_change
 from local.platform.resource_drivers import DRIVERS, RECORDED_ONLY, Driver, RecordedOnly
 from local.platform.state import DeletionCall, PlatformState, ResourceEntry, ResourceStatus
 from local.preview.preview_provider import REGION

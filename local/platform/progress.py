@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from local.platform.resource_changes import ResourceAction
+from local.platform.resource_change_planning import ResourceAction
 
 PAST_TENSES = {
     ResourceAction.CREATE: "created",

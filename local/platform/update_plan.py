@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from local.platform.driver_model.driver import Driver
 from local.platform.engine import ALL_DRIVERS, Drivers
-from local.platform.resource_changes import ResourceAction, plan_change
+from local.platform.resource_change_planning import ResourceAction, plan_change
 from local.platform.state import PlatformState
 from local.preview.preview_provider import PreviewProvider
 from local.preview.program_run import run_program

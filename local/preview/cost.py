@@ -42,12 +42,12 @@ class StackCost:
     """Monthly budget of the stack in dollars."""
 
     @property
-    def protection_usd(self) -> float:
+    def monitoring_and_protection_usd(self) -> float:
         """Monthly cost of monitoring and protection in dollars.
 
         It is part of the total, but the requirements' cost tables do not contain it.
         """
-        return sum(line.usd for line in self.report.lines if load_prices()[line.price].guardrail)
+        return sum(line.usd for line in self.report.lines if load_prices()[line.price].monitoring_or_protection)
 
     def as_json(self) -> dict[str, Any]:
         """Return the cost as JSON."""
@@ -57,7 +57,7 @@ class StackCost:
             "label": self.label,
             "monthlyUsd": round(report.total, 2),
             "budgetUsd": self.budget,
-            "guardrailsUsd": round(self.protection_usd, 2),
+            "guardrailsUsd": round(self.monitoring_and_protection_usd, 2),  # the name that readers of this JSON know
             **{
                 name: {key: round(usd, 4) for key, usd in report.sum_by(name).items()}
                 for name in ("subsystem", "service", "block", "price")
@@ -136,7 +136,7 @@ def print_cost(cost: StackCost, console: Console | None = None) -> None:
         for line in sorted(report.lines, key=lambda line: -line.usd)[:MAX_SHOWN_LINES]
     ]
     out.print(create_table(("most expensive lines", "price"), ("quantity", "USD"), lines))
-    out.print(f"\nmonitoring and protection (included): ${cost.protection_usd:,.2f}")
+    out.print(f"\nmonitoring and protection (included): ${cost.monitoring_and_protection_usd:,.2f}")
     print_remarks(out, report)
 
 

@@ -85,6 +85,7 @@ class Preview:
                 }
                 for resource in sorted(self.graph, key=lambda resource: resource.urn)
             ],
+            # Readers of this JSON know the invalid inputs by this name.
             "refusals": [invalid_input._asdict() for invalid_input in self.invalid_inputs],
             "policies": len(self.policies),
             "findings": sorted(

@@ -13,7 +13,8 @@ SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 LEVELS = {"mandatory": "error", "advisory": "warning", "remediate": "warning", "unknown": "note"}
 """Levels of SARIF, by the level of a finding."""
 INVALID_INPUT = "service-refuses-value"
-"""Rule id of all invalid inputs."""
+"""Rule id of all invalid inputs: those that AWS would reject, and those that the driver of the resource type does not
+use."""
 
 
 def to_sarif(

@@ -1,4 +1,4 @@
-"""Policies about exceptions, and about the settings that the program publishes.
+"""Guardrail policies about exceptions, and about the settings that the program publishes.
 
 An exception excuses one resource from one policy until a date. These policies report the exceptions in force. An
 exception that has expired, or that names an unknown policy or resource, is a violation. So is a difference between the

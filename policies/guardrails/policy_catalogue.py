@@ -1,4 +1,4 @@
-"""List of all policies of the pack."""
+"""List of all guardrail policies of the pack: those that an exception may name, and those about exceptions."""
 
 from guardrails import exception_policies
 from guardrails.exception_policies import EXCUSABLE_POLICIES

@@ -20,7 +20,7 @@ from local.platform.emulator import Emulator
 from local.platform.emulator_clients import EmulatorClients
 from local.platform.engine import Engine
 from local.platform.progress import SilentProgress
-from local.platform.resource_changes import ResourceAction
+from local.platform.resource_change_planning import ResourceAction
 from local.platform.state import PlatformState
 from local.preview import program_run
 from local.preview.preview_provider import ACCOUNT

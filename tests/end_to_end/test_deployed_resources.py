@@ -15,7 +15,7 @@ from components.blocks.bedrock.agentcore_memory import SUMMARIES, AgentMemory, A
 from components.blocks.naming.physical_names import Kind
 from components.blocks.storage.secret_parameter import Secret, SecretArgs
 from components.blocks.storage.table import Table, TableArgs
-from local.platform.resource_changes import ResourceAction
+from local.platform.resource_change_planning import ResourceAction
 from local.platform.state import PlatformState
 from local.preview import stack_files
 from tests.end_to_end.conftest import Platform

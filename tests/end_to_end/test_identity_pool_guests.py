@@ -17,7 +17,7 @@ from websockets.sync.connection import Connection
 
 from local.emulation.iam.policy_evaluator import AccessVerdict
 from local.flows.guest_client import Guest
-from local.platform.resource_changes import ResourceAction
+from local.platform.resource_change_planning import ResourceAction
 from local.platform.state import PlatformState
 from tests.end_to_end.small_stack import SmallStack, small_stack
 from tests.guest_program import with_guests

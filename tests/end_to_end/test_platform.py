@@ -15,7 +15,7 @@ from local.flows import eventually
 from local.platform import emulator, lifecycle
 from local.platform.emulator import EmulatorError
 from local.platform.progress import SilentProgress
-from local.platform.resource_changes import ResourceAction
+from local.platform.resource_change_planning import ResourceAction
 from local.platform.state import PlatformState
 from local.platform.update_plan import PlanningProvider
 from local.preview import stack_files

@@ -17,7 +17,7 @@ from components.foundation.api_log_role import ApiLogRole
 from handlers.common.http.rest_operation import RestOperation
 from handlers.common.json_models import Message
 from local.flows.http_requests import Answer, ask, send
-from local.platform.resource_changes import ResourceAction
+from local.platform.resource_change_planning import ResourceAction
 from tests.end_to_end.small_stack import SmallStack, echo_function, small_stack
 from tests.fake_engine import scope
 

@@ -1,7 +1,8 @@
-"""OpenAPI 3.0.1 document that API Gateway imports as a REST API, built from the API's documentation.
+"""OpenAPI 3.0.1 document that API Gateway imports as a REST API, built from the document that
+`openapi_description.py` makes for the API's users.
 
 The document contains only what the gateway acts on: paths, required parameters, request bodies and authorization.
-Response schemas stay in the documentation, because the handlers are responsible for responses.
+Response schemas are left out, because the handlers are responsible for responses.
 
 Further operations call no function. They answer CORS preflights, an unknown path (with 404), and an unsupported method
 of a path (with 405). Without an operation of its own, an unsupported method would be answered with 404, because the
@@ -20,7 +21,7 @@ from components.blocks.api.gateway_responses import (
     refusal_operation,
 )
 from components.blocks.api.gateway_schema import Schema, model_name, to_gateway_schemas
-from components.blocks.api.openapi_document import JSON, SCHEMAS, Document, referenced_names
+from components.blocks.api.openapi_description import JSON, SCHEMAS, Document, referenced_names
 from components.settings.settings_base import GATEWAY_SECONDS
 
 ANY = "x-amazon-apigateway-any-method"
@@ -56,7 +57,7 @@ class Authorizer:
 
 @dataclass(frozen=True)
 class GatewayOptions:
-    """Settings that the gateway adds to an API's documentation."""
+    """Settings that the gateway's document has in addition to the description for the API's users."""
 
     integration: str
     """URI with which the gateway calls the function of all operations, as `lambda_uri` returns it."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from components.blocks.api.openapi_document import JSON, Document
+from components.blocks.api.openapi_description import JSON, Document
 
 REQUEST_ID = "$context.requestId"
 GATEWAY_MESSAGE = "$context.error.messageString"

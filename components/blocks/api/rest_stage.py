@@ -15,11 +15,11 @@ from components.blocks.api.stage_throttle_and_logs import Throttle, create_log_g
 from components.blocks.block import Block
 from components.blocks.monitoring.alarm import AlarmGroup, Metric, Severity
 
-ACCESS_LOGS = "/aws/apigateway"
+ACCESS_LOG_PREFIX = "/aws/apigateway"
 """Prefix of the log groups for access logs: `…/<API name>`."""
-EXECUTION_LOGS = "API-Gateway-Execution-Logs_"
+EXECUTION_LOG_PREFIX = "API-Gateway-Execution-Logs_"
 """Prefix of the log groups in which API Gateway writes execution logs of REST APIs: `…<api id>/<stage>`."""
-ACCESS_LOG = {
+ACCESS_LOG_FIELDS = {
     "requestId": "$context.requestId",
     "time": "$context.requestTimeEpoch",
     "method": "$context.httpMethod",
@@ -66,8 +66,8 @@ def create_rest_stage(
     after: Sequence[pulumi.Resource],
 ) -> apigateway.Stage:
     """Create the stage as a part of its API, after everything else, with its logs and alarms."""
-    access_log = f"{ACCESS_LOGS}/{api_name}"
-    execution_log = pulumi.Output.concat(EXECUTION_LOGS, api_id, f"/{STAGE}")
+    access_log = f"{ACCESS_LOG_PREFIX}/{api_name}"
+    execution_log = pulumi.Output.concat(EXECUTION_LOG_PREFIX, api_id, f"/{STAGE}")
     groups = create_log_groups(api, logical_name, access_log, execution_log)
     stage = apigateway.Stage(
         api.part_name("stage"),
@@ -76,7 +76,7 @@ def create_rest_stage(
         deployment=deployment_id,
         access_log_settings={
             "destination_arn": api.scope.context.arn("logs", f"log-group:{access_log}"),
-            "format": json.dumps(ACCESS_LOG),
+            "format": json.dumps(ACCESS_LOG_FIELDS),
         },
         xray_tracing_enabled=True,
         tags=api.scope.tags(logical_name),

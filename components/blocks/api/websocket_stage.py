@@ -16,7 +16,7 @@ from components.blocks.monitoring.alarm import AlarmGroup, Metric, Severity
 LOGS = "/aws/apigateway"
 """Prefix of both log groups. We name the group for access logs `…/<API name>`; API Gateway names the group for
 execution logs of WebSocket APIs `…/<API id>/<stage>`."""
-ACCESS_LOG = {
+ACCESS_LOG_FIELDS = {
     "requestId": "$context.requestId",
     "time": "$context.requestTimeEpoch",
     "eventType": "$context.eventType",
@@ -62,7 +62,7 @@ def create_websocket_stage(
         deployment_id=deployment_id,
         access_log_settings={
             "destination_arn": api.scope.context.arn("logs", f"log-group:{access_log}"),
-            "format": json.dumps(ACCESS_LOG),
+            "format": json.dumps(ACCESS_LOG_FIELDS),
         },
         default_route_settings={
             "throttling_rate_limit": throttle.rate,

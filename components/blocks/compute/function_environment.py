@@ -48,10 +48,10 @@ class InvalidEnvironment(ValueError):
 def environment_variables(
     model: type[HandlerEnvironment], values: Mapping[str, object], added: Mapping[str, pulumi.Input[str]]
 ) -> pulumi.Input[Mapping[str, pulumi.Input[str]]]:
-    """Build the variables for `model` from `values` by field name, and add `added`, which other code reads.
+    """Build the variables for `model` from `values` by field name, and add the variables `added`.
 
-    Values may be Outputs. An added variable may be known only after deployment (an API's URL); then only this variable
-    is unknown at preview.
+    The handler's libraries read the added variables, for example the AWS SDK. Values may be Outputs. An added variable
+    may be known only after deployment (an API's URL); then only this variable is unknown at preview.
     """
     fields = set(model.model_fields)
     if unknown := sorted(set(values) - fields):

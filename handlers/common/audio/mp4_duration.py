@@ -52,7 +52,7 @@ class AudioTrack:
 
 def read_mp4(file: RangedFile) -> AudioFile:
     """Read the first audio track. Any other exception than RejectedAudio means that the file is unreadable."""
-    movie, extension = _find_movie(file)
+    movie, fragment_defaults = _find_movie(file)
     tracks = (box for box in _read_boxes(file, movie.begin, movie.end) if box.kind == b"trak")
     track = next(
         (box for box in tracks if _read_bytes(file, _find_inner_box(file, box, b"mdia", b"hdlr"), 8, 4) == b"soun"),
@@ -69,13 +69,17 @@ def read_mp4(file: RangedFile) -> AudioFile:
     timescale, duration = _read_number(file, header, offset, 4), _read_number(file, header, offset + 4, width)
     if duration == (1 << 8 * width) - 1:
         duration = 0  # A value with all bits set means that the duration is unknown.
-    if extension is not None:
-        duration = max(duration, _find_last_fragment_end(file, movie.end, _read_audio_track(file, track, extension)))
+    if fragment_defaults is not None:
+        audio_track = _read_audio_track(file, track, fragment_defaults)
+        duration = max(duration, _find_last_fragment_end(file, movie.end, audio_track))
     return AudioFile(AudioFormat.MP4, codec, round(duration * 1000 / timescale))
 
 
 def _find_movie(file: RangedFile) -> tuple[Box, Box | None]:
-    """Return the moov box and, if fragments follow, its mvex box. Without fragments, all boxes must be complete."""
+    """Return the moov box and, if fragments follow, its mvex box, which has defaults for the fragments.
+
+    Without fragments, all boxes must be complete.
+    """
     movie = None
     for box in _read_boxes(file, 0, file.size, may_be_cut=True):
         if box.kind == b"moov":
@@ -120,11 +124,11 @@ def _find_inner_box(file: RangedFile, box: Box, *path: bytes) -> Box:
     return box
 
 
-def _read_audio_track(file: RangedFile, track: Box, extension: Box) -> AudioTrack:
-    """Return id and default sample duration of a track. `extension` is the mvex box, which has the defaults."""
+def _read_audio_track(file: RangedFile, track: Box, fragment_defaults: Box) -> AudioTrack:
+    """Return id and default sample duration of a track. `fragment_defaults` is the mvex box."""
     header = _find_inner_box(file, track, b"tkhd")
     track_id = _read_number(file, header, 20 if _has_wide_times(file, header) else 12, 4)
-    for box in _read_boxes(file, extension.begin, extension.end):
+    for box in _read_boxes(file, fragment_defaults.begin, fragment_defaults.end):
         if box.kind == b"trex" and _read_number(file, box, 4, 4) == track_id:
             return AudioTrack(track_id, _read_number(file, box, 12, 4))
     return AudioTrack(track_id, 0)

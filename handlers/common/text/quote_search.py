@@ -5,8 +5,8 @@ Scripts without spaces between words are compared character by character.
 
 A match contains the transcript's own text, so text that a model wrote is never shown as a speaker's words.
 
-The comparison also ignores signs such as $ and %. The transcript's "4" matches the quote "4%", and its "4%" matches the
-quote "4". But the text of a match includes the transcript's signs at its ends, because $5 and -40 are not 5 and 40.
+Signs such as $ and % are not compared either, so "4" and "4%" match each other. But a reader of the match must see what
+was said. So the text of a match includes the signs directly before and after it in the transcript: "$5", not "5".
 """
 
 import unicodedata
@@ -24,8 +24,8 @@ _PERCENT_SIGNS = "%\u2030\u2031"
 _UNITS = frozenset(f"{_PERCENT_SIGNS}\u00b0$\u00a2\u00a3\u00a5\u20a9\u20aa\u20ac\u20b9\u20ba\u20bd")
 """Signs that can follow a number and a space as the number's unit."""
 _NUMBER_BEGINNINGS = "-\u2010\u2011\u2012\u2013.,"
-"""Hyphens that mean minus, and decimal points. They can begin a number (see `_begins_number`). Unicode counts them as
-punctuation. It counts the minus sign U+2212 as a symbol."""
+"""Hyphens that can mean minus, and decimal points. They can begin a number (see `_begins_number`). The minus sign
+U+2212 is not among them, because it is a symbol, which `_is_sign` recognises."""
 _APOSTROPHES = "'\u2019\u02bc"
 # Ranges of characters of scripts without spaces between words.
 _UNSPACED = (
@@ -112,8 +112,8 @@ class QuoteSearch:
         """Return the indexes of the passages that repeat the quote.
 
         These are the passages that contain a match or a part of it, and passages whose whole text occurs in the quote.
-        They are no evidence for a quoted statement, because they are the statement itself. Unlike `find`, this method
-        also searches a single word.
+        A caller that looks for evidence for a quoted statement excludes these passages, because a statement is no
+        evidence for itself. Unlike `find`, this method also searches for a quote of a single word.
         """
         quote_words = [text for text, _, _ in split_words(quote)]
         passages = {index for index, texts in self._texts_by_passage() if _contains(quote_words, texts)}

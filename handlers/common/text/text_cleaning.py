@@ -10,10 +10,11 @@ MAX_MARKS = 30
 """Maximum number of consecutive combining marks, as in Unicode's stream-safe text format. No script needs more. NFC
 normalization sorts them in quadratic time, which would take minutes for as many marks as an upload may contain."""
 _MARKS = re.compile(rf"\w?[^\w\x00-\u02ff]{{{MAX_MARKS // 3},}}")
-"""Sequences that may contain too many marks, each with the letter before it.
+"""Sequences that may contain too many marks: ten or more characters that may be marks, with the letter before them.
 
-A mark is not a letter, is above U+02FF, and decomposes to at most two marks. The letter may itself decompose to a
-letter and a few marks. So a shorter sequence stays below the limit: nine characters have at most 18 marks."""
+Every mark is above U+02FF and is no letter. Shorter sequences need no check. A mark decomposes to at most two marks, so
+nine marks decompose to at most 18. The letter before them can decompose to a letter and a few marks, which leaves the
+sum below `MAX_MARKS`."""
 
 
 def clean_text(text: str) -> str:

@@ -60,8 +60,9 @@ def split_into_windows(passages: Sequence[P], sizes: WindowSizes) -> tuple[Windo
     """Return the windows of a transcript. It must have at least one passage, and passages must be ordered by time.
 
     There are at most `1 + duration / sizes.milliseconds + 2 * characters / sizes.characters` windows, so the cost of a
-    transcript is limited. The factor is 2, because a core and the passage after it are together longer than
-    `sizes.characters`, unless the core reached the time limit. That passage counts again in its own core.
+    transcript is limited. Each core except the last ends at one of the two limits. If it ends at the limit of
+    characters, the core and the passage after it together have more than `sizes.characters`. Each passage may count
+    twice in these sums: in its own core, and as the passage after the core before. So the factor is 2.
     """
     return tuple(_iter_windows(passages, sizes))
 

@@ -25,7 +25,7 @@ from handlers.ingestion.glue.object_storage import ObjectStorage, open_storage
 from handlers.ingestion.glue.parquet_row_count import count_stored_rows
 from handlers.ingestion.glue.run_output import RunOutput, read_if_exists
 from handlers.ingestion.glue.spark_stages import SparkStages
-from handlers.ingestion.glue.task_distribution import count_writers, max_rows_per_file
+from handlers.ingestion.glue.task_sizing import count_writers, max_rows_per_file
 from handlers.ingestion.manifest_s3_keys import list_key, result_key
 
 SPARK_SETTINGS = {

@@ -16,7 +16,10 @@ SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 class DataProblem(StrEnum):
-    """Problem of a line or of a whole file. The values are stored and logged."""
+    """Problem of a line or of a whole file. The values are stored and logged.
+
+    This parser finds the problems up to TOO_DEEP. `line_reader` and `file_scan` find the others.
+    """
 
     NOT_UTF8 = "not_utf8"
     NOT_JSON = "not_json"

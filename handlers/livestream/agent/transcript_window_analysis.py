@@ -132,7 +132,8 @@ class WindowWorker:
     def _analyze(self, message: WindowMessage, retrier: Retrier) -> VerifiedAnswer | WindowFailure:
         """Return the verified findings of a window, or the reason why it cannot be analyzed.
 
-        The window's text and findings are then already stored in the memory.
+        If findings are returned, the window's text and findings are already stored in the memory. After a failure,
+        nothing is stored there.
         """
         transcript_and_window = self._read_window(message)
         if isinstance(transcript_and_window, WindowFailure):

@@ -1,5 +1,6 @@
 """DynamoDB gateway of the cleanup function. Unlike `EpisodeTable`, it also returns deleted episodes.
 
+The function removes deleted episodes when their events arrive. Its scheduled sweep finds the episodes that are overdue.
 Each change of an episode is conditional on the state that was read, because an event, a new upload or another sweep may
 have changed the episode meanwhile. In that case the method changes nothing and returns False.
 """

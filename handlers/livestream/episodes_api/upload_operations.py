@@ -120,6 +120,7 @@ class UploadOperations:
         completion = self.bucket.complete(target, request.multipart_id, request.parts)
         if completion is CompletionResult.REFUSED:
             raise _incomplete()
+        # DONE or UNKNOWN. If S3 does not know the multipart upload, an earlier request may have completed it.
         size = self.bucket.object_size(target.key)
         if size is None and completion is CompletionResult.DONE:
             raise CompletedObjectMissing

@@ -30,7 +30,7 @@ _MARKUP = re.compile(r"<[?!a-z]|\{\\rtf|\[script info\]|%pdf-|%!ps", re.IGNORECA
 
 
 def is_markup(text: str) -> bool:
-    """Return True if the text starts like a markup or document format."""
+    """Return True if the text starts like a markup or document format. Such a text must not be read as plain text."""
     return _MARKUP.match(text.lstrip()) is not None
 
 

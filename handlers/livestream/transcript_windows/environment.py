@@ -28,7 +28,7 @@ class TranscriptWindowsEnvironment(HandlerEnvironment):
     """Queue of the function `agent`."""
     window_characters: WindowCharacters = 6_000
     """Maximum number of characters in a window's core, which is the text before the overlap with the next window.
-    `WindowSizes` names the windows that may be longer."""
+    Some cores may be longer: `WindowSizes.characters` describes them."""
     window_seconds: WindowSeconds = WINDOW_SECONDS
     """Maximum time between the starts of the first and the last cue in a core. The last window's core may be longer."""
     overlap_characters: OverlapCharacters = OVERLAP_CHARACTERS

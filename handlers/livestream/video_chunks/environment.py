@@ -11,7 +11,7 @@ from handlers.common.environment import HandlerEnvironment
 
 ChunkSeconds = Annotated[int, Field(ge=1, le=3600)]
 MaxHours = Annotated[int, Field(ge=1, le=11)]
-"""Longest permitted video. MediaConvert accepts only clips of less than 12 hours."""
+"""Longest permitted video. MediaConvert reads a part of a video only if that part is shorter than 12 hours."""
 
 
 class VideoEnvironment(HandlerEnvironment):

@@ -3,8 +3,8 @@
 There are three kinds of events:
 - A video was uploaded. `Video Upload Completed` is published.
 - `Video Upload Completed`, which this module also receives. A job is submitted.
-- The job's state changed. The track is updated. If MediaConvert rejected the job because the video is shorter than the
-  job's input clip, a second job without a clip follows (see `mediaconvert_job`).
+- The job's state changed. The track is updated. If MediaConvert rejected the job because the video ends before
+  the job's time limit, a second job without a limit is submitted (see `video_cutting_job`).
 
 Events may arrive twice or late. The state of the video's track (`track_states`) decides whether an event still
 needs work. The track accepts a repeated event until a later event has advanced it. So interrupted work is repeated, and
@@ -30,7 +30,7 @@ from handlers.livestream.event_publisher import PublishEvent
 from handlers.livestream.s3_object_reader import ObjectReader
 from handlers.livestream.track_states import TrackKind, TrackReason, TrackState, TrackUpdate
 from handlers.livestream.upload_object_keys import UploadedObject
-from handlers.livestream.video_chunks import mediaconvert_job
+from handlers.livestream.video_chunks import video_cutting_job
 from handlers.livestream.video_chunks.video_events import (
     ChunkOutput,
     JobChanged,
@@ -118,26 +118,25 @@ class VideoProcessing:
             return VideoEventOutcome.UNCHANGED
         return self._submit_job(event.video)
 
-    def _submit_job(self, video: UploadedObject, *, to_its_end: bool = False) -> VideoEventOutcome:
-        job = mediaconvert_job.job_request(
+    def _submit_job(self, video: UploadedObject, *, whole_video: bool = False) -> VideoEventOutcome:
+        job = video_cutting_job.job_request(
             self.bucket,
             video,
             seconds=self.chunk_seconds,
             role_arn=self.role_arn,
             max_hours=self.max_hours,
-            to_its_end=to_its_end,
+            whole_video=whole_video,
         )
         self.create_job(**job)
         self._advance_track(video, TrackState.CHUNKING)
         return VideoEventOutcome.SUBMITTED
 
     def _handle_job_change(self, event: JobChanged) -> VideoEventOutcome:
-        """Apply the new state of a job to the track, or submit a second job without a clip end."""
-        if (video := event.video_to_cut_unclipped) is not None:
-            # The video is shorter than its clip, so it is cut to its own end.
+        """Apply the new state of a job to the track, or submit a second job without a time limit."""
+        if (video := event.video_without_time_limit) is not None:
             if not self._advance_track(video, TrackState.CHUNKING):
                 return VideoEventOutcome.UNCHANGED
-            return self._submit_job(video, to_its_end=True)
+            return self._submit_job(video, whole_video=True)
         state, reason = TrackState.FAILED, None
         details: dict[str, object] = {}
         if event.status == "PROGRESSING":

@@ -34,8 +34,8 @@ from handlers.livestream.upload_object_keys import (
 )
 
 HOUR_MS = 3_600_000
-NO_SUCH_CLIP = 1060
-"""MediaConvert's error code for an input clip whose end is not in the video (see `mediaconvert_job`)."""
+LIMIT_AFTER_VIDEO = 1060
+"""MediaConvert's error code for a job whose time limit is after the end of the video (see `video_cutting_job`)."""
 VIDEO_TYPES = frozenset({"mp4", "m4v", "mov", "mkv", "webm", "ts", "m2ts", "flv", "avi", "mpg", "mpeg"})
 """Lower-case suffixes of the formats that MediaConvert reads."""
 _PLAYLIST = re.compile(
@@ -93,8 +93,8 @@ class JobMetadata(Message):
     key: Annotated[str, Field(max_length=256)]
     max_hours: Annotated[int, Field(ge=1, le=11)] | None = None
     """Longest permitted video when the job was submitted. The setting may have changed since."""
-    to_its_end: bool | None = None
-    """True if the job has no clip although `max_hours` is set."""
+    whole_video: Annotated[bool | None, Field(alias="toItsEnd")] = None
+    """True if the job has no time limit although `max_hours` is set."""
 
 
 @dataclass(frozen=True)
@@ -111,21 +111,20 @@ class JobChanged:
     def is_too_long(self) -> bool:
         """True if the video is longer than permitted.
 
-        The job cuts up to `CLIP_MARGIN_MINUTES` more than `max_hours`, so the output of a video that is too long is
+        The job cuts up to `LIMIT_MARGIN_MINUTES` more than `max_hours`, so the output of a video that is too long is
         longer than `max_hours`.
         """
         max_hours = self.job.max_hours
         return max_hours is not None and self.output is not None and self.output.duration_ms > max_hours * HOUR_MS
 
     @property
-    def video_to_cut_unclipped(self) -> UploadedObject | None:
-        """Video to cut again without a clip, because MediaConvert rejected the clip's end; None in all other cases.
-
-        A clip whose end is rejected is longer than its video.
+    def video_without_time_limit(self) -> UploadedObject | None:
+        """Video to cut again without a time limit, because it ends before the limit, and MediaConvert rejected the job
+        for that reason. None in all other cases.
         """
         job = self.job
         key_parts = parse_upload_key(VIDEOS, job.key)
-        if self.error_code != NO_SUCH_CLIP or job.to_its_end or job.max_hours is None or key_parts is None:
+        if self.error_code != LIMIT_AFTER_VIDEO or job.whole_video or job.max_hours is None or key_parts is None:
             return None
         is_own_upload = key_parts.matches(job.owner, job.episode_id, job.upload_id)
         return UploadedObject(job.key, job.version_id, key_parts) if is_own_upload else None

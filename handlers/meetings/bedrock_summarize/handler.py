@@ -52,7 +52,7 @@ def to_summary_settings(environment: SummaryEnvironment) -> SummarySettings:
         summary_model=environment.summary_model_id,
         action_model=environment.action_model_id,
         inference_options=InferenceOptions(environment.max_output_tokens, guardrail),
-        window_characters=environment.part_characters,
+        window_characters=environment.part_characters,  # settings and prompts call a window a part
         overlap_characters=environment.overlap_characters,
     )
 

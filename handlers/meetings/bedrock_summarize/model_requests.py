@@ -1,7 +1,8 @@
 """Requests to the model about a meeting. The prompts are files in `prompts/`.
 
 Every request starts with all prompts, sorted by name. The material follows: the lines of the transcript, or summaries
-to combine. The last line names the task. A long transcript is divided into windows, which the prompts call parts.
+to combine. The last line names the task. A long transcript is divided into windows, which the prompts call parts. Only
+the field `part` of the last line is something else: the id of the material, which the answer must repeat.
 
 The prompts are the same for each task and meeting, so Bedrock can cache them for each model. They have about 1,200
 tokens. Claude Sonnet 4.5 caches at least 1,024 tokens, and Haiku 4.5 at least 4,096, so only Sonnet caches them. If one

@@ -12,7 +12,7 @@ from pathlib import Path
 from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.aws.unreadable_objects import UnreadableObject
 from handlers.meetings.media_job.job_bucket import JobBucket, JobObjectGone
-from handlers.meetings.media_job.job_conclusion import JobConcluded
+from handlers.meetings.media_job.unprocessable_recording import RecordingUnprocessable
 from handlers.meetings.media_result import MediaOutcome
 from handlers.meetings.s3_keys import MeetingId
 from handlers.meetings.upload_completion_file import ChunkProblem, CompleteFile, WrongChunk
@@ -36,13 +36,14 @@ class ChunkFolder:
     def check_uploads(self) -> None:
         """Check that every chunk exists and has the size that `complete.json` states.
 
-        Raises JobConcluded with all chunks that do not.
+        Raises RecordingUnprocessable with all chunks that do not.
         """
         _raise_if_wrong(self._parallel.call_all(self._check_upload, range(len(self._chunks))))
 
     def download(self, numbers: Iterable[int] | None = None) -> None:
-        """Download the chunks with these numbers, by default all. Raises JobConcluded with all chunks that are missing,
-        unreadable or do not match their hash.
+        """Download the chunks with these numbers, by default all.
+
+        Raises RecordingUnprocessable with all chunks that are missing, unreadable or do not match their hash.
         """
         missing = sorted(set(range(len(self._chunks)) if numbers is None else numbers) - self._downloaded)
         _raise_if_wrong(self._parallel.call_all(self._download_chunk, missing))
@@ -83,6 +84,6 @@ class ChunkFolder:
 
 
 def _raise_if_wrong(checks: Iterable[WrongChunk | None]) -> None:
-    """Raise JobConcluded if any check found a wrong chunk."""
+    """Raise RecordingUnprocessable if any check found a wrong chunk."""
     if wrong := [wrong_chunk for wrong_chunk in checks if wrong_chunk is not None]:
-        raise JobConcluded(MediaOutcome.INCOMPLETE, wrong)
+        raise RecordingUnprocessable(MediaOutcome.INCOMPLETE, wrong)

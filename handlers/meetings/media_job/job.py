@@ -23,9 +23,9 @@ from handlers.meetings.media_job.chunk_facts import ChunkFacts, RecordingFacts
 from handlers.meetings.media_job.chunk_probe import probe_chunk
 from handlers.meetings.media_job.ffmpeg import Ffmpeg, FfmpegFailed, InputRefused
 from handlers.meetings.media_job.job_bucket import JobBucket, ObjectTooLong
-from handlers.meetings.media_job.job_conclusion import JobConcluded
 from handlers.meetings.media_job.recording_plan import PlanLimits, RecordingPlan
 from handlers.meetings.media_job.resumable_steps import ResumableSteps
+from handlers.meetings.media_job.unprocessable_recording import RecordingUnprocessable
 from handlers.meetings.media_result import AudioPart, MediaOutcome, MediaResult
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, Recording
 from handlers.meetings.upload_completion_file import MAX_COMPLETE_FILE_BYTES, ChunkProblem, CompleteFile, WrongChunk
@@ -70,8 +70,8 @@ class MediaJob:
         if result is None:
             try:
                 result = self._process()
-            except JobConcluded as concluded:
-                result = concluded.result
+            except RecordingUnprocessable as unprocessable:
+                result = unprocessable.result
             self.bucket.write(self.recording.media_result_key, result.model_dump_json(by_alias=True).encode())
         self.log.info(
             "media_done",
@@ -93,7 +93,7 @@ class MediaJob:
     def _process(self) -> MediaResult:
         complete = self._read_complete_file()
         if complete.size > self.settings.scratch_bytes:
-            raise JobConcluded(MediaOutcome.TOO_LARGE)
+            raise RecordingUnprocessable(MediaOutcome.TOO_LARGE)
         chunk_folder = ChunkFolder(self.bucket, self.recording.meeting, complete, self.ffmpeg.folder, self.parallel)
         facts = self._find_facts(complete, chunk_folder)
         try:
@@ -104,12 +104,12 @@ class MediaJob:
                 uncopiable_facts = self._write_facts(facts.model_copy(update={"uncopiable": True}))
                 return self._run_steps(complete, chunk_folder, uncopiable_facts)
         except UndecodableChunks as undecodable:
-            raise self._conclude_unreadable(complete, undecodable.chunks) from None
+            raise self._build_unreadable(complete, undecodable.chunks) from None
 
     def _run_steps(self, complete: CompleteFile, chunk_folder: ChunkFolder, facts: RecordingFacts) -> MediaResult:
         plan = RecordingPlan(facts, self.settings.limits)
         if plan.is_too_long or plan.required_bytes(complete.size) > self.settings.scratch_bytes:
-            raise JobConcluded(MediaOutcome.TOO_LARGE)
+            raise RecordingUnprocessable(MediaOutcome.TOO_LARGE)
         steps = ResumableSteps(
             self.recording, self.bucket, self.ffmpeg, plan, chunk_folder, self.settings.threads, self.log
         )
@@ -130,20 +130,20 @@ class MediaJob:
         )
 
     def _read_complete_file(self) -> CompleteFile:
-        """Return `complete.json` if it still describes this recording; otherwise raise JobConcluded."""
+        """Return `complete.json` if it still describes this recording; otherwise raise RecordingUnprocessable."""
         problem = ChunkProblem.MISSING
         try:
             body = self.bucket.read(self.recording.meeting.upload_key(COMPLETE_FILE_NAME), MAX_COMPLETE_FILE_BYTES)
             if body is not None:
                 complete = CompleteFile.model_validate_json(body)
                 if complete.content != self.recording.content:
-                    raise JobConcluded(MediaOutcome.SUPERSEDED)
+                    raise RecordingUnprocessable(MediaOutcome.SUPERSEDED)
                 return complete
         except ObjectTooLong:
             problem = ChunkProblem.SIZE
         except (ValidationError, UnreadableObject):
             problem = ChunkProblem.UNREADABLE
-        raise JobConcluded(MediaOutcome.INCOMPLETE, [WrongChunk(name=COMPLETE_FILE_NAME, problem=problem)])
+        raise RecordingUnprocessable(MediaOutcome.INCOMPLETE, [WrongChunk(name=COMPLETE_FILE_NAME, problem=problem)])
 
     def _find_facts(self, complete: CompleteFile, chunk_folder: ChunkFolder) -> RecordingFacts:
         """Return the stored properties of the chunks, or download and probe all chunks."""
@@ -155,7 +155,7 @@ class MediaJob:
         probes = [self._probe(name) for name in chunk_folder.names]
         unreadable = tuple(number for number, facts in enumerate(probes) if facts is None)
         if unreadable:
-            raise self._conclude_unreadable(complete, unreadable)
+            raise self._build_unreadable(complete, unreadable)
         self.log.info("media_probed", key_hash=self._key_hash, files=len(probes))
         chunk_facts = tuple(facts for facts in probes if facts is not None)
         return self._write_facts(RecordingFacts(chunks=chunk_facts, ffmpeg_ms=self.ffmpeg.milliseconds))
@@ -166,7 +166,7 @@ class MediaJob:
         except InputRefused:
             return None
 
-    def _conclude_unreadable(self, complete: CompleteFile, numbers: tuple[int, ...]) -> JobConcluded:
+    def _build_unreadable(self, complete: CompleteFile, numbers: tuple[int, ...]) -> RecordingUnprocessable:
         """Return the exception that reports the chunks as unreadable.
 
         Raises FfmpegFailed if ffmpeg cannot even probe a valid file. A broken ffmpeg would otherwise reject every
@@ -179,7 +179,7 @@ class MediaJob:
         if self._probe(name) is None:
             raise FfmpegFailed("cannot read a valid file")
         wrong = (WrongChunk(name=complete.chunks[number].name, problem=ChunkProblem.UNREADABLE) for number in numbers)
-        return JobConcluded(MediaOutcome.UNREADABLE, wrong)
+        return RecordingUnprocessable(MediaOutcome.UNREADABLE, wrong)
 
     def _read_job_file(self, model: type[M], key: str) -> M | None:
         """Return one of the job's own files, or None if it does not exist or another version of the code wrote it."""

@@ -114,7 +114,7 @@ class ResumableSteps:
             except InputRefused:
                 if undecodable := self._video_maker.find_undecodable(piece):
                     raise UndecodableChunks(*undecodable) from None
-                # The chunks can be decoded, so this section only contains no frame.
+                # The chunks can be decoded, so the cause is that no frame lies in this piece's time.
                 self._log.warning("media_piece_is_black", key_hash=hash_for_log(self._piece_key(piece)))
                 self._make_black_piece(piece)
 

@@ -1,9 +1,10 @@
-"""Search for every `complete.json` whose S3 event was lost, and processing of these files.
+"""Search for uploads whose S3 event was lost, and processing of these uploads.
 
-The daily storage count lists all uploads anyway, and passes every `complete.json` with its fingerprint. The processing
-of an event writes this fingerprint to the meeting's record. So if the meeting has no record, or a record with another
-fingerprint, the event was lost, and the file is processed like a new upload. The record's modification time would not
-show this, because the processing of older uploads changes it too.
+A client ends the upload of a recording with the file `complete.json`, and the S3 event of this file starts the
+processing. The daily storage count lists all objects anyway, and passes every `complete.json` with its fingerprint. The
+processing of an event writes this fingerprint to the meeting's record. So if the meeting has no record, or a record
+with another fingerprint, the event was lost, and the file is processed like a new upload. The record's modification
+time would not show this, because the processing of older uploads changes it too.
 
 Three log events raise an alarm:
 
@@ -12,9 +13,11 @@ Three log events raise an alarm:
 - `recording_unattended`: the processing of a file failed.
 - `recordings_unchecked`: time ran out before all files were checked.
 
-A file raises no alarm if it only changes the description of its meeting, or if it is malformed. If the meeting of a
-malformed file is in progress or ready, its record keeps the old fingerprint. So this search processes the file again
-every day.
+A file raises no alarm if it only changes the description of its meeting, or if it is malformed.
+
+A malformed file does not change the record of a meeting that is in progress or ready, so the record keeps the old
+fingerprint. This search therefore processes such a file again every day. That changes nothing either, and only logs
+`complete_refused` again.
 """
 
 from collections.abc import Callable, Iterable

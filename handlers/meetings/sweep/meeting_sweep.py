@@ -6,9 +6,9 @@ makes no progress, the sweep checks the execution:
 - It runs: the sweep waits.
 - It never started: the sweep starts it.
 - It failed, was aborted or timed out without a report: the sweep marks the meeting as failed.
-- It succeeded without a report: the sweep starts a new attempt. Such an execution ended because `complete.json`, which
-  lists a recording's chunks, described another recording at that time. But the record still names this recording, so
-  the new attempt reads the uploads again.
+- It succeeded without a report: the sweep starts a new attempt. Such an execution found that `complete.json`, the list
+  of a recording's chunks, described another recording, and ended without an error. But the meeting's record still names
+  the old recording, so the new attempt reads the uploads again.
 
 A recording that is too old is marked as failed instead of being started again.
 

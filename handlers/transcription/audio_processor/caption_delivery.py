@@ -70,18 +70,19 @@ class CaptionDelivery:
         self._log = log
         self._lines: dict[str, DeliveredLine] = {}
         self._used_connections = {connection} if event.from_ms else set[str]()
-        """Connections over which the utterance's valid captions, or any message except a partial, were sent.
+        """Connections over which a message that must arrive was sent, that is, any message except a partial.
 
-        If `from_ms` is not 0, captions of earlier attempts remain valid up to that position. They were sent over
-        `connection`, because a client that opens the session on another connection gets the whole utterance again."""
+        An attempt with a `from_ms` above 0 continues earlier attempts, whose captions up to this position remain valid.
+        These captions were sent over `connection`. If the client had changed the connection, the attempt would start
+        at 0."""
         self._revisions = 0
         """Number of captions so far. It is the revision of the latest one."""
         accepted_ms = clock_ms() if event.accepted_ms is None else event.accepted_ms
         self._first_sample_ms = accepted_ms - event.from_ms
-        """Time at which the utterance's first sample counts as streamed. The attempt streams from the position
-        `from_ms` on, and the sample at this position counts as streamed when the router accepts the attempt."""
+        """Time at which position 0 of the utterance is taken to be spoken. Latencies are computed as if the audio were
+        spoken in real time, and its position `from_ms` at the moment when the router accepts the attempt."""
         self.latencies_ms: list[int] = []
-        """Delay of each caption: the time from the moment at which its last sample counts as streamed, until its
+        """Delay of each caption: the time from the end of its speech, computed from `_first_sample_ms`, to its
         delivery."""
         self.duplicate_count = 0
         """Number of captions that another utterance has shown."""

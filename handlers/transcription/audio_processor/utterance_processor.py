@@ -44,8 +44,9 @@ RESERVE_MS = 3_000
 MAX_ATTEMPTS = 3
 """Number of attempts after which a failed utterance is given up.
 
-Only an attempt that ends as `BROKEN`, although it had a stream, gives the utterance up. After an attempt that was lost
-or whose client was gone, the utterance is repeated in any case, so `utterance_attempt` can exceed this number."""
+The utterance is given up if this attempt or a later one had a stream and ends as `BROKEN`. After an attempt that was
+lost, or whose client was gone, the utterance is always repeated, so `utterance_attempt` can exceed this number. An
+utterance that Amazon Transcribe rejects is given up at any attempt."""
 WAIT_MS = 3_000
 """Minimum time that the client waits before it sends an utterance again for which no stream was free. Most streams that
 run now have ended by then."""
@@ -246,10 +247,11 @@ def _give_up_reason(event: ProcessorEvent, outcome: UtteranceOutcome) -> str | N
 
 
 def _must_repeat(event: ProcessorEvent, outcome: UtteranceOutcome, *, sent_elsewhere: bool) -> bool:
-    """Return True if the client must send an utterance again that is not given up.
+    """Return True if the client must send the utterance again. The utterance must not be one that is given up.
 
-    With `sent_elsewhere`, messages were sent over a connection that the client no longer uses, so they may be lost.
-    The utterance is then repeated too, unless this is attempt MAX_ATTEMPTS or a later one.
+    It is repeated if the attempt failed or the client was gone. `sent_elsewhere` means that messages were sent over a
+    connection that the client no longer uses, so they may be lost. The utterance is then repeated too, unless this is
+    attempt MAX_ATTEMPTS or a later one.
     """
     if outcome.end in {UtteranceEnd.BROKEN, UtteranceEnd.GONE}:
         return True
@@ -282,9 +284,9 @@ def _last_message(
 
 
 def _fallback(event: ProcessorEvent, all_counts: Sequence[CaptionCounts]) -> str | None:
-    """Return the reason for showing only finals.
+    """Return the reason for a fallback, which is showing final captions only. Return None if there was no fallback.
 
-    Return None if partials were allowed. Also return None for a first attempt for which the settings disabled them.
+    Every attempt after the first is a fallback. A first attempt that shows only finals because of the settings is none.
     """
     return next(
         (counts.fallback for counts in all_counts if counts.fallback), RETRIED if event.utterance_attempt > 1 else None

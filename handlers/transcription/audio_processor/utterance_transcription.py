@@ -154,7 +154,7 @@ class UtteranceTranscription:
         try:
             return self._run_stream(self._create_captions(finals_only))
         except TranscribeStreamFailed as failure:
-            end = UtteranceEnd.REJECTED if failure.code is StreamFailureCode.REJECTED else UtteranceEnd.BROKEN
+            end = UtteranceEnd.REJECTED if failure.code is StreamFailureCode.BAD_REQUEST else UtteranceEnd.BROKEN
             throttled = failure.code is StreamFailureCode.THROTTLED and not self.captions_by_stream[-1].has_results
             return replace(self._end_failed_stream(end, failure.code), throttled=throttled)
 

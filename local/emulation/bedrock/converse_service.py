@@ -2,7 +2,8 @@
 
 The lines are about a broadcast (`fact_check_answers`) or a meeting (`meeting_answers`). The module shares no code with
 the handlers. Two words of a transcript cause a fault. A request whose transcript contains `throttled` is refused twice.
-The answer to a transcript with `repeating` is cut in half, as if it had reached the token limit.
+The answer to a transcript with `repeating` is cut in half, like the answer of a
+model that repeats itself until it reaches the token limit.
 
 `python -m local.emulation.bedrock.converse_service` runs the service separately, without permission checks.
 """
@@ -32,7 +33,8 @@ CHARACTERS_PER_TOKEN = 4
 MIN_CACHED_TOKENS = 1024
 """Bedrock does not cache shorter prefixes, and does not report that."""
 THROTTLED, REPEATING = "throttled", "repeating"
-"""Words of a transcript that cause a fault."""
+"""Words of a transcript that cause a fault: a refused request, and an answer that is cut as if the model had repeated
+itself up to the token limit."""
 THROTTLED_TIMES = 2
 """Number of refusals for a transcript with the word `throttled`."""
 _PATH: Final = re.compile(r"/model/(?P<model>.+)/converse")

@@ -157,7 +157,8 @@ class SparkChildSession:
     def rows(self, lake_uri: str, *manifest_ids: str) -> list[dict[str, Any]]:
         """Return all rows of all manifests or of some, as a reader of the lake sees them.
 
-        A reader reads only the Parquet files that a pointer of the lake names.
+        A reader reads only the Parquet files that the lake's pointers name. A pointer is an object with the names of
+        one manifest's Parquet files of one date.
         """
         rows: list[dict[str, Any]] = self._request({"action": "rows", "lake": lake_uri, "manifests": manifest_ids})[
             "rows"

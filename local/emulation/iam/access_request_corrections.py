@@ -16,10 +16,11 @@ Body = Mapping[str, Any]
 """Parsed body of a request."""
 LEADING_KEYS = "dynamodb:leadingkeys"
 
-AUTHORISED_ACTIONS = {
+IAM_ACTION_BY_CHECKED_ACTION = {
     # The emulator checks the batch operation. IAM has no such action, and authorises a batch as the single operation.
     "sqs:SendMessageBatch": "sqs:SendMessage",
 }
+"""Action that IAM evaluates, by the action that the emulator checks instead."""
 
 
 def correct_request(
@@ -30,8 +31,8 @@ def correct_request(
     `documents` are the policies of the role. For a request to DynamoDB, `partition_keys` are the names of the
     partition keys of the table and its indexes.
     """
-    if action in AUTHORISED_ACTIONS:
-        return AccessRequest(AUTHORISED_ACTIONS[action], resource)
+    if action in IAM_ACTION_BY_CHECKED_ACTION:
+        return AccessRequest(IAM_ACTION_BY_CHECKED_ACTION[action], resource)
     if action == "cloudwatch:PutMetricData":
         # The emulator lacks the namespace and denies the request.
         return AccessRequest(action, resource, {"cloudwatch:namespace": str(body.get("Namespace", ""))})

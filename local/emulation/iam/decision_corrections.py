@@ -1,7 +1,8 @@
 """Corrects IAM decisions about roles that the emulator is known to get wrong, and records all decisions about roles.
 
 The emulator makes every decision in its function `enforce`. Its callers look this function up for each request, so its
-replacement affects all of them.
+replacement affects all of them. A correction needs the request's body, which `enforce` does not get. The emulator
+passes the body of a request to `pin_signed_body` before it decides, so the replacement of that function keeps the body.
 """
 
 import contextvars
@@ -17,7 +18,7 @@ from ministack.services import dynamodb
 
 from local.emulation import get_private
 from local.emulation.iam.access_request_corrections import correct_request, make_tagging_request
-from local.emulation.iam.decision_log import Decision, DecisionRecorder
+from local.emulation.iam.decision_log import BY_DOCUMENT, BY_EMULATOR, Decision, DecisionRecorder
 from local.emulation.iam.policy_evaluator import AccessRequest, AccessVerdict, evaluate_policies
 from local.emulation.iam.service_call_permissions import inline_policies
 
@@ -28,8 +29,8 @@ _body: contextvars.ContextVar[bytes] = contextvars.ContextVar("request_body", de
 def install(recorder: DecisionRecorder) -> None:
     """Replace `iam_evaluator.enforce` and `app.pin_signed_body`."""
     enforce = get_private(iam_evaluator, "enforce")
-    resolve_principal = get_private(iam_evaluator, "resolve_principal")
-    resolve_caller = get_private(iam_evaluator, "resolve_caller_identity")
+    find_principal = get_private(iam_evaluator, "resolve_principal")
+    find_identity = get_private(iam_evaluator, "resolve_caller_identity")
     result_type = get_private(iam_evaluator, "EvalResult")
     error_type = get_private(iam_evaluator, "AuthError")
     pin = get_private(app, "pin_signed_body")
@@ -43,11 +44,12 @@ def install(recorder: DecisionRecorder) -> None:
     ) -> Any:
         """Return None if the request is allowed, otherwise the refusal. Record each decision about a role."""
         result = enforce(access_key, action, service, region, resource_arn, service_context)
-        caller = resolve_caller(access_key)
+        caller = find_identity(access_key)
         if isinstance(result, error_type) or caller is None or ":assumed-role/" not in caller["userArn"]:
             return result
         role = caller["userArn"].split("/")[1]
-        keys = resolve_principal(access_key, get_account_id()).keys
+        # The caller's condition keys, for example `aws:userid`.
+        keys = find_principal(access_key, get_account_id()).keys
         # An explicit denial, for example by a bucket's policy, overrides every policy of the role.
         is_denied = result is not None and result.decision == "Deny"
         corrected = None if is_denied else _correct(role, action, resource_arn, {**keys, **(service_context or {})})
@@ -55,7 +57,7 @@ def install(recorder: DecisionRecorder) -> None:
             return decide_from_policies(caller["userArn"], corrected, keys)
         # The emulator's decision is correct. Its result None means that the request is allowed.
         verdict = AccessVerdict.ALLOW if result is None else _verdict(result)
-        recorder.record(Decision(role, action, resource_arn, verdict, "emulator"))
+        recorder.record(Decision(role, action, resource_arn, verdict, BY_EMULATOR))
         if result is not None:
             return result
         # An allowed AssumeRole with session tags also needs `sts:TagSession`.
@@ -63,11 +65,14 @@ def install(recorder: DecisionRecorder) -> None:
         return None if tagging is None else decide_from_policies(caller["userArn"], tagging, keys)
 
     def decide_from_policies(caller_arn: str, request: AccessRequest, keys: Mapping[str, Any]) -> Any:
-        """Decide a request from the inline policies of the caller's role. `keys` are the caller's condition keys."""
+        """Decide a request from the documents of the inline policies of the caller's role, and record the decision.
+
+        Return None if the request is allowed, otherwise the refusal. `keys` are the caller's condition keys.
+        """
         role = caller_arn.split("/")[1]
         complete = AccessRequest(request.action, request.resource, {**keys, **request.context})
         verdict = evaluate_policies(inline_policies(role), complete).verdict
-        recorder.record(Decision(role, request.action, request.resource, verdict, "document"))
+        recorder.record(Decision(role, request.action, request.resource, verdict, BY_DOCUMENT))
         if verdict is AccessVerdict.ALLOW:
             return None
         return result_type(
@@ -95,7 +100,10 @@ def _verdict(result: Any) -> AccessVerdict:
 
 
 def _partition_keys(table: str) -> list[str]:
-    """Return the partition keys of a table and of its indexes."""
+    """Return the names of the partition keys of a table and of its indexes.
+
+    Their values in a request are the value of the condition key `dynamodb:LeadingKeys`.
+    """
     record = get_private(dynamodb, "_tables").get(table) or {}
     schemas = [
         record.get("KeySchema") or [],

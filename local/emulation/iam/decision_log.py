@@ -13,6 +13,11 @@ from local.emulation.iam.policy_evaluator import AccessVerdict
 
 _FILE = "decisions.jsonl"
 """File in the emulator's folder."""
+BY_EMULATOR = "emulator"
+"""Value of `Decision.by` for decisions that the emulator makes correctly."""
+BY_DOCUMENT = "document"
+"""Value of `Decision.by` for decisions from the documents of the role's policies. The emulator is known to make these
+decisions wrongly or not at all."""
 BY_SERVICE = "service"
 """Value of `Decision.by` for calls that an AWS service makes with a role."""
 BY_SCHEDULE = "clock"
@@ -29,8 +34,7 @@ class Decision:
     resource: str
     verdict: AccessVerdict
     by: str
-    """Origin of the decision: `emulator`, `document` (the role's policies, used if the emulator is known to be wrong),
-    BY_SERVICE or BY_SCHEDULE."""
+    """Origin of the decision: BY_EMULATOR, BY_DOCUMENT, BY_SERVICE or BY_SCHEDULE."""
 
     def __str__(self) -> str:
         return f"{self.role}: {self.action} on {self.resource}: {self.verdict}"

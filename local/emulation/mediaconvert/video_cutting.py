@@ -40,7 +40,7 @@ class VideoCut:
     seconds: int
     """Length of a segment."""
     end_seconds: int | None
-    """Length of the beginning of the video that is used, or None if the whole video is used."""
+    """Time in the video at which the job stops reading it, or None if the job reads the whole video."""
     video: Mapping[str, Any]
     """The job's `VideoDescription`."""
     audio: Mapping[str, Any]

@@ -3,7 +3,7 @@
 A result grows with each word, and becomes final at the end of the sentence. A stable word is the same in every later
 version of the result. Some words cause a fault of the stream, so tests control every fault through the audio. All of
 them except `broken` have this effect only if partial results are stabilised. So a client that sends the same audio
-again without stabilisation gets its transcript.
+again without stabilisation meets no fault, and gets the transcript of all words.
 """
 
 import json

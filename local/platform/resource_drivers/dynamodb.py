@@ -24,7 +24,9 @@ def key_schema(hash_key: str, range_key: str | None) -> list[dict[str, str]]:
 
 @computed_from("globalSecondaryIndexes")
 def indexes(given: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
-    """Return the global secondary indexes, each with its projection in a block."""
+    """Return the global secondary indexes in the form of CreateTable, which has the projection in an object of its
+    own.
+    """
     return [
         {
             "indexName": index["name"],

@@ -1,4 +1,4 @@
-"""Policies about cost: the monthly estimate and budget, and limits on settings that make the cost grow."""
+"""Guardrail policies about cost: the monthly estimate and budget, and limits on settings that make the cost grow."""
 
 from guardrails.cost import (
     estimate_and_budget,

@@ -1,5 +1,5 @@
-"""Policies about the monthly cost of the stack: every run reports the estimate and compares it with the budget, and AWS
-Budgets and Cost Anomaly Detection notify subscribers.
+"""Guardrail policies about the monthly cost of the stack: every run reports the estimate and compares it with the
+budget, and AWS Budgets and Cost Anomaly Detection notify subscribers.
 """
 
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ def _check_cost_estimate(stack: CheckedStack) -> Iterator[Finding]:
     "cost-usage-read",
     severity=PolicySeverity.MEDIUM,
     levels=MANDATORY_EVERYWHERE,
-    description="A price rule reads every measure of the published usage.",
+    description="The estimate uses every measure of the usage that the stack publishes.",
     remedy=(
         "Correct the name of the block or measure where the subsystem computes its usage, in "
         "components/<subsystem>/usage.py. docs/cost.md lists the measures of each resource type."

@@ -1,4 +1,6 @@
-"""Policies about the cost of Lambda functions: architecture, memory, timeout, provisioned and maximum concurrency."""
+"""Guardrail policies about the cost of Lambda functions: architecture, memory, timeout, provisioned and maximum
+concurrency.
+"""
 
 from collections.abc import Iterator
 

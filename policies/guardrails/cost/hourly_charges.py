@@ -1,4 +1,4 @@
-"""Policies about resources that are billed by the hour or month, used or not.
+"""Guardrail policies about resources that are billed by the hour or month, used or not.
 
 NAT gateways, interface endpoints and customer-managed keys need a tag `Reason`. Services that always run, and cache
 clusters of REST stages, are not allowed.

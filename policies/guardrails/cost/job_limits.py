@@ -1,4 +1,6 @@
-"""Policies about the cost of Glue and Batch jobs: workers, timeouts, concurrency, processors and Spot capacity."""
+"""Guardrail policies about the cost of Glue and Batch jobs: workers, timeouts, concurrency, processors and Spot
+capacity.
+"""
 
 from collections.abc import Iterator
 

@@ -1,5 +1,5 @@
-"""Policies about log groups: every group has a retention, and functions, APIs and jobs log into groups of this
-stack.
+"""Guardrail policies about log groups: every group has a retention, and functions, APIs and jobs log into groups of
+this stack.
 """
 
 import json

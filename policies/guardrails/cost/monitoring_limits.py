@@ -1,4 +1,4 @@
-"""Policies about the cost of monitoring: limits on the number of alarms, dashboards and custom metrics."""
+"""Guardrail policies about the cost of monitoring: limits on the number of alarms, dashboards and custom metrics."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,6 @@
-"""Policy about tags: every taggable resource has the tags by which cost, ownership and access are assigned."""
+"""Guardrail policy about tags: every taggable resource has the tags by which cost, ownership and access are
+assigned.
+"""
 
 from collections.abc import Iterator
 from typing import Final

@@ -1,5 +1,5 @@
-"""Policies about the cost of storage: lifecycles of buckets, images and agent memory, on-demand tables, and limited
-queries.
+"""Guardrail policies about the cost of storage: lifecycles of buckets, images and agent memory, on-demand tables, and
+limited queries.
 """
 
 from collections.abc import Iterator

@@ -1,5 +1,5 @@
-"""Policies about data protection: stored data is encrypted, private and restorable, and is not exposed to logs or
-foreign callers.
+"""Guardrail policies about data protection: stored data is encrypted, private and restorable, and is not exposed to
+logs or foreign callers.
 """
 
 from guardrails.data_protection import (
@@ -9,7 +9,7 @@ from guardrails.data_protection import (
     customer_keys,
     ecr_and_glue,
     network_ingress,
-    queue_and_topic_encryption,
+    queues_and_topics,
     table_protection,
 )
 from guardrails.pack.policy_kinds import Policy
@@ -17,7 +17,7 @@ from guardrails.pack.policy_kinds import Policy
 MODULES = (
     bucket_protection,
     table_protection,
-    queue_and_topic_encryption,
+    queues_and_topics,
     customer_keys,
     cors_and_logged_data,
     api_authorization,

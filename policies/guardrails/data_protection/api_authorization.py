@@ -1,5 +1,5 @@
-"""Policy about API authorization: every method, route and connection of an API requires it, or a tag of the API says
-what checks callers instead.
+"""Guardrail policy about API authorization: every method, route and connection of an API requires it, or a tag of the
+API says what checks callers instead.
 """
 
 import json
@@ -44,7 +44,7 @@ send their token in the body.
     types={REST_API, REST_METHOD, API_V2, API_V2_ROUTE},
 )
 def _check_api_asks_who_calls(resource: CheckedResource, _stack: CheckedStack) -> Iterator[str]:
-    # This is a relation policy, because a resource policy gets no references.
+    # The decorator is `relation`, because `POLICIES.resource` passes resources without references.
     if resource.type == REST_METHOD:
         method = resource.props.get("httpMethod")
         if method != "OPTIONS" and _is_unauthorized(resource):

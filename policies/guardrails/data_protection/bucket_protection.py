@@ -1,5 +1,5 @@
-"""Policies about S3 buckets: encryption, public access, TLS, object ownership, access logs, and versions of uploaded
-originals.
+"""Guardrail policies about S3 buckets: encryption, public access, TLS, object ownership, access logs, and versions of
+uploaded originals.
 """
 
 from collections.abc import Iterator

@@ -1,5 +1,5 @@
-"""Policies that keep data from foreign web pages and from logs: named CORS origins, and no request bodies, events or
-workflow data in logs.
+"""Guardrail policies that keep data from foreign web pages and from logs: named CORS origins, and no request bodies,
+events or workflow data in logs.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,6 @@
-"""Policies about customer-managed KMS keys: rotation, access of the key's own account, and delayed deletion."""
+"""Guardrail policies about customer-managed KMS keys: rotation, access of the key's own account, and delayed
+deletion.
+"""
 
 from collections.abc import Iterator
 

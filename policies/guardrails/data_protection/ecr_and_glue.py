@@ -1,5 +1,5 @@
-"""Policies about ECR image repositories and Glue jobs: images are scanned, tags are immutable, and jobs have a security
-configuration.
+"""Guardrail policies about ECR image repositories and Glue jobs: images are scanned, tags are immutable, and jobs have
+a security configuration.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Policy about security groups: no rule lets large parts of the internet in."""
+"""Guardrail policy about security groups: no rule lets large parts of the internet in."""
 
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_network

@@ -1,4 +1,4 @@
-"""Policies about DynamoDB tables in prod: point-in-time recovery, deletion protection and backup."""
+"""Guardrail policies about DynamoDB tables in prod: point-in-time recovery, deletion protection and backup."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Policies about least privilege: every identity may use only the actions and resources that it needs."""
+"""Guardrail policies about least privilege: every identity may use only the actions and resources that it needs."""
 
 from guardrails.least_privilege import (
     guest_permissions,

@@ -1,5 +1,5 @@
-"""Policies about guests: browser users with unauthenticated Cognito credentials. Every internet user can become a
-guest, so each guest may reach only data whose prefix or partition key is the guest's own identity.
+"""Guardrail policies about guests: browser users with unauthenticated Cognito credentials. Every internet user can
+become a guest, so each guest may reach only data whose prefix or partition key is the guest's own identity.
 """
 
 from collections.abc import Iterator

@@ -1,11 +1,24 @@
-"""Policies about roles and credentials: every function has its own role, and there are no AWS-managed policies, users,
-access keys or passwords.
+"""Guardrail policies about roles and credentials: every function has its own role, and there are no AWS-managed
+policies, users, access keys or passwords.
 """
 
 from collections.abc import Iterator
 
-from guardrails.model.resource_types import ACCESS_KEY, FUNCTION, ROLE, USER, USER_LOGIN_PROFILE
-from guardrails.model.role_statements import ATTACHMENTS, list_policy_arns
+from guardrails.model.resource_types import (
+    ACCESS_KEY,
+    FUNCTION,
+    GROUP_POLICY_ATTACHMENT,
+    GROUP_POLICY_ATTACHMENTS,
+    POLICY_ATTACHMENT,
+    ROLE,
+    ROLE_POLICY_ATTACHMENT,
+    ROLE_POLICY_ATTACHMENTS,
+    USER,
+    USER_LOGIN_PROFILE,
+    USER_POLICY_ATTACHMENT,
+    USER_POLICY_ATTACHMENTS,
+)
+from guardrails.model.role_statements import list_policy_arns
 from guardrails.pack.policy_kinds import (
     MANDATORY_EVERYWHERE,
     CheckedResource,
@@ -16,6 +29,19 @@ from guardrails.pack.policy_kinds import (
 )
 
 POLICIES = PolicySet(PolicyGroup.LEAST_PRIVILEGE)
+
+ATTACHMENTS = frozenset(
+    {
+        GROUP_POLICY_ATTACHMENT,
+        GROUP_POLICY_ATTACHMENTS,
+        POLICY_ATTACHMENT,
+        ROLE_POLICY_ATTACHMENT,
+        ROLE_POLICY_ATTACHMENTS,
+        USER_POLICY_ATTACHMENT,
+        USER_POLICY_ATTACHMENTS,
+    }
+)
+"""Types of resources that attach managed policies to a role, user or group."""
 
 AWS_MANAGED_POLICY = ":iam::aws:policy/"
 """Part of the ARN of every policy that AWS manages."""

@@ -1,5 +1,5 @@
-"""Policies about the statements of IAM policy documents: actions exist, resources fit the actions, metrics have a
-namespace, and there are no wildcards and no negated elements.
+"""Guardrail policies about the statements of IAM policy documents: actions exist, resources fit the actions, metrics
+have a namespace, and there are no wildcards and no negated elements.
 """
 
 from collections.abc import Iterator
@@ -52,7 +52,7 @@ def _check_iam_no_wildcard_action(resource: CheckedResource) -> Iterator[str]:
     for statement in list_allow_statements(resource):
         for action in statement.actions:
             if "*" in action:
-                yield f"The policy allows the action pattern {action}."
+                yield f"The IAM policy allows the action pattern {action}."
 
 
 @POLICIES.resource(
@@ -69,14 +69,14 @@ def _check_iam_no_star_resource(resource: CheckedResource) -> Iterator[str]:
         for action in statement.actions if "*" in statement.resources else ():
             if iam_action_table.has_resource_level(action):
                 arn_pattern = iam_action_table.get_arn_patterns(action)[0]
-                yield f"The policy allows {action} on *, but the action can be limited to {arn_pattern}."
+                yield f"The IAM policy allows {action} on *, but the action can be limited to {arn_pattern}."
 
 
 @POLICIES.resource(
     "iam-resource-is-named",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
-    description="Every ARN in a role's policy contains at least a part of the resource's name.",
+    description="Every ARN in a role's IAM policy contains at least a part of the resource's name.",
     remedy="Use the resource's name or a prefix of it in the ARN.",
     frameworks=("AWS Well-Architected SEC03-BP02",),
     types=IDENTITY_POLICIES,
@@ -86,7 +86,7 @@ def _check_iam_resource_is_named(resource: CheckedResource) -> Iterator[str]:
         actions = ", ".join(statement.actions)
         for arn in statement.resources if not set(statement.actions) <= ACTIONS_ON_GENERATED_IDS else ():
             if arn != "*" and not _contains_name(arn):
-                yield f"The policy allows {actions} on {arn}, which matches every resource of that type."
+                yield f"The IAM policy allows {actions} on {arn}, which matches every resource of that type."
 
 
 def _contains_name(arn: str) -> bool:
@@ -108,7 +108,7 @@ def _contains_name(arn: str) -> bool:
     "iam-action-exists",
     severity=PolicySeverity.MEDIUM,
     levels=MANDATORY_EVERYWHERE,
-    description="Every action of a role's policy exists in AWS.",
+    description="Every action of a role's IAM policy exists in AWS.",
     remedy="Look it up in the service authorization reference. For example, HeadObject needs s3:GetObject.",
     types=IDENTITY_POLICIES,
 )
@@ -143,7 +143,7 @@ def _check_iam_resource_fits_action(resource: CheckedResource) -> Iterator[str]:
     "iam-no-negation",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
-    description="No policy document uses NotAction, NotResource or NotPrincipal.",
+    description="No IAM policy document uses NotAction, NotResource or NotPrincipal.",
     remedy="List the allowed elements. To refuse requests, use a Deny statement with a condition.",
     types=IDENTITY_POLICIES | RESOURCE_POLICIES,
 )
@@ -164,4 +164,4 @@ def _check_iam_no_negation(resource: CheckedResource) -> Iterator[str]:
 def _check_iam_metrics_in_namespace(resource: CheckedResource) -> Iterator[str]:
     for statement in list_allow_statements(resource):
         if statement.covers_action("cloudwatch:PutMetricData") and not statement.is_narrowed_by("cloudwatch:namespace"):
-            yield "The policy allows cloudwatch:PutMetricData in every namespace, including those of AWS."
+            yield "The IAM policy allows cloudwatch:PutMetricData in every namespace, including those of AWS."

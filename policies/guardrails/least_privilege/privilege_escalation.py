@@ -1,4 +1,4 @@
-"""Policy against privilege escalation: actions and combinations of actions by which a role can gain further
+"""Guardrail policy against privilege escalation: actions and combinations of actions by which a role can gain further
 permissions.
 
 The combinations are a selection from two published lists: "AWS IAM Privilege Escalation" by Rhino Security Labs, and

@@ -1,5 +1,5 @@
-"""Policies about IAM resource policies and function permissions: which principals may use a bucket, queue, topic, key,
-API or function.
+"""Guardrail policies about the IAM policies of resources, and about function permissions: which principals may use a
+bucket, queue, topic, key, API or function.
 """
 
 from collections.abc import Iterator, Mapping
@@ -38,9 +38,13 @@ CALLER_KEYS = (
     "aws:SourceVpce",
     "kms:CallerAccount",
 )
-"""Condition keys that identify the caller. A condition on one of them is enough to refuse foreign callers."""
+"""Condition keys that identify the caller by an id. A condition that compares one of them with ids without wildcards is
+enough to refuse foreign callers.
+"""
 CALLER_ARN_KEYS = ("aws:PrincipalArn", "aws:SourceArn")
-"""Condition keys that identify the caller if the ARN contains an account or names one bucket."""
+"""Condition keys that identify the caller by an ARN. A condition on one of them is enough if each of its ARNs contains
+an account id or names one bucket. An ARN with an account id may have wildcards in its other parts.
+"""
 SERVICE_ACCOUNT_KEYS = ("aws:SourceAccount", "aws:SourceOrgID", "kms:CallerAccount")
 """Condition keys that identify the account for which an AWS service acts."""
 API_TYPES = frozenset({REST_API, API_V2})
@@ -56,8 +60,8 @@ def _list_allow_statements(resource: CheckedResource) -> list[Statement]:
 
 
 def _get_document(resource: CheckedResource) -> str | Mapping[str, Any] | None:
-    """Return the policy document of a resource. For a permission, return an equivalent document built from its
-    properties.
+    """Return the IAM policy document of a resource. A permission has none, so return an equivalent document that is
+    built from its properties.
     """
     if resource.type not in {EVENT_BUS_PERMISSION, LAYER_PERMISSION}:
         return resource.props.get(POLICY_DOCUMENT_PROPERTIES.get(resource.type, "policy"))
@@ -87,7 +91,7 @@ def _check_resource_policy_not_public(resource: CheckedResource) -> Iterator[str
     for statement in _list_allow_statements(resource):
         for kind, value in statement.principals:
             if kind in {"*", "AWS"} and value == "*" and not _limits_caller(statement):
-                yield f"The policy allows {', '.join(statement.actions)} to every principal."
+                yield f"The IAM policy allows {', '.join(statement.actions)} to every principal."
 
 
 def _limits_caller(statement: Statement) -> bool:
@@ -103,7 +107,7 @@ def _limits_caller(statement: Statement) -> bool:
     "resource-policy-source-account",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
-    description="Every service that a resource policy allows must act for a named account.",
+    description="Every service that the IAM policy of a resource allows must act for a named account.",
     remedy="Add a StringEquals condition on aws:SourceAccount.",
     frameworks=("AWS Well-Architected SEC03-BP07",),
     types=RESOURCE_POLICIES,
@@ -112,7 +116,7 @@ def _check_resource_policy_source_account(resource: CheckedResource) -> Iterator
     for statement in _list_allow_statements(resource):
         services = [value for kind, value in statement.principals if kind == "Service"]
         if services and not _limits_service_account(statement):
-            yield f"The policy allows {', '.join(services)} without a condition on the account that it acts for."
+            yield f"The IAM policy allows {', '.join(services)} without a condition on the account that it acts for."
 
 
 def _limits_service_account(statement: Statement) -> bool:
@@ -150,7 +154,7 @@ def _names_bucket(arn: str) -> bool:
     "resource-policy-no-wildcard-action",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
-    description="Resource policies allow exact actions. Only a KMS key's own account may have kms:*.",
+    description="IAM policies of resources allow exact actions. Only a KMS key's own account may have kms:*.",
     remedy="List each action.",
     types=RESOURCE_POLICIES,
 )
@@ -159,7 +163,7 @@ def _check_resource_policy_no_wildcard_action(resource: CheckedResource) -> Iter
         is_for_account = all(kind == "AWS" and value.endswith(":root") for kind, value in statement.principals)
         for action in statement.actions:
             if "*" in action and not (is_for_account and action == "kms:*"):
-                yield f"The policy allows the action pattern {action}."
+                yield f"The IAM policy allows the action pattern {action}."
 
 
 @POLICIES.relation(
@@ -172,7 +176,7 @@ def _check_resource_policy_no_wildcard_action(resource: CheckedResource) -> Iter
     types={FUNCTION_PERMISSION},
 )
 def _check_function_permission_source(permission: CheckedResource, _stack: CheckedStack) -> Iterator[str]:
-    # This is a relation policy, because a resource policy gets no references.
+    # The decorator is `relation`, because `POLICIES.resource` passes resources without references.
     principal = str(permission.props.get("principal"))
     if principal == "*" and not permission.has_property("principalOrgId"):
         yield "principal is *, so every AWS account may call the function."

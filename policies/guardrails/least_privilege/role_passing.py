@@ -1,5 +1,5 @@
-"""Policies about iam:PassRole and sts:AssumeRole: statements name exact roles, and PassRole also names the service. A
-policy that allows mediaconvert:CreateJob also allows passing a role to MediaConvert.
+"""Guardrail policies about iam:PassRole and sts:AssumeRole: statements name exact roles, and PassRole also names the
+service. An IAM policy that allows mediaconvert:CreateJob also allows passing a role to MediaConvert.
 """
 
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ def _check_iam_pass_role_exact(resource: CheckedResource) -> Iterator[str]:
     for statement in _list_pass_role_statements(resource):
         for arn in statement.resources:
             if "*" in arn or "?" in arn:
-                yield f"The policy allows iam:PassRole on {arn}, which contains a wildcard."
+                yield f"The IAM policy allows iam:PassRole on {arn}, which contains a wildcard."
 
 
 @POLICIES.resource(
@@ -44,7 +44,7 @@ def _check_iam_pass_role_exact(resource: CheckedResource) -> Iterator[str]:
 )
 def _check_iam_pass_role_to_service(resource: CheckedResource) -> Iterator[str]:
     for statement in _list_pass_role_statements(resource):
-        grant = f"The policy allows iam:PassRole on {', '.join(statement.resources)}"
+        grant = f"The IAM policy allows iam:PassRole on {', '.join(statement.resources)}"
         services = statement.condition_values("iam:PassedToService")
         if not services or not statement.is_narrowed_by("iam:PassedToService"):
             yield f"{grant} to every service."
@@ -65,14 +65,14 @@ def _check_iam_assume_role_exact(resource: CheckedResource) -> Iterator[str]:
     for statement in list_allow_statements(resource):
         for arn in statement.resources if statement.covers_action("sts:AssumeRole") else ():
             if "*" in arn or ":role/" not in arn:
-                yield f"The policy allows sts:AssumeRole on {arn}, which is not the ARN of one role."
+                yield f"The IAM policy allows sts:AssumeRole on {arn}, which is not the ARN of one role."
 
 
 @POLICIES.resource(
     "mediaconvert-job-has-role",
     severity=PolicySeverity.MEDIUM,
     levels=MANDATORY_EVERYWHERE,
-    description="A policy that allows mediaconvert:CreateJob also allows passing a role to MediaConvert.",
+    description="An IAM policy that allows mediaconvert:CreateJob also allows passing a role to MediaConvert.",
     remedy="Grant iam:PassRole on the media role, with the condition iam:PassedToService mediaconvert.amazonaws.com.",
     types=IDENTITY_POLICIES,
 )
@@ -82,4 +82,4 @@ def _check_mediaconvert_job_has_role(resource: CheckedResource) -> Iterator[str]
         MEDIA_CONVERT in statement.condition_values("iam:PassedToService")
         for statement in _list_pass_role_statements(resource)
     ):
-        yield f"The policy allows no iam:PassRole to {MEDIA_CONVERT}, which would refuse every job."
+        yield f"The IAM policy allows no iam:PassRole to {MEDIA_CONVERT}, which would refuse every job."

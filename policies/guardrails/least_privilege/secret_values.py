@@ -1,5 +1,5 @@
-"""Policies about secrets: environment variables and job arguments contain references to secrets, never the secrets,
-and SSM parameters with secrets are encrypted.
+"""Guardrail policies about secrets: environment variables and job arguments contain references to secrets, never the
+secrets, and SSM parameters with secrets are encrypted.
 """
 
 import json

@@ -1,9 +1,9 @@
-"""Table of the condition keys that AWS services send when they assume a role. The policies about trust policies use it.
+"""Table of the condition keys that AWS services send when they assume a role.
 
-A condition on a key that the service does not send makes the role unusable, which tests with mocks do not show. A
-missing condition lets other accounts use the service with the role. Each entry cites the AWS page that documents it.
-`components/blocks/iam/trust_policy.py` has its own table for the roles that the blocks create. This table applies to
-all roles, whatever code creates them.
+The guardrails about trust policies use it. A condition on a key that the service does not send makes the role unusable,
+which tests with mocks do not show. A missing condition lets other accounts use the service with the role. Each entry
+cites the AWS page that documents it. `components/blocks/iam/trust_policy.py` has its own table for the roles that the
+blocks create. This table applies to all roles, whatever code creates them.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class SentConditionKeys:
     sends_arn: bool
     """True if the service sends `aws:SourceArn`."""
     is_required: bool = True
-    """True if the policy requires the conditions. False if the service's guide also shows trust policies without
+    """True if the guardrail requires the conditions. False if the service's guide also shows trust policies without
     them.
     """
     arn_part: str = ""

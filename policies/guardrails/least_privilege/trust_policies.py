@@ -1,4 +1,6 @@
-"""Policies about trust policies of roles: which services, federated identities and roles may assume a role."""
+"""Guardrail policies about trust policies of roles: which services, federated identities and roles may assume a
+role.
+"""
 
 import re
 from collections.abc import Iterator

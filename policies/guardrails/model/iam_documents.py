@@ -16,7 +16,7 @@ NOT_ELEMENTS = ("NotAction", "NotResource", "NotPrincipal")
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement of a policy document. Single values of the document are converted to tuples."""
+    """One statement of an IAM policy document. Single values of the document are converted to tuples."""
 
     effect: str
     actions: tuple[str, ...]

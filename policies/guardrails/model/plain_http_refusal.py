@@ -1,4 +1,4 @@
-"""Check of the policies of buckets, queues and topics: a statement denies requests without TLS."""
+"""Check of the IAM policies of buckets, queues and topics: a statement denies requests without TLS."""
 
 from collections.abc import Sequence
 
@@ -8,14 +8,16 @@ from guardrails.model.iam_documents import Statement, parse_statements
 from guardrails.pack.policy_kinds import CheckedResource, CheckedStack
 
 SERVICE_WIDE_ACTIONS = frozenset({"sns:Publish"})
-"""Actions that count as all actions of a service, because its resource policies allow no wildcard."""
+"""Actions that count as all actions of a service, because its IAM policies allow no wildcard."""
 
 
 def list_inline_policies(resource: CheckedResource, stack: CheckedStack) -> list[CheckedResource]:
-    """Return the bucket, queue or topic in a list if the program sets its inline policy, else an empty list.
+    """Return the bucket, queue or topic in a list if the program sets its property `policy`, else an
+    empty list.
 
-    If the program sets none, the AWS provider still returns a value. Before the first deployment, it is unknown. Later
-    it is the policy that a separate resource has attached, as the last deployment left it. Both are ignored.
+    If the program does not set it, the AWS provider still returns a value. Before the first deployment, the value is
+    unknown. Later it is the IAM policy that a separate resource has attached, as the last deployment left it. Both are
+    ignored.
     """
     if not stack.is_set_by_program(resource, "policy"):
         return []

@@ -1,6 +1,6 @@
 """Lookup of the resources that configure or call a bucket or a function.
 
-The AWS provider has separate resources for such settings, and the policies check them together.
+The AWS provider has separate resources for such settings, and the guardrails check them together.
 """
 
 from collections.abc import Iterator

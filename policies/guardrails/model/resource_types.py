@@ -1,4 +1,4 @@
-"""Pulumi type tokens of the resources that policies and price rules use, as the AWS provider writes them."""
+"""Pulumi type tokens of the resources that guardrail policies and price rules use, as the AWS provider writes them."""
 
 from typing import Final
 
@@ -112,7 +112,8 @@ WEB_ACL_ASSOCIATION: Final = "aws:wafv2/webAclAssociation:WebAclAssociation"
 BUCKETS: Final = frozenset({BUCKET, BUCKET_V2})
 """The type of S3 buckets, and its deprecated alias."""
 IDENTITY_POLICIES: Final = frozenset({GROUP_POLICY, MANAGED_POLICY, ROLE, ROLE_POLICY, USER_POLICY})
-"""Types with documents that grant permissions to an IAM identity. A role has them as inline policies."""
+"""Types of resources with IAM policy documents that grant permissions to an IAM identity. A role has such documents as
+inline policies."""
 RESOURCE_POLICIES: Final = frozenset(
     {
         ACCESS_POINT,
@@ -142,8 +143,8 @@ RESOURCE_POLICIES: Final = frozenset(
         TOPIC_POLICY,
     }
 )
-"""Types that grant access to one resource: by a policy document, which some types have only inline, or by a
+"""Types that grant access to one resource: by an IAM policy document, which some types have only inline, or by a
 permission for one principal.
 """
 POLICY_DOCUMENT_PROPERTIES: Final = {LOG_DESTINATION_POLICY: "accessPolicy", LOG_RESOURCE_POLICY: "policyDocument"}
-"""The property with the policy document, for types whose property is not `policy`."""
+"""The property with the IAM policy document, for types whose property is not `policy`."""

@@ -1,7 +1,7 @@
-"""IAM statements of roles and of single policy documents, and the managed policies that roles and attachments name.
+"""Statements of the IAM policies of roles and of single resources, and the ARNs of the managed policies that they name.
 
-The policies about least privilege read them. Deny statements are not subtracted from the allowed actions. Only
-`list_allow_statements` omits them.
+The guardrails about least privilege check these statements. The functions return the statements with the effect Deny
+too, except `list_allow_statements`. No function computes which actions remain allowed after the denials.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,8 +11,6 @@ from pulumi_policy.proxy import UnknownValueError
 
 from guardrails.model.iam_documents import Statement, parse_statements, to_list
 from guardrails.model.resource_types import (
-    GROUP_POLICY_ATTACHMENT,
-    GROUP_POLICY_ATTACHMENTS,
     MANAGED_POLICY,
     POLICY_ATTACHMENT,
     POLICY_DOCUMENT_PROPERTIES,
@@ -20,47 +18,35 @@ from guardrails.model.resource_types import (
     ROLE_POLICY,
     ROLE_POLICY_ATTACHMENT,
     ROLE_POLICY_ATTACHMENTS,
-    USER_POLICY_ATTACHMENT,
-    USER_POLICY_ATTACHMENTS,
 )
 from guardrails.pack.policy_kinds import CheckedResource, CheckedStack, Props
 
-ATTACHMENTS = frozenset(
-    {
-        GROUP_POLICY_ATTACHMENT,
-        GROUP_POLICY_ATTACHMENTS,
-        POLICY_ATTACHMENT,
-        ROLE_POLICY_ATTACHMENT,
-        ROLE_POLICY_ATTACHMENTS,
-        USER_POLICY_ATTACHMENT,
-        USER_POLICY_ATTACHMENTS,
-    }
-)
 ROLE_PROPERTIES = {POLICY_ATTACHMENT: "roles", ROLE_POLICY_ATTACHMENT: "role", ROLE_POLICY_ATTACHMENTS: "roleName"}
-"""The property that names the role, by the type of attachment."""
+"""Property that names the role, by the type of the resource that attaches managed policies."""
 POLICY_ARN_PROPERTIES = ("managedPolicyArns", "policyArn", "policyArns")
-"""The properties with ARNs of managed policies, of a role and of the types of attachments."""
+"""Properties that contain ARNs of managed policies. The first is a property of a role, the others are of attachments.
+"""
 
 
 def list_statements(resource: CheckedResource) -> Iterator[Statement]:
-    """Yield the statements of a policy, or of a role's inline policies."""
+    """Yield the statements that a resource itself contains: those of an IAM policy, or of a role's inline policies."""
     for holder in _list_document_holders(resource):
         yield from parse_statements(holder.get(POLICY_DOCUMENT_PROPERTIES.get(resource.type, "policy")))
 
 
 def list_allow_statements(resource: CheckedResource) -> Iterator[Statement]:
-    """Yield the statements of a policy, or of a role's inline policies, that have the effect Allow."""
+    """Yield the statements of `list_statements` that have the effect Allow."""
     return (statement for statement in list_statements(resource) if statement.is_allow)
 
 
 def list_statements_and_trust(resource: CheckedResource) -> Iterator[Statement]:
-    """Yield the statements of a policy, or of a role's inline policies and trust policy."""
+    """Yield the statements of `list_statements`, and those of a role's trust policy."""
     yield from list_statements(resource)
     yield from parse_statements(resource.props.get("assumeRolePolicy"))
 
 
 def _list_document_holders(resource: CheckedResource) -> Iterable[Props]:
-    """Return the property mappings that contain a policy document."""
+    """Return the property mappings that contain an IAM policy document."""
     return (resource.props.get("inlinePolicies") or ()) if resource.type == ROLE else (resource.props,)
 
 
@@ -70,21 +56,22 @@ def list_policy_arns(resource: CheckedResource) -> list[str]:
 
 
 def list_all_role_statements(role: CheckedResource, stack: CheckedStack) -> Iterator[Statement]:
-    """Yield the known statements of all policies of a role: inline policies, separate policies, and managed policies of
-    this stack.
+    """Yield the known statements of all IAM policies of a role.
 
-    A document that contains an unknown id is skipped. The policies that check single documents report it as undecided,
-    and the next run after the deployment can read it.
+    These are its inline policies, its separate `RolePolicy` resources, and the managed policies of this stack that are
+    attached to it. A document that contains an unknown id is skipped. The guardrails that check single documents report
+    it as undecided. After the deployment, the id is known and the next run reads the document.
 
-    Inline policies count only if the program sets them. Otherwise the AWS provider reports the role's separate policies
-    as its inline policies, as the last deployment left them.
+    Inline policies count only if the program sets them. If the program does not set them, the AWS provider fills
+    `inlinePolicies` with the separate policies as the last deployment left them. They may be outdated, and the current
+    ones are listed anyway.
     """
     inline = [role] if stack.is_set_by_program(role, "inlinePolicies") else []
     separate = [policy for policy in stack.list_resources(ROLE_POLICY) if _names_role(policy, "role", role)]
     for resource in (*inline, *separate, *_list_managed_policies(role, stack)):
-        with suppress(UnknownValueError):
+        with suppress(UnknownValueError):  # the list of inline policies is unknown
             for holder in _list_document_holders(resource):
-                with suppress(UnknownValueError):
+                with suppress(UnknownValueError):  # one document is unknown
                     yield from parse_statements(holder.get("policy"))
 
 

@@ -107,8 +107,8 @@ class CheckedResource:
     props: Props
     context: StackContext
     parent: "CheckedResource | None" = None
-    """The parent in Pulumi's tree. Like `dependencies` and `references`, it is set only for relation and stack
-    policies, because a resource policy sees a resource before the other resources exist.
+    """The parent in Pulumi's tree. Like `dependencies` and `references`, it is set only for a `RelationPolicy` and a
+    `StackPolicy`. A `ResourcePolicy` sees a resource before the other resources exist.
     """
     dependencies: tuple["CheckedResource", ...] = ()
     references: Mapping[str, tuple["CheckedResource", ...]] = field(default_factory=dict)
@@ -116,8 +116,8 @@ class CheckedResource:
     value is unknown.
     """
     limits: LimitValues = field(default_factory=dict)
-    """The limits of the resource policy that checks this resource. Relation and stack policies find their limits in
-    `CheckedStack`.
+    """The limits of the `ResourcePolicy` that checks this resource. A `RelationPolicy` and a `StackPolicy` find their
+    limits in `CheckedStack`.
     """
 
     def get_nested(self, *path: str) -> Any:
@@ -153,7 +153,7 @@ as set by the program.
 
 @dataclass(frozen=True)
 class CheckedStack:
-    """All resources of a stack, which relation and stack policies get."""
+    """All resources of a stack, which a `RelationPolicy` and a `StackPolicy` get."""
 
     resources: tuple[CheckedResource, ...]
     context: StackContext
@@ -163,7 +163,7 @@ class CheckedStack:
 
     def is_set_by_program(self, resource: CheckedResource, key: str) -> bool:
         """Return True if the program itself sets a property. The AWS provider also returns properties that other
-        resources set, for example the policy of a bucket.
+        resources set, for example the IAM policy of a bucket.
         """
         return key in self.program_properties.get(resource.urn, {key})
 

@@ -138,7 +138,7 @@ class PolicyBuilder:
         return record.applies_to(args.resource_type) and not self._context.is_excepted(record.name, args.name)
 
     def _to_checked_resource(self, args: sdk.ResourceValidationArgs, record: Policy) -> CheckedResource:
-        """Return the single resource that a resource policy checks, with the policy's limits."""
+        """Return the single resource that a `ResourcePolicy` checks, with the limits of this policy."""
         limits = record.resolve_limits(args.get_config())
         return CheckedResource(args.urn, args.resource_type, args.name, args.props, self._context, limits=limits)
 

@@ -116,7 +116,7 @@ def _render_added_prices() -> Iterator[str]:
     yield "| price | USD | unit |"
     yield "|---|---:|---|"
     for name, price in sorted(load_prices().items()):
-        if price.guardrail:  # a price for monitoring or protection
+        if price.monitoring_or_protection:
             yield f"| {name} | {_format_price(price.usd, 8)} | {price.unit} |"
 
 

@@ -23,7 +23,7 @@ class Price:
     """Reliability: `primary` (AWS's own page or price list), `secondary` (another source) or `estimate` (ours)."""
     free: float = 0
     """Quantity that an account gets free of charge every month, without a time limit."""
-    guardrail: bool = False
+    monitoring_or_protection: bool = False
     """True if the price is for monitoring or protection, which the requirements' cost tables do not contain."""
 
 

@@ -1,4 +1,6 @@
-"""Policies about reliability: failed work is kept, alarms notify operators, and logs and traces show the cause."""
+"""Guardrail policies about reliability: failed work is kept, alarms notify operators, and logs and traces show the
+cause.
+"""
 
 from guardrails.pack.policy_kinds import Policy
 from guardrails.reliability import (

@@ -1,4 +1,4 @@
-"""Policies about CloudWatch alarms: each has an action, a decision about missing data, and a runbook."""
+"""Guardrail policies about CloudWatch alarms: each has an action, a decision about missing data, and a runbook."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Policies about API stages and web firewalls: throttling, logs, metrics, traces and redeployment."""
+"""Guardrail policies about API stages and web firewalls: throttling, logs, metrics, traces and redeployment."""
 
 from collections.abc import Iterator
 
@@ -39,6 +39,9 @@ def _list_stage_settings(stage: CheckedResource, stack: CheckedStack) -> list[Pr
 
 
 def _belongs_to_stage(settings: CheckedResource, stage: CheckedResource) -> bool:
+    """Return True if method settings name the API and the stage, by a reference to the resource or by the same
+    value.
+    """
     settings_apis, stage_apis = settings.references.get("restApi", ()), stage.references.get("restApi", ())
     if settings_apis or stage_apis:
         same_api = settings_apis == stage_apis

@@ -1,4 +1,4 @@
-"""Policies about Batch and Glue jobs: retries, timeouts and supported engine versions."""
+"""Guardrail policies about Batch and Glue jobs: retries, timeouts and supported engine versions."""
 
 from collections.abc import Iterator
 

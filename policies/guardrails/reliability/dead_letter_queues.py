@@ -1,5 +1,5 @@
-"""Policies about dead-letter queues: queues, event targets, schedules and asynchronous functions have one, which keeps
-messages for 14 days and has an alarm.
+"""Guardrail policies about dead-letter queues: queues, event targets, schedules and asynchronous functions have one,
+which keeps messages for 14 days and has an alarm.
 """
 
 import json

@@ -1,5 +1,5 @@
-"""Policies about the triggers of Lambda functions: visibility timeouts and partial batch failures of queues, calls of
-an alias, and permissions of bucket notifications.
+"""Guardrail policies about the triggers of Lambda functions: visibility timeouts and partial batch failures of queues,
+calls of an alias, and permissions of bucket notifications.
 """
 
 from collections.abc import Iterator
@@ -117,15 +117,15 @@ def _check_function_called_by_alias(resource: CheckedResource) -> Iterator[str]:
     "notification-after-permission",
     severity=PolicySeverity.MEDIUM,
     levels=MANDATORY_EVERYWHERE,
-    description="A bucket notification depends on the policy or permission that allows S3 to send it.",
-    remedy="Add the policy or permission to depends_on.",
+    description="A bucket notification depends on the IAM policy or permission that allows S3 to send it.",
+    remedy="Add the IAM policy or permission to depends_on.",
     types={BUCKET_NOTIFICATION},
 )
 def _check_notification_after_permission(notification: CheckedResource, _stack: CheckedStack) -> Iterator[str]:
     """Yield a violation for each missing dependency. S3 sends a test message when a notification is created, so the
     permission must exist before.
     """
-    # This is a relation policy, because a resource policy gets no dependencies.
+    # The decorator is `relation`, because `POLICIES.resource` passes resources without dependencies.
     dependency_types = {dependency.type for dependency in notification.dependencies}
     for key, needed_type, description in (
         ("queues", QUEUE_POLICY, "queue policy"),

@@ -1,4 +1,6 @@
-"""Policies about Lambda functions: alarms, traces, JSON logs, versions, and timeouts within API Gateway's limit."""
+"""Guardrail policies about Lambda functions: alarms, traces, JSON logs, versions, and timeouts within API Gateway's
+limit.
+"""
 
 from collections.abc import Iterator
 

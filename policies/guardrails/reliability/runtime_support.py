@@ -1,4 +1,4 @@
-"""Policy about Lambda runtimes: AWS supports each function's runtime for a minimum number of months."""
+"""Guardrail policy about Lambda runtimes: AWS supports each function's runtime for a minimum number of months."""
 
 import functools
 import tomllib

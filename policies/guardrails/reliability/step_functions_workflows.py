@@ -1,4 +1,4 @@
-"""Policies about Step Functions workflows: retries, timeouts, logs, traces and alarms."""
+"""Guardrail policies about Step Functions workflows: retries, timeouts, logs, traces and alarms."""
 
 import json
 from collections.abc import Iterator, Mapping

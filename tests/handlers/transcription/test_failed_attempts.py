@@ -22,7 +22,12 @@ from tests.handlers.transcription.router_harness import START_MS, Step
 @pytest.mark.parametrize(
     "failing",
     [
-        *(StreamFailureCode.REFUSED, StreamFailureCode.INTERNAL, StreamFailureCode.DROPPED, StreamFailureCode.SILENT),
+        *(
+            StreamFailureCode.ACCESS_DENIED,
+            StreamFailureCode.INTERNAL,
+            StreamFailureCode.DROPPED,
+            StreamFailureCode.SILENT,
+        ),
         pytest.param([(200, b"{not json")], id="invalid transcript"),
     ],
 )
@@ -137,7 +142,7 @@ def test_a_stream_without_results_has_failed(processor: ProcessorHarness, events
 
 
 def test_an_utterance_that_transcribe_rejects_is_not_resent(processor: ProcessorHarness) -> None:
-    processor.scripts.append(StreamFailureCode.REJECTED)
+    processor.scripts.append(StreamFailureCode.BAD_REQUEST)
     assert processor.process_utterance() is UtteranceEnd.REJECTED
     [told] = processor.sent_messages("error")
     assert (told["code"], told["utterance"]) == ("NOT_TRANSCRIBED", "u1")
@@ -151,7 +156,7 @@ def test_an_utterance_that_transcribe_rejects_is_not_resent(processor: Processor
 @pytest.mark.parametrize(
     ("failure", "attempts", "lines"),
     [
-        (StreamFailureCode.REJECTED, 1, [("ERROR", "rejected", "rejected")]),
+        (StreamFailureCode.BAD_REQUEST, 1, [("ERROR", "rejected", "rejected")]),
         (StreamFailureCode.DROPPED, 3, [("ERROR", "broken", "dropped")]),
         (StreamFailureCode.DROPPED, 2, []),
         (StreamFailureCode.THROTTLED, 3, []),
@@ -179,7 +184,7 @@ def test_finals_before_a_rejection_stay(
 ) -> None:
     """The utterance will not be transcribed again."""
     use_recording(monkeypatch, encoding)
-    steps = [final(300, "One."), partial(600, "Two", "r2", at_ms=500), (700, StreamFailureCode.REJECTED)]
+    steps = [final(300, "One."), partial(600, "Two", "r2", at_ms=500), (700, StreamFailureCode.BAD_REQUEST)]
     assert processor.process_utterance(*steps) is UtteranceEnd.REJECTED
     assert [message["resultId"] for message in processor.sent_messages("retract")] == ["r2"]
     assert processor.sent_messages("error")[0]["code"] == "NOT_TRANSCRIBED"
@@ -202,7 +207,7 @@ def test_the_third_attempt_is_the_last(processor: ProcessorHarness) -> None:
         ([partial(300, "Old"), final(1_100, "Old words."), ENDED], UtteranceEnd.SLOT_LOST),
         ([partial(300, "Old"), ENDED], UtteranceEnd.SLOT_LOST),
         ([ENDED], UtteranceEnd.DONE),
-        ([(200, StreamFailureCode.REJECTED)], UtteranceEnd.REJECTED),
+        ([(200, StreamFailureCode.BAD_REQUEST)], UtteranceEnd.REJECTED),
     ],
 )
 def test_a_replaced_attempt_sends_nothing_more(

@@ -33,7 +33,7 @@ POSTS = st.lists(st.sampled_from(["arrives", "is lost", "arrives unanswered"]), 
     [*[StreamFailureCode.DROPPED] * 4, (SAID, (700, StreamFailureCode.DROPPED)), StreamFailureCode.DROPPED],
     [],
 )
-@example("flac", [(SAID, (350, StreamFailureCode.DROPPED)), StreamFailureCode.REJECTED], [])
+@example("flac", [(SAID, (350, StreamFailureCode.DROPPED)), StreamFailureCode.BAD_REQUEST], [])
 @example("flac", [], ["is lost"] * 3)
 @example("pcm", [], ["is lost"] * 3)
 @example("flac", [], ["arrives unanswered"] * 3)

@@ -14,7 +14,7 @@ import pytest
 from local.platform.driver_model.driver import Driver, DriverCall, PropertyImport
 from local.platform.engine import Engine, ResourceFailed
 from local.platform.progress import SilentProgress
-from local.platform.resource_changes import ResourceAction
+from local.platform.resource_change_planning import ResourceAction
 from local.platform.state import PlatformState, ResourceStatus
 from local.preview import program_run
 from local.preview.input_checks import MissingDriver, find_invalid_inputs

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from local.platform.progress import ProgressReporter
-from local.platform.resource_changes import ResourceAction
+from local.platform.resource_change_planning import ResourceAction
 
 pytestmark = pytest.mark.unit
 

@@ -16,7 +16,7 @@ from local.platform.driver_model.driver import DriverCall
 from local.platform.driver_model.service_shapes import input_shape, service_model
 from local.platform.driver_model.untag_calls import adds_tags, make_untag_call, tags_property
 from local.platform.emulator import PORT
-from local.platform.resource_changes import identity_properties
+from local.platform.resource_change_planning import identity_properties
 from local.platform.resource_drivers import DRIVERS, RECORDED_ONLY, Driver
 from local.preview import stack_files
 from tests.whole_program import ONE_WORKER, STACKS, graph

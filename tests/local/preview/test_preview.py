@@ -14,7 +14,7 @@ from rich.console import Console
 
 from local.__main__ import main
 from local.platform import lifecycle
-from local.platform.resource_changes import ResourceAction
+from local.platform.resource_change_planning import ResourceAction
 from local.platform.state import StateError
 from local.platform.update_plan import PlannedStep
 from local.preview import preview as previewing

@@ -168,7 +168,7 @@ SPECS = (
         t.QUEUE,
         {"name": "q"},
         {"name": "r"},
-        "There is no policy",
+        "There is no IAM policy",
         around=[SampleResource(t.QUEUE_POLICY, {"policy": tls_only(Resource=QUEUE_ARN)}, "policy")],
     ),
     resource_spec(
@@ -176,7 +176,7 @@ SPECS = (
         t.TOPIC,
         {"name": "q"},
         {"name": "r"},
-        "There is no policy",
+        "There is no IAM policy",
         around=[SampleResource(t.TOPIC_POLICY, {"policy": tls_only(Resource=TOPIC_ARN)}, "policy")],
     ),
     property_spec("queue-encrypted", t.QUEUE, "sqsManagedSseEnabled", True, False, "sqsManagedSseEnabled"),
@@ -349,7 +349,9 @@ CASES = (
     ),
     expect_finding("queue-tls-only", "does not refuse", SampleResource(t.QUEUE, {"name": "q", "policy": LETS_IN})),
     expect_finding("queue-tls-only", "cannot be checked", SampleResource(t.QUEUE, {"name": "q", "policy": "[]"})),
-    expect_finding("queue-tls-only", "There is no policy", SampleResource(t.QUEUE, {"name": "q", "policy": UNKNOWN})),
+    expect_finding(
+        "queue-tls-only", "There is no IAM policy", SampleResource(t.QUEUE, {"name": "q", "policy": UNKNOWN})
+    ),
     expect_finding(
         "queue-tls-only",
         UNDECIDED,

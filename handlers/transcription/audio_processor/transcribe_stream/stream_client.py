@@ -1,8 +1,8 @@
 """Client of one stream of Amazon Transcribe over a WebSocket.
 
-`utterance_transcription` uses it. This module decides how a stream can end and fail, and how long that takes. The
-caller decides when to send and to receive, and parses the transcript events. Each failure is reported as one of a few
-codes: no exception and no log line contains anything that the peer sent, or the presigned URL.
+`utterance_transcription` uses it. This module decides whether a stream has ended or failed. The caller sets the
+timeouts, decides when to send and to receive, and parses the transcript events. Each failure is reported as one of a
+few codes, so that no exception and no log line contains the presigned URL or anything that the peer sent.
 """
 
 import time
@@ -25,7 +25,8 @@ from handlers.transcription.audio_processor.transcribe_stream.websocket_client i
 MAX_CHUNK = 32 * 1024
 """Maximum size of one audio event, as Amazon Transcribe limits it."""
 NORMAL_CLOSES = frozenset([1000, 1005])
-"""Close codes of a normal end, with and without a code. With 1001, the peer goes away and may have kept results."""
+"""Close codes of a normal end: 1000, and 1005 if the peer sent no code. Code 1001 is not normal: the peer shuts down,
+and may not have sent all results."""
 
 
 class StreamFailureCode(StrEnum):
@@ -33,10 +34,11 @@ class StreamFailureCode(StrEnum):
 
     THROTTLED = "throttled"
     """Too many streams, or the service is unavailable. A later attempt may succeed."""
-    REFUSED = "refused"
-    """Access was refused, or the peer's certificate is invalid."""
-    REJECTED = "rejected"
-    """The service refuses this request or its audio."""
+    ACCESS_DENIED = "refused"
+    """The service denied access, or the peer's certificate is invalid. Every 4xx response to the opening of the stream
+    counts as denied access, except 429."""
+    BAD_REQUEST = "rejected"
+    """The service opened the stream, but does not accept this request or its audio."""
     DROPPED = "dropped"
     """No connection was possible, or it closed before the stream ended."""
     MALFORMED = "malformed"
@@ -56,17 +58,17 @@ class TranscribeStreamFailed(Exception):
 
 
 _CODES_BY_EXCEPTION = {
-    "BadRequestException": StreamFailureCode.REJECTED,
-    "ConflictException": StreamFailureCode.REJECTED,
-    "ValidationException": StreamFailureCode.REJECTED,
+    "BadRequestException": StreamFailureCode.BAD_REQUEST,
+    "ConflictException": StreamFailureCode.BAD_REQUEST,
+    "ValidationException": StreamFailureCode.BAD_REQUEST,
     "LimitExceededException": StreamFailureCode.THROTTLED,
     "ServiceUnavailable": StreamFailureCode.THROTTLED,
     "ServiceUnavailableException": StreamFailureCode.THROTTLED,
     "ThrottlingException": StreamFailureCode.THROTTLED,
-    "AccessDeniedException": StreamFailureCode.REFUSED,
-    "ExpiredTokenException": StreamFailureCode.REFUSED,
-    "InvalidSignatureException": StreamFailureCode.REFUSED,
-    "UnrecognizedClientException": StreamFailureCode.REFUSED,
+    "AccessDeniedException": StreamFailureCode.ACCESS_DENIED,
+    "ExpiredTokenException": StreamFailureCode.ACCESS_DENIED,
+    "InvalidSignatureException": StreamFailureCode.ACCESS_DENIED,
+    "UnrecognizedClientException": StreamFailureCode.ACCESS_DENIED,
 }
 _NO_AUDIO = b"no new audio was received"
 """Part of the service's message if this client has sent no audio for 15 seconds."""
@@ -180,11 +182,11 @@ def _code_of_open_error(error: Exception) -> StreamFailureCode:
         case TimeoutError():
             return StreamFailureCode.SILENT
         case SSLCertVerificationError():
-            return StreamFailureCode.REFUSED
+            return StreamFailureCode.ACCESS_DENIED
         case InvalidStatus(response=Response(status_code=429 | 503)):
             return StreamFailureCode.THROTTLED
         case InvalidStatus(response=Response(status_code=status)) if status >= 400:
-            return StreamFailureCode.REFUSED if status < 500 else StreamFailureCode.INTERNAL
+            return StreamFailureCode.ACCESS_DENIED if status < 500 else StreamFailureCode.INTERNAL
         case OSError() | InvalidMessage(__cause__=EOFError()):
             return StreamFailureCode.DROPPED
         case _:

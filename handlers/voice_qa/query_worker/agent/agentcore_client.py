@@ -1,6 +1,6 @@
 """Client of an agent in Bedrock AgentCore Runtime, which it calls with `InvokeAgentRuntime`.
 
-The question and the lines of the answer are those of `agent_protocol`. This module signs the request and maps the
+`agent_protocol` defines the body of the request and the lines of the answer. This module signs the request and maps the
 errors of the operation. A test compares the request with boto3's.
 
 The module does not use boto3 itself for two reasons. boto3's body reader fills a buffer of one kilobyte before it

@@ -116,6 +116,7 @@ DRIVERS = (
             "arn": from_template(f"{ARN}/restapis/{{id}}"),
             "executionArn": from_template(f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{{id}}"),
         },
+        # The import of the OpenAPI document creates the API's paths, methods and integrations.
         property_import=PropertyImport("body", replace_api_content),
     ),
     Driver(

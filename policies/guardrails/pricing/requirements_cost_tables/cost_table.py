@@ -85,14 +85,16 @@ class PromisedSaving:
 
 @dataclass(frozen=True)
 class SettingSaving:
-    """The saving of one setting of this program, at the same usage."""
+    """The saving of one setting of this program, at the same load."""
 
     setting: str
     """Path of the setting in a stack file, or a description if the saving has no setting."""
     change: str
     """The values before and after the change, for example `90 → 30 days`."""
     before: Quantities
+    """Usage a month with the value before the change."""
     after: Quantities
+    """Usage a month with the value after the change."""
     remark: str = ""
 
     @property

@@ -20,7 +20,7 @@ from handlers.livestream.track_states import (
     is_applied,
 )
 from handlers.livestream.upload_object_keys import parse_upload_key
-from handlers.livestream.video_chunks import mediaconvert_job
+from handlers.livestream.video_chunks import video_cutting_job
 from handlers.livestream.video_chunks.video_event_processing import VideoProcessing
 from handlers.livestream.video_chunks.video_events import UploadedVideo, VideoUploadDetail
 from tests.handlers.livestream.track_reference_model import apply_update, request_upload
@@ -74,13 +74,13 @@ def replayed(event: str) -> str:
 
 def playlist(uploaded: UploadedVideo) -> str:
     """Return the URI of the playlist of a video's chunks."""
-    prefix = mediaconvert_job.chunk_prefix(uploaded, mediaconvert_job.job_token(BUCKET, uploaded, SECONDS, HOURS))
-    return f"s3://{BUCKET}/{prefix}{uploaded.key_parts.upload_id}{mediaconvert_job.CHUNK_MODIFIER}.m3u8"
+    prefix = video_cutting_job.chunk_prefix(uploaded, video_cutting_job.job_token(BUCKET, uploaded, SECONDS, HOURS))
+    return f"s3://{BUCKET}/{prefix}{uploaded.key_parts.upload_id}{video_cutting_job.CHUNK_MODIFIER}.m3u8"
 
 
 def job(uploaded: UploadedVideo, status: str, **changed: Any) -> str:
     """Return MediaConvert's event of a job for a video."""
-    metadata = mediaconvert_job.job_request(BUCKET, uploaded, seconds=SECONDS, role_arn=ROLE, max_hours=HOURS)[
+    metadata = video_cutting_job.job_request(BUCKET, uploaded, seconds=SECONDS, role_arn=ROLE, max_hours=HOURS)[
         "UserMetadata"
     ]
     output = {"outputFilePaths": [playlist(uploaded)], "durationInMs": 250_041}

@@ -15,7 +15,7 @@ import imageio_ffmpeg
 
 from handlers.livestream.s3_prefixes import VIDEOS
 from handlers.livestream.upload_object_keys import parse_upload_key
-from handlers.livestream.video_chunks import mediaconvert_job
+from handlers.livestream.video_chunks import video_cutting_job
 from handlers.livestream.video_chunks.video_events import UploadedVideo
 from local.emulation.mediaconvert import mediaconvert_service
 from local.ffmpeg import run_ffmpeg
@@ -121,7 +121,7 @@ class ServedMediaConvert:
 
 def job(video: UploadedVideo, seconds: int = 2, **how: Any) -> dict[str, Any]:
     """Return the request that the handlers' code creates."""
-    return mediaconvert_job.job_request(BUCKET, video, seconds=seconds, role_arn=ROLE, **how)
+    return video_cutting_job.job_request(BUCKET, video, seconds=seconds, role_arn=ROLE, **how)
 
 
 @contextlib.contextmanager

@@ -133,7 +133,7 @@ def test_audio_of_another_encoding_is_rejected(endpoint: str, encoding: Encoding
         stream.end()
         with pytest.raises(TranscribeStreamFailed) as failed:
             stream.receive(PATIENCE)
-        assert failed.value.code is StreamFailureCode.REJECTED
+        assert failed.value.code is StreamFailureCode.BAD_REQUEST
 
 
 @pytest.mark.parametrize(
@@ -191,10 +191,10 @@ def test_a_request_that_cannot_be_served_is_rejected_and_an_unsigned_one_is_refu
     with TranscribeStream.open(address(endpoint, language="english"), PATIENCE) as stream:
         with pytest.raises(TranscribeStreamFailed) as failed:
             stream.receive(PATIENCE)
-        assert failed.value.code is StreamFailureCode.REJECTED
+        assert failed.value.code is StreamFailureCode.BAD_REQUEST
     with pytest.raises(TranscribeStreamFailed) as failed:
         TranscribeStream.open(address(endpoint).replace("X-Amz-Signature", "X-Amz-Other"), PATIENCE)
-    assert failed.value.code is StreamFailureCode.REFUSED
+    assert failed.value.code is StreamFailureCode.ACCESS_DENIED
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_a_message_that_is_not_an_audio_event_is_rejected(endpoint: str, message
         _say(stream, message)
         with pytest.raises(TranscribeStreamFailed) as failed:
             stream.receive(PATIENCE)
-        assert failed.value.code is StreamFailureCode.REJECTED
+        assert failed.value.code is StreamFailureCode.BAD_REQUEST
 
 
 def _say(stream: TranscribeStream, message: str | bytes) -> None:

@@ -55,7 +55,7 @@ def failure_of(url: str, heard: int = 0) -> TranscribeStreamFailed:
 @pytest.mark.parametrize(
     ("status", "code"),
     [
-        *((status, StreamFailureCode.REFUSED) for status in (400, 403, 404)),
+        *((status, StreamFailureCode.ACCESS_DENIED) for status in (400, 403, 404)),
         *((status, StreamFailureCode.THROTTLED) for status in (429, 503)),
         *((500, StreamFailureCode.INTERNAL), (302, StreamFailureCode.MALFORMED), (200, StreamFailureCode.MALFORMED)),
     ],
@@ -104,7 +104,7 @@ def test_an_unreachable_peer_counts_as_dropped() -> None:
 @pytest.mark.parametrize(
     ("kind", "message", "code"),
     [
-        ("BadRequestException", b"canary", StreamFailureCode.REJECTED),
+        ("BadRequestException", b"canary", StreamFailureCode.BAD_REQUEST),
         (
             "BadRequestException",
             b"timed out because no new audio was received for 15 seconds",
@@ -112,7 +112,7 @@ def test_an_unreachable_peer_counts_as_dropped() -> None:
         ),
         ("LimitExceededException", b"canary", StreamFailureCode.THROTTLED),
         ("ServiceUnavailable", b"canary", StreamFailureCode.THROTTLED),
-        ("AccessDeniedException", b"canary", StreamFailureCode.REFUSED),
+        ("AccessDeniedException", b"canary", StreamFailureCode.ACCESS_DENIED),
         ("CanaryException", b"canary", StreamFailureCode.INTERNAL),
     ],
 )

@@ -1,4 +1,6 @@
-"""Policies about SQS queues and SNS topics: encryption in transit and at rest."""
+"""Guardrail policies about SQS queues and SNS topics: refusal of requests without TLS, encryption at rest, and topic
+keys through which alarms can publish.
+"""
 
 from collections.abc import Iterator
 
@@ -17,6 +19,7 @@ from guardrails.pack.policy_kinds import (
 POLICIES = PolicySet(PolicyGroup.DATA_PROTECTION)
 
 POLICY_TYPES = {QUEUE: QUEUE_POLICY, TOPIC: TOPIC_POLICY}
+"""Type of the separate resource that attaches an IAM policy to a queue or topic."""
 
 
 @POLICIES.relation(
@@ -38,8 +41,8 @@ POLICY_TYPES = {QUEUE: QUEUE_POLICY, TOPIC: TOPIC_POLICY}
     types={TOPIC},
 )
 def _check_tls_only(resource: CheckedResource, stack: CheckedStack) -> Iterator[str]:
-    """Yield a violation if no policy of the queue or topic refuses plain HTTP. The policy is found by the name in the
-    ARNs of its document, because the queue's URL and the topic's ARN are unknown in a preview.
+    """Yield a violation if no IAM policy of the queue or topic refuses plain HTTP. The IAM policy is found by the name
+    in the ARNs of its document, because the queue's URL and the topic's ARN are unknown in a preview.
     """
     policies = [
         policy
@@ -48,9 +51,9 @@ def _check_tls_only(resource: CheckedResource, stack: CheckedStack) -> Iterator[
     ]
     if not any(refuses_plain_http(policy) for policy in policies):
         yield (
-            "The policy does not refuse requests without TLS (plain HTTP)."
+            "The IAM policy does not refuse requests without TLS (plain HTTP)."
             if policies
-            else "There is no policy, so requests without TLS (plain HTTP) are not refused."
+            else "There is no IAM policy, so requests without TLS (plain HTTP) are not refused."
         )
 
 

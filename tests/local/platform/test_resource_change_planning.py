@@ -7,7 +7,7 @@ from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto.resource_pb2 import RegisterResourceRequest
 
 from local.platform.driver_model.driver import Driver, DriverCall
-from local.platform.resource_changes import ResourceAction, plan_change
+from local.platform.resource_change_planning import ResourceAction, plan_change
 from local.platform.state import ResourceEntry, ResourceStatus
 from local.preview.resource_graph import Graph
 

@@ -1,7 +1,7 @@
-"""OpenAPI 3.1 document of a REST API: its documentation, built from the list of its operations.
+"""OpenAPI 3.1 document that describes a REST API to its users, built from the list of the API's operations.
 
-`gateway_import_document.py` converts it to the document that API Gateway imports, and `local/generate` writes it to
-`docs/`.
+`local/generate` writes it to `docs/`. API Gateway does not get this document: `gateway_import_document.py` converts it
+to the document that API Gateway imports.
 
 The pydantic models define the schemas: requests as the model reads them, responses as the model writes them. Every
 error has the same body, whether a handler or API Gateway returns it.

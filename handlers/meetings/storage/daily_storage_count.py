@@ -1,4 +1,6 @@
-"""Daily count of each user's bytes in the bucket, with the growth since the last count as a CloudWatch metric.
+"""Daily count of each user's bytes in the bucket, and search for recordings whose upload event was lost.
+
+The growth since the last count is sent to CloudWatch as metrics.
 
 The count lists every current object version, a thousand per call. A million objects take some minutes of one function,
 which is the practical limit; a larger bucket needs S3 Inventory. A count that does not finish in time raises an error,
@@ -6,8 +8,8 @@ because an incomplete count would look like deleted data. Each finished count is
 counted once and can be compared with the last count before. The metrics are sent before that object is written. A
 failure in between sends the same values twice, but never loses them.
 
-The listing also contains every `complete.json`, so `lost_upload_events.py` searches it for files whose event was
-lost.
+A client ends each upload with a `complete.json`, and the listing contains all of these files. `lost_upload_events.py`
+finds those whose event was lost, and starts the processing of their recordings.
 """
 
 import re

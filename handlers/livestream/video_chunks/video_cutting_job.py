@@ -4,18 +4,18 @@ The job has one HLS output group, because MediaConvert cannot split an MP4 group
 CMAF, because an HLS segment contains audio and video in one file, so each chunk can be played separately. With
 `SegmentLengthControl: EXACT`, every chunk except the last has the same length, and each chunk starts with a key frame.
 
-The same object version, cut to the same chunk length and end, always gives the same request token and the same output
-prefix. MediaConvert treats requests with the same token as one job if they arrive within a minute. A later repetition
-writes the same chunks again.
+The same object version, chunk length and time limit always give the same request token and the same output prefix.
+MediaConvert treats requests with the same token as one job if they arrive within a minute. A later repetition writes
+the same chunks again.
 
-If `max_hours` is set, the job has an input clip: it reads only the part of the video before the end of the clip. The
-clip ends at the longest permitted length plus a margin. Without a clip, a small file could become expensive, because
-MediaConvert bills every minute, and a file that shows one still image can play for a day. The end of the clip is
-counted from the first frame, so the duration that the file's container declares has no effect.
+If `max_hours` is set, the job has a time limit: MediaConvert reads the video only up to this number of hours plus a
+margin (`InputClippings` in the API). Without the limit, a small file could become expensive, because MediaConvert bills
+every minute, and a file that shows one still image can play for a day. The time is counted from the first frame, so the
+duration that the file's container declares has no effect.
 
-Most videos are shorter than the clip. MediaConvert's documentation does not say whether it accepts the clip of such a
-video, and this has not been tested. If it rejects the clip, the job fails with the error code `NO_SUCH_CLIP`. The error
-shows that the video is shorter than the clip, so a second job without a clip cuts it (`to_its_end`).
+Most videos end before the time limit. MediaConvert's documentation does not say whether it then accepts the limit, and
+this has not been tested. If MediaConvert does not accept it, the job fails with the error code `LIMIT_AFTER_VIDEO`. The
+error shows that the video ends before the limit, so a second job without a limit can safely cut the whole video.
 """
 
 import hashlib
@@ -43,22 +43,22 @@ AUDIO_RATE = 48_000
 """Samples per second of the audio."""
 STATUS_UPDATES = "SECONDS_60"
 """Interval of MediaConvert's events about the progress of a job."""
-CLIP_MARGIN_MINUTES = 30
-"""Time by which the clip is longer than the longest permitted video.
+LIMIT_MARGIN_MINUTES = 30
+"""Margin between the longest permitted video and the time limit of the job.
 
-Thanks to the margin, an output that is longer than permitted proves that the video was too long, even if MediaConvert
-measures the frame rate slightly wrong. The longest clip with this margin is still below MediaConvert's limit of 12
-hours.
+Without the margin, the output of a video that is too long would end at the permitted length, and would look permitted.
+With the margin, this output is longer than permitted, even if MediaConvert measures the frame rate slightly wrong. The
+largest time limit, 11 hours and this margin, is below 12 hours, as MediaConvert requires.
 """
 
 
-def job_token(bucket: str, video: UploadedObject, seconds: int, clip_hours: int | None) -> str:
+def job_token(bucket: str, video: UploadedObject, seconds: int, limit_hours: int | None) -> str:
     """Return the request token of the job that cuts this object version in this way.
 
-    `seconds` is the length of a chunk. `clip_hours` is the length of the clip without its margin, or None for a job
-    without a clip. The token has 64 characters, the maximum that MediaConvert accepts.
+    `seconds` is the length of a chunk. `limit_hours` is the time limit without its margin, or None for a job without a
+    limit. The token has 64 characters, the maximum that MediaConvert accepts.
     """
-    identity = (bucket, video.key, video.version_id, str(seconds), str(clip_hours))
+    identity = (bucket, video.key, video.version_id, str(seconds), str(limit_hours))
     return hashlib.sha256("\n".join(identity).encode()).hexdigest()
 
 
@@ -74,16 +74,16 @@ def job_request(
     seconds: int,
     role_arn: str,
     max_hours: int | None = None,
-    to_its_end: bool = False,
+    whole_video: bool = False,
 ) -> dict[str, Any]:
-    """Return the parameters of CreateJob. Without `max_hours`, or with `to_its_end`, the job has no clip.
+    """Return the parameters of CreateJob. Without `max_hours`, or with `whole_video`, the job has no time limit.
 
     `seconds` is the length of a chunk. `role_arn` is the role with which MediaConvert reads and writes the bucket.
-    `to_its_end` marks the second job. Its metadata contains `max_hours` too, so that `JobChanged.is_too_long` checks
-    the length of its output.
+    `whole_video` is True for the second job. Its metadata contains `max_hours` too, so that `JobChanged.is_too_long`
+    checks the length of its output.
     """
-    clip_hours = None if to_its_end else max_hours
-    token = job_token(bucket, video, seconds, clip_hours)
+    limit_hours = None if whole_video else max_hours
+    token = job_token(bucket, video, seconds, limit_hours)
     upload = video.key_parts
     metadata = JobMetadata(
         bucket=bucket,
@@ -94,7 +94,7 @@ def job_request(
         version_id=video.version_id,
         chunk_seconds=seconds,
         max_hours=max_hours,
-        to_its_end=to_its_end or None,
+        whole_video=whole_video or None,
     )
     values = metadata.model_dump(by_alias=True, exclude_none=True)
     return {
@@ -104,15 +104,15 @@ def job_request(
         "UserMetadata": {name: str(value) for name, value in values.items()},
         "Settings": {
             "TimecodeConfig": {"Source": "ZEROBASED"},
-            "Inputs": [_input(f"s3://{bucket}/{video.key}", clip_hours)],
+            "Inputs": [_input(f"s3://{bucket}/{video.key}", limit_hours)],
             "OutputGroups": [_output_group(f"s3://{bucket}/{chunk_prefix(video, token)}", seconds)],
         },
     }
 
 
-def _input(uri: str, clip_hours: int | None) -> dict[str, Any]:
-    # A clip without a start begins at the first frame.
-    clips = [] if clip_hours is None else [{"EndTimecode": f"{clip_hours:02}:{CLIP_MARGIN_MINUTES}:00:00"}]
+def _input(uri: str, limit_hours: int | None) -> dict[str, Any]:
+    # Without a start, MediaConvert reads from the first frame.
+    clips = [] if limit_hours is None else [{"EndTimecode": f"{limit_hours:02}:{LIMIT_MARGIN_MINUTES}:00:00"}]
     return {
         "FileInput": uri,
         "TimecodeSource": "ZEROBASED",

@@ -1,7 +1,8 @@
-"""YAML loaders that read a stack file as the Pulumi CLI does, which follows YAML 1.2 for the most part.
+"""PyYAML loaders that read `Pulumi.yaml` and `Pulumi.<stack>.yaml` as the Pulumi CLI does.
 
-PyYAML follows YAML 1.1, in which `off` is a boolean and 1:15 is a number. So the loaders replace PyYAML's rules for the
-types of scalars.
+The CLI mostly follows YAML 1.2. PyYAML follows YAML 1.1, in which `off` is a boolean and 1:15 is a number. So the
+loaders replace PyYAML's rules for the types of scalars. `CliYamlLoader` applies the CLI's rules. `TextYamlLoader`
+applies none, because the CLI passes an unstructured value to the program as it is written.
 """
 
 import re
@@ -59,7 +60,7 @@ for _tag, _pattern, _first_characters, _constructor in (
 
 
 class TextYamlLoader(yaml.SafeLoader):
-    """YAML loader that reads every scalar as text."""
+    """YAML loader that reads every scalar as the text in the file, such as `1.0` or `yes`."""
 
 
 # The resolver for the merge key `<<` stays, because it concerns mappings.

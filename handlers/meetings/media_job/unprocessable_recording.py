@@ -1,4 +1,4 @@
-"""Exception that ends the media job with a result, because the recording cannot be processed."""
+"""Exception that ends the media job early, because the recording cannot be processed."""
 
 from collections.abc import Iterable
 
@@ -6,8 +6,8 @@ from handlers.meetings.media_result import MediaOutcome, MediaResult
 from handlers.meetings.upload_completion_file import WrongChunk
 
 
-class JobConcluded(Exception):
-    """The recording cannot be processed. The exception contains the job's result."""
+class RecordingUnprocessable(Exception):
+    """The recording cannot be processed. The exception contains the result that the job writes."""
 
     def __init__(self, outcome: MediaOutcome, wrong: Iterable[WrongChunk] = ()) -> None:
         super().__init__(outcome)

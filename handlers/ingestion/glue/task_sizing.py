@@ -1,8 +1,9 @@
-"""Distribution of files over Spark tasks, and the number of Parquet files.
+"""Number and content of the job's Spark tasks, and with them the sizes of the Parquet files.
 
-Each task of the second pass writes at least one Parquet file. So the number of tasks is a compromise: no Parquet file
-should be much larger than the target size, all cores should be used, and no file should be so small that it slows down
-readers.
+The job reads the source files twice. The first pass finds the records and their columns, and the second pass writes the
+Parquet files. Each task of the second pass writes at least one Parquet file, so the number of tasks is a compromise: no
+Parquet file should be much larger than the target size, all cores should be used, and no Parquet file should be so
+small that it slows down readers.
 """
 
 import math
@@ -11,11 +12,11 @@ from collections.abc import Sequence
 MIN_FILE_DIVISOR = 8
 """A Parquet file smaller than the target size divided by this is not worth a task."""
 SCAN_TASKS_PER_CORE = 4
-"""Tasks of the first pass, which writes no Parquet. More tasks than cores even out the differences between files."""
+"""Number of tasks of the first pass, for each core. More tasks than cores even out the differences between files."""
 
 
 def count_writers(estimated_bytes: float, target_bytes: int, cores: int) -> int:
-    """Return the number of tasks that write Parquet."""
+    """Return the number of tasks of the second pass, which write Parquet."""
     needed = math.ceil(estimated_bytes / target_bytes)
     worthwhile = int(estimated_bytes // (target_bytes / MIN_FILE_DIVISOR))
     # A multiple of the cores: with three tasks on two cores, one core would wait for the third task.
@@ -31,7 +32,7 @@ def max_rows_per_file(rows: int, estimated_bytes: float, target_bytes: int) -> i
 
 
 def distribute_files(sizes: Sequence[int], max_tasks: int) -> list[list[int]]:
-    """Return the indices of the files of each task, with about equal total sizes.
+    """Distribute source files over tasks with about equal total sizes; return the indices of the files of each task.
 
     The largest file is assigned first, and each file goes to the task with the smallest total.
     """

@@ -1,7 +1,7 @@
-"""Table of the quotas on a file's path through ingestion: usage under a load, limit, and how to raise the limit.
+"""Quotas on a file's path through ingestion: the share that a load uses, the limit, and how to raise the limit.
 
-Rates and times come from the usage model that also computes the cost. Figures that it lacks are constants in this
-module, marked as assumed.
+Nothing is measured. Rates and times come from the usage model that also computes the cost. Figures that it lacks are
+constants in this module, marked as assumed. A manifest is a list of files that one Glue run processes.
 
 The quotas of DynamoDB apply to the file table and to its index `open`, which has an entry for each pending or claimed
 file. The pending files are in OPEN_SHARDS partitions of the index, and the claimed files in as many others.
@@ -47,8 +47,8 @@ MAX_FACTOR = 10_000_000
 """Largest multiple of the load. A quota that it does not use up counts as unlimited."""
 
 # Origins of the limits, as docs/headroom.md shows them.
-FROM_MEMORY = "AWS quotas page, from memory"
-LOOKED_UP = "AWS quotas page, looked up"
+NOT_VERIFIED = "AWS quotas page, not verified"
+VERIFIED = "AWS quotas page, verified"
 REQUIREMENT = "requirement, System Utilization"
 SETTING = "setting"
 
@@ -99,8 +99,9 @@ class PeakLoad:
         self.index_reads = (self._rate("ingestion-manifest-builder") + self.manifests) * max(
             MIN_QUERY_UNITS, query_bytes / READ_UNIT_BYTES
         )
-        """Read units per second of one partition of the index `open`. Each invocation of the manifest builder and each
-        new manifest query the pending files of one manifest, which are spread evenly over the partitions."""
+        """Read units per second of one partition of the index `open`. The manifest builder queries the index once in
+        each invocation, and once more for each new manifest. Each query reads the pending files of one manifest. The
+        files are spread evenly over the partitions."""
         self.listing_seconds = versions / VERSIONS_PER_PAGE * LIST_SECONDS
         """Seconds in which the sweeper once compares the landing bucket with the file table. It lists all versions of
         the objects, including replaced and expired ones."""
@@ -172,10 +173,10 @@ def _intake(settings: IngestionSettings) -> list[Quota]:
     sweeps_per_day = DAY / (settings.manifests.sweep_minutes * 60)
     reconcile_seconds = sweeps_per_day * SweeperEnvironment.model_fields["reconcile_seconds"].default
     return [
-        Quota("S3 landing PUT, one prefix", "/s", 3_500, FROM_MEMORY, "spread over more prefixes", lambda load: load.files),
+        Quota("S3 landing PUT, one prefix", "/s", 3_500, NOT_VERIFIED, "spread over more prefixes", lambda load: load.files),
         Quota("SQS messages", "/s", math.inf, f"{REQUIREMENT} says 3,000, which is the limit of FIFO queues", "-", lambda load: load.files),
         Quota(
-            "SQS in flight", "", 120_000, FROM_MEMORY, "support case, or ingestion.intake.batchWindowSeconds",
+            "SQS in flight", "", 120_000, NOT_VERIFIED, "support case, or ingestion.intake.batchWindowSeconds",
             lambda load: load.files * (window + load.invocation_seconds(builder)),
         ),
         Quota(
@@ -196,15 +197,15 @@ def _intake(settings: IngestionSettings) -> list[Quota]:
 def _table() -> list[Quota]:
     return [
         Quota(
-            "DynamoDB writes, one day's partition", "WCU", 1_000, FROM_MEMORY, "no setting: date_prefix would need shards",
+            "DynamoDB writes, one day's partition", "WCU", 1_000, NOT_VERIFIED, "no setting: date_prefix would need shards",
             lambda load: load.files * WRITES_PER_FILE,
         ),
         Quota(
-            "DynamoDB writes, partition of `open`", "WCU", 1_000, FROM_MEMORY, "no setting: OPEN_SHARDS in the handlers",
+            "DynamoDB writes, partition of `open`", "WCU", 1_000, NOT_VERIFIED, "no setting: OPEN_SHARDS in the handlers",
             lambda load: load.files * INDEX_WRITES_PER_FILE / INDEX_STATES / OPEN_SHARDS,
         ),
         Quota(
-            "DynamoDB reads, partition of `open`", "RCU", 3_000, FROM_MEMORY, "no setting: OPEN_SHARDS in the handlers",
+            "DynamoDB reads, partition of `open`", "RCU", 3_000, NOT_VERIFIED, "no setting: OPEN_SHARDS in the handlers",
             lambda load: load.index_reads,
         ),
         Quota(
@@ -213,7 +214,7 @@ def _table() -> list[Quota]:
             lambda load: load.files * (WRITES_PER_FILE + INDEX_WRITES_PER_FILE),
         ),
         Quota(
-            "DynamoDB reads, table and index", "RCU", 40_000, FROM_MEMORY,
+            "DynamoDB reads, table and index", "RCU", 40_000, NOT_VERIFIED,
             "Service Quotas: DynamoDB, table-level read throughput",
             lambda load: load.index_reads * OPEN_SHARDS,
         ),
@@ -224,14 +225,14 @@ def _runs(settings: IngestionSettings, account: AccountQuotas) -> list[Quota]:
     spark = settings.spark
     return [
         Quota(
-            "Step Functions StartExecution", "/s", 300, f"{FROM_MEMORY}; bucket of 1,300",
+            "Step Functions StartExecution", "/s", 300, f"{NOT_VERIFIED}; bucket of 1,300",
             "Service Quotas: Step Functions, StartExecution", lambda load: load.manifests,
         ),
         Quota(
-            "Step Functions transitions", "/s", 5_000, FROM_MEMORY,
+            "Step Functions transitions", "/s", 5_000, NOT_VERIFIED,
             "Service Quotas: Step Functions, StateTransition", lambda load: load.manifests * TRANSITIONS_PER_RUN,
         ),
-        Quota("Step Functions open executions", "", 1_000_000, FROM_MEMORY, "support case", lambda load: load.runs),
+        Quota("Step Functions open executions", "", 1_000_000, NOT_VERIFIED, "support case", lambda load: load.runs),
         Quota(
             "Glue runs of the job, busiest hour", "at once", spark.concurrent_runs, SETTING,
             "ingestion.spark.concurrentRuns", lambda load: load.runs,
@@ -241,11 +242,11 @@ def _runs(settings: IngestionSettings, account: AccountQuotas) -> list[Quota]:
             "ingestion.spark.concurrentRuns", lambda load: load.day_runs,
         ),
         Quota(
-            "Glue runs of the account", "at once", account.glue_runs, LOOKED_UP,
+            "Glue runs of the account", "at once", account.glue_runs, VERIFIED,
             "Service Quotas: Glue, max concurrent job runs per account", lambda load: load.runs,
         ),
         Quota(
-            "Glue DPUs of the account", "DPU", account.glue_dpus, f"{FROM_MEMORY}; newer accounts may have more",
+            "Glue DPUs of the account", "DPU", account.glue_dpus, f"{NOT_VERIFIED}; newer accounts may have more",
             "Service Quotas: Glue, max task DPUs per account", lambda load: load.dpus,
         ),
         Quota(
@@ -253,8 +254,8 @@ def _runs(settings: IngestionSettings, account: AccountQuotas) -> list[Quota]:
             lambda load: load.settings.load.run_minutes,
         ),
         Quota(
-            "S3 landing GET, one prefix", "/s", 5_500, FROM_MEMORY, "spread over more prefixes",
+            "S3 landing GET, one prefix", "/s", 5_500, NOT_VERIFIED, "spread over more prefixes",
             lambda load: load.files * GETS_PER_FILE,
         ),
-        Quota("S3 lake PUT, one prefix", "/s", 3_500, FROM_MEMORY, "-", lambda load: load.manifests * OBJECTS_PER_RUN),
+        Quota("S3 lake PUT, one prefix", "/s", 3_500, NOT_VERIFIED, "-", lambda load: load.manifests * OBJECTS_PER_RUN),
     ]  # fmt: skip

@@ -1,9 +1,16 @@
 """Plan of the change that one resource needs: creation, an update, a replacement, or nothing.
 
-A driver's update calls define what can be changed in place. A resource is replaced if one of its identifying properties
-changes, or a property that no update call takes. It is also replaced if a property is removed and no call sets the
-resource as a whole, because a partial update without the property would keep the old value. A resource whose creation
-was not completed is replaced, too.
+The plan compares the resource's inputs with its last known state. An update makes those calls of the driver that the
+changed properties need. A resource is replaced in these cases:
+
+- Its creation was not completed.
+- Its type has changed.
+- A property that identifies it has changed.
+- A property has changed that no update call sets, and that the driver neither ignores nor imports.
+- A property was removed, and no update call sets the resource as a whole. A partial update without the property would
+  keep its old value.
+
+The engine makes the planned change.
 """
 
 from collections.abc import Iterable, Mapping
@@ -23,6 +30,7 @@ class ResourceAction(StrEnum):
     UPDATE = "update"
     REPLACE = "replace"
     DELETE = "delete"
+    """Deletion of a resource that the program no longer has. `plan_change` never returns it."""
     SAME = "same"
     """Nothing, because no input has changed."""
 
@@ -54,6 +62,7 @@ def plan_change(
     if not changed:
         return ResourceChange(ResourceAction.SAME)
     if isinstance(driver, RecordedOnly):
+        # The resource exists only in the state, so the update makes no calls.
         return ResourceChange(ResourceAction.UPDATE, changed=frozenset(changed))
     return _plan_update(driver, resource.inputs, changed)
 
@@ -61,20 +70,24 @@ def plan_change(
 def _plan_update(driver: Driver, inputs: Props, changed: set[str]) -> ResourceChange:
     """Return an update, or a replacement if the driver's update calls cannot change all of the changed properties."""
     updatable: set[str] = set(driver.ignored)  # A change of an ignored property needs no call.
-    if driver.property_import is not None and inputs.get(driver.property_import.property) is not None:
-        updatable.add(driver.property_import.property)
+    imported = driver.property_import
+    if imported is not None and inputs.get(imported.property) is not None:
+        # The engine imports a changed document as a whole, for example a REST API's `body`. A removed document cannot
+        # be imported.
+        updatable.add(imported.property)
     calls: list[DriverCall] = []
-    operations: set[str] = set()
+    planned_operations: set[str] = set()
     for call in driver.update:
         if call.after:
-            is_needed = bool(operations & set(call.after))
+            # Such a call follows other operations. It is made if this update makes one of them.
+            is_needed = bool(planned_operations & set(call.after))
         else:
             changed_by_call = _find_changed_by_call(call, driver, inputs, changed)
             is_needed = bool(changed_by_call)
             updatable |= changed_by_call
         if is_needed:
             calls.append(call)
-            operations.add(call.operation)
+            planned_operations.add(call.operation)
     if changed & identity_properties(driver) or changed - updatable:
         return ResourceChange(ResourceAction.REPLACE, changed=frozenset(changed))
     return ResourceChange(ResourceAction.UPDATE, tuple(calls), frozenset(changed))
@@ -95,5 +108,11 @@ def _find_changed_by_call(call: DriverCall, driver: Driver, inputs: Props, chang
 def identity_properties(driver: Driver) -> set[str]:
     """Return the properties that identify a resource: those of its id and of the calls that delete it."""
     sources: Iterable[Source] = (driver.id, *(source for call in driver.delete for source in call.params.values()))
-    names = {name for source in sources for name in ((source,) if isinstance(source, str) else source.uses)}
+    names = {name for source in sources for name in _list_names(source)}
+    # The id and the outputs come from the service, not from the program. A change of an ignored property has no effect.
     return names - {"id"} - set(driver.outputs) - set(driver.ignored)
+
+
+def _list_names(source: Source) -> tuple[str, ...]:
+    """Return the names of the properties from which a value is taken or computed."""
+    return (source,) if isinstance(source, str) else source.uses

@@ -10,7 +10,7 @@ from botocore.stub import Stubber
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.livestream.video_chunks import mediaconvert_job
+from handlers.livestream.video_chunks import video_cutting_job
 from local.emulation.mediaconvert.video_cutting import parse_job
 from local.emulation.request_validation import validate_request
 from tests.handlers.livestream.video_chunks.video_processing_harness import (
@@ -28,13 +28,13 @@ VERSIONS = st.text("abcXYZ019._-", min_size=1, max_size=32)
 
 
 def request(**changed: Any) -> dict[str, Any]:
-    return mediaconvert_job.job_request(BUCKET, video(), **{"seconds": 120, "role_arn": ROLE, **changed})
+    return video_cutting_job.job_request(BUCKET, video(), **{"seconds": 120, "role_arn": ROLE, **changed})
 
 
 def test_mediaconvert_accepts_the_request() -> None:
     client = boto3.client("mediaconvert", "us-east-1", aws_access_key_id="k", aws_secret_access_key="s")
     operation = client.meta.service_model.operation_model("CreateJob")
-    for job in (request(), request(max_hours=1), request(max_hours=11), request(max_hours=11, to_its_end=True)):
+    for job in (request(), request(max_hours=1), request(max_hours=11), request(max_hours=11, whole_video=True)):
         with Stubber(client) as stub:
             stub.add_response("create_job", {}, job)
             client.create_job(**job)
@@ -58,7 +58,7 @@ def test_chunks_have_exact_length_with_audio_and_video() -> None:
 
 @pytest.mark.parametrize("suffix", [".mp4", ".MP4"])
 def test_the_job_reads_the_upload_and_writes_where_no_rule_matches(suffix: str) -> None:
-    job = mediaconvert_job.job_request(BUCKET, video(suffix=suffix), seconds=120, role_arn=ROLE)
+    job = video_cutting_job.job_request(BUCKET, video(suffix=suffix), seconds=120, role_arn=ROLE)
     wanted, token = parse_job(job), job["ClientRequestToken"]
     assert wanted.input_uri == f"s3://{BUCKET}/videos/{OWNER}/{EPISODE}/{UPLOAD}{suffix}"
     assert (wanted.output_bucket, wanted.output_prefix) == (BUCKET, f"chunks/{OWNER}/{EPISODE}/{token[:16]}/")
@@ -66,12 +66,12 @@ def test_the_job_reads_the_upload_and_writes_where_no_rule_matches(suffix: str) 
 
 
 @pytest.mark.parametrize("hours", [1, 7, 11])
-def test_the_clip_ends_a_margin_after_the_longest_permitted_video(hours: int) -> None:
-    """A longer duration identifies a video that was clipped. MediaConvert accepts no clip of 12 hours."""
+def test_the_time_limit_is_a_margin_above_the_longest_permitted_video(hours: int) -> None:
+    """Only a video that is too long gives a longer output. MediaConvert accepts limits below 12 hours."""
     end = parse_job(request(max_hours=hours)).end_seconds
     assert end is not None
     assert hours * 3600 < end < 12 * 3600
-    for whole in (request(), request(max_hours=hours, to_its_end=True)):
+    for whole in (request(), request(max_hours=hours, whole_video=True)):
         assert parse_job(whole).end_seconds is None
         assert "InputClippings" not in whole["Settings"]["Inputs"][0]
 
@@ -92,7 +92,7 @@ def test_the_user_metadata_consists_of_strings() -> None:
 @given(VERSIONS, VERSIONS, st.integers(1, 3600), st.integers(1, 3600))
 def test_the_same_version_gives_the_same_job_and_any_other_another(one: str, two: str, short: int, long: int) -> None:
     tokens = {
-        mediaconvert_job.job_token(bucket, video(upload, version=version), seconds, hours)
+        video_cutting_job.job_token(bucket, video(upload, version=version), seconds, hours)
         for bucket in (BUCKET, "another")
         for upload in (UPLOAD, NEWER)
         for version in (one, two)
