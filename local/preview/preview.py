@@ -7,13 +7,14 @@ the whole stack at the end.
 
 import json
 from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 from components.settings import SettingsError
 from guardrails.pricing.cost_estimate import CostReport
 from local import CannotRun
-from local.preview import cost, program_run, report, sarif, stack_files
+from local.preview import cost, program_run, report, sarif, stack_files, stack_models
 from local.preview.input_checks import InvalidInput, MissingDriver, find_invalid_inputs
 from local.preview.policy_pack_process import (
     PackError,
@@ -45,7 +46,7 @@ class Preview:
     outputs: Props
     """Stack outputs, in which values that AWS assigns are unknown."""
     messages: tuple[str, ...]
-    """Warnings and errors that the program logged."""
+    """Warnings and errors that the program logged, and warnings about models that may end soon."""
     invalid_inputs: tuple[InvalidInput, ...]
     policies: tuple[PolicyDescription, ...]
     """Policies that were evaluated."""
@@ -143,10 +144,12 @@ def preview(config: StackConfig) -> Preview:
     )
 
 
-def command(stack: str, *, as_json: bool, sarif_file: Path | None) -> int:
+def command(stack: str, *, as_json: bool, sarif_file: Path | None, today: date | None = None) -> int:
     """Print the preview for `make preview`; return the exit status."""
     with report.show_spinner(f"previewing {stack}", quiet=as_json):
         result = preview(stack_files.read_stack(stack))
+        endings = stack_models.list_warnings(result.config, today or datetime.now(UTC).date())
+        result = replace(result, messages=(*result.messages, *endings))
         if stack == LOCAL:
             result = replace(result, changes=_changes(result.config))
     if as_json:

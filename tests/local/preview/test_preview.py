@@ -4,6 +4,7 @@ import io
 import json
 import re
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,20 @@ def test_an_unreadable_state_file_is_reported(
     monkeypatch.setattr(lifecycle, "plan_update", unreadable)
     assert main(["preview", "--stack", "local"]) == 2
     assert capsys.readouterr().err.strip().endswith("state.json has schema version 99")
+
+
+@pytest.mark.usefixtures("_committed_previews")
+def test_the_preview_warns_of_models_that_may_end_soon(capsys: pytest.CaptureFixture[str]) -> None:
+    for today, warned in ((date(2026, 11, 23), False), (date(2027, 9, 1), True)):
+        assert previewing.command("dev", as_json=True, sarif_file=None, today=today) == 0
+        warnings = json.loads(capsys.readouterr().out)["warnings"]
+        assert any("AWS may end anthropic.claude-sonnet-5-5 from 2027-09-28" in text for text in warnings) is warned
+
+
+def test_the_models_of_a_stack_are_printed_for_the_deployment(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "--stack", "prod"]) == 0
+    assert capsys.readouterr().out.split() == ["anthropic.claude-haiku-5-5", "anthropic.claude-sonnet-5-5"]
+    assert main(["models", "--stack", "nowhere"]) == 2
 
 
 @pytest.mark.usefixtures("_committed_previews")
