@@ -22,7 +22,7 @@ from components.blocks.storage.table import Table
 from components.blocks.workflow.workflow import Workflow
 from components.meetings.usage import SWEEP_MINUTES
 from components.settings import MeetingsSettings
-from handlers.common.sweep_seconds import MAX_SWEEP_SECONDS
+from handlers.common.sweep_time_budget import MAX_SWEEP_SECONDS
 from handlers.meetings.metrics import NAMESPACE
 from handlers.meetings.s3_keys import WORK
 from handlers.meetings.storage.environment import StorageEnvironment

@@ -14,7 +14,7 @@ Days = Annotated[int, Field(ge=1, le=3653)]
 
 
 class IngestionLoad(SettingsModel):
-    """Expected load, from which the cost and `benchmarks/ingestion_headroom.py` are computed. The loader does not check
+    """Expected load, from which the cost and `benchmarks/ingestion_quota_headroom.py` are computed. The loader does not check
     that the other settings suffice for it.
     """
 

@@ -15,7 +15,7 @@ from handlers.common.time_and_ids.new_ids import new_id
 from handlers.ingestion.file_admission import AdmissionRules
 from handlers.ingestion.file_table import FileTable
 from handlers.ingestion.manifest_builder.environment import BuilderEnvironment
-from handlers.ingestion.manifest_builder.manifest_builder import ManifestBuilder
+from handlers.ingestion.manifest_builder.file_intake import FileIntake
 from handlers.ingestion.manifest_creation import ManifestCreator
 from handlers.ingestion.manifest_document_store import ManifestDocuments
 from handlers.ingestion.manifest_executions import ManifestWorkflow
@@ -23,7 +23,7 @@ from handlers.ingestion.manifest_records import ManifestRecords
 
 
 @cache
-def _builder() -> ManifestBuilder:
+def _builder() -> FileIntake:
     """Create the builder, once per container."""
     environment = BuilderEnvironment.read()
     log, parallel = EventLog(environment.log_level), ParallelCalls(MAX_WORKERS)
@@ -47,7 +47,7 @@ def _builder() -> ManifestBuilder:
         manifest_bytes=environment.manifest_bytes,
     )
     admission = AdmissionRules.from_setting(environment.allowed_suffixes, environment.max_file_bytes)
-    return ManifestBuilder(table, admission, creator, parallel=parallel, log=log, clock=clock.now)
+    return FileIntake(table, admission, creator, parallel=parallel, log=log, clock=clock.now)
 
 
 def handler(event: Mapping[str, Any], _context: object) -> BatchFailures:

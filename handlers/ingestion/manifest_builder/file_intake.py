@@ -24,7 +24,7 @@ is ten full batches."""
 
 
 @dataclass(frozen=True)
-class ManifestBuilder:
+class FileIntake:
     """Tracks the files that a batch of SQS messages announces, then creates full manifests."""
 
     table: FileTable
