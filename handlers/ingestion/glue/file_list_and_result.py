@@ -3,8 +3,8 @@
 A manifest has two lists. The builder writes the list of the files that it claimed for the manifest. The workflow's
 first step writes the list of the files that it confirmed, which the run processes.
 
-The documents are those of `handlers.ingestion.manifest_documents`, read without pydantic, because Glue does not have it. A test
-compares the two.
+The documents are those of `handlers.ingestion.manifest_documents`, read without pydantic, because Glue does not have it.
+A test compares the two.
 """
 
 import json

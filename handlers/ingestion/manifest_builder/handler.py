@@ -23,8 +23,8 @@ from handlers.ingestion.manifest_records import ManifestRecords
 
 
 @cache
-def _builder() -> FileIntake:
-    """Create the builder, once per container."""
+def _intake() -> FileIntake:
+    """Create the intake, once per container."""
     environment = BuilderEnvironment.read()
     log, parallel = EventLog(environment.log_level), ParallelCalls(MAX_WORKERS)
     table_arguments = (
@@ -52,4 +52,4 @@ def _builder() -> FileIntake:
 
 def handler(event: Mapping[str, Any], _context: object) -> BatchFailures:
     """Handle a batch of SQS messages."""
-    return _builder().handle(event["Records"])
+    return _intake().handle(event["Records"])

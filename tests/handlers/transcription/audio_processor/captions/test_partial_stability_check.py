@@ -2,11 +2,12 @@
 
 import pytest
 
-from handlers.transcription.audio_processor.captions.caption_decisions import NO_STABILITY, Captions
-from handlers.transcription.audio_processor.captions.partial_stability_check import (
+from handlers.transcription.audio_processor.captions.caption_decisions import (
+    NO_STABILITY,
     PARTIALS_WITHOUT_STABILITY,
-    ends_sentence,
+    Captions,
 )
+from handlers.transcription.audio_processor.captions.partial_stability_check import ends_sentence
 from tests.handlers.transcription.caption_samples import DEPLOYED, final, lines, partial
 
 
