@@ -1,4 +1,4 @@
-"""State machine of the workflow for one manifest: confirm its files, run Spark, record the results.
+"""States of the workflow for one manifest: confirm its files, run Spark, record the results.
 
 The Lambda function `steps` confirms the files and records the results. `ingestion.py` creates the workflow from these
 states, and grants the permissions to start it and to call its targets.
@@ -37,8 +37,8 @@ START_ERRORS = [
 If Glue has started the run nevertheless, the retry starts a second run. The first run then stops before it publishes,
 because it finds that a newer run has started (`NewerRunStarted`)."""
 RUN_RETRIES = [
-    # All runs are in use. After a large delivery, a manifest may wait for most of a day. The interval grows, because
-    # otherwise all waiting manifests together would exceed Glue's rate limit for starts.
+    # No further run may start at present. After a large delivery, a manifest may wait for most of a day. The interval
+    # grows, because otherwise all waiting manifests together would exceed Glue's rate limit for starts.
     retry(CAPACITY_ERRORS, attempts=100, first_seconds=30, longest_seconds=1800),
     # Glue throttles starts now and then, also the repeated ones above.
     retry(START_ERRORS, attempts=20, first_seconds=30, longest_seconds=600),

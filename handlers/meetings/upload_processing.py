@@ -63,7 +63,7 @@ class UploadProcessor:
 
         Raises NotStarted or TooManyWriters.
         """
-        # Each repetition follows a write that failed because of a concurrent write, or a write of new wrong chunks.
+        # There is another round if a concurrent write prevented this round's write, or if it wrote new wrong chunks.
         for _ in range(MAX_WRITE_ATTEMPTS):
             record = self.table.read(meeting)  # read before the uploads, see `upload_reader.py`
             upload = self.uploads.read_complete_file(meeting)

@@ -191,8 +191,8 @@ class RecordingPlan:
         pieces: list[VideoPiece] = []
         for span, track_format, is_whole in self._split_chunks():
             previous = pieces[-1] if pieces else None
-            # Only whole chunks share a piece. So a section of a long chunk is never added to a piece (`is_whole`), and
-            # nothing is added after a long chunk. The piece before is then its last section, which begins after 0.
+            # Only whole chunks share a piece. So a section of a long chunk is never added to a piece. Nothing is added
+            # to the last section of a long chunk either, which is recognised by its begin after 0.
             if (
                 previous is not None
                 and is_whole
@@ -209,8 +209,8 @@ class RecordingPlan:
     def frame_rate(self) -> int:
         """Frame rate of an encoded video: the highest number of frames in any second, at most `MAX_FRAME_RATE`.
 
-        Each chunk counts with its highest rate or its average rate, whichever is larger. The average is larger only if
-        the chunk is shorter than a second, because "any second" of such a chunk is incomplete and has too few frames.
+        Each chunk counts with the larger of two rates: the highest number of frames in any second, and the average. The
+        average is larger only for a chunk shorter than a second, because its frames do not fill a second.
         """
         videos = [(chunk.video, chunk.duration) for chunk in self.chunks if chunk.video]
         # Measured durations are not exact. Without the tolerance of 0.05, 25.01 frames per second would become 26.

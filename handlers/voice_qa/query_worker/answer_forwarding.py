@@ -29,14 +29,14 @@ MAX_CHARACTERS = 16_000
 """Maximum number of characters of text in one message. JSON uses at most six bytes per character, so a message stays
 below 100 KB. API Gateway allows 128 KB."""
 MAX_AUDIO = 72_000
-"""Maximum size of the audio in one message in bytes. They become 96,000 characters of base64."""
+"""Maximum number of bytes of audio in one message. They become 96,000 characters of base64."""
 MAX_MESSAGES = 100_000
 """Maximum number of messages of an answer. It equals the highest number from which a client can resume."""
 LISTENER_CHECK_MS = 2_000
 """Interval at which the listener is read. It is also the time without posts after a post that failed, and the pause
 before the last message is posted again."""
 MAX_LAST_POSTS = 3
-"""Maximum number of attempts to post the last message."""
+"""Maximum number of times that the last message is posted."""
 
 
 class _PostResult(Enum):
@@ -94,7 +94,9 @@ class AnswerForwarder:
         self._forward()
 
     def end(self, listener: Listener, last: Message) -> bool:
-        """Post all messages that the listener lacks, and then the last message. Return False if that failed.
+        """Post all messages that the listener lacks, and then `last`, which reports the end of the answer.
+
+        Return False if that failed.
 
         `listener` is the listener that the question's record named when the end of the question was written to it. If a
         client asks again after that, another invocation serves it.
