@@ -1,12 +1,13 @@
-"""Processing of a meeting's uploads: records missing and wrong chunks, or starts the workflow of a complete recording.
+"""Processing of a meeting's uploads: records wrong chunks, or starts the workflow of a complete recording.
 
 If a recording is complete, its record is first written with the stage `media`, the first stage of the workflow. Then
 the execution is started. An invocation that finds a record with this stage starts the execution again under the same
 name, so a start whose response was lost can be repeated safely.
 
-If chunks are missing or wrong, the record lists them, and the meeting waits for them as incomplete. A chunk may arrive
-after the uploads were read, but before the record is written. The event of this chunk then finds no record that waits
-for it, and changes nothing. So the uploads are read once more after a record with new wrong chunks was written.
+If chunks are missing or invalid, the record lists them as wrong chunks, and the meeting waits for them as incomplete. A
+chunk may arrive after the uploads were read, but before the record is written. The event of this chunk then finds no
+record that waits for it, and changes nothing. So the uploads are read once more after a record with new wrong chunks
+was written.
 """
 
 from collections.abc import Callable
