@@ -79,8 +79,9 @@ class ConversationSettings(SettingsModel):
     lectures_per_day: LecturesPerDay = 20
     """Maximum number of lectures that a guest may upload per day. Each may have `lectures.maxGigabytes`."""
     guest_writes: bool = True
-    """Allow guests to write objects and items with their own AWS credentials. Their number and size is not limited,
-    because such calls do not pass our functions. Without this, guests upload only with forms, as the console does."""
+    """Allow guests to write audio of questions to the bucket, and items to the table, with their own AWS credentials.
+    Their number and size is not limited, because such calls do not pass our functions. Without this, guests upload only
+    with forms, as the console does. Guests upload lectures only with forms in any case (see `lectures.uploads`)."""
     url_seconds: UrlSeconds = 3600
     """Validity of a presigned URL for a client. URLs for the agent have a separate limit."""
     ping_seconds: Annotated[int, Field(ge=30, le=540)] = 300

@@ -59,8 +59,9 @@ asked again."""
 OLD_LECTURE_DAYS = 7
 """Days for which old versions of lectures are kept."""
 FINISH_PERCENT = 60
-"""Percentage of the validator's timeout that is reserved for finishing the last page of a sweep. No further page is
-started in this time. A page takes minutes if none of its lectures was validated before."""
+"""Percentage of the validator's timeout in which its sweep starts no further page. The sweep lists lectures whose S3
+notification may be lost, page by page, and validates them. The reserved time lets it finish the last page, which takes
+minutes if none of the page's lectures was validated before."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Preview of a stack without an AWS account (`make preview`): resources, invalid inputs, findings, cost and outputs.
 
-The program runs unmodified. Each resource's inputs are checked against the API model of its service. The policy pack
-runs in a separate process. As with the Pulumi CLI, it analyzes resources while the program still registers others, and
+The program runs unmodified. Each resource's inputs are checked against the API model of its service. For this, the
+preview uses the local platform's drivers, which name the service call that each input is for. The policy pack runs in a
+separate process. As with the Pulumi CLI, it analyzes resources while the program still registers others, and
 the whole stack at the end.
 """
 
