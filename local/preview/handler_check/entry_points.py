@@ -1,4 +1,5 @@
-"""Entry points of a stack's Lambda functions, Spark jobs and Batch jobs, each with the code and packages that it can import.
+"""Entry points of a stack's Lambda functions, Spark jobs and Batch jobs, each with the code and packages that it can
+import.
 
 The code is read from the archives that the program publishes, not from the source folders. So a module that an archive
 lacks is missing here too.
@@ -136,6 +137,7 @@ class _EnvironmentReader:
         key = (archive, python, has_layer)
         if key not in self._environments:
             if has_layer not in self._packages:
+                # Lambda's runtime has a boto3 too. It does not count, because it may be older than the locked one.
                 self._packages[has_layer] = read_locked_packages(LOCK) if has_layer else find_packages((), "a layer")
             modules = self.read_archive(archive)
             self._environments[key] = ImportEnvironment(archive, modules, self._packages[has_layer], python)

@@ -1,7 +1,8 @@
 """Modules that an entry point can import besides the project's own: standard library and locked packages.
 
-A package's modules are read from the metadata of its installation in `.venv`, which has the versions of the layer and of
-the media job's image. A package that is not installed, such as Spark, is assumed to contain every module below its name.
+A package's modules are read from the metadata of its installation in `.venv`, which has the versions of the layer and
+of the media job's image. A package that is not installed, such as Spark, is assumed to contain every module below its
+name.
 """
 
 import importlib
@@ -10,63 +11,29 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import metadata, util
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from local import ROOT
 
 REMOVED_MODULES: Mapping[tuple[int, int], str] = {
     (3, 12): "asynchat asyncore distutils imp smtpd",
-    (
-        3,
-        13,
-    ): "aifc audioop cgi cgitb chunk crypt imghdr lib2to3 mailcap msilib nis nntplib ossaudiodev pipes sndhdr spwd sunau "
-    "telnetlib uu xdrlib",
+    (3, 13): (
+        "aifc audioop cgi cgitb chunk crypt imghdr lib2to3 mailcap msilib nis nntplib ossaudiodev pipes sndhdr spwd "
+        "sunau telnetlib uu xdrlib"
+    ),
 }
 """Modules of Python 3.11's standard library that a later version removed, by that version ("What's New In Python").
 This process may run a Python that still has them."""
 GLUE_MODULES = frozenset(
-    [
-        "awsglue",
-        "pyspark",
-        "py4j",
-        "aiobotocore",
-        "aiohttp",
-        "appdirs",
-        "attr",
-        "boto3",
-        "botocore",
-        "certifi",
-        "charset_normalizer",
-        "dateutil",
-        "fsspec",
-        "idna",
-        "jmespath",
-        "kiwisolver",
-        "matplotlib",
-        "numpy",
-        "packaging",
-        "pandas",
-        "PIL",
-        "plotly",
-        "pyarrow",
-        "pyparsing",
-        "pytz",
-        "requests",
-        "s3fs",
-        "s3transfer",
-        "seaborn",
-        "setuptools",
-        "simplejson",
-        "six",
-        "tenacity",
-        "typing_extensions",
-        "tzdata",
-        "urllib3",
-        "wrapt",
-    ]
+    {
+        *("awsglue", "py4j", "pyspark"),
+        *("boto3", "botocore", "dateutil", "fsspec", "numpy", "pandas", "pyarrow", "pytz", "requests", "s3fs"),
+        *("s3transfer", "six", "typing_extensions", "urllib3"),
+    }
 )
-"""Import names of Glue 5.1: its own libraries, and packages that the page "Using Python libraries with AWS Glue" lists as
-already provided. Source of the list: base-requirements.txt of awslabs/aws-glue-libs, branch glue-5.1."""
+"""Import names of Glue's own libraries, and of the packages of Glue 5.1 that a job may use. The page "Using Python
+libraries with AWS Glue" lists the packages as already provided, and so does base-requirements.txt of
+awslabs/aws-glue-libs, branch glue-5.1."""
 GLUE_PYTHON = (3, 11)
 """Python version of Glue 5.0 and 5.1 (same page)."""
 
@@ -77,8 +44,8 @@ class Packages:
 
     source: str
     """Text that tells a reader where the packages come from, for example `requirements/layer.txt`."""
-    files: Mapping[str, Path]
-    """File of each module. A package without `__init__.py` has its folder."""
+    files: Mapping[str, str]
+    """Path of each module's file. Empty for a package without `__init__.py`."""
     unknown: frozenset[str] = frozenset()
     """Names of packages whose modules are not known on this machine."""
 
@@ -89,7 +56,7 @@ class Packages:
 
 def read_locked_packages(lock: Path) -> Packages:
     """Return the modules of all packages in a lock file."""
-    files: dict[str, Path] = {}
+    files: dict[str, str] = {}
     unknown: set[str] = set()
     for name in re.findall(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==", lock.read_text(), re.MULTILINE):
         modules = _list_modules(name)
@@ -126,21 +93,23 @@ def _finds_spec(module: str) -> bool:
         return False
 
 
-def _list_modules(distribution_name: str) -> dict[str, Path]:
+def _list_modules(distribution_name: str) -> dict[str, str]:
     """Return the file of each module of an installed package; nothing if the package is not installed."""
     try:
         distribution = metadata.distribution(distribution_name)
     except metadata.PackageNotFoundError:
         return {}
-    root = Path(str(distribution.locate_file("")))
-    modules: dict[str, Path] = {}
+    root = str(distribution.locate_file(""))
+    modules: dict[str, str] = {}
     for line in (distribution.read_text("RECORD") or "").splitlines():
-        path = PurePosixPath(line.partition(",")[0])
-        stem = path.name.partition(".")[0]
-        parts = path.parent.parts if stem == "__init__" else (*path.parent.parts, stem)
-        if path.suffix not in {".py", ".so", ".pyd"} or not parts or not all(map(str.isidentifier, parts)):
+        path = line.partition(",")[0]
+        if not path.endswith((".py", ".so", ".pyd")):
             continue
-        modules[".".join(parts)] = root / path
-        for depth in range(1, len(parts)):
-            modules.setdefault(".".join(parts[:depth]), root.joinpath(*parts[:depth]))
+        *folders, file = path.split("/")
+        stem = file.partition(".")[0]
+        parts = folders if stem == "__init__" else [*folders, stem]
+        if parts and all(map(str.isidentifier, parts)):
+            modules[".".join(parts)] = f"{root}/{path}"
+            for depth in range(1, len(parts)):
+                modules.setdefault(".".join(parts[:depth]), "")
     return modules
