@@ -39,6 +39,18 @@ export function sendBody(method, url, body, { headers = {}, onProgress = () => {
   });
 }
 
+// Send a request to a presigned URL or form. If it has expired, call `renew` and send the request once more. It may expire before
+// its time, because it ends with the credentials that signed it. S3 answers 403 for an expired URL, and 400 for expired credentials.
+export async function sendOrRenew(send, renew) {
+  try {
+    return await send();
+  } catch (problem) {
+    if (problem.status !== 403 && problem.code !== "ExpiredToken") throw problem;
+    await renew();
+    return send();
+  }
+}
+
 // Upload a file with a presigned form: first its fields, then the file.
 export function postForm({ url, fields }, file, onProgress) {
   const form = new FormData();
