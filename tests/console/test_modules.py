@@ -387,7 +387,7 @@ window.XMLHttpRequest = class extends EventTarget {
     puts.push(this.url);
     this.status = input.refused.includes(this.url) ? input.status : 200;
     this.responseText = this.status === 200 ? "" : `<Error><Code>${input.code}</Code></Error>`;
-    this.dispatchEvent(new Event("load"));
+    this.dispatchEvent(new Event(this.status ? "load" : "error"));
   }
 };
 try {
@@ -401,8 +401,8 @@ return [puts, apiCalls.map((call) => call.replace("/api/episodes/e/uploads", "")
 """
 
 
-S3_STATUSES = {"AccessDenied": 403, "ExpiredToken": 400, "NoSuchUpload": 404, "EntityTooLarge": 400}
-"""HTTP status of S3's error codes (Amazon S3 API reference, "Error responses")."""
+S3_STATUSES = {"AccessDenied": 403, "ExpiredToken": 400, "NoSuchUpload": 404, "EntityTooLarge": 400, "UNREACHABLE": 0}
+"""HTTP status of S3's error codes (Amazon S3 API reference, "Error responses"), and 0 for a closed connection."""
 
 
 def upload_video(
@@ -422,13 +422,13 @@ def test_a_video_is_uploaded_in_parts(window: ConsoleWindow) -> None:
     assert upload_video(window) == [["1/1", "1/2", "1/3"], ["", "/u"]]
 
 
-@pytest.mark.parametrize("code", ["AccessDenied", "ExpiredToken"])
+@pytest.mark.parametrize("code", ["AccessDenied", "ExpiredToken", "UNREACHABLE"])
 def test_a_refused_part_is_uploaded_again_to_one_new_url(window: ConsoleWindow, code: str) -> None:
     assert upload_video(window, code, refused=("1/2",)) == [["1/1", "1/2", "2/2", "2/3"], ["", "/u/parts", "/u"]]
     assert upload_video(window, code, refused=("1/1", "2/1")) == [["1/1", "2/1"], ["", "/u/parts", code]]
 
 
-@pytest.mark.parametrize("code", ["AccessDenied", "ExpiredToken"])
+@pytest.mark.parametrize("code", ["AccessDenied", "ExpiredToken", "UNREACHABLE"])
 def test_a_refused_form_is_replaced_by_one_new_form(window: ConsoleWindow, code: str) -> None:
     assert upload_video(window, is_form=True) == [["1/form"], [""]]
     assert upload_video(window, code, refused=("1/form",), is_form=True) == [["1/form", "2/form"], ["", ""]]

@@ -7,6 +7,7 @@ AWS Lambda developer guide ("Session duration for temporary security credentials
 
 import ast
 import importlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import annotated_types
 import pytest
 
 from handlers.common.environment import HandlerEnvironment
+from handlers.meetings.auth_exchange.environment import AuthEnvironment
 from handlers.transcription import transcribe_stream_urls
 
 ROOT = Path(__file__).parents[2]
@@ -90,6 +92,15 @@ def test_no_stream_url_is_valid_for_longer_than_the_shortest_session_of_a_role()
     files = [path.name for path in (ROOT / "handlers").rglob("*.py") if "SigV4QueryAuth" in path.read_text()]
     assert files == [Path(transcribe_stream_urls.__file__).name]
     assert transcribe_stream_urls.MAX_EXPIRES_SECONDS <= SHORTEST_ROLE_SESSION
+
+
+def test_the_console_signs_a_videos_url_for_no_longer_than_its_credentials_last() -> None:
+    """The page exchanges its token for new credentials this long before the old ones expire."""
+    found = re.search(
+        r"^const VIDEO_URL_SECONDS = (\d+);", (ROOT / "console/lib/meetings.js").read_text(), re.MULTILINE
+    )
+    assert found is not None
+    assert int(found[1]) <= AuthEnvironment.model_fields["renew_before_seconds"].default
 
 
 @pytest.mark.parametrize(
