@@ -5,6 +5,7 @@ the runtime's version is installed, the builder adds bytecode, which does not de
 each new Lambda container would compile the modules again, because a function cannot write below `/opt/python`.
 """
 
+import os
 import shutil
 import subprocess
 import sys
@@ -70,8 +71,10 @@ def add_bytecode(folder: Path) -> bool:
     for interpreter in (sys.executable, shutil.which(f"python{_version_text()}")):
         if interpreter is not None and _version(interpreter) == RUNTIME:
             mode = ("--invalidation-mode", "unchecked-hash", "-s", str(folder), "-p", MODULES_FOLDER)
+            # With a prefix for bytecode, Python would write it outside of the folder.
+            variables = {name: value for name, value in os.environ.items() if name != "PYTHONPYCACHEPREFIX"}
             # Files that fail to compile are never imported: templates, and modules for other Python versions.
-            subprocess.run([interpreter, "-m", "compileall", "-qq", *mode, str(folder)], check=False)
+            subprocess.run([interpreter, "-m", "compileall", "-qq", *mode, str(folder)], check=False, env=variables)
             return True
     return False
 

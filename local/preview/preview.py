@@ -1,9 +1,10 @@
 """Preview of a stack without an AWS account (`make preview`): resources, invalid inputs, handler faults, findings, cost
 and outputs.
 
-The program runs unmodified. Each resource's inputs are checked against the API model of its service, and the code of
-each function and job for faults that would stop it. The policy pack runs in a separate process. As with the Pulumi CLI, it analyzes resources while the program still registers others, and
-the whole stack at the end.
+The program runs unmodified. Each resource's inputs are checked against the API model of its service. For this, the
+preview uses the local platform's drivers, which name the service call that each input is for. The code of each function
+and job is checked for faults that would keep it from starting. The policy pack runs in a separate process. As with the
+Pulumi CLI, it analyzes resources while the program still registers others, and the whole stack at the end.
 """
 
 import json

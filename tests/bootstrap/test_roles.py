@@ -13,6 +13,7 @@ from typing import Any
 import pulumi_aws
 import pytest
 
+from guardrails.model import iam_action_table
 from local.emulation.iam.policy_conditions import as_list, lower_case_keys, operator_holds
 from local.emulation.iam.policy_evaluator import AccessRequest, AccessVerdict, evaluate_policies
 from local.generate import documented_graph
@@ -361,7 +362,34 @@ def test_the_deploy_role_cannot_change_another_stacks_network() -> None:
     assert not is_allowed("prod", "ec2:CreateTags", vpc, ec2__CreateAction="RunInstances")
 
 
-def test_the_preview_role_may_only_read_the_state() -> None:
+CONTENT = {
+    # The provider reads these when it refreshes or creates resources, not when it plans. They return content: objects,
+    # images, code and secrets.
+    *("s3:GetObject", "s3:GetObjectTagging", "s3:ListBucket", "ssm:GetParameter", "lambda:GetFunction"),
+    *("lambda:GetLayerVersion", "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetAuthorizationToken"),
+}
+API_KEYS = "/apikeys"
+"""Part of the ARNs of API keys, whose values API Gateway returns."""
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_preview_role_may_read_the_configuration_of_every_resource_and_change_none(stack: str) -> None:
+    template_of_stack, graph = resolve_template(stack), documented_graph.build_stack_graph(stack)
+    documents = template_of_stack.documents("PreviewRole")
+    readable, wrong = set(), set()
+    for resource in graph.customs():
+        for request in list_requests(resource, graph, stack, template_of_stack.boundary_arn):
+            action = request.action
+            reads = iam_action_table.is_read_only(action) and action not in CONTENT and API_KEYS not in request.resource
+            readable |= {action} if reads else set()
+            if evaluate_policies(documents, request).allowed != reads:
+                wrong.add(f"{action} on {request.resource}")
+    assert wrong == set()
+    assert "dynamodb:DescribeTable" in readable
+    assert len(readable) > 80
+
+
+def test_the_preview_role_may_read_the_state_and_no_content() -> None:
     state = "arn:aws:s3:::polyphony-bootstrap-prod-123456789012"
     assert is_allowed("prod", "s3:GetObject", f"{state}/.pulumi/stacks/polyphony/prod.json", "PreviewRole")
     assert is_allowed("prod", "s3:ListBucket", state, "PreviewRole")

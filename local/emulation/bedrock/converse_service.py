@@ -20,7 +20,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from local import LOOPBACK
-from local.emulation.aws_http_server import AwsError, SignedRequest, serve_signed
+from local.emulation.aws_service_server_base import AwsError, SignedRequest, serve_signed
 from local.emulation.bedrock.converse_permissions import ModelPermissions
 from local.emulation.bedrock.fact_check_answers import parse_broadcast
 from local.emulation.bedrock.meeting_answers import parse_meeting

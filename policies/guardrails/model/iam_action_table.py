@@ -53,3 +53,12 @@ def get_arn_patterns(action: str) -> tuple[str, ...]:
 def has_resource_level(action: str) -> bool:
     """Return True if the action can be limited to single resources."""
     return bool(get_arn_patterns(action))
+
+
+def is_read_only(action: str) -> bool:
+    """Return True if IAM's list of actions gives the action the access level Read or List."""
+    from policy_sentry.querying.actions import get_action_data  # noqa: PLC0415 - reads 13 MB, so only when needed
+
+    service, _, name = action.partition(":")
+    entries = (get_action_data(service, name) or {}).get(service, ())
+    return any(entry["access_level"] in {"Read", "List"} for entry in entries)
