@@ -230,7 +230,6 @@ class VoiceQa(pulumi.ComponentResource):
                     "s3_bucket": self.audio.name,
                     "dynamodb_table": self.sessions.name,
                     "session_days": settings.sessions.days,
-                    "url_seconds": settings.sessions.url_seconds,
                     "agentcore_endpoint": str(agent.endpoint)
                     if agent.mode is AgentMode.HTTP and agent.endpoint
                     else None,
