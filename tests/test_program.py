@@ -56,8 +56,9 @@ def policies(graph: Graph) -> list[tuple[str, Any]]:
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_every_stack_runs_without_messages(stack: str) -> None:
-    assert previewed(stack).messages == ()
+def test_every_stack_runs_without_messages_unless_its_image_is_missing(stack: str) -> None:
+    has_no_image = "sha256:" + 64 * "0" in (ROOT / f"Pulumi.{stack}.yaml").read_text()
+    assert ["image missing" in message for message in previewed(stack).messages] == [True] * has_no_image
     assert len(graph(stack).customs()) > 30
 
 
