@@ -75,7 +75,7 @@ bench: .venv/.locked .venv-emulator/.locked .venv-spark/.locked policies/.venv/.
 	@for name in $(or $(ONLY),$(BENCHMARKS)); do $(RUN) -m benchmarks.$$name || exit 1; done
 
 headroom: .venv/.locked ## compare usage with every quota at 1, 12, 100 and 600 times the load, with the cost
-	@$(RUN) -m benchmarks.ingestion_headroom --stack $(if $(filter file,$(origin STACK)),prod,$(STACK))
+	@$(RUN) -m benchmarks.ingestion_quota_headroom --stack $(if $(filter file,$(origin STACK)),prod,$(STACK))
 
 fuzz: .venv/.locked ## run the property tests with many more examples
 	@HYPOTHESIS_PROFILE=thorough .venv/bin/python -m pytest tests/components tests/handlers

@@ -43,6 +43,9 @@ def main(arguments: list[str] | None = None) -> int:
     difference.add_argument("--stack", default="prod", help="stack to price at the revisions")
     difference.add_argument("--json", action="store_true")
 
+    models = _command(commands, "models", _models, "print the ids of the Bedrock models that a stack uses")
+    models.add_argument("--stack", required=True)
+
     generate = _command(commands, "generate", _generate, "write the generated files in docs/")
     generate.add_argument(
         "what",
@@ -132,6 +135,12 @@ def _cost_diff(options: argparse.Namespace) -> int:
     from local.preview import cost_difference  # noqa: PLC0415
 
     return cost_difference.command(options.before, options.after, stack=options.stack, as_json=options.json)
+
+
+def _models(options: argparse.Namespace) -> int:
+    from local.preview import stack_models  # noqa: PLC0415
+
+    return stack_models.command(options.stack)
 
 
 def _generate(options: argparse.Namespace) -> int:

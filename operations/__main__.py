@@ -16,6 +16,7 @@ import boto3
 
 from handlers.common.aws.client_config import CONFIG
 from operations import (
+    environment_variable_command,
     gradual_rollout,
     lecture_upload,
     live_alias_command,
@@ -23,7 +24,6 @@ from operations import (
     meetings_cost_comparison,
     meetings_index_backfill,
     meetings_post_change_checks,
-    variable_command,
 )
 from operations.aws_account import Clients
 from operations.aws_errors import translate_errors
@@ -44,7 +44,7 @@ class Command(Protocol):
 
 
 COMMANDS: dict[str, Command] = {
-    "flag": variable_command,
+    "flag": environment_variable_command,
     "alias": live_alias_command,
     "rollout": gradual_rollout,
     "lecture": lecture_upload,

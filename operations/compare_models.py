@@ -24,11 +24,11 @@ from pydantic import ValidationError
 from handlers.common.aws.retry import Retrier, RetryTiming
 from handlers.common.aws.service_faults import ServiceFailed
 from handlers.common.bedrock.converse import BedrockModel, InferenceOptions, TokenUsage, build_client_config
-from handlers.common.bedrock.model_questions import NoAnswer, ask_model
+from handlers.common.bedrock.model_questions import MAX_ATTEMPTS, NoAnswer, ask_model
 from handlers.common.text.text_windows import WindowSizes, split_into_windows
 from handlers.meetings.bedrock_summarize import model_requests
 from handlers.meetings.bedrock_summarize.action_item_verification import LocatedActionItem, merge_items, verify_items
-from handlers.meetings.bedrock_summarize.environment import HAIKU, SONNET, SummaryEnvironment
+from handlers.meetings.bedrock_summarize.environment import ANSWER_SECONDS, HAIKU, SONNET, SummaryEnvironment
 from handlers.meetings.bedrock_summarize.model_requests import QuestionStyle, WindowPosition
 from handlers.meetings.bedrock_summarize.stored_answers import sum_tokens
 from handlers.meetings.bedrock_summarize.summary import SummaryTokens
@@ -46,12 +46,12 @@ COUNT = 10
 """Number of transcripts to compare."""
 THRESHOLD = 0.8
 """Minimum agreement (F1 score) at which the candidate passes."""
-QUESTION_SECONDS = 300.0
-"""Maximum time of one question, including retries while the model is throttled."""
 AWS_HOST_SUFFIXES = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 """Ends of AWS's host names. Answers of any other host are treated as scripted, so they are no evidence."""
 DEFAULTS = {name: field.default for name, field in SummaryEnvironment.model_fields.items()}
 """Default settings of the Lambda function `bedrock-summarize`."""
+QUESTION_SECONDS = float(MAX_ATTEMPTS * ANSWER_SECONDS)
+"""Maximum time of one question, including its repetition and retries while the model is throttled."""
 STYLE = QuestionStyle(InferenceOptions(DEFAULTS["max_output_tokens"]), transcript_cached=False)
 """Options of the requests to the models. Transcripts are not cached, because each model is asked once about each
 window."""

@@ -132,4 +132,5 @@ def redrive(
         if workflow.status(execution) is ExecutionStatus.RUNNING:
             return RedriveOutcome.RUNNING, execution  # It has not updated the manifest record yet.
         # The name belongs to an ended execution: try the next number.
+    # Each try found another ended execution whose end was not in the manifest record yet.
     return RedriveOutcome.UNCLEAR, None

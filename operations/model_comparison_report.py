@@ -14,7 +14,7 @@ from handlers.meetings.bedrock_summarize.action_item_verification import Located
 from handlers.meetings.bedrock_summarize.stored_answers import sum_tokens
 from handlers.meetings.bedrock_summarize.summary import SummaryTokens
 
-_PRICED_MODEL = re.compile(r"^(?:(?P<area>[a-z]+)\.)?anthropic\.claude-(?P<family>sonnet|haiku)-4-5-")
+_PRICED_MODEL = re.compile(r"^(?:(?P<area>[a-z]+)\.)?anthropic\.claude-(?P<family>sonnet|haiku)-5-5$")
 """Id of a model that has prices in the price book: the area of its inference profile, and its family."""
 HEADINGS = (
     ("transcript", "items", "", "both", "agreement", "tokens in", "", "tokens out", "", "USD", ""),
@@ -82,7 +82,7 @@ def total_agreement(comparisons: Sequence[TranscriptComparison]) -> Agreement:
 
 def compute_cost(model_id: str, tokens: SummaryTokens, prices: Mapping[str, float]) -> float | None:
     """Return the cost in USD, or None for a model without prices. `prices`: USD per token, by name in the price
-    book.
+    book. Each request has at most 100,000 tokens, because Claude Haiku 5.5 bills longer ones at a higher price.
     """
     match = _PRICED_MODEL.match(model_id)
     if match is None:

@@ -170,7 +170,7 @@ def test_the_runbook_maps_failed_calls_to_the_logs_of_their_functions() -> None:
 def test_the_runbooks_script_copies_items_and_keeps_newer_ones(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    [script] = re.findall(r"<<'END'\n(.*?)\n   END", (FOLDER / "restore-a-table.md").read_text(), re.DOTALL)
+    [script] = re.findall(r"<<'END'\n(.*?)\nEND", (FOLDER / "restore-a-table.md").read_text(), re.DOTALL)
     credentials(monkeypatch)
     monkeypatch.setattr("sys.argv", ["-", "notes"])
 

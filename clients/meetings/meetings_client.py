@@ -98,9 +98,9 @@ class MeetingsClient:
     ) -> MeetingRecord:
         """Wait until a meeting is ready, and return it. The pauses between requests grow.
 
-        With the `content` of an `Uploaded`, states of the meeting's other recordings are ignored. A failure of this
-        recording that exists at the start may be older than the upload, so it is raised only after a minute or at the
-        timeout. Raises MeetingFailed, MeetingIncomplete if chunks are missing for more than a minute,
+        With the `content` of an `Uploaded`, states of the meeting's other recordings are ignored. If this recording has
+        already failed when the wait begins, the failure may be older than the upload. So it is raised only after a
+        minute or at the timeout. Raises MeetingFailed, MeetingIncomplete if chunks are missing for more than a minute,
         MeetingUnreadable, or NotReadyInTime.
         """
         return ReadinessPolling(self._find, self._clock, self._sleep).wait(meeting_id, content, timeout_seconds)

@@ -14,8 +14,8 @@ AUDIT_BUCKET = "audit-logs"
 
 
 class AuditBucket(pulumi.ComponentResource):
-    """Audit bucket. It has the access logs of every bucket below `logs/s3-access/<bucket>/`, for the retention in the
-    settings.
+    """Audit bucket. The access logs of each other bucket are below the prefix `logs/s3-access/<bucket>/`. They are kept
+    for the retention in the settings.
     """
 
     def __init__(self, scope: Scope, opts: pulumi.ResourceOptions | None = None) -> None:

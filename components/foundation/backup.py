@@ -71,6 +71,7 @@ class Backup(pulumi.ComponentResource):
                     ),
                 ),
             )
+        # A rule without `target` sends its events to the alerts topic.
         EventRule(
             "backup-failed",
             EventRuleArgs(

@@ -28,7 +28,7 @@ from components.blocks.storage.bucket import Bucket, BucketArgs, CorsRule, Lifec
 from components.blocks.storage.table import SecondaryIndex, Table, TableArgs
 from components.blocks.workflow.workflow import Workflow, WorkflowArgs
 from components.foundation.network import Network
-from components.ingestion import manifest_workflow
+from components.ingestion import manifest_workflow_states
 from components.ingestion.alarms import register_alarms
 from components.ingestion.lake import MANIFESTS, Lake, LakeArgs
 from components.ingestion.spark_job import SparkJob, SparkJobArgs
@@ -191,10 +191,10 @@ class Ingestion(pulumi.ComponentResource):
                 scope=scope,
                 logical_name="ManifestWorkflow",
                 comment="One manifest: confirm its files, run Spark, record the results",
-                start=manifest_workflow.FIRST_STATE,
-                states=manifest_workflow.build_states(self.steps, self.job, settings.spark),
+                start=manifest_workflow_states.FIRST_STATE,
+                states=manifest_workflow_states.build_states(self.steps, self.job, settings.spark),
                 grants=[self.steps.grant_invoke(), self.job.grant_run()],
-                timeout_seconds=manifest_workflow.timeout_seconds(settings.spark),
+                timeout_seconds=manifest_workflow_states.timeout_seconds(settings.spark),
             ),
             self._child,
         )

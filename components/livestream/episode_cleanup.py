@@ -18,10 +18,10 @@ from components.blocks.messaging.queue import DeadLetterQueue, DeadLetterQueueAr
 from components.blocks.naming.subsystem_scope import Scope
 from components.blocks.storage.bucket import Bucket
 from components.blocks.storage.table import Table
-from components.livestream.published_events import event_source
+from components.livestream.event_publishing import event_source
 from components.livestream.usage import SWEEP_MINUTES
 from components.settings import LivestreamSettings
-from handlers.common.sweep_seconds import MAX_SWEEP_SECONDS
+from handlers.common.sweep_time_budget import MAX_SWEEP_SECONDS
 from handlers.livestream.episode_cleanup.environment import EpisodeCleanupEnvironment
 from handlers.livestream.episode_cleanup.s3_object_deletion import PREFIXES
 from handlers.livestream.event_names import EPISODE_DELETED

@@ -44,9 +44,9 @@ WINDOW_MILLISECONDS = 20_000
 """Assumed: the duration of analyzing a window."""
 CHARACTERS_PER_HOUR = 50_000
 """Assumed: characters of speech in an hour."""
-INPUT_TOKENS = 7_000
+INPUT_TOKENS = 9_100
 """Assumed: tokens of instructions, memories and text, per window."""
-OUTPUT_TOKENS = 1_000
+OUTPUT_TOKENS = 1_300
 """Assumed: tokens of the found fact claims and clips, per window."""
 HD_FACTOR = 2
 """MediaConvert bills a minute of HD video in AVC as two normalized minutes. The chunks have at most 720 lines."""

@@ -1,8 +1,9 @@
 """Component of the meetings backend's scheduled functions: the sweep of meetings without progress, and the storage
 count.
 
-The storage count measures each user's bytes in the bucket once a day. Its listing also shows recordings whose event was
-lost, and it processes them. So it needs the grants of the functions that update meetings.
+The storage count measures each user's bytes in the bucket once a day. For this, it lists all objects. In the list, it
+also finds complete uploads whose S3 event was lost, and starts their processing. So it needs the grants of the
+functions that update meetings.
 
 The names of the component and of the dead-letter queue contain `care`, an older word for these functions.
 """
@@ -22,7 +23,7 @@ from components.blocks.storage.table import Table
 from components.blocks.workflow.workflow import Workflow
 from components.meetings.usage import SWEEP_MINUTES
 from components.settings import MeetingsSettings
-from handlers.common.sweep_seconds import MAX_SWEEP_SECONDS
+from handlers.common.sweep_time_budget import MAX_SWEEP_SECONDS
 from handlers.meetings.metrics import NAMESPACE
 from handlers.meetings.s3_keys import WORK
 from handlers.meetings.storage.environment import StorageEnvironment

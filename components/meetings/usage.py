@@ -34,11 +34,11 @@ STARTING_HOURS = 0.02
 """Assumed time of a job for pulling the image."""
 INTERRUPTED_SHARE = 0.05
 """Assumed share of jobs that lose their Spot capacity and end on demand."""
-INPUT_TOKENS_PER_HOUR = 7_500
+INPUT_TOKENS_PER_HOUR = 9_750
 """Assumed tokens of a question per hour of recording. An hour of speech has about 9,000 words, and each of the two
 questions contains all of them."""
-OUTPUT_TOKENS = 750
-"""Assumed tokens of the answer to one question."""
+OUTPUT_TOKENS = 1_500
+"""Assumed tokens of the answer to one question, with the thinking before it."""
 TRANSITIONS = 20
 """State transitions of a recording with one audio part that gets Spot capacity immediately, without status checks."""
 TRANSITIONS_PER_CHECK = 3

@@ -1,9 +1,9 @@
 """Settings of livestream: expected load, REST API, uploads, videos, the fact-check agent, and functions."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from components.settings.settings_base import (
     ClientFunctionSettings,
@@ -15,8 +15,9 @@ from components.settings.settings_base import (
     SubsystemSettings,
 )
 from components.settings.web_origins import Origin
+from handlers.common.bedrock.model_families import get_model_family
 from handlers.common.identifier_types import ModelId
-from handlers.livestream.agent.environment import MAX_OUTPUT_TOKENS
+from handlers.livestream.agent.environment import ANSWER_SECONDS, HAIKU, MAX_OUTPUT_TOKENS
 from handlers.livestream.episode_cleanup.environment import LimitMinutes
 from handlers.livestream.episodes_api.environment import (
     MultipartMegabytes,
@@ -118,7 +119,7 @@ class VideoSettings(SettingsModel):
 class ClaimAgentSettings(GuardedModelSettings):
     """Settings of the fact-check agent, which finds claims in transcripts and checks them with a Bedrock model."""
 
-    model_id: ModelId = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
+    model_id: ModelId = HAIKU
     """Id of a model or of an inference profile. AWS retires models within a year or two."""
     model_regions: Annotated[tuple[Region, ...], Field(min_length=1)] = ("us-east-1", "us-east-2", "us-west-2")
     """Regions to which an inference profile may send a request. The function gets a permission for each of them."""
@@ -127,11 +128,20 @@ class ClaimAgentSettings(GuardedModelSettings):
     window_characters: Annotated[int, Field(ge=2 * OVERLAP_CHARACTERS, le=50_000)] = 6_000
     """Maximum length of a window (a section of a transcript), without its overlap with the next window. The overlap is
     at most half as long."""
-    answer_seconds: Annotated[int, Field(ge=MAX_OUTPUT_TOKENS // TOKENS_PER_SECOND, le=440)] = 50
+    answer_seconds: Annotated[int, Field(ge=MAX_OUTPUT_TOKENS // TOKENS_PER_SECOND, le=440)] = ANSWER_SECONDS
     """Maximum time for an answer of the model. A request that takes longer is repeated once, and each request is
     billed."""
     at_once: Annotated[int, Field(ge=2, le=100)] = 5
     """Maximum number of windows that are processed at the same time. The whole account shares the model's quota."""
+
+    @model_validator(mode="after")
+    def _check_answer_seconds(self) -> Self:
+        min_seconds = get_model_family(self.model_id).max_output_tokens(MAX_OUTPUT_TOKENS) // TOKENS_PER_SECOND
+        if self.answer_seconds < min_seconds:
+            raise ValueError(
+                f"answerSeconds must be at least {min_seconds} for this modelId, because the model also thinks"
+            )
+        return self
 
 
 class LivestreamSettings(SubsystemSettings):
@@ -152,7 +162,7 @@ class LivestreamSettings(SubsystemSettings):
     """Function that starts the conversion of videos to chunks."""
     transcript_windows: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 60})
     """Function that reads transcripts and splits them into windows."""
-    agent_worker: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 120})
+    agent_worker: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 150})
     """Function that checks the claims of a window with the model."""
     care: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 60})
     """Function that deletes the data of deleted episodes. It also marks the processing of a video or of a transcript as

@@ -36,8 +36,8 @@ from components.settings.stack import StackSettings
 PROJECT = "polyphony"
 REGION_KEY = "aws:region"
 MAX_PRUNING_ROUNDS = 20
-"""Maximum number of validations in `_find_hidden_problems`, which drops the values of one more broken rule of each
-section after each validation. A section has few rules, so this is enough."""
+"""Maximum number of validations in `_find_hidden_problems`. Each validation finds at most one violated rule in each
+section. A section has few rules, so this is enough."""
 
 
 def load_settings(config: Mapping[str, str], stack: str) -> StackSettings:
@@ -97,17 +97,20 @@ def _parse_structures(config: Mapping[str, str]) -> tuple[dict[str, Any], list[S
 
 
 def _find_hidden_problems(values: Mapping[str, Any], stack: str) -> Iterator[SettingsProblem]:
-    """Yield the problems that the first validation has not found, because other values are invalid: violations of rules,
-    and conflicts between settings (`cross_section_checks.py`).
+    """Yield the problems that the first validation has not found, because other values are invalid: violations of
+    rules, and conflicts between settings (`cross_section_checks.py`).
 
     Pydantic runs no rule of a section with an invalid field, and no further rule after the first violation. To list all
-    problems at once, the invalid values are dropped and the rest is validated again. This is repeated until the values
-    are valid, or until only required fields are missing. Each dropped field has its default then. A problem that concerns
-    such a field is not reported, because the user has not written the default.
+    problems at once, each round validates the values and drops the invalid ones before the next round. Round 0 repeats
+    the validation whose errors the caller has listed. The rounds end when the values are valid, or when only required
+    fields are missing.
+
+    A dropped field has its default in the following rounds. A problem that concerns such a field is not reported,
+    because the user has not written the default.
     """
     pruned: Any = values
     dropped: set[str] = set()
-    for _ in range(MAX_PRUNING_ROUNDS):
+    for round_number in range(MAX_PRUNING_ROUNDS):
         try:
             conflicts = find_conflicts(StackSettings.model_validate(pruned), stack)
             yield from (problem for problem in conflicts if not _is_within(problem.key, dropped))
@@ -115,7 +118,7 @@ def _find_hidden_problems(values: Mapping[str, Any], stack: str) -> Iterator[Set
             details = [detail for detail in error.errors(include_url=False) if detail["type"] != "missing"]
             if not details:
                 return
-            if dropped:  # the first validation's errors are not hidden, so the caller has already listed them
+            if round_number > 0:  # the caller has listed the errors of round 0
                 yield from list_problems(_select_rule_errors(details, dropped), StackSettings)
             for location in chain.from_iterable(map(_list_invalid_locations, details)):
                 dropped.add(format_location(location))
@@ -161,7 +164,7 @@ def _find_mentioned_keys(keys: Collection[str], message: str) -> list[str]:
 def _copy_without(values: Any, location: Location) -> Any:
     """Return a copy of a structure without the value at a location.
 
-    An error in a default has a location that the structure lacks. The copy is then unchanged.
+    If the invalid value is a default, the structure does not contain it. The copy is then unchanged.
     """
     copied = deepcopy(values)
     with suppress(LookupError, TypeError):

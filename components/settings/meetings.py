@@ -20,6 +20,8 @@ from components.settings.settings_base import (
 from components.settings.web_origins import Origin
 from handlers.common.identifier_types import ModelId
 from handlers.meetings.bedrock_summarize.environment import (
+    ANSWER_SECONDS,
+    MAX_OUTPUT_TOKENS,
     OVERLAP_CHARACTERS,
     SONNET,
     AnswerSeconds,
@@ -73,13 +75,15 @@ class ModelSettings(GuardedModelSettings):
     """Model for action items. Use a cheaper model only after it has passed `python -m operations.compare_models`."""
     regions: Annotated[tuple[Region, ...], Field(min_length=1)] = ("us-east-1", "us-east-2", "us-west-2")
     """Regions to which an inference profile may send a request. The function gets a permission for each of them."""
-    max_output_tokens: OutputTokens = 4_000
-    """Maximum length of one answer of a model."""
-    answer_seconds: AnswerSeconds = 150
+    max_output_tokens: OutputTokens = MAX_OUTPUT_TOKENS
+    """Maximum length of one answer of a model, without its thinking. A request to a model that thinks allows 4,000
+    tokens more."""
+    answer_seconds: AnswerSeconds = ANSWER_SECONDS
     """Timeout for one answer of a model."""
     part_characters: Annotated[int, Field(ge=2 * OVERLAP_CHARACTERS, le=400_000)] = 100_000
     """Maximum number of characters of a transcript in one request. A longer transcript is divided into windows of this
-    size, which overlap by at most half."""
+    size, which overlap by at most half. If a request has more than 100,000 tokens, Claude Haiku 5.5 bills all its tokens
+    at five times their price."""
     at_once: AtOnce = 3
     """Maximum number of windows of one transcript that are summarised at the same time."""
 

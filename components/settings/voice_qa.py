@@ -17,8 +17,8 @@ from components.settings.settings_base import (
 )
 from components.settings.voice_qa_agent_connection import AnswerAgentSettings
 from components.settings.web_origins import Origin
-from handlers.voice_qa.environment import SessionDays, UrlSeconds
-from handlers.voice_qa.websocket_handler.environment import LecturesPerDay, QueriesAtOnce, QueriesPerHour
+from handlers.voice_qa.environment import SessionDays
+from handlers.voice_qa.websocket_handler.environment import LecturesPerDay, QueriesAtOnce, QueriesPerHour, UrlSeconds
 
 Days = Annotated[int, Field(ge=1, le=365)]
 
@@ -79,10 +79,12 @@ class ConversationSettings(SettingsModel):
     lectures_per_day: LecturesPerDay = 20
     """Maximum number of lectures that a guest may upload per day. Each may have `lectures.maxGigabytes`."""
     guest_writes: bool = True
-    """Allow guests to write objects and items with their own AWS credentials. Their number and size is not limited,
-    because such calls do not pass our functions. Without this, guests upload only with forms, as the console does."""
+    """Allow guests to write audio of questions to the bucket, and items to the table, with their own AWS credentials.
+    Their number and size is not limited, because such calls do not pass our functions. Without this, guests upload only
+    with forms, as the console does. Guests upload lectures only with forms in any case (see `lectures.uploads`)."""
     url_seconds: UrlSeconds = 3600
-    """Validity of a presigned URL for a client. URLs for the agent have a separate limit."""
+    """Maximum validity of an upload form. A form ends earlier if the temporary credentials that signed it do. AWS does
+    not document how long those of a function last, so clients request another form if S3 refuses one."""
     ping_seconds: Annotated[int, Field(ge=30, le=540)] = 300
     """Interval of the client's pings. API Gateway closes a connection after ten idle minutes."""
 

@@ -92,8 +92,9 @@ def caption_charts(processor: Function) -> list[Chart]:
 
 
 def latency_chart(processor: Function) -> Chart:
-    """Return the chart of the time between the moment when Amazon Transcribe could have received the words and the
-    caption's delivery.
+    """Return the chart of the latency of captions.
+
+    It begins when Amazon Transcribe could have received the caption's words, and ends when the caption is delivered.
     """
     return Chart(
         "milliseconds to a caption",

@@ -1,7 +1,8 @@
 """Monthly usage of transcription, computed from its load settings. The cost model multiplies it with prices.
 
-Keys are the Pulumi names of the blocks, and measures are those that the price rules read. A constant that is marked as
-assumed is an estimate without a source.
+The result has an entry for each block, under the block's Pulumi name. An entry contains the block's monthly amounts,
+each under the name (measure) by which the price rules read it. A constant that is marked as assumed is an estimate
+without a source.
 """
 
 from components.settings.transcription import TranscriptionSettings
@@ -22,8 +23,8 @@ BILLED_SECONDS = 15
 REQUESTS_PER_SESSION = 2
 """Messages of the client for one session: open and close. Each has an answer."""
 MESSAGES_PER_UTTERANCE = 3
-"""Billed messages: the utterance, its acceptance, and its end. API Gateway bills each 32 KB of a message. An utterance
-is one such unit as Opus, and up to four as uncompressed samples."""
+"""Billed messages: the utterance, its acceptance, and its end. API Gateway bills each 32 KB as one message. Assumed:
+utterances are sent as Opus, and each fits into 32 KB. Uncompressed samples need up to four times as much."""
 ROUTER_READS = 2
 """Reads of the live table by the router for one utterance: the item of the connection and the item of the session's
 utterances. Each is a consistent read of one unit."""
@@ -89,7 +90,8 @@ def monthly_usage(settings: TranscriptionSettings) -> Usage:
         "transcription-router": function_usage(routed + sweeps, ROUTED_MILLISECONDS),
         "transcription-router-failed": {"messages": 0},
         "transcription-live": {
-            # Each caption reserves its text. Each ping updates the time of the client's last message.
+            # Each caption writes one item that reserves its text, so that no text is shown twice. Each ping updates the
+            # time of the client's last message.
             "writes": (utterances * SLOT_WRITES + pings) * SLOT_WRITE_UNITS + captions + SESSION_WRITES * sessions,
             "indexWrites": utterances * SLOT_WRITES,
             "reads": utterances * (ROUTER_READS + PROCESSOR_READS) + sweeps,

@@ -59,8 +59,9 @@ asked again."""
 OLD_LECTURE_DAYS = 7
 """Days for which old versions of lectures are kept."""
 FINISH_PERCENT = 60
-"""Percentage of the validator's timeout that is reserved for finishing the last page of a sweep. No further page is
-started in this time. A page takes minutes if none of its lectures was validated before."""
+"""Percentage of the validator's timeout in which its sweep starts no further page. The sweep lists lectures whose S3
+notification may be lost, page by page, and validates them. The reserved time lets it finish the last page, which takes
+minutes if none of the page's lectures was validated before."""
 
 
 @dataclass(frozen=True)
@@ -229,7 +230,6 @@ class VoiceQa(pulumi.ComponentResource):
                     "s3_bucket": self.audio.name,
                     "dynamodb_table": self.sessions.name,
                     "session_days": settings.sessions.days,
-                    "url_seconds": settings.sessions.url_seconds,
                     "agentcore_endpoint": str(agent.endpoint)
                     if agent.mode is AgentMode.HTTP and agent.endpoint
                     else None,

@@ -1,10 +1,8 @@
 // Client of the livestream backend's REST API (docs/openapi.json).
 
-import { postForm, requestJson, sendBody } from "./http.js";
+import { postForm, requestJson, sendBody, sendOrRenew } from "./http.js";
 
 const PAGE_SIZE = 100;
-// Error codes of S3 for an expired URL, or for a URL whose signing credentials have expired.
-const EXPIRED_CODES = ["AccessDenied", "ExpiredToken"];
 // Share of its lifetime after which a URL is replaced, because S3 may close the connection in the middle of a part.
 const MAX_URL_AGE = 0.5;
 
@@ -40,10 +38,14 @@ export class Episodes {
   async upload(id, kind, file, contentType, onProgress) {
     const checkUser = this.#visitor.createUserCheck("the upload was complete", "Sign in at the top as the user who started it, and choose the file again.");
     const post = (path, body) => this.#request(path, { method: "POST", body }, checkUser);
-    const ready = await post(`/episodes/${id}/uploads`, { kind, contentType, bytes: file.size });
-    checkUser();
+    let ready;
+    const requestUpload = async () => {
+      ready = await post(`/episodes/${id}/uploads`, { kind, contentType, bytes: file.size });
+      checkUser();
+    };
+    await requestUpload();
     if (ready.form) {
-      await postForm(ready.form, file, onProgress);
+      await sendOrRenew(() => postForm(ready.form, file, onProgress), requestUpload);
       return;
     }
     const uploadPath = `/episodes/${id}/uploads/${ready.uploadId}`;
@@ -60,11 +62,7 @@ export class Episodes {
       const putPiece = () => sendBody("PUT", signedParts[index].url, piece, { onProgress: (share) => onProgress((index + share) / parts.length) });
       checkUser();
       if (Date.now() - signedAt > MAX_URL_AGE * ready.expiresSeconds * 1000) await renewUrls();
-      const header = await putPiece().catch(async (problem) => {
-        if (!EXPIRED_CODES.includes(problem.code)) throw problem;
-        await renewUrls();
-        return putPiece();
-      });
+      const header = await sendOrRenew(putPiece, renewUrls);
       uploadedParts.push({ partNumber, etag: header("ETag") });
     }
     await post(uploadPath, { multipartId, parts: uploadedParts });

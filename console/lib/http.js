@@ -2,6 +2,8 @@
 
 import { Problem, problemFromResponse, unreachableProblem } from "./problems.js";
 
+const EXPIRED_CODES = ["ExpiredToken", "UNREACHABLE"];
+
 // Send a JSON request and return the JSON response. Throw a Problem for a failed request.
 export async function requestJson(url, { method = "GET", body, headers = {} } = {}) {
   const allHeaders = body === undefined ? headers : { "Content-Type": "application/json", ...headers };
@@ -37,6 +39,19 @@ export function sendBody(method, url, body, { headers = {}, onProgress = () => {
     });
     request.send(body);
   });
+}
+
+// Send a request to a presigned URL or form. If it has expired, call `renew` and send the request once more. It may expire before
+// its time, because it ends with the credentials that signed it. S3 answers 403 for an expired URL, and 400 for expired credentials.
+// It may answer and close the connection before the whole body was sent. Browsers then report only that there was no answer.
+export async function sendOrRenew(send, renew) {
+  try {
+    return await send();
+  } catch (problem) {
+    if (problem.status !== 403 && !EXPIRED_CODES.includes(problem.code)) throw problem;
+    await renew();
+    return send();
+  }
 }
 
 // Upload a file with a presigned form: first its fields, then the file.

@@ -1,10 +1,11 @@
 // Errors for the visitor: what happened, and what to do.
 
 export class Problem extends Error {
-  // `code` is the backend's error code, if there is one. `todo` is advice. `retryable` is true for a transient error.
-  constructor(message, { code = "", todo = "", retryable = false } = {}) {
+  // `code` is the backend's error code and `status` the HTTP status, if there is one. `todo` is advice. `retryable` is true for a transient error.
+  constructor(message, { code = "", status = 0, todo = "", retryable = false } = {}) {
     super(message);
     this.code = code;
+    this.status = status;
     this.todo = todo;
     this.retryable = retryable;
   }
@@ -50,7 +51,7 @@ export function problemFromResponse(status, text, headers = undefined) {
   const todo = ADVICE[code] ?? (status === 401 || status === 403 ? ADVICE.UNAUTHORIZED : status >= 500 ? ADVICE.UNAVAILABLE : "");
   const fullMessage = `${message}${details ? ` (${details})` : ""}`;
   const retryable = status >= 500 || status === 429 || THROTTLING_CODES.has(code);
-  return new Problem(`${code}: ${fullMessage}`, { code, todo: request ? `${todo} Request ${request}.`.trim() : todo, retryable });
+  return new Problem(`${code}: ${fullMessage}`, { code, status, todo: request ? `${todo} Request ${request}.`.trim() : todo, retryable });
 }
 
 // Transient error codes of the backends. A request may be repeated under the same id without a second effect.

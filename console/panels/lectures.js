@@ -6,7 +6,7 @@ import { presignUrl } from "../lib/aws.js";
 import { announce, badge, byId, el, progress, setChildren } from "../lib/dom.js";
 import { formatSize, formatTime, pauses, sleep } from "../lib/format.js";
 import { Guest } from "../lib/guest.js";
-import { postForm } from "../lib/http.js";
+import { postForm, sendOrRenew } from "../lib/http.js";
 import { ulid } from "../lib/ids.js";
 import { record } from "../lib/microphone.js";
 import { Problem, problemFromMessage, runAction, showProblem } from "../lib/problems.js";
@@ -55,11 +55,13 @@ export function lectures({ stack, settings }) {
   }
 
   async function upload(kind, file, contentType, onProgress) {
-    const ready = await (await getConnection()).request("upload", { kind, contentType });
+    let ready;
+    const requestForm = async () => { ready = await (await getConnection()).request("upload", { kind, contentType }); };
+    await requestForm();
     if (file.size > ready.maxBytes) {
       throw new Problem(`The file has ${formatSize(file.size)}, but the stack allows ${formatSize(ready.maxBytes)}.`, { todo: "Use a shorter recording." });
     }
-    await postForm(ready, file, onProgress);
+    await sendOrRenew(() => postForm(ready, file, onProgress), requestForm);
     return ready;
   }
 

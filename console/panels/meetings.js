@@ -101,14 +101,34 @@ export function meetings({ stack, visitor }) {
     setChildren(byId("meetings-made"), ...notes);
   }
 
+  // Load the video. If its URL expires, sign another one and continue at the same position. A player does not report the status,
+  // so this happens after every failed request, but only once until a request succeeds.
+  async function loadVideo(key, current) {
+    let isRenewed = false;
+    const load = async () => {
+      const url = await api.presignVideoUrl(key);
+      if (shown === current) player.src = url;
+    };
+    player.onloadedmetadata = () => { isRenewed = false; };
+    player.onerror = () => {
+      if (shown !== current || isRenewed || player.error.code === MediaError.MEDIA_ERR_DECODE) return;
+      isRenewed = true;
+      const { currentTime, paused } = player;
+      runAction(problem, async () => {
+        await load();
+        if (shown !== current) return;
+        player.currentTime = currentTime;
+        if (!paused) player.play().catch(() => {});
+      });
+    };
+    await load();
+    if (shown === current) player.hidden = false;
+  }
+
   async function drawResults(record, current) {
     const [summary, transcript] = await Promise.all([api.getDocument(record.summaryKey), api.getDocument(record.transcriptKey)]);
-    const url = record.videoKey ? await api.presignVideoUrl(record.videoKey) : null;
+    if (record.videoKey) await loadVideo(record.videoKey, current);
     if (shown !== current) return;
-    if (url) {
-      player.src = url;
-      player.hidden = false;
-    }
     const jump = (ms) => {
       player.currentTime = ms / 1000;
       player.play().catch(() => {});

@@ -1,6 +1,7 @@
 """Base model for the JSON of our own interfaces: requests, answers, messages and stored documents.
 
-The module also has `WrongField`, which names a field that violates its model. Several answers and documents contain it.
+The module also has `WrongField`, which names a field that violates its model. Several answers and stored documents
+contain it.
 """
 
 import os
@@ -9,8 +10,8 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 USE_ATTRIBUTE_DOCSTRINGS = "AWS_LAMBDA_FUNCTION_NAME" not in os.environ
-"""True outside Lambda. The generated documents take field descriptions from the docstrings below the fields. Pydantic
-reads these from the source files, class by class, which would delay cold starts."""
+"""True outside Lambda. There, the JSON Schemas of the models take the descriptions of fields from the docstrings below
+the fields. Pydantic reads these from the source files, class by class, which would delay cold starts."""
 
 
 class Message(BaseModel):

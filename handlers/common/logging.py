@@ -1,7 +1,7 @@
 """Structured logger of all handlers. It writes JSON lines that contain only fields from an allow-list.
 
-Events, keys, tokens and transcripts must never be logged. Every field is declared here, so a new field is a deliberate
-decision. Object keys and user ids are logged as hashes.
+The events that functions receive, keys, tokens and transcripts must never be logged. Every field is declared here, so a
+new field is a deliberate decision. Object keys and user ids are logged as hashes.
 """
 
 import hashlib

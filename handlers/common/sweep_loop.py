@@ -45,7 +45,7 @@ class SweepLoop:
     ) -> Counter[str]:
         """Handle the items of each batch and count the outcomes that `handle` returns.
 
-        The time is checked before each batch, so a sweep that makes one call at a time passes batches of one item.
+        The time is checked only before each batch. So a sweep without parallel calls should pass batches of one item.
         `checked` counts all items. `failed` counts the items whose handling raised an exception. Each of them is logged
         as `failure_event`, with the log fields that `describe` returns for it. `unfinished` is 1 if the budget was
         spent before the last batch.

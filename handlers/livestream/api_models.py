@@ -137,7 +137,10 @@ class UploadRequest(Message):
 
 
 class UploadForm(Message):
-    """Presigned POST: send a multipart form with `fields` first and the file last."""
+    """Presigned POST: send a multipart form with `fields` first and the file last.
+
+    If S3 refuses it with status 403, or with 400 and the code `ExpiredToken`, request the upload again for a new form.
+    """
 
     url: str
     fields: dict[str, str]
@@ -154,8 +157,9 @@ class MultipartUpload(Message):
     """Presigned URLs for a multipart upload.
 
     Send the file with PUT in parts of `partBytes`; the last part may be smaller. Each response has an ETag header.
-    Finally POST `multipartId` and the numbers and ETags of the parts to the upload itself. If the URLs expire before
-    that, POST `multipartId` to the upload's `parts` for new ones. Parts that were sent stay valid.
+    Finally POST `multipartId` and the numbers and ETags of the parts to the upload itself. If S3 refuses a
+    part with status 403, or with 400 and the code `ExpiredToken`, POST `multipartId` to the upload's `parts` for new
+    URLs. Parts that were sent stay valid.
     """
 
     multipart_id: str
@@ -173,7 +177,7 @@ class UploadReady(Message):
     max_bytes: int
     """Announced size in bytes. Despite the name of the field, S3 accepts only exactly this size."""
     expires_seconds: int
-    """Validity of the form or of the URLs."""
+    """Maximum validity of the form or of the URLs. They end earlier if the credentials that signed them do."""
     form: UploadForm | None = None
     multipart: MultipartUpload | None = None
 

@@ -1,8 +1,10 @@
 """A meeting as DynamoDB stores it and as its user reads it.
 
 The partition key is the user, because a role's policy can restrict access to one partition. The index sorts a user's
-meetings by date. A record describes the latest content of its meeting; `meeting_state_transitions.py` ignores reports
-about earlier ones.
+meetings by date.
+
+A user can upload another recording for the same meeting. Its record describes the latest recording, which the hash
+`content` identifies. `meeting_state_transitions.py` ignores reports of executions that processed an earlier one.
 """
 
 from enum import StrEnum

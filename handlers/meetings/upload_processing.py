@@ -1,10 +1,13 @@
-"""Processing of a meeting's uploads: records missing chunks, or starts the workflow of a complete recording.
+"""Processing of a meeting's uploads: records wrong chunks, or starts the workflow of a complete recording.
 
-The record is written first, and the execution is started afterwards. If an invocation finds a record in the stage
-`media`, it starts the execution again under the same name. So a start whose response was lost can be repeated safely.
+If a recording is complete, its record is first written with the stage `media`, the first stage of the workflow. Then
+the execution is started. An invocation that finds a record with this stage starts the execution again under the same
+name, so a start whose response was lost can be repeated safely.
 
-A chunk can arrive while its meeting is being written as incomplete. Its event then finds no record that waits for it.
-So the uploads are read once more after new wrong chunks were recorded.
+If chunks are missing or invalid, the record lists them as wrong chunks, and the meeting waits for them as incomplete. A
+chunk may arrive after the uploads were read, but before the record is written. The event of this chunk then finds no
+record that waits for it, and changes nothing. So the uploads are read once more after a record with new wrong chunks
+was written.
 """
 
 from collections.abc import Callable
@@ -61,6 +64,7 @@ class UploadProcessor:
 
         Raises NotStarted or TooManyWriters.
         """
+        # There is another round if a concurrent write prevented this round's write, or if it wrote new wrong chunks.
         for _ in range(MAX_WRITE_ATTEMPTS):
             record = self.table.read(meeting)  # read before the uploads, see `upload_reader.py`
             upload = self.uploads.read_complete_file(meeting)
@@ -79,7 +83,7 @@ class UploadProcessor:
                 )
             if not _has_new_wrong_chunk(record, after):
                 return UploadOutcome.REFUSED if upload.file is None else self._start_if_complete(after)
-            # New wrong chunks were recorded, so the uploads are read once more, as the module docstring explains.
+            # A record with new wrong chunks was written, so the uploads are read once more (see the module docstring).
         raise TooManyWriters
 
     def start_execution(self, record: MeetingRecord) -> None:

@@ -88,7 +88,10 @@ class Ping(ClientMessage):
 
 
 class UploadReady(ReplyMessage):
-    """Form for the upload: POST `fields` and then the file to `url`."""
+    """Form for the upload: POST `fields` and then the file to `url`.
+
+    If S3 refuses it with status 403, or with 400 and the code `ExpiredToken`, send `upload` again for a new form.
+    """
 
     type: Literal["uploadReady"] = "uploadReady"
     kind: UploadKind
@@ -100,7 +103,7 @@ class UploadReady(ReplyMessage):
     """Id of the new lecture, if `kind` is `lecture`."""
     max_bytes: int
     expires_seconds: int
-    """Lifetime of the form."""
+    """Maximum lifetime of the form. It ends earlier if the credentials that signed it do."""
 
 
 class QueryAccepted(ReplyMessage):
@@ -172,7 +175,11 @@ class TranscriptPiece(Piece):
 
 
 class Answered(Message):
-    """The answer is complete and has this number of pieces. `audioUrl` is the spoken answer as one file."""
+    """The answer is complete and has this number of pieces.
+
+    `audioUrl` is the spoken answer as one file. If S3 refuses it with status 403, or with 400 and the code
+    `ExpiredToken`, ask the question again under the same `queryId` for a new URL.
+    """
 
     type: Literal["answered"] = "answered"
     query_id: QueryId

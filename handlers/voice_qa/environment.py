@@ -10,8 +10,6 @@ MAX_QUERY_BYTES = 10_000_000
 """Default for the maximum size of a spoken question."""
 SessionDays = Annotated[int, Field(ge=1, le=365)]
 """Days for which a question is kept, and a conversation after its first turn."""
-UrlSeconds = Annotated[int, Field(ge=60, le=3600)]
-"""Lifetime of the presigned URLs and upload forms that clients get."""
 
 
 class VoiceQaEnvironment(HandlerEnvironment):
@@ -23,4 +21,3 @@ class VoiceQaEnvironment(HandlerEnvironment):
     session_days: SessionDays = 7
     max_query_bytes: Annotated[int, Field(ge=1_000, le=100_000_000)] = MAX_QUERY_BYTES
     """Maximum size of a spoken question."""
-    url_seconds: UrlSeconds = 3600

@@ -32,6 +32,8 @@ def validate_request(service: str, operation: str, content: object) -> dict[str,
 
 def _read(shape: Any, value: Any, path: str) -> Any:
     match shape.type_name, value:
+        case "structure", _ if shape.is_document_type:
+            pass  # any JSON, for example the fields of a model's own request format
         case "structure", dict():
             return _read_structure(shape, value, path)
         case "list", list():

@@ -70,7 +70,7 @@ def _run_steps(out: Console, config: StackConfig, flows: list[str]) -> None:
         out.print(f"  {len(result.mandatory)} mandatory findings; about ${result.cost.total:,.2f} a month")
         if not result.deployable:
             raise DemoFailed(
-                "the preview has mandatory findings. Fix them first; `make preview STACK=local` lists them"
+                "the preview has findings that stop a deployment. Fix them first; `make preview STACK=local` lists them"
             )
     emulator.stop(FOLDER)  # the emulator of an earlier demo that was killed
     with emulator.start(FOLDER) as started:

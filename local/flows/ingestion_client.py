@@ -1,7 +1,8 @@
 """Clients for the ingestion backend of a local deployment: `IngestionIntake` for uploads and file records, and
 `IngestionRuns` for executions of the workflow and the rows in the lake.
 
-No part is scripted. The handlers, the workflow and the Spark job are those of any deployment.
+The handlers, the workflow and the Spark job are those of any deployment. Ingestion uses no language model, so this flow
+has no scripted part, which would replace the model's answers by fixed rules.
 """
 
 import json

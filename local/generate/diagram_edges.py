@@ -1,7 +1,7 @@
 """Edges of the architecture diagrams, derived from event sources, rules, schedules, APIs, CORS rules and role policies.
 
-Every permission of a role with a node must have an edge, or one of the exceptions in this module must apply to it.
-Otherwise the page is not generated.
+A role belongs to the node that uses it. Every permission of such a role must have an edge, or one of the exceptions in
+this module must apply to it. Otherwise the page is not generated.
 """
 
 import json

@@ -190,8 +190,8 @@ MEETINGS: Sequence[Message] = (
                 quote=TranscriptQuote(text=PROMISE, start_ms=61_000),
             ),
         ),
-        summary_model="us.anthropic.claude-sonnet-4-5-20250929-v1:0",
-        action_model="us.anthropic.claude-haiku-4-5-20251001-v1:0",
+        summary_model="us.anthropic.claude-sonnet-5-5",
+        action_model="us.anthropic.claude-haiku-5-5",
         tokens=SummaryTokens(input_tokens=5_200, output_tokens=410),
     ),
 )

@@ -143,7 +143,9 @@ class Engine:
     ) -> tuple[str, Props]:
         """Create a resource that has no entry, or update it. Return its id and outputs.
 
-        A resource whose creation failed before the first call succeeded does not exist, so its entry is removed.
+        If the creation fails before a call has succeeded, the resource does not exist, so its entry is removed. If it
+        fails later, the entry becomes `BROKEN`, and the next run replaces the resource. After a failed update, the
+        entry keeps the hashes of the old inputs, so the next run repeats the update.
         """
         values = ResourceValues(resource.inputs, entry.id if entry else "", dict(entry.outputs) if entry else {})
         if isinstance(driver, RecordedOnly):

@@ -21,8 +21,9 @@ from local.platform.resource_drivers import RECORDED_ONLY
 from local.platform.state import PlatformState, StateError
 from local.platform.update_plan import PlannedStep, PlanningProvider
 from local.preview import stack_files
+from local.preview.handler_check.handler_faults import HandlerFault, find_handler_faults
 from local.preview.policy_pack_process import PolicyFinding, PolicyPackProcess
-from local.preview.preview_provider import REGION
+from local.preview.preview_provider import REGION, PreviewProvider
 from local.preview.program_run import ProgramRun, run_program
 from local.preview.property_values import Props, to_display_value
 from local.preview.resource_graph import Graph
@@ -50,10 +51,18 @@ class DeployedPlatform:
 
 
 def up(stack: str = "local", folder: Path = emulator.FOLDER) -> int:
-    """Deploy a stack to the emulator and leave it running, for `make up`. Return the exit status."""
+    """Deploy a stack to the emulator and leave it running, for `make up`. Return the exit status.
+
+    Handlers with a fault are not published, so the platform stays as it is.
+    """
     with lock_folder(folder, OTHER_COMMANDS), ProgressReporter() as report:
         try:
             config = stack_files.read_stack(stack)
+            if faults := _list_handler_faults(config):
+                for fault in faults:
+                    report.print_line(f"  {fault}")
+                report.print_line("nothing was deployed; fix the handlers, then run `make up` again")
+                return 1
             with _use_emulator(folder, report) as running:
                 deployed = deploy(config, running, report)
                 if recorded := sorted({resource.type for resource in deployed.graph.customs()} & RECORDED_ONLY.keys()):
@@ -121,6 +130,12 @@ def plan_update(config: StackConfig, folder: Path = emulator.FOLDER) -> list[Pla
     running = emulator.find_running(folder)
     state = _open_state(running) if running else PlatformState.empty(_state_file(folder), "")
     return PlanningProvider(state).list_steps(config)
+
+
+def _list_handler_faults(config: StackConfig) -> list[HandlerFault]:
+    """Return the reasons why functions and jobs of a stack cannot run."""
+    run = _run_in_thread(lambda: run_program(config, PreviewProvider(), preview=True), lambda: None)
+    return find_handler_faults(run.graph)
 
 
 def list_deployed_findings(config: StackConfig, graph: Graph) -> list[PolicyFinding]:

@@ -1,19 +1,23 @@
-"""Preview of a stack without an AWS account (`make preview`): resources, invalid inputs, findings, cost and outputs.
+"""Preview of a stack without an AWS account (`make preview`): resources, invalid inputs, handler faults, findings, cost
+and outputs.
 
-The program runs unmodified. Each resource's inputs are checked against the API model of its service. The policy pack
-runs in a separate process. As with the Pulumi CLI, it analyzes resources while the program still registers others, and
-the whole stack at the end.
+The program runs unmodified. Each resource's inputs are checked against the API model of its service. For this, the
+preview uses the local platform's drivers, which name the service call that each input is for. The code of each function
+and job is checked for faults that would keep it from starting. The policy pack runs in a separate process. As with the
+Pulumi CLI, it analyzes resources while the program still registers others, and the whole stack at the end.
 """
 
 import json
 from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 from components.settings import SettingsError
 from guardrails.pricing.cost_estimate import CostReport
 from local import CannotRun
-from local.preview import cost, program_run, report, sarif, stack_files
+from local.preview import cost, program_run, report, sarif, stack_files, stack_models
+from local.preview.handler_check.handler_faults import HandlerFault, find_handler_faults
 from local.preview.input_checks import InvalidInput, MissingDriver, find_invalid_inputs
 from local.preview.policy_pack_process import (
     PackError,
@@ -45,8 +49,9 @@ class Preview:
     outputs: Props
     """Stack outputs, in which values that AWS assigns are unknown."""
     messages: tuple[str, ...]
-    """Warnings and errors that the program logged."""
+    """Warnings and errors that the program logged, and warnings about models that may end soon."""
     invalid_inputs: tuple[InvalidInput, ...]
+    handler_faults: tuple[HandlerFault, ...]
     policies: tuple[PolicyDescription, ...]
     """Policies that were evaluated."""
     findings: tuple[PolicyFinding, ...]
@@ -64,8 +69,8 @@ class Preview:
 
     @property
     def deployable(self) -> bool:
-        """True if no mandatory finding and no invalid input stops a deployment."""
-        return not self.mandatory and not self.invalid_inputs
+        """True if no mandatory finding, no invalid input and no handler fault stops a deployment."""
+        return not self.mandatory and not self.invalid_inputs and not self.handler_faults
 
     def as_json(self) -> dict[str, Any]:
         """Return the preview as JSON, with resources sorted by URN because their registration order varies."""
@@ -87,6 +92,7 @@ class Preview:
             ],
             # Readers of this JSON know the invalid inputs by this name.
             "refusals": [invalid_input._asdict() for invalid_input in self.invalid_inputs],
+            "handlerFaults": [fault._asdict() for fault in self.handler_faults],
             "policies": len(self.policies),
             "findings": sorted(
                 map(vars, self.findings), key=lambda entry: (entry["urn"], entry["policy"], entry["message"])
@@ -125,6 +131,7 @@ def preview(config: StackConfig) -> Preview:
             run = program_run.run_program(config, ReportingProvider(PreviewProvider(), policy_run.submit), preview=True)
             policy_results = policy_run.finish(run.graph)
             invalid_inputs = find_invalid_inputs(run.graph)
+            handler_faults = find_handler_faults(run.graph)
             policies, findings, remediations = policy_results.result()
     except (SettingsError, program_run.ProgramError, PackError, MissingDriver) as error:
         raise CannotPreview(str(error)) from error
@@ -135,6 +142,7 @@ def preview(config: StackConfig) -> Preview:
         outputs=run.outputs,
         messages=run.messages,
         invalid_inputs=tuple(invalid_inputs),
+        handler_faults=tuple(handler_faults),
         policies=tuple(policies),
         findings=tuple(findings),
         remediations=tuple(remediations),
@@ -143,10 +151,12 @@ def preview(config: StackConfig) -> Preview:
     )
 
 
-def command(stack: str, *, as_json: bool, sarif_file: Path | None) -> int:
+def command(stack: str, *, as_json: bool, sarif_file: Path | None, today: date | None = None) -> int:
     """Print the preview for `make preview`; return the exit status."""
     with report.show_spinner(f"previewing {stack}", quiet=as_json):
         result = preview(stack_files.read_stack(stack))
+        endings = stack_models.list_warnings(result.config, today or datetime.now(UTC).date())
+        result = replace(result, messages=(*result.messages, *endings))
         if stack == LOCAL:
             result = replace(result, changes=_changes(result.config))
     if as_json:
@@ -167,6 +177,7 @@ def _changes(config: StackConfig) -> tuple[tuple[str, str], ...]:
 
 def write_sarif(result: Preview, path: Path) -> None:
     """Write the findings as SARIF, for code scanning."""
-    path.write_text(
-        json.dumps(sarif.to_sarif(result.policies, result.findings, result.invalid_inputs, result.config), indent=2)
+    document = sarif.to_sarif(
+        result.policies, result.findings, result.invalid_inputs, result.handler_faults, result.config
     )
+    path.write_text(json.dumps(document, indent=2))

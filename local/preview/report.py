@@ -1,4 +1,5 @@
-"""Text report of a preview: tree of components, changes, invalid inputs, findings, monthly cost and stack outputs.
+"""Text report of a preview: tree of components, changes, invalid inputs, handler faults, findings, monthly cost and
+stack outputs.
 
 Rich prints colours on a terminal, and plain text to a pipe.
 """
@@ -33,6 +34,7 @@ def print_preview(result: "Preview", console: Console | None = None) -> None:
     _print_changes(out, result)
     _print_warnings(out, result)
     _print_invalid_inputs(out, result)
+    _print_handler_faults(out, result)
     _print_findings(out, result)
     print_monthly_cost(out, result)
     _print_preview_outputs(out, result)
@@ -99,6 +101,13 @@ def _print_invalid_inputs(out: Console, result: "Preview") -> None:
         out.print(f"\n[bold red]{len(result.invalid_inputs)} invalid inputs[/]")
     for invalid_input in result.invalid_inputs:
         out.print(f"  {escape(str(invalid_input))}", soft_wrap=True)
+
+
+def _print_handler_faults(out: Console, result: "Preview") -> None:
+    if result.handler_faults:
+        out.print(f"\n[bold red]{len(result.handler_faults)} handler faults[/]")
+    for fault in result.handler_faults:
+        out.print(f"  {escape(str(fault))}", soft_wrap=True)
 
 
 def _print_findings(out: Console, result: "Preview") -> None:

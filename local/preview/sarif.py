@@ -1,10 +1,12 @@
-"""SARIF 2.1.0 document with the findings and invalid inputs of a preview, for code scanning. Each result points to the
-stack file.
+"""SARIF 2.1.0 document with the findings, invalid inputs and handler faults of a preview, for code scanning.
+
+A handler fault points to the line of its cause. The other results point to the stack file.
 """
 
 from collections.abc import Iterable
 from typing import Any
 
+from local.preview.handler_check.handler_faults import HandlerFault
 from local.preview.input_checks import InvalidInput
 from local.preview.policy_pack_process import PolicyDescription, PolicyFinding
 from local.preview.stack_files import StackConfig
@@ -15,15 +17,18 @@ LEVELS = {"mandatory": "error", "advisory": "warning", "remediate": "warning", "
 INVALID_INPUT = "service-refuses-value"
 """Rule id of all invalid inputs: those that AWS would reject, and those that the driver of the resource type does not
 use."""
+HANDLER_FAULT = "handler-cannot-run"
+"""Rule id of all handler faults."""
 
 
 def to_sarif(
     policies: Iterable[PolicyDescription],
     findings: Iterable[PolicyFinding],
     invalid_inputs: Iterable[InvalidInput],
+    handler_faults: Iterable[HandlerFault],
     config: StackConfig,
 ) -> dict[str, Any]:
-    """Return a SARIF document with all findings and invalid inputs of a stack."""
+    """Return a SARIF document with all findings, invalid inputs and handler faults of a stack."""
     file = f"Pulumi.{config.stack}.yaml"
     descriptions = [{"id": policy.name, "shortDescription": {"text": policy.description}} for policy in policies]
     descriptions.append(
@@ -34,6 +39,7 @@ def to_sarif(
             },
         }
     )
+    descriptions.append({"id": HANDLER_FAULT, "shortDescription": {"text": "A function or job cannot run its code."}})
     results = [
         _create_result(
             finding.policy,
@@ -48,6 +54,18 @@ def to_sarif(
         _create_result(INVALID_INPUT, "error", str(invalid_input), invalid_input.urn, file)
         for invalid_input in invalid_inputs
     ]
+    results += [
+        _create_result(
+            HANDLER_FAULT,
+            "error",
+            str(fault),
+            fault.urns[0],
+            fault.file,
+            line=fault.line,
+            identity=f"{fault.file}|{fault.problem}",
+        )
+        for fault in handler_faults
+    ]
     return {
         "$schema": SCHEMA,
         "version": "2.1.0",
@@ -55,17 +73,19 @@ def to_sarif(
     }
 
 
-def _create_result(rule: str, level: str, text: str, urn: str, file: str) -> dict[str, Any]:
+def _create_result(
+    rule: str, level: str, text: str, urn: str, file: str, *, line: int = 1, identity: str = ""
+) -> dict[str, Any]:
     return {
         "ruleId": rule,
         "level": level,
         "message": {"text": text},
         "locations": [
             {
-                "physicalLocation": {"artifactLocation": {"uri": file}, "region": {"startLine": 1}},
+                "physicalLocation": {"artifactLocation": {"uri": file}, "region": {"startLine": line}},
                 "logicalLocations": [{"fullyQualifiedName": urn}],
             }
         ],
         # Code scanning treats results with the same fingerprint as one alert, even if the message changes.
-        "partialFingerprints": {"finding/v1": f"{rule}|{urn}"},
+        "partialFingerprints": {"finding/v1": f"{rule}|{identity or urn}"},
     }

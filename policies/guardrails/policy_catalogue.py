@@ -1,4 +1,8 @@
-"""List of all guardrail policies of the pack: those that an exception may name, and those about exceptions."""
+"""List of all guardrail policies of the pack.
+
+An entry of the setting `polyphony:exceptions` excuses one policy for one resource. The list has the policies that an
+entry may name, and those that check the entries.
+"""
 
 from guardrails import exception_policies
 from guardrails.exception_policies import EXCUSABLE_POLICIES

@@ -13,6 +13,8 @@ from typing import Any
 import pulumi_aws
 import pytest
 
+from components.model_lifecycle import list_models
+from components.settings import load_settings
 from guardrails.model import iam_action_table
 from local.emulation.iam.policy_conditions import as_list, lower_case_keys, operator_holds
 from local.emulation.iam.policy_evaluator import AccessRequest, AccessVerdict, evaluate_policies
@@ -21,7 +23,7 @@ from local.generate.diagram_edges import list_role_statements
 from local.platform.engine import ALL_DRIVERS
 from local.preview.input_checks import UNUSED_BY_DRIVER, find_invalid_inputs
 from local.preview.resource_graph import Graph
-from local.preview.stack_files import StackConfig
+from local.preview.stack_files import StackConfig, read_stack
 from tests.bootstrap.required_actions import list_requests, needs, required_actions
 from tests.bootstrap.role_template import REPOSITORY, STATE_KEY_ARN, resolve_template, template
 from tests.whole_program import DOCUMENTED, changed_in
@@ -266,6 +268,17 @@ def test_the_deploy_role_covers_resource_types_that_no_stack_has_yet() -> None:
 
 def allow_everywhere(action: str) -> dict[str, Any]:
     return {"Statement": [{"Effect": "Allow", "Action": [action], "Resource": ["*"]}]}
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_deploy_role_may_ask_for_the_state_of_each_model(stack: str) -> None:
+    """The workflow `stack.yml` asks before it deploys."""
+    models = list_models(load_settings(read_stack(stack).values, stack))
+    assert models
+    for model in models:
+        arn = f"arn:aws:bedrock:us-east-1::foundation-model/{model.model_id}"
+        assert is_allowed(stack, "bedrock:GetFoundationModel", arn), model
+        assert not is_allowed(stack, "bedrock:InvokeModel", arn)
 
 
 PROGRAM_ROLE = "arn:aws:iam::123456789012:role/polyphony-prod-meetings-steps"

@@ -1,8 +1,10 @@
 """Fake AWS stack for the console: its output `frontend`, and fake responses of its hosts."""
 
 import base64
+import io
 import json
 import re
+import wave
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -149,6 +151,17 @@ class FakeTranscription:
                 self.on_accepted(request)
 
         socket.on_message(on_message)
+
+
+def silent_wav(seconds: int) -> bytes:
+    """Return a silent WAV file of this length."""
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16_000)
+        file.writeframes(bytes(32_000 * seconds))
+    return buffer.getvalue()
 
 
 def make_token(name: str, number: int = 0) -> str:

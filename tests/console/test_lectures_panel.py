@@ -1,15 +1,14 @@
 """Tests of the lectures panel against a fake stack: reconnection, retries, and citations of several lectures."""
 
-import io
 import json
 import re
-import wave
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, FilePayload, Page, Request, WebSocketRoute, expect
+from playwright.sync_api import Browser, FilePayload, Page, Request, Route, WebSocketRoute, expect
 
-from tests.console.fake_stack import FakeResponse, fake_host, open_panel
+from tests.console.fake_stack import CORS, FakeResponse, fake_host, open_panel, silent_wav
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
 FIRST, SECOND = "01ARZ3NDEKTSV4RRFFQ69G5FA1", "01ARZ3NDEKTSV4RRFFQ69G5FA2"
@@ -18,23 +17,37 @@ FIRST, SECOND = "01ARZ3NDEKTSV4RRFFQ69G5FA1", "01ARZ3NDEKTSV4RRFFQ69G5FA2"
 class FakeVoiceQa:
     """Voice Q&A backend: guest credentials, lecture uploads, and answers in two pieces."""
 
-    def __init__(self, *, closes_once: bool = False, unavailable: bool = False) -> None:
+    def __init__(
+        self, *, closes_once: bool = False, unavailable: bool = False, refused_forms: Sequence[int] = ()
+    ) -> None:
         self.queries: list[dict[str, Any]] = []
+        self.posted_forms: list[str] = []
+        """Lecture ids of the forms that were sent to the bucket."""
         self.connections = 0
         self._uploads = [FIRST, SECOND]
         self._closes_once = closes_once
         """True if the first connection closes after the first piece of an answer."""
         self._unavailable = unavailable
         """True if the first question fails with `UNAVAILABLE`."""
+        self._refused_forms = [*refused_forms]
+        """Status with which the bucket refuses each of the first forms."""
 
     def install(self, page: Page) -> None:
         fake_host(page, "cognito-identity.eu-west-1.amazonaws.com", self._get_credentials)
-        fake_host(page, "audio.example.com", lambda _: 204)
+        page.route("https://audio.example.com/**", self._receive_form)
         page.route_web_socket(re.compile("^wss://voice-qa"), self._on_connection)
 
     def _get_credentials(self, _: Request) -> FakeResponse:
         keys = {"AccessKeyId": "AKIA", "SecretKey": "s", "SessionToken": "t", "Expiration": 4e9}
         return {"IdentityId": "eu-west-1:guest", "Credentials": keys}
+
+    def _receive_form(self, route: Route) -> None:
+        """Accept a form, or refuse it as S3 does: 403 for an expired form, 400 if the credentials have expired."""
+        self.posted_forms.append(route.request.url.rpartition("/")[2])
+        status = self._refused_forms.pop(0) if self._refused_forms else 204
+        codes = {403: "AccessDenied", 400: "ExpiredToken"}
+        body = f"<Error><Code>{codes[status]}</Code></Error>" if status in codes else ""
+        route.fulfill(status=status, body=body, headers=CORS)
 
     def _on_connection(self, socket: WebSocketRoute) -> None:
         self.connections += 1
@@ -43,8 +56,10 @@ class FakeVoiceQa:
         def on_message(message: str | bytes) -> None:
             request = json.loads(message)
             if request["action"] == "upload":
-                form = {"url": "https://audio.example.com/", "fields": {}, "maxBytes": 1_000_000, "key": "k"}
-                send(type="uploadReady", id=request["id"], lectureId=self._uploads.pop(0), **form)
+                lecture = self._uploads.pop(0)
+                url = f"https://audio.example.com/{lecture}"
+                form = {"url": url, "fields": {}, "maxBytes": 1_000_000, "key": "k"}
+                send(type="uploadReady", id=request["id"], lectureId=lecture, **form)
                 return
             self.queries.append(request)
             if self._unavailable and len(self.queries) == 1:
@@ -79,14 +94,7 @@ Object.assign(globalThis.WebSocket, { OPEN: RealWebSocket.OPEN, prototype: RealW
 
 
 def silent_lecture(seconds: int) -> FilePayload:
-    """Return a silent WAV file of this length."""
-    buffer = io.BytesIO()
-    with wave.open(buffer, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(16_000)
-        file.writeframes(bytes(32_000 * seconds))
-    return {"name": f"{seconds}.wav", "mimeType": "audio/wav", "buffer": buffer.getvalue()}
+    return {"name": f"{seconds}.wav", "mimeType": "audio/wav", "buffer": silent_wav(seconds)}
 
 
 def select_existing_lecture(page: Page) -> None:
@@ -134,6 +142,25 @@ def test_concurrent_questions_share_one_connection(chromium: Browser, console_ur
         }""")
         expect(window.page.locator("#lectures-answers").get_by_text("Answered", exact=True)).to_have_count(2)
         assert backend.connections == 1
+
+
+@pytest.mark.parametrize("status", [403, 400])
+def test_a_refused_form_is_replaced_by_one_new_form(chromium: Browser, console_url: str, status: int) -> None:
+    backend = FakeVoiceQa(refused_forms=[status])
+    with open_panel(chromium, console_url, "lectures", set_up=backend.install) as window:
+        page = window.page
+        page.get_by_label("Choose a lecture").set_input_files(silent_lecture(5))
+        expect(page.locator("#lectures-state")).to_contain_text("5.wav is uploaded")
+        expect(page.get_by_label("Lecture id")).to_have_value(SECOND)
+    assert backend.posted_forms == [FIRST, SECOND]
+
+
+def test_a_form_is_replaced_only_once(chromium: Browser, console_url: str) -> None:
+    backend = FakeVoiceQa(refused_forms=[403, 403])
+    with open_panel(chromium, console_url, "lectures", set_up=backend.install) as window:
+        window.page.get_by_label("Choose a lecture").set_input_files(silent_lecture(5))
+        expect(window.page.locator("#lectures-problem")).to_contain_text("AccessDenied")
+    assert backend.posted_forms == [FIRST, SECOND]
 
 
 def test_a_citation_plays_its_own_lecture(chromium: Browser, console_url: str) -> None:

@@ -367,11 +367,13 @@ def test_chunks_are_sorted_by_name_with_numbers_in_order(window: ConsoleWindow) 
 UPLOAD_VIDEO = """
 const [realFetch, RealXMLHttpRequest] = [window.fetch, window.XMLHttpRequest];
 const [puts, apiCalls] = [[], []];
-// The URL of a part contains the number of the request that signed it.
+// The URL of a part or form contains the number of the request that signed it.
 const respond = (requestNumber) => ({
   uploadId: "u",
   expiresSeconds: input.expires,
-  multipart: { multipartId: "m", partBytes: 2, parts: [1, 2, 3].map((partNumber) => ({ partNumber, url: `${requestNumber}/${partNumber}` })) },
+  ...(input.isForm
+    ? { form: { url: `${requestNumber}/form`, fields: {} } }
+    : { multipart: { multipartId: "m", partBytes: 2, parts: [1, 2, 3].map((partNumber) => ({ partNumber, url: `${requestNumber}/${partNumber}` })) } }),
 });
 window.fetch = async (url, { body }) => {
   apiCalls.push(new URL(url).pathname);
@@ -383,9 +385,9 @@ window.XMLHttpRequest = class extends EventTarget {
   getResponseHeader() { return this.url; }
   send() {
     puts.push(this.url);
-    this.status = input.refused.includes(this.url) ? 403 : 200;
-    this.responseText = this.status === 403 ? `<Error><Code>${input.code}</Code></Error>` : "";
-    this.dispatchEvent(new Event("load"));
+    this.status = input.refused.includes(this.url) ? input.status : 200;
+    this.responseText = this.status === 200 ? "" : `<Error><Code>${input.code}</Code></Error>`;
+    this.dispatchEvent(new Event(this.status ? "load" : "error"));
   }
 };
 try {
@@ -399,21 +401,44 @@ return [puts, apiCalls.map((call) => call.replace("/api/episodes/e/uploads", "")
 """
 
 
+S3_STATUSES = {"AccessDenied": 403, "ExpiredToken": 400, "NoSuchUpload": 404, "EntityTooLarge": 400, "UNREACHABLE": 0}
+"""HTTP status of S3's error codes (Amazon S3 API reference, "Error responses"), and 0 for a closed connection."""
+
+
 def upload_video(
-    window: ConsoleWindow, code: str = "AccessDenied", expires: int = 3600, refused: tuple[str, ...] = ()
+    window: ConsoleWindow,
+    code: str = "AccessDenied",
+    expires: int = 3600,
+    refused: tuple[str, ...] = (),
+    *,
+    is_form: bool = False,
 ) -> Any:
     """Return the URLs of the uploaded parts as `<signing request>/<part>`, and the paths of the API calls or the error code."""
-    return run_script(window, "episodes", UPLOAD_VIDEO, {"code": code, "expires": expires, "refused": refused})
+    argument = {"code": code, "status": S3_STATUSES[code], "expires": expires, "refused": refused, "isForm": is_form}
+    return run_script(window, "episodes", UPLOAD_VIDEO, argument)
 
 
 def test_a_video_is_uploaded_in_parts(window: ConsoleWindow) -> None:
     assert upload_video(window) == [["1/1", "1/2", "1/3"], ["", "/u"]]
 
 
-@pytest.mark.parametrize("code", ["AccessDenied", "ExpiredToken"])
+@pytest.mark.parametrize("code", ["AccessDenied", "ExpiredToken", "UNREACHABLE"])
 def test_a_refused_part_is_uploaded_again_to_one_new_url(window: ConsoleWindow, code: str) -> None:
     assert upload_video(window, code, refused=("1/2",)) == [["1/1", "1/2", "2/2", "2/3"], ["", "/u/parts", "/u"]]
     assert upload_video(window, code, refused=("1/1", "2/1")) == [["1/1", "2/1"], ["", "/u/parts", code]]
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "ExpiredToken", "UNREACHABLE"])
+def test_a_refused_form_is_replaced_by_one_new_form(window: ConsoleWindow, code: str) -> None:
+    assert upload_video(window, is_form=True) == [["1/form"], [""]]
+    assert upload_video(window, code, refused=("1/form",), is_form=True) == [["1/form", "2/form"], ["", ""]]
+    both = ("1/form", "2/form")
+    assert upload_video(window, code, refused=both, is_form=True) == [[*both], ["", "", code]]
+
+
+def test_other_errors_of_a_form_end_the_upload(window: ConsoleWindow) -> None:
+    refused = upload_video(window, "EntityTooLarge", refused=("1/form",), is_form=True)
+    assert refused == [["1/form"], ["", "EntityTooLarge"]]
 
 
 def test_other_errors_of_a_part_end_the_upload(window: ConsoleWindow) -> None:

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Request, Route, expect
 
 from tests.browser import ConsoleWindow
-from tests.console.fake_stack import FakeResponse, fake_host, make_token, open_panel, sign_in
+from tests.console.fake_stack import CORS, FakeResponse, fake_host, make_token, open_panel, sign_in, silent_wav
 from tests.console.javascript_modules import run_script
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
@@ -197,6 +197,45 @@ def test_polling_of_a_meeting_continues_after_an_error(chromium: Browser, consol
         meetings.get_item_response = {"Item": item("Weekly", "failed")}
         expect(window.page.locator("#meetings-status")).to_have_text("failed")
         expect(window.page.locator("#meetings-problem")).to_be_hidden()
+
+
+COUNT_MEDIA_ERRORS = """
+window.mediaErrors = 0;
+document.addEventListener("error", () => { window.mediaErrors += 1; }, true);
+"""
+
+
+@pytest.mark.parametrize(
+    ("refusals", "played"), [(1, "mediaErrors === 1 && player.duration === 5"), (2, "mediaErrors === 2")]
+)
+def test_the_url_of_a_video_is_replaced_once_after_an_error(
+    chromium: Browser, console_url: str, refusals: int, played: str
+) -> None:
+    """S3 refuses a URL that has expired. The player tries a second one, and no third one."""
+    meetings = FakeMeetings()
+    meeting = item("Weekly", "ready") | {"videoKey": {"S": "video/ann/m.wav"}}
+    meetings.get_item_response = {"Item": meeting}
+    meetings.list_items = lambda _: [meeting]
+    requests: list[str] = []
+
+    def respond(route: Route) -> None:
+        requests.append(route.request.url)
+        if len(requests) <= refusals:
+            route.fulfill(status=403, headers=CORS)
+        else:
+            route.fulfill(body=silent_wav(5), content_type="audio/wav", headers=CORS)
+
+    with open_panel(chromium, console_url, "meetings", set_up=meetings.install, script=COUNT_MEDIA_ERRORS) as window:
+        page = window.page
+        page.route("https://recordings.s3.eu-west-1.amazonaws.com/video/**", respond)
+        sign_in(page, make_token("ann"), "ann")
+        page.get_by_role("button", name="Weekly").click()
+        page.wait_for_function(
+            f"() => {{ const player = document.getElementById('meetings-player'); return {played}; }}"
+        )
+        page.locator("#meetings-again").click()
+        expect(page.locator("#meetings-again")).to_be_enabled()
+    assert len(requests) == 2
 
 
 @contextmanager

@@ -128,10 +128,12 @@ def test_up_works_after_a_kill_and_down_leaves_no_processes_or_files(machine: Is
     with machine.running("up") as process:
         assert process.stdout is not None
         next(line for line in process.stdout if "created" in line)
+        os.kill(process.pid, signal.SIGSTOP)  # otherwise it may end before the other commands start
         for meanwhile in ("up", "down"):
             status, output = machine.run(meanwhile)
             assert status == 2, output
             assert f"process {process.pid}: wait until it ends" in output
+        os.kill(process.pid, signal.SIGCONT)
         output, _ = process.communicate()
         assert process.returncode == 0, output
     running_emulator = emulator.find_running(machine.platform)

@@ -90,14 +90,14 @@ def test_cost_uses_the_prices_of_the_price_book() -> None:
         input_tokens=MILLION, output_tokens=MILLION, cache_read_tokens=MILLION, cache_write_tokens=MILLION
     )
     sonnet = compute_cost(SONNET, tokens, BOOK)
-    assert sonnet == pytest.approx(3.30 + 16.50 + 0.33 + 4.125)
-    assert compute_cost(HAIKU, tokens, BOOK) == pytest.approx(1.10 + 5.50 + 0.11 + 1.375)
+    assert sonnet == pytest.approx(2.20 + 11.00 + 0.11 + 2.75)
+    assert compute_cost(HAIKU, tokens, BOOK) == pytest.approx(0.11 + 0.55 + 0.011 + 0.1375)
     everywhere = compute_cost(SONNET.replace("us.", "global."), tokens, BOOK)
-    assert everywhere == pytest.approx(3 + 15 + 0.3 + 3.75)
+    assert everywhere == pytest.approx(2 + 10 + 0.1 + 2.5)
     assert compute_cost(SONNET.removeprefix("us."), tokens, BOOK) == sonnet
 
 
-@pytest.mark.parametrize("model", ["us.anthropic.claude-opus-4-5-x", "us.anthropic.claude-sonnet-5", "amazon.nova"])
+@pytest.mark.parametrize("model", ["us.anthropic.claude-opus-5-5", "us.anthropic.claude-sonnet-5", "amazon.nova"])
 def test_a_model_without_a_price_has_no_cost(model: str) -> None:
     assert compute_cost(model, SummaryTokens(), BOOK) is None
     assert compute_cost(SONNET, SummaryTokens(), {}) is None
@@ -113,7 +113,7 @@ def test_the_table_has_a_line_for_each_transcript_and_one_for_all() -> None:
     )
     lines = format_table([good, bad], SONNET, "unknown", BOOK)
     cells = [line.split() for line in lines]
-    assert cells[2] == ["good", "1", "1", "1", "1.000", "1010", "1010", "100", "100", "0.00495", "no", "price"]
+    assert cells[2] == ["good", "1", "1", "1", "1.000", "1010", "1010", "100", "100", "0.00330", "no", "price"]
     assert cells[3][:5] == ["bad", "1", "none", "0", "0.000"]
     assert cells[4][:7] == ["all", "2", "1", "1", "0.667", "2020", "2020"]
     assert lines[5:] == [

@@ -26,12 +26,18 @@ def model_grants(
     return grants
 
 
+def split_model_id(model_id: str) -> tuple[str, str]:
+    """Return the prefix of an inference profile, or an empty string for a model, and the id of the model itself."""
+    prefix, _, model = model_id.partition(".")
+    return (prefix, model) if prefix in PROFILES else ("", model_id)
+
+
 def _model_grant(scope: Scope, model_id: str, regions: Sequence[str]) -> Grant:
     context = scope.context
-    prefix, _, model = model_id.partition(".")
-    if prefix not in PROFILES:
+    prefix, model = split_model_id(model_id)
+    if not prefix:
         return grant(
-            "bedrock", ["InvokeModel"], f"arn:{context.partition}:bedrock:{context.region}::foundation-model/{model_id}"
+            "bedrock", ["InvokeModel"], f"arn:{context.partition}:bedrock:{context.region}::foundation-model/{model}"
         )
     # A global profile also needs a grant on its model without a region.
     model_regions = [*regions, *([""] if prefix == "global" else [])]

@@ -20,9 +20,9 @@ def deserialize_item(item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def serialize_value(value: object) -> AttributeValue:
-    """Return one typed attribute value. Raises TypeError for all types without a case below.
+    """Return one typed attribute value. Raises TypeError for a type that none of the cases below matches.
 
-    Bytes have no case of their own. They are a sequence, so they would become a list of numbers.
+    Bytes match the case of sequences, so they would become a list of numbers.
     """
     match value:
         case bool():

@@ -5,12 +5,12 @@ The material that the model works on follows as one JSON object per line, so tha
 cannot end its own line. The answer is text. `aws.retry` retries failed calls, and `model_questions` asks again after an
 unusable answer.
 
-Callers put cache points into their requests wherever caching is worthwhile, for any model. Bedrock rejects cache points
-for models without prompt caching, so `BedrockModel` removes them from the requests to such a model.
+Callers build requests for any model. They put cache points wherever caching is worthwhile, and limit the answer without
+thinking. `BedrockModel` adapts each request to its model: it removes the cache points that the model rejects or ignores,
+and adds the model's own fields and the tokens for thinking (`model_families`).
 """
 
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from botocore.config import Config
 
 from handlers.common.aws.service_faults import call_service
+from handlers.common.bedrock.model_families import ModelFamily, get_model_family
 
 ConverseRequest = dict[str, Any]
 """Parameters of a Converse call, without the model id."""
@@ -25,12 +26,9 @@ ContentBlock = dict[str, Any]
 """Bedrock's content block: a piece of a message."""
 CACHE_POINT: ContentBlock = {"cachePoint": {"type": "default"}}
 """Bedrock may cache everything before this block for some minutes. Reading it again from the cache costs less."""
-_CACHING_MODELS = re.compile(
-    r"(?:^|[./])(?:anthropic\.claude-(?:3-5-haiku|3-7|[a-z]+-\d)|amazon\.nova-(?:micro|lite|pro|premier)-)"
-)
-"""Model ids and inference profile ids with prompt caching: Amazon Nova, and Claude 3.5 Haiku, 3.7 and later. Later
-Claude ids have the version number after the family name.
-https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html#prompt-caching-models"""
+CHARACTERS_PER_TOKEN = 5
+"""Conservative estimate: a token of English text has three to four characters, and a token of another language fewer.
+So a text has more tokens than estimated, and a cache point that is kept is not ignored."""
 
 
 def build_client_config(answer_seconds: int) -> Config:
@@ -59,7 +57,7 @@ class InferenceOptions:
     """Limits of a model's answer."""
 
     max_tokens: int
-    """Maximum length of the answer."""
+    """Maximum length of the answer, without the model's thinking."""
     guardrail: Guardrail | None = None
 
 
@@ -98,13 +96,13 @@ class BedrockModel:
         """`client` is boto3's `bedrock-runtime` client. `model_id` may be the id of an inference profile."""
         self._client = client
         self._model_id = model_id
-        self._supports_caching = _CACHING_MODELS.search(model_id) is not None
+        self._family = get_model_family(model_id)
 
     def converse(self, request: ConverseRequest) -> ModelReply:
         """Send a request once. Raises ServiceFailed."""
-        supported = request if self._supports_caching else _without_caching(request)
-        answer = call_service(self._client.converse, modelId=self._model_id, **supported)
-        # A reasoning model returns other content blocks before its text.
+        adapted = _adapt_request(request, self._family)
+        answer = call_service(self._client.converse, modelId=self._model_id, **adapted)
+        # A thinking model returns reasoning blocks before its text.
         message = answer["output"].get("message", {"content": []})
         usage = answer["usage"]
         return ModelReply(
@@ -134,18 +132,47 @@ def build_request(instructions: str, content: Sequence[ContentBlock], options: I
     return request
 
 
-def _without_caching(request: ConverseRequest) -> ConverseRequest:
-    return {
+def _adapt_request(request: ConverseRequest, family: ModelFamily) -> ConverseRequest:
+    """Return the request in the form that the models of the family accept."""
+    cache_points = _CachePointFilter(family.min_cached_tokens)
+    limits = request["inferenceConfig"]
+    adapted = {
         **request,
-        "system": _without_cache_points(request["system"]),
+        "system": cache_points.filter(request["system"]),
         "messages": [
-            {**message, "content": _without_cache_points(message["content"])} for message in request["messages"]
+            {**message, "content": cache_points.filter(message["content"])} for message in request["messages"]
         ],
+        "inferenceConfig": {**limits, "maxTokens": family.max_output_tokens(limits["maxTokens"])},
     }
+    if family.request_fields:
+        adapted["additionalModelRequestFields"] = dict(family.request_fields)
+    return adapted
 
 
-def _without_cache_points(blocks: Sequence[ContentBlock]) -> list[ContentBlock]:
-    return [block for block in blocks if block != CACHE_POINT]
+class _CachePointFilter:
+    """Filter that removes the cache points which a model rejects, or ignores because too few tokens precede them.
+
+    The blocks of a request must be passed in their order.
+    """
+
+    def __init__(self, min_tokens: int | None) -> None:
+        """`min_tokens` is the minimum number of tokens per cache point, or None to remove all cache points."""
+        self._min_characters = None if min_tokens is None else min_tokens * CHARACTERS_PER_TOKEN
+        self._characters = 0
+        """Length of the text since the previous cache point that was kept."""
+
+    def filter(self, blocks: Sequence[ContentBlock]) -> list[ContentBlock]:
+        """Return the blocks without such cache points."""
+        kept: list[ContentBlock] = []
+        for block in blocks:
+            if block != CACHE_POINT:
+                self._characters += len(block.get("text", ""))
+            elif self._min_characters is None or self._characters < self._min_characters:
+                continue
+            else:
+                self._characters = 0
+            kept.append(block)
+        return kept
 
 
 def to_json_lines(objects: Iterable[Mapping[str, Any]]) -> ContentBlock:

@@ -1,6 +1,6 @@
-"""Questions to a model, repeated once if the answer cannot be used.
+"""Questions to a model. A question is asked a second time if the first answer cannot be used.
 
-A second question is not asked if it would fail like the first question, for example because a guardrail blocked it.
+It is not asked again if the second request would fail like the first, for example because a guardrail blocked it.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from handlers.common.bedrock.converse import ContentBlock, ConverseRequest, Lang
 from handlers.common.bedrock.json_answers import UnusableAnswer
 
 MAX_ATTEMPTS = 2
-"""Maximum number of questions. Calls that fail without an answer are retried separately."""
+"""Maximum number of times that a question is asked. Calls that fail without an answer are retried separately."""
 T = TypeVar("T")
 
 
@@ -36,7 +36,7 @@ _FINAL_STOP_REASONS = {
     "content_filtered": NoAnswer.FILTERED,
     "model_context_window_exceeded": NoAnswer.TOO_LARGE,
 }
-"""Stop reasons that a second question would have too, so it is not asked."""
+"""Stop reasons that a second request would have too, so the question is not asked again."""
 _CUT_OFF = "max_tokens"
 """Stop reason of an answer that reached the token limit."""
 
@@ -82,7 +82,7 @@ def ask_model(
 
 
 def build_correction(problem: StrEnum) -> ContentBlock:
-    """Return the content block that ends a second question. It states the problem of the previous answer."""
+    """Return the content block that ends the second request. It states the problem of the first answer."""
     request = "Answer again, in exactly the form that you were told."
     return {"text": f"Your answer to this could not be used. {problem.value} {request}"}
 

@@ -16,7 +16,7 @@ from handlers.ingestion.glue.json_line_parser import InvalidLine, parse_record
 from handlers.ingestion.glue.json_schema_inference import JsonShape
 from handlers.ingestion.glue.line_reader import read_lines
 from handlers.ingestion.glue.object_storage import ObjectStorage
-from handlers.ingestion.glue.parquet_schema import ColumnType, TableColumns, fits_unchanged
+from handlers.ingestion.glue.parquet_column_inference import ColumnType, TableColumns, fits_unchanged
 from handlers.ingestion.glue.value_conversion import Converter, Misfits, make_converter, to_json_text
 
 BATCH_ROWS = 8192

@@ -3,8 +3,8 @@
 A manifest has two lists. The builder writes the list of the files that it claimed for the manifest. The workflow's
 first step writes the list of the files that it confirmed, which the run processes.
 
-The documents are those of `handlers.ingestion.manifest_documents`, read without pydantic, because Glue does not have it. A test
-compares the two.
+The documents are those of `handlers.ingestion.manifest_documents`, read without pydantic, because Glue does not have it.
+A test compares the two.
 """
 
 import json
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from handlers.ingestion.glue.job_arguments import SAFE_NAME
-from handlers.ingestion.glue.parquet_schema import WidenedColumn
+from handlers.ingestion.glue.parquet_column_inference import WidenedColumn
 
 DATE_PREFIX = re.compile(r"\d{4}-\d{2}-\d{2}")
 

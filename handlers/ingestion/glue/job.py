@@ -15,7 +15,7 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from handlers.ingestion.glue import file_list_and_result, parquet_schema
+from handlers.ingestion.glue import file_list_and_result, parquet_column_inference
 from handlers.ingestion.glue.arrow_batches import plan_columns
 from handlers.ingestion.glue.file_scan import FileScan
 from handlers.ingestion.glue.job_arguments import JobArguments, parse_arguments
@@ -57,7 +57,9 @@ def main(argv: Sequence[str], spark: SparkSession) -> dict[str, Any]:
         spark.conf.set(key, value)
     storage, stages = open_storage(arguments.lake_uri), SparkStages(spark, local_spark=arguments.local_spark)
     schema_columns = (
-        parquet_schema.columns_from_schema(stages.parse_schema(arguments.schema_ddl)) if arguments.schema_ddl else None
+        parquet_column_inference.columns_from_schema(stages.parse_schema(arguments.schema_ddl))
+        if arguments.schema_ddl
+        else None
     )
     file_list, previous_result = _read_input(arguments, storage)
     output = RunOutput(
@@ -77,7 +79,7 @@ def main(argv: Sequence[str], spark: SparkSession) -> dict[str, Any]:
     for scan in scans:
         shape.merge(scan.shape)
     limit_nodes(shape, MAX_NODES)
-    columns = schema_columns or parquet_schema.infer_columns(shape)
+    columns = schema_columns or parquet_column_inference.infer_columns(shape)
     paths = _write_data(scans, columns, shape, stages, output, storage, arguments)
     timer.end("seconds_second_pass")
     output.publish(paths)
@@ -157,7 +159,7 @@ def _check_rejected_share(scans: Sequence[FileScan], max_share: float) -> None:
 
 def _write_data(
     scans: Sequence[FileScan],
-    columns: parquet_schema.TableColumns,
+    columns: parquet_column_inference.TableColumns,
     shape: JsonShape,
     stages: SparkStages,
     output: RunOutput,
@@ -166,7 +168,7 @@ def _write_data(
 ) -> Mapping[str, Sequence[str]]:
     """Write the Parquet files of each date. Return their URIs by date."""
     plan = plan_columns(columns, shape)
-    schema = parquet_schema.to_spark_schema(columns)
+    schema = parquet_column_inference.to_spark_schema(columns)
     paths: dict[str, Sequence[str]] = {}
     for date in sorted({scan.file.date_prefix for scan in scans if scan.rows}):
         date_scans = [scan for scan in scans if scan.rows and scan.file.date_prefix == date]

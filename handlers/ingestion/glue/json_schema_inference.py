@@ -1,7 +1,8 @@
 """Schema inference for JSON records: the names and kinds of their values are collected in a shape while they are read.
 
 A shape is a tree with one node for each name at each level. Shapes only grow and are merged as a union, so the order of
-files and tasks does not matter, and a retried run finds the same columns. `parquet_schema` turns a shape into columns.
+files and tasks does not matter, and a retried run finds the same columns. `parquet_column_inference` turns a shape into
+columns.
 
 An object with more than `MAX_NAMES` names is data rather than a record, for example a map from user ids. The total
 number of nodes is limited to `MAX_NODES` too, because small objects nested in each other can still make a million

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from handlers.ingestion.glue.json_schema_inference import EXACT_IN_DOUBLE
-from handlers.ingestion.glue.parquet_schema import DECIMALS, JSON, ColumnType, ListOf, MapOf, Scalar, StructOf
+from handlers.ingestion.glue.parquet_column_inference import DECIMALS, JSON, ColumnType, ListOf, MapOf, Scalar, StructOf
 
 Misfits = list[None]
 """List with one entry for each value that did not fit. Only its being empty or not matters."""

@@ -15,7 +15,7 @@ from handlers.common.time_and_ids.new_ids import new_id
 from handlers.ingestion.file_admission import AdmissionRules
 from handlers.ingestion.file_table import FileTable
 from handlers.ingestion.manifest_builder.environment import BuilderEnvironment
-from handlers.ingestion.manifest_builder.manifest_builder import ManifestBuilder
+from handlers.ingestion.manifest_builder.file_intake import FileIntake
 from handlers.ingestion.manifest_creation import ManifestCreator
 from handlers.ingestion.manifest_document_store import ManifestDocuments
 from handlers.ingestion.manifest_executions import ManifestWorkflow
@@ -23,8 +23,8 @@ from handlers.ingestion.manifest_records import ManifestRecords
 
 
 @cache
-def _builder() -> ManifestBuilder:
-    """Create the builder, once per container."""
+def _intake() -> FileIntake:
+    """Create the intake, once per container."""
     environment = BuilderEnvironment.read()
     log, parallel = EventLog(environment.log_level), ParallelCalls(MAX_WORKERS)
     table_arguments = (
@@ -47,9 +47,9 @@ def _builder() -> ManifestBuilder:
         manifest_bytes=environment.manifest_bytes,
     )
     admission = AdmissionRules.from_setting(environment.allowed_suffixes, environment.max_file_bytes)
-    return ManifestBuilder(table, admission, creator, parallel=parallel, log=log, clock=clock.now)
+    return FileIntake(table, admission, creator, parallel=parallel, log=log, clock=clock.now)
 
 
 def handler(event: Mapping[str, Any], _context: object) -> BatchFailures:
     """Handle a batch of SQS messages."""
-    return _builder().handle(event["Records"])
+    return _intake().handle(event["Records"])

@@ -10,8 +10,12 @@ from pydantic import Field, model_validator
 from handlers.common.environment import HandlerEnvironment
 from handlers.common.identifier_types import GuardrailId, GuardrailVersion, ModelId
 
-MAX_OUTPUT_TOKENS = 3_000
+HAIKU = "us.anthropic.claude-haiku-5-5"
+"""Default model: Claude Haiku 5.5 through an inference profile, which uses any of its regions with free capacity."""
+MAX_OUTPUT_TOKENS = 3_900
 """Default of `max_output_tokens`."""
+ANSWER_SECONDS = 65
+"""Default of `answer_seconds`."""
 OutputTokens = Annotated[int, Field(ge=256, le=32_000)]
 AnswerSeconds = Annotated[int, Field(ge=10, le=440)]
 ClipMinSeconds = Annotated[int, Field(ge=1, le=600)]
@@ -30,8 +34,8 @@ class AgentEnvironment(HandlerEnvironment):
     """Bedrock guardrail for all requests; None for no guardrail."""
     guardrail_version: GuardrailVersion | None = None
     max_output_tokens: OutputTokens = MAX_OUTPUT_TOKENS
-    """Maximum length of an answer."""
-    answer_seconds: AnswerSeconds = 50
+    """Maximum length of an answer, without the model's thinking."""
+    answer_seconds: AnswerSeconds = ANSWER_SECONDS
     """Timeout of one model request."""
     clip_min_seconds: ClipMinSeconds = 10
     """Minimum length of a suggested clip."""

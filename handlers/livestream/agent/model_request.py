@@ -16,6 +16,7 @@ from handlers.common.bedrock.converse import ConverseRequest, Guardrail, Inferen
 from handlers.common.bedrock.model_questions import build_correction
 from handlers.common.text.text_cleaning import clean_text
 from handlers.common.text.text_windows import Window
+from handlers.livestream.agent.environment import ANSWER_SECONDS
 from handlers.livestream.agent.model_instructions import INSTRUCTIONS
 from handlers.livestream.transcript.cues import Cue
 
@@ -41,14 +42,14 @@ class RequestSettings:
     """Settings for model requests."""
 
     max_tokens: int
-    """Maximum length of the answer."""
+    """Maximum length of the answer, without the model's thinking."""
     clip_min_ms: int
     """Minimum length of a clip."""
     clip_max_ms: int
     """Maximum length of a clip."""
     guardrail: Guardrail | None = None
     """Bedrock guardrail that checks request and answer; None for no guardrail."""
-    answer_seconds: int = 50
+    answer_seconds: int = ANSWER_SECONDS
     """Timeout of one request."""
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from handlers.common.environment import HandlerEnvironment
-from handlers.common.sweep_seconds import SweepSeconds
+from handlers.common.sweep_time_budget import SweepSeconds
 
 LimitMinutes = Annotated[int, Field(ge=30, le=1380)]
 """Time limit of a track state. Below a day, so that the tombstone of a deleted episode outlives everything that may

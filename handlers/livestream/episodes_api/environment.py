@@ -7,10 +7,11 @@ from typing import Annotated
 
 from pydantic import Field
 
+from handlers.common.aws.presigned_lifetime import PRESIGNED_SECONDS
 from handlers.common.environment import HandlerEnvironment
 
 CursorSeconds = Annotated[int, Field(ge=60, le=86_400)]
-UrlSeconds = Annotated[int, Field(ge=60, le=3600)]
+UrlSeconds = Annotated[int, Field(ge=60, le=PRESIGNED_SECONDS)]
 VideoGigabytes = Annotated[int, Field(ge=1, le=100)]
 TranscriptMegabytes = Annotated[int, Field(ge=1, le=20)]
 """Largest transcript. The upper bound is `cues.MAX_TRANSCRIPT_BYTES`, above which no transcript is read."""
@@ -50,8 +51,8 @@ class EpisodesApiEnvironment(HandlerEnvironment):
     """Web origin that CORS permits."""
     cursor_seconds: CursorSeconds = 3600
     """Validity of a cursor."""
-    url_seconds: UrlSeconds = 3600
-    """Validity of a presigned form or URL."""
+    url_seconds: UrlSeconds = PRESIGNED_SECONDS
+    """Maximum validity of a presigned form or URL."""
     max_video_gigabytes: VideoGigabytes = 20
     max_transcript_megabytes: TranscriptMegabytes = 10
     multipart_megabytes: MultipartMegabytes = 100

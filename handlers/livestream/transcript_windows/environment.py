@@ -27,8 +27,8 @@ class TranscriptWindowsEnvironment(HandlerEnvironment):
     agent_queue_url: Annotated[str, Field(min_length=1)]
     """Queue of the function `agent`."""
     window_characters: WindowCharacters = 6_000
-    """Maximum number of characters in a window's core, which is the text before the overlap with the next window.
-    Some cores may be longer: `WindowSizes.characters` describes them."""
+    """Maximum number of characters in a window's core, which is the text before the overlap with the next window. A
+    core that is a single cue may be longer, and so may the last window's core."""
     window_seconds: WindowSeconds = WINDOW_SECONDS
     """Maximum time between the starts of the first and the last cue in a core. The last window's core may be longer."""
     overlap_characters: OverlapCharacters = OVERLAP_CHARACTERS

@@ -119,8 +119,9 @@ class JobChanged:
 
     @property
     def video_without_time_limit(self) -> UploadedObject | None:
-        """Video to cut again without a time limit, because it ends before the limit, and MediaConvert rejected the job
-        for that reason. None in all other cases.
+        """The job's video, if another job must cut it without a time limit. None in all other cases.
+
+        This is the case if the video ends before the job's time limit, because MediaConvert then rejects the job.
         """
         job = self.job
         key_parts = parse_upload_key(VIDEOS, job.key)

@@ -7,12 +7,17 @@ from pydantic import Field, model_validator
 from handlers.common.environment import HandlerEnvironment
 from handlers.common.identifier_types import GuardrailId, GuardrailVersion, ModelId
 
-SONNET = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
-"""Claude Sonnet 4.5 through an inference profile, which uses any of its regions with free capacity."""
-HAIKU = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
-"""Claude Haiku 4.5 through such a profile. Use it for action items once `operations/compare_models.py` has approved it.
+SONNET = "us.anthropic.claude-sonnet-5-5"
+"""Claude Sonnet 5.5 through an inference profile, which uses any of its regions with free capacity."""
+HAIKU = "us.anthropic.claude-haiku-5-5"
+"""Claude Haiku 5.5 through such a profile. Use it for action items once `operations/compare_models.py` has approved it.
 """
 OutputTokens = Annotated[int, Field(ge=256, le=32_000)]
+MAX_OUTPUT_TOKENS = 5_200
+"""Default limit for one answer: about 15,000 characters of JSON."""
+ANSWER_SECONDS = 180
+"""Default timeout for one answer. At 60 tokens a second, a model needs 153 seconds for the longest answer with the most
+thinking."""
 AnswerSeconds = Annotated[int, Field(ge=10, le=600)]
 PartCharacters = Annotated[int, Field(ge=1_000, le=400_000)]
 OVERLAP_CHARACTERS = 2_000
@@ -31,9 +36,9 @@ class SummaryEnvironment(HandlerEnvironment):
     guardrail_id: GuardrailId | None = None
     """Guardrail of Amazon Bedrock that checks requests and answers. None means no guardrail."""
     guardrail_version: GuardrailVersion | None = None
-    max_output_tokens: OutputTokens = 4_000
-    """Limit for one answer."""
-    answer_seconds: AnswerSeconds = 150
+    max_output_tokens: OutputTokens = MAX_OUTPUT_TOKENS
+    """Limit for one answer, without the model's thinking."""
+    answer_seconds: AnswerSeconds = ANSWER_SECONDS
     """Timeout for one answer."""
     part_characters: PartCharacters = 100_000
     """Maximum length of a window, which the prompts call a part. A longer transcript is divided into windows. The

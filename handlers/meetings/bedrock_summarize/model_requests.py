@@ -4,10 +4,10 @@ Every request starts with all prompts, sorted by name. The material follows: the
 to combine. The last line names the task. A long transcript is divided into windows, which the prompts call parts. Only
 the field `part` of the last line is something else: the id of the material, which the answer must repeat.
 
-The prompts are the same for each task and meeting, so Bedrock can cache them for each model. They have about 1,200
-tokens. Claude Sonnet 4.5 caches at least 1,024 tokens, and Haiku 4.5 at least 4,096, so only Sonnet caches them. If one
-model does both tasks, a second cache point follows the transcript, so that the second request reads it from the cache.
-The transcript's tokens then cost 1.25 times their price to write them to the cache, and 0.1 times to read them.
+The prompts are the same for each task and meeting, so Bedrock can cache them for each model. They have about 1,600
+tokens, and Claude Sonnet 5.5 and Haiku 5.5 cache 512 tokens or more. If one model does both tasks, a second cache point
+follows the transcript, so that the second request reads it from the cache. With Sonnet 5.5, the transcript's tokens then
+cost 1.25 times their price to write them to the cache, and 0.05 times to read them.
 """
 
 import hashlib

@@ -77,7 +77,7 @@ class AudioMaker:
         sample_format = SampleFormat(SOUNDTRACK_RATE, self._plan.channels)
         bit_rate = str(AUDIO_BIT_RATE * sample_format.channels)
         codec_options = ("-c:a", "aac", "-aac_coder", "fast", "-b:a", bit_rate, "-f", "mp4")
-        self._encode(name, sample_format, 0, self._plan.chunk_samples(sample_format.rate)[-1], codec_options)
+        self._encode(name, sample_format, 0, self._plan.sample_starts(sample_format.rate)[-1], codec_options)
 
     def _encode(
         self, name: str, sample_format: SampleFormat, first: int, samples: int, codec_options: tuple[str, ...]
@@ -104,7 +104,7 @@ class AudioMaker:
 
     def _read_samples(self, first: int, sample_format: SampleFormat) -> Iterator[bytes]:
         """Yield the samples of the whole recording, starting with the sample `first`."""
-        starts = self._plan.chunk_samples(sample_format.rate)
+        starts = self._plan.sample_starts(sample_format.rate)
         for number, chunk in enumerate(self._plan.chunks):
             if starts[number + 1] <= first:
                 continue

@@ -163,10 +163,10 @@ class RecordingPlan:
         """Number of channels of an encoded soundtrack."""
         return max((chunk.audio.channels for chunk in self.chunks if chunk.audio is not None), default=1)
 
-    def chunk_samples(self, rate: int) -> tuple[int, ...]:
-        """Return the number of the first sample of each chunk, and the number of all samples.
+    def sample_starts(self, rate: int) -> tuple[int, ...]:
+        """Return `starts` in samples: the position of each chunk's first sample, and the number of all samples.
 
-        Each is rounded separately, so rounding errors do not add up.
+        Each value is rounded separately, so rounding errors do not add up.
         """
         return tuple((start * rate + _SECOND // 2) // _SECOND for start in self.starts)
 
@@ -175,7 +175,7 @@ class RecordingPlan:
         """Parts of about the same length, so that none is too short to be transcribed."""
         if not self.has_audio:
             return ()
-        samples = max(MIN_SAMPLES, self.chunk_samples(SPEECH_RATE)[-1])
+        samples = max(MIN_SAMPLES, self.sample_starts(SPEECH_RATE)[-1])
         milliseconds = ceil(samples * 1000 / SPEECH_RATE)
         count = ceil(milliseconds * 1000 / self._limits.max_part)
         # Each part has a whole number of milliseconds, so all parts begin at a full millisecond.
@@ -191,8 +191,8 @@ class RecordingPlan:
         pieces: list[VideoPiece] = []
         for span, track_format, is_whole in self._split_chunks():
             previous = pieces[-1] if pieces else None
-            # Only whole chunks share a piece. If the first span of a piece begins after 0, the piece is a section of a
-            # long chunk, so nothing is added to it.
+            # Only whole chunks share a piece. So a section of a long chunk is never added to a piece. Nothing is added
+            # to the last section of a long chunk either, which is recognised by its begin after 0.
             if (
                 previous is not None
                 and is_whole
@@ -209,7 +209,8 @@ class RecordingPlan:
     def frame_rate(self) -> int:
         """Frame rate of an encoded video: the highest number of frames in any second, at most `MAX_FRAME_RATE`.
 
-        A chunk shorter than a second counts with its average rate, because a full second would have more frames.
+        Each chunk counts with the larger of two rates: the highest number of frames in any second, and the average. The
+        average is larger only for a chunk shorter than a second, because its frames do not fill a second.
         """
         videos = [(chunk.video, chunk.duration) for chunk in self.chunks if chunk.video]
         # Measured durations are not exact. Without the tolerance of 0.05, 25.01 frames per second would become 26.

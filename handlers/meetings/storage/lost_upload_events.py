@@ -1,19 +1,21 @@
 """Search for uploads whose S3 event was lost, and processing of these uploads.
 
 A client ends the upload of a recording with the file `complete.json`, and the S3 event of this file starts the
-processing. The daily storage count lists all objects anyway, and passes every `complete.json` with its fingerprint. The
-processing of an event writes this fingerprint to the meeting's record. So if the meeting has no record, or a record
-with another fingerprint, the event was lost, and the file is processed like a new upload. The record's modification
-time would not show this, because the processing of older uploads changes it too.
+processing. The daily storage count lists all objects of the bucket anyway. It passes every `complete.json`, with its
+fingerprint, to `LostUploadEvents.process`.
+
+The processing of an event writes the fingerprint of the file to the meeting's record. So the event was lost if the
+meeting has no record, or a record with another fingerprint. The file is then processed like a new upload. The
+modification time of the record would not show that an event was lost, because the processing of older uploads changes
+it too.
 
 Three log events raise an alarm:
 
-- `recording_unheard`: an event was lost. The processing of its file started an execution, or found missing or wrong
-  chunks.
+- `recording_unheard`: the event of a file was lost, and the processing of the file either started an execution or found
+  missing or wrong chunks. A file that only changes the description of its meeting raises no alarm, and neither does a
+  malformed file.
 - `recording_unattended`: the processing of a file failed.
 - `recordings_unchecked`: time ran out before all files were checked.
-
-A file raises no alarm if it only changes the description of its meeting, or if it is malformed.
 
 A malformed file does not change the record of a meeting that is in progress or ready, so the record keeps the old
 fingerprint. This search therefore processes such a file again every day. That changes nothing either, and only logs

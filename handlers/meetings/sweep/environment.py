@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from handlers.common.sweep_seconds import SweepSeconds
+from handlers.common.sweep_time_budget import SweepSeconds
 from handlers.meetings.environment import MeetingsEnvironment
 
 ProcessingMinutes = Annotated[int, Field(ge=15, le=24 * 60)]

@@ -1,4 +1,6 @@
-"""Lambda function that a schedule invokes to find meetings that make no progress."""
+"""Lambda function that a schedule invokes. It finds meetings that make no progress, and restarts them or marks them as
+failed.
+"""
 
 from collections.abc import Mapping
 from datetime import timedelta

@@ -1,4 +1,8 @@
-"""CloudWatch metrics of one invocation, put in one call after the client has received its captions."""
+"""CloudWatch metrics of one invocation, put in one call after the client has received its captions.
+
+An orphan is a result that never became final. A fallback is a stream that shows only final captions, because it failed
+or because Amazon Transcribe reports no stability.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -34,8 +38,7 @@ class UtteranceMetrics:
         for name, value in (
             (DROPPED_METRIC, sum(counts.dropped for counts in all_counts)),
             (ORPHANS_METRIC, sum(counts.orphans for counts in all_counts)),
-            # `fallback` alone is not enough: it stays None if partials are disabled, although the stream may have
-            # failed.
+            # If partials are disabled, `fallback` stays None even if the stream failed, so `failed` is checked too.
             (FALLBACK_METRIC, int(any(counts.fallback is not None or counts.failed for counts in all_counts))),
         ):
             if value:

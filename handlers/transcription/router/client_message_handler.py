@@ -1,8 +1,12 @@
 """Handling of client messages in the router: open and close sessions, and pass utterances to the audio processor.
 
 The router takes a slot for an utterance before it invokes the processor. So no session has more concurrent streams than
-allowed, and a repeated message is transcribed once. The client learns of lost utterances from the answers to its next
-messages, or from the sweep.
+allowed, and a repeated message is transcribed once.
+
+An accepted utterance is in progress (it has a slot), has ended (`done`), or must be sent again by the client (`Again`),
+for example because it was lost. An ended utterance that was given up is also listed as `failed`. The client learns of
+the utterances that ended or must be sent again from the answers to its next messages. The sweep notifies it of lost
+utterances too.
 """
 
 import base64
@@ -136,6 +140,7 @@ class ClientMessageHandler:
                 429,
             )
         if decision.outcome is SlotOutcome.EARLY:
+            # Amazon Transcribe had no free stream at the last attempt, and the pause after it is not over.
             raise HandlerError(
                 TranscriptionErrorCode.BUSY, "No stream is free for this utterance yet. Send it again later.", 429
             )
@@ -291,8 +296,8 @@ class ClientMessageHandler:
 def _check_connection(utterances: SessionUtterances, caller: ConnectedUser) -> SessionUtterances:
     """Return the utterances unchanged, or raise HandlerError if the session was last opened on another connection.
 
-    When a connection closes, the sessions that were last opened on it stop counting towards the user's limit. On other
-    connections, a client could use a session that does not count.
+    Otherwise a client could evade the limit on open sessions. It could close the connection on which it opened a
+    session, so that the session no longer counts, and use the session on another connection.
     """
     if utterances.connection != caller.connection:
         raise HandlerError(

@@ -1,6 +1,7 @@
 """Sweep that finds lost utterances and asks their clients to send them again. A schedule starts it every minute.
 
-An utterance is lost if its slot was not released before the slot's deadline.
+An utterance in progress has a slot of its session, with a deadline. It is lost if the slot was not released before the
+deadline.
 """
 
 from botocore.exceptions import BotoCoreError, ClientError

@@ -1,13 +1,10 @@
 """Limit on each user's open sessions.
 
-A session counts until it ends. It stops counting earlier if its client closes it and no utterance is in progress, or a
-minute after its connection has closed.
+A session counts towards the limit until it ends. It is removed from the count earlier if its client closes it and no
+utterance is in progress, or a minute after its connection has closed.
 
-If the limit is reached, `SessionCounter` stops counting an abandoned session to make room for a new one. First it
-detaches the abandoned session from its connection, so that no client can use it, and then it stops counting the
-session. In the opposite order, a session could be used without being counted. If the process stops between the steps,
-the session counts but cannot be used until its user opens it again. If the user opens the session between the steps, it
-keeps counting.
+If the limit is reached, `SessionCounter` looks for an abandoned session, whose client has sent nothing for some time.
+It removes this session from the count to make room for the new one.
 """
 
 from collections.abc import Callable
@@ -61,7 +58,7 @@ class UserOpenSessions(LiveItem):
     def end(
         self, session: str, ends_ms: int, connection: str | None = None, opened_before_ms: int | None = None
     ) -> Self:
-        """Stop counting a session at `ends_ms`, unless it stops earlier.
+        """Let a session count until `ends_ms` at the latest.
 
         With `connection`, this applies only if the session was last opened on that connection. With `opened_before_ms`,
         it applies only if the session was last opened before that time.
@@ -78,7 +75,12 @@ class UserOpenSessions(LiveItem):
 
 
 class SessionCounter:
-    """Counts the open sessions of users in the live table."""
+    """Counts the open sessions of users in the live table.
+
+    The live table has one item for each user (`UserOpenSessions`), and one for the utterances of each session
+    (`SessionUtterances`), which also names the connection that may use the session. `LiveTable.change` calls a function
+    that returns two values: it writes the first as the new item, and returns the second.
+    """
 
     def __init__(self, live: LiveTable, max_sessions: int, clock_ms: Callable[[], int]) -> None:
         self._live = live
@@ -86,7 +88,7 @@ class SessionCounter:
         self._clock_ms = clock_ms
 
     def count_open(self, user: str, session: Session, connection: str) -> None:
-        """Count a session that is opened. If the limit is reached, an abandoned session stops counting instead."""
+        """Count a session that is opened. If the limit is reached, remove an abandoned session from the count first."""
         now_ms, key = self._clock_ms(), user_open_sessions_key(user)
 
         def add(open_sessions: UserOpenSessions) -> tuple[UserOpenSessions, bool]:
@@ -133,7 +135,14 @@ class SessionCounter:
         self._live.change(UserOpenSessions, user_open_sessions_key(user), end)
 
     def _end_if_abandoned(self, key: str, session_id: str, now_ms: int) -> bool:
-        """Detach a session and stop counting it, if it is abandoned. Return False if it is not abandoned."""
+        """Remove a session from the count if it is abandoned. Return False if it is not.
+
+        There are two steps. First, the session is detached from its connection, so that no client can use it. Then it
+        is removed from the count. In the opposite order, a session could be used without being counted.
+
+        If the process dies between the steps, the session still counts, but nobody can use it until its user opens it
+        again. If the user opens it between the steps, `opened_before_ms` prevents the second step.
+        """
         abandoned_since_ms = now_ms - ABANDONED_MS
 
         def detach(utterances: SessionUtterances) -> tuple[SessionUtterances, bool]:

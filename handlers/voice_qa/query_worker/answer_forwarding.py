@@ -1,10 +1,12 @@
 """Forwarding of an answer to its listener, the client that waits for it.
 
-Each `AgentPiece` of the agent becomes one or more messages (`Piece`), which are numbered and small enough for API
-Gateway. On request, messages are sent again from any number. A client that asks the question again, on another
-connection or from another number, becomes the listener. The question's record contains the listener and is read
-regularly while the answer arrives. Without a listener, nothing is posted, but the answer continues. All messages stay
-in memory, so that they can be sent again and stored.
+Each `AgentPiece` of the agent becomes one or more messages (`Piece`), which are numbered from 0, and small enough for
+API Gateway. A client that lost messages asks the question again, on any connection, and names the first number that it
+needs. It thereby becomes the listener, and messages are posted to it from that number on. All messages stay in memory,
+so that they can be sent again and stored.
+
+The question's record contains the listener, and is read regularly while the answer arrives. Without a listener, nothing
+is posted, but the answer continues.
 
 A post that failed may have arrived. Its message is posted again, and the client recognises it by its number.
 """
@@ -27,14 +29,14 @@ MAX_CHARACTERS = 16_000
 """Maximum number of characters of text in one message. JSON uses at most six bytes per character, so a message stays
 below 100 KB. API Gateway allows 128 KB."""
 MAX_AUDIO = 72_000
-"""Maximum size of the audio in one message in bytes. They become 96,000 characters of base64."""
+"""Maximum number of bytes of audio in one message. They become 96,000 characters of base64."""
 MAX_MESSAGES = 100_000
 """Maximum number of messages of an answer. It equals the highest number from which a client can resume."""
 LISTENER_CHECK_MS = 2_000
 """Interval at which the listener is read. It is also the time without posts after a post that failed, and the pause
 before the last message is posted again."""
 MAX_LAST_POSTS = 3
-"""Maximum number of attempts to post the last message."""
+"""Maximum number of times that the last message is posted."""
 
 
 class _PostResult(Enum):
@@ -63,8 +65,10 @@ class AnswerForwarder:
         log: EventLog,
         messages: Iterable[Piece] = (),
     ) -> None:
-        """Initialise the forwarding. `read_listener` reads the current listener. `messages` are those of a stored
-        answer.
+        """Initialise the forwarding.
+
+        `attempt` is the number of the answer attempt, which every message states. `read_listener` reads the current
+        listener. `messages` are those of a stored answer.
         """
         self._query_id = query_id
         self._attempt = attempt
@@ -90,13 +94,16 @@ class AnswerForwarder:
         self._forward()
 
     def end(self, listener: Listener, last: Message) -> bool:
-        """Post all messages that the listener lacks, and then the last message. Return False if that failed.
+        """Post all messages that the listener lacks, and then `last`, which reports the end of the answer.
 
-        A client that becomes the listener after `listener` was read is served by another invocation.
+        Return False if that failed.
+
+        `listener` is the listener that the question's record named when the end of the question was written to it. If a
+        client asks again after that, another invocation serves it.
         """
         self._switch_if_changed(listener)
-        for attempt in range(MAX_LAST_POSTS):
-            if attempt:
+        for last_post in range(MAX_LAST_POSTS):
+            if last_post > 0:
                 self._pause(LISTENER_CHECK_MS / 1000)
             self._no_posts_until_ms = 0
             while self._can_post():

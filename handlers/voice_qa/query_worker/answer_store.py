@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 from botocore.exceptions import ClientError
 from pydantic import Field, TypeAdapter, ValidationError
 
+from handlers.common.aws.presigned_lifetime import PRESIGNED_SECONDS
 from handlers.voice_qa import s3_prefixes
 from handlers.voice_qa.client_messages import AudioPiece, CitationPiece, Piece, TextPiece, TranscriptPiece
 from handlers.voice_qa.query_worker.agent.agent_types import AnswerAudioFormat
@@ -41,11 +42,9 @@ class AnswerNotStored(Exception):
 class AnswerStore:
     """The store of complete answers."""
 
-    def __init__(self, client: "S3Client", bucket: str, *, url_seconds: int) -> None:
-        """Initialise the store. Presigned URLs are valid for `url_seconds`."""
+    def __init__(self, client: "S3Client", bucket: str) -> None:
         self._client = client
         self._bucket = bucket
-        self._url_seconds = url_seconds
 
     def put(self, identity: str, query_id: str, attempt: int, messages: Sequence[Piece]) -> None:
         """Store an answer."""
@@ -79,7 +78,7 @@ class AnswerStore:
             return None
         key = _key(identity, query_id, attempt, EXTENSIONS[AnswerAudioFormat(audio_pieces[0].format)])
         return self._client.generate_presigned_url(
-            "get_object", Params={"Bucket": self._bucket, "Key": key}, ExpiresIn=self._url_seconds
+            "get_object", Params={"Bucket": self._bucket, "Key": key}, ExpiresIn=PRESIGNED_SECONDS
         )
 
     def _put_object(self, key: str, data: bytes, content_type: str) -> None:

@@ -102,7 +102,7 @@ def _worker() -> QueryWorker:
             max_query_bytes=environment.max_query_bytes,
         ),
         conversations,
-        AnswerStore(s3, bucket, url_seconds=environment.url_seconds),
+        AnswerStore(s3, bucket),
         WebSocketConnections(session.client("apigatewaymanagementapi", config=LIVE_CONFIG)),
         agent=create_agent(environment, session),
         clock_ms=clock.now_ms,

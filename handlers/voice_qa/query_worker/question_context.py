@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from handlers.common.aws.presigned_lifetime import PRESIGNED_SECONDS
 from handlers.voice_qa import s3_prefixes
 from handlers.voice_qa.client_messages import UnanswerableQuestion, VoiceQaErrorCode
 from handlers.voice_qa.lecture_table import LectureTable
@@ -18,8 +19,6 @@ from handlers.voice_qa.table_records import QuestionRecord, conversation_key
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
-URL_SECONDS = 900
-"""Lifetime of the audio URLs that the agent gets. It equals the maximum duration of an invocation."""
 NOT_FOUND = "404"
 """Error code of HeadObject, whose response has no body, if the object does not exist."""
 FORMATS = {
@@ -104,4 +103,4 @@ class QuestionContext:
 
     def _presign_url(self, key: str, **version: str) -> str:
         params = {"Bucket": self._bucket, "Key": key, **version}
-        return self._s3.generate_presigned_url("get_object", Params=params, ExpiresIn=URL_SECONDS)
+        return self._s3.generate_presigned_url("get_object", Params=params, ExpiresIn=PRESIGNED_SECONDS)

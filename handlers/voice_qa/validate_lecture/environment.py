@@ -5,7 +5,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from handlers.common.environment import HandlerEnvironment
-from handlers.common.sweep_seconds import SweepSeconds
+from handlers.common.sweep_time_budget import SweepSeconds
 
 FORMATS = ("mp3", "mp4", "wav", "flac", "ogg", "webm")
 """Names of all formats that the validator can read. They are the values of `AudioFormat`."""

@@ -12,6 +12,9 @@ QueriesAtOnce = Annotated[int, Field(ge=1, le=10)]
 """Maximum number of one guest's questions that are being answered at the same time."""
 QueriesPerHour = Annotated[int, Field(ge=1, le=1000)]
 """Maximum number of one guest's questions in an hour."""
+UrlSeconds = Annotated[int, Field(ge=60, le=3600)]
+"""Maximum lifetime of an upload form. The requirement demands one hour, which is more than `PRESIGNED_SECONDS`. A form
+ends earlier if the credentials that signed it do, and a client then requests another."""
 
 
 class SocketEnvironment(VoiceQaEnvironment):
@@ -23,6 +26,7 @@ class SocketEnvironment(VoiceQaEnvironment):
     """The identity pool whose guests may connect."""
     lecture_uploads: Literal["guests", "off"] = "off"
     """`guests` if guests may upload lectures. `off` if only operators may."""
+    url_seconds: UrlSeconds = 3600
     accelerated: bool = False
     """True if upload forms use S3 Transfer Acceleration."""
     max_lecture_bytes: Annotated[int, Field(ge=1_000_000, le=5_000_000_000)] = 2_000_000_000

@@ -1,4 +1,6 @@
-"""Lambda function behind voice Q&A's WebSocket API: handshakes of guests, and one answer per client message.
+"""Lambda function behind voice Q&A's WebSocket API: handshakes of guests, and one reply to each client message.
+
+The reply to a question only confirms it. The query worker sends the answer later.
 
 API Gateway verifies the signature of the handshake. Only the handshake identifies the guest; no field of a message
 changes that. `upload_forms` and `question_intake` handle the messages.

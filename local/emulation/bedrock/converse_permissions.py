@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from local.emulation.aws_http_server import Permissions, require_permission
+from local.emulation.aws_service_server_base import Permissions, require_permission
 
 INVOKE = "bedrock:InvokeModel"
 PROFILE_KEY = "bedrock:InferenceProfileArn"

@@ -20,7 +20,8 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from local import LOOPBACK
-from local.emulation.aws_http_server import AwsError, SignedRequest, serve_signed
+from local.emulation.aws_service_server_base import AwsError, SignedRequest, serve_signed
+from local.emulation.bedrock.claude_versions import count_thinking_tokens, list_refusals, min_cached_tokens
 from local.emulation.bedrock.converse_permissions import ModelPermissions
 from local.emulation.bedrock.fact_check_answers import parse_broadcast
 from local.emulation.bedrock.meeting_answers import parse_meeting
@@ -30,8 +31,8 @@ from local.http_server import HttpResponse
 MAX_TOKENS = 4096
 """Token limit of an answer if the request contains none."""
 CHARACTERS_PER_TOKEN = 4
-MIN_CACHED_TOKENS = 1024
-"""Bedrock does not cache shorter prefixes, and does not report that."""
+THOUGHT = {"reasoningContent": {"reasoningText": {"text": "The lines are searched.", "signature": "local"}}}
+"""Block before the answer of a model that thinks."""
 THROTTLED, REPEATING = "throttled", "repeating"
 """Words of a transcript that cause a fault: a refused request, and an answer that is cut as if the model had repeated
 itself up to the token limit."""
@@ -81,6 +82,8 @@ class _ConverseService:
             request = validate_request("bedrock-runtime", "Converse", content)
         except (InvalidRequest, ValueError, TypeError) as error:
             raise AwsError("ValidationException", str(error)) from None
+        for refusal in list_refusals(model, request):
+            raise AwsError("ValidationException", refusal)
         if self._permissions is not None:
             self._permissions.check(signed.access_key, model, request)
         return HttpResponse(self._answer(model, request))
@@ -93,17 +96,22 @@ class _ConverseService:
             self._throttled[prompt.text] += 1
             raise AwsError("ThrottlingException", "Too many requests", HTTPStatus.TOO_MANY_REQUESTS)
         text = json.dumps(prompt.answer())
-        max_characters = request.get("inferenceConfig", {}).get("maxTokens", MAX_TOKENS) * CHARACTERS_PER_TOKEN
+        max_tokens = request.get("inferenceConfig", {}).get("maxTokens", MAX_TOKENS)
+        thinking_tokens = min(count_thinking_tokens(model, request), max_tokens)
+        max_characters = (max_tokens - thinking_tokens) * CHARACTERS_PER_TOKEN
         if REPEATING in words:
             max_characters = len(text) // 2
+        answer = text[:max_characters]
+        # Without room for an answer after the thinking, the model returns no text block.
+        blocks = [THOUGHT] * (thinking_tokens > 0) + [{"text": answer}] * (answer != "")
         return {
-            "output": {"message": {"role": "assistant", "content": [{"text": text[:max_characters]}]}},
+            "output": {"message": {"role": "assistant", "content": blocks}},
             "stopReason": "max_tokens" if len(text) > max_characters else "end_turn",
-            "usage": self._usage(model, request, text[:max_characters]),
+            "usage": self._usage(model, request, _tokens(answer) + thinking_tokens),
             "metrics": {"latencyMs": 1},
         }
 
-    def _usage(self, model: str, request: Mapping[str, Any], text: str) -> dict[str, int]:
+    def _usage(self, model: str, request: Mapping[str, Any], output_tokens: int) -> dict[str, int]:
         """Return token counts. The first request writes the prefix up to the last cache point to the cache, and later
         requests read it.
         """
@@ -119,15 +127,15 @@ class _ConverseService:
                 after.append(json.dumps(block))
         prefix = "".join(before)
         read = written = 0
-        if _tokens(prefix) >= MIN_CACHED_TOKENS:
+        if _tokens(prefix) >= min_cached_tokens(model):
             is_cached = (model, prefix) in self._cached
             read, written = (_tokens(prefix), 0) if is_cached else (0, _tokens(prefix))
             self._cached.add((model, prefix))
-        sent, answered = _tokens(prefix + "".join(after)) - read - written, _tokens(text)
+        sent = _tokens(prefix + "".join(after)) - read - written
         return {
             "inputTokens": sent,
-            "outputTokens": answered,
-            "totalTokens": read + written + sent + answered,
+            "outputTokens": output_tokens,
+            "totalTokens": read + written + sent + output_tokens,
             "cacheReadInputTokens": read,
             "cacheWriteInputTokens": written,
         }

@@ -1,7 +1,8 @@
 """Corrects the credentials that guests get from Cognito identity pools.
 
 The emulator returns credentials of any role that a pool names, even for unknown identities. On AWS, the role's trust
-policy decides. The emulator's credentials also lack the identity, so policy variables would be empty.
+policy decides. The emulator also stores the identity of the credentials in their session, but gives it to no policy. So
+policy variables with the identity would be empty.
 """
 
 from collections.abc import Mapping

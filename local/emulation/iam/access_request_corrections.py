@@ -1,7 +1,8 @@
 """Action, resource and condition keys that IAM would use for the requests that the emulator is known to misjudge.
 
 `decision_corrections.py` and `resource_arn_corrections.py` apply these corrections. A comment or docstring at each case
-describes the emulator's fault. The emulator evaluates all other requests itself.
+describes the emulator's fault. `policy_evaluator.py` decides on the requests that `correct_request` and
+`make_tagging_request` return. The emulator decides on all other requests.
 """
 
 import re
@@ -37,8 +38,8 @@ def correct_request(
         # The emulator lacks the namespace and denies the request.
         return AccessRequest(action, resource, {"cloudwatch:namespace": str(body.get("Namespace", ""))})
     if action == "events:PutEvents":
-        # The emulator lacks the source and denies the request. AWS evaluates each entry separately. Here, entries of
-        # several sources match no condition.
+        # The emulator lacks the source and denies the request. AWS evaluates each entry separately, but the corrected
+        # request has only one source. Several sources are joined to a text that matches no condition.
         sources = {str(entry.get("Source", "")) for entry in body.get("Entries", ())}
         return AccessRequest(action, resource, {"events:source": "\n".join(sorted(sources))})
     if action.startswith("dynamodb:") and any(_has_condition_key(document, LEADING_KEYS) for document in documents):
@@ -46,7 +47,8 @@ def correct_request(
         keys = find_leading_keys(body, partition_keys)
         return AccessRequest(action, resource, {LEADING_KEYS: keys} if keys else {})
     if any("${" in text for document in documents for text in _list_texts(document)):
-        # The emulator does not replace policy variables and denies the request.
+        # The emulator does not replace policy variables and denies the request. `policy_evaluator.py` replaces them, so
+        # the request needs no change.
         return AccessRequest(action, resource)
     return None
 

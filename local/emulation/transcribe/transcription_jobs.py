@@ -19,7 +19,13 @@ from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
-from local.emulation.aws_http_server import AwsError, Permissions, SignedRequest, require_permission, serve_signed
+from local.emulation.aws_service_server_base import (
+    AwsError,
+    Permissions,
+    SignedRequest,
+    require_permission,
+    serve_signed,
+)
 from local.emulation.request_validation import validate_request
 from local.emulation.speech.audio_files import DEMUXERS, recognise_file
 from local.emulation.speech.tone_words import Pause, SpokenWord

@@ -1,6 +1,8 @@
 """Drivers of budgets and cost anomaly detection.
 
-A driver lists the calls that create, change and delete one resource type on the emulator.
+A driver lists the calls that create, change and delete one resource type on the emulator. The emulator has budgets, but
+no Cost Explorer. So the resources of anomaly detection are not created: the parameters of their create calls are only
+checked against the API model (`RecordedOnly`).
 """
 
 import json
@@ -47,7 +49,7 @@ def monitor_specification(given: str) -> Any:
 
 @computed_from("thresholdExpression")
 def threshold_expression(given: dict[str, Any]) -> dict[str, Any]:
-    """Return the impact from which an anomaly is reported. The service's name of the block is in the plural."""
+    """Return the minimum impact of an anomaly that is reported. In the API, `dimension` has the name `Dimensions`."""
     return {"Dimensions": given["dimension"]}
 
 

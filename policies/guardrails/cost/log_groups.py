@@ -96,9 +96,11 @@ def _check_function_logs_owned(function: CheckedResource, stack: CheckedStack) -
     types={REST_STAGE, API_V2_STAGE},
 )
 def _check_api_logs_owned(resource: CheckedResource, stack: CheckedStack) -> Iterator[str]:
-    """Yield a violation if no log group of the stack has the name of the stage's execution logs. The name contains
-    the API's id, which can be unknown. So the group is found by the reference from its name to the API. If the stage
-    refers to no API, the group is found by its name.
+    """Yield a violation if the stack does not contain the log group of the stage's execution logs.
+
+    The name of this group contains the id of the stage's API. If the API is a resource of the stack, its id can be
+    unknown, so any group counts whose name refers to this API. Otherwise the id is known, and the group is found by its
+    name.
     """
     is_rest = resource.type == REST_STAGE
     prefix, api_key, name_key = (REST_LOGS, "restApi", "stageName") if is_rest else (WEBSOCKET_LOGS, "apiId", "name")

@@ -1,5 +1,5 @@
-"""Guardrail policies about the cost of storage: lifecycles of buckets, images and agent memory, on-demand tables, and
-limited queries.
+"""Guardrail policies about the cost of stored data. Buckets, images and agent memory must have a lifecycle, tables must
+be billed by request, and Athena queries must have a limit.
 """
 
 from collections.abc import Iterator

@@ -47,10 +47,6 @@ an account id or names one bucket. An ARN with an account id may have wildcards 
 """
 SERVICE_ACCOUNT_KEYS = ("aws:SourceAccount", "aws:SourceOrgID", "kms:CallerAccount")
 """Condition keys that identify the account for which an AWS service acts."""
-API_TYPES = frozenset({REST_API, API_V2})
-"""API types whose ids AWS generates and whose ARNs contain the account. An unknown ARN that is computed from an API
-of this stack belongs to this account.
-"""
 ENCRYPTION_CONTEXT = "kms:EncryptionContext:"
 """Prefix of the condition keys of a KMS key policy that name the encrypted resource, for example a log group."""
 
@@ -95,7 +91,11 @@ def _check_resource_policy_not_public(resource: CheckedResource) -> Iterator[str
 
 
 def _limits_caller(statement: Statement) -> bool:
-    """Return True if the conditions of a statement refuse foreign callers."""
+    """Return True if the conditions of a statement refuse foreign callers.
+
+    `is_pinned_by` allows no wildcards in the values. `is_narrowed_by` allows them, because an ARN may have wildcards in
+    other parts than the account id.
+    """
     return any(statement.is_pinned_by(key) for key in CALLER_KEYS) or any(
         statement.is_narrowed_by(key)
         and all(_contains_account(arn) or _names_bucket(arn) for arn in statement.condition_values(key))
@@ -189,13 +189,24 @@ def _check_function_permission_source(permission: CheckedResource, _stack: Check
         yield f"{principal} may call the function for any account, because {arn} contains no account."
 
 
+API_TYPES = frozenset({REST_API, API_V2})
+"""Resource types of APIs. AWS assigns the id of an API, so the API's ARN is unknown in a preview before the first
+deployment.
+"""
+
+
 def _source_has_account(permission: CheckedResource) -> bool:
-    """Return True if the source ARN contains an account, so that `sourceAccount` is not needed. API Gateway is not
-    documented to send the account separately, so its permissions must not depend on `sourceAccount`.
+    """Return True if the source ARN contains an account, so that `sourceAccount` is not needed.
+
+    This matters for API Gateway. Its permissions cannot require `sourceAccount`, because AWS does not document that
+    API Gateway sends it.
+
+    Raise UnknownValueError if the ARN is unknown and does not come from an API. The policy is then undecided.
     """
     try:
         return _contains_account(str(permission.props.get("sourceArn")))
     except UnknownValueError:
+        # The ARN of an API always contains the account, so its value is not needed.
         if {source.type for source in permission.references.get("sourceArn", ())} & API_TYPES:
             return True
         raise

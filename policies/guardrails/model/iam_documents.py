@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 KEY_REQUIRING_OPERATORS = frozenset({"ArnEquals", "ArnLike", "StringEquals", "StringEqualsIgnoreCase", "StringLike"})
-"""Condition operators that are never met by a request without the key or with another value."""
+"""Condition operators that are met only if the request has the condition key with one of the given values."""
 NOT_ELEMENTS = ("NotAction", "NotResource", "NotPrincipal")
 """Elements of a statement that cover everything except the listed values."""
 

@@ -21,7 +21,7 @@ CHANGES: dict[str, dict[str, Any]] = {
         "windowCharacters": 2_000,
         "guardrailId": "abc123",
         "guardrailVersion": "2",
-        "answerSeconds": 51,
+        "answerSeconds": 66,
         "atOnce": 6,
     },
     "video": {"chunkSeconds": 12, "maxHours": 8, "chunkingMinutes": 31},

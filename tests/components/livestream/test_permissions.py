@@ -39,7 +39,7 @@ MEDIA_CONVERT_MAY: set[Permission] = {
     *may("s3", "GetObject GetObjectVersion", f"{OBJECTS}/videos/*"),
     *may("s3", "PutObject", f"{OBJECTS}/chunks/*"),
 }
-PROFILE = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
+PROFILE = "us.anthropic.claude-haiku-5-5"
 AGENT_MAY: set[Permission] = {
     # An inference profile needs permission for its model in each Region.
     *may("bedrock", "InvokeModel", f"arn:aws:bedrock:{ACCOUNT}:inference-profile/{PROFILE}"),

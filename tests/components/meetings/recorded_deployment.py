@@ -17,7 +17,7 @@ ISSUER = "https://login.example.com/"
 PAGE = "https://app.example.com"
 DIGEST = f"sha256:{'0a' * 32}"
 KEY = f"arn:aws:kms:{ACCOUNT}:key/0f3c1a5e-7d42-4b8e-9a61-2c5d8e7f9b10"
-HAIKU = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
+HAIKU = "us.anthropic.claude-haiku-5-5"
 CHANGES: dict[str, Any] = {
     "exchange": {"corsOrigin": PAGE, "requestsPerSecond": 16, "wafRequests": 500},
     "kept": {"rawDays": 3, "audioDays": 5, "oldVersionDays": 6},

@@ -97,7 +97,7 @@ def test_upload_events_arrive_in_small_batches_with_partial_failures() -> None:
 
 STORE = {"TABLE_NAME": TABLE, "BUCKET_NAME": BUCKET}
 EVERYWHERE = {"LOG_LEVEL": "INFO", "POWERTOOLS_SERVICE_NAME": "meetings"}
-SONNET = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
+SONNET = "us.anthropic.claude-sonnet-5-5"
 ENVIRONMENTS: dict[str, dict[str, str]] = {
     "start": {**STORE, "STATE_MACHINE_ARN": WORKFLOW},
     "steps": {**STORE, "STATE_MACHINE_ARN": WORKFLOW, "STACK": "polyphony-test"},
@@ -106,8 +106,8 @@ ENVIRONMENTS: dict[str, dict[str, str]] = {
         "STACK": "polyphony-test",
         "SUMMARY_MODEL_ID": SONNET,
         "ACTION_MODEL_ID": SONNET,
-        "MAX_OUTPUT_TOKENS": "4000",
-        "ANSWER_SECONDS": "150",
+        "MAX_OUTPUT_TOKENS": "5200",
+        "ANSWER_SECONDS": "180",
         "PART_CHARACTERS": "100000",
         "OVERLAP_CHARACTERS": "2000",
         "AT_ONCE": "3",

@@ -29,7 +29,7 @@ OWN_KEYS = json.dumps(
         "Null": {"dynamodb:LeadingKeys": "false"},
     }
 )
-SONNET = "anthropic.claude-sonnet-4-5-20250929-v1:0"
+SONNET = "anthropic.claude-sonnet-5-5"
 
 
 def function(name: str) -> str:
@@ -193,12 +193,12 @@ def asked(recorded: Recorded) -> set[str]:
     ("models", "expected"),
     [
         (
-            {"actionItems": "us.anthropic.claude-haiku-4-5-20251001-v1:0", "regions": ["us-east-1"]},
+            {"actionItems": "us.anthropic.claude-haiku-5-5", "regions": ["us-east-1"]},
             {
                 f"arn:aws:bedrock:{ACCOUNT}:inference-profile/us.{SONNET}",
                 f"arn:aws:bedrock:us-east-1::foundation-model/{SONNET}",
-                f"arn:aws:bedrock:{ACCOUNT}:inference-profile/us.anthropic.claude-haiku-4-5-20251001-v1:0",
-                "arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-haiku-4-5-20251001-v1:0",
+                f"arn:aws:bedrock:{ACCOUNT}:inference-profile/us.anthropic.claude-haiku-5-5",
+                "arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-haiku-5-5",
             },
         ),
         (

@@ -151,8 +151,8 @@ REFUSED: list[tuple[Changes, str]] = [
     # Livestream.
     ({"livestream.agent.guardrailId": "abc"}, "guardrailId and guardrailVersion belong together"),
     (
-        {"livestream.agentWorker.timeoutSeconds": 119},
-        "agentWorker.timeoutSeconds = 119: must be at least 120: an answer and",
+        {"livestream.agentWorker.timeoutSeconds": 149},
+        "agentWorker.timeoutSeconds = 149: must be at least 150: an answer and",
     ),
     (
         {"livestream.agent.answerSeconds": 440, "livestream.agentWorker.timeoutSeconds": 899},
@@ -162,8 +162,8 @@ REFUSED: list[tuple[Changes, str]] = [
     # Meetings.
     ({"meetings.models.guardrailId": "abc"}, "guardrailId and guardrailVersion belong together"),
     (
-        {"meetings.bedrockSummarize.timeoutSeconds": 359},
-        "timeoutSeconds = 359: must be at least 360: an answer and its repair",
+        {"meetings.bedrockSummarize.timeoutSeconds": 419},
+        "timeoutSeconds = 419: must be at least 420: an answer and its repair",
     ),
     ({"meetings.processing.imageDigest": "latest"}, "meetings.processing.imageDigest"),
     ({"meetings.tableKmsKey": "alias/ours"}, "meetings.tableKmsKey"),
@@ -193,7 +193,7 @@ def test_conflicting_settings_are_refused(changes: Changes, message: str) -> Non
         {"voiceQa.agentcore.answerSeconds": 470, "voiceQa.queryWorker.timeoutSeconds": 500},
         {"voiceQa.agentcore": {"mode": "bedrock", "runtimeArn": RUNTIME}},
         {"livestream.agent.answerSeconds": 440, "livestream.agentWorker.timeoutSeconds": 900},
-        {"meetings.bedrockSummarize.timeoutSeconds": 360},
+        {"meetings.bedrockSummarize.timeoutSeconds": 420},
         {"meetings.processing.maxVcpus": 1},
     ],
 )

@@ -112,7 +112,7 @@ def test_the_limits_of_a_range_are_accepted_and_values_beyond_are_refused(number
             3_653,
         ),  # two days of reconciliation and fourteen of a message in the dead-letter queue
         ("ingestion.spark.workers", 2, 100),
-        ("livestream.agent.answerSeconds", 50, 440),  # a model writes 3,000 tokens in 50 seconds
+        ("livestream.agent.answerSeconds", 65, 440),  # a model writes 3,900 tokens in 65 seconds
         ("livestream.agent.memoryDays", 7, 365),
         ("livestream.agent.windowCharacters", 1_200, 50_000),  # windows overlap by at most half
         ("livestream.video.chunkingMinutes", 30, 1_380),

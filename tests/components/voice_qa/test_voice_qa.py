@@ -62,7 +62,6 @@ ENVIRONMENTS: dict[str, dict[str, str]] = {
         "AGENTCORE_ENDPOINT": ENDPOINT,
         "AGENTCORE_QUALIFIER": "DEFAULT",
         "SESSION_DAYS": "7",
-        "URL_SECONDS": "3600",
         "MAX_QUERY_BYTES": "10000000",
         "CONNECT_SECONDS": "2.0",
         "FIRST_BYTE_SECONDS": "10.0",
@@ -116,7 +115,6 @@ def test_each_function_reads_the_listed_variables(function: str, unknown: dict[s
             "query-worker",
             {
                 "SESSION_DAYS": "6",
-                "URL_SECONDS": "61",
                 "AGENTCORE_ENDPOINT": "http://10.0.0.5:5000/v1",
                 "ANSWER_SECONDS": "50.0",
             },

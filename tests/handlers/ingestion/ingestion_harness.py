@@ -14,7 +14,7 @@ from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.ulid import ulid
 from handlers.ingestion.file_admission import AdmissionRules
 from handlers.ingestion.file_table import FileTable
-from handlers.ingestion.manifest_builder.manifest_builder import ManifestBuilder
+from handlers.ingestion.manifest_builder.file_intake import FileIntake
 from handlers.ingestion.manifest_creation import ManifestCreator
 from handlers.ingestion.manifest_document_store import ManifestDocuments
 from handlers.ingestion.manifest_documents import FileResult, RunResult
@@ -128,8 +128,8 @@ class IngestionHarness:
             manifest_bytes=self.manifest_bytes,
         )
 
-    def builder(self, gate: Gate = open_gate) -> ManifestBuilder:
-        return ManifestBuilder(
+    def builder(self, gate: Gate = open_gate) -> FileIntake:
+        return FileIntake(
             self.table(gate),
             AdmissionRules.from_setting("", 10**9),
             self.creator(gate),

@@ -14,7 +14,7 @@ from handlers.ingestion.workflow_steps import handler as workflow_steps
 from tests.handlers.ingestion.conftest import MotoAws
 from tests.handlers.ingestion.ingestion_harness import announce
 
-FACTORIES = (builder._builder, sweeper._sweeper_and_reconciler, workflow_steps._lifecycle)
+FACTORIES = (builder._intake, sweeper._sweeper_and_reconciler, workflow_steps._lifecycle)
 
 
 @pytest.fixture(autouse=True)

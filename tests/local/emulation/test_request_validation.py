@@ -21,6 +21,11 @@ def test_a_request_gets_the_models_names_without_null_members() -> None:
     assert validate_request("transcribe", "StartTranscriptionJob", JOB) == JOB
 
 
+def test_a_document_may_contain_anything() -> None:
+    request = {**CONVERSE, "additionalModelRequestFields": {"thinking": {"type": "disabled"}}}
+    assert validate_request("bedrock-runtime", "Converse", request) == request
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [

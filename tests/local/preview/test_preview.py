@@ -4,6 +4,7 @@ import io
 import json
 import re
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from pulumi_aws import sns, ssm
 from rich.console import Console
 
+from components.blocks.compute import handler_archive
 from local.__main__ import main
 from local.platform import lifecycle
 from local.platform.resource_change_planning import ResourceAction
@@ -24,6 +26,7 @@ from local.preview.preview import CannotPreview, Preview, preview
 from local.preview.preview_provider import PreviewProvider
 from local.preview.sarif import to_sarif
 from local.preview.stack_files import StackConfig
+from tests.broken_archive import BROKEN_FILE, BROKEN_TEXT, write_broken_archive
 from tests.whole_program import ONE_WORKER, changed, ingestion_alone, previewed
 
 pytestmark = ONE_WORKER
@@ -36,7 +39,7 @@ def _committed_previews(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def blocked() -> Preview:
+def blocked(tmp_path_factory: pytest.TempPathFactory) -> Preview:
     """Return the preview of a small stack with problems of every kind and a secret input."""
     config = ingestion_alone()
     foundation = json.loads(config.values["polyphony:foundation"])
@@ -54,6 +57,8 @@ def blocked() -> Preview:
     with pytest.MonkeyPatch.context() as patches:
         patches.setattr("components.blocks.compute.function.RUNTIME", "python3.31")
         patches.setattr(sns, "Topic", create_topic)
+        archive = write_broken_archive(tmp_path_factory.mktemp("archive"))
+        patches.setattr(handler_archive, "write_archive", lambda _: archive)
         return preview(StackConfig(config.project, "dev", {**config.values, **changes}))
 
 
@@ -61,6 +66,7 @@ def blocked() -> Preview:
 def test_every_committed_stack_can_be_deployed(stack: str) -> None:
     result = previewed(stack)
     assert result.invalid_inputs == ()
+    assert result.handler_faults == ()
     assert result.mandatory == []
     assert result.deployable
 
@@ -104,6 +110,20 @@ def test_an_unreadable_state_file_is_reported(
     monkeypatch.setattr(lifecycle, "plan_update", unreadable)
     assert main(["preview", "--stack", "local"]) == 2
     assert capsys.readouterr().err.strip().endswith("state.json has schema version 99")
+
+
+@pytest.mark.usefixtures("_committed_previews")
+def test_the_preview_warns_of_models_that_may_end_soon(capsys: pytest.CaptureFixture[str]) -> None:
+    for today, warned in ((date(2026, 11, 23), False), (date(2027, 9, 1), True)):
+        assert previewing.command("dev", as_json=True, sarif_file=None, today=today) == 0
+        warnings = json.loads(capsys.readouterr().out)["warnings"]
+        assert any("AWS may end anthropic.claude-sonnet-5-5 from 2027-09-28" in text for text in warnings) is warned
+
+
+def test_the_models_of_a_stack_are_printed_for_the_deployment(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "--stack", "prod"]) == 0
+    assert capsys.readouterr().out.split() == ["anthropic.claude-haiku-5-5", "anthropic.claude-sonnet-5-5"]
+    assert main(["models", "--stack", "nowhere"]) == 2
 
 
 @pytest.mark.usefixtures("_committed_previews")
@@ -191,9 +211,30 @@ def test_an_invalid_resource_input_is_found_and_an_error_in_sarif(blocked: Previ
     assert all(item.rule.startswith("must be one of ") for item in invalid_inputs)
     functions = {resource.urn for resource in blocked.graph.customs() if resource.kind == "Function"}
     assert {item.urn for item in invalid_inputs} == functions
-    assert not replace(blocked, findings=()).deployable
-    (run,) = to_sarif(blocked.policies, (), blocked.invalid_inputs, blocked.config)["runs"]
+    assert not replace(blocked, findings=(), handler_faults=()).deployable
+    (run,) = to_sarif(blocked.policies, (), blocked.invalid_inputs, (), blocked.config)["runs"]
     assert {(result["ruleId"], result["level"]) for result in run["results"]} == {("service-refuses-value", "error")}
+
+
+def test_a_handler_that_cannot_run_blocks_and_is_listed_with_file_and_line(
+    blocked: Preview, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = replace(blocked, findings=(), invalid_inputs=())
+    monkeypatch.setattr(previewing, "preview", lambda _: result)
+    assert main(["preview", "--sarif", str(tmp_path / "findings.sarif")]) == 1
+    text = capsys.readouterr().out
+    line = BROKEN_TEXT.count("\n")
+    assert f"{BROKEN_FILE}:{line}: the name undefined is not defined (cannot run: ingestion-sweeper-function)" in text
+    assert "stack dev cannot be deployed" in text
+    assert main(["preview", "--json"]) == 1
+    document = json.loads(capsys.readouterr().out)
+    [fault] = document["handlerFaults"]
+    assert (document["deployable"], fault["file"], fault["line"]) == (False, BROKEN_FILE, line)
+    (run,) = json.loads((tmp_path / "findings.sarif").read_text())["runs"]
+    [entry] = run["results"]
+    assert (entry["ruleId"], entry["level"]) == ("handler-cannot-run", "error")
+    location = entry["locations"][0]["physicalLocation"]
+    assert (location["artifactLocation"]["uri"], location["region"]["startLine"]) == (BROKEN_FILE, line)
 
 
 def test_a_valid_exception_is_shown_and_an_expired_or_unmatched_exception_blocks(blocked: Preview) -> None:

@@ -39,7 +39,7 @@ CASES: list[tuple[str, Mapping[str, Any], Mapping[str, float], float]] = [
         {"invocations": 0, "milliseconds": 0, "coldStarts": 1000},
         2_628_000 * 0.0000015046 + 1000 * 0.0001397998,
     ),
-    (t.FUNCTION, ARM, {"sonnetInputTokens": 1e6, "haikuOutputTokens": 1e6}, 3.30 + 5.50),
+    (t.FUNCTION, ARM, {"sonnetInputTokens": 1e6, "haikuOutputTokens": 1e6}, 2.20 + 0.55),
     (t.REST_API, {}, {"requests": 2e6}, 7.00),
     (t.API_V2, {"protocolType": "WEBSOCKET"}, {"messages": 1e6, "connectionMinutes": 4e6}, 2.00),
     (t.REST_METHOD_SETTINGS, {"settings": {"metricsEnabled": False}}, {}, 0),

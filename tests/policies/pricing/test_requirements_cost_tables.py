@@ -61,7 +61,7 @@ CLAIMS: list[tuple[str, float, float, float]] = [
     ("220 is 100 hours of 5 DPU", 100 * 5 * usd("glue_dpu_hour"), 220, 1e-6),
     ("5 minutes a run are 100 hours", ingestion.RUNS * 5 / 60, 100, 0),
     ("the infrequent tier is 46 % cheaper", 1 - usd("s3_infrequent_storage") / usd("s3_storage"), 0.46, 0.01),
-    ("Haiku saves 67 %", 1 - usd("bedrock_haiku_input") / usd("bedrock_sonnet_input"), 0.67, 0.01),
+    ("Haiku 4.5 saves 67 %", 1 - usd("bedrock_haiku_4_5_input") / usd("bedrock_sonnet_4_5_input"), 0.67, 0.01),
     ("half the processors, twice as long, save 58 %", 1 - 2 * 0.025 / 0.12, 0.58, 0.01),
     ("2 vCPU, 4 GB", price_quantities((("fargate_vcpu_hour_x86", 2), ("fargate_gb_hour_x86", 4))), 0.099, 0.0005),
     (

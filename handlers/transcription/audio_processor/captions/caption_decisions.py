@@ -12,10 +12,7 @@ returns, and calls `finish` at the end. It also states the time, so the same inp
 from dataclasses import dataclass
 from enum import StrEnum
 
-from handlers.transcription.audio_processor.captions.partial_stability_check import (
-    PARTIALS_WITHOUT_STABILITY,
-    is_stable_enough,
-)
+from handlers.transcription.audio_processor.captions.partial_stability_check import is_stable_enough
 from handlers.transcription.audio_processor.captions.pending_results import (
     FinalsInOrder,
     OpenResults,
@@ -29,6 +26,9 @@ from handlers.transcription.caption_thresholds import CaptionThresholds
 
 NO_STABILITY = "no_stability"
 """Reason for showing only final captions: Amazon Transcribe marks no words as stable."""
+PARTIALS_WITHOUT_STABILITY = 10
+"""If this number of partials at the start of a stream has no stability, only finals are shown from then on, because no
+later partial is expected to have a stability. Ten partials come in about two seconds of speech."""
 
 
 class CaptionKind(StrEnum):
@@ -205,7 +205,7 @@ class Captions:
         if self._finals_only:
             return
         age_ms = self._now_ms - open_result.known_since_ms
-        if is_stable_enough(result, age_ms, min_stability=self._min_stability, pause_ms=self._pause_ms):
+        if is_stable_enough(result, age_ms, min_stability=self._min_stability, min_age_ms=self._pause_ms):
             open_result.deferred = None
             self._offer_partial(version, captions)
         else:

@@ -1,16 +1,12 @@
 """Stability check of a partial: it decides whether the partial is shown without waiting.
 
-A partial is shown if its stability is high enough, or if its text ends a sentence. If Amazon Transcribe reports no
-stability, the age of the result is compared with a minimum instead.
+A partial is a version of a result that is not final yet. It is shown if its stability is high enough, or if its text
+ends a sentence. If Amazon Transcribe reports no stability, the age of the result is compared with a minimum instead.
 """
 
 import unicodedata
 
 from handlers.transcription.audio_processor.transcribe_stream.transcribe_results import Result
-
-PARTIALS_WITHOUT_STABILITY = 10
-"""Number of partials without stability at the start of a stream after which no later one is expected to have it. Ten
-partials come in about two seconds of speech."""
 
 SENTENCE_ENDS = (
     *".!?",
@@ -38,10 +34,10 @@ def ends_sentence(text: str) -> bool:
     return unicodedata.normalize("NFKC", text[end - 1 : end]).endswith(SENTENCE_ENDS)
 
 
-def is_stable_enough(result: Result, age_ms: int, *, min_stability: float, pause_ms: int) -> bool:
-    """Return True if a version may be shown without waiting. `age_ms` is the time since the result's first version.
+def is_stable_enough(partial: Result, age_ms: int, *, min_stability: float, min_age_ms: int) -> bool:
+    """Return True if a partial may be shown without waiting.
 
-    If the version has no stability, `pause_ms` is the minimum age.
+    `age_ms` is the time since the first partial of the same result. It counts only if the partial has no stability.
     """
-    is_stable = age_ms >= pause_ms if result.stability is None else result.stability >= min_stability
-    return is_stable or ends_sentence(result.text)
+    is_stable = age_ms >= min_age_ms if partial.stability is None else partial.stability >= min_stability
+    return is_stable or ends_sentence(partial.text)

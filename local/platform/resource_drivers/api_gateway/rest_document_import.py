@@ -99,8 +99,10 @@ class _DocumentImport:
             self._client.put_gateway_response(**self._api, responseType=kind, **response)
 
     def _with_absolute_references(self, value: Any) -> Any:
-        """Return a schema with references to the API's models, because references within the document work in an import
-        only.
+        """Return a schema whose references name the API's models.
+
+        References within the document work only if AWS imports the document as a whole. Here, each schema becomes a
+        model of its own.
         """
         if isinstance(value, Mapping):
             if "$ref" in value:

@@ -65,21 +65,30 @@ SPOT: Quantities = (
     ("fargate_spot_gb_hour_arm64", 2 * SPOT_JOB_HOURS),
 )
 """The machine of the setting `batch-spot`: 1 vCPU and 2 GB."""
+REQUIRED_SONNET: Quantities = (("bedrock_sonnet_4_5_input", INPUT), ("bedrock_sonnet_4_5_output", OUTPUT))
+"""Claude Sonnet 4.5 for all requests, as the requirements say."""
+REQUIRED_SONNET_AND_HAIKU: Quantities = (
+    ("bedrock_sonnet_4_5_input", INPUT * (1 - EXTRACTION_SHARE)),
+    ("bedrock_sonnet_4_5_output", OUTPUT * (1 - EXTRACTION_SHARE)),
+    ("bedrock_haiku_4_5_input", INPUT * EXTRACTION_SHARE),
+    ("bedrock_haiku_4_5_output", OUTPUT * EXTRACTION_SHARE),
+)
+"""Claude Haiku 4.5 for the extraction of action items, Claude Sonnet 4.5 for the other requests."""
 SONNET: Quantities = (("bedrock_sonnet_input", INPUT), ("bedrock_sonnet_output", OUTPUT))
-"""Claude Sonnet for all requests."""
-WITH_HAIKU: Quantities = (
+"""Claude Sonnet 5.5, the setting's default, for all requests."""
+SONNET_AND_HAIKU: Quantities = (
     ("bedrock_sonnet_input", INPUT * (1 - EXTRACTION_SHARE)),
     ("bedrock_sonnet_output", OUTPUT * (1 - EXTRACTION_SHARE)),
     ("bedrock_haiku_input", INPUT * EXTRACTION_SHARE),
     ("bedrock_haiku_output", OUTPUT * EXTRACTION_SHARE),
 )
-"""Claude Haiku for the extraction of action items, Claude Sonnet for the other requests."""
+"""Claude Haiku 5.5 for the extraction of action items, Claude Sonnet 5.5 for the other requests."""
 CACHED: Quantities = (
     ("bedrock_sonnet_input", INPUT - FIXED_PROMPT_TOKENS),
     ("bedrock_sonnet_cache_read", FIXED_PROMPT_TOKENS),
     ("bedrock_sonnet_output", OUTPUT),
 )
-"""Claude Sonnet with the fixed part of each prompt read from the cache."""
+"""Claude Sonnet 5.5 with the fixed part of each prompt read from the cache."""
 KEY: Quantities = (("kms_key", 1), ("kms_request", get_assumption("meetings_key_requests")))
 """A customer-managed KMS key."""
 NAT_GATEWAY: Quantities = (("nat_gb", get_assumption("meetings_nat_gb")),)
@@ -97,7 +106,7 @@ COST_TABLE = CostTable(
                 *STORAGE,
                 *FARGATE_X86,
                 ("transcribe_batch_minute", HOURS * 60),
-                *SONNET,
+                *REQUIRED_SONNET,
                 *KEY,
                 ("dynamodb_write", (1 + INDEXES_BEFORE) * WRITES),
                 ("lambda_gb_second_x86", CALLS * get_assumption("meetings_call_gb_seconds")),
@@ -135,13 +144,13 @@ COST_TABLE = CostTable(
             "The writes of a single user cost cents at today's prices. $2 is 3.2 million index writes a month.",
         ),
         PromisedSaving(
-            "Claude Haiku for action items (phase 2)",
+            "Claude Haiku 4.5 for action items (phase 2)",
             6.00,
-            SONNET,
-            WITH_HAIKU,
+            REQUIRED_SONNET,
+            REQUIRED_SONNET_AND_HAIKU,
             (
-                "Haiku 4.5 costs a third of Sonnet 4.5, which saves 67 %, not 80 %. The stated $6.00 is 80 % "
-                "of $7.50, and 67 % of $7.50 is $5.00."
+                "Compares the models of the requirements, Sonnet 4.5 and Haiku 4.5. Haiku costs a third of "
+                "Sonnet, which saves 67 %, not 80 %. The stated $6.00 is 80 % of $7.50, and 67 % of $7.50 is $5.00."
             ),
         ),
         PromisedSaving(
@@ -170,9 +179,9 @@ COST_TABLE = CostTable(
         SettingSaving("the recordings bucket's lifecycle", "no expiry → 7 and 30 days, tiering", STORAGE, EXPIRING),
         SettingSaving(
             "meetings.models.actionItems",
-            "Sonnet → Haiku",
+            "Sonnet 5.5 → Haiku 5.5",
             SONNET,
-            WITH_HAIKU,
+            SONNET_AND_HAIKU,
             "Only after the comparison of ten transcripts has passed.",
         ),
         SettingSaving(
@@ -180,7 +189,7 @@ COST_TABLE = CostTable(
             "off → on",
             SONNET,
             CACHED,
-            "Counts reads of the cache only. A cache write every five minutes is added to it.",
+            "With Sonnet 5.5. Counts reads of the cache only. A cache write every five minutes is added to it.",
         ),
         SettingSaving("meetings.tableKmsKey", "customer key → AWS-owned key", KEY, ()),
     ),

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from components.settings.livestream import ClaimAgentSettings
+from components.settings.meetings import ModelSettings
 from handlers.common.bedrock.converse import (
     CACHE_POINT,
     BedrockModel,
@@ -16,16 +18,17 @@ from handlers.common.bedrock.converse import (
     build_request,
     to_json_lines,
 )
+from handlers.livestream.agent import model_instructions as livestream_instructions
+from handlers.meetings.bedrock_summarize import model_requests as meeting_requests
 from tests.handlers.converse_shape import valid
 from tests.handlers.scripted_clients import stubbed
 
 CANARY = "canary"
-PROFILE = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
+PROFILE = "us.anthropic.claude-sonnet-5-5"
+UNCACHED = "meta.llama3-3-70b-instruct-v1:0"
 MATERIAL = [to_json_lines([{"said": "Hi"}])]
 REQUEST = build_request("Be brief.", MATERIAL, InferenceOptions(3_000))
-CACHED_REQUEST = build_request(
-    "Be brief.", [*MATERIAL, CACHE_POINT, to_json_lines([{"task": "sum up"}])], InferenceOptions(300)
-)
+TASK = to_json_lines([{"task": "sum up"}])
 USAGE = {"inputTokens": 7, "outputTokens": 5, "totalTokens": 12}
 
 
@@ -45,44 +48,93 @@ def test_a_request_contains_model_id_and_guardrail() -> None:
         [{"text": "{"}, {"text": "}"}], {**USAGE, "cacheReadInputTokens": 1_100, "cacheWriteInputTokens": 3}
     )
     with stubbed("bedrock-runtime") as (client, stubber):
-        stubber.add_response("converse", answer, {"modelId": PROFILE, **request})
-        reply = BedrockModel(client, PROFILE).converse(request)
+        stubber.add_response("converse", answer, {"modelId": UNCACHED, **request, "system": request["system"][:1]})
+        reply = BedrockModel(client, UNCACHED).converse(request)
     assert reply == ModelReply("{}", TokenUsage(7, 5, 1_100, 3), "end_turn")
 
 
-@pytest.mark.parametrize(
-    "model",
-    [
-        PROFILE,
-        "anthropic.claude-3-5-haiku-20241022-v1:0",
-        "global.anthropic.claude-haiku-4-5-20251001-v1:0",
-        "us.amazon.nova-pro-v1:0",
-        f"arn:aws:bedrock:us-east-1:123456789012:inference-profile/{PROFILE}",
-    ],
-)
-def test_requests_to_a_model_with_prompt_caching_keep_the_cache_points(model: str) -> None:
-    assert sent(model) == CACHED_REQUEST
+CACHE_MINIMUMS = [
+    (PROFILE, 512),
+    (f"arn:aws:bedrock:us-east-1:123456789012:inference-profile/{PROFILE}", 512),
+    ("us.anthropic.claude-haiku-5-5", 512),
+    ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", 1_024),
+    ("anthropic.claude-sonnet-4-20250514-v1:0", 1_024),
+    ("us.amazon.nova-pro-v1:0", 1_024),
+    ("anthropic.claude-3-5-haiku-20241022-v1:0", 2_048),
+    ("us.anthropic.claude-sonnet-4-6", 2_048),
+    ("global.anthropic.claude-haiku-4-5-20251001-v1:0", 4_096),
+    ("us.anthropic.claude-opus-4-6-v1", 4_096),
+    ("us.anthropic.claude-fable-9", 4_096),
+]
+"""Models with the minimum number of tokens per cache point, from their model cards and the page on prompt caching. An
+unknown Claude model has the largest minimum."""
+
+
+@pytest.mark.parametrize(("model", "min_tokens"), CACHE_MINIMUMS)
+def test_a_cache_point_is_kept_only_after_the_models_minimum_of_tokens(model: str, min_tokens: int) -> None:
+    """Five characters count as one token, which is fewer tokens than any text has."""
+    enough = "x" * min_tokens * 5
+    assert cache_points(model, enough, enough) == (True, True)
+    assert cache_points(model, enough[1:], enough) == (False, True), "the second cache point covers both texts"
+    assert cache_points(model, enough, enough[1:]) == (True, False), "the minimum counts from the previous cache point"
+    assert cache_points(model, "Be brief.", "Hi") == (False, False)
 
 
 @pytest.mark.parametrize(
     "model",
     [
-        "meta.llama3-3-70b-instruct-v1:0",
+        UNCACHED,
         "anthropic.claude-3-haiku-20240307-v1:0",
         "us.anthropic.claude-3-5-sonnet-20241022-v2:0",
         "anthropic.claude-instant-v1",
     ],
 )
-def test_requests_to_another_model_have_no_cache_points(model: str) -> None:
+def test_requests_to_a_model_without_prompt_caching_have_no_cache_points(model: str) -> None:
     """With cache points, Bedrock would refuse every request."""
-    assert sent(model) == {
-        **CACHED_REQUEST,
-        "system": [{"text": "Be brief."}],
-        "messages": [{"role": "user", "content": [CACHED_REQUEST["messages"][0]["content"][at] for at in (0, 2)]}],
+    assert cache_points(model, "x" * 100_000, "x" * 100_000) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("model", "instructions"),
+    [
+        (ClaimAgentSettings().model_id, livestream_instructions.INSTRUCTIONS),
+        (ModelSettings().summary, meeting_requests.read_instructions()),
+        (ModelSettings().action_items, meeting_requests.read_instructions()),
+    ],
+)
+def test_the_default_models_cache_the_fixed_instructions(model: str, instructions: str) -> None:
+    assert cache_points(model, instructions, "Hi") == (True, False)
+
+
+def cache_points(model: str, instructions: str, material: str) -> tuple[bool, bool]:
+    """Return True for each cache point that Bedrock receives: after the instructions, and after the material."""
+    request = build_request(instructions, [{"text": material}, CACHE_POINT, TASK], InferenceOptions(300))
+    received = sent(model, request)
+    content = received["messages"][0]["content"]
+    assert [block for block in content if block != CACHE_POINT] == [{"text": material}, TASK]
+    assert received["system"][0] == {"text": instructions}
+    assert CACHE_POINT in request["system"], "the caller's request is unchanged"
+    return CACHE_POINT in received["system"], CACHE_POINT in content
+
+
+def test_each_model_gets_room_and_fields_for_its_thinking() -> None:
+    sonnet = sent(PROFILE, REQUEST)
+    assert sonnet["inferenceConfig"] == {"maxTokens": 3_000 + 4_000}
+    assert sonnet["additionalModelRequestFields"] == {
+        "thinking": {"type": "adaptive"},
+        "output_config": {"effort": "low"},
     }
+    haiku = sent("us.anthropic.claude-haiku-5-5", REQUEST)
+    assert haiku["inferenceConfig"] == {"maxTokens": 3_000}
+    assert haiku["additionalModelRequestFields"] == {"thinking": {"type": "disabled"}}
+    assert valid(sonnet)
+    for model in ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", UNCACHED):
+        older = sent(model, REQUEST)
+        assert older["inferenceConfig"] == {"maxTokens": 3_000}
+        assert "additionalModelRequestFields" not in older
 
 
-def sent(model: str) -> ConverseRequest:
+def sent(model: str, content: ConverseRequest) -> ConverseRequest:
     """Return the request that Bedrock receives."""
     requests: list[ConverseRequest] = []
 
@@ -92,7 +144,7 @@ def sent(model: str) -> ConverseRequest:
             requests.append(request)
             return response([{"text": "{}"}], USAGE)
 
-    BedrockModel(Client(), model).converse(CACHED_REQUEST)
+    BedrockModel(Client(), model).converse(content)
     return requests[0]
 
 

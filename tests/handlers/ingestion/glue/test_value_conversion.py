@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.ingestion.glue.parquet_schema import JSON, ColumnType, ListOf, MapOf, Scalar, StructOf
+from handlers.ingestion.glue.parquet_column_inference import JSON, ColumnType, ListOf, MapOf, Scalar, StructOf
 from handlers.ingestion.glue.value_conversion import Misfits, make_converter
 from tests.handlers.ingestion.glue.test_json_line_parser import VALUES
 

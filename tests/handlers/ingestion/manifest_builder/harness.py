@@ -1,6 +1,6 @@
 """Manifest builder on moto's AWS, and the SQS messages that announce files to it."""
 
-from handlers.ingestion.manifest_builder.manifest_builder import ManifestBuilder
+from handlers.ingestion.manifest_builder.file_intake import FileIntake
 from tests.handlers.ingestion.conftest import NOW, MotoAws
 from tests.handlers.ingestion.fake_cloud import Cloud
 from tests.handlers.ingestion.ingestion_harness import IngestionHarness, announce
@@ -8,7 +8,7 @@ from tests.handlers.ingestion.ingestion_harness import IngestionHarness, announc
 arrivals = announce
 
 
-def create_builder(aws: MotoAws) -> ManifestBuilder:
+def create_builder(aws: MotoAws) -> FileIntake:
     """Return a builder that creates manifests of three files."""
     harness = IngestionHarness(Cloud(NOW))
     harness.clients = lambda _: aws

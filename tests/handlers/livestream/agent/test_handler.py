@@ -91,7 +91,7 @@ def test_the_clients_of_model_and_memory_do_not_retry(clients: dict[str, Any], m
 
 def test_the_environment_gives_the_request_settings() -> None:
     plain = AgentEnvironment.model_validate(VARIABLES)
-    assert handler.request_settings(plain) == RequestSettings(max_tokens=3_000, clip_min_ms=10_000, clip_max_ms=90_000)
+    assert handler.request_settings(plain) == RequestSettings(max_tokens=3_900, clip_min_ms=10_000, clip_max_ms=90_000)
     changed = {"ANSWER_SECONDS": "77", "GUARDRAIL_ID": "g", "GUARDRAIL_VERSION": "1"}
     guarded = handler.request_settings(AgentEnvironment.model_validate({**VARIABLES, **changed}))
     assert (guarded.answer_seconds, guarded.guardrail) == (77, Guardrail("g", "1"))

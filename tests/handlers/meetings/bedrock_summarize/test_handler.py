@@ -84,7 +84,7 @@ def test_the_function_summarises_a_transcribed_meeting(
     kept = json.loads(clients["s3"].get_object(Bucket=BUCKET, Key=result["summaryKey"])["Body"].read())
     assert kept["actionItems"][0]["owner"] == "Anna"
     assert kept["actionItems"][0]["quote"]["startMs"] == SPOKEN_MEETING[1].start_ms
-    assert asked[0]["modelId"].startswith("us.anthropic.claude-sonnet-4-5-")
+    assert asked[0]["modelId"].startswith("us.anthropic.claude-sonnet-5-5")
     metrics = clients["cloudwatch"].list_metrics(Namespace=NAMESPACE)["Metrics"]
     assert {metric["MetricName"] for metric in metrics} == {"SummaryInputTokens", "SummaryOutputTokens"}
     assert handler.handler(event(), Context()) == {**result, "made": False}
@@ -94,7 +94,7 @@ def test_the_function_summarises_a_transcribed_meeting(
 def test_the_sdk_does_not_retry_model_requests(clients: dict[str, Any]) -> None:
     handler._summarizer()
     config = clients["bedrock-runtime"].meta.config
-    assert (config.retries["total_max_attempts"], config.read_timeout) == (1, 150)
+    assert (config.retries["total_max_attempts"], config.read_timeout) == (1, 180)
 
 
 @pytest.mark.parametrize("changed", [{"user": "canary"}, {"audio": [{"key": "canary"}]}, {"content": None}])

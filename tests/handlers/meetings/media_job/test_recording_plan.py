@@ -81,7 +81,7 @@ def test_parts_contain_every_sample_once_and_begin_at_a_millisecond(plan: Record
         assert part.samples >= MIN_SAMPLES, "Amazon Transcribe rejects shorter audio"
         assert abs(part.duration_ms - part.samples * 1000 / SPEECH_RATE) <= 0.5
         next_sample += part.samples
-    assert next_sample == (max(MIN_SAMPLES, plan.chunk_samples(SPEECH_RATE)[-1]) if plan.has_audio else 0)
+    assert next_sample == (max(MIN_SAMPLES, plan.sample_starts(SPEECH_RATE)[-1]) if plan.has_audio else 0)
 
 
 @given(plans)
@@ -111,7 +111,7 @@ def test_a_piece_has_one_format_and_a_limited_duration(plan: RecordingPlan) -> N
 
 @given(plans)
 def test_rounding_errors_do_not_add_up(plan: RecordingPlan) -> None:
-    for start, sample in zip(plan.starts, plan.chunk_samples(SPEECH_RATE), strict=True):
+    for start, sample in zip(plan.starts, plan.sample_starts(SPEECH_RATE), strict=True):
         assert abs(sample * SECOND - start * SPEECH_RATE) * 2 <= SECOND
 
 

@@ -26,7 +26,7 @@ def audio(number: int, data: bytes, kind: str = "mp3") -> AudioPiece:
 
 @pytest.fixture
 def answers(lectures: LectureHarness) -> AnswerStore:
-    return AnswerStore(lectures.s3, BUCKET, url_seconds=600)
+    return AnswerStore(lectures.s3, BUCKET)
 
 
 def put(lectures: LectureHarness, *lines: object) -> None:
@@ -86,7 +86,7 @@ def test_a_missing_answer_is_not_stored_and_a_failing_bucket_raises_its_own_erro
     with pytest.raises(AnswerNotStored):
         answers.get(WHO, QUERY, 1)
     with pytest.raises(ClientError):
-        AnswerStore(lectures.s3, "no-such-bucket", url_seconds=600).get(WHO, QUERY, 1)
+        AnswerStore(lectures.s3, "no-such-bucket").get(WHO, QUERY, 1)
 
 
 @pytest.mark.parametrize(

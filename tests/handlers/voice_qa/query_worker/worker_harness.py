@@ -124,7 +124,7 @@ class WorkerHarness:
             self.dynamodb, TABLE, ttl_attribute="expiresAt", kept_seconds=7 * 86_400, clock_ms=self.clock
         )
         self.conversations = Conversations(self.dynamodb, TABLE, kept_days=7, clock_ms=self.clock)
-        self.answers = AnswerStore(self.s3, BUCKET, url_seconds=600)
+        self.answers = AnswerStore(self.s3, BUCKET)
 
     @cached_property
     def worker(self) -> QueryWorker:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from handlers.common.aws.service_faults import ServiceFailed, ServiceFault
 from handlers.common.bedrock.converse import BedrockModel, ModelReply
@@ -19,7 +20,8 @@ from local.emulation.bedrock.meeting_answers import parse_meeting
 from tests.local.emulation.fake_account import Account, client_of
 from tests.local.emulation.server_threads import PATIENCE
 
-MODEL = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
+MODEL = "us.anthropic.claude-sonnet-5-5"
+UNTHINKING = "us.anthropic.claude-haiku-5-5"
 ASKING = RequestSettings(max_tokens=3_000, clip_min_ms=5_000, clip_max_ms=20_000)
 FERRIES = "We ran 600 ferries last spring. I am glad."
 
@@ -136,7 +138,7 @@ def test_the_fixed_part_of_a_prompt_is_written_to_the_cache_once_and_then_read()
     with serve() as port:
         client = client_of("bedrock-runtime", port)
         first, second = asked(client, "One.").usage, asked(client, "Another.").usage
-        assert first.cache_write_tokens > 1_024, "Bedrock does not cache a shorter prefix"
+        assert first.cache_write_tokens > 512, "Bedrock does not cache a shorter prefix"
         assert (first.cache_read_tokens, second.cache_write_tokens) == (0, 0)
         assert second.cache_read_tokens == first.cache_write_tokens
         assert 0 < second.input_tokens < 200
@@ -146,7 +148,7 @@ def test_the_fixed_part_of_a_prompt_is_written_to_the_cache_once_and_then_read()
 
 
 def test_an_answer_is_truncated_at_the_token_limit(client: Any) -> None:
-    reply = BedrockModel(client, MODEL).converse({**prompt(FERRIES), "inferenceConfig": {"maxTokens": 5}})
+    reply = BedrockModel(client, UNTHINKING).converse({**prompt(FERRIES), "inferenceConfig": {"maxTokens": 5}})
     assert (reply.stop_reason, reply.usage.output_tokens, len(reply.text)) == ("max_tokens", 5, 20)
     assert asked(client, FERRIES).stop_reason == "end_turn"
     assert asked(client, "A repeating tale of 7 seas.").stop_reason == "max_tokens"
@@ -162,8 +164,44 @@ def test_a_throttled_transcript_is_answered_the_third_time(client: Any) -> None:
 
 def test_a_request_that_does_not_fit_the_model_is_refused(client: Any) -> None:
     with pytest.raises(ServiceFailed) as failed:
-        BedrockModel(client, MODEL).converse({**prompt("One."), "inferenceConfig": {"temperature": 1.5}})
+        BedrockModel(client, MODEL).converse(
+            {**prompt("One."), "inferenceConfig": {"maxTokens": 9, "temperature": 1.5}}
+        )
     assert failed.value.fault is ServiceFault.REJECTED
+
+
+def converse(client: Any, model: str, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Send a request as it is, without adapting it to the model."""
+    answer: dict[str, Any] = client.converse(modelId=model, **request)
+    return answer
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"additionalModelRequestFields": {"thinking": {"type": "disabled"}}},
+        {"additionalModelRequestFields": {"thinking": {"type": "enabled", "budget_tokens": 1_024}}},
+        {"inferenceConfig": {"maxTokens": 100, "temperature": 0.0}},
+        {"messages": [*prompt("One.")["messages"], {"role": "assistant", "content": [{"text": "{"}]}]},
+    ],
+)
+def test_claude_sonnet_5_5_refuses_what_older_models_accepted(client: Any, change: dict[str, Any]) -> None:
+    request = {**prompt("One."), **change}
+    with pytest.raises(ClientError, match="ValidationException"):
+        converse(client, MODEL, request)
+    assert converse(client, "anthropic.claude-sonnet-4-5-20250929-v1:0", request)
+
+
+def test_thinking_counts_against_the_token_limit_and_comes_before_the_answer(client: Any) -> None:
+    """A request that is not adapted to the model has room for 3,000 tokens, which the thinking uses up."""
+    cut_off = converse(client, MODEL, prompt(FERRIES))
+    assert cut_off["stopReason"] == "max_tokens"
+    assert [list(block) for block in cut_off["output"]["message"]["content"]] == [["reasoningContent"]]
+    reply = asked(client, FERRIES)
+    assert (reply.stop_reason, json.loads(reply.text)["window"]) == ("end_turn", "4c1f")
+    assert reply.usage.output_tokens > 1_000
+    haiku = asked(client, FERRIES, model=MODEL.replace("sonnet", "haiku"))
+    assert (haiku.stop_reason, haiku.usage.output_tokens < 1_000) == ("end_turn", True)
 
 
 @dataclass

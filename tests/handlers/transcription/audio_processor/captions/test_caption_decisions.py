@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handlers.transcription.audio_processor.captions.caption_decisions import (
+    NO_STABILITY,
+    PARTIALS_WITHOUT_STABILITY,
     Caption,
     CaptionCounts,
     CaptionKind,
@@ -203,3 +205,31 @@ def test_a_final_without_text_removes_its_line() -> None:
     assert captions.accept(partial("a", "hello again", 1.0), 20) == []
     assert captions.finish(30) == []
     assert captions.counts.orphans == 0
+
+
+def test_ten_partials_without_a_flag_switch_the_stream_to_finals_only() -> None:
+    captions = Captions(DEPLOYED)
+    for number in range(PARTIALS_WITHOUT_STABILITY - 1):
+        captions.accept(partial(str(number), f"{number}", None), 10 * number)
+    assert not captions.finals_only
+    assert captions.accept(partial("9", "Ten.", None), 100) == []
+    assert captions.counts.fallback == NO_STABILITY == "no_stability"
+    assert captions.take_due(14_999) == []
+    assert captions.counts.dropped == 0
+    assert lines(captions.accept(final("0", "zero"), 14_999)) == [("final", "0", "zero")]
+
+
+def test_a_single_flag_among_them_keeps_partials() -> None:
+    captions = Captions(DEPLOYED)
+    captions.accept(partial("a", "hello", None), 0)
+    captions.accept(partial("a", "hello you", 0.0), 1)
+    for number in range(3 * PARTIALS_WITHOUT_STABILITY):
+        captions.accept(partial("b", f"{number}", None), 2 + number)
+    assert captions.counts.fallback is None
+
+
+def test_finals_do_not_count_as_partials_without_a_flag() -> None:
+    captions = Captions(DEPLOYED)
+    for number in range(3 * PARTIALS_WITHOUT_STABILITY):
+        captions.accept(final(str(number), f"text {number}"), number)
+    assert captions.counts.fallback is None

@@ -2,12 +2,9 @@
 
 import pytest
 
-from handlers.transcription.audio_processor.captions.caption_decisions import NO_STABILITY, Captions
-from handlers.transcription.audio_processor.captions.partial_stability_check import (
-    PARTIALS_WITHOUT_STABILITY,
-    ends_sentence,
-)
-from tests.handlers.transcription.caption_samples import DEPLOYED, final, lines, partial
+from handlers.transcription.audio_processor.captions.caption_decisions import Captions
+from handlers.transcription.audio_processor.captions.partial_stability_check import ends_sentence
+from tests.handlers.transcription.caption_samples import DEPLOYED, lines, partial
 
 
 @pytest.mark.parametrize(
@@ -46,31 +43,3 @@ def test_without_stability_flags_the_age_of_the_result_decides() -> None:
     assert captions.take_due(1999) == []
     assert lines(captions.take_due(2000)) == [("partial", "a", "one two")]
     assert lines(captions.accept(partial("a", "one two three", None), 2100)) == [("partial", "a", "one two three")]
-
-
-def test_ten_partials_without_a_flag_switch_the_stream_to_finals_only() -> None:
-    captions = Captions(DEPLOYED)
-    for number in range(PARTIALS_WITHOUT_STABILITY - 1):
-        captions.accept(partial(str(number), f"{number}", None), 10 * number)
-    assert not captions.finals_only
-    assert captions.accept(partial("9", "Ten.", None), 100) == []
-    assert captions.counts.fallback == NO_STABILITY == "no_stability"
-    assert captions.take_due(14_999) == []
-    assert captions.counts.dropped == 0
-    assert lines(captions.accept(final("0", "zero"), 14_999)) == [("final", "0", "zero")]
-
-
-def test_a_single_flag_among_them_keeps_partials() -> None:
-    captions = Captions(DEPLOYED)
-    captions.accept(partial("a", "hello", None), 0)
-    captions.accept(partial("a", "hello you", 0.0), 1)
-    for number in range(3 * PARTIALS_WITHOUT_STABILITY):
-        captions.accept(partial("b", f"{number}", None), 2 + number)
-    assert captions.counts.fallback is None
-
-
-def test_finals_do_not_count_as_partials_without_a_flag() -> None:
-    captions = Captions(DEPLOYED)
-    for number in range(3 * PARTIALS_WITHOUT_STABILITY):
-        captions.accept(final(str(number), f"text {number}"), number)
-    assert captions.counts.fallback is None

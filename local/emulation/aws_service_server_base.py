@@ -1,6 +1,6 @@
-"""HTTP server with the protocol of AWS services: signed requests, JSON responses, and errors in the SDKs' format.
+"""Base of the HTTP servers with which we emulate AWS services: signed requests, JSON responses, and the SDKs' errors.
 
-The signature is not verified. All servers listen on loopback only, so every caller is a user of this machine.
+A signature is not verified. The servers listen on loopback only, so every caller is a user of this machine.
 """
 
 import re
@@ -32,7 +32,7 @@ class SignedRequest:
 
 
 def serve_signed(respond: Callable[[SignedRequest], HttpResponse]) -> AbstractContextManager[int]:
-    """Serve while the block runs, and yield the port."""
+    """Start a server that answers requests with `respond` while the `with` block runs. Yield its port."""
 
     def respond_or_refuse(request: HttpRequest) -> HttpResponse:
         try:

@@ -1,4 +1,4 @@
-"""Columns of a run's Parquet files, inferred from the shape of its records or taken from a given schema.
+"""Columns of a run's Parquet files. They are inferred from the shape of the run's records, unless a schema is given.
 
 A column gets the narrowest type that holds all values of its name. The run's result reports each column whose values
 differ in kind, and each column that contains JSON.
@@ -147,7 +147,11 @@ def to_spark_schema(columns: TableColumns) -> dict[str, Any]:
 
 
 def fits_unchanged(column_type: ColumnType, shape: JsonShape) -> bool:
-    """Return True if the column holds every value of the shape without conversion."""
+    """Return True if the column holds every value of the shape without conversion.
+
+    For example, `long` holds all integers of 64 bits (INTEGER and LONG), but `double` holds only the smaller ones
+    (INTEGER) exactly.
+    """
     kinds = JsonKind(shape.kinds)
     match column_type:
         case Scalar("long"):
@@ -193,7 +197,11 @@ def _is_nested(shape: JsonShape) -> bool:
 
 
 def _scalar_type(kinds: JsonKind) -> Scalar:
-    """Return the type for values that are neither all arrays nor all usable objects."""
+    """Return the type for values that are neither all arrays nor all usable objects.
+
+    The kinds of integers differ in size: INTEGER is exact as a double, LONG fits into 64 bits, BIG has at most 38
+    digits, and HUGE has more. DOUBLE is a number with a fraction or an exponent.
+    """
     if kinds & (JsonKind.OBJECT | JsonKind.ARRAY | JsonKind.BOUNDLESS):
         return JSON
     if not kinds or kinds & JsonKind.TEXT:
@@ -210,7 +218,10 @@ def _scalar_type(kinds: JsonKind) -> Scalar:
 
 
 def _has_mixed_kinds(kinds: JsonKind) -> bool:
-    """Return True if the values have more than one kind. INTEGER and LONG count as one kind."""
+    """Return True if the values have more than one kind. INTEGER and LONG count as one kind.
+
+    BOUNDLESS always gives True. It is not the kind of a value, but a mark that the node lacks a description.
+    """
     integers = JsonKind.INTEGER | JsonKind.LONG
     return bool(kinds & JsonKind.BOUNDLESS) or (kinds & ~integers).bit_count() + bool(kinds & integers) > 1
 

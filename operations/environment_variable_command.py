@@ -66,32 +66,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(context: CommandContext, options: argparse.Namespace) -> int:
     """Set the variable for all callers of `live`."""
-    target, flag = FunctionTarget.from_options(options), Assignment.parse(options.assignment)
+    target, assignment = FunctionTarget.from_options(options), Assignment.parse(options.assignment)
     alias = get_live_alias(context, target)
     refuse_during_rollout(target, alias)
     live = context.gateway.get_configuration(target.function_name, alias.routing.version)
     latest = get_latest(context, target)
-    new_environment = build_environment(live, latest, flag, target)
+    new_environment = build_environment(live, latest, assignment, target)
     if latest.environment != new_environment or latest.update_status == "Failed":
         latest = _update_environment(context, target, latest, new_environment)
     version = live.version
     if live.environment == new_environment:
         context.print_line(
-            f"{target.function_name}: callers of version {version} already have {flag.name}={flag.value}"
+            f"{target.function_name}: callers of version {version} already have {assignment.name}={assignment.value}"
         )
     else:
-        version = _publish(context, target, latest, flag, alias)
+        version = _publish(context, target, latest, assignment, alias)
         context.print_line(
-            f"{target.function_name}: {flag.name}={flag.value}; {describe_routing(AliasRouting(version))}; before: version {live.version}"
+            f"{target.function_name}: {assignment.name}={assignment.value}; {describe_routing(AliasRouting(version))}; before: version {live.version}"
         )
         context.print_line(f"To undo: {target.shell_command('alias', '--to', live.version)}")
-    for line in stack_file_advice.advise_variable(target, flag.name, flag.value, version):
+    for line in stack_file_advice.advise_variable(target, assignment.name, assignment.value, version):
         context.print_line(line)
     return 0
 
 
 def build_environment(
-    live: FunctionConfiguration, latest: FunctionConfiguration, flag: Assignment, target: FunctionTarget
+    live: FunctionConfiguration, latest: FunctionConfiguration, assignment: Assignment, target: FunctionTarget
 ) -> Mapping[str, str]:
     """Return the live version's environment with one variable changed.
 
@@ -106,14 +106,16 @@ def build_environment(
         raise CommandRefused(
             f"{target.function_name}: an update is in progress, perhaps a deployment. Run the command again when it is done."
         )
-    if flag.name not in live.environment:
-        close = difflib.get_close_matches(flag.name.upper(), live.environment, n=1, cutoff=0.6)
+    if assignment.name not in live.environment:
+        close = difflib.get_close_matches(assignment.name.upper(), live.environment, n=1, cutoff=0.6)
         hint = f"Did you mean {close[0]}?" if close else f"Its variables are: {', '.join(sorted(live.environment))}."
-        raise CommandRefused(f"version {live.version} of {target.function_name} has no variable {flag.name}. {hint}")
-    _check_kind(flag, live.environment[flag.name])
-    _check_accepted(flag, live.environment, target)
-    new_environment = {**live.environment, flag.name: flag.value}
-    if different := sorted([*_changed_settings(live, latest), *_changed_variables(live, latest, flag)]):
+        raise CommandRefused(
+            f"version {live.version} of {target.function_name} has no variable {assignment.name}. {hint}"
+        )
+    _check_kind(assignment, live.environment[assignment.name])
+    _check_accepted(assignment, live.environment, target)
+    new_environment = {**live.environment, assignment.name: assignment.value}
+    if different := sorted([*_changed_settings(live, latest), *_changed_variables(live, latest, assignment)]):
         raise CommandRefused(
             f"$LATEST of {target.function_name} differs from the live version {live.version} in: {', '.join(different)}. "
             "Publishing it would change these for callers as well. Move the alias to another version, or deploy the change."
@@ -121,27 +123,27 @@ def build_environment(
     return new_environment
 
 
-def _check_kind(flag: Assignment, current: str) -> None:
+def _check_kind(assignment: Assignment, current: str) -> None:
     """Raise CommandRefused if a boolean or a number would become another type, because every call would then fail."""
-    if current in {"true", "false"} and flag.value not in {"true", "false"}:
-        raise CommandRefused(f"{flag.name} is a boolean: give true or false")
-    if re.fullmatch(NUMBER, current) and not re.fullmatch(NUMBER, flag.value):
-        raise CommandRefused(f"{flag.name} is a number: give a number, for example 0.85")
+    if current in {"true", "false"} and assignment.value not in {"true", "false"}:
+        raise CommandRefused(f"{assignment.name} is a boolean: give true or false")
+    if re.fullmatch(NUMBER, current) and not re.fullmatch(NUMBER, assignment.value):
+        raise CommandRefused(f"{assignment.name} is a number: give a number, for example 0.85")
 
 
-def _check_accepted(flag: Assignment, current: Mapping[str, str], target: FunctionTarget) -> None:
+def _check_accepted(assignment: Assignment, current: Mapping[str, str], target: FunctionTarget) -> None:
     """Raise CommandRefused if the function, or the setting of the same name, does not accept the value.
 
     If the setting rejects the value, the next deployment would fail after the operator has committed the value. But
     some variables have another format than the setting of the same name. Such a setting rejects the variable's current
     value too, so it is ignored.
     """
-    problem = stack_file_advice.find_setting_problem(target, flag.name, flag.value)
-    if problem and stack_file_advice.find_setting_problem(target, flag.name, current[flag.name]) is None:
-        raise CommandRefused(f"{flag.name} cannot have this value, {problem}")
-    if problem := find_model_problem(target.subsystem, current, flag.name, flag.value):
+    problem = stack_file_advice.find_setting_problem(target, assignment.name, assignment.value)
+    if problem and stack_file_advice.find_setting_problem(target, assignment.name, current[assignment.name]) is None:
+        raise CommandRefused(f"{assignment.name} cannot have this value, {problem}")
+    if problem := find_model_problem(target.subsystem, current, assignment.name, assignment.value):
         raise CommandRefused(
-            f"{flag.name} cannot have this value, because every call of the function would fail: {problem}"
+            f"{assignment.name} cannot have this value, because every call of the function would fail: {problem}"
         )
 
 
@@ -181,9 +183,9 @@ def _changed_settings(live: FunctionConfiguration, latest: FunctionConfiguration
     return [name for name, value in live.frozen_settings.items() if latest.frozen_settings[name] != value]
 
 
-def _changed_variables(live: FunctionConfiguration, latest: FunctionConfiguration, flag: Assignment) -> set[str]:
+def _changed_variables(live: FunctionConfiguration, latest: FunctionConfiguration, assignment: Assignment) -> set[str]:
     old, new = live.environment or {}, latest.environment or {}
-    return {name for name in {*old, *new} - {flag.name} if old.get(name) != new.get(name)}
+    return {name for name in {*old, *new} - {assignment.name} if old.get(name) != new.get(name)}
 
 
 def _update_environment(
@@ -223,13 +225,17 @@ def _get_updated(context: CommandContext, target: FunctionTarget) -> FunctionCon
 
 
 def _publish(
-    context: CommandContext, target: FunctionTarget, latest: FunctionConfiguration, flag: Assignment, alias: LiveAlias
+    context: CommandContext,
+    target: FunctionTarget,
+    latest: FunctionConfiguration,
+    assignment: Assignment,
+    alias: LiveAlias,
 ) -> str:
     """Publish `$LATEST`, move the alias to the new version, and return its number."""
     before = alias.routing.version
     try:
         version = context.gateway.publish(
-            target.function_name, latest, f"{flag.name} changed by flag, otherwise {before}"
+            target.function_name, latest, f"{assignment.name} changed by flag, otherwise {before}"
         )
     except (ConcurrentChange, InvalidInput):
         raise ConcurrentChange(

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.ingestion_headroom import FACTORS, main, price_load, raise_limits
-from benchmarks.ingestion_headroom_quotas import (
+from benchmarks.ingestion_quota_headroom import FACTORS, main, price_load, raise_limits
+from benchmarks.ingestion_quotas import (
     PeakLoad,
     Quota,
     binding_quotas,
@@ -137,7 +137,7 @@ def test_the_page_shows_the_order_in_which_quotas_are_used_up(
         assert config == stack_files.read_stack("prod")
         return costs.setdefault(factor, price_load(config, factor))
 
-    monkeypatch.setattr("benchmarks.ingestion_headroom.price_load", keep_cost)
+    monkeypatch.setattr("benchmarks.ingestion_quota_headroom.price_load", keep_cost)
     monkeypatch.setattr("sys.argv", ["headroom"])
     main()
     once, twelve = (costs[factor].report for factor in (1, 12))

@@ -1,6 +1,7 @@
-"""State machine of the workflow for one manifest: confirm its files, run Spark, record the results.
+"""States of the workflow for one manifest: confirm its files, run Spark, record the results.
 
-This module only builds the states. `ingestion.py` grants the permissions to start the workflow and to call its targets.
+The Lambda function `steps` confirms the files and records the results. `ingestion.py` creates the workflow from these
+states, and grants the permissions to start it and to call its targets.
 """
 
 from components.blocks.compute.function import Function
@@ -33,13 +34,13 @@ START_ERRORS = [
     "Glue.ThrottlingException",
 ]
 """Errors of a start that Glue rejected or did not confirm. Glue reports a throttled start as `Glue.AWSGlueException`.
-If Glue starts such a run nevertheless, the job stops before it publishes, because it finds that a newer run has started
-(`NewerRunStarted`)."""
+If Glue has started the run nevertheless, the retry starts a second run. The first run then stops before it publishes,
+because it finds that a newer run has started (`NewerRunStarted`)."""
 RUN_RETRIES = [
-    # All runs are in use. After a large delivery, a manifest may wait for most of a day. The interval grows, because
-    # otherwise all waiting manifests together would exceed Glue's rate limit for starts.
+    # No further run may start at present. After a large delivery, a manifest may wait for most of a day. The interval
+    # grows, because otherwise all waiting manifests together would exceed Glue's rate limit for starts.
     retry(CAPACITY_ERRORS, attempts=100, first_seconds=30, longest_seconds=1800),
-    # The attempts above are themselves throttled now and then.
+    # Glue throttles starts now and then, also the repeated ones above.
     retry(START_ERRORS, attempts=20, first_seconds=30, longest_seconds=600),
     # A failure may be due to a bad worker. A repeated run replaces the output of the failed one.
     retry(["States.TaskFailed"], attempts=1, first_seconds=60),

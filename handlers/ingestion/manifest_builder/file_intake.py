@@ -1,7 +1,8 @@
-"""Tracking of announced files, followed by the creation of manifests from pending files.
+"""Intake of the files that S3 notifications announce: they are tracked, then manifests of pending files are created.
 
-Each version is tracked once. SQS redelivers only the messages that failed. An error during the creation of manifests
-fails no message, because the files are already tracked and the sweeper completes the work.
+To track a file means to write its record into the file table. A file is one version of an object, and is tracked only
+once. SQS redelivers only the messages that failed. An error during the creation of manifests fails no message, because
+the files are already tracked and the sweeper completes the work.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +25,7 @@ is ten full batches."""
 
 
 @dataclass(frozen=True)
-class ManifestBuilder:
+class FileIntake:
     """Tracks the files that a batch of SQS messages announces, then creates full manifests."""
 
     table: FileTable
@@ -47,8 +48,9 @@ class ManifestBuilder:
         announced: list[tuple[str, ArrivedFile]] = []
         for message in messages:
             try:
+                # A list comprehension would lose the message's files if one of its later records is invalid.
                 for file in parse_arrived_files(message["body"]):
-                    announced.append((message["messageId"], file))  # noqa: PERF401 - kept if a later record is invalid
+                    announced.append((message["messageId"], file))  # noqa: PERF401
             except InvalidEvent:
                 # SQS delivers it again a few times, then moves it to the dead-letter queue for an operator.
                 self.log.warning("message_refused", code="NOT_AN_S3_EVENT")
@@ -69,13 +71,16 @@ class ManifestBuilder:
     def create_manifests(self) -> None:
         """Create full manifests. Log an error instead of raising it."""
         try:
-            self.creator.create_full_manifests(set(), MAX_MANIFESTS_PER_INVOCATION)
+            self.creator.create_full_manifests(tried=set(), max_manifests=MAX_MANIFESTS_PER_INVOCATION)
         except Exception as error:  # noqa: BLE001 - the files are tracked, and the sweeper completes the work
             self.log.error("building_failed", error_type=type(error).__name__)
 
     def _track(self, file: ArrivedFile) -> None:
         rejection = self.admission.find_rejection(file)
-        # Reconciliation may have tracked such a version already, under the date that the bucket listing gives.
+        # Reconciliation compares the bucket's listing with the file table, and tracks the files that the listing shows
+        # as old. It may have tracked this file already, under the date in the listing, which can differ from the date
+        # in the notification. A multipart upload can look old even if it has just ended, because the listing shows when
+        # it began.
         check_adjacent_dates = file.in_parts or self.clock() - file.arrived > ADJACENT_DATES_CHECK_AGE
         if not self.table.track(file, rejection, check_adjacent_dates=check_adjacent_dates):
             self.log.info("file_already_tracked", key_hash=hash_for_log(file.file_key))

@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 
 from benchmarks.benchmark_report import print_table
-from benchmarks.ingestion_headroom_quotas import (
+from benchmarks.ingestion_quotas import (
     AccountQuotas,
     Quota,
     binding_quotas,

@@ -14,7 +14,7 @@ from handlers.transcription.audio_processor.environment import ProcessorEnvironm
 from handlers.voice_qa.query_worker.environment import WorkerEnvironment
 from handlers.voice_qa.websocket_handler.environment import SocketEnvironment
 from operations.command_errors import CommandRefused
-from operations.variable_command import Assignment, find_model_problem
+from operations.environment_variable_command import Assignment, find_model_problem
 from tests.operations.fake_lambda_cloud import (
     ENVIRONMENT,
     FUNCTION,

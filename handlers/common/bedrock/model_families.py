@@ -1,0 +1,70 @@
+"""Differences between families of Bedrock models in Converse requests: prompt caching and thinking.
+
+A thinking model reasons before it answers. Its thinking tokens are output tokens: they are billed, and count against
+`maxTokens`. Claude models from version 5 on think unless a request disables it, and Claude Sonnet 5.5 refuses to disable
+it. These models refuse `temperature`, `topP`, forced tool calls and a started answer (prefill), so requests contain none
+of them.
+
+The numbers come from the model cards and these pages:
+https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html#prompt-caching-models
+https://docs.aws.amazon.com/bedrock/latest/userguide/claude-messages-adaptive-thinking.html
+https://docs.aws.amazon.com/bedrock/latest/userguide/model-card-anthropic-claude-sonnet-5-5.html
+https://docs.aws.amazon.com/bedrock/latest/userguide/model-card-anthropic-claude-haiku-5-5.html
+https://platform.claude.com/docs/en/build-with-claude/prompt-caching
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+_LARGEST_CACHE_MINIMUM = 4_096
+"""Largest minimum of any Claude model. It also applies to Claude models whose minimum is not looked up."""
+THINKING_TOKENS = 4_000
+"""Output tokens that a request allows for thinking, in addition to the answer. The effort `low` needs few of them."""
+_LOW_EFFORT: Mapping[str, Any] = {"thinking": {"type": "adaptive"}, "output_config": {"effort": "low"}}
+"""Fields of a request that let a model think as little as possible: it extracts and summarises text, and solves no
+problems."""
+_NO_THINKING: Mapping[str, Any] = {"thinking": {"type": "disabled"}}
+
+
+@dataclass(frozen=True)
+class ModelFamily:
+    """Models that handle requests in the same way."""
+
+    min_cached_tokens: int | None = None
+    """Minimum number of tokens per cache point. Bedrock ignores a cache point after fewer tokens. None for models
+    without prompt caching, for which Bedrock rejects requests with cache points."""
+    request_fields: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of the model's own request format (`additionalModelRequestFields`)."""
+    thinking_tokens: int = 0
+    """Output tokens that a request allows for thinking."""
+
+    def max_output_tokens(self, answer_tokens: int) -> int:
+        """Return the limit of output tokens for a request whose answer has at most `answer_tokens` tokens."""
+        return answer_tokens + self.thinking_tokens
+
+
+_FAMILIES: tuple[tuple[re.Pattern[str], ModelFamily], ...] = tuple(
+    (re.compile(rf"(?:^|[./]){pattern}"), family)
+    for pattern, family in (
+        (r"anthropic\.claude-haiku-5-5(?!\d)", ModelFamily(512, _NO_THINKING)),
+        (r"anthropic\.claude-[a-z]+-5-5(?!\d)", ModelFamily(512, _LOW_EFFORT, THINKING_TOKENS)),
+        (
+            r"anthropic\.claude-[a-z]+-(?:[5-9]|\d\d)(?!\d)",
+            ModelFamily(_LARGEST_CACHE_MINIMUM, _LOW_EFFORT, THINKING_TOKENS),
+        ),
+        (r"anthropic\.claude-(?:3-7-sonnet|sonnet-4(?:-5)?-\d{8})", ModelFamily(1_024)),
+        (r"anthropic\.claude-(?:3-5-haiku|sonnet-4-6)", ModelFamily(2_048)),
+        (r"anthropic\.claude-[a-z]+-4", ModelFamily(_LARGEST_CACHE_MINIMUM)),
+        (r"amazon\.nova-(?:micro|lite|pro|premier)-", ModelFamily(1_024)),
+    )
+)
+"""Families by a pattern of model ids and inference profile ids. The first matching pattern counts. Claude ids from
+version 4 on have the version after the model's name."""
+_OTHER_MODELS = ModelFamily()
+
+
+def get_model_family(model_id: str) -> ModelFamily:
+    """Return the family of a model. `model_id` is the id or ARN of a model or of an inference profile."""
+    return next((family for pattern, family in _FAMILIES if pattern.search(model_id)), _OTHER_MODELS)

@@ -1,0 +1,172 @@
+"""Entry points of a stack's Lambda functions, Spark jobs and Batch jobs, each with the code and packages that it can
+import.
+
+The code is read from the archives that the program publishes, not from the source folders. So a module that an archive
+lacks is missing here too.
+"""
+
+import json
+import re
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import NamedTuple
+
+from components.blocks.compute.handler_archive import IMAGE_FILE
+from components.foundation.lambda_layer import LOCK
+from local import ROOT
+from local.preview.handler_check.importable_modules import (
+    GLUE_MODULES,
+    GLUE_PYTHON,
+    Packages,
+    find_packages,
+    read_locked_packages,
+)
+from local.preview.property_values import Archive
+from local.preview.resource_graph import Graph, Resource
+
+MAIN = "__main__"
+
+
+class SourceFile(NamedTuple):
+    """Python file of a module. A folder without `__init__.py` is an empty file with the folder's path."""
+
+    path: str
+    """Path relative to the repository's root."""
+    content: bytes
+
+
+@dataclass(frozen=True, eq=False)
+class ImportEnvironment:
+    """Everything that an entry point can import."""
+
+    code: str
+    """Archive or image that contains the modules."""
+    modules: Mapping[str, SourceFile]
+    """Modules of the project by name."""
+    packages: Packages
+    python: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class EntryPoint:
+    """Module, and function if any, with which a resource starts."""
+
+    urn: str
+    text: str
+    """Entry point as the resource's input or the image's Dockerfile names it."""
+    module: str
+    function: str | None
+    environment: ImportEnvironment
+
+
+def list_entry_points(graph: Graph) -> Iterator[EntryPoint]:
+    """Yield the entry points of all functions and jobs of a stack."""
+    reader = _EnvironmentReader()
+    resources = graph.customs()
+    for resource in resources:
+        match resource.type:
+            case "aws:lambda/function:Function":
+                yield from _read_function(resource, reader)
+            case "aws:glue/job:Job":
+                yield from _read_spark_job(resource, resources, reader)
+            case "aws:batch/jobDefinition:JobDefinition":
+                yield from _read_batch_job(resource)
+
+
+def _read_function(resource: Resource, reader: "_EnvironmentReader") -> Iterator[EntryPoint]:
+    code, handler = resource.inputs.get("code"), resource.inputs.get("handler")
+    if isinstance(code, Archive) and code.path is not None and isinstance(handler, str):
+        # Lambda's guide, "Python handler naming": the text before the last dot is the module. Slashes separate folders.
+        module, _, function = handler.rpartition(".")
+        python = _parse_version(str(resource.inputs.get("runtime")))
+        environment = reader.read(code.path, python, has_layer=bool(resource.inputs.get("layers")))
+        yield EntryPoint(resource.urn, handler, module.replace("/", "."), function, environment)
+
+
+def _read_spark_job(
+    resource: Resource, resources: list[Resource], reader: "_EnvironmentReader"
+) -> Iterator[EntryPoint]:
+    """Yield the entry point of a Spark job: its script, which can import from the archive in `--extra-py-files`."""
+    objects = {
+        f"s3://{item.inputs.get('bucket')}/{item.inputs.get('key')}": item.inputs.get("source")
+        for item in resources
+        if item.type == "aws:s3/bucketObjectv2:BucketObjectv2"
+    }
+    script = objects.get(resource.inputs["command"]["scriptLocation"])
+    library = objects.get(resource.inputs["defaultArguments"].get("--extra-py-files"))
+    if isinstance(script, Archive) and script.path is not None:
+        path = library.path if isinstance(library, Archive) else None
+        modules = dict(reader.read_archive(path)) if path else {}
+        modules[MAIN] = SourceFile(script.path, (ROOT / script.path).read_bytes())
+        packages = find_packages(GLUE_MODULES, "Glue")
+        environment = ImportEnvironment(path or script.path, modules, packages, GLUE_PYTHON)
+        yield EntryPoint(resource.urn, script.path, MAIN, None, environment)
+
+
+def _read_batch_job(resource: Resource) -> Iterator[EntryPoint]:
+    """Yield the entry points of the subsystem's images, which their Dockerfiles describe."""
+    folder = ROOT / "handlers" / str(resource.inputs["tags"]["Subsystem"]).replace("-", "_")
+    for dockerfile in sorted(folder.rglob(IMAGE_FILE)):
+        text = dockerfile.read_text()
+        (version,) = re.findall(r"^FROM (python:\S+)", text, re.MULTILINE)
+        (command,) = re.findall(r"^ENTRYPOINT (\[.*\])", text, re.MULTILINE)
+        copied = [ROOT / source for source in re.findall(r"^COPY (\S+)", text, re.MULTILINE)]
+        (lock,) = (source for source in copied if source.suffix == ".txt")
+        files = [file for source in copied for file in ([source] if source.is_file() else source.rglob("*.py"))]
+        modules = _to_modules({str(file.relative_to(ROOT)): file.read_bytes() for file in files})
+        program = json.loads(command)[-1]  # `python -m <module or package>`
+        environment = ImportEnvironment(
+            str(dockerfile.relative_to(ROOT)), modules, read_locked_packages(lock), _parse_version(version)
+        )
+        is_package = f"{program}.{MAIN}" in modules
+        yield EntryPoint(resource.urn, program, f"{program}.{MAIN}" if is_package else program, None, environment)
+
+
+class _EnvironmentReader:
+    """Reads each archive and each lock file once for one preview."""
+
+    def __init__(self) -> None:
+        self._archives: dict[str, dict[str, SourceFile]] = {}
+        self._packages: dict[bool, Packages] = {}
+        self._environments: dict[tuple[str, tuple[int, int], bool], ImportEnvironment] = {}
+
+    def read(self, archive: str, python: tuple[int, int], *, has_layer: bool) -> ImportEnvironment:
+        """Return the environment of a function. Functions with the same archive and layer share it."""
+        key = (archive, python, has_layer)
+        if key not in self._environments:
+            if has_layer not in self._packages:
+                # Lambda's runtime has a boto3 too. It does not count, because it may be older than the locked one.
+                self._packages[has_layer] = read_locked_packages(LOCK) if has_layer else find_packages((), "a layer")
+            modules = self.read_archive(archive)
+            self._environments[key] = ImportEnvironment(archive, modules, self._packages[has_layer], python)
+        return self._environments[key]
+
+    def read_archive(self, path: str) -> Mapping[str, SourceFile]:
+        """Return the modules of a zip."""
+        if path not in self._archives:
+            with zipfile.ZipFile(ROOT / path) as archive:
+                names = [name for name in archive.namelist() if name.endswith(".py")]
+                self._archives[path] = _to_modules({name: archive.read(name) for name in names})
+        return self._archives[path]
+
+
+def _to_modules(files: Mapping[str, bytes]) -> dict[str, SourceFile]:
+    """Return the modules and packages of Python files by name."""
+    modules: dict[str, SourceFile] = {}
+    for name, content in files.items():
+        path = PurePosixPath(name)
+        if path.suffix != ".py":
+            continue
+        package = path.parent.parts
+        modules[".".join(package if path.stem == "__init__" else (*package, path.stem))] = SourceFile(name, content)
+        for depth in range(1, len(package) + 1):
+            modules.setdefault(".".join(package[:depth]), SourceFile("/".join(package[:depth]), b""))
+    return modules
+
+
+def _parse_version(text: str) -> tuple[int, int]:
+    """Return the Python version in the name of a runtime or image."""
+    major, minor = re.findall(r"\d+", text)[:2]
+    return int(major), int(minor)

@@ -1,0 +1,152 @@
+"""Check that the code of every function and job of a stack can start.
+
+Without this check, a handler that cannot start is deployed and fails at its first call. The check follows all imports
+of an entry point, also those inside functions. It reports syntax errors, modules and names that cannot be imported,
+undefined names, and entry points that do not exist.
+"""
+
+import re
+import warnings
+from pathlib import Path
+from typing import NamedTuple
+
+from local import ROOT
+from local.preview.handler_check.entry_points import EntryPoint, ImportEnvironment, SourceFile, list_entry_points
+from local.preview.handler_check.importable_modules import has_standard_module, has_standard_name
+from local.preview.handler_check.python_source import (
+    STAR,
+    ImportStatement,
+    ModuleAnalysis,
+    Problem,
+    analyze_module,
+)
+from local.preview.resource_graph import Graph
+
+
+class HandlerFault(NamedTuple):
+    """Reason why entry points cannot run, with its file and line."""
+
+    file: str
+    """Path relative to the repository's root."""
+    line: int
+    problem: str
+    urns: tuple[str, ...]
+    """Functions and jobs that cannot run."""
+
+    def __str__(self) -> str:
+        names = ", ".join(urn.rpartition("::")[2] for urn in self.urns)
+        return f"{self.file}:{self.line}: {self.problem} (cannot run: {names})"
+
+
+def find_handler_faults(graph: Graph) -> list[HandlerFault]:
+    """Return all reasons why entry points of a stack cannot run, sorted by file and line."""
+    check = _HandlerCheck()
+    urns: dict[tuple[str, int, str], list[str]] = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the compiler's warnings about the code, for example about an unknown escape
+        for entry_point in list_entry_points(graph):
+            for place in check.find_faults(entry_point):
+                urns.setdefault(place, []).append(entry_point.urn)
+    return [HandlerFault(*place, tuple(sorted(urns[place]))) for place in sorted(urns)]
+
+
+class _HandlerCheck:
+    """Check of one stack's entry points, which analyzes each module once."""
+
+    def __init__(self) -> None:
+        self._analyses: dict[SourceFile, ModuleAnalysis] = {}
+        self._modules: dict[tuple[ImportEnvironment, str], tuple[list[Problem], set[str]]] = {}
+        """Problems of each module in its environment, and the project's modules that it imports."""
+
+    def find_faults(self, entry_point: EntryPoint) -> set[tuple[str, int, str]]:
+        """Return file, line and problem of all faults of an entry point."""
+        environment, module = entry_point.environment, entry_point.module
+        if module not in environment.modules:
+            return {(*_locate(entry_point), f"{environment.code} has no module {module}")}
+        faults: set[tuple[str, int, str]] = set()
+        function = entry_point.function
+        if function is not None and not self._analyze(environment.modules[module]).defines(function):
+            path = environment.modules[module].path
+            faults.add(
+                (*_locate(entry_point), f"the entry point {entry_point.text} does not exist: {path} has no {function}")
+            )
+        reached, pending = set[str](), {module, *_list_parents(module)}
+        while pending:
+            reached |= pending
+            imported = set[str]()
+            for name in pending:
+                problems, modules = self._check_module(environment, name)
+                faults |= {(environment.modules[name].path, *problem) for problem in problems}
+                imported |= modules
+            pending = imported - reached
+        return faults
+
+    def _check_module(self, environment: ImportEnvironment, module: str) -> tuple[list[Problem], set[str]]:
+        """Return a module's own problems, and the project's modules that it imports."""
+        key = (environment, module)
+        if key not in self._modules:
+            analysis = self._analyze(environment.modules[module])
+            problems, imported = list(analysis.problems), set[str]()
+            for statement in analysis.imports:
+                texts, modules = self._check_import(environment, statement)
+                problems += [Problem(statement.line, text) for text in texts]
+                imported |= modules
+            self._modules[key] = problems, imported
+        return self._modules[key]
+
+    def _check_import(self, environment: ImportEnvironment, statement: ImportStatement) -> tuple[list[str], set[str]]:
+        """Return the problems of an import, and the project's modules that it imports."""
+        module, names = statement.module, [name for name in statement.names if name != STAR]
+        if module.partition(".")[0] not in environment.modules:
+            return self._check_library_import(environment, module, names), set()
+        if module not in environment.modules:
+            return [f"the module {module} is not in {environment.code}"], set()
+        source = environment.modules[module]
+        imported = {module, *_list_parents(module)}
+        submodules = {name for name in names if f"{module}.{name}" in environment.modules}
+        imported |= {f"{module}.{name}" for name in submodules}
+        missing = [name for name in names if name not in submodules and not self._analyze(source).defines(name)]
+        return [f"{source.path} does not define {name}" for name in missing], imported
+
+    def _check_library_import(self, environment: ImportEnvironment, module: str, names: list[str]) -> list[str]:
+        """Return the problems of an import from the standard library or a package."""
+        packages, python = environment.packages, environment.python
+        if has_standard_module(module, python):
+            return [f"{module} has no {name}" for name in names if not has_standard_name(module, name)]
+        if not packages.has_module(module):
+            version = ".".join(map(str, python))
+            return [f"neither {packages.source} nor Python {version} provides the module {module}"]
+        missing = [name for name in names if not self._package_defines(environment, module, name)]
+        return [f"{module} of {packages.source} has no {name}" for name in missing]
+
+    def _package_defines(self, environment: ImportEnvironment, module: str, name: str) -> bool:
+        """Return False if an installed package's module certainly lacks a name: its text does not contain the name.
+
+        A module may also define names in other ways, or be compiled. Then the result is True.
+        """
+        file = environment.packages.files.get(module, "")
+        if not file.endswith(".py") or environment.packages.has_module(f"{module}.{name}"):
+            return True
+        text = Path(file).read_text()
+        return any(re.search(rf"\b{part}\b", text) for part in (name, "__getattr__", "globals")) or "import *" in text
+
+    def _analyze(self, source: SourceFile) -> ModuleAnalysis:
+        if source not in self._analyses:
+            package = source.path.rpartition("/")[0].replace("/", ".")
+            self._analyses[source] = analyze_module(source.content, package)
+        return self._analyses[source]
+
+
+def _list_parents(module: str) -> list[str]:
+    """Return the packages that contain a module. Python imports them first."""
+    parts = module.split(".")
+    return [".".join(parts[:depth]) for depth in range(1, len(parts))]
+
+
+def _locate(entry_point: EntryPoint) -> tuple[str, int]:
+    """Return file and line in `components/` that name an entry point, or else the archive or image and line 1."""
+    for path in sorted((ROOT / "components").rglob("*.py")):
+        text = path.read_text()
+        if (position := text.find(f'"{entry_point.text}"')) >= 0:
+            return str(path.relative_to(ROOT)), text.count("\n", 0, position) + 1
+    return entry_point.environment.code, 1

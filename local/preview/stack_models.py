@@ -1,0 +1,33 @@
+"""Bedrock models of a stack: warnings about their end of life for a preview, and their ids for the deployment workflow."""
+
+from collections.abc import Iterator
+from datetime import date
+
+from components.model_lifecycle import list_models, warn_of_model_ends
+from components.settings import SettingsError, StackSettings, load_settings
+from local import CannotRun
+from local.preview import stack_files
+from local.preview.stack_files import StackConfig
+
+
+class InvalidStack(CannotRun):
+    """The stack's settings are invalid. The message lists the problems."""
+
+
+def list_warnings(config: StackConfig, today: date) -> Iterator[str]:
+    """Yield a warning for each setting whose model may end soon."""
+    return warn_of_model_ends(_load(config), today)
+
+
+def command(stack: str) -> int:
+    """Print the id of each model that the stack uses, one per line; return the exit status."""
+    for model_id in sorted({model.model_id for model in list_models(_load(stack_files.read_stack(stack)))}):
+        print(model_id)
+    return 0
+
+
+def _load(config: StackConfig) -> StackSettings:
+    try:
+        return load_settings(config.values, config.stack)
+    except SettingsError as error:
+        raise InvalidStack(str(error)) from error

@@ -1,0 +1,124 @@
+"""The lifetime of each presigned URL and form in the handlers is at most what AWS documents for its credentials.
+
+A presigned URL ends with the credentials that signed it, whatever `ExpiresIn` says (Amazon S3 user guide, "Download and
+upload objects with presigned URLs"). The functions sign with the credentials of their execution roles, for which the
+AWS Lambda developer guide ("Session duration for temporary security credentials") states no duration.
+"""
+
+import ast
+import importlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import annotated_types
+import pytest
+
+from handlers.common.environment import HandlerEnvironment
+from handlers.meetings.auth_exchange.environment import AuthEnvironment
+from handlers.transcription import transcribe_stream_urls
+
+ROOT = Path(__file__).parents[2]
+SHORTEST_ROLE_SESSION = 900
+"""Shortest role session, in seconds (AWS STS API reference, AssumeRole, DurationSeconds)."""
+REQUIRED_SECONDS = {
+    # Longer lifetimes, and the reason. The longest is the default duration of a role session: one hour.
+    "handlers/voice_qa/websocket_handler/upload_forms.py": 3600,  # requirement of voice Q&A, integration test 2
+}
+PRESIGNING_METHODS = {"generate_presigned_url", "generate_presigned_post"}
+DEFAULT_SECONDS = 3600
+"""Lifetime that boto3 uses if a call passes none."""
+
+
+def presigning_calls(source: ast.AST) -> Iterator[ast.Call]:
+    """Yield the calls that presign an S3 URL or form."""
+    for node in ast.walk(source):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in PRESIGNING_METHODS:
+            yield node
+
+
+def max_lifetime(call: ast.Call, module: str) -> int:
+    """Return the largest lifetime that a call in a module can pass.
+
+    It is a number, a constant of the module, or an environment variable of the function in the module's package.
+    """
+    lifetimes = [keyword.value for keyword in call.keywords if keyword.arg == "ExpiresIn"]
+    match lifetimes:
+        case []:
+            return DEFAULT_SECONDS
+        case [ast.Constant(value=int(seconds))]:
+            return seconds
+        case [ast.Name(id=name)]:
+            return int(getattr(importlib.import_module(module), name))
+        case [ast.Attribute(attr=name)]:
+            return max_variable(f"{module.rpartition('.')[0]}.environment", name.removeprefix("_"))
+    raise AssertionError(f"{module}:{call.lineno} computes the lifetime {ast.unparse(lifetimes[0])}: pass a constant")
+
+
+def max_variable(module: str, name: str) -> int:
+    """Return the upper bound of an environment variable of the model that this module defines."""
+    [model] = [
+        value
+        for value in vars(importlib.import_module(module)).values()
+        if isinstance(value, type) and issubclass(value, HandlerEnvironment) and value.__module__ == module
+    ]
+    [bound] = [item.le for item in model.model_fields[name].metadata if isinstance(item, annotated_types.Le)]
+    return int(str(bound))
+
+
+def handler_lifetimes() -> dict[str, set[int]]:
+    """Return the largest lifetimes of the handlers' presigned URLs and forms, by file."""
+    found: dict[str, set[int]] = {}
+    for path in sorted((ROOT / "handlers").rglob("*.py")):
+        file = path.relative_to(ROOT)
+        for call in presigning_calls(ast.parse(path.read_text())):
+            found.setdefault(str(file), set()).add(max_lifetime(call, ".".join(file.with_suffix("").parts)))
+    return found
+
+
+def test_no_url_or_form_is_valid_for_longer_than_the_shortest_session_of_a_role() -> None:
+    lifetimes = handler_lifetimes()
+    assert len(lifetimes) == 4, "each file that presigns"
+    too_long = {
+        file: seconds
+        for file, seconds in lifetimes.items()
+        if max(seconds) > REQUIRED_SECONDS.get(file, SHORTEST_ROLE_SESSION)
+    }
+    assert not too_long
+
+
+def test_no_stream_url_is_valid_for_longer_than_the_shortest_session_of_a_role() -> None:
+    """botocore's signer for the query is used by one module, which refuses a longer lifetime than its constant."""
+    files = [path.name for path in (ROOT / "handlers").rglob("*.py") if "SigV4QueryAuth" in path.read_text()]
+    assert files == [Path(transcribe_stream_urls.__file__).name]
+    assert transcribe_stream_urls.MAX_EXPIRES_SECONDS <= SHORTEST_ROLE_SESSION
+
+
+def test_the_console_signs_a_videos_url_for_no_longer_than_its_credentials_last() -> None:
+    """The page exchanges its token for new credentials this long before the old ones expire."""
+    found = re.search(
+        r"^const VIDEO_URL_SECONDS = (\d+);", (ROOT / "console/lib/meetings.js").read_text(), re.MULTILINE
+    )
+    assert found is not None
+    assert int(found[1]) <= AuthEnvironment.model_fields["renew_before_seconds"].default
+
+
+@pytest.mark.parametrize(
+    ("arguments", "seconds"),
+    [
+        ("", 3600),
+        ("ExpiresIn=901", 901),
+        ("ExpiresIn=DEFAULT_SECONDS", 3600),
+        ("ExpiresIn=self._environment.url_seconds", 3600),
+    ],
+)
+def test_the_lifetime_of_a_call_is_found(arguments: str, seconds: int) -> None:
+    [call] = presigning_calls(ast.parse(f"client.generate_presigned_post(bucket, key, {arguments})"))
+    module = "handlers.voice_qa.websocket_handler.upload_forms" if "self" in arguments else __name__
+    assert max_lifetime(call, module) == seconds
+
+
+def test_a_computed_lifetime_is_refused() -> None:
+    [call] = presigning_calls(ast.parse("client.generate_presigned_url('get_object', ExpiresIn=2 * seconds)"))
+    with pytest.raises(AssertionError, match="pass a constant"):
+        max_lifetime(call, __name__)
