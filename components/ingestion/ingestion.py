@@ -171,6 +171,7 @@ class Ingestion(pulumi.ComponentResource):
                 entry="handlers.ingestion.workflow_steps.handler.handler",
                 settings=settings.steps,
                 environment=WorkflowStepsEnvironment,
+                environment_key_arn=settings.environment_key_arn,
                 values={
                     "manifest_table_name": self.files.name,
                     "record_days": settings.intake.table_record_days,
@@ -208,6 +209,7 @@ class Ingestion(pulumi.ComponentResource):
                 entry="handlers.ingestion.manifest_builder.handler.handler",
                 settings=settings.builder,
                 environment=BuilderEnvironment,
+                environment_key_arn=settings.environment_key_arn,
                 values=self._creation_variables(),
                 grants=self._creation_grants(),
                 attachment=(
@@ -236,6 +238,7 @@ class Ingestion(pulumi.ComponentResource):
                 entry="handlers.ingestion.sweeper.handler.handler",
                 settings=settings.sweeper,
                 environment=SweeperEnvironment,
+                environment_key_arn=settings.environment_key_arn,
                 values={
                     **self._creation_variables(),
                     "landing_bucket": self.landing.name,

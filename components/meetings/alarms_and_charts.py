@@ -127,9 +127,8 @@ def create_alarms(args: MeetingAlarmsArgs, opts: pulumi.ResourceOptions) -> None
 
 def dashboard_charts(args: MeetingAlarmsArgs) -> list[list[Chart]]:
     """Return the rows of charts: the backend's own metrics, latencies of bucket and table, durations, and the
-    functions.
+    functions. The bucket's latency is missing unless its request metrics are enabled.
     """
-    bucket_dimensions: dict[str, pulumi.Input[str]] = {"BucketName": args.bucket.name, "FilterId": ENTIRE_BUCKET}
     return [
         [
             Chart(
@@ -149,10 +148,7 @@ def dashboard_charts(args: MeetingAlarmsArgs) -> list[list[Chart]]:
             ),
         ],
         [
-            Chart(
-                "first byte from S3, in milliseconds",
-                [Metric("AWS/S3", "FirstByteLatency", bucket_dimensions, s) for s in ("p50", "p95")],
-            ),
+            *([_bucket_latency_chart(args)] if args.settings.requests_measured else []),
             table_chart(args.table),
             Chart(
                 "latency of the table, in milliseconds",
@@ -194,6 +190,12 @@ def dashboard_charts(args: MeetingAlarmsArgs) -> list[list[Chart]]:
         ],
         *([function_chart(function), duration_chart(function)] for function in args.functions.values()),
     ]
+
+
+def _bucket_latency_chart(args: MeetingAlarmsArgs) -> Chart:
+    dimensions: dict[str, pulumi.Input[str]] = {"BucketName": args.bucket.name, "FilterId": ENTIRE_BUCKET}
+    metrics = [Metric("AWS/S3", "FirstByteLatency", dimensions, s) for s in ("p50", "p95")]
+    return Chart("first byte from S3, in milliseconds", metrics)
 
 
 def _meeting_metric(args: MeetingAlarmsArgs, name: str, statistic: str) -> Metric:

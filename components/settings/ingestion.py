@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from components.settings.settings_base import FunctionSettings, SettingsModel, SubsystemSettings
+from components.settings.settings_base import FunctionSettings, KeyArn, SettingsModel, SubsystemSettings
 from components.settings.spark_ddl import Ddl
 from components.settings.web_origins import Origin
 from handlers.ingestion.sweeper.environment import CLAIM_SECONDS
@@ -125,6 +125,9 @@ class IngestionSettings(SubsystemSettings):
     scan_limit_gigabytes: Annotated[float, Field(ge=0.01, le=10_000)] = 100
     """Maximum amount of data that an Athena query may read, in units of 1024³ bytes. A query that reads more is
     stopped."""
+    environment_key_arn: KeyArn | None = None
+    """KMS key for the environment variables of the functions. They contain no secrets, so only compliance rules need it.
+    Without it, AWS encrypts them with its own key."""
     network_attached: bool = False
     """Attach the manifest builder and the Spark job to the network. Only compliance rules need this."""
     builder: BuildingFunctionSettings = BuildingFunctionSettings()

@@ -5,12 +5,13 @@ The settings of the media job are in `meetings_media`.
 
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from components.settings.meetings_media import MeetingNetworkSettings, ProcessingSettings
 from components.settings.settings_base import (
     FunctionSettings,
     GuardedModelSettings,
+    KeyArn,
     Region,
     RequestsPerSecond,
     SettingsModel,
@@ -31,7 +32,6 @@ from handlers.meetings.media_job.environment import AUDIO_PART_SECONDS
 from handlers.meetings.storage.environment import MaxUsers
 
 Days = Annotated[int, Field(ge=1, le=3650)]
-KeyArn = Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+$")]
 
 
 class MeetingLoad(SettingsModel):

@@ -16,6 +16,8 @@ from handlers.common.identifier_types import GuardrailId, GuardrailVersion
 
 Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")]
 """Name of an AWS region, for example `us-east-1`."""
+KeyArn = Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+$")]
+"""ARN of a KMS key."""
 GATEWAY_SECONDS = 29
 """Time that API Gateway waits for a function."""
 

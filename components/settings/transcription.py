@@ -49,7 +49,8 @@ class CaptionSettings(SettingsModel):
     pause_threshold: PauseSeconds = 2.0
     """Seconds without an update after which a waiting result is shown."""
     orphan_timeout: OrphanSeconds = 15.0
-    """Seconds after which a result is shown as it is if its final version does not arrive."""
+    """Seconds after which a result is shown as it is if its final version does not arrive. The end of an utterance shows
+    it too, and comes in less than 7 seconds. So the requirement's value of 15 has no effect."""
     max_rate_per_second: RatePerSecond = 5
     """Maximum number of partial captions per second."""
     dedup_cache_ttl: DedupSeconds = 10

@@ -17,7 +17,8 @@ PauseSeconds = Annotated[float, Field(ge=0.2, le=5)]
 """Time without a change of the text after which a partial is shown even if it is not stable. If a result has no
 stability, the time since its first version counts instead."""
 OrphanSeconds = Annotated[float, Field(ge=5, le=60)]
-"""Time after a result's last version when its final is no longer expected."""
+"""Time after a result's last version when its final is no longer expected. A stream ends in less than 7 seconds, and its
+end makes orphans of all open results, so longer times have no effect (docs/decisions/0040)."""
 RatePerSecond = Annotated[int, Field(ge=1, le=20)]
 """Maximum number of partials that are shown in one second."""
 DedupSeconds = Annotated[int, Field(ge=0, le=60)]

@@ -147,7 +147,11 @@ def with_all_options(stack: str) -> StackConfig:
     return changed_in(
         stack,
         {
-            "ingestion": {"networkAttached": True, "spark": {"encryptionKeyArn": STATE_KEY_ARN}},
+            "ingestion": {
+                "networkAttached": True,
+                "environmentKeyArn": STATE_KEY_ARN,
+                "spark": {"encryptionKeyArn": STATE_KEY_ARN},
+            },
             "livestream": {"agent": guarded},
             "meetings": {"models": guarded, "tableKmsKey": STATE_KEY_ARN, "processing": processing},
         },

@@ -85,7 +85,7 @@ class FunctionArgs:
     attachment: NetworkAttachment | None = None
     """Network that the function is attached to; None leaves it outside any VPC."""
     environment_key_arn: str | None = None
-    """Customer managed key that encrypts the environment at rest; None uses the key that Lambda owns."""
+    """Customer managed key that encrypts the environment at rest; None uses Lambda's key, which is free."""
     endpoints: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     """Endpoint variables of the AWS SDK: `AWS_ENDPOINT_URL_…` → URL."""
     memory_percent_above: int | None = None

@@ -34,8 +34,6 @@ OPEN_SECONDS = 1.0
 """Maximum time for opening a stream. A second stream can then still be opened."""
 TAIL_MS = 500
 """Time that a second stream needs beyond the length of its audio."""
-ORPHAN_CHECK_MS = 5_000
-"""Maximum time between two checks for orphans, which are partials that never became final."""
 STREAM_FAILED = "stream_failed"
 """Reason for showing only final captions: a stream failed."""
 
@@ -218,8 +216,8 @@ class UtteranceTranscription:
                 if not unsent and not audio_ended:
                     stream.end()
                     audio_ended = True
-                # Wait for an event until the next chunk or caption is due, but not beyond the other two times.
-                due_ms = [self._deadline_ms, now_ms + ORPHAN_CHECK_MS]
+                # Wait for an event until the deadline, the next chunk or the next caption. Orphans are captions too.
+                due_ms = [self._deadline_ms]
                 if unsent:
                     due_ms.append(begun_ms + sent_count * CHUNK_MS)
                 if (caption_due_ms := captions.next_due_ms()) is not None:

@@ -152,6 +152,14 @@ def test_output_is_always_encrypted_and_logs_with_a_key() -> None:
     assert encryption["jobBookmarksEncryption"] == {"jobBookmarksEncryptionMode": "CSE-KMS", "kmsKeyArn": KEY}
 
 
+def test_a_key_encrypts_the_environment_of_every_function() -> None:
+    assert {function.inputs.get("kmsKeyArn") for function in plain().all("lambda.Function")} == {None}
+    keyed = ingestion(environmentKeyArn=KEY)
+    assert {function.inputs["kmsKeyArn"] for function in keyed.all("lambda.Function")} == {KEY}
+    for role in ("manifest-builder", "steps", "sweeper"):
+        assert ("kms:Decrypt", KEY, None) in permissions(keyed, f"polyphony-test-ingestion-{role}")
+
+
 def test_with_a_key_glue_logs_to_groups_named_after_its_security_configuration_and_role() -> None:
     keyed = ingestion(spark={"encryptionKeyArn": KEY})
     security, role = (

@@ -15,7 +15,7 @@ from handlers.meetings.storage.storage_growth import growth_metrics
 from local import ROOT
 from local.emulation.step_functions.parameter_name_conversion import error_name
 from local.platform.driver_model.service_shapes import service_model
-from tests.components.meetings.recorded_deployment import PREFIX, changed, complete
+from tests.components.meetings.recorded_deployment import PREFIX, changed, complete, meetings
 from tests.handlers.meetings.meeting_harness import FakeCloudWatch
 
 
@@ -48,7 +48,8 @@ def test_the_runbook_names_a_denied_call_as_the_workflow_does(action: str) -> No
 
 
 def test_the_dashboard_shows_the_four_metrics_the_bucket_the_table_and_the_functions() -> None:
-    widgets = json.loads(complete().one("cloudwatch.Dashboard").inputs["dashboardBody"])["widgets"]
+    """The bucket has request metrics only if a setting enables them (`tests/test_shown_metrics.py`)."""
+    widgets = json.loads(meetings(requestsMeasured=True).one("cloudwatch.Dashboard").inputs["dashboardBody"])["widgets"]
     shown = json.dumps([widget["properties"]["metrics"] for widget in widgets])
     for name in (
         *(metrics.PROCESSING_DURATION, metrics.INPUT_TOKENS, metrics.OUTPUT_TOKENS),

@@ -148,6 +148,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "load.runMinutes": 4,
         "manifests.files": 200,
         "intake.corsOrigin": None,
+        "environmentKeyArn": None,
         "logLevel": "INFO",
     },
     "transcription": {

@@ -100,7 +100,8 @@ class ApiHarness:
 
     @property
     def uploads(self) -> UploadOperations:
-        bucket = UploadBucket(self.s3, BUCKET, URL_SECONDS)
+        credentials: Any = boto3.Session().get_credentials()
+        bucket = UploadBucket(self.s3, credentials, BUCKET, URL_SECONDS)
         return UploadOperations(self.table, bucket, limits=self.limits, clock=lambda: self.now, new_id=self.new_id)
 
     @cached_property

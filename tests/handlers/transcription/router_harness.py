@@ -156,8 +156,6 @@ class ScriptedStream:
     begun_ms: int = 0
     sent: list[bytes] = field(default_factory=list)
     sent_at: list[int] = field(default_factory=list)
-    waited_ms: list[int] = field(default_factory=list)
-    """Timeouts with which the tested code waited for each event."""
     ended: bool = False
     finished_ms: int | None = None
     blocked: bool = False
@@ -187,7 +185,6 @@ class ScriptedStream:
             self.blocked = True
 
     def receive(self, timeout_seconds: float) -> bytes | None:
-        self.waited_ms.append(round(timeout_seconds * 1000))
         until = self.clock.now_ms + (max(1, round(timeout_seconds * 1000)) if timeout_seconds > 0 else 0)
         if not self._left or self.begun_ms + self._left[0][0] > until:
             if self.blocked:

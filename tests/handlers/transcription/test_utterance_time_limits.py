@@ -11,6 +11,8 @@ from handlers.transcription.audio_processor.transcribe_stream.stream_client impo
 from handlers.transcription.audio_processor.utterance_transcription import GRACE_MS, LAST_CAPTIONS_MS, UtteranceEnd
 from handlers.transcription.caption_thresholds import SessionSettings
 from handlers.transcription.live_table import session_utterances_key
+from handlers.transcription.utterance_audio import CODER_PADDING_SECONDS, MAX_SECONDS
+from tests.handlers.transcription.caption_samples import DEPLOYED
 from tests.handlers.transcription.processor_harness import (
     ENDED,
     SESSION,
@@ -140,9 +142,35 @@ def test_orphans_are_shown_while_the_stream_continues(dynamodb: Any, monkeypatch
     assert orphans_ms == [5_300], "the orphan timeout has its minimum here"
 
 
-def test_no_wait_exceeds_the_interval_of_orphan_checks(
+def test_the_end_of_the_longest_utterance_shows_its_orphans(
     processor: ProcessorHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("handlers.transcription.audio_processor.utterance_transcription.GRACE_MS", 60_000)
-    processor.process_utterance((16_000, None), seconds=0.2)
-    assert max(processor.transcribe.streams[0].waited_ms) == 5_000
+    use_recording(monkeypatch, "flac", seconds=5)
+    shown_ms: list[int] = []
+    processor.clients.after_post = lambda *_: shown_ms.append(processor.clock.now_ms - START_MS)
+    assert processor.process_utterance(partial(300, "Hello world")) is UtteranceEnd.DEADLINE
+    [_, orphan] = processor.clients.sent_to("c1", "caption")
+    assert (orphan["text"], orphan["final"], orphan["orphan"]) == ("Hello world", True, True)
+    assert shown_ms[1] == 5_000 + GRACE_MS, "although Amazon Transcribe sends nothing"
+    assert processor.cloudwatch.values["OrphanedResultsFlushed"] == 1
+
+
+OUTLASTING = {
+    # Caption thresholds that are longer than a stream is open, and the reason.
+    "orphan_timeout": "the end of the stream replaces it: decision 0040",
+    "dedup_cache_ttl": "the live table applies it to later utterances too",
+}
+
+
+def test_every_other_caption_threshold_passes_while_the_longest_stream_is_open() -> None:
+    """A longer threshold can never take effect."""
+    longest = max(seconds + CODER_PADDING_SECONDS[encoding] for encoding, seconds in MAX_SECONDS.items())
+    open_seconds = longest + (GRACE_MS + LAST_CAPTIONS_MS) / 1000
+    assert open_seconds < 7, "the pages and the setting's description say so"
+    seconds_by_name = {
+        name: getattr(DEPLOYED, name)
+        for name in SessionSettings.model_fields
+        if name.endswith(("_timeout", "_threshold", "_ttl")) and name != "min_stability_threshold"
+    }
+    assert seconds_by_name.keys() > OUTLASTING.keys()
+    assert {name for name, seconds in seconds_by_name.items() if seconds > open_seconds} == OUTLASTING.keys()

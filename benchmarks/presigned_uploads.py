@@ -1,0 +1,205 @@
+"""Benchmark of presigned uploads: time of the functions that sign a form or URLs, without emulator and API Gateway.
+
+Each function runs in a new process, with the real botocore. It starts as Lambda starts it: the handler's module creates
+all clients when it is imported. Then the handler answers events one after another. Another process acts as DynamoDB and
+S3, and answers each call after 5 ms, as these services do within their region.
+"""
+
+import importlib
+import json
+import multiprocessing
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from multiprocessing.connection import Connection
+from typing import Any, NamedTuple, TypeVar
+
+from benchmarks.benchmark_report import WrongResult, percentile, print_heading, print_table
+
+CALL_SECONDS = 0.005
+"""Time until a call of an AWS service is answered."""
+PROCESSES = 5
+"""Number of processes per row. The two columns about starts are medians over them."""
+REQUESTS = 100
+"""Number of requests to each process after its first one."""
+T = TypeVar("T")
+ULID = "01M7W8GQNQY865WCQPRM59D2J7"
+IDENTITY = "us-east-1:aaaaaaaa-0000-4000-8000-00000000000a"
+AWS_VARIABLES = {
+    "AWS_ACCESS_KEY_ID": "x" * 20,
+    "AWS_SECRET_ACCESS_KEY": "x" * 40,
+    "AWS_SESSION_TOKEN": "x" * 900,  # about the length of a role's token, which is a part of each form and URL
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_LAMBDA_RUNTIME_API": "started",  # handlers create their clients at import only if Lambda's runtime sets it
+    "LOG_LEVEL": "ERROR",
+}
+NOW = {"S": "2026-01-01T00:00:00.000Z"}
+TRACK = {"M": {"state": {"S": "requested"}, "since": NOW}}
+EPISODE = {
+    "owner": {"S": "A" * 32},
+    "episodeId": {"S": ULID},
+    "title": {"S": "A stream"},
+    "language": {"S": "en-US"},
+    "video": TRACK,
+    "transcript": TRACK,
+    "createdAt": NOW,
+    "updatedAt": NOW,
+}
+ANSWERS = {
+    "GetItem": json.dumps({"Item": {"state": {"S": json.dumps({"identity": IDENTITY})}, "version": {"N": "1"}}}),
+    "UpdateItem": json.dumps({"Attributes": EPISODE}),
+    "": f"<InitiateMultipartUploadResult><UploadId>{'u' * 100}</UploadId></InitiateMultipartUploadResult>",
+}
+"""Answers by operation of DynamoDB: the connection of a guest, and an episode. The empty name is S3's only call."""
+
+
+@dataclass(frozen=True)
+class UploadRequest:
+    """A request for a presigned upload, and the function that answers it."""
+
+    module: str
+    environment: Mapping[str, str]
+    event: Mapping[str, Any]
+    required: str = ""
+
+
+def _episodes_request(content: Mapping[str, object]) -> UploadRequest:
+    return UploadRequest(
+        "handlers.livestream.episodes_api.handler",
+        {"TABLE_NAME": "t", "BUCKET_NAME": "b", "EVENT_SOURCE": "s", "ENCRYPTION_KEY": "k"},
+        {
+            "resource": "/episodes/{episodeId}/uploads",
+            "httpMethod": "POST",
+            "pathParameters": {"episodeId": ULID},
+            "queryStringParameters": None,
+            "body": json.dumps(content),
+            "isBase64Encoded": False,
+            "requestContext": {"requestId": "r", "authorizer": {"user": "A" * 32}},
+        },
+    )
+
+
+UPLOAD_REQUESTS = {
+    "voice Q&A: form": UploadRequest(
+        "handlers.voice_qa.websocket_handler.handler",
+        {"S3_BUCKET": "b", "DYNAMODB_TABLE": "t", "WORKER": "w", "IDENTITY_POOL": "p"},
+        {
+            "requestContext": {"connectionId": "c", "eventType": "MESSAGE", "routeKey": "upload", "requestId": "r"},
+            "body": json.dumps({"action": "upload", "id": "m", "kind": "query", "contentType": "audio/ogg"}),
+        },
+        "< 50",
+    ),
+    "livestream: form": _episodes_request({"kind": "transcript", "contentType": "text/vtt", "bytes": 1_000}),
+    "livestream: URLs of 100 parts": _episodes_request(
+        {"kind": "video", "contentType": "video/mp4", "bytes": 20_000_000_000}
+    ),
+}
+"""Requests by the name of their row."""
+
+
+class AwsHandler(BaseHTTPRequestHandler):
+    """Answers calls of DynamoDB and S3."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        """Answer a call."""
+        self.rfile.read(int(self.headers["Content-Length"]))
+        content = ANSWERS[self.headers.get("X-Amz-Target", "").rpartition(".")[2]].encode()
+        time.sleep(CALL_SECONDS)
+        self.wfile.write(f"HTTP/1.1 200 OK\r\nContent-Length: {len(content)}\r\n\r\n".encode() + content)
+
+    def log_message(self, *_: object) -> None:
+        """Log nothing."""
+
+
+def serve(pipe: Connection) -> None:
+    """Answer calls until the process is terminated."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), AwsHandler)
+    server.daemon_threads = True
+    pipe.send(server.server_port)
+    server.serve_forever()
+
+
+@contextmanager
+def start_services() -> Iterator[str]:
+    """Start DynamoDB and S3, and yield their endpoint."""
+    receiver, sender = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=serve, args=(sender,), daemon=True)
+    process.start()
+    try:
+        yield f"http://127.0.0.1:{receiver.recv()}"
+    finally:
+        process.terminate()
+        process.join()
+
+
+class Duration(NamedTuple):
+    """Duration of one step."""
+
+    elapsed_ms: float
+    processor_ms: float
+    """Processor time, which depends little on other processes of the machine."""
+
+
+def time_step(step: Callable[[], T]) -> tuple[Duration, T]:
+    """Return the duration of a step, and its result."""
+    started, busy_before = time.perf_counter(), time.process_time()
+    result = step()
+    ended, busy_after = time.perf_counter(), time.process_time()
+    return Duration(1000 * (ended - started), 1000 * (busy_after - busy_before)), result
+
+
+def time_function(name: str, endpoint: str, pipe: Connection) -> None:
+    """Start a function, and send the durations of its start and of each request."""
+    request = UPLOAD_REQUESTS[name]
+    os.environ |= {**AWS_VARIABLES, **request.environment}
+    os.environ |= {"AWS_ENDPOINT_URL_DYNAMODB": endpoint, "AWS_ENDPOINT_URL_S3": endpoint}
+    start, module = time_step(lambda: importlib.import_module(request.module))
+    durations = [start]
+    for _ in range(1 + REQUESTS):
+        duration, answer = time_step(lambda: module.handler(request.event, None))
+        durations.append(duration)
+        if "x-amz-signature" not in answer["body"].lower():
+            raise WrongResult(answer["body"])
+    pipe.send(durations)
+
+
+def measure(name: str, endpoint: str) -> dict[str, float | str]:
+    """Run a function in several processes, and return the figures."""
+    starts: list[Duration] = []
+    firsts: list[Duration] = []
+    others: list[Duration] = []
+    for _ in range(PROCESSES):
+        receiver, sender = multiprocessing.Pipe()
+        process = multiprocessing.get_context("spawn").Process(target=time_function, args=(name, endpoint, sender))
+        process.start()
+        sender.close()
+        start, first, *rest = receiver.recv()
+        process.join()
+        starts.append(start)
+        firsts.append(first)
+        others += rest
+    elapsed_ms = [duration.elapsed_ms for duration in others]
+    return {
+        "start, processor": round(percentile([duration.processor_ms for duration in starts], 0.5)),
+        "first request, processor": round(percentile([duration.processor_ms for duration in firsts], 0.5)),
+        "median": round(percentile(elapsed_ms, 0.5)),
+        "of it processor": round(percentile([duration.processor_ms for duration in others], 0.5)),
+        "p95": round(percentile(elapsed_ms, 0.95)),
+        "required": UPLOAD_REQUESTS[name].required,
+    }
+
+
+def main() -> None:
+    """Print one row per request."""
+    print_heading(f"Presigned uploads, milliseconds: {PROCESSES} processes, {REQUESTS} requests each")
+    with start_services() as endpoint:
+        print_table({name: measure(name, endpoint) for name in UPLOAD_REQUESTS})
+
+
+if __name__ == "__main__":
+    main()

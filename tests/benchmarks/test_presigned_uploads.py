@@ -1,0 +1,53 @@
+"""The functions that presign uploads create their AWS clients once, not for each request."""
+
+import importlib
+import threading
+from collections.abc import Iterator
+from http.server import ThreadingHTTPServer
+from typing import Any
+
+import botocore.loaders
+import botocore.session
+import pytest
+
+from benchmarks.presigned_uploads import AWS_VARIABLES, UPLOAD_REQUESTS, AwsHandler
+
+
+@pytest.fixture
+def endpoint() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), AwsHandler) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize("name", UPLOAD_REQUESTS)
+def test_a_request_creates_no_client_and_loads_no_service_model(
+    name: str, endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = UPLOAD_REQUESTS[name]
+    variables = {**AWS_VARIABLES, **request.environment}
+    del variables["AWS_LAMBDA_RUNTIME_API"]
+    for variable in ("AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_S3"):
+        variables[variable] = endpoint
+    for variable, value in variables.items():
+        monkeypatch.setenv(variable, value)
+    module: Any = importlib.import_module(request.module)
+    create = module._rest if hasattr(module, "_rest") else module._handler
+    create.cache_clear()
+    try:
+        create()  # Lambda's runtime lets the module do this when it is imported
+        for owner, method in (
+            (botocore.session.Session, "create_client"),
+            (botocore.loaders.Loader, "load_service_model"),
+        ):
+            monkeypatch.setattr(owner, method, fail)
+        for _ in range(2):
+            assert "x-amz-signature" in module.handler(request.event, None)["body"].lower()
+    finally:
+        create.cache_clear()
+
+
+def fail(*_: Any, **__: Any) -> None:
+    raise AssertionError("a request must use the clients that exist")

@@ -1,0 +1,71 @@
+"""Tests that the program passes every optional argument of its components.
+
+An argument that only tests pass looks like a feature, but no stack can use it.
+"""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local import ROOT
+
+PROGRAM = (ROOT / "__main__.py", *sorted((ROOT / "components").rglob("*.py")))
+
+
+def parse(paths: tuple[Path, ...]) -> list[ast.Module]:
+    return [ast.parse(path.read_text(encoding="utf-8")) for path in paths]
+
+
+def fields_by_dataclass(modules: list[ast.Module]) -> dict[str, list[tuple[str, bool]]]:
+    """Return the public fields of each dataclass in their order. The flag is True for a field with a default."""
+    return {
+        node.name: [
+            (field.target.id, field.value is not None)
+            for field in node.body
+            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+        ]
+        for module in modules
+        for node in ast.walk(module)
+        if isinstance(node, ast.ClassDef) and any("dataclass" in ast.unparse(mark) for mark in node.decorator_list)
+    }
+
+
+def passed_fields(modules: list[ast.Module], fields: dict[str, list[tuple[str, bool]]]) -> Iterator[tuple[str, str]]:
+    """Yield class and field of each argument that a call passes by position or by keyword.
+
+    The arguments of `dataclasses.replace` count for every class that has such a field.
+    """
+    for call in (node for module in modules for node in ast.walk(module) if isinstance(node, ast.Call)):
+        name = ast.unparse(call.func).rpartition(".")[2]
+        if name in fields:
+            yield from ((name, field) for field, _ in fields[name][: len(call.args)])
+        for keyword in call.keywords:
+            if keyword.arg and name in {"replace", *fields}:
+                yield from ((owner, keyword.arg) for owner in (fields if name == "replace" else [name]))
+
+
+def unused_arguments(modules: list[ast.Module]) -> set[tuple[str, str]]:
+    fields = fields_by_dataclass(modules)
+    optional = {
+        (name, field)
+        for name, class_fields in fields.items()
+        for field, has_default in class_fields
+        if has_default and not field.startswith("_")
+    }
+    return optional - set(passed_fields(modules, fields))
+
+
+def test_the_program_passes_every_optional_argument_of_a_component() -> None:
+    modules = parse(PROGRAM)
+    assert len(fields_by_dataclass(modules)) > 50
+    assert unused_arguments(modules) == set()
+
+
+@pytest.mark.parametrize(
+    ("call", "unused"),
+    [("Args(1)", {("Args", "key")}), ("Args(1, 2)", set()), ("Args(1, key=2)", set()), ("replace(args, key=2)", set())],
+)
+def test_an_argument_counts_as_passed_by_position_or_keyword(call: str, unused: set[tuple[str, str]]) -> None:
+    assert unused_arguments([ast.parse(f"@dataclass\nclass Args:\n  name: str\n  key: int = 0\n{call}")]) == unused

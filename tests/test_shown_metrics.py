@@ -1,0 +1,168 @@
+"""Tests that something in the stack publishes each metric that a chart shows or an alarm watches.
+
+CloudWatch accepts charts and alarms of metrics that nobody publishes. Such a chart stays empty, and such an alarm never
+goes off. AWS services publish most metrics for every resource. Others need a resource that enables them, such as S3's
+request metrics (https://docs.aws.amazon.com/AmazonS3/latest/userguide/metrics-configurations.html).
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from typing import Any, NamedTuple
+
+import pytest
+from botocore import xform_name
+
+from handlers.meetings import metrics as meeting_metrics
+from handlers.transcription import shared_names
+from local import ROOT
+from local.preview.property_values import UNKNOWN
+from local.preview.resource_graph import Graph
+from tests.whole_program import ONE_WORKER, STACKS, changed, graph, recorded
+
+pytestmark = ONE_WORKER
+
+
+class ReadMetric(NamedTuple):
+    """Metric that a chart or an alarm reads."""
+
+    namespace: str
+    name: str
+    dimensions: tuple[tuple[str, Any], ...]
+
+
+def read_metrics(stack: Graph) -> Iterator[ReadMetric]:
+    for dashboard in resources(stack, "Dashboard"):
+        for widget in json.loads(dashboard["dashboardBody"])["widgets"]:
+            for namespace, name, *dimensions, _options in widget["properties"]["metrics"]:
+                yield ReadMetric(namespace, name, tuple(zip(dimensions[::2], dimensions[1::2], strict=True)))
+    for alarm in resources(stack, "MetricAlarm"):
+        yield ReadMetric(
+            alarm["namespace"], alarm["metricName"], tuple(sorted((alarm.get("dimensions") or {}).items()))
+        )
+
+
+def resources(stack: Graph, kind: str) -> list[dict[str, Any]]:
+    return [dict(resource.inputs) for resource in stack.customs() if resource.kind == kind]
+
+
+def has(stack: Graph, kind: str, **inputs: object) -> bool:
+    """Return True if the stack has a resource of this kind with these inputs."""
+    return any(all(found.get(key) == value for key, value in inputs.items()) for found in resources(stack, kind))
+
+
+def is_lambda_metric(stack: Graph, name: str, dimensions: Mapping[str, Any]) -> bool:
+    if not dimensions:
+        return name == "ConcurrentExecutions"  # the account's
+    function, _, alias = dimensions["Resource"].partition(":")
+    return (
+        name in {"Duration", "Errors", "Invocations", "Throttles"}
+        and function == dimensions["FunctionName"]
+        and has(stack, "Alias", functionName=function, name=alias)
+    )
+
+
+def is_queue_metric(stack: Graph, name: str, dimensions: Mapping[str, Any]) -> bool:
+    published = {"ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible"}
+    return name in published and has(stack, "Queue", name=dimensions["QueueName"])
+
+
+def is_table_metric(stack: Graph, name: str, dimensions: Mapping[str, Any]) -> bool:
+    """DynamoDB publishes latencies by operation, only for operations that are called."""
+    by_table = {"ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits", "ReadThrottleEvents", "WriteThrottleEvents"}
+    operation = dimensions.get("Operation")
+    is_published = (
+        name in by_table
+        if operation is None
+        else name == "SuccessfulRequestLatency" and f".{xform_name(operation)}(" in "".join(handler_sources().values())
+    )
+    return is_published and has(stack, "Table", name=dimensions["TableName"])
+
+
+def is_request_metric(stack: Graph, name: str, dimensions: Mapping[str, Any]) -> bool:
+    """S3 publishes request metrics only for the metrics configurations of a bucket."""
+    return name == "FirstByteLatency" and has(
+        stack, "BucketMetric", bucket=dimensions["BucketName"], name=dimensions["FilterId"]
+    )
+
+
+def is_workflow_metric(stack: Graph, name: str, dimensions: Mapping[str, Any]) -> bool:
+    published = {"ExecutionThrottled", "ExecutionTime", "ExecutionsFailed", "ExecutionsSucceeded", "ExecutionsTimedOut"}
+    return name in published and has(stack, "StateMachine", name=dimensions["StateMachineArn"].rpartition(":")[2])
+
+
+def is_api_metric(stack: Graph, name: str, dimensions: Mapping[str, Any]) -> bool:
+    """REST APIs are named by `ApiName`, WebSocket APIs by `ApiId`, which is unknown before the deployment."""
+    if dimensions.get("ApiId") is UNKNOWN:
+        return name in {"ClientError", "ConnectCount", "ExecutionError", "IntegrationError"} and has(
+            stack, "Stage", name=dimensions["Stage"]
+        )
+    return (
+        name in {"4XXError", "5XXError", "Latency"}
+        and has(stack, "RestApi", name=dimensions["ApiName"])
+        and has(stack, "Stage", stageName=dimensions["Stage"])
+    )
+
+
+SERVICES: dict[str, Callable[[Graph, str, Mapping[str, Any]], bool]] = {
+    "AWS/ApiGateway": is_api_metric,
+    "AWS/DynamoDB": is_table_metric,
+    "AWS/Lambda": is_lambda_metric,
+    "AWS/S3": is_request_metric,
+    "AWS/SQS": is_queue_metric,
+    "AWS/States": is_workflow_metric,
+}
+"""Metrics that AWS services publish, by namespace."""
+HANDLER_METRICS = {shared_names.METRICS_NAMESPACE: shared_names, meeting_metrics.NAMESPACE: meeting_metrics}
+"""Modules that name the metrics which handlers publish, by namespace."""
+
+
+@cache
+def handler_sources() -> dict[str, str]:
+    return {path.as_posix(): path.read_text(encoding="utf-8") for path in (ROOT / "handlers").rglob("*.py")}
+
+
+def is_published_by_a_handler(stack: Graph, metric: ReadMetric) -> bool:
+    """Handlers publish a metric if one of their other modules uses its name, and a role may publish the namespace."""
+    module: Any = HANDLER_METRICS.get(metric.namespace)
+    if module is None:
+        return False
+    constants = [constant for constant, value in vars(module).items() if value == metric.name]
+    others = [source for path, source in handler_sources().items() if path != module.__file__]
+    is_used = any(re.search(rf"\b{constant}\b", source) for constant in constants for source in others)
+    statements = [text for policy in resources(stack, "RolePolicy") if isinstance(text := policy["policy"], str)]
+    return is_used and any(
+        "cloudwatch:PutMetricData" in text and json.dumps(metric.namespace) in text for text in statements
+    )
+
+
+def is_counted_in_logs(stack: Graph, metric: ReadMetric) -> bool:
+    transformations = [log_filter["metricTransformation"] for log_filter in resources(stack, "LogMetricFilter")]
+    return not metric.dimensions and (metric.namespace, metric.name) in {
+        (transformation["namespace"], transformation["name"]) for transformation in transformations
+    }
+
+
+def unpublished(stack: Graph) -> list[ReadMetric]:
+    return [
+        metric
+        for metric in read_metrics(stack)
+        if not (
+            SERVICES[metric.namespace](stack, metric.name, dict(metric.dimensions))
+            if metric.namespace in SERVICES
+            else is_published_by_a_handler(stack, metric) or is_counted_in_logs(stack, metric)
+        )
+    ]
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_every_chart_and_alarm_reads_metrics_that_the_stack_publishes(stack: str) -> None:
+    assert len(list(read_metrics(graph(stack)))) > 200
+    assert unpublished(graph(stack)) == []
+
+
+def test_request_metrics_are_shown_if_the_bucket_has_them() -> None:
+    measured = recorded(changed("prod", "meetings", requestsMeasured=True)).graph
+    assert {metric.name for metric in read_metrics(measured) if metric.namespace == "AWS/S3"} == {"FirstByteLatency"}
+    assert unpublished(measured) == []
