@@ -7,7 +7,6 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import NoCredentialsError
 
 from handlers.common.aws.client_config import CONFIG, LIVE_CONFIG, build_presigning_config
 from handlers.common.http.rest_dispatch import ProxyResponse, RestAnswer, RestDispatcher, RestRequest
@@ -79,10 +78,7 @@ def _rest() -> RestDispatcher:
         log=log,
     )
     s3 = session.client("s3", config=_S3_CONFIG.merge(build_presigning_config()))
-    credentials = session.get_credentials()
-    if credentials is None:
-        raise NoCredentialsError
-    bucket = UploadBucket(s3, credentials, environment.bucket_name, environment.url_seconds)
+    bucket = UploadBucket(s3, environment.bucket_name, environment.url_seconds)
     uploads = UploadOperations(table, bucket, limits=upload_limits(environment), clock=clock.now, new_id=new_id)
     return RestDispatcher(OPERATIONS, operation_handlers(episodes, uploads), origin=environment.origin, log=log)
 

@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from handlers.livestream.api_models import MultipartUpload, Part, PartUrl, UploadForm
-from handlers.livestream.episodes_api.part_url_signing import sign_part_urls
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -54,12 +52,9 @@ class UploadTarget:
 class UploadBucket:
     """Presigns and completes uploads to one bucket."""
 
-    def __init__(self, client: "S3Client", credentials: Credentials, name: str, url_seconds: int) -> None:
-        """`client`: created with `build_presigning_config()` and these credentials. `url_seconds`: validity of presigned
-        forms and URLs.
-        """
+    def __init__(self, client: "S3Client", name: str, url_seconds: int) -> None:
+        """`client`: created with `build_presigning_config()`. `url_seconds`: validity of presigned forms and URLs."""
         self._client = client
-        self._credentials = credentials
         self._name = name
         self.url_seconds = url_seconds
 
@@ -87,15 +82,8 @@ class UploadBucket:
 
         S3 checks the multipart id only when a client uses a URL.
         """
-        first_url = self._client.generate_presigned_url(
-            "upload_part",
-            Params={"Bucket": self._name, "Key": target.key, "UploadId": multipart_id, "PartNumber": 1},
-            ExpiresIn=self.url_seconds,
-        )
-        secret_key = self._credentials.get_frozen_credentials().secret_key or ""
-        urls = sign_part_urls(first_url, secret_key, parts)
-        part_urls = tuple(PartUrl(part_number=number, url=url) for number, url in enumerate(urls, 1))
-        return MultipartUpload(multipart_id=multipart_id, part_bytes=part_bytes, parts=part_urls)
+        urls = (self._part_url(target.key, multipart_id, number) for number in range(1, parts + 1))
+        return MultipartUpload(multipart_id=multipart_id, part_bytes=part_bytes, parts=tuple(urls))
 
     def complete(self, target: UploadTarget, multipart_id: str, parts: Iterable[Part]) -> CompletionResult:
         """Complete a multipart upload.
@@ -128,3 +116,11 @@ class UploadBucket:
             if error.response["Error"]["Code"] in _NOT_FOUND:
                 return None
             raise
+
+    def _part_url(self, key: str, multipart_id: str, number: int) -> PartUrl:
+        url = self._client.generate_presigned_url(
+            "upload_part",
+            Params={"Bucket": self._name, "Key": key, "UploadId": multipart_id, "PartNumber": number},
+            ExpiresIn=self.url_seconds,
+        )
+        return PartUrl(part_number=number, url=url)

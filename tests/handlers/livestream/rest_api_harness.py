@@ -100,8 +100,7 @@ class ApiHarness:
 
     @property
     def uploads(self) -> UploadOperations:
-        credentials: Any = boto3.Session().get_credentials()
-        bucket = UploadBucket(self.s3, credentials, BUCKET, URL_SECONDS)
+        bucket = UploadBucket(self.s3, BUCKET, URL_SECONDS)
         return UploadOperations(self.table, bucket, limits=self.limits, clock=lambda: self.now, new_id=self.new_id)
 
     @cached_property
