@@ -66,7 +66,7 @@ def _check_region(region: str | None) -> Iterator[SettingsProblem]:
     """Yield a problem if the AWS provider does not know the region. Without it, the provider reads its environment."""
     if region is None:
         return
-    from pulumi_aws._enums import Region  # noqa: PLC0415 - the import takes long, and few callers have a region
+    from pulumi_aws import Region  # noqa: PLC0415 - the import takes long, and few callers have a region
 
     regions = [known.value for known in Region]
     if region not in regions:
