@@ -104,7 +104,7 @@ class PeakLoad:
         files are spread evenly over the partitions."""
         self.listing_seconds = versions / VERSIONS_PER_PAGE * LIST_SECONDS
         """Seconds in which the sweeper once compares the landing bucket with the file table. It lists all versions of
-        the objects, including replaced and expired ones."""
+        the objects, including replaced and expired objects."""
 
     def _rate(self, function: str) -> float:
         """Return the number of invocations per second."""

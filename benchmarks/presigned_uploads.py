@@ -24,7 +24,7 @@ CALL_SECONDS = 0.005
 PROCESSES = 5
 """Number of processes per row. The two columns about starts are medians over them."""
 REQUESTS = 100
-"""Number of requests to each process after its first one."""
+"""Number of requests to each process after its first request."""
 T = TypeVar("T")
 ULID = "01M7W8GQNQY865WCQPRM59D2J7"
 IDENTITY = "us-east-1:aaaaaaaa-0000-4000-8000-00000000000a"

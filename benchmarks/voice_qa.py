@@ -1,4 +1,4 @@
-"""Benchmark of voice Q&A on the local platform, with the required times next to the measured ones.
+"""Benchmark of voice Q&A on the local platform, with the required and the measured times.
 
 Emulator, functions, agent and clients share the cores. The first call of each kind starts processes and is shown
 separately.

@@ -9,7 +9,7 @@ from handlers.meetings.meeting_record import MeetingRecord, MeetingStatus
 
 FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 2.0, 60.0
 GROWTH = 1.5
-"""Factor by which each pause exceeds the one before."""
+"""Factor by which each pause exceeds the previous pause."""
 NOTICED_SECONDS = 60.0
 """Maximum time until the backend notices an upload. Until then, the meeting may still show its older state."""
 

@@ -51,7 +51,7 @@ class StoredObject:
 
 
 class _UploadStopped(Exception):
-    """Another chunk failed before this one was started."""
+    """Another chunk failed before the upload of this chunk was started."""
 
 
 @dataclass(frozen=True)

@@ -111,7 +111,8 @@ def create_renewable_credentials(
 ) -> RefreshableCredentials:
     """Return credentials that botocore renews through the exchange.
 
-    The first response states how long before the expiry they are renewed. This time also applies to all later ones.
+    The first response states how long before the expiry they are renewed. This time also applies to all later
+    credentials.
     """
     expires_at, renew_at = _parse_expiry(first, clock()), _parse_time(first.renew_after)
     return RefreshableCredentials(

@@ -3,7 +3,7 @@ concurrently.
 
 Transcribe does not notify the workflow when a job ends, so the workflow polls it, for a limited time. A part whose
 transcript exists from an earlier attempt is not transcribed again. The job's name contains the attempt, because
-Transcribe keeps the names of jobs for months, including failed ones. Without the attempt, a failed recording could
+Transcribe keeps the names of jobs for months, including failed jobs. Without the attempt, a failed recording could
 never be transcribed again.
 """
 
@@ -27,7 +27,7 @@ from components.settings import MeetingsSettings
 from handlers.meetings.s3_keys import WORK
 
 MAX_SPEAKERS: Final = 10
-"""Number of voices that Transcribe tells apart in one part."""
+"""Number of voices that Transcribe distinguishes in one part."""
 TRANSCRIBE: Final = "arn:aws:states:::aws-sdk:transcribe"
 """Prefix of the resources with which states call Amazon Transcribe."""
 RETRYABLE_ERRORS: Final = (

@@ -29,7 +29,7 @@ class LogFields(TypedDict, total=False):
     cause: str
     """Reason for a failure or a refusal."""
     checked: int
-    """Items that a sweep handled, failed ones included."""
+    """Items that a sweep handled, including failed items."""
     claims: int
     clips: int
     code: str

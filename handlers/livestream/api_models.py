@@ -194,7 +194,7 @@ MultipartId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._~+/=-]{1,1
 
 
 class SignParts(Message):
-    """Request for new presigned URLs of an upload's parts, if the first ones expire during the upload."""
+    """Request for new presigned URLs of an upload's parts, if the first URLs expire during the upload."""
 
     multipart_id: MultipartId
 

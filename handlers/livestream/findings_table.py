@@ -105,7 +105,7 @@ class FindingsTable:
             self._finish_window(window, failure.value)
 
     def delete_older_findings(self, owner: str, episode_id: str, upload_id: str) -> int:
-        """Delete the findings of uploads before this one, and return their number.
+        """Delete the findings of uploads before this upload, and return their number.
 
         Upload ids increase with time. So a repeated call is safe while findings of this or a later upload are stored.
         """

@@ -176,7 +176,7 @@ class Closed(ReplyMessage):
 
 
 class DirectAddress(ReplyMessage):
-    """Presigned URL of a stream of Amazon Transcribe. If Transcribe refuses it, send `direct` again for a new one."""
+    """Presigned URL of a stream of Amazon Transcribe. If Transcribe refuses it, send `direct` again for a new URL."""
 
     type: Literal["direct"] = "direct"
     url: str

@@ -36,7 +36,7 @@ CALLBACK_ENDPOINT_VARIABLE = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
 
 
 def message_actions(routes: Iterable[str]) -> list[str]:
-    """Return the values that a message's `action` may have: all routes except API Gateway's predefined ones."""
+    """Return the values that a message's `action` may have: all routes except API Gateway's predefined routes."""
     return [route for route in routes if route not in PREDEFINED_ROUTES]
 
 

@@ -42,7 +42,7 @@ class BatchJobArgs:
     disk_gib: int
     """Ephemeral storage in GiB."""
     attempts: int
-    """Maximum number of attempts, including the first one."""
+    """Maximum number of attempts, including the first attempt."""
     timeout_seconds: int
     """Time limit of one attempt."""
     variables: Mapping[str, str] = field(default_factory=dict)

@@ -48,7 +48,7 @@ class AsyncInvocation:
     on_failure: DeadLetterQueue | None
     """Queue for failed calls. None only if failed calls must not be stored; `discard_reason` then gives the reason."""
     retries: int = 2
-    """Number of further attempts after the first one failed."""
+    """Number of further attempts after the first attempt failed."""
     max_age_seconds: int = 21_600
     """Age from which Lambda no longer attempts a call, even if retries are left."""
     discard_reason: str | None = None

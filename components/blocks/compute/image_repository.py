@@ -21,7 +21,7 @@ number."""
 LATEST = "latest"
 PINNED_TAG_PREFIX = "pinned-"
 """Prefix of the tags that keep deployed images. A deployed image is one that a stack file (`Pulumi.<stack>.yaml`)
-names. The GitHub workflow `image` gives such a tag to each deployed image, before it pushes a new one."""
+names. The GitHub workflow `image` gives such a tag to each deployed image, before it pushes a new image."""
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ class Grant:
     """ARNs or ARN patterns; `*` only if the actions have no resource level."""
     conditions: tuple[Condition, ...] = ()
     companions: tuple["Grant", ...] = ()
-    """Grants without which this one has no effect, such as permission to use the key that encrypts a table."""
+    """Grants without which this grant has no effect, such as permission to use the key that encrypts a table."""
 
     def __post_init__(self) -> None:
         _check_conditions(self.conditions)

@@ -62,7 +62,7 @@ _FAULTS_BY_CODE = {
 }
 """Faults by the error codes of the called services."""
 _SERVER_ERROR = 500
-"""HTTP statuses from this one on are faults of the service."""
+"""HTTP statuses from this value on are faults of the service."""
 
 
 class ServiceFailed(Exception):

@@ -5,8 +5,7 @@ the Parquet files of one manifest and date, and it is replaced atomically. The o
 deletion of the previous runs' objects, result. An object that a pointer names is never deleted. If a run dies at any
 point, the next run repairs the state.
 
-Two runs of a manifest should not run at the same time, but after a timeout the workflow may start another run while the
-first one is still working. So each run records at its start that it is the newest, and publishes only while it is. It
+Two runs of a manifest should not run at the same time, but after a timeout the workflow may start another run while the first run is still working. So each run records at its start that it is the newest, and publishes only while it is. It
 deletes only objects that existed when it started.
 """
 

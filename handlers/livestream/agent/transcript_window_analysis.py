@@ -81,7 +81,7 @@ class WindowWorker:
     def __init__(
         self, services: AgentServices, settings: RequestSettings, log: EventLog, timing: RetryTiming | None = None
     ) -> None:
-        """`timing`: clock and pauses of retries; by default the real ones."""
+        """`timing`: clock and pauses of retries; by default the real pauses."""
         self._services = services
         self._settings = settings
         self._log = log

@@ -144,7 +144,7 @@ class VideoMaker:
         section. The last frame is shown without limit, until the option `-t` ends the piece.
 
         Reading a section of a chunk starts with a key frame before it. The filter finds the frame that is visible at
-        the section's start and drops earlier ones. Transport streams have no index; there, ffmpeg starts with the next
+        the section's start and drops earlier frames. Transport streams have no index; there, ffmpeg starts with the next
         key frame.
         """
         rate = self._plan.frame_rate
